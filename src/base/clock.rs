@@ -1,0 +1,26 @@
+//! Says what time it is, as a value that is handed down.
+
+use std::time::Duration;
+
+/// One reading of the clocks, taken once where a request arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Now {
+    /// Time since 1970-01-01T00:00:00Z. May jump when the system's clock is set.
+    pub wall: Duration,
+    /// Time since some fixed moment of this process. Never goes back.
+    pub mono: Duration,
+}
+
+impl Now {
+    /// Whole seconds since 1970, as JWT's NumericDate counts them (RFC 7519 §2).
+    #[must_use]
+    pub fn unix_secs(self) -> u64 {
+        self.wall.as_secs()
+    }
+}
+
+/// Where the time comes from: the system in the product, a hand-turned clock in tests.
+pub trait Clock: Send + Sync {
+    /// Reads both clocks.
+    fn now(&self) -> Now;
+}

@@ -1,0 +1,120 @@
+//! Every bound in one table, with why it has this size.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+// --- what a connection may cost (SPEC F-12, F-13, F-17) ---
+
+/// Open client connections; the next one waits in the listen queue.
+pub const CONNECTIONS_MAX: usize = 32_768;
+/// Length of the kernel's queue of connections that we have not accepted yet.
+pub const LISTEN_BACKLOG: u32 = 8_192;
+/// A TLS handshake takes two round trips; slower is an attack or a broken network.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the first byte of a head to its last: slowloris.
+pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// A kept-alive connection with no request.
+pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(75);
+/// Between two pieces of a request body.
+pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// From a request body's first byte to its last, whatever arrives between.
+pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
+/// All fields of one head together.
+pub const HEADER_BLOCK_BYTES_MAX: usize = 32 * KIB;
+/// One field value.
+pub const HEADER_FIELD_BYTES_MAX: usize = 16 * KIB;
+/// Fields in one head.
+pub const HEADER_FIELDS_MAX: usize = 100;
+/// The request target.
+pub const URI_BYTES_MAX: usize = 8 * KIB;
+/// Chunk extensions carry nothing for us; more than this on one chunk is a flood.
+pub const CHUNK_EXTENSION_BYTES_MAX: usize = 256;
+/// Streams that one HTTP/2 connection may have open.
+pub const H2_STREAMS_MAX: u32 = 100;
+/// Streams that a peer may open and reset before we hang up (CVE-2023-44487).
+pub const H2_RESETS_MAX: usize = 64;
+/// What is written to one HTTP/2 stream and not yet taken by a slow reader.
+pub const H2_SEND_BUFFER_BYTES_MAX: usize = 256 * KIB;
+
+// --- what a body may be (SPEC C-22, C-26) ---
+
+/// Request body, where a server's `limits.request_body` says nothing.
+pub const REQUEST_BODY_BYTES: u64 = 4 * MIB as u64;
+/// JSON nesting, where a server's `limits.json_depth` says nothing.
+pub const JSON_DEPTH: u32 = 64;
+/// Deepest `limits.json_depth` that may be written.
+pub const JSON_DEPTH_MAX: u32 = 512;
+/// Digits and signs of one JSON number: longer ones only serve to differ between parsers.
+pub const JSON_NUMBER_BYTES_MAX: usize = 128;
+/// Members and elements in one body, all levels together.
+pub const JSON_VALUES_MAX: usize = 1_000_000;
+/// A method, tool, prompt or task name. The specification suggests 128 (2026-07-28 tools).
+pub const NAME_BYTES_MAX: usize = 1_024;
+/// A resource URI.
+pub const RESOURCE_URI_BYTES_MAX: usize = 8 * KIB;
+/// URIs that one `subscriptions/listen` may name.
+pub const SUBSCRIPTIONS_MAX: usize = 256;
+/// Open answer streams of one caller, where `limits.streams_per_caller` says nothing.
+pub const STREAMS_PER_CALLER: u32 = 64;
+
+// --- tokens (SPEC B-07, B-35, B-36, B-38) ---
+
+/// Bytes of a bearer token, looked at before anything is decoded.
+pub const TOKEN_BYTES_MAX: usize = 8 * KIB;
+/// A key id is an opaque lookup string.
+pub const KID_BYTES_MAX: usize = 256;
+/// Nesting of a token's header and claims.
+pub const TOKEN_JSON_DEPTH_MAX: u32 = 16;
+/// Keys that are tried when a token names none, or when several share a name.
+pub const KEYS_TRIED_MAX: usize = 8;
+/// Seconds of `exp` and `nbf` that any configuration may forgive (RFC 7519 §4.1.4: "a few minutes").
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
+/// Verified tokens that are remembered, and refusals of broken ones.
+pub const TOKENS_REMEMBERED_MAX: u64 = 65_536;
+/// Bytes that remembered tokens may take together.
+pub const TOKENS_REMEMBERED_BYTES_MAX: u64 = 128 * MIB as u64;
+
+// --- what we fetch (SPEC B-41, B-42, D-32) ---
+
+/// A key set.
+pub const JWKS_BYTES_MAX: usize = 512 * KIB;
+/// Keys in a key set.
+pub const JWKS_KEYS_MAX: usize = 100;
+/// An authorization server's metadata.
+pub const METADATA_BYTES_MAX: usize = 64 * KIB;
+/// One fetch, from the name look-up to the last byte.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Keys are asked for again no sooner than this, whatever their `max-age` says.
+pub const JWKS_AGE_MIN: Duration = Duration::from_secs(60);
+/// Keys are asked for again at least this often: a removed key must stop working.
+pub const JWKS_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Age of keys whose answer says nothing.
+pub const JWKS_AGE_DEFAULT: Duration = Duration::from_secs(600);
+/// Keys older than this are not used even when the issuer cannot be reached.
+pub const JWKS_STALE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Unknown key ids that are remembered as unknown, for each issuer.
+pub const UNKNOWN_KIDS_MAX: u64 = 4_096;
+/// Age at which an issuer's metadata is fetched again.
+pub const METADATA_AGE: Duration = Duration::from_secs(600);
+
+// --- upstreams ---
+
+/// Idle connections kept to one upstream.
+pub const UPSTREAM_IDLE_MAX: usize = 1_024;
+/// How long one is kept: shorter than the servers' own limit, or we would use a closed one.
+pub const UPSTREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long HTTP/2 connections live without a stream.
+pub const UPSTREAM_H2_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+// --- operating ---
+
+/// The configuration file.
+pub const CONFIG_BYTES_MAX: u64 = MIB as u64;
+/// A file that a secret or a key set is read from.
+pub const SECRET_FILE_BYTES_MAX: u64 = 64 * KIB as u64;
+/// Audit lines that wait for a slow reader; the next ones are counted and dropped.
+pub const AUDIT_LINES_MAX: usize = 16_384;
+/// How often configuration, certificate and key files are looked at.
+pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);

@@ -1,0 +1,1 @@
+//! What each protocol version implies: one table.

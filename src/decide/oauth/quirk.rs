@@ -1,0 +1,1 @@
+//! Where vendors depart from the RFCs: one row each.

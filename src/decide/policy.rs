@@ -1,0 +1,6 @@
+//! Who may touch what: rules as plain data, and the one function that decides.
+
+pub mod evaluate;
+pub mod explain;
+pub mod glob;
+pub mod rule;

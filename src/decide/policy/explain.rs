@@ -1,0 +1,1 @@
+//! Tells, step by step, how a decision came about: the same `evaluate`, spoken aloud.

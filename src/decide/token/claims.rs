@@ -1,0 +1,87 @@
+//! Turns verified claims into a caller: subject, client, scopes, audiences.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    base::{
+        clock::Now,
+        names::{AuthorizationServerName, Issuer, Resource, Scope},
+    },
+    decide::refusal::{Refusal, TokenFault},
+};
+
+/// Who calls. Only a verified token makes one: the fields are private to this folder.
+#[derive(Debug, PartialEq)]
+pub struct Caller {
+    pub(super) authorization_server: AuthorizationServerName,
+    pub(super) issuer: Issuer,
+    pub(super) subject: Arc<str>,
+    pub(super) client: Option<Arc<str>>,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) audiences: Vec<Box<str>>,
+    pub(super) expires: Duration,
+    pub(super) claims: Map<String, Value>,
+}
+
+impl Caller {
+    /// The configured authorization server that the token's `iss` picked.
+    #[must_use]
+    pub fn authorization_server(&self) -> &AuthorizationServerName {
+        &self.authorization_server
+    }
+
+    /// `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// `sub`: with [`Self::issuer`] it names the principal; alone it names nobody (SPEC B-17).
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// `client_id`, else `azp`, else `cid`.
+    #[must_use]
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
+    /// Scopes granted, sorted, each once.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    /// `exp` as time since 1970.
+    #[must_use]
+    pub fn expires(&self) -> Duration {
+        self.expires
+    }
+
+    /// All claims, for `claims:` rules and identity headers.
+    #[must_use]
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
+    /// Whether the token is for `resource`, or for one of the `aliases` written in the configuration (SPEC B-12…B-16).
+    ///
+    /// # Errors
+    /// [`TokenFault::Audience`].
+    pub fn is_for(&self, resource: &Resource, aliases: &[Box<str>]) -> Result<(), Refusal> {
+        let _ = (resource, aliases);
+        Err(Refusal::Token(TokenFault::Audience))
+    }
+
+    /// Whether the token still holds: `exp` with `skew` forgiven.
+    ///
+    /// # Errors
+    /// [`TokenFault::Expired`].
+    pub fn holds(&self, now: Now, skew: Duration) -> Result<(), Refusal> {
+        if now.wall < self.expires.saturating_add(skew) { Ok(()) } else { Err(Refusal::Token(TokenFault::Expired)) }
+    }
+}

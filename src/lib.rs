@@ -1,0 +1,4 @@
+//! OAuth 2.1 in front of any MCP server.
+
+pub mod base;
+pub mod decide;
