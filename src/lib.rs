@@ -1,4 +1,6 @@
 //! OAuth 2.1 in front of any MCP server.
 
 pub mod base;
+pub mod config;
 pub mod decide;
+pub mod outbound;

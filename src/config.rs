@@ -1,0 +1,136 @@
+//! From YAML to settings: as written, checked whole, as understood. Nobody below knows that YAML exists.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use http::HeaderValue;
+
+use crate::{
+    base::{
+        names::{PublicUrl, Scope, ServerName},
+        secret::Secret,
+    },
+    decide::policy::rule::Policy,
+    outbound::{
+        credential::{Credential, IdentityHeader},
+        keys::IssuerSettings,
+        upstream::UpstreamSettings,
+    },
+};
+
+/// The whole file as understood: compiled, defaulted, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// What clients type.
+    pub public_url: PublicUrl,
+    /// Public listeners; never empty.
+    pub listen: Vec<ListenSettings>,
+    /// Where /healthz, /readyz and /metrics are.
+    pub admin: SocketAddr,
+    /// All authorization servers, in the file's order.
+    pub authorization_servers: Vec<IssuerSettings>,
+    /// All servers, in the file's order.
+    pub servers: Vec<ServerSettings>,
+    /// First seals, all open.
+    pub session_keys: Vec<Secret>,
+    /// How to log.
+    pub log: LogSettings,
+    /// How long a drain may take.
+    pub drain_timeout: Duration,
+    /// Files that these settings were read from (the YAML, CAs, secrets; not certificates and key sets, which have watchers of their own).
+    pub files: Vec<PathBuf>,
+}
+
+/// One public listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenSettings {
+    /// Where.
+    pub address: SocketAddr,
+    /// Certificate chain and key files (PEM); `None` for plaintext.
+    pub tls: Option<TlsFiles>,
+}
+
+/// PEM files of a listener, read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerSettings {
+    /// Its name.
+    pub name: ServerName,
+    /// Its public path.
+    pub path: Box<str>,
+    /// Whether its documents are also at the root forms.
+    pub root: bool,
+    /// Where requests go.
+    pub upstream: UpstreamSettings,
+    /// Indexes into [`Settings::authorization_servers`], preferred first; never empty.
+    pub authorization_servers: Vec<usize>,
+    /// Accepted in `aud` besides the resource itself.
+    pub audiences: Vec<Box<str>>,
+    /// `scopes` and `access` or `rules`.
+    pub policy: Policy,
+    /// `scopes_supported` of the metadata: as written, else every scope the server names.
+    pub scopes_supported: Vec<Scope>,
+    /// Scopes of the first 401; `None` leaves the parameter out.
+    pub first_challenge: Option<Vec<Scope>>,
+    /// Every scope that this server names, sorted.
+    pub known_scopes: Vec<Scope>,
+    /// What lists hide.
+    pub hide: Hide,
+    /// How a refused tools/call looks.
+    pub deny_as: DenyAs,
+    /// What the upstream gets in place of the token.
+    pub credential: Credential,
+    /// Claims that the upstream gets as headers.
+    pub identity_headers: Vec<IdentityHeader>,
+    /// Browser origins besides `public_url`'s own, as written.
+    pub allowed_origins: Vec<HeaderValue>,
+    /// Bounds.
+    pub limits: ServerLimits,
+}
+
+/// `hide:`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hide {
+    /// Nothing.
+    Never,
+    /// What no scope could unlock.
+    Forbidden,
+    /// Everything this token may not use now.
+    Unauthorized,
+}
+
+/// `deny_as:`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DenyAs {
+    /// 403 with a challenge.
+    Challenge,
+    /// 200 with an `isError` result, for clients that drop the 403.
+    ToolError,
+}
+
+/// `limits:`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Bytes of a request body.
+    pub request_body: u64,
+    /// JSON nesting.
+    pub json_depth: u32,
+    /// Open answer streams of one caller.
+    pub streams_per_caller: u32,
+}
+
+/// `log:`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// JSON lines, or text for people.
+    pub json: bool,
+    /// The least level written.
+    pub level: tracing::Level,
+}

@@ -1,0 +1,29 @@
+//! Keeps each issuer's keys: fetched once for all, refreshed ahead of need, kept when the issuer is away.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::decide::token::jwt::TokenRules;
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// From `jwks_uri` of the issuer's metadata.
+    Discover,
+    /// From this URL.
+    Url(Box<str>),
+    /// From this file, read again when it changes.
+    File(PathBuf),
+}
+
+/// One authorization server as understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerSettings {
+    /// What its tokens must be like; the first of `rules.issuers` is the issuer we publish and discover.
+    pub rules: TokenRules,
+    /// Where its keys are.
+    pub keys: KeySource,
+    /// An unknown key id causes at most one fetch in this time.
+    pub refetch_floor: Duration,
+    /// Whether an `http://` issuer that is not loopback may be asked.
+    pub allow_http: bool,
+}
