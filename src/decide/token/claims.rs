@@ -86,6 +86,25 @@ impl Caller {
         if self.audiences.iter().any(ours) { Ok(()) } else { Err(Refusal::Token(TokenFault::Audience)) }
     }
 
+    /// A caller without a token, for the tests of other folders.
+    #[cfg(test)]
+    pub(crate) fn for_tests(subject: &str, scopes: &[&str], claims: Value) -> Self {
+        let mut scopes: Vec<Scope> = scopes.iter().map(|scope| Scope::from(*scope)).collect();
+        scopes.sort();
+        scopes.dedup();
+        let Value::Object(claims) = claims else { panic!("claims are an object") };
+        Self {
+            authorization_server: AuthorizationServerName::from("tests"),
+            issuer: Issuer::from("https://issuer.example"),
+            subject: subject.into(),
+            client: None,
+            scopes,
+            audiences: Vec::new(),
+            expires: Duration::from_secs(u64::from(u32::MAX)),
+            claims,
+        }
+    }
+
     /// Whether the token still holds: `exp` with `skew` forgiven.
     ///
     /// # Errors
