@@ -144,7 +144,7 @@ fn is_from_outside(name: &[u8]) -> bool {
             | b"x-http-method"
             | b"x-http-method-override"
             | b"x-method-override"
-    ) || name.starts_with(b"x-forwarded-")
+    ) || name.starts_with(b"x-forwarded")
         || name.starts_with(b"x-auth-request-")
         || name.starts_with(b"client-cert")
         || name.starts_with(b"x-client-cert")

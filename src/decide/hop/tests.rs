@@ -104,6 +104,7 @@ fn f01_f05_b70_what_stays_here() {
         "dpop",
         "cookie",
         "forwarded",
+        "x-forwarded",
         "x-forwarded-for",
         "x-forwarded-host",
         "x-forwarded-access-token",
