@@ -82,8 +82,12 @@ impl Caller {
     /// # Errors
     /// [`TokenFault::Audience`].
     pub fn is_for(&self, resource: &Resource, aliases: &[Box<str>]) -> Result<(), Refusal> {
-        let ours = |audience: &Box<str>| audience::same(resource, audience) || aliases.contains(audience);
-        if self.audiences.iter().any(ours) { Ok(()) } else { Err(Refusal::Token(TokenFault::Audience)) }
+        let listed = |audience: &str| aliases.iter().any(|alias| **alias == *audience);
+        if self.audiences.iter().any(|audience| audience::same(resource, audience) || listed(audience)) {
+            Ok(())
+        } else {
+            Err(Refusal::Token(TokenFault::Audience))
+        }
     }
 
     /// Whether the token still holds: `exp` with `skew` forgiven.

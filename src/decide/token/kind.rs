@@ -63,8 +63,8 @@ mod tests {
     fn b32_header_types() {
         let both: [Box<str>; 2] = ["at+jwt".into(), "jwt".into()];
         let typed: [Box<str>; 1] = ["at+jwt".into()];
-        let cases: [(Option<&str>, &[Box<str>], bool); 16] = [
-            (Some("at+jwt"), &typed, true),
+        let cases = [
+            (Some("at+jwt"), typed.as_slice(), true),
             (Some("AT+JWT"), &typed, true),
             (Some("application/at+jwt"), &typed, true),
             (Some("Application/At+Jwt"), &typed, true),

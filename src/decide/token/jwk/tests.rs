@@ -70,6 +70,7 @@ fn attack_092_unusable_keys_are_skipped_and_counted() {
         rsa(json!({"n": "!!"})),
         rsa(json!({"n": ones(128)})),
         rsa(json!({"n": ones(255)})),
+        rsa(json!({"n": base64url(&[[0x7F].as_slice(), &[0xFF; 255]].concat())})),
         rsa(json!({"n": ones(1025)})),
         rsa(json!({"n": base64url(&[[0xFF; 255].as_slice(), &[0xFE]].concat())})),
         rsa(json!({"e": null})),
