@@ -129,10 +129,8 @@ impl<'a> Unproved<'a> {
             return Err(TokenFault::Algorithm);
         }
         self.check_signature(keys)?;
-        if !kind::is_access_token(self.typ.as_deref(), &self.claims, &rules.token_types) {
-            return Err(TokenFault::Type);
-        }
-        claims::read(&self.claims, issuer, rules, now)
+        let evidence = kind::judge(self.typ.as_deref(), &self.claims, &rules.token_types).ok_or(TokenFault::Type)?;
+        claims::read(&self.claims, evidence, issuer, rules, now)
     }
 
     fn check_signature(&self, keys: &KeySet) -> Result<(), TokenFault> {

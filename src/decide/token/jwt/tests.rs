@@ -9,8 +9,8 @@ use crate::{
     decide::token::{
         jwk::Key,
         testing::{
-            ED25519, ISSUER, P256, P384, RSA, STRANGER, TestKey, base64url, claims, key_set, now, read_keys, rules,
-            with,
+            ED25519, ISSUER, P256, P384, RESOURCE, RSA, STRANGER, TestKey, base64url, claims, key_set, now, read_keys,
+            rules, with,
         },
     },
 };
@@ -300,6 +300,11 @@ fn attack_080_b32_other_jwts_of_the_same_issuer() {
         assert_eq!(verdict_with(&both, &key_set(), &token).map(drop), expected, "{header} {changes}");
     }
     assert_eq!(verdict(&header(&json!({"typ": "JWT"}))), Err(TokenFault::Type), "not opted in");
+
+    // B-16: made without `nonce`, an ID token passes here, and fails where only its client's id lets it in.
+    let bare = with(&claims(), &json!({"aud": "web", "client_id": null, "azp": "web", "scope": null}));
+    let caller = verdict_with(&both, &key_set(), &RSA.token("RS256", &json!({"typ": "JWT"}), &bare)).unwrap();
+    assert_eq!(caller.is_for(&RESOURCE.into(), &["web".into()]), Err(Refusal::Token(TokenFault::Type)));
 }
 
 #[test]
