@@ -22,7 +22,7 @@ fn headers(lines: &[Line<'_>]) -> HeaderMap {
 
 #[test]
 fn b01_one_bearer_token_and_nothing_else() {
-    let cases: [(&[u8], Result<&str, Refusal>); 30] = [
+    let cases: [(&[u8], Result<&str, Refusal>); 31] = [
         (b"Bearer x", Ok("x")),
         (b"bearer x", Ok("x")),
         (b"BEARER x", Ok("x")),
@@ -38,6 +38,7 @@ fn b01_one_bearer_token_and_nothing_else() {
         (b"Bearer\tx", Err(MALFORMED)),
         (b"Bearer \tx", Err(MALFORMED)),
         (b"Bearer=x", Err(MALFORMED)),
+        (b"Bearer/x", Err(MALFORMED)),
         (b"Bearer x=y", Err(MALFORMED)),
         (b"Bearer \"x\"", Err(MALFORMED)),
         (b"Bearer x;y", Err(MALFORMED)),
