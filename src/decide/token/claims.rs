@@ -12,6 +12,11 @@ use crate::{
     decide::refusal::{Refusal, TokenFault},
 };
 
+mod audience;
+mod read;
+
+pub(super) use read::read;
+
 /// Who calls. Only a verified token makes one: the fields are private to this folder.
 #[derive(Debug, PartialEq)]
 pub struct Caller {
@@ -22,7 +27,7 @@ pub struct Caller {
     pub(super) scopes: Vec<Scope>,
     pub(super) audiences: Vec<Box<str>>,
     pub(super) expires: Duration,
-    pub(super) claims: Map<String, Value>,
+    pub(super) claims: Arc<Map<String, Value>>,
 }
 
 impl Caller {
@@ -70,11 +75,34 @@ impl Caller {
 
     /// Whether the token is for `resource`, or for one of the `aliases` written in the configuration (SPEC B-12…B-16).
     ///
+    /// Scheme and host may be spelled in any case and the default port may be written out; all else is compared byte by byte,
+    /// and no shorter path stands for a longer one. Aliases are compared byte by byte. An alias may be a client's id: that is
+    /// an ID token's audience, too, but no ID token becomes a [`Caller`] (`token/kind.rs`).
+    ///
     /// # Errors
     /// [`TokenFault::Audience`].
     pub fn is_for(&self, resource: &Resource, aliases: &[Box<str>]) -> Result<(), Refusal> {
-        let _ = (resource, aliases);
-        Err(Refusal::Token(TokenFault::Audience))
+        let ours = |audience: &Box<str>| audience::same(resource, audience) || aliases.contains(audience);
+        if self.audiences.iter().any(ours) { Ok(()) } else { Err(Refusal::Token(TokenFault::Audience)) }
+    }
+
+    /// A caller without a token, for the tests of other folders.
+    #[cfg(test)]
+    pub(crate) fn for_tests(subject: &str, scopes: &[&str], claims: Value) -> Self {
+        let mut scopes: Vec<Scope> = scopes.iter().map(|scope| Scope::from(*scope)).collect();
+        scopes.sort();
+        scopes.dedup();
+        let Value::Object(claims) = claims else { panic!("claims are an object") };
+        Self {
+            authorization_server: AuthorizationServerName::from("tests"),
+            issuer: Issuer::from("https://issuer.example"),
+            subject: subject.into(),
+            client: None,
+            scopes,
+            audiences: Vec::new(),
+            expires: Duration::from_secs(u64::from(u32::MAX)),
+            claims,
+        }
     }
 
     /// Whether the token still holds: `exp` with `skew` forgiven.
@@ -84,4 +112,45 @@ impl Caller {
     pub fn holds(&self, now: Now, skew: Duration) -> Result<(), Refusal> {
         if now.wall < self.expires.saturating_add(skew) { Ok(()) } else { Err(Refusal::Token(TokenFault::Expired)) }
     }
+
+    /// A caller with `scopes` and nothing else, who may reach `resource`: for `explain`, to answer "what if". Never on the
+    /// request path, where only a verified token makes a caller.
+    #[must_use]
+    pub fn hypothetical(scopes: Vec<Scope>, resource: &Resource) -> Self {
+        Self {
+            authorization_server: "hypothetical".into(),
+            issuer: "hypothetical".into(),
+            subject: "hypothetical".into(),
+            client: None,
+            scopes: sorted(scopes),
+            audiences: vec![resource.as_str().into()],
+            expires: Duration::MAX,
+            claims: Arc::default(),
+        }
+    }
+
+    /// A caller for tests of what comes after verification. `claims` must be an object.
+    #[cfg(test)]
+    pub(crate) fn for_tests(subject: &str, scopes: &[&str], claims: Value) -> Self {
+        let Value::Object(claims) = claims else { panic!("claims are an object") };
+        Self {
+            authorization_server: "corporate".into(),
+            issuer: "https://login.example".into(),
+            subject: subject.into(),
+            client: Some("client".into()),
+            scopes: sorted(scopes.iter().map(|scope| Scope::from(*scope)).collect()),
+            audiences: vec!["https://gw.example/mcp".into()],
+            expires: Duration::MAX,
+            claims: Arc::new(claims),
+        }
+    }
 }
+
+fn sorted(mut scopes: Vec<Scope>) -> Vec<Scope> {
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}
+
+#[cfg(test)]
+mod tests;
