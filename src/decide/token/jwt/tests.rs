@@ -8,7 +8,10 @@ use crate::{
     base::limits::JWKS_KEYS_MAX,
     decide::token::{
         jwk::Key,
-        testing::{ED25519, ISSUER, P256, P384, RSA, STRANGER, TestKey, base64url, claims, key_set, now, read_keys, rules, with},
+        testing::{
+            ED25519, ISSUER, P256, P384, RSA, STRANGER, TestKey, base64url, claims, key_set, now, read_keys, rules,
+            with,
+        },
     },
 };
 
@@ -174,7 +177,8 @@ fn attack_073_duplicate_members() {
     for text in headers {
         assert_eq!(verdict(&RSA.raw("RS256", text.as_bytes(), all.as_bytes())), Err(TokenFault::Malformed), "{text}");
     }
-    for member in [r#""aud":"https://gw.example/mcp""#, r#""exp":9999999999"#, r#""iss":"x""#, r#""x":[{"a":1,"a":2}]"#] {
+    for member in [r#""aud":"https://gw.example/mcp""#, r#""exp":9999999999"#, r#""iss":"x""#, r#""x":[{"a":1,"a":2}]"#]
+    {
         let text = all.replacen('{', &format!("{{{member},"), 1);
         assert_eq!(verdict(&RSA.raw("RS256", good, text.as_bytes())), Err(TokenFault::Malformed), "{member}");
     }
@@ -300,14 +304,18 @@ fn attack_080_b32_other_jwts_of_the_same_issuer() {
 
 #[test]
 fn b40_a_bad_signature_hides_what_the_claims_would_have_done() {
-    let worst = json!({"exp": "x", "nbf": {}, "aud": 5, "sub": "", "cnf": {}, "scope": 5, "nonce": "n", "jti": 5, "azp": 5});
+    let worst =
+        json!({"exp": "x", "nbf": {}, "aud": 5, "sub": "", "cnf": {}, "scope": 5, "nonce": "n", "jti": 5, "azp": 5});
     for changes in [json!({}), json!({"exp": 1}), json!({"aud": "other"}), worst] {
         for typ in ["at+jwt", "JWT", "dpop+jwt"] {
             let token = STRANGER.token("ES256", &json!({"kid": "p256", "typ": typ}), &with(&claims(), &changes));
             assert_eq!(verdict(&token), Err(TokenFault::Signature), "{typ} {changes}");
         }
     }
-    assert_eq!(verdict(&RSA.token("RS256", &json!({}), &with(&claims(), &json!({"exp": 1})))), Err(TokenFault::Expired));
+    assert_eq!(
+        verdict(&RSA.token("RS256", &json!({}), &with(&claims(), &json!({"exp": 1})))),
+        Err(TokenFault::Expired)
+    );
 }
 
 #[test]
@@ -333,7 +341,8 @@ fn b31_a_key_that_the_library_cannot_use_verifies_nothing_and_does_not_panic() {
         (RSA.kid, Algorithm::RS256, jsonwebtoken::DecodingKey::from_secret(b"x")),
     ];
     for (kid, algorithm, decoding) in broken {
-        let keys = KeySet { keys: vec![Key { id: Some(kid.into()), algorithms: vec![algorithm], decoding }], skipped: 0 };
+        let keys =
+            KeySet { keys: vec![Key { id: Some(kid.into()), algorithms: vec![algorithm], decoding }], skipped: 0 };
         let key = [&RSA, &P256, &ED25519].into_iter().find(|key| key.kid == kid).unwrap();
         let name = if algorithm == Algorithm::EdDSA { "EdDSA".to_owned() } else { format!("{algorithm:?}") };
         assert_eq!(
