@@ -3,4 +3,5 @@
 pub mod base;
 pub mod config;
 pub mod decide;
+pub mod observe;
 pub mod outbound;

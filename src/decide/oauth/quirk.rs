@@ -80,7 +80,6 @@ const QUIRKS: &[Quirk] = &[
             "`common` and `organizations` are no issuers: write the tenant.",
             "Applications without a user have `roles` and no `scp`.",
         ],
-        ..GENERIC
     },
     Quirk {
         name: "okta",

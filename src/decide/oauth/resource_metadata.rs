@@ -35,7 +35,7 @@ impl ResourceMetadata<'_> {
             ("resource_name", Value::from(self.name)),
         ];
         // RFC 9728 §3.2: members without a value are left out, never `[]` or `null`.
-        let is_empty = |value: &Value| *value == Value::from("") || value.as_array().is_some_and(Vec::is_empty);
+        let is_empty = |value: &Value| value.as_str() == Some("") || value.as_array().is_some_and(Vec::is_empty);
         let present = members.into_iter().filter(|(_, value)| !is_empty(value));
         let document: Map<String, Value> = present.map(|(name, value)| (name.to_owned(), value)).collect();
         Value::Object(document).to_string().into_bytes()

@@ -24,8 +24,7 @@ pub struct ServerMetadata {
     /// `registration_endpoint`: clients without one need to be registered beforehand.
     pub registration_endpoint: Option<String>,
     /// `code_challenge_methods_supported`: MCP clients refuse a server that does not list `S256`.
-    #[serde(default)]
-    pub code_challenge_methods_supported: Vec<String>,
+    pub code_challenge_methods_supported: Option<Vec<String>>,
 }
 
 /// Why a document is not this issuer's metadata.

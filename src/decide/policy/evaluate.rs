@@ -32,7 +32,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Index of the deciding rule; of several, the first resource's. `None` where connecting was enough.
+    /// Index of the deciding rule, the first where several had to agree. `None` where connecting was enough.
     #[must_use]
     pub fn rule(&self) -> Option<usize> {
         self.rule

@@ -36,7 +36,7 @@ pub fn explain(policy: &Policy, caller: &Caller, target: &Target) -> Explanation
     story.connecting();
     match &policy.access {
         Access::Authenticated => {
-            story.say("Any caller that may connect may use everything here (access: authenticated).")
+            story.say("Any caller that may connect may use everything here (access: authenticated).");
         }
         Access::Rules(rules) => story.rules(rules, target),
     }

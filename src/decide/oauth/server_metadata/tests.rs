@@ -11,6 +11,8 @@ fn a08_the_document_must_be_the_issuers_own() {
     let metadata = read(document(ISSUER).as_bytes(), ISSUER).unwrap();
     assert_eq!(metadata.issuer, ISSUER);
     assert_eq!(metadata.jwks_uri.as_deref(), Some("https://auth.example/keys"));
+    let nulls = json!({ "issuer": ISSUER, "jwks_uri": null, "code_challenge_methods_supported": null, "x": [null] });
+    assert_eq!(read(nulls.to_string().as_bytes(), ISSUER).map(|metadata| metadata.jwks_uri), Ok(None));
     for other in [
         "https://auth.example/tenant/",
         "https://auth.example/Tenant",

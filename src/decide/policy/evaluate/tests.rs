@@ -42,7 +42,7 @@ impl Rule {
         Self { any_scope: scopes(words), ..self }
     }
 
-    pub(crate) fn claims(self, name: &str, values: serde_json::Value) -> Self {
+    pub(crate) fn claims(self, name: &str, values: &serde_json::Value) -> Self {
         Self { claims: vec![(name.into(), values.as_array().unwrap().clone())], ..self }
     }
 
@@ -173,7 +173,7 @@ fn a56_what_no_scope_can_mend_is_not_challenged() {
         "mcp",
         vec![
             rule(Subject::Tools, "delete_*").needs("x").denies(),
-            rule(Subject::Tools, "add").needs("x").claims("department", json!(["eng", "ops"])),
+            rule(Subject::Tools, "add").needs("x").claims("department", &json!(["eng", "ops"])),
         ],
     );
     for (target, verdict) in [("delete_all", forbidden(0)), ("add", forbidden(1)), ("other", NO_RULE)] {
@@ -218,7 +218,7 @@ fn claims_match_in_type_and_value() {
         (json!([true]), json!({"c": "true"}), false),
         (json!([]), json!({"c": "x"}), false),
     ] {
-        let policy = policy("", vec![rule(Subject::Tools, "*").claims("c", wanted.clone())]);
+        let policy = policy("", vec![rule(Subject::Tools, "*").claims("c", &wanted)]);
         let verdict = if fits { by(0) } else { forbidden(0) };
         let caller = Caller::for_tests("ann", &[], held.clone());
         assert_eq!(evaluate(&policy, &caller, &tool("x")), verdict, "{wanted} against {held}");
@@ -232,7 +232,7 @@ fn a_report_only_rule_refuses_nothing_and_says_what_it_would() {
         vec![
             rule(Subject::Tools, "scoped").needs("x").reports(),
             rule(Subject::Tools, "denied").denies().reports(),
-            rule(Subject::Tools, "claimed").claims("c", json!(["v"])).reports(),
+            rule(Subject::Tools, "claimed").claims("c", &json!(["v"])).reports(),
             rule(Subject::Tools, "*").needs("y"),
         ],
     );

@@ -26,7 +26,7 @@ fn a_story_names_each_rule_tried_and_what_was_missing() {
                 rule(Subject::Prompts, "*"),
                 rule(Subject::Tools, "get_* forecast").needs("weather"),
                 rule(Subject::Tools, "add")
-                    .claims("department", json!(["eng", "ops"]))
+                    .claims("department", &json!(["eng", "ops"]))
                     .needs_any("read math")
                     .needs("x"),
             ],
@@ -89,7 +89,7 @@ fn every_kind_of_verdict_ends_in_its_sentence() {
 
 #[test]
 fn p10_a_story_does_not_tell_the_values_of_claims() {
-    let policy = policy("", vec![rule(Subject::Tools, "*").claims("email", json!(["bob@example.com"]))]);
+    let policy = policy("", vec![rule(Subject::Tools, "*").claims("email", &json!(["bob@example.com"]))]);
     let caller = Caller::for_tests("ann", &[], json!({"email": "ann@example.com"}));
     let story = explain(&policy, &caller, &tool("x")).steps.join("\n");
     assert!(story.contains("\"bob@example.com\": it is not."), "{story}");
