@@ -115,8 +115,9 @@ impl Framing {
                 Ok(taken)
             }
             State::Chunked(chunk) => {
-                let (taken, ended) = chunk.take(rest)?;
+                let (taken, ended) = chunk.take(rest, self.head.fields())?;
                 if ended {
+                    self.head.reset();
                     self.state = State::Head;
                 }
                 Ok(taken)

@@ -29,20 +29,19 @@ pub(super) struct Chunk {
     size: u64,
     digits: u8,
     extension_bytes: usize,
-    trailers: Fields,
 }
 
 impl Chunk {
     pub(super) fn new() -> Self {
-        Self { state: State::Size, size: 0, digits: 0, extension_bytes: 0, trailers: Fields::new() }
+        Self { state: State::Size, size: 0, digits: 0, extension_bytes: 0 }
     }
 
-    /// Takes at least one byte of `rest`, which has one; whether the body ends with it.
-    pub(super) fn take(&mut self, rest: &[u8]) -> Step<(usize, bool)> {
+    /// Takes at least one byte of `rest`, which has one; whether the body ends with it. `trailers` follows no lines now.
+    pub(super) fn take(&mut self, rest: &[u8], trailers: &mut Fields) -> Step<(usize, bool)> {
         match self.state {
             State::Trailers => {
                 // Nothing in a trailer section is believed; it may only not end in two ways.
-                let (taken, done) = self.trailers.take(rest)?;
+                let (taken, done) = trailers.take(rest)?;
                 Ok((taken, done == Done::Section))
             }
             State::Data(left) => {

@@ -89,6 +89,11 @@ impl Head {
         (self.host, self.content_length, self.chunked) = (None, None, false);
     }
 
+    /// The lines, for a trailer section: until [`Self::reset`] no head needs them.
+    pub(super) fn fields(&mut self) -> &mut Fields {
+        &mut self.fields
+    }
+
     /// Takes at least one byte of `rest`, which has one; what body follows where the head ends.
     pub(super) fn take(&mut self, rest: &[u8]) -> Step<(usize, Option<Body>)> {
         let Some(first) = rest.first() else {
@@ -234,10 +239,10 @@ impl Head {
             return Err("no Host");
         }
         // RFC 9112 §3.2.2 lets the target override Host: two names for one request, of which others take the other one.
-        if let Some(authority) = self.authority() {
-            if !host.is_some_and(|host| host.eq_ignore_ascii_case(authority)) {
-                return Err("Host is not the host of the request target");
-            }
+        if let Some(authority) = self.authority()
+            && !host.is_some_and(|host| host.eq_ignore_ascii_case(authority))
+        {
+            return Err("Host is not the host of the request target");
         }
         match (self.content_length, self.chunked) {
             (Some(_), true) => Err("Content-Length together with Transfer-Encoding"),
