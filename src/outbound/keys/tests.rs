@@ -61,7 +61,7 @@ fn renamed(kid: &str) -> Value {
     with(&STRANGER.jwk(), &json!({ "kid": kid }))
 }
 
-fn is_503<T: std::fmt::Debug>(result: Result<T, Refusal>) -> bool {
+fn is_503<T>(result: &Result<T, Refusal>) -> bool {
     matches!(result, Err(Refusal::KeysUnavailable { retry_after_secs: 1..=31 }))
 }
 
@@ -166,7 +166,7 @@ async fn b44_while_the_issuer_is_down_its_keys_stay_and_unknown_kids_get_503() {
     let seen = kept.first().await.unwrap().generation;
     site.stop().await;
     for kid in ["a", "b", "a"] {
-        assert!(is_503(kept.ask(kid, seen).await), "{kid}");
+        assert!(is_503(&kept.ask(kid, seen).await), "{kid}");
     }
     assert!(kept.now_has(P256.kid));
     assert!(kept.keys.status().ready && kept.keys.status().last_error.unwrap().starts_with("connect"));
@@ -175,7 +175,7 @@ async fn b44_while_the_issuer_is_down_its_keys_stay_and_unknown_kids_get_503() {
     kept.clock.turn(JWKS_STALE_MAX - Duration::from_secs(1));
     assert!(kept.first().await.is_ok());
     kept.clock.turn(Duration::from_secs(1));
-    assert!(is_503(kept.first().await));
+    assert!(is_503(&kept.first().await));
     assert_eq!(kept.keys.generation(kept.clock.now()), None);
     assert!(!kept.keys.status().ready);
 }
@@ -184,13 +184,13 @@ async fn b44_while_the_issuer_is_down_its_keys_stay_and_unknown_kids_get_503() {
 async fn a39_without_keys_it_is_503_and_they_come_when_the_issuer_does() {
     let site = Site::plain().await;
     let kept = Kept::at(&site);
-    assert!(is_503(kept.first().await));
+    assert!(is_503(&kept.first().await));
     assert_eq!(kept.keys.status().last_error.unwrap(), format!("status: {}: 404 Not Found", site.url("/jwks")));
     // Nobody's request hurries the next attempt.
     time::pause();
     let hits = site.hits("/jwks");
     for _ in 0..100 {
-        assert!(is_503(kept.first().await));
+        assert!(is_503(&kept.first().await));
     }
     assert_eq!(site.hits("/jwks"), hits);
 
@@ -214,7 +214,7 @@ async fn b44_a_broken_document_changes_nothing_and_an_empty_one_withdraws_the_ke
     {
         site.answer("/jwks", Answer::json(broken));
         kept.clock.turn(FLOOR);
-        assert!(is_503(kept.ask("new", seen).await), "{why}");
+        assert!(is_503(&kept.ask("new", seen).await), "{why}");
         assert!(kept.keys.status().last_error.unwrap().contains(why), "{why}");
         assert!(kept.now_has(P256.kid), "{why}");
     }
@@ -222,7 +222,7 @@ async fn b44_a_broken_document_changes_nothing_and_an_empty_one_withdraws_the_ke
     // A stolen key that its issuer has withdrawn must not be served from memory, nor come back under its old generation.
     site.answer("/jwks", jwks(&[json!({"kty": "oct", "k": "c2VjcmV0"})]));
     kept.clock.turn(FLOOR);
-    assert!(is_503(kept.ask("new", seen).await));
+    assert!(is_503(&kept.ask("new", seen).await));
     assert!(!kept.now_has(P256.kid) && !kept.keys.status().ready);
     site.answer("/jwks", jwks(&[P256.jwk()]));
     kept.clock.turn(FLOOR);
@@ -241,7 +241,7 @@ async fn b41_keys_are_found_through_the_metadata_even_when_it_comes_late() {
     let keys = IssuerKeys::new(settings, fetch_trusting(&[]), clock.clone());
     let mut owner = JoinSet::new();
     owner.spawn(Arc::clone(&keys).keep_fresh());
-    assert!(is_503(keys.current_or_first(clock.now()).await));
+    assert!(is_503(&keys.current_or_first(clock.now()).await));
     assert_eq!(site.hits("/jwks"), 0);
 
     let metadata = json!({"issuer": issuer, "jwks_uri": site.url("/jwks")}).to_string();
@@ -259,7 +259,7 @@ async fn keys_of_a_file_follow_the_file() {
     let path = folder.path().join("keys.json");
     let write = |keys: &[Value]| fs::write(&path, json!({ "keys": keys }).to_string()).unwrap();
     let kept = Kept::new(KeySource::File(path.clone()));
-    assert!(is_503(kept.first().await));
+    assert!(is_503(&kept.first().await));
     let reached = async |test: &dyn Fn(&KeyStatus) -> bool| {
         let mut progress = kept.keys.progress.subscribe();
         while !test(&kept.keys.status()) {
