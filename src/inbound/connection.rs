@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::Request;
 use hyper::{
     body::Incoming,
     rt::bounds::Http2ServerConnExec,
@@ -32,11 +32,12 @@ use tracing::debug;
 
 use crate::{
     base::limits::{
-        H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX, HEADER_FIELDS_MAX, HEADER_READ_TIMEOUT,
-        KEEP_ALIVE_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX,
+        H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX, HEADER_FIELDS_MAX,
+        HEADER_READ_TIMEOUT, KEEP_ALIVE_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX,
     },
     decide::framing::Framing,
     inbound::{listener::Phase, reply::ReplyBody, service, snapshot::Gateway},
+    observe::metrics::ListenerSeries,
 };
 
 /// What every request of one connection shares.
@@ -82,10 +83,11 @@ pub(super) async fn serve(
     stream: TcpStream,
     peer: IpAddr,
     tls: Option<Arc<ServerConfig>>,
+    series: ListenerSeries,
     gateway: Arc<Gateway>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let _open = gateway.metrics.connection();
+    let _open = series.accepted();
     if let Err(cause) = stream.set_nodelay(true) {
         debug!(%cause, "TCP_NODELAY could not be set");
     }
@@ -96,11 +98,11 @@ pub(super) async fn serve(
     let stream = match timeout(TLS_HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(cause)) => {
-            gateway.metrics.tls_handshake_failed();
+            series.handshake_failed();
             return debug!(%peer, %cause, "TLS handshake failed");
         }
         Err(_) => {
-            gateway.metrics.tls_handshake_failed();
+            series.handshake_failed();
             return debug!(%peer, "TLS handshake took too long");
         }
     };
@@ -111,7 +113,11 @@ pub(super) async fn serve(
     if is_h2 { serve_h2(stream, connection, &mut phase).await } else { serve_h1(stream, connection, &mut phase).await }
 }
 
-async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(stream: S, connection: Connection, phase: &mut watch::Receiver<Phase>) {
+async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    connection: Connection,
+    phase: &mut watch::Receiver<Phase>,
+) {
     let load = Arc::clone(&connection.load);
     let service = hyper::service::service_fn(|request: Request<Incoming>| service::answer(&connection, request));
     let served = http1::Builder::new()
@@ -266,7 +272,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, pieces: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
     }
 
