@@ -10,6 +10,7 @@ mod origin;
 pub mod problem;
 mod profile;
 mod reader;
+mod reading;
 mod rules;
 pub mod schema;
 pub mod secret;

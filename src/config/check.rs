@@ -6,7 +6,7 @@ use crate::{
     base::names::{PublicUrl, is_loopback_name},
     config::{
         listen::Listener,
-        reader::{Reading, Written},
+        reading::{Reading, Written},
         server::Server,
     },
     outbound::dial::Peer,

@@ -7,7 +7,8 @@ use crate::{
     config::{
         LogSettings, Provenance, ServerProvenance, Settings, check, issuer, listen,
         problem::{Problem, Problems},
-        reader::{Field, Fields, Place, Reading},
+        reader::{Field, Fields},
+        reading::{Place, Reading, Written},
         secret::{self, Lookup},
         server, tree, value,
     },
@@ -86,7 +87,7 @@ pub fn read_with(text: &str, name: &str, base: &Path, lookup: &Lookup<'_>) -> Re
 }
 
 /// The file as a whole. All keys are asked for before the first `?`, so that every mistake is seen.
-fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
+pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let public_url = fields.need("public_url", "what clients type, such as https://mcp.example.com");
     let public_url = public_url.and_then(|field| listen::public_url(&field));
     let listeners = fields.need("listen", "a list of addresses to listen on");
@@ -108,8 +109,7 @@ fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
         None => Some(DRAIN_TIMEOUT),
     };
     // The default admin address can collide with a listener, too.
-    let default_admin =
-        crate::config::reader::Written { value: listen::ADMIN_ADDRESS, place: Place::new(fields.of.place.at, "admin") };
+    let default_admin = Written { value: listen::ADMIN_ADDRESS, place: Place::new(fields.of.place.at, "admin") };
     let admin_at = if admin.is_none() { Some(&default_admin) } else { written_admin.as_ref() };
     let sections =
         check::Sections { public_url: public_url.as_ref(), listeners: &listeners, admin: admin_at, servers: &servers };

@@ -5,7 +5,8 @@ use serde_json::{Number, Value};
 use crate::{
     base::names::Scope,
     config::{
-        reader::{Field, Fields, Written},
+        reader::{Field, Fields},
+        reading::Written,
         tree::Meaning,
         value,
     },

@@ -11,7 +11,8 @@ use crate::{
     },
     config::{
         DenyAs, Hide, ServerLimits, ServerSettings, identity, origin,
-        reader::{Entry, Field, Fields, Place, Written},
+        reader::{Entry, Field, Fields},
+        reading::{Place, Written},
         rules, upstream, value,
     },
     decide::policy::{

@@ -4,7 +4,7 @@ use std::{collections::HashMap, mem};
 
 use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span};
 
-use crate::config::reader::{Place, Reading};
+use crate::config::reading::{Place, Reading};
 
 /// Values of one file, each use of an alias counted anew: an alias bomb ends here.
 const NODES_MAX: usize = 50_000;

@@ -7,7 +7,8 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use crate::{
     config::{
         listen::file_bytes,
-        reader::{Field, Fields, Written},
+        reader::{Field, Fields},
+        reading::Written,
         value::{self, Url},
     },
     outbound::{dial::Peer, upstream::UpstreamSettings},

@@ -8,7 +8,8 @@ use crate::{
     base::names::{Scope, is_loopback_name, split_port},
     config::{
         problem::quoted,
-        reader::{Entry, Field, Fields, Place, Reading, Written},
+        reader::{Entry, Field, Fields},
+        reading::{Place, Reading, Written},
     },
 };
 
