@@ -183,7 +183,7 @@ fn web_url<'r>(field: &Field<'r>, allow_http: bool) -> Option<&'r str> {
     let text = field.text("a URL such as https://login.example.com")?;
     match value::url(text) {
         Ok(url) if url.https || url.is_loopback() || allow_http => Some(text),
-        Ok(_) => field.wrong("https://; http:// is for a loopback host, or dangerous with `allow_http: true`"),
+        Ok(_) => field.wrong("an https:// URL; http:// is for a loopback host, or dangerous with `allow_http: true`"),
         Err(expected) => field.wrong(expected),
     }
 }
@@ -209,7 +209,7 @@ fn key_source(fields: &mut Fields<'_>, allow_http: bool) -> Option<KeySource> {
 }
 
 fn algorithms(field: &Field<'_>) -> Vec<Algorithm> {
-    if field.is_list() && field.full_list("algorithms").is_none() {
+    if field.is_list() && field.full_list("asymmetric algorithms").is_none() {
         return Vec::new();
     }
     let names: Vec<&str> = ALL_ALGORITHMS.iter().map(|(name, _)| *name).collect();

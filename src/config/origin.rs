@@ -20,8 +20,9 @@ fn origin(field: &Field<'_>) -> Option<HeaderValue> {
         (Some(Meaning::Nothing), Some("null")) => "null",
         _ => field.text(EXPECTED)?,
     };
+    // SPEC A-61.
     if text == "*" {
-        return field.wrong("each origin by name: with * any web page could use its visitor's reach (SPEC A-61)");
+        return field.wrong("each origin by name: with * any web page could use its visitor's reach");
     }
     if text != "null" && !is_serialized(text) {
         return field.wrong(EXPECTED);

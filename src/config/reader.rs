@@ -148,7 +148,7 @@ impl<'r> Field<'r> {
     pub(super) fn full_list(&self, expected: &str) -> Option<Vec<Self>> {
         let items = self.list(expected)?;
         if items.is_empty() {
-            self.reading.problem(&self.place, "an empty list", &format!("one or more of: {expected}"));
+            self.reading.problem(&self.place, "an empty list", &format!("a non-empty list of {expected}"));
             return None;
         }
         Some(items)
@@ -248,7 +248,9 @@ pub(super) struct Fields<'r> {
 impl<'r> Fields<'r> {
     /// The value of `key`, where it is written.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Field<'r>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         #[cfg(test)]
         self.of.reading.asked.borrow_mut().entry(self.section).or_default().insert(key);
         let (key, node) = self.entries.iter().find(|(written, _)| written.text == key)?;
@@ -285,7 +287,7 @@ impl<'r> Fields<'r> {
         if values.len() == 1 {
             return values.pop().flatten();
         }
-        let have = if names.is_empty() { "none".to_owned() } else { names.join(" and ") };
+        let have = if names.is_empty() { "none of them".to_owned() } else { names.join(" and ") };
         self.of.reading.problem(&self.of.place, &have, &format!("exactly one of {}", keys.join(", ")));
         None
     }

@@ -170,16 +170,16 @@ impl Builder<'_> {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(at, tag.is_some());
+                self.refuse_tag(span);
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 self.close(Node::scalar(at, &text, plain), anchor, 1)?;
             }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.refuse_tag(at, tag.is_some());
+            Event::SequenceStart(_, anchor, _) => {
+                self.refuse_tag(span);
                 self.open.push(Open { at, anchor, kind: OpenKind::List(Vec::new()) });
             }
-            Event::MappingStart(_, anchor, tag) => {
-                self.refuse_tag(at, tag.is_some());
+            Event::MappingStart(_, anchor, _) => {
+                self.refuse_tag(span);
                 self.open.push(Open { at, anchor, kind: OpenKind::Map(Vec::new(), Slot::Key) });
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -237,8 +237,9 @@ impl Builder<'_> {
         self.close(Node::scalar(at, "", true), 0, 1)
     }
 
-    fn refuse_tag(&self, at: Position, tagged: bool) {
-        if tagged {
+    fn refuse_tag(&self, span: &Span) {
+        if let Some(start) = span.tag_start() {
+            let at = Position { line: start.line(), column: start.col() + 1 };
             self.problem(at, "a YAML tag", "a value without one");
         }
     }
