@@ -69,6 +69,11 @@ fn profile(name: &str) -> Option<&'static Quirk> {
     quirk::row(name)
 }
 
+/// The vendors that `profile` may name.
+pub(super) fn profiles() -> Vec<&'static str> {
+    quirk::names().collect()
+}
+
 /// One authorization server as written.
 pub(super) struct AuthorizationServer {
     /// Its name, with a mistake or without: servers may point to it either way.
@@ -101,7 +106,7 @@ pub(super) fn authorization_servers(field: &Field<'_>) -> Vec<AuthorizationServe
                     None => issuers.push(issuer.clone()),
                 }
             }
-            rest(fields, name?, issuer, allow_http, &mut read.profile)
+            rest(fields, name.as_deref(), issuer, allow_http, &mut read.profile)
         });
         servers.push(read);
     }
@@ -111,7 +116,7 @@ pub(super) fn authorization_servers(field: &Field<'_>) -> Vec<AuthorizationServe
 /// Everything after the issuer. All keys are asked for before the first `?`, so that every mistake is seen.
 fn rest(
     fields: &mut Fields<'_>,
-    name: Box<str>,
+    name: Option<&str>,
     issuer: Option<Written<Issuer>>,
     allow_http: bool,
     profile_name: &mut Option<Box<str>>,
@@ -146,7 +151,7 @@ fn rest(
     let refetch_floor = value::duration(fields, "refetch_floor", REFETCH_FLOOR, value::from(Duration::from_secs(1)));
     Some(IssuerSettings {
         rules: TokenRules {
-            name: AuthorizationServerName::from(&*name),
+            name: AuthorizationServerName::from(name?),
             issuers: vec![issuer?.value],
             algorithms,
             token_types,
@@ -189,7 +194,7 @@ fn web_url<'r>(field: &Field<'r>, allow_http: bool) -> Option<&'r str> {
 }
 
 fn vendor(field: &Field<'_>) -> Option<&'static Quirk> {
-    let names: Vec<&str> = quirk::names().collect();
+    let names = profiles();
     let expected = format!("a vendor: {}", names.join(", "));
     let row = profile(field.text(&expected)?);
     row.or_else(|| field.wrong_word(&expected, names))

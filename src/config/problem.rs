@@ -109,6 +109,7 @@ pub(super) fn nearest<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) 
     let slips_max = (text.chars().count() / 3).clamp(1, 3);
     words
         .into_iter()
+        .filter(|word| word.len().abs_diff(text.len()) <= 4 * slips_max)
         .map(|word| (slips(text, word), word))
         .filter(|(count, word)| *count <= slips_max && *count < word.chars().count())
         .min()

@@ -152,6 +152,12 @@ fn claim_value(field: &Field<'_>) -> Option<Value> {
 
 /// First match decides, so a rule whose every pattern is covered by earlier rules of its kind is never asked.
 fn warn_of_the_unreachable(rules: &[(&Field<'_>, Option<Rule>)]) {
+    // Pair by pair: beyond this the warning would cost more than it is worth.
+    const PATTERNS_MAX: usize = 4_096;
+    let count = |rule: &Option<Rule>| rule.as_ref().map_or(0, |rule| patterns(&rule.subject).1.len());
+    if rules.iter().map(|(_, rule)| count(rule)).sum::<usize>() > PATTERNS_MAX {
+        return;
+    }
     for (index, (field, rule)) in rules.iter().enumerate() {
         let Some(rule) = rule else { continue };
         let (kind, patterns) = patterns(&rule.subject);

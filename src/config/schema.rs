@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{issuer, profile as quirk};
+use crate::config::issuer;
 
 /// JSON Schema (2020-12) of `gateway.yaml`.
 #[must_use]
@@ -52,7 +52,7 @@ fn listener() -> Value {
 
 fn authorization_server() -> Value {
     let algorithms: Vec<&str> = issuer::ALL_ALGORITHMS.iter().map(|(name, _)| *name).collect();
-    let profiles: Vec<&str> = quirk::names().collect();
+    let profiles = issuer::profiles();
     let mut jwks = object(
         "Where its keys are: exactly one of the three.",
         &[],
@@ -182,28 +182,35 @@ const DURATION: &str = "^(0|[1-9][0-9]*)(ms|s|m|h)$";
 
 /// A map whose keys are ours.
 fn object(about: &str, required: &[&str], properties: Value) -> Value {
-    json!({"type": "object", "description": about, "additionalProperties": false, "required": required, "properties": properties})
+    let shape = json!({"type": "object", "description": about, "additionalProperties": false, "required": required});
+    with(shape, "properties", properties)
 }
 
 /// A map whose keys are names in the sense of this file.
 fn by_name(about: &str, of: Value) -> Value {
-    json!({
-        "type": "object", "description": about, "minProperties": 1,
-        "propertyNames": {"pattern": "^[A-Za-z0-9._-]{1,64}$"}, "additionalProperties": of,
-    })
+    let names = json!({"pattern": "^[A-Za-z0-9._-]{1,64}$"});
+    let shape = json!({"type": "object", "description": about, "minProperties": 1, "propertyNames": names});
+    with(shape, "additionalProperties", of)
 }
 
 /// A map whose keys mean something elsewhere: claims, scopes, headers.
 fn any_key(about: &str, of: Value) -> Value {
-    json!({"type": "object", "description": about, "additionalProperties": of})
+    with(json!({"type": "object", "description": about}), "additionalProperties", of)
 }
 
 fn list(about: &str, of: Value) -> Value {
-    json!({"type": "array", "description": about, "items": of})
+    with(json!({"type": "array", "description": about}), "items", of)
 }
 
 fn filled_list(about: &str, of: Value) -> Value {
-    json!({"type": "array", "description": about, "minItems": 1, "items": of})
+    with(json!({"type": "array", "description": about, "minItems": 1}), "items", of)
+}
+
+fn with(mut schema: Value, key: &str, value: Value) -> Value {
+    if let Some(members) = schema.as_object_mut() {
+        members.insert(key.to_owned(), value);
+    }
+    schema
 }
 
 fn text(about: &str, pattern: &str) -> Value {
@@ -242,11 +249,8 @@ fn secret(about: &str) -> Value {
     text(&format!("{about} A reference, never the secret itself."), "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")
 }
 
-fn with_default(mut schema: Value, default: Value) -> Value {
-    if let Some(members) = schema.as_object_mut() {
-        members.insert("default".to_owned(), default);
-    }
-    schema
+fn with_default(schema: Value, default: Value) -> Value {
+    with(schema, "default", default)
 }
 
 fn exactly_one(schema: &mut Value, keys: &[&str]) {

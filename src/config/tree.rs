@@ -6,8 +6,11 @@ use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, 
 
 use crate::config::reading::{Place, Reading};
 
-/// Values of one file, each use of an alias counted anew: an alias bomb ends here.
-const NODES_MAX: usize = 50_000;
+/// What one file may cost, each use of an alias counted anew: a value counts one, and one more for each 16 bytes of
+/// text. An alias bomb ends here.
+const COST_MAX: usize = 200_000;
+/// Elements of one list and keys of one map: uniqueness is checked pair by pair.
+const ENTRIES_MAX: usize = 4_096;
 /// Collections inside one another; our own files need seven.
 const DEPTH_MAX: usize = 32;
 
@@ -74,13 +77,19 @@ impl Node {
         })
     }
 
-    fn size(&self) -> usize {
+    fn cost(&self) -> usize {
         match &self.value {
-            Value::Scalar { .. } => 1,
-            Value::List(items) => items.iter().map(Self::size).sum::<usize>() + 1,
-            Value::Map(entries) => entries.iter().map(|(_, node)| node.size() + 1).sum::<usize>() + 1,
+            Value::Scalar { text, .. } => cost_of(text),
+            Value::List(items) => items.iter().map(Self::cost).sum::<usize>() + 1,
+            Value::Map(entries) => {
+                entries.iter().map(|(key, node)| node.cost() + cost_of(&key.text)).sum::<usize>() + 1
+            }
         }
     }
+}
+
+fn cost_of(text: &str) -> usize {
+    1 + text.len() / 16
 }
 
 fn is_number(text: &str) -> bool {
@@ -107,8 +116,7 @@ pub(super) fn parse(text: &str, reading: &Reading<'_>) -> Option<Node> {
     options.emit_unresolved_aliases = true;
     options.flow_nesting_limit = DEPTH_MAX;
     options.block_nesting_limit = DEPTH_MAX;
-    let mut builder =
-        Builder { reading, open: Vec::new(), root: None, anchors: HashMap::new(), nodes: 0, documents: 0 };
+    let mut builder = Builder { reading, open: Vec::new(), root: None, anchors: HashMap::new(), cost: 0, documents: 0 };
     for step in Parser::new_from_str_with_options(text, options) {
         match step {
             Ok((event, span)) => builder.take(event, &span)?,
@@ -153,7 +161,7 @@ struct Builder<'r> {
     open: Vec<Open>,
     root: Option<Node>,
     anchors: HashMap<usize, (Node, usize)>,
-    nodes: usize,
+    cost: usize,
     documents: usize,
 }
 
@@ -172,7 +180,7 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(span);
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                self.close(Node::scalar(at, &text, plain), anchor, 1)?;
+                self.close(Node::scalar(at, &text, plain), anchor, cost_of(&text))?;
             }
             Event::SequenceStart(_, anchor, _) => {
                 self.refuse_tag(span);
@@ -191,9 +199,9 @@ impl Builder<'_> {
                 self.close(Node { at, value }, anchor, 1)?;
             }
             Event::Alias(id) => match self.anchors.get(&id) {
-                Some((node, size)) => {
-                    let (node, size) = (node.clone(), *size);
-                    self.close(node, 0, size)?;
+                Some((node, cost)) => {
+                    let (node, cost) = (node.clone(), *cost);
+                    self.close(node, 0, cost)?;
                 }
                 None => self.unknown_alias(at, "an alias inside the value that it stands for")?,
             },
@@ -204,18 +212,21 @@ impl Builder<'_> {
     }
 
     /// Puts a finished value where it belongs.
-    fn close(&mut self, node: Node, anchor: usize, size: usize) -> Option<()> {
-        self.nodes += size;
-        if self.nodes > NODES_MAX {
-            self.problem(
-                node.at,
-                "too many values",
-                &format!("at most {NODES_MAX}, each use of an alias counted anew"),
-            );
+    fn close(&mut self, node: Node, anchor: usize, cost: usize) -> Option<()> {
+        self.cost += cost;
+        let entries = match self.open.last().map(|open| &open.kind) {
+            Some(OpenKind::List(items)) => items.len(),
+            Some(OpenKind::Map(entries, _)) => entries.len(),
+            None => 0,
+        };
+        if self.cost > COST_MAX || entries >= ENTRIES_MAX {
+            let expected =
+                format!("at most {ENTRIES_MAX} in one list or map, and {COST_MAX} in all, aliases written out");
+            self.problem(node.at, "too many values", &expected);
             return None;
         }
         if anchor != 0 {
-            self.anchors.insert(anchor, (node.clone(), node.size()));
+            self.anchors.insert(anchor, (node.clone(), node.cost()));
         }
         match self.open.last_mut() {
             None => self.root = Some(node),

@@ -43,6 +43,10 @@ fn settings(fields: &mut Fields<'_>, read: &mut Upstream) -> Option<UpstreamSett
     let ca = fields.get("ca");
     let connect_timeout = value::timeout(fields, "connect_timeout", CONNECT_TIMEOUT);
     let response_timeout = value::timeout(fields, "response_timeout", RESPONSE_TIMEOUT);
+    read.peer = url.as_ref().zip(at).map(|(url, field)| Written {
+        value: Peer { host: url.host.clone(), port: url.port, tls: url.https },
+        place: field.place,
+    });
     let certificates = match &ca {
         Some(field) => {
             if url.as_ref().is_some_and(|url| !url.https) {
@@ -55,10 +59,8 @@ fn settings(fields: &mut Fields<'_>, read: &mut Upstream) -> Option<UpstreamSett
         None => None,
     };
     let url = url?;
-    let peer = Peer { host: url.host.clone(), port: url.port, tls: url.https };
-    read.peer = at.map(|field| Written { value: peer.clone(), place: field.place });
     Some(UpstreamSettings {
-        peer,
+        peer: read.peer.as_ref()?.value.clone(),
         authority: url.authority.into(),
         path_and_query: url.path_and_query,
         ca: certificates,

@@ -20,6 +20,8 @@ fn text_of_any_shape_is_refused_without_a_hang_or_a_panic() {
         ("alias bomb", bomb),
         ("an alias of itself", "a: &a [*a]\n".to_owned()),
         ("a key that is an alias of itself", "&a {*a : 1}\n".to_owned()),
+        ("a long text behind many aliases", format!("a: &a {}\nb: [{}]\n", "x".repeat(900_000), "*a, ".repeat(4_000))),
+        ("many rules", format!("servers: {{a: {{rules: [{}]}}}}", "{tools: [a]},".repeat(4_000))),
         ("many keys", (0..200_000).map(|i| format!("k{i}: 1\n")).collect()),
         ("a long scalar", "a: ".to_owned() + &"x".repeat(1_000_000)),
         ("an open quote", "a: \"".to_owned() + &"x\n".repeat(100_000)),
