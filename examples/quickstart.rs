@@ -2,7 +2,13 @@
 //! gateway between them. Prints what to type, and serves until Ctrl-C.
 //!
 //! The issuer is for trying things out: it gives a token to whoever asks. The gateway is the product as it is.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, reason = "an example speaks to a terminal")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "an example speaks to a terminal"
+)]
 
 use std::{
     convert::Infallible,
@@ -198,7 +204,10 @@ impl Signer {
             }
             _ => return Response::builder().status(StatusCode::NOT_FOUND).body(Full::default()).expect("a response"),
         };
-        Response::builder().header("content-type", "application/json").body(Full::from(body.to_string())).expect("a response")
+        Response::builder()
+            .header("content-type", "application/json")
+            .body(Full::from(body.to_string()))
+            .expect("a response")
     }
 
     fn token(&self, scope: &str, resource: &str) -> String {

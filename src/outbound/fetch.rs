@@ -35,6 +35,8 @@ pub use roots::{Roots, client_tls, native_roots, private_roots, tls_roots};
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Fields in the answer's head.
 const HEAD_FIELDS_MAX: usize = 100;
+/// Between two attempts at something that keeps failing.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// Fetches small documents. Cloning shares the trust roots and nothing else: no connection, cookie or proxy setting outlives one fetch (SPEC D-32).
 #[derive(Clone)]
@@ -109,7 +111,8 @@ fn plan(wanted: &Wanted<'_>) -> Result<(Peer, Request<Empty<Bytes>>), Fault> {
         return Err(refused("a fragment is never sent"));
     }
     let uri: Uri = wanted.url.parse().map_err(|cause| fault("url", wanted, cause))?;
-    let authority = uri.authority().filter(|authority| !authority.host().is_empty()).ok_or_else(|| refused("no host"))?;
+    let authority =
+        uri.authority().filter(|authority| !authority.host().is_empty()).ok_or_else(|| refused("no host"))?;
     if authority.as_str().contains('@') {
         return Err(refused("a user name or password may not be in it"));
     }
@@ -223,6 +226,11 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
         name.eq_ignore_ascii_case("max-age").then(|| value.parse().ok().map(Duration::from_secs))?
     });
     ages.min()
+}
+
+/// How long to wait after `failures` in a row: 1 s, 2 s, 4 s … [`BACKOFF_MAX`].
+pub(in crate::outbound) fn backoff(failures: u32) -> Duration {
+    Duration::from_secs(1_u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX)).min(BACKOFF_MAX)
 }
 
 /// hyper's message is the outer one; the cause beneath says what happened.

@@ -7,9 +7,13 @@ use serde_json::{Map, Value};
 use crate::{
     base::{
         clock::Now,
+        limits::CLOCK_SKEW_MAX,
         names::{AuthorizationServerName, Issuer, Resource, Scope},
     },
-    decide::refusal::{Refusal, TokenFault},
+    decide::{
+        refusal::{Refusal, TokenFault},
+        token::kind::Evidence,
+    },
 };
 
 mod audience;
@@ -26,6 +30,7 @@ pub struct Caller {
     pub(super) client: Option<Arc<str>>,
     pub(super) scopes: Vec<Scope>,
     pub(super) audiences: Vec<Box<str>>,
+    evidence: Evidence,
     pub(super) expires: Duration,
     pub(super) claims: Arc<Map<String, Value>>,
 }
@@ -76,41 +81,33 @@ impl Caller {
     /// Whether the token is for `resource`, or for one of the `aliases` written in the configuration (SPEC B-12…B-16).
     ///
     /// Scheme and host may be spelled in any case and the default port may be written out; all else is compared byte by byte,
-    /// and no shorter path stands for a longer one. Aliases are compared byte by byte. An alias may be a client's id: that is
-    /// an ID token's audience, too, but no ID token becomes a [`Caller`] (`token/kind.rs`).
+    /// and no shorter path stands for a longer one. Aliases are compared byte by byte.
+    ///
+    /// An alias may be a client's id, and that is the audience of the client's ID tokens, too. Most were refused while the token
+    /// was proved; one that was made without `nonce` looks like a bare access token, so behind an alias bare is not enough.
     ///
     /// # Errors
-    /// [`TokenFault::Audience`].
+    /// [`TokenFault::Audience`]; [`TokenFault::Type`] behind an alias.
     pub fn is_for(&self, resource: &Resource, aliases: &[Box<str>]) -> Result<(), Refusal> {
-        let ours = |audience: &Box<str>| audience::same(resource, audience) || aliases.contains(audience);
-        if self.audiences.iter().any(ours) { Ok(()) } else { Err(Refusal::Token(TokenFault::Audience)) }
-    }
-
-    /// A caller without a token, for the tests of other folders.
-    #[cfg(test)]
-    pub(crate) fn for_tests(subject: &str, scopes: &[&str], claims: Value) -> Self {
-        let mut scopes: Vec<Scope> = scopes.iter().map(|scope| Scope::from(*scope)).collect();
-        scopes.sort();
-        scopes.dedup();
-        let Value::Object(claims) = claims else { panic!("claims are an object") };
-        Self {
-            authorization_server: AuthorizationServerName::from("tests"),
-            issuer: Issuer::from("https://issuer.example"),
-            subject: subject.into(),
-            client: None,
-            scopes,
-            audiences: Vec::new(),
-            expires: Duration::from_secs(u64::from(u32::MAX)),
-            claims,
+        if self.audiences.iter().any(|audience| audience::same(resource, audience)) {
+            return Ok(());
+        }
+        if !self.audiences.iter().any(|audience| aliases.contains(audience)) {
+            return Err(Refusal::Token(TokenFault::Audience));
+        }
+        match self.evidence {
+            Evidence::Shown => Ok(()),
+            Evidence::Missing => Err(Refusal::Token(TokenFault::Type)),
         }
     }
 
-    /// Whether the token still holds: `exp` with `skew` forgiven.
+    /// Whether the token still holds: `exp` with `skew` forgiven, at most [`CLOCK_SKEW_MAX`].
     ///
     /// # Errors
     /// [`TokenFault::Expired`].
     pub fn holds(&self, now: Now, skew: Duration) -> Result<(), Refusal> {
-        if now.wall < self.expires.saturating_add(skew) { Ok(()) } else { Err(Refusal::Token(TokenFault::Expired)) }
+        let end = self.expires.saturating_add(skew.min(CLOCK_SKEW_MAX));
+        if now.wall < end { Ok(()) } else { Err(Refusal::Token(TokenFault::Expired)) }
     }
 
     /// A caller with `scopes` and nothing else, who may reach `resource`: for `explain`, to answer "what if". Never on the
@@ -124,6 +121,7 @@ impl Caller {
             client: None,
             scopes: sorted(scopes),
             audiences: vec![resource.as_str().into()],
+            evidence: Evidence::Shown,
             expires: Duration::MAX,
             claims: Arc::default(),
         }
@@ -140,6 +138,7 @@ impl Caller {
             client: Some("client".into()),
             scopes: sorted(scopes.iter().map(|scope| Scope::from(*scope)).collect()),
             audiences: vec!["https://gw.example/mcp".into()],
+            evidence: Evidence::Shown,
             expires: Duration::MAX,
             claims: Arc::new(claims),
         }

@@ -179,12 +179,17 @@ fn rsa(entry: &Map<String, Value>) -> Option<DecodingKey> {
     let (n, e) = (octets(entry, "n")?, octets(entry, "e")?);
     // Some issuers write the sign octet of ASN.1 into `n` although RFC 7518 §6.3.1.1 forbids it: the number is the same.
     let (n, e) = (unsigned(&n), unsigned(&e));
-    // An even exponent is no RSA, 1 makes every message its own signature, and huge ones only burn CPU.
-    let exponent = e.iter().try_fold(0_u64, |sum, octet| Some(sum.checked_mul(256)? | u64::from(*octet)))?;
-    if exponent < 3 || exponent % 2 == 0 || exponent > u64::from(u32::MAX) || n.last()? % 2 == 0 {
+    let (first, last) = (n.first()?, n.last()?);
+    let bits = n.len().saturating_mul(8).saturating_sub(first.leading_zeros() as usize);
+    // The library's own bounds, which it looks at only when a signature is there. Weaker can be factored, longer burns CPU.
+    if !(2048..=8192).contains(&bits) || last % 2 == 0 {
         return None;
     }
-    // Refuses a modulus outside 2048…8192 bits.
+    // An even exponent is no RSA, with 1 every message is its own signature, and huge ones burn CPU, too.
+    let exponent = e.iter().try_fold(0_u64, |sum, octet| Some(sum.checked_mul(256)? | u64::from(*octet)))?;
+    if exponent < 3 || exponent % 2 == 0 || exponent > u64::from(u32::MAX) {
+        return None;
+    }
     RsaPublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()?;
     Some(DecodingKey::from_rsa_raw_components(n, e))
 }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::Algorithm;
+use jsonwebtoken::{Algorithm, crypto::aws_lc::DEFAULT_PROVIDER};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -45,9 +45,11 @@ pub struct TokenRules {
 
 /// A token that has the shape of a JWT. Nothing of it is proved.
 pub struct Unproved<'a> {
-    pub(super) token: &'a str,
-    pub(super) algorithm: Algorithm,
-    pub(super) issuer: String,
+    /// Header and payload as they were signed: `header.payload`, byte by byte.
+    signed: &'a str,
+    signature: Vec<u8>,
+    algorithm: Algorithm,
+    issuer: String,
     typ: Option<String>,
     key_id: Option<String>,
     claims: Arc<Map<String, Value>>,
@@ -90,7 +92,8 @@ impl<'a> Unproved<'a> {
             Some(Value::String(typ)) => Some(typ.clone()),
             Some(_) => return Err(TokenFault::Type),
         };
-        if octets(signature)?.is_empty() {
+        let signature = octets(signature)?;
+        if signature.is_empty() {
             return Err(TokenFault::Malformed);
         }
 
@@ -100,7 +103,7 @@ impl<'a> Unproved<'a> {
             // `iss` as a list would be good for one issuer and used for another.
             _ => return Err(TokenFault::Issuer),
         };
-        Ok(Self { token, algorithm, issuer, typ, key_id, claims: Arc::new(claims) })
+        Ok(Self { signed, signature, algorithm, issuer, typ, key_id, claims: Arc::new(claims) })
     }
 
     /// The `iss` that it claims: good for choosing among configured issuers and for nothing else.
@@ -126,20 +129,18 @@ impl<'a> Unproved<'a> {
             return Err(TokenFault::Algorithm);
         }
         self.check_signature(keys)?;
-        if !kind::is_access_token(self.typ.as_deref(), &self.claims, &rules.token_types) {
-            return Err(TokenFault::Type);
-        }
-        claims::read(&self.claims, issuer, rules, now)
+        let evidence = kind::judge(self.typ.as_deref(), &self.claims, &rules.token_types).ok_or(TokenFault::Type)?;
+        claims::read(&self.claims, evidence, issuer, rules, now)
     }
 
     fn check_signature(&self, keys: &KeySet) -> Result<(), TokenFault> {
-        let (signed, signature) = self.token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
         let mut tried = false;
         for key in keys.candidates(self.key_id(), self.algorithm) {
             tried = true;
-            // An error is a key that the library cannot use: it verifies nothing.
-            if let Ok(true) = jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key.decoding, self.algorithm)
-            {
+            // The provider by name: `jsonwebtoken::crypto::verify` asks a global one, which panics here, in the request path,
+            // where another crate turned on a second backend. An error is a key that cannot be used: it verifies nothing.
+            let verifier = (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm, &key.decoding);
+            if verifier.is_ok_and(|verifier| verifier.verify(self.signed.as_bytes(), &self.signature).is_ok()) {
                 return Ok(());
             }
         }

@@ -27,21 +27,36 @@ const OTHER_TYPES: [&str; 15] = [
 const FOREIGN_CLAIMS: [&str; 8] =
     ["nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu", "token_introspection"];
 
-/// Whether header `typ` and `claims` are those of an access token. `accepted` is [`super::jwt::TokenRules::token_types`].
+/// Claims that issuers write into access tokens and not into ID tokens: RFC 9068 §2.2, Okta, Entra, Auth0; `token_use` and
+/// `typ` count, too, once [`judge`] has seen what they say. `azp` and `roles` do not: ID tokens have them.
+const OWN_CLAIMS: [&str; 9] = ["client_id", "cid", "scope", "scp", "token_use", "typ", "azpacr", "appidacr", "gty"];
+
+/// What speaks for a token being an access token, where nothing speaks against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// Its type, or a claim that no ID token has.
+    Shown,
+    /// Nothing. An ID token that was asked for without `nonce` can look like this.
+    Missing,
+}
+
+/// Judges header `typ` and `claims`; `None` is another kind of JWT. `accepted` is [`super::jwt::TokenRules::token_types`].
 ///
-/// Each guard holds for each type: an ID token has the client's id as its audience, so where a client's id is an accepted
-/// audience only these guards keep ID tokens out (SPEC B-16), and many issuers write `typ: JWT` into both.
-pub(super) fn is_access_token(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[Box<str>]) -> bool {
+/// Each guard holds for each type, because many issuers write `typ: JWT` into everything. Where the audience is our resource,
+/// that alone tells an access token; where it is an alias, see [`super::claims::Caller::is_for`].
+pub(super) fn judge(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[Box<str>]) -> Option<Evidence> {
     let typ = match typ {
         None => "jwt".to_owned(),
         Some(typ) => short(typ),
     };
-    accepted.iter().any(|accepted| **accepted == *typ)
+    let possible = accepted.iter().any(|accepted| **accepted == *typ)
         && !OTHER_TYPES.contains(&&*typ)
         && !FOREIGN_CLAIMS.iter().any(|name| claims.contains_key(*name))
         // Cognito writes `access` or `id`, Keycloak `Bearer`, `ID`, `Refresh`, `Offline`, `Logout`.
         && claims.get("token_use").is_none_or(|usage| usage == "access")
-        && claims.get("typ").is_none_or(|typ| typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("bearer")))
+        && claims.get("typ").is_none_or(|typ| typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("bearer")));
+    let shown = typ == "at+jwt" || OWN_CLAIMS.iter().any(|name| claims.contains_key(*name));
+    possible.then_some(if shown { Evidence::Shown } else { Evidence::Missing })
 }
 
 /// `typ` in lower case, without the `application/` that RFC 7515 §4.1.9 lets a writer leave out.
@@ -59,12 +74,37 @@ mod tests {
 
     use super::*;
 
+    fn is_access_token(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[Box<str>]) -> bool {
+        judge(typ, claims, accepted).is_some()
+    }
+
+    #[test]
+    fn b16_what_no_id_token_has() {
+        let accepted: [Box<str>; 2] = ["at+jwt".into(), "jwt".into()];
+        let cases = [
+            ("at+jwt", json!({}), Evidence::Shown),
+            ("Application/AT+JWT", json!({}), Evidence::Shown),
+            ("JWT", json!({}), Evidence::Missing),
+            ("JWT", json!({"azp": "c", "roles": ["r"], "sid": "s", "auth_time": 1}), Evidence::Missing),
+            ("JWT", json!({"client_id": "c"}), Evidence::Shown),
+            ("JWT", json!({"cid": "c"}), Evidence::Shown),
+            ("JWT", json!({"scope": ""}), Evidence::Shown),
+            ("JWT", json!({"scp": []}), Evidence::Shown),
+            ("JWT", json!({"token_use": "access"}), Evidence::Shown),
+            ("JWT", json!({"typ": "Bearer"}), Evidence::Shown),
+            ("JWT", json!({"azp": "c", "azpacr": "1", "roles": ["r"]}), Evidence::Shown),
+        ];
+        for (typ, claims, evidence) in cases {
+            assert_eq!(judge(Some(typ), claims.as_object().unwrap(), &accepted), Some(evidence), "{typ} {claims}");
+        }
+    }
+
     #[test]
     fn b32_header_types() {
         let both: [Box<str>; 2] = ["at+jwt".into(), "jwt".into()];
         let typed: [Box<str>; 1] = ["at+jwt".into()];
-        let cases: [(Option<&str>, &[Box<str>], bool); 16] = [
-            (Some("at+jwt"), &typed, true),
+        let cases = [
+            (Some("at+jwt"), typed.as_slice(), true),
             (Some("AT+JWT"), &typed, true),
             (Some("application/at+jwt"), &typed, true),
             (Some("Application/At+Jwt"), &typed, true),

@@ -63,7 +63,10 @@ pub fn native_roots(file: Option<&Path>, directories: &[PathBuf]) -> Result<Vec<
 pub fn client_tls(roots: Roots, alpn_h2: bool) -> Arc<ClientConfig> {
     // The provider is named, so that a second one in the tree cannot make rustls panic for want of a choice.
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    #[expect(clippy::expect_used, reason = "fails only for a provider without cipher suites; this one is built in and has them")]
+    #[expect(
+        clippy::expect_used,
+        reason = "fails only for a provider without cipher suites; this one is built in and has them"
+    )]
     let builder = builder.with_safe_default_protocol_versions().expect("aws-lc-rs speaks TLS 1.2 and 1.3");
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols =

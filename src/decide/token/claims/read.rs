@@ -11,12 +11,16 @@ use crate::{
         limits::CLOCK_SKEW_MAX,
         names::{Issuer, Scope},
     },
-    decide::{refusal::TokenFault, token::jwt::TokenRules},
+    decide::{
+        refusal::TokenFault,
+        token::{jwt::TokenRules, kind::Evidence},
+    },
 };
 
 /// Makes a caller of `claims`. Only `jwt` calls this, after the signature and the kind of token were checked.
 pub(in crate::decide::token) fn read(
     claims: &Arc<Map<String, Value>>,
+    evidence: Evidence,
     issuer: &Issuer,
     rules: &TokenRules,
     now: Now,
@@ -40,6 +44,7 @@ pub(in crate::decide::token) fn read(
         client: client(claims, &rules.client_claims)?,
         scopes: scopes(claims, rules)?,
         audiences: audiences(claims)?,
+        evidence,
         expires,
         claims: Arc::clone(claims),
     })

@@ -3,16 +3,13 @@
 use serde_json::json;
 
 use super::*;
-use crate::{
-    base::limits::CLOCK_SKEW_MAX,
-    decide::token::{
-        jwt::TokenRules,
-        testing::{NOW_SECS, RESOURCE, at, claims, now, rules, with},
-    },
+use crate::decide::token::{
+    jwt::TokenRules,
+    testing::{NOW_SECS, RESOURCE, at, claims, now, rules, with},
 };
 
 fn read_with(rules: &TokenRules, claims: &Value) -> Result<Caller, TokenFault> {
-    read(&Arc::new(claims.as_object().unwrap().clone()), &rules.issuers[0], rules, now())
+    read(&Arc::new(claims.as_object().unwrap().clone()), Evidence::Shown, &rules.issuers[0], rules, now())
 }
 
 fn read_changed(changes: &Value) -> Result<Caller, TokenFault> {
@@ -146,6 +143,22 @@ fn b16_aliases_are_compared_byte_by_byte() {
 }
 
 #[test]
+fn b16_behind_an_alias_a_bare_token_may_be_an_id_token() {
+    let aliases: [Box<str>; 1] = ["client".into()];
+    let cases = [
+        ("client", Evidence::Shown, Ok(())),
+        ("client", Evidence::Missing, Err(Refusal::Token(TokenFault::Type))),
+        (RESOURCE, Evidence::Missing, Ok(())),
+        ("other", Evidence::Missing, Err(Refusal::Token(TokenFault::Audience))),
+    ];
+    for (audience, evidence, verdict) in cases {
+        let all = with(&claims(), &json!({ "aud": audience }));
+        let caller = read(&Arc::new(all.as_object().unwrap().clone()), evidence, &"i".into(), &rules(), now()).unwrap();
+        assert_eq!(caller.is_for(&RESOURCE.into(), &aliases), verdict, "{audience} {evidence:?}");
+    }
+}
+
+#[test]
 fn attack_076_times() {
     use TokenFault::{Expired, NotYetValid, Time};
     let n = NOW_SECS;
@@ -209,6 +222,7 @@ fn b20_a_caller_holds_until_it_expires() {
     let skew = Duration::from_secs(30);
     assert_eq!(caller.holds(at(NOW_SECS + 34), skew), Ok(()));
     assert_eq!(caller.holds(at(NOW_SECS + 35), skew), Err(Refusal::Token(TokenFault::Expired)));
+    assert_eq!(caller.holds(at(NOW_SECS + 400), Duration::MAX), Err(Refusal::Token(TokenFault::Expired)), "B-21");
 }
 
 #[test]

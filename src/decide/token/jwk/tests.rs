@@ -34,6 +34,10 @@ fn attack_092_unusable_keys_are_skipped_and_counted() {
     let rsa = |changes| with(&RSA.jwk(), &changes);
     let ec = |changes| with(&P256.jwk(), &changes);
     let ed = |changes| with(&ED25519.jwk(), &changes);
+    // The right point, cut at the wrong place: 31 and 33 octets.
+    let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(P256.jwk()[name].as_str().unwrap()).unwrap();
+    let point = [coordinate("x"), coordinate("y")].concat();
+    let (short, long) = point.split_at(31);
     let ones = |length: usize| base64url(&vec![0xFF; length]);
     let bad = [
         json!({"kty": "oct", "kid": "k", "k": "AAAA"}),
@@ -70,6 +74,7 @@ fn attack_092_unusable_keys_are_skipped_and_counted() {
         rsa(json!({"n": "!!"})),
         rsa(json!({"n": ones(128)})),
         rsa(json!({"n": ones(255)})),
+        rsa(json!({"n": base64url(&[[0x7F].as_slice(), &[0xFF; 255]].concat())})),
         rsa(json!({"n": ones(1025)})),
         rsa(json!({"n": base64url(&[[0xFF; 255].as_slice(), &[0xFE]].concat())})),
         rsa(json!({"e": null})),
@@ -88,6 +93,7 @@ fn attack_092_unusable_keys_are_skipped_and_counted() {
         ec(json!({"x": ones(31)})),
         ec(json!({"y": ones(33)})),
         ec(json!({"y": null})),
+        ec(json!({"x": base64url(short), "y": base64url(long)})),
         ec(json!({"x": base64url(&[0; 32]), "y": base64url(&[0; 32])})),
         ed(json!({"crv": "X25519"})),
         ed(json!({"crv": "Ed448"})),
