@@ -94,10 +94,11 @@ impl App {
         });
         let mut listeners = Vec::new();
         for (listen, certificates) in settings.listen.iter().zip(&certificates) {
-            let bound = Bound::bind(listen.address, certificates.as_ref());
+            let bound = Bound::bind(listen.address, certificates.as_ref(), &observe.metrics);
             listeners.push(bound.map_err(|cause| StartFault::System(format!("listen {}: {cause}", listen.address)))?);
         }
-        let admin = bind_admin(&settings).map_err(|cause| StartFault::System(format!("admin {}: {cause}", settings.admin)))?;
+        let admin =
+            bind_admin(&settings).map_err(|cause| StartFault::System(format!("admin {}: {cause}", settings.admin)))?;
         let status = Arc::new(Status::new(observe, &parts.issuers));
         observe.metrics.config_taken(clock.now().wall, false);
         Ok(Self {

@@ -3,6 +3,7 @@
 use std::{env, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
+use http::HeaderValue;
 use rustls::ClientConfig;
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
         origin::Sites,
         route::{RouteEntry, Routes},
     },
-    inbound::snapshot::{Document, Server, ServerLimits, Snapshot},
+    inbound::snapshot::{Document, PublicFace, Server, ServerLimits, Snapshot},
     observe::Observe,
     outbound::{
         Fault,
@@ -108,7 +109,8 @@ impl Builder {
         let issuers: Vec<Arc<IssuerKeys>> =
             server.authorization_servers.iter().filter_map(|index| all.get(*index)).map(Arc::clone).collect();
         let preferred = issuers.first().ok_or("no authorization server")?;
-        let published: Vec<Issuer> = issuers.iter().filter_map(|issuer| issuer.rules().issuers.first()).cloned().collect();
+        let published: Vec<Issuer> =
+            issuers.iter().filter_map(|issuer| issuer.rules().issuers.first()).cloned().collect();
         let first_scope = server.first_challenge.as_deref().unwrap_or_default();
         let path = if &*server.path == "/" { "" } else { &server.path };
         let metadata_url = format!("{}/.well-known/oauth-protected-resource{path}", public_url.origin());
@@ -127,8 +129,11 @@ impl Builder {
             challenges: Challenges::new(&metadata_url, first_scope, &server.known_scopes)
                 .map_err(|fault| format!("challenge: {fault:?}"))?,
             sites: Sites::new(public_url.origin(), &origins).map_err(|fault| format!("allowed_origins: {fault:?}"))?,
-            public_host: authority.parse().map_err(|_| "public_url cannot be sent as a header".to_owned())?,
-            public_scheme: http::HeaderValue::from_static(if public_url.is_https() { "https" } else { "http" }),
+            public: PublicFace {
+                host: HeaderValue::try_from(authority)
+                    .map_err(|_| "public_url cannot be sent as a header".to_owned())?,
+                scheme: HeaderValue::from_static(if public_url.is_https() { "https" } else { "http" }),
+            },
             metadata: Document { etag: etag(&document), body: Bytes::from(document) },
             resource,
             audiences: server.audiences.clone(),

@@ -36,11 +36,7 @@ impl Tells for Status {
         let issuers = self.issuers.load();
         self.readiness.report(issuers.iter().map(|issuer| {
             let status = issuer.status();
-            IssuerState {
-                name: issuer.rules().name.to_string(),
-                has_keys: status.ready,
-                last_error: status.last_error,
-            }
+            IssuerState { name: issuer.rules().name.to_string(), has_keys: status.ready, last_error: status.last_error }
         }))
     }
 

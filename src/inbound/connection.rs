@@ -32,8 +32,8 @@ use tracing::debug;
 
 use crate::{
     base::limits::{
-        H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX, HEADER_FIELDS_MAX, HEADER_READ_TIMEOUT,
-        KEEP_ALIVE_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX,
+        H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX, HEADER_FIELDS_MAX,
+        HEADER_READ_TIMEOUT, KEEP_ALIVE_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX,
     },
     decide::framing::Framing,
     inbound::{listener::Phase, reply::ReplyBody, service, snapshot::Gateway},
@@ -111,7 +111,11 @@ pub(super) async fn serve(
     if is_h2 { serve_h2(stream, connection, &mut phase).await } else { serve_h1(stream, connection, &mut phase).await }
 }
 
-async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(stream: S, connection: Connection, phase: &mut watch::Receiver<Phase>) {
+async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    connection: Connection,
+    phase: &mut watch::Receiver<Phase>,
+) {
     let load = Arc::clone(&connection.load);
     let service = hyper::service::service_fn(|request: Request<Incoming>| service::answer(&connection, request));
     let served = http1::Builder::new()
@@ -266,7 +270,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, pieces: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
     }
 

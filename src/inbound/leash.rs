@@ -39,7 +39,11 @@ impl Streams {
             return Ok(());
         }
         let key = self.key(server, caller);
-        if self.lock().get(&key).is_some_and(|open| *open >= streams_max) { Err(Refusal::TooManyStreams) } else { Ok(()) }
+        if self.lock().get(&key).is_some_and(|open| *open >= streams_max) {
+            Err(Refusal::TooManyStreams)
+        } else {
+            Ok(())
+        }
     }
 
     /// Counts one more.

@@ -11,15 +11,10 @@ use hyper::body::Incoming;
 
 use crate::{
     base::clock::Now,
-    decide::{
-        origin::Kind,
-        refusal::Refusal,
-        route::Route,
-    },
+    decide::{origin::Kind, refusal::Refusal, route::Route},
     inbound::{
         connection::Connection,
-        gate,
-        metadata,
+        gate, metadata,
         reply::{self, Known, ReplyBody},
         request,
         snapshot::{Server, Snapshot},
@@ -38,7 +33,10 @@ pub(super) struct Arrival<'a> {
 }
 
 /// Answers one request. Nothing that happens in here ends the connection of others.
-pub(super) async fn answer(connection: &Connection, request: Request<Incoming>) -> Result<Response<ReplyBody>, Infallible> {
+pub(super) async fn answer(
+    connection: &Connection,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Infallible> {
     let gateway = &connection.gateway;
     let snapshot = gateway.snapshot.load_full();
     let now = gateway.clock.now();
@@ -89,7 +87,13 @@ fn record_answer(response: Response<ReplyBody>, mut record: Record) -> Response<
 }
 
 /// One request to a server: CORS around the gate.
-async fn serve(arrival: &Arrival<'_>, server: &Arc<Server>, head: Parts, body: Incoming, mut record: Record) -> Response<ReplyBody> {
+async fn serve(
+    arrival: &Arrival<'_>,
+    server: &Arc<Server>,
+    head: Parts,
+    body: Incoming,
+    mut record: Record,
+) -> Response<ReplyBody> {
     // Step 1: may a browser call from there?
     let origin = match server.sites.origin_verdict(&head.headers) {
         Ok(origin) => origin,

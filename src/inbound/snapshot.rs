@@ -7,16 +7,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use crate::{
-    base::{
-        clock::Clock,
-        names::Resource,
-    },
-    decide::{
-        oauth::challenge::Challenges,
-        origin::Sites,
-        policy::rule::Policy,
-        route::Routes,
-    },
+    base::{clock::Clock, names::Resource},
+    decide::{oauth::challenge::Challenges, origin::Sites, policy::rule::Policy, route::Routes},
     observe::{metrics::Metrics, metrics::ServerSeries},
     outbound::{
         credential::{Credential, IdentityHeader},

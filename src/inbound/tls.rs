@@ -108,8 +108,8 @@ fn read_pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, String> {
     if chain.is_empty() {
         return Err(format!("{}: no certificate in it", certificate.display()));
     }
-    let private =
-        PrivateKeyDer::from_pem_file(key).map_err(|cause| format!("{}: expected a private key in PEM: {cause}", key.display()))?;
+    let private = PrivateKeyDer::from_pem_file(key)
+        .map_err(|cause| format!("{}: expected a private key in PEM: {cause}", key.display()))?;
     CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider())
         .map_err(|cause| format!("{} and {} do not fit together: {cause}", certificate.display(), key.display()))
 }
