@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::Request;
 use hyper::{
     body::Incoming,
     rt::bounds::Http2ServerConnExec,
@@ -37,6 +37,7 @@ use crate::{
     },
     decide::framing::Framing,
     inbound::{listener::Phase, reply::ReplyBody, service, snapshot::Gateway},
+    observe::metrics::ListenerSeries,
 };
 
 /// What every request of one connection shares.
@@ -82,10 +83,11 @@ pub(super) async fn serve(
     stream: TcpStream,
     peer: IpAddr,
     tls: Option<Arc<ServerConfig>>,
+    series: ListenerSeries,
     gateway: Arc<Gateway>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let _open = gateway.metrics.connection();
+    let _open = series.accepted();
     if let Err(cause) = stream.set_nodelay(true) {
         debug!(%cause, "TCP_NODELAY could not be set");
     }
@@ -96,11 +98,11 @@ pub(super) async fn serve(
     let stream = match timeout(TLS_HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(cause)) => {
-            gateway.metrics.tls_handshake_failed();
+            series.handshake_failed();
             return debug!(%peer, %cause, "TLS handshake failed");
         }
         Err(_) => {
-            gateway.metrics.tls_handshake_failed();
+            series.handshake_failed();
             return debug!(%peer, "TLS handshake took too long");
         }
     };

@@ -16,7 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
 use crate::{
-    decide::{hop, policy::evaluate::Permit, refusal::Refusal, token::claims::Caller},
+    decide::{hop, mcp::version::Era, policy::evaluate::Permit, refusal::Refusal, token::claims::Caller},
     inbound::{
         connection::Busy,
         leash::{self, Counted},
@@ -25,7 +25,7 @@ use crate::{
         snapshot::Server,
     },
     observe::record::Record,
-    outbound::{Fault, upstream::Answer},
+    outbound::{Fault, credential::Credential, upstream::Answer},
 };
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -41,8 +41,8 @@ pub(super) struct Outgoing {
     pub(super) caller: Arc<Caller>,
     /// The bytes that were judged: the bytes forwarded (P1).
     pub(super) body: Bytes,
-    /// Whether the message speaks 2026-07-28 or later.
-    pub(super) is_modern: bool,
+    /// Which of the two ways to speak MCP it follows.
+    pub(super) era: Era,
     /// Whether the answer is a stream that must end with the caller's token.
     pub(super) ends_with_token: bool,
 }
@@ -99,9 +99,10 @@ fn request_headers(
     if hop::loops(&headers, &gateway.pseudonym) {
         return Err(Refusal::Loop);
     }
-    let presented = server.forwards_token().then(|| headers.get(AUTHORIZATION).cloned()).flatten();
+    let presented =
+        matches!(server.credential, Credential::Forward).then(|| headers.get(AUTHORIZATION).cloned()).flatten();
     hop::clean_request(&mut headers, &server.identity_names);
-    if outgoing.is_modern {
+    if outgoing.era == Era::Modern {
         // A dual-era upstream must not be led into session mode (SPEC C-47).
         headers.remove(MCP_SESSION_ID);
         headers.remove(LAST_EVENT_ID);
@@ -113,8 +114,8 @@ fn request_headers(
     if let Ok(peer) = HeaderValue::try_from(arrival.connection.peer.to_string()) {
         headers.insert(X_FORWARDED_FOR, peer);
     }
-    headers.insert(X_FORWARDED_HOST, server.public_host.clone());
-    headers.insert(X_FORWARDED_PROTO, server.public_scheme.clone());
+    headers.insert(X_FORWARDED_HOST, server.public.host.clone());
+    headers.insert(X_FORWARDED_PROTO, server.public.scheme.clone());
     server.credential.add_to(&mut headers, presented);
     for identity in &server.identity_headers {
         identity.add_to(&mut headers, &outgoing.caller);

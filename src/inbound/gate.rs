@@ -10,15 +10,17 @@ use http::{Method, Response, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
+    base::text::Text,
     decide::{
         hop,
         mcp::{
             headers, peek,
             target::{self, Target},
+            version::Era,
         },
         policy::evaluate::{Permit, evaluate},
         refusal::Refusal,
-        token::{claims::Caller, presented::Presented},
+        token::presented::Presented,
     },
     inbound::{
         body,
@@ -31,7 +33,7 @@ use crate::{
 };
 
 /// What a server's path takes.
-const TAKES: Refusal = Refusal::Method("POST, GET, DELETE, OPTIONS");
+pub(super) const METHODS: &str = "POST, GET, DELETE, OPTIONS";
 
 /// Passes one request to `server`, or refuses it. (Step 1, the browser's origin, was `service`'s.)
 pub(super) async fn pass(
@@ -74,16 +76,16 @@ async fn judge(
     // 4. What is wanted?
     hop::check_connection(&head.headers, &server.identity_names)?;
     headers::check_shape(&head.headers)?;
-    let (target, body, is_modern) = match head.method {
-        Method::POST => read_message(server, head, body, known, record).await?,
+    let (target, body, era) = match head.method {
+        Method::POST => read_message(server, head, body, known).await?,
         // Whatever body they carry stays here: it means nothing, and what it hides must not arrive (attack 108).
-        Method::GET => (Target::Stream, Bytes::new(), false),
-        Method::DELETE => (Target::EndSession, Bytes::new(), false),
-        _ => return Err(TAKES),
+        Method::GET => (Target::Stream, Bytes::new(), headers::era_without_body(&head.headers)?),
+        Method::DELETE => (Target::EndSession, Bytes::new(), headers::era_without_body(&head.headers)?),
+        _ => return Err(Refusal::Method(METHODS)),
     };
-    record.asked(known.method.as_ref(), &target);
-    known.target = Some(target);
-    let target = known.target.as_ref().ok_or(Refusal::Internal("no target"))?;
+    let method = known.method.get_or_insert_with(|| Text::from(head.method.as_str()));
+    record.asked(method, &target);
+    let target = &*known.target.insert(target);
 
     // 5. May they?
     let permit = evaluate(&server.policy, &caller, target)?;
@@ -91,7 +93,7 @@ async fn judge(
     gateway.streams.check(&server.series.name, &caller, server.limits.streams_per_caller)?;
 
     let ends_with_token = matches!(target, Target::Stream);
-    Ok((Outgoing { caller, body, is_modern, ends_with_token }, permit))
+    Ok((Outgoing { caller, body, era, ends_with_token }, permit))
 }
 
 /// Step 4 for a POST: media type before the body, the body before its meaning, its meaning before the headers that repeat it.
@@ -100,8 +102,7 @@ async fn read_message(
     head: &Parts,
     body: Incoming,
     known: &mut Known,
-    record: &mut Record,
-) -> Result<(Target, Bytes, bool), Refusal> {
+) -> Result<(Target, Bytes, Era), Refusal> {
     headers::check_media(&head.headers)?;
     let body = body::read(body, server.limits.request_body).await?;
     let message = match peek::read(&body, server.limits.json_depth) {
@@ -113,10 +114,9 @@ async fn read_message(
     };
     known.id.clone_from(&message.id);
     known.method = Some(message.method.clone());
-    let _ = record;
-    let is_modern = headers::agree(&head.headers, &message)?;
+    let era = headers::agree(&head.headers, &message)?;
     let target = target::of(&message)?;
-    Ok((target, body, is_modern))
+    Ok((target, body, era))
 }
 
 fn refuse(refusal: &Refusal, known: &Known, server: &Server, mut record: Record) -> Response<ReplyBody> {
@@ -125,6 +125,3 @@ fn refuse(refusal: &Refusal, known: &Known, server: &Server, mut record: Record)
     record.answered(response.status());
     response
 }
-
-/// Who asked, for whoever speaks of it later.
-pub(super) type CallerRef = Arc<Caller>;

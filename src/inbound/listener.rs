@@ -14,6 +14,7 @@ use tracing::warn;
 use crate::{
     base::limits::{CONNECTIONS_MAX, LISTEN_BACKLOG},
     inbound::{connection, snapshot::Gateway, tls::Certificates},
+    observe::metrics::{ListenerSeries, Metrics},
 };
 
 /// How far the end of the process has come.
@@ -31,6 +32,7 @@ pub enum Phase {
 pub struct Bound {
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
+    series: ListenerSeries,
 }
 
 impl Bound {
@@ -38,13 +40,15 @@ impl Bound {
     ///
     /// # Errors
     /// The system's.
-    pub fn bind(address: SocketAddr, certificates: Option<&Arc<Certificates>>) -> io::Result<Self> {
+    pub fn bind(address: SocketAddr, certificates: Option<&Arc<Certificates>>, metrics: &Metrics) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restart must not wait for the connections of the one before.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         let tls = certificates.map(Certificates::server_config).transpose()?;
-        Ok(Self { listener: socket.listen(LISTEN_BACKLOG)?, tls })
+        let listener = socket.listen(LISTEN_BACKLOG)?;
+        let series = metrics.listener(listener.local_addr()?);
+        Ok(Self { listener, tls, series })
     }
 
     /// The address it is bound to.
@@ -97,6 +101,6 @@ impl Bound {
         gateway: &Arc<Gateway>,
         phase: &watch::Receiver<Phase>,
     ) -> impl Future<Output = ()> + use<> {
-        connection::serve(stream, peer.ip(), self.tls.clone(), Arc::clone(gateway), phase.clone())
+        connection::serve(stream, peer.ip(), self.tls.clone(), self.series.clone(), Arc::clone(gateway), phase.clone())
     }
 }

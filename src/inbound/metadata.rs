@@ -2,13 +2,15 @@
 
 use http::{
     HeaderValue, Response, StatusCode,
-    header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ETAG, IF_NONE_MATCH},
+    header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH},
     request::Parts,
 };
 
 use crate::{
-    base::clock::Now,
-    decide::{origin::Kind, refusal::Refusal},
+    decide::{
+        origin::cors::{self, Kind},
+        refusal::Refusal,
+    },
     inbound::{
         reply::{self, Known, ReplyBody},
         service::preflight,
@@ -18,15 +20,16 @@ use crate::{
 
 /// Long enough to spare us, short enough that a changed list of issuers is not hidden for hours (RFC 9728 §7.10).
 const PUBLIC_FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=600");
-const ANYONE: HeaderValue = HeaderValue::from_static("*");
-const TAKES: Refusal = Refusal::Method("GET, HEAD, OPTIONS");
+/// What a document takes.
+pub(super) const METHODS: &str = "GET, HEAD, OPTIONS";
+const TAKES: Refusal = Refusal::Method(METHODS);
 /// After a failed fetch of an issuer's metadata, asking again sooner brings nothing new.
 const RETRY_AFTER_SECS: u64 = 5;
 
 /// The resource's document.
 pub(super) fn resource(head: &Parts, server: &Server) -> Response<ReplyBody> {
     let mut response = if head.method == http::Method::OPTIONS {
-        return preflight(&head.headers, Some(&ANYONE), Kind::Discovery);
+        return preflight(&head.headers, None, Kind::Discovery);
     } else if !reply::is_read(&head.method) {
         reply::refuse(&TAKES, &Known::default(), None)
     } else if is_current(head, &server.metadata.etag) {
@@ -34,18 +37,18 @@ pub(super) fn resource(head: &Parts, server: &Server) -> Response<ReplyBody> {
     } else {
         cached(reply::json(StatusCode::OK, server.metadata.body.clone()), Some(&server.metadata.etag))
     };
-    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANYONE);
+    cors::expose(None, Kind::Discovery, response.headers_mut());
     response
 }
 
 /// The mirror of the issuer's document, its `issuer` unchanged: for clients of 2025-03-26, which look for it here.
-pub(super) async fn issuer(head: &Parts, server: &Server, now: Now) -> Response<ReplyBody> {
+pub(super) async fn issuer(head: &Parts, server: &Server) -> Response<ReplyBody> {
     let mut response = if head.method == http::Method::OPTIONS {
-        return preflight(&head.headers, Some(&ANYONE), Kind::Discovery);
+        return preflight(&head.headers, None, Kind::Discovery);
     } else if !reply::is_read(&head.method) {
         reply::refuse(&TAKES, &Known::default(), None)
     } else {
-        match server.discovery.document(now).await {
+        match server.discovery.document().await {
             Ok(document) => cached(reply::json(StatusCode::OK, document), None),
             Err(_) => {
                 let refusal = Refusal::KeysUnavailable { retry_after_secs: RETRY_AFTER_SECS };
@@ -53,7 +56,7 @@ pub(super) async fn issuer(head: &Parts, server: &Server, now: Now) -> Response<
             }
         }
     };
-    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANYONE);
+    cors::expose(None, Kind::Discovery, response.headers_mut());
     response
 }
 

@@ -4,14 +4,18 @@ use std::{convert::Infallible, sync::Arc};
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN},
+    header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW},
     request::Parts,
 };
 use hyper::body::Incoming;
 
 use crate::{
     base::clock::Now,
-    decide::{origin::Kind, refusal::Refusal, route::Route},
+    decide::{
+        origin::cors::{self, Kind},
+        refusal::Refusal,
+        route::Route,
+    },
     inbound::{
         connection::Connection,
         gate, metadata,
@@ -55,7 +59,7 @@ pub(super) async fn answer(
             };
             match route {
                 Route::ResourceMetadata(_) => record_answer(metadata::resource(&head, server), record),
-                Route::IssuerMetadata(_) => record_answer(metadata::issuer(&head, server, now).await, record),
+                Route::IssuerMetadata(_) => record_answer(metadata::issuer(&head, server).await, record),
                 _ => {
                     record.server(&server.series);
                     serve(&arrival, server, head, body, record).await
@@ -77,7 +81,7 @@ fn refuse_unrouted(refusal: &Refusal, record: &mut Record) -> Response<ReplyBody
     let mut response = reply::refuse(refusal, &Known::default(), None);
     record.answered(response.status());
     // A browser that probes for a document must be able to read that there is none.
-    response.headers_mut().insert(http::header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
 
@@ -110,26 +114,20 @@ async fn serve(
         return response;
     }
     let mut response = gate::pass(arrival, server, head, body, record).await;
-    if let Some(origin) = origin {
-        server.sites.expose(response.headers_mut(), &origin);
-    }
+    cors::expose(origin.as_ref(), Kind::Mcp, response.headers_mut());
     response
 }
 
 /// Answers `OPTIONS` before anybody is asked who they are: preflights carry no credential (SPEC A-60).
 pub(super) fn preflight(asked: &HeaderMap, origin: Option<&HeaderValue>, kind: Kind) -> Response<ReplyBody> {
     let mut response = reply::empty(StatusCode::NO_CONTENT);
-    match origin {
-        Some(origin) if asked.contains_key(ORIGIN) && asked.contains_key(ACCESS_CONTROL_REQUEST_METHOD) => {
-            crate::decide::origin::preflight(asked, origin, kind, response.headers_mut());
-        }
-        _ => {
-            let allowed = match kind {
-                Kind::Mcp => "POST, GET, DELETE, OPTIONS",
-                Kind::Discovery => "GET, HEAD, OPTIONS",
-            };
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-        }
-    }
+    response.headers_mut().insert(
+        ALLOW,
+        HeaderValue::from_static(match kind {
+            Kind::Mcp => gate::METHODS,
+            Kind::Discovery => metadata::METHODS,
+        }),
+    );
+    cors::preflight(asked, origin, kind, response.headers_mut());
     response
 }

@@ -1,6 +1,6 @@
 //! All that a request may need, built whole and swapped whole.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -8,8 +8,9 @@ use http::{HeaderName, HeaderValue};
 
 use crate::{
     base::{clock::Clock, names::Resource},
-    decide::{oauth::challenge::Challenges, origin::Sites, policy::rule::Policy, route::Routes},
-    observe::{metrics::Metrics, metrics::ServerSeries},
+    decide::{oauth::challenge::Challenges, origin::Sites, policy::rule::Policy, route::Routes, token::claims::Caller},
+    inbound::leash::Streams,
+    observe::{Observe, metrics::ServerSeries},
     outbound::{
         credential::{Credential, IdentityHeader},
         discover::Discovery,
@@ -27,15 +28,19 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     /// Remembers proved tokens across reloads.
     pub verifier: Verifier,
-    /// Counters that belong to no server.
-    pub metrics: Arc<Metrics>,
+    /// Counters and audit lines.
+    pub observe: Arc<Observe>,
+    /// The open streams of each caller.
+    pub streams: Arc<Streams>,
     /// Our name in `Via`: fixed for the process, different in each.
     pub pseudonym: Box<str>,
+    /// The line that we add to `Via`, with that name in it.
+    pub via: HeaderValue,
 }
 
 /// The configuration in force.
 pub struct Snapshot {
-    /// Names and origins that are ours.
+    /// Names that are ours.
     pub sites: Sites,
     /// Paths.
     pub routes: Routes,
@@ -49,6 +54,10 @@ pub struct Server {
     pub series: Arc<ServerSeries>,
     /// Its resource identifier.
     pub resource: Resource,
+    /// Browser origins that may call it.
+    pub sites: Sites,
+    /// The public host and scheme, told to the upstream.
+    pub public: PublicFace,
     /// Accepted in `aud` besides the resource.
     pub audiences: Vec<Box<str>>,
     /// Whose tokens it takes, preferred first.
@@ -75,6 +84,14 @@ pub struct Server {
     pub deny_as_tool_error: bool,
 }
 
+/// How clients reach us, as header values (P5).
+pub struct PublicFace {
+    /// Host and port of `public_url`.
+    pub host: HeaderValue,
+    /// Its scheme.
+    pub scheme: HeaderValue,
+}
+
 /// A document that is made once.
 pub struct Document {
     /// Its bytes.
@@ -92,4 +109,13 @@ pub struct ServerLimits {
     pub json_depth: u32,
     /// Open answer streams of one caller.
     pub streams_per_caller: u32,
+}
+
+impl Server {
+    /// How far the clocks of the caller's issuer and ours may be apart.
+    #[must_use]
+    pub fn skew(&self, caller: &Caller) -> Duration {
+        let issuer = self.issuers.iter().find(|issuer| issuer.rules().name == *caller.authorization_server());
+        issuer.map_or(Duration::ZERO, |issuer| issuer.rules().clock_skew)
+    }
 }

@@ -219,11 +219,11 @@ impl Upstream {
 
     /// The freshest idle connection that is still open.
     async fn take_idle(&self) -> Option<Leg> {
-        if let Some(shared) = lock(&self.shared).as_mut() {
-            if !shared.sender.is_closed() {
-                shared.used = Instant::now();
-                return Some(Leg::Shared(shared.sender.clone()));
-            }
+        if let Some(shared) = lock(&self.shared).as_mut()
+            && !shared.sender.is_closed()
+        {
+            shared.used = Instant::now();
+            return Some(Leg::Shared(shared.sender.clone()));
         }
         loop {
             let mut idle = lock(&self.idle).pop()?;
