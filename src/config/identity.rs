@@ -16,8 +16,24 @@ const CREDENTIALS: &[&str] = &["authorization", "cookie"];
 /// A credential, and the reference that its secret came from.
 pub(super) type Referred = (Credential, Option<Box<str>>);
 
+/// `credential` and `identity_headers`, which may not set the same header.
+pub(super) fn towards_upstream(fields: &mut Fields<'_>) -> (Option<Referred>, Vec<IdentityHeader>) {
+    let credential = match fields.get("credential") {
+        Some(field) => credential(&field),
+        None => Some((Credential::Strip, None)),
+    };
+    let at = fields.get("identity_headers");
+    let headers = at.as_ref().map(headers).unwrap_or_default();
+    if let (Some((Credential::Header(name, _), _)), Some(field)) = (&credential, &at)
+        && headers.iter().any(|header| header.name == name)
+    {
+        field.reading.problem(&field.place, &format!("the header {name}, which `credential` sets"), "another header");
+    }
+    (credential, headers)
+}
+
 /// `credential`.
-pub(super) fn credential(field: &Field<'_>) -> Option<Referred> {
+fn credential(field: &Field<'_>) -> Option<Referred> {
     if !field.is_map() {
         return field.wrong_kind("a map with one of strip, header, forward");
     }
@@ -65,7 +81,7 @@ fn forward(fields: &mut Fields<'_>) -> Option<Referred> {
 }
 
 /// `identity_headers`.
-pub(super) fn headers(field: &Field<'_>) -> Vec<IdentityHeader> {
+fn headers(field: &Field<'_>) -> Vec<IdentityHeader> {
     let mut headers: Vec<IdentityHeader> = Vec::new();
     for entry in field.entries("claims by header").unwrap_or_default() {
         let name = value::header(field.reading, &entry.at, entry.name, CREDENTIALS);

@@ -1,4 +1,7 @@
 //! Keeps what one run over one file finds out: problems, warnings, and the files it depends on.
+//!
+//! A run that found a problem yields no settings ([`Reading::finish`]), so readers put a default in the place of what is
+//! wrong and go on: nothing that they make up is ever served.
 
 use std::{
     cell::RefCell,

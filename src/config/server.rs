@@ -19,7 +19,7 @@ use crate::{
         glob::Glob,
         rule::{Access, Policy},
     },
-    outbound::{credential::Credential, dial::Peer},
+    outbound::dial::Peer,
 };
 
 /// Largest `limits.request_body` that may be written: bodies are judged whole, in memory.
@@ -82,22 +82,7 @@ fn settings(
     if let Some(field) = fields.get("audiences") {
         written.audiences = value::texts(&field, "an audience");
     }
-    let connect = fields.get("scopes").map(|field| value::scopes(&field)).unwrap_or_default();
-    warn_of_offline_access(
-        fields,
-        &connect,
-        "no offline_access: it asks for a refresh token, and access tokens need not carry it",
-    );
-    let supported = fields.get("scopes_supported").map(|field| value::scopes(&field)).unwrap_or_default();
-    warn_of_offline_access(
-        fields,
-        &supported,
-        "no offline_access: it is left out of the metadata (clients ask for it themselves)",
-    );
-    let challenge = fields.get("challenge_scope").and_then(|field| {
-        field.word(&[("baseline", Challenge::Baseline), ("all", Challenge::All), ("omit", Challenge::Omit)])
-    });
-    let implies = fields.get("scope_implies").map(|field| implied(&field)).unwrap_or_default();
+    let scopes = scope_keys(fields);
     let access = rules::access(fields);
     let hide = fields.get("hide").and_then(|field| {
         field.word(&[("never", Hide::Never), ("forbidden", Hide::Forbidden), ("unauthorized", Hide::Unauthorized)])
@@ -105,17 +90,7 @@ fn settings(
     let deny_as = fields
         .get("deny_as")
         .and_then(|field| field.word(&[("challenge", DenyAs::Challenge), ("tool_error", DenyAs::ToolError)]));
-    let credential = match fields.get("credential") {
-        Some(field) => identity::credential(&field),
-        None => Some((Credential::Strip, None)),
-    };
-    let headers = fields.get("identity_headers");
-    let identity_headers = headers.as_ref().map(identity::headers).unwrap_or_default();
-    if let (Some((Credential::Header(name, _), _)), Some(field)) = (&credential, &headers)
-        && identity_headers.iter().any(|header| header.name == name)
-    {
-        field.reading.problem(&field.place, &format!("the header {name}, which `credential` sets"), "another header");
-    }
+    let (credential, identity_headers) = identity::towards_upstream(fields);
     let allowed_origins: Vec<HeaderValue> =
         fields.get("allowed_origins").map(|field| origin::origins(&field)).unwrap_or_default();
     let limits = match fields.get("limits") {
@@ -124,9 +99,8 @@ fn settings(
     };
     refuse_what_is_not_served(fields);
 
-    let connect: Vec<Scope> = connect.into_iter().map(|scope| scope.value).collect();
     let access = access?;
-    let known_scopes = known_scopes(&connect, &access);
+    let known_scopes = known_scopes(&scopes.connect, &access);
     let (credential, reference) = credential?;
     written.credential = reference;
     Some(ServerSettings {
@@ -136,14 +110,10 @@ fn settings(
         upstream: upstream.settings?,
         authorization_servers: issuers,
         audiences: written.audiences.iter().map(|audience| audience.value.clone()).collect(),
-        scopes_supported: if supported.is_empty() {
-            advertised(&known_scopes)
-        } else {
-            supported.into_iter().map(|scope| scope.value).filter(|scope| scope.as_str() != OFFLINE_ACCESS).collect()
-        },
-        first_challenge: first_challenge(challenge, &connect, &known_scopes),
+        scopes_supported: advertised(if scopes.supported.is_empty() { &known_scopes } else { &scopes.supported }),
+        first_challenge: first_challenge(scopes.challenge, &scopes.connect, &known_scopes),
         known_scopes,
-        policy: Policy { connect, access, implies },
+        policy: Policy { connect: scopes.connect, access, implies: scopes.implies },
         hide: hide.unwrap_or(Hide::Forbidden),
         deny_as: deny_as.unwrap_or(DenyAs::Challenge),
         credential,
@@ -151,6 +121,34 @@ fn settings(
         allowed_origins,
         limits: limits?,
     })
+}
+
+/// The keys of a server that speak of scopes.
+struct ScopeKeys {
+    connect: Vec<Scope>,
+    supported: Vec<Scope>,
+    challenge: Option<Challenge>,
+    implies: Vec<(Scope, Vec<Glob>)>,
+}
+
+fn scope_keys(fields: &mut Fields<'_>) -> ScopeKeys {
+    let mut scopes = |key, of_offline_access| {
+        let Some(field) = fields.get(key) else { return Vec::new() };
+        let scopes = value::scopes(&field);
+        for scope in scopes.iter().filter(|scope| scope.value.as_str() == OFFLINE_ACCESS) {
+            field.reading.warning(&scope.place, "\"offline_access\"", of_offline_access);
+        }
+        scopes.into_iter().map(|scope| scope.value).collect()
+    };
+    let connect =
+        scopes("scopes", "no offline_access: it asks for a refresh token, and access tokens need not carry it");
+    let supported =
+        scopes("scopes_supported", "no offline_access: it is left out of the metadata (clients ask for it themselves)");
+    let challenge = fields.get("challenge_scope").and_then(|field| {
+        field.word(&[("baseline", Challenge::Baseline), ("all", Challenge::All), ("omit", Challenge::Omit)])
+    });
+    let implies = fields.get("scope_implies").map(|field| implied(&field)).unwrap_or_default();
+    ScopeKeys { connect, supported, challenge, implies }
 }
 
 /// Limits, where nothing is written.
@@ -223,12 +221,6 @@ pub(super) fn advertised(scopes: &[Scope]) -> Vec<Scope> {
     scopes.iter().filter(|scope| scope.as_str() != OFFLINE_ACCESS).cloned().collect()
 }
 
-fn warn_of_offline_access(fields: &Fields<'_>, scopes: &[Written<Scope>], expected: &str) {
-    for scope in scopes.iter().filter(|scope| scope.value.as_str() == OFFLINE_ACCESS) {
-        fields.of.reading.warning(&scope.place, "\"offline_access\"", expected);
-    }
-}
-
 fn known_scopes(connect: &[Scope], access: &Access) -> Vec<Scope> {
     let mut known = connect.to_vec();
     if let Access::Rules(rules) = access {
@@ -259,8 +251,8 @@ fn refuse_what_is_not_served(fields: &mut Fields<'_>) {
     if let Some(field) = fields.get("batches") {
         match field.scalar_text() {
             Some("refuse") => {}
-            Some("2025-03-26") => field.wrong("refuse: this version does not serve batches yet").unwrap_or(()),
-            _ => field.wrong_word("refuse", ["refuse"]).unwrap_or(()),
+            Some("2025-03-26") => drop(field.wrong::<()>("refuse: this version does not serve batches yet")),
+            _ => drop(field.wrong_word::<()>("refuse", ["refuse"])),
         }
     }
     let Some(field) = fields.get("legacy_sse") else { return };

@@ -292,4 +292,12 @@ pub(super) const CASES: &[Case] = &[
         "    issuer: https://login.example.com\n    jwks: discover\n",
         &["7:11 authorization_servers.corporate.jwks: found text; expected a map"],
     ),
+    (
+        "  corporate:\n",
+        "  \"\":\n    clock_skew: 1\n",
+        &[
+            "5:3 authorization_servers.\"\": found the name \"\"; expected a name of at most 64 letters, digits, dots, dashes and underscores",
+            "6:17 authorization_servers.\"\".clock_skew: found the number 1; expected a duration such as 30s, 5m or 24h, from 0s to 5m",
+        ],
+    ),
 ];
