@@ -8,7 +8,6 @@ pub mod issuer;
 pub mod listen;
 mod origin;
 pub mod problem;
-mod profile;
 mod reader;
 mod reading;
 mod rules;

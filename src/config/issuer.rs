@@ -12,12 +12,14 @@ use crate::{
     config::{
         listen::file_bytes,
         problem::quoted,
-        profile::{self as quirk, Quirk},
         reader::{Field, Fields},
         reading::Written,
         value,
     },
-    decide::token::jwt::TokenRules,
+    decide::{
+        oauth::quirk::{self, Quirk},
+        token::jwt::TokenRules,
+    },
     outbound::keys::{IssuerSettings, KeySource},
 };
 

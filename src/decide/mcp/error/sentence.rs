@@ -32,6 +32,7 @@ pub fn sentence(about: &About<'_>) -> String {
         Refusal::UriTooLong => "the request's URI is too long".into(),
         Refusal::HeadersTooLarge => "the request has too many or too large header fields".into(),
         Refusal::Expectation => "the only expectation that can be met is 100-continue".into(),
+        Refusal::Loop => "the request has been through this gateway before: its upstream leads back to it".into(),
         Refusal::ForeignOrigin => "browser pages from this origin may not call this server".into(),
 
         Refusal::NoCredential => "this server needs an access token: send it as Authorization: Bearer".into(),
