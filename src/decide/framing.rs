@@ -91,7 +91,7 @@ impl Framing {
         Ok(())
     }
 
-    /// Takes at least one byte of `rest`, which has one.
+    /// Takes bytes of `rest`, which has one, or moves to the state that will.
     fn step(&mut self, rest: &[u8]) -> Step<usize> {
         match &mut self.state {
             State::Head => {

@@ -36,7 +36,7 @@ impl Chunk {
         Self { state: State::Size, size: 0, digits: 0, extension_bytes: 0 }
     }
 
-    /// Takes at least one byte of `rest`, which has one; whether the body ends with it. `trailers` follows no lines now.
+    /// Takes bytes of `rest`, which has one; whether the body ends with it. `trailers` follows no lines now.
     pub(super) fn take(&mut self, rest: &[u8], trailers: &mut Fields) -> Step<(usize, bool)> {
         match self.state {
             State::Trailers => {

@@ -106,75 +106,32 @@ impl Fields {
         if self.value.over { None } else { Some(value.strip_prefix(b" ").unwrap_or(value)) }
     }
 
-    /// Takes at least one byte of `rest`, which has one.
+    /// Takes bytes of `rest`, which has one, or moves to the state that will.
     pub(super) fn take(&mut self, rest: &[u8]) -> Step<(usize, Done)> {
         let room = HEADER_BLOCK_BYTES_MAX.saturating_sub(self.bytes).min(rest.len());
         let rest = rest.get(..room).unwrap_or_default();
         let Some(first) = rest.first() else {
             return Err((0, Fault::large("header fields over the limit")));
         };
-        let bad = |what| Err((0, Fault::bad(what)));
-        let mut done = Done::Not;
-        let taken = match self.state {
-            State::LineStart => match first {
-                b'\r' => {
-                    self.state = State::EndLf;
-                    1
-                }
-                b'\n' => return bad("a bare line feed"),
-                b' ' | b'\t' => return bad("a folded field line"),
-                _ => {
-                    self.begin_line()?;
-                    0
-                }
-            },
-            State::Name => {
-                let len = rest.iter().position(|byte| !is_token(*byte)).unwrap_or(rest.len());
-                self.name.push(rest.get(..len).unwrap_or_default());
-                match rest.get(len) {
-                    None => len,
-                    Some(b':') if self.name.bytes().is_empty() => return bad("a field without a name"),
-                    Some(b':') => {
-                        let name = Name::of(&self.name);
-                        self.state = State::Value(name);
-                        len + 1
-                    }
-                    Some(b' ' | b'\t') => return Err((len, Fault::bad("white space before a colon"))),
-                    Some(_) => return Err((len, Fault::bad("a field name that is no token"))),
-                }
-            }
-            State::Value(name) => {
-                let room = HEADER_FIELD_BYTES_MAX.saturating_sub(self.value_bytes).min(rest.len());
-                let len = run::until(rest.get(..room).unwrap_or_default(), |byte| !is_value(byte));
-                if name != Name::Other {
-                    self.value.push(rest.get(..len).unwrap_or_default());
-                }
-                self.value_bytes += len;
-                match rest.get(len) {
-                    None => len,
-                    Some(b'\r') => {
-                        self.state = State::ValueLf(name);
-                        len + 1
-                    }
-                    Some(b'\n') => return Err((len, Fault::bad("a bare line feed"))),
-                    Some(byte) if is_value(*byte) => return Err((len, Fault::large("a field value over the limit"))),
-                    Some(_) => return Err((len, Fault::bad("a control character in a field value"))),
-                }
-            }
-            State::ValueLf(name) => {
-                if *first != b'\n' {
-                    return bad("a bare carriage return");
-                }
+        let (taken, done) = match (self.state, first) {
+            (State::Name, _) => (self.name(rest)?, Done::Not),
+            (State::Value(name), _) => (self.content(rest, name)?, Done::Not),
+            (State::ValueLf(name), b'\n') => {
                 self.state = State::LineStart;
-                done = Done::Line(name);
-                1
+                (1, Done::Line(name))
             }
-            State::EndLf => {
-                if *first != b'\n' {
-                    return bad("a bare carriage return");
-                }
-                done = Done::Section;
-                1
+            (State::EndLf, b'\n') => (1, Done::Section),
+            (State::ValueLf(_) | State::EndLf, _) => return Err((0, Fault::bad("a bare carriage return"))),
+
+            (State::LineStart, b'\r') => {
+                self.state = State::EndLf;
+                (1, Done::Not)
+            }
+            (State::LineStart, b'\n') => return Err((0, Fault::bad("a bare line feed"))),
+            (State::LineStart, b' ' | b'\t') => return Err((0, Fault::bad("a folded field line"))),
+            (State::LineStart, _) => {
+                self.begin_line()?;
+                (0, Done::Not)
             }
         };
         self.bytes += taken;
@@ -191,6 +148,41 @@ impl Fields {
         self.value_bytes = 0;
         self.state = State::Name;
         Ok(())
+    }
+
+    fn name(&mut self, rest: &[u8]) -> Step<usize> {
+        let len = rest.iter().position(|byte| !is_token(*byte)).unwrap_or(rest.len());
+        self.name.push(rest.get(..len).unwrap_or_default());
+        let what = match rest.get(len) {
+            None => return Ok(len),
+            Some(b':') if !self.name.bytes().is_empty() => {
+                self.state = State::Value(Name::of(&self.name));
+                return Ok(len + 1);
+            }
+            Some(b':') => "a field without a name",
+            Some(b' ' | b'\t') => "white space before a colon",
+            Some(_) => "a field name that is no token",
+        };
+        Err((len, Fault::bad(what)))
+    }
+
+    fn content(&mut self, rest: &[u8], name: Name) -> Step<usize> {
+        let room = HEADER_FIELD_BYTES_MAX.saturating_sub(self.value_bytes).min(rest.len());
+        let len = run::until(rest.get(..room).unwrap_or_default(), |byte| !is_value(byte));
+        if name != Name::Other {
+            self.value.push(rest.get(..len).unwrap_or_default());
+        }
+        self.value_bytes += len;
+        match rest.get(len) {
+            None => Ok(len),
+            Some(b'\r') => {
+                self.state = State::ValueLf(name);
+                Ok(len + 1)
+            }
+            Some(b'\n') => Err((len, Fault::bad("a bare line feed"))),
+            Some(byte) if is_value(*byte) => Err((len, Fault::large("a field value over the limit"))),
+            Some(_) => Err((len, Fault::bad("a control character in a field value"))),
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl Head {
         &mut self.fields
     }
 
-    /// Takes at least one byte of `rest`, which has one; what body follows where the head ends.
+    /// Takes bytes of `rest`, which has one; what body follows where the head ends.
     pub(super) fn take(&mut self, rest: &[u8]) -> Step<(usize, Option<Body>)> {
         let Some(first) = rest.first() else {
             return Ok((0, None));
