@@ -99,7 +99,7 @@ def judge(story, asked, url, issuer):
 
     def no_detour(s):
         v.claim("after both step-ups the first call still works, without a new login",
-                not s["refused"] and not to(s["name"], issuer) and [x["status"] for x in to(s["name"], url)] == [200],
+                not s["refused"] and not to(s["name"], issuer) and [x["status"] for x in to(s["name"], url, method="POST")] == [200],
                 *map(line, s["exchanges"]))
 
     def stripped(s):
@@ -135,13 +135,31 @@ def judge(story, asked, url, issuer):
                 and (shown(got["challenge"]) or {}).get("error") == "invalid_token", f"{got['status']} {got['challenge']}")
 
     def refreshed(s):
-        asked_for = to(s["name"], f"{issuer}/token")
+        # The client may refresh before the call already: to open its GET stream again, which ended with the old token.
+        since = steps["expired token by hand"]["exchanges"] + s["exchanges"]
+        asked_for = [x for x in since if x["url"] == f"{issuer}/token"]
         at_server = [x for x in asked if x.get("grant_type") == "refresh_token"]
         v.claim("after expiry the client refreshed, without a login, and the call succeeded",
-                [x["grant_type"] for x in asked_for] == ["refresh_token"] and not to(s["name"], f"{issuer}/auth") and s["renewed"]
-                and not s["refused"] and [x["status"] for x in to(s["name"], url)] == [200] and at_server and s["rotated"],
-                *map(line, s["exchanges"]),
+                [x["grant_type"] for x in asked_for] == ["refresh_token"] and not [x for x in since if x["method"] == "BROWSER"]
+                and s["renewed"] and s["rotated"] and at_server and not s["refused"]
+                and [x["status"] for x in to(s["name"], url, method="POST")] == [200],
+                *map(line, since),
                 *(f"AS log: {x['at']} POST /token grant_type=refresh_token -> {x['status']} granted=\"{x.get('granted')}\"" for x in at_server))
+
+    def listening(_):
+        gets = [x for s in story["steps"] for x in s["exchanges"] if x["url"] == url and x["method"] == "GET"]
+        first, second = gets[0], gets[1]
+        v.claim("the GET stream opened, ended with its token, and was opened again with a newer one",
+                all(x["status"] == 200 and "text/event-stream" in x["type"] for x in (first, second))
+                and first["credential"] != second["credential"],
+                *(f"+{x['at'] - first['at']:4.1f} s {line(x)}" for x in gets))
+
+    def closed(s):
+        v.claim("the session was closed", [(x["method"], x["status"]) for x in to("close", url, method="DELETE")] == [("DELETE", 200)],
+                *map(line, s["exchanges"]))
+
+    # Since 2026-07-28 there are no sessions and no stream beside the requests'.
+    sessions = {} if story["mode"] == "auto" else {"get_forecast after expiry": listening, "close": closed}
 
     read = {"mcp:connect", "mcp:tools:read"}
     write = read | {"mcp:tools:write"}
@@ -154,6 +172,8 @@ def judge(story, asked, url, issuer):
                                                   write | {"mcp:resources:read"})(s), resource(s)),
         "tool without a rule": ruleless, "expired token by hand": expired, "get_forecast after expiry": refreshed,
     }.items():
+        check(name, judgement)
+    for name, judgement in sessions.items():
         check(name, judgement)
 
     everyone = [x for s in story["steps"] for x in s["exchanges"] if x["url"] == url]

@@ -64,7 +64,7 @@ class Transcript:
         entry = {"at": at, "method": request.method, "url": str(request.url).split("?")[0],
                  "credential": digest(request.headers.get("authorization")),
                  "version": request.headers.get("mcp-protocol-version"), "status": None}
-        if request.headers.get("content-type", "").startswith("application/json"):
+        if body and request.headers.get("content-type", "").startswith("application/json"):
             message = json.loads(body)
             params = message.get("params") or {}
             entry["rpc"] = " ".join(filter(None, [message.get("method"), params.get("name") or params.get("uri")]))
