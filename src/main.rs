@@ -5,3 +5,6 @@ use std::{env::args_os, process::ExitCode};
 fn main() -> ExitCode {
     portcullis::cli::main(args_os())
 }
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
