@@ -234,8 +234,10 @@ fn nothing_is_left_unfinished_or_excused() {
         for word in words.iter().filter(|word| text.contains(**word)) {
             wrong.push(format!("{}: {word}", shown(&path)));
         }
-        let excused =
-            text.split("#[allow(").skip(1).any(|rest| !rest.split(")]").next().unwrap_or_default().contains("reason"));
+        let excused = text
+            .split(concat!("#[al", "low("))
+            .skip(1)
+            .any(|rest| !rest.split(")]").next().unwrap_or_default().contains("reason"));
         if excused {
             wrong.push(format!("{}: an allow without a reason", shown(&path)));
         }

@@ -27,7 +27,7 @@ async fn a30_every_request_without_a_credential_gets_401_before_anything_else() 
 }
 
 #[tokio::test]
-async fn a31_a32_a33_a34_a35_a70_the_first_challenge() {
+async fn a20_a31_a32_a33_a34_a35_a70_the_first_challenge() {
     let world = World::standard().await;
     let expected = format!("Bearer resource_metadata=\"{}{PRM}\", scope=\"mcp:connect\"", world.public);
     for ask in [Ask::get("/mcp"), Ask::post("/mcp", call("danger")), Ask::new("DELETE", "/mcp")] {

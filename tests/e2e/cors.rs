@@ -186,7 +186,7 @@ async fn d43_a_public_address_without_tls_needs_a_word() {
 }
 
 #[tokio::test]
-async fn d44_the_upstream_gets_its_own_host_and_no_origin() {
+async fn d44_f04_the_upstream_gets_its_own_host_and_no_origin() {
     let world = Plan::standard().start().await;
     world.send(&world.post(call("safe")).with("Origin", GOOD)).await;
     let seen = world.upstream.take_one();

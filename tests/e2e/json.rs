@@ -65,7 +65,7 @@ async fn c24_c25_attack_001_to_008_035_double_and_lookalike_members() {
 }
 
 #[tokio::test]
-async fn c02_attack_009_010_011_031_036_names_after_unescaping() {
+async fn c02_c78_attack_009_010_011_031_036_names_after_unescaping() {
     let world = World::standard().await;
     let no_rule = Want::Error(403, 40304);
     let mut table: Vec<(String, Vec<u8>, Want)> = vec![

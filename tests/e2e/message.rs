@@ -95,7 +95,7 @@ async fn c30_attack_046_to_049_batches_are_refused() {
 }
 
 #[tokio::test]
-async fn c00_every_method_of_the_table_is_judged_by_its_target() {
+async fn c00_c84_every_method_of_the_table_is_judged_by_its_target() {
     let world = World::standard().await;
     let rows = [
         ("initialize", r#"{"protocolVersion":"2025-11-25"}"#, Want::Passes),

@@ -142,7 +142,7 @@ async fn c61_c62_c43_statuses_bodies_and_types_pass_unchanged() {
 }
 
 #[tokio::test]
-async fn a70_shared_caches_keep_out() {
+async fn a70_a71_nothing_is_answered_from_a_cache() {
     let world = World::standard().await;
     let reply = world.send(&world.post(call("safe"))).await;
     let cache = reply.header("cache-control").unwrap_or_default();
@@ -150,6 +150,15 @@ async fn a70_shared_caches_keep_out() {
     world.upstream.answer_with(|_| server::full(200, &[("Cache-Control", "no-cache, max-age=0")], "{}"));
     let reply = world.send(&world.post(call("safe"))).await;
     assert!(reply.header("cache-control").is_some_and(|value| value.contains("no-cache")), "{reply:?}");
+    let cacheable = r#"{"jsonrpc":"2.0","id":1,"result":{"cacheScope":"public","ttlMs":60000,"tools":[]}}"#;
+    world.upstream.answer_with(move |_| server::full(200, &[("Cache-Control", "public, max-age=600")], cacheable));
+    world.upstream.take();
+    for subject in ["alice", "alice", "bob"] {
+        let token = world.mint().claim("sub", subject.into()).token();
+        let ask = Ask::post("/mcp", super::world::request("tools/list", "{}")).token(&token);
+        assert_eq!(world.send(&ask).await.status, 200);
+    }
+    assert_eq!(world.upstream.take().len(), 3, "a71");
     world.close().await;
 }
 

@@ -77,7 +77,7 @@ async fn f03_absolute_form_must_name_us() {
 }
 
 #[tokio::test]
-async fn f12_attack_121_limits_of_the_head() {
+async fn f12_c77_attack_121_limits_of_the_head() {
     let world = World::standard().await;
     let long = "x".repeat(9 * 1024);
     let field = "x".repeat(17 * 1024);

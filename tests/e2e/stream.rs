@@ -18,7 +18,7 @@ fn event(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn c50_c54_each_event_passes_as_it_comes_byte_for_byte() {
+async fn c50_c54_c59_each_event_passes_as_it_comes_byte_for_byte() {
     let world = World::standard().await;
     let gate = Arc::new(Semaphore::new(0));
     let pieces: Vec<Bytes> = vec![
