@@ -3,4 +3,6 @@
 pub mod base;
 pub mod config;
 pub mod decide;
+pub mod inbound;
+pub mod observe;
 pub mod outbound;

@@ -4,3 +4,4 @@ pub mod evaluate;
 pub mod explain;
 pub mod glob;
 pub mod rule;
+pub mod uri;

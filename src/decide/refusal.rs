@@ -24,6 +24,8 @@ pub enum Refusal {
     Expectation,
     /// A browser page from an origin that is not allowed.
     ForeignOrigin,
+    /// The request has been through here before (RFC 9110 §7.6.3).
+    Loop,
 
     // --- who asks ---
     /// No credential came.
@@ -206,6 +208,7 @@ impl Refusal {
             Self::HeadersTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, 43101, "headers_too_large", None),
             Self::Expectation => (StatusCode::EXPECTATION_FAILED, 41701, "expectation_failed", None),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, 40303, "foreign_origin", None),
+            Self::Loop => (StatusCode::LOOP_DETECTED, 50801, "loop", None),
 
             Self::NoCredential => (StatusCode::UNAUTHORIZED, 40101, "no_credential", Bare),
             Self::Presentation(fault) => (StatusCode::BAD_REQUEST, 40002, fault.reason(), Error(InvalidRequest)),

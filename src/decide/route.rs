@@ -1,1 +1,138 @@
 //! Which server or document a path is: exact, on the raw bytes (SPEC F-20).
+
+use std::collections::{HashMap, hash_map::Entry};
+
+const RESOURCE: &str = "/.well-known/oauth-protected-resource";
+const ISSUER: [&str; 2] = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
+
+#[cfg(test)]
+mod tests;
+
+/// One server, as far as paths go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteEntry<'a> {
+    /// Its public path.
+    pub path: &'a str,
+    /// Whether the documents at the root are this server's, where there are several.
+    pub root: bool,
+}
+
+/// What a path is. Servers are counted as they were given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// A server's endpoint.
+    Server(usize),
+    /// Its protected resource metadata.
+    ResourceMetadata(usize),
+    /// The metadata of its issuer.
+    IssuerMetadata(usize),
+    /// Nothing of ours.
+    NotFound,
+}
+
+/// Why the servers cannot all be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteFault {
+    /// A path that [`is_plain_path`] refuses.
+    Path {
+        /// Whose.
+        server: usize,
+    },
+    /// Two servers claim one path: the same endpoint, or the documents at the root.
+    Taken {
+        /// The path.
+        path: Box<str>,
+        /// Who had it.
+        by: usize,
+        /// Who wants it, too.
+        server: usize,
+    },
+}
+
+/// Every path that we answer.
+///
+/// Frameworks behind us fold case, decode `%6d`, take a slash more or cut at `;`. A route that did the same could be
+/// asked for under a name that no rule was written for; so a path is one of these byte strings, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routes {
+    paths: HashMap<Box<str>, Route>,
+}
+
+impl Routes {
+    /// Lists every path.
+    ///
+    /// # Errors
+    /// [`RouteFault`].
+    pub fn new(servers: &[RouteEntry<'_>]) -> Result<Self, RouteFault> {
+        let mut routes = Self { paths: HashMap::new() };
+        for (server, entry) in servers.iter().enumerate() {
+            if !is_plain_path(entry.path) {
+                return Err(RouteFault::Path { server });
+            }
+            routes.add(entry.path.to_owned(), Route::Server(server))?;
+            // RFC 9728 §3.1: a slash that directly follows the host goes before anything is inserted.
+            let path = if entry.path == "/" { "" } else { entry.path };
+            // Inserted, never appended: `{path}/.well-known/…` is no place of RFC 9728 (SPEC A-02).
+            routes.add(format!("{RESOURCE}{path}"), Route::ResourceMetadata(server))?;
+            for document in ISSUER {
+                routes.add(format!("{document}{path}"), Route::IssuerMetadata(server))?;
+                routes.add(format!("{path}{document}"), Route::IssuerMetadata(server))?;
+            }
+            if entry.root || servers.len() == 1 {
+                routes.add(RESOURCE.to_owned(), Route::ResourceMetadata(server))?;
+                for document in ISSUER {
+                    routes.add(document.to_owned(), Route::IssuerMetadata(server))?;
+                }
+            }
+        }
+        Ok(routes)
+    }
+
+    /// What `raw_path` is, as it came: no query, nothing decoded.
+    #[must_use]
+    pub fn find(&self, raw_path: &str) -> Route {
+        self.paths.get(raw_path).copied().unwrap_or(Route::NotFound)
+    }
+
+    fn add(&mut self, path: String, route: Route) -> Result<(), RouteFault> {
+        match self.paths.entry(path.into()) {
+            Entry::Vacant(free) => {
+                free.insert(route);
+                Ok(())
+            }
+            // One server comes to the same document by several ways.
+            Entry::Occupied(taken) if *taken.get() == route => Ok(()),
+            Entry::Occupied(taken) => Err(RouteFault::Taken {
+                path: taken.key().clone(),
+                by: taken.get().server().unwrap_or_default(),
+                server: route.server().unwrap_or_default(),
+            }),
+        }
+    }
+}
+
+impl Route {
+    /// Whose it is.
+    #[must_use]
+    pub fn server(self) -> Option<usize> {
+        match self {
+            Self::Server(server) | Self::ResourceMetadata(server) | Self::IssuerMetadata(server) => Some(server),
+            Self::NotFound => None,
+        }
+    }
+}
+
+/// Whether a configured path has one spelling: `/`, or segments of unreserved characters and a few more, none empty,
+/// none of dots, no slash at the end, nothing under `/.well-known/`.
+#[must_use]
+pub fn is_plain_path(path: &str) -> bool {
+    let Some(segments) = path.strip_prefix('/') else {
+        return false;
+    };
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@' | b':' | b'+');
+    path == "/"
+        || segments
+            .split('/')
+            .all(|segment| !matches!(segment, "" | "." | ".." | ".well-known") && segment.bytes().all(is_plain))
+}

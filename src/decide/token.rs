@@ -3,4 +3,8 @@
 pub mod claims;
 pub mod jwk;
 pub mod jwt;
+mod kind;
 pub mod presented;
+pub mod strict_json;
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,6 +1,9 @@
 //! What the upstream gets to know of the caller: a credential of its own, and claims as headers.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use serde_json::Value;
+
+use crate::decide::token::claims::Caller;
 
 /// What the upstream gets in place of the caller's token (P4).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,4 +23,106 @@ pub struct IdentityHeader {
     pub name: HeaderName,
     /// The claim.
     pub claim: Box<str>,
+}
+
+impl Credential {
+    /// Adds the credential to headers from which the caller's was removed; `presented` is the caller's own field value.
+    pub fn add_to(&self, headers: &mut HeaderMap, presented: Option<HeaderValue>) {
+        match self {
+            Self::Strip => {}
+            Self::Header(name, value) => {
+                headers.insert(name.clone(), value.clone());
+            }
+            Self::Forward => {
+                if let Some(mut value) = presented {
+                    value.set_sensitive(true);
+                    headers.insert(AUTHORIZATION, value);
+                }
+            }
+        }
+    }
+
+    /// Whether the upstream knows us by a credential of our own, so that its refusals speak of that one.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Header(..))
+    }
+}
+
+impl IdentityHeader {
+    /// Adds the claim's value; a claim that is absent or null adds nothing.
+    pub fn add_to(&self, headers: &mut HeaderMap, caller: &Caller) {
+        if let Some(value) = caller.claims().get(&*self.claim).and_then(field_value) {
+            headers.insert(self.name.clone(), value);
+        }
+    }
+}
+
+/// A claim as a field value with one meaning: text as it is, everything else as compact JSON, so that the list `["a,b"]` never
+/// reads like `["a","b"]`. What is not printable ASCII is written as RFC 8187's `UTF-8''` with percent escapes.
+fn field_value(claim: &Value) -> Option<HeaderValue> {
+    let text = match claim {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let is_plain = text.bytes().all(|b| matches!(b, 0x20..=0x7E))
+        && !text.starts_with(' ')
+        && !text.ends_with(' ')
+        && !text.starts_with("UTF-8''");
+    HeaderValue::try_from(if is_plain { text } else { percent_escaped(&text) }).ok()
+}
+
+fn percent_escaped(text: &str) -> String {
+    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    let mut escaped = String::from("UTF-8''");
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push('%');
+            escaped.extend([byte >> 4, byte & 15].iter().filter_map(|nibble| HEX.get(usize::from(*nibble))));
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn b71_a_claim_becomes_one_field_value_with_one_meaning() {
+        let cases = [
+            (json!("alice"), Some("alice")),
+            (json!("a b"), Some("a b")),
+            (json!(7), Some("7")),
+            (json!(true), Some("true")),
+            (json!(null), None),
+            (json!(["a,b"]), Some(r#"["a,b"]"#)),
+            (json!(["a", "b"]), Some(r#"["a","b"]"#)),
+            (json!("Zoë"), Some("UTF-8''Zo%C3%AB")),
+            (json!("a\r\nx-admin: 1"), Some("UTF-8''a%0D%0Ax-admin%3A%201")),
+            (json!(" padded "), Some("UTF-8''%20padded%20")),
+            (json!("UTF-8''x"), Some("UTF-8''UTF-8%27%27x")),
+        ];
+        for (claim, expected) in cases {
+            assert_eq!(field_value(&claim).as_ref().and_then(|value| value.to_str().ok()), expected, "{claim}");
+        }
+    }
+
+    #[test]
+    fn b70_the_callers_token_goes_on_only_where_the_configuration_says_so() {
+        let presented = || Some(HeaderValue::from_static("Bearer theirs"));
+        let sent = |credential: Credential| {
+            let mut headers = HeaderMap::new();
+            credential.add_to(&mut headers, presented());
+            headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default().to_owned())
+        };
+        assert_eq!(sent(Credential::Strip), None);
+        assert_eq!(sent(Credential::Header(AUTHORIZATION, HeaderValue::from_static("Bearer ours"))), Some("Bearer ours".into()));
+        assert_eq!(sent(Credential::Forward), Some("Bearer theirs".into()));
+    }
 }

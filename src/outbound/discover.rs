@@ -1,1 +1,262 @@
 //! Fetches an issuer's metadata, live with last-good, for its keys and for the mirror.
+
+use std::{future::Future, net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::Uri;
+use tokio::{
+    sync::{Notify, watch},
+    time::{sleep, timeout},
+};
+use tracing::{debug, info, warn};
+
+use crate::{
+    base::{
+        clock::{Clock, Now},
+        limits::{FETCH_TIMEOUT, METADATA_AGE, METADATA_BYTES_MAX},
+        names::{Issuer, is_loopback_name},
+    },
+    decide::oauth::server_metadata::{self, MetadataFault},
+    outbound::{
+        Fault,
+        address::AddressRule,
+        fetch::{Fetch, Plaintext, Wanted, backoff},
+    },
+};
+
+#[cfg(test)]
+mod tests;
+
+/// One issuer's metadata. Only [`Self::keep_fresh`] fetches, so no number of requests can make us dial.
+pub struct Discovery {
+    issuer: Issuer,
+    plaintext: Plaintext,
+    start: Start,
+    fetch: Fetch,
+    clock: Arc<dyn Clock>,
+    state: watch::Sender<State>,
+    wanted: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    good: Option<Arc<Good>>,
+    fault: Option<Fault>,
+    attempts: u64,
+}
+
+struct Good {
+    document: Bytes,
+    jwks_uri: Option<String>,
+    fetched: Now,
+}
+
+/// When the first look is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At once: the keys are found by it.
+    AtOnce,
+    /// When someone asks for the document: an issuer whose keys come from elsewhere may have none.
+    WhenAsked,
+}
+
+/// Where an issuer's keys are, and how they may be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPlace {
+    /// The URL.
+    pub url: String,
+    /// Which addresses its host may lead to.
+    pub rule: AddressRule,
+    /// Whether it may be plain HTTP.
+    pub plaintext: Plaintext,
+}
+
+impl Discovery {
+    /// The metadata of `issuer`. Nothing is fetched before [`Self::keep_fresh`] runs.
+    #[must_use]
+    pub fn new(issuer: Issuer, plaintext: Plaintext, start: Start, fetch: Fetch, clock: Arc<dyn Clock>) -> Self {
+        Self { issuer, plaintext, start, fetch, clock, state: watch::Sender::default(), wanted: Notify::new() }
+    }
+
+    /// The issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The document as the issuer wrote it, for the mirror: the last good one, however old, for a client can use an old one
+    /// and can do nothing with an error. Waits for the very first attempt and for no other.
+    ///
+    /// # Errors
+    /// What the last attempt met, while there is no document at all.
+    pub async fn document(&self) -> Result<Bytes, Fault> {
+        self.good().await.map(|good| good.document.clone())
+    }
+
+    /// When the document was fetched, for metrics.
+    #[must_use]
+    pub fn fetched(&self) -> Option<Now> {
+        self.state.borrow().good.as_ref().map(|good| good.fetched)
+    }
+
+    /// Where the keys are, by the document.
+    ///
+    /// # Errors
+    /// No document, or one whose `jwks_uri` is absent or may not be asked.
+    pub async fn key_place(&self) -> Result<KeyPlace, Fault> {
+        let good = self.good().await?;
+        let url = good.jwks_uri.as_deref().ok_or_else(|| Fault::idp("metadata", "the document has no jwks_uri"))?;
+        key_place(&self.issuer, self.plaintext, url)
+    }
+
+    /// Done when the next attempt is over.
+    pub async fn attempted(&self) {
+        // The sender lives as long as `self`, so the wait ends with an attempt and in no other way.
+        let _ = self.state.subscribe().changed().await;
+    }
+
+    async fn good(&self) -> Result<Arc<Good>, Fault> {
+        if self.state.borrow().attempts == 0 {
+            self.wanted.notify_one();
+            let mut state = self.state.subscribe();
+            // Late or not, what is there now is the answer.
+            let _ = timeout(FETCH_TIMEOUT, state.wait_for(|state| state.attempts > 0)).await;
+        }
+        let state = self.state.borrow();
+        match (&state.good, &state.fault) {
+            (Some(good), _) => Ok(Arc::clone(good)),
+            (None, Some(fault)) => Err(fault.clone()),
+            (None, None) => Err(Fault::idp("timeout", "the first look for the metadata is not over yet")),
+        }
+    }
+
+    /// Fetches now and again for as long as it is polled; its owner stops it by dropping the future.
+    pub async fn keep_fresh(&self) {
+        if self.start == Start::WhenAsked {
+            self.wanted.notified().await;
+        }
+        let mut failures = 0;
+        loop {
+            match self.look().await {
+                Ok(good) => {
+                    failures = 0;
+                    self.accept(good);
+                }
+                Err(fault) => {
+                    failures += 1;
+                    self.lament(fault, failures);
+                }
+            }
+            sleep(if failures == 0 { METADATA_AGE } else { backoff(failures) }).await;
+        }
+    }
+
+    /// Tries the places where the document may be, in order; every one may be wrong in its own way, so all are told of.
+    async fn look(&self) -> Result<Good, Fault> {
+        let places = server_metadata::places(&self.issuer)
+            .map_err(|fault| Fault::idp("metadata", format_args!("the issuer {} is no URL: {fault:?}", self.issuer)))?;
+        try_each(&places, |place| self.look_at(place)).await
+    }
+
+    async fn look_at(&self, place: &str) -> Result<Good, Fault> {
+        let wanted = Wanted {
+            url: place,
+            rule: AddressRule::Configured,
+            plaintext: self.plaintext,
+            bytes_max: METADATA_BYTES_MAX,
+        };
+        let fetched = self.fetch.get(&wanted).await?;
+        let metadata = server_metadata::read(&fetched.body, &self.issuer).map_err(|fault| match fault {
+            MetadataFault::Issuer { found } => {
+                Fault::idp("issuer", format_args!("{place}: issuer is {found:?}; expected {:?}", self.issuer))
+            }
+            fault => Fault::idp("metadata", format_args!("{place}: {fault:?}")),
+        })?;
+        Ok(Good { document: fetched.body, jwks_uri: metadata.jwks_uri, fetched: self.clock.now() })
+    }
+
+    fn accept(&self, good: Good) {
+        let before = self.state.borrow().good.as_ref().map(|good| good.document.clone());
+        if before.as_ref() != Some(&good.document) {
+            info!(issuer = %self.issuer, bytes = good.document.len(), "new issuer metadata");
+        }
+        self.state.send_modify(|state| {
+            *state = State { good: Some(Arc::new(good)), fault: None, attempts: state.attempts.saturating_add(1) };
+        });
+    }
+
+    fn lament(&self, fault: Fault, failures: u32) {
+        let serving_last_good = self.state.borrow().good.is_some();
+        // Once for each outage; the retries are for whoever looks closer.
+        if failures == 1 {
+            warn!(issuer = %self.issuer, %fault, serving_last_good, "issuer metadata cannot be fetched");
+        } else {
+            debug!(issuer = %self.issuer, %fault, failures, "issuer metadata still cannot be fetched");
+        }
+        self.state.send_modify(|state| {
+            state.fault = Some(fault);
+            state.attempts = state.attempts.saturating_add(1);
+        });
+    }
+}
+
+/// The first place that answers well; otherwise one fault that tells of all. Its label is that of the first place that did more
+/// than not have the document.
+async fn try_each<'a, T, F>(places: &'a [String], look_at: impl Fn(&'a str) -> F) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    let mut what = None;
+    let mut causes = Vec::new();
+    for place in places {
+        match look_at(place).await {
+            Ok(found) => return Ok(found),
+            Err(fault) => {
+                if fault.what != "status" {
+                    what.get_or_insert(fault.what);
+                }
+                let host_is_out_of_reach = matches!(fault.what, "resolve" | "address" | "connect" | "tls" | "url");
+                causes.push(fault.cause);
+                // All places are on one host.
+                if host_is_out_of_reach {
+                    break;
+                }
+            }
+        }
+    }
+    Err(Fault::idp(what.unwrap_or("status"), causes.join("; ")))
+}
+
+/// How `jwks_uri` of `issuer`'s document may be fetched.
+///
+/// The document is the issuer's word, and the operator trusts the issuer to say who may call, not to choose what we dial inside
+/// their network. So a `jwks_uri` on another host must be at a public address (SPEC D-30). Two cases are let off, because there
+/// the document gains nothing that the configuration did not give: the issuer's own host, which the operator wrote; and an
+/// issuer that is itself on a private network, where a company's key host is, too. Even then [`AddressRule::Configured`] bars
+/// link-local addresses and metadata services. Where neither fits, `jwks: {url: …}` says in the configuration what to dial.
+fn key_place(issuer: &str, plaintext: Plaintext, url: &str) -> Result<KeyPlace, Fault> {
+    let bad = |cause: &str| Fault::idp("metadata", format_args!("jwks_uri {url:?} {cause}"));
+    let uri: Uri = url.parse().map_err(|_| bad("is no URL"))?;
+    let issuer_uri: Uri = issuer.parse().map_err(|_| bad("comes from an issuer that is no URL"))?;
+    let (Some(host), Some(issuer_host)) = (uri.host(), issuer_uri.host()) else { return Err(bad("has no host")) };
+    // A document that came over TLS must not lead to keys that come without.
+    let plaintext = if issuer_uri.scheme_str() == Some("http") { plaintext } else { Plaintext::Refused };
+    if uri.scheme_str() != Some("https") && plaintext == Plaintext::Refused {
+        return Err(bad("is not https"));
+    }
+    let trusted = host.eq_ignore_ascii_case(issuer_host) || is_private_name(issuer_host);
+    let rule = if trusted { AddressRule::Configured } else { AddressRule::PublicOnly };
+    Ok(KeyPlace { url: url.to_owned(), rule, plaintext })
+}
+
+/// Whether `host` (brackets kept) names something on a private network by its very form.
+fn is_private_name(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return !AddressRule::PublicOnly.permits(address);
+    }
+    let name = bare.strip_suffix('.').unwrap_or(bare).to_ascii_lowercase();
+    is_loopback_name(&name)
+        || !name.contains('.')
+        || [".internal", ".local", ".svc", ".localhost", ".home.arpa"].iter().any(|suffix| name.ends_with(suffix))
+}

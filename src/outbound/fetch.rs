@@ -1,1 +1,250 @@
 //! The one client for control traffic: small documents over HTTPS, bounded in bytes and time, no redirects.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, Request, Response, StatusCode, Uri,
+    header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT},
+    uri::Authority,
+};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use tokio::{select, time::timeout};
+
+use crate::{
+    base::{limits::FETCH_TIMEOUT, names::is_loopback_name},
+    outbound::{
+        Fault,
+        address::AddressRule,
+        dial::{Peer, Stream, dial},
+    },
+};
+
+pub mod roots;
+#[cfg(test)]
+pub(in crate::outbound) mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use roots::{Roots, client_tls, native_roots, private_roots, tls_roots};
+
+/// What the answer's head may take: real ones are under 4 KiB.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Fields in the answer's head.
+const HEAD_FIELDS_MAX: usize = 100;
+/// Between two attempts at something that keeps failing.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// Fetches small documents. Cloning shares the trust roots and nothing else: no connection, cookie or proxy setting outlives one fetch (SPEC D-32).
+#[derive(Clone)]
+pub struct Fetch {
+    tls: Arc<rustls::ClientConfig>,
+}
+
+/// Whether a document may come over `http://`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plaintext {
+    /// Never.
+    Refused,
+    /// From a loopback host alone, where nobody can be in between.
+    Loopback,
+    /// From anywhere: the operator said `allow_http`.
+    Permitted,
+}
+
+/// One document to fetch.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Where it is.
+    pub url: &'a str,
+    /// Which addresses the host may lead to.
+    pub rule: AddressRule,
+    /// Whether it may come without TLS.
+    pub plaintext: Plaintext,
+    /// How long it may be.
+    pub bytes_max: usize,
+}
+
+/// A fetched document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The document.
+    pub body: Bytes,
+    /// How long it says to stay good; zero where it must not be stored.
+    pub max_age: Option<Duration>,
+}
+
+impl Fetch {
+    /// A client that trusts what `tls` trusts.
+    #[must_use]
+    pub fn new(tls: Arc<rustls::ClientConfig>) -> Self {
+        Self { tls }
+    }
+
+    /// Fetches one JSON document within [`FETCH_TIMEOUT`], over a connection of its own.
+    ///
+    /// # Errors
+    /// A [`Fault`] of the authorization server, labelled with the step that failed.
+    pub async fn get(&self, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
+        match timeout(FETCH_TIMEOUT, self.get_unhurried(wanted)).await {
+            Ok(result) => result,
+            Err(_) => Err(fault("timeout", wanted, format_args!("no whole answer within {FETCH_TIMEOUT:?}"))),
+        }
+    }
+
+    async fn get_unhurried(&self, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
+        let (peer, request) = plan(wanted)?;
+        let stream = dial(&peer, &self.tls, wanted.rule, FETCH_TIMEOUT)
+            .await
+            .map_err(|failed| fault(failed.step, wanted, failed.cause))?;
+        converse(stream, request, wanted).await
+    }
+}
+
+/// Whom to dial and what to send.
+fn plan(wanted: &Wanted<'_>) -> Result<(Peer, Request<Empty<Bytes>>), Fault> {
+    let refused = |cause: &str| fault("url", wanted, cause);
+    if wanted.url.contains('#') {
+        return Err(refused("a fragment is never sent"));
+    }
+    let uri: Uri = wanted.url.parse().map_err(|cause| fault("url", wanted, cause))?;
+    let authority =
+        uri.authority().filter(|authority| !authority.host().is_empty()).ok_or_else(|| refused("no host"))?;
+    if authority.as_str().contains('@') {
+        return Err(refused("a user name or password may not be in it"));
+    }
+    let tls = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") if wanted.plaintext.suits(authority) => false,
+        Some("http") => return Err(refused("http:// is not permitted here")),
+        _ => return Err(refused("not an https:// URL")),
+    };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').into();
+    let peer = Peer { host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls };
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let request = Request::get(target)
+        .header(HOST, authority.as_str())
+        .header(ACCEPT, "application/json")
+        .header(ACCEPT_ENCODING, "identity")
+        .header(USER_AGENT, concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+        .header(CONNECTION, "close")
+        .body(Empty::new())
+        .map_err(|cause| fault("url", wanted, cause))?;
+    Ok((peer, request))
+}
+
+impl Plaintext {
+    fn suits(self, authority: &Authority) -> bool {
+        match self {
+            Self::Refused => false,
+            Self::Loopback => is_loopback_name(authority.host()),
+            Self::Permitted => true,
+        }
+    }
+}
+
+/// Asks and reads in this very task: dropping the future closes the connection, and nothing is left running.
+async fn converse(stream: Stream, request: Request<Empty<Bytes>>, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
+    let (mut sender, connection) = http1::Builder::new()
+        .max_headers(HEAD_FIELDS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|cause| fault("http", wanted, cause))?;
+    let mut connection = pin!(connection);
+    let mut exchange = pin!(async {
+        let answer = sender.send_request(request).await.map_err(|cause| fault("http", wanted, why(&cause)))?;
+        read(answer, wanted).await
+    });
+    select! {
+        biased;
+        result = &mut exchange => return result,
+        _ = &mut connection => {}
+    }
+    // The connection has ended; what it had read before that still waits to be taken.
+    exchange.await
+}
+
+async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
+    let (head, mut body) = answer.into_parts();
+    let too_large = || fault("too_large", wanted, format_args!("longer than {} bytes", wanted.bytes_max));
+
+    if head.status.is_redirection() {
+        // Never followed: it would let whoever answers choose where we go next (SPEC D-31).
+        return Err(fault("redirect", wanted, format_args!("{}: redirects are not followed", head.status)));
+    }
+    if head.status != StatusCode::OK {
+        return Err(fault(status_label(head.status), wanted, head.status));
+    }
+    check_type(&head.headers).map_err(|cause| fault("media_type", wanted, cause))?;
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > wanted.bytes_max) {
+        return Err(too_large());
+    }
+
+    let mut taken = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|cause| fault("body", wanted, why(&cause)))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if data.len() > wanted.bytes_max.saturating_sub(taken.len()) {
+            return Err(too_large());
+        }
+        taken.extend_from_slice(&data);
+    }
+    Ok(Fetched { body: taken.freeze(), max_age: max_age(&head.headers) })
+}
+
+fn status_label(status: StatusCode) -> &'static str {
+    if status.is_server_error() { "status_5xx" } else { "status" }
+}
+
+/// JSON by its media type; `text/plain` because that is how plain file servers and Go's sniffing label it. What a browser would show,
+/// a login or an error page above all, is named instead of failing later as bad JSON.
+fn check_type(headers: &HeaderMap) -> Result<(), String> {
+    if let Some(coding) = headers.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+        return Err(format!("content coding {coding:?} was not asked for"));
+    }
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Err("no Content-Type".to_owned()) };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = matches!(&*essence, "application/json" | "text/json" | "text/plain")
+        || (essence.starts_with("application/") && essence.ends_with("+json"));
+    if is_json { Ok(()) } else { Err(format!("{value:?} is not JSON")) }
+}
+
+/// `Cache-Control` as RFC 9111 §5.2.2 reads it for a private cache. Of two `max-age` the shorter holds.
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    let ages = directives.flat_map(|line| line.split(',')).filter_map(|directive| {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        let name = name.trim();
+        if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
+            return Some(Duration::ZERO);
+        }
+        let value = value.trim().trim_matches('"');
+        name.eq_ignore_ascii_case("max-age").then(|| value.parse().ok().map(Duration::from_secs))?
+    });
+    ages.min()
+}
+
+/// How long to wait after `failures` in a row: 1 s, 2 s, 4 s … [`BACKOFF_MAX`].
+pub(in crate::outbound) fn backoff(failures: u32) -> Duration {
+    Duration::from_secs(1_u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX)).min(BACKOFF_MAX)
+}
+
+/// hyper's message is the outer one; the cause beneath says what happened.
+fn why(error: &hyper::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// A fault that says which document; its query is left out, for it may hold a key.
+fn fault(step: &'static str, wanted: &Wanted<'_>, cause: impl std::fmt::Display) -> Fault {
+    let place = wanted.url.split(['?', '#']).next().unwrap_or_default();
+    // What stands before an `@` may be a password.
+    let place = place.rsplit_once('@').map_or(place, |(_, host)| host);
+    Fault::idp(step, format_args!("{place}: {cause}"))
+}

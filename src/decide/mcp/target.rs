@@ -2,7 +2,10 @@
 
 use crate::{
     base::text::Text,
-    decide::{mcp::peek::Message, refusal::Refusal},
+    decide::{
+        mcp::peek::{Kind, Message, Params},
+        refusal::Refusal,
+    },
 };
 
 /// The thing touched.
@@ -28,9 +31,210 @@ pub enum Target {
 
 /// Says what `message` touches.
 ///
+/// A method that touches something touches it as well when it comes without an `id`: servers run it (SPEC C-14). A
+/// notification's name on a request is no method of the protocol.
+///
 /// # Errors
 /// [`Refusal::BadParams`] where the message does not name it.
 pub fn of(message: &Message) -> Result<Target, Refusal> {
-    let _ = message;
-    Err(Refusal::BadParams("unwritten"))
+    if message.kind == Kind::Response {
+        return Ok(Target::Open);
+    }
+    let params = &message.params;
+    match message.method.as_str() {
+        "tools/call" => named(&params.name, "params.name is missing").map(Target::Tool),
+        "prompts/get" => named(&params.name, "params.name is missing").map(Target::Prompt),
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
+            named(&params.uri, "params.uri is missing").map(|uri| Target::Resources(vec![uri]))
+        }
+        "completion/complete" => completed(params),
+        "subscriptions/listen" => listened(message),
+
+        "tasks/get" | "tasks/result" | "tasks/cancel" | "tasks/update" => {
+            named(&params.task_id, "params.taskId is missing").map(|_| Target::Method(message.method.clone()))
+        }
+
+        "initialize"
+        | "server/discover"
+        | "ping"
+        | "logging/setLevel"
+        | "tools/list"
+        | "prompts/list"
+        | "resources/list"
+        | "resources/templates/list" => Ok(Target::Open),
+
+        "notifications/initialized"
+        | "notifications/roots/list_changed"
+        | "notifications/progress"
+        | "notifications/cancelled"
+        | "notifications/tasks/status"
+            if message.kind == Kind::Notification =>
+        {
+            Ok(Target::Open)
+        }
+
+        // `tasks/list` among them: its answer names the tasks of others.
+        _ => Ok(Target::Method(message.method.clone())),
+    }
+}
+
+fn named(name: &Option<Text>, missing: &'static str) -> Result<Text, Refusal> {
+    name.clone().ok_or(Refusal::BadParams(missing))
+}
+
+/// `completion/complete` reads from the prompt or the template that `ref` names (SPEC C-05).
+fn completed(params: &Params) -> Result<Target, Refusal> {
+    match params.ref_type.as_deref() {
+        Some("ref/prompt") => named(&params.ref_name, "ref.name is missing").map(Target::Prompt),
+        Some("ref/resource") => named(&params.ref_uri, "ref.uri is missing").map(Target::Template),
+        _ => Err(Refusal::BadParams("ref.type is neither ref/prompt nor ref/resource")),
+    }
+}
+
+/// Each resource of a `subscriptions/listen`. A task's updates carry its tool's result, and which tool that is we cannot
+/// see, so tasks need a `methods:` rule; and one that has it may not bring resources along past their rules.
+fn listened(message: &Message) -> Result<Target, Refusal> {
+    let Params { subscriptions, task_ids, .. } = &message.params;
+    match (subscriptions.is_empty(), task_ids.is_empty()) {
+        (true, true) => Ok(Target::Open),
+        (false, true) => Ok(Target::Resources(subscriptions.clone())),
+        (true, false) => Ok(Target::Method(message.method.clone())),
+        (false, false) => Err(Refusal::BadParams("resources and tasks in one subscription: ask for them in two")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::decide::mcp::peek;
+
+    fn target(id: &str, method: &str, params: &str) -> Result<Target, Refusal> {
+        let body = format!(r#"{{"jsonrpc":"2.0",{id}"method":"{method}","params":{params}}}"#);
+        of(&peek::read(&Bytes::from(body), 64).expect("a message"))
+    }
+
+    fn both(method: &str, params: &str) -> Result<Target, Refusal> {
+        let request = target("\"id\":1,", method, params);
+        assert_eq!(request, target("", method, params), "c14 {method}");
+        request
+    }
+
+    #[test]
+    fn c00_methods_touch_what_they_name_with_id_or_without() {
+        let uri = || Target::Resources(vec!["file:///a".into()]);
+        let cases = [
+            ("tools/call", r#"{"name":"danger","uri":"file:///a"}"#, Target::Tool("danger".into())),
+            ("tools/call", r#"{"name":"danger","task":{"ttl":1}}"#, Target::Tool("danger".into())),
+            ("prompts/get", r#"{"name":"p"}"#, Target::Prompt("p".into())),
+            ("resources/read", r#"{"uri":"file:///a","name":"safe"}"#, uri()),
+            ("resources/subscribe", r#"{"uri":"file:///a"}"#, uri()),
+            ("resources/unsubscribe", r#"{"uri":"file:///a"}"#, uri()),
+            (
+                "completion/complete",
+                r#"{"ref":{"type":"ref/prompt","name":"p","uri":"x"}}"#,
+                Target::Prompt("p".into()),
+            ),
+            (
+                "completion/complete",
+                r#"{"ref":{"type":"ref/resource","uri":"file:///{p}"}}"#,
+                Target::Template("file:///{p}".into()),
+            ),
+            ("subscriptions/listen", r#"{"notifications":{"resourceSubscriptions":["file:///a"]}}"#, uri()),
+            (
+                "subscriptions/listen",
+                r#"{"notifications":{"toolsListChanged":true,"taskIds":[],"resourceSubscriptions":[]}}"#,
+                Target::Open,
+            ),
+            ("subscriptions/listen", "{}", Target::Open),
+            (
+                "subscriptions/listen",
+                r#"{"notifications":{"taskIds":["t"]}}"#,
+                Target::Method("subscriptions/listen".into()),
+            ),
+            ("tasks/get", r#"{"taskId":"t"}"#, Target::Method("tasks/get".into())),
+            ("tasks/result", r#"{"taskId":"t"}"#, Target::Method("tasks/result".into())),
+            ("tasks/cancel", r#"{"taskId":"t"}"#, Target::Method("tasks/cancel".into())),
+            ("tasks/update", r#"{"taskId":"t"}"#, Target::Method("tasks/update".into())),
+            ("tasks/list", "{}", Target::Method("tasks/list".into())),
+        ];
+        for (method, params, expected) in cases {
+            assert_eq!(both(method, params), Ok(expected), "{method} {params}");
+        }
+        for method in [
+            "initialize",
+            "server/discover",
+            "ping",
+            "logging/setLevel",
+            "tools/list",
+            "prompts/list",
+            "resources/list",
+            "resources/templates/list",
+        ] {
+            assert_eq!(both(method, "{}"), Ok(Target::Open), "{method}");
+        }
+    }
+
+    #[test]
+    fn c35_only_notifications_are_open_as_notifications() {
+        for method in ["initialized", "roots/list_changed", "progress", "cancelled", "tasks/status"] {
+            let method = format!("notifications/{method}");
+            assert_eq!(target("", &method, "{}"), Ok(Target::Open), "{method}");
+            assert_eq!(target("\"id\":1,", &method, "{}"), Ok(Target::Method(method.as_str().into())), "{method}");
+        }
+    }
+
+    #[test]
+    fn c01_everything_else_needs_a_rule() {
+        for method in [
+            "vendor/exec",
+            "notifications/vendor",
+            "skills/run",
+            "tools/Call",
+            "tools/call ",
+            "TOOLS/CALL",
+            "sampling/createMessage",
+            "roots/list",
+            "tool/call",
+        ] {
+            assert_eq!(both(method, r#"{"name":"danger"}"#), Ok(Target::Method(method.into())), "{method}");
+        }
+    }
+
+    #[test]
+    fn attack_030_a_method_that_does_not_name_its_object_is_refused() {
+        let cases = [
+            ("tools/call", r#"{"arguments":{"name":"safe"},"uri":"safe","_meta":{"name":"safe"}}"#),
+            ("prompts/get", "{}"),
+            ("resources/read", r#"{"name":"safe"}"#),
+            ("resources/subscribe", "{}"),
+            ("resources/unsubscribe", "{}"),
+            ("completion/complete", "{}"),
+            ("completion/complete", r#"{"ref":"ref/prompt"}"#),
+            ("completion/complete", r#"{"ref":{"name":"p"}}"#),
+            ("completion/complete", r#"{"ref":{"type":"ref/prompt","uri":"file:///a"}}"#),
+            ("completion/complete", r#"{"ref":{"type":"ref/resource","name":"p"}}"#),
+            ("completion/complete", r#"{"ref":{"type":"ref/other","name":"p","uri":"u"}}"#),
+            ("tasks/get", "{}"),
+            ("tasks/result", "{}"),
+            ("tasks/cancel", r#"{"name":"t"}"#),
+            ("tasks/update", "{}"),
+        ];
+        for (method, params) in cases {
+            assert!(matches!(both(method, params), Err(Refusal::BadParams(_))), "{method} {params}");
+        }
+    }
+
+    #[test]
+    fn c84_a_rule_for_tasks_does_not_carry_resources_past_theirs() {
+        let params = r#"{"notifications":{"resourceSubscriptions":["file:///secret"],"taskIds":["t"]}}"#;
+        assert!(matches!(both("subscriptions/listen", params), Err(Refusal::BadParams(_))));
+    }
+
+    #[test]
+    fn c33_a_response_touches_nothing() {
+        let body = Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"result":{"name":"danger"}}"#);
+        assert_eq!(of(&peek::read(&body, 64).expect("a response")), Ok(Target::Open));
+    }
 }

@@ -1,13 +1,27 @@
 //! Decides whether a caller may touch a target, and names the rule that decided.
 
+use serde_json::{Map, Value};
+
 use crate::{
     base::names::Scope,
-    decide::{mcp::target::Target, policy::rule::Policy, refusal::Refusal, token::claims::Caller},
+    decide::{
+        mcp::target::Target,
+        policy::{
+            glob::Glob,
+            rule::{Access, Policy, Rule, Subject},
+            uri,
+        },
+        refusal::Refusal,
+        token::claims::Caller,
+    },
 };
+
+#[cfg(test)]
+pub(super) mod tests;
 
 /// Proof that policy allowed one request. Only [`evaluate`] makes one; `upstream::send` consumes it.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// let forged = portcullis::decide::policy::evaluate::Permit { rule: None, reported: None };
 /// ```
 #[derive(Debug, PartialEq)]
@@ -18,7 +32,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Index of the deciding rule; `None` where connecting was enough.
+    /// Index of the deciding rule, the first where several had to agree. `None` where connecting was enough.
     #[must_use]
     pub fn rule(&self) -> Option<usize> {
         self.rule
@@ -33,16 +47,212 @@ impl Permit {
 
 /// Decides.
 ///
+/// What no scope can mend comes first: whoever would step up for it would loop through consent (SPEC A-56). Otherwise
+/// [`Refusal::Scope`] names all that the operation needs at once, `connect` first, then each rule's, in the order of the
+/// configuration; left out is only what the caller holds by way of a broader scope (SPEC A-51, A-54).
+///
 /// # Errors
 /// [`Refusal::Scope`], [`Refusal::Forbidden`], [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
 pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Permit, Refusal> {
-    let _ = (policy, caller, target);
-    Err(Refusal::NoRule)
+    let granted = caller.scopes();
+    let mut permit = Permit { rule: None, reported: None };
+    let mut lacking = !holds_all(policy, granted, &policy.connect);
+
+    each_deciding(policy, target, &mut |index, rule| {
+        permit.rule.get_or_insert(index);
+        let refusal = if rule.deny || !claims_fit(caller.claims(), rule) {
+            Refusal::Forbidden { rule: index }
+        } else if holds(policy, granted, rule) {
+            return Ok(());
+        } else if rule.report_only {
+            Refusal::Scope { needed: needed(policy, granted, [rule]) }
+        } else {
+            lacking = true;
+            return Ok(());
+        };
+        if !rule.report_only {
+            return Err(refusal);
+        }
+        permit.reported.get_or_insert(refusal);
+        Ok(())
+    })?;
+
+    if !lacking {
+        return Ok(permit);
+    }
+    let mut deciding = Vec::new();
+    each_deciding(policy, target, &mut |_, rule| {
+        if !rule.report_only {
+            deciding.push(rule);
+        }
+        Ok(())
+    })?;
+    Err(Refusal::Scope { needed: needed(policy, granted, deciding) })
 }
 
 /// Whether `granted` covers `needed`, itself or by `scope_implies`.
 #[must_use]
 pub fn covers(policy: &Policy, granted: &[Scope], needed: &Scope) -> bool {
-    let _ = policy;
-    granted.contains(needed)
+    held_by(policy, granted, needed).is_some()
+}
+
+/// The granted scope that is `needed` or stands for it, through any number of implications. Each scope is looked at
+/// once, so that scopes which imply each other end the search. A token's own wildcards mean nothing (attack 82).
+pub(super) fn held_by<'a>(policy: &'a Policy, granted: &[Scope], needed: &'a Scope) -> Option<&'a Scope> {
+    if granted.contains(needed) {
+        return Some(needed);
+    }
+    if policy.implies.is_empty() {
+        return None;
+    }
+    let mut would_do = vec![needed];
+    let mut looked_at = 0;
+    while let Some(&scope) = would_do.get(looked_at) {
+        if granted.contains(scope) {
+            return Some(scope);
+        }
+        for (broader, narrower) in &policy.implies {
+            if narrower.iter().any(|pattern| pattern.matches(scope)) && !would_do.contains(&broader) {
+                would_do.push(broader);
+            }
+        }
+        looked_at += 1;
+    }
+    None
+}
+
+type Visit<'v, 'p> = &'v mut dyn FnMut(usize, &'p Rule) -> Result<(), Refusal>;
+
+/// Visits the rules that decide about `target`: none where connecting is enough, one for a name, one for each resource.
+fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) -> Result<(), Refusal> {
+    let Access::Rules(rules) = &policy.access else {
+        return Ok(());
+    };
+    match target {
+        Target::Open | Target::Stream | Target::EndSession => Ok(()),
+        Target::Tool(_) | Target::Prompt(_) | Target::Method(_) => {
+            let deciding = rules.iter().enumerate().find(|(_, rule)| names(&rule.subject, target));
+            let (index, rule) = deciding.ok_or(Refusal::NoRule)?;
+            visit(index, rule)
+        }
+        // `target::of` never makes an empty list; if it did, nothing would have been judged.
+        Target::Resources(uris) if uris.is_empty() => Err(Refusal::NoRule),
+        Target::Resources(uris) => uris.iter().try_for_each(|uri| visit_resource(rules, uri, visit)),
+        Target::Template(template) => visit_template(rules, template, visit),
+    }
+}
+
+/// Whether a rule's subject names this tool, prompt or method.
+pub(super) fn names(subject: &Subject, target: &Target) -> bool {
+    let (patterns, name) = match (subject, target) {
+        (Subject::Tools(patterns), Target::Tool(name))
+        | (Subject::Prompts(patterns), Target::Prompt(name))
+        | (Subject::Methods(patterns), Target::Method(name)) => (patterns, name),
+        _ => return false,
+    };
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+/// How a resource rule stands to a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Match {
+    /// It is about something else.
+    No,
+    /// It decides.
+    Yes,
+    /// Its pattern cannot judge this spelling, so neither can any rule below it.
+    Unsafe(&'static str),
+}
+
+/// First match decides, so a URI that could mean another is refused by the first rule whose pattern it could have been
+/// written to dodge, whether or not the text matches: a deny rule or a dearer scope must not be walked around.
+/// A literal pattern equal byte for byte and a pattern that matches everything are safe with any spelling.
+pub(super) fn resource_match(patterns: &[Glob], uri: &str) -> Match {
+    if patterns.iter().any(|pattern| pattern.is_everything() || (pattern.is_literal() && pattern.matches(uri))) {
+        return Match::Yes;
+    }
+    if patterns.iter().all(Glob::is_literal) {
+        return Match::No;
+    }
+    match uri::one_spelling(uri) {
+        Err(why) => Match::Unsafe(why),
+        Ok(()) if patterns.iter().any(|pattern| pattern.matches(uri)) => Match::Yes,
+        Ok(()) => Match::No,
+    }
+}
+
+fn visit_resource<'p>(rules: &'p [Rule], uri: &str, visit: Visit<'_, 'p>) -> Result<(), Refusal> {
+    for (index, rule) in rules.iter().enumerate() {
+        let Subject::Resources(patterns) = &rule.subject else { continue };
+        match resource_match(patterns, uri) {
+            Match::No => {}
+            Match::Yes => return visit(index, rule),
+            Match::Unsafe(why) => return Err(Refusal::UnsafeUri(why)),
+        }
+    }
+    Err(Refusal::NoRule)
+}
+
+/// A template is judged by its own text, braces and all: a pattern allows `file:///pub/{+path}` only if it covers every
+/// text of that form. Completion fills in the argument and opens nothing; what is read later is judged as a URI.
+/// But the candidates may name what an earlier rule guards. So every rule above the matching one that some expansion
+/// could reach must permit as well (SPEC C-05).
+fn visit_template<'p>(rules: &'p [Rule], template: &str, visit: Visit<'_, 'p>) -> Result<(), Refusal> {
+    for (index, rule) in rules.iter().enumerate() {
+        let Subject::Resources(patterns) = &rule.subject else { continue };
+        match resource_match(patterns, template) {
+            Match::No if reaches(template, patterns) => visit(index, rule)?,
+            Match::No => {}
+            Match::Yes => return visit(index, rule),
+            Match::Unsafe(why) => return Err(Refusal::UnsafeUri(why)),
+        }
+    }
+    Err(Refusal::NoRule)
+}
+
+/// Whether an expansion of `template` might match one of `patterns`, judged by what is fixed at the front of both.
+pub(super) fn reaches(template: &str, patterns: &[Glob]) -> bool {
+    let fixed = template.split('{').next().unwrap_or_default();
+    patterns.iter().map(Glob::literal_prefix).any(|prefix| fixed.starts_with(prefix) || prefix.starts_with(fixed))
+}
+
+/// Whether the caller's claims are what the rule wants. An absent claim, and an empty list of values, fit nothing.
+pub(super) fn claims_fit(claims: &Map<String, Value>, rule: &Rule) -> bool {
+    rule.claims.iter().all(|(name, values)| claims.get(&**name).is_some_and(|claim| claim_fits(claim, values)))
+}
+
+/// Equal in type and value (`"1"` is not `1`), or a list that holds such a value.
+pub(super) fn claim_fits(claim: &Value, values: &[Value]) -> bool {
+    values.contains(claim) || claim.as_array().is_some_and(|list| list.iter().any(|one| values.contains(one)))
+}
+
+fn holds(policy: &Policy, granted: &[Scope], rule: &Rule) -> bool {
+    holds_all(policy, granted, &rule.scopes) && holds_any(policy, granted, &rule.any_scope)
+}
+
+fn holds_all(policy: &Policy, granted: &[Scope], scopes: &[Scope]) -> bool {
+    scopes.iter().all(|scope| covers(policy, granted, scope))
+}
+
+pub(super) fn holds_any(policy: &Policy, granted: &[Scope], scopes: &[Scope]) -> bool {
+    scopes.is_empty() || scopes.iter().any(|scope| covers(policy, granted, scope))
+}
+
+/// All that connecting and these rules need, each once. Of `any_scope` the first listed is asked for.
+fn needed<'p>(policy: &Policy, granted: &[Scope], rules: impl IntoIterator<Item = &'p Rule>) -> Vec<Scope> {
+    let mut needed: Vec<Scope> = Vec::new();
+    let mut add = |scope: &Scope| {
+        let held_otherwise = held_by(policy, granted, scope).is_some_and(|holder| holder != scope);
+        if !held_otherwise && !needed.contains(scope) {
+            needed.push(scope.clone());
+        }
+    };
+    policy.connect.iter().for_each(&mut add);
+    for rule in rules {
+        rule.scopes.iter().for_each(&mut add);
+        if !holds_any(policy, granted, &rule.any_scope) {
+            rule.any_scope.first().into_iter().for_each(&mut add);
+        }
+    }
+    needed
 }

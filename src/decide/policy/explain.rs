@@ -1,1 +1,201 @@
 //! Tells, step by step, how a decision came about: the same `evaluate`, spoken aloud.
+
+use std::fmt::Display;
+
+use crate::{
+    base::names::Scope,
+    decide::{
+        mcp::target::Target,
+        policy::{
+            evaluate::{Match, claim_fits, evaluate, held_by, holds_any, names, reaches, resource_match},
+            glob::Glob,
+            rule::{Access, Policy, Rule, Subject},
+        },
+        refusal::Refusal,
+        token::claims::Caller,
+    },
+};
+
+#[cfg(test)]
+mod tests;
+
+/// A decision and how it came about. It is no [`super::evaluate::Permit`]: nothing can be sent with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// One sentence each, in the order of the decision. Of the caller they name scopes, never values of claims (P10).
+    pub steps: Vec<String>,
+    /// What [`evaluate`] said: the deciding rule, or the refusal.
+    pub verdict: Result<Option<usize>, Refusal>,
+}
+
+/// Explains. The verdict is `evaluate`'s own; the steps only tell what it looked at.
+#[must_use]
+pub fn explain(policy: &Policy, caller: &Caller, target: &Target) -> Explanation {
+    let verdict = evaluate(policy, caller, target);
+    let mut story = Story { policy, caller, steps: Vec::new() };
+    story.connecting();
+    match &policy.access {
+        Access::Authenticated => {
+            story.say("Any caller that may connect may use everything here (access: authenticated).");
+        }
+        Access::Rules(rules) => story.rules(rules, target),
+    }
+    match &verdict {
+        Ok(permit) => {
+            if let Some(refusal) = permit.reported() {
+                story.say(format!("Would refuse, but only reports: {}", sentence(refusal)));
+            }
+            story.say(match permit.rule() {
+                Some(index) => format!("Permitted by rules[{index}]."),
+                None => "Permitted.".to_owned(),
+            });
+        }
+        Err(refusal) => story.say(format!("Refused: {}", sentence(refusal))),
+    }
+    Explanation { steps: story.steps, verdict: verdict.map(|permit| permit.rule()) }
+}
+
+struct Story<'a> {
+    policy: &'a Policy,
+    caller: &'a Caller,
+    steps: Vec<String>,
+}
+
+impl Story<'_> {
+    fn say(&mut self, step: impl Into<String>) {
+        self.steps.push(step.into());
+    }
+
+    fn connecting(&mut self) {
+        let granted = self.caller.scopes();
+        self.say(if granted.is_empty() {
+            "The token has no scope.".to_owned()
+        } else {
+            format!("The token has scope {}.", list(granted, " "))
+        });
+        if self.policy.connect.is_empty() {
+            self.say("Connecting needs no scope.");
+        }
+        self.scopes("Connecting", &self.policy.connect);
+    }
+
+    fn scopes(&mut self, who: &str, needed: &[Scope]) {
+        for scope in needed {
+            let how = self.how_held(scope);
+            self.say(format!("{who} needs scope {scope}: {how}."));
+        }
+    }
+
+    fn how_held(&self, scope: &Scope) -> String {
+        match held_by(self.policy, self.caller.scopes(), scope) {
+            Some(holder) if holder == scope => "held".to_owned(),
+            Some(holder) => format!("held, because {holder} implies it"),
+            None => "missing".to_owned(),
+        }
+    }
+
+    fn rules(&mut self, rules: &[Rule], target: &Target) {
+        match target {
+            Target::Open => self.say("The message touches nothing that a rule could name: connecting is enough."),
+            Target::Stream => self.say("The stream of a session: connecting is enough."),
+            Target::EndSession => self.say("The end of a session: connecting is enough."),
+            Target::Tool(name) | Target::Prompt(name) | Target::Method(name) => {
+                for (index, rule) in rules.iter().enumerate() {
+                    if self.tried(index, rule, name, names(&rule.subject, target)) {
+                        return;
+                    }
+                }
+                self.say(format!("No rule is about {name:?}."));
+            }
+            Target::Resources(uris) => uris.iter().for_each(|uri| self.resource(rules, uri, false)),
+            Target::Template(template) => self.resource(rules, template, true),
+        }
+    }
+
+    fn resource(&mut self, rules: &[Rule], uri: &str, template: bool) {
+        for (index, rule) in rules.iter().enumerate() {
+            let matched = match &rule.subject {
+                Subject::Resources(patterns) => match resource_match(patterns, uri) {
+                    Match::Unsafe(why) => {
+                        self.say(format!("{} cannot judge {uri:?}: it has {why}.", title(index, rule)));
+                        return;
+                    }
+                    Match::No if template && reaches(uri, patterns) => {
+                        self.say(format!("{} must permit as well: {uri:?} could expand into it.", title(index, rule)));
+                        self.conditions(index, rule);
+                        continue;
+                    }
+                    matched => matched == Match::Yes,
+                },
+                _ => false,
+            };
+            if self.tried(index, rule, uri, matched) {
+                return;
+            }
+        }
+        self.say(format!("No rule is about {uri:?}."));
+    }
+
+    /// Tells whether the rule decided.
+    fn tried(&mut self, index: usize, rule: &Rule, name: &str, matched: bool) -> bool {
+        let verb = if matched { "matches" } else { "does not match" };
+        self.say(format!("{} {verb} {name:?}.", title(index, rule)));
+        if matched {
+            self.conditions(index, rule);
+        }
+        matched
+    }
+
+    fn conditions(&mut self, index: usize, rule: &Rule) {
+        let who = format!("rules[{index}]");
+        if rule.report_only {
+            self.say(format!("{who} is report_only: it lets pass what it would refuse."));
+        }
+        if rule.deny {
+            self.say(format!("{who} denies, whatever the scope."));
+            return;
+        }
+        for (claim, values) in &rule.claims {
+            let held = match self.caller.claims().get(&**claim) {
+                Some(value) if claim_fits(value, values) => "it is",
+                Some(_) => "it is not",
+                None => "the token has no such claim",
+            };
+            self.say(format!("{who} wants claim {claim} to be one of {}: {held}.", list(values, ", ")));
+        }
+        self.scopes(&who, &rule.scopes);
+        let Some(first) = rule.any_scope.first() else { return };
+        for scope in &rule.any_scope {
+            let how = self.how_held(scope);
+            self.say(format!("{who} needs one of several scopes, such as {scope}: {how}."));
+        }
+        if !holds_any(self.policy, self.caller.scopes(), &rule.any_scope) {
+            self.say(format!("{who} asks for the first of them: {first}."));
+        }
+    }
+}
+
+fn title(index: usize, rule: &Rule) -> String {
+    let (kind, patterns) = match &rule.subject {
+        Subject::Tools(patterns) => ("tools", patterns),
+        Subject::Resources(patterns) => ("resources", patterns),
+        Subject::Prompts(patterns) => ("prompts", patterns),
+        Subject::Methods(patterns) => ("methods", patterns),
+    };
+    let patterns: Vec<&str> = patterns.iter().map(Glob::as_str).collect();
+    format!("rules[{index}] ({kind}: {})", patterns.join(", "))
+}
+
+fn sentence(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Scope { needed } => format!("scope is missing; all that this needs is {}.", list(needed, " ")),
+        Refusal::Forbidden { rule } => format!("rules[{rule}] forbids it, and no scope would help."),
+        Refusal::NoRule => "no rule matches, and no rule means no.".to_owned(),
+        Refusal::UnsafeUri(why) => format!("the URI has {why}, so a pattern cannot judge it."),
+        other => format!("{}.", other.row().reason),
+    }
+}
+
+fn list<T: Display>(items: &[T], separator: &str) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(separator)
+}

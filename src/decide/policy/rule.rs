@@ -15,6 +15,27 @@ pub struct Policy {
     pub implies: Vec<(Scope, Vec<Glob>)>,
 }
 
+impl Policy {
+    /// Every scope that the policy names, each once: `connect` first, then the rules' in their order, then those that
+    /// only stand for others.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<Scope> {
+        let rules: &[Rule] = match &self.access {
+            Access::Authenticated => &[],
+            Access::Rules(rules) => rules,
+        };
+        let of_rules = rules.iter().flat_map(|rule| rule.scopes.iter().chain(&rule.any_scope));
+        let broader = self.implies.iter().map(|(scope, _)| scope);
+        let mut named: Vec<Scope> = Vec::new();
+        for scope in self.connect.iter().chain(of_rules).chain(broader) {
+            if !named.contains(scope) {
+                named.push(scope.clone());
+            }
+        }
+        named
+    }
+}
+
 /// Exactly one of the two.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Access {
@@ -52,4 +73,24 @@ pub enum Subject {
     Prompts(Vec<Glob>),
     /// Methods that touch no tool, resource or prompt.
     Methods(Vec<Glob>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Access, Policy, Subject};
+    use crate::decide::policy::{
+        evaluate::tests::{policy, rule, scopes},
+        glob::Glob,
+    };
+
+    #[test]
+    fn a09_a52_the_scopes_named_are_listed_once_in_order() {
+        let rules =
+            vec![rule(Subject::Tools, "*").needs("z a").needs_any("b mcp"), rule(Subject::Prompts, "*").needs("z")];
+        let implies = vec![("admin".into(), vec![Glob::new("*")]), ("a".into(), Vec::new())];
+        let ruled = Policy { implies, ..policy("mcp", rules) };
+        assert_eq!(ruled.scopes(), scopes("mcp z a b admin"));
+        let open = Policy { access: Access::Authenticated, ..policy("mcp", Vec::new()) };
+        assert_eq!(open.scopes(), scopes("mcp"));
+    }
 }

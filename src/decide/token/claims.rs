@@ -7,10 +7,19 @@ use serde_json::{Map, Value};
 use crate::{
     base::{
         clock::Now,
+        limits::CLOCK_SKEW_MAX,
         names::{AuthorizationServerName, Issuer, Resource, Scope},
     },
-    decide::refusal::{Refusal, TokenFault},
+    decide::{
+        refusal::{Refusal, TokenFault},
+        token::kind::Evidence,
+    },
 };
+
+mod audience;
+mod read;
+
+pub(super) use read::read;
 
 /// Who calls. Only a verified token makes one: the fields are private to this folder.
 #[derive(Debug, PartialEq)]
@@ -21,8 +30,9 @@ pub struct Caller {
     pub(super) client: Option<Arc<str>>,
     pub(super) scopes: Vec<Scope>,
     pub(super) audiences: Vec<Box<str>>,
+    evidence: Evidence,
     pub(super) expires: Duration,
-    pub(super) claims: Map<String, Value>,
+    pub(super) claims: Arc<Map<String, Value>>,
 }
 
 impl Caller {
@@ -70,18 +80,76 @@ impl Caller {
 
     /// Whether the token is for `resource`, or for one of the `aliases` written in the configuration (SPEC B-12…B-16).
     ///
+    /// Scheme and host may be spelled in any case and the default port may be written out; all else is compared byte by byte,
+    /// and no shorter path stands for a longer one. Aliases are compared byte by byte.
+    ///
+    /// An alias may be a client's id, and that is the audience of the client's ID tokens, too. Most were refused while the token
+    /// was proved; one that was made without `nonce` looks like a bare access token, so behind an alias bare is not enough.
+    ///
     /// # Errors
-    /// [`TokenFault::Audience`].
+    /// [`TokenFault::Audience`]; [`TokenFault::Type`] behind an alias.
     pub fn is_for(&self, resource: &Resource, aliases: &[Box<str>]) -> Result<(), Refusal> {
-        let _ = (resource, aliases);
-        Err(Refusal::Token(TokenFault::Audience))
+        if self.audiences.iter().any(|audience| audience::same(resource, audience)) {
+            return Ok(());
+        }
+        if !self.audiences.iter().any(|audience| aliases.contains(audience)) {
+            return Err(Refusal::Token(TokenFault::Audience));
+        }
+        match self.evidence {
+            Evidence::Shown => Ok(()),
+            Evidence::Missing => Err(Refusal::Token(TokenFault::Type)),
+        }
     }
 
-    /// Whether the token still holds: `exp` with `skew` forgiven.
+    /// Whether the token still holds: `exp` with `skew` forgiven, at most [`CLOCK_SKEW_MAX`].
     ///
     /// # Errors
     /// [`TokenFault::Expired`].
     pub fn holds(&self, now: Now, skew: Duration) -> Result<(), Refusal> {
-        if now.wall < self.expires.saturating_add(skew) { Ok(()) } else { Err(Refusal::Token(TokenFault::Expired)) }
+        let end = self.expires.saturating_add(skew.min(CLOCK_SKEW_MAX));
+        if now.wall < end { Ok(()) } else { Err(Refusal::Token(TokenFault::Expired)) }
+    }
+
+    /// A caller with `scopes` and nothing else, who may reach `resource`: for `explain`, to answer "what if". Never on the
+    /// request path, where only a verified token makes a caller.
+    #[must_use]
+    pub fn hypothetical(scopes: Vec<Scope>, resource: &Resource) -> Self {
+        Self {
+            authorization_server: "hypothetical".into(),
+            issuer: "hypothetical".into(),
+            subject: "hypothetical".into(),
+            client: None,
+            scopes: sorted(scopes),
+            audiences: vec![resource.as_str().into()],
+            evidence: Evidence::Shown,
+            expires: Duration::MAX,
+            claims: Arc::default(),
+        }
+    }
+
+    /// A caller for tests of what comes after verification. `claims` must be an object.
+    #[cfg(test)]
+    pub(crate) fn for_tests(subject: &str, scopes: &[&str], claims: Value) -> Self {
+        let Value::Object(claims) = claims else { panic!("claims are an object") };
+        Self {
+            authorization_server: "corporate".into(),
+            issuer: "https://login.example".into(),
+            subject: subject.into(),
+            client: Some("client".into()),
+            scopes: sorted(scopes.iter().map(|scope| Scope::from(*scope)).collect()),
+            audiences: vec!["https://gw.example/mcp".into()],
+            evidence: Evidence::Shown,
+            expires: Duration::MAX,
+            claims: Arc::new(claims),
+        }
     }
 }
+
+fn sorted(mut scopes: Vec<Scope>) -> Vec<Scope> {
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}
+
+#[cfg(test)]
+mod tests;

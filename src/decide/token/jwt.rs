@@ -1,17 +1,24 @@
 //! Proves a JWT: its issuer, then that issuer's keys, then the key, then the claims (P6).
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
-use jsonwebtoken::Algorithm;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, crypto::aws_lc::DEFAULT_PROVIDER};
+use serde_json::{Map, Value};
 
 use crate::{
     base::{
         clock::Now,
+        limits::{KID_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_JSON_DEPTH_MAX},
         names::{AuthorizationServerName, Issuer},
     },
     decide::{
         refusal::{Refusal, TokenFault},
-        token::{claims::Caller, jwk::KeySet},
+        token::{
+            claims::{self, Caller},
+            jwk::{KeySet, asymmetric},
+            kind, strict_json,
+        },
     },
 };
 
@@ -38,10 +45,20 @@ pub struct TokenRules {
 
 /// A token that has the shape of a JWT. Nothing of it is proved.
 pub struct Unproved<'a> {
-    pub(super) token: &'a str,
-    pub(super) algorithm: Algorithm,
-    pub(super) issuer: String,
+    /// Header and payload as they were signed: `header.payload`, byte by byte.
+    signed: &'a str,
+    signature: Vec<u8>,
+    algorithm: Algorithm,
+    issuer: String,
+    typ: Option<String>,
+    key_id: Option<String>,
+    claims: Arc<Map<String, Value>>,
 }
+
+/// Header members that we refuse to see. `crit` and `b64` change what the signature means, and we implement no extension
+/// (RFC 7515 §4.1.11, RFC 7797); `jku`, `x5u`, `jwk` and `x5c` offer a key of the sender's own (RFC 8725 §3.10); `zip` and
+/// `cty` wrap something else. `x5t` may stay: it only names a certificate, Entra writes it beside `kid`, and we look at neither.
+const REFUSED_MEMBERS: [&str; 8] = ["crit", "b64", "jku", "x5u", "jwk", "x5c", "zip", "cty"];
 
 impl<'a> Unproved<'a> {
     /// Reads the shape: size, three canonical parts, strict JSON, allowed header members, `iss` (SPEC B-07, B-33…B-39).
@@ -49,8 +66,44 @@ impl<'a> Unproved<'a> {
     /// # Errors
     /// [`TokenFault`].
     pub fn read(token: &'a str) -> Result<Self, Refusal> {
-        let _ = token;
-        Err(Refusal::Token(TokenFault::Malformed))
+        Self::shape(token).map_err(Refusal::Token)
+    }
+
+    fn shape(token: &'a str) -> Result<Self, TokenFault> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenFault::Oversize);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
+        // A fourth dot would be in `payload`, where it is no base64url: a JWE's five parts end here, too.
+        let (header, payload) = signed.split_once('.').ok_or(TokenFault::Malformed)?;
+
+        let header = object(header)?;
+        let algorithm = header.get("alg").and_then(Value::as_str).and_then(asymmetric).ok_or(TokenFault::Algorithm)?;
+        if REFUSED_MEMBERS.iter().any(|name| header.contains_key(*name)) {
+            return Err(TokenFault::Header);
+        }
+        let key_id = match header.get("kid") {
+            None => None,
+            Some(Value::String(kid)) if kid.len() <= KID_BYTES_MAX => Some(kid.clone()),
+            Some(_) => return Err(TokenFault::KeyId),
+        };
+        let typ = match header.get("typ") {
+            None => None,
+            Some(Value::String(typ)) => Some(typ.clone()),
+            Some(_) => return Err(TokenFault::Type),
+        };
+        let signature = octets(signature)?;
+        if signature.is_empty() {
+            return Err(TokenFault::Malformed);
+        }
+
+        let claims = object(payload)?;
+        let issuer = match claims.get("iss") {
+            Some(Value::String(issuer)) => issuer.clone(),
+            // `iss` as a list would be good for one issuer and used for another.
+            _ => return Err(TokenFault::Issuer),
+        };
+        Ok(Self { signed, signature, algorithm, issuer, typ, key_id, claims: Arc::new(claims) })
     }
 
     /// The `iss` that it claims: good for choosing among configured issuers and for nothing else.
@@ -61,16 +114,66 @@ impl<'a> Unproved<'a> {
 
     /// Proves it with the issuer's rules and keys. [`TokenFault::UnknownKey`] tells the caller that newer keys might help.
     ///
+    /// The order is the proof: no claim but `iss` is looked at before the signature holds, so that whoever cannot sign
+    /// learns nothing about what a claim would have done.
+    ///
     /// # Errors
     /// [`TokenFault`].
     pub fn prove(&self, rules: &TokenRules, keys: &KeySet, now: Now) -> Result<Caller, Refusal> {
-        let _ = (rules, keys, now, self.token, self.algorithm);
-        Err(Refusal::Token(TokenFault::Signature))
+        self.check(rules, keys, now).map_err(Refusal::Token)
+    }
+
+    fn check(&self, rules: &TokenRules, keys: &KeySet, now: Now) -> Result<Caller, TokenFault> {
+        let issuer = rules.issuers.iter().find(|issuer| issuer.as_str() == self.issuer).ok_or(TokenFault::Issuer)?;
+        if !rules.algorithms.contains(&self.algorithm) {
+            return Err(TokenFault::Algorithm);
+        }
+        self.check_signature(keys)?;
+        let evidence = kind::judge(self.typ.as_deref(), &self.claims, &rules.token_types).ok_or(TokenFault::Type)?;
+        claims::read(&self.claims, evidence, issuer, rules, now)
+    }
+
+    fn check_signature(&self, keys: &KeySet) -> Result<(), TokenFault> {
+        let mut tried = false;
+        for key in keys.candidates(self.key_id(), self.algorithm) {
+            tried = true;
+            // The provider by name: `jsonwebtoken::crypto::verify` asks a global one, which panics here, in the request path,
+            // where another crate turned on a second backend. An error is a key that cannot be used: it verifies nothing.
+            let verifier = (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm, &key.decoding);
+            if verifier.is_ok_and(|verifier| verifier.verify(self.signed.as_bytes(), &self.signature).is_ok()) {
+                return Ok(());
+            }
+        }
+        match self.key_id() {
+            Some(kid) if !keys.knows(kid) => Err(TokenFault::UnknownKey),
+            Some(_) if !tried => Err(TokenFault::Algorithm),
+            Some(_) => Err(TokenFault::Signature),
+            // An issuer that does not name its keys changes them, too: the one that signed this may be younger than ours.
+            None => Err(TokenFault::UnknownKey),
+        }
     }
 
     /// The key id, for remembering that it is unknown.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
-        None
+        self.key_id.as_deref()
     }
 }
+
+impl fmt::Debug for Unproved<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Unproved(…)")
+    }
+}
+
+/// Base64url without padding and with canonical last bits: a second spelling of one token would be a second cache entry.
+fn octets(part: &str) -> Result<Vec<u8>, TokenFault> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Malformed)
+}
+
+fn object(part: &str) -> Result<Map<String, Value>, TokenFault> {
+    strict_json::object(&octets(part)?, TOKEN_JSON_DEPTH_MAX).map_err(|strict_json::NotStrict| TokenFault::Malformed)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,13 @@
 //! Finds the one credential of a request: `Authorization: Bearer`, once, and nowhere else.
 
-use http::HeaderMap;
+use std::fmt;
 
-use crate::decide::refusal::Refusal;
+use http::{HeaderMap, header::AUTHORIZATION};
+
+use crate::{
+    base::limits::TOKEN_BYTES_MAX,
+    decide::refusal::{PresentationFault, Refusal, TokenFault},
+};
 
 /// A bearer token as it came: theirs, unchecked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -13,11 +18,30 @@ pub struct Presented<'a> {
 impl<'a> Presented<'a> {
     /// Takes the credential from the headers (SPEC B-01…B-06). Two credentials, or one in the query, are refused.
     ///
+    /// Another scheme (`Basic`, `DPoP`) is no credential here, so it gets the challenge that tells what is wanted. Cookies,
+    /// `X-Api-Key`, `X-Forwarded-Access-Token` and the like are not looked at: a proxy in front of us could be made to set them.
+    ///
     /// # Errors
     /// [`Refusal::NoCredential`], [`Refusal::Presentation`], or [`crate::decide::refusal::TokenFault::Oversize`].
     pub fn find(headers: &'a HeaderMap, query: Option<&str>) -> Result<Self, Refusal> {
-        let _ = (headers, query);
-        Err(Refusal::NoCredential)
+        let mut fields = headers.get_all(AUTHORIZATION).iter();
+        let first = fields.next();
+        if fields.next().is_some() {
+            // "First wins" and "last wins" both exist among servers behind us: neither is safe (RFC 9110 §5.3).
+            return Err(Refusal::Presentation(PresentationFault::TwoCredentials));
+        }
+        if query.is_some_and(names_a_token) {
+            return Err(Refusal::Presentation(PresentationFault::InQuery));
+        }
+        let Some(field) = first else { return Err(Refusal::NoCredential) };
+
+        let text = field.to_str().map_err(|_| Refusal::Presentation(PresentationFault::Malformed))?;
+        let token = bearer(text)?;
+        if headers.contains_key("dpop") {
+            // A proof says that the token is bound to a key; as `Bearer` it would be used unbound (RFC 9449 §7.2).
+            return Err(Refusal::Presentation(PresentationFault::TwoCredentials));
+        }
+        Ok(Self { token })
     }
 
     /// The token, for whoever proves it.
@@ -26,3 +50,78 @@ impl<'a> Presented<'a> {
         self.token
     }
 }
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Presented(…)")
+    }
+}
+
+/// The b64token of `Bearer 1*SP b64token` (RFC 6750 §2.1).
+fn bearer(field: &str) -> Result<&str, Refusal> {
+    let malformed = Refusal::Presentation(PresentationFault::Malformed);
+    let (scheme, rest) = field.split_at_checked(scheme_length(field)).unwrap_or((field, ""));
+    if scheme.is_empty() {
+        return Err(malformed);
+    }
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        // `Basic x, Bearer y`: some servers would split at the comma and take the second.
+        let hidden = rest.split(',').skip(1).map(str::trim_start).any(|piece| {
+            piece.split_at_checked(scheme_length(piece)).is_some_and(|(name, _)| name.eq_ignore_ascii_case("bearer"))
+        });
+        return Err(if hidden {
+            Refusal::Presentation(PresentationFault::TwoCredentials)
+        } else {
+            Refusal::NoCredential
+        });
+    }
+    let token = rest.trim_start_matches(' ');
+    if token.len() == rest.len() {
+        return Err(malformed);
+    }
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(Refusal::Token(TokenFault::Oversize));
+    }
+    if token.contains(',') {
+        return Err(Refusal::Presentation(PresentationFault::TwoCredentials));
+    }
+    let body = token.trim_end_matches('=');
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    if body.is_empty() || !body.bytes().all(plain) {
+        return Err(malformed);
+    }
+    Ok(token)
+}
+
+/// How many bytes of `field` are an auth-scheme: a `token` of RFC 9110 §5.6.2.
+fn scheme_length(field: &str) -> usize {
+    let tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    field.bytes().position(|b| !tchar(b)).unwrap_or(field.len())
+}
+
+/// Whether a parameter of `query` is called `access_token`, in any case, percent-encoded or not, with or without a value.
+/// A token there stands in every access log on the way (RFC 6750 §5.3), so it is refused even where we would not use it.
+fn names_a_token(query: &str) -> bool {
+    query.split(['&', ';']).any(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        percent_decoded(name).map(|b| b.to_ascii_lowercase()).eq(b"access_token".iter().copied())
+    })
+}
+
+fn percent_decoded(text: &str) -> impl Iterator<Item = u8> + '_ {
+    let mut rest = text.as_bytes();
+    std::iter::from_fn(move || {
+        if let [b'%', high, low, after @ ..] = rest
+            && let (Some(high), Some(low)) = (char::from(*high).to_digit(16), char::from(*low).to_digit(16))
+        {
+            rest = after;
+            return u8::try_from(high * 16 + low).ok();
+        }
+        let (first, after) = rest.split_first()?;
+        rest = after;
+        Some(*first)
+    })
+}
+
+#[cfg(test)]
+mod tests;

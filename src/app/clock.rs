@@ -1,0 +1,29 @@
+//! The one real clock.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::base::clock::{Clock, Now};
+
+/// 9999-12-31T23:59:59Z: what a system whose clock stands before 1970 is taken to show. Every token is expired then; at zero, none would be.
+const NO_TIME_AT_ALL: Duration = Duration::from_secs(253_402_300_799);
+
+/// Reads the system's clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// Starts counting.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(NO_TIME_AT_ALL);
+        Now { wall, mono: self.started.elapsed() }
+    }
+}

@@ -1,0 +1,142 @@
+//! How the process ends: no new connections, time for what is under way, then the cut.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::inbound::listener::Phase;
+
+/// What is left after the deadline gets this long to notice that it has been cut.
+const CUT_GRACE: Duration = Duration::from_secs(2);
+
+/// Begins the end, from wherever it is held.
+#[derive(Clone, Debug)]
+pub struct Drain {
+    phase: Arc<watch::Sender<Phase>>,
+}
+
+/// How the end went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything under way was finished.
+    Finished,
+    /// The deadline cut what was left.
+    Cut,
+    /// It was told not to wait.
+    Forced,
+}
+
+impl Drain {
+    /// Serving.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { phase: Arc::new(watch::Sender::new(Phase::Serving)) }
+    }
+
+    /// The first call begins the drain; the next one ends it at once.
+    pub fn stop(&self) {
+        self.phase.send_modify(|phase| {
+            *phase = match phase {
+                Phase::Serving => Phase::Draining,
+                Phase::Draining | Phase::Ended => Phase::Ended,
+            }
+        });
+    }
+
+    /// How far it has come, now and later.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// Waits until the process has come as far as `phase`.
+    pub async fn reached(&self, phase: Phase) {
+        // The sender is held here, so it cannot be gone.
+        let _ = self.watch().wait_for(|now| *now >= phase).await;
+    }
+
+    /// Waits for `serving` to end by itself: at most until `limit` has passed, or a second stop. Then it is cut.
+    pub async fn finish(&self, serving: &mut JoinSet<()>, limit: Duration) -> Ended {
+        let mut ended = tokio::select! {
+            () = all(serving) => Ended::Finished,
+            () = sleep(limit) => Ended::Cut,
+            () = self.reached(Phase::Ended) => Ended::Forced,
+        };
+        self.phase.send_replace(Phase::Ended);
+        if timeout(CUT_GRACE, all(serving)).await.is_err() {
+            ended = if ended == Ended::Finished { Ended::Cut } else { ended };
+            serving.shutdown().await;
+        }
+        ended
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+async fn all(serving: &mut JoinSet<()>) {
+    while let Some(one) = serving.join_next().await {
+        if let Err(fault) = one {
+            tracing::error!(%fault, "a listener's task failed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    async fn serve(drain: &Drain, needed: Duration) -> (JoinSet<()>, Drain) {
+        let mut serving = JoinSet::new();
+        let inside = drain.clone();
+        serving.spawn(async move {
+            inside.reached(Phase::Draining).await;
+            tokio::select! {
+                () = sleep(needed) => (),
+                () = inside.reached(Phase::Ended) => (),
+            }
+        });
+        (serving, drain.clone())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn p11_a_drain_waits_for_what_is_under_way_up_to_its_deadline() {
+        for (needed, ended) in [(Duration::from_secs(29), Ended::Finished), (Duration::from_secs(31), Ended::Cut)] {
+            let drain = Drain::new();
+            let (mut serving, _) = serve(&drain, needed).await;
+            drain.stop();
+            assert_eq!(drain.finish(&mut serving, LIMIT).await, ended);
+            assert_eq!(*drain.watch().borrow(), Phase::Ended);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_stop_does_not_wait() {
+        let drain = Drain::new();
+        let (mut serving, _) = serve(&drain, Duration::MAX).await;
+        drain.stop();
+        drain.stop();
+        assert_eq!(drain.finish(&mut serving, LIMIT).await, Ended::Forced);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_notice_the_cut_is_ended_all_the_same() {
+        let drain = Drain::new();
+        let mut serving = JoinSet::new();
+        serving.spawn(pending());
+        drain.stop();
+        assert_eq!(drain.finish(&mut serving, LIMIT).await, Ended::Cut);
+        assert!(serving.is_empty());
+    }
+}

@@ -1,0 +1,48 @@
+//! What the system tells the process: SIGTERM and SIGINT end it, a second one at once; SIGHUP has it read its files again.
+
+use std::{io, sync::Arc};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::Notify,
+};
+
+use crate::app::drain::Drain;
+
+/// The signals that we listen to.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// From now on they no longer kill the process.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn install() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Passes them on, until it is dropped.
+    pub async fn relay(mut self, drain: Drain, reload: Arc<Notify>) {
+        loop {
+            tokio::select! {
+                Some(()) = self.terminate.recv() => stop("SIGTERM", &drain),
+                Some(()) = self.interrupt.recv() => stop("SIGINT", &drain),
+                Some(()) = self.hang_up.recv() => reload.notify_one(),
+                else => return,
+            }
+        }
+    }
+}
+
+fn stop(signal: &'static str, drain: &Drain) {
+    tracing::info!(signal, "told to stop");
+    drain.stop();
+}

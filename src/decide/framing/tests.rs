@@ -1,0 +1,172 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const HOST: &str = "Host: gw.example\r\n";
+
+fn verdict(bytes: &[u8]) -> Result<(), &'static str> {
+    Framing::new().watch(bytes).map_err(|violation| violation.what)
+}
+
+fn bytewise(bytes: &[u8]) -> Result<(), &'static str> {
+    let mut framing = Framing::new();
+    bytes.iter().try_for_each(|byte| framing.watch(&[*byte]).map_err(|violation| violation.what))
+}
+
+fn head(fields: &str) -> String {
+    format!("POST /mcp HTTP/1.1\r\n{HOST}{fields}\r\n")
+}
+
+#[test]
+fn f09_what_everybody_frames_alike_passes() {
+    let good = [
+        head(""),
+        format!("\r\n\r\n{}", head("")),
+        format!("{}hello{}", head("Content-Length: 5\r\n"), head("")),
+        format!("{}{}", head("Content-Length: 0\r\n"), head("Content-Length:0\r\n")),
+        head("X:\t a \t\r\nY:\r\nZ: caf\u{e9}\r\n"),
+        format!("{}5\r\nhello\r\n0\r\n\r\n{}", head("Transfer-Encoding: chunked\r\n"), head("")),
+        format!("{}5;a=b\r\nhello\r\n00\r\nX-Trailer: 1\r\n\r\n", head("transfer-encoding:  Chunked \r\n")),
+        "GET http://GW.example/mcp HTTP/1.1\r\nHost: gw.example\r\n\r\n".into(),
+        "OPTIONS * HTTP/1.1\r\nHost: gw.example\r\n\r\n".into(),
+        "GET / HTTP/1.0\r\n\r\n".into(),
+        "GET / HTTP/1.1\r\nHost: [::1]:8443\r\n\r\n".into(),
+    ];
+    for bytes in good {
+        assert_eq!(verdict(bytes.as_bytes()), Ok(()), "{bytes:?}");
+        assert_eq!(bytewise(bytes.as_bytes()), Ok(()), "{bytes:?} byte by byte");
+    }
+}
+
+#[test]
+fn f03_f09_attacks_097_110_to_116_are_refused_whole_and_byte_by_byte() {
+    let bad = [
+        // 110: two ways to say where the body ends.
+        format!("{}0\r\n\r\n", head("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n")),
+        head("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
+        // 111, 112: lengths.
+        head("Content-Length: 5\r\nContent-Length: 6\r\n"),
+        head("Content-Length: 5\r\nContent-Length: 5\r\n"),
+        head("Content-Length: +5\r\n"),
+        head("Content-Length: -5\r\n"),
+        head("Content-Length: 5, 5\r\n"),
+        head("Content-Length: 0x5\r\n"),
+        head("Content-Length: 5 5\r\n"),
+        head("Content-Length:\r\n"),
+        head("Content-Length: 99999999999999999999\r\n"),
+        // 113: codings.
+        head("Transfer-Encoding: xchunked\r\n"),
+        head("Transfer-Encoding: gzip, chunked\r\n"),
+        head("Transfer-Encoding: chunked, identity\r\n"),
+        head("Transfer-Encoding: chunked\x0b\r\n"),
+        head("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
+        head("Transfer-Encoding: identity\r\n"),
+        head("Transfer-Encoding:\r\n"),
+        "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".into(),
+        // 114, 115: lines.
+        head("Transfer-Encoding : chunked\r\n"),
+        head("X: a\r\n folded\r\n"),
+        head(" X: a\r\n"),
+        head("X: a\n"),
+        head("X: a\rb\r\n"),
+        head("X: a\0b\r\n"),
+        head("X\r\n"),
+        head(": a\r\n"),
+        head("X Y: a\r\n"),
+        format!("GET / HTTP/1.1\n{HOST}\r\n"),
+        format!("GET / HTTP/1.1\r\n{HOST}\n"),
+        // 97, 99: hosts and targets.
+        "GET / HTTP/1.1\r\n\r\n".into(),
+        format!("GET / HTTP/1.1\r\n{HOST}{HOST}\r\n"),
+        "GET / HTTP/1.1\r\nHost: a b\r\n\r\n".into(),
+        "GET / HTTP/1.1\r\nHost:\r\n\r\n".into(),
+        "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n".into(),
+        "GET / HTTP/1.1\r\nHost: u@gw.example\r\n\r\n".into(),
+        format!("GET http://evil/mcp HTTP/1.1\r\n{HOST}\r\n"),
+        format!("GET http://gw.example@evil/ HTTP/1.1\r\n{HOST}\r\n"),
+        format!("GET http:///mcp HTTP/1.1\r\n{HOST}\r\n"),
+        format!("GET /mcp#f HTTP/1.1\r\n{HOST}\r\n"),
+        format!("GET mcp HTTP/1.1\r\n{HOST}\r\n"),
+        format!("CONNECT gw.example:443 HTTP/1.1\r\n{HOST}\r\n"),
+        // Request lines.
+        format!("GET  / HTTP/1.1\r\n{HOST}\r\n"),
+        format!("GET / HTTP/1.1 \r\n{HOST}\r\n"),
+        format!("GET /\tHTTP/1.1\r\n{HOST}\r\n"),
+        format!("GET /\u{e9} HTTP/1.1\r\n{HOST}\r\n"),
+        format!("GET / HTTP/1.2\r\n{HOST}\r\n"),
+        format!("GET / http/1.1\r\n{HOST}\r\n"),
+        "GET /\r\n".into(),
+        format!("G(T / HTTP/1.1\r\n{HOST}\r\n"),
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(),
+        "\r\n\r\n\r\nGET / HTTP/1.1\r\n".into(),
+        // 116: chunks.
+        format!("{}-5\r\n", head("Transfer-Encoding: chunked\r\n")),
+        format!("{}\r\n", head("Transfer-Encoding: chunked\r\n")),
+        format!("{}5 \r\nhello\r\n", head("Transfer-Encoding: chunked\r\n")),
+        format!("{}0x5\r\nhello\r\n", head("Transfer-Encoding: chunked\r\n")),
+        format!("{}ffffffffffffffff\r\n", head("Transfer-Encoding: chunked\r\n")),
+        format!("{}5\nhello\r\n", head("Transfer-Encoding: chunked\r\n")),
+        format!("{}5\r\nhelloX\r\n", head("Transfer-Encoding: chunked\r\n")),
+        format!("{}5\r\nhello\n0\r\n\r\n", head("Transfer-Encoding: chunked\r\n")),
+        format!("{}5;{}\r\nhello\r\n", head("Transfer-Encoding: chunked\r\n"), "x".repeat(257)),
+        format!("{}5;a\0\r\nhello\r\n", head("Transfer-Encoding: chunked\r\n")),
+        format!("{}0\r\n\0: x\r\n\r\n", head("Transfer-Encoding: chunked\r\n")),
+        // 118: what follows is judged as a request of its own.
+        format!("{}hell {}", head("Content-Length: 4\r\n"), head("")),
+        format!("{}0\r\n\r\nX", head("Transfer-Encoding: chunked\r\n")) + " \r\n",
+        "GET ".to_owned() + &"a".repeat(200 * 1024),
+    ];
+    for bytes in bad {
+        let whole = verdict(bytes.as_bytes());
+        assert!(whole.is_err(), "{:?}", bytes.get(..bytes.len().min(120)));
+        assert_eq!(bytewise(bytes.as_bytes()), whole, "byte by byte");
+    }
+}
+
+#[test]
+fn f09_a_violation_names_the_first_byte_that_may_not_pass() {
+    let (good, bad) = (head("Content-Length: 2\r\n"), "POST /mcp HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+    let piece = format!("{good}{{}}{bad}");
+    let violation = Framing::new().watch(piece.as_bytes()).unwrap_err();
+    assert_eq!(&piece[violation.at..], "Host: b\r\n\r\n");
+}
+
+#[test]
+fn f13_a_head_is_known_to_have_begun_and_to_have_ended() {
+    let mut framing = Framing::new();
+    assert!(!framing.is_in_head());
+    framing.watch(b"P").unwrap();
+    assert!(framing.is_in_head());
+    framing.watch(b"OST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r").unwrap();
+    assert!(framing.is_in_head());
+    framing.watch(b"\n").unwrap();
+    assert!(!framing.is_in_head(), "the body has a time of its own");
+    framing.watch(b"x").unwrap();
+    assert!(!framing.is_in_head());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn c22_a33_no_split_changes_the_verdict(
+        parts in prop::collection::vec(prop_oneof![
+            Just("POST /mcp HTTP/1.1\r\n".to_owned()), Just("Host: a\r\n".to_owned()), Just("\r\n".to_owned()),
+            Just("Content-Length: 3\r\n".to_owned()), Just("Transfer-Encoding: chunked\r\n".to_owned()),
+            Just("3\r\nabc\r\n".to_owned()), Just("0\r\n\r\n".to_owned()), Just("abc".to_owned()), Just("\n".to_owned()), Just("\r".to_owned()),
+            "[ -~]{0,12}",
+        ], 0..12),
+        cuts in prop::collection::vec(0_usize..64, 0..16),
+    ) {
+        let whole = parts.concat();
+        let mut framing = Framing::new();
+        let mut rest = whole.as_bytes();
+        let mut split = Ok(());
+        for cut in cuts.into_iter().chain([usize::MAX]) {
+            let (piece, after) = rest.split_at(cut.min(rest.len()));
+            rest = after;
+            split = split.and_then(|()| framing.watch(piece).map_err(|violation| violation.what));
+        }
+        prop_assert_eq!(split, verdict(whole.as_bytes()));
+    }
+}

@@ -1,0 +1,163 @@
+//! The tokens of RFC 8259, exactly: nothing more is taken, nothing is guessed.
+
+use crate::{base::limits::JSON_NUMBER_BYTES_MAX, decide::framing::run};
+
+use super::quoted::Quoted;
+
+/// Why the text is not JSON with one meaning.
+pub(super) type Fault = &'static str;
+
+/// A place in the text.
+pub(super) struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// At the start of `text`, which is UTF-8 by its type: no scan looks at that again.
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Where we are, for [`Self::since`].
+    #[inline]
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The text from `start` to here.
+    #[inline]
+    pub(super) fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    /// The next byte, taken.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<u8> {
+        let byte = self.peek();
+        self.at += usize::from(byte.is_some());
+        byte
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Takes `wanted` if it is next.
+    #[inline]
+    pub(super) fn eat(&mut self, wanted: u8) -> bool {
+        let is_next = self.peek() == Some(wanted);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    /// Skips the four whitespace bytes of RFC 8259 §2.
+    #[inline]
+    pub(super) fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// The rest of `true`, `false` or `null`.
+    pub(super) fn literal(&mut self, rest: &str) -> Result<(), Fault> {
+        if self.text.get(self.at..).is_some_and(|text| text.starts_with(rest)) {
+            self.at += rest.len();
+            Ok(())
+        } else {
+            Err("not JSON: a word that is not true, false or null")
+        }
+    }
+
+    /// A string, from behind its opening quote.
+    #[inline]
+    pub(super) fn string(&mut self) -> Result<Quoted<'a>, Fault> {
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            self.at += run::until(rest, |byte| byte == b'"' || byte == b'\\' || byte < 0x20);
+            let end = self.at;
+            match self.next() {
+                Some(b'"') => {
+                    let raw = self.text.get(start..end).unwrap_or_default();
+                    return Ok(Quoted::new(raw, escaped));
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return Err("not JSON: a control character inside a string"),
+                None => return Err("not JSON: a string without an end"),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Fault> {
+        match self.next() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
+            Some(b'u') => match self.unit()? {
+                // Readers make U+FFFD, WTF-8 or an error of half a pair: three names out of one (SPEC C-29).
+                0xDC00..=0xDFFF => Err("a lone surrogate"),
+                0xD800..=0xDBFF => {
+                    let pair = self.eat(b'\\') && self.eat(b'u') && matches!(self.unit()?, 0xDC00..=0xDFFF);
+                    if pair { Ok(()) } else { Err("a lone surrogate") }
+                }
+                _ => Ok(()),
+            },
+            _ => Err("not JSON: an unknown escape"),
+        }
+    }
+
+    fn unit(&mut self) -> Result<u32, Fault> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = self.next().and_then(|byte| char::from(byte).to_digit(16));
+            unit = unit * 16 + digit.ok_or("not JSON: an escape without four hex digits")?;
+        }
+        Ok(unit)
+    }
+
+    /// A number, whose first byte `first` is taken already.
+    pub(super) fn number(&mut self, first: u8) -> Result<(), Fault> {
+        const WRONG: Fault = "not JSON: not a number";
+        let start = self.at.saturating_sub(1);
+        let lead = if first == b'-' { self.next().ok_or(WRONG)? } else { first };
+        match lead {
+            b'0' => {}
+            b'1'..=b'9' => self.digits(),
+            _ => return Err(WRONG),
+        }
+        if self.eat(b'.') {
+            self.some_digits().ok_or(WRONG)?;
+        }
+        let exponent = self.eat(b'e') || self.eat(b'E');
+        if exponent {
+            let _signed = self.eat(b'+') || self.eat(b'-');
+            self.some_digits().ok_or(WRONG)?;
+        }
+        let raw = self.since(start);
+        if raw.len() > JSON_NUMBER_BYTES_MAX {
+            return Err("a number that is too long");
+        }
+        // Beyond a double, some readers see infinity and some an error (SPEC I.1 attack 23). Without an exponent the
+        // bound above keeps every number far below.
+        if exponent && !raw.parse::<f64>().is_ok_and(f64::is_finite) {
+            return Err("a number out of range");
+        }
+        Ok(())
+    }
+
+    fn some_digits(&mut self) -> Option<()> {
+        let start = self.at;
+        self.digits();
+        (self.at > start).then_some(())
+    }
+
+    fn digits(&mut self) {
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What a browser is told about calls from other origins (Fetch §3.2): preflight answers, and what a page may read.
+
+use std::fmt::Write;
+
+use http::{HeaderMap, HeaderValue, Method, header};
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A server's endpoint: allowed origins only, each by name.
+    Mcp,
+    /// A discovery document: public, and the same for everybody.
+    Discovery,
+}
+
+const ALLOWED_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, last-event-id, \
+                               mcp-method, mcp-name, dpop";
+/// A challenge that a page cannot read starts no login.
+const EXPOSED_HEADERS: HeaderValue =
+    HeaderValue::from_static("WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, DPoP-Nonce, Retry-After");
+/// Seconds; browsers cut longer ones anyway, and a changed allow-list should be felt soon.
+const MAX_AGE_SECS: HeaderValue = HeaderValue::from_static("600");
+/// Headers are for tool parameters; nobody's tool has more.
+const PARAM_HEADERS_MAX: usize = 64;
+const PARAM_PREFIX: &str = "mcp-param-";
+
+/// Adds to `answer` what allows the request that a preflight announces. `origin` is the one that was found to be allowed.
+///
+/// A method that we do not take is not allowed, and so is, by silence, a page on the public net that wants to reach a
+/// private one (SPEC A-68). Cookies never are: there is no `Allow-Credentials`.
+pub fn preflight(request: &HeaderMap, origin: Option<&HeaderValue>, kind: Kind, answer: &mut HeaderMap) {
+    let (methods, allowed): (&[Method], _) = match kind {
+        Kind::Mcp => (
+            &[Method::POST, Method::GET, Method::DELETE, Method::OPTIONS],
+            HeaderValue::from_static("POST, GET, DELETE, OPTIONS"),
+        ),
+        Kind::Discovery => {
+            (&[Method::GET, Method::HEAD, Method::OPTIONS], HeaderValue::from_static("GET, HEAD, OPTIONS"))
+        }
+    };
+    vary(kind, answer);
+    let asked = request.get(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if asked.is_some_and(|asked| !methods.iter().any(|method| asked == method.as_str())) {
+        return;
+    }
+    let Some(origin) = allow_origin(origin, kind) else {
+        return;
+    };
+    answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allowed);
+    answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(request));
+    answer.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECS);
+}
+
+/// Adds to an actual answer, refusals among them, what lets the page read it. What the upstream said of CORS must be gone
+/// by then (SPEC A-66).
+pub fn expose(origin: Option<&HeaderValue>, kind: Kind, answer: &mut HeaderMap) {
+    vary(kind, answer);
+    let Some(origin) = allow_origin(origin, kind) else {
+        return;
+    };
+    answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    if kind == Kind::Mcp {
+        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+    }
+}
+
+/// With or without an `Origin`: a cache must not give one's answer to the other.
+fn vary(kind: Kind, answer: &mut HeaderMap) {
+    if kind == Kind::Mcp {
+        answer.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+}
+
+fn allow_origin(origin: Option<&HeaderValue>, kind: Kind) -> Option<HeaderValue> {
+    match kind {
+        Kind::Mcp => origin.cloned(),
+        Kind::Discovery => Some(HeaderValue::from_static("*")),
+    }
+}
+
+/// Our list, and those `mcp-param-*` that were asked for: their names depend on the tool, and `*` would leave out
+/// `Authorization` (Fetch §3.2.3).
+fn allowed_headers(request: &HeaderMap) -> HeaderValue {
+    let lines = request.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS).iter().filter_map(|line| line.to_str().ok());
+    let mut params: Vec<String> = lines
+        .flat_map(|line| line.split(','))
+        .map(|name| name.trim_matches([' ', '\t']).to_ascii_lowercase())
+        .filter(|name| name.strip_prefix(PARAM_PREFIX).is_some_and(is_token))
+        .take(PARAM_HEADERS_MAX)
+        .collect();
+    if params.is_empty() {
+        return HeaderValue::from_static(ALLOWED_HEADERS);
+    }
+    params.sort();
+    params.dedup();
+    let mut list = ALLOWED_HEADERS.to_owned();
+    for param in params {
+        let _ = write!(list, ", {param}");
+    }
+    HeaderValue::try_from(list).unwrap_or(HeaderValue::from_static(ALLOWED_HEADERS))
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::{Kind, expose, preflight};
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    const ORIGIN: HeaderValue = HeaderValue::from_static("https://app.example");
+    const LIST: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, last-event-id, \
+                        mcp-method, mcp-name, dpop";
+
+    fn answer(request: &[(&'static str, &'static str)], origin: Option<&HeaderValue>, kind: Kind) -> HeaderMap {
+        let mut answer = HeaderMap::new();
+        preflight(&headers(request), origin, kind, &mut answer);
+        answer
+    }
+
+    #[test]
+    fn a60_a64_a_preflight_of_an_allowed_page_is_answered() {
+        assert_eq!(
+            answer(&[("access-control-request-method", "POST")], Some(&ORIGIN), Kind::Mcp),
+            headers(&[
+                ("access-control-allow-origin", "https://app.example"),
+                ("vary", "Origin"),
+                ("access-control-allow-methods", "POST, GET, DELETE, OPTIONS"),
+                ("access-control-allow-headers", LIST),
+                ("access-control-max-age", "600"),
+            ])
+        );
+    }
+
+    #[test]
+    fn a64_a68_what_is_not_allowed_is_not_mentioned() {
+        let only_vary = headers(&[("vary", "Origin")]);
+        for method in ["PATCH", "PUT", "post", "HEAD", ""] {
+            assert_eq!(
+                answer(&[("access-control-request-method", method)], Some(&ORIGIN), Kind::Mcp),
+                only_vary,
+                "{method}"
+            );
+        }
+        assert_eq!(answer(&[("access-control-request-method", "POST")], None, Kind::Mcp), only_vary);
+        let private = answer(
+            &[("access-control-request-method", "POST"), ("access-control-request-private-network", "true")],
+            Some(&ORIGIN),
+            Kind::Mcp,
+        );
+        assert!(!private.contains_key("access-control-allow-private-network"));
+        assert!(!private.contains_key("access-control-allow-credentials"));
+    }
+
+    #[test]
+    fn a62_parameter_headers_are_allowed_as_asked() {
+        for (asked, extra) in [
+            ("mcp-param-region, authorization", ", mcp-param-region"),
+            ("MCP-Param-B,mcp-param-a,mcp-param-a", ", mcp-param-a, mcp-param-b"),
+            ("mcp-param-", ""),
+            ("mcp-param-a b", ""),
+            ("mcp-param-a\"", ""),
+            ("x-evil, cookie, *", ""),
+            ("xmcp-param-a", ""),
+        ] {
+            let answer = answer(&[("access-control-request-headers", asked)], Some(&ORIGIN), Kind::Mcp);
+            assert_eq!(answer["access-control-allow-headers"], format!("{LIST}{extra}"), "{asked}");
+        }
+        let mut many = HeaderMap::new();
+        let names: Vec<String> = (0..1_000).map(|n| format!("mcp-param-{n}")).collect();
+        many.insert("access-control-request-headers", names.join(",").try_into().unwrap());
+        let mut answer = HeaderMap::new();
+        preflight(&many, Some(&ORIGIN), Kind::Mcp, &mut answer);
+        let allowed = answer["access-control-allow-headers"].to_str().unwrap();
+        assert_eq!(allowed.matches("mcp-param-").count(), 64);
+    }
+
+    #[test]
+    fn a65_discovery_is_for_everybody() {
+        for origin in [None, Some(&ORIGIN)] {
+            let answer = answer(&[("access-control-request-method", "GET")], origin, Kind::Discovery);
+            assert_eq!(answer["access-control-allow-origin"], "*");
+            assert_eq!(answer["access-control-allow-methods"], "GET, HEAD, OPTIONS");
+            assert!(answer["access-control-allow-headers"].to_str().unwrap().contains("mcp-protocol-version"));
+        }
+        assert_eq!(answer(&[("access-control-request-method", "POST")], None, Kind::Discovery), HeaderMap::new());
+        let mut document = HeaderMap::new();
+        expose(None, Kind::Discovery, &mut document);
+        assert_eq!(document, headers(&[("access-control-allow-origin", "*")]));
+    }
+
+    #[test]
+    fn a61_a63_a_page_may_read_the_challenge() {
+        let mut refused = headers(&[("www-authenticate", "Bearer"), ("vary", "Accept")]);
+        expose(Some(&ORIGIN), Kind::Mcp, &mut refused);
+        assert_eq!(refused["access-control-allow-origin"], "https://app.example");
+        assert_eq!(
+            refused["access-control-expose-headers"],
+            "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, DPoP-Nonce, Retry-After"
+        );
+        assert_eq!(refused.get_all("vary").iter().collect::<Vec<_>>(), ["Accept", "Origin"]);
+
+        let mut without = HeaderMap::new();
+        expose(None, Kind::Mcp, &mut without);
+        assert_eq!(without, headers(&[("vary", "Origin")]));
+    }
+}

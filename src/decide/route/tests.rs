@@ -1,0 +1,154 @@
+use super::{Route, RouteEntry, RouteFault, Routes, is_plain_path};
+
+fn routes(servers: &[(&str, bool)]) -> Result<Routes, RouteFault> {
+    let entries: Vec<RouteEntry<'_>> = servers.iter().map(|&(path, root)| RouteEntry { path, root }).collect();
+    Routes::new(&entries)
+}
+
+#[test]
+fn a02_documents_are_where_the_rfcs_say() {
+    let routes = routes(&[("/a/b/mcp", false)]).unwrap();
+    for (path, route) in [
+        ("/a/b/mcp", Route::Server(0)),
+        ("/.well-known/oauth-protected-resource/a/b/mcp", Route::ResourceMetadata(0)),
+        ("/.well-known/oauth-protected-resource", Route::ResourceMetadata(0)),
+        ("/.well-known/oauth-authorization-server", Route::IssuerMetadata(0)),
+        ("/.well-known/openid-configuration", Route::IssuerMetadata(0)),
+        ("/.well-known/oauth-authorization-server/a/b/mcp", Route::IssuerMetadata(0)),
+        ("/.well-known/openid-configuration/a/b/mcp", Route::IssuerMetadata(0)),
+        ("/a/b/mcp/.well-known/oauth-authorization-server", Route::IssuerMetadata(0)),
+        ("/a/b/mcp/.well-known/openid-configuration", Route::IssuerMetadata(0)),
+        ("/a/b/mcp/.well-known/oauth-protected-resource", Route::NotFound),
+        // A-16: anything else under `/.well-known/`.
+        ("/.well-known/oauth-protected-resource/a/b", Route::NotFound),
+        ("/.well-known/oauth-protected-resource/", Route::NotFound),
+        ("/.well-known/jwks.json", Route::NotFound),
+        ("/.well-known/", Route::NotFound),
+    ] {
+        assert_eq!(routes.find(path), route, "{path}");
+    }
+}
+
+#[test]
+fn a03_the_root_resource_has_its_document_at_the_root() {
+    for servers in [&[("/", false)][..], &[("/", false), ("/b", false)]] {
+        let routes = routes(servers).unwrap();
+        assert_eq!(routes.find("/"), Route::Server(0));
+        assert_eq!(routes.find("/.well-known/oauth-protected-resource"), Route::ResourceMetadata(0));
+        assert_eq!(routes.find("/.well-known/oauth-authorization-server"), Route::IssuerMetadata(0));
+        assert_eq!(routes.find("/.well-known/oauth-protected-resource/"), Route::NotFound);
+        assert_eq!(routes.find(""), Route::NotFound);
+    }
+}
+
+#[test]
+fn a18_a19_of_several_servers_one_may_own_the_root() {
+    let none = routes(&[("/a/mcp", false), ("/b/mcp", false)]).unwrap();
+    assert_eq!(none.find("/.well-known/oauth-protected-resource"), Route::NotFound);
+    assert_eq!(none.find("/.well-known/openid-configuration"), Route::NotFound);
+    assert_eq!(none.find("/.well-known/oauth-protected-resource/a/mcp"), Route::ResourceMetadata(0));
+    assert_eq!(none.find("/.well-known/oauth-protected-resource/b/mcp"), Route::ResourceMetadata(1));
+    assert_eq!(none.find("/.well-known/oauth-protected-resource/c/mcp"), Route::NotFound);
+
+    let second = routes(&[("/a/mcp", false), ("/b/mcp", true)]).unwrap();
+    assert_eq!(second.find("/.well-known/oauth-protected-resource"), Route::ResourceMetadata(1));
+    assert_eq!(second.find("/.well-known/oauth-authorization-server"), Route::IssuerMetadata(1));
+}
+
+#[test]
+fn two_servers_cannot_share_a_path() {
+    let taken = |path: &str| Err(RouteFault::Taken { path: path.into(), by: 0, server: 1 });
+    let root = "/.well-known/oauth-protected-resource";
+    assert_eq!(routes(&[("/a", false), ("/a", false)]), taken("/a"));
+    assert_eq!(routes(&[("/a", true), ("/b", true)]), taken(root));
+    assert_eq!(routes(&[("/", false), ("/b", true)]), taken(root));
+    assert_eq!(routes(&[("/a", false), ("/b/", false)]), Err(RouteFault::Path { server: 1 }));
+    assert!(routes(&[]).is_ok());
+}
+
+#[test]
+fn f20_odd_paths_are_nothing() {
+    let routes = routes(&[("/mcp", false)]).unwrap();
+    for path in [
+        "",
+        "/",
+        "mcp",
+        "/MCP",
+        "/Mcp",
+        "/mcp/",
+        "//mcp",
+        "/mcp//",
+        "/./mcp",
+        "/a/../mcp",
+        "/mcp/.",
+        "/mcp/..",
+        "/mcp/..;/admin",
+        "/mcp;x=1",
+        "/mcp;",
+        "/%6dcp",
+        "/mc%70",
+        "/mcp%2f",
+        "/mcp%2F",
+        "/mcp%00",
+        "/mcp\\",
+        "/mcp%5c",
+        "/mcp%20",
+        "/mcp ",
+        " /mcp",
+        "/mcp#f",
+        "/mcp?x=1",
+        "/mcp\0",
+        "/mcp\u{ff0f}",
+        "/ｍcp",
+        "/mcpx",
+        "/mcp.json",
+        "*",
+        "http://evil/mcp",
+        "/mcp/x",
+        "/x/mcp",
+        "\\mcp",
+        "/mcp%",
+        "/.well-known/../mcp",
+        "/.well-known/oauth-protected-resource%2fmcp",
+        "/.well-known/OAuth-Protected-Resource/mcp",
+        "/%2ewell-known/oauth-protected-resource/mcp",
+    ] {
+        assert_eq!(routes.find(path), Route::NotFound, "{path:?}");
+    }
+    assert_eq!(routes.find("/mcp"), Route::Server(0));
+}
+
+#[test]
+fn f20_configured_paths_have_one_spelling() {
+    for path in ["/", "/mcp", "/a/b/mcp", "/v1.2/~team/x_y-z", "/a@b:c+d", "/..a", "/MCP"] {
+        assert!(is_plain_path(path), "{path}");
+    }
+    for path in [
+        "",
+        "mcp",
+        "/mcp/",
+        "//",
+        "//mcp",
+        "/a//b",
+        "/.",
+        "/..",
+        "/a/./b",
+        "/a/../b",
+        "/mcp;x",
+        "/mcp?x",
+        "/mcp#x",
+        "/m%63p",
+        "/mcp\\",
+        "/m cp",
+        "/mcp\n",
+        "/mçp",
+        "/mcp\"",
+        "/a=b",
+        "/.well-known/mcp",
+        "/a/.well-known/mcp",
+        "/{x}",
+        "/*",
+    ] {
+        assert!(!is_plain_path(path), "{path:?}");
+    }
+}

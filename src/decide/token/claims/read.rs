@@ -1,0 +1,123 @@
+//! Reads the claims of a token whose signature holds, each in exactly the shapes that its RFC allows.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+
+use super::{Caller, sorted};
+use crate::{
+    base::{
+        clock::Now,
+        limits::CLOCK_SKEW_MAX,
+        names::{Issuer, Scope},
+    },
+    decide::{
+        refusal::TokenFault,
+        token::{jwt::TokenRules, kind::Evidence},
+    },
+};
+
+/// Makes a caller of `claims`. Only `jwt` calls this, after the signature and the kind of token were checked.
+pub(in crate::decide::token) fn read(
+    claims: &Arc<Map<String, Value>>,
+    evidence: Evidence,
+    issuer: &Issuer,
+    rules: &TokenRules,
+    now: Now,
+) -> Result<Caller, TokenFault> {
+    let expires = check_times(claims, rules.clock_skew.min(CLOCK_SKEW_MAX), now)?;
+    if claims.contains_key("cnf") {
+        // We can check no proof of possession yet; without one this token is as good as stolen (RFC 7800 §3.1).
+        return Err(TokenFault::SenderConstraint);
+    }
+    if claims.get("jti").is_some_and(|jti| !jti.is_string()) {
+        return Err(TokenFault::Claims);
+    }
+    let subject = match claims.get("sub") {
+        Some(Value::String(subject)) if !subject.is_empty() => subject.as_str().into(),
+        _ => return Err(TokenFault::Subject),
+    };
+    Ok(Caller {
+        authorization_server: rules.name.clone(),
+        issuer: issuer.clone(),
+        subject,
+        client: client(claims, &rules.client_claims)?,
+        scopes: scopes(claims, rules)?,
+        audiences: audiences(claims)?,
+        evidence,
+        expires,
+        claims: Arc::clone(claims),
+    })
+}
+
+/// Checks `exp`, `nbf` and `iat`; gives `exp`.
+fn check_times(claims: &Map<String, Value>, skew: Duration, now: Now) -> Result<Duration, TokenFault> {
+    let expires = claims.get("exp").and_then(time).ok_or(TokenFault::Time)?;
+    if now.wall >= expires.saturating_add(skew) {
+        return Err(TokenFault::Expired);
+    }
+    for name in ["nbf", "iat"] {
+        let Some(value) = claims.get(name) else { continue };
+        if time(value).ok_or(TokenFault::Time)? > now.wall.saturating_add(skew) {
+            return Err(TokenFault::NotYetValid);
+        }
+    }
+    Ok(expires)
+}
+
+/// A NumericDate (RFC 7519 §2): seconds since 1970, perhaps with a fraction. Above 2^53 readers disagree about its value.
+fn time(value: &Value) -> Option<Duration> {
+    const SECS_MAX: u64 = 1 << 53;
+    let time = match value.as_u64() {
+        Some(secs) => Duration::from_secs(secs),
+        None => Duration::try_from_secs_f64(value.as_f64()?).ok()?,
+    };
+    (time <= Duration::from_secs(SECS_MAX)).then_some(time)
+}
+
+/// `aud`: text or a list of texts (RFC 7519 §4.1.3). Absent, it names nobody, and [`Caller::is_for`] says no.
+fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenFault> {
+    match claims.get("aud") {
+        None => Ok(Vec::new()),
+        Some(Value::String(one)) => Ok(vec![one.as_str().into()]),
+        Some(Value::Array(all)) => {
+            all.iter().map(|one| one.as_str().map(Box::from).ok_or(TokenFault::Claims)).collect()
+        }
+        Some(_) => Err(TokenFault::Claims),
+    }
+}
+
+/// The first of `names` that is there. One of another shape is refused, not passed over: the next might name someone else.
+fn client(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<Option<Arc<str>>, TokenFault> {
+    match names.iter().find_map(|name| claims.get(&**name)) {
+        None => Ok(None),
+        Some(Value::String(client)) if !client.is_empty() => Ok(Some(client.as_str().into())),
+        Some(_) => Err(TokenFault::Claims),
+    }
+}
+
+/// All scopes of the configured claims. Text is cut at spaces and nowhere else (RFC 6749 §3.3). An element of a list is one
+/// scope as it stands: `["a b"]` must not become two, and as one it equals no scope that a rule can name.
+fn scopes(claims: &Map<String, Value>, rules: &TokenRules) -> Result<Vec<Scope>, TokenFault> {
+    let mut scopes = Vec::new();
+    for claim in rules.scope_claims.iter().filter_map(|name| claims.get(&**name)) {
+        match claim {
+            Value::String(text) => {
+                scopes.extend(text.split(' ').filter(|one| !one.is_empty()).map(|one| scope(one, rules)));
+            }
+            Value::Array(list) => {
+                for one in list {
+                    scopes.push(scope(one.as_str().ok_or(TokenFault::ScopeShape)?, rules));
+                }
+            }
+            _ => return Err(TokenFault::ScopeShape),
+        }
+    }
+    Ok(sorted(scopes))
+}
+
+/// `text` without the longest of the configured prefixes; a prefix alone stays what it is.
+fn scope(text: &str, rules: &TokenRules) -> Scope {
+    let cut = rules.scope_prefixes.iter().filter_map(|prefix| text.strip_prefix(&**prefix));
+    Scope::from(cut.filter(|rest| !rest.is_empty()).min_by_key(|rest| rest.len()).unwrap_or(text))
+}

@@ -1,0 +1,66 @@
+//! Reads a request body whole, within its bounds, before anything is decided about it (SPEC C-22).
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    base::limits::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT},
+    decide::refusal::Refusal,
+};
+
+/// Reads `incoming`; a body that came in one piece is not copied.
+pub(super) async fn read(mut incoming: Incoming, bytes_max: u64) -> Result<Bytes, Refusal> {
+    if incoming.size_hint().lower() > bytes_max {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let began = Instant::now();
+    let Some(first) = next_piece(&mut incoming, began).await? else { return Ok(Bytes::new()) };
+    check_size(first.len(), bytes_max)?;
+    let Some(second) = next_piece(&mut incoming, began).await? else { return Ok(first) };
+
+    // The announced length, but no more than the limit: the announcement is a stranger's.
+    let announced = incoming.size_hint().lower().min(bytes_max);
+    let mut whole = BytesMut::with_capacity(first.len() + second.len() + usize::try_from(announced).unwrap_or(0));
+    whole.extend_from_slice(&first);
+    let mut piece = Some(second);
+    while let Some(bytes) = piece {
+        check_size(whole.len() + bytes.len(), bytes_max)?;
+        whole.extend_from_slice(&bytes);
+        piece = next_piece(&mut incoming, began).await?;
+    }
+    Ok(whole.freeze())
+}
+
+/// The next piece of data; trailers are dropped (SPEC F-14).
+async fn next_piece(incoming: &mut Incoming, began: Instant) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        if incoming.is_end_stream() {
+            return Ok(None);
+        }
+        let deadline = earlier(Instant::now() + BODY_IDLE_TIMEOUT, began, BODY_TOTAL_TIMEOUT);
+        let frame = match timeout_at(deadline, incoming.frame()).await {
+            Err(_) => return Err(Refusal::BodyTimeout),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(_))) => return Err(Refusal::BodyBroken),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        if let Ok(data) = frame.into_data()
+            && !data.is_empty()
+        {
+            return Ok(Some(data));
+        }
+    }
+}
+
+fn earlier(idle: Instant, began: Instant, total: Duration) -> Instant {
+    idle.min(began + total)
+}
+
+fn check_size(bytes: usize, bytes_max: u64) -> Result<(), Refusal> {
+    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= bytes_max) { Ok(()) } else { Err(Refusal::BodyTooLarge) }
+}

@@ -1,0 +1,294 @@
+//! One client connection: TLS, the protocol, the watch over its framing, and its end.
+
+use std::{
+    io,
+    net::IpAddr,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::Request;
+use hyper::{
+    body::Incoming,
+    rt::bounds::Http2ServerConnExec,
+    server::conn::{http1, http2},
+    service::HttpService,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, Sleep, sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tracing::debug;
+
+use crate::{
+    base::limits::{
+        H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX, HEADER_FIELDS_MAX,
+        HEADER_READ_TIMEOUT, KEEP_ALIVE_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX,
+    },
+    decide::framing::Framing,
+    inbound::{listener::Phase, reply::ReplyBody, service, snapshot::Gateway},
+    observe::metrics::ListenerSeries,
+};
+
+/// What every request of one connection shares.
+pub(super) struct Connection {
+    /// The gateway.
+    pub(super) gateway: Arc<Gateway>,
+    /// Who is at the other end.
+    pub(super) peer: IpAddr,
+    /// The name that TLS asked for, where it did.
+    pub(super) server_name: Option<Box<str>>,
+    load: Arc<Load>,
+}
+
+/// How busy a connection is, for deciding when it has been idle for too long.
+#[derive(Default)]
+struct Load {
+    requests: AtomicU32,
+    finished: AtomicU64,
+}
+
+/// Held by a request, and by its answer until the last byte.
+pub(super) struct Busy {
+    load: Arc<Load>,
+}
+
+impl Connection {
+    /// Counts a request as under way until the guard is dropped.
+    pub(super) fn busy(&self) -> Busy {
+        self.load.requests.fetch_add(1, Ordering::Relaxed);
+        Busy { load: Arc::clone(&self.load) }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.load.requests.fetch_sub(1, Ordering::Relaxed);
+        self.load.finished.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Serves one accepted connection to its end.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: IpAddr,
+    tls: Option<Arc<ServerConfig>>,
+    series: ListenerSeries,
+    gateway: Arc<Gateway>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let _open = series.accepted();
+    if let Err(cause) = stream.set_nodelay(true) {
+        debug!(%cause, "TCP_NODELAY could not be set");
+    }
+    let Some(config) = tls else {
+        let connection = Connection { gateway, peer, server_name: None, load: Arc::default() };
+        return serve_h1(stream, connection, &mut phase).await;
+    };
+    let stream = match timeout(TLS_HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(cause)) => {
+            series.handshake_failed();
+            return debug!(%peer, %cause, "TLS handshake failed");
+        }
+        Err(_) => {
+            series.handshake_failed();
+            return debug!(%peer, "TLS handshake took too long");
+        }
+    };
+    let session = stream.get_ref().1;
+    let is_h2 = session.alpn_protocol() == Some(b"h2");
+    let server_name = session.server_name().map(Into::into);
+    let connection = Connection { gateway, peer, server_name, load: Arc::default() };
+    if is_h2 { serve_h2(stream, connection, &mut phase).await } else { serve_h1(stream, connection, &mut phase).await }
+}
+
+async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    connection: Connection,
+    phase: &mut watch::Receiver<Phase>,
+) {
+    let load = Arc::clone(&connection.load);
+    let service = hyper::service::service_fn(|request: Request<Incoming>| service::answer(&connection, request));
+    let served = http1::Builder::new()
+        // The watched stream keeps the time of a head; hyper's own clock would also end idle connections.
+        .header_read_timeout(None)
+        .max_headers(HEADER_FIELDS_MAX)
+        .max_buf_size(HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX + 24 * 1024)
+        .serve_connection(TokioIo::new(Watched::new(stream)), service);
+    until_end(served, &load, phase).await;
+}
+
+async fn serve_h2<S>(stream: S, connection: Connection, phase: &mut watch::Receiver<Phase>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let load = Arc::clone(&connection.load);
+    let connection = Arc::new(connection);
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let connection = Arc::clone(&connection);
+        async move { service::answer(&connection, request).await }
+    });
+    let served = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(H2_STREAMS_MAX)
+        .max_header_list_size(u32::try_from(HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(H2_RESETS_MAX)
+        .max_local_error_reset_streams(H2_RESETS_MAX)
+        .max_send_buf_size(H2_SEND_BUFFER_BYTES_MAX)
+        // A peer that is gone without a word does not hold its streams for ever.
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .serve_connection(TokioIo::new(stream), service);
+    until_end(served, &load, phase).await;
+}
+
+/// A connection that can be asked to finish.
+trait Finish: Future {
+    fn finish(self: Pin<&mut Self>);
+}
+
+impl<I, S> Finish for http1::Connection<I, S>
+where
+    S: HttpService<Incoming, ResBody = ReplyBody>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, S, E> Finish for http2::Connection<I, S, E>
+where
+    S: HttpService<Incoming, ResBody = ReplyBody>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    E: Http2ServerConnExec<S::Future, ReplyBody>,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// Drives a connection until it ends by itself, has been idle for too long, or the drain ends it.
+async fn until_end<C>(served: C, load: &Load, phase: &mut watch::Receiver<Phase>)
+where
+    C: Finish<Output = hyper::Result<()>>,
+{
+    let mut served = pin!(served);
+    let mut idle = pin!(sleep(KEEP_ALIVE_TIMEOUT));
+    let mut finished_before = 0;
+    loop {
+        tokio::select! {
+            biased;
+            ended = served.as_mut() => {
+                if let Err(cause) = ended {
+                    debug!(%cause, "connection ended");
+                }
+                return;
+            }
+            () = idle.as_mut() => {
+                let finished = load.finished.load(Ordering::Relaxed);
+                if load.requests.load(Ordering::Relaxed) == 0 && finished == finished_before {
+                    served.as_mut().finish();
+                }
+                finished_before = finished;
+                idle.as_mut().reset(Instant::now() + KEEP_ALIVE_TIMEOUT);
+            }
+            changed = phase.changed() => {
+                if changed.is_err() || *phase.borrow() == Phase::Ended {
+                    return;
+                }
+                served.as_mut().finish();
+            }
+        }
+    }
+}
+
+/// A stream whose inbound bytes pass the framing watch before hyper reads them.
+struct Watched<S> {
+    stream: S,
+    framing: Framing,
+    refused: bool,
+    /// Runs while a head is incomplete: slowloris.
+    head_deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Watched<S> {
+    fn new(stream: S) -> Self {
+        Self { stream, framing: Framing::new(), refused: false, head_deadline: None }
+    }
+
+    /// Passes on what was read, up to the first byte that may not pass; hyper gets a NUL in its place, answers 400 and closes.
+    fn watch(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
+        let Some(fresh) = buffer.filled().get(before..) else { return };
+        if let Err(violation) = self.framing.watch(fresh) {
+            debug!(what = violation.what, "refused by its framing");
+            self.refused = true;
+            buffer.set_filled(before + violation.at);
+            buffer.put_slice(&[0]);
+        }
+        if !self.framing.is_in_head() {
+            self.head_deadline = None;
+        } else if self.head_deadline.is_none() {
+            self.head_deadline = Some(Box::pin(sleep(HEADER_READ_TIMEOUT)));
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.refused {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            Poll::Ready(Ok(())) => {
+                self.watch(buffer, before);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Pending => match self.head_deadline.as_mut().map(|deadline| deadline.as_mut().poll(cx)) {
+                Some(Poll::Ready(())) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                _ => Poll::Pending,
+            },
+            failed => failed,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,76 @@
+//! Answers discovery: the resource's own document, and the mirror of its issuer's (RFC 9728, RFC 8414).
+
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH},
+    request::Parts,
+};
+
+use crate::{
+    decide::{
+        origin::cors::{self, Kind},
+        refusal::Refusal,
+    },
+    inbound::{
+        reply::{self, Known, ReplyBody},
+        service::preflight,
+        snapshot::Server,
+    },
+};
+
+/// Long enough to spare us, short enough that a changed list of issuers is not hidden for hours (RFC 9728 §7.10).
+const PUBLIC_FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=600");
+/// What a document takes.
+pub(super) const METHODS: &str = "GET, HEAD, OPTIONS";
+const TAKES: Refusal = Refusal::Method(METHODS);
+/// After a failed fetch of an issuer's metadata, asking again sooner brings nothing new.
+const RETRY_AFTER_SECS: u64 = 5;
+
+/// The resource's document.
+pub(super) fn resource(head: &Parts, server: &Server) -> Response<ReplyBody> {
+    let mut response = if head.method == http::Method::OPTIONS {
+        return preflight(&head.headers, None, Kind::Discovery);
+    } else if !reply::is_read(&head.method) {
+        reply::refuse(&TAKES, &Known::default(), None)
+    } else if is_current(head, &server.metadata.etag) {
+        cached(reply::empty(StatusCode::NOT_MODIFIED), Some(&server.metadata.etag))
+    } else {
+        cached(reply::json(StatusCode::OK, server.metadata.body.clone()), Some(&server.metadata.etag))
+    };
+    cors::expose(None, Kind::Discovery, response.headers_mut());
+    response
+}
+
+/// The mirror of the issuer's document, its `issuer` unchanged: for clients of 2025-03-26, which look for it here.
+pub(super) async fn issuer(head: &Parts, server: &Server) -> Response<ReplyBody> {
+    let mut response = if head.method == http::Method::OPTIONS {
+        return preflight(&head.headers, None, Kind::Discovery);
+    } else if !reply::is_read(&head.method) {
+        reply::refuse(&TAKES, &Known::default(), None)
+    } else {
+        match server.discovery.document().await {
+            Ok(document) => cached(reply::json(StatusCode::OK, document), None),
+            Err(_) => {
+                let refusal = Refusal::KeysUnavailable { retry_after_secs: RETRY_AFTER_SECS };
+                reply::refuse(&refusal, &Known::default(), None)
+            }
+        }
+    };
+    cors::expose(None, Kind::Discovery, response.headers_mut());
+    response
+}
+
+fn is_current(head: &Parts, etag: &HeaderValue) -> bool {
+    head.headers.get(IF_NONE_MATCH).is_some_and(|wanted| {
+        let wanted = wanted.as_bytes();
+        wanted == b"*" || wanted.split(|b| *b == b',').any(|one| one.trim_ascii() == etag.as_bytes())
+    })
+}
+
+fn cached(mut response: Response<ReplyBody>, etag: Option<&HeaderValue>) -> Response<ReplyBody> {
+    response.headers_mut().insert(CACHE_CONTROL, PUBLIC_FOR_A_WHILE);
+    if let Some(etag) = etag {
+        response.headers_mut().insert(ETAG, etag.clone());
+    }
+    response
+}

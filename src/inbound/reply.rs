@@ -1,0 +1,148 @@
+//! The only place where a refusal becomes HTTP, and the body types of all our answers.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Response, StatusCode,
+    header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use http_body::{Body, Frame, SizeHint};
+
+use crate::{
+    base::text::Text,
+    decide::{
+        mcp::{
+            error::{self, About},
+            target::Target,
+        },
+        refusal::Refusal,
+        token::claims::Caller,
+    },
+    inbound::{forward::Relay, snapshot::Server},
+};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The body of an answer.
+pub(super) enum ReplyBody {
+    /// Made here; `None` once it was taken.
+    Whole(Option<Bytes>),
+    /// Relayed from an upstream.
+    Relay(Box<Relay>),
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut *self {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Relay(relay) => Pin::new(&mut **relay).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Relay(relay) => relay.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Relay(relay) => relay.size_hint(),
+        }
+    }
+}
+
+/// What is known of a request when it is refused.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Raw JSON of its id.
+    pub(super) id: Option<Text>,
+    /// Its method.
+    pub(super) method: Option<Text>,
+    /// What it touches.
+    pub(super) target: Option<Target>,
+    /// Who asks.
+    pub(super) caller: Option<Arc<Caller>>,
+}
+
+/// An answer made here, in JSON.
+pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<ReplyBody> {
+    let body = body.into();
+    let mut response = Response::new(ReplyBody::Whole((!body.is_empty()).then_some(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// An answer without a body.
+pub(super) fn empty(status: StatusCode) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::Whole(None));
+    *response.status_mut() = status;
+    response
+}
+
+/// Turns `refusal` into the answer that its row says; `server` is known once the path is.
+pub(super) fn refuse(refusal: &Refusal, known: &Known, server: Option<&Server>) -> Response<ReplyBody> {
+    let caller = known.caller.as_deref();
+    let required = match (refusal, server) {
+        (Refusal::Scope { needed }, Some(server)) => server.challenges.asked(needed, caller),
+        _ => Vec::new(),
+    };
+    let about = About {
+        refusal,
+        id: known.id.as_ref(),
+        method: known.method.as_deref(),
+        target: known.target.as_ref(),
+        caller,
+        required_scopes: &required,
+    };
+    if server.is_some_and(|server| server.deny_as_tool_error) && is_denied_tool_call(refusal, known) {
+        return json(StatusCode::OK, error::tool_result(&about));
+    }
+    let row = refusal.row();
+    let mut response = json(row.status, error::body(&about));
+    let headers = response.headers_mut();
+    if let Some(challenge) = server.and_then(|server| server.challenges.header(refusal, caller)) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    match refusal {
+        Refusal::Method(allowed) => {
+            headers.insert(ALLOW, HeaderValue::from_static(allowed));
+        }
+        Refusal::KeysUnavailable { retry_after_secs } => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_secs));
+        }
+        Refusal::TooManyStreams => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        Refusal::ContentCoding => {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// For `deny_as: tool_error`: a request (with an id to answer to) that policy refused.
+fn is_denied_tool_call(refusal: &Refusal, known: &Known) -> bool {
+    matches!(refusal, Refusal::Scope { .. } | Refusal::Forbidden { .. } | Refusal::NoRule)
+        && matches!(known.target, Some(Target::Tool(_)))
+        && known.id.is_some()
+}
+
+/// Methods that a document takes.
+pub(super) fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}

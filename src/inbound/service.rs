@@ -1,0 +1,133 @@
+//! Where a request arrives: one snapshot, one reading of the clock, one record; then its path decides who answers.
+
+use std::{convert::Infallible, sync::Arc};
+
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW},
+    request::Parts,
+};
+use hyper::body::Incoming;
+
+use crate::{
+    base::clock::Now,
+    decide::{
+        origin::cors::{self, Kind},
+        refusal::Refusal,
+        route::Route,
+    },
+    inbound::{
+        connection::Connection,
+        gate, metadata,
+        reply::{self, Known, ReplyBody},
+        request,
+        snapshot::{Server, Snapshot},
+    },
+    observe::record::Record,
+};
+
+/// One request and what surrounds it.
+pub(super) struct Arrival<'a> {
+    /// The connection it came on.
+    pub(super) connection: &'a Connection,
+    /// The configuration for the whole of its life.
+    pub(super) snapshot: &'a Snapshot,
+    /// When it came.
+    pub(super) now: Now,
+}
+
+/// Answers one request. Nothing that happens in here ends the connection of others.
+pub(super) async fn answer(
+    connection: &Connection,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Infallible> {
+    let gateway = &connection.gateway;
+    let snapshot = gateway.snapshot.load_full();
+    let now = gateway.clock.now();
+    let arrival = Arrival { connection, snapshot: &snapshot, now };
+    let mut record = Record::open(&gateway.observe, now, connection.peer);
+
+    let (head, body) = request.into_parts();
+    let route = match check(&head, &arrival) {
+        Ok(route) => route,
+        Err(refusal) => return Ok(refuse_unrouted(&refusal, &mut record)),
+    };
+    Ok(match route {
+        Route::ResourceMetadata(server) | Route::IssuerMetadata(server) | Route::Server(server) => {
+            let Some(server) = snapshot.servers.get(server) else {
+                return Ok(refuse_unrouted(&Refusal::Internal("a route without a server"), &mut record));
+            };
+            match route {
+                Route::ResourceMetadata(_) => record_answer(metadata::resource(&head, server), record),
+                Route::IssuerMetadata(_) => record_answer(metadata::issuer(&head, server).await, record),
+                _ => {
+                    record.server(&server.series);
+                    serve(&arrival, server, head, body, record).await
+                }
+            }
+        }
+        Route::NotFound => refuse_unrouted(&Refusal::NotFound, &mut record),
+    })
+}
+
+fn check(head: &Parts, arrival: &Arrival<'_>) -> Result<Route, Refusal> {
+    request::check_head(head)?;
+    request::check_host(head, arrival.connection.server_name.as_deref(), &arrival.snapshot.sites)?;
+    Ok(arrival.snapshot.routes.find(head.uri.path()))
+}
+
+fn refuse_unrouted(refusal: &Refusal, record: &mut Record) -> Response<ReplyBody> {
+    record.refused(refusal);
+    let mut response = reply::refuse(refusal, &Known::default(), None);
+    record.answered(response.status());
+    // A browser that probes for a document must be able to read that there is none.
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+fn record_answer(response: Response<ReplyBody>, mut record: Record) -> Response<ReplyBody> {
+    record.answered(response.status());
+    response
+}
+
+/// One request to a server: CORS around the gate.
+async fn serve(
+    arrival: &Arrival<'_>,
+    server: &Arc<Server>,
+    head: Parts,
+    body: Incoming,
+    mut record: Record,
+) -> Response<ReplyBody> {
+    // Step 1: may a browser call from there?
+    let origin = match server.sites.origin_verdict(&head.headers) {
+        Ok(origin) => origin,
+        Err(refusal) => {
+            record.refused(&refusal);
+            let response = reply::refuse(&refusal, &Known::default(), Some(server));
+            record.answered(response.status());
+            return response;
+        }
+    };
+    if head.method == Method::OPTIONS {
+        let response = preflight(&head.headers, origin.as_ref(), Kind::Mcp);
+        record.answered(response.status());
+        return response;
+    }
+    let mut response = gate::pass(arrival, server, head, body, record).await;
+    cors::expose(origin.as_ref(), Kind::Mcp, response.headers_mut());
+    response
+}
+
+/// Answers `OPTIONS` before anybody is asked who they are: preflights carry no credential (SPEC A-60).
+pub(super) fn preflight(asked: &HeaderMap, origin: Option<&HeaderValue>, kind: Kind) -> Response<ReplyBody> {
+    let mut response = reply::empty(StatusCode::NO_CONTENT);
+    response.headers_mut().insert(
+        ALLOW,
+        HeaderValue::from_static(match kind {
+            Kind::Mcp => gate::METHODS,
+            Kind::Discovery => metadata::METHODS,
+        }),
+    );
+    cors::preflight(asked, origin, kind, response.headers_mut());
+    response
+}

@@ -1,0 +1,121 @@
+//! All that a request may need, built whole and swapped whole.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+
+use crate::{
+    base::{clock::Clock, names::Resource},
+    decide::{oauth::challenge::Challenges, origin::Sites, policy::rule::Policy, route::Routes, token::claims::Caller},
+    inbound::leash::Streams,
+    observe::{Observe, metrics::ServerSeries},
+    outbound::{
+        credential::{Credential, IdentityHeader},
+        discover::Discovery,
+        keys::IssuerKeys,
+        upstream::Upstream,
+        verify::Verifier,
+    },
+};
+
+/// What lives as long as the process; the snapshot inside is swapped by a reload.
+pub struct Gateway {
+    /// The configuration in force.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Remembers proved tokens across reloads.
+    pub verifier: Verifier,
+    /// Counters and audit lines.
+    pub observe: Arc<Observe>,
+    /// The open streams of each caller.
+    pub streams: Arc<Streams>,
+    /// Our name in `Via`: fixed for the process, different in each.
+    pub pseudonym: Box<str>,
+    /// The line that we add to `Via`, with that name in it.
+    pub via: HeaderValue,
+}
+
+/// The configuration in force.
+pub struct Snapshot {
+    /// Names that are ours.
+    pub sites: Sites,
+    /// Paths.
+    pub routes: Routes,
+    /// Servers, indexed as in `routes`.
+    pub servers: Vec<Arc<Server>>,
+}
+
+/// One server, ready to serve.
+pub struct Server {
+    /// Its name and its counters.
+    pub series: Arc<ServerSeries>,
+    /// Its resource identifier.
+    pub resource: Resource,
+    /// Browser origins that may call it.
+    pub sites: Sites,
+    /// The public host and scheme, told to the upstream.
+    pub public: PublicFace,
+    /// Accepted in `aud` besides the resource.
+    pub audiences: Vec<Box<str>>,
+    /// Whose tokens it takes, preferred first.
+    pub issuers: Vec<Arc<IssuerKeys>>,
+    /// The metadata that it mirrors: its first issuer's.
+    pub discovery: Arc<Discovery>,
+    /// Its rules.
+    pub policy: Policy,
+    /// Its challenges.
+    pub challenges: Challenges,
+    /// Its RFC 9728 document.
+    pub metadata: Document,
+    /// Where its requests go.
+    pub upstream: Arc<Upstream>,
+    /// What the upstream gets in place of the token.
+    pub credential: Credential,
+    /// Claims that the upstream gets as headers.
+    pub identity_headers: Vec<IdentityHeader>,
+    /// Their names, removed from what comes in.
+    pub identity_names: Vec<HeaderName>,
+    /// Bounds.
+    pub limits: ServerLimits,
+    /// Whether a refused `tools/call` is answered with a result that says so, instead of a 403.
+    pub deny_as_tool_error: bool,
+}
+
+/// How clients reach us, as header values (P5).
+pub struct PublicFace {
+    /// Host and port of `public_url`.
+    pub host: HeaderValue,
+    /// Its scheme.
+    pub scheme: HeaderValue,
+}
+
+/// A document that is made once.
+pub struct Document {
+    /// Its bytes.
+    pub body: Bytes,
+    /// Its strong validator.
+    pub etag: HeaderValue,
+}
+
+/// Bounds of one server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Bytes of a request body.
+    pub request_body: u64,
+    /// JSON nesting.
+    pub json_depth: u32,
+    /// Open answer streams of one caller.
+    pub streams_per_caller: u32,
+}
+
+impl Server {
+    /// How far the clocks of the caller's issuer and ours may be apart.
+    #[must_use]
+    pub fn skew(&self, caller: &Caller) -> Duration {
+        let issuer = self.issuers.iter().find(|issuer| issuer.rules().name == *caller.authorization_server());
+        issuer.map_or(Duration::ZERO, |issuer| issuer.rules().clock_skew)
+    }
+}

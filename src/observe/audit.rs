@@ -1,0 +1,288 @@
+//! One line for each decision: who, where, what, verdict, rule, how long; never arguments or tokens.
+//!
+//! The lines go to standard output, JSON objects (or `key=value` where `log.format` is `text`), one each. They are an interface:
+//! `audit` is its version, and grows when a field changes its meaning or goes away; fields may be added. A field that has nothing
+//! to say is left out.
+//!
+//! | field | is |
+//! |---|---|
+//! | `audit` | 1 |
+//! | `time` | when the request arrived, RFC 3339 in UTC |
+//! | `server` | the key of `servers:`; absent where the path names none |
+//! | `peer` | the address that connected |
+//! | `issuer`, `subject`, `client` | `iss`, `sub` and client of the proved token; absent where none was proved |
+//! | `method` | the JSON-RPC method |
+//! | `target_kind` | `open`, `tool`, `prompt`, `resource`, `template`, `method`, `stream` or `end_session` |
+//! | `target` | name or URI, the first where there are several |
+//! | `targets` | how many, where there are several |
+//! | `verdict` | `allowed`, `refused`, or `unfinished` where the client left before one |
+//! | `reason` | why it was refused: the words of `data.reason` in the answer; also `upstream_…` for what was allowed and then failed |
+//! | `rule` | index in the server's `rules` of the rule that decided; absent where none did |
+//! | `reported` | the reason for which a `report_only` rule would have refused |
+//! | `required_scopes`, `granted_scopes` | where scope was missing, or would have been: each elevation can be traced |
+//! | `status` | HTTP status that went out; 499 where the client left before it |
+//! | `duration_ms` | to the last byte |
+//! | `streamed` | `true` where the answer was an event stream |
+//! | `broke_off` | `true` where the answer broke off after its head, by the upstream's fault |
+//!
+//! Text from outside is cut ([`TEXT_BYTES_MAX`], [`TARGET_BYTES_MAX`], then `…`) and escaped, so that a tool's name cannot start a line of its own.
+
+use std::{
+    io::{self, Write},
+    mem,
+    net::IpAddr,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        mpsc::{Receiver, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use prometheus_client::metrics::counter::Counter;
+
+use crate::{
+    base::{limits::AUDIT_LINES_MAX, names::Scope},
+    observe::audit::line::Line,
+};
+
+mod line;
+
+/// Bytes of a target that are written.
+pub const TARGET_BYTES_MAX: usize = 256;
+/// Bytes of any other text from outside.
+pub const TEXT_BYTES_MAX: usize = 128;
+/// Scopes of one list.
+const SCOPES_MAX: usize = 64;
+/// The writer lets lines gather this long: one write for many.
+const GATHER: Duration = Duration::from_millis(5);
+/// Room that is kept between two writes.
+const BUFFER_KEPT_BYTES: usize = 1024 * 1024;
+
+/// What a line says.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// When the request arrived, since 1970.
+    pub wall: Duration,
+    /// The server's name; empty where the path names none.
+    pub server: &'a str,
+    /// The address that connected.
+    pub peer: IpAddr,
+    /// `iss`, `sub` and client of the proved token.
+    pub who: Option<Who<'a>>,
+    /// The JSON-RPC method.
+    pub method: Option<&'a str>,
+    /// Kind, first name and number of what is touched.
+    pub target: Option<(&'static str, Option<&'a str>, usize)>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Index of the rule that decided.
+    pub rule: Option<usize>,
+    /// Why a `report_only` rule would have refused.
+    pub reported: Option<&'static str>,
+    /// What the operation needs, and what the token grants.
+    pub scopes: Option<(&'a [Scope], &'a [Scope])>,
+    /// HTTP status that went out.
+    pub status: u16,
+    /// From the head's arrival to the last byte.
+    pub duration: Duration,
+    /// Whether the answer was an event stream.
+    pub streamed: bool,
+    /// Whether the upstream broke it off.
+    pub broke_off: bool,
+}
+
+/// Whose token it was.
+#[derive(Clone, Copy, Debug)]
+pub struct Who<'a> {
+    /// `iss`.
+    pub issuer: &'a str,
+    /// `sub`.
+    pub subject: &'a str,
+    /// The client.
+    pub client: Option<&'a str>,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Allowed.
+    Allowed,
+    /// Refused, for this reason.
+    Refused(&'static str),
+    /// The client left before it was decided.
+    Unfinished,
+}
+
+/// Where lines are left; a thread of its own takes them to the sink.
+pub struct Audit {
+    queue: Arc<Queue>,
+    json: bool,
+    dropped: Counter,
+    finished: Mutex<Receiver<()>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    stirred: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    text: String,
+    lines: usize,
+    closed: bool,
+}
+
+impl Audit {
+    /// Starts the writer. Lines that cannot be written are counted in `dropped`.
+    ///
+    /// # Errors
+    /// The system's, where it has no thread to give.
+    pub fn start(json: bool, sink: Box<dyn Write + Send>, dropped: Counter) -> io::Result<Self> {
+        let queue = Arc::new(Queue::default());
+        let (finish, finished) = sync_channel(1);
+        let (lines, lost) = (Arc::clone(&queue), dropped.clone());
+        thread::Builder::new().name("audit".to_owned()).spawn(move || {
+            lines.drain(sink, &lost);
+            // Nobody may be waiting.
+            let _ = finish.try_send(());
+        })?;
+        Ok(Self { queue, json, dropped, finished: Mutex::new(finished) })
+    }
+
+    /// Leaves one line. Never waits for the sink: where too many lines wait already, this one is counted and lost.
+    pub fn write(&self, decision: &Decision<'_>) {
+        let line = render(decision, self.json);
+        let mut waiting = self.queue.lock();
+        if waiting.lines >= AUDIT_LINES_MAX || waiting.closed {
+            drop(waiting);
+            self.dropped.inc();
+            return;
+        }
+        waiting.text.push_str(&line);
+        waiting.lines += 1;
+        let first = waiting.lines == 1;
+        drop(waiting);
+        if first {
+            self.queue.stirred.notify_one();
+        }
+    }
+
+    /// Has what waits written out and ends the writer; gives up after `patience` where the sink does not take it.
+    pub fn close(&self, patience: Duration) {
+        self.queue.lock().closed = true;
+        self.queue.stirred.notify_one();
+        // Too late or already ended: in both cases there is no more to do.
+        let _ = self.finished.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience);
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        self.queue.lock().closed = true;
+        self.queue.stirred.notify_one();
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn drain(&self, mut sink: Box<dyn Write + Send>, lost: &Counter) {
+        let mut text = String::new();
+        let mut complained = false;
+        loop {
+            let (lines, closed) = self.take(&mut text);
+            match sink.write_all(text.as_bytes()).and_then(|()| sink.flush()) {
+                Ok(()) => complained = false,
+                Err(fault) => {
+                    lost.inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
+                    if !mem::replace(&mut complained, true) {
+                        tracing::error!(%fault, "audit lines cannot be written; they are counted and lost");
+                    }
+                }
+            }
+            if closed {
+                return;
+            }
+            text.clear();
+            text.shrink_to(BUFFER_KEPT_BYTES);
+        }
+    }
+
+    /// Waits for lines or the end, and swaps them for the empty `text`.
+    fn take(&self, text: &mut String) -> (usize, bool) {
+        let mut waiting = self.lock();
+        while waiting.lines == 0 && !waiting.closed {
+            waiting = self.stirred.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        if !waiting.closed {
+            let gathered = self.stirred.wait_timeout_while(waiting, GATHER, |waiting| !waiting.closed);
+            waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        mem::swap(text, &mut waiting.text);
+        (mem::take(&mut waiting.lines), waiting.closed)
+    }
+}
+
+fn render(decision: &Decision<'_>, json: bool) -> String {
+    let mut line = Line::begin(json);
+    line.number("audit", 1);
+    line.time("time", decision.wall);
+    if !decision.server.is_empty() {
+        line.text("server", decision.server, TEXT_BYTES_MAX);
+    }
+    line.plain("peer", decision.peer);
+    if let Some(who) = decision.who {
+        line.text("issuer", who.issuer, TARGET_BYTES_MAX);
+        line.text("subject", who.subject, TEXT_BYTES_MAX);
+        if let Some(client) = who.client {
+            line.text("client", client, TEXT_BYTES_MAX);
+        }
+    }
+    if let Some(method) = decision.method {
+        line.text("method", method, TEXT_BYTES_MAX);
+    }
+    if let Some((kind, first, count)) = decision.target {
+        line.word("target_kind", kind);
+        if let Some(first) = first {
+            line.text("target", first, TARGET_BYTES_MAX);
+        }
+        if count > 1 {
+            line.number("targets", count as u64);
+        }
+    }
+    match decision.verdict {
+        Verdict::Allowed => line.word("verdict", "allowed"),
+        Verdict::Refused(reason) => {
+            line.word("verdict", "refused");
+            line.word("reason", reason);
+        }
+        Verdict::Unfinished => line.word("verdict", "unfinished"),
+    }
+    if let Some(rule) = decision.rule {
+        line.number("rule", rule as u64);
+    }
+    if let Some(reported) = decision.reported {
+        line.word("reported", reported);
+    }
+    if let Some((required, granted)) = decision.scopes {
+        line.list("required_scopes", required.iter().take(SCOPES_MAX).map(Scope::as_str), TEXT_BYTES_MAX);
+        line.list("granted_scopes", granted.iter().take(SCOPES_MAX).map(Scope::as_str), TEXT_BYTES_MAX);
+    }
+    line.number("status", u64::from(decision.status));
+    line.millis("duration_ms", decision.duration);
+    if decision.streamed {
+        line.word("streamed", "true");
+    }
+    if decision.broke_off {
+        line.word("broke_off", "true");
+    }
+    line.end()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! Writes one line of fields, JSON or `key=value`, so that no value can break out of its place.
+
+use std::{
+    fmt::{Display, Write},
+    time::Duration,
+};
+
+/// Most lines fit.
+const LINE_BYTES: usize = 512;
+
+/// A line under way.
+pub(super) struct Line {
+    text: String,
+    json: bool,
+}
+
+impl Line {
+    pub(super) fn begin(json: bool) -> Self {
+        let mut text = String::with_capacity(LINE_BYTES);
+        if json {
+            text.push('{');
+        }
+        Self { text, json }
+    }
+
+    pub(super) fn end(mut self) -> String {
+        self.text.push_str(if self.json { "}\n" } else { "\n" });
+        self.text
+    }
+
+    /// Text from anywhere, cut at `bytes_max`.
+    pub(super) fn text(&mut self, key: &str, value: &str, bytes_max: usize) {
+        self.key(key);
+        self.quoted(value, bytes_max);
+    }
+
+    /// One of our own words: nothing in it needs an escape.
+    pub(super) fn word(&mut self, key: &str, value: &'static str) {
+        self.key(key);
+        let bare = !self.json || value == "true";
+        self.bare(value, bare);
+    }
+
+    /// A value whose display needs no escape: an address.
+    pub(super) fn plain(&mut self, key: &str, value: impl Display) {
+        self.key(key);
+        let quote = if self.json { "\"" } else { "" };
+        // Writing to a String cannot fail; so below.
+        let _ = write!(self.text, "{quote}{value}{quote}");
+    }
+
+    pub(super) fn number(&mut self, key: &str, value: u64) {
+        self.key(key);
+        let _ = write!(self.text, "{value}");
+    }
+
+    pub(super) fn millis(&mut self, key: &str, value: Duration) {
+        self.key(key);
+        let micros = value.as_micros();
+        let _ = write!(self.text, "{}.{:03}", micros / 1000, micros % 1000);
+    }
+
+    pub(super) fn time(&mut self, key: &str, wall: Duration) {
+        self.key(key);
+        let Civil { year, month, day } = Civil::of_day(wall.as_secs() / 86_400);
+        let (secs, millis) = (wall.as_secs() % 86_400, wall.subsec_millis());
+        let (hour, minute, second) = (secs / 3600, secs / 60 % 60, secs % 60);
+        let quote = if self.json { "\"" } else { "" };
+        let _ = write!(
+            self.text,
+            "{quote}{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z{quote}"
+        );
+    }
+
+    pub(super) fn list<'a>(&mut self, key: &str, values: impl Iterator<Item = &'a str>, bytes_max: usize) {
+        self.key(key);
+        if self.json {
+            self.text.push('[');
+            for (index, value) in values.enumerate() {
+                if index > 0 {
+                    self.text.push(',');
+                }
+                self.quoted(value, bytes_max);
+            }
+            self.text.push(']');
+        } else {
+            // Scope tokens hold neither spaces nor quotes (RFC 6749 §3.3).
+            let joined = values.collect::<Vec<_>>().join(" ");
+            self.quoted(&joined, usize::MAX);
+        }
+    }
+
+    fn key(&mut self, key: &str) {
+        if self.json {
+            if self.text.len() > 1 {
+                self.text.push(',');
+            }
+            self.text.push('"');
+            self.text.push_str(key);
+            self.text.push_str("\":");
+        } else {
+            if !self.text.is_empty() {
+                self.text.push(' ');
+            }
+            self.text.push_str(key);
+            self.text.push('=');
+        }
+    }
+
+    fn bare(&mut self, value: &str, bare: bool) {
+        if !bare {
+            self.text.push('"');
+        }
+        self.text.push_str(value);
+        if !bare {
+            self.text.push('"');
+        }
+    }
+
+    fn quoted(&mut self, value: &str, bytes_max: usize) {
+        let (kept, was_cut) = cut(value, bytes_max);
+        self.text.push('"');
+        if kept.bytes().all(|byte| matches!(byte, 0x20..=0x7E) && byte != b'"' && byte != b'\\') {
+            self.text.push_str(kept);
+        } else {
+            for character in kept.chars() {
+                self.escaped(character);
+            }
+        }
+        self.text.push_str(if was_cut { "…\"" } else { "\"" });
+    }
+
+    /// Besides what JSON demands: whatever could move a terminal's cursor, end a line for some reader, or turn the direction of writing.
+    fn escaped(&mut self, character: char) {
+        match character {
+            '"' => self.text.push_str("\\\""),
+            '\\' => self.text.push_str("\\\\"),
+            c if c.is_control()
+                || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}') =>
+            {
+                // All of these lie in the first plane, so that one unit of UTF-16 says it.
+                let _ = write!(self.text, "\\u{:04x}", u32::from(c));
+            }
+            c => self.text.push(c),
+        }
+    }
+}
+
+/// The longest start of `value` that has at most `bytes_max` bytes.
+fn cut(value: &str, bytes_max: usize) -> (&str, bool) {
+    if value.len() <= bytes_max {
+        return (value, false);
+    }
+    (value.split_at_checked(value.floor_char_boundary(bytes_max)).map_or("", |(kept, _)| kept), true)
+}
+
+/// A day of the Gregorian calendar.
+#[derive(Debug, PartialEq, Eq)]
+struct Civil {
+    year: u64,
+    month: u64,
+    day: u64,
+}
+
+impl Civil {
+    /// The day that comes `days` after 1970-01-01, counted in years that begin in March, so that the leap day is a year's last.
+    fn of_day(days: u64) -> Self {
+        const DAYS_IN_400_YEARS: u64 = 146_097;
+        const FROM_0000_03_01_TO_1970: u64 = 719_468;
+        let days = days + FROM_0000_03_01_TO_1970;
+        let (era, day) = (days / DAYS_IN_400_YEARS, days % DAYS_IN_400_YEARS);
+        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        Self { year: era * 400 + year + u64::from(month <= 2), month, day }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc3339_days_are_the_calendars() {
+        for (days, year, month, day) in [
+            (0, 1970, 1, 1),
+            (58, 1970, 2, 28),
+            (59, 1970, 3, 1),
+            (10_956, 1999, 12, 31),
+            (11_016, 2000, 2, 29),
+            (11_017, 2000, 3, 1),
+            (19_782, 2024, 2, 29),
+            (20_453, 2025, 12, 31),
+            (47_540, 2100, 2, 28),
+            (47_541, 2100, 3, 1),
+        ] {
+            assert_eq!(Civil::of_day(days), Civil { year, month, day }, "{days}");
+        }
+        let mut line = Line::begin(false);
+        line.time("time", Duration::from_millis(1_700_000_000_007));
+        assert_eq!(line.end(), "time=2023-11-14T22:13:20.007Z\n");
+    }
+
+    #[test]
+    fn what_is_cut_is_cut_between_characters_and_marked() {
+        for (value, max, kept) in
+            [("abc", 3, "\"abc\""), ("abcd", 3, "\"abc…\""), ("aä", 2, "\"a…\""), ("ä", 0, "\"…\"")]
+        {
+            let mut line = Line::begin(false);
+            line.text("k", value, max);
+            assert_eq!(line.end(), format!("k={kept}\n"));
+        }
+    }
+
+    #[test]
+    fn attack_log_injection_stays_inside_its_quotes() {
+        for (value, written) in [
+            ("a\nb", "\"a\\u000ab\""),
+            ("\u{1b}[2J", "\"\\u001b[2J\""),
+            ("\",\"verdict\":\"allowed", "\"\\\",\\\"verdict\\\":\\\"allowed\""),
+            ("\\", "\"\\\\\""),
+            ("\u{7f}\u{85}\u{2028}\u{202e}", "\"\\u007f\\u0085\\u2028\\u202e\""),
+            ("Grüße 🦀", "\"Grüße 🦀\""),
+        ] {
+            for json in [true, false] {
+                let mut line = Line::begin(json);
+                line.text("k", value, 100);
+                let line = line.end();
+                assert_eq!(line.lines().count(), 1);
+                if json {
+                    assert_eq!(line, format!("{{\"k\":{written}}}\n"));
+                    let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
+                    assert_eq!(parsed["k"], value);
+                } else {
+                    assert_eq!(line, format!("k={written}\n"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Counts and gauges, and their text for Prometheus.
+//!
+//! Names and labels are an interface: dashboards and alerts are built on them. All begin with `portcullis_`.
+//!
+//! | name | labels | counts |
+//! |---|---|---|
+//! | `requests_total` | `server`, `outcome` | requests that ended; `outcome` is `allowed`, the reason of a refusal ([`crate::decide::refusal`]), `document` (answered without a decision: metadata, preflight) or `client_gone` (the client left before the answer); `server` is empty where the path names none |
+//! | `request_duration_seconds` | `server` | histogram, from the head's arrival to the last byte of the answer; to the head of the answer where that is an event stream |
+//! | `reported_total` | `server`, `reason` | what `report_only` rules would have refused |
+//! | `upstream_failures_total` | `server`, `what` | what went wrong with the server behind us |
+//! | `requests_in_flight` | | gauge |
+//! | `streams_open` | | gauge: event streams |
+//! | `connections_open` | | gauge: client connections |
+//! | `connections_total` | `listener` | accepted; the label is the listener's address |
+//! | `tls_handshake_failures_total` | `listener` | |
+//! | `jwks_fetches_total` | `issuer`, `result` | `ok` or `failed`; `issuer` is the name in the configuration |
+//! | `jwks_keys` | `issuer` | gauge: usable keys held |
+//! | `jwks_keys_skipped` | `issuer` | gauge: keys of the set that cannot be used |
+//! | `config_reloads_total` | | configurations taken |
+//! | `config_reload_failures_total` | | configurations refused; the one before stays |
+//! | `config_last_reload_success_timestamp_seconds` | | gauge: since 1970; the start counts |
+//! | `certificate_reload_failures_total` | | changed certificates that could not be used |
+//! | `audit_dropped_total` | | audit lines lost to a reader that is too slow |
+//! | `build_info` | `version` | always 1 |
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
+    registry::{Metric, Registry},
+};
+
+pub use crate::observe::metrics::series::ServerSeries;
+use crate::{
+    base::names::{AuthorizationServerName, ServerName},
+    observe::metrics::series::ServerFamilies,
+};
+
+mod series;
+
+/// The media type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All metrics of a process.
+pub struct Metrics {
+    registry: Registry,
+    servers: ServerFamilies,
+    known: Mutex<Vec<Arc<ServerSeries>>>,
+    requests_in_flight: Gauge,
+    streams_open: Gauge,
+    connections_open: Gauge,
+    connections: Family<Listener, Counter>,
+    handshake_failures: Family<Listener, Counter>,
+    jwks_fetches: Family<Fetches, Counter>,
+    jwks_keys: Family<Issuer, Gauge>,
+    jwks_keys_skipped: Family<Issuer, Gauge>,
+    config_reloads: Counter,
+    config_reload_failures: Counter,
+    config_last_success: Gauge,
+    certificate_reload_failures: Counter,
+    audit_dropped: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Listener {
+    listener: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Issuer {
+    issuer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Fetches {
+    issuer: String,
+    result: &'static str,
+}
+
+/// What is known of one issuer's keys at the moment of a scrape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IssuerFigures {
+    /// Fetches that brought a key set, since the start.
+    pub fetched: u64,
+    /// Fetches that did not.
+    pub failed: u64,
+    /// Usable keys held.
+    pub keys: usize,
+    /// Keys of the set that cannot be used.
+    pub skipped: usize,
+}
+
+/// The counters of one listener.
+#[derive(Clone)]
+pub struct ListenerSeries {
+    accepted: Counter,
+    handshake_failures: Counter,
+    open: Gauge,
+}
+
+/// One more of what a gauge counts, until it is dropped.
+#[must_use]
+pub struct Held(Gauge);
+
+impl Metrics {
+    /// All at zero.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        let mut registry = Registry::with_prefix("portcullis");
+        registry.register("build", "This build", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        Arc::new(Self {
+            servers: ServerFamilies::register(&mut registry),
+            known: Mutex::default(),
+            requests_in_flight: add(&mut registry, "requests_in_flight", "Requests under way"),
+            streams_open: add(&mut registry, "streams_open", "Event streams under way"),
+            connections_open: add(&mut registry, "connections_open", "Client connections"),
+            connections: add(&mut registry, "connections", "Client connections accepted"),
+            handshake_failures: add(&mut registry, "tls_handshake_failures", "TLS handshakes that failed"),
+            jwks_fetches: add(&mut registry, "jwks_fetches", "Fetches of an issuer's keys"),
+            jwks_keys: add(&mut registry, "jwks_keys", "Usable keys held of an issuer"),
+            jwks_keys_skipped: add(&mut registry, "jwks_keys_skipped", "Keys of an issuer that cannot be used"),
+            config_reloads: add(&mut registry, "config_reloads", "Configurations taken while running"),
+            config_reload_failures: add(
+                &mut registry,
+                "config_reload_failures",
+                "Configurations refused while running",
+            ),
+            config_last_success: add(
+                &mut registry,
+                "config_last_reload_success_timestamp_seconds",
+                "When the configuration in force was taken",
+            ),
+            certificate_reload_failures: add(
+                &mut registry,
+                "certificate_reload_failures",
+                "Changed certificates that could not be used",
+            ),
+            audit_dropped: add(&mut registry, "audit_dropped", "Audit lines lost to a slow reader"),
+            registry,
+        })
+    }
+
+    /// The series of `server`; the same one for the same name, so that counts go on across reloads.
+    #[must_use]
+    pub fn series(&self, server: &ServerName) -> Arc<ServerSeries> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = known.iter().find(|series| series.name == *server) {
+            return Arc::clone(series);
+        }
+        let series = Arc::new(self.servers.series(server));
+        known.push(Arc::clone(&series));
+        series
+    }
+
+    /// The counters of the listener at `address`.
+    #[must_use]
+    pub fn listener(&self, address: impl fmt::Display) -> ListenerSeries {
+        let labels = Listener { listener: address.to_string() };
+        ListenerSeries {
+            accepted: self.connections.get_or_create_owned(&labels),
+            handshake_failures: self.handshake_failures.get_or_create_owned(&labels),
+            open: self.connections_open.clone(),
+        }
+    }
+
+    /// A request is under way until the answer is dropped.
+    pub fn request_open(&self) -> Held {
+        Held::of(&self.requests_in_flight)
+    }
+
+    /// An event stream is under way until the answer is dropped.
+    pub fn stream_open(&self) -> Held {
+        Held::of(&self.streams_open)
+    }
+
+    /// A configuration is in force: at the start, and after each reload that was taken.
+    pub fn config_taken(&self, wall: Duration, reload: bool) {
+        self.config_last_success.set(i64::try_from(wall.as_secs()).unwrap_or(i64::MAX));
+        if reload {
+            self.config_reloads.inc();
+        }
+    }
+
+    /// A changed configuration was refused.
+    pub fn config_refused(&self) {
+        self.config_reload_failures.inc();
+    }
+
+    /// A changed certificate could not be used.
+    pub fn certificate_refused(&self) {
+        self.certificate_reload_failures.inc();
+    }
+
+    /// An issuer's figures as they are now: they are asked for at each scrape.
+    pub fn issuer(&self, name: &AuthorizationServerName, figures: IssuerFigures) {
+        let labels = Issuer { issuer: name.to_string() };
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.jwks_keys.get_or_create(&labels).set(gauge(figures.keys));
+        self.jwks_keys_skipped.get_or_create(&labels).set(gauge(figures.skipped));
+        for (result, count) in [("ok", figures.fetched), ("failed", figures.failed)] {
+            let labels = Fetches { issuer: name.to_string(), result };
+            self.jwks_fetches.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
+        }
+    }
+
+    /// An issuer is no longer in the configuration.
+    pub fn issuer_gone(&self, name: &AuthorizationServerName) {
+        let labels = Issuer { issuer: name.to_string() };
+        self.jwks_keys.remove(&labels);
+        self.jwks_keys_skipped.remove(&labels);
+        for result in ["ok", "failed"] {
+            self.jwks_fetches.remove(&Fetches { issuer: name.to_string(), result });
+        }
+    }
+
+    /// The counter of audit lines lost, for the one who loses them.
+    #[must_use]
+    pub fn audit_dropped(&self) -> Counter {
+        self.audit_dropped.clone()
+    }
+
+    /// The text of all metrics, as [`CONTENT_TYPE`] says.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+impl ListenerSeries {
+    /// A connection was accepted; it is open until the answer is dropped.
+    pub fn accepted(&self) -> Held {
+        self.accepted.inc();
+        Held::of(&self.open)
+    }
+
+    /// Its TLS handshake failed.
+    pub fn handshake_failed(&self) {
+        self.handshake_failures.inc();
+    }
+}
+
+impl Held {
+    fn of(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::refusal::{Refusal, TokenFault};
+
+    #[test]
+    fn names_and_labels_are_as_documented() {
+        let metrics = Metrics::new();
+        let series = metrics.series(&ServerName::from("weather"));
+        series.allowed();
+        series.refused(Refusal::Token(TokenFault::Expired).row().reason);
+        series.refused("a_word_of_tomorrow");
+        series.took(Duration::from_millis(3));
+        series.reported("no_rule");
+        series.upstream_failed("connect");
+        let listener = metrics.listener("127.0.0.1:8443");
+        let open = listener.accepted();
+        listener.handshake_failed();
+        metrics.config_taken(Duration::from_secs(7), true);
+        metrics.config_refused();
+        metrics.certificate_refused();
+        metrics.audit_dropped().inc();
+        let corporate = AuthorizationServerName::from("corporate");
+        metrics.issuer(&corporate, IssuerFigures { fetched: 2, failed: 1, keys: 3, skipped: 1 });
+        let text = metrics.encode();
+        for line in [
+            "portcullis_requests_total{server=\"weather\",outcome=\"allowed\"} 1",
+            "portcullis_requests_total{server=\"weather\",outcome=\"token_expired\"} 1",
+            "portcullis_requests_total{server=\"weather\",outcome=\"a_word_of_tomorrow\"} 1",
+            "portcullis_request_duration_seconds_bucket{le=\"0.005\",server=\"weather\"} 1",
+            "portcullis_request_duration_seconds_count{server=\"weather\"} 1",
+            "portcullis_reported_total{server=\"weather\",reason=\"no_rule\"} 1",
+            "portcullis_upstream_failures_total{server=\"weather\",what=\"connect\"} 1",
+            "portcullis_requests_in_flight 0",
+            "portcullis_streams_open 0",
+            "portcullis_connections_open 1",
+            "portcullis_connections_total{listener=\"127.0.0.1:8443\"} 1",
+            "portcullis_tls_handshake_failures_total{listener=\"127.0.0.1:8443\"} 1",
+            "portcullis_jwks_fetches_total{issuer=\"corporate\",result=\"ok\"} 2",
+            "portcullis_jwks_fetches_total{issuer=\"corporate\",result=\"failed\"} 1",
+            "portcullis_jwks_keys{issuer=\"corporate\"} 3",
+            "portcullis_jwks_keys_skipped{issuer=\"corporate\"} 1",
+            "portcullis_config_reloads_total 1",
+            "portcullis_config_reload_failures_total 1",
+            "portcullis_config_last_reload_success_timestamp_seconds 7",
+            "portcullis_certificate_reload_failures_total 1",
+            "portcullis_audit_dropped_total 1",
+            concat!("portcullis_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line} is not in\n{text}");
+        }
+        drop(open);
+        metrics.issuer_gone(&corporate);
+        let text = metrics.encode();
+        assert!(text.contains("portcullis_connections_open 0\n"));
+        assert!(!text.contains("corporate"));
+    }
+
+    #[test]
+    fn counts_go_on_when_a_reload_asks_for_the_series_again() {
+        let metrics = Metrics::new();
+        let first = metrics.series(&ServerName::from("a"));
+        assert!(Arc::ptr_eq(&first, &metrics.series(&ServerName::from("a"))));
+        assert!(!Arc::ptr_eq(&first, &metrics.series(&ServerName::from("b"))));
+    }
+}

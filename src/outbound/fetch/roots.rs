@@ -1,0 +1,75 @@
+//! Whom we trust when we dial out: the public roots built in, the operator's own besides, or a private CA alone.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::CertificateDer};
+use tracing::warn;
+
+use crate::outbound::Fault;
+
+/// Certificates that a server's chain may end in.
+pub type Roots = RootCertStore;
+
+/// The public roots that are built in, so that an image from scratch works, and `extra` besides.
+///
+/// # Errors
+/// A certificate of `extra` that cannot be a trust anchor.
+pub fn tls_roots(extra: &[CertificateDer<'static>]) -> Result<Roots, Fault> {
+    let mut roots = private_roots(extra)?;
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    Ok(roots)
+}
+
+/// The certificates of `ca` and no public ones.
+///
+/// # Errors
+/// A certificate that cannot be a trust anchor.
+pub fn private_roots(ca: &[CertificateDer<'static>]) -> Result<Roots, Fault> {
+    let mut roots = RootCertStore::empty();
+    for certificate in ca {
+        roots.add(certificate.clone()).map_err(|cause| Fault::us("trust_roots", cause))?;
+    }
+    Ok(roots)
+}
+
+/// Reads the certificates that `SSL_CERT_FILE` and `SSL_CERT_DIR` point to; whoever may read the environment passes the paths.
+///
+/// # Errors
+/// Nothing usable there. A bad certificate beside good ones is logged: system stores have some.
+pub fn native_roots(file: Option<&Path>, directories: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    let from_file = file.map(|file| rustls_native_certs::load_certs_from_paths(Some(file), None));
+    let from_directories =
+        directories.iter().map(|directory| rustls_native_certs::load_certs_from_paths(None, Some(directory)));
+    let mut certificates = Vec::new();
+    let mut last = None;
+    for loaded in from_file.into_iter().chain(from_directories) {
+        certificates.extend(loaded.certs);
+        for error in loaded.errors {
+            warn!(%error, "a trust root cannot be read");
+            last = Some(error);
+        }
+    }
+    match last {
+        Some(error) if certificates.is_empty() => Err(Fault::us("trust_roots", error)),
+        _ => Ok(certificates),
+    }
+}
+
+/// How we speak TLS as a client: 1.2 or 1.3, HTTP/2 only where the caller can speak it.
+#[must_use]
+pub fn client_tls(roots: Roots, alpn_h2: bool) -> Arc<ClientConfig> {
+    // The provider is named, so that a second one in the tree cannot make rustls panic for want of a choice.
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    #[expect(
+        clippy::expect_used,
+        reason = "fails only for a provider without cipher suites; this one is built in and has them"
+    )]
+    let builder = builder.with_safe_default_protocol_versions().expect("aws-lc-rs speaks TLS 1.2 and 1.3");
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols =
+        if alpn_h2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+    Arc::new(config)
+}

@@ -1,0 +1,201 @@
+//! A site that answers as a test says, well or badly, and a clock turned by hand.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
+    task::{AbortHandle, JoinSet},
+    time,
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    base::clock::{Clock, Now},
+    outbound::fetch::{Fetch, client_tls, private_roots},
+};
+
+/// What a path answers.
+#[derive(Clone)]
+pub(in crate::outbound) enum Answer {
+    /// These bytes, then the end of the connection.
+    Bytes(Vec<u8>),
+    /// These bytes, then others without end.
+    Endless(Vec<u8>),
+}
+
+impl Answer {
+    /// 200 with a JSON body.
+    pub(in crate::outbound) fn json(body: impl AsRef<str>) -> Self {
+        Self::typed("Content-Type: application/json", body)
+    }
+
+    /// 200 with these header lines and a body of the right length.
+    pub(in crate::outbound) fn typed(lines: &str, body: impl AsRef<str>) -> Self {
+        let body = body.as_ref();
+        Self::raw(format!("HTTP/1.1 200 OK\r\n{lines}\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+    }
+
+    /// Exactly these bytes.
+    pub(in crate::outbound) fn raw(bytes: impl Into<String>) -> Self {
+        Self::Bytes(bytes.into().into_bytes())
+    }
+}
+
+/// A site on a port of its own. It ends with its value.
+pub(in crate::outbound) struct Site {
+    pub(in crate::outbound) address: SocketAddr,
+    scheme: &'static str,
+    shared: Arc<Shared>,
+    task: AbortHandle,
+}
+
+#[derive(Default)]
+struct Shared {
+    answers: Mutex<HashMap<String, Answer>>,
+    hits: Mutex<Vec<String>>,
+}
+
+impl Site {
+    pub(in crate::outbound) async fn plain() -> Self {
+        Self::start(None).await
+    }
+
+    /// With TLS, and the certificate to trust.
+    pub(in crate::outbound) async fn tls() -> (Self, CertificateDer<'static>) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        (Self::start(Some(TlsAcceptor::from(Arc::new(config)))).await, certificate)
+    }
+
+    async fn start(tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let shared = Arc::new(Shared::default());
+        let task = tokio::spawn(serve(listener, tls, Arc::clone(&shared))).abort_handle();
+        Self { address, scheme, shared, task }
+    }
+
+    pub(in crate::outbound) fn url(&self, path: &str) -> String {
+        format!("{}://{}{path}", self.scheme, self.address)
+    }
+
+    pub(in crate::outbound) fn answer(&self, path: &str, answer: Answer) {
+        self.shared.answers.lock().unwrap().insert(path.to_owned(), answer);
+    }
+
+    /// How many requests came for `path`.
+    pub(in crate::outbound) fn hits(&self, path: &str) -> usize {
+        self.shared.hits.lock().unwrap().iter().filter(|hit| *hit == path).count()
+    }
+
+    /// Every path that was asked for, in order.
+    pub(in crate::outbound) fn all_hits(&self) -> Vec<String> {
+        self.shared.hits.lock().unwrap().clone()
+    }
+
+    /// From now on connections are refused.
+    pub(in crate::outbound) async fn stop(&self) {
+        self.task.abort();
+        while tokio::net::TcpStream::connect(self.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+        connections.spawn(async move {
+            match tls {
+                None => reply(stream, &shared).await,
+                // A client that does not trust us ends the handshake.
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => reply(stream, &shared).await,
+                    Err(_) => None,
+                },
+            }
+        });
+    }
+}
+
+async fn reply(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) -> Option<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+        assert!(head.len() < 16 * 1024, "a head without end");
+    }
+    let path = String::from_utf8(head).unwrap().split(' ').nth(1).unwrap().to_owned();
+    shared.hits.lock().unwrap().push(path.clone());
+    let answer = shared.answers.lock().unwrap_or_else(PoisonError::into_inner).get(&path).cloned();
+    match answer.unwrap_or_else(|| Answer::raw("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")) {
+        Answer::Bytes(bytes) => stream.write_all(&bytes).await.ok()?,
+        Answer::Endless(bytes) => {
+            stream.write_all(&bytes).await.ok()?;
+            loop {
+                stream.write_all(b"4\r\nmore\r\n").await.ok()?;
+            }
+        }
+    }
+    stream.shutdown().await.ok()
+}
+
+/// A client that trusts `certificates` and nobody else.
+pub(in crate::outbound) fn fetch_trusting(certificates: &[CertificateDer<'static>]) -> Fetch {
+    Fetch::new(client_tls(private_roots(certificates).unwrap(), false))
+}
+
+/// A clock turned by hand; it begins at the time of the token tests.
+pub(in crate::outbound) struct HandClock(Mutex<Now>);
+
+impl HandClock {
+    pub(in crate::outbound) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(crate::decide::token::testing::now())))
+    }
+
+    /// Time goes by.
+    pub(in crate::outbound) fn turn(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = Now { wall: now.wall + by, mono: now.mono + by };
+    }
+
+    /// Somebody sets the system's clock.
+    pub(in crate::outbound) fn set_wall(&self, wall: Duration) {
+        self.0.lock().unwrap().wall = wall;
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Now {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Lets every timer of the next `by` ring, without waiting. Only while no fetch is under way, or its timer rings, too.
+pub(in crate::outbound) async fn ring_timers(by: Duration) {
+    time::pause();
+    time::advance(by).await;
+    time::resume();
+}

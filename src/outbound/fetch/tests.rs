@@ -1,0 +1,198 @@
+//! Documents as they should come, and every way in which they should not.
+
+use http::HeaderValue;
+
+use super::{
+    testing::{Answer, Site, fetch_trusting},
+    *,
+};
+
+const LIMIT: usize = 1_000;
+
+fn wanted(url: &str) -> Wanted<'_> {
+    Wanted { url, rule: AddressRule::Configured, plaintext: Plaintext::Loopback, bytes_max: LIMIT }
+}
+
+async fn get(answer: Answer) -> (Result<Fetched, Fault>, Vec<String>) {
+    let site = Site::plain().await;
+    site.answer("/keys?v=1", answer);
+    let result = fetch_trusting(&[]).get(&wanted(&site.url("/keys?v=1"))).await;
+    (result, site.all_hits())
+}
+
+#[tokio::test]
+async fn b41_a_json_document_is_taken() {
+    let full = "x".repeat(LIMIT);
+    for (case, answer, body) in [
+        ("json", Answer::json("{}"), "{}"),
+        ("parameters", Answer::typed("Content-Type: Application/JSON; charset=utf-8", "{}"), "{}"),
+        ("key set", Answer::typed("Content-Type: application/jwk-set+json", "{}"), "{}"),
+        ("plain file server", Answer::typed("Content-Type: text/plain", "{}"), "{}"),
+        ("at the limit", Answer::json(&full), &full),
+        (
+            "chunked",
+            Answer::raw(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
+            ),
+            "{}",
+        ),
+        ("to the end", Answer::raw("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}"), "{}"),
+        (
+            "a length too short",
+            Answer::raw("HTTP/1.1 200 OK\r\nContent-Type: text/json\r\nContent-Length: 1\r\n\r\n{}"),
+            "{",
+        ),
+    ] {
+        let (result, hits) = get(answer).await;
+        assert_eq!(result.map(|fetched| fetched.body).ok(), Some(Bytes::copy_from_slice(body.as_bytes())), "{case}");
+        assert_eq!(hits, ["/keys?v=1"], "{case}");
+    }
+}
+
+#[tokio::test]
+async fn d32_what_is_not_a_small_json_document_is_refused_by_name() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
+    for (case, answer, what, cause) in [
+        ("a login page", Answer::typed("Content-Type: text/html", "<html>"), "media_type", "text/html"),
+        ("no type", Answer::raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), "media_type", "no Content-Type"),
+        ("xml+json look-alike", Answer::typed("Content-Type: text/x+json", "{}"), "media_type", "not JSON"),
+        ("compressed", Answer::typed("Content-Type: text/json\r\nContent-Encoding: gzip", "{}"), "media_type", "gzip"),
+        ("absent", Answer::raw("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), "status", "404"),
+        ("no content", Answer::raw("HTTP/1.1 204 No Content\r\n\r\n"), "status", "204"),
+        ("down", Answer::raw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), "status_5xx", "503"),
+        ("one byte too many", Answer::json("x".repeat(LIMIT + 1)), "too_large", "longer than 1000"),
+        (
+            "announced too long",
+            Answer::raw(format!("{head}Content-Length: 999999999\r\n\r\n{{")),
+            "too_large",
+            "longer",
+        ),
+        ("without end", Answer::Endless(chunked.clone().into_bytes()), "too_large", "longer"),
+        ("a head without end", Answer::Endless(b"HTTP/1.1 200 OK\r\nX: ".to_vec()), "http", ""),
+        ("a length too long", Answer::raw(format!("{head}Content-Length: 9\r\n\r\n{{}}")), "body", ""),
+        ("a chunk cut off", Answer::raw(format!("{chunked}9\r\n{{}}")), "body", ""),
+        ("no last chunk", Answer::raw(format!("{chunked}2\r\n{{}}\r\n")), "body", ""),
+        ("no answer", Answer::raw(""), "http", ""),
+        ("not HTTP", Answer::raw("SSH-2.0-OpenSSH\r\n"), "http", ""),
+    ] {
+        let (result, _) = get(answer).await;
+        let fault = result.expect_err(case);
+        assert_eq!((fault.by, fault.what), (crate::outbound::By::Idp, what), "{case}: {fault}");
+        assert!(fault.cause.contains(cause), "{case}: {fault}");
+        // The query may hold a key.
+        assert!(fault.cause.contains("/keys: ") && !fault.cause.contains("v=1"), "{case}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn d31_a_redirect_is_not_followed() {
+    for status in
+        ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"]
+    {
+        let site = Site::plain().await;
+        for target in ["http://169.254.169.254/latest/meta-data/", &site.url("/elsewhere")] {
+            let head = format!("HTTP/1.1 {status}\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n");
+            site.answer("/keys", Answer::raw(head));
+            let fault = fetch_trusting(&[]).get(&wanted(&site.url("/keys"))).await.unwrap_err();
+            assert_eq!(fault.what, "redirect");
+            assert_eq!(site.hits("/elsewhere"), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn d30_an_url_that_may_not_be_asked_is_not_dialled() {
+    let fetch = fetch_trusting(&[]);
+    let public = |url: &'static str| Wanted { rule: AddressRule::PublicOnly, ..wanted(url) };
+    let anyhow = |url: &'static str| Wanted { plaintext: Plaintext::Permitted, ..public(url) };
+    for (wanted, whats) in [
+        (wanted("http://login.example/keys"), ["url", "url"]),
+        (Wanted { plaintext: Plaintext::Refused, ..wanted("http://127.0.0.1/keys") }, ["url", "url"]),
+        (wanted("ftp://127.0.0.1/keys"), ["url", "url"]),
+        (wanted("127.0.0.1/keys"), ["url", "url"]),
+        (wanted("/keys"), ["url", "url"]),
+        (wanted("https:///keys"), ["url", "url"]),
+        (wanted("https://user:secret@127.0.0.1/keys"), ["url", "url"]),
+        (wanted("https://127.0.0.1/keys#a"), ["url", "url"]),
+        (wanted("https://127.0.0.1/a b"), ["url", "url"]),
+        (public("http://127.0.0.1/keys"), ["address", "address"]),
+        (public("https://localhost/keys"), ["address", "resolve"]),
+        (public("https://[::ffff:169.254.169.254]/keys"), ["address", "address"]),
+        (public("https://[::1]/keys"), ["address", "address"]),
+        (anyhow("http://10.0.0.1/keys"), ["address", "address"]),
+        // How far a resolver takes numbers for addresses differs; neither way leads inside.
+        (anyhow("http://2130706433/keys"), ["address", "resolve"]),
+        (anyhow("http://0x7f.1/keys"), ["address", "resolve"]),
+        (
+            Wanted { plaintext: Plaintext::Permitted, ..wanted("http://169.254.169.254/latest/") },
+            ["address", "address"],
+        ),
+        (Wanted { plaintext: Plaintext::Permitted, ..wanted("http://0.0.0.0/keys") }, ["address", "address"]),
+    ] {
+        let fault = fetch.get(&wanted).await.expect_err(wanted.url);
+        assert!(whats.contains(&fault.what), "{}: {fault:?}", wanted.url);
+        assert!(!fault.cause.contains("secret"), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn b41_keys_come_over_tls_from_whom_we_trust() {
+    let (site, certificate) = Site::tls().await;
+    site.answer("/keys", Answer::json("{}"));
+    let url = site.url("/keys");
+    let trusting = fetch_trusting(&[certificate]);
+    assert_eq!(trusting.get(&wanted(&url)).await.unwrap().body, "{}");
+    // Another name than the certificate's.
+    assert_eq!(trusting.get(&wanted(&url.replace("127.0.0.1", "127.0.0.2"))).await.unwrap_err().what, "connect");
+    // Another authority than ours.
+    let public = Fetch::new(client_tls(tls_roots(&[]).unwrap(), false));
+    assert_eq!(public.get(&wanted(&url)).await.unwrap_err().what, "tls");
+    assert_eq!(site.hits("/keys"), 1);
+}
+
+#[tokio::test]
+async fn a_closed_port_is_a_connect_fault() {
+    let site = Site::plain().await;
+    site.stop().await;
+    assert_eq!(fetch_trusting(&[]).get(&wanted(&site.url("/keys"))).await.unwrap_err().what, "connect");
+}
+
+#[tokio::test(start_paused = true)]
+async fn b41_a_site_that_never_answers_is_left_in_time() {
+    // Connections wait in the kernel's queue; nobody takes them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/keys", silent.local_addr().unwrap());
+    let begun = tokio::time::Instant::now();
+    assert_eq!(fetch_trusting(&[]).get(&wanted(&url)).await.unwrap_err().what, "timeout");
+    assert!(begun.elapsed() <= FETCH_TIMEOUT + Duration::from_millis(10));
+}
+
+#[test]
+fn b42_cache_control_says_how_long() {
+    for (lines, expected) in [
+        (&[][..], None),
+        (&["public"], None),
+        (&["max-age=60"], Some(60)),
+        (&["public, Max-Age=\"300\", must-revalidate"], Some(300)),
+        (&["max-age=600", "max-age=60"], Some(60)),
+        (&["max-age=600, no-store"], Some(0)),
+        (&["no-cache"], Some(0)),
+        (&["s-maxage=5"], None),
+        (&["max-age"], None),
+        (&["max-age=-1"], None),
+        (&["max-age=99999999999999999999999"], None),
+    ] {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(CACHE_CONTROL, HeaderValue::from_static(line));
+        }
+        assert_eq!(max_age(&headers), expected.map(Duration::from_secs), "{lines:?}");
+    }
+}
+
+#[test]
+fn the_wait_after_failures_grows_to_a_bound() {
+    let waits: Vec<u64> = [0, 1, 2, 3, 4, 5, 6, 64, 65, u32::MAX].map(|failures| backoff(failures).as_secs()).to_vec();
+    assert_eq!(waits, [1, 1, 2, 4, 8, 16, 30, 30, 30, 30]);
+}

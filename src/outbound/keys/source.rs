@@ -1,0 +1,130 @@
+//! Reads an issuer's key-set document once: by its metadata, from a URL, or from a file.
+
+use std::{fmt, fs::File, io::Read as _, path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+
+use crate::{
+    base::limits::{FILES_LOOKED_AT_EVERY, JWKS_AGE_DEFAULT, JWKS_AGE_MAX, JWKS_AGE_MIN, JWKS_BYTES_MAX},
+    outbound::{
+        Fault,
+        address::AddressRule,
+        discover::{Discovery, KeyPlace},
+        fetch::{Fetch, Plaintext, Wanted, backoff},
+        keys::KeySource,
+    },
+};
+
+/// Where to read.
+pub(super) enum Source {
+    Discovered(Arc<Discovery>, Fetch),
+    Fixed(KeyPlace, Fetch),
+    File(PathBuf),
+}
+
+/// What was read.
+pub(super) struct Document {
+    pub(super) body: Bytes,
+    /// When to read again.
+    pub(super) wait: Duration,
+}
+
+impl Source {
+    pub(super) fn new(keys: &KeySource, plaintext: Plaintext, fetch: Fetch, discovery: Arc<Discovery>) -> Self {
+        match keys {
+            KeySource::Discover => Self::Discovered(discovery, fetch),
+            KeySource::Url(url) => {
+                Self::Fixed(KeyPlace { url: url.to_string(), rule: AddressRule::Configured, plaintext }, fetch)
+            }
+            KeySource::File(path) => Self::File(path.clone()),
+        }
+    }
+
+    pub(super) async fn read(&self) -> Result<Document, Fault> {
+        match self {
+            Self::Discovered(discovery, fetch) => get(fetch, &discovery.key_place().await?).await,
+            Self::Fixed(place, fetch) => get(fetch, place).await,
+            Self::File(path) => {
+                let path = path.clone();
+                // The document is at most some hundred KiB and mostly in the page cache: reading it whole each time costs less than
+                // trusting times and sizes, which a symlink swap or an edit within one tick leaves as they were.
+                let body =
+                    spawn_blocking(move || read_file(&path)).await.map_err(|cause| Fault::us("jwks_file", cause))??;
+                Ok(Document { body, wait: FILES_LOOKED_AT_EVERY })
+            }
+        }
+    }
+
+    /// When to read again after `failures` in a row.
+    pub(super) fn retry_in(&self, failures: u32) -> Duration {
+        match self {
+            Self::File(_) => FILES_LOOKED_AT_EVERY,
+            _ => backoff(failures),
+        }
+    }
+
+    /// What is wrong with the document itself, and whose fault that is.
+    pub(super) fn fault(&self, cause: impl fmt::Display) -> Fault {
+        match self {
+            Self::Discovered(discovery, _) => {
+                Fault::idp("jwks", format_args!("jwks_uri of {}: {cause}", discovery.issuer()))
+            }
+            Self::Fixed(place, _) => {
+                Fault::idp("jwks", format_args!("{}: {cause}", place.url.split('?').next().unwrap_or_default()))
+            }
+            Self::File(path) => Fault::us("jwks_file", format_args!("{}: {cause}", path.display())),
+        }
+    }
+}
+
+async fn get(fetch: &Fetch, place: &KeyPlace) -> Result<Document, Fault> {
+    let wanted = Wanted { url: &place.url, rule: place.rule, plaintext: place.plaintext, bytes_max: JWKS_BYTES_MAX };
+    match fetch.get(&wanted).await {
+        Ok(fetched) => Ok(Document { wait: refresh_in(fetched.max_age), body: fetched.body }),
+        Err(fault) if fault.what == "address" && place.rule == AddressRule::PublicOnly => {
+            let cause = format_args!("{}; if this host is meant, configure it as `jwks: {{url: …}}`", fault.cause);
+            Err(Fault { cause: cause.to_string(), ..fault })
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Ahead of expiry, so that no request ever waits for a refresh; within our own bounds, whatever the answer says (SPEC B-42).
+fn refresh_in(max_age: Option<Duration>) -> Duration {
+    let age = max_age.unwrap_or(JWKS_AGE_DEFAULT);
+    (age / 5).saturating_mul(4).clamp(JWKS_AGE_MIN, JWKS_AGE_MAX)
+}
+
+fn read_file(path: &PathBuf) -> Result<Bytes, Fault> {
+    let fault = |cause: &dyn fmt::Display| Fault::us("jwks_file", format_args!("{}: {cause}", path.display()));
+    let file = File::open(path).map_err(|cause| fault(&cause))?;
+    let mut taken = Vec::new();
+    let limit = JWKS_BYTES_MAX as u64 + 1;
+    file.take(limit).read_to_end(&mut taken).map_err(|cause| fault(&cause))?;
+    if taken.len() > JWKS_BYTES_MAX {
+        return Err(fault(&"longer than a key set may be"));
+    }
+    Ok(Bytes::from(taken))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b42_keys_are_asked_for_again_ahead_of_expiry_and_within_our_bounds() {
+        for (max_age, wait) in [
+            (None, 480),
+            (Some(0), 60),
+            (Some(59), 60),
+            (Some(75), 60),
+            (Some(300), 240),
+            (Some(3_600), 2_880),
+            (Some(108_000), 86_400),
+            (Some(u64::MAX), 86_400),
+        ] {
+            assert_eq!(refresh_in(max_age.map(Duration::from_secs)), Duration::from_secs(wait), "{max_age:?}");
+        }
+    }
+}
