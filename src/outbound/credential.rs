@@ -122,7 +122,10 @@ mod tests {
             headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default().to_owned())
         };
         assert_eq!(sent(Credential::Strip), None);
-        assert_eq!(sent(Credential::Header(AUTHORIZATION, HeaderValue::from_static("Bearer ours"))), Some("Bearer ours".into()));
+        assert_eq!(
+            sent(Credential::Header(AUTHORIZATION, HeaderValue::from_static("Bearer ours"))),
+            Some("Bearer ours".into())
+        );
         assert_eq!(sent(Credential::Forward), Some("Bearer theirs".into()));
     }
 }
