@@ -1,5 +1,26 @@
 //! From YAML to settings: as written, checked whole, as understood. Nobody below knows that YAML exists.
 
+mod check;
+pub mod explain;
+pub mod file;
+mod identity;
+pub mod issuer;
+pub mod listen;
+mod origin;
+pub mod problem;
+mod reader;
+mod reading;
+mod rules;
+pub mod schema;
+pub mod secret;
+pub mod server;
+mod tree;
+pub mod upstream;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::HeaderValue;
@@ -38,6 +59,28 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// Files that these settings were read from (the YAML, CAs, secrets; not certificates and key sets, which have watchers of their own).
     pub files: Vec<PathBuf>,
+    /// What was written where these settings hold something else, for `explain`.
+    pub provenance: Provenance,
+}
+
+/// What was written where the settings hold something else: printed by `explain`, used by nothing that decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// References of the session keys, in their order.
+    pub session_keys: Vec<Box<str>>,
+    /// `profile` of each authorization server, in their order.
+    pub profiles: Vec<Option<Box<str>>>,
+    /// The same for each server, in their order.
+    pub servers: Vec<ServerProvenance>,
+}
+
+/// What was written in one server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerProvenance {
+    /// The reference of `credential.header.value`.
+    pub credential: Option<Box<str>>,
+    /// The file of `upstream.ca`.
+    pub ca: Option<PathBuf>,
 }
 
 /// One public listener.

@@ -148,6 +148,9 @@ mod tests {
         assert!(readiness.report([]).notes.is_empty());
         readiness.draining();
         let report = readiness.report([]);
-        assert_eq!(String::from_utf8(report.to_json()).unwrap(), "{\"notes\":[],\"ready\":false,\"reasons\":[\"draining\"]}\n");
+        assert_eq!(
+            String::from_utf8(report.to_json()).unwrap(),
+            "{\"notes\":[],\"ready\":false,\"reasons\":[\"draining\"]}\n"
+        );
     }
 }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use http::{HeaderValue, Request};
 use hyper::{
     body::Incoming,
     rt::bounds::Http2ServerConnExec,
@@ -46,6 +46,8 @@ pub(super) struct Connection {
     pub(super) gateway: Arc<Gateway>,
     /// Who is at the other end.
     pub(super) peer: IpAddr,
+    /// The same as a field value, for every request of the connection.
+    pub(super) peer_value: Option<HeaderValue>,
     /// The name that TLS asked for, where it did.
     pub(super) server_name: Option<Box<str>>,
     load: Arc<Load>,
@@ -64,6 +66,11 @@ pub(super) struct Busy {
 }
 
 impl Connection {
+    fn new(gateway: Arc<Gateway>, peer: IpAddr, server_name: Option<Box<str>>) -> Self {
+        let peer_value = HeaderValue::try_from(peer.to_string()).ok();
+        Self { gateway, peer, peer_value, server_name, load: Arc::default() }
+    }
+
     /// Counts a request as under way until the guard is dropped.
     pub(super) fn busy(&self) -> Busy {
         self.load.requests.fetch_add(1, Ordering::Relaxed);
@@ -92,7 +99,7 @@ pub(super) async fn serve(
         debug!(%cause, "TCP_NODELAY could not be set");
     }
     let Some(config) = tls else {
-        let connection = Connection { gateway, peer, server_name: None, load: Arc::default() };
+        let connection = Connection::new(gateway, peer, None);
         return serve_h1(stream, connection, &mut phase).await;
     };
     let stream = match timeout(TLS_HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
@@ -109,7 +116,7 @@ pub(super) async fn serve(
     let session = stream.get_ref().1;
     let is_h2 = session.alpn_protocol() == Some(b"h2");
     let server_name = session.server_name().map(Into::into);
-    let connection = Connection { gateway, peer, server_name, load: Arc::default() };
+    let connection = Connection::new(gateway, peer, server_name);
     if is_h2 { serve_h2(stream, connection, &mut phase).await } else { serve_h1(stream, connection, &mut phase).await }
 }
 

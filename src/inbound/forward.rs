@@ -111,8 +111,8 @@ fn request_headers(
         headers.remove(CONTENT_TYPE);
     }
     hop::append_via(&mut headers, &gateway.via);
-    if let Ok(peer) = HeaderValue::try_from(arrival.connection.peer.to_string()) {
-        headers.insert(X_FORWARDED_FOR, peer);
+    if let Some(peer) = &arrival.connection.peer_value {
+        headers.insert(X_FORWARDED_FOR, peer.clone());
     }
     headers.insert(X_FORWARDED_HOST, server.public.host.clone());
     headers.insert(X_FORWARDED_PROTO, server.public.scheme.clone());

@@ -16,7 +16,6 @@ use crate::{
         mcp::{
             headers, peek,
             target::{self, Target},
-            version::Era,
         },
         policy::evaluate::{Permit, evaluate},
         refusal::Refusal,
@@ -76,11 +75,11 @@ async fn judge(
     // 4. What is wanted?
     hop::check_connection(&head.headers, &server.identity_names)?;
     headers::check_shape(&head.headers)?;
-    let (target, body, era) = match head.method {
+    let (target, body) = match head.method {
         Method::POST => read_message(server, head, body, known).await?,
         // Whatever body they carry stays here: it means nothing, and what it hides must not arrive (attack 108).
-        Method::GET => (Target::Stream, Bytes::new(), headers::era_without_body(&head.headers)?),
-        Method::DELETE => (Target::EndSession, Bytes::new(), headers::era_without_body(&head.headers)?),
+        Method::GET => bodiless(Target::Stream, head, known)?,
+        Method::DELETE => bodiless(Target::EndSession, head, known)?,
         _ => return Err(Refusal::Method(METHODS)),
     };
     let method = known.method.get_or_insert_with(|| Text::from(head.method.as_str()));
@@ -93,7 +92,7 @@ async fn judge(
     gateway.streams.check(&server.series.name, &caller, server.limits.streams_per_caller)?;
 
     let ends_with_token = matches!(target, Target::Stream);
-    Ok((Outgoing { caller, body, era, ends_with_token }, permit))
+    Ok((Outgoing { caller, body, era: known.era, ends_with_token }, permit))
 }
 
 /// Step 4 for a POST: media type before the body, the body before its meaning, its meaning before the headers that repeat it.
@@ -102,7 +101,7 @@ async fn read_message(
     head: &Parts,
     body: Incoming,
     known: &mut Known,
-) -> Result<(Target, Bytes, Era), Refusal> {
+) -> Result<(Target, Bytes), Refusal> {
     headers::check_media(&head.headers)?;
     let body = body::read(body, server.limits.request_body).await?;
     let message = match peek::read(&body, server.limits.json_depth) {
@@ -114,9 +113,14 @@ async fn read_message(
     };
     known.id.clone_from(&message.id);
     known.method = Some(message.method.clone());
-    let era = headers::agree(&head.headers, &message)?;
+    known.era = headers::agree(&head.headers, &message)?;
     let target = target::of(&message)?;
-    Ok((target, body, era))
+    Ok((target, body))
+}
+
+fn bodiless(target: Target, head: &Parts, known: &mut Known) -> Result<(Target, Bytes), Refusal> {
+    known.era = headers::era_without_body(&head.headers)?;
+    Ok((target, Bytes::new()))
 }
 
 fn refuse(refusal: &Refusal, known: &Known, server: &Server, mut record: Record) -> Response<ReplyBody> {

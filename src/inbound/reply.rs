@@ -19,6 +19,7 @@ use crate::{
         mcp::{
             error::{self, About},
             target::Target,
+            version::Era,
         },
         refusal::Refusal,
         token::claims::Caller,
@@ -64,7 +65,6 @@ impl Body for ReplyBody {
 }
 
 /// What is known of a request when it is refused.
-#[derive(Default)]
 pub(super) struct Known {
     /// Raw JSON of its id.
     pub(super) id: Option<Text>,
@@ -72,8 +72,16 @@ pub(super) struct Known {
     pub(super) method: Option<Text>,
     /// What it touches.
     pub(super) target: Option<Target>,
+    /// Which of the two ways to speak MCP it follows.
+    pub(super) era: Era,
     /// Who asks.
     pub(super) caller: Option<Arc<Caller>>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { id: None, method: None, target: None, era: Era::Legacy, caller: None }
+    }
 }
 
 /// An answer made here, in JSON.
@@ -109,7 +117,7 @@ pub(super) fn refuse(refusal: &Refusal, known: &Known, server: Option<&Server>) 
         required_scopes: &required,
     };
     if server.is_some_and(|server| server.deny_as_tool_error) && is_denied_tool_call(refusal, known) {
-        return json(StatusCode::OK, error::tool_result(&about));
+        return json(StatusCode::OK, error::tool_result(&about, known.era));
     }
     let row = refusal.row();
     let mut response = json(row.status, error::body(&about));

@@ -10,7 +10,6 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use aws_lc_rs::digest::{SHA256, digest};
 use moka::sync::Cache;
 use tokio::{
     select,
@@ -22,7 +21,7 @@ use tracing::{debug, info, warn};
 use crate::{
     base::{
         clock::{Clock, Now},
-        limits::{FETCH_TIMEOUT, JWKS_STALE_MAX, UNKNOWN_KIDS_MAX},
+        limits::{FETCH_TIMEOUT, UNKNOWN_KIDS_MAX},
         names::Issuer,
     },
     decide::{
@@ -39,10 +38,13 @@ use crate::{
     },
 };
 
+mod published;
 mod source;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::outbound) use published::sha256;
+pub use published::{IssuerId, Published};
 use source::{Document, Source};
 
 /// Where an issuer's keys come from.
@@ -83,30 +85,6 @@ pub struct IssuerKeys {
     progress: watch::Sender<Progress>,
     fetches_ok: AtomicU64,
     fetches_failed: AtomicU64,
-}
-
-/// Tells one [`IssuerKeys`] from every other of this process, and so its remembered tokens from those proved under other settings.
-#[derive(Clone, Debug)]
-pub struct IssuerId(Arc<()>);
-
-impl PartialEq for IssuerId {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for IssuerId {}
-
-/// A key set in force.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// The keys.
-    pub set: Arc<KeySet>,
-    /// Counts changes of the document: what was proved under another generation is proved again.
-    pub generation: u64,
-    /// When the issuer last said so.
-    pub fetched: Now,
-    digest: [u8; 32],
 }
 
 /// How an issuer's keys are, for /readyz and metrics.
@@ -158,7 +136,7 @@ impl IssuerKeys {
         let discovery = Arc::new(Discovery::new(issuer, plaintext, start, fetch.clone(), Arc::clone(&clock)));
         let source = Source::new(&settings.keys, plaintext, fetch, Arc::clone(&discovery));
         Arc::new(Self {
-            id: IssuerId(Arc::new(())),
+            id: IssuerId::new(),
             unknown: Cache::builder().max_capacity(UNKNOWN_KIDS_MAX).time_to_live(settings.refetch_floor).build(),
             settings,
             source,
@@ -196,7 +174,7 @@ impl IssuerKeys {
         &self.discovery
     }
 
-    /// The keys in force, unless the issuer has not confirmed them for [`JWKS_STALE_MAX`].
+    /// The keys in force, unless the issuer has not confirmed them for [`crate::base::limits::JWKS_STALE_MAX`].
     #[must_use]
     pub fn current(&self, now: Now) -> Option<Arc<Published>> {
         self.published.load_full().filter(|published| published.is_usable(now))
@@ -405,22 +383,4 @@ impl IssuerKeys {
             fetches_failed: self.fetches_failed.load(Relaxed),
         }
     }
-}
-
-impl Published {
-    fn age(&self, now: Now) -> Duration {
-        now.mono.saturating_sub(self.fetched.mono)
-    }
-
-    fn is_usable(&self, now: Now) -> bool {
-        !self.set.is_empty() && self.age(now) < JWKS_STALE_MAX
-    }
-}
-
-/// SHA-256, by which documents and tokens are told apart.
-pub(in crate::outbound) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    // SHA-256 always makes 32 bytes.
-    out.iter_mut().zip(digest(&SHA256, bytes).as_ref()).for_each(|(to, from)| *to = *from);
-    out
 }

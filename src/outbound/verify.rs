@@ -37,11 +37,10 @@ type Fingerprint = [u8; 32];
 
 /// Verifies tokens and remembers those that were proved. One for the process: reloads do not forget what still holds.
 pub struct Verifier {
-    remembered: Cache<Fingerprint, Remembered>,
+    remembered: Cache<Fingerprint, Arc<Remembered>>,
 }
 
 /// A token that was proved once.
-#[derive(Clone)]
 struct Remembered {
     caller: Arc<Caller>,
     /// Whose keys proved it, under which settings and in which generation.
@@ -75,7 +74,7 @@ impl Verifier {
     pub fn new() -> Self {
         let remembered = Cache::builder()
             .max_capacity(TOKENS_REMEMBERED_BYTES_MAX)
-            .weigher(|_, remembered: &Remembered| remembered.bytes)
+            .weigher(|_, remembered: &Arc<Remembered>| remembered.bytes)
             .expire_after(UntilWellExpired)
             .build();
         Self { remembered }
@@ -115,7 +114,7 @@ impl Verifier {
         if issuer.generation(now) != Some(remembered.generation) {
             return Memory::Nothing;
         }
-        Memory::Holds(remembered.caller)
+        Memory::Holds(Arc::clone(&remembered.caller))
     }
 
     async fn prove(
@@ -162,7 +161,7 @@ impl Verifier {
             lives,
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
         };
-        self.remembered.insert(fingerprint, remembered);
+        self.remembered.insert(fingerprint, Arc::new(remembered));
     }
 }
 
@@ -175,8 +174,8 @@ impl Default for Verifier {
 /// Frees the memory of what has expired; whether a token holds is never read off the cache's own clock.
 struct UntilWellExpired;
 
-impl Expiry<Fingerprint, Remembered> for UntilWellExpired {
-    fn expire_after_create(&self, _: &Fingerprint, remembered: &Remembered, _: Instant) -> Option<Duration> {
+impl Expiry<Fingerprint, Arc<Remembered>> for UntilWellExpired {
+    fn expire_after_create(&self, _: &Fingerprint, remembered: &Arc<Remembered>, _: Instant) -> Option<Duration> {
         Some(remembered.kept())
     }
 
@@ -184,7 +183,7 @@ impl Expiry<Fingerprint, Remembered> for UntilWellExpired {
     fn expire_after_update(
         &self,
         _: &Fingerprint,
-        remembered: &Remembered,
+        remembered: &Arc<Remembered>,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {

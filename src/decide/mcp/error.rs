@@ -1,8 +1,20 @@
 //! The JSON body of a refusal: a JSON-RPC error with the request's id and machine-readable `data`.
 
+mod sentence;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+pub use self::sentence::sentence;
 use crate::{
     base::{names::Scope, text::Text},
-    decide::{mcp::target::Target, refusal::Refusal, token::claims::Caller},
+    decide::{
+        mcp::{target::Target, version::Era},
+        refusal::Refusal,
+        token::claims::Caller,
+    },
 };
 
 /// What a refusal's body is written from.
@@ -21,23 +33,90 @@ pub struct About<'a> {
     pub required_scopes: &'a [Scope],
 }
 
-/// The sentence that a person or a model can act on: "tools/call admin_reset needs scope mcp:tools:admin; the token has mcp:tools".
-#[must_use]
-pub fn sentence(about: &About<'_>) -> String {
-    let _ = about;
-    String::new()
-}
-
 /// The JSON-RPC error body.
 #[must_use]
 pub fn body(about: &About<'_>) -> Vec<u8> {
-    let _ = about;
-    Vec::new()
+    let row = about.refusal.row();
+    let error = Error { code: row.code, message: &sentence(about), data: Data::of(about) };
+    written(&Answer { jsonrpc: "2.0", id: id_of(about), outcome: Outcome::Error(error) })
 }
 
 /// A `tools/call` result with `isError: true` that says the same, for `deny_as: tool_error`.
+///
+/// A modern result says that it is complete; legacy schemas do not know the member.
 #[must_use]
-pub fn tool_result(about: &About<'_>) -> Vec<u8> {
-    let _ = about;
-    Vec::new()
+pub fn tool_result(about: &About<'_>, era: Era) -> Vec<u8> {
+    let result = ToolResult {
+        result_type: (era == Era::Modern).then_some("complete"),
+        content: [Content { kind: "text", text: &sentence(about) }],
+        is_error: true,
+    };
+    written(&Answer { jsonrpc: "2.0", id: id_of(about), outcome: Outcome::Result(result) })
+}
+
+/// The id with its exact type; left out where it is unknown, as schemas since 2025-11-25 have it (SPEC C-66). Read once
+/// more, because what is no JSON value would break out of the body.
+fn id_of<'a>(about: &About<'a>) -> Option<&'a RawValue> {
+    about.id.and_then(|id| serde_json::from_str(id.as_str()).ok())
+}
+
+fn written(answer: &Answer<'_>) -> Vec<u8> {
+    // Text and numbers always have a JSON form.
+    serde_json::to_vec(answer).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    jsonrpc: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a RawValue>,
+    #[serde(flatten)]
+    outcome: Outcome<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome<'a> {
+    Error(Error<'a>),
+    Result(ToolResult<'a>),
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    code: i32,
+    message: &'a str,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    required_scopes: Vec<&'a str>,
+}
+
+impl<'a> Data<'a> {
+    fn of(about: &About<'a>) -> Self {
+        let scopes = match about.refusal {
+            Refusal::Scope { needed } if about.required_scopes.is_empty() => needed,
+            _ => about.required_scopes,
+        };
+        Self { reason: about.refusal.row().reason, required_scopes: scopes.iter().map(Scope::as_str).collect() }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ToolResult<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_type: Option<&'static str>,
+    content: [Content<'a>; 1],
+    is_error: bool,
+}
+
+#[derive(Serialize)]
+struct Content<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: &'a str,
 }

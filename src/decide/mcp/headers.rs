@@ -47,10 +47,10 @@ pub fn check_shape(headers: &HeaderMap) -> Result<(), Refusal> {
             return Err(Refusal::BadSessionHeader);
         }
     }
-    if let Some(id) = only(headers, LAST_EVENT_ID, Refusal::BadSessionHeader)? {
-        if id.len() > EVENT_ID_BYTES_MAX || id.iter().any(u8::is_ascii_control) {
-            return Err(Refusal::BadSessionHeader);
-        }
+    if let Some(id) = only(headers, LAST_EVENT_ID, Refusal::BadSessionHeader)?
+        && (id.len() > EVENT_ID_BYTES_MAX || id.iter().any(u8::is_ascii_control))
+    {
+        return Err(Refusal::BadSessionHeader);
     }
     version_of(headers).map(|_| ())
 }

@@ -139,10 +139,6 @@ fn walk<'a>(scan: &mut Scan<'a>, depth_max: u32, found: &mut Found<'a>) -> Resul
         scan.space();
         let start = scan.at();
         match scan.next() {
-            Some(b'"') => {
-                let text = scan.string()?;
-                found.scalar(slot, Scalar::Text(text), scan.since(start));
-            }
             Some(b'{') => {
                 let (role, mark) = (found.object(slot), names.mark());
                 begin(&mut open, Open { role, names: Some(mark) }, depth_max)?;
@@ -166,25 +162,31 @@ fn walk<'a>(scan: &mut Scan<'a>, depth_max: u32, found: &mut Found<'a>) -> Resul
                     continue;
                 }
             }
-            Some(first @ (b'-' | b'0'..=b'9')) => {
-                scan.number(first)?;
-                found.scalar(slot, Scalar::Number, scan.since(start));
+            Some(first) => {
+                let value = scalar(scan, first)?;
+                if slot != Slot::Other {
+                    found.scalar(slot, value, scan.since(start));
+                }
             }
-            Some(first @ (b't' | b'f' | b'n')) => {
-                scan.literal(match first {
-                    b't' => "rue",
-                    b'f' => "alse",
-                    _ => "ull",
-                })?;
-                found.scalar(slot, Scalar::Word, scan.since(start));
-            }
-            Some(_) => return Err(Stop::Unreadable("not JSON: no value where one must be")),
             None => return Err(Stop::Unreadable(if open.is_empty() { "empty" } else { "not JSON: broken off" })),
         }
         match next_slot(scan, &mut open, &mut names, found)? {
             Some(next) => slot = next,
             None => return Ok(()),
         }
+    }
+}
+
+/// Reads a value that begins with `first` and is neither object nor array.
+#[inline]
+fn scalar<'a>(scan: &mut Scan<'a>, first: u8) -> Result<Scalar<'a>, Fault> {
+    match first {
+        b'"' => scan.string().map(Scalar::Text),
+        b'-' | b'0'..=b'9' => scan.number(first).map(|()| Scalar::Number),
+        b't' => scan.literal("rue").map(|()| Scalar::Word),
+        b'f' => scan.literal("alse").map(|()| Scalar::Word),
+        b'n' => scan.literal("ull").map(|()| Scalar::Word),
+        _ => Err("not JSON: no value where one must be"),
     }
 }
 

@@ -1,1 +1,166 @@
+//! Where metadata is found, whose it must be, and where it may lead.
 
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::outbound::fetch::testing::{Answer, HandClock, Site, fetch_trusting, ring_timers};
+
+const OAUTH: &str = "/.well-known/oauth-authorization-server/tenant";
+const OPENID: &str = "/.well-known/openid-configuration/tenant";
+const APPENDED: &str = "/tenant/.well-known/openid-configuration";
+
+fn discovery(site: &Site, start: Start) -> (Arc<Discovery>, JoinSet<()>) {
+    let issuer = site.url("/tenant").as_str().into();
+    let discovery = Arc::new(Discovery::new(issuer, Plaintext::Loopback, start, fetch_trusting(&[]), HandClock::new()));
+    let mut owner = JoinSet::new();
+    let kept = Arc::clone(&discovery);
+    owner.spawn(async move { kept.keep_fresh().await });
+    (discovery, owner)
+}
+
+fn metadata(issuer: &str) -> String {
+    // Spaces and order are the issuer's own: the mirror must keep them.
+    format!("{{ \"jwks_uri\":\"{issuer}/jwks\",\n  \"issuer\": \"{issuer}\", \"x\": 1.0 }}")
+}
+
+#[tokio::test]
+async fn a08_the_document_is_taken_from_the_first_place_that_has_the_issuers_own() {
+    for (place, hits) in [(OAUTH, 1), (OPENID, 2), (APPENDED, 3)] {
+        let site = Site::plain().await;
+        let own = metadata(&site.url("/tenant"));
+        site.answer(OPENID, Answer::json(metadata(&site.url(""))));
+        site.answer(place, Answer::json(&own));
+        let (discovery, _owner) = discovery(&site, Start::AtOnce);
+        assert_eq!(discovery.document().await.unwrap(), own, "{place}");
+        assert_eq!(site.all_hits(), [OAUTH, OPENID, APPENDED][..hits], "{place}");
+        let url = site.url("/tenant/jwks");
+        let expected = KeyPlace { url, rule: AddressRule::Configured, plaintext: Plaintext::Loopback };
+        assert_eq!(discovery.key_place().await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a08_another_issuers_document_is_refused_and_both_names_are_told() {
+    for (case, found) in [
+        ("a slash more", "/tenant/"),
+        ("a slash less", "/tenan"),
+        ("another tenant", "/other"),
+        ("the root", ""),
+        ("another case", "/TENANT"),
+    ] {
+        let site = Site::plain().await;
+        site.answer(OPENID, Answer::json(metadata(&site.url(found))));
+        let (discovery, _owner) = discovery(&site, Start::AtOnce);
+        let fault = discovery.document().await.unwrap_err();
+        assert_eq!(fault.what, "issuer", "{case}");
+        assert!(fault.cause.contains(&format!("issuer is {:?}", site.url(found))), "{case}: {fault}");
+        assert!(fault.cause.contains(&format!("expected {:?}", site.url("/tenant"))), "{case}: {fault}");
+        assert_eq!(discovery.key_place().await.unwrap_err().what, "issuer");
+    }
+}
+
+#[tokio::test]
+async fn the_fault_tells_of_every_place_and_an_absent_host_is_dialled_once() {
+    let site = Site::plain().await;
+    site.answer(OAUTH, Answer::typed("Content-Type: text/html", "<html>"));
+    site.answer(APPENDED, Answer::json("[]"));
+    let (first, _owner) = discovery(&site, Start::AtOnce);
+    let fault = first.document().await.unwrap_err();
+    assert_eq!(fault.what, "media_type");
+    for part in ["text/html", "404 Not Found", "Unreadable"] {
+        assert!(fault.cause.contains(part), "{fault}");
+    }
+
+    site.stop().await;
+    let (second, _owner) = discovery(&site, Start::AtOnce);
+    let fault = second.document().await.unwrap_err();
+    assert_eq!((fault.what, fault.cause.matches("well-known").count()), ("connect", 1));
+}
+
+#[tokio::test]
+async fn a_good_document_stays_while_the_issuer_is_away_and_requests_never_fetch() {
+    let site = Site::plain().await;
+    let first = metadata(&site.url("/tenant"));
+    site.answer(OAUTH, Answer::json(&first));
+    let (discovery, _owner) = discovery(&site, Start::AtOnce);
+    for _ in 0..1_000 {
+        assert_eq!(discovery.document().await.unwrap(), first);
+    }
+    assert_eq!(site.all_hits(), [OAUTH]);
+
+    site.answer(OAUTH, Answer::raw("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"));
+    attempt_after(&discovery, METADATA_AGE).await;
+    assert_eq!(discovery.document().await.unwrap(), first);
+
+    let second = first.replace("1.0", "2.0");
+    site.answer(OAUTH, Answer::json(&second));
+    attempt_after(&discovery, Duration::from_secs(1)).await;
+    assert_eq!(discovery.document().await.unwrap(), second);
+}
+
+async fn attempt_after(discovery: &Discovery, wait: Duration) {
+    let mut state = discovery.state.subscribe();
+    ring_timers(wait).await;
+    state.changed().await.unwrap();
+}
+
+#[tokio::test]
+async fn where_nobody_needs_the_document_nobody_asks_for_it() {
+    let site = Site::plain().await;
+    let own = metadata(&site.url("/tenant"));
+    site.answer(OAUTH, Answer::json(&own));
+    let (discovery, _owner) = discovery(&site, Start::WhenAsked);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((site.all_hits().len(), discovery.fetched()), (0, None));
+    assert_eq!(discovery.document().await.unwrap(), own);
+    assert!(discovery.fetched().is_some());
+}
+
+#[test]
+fn b41_d30_a_document_cannot_lead_into_the_network_or_off_tls() {
+    use AddressRule::{Configured, PublicOnly};
+    use Plaintext::{Loopback, Permitted, Refused};
+    for (issuer, plaintext, url, expected) in [
+        ("https://login.example", Loopback, "https://login.example/jwks", Some((Configured, Refused))),
+        ("https://login.example", Loopback, "https://LOGIN.example:8443/jwks", Some((Configured, Refused))),
+        ("https://accounts.example", Loopback, "https://keys.cdn.example/jwks", Some((PublicOnly, Refused))),
+        ("https://login.example", Loopback, "https://169.254.169.254/jwks", Some((PublicOnly, Refused))),
+        ("https://login.example", Loopback, "https://evil.login.example/jwks", Some((PublicOnly, Refused))),
+        ("https://login.example", Loopback, "https://keycloak/jwks", Some((PublicOnly, Refused))),
+        (
+            "https://keycloak.auth.svc.cluster.local/r",
+            Loopback,
+            "https://keys.auth.svc/jwks",
+            Some((Configured, Refused)),
+        ),
+        ("https://keycloak", Loopback, "https://keys.example/jwks", Some((Configured, Refused))),
+        ("https://10.0.0.7", Loopback, "https://10.0.0.8/jwks", Some((Configured, Refused))),
+        ("https://8.8.8.8", Loopback, "https://10.0.0.8/jwks", Some((PublicOnly, Refused))),
+        ("https://login.corp.internal", Loopback, "https://x.example/jwks", Some((Configured, Refused))),
+        ("https://internal.example", Loopback, "https://x.internal/jwks", Some((PublicOnly, Refused))),
+        ("http://127.0.0.1:8080", Loopback, "http://127.0.0.1:8080/jwks", Some((Configured, Loopback))),
+        ("http://[::1]:8080", Loopback, "https://[::1]/jwks", Some((Configured, Loopback))),
+        ("http://idp.lab", Permitted, "http://idp.lab/jwks", Some((Configured, Permitted))),
+        ("https://login.example", Permitted, "http://login.example/jwks", None),
+        ("https://login.example", Loopback, "http://127.0.0.1/jwks", None),
+        ("https://login.example", Loopback, "file:///etc/passwd", None),
+        ("https://login.example", Loopback, "/jwks", None),
+        ("https://login.example", Loopback, "", None),
+    ] {
+        let place = key_place(issuer, plaintext, url).ok().map(|place| (place.rule, place.plaintext));
+        assert_eq!(place, expected, "{issuer} {url}");
+    }
+}
+
+#[tokio::test]
+async fn a_document_without_keys_says_so() {
+    let site = Site::plain().await;
+    site.answer(OAUTH, Answer::json(json!({"issuer": site.url("/tenant")}).to_string()));
+    let (discovery, _owner) = discovery(&site, Start::AtOnce);
+    assert!(discovery.key_place().await.unwrap_err().cause.contains("no jwks_uri"));
+}

@@ -151,6 +151,28 @@ async fn b41_keys_come_over_tls_from_whom_we_trust() {
     assert_eq!(site.hits("/keys"), 1);
 }
 
+#[test]
+fn trust_roots_of_the_operator_come_from_files_and_a_wrong_path_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["idp.corp".to_owned()]).unwrap();
+    let (pem, junk) = (folder.path().join("ca.pem"), folder.path().join("junk.pem"));
+    std::fs::write(&pem, made.cert.pem()).unwrap();
+    std::fs::write(&junk, "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").unwrap();
+    assert_eq!(native_roots(None, &[]).unwrap().len(), 0);
+    let found = native_roots(Some(&pem), &[]).unwrap();
+    assert_eq!(found, [made.cert.der().clone()]);
+    assert_eq!(private_roots(&found).unwrap().len(), 1);
+    assert_eq!(tls_roots(&found).unwrap().len(), tls_roots(&[]).unwrap().len() + 1);
+    for (file, directories) in [
+        (Some(folder.path().join("absent.pem")), vec![]),
+        (Some(junk), vec![]),
+        (None, vec![folder.path().join("absent")]),
+    ] {
+        let fault = native_roots(file.as_deref(), &directories).unwrap_err();
+        assert_eq!((fault.by, fault.what), (crate::outbound::By::Us, "trust_roots"));
+    }
+}
+
 #[tokio::test]
 async fn a_closed_port_is_a_connect_fault() {
     let site = Site::plain().await;

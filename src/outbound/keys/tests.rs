@@ -1,1 +1,285 @@
+//! One issuer's keys through its good and bad days: how often it is asked, and what a request gets meanwhile.
 
+use std::fs;
+
+use serde_json::{Value, json};
+use tokio::{task::JoinSet, time};
+
+use super::*;
+use crate::{
+    base::limits::{JWKS_AGE_DEFAULT, JWKS_BYTES_MAX, JWKS_STALE_MAX},
+    decide::token::testing::{ED25519, P256, STRANGER, rules, with},
+    outbound::fetch::testing::{Answer, HandClock, Site, fetch_trusting, ring_timers},
+};
+
+const FLOOR: Duration = Duration::from_secs(30);
+const UNKNOWN: Refusal = Refusal::Token(TokenFault::UnknownKey);
+
+/// Keys with their loop running until the value is dropped.
+struct Kept {
+    keys: Arc<IssuerKeys>,
+    clock: Arc<HandClock>,
+    _loop: JoinSet<()>,
+}
+
+impl Kept {
+    fn new(source: KeySource) -> Self {
+        let clock = HandClock::new();
+        let settings = IssuerSettings { rules: rules(), keys: source, refetch_floor: FLOOR, allow_http: false };
+        let keys = IssuerKeys::new(settings, fetch_trusting(&[]), clock.clone());
+        let mut owner = JoinSet::new();
+        owner.spawn(Arc::clone(&keys).keep_fresh());
+        Self { keys, clock, _loop: owner }
+    }
+
+    fn at(site: &Site) -> Self {
+        Self::new(KeySource::Url(site.url("/jwks").into()))
+    }
+
+    async fn first(&self) -> Result<Arc<Published>, Refusal> {
+        self.keys.current_or_first(self.clock.now()).await
+    }
+
+    async fn ask(&self, kid: &str, seen: u64) -> Result<u64, Refusal> {
+        self.keys.for_unknown_key(Some(kid), seen, self.clock.now()).await.map(|published| published.generation)
+    }
+
+    fn now_has(&self, kid: &str) -> bool {
+        self.keys.current(self.clock.now()).is_some_and(|published| published.set.knows(kid))
+    }
+
+    async fn attempts(&self, at_least: u64) {
+        self.keys.progress.subscribe().wait_for(|progress| progress.attempts >= at_least).await.unwrap();
+    }
+}
+
+fn jwks(keys: &[Value]) -> Answer {
+    Answer::json(json!({ "keys": keys }).to_string())
+}
+
+fn renamed(kid: &str) -> Value {
+    with(&STRANGER.jwk(), &json!({ "kid": kid }))
+}
+
+fn is_503<T>(result: &Result<T, Refusal>) -> bool {
+    matches!(result, Err(Refusal::KeysUnavailable { retry_after_secs: 1..=31 }))
+}
+
+#[tokio::test]
+async fn b42_all_who_wait_for_the_first_keys_share_one_fetch() {
+    let site = Site::plain().await;
+    site.answer("/jwks", jwks(&[P256.jwk(), json!({"kty": "oct", "k": "c2VjcmV0"})]));
+    let kept = Arc::new(Kept::at(&site));
+    let mut waiting = JoinSet::new();
+    for _ in 0..100 {
+        let kept = Arc::clone(&kept);
+        waiting.spawn(async move { kept.first().await.map(|published| published.set.len()) });
+    }
+    // Attack 92: the symmetric key is not one of them.
+    assert!(waiting.join_all().await.iter().all(|keys| *keys == Ok(1)));
+    assert_eq!(site.hits("/jwks"), 1);
+    let status = kept.keys.status();
+    assert_eq!(
+        (status.ready, status.keys, status.skipped, status.fetches_ok, status.fetches_failed),
+        (true, 1, 1, 1, 0)
+    );
+    assert_eq!(status.fetched_at, Some(kept.clock.now().wall));
+}
+
+#[tokio::test]
+async fn b43_attack_075_ten_thousand_requests_with_a_thousand_random_kids_cause_one_fetch_in_thirty_seconds() {
+    let site = Site::plain().await;
+    site.answer("/jwks", jwks(&[P256.jwk()]));
+    let kept = Arc::new(Kept::at(&site));
+    let seen = kept.first().await.unwrap().generation;
+    for (round, fetches) in [(0, 2), (29, 2), (30, 3), (59, 3), (60, 4)] {
+        let mut requests = JoinSet::new();
+        for request in 0..10_000 {
+            let kept = Arc::clone(&kept);
+            requests.spawn(async move { kept.ask(&format!("random-{round}-{}", request % 1_000), seen).await });
+        }
+        assert!(requests.join_all().await.iter().all(|answer| *answer == Err(UNKNOWN)), "second {round}");
+        assert_eq!(site.hits("/jwks"), fetches, "second {round}");
+        kept.clock.turn(Duration::from_secs(if round % 30 == 29 { 1 } else { 29 }));
+    }
+    assert!(kept.keys.unknown.entry_count() <= UNKNOWN_KIDS_MAX);
+}
+
+#[tokio::test]
+async fn b43_a_kid_shown_to_be_unknown_does_not_ask_again_and_the_next_one_may() {
+    let site = Site::plain().await;
+    site.answer("/jwks", jwks(&[P256.jwk()]));
+    let kept = Kept::at(&site);
+    let seen = kept.first().await.unwrap().generation;
+    assert_eq!(kept.ask("gone", seen).await, Err(UNKNOWN));
+    assert!(kept.keys.is_known_to_be_unknown("gone", kept.clock.now()));
+    assert_eq!(kept.ask("other", seen).await, Err(UNKNOWN));
+    // Nobody asked the issuer about this one, so nothing is held against it.
+    assert!(!kept.keys.is_known_to_be_unknown("other", kept.clock.now()));
+    kept.clock.turn(FLOOR);
+    assert!(!kept.keys.is_known_to_be_unknown("gone", kept.clock.now()));
+    assert_eq!(kept.keys.for_unknown_key(None, seen, kept.clock.now()).await.map(|_| ()), Err(UNKNOWN));
+    assert_eq!(site.hits("/jwks"), 3);
+}
+
+#[tokio::test]
+async fn attack_089_a_rotated_key_is_found_by_all_who_need_it_with_one_fetch() {
+    let site = Site::plain().await;
+    site.answer("/jwks", jwks(&[P256.jwk()]));
+    let kept = Arc::new(Kept::at(&site));
+    let seen = kept.first().await.unwrap().generation;
+    site.answer("/jwks", jwks(&[P256.jwk(), renamed("new")]));
+    let mut requests = JoinSet::new();
+    for _ in 0..100 {
+        let kept = Arc::clone(&kept);
+        requests.spawn(async move { kept.ask("new", seen).await });
+    }
+    assert!(requests.join_all().await.iter().all(|answer| *answer == Ok(seen + 1)));
+    assert!(kept.now_has("new"));
+    assert_eq!(site.hits("/jwks"), 2);
+}
+
+#[tokio::test]
+async fn b44_a_removed_key_goes_at_the_scheduled_refresh_and_an_unchanged_set_keeps_its_generation() {
+    let site = Site::plain().await;
+    site.answer("/jwks", jwks(&[P256.jwk(), ED25519.jwk()]));
+    let kept = Kept::at(&site);
+    assert_eq!(kept.first().await.unwrap().generation, 1);
+    kept.clock.turn(Duration::from_secs(7));
+    ring_timers(JWKS_AGE_DEFAULT).await;
+    kept.attempts(2).await;
+    let published = kept.first().await.unwrap();
+    assert_eq!((published.generation, published.fetched), (1, kept.clock.now()));
+
+    site.answer("/jwks", jwks(&[ED25519.jwk()]));
+    ring_timers(JWKS_AGE_DEFAULT).await;
+    kept.attempts(3).await;
+    assert_eq!(kept.first().await.unwrap().generation, 2);
+    assert!(!kept.now_has(P256.kid) && kept.now_has(ED25519.kid));
+}
+
+#[tokio::test]
+async fn b44_while_the_issuer_is_down_its_keys_stay_and_unknown_kids_get_503() {
+    let site = Site::plain().await;
+    site.answer("/jwks", jwks(&[P256.jwk()]));
+    let kept = Kept::at(&site);
+    let seen = kept.first().await.unwrap().generation;
+    site.stop().await;
+    for kid in ["a", "b", "a"] {
+        assert!(is_503(&kept.ask(kid, seen).await), "{kid}");
+    }
+    assert!(kept.now_has(P256.kid));
+    assert!(kept.keys.status().ready && kept.keys.status().last_error.unwrap().starts_with("connect"));
+
+    // Not for ever: keys that nobody has confirmed for a day are none.
+    kept.clock.turn(JWKS_STALE_MAX - Duration::from_secs(1));
+    assert!(kept.first().await.is_ok());
+    kept.clock.turn(Duration::from_secs(1));
+    assert!(is_503(&kept.first().await));
+    assert_eq!(kept.keys.generation(kept.clock.now()), None);
+    assert!(!kept.keys.status().ready);
+}
+
+#[tokio::test]
+async fn a39_without_keys_it_is_503_and_they_come_when_the_issuer_does() {
+    let site = Site::plain().await;
+    let kept = Kept::at(&site);
+    assert!(is_503(&kept.first().await));
+    assert_eq!(kept.keys.status().last_error.unwrap(), format!("status: {}: 404 Not Found", site.url("/jwks")));
+    // Nobody's request hurries the next attempt.
+    time::pause();
+    let hits = site.hits("/jwks");
+    for _ in 0..100 {
+        assert!(is_503(&kept.first().await));
+    }
+    assert_eq!(site.hits("/jwks"), hits);
+
+    site.answer("/jwks", jwks(&[P256.jwk()]));
+    time::advance(Duration::from_secs(1)).await;
+    time::resume();
+    kept.attempts(2).await;
+    assert!(kept.now_has(P256.kid));
+    assert_eq!(kept.keys.status().last_error, None);
+}
+
+#[tokio::test]
+async fn b44_a_broken_document_changes_nothing_and_an_empty_one_withdraws_the_keys() {
+    let site = Site::plain().await;
+    site.answer("/jwks", jwks(&[P256.jwk()]));
+    let kept = Kept::at(&site);
+    let seen = kept.first().await.unwrap().generation;
+    let huge = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(JWKS_BYTES_MAX));
+    for (broken, why) in
+        [("{\"keys\":[", "Malformed"), ("[]", "Malformed"), ("{\"keys\":{}}", "Malformed"), (&*huge, "too_large")]
+    {
+        site.answer("/jwks", Answer::json(broken));
+        kept.clock.turn(FLOOR);
+        assert!(is_503(&kept.ask("new", seen).await), "{why}");
+        assert!(kept.keys.status().last_error.unwrap().contains(why), "{why}");
+        assert!(kept.now_has(P256.kid), "{why}");
+    }
+
+    // A stolen key that its issuer has withdrawn must not be served from memory, nor come back under its old generation.
+    site.answer("/jwks", jwks(&[json!({"kty": "oct", "k": "c2VjcmV0"})]));
+    kept.clock.turn(FLOOR);
+    assert!(is_503(&kept.ask("new", seen).await));
+    assert!(!kept.now_has(P256.kid) && !kept.keys.status().ready);
+    site.answer("/jwks", jwks(&[P256.jwk()]));
+    kept.clock.turn(FLOOR);
+    assert!(kept.ask("new", seen).await.unwrap() > seen);
+}
+
+#[tokio::test]
+async fn b41_keys_are_found_through_the_metadata_even_when_it_comes_late() {
+    let site = Site::plain().await;
+    site.answer("/jwks", jwks(&[P256.jwk()]));
+    let issuer = site.url("/realms/main");
+    let clock = HandClock::new();
+    let mut rules = rules();
+    rules.issuers = vec![issuer.as_str().into()];
+    let settings = IssuerSettings { rules, keys: KeySource::Discover, refetch_floor: FLOOR, allow_http: false };
+    let keys = IssuerKeys::new(settings, fetch_trusting(&[]), clock.clone());
+    let mut owner = JoinSet::new();
+    owner.spawn(Arc::clone(&keys).keep_fresh());
+    assert!(is_503(&keys.current_or_first(clock.now()).await));
+    assert_eq!(site.hits("/jwks"), 0);
+
+    let metadata = json!({"issuer": issuer, "jwks_uri": site.url("/jwks")}).to_string();
+    site.answer("/.well-known/oauth-authorization-server/realms/main", Answer::json(&metadata));
+    let mut progress = keys.progress.subscribe();
+    ring_timers(Duration::from_secs(1)).await;
+    progress.wait_for(|progress| progress.fault.is_none() && progress.attempts > 0).await.unwrap();
+    assert!(keys.current(clock.now()).unwrap().set.knows(P256.kid));
+    assert_eq!(keys.discovery().document().await.unwrap(), metadata);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_a_file_follow_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    let write = |keys: &[Value]| fs::write(&path, json!({ "keys": keys }).to_string()).unwrap();
+    let kept = Kept::new(KeySource::File(path.clone()));
+    assert!(is_503(&kept.first().await));
+    let reached = async |test: &dyn Fn(&KeyStatus) -> bool| {
+        let mut progress = kept.keys.progress.subscribe();
+        while !test(&kept.keys.status()) {
+            progress.changed().await.unwrap();
+        }
+    };
+
+    write(&[P256.jwk()]);
+    reached(&|status| status.keys == 1 && status.last_error.is_none()).await;
+    // The file is looked at all the time: an unknown kid makes nobody wait.
+    assert_eq!(kept.ask("new", 1).await, Err(UNKNOWN));
+    write(&[P256.jwk(), renamed("new")]);
+    reached(&|status| status.keys == 2).await;
+    assert_eq!(kept.ask("new", 1).await, Ok(2));
+
+    fs::write(&path, "{").unwrap();
+    reached(&|status| status.last_error.is_some()).await;
+    assert!(kept.now_has("new"));
+    fs::remove_file(&path).unwrap();
+    reached(&|status| status.last_error.as_ref().is_some_and(|error| error.contains("No such file"))).await;
+    assert!(kept.now_has("new"));
+    assert!(kept.keys.status().last_error.unwrap().starts_with("jwks_file"));
+}

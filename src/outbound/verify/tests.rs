@@ -1,1 +1,229 @@
+//! Tokens at the gate: remembered or proved, with keys that come, go and stay away.
 
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::{
+    base::{clock::Clock, limits::JWKS_STALE_MAX},
+    decide::token::testing::{ED25519, ISSUER, P256, STRANGER, TestKey, claims, rules, with},
+    outbound::{
+        fetch::testing::{Answer, HandClock, Site, fetch_trusting},
+        keys::{IssuerSettings, KeySource},
+    },
+};
+
+const ISSUER_B: &str = "https://login.example/realms/other";
+const FLOOR: Duration = Duration::from_secs(30);
+const UNKNOWN: Refusal = Refusal::Token(TokenFault::UnknownKey);
+
+/// A gateway's verifier with two issuers, A and B, whose keys are on one site.
+struct World {
+    site: Site,
+    clock: Arc<HandClock>,
+    verifier: Verifier,
+    a: Arc<IssuerKeys>,
+    b: Arc<IssuerKeys>,
+    owner: JoinSet<()>,
+}
+
+impl World {
+    /// A has the key P-256, B has Ed25519.
+    async fn new() -> Self {
+        let site = Site::plain().await;
+        publish(&site, "/a", &[P256.jwk()]);
+        publish(&site, "/b", &[ED25519.jwk()]);
+        let clock = HandClock::new();
+        let mut owner = JoinSet::new();
+        let a = issuer(&site, &clock, &mut owner, ISSUER, "/a");
+        let b = issuer(&site, &clock, &mut owner, ISSUER_B, "/b");
+        for issuer in [&a, &b] {
+            issuer.current_or_first(clock.now()).await.unwrap();
+        }
+        Self { site, clock, verifier: Verifier::new(), a, b, owner }
+    }
+
+    async fn verify(&self, token: &str) -> Result<Arc<Caller>, Refusal> {
+        self.verify_among(token, &[Arc::clone(&self.a), Arc::clone(&self.b)]).await
+    }
+
+    async fn verify_among(&self, token: &str, issuers: &[Arc<IssuerKeys>]) -> Result<Arc<Caller>, Refusal> {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+        self.verifier.verify(Presented::find(&headers, None).unwrap(), issuers, self.clock.now()).await
+    }
+}
+
+fn issuer(site: &Site, clock: &Arc<HandClock>, owner: &mut JoinSet<()>, name: &str, path: &str) -> Arc<IssuerKeys> {
+    let mut rules = rules();
+    rules.issuers = vec![name.into()];
+    let keys = KeySource::Url(site.url(path).into());
+    let settings = IssuerSettings { rules, keys, refetch_floor: FLOOR, allow_http: false };
+    let keys = IssuerKeys::new(settings, fetch_trusting(&[]), clock.clone());
+    owner.spawn(Arc::clone(&keys).keep_fresh());
+    keys
+}
+
+fn publish(site: &Site, path: &str, keys: &[Value]) {
+    site.answer(path, Answer::json(json!({ "keys": keys }).to_string()));
+}
+
+fn token(key: &TestKey, header: &Value, changes: &Value) -> String {
+    let algorithm = if std::ptr::eq(key, &raw const *ED25519) { "EdDSA" } else { "ES256" };
+    key.token(algorithm, header, &with(&claims(), changes))
+}
+
+fn good() -> String {
+    token(&P256, &json!({}), &json!({}))
+}
+
+fn of_b() -> String {
+    token(&ED25519, &json!({}), &json!({"iss": ISSUER_B}))
+}
+
+#[tokio::test]
+async fn b73_a_proved_token_is_remembered_until_it_expires() {
+    let world = World::new().await;
+    let token = good();
+    let first = world.verify(&token).await.unwrap();
+    assert_eq!((first.issuer().as_str(), first.subject()), (ISSUER, "ada"));
+    assert!(Arc::ptr_eq(&first, &world.verify(&token).await.unwrap()));
+    // For every server that takes this issuer, and for no other.
+    assert!(Arc::ptr_eq(&first, &world.verify_among(&token, &[Arc::clone(&world.a)]).await.unwrap()));
+    let elsewhere = world.verify_among(&token, &[Arc::clone(&world.b)]).await;
+    assert_eq!(elsewhere.err(), Some(Refusal::Token(TokenFault::Issuer)));
+
+    let left = first.expires() + world.a.rules().clock_skew - world.clock.now().wall;
+    world.clock.turn(left - Duration::from_secs(1));
+    assert!(Arc::ptr_eq(&first, &world.verify(&token).await.unwrap()));
+    world.clock.turn(Duration::from_secs(1));
+    assert_eq!(world.verify(&token).await.err(), Some(Refusal::Token(TokenFault::Expired)));
+}
+
+#[tokio::test]
+async fn b73_one_byte_more_or_less_is_another_token() {
+    let world = World::new().await;
+    let token = good();
+    world.verify(&token).await.unwrap();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let (first, rest) = signature.split_at_checked(1).unwrap();
+    let turned = if first == "A" { "B" } else { "A" };
+    let shorter: String = token.chars().take(token.len() - 4).collect();
+    for broken in [format!("{signed}.{turned}{rest}"), shorter] {
+        assert!(matches!(world.verify(&broken).await, Err(Refusal::Token(_))));
+    }
+}
+
+#[tokio::test]
+async fn attack_091_a_clock_set_back_brings_no_remembered_token_to_life() {
+    let world = World::new().await;
+    let token = good();
+    let caller = world.verify(&token).await.unwrap();
+    let begun = world.clock.now().wall;
+    world.clock.turn(caller.expires() - begun + world.a.rules().clock_skew);
+    world.clock.set_wall(begun);
+    assert_eq!(world.verify(&token).await.err(), Some(Refusal::Token(TokenFault::Expired)));
+    // Nor does one set forward leave it alive.
+    let other = self::token(&P256, &json!({}), &json!({"jti": "2"}));
+    world.verify(&other).await.unwrap();
+    world.clock.set_wall(begun + Duration::from_secs(3600));
+    assert_eq!(world.verify(&other).await.err(), Some(Refusal::Token(TokenFault::Expired)));
+}
+
+#[tokio::test]
+async fn b73_a_reload_that_changes_an_issuer_forgets_what_the_old_one_proved() {
+    let mut world = World::new().await;
+    let token = good();
+    let before = world.verify(&token).await.unwrap();
+    world.a = issuer(&world.site, &world.clock, &mut world.owner, ISSUER, "/a");
+    let after = world.verify(&token).await.unwrap();
+    assert!(!Arc::ptr_eq(&before, &after));
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn attack_078_an_iss_that_is_nearly_ours_is_refused_and_dials_nobody() {
+    let world = World::new().await;
+    let hits = world.site.all_hits();
+    for iss in [
+        format!("{ISSUER}/"),
+        ISSUER.replace("login", "LOGIN"),
+        ISSUER.replace("https", "http"),
+        ISSUER.replace('o', "\u{43e}"),
+        ISSUER.replace("main", "mai"),
+        world.site.url("/evil"),
+        String::new(),
+    ] {
+        let token = token(&P256, &json!({}), &json!({ "iss": iss }));
+        assert_eq!(world.verify(&token).await.err(), Some(Refusal::Token(TokenFault::Issuer)), "{iss}");
+    }
+    assert_eq!(world.site.all_hits(), hits);
+}
+
+#[tokio::test]
+async fn attack_079_a_key_of_one_issuer_proves_nothing_for_another() {
+    let world = World::new().await;
+    assert!(world.verify(&good()).await.is_ok() && world.verify(&of_b()).await.is_ok());
+    let claims_a = token(&ED25519, &json!({}), &json!({}));
+    assert_eq!(world.verify(&claims_a).await.err(), Some(UNKNOWN));
+    let with_kid_of_a = token(&ED25519, &json!({"kid": P256.kid}), &json!({}));
+    assert!(matches!(world.verify(&with_kid_of_a).await, Err(Refusal::Token(_))));
+}
+
+#[tokio::test]
+async fn attack_089_a_rotated_key_is_found_and_a_removed_one_stops_even_for_remembered_tokens() {
+    let world = World::new().await;
+    let old = good();
+    world.verify(&old).await.unwrap();
+    publish(&world.site, "/a", &[STRANGER.jwk()]);
+    assert!(world.verify(&old).await.is_ok());
+    let new = token(&STRANGER, &json!({}), &json!({}));
+    assert!(world.verify(&new).await.is_ok());
+    assert_eq!(world.site.hits("/a"), 2);
+    assert_eq!(world.verify(&old).await.err(), Some(UNKNOWN));
+    // The other issuer's tokens are not touched by it.
+    assert!(world.verify(&of_b()).await.is_ok());
+    assert_eq!(world.site.hits("/b"), 1);
+}
+
+#[tokio::test]
+async fn b44_with_the_issuer_stopped_known_tokens_keep_working_and_unknown_kids_get_503() {
+    let world = World::new().await;
+    let known = good();
+    world.verify(&known).await.unwrap();
+    world.site.stop().await;
+    for kid in ["x", "y", "x"] {
+        let token = token(&P256, &json!({ "kid": kid }), &json!({}));
+        assert!(matches!(world.verify(&token).await, Err(Refusal::KeysUnavailable { .. })), "{kid}");
+    }
+    // Remembered, and new ones of a known key.
+    assert!(world.verify(&known).await.is_ok());
+    assert!(world.verify(&token(&P256, &json!({}), &json!({"jti": "2", "exp": 1_900_000_000}))).await.is_ok());
+
+    // Until nobody has confirmed that key for a day, not even for a remembered token.
+    let long = token(&P256, &json!({}), &json!({"exp": 1_900_000_000}));
+    world.verify(&long).await.unwrap();
+    world.clock.turn(JWKS_STALE_MAX);
+    assert!(matches!(world.verify(&long).await, Err(Refusal::KeysUnavailable { .. })));
+}
+
+#[tokio::test]
+async fn b43_attack_075_tokens_with_random_kids_cause_one_fetch_together() {
+    let world = World::new().await;
+    for kid in 0..1_000 {
+        let token = token(&ED25519, &json!({"kid": format!("random-{kid}")}), &json!({}));
+        for _ in 0..10 {
+            assert_eq!(world.verify(&token).await.err(), Some(UNKNOWN));
+        }
+    }
+    assert_eq!((world.site.hits("/a"), world.site.hits("/b")), (2, 1));
+    assert!(world.verify(&good()).await.is_ok());
+}
+
+#[test]
+fn p9_the_bound_on_bytes_bounds_the_number_of_remembered_tokens() {
+    assert_eq!(TOKENS_REMEMBERED_BYTES_MAX / REMEMBERED_BYTES_MIN, TOKENS_REMEMBERED_MAX);
+    // Room for a caller with the fields of an ordinary token before its claims are counted.
+    assert!(REMEMBERED_BYTES_MIN as usize >= size_of::<Remembered>() + size_of::<Caller>() + size_of::<Fingerprint>());
+}

@@ -1,0 +1,238 @@
+//! Binds, serves, reloads, ends: the only layer that knows everything.
+
+use std::{fmt, io, path::PathBuf, sync::Arc};
+
+use arc_swap::ArcSwap;
+use http::Version;
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+
+use crate::{
+    app::{
+        build::{Builder, Parts},
+        drain::{Drain, Ended},
+        reload::Watch,
+        status::Status,
+        supervise::Supervisor,
+    },
+    base::clock::Clock,
+    config::Settings,
+    decide::hop,
+    inbound::{
+        listener::{Bound, Phase},
+        snapshot::Gateway,
+        tls::Certificates,
+    },
+    observe::Observe,
+    outbound::verify::Verifier,
+};
+
+pub mod admin;
+pub mod build;
+pub mod clock;
+pub mod descriptors;
+pub mod drain;
+pub mod ready;
+pub mod reload;
+pub mod signal;
+mod status;
+mod supervise;
+
+/// A gateway whose listeners are bound and do not serve yet.
+pub struct App {
+    config: PathBuf,
+    settings: Settings,
+    builder: Builder,
+    parts: Parts,
+    gateway: Arc<Gateway>,
+    status: Arc<Status>,
+    listeners: Vec<Bound>,
+    certificates: Vec<Arc<Certificates>>,
+    admin: TcpListener,
+    watch: Watch,
+    drain: Drain,
+    reload: Arc<Notify>,
+}
+
+/// Why there is no gateway.
+#[derive(Debug)]
+pub enum StartFault {
+    /// The configuration asks for what cannot be made.
+    Config(Vec<String>),
+    /// The system does not give what is needed.
+    System(String),
+}
+
+impl App {
+    /// Builds everything and binds every listener. Must run inside the runtime.
+    ///
+    /// # Errors
+    /// [`StartFault`].
+    pub fn bind(
+        config: PathBuf,
+        settings: Settings,
+        observe: &Arc<Observe>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, StartFault> {
+        // The state before the build: what changes while we build is noticed.
+        let watch = Watch::from(reload::stamps(&settings.files));
+        let certificates = certificates(&settings).map_err(StartFault::Config)?;
+        let builder = Builder::new(Arc::clone(observe), Arc::clone(clock))
+            .map_err(|fault| StartFault::System(fault.to_string()))?;
+        let (snapshot, parts) = builder.build(&settings, &Parts::default()).map_err(StartFault::Config)?;
+
+        let pseudonym = pseudonym().map_err(StartFault::System)?;
+        let via = hop::via(Version::HTTP_11, &pseudonym)
+            .ok_or_else(|| StartFault::System("our own name cannot be sent".to_owned()))?;
+        let gateway = Arc::new(Gateway {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            clock: Arc::clone(clock),
+            verifier: Verifier::new(),
+            observe: Arc::clone(observe),
+            streams: Arc::default(),
+            pseudonym,
+            via,
+        });
+        let mut listeners = Vec::new();
+        for (listen, certificates) in settings.listen.iter().zip(&certificates) {
+            let bound = Bound::bind(listen.address, certificates.as_ref(), &observe.metrics);
+            listeners.push(bound.map_err(|cause| StartFault::System(format!("listen {}: {cause}", listen.address)))?);
+        }
+        let admin =
+            bind_admin(&settings).map_err(|cause| StartFault::System(format!("admin {}: {cause}", settings.admin)))?;
+        let status = Arc::new(Status::new(observe, &parts.issuers));
+        observe.metrics.config_taken(clock.now().wall, false);
+        Ok(Self {
+            config,
+            settings,
+            builder,
+            parts,
+            gateway,
+            status,
+            listeners,
+            certificates: certificates.into_iter().flatten().collect(),
+            admin,
+            watch,
+            drain: Drain::new(),
+            reload: Arc::default(),
+        })
+    }
+
+    /// Ends it.
+    #[must_use]
+    pub fn drain(&self) -> Drain {
+        self.drain.clone()
+    }
+
+    /// Has it read its files again.
+    #[must_use]
+    pub fn reload(&self) -> Arc<Notify> {
+        Arc::clone(&self.reload)
+    }
+
+    /// Where it listens: `listening https://…` for each public listener, then `admin http://…`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn addresses(&self) -> io::Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for listener in &self.listeners {
+            let scheme = if listener.is_tls() { "https" } else { "http" };
+            lines.push(format!("listening {scheme}://{}", listener.local_addr()?));
+        }
+        lines.push(format!("admin http://{}", self.admin.local_addr()?));
+        Ok(lines)
+    }
+
+    /// Serves until it is told to stop; `serving` is called once every listener serves. Nothing runs any more when it returns.
+    pub async fn serve(mut self, serving: impl FnOnce()) -> Ended {
+        let mut listeners = JoinSet::new();
+        for bound in std::mem::take(&mut self.listeners) {
+            listeners.spawn(bound.serve(Arc::clone(&self.gateway), self.drain.watch()));
+        }
+        let (drain, status) = (self.drain, self.status);
+        status.readiness.listening();
+        serving();
+
+        // The supervisor stops with the beginning of the drain, but its tasks go on: who is still served may need fresh keys,
+        // and /readyz must say that this process drains.
+        let mut background = JoinSet::new();
+        background.spawn(admin::serve(self.admin, Arc::clone(&status)));
+        let mut supervisor = Supervisor {
+            config: self.config,
+            settings: self.settings,
+            builder: self.builder,
+            parts: self.parts,
+            gateway: self.gateway,
+            status: Arc::clone(&status),
+            certificates: self.certificates,
+            watch: self.watch,
+            reload: self.reload,
+            background,
+            keepers: Vec::new(),
+        };
+        tokio::select! {
+            () = drain.reached(Phase::Draining) => {}
+            () = supervisor.run() => {}
+        }
+        status.readiness.draining();
+        let limit = supervisor.settings.drain_timeout;
+        tracing::info!(limit_secs = limit.as_secs(), "draining");
+        let ended = drain.finish(&mut listeners, limit).await;
+        supervisor.background.shutdown().await;
+        match ended {
+            Ended::Finished => tracing::info!("stopped"),
+            Ended::Cut => tracing::warn!("stopped; what was still open has been cut"),
+            Ended::Forced => tracing::warn!("stopped at once, as told"),
+        }
+        ended
+    }
+}
+
+/// Tells what in `settings` cannot be made, as a start would find: certificates, trust roots, routes.
+///
+/// # Errors
+/// One sentence for each problem.
+pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>) -> Result<(), Vec<String>> {
+    let mut wrong = certificates(settings).err().unwrap_or_default();
+    match Builder::new(Arc::clone(observe), Arc::clone(clock)) {
+        Ok(builder) => wrong.extend(builder.build(settings, &Parts::default()).err().unwrap_or_default()),
+        Err(fault) => wrong.push(fault.to_string()),
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// The certificates of each listener, `None` for plaintext.
+fn certificates(settings: &Settings) -> Result<Vec<Option<Arc<Certificates>>>, Vec<String>> {
+    let (mut all, mut wrong) = (Vec::new(), Vec::new());
+    for (index, listen) in settings.listen.iter().enumerate() {
+        match listen.tls.as_ref().map(|tls| Certificates::load(&tls.certificate, &tls.key)).transpose() {
+            Ok(certificates) => all.push(certificates),
+            Err(why) => wrong.push(format!("listen[{index}].tls: {why}")),
+        }
+    }
+    if wrong.is_empty() { Ok(all) } else { Err(wrong) }
+}
+
+fn bind_admin(settings: &Settings) -> io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(settings.admin)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+/// Our name in `Via`: another one in each process, so that a chain of gateways is no loop.
+fn pseudonym() -> Result<Box<str>, String> {
+    let mut bytes = [0; 8];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system has no randomness".to_owned())?;
+    Ok(format!("portcullis-{:016x}", u64::from_be_bytes(bytes)).into())
+}
+
+impl fmt::Display for StartFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(problems) => out.write_str(&problems.join("\n")),
+            Self::System(cause) => out.write_str(cause),
+        }
+    }
+}
+
+impl std::error::Error for StartFault {}

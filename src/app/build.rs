@@ -1,0 +1,169 @@
+//! Makes a snapshot of settings, and hands on from the one before what did not change: keys, metadata, connections.
+
+use std::{env, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use rustls::ClientConfig;
+
+use crate::{
+    base::{clock::Clock, names::Issuer},
+    config::{DenyAs, ServerSettings, Settings},
+    decide::{
+        oauth::{
+            challenge::Challenges,
+            resource_metadata::{ResourceMetadata, etag},
+        },
+        origin::Sites,
+        route::{RouteEntry, Routes},
+    },
+    inbound::snapshot::{Document, PublicFace, Server, ServerLimits, Snapshot},
+    observe::Observe,
+    outbound::{
+        Fault,
+        fetch::{Fetch, client_tls, native_roots, private_roots, tls_roots},
+        keys::{IssuerKeys, IssuerSettings},
+        upstream::{Upstream, UpstreamSettings},
+    },
+};
+
+/// What a snapshot needs of the process.
+pub struct Builder {
+    observe: Arc<Observe>,
+    clock: Arc<dyn Clock>,
+    fetch: Fetch,
+    public_tls: Arc<ClientConfig>,
+}
+
+/// What outlives a snapshot, so that a reload forgets neither keys nor connections.
+#[derive(Default)]
+pub struct Parts {
+    /// Issuers, in the order of the settings.
+    pub issuers: Vec<Arc<IssuerKeys>>,
+    /// Upstreams, in the order of the servers.
+    pub upstreams: Vec<Arc<Upstream>>,
+}
+
+impl Builder {
+    /// Reads the trust roots: those built in, and what `SSL_CERT_FILE` and `SSL_CERT_DIR` add.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn new(observe: Arc<Observe>, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+        let file = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+        let directories: Vec<PathBuf> =
+            env::var_os("SSL_CERT_DIR").map(|list| env::split_paths(&list).collect()).unwrap_or_default();
+        let roots = tls_roots(&native_roots(file.as_deref(), &directories)?)?;
+        let fetch = Fetch::new(client_tls(roots.clone(), false));
+        Ok(Self { observe, clock, fetch, public_tls: client_tls(roots, true) })
+    }
+
+    /// Makes the snapshot that `settings` describe.
+    ///
+    /// # Errors
+    /// What cannot be made, one sentence each. The checks of the configuration come first, so that these are rare.
+    pub fn build(&self, settings: &Settings, before: &Parts) -> Result<(Snapshot, Parts), Vec<String>> {
+        let parts = Parts {
+            issuers: settings.authorization_servers.iter().map(|issuer| self.issuer(issuer, before)).collect(),
+            upstreams: each(&settings.servers, |server| self.upstream(&server.upstream, before))?,
+        };
+        let entries: Vec<RouteEntry<'_>> =
+            settings.servers.iter().map(|server| RouteEntry { path: &server.path, root: server.root }).collect();
+        let routes = Routes::new(&entries).map_err(|fault| vec![format!("servers: {fault:?}")])?;
+        let no_origins: [&str; 0] = [];
+        let sites = Sites::new(settings.public_url.origin(), &no_origins)
+            .map_err(|fault| vec![format!("public_url: {fault:?}")])?;
+        let mut upstreams = parts.upstreams.iter();
+        let servers = each(&settings.servers, |server| {
+            let upstream = upstreams.next().ok_or_else(|| "no upstream".to_owned())?;
+            self.server(settings, server, upstream, &parts.issuers).map(Arc::new)
+        })?;
+        Ok((Snapshot { sites, routes, servers }, parts))
+    }
+
+    fn issuer(&self, settings: &IssuerSettings, before: &Parts) -> Arc<IssuerKeys> {
+        let same = before.issuers.iter().find(|issuer| issuer.settings() == settings);
+        same.map_or_else(|| IssuerKeys::new(settings.clone(), self.fetch.clone(), Arc::clone(&self.clock)), Arc::clone)
+    }
+
+    fn upstream(&self, settings: &UpstreamSettings, before: &Parts) -> Result<Arc<Upstream>, String> {
+        if let Some(same) = before.upstreams.iter().find(|upstream| upstream.settings() == settings) {
+            return Ok(Arc::clone(same));
+        }
+        let tls = match &settings.ca {
+            None => Arc::clone(&self.public_tls),
+            Some(ca) => client_tls(private_roots(ca).map_err(|fault| format!("upstream.ca: {fault}"))?, true),
+        };
+        Upstream::new(settings, tls).map_err(|fault| fault.to_string())
+    }
+
+    fn server(
+        &self,
+        settings: &Settings,
+        server: &ServerSettings,
+        upstream: &Arc<Upstream>,
+        all: &[Arc<IssuerKeys>],
+    ) -> Result<Server, String> {
+        let public_url = &settings.public_url;
+        let resource = public_url.resource(&server.path);
+        let issuers: Vec<Arc<IssuerKeys>> =
+            server.authorization_servers.iter().filter_map(|index| all.get(*index)).map(Arc::clone).collect();
+        let preferred = issuers.first().ok_or("no authorization server")?;
+        let published: Vec<Issuer> =
+            issuers.iter().filter_map(|issuer| issuer.rules().issuers.first()).cloned().collect();
+        let first_scope = server.first_challenge.as_deref().unwrap_or_default();
+        let path = if &*server.path == "/" { "" } else { &server.path };
+        let metadata_url = format!("{}/.well-known/oauth-protected-resource{path}", public_url.origin());
+        let origins: Vec<&str> = server.allowed_origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
+        let document = ResourceMetadata {
+            resource: &resource,
+            authorization_servers: &published,
+            scopes_supported: &server.scopes_supported,
+            name: &server.name,
+        };
+        let document = document.to_json();
+        let authority = public_url.origin().split_once("://").map_or("", |(_, authority)| authority);
+        Ok(Server {
+            series: self.observe.metrics.series(&server.name),
+            discovery: Arc::clone(preferred.discovery()),
+            challenges: Challenges::new(&metadata_url, first_scope, &server.known_scopes)
+                .map_err(|fault| format!("challenge: {fault:?}"))?,
+            sites: Sites::new(public_url.origin(), &origins).map_err(|fault| format!("allowed_origins: {fault:?}"))?,
+            public: PublicFace {
+                host: HeaderValue::try_from(authority)
+                    .map_err(|_| "public_url cannot be sent as a header".to_owned())?,
+                scheme: HeaderValue::from_static(if public_url.is_https() { "https" } else { "http" }),
+            },
+            metadata: Document { etag: etag(&document), body: Bytes::from(document) },
+            resource,
+            audiences: server.audiences.clone(),
+            issuers,
+            policy: server.policy.clone(),
+            upstream: Arc::clone(upstream),
+            credential: server.credential.clone(),
+            identity_names: server.identity_headers.iter().map(|header| header.name.clone()).collect(),
+            identity_headers: server.identity_headers.clone(),
+            limits: ServerLimits {
+                request_body: server.limits.request_body,
+                json_depth: server.limits.json_depth,
+                streams_per_caller: server.limits.streams_per_caller,
+            },
+            deny_as_tool_error: server.deny_as == DenyAs::ToolError,
+        })
+    }
+}
+
+/// Makes one thing of each server, or tells all that went wrong.
+fn each<T>(
+    servers: &[ServerSettings],
+    mut make: impl FnMut(&ServerSettings) -> Result<T, String>,
+) -> Result<Vec<T>, Vec<String>> {
+    let (mut made, mut wrong) = (Vec::new(), Vec::new());
+    for server in servers {
+        match make(server) {
+            Ok(one) => made.push(one),
+            Err(why) => wrong.push(format!("servers.{}: {why}", server.name)),
+        }
+    }
+    if wrong.is_empty() { Ok(made) } else { Err(wrong) }
+}

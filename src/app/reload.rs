@@ -1,0 +1,119 @@
+//! When the files are read again, and what of them cannot change while the process runs.
+
+use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
+
+use crate::config::Settings;
+
+/// What tells one state of a file from another. Kubernetes swaps a symbolic link, which changes the inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+}
+
+/// The state of every file that the settings were read from; `None` for one that cannot be seen.
+pub type Stamps = Vec<Option<Stamp>>;
+
+/// Looks at `files`.
+#[must_use]
+pub fn stamps(files: &[PathBuf]) -> Stamps {
+    let stamp = |file: &PathBuf| {
+        let seen = fs::metadata(file).ok()?;
+        Some(Stamp { inode: seen.ino(), bytes: seen.size(), modified: (seen.mtime(), seen.mtime_nsec()) })
+    };
+    files.iter().map(stamp).collect()
+}
+
+/// Tells a finished change from one under way.
+#[derive(Debug)]
+pub struct Watch {
+    read: Stamps,
+    moving: Option<Stamps>,
+}
+
+impl Watch {
+    /// Watches from `read`: the state in which the files were read.
+    #[must_use]
+    pub fn from(read: Stamps) -> Self {
+        Self { read, moving: None }
+    }
+
+    /// Whether the files have changed and lie still since the look before: an editor that is half-way through must not cost a failed reload.
+    /// True once for each change, whatever comes of it.
+    pub fn has_changed(&mut self, seen: Stamps) -> bool {
+        if seen == self.read {
+            self.moving = None;
+            return false;
+        }
+        if self.moving.as_ref() != Some(&seen) {
+            self.moving = Some(seen);
+            return false;
+        }
+        *self = Self::from(seen);
+        true
+    }
+}
+
+/// The sections that only a restart can change: sockets are bound and logs are open. A reload that wants to is refused whole,
+/// since half of a file would be a configuration that nobody wrote.
+#[must_use]
+pub fn needs_restart(now: &Settings, wanted: &Settings) -> Vec<String> {
+    [
+        ("listen", now.listen != wanted.listen),
+        ("admin", now.admin != wanted.admin),
+        ("session_keys", now.session_keys != wanted.session_keys),
+        ("log", now.log != wanted.log),
+    ]
+    .into_iter()
+    .filter(|(_, differs)| *differs)
+    .map(|(section, _)| format!("{section}: changed, which needs a restart"))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(inode: u64) -> Stamps {
+        vec![Some(Stamp { inode, bytes: 1, modified: (0, 0) }), None]
+    }
+
+    #[test]
+    fn a_change_counts_once_and_only_when_it_lies_still() {
+        let mut watch = Watch::from(state(1));
+        for (seen, changed, why) in [
+            (1, false, "nothing happened"),
+            (2, false, "it may still be under way"),
+            (3, false, "it was"),
+            (3, true, "it lies still"),
+            (3, false, "once is enough, also where the file was bad"),
+            (4, false, "the next one"),
+            (3, false, "was taken back"),
+            (4, false, "and begins again"),
+            (4, true, "and lies still"),
+        ] {
+            assert_eq!(watch.has_changed(state(seen)), changed, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_swapped_link_a_longer_file_and_a_missing_one_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("a"), "one").unwrap();
+        fs::write(path("b"), "one").unwrap();
+        let link = path("link");
+        std::os::unix::fs::symlink(path("a"), &link).unwrap();
+        let files = [link.clone()];
+        let before = stamps(&files);
+        assert_eq!(stamps(&files), before);
+        fs::remove_file(&link).unwrap();
+        assert_eq!(stamps(&files), [None]);
+        std::os::unix::fs::symlink(path("b"), &link).unwrap();
+        let swapped = stamps(&files);
+        assert_ne!(swapped, before);
+        fs::write(path("b"), "longer").unwrap();
+        assert_ne!(stamps(&files), swapped);
+    }
+}

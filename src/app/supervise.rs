@@ -1,0 +1,154 @@
+//! Looks after what changes while requests are served: keys, certificates, the configuration.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::{
+    sync::Notify,
+    task::{AbortHandle, JoinSet, spawn_blocking},
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{
+    app::{
+        build::{Builder, Parts},
+        reload::{self, Watch},
+        status::Status,
+    },
+    base::limits::FILES_LOOKED_AT_EVERY,
+    config::{Settings, file},
+    inbound::{snapshot::Gateway, tls::Certificates},
+    outbound::keys::IssuerKeys,
+};
+
+/// What it needs for that; owner of all background tasks.
+pub(super) struct Supervisor {
+    pub(super) config: PathBuf,
+    pub(super) settings: Settings,
+    pub(super) builder: Builder,
+    pub(super) parts: Parts,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) status: Arc<Status>,
+    pub(super) certificates: Vec<Arc<Certificates>>,
+    pub(super) watch: Watch,
+    pub(super) reload: Arc<Notify>,
+    pub(super) background: JoinSet<()>,
+    /// The task of each issuer.
+    pub(super) keepers: Vec<(Arc<IssuerKeys>, AbortHandle)>,
+}
+
+impl Supervisor {
+    /// Runs until it is dropped at an await; what it changes, it changes between two of them.
+    pub(super) async fn run(&mut self) {
+        self.keep_keys();
+        let mut look = interval(FILES_LOOKED_AT_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = look.tick() => self.look().await,
+                () = self.reload.notified() => self.read_again().await,
+                Some(Err(fault)) = self.background.join_next() => {
+                    if !fault.is_cancelled() {
+                        tracing::error!(%fault, "a background task failed; a restart brings it back");
+                    }
+                }
+            }
+        }
+    }
+
+    /// One task for each issuer, and none for one that is gone.
+    fn keep_keys(&mut self) {
+        let wanted = &self.parts.issuers;
+        self.keepers.retain(|(issuer, task)| {
+            let stays = wanted.iter().any(|one| Arc::ptr_eq(one, issuer));
+            if !stays {
+                task.abort();
+                self.status.observe.metrics.issuer_gone(&issuer.rules().name);
+            }
+            stays
+        });
+        for issuer in wanted {
+            if !self.keepers.iter().any(|(kept, _)| Arc::ptr_eq(kept, issuer)) {
+                let task = self.background.spawn(Arc::clone(issuer).keep_fresh());
+                self.keepers.push((Arc::clone(issuer), task));
+            }
+        }
+        self.status.issuers.store(Arc::new(wanted.clone()));
+    }
+
+    async fn look(&mut self) {
+        for upstream in &self.parts.upstreams {
+            upstream.prune();
+        }
+        let (files, certificates) = (self.settings.files.clone(), self.certificates.clone());
+        let metrics = Arc::clone(&self.status.observe.metrics);
+        // Files may lie on a network that hangs.
+        let looked = spawn_blocking(move || {
+            for certificate in &certificates {
+                match certificate.reload_if_changed() {
+                    Ok(false) => {}
+                    Ok(true) => tracing::info!("a changed certificate is in use"),
+                    Err(why) => {
+                        metrics.certificate_refused();
+                        tracing::error!(why, "a changed certificate cannot be used; the one before stays");
+                    }
+                }
+            }
+            reload::stamps(&files)
+        });
+        if let Ok(stamps) = looked.await
+            && self.watch.has_changed(stamps)
+        {
+            self.read_again().await;
+        }
+    }
+
+    async fn read_again(&mut self) {
+        let (config, files) = (self.config.clone(), self.settings.files.clone());
+        let read = spawn_blocking(move || (reload::stamps(&files), file::load(&config))).await;
+        let loaded = match read {
+            Ok((stamps, loaded)) => {
+                self.watch = Watch::from(stamps);
+                loaded.map_err(|problems| problems.list().iter().map(ToString::to_string).collect())
+            }
+            Err(fault) => Err(vec![fault.to_string()]),
+        };
+        let taken = loaded.and_then(|loaded| {
+            for warning in &loaded.warnings {
+                tracing::warn!("{warning}");
+            }
+            self.take(loaded.settings)
+        });
+        let Err(wrong) = taken else {
+            self.status.readiness.reload_refused(None);
+            self.status.observe.metrics.config_taken(self.gateway.clock.now().wall, true);
+            return;
+        };
+        self.status.observe.metrics.config_refused();
+        for problem in &wrong {
+            tracing::error!("{problem}");
+        }
+        tracing::error!(problems = wrong.len(), "reload failed: the configuration before stays in force");
+        self.status.readiness.reload_refused(Some(wrong.join("; ")));
+    }
+
+    fn take(&mut self, wanted: Settings) -> Result<(), Vec<String>> {
+        if wanted == self.settings {
+            tracing::info!("the configuration is read again and says the same");
+            return Ok(());
+        }
+        let fixed = reload::needs_restart(&self.settings, &wanted);
+        if !fixed.is_empty() {
+            return Err(fixed);
+        }
+        let (snapshot, parts) = self.builder.build(&wanted, &self.parts)?;
+        self.gateway.snapshot.store(Arc::new(snapshot));
+        self.parts = parts;
+        self.keep_keys();
+        if wanted.files != self.settings.files {
+            self.watch = Watch::from(reload::stamps(&wanted.files));
+        }
+        self.settings = wanted;
+        tracing::info!(servers = self.settings.servers.len(), "the changed configuration is in force");
+        Ok(())
+    }
+}

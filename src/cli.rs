@@ -1,0 +1,201 @@
+//! The words that an operator types, and the exit code of each.
+//!
+//! | exit code | means |
+//! |---|---|
+//! | 0 | done; a clean stop; allowed |
+//! | 1 | a fault of the system or of something that we depend on |
+//! | 2 | the configuration or the command line is not good |
+//! | 3 | refused (`explain`) |
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{file, schema};
+
+mod check;
+mod explain;
+mod run;
+
+const FAULT: u8 = 1;
+const BAD_CONFIG: u8 = 2;
+const REFUSED: u8 = 3;
+
+/// OAuth 2.1 in front of any MCP server.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, about, arg_required_else_help = true, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 fault, 2 bad configuration or arguments, 3 refused (explain).";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve, and print the addresses that were bound.
+    ///
+    /// SIGTERM or SIGINT drains and stops; a second one stops at once. SIGHUP, or a change of the file, reads the configuration again.
+    Run(Config),
+    /// Check a configuration and print every problem at once, as file:line:column.
+    Check(Config),
+    /// Print a configuration as understood; or, with --server, how a request would be decided.
+    Explain(Explain),
+    /// Print the JSON Schema of the configuration file, for editors.
+    Schema,
+}
+
+#[derive(Debug, Args)]
+struct Config {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Explain {
+    #[command(flatten)]
+    config: Config,
+    /// The server that is asked, by its key under `servers:`.
+    #[arg(long, value_name = "NAME", requires = "target", requires = "credential")]
+    server: Option<String>,
+    /// A tool that is called.
+    #[arg(long, value_name = "NAME", group = "target", requires = "server")]
+    tool: Option<String>,
+    /// A resource that is read.
+    #[arg(long, value_name = "URI", group = "target", requires = "server")]
+    resource: Option<String>,
+    /// A prompt that is asked for.
+    #[arg(long, value_name = "NAME", group = "target", requires = "server")]
+    prompt: Option<String>,
+    /// A method without parameters, such as `tools/list`.
+    #[arg(long, value_name = "NAME", group = "target", requires = "server")]
+    method: Option<String>,
+    /// A file with a token, which is verified with the issuer's keys.
+    #[arg(long, value_name = "FILE", group = "credential", requires = "server")]
+    token_file: Option<PathBuf>,
+    /// Scopes of a token that is imagined, with spaces between; it has no other claims.
+    #[arg(long, value_name = "SCOPES", group = "credential", requires = "server")]
+    scopes: Option<String>,
+}
+
+/// Does what `arguments` say; the first is the name of the program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Both libraries panic at first use where several backends are compiled in and none was chosen. A choice made before ours is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+
+    let Arguments { command } = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            let text = message.render().to_string();
+            if message.use_stderr() {
+                complain(text.trim_end())
+            } else {
+                print(text.trim_end())
+            };
+            return ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(BAD_CONFIG));
+        }
+    };
+    ExitCode::from(match command {
+        Command::Run(of) => run::run(&of.config),
+        Command::Check(of) => check::check(&of.config),
+        Command::Explain(of) => explain::explain(&of),
+        Command::Schema => {
+            print(&format!("{:#}", schema::json_schema()));
+            0
+        }
+    })
+}
+
+/// Reads a configuration; its problems go to standard error.
+fn load(path: &Path) -> Result<file::Loaded, u8> {
+    file::load(path).map_err(|problems| {
+        complain(&problems.to_string());
+        BAD_CONFIG
+    })
+}
+
+/// Writes a line, or several, to standard output. Whoever closed it does not want to know more.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Writes a line, or several, to standard error.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_may_be_typed_and_what_may_not() {
+        for (line, verdict) in [
+            ("portcullis run --config a.yaml", true),
+            ("portcullis run", false),
+            ("portcullis run a.yaml", false),
+            ("portcullis run --config a.yaml --config b.yaml", false),
+            ("portcullis run --conf a.yaml", false),
+            ("portcullis check --config a.yaml", true),
+            ("portcullis schema", true),
+            ("portcullis schema --config a.yaml", false),
+            ("portcullis explain --config a.yaml", true),
+            ("portcullis explain --config a.yaml --server s --tool t --scopes a", true),
+            ("portcullis explain --config a.yaml --server s --tool t --token-file f", true),
+            ("portcullis explain --config a.yaml --server s --resource u --scopes a", true),
+            ("portcullis explain --config a.yaml --server s --prompt p --scopes a", true),
+            ("portcullis explain --config a.yaml --server s --method m --scopes a", true),
+            ("portcullis explain --config a.yaml --server s --tool t", false),
+            ("portcullis explain --config a.yaml --server s --scopes a", false),
+            ("portcullis explain --config a.yaml --server s", false),
+            ("portcullis explain --config a.yaml --tool t --scopes a", false),
+            ("portcullis explain --config a.yaml --server s --tool t --prompt p --scopes a", false),
+            ("portcullis explain --config a.yaml --server s --tool t --scopes a --token-file f", false),
+            ("portcullis doctor --config a.yaml", false),
+            ("portcullis token", false),
+            ("portcullis nonsense", false),
+            ("portcullis", false),
+        ] {
+            assert_eq!(parsed(line).is_ok(), verdict, "{line}");
+        }
+    }
+
+    #[test]
+    fn usage_errors_end_with_2_and_help_with_0() {
+        for (line, code) in [
+            ("portcullis nonsense", 2),
+            ("portcullis", 2),
+            ("portcullis --help", 0),
+            ("portcullis run --help", 0),
+            ("portcullis --version", 0),
+        ] {
+            assert_eq!(parsed(line).unwrap_err().exit_code(), code, "{line}");
+        }
+    }
+
+    #[test]
+    fn scopes_may_be_empty_text() {
+        let line = ["portcullis", "explain", "--config", "a", "--server", "s", "--tool", "t", "--scopes", ""];
+        let Command::Explain(explain) = Arguments::try_parse_from(line).unwrap().command else { panic!("explain") };
+        assert_eq!(explain.scopes.as_deref(), Some(""));
+    }
+}

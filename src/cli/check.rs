@@ -1,0 +1,67 @@
+//! `portcullis check`: every problem of a configuration at once, or how much it configures.
+
+use std::{io, path::Path, sync::Arc};
+
+use crate::{
+    app::{self, clock::SystemClock},
+    base::clock::Clock,
+    cli::{BAD_CONFIG, complain, load, print},
+    config::Settings,
+    observe::{Observe, audit::Audit, metrics::Metrics},
+};
+
+/// Checks the file at `path`.
+pub(super) fn check(path: &Path) -> u8 {
+    let loaded = match load(path) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    for warning in &loaded.warnings {
+        complain(&format!("warning: {warning}"));
+    }
+    // What only the making shows: pairs of certificate and key, trust roots, paths.
+    if let Err(problems) = makeable(&loaded.settings) {
+        for problem in problems {
+            complain(&format!("{}: {problem}", path.display()));
+        }
+        return BAD_CONFIG;
+    }
+    print(&format!("{}: ok, {}", path.display(), summary(&loaded.settings)));
+    0
+}
+
+fn makeable(settings: &Settings) -> Result<(), Vec<String>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let observe = nowhere(&clock).map_err(|fault| vec![fault.to_string()])?;
+    app::check(settings, &observe, &clock)
+}
+
+/// For commands that serve nobody: what is observed goes nowhere.
+pub(super) fn nowhere(clock: &Arc<dyn Clock>) -> io::Result<Arc<Observe>> {
+    let metrics = Metrics::new();
+    let audit = Audit::start(true, Box::new(io::sink()), metrics.audit_dropped())?;
+    Ok(Observe::new(metrics, audit, Arc::clone(clock)))
+}
+
+fn summary(settings: &Settings) -> String {
+    let servers = counted(settings.servers.len(), "server");
+    let issuers = counted(settings.authorization_servers.len(), "authorization server");
+    format!("{servers}, {issuers}")
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(counted(1, "authorization server"), "1 authorization server");
+        assert_eq!(counted(2, "server"), "2 servers");
+        assert_eq!(counted(0, "server"), "0 servers");
+    }
+}

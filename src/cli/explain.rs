@@ -1,0 +1,178 @@
+//! `portcullis explain`: a configuration as understood, or how one request would be decided: by the code that decides.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use serde_json::json;
+use tokio::{runtime, task::JoinSet};
+
+use crate::{
+    app::{
+        build::{Builder, Parts},
+        clock::SystemClock,
+    },
+    base::{clock::Clock, limits::TOKEN_BYTES_MAX, names::Scope},
+    cli::{BAD_CONFIG, Explain, FAULT, REFUSED, check::nowhere, complain, load, print},
+    config::{Settings, explain as file_as_understood},
+    decide::{
+        mcp::{peek, target, target::Target},
+        policy::explain::explain as explain_policy,
+        refusal::Refusal,
+        token::{claims::Caller, presented::Presented},
+    },
+    inbound::snapshot::Server,
+    observe::log,
+    outbound::verify::Verifier,
+};
+
+/// Explains.
+pub(super) fn explain(arguments: &Explain) -> u8 {
+    let loaded = match load(&arguments.config.config) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let Some(server) = arguments.server.as_deref() else {
+        print(file_as_understood::print(&loaded.settings).trim_end());
+        return 0;
+    };
+    // Trouble with the issuer shows here, beside what it led to.
+    let _ = log::start(false, tracing::Level::WARN);
+    match decided(arguments, &loaded.settings, server) {
+        Ok(story) => {
+            print(&story.lines.join("\n"));
+            if story.allowed { 0 } else { REFUSED }
+        }
+        Err((code, why)) => {
+            complain(&why);
+            code
+        }
+    }
+}
+
+struct Story {
+    lines: Vec<String>,
+    allowed: bool,
+}
+
+type Failed = (u8, String);
+
+fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story, Failed> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let fault = |cause: io::Error| (FAULT, cause.to_string());
+    let builder = Builder::new(nowhere(&clock).map_err(fault)?, Arc::clone(&clock))
+        .map_err(|fault| (FAULT, fault.to_string()))?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(fault)?;
+    let entered = runtime.enter();
+    let (snapshot, _) =
+        builder.build(settings, &Parts::default()).map_err(|problems| (BAD_CONFIG, problems.join("\n")))?;
+    drop(entered);
+    let server = snapshot.servers.iter().find(|server| &*server.series.name == name).ok_or_else(|| {
+        let known: Vec<&str> = settings.servers.iter().map(|server| &*server.name).collect();
+        (BAD_CONFIG, format!("--server: there is no server {name:?}; there are {}", known.join(", ")))
+    })?;
+
+    let mut lines = vec![format!("Server {name}, resource {}.", server.resource)];
+    let caller = match (&arguments.token_file, &arguments.scopes) {
+        (Some(file), _) => {
+            let token = read_token(file).map_err(|cause| (BAD_CONFIG, format!("--token-file: {cause}")))?;
+            match runtime.block_on(prove(&token, server, &*clock)) {
+                Ok(caller) => caller,
+                Err(refusal) => return Ok(refused(lines, server, &refusal, None)),
+            }
+        }
+        (None, scopes) => {
+            lines.push("The token is imagined: good, for this resource, and with these scopes alone.".to_owned());
+            Arc::new(imagined(scopes.as_deref().unwrap_or_default(), server)?)
+        }
+    };
+    if arguments.token_file.is_some() {
+        lines.push(format!("The token is good: issued by {} ({}).", caller.issuer(), caller.authorization_server()));
+    }
+    let asked = match wanted(arguments, server) {
+        Ok(asked) => asked,
+        Err(refusal) => return Ok(refused(lines, server, &refusal, Some(&caller))),
+    };
+    let explanation = explain_policy(&server.policy, &caller, &asked);
+    lines.extend(explanation.steps);
+    match explanation.verdict {
+        Ok(rule) => {
+            lines.push(match rule {
+                Some(index) => format!("verdict: allowed by rules[{index}]"),
+                None => "verdict: allowed".to_owned(),
+            });
+            Ok(Story { lines, allowed: true })
+        }
+        Err(refusal) => Ok(refused(lines, server, &refusal, Some(&caller))),
+    }
+}
+
+fn refused(mut lines: Vec<String>, server: &Server, refusal: &Refusal, caller: Option<&Caller>) -> Story {
+    let row = refusal.row();
+    lines.push(format!("verdict: refused, {} ({})", row.reason, row.status));
+    match server.challenges.header(refusal, caller) {
+        Some(challenge) => lines.push(format!("WWW-Authenticate: {}", challenge.to_str().unwrap_or_default())),
+        None => lines.push("no challenge is sent: no scope and no other token would help".to_owned()),
+    }
+    if server.deny_as_tool_error
+        && matches!(refusal, Refusal::Scope { .. } | Refusal::Forbidden { .. } | Refusal::NoRule)
+    {
+        lines.push(
+            "deny_as: tool_error: a refused tools/call is answered with a result that says so instead".to_owned(),
+        );
+    }
+    Story { lines, allowed: false }
+}
+
+/// What a token file may hold: one token, and white space around it.
+fn read_token(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    // One byte over the limit is enough to be refused like any token that is too long.
+    File::open(file)?.take(TOKEN_BYTES_MAX as u64 + 64).read_to_string(&mut text)?;
+    Ok(text.trim().to_owned())
+}
+
+/// Goes the way that a request's token goes.
+async fn prove(token: &str, server: &Server, clock: &dyn Clock) -> Result<Arc<Caller>, Refusal> {
+    let mut headers = HeaderMap::new();
+    let mut value =
+        HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| Refusal::BadRequest("not a header value"))?;
+    value.set_sensitive(true);
+    headers.insert(AUTHORIZATION, value);
+    let presented = Presented::find(&headers, None)?;
+
+    // The keys are fetched as they are for the gateway; the tasks end with this function.
+    let mut keepers = JoinSet::new();
+    for issuer in &server.issuers {
+        keepers.spawn(Arc::clone(issuer).keep_fresh());
+    }
+    let caller = Verifier::new().verify(presented, &server.issuers, clock.now()).await?;
+    caller.is_for(&server.resource, &server.audiences)?;
+    Ok(caller)
+}
+
+fn imagined(scopes: &str, server: &Server) -> Result<Caller, Failed> {
+    let scopes = scopes.split_ascii_whitespace().map(|scope| {
+        let valid = Scope::is_valid(scope).then(|| Scope::from(scope));
+        valid.ok_or_else(|| (BAD_CONFIG, format!("--scopes: {scope:?} is not a scope (RFC 6749 §3.3)")))
+    });
+    Ok(Caller::hypothetical(scopes.collect::<Result<_, _>>()?, &server.resource))
+}
+
+/// Asks as a client would, so that the same code says what is touched.
+fn wanted(arguments: &Explain, server: &Server) -> Result<Target, Refusal> {
+    let (method, params) = match arguments {
+        Explain { tool: Some(name), .. } => ("tools/call", json!({"name": name, "arguments": {}})),
+        Explain { prompt: Some(name), .. } => ("prompts/get", json!({"name": name})),
+        Explain { resource: Some(uri), .. } => ("resources/read", json!({"uri": uri})),
+        Explain { method, .. } => (method.as_deref().unwrap_or_default(), json!({})),
+    };
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+    let message = peek::read(&Bytes::from(body), server.limits.json_depth).map_err(|fault| fault.refusal)?;
+    target::of(&message)
+}

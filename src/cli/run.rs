@@ -1,0 +1,79 @@
+//! `portcullis run`: serves until it is told to stop.
+
+use std::{io, path::Path, sync::Arc, time::Duration};
+
+use tokio::{runtime, task::JoinSet};
+
+use crate::{
+    app::{App, StartFault, clock::SystemClock, descriptors, drain::Ended, signal::Signals},
+    base::clock::Clock,
+    cli::{BAD_CONFIG, FAULT, complain, load, print},
+    config::file::Loaded,
+    observe::{Observe, audit::Audit, log, metrics::Metrics},
+};
+
+/// At the end: for file operations that hang.
+const BLOCKING_GRACE: Duration = Duration::from_secs(1);
+/// At the end: for a reader of audit lines that is slow.
+const AUDIT_GRACE: Duration = Duration::from_secs(2);
+
+/// Serves by the file at `path`.
+pub(super) fn run(path: &Path) -> u8 {
+    let loaded = match load(path) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    match serve(path, loaded) {
+        Ok(Ended::Finished | Ended::Cut) => 0,
+        Ok(Ended::Forced) => FAULT,
+        Err(StartFault::Config(problems)) => {
+            for problem in problems {
+                complain(&format!("{}: {problem}", path.display()));
+            }
+            BAD_CONFIG
+        }
+        Err(StartFault::System(cause)) => {
+            complain(&cause);
+            FAULT
+        }
+    }
+}
+
+fn serve(path: &Path, Loaded { settings, warnings }: Loaded) -> Result<Ended, StartFault> {
+    let system = |what: &'static str| move |cause: io::Error| StartFault::System(format!("{what}: {cause}"));
+    log::start(settings.log.json, settings.log.level).map_err(StartFault::System)?;
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    descriptors::check();
+
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let metrics = Metrics::new();
+    let audit = Audit::start(settings.log.json, Box::new(io::stdout()), metrics.audit_dropped())
+        .map_err(system("the audit writer"))?;
+    let observe = Observe::new(metrics, audit, Arc::clone(&clock));
+    // As many workers as the container may use, which is what the default counts.
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build().map_err(system("the runtime"))?;
+
+    let ended = runtime.block_on(async {
+        let signals = Signals::install().map_err(system("signals"))?;
+        let app = App::bind(path.to_owned(), settings, &observe, &clock)?;
+        let addresses = app.addresses().map_err(system("listeners"))?;
+        let mut relay = JoinSet::new();
+        relay.spawn(signals.relay(app.drain(), app.reload()));
+        let ended = app.serve(|| announce(&addresses)).await;
+        relay.shutdown().await;
+        Ok(ended)
+    });
+    runtime.shutdown_timeout(BLOCKING_GRACE);
+    observe.audit.close(AUDIT_GRACE);
+    ended
+}
+
+fn announce(addresses: &[String]) {
+    for line in addresses {
+        print(line);
+    }
+    print("ready");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving");
+}

@@ -1,0 +1,98 @@
+//! Checks what needs two sections to be seen.
+
+use std::net::SocketAddr;
+
+use crate::{
+    base::names::{PublicUrl, is_loopback_name},
+    config::{
+        listen::Listener,
+        reading::{Reading, Written},
+        server::Server,
+    },
+    outbound::dial::Peer,
+};
+
+/// All sections as written; what could not be read is missing.
+pub(super) struct Sections<'s> {
+    pub(super) public_url: Option<&'s PublicUrl>,
+    pub(super) listeners: &'s [Listener],
+    pub(super) admin: Option<&'s Written<SocketAddr>>,
+    pub(super) servers: &'s [Server],
+}
+
+/// Checks all that needs two sections.
+pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
+    admin_has_its_own_address(reading, sections);
+    paths_are_unique(reading, sections.servers);
+    one_root_at_most(reading, sections.servers);
+    upstreams_are_not_ourselves(reading, sections);
+    audiences_tell_servers_apart(reading, sections);
+}
+
+/// Health and metrics must never be on the public listener.
+fn admin_has_its_own_address(reading: &Reading<'_>, sections: &Sections<'_>) {
+    let Some(admin) = sections.admin else { return };
+    let mut listeners = sections.listeners.iter().filter_map(|listener| listener.address.as_ref());
+    if admin.value.port() != 0 && listeners.any(|listener| listener.value == admin.value) {
+        let found = format!("{}, which is a public listener's", admin.value);
+        reading.problem(&admin.place, &found, "an address of its own");
+    }
+}
+
+fn paths_are_unique(reading: &Reading<'_>, servers: &[Server]) {
+    let paths: Vec<_> = servers.iter().filter_map(|server| server.path.as_ref()).collect();
+    for (index, path) in paths.iter().enumerate() {
+        if let Some(other) = paths.iter().take(index).find(|other| other.value == path.value) {
+            let found = format!("the path of {}", other.place.key.trim_end_matches(".path"));
+            reading.problem(&path.place, &found, "each path once");
+        }
+    }
+}
+
+fn one_root_at_most(reading: &Reading<'_>, servers: &[Server]) {
+    for root in servers.iter().filter_map(|server| server.root.as_ref()).skip(1) {
+        reading.problem(root, "root: true a second time", "at most one server whose documents are at the root");
+    }
+}
+
+/// An upstream that is the gateway itself would send each request around until something breaks.
+fn upstreams_are_not_ourselves(reading: &Reading<'_>, sections: &Sections<'_>) {
+    let ours = |peer: &Peer| {
+        let public = sections.public_url.is_some_and(|url| {
+            url.port() == peer.port && url.host().trim_matches(['[', ']']).eq_ignore_ascii_case(&peer.host)
+        });
+        let mut listeners = sections.listeners.iter().filter_map(|listener| listener.address.as_ref());
+        public || listeners.any(|listener| is_listener(peer, listener.value))
+    };
+    for upstream in sections.servers.iter().filter_map(|server| server.upstream.as_ref()) {
+        if ours(&upstream.value) {
+            let found = format!("{}:{}, which is this gateway", upstream.value.host, upstream.value.port);
+            reading.problem(&upstream.place, &found, "the address of the MCP server behind it");
+        }
+    }
+}
+
+fn is_listener(peer: &Peer, listener: SocketAddr) -> bool {
+    let same_host = match peer.host.parse::<std::net::IpAddr>() {
+        Ok(address) if listener.ip().is_unspecified() => address.is_loopback() || address.is_unspecified(),
+        Ok(address) => address == listener.ip(),
+        Err(_) => is_loopback_name(&peer.host) && (listener.ip().is_unspecified() || listener.ip().is_loopback()),
+    };
+    listener.port() != 0 && listener.port() == peer.port && same_host
+}
+
+/// One audience for several servers makes a token for one a token for all (SPEC B-15).
+fn audiences_tell_servers_apart(reading: &Reading<'_>, sections: &Sections<'_>) {
+    let Some(public_url) = sections.public_url else { return };
+    if sections.servers.len() < 2 {
+        return;
+    }
+    for audience in sections.servers.iter().flat_map(|server| &server.audiences) {
+        if audience.value.trim_end_matches('/') == public_url.origin() {
+            let found = "the origin of public_url";
+            let expected =
+                "an audience of this server alone: a token for the origin would open every server that accepts it";
+            reading.warning(&audience.place, found, expected);
+        }
+    }
+}

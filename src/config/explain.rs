@@ -1,0 +1,322 @@
+//! Prints settings as the file that says them in full: every default written out, secrets by reference.
+
+use std::{borrow::Borrow, fmt::Write};
+
+use jsonwebtoken::Algorithm;
+use serde_json::Value;
+
+use crate::{
+    config::{
+        DenyAs, Hide, ListenSettings, ServerProvenance, ServerSettings, Settings,
+        file::LEVELS,
+        issuer::ALL_ALGORITHMS,
+        rules,
+        value::{duration_text, size_text},
+    },
+    decide::policy::rule::{Access, Rule},
+    outbound::{
+        credential::Credential,
+        keys::{IssuerSettings, KeySource},
+    },
+};
+
+/// The file as understood: YAML that `check` accepts, and that means these settings. Paths are whole, secrets are references.
+#[must_use]
+pub fn print(settings: &Settings) -> String {
+    let kept = &settings.provenance;
+    let issuers = settings.authorization_servers.iter().enumerate();
+    let profile = |index: usize| kept.profiles.get(index).and_then(Option::as_deref);
+    let nowhere = ServerProvenance::default();
+    let servers = settings.servers.iter().enumerate();
+    let whole = map([
+        ("public_url", text(settings.public_url.origin())),
+        ("listen", Out::List(settings.listen.iter().map(listener).collect())),
+        ("admin", flow([("address", text(&settings.admin.to_string()))])),
+        (
+            "authorization_servers",
+            Out::Map(issuers.map(|(index, of)| (of.rules.name.to_string(), issuer(of, profile(index)))).collect()),
+        ),
+        (
+            "servers",
+            Out::Map(
+                servers
+                    .map(|(index, of)| {
+                        let kept = kept.servers.get(index).unwrap_or(&nowhere);
+                        (of.name.to_string(), server(of, kept, &settings.authorization_servers))
+                    })
+                    .collect(),
+            ),
+        ),
+        ("session_keys", texts(&kept.session_keys)),
+        (
+            "log",
+            flow([
+                ("format", text(if settings.log.json { "json" } else { "text" })),
+                ("level", text(word(LEVELS, &settings.log.level))),
+            ]),
+        ),
+        ("drain", flow([("timeout", text(&duration_text(settings.drain_timeout)))])),
+    ]);
+    let mut out = String::new();
+    whole.block(0, &mut out);
+    out
+}
+
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
+    words.iter().find(|(_, other)| other == value).map_or("", |(word, _)| word)
+}
+
+fn listener(listener: &ListenSettings) -> Out {
+    let address = ("address", text(&listener.address.to_string()));
+    match &listener.tls {
+        Some(tls) => {
+            let path = |path: &std::path::Path| text(&path.display().to_string());
+            let tls = flow([("certificate", path(&tls.certificate)), ("key", path(&tls.key))]);
+            map([address, ("tls", tls)])
+        }
+        None => map([address, ("plaintext", Out::Plain("true".to_owned()))]),
+    }
+}
+
+fn issuer(issuer: &IssuerSettings, profile: Option<&str>) -> Out {
+    let rules = &issuer.rules;
+    let algorithm = |algorithm: &Algorithm| text(word(ALL_ALGORITHMS, algorithm));
+    let keys = match &issuer.keys {
+        KeySource::Discover => ("discover", yes()),
+        KeySource::Url(url) => ("url", text(url)),
+        KeySource::File(path) => ("file", text(&path.display().to_string())),
+    };
+    let mut entries = vec![("issuer", text(rules.issuers.first().map_or("", |issuer| issuer)))];
+    // A profile also fills what has no key of its own: the claim that names the client, and prefixes of scopes.
+    entries.extend(profile.map(|name| ("profile", text(name))));
+    entries.extend([
+        ("jwks", flow([keys])),
+        ("algorithms", Out::Flow(rules.algorithms.iter().map(algorithm).collect())),
+        ("token_types", texts(&rules.token_types)),
+        ("clock_skew", text(&duration_text(rules.clock_skew))),
+        ("scope_claims", texts(&rules.scope_claims)),
+        ("refetch_floor", text(&duration_text(issuer.refetch_floor))),
+        ("allow_http", Out::Plain(issuer.allow_http.to_string())),
+    ]);
+    map(entries)
+}
+
+fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSettings]) -> Out {
+    let upstream = &server.upstream;
+    let scheme = if upstream.peer.tls { "https" } else { "http" };
+    let url = format!("{scheme}://{}{}", upstream.authority, upstream.path_and_query);
+    let mut to = vec![("url", text(&url))];
+    to.extend(kept.ca.as_ref().map(|path| ("ca", text(&path.display().to_string()))));
+    to.push(("connect_timeout", text(&duration_text(upstream.connect_timeout))));
+    to.push(("response_timeout", text(&duration_text(upstream.response_timeout))));
+
+    let names: Vec<&str> = server
+        .authorization_servers
+        .iter()
+        .filter_map(|index| Some(issuers.get(*index)?.rules.name.as_str()))
+        .collect();
+    let policy = &server.policy;
+    let challenge = match &server.first_challenge {
+        None => "omit",
+        Some(scopes) if !policy.connect.is_empty() && *scopes == super::server::advertised(&policy.connect) => {
+            "baseline"
+        }
+        Some(_) => "all",
+    };
+    let implies = policy
+        .implies
+        .iter()
+        .map(|(scope, globs)| (scope.to_string(), Out::Flow(globs.iter().map(|glob| text(glob.as_str())).collect())));
+    let access = match &policy.access {
+        Access::Authenticated => ("access", text("authenticated")),
+        Access::Rules(rules) => ("rules", Out::List(rules.iter().map(rule).collect())),
+    };
+    let origins: Vec<&str> = server.allowed_origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
+    let headers = server.identity_headers.iter().map(|header| (header.name.to_string(), text(&header.claim)));
+    map([
+        ("path", text(&server.path)),
+        ("root", Out::Plain(server.root.to_string())),
+        ("upstream", map(to)),
+        ("authorization_servers", texts(&names)),
+        ("audiences", texts(&server.audiences)),
+        ("scopes", texts(&policy.connect)),
+        ("scopes_supported", texts(&server.scopes_supported)),
+        ("challenge_scope", text(challenge)),
+        ("scope_implies", Out::FlowMap(implies.collect())),
+        access,
+        (
+            "hide",
+            text(match server.hide {
+                Hide::Never => "never",
+                Hide::Forbidden => "forbidden",
+                Hide::Unauthorized => "unauthorized",
+            }),
+        ),
+        (
+            "deny_as",
+            text(match server.deny_as {
+                DenyAs::Challenge => "challenge",
+                DenyAs::ToolError => "tool_error",
+            }),
+        ),
+        ("credential", credential(&server.credential, kept)),
+        ("identity_headers", Out::FlowMap(headers.collect())),
+        ("allowed_origins", texts(&origins)),
+        (
+            "limits",
+            flow([
+                ("request_body", text(&size_text(server.limits.request_body))),
+                ("json_depth", Out::Plain(server.limits.json_depth.to_string())),
+                ("streams_per_caller", Out::Plain(server.limits.streams_per_caller.to_string())),
+            ]),
+        ),
+        ("batches", text("refuse")),
+        ("legacy_sse", text("off")),
+    ])
+}
+
+fn credential(credential: &Credential, kept: &ServerProvenance) -> Out {
+    match credential {
+        Credential::Strip => flow([("strip", yes())]),
+        Credential::Forward => flow([("forward", flow([("dangerous", yes())]))]),
+        // The value itself never gets here: without its reference the line is one that `check` refuses.
+        Credential::Header(name, _) => {
+            let value = text(kept.credential.as_deref().unwrap_or_default());
+            flow([("header", flow([("name", text(name.as_str())), ("value", value)]))])
+        }
+    }
+}
+
+fn rule(rule: &Rule) -> Out {
+    let (kind, globs) = rules::patterns(&rule.subject);
+    let mut entries = vec![(kind.to_owned(), Out::Flow(globs.iter().map(|glob| text(glob.as_str())).collect()))];
+    let scopes = [("scopes", &rule.scopes), ("any_scope", &rule.any_scope)];
+    entries.extend(
+        scopes
+            .into_iter()
+            .filter(|(_, scopes)| !scopes.is_empty())
+            .map(|(key, scopes)| (key.to_owned(), texts(scopes))),
+    );
+    if !rule.claims.is_empty() {
+        let values = |values: &[Value]| Out::Flow(values.iter().map(|value| Out::Plain(value.to_string())).collect());
+        let claims = rule.claims.iter().map(|(claim, of)| (claim.to_string(), values(of)));
+        entries.push(("claims".to_owned(), Out::FlowMap(claims.collect())));
+    }
+    let flags = [("deny", rule.deny), ("report_only", rule.report_only)];
+    entries.extend(flags.into_iter().filter(|(_, on)| *on).map(|(key, _)| (key.to_owned(), yes())));
+    Out::FlowMap(entries)
+}
+
+/// YAML on its way out.
+enum Out {
+    /// Written as it is.
+    Plain(String),
+    /// `[a, b]`.
+    Flow(Vec<Out>),
+    /// `{a: b}`.
+    FlowMap(Vec<(String, Out)>),
+    /// A list, one element a line.
+    List(Vec<Out>),
+    /// A map, one entry a line.
+    Map(Vec<(String, Out)>),
+}
+
+fn yes() -> Out {
+    Out::Plain("true".to_owned())
+}
+
+/// Text, quoted as JSON quotes it unless it cannot be taken for anything else.
+fn text(text: &str) -> Out {
+    Out::Plain(scalar(text))
+}
+
+fn scalar(text: &str) -> String {
+    let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/' | b'.' | b'+');
+    let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') && text.bytes().all(safe);
+    let reserved =
+        matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "y" | "n");
+    let is_url = text.split_once("://").is_some_and(|(_, rest)| rest.bytes().all(|b| safe(b) || b == b':'));
+    if (is_word && !reserved) || (is_url && !text.ends_with(':')) {
+        return text.to_owned();
+    }
+    Value::from(text).to_string()
+}
+
+fn texts<T: Borrow<str>>(of: &[T]) -> Out {
+    Out::Flow(of.iter().map(|one| text(one.borrow())).collect())
+}
+
+fn map<'k>(entries: impl IntoIterator<Item = (&'k str, Out)>) -> Out {
+    Out::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+fn flow<'k>(entries: impl IntoIterator<Item = (&'k str, Out)>) -> Out {
+    Out::FlowMap(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+impl Out {
+    /// Writes lines, each `indent` spaces in.
+    fn block(&self, indent: usize, out: &mut String) {
+        match self {
+            Self::Map(entries) => {
+                for (index, (key, value)) in entries.iter().enumerate() {
+                    if index > 0 {
+                        let _ = write!(out, "{:indent$}", "");
+                    }
+                    let _ = write!(out, "{}:", scalar(key));
+                    value.after_key(indent + 2, out);
+                }
+            }
+            Self::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        let _ = write!(out, "{:indent$}", "");
+                    }
+                    out.push_str("- ");
+                    item.block(indent + 2, out);
+                }
+            }
+            Self::Plain(_) | Self::Flow(_) | Self::FlowMap(_) => {
+                self.line(out);
+                out.push('\n');
+            }
+        }
+    }
+
+    fn after_key(&self, indent: usize, out: &mut String) {
+        match self {
+            Self::Map(_) | Self::List(_) => {
+                let _ = write!(out, "\n{:indent$}", "");
+            }
+            Self::Plain(_) | Self::Flow(_) | Self::FlowMap(_) => out.push(' '),
+        }
+        self.block(indent, out);
+    }
+
+    /// Writes everything in one line.
+    fn line(&self, out: &mut String) {
+        let (open, close) = match self {
+            Self::Plain(text) => return out.push_str(text),
+            Self::Flow(_) | Self::List(_) => ('[', ']'),
+            Self::FlowMap(_) | Self::Map(_) => ('{', '}'),
+        };
+        out.push(open);
+        match self {
+            Self::Flow(items) | Self::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    out.push_str(if index > 0 { ", " } else { "" });
+                    item.line(out);
+                }
+            }
+            Self::FlowMap(entries) | Self::Map(entries) => {
+                for (index, (key, value)) in entries.iter().enumerate() {
+                    out.push_str(if index > 0 { ", " } else { "" });
+                    let _ = write!(out, "{}: ", scalar(key));
+                    value.line(out);
+                }
+            }
+            Self::Plain(_) => {}
+        }
+        out.push(close);
+    }
+}

@@ -1,0 +1,172 @@
+//! Reads a whole configuration file, and reports every problem of it in one run.
+
+use std::{io, path::Path, time::Duration};
+
+use crate::{
+    base::limits::CONFIG_BYTES_MAX,
+    config::{
+        LogSettings, Provenance, ServerProvenance, Settings, check, issuer, listen,
+        problem::{Problem, Problems},
+        reader::{Field, Fields},
+        reading::{Place, Reading, Written},
+        secret::{self, Lookup},
+        server, tree, value,
+    },
+};
+
+/// How long a drain may take, where `drain.timeout` says nothing.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes that a key needs to seal sessions with (HMAC-SHA-256).
+const SESSION_KEY_BYTES_MIN: usize = 32;
+
+/// A file that may be served.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The file as understood.
+    pub settings: Settings,
+    /// What the operator should know, in the file's order.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads the file at `path`.
+///
+/// # Errors
+/// Every problem that it has.
+pub fn load(path: &Path) -> Result<Loaded, Problems> {
+    let name = path.display().to_string();
+    let refuse = |line, column, found: String, expected: &str| {
+        let (file, key) = (name.clone(), String::new());
+        Problems::new(vec![Problem { file, line, column, key, found, expected: expected.to_owned(), suggestion: None }])
+    };
+    let unreadable =
+        |cause: io::Error| refuse(1, 1, format!("a file that cannot be read ({cause})"), "a configuration file");
+    let whole = std::path::absolute(path).map_err(unreadable)?;
+    let bytes = secret::bounded(&whole, CONFIG_BYTES_MAX).map_err(unreadable)?;
+    let text = std::str::from_utf8(&bytes).map_err(|fault| {
+        let good = bytes.get(..fault.valid_up_to()).and_then(|good| std::str::from_utf8(good).ok()).unwrap_or_default();
+        let column = good.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        refuse(good.matches('\n').count() + 1, column, "bytes that are not UTF-8".to_owned(), "UTF-8 text")
+    })?;
+    let mut loaded = read(text, &name, whole.parent().unwrap_or(Path::new("/")))?;
+    loaded.settings.files.insert(0, whole);
+    Ok(loaded)
+}
+
+/// Reads `text`, calling it `name`; relative paths are relative to `base`.
+///
+/// # Errors
+/// Every problem that it has.
+pub fn read(text: &str, name: &str, base: &Path) -> Result<Loaded, Problems> {
+    read_with(text, name, base, &secret::process_environment)
+}
+
+/// Like [`read`], with another environment.
+///
+/// # Errors
+/// Every problem that it has.
+pub fn read_with(text: &str, name: &str, base: &Path, lookup: &Lookup<'_>) -> Result<Loaded, Problems> {
+    let reading = Reading::new(name, base, lookup);
+    let settings = tree::parse(text, &reading).and_then(|root| {
+        let root = Field::root(&reading, &root);
+        root.section("", whole)
+    });
+    let (warnings, files) = reading.finish()?;
+    match settings {
+        Some(settings) => Ok(Loaded { settings: Settings { files, ..settings }, warnings }),
+        // Unreachable while every reader that gives up says why; a start without settings is still no start.
+        None => Err(Problems::new(vec![Problem {
+            file: name.to_owned(),
+            line: 1,
+            column: 1,
+            key: String::new(),
+            found: "a file that is not understood".to_owned(),
+            expected: "every section to be readable".to_owned(),
+            suggestion: None,
+        }])),
+    }
+}
+
+/// The file as a whole. All keys are asked for before the first `?`, so that every mistake is seen.
+pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
+    let public_url = fields.need("public_url", "what clients type, such as https://mcp.example.com");
+    let public_url = public_url.and_then(|field| listen::public_url(&field));
+    let listeners = fields.need("listen", "a list of addresses to listen on");
+    let listeners = listeners.map(|field| listen::listeners(&field)).unwrap_or_default();
+    let admin = fields.get("admin");
+    let written_admin = admin.as_ref().and_then(listen::admin);
+    let issuers = fields.need("authorization_servers", "at least one authorization server by name");
+    let issuers = issuers.map(|field| issuer::authorization_servers(&field)).unwrap_or_default();
+    let names: Vec<Box<str>> = issuers.iter().map(|issuer| issuer.name.clone()).collect();
+    let servers = fields.need("servers", "at least one server by name");
+    let servers = servers.map(|field| server::servers(&field, &names)).unwrap_or_default();
+    let keys = fields.get("session_keys").map(|field| session_keys(&field)).unwrap_or_default();
+    let log = match fields.get("log") {
+        Some(field) => field.section("log", |fields| Some(log(fields))),
+        None => Some(LOG),
+    };
+    let drain_timeout = match fields.get("drain") {
+        Some(field) => field.section("drain", |fields| Some(value::timeout(fields, "timeout", DRAIN_TIMEOUT))),
+        None => Some(DRAIN_TIMEOUT),
+    };
+    // The default admin address can collide with a listener, too.
+    let default_admin = Written { value: listen::ADMIN_ADDRESS, place: Place::new(fields.of.place.at, "admin") };
+    let admin_at = if admin.is_none() { Some(&default_admin) } else { written_admin.as_ref() };
+    let sections =
+        check::Sections { public_url: public_url.as_ref(), listeners: &listeners, admin: admin_at, servers: &servers };
+    check::check(fields.of.reading, &sections);
+
+    let (session_keys, references) = keys.into_iter().unzip();
+    let provenance = Provenance {
+        session_keys: references,
+        profiles: issuers.iter().map(|issuer| issuer.profile.clone()).collect(),
+        servers: servers
+            .iter()
+            .map(|server| ServerProvenance { credential: server.credential.clone(), ca: server.ca.clone() })
+            .collect(),
+    };
+    Some(Settings {
+        public_url: public_url?,
+        listen: listeners.into_iter().map(|listener| listener.settings).collect::<Option<_>>()?,
+        admin: admin_at?.value,
+        authorization_servers: issuers.into_iter().map(|issuer| issuer.settings).collect::<Option<_>>()?,
+        servers: servers.into_iter().map(|server| server.settings).collect::<Option<_>>()?,
+        session_keys,
+        log: log?,
+        drain_timeout: drain_timeout?,
+        files: Vec::new(),
+        provenance,
+    })
+}
+
+/// How to log, where nothing is written.
+pub const LOG: LogSettings = LogSettings { json: true, level: tracing::Level::INFO };
+
+fn log(fields: &mut Fields<'_>) -> LogSettings {
+    let json = fields.get("format").and_then(|field| field.word(&[("json", true), ("text", false)]));
+    let level = fields.get("level").and_then(|field| field.word(LEVELS));
+    LogSettings { json: json.unwrap_or(LOG.json), level: level.unwrap_or(LOG.level) }
+}
+
+/// Words for levels.
+pub(super) const LEVELS: &[(&str, tracing::Level)] = &[
+    ("error", tracing::Level::ERROR),
+    ("warn", tracing::Level::WARN),
+    ("info", tracing::Level::INFO),
+    ("debug", tracing::Level::DEBUG),
+    ("trace", tracing::Level::TRACE),
+];
+
+fn session_keys(field: &Field<'_>) -> Vec<(crate::base::secret::Secret, Box<str>)> {
+    // No `distinct` here: it would repeat what may be a secret.
+    let items = field.list("references to secrets").unwrap_or_default();
+    let key = |item: &Field<'_>| {
+        let referred = secret::secret(item)?;
+        let length = referred.secret.expose().len();
+        if length < SESSION_KEY_BYTES_MIN {
+            let found = format!("{}, which has {length} bytes", referred.reference);
+            item.reading.problem(&item.place, &found, "at least 32 random bytes");
+        }
+        Some((referred.secret, referred.reference))
+    };
+    items.iter().filter_map(key).collect()
+}

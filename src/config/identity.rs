@@ -1,0 +1,98 @@
+//! Reads what the upstream learns of the caller: `credential` and `identity_headers`.
+
+use http::HeaderValue;
+
+use crate::{
+    config::{
+        reader::{Field, Fields},
+        secret, value,
+    },
+    outbound::credential::{Credential, IdentityHeader},
+};
+
+/// Headers that carry credentials: a claim in one of them would be taken for one.
+const CREDENTIALS: &[&str] = &["authorization", "cookie"];
+
+/// A credential, and the reference that its secret came from.
+pub(super) type Referred = (Credential, Option<Box<str>>);
+
+/// `credential` and `identity_headers`, which may not set the same header.
+pub(super) fn towards_upstream(fields: &mut Fields<'_>) -> (Option<Referred>, Vec<IdentityHeader>) {
+    let credential = match fields.get("credential") {
+        Some(field) => credential(&field),
+        None => Some((Credential::Strip, None)),
+    };
+    let at = fields.get("identity_headers");
+    let headers = at.as_ref().map(headers).unwrap_or_default();
+    if let (Some((Credential::Header(name, _), _)), Some(field)) = (&credential, &at)
+        && headers.iter().any(|header| header.name == name)
+    {
+        field.reading.problem(&field.place, &format!("the header {name}, which `credential` sets"), "another header");
+    }
+    (credential, headers)
+}
+
+/// `credential`.
+fn credential(field: &Field<'_>) -> Option<Referred> {
+    if !field.is_map() {
+        return field.wrong_kind("a map with one of strip, header, forward");
+    }
+    field.section("servers.*.credential", |fields| {
+        fields.exactly_one(&["strip", "header", "forward"], |kind, field| match kind {
+            "header" => field.section("servers.*.credential.header", header),
+            "forward" => field.section("servers.*.credential.forward", forward),
+            _ if field.bool()? => Some((Credential::Strip, None)),
+            _ => field.wrong("strip: true; to pass the caller's token on, see `forward`"),
+        })
+    })
+}
+
+fn header(fields: &mut Fields<'_>) -> Option<Referred> {
+    let name = fields
+        .need("name", "the header's name")
+        .and_then(|field| value::header(field.reading, &field.place, field.text("a header name")?, &[]));
+    let secret = fields.need("value", "a reference to a secret: env:NAME or file:PATH").and_then(|field| {
+        let referred = secret::secret(&field)?;
+        let Ok(mut value) = HeaderValue::from_bytes(referred.secret.expose()) else {
+            let found = format!("{}, whose value cannot stand in a header", referred.reference);
+            field.reading.problem(&field.place, &found, "a secret of one line");
+            return None;
+        };
+        value.set_sensitive(true);
+        Some((value, referred.reference))
+    });
+    let (value, reference) = secret?;
+    Some((Credential::Header(name?, value), Some(reference)))
+}
+
+/// The caller's token goes on only where the operator writes the word `dangerous` (SPEC D-12).
+fn forward(fields: &mut Fields<'_>) -> Option<Referred> {
+    let of = fields.of.clone();
+    let dangerous = fields.need("dangerous", "dangerous: true")?;
+    if !dangerous.bool()? {
+        return dangerous.wrong("dangerous: true, or no `forward`");
+    }
+    of.reading.warning(
+        &of.place,
+        "forward: the upstream gets the caller's token",
+        "strip or header, unless the upstream checks the very same audience itself",
+    );
+    Some((Credential::Forward, None))
+}
+
+/// `identity_headers`.
+fn headers(field: &Field<'_>) -> Vec<IdentityHeader> {
+    let mut headers: Vec<IdentityHeader> = Vec::new();
+    for entry in field.entries("claims by header").unwrap_or_default() {
+        let name = value::header(field.reading, &entry.at, entry.name, CREDENTIALS);
+        let claim = entry.value.text("a claim's name");
+        let (Some(name), Some(claim)) = (name, claim) else { continue };
+        if headers.iter().any(|other| other.name == name) {
+            let found = format!("the header {name} a second time");
+            field.reading.problem(&entry.at, &found, "each header once, in any case");
+            continue;
+        }
+        headers.push(IdentityHeader { name, claim: claim.into() });
+    }
+    headers
+}

@@ -1,0 +1,130 @@
+//! Reads where clients reach us: `public_url`, `listen` and `admin`.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
+use crate::{
+    base::{limits::SECRET_FILE_BYTES_MAX, names::PublicUrl},
+    config::{
+        ListenSettings, TlsFiles,
+        reader::{Field, Fields},
+        reading::Written,
+        secret, value,
+    },
+};
+
+/// Where /healthz, /readyz and /metrics are, where `admin` says nothing.
+pub const ADMIN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
+
+const ADDRESS: &str = "an IP address and a port, such as 0.0.0.0:8443 or \"[::]:8443\"";
+
+/// `public_url`.
+pub(super) fn public_url(field: &Field<'_>) -> Option<PublicUrl> {
+    match PublicUrl::parse(field.text("a URL such as https://mcp.example.com")?) {
+        Ok(url) => Some(url),
+        Err(expected) => field.wrong(expected),
+    }
+}
+
+/// One listener as written.
+pub(super) struct Listener {
+    /// Kept by itself, so that a mistake elsewhere in the entry hides no conflict of addresses.
+    pub(super) address: Option<Written<SocketAddr>>,
+    pub(super) settings: Option<ListenSettings>,
+}
+
+/// `listen`.
+pub(super) fn listeners(field: &Field<'_>) -> Vec<Listener> {
+    let items = field.full_list("maps with an address").unwrap_or_default();
+    let read: Vec<Listener> = items.iter().map(listener).collect();
+    for (index, one) in read.iter().enumerate() {
+        let Some(address) = &one.address else { continue };
+        let earlier = read.iter().take(index).filter_map(|other| other.address.as_ref());
+        if address.value.port() != 0 && earlier.clone().any(|other| other.value == address.value) {
+            field.reading.problem(&address.place, &format!("{} a second time", address.value), "each address once");
+        }
+    }
+    read
+}
+
+fn listener(field: &Field<'_>) -> Listener {
+    let mut address = None;
+    let settings = field.section("listen[]", |fields| {
+        address = fields.need("address", ADDRESS).and_then(|field| socket_address(&field));
+        let tls = fields.get("tls");
+        let plaintext = fields.get("plaintext");
+        let insists = plaintext.as_ref().and_then(Field::bool).unwrap_or(false);
+        if let (Some(_), Some(plaintext), true) = (&tls, &plaintext, insists) {
+            plaintext.wrong::<()>("either `tls` or `plaintext: true`, not both");
+        }
+        let files = match &tls {
+            Some(tls) => Some(tls.section("listen[].tls", tls_files)?),
+            None => None,
+        };
+        let address = address.as_ref()?;
+        // Tokens in the clear on a network: only where the operator says that TLS ends in front of us.
+        if tls.is_none() && !insists && !address.value.ip().to_canonical().is_loopback() {
+            let expected = "`tls`, a loopback address, or `plaintext: true` where TLS ends in front of the gateway";
+            let found = format!("{} without TLS", address.value);
+            field.reading.problem(&address.place, &found, expected);
+        }
+        Some(ListenSettings { address: address.value, tls: files })
+    });
+    Listener { address, settings }
+}
+
+fn socket_address(field: &Field<'_>) -> Option<Written<SocketAddr>> {
+    match field.text(ADDRESS)?.parse() {
+        Ok(value) => Some(Written { value, place: field.place.clone() }),
+        Err(_) => field.wrong(ADDRESS),
+    }
+}
+
+fn tls_files(fields: &mut Fields<'_>) -> Option<TlsFiles> {
+    let certificate = fields.need("certificate", "a PEM file with the certificate chain");
+    let key = fields.need("key", "a PEM file with the private key");
+    let certificate = certificate.and_then(|field| {
+        pem(&field, "certificates", |bytes| {
+            CertificateDer::pem_slice_iter(bytes).next().is_some_and(|found| found.is_ok())
+        })
+    });
+    let key = key.and_then(|field| pem(&field, "a private key", |bytes| PrivateKeyDer::from_pem_slice(bytes).is_ok()));
+    Some(TlsFiles { certificate: certificate?, key: key? })
+}
+
+/// A PEM file that can be read now; the listener reads it itself, and again when it changes.
+fn pem(field: &Field<'_>, what: &str, holds: impl FnOnce(&[u8]) -> bool) -> Option<PathBuf> {
+    let path = value::path(field, "a path")?;
+    let bytes = file_bytes(field, &path)?;
+    if holds(&bytes) {
+        return Some(path);
+    }
+    field.wrong(&format!("a PEM file that holds {what}"))
+}
+
+/// The bytes of a small file that the configuration names.
+pub(super) fn file_bytes(field: &Field<'_>, path: &Path) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    match secret::bounded(path, SECRET_FILE_BYTES_MAX) {
+        Ok(bytes) => Some(bytes),
+        Err(cause) => secret::unreadable(field, "", &path.display().to_string(), &cause),
+    }
+}
+
+/// `admin`.
+pub(super) fn admin(field: &Field<'_>) -> Option<Written<SocketAddr>> {
+    let address = field.section("admin", |fields| {
+        let address = fields.need("address", ADDRESS)?;
+        socket_address(&address)
+    })?;
+    if !address.value.ip().to_canonical().is_loopback() {
+        let found = format!("{}, which others can reach", address.value);
+        let expected =
+            "a loopback address, or a network that only operators reach: metrics name servers and callers' fates";
+        field.reading.warning(&address.place, &found, expected);
+    }
+    Some(address)
+}

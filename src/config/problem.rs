@@ -1,0 +1,173 @@
+//! Says what is wrong with a configuration file, where, and what would be right.
+
+use std::fmt::{self, Write};
+
+/// Longest piece of the file that a problem repeats.
+const SHOWN_CHARS_MAX: usize = 64;
+
+/// One thing that is wrong, or that deserves a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, as named on the command line.
+    pub file: String,
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Column in characters, counted from 1.
+    pub column: usize,
+    /// `servers.weather.rules[1].scopes[0]`; empty for the file as a whole.
+    pub key: String,
+    /// What is there, ready to print.
+    pub found: String,
+    /// What should be there, or what follows from it.
+    pub expected: String,
+    /// The word that was probably meant.
+    pub suggestion: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}:{} ", self.file, self.line, self.column)?;
+        if !self.key.is_empty() {
+            write!(out, "{}: ", self.key)?;
+        }
+        write!(out, "found {}; expected {}", self.found, self.expected)?;
+        if let Some(word) = &self.suggestion {
+            write!(out, "; did you mean \"{word}\"?")?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is wrong with one file, in the file's order; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Sorts `problems` by position.
+    #[must_use]
+    pub fn new(mut problems: Vec<Problem>) -> Self {
+        sort(&mut problems);
+        Self(problems)
+    }
+
+    /// The problems, in the file's order.
+    #[must_use]
+    pub fn list(&self) -> &[Problem] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                out.write_char('\n')?;
+            }
+            fmt::Display::fmt(problem, out)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Puts problems into the file's order, each once: two aliases of one node see the same mistake under two keys, and both stay.
+pub(super) fn sort(problems: &mut Vec<Problem>) {
+    problems.sort_by(|a, b| (a.line, a.column, &a.key, &a.found).cmp(&(b.line, b.column, &b.key, &b.found)));
+    problems.dedup();
+}
+
+/// `text` between quotes: escaped, cut, and hidden where it could hold a secret.
+pub(super) fn quoted(text: &str) -> String {
+    // `https://user:password@host` and `?token=…` are the secrets that end up in URLs (P10).
+    if text.contains("://") && text.contains(['@', '?']) {
+        return "a URL that is not shown, since it may hold a secret".to_owned();
+    }
+    let mut shown = String::from('"');
+    for (count, character) in text.chars().enumerate() {
+        if count == SHOWN_CHARS_MAX {
+            shown.push('…');
+            break;
+        }
+        match character {
+            '"' | '\\' => shown.extend(['\\', character]),
+            _ if character.is_control() || is_invisible(character) => shown.extend(character.escape_unicode()),
+            _ => shown.push(character),
+        }
+    }
+    shown.push('"');
+    shown
+}
+
+/// Characters that would make a line on a terminal look like another (Trojan Source).
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
+/// The one of `words` that `text` is probably a slip of.
+pub(super) fn nearest<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) -> Option<String> {
+    let slips_max = (text.chars().count() / 3).clamp(1, 3);
+    words
+        .into_iter()
+        .filter(|word| word.len().abs_diff(text.len()) <= 4 * slips_max)
+        .map(|word| (slips(text, word), word))
+        .filter(|(count, word)| *count <= slips_max && *count < word.chars().count())
+        .min()
+        .map(|(_, word)| word.to_owned())
+}
+
+/// How many insertions, deletions, replacements and swaps of neighbours lie between two words.
+fn slips(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) =
+        (a.to_lowercase().chars().take(65).collect(), b.to_lowercase().chars().take(65).collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for (row, left) in a.iter().enumerate() {
+        let mut current = vec![row + 1];
+        for (column, right) in b.iter().enumerate() {
+            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
+            let mut best = (at(&above, column) + usize::from(left != right))
+                .min(at(&above, column + 1) + 1)
+                .min(at(&current, column) + 1);
+            let swapped = row > 0 && column > 0 && a.get(row - 1) == Some(right) && b.get(column - 1) == Some(left);
+            if swapped {
+                best = best.min(at(&before, column - 1) + 1);
+            }
+            current.push(best);
+        }
+        before = above;
+        above = current;
+    }
+    above.last().copied().unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_forgiven_and_a_stranger_is_not() {
+        let words = ["issuer", "profile", "algorithms", "jwks"];
+        for (text, verdict) in [
+            ("isuer", Some("issuer")),
+            ("Issuer", Some("issuer")),
+            ("issure", Some("issuer")),
+            ("jkws", Some("jwks")),
+            ("algorithm", Some("algorithms")),
+            ("x", None),
+            ("", None),
+            ("completely_different", None),
+        ] {
+            assert_eq!(nearest(text, words).as_deref(), verdict, "{text}");
+        }
+    }
+
+    #[test]
+    fn p10_what_is_shown_is_short_printable_and_no_secret() {
+        assert_eq!(quoted("a\"b\n\u{202E}"), "\"a\\\"b\\u{a}\\u{202e}\"");
+        assert_eq!(quoted(&"x".repeat(100)).chars().count(), SHOWN_CHARS_MAX + 3);
+        for url in ["https://u:hunter2@host/", "https://host/?key=hunter2"] {
+            assert!(!quoted(url).contains("hunter2"));
+        }
+    }
+}

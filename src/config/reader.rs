@@ -1,0 +1,317 @@
+//! Reads one value or one map of the tree, records what is wrong with it, and goes on.
+
+use std::collections::HashSet;
+
+use crate::config::{
+    problem::{nearest, quoted},
+    reading::{Place, Reading},
+    tree::{Key, Meaning, Node, Value},
+};
+
+/// One value with its name.
+#[derive(Clone)]
+pub(super) struct Field<'r> {
+    pub(super) reading: &'r Reading<'r>,
+    pub(super) place: Place,
+    node: &'r Node,
+}
+
+impl<'r> Field<'r> {
+    pub(super) fn root(reading: &'r Reading<'r>, node: &'r Node) -> Self {
+        Self { reading, place: Place::new(node.at, ""), node }
+    }
+
+    /// Records that something else is expected here, and shows the scalar that is there.
+    pub(super) fn wrong<T>(&self, expected: &str) -> Option<T> {
+        self.reading.problem(&self.place, &self.shown(), expected);
+        None
+    }
+
+    /// Like [`Self::wrong`], with the word among `words` that was probably meant.
+    pub(super) fn wrong_word<'w, T>(&self, expected: &str, words: impl IntoIterator<Item = &'w str>) -> Option<T> {
+        let near = self.scalar_text().and_then(|text| nearest(text, words));
+        self.reading.problem_near(&self.place, &self.shown(), expected, near);
+        None
+    }
+
+    /// Like [`Self::wrong`], without repeating the value.
+    pub(super) fn wrong_kind<T>(&self, expected: &str) -> Option<T> {
+        self.reading.problem(&self.place, self.kind(), expected);
+        None
+    }
+
+    /// Records a warning that shows the value.
+    pub(super) fn warn(&self, expected: &str) {
+        self.reading.warning(&self.place, &self.shown(), expected);
+    }
+
+    fn shown(&self) -> String {
+        match self.node.meaning() {
+            Some(Meaning::Number(text)) => format!("the number {text}"),
+            Some(Meaning::Bool(value)) => value.to_string(),
+            Some(Meaning::Text(text)) => quoted(text),
+            Some(Meaning::Nothing) | None => self.kind().to_owned(),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match (&self.node.value, self.node.meaning()) {
+            (Value::List(_), _) => "a list",
+            (Value::Map(_), _) => "a map",
+            (_, Some(Meaning::Nothing)) => "nothing",
+            (_, Some(Meaning::Bool(_))) => "true or false",
+            (_, Some(Meaning::Number(_))) => "a number",
+            _ => "text",
+        }
+    }
+
+    /// What a scalar means; `None` for a list or a map.
+    pub(super) fn meaning(&self) -> Option<Meaning<'r>> {
+        self.node.meaning()
+    }
+
+    /// The text of a scalar of whatever kind.
+    pub(super) fn scalar_text(&self) -> Option<&'r str> {
+        match &self.node.value {
+            Value::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_map(&self) -> bool {
+        matches!(self.node.value, Value::Map(_))
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.node.value, Value::List(_))
+    }
+
+    /// Text that is not empty; a number or a bool must be quoted to be text.
+    pub(super) fn text(&self, expected: &str) -> Option<&'r str> {
+        match self.node.meaning() {
+            Some(Meaning::Text("")) => {
+                self.reading.problem(&self.place, "empty text", expected);
+                None
+            }
+            Some(Meaning::Text(text)) => Some(text),
+            Some(Meaning::Number(_) | Meaning::Bool(_)) => self.wrong(&format!("{expected} (as text: quote it)")),
+            Some(Meaning::Nothing) | None => self.wrong(expected),
+        }
+    }
+
+    pub(super) fn bool(&self) -> Option<bool> {
+        match self.node.meaning() {
+            Some(Meaning::Bool(value)) => Some(value),
+            // These are bools in YAML 1.1; other text is not repeated, since it could be anything.
+            Some(Meaning::Text("yes" | "no" | "on" | "off" | "y" | "n" | "Yes" | "No" | "On" | "Off")) => {
+                self.wrong("true or false")
+            }
+            _ => self.wrong_kind("true or false"),
+        }
+    }
+
+    /// A whole number between `least` and `most`.
+    pub(super) fn integer(&self, least: u32, most: u32) -> Option<u32> {
+        let number = match self.node.meaning() {
+            // `010` is eight to some YAML readers and ten to others.
+            Some(Meaning::Number(text)) if text == "0" || !text.starts_with(['0', '+']) => text.parse().ok(),
+            _ => None,
+        };
+        match number.filter(|number| (least..=most).contains(number)) {
+            Some(number) => Some(number),
+            None => self.wrong(&format!("a whole number from {least} to {most}")),
+        }
+    }
+
+    /// One of `words`, as the value that it stands for.
+    pub(super) fn word<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
+        let text = self.scalar_text();
+        if let Some((_, value)) = words.iter().find(|(word, _)| Some(*word) == text) {
+            return Some(*value);
+        }
+        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        self.wrong_word(&one_of(&names), names.iter().copied())
+    }
+
+    /// The elements of a list, each with its name.
+    pub(super) fn list(&self, expected: &str) -> Option<Vec<Self>> {
+        let Value::List(items) = &self.node.value else { return self.wrong_kind(&format!("a list of {expected}")) };
+        let name = |index: usize| format!("{}[{index}]", self.place.key);
+        Some(
+            (items.iter().enumerate())
+                .map(|(index, node)| Self { reading: self.reading, place: Place::new(node.at, &name(index)), node })
+                .collect(),
+        )
+    }
+
+    /// A list that says something.
+    pub(super) fn full_list(&self, expected: &str) -> Option<Vec<Self>> {
+        let items = self.list(expected)?;
+        if items.is_empty() {
+            self.reading.problem(&self.place, "an empty list", &format!("a non-empty list of {expected}"));
+            return None;
+        }
+        Some(items)
+    }
+
+    /// A list of which no two elements are the same text.
+    pub(super) fn distinct(&self, expected: &str) -> Option<Vec<Self>> {
+        let items = self.list(expected)?;
+        let mut seen = HashSet::new();
+        for item in &items {
+            if let Some(text) = item.scalar_text().filter(|text| !seen.insert(*text)) {
+                self.reading.problem(&item.place, &format!("{} a second time", quoted(text)), "each one once");
+            }
+        }
+        Some(items)
+    }
+
+    /// The entries of a map whose keys are names that the operator chose, duplicates refused.
+    pub(super) fn entries(&self, expected: &str) -> Option<Vec<Entry<'r>>> {
+        let Value::Map(entries) = &self.node.value else { return self.wrong_kind(&format!("a map of {expected}")) };
+        let entry = |(key, node): (&'r Key, &'r Node)| {
+            let at = Place::new(key.at, &self.name_of(key));
+            Entry { name: &key.text, at, value: self.child(key, node) }
+        };
+        Some(self.unique(entries).map(entry).collect())
+    }
+
+    /// Reads a map whose keys we chose: `read` asks for them, and what it did not ask for is a problem.
+    /// `section` names the map for the test that compares readers and schema.
+    pub(super) fn section<T>(
+        &self,
+        section: &'static str,
+        read: impl FnOnce(&mut Fields<'r>) -> Option<T>,
+    ) -> Option<T> {
+        let Value::Map(entries) = &self.node.value else { return self.wrong_kind("a map") };
+        let entries = self.unique(entries).collect();
+        let mut fields = Fields {
+            #[cfg(test)]
+            section,
+            of: self.clone(),
+            entries,
+            asked: Vec::new(),
+        };
+        let _ = section;
+        let result = read(&mut fields);
+        fields.refuse_unknown();
+        result
+    }
+
+    fn child(&self, key: &Key, node: &'r Node) -> Self {
+        Self { reading: self.reading, place: Place::new(node.at, &self.name_of(key)), node }
+    }
+
+    fn name_of(&self, key: &Key) -> String {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        let word = match key.text.bytes().all(plain) && !key.text.is_empty() {
+            true => key.text.clone(),
+            false => quoted(&key.text),
+        };
+        if self.place.key.is_empty() { word } else { format!("{}.{word}", self.place.key) }
+    }
+
+    /// Every entry but those whose key came before, each of which is a problem.
+    fn unique(&self, entries: &'r [(Key, Node)]) -> impl Iterator<Item = (&'r Key, &'r Node)> {
+        let mut seen: HashSet<&str> = HashSet::new();
+        let mut first = Vec::with_capacity(entries.len());
+        for (key, node) in entries {
+            if seen.insert(&key.text) {
+                first.push((key, node));
+            } else {
+                let place = Place::new(key.at, &self.name_of(key));
+                self.reading.problem(&place, "this key a second time", "each key once");
+            }
+        }
+        first.into_iter()
+    }
+}
+
+/// An entry of a map whose keys the operator chose.
+pub(super) struct Entry<'r> {
+    pub(super) name: &'r str,
+    /// Where the name is written.
+    pub(super) at: Place,
+    pub(super) value: Field<'r>,
+}
+
+/// The keys of one map, as its reader asks for them.
+pub(super) struct Fields<'r> {
+    #[cfg(test)]
+    section: &'static str,
+    /// The map itself.
+    pub(super) of: Field<'r>,
+    entries: Vec<(&'r Key, &'r Node)>,
+    asked: Vec<&'static str>,
+}
+
+impl<'r> Fields<'r> {
+    /// The value of `key`, where it is written.
+    pub(super) fn get(&mut self, key: &'static str) -> Option<Field<'r>> {
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
+        #[cfg(test)]
+        self.of.reading.asked.borrow_mut().entry(self.section).or_default().insert(key);
+        let (key, node) = self.entries.iter().find(|(written, _)| written.text == key)?;
+        Some(self.of.child(key, node))
+    }
+
+    /// The value of `key`; its absence is a problem.
+    pub(super) fn need(&mut self, key: &'static str, expected: &str) -> Option<Field<'r>> {
+        let found = self.get(key);
+        if found.is_none() {
+            let name = match self.of.place.key.as_str() {
+                "" => key.to_owned(),
+                parent => format!("{parent}.{key}"),
+            };
+            self.of.reading.problem(&Place::new(self.of.place.at, &name), "nothing", expected);
+        }
+        found
+    }
+
+    /// A bool that is `false` where it is not written.
+    pub(super) fn flag(&mut self, key: &'static str) -> bool {
+        self.get(key).and_then(|field| field.bool()).unwrap_or(false)
+    }
+
+    /// Exactly one of `keys`; more or none is a problem. Each one that is there is read, so that no mistake hides.
+    pub(super) fn exactly_one<T>(
+        &mut self,
+        keys: &[&'static str],
+        read: impl Fn(&'static str, Field<'r>) -> Option<T>,
+    ) -> Option<T> {
+        let found: Vec<_> = keys.iter().filter_map(|key| Some((*key, self.get(key)?))).collect();
+        let names: Vec<&str> = found.iter().map(|(key, _)| *key).collect();
+        let mut values: Vec<Option<T>> = found.into_iter().map(|(key, field)| read(key, field)).collect();
+        if values.len() == 1 {
+            return values.pop().flatten();
+        }
+        let have = if names.is_empty() { "none of them".to_owned() } else { names.join(" and ") };
+        self.of.reading.problem(&self.of.place, &have, &format!("exactly one of {}", keys.join(", ")));
+        None
+    }
+
+    fn refuse_unknown(self) {
+        for (key, _) in &self.entries {
+            if !self.asked.iter().any(|asked| *asked == key.text) {
+                let place = Place::new(key.at, &self.of.name_of(key));
+                let expected = match self.asked.as_slice() {
+                    [] => "no keys here".to_owned(),
+                    asked => one_of(asked),
+                };
+                let near = nearest(&key.text, self.asked.iter().copied());
+                self.of.reading.problem_near(&place, "an unknown key", &expected, near);
+            }
+        }
+    }
+}
+
+/// `a, b or c`.
+pub(super) fn one_of(words: &[&str]) -> String {
+    match words.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}

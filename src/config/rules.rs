@@ -1,0 +1,190 @@
+//! Reads `access` and `rules`: who may touch what, compiled for `decide::policy`.
+
+use serde_json::{Number, Value};
+
+use crate::{
+    base::names::Scope,
+    config::{
+        reader::{Field, Fields},
+        reading::Written,
+        tree::Meaning,
+        value,
+    },
+    decide::policy::{
+        glob::Glob,
+        rule::{Access, Rule, Subject},
+    },
+};
+
+const KINDS: &[&str] = &["tools", "resources", "prompts", "methods"];
+
+/// What decides about each method that `methods` cannot decide about (SPEC C.0).
+const DECIDED_ELSEWHERE: &[(&str, &str)] = &[
+    ("tools/call", "a `tools` rule"),
+    ("prompts/get", "a `prompts` rule"),
+    ("resources/read", "a `resources` rule"),
+    ("resources/subscribe", "a `resources` rule"),
+    ("resources/unsubscribe", "a `resources` rule"),
+    ("subscriptions/listen", "a `resources` rule"),
+    ("completion/complete", "a `prompts` or a `resources` rule, by what is completed"),
+    ("initialize", OPEN),
+    ("server/discover", OPEN),
+    ("ping", OPEN),
+    ("logging/setLevel", OPEN),
+    ("tools/list", LISTS),
+    ("prompts/list", LISTS),
+    ("resources/list", LISTS),
+    ("resources/templates/list", LISTS),
+    ("notifications/initialized", OPEN),
+    ("notifications/cancelled", OPEN),
+    ("notifications/progress", OPEN),
+    ("notifications/roots/list_changed", OPEN),
+];
+const OPEN: &str = "`scopes` of the server: whoever may connect may call it";
+const LISTS: &str = "`scopes` of the server; what the list shows is decided by the rules and `hide`";
+
+/// `access` or `rules`, exactly one of them (P3).
+pub(super) fn access(fields: &mut Fields<'_>) -> Option<Access> {
+    fields.exactly_one(&["access", "rules"], |kind, field| match kind {
+        "access" => field.word(&[("authenticated", ())]).map(|()| Access::Authenticated),
+        _ => rules(&field).map(Access::Rules),
+    })
+}
+
+fn rules(field: &Field<'_>) -> Option<Vec<Rule>> {
+    let items = field.full_list("rules")?;
+    let read: Vec<(&Field<'_>, Option<Rule>)> = items.iter().map(|item| (item, rule(item))).collect();
+    warn_of_the_unreachable(&read);
+    let rules: Vec<Rule> = read.into_iter().filter_map(|(_, rule)| rule).collect();
+    if !rules.is_empty() && rules.len() == items.len() && rules.iter().all(|rule| rule.deny && !rule.report_only) {
+        // SPEC C-03: a list of what is forbidden protects against nothing that has a second name.
+        let expected = "at least one rule that allows: no match refuses, so this server answers no call at all";
+        field.reading.warning(&field.place, "rules that only deny", expected);
+    }
+    Some(rules)
+}
+
+fn rule(field: &Field<'_>) -> Option<Rule> {
+    field.section("servers.*.rules[]", |fields| {
+        let subject = fields.exactly_one(KINDS, |kind, field| subject(kind, &field));
+        let scopes = fields.get("scopes");
+        let any_scope = fields.get("any_scope");
+        let claims = fields.get("claims");
+        let report_only = fields.flag("report_only");
+        let deny = fields.get("deny");
+        let denies = deny.as_ref().and_then(Field::bool).unwrap_or(false);
+        let conditions = [&scopes, &any_scope, &claims].into_iter().flatten().count();
+        if let Some(deny) = deny.filter(|_| denies && conditions > 0) {
+            deny.wrong::<()>("either `deny: true` or `scopes`, `any_scope` and `claims`: a denial has no conditions");
+        }
+        Some(Rule {
+            scopes: bare(scopes.as_ref().map(value::scopes)),
+            any_scope: bare(any_scope.map(|field| any_scopes(&field))),
+            claims: claims.and_then(|field| conditions_on_claims(&field)).unwrap_or_default(),
+            deny: denies,
+            report_only,
+            subject: subject?,
+        })
+    })
+}
+
+fn bare(scopes: Option<Vec<Written<Scope>>>) -> Vec<Scope> {
+    scopes.unwrap_or_default().into_iter().map(|scope| scope.value).collect()
+}
+
+/// "One of none" would be read as "no condition": it must not be written.
+fn any_scopes(field: &Field<'_>) -> Vec<Written<Scope>> {
+    if field.is_list() && field.full_list("scopes").is_none() {
+        return Vec::new();
+    }
+    value::scopes(field)
+}
+
+fn subject(kind: &str, field: &Field<'_>) -> Option<Subject> {
+    let items = field.full_list("patterns")?;
+    let methods = kind == "methods";
+    let globs = items.iter().filter_map(|item| pattern(item, methods)).collect();
+    Some(match kind {
+        "tools" => Subject::Tools(globs),
+        "resources" => Subject::Resources(globs),
+        "prompts" => Subject::Prompts(globs),
+        _ => Subject::Methods(globs),
+    })
+}
+
+fn pattern(field: &Field<'_>, of_methods: bool) -> Option<Glob> {
+    let text = field.text("a pattern: a name, with * for any text and ? for any character")?;
+    let elsewhere = DECIDED_ELSEWHERE.iter().find(|(method, _)| of_methods && *method == text);
+    match elsewhere {
+        Some((_, by)) => field.wrong(&format!("a method that nothing else decides about; this one is decided by {by}")),
+        None => Some(Glob::new(text)),
+    }
+}
+
+fn conditions_on_claims(field: &Field<'_>) -> Option<Vec<(Box<str>, Vec<Value>)>> {
+    const VALUES: &str = "values of a claim: text, numbers, true or false";
+    let entries = field.entries("claims")?;
+    if entries.is_empty() {
+        field.reading.problem(&field.place, "an empty map", "at least one claim");
+    }
+    let condition = |entry: &Field<'_>| -> Vec<Value> {
+        if !entry.is_list() {
+            return claim_value(entry).into_iter().collect();
+        }
+        entry.full_list(VALUES).unwrap_or_default().iter().filter_map(claim_value).collect()
+    };
+    Some(entries.iter().map(|entry| (entry.name.into(), condition(&entry.value))).collect())
+}
+
+/// One value, its type kept: the claim `"5"` is not the claim `5`.
+fn claim_value(field: &Field<'_>) -> Option<Value> {
+    match field.meaning() {
+        Some(Meaning::Text(text)) => Some(Value::from(text)),
+        Some(Meaning::Bool(value)) => Some(Value::from(value)),
+        // JSON's own spelling alone: `0x10`, `010` and `+1` are numbers in YAML and not in a token.
+        Some(Meaning::Number(text)) => match serde_json::from_str::<Number>(text) {
+            Ok(number) => Some(Value::Number(number)),
+            Err(_) => field.wrong("a number as JSON writes it, or text (quote it)"),
+        },
+        Some(Meaning::Nothing) | None => field.wrong("a value of a claim: text, a number, true or false"),
+    }
+}
+
+/// First match decides, so a rule whose every pattern is covered by earlier rules of its kind is never asked.
+fn warn_of_the_unreachable(rules: &[(&Field<'_>, Option<Rule>)]) {
+    // Pair by pair: beyond this the warning would cost more than it is worth.
+    const PATTERNS_MAX: usize = 4_096;
+    let count = |rule: &Option<Rule>| rule.as_ref().map_or(0, |rule| patterns(&rule.subject).1.len());
+    if rules.iter().map(|(_, rule)| count(rule)).sum::<usize>() > PATTERNS_MAX {
+        return;
+    }
+    for (index, (field, rule)) in rules.iter().enumerate() {
+        let Some(rule) = rule else { continue };
+        let (kind, patterns) = patterns(&rule.subject);
+        let earlier: Vec<&Glob> = (rules.iter().take(index))
+            .filter_map(|(_, rule)| rule.as_ref())
+            .map(|rule| self::patterns(&rule.subject))
+            .filter(|(other, _)| *other == kind)
+            .flat_map(|(_, globs)| globs)
+            .collect();
+        if !patterns.is_empty() && patterns.iter().all(|glob| earlier.iter().any(|other| covers(other, glob))) {
+            let expected = "an order in which this rule is asked: earlier ones match everything that it matches";
+            field.reading.warning(&field.place, "a rule that can never decide", expected);
+        }
+    }
+}
+
+fn covers(earlier: &Glob, later: &Glob) -> bool {
+    let everything = earlier.as_str().bytes().all(|b| b == b'*');
+    everything || earlier == later || (later.is_literal() && earlier.matches(later.as_str()))
+}
+
+/// The key that a subject is written under, and its patterns.
+pub(super) fn patterns(subject: &Subject) -> (&'static str, &[Glob]) {
+    match subject {
+        Subject::Tools(globs) => ("tools", globs),
+        Subject::Resources(globs) => ("resources", globs),
+        Subject::Prompts(globs) => ("prompts", globs),
+        Subject::Methods(globs) => ("methods", globs),
+    }
+}

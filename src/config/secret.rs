@@ -1,0 +1,108 @@
+//! Fetches what a reference (`env:NAME`, `file:PATH`) stands for; the only reader of the environment.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
+};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    base::{limits::SECRET_FILE_BYTES_MAX, secret::Secret},
+    config::reader::Field,
+};
+
+/// Looks up one variable of the environment.
+pub type Lookup<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+
+/// The environment of this process.
+#[must_use]
+pub fn process_environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// A secret, and the reference that led to it.
+pub(super) struct Referred {
+    pub(super) secret: Secret,
+    /// `env:NAME`, or `file:` and the whole path.
+    pub(super) reference: Box<str>,
+}
+
+const EXPECTED: &str = "a reference to a secret: env:NAME or file:PATH";
+
+/// Reads the secret that `field` refers to. What the field holds is never repeated: it may be the secret itself.
+pub(super) fn secret(field: &Field<'_>) -> Option<Referred> {
+    let reference = field.scalar_text();
+    if let Some(name) = reference.and_then(|text| text.strip_prefix("env:")).filter(|name| is_variable(name)) {
+        return from_environment(field, name);
+    }
+    if let Some(path) = reference.and_then(|text| text.strip_prefix("file:")).filter(|path| !path.is_empty()) {
+        return from_file(field, path);
+    }
+    let found = if reference.is_some() { "a value that is no reference (not shown)" } else { "a list or a map" };
+    field.reading.problem(&field.place, found, EXPECTED);
+    None
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+fn from_environment(field: &Field<'_>, name: &str) -> Option<Referred> {
+    let fault = match (field.reading.lookup)(name).map(OsString::into_string) {
+        Some(Ok(value)) if !value.is_empty() => {
+            return Some(Referred { secret: Secret::new(value.into_bytes()), reference: format!("env:{name}").into() });
+        }
+        Some(Ok(_)) => "empty",
+        Some(Err(_)) => "not UTF-8",
+        None => "not set",
+    };
+    field.reading.problem(&field.place, &format!("env:{name}, which is {fault}"), "a variable that holds the secret");
+    None
+}
+
+fn from_file(field: &Field<'_>, path: &str) -> Option<Referred> {
+    let whole = field.reading.base.join(path);
+    let mut bytes = match bounded(&whole, SECRET_FILE_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(cause) => return unreadable(field, "file:", path, &cause),
+    };
+    field.reading.depends_on(&whole);
+    // Editors and `echo` end a file with one newline that nobody means.
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+    }
+    if bytes.is_empty() {
+        field.reading.problem(&field.place, &format!("file:{path}, which is empty"), "a file that holds the secret");
+        return None;
+    }
+    let reference = format!("file:{}", whole.display()).into();
+    Some(Referred { secret: Secret::new(std::mem::take(&mut *bytes)), reference })
+}
+
+/// Records that a file cannot be read.
+pub(super) fn unreadable<T>(field: &Field<'_>, prefix: &str, path: &str, cause: &io::Error) -> Option<T> {
+    let place = &field.place;
+    field.reading.problem(place, &format!("{prefix}{path}, which cannot be read ({cause})"), "a file that can be read");
+    None
+}
+
+/// The whole of a regular file, if it is no larger than `most`. A pipe or a device could keep us waiting for ever.
+pub(super) fn bounded(path: &Path, most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {most} bytes")));
+    }
+    Ok(bytes)
+}

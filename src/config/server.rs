@@ -1,0 +1,269 @@
+//! Reads `servers`: each MCP server behind the gateway, and how it is guarded.
+
+use std::path::PathBuf;
+
+use http::HeaderValue;
+
+use crate::{
+    base::{
+        limits::{JSON_DEPTH, JSON_DEPTH_MAX, REQUEST_BODY_BYTES, STREAMS_PER_CALLER},
+        names::{Scope, ServerName},
+    },
+    config::{
+        DenyAs, Hide, ServerLimits, ServerSettings, identity, origin,
+        reader::{Entry, Field, Fields},
+        reading::{Place, Written},
+        rules, upstream, value,
+    },
+    decide::policy::{
+        glob::Glob,
+        rule::{Access, Policy},
+    },
+    outbound::dial::Peer,
+};
+
+/// Largest `limits.request_body` that may be written: bodies are judged whole, in memory.
+const REQUEST_BODY_BYTES_MAX: u64 = 1 << 30;
+/// Largest `limits.streams_per_caller` that may be written.
+const STREAMS_PER_CALLER_MAX: u32 = 65_536;
+
+/// `offline_access` asks for a refresh token; it opens nothing here and must not be advertised (SPEC A-10).
+const OFFLINE_ACCESS: &str = "offline_access";
+
+/// A server as written: what other sections are compared with, whatever else is wrong with it.
+#[derive(Default)]
+pub(super) struct Server {
+    pub(super) path: Option<Written<Box<str>>>,
+    pub(super) root: Option<Place>,
+    pub(super) upstream: Option<Written<Peer>>,
+    pub(super) audiences: Vec<Written<Box<str>>>,
+    /// The reference of `credential.header.value`.
+    pub(super) credential: Option<Box<str>>,
+    /// The file of the upstream's private CA.
+    pub(super) ca: Option<PathBuf>,
+    pub(super) settings: Option<ServerSettings>,
+}
+
+/// `servers`.
+pub(super) fn servers(field: &Field<'_>, authorization_servers: &[Box<str>]) -> Vec<Server> {
+    let entries = field.entries("servers by name").unwrap_or_default();
+    if entries.is_empty() && field.is_map() {
+        field.reading.problem(&field.place, "an empty map", "at least one server");
+    }
+    let read = |entry: &Entry<'_>| {
+        let name = value::name(entry);
+        let mut server = Server::default();
+        let settings =
+            entry.value.section("servers.*", |fields| settings(fields, name, authorization_servers, &mut server));
+        Server { settings, ..server }
+    };
+    entries.iter().map(read).collect()
+}
+
+/// All keys are asked for before the first `?`, so that every mistake is seen.
+fn settings(
+    fields: &mut Fields<'_>,
+    name: Option<Box<str>>,
+    authorization_servers: &[Box<str>],
+    written: &mut Server,
+) -> Option<ServerSettings> {
+    written.path = fields.need("path", "the server's public path, such as /weather/mcp").and_then(|field| path(&field));
+    let root = fields.get("root");
+    written.root = root.filter(|field| field.bool() == Some(true)).map(|field| field.place);
+    let upstream = match fields.need("upstream", "a map with the `url` of the MCP server") {
+        Some(field) => upstream::upstream(&field),
+        None => upstream::Upstream::default(),
+    };
+    (written.upstream, written.ca) = (upstream.peer, upstream.ca);
+    let issuers = match fields.get("authorization_servers") {
+        Some(field) => indexes(&field, authorization_servers),
+        None => (0..authorization_servers.len()).collect(),
+    };
+    if let Some(field) = fields.get("audiences") {
+        written.audiences = value::texts(&field, "an audience");
+    }
+    let scopes = scope_keys(fields);
+    let access = rules::access(fields);
+    let hide = fields.get("hide").and_then(|field| {
+        field.word(&[("never", Hide::Never), ("forbidden", Hide::Forbidden), ("unauthorized", Hide::Unauthorized)])
+    });
+    let deny_as = fields
+        .get("deny_as")
+        .and_then(|field| field.word(&[("challenge", DenyAs::Challenge), ("tool_error", DenyAs::ToolError)]));
+    let (credential, identity_headers) = identity::towards_upstream(fields);
+    let allowed_origins: Vec<HeaderValue> =
+        fields.get("allowed_origins").map(|field| origin::origins(&field)).unwrap_or_default();
+    let limits = match fields.get("limits") {
+        Some(field) => field.section("servers.*.limits", |fields| Some(limits(fields))),
+        None => Some(LIMITS),
+    };
+    refuse_what_is_not_served(fields);
+
+    let access = access?;
+    let known_scopes = known_scopes(&scopes.connect, &access);
+    let (credential, reference) = credential?;
+    written.credential = reference;
+    Some(ServerSettings {
+        name: ServerName::from(&*name?),
+        path: written.path.as_ref()?.value.clone(),
+        root: written.root.is_some(),
+        upstream: upstream.settings?,
+        authorization_servers: issuers,
+        audiences: written.audiences.iter().map(|audience| audience.value.clone()).collect(),
+        scopes_supported: advertised(if scopes.supported.is_empty() { &known_scopes } else { &scopes.supported }),
+        first_challenge: first_challenge(scopes.challenge, &scopes.connect, &known_scopes),
+        known_scopes,
+        policy: Policy { connect: scopes.connect, access, implies: scopes.implies },
+        hide: hide.unwrap_or(Hide::Forbidden),
+        deny_as: deny_as.unwrap_or(DenyAs::Challenge),
+        credential,
+        identity_headers,
+        allowed_origins,
+        limits: limits?,
+    })
+}
+
+/// The keys of a server that speak of scopes.
+struct ScopeKeys {
+    connect: Vec<Scope>,
+    supported: Vec<Scope>,
+    challenge: Option<Challenge>,
+    implies: Vec<(Scope, Vec<Glob>)>,
+}
+
+fn scope_keys(fields: &mut Fields<'_>) -> ScopeKeys {
+    let mut scopes = |key, of_offline_access| {
+        let Some(field) = fields.get(key) else { return Vec::new() };
+        let scopes = value::scopes(&field);
+        for scope in scopes.iter().filter(|scope| scope.value.as_str() == OFFLINE_ACCESS) {
+            field.reading.warning(&scope.place, "\"offline_access\"", of_offline_access);
+        }
+        scopes.into_iter().map(|scope| scope.value).collect()
+    };
+    let connect =
+        scopes("scopes", "no offline_access: it asks for a refresh token, and access tokens need not carry it");
+    let supported =
+        scopes("scopes_supported", "no offline_access: it is left out of the metadata (clients ask for it themselves)");
+    let challenge = fields.get("challenge_scope").and_then(|field| {
+        field.word(&[("baseline", Challenge::Baseline), ("all", Challenge::All), ("omit", Challenge::Omit)])
+    });
+    let implies = fields.get("scope_implies").map(|field| implied(&field)).unwrap_or_default();
+    ScopeKeys { connect, supported, challenge, implies }
+}
+
+/// Limits, where nothing is written.
+pub const LIMITS: ServerLimits =
+    ServerLimits { request_body: REQUEST_BODY_BYTES, json_depth: JSON_DEPTH, streams_per_caller: STREAMS_PER_CALLER };
+
+fn limits(fields: &mut Fields<'_>) -> ServerLimits {
+    let mut integer = |key, default, most| fields.get(key).and_then(|field| field.integer(1, most)).unwrap_or(default);
+    let json_depth = integer("json_depth", LIMITS.json_depth, JSON_DEPTH_MAX);
+    let streams_per_caller = integer("streams_per_caller", LIMITS.streams_per_caller, STREAMS_PER_CALLER_MAX);
+    let request_body = value::size(fields, "request_body", LIMITS.request_body, REQUEST_BODY_BYTES_MAX);
+    ServerLimits { request_body, json_depth, streams_per_caller }
+}
+
+/// A public path, which routing compares byte by byte: no spelling of it may have a second form (SPEC F-20, A-06).
+fn path(field: &Field<'_>) -> Option<Written<Box<str>>> {
+    let text = field.text("a path such as /weather/mcp")?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&b);
+    let expected = if !text.starts_with('/') {
+        "a path that begins with /"
+    } else if !text.bytes().all(plain) {
+        "a path of plain characters: no %, ;, \\, ?, #, spaces or characters outside ASCII"
+    } else if text.contains("//") || text.split('/').any(|segment| matches!(segment, "." | "..")) {
+        "a path without empty segments, . and .."
+    } else if text != "/" && text.ends_with('/') {
+        "a path without a slash at its end"
+    } else if text == "/.well-known" || text.starts_with("/.well-known/") {
+        "a path outside /.well-known/, where the gateway answers itself"
+    } else {
+        return Some(Written { value: text.into(), place: field.place.clone() });
+    };
+    field.wrong(expected)
+}
+
+/// Names of authorization servers as indexes.
+fn indexes(field: &Field<'_>, names: &[Box<str>]) -> Vec<usize> {
+    if field.is_list() && field.full_list("names of authorization servers").is_none() {
+        return Vec::new();
+    }
+    let items = field.distinct("names of authorization servers").unwrap_or_default();
+    let index = |item: &Field<'_>| {
+        let text = item.text("the name of an authorization server")?;
+        let found = names.iter().position(|name| **name == *text);
+        found.or_else(|| item.wrong_word("a name under `authorization_servers`", names.iter().map(AsRef::as_ref)))
+    };
+    items.iter().filter_map(index).collect()
+}
+
+/// `challenge_scope`.
+#[derive(Clone, Copy)]
+enum Challenge {
+    Baseline,
+    All,
+    Omit,
+}
+
+/// The scopes of the first 401. An empty `scope` parameter is no scope parameter (RFC 6750 §3).
+fn first_challenge(written: Option<Challenge>, connect: &[Scope], known: &[Scope]) -> Option<Vec<Scope>> {
+    let default = if connect.is_empty() { Challenge::All } else { Challenge::Baseline };
+    let scopes = match written.unwrap_or(default) {
+        Challenge::Baseline => advertised(connect),
+        Challenge::All => advertised(known),
+        Challenge::Omit => return None,
+    };
+    (!scopes.is_empty()).then_some(scopes)
+}
+
+/// What metadata and challenges may name of `scopes`.
+pub(super) fn advertised(scopes: &[Scope]) -> Vec<Scope> {
+    scopes.iter().filter(|scope| scope.as_str() != OFFLINE_ACCESS).cloned().collect()
+}
+
+fn known_scopes(connect: &[Scope], access: &Access) -> Vec<Scope> {
+    let mut known = connect.to_vec();
+    if let Access::Rules(rules) = access {
+        known.extend(rules.iter().flat_map(|rule| rule.scopes.iter().chain(&rule.any_scope)).cloned());
+    }
+    known.sort();
+    known.dedup();
+    known
+}
+
+/// `scope_implies`.
+fn implied(field: &Field<'_>) -> Vec<(Scope, Vec<Glob>)> {
+    let entries = field.entries("lists of scopes, by the scope that stands for them").unwrap_or_default();
+    let pair = |entry: &Entry<'_>| {
+        if !Scope::is_valid(entry.name) {
+            let expected = "one scope: no spaces, quotes or backslashes";
+            field.reading.problem(&entry.at, "a key that is no scope", expected);
+        }
+        let items = entry.value.full_list("scopes or patterns of scopes").unwrap_or_default();
+        let globs = items.iter().filter_map(|item| item.text("a scope or a pattern of scopes")).map(Glob::new);
+        (Scope::from(entry.name), globs.collect())
+    };
+    entries.iter().map(pair).collect()
+}
+
+/// Keys of the contract that this version only recognises: ignoring them would promise what is not kept.
+fn refuse_what_is_not_served(fields: &mut Fields<'_>) {
+    if let Some(field) = fields.get("batches") {
+        match field.scalar_text() {
+            Some("refuse") => {}
+            Some("2025-03-26") => drop(field.wrong::<()>("refuse: this version does not serve batches yet")),
+            _ => drop(field.wrong_word::<()>("refuse", ["refuse"])),
+        }
+    }
+    let Some(field) = fields.get("legacy_sse") else { return };
+    if field.is_map() {
+        field.section("servers.*.legacy_sse", |fields| {
+            fields.need("path", "the public path of the event stream").and_then(|field| path(&field));
+            fields.need("upstream", "the URL of the upstream's event stream").as_ref().and_then(upstream::url);
+            Some(())
+        });
+        field.wrong::<()>("off: this version does not serve the 2024-11-05 transport yet");
+    } else if !matches!(field.scalar_text(), Some("off" | "false")) {
+        field.wrong::<()>("off");
+    }
+}

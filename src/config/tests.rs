@@ -1,0 +1,63 @@
+//! What the configuration promises, as cases; the helpers are here, the tables in the files below.
+
+use std::{ffi::OsString, path::Path};
+
+use crate::config::{
+    file::{Loaded, read_with},
+    problem::Problems,
+};
+
+mod hostile;
+mod mistakes;
+mod sections;
+mod whole;
+
+/// The smallest useful file.
+const SMALLEST: &str = "\
+public_url: https://mcp.example.com
+listen:
+  - address: 127.0.0.1:8080
+authorization_servers:
+  corporate:
+    issuer: https://login.example.com
+servers:
+  weather:
+    path: /weather/mcp
+    upstream: {url: \"http://127.0.0.1:8000/mcp\"}
+    access: authenticated
+";
+
+/// An environment of two variables: a key of 32 bytes, and a short one.
+fn environment(name: &str) -> Option<OsString> {
+    match name {
+        "SESSION_KEY" => Some("0123456789abcdef0123456789abcdef".into()),
+        "SHORT" => Some("hunter2".into()),
+        "TWO_LINES" => Some("hunter2\nx: y".into()),
+        "EMPTY" => Some(OsString::new()),
+        _ => None,
+    }
+}
+
+fn read(text: &str) -> Result<Loaded, Problems> {
+    read_in(text, Path::new("/nonexistent"))
+}
+
+fn read_in(text: &str, base: &Path) -> Result<Loaded, Problems> {
+    read_with(text, "gateway.yaml", base, &environment)
+}
+
+/// The smallest file with `from` replaced.
+fn changed(from: &str, to: &str) -> String {
+    assert!(SMALLEST.contains(from), "{from:?} is not in the file");
+    SMALLEST.replacen(from, to, 1)
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let refused = read(text).expect_err("a mistake must be refused");
+    refused.to_string().lines().map(str::to_owned).collect()
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    let loaded = read(text).unwrap_or_else(|problems| panic!("{problems}"));
+    loaded.warnings.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,186 @@
+//! One mistake, one line: where it is, what is there, what should be.
+
+use std::fs;
+
+use super::{SMALLEST, changed, problems, read_in, warnings};
+
+mod above;
+mod servers;
+
+const ISSUER: &str = "    issuer: https://login.example.com\n";
+const UPSTREAM: &str = "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n";
+const ACCESS: &str = "    access: authenticated\n";
+const LISTEN: &str = "  - address: 127.0.0.1:8080\n";
+
+/// What is replaced, what stands there instead, and the problems without the file's name.
+type Case = (&'static str, &'static str, &'static [&'static str]);
+
+#[test]
+fn each_mistake_has_its_line() {
+    let cases: Vec<&Case> = above::CASES.iter().chain(servers::CASES).collect();
+    let mut failed = String::new();
+    for (from, to, expected) in &cases {
+        let found = problems(&changed(from, to));
+        let expected: Vec<String> = expected.iter().map(|line| format!("gateway.yaml:{line}")).collect();
+        if found != expected {
+            failed += &format!("{to:?}\n  found    {found:#?}\n  expected {expected:#?}\n");
+        }
+        assert!(!found.concat().contains("hunter2"), "a secret in {found:?}");
+    }
+    assert!(failed.is_empty(), "{failed}");
+    assert!(cases.len() >= 60, "{}", cases.len());
+}
+
+#[test]
+fn seven_mistakes_of_every_kind_are_told_in_one_run() {
+    let text = "\
+public_url: http://mcp.example.com
+listen:
+  - address: 0.0.0.0:8080
+    adress: 1
+authorization_servers:
+  corporate:
+    issuer: https://login.example.com
+    algorithms: [HS256]
+servers:
+  weather:
+    path: /weather/mcp
+    path: /weather
+    upstream: {url: ftp://x}
+    authorization_servers: [corprate]
+    access: authenticated
+    rules: [{tools: [\"*\"]}]
+";
+    let expected = [
+        "1:13 public_url: found \"http://mcp.example.com\"; expected https://; http:// is for a loopback host alone",
+        "3:14 listen[0].address: found 0.0.0.0:8080 without TLS; expected `tls`, a loopback address, or `plaintext: true` where TLS ends in front of the gateway",
+        "4:5 listen[0].adress: found an unknown key; expected address, tls or plaintext; did you mean \"address\"?",
+        "8:18 authorization_servers.corporate.algorithms[0]: found \"HS256\"; expected an asymmetric algorithm: with HS* whoever can verify can also sign (RFC 8725 §3.1)",
+        "11:5 servers.weather: found access and rules; expected exactly one of access, rules",
+        "12:5 servers.weather.path: found this key a second time; expected each key once",
+        "13:21 servers.weather.upstream.url: found \"ftp://x\"; expected a URL that begins with https:// or http:// in lower case",
+        "14:29 servers.weather.authorization_servers[0]: found \"corprate\"; expected a name under `authorization_servers`; did you mean \"corporate\"?",
+    ];
+    assert_eq!(problems(text), expected.map(|line| format!("gateway.yaml:{line}")));
+}
+
+#[test]
+fn what_may_stay_is_warned_of() {
+    for (from, to, expected) in [
+        (
+            ISSUER,
+            "    issuer: http://login.example.com\n    allow_http: true\n",
+            "7:17 authorization_servers.corporate.allow_http: found true; expected false: whoever is on the way can answer in the issuer's name",
+        ),
+        (
+            ISSUER,
+            "    issuer: https://login.example.com\n    clock_skew: 121s\n",
+            "7:17 authorization_servers.corporate.clock_skew: found \"121s\"; expected at most 120s: expired tokens are accepted for this long",
+        ),
+        (
+            LISTEN,
+            "  - address: 127.0.0.1:8080\nadmin: {address: 0.0.0.0:9901}\n",
+            "4:18 admin.address: found 0.0.0.0:9901, which others can reach; expected a loopback address, or a network that only operators reach: metrics name servers and callers' fates",
+        ),
+        (
+            ACCESS,
+            "    access: authenticated\n    credential: {forward: {dangerous: true}}\n",
+            "12:27 servers.weather.credential.forward: found forward: the upstream gets the caller's token; expected strip or header, unless the upstream checks the very same audience itself",
+        ),
+        (
+            ACCESS,
+            "    access: authenticated\n    scopes: [\"mcp:*\"]\n",
+            "12:14 servers.weather.scopes[0]: found \"mcp:*\"; expected a scope without a wildcard: scopes are compared literally, and no token holds this one by holding others",
+        ),
+        (
+            ACCESS,
+            "    access: authenticated\n    scopes_supported: [a, offline_access]\n",
+            "12:27 servers.weather.scopes_supported[1]: found \"offline_access\"; expected no offline_access: it is left out of the metadata (clients ask for it themselves)",
+        ),
+        (
+            ACCESS,
+            "    rules: [{tools: [a], deny: true}, {prompts: [\"*\"], deny: true}]\n",
+            "11:12 servers.weather.rules: found rules that only deny; expected at least one rule that allows: no match refuses, so this server answers no call at all",
+        ),
+        (
+            ACCESS,
+            "    rules: [{tools: [\"*\"]}, {prompts: [a]}, {tools: [b], deny: true}]\n",
+            "11:45 servers.weather.rules[2]: found a rule that can never decide; expected an order in which this rule is asked: earlier ones match everything that it matches",
+        ),
+        (
+            ACCESS,
+            "    access: authenticated\n    audiences: [\"https://mcp.example.com\"]\n  news:\n    path: /\n    upstream: {url: \"http://127.0.0.1:1/\"}\n    access: authenticated\n",
+            "12:17 servers.weather.audiences[0]: found the origin of public_url; expected an audience of this server alone: a token for the origin would open every server that accepts it",
+        ),
+    ] {
+        assert_eq!(warnings(&changed(from, to)), [format!("gateway.yaml:{expected}")]);
+    }
+}
+
+#[test]
+fn what_is_right_is_neither_refused_nor_warned_of() {
+    for (from, to) in [
+        (LISTEN, "  - address: 127.0.0.1:0\n  - address: 127.0.0.1:0\n  - address: \"[::1]:8080\"\n"),
+        (LISTEN, "  - address: 0.0.0.0:8080\n    plaintext: true\n"),
+        (ISSUER, "    issuer: https://login.example.com/\n  other:\n    issuer: https://login.example.com\n"),
+        (ISSUER, "    issuer: http://localhost:9000\n    jwks: {url: \"http://[::1]:9000/keys\"}\n"),
+        (ISSUER, "    issuer: https://login.example.com\n    clock_skew: 0s\n    token_types: [application/AT+JWT]\n"),
+        ("/weather/mcp", "/"),
+        (
+            ACCESS,
+            "    access: authenticated\n    batches: refuse\n    legacy_sse: false\n    allowed_origins: [\"null\", \"vscode-webview://x1\", \"http://[::1]:3000\"]\n",
+        ),
+        (ACCESS, "    access: authenticated\n    audiences: [\"https://mcp.example.com\", \"api://x\"]\n"),
+        (
+            ACCESS,
+            "    rules: [{tools: [a], deny: false, scopes: [x]}, {tools: [\"*\"], deny: true, report_only: true}]\n",
+        ),
+        (ACCESS, "    rules: [{methods: [tasks/get, \"acme/*\"]}]\n    identity_headers: {X-Forwarded-User: sub}\n"),
+    ] {
+        assert_eq!(warnings(&changed(from, to)), [""; 0], "{to}");
+    }
+}
+
+#[test]
+fn a10_offline_access_is_not_advertised() {
+    let text = changed(ACCESS, "    scopes: [a, offline_access]\n    access: authenticated\n");
+    let server = read_in(&text, "/nonexistent".as_ref()).unwrap().settings.servers.remove(0);
+    let names = |scopes: &[crate::base::names::Scope]| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&server.scopes_supported), ["a"]);
+    assert_eq!(names(&server.first_challenge.unwrap()), ["a"]);
+    assert_eq!(names(&server.policy.connect), ["a", "offline_access"]);
+}
+
+#[test]
+fn files_must_hold_what_they_are_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["mcp.example.com".to_owned()]).unwrap();
+    fs::write(folder.path().join("tls.crt"), made.cert.pem()).unwrap();
+    fs::write(folder.path().join("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    fs::write(folder.path().join("big"), vec![b'x'; 70_000]).unwrap();
+    let at = |line: &str| format!("gateway.yaml:{line}");
+    for (from, to, expected) in [
+        (
+            LISTEN,
+            "  - address: 127.0.0.1:1\n    tls: {certificate: tls.key, key: tls.crt}\n",
+            vec![
+                at("4:24 listen[0].tls.certificate: found \"tls.key\"; expected a PEM file that holds certificates"),
+                at("4:38 listen[0].tls.key: found \"tls.crt\"; expected a PEM file that holds a private key"),
+            ],
+        ),
+        (
+            UPSTREAM,
+            "    upstream: {url: \"https://up/\", ca: tls.key}\n",
+            vec![at(
+                "10:40 servers.weather.upstream.ca: found \"tls.key\"; expected a PEM file that holds certificates",
+            )],
+        ),
+    ] {
+        let refused = read_in(&changed(from, to), folder.path()).unwrap_err().to_string();
+        assert_eq!(refused.lines().collect::<Vec<_>>(), expected);
+    }
+    for reference in ["file:big", "file:.", "file:"] {
+        let text = format!("{SMALLEST}session_keys: [\"{reference}\"]\n");
+        assert_eq!(read_in(&text, folder.path()).unwrap_err().list().len(), 1, "{reference}");
+    }
+}

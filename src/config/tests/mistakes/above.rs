@@ -1,0 +1,303 @@
+//! Mistakes above `servers`: the file as a whole, listeners, authorization servers.
+
+use super::{Case, ISSUER, LISTEN};
+
+pub(super) const CASES: &[Case] = &[
+    (
+        "public_url: https://mcp.example.com\n",
+        "",
+        &["1:1 public_url: found nothing; expected what clients type, such as https://mcp.example.com"],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://MCP.example.com/",
+        &[
+            "1:13 public_url: found \"https://MCP.example.com/\"; expected scheme, host and port only, without a slash or a path: each server's `path` follows it",
+        ],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: 5",
+        &["1:13 public_url: found the number 5; expected a URL such as https://mcp.example.com (as text: quote it)"],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\npublic_url: https://mcp.example.com",
+        &["2:1 public_url: found this key a second time; expected each key once"],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\nsesion_keys: []",
+        &[
+            "2:1 sesion_keys: found an unknown key; expected public_url, listen, admin, authorization_servers, servers, session_keys, log or drain; did you mean \"session_keys\"?",
+        ],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\nembedded: {}",
+        &[
+            "2:1 embedded: found an unknown key; expected public_url, listen, admin, authorization_servers, servers, session_keys, log or drain",
+        ],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\nlog: {format: xml, level: inof}",
+        &[
+            "2:15 log.format: found \"xml\"; expected json or text",
+            "2:27 log.level: found \"inof\"; expected error, warn, info, debug or trace; did you mean \"info\"?",
+        ],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\ndrain: {timeout: 30}",
+        &["2:18 drain.timeout: found the number 30; expected a duration such as 30s, 5m or 24h, from 1ms to 24h"],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\nsession_keys: [hunter2, hunter2]",
+        &[
+            "2:16 session_keys[0]: found a value that is no reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
+            "2:25 session_keys[1]: found a value that is no reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
+        ],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\nsession_keys: [\"env:SHORT\"]",
+        &["2:16 session_keys[0]: found env:SHORT, which has 7 bytes; expected at least 32 random bytes"],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\nsession_keys: [\"env:MISSING\", \"env:EMPTY\", \"file:nothing\"]",
+        &[
+            "2:16 session_keys[0]: found env:MISSING, which is not set; expected a variable that holds the secret",
+            "2:31 session_keys[1]: found env:EMPTY, which is empty; expected a variable that holds the secret",
+            "2:44 session_keys[2]: found file:nothing, which cannot be read (No such file or directory (os error 2)); expected a file that can be read",
+        ],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\nadmin: {address: \"127.0.0.1:8080\"}",
+        &["2:18 admin.address: found 127.0.0.1:8080, which is a public listener's; expected an address of its own"],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\nadmin: 127.0.0.1:8080",
+        &["2:8 admin: found text; expected a map"],
+    ),
+    (LISTEN, "  []\n", &["3:3 listen: found an empty list; expected a non-empty list of maps with an address"]),
+    (
+        LISTEN,
+        "  - {}\n",
+        &[
+            "3:5 listen[0].address: found nothing; expected an IP address and a port, such as 0.0.0.0:8443 or \"[::]:8443\"",
+        ],
+    ),
+    (
+        LISTEN,
+        "  - address: localhost:8080\n",
+        &[
+            "3:14 listen[0].address: found \"localhost:8080\"; expected an IP address and a port, such as 0.0.0.0:8443 or \"[::]:8443\"",
+        ],
+    ),
+    (
+        LISTEN,
+        "  - address: 0.0.0.0:8443\n",
+        &[
+            "3:14 listen[0].address: found 0.0.0.0:8443 without TLS; expected `tls`, a loopback address, or `plaintext: true` where TLS ends in front of the gateway",
+        ],
+    ),
+    (
+        LISTEN,
+        "  - address: 127.0.0.1:9901\n",
+        &["1:1 admin: found 127.0.0.1:9901, which is a public listener's; expected an address of its own"],
+    ),
+    (
+        LISTEN,
+        "  - address: 127.0.0.1:8080\n  - address: 127.0.0.1:8080\n",
+        &["4:14 listen[1].address: found 127.0.0.1:8080 a second time; expected each address once"],
+    ),
+    (
+        LISTEN,
+        "  - address: 127.0.0.1:8080\n    plaintext: yes\n",
+        &["4:16 listen[0].plaintext: found \"yes\"; expected true or false"],
+    ),
+    (
+        LISTEN,
+        "  - address: 127.0.0.1:8080\n    tls: {certificate: no.crt}\n    plaintext: true\n",
+        &[
+            "4:10 listen[0].tls.key: found nothing; expected a PEM file with the private key",
+            "4:24 listen[0].tls.certificate: found /nonexistent/no.crt, which cannot be read (No such file or directory (os error 2)); expected a file that can be read",
+            "5:16 listen[0].plaintext: found true; expected either `tls` or `plaintext: true`, not both",
+        ],
+    ),
+    (
+        ISSUER,
+        "    profile: keycloak\n",
+        &[
+            "6:5 authorization_servers.corporate.issuer: found nothing; expected the issuer's URL, exactly as its tokens spell it",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: http://login.example.com\n",
+        &[
+            "6:13 authorization_servers.corporate.issuer: found \"http://login.example.com\"; expected an https:// URL; http:// is for a loopback host, or dangerous with `allow_http: true`",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com?x=1\n",
+        &[
+            "6:13 authorization_servers.corporate.issuer: found a URL that is not shown, since it may hold a secret; expected an issuer without a query (RFC 8414 §2)",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com#x\n",
+        &[
+            "6:13 authorization_servers.corporate.issuer: found \"https://login.example.com#x\"; expected a URL without a fragment",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://user:hunter2@login.example.com\n",
+        &[
+            "6:13 authorization_servers.corporate.issuer: found a URL that is not shown, since it may hold a secret; expected a URL without user name and password",
+        ],
+    ),
+    (
+        ISSUER,
+        "    isuer: https://login.example.com\n",
+        &[
+            "6:5 authorization_servers.corporate.issuer: found nothing; expected the issuer's URL, exactly as its tokens spell it",
+            "6:5 authorization_servers.corporate.isuer: found an unknown key; expected allow_http, issuer, profile, jwks, algorithms, token_types, clock_skew, scope_claims or refetch_floor; did you mean \"issuer\"?",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n  partner:\n    issuer: https://login.example.com\n",
+        &[
+            "8:13 authorization_servers.partner.issuer: found the issuer of authorization_servers.corporate; expected each issuer once",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    profile: keyclock\n",
+        &[
+            "7:14 authorization_servers.corporate.profile: found \"keyclock\"; expected a vendor: auth0, cognito, entra, google, keycloak, okta; did you mean \"keycloak\"?",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    jwks: {}\n",
+        &["7:11 authorization_servers.corporate.jwks: found none of them; expected exactly one of discover, url, file"],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    jwks: {url: \"http://keys.example.com/\", file: keys.json}\n",
+        &[
+            "7:11 authorization_servers.corporate.jwks: found url and file; expected exactly one of discover, url, file",
+            "7:17 authorization_servers.corporate.jwks.url: found \"http://keys.example.com/\"; expected an https:// URL; http:// is for a loopback host, or dangerous with `allow_http: true`",
+            "7:51 authorization_servers.corporate.jwks.file: found /nonexistent/keys.json, which cannot be read (No such file or directory (os error 2)); expected a file that can be read",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    jwks: {discover: false}\n",
+        &[
+            "7:22 authorization_servers.corporate.jwks.discover: found false; expected discover: true, or a `url` or a `file` in its place",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    algorithms: [none, HS256, ES256K, RS256, RS256]\n",
+        &[
+            "7:18 authorization_servers.corporate.algorithms[0]: found \"none\"; expected a signature: `none` is how tokens are forged (RFC 8725 §3.1)",
+            "7:24 authorization_servers.corporate.algorithms[1]: found \"HS256\"; expected an asymmetric algorithm: with HS* whoever can verify can also sign (RFC 8725 §3.1)",
+            "7:31 authorization_servers.corporate.algorithms[2]: found \"ES256K\"; expected an asymmetric algorithm: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA; did you mean \"ES256\"?",
+            "7:46 authorization_servers.corporate.algorithms[4]: found \"RS256\" a second time; expected each one once",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    algorithms: []\n",
+        &[
+            "7:17 authorization_servers.corporate.algorithms: found an empty list; expected a non-empty list of asymmetric algorithms",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    token_types: [dpop+jwt, JWT, application/jwt, \"a b\"]\n",
+        &[
+            "7:19 authorization_servers.corporate.token_types[0]: found \"dpop+jwt\"; expected a type of access tokens: this one is for another purpose (RFC 8725 §3.12)",
+            "7:34 authorization_servers.corporate.token_types[2]: found \"application/jwt\" a second time; expected each one once",
+            "7:51 authorization_servers.corporate.token_types[3]: found \"a b\"; expected a JWT type such as at+jwt or JWT",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    clock_skew: 6m\n",
+        &[
+            "7:17 authorization_servers.corporate.clock_skew: found \"6m\"; expected a duration such as 30s, 5m or 24h, from 0s to 5m",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    scope_claims: []\n",
+        &[
+            "7:19 authorization_servers.corporate.scope_claims: found an empty list; expected a non-empty list of claim names",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    refetch_floor: 999ms\n",
+        &[
+            "7:20 authorization_servers.corporate.refetch_floor: found \"999ms\"; expected a duration such as 30s, 5m or 24h, from 1s to 24h",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    allow_http: \"true\"\n",
+        &["7:17 authorization_servers.corporate.allow_http: found text; expected true or false"],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    embedded: {}\n",
+        &[
+            "7:5 authorization_servers.corporate.embedded: found an unknown key; expected allow_http, issuer, profile, jwks, algorithms, token_types, clock_skew, scope_claims or refetch_floor",
+        ],
+    ),
+    (
+        "  corporate:\n",
+        "  \"a b\":\n",
+        &[
+            "5:3 authorization_servers.\"a b\": found the name \"a b\"; expected a name of at most 64 letters, digits, dots, dashes and underscores",
+        ],
+    ),
+    (
+        "authorization_servers:\n  corporate:\n",
+        "authorization_servers: {}\nissuers:\n  corporate:\n",
+        &[
+            "4:24 authorization_servers: found an empty map; expected at least one authorization server",
+            "5:1 issuers: found an unknown key; expected public_url, listen, admin, authorization_servers, servers, session_keys, log or drain",
+        ],
+    ),
+    (
+        "    issuer: https",
+        "    <<: {}\n    issuer: https",
+        &["6:5 found a merge key (<<); expected the keys themselves, written out"],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    jwks: discover\n",
+        &["7:11 authorization_servers.corporate.jwks: found text; expected a map"],
+    ),
+    (
+        "  corporate:\n",
+        "  \"\":\n    clock_skew: 1\n",
+        &[
+            "5:3 authorization_servers.\"\": found the name \"\"; expected a name of at most 64 letters, digits, dots, dashes and underscores",
+            "6:17 authorization_servers.\"\".clock_skew: found the number 1; expected a duration such as 30s, 5m or 24h, from 0s to 5m",
+        ],
+    ),
+];

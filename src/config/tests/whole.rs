@@ -1,0 +1,231 @@
+//! Whole files: the documented example, the starter, the defaults, and what `explain` prints of them.
+
+use std::{fs, path::Path, time::Duration};
+
+use http::HeaderValue;
+use jsonwebtoken::Algorithm;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{SMALLEST, read, read_in};
+use crate::{
+    config::{DenyAs, Hide, Provenance, Settings, explain, file},
+    decide::policy::rule::{Access, Subject},
+    outbound::{credential::Credential, keys::KeySource},
+};
+
+/// The documented example with every key; where it offers a choice, the longer one.
+pub(super) const EXAMPLE: &str = r#"
+public_url: https://mcp.example.com
+listen:
+  - address: 0.0.0.0:8443
+    tls: {certificate: tls/tls.crt, key: tls/tls.key}
+  - address: 0.0.0.0:8080
+    plaintext: true
+admin: {address: "127.0.0.1:9901"}
+authorization_servers:
+  corporate:
+    issuer: https://login.example.com/realms/main
+    profile: keycloak
+    jwks: {discover: true}
+    algorithms: [RS256, PS256, ES256, EdDSA]
+    token_types: [at+jwt, JWT]
+    clock_skew: 30s
+    scope_claims: [scope, scp]
+    refetch_floor: 30s
+    allow_http: false
+  partner:
+    issuer: http://127.0.0.1:7000
+    jwks: {file: keys.json}
+servers:
+  weather:
+    path: /weather/mcp
+    upstream:
+      url: https://weather.internal:8000/mcp
+      ca: tls/tls.crt
+      connect_timeout: 5s
+      response_timeout: 5m
+    authorization_servers: [corporate]
+    audiences: []
+    scopes: [mcp:connect]
+    scopes_supported: []
+    challenge_scope: baseline
+    scope_implies: {"mcp:admin": ["mcp:tools:*"]}
+    rules:
+      - {tools: ["get_*", forecast], scopes: ["mcp:tools:weather"]}
+      - {tools: [add], any_scope: ["read:add", "math"], claims: {department: [eng, ops], level: 3, staff: true}}
+      - {tools: ["delete_*"], deny: true}
+      - {resources: ["file:///projects/**"], scopes: ["files:read"], report_only: true}
+      - {prompts: ["*"]}
+      - {methods: ["acme/custom"], scopes: ["acme"]}
+    hide: forbidden
+    deny_as: challenge
+    credential: {header: {name: x-api-key, value: "file:secret"}}
+    identity_headers: {x-auth-subject: sub, x-auth-email: email}
+    allowed_origins: ["https://app.example.com", null]
+    limits: {request_body: 4MiB, json_depth: 64, streams_per_caller: 64}
+    batches: refuse
+    legacy_sse: off
+session_keys: ["env:SESSION_KEY"]
+log: {format: json, level: info}
+drain: {timeout: 30s}
+"#;
+
+/// A folder with everything that the example names.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["mcp.example.com".to_owned()]).unwrap();
+    fs::create_dir(folder.path().join("tls")).unwrap();
+    for (name, text) in [
+        ("tls/tls.crt", made.cert.pem()),
+        ("tls/tls.key", made.signing_key.serialize_pem()),
+        ("keys.json", "{\"keys\":[]}".to_owned()),
+        ("secret", "hunter2\n".to_owned()),
+        ("gateway.yaml", EXAMPLE.to_owned()),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn example(folder: &Path) -> Settings {
+    let loaded = read_in(EXAMPLE, folder).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(loaded.warnings, []);
+    loaded.settings
+}
+
+#[test]
+fn the_documented_example_means_what_it_says() {
+    let folder = folder();
+    let settings = example(folder.path());
+    assert_eq!(settings.listen[0].tls.as_ref().unwrap().key, folder.path().join("tls/tls.key"));
+    assert_eq!(settings.files, [folder.path().join("tls/tls.crt"), folder.path().join("secret")]);
+    assert_eq!(settings.authorization_servers[1].keys, KeySource::File(folder.path().join("keys.json")));
+    assert_eq!(settings.session_keys[0].expose().len(), 32);
+
+    let server = &settings.servers[0];
+    assert_eq!(
+        (&*server.upstream.peer.host, server.upstream.peer.port, server.upstream.peer.tls),
+        ("weather.internal", 8000, true)
+    );
+    assert_eq!((&*server.upstream.authority, &*server.upstream.path_and_query), ("weather.internal:8000", "/mcp"));
+    assert_eq!(server.upstream.ca.as_ref().unwrap().len(), 1);
+    assert_eq!(server.authorization_servers, [0]);
+    let known: Vec<&str> = server.known_scopes.iter().map(|scope| scope.as_str()).collect();
+    assert_eq!(known, ["acme", "files:read", "math", "mcp:connect", "mcp:tools:weather", "read:add"]);
+    assert_eq!(server.scopes_supported, server.known_scopes);
+    assert_eq!(server.first_challenge.as_deref().unwrap()[0].as_str(), "mcp:connect");
+    let Access::Rules(rules) = &server.policy.access else { panic!("rules") };
+    assert!(matches!(&rules[1].subject, Subject::Tools(globs) if globs[0].as_str() == "add"));
+    let claims = [
+        ("department".into(), vec![json!("eng"), json!("ops")]),
+        ("level".into(), vec![json!(3)]),
+        ("staff".into(), vec![json!(true)]),
+    ];
+    assert_eq!(rules[1].claims, claims);
+    assert!(rules[2].deny && rules[3].report_only && !rules[3].deny);
+    let Credential::Header(name, value) = &server.credential else { panic!("a header") };
+    assert_eq!((name.as_str(), value.as_bytes(), value.is_sensitive()), ("x-api-key", &b"hunter2"[..], true));
+    assert_eq!(server.allowed_origins, ["https://app.example.com", "null"].map(HeaderValue::from_static));
+}
+
+#[test]
+fn the_smallest_file_has_every_default() {
+    let loaded = read(SMALLEST).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let settings = loaded.settings;
+    assert_eq!(settings.admin.to_string(), "127.0.0.1:9901");
+    assert_eq!((settings.log.json, settings.log.level), (true, tracing::Level::INFO));
+    assert_eq!(settings.drain_timeout, Duration::from_secs(30));
+    assert!(settings.session_keys.is_empty() && settings.files.is_empty());
+
+    let issuer = &settings.authorization_servers[0];
+    assert_eq!(issuer.keys, KeySource::Discover);
+    assert_eq!((issuer.refetch_floor, issuer.allow_http), (Duration::from_secs(30), false));
+    let rules = &issuer.rules;
+    assert_eq!(rules.algorithms, [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA]);
+    assert_eq!(rules.token_types, ["at+jwt", "jwt"].map(Box::from));
+    assert_eq!(rules.clock_skew, Duration::from_secs(30));
+    assert_eq!(rules.scope_claims, ["scope", "scp"].map(Box::from));
+    assert_eq!(rules.client_claims, ["client_id", "azp", "cid"].map(Box::from));
+    assert!(rules.scope_prefixes.is_empty());
+
+    let server = &settings.servers[0];
+    assert_eq!(server.policy.access, Access::Authenticated);
+    assert_eq!((server.hide, server.deny_as, server.root), (Hide::Forbidden, DenyAs::Challenge, false));
+    assert_eq!(server.credential, Credential::Strip);
+    assert_eq!(server.authorization_servers, [0]);
+    assert_eq!(server.first_challenge, None);
+    assert_eq!(
+        (server.limits.request_body, server.limits.json_depth, server.limits.streams_per_caller),
+        (4 << 20, 64, 64)
+    );
+    assert_eq!(server.upstream.connect_timeout, Duration::from_secs(5));
+    assert_eq!(server.upstream.response_timeout, Duration::from_secs(300));
+}
+
+#[test]
+fn what_explain_prints_is_a_file_that_means_the_same() {
+    let folder = folder();
+    let forward = SMALLEST
+        .replace("access: authenticated", "access: authenticated\n    credential: {forward: {dangerous: true}}");
+    let challenge = SMALLEST
+        .replace("access: authenticated", "rules: [{tools: ['\"x: #'], scopes: [b, a]}]\n    challenge_scope: omit");
+    for text in [EXAMPLE, SMALLEST, &forward, &challenge, include_str!("../../../gateway.yaml")] {
+        let before = read_in(text, folder.path()).unwrap().settings;
+        let printed = explain::print(&before);
+        assert!(!printed.contains("hunter2") && !printed.contains("0123456789abcdef"), "{printed}");
+        let after =
+            read_in(&printed, Path::new("/elsewhere")).unwrap_or_else(|problems| panic!("{problems}\n{printed}"));
+        assert_eq!(Settings { files: before.files.clone(), ..after.settings.clone() }, before, "{printed}");
+        assert_eq!(explain::print(&after.settings), printed);
+    }
+}
+
+#[test]
+fn p10_settings_and_problems_print_no_secret() {
+    let folder = folder();
+    let settings = example(folder.path());
+    let shown = format!("{settings:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("0123456789abcdef"));
+    let stripped = Settings { provenance: Provenance::default(), ..settings };
+    assert!(!explain::print(&stripped).contains("hunter2"));
+}
+
+#[test]
+fn a_file_is_loaded_with_what_lies_beside_it() {
+    let folder = folder();
+    fs::write(folder.path().join("gateway.yaml"), SMALLEST).unwrap();
+    let loaded = file::load(&folder.path().join("gateway.yaml")).unwrap();
+    assert_eq!(loaded.settings.files, [folder.path().join("gateway.yaml")]);
+
+    for (bytes, verdict) in [
+        (b"a: b\nc\xFF".to_vec(), ":2:2 found bytes that are not UTF-8; expected UTF-8 text"),
+        (
+            vec![b'#'; (1 << 20) + 1],
+            ":1:1 found a file that cannot be read (larger than 1048576 bytes); expected a configuration file",
+        ),
+    ] {
+        fs::write(folder.path().join("bad.yaml"), bytes).unwrap();
+        let refused = file::load(&folder.path().join("bad.yaml")).unwrap_err().to_string();
+        assert!(refused.ends_with(verdict), "{refused}");
+    }
+    assert!(file::load(folder.path()).unwrap_err().to_string().contains("not a regular file"));
+    assert!(file::load(&folder.path().join("nothing.yaml")).is_err());
+}
+
+#[test]
+fn the_starter_passes() {
+    let loaded = read(include_str!("../../../gateway.yaml")).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(loaded.warnings, []);
+}
+
+#[test]
+fn a_profile_fills_what_is_not_written() {
+    let with = |more: &str| SMALLEST.replace("login.example.com\n", &format!("login.example.com\n{more}"));
+    let filled = read(&with("    profile: okta\n")).unwrap().settings;
+    let rules = &filled.authorization_servers[0].rules;
+    assert_eq!((&rules.scope_claims[0], &rules.client_claims[0]), (&"scp".into(), &"cid".into()));
+    let written = read(&with("    profile: okta\n    scope_claims: [roles]\n")).unwrap().settings;
+    assert_eq!(written.authorization_servers[0].rules.scope_claims, ["roles"].map(Box::from));
+}

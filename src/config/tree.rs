@@ -1,0 +1,278 @@
+//! Turns YAML text into a small tree in which every value and every key knows its place.
+
+use std::{collections::HashMap, mem};
+
+use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span};
+
+use crate::config::reading::{Place, Reading};
+
+/// What one file may cost, each use of an alias counted anew: a value counts one, and one more for each 16 bytes of
+/// text. An alias bomb ends here.
+const COST_MAX: usize = 200_000;
+/// Elements of one list and keys of one map: uniqueness is checked pair by pair.
+const ENTRIES_MAX: usize = 4_096;
+/// Collections inside one another; our own files need seven.
+const DEPTH_MAX: usize = 32;
+
+/// Where something is written, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Position {
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+/// One value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Node {
+    pub(super) at: Position,
+    pub(super) value: Value,
+}
+
+/// What a value is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    /// A scalar; `plain` where it has no quotes, so that it may be a number, a bool or nothing.
+    Scalar { text: String, plain: bool },
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the file's order, duplicates kept.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a map.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Key {
+    pub(super) at: Position,
+    pub(super) text: String,
+}
+
+/// What a scalar means by the core schema of YAML 1.2, in which `yes`, `no`, `on` and `off` are words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Meaning<'a> {
+    /// Nothing, `~` or `null`.
+    Nothing,
+    /// `true` or `false`.
+    Bool(bool),
+    /// Something that YAML readers take for a number.
+    Number(&'a str),
+    /// Text.
+    Text(&'a str),
+}
+
+impl Node {
+    fn scalar(at: Position, text: &str, plain: bool) -> Self {
+        Self { at, value: Value::Scalar { text: text.to_owned(), plain } }
+    }
+
+    /// What a scalar means; `None` for a list or a map.
+    pub(super) fn meaning(&self) -> Option<Meaning<'_>> {
+        let Value::Scalar { text, plain } = &self.value else { return None };
+        Some(match text.as_str() {
+            text if !plain => Meaning::Text(text),
+            "" | "~" | "null" | "Null" | "NULL" => Meaning::Nothing,
+            "true" | "True" | "TRUE" => Meaning::Bool(true),
+            "false" | "False" | "FALSE" => Meaning::Bool(false),
+            text if is_number(text) => Meaning::Number(text),
+            text => Meaning::Text(text),
+        })
+    }
+
+    fn cost(&self) -> usize {
+        match &self.value {
+            Value::Scalar { text, .. } => cost_of(text),
+            Value::List(items) => items.iter().map(Self::cost).sum::<usize>() + 1,
+            Value::Map(entries) => {
+                entries.iter().map(|(key, node)| node.cost() + cost_of(&key.text)).sum::<usize>() + 1
+            }
+        }
+    }
+}
+
+fn cost_of(text: &str) -> usize {
+    1 + text.len() / 16
+}
+
+fn is_number(text: &str) -> bool {
+    let bare = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if let Some(digits) = text.strip_prefix("0x") {
+        return !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    }
+    if let Some(digits) = text.strip_prefix("0o") {
+        return !digits.is_empty() && digits.bytes().all(|b| matches!(b, b'0'..=b'7'));
+    }
+    if matches!(bare, ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN") {
+        return true;
+    }
+    bare.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
+        && bare.bytes().any(|b| b.is_ascii_digit())
+        && bare.parse::<f64>().is_ok()
+}
+
+/// Parses `text`. What is wrong with the YAML itself is recorded in `reading`; `None` where no tree came of it.
+pub(super) fn parse(text: &str, reading: &Reading<'_>) -> Option<Node> {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    options.disallow_directives = true;
+    options.emit_unresolved_aliases = true;
+    options.flow_nesting_limit = DEPTH_MAX;
+    options.block_nesting_limit = DEPTH_MAX;
+    let mut builder = Builder { reading, open: Vec::new(), root: None, anchors: HashMap::new(), cost: 0, documents: 0 };
+    for step in Parser::new_from_str_with_options(text, options) {
+        match step {
+            Ok((event, span)) => builder.take(event, &span)?,
+            Err(error) => {
+                unreadable(reading, &error);
+                return None;
+            }
+        }
+    }
+    // An empty file is an empty map: what is missing is then said key by key.
+    let start = Position { line: 1, column: 1 };
+    Some(builder.root.unwrap_or(Node { at: start, value: Value::Map(Vec::new()) }))
+}
+
+fn unreadable(reading: &Reading<'_>, error: &ScanError) {
+    let mark = error.marker();
+    let at = Position { line: mark.line().max(1), column: mark.col() + 1 };
+    reading.problem(&Place::new(at, ""), &format!("YAML that cannot be read ({})", error.info()), "well-formed YAML");
+}
+
+/// A collection that is not closed yet.
+struct Open {
+    at: Position,
+    anchor: usize,
+    kind: OpenKind,
+}
+
+enum OpenKind {
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>, Slot),
+}
+
+/// What a map waits for next.
+enum Slot {
+    Key,
+    /// The value of this key; of `None`, where the key was refused and its value goes with it.
+    Value(Option<Key>),
+}
+
+struct Builder<'r> {
+    reading: &'r Reading<'r>,
+    open: Vec<Open>,
+    root: Option<Node>,
+    anchors: HashMap<usize, (Node, usize)>,
+    cost: usize,
+    documents: usize,
+}
+
+impl Builder<'_> {
+    /// Takes one event; `None` ends the reading.
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Option<()> {
+        let at = Position { line: span.start.line(), column: span.start.col() + 1 };
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    self.problem(at, "a second document", "one YAML document");
+                    return None;
+                }
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse_tag(span);
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                self.close(Node::scalar(at, &text, plain), anchor, cost_of(&text))?;
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.refuse_tag(span);
+                self.open.push(Open { at, anchor, kind: OpenKind::List(Vec::new()) });
+            }
+            Event::MappingStart(_, anchor, _) => {
+                self.refuse_tag(span);
+                self.open.push(Open { at, anchor, kind: OpenKind::Map(Vec::new(), Slot::Key) });
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let Open { at, anchor, kind } = self.open.pop()?;
+                let value = match kind {
+                    OpenKind::List(items) => Value::List(items),
+                    OpenKind::Map(entries, _) => Value::Map(entries),
+                };
+                self.close(Node { at, value }, anchor, 1)?;
+            }
+            Event::Alias(id) => match self.anchors.get(&id) {
+                Some((node, cost)) => {
+                    let (node, cost) = (node.clone(), *cost);
+                    self.close(node, 0, cost)?;
+                }
+                None => self.unknown_alias(at, "an alias inside the value that it stands for")?,
+            },
+            Event::UnresolvedAlias(_) => self.unknown_alias(at, "an alias without an anchor before it")?,
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Puts a finished value where it belongs.
+    fn close(&mut self, node: Node, anchor: usize, cost: usize) -> Option<()> {
+        self.cost += cost;
+        let entries = match self.open.last().map(|open| &open.kind) {
+            Some(OpenKind::List(items)) => items.len(),
+            Some(OpenKind::Map(entries, _)) => entries.len(),
+            None => 0,
+        };
+        if self.cost > COST_MAX || entries >= ENTRIES_MAX {
+            let expected =
+                format!("at most {ENTRIES_MAX} in one list or map, and {COST_MAX} in all, aliases written out");
+            self.problem(node.at, "too many values", &expected);
+            return None;
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node.clone(), node.cost()));
+        }
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open { kind: OpenKind::List(items), .. }) => items.push(node),
+            Some(Open { kind: OpenKind::Map(entries, slot), .. }) => match mem::replace(slot, Slot::Key) {
+                Slot::Value(Some(key)) => entries.push((key, node)),
+                Slot::Value(None) => {}
+                Slot::Key => {
+                    let key = key_from(self.reading, node);
+                    *slot = Slot::Value(key);
+                }
+            },
+        }
+        Some(())
+    }
+
+    fn unknown_alias(&mut self, at: Position, found: &str) -> Option<()> {
+        self.problem(at, found, "an alias of a value that is written above it");
+        self.close(Node::scalar(at, "", true), 0, 1)
+    }
+
+    fn refuse_tag(&self, span: &Span) {
+        if let Some(start) = span.tag_start() {
+            let at = Position { line: start.line(), column: start.col() + 1 };
+            self.problem(at, "a YAML tag", "a value without one");
+        }
+    }
+
+    fn problem(&self, at: Position, found: &str, expected: &str) {
+        self.reading.problem(&Place::new(at, ""), found, expected);
+    }
+}
+
+/// A key; `None` where it cannot be one.
+fn key_from(reading: &Reading<'_>, node: Node) -> Option<Key> {
+    let place = Place::new(node.at, "");
+    match node.value {
+        // A merge makes two places speak about one map; which one wins differs between YAML readers.
+        Value::Scalar { text, plain: true } if text == "<<" => {
+            reading.problem(&place, "a merge key (<<)", "the keys themselves, written out");
+            None
+        }
+        Value::Scalar { text, .. } => Some(Key { at: node.at, text }),
+        Value::List(_) | Value::Map(_) => {
+            reading.problem(&place, "a list or a map as a key", "a key that is one word");
+            None
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Reads `upstream`: where a server's requests go, and how long that may take.
+
+use std::{path::PathBuf, time::Duration};
+
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+use crate::{
+    config::{
+        listen::file_bytes,
+        reader::{Field, Fields},
+        reading::Written,
+        value::{self, Url},
+    },
+    outbound::{dial::Peer, upstream::UpstreamSettings},
+};
+
+/// Name look-up, TCP and TLS together, where `connect_timeout` says nothing.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// To the response head, where `response_timeout` says nothing.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// An upstream as written.
+#[derive(Default)]
+pub(super) struct Upstream {
+    /// Whom to dial: known even where something else is wrong.
+    pub(super) peer: Option<Written<Peer>>,
+    /// The file of the private CA.
+    pub(super) ca: Option<PathBuf>,
+    pub(super) settings: Option<UpstreamSettings>,
+}
+
+/// `upstream`.
+pub(super) fn upstream(field: &Field<'_>) -> Upstream {
+    let mut read = Upstream::default();
+    let settings = field.section("servers.*.upstream", |fields| settings(fields, &mut read));
+    read.settings = settings;
+    read
+}
+
+fn settings(fields: &mut Fields<'_>, read: &mut Upstream) -> Option<UpstreamSettings> {
+    let at = fields.need("url", "the URL of the MCP server behind the gateway");
+    let url = at.as_ref().and_then(url);
+    let ca = fields.get("ca");
+    let connect_timeout = value::timeout(fields, "connect_timeout", CONNECT_TIMEOUT);
+    let response_timeout = value::timeout(fields, "response_timeout", RESPONSE_TIMEOUT);
+    read.peer = url.as_ref().zip(at).map(|(url, field)| Written {
+        value: Peer { host: url.host.clone(), port: url.port, tls: url.https },
+        place: field.place,
+    });
+    let certificates = match &ca {
+        Some(field) => {
+            if url.as_ref().is_some_and(|url| !url.https) {
+                field.wrong::<()>("no `ca` where the URL is http://, or an https:// URL");
+            }
+            let (path, certificates) = authorities(field)?;
+            read.ca = Some(path);
+            Some(certificates)
+        }
+        None => None,
+    };
+    let url = url?;
+    Some(UpstreamSettings {
+        peer: read.peer.as_ref()?.value.clone(),
+        authority: url.authority.into(),
+        path_and_query: url.path_and_query,
+        ca: certificates,
+        connect_timeout,
+        response_timeout,
+    })
+}
+
+/// An upstream's URL.
+pub(super) fn url<'r>(field: &Field<'r>) -> Option<Url<'r>> {
+    match value::url(field.text("a URL such as http://127.0.0.1:8000/mcp")?) {
+        Ok(url) => Some(url),
+        Err(expected) => field.wrong(expected),
+    }
+}
+
+/// The certificates of a private CA, read now: the connection's settings are built from them.
+fn authorities(field: &Field<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
+    let path = value::path(field, "the path of a PEM file")?;
+    let bytes = file_bytes(field, &path)?;
+    field.reading.depends_on(&path);
+    match CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>() {
+        Ok(certificates) if !certificates.is_empty() => Some((path, certificates)),
+        _ => field.wrong("a PEM file that holds certificates"),
+    }
+}
