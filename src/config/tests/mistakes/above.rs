@@ -184,7 +184,7 @@ pub(super) const CASES: &[Case] = &[
         ISSUER,
         "    issuer: https://login.example.com\n    profile: keyclock\n",
         &[
-            "7:14 authorization_servers.corporate.profile: found \"keyclock\"; expected a vendor: auth0, cognito, entra, google, keycloak, okta; did you mean \"keycloak\"?",
+            "7:14 authorization_servers.corporate.profile: found \"keyclock\"; expected a vendor: generic, auth0, entra, okta, keycloak, cognito, google; did you mean \"keycloak\"?",
         ],
     ),
     (
