@@ -73,7 +73,12 @@ async fn b60_attack_083_084_085_a_token_bound_to_a_key_is_refused() {
     });
     world.verdicts(rows.into()).await;
     let dpop = Ask::post("/mcp", call("safe")).with("Authorization", format!("DPoP {}", world.token()));
-    world.verdicts(vec![row("the DPoP scheme", dpop, Want::OneOf(&[400, 401]))]).await;
+    world
+        .verdicts(vec![
+            row("the DPoP scheme", dpop, Want::OneOf(&[400, 401])),
+            row("b62: Bearer beside a proof", world.post(call("safe")).with("DPoP", "abc"), Want::Status(400)),
+        ])
+        .await;
     world.close().await;
 }
 
@@ -85,12 +90,8 @@ fn credentials(seen: &Seen) -> Vec<String> {
 #[tokio::test]
 async fn b70_b71_attack_103_the_token_stops_here_and_identity_is_ours() {
     let world = World::standard().await;
-    let ask = world
-        .post(call("safe"))
-        .with("X-Auth-Subject", "admin")
-        .with("x_auth_subject", "admin")
-        .with("DPoP", "abc")
-        .with("Cookie", "a=b");
+    let ask =
+        world.post(call("safe")).with("X-Auth-Subject", "admin").with("x_auth_subject", "admin").with("Cookie", "a=b");
     assert_eq!(world.send(&ask).await.status, 200);
     let seen = world.upstream.take_one();
     assert!(credentials(&seen).is_empty(), "{seen:?}");

@@ -171,7 +171,7 @@ async fn c22_c26_attack_022_023_032_size_and_depth() {
         ("022 5 000", nested(5_000), EITHER),
         ("022 30 000, unclosed", open(30_000), EITHER),
         ("023 10 000 digits", digits, EITHER),
-        ("023 1e400 is carried, not understood", params(r#"{"name":"safe","arguments":{"a":1e400}}"#), Want::Passes),
+        ("023 1e400", params(r#"{"name":"safe","arguments":{"a":1e400}}"#), EITHER),
         ("032 a long name", long_name, Want::OneOf(&[400, 403])),
         ("032 over the limit", vec![b' '; 64 * 1024 + 1], Want::Status(413)),
         ("032 far over the limit", vec![b' '; 1024 * 1024], Want::Status(413)),

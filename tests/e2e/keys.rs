@@ -19,7 +19,8 @@ async fn b41_metadata_of_another_issuer_and_redirects_are_not_followed() {
     // The other issuer's server plays the place that must never be asked.
     let trap = server::Upstream::start(None).await;
     let trap_url = trap.url();
-    let world = Plan::standard().start().await;
+    let world = World::standard().await;
+    world.until_ready().await;
     world.issuer.server().answer_with(move |seen| match seen.target.as_str() {
         JWKS_PATH => server::full(302, &[("Location", &format!("{trap_url}/keys"))], ""),
         _ => server::full(
@@ -41,7 +42,13 @@ async fn b42_many_callers_cause_one_fetch() {
     let world = World::standard().await;
     let ask = Ask::post("/mcp", call("safe"));
     let rows: Vec<_> = (0..50)
-        .map(|n| row(format!("{n}"), ask.clone().token(&world.mint().claim("jti", json!(n)).token()), Want::Passes))
+        .map(|n| {
+            row(
+                format!("{n}"),
+                ask.clone().token(&world.mint().claim("jti", json!(n.to_string())).token()),
+                Want::Passes,
+            )
+        })
         .collect();
     world.verdicts(rows).await;
     assert_eq!(world.issuer.key_fetches(), 1);
@@ -158,7 +165,7 @@ async fn b11_attack_079_keys_of_one_issuer_never_serve_another() {
 #[tokio::test]
 async fn b45_readiness_waits_for_keys_and_names_what_it_waits_for() {
     let world = World::standard().await;
-    let ready = until_ready(&world, true).await;
+    let ready = world.until_ready().await;
     assert_eq!(ready.json()["ready"], json!(true));
     assert_eq!(world.admin("/healthz").await.status, 200);
     world.close().await;
@@ -182,6 +189,7 @@ async fn b45_readiness_waits_for_keys_and_names_what_it_waits_for() {
 #[tokio::test]
 async fn b41_endless_and_slow_key_sets_are_cut_off() {
     let world = World::standard().await;
+    world.until_ready().await;
     world.issuer.server().answer_with(|seen| match seen.target.as_str() {
         JWKS_PATH => {
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -219,17 +227,5 @@ async fn eventually(world: &World, token: &str, status: u16) -> Reply {
         }
         assert!(Instant::now() < deadline, "{status} never came: {reply:?}");
         sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn until_ready(world: &World, wanted: bool) -> Reply {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        let reply = world.admin("/readyz").await;
-        if (reply.status == 200) == wanted {
-            return reply;
-        }
-        assert!(Instant::now() < deadline, "readiness: {reply:?}");
-        sleep(Duration::from_millis(20)).await;
     }
 }

@@ -98,6 +98,7 @@ async fn b07_attack_075_a_huge_token_is_refused() {
 #[tokio::test]
 async fn b10_attack_078_the_issuer_must_be_equal_byte_for_byte() {
     let world = World::standard().await;
+    world.until_ready().await;
     let issuer = world.issuer.url();
     let before = world.issuer.server().connections();
     let rows = [
@@ -277,6 +278,7 @@ async fn b32_b33_b34_b39_attack_071_072_080_types_and_dangerous_members() {
     ] {
         rows.push(with(format!("{name}: {value}"), &head(name, value), INVALID));
     }
+    world.until_ready().await;
     let before = world.issuer.server().connections();
     world.verdicts(rows).await;
     assert_eq!(world.issuer.server().connections(), before, "b34: nothing was dialled");
@@ -317,7 +319,7 @@ async fn b37_b38_attack_073_074_three_canonical_parts_of_strict_json() {
     let doubled = |text: &str, name: &str, value: &str| text.replacen('{', &format!("{{\"{name}\":{value},"), 1);
     let mut rows = vec![
         with("padding", &format!("{token}="), INVALID),
-        with("padding inside", &format!("{}=.{}.{}", parts[0], parts[1], parts[2]), INVALID),
+        with("padding inside", &format!("{}=.{}.{}", parts[0], parts[1], parts[2]), Want::OneOf(&[400, 401])),
         with("two parts", &format!("{}.{}", parts[0], parts[1]), INVALID),
         with("four parts", &format!("{token}.x"), INVALID),
         with("five parts", &format!("{token}.x.y"), INVALID),

@@ -1,6 +1,8 @@
 //! One pretend world a test: an issuer, an upstream, and the real gateway between them; what leaks is found when it closes.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
 
 pub mod certificate;
 pub mod client;
@@ -21,6 +23,7 @@ pub use server::{Seen, Step, Upstream};
 pub use table::{Row, Want, call, modern, request, row};
 
 use leak::Captured;
+use process::PATIENCE;
 use token::Mint;
 
 /// Everything that one test needs, started and listening.
@@ -123,6 +126,19 @@ impl World {
         live.write(&Ask::get(path).bytes(&address.to_string())).await;
         live.head(false).await;
         live.rest().await
+    }
+
+    /// Waits until the gateway says that it is ready: it has every issuer's keys.
+    pub async fn until_ready(&self) -> Reply {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let reply = self.admin("/readyz").await;
+            if reply.status == 200 {
+                return reply;
+            }
+            assert!(Instant::now() < deadline, "never ready: {reply:?}");
+            sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// The sum of a metric's series, by name.
