@@ -162,6 +162,7 @@ async fn a_taken_port_ends_with_1_before_anything_serves() {
 #[tokio::test]
 async fn the_admin_listener_is_not_public_and_the_public_one_not_admin() {
     let world = World::standard().await;
+    world.until_ready().await;
     for path in ["/metrics", "/healthz", "/readyz"] {
         assert_eq!(world.admin(path).await.status, 200, "{path}");
         assert_eq!(world.send(&Ask::get(path)).await.status, 404, "{path} in public");

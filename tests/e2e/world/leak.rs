@@ -89,3 +89,44 @@ pub fn series(text: &str) -> HashMap<String, f64> {
     }
     sums
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    fn finds(captured: &Captured, output: &str) -> bool {
+        catch_unwind(AssertUnwindSafe(|| nothing_leaked(captured, output))).is_err()
+    }
+
+    #[test]
+    fn the_harness_finds_what_it_looks_for() {
+        let claims = "c".repeat(60);
+        let signature = "s".repeat(86);
+        let few = Captured::default();
+        few.token(&format!("header.{claims}.{signature}"));
+        few.secret("upstream-key");
+        assert!(!finds(&few, "nothing of interest, but the header"));
+        assert!(finds(&few, &format!("token={signature}")));
+        assert!(finds(&few, &format!("x{claims}")), "glued to something");
+        assert!(finds(&few, &format!("\"{}…\"", &signature[..40])), "cut short");
+        assert!(finds(&few, "an upstream-key here"));
+        assert!(finds(&few, "thread 'x' panicked at src/lib.rs"));
+        few.answer(format!("HTTP/1.1 200 OK\r\nX: {claims}\r\n").as_bytes());
+        assert!(finds(&few, ""), "in an answer");
+
+        let many = Captured::default();
+        for number in 0..1_000 {
+            many.token(&format!("header.{number:0>60}.{number:1>86}"));
+        }
+        assert!(!finds(&many, "nothing"));
+        assert!(finds(&many, &format!("{{\"token\":\"a.{:0>60}.b\"}}", 7)));
+    }
+
+    #[test]
+    fn the_series_of_a_metric_are_summed() {
+        let sums = series("# HELP a b\na{x=\"1\"} 2\na{x=\"2\"} 3\nb 0\n# EOF\n");
+        assert_eq!((sums["a"], sums["b"], sums.len()), (5.0, 0.0, 2));
+    }
+}
