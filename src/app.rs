@@ -236,3 +236,6 @@ impl fmt::Display for StartFault {
 }
 
 impl std::error::Error for StartFault {}
+
+#[cfg(test)]
+mod tests;

@@ -94,11 +94,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(arguments) => arguments,
         Err(message) => {
             let text = message.render().to_string();
-            if message.use_stderr() {
-                complain(text.trim_end())
-            } else {
-                print(text.trim_end())
-            };
+            let show = if message.use_stderr() { complain } else { print };
+            show(text.trim_end());
             return ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(BAD_CONFIG));
         }
     };

@@ -108,7 +108,15 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
             });
             Ok(Story { lines, allowed: true })
         }
-        Err(refusal) => Ok(refused(lines, server, &refusal, Some(&caller))),
+        Err(refusal) => {
+            let mut story = refused(lines, server, &refusal, Some(&caller));
+            if server.deny_as_tool_error && matches!(asked, Target::Tool(_)) {
+                story
+                    .lines
+                    .push("deny_as is tool_error: the answer is a result that says so, with status 200".to_owned());
+            }
+            Ok(story)
+        }
     }
 }
 
@@ -117,14 +125,7 @@ fn refused(mut lines: Vec<String>, server: &Server, refusal: &Refusal, caller: O
     lines.push(format!("verdict: refused, {} ({})", row.reason, row.status));
     match server.challenges.header(refusal, caller) {
         Some(challenge) => lines.push(format!("WWW-Authenticate: {}", challenge.to_str().unwrap_or_default())),
-        None => lines.push("no challenge is sent: no scope and no other token would help".to_owned()),
-    }
-    if server.deny_as_tool_error
-        && matches!(refusal, Refusal::Scope { .. } | Refusal::Forbidden { .. } | Refusal::NoRule)
-    {
-        lines.push(
-            "deny_as: tool_error: a refused tools/call is answered with a result that says so instead".to_owned(),
-        );
+        None => lines.push("no WWW-Authenticate is sent".to_owned()),
     }
     Story { lines, allowed: false }
 }
@@ -176,3 +177,6 @@ fn wanted(arguments: &Explain, server: &Server) -> Result<Target, Refusal> {
     let message = peek::read(&Bytes::from(body), server.limits.json_depth).map_err(|fault| fault.refusal)?;
     target::of(&message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,7 +85,17 @@ fn settings(
     let scopes = scope_keys(fields);
     let access = rules::access(fields);
     let hide = fields.get("hide").and_then(|field| {
-        field.word(&[("never", Hide::Never), ("forbidden", Hide::Forbidden), ("unauthorized", Hide::Unauthorized)])
+        let hide = field.word(&[
+            ("never", Hide::Never),
+            ("forbidden", Hide::Forbidden),
+            ("unauthorized", Hide::Unauthorized),
+        ])?;
+        if hide != Hide::Never {
+            field.warn(
+                "`never`, as this version relays lists whole; what a list shows and a rule refuses stays refused",
+            );
+        }
+        Some(hide)
     });
     let deny_as = fields
         .get("deny_as")

@@ -100,7 +100,7 @@ pub(super) async fn serve(
     }
     let Some(config) = tls else {
         let connection = Connection::new(gateway, peer, None);
-        return serve_h1(stream, connection, &mut phase).await;
+        return Box::pin(serve_h1(stream, connection, &mut phase)).await;
     };
     let stream = match timeout(TLS_HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
         Ok(Ok(stream)) => stream,
@@ -117,7 +117,12 @@ pub(super) async fn serve(
     let is_h2 = session.alpn_protocol() == Some(b"h2");
     let server_name = session.server_name().map(Into::into);
     let connection = Connection::new(gateway, peer, server_name);
-    if is_h2 { serve_h2(stream, connection, &mut phase).await } else { serve_h1(stream, connection, &mut phase).await }
+    // Boxed, so that a plain connection does not carry the room that HTTP/2 or TLS would need.
+    if is_h2 {
+        Box::pin(serve_h2(stream, connection, &mut phase)).await;
+    } else {
+        Box::pin(serve_h1(stream, connection, &mut phase)).await;
+    }
 }
 
 async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(

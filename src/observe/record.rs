@@ -108,8 +108,14 @@ impl Record {
         self.status = Some(status);
     }
 
-    /// The answer is an event stream: counted as open until the record is dropped.
+    /// The answer is an event stream: counted as open until the record is dropped. It may stay for hours, so it lets go of the
+    /// buffer that the request came in.
     pub fn streams(&mut self) {
+        for text in
+            [self.method.as_mut(), self.target.as_mut().and_then(|target| target.first.as_mut())].into_iter().flatten()
+        {
+            *text = Text::from(text.as_str());
+        }
         self.streaming = Some(Streaming { head_after: self.elapsed(), _open: self.observe.metrics.stream_open() });
     }
 

@@ -106,8 +106,10 @@ fn a57_a_refusal_for_scope_says_what_was_required_and_granted() {
 
 #[test]
 fn endings_and_what_is_counted_and_written() {
+    /// Name, story, the server and the outcome counted, verdict and status of the line.
+    type Case = (&'static str, Story, &'static str, &'static str, Option<(&'static str, u16)>);
     type Story = fn(&mut Record, &Arc<ServerSeries>);
-    let cases: [(&str, Story, &str, &str, Option<(&str, u16)>); 6] = [
+    let cases: [Case; 6] = [
         (
             "a path that names no server",
             |record, _| {
