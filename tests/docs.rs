@@ -1,0 +1,157 @@
+//! Passes every YAML that the documents show through `portcullis check`, so that what is printed is what works.
+//!
+//! A block that is only a part says so in a comment on the line before its fence, `<!-- part: top -->` for top-level keys or
+//! `<!-- part: server -->` for keys of one server, and is completed here. Files and variables that it names are made up.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop the moment something is not as expected"
+)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+const TOP: &str = "public_url: https://mcp.example.com\nlisten:\n  - address: 127.0.0.1:8080\n\
+                   authorization_servers:\n  corporate: {issuer: \"https://login.example.com\"}\n";
+const SERVER: &str = "servers:\n  example:\n    path: /mcp\n    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    access: authenticated\n";
+
+/// One YAML block of a document.
+struct Block {
+    place: String,
+    text: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn blocks(name: &str, document: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let lines: Vec<&str> = document.lines().collect();
+    let mut at = 0;
+    while at < lines.len() {
+        if lines[at].trim() != "```yaml" {
+            at += 1;
+            continue;
+        }
+        let length = lines[at + 1..].iter().position(|line| line.trim() == "```").expect("a closing fence");
+        let body = lines[at + 1..at + 1 + length].join("\n") + "\n";
+        let before = if at > 0 { lines[at - 1].trim() } else { "" };
+        let text = match before.strip_prefix("<!-- part: ").and_then(|rest| rest.strip_suffix(" -->")) {
+            None => body,
+            Some("top") => format!("{TOP}{SERVER}{body}"),
+            Some("server") => {
+                let inner: String = body.lines().map(|line| format!("    {line}\n")).collect();
+                let decides = body.contains("rules:") || body.contains("access:");
+                let base = if decides { SERVER.replace("    access: authenticated\n", "") } else { SERVER.to_owned() };
+                format!("{TOP}{base}{inner}")
+            }
+            Some(other) => panic!("{name}:{at}: no such part: {other}"),
+        };
+        blocks.push(Block { place: format!("{name}:{}", at + 1), text });
+        at += length + 2;
+    }
+    blocks
+}
+
+/// Makes the certificates, keys and authorities that a block names.
+fn make_files(text: &str, folder: &Path) {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    for word in text.split(|c: char| c.is_whitespace() || "{},\"'".contains(c)) {
+        let contents = match Path::new(word).extension().and_then(|extension| extension.to_str()) {
+            Some("crt" | "pem") => cert.pem(),
+            Some("key") => signing_key.serialize_pem(),
+            _ => continue,
+        };
+        let path = folder.join(word);
+        if path.starts_with(folder) {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, contents).unwrap();
+        }
+    }
+}
+
+/// The variables that a block's secrets name.
+fn variables(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for rest in text.split("env:").skip(1) {
+        names.push(rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect());
+    }
+    names
+}
+
+fn check(block: &Block) -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.yaml");
+    fs::write(&path, &block.text).unwrap();
+    make_files(&block.text, folder.path());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.args(["check", "--config"]).arg(&path).env_clear();
+    for name in variables(&block.text) {
+        command.env(name, "c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2gtZm9yLWEta2V5IQ==");
+    }
+    let output = command.output().unwrap();
+    if output.status.code() == Some(0) {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(format!("{}: code {:?}\n{}", block.place, output.status.code(), String::from_utf8_lossy(&said)))
+}
+
+fn all_pass(blocks: &[Block]) {
+    let wrong: Vec<String> = blocks.iter().filter_map(|block| check(block).err()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_yaml_block_of_the_documents_passes_check() {
+    let mut found = 0;
+    for name in ["README.md", "docs"] {
+        for path in documents(&root().join(name)) {
+            let text = fs::read_to_string(&path).unwrap();
+            let blocks = blocks(&path.strip_prefix(root()).unwrap().display().to_string(), &text);
+            found += blocks.len();
+            all_pass(&blocks);
+        }
+    }
+    assert!(found > 0 || !root().join("README.md").exists(), "the README shows no YAML");
+}
+
+#[test]
+fn the_example_file_passes_check() {
+    let path = root().join("gateway.yaml");
+    if path.exists() {
+        all_pass(&[Block { place: "gateway.yaml".into(), text: fs::read_to_string(path).unwrap() }]);
+    }
+}
+
+#[test]
+fn parts_are_completed_and_unknown_keys_still_found() {
+    let document =
+        "<!-- part: server -->\n```yaml\nscopes: [a]\n```\n<!-- part: top -->\n```yaml\ndrain: {timeout: 5s}\n```\n";
+    let good = blocks("good", document);
+    assert_eq!(good.len(), 2);
+    all_pass(&good);
+    let bad = blocks("bad", "<!-- part: server -->\n```yaml\nscopez: [a]\n```\n");
+    assert!(check(&bad[0]).is_err(), "an unknown key passed");
+}
+
+fn documents(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
+    entries
+        .map(|entry| entry.unwrap().path())
+        .flat_map(|path| documents(&path))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect()
+}

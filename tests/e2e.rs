@@ -1,0 +1,39 @@
+//! Runs the real binary against a pretend world and holds it to the specification, topic by topic.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::large_futures,
+    reason = "a test may stop the moment something is not as expected"
+)]
+#![allow(unreachable_pub, missing_docs, reason = "nobody imports a test")]
+
+mod e2e {
+    mod world;
+
+    mod challenge;
+    mod cors;
+    mod discovery;
+    mod era;
+    mod explain;
+    mod identity;
+    mod json;
+    mod keys;
+    mod media;
+    mod message;
+    mod operate;
+    mod outage;
+    mod real;
+    mod relay;
+    mod reload;
+    mod routing;
+    mod stream;
+    mod token;
+    mod wire;
+    mod wire_h2;
+}

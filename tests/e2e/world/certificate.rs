@@ -1,0 +1,91 @@
+//! A certificate authority and leaves for localhost, made on the spot.
+
+use std::{path::Path, sync::Arc, sync::LazyLock};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
+
+struct Authority {
+    pem: String,
+    der: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| {
+    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    Authority { pem: certificate.pem(), der: certificate.der().clone(), issuer: Issuer::new(params, key) }
+});
+
+/// A certificate and its key.
+pub struct Leaf {
+    /// PEM of the chain.
+    pub certificate: String,
+    /// PEM of the key.
+    pub key: String,
+    der: CertificateDer<'static>,
+    key_der: PrivateKeyDer<'static>,
+}
+
+/// A new leaf for localhost.
+pub fn leaf() -> Leaf {
+    let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, &AUTHORITY.issuer).unwrap();
+    Leaf {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+        der: certificate.der().clone(),
+        key_der: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+    }
+}
+
+/// PEM of the authority.
+pub fn authority_pem() -> &'static str {
+    &AUTHORITY.pem
+}
+
+impl Leaf {
+    /// Writes both files, the key first, as a careless operator would.
+    pub fn write(&self, folder: &Path) {
+        std::fs::write(folder.join("tls.key"), &self.key).unwrap();
+        std::fs::write(folder.join("tls.crt"), &self.certificate).unwrap();
+    }
+
+    /// DER of the certificate.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// What a TLS server needs.
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.der.clone()], self.key_der.clone_key())
+            .unwrap();
+        Arc::new(config)
+    }
+}
+
+/// A client that trusts the authority alone.
+pub fn client_config() -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(AUTHORITY.der.clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
