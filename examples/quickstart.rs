@@ -192,7 +192,8 @@ impl Signer {
             }),
             (Method::GET, "/jwks") => {
                 let point = self.0.public_key().as_ref();
-                let (x, y) = point[1..].split_at(32);
+                // An uncompressed point: 4, then both coordinates.
+                let (x, y) = point.strip_prefix(&[4]).expect("an uncompressed point").split_at(32);
                 let encode = |bytes| URL_SAFE_NO_PAD.encode(bytes);
                 json!({"keys": [{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "1", "x": encode(x), "y": encode(y)}]})
             }

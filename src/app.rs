@@ -84,6 +84,7 @@ impl App {
         let via = hop::via(Version::HTTP_11, &pseudonym)
             .ok_or_else(|| StartFault::System("our own name cannot be sent".to_owned()))?;
         let gateway = Arc::new(Gateway {
+            reloaded: tokio::sync::watch::Sender::default(),
             snapshot: ArcSwap::from_pointee(snapshot),
             clock: Arc::clone(clock),
             verifier: Verifier::new(),

@@ -141,7 +141,7 @@ impl Supervisor {
             return Err(fixed);
         }
         let (snapshot, parts) = self.builder.build(&wanted, &self.parts)?;
-        self.gateway.snapshot.store(Arc::new(snapshot));
+        self.gateway.replace(snapshot);
         self.parts = parts;
         self.keep_keys();
         if wanted.files != self.settings.files {

@@ -13,13 +13,18 @@ use http::{
     request::Parts,
 };
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::Sleep;
 
 use crate::{
-    decide::{hop, mcp::version::Era, policy::evaluate::Permit, refusal::Refusal, token::claims::Caller},
+    decide::{
+        hop,
+        mcp::{target::Target, version::Era},
+        policy::evaluate::Permit,
+        refusal::Refusal,
+        token::claims::Caller,
+    },
     inbound::{
         connection::Busy,
-        leash::{self, Counted},
+        leash::{Counted, Leash},
         reply::ReplyBody,
         service::Arrival,
         snapshot::Server,
@@ -43,8 +48,8 @@ pub(super) struct Outgoing {
     pub(super) body: Bytes,
     /// Which of the two ways to speak MCP it follows.
     pub(super) era: Era,
-    /// Whether the answer is a stream that must end with the caller's token.
-    pub(super) ends_with_token: bool,
+    /// What the caller must go on being allowed, where the answer is a stream that lives on by itself.
+    pub(super) leashed: Option<Target>,
 }
 
 /// Sends the request and relays the answer.
@@ -82,9 +87,11 @@ pub(super) async fn send(
         head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     }
     record.answered(head.status);
-    let leash = (is_stream && outgoing.ends_with_token)
-        .then(|| Box::pin(leash::until_expiry(&outgoing.caller, server.skew(&outgoing.caller), arrival.now)));
-    let relay = Relay { answer: body, leash, record, _counted: counted, _busy: busy };
+    let leash = outgoing
+        .leashed
+        .filter(|_| is_stream)
+        .map(|target| Leash::tie(&arrival.connection.gateway, server, outgoing.caller, target, arrival.now));
+    let relay = Relay { answer: body, leash, broken: None, record, _counted: counted, _busy: busy };
     Ok(Response::from_parts(head, ReplyBody::Relay(Box::new(relay))))
 }
 
@@ -172,7 +179,9 @@ fn announce_stream(headers: &mut HeaderMap) {
 /// An answer on its way to the client, with all that ends when it ends.
 pub(super) struct Relay {
     answer: Answer,
-    leash: Option<Pin<Box<Sleep>>>,
+    leash: Option<Leash>,
+    /// The upstream's failure, held back for one turn.
+    broken: Option<hyper::Error>,
     record: Record,
     _counted: Option<Counted>,
     _busy: Busy,
@@ -184,13 +193,21 @@ impl Body for Relay {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         if let Some(leash) = self.leash.as_mut()
-            && leash.as_mut().poll(cx).is_ready()
+            && leash.poll_cut(cx).is_ready()
         {
             return Poll::Ready(None);
         }
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = Pin::new(&mut self.answer).poll_frame(cx);
-        if let Poll::Ready(Some(Err(_))) = frame {
+        if let Poll::Ready(Some(Err(error))) = frame {
             self.record.broke_off();
+            // An error makes the library drop what it has not written yet. A turn later it has, and what came before the
+            // upstream's end arrives (SPEC F-24).
+            self.broken = Some(error);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         frame
     }

@@ -17,7 +17,7 @@ use crate::{
             headers, peek,
             target::{self, Target},
         },
-        policy::evaluate::{Permit, evaluate},
+        policy::evaluate::{Permit, deciding_rule, evaluate},
         refusal::Refusal,
         token::presented::Presented,
     },
@@ -91,8 +91,9 @@ async fn judge(
     record.permitted(permit.rule(), permit.reported());
     gateway.streams.check(&server.series.name, &caller, server.limits.streams_per_caller)?;
 
-    let ends_with_token = matches!(target, Target::Stream);
-    Ok((Outgoing { caller, body, era: known.era, ends_with_token }, permit))
+    let lives_on = matches!(target, Target::Stream) || *method == *target::SUBSCRIBE;
+    let leashed = lives_on.then(|| target.clone());
+    Ok((Outgoing { caller, body, era: known.era, leashed }, permit))
 }
 
 /// Step 4 for a POST: media type before the body, the body before its meaning, its meaning before the headers that repeat it.
@@ -125,6 +126,9 @@ fn bodiless(target: Target, head: &Parts, known: &mut Known) -> Result<(Target, 
 
 fn refuse(refusal: &Refusal, known: &Known, server: &Server, mut record: Record) -> Response<ReplyBody> {
     record.refused(refusal);
+    if let (Refusal::Scope { .. }, Some(target)) = (refusal, &known.target) {
+        record.decided_by(deciding_rule(&server.policy, target));
+    }
     let response = reply::refuse(refusal, known, Some(server));
     record.answered(response.status());
     response

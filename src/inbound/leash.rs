@@ -3,19 +3,25 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     base::{clock::Now, names::ServerName},
-    decide::{refusal::Refusal, token::claims::Caller},
+    decide::{mcp::target::Target, policy::evaluate::evaluate, refusal::Refusal, token::claims::Caller},
+    inbound::snapshot::{Gateway, Server, Snapshot},
 };
+
+/// Longest leash: a token that never ends does not keep a stream open for ever.
+const LEASH_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The open answer streams of each caller at each server.
 #[derive(Default)]
@@ -76,9 +82,45 @@ impl Drop for Counted {
     }
 }
 
-/// Runs out when the caller's token does, `skew` forgiven as at the door.
-pub(super) fn until_expiry(caller: &Caller, skew: Duration, now: Now) -> Sleep {
-    let left = caller.expires().saturating_add(skew).saturating_sub(now.wall);
-    // A far `exp` must not overflow the clock.
-    sleep_until(Instant::now() + left.min(Duration::from_secs(30 * 24 * 3600)))
+/// Ends a stream when its token does, or when a reload takes the right to it away.
+pub(super) struct Leash(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Leash {
+    /// Ties a stream that `caller` may have open while they may touch `target`.
+    pub(super) fn tie(gateway: &Arc<Gateway>, server: &Server, caller: Arc<Caller>, target: Target, now: Now) -> Self {
+        let left = caller.expires().saturating_add(server.skew(&caller)).saturating_sub(now.wall);
+        // A far `exp` must not overflow the clock.
+        let deadline = Instant::now() + left.min(LEASH_MAX);
+        let mut reloads = gateway.reloads();
+        let (gateway, name) = (Arc::downgrade(gateway), server.series.name.clone());
+        Self(Box::pin(async move {
+            let taken_away = async {
+                while reloads.changed().await.is_ok() {
+                    let Some(gateway) = gateway.upgrade() else { return };
+                    if !may_still(&gateway.snapshot.load(), &name, &caller, &target) {
+                        return;
+                    }
+                }
+            };
+            tokio::select! {
+                () = sleep_until(deadline) => {}
+                () = taken_away => {}
+            }
+        }))
+    }
+
+    /// Ready when the stream must end.
+    pub(super) fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+/// The questions of the gate that a reload can answer otherwise: is there such a server, does it take this caller's issuer and
+/// audience, do its rules permit.
+fn may_still(snapshot: &Snapshot, name: &ServerName, caller: &Caller, target: &Target) -> bool {
+    let Some(server) = snapshot.servers.iter().find(|server| server.series.name == *name) else { return false };
+    let is_trusted = server.issuers.iter().any(|issuer| issuer.rules().issuers.contains(caller.issuer()));
+    is_trusted
+        && caller.is_for(&server.resource, &server.audiences).is_ok()
+        && evaluate(&server.policy, caller, target).is_ok()
 }

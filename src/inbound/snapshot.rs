@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use tokio::sync::watch;
 
 use crate::{
     base::{clock::Clock, names::Resource},
@@ -36,6 +37,22 @@ pub struct Gateway {
     pub pseudonym: Box<str>,
     /// The line that we add to `Via`, with that name in it.
     pub via: HeaderValue,
+    /// Told of each new snapshot.
+    pub reloaded: watch::Sender<()>,
+}
+
+impl Gateway {
+    /// Takes a new configuration; requests under way keep theirs, open streams are judged anew.
+    pub fn replace(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+        self.reloaded.send_replace(());
+    }
+
+    /// Tells of each [`Self::replace`].
+    #[must_use]
+    pub fn reloads(&self) -> watch::Receiver<()> {
+        self.reloaded.subscribe()
+    }
 }
 
 /// The configuration in force.

@@ -103,6 +103,11 @@ impl Record {
         self.refusal = Some(refusal.clone());
     }
 
+    /// The rule that decided, where neither permit nor refusal names it.
+    pub fn decided_by(&mut self, rule: Option<usize>) {
+        self.rule = self.rule.or(rule);
+    }
+
     /// The status that went out.
     pub fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);

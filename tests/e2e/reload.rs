@@ -115,7 +115,6 @@ async fn p07_a_reload_that_leaves_the_right_keeps_the_stream() {
 }
 
 #[tokio::test]
-#[ignore = "a reload does not look at open streams"]
 async fn p07_a_reload_that_takes_the_right_away_ends_the_stream() {
     let world = World::standard().await;
     stream_script(&world);

@@ -1,3 +1,5 @@
+//! What passes the framing watch and what does not, whole and in pieces.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -128,7 +130,7 @@ fn f09_a_violation_names_the_first_byte_that_may_not_pass() {
     let (good, bad) = (head("Content-Length: 2\r\n"), "POST /mcp HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
     let piece = format!("{good}{{}}{bad}");
     let violation = Framing::new().watch(piece.as_bytes()).unwrap_err();
-    assert_eq!(&piece[violation.at..], "Host: b\r\n\r\n");
+    assert_eq!(piece.get(violation.at..), Some("Host: b\r\n\r\n"));
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Which fields cross a hop.
+
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use super::{append_via, check_connection, clean_request, clean_response, loops, via};

@@ -29,6 +29,9 @@ pub enum Target {
     EndSession,
 }
 
+/// The method of 2026-07-28 whose answer is a stream that lives on by itself, as the GET stream did before.
+pub const SUBSCRIBE: &str = "subscriptions/listen";
+
 /// Says what `message` touches.
 ///
 /// A method that touches something touches it as well when it comes without an `id`: servers run it (SPEC C-14). A
@@ -48,7 +51,7 @@ pub fn of(message: &Message) -> Result<Target, Refusal> {
             named(&params.uri, "params.uri is missing").map(|uri| Target::Resources(vec![uri]))
         }
         "completion/complete" => completed(params),
-        "subscriptions/listen" => listened(message),
+        SUBSCRIBE => listened(message),
 
         "tasks/get" | "tasks/result" | "tasks/cancel" | "tasks/update" => {
             named(&params.task_id, "params.taskId is missing").map(|_| Target::Method(message.method.clone()))

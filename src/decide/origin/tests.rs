@@ -1,3 +1,5 @@
+//! Whose names and origins are ours, and what a browser is told.
+
 use http::{HeaderMap, HeaderValue, header};
 
 use super::{SiteFault, Sites};

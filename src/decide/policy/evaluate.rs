@@ -90,6 +90,18 @@ pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Per
     Err(Refusal::Scope { needed: needed(policy, granted, deciding) })
 }
 
+/// The first rule that decides about `target`, for whoever tells of a refusal that does not name it.
+#[must_use]
+pub fn deciding_rule(policy: &Policy, target: &Target) -> Option<usize> {
+    let mut first = None;
+    // Where a later resource has no rule, the first one's still decided about the first.
+    let _ = each_deciding(policy, target, &mut |index, _| {
+        first.get_or_insert(index);
+        Ok(())
+    });
+    first
+}
+
 /// Whether `granted` covers `needed`, itself or by `scope_implies`.
 #[must_use]
 pub fn covers(policy: &Policy, granted: &[Scope], needed: &Scope) -> bool {

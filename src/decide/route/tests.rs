@@ -1,3 +1,5 @@
+//! Which paths lead where, and which lead nowhere.
+
 use super::{Route, RouteEntry, RouteFault, Routes, is_plain_path};
 
 fn routes(servers: &[(&str, bool)]) -> Result<Routes, RouteFault> {

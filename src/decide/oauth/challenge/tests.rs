@@ -1,3 +1,5 @@
+//! Challenges as they stand in the header.
+
 use serde_json::json;
 
 use super::{ChallengeFault, Challenges, MARKERS};

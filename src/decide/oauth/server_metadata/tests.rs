@@ -1,3 +1,5 @@
+//! Which metadata is believed, and where it is looked for.
+
 use serde_json::json;
 
 use super::{IssuerFault, MetadataFault, places, read};

@@ -1,3 +1,5 @@
+//! Who may touch what, as a table.
+
 use serde_json::json;
 
 use super::{Permit, covers, evaluate};

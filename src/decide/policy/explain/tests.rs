@@ -1,3 +1,5 @@
+//! What is told of a decision, and that it is the decision.
+
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert_eq, proptest};
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! What a pattern matches.
+
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 
 use super::{Glob, Shape};
