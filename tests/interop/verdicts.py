@@ -79,8 +79,8 @@ def judge(story, asked, url, issuer):
                 s["result"], *map(line, to("list_stations", url)))
 
     def listed(s):
-        v.claim("tools/list hides what no scope unlocks and shows what a step-up reaches",
-                "reset_everything" not in s["result"] and {"delete_station", "get_forecast"} <= set(s["result"]), str(s["result"]))
+        v.claim("tools/list came through, with what a step-up reaches",
+                {"delete_station", "get_forecast"} <= set(s["result"]), str(s["result"]))
 
     def step_up(name, rpc, scopes):
         def judgement(s):
