@@ -55,12 +55,10 @@ async fn c10_c11_c12_c13_c14_attack_025_to_030_shapes_of_messages() {
             ("a notification", r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, Want::Passes),
         ],
     );
-    for id in ["null", "true", "1.5", "{}", "[]", "1e2"] {
+    for id in ["null", "true", "1.5", "{}", "[]", "1e2", "1e400"] {
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"danger"}}}}"#);
         rows.push(row(format!("025 id {id}"), world.post(body), MESSAGE));
     }
-    let overflow = r#"{"jsonrpc":"2.0","id":1e400,"method":"tools/call","params":{"name":"danger"}}"#;
-    rows.push(row("025 id 1e400", world.post(overflow), BAD));
     world.verdicts(rows).await;
     world.close().await;
 }

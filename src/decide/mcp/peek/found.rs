@@ -14,6 +14,7 @@ use super::{
     Kind, Message, Params, PeekFault,
     member::{Role, Slot},
     quoted::Quoted,
+    scan::OUT_OF_RANGE,
 };
 
 /// A value that is neither an object nor an array.
@@ -207,7 +208,8 @@ impl<'a> Found<'a> {
 
     /// A refusal of the text itself, with the `id` as far as it is known.
     pub(super) fn unreadable(self, why: &'static str) -> PeekFault {
-        PeekFault { refusal: Refusal::Unreadable(why), id: self.id }
+        let refusal = if why == OUT_OF_RANGE { Refusal::NotAMessage(why) } else { Refusal::Unreadable(why) };
+        PeekFault { refusal, id: self.id }
     }
 
     /// The message.

@@ -7,6 +7,9 @@ use super::quoted::Quoted;
 /// Why the text is not JSON with one meaning.
 pub(super) type Fault = &'static str;
 
+/// The one fault that is no fault of the grammar: the text is JSON, and its readers disagree about what it says.
+pub(super) const OUT_OF_RANGE: Fault = "a number out of range";
+
 /// How much of a string is looked at byte by byte.
 const SHORT: usize = 16;
 
@@ -158,7 +161,7 @@ impl<'a> Scan<'a> {
         // Beyond a double, some readers see infinity and some an error (SPEC I.1 attack 23). Without an exponent the
         // bound above keeps every number far below.
         if exponent && !raw.parse::<f64>().is_ok_and(f64::is_finite) {
-            return Err("a number out of range");
+            return Err(OUT_OF_RANGE);
         }
         Ok(())
     }
