@@ -22,7 +22,9 @@ fuzz_target!(|bytes: &[u8]| {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else {
             continue;
         };
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(&line[..colon]), HeaderValue::from_bytes(&line[colon + 1..])) {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(&line[..colon]), HeaderValue::from_bytes(&line[colon + 1..]))
+        {
             map.append(name, value);
         }
     }
@@ -40,8 +42,14 @@ fuzz_target!(|bytes: &[u8]| {
             map.get(name).map(|value| value.as_bytes().trim_ascii()).unwrap_or_default()
         };
         assert_eq!(one(headers::METHOD), message.method.as_bytes());
-        assert_eq!(Some(one(headers::PROTOCOL_VERSION)), message.params.meta_version.as_ref().map(|text| text.as_bytes()));
-        assert!(message.method != "tools/call" || one(headers::NAME).len() >= message.params.name.as_ref().map_or(0, |name| name.len()));
+        assert_eq!(
+            Some(one(headers::PROTOCOL_VERSION)),
+            message.params.meta_version.as_ref().map(|text| text.as_bytes())
+        );
+        assert!(
+            message.method != "tools/call"
+                || one(headers::NAME).len() >= message.params.name.as_ref().map_or(0, |name| name.len())
+        );
     }
     for refusal in [target.as_ref().err(), era.as_ref().err()].into_iter().flatten() {
         let about = About {
