@@ -21,35 +21,35 @@ pub(crate) use fuzz_target;
 
 // `no_main` in them is for the fuzzer's own binaries.
 #[cfg(test)]
-#[allow(unused_attributes, unused_imports)]
+#[allow(unused_attributes, unused_imports, reason = "the attributes and the import are for the fuzzer")]
 #[path = "fuzz/fuzz_targets/config.rs"]
 mod config;
 #[cfg(test)]
-#[allow(unused_attributes, unused_imports)]
+#[allow(unused_attributes, unused_imports, reason = "the attributes and the import are for the fuzzer")]
 #[path = "fuzz/fuzz_targets/framing.rs"]
 mod framing;
 #[cfg(test)]
-#[allow(unused_attributes, unused_imports)]
+#[allow(unused_attributes, unused_imports, reason = "the attributes and the import are for the fuzzer")]
 #[path = "fuzz/fuzz_targets/jwks_read.rs"]
 mod jwks_read;
 #[cfg(test)]
-#[allow(unused_attributes, unused_imports)]
+#[allow(unused_attributes, unused_imports, reason = "the attributes and the import are for the fuzzer")]
 #[path = "fuzz/fuzz_targets/jwt_read.rs"]
 mod jwt_read;
 #[cfg(test)]
-#[allow(unused_attributes, unused_imports)]
+#[allow(unused_attributes, unused_imports, reason = "the attributes and the import are for the fuzzer")]
 #[path = "fuzz/fuzz_targets/message_headers.rs"]
 mod message_headers;
 #[cfg(test)]
-#[allow(unused_attributes, unused_imports)]
+#[allow(unused_attributes, unused_imports, reason = "the attributes and the import are for the fuzzer")]
 #[path = "fuzz/fuzz_targets/peek.rs"]
 mod peek;
 #[cfg(test)]
-#[allow(unused_attributes, unused_imports)]
+#[allow(unused_attributes, unused_imports, reason = "the attributes and the import are for the fuzzer")]
 #[path = "fuzz/fuzz_targets/presented.rs"]
 mod presented;
 #[cfg(test)]
-#[allow(unused_attributes, unused_imports)]
+#[allow(unused_attributes, unused_imports, reason = "the attributes and the import are for the fuzzer")]
 #[path = "fuzz/fuzz_targets/server_metadata.rs"]
 mod server_metadata;
 
@@ -57,7 +57,9 @@ mod server_metadata;
 mod tests {
     use std::{collections::BTreeSet, fs, path::PathBuf};
 
-    const TARGETS: [(&str, fn(&[u8])); 8] = [
+    type Target = (&'static str, fn(&[u8]));
+
+    const TARGETS: [Target; 8] = [
         ("config", super::config::play),
         ("framing", super::framing::play),
         ("jwks_read", super::jwks_read::play),
@@ -87,12 +89,13 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::print_stdout, reason = "the harness shows it when a seed fails")]
     fn all_seeds_pass_their_targets() {
         for (name, play) in TARGETS {
             let seeds = inside(&format!("seeds/{name}"));
             assert!(!seeds.is_empty(), "{name} has no seeds");
             for seed in seeds {
-                println!("{}", seed.display()); // shown when it fails
+                println!("{}", seed.display());
                 play(&fs::read(&seed).unwrap());
             }
         }
