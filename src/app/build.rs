@@ -3,7 +3,7 @@
 use std::{env, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use rustls::ClientConfig;
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     observe::Observe,
     outbound::{
         Fault,
+        credential::Credential,
         fetch::{Fetch, client_tls, native_roots, private_roots, tls_roots},
         keys::{IssuerKeys, IssuerSettings},
         upstream::{Upstream, UpstreamSettings},
@@ -141,7 +142,7 @@ impl Builder {
             policy: server.policy.clone(),
             upstream: Arc::clone(upstream),
             credential: server.credential.clone(),
-            identity_names: server.identity_headers.iter().map(|header| header.name.clone()).collect(),
+            identity_names: reserved(server),
             identity_headers: server.identity_headers.clone(),
             limits: ServerLimits {
                 request_body: server.limits.request_body,
@@ -151,6 +152,16 @@ impl Builder {
             deny_as_tool_error: server.deny_as == DenyAs::ToolError,
         })
     }
+}
+
+/// Names that only we may send to the upstream: those of identity headers, and of its own credential.
+fn reserved(server: &ServerSettings) -> Vec<HeaderName> {
+    let identity = server.identity_headers.iter().map(|header| header.name.clone());
+    let credential = match &server.credential {
+        Credential::Header(name, _) => Some(name.clone()),
+        Credential::Strip | Credential::Forward => None,
+    };
+    identity.chain(credential).collect()
 }
 
 /// Makes one thing of each server, or tells all that went wrong.

@@ -17,6 +17,10 @@ pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// A kept-alive connection with no request.
 pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a connection that was asked to finish, and carries no request, may take to do so.
+pub const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
+/// A peer that takes nothing of what is written to it.
+pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Between two pieces of a request body.
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// From a request body's first byte to its last, whatever arrives between.
@@ -105,6 +109,15 @@ pub const METADATA_AGE: Duration = Duration::from_secs(600);
 pub const UPSTREAM_IDLE_MAX: usize = 1_024;
 /// How long one is kept: shorter than the servers' own limit, or we would use a closed one.
 pub const UPSTREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+/// What one answer over HTTP/2 may hold unread. The connection's own window is larger than all of them, so that a slow reader
+/// stalls nobody else.
+pub const UPSTREAM_H2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// See [`UPSTREAM_H2_STREAM_WINDOW_BYTES`].
+pub const UPSTREAM_H2_CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
+/// How often a silent HTTP/2 upstream is asked whether it is there, and how long it may take to say so.
+pub const UPSTREAM_H2_PING: Duration = Duration::from_secs(5);
+/// What is read and thrown away of a body that means nothing.
+pub const IGNORED_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
 /// How long HTTP/2 connections live without a stream.
 pub const UPSTREAM_H2_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -77,7 +77,7 @@ impl Framing {
     #[must_use]
     pub fn is_in_head(&self) -> bool {
         match self.state {
-            State::Between(_) => !self.partial.is_empty(),
+            State::Between(empty_lines) => empty_lines > 0 || !self.partial.is_empty(),
             State::Fields => true,
             _ => false,
         }

@@ -32,8 +32,9 @@ use tracing::debug;
 
 use crate::{
     base::limits::{
-        H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX, HEADER_FIELDS_MAX,
-        HEADER_READ_TIMEOUT, KEEP_ALIVE_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX,
+        FINISH_TIMEOUT, H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX,
+        HEADER_FIELDS_MAX, HEADER_READ_TIMEOUT, KEEP_ALIVE_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX,
+        WRITE_STALL_TIMEOUT,
     },
     decide::framing::Framing,
     inbound::{listener::Phase, reply::ReplyBody, service, snapshot::Gateway},
@@ -137,7 +138,7 @@ async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
         .header_read_timeout(None)
         .max_headers(HEADER_FIELDS_MAX)
         .max_buf_size(HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX + 24 * 1024)
-        .serve_connection(TokioIo::new(Watched::new(stream)), service);
+        .serve_connection(TokioIo::new(Watched::new(stream, Some(Framing::new()))), service);
     until_end(served, &load, phase).await;
 }
 
@@ -161,7 +162,7 @@ where
         // A peer that is gone without a word does not hold its streams for ever.
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Watched::new(stream, None)), service);
     until_end(served, &load, phase).await;
 }
 
@@ -201,6 +202,7 @@ where
     let mut served = pin!(served);
     let mut idle = pin!(sleep(KEEP_ALIVE_TIMEOUT));
     let mut finished_before = 0;
+    let mut is_finishing = false;
     loop {
         tokio::select! {
             biased;
@@ -212,17 +214,26 @@ where
             }
             () = idle.as_mut() => {
                 let finished = load.finished.load(Ordering::Relaxed);
-                if load.requests.load(Ordering::Relaxed) == 0 && finished == finished_before {
+                let is_idle = load.requests.load(Ordering::Relaxed) == 0 && finished == finished_before;
+                if is_idle && is_finishing {
+                    // It was asked and did nothing: a peer that never began to speak, or never answers, is cut.
+                    return;
+                }
+                if is_idle {
                     served.as_mut().finish();
+                    is_finishing = true;
                 }
                 finished_before = finished;
-                idle.as_mut().reset(Instant::now() + KEEP_ALIVE_TIMEOUT);
+                let wait = if is_finishing { FINISH_TIMEOUT } else { KEEP_ALIVE_TIMEOUT };
+                idle.as_mut().reset(Instant::now() + wait);
             }
             changed = phase.changed() => {
                 if changed.is_err() || *phase.borrow() == Phase::Ended {
                     return;
                 }
                 served.as_mut().finish();
+                is_finishing = true;
+                idle.as_mut().reset(Instant::now() + FINISH_TIMEOUT);
             }
         }
     }
@@ -231,27 +242,43 @@ where
 /// A stream whose inbound bytes pass the framing watch before hyper reads them.
 struct Watched<S> {
     stream: S,
-    framing: Framing,
+    /// `None` for HTTP/2, whose frames have one reading.
+    framing: Option<Framing>,
     refused: bool,
     /// Runs while a head is incomplete: slowloris.
     head_deadline: Option<Pin<Box<Sleep>>>,
+    /// Runs while the peer takes nothing of what is written: a stream that nobody reads would outlive its permit.
+    write_deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Watched<S> {
-    fn new(stream: S) -> Self {
-        Self { stream, framing: Framing::new(), refused: false, head_deadline: None }
+    fn new(stream: S, framing: Option<Framing>) -> Self {
+        Self { stream, framing, refused: false, head_deadline: None, write_deadline: None }
+    }
+
+    /// Passes on how a write went; one that waits for too long fails.
+    fn watch_write<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if wrote.is_ready() {
+            self.write_deadline = None;
+            return wrote;
+        }
+        let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL_TIMEOUT)));
+        match deadline.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     /// Passes on what was read, up to the first byte that may not pass; hyper gets a NUL in its place, answers 400 and closes.
     fn watch(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
-        let Some(fresh) = buffer.filled().get(before..) else { return };
-        if let Err(violation) = self.framing.watch(fresh) {
+        let (Some(framing), Some(fresh)) = (self.framing.as_mut(), buffer.filled().get(before..)) else { return };
+        if let Err(violation) = framing.watch(fresh) {
             debug!(what = violation.what, "refused by its framing");
             self.refused = true;
             buffer.set_filled(before + violation.at);
             buffer.put_slice(&[0]);
         }
-        if !self.framing.is_in_head() {
+        if !framing.is_in_head() {
             self.head_deadline = None;
         } else if self.head_deadline.is_none() {
             self.head_deadline = Some(Box::pin(sleep(HEADER_READ_TIMEOUT)));
@@ -281,7 +308,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watch_write(cx, wrote)
     }
 
     fn poll_write_vectored(
@@ -289,7 +317,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        self.watch_write(cx, wrote)
     }
 
     fn is_write_vectored(&self) -> bool {

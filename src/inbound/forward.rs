@@ -50,6 +50,8 @@ pub(super) struct Outgoing {
     pub(super) era: Era,
     /// What the caller must go on being allowed, where the answer is a stream that lives on by itself.
     pub(super) leashed: Option<Target>,
+    /// The place that such a stream takes among its caller's.
+    pub(super) counted: Option<Counted>,
 }
 
 /// Sends the request and relays the answer.
@@ -60,8 +62,8 @@ pub(super) async fn send(
     outgoing: Outgoing,
     permit: Permit,
     mut record: Record,
+    busy: Busy,
 ) -> Result<Response<ReplyBody>, (Refusal, Record)> {
-    let busy = arrival.connection.busy();
     let headers = match request_headers(arrival, server, head.headers, &outgoing) {
         Ok(headers) => headers,
         Err(refusal) => return Err((refusal, record)),
@@ -78,7 +80,9 @@ pub(super) async fn send(
     let (mut head, body) = answer.into_parts();
     hop::clean_response(&mut head.headers);
     let is_stream = is_event_stream(&head.headers);
-    let counted = is_stream.then(|| arrival.connection.gateway.streams.count(&server.series.name, &outgoing.caller));
+    let streams = &arrival.connection.gateway.streams;
+    let counted =
+        is_stream.then(|| outgoing.counted.or_else(|| streams.count(&server.series.name, &outgoing.caller))).flatten();
     if is_stream {
         record.streams();
         announce_stream(&mut head.headers);

@@ -10,7 +10,7 @@ use http::{Method, Response, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
-    base::text::Text,
+    base::{limits::IGNORED_BODY_BYTES_MAX, text::Text},
     decide::{
         hop,
         mcp::{
@@ -23,6 +23,7 @@ use crate::{
     },
     inbound::{
         body,
+        connection::Busy,
         forward::{self, Outgoing},
         reply::{self, Known, ReplyBody},
         service::Arrival,
@@ -41,10 +42,11 @@ pub(super) async fn pass(
     head: Parts,
     body: Incoming,
     mut record: Record,
+    busy: Busy,
 ) -> Response<ReplyBody> {
     let mut known = Known::default();
     match judge(arrival, server, &head, body, &mut known, &mut record).await {
-        Ok((outgoing, permit)) => match forward::send(arrival, server, head, outgoing, permit, record).await {
+        Ok((outgoing, permit)) => match forward::send(arrival, server, head, outgoing, permit, record, busy).await {
             Ok(response) => response,
             Err((refusal, record)) => refuse(&refusal, &known, server, record),
         },
@@ -78,8 +80,8 @@ async fn judge(
     let (target, body) = match head.method {
         Method::POST => read_message(server, head, body, known).await?,
         // Whatever body they carry stays here: it means nothing, and what it hides must not arrive (attack 108).
-        Method::GET => bodiless(Target::Stream, head, known)?,
-        Method::DELETE => bodiless(Target::EndSession, head, known)?,
+        Method::GET => bodiless(Target::Stream, head, body, known).await?,
+        Method::DELETE => bodiless(Target::EndSession, head, body, known).await?,
         _ => return Err(Refusal::Method(METHODS)),
     };
     let method = known.method.get_or_insert_with(|| Text::from(head.method.as_str()));
@@ -89,11 +91,15 @@ async fn judge(
     // 5. May they?
     let permit = evaluate(&server.policy, &caller, target)?;
     record.permitted(permit.rule(), permit.reported());
-    gateway.streams.check(&server.series.name, &caller, server.limits.streams_per_caller)?;
-
+    let (name, streams_max) = (&server.series.name, server.limits.streams_per_caller);
     let lives_on = matches!(target, Target::Stream) || *method == *target::SUBSCRIBE;
-    let leashed = lives_on.then(|| target.clone());
-    Ok((Outgoing { caller, body, era: known.era, leashed }, permit))
+    let (leashed, counted) = if lives_on {
+        (Some(target.clone()), Some(gateway.streams.reserve(name, &caller, streams_max)?))
+    } else {
+        gateway.streams.check(name, &caller, streams_max)?;
+        (None, None)
+    };
+    Ok((Outgoing { caller, body, era: known.era, leashed, counted }, permit))
 }
 
 /// Step 4 for a POST: media type before the body, the body before its meaning, its meaning before the headers that repeat it.
@@ -119,7 +125,9 @@ async fn read_message(
     Ok((target, body))
 }
 
-fn bodiless(target: Target, head: &Parts, known: &mut Known) -> Result<(Target, Bytes), Refusal> {
+/// The body is read, though only to be forgotten: the library notices that a client has gone once nothing of a request is left.
+async fn bodiless(target: Target, head: &Parts, body: Incoming, known: &mut Known) -> Result<(Target, Bytes), Refusal> {
+    body::read(body, IGNORED_BODY_BYTES_MAX).await?;
     known.era = headers::era_without_body(&head.headers)?;
     Ok((target, Bytes::new()))
 }

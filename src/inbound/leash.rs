@@ -39,7 +39,18 @@ pub(super) struct Counted {
 }
 
 impl Streams {
-    /// Whether the caller may open one more.
+    /// Takes a place for a stream that lives on by itself, before it is asked for: two at once cannot both take the last.
+    pub(super) fn reserve(
+        self: &Arc<Self>,
+        server: &ServerName,
+        caller: &Caller,
+        streams_max: u32,
+    ) -> Result<Counted, Refusal> {
+        self.add(self.key(server, caller), streams_max).ok_or(Refusal::TooManyStreams)
+    }
+
+    /// Whether a caller has a place left. An answer that turns out to be a stream is counted then, not before: plain calls
+    /// under way take no place.
     pub(super) fn check(&self, server: &ServerName, caller: &Caller, streams_max: u32) -> Result<(), Refusal> {
         if self.total.load(Ordering::Relaxed) < streams_max as usize {
             return Ok(());
@@ -52,12 +63,20 @@ impl Streams {
         }
     }
 
-    /// Counts one more.
-    pub(super) fn count(self: &Arc<Self>, server: &ServerName, caller: &Caller) -> Counted {
-        let key = self.key(server, caller);
-        *self.lock().entry(key).or_default() += 1;
+    /// Counts an answer that turned out to be a stream.
+    pub(super) fn count(self: &Arc<Self>, server: &ServerName, caller: &Caller) -> Option<Counted> {
+        self.add(self.key(server, caller), u32::MAX)
+    }
+
+    fn add(self: &Arc<Self>, key: u64, streams_max: u32) -> Option<Counted> {
+        let mut open = self.lock();
+        let count = open.entry(key).or_default();
+        if *count >= streams_max {
+            return None;
+        }
+        *count += 1;
         self.total.fetch_add(1, Ordering::Relaxed);
-        Counted { streams: Arc::clone(self), key }
+        Some(Counted { streams: Arc::clone(self), key })
     }
 
     fn key(&self, server: &ServerName, caller: &Caller) -> u64 {

@@ -44,6 +44,8 @@ impl Bound {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restart must not wait for the connections of the one before.
         socket.set_reuseaddr(true)?;
+        // Inherited by what is accepted: a client that vanished without a word does not hold a quiet stream for ever.
+        socket.set_keepalive(true)?;
         socket.bind(address)?;
         let tls = certificates.map(Certificates::server_config).transpose()?;
         let listener = socket.listen(LISTEN_BACKLOG)?;

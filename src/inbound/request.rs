@@ -2,7 +2,7 @@
 
 use http::{
     HeaderMap, Version,
-    header::{EXPECT, HOST},
+    header::{CONTENT_LENGTH, EXPECT, HOST},
     request::Parts,
 };
 
@@ -29,6 +29,10 @@ pub(super) fn check_head(head: &Parts) -> Result<(), Refusal> {
             return Err(Refusal::HeadersTooLarge);
         }
         block_bytes += name.as_str().len() + value.len() + 4;
+    }
+    // HTTP/2 permits two lengths that agree; whoever reads the request after us may not (SPEC F-09).
+    if head.headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
+        return Err(Refusal::BadRequest("two Content-Length fields"));
     }
     if block_bytes > HEADER_BLOCK_BYTES_MAX {
         return Err(Refusal::HeadersTooLarge);

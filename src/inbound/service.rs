@@ -17,7 +17,7 @@ use crate::{
         route::Route,
     },
     inbound::{
-        connection::Connection,
+        connection::{Busy, Connection},
         gate, metadata,
         reply::{self, Known, ReplyBody},
         request,
@@ -42,6 +42,7 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Infallible> {
     let gateway = &connection.gateway;
+    let busy = connection.busy();
     let snapshot = gateway.snapshot.load_full();
     let now = gateway.clock.now();
     let arrival = Arrival { connection, snapshot: &snapshot, now };
@@ -62,7 +63,7 @@ pub(super) async fn answer(
                 Route::IssuerMetadata(_) => record_answer(metadata::issuer(&head, server).await, record),
                 _ => {
                     record.server(&server.series);
-                    serve(&arrival, server, head, body, record).await
+                    serve(&arrival, server, head, body, record, busy).await
                 }
             }
         }
@@ -97,14 +98,16 @@ async fn serve(
     head: Parts,
     body: Incoming,
     mut record: Record,
+    busy: Busy,
 ) -> Response<ReplyBody> {
     // Step 1: may a browser call from there?
     let origin = match server.sites.origin_verdict(&head.headers) {
         Ok(origin) => origin,
         Err(refusal) => {
             record.refused(&refusal);
-            let response = reply::refuse(&refusal, &Known::default(), Some(server));
+            let mut response = reply::refuse(&refusal, &Known::default(), Some(server));
             record.answered(response.status());
+            cors::expose(None, Kind::Mcp, response.headers_mut());
             return response;
         }
     };
@@ -114,7 +117,7 @@ async fn serve(
         return response;
     }
     // Boxed: the library keeps room for this future as long as the connection lives, and a stream lives long after it is done.
-    let mut response = Box::pin(gate::pass(arrival, server, head, body, record)).await;
+    let mut response = Box::pin(gate::pass(arrival, server, head, body, record, busy)).await;
     cors::expose(origin.as_ref(), Kind::Mcp, response.headers_mut());
     response
 }

@@ -93,7 +93,7 @@ pub struct Server {
     pub credential: Credential,
     /// Claims that the upstream gets as headers.
     pub identity_headers: Vec<IdentityHeader>,
-    /// Their names, removed from what comes in.
+    /// Their names, and that of the upstream's own credential: removed from what comes in.
     pub identity_names: Vec<HeaderName>,
     /// Bounds.
     pub limits: ServerLimits,

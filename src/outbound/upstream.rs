@@ -16,12 +16,15 @@ use http::{
 };
 use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
-use tokio::time::timeout;
+use tokio::{task::unconstrained, time::timeout};
 
 use crate::{
-    base::limits::{UPSTREAM_H2_IDLE_TIMEOUT, UPSTREAM_IDLE_MAX, UPSTREAM_IDLE_TIMEOUT},
+    base::limits::{
+        UPSTREAM_H2_CONNECTION_WINDOW_BYTES, UPSTREAM_H2_IDLE_TIMEOUT, UPSTREAM_H2_PING,
+        UPSTREAM_H2_STREAM_WINDOW_BYTES, UPSTREAM_IDLE_MAX, UPSTREAM_IDLE_TIMEOUT,
+    },
     decide::policy::evaluate::Permit,
     outbound::{
         Fault,
@@ -159,7 +162,11 @@ impl Upstream {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(Unsent { again: Some(unwritten), .. })) if !fresh => request = *unwritten,
                 Ok(Err(Unsent { fault, .. })) => return Err(fault),
-                Err(_) => return Err(Fault::upstream("timeout", "no response head within response_timeout")),
+                Err(_) => {
+                    // One that answers nobody must not be everybody's.
+                    *lock(&self.shared) = None;
+                    return Err(Fault::upstream("timeout", "no response head within response_timeout"));
+                }
             }
         }
     }
@@ -201,7 +208,16 @@ impl Upstream {
                 Ok(Response::from_parts(head, Answer::alone(incoming, (!ended).then_some(own), Arc::clone(self))))
             }
             Ok((Err(failed), _)) => Err(Unsent::from(failed)),
-            Err(end) => Err(Unsent::broken(end.err())),
+            Err(end) => {
+                // What the connection had not taken of us comes back when it is dropped.
+                drop(own.connection);
+                match response.await {
+                    Err(mut failed) if failed.message().is_some() => {
+                        Err(Unsent { again: failed.take_message().map(Box::new), ..Unsent::broken(end.err()) })
+                    }
+                    _ => Err(Unsent::broken(end.err())),
+                }
+            }
         }
     }
 
@@ -233,7 +249,9 @@ impl Upstream {
                 return None;
             }
             // A connection that the server has closed, or on which it spoke out of turn, ends when polled.
-            let ended = poll_fn(|cx| Poll::Ready(idle.own.connection.as_mut().poll(cx).is_ready())).await;
+            // Outside the runtime's budget: a poll that is put off would make a dead one look alive.
+            let ended =
+                poll_fn(|cx| Poll::Ready(pin!(unconstrained(idle.own.connection.as_mut())).poll(cx).is_ready())).await;
             if !ended && idle.own.sender.is_ready() {
                 return Some(Leg::Own(idle.own));
             }
@@ -256,6 +274,12 @@ impl Upstream {
 
     async fn connect_h2(&self, stream: Stream) -> Result<H2Sender, Fault> {
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(UPSTREAM_H2_STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(UPSTREAM_H2_CONNECTION_WINDOW_BYTES)
+            // A peer that died without a word is found out, and not used again.
+            .keep_alive_interval(UPSTREAM_H2_PING)
+            .keep_alive_timeout(UPSTREAM_H2_PING)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|cause| Fault::upstream("handshake", cause))?;

@@ -137,6 +137,8 @@ fn f09_a_violation_names_the_first_byte_that_may_not_pass() {
 fn f13_a_head_is_known_to_have_begun_and_to_have_ended() {
     let mut framing = Framing::new();
     assert!(!framing.is_in_head());
+    framing.watch(b"\r\n").unwrap();
+    assert!(framing.is_in_head(), "an empty line before a request is a beginning, too");
     framing.watch(b"P").unwrap();
     assert!(framing.is_in_head());
     framing.watch(b"OST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r").unwrap();
