@@ -11,6 +11,7 @@ use crate::{
 };
 
 pub mod audit;
+pub mod lines;
 pub mod log;
 pub mod metrics;
 pub mod record;

@@ -129,5 +129,7 @@ pub const CONFIG_BYTES_MAX: u64 = MIB as u64;
 pub const SECRET_FILE_BYTES_MAX: u64 = 64 * KIB as u64;
 /// Audit lines that wait for a slow reader; the next ones are counted and dropped.
 pub const AUDIT_LINES_MAX: usize = 16_384;
+/// Log lines that wait for a slow reader; the next ones are counted and lost.
+pub const LOG_LINES_MAX: usize = 4_096;
 /// How often configuration, certificate and key files are looked at.
 pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);

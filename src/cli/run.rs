@@ -8,14 +8,14 @@ use crate::{
     app::{App, StartFault, clock::SystemClock, descriptors, drain::Ended, signal::Signals},
     base::clock::Clock,
     cli::{BAD_CONFIG, FAULT, complain, load, print},
-    config::file::Loaded,
+    config::{Settings, file::Loaded, problem::Problem},
     observe::{Observe, audit::Audit, log, metrics::Metrics},
 };
 
 /// At the end: for file operations that hang.
 const BLOCKING_GRACE: Duration = Duration::from_secs(1);
-/// At the end: for a reader of audit lines that is slow.
-const AUDIT_GRACE: Duration = Duration::from_secs(2);
+/// At the end: for a reader of lines that is slow.
+const WRITER_GRACE: Duration = Duration::from_secs(2);
 
 /// Serves by the file at `path`.
 pub(super) fn run(path: &Path) -> u8 {
@@ -40,9 +40,15 @@ pub(super) fn run(path: &Path) -> u8 {
 }
 
 fn serve(path: &Path, Loaded { settings, warnings }: Loaded) -> Result<Ended, StartFault> {
+    let log = log::start(settings.log.json, settings.log.level).map_err(StartFault::System)?;
+    let ended = serve_logged(path, settings, &warnings);
+    log.close(WRITER_GRACE);
+    ended
+}
+
+fn serve_logged(path: &Path, settings: Settings, warnings: &[Problem]) -> Result<Ended, StartFault> {
     let system = |what: &'static str| move |cause: io::Error| StartFault::System(format!("{what}: {cause}"));
-    log::start(settings.log.json, settings.log.level).map_err(StartFault::System)?;
-    for warning in &warnings {
+    for warning in warnings {
         tracing::warn!("{warning}");
     }
     descriptors::check();
@@ -66,7 +72,7 @@ fn serve(path: &Path, Loaded { settings, warnings }: Loaded) -> Result<Ended, St
         Ok(ended)
     });
     runtime.shutdown_timeout(BLOCKING_GRACE);
-    observe.audit.close(AUDIT_GRACE);
+    observe.audit.close(WRITER_GRACE);
     ended
 }
 

@@ -29,13 +29,7 @@
 
 use std::{
     io::{self, Write},
-    mem,
     net::IpAddr,
-    sync::{
-        Arc, Condvar, Mutex, PoisonError,
-        mpsc::{Receiver, sync_channel},
-    },
-    thread,
     time::Duration,
 };
 
@@ -43,7 +37,7 @@ use prometheus_client::metrics::counter::Counter;
 
 use crate::{
     base::{limits::AUDIT_LINES_MAX, names::Scope},
-    observe::audit::line::Line,
+    observe::{audit::line::Line, lines::Lines},
 };
 
 mod line;
@@ -54,10 +48,6 @@ pub const TARGET_BYTES_MAX: usize = 256;
 pub const TEXT_BYTES_MAX: usize = 128;
 /// Scopes of one list.
 const SCOPES_MAX: usize = 64;
-/// The writer lets lines gather this long: one write for many.
-const GATHER: Duration = Duration::from_millis(5);
-/// Room that is kept between two writes.
-const BUFFER_KEPT_BYTES: usize = 1024 * 1024;
 
 /// What a line says.
 #[derive(Clone, Copy, Debug)]
@@ -114,25 +104,11 @@ pub enum Verdict {
     Unfinished,
 }
 
-/// Where lines are left; a thread of its own takes them to the sink.
+/// Writes audit lines; a reader that is slow costs lines, never requests.
 pub struct Audit {
-    queue: Arc<Queue>,
+    lines: Lines,
     json: bool,
     dropped: Counter,
-    finished: Mutex<Receiver<()>>,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: Mutex<Waiting>,
-    stirred: Condvar,
-}
-
-#[derive(Default)]
-struct Waiting {
-    text: String,
-    lines: usize,
-    closed: bool,
 }
 
 impl Audit {
@@ -141,90 +117,26 @@ impl Audit {
     /// # Errors
     /// The system's, where it has no thread to give.
     pub fn start(json: bool, sink: Box<dyn Write + Send>, dropped: Counter) -> io::Result<Self> {
-        let queue = Arc::new(Queue::default());
-        let (finish, finished) = sync_channel(1);
-        let (lines, lost) = (Arc::clone(&queue), dropped.clone());
-        thread::Builder::new().name("audit".to_owned()).spawn(move || {
-            lines.drain(sink, &lost);
-            // Nobody may be waiting.
-            let _ = finish.try_send(());
+        let lost = dropped.clone();
+        let lines = Lines::start("audit", AUDIT_LINES_MAX, sink, move |lines, fault, is_first| {
+            lost.inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
+            if is_first {
+                tracing::error!(%fault, "audit lines cannot be written; they are counted and lost");
+            }
         })?;
-        Ok(Self { queue, json, dropped, finished: Mutex::new(finished) })
+        Ok(Self { lines, json, dropped })
     }
 
     /// Leaves one line. Never waits for the sink: where too many lines wait already, this one is counted and lost.
     pub fn write(&self, decision: &Decision<'_>) {
-        let line = render(decision, self.json);
-        let mut waiting = self.queue.lock();
-        if waiting.lines >= AUDIT_LINES_MAX || waiting.closed {
-            drop(waiting);
+        if !self.lines.push(&render(decision, self.json)) {
             self.dropped.inc();
-            return;
-        }
-        waiting.text.push_str(&line);
-        waiting.lines += 1;
-        let first = waiting.lines == 1;
-        drop(waiting);
-        if first {
-            self.queue.stirred.notify_one();
         }
     }
 
     /// Has what waits written out and ends the writer; gives up after `patience` where the sink does not take it.
     pub fn close(&self, patience: Duration) {
-        self.queue.lock().closed = true;
-        self.queue.stirred.notify_one();
-        // Too late or already ended: in both cases there is no more to do.
-        let _ = self.finished.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience);
-    }
-}
-
-impl Drop for Audit {
-    fn drop(&mut self) {
-        self.queue.lock().closed = true;
-        self.queue.stirred.notify_one();
-    }
-}
-
-impl Queue {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn drain(&self, mut sink: Box<dyn Write + Send>, lost: &Counter) {
-        let mut text = String::new();
-        let mut complained = false;
-        loop {
-            let (lines, closed) = self.take(&mut text);
-            match sink.write_all(text.as_bytes()).and_then(|()| sink.flush()) {
-                Ok(()) => complained = false,
-                Err(fault) => {
-                    lost.inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
-                    if !mem::replace(&mut complained, true) {
-                        tracing::error!(%fault, "audit lines cannot be written; they are counted and lost");
-                    }
-                }
-            }
-            if closed {
-                return;
-            }
-            text.clear();
-            text.shrink_to(BUFFER_KEPT_BYTES);
-        }
-    }
-
-    /// Waits for lines or the end, and swaps them for the empty `text`.
-    fn take(&self, text: &mut String) -> (usize, bool) {
-        let mut waiting = self.lock();
-        while waiting.lines == 0 && !waiting.closed {
-            waiting = self.stirred.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-        }
-        if !waiting.closed {
-            let gathered = self.stirred.wait_timeout_while(waiting, GATHER, |waiting| !waiting.closed);
-            waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        mem::swap(text, &mut waiting.text);
-        (mem::take(&mut waiting.lines), waiting.closed)
+        self.lines.close(patience);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     net::Ipv4Addr,
-    sync::mpsc::{Sender, channel},
+    sync::mpsc::{Receiver, Sender, channel},
 };
 
 use serde_json::{Value, json};
