@@ -1,0 +1,246 @@
+//! What must hold for whatever bytes come: a function for each reader, shared by its fuzz target and the replay of its seeds.
+//!
+//! Each panics where a promise is broken, and else tells whether the input was accepted.
+#![allow(dead_code, unused_imports, reason = "each fuzz target calls one of these")]
+
+use std::path::Path;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use portcullis::{
+    base::limits::{JWKS_KEYS_MAX, TOKEN_BYTES_MAX},
+    config::{explain, file},
+    decide::{
+        framing::Framing,
+        mcp::{
+            error::{self, About},
+            headers,
+            peek::{self, Kind},
+            target,
+            version::Era,
+        },
+        oauth::server_metadata,
+        token::{jwk::KeySet, jwt::Unproved, presented::Presented},
+    },
+};
+use serde_json::Value;
+
+#[path = "bodies/verdicts.rs"]
+mod verdicts;
+pub(crate) use verdicts::{hop, origin, policy, route};
+
+/// What comes before the first empty line, and what comes after it.
+fn parts(input: &[u8]) -> (&[u8], &[u8]) {
+    let at = input.windows(2).position(|two| two == b"\n\n").unwrap_or(input.len());
+    (&input[..at], input.get(at + 2..).unwrap_or_default())
+}
+
+fn lines(input: &[u8]) -> impl Iterator<Item = &str> {
+    input.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok())
+}
+
+/// `name: value` lines as the HTTP library hands them over: names in lower case, no blanks around values.
+fn fields(input: &[u8]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for line in input.split(|byte| *byte == b'\n').take(100) {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let (name, value) = (HeaderName::from_bytes(&line[..colon]), line[colon + 1..].trim_ascii());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+            map.append(name, value);
+        }
+    }
+    map
+}
+
+/// Whatever the strict reader accepts, `serde_json` accepts, and sees the same method, id and names in it.
+pub(crate) fn peek(input: &[u8]) -> bool {
+    // Below the depth at which `serde_json` gives up.
+    let message = match peek::read(&Bytes::copy_from_slice(input), 100) {
+        Ok(message) => message,
+        Err(fault) => {
+            let id = fault.id.map(|id| serde_json::from_str::<Value>(&id).expect("an id that is no JSON"));
+            assert!(id.is_none_or(|id| id.is_string() || id.is_i64()), "an id of a wrong type");
+            return false;
+        }
+    };
+    let value: Value = match serde_json::from_slice(input) {
+        Ok(value) => value,
+        // It computes numbers less exactly than we do, and may take the largest double for more.
+        Err(error) if error.to_string().contains("number out of range") => return true,
+        Err(error) => panic!("accepted by us alone: {error}"),
+    };
+    let id = message.id.as_ref().map(|id| serde_json::from_str::<Value>(id).expect("id"));
+    assert_eq!(id.as_ref(), value.get("id"));
+    assert_eq!(message.method.as_str(), value.get("method").and_then(Value::as_str).unwrap_or_default());
+    let params = &message.params;
+    for (ours, path) in [
+        (&params.name, "/params/name"),
+        (&params.uri, "/params/uri"),
+        (&params.task_id, "/params/taskId"),
+        (&params.ref_type, "/params/ref/type"),
+        (&params.ref_name, "/params/ref/name"),
+        (&params.ref_uri, "/params/ref/uri"),
+        (&params.meta_version, "/params/_meta/io.modelcontextprotocol~1protocolVersion"),
+    ] {
+        assert_eq!(ours.as_deref(), value.pointer(path).and_then(Value::as_str), "{path}");
+    }
+    for (ours, path) in [
+        (&params.subscriptions, "/params/notifications/resourceSubscriptions"),
+        (&params.task_ids, "/params/notifications/taskIds"),
+    ] {
+        let theirs = value.pointer(path).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        assert!(ours.iter().map(|text| text.as_str()).eq(theirs), "{path}");
+    }
+    let _ = target::of(&message);
+    true
+}
+
+/// The verdict over a connection's bytes does not depend on how they are cut, and what passes has heads with one reading.
+pub(crate) fn framing(input: &[u8]) -> bool {
+    let whole = watched(input, input.len());
+    for len in [1, 2, 3, 7, input.first().map_or(1, |first| usize::from(*first) + 1)] {
+        assert_eq!(watched(input, len), whole, "in pieces of {len}");
+    }
+    whole.is_ok()
+}
+
+fn watched(input: &[u8], len: usize) -> Result<(), &'static str> {
+    let mut framing = Framing::new();
+    for (index, piece) in input.chunks(len.max(1)).enumerate() {
+        if let Err(violation) = framing.watch(piece) {
+            assert!(violation.at < piece.len());
+            heads_are_plain(&input[..index * len + violation.at]);
+            return Err(violation.what);
+        }
+    }
+    heads_are_plain(input);
+    Ok(())
+}
+
+/// Reads heads as leniently as any parser, up to the first chunked body: a line ends at a line feed, whatever precedes it.
+fn heads_are_plain(mut passed: &[u8]) {
+    let (mut is_in_head, mut lengths, mut length, mut is_chunked) = (false, 0, 0, false);
+    while let Some(at) = passed.iter().position(|byte| *byte == b'\n') {
+        let line = passed[..at].strip_suffix(b"\r").expect("a bare line feed");
+        passed = &passed[at + 1..];
+        assert!(!line.iter().any(|byte| matches!(byte, b'\r' | 0)), "a bare carriage return, or NUL");
+        if !is_in_head {
+            is_in_head = !line.is_empty();
+            continue;
+        }
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+            assert!(line.is_empty(), "a field without a colon");
+            assert!(lengths <= 1, "two lengths");
+            if is_chunked {
+                return;
+            }
+            passed = passed.get(length..).unwrap_or_default();
+            (is_in_head, lengths, length) = (false, 0, 0);
+            continue;
+        };
+        let value = std::str::from_utf8(&line[colon + 1..]).unwrap_or_default().trim();
+        match line[..colon].trim_ascii().to_ascii_lowercase().as_slice() {
+            b"content-length" => {
+                lengths += 1;
+                length = usize::try_from(value.parse::<u64>().expect("a length")).unwrap_or(usize::MAX);
+            }
+            b"transfer-encoding" => {
+                lengths += 1;
+                is_chunked = true;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A modern request that passes says in its headers what its body says. Input: fields, an empty line, a body.
+pub(crate) fn message_headers(input: &[u8]) -> bool {
+    let (head, body) = parts(input);
+    let map = fields(head);
+    let _ = (headers::check_media(&map), headers::check_shape(&map), headers::era_without_body(&map));
+    let Ok(message) = peek::read(&Bytes::copy_from_slice(body), 64) else { return false };
+    let target = target::of(&message);
+    let era = headers::agree(&map, &message);
+    if era == Ok(Era::Modern) && message.kind == Kind::Request {
+        let one = |name: &str| {
+            assert_eq!(map.get_all(name).iter().count(), 1, "{name}");
+            map[name].as_bytes()
+        };
+        assert_eq!(one(headers::METHOD), message.method.as_bytes());
+        let version = message.params.meta_version.as_ref().map(|text| text.as_bytes());
+        assert_eq!(Some(one(headers::PROTOCOL_VERSION)), version);
+        let name_len = message.params.name.as_ref().map_or(0, |name| name.len());
+        assert!(message.method != "tools/call" || one(headers::NAME).len() >= name_len);
+    }
+    for refusal in [target.as_ref().err(), era.as_ref().err()].into_iter().flatten() {
+        let about = About {
+            refusal,
+            id: message.id.as_ref(),
+            method: Some(&message.method),
+            target: target.as_ref().ok(),
+            caller: None,
+            required_scopes: &[],
+        };
+        let body: Value = serde_json::from_slice(&error::body(&about)).expect("a body that is no JSON");
+        assert_eq!(body.get("id").is_some(), message.id.is_some());
+    }
+    target.is_ok() && era.is_ok()
+}
+
+/// Nothing about a token's shape stops the reader, and what it takes is within its bounds.
+pub(crate) fn jwt_read(input: &[u8]) -> bool {
+    let Ok(token) = std::str::from_utf8(input) else { return false };
+    let Ok(unproved) = Unproved::read(token) else { return false };
+    assert!(token.len() <= TOKEN_BYTES_MAX && token.split('.').count() == 3);
+    let _ = (unproved.issuer(), unproved.key_id());
+    true
+}
+
+/// A key set that is taken has usable keys, and no more than may be.
+pub(crate) fn jwks_read(input: &[u8]) -> bool {
+    let Ok(set) = KeySet::read(input) else { return false };
+    assert!(!set.is_empty() && set.len() + set.skipped() <= JWKS_KEYS_MAX);
+    true
+}
+
+/// A credential is found only where there is exactly one. Input: fields, an empty line, a query.
+pub(crate) fn presented(input: &[u8]) -> bool {
+    let (head, query) = parts(input);
+    let (map, query) = (fields(head), std::str::from_utf8(query).ok());
+    let Ok(presented) = Presented::find(&map, query) else { return false };
+    let token = presented.token();
+    assert!(map.get_all(header::AUTHORIZATION).iter().count() == 1 && !map.contains_key("dpop"));
+    assert!(!token.is_empty() && token.len() <= TOKEN_BYTES_MAX && !token.contains([' ', ',']));
+    let mut names = query.unwrap_or_default().split('&').filter_map(|parameter| parameter.split('=').next());
+    assert!(!names.any(|name| name.eq_ignore_ascii_case("access_token")));
+    true
+}
+
+/// No text stops the reader of the configuration, and what it takes prints as a file that it takes again.
+pub(crate) fn config(input: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(input) else { return false };
+    let read = |text: &str| file::read_with(text, "gateway.yaml", Path::new("/nonexistent"), &|_| None);
+    let Ok(loaded) = read(text) else { return false };
+    let printed = explain::print(&loaded.settings);
+    match read(&printed) {
+        Ok(again) => assert_eq!(again.settings, loaded.settings, "{printed}"),
+        Err(problems) => panic!("{problems}\n{printed}"),
+    }
+    true
+}
+
+/// Metadata is looked for at the issuer, and believed of it alone. Input: an issuer, a line feed, a document.
+pub(crate) fn server_metadata(input: &[u8]) -> bool {
+    let mut parts = input.splitn(2, |byte| *byte == b'\n');
+    let Some(Ok(issuer)) = parts.next().map(std::str::from_utf8) else { return false };
+    let places = server_metadata::places(issuer);
+    if let Ok(places) = &places {
+        let host_end = issuer.match_indices('/').nth(2).map_or(issuer.len(), |(at, _)| at);
+        let is_there = |place: &String| place.starts_with(&format!("{}/", &issuer[..host_end]));
+        assert!((2..=3).contains(&places.len()) && places.iter().all(is_there), "{places:?}");
+        assert!(places.iter().all(|place| place.contains("/.well-known/")));
+    }
+    let Ok(metadata) = server_metadata::read(parts.next().unwrap_or_default(), issuer) else { return false };
+    assert_eq!(&*metadata.issuer, issuer);
+    places.is_ok()
+}

@@ -1,0 +1,393 @@
+//! What must hold for verdicts about paths, pages, fields and rules, each compared with a plainer way to the same answer.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use portcullis::{
+    base::names::{Resource, Scope},
+    decide::{
+        hop,
+        mcp::target::Target,
+        origin::{
+            Sites,
+            cors::{self, Kind},
+        },
+        policy::{
+            evaluate::{deciding_rule, evaluate},
+            explain::explain,
+            glob::Glob,
+            rule::{Access, Policy, Rule, Subject},
+            uri,
+        },
+        refusal::Refusal,
+        route::{Route, RouteEntry, Routes},
+        token::claims::Caller,
+    },
+};
+
+use super::{fields, lines, parts};
+
+/// A path is found where it stands byte for byte in the list, and nowhere else.
+/// Input: configured paths line by line (a `!` before one that owns the root), an empty line, requested paths.
+pub(crate) fn route(input: &[u8]) -> bool {
+    let (configured, requested) = parts(input);
+    let entry = |line| match str::strip_prefix(line, '!') {
+        Some(path) => RouteEntry { path, root: true },
+        None => RouteEntry { path: line, root: false },
+    };
+    let entries: Vec<RouteEntry<'_>> = lines(configured).take(16).map(entry).collect();
+    let Ok(routes) = Routes::new(&entries) else { return false };
+    let documents = |path: &str, (server, entry): (usize, &RouteEntry<'_>)| {
+        let inserted = if entry.path == "/" { "" } else { entry.path };
+        let owns_root = entry.root || entries.len() == 1;
+        let is_at =
+            |document| path.strip_prefix(document).is_some_and(|rest| rest == inserted || owns_root && rest.is_empty());
+        if path == entry.path {
+            return Some(Route::Server(server));
+        } else if is_at("/.well-known/oauth-protected-resource") {
+            return Some(Route::ResourceMetadata(server));
+        }
+        let issuers = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
+        let is_issuers =
+            issuers.into_iter().any(|document| is_at(document) || path.strip_suffix(document) == Some(inserted));
+        is_issuers.then_some(Route::IssuerMetadata(server))
+    };
+    let near = entries.iter().flat_map(|entry| {
+        let path = entry.path;
+        [path.to_owned(), format!("{path}/"), format!("/{path}"), path.to_ascii_uppercase(), format!("{path};a")]
+    });
+    let mut found_any = false;
+    for path in lines(requested).map(str::to_owned).chain(near) {
+        let wanted = entries.iter().enumerate().find_map(|entry| documents(&path, entry));
+        assert_eq!(routes.find(&path), wanted.unwrap_or(Route::NotFound), "{path:?}");
+        found_any |= wanted.is_some();
+    }
+    found_any
+}
+
+/// Only our own name and listed pages are taken, and a preflight allows nothing to anybody else.
+/// Input: the public URL and allowed origins line by line, an empty line, a `Host`, and fields.
+pub(crate) fn origin(input: &[u8]) -> bool {
+    let (configured, request) = parts(input);
+    let configured: Vec<&str> = lines(configured).take(16).collect();
+    let Some((public_url, allowed)) = configured.split_first() else { return false };
+    let Ok(sites) = Sites::new(public_url, allowed) else { return false };
+    let host_end = request.iter().position(|byte| *byte == b'\n').unwrap_or(request.len());
+    let host = std::str::from_utf8(&request[..host_end]).unwrap_or_default();
+    let own = plain_site(public_url.split(['?', '#']).next().unwrap_or_default());
+    let is_loopback = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let is_ours = sites.host_is_ours(host).is_ok();
+    if is_ours {
+        let asked = plain_site(&format!("{}://{host}", own.0));
+        assert!(asked == own || is_loopback(&asked.1) && is_loopback(&own.1), "{host:?} of {public_url:?}");
+    }
+    let map = fields(request.get(host_end + 1..).unwrap_or_default());
+    let verdict = sites.origin_verdict(&map);
+    let page = verdict.clone().ok().flatten();
+    let mut origins = map.get_all(header::ORIGIN).iter();
+    match (origins.next(), &page) {
+        (None, _) => assert_eq!(verdict, Ok(None)),
+        (Some(came), Some(page)) => {
+            assert!(page == came && origins.next().is_none());
+            let site = plain_site(page.to_str().expect("text"));
+            assert!(site == own || allowed.iter().any(|allowed| plain_site(allowed) == site), "{page:?}");
+        }
+        (Some(_), None) => assert_eq!(verdict, Err(Refusal::ForeignOrigin)),
+    }
+    for (kind, wanted) in [(Kind::Mcp, page.as_ref()), (Kind::Discovery, Some(&HeaderValue::from_static("*")))] {
+        let (mut preflight, mut answer) = (HeaderMap::new(), HeaderMap::new());
+        cors::preflight(&map, page.as_ref(), kind, &mut preflight);
+        cors::expose(page.as_ref(), kind, &mut answer);
+        assert_eq!(answer.get(header::ACCESS_CONTROL_ALLOW_ORIGIN), wanted);
+        let told = preflight.get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        assert!(told.is_none() || told == wanted);
+        assert!(told.is_some() || preflight.keys().all(|name| name == header::VARY));
+        for headers in [&preflight, &answer] {
+            assert!(!headers.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS));
+            assert!(!headers.contains_key("access-control-allow-private-network"));
+        }
+        let names = preflight.get(header::ACCESS_CONTROL_ALLOW_HEADERS).map(|names| names.to_str().expect("text"));
+        for name in names.into_iter().flat_map(|names| names.split(", ")) {
+            assert!(HeaderName::from_bytes(name.as_bytes()).is_ok_and(|read| read == name) && name != "*");
+            assert!(!matches!(name, "cookie" | "host" | "origin"));
+        }
+    }
+    is_ours && verdict.is_ok()
+}
+
+/// Scheme, host and port as the `Origin` of a page would name them; what has another shape names itself.
+fn plain_site(url: &str) -> (String, String, Option<u16>) {
+    let url = url.to_ascii_lowercase();
+    let Some((scheme, rest)) = url.split_once("://") else { return (url, String::new(), None) };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()),
+        _ => (authority, None),
+    };
+    let usual = match scheme {
+        "https" => Some(443),
+        "http" => Some(80),
+        _ => None,
+    };
+    (scheme.to_owned(), host.to_owned(), port.or(usual))
+}
+
+const OF_THIS_HOP: [&str; 7] =
+    ["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"];
+const FROM_OUTSIDE: [&str; 17] = [
+    "authorization",
+    "dpop",
+    "cookie",
+    "cookie2",
+    "host",
+    "origin",
+    "expect",
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "x-original-url",
+    "x-original-host",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
+const FROM_OUTSIDE_STARTS: [&str; 4] = ["x-forwarded", "x-auth-request-", "client-cert", "x-client-cert"];
+const FOR_ORIGIN: [&str; 17] = [
+    "set-cookie",
+    "set-cookie2",
+    "www-authenticate",
+    "authentication-info",
+    "dpop-nonce",
+    "alt-svc",
+    "strict-transport-security",
+    "public-key-pins",
+    "public-key-pins-report-only",
+    "expect-ct",
+    "clear-site-data",
+    "service-worker-allowed",
+    "nel",
+    "report-to",
+    "reporting-endpoints",
+    "x-accel-redirect",
+    "x-sendfile",
+];
+/// Longer names with an underscore are not looked at any further.
+const LOOK_ALIKE_LEN_MAX: usize = 64;
+
+/// No field crosses that may not, under no spelling of its name; all others cross as they are. Input: fields.
+pub(crate) fn hop(input: &[u8]) -> bool {
+    let identity = ["x-user", "x-team-id"].map(HeaderName::from_static);
+    let map = fields(input);
+    let is_ours = |name: &str| identity.iter().any(|ours| ours == name);
+    let is_of_this_hop = |name: &str| OF_THIS_HOP.contains(&name) || name.starts_with("proxy-");
+    let is_from_outside =
+        |name: &str| FROM_OUTSIDE.contains(&name) || FROM_OUTSIDE_STARTS.iter().any(|start| name.starts_with(start));
+    let is_about_message = |name: &str| {
+        name.starts_with("mcp-") || name.starts_with("content-") || matches!(name, "via" | "last-event-id")
+    };
+    let connection = map.get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    let nominated: Vec<String> =
+        connection.flat_map(|line| line.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
+
+    let checked = hop::check_connection(&map, &identity);
+    if checked.is_ok() {
+        for name in nominated.iter().map(|name| name.replace('_', "-")) {
+            assert!(!is_from_outside(&name) && !is_about_message(&name) && !is_ours(&name), "{name}");
+            assert_ne!(name, "transfer-encoding");
+        }
+        assert!(map.get_all(header::EXPECT).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")));
+    }
+    let goes_from_request = |name: &str| {
+        let dashed = name.replace('_', "-");
+        let is_look_alike = name.contains('_')
+            && (name.len() > LOOK_ALIKE_LEN_MAX
+                || is_about_message(&dashed)
+                || is_from_outside(&dashed)
+                || is_of_this_hop(&dashed));
+        is_of_this_hop(name) || is_from_outside(name) || name == "content-length" || is_ours(&dashed) || is_look_alike
+    };
+    let mut request = map.clone();
+    hop::clean_request(&mut request, &identity);
+    crossed(&map, &request, |name| goes_from_request(name) || nominated.iter().any(|nominated| nominated == name));
+
+    let is_chunked = map.contains_key(header::TRANSFER_ENCODING);
+    let goes_from_answer = |name: &str| {
+        is_of_this_hop(name)
+            || FOR_ORIGIN.contains(&name)
+            || name.starts_with("access-control-")
+            || (is_chunked && name == "content-length")
+    };
+    let mut answer = map.clone();
+    hop::clean_response(&mut answer);
+    crossed(&map, &answer, |name| goes_from_answer(name) || nominated.iter().any(|nominated| nominated == name));
+    checked.is_ok()
+}
+
+fn crossed(before: &HeaderMap, after: &HeaderMap, goes: impl Fn(&str) -> bool) {
+    for name in before.keys() {
+        let left: Vec<&HeaderValue> = after.get_all(name).iter().collect();
+        let wanted: Vec<&HeaderValue> =
+            if goes(name.as_str()) { Vec::new() } else { before.get_all(name).iter().collect() };
+        assert_eq!(left, wanted, "{name}");
+    }
+    assert!(after.keys().all(|name| before.contains_key(name)));
+}
+
+/// What is decided is what is explained, more scope never takes a right away, and the scope asked for suffices.
+/// Input: lines of a policy (see [`read_policy`]), an empty line, names or URIs line by line.
+pub(crate) fn policy(input: &[u8]) -> bool {
+    let (written, asked) = parts(input);
+    let (policy, granted) = read_policy(written);
+    let asked: Vec<&str> = lines(asked).take(8).collect();
+    let mut targets = vec![Target::Open, Target::Resources(asked.iter().map(|uri| (*uri).into()).collect())];
+    for text in &asked {
+        has_one_spelling(text);
+        globs_agree(&policy, text);
+        targets.extend([Target::Tool, Target::Prompt, Target::Template, Target::Method].map(|of| of((*text).into())));
+        targets.push(Target::Resources(vec![(*text).into()]));
+    }
+    let caller = |scopes: &[Scope]| Caller::hypothetical(scopes.to_vec(), &Resource::from("https://gw.example/mcp"));
+    let all = caller(&[policy.scopes(), granted.clone()].concat());
+    let asks = caller(&granted);
+    let mut permitted_any = false;
+    for target in &targets {
+        let verdict = evaluate(&policy, &asks, target).map(|permit| permit.rule());
+        assert_eq!(explain(&policy, &asks, target).verdict, verdict, "{target:?}");
+        let with_all = evaluate(&policy, &all, target).map(|permit| permit.rule());
+        match &verdict {
+            Ok(rule) => {
+                assert_eq!(*rule, deciding_rule(&policy, target), "{target:?}");
+                assert_eq!(with_all, verdict, "{target:?}");
+                permitted_any |= *target != Target::Open;
+            }
+            Err(Refusal::Scope { needed }) => {
+                assert!(!needed.is_empty() && needed.iter().all(|scope| policy.scopes().contains(scope)), "{target:?}");
+                let stepped_up = caller(&[needed.clone(), granted.clone()].concat());
+                assert!(evaluate(&policy, &stepped_up, target).is_ok(), "{needed:?} for {target:?}");
+                assert!(with_all.is_ok(), "{target:?}");
+            }
+            // What no scope can mend is not mended by all of them.
+            Err(_) => assert_eq!(with_all, verdict, "{target:?}"),
+        }
+    }
+    permitted_any
+}
+
+/// `has s…`, `connect s…`, `implies s pattern…`, `open`, or `tools|prompts|resources|methods pattern,… word…`, where a
+/// word is `deny`, `report`, `claim=value`, `?s` for one of several scopes, or a scope.
+fn read_policy(written: &[u8]) -> (Policy, Vec<Scope>) {
+    let (mut connect, mut implies, mut granted, mut rules) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut is_open = false;
+    for line in lines(written).take(32) {
+        let mut words = line.split(' ').filter(|word| !word.is_empty()).take(16);
+        let Some(first) = words.next() else { continue };
+        let subject = match first {
+            "has" => {
+                granted.extend(words.map(Scope::from));
+                continue;
+            }
+            "connect" => {
+                connect.extend(words.map(Scope::from));
+                continue;
+            }
+            "implies" => {
+                implies.extend(words.next().map(|scope| (Scope::from(scope), words.map(Glob::new).collect())));
+                continue;
+            }
+            "open" => {
+                is_open = true;
+                continue;
+            }
+            "tools" => Subject::Tools,
+            "prompts" => Subject::Prompts,
+            "resources" => Subject::Resources,
+            "methods" => Subject::Methods,
+            _ => continue,
+        };
+        let patterns = words.next().unwrap_or_default().split(',').take(16).map(Glob::new).collect();
+        let mut rule = Rule {
+            subject: subject(patterns),
+            scopes: Vec::new(),
+            any_scope: Vec::new(),
+            claims: Vec::new(),
+            deny: false,
+            report_only: false,
+        };
+        for word in words {
+            match (word, word.strip_prefix('?'), word.split_once('=')) {
+                ("deny", ..) => rule.deny = true,
+                ("report", ..) => rule.report_only = true,
+                (_, Some(scope), _) => rule.any_scope.push(scope.into()),
+                (.., Some((claim, value))) => rule.claims.push((claim.into(), vec![value.into()])),
+                _ => rule.scopes.push(word.into()),
+            }
+        }
+        rules.push(rule);
+    }
+    let access = if is_open { Access::Authenticated } else { Access::Rules(rules) };
+    (Policy { connect, access, implies }, granted)
+}
+
+/// A URI with one spelling has no dot segment and no control character, decoded once or twice.
+fn has_one_spelling(text: &str) {
+    if uri::one_spelling(text).is_err() {
+        return;
+    }
+    let (_, rest) = text.split_once(':').expect("a scheme");
+    let mut rest = rest.as_bytes().to_vec();
+    for _ in 0..3 {
+        assert!(!rest.iter().any(|byte| byte.is_ascii_control()), "{text:?}");
+        for segment in rest.split(|byte| matches!(byte, b'/' | b'\\')) {
+            let name = segment.split(|byte| matches!(byte, b';' | b'?' | b'#')).next();
+            assert!(!matches!(name, Some(b"." | b"..")), "{text:?}");
+        }
+        rest = decoded(&rest);
+    }
+}
+
+fn decoded(mut text: &[u8]) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut all = Vec::new();
+    while let Some((first, after)) = text.split_first() {
+        let pair = after.split_first_chunk().filter(|_| *first == b'%');
+        let byte = pair.and_then(|([high, low], _)| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok());
+        text = if byte.is_some() { &after[2..] } else { after };
+        all.push(byte.unwrap_or(*first));
+    }
+    all
+}
+
+/// Each pattern judges `text` as the textbook's table does.
+fn globs_agree(policy: &Policy, text: &str) {
+    let Access::Rules(rules) = &policy.access else { return };
+    for rule in rules {
+        let (Subject::Tools(patterns)
+        | Subject::Prompts(patterns)
+        | Subject::Resources(patterns)
+        | Subject::Methods(patterns)) = &rule.subject;
+        for pattern in patterns.iter().filter(|pattern| pattern.as_str().len() * text.len() <= 1 << 16) {
+            let matches = pattern.matches(text);
+            assert_eq!(matches, table(pattern.as_str(), text), "{pattern:?} and {text:?}");
+            assert!(matches || !pattern.is_everything());
+            assert!(!matches || text.starts_with(pattern.literal_prefix()));
+            assert!(!pattern.is_literal() || matches == (pattern.as_str() == text));
+        }
+    }
+}
+
+fn table(pattern: &str, text: &str) -> bool {
+    let text: Vec<char> = text.chars().collect();
+    // Whether the pattern so far matches the first so many characters.
+    let mut row: Vec<bool> = (0..=text.len()).map(|taken| taken == 0).collect();
+    for wanted in pattern.chars() {
+        if wanted == '*' {
+            (1..row.len()).for_each(|taken| row[taken] |= row[taken - 1]);
+        } else {
+            (1..row.len())
+                .rev()
+                .for_each(|taken| row[taken] = row[taken - 1] && (wanted == '?' || wanted == text[taken - 1]));
+            row[0] = false;
+        }
+    }
+    row.last() == Some(&true)
+}
