@@ -211,8 +211,9 @@ pub(crate) fn presented(input: &[u8]) -> bool {
     let token = presented.token();
     assert!(map.get_all(header::AUTHORIZATION).iter().count() == 1 && !map.contains_key("dpop"));
     assert!(!token.is_empty() && token.len() <= TOKEN_BYTES_MAX && !token.contains([' ', ',']));
-    let mut names = query.unwrap_or_default().split('&').filter_map(|parameter| parameter.split('=').next());
-    assert!(!names.any(|name| name.eq_ignore_ascii_case("access_token")));
+    let names = query.unwrap_or_default().split(['&', ';']).filter_map(|parameter| parameter.split('=').next());
+    let mut names = names.map(|name| verdicts::decoded(name.as_bytes()));
+    assert!(!names.any(|name| name.eq_ignore_ascii_case(b"access_token")));
     true
 }
 

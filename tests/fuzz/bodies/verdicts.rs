@@ -345,7 +345,8 @@ fn has_one_spelling(text: &str) {
     }
 }
 
-fn decoded(mut text: &[u8]) -> Vec<u8> {
+/// `text` with its percent escapes undone; what is none stays.
+pub(super) fn decoded(mut text: &[u8]) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let mut all = Vec::new();
     while let Some((first, after)) = text.split_first() {
