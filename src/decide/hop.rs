@@ -138,6 +138,9 @@ fn is_from_outside(name: &[u8]) -> bool {
             | b"x-real-ip"
             | b"x-client-ip"
             | b"true-client-ip"
+            | b"x-cluster-client-ip"
+            | b"cf-connecting-ip"
+            | b"x-original-method"
             | b"x-original-url"
             | b"x-original-host"
             | b"x-rewrite-url"
@@ -146,13 +149,14 @@ fn is_from_outside(name: &[u8]) -> bool {
             | b"x-method-override"
     ) || name.starts_with(b"x-forwarded")
         || name.starts_with(b"x-auth-request-")
+        || name.starts_with(b"x-envoy-")
         || name.starts_with(b"client-cert")
         || name.starts_with(b"x-client-cert")
 }
 
 /// What an answer may not say for us. A challenge or a cookie of the upstream's would start a login or a session with us
 /// (SPEC A-38, F-27, attack 148); CORS is ours; the rest would bind browsers, for all servers behind our name, to
-/// another host, to a policy or to a place to report to. The last two make a proxy in front of us serve its own files.
+/// another host, to a policy or to a place to report to, or send them to a URL that is the upstream's own. The last two make a proxy in front of us serve its own files.
 fn speaks_for_origin(name: &[u8]) -> bool {
     matches!(
         name,
@@ -171,6 +175,9 @@ fn speaks_for_origin(name: &[u8]) -> bool {
             | b"nel"
             | b"report-to"
             | b"reporting-endpoints"
+            | b"location"
+            | b"content-location"
+            | b"refresh"
             | b"x-accel-redirect"
             | b"x-sendfile"
     ) || name.starts_with(b"access-control-")

@@ -115,6 +115,9 @@ async fn b70_a_configured_credential_and_the_dangerous_one() {
     let seen = world.upstream.take_one();
     assert!(credentials(&seen).is_empty());
     assert_eq!(seen.header("x-upstream-key"), Some("upstream-key-0123456789"));
+    // An upstream behind CGI reads both spellings as one variable (attack 65).
+    assert_eq!(world.send(&world.post(call("safe")).with("X_Upstream_Key", "mine")).await.status, 200);
+    assert_eq!(world.upstream.take_one().header("x_upstream_key"), None);
     world.close().await;
 
     let forward = "    credential: {forward: {dangerous: true}}\n    rules:";

@@ -213,6 +213,31 @@ async fn attack_154_streams_of_one_caller_are_bounded() {
 }
 
 #[tokio::test]
+async fn attack_154_streams_that_are_asked_for_at_once_are_bounded() {
+    let plan = Plan::standard_but("{request_body: 64KiB}", "{request_body: 64KiB, streams_per_caller: 2}");
+    let world = plan.start().await;
+    // The upstream's head comes when all have asked: nobody may be waved through before the first is counted.
+    let go = Arc::new(Semaphore::new(0));
+    let gate = Arc::clone(&go);
+    world.upstream.answer_with(move |_| vec![Step::Await(Arc::clone(&gate)), sse_head(&[]), last_chunk()]);
+    let ask = Ask::get("/mcp").token(&world.token()).with("Accept", "text/event-stream");
+    let watched = async {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while world.metric("portcullis_requests_in_flight").await != Some(2.0) {
+            assert!(Instant::now() < deadline, "two should wait, and the others be refused");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        go.add_permits(2);
+    };
+    let (a, b, c, d, ()) =
+        tokio::join!(world.send(&ask), world.send(&ask), world.send(&ask), world.send(&ask), watched);
+    let mut statuses = [a.status, b.status, c.status, d.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 429, 429]);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn f29_p09_a_gibibyte_of_events_passes_with_flat_memory() {
     const EVENT: usize = 1024 * 1024;
     const EVENTS: usize = 1024;
