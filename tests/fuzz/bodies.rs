@@ -25,9 +25,12 @@ use portcullis::{
 };
 use serde_json::Value;
 
+#[path = "bodies/crossing.rs"]
+mod crossing;
 #[path = "bodies/verdicts.rs"]
 mod verdicts;
-pub(crate) use verdicts::{hop, origin, policy, route};
+pub(crate) use crossing::hop;
+pub(crate) use verdicts::{origin, policy, route};
 
 /// What comes before the first empty line, and what comes after it.
 fn parts(input: &[u8]) -> (&[u8], &[u8]) {

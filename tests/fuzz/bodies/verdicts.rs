@@ -1,10 +1,9 @@
-//! What must hold for verdicts about paths, pages, fields and rules, each compared with a plainer way to the same answer.
+//! What must hold for verdicts about paths, pages and rules, each compared with a plainer way to the same answer.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use portcullis::{
     base::names::{Resource, Scope},
     decide::{
-        hop,
         mcp::target::Target,
         origin::{
             Sites,
@@ -128,109 +127,6 @@ fn plain_site(url: &str) -> (String, String, Option<u16>) {
         _ => None,
     };
     (scheme.to_owned(), host.to_owned(), port.or(usual))
-}
-
-const OF_THIS_HOP: [&str; 7] =
-    ["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings"];
-const FROM_OUTSIDE: [&str; 17] = [
-    "authorization",
-    "dpop",
-    "cookie",
-    "cookie2",
-    "host",
-    "origin",
-    "expect",
-    "forwarded",
-    "x-real-ip",
-    "x-client-ip",
-    "true-client-ip",
-    "x-original-url",
-    "x-original-host",
-    "x-rewrite-url",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-];
-const FROM_OUTSIDE_STARTS: [&str; 4] = ["x-forwarded", "x-auth-request-", "client-cert", "x-client-cert"];
-const FOR_ORIGIN: [&str; 17] = [
-    "set-cookie",
-    "set-cookie2",
-    "www-authenticate",
-    "authentication-info",
-    "dpop-nonce",
-    "alt-svc",
-    "strict-transport-security",
-    "public-key-pins",
-    "public-key-pins-report-only",
-    "expect-ct",
-    "clear-site-data",
-    "service-worker-allowed",
-    "nel",
-    "report-to",
-    "reporting-endpoints",
-    "x-accel-redirect",
-    "x-sendfile",
-];
-/// Longer names with an underscore are not looked at any further.
-const LOOK_ALIKE_LEN_MAX: usize = 64;
-
-/// No field crosses that may not, under no spelling of its name; all others cross as they are. Input: fields.
-pub(crate) fn hop(input: &[u8]) -> bool {
-    let identity = ["x-user", "x-team-id"].map(HeaderName::from_static);
-    let map = fields(input);
-    let is_ours = |name: &str| identity.iter().any(|ours| ours == name);
-    let is_of_this_hop = |name: &str| OF_THIS_HOP.contains(&name) || name.starts_with("proxy-");
-    let is_from_outside =
-        |name: &str| FROM_OUTSIDE.contains(&name) || FROM_OUTSIDE_STARTS.iter().any(|start| name.starts_with(start));
-    let is_about_message = |name: &str| {
-        name.starts_with("mcp-") || name.starts_with("content-") || matches!(name, "via" | "last-event-id")
-    };
-    let connection = map.get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
-    let nominated: Vec<String> =
-        connection.flat_map(|line| line.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
-
-    let checked = hop::check_connection(&map, &identity);
-    if checked.is_ok() {
-        for name in nominated.iter().map(|name| name.replace('_', "-")) {
-            assert!(!is_from_outside(&name) && !is_about_message(&name) && !is_ours(&name), "{name}");
-            assert_ne!(name, "transfer-encoding");
-        }
-        assert!(map.get_all(header::EXPECT).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")));
-    }
-    let goes_from_request = |name: &str| {
-        let dashed = name.replace('_', "-");
-        let is_look_alike = name.contains('_')
-            && (name.len() > LOOK_ALIKE_LEN_MAX
-                || is_about_message(&dashed)
-                || is_from_outside(&dashed)
-                || is_of_this_hop(&dashed));
-        is_of_this_hop(name) || is_from_outside(name) || name == "content-length" || is_ours(&dashed) || is_look_alike
-    };
-    let mut request = map.clone();
-    hop::clean_request(&mut request, &identity);
-    crossed(&map, &request, |name| goes_from_request(name) || nominated.iter().any(|nominated| nominated == name));
-
-    let is_chunked = map.contains_key(header::TRANSFER_ENCODING);
-    let goes_from_answer = |name: &str| {
-        is_of_this_hop(name)
-            || FOR_ORIGIN.contains(&name)
-            || name.starts_with("access-control-")
-            || (is_chunked && name == "content-length")
-    };
-    let mut answer = map.clone();
-    hop::clean_response(&mut answer);
-    crossed(&map, &answer, |name| goes_from_answer(name) || nominated.iter().any(|nominated| nominated == name));
-    checked.is_ok()
-}
-
-fn crossed(before: &HeaderMap, after: &HeaderMap, goes: impl Fn(&str) -> bool) {
-    for name in before.keys() {
-        let left: Vec<&HeaderValue> = after.get_all(name).iter().collect();
-        let wanted: Vec<&HeaderValue> =
-            if goes(name.as_str()) { Vec::new() } else { before.get_all(name).iter().collect() };
-        assert_eq!(left, wanted, "{name}");
-    }
-    assert!(after.keys().all(|name| before.contains_key(name)));
 }
 
 /// What is decided is what is explained, more scope never takes a right away, and the scope asked for suffices.
