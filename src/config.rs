@@ -31,6 +31,7 @@ use crate::{
         secret::Secret,
     },
     decide::policy::rule::Policy,
+    inbound::snapshot::ServerLimits,
     outbound::{
         credential::{Credential, IdentityHeader},
         keys::IssuerSettings,
@@ -156,17 +157,6 @@ pub enum DenyAs {
     Challenge,
     /// 200 with an `isError` result, for clients that drop the 403.
     ToolError,
-}
-
-/// `limits:`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServerLimits {
-    /// Bytes of a request body.
-    pub request_body: u64,
-    /// JSON nesting.
-    pub json_depth: u32,
-    /// Open answer streams of one caller.
-    pub streams_per_caller: u32,
 }
 
 /// `log:`.

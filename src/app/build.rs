@@ -17,7 +17,7 @@ use crate::{
         origin::Sites,
         route::{RouteEntry, Routes},
     },
-    inbound::snapshot::{Document, PublicFace, Server, ServerLimits, Snapshot},
+    inbound::snapshot::{Document, PublicFace, Server, Snapshot},
     observe::Observe,
     outbound::{
         Fault,
@@ -144,11 +144,7 @@ impl Builder {
             credential: server.credential.clone(),
             identity_names: reserved(server),
             identity_headers: server.identity_headers.clone(),
-            limits: ServerLimits {
-                request_body: server.limits.request_body,
-                json_depth: server.limits.json_depth,
-                streams_per_caller: server.limits.streams_per_caller,
-            },
+            limits: server.limits,
             deny_as_tool_error: server.deny_as == DenyAs::ToolError,
         })
     }

@@ -10,7 +10,7 @@ use crate::{
         names::{Scope, ServerName},
     },
     config::{
-        DenyAs, Hide, ServerLimits, ServerSettings, identity, origin,
+        DenyAs, Hide, ServerSettings, identity, origin,
         reader::{Entry, Field, Fields},
         reading::{Place, Written},
         rules, upstream, value,
@@ -19,6 +19,7 @@ use crate::{
         glob::Glob,
         rule::{Access, Policy},
     },
+    inbound::snapshot::ServerLimits,
     outbound::dial::Peer,
 };
 

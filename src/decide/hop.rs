@@ -19,7 +19,7 @@ const NAME_BYTES_MAX: usize = 64;
 /// speak, and strip it.
 ///
 /// # Errors
-/// [`Refusal::BadRequest`], and [`Refusal::Expectation`] for anything but one `100-continue`.
+/// [`Refusal::BadRequest`].
 pub fn check_connection(headers: &HeaderMap, identity: &[HeaderName]) -> Result<(), Refusal> {
     for line in headers.get_all(header::CONNECTION) {
         let Ok(line) = line.to_str() else {
@@ -35,6 +35,14 @@ pub fn check_connection(headers: &HeaderMap, identity: &[HeaderName]) -> Result<
             }
         }
     }
+    Ok(())
+}
+
+/// Whether the request expects what we can meet: nothing, or one `100-continue` (SPEC F-08).
+///
+/// # Errors
+/// [`Refusal::Expectation`].
+pub fn check_expectation(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut expectations = headers.get_all(header::EXPECT).iter();
     match (expectations.next(), expectations.next()) {
         (None, _) => Ok(()),

@@ -1,7 +1,7 @@
 //! Answers discovery: the resource's own document, and the mirror of its issuer's (RFC 9728, RFC 8414).
 
 use http::{
-    HeaderValue, Response, StatusCode,
+    HeaderValue, Method, Response, StatusCode,
     header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH},
     request::Parts,
 };
@@ -22,40 +22,46 @@ use crate::{
 const PUBLIC_FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=600");
 /// What a document takes.
 pub(super) const METHODS: &str = "GET, HEAD, OPTIONS";
-const TAKES: Refusal = Refusal::Method(METHODS);
 /// After a failed fetch of an issuer's metadata, asking again sooner brings nothing new.
 const RETRY_AFTER_SECS: u64 = 5;
 
 /// The resource's document.
 pub(super) fn resource(head: &Parts, server: &Server) -> Response<ReplyBody> {
-    let mut response = if head.method == http::Method::OPTIONS {
-        return preflight(&head.headers, None, Kind::Discovery);
-    } else if !reply::is_read(&head.method) {
-        reply::refuse(&TAKES, &Known::default(), None)
-    } else if is_current(head, &server.metadata.etag) {
+    if let Some(response) = unless_read(head) {
+        return response;
+    }
+    public(if is_current(head, &server.metadata.etag) {
         cached(reply::empty(StatusCode::NOT_MODIFIED), Some(&server.metadata.etag))
     } else {
         cached(reply::json(StatusCode::OK, server.metadata.body.clone()), Some(&server.metadata.etag))
-    };
-    cors::expose(None, Kind::Discovery, response.headers_mut());
-    response
+    })
 }
 
 /// The mirror of the issuer's document, its `issuer` unchanged: for clients of 2025-03-26, which look for it here.
 pub(super) async fn issuer(head: &Parts, server: &Server) -> Response<ReplyBody> {
-    let mut response = if head.method == http::Method::OPTIONS {
-        return preflight(&head.headers, None, Kind::Discovery);
-    } else if !reply::is_read(&head.method) {
-        reply::refuse(&TAKES, &Known::default(), None)
-    } else {
-        match server.discovery.document().await {
-            Ok(document) => cached(reply::json(StatusCode::OK, document), None),
-            Err(_) => {
-                let refusal = Refusal::KeysUnavailable { retry_after_secs: RETRY_AFTER_SECS };
-                reply::refuse(&refusal, &Known::default(), None)
-            }
+    if let Some(response) = unless_read(head) {
+        return response;
+    }
+    public(match server.discovery.document().await {
+        Ok(document) => cached(reply::json(StatusCode::OK, document), None),
+        Err(_) => {
+            let refusal = Refusal::KeysUnavailable { retry_after_secs: RETRY_AFTER_SECS };
+            reply::refuse(&refusal, &Known::default(), None)
         }
-    };
+    })
+}
+
+/// The answer to whatever is not a GET or HEAD.
+fn unless_read(head: &Parts) -> Option<Response<ReplyBody>> {
+    match head.method {
+        Method::GET | Method::HEAD => None,
+        Method::OPTIONS => Some(preflight(&head.headers, None, Kind::Discovery)),
+        _ => Some(public(reply::refuse(&Refusal::Method(METHODS), &Known::default(), None))),
+    }
+}
+
+/// Lets every page read it, refusals too.
+fn public(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
     cors::expose(None, Kind::Discovery, response.headers_mut());
     response
 }

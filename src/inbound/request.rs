@@ -1,8 +1,8 @@
 //! The bounds and the shape of a request's head, before anybody is asked who they are (SPEC F-03, F-12, D-41).
 
 use http::{
-    HeaderMap, Version,
-    header::{CONTENT_LENGTH, EXPECT, HOST},
+    Version,
+    header::{CONTENT_LENGTH, HOST},
     request::Parts,
 };
 
@@ -11,7 +11,7 @@ use crate::{
         limits::{HEADER_BLOCK_BYTES_MAX, HEADER_FIELD_BYTES_MAX, HEADER_FIELDS_MAX, URI_BYTES_MAX},
         names::split_port,
     },
-    decide::{origin::Sites, refusal::Refusal},
+    decide::{hop, origin::Sites, refusal::Refusal},
 };
 
 /// Checks sizes and `Expect`.
@@ -37,14 +37,7 @@ pub(super) fn check_head(head: &Parts) -> Result<(), Refusal> {
     if block_bytes > HEADER_BLOCK_BYTES_MAX {
         return Err(Refusal::HeadersTooLarge);
     }
-    check_expectation(&head.headers)
-}
-
-fn check_expectation(headers: &HeaderMap) -> Result<(), Refusal> {
-    match headers.get(EXPECT) {
-        Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(Refusal::Expectation),
-        _ => Ok(()),
-    }
+    hop::check_expectation(&head.headers)
 }
 
 /// Checks that the request names one host, and that it is ours: what the upstream's own check against DNS rebinding would have

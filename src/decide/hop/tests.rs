@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-use super::{append_via, check_connection, clean_request, clean_response, loops, via};
+use super::{append_via, check_connection, check_expectation, clean_request, clean_response, loops, via};
 use crate::decide::refusal::Refusal;
 
 fn headers(lines: &[(&str, &str)]) -> HeaderMap {
@@ -85,7 +85,7 @@ fn f08_only_one_expectation_is_known() {
         (&[""], Err(Refusal::Expectation)),
     ] {
         let lines: Vec<(&str, &str)> = lines.iter().map(|line| ("expect", *line)).collect();
-        assert_eq!(check_connection(&headers(&lines), &[]), verdict, "{lines:?}");
+        assert_eq!(check_expectation(&headers(&lines)), verdict, "{lines:?}");
     }
 }
 

@@ -86,7 +86,7 @@ pub(crate) fn hop(input: &[u8]) -> bool {
         connection.flat_map(|line| line.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
     let is_nominated = |name: &str| nominated.iter().any(|nominated| nominated == name);
 
-    let checked = hop::check_connection(&map, &identity);
+    let checked = hop::check_expectation(&map).and_then(|()| hop::check_connection(&map, &identity));
     if checked.is_ok() {
         for name in nominated.iter().map(|name| name.replace('_', "-")) {
             assert!(!is_in(&FROM_OUTSIDE, &name) && !is_in(&ABOUT_MESSAGE, &name) && !is_ours(&name), "{name}");
