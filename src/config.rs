@@ -30,7 +30,7 @@ use crate::{
         names::{PublicUrl, Scope, ServerName},
         secret::Secret,
     },
-    decide::policy::rule::Policy,
+    decide::{mcp::list::Hide, policy::rule::Policy},
     inbound::snapshot::ServerLimits,
     outbound::{
         credential::{Credential, IdentityHeader},
@@ -137,17 +137,10 @@ pub struct ServerSettings {
     pub allowed_origins: Vec<HeaderValue>,
     /// Bounds.
     pub limits: ServerLimits,
-}
-
-/// `hide:`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hide {
-    /// Nothing.
-    Never,
-    /// What no scope could unlock.
-    Forbidden,
-    /// Everything this token may not use now.
-    Unauthorized,
+    /// Whether batches of 2025-03-26 are read.
+    pub batches: bool,
+    /// After this time of silence an event stream gets a comment.
+    pub stream_keep_alive: Option<Duration>,
 }
 
 /// `deny_as:`.

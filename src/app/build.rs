@@ -145,6 +145,9 @@ impl Builder {
             identity_names: reserved(server),
             identity_headers: server.identity_headers.clone(),
             limits: server.limits,
+            hide: server.hide,
+            batches: server.batches,
+            stream_keep_alive: server.stream_keep_alive,
             deny_as_tool_error: server.deny_as == DenyAs::ToolError,
         })
     }

@@ -7,13 +7,16 @@ use serde_json::Value;
 
 use crate::{
     config::{
-        DenyAs, Hide, ListenSettings, ServerProvenance, ServerSettings, Settings,
+        DenyAs, ListenSettings, ServerProvenance, ServerSettings, Settings,
         file::LEVELS,
         issuer::ALL_ALGORITHMS,
         rules,
         value::{duration_text, size_text},
     },
-    decide::policy::rule::{Access, Rule},
+    decide::{
+        mcp::{list::Hide, version::ASSUMED},
+        policy::rule::{Access, Rule},
+    },
     outbound::{
         credential::Credential,
         keys::{IssuerSettings, KeySource},
@@ -170,7 +173,11 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
                 ("streams_per_caller", Out::Plain(server.limits.streams_per_caller.to_string())),
             ]),
         ),
-        ("batches", text("refuse")),
+        ("batches", text(if server.batches { ASSUMED } else { "refuse" })),
+        (
+            "stream_keep_alive",
+            server.stream_keep_alive.map_or_else(|| text("off"), |every| text(&duration_text(every))),
+        ),
         ("legacy_sse", text("off")),
     ])
 }

@@ -1,6 +1,6 @@
 //! Reads `servers`: each MCP server behind the gateway, and how it is guarded.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use http::HeaderValue;
 
@@ -10,14 +10,17 @@ use crate::{
         names::{Scope, ServerName},
     },
     config::{
-        DenyAs, Hide, ServerSettings, identity, origin,
+        DenyAs, ServerSettings, identity, origin,
         reader::{Entry, Field, Fields},
         reading::{Place, Written},
         rules, upstream, value,
     },
-    decide::policy::{
-        glob::Glob,
-        rule::{Access, Policy},
+    decide::{
+        mcp::{list::Hide, version::ASSUMED},
+        policy::{
+            glob::Glob,
+            rule::{Access, Policy},
+        },
     },
     inbound::snapshot::ServerLimits,
     outbound::dial::Peer,
@@ -27,6 +30,11 @@ use crate::{
 const REQUEST_BODY_BYTES_MAX: u64 = 1 << 30;
 /// Largest `limits.streams_per_caller` that may be written.
 const STREAMS_PER_CALLER_MAX: u32 = 65_536;
+
+/// Shortest `stream_keep_alive`: a comment is a packet to every idle client.
+const KEEP_ALIVE_MIN: Duration = Duration::from_secs(1);
+/// Longest; beyond it no proxy on the way would still be waiting.
+const KEEP_ALIVE_MAX: Duration = Duration::from_secs(3_600);
 
 /// `offline_access` asks for a refresh token; it opens nothing here and must not be advertised (SPEC A-10).
 const OFFLINE_ACCESS: &str = "offline_access";
@@ -86,17 +94,7 @@ fn settings(
     let scopes = scope_keys(fields);
     let access = rules::access(fields);
     let hide = fields.get("hide").and_then(|field| {
-        let hide = field.word(&[
-            ("never", Hide::Never),
-            ("forbidden", Hide::Forbidden),
-            ("unauthorized", Hide::Unauthorized),
-        ])?;
-        if hide != Hide::Never {
-            field.warn(
-                "`never`, as this version relays lists whole; what a list shows and a rule refuses stays refused",
-            );
-        }
-        Some(hide)
+        field.word(&[("never", Hide::Never), ("forbidden", Hide::Forbidden), ("unauthorized", Hide::Unauthorized)])
     });
     let deny_as = fields
         .get("deny_as")
@@ -108,6 +106,9 @@ fn settings(
         Some(field) => field.section("servers.*.limits", |fields| Some(limits(fields))),
         None => Some(LIMITS),
     };
+    let batches = fields.get("batches").and_then(|field| field.word(&[("refuse", false), (ASSUMED, true)]));
+    let batches = batches.unwrap_or(false);
+    let stream_keep_alive = fields.get("stream_keep_alive").and_then(|field| keep_alive(&field));
     refuse_what_is_not_served(fields);
 
     let access = access?;
@@ -131,6 +132,8 @@ fn settings(
         identity_headers,
         allowed_origins,
         limits: limits?,
+        batches,
+        stream_keep_alive,
     })
 }
 
@@ -160,6 +163,14 @@ fn scope_keys(fields: &mut Fields<'_>) -> ScopeKeys {
     });
     let implies = fields.get("scope_implies").map(|field| implied(&field)).unwrap_or_default();
     ScopeKeys { connect, supported, challenge, implies }
+}
+
+/// `stream_keep_alive`: `off`, or how long a stream may be silent.
+fn keep_alive(field: &Field<'_>) -> Option<Duration> {
+    if matches!(field.scalar_text(), Some("off" | "false")) {
+        return None;
+    }
+    value::duration_of(field, (KEEP_ALIVE_MIN, KEEP_ALIVE_MAX), "off, or ")
 }
 
 /// Limits, where nothing is written.
@@ -259,13 +270,6 @@ fn implied(field: &Field<'_>) -> Vec<(Scope, Vec<Glob>)> {
 
 /// Keys of the contract that this version only recognises: ignoring them would promise what is not kept.
 fn refuse_what_is_not_served(fields: &mut Fields<'_>) {
-    if let Some(field) = fields.get("batches") {
-        match field.scalar_text() {
-            Some("refuse") => {}
-            Some("2025-03-26") => drop(field.wrong::<()>("refuse: this version does not serve batches yet")),
-            _ => drop(field.wrong_word::<()>("refuse", ["refuse"])),
-        }
-    }
     let Some(field) = fields.get("legacy_sse") else { return };
     if field.is_map() {
         field.section("servers.*.legacy_sse", |fields| {

@@ -24,7 +24,7 @@ use crate::{
         refusal::Refusal,
         token::claims::Caller,
     },
-    inbound::{forward::Relay, snapshot::Server},
+    inbound::{relay::Relay, snapshot::Server},
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
