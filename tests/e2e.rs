@@ -32,6 +32,7 @@ mod e2e {
     mod relay;
     mod reload;
     mod routing;
+    mod session;
     mod stream;
     mod token;
     mod wire;

@@ -16,7 +16,7 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 12] = [
+const TARGETS: [(&str, Body); 13] = [
     ("config", bodies::config),
     ("framing", bodies::framing),
     ("hop", bodies::hop),
@@ -29,6 +29,7 @@ const TARGETS: [(&str, Body); 12] = [
     ("presented", bodies::presented),
     ("route", bodies::route),
     ("server_metadata", bodies::server_metadata),
+    ("session", bodies::session),
 ];
 
 fn fuzz() -> PathBuf {

@@ -135,6 +135,9 @@ pub(super) fn refuse(refusal: &Refusal, known: &Known, server: Option<&Server>) 
         Refusal::TooManyStreams => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        Refusal::TooManySessions | Refusal::TooManyTasks => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
+        }
         Refusal::ContentCoding => {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }

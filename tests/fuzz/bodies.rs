@@ -30,7 +30,7 @@ mod crossing;
 #[path = "bodies/verdicts.rs"]
 mod verdicts;
 pub(crate) use crossing::hop;
-pub(crate) use verdicts::{origin, policy, route};
+pub(crate) use verdicts::{origin, policy, route, session};
 
 /// What comes before the first empty line, and what comes after it.
 fn parts(input: &[u8]) -> (&[u8], &[u8]) {

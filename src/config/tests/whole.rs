@@ -64,7 +64,8 @@ servers:
     identity_headers: {x-auth-subject: sub, x-auth-email: email}
     allowed_origins: ["https://app.example.com", null]
     limits: {request_body: 4MiB, json_depth: 64, streams_per_caller: 64}
-    batches: refuse
+    batches: 2025-03-26
+    stream_keep_alive: 15s
     legacy_sse: off
 session_keys: ["env:SESSION_KEY"]
 log: {format: json, level: info}
@@ -90,8 +91,7 @@ fn folder() -> TempDir {
 
 fn example(folder: &Path) -> Settings {
     let loaded = read_in(EXAMPLE, folder).unwrap_or_else(|problems| panic!("{problems}"));
-    let warned: Vec<&str> = loaded.warnings.iter().map(|warning| &*warning.key).collect();
-    assert_eq!(warned, ["servers.weather.hide", "session_keys[0]"], "what is accepted and not served yet");
+    assert_eq!(loaded.warnings, []);
     loaded.settings
 }
 
@@ -127,6 +127,7 @@ fn the_documented_example_means_what_it_says() {
     assert!(rules[2].deny && rules[3].report_only && !rules[3].deny);
     let Credential::Header(name, value) = &server.credential else { panic!("a header") };
     assert_eq!((name.as_str(), value.as_bytes(), value.is_sensitive()), ("x-api-key", &b"hunter2"[..], true));
+    assert_eq!((server.batches, server.stream_keep_alive), (true, Some(Duration::from_secs(15))));
     assert_eq!(server.allowed_origins, ["https://app.example.com", "null"].map(HeaderValue::from_static));
 }
 
@@ -154,6 +155,7 @@ fn the_smallest_file_has_every_default() {
     let server = &settings.servers[0];
     assert_eq!(server.policy.access, Access::Authenticated);
     assert_eq!((server.hide, server.deny_as, server.root), (Hide::Forbidden, DenyAs::Challenge, false));
+    assert_eq!((server.batches, server.stream_keep_alive), (false, None));
     assert_eq!(server.credential, Credential::Strip);
     assert_eq!(server.authorization_servers, [0]);
     assert_eq!(server.first_challenge, None);

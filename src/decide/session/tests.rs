@@ -1,3 +1,5 @@
+//! Do seals open for their caller, server, kind and keys alone?
+
 use serde_json::json;
 
 use super::*;

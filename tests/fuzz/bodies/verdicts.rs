@@ -2,7 +2,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use portcullis::{
-    base::names::{Resource, Scope},
+    base::{
+        names::{Resource, Scope, ServerName},
+        secret::Secret,
+    },
     decide::{
         mcp::target::Target,
         origin::{
@@ -18,11 +21,31 @@ use portcullis::{
         },
         refusal::Refusal,
         route::{Route, RouteEntry, Routes},
+        session::{Bound, Sealed, SessionKeys},
         token::claims::Caller,
     },
 };
 
 use super::{fields, lines, parts};
+
+/// What opens is what was sealed, for this caller, server and kind alone; and whatever is sealed opens.
+/// Input: what a client sends as its session.
+pub(crate) fn session(input: &[u8]) -> bool {
+    let Ok(given) = std::str::from_utf8(input) else { return false };
+    let keys = SessionKeys::new(&[Secret::new(vec![7; 32])]);
+    let caller = Caller::hypothetical(Vec::new(), &Resource::from("https://gw.example/mcp"));
+    let (server, other) = (ServerName::from("s"), ServerName::from("o"));
+    let bound = Bound { kind: Sealed::Session, server: &server, caller: &caller };
+    let sealed = keys.seal(bound, given).expect("there is a key");
+    assert_eq!(keys.open(bound, &sealed), Some(given));
+    for stranger in [Bound { kind: Sealed::Endpoint, ..bound }, Bound { server: &other, ..bound }] {
+        assert_eq!(keys.open(stranger, &sealed), None);
+        assert_eq!(keys.open(stranger, given), None);
+    }
+    let Some(text) = keys.open(bound, given) else { return false };
+    assert_eq!(keys.seal(bound, text).as_deref(), Some(given), "one spelling opens");
+    true
+}
 
 /// A path is found where it stands byte for byte in the list, and nowhere else.
 /// Input: configured paths line by line (a `!` before one that owns the root), an empty line, requested paths.

@@ -239,9 +239,10 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         UPSTREAM,
-        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    batches: 2025-03-26\n",
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    batches: 2025-06-18\n    stream_keep_alive: 500ms\n",
         &[
-            "11:14 servers.weather.batches: found \"2025-03-26\"; expected refuse: this version does not serve batches yet",
+            "11:14 servers.weather.batches: found \"2025-06-18\"; expected refuse or 2025-03-26; did you mean \"2025-03-26\"?",
+            "12:24 servers.weather.stream_keep_alive: found \"500ms\"; expected off, or a duration such as 30s, 5m or 24h, from 1s to 1h",
         ],
     ),
     (
