@@ -26,6 +26,7 @@ mod e2e {
     mod keys;
     mod media;
     mod message;
+    mod modern;
     mod operate;
     mod outage;
     mod real;
