@@ -16,7 +16,7 @@ use crate::{
         mcp::{
             batch, headers,
             list::Lists,
-            peek::{self, Message, PeekFault},
+            peek::{self, Kind, Message, PeekFault},
             target::{self, Target},
             version::Era,
         },
@@ -107,6 +107,10 @@ async fn judge(
 
     // 6. Is it their session, and is there room for what they begin?
     let session = own_session(arrival, server, head, &caller, known.era)?;
+    if asked.answers && session.is_none() {
+        // Ids of a server's requests are small numbers: without a session anybody could answer anybody's (attack 132).
+        return Err(Refusal::UnknownSession);
+    }
     let (name, streams_max) = (&server.series.name, server.limits.streams_per_caller);
     if method == "initialize" {
         gateway.begun.check(name, &caller, arrival.now)?;
@@ -141,6 +145,8 @@ struct Asked {
     body: Bytes,
     /// The list that it asks for, perhaps among other things.
     lists: Option<Lists>,
+    /// It answers a request of the server.
+    answers: bool,
     /// A call that is to become a task.
     makes_task: bool,
     /// A call that the server may turn into one.
@@ -149,7 +155,7 @@ struct Asked {
 
 impl Asked {
     fn plain(target: Target, body: Bytes) -> Self {
-        Self { target, body, lists: None, makes_task: false, may_make_task: false }
+        Self { target, body, lists: None, answers: false, makes_task: false, may_make_task: false }
     }
 }
 
@@ -187,7 +193,8 @@ async fn read_message(server: &Server, head: &Parts, body: Incoming, known: &mut
         let messages = batch::read(&body, &head.headers, server.limits.json_depth).map_err(unreadable)?;
         known.method = Some(Text::from("batch"));
         let lists = messages.iter().any(|message| Lists::of(&message.method).is_some()).then_some(Lists::Any);
-        return Ok(Asked { lists, ..Asked::plain(target::of_batch(&messages)?, body) });
+        let answers = messages.iter().any(|message| message.kind == Kind::Response);
+        return Ok(Asked { lists, answers, ..Asked::plain(target::of_batch(&messages)?, body) });
     }
     let message = peek::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
     known.id.clone_from(&message.id);
@@ -197,6 +204,7 @@ async fn read_message(server: &Server, head: &Parts, body: Incoming, known: &mut
     let is_call = matches!(target, Target::Tool(_));
     Ok(Asked {
         lists: Lists::of(&message.method),
+        answers: message.kind == Kind::Response,
         makes_task: is_call && message.params.task,
         may_make_task: is_call && may_make_task(&message, known.era, &body),
         ..Asked::plain(target, body)

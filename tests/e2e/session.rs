@@ -116,6 +116,8 @@ async fn c33_c41_c42_attack_064_attack_128_attack_132_attack_133_attack_134_a_se
     rows.push(row("a denied call in an unknown session", denied, Want::Status(403)));
     let denied = Ask::post("/mcp", call("forbidden")).token(&alice).with("Mcp-Session-Id", &sealed);
     rows.push(row("a denied call in one's own", denied, Want::Status(403)));
+    let answer = Ask::post("/mcp", r#"{"jsonrpc":"2.0","id":1,"result":{"action":"accept"}}"#).token(&alice);
+    rows.push(row("a response without a session (SPEC C-33)", answer, Want::Error(404, 40402)));
     rows.push(row(
         "an event id without a session (SPEC C-52)",
         Ask::get("/mcp").token(&alice).with("Last-Event-ID", "1"),
