@@ -239,9 +239,9 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         UPSTREAM,
-        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    batches: 2025-03-26\n",
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    batches: 2025-11-25\n",
         &[
-            "11:14 servers.weather.batches: found \"2025-03-26\"; expected refuse: this version does not serve batches yet",
+            "11:14 servers.weather.batches: found \"2025-11-25\"; expected refuse or 2025-03-26; did you mean \"2025-03-26\"?",
         ],
     ),
     (
