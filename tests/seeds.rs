@@ -16,7 +16,8 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 13] = [
+const TARGETS: [(&str, Body); 14] = [
+    ("batch", bodies::batch),
     ("config", bodies::config),
     ("framing", bodies::framing),
     ("hop", bodies::hop),

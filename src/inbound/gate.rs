@@ -191,10 +191,11 @@ async fn read_message(server: &Server, head: &Parts, body: Incoming, known: &mut
     };
     if server.batches && batch::is_batch(&body) {
         let messages = batch::read(&body, &head.headers, server.limits.json_depth).map_err(unreadable)?;
+        let target = target::of_batch(&messages)?;
         known.method = Some(Text::from("batch"));
         let lists = messages.iter().any(|message| Lists::of(&message.method).is_some()).then_some(Lists::Any);
         let answers = messages.iter().any(|message| message.kind == Kind::Response);
-        return Ok(Asked { lists, answers, ..Asked::plain(target::of_batch(&messages)?, body) });
+        return Ok(Asked { lists, answers, ..Asked::plain(target, body) });
     }
     let message = peek::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
     known.id.clone_from(&message.id);

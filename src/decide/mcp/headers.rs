@@ -67,6 +67,14 @@ pub fn era_without_body(headers: &HeaderMap) -> Result<Era, Refusal> {
     Ok(version_of(headers)?.map_or(Era::Legacy, version::era_of))
 }
 
+/// Whether a batch may come under these headers: with a version that knows batches, or with none, as its clients send it.
+///
+/// # Errors
+/// [`Refusal::BadRequest`] as [`check_shape`].
+pub fn permit_batch(headers: &HeaderMap) -> Result<bool, Refusal> {
+    Ok(version_of(headers)?.is_none_or(|name| version::find(name).is_some_and(|version| version.batches)))
+}
+
 /// The era of a message (SPEC C-15). Upstreams disagree about which of body and header decides it, so a request whose two
 /// disagree reaches none of them.
 ///

@@ -111,6 +111,7 @@ impl Display for What<'_> {
         match (self.0.target, self.0.method) {
             (Some(Target::Stream), _) => out.write_str("opening the event stream"),
             (Some(Target::EndSession), _) => out.write_str("ending the session"),
+            (Some(Target::Several(_)), _) => out.write_str("this batch"),
             (Some(Target::Method(method)), _) => Shown(method).fmt(out),
             (Some(target), Some(method)) => {
                 Shown(method).fmt(out)?;
