@@ -163,7 +163,8 @@ impl Record {
             peer: self.peer,
             who: caller.map(|caller| Who {
                 issuer: caller.issuer(),
-                subject: caller.subject(),
+                principal: caller.principal(),
+                token: caller.token_id(),
                 client: caller.client(),
             }),
             method: self.method.as_deref(),
