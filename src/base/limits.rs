@@ -25,6 +25,8 @@ pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// From a request body's first byte to its last, whatever arrives between.
 pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long an answer that needs no body waits for the body to arrive, so that the connection can go on.
+pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
 /// All fields of one head together.
 pub const HEADER_BLOCK_BYTES_MAX: usize = 32 * KIB;
 /// One field value.

@@ -48,17 +48,21 @@ pub(super) async fn pass(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
     head: Parts,
-    body: Incoming,
+    mut body: Incoming,
     mut record: Record,
     busy: Busy,
 ) -> Response<ReplyBody> {
     let mut known = Known::default();
-    match judge(arrival, server, &head, body, &mut known, &mut record).await {
+    match judge(arrival, server, &head, &mut body, &mut known, &mut record).await {
         Ok((outgoing, permit)) => match forward::send(arrival, server, head, outgoing, permit, record, busy).await {
             Ok(response) => response,
             Err((refusal, record)) => refuse(&refusal, &known, server, record),
         },
-        Err(refusal) => refuse(&refusal, &known, server, record),
+        Err(refusal) => {
+            let mut response = refuse(&refusal, &known, server, record);
+            body::settle(&mut body, &head, &mut response).await;
+            response
+        }
     }
 }
 
@@ -67,7 +71,7 @@ async fn judge(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
     head: &Parts,
-    body: Incoming,
+    body: &mut Incoming,
     known: &mut Known,
     record: &mut Record,
 ) -> Result<(Outgoing, Permit), Refusal> {
@@ -182,7 +186,7 @@ fn own_session(
 }
 
 /// Step 4 for a POST: media type before the body, the body before its meaning, its meaning before the headers that repeat it.
-async fn read_message(server: &Server, head: &Parts, body: Incoming, known: &mut Known) -> Result<Asked, Refusal> {
+async fn read_message(server: &Server, head: &Parts, body: &mut Incoming, known: &mut Known) -> Result<Asked, Refusal> {
     headers::check_media(&head.headers)?;
     let body = body::read(body, server.limits.request_body).await?;
     let mut unreadable = |fault: PeekFault| {
@@ -219,7 +223,7 @@ fn may_make_task(message: &Message, era: Era, body: &[u8]) -> bool {
 }
 
 /// The body is read, though only to be forgotten: the library notices that a client has gone once nothing of a request is left.
-async fn bodiless(target: Target, head: &Parts, body: Incoming, known: &mut Known) -> Result<Asked, Refusal> {
+async fn bodiless(target: Target, head: &Parts, body: &mut Incoming, known: &mut Known) -> Result<Asked, Refusal> {
     body::read(body, IGNORED_BODY_BYTES_MAX).await?;
     known.era = headers::era_without_body(&head.headers)?;
     // A stream that is taken up again may hold the answer to a list.

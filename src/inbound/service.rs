@@ -17,6 +17,7 @@ use crate::{
         route::Route,
     },
     inbound::{
+        body,
         connection::{Busy, Connection},
         gate, metadata,
         reply::{self, Known, ReplyBody},
@@ -48,15 +49,16 @@ pub(super) async fn answer(
     let arrival = Arrival { connection, snapshot: &snapshot, now };
     let mut record = Record::open(&gateway.observe, now, connection.peer);
 
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
     let route = match check(&head, &arrival) {
         Ok(route) => route,
-        Err(refusal) => return Ok(refuse_unrouted(&refusal, &mut record)),
+        Err(refusal) => return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await),
     };
     Ok(match route {
         Route::ResourceMetadata(server) | Route::IssuerMetadata(server) | Route::Server(server) => {
             let Some(server) = snapshot.servers.get(server) else {
-                return Ok(refuse_unrouted(&Refusal::Internal("a route without a server"), &mut record));
+                let refusal = Refusal::Internal("a route without a server");
+                return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await);
             };
             match route {
                 Route::ResourceMetadata(_) => record_answer(metadata::resource(&head, server), record),
@@ -67,7 +69,7 @@ pub(super) async fn answer(
                 }
             }
         }
-        Route::NotFound => refuse_unrouted(&Refusal::NotFound, &mut record),
+        Route::NotFound => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
     })
 }
 
@@ -77,12 +79,18 @@ fn check(head: &Parts, arrival: &Arrival<'_>) -> Result<Route, Refusal> {
     Ok(arrival.snapshot.routes.find(head.uri.path()))
 }
 
-fn refuse_unrouted(refusal: &Refusal, record: &mut Record) -> Response<ReplyBody> {
+async fn refuse_unrouted(
+    refusal: &Refusal,
+    head: &Parts,
+    body: &mut Incoming,
+    record: &mut Record,
+) -> Response<ReplyBody> {
     record.refused(refusal);
     let mut response = reply::refuse(refusal, &Known::default(), None);
     record.answered(response.status());
     // A browser that probes for a document must be able to read that there is none.
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    body::settle(body, head, &mut response).await;
     response
 }
 
@@ -96,7 +104,7 @@ async fn serve(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
     head: Parts,
-    body: Incoming,
+    mut body: Incoming,
     mut record: Record,
     busy: Busy,
 ) -> Response<ReplyBody> {
@@ -108,6 +116,7 @@ async fn serve(
             let mut response = reply::refuse(&refusal, &Known::default(), Some(server));
             record.answered(response.status());
             cors::expose(None, Kind::Mcp, response.headers_mut());
+            body::settle(&mut body, &head, &mut response).await;
             return response;
         }
     };
