@@ -145,12 +145,14 @@ def judge(story, cell):
             # SDK 1.x of TypeScript can only refresh, which widens nothing; its application then authorizes anew with what the challenge named.
             by = "the client" if cell.steps_up_alone else "the SDK refreshed in vain, its application"
             refused = 1 if cell.steps_up_alone else 2
+            granted = [set(x["granted"].split()) - {"offline_access"} for x in cell.asked if x.get("grant_type") == "authorization_code"]
             v.claim(f"{name}: {by} stepped up, and the same call succeeded",
                     [x["status"] for x in tries] == [403] * refused + [200] and bool(s.get("gave_up")) != cell.steps_up_alone
                     and grants == ["refresh_token"] * (refused - 1) + ["authorization_code"]
                     and len(browser) == 1 and scopes <= set(browser[0]["scope"].split())
-                    and scopes <= set(s["scope"].split()) and tries[0]["credential"] != tries[-1]["credential"],
-                    *map(line, s["exchanges"]), *filter(None, [s.get("gave_up")]), f'granted scope="{s["scope"]}"', str(s["result"]))
+                    and scopes <= set(s["scope"].split()) and scopes in granted and tries[0]["credential"] != tries[-1]["credential"],
+                    *map(line, s["exchanges"]), *filter(None, [s.get("gave_up")]), *map(audited, audits(rpc)[:refused + 1]),
+                    f'granted scope="{s["scope"]}"', str(s["result"]))
         return judgement
 
     def no_detour(s):
@@ -222,6 +224,11 @@ def judge(story, cell):
                 and [x["verdict"] for x in judged] == ["allowed"],
                 line(stream), f"{s['uri']} {(stream['events'][1]['at'] - call['at']) * 1000:.0f} ms after the call that made the server say so was sent",
                 *map(audited, judged))
+
+    def subscription_ended(s):
+        stream, = to("subscription", url, rpc="subscriptions/listen")
+        v.claim("the subscription ended with its token, and the client knew", s["result"] == "lost" and stream["ended"] - stream["at"] <= cell.stream_secs_max,
+                f"{line(stream)} was open for {stream['ended'] - stream['at']:.1f} s", s["result"])
 
     def resumed(s):
         broken, = to(s["name"], url, rpc="tools/call interrupted_count")
@@ -298,7 +305,7 @@ def judge(story, cell):
         ("resource and prompt", "calls", resource), ("tool without a rule", "calls", ruleless),
         ("expired token by hand", "refresh", expired), ("get_forecast after expiry", "refresh", refreshed)]
     # Since 2026-07-28 there are no sessions, no stream beside the requests', and no event to resume from.
-    story_of_era = [("subscription", "notify", subscribed), ("close", "end", sessionless)] if cell.modern else [
+    story_of_era = [("subscription", "notify", subscribed), ("subscription after expiry", "notify", subscription_ended), ("close", "end", sessionless)] if cell.modern else [
         ("announce_station", "notify", announced), ("interrupted_count", "resume", resumed),
         ("get_forecast after expiry", "notify", listening), ("close", "end", closed)]
     for name, part, judgement in story_of_all + story_of_era:

@@ -284,13 +284,13 @@ async function play() {
       text(await client.getPrompt({ name: 'plan_a_trip', arguments: { city: 'Prague' } }))];
     s.scope = provider.held.scope;
   });
+  let subscription;
   if (modern) {
     const uri = `weather://stations/${options.name}`;
     await step('subscription', async (s) => {
-      const subscription = await client.listen({ resourceSubscriptions: [uri] });
+      subscription = await client.listen({ resourceSubscriptions: [uri] });
       await client.callTool({ name: 'announce_station', arguments: { uri } });
       await until(() => updates.includes(uri));
-      await subscription.close();
       Object.assign(s, { updates: [...updates], uri });
     });
   }
@@ -301,6 +301,12 @@ async function play() {
     await sleep(Math.max(0, provider.since + Number(options.life) - now()));
     s.result = await raw(before.access_token, 'tools/list');
   });
+  if (modern) {
+    await step('subscription after expiry', async (s) => {
+      const closed = await Promise.race([subscription.closed, sleep(5).then(() => 'open')]);
+      s.result = closed === 'remote' ? 'lost' : closed;
+    });
+  }
   await call('get_forecast', { city: 'Pilsen' }, 'get_forecast after expiry');
   Object.assign(current, { rotated: before.refresh_token !== provider.held.refresh_token, renewed: before.access_token !== provider.held.access_token });
 

@@ -19,6 +19,7 @@ import time
 from importlib.metadata import version
 from urllib.parse import parse_qs, urlsplit
 
+import anyio
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientMetadata
@@ -29,6 +30,7 @@ if MODERN:
     import httpx2 as http
     from mcp import Client
     from mcp.client.auth import AuthorizationCodeResult
+    from mcp.client.subscriptions import SubscriptionLost
     from mcp_types import CreateMessageResult, ElicitResult, TextContent
 else:
     import httpx as http
@@ -321,21 +323,28 @@ async def play(a, transcript):
                 s["result"] = [text(await session.read_resource("weather://stations/north")),
                                text(await session.get_prompt("plan_a_trip", {"city": "Prague"}))]
                 s["scope"] = storage.tokens.scope
-            if modern:
-                async with step("subscription") as s:
-                    async with session.listen(resource_subscriptions=[uri]) as subscription:
+            async with contextlib.AsyncExitStack() as kept:
+                if modern:
+                    async with step("subscription") as s:
+                        subscription = await kept.enter_async_context(session.listen(resource_subscriptions=[uri]))
                         await session.call_tool("announce_station", {"uri": uri})
-                        async for event in subscription:
-                            s |= {"updates": [event.uri], "uri": uri}
-                            break
+                        s |= {"updates": [(await anext(aiter(subscription))).uri], "uri": uri}
 
-            async with step("tool without a rule") as s:
-                s["result"] = await raw(bare, a.url, storage.tokens.access_token, "tools/call", "reset_everything")
+                async with step("tool without a rule") as s:
+                    s["result"] = await raw(bare, a.url, storage.tokens.access_token, "tools/call", "reset_everything")
 
-            old = storage.tokens
-            async with step("expired token by hand") as s:
-                await asyncio.sleep(max(0, storage.since + a.life - time.time()))
-                s["result"] = await raw(bare, a.url, old.access_token, "tools/list")
+                old = storage.tokens
+                async with step("expired token by hand") as s:
+                    await asyncio.sleep(max(0, storage.since + a.life - time.time()))
+                    s["result"] = await raw(bare, a.url, old.access_token, "tools/list")
+
+                if modern:
+                    async with step("subscription after expiry") as s:
+                        with anyio.fail_after(5):
+                            try:
+                                s["result"] = f"more came: {await anext(aiter(subscription))}"
+                            except SubscriptionLost:
+                                s["result"] = "lost"
 
             await call("get_forecast", "get_forecast after expiry", city="Pilsen")
             transcript.current |= {"rotated": old.refresh_token != storage.tokens.refresh_token,
