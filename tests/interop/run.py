@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -185,6 +186,37 @@ def lines(log):
     return [json.loads(line) for line in log.read_text(errors="replace").splitlines() if line.startswith("{")]
 
 
+def refused_early(port, ca, path):
+    """What follows on one connection when the 401 was sent before the body had come, as with clients that write head and body apart."""
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
+    plain = socket.create_connection(("127.0.0.1", port), 5)
+    with ssl.create_default_context(cafile=ca).wrap_socket(plain, server_hostname="127.0.0.1") as connection, connection.makefile("rb") as answers:
+
+        def ask(request_line, *fields):
+            connection.sendall("\r\n".join([f"{request_line} HTTP/1.1", f"host: 127.0.0.1:{port}", *fields, "", ""]).encode())
+
+        def answer():
+            status, fields = answers.readline().decode().strip(), {}
+            while line := answers.readline().decode().strip():
+                name, _, value = line.partition(":")
+                fields[name.lower()] = value.strip()
+            answers.read(int(fields.get("content-length", 0)))
+            return status, fields.get("connection")
+
+        ask(f"POST {path}", "content-type: application/json", f"content-length: {len(body)}")
+        time.sleep(0.2)
+        try:
+            connection.sendall(body)
+            first, option = answer()
+            if option == "close":
+                return True, f"{first}, connection: close"
+            ask(f"GET /.well-known/oauth-protected-resource{path}")
+            then, _ = answer()
+            return then.endswith(" 200 OK"), f"{first}, then {then or 'nothing: the connection was closed'}"
+        except OSError as e:
+            return False, f"the connection broke: {e}"
+
+
 def main():
     p = argparse.ArgumentParser(prog="tests/interop/run", description="The whole OAuth story with real parts, through the gateway over TLS.")
     p.add_argument("--gateway", help="the binary; default: $PORTCULLIS_BIN, else what `cargo build` makes")
@@ -233,7 +265,7 @@ def main():
                               "--life", TTL_SECS + SKEW_SECS + 0.5, "--name", name],
                        env={**os.environ, "NODE_EXTRA_CA_CERTS": str(RUN / "ca.pem"), "NODE_NO_WARNINGS": "1"})
 
-    running, clean, played = [], {}, {}
+    running, clean, played, early = [], {}, {}, (False, "not asked")
     try:
         authority = Process("as", [runtime, authority_folder / "server.mjs", "--port", ports["AS"], "--ttl", TTL_SECS])
         running.append(authority)
@@ -247,6 +279,7 @@ def main():
         gateway.ready(f"http://127.0.0.1:{ports['ADMIN']}/readyz")
         print(f"gateway {base} (pid {gateway.child.pid}) · issuer {issuer} · logs in {RUN.relative_to(ROOT)}")
 
+        early = refused_early(ports["GATEWAY"], RUN / "ca.pem", "/fastmcp/mcp")
         waiting = [(c, s) for s in SERVERS for c in CLIENTS if a.client in (None, c) and a.server in (None, s)]
         playing = {}
         while waiting or playing:
@@ -291,6 +324,7 @@ def main():
              f"{len(everything)} requests"),
             ("nothing reached a server but by a client that the gateway named, and the probe of this script",
              sum(x["client"] is None for x in everything) == len(SERVERS), f"{len(everything)} requests"),
+            ("a refusal before the body has come leaves the connection usable, or says that it closes", *early),
             ("the gateway stopped cleanly on SIGTERM", clean["gateway"] == 0, f"exit code {clean['gateway']}"),
             ("no panic in the gateway's log", "panicked" not in log, f"{len(log.splitlines())} lines"),
             ("no token in the gateway's log", "eyJ" not in log, "no JWT prefix")):
