@@ -16,9 +16,10 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 13] = [
+const TARGETS: [(&str, Body); 14] = [
     ("batch", bodies::batch),
     ("config", bodies::config),
+    ("endpoint", bodies::endpoint),
     ("framing", bodies::framing),
     ("hop", bodies::hop),
     ("jwks_read", bodies::jwks_read),
