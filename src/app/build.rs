@@ -158,7 +158,8 @@ impl Builder {
             hide: server.hide,
             batches: server.batches,
             stream_keep_alive: server.stream_keep_alive,
-            deny_as_tool_error: server.deny_as == DenyAs::ToolError,
+            // Where answers come on the stream, nobody would read a result that a message is answered with.
+            deny_as_tool_error: server.deny_as == DenyAs::ToolError && !door.legacy,
         })
     }
 }

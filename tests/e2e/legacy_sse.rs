@@ -186,6 +186,20 @@ async fn c95_rules_hold_for_messages_and_refused_ones_reach_nobody() {
 }
 
 #[tokio::test]
+async fn c95_a_refused_message_is_never_answered_with_a_result() {
+    let keys =
+        "    deny_as: tool_error\n    legacy_sse: {path: /old/sse, upstream: \"@UPSTREAM@/up/sse\"}\n    scopes:";
+    let world = Plan::standard_but("    scopes:", keys).start().await;
+    upstream(&world, &[NAMED]);
+    let (live, endpoint) = opened(&world, &world.token()).await;
+    assert_eq!(world.send(&world.post(call("forbidden"))).await.status, 200, "at the other door");
+    let denied = Ask::post(&endpoint, call("forbidden")).token(&world.token());
+    world.verdicts(vec![row("nobody would read it", denied, Want::Error(403, 40302))]).await;
+    drop(live);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn c30_c95_batches_are_the_servers_choice_at_both_doors() {
     let batches =
         "    batches: 2025-03-26\n    legacy_sse: {path: /old/sse, upstream: \"@UPSTREAM@/up/sse\"}\n    scopes:";
