@@ -141,6 +141,17 @@ pub struct ServerSettings {
     pub batches: bool,
     /// After this time of silence an event stream gets a comment.
     pub stream_keep_alive: Option<Duration>,
+    /// The transport of 2024-11-05 beside the other, where it is served.
+    pub legacy_sse: Option<LegacySse>,
+}
+
+/// `legacy_sse:`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegacySse {
+    /// The public path of its event stream; messages go to `/messages` below it.
+    pub path: Box<str>,
+    /// Where the upstream's event stream is; timeouts and CA are those of the server's own upstream.
+    pub upstream: UpstreamSettings,
 }
 
 /// `deny_as:`.

@@ -25,6 +25,8 @@ mod e2e {
     mod identity;
     mod json;
     mod keys;
+    mod legacy_endpoint;
+    mod legacy_sse;
     mod media;
     mod message;
     mod modern;

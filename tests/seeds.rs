@@ -19,6 +19,7 @@ type Body = fn(&[u8]) -> bool;
 const TARGETS: [(&str, Body); 14] = [
     ("batch", bodies::batch),
     ("config", bodies::config),
+    ("endpoint", bodies::endpoint),
     ("framing", bodies::framing),
     ("hop", bodies::hop),
     ("jwks_read", bodies::jwks_read),

@@ -73,6 +73,8 @@ pub const SESSIONS_PER_CALLER_MAX: u32 = 1_024;
 pub const SESSION_AGE: Duration = Duration::from_secs(1_800);
 /// A session id of an upstream (SPEC C-40).
 pub const SESSION_ID_BYTES_MAX: usize = 256;
+/// Path and query of the message endpoint that an upstream of 2024-11-05 names: sealed, it makes a URI that every client takes.
+pub const ENDPOINT_BYTES_MAX: usize = 512;
 /// Tasks of one caller at one server that are remembered; a caller who has more loses the oldest, nobody else's.
 pub const TASKS_PER_CALLER_MAX: usize = 1_024;
 /// Tasks of all callers.

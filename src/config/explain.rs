@@ -20,6 +20,7 @@ use crate::{
     outbound::{
         credential::Credential,
         keys::{IssuerSettings, KeySource},
+        upstream::UpstreamSettings,
     },
 };
 
@@ -106,9 +107,7 @@ fn issuer(issuer: &IssuerSettings, profile: Option<&str>) -> Out {
 
 fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSettings]) -> Out {
     let upstream = &server.upstream;
-    let scheme = if upstream.peer.tls { "https" } else { "http" };
-    let url = format!("{scheme}://{}{}", upstream.authority, upstream.path_and_query);
-    let mut to = vec![("url", text(&url))];
+    let mut to = vec![("url", text(&url(upstream)))];
     to.extend(kept.ca.as_ref().map(|path| ("ca", text(&path.display().to_string()))));
     to.push(("connect_timeout", text(&duration_text(upstream.connect_timeout))));
     to.push(("response_timeout", text(&duration_text(upstream.response_timeout))));
@@ -178,8 +177,19 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
             "stream_keep_alive",
             server.stream_keep_alive.map_or_else(|| text("off"), |every| text(&duration_text(every))),
         ),
-        ("legacy_sse", text("off")),
+        (
+            "legacy_sse",
+            server.legacy_sse.as_ref().map_or_else(
+                || text("off"),
+                |legacy| flow([("path", text(&legacy.path)), ("upstream", text(&url(&legacy.upstream)))]),
+            ),
+        ),
     ])
+}
+
+fn url(upstream: &UpstreamSettings) -> String {
+    let scheme = if upstream.peer.tls { "https" } else { "http" };
+    format!("{scheme}://{}{}", upstream.authority, upstream.path_and_query)
 }
 
 fn credential(credential: &Credential, kept: &ServerProvenance) -> Out {

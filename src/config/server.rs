@@ -10,7 +10,7 @@ use crate::{
         names::{Scope, ServerName},
     },
     config::{
-        DenyAs, ServerSettings, identity, origin,
+        DenyAs, LegacySse, ServerSettings, identity, origin,
         reader::{Entry, Field, Fields},
         reading::{Place, Written},
         rules, upstream, value,
@@ -23,7 +23,7 @@ use crate::{
         },
     },
     inbound::snapshot::ServerLimits,
-    outbound::dial::Peer,
+    outbound::{dial::Peer, upstream::UpstreamSettings},
 };
 
 /// Largest `limits.request_body` that may be written: bodies are judged whole, in memory.
@@ -46,6 +46,8 @@ pub(super) struct Server {
     pub(super) root: Option<Place>,
     pub(super) upstream: Option<Written<Peer>>,
     pub(super) audiences: Vec<Written<Box<str>>>,
+    pub(super) legacy_path: Option<Written<Box<str>>>,
+    pub(super) legacy_upstream: Option<Written<Peer>>,
     /// The reference of `credential.header.value`.
     pub(super) credential: Option<Box<str>>,
     /// The file of the upstream's private CA.
@@ -109,7 +111,8 @@ fn settings(
     let batches = fields.get("batches").and_then(|field| field.word(&[("refuse", false), (ASSUMED, true)]));
     let batches = batches.unwrap_or(false);
     let stream_keep_alive = fields.get("stream_keep_alive").and_then(|field| keep_alive(&field));
-    refuse_what_is_not_served(fields);
+    let legacy_sse = fields.get("legacy_sse");
+    let legacy_sse = legacy_sse.and_then(|field| legacy(&field, upstream.settings.as_ref(), written));
 
     let access = access?;
     let known_scopes = known_scopes(&scopes.connect, &access);
@@ -134,6 +137,7 @@ fn settings(
         limits: limits?,
         batches,
         stream_keep_alive,
+        legacy_sse,
     })
 }
 
@@ -268,17 +272,32 @@ fn implied(field: &Field<'_>) -> Vec<(Scope, Vec<Glob>)> {
     entries.iter().map(pair).collect()
 }
 
-/// Keys of the contract that this version only recognises: ignoring them would promise what is not kept.
-fn refuse_what_is_not_served(fields: &mut Fields<'_>) {
-    let Some(field) = fields.get("legacy_sse") else { return };
-    if field.is_map() {
-        field.section("servers.*.legacy_sse", |fields| {
-            fields.need("path", "the public path of the event stream").and_then(|field| path(&field));
-            fields.need("upstream", "the URL of the upstream's event stream").as_ref().and_then(upstream::url);
-            Some(())
-        });
-        field.wrong::<()>("off: this version does not serve the 2024-11-05 transport yet");
-    } else if !matches!(field.scalar_text(), Some("off" | "false")) {
-        field.wrong::<()>("off");
+/// `legacy_sse`: `off`, or where the transport of 2024-11-05 is served, and by whom.
+fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut Server) -> Option<LegacySse> {
+    if !field.is_map() {
+        let is_off = matches!(field.scalar_text(), Some("off" | "false"));
+        return if is_off { None } else { field.wrong("off, or a map with `path` and `upstream`") };
     }
+    field.section("servers.*.legacy_sse", |fields| {
+        let path = fields.need("path", "the public path of the event stream, such as /weather/sse");
+        written.legacy_path = path.and_then(|field| match self::path(&field) {
+            // Its documents would be those of the host.
+            Some(path) if &*path.value == "/" => field.wrong("a path below /, such as /weather/sse"),
+            path => path,
+        });
+        let at = fields.need("upstream", "the URL of the upstream's event stream");
+        let url = at.as_ref().and_then(upstream::url)?;
+        let peer = Peer { host: url.host.clone(), port: url.port, tls: url.https };
+        written.legacy_upstream = at.map(|field| Written { value: peer.clone(), place: field.place });
+        let beside = beside?;
+        let upstream = UpstreamSettings {
+            ca: beside.ca.clone().filter(|_| peer.tls),
+            peer,
+            authority: url.authority.into(),
+            path_and_query: url.path_and_query,
+            connect_timeout: beside.connect_timeout,
+            response_timeout: beside.response_timeout,
+        };
+        Some(LegacySse { path: written.legacy_path.as_ref()?.value.clone(), upstream })
+    })
 }

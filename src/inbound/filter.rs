@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -11,14 +11,20 @@ use http::HeaderMap;
 use http_body::{Body, Frame};
 
 use crate::{
-    base::clock::Now,
+    base::{clock::Now, limits::LIST_BYTES_MAX},
     decide::{
-        mcp::list::{Hide, Lists},
+        mcp::{
+            list::{Hide, Lists},
+            sse::{Event, Events, TooLong},
+        },
         policy::{evaluate::names_method, rule::Access},
         refusal::Refusal,
         token::claims::Caller,
     },
-    inbound::snapshot::{Gateway, Server},
+    inbound::{
+        legacy::Endpoint,
+        snapshot::{Gateway, Server},
+    },
     outbound::upstream::Answer,
 };
 
@@ -57,20 +63,61 @@ pub(super) async fn whole(_answer: Answer, _cut: &Cut) -> Result<Bytes, Refusal>
     Ok(Bytes::new())
 }
 
-/// An event stream, cut event by event.
+/// An event stream that is read event by event.
 pub(super) struct Edited {
     answer: Answer,
-    _cut: Cut,
+    cut: Option<Cut>,
+    endpoint: Option<Endpoint>,
+    events: Events,
+    ended: bool,
 }
 
 impl Edited {
-    /// Cuts what comes of `answer`.
-    pub(super) fn new(answer: Answer, cut: Cut) -> Self {
-        Self { answer, _cut: cut }
+    /// Cuts what comes of `answer`, and puts our endpoint in place of the upstream's.
+    pub(super) fn new(answer: Answer, cut: Option<Cut>, endpoint: Option<Endpoint>) -> Self {
+        Self { answer, cut, endpoint, events: Events::new(LIST_BYTES_MAX), ended: false }
     }
 
     /// The next piece; an event that cannot be read ends the stream.
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.answer).poll_frame(cx)
+        loop {
+            if let Some(event) = self.events.next() {
+                let edited = event.map_err(|TooLong| "an event is too long").and_then(|event| self.edit(&event));
+                return Poll::Ready(match edited {
+                    Ok(bytes) => Some(Ok(Frame::data(bytes))),
+                    Err(why) => {
+                        self.ended = true;
+                        self.events = Events::new(0);
+                        tracing::warn!(why, "an event of an upstream may not pass, and ends its stream");
+                        None
+                    }
+                });
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            match ready!(Pin::new(&mut self.answer).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        self.events.push(piece);
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    self.ended = true;
+                    self.events.end();
+                }
+            }
+        }
+    }
+
+    fn edit(&self, event: &Event) -> Result<Bytes, &'static str> {
+        if let Some(endpoint) = &self.endpoint
+            && let Some(rewritten) = endpoint.rewrite(event)?
+        {
+            return Ok(rewritten);
+        }
+        let _ = &self.cut;
+        Ok(event.raw().clone())
     }
 }

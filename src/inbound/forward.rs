@@ -8,6 +8,7 @@ use http::{
     header::{ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, WWW_AUTHENTICATE},
     request::Parts,
     response,
+    uri::PathAndQuery,
 };
 use http_body::Body;
 
@@ -23,6 +24,7 @@ use crate::{
         connection::Busy,
         filter::{self, Cut, Edited},
         leash::{Counted, Leash},
+        legacy::{Door, Endpoint},
         relay::{Relay, Source, Watch},
         reply::ReplyBody,
         service::Arrival,
@@ -47,8 +49,12 @@ pub(super) struct Outgoing {
     pub(super) body: Bytes,
     /// Which of the two ways to speak MCP it follows.
     pub(super) era: Era,
+    /// By which path it came.
+    pub(super) door: Door,
     /// The session that it belongs to.
     pub(super) session: Option<Session>,
+    /// Where an upstream of 2024-11-05 wants this message.
+    pub(super) endpoint: Option<PathAndQuery>,
     /// The lists in the answer that must be cut to what the caller may see.
     pub(super) lists: Option<Lists>,
     /// Whether the answer may be a task.
@@ -76,7 +82,12 @@ pub(super) async fn send(
         Err(refusal) => return Err((refusal, record)),
     };
     let (method, body) = (head.method, std::mem::take(&mut outgoing.body));
-    let answer = match server.upstream.send(permit, method.clone(), headers, body).await {
+    let upstream = &server.upstream;
+    let sent = match outgoing.endpoint.take() {
+        Some(target) => upstream.send_to(permit, target, method.clone(), headers, body).await,
+        None => upstream.send(permit, method.clone(), headers, body).await,
+    };
+    let answer = match sent {
         Ok(answer) => answer,
         Err(fault) => return Err((refusal_of(&fault, server), record)),
     };
@@ -90,6 +101,10 @@ pub(super) async fn send(
         return Err((refusal, record));
     }
     let is_stream = is_event_stream(&head.headers);
+    if outgoing.door == Door::Events && head.status.is_success() && !is_stream {
+        server.series.upstream_failed("answer");
+        return Err((Refusal::UpstreamAnswer("it is no event stream"), record));
+    }
     let source = match cut(arrival, server, &outgoing, &mut head, body, is_stream).await {
         Ok(source) => source,
         Err(refusal) => {
@@ -125,6 +140,10 @@ fn learn_session(
     method: &Method,
     head: &mut response::Parts,
 ) -> Result<(), Refusal> {
+    if outgoing.door != Door::Streamable {
+        head.headers.remove(MCP_SESSION_ID);
+        return Ok(());
+    }
     let gateway = &arrival.connection.gateway;
     let (name, caller) = (&server.series.name, &outgoing.caller);
     let asked = outgoing.session.as_ref();
@@ -137,7 +156,9 @@ fn learn_session(
     Ok(())
 }
 
-/// Reads an answer that holds a list, and cuts the list (SPEC C-55). An answer that says it failed holds none.
+/// Reads an answer that holds a list, and cuts the list (SPEC C-55). An answer that says it failed holds none. The event stream of
+/// 2024-11-05 is read in any case, for the endpoint in it; the answers of its messages, which hold no list, are not shown where
+/// one was asked for.
 async fn cut(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
@@ -146,26 +167,32 @@ async fn cut(
     body: Answer,
     is_stream: bool,
 ) -> Result<Source, Refusal> {
-    let Some(lists) = outgoing.lists.filter(|_| head.status.is_success() && !body.is_end_stream()) else {
+    let gateway = &arrival.connection.gateway;
+    let is_read = outgoing.lists.is_some() || outgoing.door == Door::Events;
+    if !is_read || !head.status.is_success() || body.is_end_stream() {
         return Ok(Source::Plain(body));
-    };
+    }
     filter::check_coding(&head.headers)?;
-    let cut = Cut {
-        gateway: Arc::clone(&arrival.connection.gateway),
+    let cut = outgoing.lists.map(|lists| Cut {
+        gateway: Arc::clone(gateway),
         server: Arc::clone(server),
         caller: Arc::clone(&outgoing.caller),
         lists,
         now: arrival.now,
-    };
+    });
     if is_stream {
-        return Ok(Source::Edited(Box::new(Edited::new(body, cut))));
+        let endpoint = (outgoing.door == Door::Events).then(|| Endpoint::new(gateway, server, &outgoing.caller));
+        return Ok(Source::Edited(Box::new(Edited::new(body, cut, endpoint))));
     }
-    let whole = filter::whole(body, &cut).await?;
+    let whole = match &cut {
+        Some(cut) if outgoing.door != Door::Messages => Some(filter::whole(body, cut).await?),
+        _ => None,
+    };
     // What they said about the bytes was about other bytes.
     for about in [CONTENT_LENGTH, ETAG, HeaderName::from_static("digest"), HeaderName::from_static("content-digest")] {
         head.headers.remove(about);
     }
-    Ok(Source::Whole(Some(whole)))
+    Ok(Source::Whole(whole))
 }
 
 /// Step 7: strip, then add. What we add is never taken from what came in.
@@ -190,7 +217,7 @@ fn request_headers(
             headers.remove(LAST_EVENT_ID);
         }
     }
-    if outgoing.lists.is_some() || outgoing.may_make_task {
+    if outgoing.lists.is_some() || outgoing.may_make_task || outgoing.door == Door::Events {
         // What must be read must come as it is.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }

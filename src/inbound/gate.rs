@@ -29,6 +29,7 @@ use crate::{
         connection::Busy,
         filter,
         forward::{self, Outgoing},
+        legacy::{self, Door},
         reply::{self, Known, ReplyBody},
         service::Arrival,
         session::{self, Session},
@@ -37,9 +38,6 @@ use crate::{
     observe::record::Record,
 };
 
-/// What a server's path takes.
-pub(super) const METHODS: &str = "POST, GET, DELETE, OPTIONS";
-
 /// How a client of 2026-07-28 says in `clientCapabilities` that it knows tasks.
 const TASKS_EXTENSION: &[u8] = b"io.modelcontextprotocol/tasks";
 
@@ -47,13 +45,14 @@ const TASKS_EXTENSION: &[u8] = b"io.modelcontextprotocol/tasks";
 pub(super) async fn pass(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
+    door: Door,
     head: Parts,
     mut body: Incoming,
     mut record: Record,
     busy: Busy,
 ) -> Response<ReplyBody> {
     let mut known = Known::default();
-    match judge(arrival, server, &head, &mut body, &mut known, &mut record).await {
+    match judge(arrival, server, door, &head, &mut body, &mut known, &mut record).await {
         Ok((outgoing, permit)) => match forward::send(arrival, server, head, outgoing, permit, record, busy).await {
             Ok(response) => response,
             Err((refusal, record)) => refuse(&refusal, &known, server, record),
@@ -70,6 +69,7 @@ pub(super) async fn pass(
 async fn judge(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
+    door: Door,
     head: &Parts,
     body: &mut Incoming,
     known: &mut Known,
@@ -89,12 +89,12 @@ async fn judge(
     // 4. What is wanted?
     hop::check_connection(&head.headers, &server.identity_names)?;
     headers::check_shape(&head.headers)?;
-    let asked = match head.method {
-        Method::POST => read_message(server, head, body, known).await?,
+    let asked = match (door, &head.method) {
+        (Door::Streamable | Door::Messages, &Method::POST) => read_message(server, door, head, body, known).await?,
         // Whatever body they carry stays here: it means nothing, and what it hides must not arrive (attack 108).
-        Method::GET => bodiless(Target::Stream, head, body, known).await?,
-        Method::DELETE => bodiless(Target::EndSession, head, body, known).await?,
-        _ => return Err(Refusal::Method(METHODS)),
+        (Door::Streamable | Door::Events, &Method::GET) => bodiless(Target::Stream, door, head, body, known).await?,
+        (Door::Streamable, &Method::DELETE) => bodiless(Target::EndSession, door, head, body, known).await?,
+        _ => return Err(Refusal::Method(door.methods())),
     };
     let method = known.method.get_or_insert_with(|| Text::from(head.method.as_str()));
     record.asked(method, &asked.target);
@@ -110,8 +110,13 @@ async fn judge(
     record.permitted(permit.rule(), permit.reported());
 
     // 6. Is it their session, and is there room for what they begin?
-    let session = own_session(arrival, server, head, &caller, known.era)?;
-    if asked.answers && session.is_none() {
+    let (session, endpoint) = match door {
+        Door::Streamable => (own_session(arrival, server, head, &caller, known.era)?, None),
+        // To this transport `Mcp-Session-Id` means nothing.
+        Door::Events => (None, None),
+        Door::Messages => (None, Some(legacy::target(gateway, server, &caller, head.uri.query())?)),
+    };
+    if asked.answers && session.is_none() && endpoint.is_none() {
         // Ids of a server's requests are small numbers: without a session anybody could answer anybody's (attack 132).
         return Err(Refusal::UnknownSession);
     }
@@ -126,14 +131,19 @@ async fn judge(
     let counted = if lives_on {
         Some(gateway.streams.reserve(name, &caller, streams_max)?)
     } else {
-        gateway.streams.check(name, &caller, streams_max)?;
+        // What is sent to an open stream needs no place of its own.
+        if door != Door::Messages {
+            gateway.streams.check(name, &caller, streams_max)?;
+        }
         None
     };
     let outgoing = Outgoing {
         caller,
         body: asked.body,
         era: known.era,
+        door,
         session,
+        endpoint,
         lists: filter::wanted(server, asked.lists),
         may_make_task: asked.may_make_task,
         lives_on,
@@ -186,7 +196,13 @@ fn own_session(
 }
 
 /// Step 4 for a POST: media type before the body, the body before its meaning, its meaning before the headers that repeat it.
-async fn read_message(server: &Server, head: &Parts, body: &mut Incoming, known: &mut Known) -> Result<Asked, Refusal> {
+async fn read_message(
+    server: &Server,
+    door: Door,
+    head: &Parts,
+    body: &mut Incoming,
+    known: &mut Known,
+) -> Result<Asked, Refusal> {
     headers::check_media(&head.headers)?;
     let body = body::read(body, server.limits.request_body).await?;
     let mut unreadable = |fault: PeekFault| {
@@ -205,7 +221,10 @@ async fn read_message(server: &Server, head: &Parts, body: &mut Incoming, known:
     known.id.clone_from(&message.id);
     known.method = Some(message.method.clone());
     known.era = headers::agree(&head.headers, &message)?;
-    let target = target::of(&message)?;
+    let mut target = target::of(&message)?;
+    if door == Door::Messages {
+        target = told_on_a_stream(&message, known.era, target)?;
+    }
     let is_call = matches!(target, Target::Tool(_));
     Ok(Asked {
         lists: Lists::of(&message.method),
@@ -216,6 +235,17 @@ async fn read_message(server: &Server, head: &Parts, body: &mut Incoming, known:
     })
 }
 
+/// What is otherwise where the answer comes on the stream of 2024-11-05: there nobody sees which task it makes, nor whose tasks
+/// it lists.
+fn told_on_a_stream(message: &Message, era: Era, target: Target) -> Result<Target, Refusal> {
+    match target {
+        _ if era == Era::Modern => Err(Refusal::NotAMessage("its version has no such transport")),
+        _ if message.params.task => Err(Refusal::BadParams("this transport has no tasks")),
+        Target::TaskList => Ok(Target::Method(message.method.clone())),
+        target => Ok(target),
+    }
+}
+
 /// Whether the answer to a call may be a task: 2025-11-25 asks for one, and a client of 2026-07-28 says that it knows them. Who
 /// says so in a way that is not seen here gets a task that nobody may touch.
 fn may_make_task(message: &Message, era: Era, body: &[u8]) -> bool {
@@ -223,11 +253,18 @@ fn may_make_task(message: &Message, era: Era, body: &[u8]) -> bool {
 }
 
 /// The body is read, though only to be forgotten: the library notices that a client has gone once nothing of a request is left.
-async fn bodiless(target: Target, head: &Parts, body: &mut Incoming, known: &mut Known) -> Result<Asked, Refusal> {
+async fn bodiless(
+    target: Target,
+    door: Door,
+    head: &Parts,
+    body: &mut Incoming,
+    known: &mut Known,
+) -> Result<Asked, Refusal> {
     body::read(body, IGNORED_BODY_BYTES_MAX).await?;
     known.era = headers::era_without_body(&head.headers)?;
-    // A stream that is taken up again may hold the answer to a list.
-    let lists = head.headers.contains_key(headers::LAST_EVENT_ID).then_some(Lists::Any);
+    // A stream that is taken up again may hold the answer to a list, and that of 2024-11-05 holds all answers.
+    let may_list = door == Door::Events || head.headers.contains_key(headers::LAST_EVENT_ID);
+    let lists = may_list.then_some(Lists::Any);
     Ok(Asked { lists, ..Asked::plain(target, Bytes::new()) })
 }
 

@@ -19,7 +19,9 @@ use crate::{
     inbound::{
         body,
         connection::{Busy, Connection},
-        gate, metadata,
+        gate,
+        legacy::Door,
+        metadata,
         reply::{self, Known, ReplyBody},
         request,
         snapshot::{Server, Snapshot},
@@ -55,7 +57,10 @@ pub(super) async fn answer(
         Err(refusal) => return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await),
     };
     Ok(match route {
-        Route::ResourceMetadata(server) | Route::IssuerMetadata(server) | Route::Server(server) => {
+        Route::ResourceMetadata(server)
+        | Route::IssuerMetadata(server)
+        | Route::Server(server)
+        | Route::Messages(server) => {
             let Some(server) = snapshot.servers.get(server) else {
                 let refusal = Refusal::Internal("a route without a server");
                 return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await);
@@ -65,7 +70,8 @@ pub(super) async fn answer(
                 Route::IssuerMetadata(_) => record_answer(metadata::issuer(&head, server).await, record),
                 _ => {
                     record.server(&server.series);
-                    serve(&arrival, server, head, body, record, busy).await
+                    let door = if let Route::Messages(_) = route { Door::Messages } else { Door::of(server) };
+                    serve(&arrival, server, door, head, body, record, busy).await
                 }
             }
         }
@@ -103,6 +109,7 @@ fn record_answer(response: Response<ReplyBody>, mut record: Record) -> Response<
 async fn serve(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
+    door: Door,
     head: Parts,
     mut body: Incoming,
     mut record: Record,
@@ -121,26 +128,25 @@ async fn serve(
         }
     };
     if head.method == Method::OPTIONS {
-        let response = preflight(&head.headers, origin.as_ref(), Kind::Mcp);
+        let response = preflight(&head.headers, origin.as_ref(), Kind::Mcp, door.methods());
         record.answered(response.status());
         return response;
     }
     // Boxed: the library keeps room for this future as long as the connection lives, and a stream lives long after it is done.
-    let mut response = Box::pin(gate::pass(arrival, server, head, body, record, busy)).await;
+    let mut response = Box::pin(gate::pass(arrival, server, door, head, body, record, busy)).await;
     cors::expose(origin.as_ref(), Kind::Mcp, response.headers_mut());
     response
 }
 
 /// Answers `OPTIONS` before anybody is asked who they are: preflights carry no credential (SPEC A-60).
-pub(super) fn preflight(asked: &HeaderMap, origin: Option<&HeaderValue>, kind: Kind) -> Response<ReplyBody> {
+pub(super) fn preflight(
+    asked: &HeaderMap,
+    origin: Option<&HeaderValue>,
+    kind: Kind,
+    allowed: &'static str,
+) -> Response<ReplyBody> {
     let mut response = reply::empty(StatusCode::NO_CONTENT);
-    response.headers_mut().insert(
-        ALLOW,
-        HeaderValue::from_static(match kind {
-            Kind::Mcp => gate::METHODS,
-            Kind::Discovery => metadata::METHODS,
-        }),
-    );
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     cors::preflight(asked, origin, kind, response.headers_mut());
     response
 }

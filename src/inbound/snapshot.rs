@@ -80,6 +80,8 @@ pub struct Snapshot {
 pub struct Server {
     /// Its name and its counters.
     pub series: Arc<ServerSeries>,
+    /// By which of the protocol's HTTP transports it is reached. Two servers of one name differ in this.
+    pub transport: Transport,
     /// Its resource identifier.
     pub resource: Resource,
     /// Browser origins that may call it.
@@ -116,6 +118,18 @@ pub struct Server {
     pub stream_keep_alive: Option<Duration>,
     /// Whether a refused `tools/call` is answered with a result that says so, instead of a 403.
     pub deny_as_tool_error: bool,
+}
+
+/// A transport of the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Streamable HTTP, of 2025-03-26 and later.
+    Streamable,
+    /// HTTP with SSE, of 2024-11-05: one stream for all that the server says, and a path that messages are sent to.
+    Sse {
+        /// The public path for messages.
+        messages: Box<str>,
+    },
 }
 
 /// How clients reach us, as header values (P5).

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header, uri::PathAndQuery};
 use portcullis::{
     base::limits::{BATCH_MESSAGES_MAX, JWKS_KEYS_MAX, TOKEN_BYTES_MAX},
     config::{explain, file},
@@ -14,6 +14,7 @@ use portcullis::{
         framing::Framing,
         mcp::{
             batch,
+            endpoint::{self, Base},
             error::{self, About},
             headers,
             peek::{self, Kind, Message},
@@ -103,6 +104,22 @@ pub(crate) fn batch(input: &[u8]) -> bool {
         }
     }
     targets.is_ok()
+}
+
+/// An endpoint that is taken is a path of the stream's own origin, and one that means itself there.
+pub(crate) fn endpoint(input: &[u8]) -> bool {
+    let base = Base { scheme: "http", authority: "up.example:8000", path_and_query: "/a/sse?v=1" };
+    let Ok(target) = endpoint::resolve(base, input) else { return false };
+    assert!(endpoint::is_own(&target) && target.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == target));
+    let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
+    assert!(!path.split('/').any(|segment| matches!(segment, "." | "..")), "{target}");
+    assert_eq!(endpoint::resolve(base, target.as_bytes()).as_ref(), Ok(&target));
+    let reference = String::from_utf8_lossy(input).to_ascii_lowercase();
+    let authority = reference.split_once("//").map(|(before, rest)| (before, rest.split(['/', '?', '#']).next()));
+    if let Some(("" | "http:", authority)) = authority {
+        assert_eq!(authority, Some("up.example:8000"), "{reference}");
+    }
+    true
 }
 
 /// What `serde_json` makes of an accepted body; nothing where its numbers are coarser than ours.

@@ -66,7 +66,7 @@ servers:
     limits: {request_body: 4MiB, json_depth: 64, streams_per_caller: 64}
     batches: 2025-03-26
     stream_keep_alive: 15s
-    legacy_sse: off
+    legacy_sse: {path: /weather/sse, upstream: "https://weather.internal:8001/sse?v=1"}
 session_keys: ["env:SESSION_KEY"]
 log: {format: json, level: info}
 drain: {timeout: 30s}
@@ -111,6 +111,10 @@ fn the_documented_example_means_what_it_says() {
     );
     assert_eq!((&*server.upstream.authority, &*server.upstream.path_and_query), ("weather.internal:8000", "/mcp"));
     assert_eq!(server.upstream.ca.as_ref().unwrap().len(), 1);
+    let legacy = server.legacy_sse.as_ref().unwrap();
+    let (path, target) = (&*legacy.path, &*legacy.upstream.path_and_query);
+    assert_eq!((path, target, legacy.upstream.peer.port), ("/weather/sse", "/sse?v=1", 8001));
+    assert_eq!(legacy.upstream.ca, server.upstream.ca, "one operator, one CA");
     assert_eq!(server.authorization_servers, [0]);
     let known: Vec<&str> = server.known_scopes.iter().map(|scope| scope.as_str()).collect();
     assert_eq!(known, ["acme", "files:read", "math", "mcp:connect", "mcp:tools:weather", "read:add"]);

@@ -326,24 +326,24 @@ fn c30_a_batch_is_permitted_whole_or_not_at_all() {
             rule(Subject::Resources, "file:///a/**").needs("s:a s:r"),
         ],
     );
-    let several = |parts: &[Target]| Target::Several(parts.to_vec());
+    let several = |parts: &[&Target]| Target::Several(parts.iter().map(|part| (*part).clone()).collect());
     let (a, b, file) = (tool("a"), tool("b"), resources(&["file:///a/1"]));
     let try_it = Refusal::Scope { needed: scopes("mcp t") };
     for (granted, parts, verdict) in [
-        ("mcp", several(&[Target::Open]), CONNECTED),
-        ("", several(&[Target::Open]), lacks("mcp")),
-        ("mcp s:a s:b s:d", several(&[Target::Open, b.clone(), a.clone()]), by(1)),
+        ("mcp", several(&[&Target::Open]), CONNECTED),
+        ("", several(&[&Target::Open]), lacks("mcp")),
+        ("mcp s:a s:b s:d", several(&[&Target::Open, &b, &a]), by(1)),
         // One challenge for all of it.
-        ("mcp", several(&[b.clone(), a.clone()]), lacks("mcp s:b s:c s:a")),
-        ("mcp s:a", several(&[a.clone(), b.clone(), file.clone()]), lacks("mcp s:a s:b s:c s:r")),
-        ("mcp s:a", several(&[a.clone(), several(&[file.clone()])]), lacks("mcp s:a s:r")),
+        ("mcp", several(&[&b, &a]), lacks("mcp s:b s:c s:a")),
+        ("mcp s:a", several(&[&a, &b, &file]), lacks("mcp s:a s:b s:c s:r")),
+        ("mcp s:a", several(&[&a, &several(&[&file])]), lacks("mcp s:a s:r")),
         // What no scope can mend, wherever it stands.
-        ("mcp", several(&[a.clone(), tool("no")]), forbidden(2)),
-        ("mcp", several(&[tool("no"), a.clone()]), forbidden(2)),
-        ("mcp", several(&[a.clone(), tool("other")]), NO_RULE),
-        ("mcp s:a", several(&[a.clone(), several(&[])]), NO_RULE),
-        ("mcp s:a", several(&[a.clone(), resources(&["file:///a/../b"])]), Err(Refusal::UnsafeUri("a dot segment"))),
-        ("mcp s:a", several(&[a.clone(), tool("try")]), Ok(Permit { rule: Some(0), reported: Some(try_it) })),
+        ("mcp", several(&[&a, &tool("no")]), forbidden(2)),
+        ("mcp", several(&[&tool("no"), &a]), forbidden(2)),
+        ("mcp", several(&[&a, &tool("other")]), NO_RULE),
+        ("mcp s:a", several(&[&a, &several(&[])]), NO_RULE),
+        ("mcp s:a", several(&[&a, &resources(&["file:///a/../b"])]), Err(Refusal::UnsafeUri("a dot segment"))),
+        ("mcp s:a", several(&[&a, &tool("try")]), Ok(Permit { rule: Some(0), reported: Some(try_it) })),
     ] {
         assert_eq!(evaluate(&policy, &caller(granted), &parts), verdict, "{granted:?} {parts:?}");
     }
