@@ -262,6 +262,7 @@ fn every_member_that_a_decision_needs_is_kept() {
     let expected = Params {
         name: None,
         uri: Some("file:///a b".into()),
+        task: false,
         task_id: Some("t".into()),
         ref_type: Some("ref/resource".into()),
         ref_name: None,

@@ -74,6 +74,7 @@ fn agrees(message: &Message, value: &Value) {
     let seen = Params {
         name: text("/name"),
         uri: text("/uri"),
+        task: params.get("task").is_some_and(Value::is_object),
         task_id: text("/taskId"),
         ref_type: text("/ref/type"),
         ref_name: text("/ref/name"),
