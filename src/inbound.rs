@@ -19,3 +19,4 @@ mod relay;
 mod reply;
 mod request;
 mod service;
+mod shelf;

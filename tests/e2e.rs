@@ -31,8 +31,10 @@ mod e2e {
     mod real;
     mod relay;
     mod reload;
+    mod resume;
     mod routing;
     mod stream;
+    mod tasks;
     mod token;
     mod wire;
     mod wire_h2;
