@@ -35,9 +35,12 @@ mod e2e {
     mod real;
     mod relay;
     mod reload;
+    mod resume;
     mod routing;
     mod session;
     mod stream;
+    mod task_list;
+    mod tasks;
     mod token;
     mod wire;
     mod wire_h2;

@@ -16,6 +16,7 @@ use crate::{
         mcp::{
             list::{Hide, Lists},
             sse::{Event, Events, TooLong},
+            target::TASK_LIST,
         },
         policy::{evaluate::names_method, rule::Access},
         refusal::Refusal,
@@ -33,7 +34,7 @@ pub(super) fn wanted(server: &Server, asked: Option<Lists>) -> Option<Lists> {
     let asked = asked?;
     if asked == Lists::Tasks {
         // With a rule of its own the operator says that the upstream keeps its users apart.
-        return (!names_method(&server.policy, &"tasks/list".into())).then_some(asked);
+        return (!names_method(&server.policy, &TASK_LIST.into())).then_some(asked);
     }
     (server.hide != Hide::Never && matches!(server.policy.access, Access::Rules(_))).then_some(asked)
 }

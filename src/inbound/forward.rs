@@ -265,7 +265,8 @@ fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), Refusa
     Err(Refusal::UpstreamAnswer(what))
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+/// Whether an answer is a stream of events.
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| {
         let essence = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
         essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
