@@ -16,12 +16,13 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 12] = [
+const TARGETS: [(&str, Body); 14] = [
     ("config", bodies::config),
     ("framing", bodies::framing),
     ("hop", bodies::hop),
     ("jwks_read", bodies::jwks_read),
     ("jwt_read", bodies::jwt_read),
+    ("list", bodies::list),
     ("message_headers", bodies::message_headers),
     ("origin", bodies::origin),
     ("peek", bodies::peek),
@@ -29,6 +30,7 @@ const TARGETS: [(&str, Body); 12] = [
     ("presented", bodies::presented),
     ("route", bodies::route),
     ("server_metadata", bodies::server_metadata),
+    ("sse", bodies::sse),
 ];
 
 fn fuzz() -> PathBuf {
