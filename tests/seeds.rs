@@ -16,7 +16,7 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 14] = [
+const TARGETS: [(&str, Body); 16] = [
     ("batch", bodies::batch),
     ("config", bodies::config),
     ("endpoint", bodies::endpoint),
@@ -24,6 +24,7 @@ const TARGETS: [(&str, Body); 14] = [
     ("hop", bodies::hop),
     ("jwks_read", bodies::jwks_read),
     ("jwt_read", bodies::jwt_read),
+    ("list", bodies::list),
     ("message_headers", bodies::message_headers),
     ("origin", bodies::origin),
     ("peek", bodies::peek),
@@ -31,6 +32,7 @@ const TARGETS: [(&str, Body); 14] = [
     ("presented", bodies::presented),
     ("route", bodies::route),
     ("server_metadata", bodies::server_metadata),
+    ("sse", bodies::sse),
 ];
 
 fn fuzz() -> PathBuf {
