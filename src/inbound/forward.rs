@@ -182,7 +182,7 @@ async fn cut(
     });
     if is_stream {
         let endpoint = (outgoing.door == Door::Events).then(|| Endpoint::new(gateway, server, &outgoing.caller));
-        return Ok(Source::Edited(Box::new(Edited::new(body, cut, endpoint))));
+        return Ok(Source::Edited(Box::new(Edited::new(body, server, cut, endpoint))));
     }
     let whole = match &cut {
         Some(cut) if outgoing.door != Door::Messages => Some(filter::whole(body, cut).await?),
