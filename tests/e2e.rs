@@ -24,6 +24,7 @@ mod e2e {
     mod identity;
     mod json;
     mod keys;
+    mod lists;
     mod media;
     mod message;
     mod operate;
