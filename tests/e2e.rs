@@ -27,6 +27,7 @@ mod e2e {
     mod keys;
     mod legacy_endpoint;
     mod legacy_sse;
+    mod lists;
     mod media;
     mod message;
     mod modern;

@@ -59,7 +59,8 @@ async fn c89_a_rule_that_does_not_permit_shows_nobody_elses_tasks() {
         let world = super::world::Plan::standard_but(rules, &more).start().await;
         world.upstream.answer_with(answer);
         let reply = world.send(&world.post(request("tasks/list", "{}"))).await;
-        assert!(!reply.text().contains("his"), "{rule}: {reply:?}");
+        assert_eq!(reply.status, 403, "{rule}");
+        assert!(!reply.text().contains("\"his\""), "{rule}: {reply:?}");
         world.close().await;
     }
 }

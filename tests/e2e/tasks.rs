@@ -251,7 +251,7 @@ async fn c88_attack_139_a_task_that_was_not_made_here_needs_a_rule_for_its_metho
         .verdicts(vec![
             row("unknown", about(&any, "task-9"), Want::Passes),
             row("unknown, without the rule's scope", about(&alice, "task-9"), SCOPE),
-            row("known, without the rule's scope", about(&alice, "known"), Want::Passes),
+            row("known, without the rule's scope", about(&alice, "known"), SCOPE),
             row("another's", about(&bob, "known"), TASK),
             row("another's, with the rule's scope", about(&bobs_any, "known"), TASK),
             row("unknown ones", listen(r#""task-8","task-9","known""#), Want::Passes),
