@@ -128,8 +128,8 @@ def judge(story, cell):
                 s["result"], *map(line, to("list_stations", url)))
 
     def listed(s):
-        v.claim("tools/list came through, with what a step-up reaches",
-                {"delete_station", "get_forecast"} <= set(s["result"]), str(s["result"]))
+        v.claim("tools/list shows what a step-up reaches, and hides what no scope could unlock",
+                {"delete_station", "get_forecast"} <= set(s["result"]) and "reset_everything" not in s["result"], str(s["result"]))
 
     def step_up(name, rpc, scopes):
         def judgement(s):
