@@ -16,6 +16,11 @@ def results(folder):
     return found
 
 
+def judged(found):
+    """Without what the suite noted in passing: who spoke first on two connections is chance."""
+    return {scenario: [c for c in checks if c[1] != "INFO"] for scenario, checks in found.items()}
+
+
 def plain(checks):
     return [(check, status) for check, status, _ in checks]
 

@@ -13,7 +13,7 @@ import sys
 import time
 
 import lists
-from compare import differences, results, tally, wrong
+from compare import differences, judged, results, tally, wrong
 from world import HERE, ROOT, RUN, WORK, Process, build, command, configuration, fail, free_ports, install, node, tokens
 
 SUITE_SECS = 180
@@ -27,6 +27,15 @@ SETS = {                # name: the suite, and one list of arguments for each ti
     "skills": (NEW, [["--scenario", f"sep-2640-skills-{s}", "--spec-version", "2026-07-28", "--force"] for s in SKILLS]),
     "0.1.16 active": (OLD, [[]]),
     "0.1.16 all": (OLD, [["--suite", "all"]]),
+}
+# Client scenarios: the suite's server, a real client, and the gateway between them.
+SANDWICH = {
+    "2025-06-18": ["initialize", "tools_call"],
+    "2025-11-25": ["initialize", "tools_call", "sse-retry", "elicitation-sep1034-client-defaults",
+                   "json-schema-2020-12-preservation"],
+    "2026-07-28": ["tools_call", "request-metadata", "http-standard-headers", "http-custom-headers",
+                   "http-invalid-tool-headers", "sep-2322-client-request-state", "json-schema-ref-no-deref",
+                   "json-schema-2020-12-preservation"],
 }
 # What the gateway must make good in front of a server that gets it wrong.
 BETTER = {
@@ -50,19 +59,26 @@ class Judge:
 
 
 class Suite:
-    """Starts a version of the suite against a URL and reads what it found."""
+    """Starts a version of the suite and reads what it found."""
 
     def __init__(self, node, modules):
         self.node, self.modules = node, modules
 
-    def __call__(self, version, starts, url, name):
+    def server(self, version, starts, url, name):
+        return self.run(version, [["server", "--url", url, *arguments] for arguments in starts], name)
+
+    def client(self, version, scenarios, spec, client, name):
+        starts = [["client", "--command", client, "--scenario", s, "--spec-version", spec] for s in scenarios]
+        return judged(self.run(version, starts, name))
+
+    def run(self, version, starts, name):
         folder = RUN / name.replace(" ", "-")
         for arguments in starts:
             program = self.modules / version / "dist/index.js"
             try:
-                done = subprocess.run([self.node, program, "server", "--url", url, "-o", folder, *arguments], cwd=RUN,
-                                      timeout=SUITE_SECS, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT, text=True, env={**os.environ, "NO_COLOR": "1"})
+                done = subprocess.run([self.node, program, *arguments, "-o", folder], cwd=RUN, timeout=SUITE_SECS,
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      text=True, env={**os.environ, "NO_COLOR": "1"})
                 output = done.stdout
             except subprocess.TimeoutExpired as late:
                 output = f"{late.output or ''}\nnot done after {SUITE_SECS} s"
@@ -76,11 +92,11 @@ def compared(judge, suite, front, direct, names):
     for name in names:
         version, starts = SETS[name]
         began = time.time()
-        here = suite(version, starts, direct, f"{name} direct")
+        here = suite.server(version, starts, direct, f"{name} direct")
         good, bad = tally(here)
         judge(not bad, f"{name}: {good} checks in {len(here)} scenarios, directly, {bad} bad", wrong(here))
         for way, path in (("through", "/mcp"), ("hide never", "/shown/mcp")):
-            there = suite(version, starts, front + path, f"{name} {way}")
+            there = suite.server(version, starts, front + path, f"{name} {way}")
             apart = differences(here, there)
             good, bad = tally(there)
             title = "through the gateway" if way == "through" else "through the gateway, hide: never"
@@ -92,19 +108,37 @@ def compared(judge, suite, front, direct, names):
 def better(judge, suite, front, direct):
     for name, arguments in BETTER.items():
         starts = [["--scenario", name.split()[0], *arguments]]
-        here = suite(NEW, starts, direct, f"lax {name} direct")
-        there = suite(NEW, starts, f"{front}/lax/mcp", f"lax {name} through")
+        here = suite.server(NEW, starts, direct, f"lax {name} direct")
+        there = suite.server(NEW, starts, f"{front}/lax/mcp", f"lax {name} through")
         (good, bad), (good_there, bad_there) = tally(here), tally(there)
         judge(bad and good_there and not bad_there,
               f"{name} in front of a server that fails {bad} checks of {good + bad}: {good_there} pass through the gateway, "
               f"{bad_there} bad", wrong(there))
 
 
+def sandwich(judge, suite, gateway, client):
+    os.environ.update(GATEWAY=str(gateway), CLIENT=str(client), NODE=str(suite.node))   # for sandwich.py
+    for spec, scenarios in SANDWICH.items():
+        here = suite.client(NEW, scenarios, spec, client, f"client {spec} direct")
+        there = suite.client(NEW, scenarios, spec, f"{sys.executable} {HERE / 'sandwich.py'}", f"client {spec} through")
+        apart = differences(here, there)
+        (good, bad), (good_there, bad_there) = tally(here), tally(there)
+        judge(not bad and here.keys() == set(scenarios), f"client, {spec}: {good} checks in {len(here)} scenarios, directly, "
+                                                         f"{bad} bad", wrong(here))
+        judge(not apart, f"client, {spec}: {good_there} checks in {len(there)} scenarios, through the gateway, "
+                         f"{bad_there} bad, {len(apart)} other than directly", apart)
+    codes = [file.read_text() for file in RUN.glob("sandwich-*/ended")]
+    logs = [file.read_text(errors="replace") for file in RUN.glob("sandwich-*/gateway.log")]
+    judge(codes and set(codes) == {"0"} and not any("panicked" in log for log in logs),
+          f"all {len(codes)} gateways between them stopped cleanly")
+    judge(logs and all('"verdict":"allowed"' in log for log in logs), "each of these let something through")
+
+
 def main():
     p = argparse.ArgumentParser(prog="tests/conformance/run", description=__doc__.splitlines()[0])
     p.add_argument("--gateway", default=os.environ.get("PORTCULLIS_BIN"),
                    help="the binary; default: $PORTCULLIS_BIN, else what `cargo build` makes")
-    p.add_argument("--only", choices=[*SETS, "lists", "better"], help="one part instead of all")
+    p.add_argument("--only", choices=[*SETS, "lists", "better", "client"], help="one part instead of all")
     p.add_argument("--install", action="store_true", help="install what is needed, run nothing")
     a = p.parse_args()
 
@@ -114,7 +148,7 @@ def main():
     modules = install()
     if a.install:
         return
-    binary, (server,) = build(a.gateway, ["conformance-server"])
+    binary, (server, client) = build(a.gateway, ["conformance-server", "conformance-client"])
 
     began = time.time()
     shutil.rmtree(RUN, ignore_errors=True)
@@ -149,6 +183,8 @@ def main():
         compared(judge, suite, front, direct + "/mcp", [name for name in SETS if a.only in (None, name)])
         if a.only in (None, "better"):
             better(judge, suite, front, lax + "/mcp")
+        if a.only in (None, "client"):
+            sandwich(judge, suite, binary, client)
     finally:
         for process in reversed(running):
             ended[process.name] = process.stop()
