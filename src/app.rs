@@ -14,12 +14,15 @@ use crate::{
         status::Status,
         supervise::Supervisor,
     },
-    base::clock::Clock,
+    base::{clock::Clock, secret::Secret},
     config::Settings,
-    decide::hop,
+    decide::{hop, session::SessionKeys},
     inbound::{
         listener::{Bound, Phase},
+        resume::Origins,
+        session::Begun,
         snapshot::Gateway,
+        tasks::Tasks,
         tls::Certificates,
     },
     observe::Observe,
@@ -90,6 +93,10 @@ impl App {
             verifier: Verifier::new(),
             observe: Arc::clone(observe),
             streams: Arc::default(),
+            begun: Begun::default(),
+            tasks: Tasks::default(),
+            origins: Origins::default(),
+            session_keys: session_keys(&settings).map_err(StartFault::System)?,
             pseudonym,
             via,
         });
@@ -220,10 +227,22 @@ fn bind_admin(settings: &Settings) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
+/// The keys that were configured, or one that lives as long as the process.
+fn session_keys(settings: &Settings) -> Result<SessionKeys, String> {
+    if !settings.session_keys.is_empty() {
+        return Ok(SessionKeys::new(&settings.session_keys));
+    }
+    let mut key = vec![0; 32];
+    aws_lc_rs::rand::fill(&mut key).map_err(|_| NO_RANDOMNESS.to_owned())?;
+    Ok(SessionKeys::new(&[Secret::new(key)]))
+}
+
+const NO_RANDOMNESS: &str = "the system has no randomness";
+
 /// Our name in `Via`: another one in each process, so that a chain of gateways is no loop.
 fn pseudonym() -> Result<Box<str>, String> {
     let mut bytes = [0; 8];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system has no randomness".to_owned())?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| NO_RANDOMNESS.to_owned())?;
     Ok(format!("portcullis-{:016x}", u64::from_be_bytes(bytes)).into())
 }
 

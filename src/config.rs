@@ -30,7 +30,7 @@ use crate::{
         names::{PublicUrl, Scope, ServerName},
         secret::Secret,
     },
-    decide::policy::rule::Policy,
+    decide::{mcp::list::Hide, policy::rule::Policy},
     inbound::snapshot::ServerLimits,
     outbound::{
         credential::{Credential, IdentityHeader},
@@ -137,17 +137,21 @@ pub struct ServerSettings {
     pub allowed_origins: Vec<HeaderValue>,
     /// Bounds.
     pub limits: ServerLimits,
+    /// Whether batches of 2025-03-26 are read.
+    pub batches: bool,
+    /// After this time of silence an event stream gets a comment.
+    pub stream_keep_alive: Option<Duration>,
+    /// The transport of 2024-11-05 beside the other, where it is served.
+    pub legacy_sse: Option<LegacySse>,
 }
 
-/// `hide:`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hide {
-    /// Nothing.
-    Never,
-    /// What no scope could unlock.
-    Forbidden,
-    /// Everything this token may not use now.
-    Unauthorized,
+/// `legacy_sse:`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegacySse {
+    /// The public path of its event stream; messages go to `/messages` below it.
+    pub path: Box<str>,
+    /// Where the upstream's event stream is; timeouts and CA are those of the server's own upstream.
+    pub upstream: UpstreamSettings,
 }
 
 /// `deny_as:`.

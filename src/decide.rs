@@ -8,4 +8,5 @@ pub mod origin;
 pub mod policy;
 pub mod refusal;
 pub mod route;
+pub mod session;
 pub mod token;

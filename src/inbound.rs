@@ -3,14 +3,20 @@
 pub mod gate;
 pub mod leash;
 pub mod listener;
+pub mod resume;
+pub mod session;
 pub mod snapshot;
+pub mod tasks;
 pub mod tls;
 
+mod alive;
 mod body;
 mod connection;
+mod filter;
 mod forward;
-
+mod legacy;
 mod metadata;
+mod relay;
 mod reply;
 mod request;
 mod service;

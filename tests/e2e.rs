@@ -16,6 +16,7 @@
 mod e2e {
     mod world;
 
+    mod batch;
     mod challenge;
     mod cors;
     mod discovery;
@@ -24,14 +25,18 @@ mod e2e {
     mod identity;
     mod json;
     mod keys;
+    mod legacy_endpoint;
+    mod legacy_sse;
     mod media;
     mod message;
+    mod modern;
     mod operate;
     mod outage;
     mod real;
     mod relay;
     mod reload;
     mod routing;
+    mod session;
     mod stream;
     mod token;
     mod wire;

@@ -16,8 +16,10 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 12] = [
+const TARGETS: [(&str, Body); 14] = [
+    ("batch", bodies::batch),
     ("config", bodies::config),
+    ("endpoint", bodies::endpoint),
     ("framing", bodies::framing),
     ("hop", bodies::hop),
     ("jwks_read", bodies::jwks_read),
@@ -29,6 +31,7 @@ const TARGETS: [(&str, Body); 12] = [
     ("presented", bodies::presented),
     ("route", bodies::route),
     ("server_metadata", bodies::server_metadata),
+    ("session", bodies::session),
 ];
 
 fn fuzz() -> PathBuf {

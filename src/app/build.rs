@@ -8,16 +8,16 @@ use rustls::ClientConfig;
 
 use crate::{
     base::{clock::Clock, names::Issuer},
-    config::{DenyAs, ServerSettings, Settings},
+    config::{DenyAs, LegacySse, ServerSettings, Settings},
     decide::{
         oauth::{
             challenge::Challenges,
             resource_metadata::{ResourceMetadata, etag},
         },
         origin::Sites,
-        route::{RouteEntry, Routes},
+        route::{RouteEntry, Routes, messages_path},
     },
-    inbound::snapshot::{Document, PublicFace, Server, Snapshot},
+    inbound::snapshot::{Document, PublicFace, Server, Snapshot, Transport},
     observe::Observe,
     outbound::{
         Fault,
@@ -41,7 +41,7 @@ pub struct Builder {
 pub struct Parts {
     /// Issuers, in the order of the settings.
     pub issuers: Vec<Arc<IssuerKeys>>,
-    /// Upstreams, in the order of the servers.
+    /// Upstreams, in the order of the snapshot's servers.
     pub upstreams: Vec<Arc<Upstream>>,
 }
 
@@ -64,20 +64,20 @@ impl Builder {
     /// # Errors
     /// What cannot be made, one sentence each. The checks of the configuration come first, so that these are rare.
     pub fn build(&self, settings: &Settings, before: &Parts) -> Result<(Snapshot, Parts), Vec<String>> {
+        let doors = doors(&settings.servers);
         let parts = Parts {
             issuers: settings.authorization_servers.iter().map(|issuer| self.issuer(issuer, before)).collect(),
-            upstreams: each(&settings.servers, |server| self.upstream(&server.upstream, before))?,
+            upstreams: each(&doors, |door| self.upstream(door.upstream, before))?,
         };
-        let entries: Vec<RouteEntry<'_>> =
-            settings.servers.iter().map(|server| RouteEntry { path: &server.path, root: server.root }).collect();
+        let entries: Vec<RouteEntry<'_>> = doors.iter().map(Door::route).collect();
         let routes = Routes::new(&entries).map_err(|fault| vec![format!("servers: {fault:?}")])?;
         let no_origins: [&str; 0] = [];
         let sites = Sites::new(settings.public_url.origin(), &no_origins)
             .map_err(|fault| vec![format!("public_url: {fault:?}")])?;
         let mut upstreams = parts.upstreams.iter();
-        let servers = each(&settings.servers, |server| {
+        let servers = each(&doors, |door| {
             let upstream = upstreams.next().ok_or_else(|| "no upstream".to_owned())?;
-            self.server(settings, server, upstream, &parts.issuers).map(Arc::new)
+            self.server(settings, door, upstream, &parts.issuers).map(Arc::new)
         })?;
         Ok((Snapshot { sites, routes, servers }, parts))
     }
@@ -101,19 +101,19 @@ impl Builder {
     fn server(
         &self,
         settings: &Settings,
-        server: &ServerSettings,
+        door: &Door<'_>,
         upstream: &Arc<Upstream>,
         all: &[Arc<IssuerKeys>],
     ) -> Result<Server, String> {
-        let public_url = &settings.public_url;
-        let resource = public_url.resource(&server.path);
+        let (server, public_url) = (door.server, &settings.public_url);
+        let resource = public_url.resource(door.path);
         let issuers: Vec<Arc<IssuerKeys>> =
             server.authorization_servers.iter().filter_map(|index| all.get(*index)).map(Arc::clone).collect();
         let preferred = issuers.first().ok_or("no authorization server")?;
         let published: Vec<Issuer> =
             issuers.iter().filter_map(|issuer| issuer.rules().issuers.first()).cloned().collect();
         let first_scope = server.first_challenge.as_deref().unwrap_or_default();
-        let path = if &*server.path == "/" { "" } else { &server.path };
+        let path = if door.path == "/" { "" } else { door.path };
         let metadata_url = format!("{}/.well-known/oauth-protected-resource{path}", public_url.origin());
         let origins: Vec<&str> = server.allowed_origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
         let document = ResourceMetadata {
@@ -126,6 +126,10 @@ impl Builder {
         let authority = public_url.origin().split_once("://").map_or("", |(_, authority)| authority);
         Ok(Server {
             series: self.observe.metrics.series(&server.name),
+            transport: match door.legacy {
+                false => Transport::Streamable,
+                true => Transport::Sse { messages: messages_path(door.path).into() },
+            },
             discovery: Arc::clone(preferred.discovery()),
             challenges: Challenges::new(&metadata_url, first_scope, &server.known_scopes)
                 .map_err(|fault| format!("challenge: {fault:?}"))?,
@@ -137,7 +141,13 @@ impl Builder {
             },
             metadata: Document { etag: etag(&document), body: Bytes::from(document) },
             resource,
-            audiences: server.audiences.clone(),
+            // Both doors of a server lead to the same things under the same rules: a token for one is good for the other.
+            audiences: server
+                .audiences
+                .iter()
+                .cloned()
+                .chain(door.other.map(|path| public_url.resource(path).as_str().into()))
+                .collect(),
             issuers,
             policy: server.policy.clone(),
             upstream: Arc::clone(upstream),
@@ -145,7 +155,11 @@ impl Builder {
             identity_names: reserved(server),
             identity_headers: server.identity_headers.clone(),
             limits: server.limits,
-            deny_as_tool_error: server.deny_as == DenyAs::ToolError,
+            hide: server.hide,
+            batches: server.batches,
+            stream_keep_alive: server.stream_keep_alive,
+            // Where answers come on the stream, nobody would read a result that a message is answered with.
+            deny_as_tool_error: server.deny_as == DenyAs::ToolError && !door.legacy,
         })
     }
 }
@@ -160,16 +174,46 @@ fn reserved(server: &ServerSettings) -> Vec<HeaderName> {
     identity.chain(credential).collect()
 }
 
-/// Makes one thing of each server, or tells all that went wrong.
-fn each<T>(
-    servers: &[ServerSettings],
-    mut make: impl FnMut(&ServerSettings) -> Result<T, String>,
-) -> Result<Vec<T>, Vec<String>> {
+/// One of the ways into a server.
+struct Door<'a> {
+    server: &'a ServerSettings,
+    path: &'a str,
+    upstream: &'a UpstreamSettings,
+    /// Whether it is that of 2024-11-05.
+    legacy: bool,
+    /// The path of the server's other door.
+    other: Option<&'a str>,
+}
+
+/// The ways into all servers: first each server's own, in their order, and then those of 2024-11-05.
+fn doors(servers: &[ServerSettings]) -> Vec<Door<'_>> {
+    let own = servers.iter().map(|server| Door {
+        server,
+        path: &server.path,
+        upstream: &server.upstream,
+        legacy: false,
+        other: server.legacy_sse.as_ref().map(|legacy| &*legacy.path),
+    });
+    let legacy = servers.iter().filter_map(|server| {
+        let LegacySse { path, upstream } = server.legacy_sse.as_ref()?;
+        Some(Door { server, path, upstream, legacy: true, other: Some(&server.path) })
+    });
+    own.chain(legacy).collect()
+}
+
+impl<'a> Door<'a> {
+    fn route(&self) -> RouteEntry<'a> {
+        RouteEntry { path: self.path, root: self.server.root && !self.legacy, legacy: self.legacy }
+    }
+}
+
+/// Makes one thing of each way into a server, or tells all that went wrong.
+fn each<T>(doors: &[Door<'_>], mut make: impl FnMut(&Door<'_>) -> Result<T, String>) -> Result<Vec<T>, Vec<String>> {
     let (mut made, mut wrong) = (Vec::new(), Vec::new());
-    for server in servers {
-        match make(server) {
+    for door in doors {
+        match make(door) {
             Ok(one) => made.push(one),
-            Err(why) => wrong.push(format!("servers.{}: {why}", server.name)),
+            Err(why) => wrong.push(format!("servers.{}: {why}", door.server.name)),
         }
     }
     if wrong.is_empty() { Ok(made) } else { Err(wrong) }

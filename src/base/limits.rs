@@ -25,6 +25,8 @@ pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// From a request body's first byte to its last, whatever arrives between.
 pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long an answer that needs no body waits for the body to arrive, so that the connection can go on.
+pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
 /// All fields of one head together.
 pub const HEADER_BLOCK_BYTES_MAX: usize = 32 * KIB;
 /// One field value.
@@ -62,6 +64,38 @@ pub const RESOURCE_URI_BYTES_MAX: usize = 8 * KIB;
 pub const SUBSCRIPTIONS_MAX: usize = 256;
 /// Open answer streams of one caller, where `limits.streams_per_caller` says nothing.
 pub const STREAMS_PER_CALLER: u32 = 64;
+
+// --- what state one caller may cause (SPEC C-48, C-92, attack 154) ---
+
+/// Sessions that one caller may have begun at one server and not ended; they are forgotten evenly over [`SESSION_AGE`].
+pub const SESSIONS_PER_CALLER_MAX: u32 = 1_024;
+/// After this time without a sign an abandoned session no longer counts: most clients never end theirs.
+pub const SESSION_AGE: Duration = Duration::from_secs(1_800);
+/// A session id of an upstream (SPEC C-40).
+pub const SESSION_ID_BYTES_MAX: usize = 256;
+/// Path and query of the message endpoint that an upstream of 2024-11-05 names: sealed, it makes a URI that every client takes.
+pub const ENDPOINT_BYTES_MAX: usize = 512;
+/// Tasks of one caller at one server that are remembered; a caller who has more loses the oldest, nobody else's.
+pub const TASKS_PER_CALLER_MAX: usize = 1_024;
+/// Tasks of all callers.
+pub const TASKS_MAX: usize = 262_144;
+/// A task is remembered for the time that its `ttl` says, and no longer than this.
+pub const TASK_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Largest answer that is looked at for the task it makes: such an answer is small.
+pub const TASK_ANSWER_BYTES_MAX: usize = 64 * KIB;
+/// Events of one caller whose origin is remembered, for `Last-Event-ID`.
+pub const EVENTS_PER_CALLER_MAX: usize = 4_096;
+/// Events of all callers.
+pub const EVENTS_MAX: usize = 524_288;
+
+// --- what an answer that must be read may be (SPEC C-55) ---
+
+/// A list that arrives as JSON, or one event of a stream that may hold a list.
+pub const LIST_BYTES_MAX: usize = 16 * MIB;
+/// Nesting of such an answer: schemas of tools go deep.
+pub const LIST_JSON_DEPTH_MAX: u32 = 512;
+/// Messages in one batch (SPEC C-30).
+pub const BATCH_MESSAGES_MAX: usize = 50;
 
 // --- tokens (SPEC B-07, B-35, B-36, B-38) ---
 

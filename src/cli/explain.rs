@@ -171,7 +171,11 @@ fn wanted(arguments: &Explain, server: &Server) -> Result<Target, Refusal> {
         Explain { tool: Some(name), .. } => ("tools/call", json!({"name": name, "arguments": {}})),
         Explain { prompt: Some(name), .. } => ("prompts/get", json!({"name": name})),
         Explain { resource: Some(uri), .. } => ("resources/read", json!({"uri": uri})),
-        Explain { method, .. } => (method.as_deref().unwrap_or_default(), json!({})),
+        Explain { method, .. } => {
+            let method = method.as_deref().unwrap_or_default();
+            // Some task: one that the gateway has not seen being made.
+            (method, if method.starts_with("tasks/") { json!({"taskId": "unknown"}) } else { json!({}) })
+        }
     };
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
     let message = peek::read(&Bytes::from(body), server.limits.json_depth).map_err(|fault| fault.refusal)?;

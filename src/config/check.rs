@@ -6,9 +6,10 @@ use crate::{
     base::names::{PublicUrl, is_loopback_name},
     config::{
         listen::Listener,
-        reading::{Reading, Written},
+        reading::{Place, Reading, Written},
         server::Server,
     },
+    decide::route::messages_path,
     outbound::dial::Peer,
 };
 
@@ -40,12 +41,27 @@ fn admin_has_its_own_address(reading: &Reading<'_>, sections: &Sections<'_>) {
 }
 
 fn paths_are_unique(reading: &Reading<'_>, servers: &[Server]) {
-    let paths: Vec<_> = servers.iter().filter_map(|server| server.path.as_ref()).collect();
-    for (index, path) in paths.iter().enumerate() {
-        if let Some(other) = paths.iter().take(index).find(|other| other.value == path.value) {
-            let found = format!("the path of {}", other.place.key.trim_end_matches(".path"));
-            reading.problem(&path.place, &found, "each path once");
+    let mut paths: Vec<(String, &Place, bool)> = Vec::new();
+    for server in servers {
+        paths.extend(server.path.iter().map(|path| (path.value.to_string(), &path.place, false)));
+        if let Some(path) = &server.legacy_path {
+            paths.push((path.value.to_string(), &path.place, false));
+            paths.push((messages_path(&path.value), &path.place, true));
         }
+    }
+    for (index, (path, place, for_messages)) in paths.iter().enumerate() {
+        let Some((_, other, others_messages)) = paths.iter().take(index).find(|(other, ..)| other == path) else {
+            continue;
+        };
+        let other = other.key.trim_end_matches(".path");
+        let found = match (for_messages, others_messages) {
+            (false, false) => format!("the path of {other}"),
+            (false, true) => format!("the path of the messages of {other}"),
+            (true, false) => format!("a path whose messages would go to the path of {other}"),
+            // The two paths themselves are the same, and that is told.
+            (true, true) => continue,
+        };
+        reading.problem(place, &found, "each path once");
     }
 }
 
@@ -64,7 +80,7 @@ fn upstreams_are_not_ourselves(reading: &Reading<'_>, sections: &Sections<'_>) {
         let mut listeners = sections.listeners.iter().filter_map(|listener| listener.address.as_ref());
         public || listeners.any(|listener| is_listener(peer, listener.value))
     };
-    for upstream in sections.servers.iter().filter_map(|server| server.upstream.as_ref()) {
+    for upstream in sections.servers.iter().flat_map(|server| server.upstream.iter().chain(&server.legacy_upstream)) {
         if ours(&upstream.value) {
             let found = format!("{}:{}, which is this gateway", upstream.value.host, upstream.value.port);
             reading.problem(&upstream.place, &found, "the address of the MCP server behind it");

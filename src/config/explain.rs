@@ -7,16 +7,20 @@ use serde_json::Value;
 
 use crate::{
     config::{
-        DenyAs, Hide, ListenSettings, ServerProvenance, ServerSettings, Settings,
+        DenyAs, ListenSettings, ServerProvenance, ServerSettings, Settings,
         file::LEVELS,
         issuer::ALL_ALGORITHMS,
         rules,
         value::{duration_text, size_text},
     },
-    decide::policy::rule::{Access, Rule},
+    decide::{
+        mcp::{list::Hide, version::ASSUMED},
+        policy::rule::{Access, Rule},
+    },
     outbound::{
         credential::Credential,
         keys::{IssuerSettings, KeySource},
+        upstream::UpstreamSettings,
     },
 };
 
@@ -103,9 +107,7 @@ fn issuer(issuer: &IssuerSettings, profile: Option<&str>) -> Out {
 
 fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSettings]) -> Out {
     let upstream = &server.upstream;
-    let scheme = if upstream.peer.tls { "https" } else { "http" };
-    let url = format!("{scheme}://{}{}", upstream.authority, upstream.path_and_query);
-    let mut to = vec![("url", text(&url))];
+    let mut to = vec![("url", text(&url(upstream)))];
     to.extend(kept.ca.as_ref().map(|path| ("ca", text(&path.display().to_string()))));
     to.push(("connect_timeout", text(&duration_text(upstream.connect_timeout))));
     to.push(("response_timeout", text(&duration_text(upstream.response_timeout))));
@@ -170,9 +172,24 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
                 ("streams_per_caller", Out::Plain(server.limits.streams_per_caller.to_string())),
             ]),
         ),
-        ("batches", text("refuse")),
-        ("legacy_sse", text("off")),
+        ("batches", text(if server.batches { ASSUMED } else { "refuse" })),
+        (
+            "stream_keep_alive",
+            server.stream_keep_alive.map_or_else(|| text("off"), |every| text(&duration_text(every))),
+        ),
+        (
+            "legacy_sse",
+            server.legacy_sse.as_ref().map_or_else(
+                || text("off"),
+                |legacy| flow([("path", text(&legacy.path)), ("upstream", text(&url(&legacy.upstream)))]),
+            ),
+        ),
     ])
+}
+
+fn url(upstream: &UpstreamSettings) -> String {
+    let scheme = if upstream.peer.tls { "https" } else { "http" };
+    format!("{scheme}://{}{}", upstream.authority, upstream.path_and_query)
 }
 
 fn credential(credential: &Credential, kept: &ServerProvenance) -> Out {

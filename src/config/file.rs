@@ -159,10 +159,6 @@ pub(super) const LEVELS: &[(&str, tracing::Level)] = &[
 fn session_keys(field: &Field<'_>) -> Vec<(crate::base::secret::Secret, Box<str>)> {
     // No `distinct` here: it would repeat what may be a secret.
     let items = field.list("references to secrets").unwrap_or_default();
-    if let Some(first) = items.first() {
-        let expected = "none, as this version relays session ids as they are: a server that keeps sessions must not trust them alone";
-        first.reading.warning(&first.place, "a session key", expected);
-    }
     let key = |item: &Field<'_>| {
         let referred = secret::secret(item)?;
         let length = referred.secret.expose().len();

@@ -126,8 +126,15 @@ fn server() -> Value {
                 "json_depth": {"type": "integer", "minimum": 1, "maximum": 512, "default": 64, "description": "JSON nesting."},
                 "streams_per_caller": {"type": "integer", "minimum": 1, "maximum": 65536, "default": 64, "description": "Open answer streams of one caller."},
             })),
-            "batches": words("JSON-RPC batches.", &["refuse"], "refuse"),
-            "legacy_sse": {"enum": ["off", false], "default": "off", "description": "The transport of 2024-11-05; not served by this version."},
+            "batches": words("JSON-RPC batches: refused, or each message judged, all or nothing.", &["refuse", "2025-03-26"], "refuse"),
+            "stream_keep_alive": {"anyOf": [{"enum": ["off", false]}, {"type": "string", "pattern": DURATION}], "default": "off", "description": "After this time of silence an open event stream gets a comment, so that nobody on the way closes it."},
+            "legacy_sse": {"default": "off", "description": "The transport of 2024-11-05 beside the other, under the same rules.", "anyOf": [
+                {"type": ["string", "boolean"], "enum": ["off", false]},
+                object("Where it is served, and by whom.", &["path", "upstream"], json!({
+                    "path": path("Public path of the event stream; messages go to /messages below it."),
+                    "upstream": text("The URL of the upstream's own event stream.", "^https?://[^#@]+$"),
+                })),
+            ]},
         }),
     );
     exactly_one(&mut server, &["access", "rules"]);

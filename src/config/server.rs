@@ -1,6 +1,6 @@
 //! Reads `servers`: each MCP server behind the gateway, and how it is guarded.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use http::HeaderValue;
 
@@ -10,23 +10,31 @@ use crate::{
         names::{Scope, ServerName},
     },
     config::{
-        DenyAs, Hide, ServerSettings, identity, origin,
+        DenyAs, LegacySse, ServerSettings, identity, origin,
         reader::{Entry, Field, Fields},
         reading::{Place, Written},
         rules, upstream, value,
     },
-    decide::policy::{
-        glob::Glob,
-        rule::{Access, Policy},
+    decide::{
+        mcp::{list::Hide, version::ASSUMED},
+        policy::{
+            glob::Glob,
+            rule::{Access, Policy},
+        },
     },
     inbound::snapshot::ServerLimits,
-    outbound::dial::Peer,
+    outbound::{dial::Peer, upstream::UpstreamSettings},
 };
 
 /// Largest `limits.request_body` that may be written: bodies are judged whole, in memory.
 const REQUEST_BODY_BYTES_MAX: u64 = 1 << 30;
 /// Largest `limits.streams_per_caller` that may be written.
 const STREAMS_PER_CALLER_MAX: u32 = 65_536;
+
+/// Shortest `stream_keep_alive`: a comment is a packet to every idle client.
+const KEEP_ALIVE_MIN: Duration = Duration::from_secs(1);
+/// Longest; beyond it no proxy on the way would still be waiting.
+const KEEP_ALIVE_MAX: Duration = Duration::from_secs(3_600);
 
 /// `offline_access` asks for a refresh token; it opens nothing here and must not be advertised (SPEC A-10).
 const OFFLINE_ACCESS: &str = "offline_access";
@@ -38,6 +46,8 @@ pub(super) struct Server {
     pub(super) root: Option<Place>,
     pub(super) upstream: Option<Written<Peer>>,
     pub(super) audiences: Vec<Written<Box<str>>>,
+    pub(super) legacy_path: Option<Written<Box<str>>>,
+    pub(super) legacy_upstream: Option<Written<Peer>>,
     /// The reference of `credential.header.value`.
     pub(super) credential: Option<Box<str>>,
     /// The file of the upstream's private CA.
@@ -86,17 +96,7 @@ fn settings(
     let scopes = scope_keys(fields);
     let access = rules::access(fields);
     let hide = fields.get("hide").and_then(|field| {
-        let hide = field.word(&[
-            ("never", Hide::Never),
-            ("forbidden", Hide::Forbidden),
-            ("unauthorized", Hide::Unauthorized),
-        ])?;
-        if hide != Hide::Never {
-            field.warn(
-                "`never`, as this version relays lists whole; what a list shows and a rule refuses stays refused",
-            );
-        }
-        Some(hide)
+        field.word(&[("never", Hide::Never), ("forbidden", Hide::Forbidden), ("unauthorized", Hide::Unauthorized)])
     });
     let deny_as = fields
         .get("deny_as")
@@ -108,7 +108,11 @@ fn settings(
         Some(field) => field.section("servers.*.limits", |fields| Some(limits(fields))),
         None => Some(LIMITS),
     };
-    refuse_what_is_not_served(fields);
+    let batches = fields.get("batches").and_then(|field| field.word(&[("refuse", false), (ASSUMED, true)]));
+    let batches = batches.unwrap_or(false);
+    let stream_keep_alive = fields.get("stream_keep_alive").and_then(|field| keep_alive(&field));
+    let legacy_sse = fields.get("legacy_sse");
+    let legacy_sse = legacy_sse.and_then(|field| legacy(&field, upstream.settings.as_ref(), written));
 
     let access = access?;
     let known_scopes = known_scopes(&scopes.connect, &access);
@@ -131,6 +135,9 @@ fn settings(
         identity_headers,
         allowed_origins,
         limits: limits?,
+        batches,
+        stream_keep_alive,
+        legacy_sse,
     })
 }
 
@@ -160,6 +167,14 @@ fn scope_keys(fields: &mut Fields<'_>) -> ScopeKeys {
     });
     let implies = fields.get("scope_implies").map(|field| implied(&field)).unwrap_or_default();
     ScopeKeys { connect, supported, challenge, implies }
+}
+
+/// `stream_keep_alive`: `off`, or how long a stream may be silent.
+fn keep_alive(field: &Field<'_>) -> Option<Duration> {
+    if matches!(field.scalar_text(), Some("off" | "false")) {
+        return None;
+    }
+    value::duration_of(field, (KEEP_ALIVE_MIN, KEEP_ALIVE_MAX), "off, or ")
 }
 
 /// Limits, where nothing is written.
@@ -257,24 +272,32 @@ fn implied(field: &Field<'_>) -> Vec<(Scope, Vec<Glob>)> {
     entries.iter().map(pair).collect()
 }
 
-/// Keys of the contract that this version only recognises: ignoring them would promise what is not kept.
-fn refuse_what_is_not_served(fields: &mut Fields<'_>) {
-    if let Some(field) = fields.get("batches") {
-        match field.scalar_text() {
-            Some("refuse") => {}
-            Some("2025-03-26") => drop(field.wrong::<()>("refuse: this version does not serve batches yet")),
-            _ => drop(field.wrong_word::<()>("refuse", ["refuse"])),
-        }
+/// `legacy_sse`: `off`, or where the transport of 2024-11-05 is served, and by whom.
+fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut Server) -> Option<LegacySse> {
+    if !field.is_map() {
+        let is_off = matches!(field.scalar_text(), Some("off" | "false"));
+        return if is_off { None } else { field.wrong("off, or a map with `path` and `upstream`") };
     }
-    let Some(field) = fields.get("legacy_sse") else { return };
-    if field.is_map() {
-        field.section("servers.*.legacy_sse", |fields| {
-            fields.need("path", "the public path of the event stream").and_then(|field| path(&field));
-            fields.need("upstream", "the URL of the upstream's event stream").as_ref().and_then(upstream::url);
-            Some(())
+    field.section("servers.*.legacy_sse", |fields| {
+        let path = fields.need("path", "the public path of the event stream, such as /weather/sse");
+        written.legacy_path = path.and_then(|field| match self::path(&field) {
+            // Its documents would be those of the host.
+            Some(path) if &*path.value == "/" => field.wrong("a path below /, such as /weather/sse"),
+            path => path,
         });
-        field.wrong::<()>("off: this version does not serve the 2024-11-05 transport yet");
-    } else if !matches!(field.scalar_text(), Some("off" | "false")) {
-        field.wrong::<()>("off");
-    }
+        let at = fields.need("upstream", "the URL of the upstream's event stream");
+        let url = at.as_ref().and_then(upstream::url)?;
+        let peer = Peer { host: url.host.clone(), port: url.port, tls: url.https };
+        written.legacy_upstream = at.map(|field| Written { value: peer.clone(), place: field.place });
+        let beside = beside?;
+        let upstream = UpstreamSettings {
+            ca: beside.ca.clone().filter(|_| peer.tls),
+            peer,
+            authority: url.authority.into(),
+            path_and_query: url.path_and_query,
+            connect_timeout: beside.connect_timeout,
+            response_timeout: beside.response_timeout,
+        };
+        Some(LegacySse { path: written.legacy_path.as_ref()?.value.clone(), upstream })
+    })
 }

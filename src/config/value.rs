@@ -59,12 +59,16 @@ pub(super) fn duration(
     (least, most): (Duration, Duration),
 ) -> Duration {
     let Some(field) = fields.get(key) else { return default };
+    duration_of(&field, (least, most), "").unwrap_or(default)
+}
+
+/// The duration that `field` says; `besides` is what else it could say.
+pub(super) fn duration_of(field: &Field<'_>, (least, most): (Duration, Duration), besides: &str) -> Option<Duration> {
     let millis = field.scalar_text().and_then(|text| counted(text, DURATION_UNITS));
     let found = millis.map(Duration::from_millis).filter(|found| (least..=most).contains(found));
-    found.unwrap_or_else(|| {
+    found.or_else(|| {
         let bounds = format!("{} to {}", duration_text(least), duration_text(most));
-        field.wrong::<Duration>(&format!("a duration such as 30s, 5m or 24h, from {bounds}"));
-        default
+        field.wrong(&format!("{besides}a duration such as 30s, 5m or 24h, from {bounds}"))
     })
 }
 

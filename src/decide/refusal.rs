@@ -79,8 +79,14 @@ pub enum Refusal {
     NoRule,
     /// A resource URI that a prefix rule cannot judge safely (SPEC C-04).
     UnsafeUri(&'static str),
+    /// A task of another caller, or one that was not made here (SPEC C-88).
+    UnknownTask,
     /// Over `limits.streams_per_caller`.
     TooManyStreams,
+    /// Over [`crate::base::limits::SESSIONS_PER_CALLER_MAX`].
+    TooManySessions,
+    /// Over [`crate::base::limits::TASKS_PER_CALLER_MAX`].
+    TooManyTasks,
 
     // --- whose fault, when it is not the client's ---
     /// The upstream could not be reached.
@@ -231,7 +237,10 @@ impl Refusal {
             Self::Forbidden { .. } => (StatusCode::FORBIDDEN, 40302, "forbidden", None),
             Self::NoRule => (StatusCode::FORBIDDEN, 40304, "no_rule", None),
             Self::UnsafeUri(_) => (StatusCode::FORBIDDEN, 40305, "unsafe_uri", None),
+            Self::UnknownTask => (StatusCode::FORBIDDEN, 40306, "unknown_task", None),
             Self::TooManyStreams => (StatusCode::TOO_MANY_REQUESTS, 42901, "too_many_streams", None),
+            Self::TooManySessions => (StatusCode::TOO_MANY_REQUESTS, 42902, "too_many_sessions", None),
+            Self::TooManyTasks => (StatusCode::TOO_MANY_REQUESTS, 42903, "too_many_tasks", None),
 
             Self::UpstreamUnreachable => (StatusCode::BAD_GATEWAY, -32603, "upstream_unreachable", None),
             Self::UpstreamAnswer(_) => (StatusCode::BAD_GATEWAY, -32603, "upstream_answer", None),

@@ -15,6 +15,9 @@ pub struct RouteEntry<'a> {
     pub path: &'a str,
     /// Whether the documents at the root are this server's, where there are several.
     pub root: bool,
+    /// Whether it is the event stream of 2024-11-05, whose messages come by a path below. It stands beside a server, and is
+    /// none that the documents at the root could be about.
+    pub legacy: bool,
 }
 
 /// What a path is. Servers are counted as they were given.
@@ -22,6 +25,8 @@ pub struct RouteEntry<'a> {
 pub enum Route {
     /// A server's endpoint.
     Server(usize),
+    /// Where messages for an event stream of 2024-11-05 go.
+    Messages(usize),
     /// Its protected resource metadata.
     ResourceMetadata(usize),
     /// The metadata of its issuer.
@@ -65,11 +70,15 @@ impl Routes {
     /// [`RouteFault`].
     pub fn new(servers: &[RouteEntry<'_>]) -> Result<Self, RouteFault> {
         let mut routes = Self { paths: HashMap::new() };
+        let is_alone = servers.iter().filter(|entry| !entry.legacy).count() == 1;
         for (server, entry) in servers.iter().enumerate() {
             if !is_plain_path(entry.path) {
                 return Err(RouteFault::Path { server });
             }
             routes.add(entry.path.to_owned(), Route::Server(server))?;
+            if entry.legacy {
+                routes.add(messages_path(entry.path), Route::Messages(server))?;
+            }
             // RFC 9728 §3.1: a slash that directly follows the host goes before anything is inserted.
             let path = if entry.path == "/" { "" } else { entry.path };
             // Inserted, never appended: `{path}/.well-known/…` is no place of RFC 9728 (SPEC A-02).
@@ -78,7 +87,7 @@ impl Routes {
                 routes.add(format!("{document}{path}"), Route::IssuerMetadata(server))?;
                 routes.add(format!("{path}{document}"), Route::IssuerMetadata(server))?;
             }
-            if entry.root || servers.len() == 1 {
+            if !entry.legacy && (entry.root || is_alone) {
                 routes.add(RESOURCE.to_owned(), Route::ResourceMetadata(server))?;
                 for document in ISSUER {
                     routes.add(document.to_owned(), Route::IssuerMetadata(server))?;
@@ -116,10 +125,19 @@ impl Route {
     #[must_use]
     pub fn server(self) -> Option<usize> {
         match self {
-            Self::Server(server) | Self::ResourceMetadata(server) | Self::IssuerMetadata(server) => Some(server),
+            Self::Server(server)
+            | Self::Messages(server)
+            | Self::ResourceMetadata(server)
+            | Self::IssuerMetadata(server) => Some(server),
             Self::NotFound => None,
         }
     }
+}
+
+/// Where the messages for the event stream at `path` go.
+#[must_use]
+pub fn messages_path(path: &str) -> String {
+    format!("{}/messages", path.trim_end_matches('/'))
 }
 
 /// Whether a configured path has one spelling: `/`, or segments of unreserved characters and a few more, none empty,

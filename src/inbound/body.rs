@@ -1,27 +1,33 @@
-//! Reads a request body whole, within its bounds, before anything is decided about it (SPEC C-22).
+//! Reads a request body whole, within its bounds, before anything is decided about it (SPEC C-22); or lets go of one that nobody needs.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderValue, Response, Version,
+    header::{CONNECTION, EXPECT},
+    request::Parts,
+};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
-    base::limits::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT},
+    base::limits::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT, IGNORED_BODY_BYTES_MAX, REFUSED_BODY_TIMEOUT},
     decide::refusal::Refusal,
+    inbound::reply::ReplyBody,
 };
 
 /// Reads `incoming`; a body that came in one piece is not copied.
-pub(super) async fn read(mut incoming: Incoming, bytes_max: u64) -> Result<Bytes, Refusal> {
+pub(super) async fn read(incoming: &mut Incoming, bytes_max: u64) -> Result<Bytes, Refusal> {
     if incoming.size_hint().lower() > bytes_max {
         return Err(Refusal::BodyTooLarge);
     }
     let began = Instant::now();
-    let Some(first) = next_piece(&mut incoming, began).await? else { return Ok(Bytes::new()) };
+    let Some(first) = next_piece(incoming, began).await? else { return Ok(Bytes::new()) };
     check_size(first.len(), bytes_max)?;
-    let Some(second) = next_piece(&mut incoming, began).await? else { return Ok(first) };
+    let Some(second) = next_piece(incoming, began).await? else { return Ok(first) };
 
     // The announced length, but no more than the limit: the announcement is a stranger's.
     let announced = incoming.size_hint().lower().min(bytes_max);
@@ -31,9 +37,27 @@ pub(super) async fn read(mut incoming: Incoming, bytes_max: u64) -> Result<Bytes
     while let Some(bytes) = piece {
         check_size(whole.len() + bytes.len(), bytes_max)?;
         whole.extend_from_slice(&bytes);
-        piece = next_piece(&mut incoming, began).await?;
+        piece = next_piece(incoming, began).await?;
     }
     Ok(whole.freeze())
+}
+
+/// Sees to it that an answer which does not wait for the request's body tells the truth about the connection: what is left of the
+/// body is read and forgotten, or the answer says that the connection closes (RFC 9112 §9.6). Clients send head and body apart,
+/// and the next request on a connection that was closed without a word is lost.
+pub(super) async fn settle(incoming: &mut Incoming, head: &Parts, response: &mut Response<ReplyBody>) {
+    if incoming.is_end_stream() || head.version > Version::HTTP_11 {
+        return;
+    }
+    // Who waits for permission to send it gets none.
+    let will_come = !head.headers.contains_key(EXPECT);
+    if will_come
+        && incoming.size_hint().lower() <= IGNORED_BODY_BYTES_MAX
+        && matches!(timeout(REFUSED_BODY_TIMEOUT, read(incoming, IGNORED_BODY_BYTES_MAX)).await, Ok(Ok(_)))
+    {
+        return;
+    }
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// The next piece of data; trailers are dropped (SPEC F-14).

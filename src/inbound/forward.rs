@@ -1,32 +1,34 @@
 //! Steps 7 and 8: what the upstream gets, and what of its answer the client gets.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE},
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
+    header::{ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, WWW_AUTHENTICATE},
     request::Parts,
+    response,
+    uri::PathAndQuery,
 };
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 
 use crate::{
     decide::{
         hop,
-        mcp::{target::Target, version::Era},
+        mcp::{list::Lists, target::Target, version::Era},
         policy::evaluate::Permit,
         refusal::Refusal,
         token::claims::Caller,
     },
     inbound::{
         connection::Busy,
+        filter::{self, Cut, Edited},
         leash::{Counted, Leash},
+        legacy::{Door, Endpoint},
+        relay::{Relay, Source, Watch},
         reply::ReplyBody,
         service::Arrival,
+        session::{self, MCP_SESSION_ID, Session},
         snapshot::Server,
     },
     observe::record::Record,
@@ -37,7 +39,6 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-const MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What was judged and may go.
@@ -48,8 +49,20 @@ pub(super) struct Outgoing {
     pub(super) body: Bytes,
     /// Which of the two ways to speak MCP it follows.
     pub(super) era: Era,
-    /// What the caller must go on being allowed, where the answer is a stream that lives on by itself.
-    pub(super) leashed: Option<Target>,
+    /// By which path it came.
+    pub(super) door: Door,
+    /// The session that it belongs to.
+    pub(super) session: Option<Session>,
+    /// Where an upstream of 2024-11-05 wants this message.
+    pub(super) endpoint: Option<PathAndQuery>,
+    /// The lists in the answer that must be cut to what the caller may see.
+    pub(super) lists: Option<Lists>,
+    /// Whether the answer may be a task.
+    pub(super) may_make_task: bool,
+    /// What the caller was allowed, and must go on being allowed where the answer lives on.
+    pub(super) target: Target,
+    /// Whether the answer is a stream that lives on by itself.
+    pub(super) lives_on: bool,
     /// The place that such a stream takes among its caller's.
     pub(super) counted: Option<Counted>,
 }
@@ -59,7 +72,7 @@ pub(super) async fn send(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
     head: Parts,
-    outgoing: Outgoing,
+    mut outgoing: Outgoing,
     permit: Permit,
     mut record: Record,
     busy: Busy,
@@ -68,7 +81,13 @@ pub(super) async fn send(
         Ok(headers) => headers,
         Err(refusal) => return Err((refusal, record)),
     };
-    let answer = match server.upstream.send(permit, head.method, headers, outgoing.body).await {
+    let (method, body) = (head.method, std::mem::take(&mut outgoing.body));
+    let upstream = &server.upstream;
+    let sent = match outgoing.endpoint.take() {
+        Some(target) => upstream.send_to(permit, target, method.clone(), headers, body).await,
+        None => upstream.send(permit, method.clone(), headers, body).await,
+    };
+    let answer = match sent {
         Ok(answer) => answer,
         Err(fault) => return Err((refusal_of(&fault, server), record)),
     };
@@ -76,13 +95,29 @@ pub(super) async fn send(
         return Err((refusal, record));
     }
 
-    // From here on nothing can be refused, only ended.
     let (mut head, body) = answer.into_parts();
     hop::clean_response(&mut head.headers);
+    if let Err(refusal) = learn_session(arrival, server, &outgoing, &method, &mut head) {
+        return Err((refusal, record));
+    }
     let is_stream = is_event_stream(&head.headers);
-    let streams = &arrival.connection.gateway.streams;
-    let counted =
-        is_stream.then(|| outgoing.counted.or_else(|| streams.count(&server.series.name, &outgoing.caller))).flatten();
+    if outgoing.door == Door::Events && head.status.is_success() && !is_stream {
+        server.series.upstream_failed("answer");
+        return Err((Refusal::UpstreamAnswer("it is no event stream"), record));
+    }
+    let source = match cut(arrival, server, &outgoing, &mut head, body, is_stream).await {
+        Ok(source) => source,
+        Err(refusal) => {
+            server.series.upstream_failed("answer");
+            return Err((refusal, record));
+        }
+    };
+
+    // From here on nothing can be refused, only ended.
+    let gateway = &arrival.connection.gateway;
+    let watch = Watch::of(gateway, server, &outgoing, &head.headers, is_stream);
+    let (name, caller) = (&server.series.name, outgoing.caller);
+    let counted = is_stream.then(|| outgoing.counted.or_else(|| gateway.streams.count(name, &caller))).flatten();
     if is_stream {
         record.streams();
         announce_stream(&mut head.headers);
@@ -91,12 +126,73 @@ pub(super) async fn send(
         head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     }
     record.answered(head.status);
-    let leash = outgoing
-        .leashed
-        .filter(|_| is_stream)
-        .map(|target| Leash::tie(&arrival.connection.gateway, server, outgoing.caller, target, arrival.now));
-    let relay = Relay { answer: body, leash, broken: None, record, _counted: counted, _busy: busy };
+    let leash =
+        (outgoing.lives_on && is_stream).then(|| Leash::tie(gateway, server, caller, outgoing.target, arrival.now));
+    let relay = Relay::new(source, leash, watch, record, counted, busy);
     Ok(Response::from_parts(head, ReplyBody::Relay(Box::new(relay))))
+}
+
+/// Seals the session that the answer names, and counts those that begin and end.
+fn learn_session(
+    arrival: &Arrival<'_>,
+    server: &Server,
+    outgoing: &Outgoing,
+    method: &Method,
+    head: &mut response::Parts,
+) -> Result<(), Refusal> {
+    if outgoing.door != Door::Streamable {
+        head.headers.remove(MCP_SESSION_ID);
+        return Ok(());
+    }
+    let gateway = &arrival.connection.gateway;
+    let (name, caller) = (&server.series.name, &outgoing.caller);
+    let asked = outgoing.session.as_ref();
+    if session::of_answer(gateway, server, caller, asked, &mut head.headers)? {
+        gateway.begun.began(name, caller, arrival.now);
+    }
+    if asked.is_some() && method == Method::DELETE && head.status.is_success() {
+        gateway.begun.ended(name, caller, arrival.now);
+    }
+    Ok(())
+}
+
+/// Reads an answer that holds a list, and cuts the list (SPEC C-55). An answer that says it failed holds none. The event stream of
+/// 2024-11-05 is read in any case, for the endpoint in it; the answers of its messages, which hold no list, are not shown where
+/// one was asked for.
+async fn cut(
+    arrival: &Arrival<'_>,
+    server: &Arc<Server>,
+    outgoing: &Outgoing,
+    head: &mut response::Parts,
+    body: Answer,
+    is_stream: bool,
+) -> Result<Source, Refusal> {
+    let gateway = &arrival.connection.gateway;
+    let is_read = outgoing.lists.is_some() || outgoing.door == Door::Events;
+    if !is_read || !head.status.is_success() || body.is_end_stream() {
+        return Ok(Source::Plain(body));
+    }
+    filter::check_coding(&head.headers)?;
+    let cut = outgoing.lists.map(|lists| Cut {
+        gateway: Arc::clone(gateway),
+        server: Arc::clone(server),
+        caller: Arc::clone(&outgoing.caller),
+        lists,
+        now: arrival.now,
+    });
+    if is_stream {
+        let endpoint = (outgoing.door == Door::Events).then(|| Endpoint::new(gateway, server, &outgoing.caller));
+        return Ok(Source::Edited(Box::new(Edited::new(body, cut, endpoint))));
+    }
+    let whole = match &cut {
+        Some(cut) if outgoing.door != Door::Messages => Some(filter::whole(body, cut).await?),
+        _ => None,
+    };
+    // What they said about the bytes was about other bytes.
+    for about in [CONTENT_LENGTH, ETAG, HeaderName::from_static("digest"), HeaderName::from_static("content-digest")] {
+        head.headers.remove(about);
+    }
+    Ok(Source::Whole(whole))
 }
 
 /// Step 7: strip, then add. What we add is never taken from what came in.
@@ -113,10 +209,17 @@ fn request_headers(
     let presented =
         matches!(server.credential, Credential::Forward).then(|| headers.get(AUTHORIZATION).cloned()).flatten();
     hop::clean_request(&mut headers, &server.identity_names);
-    if outgoing.era == Era::Modern {
+    match &outgoing.session {
+        Some(session) => drop(headers.insert(MCP_SESSION_ID, session.id.clone())),
         // A dual-era upstream must not be led into session mode (SPEC C-47).
-        headers.remove(MCP_SESSION_ID);
-        headers.remove(LAST_EVENT_ID);
+        None => {
+            headers.remove(MCP_SESSION_ID);
+            headers.remove(LAST_EVENT_ID);
+        }
+    }
+    if outgoing.lists.is_some() || outgoing.may_make_task || outgoing.door == Door::Events {
+        // What must be read must come as it is.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     if outgoing.body.is_empty() {
         headers.remove(CONTENT_TYPE);
@@ -178,49 +281,4 @@ fn announce_stream(headers: &mut HeaderMap) {
         headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     }
     headers.remove(CONTENT_LENGTH);
-}
-
-/// An answer on its way to the client, with all that ends when it ends.
-pub(super) struct Relay {
-    answer: Answer,
-    leash: Option<Leash>,
-    /// The upstream's failure, held back for one turn.
-    broken: Option<hyper::Error>,
-    record: Record,
-    _counted: Option<Counted>,
-    _busy: Busy,
-}
-
-impl Body for Relay {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let Some(leash) = self.leash.as_mut()
-            && leash.poll_cut(cx).is_ready()
-        {
-            return Poll::Ready(None);
-        }
-        if let Some(error) = self.broken.take() {
-            return Poll::Ready(Some(Err(error)));
-        }
-        let frame = Pin::new(&mut self.answer).poll_frame(cx);
-        if let Poll::Ready(Some(Err(error))) = frame {
-            self.record.broke_off();
-            // An error makes the library drop what it has not written yet. A turn later it has, and what came before the
-            // upstream's end arrives (SPEC F-24).
-            self.broken = Some(error);
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.answer.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.answer.size_hint()
-    }
 }

@@ -14,43 +14,54 @@ use crate::{
     decide::{
         hop,
         mcp::{
-            headers, peek,
+            batch, headers,
+            list::Lists,
+            peek::{self, Kind, Message, PeekFault},
             target::{self, Target},
+            version::Era,
         },
         policy::evaluate::{Permit, deciding_rule, evaluate},
         refusal::Refusal,
-        token::presented::Presented,
+        token::{claims::Caller, presented::Presented},
     },
     inbound::{
         body,
         connection::Busy,
+        filter,
         forward::{self, Outgoing},
+        legacy::{self, Door},
         reply::{self, Known, ReplyBody},
         service::Arrival,
+        session::{self, Session},
         snapshot::Server,
     },
     observe::record::Record,
 };
 
-/// What a server's path takes.
-pub(super) const METHODS: &str = "POST, GET, DELETE, OPTIONS";
+/// How a client of 2026-07-28 says in `clientCapabilities` that it knows tasks.
+const TASKS_EXTENSION: &[u8] = b"io.modelcontextprotocol/tasks";
 
 /// Passes one request to `server`, or refuses it. (Step 1, the browser's origin, was `service`'s.)
 pub(super) async fn pass(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
+    door: Door,
     head: Parts,
-    body: Incoming,
+    mut body: Incoming,
     mut record: Record,
     busy: Busy,
 ) -> Response<ReplyBody> {
     let mut known = Known::default();
-    match judge(arrival, server, &head, body, &mut known, &mut record).await {
+    match judge(arrival, server, door, &head, &mut body, &mut known, &mut record).await {
         Ok((outgoing, permit)) => match forward::send(arrival, server, head, outgoing, permit, record, busy).await {
             Ok(response) => response,
             Err((refusal, record)) => refuse(&refusal, &known, server, record),
         },
-        Err(refusal) => refuse(&refusal, &known, server, record),
+        Err(refusal) => {
+            let mut response = refuse(&refusal, &known, server, record);
+            body::settle(&mut body, &head, &mut response).await;
+            response
+        }
     }
 }
 
@@ -58,8 +69,9 @@ pub(super) async fn pass(
 async fn judge(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
+    door: Door,
     head: &Parts,
-    body: Incoming,
+    body: &mut Incoming,
     known: &mut Known,
     record: &mut Record,
 ) -> Result<(Outgoing, Permit), Refusal> {
@@ -77,59 +89,183 @@ async fn judge(
     // 4. What is wanted?
     hop::check_connection(&head.headers, &server.identity_names)?;
     headers::check_shape(&head.headers)?;
-    let (target, body) = match head.method {
-        Method::POST => read_message(server, head, body, known).await?,
+    let asked = match (door, &head.method) {
+        (Door::Streamable | Door::Messages, &Method::POST) => read_message(server, door, head, body, known).await?,
         // Whatever body they carry stays here: it means nothing, and what it hides must not arrive (attack 108).
-        Method::GET => bodiless(Target::Stream, head, body, known).await?,
-        Method::DELETE => bodiless(Target::EndSession, head, body, known).await?,
-        _ => return Err(Refusal::Method(METHODS)),
+        (Door::Streamable | Door::Events, &Method::GET) => bodiless(Target::Stream, door, head, body, known).await?,
+        (Door::Streamable, &Method::DELETE) => bodiless(Target::EndSession, door, head, body, known).await?,
+        _ => return Err(Refusal::Method(door.methods())),
     };
     let method = known.method.get_or_insert_with(|| Text::from(head.method.as_str()));
-    record.asked(method, &target);
-    let target = &*known.target.insert(target);
+    record.asked(method, &asked.target);
+    known.target = Some(asked.target.clone());
 
-    // 5. May they?
-    let permit = evaluate(&server.policy, &caller, target)?;
-    record.permitted(permit.rule(), permit.reported());
-    let (name, streams_max) = (&server.series.name, server.limits.streams_per_caller);
-    let lives_on = matches!(target, Target::Stream) || *method == *target::SUBSCRIBE;
-    let (leashed, counted) = if lives_on {
-        (Some(target.clone()), Some(gateway.streams.reserve(name, &caller, streams_max)?))
-    } else {
-        gateway.streams.check(name, &caller, streams_max)?;
-        (None, None)
+    // 5. May they? A task is as good as the call that made it.
+    let target = match gateway.tasks.resolve(server, &caller, asked.target, arrival.now) {
+        Ok(target) => target,
+        // Whoever may not even connect is told that.
+        Err(unknown) => return Err(evaluate(&server.policy, &caller, &Target::Open).err().unwrap_or(unknown)),
     };
-    Ok((Outgoing { caller, body, era: known.era, leashed, counted }, permit))
+    let permit = evaluate(&server.policy, &caller, &target)?;
+    record.permitted(permit.rule(), permit.reported());
+
+    // 6. Is it their session, and is there room for what they begin?
+    let (session, endpoint) = match door {
+        Door::Streamable => (own_session(arrival, server, head, &caller, known.era)?, None),
+        // To this transport `Mcp-Session-Id` means nothing.
+        Door::Events => (None, None),
+        Door::Messages => (None, Some(legacy::target(gateway, server, &caller, head.uri.query())?)),
+    };
+    if asked.answers && session.is_none() && endpoint.is_none() {
+        // Ids of a server's requests are small numbers: without a session anybody could answer anybody's (attack 132).
+        return Err(Refusal::UnknownSession);
+    }
+    let (name, streams_max) = (&server.series.name, server.limits.streams_per_caller);
+    if method == "initialize" {
+        gateway.begun.check(name, &caller, arrival.now)?;
+    }
+    if asked.makes_task {
+        gateway.tasks.check(name, &caller, arrival.now)?;
+    }
+    let lives_on = matches!(target, Target::Stream) || *method == *target::SUBSCRIBE;
+    let counted = if lives_on {
+        Some(gateway.streams.reserve(name, &caller, streams_max)?)
+    } else {
+        // What is sent to an open stream needs no place of its own.
+        if door != Door::Messages {
+            gateway.streams.check(name, &caller, streams_max)?;
+        }
+        None
+    };
+    let outgoing = Outgoing {
+        caller,
+        body: asked.body,
+        era: known.era,
+        door,
+        session,
+        endpoint,
+        lists: filter::wanted(server, asked.lists),
+        may_make_task: asked.may_make_task,
+        lives_on,
+        target,
+        counted,
+    };
+    Ok((outgoing, permit))
+}
+
+/// What a request asks, as far as the steps behind the rules need it.
+struct Asked {
+    target: Target,
+    body: Bytes,
+    /// The list that it asks for, perhaps among other things.
+    lists: Option<Lists>,
+    /// It answers a request of the server.
+    answers: bool,
+    /// A call that is to become a task.
+    makes_task: bool,
+    /// A call that the server may turn into one.
+    may_make_task: bool,
+}
+
+impl Asked {
+    fn plain(target: Target, body: Bytes) -> Self {
+        Self { target, body, lists: None, answers: false, makes_task: false, may_make_task: false }
+    }
+}
+
+/// Step 6: the session of a legacy request, and the stream that it takes up again (SPEC C-41, C-52). To the modern era a session
+/// means nothing: what such a request says of one goes no further (SPEC C-47).
+fn own_session(
+    arrival: &Arrival<'_>,
+    server: &Server,
+    head: &Parts,
+    caller: &Caller,
+    era: Era,
+) -> Result<Option<Session>, Refusal> {
+    if era == Era::Modern {
+        return Ok(None);
+    }
+    let gateway = &arrival.connection.gateway;
+    let session = session::of_request(gateway, server, caller, &head.headers)?;
+    if let Some(event) = head.headers.get(headers::LAST_EVENT_ID) {
+        // An event id alone proves nothing: it could be anybody's (attack 134).
+        let session = session.as_ref().ok_or(Refusal::UnknownSession)?;
+        gateway.origins.check(server, caller, session, event.as_bytes())?;
+    }
+    Ok(session)
 }
 
 /// Step 4 for a POST: media type before the body, the body before its meaning, its meaning before the headers that repeat it.
 async fn read_message(
     server: &Server,
+    door: Door,
     head: &Parts,
-    body: Incoming,
+    body: &mut Incoming,
     known: &mut Known,
-) -> Result<(Target, Bytes), Refusal> {
+) -> Result<Asked, Refusal> {
     headers::check_media(&head.headers)?;
     let body = body::read(body, server.limits.request_body).await?;
-    let message = match peek::read(&body, server.limits.json_depth) {
-        Ok(message) => message,
-        Err(fault) => {
-            known.id = fault.id;
-            return Err(fault.refusal);
-        }
+    let mut unreadable = |fault: PeekFault| {
+        known.id = fault.id;
+        fault.refusal
     };
+    if server.batches && batch::is_batch(&body) {
+        let messages = batch::read(&body, &head.headers, server.limits.json_depth).map_err(unreadable)?;
+        let target = target::of_batch(&messages)?;
+        known.method = Some(Text::from("batch"));
+        let lists = messages.iter().any(|message| Lists::of(&message.method).is_some()).then_some(Lists::Any);
+        let answers = messages.iter().any(|message| message.kind == Kind::Response);
+        return Ok(Asked { lists, answers, ..Asked::plain(target, body) });
+    }
+    let message = peek::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
     known.id.clone_from(&message.id);
     known.method = Some(message.method.clone());
     known.era = headers::agree(&head.headers, &message)?;
-    let target = target::of(&message)?;
-    Ok((target, body))
+    let mut target = target::of(&message)?;
+    if door == Door::Messages {
+        target = told_on_a_stream(&message, known.era, target)?;
+    }
+    let is_call = matches!(target, Target::Tool(_));
+    Ok(Asked {
+        lists: Lists::of(&message.method),
+        answers: message.kind == Kind::Response,
+        makes_task: is_call && message.params.task,
+        may_make_task: is_call && may_make_task(&message, known.era, &body),
+        ..Asked::plain(target, body)
+    })
+}
+
+/// What is otherwise where the answer comes on the stream of 2024-11-05: there nobody sees which task it makes, nor whose tasks
+/// it lists.
+fn told_on_a_stream(message: &Message, era: Era, target: Target) -> Result<Target, Refusal> {
+    match target {
+        _ if era == Era::Modern => Err(Refusal::NotAMessage("its version has no such transport")),
+        _ if message.params.task => Err(Refusal::BadParams("this transport has no tasks")),
+        Target::TaskList => Ok(Target::Method(message.method.clone())),
+        target => Ok(target),
+    }
+}
+
+/// Whether the answer to a call may be a task: 2025-11-25 asks for one, and a client of 2026-07-28 says that it knows them. Who
+/// says so in a way that is not seen here gets a task that nobody may touch.
+fn may_make_task(message: &Message, era: Era, body: &[u8]) -> bool {
+    message.params.task || (era == Era::Modern && memchr::memmem::find(body, TASKS_EXTENSION).is_some())
 }
 
 /// The body is read, though only to be forgotten: the library notices that a client has gone once nothing of a request is left.
-async fn bodiless(target: Target, head: &Parts, body: Incoming, known: &mut Known) -> Result<(Target, Bytes), Refusal> {
+async fn bodiless(
+    target: Target,
+    door: Door,
+    head: &Parts,
+    body: &mut Incoming,
+    known: &mut Known,
+) -> Result<Asked, Refusal> {
     body::read(body, IGNORED_BODY_BYTES_MAX).await?;
     known.era = headers::era_without_body(&head.headers)?;
-    Ok((target, Bytes::new()))
+    // A stream that is taken up again may hold the answer to a list, and that of 2024-11-05 holds all answers.
+    let may_list = door == Door::Events || head.headers.contains_key(headers::LAST_EVENT_ID);
+    let lists = may_list.then_some(Lists::Any);
+    Ok(Asked { lists, ..Asked::plain(target, Bytes::new()) })
 }
 
 fn refuse(refusal: &Refusal, known: &Known, server: &Server, mut record: Record) -> Response<ReplyBody> {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     base::{clock::Now, names::ServerName},
     decide::{mcp::target::Target, policy::evaluate::evaluate, refusal::Refusal, token::claims::Caller},
-    inbound::snapshot::{Gateway, Server, Snapshot},
+    inbound::snapshot::{Gateway, Server, Snapshot, Transport},
 };
 
 /// Longest leash: a token that never ends does not keep a stream open for ever.
@@ -111,12 +111,13 @@ impl Leash {
         // A far `exp` must not overflow the clock.
         let deadline = Instant::now() + left.min(LEASH_MAX);
         let mut reloads = gateway.reloads();
-        let (gateway, name) = (Arc::downgrade(gateway), server.series.name.clone());
+        let (gateway, name, transport) =
+            (Arc::downgrade(gateway), server.series.name.clone(), server.transport.clone());
         Self(Box::pin(async move {
             let taken_away = async {
                 while reloads.changed().await.is_ok() {
                     let Some(gateway) = gateway.upgrade() else { return };
-                    if !may_still(&gateway.snapshot.load(), &name, &caller, &target) {
+                    if !may_still(&gateway.snapshot.load(), (&name, &transport), &caller, &target) {
                         return;
                     }
                 }
@@ -136,8 +137,9 @@ impl Leash {
 
 /// The questions of the gate that a reload can answer otherwise: is there such a server, does it take this caller's issuer and
 /// audience, do its rules permit.
-fn may_still(snapshot: &Snapshot, name: &ServerName, caller: &Caller, target: &Target) -> bool {
-    let Some(server) = snapshot.servers.iter().find(|server| server.series.name == *name) else { return false };
+fn may_still(snapshot: &Snapshot, of: (&ServerName, &Transport), caller: &Caller, target: &Target) -> bool {
+    let mut servers = snapshot.servers.iter();
+    let Some(server) = servers.find(|server| (&server.series.name, &server.transport) == of) else { return false };
     let is_trusted = server.issuers.iter().any(|issuer| issuer.rules().issuers.contains(caller.issuer()));
     is_trusted
         && caller.is_for(&server.resource, &server.audiences).is_ok()

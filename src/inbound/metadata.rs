@@ -21,7 +21,7 @@ use crate::{
 /// Long enough to spare us, short enough that a changed list of issuers is not hidden for hours (RFC 9728 §7.10).
 const PUBLIC_FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=600");
 /// What a document takes.
-pub(super) const METHODS: &str = "GET, HEAD, OPTIONS";
+const METHODS: &str = "GET, HEAD, OPTIONS";
 /// After a failed fetch of an issuer's metadata, asking again sooner brings nothing new.
 const RETRY_AFTER_SECS: u64 = 5;
 
@@ -55,7 +55,7 @@ pub(super) async fn issuer(head: &Parts, server: &Server) -> Response<ReplyBody>
 fn unless_read(head: &Parts) -> Option<Response<ReplyBody>> {
     match head.method {
         Method::GET | Method::HEAD => None,
-        Method::OPTIONS => Some(preflight(&head.headers, None, Kind::Discovery)),
+        Method::OPTIONS => Some(preflight(&head.headers, None, Kind::Discovery, METHODS)),
         _ => Some(public(reply::refuse(&Refusal::Method(METHODS), &Known::default(), None))),
     }
 }

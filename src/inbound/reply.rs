@@ -24,7 +24,7 @@ use crate::{
         refusal::Refusal,
         token::claims::Caller,
     },
-    inbound::{forward::Relay, snapshot::Server},
+    inbound::{relay::Relay, snapshot::Server},
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -134,6 +134,9 @@ pub(super) fn refuse(refusal: &Refusal, known: &Known, server: Option<&Server>) 
         }
         Refusal::TooManyStreams => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        Refusal::TooManySessions | Refusal::TooManyTasks => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
         }
         Refusal::ContentCoding => {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

@@ -17,8 +17,11 @@ use crate::{
         route::Route,
     },
     inbound::{
+        body,
         connection::{Busy, Connection},
-        gate, metadata,
+        gate,
+        legacy::Door,
+        metadata,
         reply::{self, Known, ReplyBody},
         request,
         snapshot::{Server, Snapshot},
@@ -48,26 +51,31 @@ pub(super) async fn answer(
     let arrival = Arrival { connection, snapshot: &snapshot, now };
     let mut record = Record::open(&gateway.observe, now, connection.peer);
 
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
     let route = match check(&head, &arrival) {
         Ok(route) => route,
-        Err(refusal) => return Ok(refuse_unrouted(&refusal, &mut record)),
+        Err(refusal) => return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await),
     };
     Ok(match route {
-        Route::ResourceMetadata(server) | Route::IssuerMetadata(server) | Route::Server(server) => {
+        Route::ResourceMetadata(server)
+        | Route::IssuerMetadata(server)
+        | Route::Server(server)
+        | Route::Messages(server) => {
             let Some(server) = snapshot.servers.get(server) else {
-                return Ok(refuse_unrouted(&Refusal::Internal("a route without a server"), &mut record));
+                let refusal = Refusal::Internal("a route without a server");
+                return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await);
             };
             match route {
                 Route::ResourceMetadata(_) => record_answer(metadata::resource(&head, server), record),
                 Route::IssuerMetadata(_) => record_answer(metadata::issuer(&head, server).await, record),
                 _ => {
                     record.server(&server.series);
-                    serve(&arrival, server, head, body, record, busy).await
+                    let door = if let Route::Messages(_) = route { Door::Messages } else { Door::of(server) };
+                    serve(&arrival, server, door, head, body, record, busy).await
                 }
             }
         }
-        Route::NotFound => refuse_unrouted(&Refusal::NotFound, &mut record),
+        Route::NotFound => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
     })
 }
 
@@ -77,12 +85,18 @@ fn check(head: &Parts, arrival: &Arrival<'_>) -> Result<Route, Refusal> {
     Ok(arrival.snapshot.routes.find(head.uri.path()))
 }
 
-fn refuse_unrouted(refusal: &Refusal, record: &mut Record) -> Response<ReplyBody> {
+async fn refuse_unrouted(
+    refusal: &Refusal,
+    head: &Parts,
+    body: &mut Incoming,
+    record: &mut Record,
+) -> Response<ReplyBody> {
     record.refused(refusal);
     let mut response = reply::refuse(refusal, &Known::default(), None);
     record.answered(response.status());
     // A browser that probes for a document must be able to read that there is none.
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    body::settle(body, head, &mut response).await;
     response
 }
 
@@ -95,8 +109,9 @@ fn record_answer(response: Response<ReplyBody>, mut record: Record) -> Response<
 async fn serve(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
+    door: Door,
     head: Parts,
-    body: Incoming,
+    mut body: Incoming,
     mut record: Record,
     busy: Busy,
 ) -> Response<ReplyBody> {
@@ -108,30 +123,30 @@ async fn serve(
             let mut response = reply::refuse(&refusal, &Known::default(), Some(server));
             record.answered(response.status());
             cors::expose(None, Kind::Mcp, response.headers_mut());
+            body::settle(&mut body, &head, &mut response).await;
             return response;
         }
     };
     if head.method == Method::OPTIONS {
-        let response = preflight(&head.headers, origin.as_ref(), Kind::Mcp);
+        let response = preflight(&head.headers, origin.as_ref(), Kind::Mcp, door.methods());
         record.answered(response.status());
         return response;
     }
     // Boxed: the library keeps room for this future as long as the connection lives, and a stream lives long after it is done.
-    let mut response = Box::pin(gate::pass(arrival, server, head, body, record, busy)).await;
+    let mut response = Box::pin(gate::pass(arrival, server, door, head, body, record, busy)).await;
     cors::expose(origin.as_ref(), Kind::Mcp, response.headers_mut());
     response
 }
 
 /// Answers `OPTIONS` before anybody is asked who they are: preflights carry no credential (SPEC A-60).
-pub(super) fn preflight(asked: &HeaderMap, origin: Option<&HeaderValue>, kind: Kind) -> Response<ReplyBody> {
+pub(super) fn preflight(
+    asked: &HeaderMap,
+    origin: Option<&HeaderValue>,
+    kind: Kind,
+    allowed: &'static str,
+) -> Response<ReplyBody> {
     let mut response = reply::empty(StatusCode::NO_CONTENT);
-    response.headers_mut().insert(
-        ALLOW,
-        HeaderValue::from_static(match kind {
-            Kind::Mcp => gate::METHODS,
-            Kind::Discovery => metadata::METHODS,
-        }),
-    );
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     cors::preflight(asked, origin, kind, response.headers_mut());
     response
 }

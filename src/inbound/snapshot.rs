@@ -9,8 +9,11 @@ use tokio::sync::watch;
 
 use crate::{
     base::{clock::Clock, names::Resource},
-    decide::{oauth::challenge::Challenges, origin::Sites, policy::rule::Policy, route::Routes, token::claims::Caller},
-    inbound::leash::Streams,
+    decide::{
+        mcp::list::Hide, oauth::challenge::Challenges, origin::Sites, policy::rule::Policy, route::Routes,
+        session::SessionKeys, token::claims::Caller,
+    },
+    inbound::{leash::Streams, resume::Origins, session::Begun, tasks::Tasks},
     observe::{Observe, metrics::ServerSeries},
     outbound::{
         credential::{Credential, IdentityHeader},
@@ -33,6 +36,14 @@ pub struct Gateway {
     pub observe: Arc<Observe>,
     /// The open streams of each caller.
     pub streams: Arc<Streams>,
+    /// The sessions that each caller has begun.
+    pub begun: Begun,
+    /// Whose task is whose.
+    pub tasks: Tasks,
+    /// Whose event is whose.
+    pub origins: Origins,
+    /// Seal what upstreams hand out.
+    pub session_keys: SessionKeys,
     /// Our name in `Via`: fixed for the process, different in each.
     pub pseudonym: Box<str>,
     /// The line that we add to `Via`, with that name in it.
@@ -69,6 +80,8 @@ pub struct Snapshot {
 pub struct Server {
     /// Its name and its counters.
     pub series: Arc<ServerSeries>,
+    /// By which of the protocol's HTTP transports it is reached. Two servers of one name differ in this.
+    pub transport: Transport,
     /// Its resource identifier.
     pub resource: Resource,
     /// Browser origins that may call it.
@@ -97,8 +110,26 @@ pub struct Server {
     pub identity_names: Vec<HeaderName>,
     /// Bounds.
     pub limits: ServerLimits,
+    /// What lists leave out.
+    pub hide: Hide,
+    /// Whether a batch of 2025-03-26 is read.
+    pub batches: bool,
+    /// After this time of silence an event stream gets a comment.
+    pub stream_keep_alive: Option<Duration>,
     /// Whether a refused `tools/call` is answered with a result that says so, instead of a 403.
     pub deny_as_tool_error: bool,
+}
+
+/// A transport of the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Streamable HTTP, of 2025-03-26 and later.
+    Streamable,
+    /// HTTP with SSE, of 2024-11-05: one stream for all that the server says, and a path that messages are sent to.
+    Sse {
+        /// The public path for messages.
+        messages: Box<str>,
+    },
 }
 
 /// How clients reach us, as header values (P5).

@@ -10,9 +10,11 @@
 //! | `time` | when the request arrived, RFC 3339 in UTC |
 //! | `server` | the key of `servers:`; absent where the path names none |
 //! | `peer` | the address that connected |
-//! | `issuer`, `subject`, `client` | `iss`, `sub` and client of the proved token; absent where none was proved |
+//! | `issuer`, `client` | `iss` and client of the proved token; absent where none was proved |
+//! | `principal` | who, as 32 hexadecimal digits: `printf '%s\0%s' "$iss" "$sub" \| sha256sum`, the front of it |
+//! | `token` | which token, in the same way of `iss` and `jti`; absent where it has none |
 //! | `method` | the JSON-RPC method |
-//! | `target_kind` | `open`, `tool`, `prompt`, `resource`, `template`, `method`, `stream` or `end_session` |
+//! | `target_kind` | `open`, `tool`, `prompt`, `resource`, `template`, `method`, `task`, `task_list`, `several` (a batch), `stream` or `end_session` |
 //! | `target` | name or URI, the first where there are several |
 //! | `targets` | how many, where there are several |
 //! | `verdict` | `allowed`, `refused`, or `unfinished` where the client left before one |
@@ -58,7 +60,7 @@ pub struct Decision<'a> {
     pub server: &'a str,
     /// The address that connected.
     pub peer: IpAddr,
-    /// `iss`, `sub` and client of the proved token.
+    /// Whose token was proved.
     pub who: Option<Who<'a>>,
     /// The JSON-RPC method.
     pub method: Option<&'a str>,
@@ -87,8 +89,10 @@ pub struct Decision<'a> {
 pub struct Who<'a> {
     /// `iss`.
     pub issuer: &'a str,
-    /// `sub`.
-    pub subject: &'a str,
+    /// Who, as a digest.
+    pub principal: &'a str,
+    /// Which token, as a digest.
+    pub token: Option<&'a str>,
     /// The client.
     pub client: Option<&'a str>,
 }
@@ -150,7 +154,10 @@ fn render(decision: &Decision<'_>, json: bool) -> String {
     line.plain("peer", decision.peer);
     if let Some(who) = decision.who {
         line.text("issuer", who.issuer, TARGET_BYTES_MAX);
-        line.text("subject", who.subject, TEXT_BYTES_MAX);
+        line.text("principal", who.principal, TEXT_BYTES_MAX);
+        if let Some(token) = who.token {
+            line.text("token", token, TEXT_BYTES_MAX);
+        }
         if let Some(client) = who.client {
             line.text("client", client, TEXT_BYTES_MAX);
         }

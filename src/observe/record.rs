@@ -163,7 +163,8 @@ impl Record {
             peer: self.peer,
             who: caller.map(|caller| Who {
                 issuer: caller.issuer(),
-                subject: caller.subject(),
+                principal: caller.principal(),
+                token: caller.token_id(),
                 client: caller.client(),
             }),
             method: self.method.as_deref(),
@@ -202,6 +203,12 @@ impl Named {
             Target::Resources(uris) => Self { kind: "resource", first: uris.first().cloned(), count: uris.len() },
             Target::Template(template) => one("template", template),
             Target::Method(method) => one("method", method),
+            Target::Tasks { ids, .. } => Self { kind: "task", first: ids.first().cloned(), count: ids.len() },
+            Target::TaskList => none("task_list"),
+            Target::Several(parts) => match parts.as_slice() {
+                [one] => Self::of(one),
+                several => Self { kind: "several", first: None, count: several.len() },
+            },
             Target::Stream => none("stream"),
             Target::EndSession => none("end_session"),
         }

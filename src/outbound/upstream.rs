@@ -44,7 +44,7 @@ pub struct UpstreamSettings {
     pub peer: Peer,
     /// What `Host` says: the URL's own authority.
     pub authority: Box<str>,
-    /// The request target: the URL's path and query, always this one, whatever the client wrote (SPEC F-20).
+    /// The request target: the URL's path and query, whatever the client wrote (SPEC F-20).
     pub path_and_query: Box<str>,
     /// A private CA instead of the public ones.
     pub ca: Option<Vec<CertificateDer<'static>>>,
@@ -145,8 +145,33 @@ impl Upstream {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Answer>, Fault> {
+        self.send_request(permit, self.request(self.target.clone(), method, headers, body)).await
+    }
+
+    /// Sends one request to another path of the same origin: one that the upstream itself has named.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_to(
+        self: &Arc<Self>,
+        permit: Permit,
+        target: PathAndQuery,
+        method: Method,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Answer>, Fault> {
+        let mut parts = self.target.clone().into_parts();
+        parts.path_and_query = Some(target);
+        let target = Uri::from_parts(parts).map_err(|cause| Fault::us("target", cause))?;
+        self.send_request(permit, self.request(target, method, headers, body)).await
+    }
+
+    async fn send_request(
+        self: &Arc<Self>,
+        permit: Permit,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Answer>, Fault> {
         drop(permit);
-        let mut request = self.request(method, headers, body);
         loop {
             let pooled = self.take_idle().await;
             let fresh = pooled.is_none();
@@ -171,11 +196,11 @@ impl Upstream {
         }
     }
 
-    fn request(&self, method: Method, mut headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
+    fn request(&self, target: Uri, method: Method, mut headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
         headers.insert(HOST, self.host.clone());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = self.target.clone();
+        *request.uri_mut() = target;
         *request.headers_mut() = headers;
         request
     }
@@ -186,8 +211,8 @@ impl Upstream {
         mut request: Request<Full<Bytes>>,
     ) -> Result<Response<Answer>, Unsent> {
         // HTTP/1.1 wants the origin form; the authority stands in Host.
-        if let Some(path) = self.target.path_and_query() {
-            *request.uri_mut() = Uri::from(path.clone());
+        if let Some(path) = request.uri().path_and_query().cloned() {
+            *request.uri_mut() = Uri::from(path);
         }
         let mut response = pin!(own.sender.try_send_request(request));
         let outcome = poll_fn(|cx| {

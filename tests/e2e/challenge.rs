@@ -169,7 +169,7 @@ async fn a54_a55_a56_implied_downscoped_and_hopeless() {
 }
 
 #[tokio::test]
-async fn a57_d57_every_decision_leaves_one_audit_line_without_arguments() {
+async fn a57_b72_d57_every_decision_leaves_one_audit_line_without_names_and_arguments() {
     let world = World::standard().await;
     let body = |tool: &str| {
         format!(
@@ -178,14 +178,24 @@ async fn a57_d57_every_decision_leaves_one_audit_line_without_arguments() {
     };
     assert_eq!(world.send(&world.post(body("danger"))).await.status, 403);
     assert_eq!(world.send(&world.post(body("safe"))).await.status, 200);
-    for (tool, words) in [("danger", ["mcp:danger", "insufficient_scope"]), ("safe", ["alice", "main"])] {
+    let digest = |parts: [&str; 2]| {
+        let whole = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, parts.join("\0").as_bytes());
+        whole.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let issuer = world.issuer.url();
+    let (alice, token) = (digest([&issuer, "alice"]), digest([&issuer, "id-1"]));
+    for (tool, words) in [
+        ("danger", ["mcp:danger", "insufficient_scope", &alice, &token]),
+        ("safe", ["main", "allowed", &alice, &token]),
+    ] {
         let line = world.gateway.line(|line| line.starts_with('{') && line.contains(&format!("\"{tool}\""))).await;
         let _: serde_json::Value = serde_json::from_str(&line).expect("a JSON line");
         for word in words {
             assert!(line.contains(word), "{word} is not in {line}");
         }
     }
-    assert!(!world.gateway.output().contains("argument-text"));
+    let output = world.gateway.output();
+    assert!(!output.contains("argument-text") && !output.contains("alice") && !output.contains("id-1"));
     world.close().await;
 }
 

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::world::{Plan, Want, World, call, modern, row, server};
+use super::world::{Plan, Want, World, call, modern, request, row, server};
 
 const MISMATCH: Want = Want::Error(400, -32020);
 const VERSION: &str = "MCP-Protocol-Version";
@@ -150,6 +150,42 @@ async fn c70_attack_061_tasks_name_their_id() {
     let world = World::standard().await;
     let ask = modern("tasks/get", Some("one"), r#""taskId":"two""#).token(&world.token());
     let rows = vec![row("another id", ask, Want::OneOf(&[400, 403]))];
+    world.verdicts(rows).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn c15_c71_the_verdict_does_not_depend_on_the_version_that_is_claimed() {
+    let world = World::standard().await;
+    let versions =
+        [None, Some("1900-01-01"), Some("2024-11-05"), Some("2025-03-26"), Some("2025-06-18"), Some("2025-11-25")];
+    let verdicts = [
+        (call("safe"), Want::Passes),
+        (call("danger"), Want::Error(403, 40301)),
+        (call("forbidden"), Want::Error(403, 40302)),
+        (call("unknown"), Want::Error(403, 40304)),
+        (request("vendor/exec", "{}"), Want::Error(403, 40304)),
+        (request("resources/read", r#"{"uri":"file:///etc/passwd"}"#), Want::Error(403, 40304)),
+        (request("initialize", r#"{"protocolVersion":"2099-01-01"}"#), Want::Passes),
+    ];
+    let mut rows = Vec::new();
+    for version in versions {
+        for (body, want) in &verdicts {
+            let ask = world.post(body.as_str());
+            let ask = version.iter().fold(ask, |ask, version| ask.with(VERSION, version));
+            rows.push(row(format!("{version:?} {body}"), ask, *want));
+        }
+    }
+    // The modern era spells the same requests otherwise, and gets the same verdicts.
+    for (tool, want) in [
+        ("safe", Want::Passes),
+        ("danger", Want::Error(403, 40301)),
+        ("forbidden", Want::Error(403, 40302)),
+        ("unknown", Want::Error(403, 40304)),
+    ] {
+        let ask = modern("tools/call", Some(tool), &format!(r#""name":"{tool}""#)).token(&world.token());
+        rows.push(row(format!("modern {tool}"), ask, want));
+    }
     world.verdicts(rows).await;
     world.close().await;
 }

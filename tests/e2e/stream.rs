@@ -286,3 +286,51 @@ async fn f29_attack_120_a_slow_reader_holds_up_nobody_and_nothing() {
     world.upstream.until_hung_up(1).await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn c54_a_silent_stream_gets_comments_between_events_where_that_is_configured() {
+    let plan = Plan::standard_but("limits: {request", "stream_keep_alive: 1s\n    limits: {request");
+    let world = plan.start().await;
+    let gate = Arc::new(Semaphore::new(0));
+    let script_gate = Arc::clone(&gate);
+    world.upstream.answer_with(move |_| {
+        let wait = || Step::Await(Arc::clone(&script_gate));
+        vec![
+            sse_head(&[]),
+            wait(),
+            chunk("data: on"),
+            wait(),
+            chunk("e\r\n\r\n"),
+            wait(),
+            chunk("data: two\n\n"),
+            last_chunk(),
+        ]
+    });
+    let mut live = world.open(&world.post(call("safe"))).await;
+    // Before the first event, and again for each silence.
+    live.until(":\n\n:\n\n").await;
+    gate.add_permits(1);
+    live.until("data: on").await;
+    // Inside an event silence is kept: the whole of what came in between is the other half of it.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    gate.add_permits(1);
+    live.until("data: one\r\n\r\n:\n\n").await;
+    gate.add_permits(1);
+    let reply = live.rest().await;
+    assert!(!reply.cut && reply.text().ends_with("data: two\n\n"), "{reply:?}");
+    assert_eq!(reply.text().replace(":\n\n", ""), "data: one\r\n\r\ndata: two\n\n", "nothing else is added");
+
+    // No comment finds its way into JSON, however long that takes.
+    let script_gate = Arc::clone(&gate);
+    world.upstream.answer_with(move |_| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let wait = Step::Await(Arc::clone(&script_gate));
+        vec![Step::Send(head.into()), chunk("\n\n"), wait, chunk("{}"), last_chunk()]
+    });
+    let mut live = world.open(&world.post(call("safe"))).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    gate.add_permits(1);
+    assert_eq!(live.rest_of().await.text(), "\n\n{}");
+    drop(live);
+    world.close().await;
+}

@@ -223,3 +223,54 @@ async fn attack_116_a_body_that_breaks_off_reaches_nobody() {
     assert_eq!(world.upstream.take().len(), 1);
     world.close().await;
 }
+
+/// A request whose body comes after its head, by the two writes of most HTTP clients.
+async fn head_then_body(live: &mut super::world::Live, ask: &Ask, authority: &str) {
+    let bytes = ask.clone().with("Connection", "keep-alive").bytes(authority);
+    let (head, body) = bytes.split_at(bytes.len() - ask.sent_body().len());
+    live.write(head).await;
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    live.write(body).await;
+}
+
+#[tokio::test]
+async fn f11_a_refusal_before_the_body_keeps_the_connection_or_says_that_it_closes() {
+    let world = World::standard().await;
+    let call = || Ask::post("/mcp", call("safe"));
+    let cases = [
+        ("no token", call(), 401),
+        ("a bad token", call().token("a.b.c"), 401),
+        ("an unknown path", Ask::post("/register", "{}"), 404),
+        ("a foreign page", call().token(&world.token()).with("Origin", "https://evil.example"), 403),
+        ("a wrong type", call().token(&world.token()).set("Content-Type", "text/plain"), 415),
+        ("chunks", Ask::post("/mcp", "2\r\n{}\r\n0\r\n\r\n").with("Transfer-Encoding", "chunked"), 401),
+    ];
+    for (what, ask, status) in cases {
+        let mut live = world.connect().await;
+        for _ in 0..2 {
+            head_then_body(&mut live, &ask, &world.authority).await;
+            assert_eq!(live.head(false).await, status, "{what}");
+            assert_eq!(live.reply().header("connection"), None, "{what}");
+            live.rest_of().await;
+        }
+        live.write(&Ask::get("/.well-known/oauth-protected-resource/mcp").bytes(&world.authority)).await;
+        assert_eq!(live.head(false).await, 200, "{what}: the next request on the connection is answered");
+    }
+    // What is too much to read, or is not sent without permission, ends the connection, and the answer says so.
+    let large = Ask::post("/mcp", "").set("Content-Length", "1000000").with("Connection", "keep-alive");
+    let waits = call().with("Expect", "100-continue").with("Connection", "keep-alive");
+    let waits = waits.bytes(&world.authority);
+    let waits = &waits[..waits.len() - call().sent_body().len()];
+    for (what, head) in [("a large body", large.bytes(&world.authority).as_slice()), ("a waiting client", waits)] {
+        let mut live = world.connect().await;
+        live.write(head).await;
+        assert_eq!(live.head(false).await, 401, "{what}");
+        assert_eq!(
+            (live.reply().header("connection"), live.reply().interim.as_slice()),
+            (Some("close"), &[][..]),
+            "{what}"
+        );
+    }
+    assert_eq!(world.upstream.count(), 0);
+    world.close().await;
+}

@@ -6,17 +6,19 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header, uri::PathAndQuery};
 use portcullis::{
-    base::limits::{JWKS_KEYS_MAX, TOKEN_BYTES_MAX},
+    base::limits::{BATCH_MESSAGES_MAX, JWKS_KEYS_MAX, TOKEN_BYTES_MAX},
     config::{explain, file},
     decide::{
         framing::Framing,
         mcp::{
+            batch,
+            endpoint::{self, Base},
             error::{self, About},
             headers,
-            peek::{self, Kind},
-            target,
+            peek::{self, Kind, Message},
+            target::{self, Target},
             version::Era,
         },
         oauth::server_metadata,
@@ -30,7 +32,7 @@ mod crossing;
 #[path = "bodies/verdicts.rs"]
 mod verdicts;
 pub(crate) use crossing::hop;
-pub(crate) use verdicts::{origin, policy, route};
+pub(crate) use verdicts::{origin, policy, route, session};
 
 /// What comes before the first empty line, and what comes after it.
 fn parts(input: &[u8]) -> (&[u8], &[u8]) {
@@ -66,12 +68,71 @@ pub(crate) fn peek(input: &[u8]) -> bool {
             return false;
         }
     };
-    let value: Value = match serde_json::from_slice(input) {
-        Ok(value) => value,
-        // It computes numbers less exactly than we do, and may take the largest double for more.
-        Err(error) if error.to_string().contains("number out of range") => return true,
-        Err(error) => panic!("accepted by us alone: {error}"),
+    if let Some(value) = value_of(input) {
+        agrees(&message, &value);
+    }
+    true
+}
+
+/// Whatever batch is accepted, `serde_json` reads as an array of the same messages, each of which would be taken alone.
+/// Input: fields, an empty line, a body.
+pub(crate) fn batch(input: &[u8]) -> bool {
+    let (head, body) = parts(input);
+    let map = fields(head);
+    let messages = match batch::read(&Bytes::copy_from_slice(body), &map, 100) {
+        Ok(messages) => messages,
+        Err(fault) => {
+            assert!(fault.id.is_none() && fault.refusal.row().status == 400);
+            return false;
+        }
     };
+    assert!(batch::is_batch(body) && (1..=BATCH_MESSAGES_MAX).contains(&messages.len()));
+    let targets = target::of_batch(&messages);
+    let Some(value) = value_of(body) else { return targets.is_ok() };
+    let elements = value.as_array().expect("an array");
+    assert_eq!(elements.len(), messages.len());
+    for (index, (message, element)) in messages.iter().zip(elements).enumerate() {
+        agrees(message, element);
+        assert_eq!(message.kind == Kind::Response, messages[0].kind == Kind::Response, "a mixture");
+        assert!(message.method != "initialize");
+        let alone = peek::read(&Bytes::from(element.to_string()), 100).expect("a message of its own");
+        let target = target::of(&alone);
+        match &targets {
+            Ok(Target::Several(all)) => assert_eq!(target.as_ref(), Ok(&all[index])),
+            Ok(other) => panic!("a batch is {other:?}"),
+            Err(_) => {}
+        }
+    }
+    targets.is_ok()
+}
+
+/// An endpoint that is taken is a path of the stream's own origin, and one that means itself there.
+pub(crate) fn endpoint(input: &[u8]) -> bool {
+    let base = Base { scheme: "http", authority: "up.example:8000", path_and_query: "/a/sse?v=1" };
+    let Ok(target) = endpoint::resolve(base, input) else { return false };
+    assert!(endpoint::is_own(&target) && target.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == target));
+    let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
+    assert!(!path.split('/').any(|segment| matches!(segment, "." | "..")), "{target}");
+    assert_eq!(endpoint::resolve(base, target.as_bytes()).as_ref(), Ok(&target));
+    let reference = String::from_utf8_lossy(input).to_ascii_lowercase();
+    let authority = reference.split_once("//").map(|(before, rest)| (before, rest.split(['/', '?', '#']).next()));
+    if let Some(("" | "http:", authority)) = authority {
+        assert_eq!(authority, Some("up.example:8000"), "{reference}");
+    }
+    true
+}
+
+/// What `serde_json` makes of an accepted body; nothing where its numbers are coarser than ours.
+fn value_of(body: &[u8]) -> Option<Value> {
+    match serde_json::from_slice(body) {
+        Ok(value) => Some(value),
+        // It computes numbers less exactly than we do, and may take the largest double for more.
+        Err(error) if error.to_string().contains("number out of range") => None,
+        Err(error) => panic!("accepted by us alone: {error}"),
+    }
+}
+
+fn agrees(message: &Message, value: &Value) {
     let id = message.id.as_ref().map(|id| serde_json::from_str::<Value>(id).expect("id"));
     assert_eq!(id.as_ref(), value.get("id"));
     assert_eq!(message.method.as_str(), value.get("method").and_then(Value::as_str).unwrap_or_default());
@@ -94,8 +155,7 @@ pub(crate) fn peek(input: &[u8]) -> bool {
         let theirs = value.pointer(path).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         assert!(ours.iter().map(|text| text.as_str()).eq(theirs), "{path}");
     }
-    let _ = target::of(&message);
-    true
+    let _ = target::of(message);
 }
 
 /// The verdict over a connection's bytes does not depend on how they are cut, and what passes has heads with one reading.

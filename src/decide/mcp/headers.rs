@@ -10,12 +10,16 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderMap;
 
 pub use self::media::check_media;
-use crate::decide::{
-    mcp::{
-        peek::{Kind, Message},
-        version::{self, Era},
+use crate::{
+    base::limits::SESSION_ID_BYTES_MAX,
+    decide::{
+        mcp::{
+            peek::{Kind, Message},
+            version::{self, Era},
+        },
+        refusal::Refusal,
+        session::SEAL_ADDS,
     },
-    refusal::Refusal,
 };
 
 /// The version that the client says it speaks.
@@ -29,8 +33,8 @@ pub const SESSION_ID: &str = "mcp-session-id";
 /// Where a legacy stream is taken up again.
 pub const LAST_EVENT_ID: &str = "last-event-id";
 
-/// A session id (SPEC C-40).
-const SESSION_ID_BYTES_MAX: usize = 256;
+/// A session id with our seal behind it.
+const SEALED_ID_BYTES_MAX: usize = SESSION_ID_BYTES_MAX + SEAL_ADDS;
 /// An event id (SPEC C-53).
 const EVENT_ID_BYTES_MAX: usize = 1_024;
 
@@ -43,7 +47,7 @@ const TWO_VERSIONS: Refusal = Refusal::BadRequest("more than one MCP-Protocol-Ve
 pub fn check_shape(headers: &HeaderMap) -> Result<(), Refusal> {
     if let Some(id) = only(headers, SESSION_ID, Refusal::BadSessionHeader)? {
         let plain = id.iter().all(u8::is_ascii_graphic);
-        if !plain || id.is_empty() || id.len() > SESSION_ID_BYTES_MAX {
+        if !plain || id.is_empty() || id.len() > SEALED_ID_BYTES_MAX {
             return Err(Refusal::BadSessionHeader);
         }
     }
@@ -61,6 +65,14 @@ pub fn check_shape(headers: &HeaderMap) -> Result<(), Refusal> {
 /// [`Refusal::BadRequest`] as [`check_shape`].
 pub fn era_without_body(headers: &HeaderMap) -> Result<Era, Refusal> {
     Ok(version_of(headers)?.map_or(Era::Legacy, version::era_of))
+}
+
+/// Whether a batch may come under these headers: with a version that knows batches, or with none, as its clients send it.
+///
+/// # Errors
+/// [`Refusal::BadRequest`] as [`check_shape`].
+pub fn permit_batch(headers: &HeaderMap) -> Result<bool, Refusal> {
+    Ok(version_of(headers)?.is_none_or(|name| version::find(name).is_some_and(|version| version.batches)))
 }
 
 /// The era of a message (SPEC C-15). Upstreams disagree about which of body and header decides it, so a request whose two

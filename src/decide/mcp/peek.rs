@@ -51,6 +51,8 @@ pub struct Params {
     pub name: Option<Text>,
     /// `params.uri`: resource.
     pub uri: Option<Text>,
+    /// Whether there is a `params.task`: the call is to become a task (2025-11-25).
+    pub task: bool,
     /// `params.taskId`.
     pub task_id: Option<Text>,
     /// `params.ref.type`, `.name`, `.uri` (completion/complete).

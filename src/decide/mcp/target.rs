@@ -23,6 +23,20 @@ pub enum Target {
     Template(Text),
     /// A method that needs a `methods:` rule of its own: one that we do not know, or whose object we cannot see.
     Method(Text),
+    /// Tasks, by their ids: whose they are and which tool they run decides (SPEC C-88). `subscriptions/listen` may name resources
+    /// besides.
+    Tasks {
+        /// What is done with them.
+        method: Text,
+        /// Their ids; never empty.
+        ids: Vec<Text>,
+        /// Resources named in the same breath.
+        resources: Vec<Text>,
+    },
+    /// The list of the caller's tasks.
+    TaskList,
+    /// Several things, all of which the caller must be allowed: a batch, or the tools behind several tasks. Never empty.
+    Several(Vec<Target>),
     /// The GET stream of a session.
     Stream,
     /// The end of a session (DELETE).
@@ -54,8 +68,10 @@ pub fn of(message: &Message) -> Result<Target, Refusal> {
         SUBSCRIBE => listened(message),
 
         "tasks/get" | "tasks/result" | "tasks/cancel" | "tasks/update" => {
-            named(&params.task_id, "params.taskId is missing").map(|_| Target::Method(message.method.clone()))
+            let ids = vec![named(&params.task_id, "params.taskId is missing")?];
+            Ok(Target::Tasks { method: message.method.clone(), ids, resources: Vec::new() })
         }
+        "tasks/list" => Ok(Target::TaskList),
 
         "initialize"
         | "server/discover"
@@ -76,7 +92,6 @@ pub fn of(message: &Message) -> Result<Target, Refusal> {
             Ok(Target::Open)
         }
 
-        // `tasks/list` among them: its answer names the tasks of others.
         _ => Ok(Target::Method(message.method.clone())),
     }
 }
@@ -94,16 +109,24 @@ fn completed(params: &Params) -> Result<Target, Refusal> {
     }
 }
 
-/// Each resource of a `subscriptions/listen`. A task's updates carry its tool's result, and which tool that is we cannot
-/// see, so tasks need a `methods:` rule; and one that has it may not bring resources along past their rules.
+/// Each resource and each task of a `subscriptions/listen` (SPEC C-84): a task's updates carry its tool's result.
 fn listened(message: &Message) -> Result<Target, Refusal> {
     let Params { subscriptions, task_ids, .. } = &message.params;
-    match (subscriptions.is_empty(), task_ids.is_empty()) {
-        (true, true) => Ok(Target::Open),
-        (false, true) => Ok(Target::Resources(subscriptions.clone())),
-        (true, false) => Ok(Target::Method(message.method.clone())),
-        (false, false) => Err(Refusal::BadParams("resources and tasks in one subscription: ask for them in two")),
-    }
+    Ok(match (subscriptions.is_empty(), task_ids.is_empty()) {
+        (true, true) => Target::Open,
+        (false, true) => Target::Resources(subscriptions.clone()),
+        (_, false) => {
+            Target::Tasks { method: message.method.clone(), ids: task_ids.clone(), resources: subscriptions.clone() }
+        }
+    })
+}
+
+/// What the messages of a batch touch, all together (SPEC C-30).
+///
+/// # Errors
+/// As [`of`], for the first of them.
+pub fn of_batch(messages: &[Message]) -> Result<Target, Refusal> {
+    messages.iter().map(of).collect::<Result<Vec<_>, _>>().map(Target::Several)
 }
 
 #[cfg(test)]

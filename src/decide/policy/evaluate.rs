@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    base::names::Scope,
+    base::{names::Scope, text::Text},
     decide::{
         mcp::target::Target,
         policy::{
@@ -141,7 +141,7 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
         return Ok(());
     };
     match target {
-        Target::Open | Target::Stream | Target::EndSession => Ok(()),
+        Target::Open | Target::Stream | Target::EndSession | Target::TaskList => Ok(()),
         Target::Tool(_) | Target::Prompt(_) | Target::Method(_) => {
             let deciding = rules.iter().enumerate().find(|(_, rule)| names(&rule.subject, target));
             let (index, rule) = deciding.ok_or(Refusal::NoRule)?;
@@ -151,7 +151,22 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
         Target::Resources(uris) if uris.is_empty() => Err(Refusal::NoRule),
         Target::Resources(uris) => uris.iter().try_for_each(|uri| visit_resource(rules, uri, visit)),
         Target::Template(template) => visit_template(rules, template, visit),
+        // Whose tasks they are is not known here: only a rule for the method itself can permit that.
+        Target::Tasks { method, resources, .. } => {
+            each_deciding(policy, &Target::Method(method.clone()), visit)?;
+            resources.iter().try_for_each(|uri| visit_resource(rules, uri, visit))
+        }
+        Target::Several(parts) if parts.is_empty() => Err(Refusal::NoRule),
+        Target::Several(parts) => parts.iter().try_for_each(|part| each_deciding(policy, part, visit)),
     }
+}
+
+/// Whether a `methods:` rule is about `method`: the operator has thought of it, and the upstream guards what it touches.
+#[must_use]
+pub fn names_method(policy: &Policy, method: &Text) -> bool {
+    let Access::Rules(rules) = &policy.access else { return false };
+    let target = Target::Method(method.clone());
+    rules.iter().any(|rule| names(&rule.subject, &target))
 }
 
 /// Whether a rule's subject names this tool, prompt or method.

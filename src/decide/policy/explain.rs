@@ -98,6 +98,12 @@ impl Story<'_> {
         match target {
             Target::Open => self.say("The message touches nothing that a rule could name: connecting is enough."),
             Target::Stream => self.say("The stream of a session: connecting is enough."),
+            Target::TaskList => self.say("The caller's own tasks: connecting is enough."),
+            Target::Tasks { .. } => {
+                self.say("A task: whoever made it here may touch it as long as they may use the tool that it runs.");
+                self.say("A task that was not made here needs a `methods` rule.");
+            }
+            Target::Several(parts) => parts.iter().for_each(|part| self.rules(rules, part)),
             Target::EndSession => self.say("The end of a session: connecting is enough."),
             Target::Tool(name) | Target::Prompt(name) | Target::Method(name) => {
                 for (index, rule) in rules.iter().enumerate() {

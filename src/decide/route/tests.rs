@@ -1,10 +1,37 @@
 //! Which paths lead where, and which lead nowhere.
 
-use super::{Route, RouteEntry, RouteFault, Routes, is_plain_path};
+use super::{Route, RouteEntry, RouteFault, Routes, is_plain_path, messages_path};
 
 fn routes(servers: &[(&str, bool)]) -> Result<Routes, RouteFault> {
-    let entries: Vec<RouteEntry<'_>> = servers.iter().map(|&(path, root)| RouteEntry { path, root }).collect();
-    Routes::new(&entries)
+    let entry = |&(path, root)| RouteEntry { path, root, legacy: false };
+    Routes::new(&servers.iter().map(entry).collect::<Vec<_>>())
+}
+
+#[test]
+fn c95_an_old_event_stream_has_documents_and_messages_and_takes_no_root() {
+    let entry = |path, legacy| RouteEntry { path, root: false, legacy };
+    let routes = Routes::new(&[entry("/w/mcp", false), entry("/w/sse", true)]).unwrap();
+    for (path, route) in [
+        ("/w/mcp", Route::Server(0)),
+        ("/w/mcp/messages", Route::NotFound),
+        ("/w/sse", Route::Server(1)),
+        ("/w/sse/messages", Route::Messages(1)),
+        ("/w/sse/messages/", Route::NotFound),
+        ("/w/messages", Route::NotFound),
+        ("/messages", Route::NotFound),
+        ("/.well-known/oauth-protected-resource/w/sse", Route::ResourceMetadata(1)),
+        ("/w/sse/.well-known/openid-configuration", Route::IssuerMetadata(1)),
+        ("/.well-known/oauth-protected-resource/w/sse/messages", Route::NotFound),
+        ("/w/sse/messages/.well-known/openid-configuration", Route::NotFound),
+        // The one server's, as if nothing stood beside it.
+        ("/.well-known/oauth-protected-resource", Route::ResourceMetadata(0)),
+        ("/.well-known/openid-configuration", Route::IssuerMetadata(0)),
+    ] {
+        assert_eq!(routes.find(path), route, "{path}");
+    }
+    assert_eq!((Route::Messages(3).server(), messages_path("/")), (Some(3), "/messages".to_owned()));
+    let clash = Routes::new(&[entry("/w/sse/messages", false), entry("/w/sse", true)]);
+    assert_eq!(clash, Err(RouteFault::Taken { path: "/w/sse/messages".into(), by: 0, server: 1 }));
 }
 
 #[test]

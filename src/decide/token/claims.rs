@@ -17,8 +17,10 @@ use crate::{
 };
 
 mod audience;
+mod digest;
 mod read;
 
+use digest::Digest;
 pub(super) use read::read;
 
 /// Who calls. Only a verified token makes one: the fields are private to this folder.
@@ -27,6 +29,8 @@ pub struct Caller {
     pub(super) authorization_server: AuthorizationServerName,
     pub(super) issuer: Issuer,
     pub(super) subject: Arc<str>,
+    pub(super) principal: Digest,
+    pub(super) token_id: Option<Digest>,
     pub(super) client: Option<Arc<str>>,
     pub(super) scopes: Vec<Scope>,
     pub(super) audiences: Vec<Box<str>>,
@@ -52,6 +56,19 @@ impl Caller {
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// Issuer and subject as records name them: the same for the same person, and no name (SPEC B-72). It is the front of
+    /// SHA-256 over `iss`, a zero byte and `sub`, so whoever knows the two finds the lines.
+    #[must_use]
+    pub fn principal(&self) -> &str {
+        self.principal.as_str()
+    }
+
+    /// `jti` in the same way, where there is one: which token it was.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.token_id.as_ref().map(Digest::as_str)
     }
 
     /// `client_id`, else `azp`, else `cid`.
@@ -118,6 +135,8 @@ impl Caller {
             authorization_server: "hypothetical".into(),
             issuer: "hypothetical".into(),
             subject: "hypothetical".into(),
+            principal: Digest::of(&["hypothetical", "hypothetical"]),
+            token_id: None,
             client: None,
             scopes: sorted(scopes),
             audiences: vec![resource.as_str().into()],
@@ -135,6 +154,8 @@ impl Caller {
             authorization_server: "corporate".into(),
             issuer: "https://login.example".into(),
             subject: subject.into(),
+            principal: Digest::of(&["https://login.example", subject]),
+            token_id: None,
             client: Some("client".into()),
             scopes: sorted(scopes.iter().map(|scope| Scope::from(*scope)).collect()),
             audiences: vec!["https://gw.example/mcp".into()],

@@ -43,7 +43,7 @@ fn d57_a_line_has_these_fields_and_no_others() {
     );
     let (needed, granted) = ([Scope::from("a"), Scope::from("b")], [Scope::from("c")]);
     let full = Decision {
-        who: Some(Who { issuer: "https://idp", subject: "alice", client: Some("inspector") }),
+        who: Some(Who { issuer: "https://idp", principal: "0c0c", token: Some("1d1d"), client: Some("inspector") }),
         method: Some("resources/read"),
         target: Some(("resource", Some("file:///a"), 3)),
         verdict: Verdict::Refused("insufficient_scope"),
@@ -58,7 +58,7 @@ fn d57_a_line_has_these_fields_and_no_others() {
     assert_eq!(
         parsed(&full),
         json!({"audit": 1, "time": "2023-11-14T22:13:20.007Z", "server": "weather", "peer": "10.0.0.1",
-               "issuer": "https://idp", "subject": "alice", "client": "inspector",
+               "issuer": "https://idp", "principal": "0c0c", "token": "1d1d", "client": "inspector",
                "method": "resources/read", "target_kind": "resource", "target": "file:///a", "targets": 3,
                "verdict": "refused", "reason": "insufficient_scope", "rule": 4, "reported": "no_rule",
                "required_scopes": ["a", "b"], "granted_scopes": ["c"],
@@ -67,7 +67,7 @@ fn d57_a_line_has_these_fields_and_no_others() {
     assert_eq!(
         render(&full, false),
         "audit=1 time=2023-11-14T22:13:20.007Z server=\"weather\" peer=10.0.0.1 issuer=\"https://idp\" \
-         subject=\"alice\" client=\"inspector\" method=\"resources/read\" target_kind=resource \
+         principal=\"0c0c\" token=\"1d1d\" client=\"inspector\" method=\"resources/read\" target_kind=resource \
          target=\"file:///a\" targets=3 verdict=refused reason=insufficient_scope rule=4 reported=no_rule \
          required_scopes=\"a b\" granted_scopes=\"c\" status=403 duration_ms=1.234 streamed=true broke_off=true\n"
     );

@@ -15,7 +15,7 @@ const DURATIONS_SECS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Every outcome, sorted. A word that is missing here still counts, by the slow way.
-const OUTCOMES: [&str; 55] = [
+const OUTCOMES: [&str; 58] = [
     "allowed",
     "bad_params",
     "bad_request",
@@ -62,9 +62,12 @@ const OUTCOMES: [&str; 55] = [
     "token_time",
     "token_type",
     "token_unknown_key",
+    "too_many_sessions",
     "too_many_streams",
+    "too_many_tasks",
     "two_credentials",
     "unknown_session",
+    "unknown_task",
     "unreadable",
     "unsafe_uri",
     "upstream_answer",

@@ -2,7 +2,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use portcullis::{
-    base::names::{Resource, Scope},
+    base::{
+        names::{Resource, Scope, ServerName},
+        secret::Secret,
+    },
     decide::{
         mcp::target::Target,
         origin::{
@@ -18,29 +21,49 @@ use portcullis::{
         },
         refusal::Refusal,
         route::{Route, RouteEntry, Routes},
+        session::{Bound, Sealed, SessionKeys},
         token::claims::Caller,
     },
 };
 
 use super::{fields, lines, parts};
 
+/// What opens is what was sealed, for this caller, server and kind alone; and whatever is sealed opens.
+/// Input: what a client sends as its session.
+pub(crate) fn session(input: &[u8]) -> bool {
+    let Ok(given) = std::str::from_utf8(input) else { return false };
+    let keys = SessionKeys::new(&[Secret::new(vec![7; 32])]);
+    let caller = Caller::hypothetical(Vec::new(), &Resource::from("https://gw.example/mcp"));
+    let (server, other) = (ServerName::from("s"), ServerName::from("o"));
+    let bound = Bound { kind: Sealed::Session, server: &server, caller: &caller };
+    let sealed = keys.seal(bound, given).expect("there is a key");
+    assert_eq!(keys.open(bound, &sealed), Some(given));
+    for stranger in [Bound { kind: Sealed::Endpoint, ..bound }, Bound { server: &other, ..bound }] {
+        assert_eq!(keys.open(stranger, &sealed), None);
+        assert_eq!(keys.open(stranger, given), None);
+    }
+    let Some(text) = keys.open(bound, given) else { return false };
+    assert_eq!(keys.seal(bound, text).as_deref(), Some(given), "one spelling opens");
+    true
+}
+
 /// A path is found where it stands byte for byte in the list, and nowhere else.
-/// Input: configured paths line by line (a `!` before one that owns the root), an empty line, requested paths.
+/// Input: configured paths line by line (a `!` before one that owns the root, a `~` before one of 2024-11-05), an empty line,
+/// requested paths.
 pub(crate) fn route(input: &[u8]) -> bool {
     let (configured, requested) = parts(input);
-    let entry = |line| match str::strip_prefix(line, '!') {
-        Some(path) => RouteEntry { path, root: true },
-        None => RouteEntry { path: line, root: false },
-    };
     let entries: Vec<RouteEntry<'_>> = lines(configured).take(16).map(entry).collect();
     let Ok(routes) = Routes::new(&entries) else { return false };
     let documents = |path: &str, (server, entry): (usize, &RouteEntry<'_>)| {
         let inserted = if entry.path == "/" { "" } else { entry.path };
-        let owns_root = entry.root || entries.len() == 1;
+        let is_alone = entries.iter().filter(|entry| !entry.legacy).count() == 1;
+        let owns_root = !entry.legacy && (entry.root || is_alone);
         let is_at =
             |document| path.strip_prefix(document).is_some_and(|rest| rest == inserted || owns_root && rest.is_empty());
         if path == entry.path {
             return Some(Route::Server(server));
+        } else if entry.legacy && path.strip_suffix("/messages") == Some(inserted) {
+            return Some(Route::Messages(server));
         } else if is_at("/.well-known/oauth-protected-resource") {
             return Some(Route::ResourceMetadata(server));
         }
@@ -60,6 +83,14 @@ pub(crate) fn route(input: &[u8]) -> bool {
         found_any |= wanted.is_some();
     }
     found_any
+}
+
+fn entry(line: &str) -> RouteEntry<'_> {
+    match (line.strip_prefix('!'), line.strip_prefix('~')) {
+        (Some(path), _) => RouteEntry { path, root: true, legacy: false },
+        (_, Some(path)) => RouteEntry { path, root: false, legacy: true },
+        _ => RouteEntry { path: line, root: false, legacy: false },
+    }
 }
 
 /// Only our own name and listed pages are taken, and a preflight allows nothing to anybody else.

@@ -239,16 +239,16 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         UPSTREAM,
-        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    batches: 2025-03-26\n",
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    batches: 2025-06-18\n    stream_keep_alive: 500ms\n",
         &[
-            "11:14 servers.weather.batches: found \"2025-03-26\"; expected refuse: this version does not serve batches yet",
+            "11:14 servers.weather.batches: found \"2025-06-18\"; expected refuse or 2025-03-26; did you mean \"2025-03-26\"?",
+            "12:24 servers.weather.stream_keep_alive: found \"500ms\"; expected off, or a duration such as 30s, 5m or 24h, from 1s to 1h",
         ],
     ),
     (
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    legacy_sse: {path: /sse/, upstream: \"ftp://x/\"}\n",
         &[
-            "11:17 servers.weather.legacy_sse: found a map; expected off: this version does not serve the 2024-11-05 transport yet",
             "11:24 servers.weather.legacy_sse.path: found \"/sse/\"; expected a path without a slash at its end",
             "11:41 servers.weather.legacy_sse.upstream: found \"ftp://x/\"; expected a URL that begins with https:// or http:// in lower case",
         ],
@@ -256,7 +256,23 @@ pub(super) const CASES: &[Case] = &[
     (
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    legacy_sse: on\n",
-        &["11:17 servers.weather.legacy_sse: found \"on\"; expected off"],
+        &["11:17 servers.weather.legacy_sse: found \"on\"; expected off, or a map with `path` and `upstream`"],
+    ),
+    (
+        UPSTREAM,
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    legacy_sse: {path: /}\n",
+        &[
+            "11:17 servers.weather.legacy_sse.upstream: found nothing; expected the URL of the upstream's event stream",
+            "11:24 servers.weather.legacy_sse.path: found \"/\"; expected a path below /, such as /weather/sse",
+        ],
+    ),
+    (
+        UPSTREAM,
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    legacy_sse: {path: /weather/mcp, upstream: \"http://127.0.0.1:8080/sse\"}\n",
+        &[
+            "11:24 servers.weather.legacy_sse.path: found the path of servers.weather; expected each path once",
+            "11:48 servers.weather.legacy_sse.upstream: found 127.0.0.1:8080, which is this gateway; expected the address of the MCP server behind it",
+        ],
     ),
     (
         UPSTREAM,
@@ -354,6 +370,15 @@ pub(super) const CASES: &[Case] = &[
         ACCESS,
         "    access: authenticated\n  news:\n    path: /weather/mcp\n    root: true\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n",
         &["13:11 servers.news.path: found the path of servers.weather; expected each path once"],
+    ),
+    (
+        ACCESS,
+        "    access: authenticated\n    legacy_sse: {path: /old, upstream: \"http://127.0.0.1:8001/\"}\n  news:\n    path: /old/messages\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n    legacy_sse: {path: /old, upstream: \"http://127.0.0.1:8001/\"}\n  more:\n    path: /x/messages\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n  last:\n    path: /last\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n    legacy_sse: {path: /x, upstream: \"http://127.0.0.1:8001/\"}\n",
+        &[
+            "14:11 servers.news.path: found the path of the messages of servers.weather.legacy_sse; expected each path once",
+            "17:24 servers.news.legacy_sse.path: found the path of servers.weather.legacy_sse; expected each path once",
+            "26:24 servers.last.legacy_sse.path: found a path whose messages would go to the path of servers.more; expected each path once",
+        ],
     ),
     (
         ACCESS,

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::About;
 use crate::{
-    base::names::Scope,
+    base::{names::Scope, text::Text},
     decide::{
         mcp::target::Target,
         refusal::{PresentationFault, Refusal, TokenFault},
@@ -63,7 +63,12 @@ pub fn sentence(about: &About<'_>) -> String {
         Refusal::Forbidden { .. } => format!("{what} is not allowed for this caller, and no scope would change that"),
         Refusal::NoRule => format!("{what} is not allowed: no rule of this server permits it"),
         Refusal::UnsafeUri(why) => format!("{what} is not allowed: {why}"),
+        Refusal::UnknownTask => format!("{what} is not allowed: this caller made no such task here"),
         Refusal::TooManyStreams => "this caller has too many open streams; close one and try again".into(),
+        Refusal::TooManySessions => {
+            "this caller has too many sessions; end those that are done with DELETE and try again later".into()
+        }
+        Refusal::TooManyTasks => "this caller has too many tasks; try again when some have ended".into(),
 
         Refusal::UpstreamUnreachable => "the MCP server behind this gateway cannot be reached".into(),
         Refusal::UpstreamAnswer(why) => format!("the MCP server behind this gateway gave no usable answer: {why}"),
@@ -106,6 +111,7 @@ impl Display for What<'_> {
         match (self.0.target, self.0.method) {
             (Some(Target::Stream), _) => out.write_str("opening the event stream"),
             (Some(Target::EndSession), _) => out.write_str("ending the session"),
+            (Some(Target::Several(_)), _) => out.write_str("this batch"),
             (Some(Target::Method(method)), _) => Shown(method).fmt(out),
             (Some(target), Some(method)) => {
                 Shown(method).fmt(out)?;
@@ -120,15 +126,19 @@ impl Display for What<'_> {
 fn object(target: &Target, out: &mut Formatter<'_>) -> fmt::Result {
     match target {
         Target::Tool(name) | Target::Prompt(name) | Target::Template(name) => write!(out, " {}", Shown(name)),
-        Target::Resources(uris) => {
-            let Some((first, others)) = uris.split_first() else {
-                return Ok(());
-            };
-            write!(out, " {}", Shown(first))?;
-            if others.is_empty() { Ok(()) } else { write!(out, " and {} more", others.len()) }
-        }
-        Target::Open | Target::Method(_) | Target::Stream | Target::EndSession => Ok(()),
+        Target::Resources(uris) => listed(uris, out),
+        Target::Tasks { ids, .. } => listed(ids, out),
+        Target::Several(_) | Target::Open | Target::Method(_) | Target::TaskList => Ok(()),
+        Target::Stream | Target::EndSession => Ok(()),
     }
+}
+
+fn listed(names: &[Text], out: &mut Formatter<'_>) -> fmt::Result {
+    let Some((first, others)) = names.split_first() else {
+        return Ok(());
+    };
+    write!(out, " {}", Shown(first))?;
+    if others.is_empty() { Ok(()) } else { write!(out, " and {} more", others.len()) }
 }
 
 /// A caller's own words, shortened, and unable to forge a line, a colour or a direction in whatever shows them.

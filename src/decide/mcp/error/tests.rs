@@ -127,6 +127,7 @@ fn sentences_name_what_was_asked_for() {
         (&two, Some("prompts/get"), Some(Target::Prompt("p".into())), "prompts/get p needs scopes a b"),
         (&two, None, Some(Target::Stream), "opening the event stream needs scopes a b"),
         (&two, None, None, "this request needs scopes a b"),
+        (&two, Some("batch"), Some(Target::Several(Vec::new())), "this batch needs scopes a b"),
         (
             &Refusal::NoRule,
             Some("vendor/x"),

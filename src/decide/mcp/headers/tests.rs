@@ -114,8 +114,8 @@ fn c16_c40_c53_shapes() {
     let cases: &[(Lines<'_>, Result<(), i32>)] = &[
         (&[], Ok(())),
         (&[("mcp-session-id", b"0b1c-~!")], Ok(())),
-        (&[("mcp-session-id", &long[..256])], Ok(())),
-        (&[("mcp-session-id", &long[..257])], Err(40004)),
+        (&[("mcp-session-id", &long[..279])], Ok(())),
+        (&[("mcp-session-id", &long[..280])], Err(40004)),
         (&[("mcp-session-id", b"")], Err(40004)),
         (&[("mcp-session-id", b"a b")], Err(40004)),
         (&[("mcp-session-id", b"a\xE9")], Err(40004)),

@@ -82,7 +82,10 @@ impl<'a> Found<'a> {
             Slot::Ref => Role::Ref,
             Slot::Meta => Role::Meta,
             Slot::Notifications => Role::Notifications,
-            Slot::Task => Role::Task,
+            Slot::Task => {
+                self.params.task = true;
+                Role::Task
+            }
             Slot::MetaCapabilities => {
                 self.params.meta_capabilities = true;
                 Role::Other

@@ -255,13 +255,14 @@ fn c66_the_id_is_known_even_where_it_comes_last() {
 #[test]
 fn every_member_that_a_decision_needs_is_kept() {
     let body = call(
-        r#"{"uri":"file:///a\u0020b","taskId":"t","ref":{"type":"ref/resource","uri":"file:///{x}"},
+        r#"{"uri":"file:///a\u0020b","taskId":"t","task":{"ttl":1},"ref":{"type":"ref/resource","uri":"file:///{x}"},
         "notifications":{"resourceSubscriptions":["a:1","a:2"],"taskIds":["t1"],"toolsListChanged":true},
         "_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}"#,
     );
     let expected = Params {
         name: None,
         uri: Some("file:///a b".into()),
+        task: true,
         task_id: Some("t".into()),
         ref_type: Some("ref/resource".into()),
         ref_name: None,

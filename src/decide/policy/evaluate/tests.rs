@@ -315,6 +315,41 @@ fn every_resource_must_be_permitted_and_needs_are_united() {
 }
 
 #[test]
+fn c30_a_batch_is_permitted_whole_or_not_at_all() {
+    let policy = policy(
+        "mcp",
+        vec![
+            rule(Subject::Tools, "a").needs("s:a"),
+            rule(Subject::Tools, "b").needs("s:b").needs_any("s:c s:d"),
+            rule(Subject::Tools, "no").denies(),
+            rule(Subject::Tools, "try").needs("t").reports(),
+            rule(Subject::Resources, "file:///a/**").needs("s:a s:r"),
+        ],
+    );
+    let several = |parts: &[&Target]| Target::Several(parts.iter().map(|part| (*part).clone()).collect());
+    let (a, b, file) = (tool("a"), tool("b"), resources(&["file:///a/1"]));
+    let try_it = Refusal::Scope { needed: scopes("mcp t") };
+    for (granted, parts, verdict) in [
+        ("mcp", several(&[&Target::Open]), CONNECTED),
+        ("", several(&[&Target::Open]), lacks("mcp")),
+        ("mcp s:a s:b s:d", several(&[&Target::Open, &b, &a]), by(1)),
+        // One challenge for all of it.
+        ("mcp", several(&[&b, &a]), lacks("mcp s:b s:c s:a")),
+        ("mcp s:a", several(&[&a, &b, &file]), lacks("mcp s:a s:b s:c s:r")),
+        ("mcp s:a", several(&[&a, &several(&[&file])]), lacks("mcp s:a s:r")),
+        // What no scope can mend, wherever it stands.
+        ("mcp", several(&[&a, &tool("no")]), forbidden(2)),
+        ("mcp", several(&[&tool("no"), &a]), forbidden(2)),
+        ("mcp", several(&[&a, &tool("other")]), NO_RULE),
+        ("mcp s:a", several(&[&a, &several(&[])]), NO_RULE),
+        ("mcp s:a", several(&[&a, &resources(&["file:///a/../b"])]), Err(Refusal::UnsafeUri("a dot segment"))),
+        ("mcp s:a", several(&[&a, &tool("try")]), Ok(Permit { rule: Some(0), reported: Some(try_it) })),
+    ] {
+        assert_eq!(evaluate(&policy, &caller(granted), &parts), verdict, "{granted:?} {parts:?}");
+    }
+}
+
+#[test]
 fn c04_a_uri_that_could_mean_another_does_not_pass_a_pattern() {
     let prefix = || rule(Subject::Resources, "file:///pub/*");
     let odd = "file:///pub/%2e%2e/etc/passwd";

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
-use super::{Caller, sorted};
+use super::{Caller, digest::Digest, sorted};
 use crate::{
     base::{
         clock::Now,
@@ -34,13 +34,15 @@ pub(in crate::decide::token) fn read(
         return Err(TokenFault::Claims);
     }
     let subject = match claims.get("sub") {
-        Some(Value::String(subject)) if !subject.is_empty() => subject.as_str().into(),
+        Some(Value::String(subject)) if !subject.is_empty() => subject.as_str(),
         _ => return Err(TokenFault::Subject),
     };
     Ok(Caller {
         authorization_server: rules.name.clone(),
         issuer: issuer.clone(),
-        subject,
+        subject: subject.into(),
+        principal: Digest::of(&[issuer, subject]),
+        token_id: claims.get("jti").and_then(Value::as_str).map(|id| Digest::of(&[issuer, id])),
         client: client(claims, &rules.client_claims)?,
         scopes: scopes(claims, rules)?,
         audiences: audiences(claims)?,

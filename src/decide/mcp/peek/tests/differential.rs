@@ -33,6 +33,7 @@ fn texts() -> impl Strategy<Value = String> {
             "_meta",
             "type",
             "arguments",
+            "task",
             "notifications",
             "id",
             "Name",
@@ -74,6 +75,7 @@ fn agrees(message: &Message, value: &Value) {
     let seen = Params {
         name: text("/name"),
         uri: text("/uri"),
+        task: params.get("task").is_some_and(Value::is_object),
         task_id: text("/taskId"),
         ref_type: text("/ref/type"),
         ref_name: text("/ref/name"),

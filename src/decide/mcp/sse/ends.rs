@@ -1,0 +1,117 @@
+//! Finds where events end, with every kind of line end and wherever the stream was cut.
+
+use memchr::memchr2;
+
+const MARK: &[u8; 3] = b"\xEF\xBB\xBF";
+
+/// How a line ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum LineEnd {
+    /// In LF or CRLF, or none has ended yet.
+    #[default]
+    Fed,
+    /// In CR; an LF that follows belongs to it.
+    Open,
+    /// In CR alone.
+    Bare,
+}
+
+/// Where in the stream we are.
+#[derive(Debug)]
+pub(super) struct Ends {
+    /// Bytes of a byte order mark so far; `None` behind the start of the stream.
+    mark: Option<usize>,
+    last: LineEnd,
+    in_line: bool,
+    /// The blank line has ended in CR, and an LF may follow.
+    waits: bool,
+    /// The event has a byte already.
+    begun: bool,
+    /// Bytes before the event's first line.
+    lead: usize,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self { mark: Some(0), last: LineEnd::default(), in_line: false, waits: false, begun: false, lead: 0 }
+    }
+}
+
+impl Ends {
+    /// Looks at the next bytes, all of them or up to the end of an event: how many those are.
+    pub(super) fn next(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = self.skip_mark(bytes);
+        loop {
+            let byte = *bytes.get(at)?;
+            if self.waits {
+                self.last = if byte == b'\n' { LineEnd::Fed } else { LineEnd::Bare };
+                return Some(at + usize::from(byte == b'\n'));
+            }
+            if self.in_line {
+                at += memchr2(b'\r', b'\n', bytes.get(at..)?)?;
+                self.last = if bytes.get(at) == Some(&b'\r') { LineEnd::Open } else { LineEnd::Fed };
+                self.in_line = false;
+                at += 1;
+                continue;
+            }
+            let begun = std::mem::replace(&mut self.begun, true);
+            if self.last == LineEnd::Open {
+                self.last = if byte == b'\n' { LineEnd::Fed } else { LineEnd::Bare };
+                if byte == b'\n' {
+                    // Behind a CR that has ended the event before already.
+                    self.lead += usize::from(!begun);
+                    at += 1;
+                    continue;
+                }
+            }
+            match byte {
+                b'\n' => {
+                    self.last = LineEnd::Fed;
+                    return Some(at + 1);
+                }
+                // Where lines end in CR alone, this is the end: to wait for what follows would hold the event back.
+                b'\r' if self.last == LineEnd::Bare => {
+                    self.last = LineEnd::Open;
+                    return Some(at + 1);
+                }
+                b'\r' => {
+                    self.waits = true;
+                    at += 1;
+                }
+                _ => self.in_line = true,
+            }
+        }
+    }
+
+    /// Whether an event is complete, but for an LF that may follow.
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// The next event begins; how many bytes stood before the first line of the one that has ended.
+    pub(super) fn begin(&mut self) -> usize {
+        self.in_line = false;
+        self.waits = false;
+        self.begun = false;
+        std::mem::take(&mut self.lead)
+    }
+
+    /// One byte order mark at the start of the stream means nothing.
+    fn skip_mark(&mut self, bytes: &[u8]) -> usize {
+        let Some(seen) = self.mark else { return 0 };
+        let wanted = MARK.get(seen..).unwrap_or_default();
+        let same = wanted.iter().zip(bytes).take_while(|(wanted, byte)| wanted == byte).count();
+        if same == wanted.len() {
+            self.lead = MARK.len();
+            self.begun = true;
+            self.mark = None;
+        } else if same == bytes.len() {
+            self.mark = Some(seen + same);
+        } else {
+            // It was the start of a line after all.
+            self.in_line = seen + same > 0;
+            self.mark = None;
+        }
+        same
+    }
+}

@@ -1,0 +1,1 @@
+//! Finds the task that the answer to a `tools/call` has made.

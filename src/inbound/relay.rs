@@ -1,0 +1,181 @@
+//! An answer on its way to the client, and whoever looks at it while it passes.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::{
+    decide::mcp::{target::Target, version::Era},
+    inbound::{
+        alive::KeepAlive,
+        connection::Busy,
+        filter::Edited,
+        forward::Outgoing,
+        leash::{Counted, Leash},
+        resume::Origin,
+        snapshot::{Gateway, Server},
+        tasks::Birth,
+    },
+    observe::record::Record,
+    outbound::upstream::Answer,
+};
+
+/// Where the bytes come from.
+pub(super) enum Source {
+    /// The upstream, untouched (P1).
+    Plain(Answer),
+    /// A list that was read and cut; `None` once it was taken.
+    Whole(Option<Bytes>),
+    /// A stream whose lists are cut event by event.
+    Edited(Box<Edited>),
+}
+
+impl Source {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self {
+            Self::Plain(answer) => Pin::new(answer).poll_frame(cx),
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Edited(edited) => edited.poll_frame(cx),
+        }
+    }
+}
+
+/// Who looks at the bytes as they pass; nobody changes them.
+#[derive(Default)]
+pub(super) struct Watch {
+    birth: Option<Birth>,
+    origin: Option<Origin>,
+    alive: Option<KeepAlive>,
+}
+
+impl Watch {
+    /// Those that `outgoing` needs; nobody for most.
+    pub(super) fn of(
+        gateway: &Arc<Gateway>,
+        server: &Server,
+        outgoing: &Outgoing,
+        headers: &HeaderMap,
+        is_stream: bool,
+    ) -> Option<Box<Self>> {
+        let caller = &outgoing.caller;
+        let birth = match &outgoing.target {
+            Target::Tool(tool) if outgoing.may_make_task => Some(Birth::watch(gateway, server, caller, tool, headers)),
+            _ => None,
+        };
+        // The modern era takes no stream up again.
+        let session = outgoing.session.as_ref().filter(|_| is_stream && outgoing.era == Era::Legacy);
+        let origin = session.map(|session| Origin::watch(gateway, server, caller, session, &outgoing.target));
+        let alive = server.stream_keep_alive.filter(|_| is_stream).map(KeepAlive::new);
+        let anybody = birth.is_some() || origin.is_some() || alive.is_some();
+        anybody.then(|| Box::new(Self { birth, origin, alive }))
+    }
+
+    fn see(&mut self, piece: &Bytes) {
+        if let Some(birth) = &mut self.birth {
+            birth.see(piece);
+        }
+        if let Some(origin) = &mut self.origin {
+            origin.see(piece);
+        }
+        if let Some(alive) = &mut self.alive {
+            alive.passed(piece);
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(mut birth) = self.birth.take() {
+            birth.end();
+        }
+        self.alive = None;
+    }
+}
+
+/// An answer with all that ends when it ends.
+pub(super) struct Relay {
+    source: Source,
+    leash: Option<Leash>,
+    watch: Option<Box<Watch>>,
+    /// The upstream's failure, held back for one turn.
+    broken: Option<hyper::Error>,
+    record: Record,
+    _counted: Option<Counted>,
+    _busy: Busy,
+}
+
+impl Relay {
+    /// Takes everything over.
+    pub(super) fn new(
+        source: Source,
+        leash: Option<Leash>,
+        watch: Option<Box<Watch>>,
+        record: Record,
+        counted: Option<Counted>,
+        busy: Busy,
+    ) -> Self {
+        Self { source, leash, watch, broken: None, record, _counted: counted, _busy: busy }
+    }
+}
+
+impl Body for Relay {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Some(leash) = self.leash.as_mut()
+            && leash.poll_cut(cx).is_ready()
+        {
+            return Poll::Ready(None);
+        }
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let frame = self.source.poll_frame(cx);
+        if let Poll::Ready(Some(Err(error))) = frame {
+            self.record.broke_off();
+            // An error makes the library drop what it has not written yet. A turn later it has, and what came before the
+            // upstream's end arrives (SPEC F-24).
+            self.broken = Some(error);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Some(watch) = &mut self.watch {
+            match &frame {
+                Poll::Ready(Some(Ok(piece))) => {
+                    if let Some(piece) = piece.data_ref() {
+                        watch.see(piece);
+                    }
+                }
+                Poll::Ready(_) => watch.end(),
+                Poll::Pending => {
+                    if let Some(alive) = &mut watch.alive {
+                        return alive.poll_due(cx).map(|comment| Some(Ok(Frame::data(comment))));
+                    }
+                }
+            }
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            // Whoever looks must see the end.
+            Source::Plain(answer) => self.watch.is_none() && answer.is_end_stream(),
+            Source::Whole(bytes) => bytes.is_none(),
+            Source::Edited(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Plain(answer) => answer.size_hint(),
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Source::Edited(_) => SizeHint::default(),
+        }
+    }
+}
