@@ -9,7 +9,7 @@ import traceback
 from http1 import Connection, Stream, exchange
 
 PLAIN, WIDE = "mcp:connect", "mcp:connect danger:run secret:read"
-TOKENS = {"A": ("alice", PLAIN), "A wide": ("alice", WIDE), "A none": ("alice", "other"), "B": ("bob", PLAIN), "B wide": ("bob", WIDE)}
+TOKENS = {"A": ("alice", PLAIN), "A wide": ("alice", WIDE), "A none": ("alice", "other"), "B": ("bob", PLAIN), "B wide": ("bob", WIDE), "C": ("carol", PLAIN), "D": ("dave", PLAIN)}
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
 MODERN = "MCP-Protocol-Version: 2026-07-28"
 LEGACY = "MCP-Protocol-Version: 2025-11-25"

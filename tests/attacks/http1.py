@@ -214,3 +214,15 @@ def exchange(port, *pieces):
         return connection.answer()
     finally:
         connection.close()
+
+
+def reply(body=b"", status="200 OK", media="application/json", *lines):
+    """What a scripted upstream answers."""
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *([f"Content-Type: {media}"] if media else []), *lines]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def chunked(*events, media="text/event-stream"):
+    """A head, and each piece as a chunk; without the end."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {media}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(event), event) for event in events)

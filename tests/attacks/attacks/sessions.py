@@ -1,12 +1,17 @@
 """Attacks 128 to 135 and 154: bob with what is alice's: her session, her events, her server's questions."""
 
 import json
+import time
+import uuid
 
-from case import DENIED, LEGACY, Ask, attack, message, session, tool
-from http1 import exchange
+from case import DENIED, LEGACY, Ask, attack, message, modern, session, tool
+from http1 import TIMEOUT, Connection, exchange, reply
 from world import STREAMS_MAX
 
 UNKNOWN = {"unknown_session"}
+INITIALIZE = Ask(message("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}))
+# More than the gateway lets one caller have, with room for what it forgets meanwhile.
+TRIED = 2_000
 SCHEMA_ANSWERS = {"elicitation/create": {"action": "accept", "content": {"which": "%s"}},
                   "sampling/createMessage": {"role": "assistant", "model": "m", "content": {"type": "text", "text": "%s"}}}
 
@@ -44,7 +49,7 @@ def attack_128_the_session_of_another(t):
     answer = t.send(delete(*session(ident)), path="mcp")
     t.claim(answer.status in (200, 204), "alice ends it", f"alice's DELETE {answer.status}")
     # Bytes that bob may send: with her id, straight at the server, they are hers.
-    direct = exchange(t.upstream.port, Ask(message("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}})).raw(t.upstream.port, "/mcp"))
+    direct = exchange(t.upstream.port, INITIALIZE.raw(t.upstream.port, "/mcp"))
     t.direct("the same without a gateway", Ask(tool("danger"), *session(direct.get("mcp-session-id"))), "tool danger", path="mcp")
 
 
@@ -167,8 +172,7 @@ def attack_134_the_events_of_another(t):
     answer = t.send(get(*session(ident), f"Last-Event-ID: {first}"), "A", "mcp")
     t.claim(answer.status == 200 and b"safe was run" in answer.body, "alice resumes", f"alice resumes her stream {answer.status}")
     # Straight at the server any session may resume any stream: one store for all.
-    initialize = message("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}})
-    strange = exchange(t.upstream.port, Ask(initialize).raw(t.upstream.port, "/mcp")).get("mcp-session-id")
+    strange = exchange(t.upstream.port, INITIALIZE.raw(t.upstream.port, "/mcp")).get("mcp-session-id")
     answer = exchange(t.upstream.port, get(*session(strange), f"Last-Event-ID: {first}").raw(t.upstream.port, "/mcp"))
     t.claim(b"safe was run" in answer.body, "direct", f"direct: a stranger resumes it {answer.status}")
 
@@ -185,26 +189,68 @@ def attack_135_a_stream_with_the_result_of_a_tool_that_was_taken_away(t):
 
 @attack(154)
 def attack_154_too_many_of_everything(t):
-    """Streams have a limit that is set; sessions cost the gateway nothing, for they are sealed; for tasks see 136 to 139."""
-    ident, held = t.session("A", path="few"), []
-    sessions = [ident] + [t.session("A", path="few") for _ in range(STREAMS_MAX - 1)]
-    for each in sessions:
-        held.append(t.stream(get(*session(each)), "A", "few"))
+    """Past each limit of one caller's; the others must not notice. What the limits are, base/limits.rs says, but for the streams'."""
+    own = [t.session("A", path="few") for _ in range(STREAMS_MAX + 1)]
+    held = [t.stream(get(*session(ident)), "A", "few") for ident in own[:-1]]
     t.claim(all(stream.status == 200 for stream in held), "as many as allowed", f"{len(held)} streams open")
-    over = t.session("A", path="few")
-    answer = t.refused("one more", get(*session(over)), 429, path="few")
+    answer = t.refused("one more", get(*session(own[-1])), 429, path="few")
     t.claim((answer.get("retry-after") or "").isdigit(), "when again", f"Retry-After: {answer.get('retry-after')}")
     other = t.session("B", path="few")
     theirs = t.stream(get(*session(other)), "B", "few")
     t.claim(theirs.status == 200, "others", f"bob's own stream {theirs.status}")
     t.alive(other, "B", path="few")
-    theirs.close()
-    for stream in held:
+    for stream in (theirs, *held):
         stream.close()
+
+    if t.u == "ts":
+        many_sessions(t)
+        many_tasks(t)
+
+
+def often(t, ask, who, times):
+    """The same request again and again on one connection, to the scripted upstream; how often it was answered 200, and the last answer."""
+    connection, good, answer = Connection(t.port()), 0, None
+    raw = ask.raw(t.port(), "/raw/mcp", t.token(who)).replace(b"Connection: close\r\n", b"")
+    for _ in range(times):
+        connection.until = time.monotonic() + TIMEOUT
+        connection.send(raw)
+        answer = connection.answer()
+        good += answer.status == 200
+        if answer.status != 200:
+            break
+    connection.close()
+    return good, answer
+
+
+def many_sessions(t):
+    """Neither SDK would make thousands of sessions in seconds, so the scripted upstream does."""
+    t.world.raw.script = lambda request, connection: connection.sendall(reply(b'{"jsonrpc":"2.0","id":1,"result":{}}', "200 OK", "application/json", f"Mcp-Session-Id: {uuid.uuid4()}"))
     gateway = t.world.gateways["main"].process
     before = gateway.memory()
-    for _ in range(200):
-        t.session("B", path="few")
+    begun, answer = often(t, INITIALIZE, "C", TRIED)
+    t.claim(answer.status == 429 and (answer.get("retry-after") or "").isdigit(), "sessions", f"after {begun} sessions {answer}")
+    begun, answer = often(t, INITIALIZE, "B", 1)
+    t.claim(begun == 1 and answer.get("mcp-session-id"), "sessions of others", f"bob begins one {answer}")
     grown = gateway.memory() - before
-    t.claim(grown < 8, "sessions", f"200 sessions more cost {max(grown, 0)} MiB")
-    t.alive(ident, path="few")
+    t.claim(grown < 8, "memory", f"memory grew by {max(grown, 0)} MiB")
+
+
+def many_tasks(t):
+    def makes(request, connection):
+        said = json.loads(request["body"])
+        task = {"taskId": str(uuid.uuid4()), "status": "working", "ttlMs": 60_000, "createdAt": "2026-11-21T00:00:00Z", "lastUpdatedAt": "2026-11-21T00:00:00Z"}
+        result = {"resultType": "task", **task} if said["method"] == "tools/call" else {"resultType": "complete", "status": "working"}
+        connection.sendall(reply(json.dumps({"jsonrpc": "2.0", "id": said["id"], "result": result}).encode()))
+
+    t.world.raw.script = makes
+    gateway = t.world.gateways["main"].process
+    before = gateway.memory()
+    work = modern("tools/call", {"name": "work"}, name="work")
+    _, answer = often(t, work, "A", 1)
+    hers = answer.json()["result"]["taskId"]
+    made, answer = often(t, work, "D", TRIED)
+    t.claim(made == TRIED or answer.status == 429, "tasks", f"after {made} tasks {answer}")
+    good, answer = often(t, modern("tasks/get", {"taskId": hers}, name=hers), "A", 1)
+    t.claim(good == 1, "alice's task", f"alice's task is {'remembered' if good else f'forgotten: {answer}'}")
+    grown = gateway.memory() - before
+    t.claim(grown < 8, "memory", f"memory grew by {max(grown, 0)} MiB")

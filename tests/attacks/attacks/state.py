@@ -94,8 +94,8 @@ def attack_145_a_tool_that_no_list_shows(t):
         answer = t.send(Ask(message("tools/list", {}), *lines), who, path)
         listed = {tool["name"] for m in answer.results() for tool in m.get("result", {}).get("tools", [])} if answer.status == 200 else set()
         carried = (answer.get("content-type") or "").split(";")[0]
-        t.claim("safe" in listed and not missing & listed, f"{who}'s list at {path}",
-                f"{who}'s list ({carried}) shows {'not ' if not missing & listed else ''}what it hides" + ("" if not missing & listed else f": {sorted(missing & listed)}"))
+        shown = f"shows {' '.join(sorted(missing & listed))}" if missing & listed else "shows nothing hidden" if "safe" in listed else "shows nothing"
+        t.claim("safe" in listed and not missing & listed, f"{who}'s list at {path}", f"{who}'s list ({carried}) {shown}")
     answer = t.send(Ask(message("prompts/list", {})), "A", "hide")
     t.claim(b"greet" in answer.body and b"forbidden" not in answer.body, "prompts", "prompts are filtered" if b"forbidden" not in answer.body else "prompts are not filtered")
     answer = t.send(Ask(message("resources/list", {})), "A", "hide")

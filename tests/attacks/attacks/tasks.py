@@ -22,13 +22,14 @@ class Tasks:
             self.sessions[who] = self.t.session(who)
         return session(self.sessions[who])
 
+    def making(self, who, name):
+        if self.t.u == "ts":
+            return Ask(tool(name, task={"ttl": 60_000}), *self.lines(who))
+        return modern("tools/call", {"name": name}, name=name)
+
     def make(self, who, name="work"):
         """Makes one; its id."""
-        if self.t.u == "ts":
-            ask = Ask(tool(name, task={"ttl": 60_000}), *self.lines(who))
-        else:
-            ask = modern("tools/call", {"name": name}, name=name)
-        answer = self.t.send(ask, who, "mcp")
+        answer = self.t.send(self.making(who, name), who, "mcp")
         results = [m["result"] for m in answer.results() if "result" in m] if answer.status == 200 else []
         for result in results:
             ident = result.get("taskId") or result.get("task", {}).get("taskId")

@@ -9,25 +9,13 @@ import socket
 import struct
 import time
 
-from case import META, Ask, attack, message, modern, session, tool
-from http1 import Connection, Stream
-from world import Ended
+from case import Ask, attack, message, modern, session, tool
+from http1 import Connection, chunked, reply
 
 RAW = "/raw/mcp"
 ONCE = "played once, by the scripted upstream, which is neither of the two"
 TOOLS = [{"name": name, "description": name, "inputSchema": {"type": "object"}} for name in ("safe", "danger", "hidden")]
 LIST = message("tools/list", {})
-
-
-def reply(body=b"", status="200 OK", media="application/json", *lines):
-    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *([f"Content-Type: {media}"] if media else []), *lines]
-    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
-
-
-def chunked(*events, media="text/event-stream"):
-    """A head, and each piece as a chunk; without the end."""
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {media}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    return head + b"".join(b"%x\r\n%s\r\n" % (len(event), event) for event in events)
 
 
 def listing(request, tools=TOOLS, **more):
@@ -55,7 +43,6 @@ def attack_146_lists_under_a_wrong_label(t):
                                 ("br that is none", "br", lambda b: b), ("an unknown coding", "x", lambda b: b), ("two codings", "gzip, br", gzip.compress)):
         answer, _ = scripted(t, lambda r, c, k=coding, p=pack: c.sendall(reply(p(listing(r)), "200 OK", "application/json", f"Content-Encoding: {k}")), Ask(LIST))
         t.claim(answer.status == 502, label, f"{label} {answer}")
-    crlf = b"\r\n"
     for label, script in (
             ("an event stream", lambda r, c: c.sendall(chunked(b"data: " + listing(r) + b"\n\n") + b"0\r\n\r\n")),
             ("an event stream in capitals", lambda r, c: c.sendall(chunked(b"data: " + listing(r) + b"\n\n", media="Text/Event-Stream; charset=utf-8") + b"0\r\n\r\n")),
