@@ -20,3 +20,4 @@ mod relay;
 mod reply;
 mod request;
 mod service;
+mod shelf;

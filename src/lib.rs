@@ -36,7 +36,8 @@
 //!        5 decide/policy/evaluate may they?                                                    ⇒ Permit
 //! send     inbound/forward        what the upstream gets: decide/hop, outbound/credential
 //!          outbound/upstream      consumes the Permit
-//! return   inbound/leash → client frame by frame; a stream ends with its permit
+//! return   inbound/filter         a list shows what its caller may use: decide/mcp/{list, sse}
+//!          inbound/leash → client frame by frame; a stream ends with its permit
 //! refuse   (any step) decide/refusal → inbound/reply
 //! end      record dropped → metrics, audit line
 //! ```

@@ -27,6 +27,7 @@ mod e2e {
     mod keys;
     mod legacy_endpoint;
     mod legacy_sse;
+    mod lists;
     mod media;
     mod message;
     mod modern;
@@ -35,9 +36,12 @@ mod e2e {
     mod real;
     mod relay;
     mod reload;
+    mod resume;
     mod routing;
     mod session;
     mod stream;
+    mod task_list;
+    mod tasks;
     mod token;
     mod wire;
     mod wire_h2;

@@ -16,7 +16,7 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 14] = [
+const TARGETS: [(&str, Body); 17] = [
     ("batch", bodies::batch),
     ("config", bodies::config),
     ("endpoint", bodies::endpoint),
@@ -24,6 +24,7 @@ const TARGETS: [(&str, Body); 14] = [
     ("hop", bodies::hop),
     ("jwks_read", bodies::jwks_read),
     ("jwt_read", bodies::jwt_read),
+    ("list", bodies::list),
     ("message_headers", bodies::message_headers),
     ("origin", bodies::origin),
     ("peek", bodies::peek),
@@ -32,6 +33,7 @@ const TARGETS: [(&str, Body); 14] = [
     ("route", bodies::route),
     ("server_metadata", bodies::server_metadata),
     ("session", bodies::session),
+    ("sse", bodies::sse),
 ];
 
 fn fuzz() -> PathBuf {

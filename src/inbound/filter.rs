@@ -1,41 +1,54 @@
 //! Cuts the lists of an answer to what the caller may see: whole where it is JSON, event by event where it is a stream.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+mod edited;
 
-use bytes::Bytes;
-use http::HeaderMap;
-use http_body::{Body, Frame};
+use std::sync::Arc;
 
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header::CONTENT_ENCODING};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+
+pub(super) use self::edited::Edited;
 use crate::{
-    base::{clock::Now, limits::LIST_BYTES_MAX},
+    base::{
+        clock::Now,
+        limits::{BODY_TOTAL_TIMEOUT, LIST_BYTES_MAX},
+        text::Text,
+    },
     decide::{
         mcp::{
-            list::{Hide, Lists},
-            sse::{Event, Events, TooLong},
+            list::{self, Hide, Item, Lists},
+            target::{TASK_LIST, Target},
         },
-        policy::{evaluate::names_method, rule::Access},
+        policy::{
+            evaluate::{evaluate, names_method},
+            rule::{Access, Policy},
+        },
         refusal::Refusal,
         token::claims::Caller,
     },
-    inbound::{
-        legacy::Endpoint,
-        snapshot::{Gateway, Server},
-    },
+    inbound::snapshot::{Gateway, Server},
     outbound::upstream::Answer,
 };
 
 /// What of an answer must be cut, if anything: nothing where every caller sees everything.
 pub(super) fn wanted(server: &Server, asked: Option<Lists>) -> Option<Lists> {
     let asked = asked?;
-    if asked == Lists::Tasks {
-        // With a rule of its own the operator says that the upstream keeps its users apart.
-        return (!names_method(&server.policy, &"tasks/list".into())).then_some(asked);
+    let judges = server.hide != Hide::Never && matches!(server.policy.access, Access::Rules(_));
+    match asked {
+        Lists::Tasks => judges_tasks(&server.policy).then_some(asked),
+        _ if judges => Some(asked),
+        // Whatever comes may be a list of tasks.
+        Lists::Any => judges_tasks(&server.policy).then_some(Lists::Tasks),
+        _ => None,
     }
-    (server.hide != Hide::Never && matches!(server.policy.access, Access::Rules(_))).then_some(asked)
+}
+
+/// With a rule of its own the operator says that the upstream keeps its users apart.
+fn judges_tasks(policy: &Policy) -> bool {
+    !names_method(policy, &TASK_LIST.into())
 }
 
 /// Decides what one caller sees.
@@ -47,77 +60,118 @@ pub(super) struct Cut {
     pub(super) now: Now,
 }
 
+impl Cut {
+    /// `message` without what the caller may not see.
+    fn filter(&self, message: &Bytes) -> Result<Bytes, &'static str> {
+        list::filter(message, self.lists, &mut |item| self.keep(item))
+    }
+
+    /// Whether the caller sees an item: judged as its use would be, by the same rules.
+    fn keep(&self, item: Item<'_>) -> bool {
+        let Server { policy, series, hide, .. } = &*self.server;
+        let target = match item {
+            Item::Tool(name) => Target::Tool(Text::from(name)),
+            Item::Prompt(name) => Target::Prompt(Text::from(name)),
+            Item::Resource(uri) => Target::Resources(vec![Text::from(uri)]),
+            Item::Template(template) => Target::Template(Text::from(template)),
+            Item::Task(id) => {
+                return !judges_tasks(policy) || self.gateway.tasks.is_own(&series.name, &self.caller, id, self.now);
+            }
+        };
+        match (hide, evaluate(policy, &self.caller, &target)) {
+            (Hide::Never, _) | (_, Ok(_)) => true,
+            // Whoever does not see it could never step up for it.
+            (Hide::Forbidden, Err(refusal)) => matches!(refusal, Refusal::Scope { .. }),
+            (Hide::Unauthorized, Err(_)) => false,
+        }
+    }
+
+    /// Notes why an answer does not go on.
+    fn unreadable(&self, why: &'static str) {
+        tracing::warn!(server = %self.server.series.name, why, "a list of the upstream cannot be filtered, so it is not relayed");
+    }
+}
+
 /// Whether the answer's bytes are what they mean: a coding would hide the list from us.
 ///
 /// # Errors
 /// [`Refusal::UpstreamAnswer`].
-pub(super) fn check_coding(_headers: &HeaderMap) -> Result<(), Refusal> {
-    Ok(())
+pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let plain = headers.get_all(CONTENT_ENCODING).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let mut codings = plain.map(<[u8]>::trim_ascii);
+    if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(Refusal::UpstreamAnswer("it encodes a list that must be read, though it was asked not to"))
+    }
 }
 
-/// Reads an answer that is no stream to its end and cuts it.
+/// Reads an answer that is no stream to its end and cuts it. Its label does not matter: clients differ in what they take for JSON
+/// (SPEC C-55, attack 146).
 ///
 /// # Errors
-/// [`Refusal::UpstreamAnswer`] for one that cannot be read: what cannot be filtered is not shown (SPEC C-55).
-pub(super) async fn whole(_answer: Answer, _cut: &Cut) -> Result<Bytes, Refusal> {
-    Ok(Bytes::new())
+/// [`Refusal::UpstreamAnswer`] for one that cannot be read: what cannot be filtered is not shown.
+pub(super) async fn whole(answer: Answer, cut: &Cut) -> Result<Bytes, Refusal> {
+    let message = read(answer).await?;
+    if message.is_empty() {
+        return Ok(message);
+    }
+    cut.filter(&message).map_err(|why| {
+        cut.unreadable(why);
+        Refusal::UpstreamAnswer("it holds a list that cannot be read with one meaning")
+    })
 }
 
-/// An event stream that is read event by event.
-pub(super) struct Edited {
-    answer: Answer,
-    cut: Option<Cut>,
-    endpoint: Option<Endpoint>,
-    events: Events,
-    ended: bool,
+/// All bytes of an answer; one that came in one piece is not copied.
+async fn read(mut answer: Answer) -> Result<Bytes, Refusal> {
+    const TOO_LONG: Refusal = Refusal::UpstreamAnswer("it holds a list that is too long to be read");
+    if answer.size_hint().lower() > LIST_BYTES_MAX as u64 {
+        return Err(TOO_LONG);
+    }
+    let deadline = Instant::now() + BODY_TOTAL_TIMEOUT;
+    let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = timeout_at(deadline, answer.frame()).await.map_err(|_| Refusal::UpstreamTimeout)? {
+        let frame = frame.map_err(|_| Refusal::UpstreamAnswer("it broke off"))?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if first.len() + whole.len() + piece.len() > LIST_BYTES_MAX {
+            return Err(TOO_LONG);
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = piece;
+            continue;
+        }
+        whole.extend_from_slice(&std::mem::take(&mut first));
+        whole.extend_from_slice(&piece);
+    }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
 }
 
-impl Edited {
-    /// Cuts what comes of `answer`, and puts our endpoint in place of the upstream's.
-    pub(super) fn new(answer: Answer, cut: Option<Cut>, endpoint: Option<Endpoint>) -> Self {
-        Self { answer, cut, endpoint, events: Events::new(LIST_BYTES_MAX), ended: false }
-    }
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
 
-    /// The next piece; an event that cannot be read ends the stream.
-    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        loop {
-            if let Some(event) = self.events.next() {
-                let edited = event.map_err(|TooLong| "an event is too long").and_then(|event| self.edit(&event));
-                return Poll::Ready(match edited {
-                    Ok(bytes) => Some(Ok(Frame::data(bytes))),
-                    Err(why) => {
-                        self.ended = true;
-                        self.events = Events::new(0);
-                        tracing::warn!(why, "an event of an upstream may not pass, and ends its stream");
-                        None
-                    }
-                });
-            }
-            if self.ended {
-                return Poll::Ready(None);
-            }
-            match ready!(Pin::new(&mut self.answer).poll_frame(cx)) {
-                Some(Ok(frame)) => {
-                    if let Ok(piece) = frame.into_data() {
-                        self.events.push(piece);
-                    }
-                }
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => {
-                    self.ended = true;
-                    self.events.end();
-                }
-            }
-        }
-    }
+    use super::*;
 
-    fn edit(&self, event: &Event) -> Result<Bytes, &'static str> {
-        if let Some(endpoint) = &self.endpoint
-            && let Some(rewritten) = endpoint.rewrite(event)?
-        {
-            return Ok(rewritten);
+    #[test]
+    fn c55_attack_146_whatever_hides_the_list_is_refused() {
+        let cases: &[(&[&[u8]], bool)] = &[
+            (&[], true),
+            (&[b"identity"], true),
+            (&[b"Identity , identity"], true),
+            (&[b""], true),
+            (&[b"gzip"], false),
+            (&[b"br"], false),
+            (&[b"identity, br"], false),
+            (&[b"identity", b"zstd"], false),
+            (&[b"x-unknown"], false),
+            (&[b"identity\xff"], false),
+        ];
+        for (lines, expected) in cases {
+            let mut headers = HeaderMap::new();
+            for line in *lines {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_bytes(line).unwrap());
+            }
+            assert_eq!(check_coding(&headers).is_ok(), *expected, "{lines:?}");
         }
-        let _ = &self.cut;
-        Ok(event.raw().clone())
     }
 }

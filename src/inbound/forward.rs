@@ -5,7 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
-    header::{ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, WWW_AUTHENTICATE},
+    header::{
+        ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+        WWW_AUTHENTICATE,
+    },
     request::Parts,
     response,
     uri::PathAndQuery,
@@ -39,6 +42,15 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+/// What an answer says about its own bytes (RFC 9110 §8.6, §8.8, RFC 9530, RFC 3230).
+const ABOUT_BYTES: [HeaderName; 6] = [
+    CONTENT_LENGTH,
+    ETAG,
+    LAST_MODIFIED,
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+];
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What was judged and may go.
@@ -182,16 +194,17 @@ async fn cut(
     });
     if is_stream {
         let endpoint = (outgoing.door == Door::Events).then(|| Endpoint::new(gateway, server, &outgoing.caller));
-        return Ok(Source::Edited(Box::new(Edited::new(body, cut, endpoint))));
+        return Ok(Source::Edited(Box::new(Edited::new(body, server, cut, endpoint))));
     }
     let whole = match &cut {
         Some(cut) if outgoing.door != Door::Messages => Some(filter::whole(body, cut).await?),
         _ => None,
     };
-    // What they said about the bytes was about other bytes.
-    for about in [CONTENT_LENGTH, ETAG, HeaderName::from_static("digest"), HeaderName::from_static("content-digest")] {
+    // What they said about the bytes was about other bytes, and what was made for one caller is nobody else's (SPEC A-72).
+    for about in ABOUT_BYTES {
         head.headers.remove(about);
     }
+    head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     Ok(Source::Whole(whole))
 }
 
@@ -265,7 +278,8 @@ fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), Refusa
     Err(Refusal::UpstreamAnswer(what))
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+/// Whether an answer is a stream of events.
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| {
         let essence = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
         essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")

@@ -110,16 +110,18 @@ async fn judge(
     record.permitted(permit.rule(), permit.reported());
 
     // 6. Is it their session, and is there room for what they begin?
-    let (session, endpoint) = match door {
+    let ((session, taken_up), endpoint) = match door {
         Door::Streamable => (own_session(arrival, server, head, &caller, known.era)?, None),
         // To this transport `Mcp-Session-Id` means nothing.
-        Door::Events => (None, None),
-        Door::Messages => (None, Some(legacy::target(gateway, server, &caller, head.uri.query())?)),
+        Door::Events => ((None, None), None),
+        Door::Messages => ((None, None), Some(legacy::target(gateway, server, &caller, head.uri.query())?)),
     };
     if asked.answers && session.is_none() && endpoint.is_none() {
         // Ids of a server's requests are small numbers: without a session anybody could answer anybody's (attack 132).
         return Err(Refusal::UnknownSession);
     }
+    // What else is asked with such a field is judged, and its events noted, as what it is.
+    let taken_up = taken_up.filter(|_| matches!(target, Target::Stream));
     let (name, streams_max) = (&server.series.name, server.limits.streams_per_caller);
     if method == "initialize" {
         gateway.begun.check(name, &caller, arrival.now)?;
@@ -145,9 +147,9 @@ async fn judge(
         session,
         endpoint,
         lists: filter::wanted(server, asked.lists),
-        may_make_task: asked.may_make_task,
+        may_make_task: asked.may_make_task || taken_up.is_some(),
         lives_on,
-        target,
+        target: taken_up.unwrap_or(target),
         counted,
     };
     Ok((outgoing, permit))
@@ -173,26 +175,25 @@ impl Asked {
     }
 }
 
-/// Step 6: the session of a legacy request, and the stream that it takes up again (SPEC C-41, C-52). To the modern era a session
-/// means nothing: what such a request says of one goes no further (SPEC C-47).
+/// Step 6: the session of a legacy request, and what the stream answers that it takes up again, where that is known (SPEC C-41,
+/// C-52). To the modern era a session means nothing: what such a request says of one goes no further (SPEC C-47).
 fn own_session(
     arrival: &Arrival<'_>,
     server: &Server,
     head: &Parts,
     caller: &Caller,
     era: Era,
-) -> Result<Option<Session>, Refusal> {
+) -> Result<(Option<Session>, Option<Target>), Refusal> {
     if era == Era::Modern {
-        return Ok(None);
+        return Ok((None, None));
     }
     let gateway = &arrival.connection.gateway;
     let session = session::of_request(gateway, server, caller, &head.headers)?;
-    if let Some(event) = head.headers.get(headers::LAST_EVENT_ID) {
-        // An event id alone proves nothing: it could be anybody's (attack 134).
-        let session = session.as_ref().ok_or(Refusal::UnknownSession)?;
-        gateway.origins.check(server, caller, session, event.as_bytes())?;
-    }
-    Ok(session)
+    let Some(event) = head.headers.get(headers::LAST_EVENT_ID) else { return Ok((session, None)) };
+    // An event id alone proves nothing: it could be anybody's (attack 134).
+    let session = session.ok_or(Refusal::UnknownSession)?;
+    let taken_up = gateway.origins.check(server, caller, &session, event.as_bytes())?;
+    Ok((Some(session), taken_up))
 }
 
 /// Step 4 for a POST: media type before the body, the body before its meaning, its meaning before the headers that repeat it.

@@ -201,3 +201,25 @@ async fn c30_c33_the_owner_of_a_session_answers_in_a_batch() {
     world.verdicts(vec![row("in a session", ask, Want::Passes)]).await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn c31_a_list_among_the_answers_is_cut_in_both_shapes() {
+    let world = plan().start().await;
+    let tools = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| format!("{{\"name\":\"{name}\"}}")).collect();
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{{\"tools\":[{}]}}}}", names.join(","))
+    };
+    let other = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}";
+    let shapes: [fn(&str, &str) -> String; 2] =
+        [|one, two| format!("[{one}, {two}]"), |one, two| format!("data: {one}\n\ndata: [{two}]\n\n")];
+    for (shape, is_stream) in shapes.into_iter().zip([false, true]) {
+        let whole = shape(other, &tools(&["safe", "forbidden", "danger"]));
+        world.upstream.answer_with(move |_| match is_stream {
+            false => server::json(200, &whole),
+            true => vec![sse_head(&[]), chunk(&whole), last_chunk()],
+        });
+        let reply = world.send(&world.post(batch(&[call("safe"), request("tools/list", "{}")]))).await;
+        assert_eq!((reply.status, reply.text()), (200, shape(other, &tools(&["safe", "danger"]))));
+    }
+    world.close().await;
+}

@@ -261,6 +261,27 @@ async fn c95_what_is_no_event_stream_is_not_relayed_as_one() {
 }
 
 #[tokio::test]
+async fn c55_c95_a_list_on_the_stream_is_cut_and_what_hides_one_ends_it() {
+    let world = plan().start().await;
+    let list =
+        |tools: &str| format!("id: 1\ndata: {{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{{\"tools\":[{tools}]}}}}\n\n");
+    let whole = list(r#"{"name":"safe"},{"name":"forbidden"},{"name":"danger"}"#);
+    let gate = upstream(&world, &[NAMED, &whole, "data: {\"result\":\n\n", ": never seen\n\n"]);
+    let (mut live, endpoint) = opened(&world, &world.token()).await;
+    let asked = world.send(&Ask::post(&endpoint, request("tools/list", "{}")).token(&world.token())).await;
+    assert_eq!(asked.status, 202);
+    gate.add_permits(1);
+    live.until("danger").await;
+    let cut = list(r#"{"name":"safe"},{"name":"danger"}"#);
+    assert_eq!(live.reply().text(), format!("event: endpoint\ndata: {endpoint}\n\n{cut}"));
+    gate.add_permits(2);
+    let text = live.rest().await.text();
+    assert!(text.ends_with(&cut), "what cannot be read is not shown: {text:?}");
+    world.upstream.until_hung_up(1).await;
+    world.close().await;
+}
+
+#[tokio::test]
 async fn c93_c95_an_answer_to_a_list_in_the_wrong_place_is_not_shown() {
     let world = plan().start().await;
     upstream(&world, &[NAMED]);

@@ -27,10 +27,13 @@ use portcullis::{
 };
 use serde_json::Value;
 
+#[path = "bodies/answers.rs"]
+mod answers;
 #[path = "bodies/crossing.rs"]
 mod crossing;
 #[path = "bodies/verdicts.rs"]
 mod verdicts;
+pub(crate) use answers::{list, sse};
 pub(crate) use crossing::hop;
 pub(crate) use verdicts::{origin, policy, route, session};
 

@@ -1,9 +1,9 @@
 //! Reads a request body once, without copying it, and refuses what two JSON readers could read differently.
 
 mod found;
-mod member;
-mod quoted;
-mod scan;
+pub(in crate::decide::mcp) mod member;
+pub(in crate::decide::mcp) mod quoted;
+pub(in crate::decide::mcp) mod scan;
 #[cfg(test)]
 mod tests;
 
@@ -98,7 +98,7 @@ pub fn read(body: &Bytes, depth_max: u32) -> Result<Message, PeekFault> {
 }
 
 /// UTF-8 without a byte order mark (SPEC C-23). UTF-16 and UTF-32 fail in the grammar: their ASCII is full of NULs.
-fn text_of(body: &Bytes) -> Result<&str, Fault> {
+pub(in crate::decide::mcp) fn text_of(body: &Bytes) -> Result<&str, Fault> {
     // Some stacks skip the mark, some call it a syntax error, and some take it for a hint of the encoding.
     if body.starts_with(b"\xEF\xBB\xBF") {
         return Err("byte order mark");

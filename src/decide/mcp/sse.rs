@@ -158,26 +158,27 @@ impl Event {
         self.values(b"id").filter(|id| memchr::memchr(0, id).is_none()).last()
     }
 
-    /// The event with `data` in place of its data. Every other line stays as it is, where it is.
+    /// The event with `data` in place of its data, where that began. Every other line stays as it is, where it is.
     #[must_use]
     pub fn with_data(&self, data: &[u8]) -> Bytes {
         let mut edited = Vec::with_capacity(self.raw.len() + data.len());
         edited.extend_from_slice(self.raw.get(..self.lead).unwrap_or_default());
-        let mut lines = self.lines().peekable();
-        let mut style = None;
-        let mut written = false;
-        while let Some(line) = lines.next() {
-            let is_data = line.name() == b"data";
-            // The blank line is the last, and the event's data must come before it.
-            if !written && (is_data || lines.peek().is_none()) {
-                write_data(&mut edited, data, &line, style.unwrap_or(line.end));
-                written = true;
+        let (mut end_before, mut is_written) = (None, false);
+        for line in self.lines() {
+            let (is_data, is_blank) = (line.name() == b"data", line.text.is_empty());
+            if (is_data || is_blank) && !is_written {
+                write_data(&mut edited, data, &line, end_before.unwrap_or(line.end));
+                is_written = true;
+            }
+            if is_blank && line.end == b"\n" && edited.ends_with(b"\r") {
+                // What stood between is gone: without this the two would be one line end, and the event without its own.
+                edited.push(b'\n');
             }
             if !is_data {
                 edited.extend_from_slice(line.text);
                 edited.extend_from_slice(line.end);
             }
-            style = Some(line.end);
+            end_before = Some(line.end);
         }
         Bytes::from(edited)
     }

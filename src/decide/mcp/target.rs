@@ -43,6 +43,30 @@ pub enum Target {
     EndSession,
 }
 
+impl Target {
+    /// The same in texts of its own, for whoever keeps it longer than the request's bytes should live.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let own = |text: &Text| Text::from(text.as_str());
+        let all = |texts: &[Text]| texts.iter().map(own).collect();
+        match self {
+            Self::Tool(name) => Self::Tool(own(name)),
+            Self::Prompt(name) => Self::Prompt(own(name)),
+            Self::Resources(uris) => Self::Resources(all(uris)),
+            Self::Template(template) => Self::Template(own(template)),
+            Self::Method(method) => Self::Method(own(method)),
+            Self::Tasks { method, ids, resources } => {
+                Self::Tasks { method: own(method), ids: all(ids), resources: all(resources) }
+            }
+            Self::Several(parts) => Self::Several(parts.iter().map(Self::detached).collect()),
+            Self::Open | Self::TaskList | Self::Stream | Self::EndSession => self.clone(),
+        }
+    }
+}
+
+/// The method that lists tasks.
+pub const TASK_LIST: &str = "tasks/list";
+
 /// The method of 2026-07-28 whose answer is a stream that lives on by itself, as the GET stream did before.
 pub const SUBSCRIBE: &str = "subscriptions/listen";
 
@@ -71,7 +95,7 @@ pub fn of(message: &Message) -> Result<Target, Refusal> {
             let ids = vec![named(&params.task_id, "params.taskId is missing")?];
             Ok(Target::Tasks { method: message.method.clone(), ids, resources: Vec::new() })
         }
-        "tasks/list" => Ok(Target::TaskList),
+        TASK_LIST => Ok(Target::TaskList),
 
         "initialize"
         | "server/discover"
@@ -150,6 +174,10 @@ mod tests {
     #[test]
     fn c00_methods_touch_what_they_name_with_id_or_without() {
         let uri = || Target::Resources(vec!["file:///a".into()]);
+        let tasks = |method: &str, ids: &str| {
+            let ids = ids.split(' ').map(Text::from).collect();
+            Target::Tasks { method: method.into(), ids, resources: Vec::new() }
+        };
         let cases = [
             ("tools/call", r#"{"name":"danger","uri":"file:///a"}"#, Target::Tool("danger".into())),
             ("tools/call", r#"{"name":"danger","task":{"ttl":1}}"#, Target::Tool("danger".into())),
@@ -176,14 +204,14 @@ mod tests {
             ("subscriptions/listen", "{}", Target::Open),
             (
                 "subscriptions/listen",
-                r#"{"notifications":{"taskIds":["t"]}}"#,
-                Target::Method("subscriptions/listen".into()),
+                r#"{"notifications":{"taskIds":["t","u"]}}"#,
+                tasks("subscriptions/listen", "t u"),
             ),
-            ("tasks/get", r#"{"taskId":"t"}"#, Target::Method("tasks/get".into())),
-            ("tasks/result", r#"{"taskId":"t"}"#, Target::Method("tasks/result".into())),
-            ("tasks/cancel", r#"{"taskId":"t"}"#, Target::Method("tasks/cancel".into())),
-            ("tasks/update", r#"{"taskId":"t"}"#, Target::Method("tasks/update".into())),
-            ("tasks/list", "{}", Target::Method("tasks/list".into())),
+            ("tasks/get", r#"{"taskId":"t"}"#, tasks("tasks/get", "t")),
+            ("tasks/result", r#"{"taskId":"t"}"#, tasks("tasks/result", "t")),
+            ("tasks/cancel", r#"{"taskId":"t","name":"safe"}"#, tasks("tasks/cancel", "t")),
+            ("tasks/update", r#"{"taskId":"t"}"#, tasks("tasks/update", "t")),
+            ("tasks/list", "{}", Target::TaskList),
         ];
         for (method, params, expected) in cases {
             assert_eq!(both(method, params), Ok(expected), "{method} {params}");
@@ -253,14 +281,42 @@ mod tests {
     }
 
     #[test]
-    fn c84_a_rule_for_tasks_does_not_carry_resources_past_theirs() {
+    fn c84_a_subscription_to_tasks_keeps_the_resources_beside_them() {
         let params = r#"{"notifications":{"resourceSubscriptions":["file:///secret"],"taskIds":["t"]}}"#;
-        assert!(matches!(both("subscriptions/listen", params), Err(Refusal::BadParams(_))));
+        let expected = Target::Tasks {
+            method: "subscriptions/listen".into(),
+            ids: vec!["t".into()],
+            resources: vec!["file:///secret".into()],
+        };
+        assert_eq!(both("subscriptions/listen", params), Ok(expected));
     }
 
     #[test]
     fn c33_a_response_touches_nothing() {
         let body = Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"result":{"name":"danger"}}"#);
         assert_eq!(of(&peek::read(&body, 64).expect("a response")), Ok(Target::Open));
+    }
+
+    #[test]
+    fn c52_a_detached_target_is_the_same_and_holds_no_body() {
+        let bodies = [
+            ("tools/call", r#"{"name":"danger"}"#),
+            ("prompts/get", r#"{"name":"p"}"#),
+            ("resources/read", r#"{"uri":"file:///a"}"#),
+            ("completion/complete", r#"{"ref":{"type":"ref/resource","uri":"file:///{p}"}}"#),
+            ("subscriptions/listen", r#"{"notifications":{"taskIds":["t"],"resourceSubscriptions":["file:///a"]}}"#),
+            ("acme/custom", "{}"),
+            ("ping", "{}"),
+        ];
+        for (method, params) in bodies {
+            let body = Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#));
+            let target = of(&peek::read(&body, 64).expect("a message")).expect("a target");
+            let several = Target::Several(vec![target]);
+            let detached = several.detached();
+            assert_eq!(detached, several);
+            drop(several);
+            assert!(body.is_unique(), "{method}: the body is let go");
+            drop(detached);
+        }
     }
 }

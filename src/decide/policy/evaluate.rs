@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::{
     base::{names::Scope, text::Text},
     decide::{
-        mcp::target::Target,
+        mcp::target::{TASK_LIST, Target},
         policy::{
             glob::Glob,
             rule::{Access, Policy, Rule, Subject},
@@ -141,7 +141,13 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
         return Ok(());
     };
     match target {
-        Target::Open | Target::Stream | Target::EndSession | Target::TaskList => Ok(()),
+        Target::Open | Target::Stream | Target::EndSession => Ok(()),
+        // Without a rule of its own it is the caller's own tasks that are shown, and connecting is enough.
+        Target::TaskList => {
+            let listing = Target::Method(TASK_LIST.into());
+            let deciding = rules.iter().enumerate().find(|(_, rule)| names(&rule.subject, &listing));
+            deciding.map_or(Ok(()), |(index, rule)| visit(index, rule))
+        }
         Target::Tool(_) | Target::Prompt(_) | Target::Method(_) => {
             let deciding = rules.iter().enumerate().find(|(_, rule)| names(&rule.subject, target));
             let (index, rule) = deciding.ok_or(Refusal::NoRule)?;

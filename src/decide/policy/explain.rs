@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::{
     base::names::Scope,
     decide::{
-        mcp::target::Target,
+        mcp::target::{TASK_LIST, Target},
         policy::{
             evaluate::{Match, claim_fits, evaluate, held_by, holds_any, names, reaches, resource_match},
             glob::Glob,
@@ -98,10 +98,19 @@ impl Story<'_> {
         match target {
             Target::Open => self.say("The message touches nothing that a rule could name: connecting is enough."),
             Target::Stream => self.say("The stream of a session: connecting is enough."),
-            Target::TaskList => self.say("The caller's own tasks: connecting is enough."),
-            Target::Tasks { .. } => {
+            Target::TaskList => {
+                let listing = Target::Method(TASK_LIST.into());
+                if rules.iter().any(|rule| names(&rule.subject, &listing)) {
+                    return self.rules(rules, &listing);
+                }
+                self.say("The caller's own tasks: connecting is enough.");
+            }
+            Target::Tasks { method, .. } => {
                 self.say("A task: whoever made it here may touch it as long as they may use the tool that it runs.");
-                self.say("A task that was not made here needs a `methods` rule.");
+                self.say(
+                    "A task that was not made here needs a `methods` rule, and where there is one it decides as well.",
+                );
+                self.rules(rules, &Target::Method(method.clone()));
             }
             Target::Several(parts) => parts.iter().for_each(|part| self.rules(rules, part)),
             Target::EndSession => self.say("The end of a session: connecting is enough."),

@@ -157,13 +157,19 @@ impl Role {
         if let Some((_, slot)) = rows.iter().find(|(exact, _)| *exact == name) {
             return Some(*slot);
         }
-        let twin = if rows.is_empty() || name.bytes().all(|byte| byte.is_ascii_graphic()) {
-            rows.iter().any(|(exact, _)| name.eq_ignore_ascii_case(exact))
-        } else {
-            let folded = folded(name);
-            rows.iter().any(|(exact, _)| folded.eq_ignore_ascii_case(exact))
-        };
-        if twin { None } else { Some(Slot::Other) }
+        if resembles(rows.iter().map(|(exact, _)| *exact), name) { None } else { Some(Slot::Other) }
+    }
+}
+
+/// Whether some reader takes `name` for one of `rows`, none of which it is.
+pub(in crate::decide::mcp) fn resembles<'r>(mut rows: impl Iterator<Item = &'r str>, name: &str) -> bool {
+    if name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return rows.any(|exact| name.eq_ignore_ascii_case(exact));
+    }
+    let mut rows = rows.peekable();
+    rows.peek().is_some() && {
+        let folded = folded(name);
+        rows.any(|exact| folded.eq_ignore_ascii_case(exact))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::base::text::Text;
 
 /// What stands between two quotes. The scan has proved that every escape is whole.
 #[derive(Clone, Copy)]
-pub(super) struct Quoted<'a> {
+pub(in crate::decide::mcp) struct Quoted<'a> {
     raw: &'a str,
     escaped: bool,
 }
@@ -25,7 +25,7 @@ impl<'a> Quoted<'a> {
     }
 
     /// What it means.
-    pub(super) fn meaning(self) -> Cow<'a, str> {
+    pub(in crate::decide::mcp) fn meaning(self) -> Cow<'a, str> {
         if self.escaped { Cow::Owned(self.chars().collect()) } else { Cow::Borrowed(self.raw) }
     }
 

@@ -5,7 +5,7 @@ use crate::{base::limits::JSON_NUMBER_BYTES_MAX, decide::framing::run};
 use super::quoted::Quoted;
 
 /// Why the text is not JSON with one meaning.
-pub(super) type Fault = &'static str;
+pub(in crate::decide::mcp) type Fault = &'static str;
 
 /// The one fault that is no fault of the grammar: the text is JSON, and its readers disagree about what it says.
 pub(super) const OUT_OF_RANGE: Fault = "a number out of range";
@@ -20,32 +20,59 @@ fn ends_run(byte: u8) -> bool {
 }
 
 /// A place in the text.
-pub(super) struct Scan<'a> {
+pub(in crate::decide::mcp) struct Scan<'a> {
     text: &'a str,
     at: usize,
+    halves: Halves,
+}
+
+/// What half of a surrogate pair is in a string.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Halves {
+    /// A fault.
+    Refused,
+    /// Let pass, and none was met since the last look.
+    Borne,
+    /// Let pass, and there was one.
+    Met,
 }
 
 impl<'a> Scan<'a> {
     /// At the start of `text`, which is UTF-8 by its type: no scan looks at that again.
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+    pub(in crate::decide::mcp) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, halves: Halves::Refused }
+    }
+
+    /// At the start of `text`, in which half a surrogate pair may stand where nothing is decided: servers that cut a
+    /// description short write it.
+    pub(in crate::decide::mcp) fn bearing_halves(text: &'a str) -> Self {
+        Self { text, at: 0, halves: Halves::Borne }
+    }
+
+    /// Whether half a surrogate pair was let pass since the last look.
+    pub(in crate::decide::mcp) fn met_half(&mut self) -> bool {
+        let met = self.halves == Halves::Met;
+        if met {
+            self.halves = Halves::Borne;
+        }
+        met
     }
 
     /// Where we are, for [`Self::since`].
     #[inline]
-    pub(super) fn at(&self) -> usize {
+    pub(in crate::decide::mcp) fn at(&self) -> usize {
         self.at
     }
 
     /// The text from `start` to here.
     #[inline]
-    pub(super) fn since(&self, start: usize) -> &'a str {
+    pub(in crate::decide::mcp) fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()
     }
 
     /// The next byte, taken.
     #[inline]
-    pub(super) fn next(&mut self) -> Option<u8> {
+    pub(in crate::decide::mcp) fn next(&mut self) -> Option<u8> {
         let byte = self.peek();
         self.at += usize::from(byte.is_some());
         byte
@@ -58,7 +85,7 @@ impl<'a> Scan<'a> {
 
     /// Takes `wanted` if it is next.
     #[inline]
-    pub(super) fn eat(&mut self, wanted: u8) -> bool {
+    pub(in crate::decide::mcp) fn eat(&mut self, wanted: u8) -> bool {
         let is_next = self.peek() == Some(wanted);
         self.at += usize::from(is_next);
         is_next
@@ -66,14 +93,14 @@ impl<'a> Scan<'a> {
 
     /// Skips the four whitespace bytes of RFC 8259 §2.
     #[inline]
-    pub(super) fn space(&mut self) {
+    pub(in crate::decide::mcp) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
     }
 
     /// The rest of `true`, `false` or `null`.
-    pub(super) fn literal(&mut self, rest: &str) -> Result<(), Fault> {
+    pub(in crate::decide::mcp) fn literal(&mut self, rest: &str) -> Result<(), Fault> {
         if self.text.get(self.at..).is_some_and(|text| text.starts_with(rest)) {
             self.at += rest.len();
             Ok(())
@@ -84,7 +111,7 @@ impl<'a> Scan<'a> {
 
     /// A string, from behind its opening quote.
     #[inline]
-    pub(super) fn string(&mut self) -> Result<Quoted<'a>, Fault> {
+    pub(in crate::decide::mcp) fn string(&mut self) -> Result<Quoted<'a>, Fault> {
         let start = self.at;
         let mut escaped = false;
         // Most strings are names and short: for those one byte after the other is quicker than lanes.
@@ -115,16 +142,28 @@ impl<'a> Scan<'a> {
         match self.next() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
             Some(b'u') => match self.unit()? {
-                // Readers make U+FFFD, WTF-8 or an error of half a pair: three names out of one (SPEC C-29).
-                0xDC00..=0xDFFF => Err("a lone surrogate"),
+                0xDC00..=0xDFFF => self.half(),
                 0xD800..=0xDBFF => {
-                    let pair = self.eat(b'\\') && self.eat(b'u') && matches!(self.unit()?, 0xDC00..=0xDFFF);
-                    if pair { Ok(()) } else { Err("a lone surrogate") }
+                    let behind = self.at;
+                    if self.eat(b'\\') && self.eat(b'u') && matches!(self.unit()?, 0xDC00..=0xDFFF) {
+                        return Ok(());
+                    }
+                    self.at = behind;
+                    self.half()
                 }
                 _ => Ok(()),
             },
             _ => Err("not JSON: an unknown escape"),
         }
+    }
+
+    /// Readers make U+FFFD, WTF-8 or an error of half a pair: three names out of one (SPEC C-29).
+    fn half(&mut self) -> Result<(), Fault> {
+        if self.halves == Halves::Refused {
+            return Err("a lone surrogate");
+        }
+        self.halves = Halves::Met;
+        Ok(())
     }
 
     fn unit(&mut self) -> Result<u32, Fault> {
@@ -137,7 +176,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A number, whose first byte `first` is taken already.
-    pub(super) fn number(&mut self, first: u8) -> Result<(), Fault> {
+    pub(in crate::decide::mcp) fn number(&mut self, first: u8) -> Result<(), Fault> {
         const WRONG: Fault = "not JSON: not a number";
         let start = self.at.saturating_sub(1);
         let lead = if first == b'-' { self.next().ok_or(WRONG)? } else { first };

@@ -110,6 +110,7 @@ impl Ends {
         } else {
             // It was the start of a line after all.
             self.in_line = seen + same > 0;
+            self.begun = self.in_line;
             self.mark = None;
         }
         same

@@ -98,8 +98,10 @@ fn c50_only_the_data_is_replaced() {
         ("data: a\n\n", "b\rc\r\nd\n", "data: b\ndata: c\ndata: d\ndata: \n\n"),
         ("id: 1\ndata: a\n: c\ndata: b\nretry: 5\n\n", "x", "id: 1\ndata: x\n: c\nretry: 5\n\n"),
         ("data\n\n", "x", "data: x\n\n"),
+        ("data: a\nid: 1\rdata: b\n\n", "x", "data: x\nid: 1\r\n\n"),
         ("id: 1\r\n\r\n", "x", "id: 1\r\ndata: x\r\n\r\n"),
         ("\n", "x", "data: x\n\n"),
+        ("\u{F000}\r\n\r\n", "x", "\u{F000}\r\ndata: x\r\n\r\n"),
         ("\u{FEFF}data: a\n\n", "", "\u{FEFF}data: \n\n"),
         ("event: endpoint\ndata: /m?s=1\n\n", "/n?s=2", "event: endpoint\ndata: /n?s=2\n\n"),
     ];

@@ -9,11 +9,11 @@ const KEPT: usize = 16;
 
 /// The front of a SHA-256, as hexadecimal text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Digest(Box<str>);
+pub(in crate::decide::token) struct Digest(Box<str>);
 
 impl Digest {
     /// Of `parts` with a zero byte between them.
-    pub(super) fn of(parts: &[&str]) -> Self {
+    pub(in crate::decide::token) fn of(parts: &[&str]) -> Self {
         let whole = digest(&SHA256, parts.join("\0").as_bytes());
         let mut text = String::with_capacity(2 * KEPT);
         for byte in whole.as_ref().iter().take(KEPT) {
@@ -23,7 +23,7 @@ impl Digest {
         Self(text.into())
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(in crate::decide::token) fn as_str(&self) -> &str {
         &self.0
     }
 }

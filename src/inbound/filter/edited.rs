@@ -1,0 +1,117 @@
+//! An event stream that is edited event by event, each of which leaves as soon as it is complete: its lists are cut, and its
+//! endpoint is made ours.
+
+use std::{
+    borrow::Cow,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+
+use super::Cut;
+use crate::{
+    base::limits::LIST_BYTES_MAX,
+    decide::mcp::sse::{Event, Events, TooLong},
+    inbound::{legacy::Endpoint, snapshot::Server},
+    outbound::upstream::Answer,
+};
+
+/// An event stream on its way through the filter.
+pub(in crate::inbound) struct Edited {
+    /// Nothing once the stream was ended here: then the upstream is told that nobody listens.
+    answer: Option<Answer>,
+    events: Events,
+    server: Arc<Server>,
+    cut: Option<Cut>,
+    endpoint: Option<Endpoint>,
+}
+
+impl Edited {
+    /// Edits what comes of `answer`.
+    pub(in crate::inbound) fn new(
+        answer: Answer,
+        server: &Arc<Server>,
+        cut: Option<Cut>,
+        endpoint: Option<Endpoint>,
+    ) -> Self {
+        let (answer, events) = (Some(answer), Events::new(LIST_BYTES_MAX));
+        Self { answer, events, server: Arc::clone(server), cut, endpoint }
+    }
+
+    /// The next event. One that cannot be read ends the stream, and one that has no end is dropped with it.
+    pub(in crate::inbound) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        loop {
+            if let Some(event) = self.events.next() {
+                return Poll::Ready(self.pass(event).map(|bytes| Ok(Frame::data(bytes))));
+            }
+            let Some(answer) = &mut self.answer else { return Poll::Ready(None) };
+            match Pin::new(answer).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(piece) = frame.into_data() {
+                        self.events.push(piece);
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(None) => {
+                    self.answer = None;
+                    self.events.end();
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// What goes on of an event; nothing where the stream ends here.
+    fn pass(&mut self, event: Result<Event, TooLong>) -> Option<Bytes> {
+        let passed = event.map_err(|TooLong| "an event is too long").and_then(|event| self.edit(&event));
+        passed
+            .inspect_err(|why| {
+                let server = &self.server.series;
+                tracing::warn!(server = %server.name, why, "an event of the upstream may not pass, so its stream ends");
+                server.upstream_failed("answer");
+                self.answer = None;
+                self.events = Events::new(0);
+            })
+            .ok()
+    }
+
+    fn edit(&self, event: &Event) -> Result<Bytes, &'static str> {
+        if let Some(endpoint) = &self.endpoint
+            && let Some(ours) = endpoint.rewrite(event)?
+        {
+            return Ok(ours);
+        }
+        self.cut.as_ref().map_or_else(|| Ok(event.raw().clone()), |cut| edit(event, cut))
+    }
+}
+
+/// The event, with its list cut where it has one.
+fn edit(event: &Event, cut: &Cut) -> Result<Bytes, &'static str> {
+    let raw = event.raw();
+    // A message that is labelled as a stream: as such it says nothing, but some clients look at the bytes (attack 146).
+    if looks_like_message(raw) {
+        return Err("a message that is no event");
+    }
+    let data = match event.data() {
+        Some(data) if looks_like_message(&data) => data,
+        _ => return Ok(raw.clone()),
+    };
+    let message = match data {
+        Cow::Borrowed(data) => raw.slice_ref(data),
+        Cow::Owned(data) => Bytes::from(data),
+    };
+    let kept = cut.filter(&message)?;
+    Ok(if kept == message { raw.clone() } else { event.with_data(&kept) })
+}
+
+/// Whether somebody might read a message here.
+fn looks_like_message(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text).trim_ascii_start();
+    matches!(text.first(), Some(b'{' | b'['))
+}
