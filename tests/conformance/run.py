@@ -6,6 +6,7 @@ One PASS or FAIL line a set, with numbers and every check that differs; the exit
 import argparse
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -119,8 +120,9 @@ def better(judge, suite, front, direct):
 def sandwich(judge, suite, gateway, client):
     os.environ.update(GATEWAY=str(gateway), CLIENT=str(client), NODE=str(suite.node))   # for sandwich.py
     for spec, scenarios in SANDWICH.items():
-        here = suite.client(NEW, scenarios, spec, client, f"client {spec} direct")
-        there = suite.client(NEW, scenarios, spec, f"{sys.executable} {HERE / 'sandwich.py'}", f"client {spec} through")
+        here = suite.client(NEW, scenarios, spec, shlex.quote(str(client)), f"client {spec} direct")
+        between = shlex.join([sys.executable, str(HERE / "sandwich.py")])
+        there = suite.client(NEW, scenarios, spec, between, f"client {spec} through")
         apart = differences(here, there)
         (good, bad), (good_there, bad_there) = tally(here), tally(there)
         judge(not bad and here.keys() == set(scenarios), f"client, {spec}: {good} checks in {len(here)} scenarios, directly, "

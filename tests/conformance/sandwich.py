@@ -10,6 +10,8 @@ import tempfile
 
 import world
 
+CLIENT_SECS = 25        # less than the suite's patience, so that the gateway is stopped here and not left behind
+
 
 def main():
     upstream, scenario = sys.argv[-1], os.environ["MCP_CONFORMANCE_SCENARIO"].replace("/", "-")
@@ -21,7 +23,8 @@ def main():
     gateway = world.Process("gateway", os.environ["GATEWAY"], "run", "--config", config)
     try:
         gateway.ready(f"http://127.0.0.1:{ports['ADMIN_PORT']}/readyz")
-        code = subprocess.run([os.environ["CLIENT"], url], env={**os.environ, "CONFORMANCE_TOKEN": token}).returncode
+        code = subprocess.run([os.environ["CLIENT"], url], env={**os.environ, "CONFORMANCE_TOKEN": token},
+                              timeout=CLIENT_SECS).returncode
     finally:
         (folder / "ended").write_text(str(gateway.stop()))
     sys.exit(code)

@@ -153,13 +153,11 @@ impl ServerHandler for Everything {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        match tasks::call(self, &request, &context).await {
-            Some(answer) => return answer,
-            None => {}
+        if let Some(answer) = tasks::call(self, &request, &context).await {
+            return answer;
         }
-        match rounds::call(self, &request, &context) {
-            Some(answer) => return answer,
-            None => {}
+        if let Some(answer) = rounds::call(self, &request, &context) {
+            return answer;
         }
         tools::call(self, &request, &context).await.map(CallToolResponse::from)
     }
