@@ -83,6 +83,8 @@ pub const TASKS_MAX: usize = 262_144;
 pub const TASK_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Largest answer that is looked at for the task it makes: such an answer is small.
 pub const TASK_ANSWER_BYTES_MAX: usize = 64 * KIB;
+/// How much of a call's stream is looked at for the task that it makes.
+pub const TASK_STREAM_BYTES_MAX: usize = MIB;
 /// Events of one caller whose origin is remembered, for `Last-Event-ID`.
 pub const EVENTS_PER_CALLER_MAX: usize = 4_096;
 /// Events of all callers.

@@ -66,17 +66,22 @@ impl Cut {
         list::filter(message, self.lists, &mut |item| self.keep(item))
     }
 
+    /// Whether a task is the caller's, and its tool still theirs to use: what `tasks/get` would answer.
+    fn may_touch_task(&self, id: &str) -> bool {
+        let tool = self.gateway.tasks.tool_of(&self.server.series.name, &self.caller, id, self.now);
+        tool.is_some_and(|tool| evaluate(&self.server.policy, &self.caller, &Target::Tool(tool)).is_ok())
+    }
+
     /// Whether the caller sees an item: judged as its use would be, by the same rules.
     fn keep(&self, item: Item<'_>) -> bool {
-        let Server { policy, series, hide, .. } = &*self.server;
+        let Server { policy, hide, .. } = &*self.server;
         let target = match item {
             Item::Tool(name) => Target::Tool(Text::from(name)),
             Item::Prompt(name) => Target::Prompt(Text::from(name)),
             Item::Resource(uri) => Target::Resources(vec![Text::from(uri)]),
             Item::Template(template) => Target::Template(Text::from(template)),
-            Item::Task(id) => {
-                return !judges_tasks(policy) || self.gateway.tasks.is_own(&series.name, &self.caller, id, self.now);
-            }
+            Item::Task(id) if judges_tasks(policy) => return self.may_touch_task(id),
+            Item::Task(_) => return true,
         };
         match (hide, evaluate(policy, &self.caller, &target)) {
             (Hide::Never, _) | (_, Ok(_)) => true,

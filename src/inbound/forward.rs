@@ -53,6 +53,17 @@ const ABOUT_BYTES: [HeaderName; 6] = [
 ];
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
+/// Whether an answer may be a task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Promise {
+    /// No.
+    None,
+    /// It may, though the client did not say that it knows tasks: it is looked at as it comes.
+    Perhaps,
+    /// It may well: it must come in a form that can be read.
+    Expected,
+}
+
 /// What was judged and may go.
 pub(super) struct Outgoing {
     /// Who asks.
@@ -70,7 +81,7 @@ pub(super) struct Outgoing {
     /// The lists in the answer that must be cut to what the caller may see.
     pub(super) lists: Option<Lists>,
     /// Whether the answer may be a task.
-    pub(super) may_make_task: bool,
+    pub(super) task: Promise,
     /// What the caller was allowed, and must go on being allowed where the answer lives on.
     pub(super) target: Target,
     /// Whether the answer is a stream that lives on by itself.
@@ -230,7 +241,7 @@ fn request_headers(
             headers.remove(LAST_EVENT_ID);
         }
     }
-    if outgoing.lists.is_some() || outgoing.may_make_task || outgoing.door == Door::Events {
+    if outgoing.lists.is_some() || outgoing.task == Promise::Expected || outgoing.door == Door::Events {
         // What must be read must come as it is.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }

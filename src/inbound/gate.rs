@@ -28,7 +28,7 @@ use crate::{
         body,
         connection::Busy,
         filter,
-        forward::{self, Outgoing},
+        forward::{self, Outgoing, Promise},
         legacy::{self, Door},
         reply::{self, Known, ReplyBody},
         service::Arrival,
@@ -126,7 +126,7 @@ async fn judge(
     if method == "initialize" {
         gateway.begun.check(name, &caller, arrival.now)?;
     }
-    if asked.makes_task {
+    if asked.asks_for_task {
         gateway.tasks.check(name, &caller, arrival.now)?;
     }
     let lives_on = matches!(target, Target::Stream) || *method == *target::SUBSCRIBE;
@@ -147,7 +147,7 @@ async fn judge(
         session,
         endpoint,
         lists: filter::wanted(server, asked.lists),
-        may_make_task: asked.may_make_task || taken_up.is_some(),
+        task: if taken_up.is_some() { Promise::Perhaps } else { asked.task },
         lives_on,
         target: taken_up.unwrap_or(target),
         counted,
@@ -163,15 +163,15 @@ struct Asked {
     lists: Option<Lists>,
     /// It answers a request of the server.
     answers: bool,
-    /// A call that is to become a task.
-    makes_task: bool,
-    /// A call that the server may turn into one.
-    may_make_task: bool,
+    /// A call that is to become a task (2025-11-25).
+    asks_for_task: bool,
+    /// Whether its answer may be one.
+    task: Promise,
 }
 
 impl Asked {
     fn plain(target: Target, body: Bytes) -> Self {
-        Self { target, body, lists: None, answers: false, makes_task: false, may_make_task: false }
+        Self { target, body, lists: None, answers: false, asks_for_task: false, task: Promise::None }
     }
 }
 
@@ -230,8 +230,8 @@ async fn read_message(
     Ok(Asked {
         lists: Lists::of(&message.method),
         answers: message.kind == Kind::Response,
-        makes_task: is_call && message.params.task,
-        may_make_task: is_call && may_make_task(&message, known.era, &body),
+        asks_for_task: is_call && message.params.task,
+        task: if is_call { promise(&message, known.era, &body) } else { Promise::None },
         ..Asked::plain(target, body)
     })
 }
@@ -247,10 +247,18 @@ fn told_on_a_stream(message: &Message, era: Era, target: Target) -> Result<Targe
     }
 }
 
-/// Whether the answer to a call may be a task: 2025-11-25 asks for one, and a client of 2026-07-28 says that it knows them. Who
-/// says so in a way that is not seen here gets a task that nobody may touch.
-fn may_make_task(message: &Message, era: Era, body: &[u8]) -> bool {
-    message.params.task || (era == Era::Modern && memchr::memmem::find(body, TASKS_EXTENSION).is_some())
+/// Whether the answer to a call may be a task: 2025-11-25 asks for one, a client of 2026-07-28 says that it knows them, and a
+/// server of that version decides. What is not seen here is a task that nobody may touch.
+fn promise(message: &Message, era: Era, body: &[u8]) -> Promise {
+    if message.params.task {
+        Promise::Expected
+    } else if era == Era::Legacy {
+        Promise::None
+    } else if memchr::memmem::find(body, TASKS_EXTENSION).is_some() {
+        Promise::Expected
+    } else {
+        Promise::Perhaps
+    }
 }
 
 /// The body is read, though only to be forgotten: the library notices that a client has gone once nothing of a request is left.

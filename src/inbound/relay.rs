@@ -1,6 +1,8 @@
 //! An answer on its way to the client, and whoever looks at it while it passes.
 
 use std::{
+    error::Error,
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -16,7 +18,7 @@ use crate::{
         alive::KeepAlive,
         connection::Busy,
         filter::Edited,
-        forward::Outgoing,
+        forward::{Outgoing, Promise},
         leash::{Counted, Leash},
         resume::Origin,
         snapshot::{Gateway, Server},
@@ -25,6 +27,26 @@ use crate::{
     observe::record::Record,
     outbound::upstream::Answer,
 };
+
+/// Why an answer ends before its framing says so.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The upstream broke off.
+    Upstream(hyper::Error),
+    /// What came next may not pass: no polite end may pretend that this was all.
+    Unfit(&'static str),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upstream(error) => write!(out, "the upstream broke off: {error}"),
+            Self::Unfit(why) => write!(out, "the upstream's answer may not pass: {why}"),
+        }
+    }
+}
+
+impl Error for Broken {}
 
 /// Where the bytes come from.
 pub(super) enum Source {
@@ -37,9 +59,9 @@ pub(super) enum Source {
 }
 
 impl Source {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self {
-            Self::Plain(answer) => Pin::new(answer).poll_frame(cx),
+            Self::Plain(answer) => Pin::new(answer).poll_frame(cx).map_err(Broken::Upstream),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Edited(edited) => edited.poll_frame(cx),
         }
@@ -65,7 +87,9 @@ impl Watch {
     ) -> Option<Box<Self>> {
         let caller = &outgoing.caller;
         let birth = match &outgoing.target {
-            Target::Tool(tool) if outgoing.may_make_task => Some(Birth::watch(gateway, server, caller, tool, headers)),
+            Target::Tool(tool) if outgoing.task != Promise::None => {
+                Some(Birth::watch(gateway, server, caller, tool, headers))
+            }
             _ => None,
         };
         // The modern era takes no stream up again.
@@ -102,7 +126,7 @@ pub(super) struct Relay {
     leash: Option<Leash>,
     watch: Option<Box<Watch>>,
     /// The upstream's failure, held back for one turn.
-    broken: Option<hyper::Error>,
+    broken: Option<Broken>,
     record: Record,
     _counted: Option<Counted>,
     _busy: Busy,
@@ -124,9 +148,9 @@ impl Relay {
 
 impl Body for Relay {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if let Some(leash) = self.leash.as_mut()
             && leash.poll_cut(cx).is_ready()
         {

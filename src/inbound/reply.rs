@@ -24,7 +24,10 @@ use crate::{
         refusal::Refusal,
         token::claims::Caller,
     },
-    inbound::{relay::Relay, snapshot::Server},
+    inbound::{
+        relay::{Broken, Relay},
+        snapshot::Server,
+    },
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -40,9 +43,9 @@ pub(super) enum ReplyBody {
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Relay(relay) => Pin::new(&mut **relay).poll_frame(cx),

@@ -27,8 +27,6 @@ use crate::{
     },
 };
 
-/// Shorter ids are counters: they repeat from session to session and say nothing outside of theirs.
-const UNIQUE_ID_BYTES_MIN: usize = 16;
 /// Streams that may share an event id before nobody is let in by it. The transport wants ids unique in a session.
 const SHARED_MAX: usize = 64;
 
@@ -41,14 +39,14 @@ pub struct Origins {
 struct Noted {
     /// By session and event.
     in_session: Shelf<Source>,
-    /// By event alone, for ids that name one event in the world.
+    /// By event alone: whose it is as long as one caller alone has had it.
     anywhere: Shelf<Source>,
 }
 
 struct Source {
     /// What the streams answered that held the event.
     target: Arc<Target>,
-    /// Streams of other callers held one of the same id: outside of its session it says nothing.
+    /// Streams of other callers held one of the same id, as counters do: outside of its session it says nothing.
     repeats: bool,
 }
 
@@ -123,9 +121,7 @@ impl Origins {
         }
         let mut noted = self.lock();
         put(&mut noted.in_session, place.caller, self.key_in_session(place, event), target);
-        if event.len() >= UNIQUE_ID_BYTES_MIN {
-            put(&mut noted.anywhere, place.caller, self.key_anywhere(place, event), target);
-        }
+        put(&mut noted.anywhere, place.caller, self.key_anywhere(place, event), target);
     }
 
     fn place(&self, server: &str, caller: &Caller, session: &[u8]) -> Place {

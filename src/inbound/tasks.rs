@@ -128,9 +128,12 @@ impl Tasks {
         if kept.made.count(owner) < TASKS_PER_CALLER_MAX { Ok(()) } else { Err(Refusal::TooManyTasks) }
     }
 
-    /// Whether it is the caller's.
-    pub(super) fn is_own(&self, server: &ServerName, caller: &Caller, id: &str, now: Now) -> bool {
-        matches!(self.whose(server, caller, id, now), Whose::Own(_))
+    /// The tool that made it, where it is the caller's.
+    pub(super) fn tool_of(&self, server: &ServerName, caller: &Caller, id: &str, now: Now) -> Option<Text> {
+        match self.whose(server, caller, id, now) {
+            Whose::Own(tool) => Some(tool),
+            Whose::Other | Whose::Unknown => None,
+        }
     }
 
     fn whose(&self, server: &ServerName, caller: &Caller, id: &str, now: Now) -> Whose {

@@ -189,3 +189,27 @@ async fn c15_c71_the_verdict_does_not_depend_on_the_version_that_is_claimed() {
     world.verdicts(rows).await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn c16_c18_c79_what_the_upstream_must_answer_itself_reaches_it() {
+    let world = World::standard().await;
+    let token = world.token();
+    let odd = |ask: super::world::Ask, body: String| ask.set(VERSION, "v999.0.0").body(body).token(&token);
+    let discover = modern("server/discover", None, "");
+    let odd_body = String::from_utf8_lossy(discover.sent_body()).replace("2026-07-28", "v999.0.0");
+    let plain_body = String::from_utf8_lossy(discover.sent_body()).into_owned();
+    let rows = vec![
+        row("an unknown version that both say", odd(discover.clone(), odd_body), Want::Passes),
+        row("one that the header alone says", odd(discover.clone(), plain_body), Want::Status(400)),
+        row("a GET with it", super::world::Ask::get("/mcp").token(&token).with(VERSION, "v999.0.0"), Want::Status(400)),
+        row("a removed method", modern("resources/subscribe", None, "").token(&token), Want::Passes),
+        row(
+            "with its old argument",
+            modern("resources/subscribe", None, r#""uri":"file:///etc/x""#).token(&token),
+            Want::Error(403, 40304),
+        ),
+        row("in the legacy era", world.post(request("resources/subscribe", "{}")), Want::Error(400, -32602)),
+    ];
+    world.verdicts(rows).await;
+    world.close().await;
+}

@@ -38,6 +38,10 @@ const SEALED_ID_BYTES_MAX: usize = SESSION_ID_BYTES_MAX + SEAL_ADDS;
 /// An event id (SPEC C-53).
 const EVENT_ID_BYTES_MAX: usize = 1_024;
 
+/// A version that is no date.
+const VERSION_BYTES_MAX: usize = 32;
+
+const NO_DATE: Refusal = Refusal::BadRequest("MCP-Protocol-Version is not a date");
 const TWO_VERSIONS: Refusal = Refusal::BadRequest("more than one MCP-Protocol-Version");
 
 /// Checks `Mcp-Session-Id`, `Last-Event-ID` and `MCP-Protocol-Version`: one line each, of a plain shape (SPEC C-16, C-40, C-53).
@@ -56,7 +60,7 @@ pub fn check_shape(headers: &HeaderMap) -> Result<(), Refusal> {
     {
         return Err(Refusal::BadSessionHeader);
     }
-    version_of(headers).map(|_| ())
+    one_version(headers).map(|_| ())
 }
 
 /// The era that a request without a body names: GET and DELETE.
@@ -81,9 +85,15 @@ pub fn permit_batch(headers: &HeaderMap) -> Result<bool, Refusal> {
 /// # Errors
 /// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`], [`Refusal::BadRequest`].
 pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
-    let header = version_of(headers)?;
+    let header = one_version(headers)?;
+    let body = message.params.meta_version.as_deref();
+    if let Some(header) = header.filter(|header| !version::is_date(header)) {
+        // No version that we know is spelled so. Where the body says the same, the upstream tells its client which it speaks
+        // (SPEC C-18), and whatever it takes the message for, header and body agree.
+        return if body == Some(header) && message.kind != Kind::Response { Ok(Era::Modern) } else { Err(NO_DATE) };
+    }
     let era = header.map_or(Era::Legacy, version::era_of);
-    match (message.kind, header, message.params.meta_version.as_deref()) {
+    match (message.kind, header, body) {
         // The modern era has no server-to-client requests, so there is nothing to answer (SPEC C-34).
         (Kind::Response, ..) if era == Era::Modern => Err(Refusal::NotAMessage("a response in the modern era")),
         (Kind::Response, ..) => Ok(Era::Legacy),
@@ -174,13 +184,21 @@ fn meaning(value: &[u8]) -> Result<Cow<'_, str>, Refusal> {
     }
 }
 
+/// The version, which is a date (SPEC C-16).
 fn version_of(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let version = one_version(headers)?;
+    if version.is_none_or(version::is_date) { Ok(version) } else { Err(NO_DATE) }
+}
+
+/// The version, as far as it is one short word.
+fn one_version(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let Some(value) = only(headers, PROTOCOL_VERSION, TWO_VERSIONS)? else {
         return Ok(None);
     };
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     match std::str::from_utf8(value) {
-        Ok(name) if version::is_date(name) => Ok(Some(name)),
-        _ => Err(Refusal::BadRequest("MCP-Protocol-Version is not a date")),
+        Ok(name) if (1..=VERSION_BYTES_MAX).contains(&name.len()) && value.iter().all(is_word) => Ok(Some(name)),
+        _ => Err(NO_DATE),
     }
 }
 

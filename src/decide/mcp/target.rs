@@ -85,6 +85,10 @@ pub fn of(message: &Message) -> Result<Target, Refusal> {
     match message.method.as_str() {
         "tools/call" => named(&params.name, "params.name is missing").map(Target::Tool),
         "prompts/get" => named(&params.name, "params.name is missing").map(Target::Prompt),
+        // Gone in 2026-07-28, where nothing but the upstream's answer says so (SPEC C-79); without a URI they touch nothing.
+        "resources/subscribe" | "resources/unsubscribe" if params.uri.is_none() && params.meta_version.is_some() => {
+            Ok(Target::Open)
+        }
         "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
             named(&params.uri, "params.uri is missing").map(|uri| Target::Resources(vec![uri]))
         }

@@ -15,7 +15,7 @@ use super::Cut;
 use crate::{
     base::limits::LIST_BYTES_MAX,
     decide::mcp::sse::{Event, Events, TooLong},
-    inbound::{legacy::Endpoint, snapshot::Server},
+    inbound::{legacy::Endpoint, relay::Broken, snapshot::Server},
     outbound::upstream::Answer,
 };
 
@@ -41,14 +41,14 @@ impl Edited {
         Self { answer, events, server: Arc::clone(server), cut, endpoint }
     }
 
-    /// The next event. One that cannot be read ends the stream, and one that has no end is dropped with it.
+    /// The next event. One that cannot be read breaks the stream off, and one that has no end is dropped.
     pub(in crate::inbound) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         loop {
             if let Some(event) = self.events.next() {
-                return Poll::Ready(self.pass(event).map(|bytes| Ok(Frame::data(bytes))));
+                return Poll::Ready(Some(self.pass(event).map(Frame::data).map_err(Broken::Unfit)));
             }
             let Some(answer) = &mut self.answer else { return Poll::Ready(None) };
             match Pin::new(answer).poll_frame(cx) {
@@ -57,7 +57,7 @@ impl Edited {
                         self.events.push(piece);
                     }
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(Broken::Upstream(error)))),
                 Poll::Ready(None) => {
                     self.answer = None;
                     self.events.end();
@@ -67,18 +67,15 @@ impl Edited {
         }
     }
 
-    /// What goes on of an event; nothing where the stream ends here.
-    fn pass(&mut self, event: Result<Event, TooLong>) -> Option<Bytes> {
+    /// What goes on of an event; or why the stream is broken off here.
+    fn pass(&mut self, event: Result<Event, TooLong>) -> Result<Bytes, &'static str> {
         let passed = event.map_err(|TooLong| "an event is too long").and_then(|event| self.edit(&event));
-        passed
-            .inspect_err(|why| {
-                let server = &self.server.series;
-                tracing::warn!(server = %server.name, why, "an event of the upstream may not pass, so its stream ends");
-                server.upstream_failed("answer");
-                self.answer = None;
-                self.events = Events::new(0);
-            })
-            .ok()
+        passed.inspect_err(|why| {
+            let server = &self.server.series.name;
+            tracing::warn!(%server, why, "an event of the upstream may not pass, so its stream is broken off");
+            self.answer = None;
+            self.events = Events::new(0);
+        })
     }
 
     fn edit(&self, event: &Event) -> Result<Bytes, &'static str> {

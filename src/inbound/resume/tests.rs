@@ -75,9 +75,13 @@ fn c52_attack_134_an_event_of_another_caller_is_refused_where_its_id_is_unique()
     let case =
         Case::new().noted(&alice(&[]), "one", "7", &tool("safe")).noted(&alice(&[]), "one", LONG, &tool("danger"));
     assert_eq!(case.take_up(&bob(), "two", LONG), Err(Refusal::UnknownSession));
-    assert_eq!(case.take_up(&bob(), "two", "7"), Ok(None), "a counter of his own session");
+    assert_eq!(
+        case.take_up(&bob(), "two", "7"),
+        Err(Refusal::UnknownSession),
+        "short ones, too, while one caller has them"
+    );
     assert_eq!(case.take_up(&alice(&["mcp"]), "three", LONG), lacks("danger"), "her own, from another session");
-    assert_eq!(case.take_up(&alice(&["mcp"]), "three", "7"), Ok(None));
+    assert_eq!(case.take_up(&alice(&["mcp"]), "three", "7"), Ok(Some(Target::Tool("safe".into()))));
     let elsewhere = case.0.place("o", &bob(), b"two");
     assert_eq!(case.0.may_take_up(elsewhere, &rules(), &bob(), LONG.as_bytes()), Ok(None), "another server's ids");
 }

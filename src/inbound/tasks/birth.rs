@@ -6,7 +6,11 @@ use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_ENCODING};
 
 use crate::{
-    base::{limits::TASK_ANSWER_BYTES_MAX, names::ServerName, text::Text},
+    base::{
+        limits::{TASK_ANSWER_BYTES_MAX, TASK_STREAM_BYTES_MAX},
+        names::ServerName,
+        text::Text,
+    },
     decide::{
         mcp::{
             sse::Events,
@@ -27,6 +31,8 @@ pub(in crate::inbound) struct Birth {
     caller: Arc<Caller>,
     tool: Text,
     reading: Reading,
+    /// How much is still looked at: a call that becomes a task says so at once.
+    left: usize,
 }
 
 /// What has been read of it.
@@ -53,11 +59,16 @@ impl Birth {
             // A text of its own: the request's bytes need not live as long as the task.
             tool: Text::from(tool.as_str()),
             reading: Reading::of(headers),
+            left: TASK_STREAM_BYTES_MAX,
         }
     }
 
     /// A piece of the answer, before it goes on.
     pub(in crate::inbound) fn see(&mut self, piece: &Bytes) {
+        match self.left.checked_sub(piece.len()) {
+            Some(left) => self.left = left,
+            None => self.reading = Reading::Nothing,
+        }
         if let Some(task) = self.reading.take_in(piece) {
             let now = self.gateway.clock.now();
             self.gateway.tasks.remember(&self.server, &self.caller, &self.tool, &task, now);

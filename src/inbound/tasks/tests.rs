@@ -54,9 +54,12 @@ fn c87_attack_136_a_task_is_its_makers_alone() {
         assert_eq!(case.whose("alice", almost, 0), Whose::Unknown, "{almost:?}");
     }
     let elsewhere = ServerName::from("o");
-    assert!(!case.tasks.is_own(&elsewhere, &somebody("alice"), "t", at(0)), "another server's ids are its own");
-    assert!(case.tasks.is_own(&case.server, &somebody("alice"), "t", at(0)));
-    assert!(!case.tasks.is_own(&case.server, &somebody("bob"), "t", at(0)));
+    assert!(
+        !case.tasks.tool_of(&elsewhere, &somebody("alice"), "t", at(0)).is_some(),
+        "another server's ids are its own"
+    );
+    assert!(case.tasks.tool_of(&case.server, &somebody("alice"), "t", at(0)).is_some());
+    assert!(!case.tasks.tool_of(&case.server, &somebody("bob"), "t", at(0)).is_some());
 }
 
 #[test]

@@ -127,6 +127,7 @@ async fn attack_147_an_event_that_cannot_be_read_ends_the_stream() {
         let reply = world.send(&list_tools(&world)).await;
         assert!(reply.text().starts_with("data: first\n\n"), "{case:?}: {reply:?}");
         assert!(!reply.text().contains("forbidden"), "{case:?}: {reply:?}");
+        assert!(reply.cut, "no last chunk may pretend that this was all: {reply:?}");
     }
     let failures = world.metric("portcullis_upstream_failures_total").await;
     assert_eq!(failures, Some(7.0));

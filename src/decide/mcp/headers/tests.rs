@@ -129,7 +129,11 @@ fn c16_c40_c53_shapes() {
         (&[("mcp-protocol-version", b"1900-01-01")], Ok(())),
         (&[("mcp-protocol-version", b"")], Err(40001)),
         (&[("mcp-protocol-version", b"2025-11-25, 2026-07-28")], Err(40001)),
-        (&[("mcp-protocol-version", b"DRAFT-2026-v1")], Err(40001)),
+        // A word may be a version that the upstream answers; the body has to agree with it.
+        (&[("mcp-protocol-version", b"DRAFT-2026-v1")], Ok(())),
+        (&[("mcp-protocol-version", b"v1 v2")], Err(40001)),
+        (&[("mcp-protocol-version", b"v\"1")], Err(40001)),
+        (&[("mcp-protocol-version", &long[..33])], Err(40001)),
         (&[V28, V28], Err(40001)),
         (&[V25, V28], Err(40001)),
     ];
@@ -292,4 +296,29 @@ fn get_and_delete_have_the_era_of_their_header() {
     assert_eq!(era_without_body(&map(&[V25])), Ok(Era::Legacy));
     assert_eq!(era_without_body(&map(&[V28])), Ok(Era::Modern));
     assert_eq!(era_without_body(&map(&[V28, V28])), Err(TWO_VERSIONS));
+}
+
+#[test]
+fn c16_c18_a_version_that_is_no_date_passes_where_header_and_body_agree() {
+    const ODD: (&str, &[u8]) = ("mcp-protocol-version", b"v999.0.0");
+    let discover = ("mcp-method", b"server/discover".as_slice());
+    let odd = MODERN.replace("2026-07-28", "v999.0.0");
+    let asked = message(true, "server/discover", &odd);
+    let plain = message(true, "server/discover", "");
+    let dated = modern("server/discover", "");
+    let call = message(true, "tools/call", &format!("\"name\":\"danger\",{odd}"));
+    let response = peek::read(&Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#), 64).unwrap();
+    for (what, lines, message, expected) in [
+        ("both say it", &[ODD, discover][..], &asked, Ok(Era::Modern)),
+        ("the header alone", &[ODD, discover], &plain, Err(40001)),
+        ("the body says another", &[ODD, discover], &dated, Err(40001)),
+        ("the body alone", &[discover], &asked, MISMATCH),
+        ("another method in the header", &[ODD, CALL], &asked, MISMATCH),
+        ("attack 050 in an unknown version", &[ODD, CALL, SAFE], &call, MISMATCH),
+        ("a call in an unknown version", &[ODD, CALL, DANGER], &call, Ok(Era::Modern)),
+        ("a response", &[ODD], &response, Err(40001)),
+    ] {
+        assert_eq!(verdict(lines, message), expected, "{what}");
+    }
+    assert!(era_without_body(&map(&[ODD])).is_err() && permit_batch(&map(&[ODD])).is_err());
 }
