@@ -55,6 +55,8 @@ def main():
                     bad.append(f"{one.name} [{upstream.name}]")
     finally:
         clean = around.stop()
+    if not lines:
+        sys.exit("attacks: nothing was played")
 
     for name, gateway in around.gateways.items():
         if name in around.broken:
