@@ -17,9 +17,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use portcullis::{
     base::limits::JSON_DEPTH,
-    decide::mcp::{peek, target},
+    decide::mcp::{batch, peek, target},
 };
 use rmcp::model::ClientJsonRpcMessage;
 
@@ -41,9 +42,14 @@ use differential::{
 
 /// What the gateway makes of a body: what it saw, where it would go on to ask the rules.
 fn permitted(body: &[u8]) -> Option<View> {
-    let message = peek::read(&Bytes::copy_from_slice(body), JSON_DEPTH).ok()?;
-    let target = target::of(&message).ok()?;
-    Some(View::of_gateway(&message, &target))
+    let body = Bytes::copy_from_slice(body);
+    let view = |message: &_| Some(View::of_gateway(message, &target::of(message).ok()?));
+    if batch::is_batch(&body) {
+        // As a server with `batches: 2025-03-26` reads it; others refuse every array.
+        let messages = batch::read(&body, &HeaderMap::new(), JSON_DEPTH).ok()?;
+        return messages.iter().map(view).collect::<Option<_>>().map(View::of_batch);
+    }
+    view(&peek::read(&body, JSON_DEPTH).ok()?)
 }
 
 /// What one reader made of a body: nothing where it refused it.
@@ -138,7 +144,10 @@ fn a_disagreement_is_found() {
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","uri":"file:///a"}}"#,
     ] {
         assert!(!read(other).agrees(&seen), "{other}");
+        let batch = |second| View::of_batch(vec![seen.clone(), second]);
+        assert!(!batch(read(other)).agrees(&batch(seen.clone())), "{other} in a batch");
     }
+    assert!(!View::of_batch(vec![seen.clone()]).agrees(&seen), "a batch of one");
 }
 
 #[test]

@@ -36,8 +36,11 @@ def main():
     around = world.World()
     try:
         around.start(a.gateway, a.node, pathlib.Path(a.folder))
-        print(f"gateway http://127.0.0.1:{around.public} · " + " · ".join(f"{u.name} http://127.0.0.1:{u.port}" for u in around.upstreams.values())
-              + f" · logs in {world.RUN.relative_to(ROOT)}")
+        print(
+            f"gateway http://127.0.0.1:{around.public} · "
+            + " · ".join(f"{u.name} http://127.0.0.1:{u.port}" for u in around.upstreams.values())
+            + f" · logs in {world.RUN.relative_to(ROOT)}"
+        )
         for name, why in around.broken.items():
             print(f"the gateway `{name}` does not run: {why}")
         for one in sorted(case.ALL):
@@ -46,19 +49,24 @@ def main():
             for upstream in around.upstreams.values():
                 if a.upstream not in (None, upstream.name):
                     continue
-                lines += 1
-                if not case.play(one, around, upstream, a.verbose):
+                passed = case.play(one, around, upstream, a.verbose)
+                lines += passed is not None
+                if passed is False:
                     bad.append(f"{one.name} [{upstream.name}]")
     finally:
         clean = around.stop()
+    if not lines:
+        sys.exit("attacks: nothing was played")
 
     for name, gateway in around.gateways.items():
         if name in around.broken:
             continue
         output, code = gateway.process.output(), clean[gateway.process.name]
-        for claim, good in ((f"gateway `{name}` stopped cleanly (exit code {code})", code == 0),
-                            (f"gateway `{name}` did not panic", "panicked" not in output),
-                            (f"gateway `{name}` logged no token", "eyJ" not in output)):
+        for claim, good in (
+            (f"gateway `{name}` stopped cleanly (exit code {code})", code == 0),
+            (f"gateway `{name}` did not panic", "panicked" not in output),
+            (f"gateway `{name}` logged no token", "eyJ" not in output),
+        ):
             lines += 1
             print(f"{'PASS' if good else 'FAIL'} {claim}")
             if not good:
@@ -67,7 +75,6 @@ def main():
         print(f"failed: {name}")
     print(f"attacks: {lines - len(bad)} of {lines} passed in {time.time() - began:.0f} s")
     sys.exit(1 if bad else 0)
-
 
 
 if __name__ == "__main__":

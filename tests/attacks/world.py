@@ -47,16 +47,31 @@ class Issuer:
     def __init__(self):
         self.key = ec.generate_private_key(ec.SECP256R1())
         numbers = self.key.public_key().public_numbers()
-        key = {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "k1",
-               "x": b64(numbers.x.to_bytes(32, "big")), "y": b64(numbers.y.to_bytes(32, "big"))}
+        key = {
+            "kty": "EC",
+            "crv": "P-256",
+            "alg": "ES256",
+            "use": "sig",
+            "kid": "k1",
+            "x": b64(numbers.x.to_bytes(32, "big")),
+            "y": b64(numbers.y.to_bytes(32, "big")),
+        }
         (RUN / "keys.json").write_text(json.dumps({"keys": [key]}))
         self.made = {}
 
     def token(self, user, scope):
         if (user, scope) not in self.made:
             now = int(time.time())
-            claims = {"iss": "https://issuer.test", "aud": AUDIENCE, "sub": user, "client_id": "client", "iat": now - 5, "exp": now + 3600,
-                      "jti": secrets.token_hex(8), "scope": scope}
+            claims = {
+                "iss": "https://issuer.test",
+                "aud": AUDIENCE,
+                "sub": user,
+                "client_id": "client",
+                "iat": now - 5,
+                "exp": now + 3600,
+                "jti": secrets.token_hex(8),
+                "scope": scope,
+            }
             parts = [b64(json.dumps(part).encode()) for part in ({"alg": "ES256", "typ": "at+jwt", "kid": "k1"}, claims)]
             r, s = decode_dss_signature(self.key.sign(".".join(parts).encode(), ec.ECDSA(hashes.SHA256())))
             parts.append(b64(r.to_bytes(32, "big") + s.to_bytes(32, "big")))
@@ -214,9 +229,17 @@ def free_port():
 
 def servers(ports, raw):
     """The servers of the main gateways: for each upstream one with sessions, one without, and the variations that single attacks need."""
+
     def server(path, url, **more):
-        return {"path": path, "upstream": {"url": url}, "audiences": [AUDIENCE], "scopes": ["mcp:connect"], "rules": RULES,
-                "identity_headers": {"x-auth-subject": "sub"}, **more}
+        return {
+            "path": path,
+            "upstream": {"url": url},
+            "audiences": [AUDIENCE],
+            "scopes": ["mcp:connect"],
+            "rules": RULES,
+            "identity_headers": {"x-auth-subject": "sub"},
+            **more,
+        }
 
     all_servers = {}
     for name, port in ports.items():
@@ -237,9 +260,17 @@ def servers(ports, raw):
 
 def old_servers(ports, raw):
     """The servers of the gateway with the transport of 2024-11-05."""
-    return {name: {"path": f"/{name}/old", "upstream": {"url": f"http://127.0.0.1:{port}/mcp"}, "audiences": [AUDIENCE], "scopes": ["mcp:connect"],
-                   "rules": RULES, "legacy_sse": {"path": f"/{name}/sse", "upstream": f"http://127.0.0.1:{port}/sse"}}
-            for name, port in {**ports, "raw": raw}.items()}
+    return {
+        name: {
+            "path": f"/{name}/old",
+            "upstream": {"url": f"http://127.0.0.1:{port}/mcp"},
+            "audiences": [AUDIENCE],
+            "scopes": ["mcp:connect"],
+            "rules": RULES,
+            "legacy_sse": {"path": f"/{name}/sse", "upstream": f"http://127.0.0.1:{port}/sse"},
+        }
+        for name, port in {**ports, "raw": raw}.items()
+    }
 
 
 class World:
@@ -261,8 +292,11 @@ class World:
         self.public = free_port()
         main = servers(ports, self.raw.port)
         # The second one shares the session key and nothing else: another replica, or the first one after a restart.
-        for name, listen, served in (("main", self.public, main), ("second", free_port(), main),
-                                     ("old", free_port(), old_servers(ports, self.raw.port))):
+        for name, listen, served in (
+            ("main", self.public, main),
+            ("second", free_port(), main),
+            ("old", free_port(), old_servers(ports, self.raw.port)),
+        ):
             gateway = self.gateways[name] = Gateway(binary, f"gateway-{name}", self.public, listen, served)
             self.running.append(gateway.process)
         for name, gateway in self.gateways.items():

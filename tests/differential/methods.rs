@@ -146,9 +146,10 @@ fn params(rng: &mut Rng, method: &str) -> Option<Value> {
         }
         "subscriptions/listen" => {
             let uris: Vec<_> = (0..=rng.below(3)).map(|_| rng.pick(&URIS)).collect();
-            let of = match rng.below(3) {
+            let of = match rng.below(4) {
                 0 => json!({"toolsListChanged": true}),
                 1 => json!({"resourceSubscriptions": uris, "promptsListChanged": false}),
+                2 => json!({"resourceSubscriptions": uris, "taskIds": [task, "t2"]}),
                 _ => json!({"taskIds": [task]}),
             };
             json!({"notifications": of})

@@ -279,9 +279,10 @@ pub fn bytes(rng: &mut Rng, body: &mut Vec<u8>, other: &[u8]) -> &'static str {
         }
         11 => {
             let inner = body.clone();
-            *body = match rng.below(3) {
+            *body = match rng.below(5) {
                 0 => [&b"["[..], &inner, b"]"].concat(),
-                1 => [&b"["[..], &inner, b",", other, b"]"].concat(),
+                1 | 2 => [&b"["[..], &inner, b",", other, b"]"].concat(),
+                3 => [&b" [\n"[..], other, b"\t,", &inner, b" , ", other, b"]\n"].concat(),
                 _ => [&b"\""[..], &inner, b"\""].concat(),
             };
             "a batch"

@@ -38,6 +38,7 @@ const touched = (seen) => {
   return name && seen[name] !== null ? [seen[name]] : [];
 };
 const view = (message, typed = false) => {
+  if (Array.isArray(message)) return { ...view({}), kind: 'batch', batch: message.map((one) => view(one, typed)) };
   const answer = own(message, 'result') || own(message, 'error');
   const kinds = { 'true,true,false': 'request', 'true,false,false': 'notification', 'false,true,true': 'response' };
   const params = own(message, 'params') ? message.params : undefined;
@@ -51,10 +52,14 @@ const view = (message, typed = false) => {
   return { ...seen, target: touched(seen) };
 };
 
+// What the SDK makes of a POST: of each message of a batch as well.
+const parsed = (one) => JSONRPCMessageSchema.parse(one);
+const typescript = (message) => view(Array.isArray(message) ? message.map(parsed) : parsed(message), true);
+
 const READERS = {
   'Node JSON.parse of a Buffer': (body) => view(JSON.parse(body.toString('utf8'))),
   'Node JSON.parse as fetch decodes': (body) => view(JSON.parse(new TextDecoder().decode(body))),
-  'TypeScript SDK 1.x!': (body) => view(JSONRPCMessageSchema.parse(JSON.parse(body.toString('utf8'))), true),
+  'TypeScript SDK 1.x!': (body) => typescript(JSON.parse(body.toString('utf8'))),
 };
 const attempt = (read, body) => {
   try {

@@ -45,25 +45,50 @@ def identity(message):
 
 def touched(view):
     method = view["method"]
-    one = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri", "resources/subscribe": "uri", "resources/unsubscribe": "uri",
-           "tasks/get": "task", "tasks/result": "task", "tasks/cancel": "task", "tasks/update": "task",
-           "completion/complete": "ref_name" if view["ref_type"] == "ref/prompt" else "ref_uri"}.get(method)
+    one = {
+        "tools/call": "name",
+        "prompts/get": "name",
+        "resources/read": "uri",
+        "resources/subscribe": "uri",
+        "resources/unsubscribe": "uri",
+        "tasks/get": "task",
+        "tasks/result": "task",
+        "tasks/cancel": "task",
+        "tasks/update": "task",
+        "completion/complete": "ref_name" if view["ref_type"] == "ref/prompt" else "ref_uri",
+    }.get(method)
     if method == "subscriptions/listen":
         return view["subscriptions"] + view["tasks"]
     return [view[one]] if one and view[one] is not None else []
 
 
 def view(message, typed=False):
+    if isinstance(message, list):
+        return {**view({}), "kind": "batch", "batch": [view(one, typed) for one in message]}
     if not isinstance(message, dict):
         message = {}
     has, answer = message.__contains__, "result" in message or "error" in message
-    kind = {(True, True, False): "request", (True, False, False): "notification", (False, True, True): "response"}.get((has("method"), has("id"), answer), "other")
+    kind = {(True, True, False): "request", (True, False, False): "notification", (False, True, True): "response"}.get(
+        (has("method"), has("id"), answer), "other"
+    )
     params = message.get("params")
     meta = params.get("_meta") if isinstance(params, dict) else None
-    seen = {"kind": kind, "method": said(message, "method"), "id": identity(message), "name": said(params, "name"), "uri": said(params, "uri"),
-            "task": said(params, "taskId"), "ref_type": said(params, "ref", "type"), "ref_name": said(params, "ref", "name"), "ref_uri": said(params, "ref", "uri"),
-            "version": said(meta, META + "protocolVersion"), "capabilities": isinstance(meta, dict) and META + "clientCapabilities" in meta,
-            "subscriptions": listed(params, "notifications", "resourceSubscriptions"), "tasks": listed(params, "notifications", "taskIds"), "typed": typed}
+    seen = {
+        "kind": kind,
+        "method": said(message, "method"),
+        "id": identity(message),
+        "name": said(params, "name"),
+        "uri": said(params, "uri"),
+        "task": said(params, "taskId"),
+        "ref_type": said(params, "ref", "type"),
+        "ref_name": said(params, "ref", "name"),
+        "ref_uri": said(params, "ref", "uri"),
+        "version": said(meta, META + "protocolVersion"),
+        "capabilities": isinstance(meta, dict) and META + "clientCapabilities" in meta,
+        "subscriptions": listed(params, "notifications", "resourceSubscriptions"),
+        "tasks": listed(params, "notifications", "taskIds"),
+        "typed": typed,
+    }
     seen["target"] = touched(seen)
     return seen
 

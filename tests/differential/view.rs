@@ -13,7 +13,7 @@ type Said = Option<String>;
 /// One message, seen through one reader. The readers of other languages write it as JSON, with the same names.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct View {
-    /// `request`, `notification`, `response` or `other`.
+    /// `request`, `notification`, `response`, `batch` or `other`.
     pub kind: String,
     pub method: Said,
     /// The type of `id` and, where it is a string, its value: not every reader keeps 64 bits.
@@ -30,6 +30,9 @@ pub struct View {
     pub tasks: Vec<String>,
     /// What a server would touch: each reader works it out by itself.
     pub target: Vec<String>,
+    /// The messages of a batch, in which case nothing else is said.
+    #[serde(default)]
+    pub batch: Vec<Self>,
     /// Whether the reader keeps only what its types know, so that only kind, method, id and target mean something.
     #[serde(default)]
     pub typed: bool,
@@ -64,13 +67,21 @@ impl View {
             target: match target {
                 Target::Tool(name) | Target::Prompt(name) | Target::Template(name) => vec![name.as_str().to_owned()],
                 Target::Resources(uris) => all(uris),
-                _ => touched_by_id(message),
+                Target::Tasks { ids, resources, .. } => [all(resources), all(ids)].concat(),
+                _ => Vec::new(),
             },
-            typed: false,
+            ..Self::default()
         }
     }
 
+    pub fn of_batch(batch: Vec<Self>) -> Self {
+        Self { kind: "batch".to_owned(), batch, ..Self::default() }
+    }
+
     pub fn of_json(message: &Value) -> Self {
+        if let Value::Array(messages) = message {
+            return Self::of_batch(messages.iter().map(Self::of_json).collect());
+        }
         let none = Value::Null;
         let at = |path: &str| match message.pointer(path) {
             Some(Value::String(text)) => Some(text.clone()),
@@ -106,8 +117,7 @@ impl View {
             capabilities: meta.get("io.modelcontextprotocol/clientCapabilities").is_some(),
             subscriptions: list("/params/notifications/resourceSubscriptions"),
             tasks: list("/params/notifications/taskIds"),
-            target: Vec::new(),
-            typed: false,
+            ..Self::default()
         };
         view.target = view.touched();
         view
@@ -133,6 +143,11 @@ impl View {
 
     /// Whether this reader would do the same to the same.
     pub fn agrees(&self, gateway: &Self) -> bool {
+        if self.kind == "batch" {
+            return gateway.kind == "batch"
+                && self.batch.len() == gateway.batch.len()
+                && self.batch.iter().zip(&gateway.batch).all(|(one, other)| one.agrees(other));
+        }
         if self.typed {
             // What its types do not know, it does not touch; nothing may be there that nobody was asked about.
             return self.kind == gateway.kind
@@ -150,17 +165,5 @@ fn id(value: &Value) -> (String, String) {
         Value::Number(number) if number.is_f64() => ("fraction".to_owned(), String::new()),
         Value::Number(_) => ("integer".to_owned(), String::new()),
         _ => ("other".to_owned(), String::new()),
-    }
-}
-
-/// The tasks that a message names. The rules are asked about the method; whose task it is, is asked elsewhere.
-fn touched_by_id(message: &Message) -> Vec<String> {
-    let params = &message.params;
-    match message.method.as_str() {
-        "tasks/get" | "tasks/result" | "tasks/cancel" | "tasks/update" if message.kind != Kind::Response => {
-            params.task_id.iter().map(|id| id.as_str().to_owned()).collect()
-        }
-        "subscriptions/listen" => params.task_ids.iter().map(|id| id.as_str().to_owned()).collect(),
-        _ => Vec::new(),
     }
 }

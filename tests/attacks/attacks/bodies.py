@@ -1,9 +1,8 @@
 """Attacks 1 to 36: bodies that two JSON readers read differently."""
 
-import json
 import time
 
-from case import DENIED, Ask, attack, call, message, session, tool
+from case import DENIED, Ask, attack, call, message, tool
 from http1 import Connection
 
 DANGER = "tool danger"
@@ -78,7 +77,9 @@ def attack_008_a_long_s_in_params(t):
     both = envelope('"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe"},"param\u017f":{"name":"danger"}')
     t.refused("beside params", both, 400, REQUEST)
     t.refused("alone", envelope('"jsonrpc":"2.0","id":1,"method":"tools/call","param\u017f":{"name":"danger"}'), 400, REQUEST)
-    t.refused("escaped", envelope('"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe"},"param\\u017f":{"name":"danger"}'), 400, REQUEST)
+    t.refused(
+        "escaped", envelope('"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe"},"param\\u017f":{"name":"danger"}'), 400, REQUEST
+    )
     t.direct("beside params", both, *([SAFE] if t.u == "py" else []))
 
 
@@ -141,7 +142,12 @@ def attack_016_invalid_utf_8_in_a_string(t):
 
 @attack(17)
 def attack_017_a_lone_surrogate_in_the_name(t):
-    for label, name in (("high", "danger\\ud800"), ("low", "danger\\udc00"), ("the wrong way round", "danger\\udc00\\ud800"), ("before", "\\ud800danger")):
+    for label, name in (
+        ("high", "danger\\ud800"),
+        ("low", "danger\\udc00"),
+        ("the wrong way round", "danger\\udc00\\ud800"),
+        ("before", "\\ud800danger"),
+    ):
         t.refused(label, Ask(call('{"name":"' + name + '"}')), 400)
 
 
@@ -155,9 +161,14 @@ def attack_018_nan_and_infinity(t):
 @attack(19)
 def attack_019_comments_commas_and_single_quotes(t):
     good = call('{"name":"danger"}')
-    for label, body in (("comment", b"/* */" + good), ("line comment", b"// x\n" + good), ("a comma more", good[:-1] + b",}"),
-                        ("single quotes", good.replace(b'"', b"'")), ("no quotes", good.replace(b'"name"', b"name")),
-                        ("a comma more in a list", call('{"name":"danger","arguments":{"a":[1,]}}'))):
+    for label, body in (
+        ("comment", b"/* */" + good),
+        ("line comment", b"// x\n" + good),
+        ("a comma more", good[:-1] + b",}"),
+        ("single quotes", good.replace(b'"', b"'")),
+        ("no quotes", good.replace(b'"name"', b"name")),
+        ("a comma more in a list", call('{"name":"danger","arguments":{"a":[1,]}}')),
+    ):
         t.refused(label, Ask(body), 400, PARSE)
         t.direct(label, Ask(body))
 
@@ -172,8 +183,14 @@ def attack_020_a_raw_control_character(t):
 @attack(21)
 def attack_021_more_than_one_document(t):
     good = call('{"name":"danger"}')
-    for label, body in (("two", good + good), ("lines", good + b"\n" + good + b"\n"), ("garbage", good + b"x"), ("a NUL", good + b"\0"),
-                        ("a bracket", good + b"]"), ("a record separator", b"\x1e" + good)):
+    for label, body in (
+        ("two", good + good),
+        ("lines", good + b"\n" + good + b"\n"),
+        ("garbage", good + b"x"),
+        ("a NUL", good + b"\0"),
+        ("a bracket", good + b"]"),
+        ("a record separator", b"\x1e" + good),
+    ):
         t.refused(label, Ask(body), 400, PARSE)
         t.direct(label, Ask(body))
 
@@ -198,8 +215,11 @@ def attack_023_enormous_numbers(t):
         ask, mark = Ask(call('{"name":"safe","arguments":{"a":' + number + "}}")), t.upstream.mark()
         answer = t.send(ask)
         bodies = [r["body"].encode("latin-1") for r in t.seen(mark) if r["kind"] == "request"]
-        t.claim((answer.status == 400 and not bodies) or bodies == [ask.body], label,
-                f"{answer}, upstream got {'the same bytes' if bodies == [ask.body] else 'nothing' if not bodies else 'other bytes'}")
+        t.claim(
+            (answer.status == 400 and not bodies) or bodies == [ask.body],
+            label,
+            f"{answer}, upstream got {'the same bytes' if bodies == [ask.body] else 'nothing' if not bodies else 'other bytes'}",
+        )
 
 
 @attack(24)
@@ -212,7 +232,11 @@ def attack_024_an_id_beyond_2_to_the_53(t):
         good = answer.status == 400
     else:
         good = answer.status == 200 and answer.json().get("id") == 9007199254740993
-    t.claim(good and bodies == [ask.body], "id", f"{answer}, upstream got {'the same bytes' if bodies == [ask.body] else bodies}, id back {(answer.json() or {}).get('id')}")
+    t.claim(
+        good and bodies == [ask.body],
+        "id",
+        f"{answer}, upstream got {'the same bytes' if bodies == [ask.body] else bodies}, id back {(answer.json() or {}).get('id')}",
+    )
 
 
 @attack(25)
@@ -245,7 +269,13 @@ def attack_028_a_method_and_an_error(t):
 
 @attack(29)
 def attack_029_another_jsonrpc(t):
-    for label, version in (("missing", ""), ("1.0", '"jsonrpc":"1.0",'), ("a number", '"jsonrpc":2.0,'), ("spaces", '"jsonrpc":"2.0 ",'), ("null", '"jsonrpc":null,')):
+    for label, version in (
+        ("missing", ""),
+        ("1.0", '"jsonrpc":"1.0",'),
+        ("a number", '"jsonrpc":2.0,'),
+        ("spaces", '"jsonrpc":"2.0 ",'),
+        ("null", '"jsonrpc":null,'),
+    ):
         t.refused(label, envelope(version + '"id":1,"method":"tools/call","params":{"name":"danger"}'), 400, REQUEST)
 
 
@@ -259,8 +289,22 @@ def attack_030_params_of_the_wrong_type(t):
 @attack(31)
 def attack_031_names_that_look_like_another(t):
     """Other names: no rule knows them, and so they are refused like `danger` itself."""
-    for name in ("danger ", " danger", "Danger", "DANGER", "\uff44\uff41\uff4e\uff47\uff45\uff52", "dan\u200dger", "d\u0430nger", "da\u0301nger",
-                 "safe ", "Safe", "s\u0430fe", "safe\u200b", "sa\ufb00e", "safe\x00"):
+    for name in (
+        "danger ",
+        " danger",
+        "Danger",
+        "DANGER",
+        "\uff44\uff41\uff4e\uff47\uff45\uff52",
+        "dan\u200dger",
+        "d\u0430nger",
+        "da\u0301nger",
+        "safe ",
+        "Safe",
+        "s\u0430fe",
+        "safe\u200b",
+        "sa\ufb00e",
+        "safe\x00",
+    ):
         t.denied(repr(name), Ask(tool(name)))
 
 
@@ -271,6 +315,7 @@ def attack_032_more_than_memory(t):
     t.refused("a name of a million bytes", Ask(tool("d" * 1_000_000)), {400, 413})
     keys = ",".join(f'"k{n}":0' for n in range(1_000_000))
     t.refused("a million keys", Ask(call('{"name":"danger","arguments":{' + keys + "}}")), {400, 413})
+    t.refused("a million values", Ask(call('{"name":"danger","arguments":{"a":[' + "0," * 1_000_000 + "0]}}")), 400)
     t.refused("a length of 100 MB", Ask(b"", framing="Content-Length: 104857600"), 413)
     # As much as it takes until nobody listens any more; the gateway may hang up at any time.
     connection = Connection(t.port())
@@ -296,9 +341,11 @@ def attack_033_one_byte_at_a_time(t):
     whole = Ask(tool("danger")).raw(t.port(), t.at("open"), t.token("A"))
     head, body = whole.split(b"\r\n\r\n", 1)
     chunked = Ask(b"", framing="Transfer-Encoding: chunked").raw(t.port(), t.at("open"), t.token("A"))
-    for label, pieces in (("bytes of a head and a body", [whole[at:at + 1] for at in range(len(whole))]),
-                          ("chunks of one byte", [chunked, *(b"1\r\n%c\r\n" % byte for byte in body), b"0\r\n\r\n"]),
-                          ("chunks of one byte in one segment", [chunked + b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"])):
+    for label, pieces in (
+        ("bytes of a head and a body", [whole[at : at + 1] for at in range(len(whole))]),
+        ("chunks of one byte", [chunked, *(b"1\r\n%c\r\n" % byte for byte in body), b"0\r\n\r\n"]),
+        ("chunks of one byte in one segment", [chunked + b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"]),
+    ):
         connection, mark = Connection(t.port()), t.upstream.mark()
         connection.send(*pieces)
         answer = connection.answer()

@@ -1,9 +1,8 @@
 """Attacks 50 to 66: headers that say something else than the body, and one era taken for the other."""
 
 import base64
-import json
 
-from case import LEGACY, META, MODERN, Ask, attack, message, modern, session, tool
+from case import LEGACY, META, MODERN, Ask, attack, message, modern, tool
 from http1 import exchange
 
 DANGER = "tool danger"
@@ -80,10 +79,15 @@ def attack_056_an_encoded_name(t):
 @attack(57)
 def attack_057_encoded_names_that_are_broken(t):
     encoded = base64.b64encode(b"danger ").decode()
-    for label, value in (("capitals", word("danger").replace("base64", "BASE64")), ("no padding", f"=?base64?{encoded.rstrip('=')}?="),
-                         ("not base64", "=?base64?!!?="), ("not UTF-8", f"=?base64?{base64.b64encode(b'danger' + bytes([255])).decode()}?="),
-                         ("not ended", word("danger")[:-2]), ("the encoded word of mail", word("danger").replace("?base64?", "?utf-8?B?")),
-                         ("a word inside a word", word(word("danger")))):
+    for label, value in (
+        ("capitals", word("danger").replace("base64", "BASE64")),
+        ("no padding", f"=?base64?{encoded.rstrip('=')}?="),
+        ("not base64", "=?base64?!!?="),
+        ("not UTF-8", f"=?base64?{base64.b64encode(b'danger' + bytes([255])).decode()}?="),
+        ("not ended", word("danger")[:-2]),
+        ("the encoded word of mail", word("danger").replace("?base64?", "?utf-8?B?")),
+        ("a word inside a word", word(word("danger"))),
+    ):
         t.refused(label, danger(MODERN, CALL, f"Mcp-Name: {value}"), 400, MISMATCH)
 
 
@@ -104,8 +108,16 @@ def attack_059_the_method_in_capitals_or_not_at_all(t):
 
 @attack(60)
 def attack_060_bytes_that_no_name_may_hold(t):
-    for label, value in (("a carriage return", b"dan\rger"), ("a folded line", b"danger\r\n safe"), ("a line feed", b"safe\n danger"), ("NUL", b"danger\0"),
-                         ("a control", b"dan\x01ger"), ("DEL", b"danger\x7f"), ("obs-text", b"danger\xff"), ("UTF-8", "d\u00e4nger".encode())):
+    for label, value in (
+        ("a carriage return", b"dan\rger"),
+        ("a folded line", b"danger\r\n safe"),
+        ("a line feed", b"safe\n danger"),
+        ("NUL", b"danger\0"),
+        ("a control", b"dan\x01ger"),
+        ("DEL", b"danger\x7f"),
+        ("obs-text", b"danger\xff"),
+        ("UTF-8", "d\u00e4nger".encode()),
+    ):
         t.refused(label, danger(MODERN, CALL, b"Mcp-Name: " + value), 400)
 
 
@@ -121,15 +133,22 @@ def attack_061_a_task_under_another_name(t):
 def attack_062_a_parameter_in_a_header(t):
     """There are no rules on parameters, so `Mcp-Param-*` must decide nothing here; a server that declares one checks it itself."""
     t.denied("says safe", danger(MODERN, CALL, "Mcp-Name: danger", "Mcp-Param-Name: safe", "Mcp-Param-Tenant: a"))
-    ask = Ask(message("tools/call", {"name": "safe", "arguments": {"region": "b"}, "_meta": META}), MODERN, CALL, "Mcp-Name: safe", "Mcp-Param-Tenant: a")
+    ask = Ask(
+        message("tools/call", {"name": "safe", "arguments": {"region": "b"}, "_meta": META}), MODERN, CALL, "Mcp-Name: safe", "Mcp-Param-Tenant: a"
+    )
     mark = t.upstream.mark()
     answer = t.send(ask)
     records = t.seen(mark)
     ran = [r["what"] for r in records if r["kind"] == "did"]
-    forwarded = any("a" in pair for r in records if r["kind"] == "request" for pair in [r["headers"]] if "mcp-param-tenant" in [h.lower() for h in r["headers"]])
+    forwarded = any(
+        "a" in pair for r in records if r["kind"] == "request" for pair in [r["headers"]] if "mcp-param-tenant" in [h.lower() for h in r["headers"]]
+    )
     wanted = (400, MISMATCH) if t.u == "py" else (400, -32000)
-    t.claim((answer.status, answer.code) == wanted and forwarded and not ran, "tenant a, body b",
-            f"the header goes on untouched ({forwarded}), the server's own answer {answer}, ran {ran or 'nothing'}")
+    t.claim(
+        (answer.status, answer.code) == wanted and forwarded and not ran,
+        "tenant a, body b",
+        f"the header goes on untouched ({forwarded}), the server's own answer {answer}, ran {ran or 'nothing'}",
+    )
 
 
 @attack(63)

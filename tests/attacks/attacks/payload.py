@@ -1,8 +1,6 @@
 """Attacks 37 to 49: media types, codings and batches."""
 
-import base64
 import gzip
-import json
 import zlib
 
 from case import DENIED, LEGACY, Ask, attack, message, tool
@@ -15,8 +13,8 @@ BODY = tool("danger").encode()
 
 def br(data):
     """A brotli stream of one uncompressed meta-block (RFC 7932 §9.2), for fewer than 65536 bytes."""
-    # WBITS 16 is one 0 bit, then ISLAST 0, MNIBBLES 4 (00), MLEN-1 in 16 bits, ISUNCOMPRESSED 1; an empty last block is 3.
-    head = (0 << 0) | (0 << 1) | (0 << 2) | ((len(data) - 1) << 4) | (1 << 20)
+    # A window of 16 bits is one 0, ISLAST another, four nibbles are 00; then the length less one, and ISUNCOMPRESSED.
+    head = (len(data) - 1) << 4 | 1 << 20
     return head.to_bytes(3, "little") + data + b"\x03"
 
 
@@ -40,11 +38,16 @@ def attack_037_gzip_hides_the_call(t):
 @attack(38)
 def attack_038_other_codings_hide_the_call(t):
     packed = gzip.compress(BODY)
-    for label, body, *lines in (("deflate", zlib.compress(BODY), "Content-Encoding: deflate"), ("br", br(BODY), "Content-Encoding: br"),
-                                ("zstd", zstd(BODY), "Content-Encoding: zstd"), ("a list", packed, "Content-Encoding: gzip, identity"),
-                                ("capitals", packed, "Content-Encoding: GZIP"), ("x-gzip", packed, "Content-Encoding: x-gzip"),
-                                ("two lines", packed, "Content-Encoding: identity", "Content-Encoding: gzip"),
-                                ("two layers", gzip.compress(packed), "Content-Encoding: gzip, gzip")):
+    for label, body, *lines in (
+        ("deflate", zlib.compress(BODY), "Content-Encoding: deflate"),
+        ("br", br(BODY), "Content-Encoding: br"),
+        ("zstd", zstd(BODY), "Content-Encoding: zstd"),
+        ("a list", packed, "Content-Encoding: gzip, identity"),
+        ("capitals", packed, "Content-Encoding: GZIP"),
+        ("x-gzip", packed, "Content-Encoding: x-gzip"),
+        ("two lines", packed, "Content-Encoding: identity", "Content-Encoding: gzip"),
+        ("two layers", gzip.compress(packed), "Content-Encoding: gzip, gzip"),
+    ):
         unread(t, label, Ask(body, *lines))
     for label, body in (("deflate", zlib.compress(BODY)), ("br", br(BODY))):
         t.direct(label, Ask(body, f"Content-Encoding: {label}"), *([DANGER] if t.u == "ts" else []))
@@ -63,7 +66,14 @@ def attack_039_a_gzip_bomb(t):
 
 @attack(40)
 def attack_040_other_media_types(t):
-    for media in ("text/plain", "text/json", "application/json-patch+json", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "*/*"):
+    for media in (
+        "text/plain",
+        "text/json",
+        "application/json-patch+json",
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded",
+        "*/*",
+    ):
         t.refused(media, Ask(BODY, media=media), 415)
 
 
@@ -100,8 +110,12 @@ def attack_044_no_media_type(t):
 def attack_045_a_coding_in_transfer_encoding(t):
     chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
     packed = gzip.compress(BODY)
-    for label, body, coding in (("gzip, chunked", chunks, "gzip, chunked"), ("really packed", b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed), "gzip, chunked"),
-                                ("deflate, chunked", chunks, "deflate, chunked"), ("chunked, gzip", chunks, "chunked, gzip")):
+    for label, body, coding in (
+        ("gzip, chunked", chunks, "gzip, chunked"),
+        ("really packed", b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed), "gzip, chunked"),
+        ("deflate, chunked", chunks, "deflate, chunked"),
+        ("chunked, gzip", chunks, "chunked, gzip"),
+    ):
         ask, mark = Ask(body, framing=f"Transfer-Encoding: {coding}"), t.upstream.mark()
         raw = ask.raw(t.port(), t.at("open"), t.token("A")).replace(b"Connection: close\r\n", b"")
         connection = Connection(t.port())
@@ -142,14 +156,22 @@ def attack_048_batches_where_they_are_allowed(t):
     mixed = Ask(batch(tool("safe"), message("tools/call", {"name": "danger"}, 2)), version)
     answer = t.refused("allowed and denied", mixed, 403, reasons=DENIED, path="batch")
     challenge = answer.get("www-authenticate") or ""
-    t.claim('error="insufficient_scope"' in challenge and "mcp:connect" in challenge and "danger:run" in challenge,
-            "the union of scopes", f"challenge {challenge or 'absent'}")
+    t.claim(
+        'error="insufficient_scope"' in challenge and "mcp:connect" in challenge and "danger:run" in challenge,
+        "the union of scopes",
+        f"challenge {challenge or 'absent'}",
+    )
     t.refused("nested", Ask(batch(batch(tool("danger"))), version), 400, path="batch")
     t.refused("51 calls", Ask(batch(*(message("tools/call", {"name": "safe"}, n) for n in range(51))), version), 400, path="batch")
     t.refused("with initialize", Ask(batch(tool("safe"), message("initialize", {"protocolVersion": "2025-03-26"}, 2)), version), 400, path="batch")
     t.refused("empty", Ask("[]", version), 400, path="batch")
     t.refused("requests and responses", Ask(batch(tool("safe"), '{"jsonrpc":"2.0","id":9,"result":{}}'), version), 400, path="batch")
-    t.refused("twice the same member", Ask(batch(tool("safe"), '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"safe","name":"danger"}}'), version), 400, path="batch")
+    t.refused(
+        "twice the same member",
+        Ask(batch(tool("safe"), '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"safe","name":"danger"}}'), version),
+        400,
+        path="batch",
+    )
     good = Ask(batch(tool("safe"), message("tools/call", {"name": "safe"}, 2)), version)
     if t.u == "ts":
         answer, _ = t.passes("two allowed calls", good, did=("tool safe", "tool safe"), path="batch")

@@ -4,16 +4,18 @@ import json
 import time
 import uuid
 
-from case import DENIED, LEGACY, Ask, attack, message, modern, session, tool
-from http1 import TIMEOUT, Connection, exchange, reply
+from case import DENIED, LEGACY, ONCE, TASKS_META, Ask, attack, message, modern, session, tool
+from http1 import TIMEOUT, Connection, chunked, exchange, reply
 from world import STREAMS_MAX
 
 UNKNOWN = {"unknown_session"}
 INITIALIZE = Ask(message("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}))
 # More than the gateway lets one caller have, with room for what it forgets meanwhile.
 TRIED = 2_000
-SCHEMA_ANSWERS = {"elicitation/create": {"action": "accept", "content": {"which": "%s"}},
-                  "sampling/createMessage": {"role": "assistant", "model": "m", "content": {"type": "text", "text": "%s"}}}
+SCHEMA_ANSWERS = {
+    "elicitation/create": {"action": "accept", "content": {"which": "%s"}},
+    "sampling/createMessage": {"role": "assistant", "model": "m", "content": {"type": "text", "text": "%s"}},
+}
 
 
 def get(*lines):
@@ -26,8 +28,14 @@ def delete(*lines):
 
 def on_every_method(t, label, ident, who, path="mcp", gateway="main"):
     lines = session(ident)
-    for ask in (Ask(tool("safe"), *lines), Ask(message("tools/list", {}), *lines), Ask(message("notifications/initialized", ident=None), *lines),
-                get(*lines), get(*lines, "Last-Event-ID: x-1"), delete(*lines)):
+    for ask in (
+        Ask(tool("safe"), *lines),
+        Ask(message("tools/list", {}), *lines),
+        Ask(message("notifications/initialized", ident=None), *lines),
+        get(*lines),
+        get(*lines, "Last-Event-ID: x-1"),
+        delete(*lines),
+    ):
         t.refused(f"{label}: {ask.method} {ask.body[:60].decode()}", ask, 404, reasons=UNKNOWN, who=who, path=path, gateway=gateway)
 
 
@@ -42,7 +50,11 @@ def attack_128_the_session_of_another(t):
     inner = next(v for h, v in zip(inner["headers"][::2], inner["headers"][1::2]) if h.lower() == "mcp-session-id")
     t.claim(inner != ident, "sealed", "the session id is sealed" if inner != ident else "the session id is the upstream's own")
     on_every_method(t, "the upstream's own id, alice", inner, "A")
-    for label, other in (("one letter changed", ident[:-1] + ("A" if ident[-1] != "A" else "B")), ("broken off", ident[: len(ident) // 2]), ("longer", ident + "A")):
+    for label, other in (
+        ("one letter changed", ident[:-1] + ("A" if ident[-1] != "A" else "B")),
+        ("broken off", ident[: len(ident) // 2]),
+        ("longer", ident + "A"),
+    ):
         t.refused(label, Ask(tool("safe"), *session(other)), 404, reasons=UNKNOWN, path="mcp")
     t.alive(ident)
     t.alive(ident, gateway="second")
@@ -68,7 +80,9 @@ def attack_130_a_session_with_another_token(t):
     ident = t.session("A wide")
     mark = t.upstream.mark()
     answer = t.send(Ask(tool("danger"), *session(ident)), "A wide", "mcp")
-    t.claim(answer.status == 200 and t.upstream.wait(mark, lambda r: r.get("what") == "tool danger"), "the right one", f"with the scope {answer.status}")
+    t.claim(
+        answer.status == 200 and t.upstream.wait(mark, lambda r: r.get("what") == "tool danger"), "the right one", f"with the scope {answer.status}"
+    )
     t.denied("the same person, narrower", Ask(tool("danger"), *session(ident)), who="A", path="mcp")
     for ask in (Ask(tool("safe"), *session(ident)), get(*session(ident)), delete(*session(ident))):
         t.refused(f"without the server's own scope: {ask.method}", ask, 403, reasons=DENIED, who="A none", path="mcp")
@@ -81,25 +95,26 @@ def attack_130_a_session_with_another_token(t):
 def attack_131_session_headers_of_odd_shapes(t):
     ident = t.session("A")
     for label, lines, statuses in (
-            ("two lines", [f"Mcp-Session-Id: {ident}", "Mcp-Session-Id: x"], {400}),
-            ("twice the same", [f"Mcp-Session-Id: {ident}"] * 2, {400}),
-            ("joined", [f"Mcp-Session-Id: {ident}, {ident}"], {400}),
-            # Without a space it is one id that nobody sealed.
-            ("joined without a space", [f"Mcp-Session-Id: {ident},{ident}"], {400, 404}),
-            ("10 KB", ["Mcp-Session-Id: " + "a" * 10_240], {400}),
-            ("empty", ["Mcp-Session-Id:"], {400}),
-            ("a control byte", [f"Mcp-Session-Id: {ident}".encode() + b"\x01"], {400}),
-            ("NUL", [f"Mcp-Session-Id: {ident}".encode() + b"\x00"], {400}),
-            ("a byte above ASCII", [f"Mcp-Session-Id: {ident}".encode() + b"\xe9"], {400}),
-            ("a tab inside", [f"Mcp-Session-Id: {ident[:8]}\t{ident[8:]}"], {400}),
-            ("SQL", ["Mcp-Session-Id: ' OR 1=1 --"], {400}),
-            ("SQL without spaces", ["Mcp-Session-Id: '/**/OR/**/'1'='1"], {400, 404}),
-            ("a path", ["Mcp-Session-Id: ../../etc/passwd"], {400, 404}),
-            ("a line feed", [f"Mcp-Session-Id: {ident}\nX-Injected: 1"], {400}),
-            ("an escaped line feed", [f"Mcp-Session-Id: {ident}%0d%0aX-Injected:1"], {400, 404}),
-            ("two event ids", [f"Mcp-Session-Id: {ident}", "Last-Event-ID: a", "Last-Event-ID: b"], {400}),
-            ("an event id of 2 KiB", [f"Mcp-Session-Id: {ident}", "Last-Event-ID: " + "a" * 2_048], {400}),
-            ("an event id with NUL", [f"Mcp-Session-Id: {ident}", b"Last-Event-ID: a\x00b"], {400})):
+        ("two lines", [f"Mcp-Session-Id: {ident}", "Mcp-Session-Id: x"], {400}),
+        ("twice the same", [f"Mcp-Session-Id: {ident}"] * 2, {400}),
+        ("joined", [f"Mcp-Session-Id: {ident}, {ident}"], {400}),
+        # Without a space it is one id that nobody sealed.
+        ("joined without a space", [f"Mcp-Session-Id: {ident},{ident}"], {400, 404}),
+        ("10 KB", ["Mcp-Session-Id: " + "a" * 10_240], {400}),
+        ("empty", ["Mcp-Session-Id:"], {400}),
+        ("a control byte", [f"Mcp-Session-Id: {ident}".encode() + b"\x01"], {400}),
+        ("NUL", [f"Mcp-Session-Id: {ident}".encode() + b"\x00"], {400}),
+        ("a byte above ASCII", [f"Mcp-Session-Id: {ident}".encode() + b"\xe9"], {400}),
+        ("a tab inside", [f"Mcp-Session-Id: {ident[:8]}\t{ident[8:]}"], {400}),
+        ("SQL", ["Mcp-Session-Id: ' OR 1=1 --"], {400}),
+        ("SQL without spaces", ["Mcp-Session-Id: '/**/OR/**/'1'='1"], {400, 404}),
+        ("a path", ["Mcp-Session-Id: ../../etc/passwd"], {400, 404}),
+        ("a line feed", [f"Mcp-Session-Id: {ident}\nX-Injected: 1"], {400}),
+        ("an escaped line feed", [f"Mcp-Session-Id: {ident}%0d%0aX-Injected:1"], {400, 404}),
+        ("two event ids", [f"Mcp-Session-Id: {ident}", "Last-Event-ID: a", "Last-Event-ID: b"], {400}),
+        ("an event id of 2 KiB", [f"Mcp-Session-Id: {ident}", "Last-Event-ID: " + "a" * 2_048], {400}),
+        ("an event id with NUL", [f"Mcp-Session-Id: {ident}", b"Last-Event-ID: a\x00b"], {400}),
+    ):
         for ask in (Ask(tool("safe"), LEGACY, *lines), get(LEGACY, *lines), delete(LEGACY, *lines)):
             t.refused(f"{label}: {ask.method}", ask, statuses, path="mcp")
     t.alive(ident)
@@ -117,9 +132,16 @@ def attack_132_an_answer_to_the_question_of_anothers_server(t):
 
         def answer(text):
             return json.dumps({"jsonrpc": "2.0", "id": question["id"], "result": json.loads(json.dumps(SCHEMA_ANSWERS[method]) % text)})
+
         t.refused(f"{name}: bob answers in alice's session", Ask(answer("bob"), *session(ident)), 404, reasons=UNKNOWN, who="B", path="mcp")
-        t.refused(f"{name}: bob refuses in alice's session", Ask(json.dumps({"jsonrpc": "2.0", "id": question["id"], "error": {"code": 1, "message": "no"}}), *session(ident)),
-                  404, reasons=UNKNOWN, who="B", path="mcp")
+        t.refused(
+            f"{name}: bob refuses in alice's session",
+            Ask(json.dumps({"jsonrpc": "2.0", "id": question["id"], "error": {"code": 1, "message": "no"}}), *session(ident)),
+            404,
+            reasons=UNKNOWN,
+            who="B",
+            path="mcp",
+        )
         # In a session of his own he answers nobody.
         t.send(Ask(answer("bob"), *session(own)), "B", "mcp")
         t.send(Ask(answer("bob"), LEGACY), "B", "mcp")
@@ -144,7 +166,9 @@ def attack_133_a_cancellation_of_the_request_of_another(t):
     t.claim(not went, "still running", "the call goes on")
     answer = t.send(Ask(message("notifications/cancelled", {"requestId": 77}, None), *session(ident)), "A", "mcp")
     stopped = t.upstream.wait(mark, lambda r: r.get("what") == "slow was cancelled")
-    t.claim(answer.status == 202 and stopped, "alice cancels", f"alice's own cancellation {answer.status} {'stops it' if stopped else 'does nothing'}")
+    t.claim(
+        answer.status == 202 and stopped, "alice cancels", f"alice's own cancellation {answer.status} {'stops it' if stopped else 'does nothing'}"
+    )
     running.close()
 
 
@@ -164,17 +188,58 @@ def attack_134_the_events_of_another(t):
     if not first:
         t.claim(False, "no event id", "the answer's events have no id")
         return
-    for label, lines, who in (("in alice's session", session(ident), "B"), ("in a session of his own", session(own), "B"), ("in no session", [LEGACY], "B"),
-                              ("in no session, alice herself", [LEGACY], "A")):
+    for label, lines, who in (
+        ("in alice's session", session(ident), "B"),
+        ("in a session of his own", session(own), "B"),
+        ("in no session", [LEGACY], "B"),
+        ("in no session, alice herself", [LEGACY], "A"),
+    ):
         for event in (first, last):
             t.refused(f"{label}: {event}", get(*lines, f"Last-Event-ID: {event}"), {403, 404}, who=who, path="mcp")
-            t.refused(f"{label}, at another process: {event}", get(*lines, f"Last-Event-ID: {event}"), {403, 404}, who=who, path="mcp", gateway="second")
     answer = t.send(get(*session(ident), f"Last-Event-ID: {first}"), "A", "mcp")
     t.claim(answer.status == 200 and b"safe was run" in answer.body, "alice resumes", f"alice resumes her stream {answer.status}")
     # Straight at the server any session may resume any stream: one store for all.
     strange = exchange(t.upstream.port, INITIALIZE.raw(t.upstream.port, "/mcp")).get("mcp-session-id")
     answer = exchange(t.upstream.port, get(*session(strange), f"Last-Event-ID: {first}").raw(t.upstream.port, "/mcp"))
     t.claim(b"safe was run" in answer.body, "direct", f"direct: a stranger resumes it {answer.status}")
+
+
+@attack(134)
+def attack_134_the_events_of_another_at_another_process(t):
+    """The second gateway has the session key and has relayed none of alice's events."""
+    ident, own = t.session("A"), t.session("B")
+    first, last = called(t, "A", ident)
+    for label, lines in (("in alice's session", session(ident)), ("in a session of his own", session(own)), ("in no session", [LEGACY])):
+        for event in (first, last):
+            t.refused(f"{label}: {event}", get(*lines, f"Last-Event-ID: {event}"), {403, 404}, who="B", path="mcp", gateway="second")
+
+
+@attack(134, only="ts", why_not=ONCE)
+def attack_134_the_events_of_another_with_ids_that_are_counters(t):
+    """A server that counts all its events in one row, and lets every session resume behind each: the scripted one."""
+
+    def counts(request, connection):
+        body = json.loads(request["body"] or b"{}")
+        if body.get("method") == "initialize":
+            connection.sendall(reply(b'{"jsonrpc":"2.0","id":1,"result":{}}', "200 OK", "application/json", f"Mcp-Session-Id: {uuid.uuid4()}"))
+        else:
+            connection.sendall(
+                chunked(b'id: 7\ndata: {"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"for alice"}]}}\n\n') + b"0\r\n\r\n"
+            )
+
+    t.world.raw.script = counts
+    hers, his = (t.send(INITIALIZE, who, "/raw/mcp").get("mcp-session-id") for who in "AB")
+    answer = t.send(Ask(tool("safe"), *session(hers)), "A", "/raw/mcp")
+    t.claim(b"for alice" in answer.body, "alice", f"alice calls {answer.status}")
+    for label, lines in (("in alice's session", session(hers)), ("in a session of his own", session(his)), ("in no session", [LEGACY])):
+        t.world.raw.seen()
+        answer = t.send(get(*lines, "Last-Event-ID: 7"), "B", "/raw/mcp")
+        saw = t.world.raw.seen()
+        t.claim(
+            answer.status in (403, 404) and not saw and b"for alice" not in answer.body,
+            label,
+            f"bob {label} {answer}, upstream saw {len(saw) or 'nothing'}",
+        )
 
 
 @attack(135)
@@ -224,7 +289,9 @@ def often(t, ask, who, times):
 
 def many_sessions(t):
     """Neither SDK would make thousands of sessions in seconds, so the scripted upstream does."""
-    t.world.raw.script = lambda request, connection: connection.sendall(reply(b'{"jsonrpc":"2.0","id":1,"result":{}}', "200 OK", "application/json", f"Mcp-Session-Id: {uuid.uuid4()}"))
+    t.world.raw.script = lambda request, connection: connection.sendall(
+        reply(b'{"jsonrpc":"2.0","id":1,"result":{}}', "200 OK", "application/json", f"Mcp-Session-Id: {uuid.uuid4()}")
+    )
     gateway = t.world.gateways["main"].process
     before = gateway.memory()
     begun, answer = often(t, INITIALIZE, "C", TRIED)
@@ -238,19 +305,25 @@ def many_sessions(t):
 def many_tasks(t):
     def makes(request, connection):
         said = json.loads(request["body"])
-        task = {"taskId": str(uuid.uuid4()), "status": "working", "ttlMs": 60_000, "createdAt": "2026-11-21T00:00:00Z", "lastUpdatedAt": "2026-11-21T00:00:00Z"}
+        task = {
+            "taskId": str(uuid.uuid4()),
+            "status": "working",
+            "ttlMs": 60_000,
+            "createdAt": "2026-11-21T00:00:00Z",
+            "lastUpdatedAt": "2026-11-21T00:00:00Z",
+        }
         result = {"resultType": "task", **task} if said["method"] == "tools/call" else {"resultType": "complete", "status": "working"}
         connection.sendall(reply(json.dumps({"jsonrpc": "2.0", "id": said["id"], "result": result}).encode()))
 
     t.world.raw.script = makes
     gateway = t.world.gateways["main"].process
     before = gateway.memory()
-    work = modern("tools/call", {"name": "work"}, name="work")
+    work = modern("tools/call", {"name": "work"}, name="work", meta=TASKS_META)
     _, answer = often(t, work, "A", 1)
     hers = answer.json()["result"]["taskId"]
     made, answer = often(t, work, "D", TRIED)
     t.claim(made == TRIED or answer.status == 429, "tasks", f"after {made} tasks {answer}")
-    good, answer = often(t, modern("tasks/get", {"taskId": hers}, name=hers), "A", 1)
+    good, answer = often(t, modern("tasks/get", {"taskId": hers}, name=hers, meta=TASKS_META), "A", 1)
     t.claim(good == 1, "alice's task", f"alice's task is {'remembered' if good else f'forgotten: {answer}'}")
     grown = gateway.memory() - before
     t.claim(grown < 8, "memory", f"memory grew by {max(grown, 0)} MiB")

@@ -2,7 +2,7 @@
 
 import json
 
-from case import DENIED, META, MODERN, Ask, attack, call, message, modern, session, tool
+from case import Ask, attack, message, modern, session, tool
 
 LISTEN = "subscriptions/listen"
 
@@ -21,7 +21,9 @@ def attack_140_the_request_state_of_another(t):
     records = t.seen(mark)
     subjects = {v for r in records for h, v in zip(r.get("headers", [])[::2], r.get("headers", [])[1::2]) if h.lower() == "x-auth-subject"}
     if records:
-        t.claim(subjects == {"bob"}, "forwarded as bob's", f"bob's retry {answer}, the server was told it is {' and '.join(sorted(subjects)) or 'nobody'}")
+        t.claim(
+            subjects == {"bob"}, "forwarded as bob's", f"bob's retry {answer}, the server was told it is {' and '.join(sorted(subjects)) or 'nobody'}"
+        )
     else:
         t.claim(answer.status in (400, 403), "refused", f"bob's retry {answer}, upstream saw nothing")
 
@@ -44,6 +46,7 @@ def attack_141_a_retry_that_switches_to_another_tool(t):
 def attack_142_a_subscription_with_one_forbidden_resource(t):
     def listen(*uris):
         return modern(LISTEN, {"notifications": {"resourceSubscriptions": list(uris)}})
+
     t.denied("the second", listen("file:///pub/a", "file:///secret/b"), path="mcp")
     t.denied("the first", listen("file:///secret/b", "file:///pub/a"), path="mcp")
     t.denied("the last of many", listen(*(f"file:///pub/{n}" for n in range(50)), "file:///etc/passwd"), path="mcp")
@@ -62,12 +65,20 @@ def attack_142_a_subscription_with_one_forbidden_resource(t):
 def attack_143_completions_of_what_is_forbidden(t):
     def complete(**ref):
         return Ask(message("completion/complete", {"ref": ref, "argument": {"name": "who", "value": "y"}}))
+
     t.denied("a prompt", complete(type="ref/prompt", name="forbidden"))
     t.denied("a template over everything", complete(type="ref/resource", uri="file:///{+path}"))
     t.denied("a template that begins right", complete(type="ref/resource", uri="file:///secret/{name}"))
     t.denied("a prompt with the URI of a resource", complete(type="ref/prompt", name="forbidden", uri="file:///pub/a"))
     t.refused("another type", complete(type="ref/tool", name="greet"), 400, -32602)
-    t.refused("two names", Ask('{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"greet","name":"forbidden"},"argument":{"name":"who","value":""}}}'), 400, -32600)
+    t.refused(
+        "two names",
+        Ask(
+            '{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"greet","name":"forbidden"},"argument":{"name":"who","value":""}}}'
+        ),
+        400,
+        -32600,
+    )
     t.direct("a prompt", complete(type="ref/prompt", name="forbidden"), "completion")
     t.passes("the allowed one", complete(type="ref/prompt", name="greet"), did=["completion"])
 
@@ -76,10 +87,29 @@ def attack_143_completions_of_what_is_forbidden(t):
 def attack_144_resources_by_other_spellings(t):
     def read(uri):
         return Ask(message("resources/read", {"uri": uri}))
-    for uri in ("file:///pub/../secret/b", "file:///pub/./../secret/b", "file:///pub/%2e%2e/secret/b", "file:///pub/%2E%2E/secret/b", "file:///pub/..%2fsecret/b",
-                "file:///pub/%252e%252e/secret/b", "FILE:///secret/b", "File:///pub/../secret/b", "file:////pub/a", "file:////secret/b", "file://user@host/pub/a",
-                "file://localhost/secret/b", "file:///pub\\..\\secret\\b", "file:///pub/a\x00", "file:///pub/a\n", "file:///secret/b", "file:///pub",
-                "file:///pub/a/../../secret/b", "file:pub/a", "file:///./pub/a"):
+
+    for uri in (
+        "file:///pub/../secret/b",
+        "file:///pub/./../secret/b",
+        "file:///pub/%2e%2e/secret/b",
+        "file:///pub/%2E%2E/secret/b",
+        "file:///pub/..%2fsecret/b",
+        "file:///pub/%252e%252e/secret/b",
+        "FILE:///secret/b",
+        "File:///pub/../secret/b",
+        "file:////pub/a",
+        "file:////secret/b",
+        "file://user@host/pub/a",
+        "file://localhost/secret/b",
+        "file:///pub\\..\\secret\\b",
+        "file:///pub/a\x00",
+        "file:///pub/a\n",
+        "file:///secret/b",
+        "file:///pub",
+        "file:///pub/a/../../secret/b",
+        "file:pub/a",
+        "file:///./pub/a",
+    ):
         t.refused(uri.encode("unicode_escape").decode(), read(uri), {400, 403})
     direct = {"py": ["resource file:///secret/b"], "ts": ["resource file:///secret/b"]}[t.u]
     t.direct("file:///secret/b", read("file:///secret/b"), *direct)
@@ -88,8 +118,12 @@ def attack_144_resources_by_other_spellings(t):
 
 @attack(145)
 def attack_145_a_tool_that_no_list_shows(t):
-    for who, path, missing in (("A", "open", {"hidden"}), ("A", "hide", {"hidden", "danger", "danger_work"}), ("A", "hide-mcp", {"hidden", "danger", "danger_work"}),
-                               ("A wide", "hide", {"hidden"})):
+    for who, path, missing in (
+        ("A", "open", {"hidden"}),
+        ("A", "hide", {"hidden", "danger", "danger_work"}),
+        ("A", "hide-mcp", {"hidden", "danger", "danger_work"}),
+        ("A wide", "hide", {"hidden"}),
+    ):
         lines = session(t.session(who, path)) if path == "hide-mcp" else ()
         answer = t.send(Ask(message("tools/list", {}), *lines), who, path)
         listed = {tool["name"] for m in answer.results() for tool in m.get("result", {}).get("tools", [])} if answer.status == 200 else set()
@@ -97,10 +131,17 @@ def attack_145_a_tool_that_no_list_shows(t):
         shown = f"shows {' '.join(sorted(missing & listed))}" if missing & listed else "shows nothing hidden" if "safe" in listed else "shows nothing"
         t.claim("safe" in listed and not missing & listed, f"{who}'s list at {path}", f"{who}'s list ({carried}) {shown}")
     answer = t.send(Ask(message("prompts/list", {})), "A", "hide")
-    t.claim(b"greet" in answer.body and b"forbidden" not in answer.body, "prompts", "prompts are filtered" if b"forbidden" not in answer.body else "prompts are not filtered")
+    t.claim(
+        b"greet" in answer.body and b"forbidden" not in answer.body,
+        "prompts",
+        "prompts are filtered" if b"forbidden" not in answer.body else "prompts are not filtered",
+    )
     answer = t.send(Ask(message("resources/list", {})), "A", "hide")
-    t.claim(b"file:///pub/a" in answer.body and b"file:///secret/b" not in answer.body, "resources",
-            "resources are filtered" if b"file:///secret/b" not in answer.body else "resources are not filtered")
+    t.claim(
+        b"file:///pub/a" in answer.body and b"file:///secret/b" not in answer.body,
+        "resources",
+        "resources are filtered" if b"file:///secret/b" not in answer.body else "resources are not filtered",
+    )
     for who in ("A", "A wide"):
         t.denied(f"{who} calls it", Ask(tool("hidden")), who=who)
         t.denied(f"{who} calls it, where it is not shown", Ask(tool("hidden")), who=who, path="hide")

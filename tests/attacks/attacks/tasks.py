@@ -3,9 +3,7 @@
 Each SDK has tasks in one version: 2025-11-25 in TypeScript, the extension of 2026-07-28 in Python. Their stores know no users.
 """
 
-import json
-
-from case import DENIED, META, MODERN, Ask, attack, message, modern, session, tool
+from case import DENIED, TASKS_META, Ask, attack, message, modern, session, tool
 
 UNKNOWN = {"unknown_task"}
 
@@ -25,7 +23,7 @@ class Tasks:
     def making(self, who, name):
         if self.t.u == "ts":
             return Ask(tool(name, task={"ttl": 60_000}), *self.lines(who))
-        return modern("tools/call", {"name": name}, name=name)
+        return modern("tools/call", {"name": name}, name=name, meta=TASKS_META)
 
     def make(self, who, name="work"):
         """Makes one; its id."""
@@ -43,10 +41,10 @@ class Tasks:
             params["inputResponses"] = {}
         if self.t.u == "ts":
             return Ask(message(method, params), *self.lines(who))
-        return modern(method, params, name=ident)
+        return modern(method, params, name=ident, meta=TASKS_META)
 
     def listen(self, ident):
-        return modern("subscriptions/listen", {"notifications": {"taskIds": [ident]}})
+        return modern("subscriptions/listen", {"notifications": {"taskIds": [ident]}}, meta=TASKS_META)
 
     def refused(self, label, who, ident, reasons, gateway="main"):
         for method in self.methods:
@@ -88,15 +86,19 @@ def attack_137_a_task_whose_tool_was_taken_away(t):
 def attack_138_the_list_of_tasks(t):
     tasks = Tasks(t)
     hers, his = tasks.make("A"), tasks.make("B")
+    # Alice made this one too, with more scope: it is hers to see, and B's neither.
     wide = tasks.make("A wide", "danger_work")
-    for who, own, others in (("A", hers, (his, wide)), ("B", his, (hers, wide))):
+    for who, own, others in (("A", hers, {his}), ("B", his, {hers, wide})):
         answer = t.send(Ask(message("tasks/list", {}), *tasks.lines(who)), who, "mcp")
         listed = [task["taskId"] for m in answer.results() for task in m.get("result", {}).get("tasks", [])]
         if answer.status == 403:
             t.claim(True, f"{who} lists", f"{who} is refused the list {answer}")
         else:
-            t.claim(own in listed and not set(others) & set(listed), f"{who} lists",
-                    f"{who}'s list {answer.status} has {'the own task' if own in listed else 'not the own task'} and {len(set(listed) - {own})} others")
+            t.claim(
+                own in listed and not others & set(listed),
+                f"{who} lists",
+                f"{who}'s list {answer.status} has {'' if own in listed else 'not '}the own task and {len(others & set(listed)) or 'none'} of another's",
+            )
     direct = t.direct("the same without a gateway", Ask(message("tasks/list", {})))
     there = direct.body.decode()
     t.claim(hers in there and his in there, "the server lists all", "the server itself lists everybody's")

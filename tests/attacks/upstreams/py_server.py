@@ -37,22 +37,20 @@ def did(what):
 
 
 class Events(EventStore):
-    """One store for all sessions: the next event of the same stream goes to whoever names the one before."""
+    """One store for all sessions: the next events of the same stream go to whoever names the one before."""
 
     def __init__(self):
         self.events = []
 
     async def store_event(self, stream_id, message):
-        self.events.append((stream_id, message))
-        return f"py-{len(self.events) - 1}"
+        self.events.append((str(uuid.uuid4()), stream_id, message))
+        return self.events[-1][0]
 
     async def replay_events_after(self, last_event_id, send_callback):
-        start = int(last_event_id.removeprefix("py-"))
-        stream = self.events[start][0]
-        for at in range(start + 1, len(self.events)):
-            owner, message = self.events[at]
+        start, stream = next((at, stream) for at, (ident, stream, _) in enumerate(self.events) if ident == last_event_id)
+        for ident, owner, message in self.events[start + 1 :]:
             if owner == stream and message is not None:
-                await send_callback(EventMessage(message, f"py-{at}"))
+                await send_callback(EventMessage(message, ident))
         return stream
 
 
@@ -69,16 +67,25 @@ class Tasks(Extension):
         self.tasks: dict[str, dict[str, Any]] = {}
 
     def methods(self):
-        return [MethodBinding(name, TaskParams, getattr(self, name.removeprefix("tasks/")), MODERN)
-                for name in ("tasks/get", "tasks/update", "tasks/cancel")]
+        return [
+            MethodBinding(name, TaskParams, getattr(self, name.removeprefix("tasks/")), MODERN)
+            for name in ("tasks/get", "tasks/update", "tasks/cancel")
+        ]
 
     async def intercept_tool_call(self, params, ctx, call_next):
         if params.name not in ("work", "danger_work") or ctx.protocol_version not in MODERN:
             return await call_next(ctx)
         did(f"tool {params.name}")
         task = str(uuid.uuid4())
-        self.tasks[task] = {"resultType": "task", "taskId": task, "status": "working", "ttlMs": 60000, "pollIntervalMs": 50,
-                            "createdAt": "2026-11-21T00:00:00Z", "lastUpdatedAt": "2026-11-21T00:00:00Z"}
+        self.tasks[task] = {
+            "resultType": "task",
+            "taskId": task,
+            "status": "working",
+            "ttlMs": 60000,
+            "pollIntervalMs": 50,
+            "createdAt": "2026-11-21T00:00:00Z",
+            "lastUpdatedAt": "2026-11-21T00:00:00Z",
+        }
         return self.tasks[task]
 
     def _found(self, what, params):
@@ -112,6 +119,7 @@ def plain(name):
     async def tool() -> str:
         did(f"tool {name}")
         return f"{name} was run"
+
     mcp.add_tool(tool, name=name, description=name)
 
 
@@ -150,8 +158,9 @@ async def ask(answer: Annotated[Which, Resolve(which)]) -> str:
 async def sample(ctx: Context) -> str:
     """asks a model"""
     did("tool sample")
-    told = await ctx.session.create_message([SamplingMessage(role="user", content=TextContent(type="text", text="Well?"))], max_tokens=9,
-                                            related_request_id=ctx.request_id)
+    told = await ctx.session.create_message(
+        [SamplingMessage(role="user", content=TextContent(type="text", text="Well?"))], max_tokens=9, related_request_id=ctx.request_id
+    )
     did(f"sample was told {told.content}")
     return f"sampled: {told.content}"
 
@@ -210,8 +219,11 @@ class Noting:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         query = f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
-        entry = {"method": scope["method"], "path": scope["raw_path"].decode() + query,
-                 "headers": [part.decode("latin-1") for pair in scope["headers"] for part in pair]}
+        entry = {
+            "method": scope["method"],
+            "path": scope["raw_path"].decode() + query,
+            "headers": [part.decode("latin-1") for pair in scope["headers"] for part in pair],
+        }
         note({"kind": "head", **entry})
         body, done, answered = bytearray(), False, False
 

@@ -23,18 +23,20 @@ const note = (record) => fs.writeSync(log, `${JSON.stringify(record)}\n`);
 const did = (what) => note({ kind: 'did', what });
 const text = (said) => ({ content: [{ type: 'text', text: said }] });
 
-// One store for all sessions: the next event of the same stream goes to whoever names the one before.
+// One store for all sessions: the next events of the same stream go to whoever names the one before. Ids are as unique as those of
+// the stores that the SDK has as examples.
 const events = [];
 const eventStore = {
   async storeEvent(stream, message) {
-    events.push({ stream, message });
-    return `ts-${events.length - 1}`;
+    const id = `${stream}_${randomUUID()}`;
+    events.push({ id, stream, message });
+    return id;
   },
   async replayEventsAfter(last, { send }) {
-    const from = Number(last.replace('ts-', ''));
+    const from = events.findIndex(({ id }) => id === last);
     const { stream } = events[from];
-    for (let at = from + 1; at < events.length; at += 1) {
-      if (events[at].stream === stream && Object.keys(events[at].message).length) await send(`ts-${at}`, events[at].message);
+    for (const event of events.slice(from + 1)) {
+      if (event.stream === stream && Object.keys(event.message).length) await send(event.id, event.message);
     }
     return stream;
   },
@@ -120,12 +122,14 @@ function create() {
       return { contents: [{ uri, text: name }] };
     });
   }
-  server.registerResource('any', new ResourceTemplate('file:///{+path}', { list: undefined, complete: { path: async () => { did('completion'); return ['pub']; } } }), {}, async (uri) => {
+  const complete = (value) => async () => { did('completion'); return [value]; };
+  const template = new ResourceTemplate('file:///{+path}', { list: undefined, complete: { path: complete('pub') } });
+  server.registerResource('any', template, {}, async (uri) => {
     did(`resource ${uri.href}`);
     return { contents: [{ uri: uri.href, text: 'any' }] };
   });
   for (const name of ['greet', 'forbidden']) {
-    const argsSchema = { who: completable(z.string().optional(), () => { did('completion'); return ['you']; }) };
+    const argsSchema = { who: completable(z.string().optional(), complete('you')) };
     server.registerPrompt(name, { argsSchema }, async () => {
       did(`prompt ${name}`);
       return { messages: [{ role: 'user', content: { type: 'text', text: name } }] };
