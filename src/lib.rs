@@ -16,7 +16,7 @@
 //! # Ports
 //! | port | speaks | answers |
 //! |---|---|---|
-//! | each of `listen:` | HTTP/1.1 and HTTP/2 over TLS, or HTTP/1.1 in plain text | discovery, preflight, and every request to a server's path |
+//! | each of `listen:` | HTTP/1.1 and HTTP/2 over TLS, or HTTP/1.1 in plain text | discovery, preflight, and every request to a server's path, or to its `legacy_sse` path and the messages beneath it |
 //! | `admin:` | HTTP/1.1 in plain text | `/healthz`, `/readyz`, `/metrics` |
 //!
 //! Standard output carries the addresses that were bound, then `ready`, then one line for each decision ([`observe::audit`]);
@@ -32,12 +32,15 @@
 //! gate     inbound/gate
 //!        2 decide/token/presented what was presented?
 //!        3 outbound/verify        is it genuine?  issuer → its keys → decide/token/jwt         ⇒ Caller
-//!        4 inbound/body           what is wanted?  decide/mcp/{peek, headers, target}          ⇒ Target
-//!        5 decide/policy/evaluate may they?                                                    ⇒ Permit
+//!        4 inbound/body           what is wanted?  decide/mcp/{peek, batch, headers, target}   ⇒ Target
+//!        5 decide/policy/evaluate may they?  inbound/tasks: a task is as good as its tool      ⇒ Permit
+//!        6 inbound/session        is it their session?  decide/session; inbound/{resume, legacy}
 //! send     inbound/forward        what the upstream gets: decide/hop, outbound/credential
 //!          outbound/upstream      consumes the Permit
-//! return   inbound/filter         a list shows what its caller may use: decide/mcp/{list, sse}
-//!          inbound/leash → client frame by frame; a stream ends with its permit
+//! return   inbound/session        a new session is sealed for its caller
+//!          inbound/filter         a list shows what its caller may use: decide/mcp/{list, sse}
+//!          inbound/relay → client frame by frame; tasks and event ids are noted as they pass, silence may get a comment
+//!          inbound/leash          a stream ends with its permit
 //! refuse   (any step) decide/refusal → inbound/reply
 //! end      record dropped → metrics, audit line
 //! ```

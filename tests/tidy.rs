@@ -338,3 +338,12 @@ fn the_map_of_tests_is_whole_and_true() {
     }
     assert!(wrong.is_empty(), "tests/README.md:\n{}", wrong.join("\n"));
 }
+
+#[test]
+fn every_attack_on_messages_and_state_is_played() {
+    let played: String =
+        files("tests/attacks/attacks", "py").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let missing: Vec<u32> =
+        (1..=66).chain(128..=154).filter(|n| !played.contains(&format!("def attack_{n:03}_"))).collect();
+    assert!(missing.is_empty(), "tests/attacks plays no attack {missing:?}");
+}
