@@ -1,7 +1,7 @@
 //! Open this first: the ordered steps that one MCP request passes, from a stranger's bytes to the upstream.
 //!
-//! The caller is known before a byte of the body is looked at. Until step 8 everything may still be refused; once the upstream's
-//! head has come, nothing can be refused any more, only ended.
+//! The caller is known before a byte of the body is looked at. Everything may still be refused until an answer's head goes to the
+//! client; then nothing can be refused any more, only ended.
 
 use std::sync::Arc;
 
