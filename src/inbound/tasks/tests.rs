@@ -55,11 +55,11 @@ fn c87_attack_136_a_task_is_its_makers_alone() {
     }
     let elsewhere = ServerName::from("o");
     assert!(
-        !case.tasks.tool_of(&elsewhere, &somebody("alice"), "t", at(0)).is_some(),
+        case.tasks.tool_of(&elsewhere, &somebody("alice"), "t", at(0)).is_none(),
         "another server's ids are its own"
     );
     assert!(case.tasks.tool_of(&case.server, &somebody("alice"), "t", at(0)).is_some());
-    assert!(!case.tasks.tool_of(&case.server, &somebody("bob"), "t", at(0)).is_some());
+    assert!(case.tasks.tool_of(&case.server, &somebody("bob"), "t", at(0)).is_none());
 }
 
 #[test]
