@@ -173,7 +173,8 @@ fn learn_session(
     if session::of_answer(gateway, server, caller, asked, &mut head.headers)? {
         gateway.begun.began(name, caller, arrival.now);
     }
-    if asked.is_some() && method == Method::DELETE && head.status.is_success() {
+    let is_over = head.status.is_success() || head.status == StatusCode::NOT_FOUND;
+    if asked.is_some() && method == Method::DELETE && is_over {
         gateway.begun.ended(name, caller, arrival.now);
     }
     Ok(())

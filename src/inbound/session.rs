@@ -40,7 +40,7 @@ pub(super) struct Session {
 /// Opens the session that `headers` name, if they name one.
 ///
 /// # Errors
-/// [`Refusal::UnknownSession`], which to a client means that it must begin anew (SPEC C-42): another caller's, another server's,
+/// [`Refusal::BadSessionHeader`] for two in one; [`Refusal::UnknownSession`], which to a client means that it must begin anew (SPEC C-42): another caller's, another server's,
 /// one that was sealed with a forgotten key, or never.
 pub(super) fn of_request(
     gateway: &Gateway,
@@ -50,7 +50,10 @@ pub(super) fn of_request(
 ) -> Result<Option<Session>, Refusal> {
     let Some(given) = headers.get(MCP_SESSION_ID) else { return Ok(None) };
     let sealed = given.to_str().map_err(|_| Refusal::UnknownSession)?;
-    let id = gateway.session_keys.open(bound(server, caller), sealed).ok_or(Refusal::UnknownSession)?;
+    let id = gateway.session_keys.open(bound(server, caller), sealed).ok_or({
+        // Two lines that something on the way has joined are no one value (attack 131).
+        if sealed.contains(',') { Refusal::BadSessionHeader } else { Refusal::UnknownSession }
+    })?;
     let id = HeaderValue::try_from(id).map_err(|_| Refusal::UnknownSession)?;
     Ok(Some(Session { id, given: given.clone() }))
 }

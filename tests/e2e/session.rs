@@ -173,9 +173,11 @@ async fn c40_attack_131_session_headers_of_another_shape_are_refused() {
     ] {
         rows.push(row(name, ask().with("Mcp-Session-Id", value), Want::OneOf(&[400, 0])));
     }
-    for value in [format!("{sealed},{sealed}"), "' OR 1=1--".replace(' ', "+")] {
-        rows.push(row(value.clone(), ask().with("Mcp-Session-Id", value), Want::Status(404)));
+    for value in [format!("{sealed},{sealed}"), format!("{sealed}, {sealed}")] {
+        rows.push(row(value.clone(), ask().with("Mcp-Session-Id", value), Want::Error(400, 40004)));
     }
+    let quoted = "'OR'1'='1";
+    rows.push(row(quoted, ask().with("Mcp-Session-Id", quoted), Want::Error(404, 40402)));
     world.verdicts(rows).await;
     world.close().await;
 }
