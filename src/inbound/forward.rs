@@ -242,8 +242,12 @@ fn request_headers(
             headers.remove(LAST_EVENT_ID);
         }
     }
-    if outgoing.lists.is_some() || outgoing.task == Promise::Expected || outgoing.door == Door::Events {
-        // What must be read must come as it is.
+    let is_read = outgoing.lists.is_some()
+        || outgoing.task == Promise::Expected
+        || outgoing.door == Door::Events
+        || outgoing.session.is_some();
+    if is_read {
+        // What must be read must come as it is: lists, tasks, endpoints, and the event ids of a session.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     if outgoing.body.is_empty() {

@@ -4,7 +4,7 @@ use serde_json::json;
 use tokio::time::Duration;
 
 use super::world::{
-    Ask, Plan, Seen, Step, World, call,
+    Ask, Plan, Seen, Step, World, call, request,
     server::{chunk, full, last_chunk, polite, sse_head},
 };
 
@@ -202,5 +202,23 @@ async fn c92_the_events_of_one_caller_push_out_nobody_elses() {
     let narrow = world.token();
     assert_eq!(world.send(&take_up(&narrow, Some(&hers), DANGER)).await.status, 403, "still known as hers");
     assert_eq!(world.upstream.count(), 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn c52_attack_134_a_session_is_asked_for_without_a_coding_so_that_its_event_ids_are_seen() {
+    let world = World::standard().await;
+    world.upstream.answer_with(|_| full(200, &[("Mcp-Session-Id", "s1")], "{}"));
+    let session =
+        world.send(&world.post(request("initialize", "{}"))).await.header("mcp-session-id").unwrap().to_owned();
+    world.upstream.take();
+    for (ask, coding) in [
+        (world.post(call("safe")).with("Mcp-Session-Id", &session), "identity"),
+        (Ask::get("/mcp").token(&world.token()).with("Mcp-Session-Id", &session), "identity"),
+        (world.post(call("safe")), "gzip"),
+    ] {
+        world.send(&ask.with("Accept-Encoding", "gzip")).await;
+        assert_eq!(world.upstream.take_one().header("accept-encoding"), Some(coding));
+    }
     world.close().await;
 }
