@@ -106,18 +106,29 @@ pub(super) struct Leash(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Leash {
     /// Ties a stream that `caller` may have open while they may touch `target`.
-    pub(super) fn tie(gateway: &Arc<Gateway>, server: &Server, caller: Arc<Caller>, target: Target, now: Now) -> Self {
+    pub(super) fn tie(
+        gateway: &Arc<Gateway>,
+        server: &Arc<Server>,
+        caller: Arc<Caller>,
+        target: Target,
+        now: Now,
+    ) -> Self {
         let left = caller.expires().saturating_add(server.skew(&caller)).saturating_sub(now.wall);
         // A far `exp` must not overflow the clock.
         let deadline = Instant::now() + left.min(LEASH_MAX);
         let mut reloads = gateway.reloads();
-        let (gateway, name, transport) =
-            (Arc::downgrade(gateway), server.series.name.clone(), server.transport.clone());
+        let (name, transport) = (server.series.name.clone(), server.transport.clone());
+        // On the one stream of 2024-11-05 lists come as well, cut by the rules that it began under.
+        let began_under = matches!(transport, Transport::Sse { .. }).then(|| Arc::clone(server));
+        let gateway = Arc::downgrade(gateway);
         Self(Box::pin(async move {
             let taken_away = async {
                 while reloads.changed().await.is_ok() {
                     let Some(gateway) = gateway.upgrade() else { return };
-                    if !may_still(&gateway.snapshot.load(), (&name, &transport), &caller, &target) {
+                    let snapshot = gateway.snapshot.load();
+                    let Some(server) = find(&snapshot, &name, &transport) else { return };
+                    let shows_the_same = began_under.as_ref().is_none_or(|before| shows_the_same(before, server));
+                    if !shows_the_same || !may_still(server, &caller, &target) {
                         return;
                     }
                 }
@@ -135,11 +146,20 @@ impl Leash {
     }
 }
 
-/// The questions of the gate that a reload can answer otherwise: is there such a server, does it take this caller's issuer and
-/// audience, do its rules permit.
-fn may_still(snapshot: &Snapshot, of: (&ServerName, &Transport), caller: &Caller, target: &Target) -> bool {
+/// The server of this name that is reached by this transport.
+fn find<'s>(snapshot: &'s Snapshot, name: &ServerName, transport: &Transport) -> Option<&'s Server> {
     let mut servers = snapshot.servers.iter();
-    let Some(server) = servers.find(|server| (&server.series.name, &server.transport) == of) else { return false };
+    servers.find(|server| server.series.name == *name && server.transport == *transport).map(|server| &**server)
+}
+
+/// Whether lists at both show the same to everybody.
+fn shows_the_same(before: &Server, now: &Server) -> bool {
+    before.hide == now.hide && before.policy == now.policy
+}
+
+/// The questions of the gate that a reload can answer otherwise: does the server take this caller's issuer and audience, do its
+/// rules permit.
+fn may_still(server: &Server, caller: &Caller, target: &Target) -> bool {
     let is_trusted = server.issuers.iter().any(|issuer| issuer.rules().issuers.contains(caller.issuer()));
     is_trusted
         && caller.is_for(&server.resource, &server.audiences).is_ok()

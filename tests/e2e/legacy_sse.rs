@@ -340,3 +340,18 @@ async fn attack_154_open_streams_are_bounded_and_messages_to_them_are_not() {
     drop(live);
     world.close().await;
 }
+
+#[tokio::test]
+async fn p07_a_reload_that_hides_more_ends_the_streams_that_show_it() {
+    let world = plan().start().await;
+    upstream(&world, &[NAMED]);
+    let (live, _) = opened(&world, &world.token()).await;
+    let yaml = std::fs::read_to_string(world.config_path()).unwrap();
+    let more = yaml.replacen("    rules:", "    hide: unauthorized\n    rules:", 1);
+    assert_ne!(more, yaml);
+    std::fs::write(world.config_path(), more).unwrap();
+    world.gateway.signal("HUP");
+    assert!(!live.rest().await.cut, "the client opens it again, under the new rules");
+    world.upstream.until_hung_up(1).await;
+    world.close().await;
+}
