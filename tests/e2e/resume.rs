@@ -40,7 +40,7 @@ fn answer_with_streams(world: &World) {
 
 /// The session that `token` begins.
 async fn begin(world: &World, token: &str) -> String {
-    let reply = world.send(&Ask::post("/mcp", super::world::request("initialize", "{}")).token(token)).await;
+    let reply = world.send(&Ask::post("/mcp", request("initialize", "{}")).token(token)).await;
     world.upstream.take();
     reply.header("mcp-session-id").expect("a session").to_owned()
 }
