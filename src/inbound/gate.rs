@@ -133,8 +133,9 @@ async fn judge(
     let counted = if lives_on {
         Some(gateway.streams.reserve(name, &caller, streams_max)?)
     } else {
-        // What is sent to an open stream needs no place of its own.
-        if door != Door::Messages {
+        // What is sent to an open stream needs no place of its own. What ends or answers something makes no stream, and sets
+        // places free: refused, a caller whose every stream waits for their answer could never give it.
+        if door != Door::Messages && asked.may_stream {
             gateway.streams.check(name, &caller, streams_max)?;
         }
         None
@@ -163,6 +164,8 @@ struct Asked {
     lists: Option<Lists>,
     /// It answers a request of the server.
     answers: bool,
+    /// It asks something, so that a stream may be its answer.
+    may_stream: bool,
     /// A call that is to become a task (2025-11-25).
     asks_for_task: bool,
     /// Whether its answer may be one.
@@ -171,7 +174,7 @@ struct Asked {
 
 impl Asked {
     fn plain(target: Target, body: Bytes) -> Self {
-        Self { target, body, lists: None, answers: false, asks_for_task: false, task: Promise::None }
+        Self { target, body, lists: None, answers: false, may_stream: false, asks_for_task: false, task: Promise::None }
     }
 }
 
@@ -216,7 +219,8 @@ async fn read_message(
         known.method = Some(Text::from("batch"));
         let lists = messages.iter().any(|message| Lists::of(&message.method).is_some()).then_some(Lists::Any);
         let answers = messages.iter().any(|message| message.kind == Kind::Response);
-        return Ok(Asked { lists, answers, ..Asked::plain(target, body) });
+        let may_stream = messages.iter().any(|message| message.kind == Kind::Request);
+        return Ok(Asked { lists, answers, may_stream, ..Asked::plain(target, body) });
     }
     let message = peek::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
     known.id.clone_from(&message.id);
@@ -230,6 +234,7 @@ async fn read_message(
     Ok(Asked {
         lists: Lists::of(&message.method),
         answers: message.kind == Kind::Response,
+        may_stream: message.kind == Kind::Request,
         asks_for_task: is_call && message.params.task,
         task: if is_call { promise(&message, known.era, &body) } else { Promise::None },
         ..Asked::plain(target, body)
