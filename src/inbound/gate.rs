@@ -92,8 +92,8 @@ async fn judge(
     let asked = match (door, &head.method) {
         (Door::Streamable | Door::Messages, &Method::POST) => read_message(server, door, head, body, known).await?,
         // Whatever body they carry stays here: it means nothing, and what it hides must not arrive (attack 108).
-        (Door::Streamable | Door::Events, &Method::GET) => bodiless(Target::Stream, door, head, body, known).await?,
-        (Door::Streamable, &Method::DELETE) => bodiless(Target::EndSession, door, head, body, known).await?,
+        (Door::Streamable | Door::Events, &Method::GET) => bodiless(Target::Stream, head, body, known).await?,
+        (Door::Streamable, &Method::DELETE) => bodiless(Target::EndSession, head, body, known).await?,
         _ => return Err(Refusal::Method(door.methods())),
     };
     let method = known.method.get_or_insert_with(|| Text::from(head.method.as_str()));
@@ -267,18 +267,12 @@ fn promise(message: &Message, era: Era, body: &[u8]) -> Promise {
 }
 
 /// The body is read, though only to be forgotten: the library notices that a client has gone once nothing of a request is left.
-async fn bodiless(
-    target: Target,
-    door: Door,
-    head: &Parts,
-    body: &mut Incoming,
-    known: &mut Known,
-) -> Result<Asked, Refusal> {
+async fn bodiless(target: Target, head: &Parts, body: &mut Incoming, known: &mut Known) -> Result<Asked, Refusal> {
     body::read(body, IGNORED_BODY_BYTES_MAX).await?;
     known.era = headers::era_without_body(&head.headers)?;
-    // A stream that is taken up again may hold the answer to a list, and that of 2024-11-05 holds all answers.
-    let may_list = door == Door::Events || head.headers.contains_key(headers::LAST_EVENT_ID);
-    let lists = may_list.then_some(Lists::Any);
+    // A stream that is taken up again may hold the answer to a list, and that of 2024-11-05 holds all answers. So may any other:
+    // upstreams put on a session's own stream what they owe to a call that was cancelled, or whose answer nobody waits for.
+    let lists = matches!(target, Target::Stream).then_some(Lists::Any);
     Ok(Asked { lists, ..Asked::plain(target, Bytes::new()) })
 }
 
