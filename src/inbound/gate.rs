@@ -92,8 +92,8 @@ async fn judge(
     let asked = match (door, &head.method) {
         (Door::Streamable | Door::Messages, &Method::POST) => read_message(server, door, head, body, known).await?,
         // Whatever body they carry stays here: it means nothing, and what it hides must not arrive (attack 108).
-        (Door::Streamable | Door::Events, &Method::GET) => bodiless(Target::Stream, door, head, body, known).await?,
-        (Door::Streamable, &Method::DELETE) => bodiless(Target::EndSession, door, head, body, known).await?,
+        (Door::Streamable | Door::Events, &Method::GET) => bodiless(Target::Stream, head, body, known).await?,
+        (Door::Streamable, &Method::DELETE) => bodiless(Target::EndSession, head, body, known).await?,
         _ => return Err(Refusal::Method(door.methods())),
     };
     let method = known.method.get_or_insert_with(|| Text::from(head.method.as_str()));
@@ -133,8 +133,9 @@ async fn judge(
     let counted = if lives_on {
         Some(gateway.streams.reserve(name, &caller, streams_max)?)
     } else {
-        // What is sent to an open stream needs no place of its own.
-        if door != Door::Messages {
+        // What is sent to an open stream needs no place of its own. What ends or answers something makes no stream, and sets
+        // places free: refused, a caller whose every stream waits for their answer could never give it.
+        if door != Door::Messages && asked.may_stream {
             gateway.streams.check(name, &caller, streams_max)?;
         }
         None
@@ -163,6 +164,8 @@ struct Asked {
     lists: Option<Lists>,
     /// It answers a request of the server.
     answers: bool,
+    /// It asks something, so that a stream may be its answer.
+    may_stream: bool,
     /// A call that is to become a task (2025-11-25).
     asks_for_task: bool,
     /// Whether its answer may be one.
@@ -171,7 +174,7 @@ struct Asked {
 
 impl Asked {
     fn plain(target: Target, body: Bytes) -> Self {
-        Self { target, body, lists: None, answers: false, asks_for_task: false, task: Promise::None }
+        Self { target, body, lists: None, answers: false, may_stream: false, asks_for_task: false, task: Promise::None }
     }
 }
 
@@ -216,7 +219,8 @@ async fn read_message(
         known.method = Some(Text::from("batch"));
         let lists = messages.iter().any(|message| Lists::of(&message.method).is_some()).then_some(Lists::Any);
         let answers = messages.iter().any(|message| message.kind == Kind::Response);
-        return Ok(Asked { lists, answers, ..Asked::plain(target, body) });
+        let may_stream = messages.iter().any(|message| message.kind == Kind::Request);
+        return Ok(Asked { lists, answers, may_stream, ..Asked::plain(target, body) });
     }
     let message = peek::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
     known.id.clone_from(&message.id);
@@ -230,6 +234,7 @@ async fn read_message(
     Ok(Asked {
         lists: Lists::of(&message.method),
         answers: message.kind == Kind::Response,
+        may_stream: message.kind == Kind::Request,
         asks_for_task: is_call && message.params.task,
         task: if is_call { promise(&message, known.era, &body) } else { Promise::None },
         ..Asked::plain(target, body)
@@ -262,18 +267,12 @@ fn promise(message: &Message, era: Era, body: &[u8]) -> Promise {
 }
 
 /// The body is read, though only to be forgotten: the library notices that a client has gone once nothing of a request is left.
-async fn bodiless(
-    target: Target,
-    door: Door,
-    head: &Parts,
-    body: &mut Incoming,
-    known: &mut Known,
-) -> Result<Asked, Refusal> {
+async fn bodiless(target: Target, head: &Parts, body: &mut Incoming, known: &mut Known) -> Result<Asked, Refusal> {
     body::read(body, IGNORED_BODY_BYTES_MAX).await?;
     known.era = headers::era_without_body(&head.headers)?;
-    // A stream that is taken up again may hold the answer to a list, and that of 2024-11-05 holds all answers.
-    let may_list = door == Door::Events || head.headers.contains_key(headers::LAST_EVENT_ID);
-    let lists = may_list.then_some(Lists::Any);
+    // A stream that is taken up again may hold the answer to a list, and that of 2024-11-05 holds all answers. So may any other:
+    // upstreams put on a session's own stream what they owe to a call that was cancelled, or whose answer nobody waits for.
+    let lists = matches!(target, Target::Stream).then_some(Lists::Any);
     Ok(Asked { lists, ..Asked::plain(target, Bytes::new()) })
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, header::CONTENT_ENCODING};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{
@@ -95,7 +95,9 @@ impl Watch {
         // The modern era takes no stream up again.
         let session = outgoing.session.as_ref().filter(|_| is_stream && outgoing.era == Era::Legacy);
         let origin = session.map(|session| Origin::watch(gateway, server, caller, session, &outgoing.target));
-        let alive = server.stream_keep_alive.filter(|_| is_stream).map(KeepAlive::new);
+        // Into bytes that are coded a comment cannot be put.
+        let is_plain = is_stream && !headers.contains_key(CONTENT_ENCODING);
+        let alive = server.stream_keep_alive.filter(|_| is_plain).map(KeepAlive::new);
         let anybody = birth.is_some() || origin.is_some() || alive.is_some();
         anybody.then(|| Box::new(Self { birth, origin, alive }))
     }

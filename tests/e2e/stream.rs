@@ -9,8 +9,8 @@ use tokio::{
 };
 
 use super::world::{
-    Ask, Plan, Step, World, call, modern,
-    server::{chunk, last_chunk, sse_head},
+    Ask, Plan, Step, World, call, modern, request,
+    server::{chunk, full, last_chunk, sse_head},
 };
 
 fn event(text: &str) -> String {
@@ -213,6 +213,40 @@ async fn attack_154_streams_of_one_caller_are_bounded() {
 }
 
 #[tokio::test]
+async fn attack_154_at_the_bound_what_sets_a_place_free_still_passes() {
+    let plan = Plan::standard_but("{request_body: 64KiB}", "{request_body: 64KiB, streams_per_caller: 1}");
+    let world = plan.start().await;
+    world.upstream.answer_with(|seen| match (seen.method.as_str(), String::from_utf8_lossy(&seen.body)) {
+        ("DELETE", _) => full(200, &[], ""),
+        (_, body) if body.contains("initialize\"") => {
+            let headers = [("Content-Type", "application/json"), ("Mcp-Session-Id", "s")];
+            full(200, &headers, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#)
+        }
+        (_, body) if body.contains("tools/call") => vec![sse_head(&[]), chunk(event("asks")), Step::Hang],
+        _ => full(202, &[], ""),
+    });
+    let reply = world.send(&world.post(request("initialize", "{}"))).await;
+    let session = reply.header("mcp-session-id").expect("a session").to_owned();
+    let post = |body: String| world.post(body).with("Mcp-Session-Id", &session);
+    let mut live = world.open(&post(call("safe"))).await;
+    live.until("asks").await;
+
+    // What the stream waits for: an answer to the server's own request, or word that it is not wanted any more.
+    let answer = r#"{"jsonrpc":"2.0","id":0,"result":{"action":"accept"}}"#;
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
+    for told in [answer, cancel] {
+        let reply = world.send(&post(told.into())).await;
+        assert_eq!(reply.status, 202, "{told}: {reply:?}");
+    }
+    let asked = world.send(&post(call("safe"))).await;
+    assert_eq!((asked.status, asked.code()), (429, Some(42901)), "{asked:?}");
+    let end = Ask::new("DELETE", "/mcp").token(&world.token()).with("Mcp-Session-Id", &session);
+    assert_eq!(world.send(&end).await.status, 200);
+    drop(live);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn attack_154_streams_that_are_asked_for_at_once_are_bounded() {
     let plan = Plan::standard_but("{request_body: 64KiB}", "{request_body: 64KiB, streams_per_caller: 2}");
     let world = plan.start().await;
@@ -319,6 +353,18 @@ async fn c54_a_silent_stream_gets_comments_between_events_where_that_is_configur
     let reply = live.rest().await;
     assert!(!reply.cut && reply.text().ends_with("data: two\n\n"), "{reply:?}");
     assert_eq!(reply.text().replace(":\n\n", ""), "data: one\r\n\r\ndata: two\n\n", "nothing else is added");
+
+    // Nor into coded bytes, which it would break.
+    let script_gate = Arc::clone(&gate);
+    world.upstream.answer_with(move |_| {
+        let wait = Step::Await(Arc::clone(&script_gate));
+        vec![sse_head(&[("Content-Encoding", "gzip")]), wait, chunk("coded"), last_chunk()]
+    });
+    let mut live = world.open(&world.post(call("safe"))).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    gate.add_permits(1);
+    assert_eq!(live.rest_of().await.text(), "coded");
+    drop(live);
 
     // No comment finds its way into JSON, however long that takes.
     let script_gate = Arc::clone(&gate);

@@ -152,3 +152,18 @@ async fn attack_147_p09_an_event_without_an_end_is_held_only_so_far() {
     is_not_shown(&world, "a long list", move || json(200, &long)).await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn c55_a_list_that_comes_on_the_stream_of_a_session_is_cut() {
+    let world = hiding("unauthorized").start().await;
+    // What rmcp does with the answer to a list that was cancelled while it was made.
+    let list = format!("data: {}\n\n", listed(&ALL, "").replace(['\r', '\n'], ""));
+    world
+        .upstream
+        .answer_with(move |_| vec![sse_head(&[]), chunk("data: on"), chunk("e\n\n"), chunk(&list), last_chunk()]);
+    let reply = world.send(&Ask::get("/mcp").token(&world.token()).with("Accept", "text/event-stream")).await;
+    assert_eq!((reply.status, reply.cut), (200, false), "{reply:?}");
+    let shown = listed(&["safe", "watched"], "").replace(['\r', '\n'], "");
+    assert_eq!(reply.text(), format!("data: one\n\ndata: {shown}\n\n"));
+    world.close().await;
+}
