@@ -133,7 +133,7 @@ impl Origins {
     }
 
     fn key_in_session(&self, place: Place, event: &[u8]) -> u64 {
-        self.keys.hash_one(("in session", place.session, event))
+        self.keys.hash_one(("in session", place.session, place.caller, event))
     }
 
     fn key_anywhere(&self, place: Place, event: &[u8]) -> u64 {

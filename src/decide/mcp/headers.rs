@@ -56,7 +56,7 @@ pub fn check_shape(headers: &HeaderMap) -> Result<(), Refusal> {
         }
     }
     if let Some(id) = only(headers, LAST_EVENT_ID, Refusal::BadSessionHeader)?
-        && (id.len() > EVENT_ID_BYTES_MAX || id.iter().any(u8::is_ascii_control))
+        && (id.len() > EVENT_ID_BYTES_MAX || id.iter().any(|byte| !byte.is_ascii() || byte.is_ascii_control()))
     {
         return Err(Refusal::BadSessionHeader);
     }

@@ -124,6 +124,9 @@ fn c16_c40_c53_shapes() {
         (&[("last-event-id", &long[..1024])], Ok(())),
         (&[("last-event-id", &long)], Err(40004)),
         (&[("last-event-id", b"a\tb")], Err(40004)),
+        // Servers read Latin-1 or UTF-8: two spellings of one event.
+        (&[("last-event-id", b"a\xE9")], Err(40004)),
+        (&[("last-event-id", "\u{e9}9".as_bytes())], Err(40004)),
         (&[("last-event-id", b"a"), ("last-event-id", b"b")], Err(40004)),
         (&[V28], Ok(())),
         (&[("mcp-protocol-version", b"1900-01-01")], Ok(())),
