@@ -13,7 +13,6 @@ use tokio::time::{Instant, timeout_at};
 pub(super) use self::edited::Edited;
 use crate::{
     base::{
-        clock::Now,
         limits::{BODY_TOTAL_TIMEOUT, LIST_BYTES_MAX},
         text::Text,
     },
@@ -57,7 +56,6 @@ pub(super) struct Cut {
     pub(super) server: Arc<Server>,
     pub(super) caller: Arc<Caller>,
     pub(super) lists: Lists,
-    pub(super) now: Now,
 }
 
 impl Cut {
@@ -68,7 +66,7 @@ impl Cut {
 
     /// Whether a task is the caller's, and its tool still theirs to use: what `tasks/get` would answer.
     fn may_touch_task(&self, id: &str) -> bool {
-        let tool = self.gateway.tasks.tool_of(&self.server.series.name, &self.caller, id, self.now);
+        let tool = self.gateway.tasks.tool_of(&self.server.series.name, &self.caller, id, self.gateway.clock.now());
         tool.is_some_and(|tool| evaluate(&self.server.policy, &self.caller, &Target::Tool(tool)).is_ok())
     }
 

@@ -202,7 +202,6 @@ async fn cut(
         server: Arc::clone(server),
         caller: Arc::clone(&outgoing.caller),
         lists,
-        now: arrival.now,
     });
     if is_stream {
         let endpoint = (outgoing.door == Door::Events).then(|| Endpoint::new(gateway, server, &outgoing.caller));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::RandomState,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -17,7 +17,10 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     base::{clock::Now, names::ServerName},
     decide::{mcp::target::Target, policy::evaluate::evaluate, refusal::Refusal, token::claims::Caller},
-    inbound::snapshot::{Gateway, Server, Snapshot, Transport},
+    inbound::{
+        shelf::owner,
+        snapshot::{Gateway, Server, Snapshot, Transport},
+    },
 };
 
 /// Longest leash: a token that never ends does not keep a stream open for ever.
@@ -26,7 +29,7 @@ const LEASH_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The open answer streams of each caller at each server.
 #[derive(Default)]
 pub struct Streams {
-    /// Keyed by a keyed hash of server, issuer and subject: no text is kept, and nobody outside can choose two that collide.
+    /// By [`owner`].
     open: Mutex<HashMap<u64, u32>>,
     keys: RandomState,
     total: AtomicUsize,
@@ -80,7 +83,7 @@ impl Streams {
     }
 
     fn key(&self, server: &ServerName, caller: &Caller) -> u64 {
-        self.keys.hash_one((server.as_str(), caller.issuer().as_str(), caller.subject()))
+        owner(&self.keys, server, caller)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, u32>> {

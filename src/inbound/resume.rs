@@ -22,7 +22,7 @@ use crate::{
     },
     inbound::{
         session::Session,
-        shelf::{Bounds, Shelf},
+        shelf::{Bounds, Shelf, owner},
         snapshot::{Gateway, Server},
     },
 };
@@ -126,7 +126,7 @@ impl Origins {
 
     fn place(&self, server: &str, caller: &Caller, session: &[u8]) -> Place {
         Place {
-            caller: self.keys.hash_one(("caller", server, caller.issuer().as_str(), caller.subject())),
+            caller: owner(&self.keys, server, caller),
             server: self.keys.hash_one(("server", server)),
             session: self.keys.hash_one(("session", server, session)),
         }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::RandomState,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -20,7 +20,10 @@ use crate::{
         session::{Bound, Sealed},
         token::claims::Caller,
     },
-    inbound::snapshot::{Gateway, Server},
+    inbound::{
+        shelf::owner,
+        snapshot::{Gateway, Server},
+    },
 };
 
 /// `Mcp-Session-Id`.
@@ -147,7 +150,7 @@ impl Begun {
     }
 
     fn key(&self, server: &ServerName, caller: &Caller) -> u64 {
-        self.keys.hash_one((server.as_str(), caller.issuer().as_str(), caller.subject()))
+        owner(&self.keys, server, caller)
     }
 }
 

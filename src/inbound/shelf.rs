@@ -1,6 +1,17 @@
 //! What callers leave behind, bounded for each of them and for all, so that nobody pushes out what is another's.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
+};
+
+use crate::decide::token::claims::Caller;
+
+/// A caller at a server, as what is counted or kept of them is keyed: no text stays behind, and nobody outside can choose two
+/// that collide.
+pub(super) fn owner(keys: &RandomState, server: &str, caller: &Caller) -> u64 {
+    keys.hash_one(("caller", server, caller.issuer().as_str(), caller.subject()))
+}
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]

@@ -28,7 +28,7 @@ use crate::{
         token::claims::Caller,
     },
     inbound::{
-        shelf::{Bounds, Shelf},
+        shelf::{self, Bounds, Shelf},
         snapshot::Server,
     },
 };
@@ -170,7 +170,7 @@ impl Tasks {
     }
 
     fn owner(&self, server: &ServerName, caller: &Caller) -> u64 {
-        self.keys.hash_one(("caller", server.as_str(), caller.issuer().as_str(), caller.subject()))
+        shelf::owner(&self.keys, server, caller)
     }
 
     fn key(&self, server: &ServerName, id: &str) -> u64 {
