@@ -1,6 +1,7 @@
 //! Every decision, as pure functions of bytes and values: nothing here reads a clock, a file or a socket.
 
 pub mod framing;
+pub mod grant;
 pub mod hop;
 pub mod mcp;
 pub mod oauth;

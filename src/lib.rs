@@ -6,6 +6,7 @@
 //!  app        builds, swaps, drains; the only layer that knows everything
 //!  config     YAML → settings; nobody below knows that YAML exists
 //!  inbound    listeners and the request path (I/O)
+//!  issuer     the embedded authorization server (I/O)
 //!  outbound   everything we dial: issuers, keys, upstreams (I/O)
 //!  observe    logs, metrics, audit lines (I/O, fire and forget)
 //!  decide     PURE: bytes and values in, verdicts out
@@ -57,5 +58,6 @@ pub mod cli;
 pub mod config;
 pub mod decide;
 pub mod inbound;
+pub mod issuer;
 pub mod observe;
 pub mod outbound;

@@ -31,8 +31,67 @@ pub enum Route {
     ResourceMetadata(usize),
     /// The metadata of its issuer.
     IssuerMetadata(usize),
+    /// An endpoint of an embedded authorization server.
+    Issuer(usize, IssuerEndpoint),
     /// Nothing of ours.
     NotFound,
+}
+
+/// What an embedded authorization server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IssuerEndpoint {
+    /// RFC 8414 and OpenID Connect discovery.
+    Metadata,
+    /// Its key set.
+    Jwks,
+    /// Where a client sends its user.
+    Authorize,
+    /// The login form.
+    Login,
+    /// The consent form.
+    Consent,
+    /// Where the company's IdP sends the user back to.
+    Callback,
+    /// RFC 6749 §3.2.
+    Token,
+    /// RFC 7591.
+    Register,
+    /// RFC 7009.
+    Revoke,
+    /// RFC 7662.
+    Introspect,
+}
+
+impl IssuerEndpoint {
+    /// Those that lie below the issuer's own path.
+    pub const BELOW: [Self; 9] = [
+        Self::Jwks,
+        Self::Authorize,
+        Self::Login,
+        Self::Consent,
+        Self::Callback,
+        Self::Token,
+        Self::Register,
+        Self::Revoke,
+        Self::Introspect,
+    ];
+
+    /// What follows the issuer's path.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Metadata => "/.well-known/oauth-authorization-server",
+            Self::Jwks => "/jwks",
+            Self::Authorize => "/authorize",
+            Self::Login => "/login",
+            Self::Consent => "/consent",
+            Self::Callback => "/callback",
+            Self::Token => "/token",
+            Self::Register => "/register",
+            Self::Revoke => "/revoke",
+            Self::Introspect => "/introspect",
+        }
+    }
 }
 
 /// Why the servers cannot all be reached.
@@ -129,7 +188,7 @@ impl Route {
             | Self::Messages(server)
             | Self::ResourceMetadata(server)
             | Self::IssuerMetadata(server) => Some(server),
-            Self::NotFound => None,
+            Self::Issuer(..) | Self::NotFound => None,
         }
     }
 }

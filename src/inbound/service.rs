@@ -75,7 +75,7 @@ pub(super) async fn answer(
                 }
             }
         }
-        Route::NotFound => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
+        Route::Issuer(..) | Route::NotFound => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
     })
 }
 

@@ -38,11 +38,13 @@ use crate::{
     },
 };
 
+mod local;
 mod published;
 mod source;
 #[cfg(test)]
 mod tests;
 
+pub use local::LocalKeys;
 pub(in crate::outbound) use published::sha256;
 pub use published::{IssuerId, Published};
 use source::{Document, Source};
@@ -56,6 +58,8 @@ pub enum KeySource {
     Url(Box<str>),
     /// From this file, read again when it changes.
     File(PathBuf),
+    /// From the authorization server inside.
+    Local(Arc<LocalKeys>),
 }
 
 /// One authorization server as understood.
@@ -249,7 +253,7 @@ impl IssuerKeys {
     /// The question whose answer to wait for: one that is open, or a new one if the floor permits it.
     fn question(&self, now: Now) -> Option<u64> {
         // A file is looked at all the time.
-        if matches!(self.settings.keys, KeySource::File(_)) {
+        if matches!(self.settings.keys, KeySource::File(_) | KeySource::Local(_)) {
             return None;
         }
         let answered = self.progress.borrow().answered;

@@ -12,7 +12,7 @@ use crate::{
         address::AddressRule,
         discover::{Discovery, KeyPlace},
         fetch::{Fetch, Plaintext, Wanted, backoff},
-        keys::KeySource,
+        keys::{KeySource, LocalKeys},
     },
 };
 
@@ -21,6 +21,7 @@ pub(super) enum Source {
     Discovered(Arc<Discovery>, Fetch),
     Fixed(KeyPlace, Fetch),
     File(PathBuf),
+    Local(Arc<LocalKeys>),
 }
 
 /// What was read.
@@ -38,6 +39,7 @@ impl Source {
                 Self::Fixed(KeyPlace { url: url.to_string(), rule: AddressRule::Configured, plaintext }, fetch)
             }
             KeySource::File(path) => Self::File(path.clone()),
+            KeySource::Local(keys) => Self::Local(Arc::clone(keys)),
         }
     }
 
@@ -53,13 +55,17 @@ impl Source {
                     spawn_blocking(move || read_file(&path)).await.map_err(|cause| Fault::us("jwks_file", cause))??;
                 Ok(Document { body, wait: FILES_LOOKED_AT_EVERY })
             }
+            Self::Local(keys) => match keys.document() {
+                Some(body) => Ok(Document { body, wait: FILES_LOOKED_AT_EVERY }),
+                None => Err(Fault::us("jwks_local", "the authorization server inside has no keys yet")),
+            },
         }
     }
 
     /// When to read again after `failures` in a row.
     pub(super) fn retry_in(&self, failures: u32) -> Duration {
         match self {
-            Self::File(_) => FILES_LOOKED_AT_EVERY,
+            Self::File(_) | Self::Local(_) => FILES_LOOKED_AT_EVERY,
             _ => backoff(failures),
         }
     }
@@ -74,6 +80,7 @@ impl Source {
                 Fault::idp("jwks", format_args!("{}: {cause}", place.url.split('?').next().unwrap_or_default()))
             }
             Self::File(path) => Fault::us("jwks_file", format_args!("{}: {cause}", path.display())),
+            Self::Local(_) => Fault::us("jwks_local", cause),
         }
     }
 }

@@ -1,0 +1,80 @@
+//! Every way in which the authorization server says no, in OAuth's words: one table (RFC 6749 §4.1.2.1 and §5.2, RFC 7591 §3.2.2, RFC 8707 §2).
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+
+/// A refusal of the authorization server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuthError {
+    /// `error`.
+    pub code: Code,
+    /// `error_description`: what was found, what was expected. Characters of RFC 6749 §5.2 alone; nothing secret, nothing of the input repeated.
+    pub description: Cow<'static, str>,
+}
+
+/// `error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// `invalid_request`.
+    InvalidRequest,
+    /// `invalid_client`.
+    InvalidClient,
+    /// `invalid_grant`.
+    InvalidGrant,
+    /// `unauthorized_client`.
+    UnauthorizedClient,
+    /// `unsupported_grant_type`.
+    UnsupportedGrantType,
+    /// `unsupported_response_type`.
+    UnsupportedResponseType,
+    /// `invalid_scope`.
+    InvalidScope,
+    /// `invalid_target`.
+    InvalidTarget,
+    /// `access_denied`.
+    AccessDenied,
+    /// `invalid_redirect_uri`.
+    InvalidRedirectUri,
+    /// `invalid_client_metadata`.
+    InvalidClientMetadata,
+    /// `invalid_token`: the initial access token of a registration.
+    InvalidToken,
+    /// `slow_down` as RFC 8628 §3.5 names it: too many attempts.
+    SlowDown,
+    /// `temporarily_unavailable`: the store or the company's IdP is away.
+    TemporarilyUnavailable,
+    /// `server_error`.
+    ServerError,
+}
+
+impl Code {
+    /// Its word and the status of an answer that is no redirect.
+    #[must_use]
+    pub fn row(self) -> (&'static str, StatusCode) {
+        use StatusCode as S;
+        match self {
+            Self::InvalidRequest => ("invalid_request", S::BAD_REQUEST),
+            Self::InvalidClient => ("invalid_client", S::UNAUTHORIZED),
+            Self::InvalidGrant => ("invalid_grant", S::BAD_REQUEST),
+            Self::UnauthorizedClient => ("unauthorized_client", S::BAD_REQUEST),
+            Self::UnsupportedGrantType => ("unsupported_grant_type", S::BAD_REQUEST),
+            Self::UnsupportedResponseType => ("unsupported_response_type", S::BAD_REQUEST),
+            Self::InvalidScope => ("invalid_scope", S::BAD_REQUEST),
+            Self::InvalidTarget => ("invalid_target", S::BAD_REQUEST),
+            Self::AccessDenied => ("access_denied", S::FORBIDDEN),
+            Self::InvalidRedirectUri => ("invalid_redirect_uri", S::BAD_REQUEST),
+            Self::InvalidClientMetadata => ("invalid_client_metadata", S::BAD_REQUEST),
+            Self::InvalidToken => ("invalid_token", S::UNAUTHORIZED),
+            Self::SlowDown => ("slow_down", S::TOO_MANY_REQUESTS),
+            Self::TemporarilyUnavailable => ("temporarily_unavailable", S::SERVICE_UNAVAILABLE),
+            Self::ServerError => ("server_error", S::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    /// With a description.
+    #[must_use]
+    pub fn because(self, description: impl Into<Cow<'static, str>>) -> OAuthError {
+        OAuthError { code: self, description: description.into() }
+    }
+}
