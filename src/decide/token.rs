@@ -1,6 +1,7 @@
 //! From a header to a caller: what was presented, which key, which claims.
 
 pub mod claims;
+pub mod id_token;
 pub mod jwk;
 pub mod jwt;
 mod kind;

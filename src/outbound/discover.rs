@@ -106,7 +106,15 @@ impl Discovery {
     pub async fn key_place(&self) -> Result<KeyPlace, Fault> {
         let good = self.good().await?;
         let url = good.jwks_uri.as_deref().ok_or_else(|| Fault::idp("metadata", "the document has no jwks_uri"))?;
-        key_place(&self.issuer, self.plaintext, url)
+        self.place("jwks_uri", url)
+    }
+
+    /// How a URL that the document names as `member` may be asked.
+    ///
+    /// # Errors
+    /// One that may not.
+    pub fn place(&self, member: &str, url: &str) -> Result<KeyPlace, Fault> {
+        key_place(&self.issuer, self.plaintext, member, url)
     }
 
     /// Done when the next attempt is over.
@@ -227,15 +235,15 @@ where
     Err(Fault::idp(what.unwrap_or("status"), causes.join("; ")))
 }
 
-/// How `jwks_uri` of `issuer`'s document may be fetched.
+/// How a URL of `issuer`'s document, its `member`, may be asked.
 ///
 /// The document is the issuer's word, and the operator trusts the issuer to say who may call, not to choose what we dial inside
-/// their network. So a `jwks_uri` on another host must be at a public address (SPEC D-30). Two cases are let off, because there
+/// their network. So a URL on another host must be at a public address (SPEC D-30). Two cases are let off, because there
 /// the document gains nothing that the configuration did not give: the issuer's own host, which the operator wrote; and an
 /// issuer that is itself on a private network, where a company's key host is, too. Even then [`AddressRule::Configured`] bars
 /// link-local addresses and metadata services. Where neither fits, `jwks: {url: …}` says in the configuration what to dial.
-fn key_place(issuer: &str, plaintext: Plaintext, url: &str) -> Result<KeyPlace, Fault> {
-    let bad = |cause: &str| Fault::idp("metadata", format_args!("jwks_uri {url:?} {cause}"));
+fn key_place(issuer: &str, plaintext: Plaintext, member: &str, url: &str) -> Result<KeyPlace, Fault> {
+    let bad = |cause: &str| Fault::idp("metadata", format_args!("{member} {url:?} {cause}"));
     let uri: Uri = url.parse().map_err(|_| bad("is no URL"))?;
     let issuer_uri: Uri = issuer.parse().map_err(|_| bad("comes from an issuer that is no URL"))?;
     let (Some(host), Some(issuer_host)) = (uri.host(), issuer_uri.host()) else { return Err(bad("has no host")) };

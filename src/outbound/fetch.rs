@@ -5,11 +5,15 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, Request, Response, StatusCode, Uri,
-    header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT},
+    header::{
+        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST,
+        HeaderValue, USER_AGENT,
+    },
+    request,
     uri::Authority,
 };
 use http_body::Body as _;
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::{select, time::timeout};
@@ -77,6 +81,15 @@ pub struct Fetched {
     pub max_age: Option<Duration>,
 }
 
+/// What a form was answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// 200, or a refusal of RFC 6749 §5.2: 400 or 401.
+    pub status: StatusCode,
+    /// The JSON.
+    pub body: Bytes,
+}
+
 impl Fetch {
     /// A client that trusts what `tls` trusts.
     #[must_use]
@@ -96,16 +109,60 @@ impl Fetch {
     }
 
     async fn get_unhurried(&self, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
-        let (peer, request) = plan(wanted)?;
-        let stream = dial(&peer, &self.tls, wanted.rule, FETCH_TIMEOUT)
+        let (peer, target, head) = plan(wanted)?;
+        let request =
+            head.method("GET").uri(target).body(Full::default()).map_err(|cause| fault("url", wanted, cause))?;
+        self.ask(&peer, request, wanted, &[StatusCode::OK]).await.map(|(_, fetched)| fetched)
+    }
+
+    /// Sends a form to a token endpoint, with our credential there, within [`FETCH_TIMEOUT`].
+    ///
+    /// # Errors
+    /// A [`Fault`] of the authorization server, labelled with the step that failed; a refusal of RFC 6749 §5.2 is none.
+    pub async fn post_form(
+        &self,
+        wanted: &Wanted<'_>,
+        form: String,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Posted, Fault> {
+        let post = async {
+            let (peer, target, head) = plan(wanted)?;
+            let mut request = head
+                .method("POST")
+                .uri(target)
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Full::from(form))
+                .map_err(|cause| fault("url", wanted, cause))?;
+            if let Some(mut authorization) = authorization {
+                authorization.set_sensitive(true);
+                request.headers_mut().insert(AUTHORIZATION, authorization);
+            }
+            const ANSWERS: [StatusCode; 3] = [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED];
+            let (status, fetched) = self.ask(&peer, request, wanted, &ANSWERS).await?;
+            Ok(Posted { status, body: fetched.body })
+        };
+        match timeout(FETCH_TIMEOUT, post).await {
+            Ok(result) => result,
+            Err(_) => Err(fault("timeout", wanted, format_args!("no whole answer within {FETCH_TIMEOUT:?}"))),
+        }
+    }
+
+    async fn ask(
+        &self,
+        peer: &Peer,
+        request: Request<Full<Bytes>>,
+        wanted: &Wanted<'_>,
+        answers: &[StatusCode],
+    ) -> Result<(StatusCode, Fetched), Fault> {
+        let stream = dial(peer, &self.tls, wanted.rule, FETCH_TIMEOUT)
             .await
             .map_err(|failed| fault(failed.step, wanted, failed.cause))?;
-        converse(stream, request, wanted).await
+        converse(stream, request, wanted, answers).await
     }
 }
 
-/// Whom to dial and what to send.
-fn plan(wanted: &Wanted<'_>) -> Result<(Peer, Request<Empty<Bytes>>), Fault> {
+/// Whom to dial, for which target, and what every request says.
+fn plan(wanted: &Wanted<'_>) -> Result<(Peer, String, request::Builder), Fault> {
     let refused = |cause: &str| fault("url", wanted, cause);
     if wanted.url.contains('#') {
         return Err(refused("a fragment is never sent"));
@@ -125,15 +182,13 @@ fn plan(wanted: &Wanted<'_>) -> Result<(Peer, Request<Empty<Bytes>>), Fault> {
     let host = authority.host().trim_start_matches('[').trim_end_matches(']').into();
     let peer = Peer { host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls };
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let request = Request::get(target)
+    let head = Request::builder()
         .header(HOST, authority.as_str())
         .header(ACCEPT, "application/json")
         .header(ACCEPT_ENCODING, "identity")
         .header(USER_AGENT, concat!("portcullis/", env!("CARGO_PKG_VERSION")))
-        .header(CONNECTION, "close")
-        .body(Empty::new())
-        .map_err(|cause| fault("url", wanted, cause))?;
-    Ok((peer, request))
+        .header(CONNECTION, "close");
+    Ok((peer, target.to_owned(), head))
 }
 
 impl Plaintext {
@@ -147,7 +202,12 @@ impl Plaintext {
 }
 
 /// Asks and reads in this very task: dropping the future closes the connection, and nothing is left running.
-async fn converse(stream: Stream, request: Request<Empty<Bytes>>, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
+async fn converse(
+    stream: Stream,
+    request: Request<Full<Bytes>>,
+    wanted: &Wanted<'_>,
+    answers: &[StatusCode],
+) -> Result<(StatusCode, Fetched), Fault> {
     let (mut sender, connection) = http1::Builder::new()
         .max_headers(HEAD_FIELDS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
@@ -157,7 +217,7 @@ async fn converse(stream: Stream, request: Request<Empty<Bytes>>, wanted: &Wante
     let mut connection = pin!(connection);
     let mut exchange = pin!(async {
         let answer = sender.send_request(request).await.map_err(|cause| fault("http", wanted, why(&cause)))?;
-        read(answer, wanted).await
+        read(answer, wanted, answers).await
     });
     select! {
         biased;
@@ -168,7 +228,11 @@ async fn converse(stream: Stream, request: Request<Empty<Bytes>>, wanted: &Wante
     exchange.await
 }
 
-async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
+async fn read(
+    answer: Response<Incoming>,
+    wanted: &Wanted<'_>,
+    answers: &[StatusCode],
+) -> Result<(StatusCode, Fetched), Fault> {
     let (head, mut body) = answer.into_parts();
     let too_large = || fault("too_large", wanted, format_args!("longer than {} bytes", wanted.bytes_max));
 
@@ -176,7 +240,7 @@ async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>) -> Result<Fetched
         // Never followed: it would let whoever answers choose where we go next (SPEC D-31).
         return Err(fault("redirect", wanted, format_args!("{}: redirects are not followed", head.status)));
     }
-    if head.status != StatusCode::OK {
+    if !answers.contains(&head.status) {
         return Err(fault(status_label(head.status), wanted, head.status));
     }
     check_type(&head.headers).map_err(|cause| fault("media_type", wanted, cause))?;
@@ -193,7 +257,7 @@ async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>) -> Result<Fetched
         }
         taken.extend_from_slice(&data);
     }
-    Ok(Fetched { body: taken.freeze(), max_age: max_age(&head.headers) })
+    Ok((head.status, Fetched { body: taken.freeze(), max_age: max_age(&head.headers) }))
 }
 
 fn status_label(status: StatusCode) -> &'static str {

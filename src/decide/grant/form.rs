@@ -34,3 +34,9 @@ impl Form {
 pub fn encode(_pairs: &[(&str, &str)]) -> String {
     todo!()
 }
+
+/// One word in form encoding: unreserved characters as they are, everything else in percent form.
+#[must_use]
+pub fn encode_word(_word: &str) -> String {
+    todo!()
+}

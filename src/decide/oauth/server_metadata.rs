@@ -25,6 +25,11 @@ pub struct ServerMetadata {
     pub registration_endpoint: Option<String>,
     /// `code_challenge_methods_supported`: MCP clients refuse a server that does not list `S256`.
     pub code_challenge_methods_supported: Option<Vec<String>>,
+    /// `token_endpoint_auth_methods_supported`; `client_secret_basic` where it is absent.
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// `authorization_response_iss_parameter_supported` (RFC 9207 §3).
+    #[serde(default)]
+    pub authorization_response_iss_parameter_supported: bool,
 }
 
 /// Why a document is not this issuer's metadata.

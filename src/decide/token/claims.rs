@@ -21,7 +21,7 @@ mod digest;
 mod read;
 
 use digest::Digest;
-pub(super) use read::read;
+pub(super) use read::{check_times, read};
 
 /// Who calls. Only a verified token makes one: the fields are private to this folder.
 #[derive(Debug, PartialEq)]

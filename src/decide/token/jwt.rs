@@ -153,6 +153,25 @@ impl<'a> Unproved<'a> {
         }
     }
 
+    /// Its claims, where one of `keys` signed it by one of `algorithms`: for JWTs that are no access tokens. What the claims say is
+    /// the caller's to check.
+    ///
+    /// # Errors
+    /// [`TokenFault`].
+    pub fn signed(&self, algorithms: &[Algorithm], keys: &KeySet) -> Result<&Map<String, Value>, TokenFault> {
+        if !algorithms.contains(&self.algorithm) {
+            return Err(TokenFault::Algorithm);
+        }
+        self.check_signature(keys)?;
+        Ok(&self.claims)
+    }
+
+    /// Header `typ`.
+    #[must_use]
+    pub fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
+    }
+
     /// The key id, for remembering that it is unknown.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {

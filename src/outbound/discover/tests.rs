@@ -152,7 +152,7 @@ fn b41_d30_a_document_cannot_lead_into_the_network_or_off_tls() {
         ("https://login.example", Loopback, "/jwks", None),
         ("https://login.example", Loopback, "", None),
     ] {
-        let place = key_place(issuer, plaintext, url).ok().map(|place| (place.rule, place.plaintext));
+        let place = key_place(issuer, plaintext, "jwks_uri", url).ok().map(|place| (place.rule, place.plaintext));
         assert_eq!(place, expected, "{issuer} {url}");
     }
 }

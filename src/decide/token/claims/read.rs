@@ -53,7 +53,11 @@ pub(in crate::decide::token) fn read(
 }
 
 /// Checks `exp`, `nbf` and `iat`; gives `exp`.
-fn check_times(claims: &Map<String, Value>, skew: Duration, now: Now) -> Result<Duration, TokenFault> {
+pub(in crate::decide::token) fn check_times(
+    claims: &Map<String, Value>,
+    skew: Duration,
+    now: Now,
+) -> Result<Duration, TokenFault> {
     let expires = claims.get("exp").and_then(time).ok_or(TokenFault::Time)?;
     if now.wall >= expires.saturating_add(skew) {
         return Err(TokenFault::Expired);

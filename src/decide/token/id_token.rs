@@ -1,0 +1,153 @@
+//! Proves an ID token of the company's IdP: who logged in there, for us, in answer to this very question (OpenID Connect Core §3.1.3.7).
+
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use jsonwebtoken::Algorithm;
+use serde_json::{Map, Value};
+
+use crate::{
+    base::{clock::Now, limits::CLOCK_SKEW_MAX, names::Issuer},
+    decide::{
+        refusal::TokenFault,
+        token::{claims::check_times, jwk::KeySet, jwt::Unproved},
+    },
+};
+
+/// How long a subject may be (OpenID Connect Core §2), in bytes.
+const SUBJECT_BYTES_MAX: usize = 255;
+/// Header types of JWTs that are no ID token, whatever is in them.
+const NOT_ID_TOKENS: [&str; 4] = ["at+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt"];
+
+/// What the token must say.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// `iss`.
+    pub issuer: &'a Issuer,
+    /// Our id at the IdP: in `aud`, and `azp` where that is there.
+    pub client_id: &'a str,
+    /// `nonce` of the request; a refresh has none (OpenID Connect Core §12.2).
+    pub nonce: Option<&'a str>,
+    /// Algorithms that the IdP may use.
+    pub algorithms: &'a [Algorithm],
+    /// How far clocks may be apart.
+    pub clock_skew: Duration,
+}
+
+/// The claims, proved. [`TokenFault::UnknownKey`] tells the caller that newer keys might help.
+///
+/// # Errors
+/// [`TokenFault`].
+pub fn prove<'t>(
+    token: &'t Unproved<'_>,
+    expected: &Expected<'_>,
+    keys: &KeySet,
+    now: Now,
+) -> Result<&'t Map<String, Value>, TokenFault> {
+    if token.issuer() != expected.issuer.as_str() {
+        return Err(TokenFault::Issuer);
+    }
+    if token.typ().is_some_and(|typ| {
+        let typ = typ.to_ascii_lowercase();
+        NOT_ID_TOKENS.contains(&typ.strip_prefix("application/").unwrap_or(&typ))
+    }) {
+        return Err(TokenFault::Type);
+    }
+    let claims = token.signed(expected.algorithms, keys)?;
+    check_audience(claims, expected.client_id)?;
+    check_times(claims, expected.clock_skew.min(CLOCK_SKEW_MAX), now)?;
+    if !claims.contains_key("iat") {
+        return Err(TokenFault::Time);
+    }
+    if let Some(nonce) = expected.nonce {
+        let given = claims.get("nonce").and_then(Value::as_str).unwrap_or_default();
+        verify_slices_are_equal(given.as_bytes(), nonce.as_bytes()).map_err(|_| TokenFault::Claims)?;
+    }
+    match claims.get("sub") {
+        Some(Value::String(subject)) if !subject.is_empty() && subject.len() <= SUBJECT_BYTES_MAX => Ok(claims),
+        _ => Err(TokenFault::Subject),
+    }
+}
+
+/// `aud` holds us, and nobody else was meant in particular.
+fn check_audience(claims: &Map<String, Value>, client_id: &str) -> Result<(), TokenFault> {
+    let is_us = |value: &Value| value.as_str() == Some(client_id);
+    let (is_ours, are_several) = match claims.get("aud") {
+        Some(Value::Array(all)) => (all.iter().any(is_us), all.len() > 1),
+        Some(one) => (is_us(one), false),
+        None => (false, false),
+    };
+    let is_meant = match claims.get("azp") {
+        Some(azp) => is_us(azp),
+        None => !are_several,
+    };
+    if is_ours && is_meant { Ok(()) } else { Err(TokenFault::Audience) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::token::testing::{ISSUER, NOW_SECS, P256, RSA, STRANGER, key_set, now, rules, with};
+
+    fn good() -> Value {
+        json!({"iss": ISSUER, "sub": "ada", "aud": "us", "iat": NOW_SECS - 5, "exp": NOW_SECS + 300, "nonce": "n-1"})
+    }
+
+    fn judged(token: &str) -> Result<(), TokenFault> {
+        let issuer = Issuer::from(ISSUER);
+        let rules = rules();
+        let expected = Expected {
+            issuer: &issuer,
+            client_id: "us",
+            nonce: Some("n-1"),
+            algorithms: &rules.algorithms,
+            clock_skew: rules.clock_skew,
+        };
+        let unproved = Unproved::read(token).map_err(|_| TokenFault::Malformed)?;
+        prove(&unproved, &expected, &key_set(), now()).map(|_| ())
+    }
+
+    #[test]
+    fn e43_an_id_token_is_the_idps_for_us_for_this_question_and_of_now() {
+        let cases: &[(Value, Value, Result<(), TokenFault>)] = &[
+            (json!({"typ": null}), json!({}), Ok(())),
+            (json!({"typ": "JWT"}), json!({}), Ok(())),
+            (json!({"typ": "at+jwt"}), json!({}), Err(TokenFault::Type)),
+            (json!({"typ": "application/Logout+JWT"}), json!({}), Err(TokenFault::Type)),
+            (json!({"typ": "JWT"}), json!({"aud": ["us"]}), Ok(())),
+            (json!({"typ": "JWT"}), json!({"aud": ["us", "them"]}), Err(TokenFault::Audience)),
+            (json!({"typ": "JWT"}), json!({"aud": ["us", "them"], "azp": "us"}), Ok(())),
+            (json!({"typ": "JWT"}), json!({"aud": ["us", "them"], "azp": "them"}), Err(TokenFault::Audience)),
+            (json!({"typ": "JWT"}), json!({"azp": "them"}), Err(TokenFault::Audience)),
+            (json!({"typ": "JWT"}), json!({"aud": "them"}), Err(TokenFault::Audience)),
+            (json!({"typ": "JWT"}), json!({"aud": null}), Err(TokenFault::Audience)),
+            (json!({"typ": "JWT"}), json!({"iss": "https://other.example"}), Err(TokenFault::Issuer)),
+            (json!({"typ": "JWT"}), json!({"nonce": "n-2"}), Err(TokenFault::Claims)),
+            (json!({"typ": "JWT"}), json!({"nonce": null}), Err(TokenFault::Claims)),
+            (json!({"typ": "JWT"}), json!({"exp": NOW_SECS - 31}), Err(TokenFault::Expired)),
+            (json!({"typ": "JWT"}), json!({"exp": null}), Err(TokenFault::Time)),
+            (json!({"typ": "JWT"}), json!({"iat": null}), Err(TokenFault::Time)),
+            (json!({"typ": "JWT"}), json!({"iat": NOW_SECS + 31}), Err(TokenFault::NotYetValid)),
+            (json!({"typ": "JWT"}), json!({"sub": ""}), Err(TokenFault::Subject)),
+            (json!({"typ": "JWT"}), json!({"sub": "x".repeat(256)}), Err(TokenFault::Subject)),
+        ];
+        for (header, claims, expected) in cases {
+            let token = P256.token("ES256", header, &with(&good(), claims));
+            assert_eq!(judged(&token), *expected, "{header} {claims}");
+        }
+    }
+
+    #[test]
+    fn e43_a_signature_of_none_of_a_strangers_or_of_another_key_is_refused() {
+        let header = json!({"typ": "JWT"});
+        assert_eq!(judged(&RSA.token("RS256", &header, &good())), Ok(()));
+        assert_eq!(judged(&P256.token("none", &header, &good())), Err(TokenFault::Malformed));
+        assert_eq!(judged(&P256.token("HS256", &header, &good())), Err(TokenFault::Malformed));
+        assert_eq!(judged(&STRANGER.token("RS256", &header, &good())), Err(TokenFault::UnknownKey));
+        let token = P256.token("ES256", &header, &good());
+        let bent = format!("{}A{}", &token[..token.len() - 9], &token[token.len() - 8..]);
+        assert!(judged(&bent).is_err());
+    }
+}
