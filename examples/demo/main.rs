@@ -1,0 +1,203 @@
+//! The whole product on one machine: a real MCP server that knows nothing of OAuth, the gateway in front of it, and the
+//! authorization server inside, with one account made for this run. Prints how to connect, then every decision as it is made.
+//!
+//! Needs no network and leaves nothing behind. `--port N` takes another port than 8080.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "an example speaks to a terminal"
+)]
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    signal,
+};
+
+mod notes;
+mod watch;
+
+/// What the run of this process is about.
+struct Demo {
+    port: u16,
+    password: String,
+    secret: String,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        // The gateway is a process of its own, started as an operator would.
+        ["--gateway", config] => portcullis::cli::main(["portcullis", "run", "--config", config].map(Into::into)),
+        [] => run(8080),
+        ["--port", port] => match port.parse() {
+            Ok(port) => run(port),
+            Err(_) => usage(),
+        },
+        _ => usage(),
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: demo [--port PORT]    (8080 where nothing is said)");
+    ExitCode::from(2)
+}
+
+fn run(port: u16) -> ExitCode {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    match runtime.block_on(serve(port)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
+    if let Err(cause) = TcpListener::bind(("127.0.0.1", port)) {
+        return Err(format!("127.0.0.1:{port}: {cause}. Free that port, or say `--port` with another.").into());
+    }
+    let upstream = notes::serve().await?;
+    let demo = Demo { port, password: random::<9>()?, secret: random::<24>()? };
+    let folder = tempfile::tempdir()?;
+    let config = demo.write(folder.path(), upstream)?;
+    let mut gateway = Command::new(env::current_exe()?)
+        .arg("--gateway")
+        .arg(&config)
+        .env("DEMO_CLIENT_SECRET", &demo.secret)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    println!("Starting the gateway …");
+    let ended = demo.follow(&mut gateway, &config).await;
+    // Ctrl-C reaches the gateway, too: it lets open streams finish before it ends.
+    let status = gateway.wait().await?;
+    if status.success() { ended } else { Err(format!("the gateway ended with {status}").into()) }
+}
+
+impl Demo {
+    /// Writes the configuration and the account, as an operator would.
+    fn write(&self, folder: &Path, upstream: u16) -> Result<PathBuf, Box<dyn Error>> {
+        let hash = portcullis::issuer::accounts::hash_password(self.password.as_bytes())?;
+        let accounts = format!("accounts:\n  - {{name: demo, password: \"{hash}\", groups: [writers]}}\n");
+        fs::write(folder.join("accounts.yaml"), accounts)?;
+        let config = folder.join("gateway.yaml");
+        let text = CONFIG.replace("PORT", &self.port.to_string()).replace("UPSTREAM", &upstream.to_string());
+        fs::write(&config, text)?;
+        Ok(config)
+    }
+
+    /// Shows what the gateway says until it ends.
+    async fn follow(&self, gateway: &mut Child, config: &Path) -> Result<(), Box<dyn Error>> {
+        let mut decisions = BufReader::new(gateway.stdout.take().ok_or("no output")?).lines();
+        let mut log = BufReader::new(gateway.stderr.take().ok_or("no log")?).lines();
+        let (mut is_stopping, mut log_ended) = (false, false);
+        loop {
+            tokio::select! {
+                line = decisions.next_line() => match line? {
+                    Some(line) if line == "ready" => println!("{}", self.hello(config)),
+                    Some(line) => watch::decision(&line),
+                    None => return Ok(()),
+                },
+                line = log.next_line(), if !log_ended => match line? {
+                    Some(line) => watch::event(&line),
+                    None => log_ended = true,
+                },
+                _ = signal::ctrl_c(), if !is_stopping => {
+                    is_stopping = true;
+                    println!("\nStopping …");
+                }
+            }
+        }
+    }
+
+    fn hello(&self, config: &Path) -> String {
+        let Self { port, password, secret } = self;
+        let url = format!("http://127.0.0.1:{port}");
+        let headers = "-H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream'";
+        format!(
+            r#"
+  MCP client ──▶ portcullis {url}/mcp ──▶ notes server (an MCP server without any authentication)
+                     └─ authorization server {url}/oauth
+
+  MCP URL    {url}/mcp
+  Account    demo
+  Password   {password}          (made for this run, gone with it)
+
+Connect a client: it opens a browser, where you log in and allow what it asks for.
+  Inspector  npx @modelcontextprotocol/inspector        Streamable HTTP, {url}/mcp, then Connect
+  Claude     claude mcp add --transport http notes {url}/mcp        then /mcp in Claude Code
+  VS Code    code --add-mcp '{{"name":"notes","type":"http","url":"{url}/mcp"}}'
+
+Or by hand, as a program with a secret of its own:
+  curl -i {url}/mcp                                     401, and where to get a token
+  TOKEN=$(curl -s {url}/oauth/token -u robot:{secret} -d grant_type=client_credentials -d scope=notes:read -d resource={url}/mcp | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  curl -s {url}/mcp -H "Authorization: Bearer $TOKEN" {headers} -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"list_notes","arguments":{{}}}}}}'
+  curl -i {url}/mcp -H "Authorization: Bearer $TOKEN" {headers} -d '{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"write_note","arguments":{{"title":"a","text":"b"}}}}}}'
+                                                        403: the challenge names notes:write; clients step up by it
+
+Things to try: list_notes needs notes:read; write_note asks you for notes:write the first time; delete_all_notes is denied to everybody
+and is in no list. Configuration: {config}
+
+Every decision, as it is made (Ctrl-C stops):"#,
+            config = config.display()
+        )
+    }
+}
+
+/// Random characters that fit into a URL.
+fn random<const N: usize>() -> Result<String, Box<dyn Error>> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system has no randomness")?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+const CONFIG: &str = r#"# What the demo runs: one server, tools that need different scopes, and the authorization server inside.
+public_url: http://127.0.0.1:PORT
+listen:
+  - address: 127.0.0.1:PORT
+admin: {address: "127.0.0.1:0"}
+authorization_servers:
+  demo:
+    embedded:
+      path: /oauth
+      login: {accounts: accounts.yaml}
+      registration: {dynamic: open, client_id_documents: {hosts: ["*"]}}
+      clients:
+        - {id: robot, name: A program of yours, secret: "env:DEMO_CLIENT_SECRET", grant_types: [client_credentials]}
+      grants:
+        - {groups: [writers], scopes: ["notes:*"]}
+        - {clients: [robot], scopes: ["notes:read"]}
+      scope_descriptions:
+        notes:read: Read your notes
+        notes:write: Write notes and change them
+      store: {memory: true}
+servers:
+  notes:
+    path: /mcp
+    upstream: {url: "http://127.0.0.1:UPSTREAM/mcp"}
+    scopes: [notes:read]
+    rules:
+      - {tools: [list_notes, read_note, search_notes]}
+      - {tools: [write_note], scopes: ["notes:write"]}
+      - {tools: [delete_all_notes], deny: true}
+      - {resources: ["note://**"]}
+log: {format: json, level: info}
+"#;

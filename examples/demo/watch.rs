@@ -1,0 +1,59 @@
+//! Shows the gateway's decisions as they are made: its audit lines and the events of the authorization server, a line each.
+
+use serde_json::Value;
+
+/// One audit line of the gateway.
+pub(crate) fn decision(line: &str) {
+    let Ok(line) = serde_json::from_str::<Value>(line) else {
+        // The addresses that were bound.
+        return;
+    };
+    let text = |name: &str| line[name].as_str().unwrap_or_default();
+    let words = |name: &str| {
+        let all = line[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+    };
+    let status = line["status"].as_u64().unwrap_or_default();
+    if text("server").is_empty() {
+        return;
+    }
+    let what = match (text("method"), text("target")) {
+        ("", _) => "(no message)".to_owned(),
+        (method, "") => method.to_owned(),
+        (method, target) => format!("{method} {target}"),
+    };
+    let why = match text("verdict") {
+        "allowed" => match words("required_scopes").as_str() {
+            "" => "allowed".to_owned(),
+            scopes => format!("allowed by {scopes}"),
+        },
+        "refused" => match words("required_scopes").as_str() {
+            "" => format!("refused: {}", text("reason")),
+            scopes => format!("refused: {}, needs {scopes}, has {}", text("reason"), words("granted_scopes")),
+        },
+        verdict => verdict.to_owned(),
+    };
+    show(text("time"), &status.to_string(), &what, &why);
+}
+
+/// One line of the gateway's log.
+pub(crate) fn event(line: &str) {
+    let Ok(line) = serde_json::from_str::<Value>(line) else {
+        println!("{line}");
+        return;
+    };
+    let text = |name: &str| line[name].as_str().unwrap_or_default();
+    let (time, message) = (text("timestamp"), text("message"));
+    if text("target") == "portcullis::issuer" {
+        let who = [text("client"), text("subject")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        let outcome = [text("outcome"), message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        show(time, "", &format!("{} {}", text("event"), who.join(" ")), &outcome.join(": "));
+    } else if matches!(text("level"), "WARN" | "ERROR") {
+        show(time, "log", text("target"), message);
+    }
+}
+
+fn show(time: &str, status: &str, what: &str, why: &str) {
+    let clock = time.get(11..19).unwrap_or(time);
+    println!("{clock}  {status:>4}  {what:<44}  {why}");
+}
