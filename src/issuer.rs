@@ -29,7 +29,7 @@ use crate::{
     issuer::{
         accounts::Accounts, documents::Documents, seal::Sealer, signing::SigningKeys, store::Store, throttle::Throttle,
     },
-    outbound::fetch::Fetch,
+    outbound::{fetch::Fetch, keys::LocalKeys},
 };
 
 pub mod accounts;
@@ -79,6 +79,8 @@ pub struct EmbeddedSettings {
     pub refresh_token_ttl: Duration,
     /// Claims of the person that go into access tokens besides `sub`: `groups`, or claims of the IdP.
     pub token_claims: Vec<Box<str>>,
+    /// What scopes mean, in words for the consent page.
+    pub scope_descriptions: Vec<(Scope, Box<str>)>,
     /// Where everything is kept.
     pub store: store::StoreSettings,
     /// Seal what is kept secret; the first seals, all open. Empty with the memory store alone.
@@ -116,6 +118,8 @@ pub struct Registration {
     pub dynamic: Dynamic,
     /// Hosts whose Client ID Metadata Documents are taken: exact names, `*.example.com`, or `*`; empty for none.
     pub document_hosts: Vec<Box<str>>,
+    /// Whether a document may lie on this machine: for tests of a whole machine.
+    pub allow_loopback_documents: bool,
 }
 
 /// `registration.dynamic:`.
@@ -207,6 +211,24 @@ impl Embedded {
 }
 
 impl State {
+    /// Opens the store, and makes all else that outlives a reload. What is signed is published by `local`.
+    ///
+    /// # Errors
+    /// What is wrong with the store, or with the machine.
+    pub fn new(
+        _settings: &EmbeddedSettings,
+        _fetch: Fetch,
+        _clock: Arc<dyn Clock>,
+        _local: Arc<LocalKeys>,
+    ) -> Result<Arc<Self>, String> {
+        todo!()
+    }
+
+    /// What is wrong at the moment: that the store is away.
+    pub fn trouble(&self) -> Option<String> {
+        todo!()
+    }
+
     /// Keeps keys, revocations and the store fresh for as long as it is polled.
     pub async fn keep(self: Arc<Self>) {
         todo!()

@@ -48,6 +48,8 @@ pub const H2_SEND_BUFFER_BYTES_MAX: usize = 256 * KIB;
 
 /// Request body, where a server's `limits.request_body` says nothing.
 pub const REQUEST_BODY_BYTES: u64 = 4 * MIB as u64;
+/// Request body to the embedded authorization server: forms, and the metadata of a client.
+pub const ISSUER_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
 /// JSON nesting, where a server's `limits.json_depth` says nothing.
 pub const JSON_DEPTH: u32 = 64;
 /// Deepest `limits.json_depth` that may be written.
