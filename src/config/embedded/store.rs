@@ -61,7 +61,7 @@ fn redis_url(field: &Field<'_>) -> Option<Referred> {
         }
         return Some(referred);
     }
-    let text = field.text("a redis:// URL, or a reference to one: env:NAME or file:PATH")?;
+    let text = field.text("a redis:// or rediss:// URL, or a reference to one: env:NAME or file:PATH")?;
     match is_redis(text) {
         Ok(authority) if authority.contains('@') || text.contains('?') => {
             let expected =
@@ -80,7 +80,8 @@ fn redis_url(field: &Field<'_>) -> Option<Referred> {
 
 /// User, password, host and port of a Redis URL.
 fn is_redis(text: &str) -> Result<&str, &'static str> {
-    let rest = text.strip_prefix("redis://").ok_or("a URL that begins with redis://")?;
+    let rest = text.strip_prefix("redis://").or_else(|| text.strip_prefix("rediss://"));
+    let rest = rest.ok_or("a URL that begins with redis:// or, with TLS, rediss://")?;
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
     let is_plain = rest.bytes().all(|b| b.is_ascii_graphic() && b != b'#');

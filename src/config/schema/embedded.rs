@@ -102,7 +102,7 @@ fn store() -> Value {
         json!({
             "memory": {"const": true, "description": "In the process: logins end with it."},
             "file": text("In this file, for one replica.", "."),
-            "redis": text("In Redis or Valkey, for several: a redis:// URL without a password, or a reference to one.", "^(redis://[^@?]+|env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"),
+            "redis": text("In Redis or Valkey, for several: a redis:// URL without a password, or a reference to one.", "^(rediss?://[^@?]+|env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"),
         }),
     );
     exactly_one(&mut store, &["memory", "file", "redis"]);
