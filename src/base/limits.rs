@@ -208,3 +208,28 @@ pub const REVOCATIONS_POLL: Duration = Duration::from_secs(2);
 pub const STORE_SWEEP_EVERY: Duration = Duration::from_secs(300);
 /// How long a refresh token that has a successor waits for the word that the successor has arrived.
 pub const ARRIVAL_WAIT: Duration = Duration::from_millis(250);
+
+// --- what the authorization server remembers ---
+
+/// One value in its store.
+pub const STORE_VALUE_BYTES_MAX: usize = 64 * KIB;
+/// Entries of a kind that needs no more than a request of anybody, as a login that was begun does.
+pub const STORE_STRANGERS_ENTRIES_MAX: usize = 65_536;
+/// Bytes that these may take together.
+pub const STORE_STRANGERS_BYTES_MAX: usize = 64 * MIB;
+/// Entries of any other kind.
+pub const STORE_ENTRIES_MAX: usize = 1_048_576;
+/// Bytes that these may take together.
+pub const STORE_BYTES_MAX: usize = 512 * MIB;
+/// Dead entries that the file store removes at once: others wait meanwhile.
+pub const STORE_SWEEP_ENTRIES: usize = 512;
+/// How long the file store waits for the process before us to let go of the file.
+pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Reaching Redis, from the name look-up to the login.
+pub const STORE_DIAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// One operation in Redis, dialling included.
+pub const STORE_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// After a failure Redis is left alone this long, and whoever needs it is told at once.
+pub const STORE_AWAY: Duration = Duration::from_secs(1);
+/// Values that Redis is asked for with one command.
+pub const STORE_LIST_BATCH: usize = 512;
