@@ -27,28 +27,42 @@ use crate::{
         route::IssuerEndpoint,
     },
     issuer::{
-        accounts::Accounts, documents::Documents, seal::Sealer, signing::SigningKeys, store::Store, throttle::Throttle,
+        accounts::Accounts,
+        arrivals::Arrivals,
+        documents::Documents,
+        keep::Outage,
+        revocations::Revocations,
+        seal::Sealer,
+        signing::SigningKeys,
+        store::Store,
+        throttle::Throttle,
     },
     outbound::{fetch::Fetch, keys::LocalKeys},
 };
 
 pub mod accounts;
+mod arrivals;
 mod authorize;
 mod bridge;
 mod clients;
 mod consent;
 mod cookie;
 pub mod documents;
+mod event;
 mod flow;
+mod keep;
 mod login;
 mod metadata;
 mod page;
 mod register;
 mod reply;
+mod revocations;
 mod revoke;
 pub mod seal;
 pub mod signing;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod throttle;
 mod token;
 
@@ -159,6 +173,12 @@ pub struct State {
     pub fetch: Fetch,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// What was revoked before its time.
+    revocations: Revocations,
+    /// Families whose newest token has reached its holder.
+    arrivals: Arrivals,
+    /// Whether the store is away.
+    outage: Outage,
 }
 
 /// One request to the authorization server. The body has been read whole.
@@ -180,8 +200,8 @@ impl Embedded {
     pub async fn answer(&self, asked: Asked<'_>) -> Answer {
         use IssuerEndpoint as E;
         match (asked.endpoint, &asked.head.method) {
-            (E::Metadata, &Method::GET | &Method::HEAD) => metadata::document(self),
-            (E::Jwks, &Method::GET | &Method::HEAD) => metadata::keys(self),
+            (E::Metadata, &Method::GET | &Method::HEAD) => metadata::document(self, &asked),
+            (E::Jwks, &Method::GET | &Method::HEAD) => metadata::keys(self, &asked),
             (E::Authorize, &Method::GET) => authorize::begin(self, &asked).await,
             (E::Login, &Method::GET) => login::show(self, &asked).await,
             (E::Login, &Method::POST) => login::attempt(self, &asked).await,
@@ -216,22 +236,29 @@ impl State {
     /// # Errors
     /// What is wrong with the store, or with the machine.
     pub fn new(
-        _settings: &EmbeddedSettings,
-        _fetch: Fetch,
-        _clock: Arc<dyn Clock>,
-        _local: Arc<LocalKeys>,
+        settings: &EmbeddedSettings,
+        fetch: Fetch,
+        clock: Arc<dyn Clock>,
+        local: Arc<LocalKeys>,
     ) -> Result<Arc<Self>, String> {
-        todo!()
-    }
-
-    /// What is wrong at the moment: that the store is away.
-    pub fn trouble(&self) -> Option<String> {
-        todo!()
-    }
-
-    /// Keeps keys, revocations and the store fresh for as long as it is polled.
-    pub async fn keep(self: Arc<Self>) {
-        todo!()
+        let store = Store::open(&settings.store, Arc::clone(&clock)).map_err(|fault| fault.to_string())?;
+        let bridge = match &settings.login {
+            Login::Accounts(_) => None,
+            Login::Oidc(oidc) => Some(bridge::Bridge::new(oidc.clone(), fetch.clone(), Arc::clone(&clock))),
+        };
+        Ok(Arc::new(Self {
+            store,
+            sealer: Sealer::new(&settings.seal_keys)?,
+            keys: SigningKeys::new(Arc::clone(&local)),
+            documents: Documents::default(),
+            throttle: Throttle::default(),
+            bridge,
+            fetch,
+            clock,
+            revocations: Revocations::new(local),
+            arrivals: Arrivals::default(),
+            outage: Outage::default(),
+        }))
     }
 }
 

@@ -172,6 +172,45 @@ pub const LOG_LINES_MAX: usize = 4_096;
 /// How often configuration, certificate and key files are looked at.
 pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 
+// --- the embedded authorization server ---
+
+/// A request for registration (attack 157).
+pub const REGISTRATION_BYTES_MAX: usize = 16 * KIB;
+/// A Client ID Metadata Document (SPEC E-33).
+pub const CLIENT_DOCUMENT_BYTES_MAX: usize = 5 * KIB;
+/// A key set that a client's document names.
+pub const CLIENT_KEYS_BYTES_MAX: usize = 64 * KIB;
+/// Documents and key sets of clients that are remembered.
+pub const CLIENT_DOCUMENTS_MAX: u64 = 4_096;
+/// How often one host is asked for documents: one in this time, after a few at once.
+pub const CLIENT_DOCUMENT_EVERY: Duration = Duration::from_secs(2);
+/// How many of them may come at once.
+pub const CLIENT_DOCUMENTS_AT_ONCE: u32 = 10;
+/// A client's document is held at least this long, whatever it says.
+pub const CLIENT_DOCUMENT_AGE_MIN: Duration = Duration::from_secs(60);
+/// At most.
+pub const CLIENT_DOCUMENT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Where it says nothing; and the longest for a key set, because a key that was withdrawn must stop working.
+pub const CLIENT_DOCUMENT_AGE_DEFAULT: Duration = Duration::from_secs(300);
+/// A client that registered itself is forgotten after this time without a sign.
+pub const DYNAMIC_CLIENT_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// The longest that a client's assertion may hold from now on (RFC 7523 §3).
+pub const ASSERTION_AGE_MAX: Duration = Duration::from_secs(300);
+/// The longest that `access_token_ttl` may be: keys stay published for as long.
+pub const ACCESS_TOKEN_TTL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// A key signs for this long.
+pub const SIGNING_KEY_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// From a key's publication to its first signature: whoever caches the key set has it by then.
+pub const SIGNING_KEY_LEAD: Duration = Duration::from_secs(600);
+/// How often the store is asked for signing keys.
+pub const SIGNING_KEYS_POLL: Duration = Duration::from_secs(10);
+/// How often the store is asked for revocations.
+pub const REVOCATIONS_POLL: Duration = Duration::from_secs(2);
+/// How often the store is cleaned.
+pub const STORE_SWEEP_EVERY: Duration = Duration::from_secs(300);
+/// How long a refresh token that has a successor waits for the word that the successor has arrived.
+pub const ARRIVAL_WAIT: Duration = Duration::from_millis(250);
+
 // --- what the authorization server remembers ---
 
 /// One value in its store.

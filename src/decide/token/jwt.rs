@@ -133,7 +133,7 @@ impl<'a> Unproved<'a> {
         claims::read(&self.claims, evidence, issuer, rules, now)
     }
 
-    fn check_signature(&self, keys: &KeySet) -> Result<(), TokenFault> {
+    pub(super) fn check_signature(&self, keys: &KeySet) -> Result<(), TokenFault> {
         let mut tried = false;
         for key in keys.candidates(self.key_id(), self.algorithm) {
             tried = true;
@@ -151,6 +151,16 @@ impl<'a> Unproved<'a> {
             // An issuer that does not name its keys changes them, too: the one that signed this may be younger than ours.
             None => Err(TokenFault::UnknownKey),
         }
+    }
+
+    /// Its header's `typ`.
+    pub(super) fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
+    }
+
+    /// What it says, whether that is proved or not.
+    pub(super) fn claims(&self) -> &Map<String, Value> {
+        &self.claims
     }
 
     /// The key id, for remembering that it is unknown.

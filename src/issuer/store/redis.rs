@@ -40,8 +40,11 @@ else
 end
 return 1";
 
-/// Names of a kind that is listed stay in its index this much longer than their entries: clocks of replicas differ.
-const INDEX_SLACK: Duration = Duration::from_secs(3600);
+/// Removes names from an index whose entries have ended, by the clock that ended them: one replica whose clock is ahead must not hide
+/// revocations from the others.
+const SWEEP: &str = "\
+local now = redis.call('TIME')
+return redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now[1] * 1000)";
 
 /// The last moment of the year 9999: Redis refuses times that it cannot count to.
 const UNTIL_MAX: Duration = Duration::from_millis(253_402_300_799_999);
@@ -182,9 +185,8 @@ impl Redis {
     }
 
     pub(super) async fn sweep(&self, clock: &dyn Clock) -> Result<(), StoreFault> {
-        let dead = millis(clock.now().wall.saturating_sub(INDEX_SLACK));
         for kind in Kind::ALL.into_iter().filter(|kind| kind.is_listed()) {
-            self.ask::<()>(clock, cmd("ZREMRANGEBYSCORE").arg(index(kind)).arg("-inf").arg(dead)).await?;
+            self.ask::<()>(clock, cmd("EVAL").arg(SWEEP).arg(1).arg(index(kind))).await?;
         }
         Ok(())
     }

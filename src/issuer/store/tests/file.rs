@@ -126,7 +126,7 @@ fn value(n: usize, step: u8) -> Vec<u8> {
 }
 
 #[tokio::test]
-#[ignore = "plays the process that a_kill_loses_nothing_and_halves_nothing kills"]
+#[ignore = "plays the process that e15_a_kill_loses_nothing_and_halves_nothing kills"]
 async fn writes_until_it_is_killed() {
     let path = std::env::var_os(PATH).expect("started by the other test");
     let store = open(Path::new(&path)).unwrap();

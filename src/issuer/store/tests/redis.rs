@@ -227,6 +227,29 @@ async fn a_full_redis_refuses_what_is_new_and_forgets_nothing() {
 }
 
 #[tokio::test]
+async fn a_sweep_takes_names_of_the_dead_by_the_clock_of_redis() {
+    let Some(server) = Server::start() else { return };
+    let (store, clock) = store(&server.settings());
+    let now = clock.now().wall;
+    for (key, until) in [("dead", now), ("lives", now + Duration::from_secs(600))] {
+        store.put(Kind::Revoked, key, b"1".to_vec(), until).await.unwrap();
+    }
+    store.put(Kind::Family, "f", b"1".to_vec(), now + Duration::from_secs(600)).await.unwrap();
+    // Redis' clock tells whole seconds here.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    clock.put_forward(Duration::from_secs(24 * 3_600));
+    store.sweep().await.unwrap();
+    let client = ::redis::Client::open(format!("redis://:{PASSWORD}@127.0.0.1:{}/3", server.port)).unwrap();
+    let mut connection = client.get_connection().unwrap();
+    let names: Vec<String> =
+        ::redis::cmd("ZRANGE").arg("portcullis:as:index:revoked").arg(0).arg(-1).query(&mut connection).unwrap();
+    assert_eq!(names, ["lives"]);
+    let mut keys: Vec<String> = ::redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+    keys.sort();
+    assert_eq!(keys, ["portcullis:as:family:f", "portcullis:as:index:revoked", "portcullis:as:revoked:lives"]);
+}
+
+#[tokio::test]
 async fn rediss_takes_a_certificate_that_we_trust_and_no_other() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
