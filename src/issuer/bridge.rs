@@ -35,6 +35,8 @@ use crate::{
 
 mod exchange;
 mod person;
+#[cfg(test)]
+mod tests;
 
 /// Algorithms of ID tokens: asymmetric. RS256 is what every IdP can (OpenID Connect Core §15.1).
 const ALGORITHMS: [jsonwebtoken::Algorithm; 4] = [
@@ -216,6 +218,8 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuthE
     flow::advance(embedded, id, &before, &flow).await?;
     match log_in(embedded, bridge, &form, &of_bridge, asked.now).await {
         Ok((person, sealed)) => admit(embedded, id, flow, person, sealed).await,
+        // What is not the IdP's, or cannot be believed, ends here: the client learns nothing of it (SPEC E-43, attack 164).
+        Err(error) if error.code == Code::InvalidRequest => Err(error),
         Err(error) => {
             tracing::info!(
                 target: "portcullis::issuer", event = "login", outcome = "refused", client = %flow.request.client,
@@ -239,7 +243,7 @@ async fn log_in(
     match form.get("iss") {
         Some(issuer) if issuer == bridge.settings.issuer.as_str() => {}
         None if !metadata.authorization_response_iss_parameter_supported => {}
-        _ => return Err(Code::AccessDenied.because("the answer is not the identity provider's")),
+        _ => return Err(Code::InvalidRequest.because("the answer is not the identity provider's")),
     }
     // What the IdP says about its error is a stranger's text: the log has the code, nobody else (attack 165).
     if let Some(error) = form.get("error") {

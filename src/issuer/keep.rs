@@ -1,4 +1,4 @@
-//! Keeps an authorization server's state fresh: keys, revocations, the store, and the answers that have arrived.
+//! Keeps an authorization server's state fresh: keys, revocations, the store, what is known of the company's IdP, and the answers that have arrived.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -55,7 +55,12 @@ impl State {
 
     /// Keeps keys, revocations and the store fresh for as long as it is polled.
     pub async fn keep(self: Arc<Self>) {
-        tokio::join!(self.keep_keys(), self.keep_revocations(), self.keep_tidy(), self.keep_arrivals());
+        let bridge = async {
+            if let Some(bridge) = &self.bridge {
+                bridge.keep().await;
+            }
+        };
+        tokio::join!(self.keep_keys(), self.keep_revocations(), self.keep_tidy(), self.keep_arrivals(), bridge);
     }
 
     async fn keep_keys(&self) {

@@ -32,7 +32,7 @@ impl Bridge {
     pub(super) async fn person(&self, token: &str, nonce: Option<&str>, now: Now) -> Result<Person, OAuthError> {
         let refused = |fault: TokenFault| {
             tracing::warn!(?fault, "the company's IdP sent an ID token that is not accepted");
-            Code::AccessDenied.because("the identity provider's answer cannot be believed")
+            Code::InvalidRequest.because("the identity provider's answer cannot be believed")
         };
         let expected = Expected {
             issuer: &self.settings.issuer,

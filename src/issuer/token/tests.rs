@@ -237,7 +237,8 @@ async fn e26_what_is_no_grant_of_ours_is_refused_by_name() {
         (Some(""), (400, "invalid_request")),
         (None, (400, "invalid_request")),
     ] {
-        let pairs: Vec<_> = grant.map(|grant| ("grant_type", grant)).into_iter().chain([("client_id", "app")]).collect();
+        let pairs: Vec<_> =
+            grant.map(|grant| ("grant_type", grant)).into_iter().chain([("client_id", "app")]).collect();
         assert_eq!(world.post(E::Token, &pairs).await.refusal(), refusal, "{grant:?}");
     }
     let twice = [("grant_type", "refresh_token"), ("grant_type", "refresh_token"), ("client_id", "app")];
