@@ -1,5 +1,6 @@
 //! Does each caller see in lists what it may use, and is every other byte left alone (SPEC A-72, C-55, C-93, C-94, F-23, attacks 145, 146, 149)?
 
+mod numbers;
 mod stream;
 
 use super::world::{
