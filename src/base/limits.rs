@@ -73,8 +73,11 @@ pub const SESSIONS_PER_CALLER_MAX: u32 = 1_024;
 pub const SESSION_AGE: Duration = Duration::from_secs(1_800);
 /// A session id of an upstream (SPEC C-40).
 pub const SESSION_ID_BYTES_MAX: usize = 256;
-/// Path and query of the message endpoint that an upstream of 2024-11-05 names: sealed, it makes a URI that every client takes.
-pub const ENDPOINT_BYTES_MAX: usize = 512;
+/// An id of an event, which comes back in `Last-Event-ID` (SPEC C-53).
+pub const EVENT_ID_BYTES_MAX: usize = 1_024;
+/// Path and query of the message endpoint that an upstream of 2024-11-05 names, perhaps with a token of its own in it: sealed, it
+/// makes a URI of a third more, which fits into [`URI_BYTES_MAX`] and what clients and proxies take (RFC 9110 §4.1).
+pub const ENDPOINT_BYTES_MAX: usize = 2 * KIB;
 /// Tasks of one caller at one server that are remembered; a caller who has more loses the oldest, nobody else's.
 pub const TASKS_PER_CALLER_MAX: usize = 1_024;
 /// Tasks of all callers.
@@ -124,6 +127,10 @@ pub const JWKS_BYTES_MAX: usize = 512 * KIB;
 pub const JWKS_KEYS_MAX: usize = 100;
 /// An authorization server's metadata.
 pub const METADATA_BYTES_MAX: usize = 64 * KIB;
+/// The head of what is fetched: real ones are under 4 KiB.
+pub const FETCH_HEAD_BYTES_MAX: usize = 16 * KIB;
+/// Fields in it.
+pub const FETCH_HEAD_FIELDS_MAX: usize = 100;
 /// One fetch, from the name look-up to the last byte.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Keys are asked for again no sooner than this, whatever their `max-age` says.
@@ -156,6 +163,15 @@ pub const UPSTREAM_H2_PING: Duration = Duration::from_secs(5);
 pub const IGNORED_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
 /// How long HTTP/2 connections live without a stream.
 pub const UPSTREAM_H2_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+// --- the operator's port ---
+
+/// Open connections: a probe or a scrape at a time is usual; more than this is no operator.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// From accept to the last byte of the answer: one request a connection.
+pub const ADMIN_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
+/// A head is a line and a few fields.
+pub const ADMIN_HEAD_BYTES_MAX: usize = 16 * KIB;
 
 // --- operating ---
 
