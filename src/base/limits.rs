@@ -48,6 +48,8 @@ pub const H2_SEND_BUFFER_BYTES_MAX: usize = 256 * KIB;
 
 /// Request body, where a server's `limits.request_body` says nothing.
 pub const REQUEST_BODY_BYTES: u64 = 4 * MIB as u64;
+/// Largest `limits.request_body` that may be written: bodies are judged whole, in memory.
+pub const REQUEST_BODY_BYTES_MAX: u64 = 1 << 30;
 /// JSON nesting, where a server's `limits.json_depth` says nothing.
 pub const JSON_DEPTH: u32 = 64;
 /// Deepest `limits.json_depth` that may be written.
@@ -64,11 +66,16 @@ pub const RESOURCE_URI_BYTES_MAX: usize = 8 * KIB;
 pub const SUBSCRIPTIONS_MAX: usize = 256;
 /// Open answer streams of one caller, where `limits.streams_per_caller` says nothing.
 pub const STREAMS_PER_CALLER: u32 = 64;
+/// Largest `limits.streams_per_caller` that may be written.
+pub const STREAMS_PER_CALLER_MAX: u32 = 65_536;
 
 // --- what state one caller may cause (SPEC C-48, C-92, attack 154) ---
 
-/// Sessions that one caller may have begun at one server and not ended; they are forgotten evenly over [`SESSION_AGE`].
-pub const SESSIONS_PER_CALLER_MAX: u32 = 1_024;
+/// Sessions that one caller may have begun at one server and not ended, where `limits.sessions_per_caller` says nothing; they
+/// are forgotten evenly over [`SESSION_AGE`].
+pub const SESSIONS_PER_CALLER: u32 = 1_024;
+/// Largest `limits.sessions_per_caller` that may be written: a service account that many share, and that ends none.
+pub const SESSIONS_PER_CALLER_MAX: u32 = 1_000_000;
 /// After this time without a sign an abandoned session no longer counts: most clients never end theirs.
 pub const SESSION_AGE: Duration = Duration::from_secs(1_800);
 /// A session id of an upstream (SPEC C-40).

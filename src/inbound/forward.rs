@@ -84,6 +84,8 @@ pub(super) struct Outgoing {
     pub(super) task: Promise,
     /// What the caller was allowed, and must go on being allowed where the answer lives on.
     pub(super) target: Target,
+    /// Whether the answer may begin a session.
+    pub(super) begins: bool,
     /// Whether the answer is a stream that lives on by itself.
     pub(super) lives_on: bool,
     /// The place that such a stream takes among its caller's.
@@ -168,14 +170,19 @@ fn learn_session(
         return Ok(());
     }
     let gateway = &arrival.connection.gateway;
-    let (name, caller) = (&server.series.name, &outgoing.caller);
+    let (name, caller, most) = (&server.series.name, &outgoing.caller, server.limits.sessions_per_caller);
     let asked = outgoing.session.as_ref();
-    if session::of_answer(gateway, server, caller, asked, &mut head.headers)? {
-        gateway.begun.began(name, caller, arrival.now);
+    // Some servers without sessions name a fresh one in every answer: what is assigned elsewhere than in the answer to
+    // `initialize` is sealed, so that its caller may send it back, but no session has begun (SPEC C-41). Nothing is kept of it
+    // here, so there is nothing to gain.
+    if session::of_answer(gateway, server, caller, asked, &mut head.headers)? && outgoing.begins {
+        gateway.begun.began(name, caller, most, arrival.now);
     }
-    let is_over = head.status.is_success() || head.status == StatusCode::NOT_FOUND;
-    if asked.is_some() && method == Method::DELETE && is_over {
-        gateway.begun.ended(name, caller, arrival.now);
+    // A 404 ended nothing: the session was over, and its place comes back with time. Otherwise one session, ended again and
+    // again, would pay for any number. An upstream that says 2xx of what it does not have is believed: it keeps no sessions, or
+    // it alone bears them.
+    if asked.is_some() && method == Method::DELETE && head.status.is_success() {
+        gateway.begun.ended(name, caller, most, arrival.now);
     }
     Ok(())
 }
