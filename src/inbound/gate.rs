@@ -27,7 +27,7 @@ use crate::{
     inbound::{
         body,
         connection::Busy,
-        filter,
+        filter::Care,
         forward::{self, Outgoing, Promise},
         legacy::{self, Door},
         reply::{self, Known, ReplyBody},
@@ -149,7 +149,7 @@ async fn judge(
         door,
         session,
         endpoint,
-        lists: filter::wanted(server, asked.lists),
+        lists: Care::of(server, asked.lists, known.era),
         task: if taken_up.is_some() { Promise::Perhaps } else { asked.task },
         begins,
         lives_on,
