@@ -99,6 +99,27 @@ async fn c55_attack_146_no_shape_and_no_status_saves_a_list_that_nobody_asked_fo
 }
 
 #[tokio::test]
+async fn c30_c55_a_list_among_the_answers_to_a_batch_is_cut_where_one_was_asked_for_and_ends_it_elsewhere() {
+    let world = Plan::standard_but("    scopes:", "    batches: 2025-03-26\n    scopes:").start().await;
+    let answers = |list: &str| format!(r#"[{{"jsonrpc":"2.0","id":2,"result":{{"content":[]}}}},{list}]"#);
+    let shown = listed(&["safe", "danger", "both", "either", "watched"], "").replace(['\r', '\n'], "");
+    let ping = request("ping", "{}").replace(r#""id":1"#, r#""id":2"#);
+    for is_stream in [false, true] {
+        world.upstream.answer_with(move |_| match is_stream {
+            true => vec![sse_head(&[]), chunk(event(&answers(&line()))), last_chunk()],
+            false => json(200, answers(&line())),
+        });
+        let batch = |other: &str| format!("[{ping},{other}]");
+        let reply = world.send(&world.post(batch(&request("prompts/list", "{}")))).await;
+        let expected = if is_stream { event(&answers(&shown)) } else { answers(&shown) };
+        assert_eq!((reply.status, reply.cut, reply.text()), (200, false, expected));
+        let reply = world.send(&world.post(batch(&call("safe")))).await;
+        assert!(reply.cut && !reply.text().contains("inputSchema"), "{reply:?}");
+    }
+    world.close().await;
+}
+
+#[tokio::test]
 async fn c55_what_is_coded_is_not_watched_and_not_shown() {
     let world = World::standard().await;
     for (status, expected) in [(200, 502), (202, 502), (404, 404), (500, 500)] {
