@@ -39,7 +39,7 @@
 //! send     inbound/forward        what the upstream gets: decide/hop, outbound/credential
 //!          outbound/upstream      consumes the Permit
 //! return   inbound/session        a new session is sealed for its caller
-//!          inbound/filter         a list shows what its caller may use: decide/mcp/{list, sse}
+//!          inbound/filter         a list shows what its caller may use, where one was asked for: decide/mcp/{list, sse}
 //!          inbound/relay → client frame by frame; tasks and event ids are noted as they pass, silence may get a comment
 //!          inbound/leash          a stream ends with its permit
 //! refuse   (any step) decide/refusal → inbound/reply

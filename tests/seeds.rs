@@ -16,11 +16,12 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 17] = [
+const TARGETS: [(&str, Body); 18] = [
     ("batch", bodies::batch),
     ("config", bodies::config),
     ("endpoint", bodies::endpoint),
     ("framing", bodies::framing),
+    ("guard", bodies::guard),
     ("hop", bodies::hop),
     ("jwks_read", bodies::jwks_read),
     ("jwt_read", bodies::jwt_read),

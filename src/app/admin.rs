@@ -19,16 +19,12 @@ use tokio::{
 
 use crate::{
     app::ready::Report,
-    base::limits::{HEADER_FIELDS_MAX, HEADER_READ_TIMEOUT},
+    base::limits::{
+        ADMIN_CONNECTION_TIMEOUT, ADMIN_CONNECTIONS_MAX, ADMIN_HEAD_BYTES_MAX, HEADER_FIELDS_MAX, HEADER_READ_TIMEOUT,
+    },
     observe::metrics,
 };
 
-/// A probe or a scrape at a time is usual; more than this is no operator.
-const CONNECTIONS_MAX: usize = 64;
-/// From accept to the last byte of the answer: one request a connection.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
-/// A head is a line and a few fields.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// After an accept that failed, for want of file descriptors most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -42,7 +38,7 @@ pub trait Tells: Send + Sync + 'static {
 
 /// Serves until it is dropped; its connections end with it.
 pub async fn serve(listener: TcpListener, tells: Arc<impl Tells>) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -72,11 +68,11 @@ async fn converse(tcp: TcpStream, tells: Arc<impl Tells>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
         .max_headers(HEADER_FIELDS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
+        .max_buf_size(ADMIN_HEAD_BYTES_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(tcp), service);
     // Whoever asks learns of a failure by the connection's end; there is nobody else to tell.
-    let _ = timeout(CONNECTION_TIMEOUT, connection).await;
+    let _ = timeout(ADMIN_CONNECTION_TIMEOUT, connection).await;
 }
 
 fn answer(method: &Method, path: &str, tells: &impl Tells) -> Response<Full<Bytes>> {

@@ -50,6 +50,8 @@ pub const H2_SEND_BUFFER_BYTES_MAX: usize = 256 * KIB;
 pub const REQUEST_BODY_BYTES: u64 = 4 * MIB as u64;
 /// Request body to the embedded authorization server: forms, and the metadata of a client.
 pub const ISSUER_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
+/// Largest `limits.request_body` that may be written: bodies are judged whole, in memory.
+pub const REQUEST_BODY_BYTES_MAX: u64 = 1 << 30;
 /// JSON nesting, where a server's `limits.json_depth` says nothing.
 pub const JSON_DEPTH: u32 = 64;
 /// Deepest `limits.json_depth` that may be written.
@@ -66,17 +68,25 @@ pub const RESOURCE_URI_BYTES_MAX: usize = 8 * KIB;
 pub const SUBSCRIPTIONS_MAX: usize = 256;
 /// Open answer streams of one caller, where `limits.streams_per_caller` says nothing.
 pub const STREAMS_PER_CALLER: u32 = 64;
+/// Largest `limits.streams_per_caller` that may be written.
+pub const STREAMS_PER_CALLER_MAX: u32 = 65_536;
 
 // --- what state one caller may cause (SPEC C-48, C-92, attack 154) ---
 
-/// Sessions that one caller may have begun at one server and not ended; they are forgotten evenly over [`SESSION_AGE`].
-pub const SESSIONS_PER_CALLER_MAX: u32 = 1_024;
+/// Sessions that one caller may have begun at one server and not ended, where `limits.sessions_per_caller` says nothing; they
+/// are forgotten evenly over [`SESSION_AGE`].
+pub const SESSIONS_PER_CALLER: u32 = 1_024;
+/// Largest `limits.sessions_per_caller` that may be written: a service account that many share, and that ends none.
+pub const SESSIONS_PER_CALLER_MAX: u32 = 1_000_000;
 /// After this time without a sign an abandoned session no longer counts: most clients never end theirs.
 pub const SESSION_AGE: Duration = Duration::from_secs(1_800);
 /// A session id of an upstream (SPEC C-40).
 pub const SESSION_ID_BYTES_MAX: usize = 256;
-/// Path and query of the message endpoint that an upstream of 2024-11-05 names: sealed, it makes a URI that every client takes.
-pub const ENDPOINT_BYTES_MAX: usize = 512;
+/// An id of an event, which comes back in `Last-Event-ID` (SPEC C-53).
+pub const EVENT_ID_BYTES_MAX: usize = 1_024;
+/// Path and query of the message endpoint that an upstream of 2024-11-05 names, perhaps with a token of its own in it: sealed, it
+/// makes a URI of a third more, which fits into [`URI_BYTES_MAX`] and what clients and proxies take (RFC 9110 §4.1).
+pub const ENDPOINT_BYTES_MAX: usize = 2 * KIB;
 /// Tasks of one caller at one server that are remembered; a caller who has more loses the oldest, nobody else's.
 pub const TASKS_PER_CALLER_MAX: usize = 1_024;
 /// Tasks of all callers.
@@ -126,6 +136,10 @@ pub const JWKS_BYTES_MAX: usize = 512 * KIB;
 pub const JWKS_KEYS_MAX: usize = 100;
 /// An authorization server's metadata.
 pub const METADATA_BYTES_MAX: usize = 64 * KIB;
+/// The head of what is fetched: real ones are under 4 KiB.
+pub const FETCH_HEAD_BYTES_MAX: usize = 16 * KIB;
+/// Fields in it.
+pub const FETCH_HEAD_FIELDS_MAX: usize = 100;
 /// One fetch, from the name look-up to the last byte.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Keys are asked for again no sooner than this, whatever their `max-age` says.
@@ -158,6 +172,15 @@ pub const UPSTREAM_H2_PING: Duration = Duration::from_secs(5);
 pub const IGNORED_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
 /// How long HTTP/2 connections live without a stream.
 pub const UPSTREAM_H2_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+// --- the operator's port ---
+
+/// Open connections: a probe or a scrape at a time is usual; more than this is no operator.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// From accept to the last byte of the answer: one request a connection.
+pub const ADMIN_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
+/// A head is a line and a few fields.
+pub const ADMIN_HEAD_BYTES_MAX: usize = 16 * KIB;
 
 // --- operating ---
 

@@ -6,7 +6,10 @@ use http::HeaderValue;
 
 use crate::{
     base::{
-        limits::{JSON_DEPTH, JSON_DEPTH_MAX, REQUEST_BODY_BYTES, STREAMS_PER_CALLER},
+        limits::{
+            JSON_DEPTH, JSON_DEPTH_MAX, REQUEST_BODY_BYTES, REQUEST_BODY_BYTES_MAX, SESSIONS_PER_CALLER,
+            SESSIONS_PER_CALLER_MAX, STREAMS_PER_CALLER, STREAMS_PER_CALLER_MAX,
+        },
         names::{Scope, ServerName},
     },
     config::{
@@ -25,11 +28,6 @@ use crate::{
     inbound::snapshot::ServerLimits,
     outbound::{dial::Peer, upstream::UpstreamSettings},
 };
-
-/// Largest `limits.request_body` that may be written: bodies are judged whole, in memory.
-const REQUEST_BODY_BYTES_MAX: u64 = 1 << 30;
-/// Largest `limits.streams_per_caller` that may be written.
-const STREAMS_PER_CALLER_MAX: u32 = 65_536;
 
 /// Shortest `stream_keep_alive`: a comment is a packet to every idle client.
 const KEEP_ALIVE_MIN: Duration = Duration::from_secs(1);
@@ -178,15 +176,20 @@ fn keep_alive(field: &Field<'_>) -> Option<Duration> {
 }
 
 /// Limits, where nothing is written.
-pub const LIMITS: ServerLimits =
-    ServerLimits { request_body: REQUEST_BODY_BYTES, json_depth: JSON_DEPTH, streams_per_caller: STREAMS_PER_CALLER };
+pub const LIMITS: ServerLimits = ServerLimits {
+    request_body: REQUEST_BODY_BYTES,
+    json_depth: JSON_DEPTH,
+    streams_per_caller: STREAMS_PER_CALLER,
+    sessions_per_caller: SESSIONS_PER_CALLER,
+};
 
 fn limits(fields: &mut Fields<'_>) -> ServerLimits {
     let mut integer = |key, default, most| fields.get(key).and_then(|field| field.integer(1, most)).unwrap_or(default);
     let json_depth = integer("json_depth", LIMITS.json_depth, JSON_DEPTH_MAX);
     let streams_per_caller = integer("streams_per_caller", LIMITS.streams_per_caller, STREAMS_PER_CALLER_MAX);
+    let sessions_per_caller = integer("sessions_per_caller", LIMITS.sessions_per_caller, SESSIONS_PER_CALLER_MAX);
     let request_body = value::size(fields, "request_body", LIMITS.request_body, REQUEST_BODY_BYTES_MAX);
-    ServerLimits { request_body, json_depth, streams_per_caller }
+    ServerLimits { request_body, json_depth, streams_per_caller, sessions_per_caller }
 }
 
 /// A public path, which routing compares byte by byte: no spelling of it may have a second form (SPEC F-20, A-06).

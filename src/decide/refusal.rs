@@ -83,7 +83,7 @@ pub enum Refusal {
     UnknownTask,
     /// Over `limits.streams_per_caller`.
     TooManyStreams,
-    /// Over [`crate::base::limits::SESSIONS_PER_CALLER_MAX`].
+    /// Over `limits.sessions_per_caller`.
     TooManySessions,
     /// Over [`crate::base::limits::TASKS_PER_CALLER_MAX`].
     TooManyTasks,

@@ -1,6 +1,8 @@
-//! Cuts the lists of an answer to what the caller may see: whole where it is JSON, event by event where it is a stream.
+//! Cuts the lists of an answer to what the caller may see: whole where it is JSON, event by event where it is a stream. Where no
+//! list belongs, the answer is watched instead.
 
 mod edited;
+mod guarded;
 
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
-pub(super) use self::edited::Edited;
+pub(super) use self::{edited::Edited, guarded::Guarded};
 use crate::{
     base::{
         limits::{BODY_TOTAL_TIMEOUT, LIST_BYTES_MAX},
@@ -20,6 +22,7 @@ use crate::{
         mcp::{
             list::{self, Hide, Item, Lists},
             target::{TASK_LIST, Target},
+            version::Era,
         },
         policy::{
             evaluate::{evaluate, names_method},
@@ -32,8 +35,29 @@ use crate::{
     outbound::upstream::Answer,
 };
 
+/// What is done about the lists of an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Care {
+    /// They are cut, since one was asked for.
+    pub(super) cut: Option<Lists>,
+    /// Where nothing is cut, they end the answer.
+    pub(super) guarded: Option<Lists>,
+}
+
+impl Care {
+    /// For the answer to a request that asks for such a list, or for none.
+    ///
+    /// In the legacy era any answer may hold any list: servers send what a request gets wherever its id was used last in the
+    /// session, so that a client which uses the id of a list again sees that list as the answer to something else.
+    pub(super) fn of(server: &Server, asked: Option<Lists>, era: Era) -> Self {
+        let cut = wanted(server, asked);
+        let any = if era == Era::Legacy { wanted(server, Some(Lists::Any)) } else { None };
+        Self { cut: cut.map(|lists| any.unwrap_or(lists)), guarded: any.or(cut) }
+    }
+}
+
 /// What of an answer must be cut, if anything: nothing where every caller sees everything.
-pub(super) fn wanted(server: &Server, asked: Option<Lists>) -> Option<Lists> {
+fn wanted(server: &Server, asked: Option<Lists>) -> Option<Lists> {
     let asked = asked?;
     let judges = server.hide != Hide::Never && matches!(server.policy.access, Access::Rules(_));
     match asked {

@@ -18,14 +18,14 @@ use http_body::Body;
 use crate::{
     decide::{
         hop,
-        mcp::{list::Lists, target::Target, version::Era},
+        mcp::{target::Target, version::Era},
         policy::evaluate::Permit,
         refusal::Refusal,
         token::claims::Caller,
     },
     inbound::{
         connection::Busy,
-        filter::{self, Cut, Edited},
+        filter::{self, Care, Cut, Edited, Guarded},
         leash::{Counted, Leash},
         legacy::{Door, Endpoint},
         relay::{Relay, Source, Watch},
@@ -78,12 +78,14 @@ pub(super) struct Outgoing {
     pub(super) session: Option<Session>,
     /// Where an upstream of 2024-11-05 wants this message.
     pub(super) endpoint: Option<PathAndQuery>,
-    /// The lists in the answer that must be cut to what the caller may see.
-    pub(super) lists: Option<Lists>,
+    /// The lists in the answer that must be cut to what the caller may see, or may not be there.
+    pub(super) lists: Care,
     /// Whether the answer may be a task.
     pub(super) task: Promise,
     /// What the caller was allowed, and must go on being allowed where the answer lives on.
     pub(super) target: Target,
+    /// Whether the answer may begin a session.
+    pub(super) begins: bool,
     /// Whether the answer is a stream that lives on by itself.
     pub(super) lives_on: bool,
     /// The place that such a stream takes among its caller's.
@@ -168,21 +170,26 @@ fn learn_session(
         return Ok(());
     }
     let gateway = &arrival.connection.gateway;
-    let (name, caller) = (&server.series.name, &outgoing.caller);
+    let (name, caller, most) = (&server.series.name, &outgoing.caller, server.limits.sessions_per_caller);
     let asked = outgoing.session.as_ref();
-    if session::of_answer(gateway, server, caller, asked, &mut head.headers)? {
-        gateway.begun.began(name, caller, arrival.now);
+    // Some servers without sessions name a fresh one in every answer: what is assigned elsewhere than in the answer to
+    // `initialize` is sealed, so that its caller may send it back, but no session has begun (SPEC C-41). Nothing is kept of it
+    // here, so there is nothing to gain.
+    if session::of_answer(gateway, server, caller, asked, &mut head.headers)? && outgoing.begins {
+        gateway.begun.began(name, caller, most, arrival.now);
     }
-    let is_over = head.status.is_success() || head.status == StatusCode::NOT_FOUND;
-    if asked.is_some() && method == Method::DELETE && is_over {
-        gateway.begun.ended(name, caller, arrival.now);
+    // A 404 ended nothing: the session was over, and its place comes back with time. Otherwise one session, ended again and
+    // again, would pay for any number. An upstream that says 2xx of what it does not have is believed: it keeps no sessions, or
+    // it alone bears them.
+    if asked.is_some() && method == Method::DELETE && head.status.is_success() {
+        gateway.begun.ended(name, caller, most, arrival.now);
     }
     Ok(())
 }
 
-/// Reads an answer that holds a list, and cuts the list (SPEC C-55). An answer that says it failed holds none. The event stream of
-/// 2024-11-05 is read in any case, for the endpoint in it; the answers of its messages, which hold no list, are not shown where
-/// one was asked for.
+/// Reads an answer that holds a list, and cuts the list (SPEC C-55). In any other, and in one that says it failed, none belongs.
+/// The event stream of 2024-11-05 is read in any case, for the endpoint in it; the answers of its messages, which hold no list, are
+/// not shown where one was asked for.
 async fn cut(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
@@ -192,12 +199,15 @@ async fn cut(
     is_stream: bool,
 ) -> Result<Source, Refusal> {
     let gateway = &arrival.connection.gateway;
-    let is_read = outgoing.lists.is_some() || outgoing.door == Door::Events;
-    if !is_read || !head.status.is_success() || body.is_end_stream() {
+    let is_read = outgoing.lists.cut.is_some() || outgoing.door == Door::Events;
+    if body.is_end_stream() {
         return Ok(Source::Plain(body));
     }
+    if !is_read || !head.status.is_success() {
+        return guard(server, outgoing, head, body, is_stream);
+    }
     filter::check_coding(&head.headers)?;
-    let cut = outgoing.lists.map(|lists| Cut {
+    let cut = outgoing.lists.cut.map(|lists| Cut {
         gateway: Arc::clone(gateway),
         server: Arc::clone(server),
         caller: Arc::clone(&outgoing.caller),
@@ -217,6 +227,24 @@ async fn cut(
     }
     head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     Ok(Source::Whole(whole))
+}
+
+/// Lets an answer pass as it comes, up to a list that does not belong there.
+fn guard(
+    server: &Arc<Server>,
+    outgoing: &Outgoing,
+    head: &response::Parts,
+    body: Answer,
+    is_stream: bool,
+) -> Result<Source, Refusal> {
+    let Some(lists) = outgoing.lists.guarded else { return Ok(Source::Plain(body)) };
+    match filter::check_coding(&head.headers) {
+        Ok(()) => Ok(Source::Guarded(Box::new(Guarded::new(body, server, lists, is_stream)))),
+        // What failed was mostly never understood, our wish for plain bytes included, and the client must learn its status. No client
+        // looks for a message behind both.
+        Err(_) if !head.status.is_success() => Ok(Source::Plain(body)),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// Step 7: strip, then add. What we add is never taken from what came in.
@@ -241,7 +269,7 @@ fn request_headers(
             headers.remove(LAST_EVENT_ID);
         }
     }
-    let is_read = outgoing.lists.is_some()
+    let is_read = outgoing.lists.guarded.is_some()
         || outgoing.task == Promise::Expected
         || outgoing.door == Door::Events
         || outgoing.session.is_some();

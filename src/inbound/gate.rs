@@ -27,7 +27,7 @@ use crate::{
     inbound::{
         body,
         connection::Busy,
-        filter,
+        filter::Care,
         forward::{self, Outgoing, Promise},
         legacy::{self, Door},
         reply::{self, Known, ReplyBody},
@@ -123,8 +123,10 @@ async fn judge(
     // What else is asked with such a field is judged, and its events noted, as what it is.
     let taken_up = taken_up.filter(|_| matches!(target, Target::Stream));
     let (name, streams_max) = (&server.series.name, server.limits.streams_per_caller);
-    if method == "initialize" {
-        gateway.begun.check(name, &caller, arrival.now)?;
+    // No batch holds one, and a session of the old transport is a stream.
+    let begins = method == "initialize" && door == Door::Streamable;
+    if begins {
+        gateway.begun.check(name, &caller, server.limits.sessions_per_caller, arrival.now)?;
     }
     if asked.asks_for_task {
         gateway.tasks.check(name, &caller, arrival.now)?;
@@ -147,8 +149,9 @@ async fn judge(
         door,
         session,
         endpoint,
-        lists: filter::wanted(server, asked.lists),
+        lists: Care::of(server, asked.lists, known.era),
         task: if taken_up.is_some() { Promise::Perhaps } else { asked.task },
+        begins,
         lives_on,
         target: taken_up.unwrap_or(target),
         counted,

@@ -17,7 +17,7 @@ use crate::{
     inbound::{
         alive::KeepAlive,
         connection::Busy,
-        filter::Edited,
+        filter::{Edited, Guarded},
         forward::{Outgoing, Promise},
         leash::{Counted, Leash},
         resume::Origin,
@@ -56,6 +56,8 @@ pub(super) enum Source {
     Whole(Option<Bytes>),
     /// A stream whose lists are cut event by event.
     Edited(Box<Edited>),
+    /// The upstream, untouched as long as no list starts in it.
+    Guarded(Box<Guarded>),
 }
 
 impl Source {
@@ -64,6 +66,7 @@ impl Source {
             Self::Plain(answer) => Pin::new(answer).poll_frame(cx).map_err(Broken::Upstream),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Edited(edited) => edited.poll_frame(cx),
+            Self::Guarded(guarded) => guarded.poll_frame(cx),
         }
     }
 }
@@ -193,6 +196,7 @@ impl Body for Relay {
             // Whoever looks must see the end.
             Source::Plain(answer) => self.watch.is_none() && answer.is_end_stream(),
             Source::Whole(bytes) => bytes.is_none(),
+            Source::Guarded(guarded) => self.watch.is_none() && guarded.is_end_stream(),
             Source::Edited(_) => false,
         }
     }
@@ -201,6 +205,7 @@ impl Body for Relay {
         match &self.source {
             Source::Plain(answer) => answer.size_hint(),
             Source::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Source::Guarded(guarded) => guarded.size_hint(),
             Source::Edited(_) => SizeHint::default(),
         }
     }

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::{
     base::{
         clock::Now,
-        limits::{SESSION_AGE, SESSION_ID_BYTES_MAX, SESSIONS_PER_CALLER_MAX},
+        limits::{SESSION_AGE, SESSION_ID_BYTES_MAX},
         names::ServerName,
     },
     decide::{
@@ -108,56 +108,72 @@ pub struct Begun {
     keys: RandomState,
 }
 
+/// Sessions as the time that it takes to forget them.
 #[derive(Clone, Copy)]
 struct Level {
-    sessions: f64,
-    at: Duration,
+    /// When the last is forgotten, on the monotonic clock.
+    until: Duration,
+    /// How long each of them takes.
+    each: Duration,
 }
 
 impl Begun {
-    /// Whether the caller may begin another.
-    pub(super) fn check(&self, server: &ServerName, caller: &Caller, now: Now) -> Result<(), Refusal> {
-        let key = self.key(server, caller);
+    /// Whether the caller may begin another beside what `most` leaves.
+    pub(super) fn check(&self, server: &ServerName, caller: &Caller, most: u32, now: Now) -> Result<(), Refusal> {
         let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-        match levels.get(&key) {
-            Some(level) if level.left(now) + 1.0 > f64::from(SESSIONS_PER_CALLER_MAX) => Err(Refusal::TooManySessions),
-            _ => Ok(()),
-        }
+        let level = levels.get(&owner(&self.keys, server, caller));
+        let each = each_of(most);
+        let left = level.map_or(Duration::ZERO, |level| level.left(each, now));
+        if left.saturating_add(each) > SESSION_AGE { Err(Refusal::TooManySessions) } else { Ok(()) }
     }
 
     /// Counts a session that has begun.
-    pub(super) fn began(&self, server: &ServerName, caller: &Caller, now: Now) {
-        self.change(server, caller, now, 1.0);
+    pub(super) fn began(&self, server: &ServerName, caller: &Caller, most: u32, now: Now) {
+        self.change(server, caller, most, now, Duration::saturating_add);
     }
 
-    /// Counts one that has ended.
-    pub(super) fn ended(&self, server: &ServerName, caller: &Caller, now: Now) {
-        self.change(server, caller, now, -1.0);
+    /// Counts one that has ended. What is forgotten already cannot end, so that nobody saves up.
+    pub(super) fn ended(&self, server: &ServerName, caller: &Caller, most: u32, now: Now) {
+        self.change(server, caller, most, now, Duration::saturating_sub);
     }
 
-    fn change(&self, server: &ServerName, caller: &Caller, now: Now, by: f64) {
-        let key = self.key(server, caller);
+    fn change(
+        &self,
+        server: &ServerName,
+        caller: &Caller,
+        most: u32,
+        now: Now,
+        by: impl Fn(Duration, Duration) -> Duration,
+    ) {
+        let (key, each) = (owner(&self.keys, server, caller), each_of(most));
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-        let sessions = (levels.get(&key).map_or(0.0, |level| level.left(now)) + by).max(0.0);
-        if sessions == 0.0 {
+        let left = by(levels.get(&key).map_or(Duration::ZERO, |level| level.left(each, now)), each);
+        if left.is_zero() {
             levels.remove(&key);
             return;
         }
-        levels.insert(key, Level { sessions, at: now.mono });
+        levels.insert(key, Level { until: now.mono.saturating_add(left), each });
         if levels.len() > SWEPT_ABOVE && levels.len().is_power_of_two() {
-            levels.retain(|_, level| level.left(now) > 0.0);
+            levels.retain(|_, level| level.until > now.mono);
         }
-    }
-
-    fn key(&self, server: &ServerName, caller: &Caller) -> u64 {
-        owner(&self.keys, server, caller)
     }
 }
 
+/// How long it takes to forget one session where `most` are forgotten in [`SESSION_AGE`].
+fn each_of(most: u32) -> Duration {
+    SESSION_AGE.checked_div(most).unwrap_or(Duration::MAX)
+}
+
 impl Level {
-    fn left(self, now: Now) -> f64 {
-        let forgotten = now.mono.saturating_sub(self.at).as_secs_f64() / SESSION_AGE.as_secs_f64();
-        (self.sessions - forgotten * f64::from(SESSIONS_PER_CALLER_MAX)).max(0.0)
+    /// What is left where each session takes `each`. After a reload that changed the bound it is as many as before, or as many
+    /// as the new bound has: nobody is shut out for longer than [`SESSION_AGE`] by a bound that was not theirs.
+    fn left(self, each: Duration, now: Now) -> Duration {
+        let left = self.until.saturating_sub(now.mono);
+        if each == self.each {
+            return left;
+        }
+        let scaled = left.as_secs_f64() / self.each.as_secs_f64() * each.as_secs_f64();
+        Duration::try_from_secs_f64(scaled).map_or(SESSION_AGE, |scaled| scaled.min(SESSION_AGE))
     }
 }
 
@@ -166,37 +182,98 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::base::limits::{SESSIONS_PER_CALLER, SESSIONS_PER_CALLER_MAX};
 
     fn at(secs: u64) -> Now {
         Now { wall: Duration::from_secs(1_000_000 + secs), mono: Duration::from_secs(secs) }
     }
 
+    fn caller(subject: &str) -> Caller {
+        Caller::for_tests(subject, &[], json!({}))
+    }
+
+    /// Begins sessions until it may not, at one moment; how many that were.
+    fn begin_all(begun: &Begun, server: &ServerName, caller: &Caller, most: u32, now: Now) -> u32 {
+        let mut count = 0;
+        while begun.check(server, caller, most, now).is_ok() {
+            begun.began(server, caller, most, now);
+            count += 1;
+        }
+        count
+    }
+
     #[test]
     fn c48_attack_154_a_caller_who_begins_too_many_is_stopped_and_nobody_else() {
+        const MOST: u32 = SESSIONS_PER_CALLER;
         let begun = Begun::default();
         let (server, other) = (ServerName::from("s"), ServerName::from("o"));
-        let (alice, bob) = (Caller::for_tests("alice", &[], json!({})), Caller::for_tests("bob", &[], json!({})));
-        for _ in 0..SESSIONS_PER_CALLER_MAX {
-            begun.check(&server, &alice, at(0)).unwrap();
-            begun.began(&server, &alice, at(0));
+        let (alice, bob) = (caller("alice"), caller("bob"));
+        assert_eq!(begin_all(&begun, &server, &alice, MOST, at(0)), MOST);
+        let check = |server, caller, now| begun.check(server, caller, MOST, now);
+        assert_eq!(check(&server, &alice, at(0)), Err(Refusal::TooManySessions));
+        assert_eq!(check(&server, &bob, at(0)), Ok(()));
+        assert_eq!(check(&other, &alice, at(0)), Ok(()));
+        begun.ended(&server, &alice, MOST, at(0));
+        assert_eq!(check(&server, &alice, at(0)), Ok(()), "one was ended");
+        begun.began(&server, &alice, MOST, at(0));
+        assert_eq!(check(&server, &alice, at(1)), Err(Refusal::TooManySessions));
+        assert_eq!(check(&server, &alice, at(2)), Ok(()), "the oldest is forgotten");
+        let later = at(SESSION_AGE.as_secs());
+        assert_eq!(begin_all(&begun, &server, &alice, MOST, later), MOST, "all are forgotten, and nothing is saved up");
+    }
+
+    #[test]
+    fn c48_every_bound_that_may_be_written_is_met_exactly() {
+        for most in [1, 2, 3, 7, 10, 49, 1_000, 1_023, 1_025, 65_537, SESSIONS_PER_CALLER_MAX] {
+            let (begun, server) = (Begun::default(), ServerName::from("s"));
+            assert_eq!(begin_all(&begun, &server, &caller("alice"), most, at(7)), most);
         }
-        assert_eq!(begun.check(&server, &alice, at(0)), Err(Refusal::TooManySessions));
-        assert_eq!(begun.check(&server, &bob, at(0)), Ok(()));
-        assert_eq!(begun.check(&other, &alice, at(0)), Ok(()));
-        begun.ended(&server, &alice, at(0));
-        assert_eq!(begun.check(&server, &alice, at(0)), Ok(()), "one was ended");
-        begun.began(&server, &alice, at(0));
-        assert_eq!(begun.check(&server, &alice, at(1)), Err(Refusal::TooManySessions));
-        assert_eq!(begun.check(&server, &alice, at(2)), Ok(()), "the oldest is forgotten");
-        begun.began(&server, &alice, at(SESSION_AGE.as_secs() * 2));
-        assert_eq!(begun.levels.lock().unwrap().values().map(|level| level.sessions).sum::<f64>(), 1.0);
+        let none = Begun::default().check(&ServerName::from("s"), &caller("alice"), 0, at(7));
+        assert_eq!(none, Err(Refusal::TooManySessions));
+    }
+
+    #[test]
+    fn c48_sessions_that_began_at_once_are_all_counted() {
+        // Each was checked before the first was counted.
+        let (begun, server, alice) = (Begun::default(), ServerName::from("s"), caller("alice"));
+        for _ in 0..30 {
+            begun.began(&server, &alice, 10, at(0));
+        }
+        let age = SESSION_AGE.as_secs();
+        assert_eq!(begun.check(&server, &alice, 10, at(age * 2)), Err(Refusal::TooManySessions));
+        assert_eq!(begun.check(&server, &alice, 10, at(age * 2 + age / 10)), Ok(()));
+    }
+
+    #[test]
+    fn c48_a_reload_that_changes_the_bound_keeps_the_count() {
+        let server = ServerName::from("s");
+        // (begun under the old bound, the new bound, how many more at once)
+        for (old, begun_before, new, more) in
+            [(10, 10, 20, 10), (10, 4, 20, 16), (20, 4, 10, 6), (20, 15, 10, 0), (1_000_000, 900_000, 1, 0)]
+        {
+            let (begun, alice) = (Begun::default(), caller("alice"));
+            for _ in 0..begun_before {
+                begun.began(&server, &alice, old, at(0));
+            }
+            assert_eq!(begin_all(&begun, &server, &alice, new, at(0)), more, "{begun_before} of {old}, then {new}");
+            let later = at(SESSION_AGE.as_secs());
+            assert_eq!(
+                begin_all(&begun, &server, &alice, new, later),
+                new,
+                "{begun_before} of {old}, then {new}: later"
+            );
+        }
     }
 
     #[test]
     fn c48_ending_what_never_began_gives_no_credit() {
-        let (begun, server) = (Begun::default(), ServerName::from("s"));
-        let alice = Caller::for_tests("alice", &[], json!({}));
-        begun.ended(&server, &alice, at(0));
+        let (begun, server, alice) = (Begun::default(), ServerName::from("s"), caller("alice"));
+        begun.ended(&server, &alice, 10, at(0));
         assert!(begun.levels.lock().unwrap().is_empty());
+        begun.began(&server, &alice, 10, at(0));
+        begun.ended(&server, &alice, 10, at(1));
+        begun.ended(&server, &alice, 10, at(1));
+        assert!(begun.levels.lock().unwrap().is_empty());
+        assert_eq!(begin_all(&begun, &server, &alice, 10, at(1)), 10);
     }
 }

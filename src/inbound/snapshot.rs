@@ -168,6 +168,8 @@ pub struct ServerLimits {
     pub json_depth: u32,
     /// Open answer streams of one caller.
     pub streams_per_caller: u32,
+    /// Sessions that one caller may have begun and not ended.
+    pub sessions_per_caller: u32,
 }
 
 impl Server {

@@ -19,7 +19,10 @@ use hyper_util::rt::TokioIo;
 use tokio::{select, time::timeout};
 
 use crate::{
-    base::{limits::FETCH_TIMEOUT, names::is_loopback_name},
+    base::{
+        limits::{FETCH_HEAD_BYTES_MAX, FETCH_HEAD_FIELDS_MAX, FETCH_TIMEOUT},
+        names::is_loopback_name,
+    },
     outbound::{
         Fault,
         address::AddressRule,
@@ -35,10 +38,6 @@ mod tests;
 
 pub use roots::{Roots, client_tls, native_roots, private_roots, tls_roots};
 
-/// What the answer's head may take: real ones are under 4 KiB.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// Fields in the answer's head.
-const HEAD_FIELDS_MAX: usize = 100;
 /// Between two attempts at something that keeps failing.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
@@ -209,8 +208,8 @@ async fn converse(
     answers: &[StatusCode],
 ) -> Result<(StatusCode, Fetched), Fault> {
     let (mut sender, connection) = http1::Builder::new()
-        .max_headers(HEAD_FIELDS_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(FETCH_HEAD_FIELDS_MAX)
+        .max_buf_size(FETCH_HEAD_BYTES_MAX)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|cause| fault("http", wanted, cause))?;

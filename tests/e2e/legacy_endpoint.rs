@@ -116,6 +116,29 @@ async fn attack_152_an_endpoint_elsewhere_ends_the_stream_before_it_is_seen() {
 }
 
 #[tokio::test]
+async fn c96_an_endpoint_of_two_kilobytes_serves_and_a_longer_one_ends_the_stream() {
+    let world = plan().start().await;
+    let token = world.token();
+    let named = |length: usize| format!("/up/messages?token={}", "x".repeat(length - "/up/messages?token=".len()));
+    let event = |length: usize| format!("event: endpoint\ndata: {}\n\n", named(length));
+    upstream(&world, &[&event(2_048)]);
+    let (live, endpoint) = opened(&world, &token).await;
+    assert!(endpoint.len() < 3_000, "{} bytes", endpoint.len());
+    world.upstream.take();
+    let reply = world.send(&Ask::post(&endpoint, call("safe")).token(&token)).await;
+    assert_eq!(reply.status, 202, "{reply:?}");
+    assert_eq!(world.upstream.take_one().target, named(2_048));
+    let by_bob = world.mint().claim("sub", "bob".into()).token();
+    world.verdicts(vec![row("B", Ask::post(&endpoint, call("safe")).token(&by_bob), STRANGE)]).await;
+    drop(live);
+    let longer = event(2_049);
+    world.upstream.answer_with(move |_| vec![sse_head(&[]), chunk(&longer), chunk("data: after\n\n"), Step::Hang]);
+    let reply = world.send(&stream(&token)).await;
+    assert_eq!((reply.status, reply.text().as_str()), (200, ""));
+    world.close().await;
+}
+
+#[tokio::test]
 async fn c96_each_form_of_an_endpoint_is_rewritten_and_nothing_else_of_its_event() {
     let world = plan().start().await;
     let own = format!("http://{}/up/m?x", world.upstream.address());

@@ -1,5 +1,7 @@
 //! Does each caller see in lists what it may use, and is every other byte left alone (SPEC A-72, C-55, C-93, C-94, F-23, attacks 145, 146, 149)?
 
+mod guard;
+mod numbers;
 mod stream;
 
 use super::world::{
@@ -60,8 +62,7 @@ async fn c55_c94_each_hide_shows_its_own_and_changes_nothing_else() {
         let more = r#" , "nextCursor" : "c\u0032","_meta":{"a":[1.0]}"#;
         let text = shown(&world, move || json(200, listed(&ALL, more))).await;
         assert_eq!(text, listed(expected, more), "{hide}");
-        let coding = world.upstream.take_one().header("accept-encoding").map(str::to_owned);
-        assert_eq!(coding.as_deref(), (hide != "never").then_some("identity"), "{hide}");
+        assert_eq!(world.upstream.take_one().header("accept-encoding"), Some("identity"), "{hide}");
         world.close().await;
     }
 }
@@ -214,12 +215,18 @@ async fn c55_where_everybody_sees_everything_nothing_is_touched() {
     );
     let world = plan.start().await;
     let more = r#","cacheScope":"public","tools":7"#;
-    let fields = [("Content-Type", "application/json"), ("Content-Encoding", "gzip"), ("ETag", "\"1\"")];
-    world.upstream.answer_with(move |_| full(200, &fields, listed(&ALL, more)));
-    let reply = world.send(&list_tools(&world).with("Accept-Encoding", "gzip, br")).await;
-    assert_eq!((reply.status, reply.text()), (200, listed(&ALL, more)));
-    assert_eq!((reply.header("content-encoding"), reply.header("etag")), (Some("gzip"), Some("\"1\"")));
-    assert_eq!(world.upstream.take_one().header("accept-encoding"), Some("gzip, br"));
+    // In the legacy era somebody's tasks might come.
+    for (ask, coding, codings) in [
+        (modern("tools/list", None, "").token(&world.token()), "gzip", "gzip, br"),
+        (list_tools(&world), "identity", "identity"),
+    ] {
+        let fields = [("Content-Type", "application/json"), ("Content-Encoding", coding), ("ETag", "\"1\"")];
+        world.upstream.answer_with(move |_| full(200, &fields, listed(&ALL, more)));
+        let reply = world.send(&ask.with("Accept-Encoding", "gzip, br")).await;
+        assert_eq!((reply.status, reply.text()), (200, listed(&ALL, more)));
+        assert_eq!((reply.header("content-encoding"), reply.header("etag")), (Some(coding), Some("\"1\"")));
+        assert_eq!(world.upstream.take_one().header("accept-encoding"), Some(codings));
+    }
     world.close().await;
 }
 
@@ -269,9 +276,10 @@ async fn c55_answers_that_hold_no_list_pass_untouched() {
         assert_eq!((reply.status, reply.text().as_str()), (status, body));
     }
     assert_eq!(shown(&world, || full(200, &[], "")).await, "");
-    // Other answers are not read at all.
+    // Without sessions an answer is the request's own: others are not looked at.
     world.upstream.answer_with(|_| json(200, listed(&ALL, ",")));
-    let reply = world.send(&world.post(call("safe"))).await;
+    let ask = modern("tools/call", Some("safe"), r#""name":"safe","arguments":{}"#);
+    let reply = world.send(&ask.token(&world.token())).await;
     assert_eq!(reply.text(), listed(&ALL, ","));
     world.close().await;
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use tokio::time::Duration;
 
 use super::world::{
-    Ask, Plan, Seen, Step, World, call, request,
+    Ask, Plan, Seen, Step, World, call, modern, request,
     server::{chunk, full, last_chunk, polite, sse_head},
 };
 
@@ -215,7 +215,7 @@ async fn c52_attack_134_a_session_is_asked_for_without_a_coding_so_that_its_even
     for (ask, coding) in [
         (world.post(call("safe")).with("Mcp-Session-Id", &session), "identity"),
         (Ask::get("/mcp").token(&world.token()).with("Mcp-Session-Id", &session), "identity"),
-        (world.post(call("safe")), "gzip"),
+        (modern("tools/call", Some("safe"), r#""name":"safe","arguments":{}"#).token(&world.token()), "gzip"),
     ] {
         world.send(&ask.with("Accept-Encoding", "gzip")).await;
         assert_eq!(world.upstream.take_one().header("accept-encoding"), Some(coding));

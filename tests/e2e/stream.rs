@@ -360,7 +360,8 @@ async fn c54_a_silent_stream_gets_comments_between_events_where_that_is_configur
         let wait = Step::Await(Arc::clone(&script_gate));
         vec![sse_head(&[("Content-Encoding", "gzip")]), wait, chunk("coded"), last_chunk()]
     });
-    let mut live = world.open(&world.post(call("safe"))).await;
+    let ask = modern("tools/call", Some("safe"), r#""name":"safe","arguments":{}"#).token(&world.token());
+    let mut live = world.open(&ask).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     gate.add_permits(1);
     assert_eq!(live.rest_of().await.text(), "coded");

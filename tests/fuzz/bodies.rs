@@ -33,9 +33,12 @@ mod answers;
 mod crossing;
 #[path = "bodies/verdicts.rs"]
 mod verdicts;
+#[path = "bodies/watched.rs"]
+mod watched;
 pub(crate) use answers::{list, sse};
 pub(crate) use crossing::hop;
 pub(crate) use verdicts::{origin, policy, route, session};
+pub(crate) use watched::guard;
 
 /// What comes before the first empty line, and what comes after it.
 fn parts(input: &[u8]) -> (&[u8], &[u8]) {

@@ -121,6 +121,7 @@ fn without_dots(path: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{base::limits::URI_BYTES_MAX, decide::session::SEAL_ADDS};
 
     const HTTP: Base<'_> = Base { scheme: "http", authority: "up.example:8000", path_and_query: "/a/sse?v=1" };
     const HTTPS: Base<'_> = Base { scheme: "https", authority: "up.example", path_and_query: "/sse" };
@@ -213,6 +214,13 @@ mod tests {
         assert_eq!(resolve(HTTP, b"/\xff"), Err(NO_URI));
         let fits = |length: usize| resolve(HTTP, format!("/{}", "x".repeat(length - 1)).as_bytes()).is_ok();
         assert!(fits(ENDPOINT_BYTES_MAX) && !fits(ENDPOINT_BYTES_MAX + 1));
+    }
+
+    #[test]
+    fn c96_the_longest_endpoint_comes_back_in_a_uri_that_is_read() {
+        let sealed = ENDPOINT_BYTES_MAX.div_ceil(3) * 4 + SEAL_ADDS;
+        // Half is left to the public path, and to what a proxy before us puts before it.
+        assert!(sealed < URI_BYTES_MAX / 2, "{sealed}");
     }
 
     #[test]

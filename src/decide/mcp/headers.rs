@@ -11,7 +11,7 @@ use http::HeaderMap;
 
 pub use self::media::check_media;
 use crate::{
-    base::limits::SESSION_ID_BYTES_MAX,
+    base::limits::{EVENT_ID_BYTES_MAX, SESSION_ID_BYTES_MAX},
     decide::{
         mcp::{
             peek::{Kind, Message},
@@ -35,9 +35,6 @@ pub const LAST_EVENT_ID: &str = "last-event-id";
 
 /// A session id with our seal behind it.
 const SEALED_ID_BYTES_MAX: usize = SESSION_ID_BYTES_MAX + SEAL_ADDS;
-/// An event id (SPEC C-53).
-const EVENT_ID_BYTES_MAX: usize = 1_024;
-
 /// A version that is no date.
 const VERSION_BYTES_MAX: usize = 32;
 

@@ -1,6 +1,7 @@
 //! Removes from a list result what the caller may not see, and leaves every other byte where it was.
 
 mod cuts;
+pub mod guard;
 #[cfg(test)]
 mod tests;
 mod walk;

@@ -11,6 +11,9 @@ use memchr::memchr2;
 
 use self::ends::Ends;
 
+/// What may stand before a stream, and before a text, and means nothing.
+pub(super) const BYTE_ORDER_MARK: &[u8; 3] = b"\xEF\xBB\xBF";
+
 /// Takes a stream apart, however it was cut into pieces on its way.
 ///
 /// After each [`push`](Self::push) take out what [`next`](Self::next) has. The raw bytes of all events and [`rest`](Self::rest)
@@ -116,7 +119,7 @@ impl Events {
     }
 }
 
-/// One event, or lines that make none: a comment, an `id` or a `retry` alone.
+/// One event, or lines that make none: a comment before the fields of one, an `id` or a `retry` alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     raw: Bytes,
@@ -125,7 +128,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// As it came, up to and with its blank line.
+    /// As it came, up to and with its blank line; a comment up to the end of its line.
     #[must_use]
     pub fn raw(&self) -> &Bytes {
         &self.raw
@@ -158,7 +161,8 @@ impl Event {
         self.values(b"id").filter(|id| memchr::memchr(0, id).is_none()).last()
     }
 
-    /// The event with `data` in place of its data, where that began. Every other line stays as it is, where it is.
+    /// The event with `data` in place of its data, where that began. Every other line stays as it is, where it is, and so does a
+    /// comment, which is no event.
     #[must_use]
     pub fn with_data(&self, data: &[u8]) -> Bytes {
         let mut edited = Vec::with_capacity(self.raw.len() + data.len());

@@ -2,8 +2,8 @@
 
 use memchr::memchr2;
 
-/// Longer ones cannot be sent back (SPEC C-53).
-const ID_BYTES_MAX: usize = 1_024;
+use crate::base::limits::EVENT_ID_BYTES_MAX;
+
 /// How a line begins that sets the id (WHATWG HTML §9.2.6).
 const FIELD: &[u8] = b"id:";
 /// What may stand before the first line.
@@ -67,7 +67,7 @@ impl Ids {
         let end = memchr2(b'\r', b'\n', rest);
         let (text, behind) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, &[]));
         if matches!(self.line, Line::Id) {
-            if self.value.len() + text.len() > ID_BYTES_MAX {
+            if self.value.len() + text.len() > EVENT_ID_BYTES_MAX {
                 self.value.clear();
                 self.line = Line::Other;
             } else {
@@ -107,9 +107,9 @@ mod tests {
 
     #[test]
     fn c52_ids_are_found_however_the_stream_is_cut() {
-        let long = format!("id:{}\n", "x".repeat(ID_BYTES_MAX));
-        let too_long = format!("id:{}\nid:y\n", "x".repeat(ID_BYTES_MAX + 1));
-        let exactly = "x".repeat(ID_BYTES_MAX);
+        let long = format!("id:{}\n", "x".repeat(EVENT_ID_BYTES_MAX));
+        let too_long = format!("id:{}\nid:y\n", "x".repeat(EVENT_ID_BYTES_MAX + 1));
+        let exactly = "x".repeat(EVENT_ID_BYTES_MAX);
         let cases: [(&[u8], &[&str]); 14] = [
             (b"id: 1\ndata: x\n\n", &[" 1"]),
             (b"data: x\nid:1\r\n\r\nid:2\r\rid:3\n\n", &["1", "2", "3"]),

@@ -1,4 +1,4 @@
-"""Attacks 146 to 153: what an upstream sends, and how it and its clients leave.
+"""Attacks 145 to 153: what an upstream sends, and how it and its clients leave.
 
 Real servers do not mislabel lists, inject events, die in a stream or name foreign endpoints. Where a test says so, a scripted one does.
 """
@@ -10,7 +10,7 @@ import struct
 import time
 
 from case import ONCE, Ask, attack, message, modern, session, tool
-from http1 import Connection, chunked, reply
+from http1 import Connection, Stream, chunked, exchange, reply
 
 RAW = "/raw/mcp"
 TOOLS = [{"name": name, "description": name, "inputSchema": {"type": "object"}} for name in ("safe", "danger", "hidden")]
@@ -27,6 +27,37 @@ def scripted(t, script, ask, who="A", path=RAW, gateway="main"):
     t.world.raw.seen()
     t.world.raw.script = script
     return t.send(ask, who, path, gateway), t.world.raw.seen()
+
+
+@attack(145, only="ts", why_not="only the other server has a list that takes its time")
+def attack_145_a_list_as_the_answer_to_another_request(t):
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+
+    def answers(port, path, ident, token=None):
+        """What a call is answered that has the id of a list which is under way, and what the list is answered."""
+        streams = []
+        for body in (message("tools/list", {"cursor": "later"}, 7), message("tools/call", {"name": "slow"}, 7)):
+            connection = Connection(port)
+            connection.send(Ask(body, *session(ident)).raw(port, path, token))
+            streams.append(Stream(connection))
+        for stream in reversed(streams):
+            stream.connection.until = time.monotonic() + 3
+            while not stream.ended:
+                stream.pull()
+            stream.close()
+        cancelled = message("notifications/cancelled", {"requestId": 7}, None)
+        exchange(port, Ask(cancelled, *session(ident)).raw(port, path, token))
+        return streams[1].text, streams[0].text
+
+    for path in ("mcp", "hide-mcp"):
+        mark, port = t.upstream.mark(), t.port()
+        call, listing = answers(port, t.at(path), t.session("A", path), t.token("A"))
+        shown = [word for word in ("hidden", "danger") if word.encode() in call + listing and (path, word) != ("mcp", "danger")]
+        ran = t.upstream.wait(mark, lambda r: r == {"kind": "did", "what": "tool slow"})
+        t.claim(ran and not shown, f"at {path}", f"at {path} the answer to a call shows {shown or 'no list'}")
+    opened = exchange(t.upstream.port, Ask(message("initialize", params)).raw(t.upstream.port, "/mcp"))
+    call, _ = answers(t.upstream.port, "/mcp", opened.get("mcp-session-id"))
+    t.claim(b"hidden" in call and b"danger" in call, "direct", f"direct the answer to a call shows {'the list' if b'hidden' in call else 'no list'}")
 
 
 @attack(146, only="ts", why_not=ONCE)

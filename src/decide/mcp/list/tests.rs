@@ -45,6 +45,10 @@ fn c94_items_go_and_every_other_byte_stays() {
             r#"{"tools":[{"name":"a","description":"x \ud83d cut"}]}"#,
             r#"{"tools":[{"name":"a","description":"x \ud83d cut"}]}"#,
         ),
+        (
+            r#"{"tools":[{"name":"a","inputSchema":{"maximum":1e400,"x":[-1E+999,1e-999]}},{"a":1e400,"name":"x"}],"ttlMs":1e999,"cacheScope":"private"}"#,
+            r#"{"tools":[{"name":"a","inputSchema":{"maximum":1e400,"x":[-1E+999,1e-999]}}],"ttlMs":1e999,"cacheScope":"private"}"#,
+        ),
         (r#"{"tools":null}"#, r#"{"tools":null}"#),
         (r#"{"tools":[],"nextCursor":"x"}"#, r#"{"tools":[],"nextCursor":"x"}"#),
         (
@@ -91,6 +95,49 @@ fn c30_c55_each_answer_to_a_batch_is_cut() {
     let expected = r#" [{"id":1,"result":{"tools":[]}}, {"id":2,"error":{"code":1,"tools":[{"name":"x"}]}},{"result":{"prompts":[{"name":"a"}]},"id":3}] "#;
     assert_eq!(cut(batch, Lists::Any).unwrap(), expected);
     assert_eq!(cut("[]", Lists::Any).unwrap(), "[]");
+}
+
+#[test]
+fn attack_023_a_number_of_any_size_hides_no_item() {
+    let (long, point) = ("9".repeat(100_000), format!("-0.{}", "0".repeat(100_000)));
+    for number in ["1e400", "-1e400", "1E+99999999999999999999", "1e-99999", "0e999", &long, &point] {
+        let numbered =
+            |items: &str| format!(r#"{{"z":{number},"tools":[{items}],"ttlMs":{number},"cacheScope":"private"}}"#);
+        let kept = format!(r#"{{"n":{number},"name":"a","s":{{"maximum":{number},"enum":[{number} ,{number}]}}}}"#);
+        let gone = kept.replace(r#""a""#, r#""x""#);
+        for (given, expected) in [
+            (format!("{kept},{gone}"), kept.clone()),
+            (format!("{gone},{kept}"), kept.clone()),
+            (gone.clone(), String::new()),
+        ] {
+            assert_eq!(tools(&numbered(&given)), result(&numbered(&expected)), "{:.40}", number);
+        }
+        // Where something decides, a number is what it always was: no name, no list, no item.
+        for other in [format!(r#"{{"name":{number}}}"#), number.to_owned()] {
+            assert!(tools(&numbered(&other)).is_err(), "{:.40}", number);
+        }
+        assert!(tools(&format!(r#"{{"tools":{number}}}"#)).is_err(), "{:.40}", number);
+    }
+    // What would end elsewhere for another reader is no number at all.
+    for wrong in [
+        "1e",
+        "1e+",
+        "1.",
+        "1.e5",
+        "01",
+        "-",
+        "-01",
+        "+1",
+        "1e4.5",
+        "0x10",
+        "1_000",
+        "1e400f",
+        "Infinity",
+        "-Infinity",
+        ".5",
+    ] {
+        assert!(tools(&format!(r#"{{"tools":[{{"name":"a","n":{wrong}}}]}}"#)).is_err(), "{wrong}");
+    }
 }
 
 #[test]

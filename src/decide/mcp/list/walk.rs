@@ -134,7 +134,9 @@ impl<'a> Walk<'a> {
     fn scalar(&mut self, first: u8) -> Result<(), Fault> {
         match first {
             b'"' => self.word().map(drop),
-            b'-' | b'0'..=b'9' => self.scan.number(first),
+            // No number says which item is which. Readers see 1e400 as infinity, as a large number or as an error; all of them
+            // agree where it ends, so that one who shows anything shows the items that were judged (SPEC I.1 attack 23).
+            b'-' | b'0'..=b'9' => self.scan.numeral(first).map(drop),
             b't' => self.scan.literal("rue"),
             b'f' => self.scan.literal("alse"),
             b'n' => self.scan.literal("ull"),

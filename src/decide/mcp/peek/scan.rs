@@ -175,10 +175,25 @@ impl<'a> Scan<'a> {
         Ok(unit)
     }
 
-    /// A number, whose first byte `first` is taken already.
+    /// A number that every reader reads as the same, whose first byte `first` is taken already.
     pub(in crate::decide::mcp) fn number(&mut self, first: u8) -> Result<(), Fault> {
-        const WRONG: Fault = "not JSON: not a number";
         let start = self.at.saturating_sub(1);
+        let exponent = self.numeral(first)?;
+        let raw = self.since(start);
+        if raw.len() > JSON_NUMBER_BYTES_MAX {
+            return Err("a number that is too long");
+        }
+        // Beyond a double, some readers see infinity and some an error (SPEC I.1 attack 23). Without an exponent the
+        // bound above keeps every number far below.
+        if exponent && !raw.parse::<f64>().is_ok_and(f64::is_finite) {
+            return Err(OUT_OF_RANGE);
+        }
+        Ok(())
+    }
+
+    /// A number of any size, whose first byte `first` is taken already: what RFC 8259 §6 allows. Whether it has an exponent.
+    pub(in crate::decide::mcp) fn numeral(&mut self, first: u8) -> Result<bool, Fault> {
+        const WRONG: Fault = "not JSON: not a number";
         let lead = if first == b'-' { self.next().ok_or(WRONG)? } else { first };
         match lead {
             b'0' => {}
@@ -193,16 +208,7 @@ impl<'a> Scan<'a> {
             let _signed = self.eat(b'+') || self.eat(b'-');
             self.some_digits().ok_or(WRONG)?;
         }
-        let raw = self.since(start);
-        if raw.len() > JSON_NUMBER_BYTES_MAX {
-            return Err("a number that is too long");
-        }
-        // Beyond a double, some readers see infinity and some an error (SPEC I.1 attack 23). Without an exponent the
-        // bound above keeps every number far below.
-        if exponent && !raw.parse::<f64>().is_ok_and(f64::is_finite) {
-            return Err(OUT_OF_RANGE);
-        }
-        Ok(())
+        Ok(exponent)
     }
 
     fn some_digits(&mut self) -> Option<()> {

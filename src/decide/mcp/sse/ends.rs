@@ -1,8 +1,11 @@
 //! Finds where events end, with every kind of line end and wherever the stream was cut.
+//!
+//! A comment before the first field of an event belongs to no event, so it ends with its line: upstreams keep a silent stream open
+//! with comments that no blank line follows.
 
 use memchr::memchr2;
 
-const MARK: &[u8; 3] = b"\xEF\xBB\xBF";
+use super::BYTE_ORDER_MARK;
 
 /// How a line ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +26,11 @@ pub(super) struct Ends {
     mark: Option<usize>,
     last: LineEnd,
     in_line: bool,
-    /// The blank line has ended in CR, and an LF may follow.
+    /// The line is a comment that stands before every field.
+    in_comment: bool,
+    /// The event has a field already.
+    has_field: bool,
+    /// The last line has ended in CR, and an LF may follow.
     waits: bool,
     /// The event has a byte already.
     begun: bool,
@@ -33,7 +40,16 @@ pub(super) struct Ends {
 
 impl Default for Ends {
     fn default() -> Self {
-        Self { mark: Some(0), last: LineEnd::default(), in_line: false, waits: false, begun: false, lead: 0 }
+        Self {
+            mark: Some(0),
+            last: LineEnd::default(),
+            in_line: false,
+            in_comment: false,
+            has_field: false,
+            waits: false,
+            begun: false,
+            lead: 0,
+        }
     }
 }
 
@@ -52,6 +68,12 @@ impl Ends {
                 self.last = if bytes.get(at) == Some(&b'\r') { LineEnd::Open } else { LineEnd::Fed };
                 self.in_line = false;
                 at += 1;
+                if std::mem::take(&mut self.in_comment) {
+                    if self.last == LineEnd::Fed {
+                        return Some(at);
+                    }
+                    self.waits = true;
+                }
                 continue;
             }
             let begun = std::mem::replace(&mut self.begun, true);
@@ -78,7 +100,11 @@ impl Ends {
                     self.waits = true;
                     at += 1;
                 }
-                _ => self.in_line = true,
+                _ => {
+                    self.in_line = true;
+                    self.in_comment = byte == b':' && !self.has_field;
+                    self.has_field |= !self.in_comment;
+                }
             }
         }
     }
@@ -91,6 +117,7 @@ impl Ends {
     /// The next event begins; how many bytes stood before the first line of the one that has ended.
     pub(super) fn begin(&mut self) -> usize {
         self.in_line = false;
+        self.has_field = false;
         self.waits = false;
         self.begun = false;
         std::mem::take(&mut self.lead)
@@ -99,10 +126,10 @@ impl Ends {
     /// One byte order mark at the start of the stream means nothing.
     fn skip_mark(&mut self, bytes: &[u8]) -> usize {
         let Some(seen) = self.mark else { return 0 };
-        let wanted = MARK.get(seen..).unwrap_or_default();
+        let wanted = BYTE_ORDER_MARK.get(seen..).unwrap_or_default();
         let same = wanted.iter().zip(bytes).take_while(|(wanted, byte)| wanted == byte).count();
         if same == wanted.len() {
-            self.lead = MARK.len();
+            self.lead = BYTE_ORDER_MARK.len();
             self.begun = true;
             self.mark = None;
         } else if same == bytes.len() {
@@ -111,6 +138,7 @@ impl Ends {
             // It was the start of a line after all.
             self.in_line = seen + same > 0;
             self.begun = self.in_line;
+            self.has_field = self.in_line;
             self.mark = None;
         }
         same

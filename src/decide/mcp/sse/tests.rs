@@ -40,7 +40,7 @@ fn c50_events_end_at_blank_lines_of_every_kind() {
         ("data: a\n\r\ndata: b\r\r", &["data: a\n\r\n", "data: b\r\r"]),
         ("data: a\r\r\ndata: b\n\n", &["data: a\r\r", "\ndata: b\n\n"]),
         ("data: a\r\n\r", &["data: a\r\n\r"]),
-        (":\n\n\n\ndata:a\n\n", &[":\n\n", "\n", "\n", "data:a\n\n"]),
+        ("\n\n\ndata:a\n\n", &["\n", "\n", "\n", "data:a\n\n"]),
         ("\u{FEFF}data: a\n\n", &["\u{FEFF}data: a\n\n"]),
         ("\u{FEFF}\n\n", &["\u{FEFF}\n", "\n"]),
         ("data: a\n", &[]),
@@ -72,7 +72,7 @@ fn c50_an_event_says_what_a_client_reads() {
         ("id: 1\nid: 2\0\ndata: a\n\n", Some("a"), None, Some("1")),
         ("id\n\n", None, None, Some("")),
         ("retry: 10\n\n", None, None, None),
-        (": data: a\n:data: b\n\n", None, None, None),
+        ("id\u{0}\n: data: a\n:data: b\n\n", None, None, None),
         ("Data: a\n data: b\ndata : c\ndatas: d\n\n", None, None, None),
         ("\u{FEFF}data: a\n\n", Some("a"), None, None),
         ("\u{FEFF}\u{FEFF}data: a\n\n", None, None, None),
@@ -123,6 +123,38 @@ fn c50_an_event_leaves_with_its_last_byte() {
 }
 
 #[test]
+fn c54_a_comment_before_the_fields_of_an_event_leaves_with_its_line() {
+    let cases: &[(&str, &[&str])] = &[
+        (": ping\n", &[": ping\n"]),
+        (":\n:\n\n", &[":\n", ":\n", "\n"]),
+        (": ping\r\n: ping\r\n", &[": ping\r\n", ": ping\r\n"]),
+        (": ping\r: ping\r\r", &[": ping\r", ": ping\r", "\r"]),
+        (": ping\ndata: a\n\n: ping\n", &[": ping\n", "data: a\n\n", ": ping\n"]),
+        ("\u{FEFF}: ping\n\n", &["\u{FEFF}: ping\n", "\n"]),
+        ("data: a\r\r\n: ping\n", &["data: a\r\r", "\n: ping\n"]),
+        // Within an event it is part of it, and what no line end completes is nothing yet.
+        ("data: a\n: ping\n", &[]),
+        ("id: 1\n:\n\n", &["id: 1\n:\n\n"]),
+        (" : ping\n", &[]),
+        ("\u{FEFF}\u{FEFF}: ping\n", &[]),
+        (": ping", &[]),
+    ];
+    for (stream, expected) in cases {
+        assert_eq!(raws(stream), *expected, "{stream:?}");
+        let (read, rest) = events(stream.as_bytes().chunks(1));
+        let whole: Vec<u8> = read.into_iter().flat_map(|event| event.unwrap().raw().to_vec()).chain(rest).collect();
+        assert_eq!(whole, stream.as_bytes());
+    }
+    for stream in [": ping\n", "data: a\n\n: ping\n"] {
+        let mut events = Events::new(MAX);
+        events.push(Bytes::from_static(stream.as_bytes()));
+        assert!(std::iter::from_fn(|| events.next()).any(|event| event.unwrap().raw() == ": ping\n"), "at once");
+    }
+    let comment = one(": data: a\n");
+    assert_eq!((comment.data(), comment.with_data(b"x")), (None, comment.raw().clone()));
+}
+
+#[test]
 fn an_event_in_one_piece_is_not_copied() {
     let piece = Bytes::from_static(b"data: a\n\ndata: b\n\nda");
     let mut events = Events::new(MAX);
@@ -154,7 +186,7 @@ fn attack_147_an_event_over_the_bound_is_told_once_and_held_nowhere() {
 proptest! {
     #[test]
     fn c50_it_does_not_matter_how_a_stream_is_cut(
-        lines in vec(prop_oneof![Just("data: a"), Just(""), Just(""), Just("id:1"), Just("\u{FEFF}"), Just("\u{FFFD}")], 0..12),
+        lines in vec(prop_oneof![Just("data: a"), Just(""), Just(""), Just("id:1"), Just(": c"), Just("\u{FEFF}"), Just("\u{FFFD}")], 0..12),
         ends in vec(prop_oneof![Just("\n"), Just("\r"), Just("\r\n")], 12),
         cuts in vec(0_usize..80, 0..6),
     ) {

@@ -8,13 +8,14 @@
 //   /sse, /messages the transport of 2024-11-05
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { InMemoryTaskMessageQueue, InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js';
 import { completable } from '@modelcontextprotocol/sdk/server/completable.js';
 import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { CreateMessageResultSchema, ElicitResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { CreateMessageResultSchema, ElicitResultSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import express from 'express';
 import { z } from 'zod';
 
@@ -135,6 +136,12 @@ function create() {
       return { messages: [{ role: 'user', content: { type: 'text', text: name } }] };
     });
   }
+  // A list that takes its time, as those do that come from elsewhere: so says this cursor.
+  const list = server.server._requestHandlers.get('tools/list');
+  server.server.setRequestHandler(ListToolsRequestSchema, async (request, extra) => {
+    if (request.params?.cursor === 'later') await sleep(300);
+    return list(request, extra);
+  });
   return server;
 }
 
