@@ -172,8 +172,6 @@ pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 
 // --- the embedded authorization server ---
 
-/// A request for registration (attack 157).
-pub const REGISTRATION_BYTES_MAX: usize = 16 * KIB;
 /// A Client ID Metadata Document (SPEC E-33).
 pub const CLIENT_DOCUMENT_BYTES_MAX: usize = 5 * KIB;
 /// A key set that a client's document names.

@@ -42,10 +42,7 @@ async fn e02_e03_the_document_has_what_clients_look_for() {
     assert_eq!(all["authorization_response_iss_parameter_supported"], true);
     assert_eq!(all["scopes_supported"], json!(["a", "b", "c"]));
     assert_eq!(all["protected_resources"], json!([ECHO, FILES]));
-    assert_eq!(
-        all["grant_types_supported"],
-        json!(["authorization_code", "refresh_token", "client_credentials"])
-    );
+    assert_eq!(all["grant_types_supported"], json!(["authorization_code", "refresh_token", "client_credentials"]));
     assert_eq!(
         all["token_endpoint_auth_methods_supported"],
         json!(["none", "client_secret_basic", "client_secret_post", "private_key_jwt"])
