@@ -196,6 +196,7 @@ pub const LOG_LINES_MAX: usize = 4_096;
 pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 
 // --- how the authorization server inside keeps its clients and keys ---
+// --- the embedded authorization server ---
 
 /// A Client ID Metadata Document (SPEC E-33).
 pub const CLIENT_DOCUMENT_BYTES_MAX: usize = 5 * KIB;

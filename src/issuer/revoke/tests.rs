@@ -1,6 +1,7 @@
 //! Who may take back and who may look (RFC 7009, RFC 7662).
 
 use crate::{
+    base::clock::Clock as _,
     decide::route::IssuerEndpoint as E,
     issuer::testing::{ECHO, SECRET, World, exchange},
 };

@@ -1,17 +1,24 @@
 //! The token endpoint as its clients see it: what it takes, what it refuses, and what a second use ends.
 
+use std::sync::Arc;
+
 use http::{Method, Request, header};
 
 use crate::{
+    base::secret::Secret,
     decide::{grant::client::ClientAuth, route::IssuerEndpoint as E},
     issuer::{
         flow::Code,
-        testing::{ECHO, FILES, ISSUER, START_SECS, VERIFIER, World, ada, exchange, form_request, refresh},
+        store::{Store, StoreSettings},
+        testing::{ECHO, FILES, HandClock, ISSUER, START_SECS, VERIFIER, World, ada, exchange, form_request, refresh},
     },
 };
 
 mod client;
 mod refreshed;
+
+/// A client that nobody has registered, in the form of one that has.
+const DYNAMIC: &str = "dyn_0123456789012345678901";
 
 fn without<'a>(pairs: &[(&'a str, &'a str)], name: &str) -> Vec<(&'a str, &'a str)> {
     pairs.iter().copied().filter(|(key, _)| *key != name).collect()
@@ -267,4 +274,28 @@ async fn e15_a_client_without_the_grant_gets_nothing() {
     assert_eq!(reply.refusal(), (400, "unauthorized_client"));
     let reply = world.post(E::Token, &with(&refresh("x"), "refresh_token", "x")).await;
     assert_eq!(reply.refusal(), (400, "invalid_grant"));
+}
+
+#[tokio::test]
+async fn e20_with_the_store_away_nothing_is_issued_and_what_was_issued_is_good() {
+    let mut world = World::new().await;
+    let login = world.login().await;
+    let code = world.code("app", &["a"], &[ECHO]).await;
+    let state = Arc::get_mut(&mut world.embedded.state).unwrap();
+    let nobody = StoreSettings::Redis(Secret::new(b"redis://127.0.0.1:1".to_vec()));
+    state.store = Store::open(&nobody, Arc::<HandClock>::clone(&world.clock)).unwrap();
+    for (case, reply) in [
+        ("refresh", world.refresh(login.text("refresh_token")).await),
+        ("code", world.post(E::Token, &exchange(&code)).await),
+        ("revoke", world.post(E::Revoke, &[("client_id", "app"), ("token", login.text("refresh_token"))]).await),
+        ("a client of its own", world.post(E::Token, &with(&exchange(&code), "client_id", DYNAMIC)).await),
+    ] {
+        assert_eq!(reply.refusal(), (503, "temporarily_unavailable"), "{case}");
+        assert_eq!(reply.headers[header::RETRY_AFTER], "5", "{case}");
+        assert!(!reply.json.to_string().contains("127.0.0.1"), "{case}");
+    }
+    assert!(world.caller(login.text("access_token")).is_some());
+    let reply = world.post(E::Revoke, &[("client_id", "app"), ("token", login.text("access_token"))]).await;
+    assert_eq!(reply.status, 503, "the other replicas have not heard of it");
+    assert!(world.caller(login.text("access_token")).is_none(), "but this one has");
 }
