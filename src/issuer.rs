@@ -30,7 +30,10 @@ use crate::{
         accounts::Accounts, arrivals::Arrivals, documents::Documents, keep::Outage, revocations::Revocations,
         seal::Sealer, signing::SigningKeys, store::Store, throttle::Throttle,
     },
-    outbound::{fetch::Fetch, keys::LocalKeys},
+    outbound::{
+        fetch::{Fetch, Roots},
+        keys::LocalKeys,
+    },
 };
 
 pub mod accounts;
@@ -231,10 +234,11 @@ impl State {
     pub fn new(
         settings: &EmbeddedSettings,
         fetch: Fetch,
+        roots: Roots,
         clock: Arc<dyn Clock>,
         local: Arc<LocalKeys>,
     ) -> Result<Arc<Self>, String> {
-        let store = Store::open(&settings.store, Arc::clone(&clock)).map_err(|fault| fault.to_string())?;
+        let store = Store::open(&settings.store, roots, Arc::clone(&clock)).map_err(|fault| fault.to_string())?;
         let bridge = match &settings.login {
             Login::Accounts(_) => None,
             Login::Oidc(oidc) => Some(bridge::Bridge::new(oidc.clone(), fetch.clone(), Arc::clone(&clock))),

@@ -26,7 +26,7 @@ use crate::{
     outbound::{
         Fault,
         credential::Credential,
-        fetch::{Fetch, client_tls, native_roots, private_roots, tls_roots},
+        fetch::{Fetch, Roots, client_tls, native_roots, private_roots, tls_roots},
         keys::{IssuerKeys, IssuerSettings, LocalKeys},
         upstream::{Upstream, UpstreamSettings},
     },
@@ -37,6 +37,7 @@ pub struct Builder {
     observe: Arc<Observe>,
     clock: Arc<dyn Clock>,
     fetch: Fetch,
+    roots: Roots,
     public_tls: Arc<ClientConfig>,
 }
 
@@ -73,7 +74,7 @@ impl Builder {
             env::var_os("SSL_CERT_DIR").map(|list| env::split_paths(&list).collect()).unwrap_or_default();
         let roots = tls_roots(&native_roots(file.as_deref(), &directories)?)?;
         let fetch = Fetch::new(client_tls(roots.clone(), false));
-        Ok(Self { observe, clock, fetch, public_tls: client_tls(roots, true) })
+        Ok(Self { observe, clock, fetch, public_tls: client_tls(roots.clone(), true), roots })
     }
 
     /// Makes the snapshot that `settings` describe.
@@ -113,7 +114,13 @@ impl Builder {
                 let same = before.states.iter().find(|kept| Arc::ptr_eq(&kept.local, local));
                 let state = match same {
                     Some(kept) => Arc::clone(&kept.state),
-                    None => State::new(embedded, self.fetch.clone(), Arc::clone(&self.clock), Arc::clone(local))?,
+                    None => State::new(
+                        embedded,
+                        self.fetch.clone(),
+                        self.roots.clone(),
+                        Arc::clone(&self.clock),
+                        Arc::clone(local),
+                    )?,
                 };
                 Ok(Kept { name: name.clone(), local: Arc::clone(local), state })
             }) {

@@ -11,7 +11,7 @@ use crate::{
         },
         secret::Secret,
     },
-    outbound::fetch::{Roots, tls_roots},
+    outbound::fetch::Roots,
 };
 
 use file::File;
@@ -158,20 +158,11 @@ enum Place {
 
 impl Store {
     /// Opens it. Redis is dialled when it is needed: that it is away is no reason not to start. With TLS it must have a certificate
-    /// of a public authority; see [`Self::open_trusting`].
+    /// that ends in `roots`.
     ///
     /// # Errors
     /// What is wrong with the file, or with the URL; never the URL itself.
-    pub fn open(settings: &StoreSettings, clock: Arc<dyn Clock>) -> Result<Self, StoreFault> {
-        let roots = tls_roots(&[]).map_err(|fault| StoreFault(fault.to_string()))?;
-        Self::open_trusting(settings, roots, clock)
-    }
-
-    /// Opens it, and believes certificates of Redis that end in `roots`.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub fn open_trusting(settings: &StoreSettings, roots: Roots, clock: Arc<dyn Clock>) -> Result<Self, StoreFault> {
+    pub fn open(settings: &StoreSettings, roots: Roots, clock: Arc<dyn Clock>) -> Result<Self, StoreFault> {
         let place = match settings {
             StoreSettings::Memory => Place::Memory(Memory::new(BOUNDS)),
             StoreSettings::File(path) => Place::File(File::open(path, BOUNDS)?),

@@ -190,7 +190,14 @@ impl World {
         let wall = Duration::from_secs(START_SECS);
         let clock = Arc::new(HandClock(Mutex::new(Now { wall, mono: Duration::from_secs(1) })));
         let local = Arc::new(LocalKeys::default());
-        let state = State::new(&settings, fetch, Arc::<HandClock>::clone(&clock), Arc::clone(&local)).unwrap();
+        let state = State::new(
+            &settings,
+            fetch,
+            private_roots(&[]).unwrap(),
+            Arc::<HandClock>::clone(&clock),
+            Arc::clone(&local),
+        )
+        .unwrap();
         state.keys.refresh(&state.store, &state.sealer, &*clock).await.unwrap();
         Self { embedded: Embedded { settings, state }, clock, local }
     }

@@ -64,7 +64,7 @@ impl Stand {
 
     fn new(name: &'static str, settings: &StoreSettings, folder: Option<TempDir>, server: Option<Server>) -> Self {
         let clock = Turned::new();
-        let store = Arc::new(Store::open(settings, Arc::clone(&clock) as Arc<dyn Clock>).unwrap());
+        let store = Arc::new(Store::open(settings, Roots::empty(), Arc::clone(&clock) as Arc<dyn Clock>).unwrap());
         Self { name, clock, store, _folder: folder, server }
     }
 

@@ -283,7 +283,12 @@ async fn e20_with_the_store_away_nothing_is_issued_and_what_was_issued_is_good()
     let code = world.code("app", &["a"], &[ECHO]).await;
     let state = Arc::get_mut(&mut world.embedded.state).unwrap();
     let nobody = StoreSettings::Redis(Secret::new(b"redis://127.0.0.1:1".to_vec()));
-    state.store = Store::open(&nobody, Arc::<HandClock>::clone(&world.clock)).unwrap();
+    state.store = Store::open(
+        &nobody,
+        crate::outbound::fetch::private_roots(&[]).unwrap(),
+        Arc::<HandClock>::clone(&world.clock),
+    )
+    .unwrap();
     for (case, reply) in [
         ("refresh", world.refresh(login.text("refresh_token")).await),
         ("code", world.post(E::Token, &exchange(&code)).await),

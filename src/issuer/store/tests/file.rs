@@ -10,7 +10,7 @@ use std::{
 use super::*;
 
 fn open(path: &Path) -> Result<Store, StoreFault> {
-    Store::open(&StoreSettings::File(path.to_owned()), Turned::new())
+    Store::open(&StoreSettings::File(path.to_owned()), Roots::empty(), Turned::new())
 }
 
 fn fault(path: &Path) -> String {

@@ -98,7 +98,7 @@ fn settings(url: &str) -> StoreSettings {
 
 fn store(settings: &StoreSettings) -> (Store, Arc<Turned>) {
     let clock = Turned::new();
-    (Store::open(settings, Arc::clone(&clock) as Arc<dyn Clock>).unwrap(), clock)
+    (Store::open(settings, Roots::empty(), Arc::clone(&clock) as Arc<dyn Clock>).unwrap(), clock)
 }
 
 async fn fails_soon(store: &Store) -> StoreFault {
@@ -193,12 +193,12 @@ fn p10_a_wrong_url_is_explained_and_not_shown() {
         ("redis://:hunter2@0.0.0.0", "cannot be read"),
         ("redis://hunter2@localhost", "a password alone"),
     ] {
-        let fault = Store::open(&settings(url), Turned::new()).err().expect("refused").to_string();
+        let fault = Store::open(&settings(url), Roots::empty(), Turned::new()).err().expect("refused").to_string();
         assert!(fault.contains(expected), "{url}: {fault}");
         assert!(!fault.contains("hunter2"), "{fault}");
     }
     for url in ["redis://localhost", "rediss://u:p@[::1]:6380/15", " redis://:p%23@h/ \n"] {
-        assert!(Store::open(&settings(url), Turned::new()).is_ok(), "{url}");
+        assert!(Store::open(&settings(url), Roots::empty(), Turned::new()).is_ok(), "{url}");
     }
 }
 
@@ -266,7 +266,7 @@ async fn rediss_takes_a_certificate_that_we_trust_and_no_other() {
     };
     let url = |scheme: &str, host: &str| settings(&format!("{scheme}://:{PASSWORD}@{host}:{}", server.port));
     let roots = crate::outbound::fetch::private_roots(&[made.cert.der().clone()]).unwrap();
-    let trusting = |settings: &StoreSettings| Store::open_trusting(settings, roots.clone(), Turned::new()).unwrap();
+    let trusting = |settings: &StoreSettings| Store::open(settings, roots.clone(), Turned::new()).unwrap();
     let until = Turned::new().now().wall + Duration::from_secs(600);
     let good = trusting(&url("rediss", "localhost"));
     good.put(Kind::Code, "k", b"1".to_vec(), until).await.unwrap();
