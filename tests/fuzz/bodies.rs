@@ -31,12 +31,15 @@ use serde_json::Value;
 mod answers;
 #[path = "bodies/crossing.rs"]
 mod crossing;
+#[path = "bodies/grant.rs"]
+mod grant;
 #[path = "bodies/verdicts.rs"]
 mod verdicts;
 #[path = "bodies/watched.rs"]
 mod watched;
 pub(crate) use answers::{list, sse};
 pub(crate) use crossing::hop;
+pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request};
 pub(crate) use verdicts::{origin, policy, route, session};
 pub(crate) use watched::guard;
 

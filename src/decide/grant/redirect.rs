@@ -16,6 +16,10 @@ mod tests;
 /// Parameters that an answer brings: a redirect URI that has one of them already would have it twice (SPEC E-04, attack 164).
 const OURS: [&str; 7] = ["code", "state", "iss", "error", "error_description", "error_uri", "response"];
 
+/// Redirect URIs of clients that many people use, whose schemes have no dot. They are known whole: a scheme alone would be taken by
+/// whoever claims it. Cursor registers its own beside an https one, and is refused altogether where one of them is.
+const KNOWN: [&str; 1] = ["cursor://anysphere.cursor-mcp/oauth/callback"];
+
 /// A redirect URI as the client wrote it: it is compared and used as these very bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -132,7 +136,7 @@ fn kind(text: &str) -> Result<Kind<'_>, &'static str> {
     let is_label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'+'))
     };
-    let is_private = scheme.contains('.')
+    let is_private = (scheme.contains('.') || KNOWN.contains(&text))
         && scheme.starts_with(|first: char| first.is_ascii_lowercase())
         && scheme.split('.').all(is_label);
     if !is_private {

@@ -25,6 +25,7 @@ fn e30_https_loopback_and_private_schemes_are_taken() {
         ("http://localhost:65535", "localhost", "http://localhost:65535", true),
         ("com.example.app:/cb", "com.example.app", "com.example.app:", true),
         ("com.example.app://oauth/cb?x=a@b", "com.example.app", "com.example.app:", true),
+        ("cursor://anysphere.cursor-mcp/oauth/callback", "cursor", "cursor:", true),
         ("com.example-2.app+x:/", "com.example-2.app+x", "com.example-2.app+x:", true),
     ] {
         let uri = uri(text);
@@ -43,6 +44,8 @@ fn e30_attack_157_all_others_are_refused() {
         "//app.example/cb",
         "app.example/cb",
         "http://evil/cb",
+        "cursor://anysphere.cursor-mcp/oauth/callback2",
+        "cursor://elsewhere/cb",
         "http://app.example/cb",
         "http://127.0.0.2/cb",
         "http://127.1/cb",
