@@ -16,17 +16,16 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 18] = [
-const TARGETS: [(&str, Body); 21] = [
+const TARGETS: [(&str, Body); 22] = [
     ("batch", bodies::batch),
     ("config", bodies::config),
     ("endpoint", bodies::endpoint),
     ("framing", bodies::framing),
-    ("guard", bodies::guard),
     ("grant_form", bodies::grant_form),
     ("grant_redirect", bodies::grant_redirect),
     ("grant_registration", bodies::grant_registration),
     ("grant_request", bodies::grant_request),
+    ("guard", bodies::guard),
     ("hop", bodies::hop),
     ("jwks_read", bodies::jwks_read),
     ("jwt_read", bodies::jwt_read),
