@@ -20,6 +20,7 @@ use crate::config::{file, schema};
 
 mod check;
 mod explain;
+mod hash_password;
 mod run;
 
 const FAULT: u8 = 1;
@@ -48,6 +49,8 @@ enum Command {
     Explain(Explain),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
+    /// Hash a password for an accounts file: asked for without echo, or read as one line from standard input.
+    HashPassword,
 }
 
 #[derive(Debug, Args)]
@@ -107,6 +110,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             print(&format!("{:#}", schema::json_schema()));
             0
         }
+        Command::HashPassword => hash_password::hash_password(),
     })
 }
 
@@ -167,6 +171,8 @@ mod tests {
             ("portcullis explain --config a.yaml --tool t --scopes a", false),
             ("portcullis explain --config a.yaml --server s --tool t --prompt p --scopes a", false),
             ("portcullis explain --config a.yaml --server s --tool t --scopes a --token-file f", false),
+            ("portcullis hash-password", true),
+            ("portcullis hash-password hunter2", false),
             ("portcullis doctor --config a.yaml", false),
             ("portcullis token", false),
             ("portcullis nonsense", false),

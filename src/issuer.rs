@@ -50,6 +50,7 @@ mod keep;
 mod login;
 mod metadata;
 mod page;
+mod posted;
 mod register;
 mod reply;
 mod revocations;
