@@ -14,7 +14,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Response, request::Parts};
+use http::{Method, request::Parts};
 
 use crate::{
     base::{
@@ -259,6 +259,3 @@ impl State {
         }))
     }
 }
-
-/// A whole answer with a body.
-pub(in crate::issuer) type Whole = Response<Bytes>;

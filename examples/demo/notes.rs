@@ -96,7 +96,10 @@ pub(crate) async fn serve() -> io::Result<u16> {
         ("Portcullis".to_owned(), "A gate that falls by its own weight, and is lifted by hand.".to_owned()),
     ]);
     let server = Server { notes: Arc::new(Mutex::new(notes)) };
-    let config = rmcp::transport::streamable_http_server::StreamableHttpServerConfig::default();
+    // Each request stands for itself, so that one line of curl is enough to call a tool.
+    let config = rmcp::transport::streamable_http_server::StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true);
     let service =
         StreamableHttpService::new(move || Ok(server.clone()), Arc::new(LocalSessionManager::default()), config);
     tokio::spawn(async move {

@@ -262,7 +262,8 @@ async fn log_in(
         ])
         .await?
         .ok_or_else(|| Code::AccessDenied.because("the identity provider does not take its own code"))?;
-    let token = granted.id_token.ok_or_else(|| Code::AccessDenied.because("the identity provider sent no ID token"))?;
+    let token =
+        granted.id_token.ok_or_else(|| Code::InvalidRequest.because("the identity provider sent no ID token"))?;
     let person = bridge.person(&token, Some(&of_bridge.nonce), now).await?;
     if granted.refresh_token.is_none() {
         tracing::debug!("the company's IdP gave no refresh token; `offline_access` in login.oidc.scopes asks for one");
