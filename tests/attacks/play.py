@@ -14,8 +14,6 @@ import attacks  # noqa: F401  registers the tests
 import case
 import world
 
-ROOT = world.HERE.parent.parent
-
 
 def main():
     p = argparse.ArgumentParser()
@@ -39,7 +37,7 @@ def main():
         print(
             f"gateway http://127.0.0.1:{around.public} · "
             + " · ".join(f"{u.name} http://127.0.0.1:{u.port}" for u in around.upstreams.values())
-            + f" · logs in {world.RUN.relative_to(ROOT)}"
+            + f" · logs in {world.RUN.relative_to(world.real_parts.ROOT)}"
         )
         for name, why in around.broken.items():
             print(f"the gateway `{name}` does not run: {why}")

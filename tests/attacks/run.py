@@ -22,7 +22,7 @@ def main():
     node, folder = install.typescript()
     if a.install:
         return
-    binary = install.gateway(a.gateway)
+    binary = install.PARTS.gateway(a.gateway)
     filters = [f"--only={number}" for number in a.only or ()]
     filters += [f"--upstream={a.upstream}"] if a.upstream else []
     filters += ["--verbose"] if a.verbose else []

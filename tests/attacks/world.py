@@ -7,9 +7,7 @@ import pathlib
 import queue
 import re
 import secrets
-import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -19,10 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from http1 import Connection
+from install import HERE, PARTS, real_parts
 
-HERE = pathlib.Path(__file__).resolve().parent
-WORK = HERE / ".work"
-RUN = WORK / "run"
+RUN = PARTS.run
 AUDIENCE = "https://attacks.test"
 STREAMS_MAX = 8
 
@@ -79,13 +76,11 @@ class Issuer:
         return self.made[user, scope]
 
 
-class Process:
-    """One child, its output, and its end. Only what was started here is ever stopped."""
+class Process(real_parts.Process):
+    """One child, which is asked for by what it says and uses."""
 
     def __init__(self, name, args):
-        self.name, self.log = name, RUN / f"{name}.log"
-        self.file = open(self.log, "wb")
-        self.child = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=self.file, stderr=subprocess.STDOUT, cwd=RUN)
+        super().__init__(PARTS, name, args, cwd=RUN)
 
     def says(self, pattern, secs=30):
         """Waits until its output matches."""
@@ -98,9 +93,6 @@ class Process:
             time.sleep(0.02)
         raise Ended(f"{self.name} did not say {pattern!r} within {secs} s: {self.output()[-2000:].strip()}")
 
-    def output(self):
-        return self.log.read_text(errors="replace")
-
     def memory(self):
         """The most that it ever used, in MiB, or 0 where the system does not say."""
         try:
@@ -108,17 +100,6 @@ class Process:
         except OSError:
             return 0
         return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) // 1024
-
-    def stop(self):
-        if self.child.poll() is None:
-            self.child.send_signal(signal.SIGTERM)
-            try:
-                self.child.wait(10)
-            except subprocess.TimeoutExpired:
-                self.child.kill()
-                self.child.wait()
-        self.file.close()
-        return self.child.returncode
 
 
 class Ended(Exception):
@@ -210,21 +191,13 @@ class Gateway:
 
     def __init__(self, binary, name, public, listen, servers):
         self.port = listen
-        text = (HERE / "gateway.yaml.in").read_text()
-        for key, value in {"PUBLIC": public, "LISTEN": listen, "ADMIN": free_port()}.items():
-            text = text.replace(f"@{key}@", str(value))
+        text = real_parts.filled(HERE / "gateway.yaml.in", {"PUBLIC": public, "LISTEN": listen, **real_parts.free_ports("ADMIN")})
         config = RUN / f"{name}.yaml"
         config.write_text(text + "".join(f"  {name}: {json.dumps(server)}\n" for name, server in servers.items()))
         self.process = Process(name, [binary, "run", "--config", config])
 
     def ready(self):
         self.process.says(r"(?m)^ready|\"ready\"|ready$")
-
-
-def free_port():
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
 
 
 def servers(ports, raw):
@@ -289,15 +262,12 @@ class World:
         for upstream in self.upstreams.values():
             upstream.ready()
         ports = {name: upstream.port for name, upstream in self.upstreams.items()}
-        self.public = free_port()
+        listens = real_parts.free_ports("main", "second", "old")
+        self.public = listens["main"]
         main = servers(ports, self.raw.port)
         # The second one shares the session key and nothing else: another replica, or the first one after a restart.
-        for name, listen, served in (
-            ("main", self.public, main),
-            ("second", free_port(), main),
-            ("old", free_port(), old_servers(ports, self.raw.port)),
-        ):
-            gateway = self.gateways[name] = Gateway(binary, f"gateway-{name}", self.public, listen, served)
+        for name, served in (("main", main), ("second", main), ("old", old_servers(ports, self.raw.port))):
+            gateway = self.gateways[name] = Gateway(binary, f"gateway-{name}", self.public, listens[name], served)
             self.running.append(gateway.process)
         for name, gateway in self.gateways.items():
             try:
@@ -306,4 +276,4 @@ class World:
                 self.broken[name] = str(why)
 
     def stop(self):
-        return {process.name: process.stop() for process in reversed(self.running)}
+        return {process.name: process.stop(10) for process in reversed(self.running)}

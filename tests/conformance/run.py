@@ -15,8 +15,9 @@ import time
 
 import lists
 from compare import differences, judged, results, tally, wrong
-from world import HERE, ROOT, RUN, WORK, Process, build, command, configuration, fail, free_ports, install, node, tokens
+from world import HERE, PARTS, Process, build, configuration, install, node, real_parts, tokens
 
+RUN = PARTS.run
 SUITE_SECS = 180
 NEW, OLD = "conformance-0.2", "conformance-0.1"
 SKILLS = ("directory", "enumeration", "manifest")
@@ -86,7 +87,7 @@ class Suite:
             with open(RUN / f"{folder.name}.txt", "a") as file:
                 file.write(output)
         found = results(folder)
-        return found if found else fail(f"the suite found nothing in {name}:\n{output[-3000:]}")
+        return found if found else PARTS.fail(f"the suite found nothing in {name}:\n{output[-3000:]}")
 
 
 def compared(judge, suite, front, direct, names):
@@ -146,7 +147,6 @@ def main():
 
     # Ended from outside, this script still ends what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    WORK.mkdir(exist_ok=True)
     modules = install()
     if a.install:
         return
@@ -156,13 +156,13 @@ def main():
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir(parents=True)
     nodejs, judge = node(modules), Judge()
-    ports = free_ports("FRONT_PORT", "GATEWAY_PORT", "ADMIN_PORT", "CAREFUL_PORT", "LAX_PORT")
+    ports = real_parts.free_ports("FRONT_PORT", "GATEWAY_PORT", "ADMIN_PORT", "CAREFUL_PORT", "LAX_PORT")
     front, direct, lax = (f"http://localhost:{ports[name]}" for name in ("FRONT_PORT", "CAREFUL_PORT", "LAX_PORT"))
     paths = ["/mcp", "/shown/mcp", "/lax/mcp"]
     made = tokens(nodejs, RUN, [front + path for path in paths])
     (RUN / "tokens.json").write_text(json.dumps(dict(zip(paths, made))))
     config = configuration("gateway.yaml.in", RUN, ports)
-    command("check of gateway.yaml", binary, "check", "--config", config)
+    PARTS.command("check of gateway.yaml", binary, "check", "--config", config)
 
     running, ended = [], {}
     try:
@@ -177,7 +177,7 @@ def main():
         closed = start(f"{front}/mcp?nobody", "inject", nodejs, HERE / "inject.mjs", ports["FRONT_PORT"],
                        ports["GATEWAY_PORT"], RUN / "tokens.json")
         judge(closed == 401, f"without a token the gateway answers {closed}")
-        print(f"server {direct}/mcp · gateway http://127.0.0.1:{ports['GATEWAY_PORT']} behind {front} · logs in {RUN.relative_to(ROOT)}")
+        print(f"server {direct}/mcp · gateway http://127.0.0.1:{ports['GATEWAY_PORT']} behind {front} · logs in {RUN.relative_to(real_parts.ROOT)}")
 
         suite = Suite(nodejs, modules)
         if a.only in (None, "lists"):

