@@ -147,11 +147,10 @@ Connect a client: it opens a browser, where you log in and allow what it asks fo
   VS Code    code --add-mcp '{{"name":"notes","type":"http","url":"{url}/mcp"}}'
 
 Or by hand, as a program with a secret of its own:
-  curl -i {url}/mcp                                     401, and where to get a token
+  curl -i {url}/mcp   # 401, and where to get a token
   TOKEN=$(curl -s {url}/oauth/token -u robot:{secret} -d grant_type=client_credentials -d scope=notes:read -d resource={url}/mcp | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
   curl -s {url}/mcp -H "Authorization: Bearer $TOKEN" {headers} -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"list_notes","arguments":{{}}}}}}'
-  curl -i {url}/mcp -H "Authorization: Bearer $TOKEN" {headers} -d '{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"write_note","arguments":{{"title":"a","text":"b"}}}}}}'
-                                                        403: the challenge names notes:write; clients step up by it
+  curl -i {url}/mcp -H "Authorization: Bearer $TOKEN" {headers} -d '{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"write_note","arguments":{{"title":"a","text":"b"}}}}}}'   # 403: the challenge names notes:write; clients step up by it
 
 Things to try: list_notes needs notes:read; write_note asks you for notes:write the first time; delete_all_notes is denied to everybody
 and is in no list. Configuration: {config}

@@ -1,0 +1,61 @@
+"""The demo of the README: what it prints is true, and its curl lines do what they say."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import oauth
+from person import Browser
+from world import PARTS, Ended, Process, free_ports, real_parts, until
+
+
+def play(judge, world):
+    if not shutil.which("curl"):
+        judge(False, "curl is there", "Debian: apt-get install curl")
+        return
+    print("building: cargo build --locked --example demo", flush=True)
+    if subprocess.run(["cargo", "build", "--locked", "--quiet", "--example", "demo"], cwd=real_parts.ROOT).returncode:
+        judge(False, "the demo builds")
+        return
+    port = free_ports("DEMO")["DEMO"]
+    with Ended(judge, clean=False) as started:
+        # A group of its own: Ctrl-C reaches all that a terminal shows, here the demo and its gateway.
+        demo = Process(PARTS, "demo", [PARTS.built() / "examples/demo", "--port", port], start_new_session=True)
+        started.append(demo)
+        ready = until(lambda: "Every decision" in demo.output() or demo.child.poll() is not None, 30)
+        if not judge(ready and demo.child.poll() is None, "the demo starts and says how to connect", "" if ready else demo.tail()):
+            return
+        said = demo.output()
+        url, password = (re.search(pattern, said).group(1) for pattern in (r"MCP URL\s+(\S+)", r"Password\s+(\S+)"))
+        judge.same(url, f"http://127.0.0.1:{port}/mcp", "the MCP URL is where it was told to be")
+        steps = [line.strip() for line in said.splitlines() if line.strip().startswith(("curl ", "TOKEN="))]
+        judge.same(len(steps), 4, "four lines to be copied into a shell")
+
+        # In one shell, as they are printed.
+        marked = "\n".join(step + "\necho; echo '--- next'" for step in steps)
+        shell = subprocess.run(["bash", "-c", marked + '\necho "TOKEN ${TOKEN:0:3}"'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+        found = [part.strip() for part in shell.stdout.split("--- next")]
+        challenge, _, notes, refused = (found + [""] * 4)[:4]
+        judge("401" in challenge.split("\n")[0] and "resource_metadata=" in challenge, "without a token: 401, and where to get one", challenge.split("\n")[0])
+        judge("TOKEN eyJ" in shell.stdout, "a token by client_credentials")
+        judge("Portcullis" in notes and "Shopping" in notes, "list_notes with it", notes[-200:])
+        judge("403" in refused.split("\n")[0] and "notes:write" in refused, "write_note with it: 403, naming notes:write", refused.split("\n")[0])
+
+        client, browser = oauth.Client(url.replace("/mcp", "/oauth"), url), Browser()
+        client.register()
+        tokens = client.tokens(browser, "notes:read notes:write", password, account="demo")
+        note = oauth.call(url, tokens["access_token"], "write_note", title="From the run", text="written")
+        judge(note.status == 200 and "wrote" in note.text, "a client that the printed account logs in for writes a note", note)
+        judge.same(oauth.call(url, tokens["access_token"], "delete_all_notes").status, 403, "delete_all_notes is denied to everybody")
+        shown = until(lambda: demo.output().split("Every decision")[1] if "delete_all_notes" in demo.output().split("Every decision")[1] else None) or ""
+        wanted = {"tools/call list_notes": "allowed", "tools/call write_note": "refused: insufficient_scope", "tools/call delete_all_notes": "refused"}
+        missing = [what for what, verdict in wanted.items() if not re.search(rf"{re.escape(what)}\s.*{verdict}", shown)]
+        judge(not missing, "each call is shown with its verdict as it is made", missing or f"{len(shown.splitlines())} lines")
+        events = [event for event in ("register", "login", "consent", "token") if event not in shown]
+        judge(not events, "and each decision of the authorization server", f"not shown: {events}" if events else "")
+        judge(password not in shown and "eyJ" not in shown, "no password and no token in what is shown")
+        os.killpg(demo.child.pid, signal.SIGINT)
+        until(lambda: demo.child.poll() is not None)
+        judge.same(demo.stop(), 0, "Ctrl-C ends it cleanly")
