@@ -107,7 +107,7 @@ impl App {
         }
         let admin =
             bind_admin(&settings).map_err(|cause| StartFault::System(format!("admin {}: {cause}", settings.admin)))?;
-        let status = Arc::new(Status::new(observe, &parts.issuers));
+        let status = Arc::new(Status::new(observe, &parts));
         observe.metrics.config_taken(clock.now().wall, false);
         Ok(Self {
             config,
@@ -177,6 +177,7 @@ impl App {
             reload: self.reload,
             background,
             keepers: Vec::new(),
+            states: Vec::new(),
         };
         tokio::select! {
             () = drain.reached(Phase::Draining) => {}
@@ -202,6 +203,8 @@ impl App {
 /// One sentence for each problem.
 pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>) -> Result<(), Vec<String>> {
     let mut wrong = certificates(settings).err().unwrap_or_default();
+    // Who only looks leaves no store behind.
+    let settings = &settings.clone().without_stores();
     match Builder::new(Arc::clone(observe), Arc::clone(clock)) {
         Ok(builder) => wrong.extend(builder.build(settings, &Parts::default()).err().unwrap_or_default()),
         Err(fault) => wrong.push(fault.to_string()),

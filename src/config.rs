@@ -1,6 +1,8 @@
 //! From YAML to settings: as written, checked whole, as understood. Nobody below knows that YAML exists.
 
+mod accounts;
 mod check;
+mod embedded;
 pub mod explain;
 pub mod file;
 mod identity;
@@ -21,20 +23,21 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
 use crate::{
     base::{
-        names::{PublicUrl, Scope, ServerName},
+        names::{AuthorizationServerName, PublicUrl, Scope, ServerName},
         secret::Secret,
     },
     decide::{mcp::list::Hide, policy::rule::Policy},
     inbound::snapshot::ServerLimits,
+    issuer::{EmbeddedSettings, Login, store::StoreSettings},
     outbound::{
         credential::{Credential, IdentityHeader},
-        keys::IssuerSettings,
+        keys::{IssuerSettings, KeySource, LocalKeys},
         upstream::UpstreamSettings,
     },
 };
@@ -50,6 +53,8 @@ pub struct Settings {
     pub admin: SocketAddr,
     /// All authorization servers, in the file's order.
     pub authorization_servers: Vec<IssuerSettings>,
+    /// Those of them that are inside, in the file's order.
+    pub embedded: Vec<EmbeddedSettings>,
     /// All servers, in the file's order.
     pub servers: Vec<ServerSettings>,
     /// First seals, all open.
@@ -71,8 +76,69 @@ pub struct Provenance {
     pub session_keys: Vec<Box<str>>,
     /// `profile` of each authorization server, in their order.
     pub profiles: Vec<Option<Box<str>>>,
+    /// What was written in each embedded authorization server, in their order.
+    pub embedded: Vec<EmbeddedProvenance>,
     /// The same for each server, in their order.
     pub servers: Vec<ServerProvenance>,
+}
+
+/// What was written in one embedded authorization server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EmbeddedProvenance {
+    /// The file of `login.accounts`.
+    pub accounts: Option<PathBuf>,
+    /// The reference of `login.oidc.client_secret`.
+    pub client_secret: Option<Box<str>>,
+    /// The reference of `registration.token`.
+    pub token: Option<Box<str>>,
+    /// The reference of `secret` or the file of `jwks` of each client, in their order.
+    pub clients: Vec<Option<Box<str>>>,
+    /// The reference of `store.redis`, or the URL itself.
+    pub redis: Option<Box<str>>,
+}
+
+impl Settings {
+    /// The keys of the embedded authorization server of this name.
+    #[must_use]
+    pub fn local_keys(&self, name: &AuthorizationServerName) -> Option<&Arc<LocalKeys>> {
+        let mut named = self.authorization_servers.iter().filter(|issuer| issuer.rules.name == *name);
+        named.find_map(|issuer| match &issuer.keys {
+            KeySource::Local(keys) => Some(keys),
+            KeySource::Discover | KeySource::Url(_) | KeySource::File(_) => None,
+        })
+    }
+
+    /// Takes over from `before` the keys of every embedded authorization server that goes on: one that is the same issuer, keeps its
+    /// things in the same place, and asks the same IdP. Another is a new one: what the one before remembers stays behind with it.
+    pub fn go_on_from(&mut self, before: &Self) {
+        for embedded in &self.embedded {
+            let is_same = |other: &&EmbeddedSettings| {
+                let same_login = match (&other.login, &embedded.login) {
+                    (Login::Accounts(_), Login::Accounts(_)) => true,
+                    (Login::Oidc(other), Login::Oidc(ours)) => other == ours,
+                    _ => false,
+                };
+                same_login
+                    && other.name == embedded.name
+                    && other.issuer == embedded.issuer
+                    && other.store == embedded.store
+                    && other.seal_keys == embedded.seal_keys
+            };
+            let Some(keys) = before.embedded.iter().find(is_same).and_then(|same| before.local_keys(&same.name)) else {
+                continue;
+            };
+            for issuer in self.authorization_servers.iter_mut().filter(|issuer| issuer.rules.name == embedded.name) {
+                issuer.keys = KeySource::Local(Arc::clone(keys));
+            }
+        }
+    }
+
+    /// The same, but nothing is written or dialled: for commands that serve nobody.
+    #[must_use]
+    pub fn without_stores(mut self) -> Self {
+        self.embedded.iter_mut().for_each(|embedded| embedded.store = StoreSettings::Memory);
+        self
+    }
 }
 
 /// What was written in one server.

@@ -14,6 +14,7 @@ mod body;
 mod connection;
 mod filter;
 mod forward;
+mod issuing;
 mod legacy;
 mod metadata;
 mod relay;

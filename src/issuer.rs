@@ -27,28 +27,42 @@ use crate::{
         route::IssuerEndpoint,
     },
     issuer::{
-        accounts::Accounts, documents::Documents, seal::Sealer, signing::SigningKeys, store::Store, throttle::Throttle,
+        accounts::Accounts,
+        arrivals::Arrivals,
+        documents::Documents,
+        keep::Outage,
+        revocations::Revocations,
+        seal::Sealer,
+        signing::SigningKeys,
+        store::Store,
+        throttle::Throttle,
     },
-    outbound::fetch::Fetch,
+    outbound::{fetch::Fetch, keys::LocalKeys},
 };
 
 pub mod accounts;
+mod arrivals;
 mod authorize;
 mod bridge;
 mod clients;
 mod consent;
 mod cookie;
 pub mod documents;
+mod event;
 mod flow;
+mod keep;
 mod login;
 mod metadata;
 mod page;
 mod register;
 mod reply;
+mod revocations;
 mod revoke;
 pub mod seal;
 pub mod signing;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod throttle;
 mod token;
 
@@ -79,6 +93,8 @@ pub struct EmbeddedSettings {
     pub refresh_token_ttl: Duration,
     /// Claims of the person that go into access tokens besides `sub`: `groups`, or claims of the IdP.
     pub token_claims: Vec<Box<str>>,
+    /// What scopes mean, in words for the consent page.
+    pub scope_descriptions: Vec<(Scope, Box<str>)>,
     /// Where everything is kept.
     pub store: store::StoreSettings,
     /// Seal what is kept secret; the first seals, all open. Empty with the memory store alone.
@@ -116,6 +132,8 @@ pub struct Registration {
     pub dynamic: Dynamic,
     /// Hosts whose Client ID Metadata Documents are taken: exact names, `*.example.com`, or `*`; empty for none.
     pub document_hosts: Vec<Box<str>>,
+    /// Whether a document may lie on this machine: for tests of a whole machine.
+    pub allow_loopback_documents: bool,
 }
 
 /// `registration.dynamic:`.
@@ -155,6 +173,12 @@ pub struct State {
     pub fetch: Fetch,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// What was revoked before its time.
+    revocations: Revocations,
+    /// Families whose newest token has reached its holder.
+    arrivals: Arrivals,
+    /// Whether the store is away.
+    outage: Outage,
 }
 
 /// One request to the authorization server. The body has been read whole.
@@ -176,8 +200,8 @@ impl Embedded {
     pub async fn answer(&self, asked: Asked<'_>) -> Answer {
         use IssuerEndpoint as E;
         match (asked.endpoint, &asked.head.method) {
-            (E::Metadata, &Method::GET | &Method::HEAD) => metadata::document(self),
-            (E::Jwks, &Method::GET | &Method::HEAD) => metadata::keys(self),
+            (E::Metadata, &Method::GET | &Method::HEAD) => metadata::document(self, &asked),
+            (E::Jwks, &Method::GET | &Method::HEAD) => metadata::keys(self, &asked),
             (E::Authorize, &Method::GET) => authorize::begin(self, &asked).await,
             (E::Login, &Method::GET) => login::show(self, &asked).await,
             (E::Login, &Method::POST) => login::attempt(self, &asked).await,
@@ -207,9 +231,34 @@ impl Embedded {
 }
 
 impl State {
-    /// Keeps keys, revocations and the store fresh for as long as it is polled.
-    pub async fn keep(self: Arc<Self>) {
-        todo!()
+    /// Opens the store, and makes all else that outlives a reload. What is signed is published by `local`.
+    ///
+    /// # Errors
+    /// What is wrong with the store, or with the machine.
+    pub fn new(
+        settings: &EmbeddedSettings,
+        fetch: Fetch,
+        clock: Arc<dyn Clock>,
+        local: Arc<LocalKeys>,
+    ) -> Result<Arc<Self>, String> {
+        let store = Store::open(&settings.store, Arc::clone(&clock)).map_err(|fault| fault.to_string())?;
+        let bridge = match &settings.login {
+            Login::Accounts(_) => None,
+            Login::Oidc(oidc) => Some(bridge::Bridge::new(oidc.clone(), fetch.clone(), Arc::clone(&clock))),
+        };
+        Ok(Arc::new(Self {
+            store,
+            sealer: Sealer::new(&settings.seal_keys)?,
+            keys: SigningKeys::new(Arc::clone(&local)),
+            documents: Documents::default(),
+            throttle: Throttle::default(),
+            bridge,
+            fetch,
+            clock,
+            revocations: Revocations::new(local),
+            arrivals: Arrivals::default(),
+            outage: Outage::default(),
+        }))
     }
 }
 

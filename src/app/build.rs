@@ -7,7 +7,10 @@ use http::{HeaderName, HeaderValue};
 use rustls::ClientConfig;
 
 use crate::{
-    base::{clock::Clock, names::Issuer},
+    base::{
+        clock::Clock,
+        names::{AuthorizationServerName, Issuer},
+    },
     config::{DenyAs, LegacySse, ServerSettings, Settings},
     decide::{
         oauth::{
@@ -17,13 +20,14 @@ use crate::{
         origin::Sites,
         route::{RouteEntry, Routes, messages_path},
     },
-    inbound::snapshot::{Document, PublicFace, Server, Snapshot, Transport},
+    inbound::snapshot::{Document, Mirror, PublicFace, Server, Snapshot, Transport},
+    issuer::{Embedded, State},
     observe::Observe,
     outbound::{
         Fault,
         credential::Credential,
         fetch::{Fetch, client_tls, native_roots, private_roots, tls_roots},
-        keys::{IssuerKeys, IssuerSettings},
+        keys::{IssuerKeys, IssuerSettings, LocalKeys},
         upstream::{Upstream, UpstreamSettings},
     },
 };
@@ -43,6 +47,19 @@ pub struct Parts {
     pub issuers: Vec<Arc<IssuerKeys>>,
     /// Upstreams, in the order of the snapshot's servers.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// What the embedded authorization servers remember, in the order of the settings.
+    pub states: Vec<Kept>,
+}
+
+/// What an embedded authorization server remembers.
+#[derive(Clone)]
+pub struct Kept {
+    /// The name of the authorization server.
+    pub name: AuthorizationServerName,
+    /// Tells one from every other: settings that hold the same keys go on with the same state.
+    pub local: Arc<LocalKeys>,
+    /// The state.
+    pub state: Arc<State>,
 }
 
 impl Builder {
@@ -68,18 +85,43 @@ impl Builder {
         let parts = Parts {
             issuers: settings.authorization_servers.iter().map(|issuer| self.issuer(issuer, before)).collect(),
             upstreams: each(&doors, |door| self.upstream(door.upstream, before))?,
+            states: self.states(settings, before)?,
         };
+        let embedded: Vec<Arc<Embedded>> = (settings.embedded.iter().zip(&parts.states))
+            .map(|(settings, kept)| Arc::new(Embedded { settings: settings.clone(), state: Arc::clone(&kept.state) }))
+            .collect();
         let entries: Vec<RouteEntry<'_>> = doors.iter().map(Door::route).collect();
-        let routes = Routes::new(&entries).map_err(|fault| vec![format!("servers: {fault:?}")])?;
+        let issuers: Vec<&str> = settings.embedded.iter().map(|embedded| &*embedded.path).collect();
+        let routes = Routes::new(&entries, &issuers).map_err(|fault| vec![format!("paths: {fault:?}")])?;
         let no_origins: [&str; 0] = [];
         let sites = Sites::new(settings.public_url.origin(), &no_origins)
             .map_err(|fault| vec![format!("public_url: {fault:?}")])?;
         let mut upstreams = parts.upstreams.iter();
         let servers = each(&doors, |door| {
             let upstream = upstreams.next().ok_or_else(|| "no upstream".to_owned())?;
-            self.server(settings, door, upstream, &parts.issuers).map(Arc::new)
+            self.server(settings, door, upstream, &parts.issuers, &embedded).map(Arc::new)
         })?;
-        Ok((Snapshot { sites, routes, servers }, parts))
+        Ok((Snapshot { sites, routes, servers, embedded }, parts))
+    }
+
+    /// The state of each embedded authorization server: the one that it has, or one that begins.
+    fn states(&self, settings: &Settings, before: &Parts) -> Result<Vec<Kept>, Vec<String>> {
+        let (mut states, mut wrong) = (Vec::new(), Vec::new());
+        for embedded in &settings.embedded {
+            let name = &embedded.name;
+            match settings.local_keys(name).ok_or_else(|| "no keys".to_owned()).and_then(|local| {
+                let same = before.states.iter().find(|kept| Arc::ptr_eq(&kept.local, local));
+                let state = match same {
+                    Some(kept) => Arc::clone(&kept.state),
+                    None => State::new(embedded, self.fetch.clone(), Arc::clone(&self.clock), Arc::clone(local))?,
+                };
+                Ok(Kept { name: name.clone(), local: Arc::clone(local), state })
+            }) {
+                Ok(kept) => states.push(kept),
+                Err(why) => wrong.push(format!("authorization_servers.{name}.embedded: {why}")),
+            }
+        }
+        if wrong.is_empty() { Ok(states) } else { Err(wrong) }
     }
 
     fn issuer(&self, settings: &IssuerSettings, before: &Parts) -> Arc<IssuerKeys> {
@@ -104,6 +146,7 @@ impl Builder {
         door: &Door<'_>,
         upstream: &Arc<Upstream>,
         all: &[Arc<IssuerKeys>],
+        embedded: &[Arc<Embedded>],
     ) -> Result<Server, String> {
         let (server, public_url) = (door.server, &settings.public_url);
         let resource = public_url.resource(door.path);
@@ -130,7 +173,10 @@ impl Builder {
                 false => Transport::Streamable,
                 true => Transport::Sse { messages: messages_path(door.path).into() },
             },
-            discovery: Arc::clone(preferred.discovery()),
+            mirror: match embedded.iter().find(|embedded| embedded.settings.name == preferred.rules().name) {
+                Some(embedded) => Mirror::Inside(Arc::clone(embedded)),
+                None => Mirror::Elsewhere(Arc::clone(preferred.discovery())),
+            },
             challenges: Challenges::new(&metadata_url, first_scope, &server.known_scopes)
                 .map_err(|fault| format!("challenge: {fault:?}"))?,
             sites: Sites::new(public_url.origin(), &origins).map_err(|fault| format!("allowed_origins: {fault:?}"))?,

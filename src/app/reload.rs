@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
 
-use crate::config::Settings;
+use crate::{config::Settings, issuer::store::StoreSettings};
 
 /// What tells one state of a file from another. Kubernetes swaps a symbolic link, which changes the inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,16 +59,21 @@ impl Watch {
 /// since half of a file would be a configuration that nobody wrote.
 #[must_use]
 pub fn needs_restart(now: &Settings, wanted: &Settings) -> Vec<String> {
-    [
+    let sections = [
         ("listen", now.listen != wanted.listen),
         ("admin", now.admin != wanted.admin),
         ("session_keys", now.session_keys != wanted.session_keys),
         ("log", now.log != wanted.log),
-    ]
-    .into_iter()
-    .filter(|(_, differs)| *differs)
-    .map(|(section, _)| format!("{section}: changed, which needs a restart"))
-    .collect()
+    ];
+    let changed = sections.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section.to_owned());
+    // A file has one owner at a time, and requests under way still have the one before.
+    let held = wanted.embedded.iter().filter_map(|embedded| {
+        let StoreSettings::File(_) = embedded.store else { return None };
+        let holder = now.embedded.iter().find(|holder| holder.store == embedded.store)?;
+        let goes_on = now.local_keys(&holder.name) == wanted.local_keys(&embedded.name);
+        (!goes_on).then(|| format!("authorization_servers.{}.embedded, on the same store file", embedded.name))
+    });
+    changed.chain(held).map(|what| format!("{what}: changed, which needs a restart")).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use crate::{
     app::{
         admin::Tells,
+        build::{Kept, Parts},
         ready::{IssuerState, Readiness, Report},
     },
     observe::{Observe, metrics::IssuerFigures},
@@ -19,14 +20,17 @@ pub(super) struct Status {
     pub(super) readiness: Readiness,
     /// Those of the configuration in force.
     pub(super) issuers: ArcSwap<Vec<Arc<IssuerKeys>>>,
+    /// Of its embedded authorization servers.
+    pub(super) states: ArcSwap<Vec<Kept>>,
 }
 
 impl Status {
-    pub(super) fn new(observe: &Arc<Observe>, issuers: &[Arc<IssuerKeys>]) -> Self {
+    pub(super) fn new(observe: &Arc<Observe>, parts: &Parts) -> Self {
         Self {
             observe: Arc::clone(observe),
             readiness: Readiness::default(),
-            issuers: ArcSwap::from_pointee(issuers.to_vec()),
+            issuers: ArcSwap::from_pointee(parts.issuers.clone()),
+            states: ArcSwap::from_pointee(parts.states.clone()),
         }
     }
 }
@@ -34,10 +38,16 @@ impl Status {
 impl Tells for Status {
     fn ready(&self) -> Report {
         let issuers = self.issuers.load();
-        self.readiness.report(issuers.iter().map(|issuer| {
+        let mut report = self.readiness.report(issuers.iter().map(|issuer| {
             let status = issuer.status();
             IssuerState { name: issuer.rules().name.to_string(), has_keys: status.ready, last_error: status.last_error }
-        }))
+        }));
+        // Tokens that were issued go on working: no reason to send requests elsewhere, where the store is the same.
+        for kept in self.states.load().iter() {
+            let trouble = kept.state.trouble();
+            report.notes.extend(trouble.map(|trouble| format!("authorization server {}: {trouble}", kept.name)));
+        }
+        report
     }
 
     fn metrics(&self) -> String {

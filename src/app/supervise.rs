@@ -17,6 +17,7 @@ use crate::{
     base::limits::FILES_LOOKED_AT_EVERY,
     config::{Settings, file},
     inbound::{snapshot::Gateway, tls::Certificates},
+    issuer::State,
     outbound::keys::IssuerKeys,
 };
 
@@ -34,11 +35,14 @@ pub(super) struct Supervisor {
     pub(super) background: JoinSet<()>,
     /// The task of each issuer.
     pub(super) keepers: Vec<(Arc<IssuerKeys>, AbortHandle)>,
+    /// The task of each embedded authorization server.
+    pub(super) states: Vec<(Arc<State>, AbortHandle)>,
 }
 
 impl Supervisor {
     /// Runs until it is dropped at an await; what it changes, it changes between two of them.
     pub(super) async fn run(&mut self) {
+        self.keep_states();
         self.keep_keys();
         let mut look = interval(FILES_LOOKED_AT_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -73,6 +77,25 @@ impl Supervisor {
             }
         }
         self.status.issuers.store(Arc::new(wanted.clone()));
+    }
+
+    /// One task for each embedded authorization server: it makes keys, learns of revocations, and sweeps its store.
+    fn keep_states(&mut self) {
+        let wanted = &self.parts.states;
+        self.states.retain(|(state, task)| {
+            let stays = wanted.iter().any(|kept| Arc::ptr_eq(&kept.state, state));
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        for kept in wanted {
+            if !self.states.iter().any(|(state, _)| Arc::ptr_eq(state, &kept.state)) {
+                let task = self.background.spawn(Arc::clone(&kept.state).keep());
+                self.states.push((Arc::clone(&kept.state), task));
+            }
+        }
+        self.status.states.store(Arc::new(wanted.clone()));
     }
 
     async fn look(&mut self) {
@@ -131,7 +154,8 @@ impl Supervisor {
         self.status.readiness.reload_refused(Some(wrong.join("; ")));
     }
 
-    fn take(&mut self, wanted: Settings) -> Result<(), Vec<String>> {
+    fn take(&mut self, mut wanted: Settings) -> Result<(), Vec<String>> {
+        wanted.go_on_from(&self.settings);
         if wanted == self.settings {
             tracing::info!("the configuration is read again and says the same");
             return Ok(());
@@ -143,6 +167,7 @@ impl Supervisor {
         let (snapshot, parts) = self.builder.build(&wanted, &self.parts)?;
         self.gateway.replace(snapshot);
         self.parts = parts;
+        self.keep_states();
         self.keep_keys();
         if wanted.files != self.settings.files {
             self.watch = Watch::from(reload::stamps(&wanted.files));

@@ -48,6 +48,8 @@ pub const H2_SEND_BUFFER_BYTES_MAX: usize = 256 * KIB;
 
 /// Request body, where a server's `limits.request_body` says nothing.
 pub const REQUEST_BODY_BYTES: u64 = 4 * MIB as u64;
+/// Request body to the embedded authorization server: forms, and the metadata of a client.
+pub const ISSUER_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
 /// JSON nesting, where a server's `limits.json_depth` says nothing.
 pub const JSON_DEPTH: u32 = 64;
 /// Deepest `limits.json_depth` that may be written.
@@ -169,3 +171,67 @@ pub const AUDIT_LINES_MAX: usize = 16_384;
 pub const LOG_LINES_MAX: usize = 4_096;
 /// How often configuration, certificate and key files are looked at.
 pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
+
+// --- the embedded authorization server ---
+
+/// A request for registration (attack 157).
+pub const REGISTRATION_BYTES_MAX: usize = 16 * KIB;
+/// A Client ID Metadata Document (SPEC E-33).
+pub const CLIENT_DOCUMENT_BYTES_MAX: usize = 5 * KIB;
+/// A key set that a client's document names.
+pub const CLIENT_KEYS_BYTES_MAX: usize = 64 * KIB;
+/// Documents and key sets of clients that are remembered.
+pub const CLIENT_DOCUMENTS_MAX: u64 = 4_096;
+/// How often one host is asked for documents: one in this time, after a few at once.
+pub const CLIENT_DOCUMENT_EVERY: Duration = Duration::from_secs(2);
+/// How many of them may come at once.
+pub const CLIENT_DOCUMENTS_AT_ONCE: u32 = 10;
+/// A client's document is held at least this long, whatever it says.
+pub const CLIENT_DOCUMENT_AGE_MIN: Duration = Duration::from_secs(60);
+/// At most.
+pub const CLIENT_DOCUMENT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Where it says nothing; and the longest for a key set, because a key that was withdrawn must stop working.
+pub const CLIENT_DOCUMENT_AGE_DEFAULT: Duration = Duration::from_secs(300);
+/// A client that registered itself is forgotten after this time without a sign.
+pub const DYNAMIC_CLIENT_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// The longest that a client's assertion may hold from now on (RFC 7523 §3).
+pub const ASSERTION_AGE_MAX: Duration = Duration::from_secs(300);
+/// The longest that `access_token_ttl` may be: keys stay published for as long.
+pub const ACCESS_TOKEN_TTL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// A key signs for this long.
+pub const SIGNING_KEY_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// From a key's publication to its first signature: whoever caches the key set has it by then.
+pub const SIGNING_KEY_LEAD: Duration = Duration::from_secs(600);
+/// How often the store is asked for signing keys.
+pub const SIGNING_KEYS_POLL: Duration = Duration::from_secs(10);
+/// How often the store is asked for revocations.
+pub const REVOCATIONS_POLL: Duration = Duration::from_secs(2);
+/// How often the store is cleaned.
+pub const STORE_SWEEP_EVERY: Duration = Duration::from_secs(300);
+/// How long a refresh token that has a successor waits for the word that the successor has arrived.
+pub const ARRIVAL_WAIT: Duration = Duration::from_millis(250);
+
+// --- what the authorization server remembers ---
+
+/// One value in its store.
+pub const STORE_VALUE_BYTES_MAX: usize = 64 * KIB;
+/// Entries of a kind that needs no more than a request of anybody, as a login that was begun does.
+pub const STORE_STRANGERS_ENTRIES_MAX: usize = 65_536;
+/// Bytes that these may take together.
+pub const STORE_STRANGERS_BYTES_MAX: usize = 64 * MIB;
+/// Entries of any other kind.
+pub const STORE_ENTRIES_MAX: usize = 1_048_576;
+/// Bytes that these may take together.
+pub const STORE_BYTES_MAX: usize = 512 * MIB;
+/// Dead entries that the file store removes at once: others wait meanwhile.
+pub const STORE_SWEEP_ENTRIES: usize = 512;
+/// How long the file store waits for the process before us to let go of the file.
+pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Reaching Redis, from the name look-up to the login.
+pub const STORE_DIAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// One operation in Redis, dialling included.
+pub const STORE_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// After a failure Redis is left alone this long, and whoever needs it is told at once.
+pub const STORE_AWAY: Duration = Duration::from_secs(1);
+/// Values that Redis is asked for with one command.
+pub const STORE_LIST_BATCH: usize = 512;

@@ -69,8 +69,9 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
         .map_err(|fault| (FAULT, fault.to_string()))?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(fault)?;
     let entered = runtime.enter();
-    let (snapshot, _) =
-        builder.build(settings, &Parts::default()).map_err(|problems| (BAD_CONFIG, problems.join("\n")))?;
+    let (snapshot, _) = builder
+        .build(&settings.clone().without_stores(), &Parts::default())
+        .map_err(|problems| (BAD_CONFIG, problems.join("\n")))?;
     drop(entered);
     let server = snapshot.servers.iter().find(|server| &*server.series.name == name).ok_or_else(|| {
         let known: Vec<&str> = settings.servers.iter().map(|server| &*server.name).collect();

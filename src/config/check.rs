@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::{
     base::names::{PublicUrl, is_loopback_name},
     config::{
+        issuer::AuthorizationServer,
         listen::Listener,
         reading::{Place, Reading, Written},
         server::Server,
@@ -13,18 +14,24 @@ use crate::{
     outbound::dial::Peer,
 };
 
+mod embedded;
+
 /// All sections as written; what could not be read is missing.
 pub(super) struct Sections<'s> {
     pub(super) public_url: Option<&'s PublicUrl>,
     pub(super) listeners: &'s [Listener],
     pub(super) admin: Option<&'s Written<SocketAddr>>,
+    pub(super) issuers: &'s [AuthorizationServer],
     pub(super) servers: &'s [Server],
+    /// Whether any are written, good or not.
+    pub(super) has_session_keys: bool,
 }
 
 /// Checks all that needs two sections.
 pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     admin_has_its_own_address(reading, sections);
     paths_are_unique(reading, sections.servers);
+    embedded::check(reading, sections);
     one_root_at_most(reading, sections.servers);
     upstreams_are_not_ourselves(reading, sections);
     audiences_tell_servers_apart(reading, sections);

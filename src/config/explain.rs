@@ -24,6 +24,8 @@ use crate::{
     },
 };
 
+mod embedded;
+
 /// The file as understood: YAML that `check` accepts, and that means these settings. Paths are whole, secrets are references.
 #[must_use]
 pub fn print(settings: &Settings) -> String {
@@ -38,7 +40,14 @@ pub fn print(settings: &Settings) -> String {
         ("admin", flow([("address", text(&settings.admin.to_string()))])),
         (
             "authorization_servers",
-            Out::Map(issuers.map(|(index, of)| (of.rules.name.to_string(), issuer(of, profile(index)))).collect()),
+            Out::Map(
+                issuers
+                    .map(|(index, of)| {
+                        let inside = embedded::find(settings, &of.rules.name);
+                        (of.rules.name.to_string(), inside.unwrap_or_else(|| issuer(of, profile(index))))
+                    })
+                    .collect(),
+            ),
         ),
         (
             "servers",
@@ -89,6 +98,7 @@ fn issuer(issuer: &IssuerSettings, profile: Option<&str>) -> Out {
         KeySource::Discover => ("discover", yes()),
         KeySource::Url(url) => ("url", text(url)),
         KeySource::File(path) => ("file", text(&path.display().to_string())),
+        // One of our own is printed by `embedded`, which knows what it was written as.
         KeySource::Local(_) => ("discover", yes()),
     };
     let mut entries = vec![("issuer", text(rules.issuers.first().map_or("", |issuer| issuer)))];

@@ -95,7 +95,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let admin = fields.get("admin");
     let written_admin = admin.as_ref().and_then(listen::admin);
     let issuers = fields.need("authorization_servers", "at least one authorization server by name");
-    let issuers = issuers.map(|field| issuer::authorization_servers(&field)).unwrap_or_default();
+    let issuers = issuers.map(|field| issuer::authorization_servers(&field, public_url.as_ref())).unwrap_or_default();
     let names: Vec<Box<str>> = issuers.iter().map(|issuer| issuer.name.clone()).collect();
     let servers = fields.need("servers", "at least one server by name");
     let servers = servers.map(|field| server::servers(&field, &names)).unwrap_or_default();
@@ -111,25 +111,40 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     // The default admin address can collide with a listener, too.
     let default_admin = Written { value: listen::ADMIN_ADDRESS, place: Place::new(fields.of.place.at, "admin") };
     let admin_at = if admin.is_none() { Some(&default_admin) } else { written_admin.as_ref() };
-    let sections =
-        check::Sections { public_url: public_url.as_ref(), listeners: &listeners, admin: admin_at, servers: &servers };
+    let sections = check::Sections {
+        public_url: public_url.as_ref(),
+        listeners: &listeners,
+        admin: admin_at,
+        issuers: &issuers,
+        servers: &servers,
+        has_session_keys: fields
+            .get("session_keys")
+            .is_some_and(|field| field.list("").is_some_and(|of| !of.is_empty())),
+    };
     check::check(fields.of.reading, &sections);
 
-    let (session_keys, references) = keys.into_iter().unzip();
+    let (session_keys, references): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
+    let inside = || issuers.iter().enumerate().filter_map(|(index, issuer)| Some((index, issuer.embedded.as_ref()?)));
+    let servers_of: Option<Vec<_>> = servers.iter().map(|server| server.settings.clone()).collect();
     let provenance = Provenance {
         session_keys: references,
         profiles: issuers.iter().map(|issuer| issuer.profile.clone()).collect(),
+        embedded: inside().map(|(_, embedded)| embedded.kept.clone()).collect(),
         servers: servers
             .iter()
             .map(|server| ServerProvenance { credential: server.credential.clone(), ca: server.ca.clone() })
             .collect(),
     };
+    let (public_url, servers) = (public_url?, servers_of?);
+    let embedded =
+        inside().map(|(index, of)| of.finish(index, &servers, &public_url, &session_keys)).collect::<Option<_>>();
     Some(Settings {
-        public_url: public_url?,
+        public_url,
         listen: listeners.into_iter().map(|listener| listener.settings).collect::<Option<_>>()?,
         admin: admin_at?.value,
+        embedded: embedded?,
         authorization_servers: issuers.into_iter().map(|issuer| issuer.settings).collect::<Option<_>>()?,
-        servers: servers.into_iter().map(|server| server.settings).collect::<Option<_>>()?,
+        servers,
         session_keys,
         log: log?,
         drain_timeout: drain_timeout?,

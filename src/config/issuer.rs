@@ -7,9 +7,10 @@ use jsonwebtoken::Algorithm;
 use crate::{
     base::{
         limits::CLOCK_SKEW_MAX,
-        names::{AuthorizationServerName, Issuer},
+        names::{AuthorizationServerName, Issuer, PublicUrl},
     },
     config::{
+        embedded::{ELSEWHERE, Embedded, embedded},
         listen::file_bytes,
         problem::quoted,
         reader::{Field, Fields},
@@ -82,10 +83,12 @@ pub(super) struct AuthorizationServer {
     pub(super) name: Box<str>,
     pub(super) profile: Option<Box<str>>,
     pub(super) settings: Option<IssuerSettings>,
+    /// Where it is one of our own.
+    pub(super) embedded: Option<Embedded>,
 }
 
 /// `authorization_servers`.
-pub(super) fn authorization_servers(field: &Field<'_>) -> Vec<AuthorizationServer> {
+pub(super) fn authorization_servers(field: &Field<'_>, public_url: Option<&PublicUrl>) -> Vec<AuthorizationServer> {
     let entries = field.entries("authorization servers by name").unwrap_or_default();
     if entries.is_empty() && field.is_map() {
         field.reading.problem(&field.place, "an empty map", "at least one authorization server");
@@ -94,15 +97,26 @@ pub(super) fn authorization_servers(field: &Field<'_>) -> Vec<AuthorizationServe
     let mut servers = Vec::new();
     for entry in entries {
         let name = value::name(&entry);
-        let mut read = AuthorizationServer { name: entry.name.into(), profile: None, settings: None };
+        let mut read = AuthorizationServer { name: entry.name.into(), profile: None, settings: None, embedded: None };
         read.settings = entry.value.section("authorization_servers.*", |fields| {
+            if let Some(inside) = fields.get("embedded") {
+                only_embedded(fields);
+                let inside = read.embedded.insert(embedded(&inside, name.as_deref(), public_url));
+                let settings = inside.issuer_settings()?;
+                let issuer = settings.rules.issuers.first().cloned();
+                issuers.extend(issuer.map(|value| Written { value, place: inside.place.clone() }));
+                return Some(settings);
+            }
             let (issuer, allow_http) = issuer(fields);
             if let Some(issuer) = &issuer {
                 // A token's `iss` must pick one entry: with two, the weaker one's rules would be a way in.
                 match issuers.iter().find(|other| other.value == issuer.value) {
                     Some(other) => field.reading.problem(
                         &issuer.place,
-                        &format!("the issuer of {}", other.place.key.trim_end_matches(".issuer")),
+                        &format!(
+                            "the issuer of {}",
+                            other.place.key.trim_end_matches(".issuer").trim_end_matches(".embedded")
+                        ),
                         "each issuer once",
                     ),
                     None => issuers.push(issuer.clone()),
@@ -113,6 +127,17 @@ pub(super) fn authorization_servers(field: &Field<'_>) -> Vec<AuthorizationServe
         servers.push(read);
     }
     servers
+}
+
+/// What is written for an issuer elsewhere has no place beside `embedded`.
+fn only_embedded(fields: &mut Fields<'_>) {
+    for key in ELSEWHERE {
+        if let Some(field) = fields.get(key) {
+            let expected =
+                "`embedded` alone: its issuer is public_url and its path, and its tokens are as we make them";
+            field.reading.problem(&field.place, "a key of an authorization server elsewhere", expected);
+        }
+    }
 }
 
 /// Everything after the issuer. All keys are asked for before the first `?`, so that every mistake is seen.
@@ -175,14 +200,19 @@ fn issuer(fields: &mut Fields<'_>) -> (Option<Written<Issuer>>, bool) {
     if let Some(field) = allow_http.filter(|_| allowed) {
         field.warn("false: whoever is on the way can answer in the issuer's name");
     }
-    let issuer = fields.need("issuer", "the issuer's URL, exactly as its tokens spell it").and_then(|field| {
-        let text = web_url(&field, allowed)?;
-        if text.contains('?') {
-            return field.wrong("an issuer without a query (RFC 8414 §2)");
-        }
-        Some(Written { value: Issuer::from(text), place: field.place.clone() })
-    });
+    let issuer = fields
+        .need("issuer", "the issuer's URL, exactly as its tokens spell it")
+        .and_then(|field| issuer_url(&field, allowed));
     (issuer, allowed)
+}
+
+/// An issuer identifier, byte by byte as it is written.
+pub(super) fn issuer_url(field: &Field<'_>, allow_http: bool) -> Option<Written<Issuer>> {
+    let text = web_url(field, allow_http)?;
+    if text.contains('?') {
+        return field.wrong("an issuer without a query (RFC 8414 §2)");
+    }
+    Some(Written { value: Issuer::from(text), place: field.place.clone() })
 }
 
 /// A URL that may be asked for keys: https, or http to this machine, or http where the operator insists.

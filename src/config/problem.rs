@@ -71,9 +71,11 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Puts problems into the file's order, each once: two aliases of one node see the same mistake under two keys, and both stay.
+/// Puts problems into their file's order, each once: two aliases of one node see the same mistake under two keys, and both stay.
 pub(super) fn sort(problems: &mut Vec<Problem>) {
-    problems.sort_by(|a, b| (a.line, a.column, &a.key, &a.found).cmp(&(b.line, b.column, &b.key, &b.found)));
+    problems.sort_by(|a, b| {
+        (&a.file, a.line, a.column, &a.key, &a.found).cmp(&(&b.file, b.line, b.column, &b.key, &b.found))
+    });
     problems.dedup();
 }
 

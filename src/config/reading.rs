@@ -85,6 +85,20 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Takes over what was found out about another file; whether nothing there stops the start.
+    pub(super) fn absorb(&self, other: Reading<'_>) -> bool {
+        let problems = other.problems.into_inner();
+        let is_whole = problems.is_empty();
+        self.problems.borrow_mut().extend(problems);
+        self.warnings.borrow_mut().extend(other.warnings.into_inner());
+        other.files.into_inner().iter().for_each(|file| self.depends_on(file));
+        #[cfg(test)]
+        for (section, keys) in other.asked.into_inner() {
+            self.asked.borrow_mut().entry(section).or_default().extend(keys);
+        }
+        is_whole
+    }
+
     fn describe(&self, place: &Place, found: &str, expected: &str, suggestion: Option<String>) -> Problem {
         Problem {
             file: self.file.to_owned(),

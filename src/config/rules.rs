@@ -121,7 +121,8 @@ fn pattern(field: &Field<'_>, of_methods: bool) -> Option<Glob> {
     }
 }
 
-fn conditions_on_claims(field: &Field<'_>) -> Option<Vec<(Box<str>, Vec<Value>)>> {
+/// Claims, and the values of which each must have one.
+pub(super) fn conditions_on_claims(field: &Field<'_>) -> Option<Vec<(Box<str>, Vec<Value>)>> {
     const VALUES: &str = "values of a claim: text, numbers, true or false";
     let entries = field.entries("claims")?;
     if entries.is_empty() {

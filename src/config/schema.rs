@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::config::issuer;
 
+mod embedded;
+
 /// JSON Schema (2020-12) of `gateway.yaml`.
 #[must_use]
 pub fn json_schema() -> Value {
@@ -63,10 +65,11 @@ fn authorization_server() -> Value {
         }),
     );
     exactly_one(&mut jwks, &["discover", "url", "file"]);
-    object(
-        "An authorization server whose tokens are believed.",
-        &["issuer"],
+    let mut server = object(
+        "An authorization server whose tokens are believed: one elsewhere, or one of our own.",
+        &[],
         json!({
+            "embedded": embedded::embedded(),
             "issuer": text("Compared byte by byte with `iss`, trailing slash and all.", "^https?://[^?#]+$"),
             "profile": {"enum": profiles, "description": "A vendor's known departures; what is written beside it wins."},
             "jwks": with_default(jwks, json!({"discover": true})),
@@ -86,7 +89,9 @@ fn authorization_server() -> Value {
             "refetch_floor": duration("An unknown key id causes at most one fetch in this time.", "30s"),
             "allow_http": flag("Dangerous: permits an http:// issuer that is not loopback."),
         }),
-    )
+    );
+    exactly_one(&mut server, &["issuer", "embedded"]);
+    server
 }
 
 fn server() -> Value {
@@ -185,7 +190,7 @@ fn rule() -> Value {
 }
 
 const SIZE: &str = "^(0|[1-9][0-9]*)(B|KiB|MiB|GiB)$";
-const DURATION: &str = "^(0|[1-9][0-9]*)(ms|s|m|h)$";
+const DURATION: &str = "^(0|[1-9][0-9]*)(ms|s|m|h|d)$";
 
 /// A map whose keys are ours.
 fn object(about: &str, required: &[&str], properties: Value) -> Value {

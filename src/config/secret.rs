@@ -46,6 +46,21 @@ pub(super) fn secret(field: &Field<'_>) -> Option<Referred> {
     None
 }
 
+/// Bytes of a secret that strangers may try, and that is kept as a digest: 256 random bits in the densest usual text.
+const LONG_BYTES_MIN: usize = 32;
+
+/// Like [`secret`], for one that must be beyond guessing.
+pub(super) fn long_secret(field: &Field<'_>) -> Option<Referred> {
+    let referred = secret(field)?;
+    let length = referred.secret.expose().len();
+    if length < LONG_BYTES_MIN {
+        let found = format!("{}, which has {length} bytes", referred.reference);
+        field.reading.problem(&field.place, &found, "at least 32 random bytes");
+        return None;
+    }
+    Some(referred)
+}
+
 fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())

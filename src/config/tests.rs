@@ -7,6 +7,7 @@ use crate::config::{
     problem::Problems,
 };
 
+mod embedded;
 mod hostile;
 mod mistakes;
 mod sections;
@@ -33,6 +34,7 @@ fn environment(name: &str) -> Option<OsString> {
         "SESSION_KEY" => Some("0123456789abcdef0123456789abcdef".into()),
         "SHORT" => Some("hunter2".into()),
         "TWO_LINES" => Some("hunter2\nx: y".into()),
+        "REDIS" => Some("redis://:hunter2@redis.internal:6379/0".into()),
         "EMPTY" => Some(OsString::new()),
         _ => None,
     }

@@ -16,7 +16,8 @@ use crate::{
 /// Longest duration that may be written: a timer beyond it is a slip of the unit.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Units of durations, largest first.
-const DURATION_UNITS: &[(&str, u64)] = &[("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const DURATION_UNITS: &[(&str, u64)] = &[("d", DAY_MILLIS), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const DAY_MILLIS: u64 = 24 * 3_600_000;
 /// Units of sizes, largest first.
 const SIZE_UNITS: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
@@ -41,6 +42,8 @@ fn written(count: u64, units: &[(&str, u64)]) -> String {
 pub(super) fn duration_text(duration: Duration) -> String {
     match u64::try_from(duration.as_millis()) {
         Ok(0) => "0s".to_owned(),
+        // A day is 24h here: days are for what lasts several.
+        Ok(DAY_MILLIS) => "24h".to_owned(),
         Ok(millis) => written(millis, DURATION_UNITS),
         Err(_) => "24h".to_owned(),
     }
@@ -68,7 +71,8 @@ pub(super) fn duration_of(field: &Field<'_>, (least, most): (Duration, Duration)
     let found = millis.map(Duration::from_millis).filter(|found| (least..=most).contains(found));
     found.or_else(|| {
         let bounds = format!("{} to {}", duration_text(least), duration_text(most));
-        field.wrong(&format!("{besides}a duration such as 30s, 5m or 24h, from {bounds}"))
+        let long = if most > DURATION_MAX { "30d" } else { "24h" };
+        field.wrong(&format!("{besides}a duration such as 30s, 5m or {long}, from {bounds}"))
     })
 }
 
@@ -252,6 +256,9 @@ mod tests {
             ("30s", Some(30_000)),
             ("5m", Some(300_000)),
             ("24h", Some(86_400_000)),
+            ("30d", Some(2_592_000_000)),
+            ("1d", Some(86_400_000)),
+            ("5D", None),
             ("250ms", Some(250)),
             ("0s", Some(0)),
             ("30", None),
@@ -273,7 +280,7 @@ mod tests {
         {
             assert_eq!(counted(text, SIZE_UNITS), bytes, "{text}");
         }
-        for text in ["1ms", "90s", "5m", "24h", "1500ms"] {
+        for text in ["1ms", "90s", "5m", "24h", "25h", "30d", "1500ms"] {
             let millis = counted(text, DURATION_UNITS).unwrap();
             assert_eq!(duration_text(Duration::from_millis(millis)), text);
         }

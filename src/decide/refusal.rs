@@ -135,6 +135,8 @@ pub enum TokenFault {
     Signature,
     /// `exp` is past.
     Expired,
+    /// It was taken back before that (RFC 7009).
+    Revoked,
     /// `exp`, `nbf` or `iat` is absent where it must be there, or not a time.
     Time,
     /// `nbf` or `iat` is in the future.
@@ -279,6 +281,7 @@ impl TokenFault {
             Self::UnknownKey => "token_unknown_key",
             Self::Signature => "token_signature",
             Self::Expired => "token_expired",
+            Self::Revoked => "token_revoked",
             Self::Time => "token_time",
             Self::NotYetValid => "token_not_yet_valid",
             Self::Audience => "token_audience",
@@ -294,6 +297,7 @@ impl TokenFault {
     pub fn description(self) -> &'static str {
         match self {
             Self::Expired => "the token has expired",
+            Self::Revoked => "the token has been revoked",
             Self::NotYetValid => "the token is not valid yet",
             Self::Audience => "the token is not for this resource",
             Self::Issuer => "the token is not from an issuer that this resource accepts",

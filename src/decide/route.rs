@@ -76,6 +76,9 @@ impl IssuerEndpoint {
         Self::Introspect,
     ];
 
+    /// Those that also lie at the root, where there is one embedded authorization server (SPEC E-08).
+    pub const AT_THE_ROOT: [Self; 3] = [Self::Authorize, Self::Token, Self::Register];
+
     /// What follows the issuer's path.
     #[must_use]
     pub fn suffix(self) -> &'static str {
@@ -94,22 +97,31 @@ impl IssuerEndpoint {
     }
 }
 
-/// Why the servers cannot all be reached.
+/// Who answers at a path. Servers and issuers are counted as they were given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A server.
+    Server(usize),
+    /// An embedded authorization server.
+    Issuer(usize),
+}
+
+/// Why not everything can be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteFault {
-    /// A path that [`is_plain_path`] refuses.
+    /// A path that [`is_plain_path`] refuses; `/`, where it is an issuer's.
     Path {
         /// Whose.
-        server: usize,
+        of: Owner,
     },
-    /// Two servers claim one path: the same endpoint, or the documents at the root.
+    /// Two claim one path: the same endpoint, or the documents at the root.
     Taken {
         /// The path.
         path: Box<str>,
         /// Who had it.
-        by: usize,
+        by: Option<Owner>,
         /// Who wants it, too.
-        server: usize,
+        of: Option<Owner>,
     },
 }
 
@@ -123,16 +135,16 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// Lists every path.
+    /// Lists every path: of the servers, and of the embedded authorization servers at the paths in `issuers`.
     ///
     /// # Errors
     /// [`RouteFault`].
-    pub fn new(servers: &[RouteEntry<'_>]) -> Result<Self, RouteFault> {
+    pub fn new(servers: &[RouteEntry<'_>], issuers: &[&str]) -> Result<Self, RouteFault> {
         let mut routes = Self { paths: HashMap::new() };
         let is_alone = servers.iter().filter(|entry| !entry.legacy).count() == 1;
         for (server, entry) in servers.iter().enumerate() {
             if !is_plain_path(entry.path) {
-                return Err(RouteFault::Path { server });
+                return Err(RouteFault::Path { of: Owner::Server(server) });
             }
             routes.add(entry.path.to_owned(), Route::Server(server))?;
             if entry.legacy {
@@ -153,7 +165,31 @@ impl Routes {
                 }
             }
         }
+        for (issuer, path) in issuers.iter().enumerate() {
+            routes.add_issuer(issuer, path)?;
+        }
+        if issuers.len() == 1 {
+            // Clients of 2025-03-26 that find no metadata ask here (SPEC E-08). Whoever has the path for something else keeps it.
+            for endpoint in IssuerEndpoint::AT_THE_ROOT {
+                routes.paths.entry(endpoint.suffix().into()).or_insert(Route::Issuer(0, endpoint));
+            }
+        }
         Ok(routes)
+    }
+
+    fn add_issuer(&mut self, issuer: usize, path: &str) -> Result<(), RouteFault> {
+        if path == "/" || !is_plain_path(path) {
+            return Err(RouteFault::Path { of: Owner::Issuer(issuer) });
+        }
+        for document in ISSUER {
+            // RFC 8414 §3.1 inserts, OpenID Connect discovery appends, and clients try all four (SPEC E-01).
+            self.add(format!("{document}{path}"), Route::Issuer(issuer, IssuerEndpoint::Metadata))?;
+            self.add(format!("{path}{document}"), Route::Issuer(issuer, IssuerEndpoint::Metadata))?;
+        }
+        for endpoint in IssuerEndpoint::BELOW {
+            self.add(format!("{path}{}", endpoint.suffix()), Route::Issuer(issuer, endpoint))?;
+        }
+        Ok(())
     }
 
     /// What `raw_path` is, as it came: no query, nothing decoded.
@@ -170,17 +206,15 @@ impl Routes {
             }
             // One server comes to the same document by several ways.
             Entry::Occupied(taken) if *taken.get() == route => Ok(()),
-            Entry::Occupied(taken) => Err(RouteFault::Taken {
-                path: taken.key().clone(),
-                by: taken.get().server().unwrap_or_default(),
-                server: route.server().unwrap_or_default(),
-            }),
+            Entry::Occupied(taken) => {
+                Err(RouteFault::Taken { path: taken.key().clone(), by: taken.get().owner(), of: route.owner() })
+            }
         }
     }
 }
 
 impl Route {
-    /// Whose it is.
+    /// Which server's it is.
     #[must_use]
     pub fn server(self) -> Option<usize> {
         match self {
@@ -189,6 +223,13 @@ impl Route {
             | Self::ResourceMetadata(server)
             | Self::IssuerMetadata(server) => Some(server),
             Self::Issuer(..) | Self::NotFound => None,
+        }
+    }
+
+    fn owner(self) -> Option<Owner> {
+        match self {
+            Self::Issuer(issuer, _) => Some(Owner::Issuer(issuer)),
+            route => route.server().map(Owner::Server),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From a header to a caller: what was presented, which key, which claims.
 
+pub mod assertion;
 pub mod claims;
 pub mod id_token;
 pub mod jwk;

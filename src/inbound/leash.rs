@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
@@ -104,7 +105,7 @@ impl Drop for Counted {
     }
 }
 
-/// Ends a stream when its token does, or when a reload takes the right to it away.
+/// Ends a stream when its token does, when that is revoked, or when a reload takes the right to it away.
 pub(super) struct Leash(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Leash {
@@ -123,6 +124,7 @@ impl Leash {
         let (name, transport) = (server.series.name.clone(), server.transport.clone());
         // On the one stream of 2024-11-05 lists come as well, cut by the rules that it began under.
         let began_under = matches!(transport, Transport::Sse { .. }).then(|| Arc::clone(server));
+        let local = server.issuer_of(&caller).and_then(|issuer| issuer.local()).map(Arc::clone);
         let gateway = Arc::downgrade(gateway);
         Self(Box::pin(async move {
             let taken_away = async {
@@ -136,9 +138,17 @@ impl Leash {
                     }
                 }
             };
+            let revoked = async {
+                match (&local, caller.claims().get("jti").and_then(Value::as_str)) {
+                    (Some(local), Some(jti)) => local.until_revoked(jti).await,
+                    // Of others' revocations nobody tells us.
+                    _ => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = sleep_until(deadline) => {}
                 () = taken_away => {}
+                () = revoked => {}
             }
         }))
     }

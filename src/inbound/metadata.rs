@@ -16,6 +16,7 @@ use crate::{
         service::preflight,
         snapshot::Server,
     },
+    outbound::discover::Discovery,
 };
 
 /// Long enough to spare us, short enough that a changed list of issuers is not hidden for hours (RFC 9728 §7.10).
@@ -38,11 +39,11 @@ pub(super) fn resource(head: &Parts, server: &Server) -> Response<ReplyBody> {
 }
 
 /// The mirror of the issuer's document, its `issuer` unchanged: for clients of 2025-03-26, which look for it here.
-pub(super) async fn issuer(head: &Parts, server: &Server) -> Response<ReplyBody> {
+pub(super) async fn issuer(head: &Parts, discovery: &Discovery) -> Response<ReplyBody> {
     if let Some(response) = unless_read(head) {
         return response;
     }
-    public(match server.discovery.document().await {
+    public(match discovery.document().await {
         Ok(document) => cached(reply::json(StatusCode::OK, document), None),
         Err(_) => {
             let refusal = Refusal::KeysUnavailable { retry_after_secs: RETRY_AFTER_SECS };

@@ -28,6 +28,7 @@ use crate::{
         relay::{Broken, Relay},
         snapshot::Server,
     },
+    issuer::Sent,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -37,8 +38,33 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub(super) enum ReplyBody {
     /// Made here; `None` once it was taken.
     Whole(Option<Bytes>),
+    /// Made by the authorization server inside, which may want to know that it was handed over.
+    Issued(Handed),
     /// Relayed from an upstream.
     Relay(Box<Relay>),
+}
+
+/// An answer on its way to the connection, and what to do once it is there.
+pub(super) struct Handed {
+    bytes: Option<Bytes>,
+    sent: Option<Sent>,
+}
+
+impl Handed {
+    /// Nothing of `bytes` is handed over yet.
+    pub(super) fn new(bytes: Bytes, sent: Option<Sent>) -> Self {
+        Self { bytes: (!bytes.is_empty()).then_some(bytes), sent }
+    }
+}
+
+/// The library asks no body for its end when all the bytes that it announced are there: it drops it. So whatever was taken to the
+/// last byte counts as handed over, and what is dropped before that does not.
+impl Drop for Handed {
+    fn drop(&mut self) {
+        if let (None, Some(sent)) = (&self.bytes, self.sent.take()) {
+            sent();
+        }
+    }
 }
 
 impl Body for ReplyBody {
@@ -48,20 +74,31 @@ impl Body for ReplyBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Issued(handed) => match handed.bytes.take() {
+                Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                None => {
+                    if let Some(sent) = handed.sent.take() {
+                        sent();
+                    }
+                    Poll::Ready(None)
+                }
+            },
             Self::Relay(relay) => Pin::new(&mut **relay).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(bytes) => bytes.is_none(),
+            Self::Whole(bytes) | Self::Issued(Handed { bytes, .. }) => bytes.is_none(),
             Self::Relay(relay) => relay.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Whole(bytes) | Self::Issued(Handed { bytes, .. }) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Self::Relay(relay) => relay.size_hint(),
         }
     }
@@ -154,4 +191,51 @@ fn is_denied_tool_call(refusal: &Refusal, known: &Known) -> bool {
     matches!(refusal, Refusal::Scope { .. } | Refusal::Forbidden { .. } | Refusal::NoRule)
         && matches!(known.target, Some(Target::Tool(_)))
         && known.id.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    fn issued(bytes: &'static str) -> (ReplyBody, Arc<AtomicU32>) {
+        let count = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&count);
+        let sent: Sent = Box::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        (ReplyBody::Issued(Handed::new(Bytes::from_static(bytes.as_bytes()), Some(sent))), count)
+    }
+
+    #[tokio::test]
+    async fn e15_an_answer_counts_as_sent_once_its_last_byte_was_taken_and_not_before() {
+        // To its very end, as a length that is not announced is read.
+        let (body, count) = issued("{}");
+        assert_eq!(body.size_hint().exact(), Some(2));
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "{}");
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+
+        // Dropped after its last byte.
+        let (mut body, count) = issued("{}");
+        assert!(!body.is_end_stream());
+        assert!(body.frame().await.unwrap().unwrap().is_data());
+        assert!(body.is_end_stream());
+        assert_eq!(count.load(Ordering::Relaxed), 0);
+        drop(body);
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+
+        // Dropped untaken: the client is gone.
+        let (body, count) = issued("{}");
+        drop(body);
+        assert_eq!(count.load(Ordering::Relaxed), 0);
+
+        // Without a body there is nothing to take.
+        let (body, count) = issued("");
+        assert!(body.is_end_stream());
+        drop(body);
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+    }
 }

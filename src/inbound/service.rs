@@ -14,18 +14,19 @@ use crate::{
     decide::{
         origin::cors::{self, Kind},
         refusal::Refusal,
-        route::Route,
+        route::{IssuerEndpoint, Route},
     },
     inbound::{
         body,
         connection::{Busy, Connection},
-        gate,
+        gate, issuing,
         legacy::Door,
         metadata,
         reply::{self, Known, ReplyBody},
         request,
-        snapshot::{Server, Snapshot},
+        snapshot::{Mirror, Server, Snapshot},
     },
+    issuer::Embedded,
     observe::record::Record,
 };
 
@@ -67,7 +68,12 @@ pub(super) async fn answer(
             };
             match route {
                 Route::ResourceMetadata(_) => record_answer(metadata::resource(&head, server), record),
-                Route::IssuerMetadata(_) => record_answer(metadata::issuer(&head, server).await, record),
+                Route::IssuerMetadata(_) => match &server.mirror {
+                    Mirror::Elsewhere(discovery) => record_answer(metadata::issuer(&head, discovery).await, record),
+                    Mirror::Inside(embedded) => {
+                        issue(&arrival, embedded, IssuerEndpoint::Metadata, head, body, record).await
+                    }
+                },
                 _ => {
                     record.server(&server.series);
                     let door = if let Route::Messages(_) = route { Door::Messages } else { Door::of(server) };
@@ -75,7 +81,14 @@ pub(super) async fn answer(
                 }
             }
         }
-        Route::Issuer(..) | Route::NotFound => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
+        Route::Issuer(issuer, endpoint) => match snapshot.embedded.get(issuer) {
+            Some(embedded) => issue(&arrival, embedded, endpoint, head, body, record).await,
+            None => {
+                let refusal = Refusal::Internal("a route without an authorization server");
+                refuse_unrouted(&refusal, &head, &mut body, &mut record).await
+            }
+        },
+        Route::NotFound => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
     })
 }
 
@@ -103,6 +116,21 @@ async fn refuse_unrouted(
 fn record_answer(response: Response<ReplyBody>, mut record: Record) -> Response<ReplyBody> {
     record.answered(response.status());
     response
+}
+
+/// One request to the authorization server inside.
+async fn issue(
+    arrival: &Arrival<'_>,
+    embedded: &Embedded,
+    endpoint: IssuerEndpoint,
+    head: Parts,
+    mut body: Incoming,
+    mut record: Record,
+) -> Response<ReplyBody> {
+    match issuing::answer(arrival, embedded, endpoint, &head, &mut body).await {
+        Ok(response) => record_answer(response, record),
+        Err(refusal) => refuse_unrouted(&refusal, &head, &mut body, &mut record).await,
+    }
 }
 
 /// One request to a server: CORS around the gate.

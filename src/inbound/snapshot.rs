@@ -14,6 +14,7 @@ use crate::{
         session::SessionKeys, token::claims::Caller,
     },
     inbound::{leash::Streams, resume::Origins, session::Begun, tasks::Tasks},
+    issuer::Embedded,
     observe::{Observe, metrics::ServerSeries},
     outbound::{
         credential::{Credential, IdentityHeader},
@@ -74,6 +75,8 @@ pub struct Snapshot {
     pub routes: Routes,
     /// Servers, indexed as in `routes`.
     pub servers: Vec<Arc<Server>>,
+    /// Embedded authorization servers, indexed as in `routes`.
+    pub embedded: Vec<Arc<Embedded>>,
 }
 
 /// One server, ready to serve.
@@ -93,7 +96,7 @@ pub struct Server {
     /// Whose tokens it takes, preferred first.
     pub issuers: Vec<Arc<IssuerKeys>>,
     /// The metadata that it mirrors: its first issuer's.
-    pub discovery: Arc<Discovery>,
+    pub mirror: Mirror,
     /// Its rules.
     pub policy: Policy,
     /// Its challenges.
@@ -118,6 +121,14 @@ pub struct Server {
     pub stream_keep_alive: Option<Duration>,
     /// Whether a refused `tools/call` is answered with a result that says so, instead of a 403.
     pub deny_as_tool_error: bool,
+}
+
+/// Where the metadata of a server's first issuer is.
+pub enum Mirror {
+    /// At the issuer.
+    Elsewhere(Arc<Discovery>),
+    /// The issuer is one of our own.
+    Inside(Arc<Embedded>),
 }
 
 /// A transport of the protocol.
@@ -160,10 +171,15 @@ pub struct ServerLimits {
 }
 
 impl Server {
+    /// Who issued the caller's token.
+    #[must_use]
+    pub fn issuer_of(&self, caller: &Caller) -> Option<&Arc<IssuerKeys>> {
+        self.issuers.iter().find(|issuer| issuer.rules().name == *caller.authorization_server())
+    }
+
     /// How far the clocks of the caller's issuer and ours may be apart.
     #[must_use]
     pub fn skew(&self, caller: &Caller) -> Duration {
-        let issuer = self.issuers.iter().find(|issuer| issuer.rules().name == *caller.authorization_server());
-        issuer.map_or(Duration::ZERO, |issuer| issuer.rules().clock_skew)
+        self.issuer_of(caller).map_or(Duration::ZERO, |issuer| issuer.rules().clock_skew)
     }
 }

@@ -11,6 +11,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
+use serde_json::Value;
 use tokio::{
     select,
     sync::watch,
@@ -27,6 +28,7 @@ use crate::{
     decide::{
         refusal::{Refusal, TokenFault},
         token::{
+            claims::Caller,
             jwk::{KeySet, KeySetFault},
             jwt::TokenRules,
         },
@@ -287,6 +289,23 @@ impl IssuerKeys {
         Refusal::KeysUnavailable { retry_after_secs: wait.as_secs().saturating_add(1) }
     }
 
+    /// What the authorization server inside writes, where this is its issuer.
+    #[must_use]
+    pub fn local(&self) -> Option<&Arc<LocalKeys>> {
+        match &self.settings.keys {
+            KeySource::Local(keys) => Some(keys),
+            KeySource::Discover | KeySource::Url(_) | KeySource::File(_) => None,
+        }
+    }
+
+    /// Whether the token behind `caller` was revoked before its time: known of those of the authorization server inside alone. One of its
+    /// tokens that has no name to be revoked by is none of its tokens.
+    #[must_use]
+    pub fn is_revoked(&self, caller: &Caller) -> bool {
+        let Some(local) = self.local() else { return false };
+        caller.claims().get("jti").and_then(Value::as_str).is_none_or(|jti| local.is_revoked(jti))
+    }
+
     /// Fetches now and again for as long as it is polled; its owner stops it by dropping the future.
     pub async fn keep_fresh(self: Arc<Self>) {
         tokio::join!(self.discovery.keep_fresh(), self.keep_keys_fresh());
@@ -294,6 +313,7 @@ impl IssuerKeys {
 
     async fn keep_keys_fresh(&self) {
         let mut asked = self.asked.subscribe();
+        let mut news = self.source.news();
         let mut failures = 0;
         loop {
             let answering = asked.borrow_and_update().count;
@@ -319,6 +339,8 @@ impl IssuerKeys {
                 () = sleep(wait) => {}
                 // The sender lives as long as `self`, so this is a question and never an end.
                 _ = asked.changed() => {}
+                // Keys of our own are in force as soon as they are made.
+                () = Source::changed(&mut news) => {}
                 // Keys that could not be found without the metadata may be found with it.
                 () = self.discovery.attempted(), if failures > 0 && self.settings.keys == KeySource::Discover => {}
             }

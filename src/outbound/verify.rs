@@ -64,6 +64,7 @@ impl Remembered {
 enum Memory {
     Holds(Arc<Caller>),
     Expired,
+    Revoked,
     /// Never proved, or not with these keys.
     Nothing,
 }
@@ -97,6 +98,7 @@ impl Verifier {
         match self.recall(&fingerprint, issuers, now) {
             Memory::Holds(caller) => Ok(caller),
             Memory::Expired => Err(Refusal::Token(TokenFault::Expired)),
+            Memory::Revoked => Err(Refusal::Token(TokenFault::Revoked)),
             Memory::Nothing => self.prove(presented.token(), fingerprint, issuers, now).await,
         }
     }
@@ -113,6 +115,9 @@ impl Verifier {
         }
         if issuer.generation(now) != Some(remembered.generation) {
             return Memory::Nothing;
+        }
+        if issuer.is_revoked(&remembered.caller) {
+            return Memory::Revoked;
         }
         Memory::Holds(Arc::clone(&remembered.caller))
     }
@@ -138,6 +143,9 @@ impl Verifier {
             proof = unproved.prove(issuer.rules(), &keys.set, now);
         }
         let caller = Arc::new(proof?);
+        if issuer.is_revoked(&caller) {
+            return Err(Refusal::Token(TokenFault::Revoked));
+        }
         self.remember(token, fingerprint, &caller, issuer, &keys, now);
         Ok(caller)
     }

@@ -15,6 +15,13 @@ use crate::config::{
     tree::{self, Node},
 };
 
+/// Where the schema describes something of `embedded`.
+macro_rules! concat_embedded {
+    ($pointer:literal) => {
+        concat!("/properties/authorization_servers/additionalProperties/properties/embedded", $pointer)
+    };
+}
+
 /// Every map that the readers know, and where the schema describes it.
 const SECTIONS: &[(&str, &str)] = &[
     ("", ""),
@@ -23,6 +30,17 @@ const SECTIONS: &[(&str, &str)] = &[
     ("admin", "/properties/admin"),
     ("authorization_servers.*", "/properties/authorization_servers/additionalProperties"),
     ("authorization_servers.*.jwks", "/properties/authorization_servers/additionalProperties/properties/jwks"),
+    ("authorization_servers.*.embedded", concat_embedded!("")),
+    ("authorization_servers.*.embedded.login", concat_embedded!("/properties/login")),
+    ("authorization_servers.*.embedded.login.oidc", concat_embedded!("/properties/login/properties/oidc")),
+    ("authorization_servers.*.embedded.registration", concat_embedded!("/properties/registration")),
+    (
+        "authorization_servers.*.embedded.registration.client_id_documents",
+        concat_embedded!("/properties/registration/properties/client_id_documents"),
+    ),
+    ("authorization_servers.*.embedded.clients[]", concat_embedded!("/properties/clients/items")),
+    ("authorization_servers.*.embedded.grants[]", concat_embedded!("/properties/grants/items")),
+    ("authorization_servers.*.embedded.store", concat_embedded!("/properties/store")),
     ("servers.*", "/properties/servers/additionalProperties"),
     ("servers.*.upstream", "/properties/servers/additionalProperties/properties/upstream"),
     ("servers.*.rules[]", "/properties/servers/additionalProperties/properties/rules/items"),
@@ -42,7 +60,9 @@ const SECTIONS: &[(&str, &str)] = &[
 const EVERY_SECTION: &str = "
 listen: [{tls: {}}]
 admin: {}
-authorization_servers: {a: {jwks: {}}}
+authorization_servers:
+  a: {jwks: {}}
+  b: {embedded: {login: {oidc: {}}, registration: {client_id_documents: {}}, clients: [{}], grants: [{}], store: {}}}
 servers:
   a: {upstream: {}, rules: [{}], limits: {}, credential: {header: {}, forward: {}}, legacy_sse: {}}
 log: {}

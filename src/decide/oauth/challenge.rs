@@ -161,9 +161,10 @@ const PRESENTATIONS: [PresentationFault; 4] = [
 ];
 
 /// One fault for each description; a test holds the list complete.
-const TOKENS: [TokenFault; 7] = [
+const TOKENS: [TokenFault; 8] = [
     TokenFault::Malformed,
     TokenFault::Expired,
+    TokenFault::Revoked,
     TokenFault::NotYetValid,
     TokenFault::Audience,
     TokenFault::Issuer,

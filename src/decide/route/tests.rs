@@ -1,16 +1,20 @@
 //! Which paths lead where, and which lead nowhere.
 
-use super::{Route, RouteEntry, RouteFault, Routes, is_plain_path, messages_path};
+use super::{IssuerEndpoint as E, Owner, Route, RouteEntry, RouteFault, Routes, is_plain_path, messages_path};
 
 fn routes(servers: &[(&str, bool)]) -> Result<Routes, RouteFault> {
     let entry = |&(path, root)| RouteEntry { path, root, legacy: false };
-    Routes::new(&servers.iter().map(entry).collect::<Vec<_>>())
+    Routes::new(&servers.iter().map(entry).collect::<Vec<_>>(), &[])
+}
+
+fn taken(path: &str, by: Owner, of: Owner) -> RouteFault {
+    RouteFault::Taken { path: path.into(), by: Some(by), of: Some(of) }
 }
 
 #[test]
 fn c95_an_old_event_stream_has_documents_and_messages_and_takes_no_root() {
     let entry = |path, legacy| RouteEntry { path, root: false, legacy };
-    let routes = Routes::new(&[entry("/w/mcp", false), entry("/w/sse", true)]).unwrap();
+    let routes = Routes::new(&[entry("/w/mcp", false), entry("/w/sse", true)], &[]).unwrap();
     for (path, route) in [
         ("/w/mcp", Route::Server(0)),
         ("/w/mcp/messages", Route::NotFound),
@@ -30,8 +34,8 @@ fn c95_an_old_event_stream_has_documents_and_messages_and_takes_no_root() {
         assert_eq!(routes.find(path), route, "{path}");
     }
     assert_eq!((Route::Messages(3).server(), messages_path("/")), (Some(3), "/messages".to_owned()));
-    let clash = Routes::new(&[entry("/w/sse/messages", false), entry("/w/sse", true)]);
-    assert_eq!(clash, Err(RouteFault::Taken { path: "/w/sse/messages".into(), by: 0, server: 1 }));
+    let clash = Routes::new(&[entry("/w/sse/messages", false), entry("/w/sse", true)], &[]);
+    assert_eq!(clash, Err(taken("/w/sse/messages", Owner::Server(0), Owner::Server(1))));
 }
 
 #[test]
@@ -86,13 +90,86 @@ fn a18_a19_of_several_servers_one_may_own_the_root() {
 
 #[test]
 fn two_servers_cannot_share_a_path() {
-    let taken = |path: &str| Err(RouteFault::Taken { path: path.into(), by: 0, server: 1 });
+    let taken = |path: &str| Err(taken(path, Owner::Server(0), Owner::Server(1)));
     let root = "/.well-known/oauth-protected-resource";
     assert_eq!(routes(&[("/a", false), ("/a", false)]), taken("/a"));
     assert_eq!(routes(&[("/a", true), ("/b", true)]), taken(root));
     assert_eq!(routes(&[("/", false), ("/b", true)]), taken(root));
-    assert_eq!(routes(&[("/a", false), ("/b/", false)]), Err(RouteFault::Path { server: 1 }));
+    assert_eq!(routes(&[("/a", false), ("/b/", false)]), Err(RouteFault::Path { of: Owner::Server(1) }));
     assert!(routes(&[]).is_ok());
+}
+
+#[test]
+fn e01_an_embedded_issuer_has_its_documents_in_every_form_and_its_endpoints_below() {
+    let server = RouteEntry { path: "/w/mcp", root: false, legacy: false };
+    let routes = Routes::new(&[server], &["/oauth", "/b/as"]).unwrap();
+    let metadata = Route::Issuer(0, E::Metadata);
+    for (path, route) in [
+        ("/.well-known/oauth-authorization-server/oauth", metadata),
+        ("/.well-known/openid-configuration/oauth", metadata),
+        ("/oauth/.well-known/oauth-authorization-server", metadata),
+        ("/oauth/.well-known/openid-configuration", metadata),
+        ("/oauth/jwks", Route::Issuer(0, E::Jwks)),
+        ("/oauth/authorize", Route::Issuer(0, E::Authorize)),
+        ("/oauth/login", Route::Issuer(0, E::Login)),
+        ("/oauth/consent", Route::Issuer(0, E::Consent)),
+        ("/oauth/callback", Route::Issuer(0, E::Callback)),
+        ("/oauth/token", Route::Issuer(0, E::Token)),
+        ("/oauth/register", Route::Issuer(0, E::Register)),
+        ("/oauth/revoke", Route::Issuer(0, E::Revoke)),
+        ("/oauth/introspect", Route::Issuer(0, E::Introspect)),
+        ("/b/as/token", Route::Issuer(1, E::Token)),
+        ("/.well-known/openid-configuration/b/as", Route::Issuer(1, E::Metadata)),
+        // The mirror stays the server's.
+        ("/.well-known/openid-configuration", Route::IssuerMetadata(0)),
+        ("/.well-known/oauth-protected-resource/oauth", Route::NotFound),
+        ("/oauth", Route::NotFound),
+        ("/oauth/", Route::NotFound),
+        ("/oauth/token/", Route::NotFound),
+        ("/OAuth/token", Route::NotFound),
+        // Of two, none is the one that a client without metadata could mean.
+        ("/token", Route::NotFound),
+        ("/authorize", Route::NotFound),
+    ] {
+        assert_eq!(routes.find(path), route, "{path}");
+    }
+    assert_eq!((Route::Issuer(0, E::Token).server(), routes.find("/w/mcp")), (None, Route::Server(0)));
+}
+
+#[test]
+fn e08_one_embedded_issuer_is_also_at_the_root_where_nothing_else_is() {
+    let server = |path| RouteEntry { path, root: false, legacy: false };
+    let one = Routes::new(&[server("/token")], &["/oauth"]).unwrap();
+    for (path, route) in [
+        ("/authorize", Route::Issuer(0, E::Authorize)),
+        ("/register", Route::Issuer(0, E::Register)),
+        ("/token", Route::Server(0)),
+        ("/oauth/token", Route::Issuer(0, E::Token)),
+        ("/jwks", Route::NotFound),
+        ("/revoke", Route::NotFound),
+        ("/login", Route::NotFound),
+    ] {
+        assert_eq!(one.find(path), route, "{path}");
+    }
+    let none = Routes::new(&[server("/mcp")], &[]).unwrap();
+    assert_eq!(none.find("/authorize"), Route::NotFound);
+}
+
+#[test]
+fn an_issuer_takes_no_path_of_a_server_or_of_another_issuer() {
+    let server = |path| RouteEntry { path, root: false, legacy: false };
+    let (by, of) = (Owner::Server(0), Owner::Issuer(0));
+    for (path, fault) in [
+        ("/oauth/token", taken("/oauth/token", by, of)),
+        ("/oauth", taken("/.well-known/oauth-authorization-server/oauth", by, of)),
+    ] {
+        assert_eq!(Routes::new(&[server(path)], &["/oauth"]), Err(fault), "{path}");
+    }
+    let twice = taken("/.well-known/oauth-authorization-server/a", Owner::Issuer(0), Owner::Issuer(1));
+    assert_eq!(Routes::new(&[], &["/a", "/a"]), Err(twice));
+    for path in ["/", "oauth", "/oauth/", "/o%61uth", "/.well-known/as"] {
+        assert_eq!(Routes::new(&[], &[path]), Err(RouteFault::Path { of }), "{path}");
+    }
 }
 
 #[test]

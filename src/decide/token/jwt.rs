@@ -133,7 +133,7 @@ impl<'a> Unproved<'a> {
         claims::read(&self.claims, evidence, issuer, rules, now)
     }
 
-    fn check_signature(&self, keys: &KeySet) -> Result<(), TokenFault> {
+    pub(super) fn check_signature(&self, keys: &KeySet) -> Result<(), TokenFault> {
         let mut tried = false;
         for key in keys.candidates(self.key_id(), self.algorithm) {
             tried = true;
@@ -170,6 +170,11 @@ impl<'a> Unproved<'a> {
     #[must_use]
     pub fn typ(&self) -> Option<&str> {
         self.typ.as_deref()
+    }
+
+    /// What it says, whether that is proved or not.
+    pub(super) fn claims(&self) -> &Map<String, Value> {
+        &self.claims
     }
 
     /// The key id, for remembering that it is unknown.

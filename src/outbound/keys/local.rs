@@ -1,30 +1,38 @@
 //! The key set of the authorization server inside, handed over without a fetch, and what it has revoked.
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, sync::Arc};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// Written by the authorization server, read by the gateway.
 #[derive(Default)]
 pub struct LocalKeys {
-    document: ArcSwapOption<Bytes>,
-    changed: Notify,
+    document: watch::Sender<Option<Bytes>>,
     /// `jti` of access tokens that were revoked before their time; those of a whole family share what stands before the dot.
     revoked: ArcSwap<HashSet<Box<str>>>,
+    /// Told of each change of [`Self::revoked`], which every request reads without a lock.
+    revocations: watch::Sender<()>,
 }
 
 impl LocalKeys {
     /// Publishes a key set.
     pub fn publish(&self, document: Bytes) {
-        self.document.store(Some(std::sync::Arc::new(document)));
-        self.changed.notify_waiters();
+        self.document.send_if_modified(|before| {
+            let is_other = before.as_ref() != Some(&document);
+            *before = Some(document);
+            is_other
+        });
     }
 
     /// Says which tokens and families are revoked: all of them, each time.
     pub fn revoke(&self, revoked: HashSet<Box<str>>) {
-        self.revoked.store(std::sync::Arc::new(revoked));
+        // It is said every other second; open streams are only woken by what is new.
+        if **self.revoked.load() != revoked {
+            self.revoked.store(Arc::new(revoked));
+            self.revocations.send_replace(());
+        }
     }
 
     /// Whether the token with this `jti`, or its whole family, is revoked.
@@ -35,14 +43,21 @@ impl LocalKeys {
         !revoked.is_empty() && (revoked.contains(jti) || revoked.contains(family))
     }
 
-    /// The key set in force.
-    pub(super) fn document(&self) -> Option<Bytes> {
-        self.document.load_full().map(|document| (*document).clone())
+    /// Waits until [`Self::is_revoked`]; for ever, where that does not happen.
+    pub async fn until_revoked(&self, jti: &str) {
+        let mut revocations = self.revocations.subscribe();
+        // The sender lives as long as `self`, so this waits for news and for no end.
+        while !self.is_revoked(jti) && revocations.changed().await.is_ok() {}
     }
 
-    /// Waits for another.
-    pub(super) async fn changed(&self) {
-        self.changed.notified().await;
+    /// The key set in force.
+    pub(super) fn document(&self) -> Option<Bytes> {
+        self.document.borrow().clone()
+    }
+
+    /// Tells of each other key set from now on.
+    pub(super) fn documents(&self) -> watch::Receiver<Option<Bytes>> {
+        self.document.subscribe()
     }
 }
 
@@ -60,3 +75,49 @@ impl PartialEq for LocalKeys {
 }
 
 impl Eq for LocalKeys {}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn set(revoked: &[&str]) -> HashSet<Box<str>> {
+        revoked.iter().map(|one| Box::from(*one)).collect()
+    }
+
+    #[test]
+    fn e27_a_revoked_token_and_every_token_of_a_revoked_family_are_known() {
+        let keys = LocalKeys::default();
+        assert!(!keys.is_revoked("family.one"));
+        keys.revoke(set(&["family", "other.two"]));
+        for (jti, verdict) in [
+            ("family.one", true),
+            ("family.two", true),
+            ("family", true),
+            ("other.two", true),
+            ("other.three", false),
+            ("famil.one", false),
+            ("familyx.one", false),
+            ("", false),
+        ] {
+            assert_eq!(keys.is_revoked(jti), verdict, "{jti}");
+        }
+        keys.revoke(set(&[]));
+        assert!(!keys.is_revoked("family.one"), "what is over is forgotten");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_revocation_learns_of_it_and_of_no_other() {
+        let keys = LocalKeys::default();
+        let mut waiting = std::pin::pin!(keys.until_revoked("family.one"));
+        assert!(timeout(Duration::from_secs(1), &mut waiting).await.is_err());
+        keys.revoke(set(&["other"]));
+        assert!(timeout(Duration::from_secs(1), &mut waiting).await.is_err());
+        keys.revoke(set(&["other", "family"]));
+        waiting.await;
+        keys.until_revoked("other.one").await;
+    }
+}

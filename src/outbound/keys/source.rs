@@ -3,7 +3,7 @@
 use std::{fmt, fs::File, io::Read as _, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::task::spawn_blocking;
+use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
     base::limits::{FILES_LOOKED_AT_EVERY, JWKS_AGE_DEFAULT, JWKS_AGE_MAX, JWKS_AGE_MIN, JWKS_BYTES_MAX},
@@ -59,6 +59,25 @@ impl Source {
                 Some(body) => Ok(Document { body, wait: FILES_LOOKED_AT_EVERY }),
                 None => Err(Fault::us("jwks_local", "the authorization server inside has no keys yet")),
             },
+        }
+    }
+
+    /// Waits until there is another document than the last one read; for ever where only asking shows that.
+    pub(super) async fn changed(news: &mut Option<watch::Receiver<Option<Bytes>>>) {
+        let is_new = match news {
+            Some(news) => news.changed().await.is_ok(),
+            None => false,
+        };
+        if !is_new {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What tells of another document, where something does.
+    pub(super) fn news(&self) -> Option<watch::Receiver<Option<Bytes>>> {
+        match self {
+            Self::Local(keys) => Some(keys.documents()),
+            Self::Discovered(..) | Self::Fixed(..) | Self::File(_) => None,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     decide::token::testing::{ED25519, ISSUER, P256, STRANGER, TestKey, claims, rules, with},
     outbound::{
         fetch::testing::{Answer, HandClock, Site, fetch_trusting},
-        keys::{IssuerSettings, KeySource},
+        keys::{IssuerSettings, KeySource, LocalKeys},
     },
 };
 
@@ -113,6 +113,43 @@ async fn b73_one_byte_more_or_less_is_another_token() {
     for broken in [format!("{signed}.{turned}{rest}"), shorter] {
         assert!(matches!(world.verify(&broken).await, Err(Refusal::Token(_))));
     }
+}
+
+#[tokio::test]
+async fn e27_a_token_that_was_revoked_inside_is_refused_from_memory_and_fresh() {
+    let clock = HandClock::new();
+    let local = Arc::new(LocalKeys::default());
+    let mut rules = rules();
+    rules.issuers = vec![ISSUER.into()];
+    let settings =
+        IssuerSettings { rules, keys: KeySource::Local(Arc::clone(&local)), refetch_floor: FLOOR, allow_http: false };
+    let keys = IssuerKeys::new(settings, fetch_trusting(&[]), clock.clone());
+    let mut owner = JoinSet::new();
+    owner.spawn(Arc::clone(&keys).keep_fresh());
+    local.publish(json!({"keys": [P256.jwk()]}).to_string().into());
+    // Published is in force, without a wait for the next look.
+    while keys.current(clock.now()).is_none() {
+        tokio::task::yield_now().await;
+    }
+    let issuers = [keys];
+    let verify = async |verifier: &Verifier, jti: Value| {
+        let token = token(&P256, &json!({}), &json!({"jti": jti}));
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+        verifier.verify(Presented::find(&headers, None).unwrap(), &issuers, clock.now()).await.map(drop)
+    };
+    let revoked = Err(Refusal::Token(TokenFault::Revoked));
+    let knowing = Verifier::new();
+    for jti in ["family.one", "family.two", "single"] {
+        assert_eq!(verify(&knowing, json!(jti)).await, Ok(()), "{jti}");
+    }
+    local.revoke(["family".into(), "single".into()].into());
+    for jti in ["family.one", "family.two", "single"] {
+        assert_eq!(verify(&knowing, json!(jti)).await, revoked, "{jti} from memory");
+        assert_eq!(verify(&Verifier::new(), json!(jti)).await, revoked, "{jti} fresh");
+    }
+    assert_eq!(verify(&knowing, json!("another.one")).await, Ok(()));
+    assert_eq!(verify(&knowing, Value::Null).await.err(), revoked.err(), "one that cannot be revoked is none of ours");
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ pub(crate) fn session(input: &[u8]) -> bool {
 pub(crate) fn route(input: &[u8]) -> bool {
     let (configured, requested) = parts(input);
     let entries: Vec<RouteEntry<'_>> = lines(configured).take(16).map(entry).collect();
-    let Ok(routes) = Routes::new(&entries) else { return false };
+    let Ok(routes) = Routes::new(&entries, &[]) else { return false };
     let documents = |path: &str, (server, entry): (usize, &RouteEntry<'_>)| {
         let inserted = if entry.path == "/" { "" } else { entry.path };
         let is_alone = entries.iter().filter(|entry| !entry.legacy).count() == 1;

@@ -29,7 +29,7 @@ fn caller(scopes: &[&str]) -> Caller {
     Caller::for_tests("ann", scopes, json!({}))
 }
 
-const TOKEN_FAULTS: [TokenFault; 17] = [
+const TOKEN_FAULTS: [TokenFault; 18] = [
     TokenFault::Oversize,
     TokenFault::Malformed,
     TokenFault::Algorithm,
@@ -40,6 +40,7 @@ const TOKEN_FAULTS: [TokenFault; 17] = [
     TokenFault::UnknownKey,
     TokenFault::Signature,
     TokenFault::Expired,
+    TokenFault::Revoked,
     TokenFault::Time,
     TokenFault::NotYetValid,
     TokenFault::Audience,

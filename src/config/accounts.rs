@@ -1,0 +1,98 @@
+//! Reads the file of local accounts: who may log in, with the hash of which password, and in which groups they are.
+
+use std::{collections::HashSet, path::Path};
+
+use crate::{
+    base::limits::CONFIG_BYTES_MAX,
+    config::{
+        problem::quoted,
+        reader::{Field, Fields},
+        reading::{Reading, Written},
+        secret, tree, value,
+    },
+    issuer::accounts::{Account, Accounts, check_hash},
+};
+
+/// A name or a subject: longer ones are no names, and would go into tokens.
+const NAME_BYTES_MAX: usize = 255;
+
+/// The accounts in the file at `path`, which `field` names. Problems are told at their place in that file.
+pub(super) fn accounts(field: &Field<'_>, path: &Path) -> Option<Accounts> {
+    let shown = path.display().to_string();
+    let bytes = match secret::bounded(path, CONFIG_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(cause) => return secret::unreadable(field, "", &shown, &cause),
+    };
+    field.reading.depends_on(path);
+    let Ok(text) = std::str::from_utf8(&bytes) else { return field.wrong("a file of UTF-8 text") };
+    let reading = Reading::new(&shown, field.reading.base, field.reading.lookup);
+    let read = tree::parse(text, &reading).and_then(|root| {
+        Field::root(&reading, &root).section("accounts file", |fields| {
+            fields.need("accounts", "a list of accounts, each with `name` and `password`").map(|field| list(&field))
+        })
+    });
+    let is_whole = field.reading.absorb(reading);
+    read.filter(|_| is_whole)
+}
+
+fn list(field: &Field<'_>) -> Accounts {
+    let (mut names, mut subjects) = (HashSet::new(), HashSet::new());
+    let mut accounts = Vec::new();
+    for item in field.full_list("accounts").unwrap_or_default() {
+        let Some(read) = item.section("accounts file[]", account) else { continue };
+        let (account, name, subject) = read;
+        if !names.insert(account.name.clone()) {
+            field.reading.problem(&name.place, &format!("{} a second time", quoted(&name.value)), "each name once");
+        } else if let Some(subject) = subject.or(Some(name))
+            && !subjects.insert(subject.value.clone())
+        {
+            // Two people with one `sub` are one person to every server.
+            let found = format!("{}, which is the subject of another account", quoted(&subject.value));
+            field.reading.problem(&subject.place, &found, "each subject once; where none is written it is the name");
+        }
+        accounts.push(account);
+    }
+    Accounts { accounts }
+}
+
+type Named = Written<Box<str>>;
+
+fn account(fields: &mut Fields<'_>) -> Option<(Account, Named, Option<Named>)> {
+    let name = fields.need("name", "what is typed to log in").and_then(|field| typed(&field));
+    let password = fields.need("password", "a hash that `portcullis hash-password` made");
+    let password = password.and_then(|field| hash(&field));
+    let groups = fields.get("groups").map(|field| value::texts(&field, "a group's name")).unwrap_or_default();
+    let display = fields.get("display").and_then(|field| field.text("a name to show").map(Box::from));
+    let subject = fields.get("subject").map(|field| typed(&field));
+
+    let (name, subject) = (name?, subject.map_or(Some(None), |subject| subject.map(Some))?);
+    let account = Account {
+        name: name.value.clone(),
+        hash: password?,
+        groups: groups.into_iter().map(|group| group.value).collect(),
+        display,
+        subject: subject.as_ref().map(|subject| subject.value.clone()),
+    };
+    Some((account, name, subject))
+}
+
+fn typed(field: &Field<'_>) -> Option<Named> {
+    const EXPECTED: &str = "a name of at most 255 bytes, without control characters and without white space around it";
+    let text = field.text(EXPECTED)?;
+    match text.len() <= NAME_BYTES_MAX && text.trim() == text && !text.chars().any(char::is_control) {
+        true => Some(Written { value: text.into(), place: field.place.clone() }),
+        false => field.wrong(EXPECTED),
+    }
+}
+
+/// What is there is never repeated: it may be the password itself.
+fn hash(field: &Field<'_>) -> Option<Box<str>> {
+    let text = field.scalar_text().unwrap_or_default();
+    match check_hash(text) {
+        Ok(()) => Some(text.into()),
+        Err(expected) => {
+            field.reading.problem(&field.place, "a value that is no such hash (not shown)", expected);
+            None
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Reads `embedded:`, an authorization server of our own: how people log in, which clients may come, who gets what, and where it is kept.
+
+use std::{sync::Arc, time::Duration};
+
+use jsonwebtoken::Algorithm;
+
+use crate::{
+    base::{
+        names::{AuthorizationServerName, Issuer, PublicUrl, Scope},
+        secret::Secret,
+    },
+    config::{
+        EmbeddedProvenance, ServerSettings,
+        accounts::accounts,
+        issuer::{CLIENT_CLAIMS, CLOCK_SKEW, REFETCH_FLOOR, issuer_url},
+        problem::quoted,
+        reader::{Field, Fields},
+        reading::{Place, Reading, Written},
+        secret,
+        server::advertised,
+        value,
+    },
+    decide::{grant::request::Protected, route::is_plain_path, token::jwt::TokenRules},
+    issuer::{EmbeddedSettings, Login, OidcSettings, accounts::Accounts, store::StoreSettings},
+    outbound::keys::{IssuerSettings, KeySource, LocalKeys},
+};
+
+mod clients;
+mod grants;
+mod registration;
+mod store;
+
+pub(super) use clients::GRANT_TYPES;
+
+/// How long an access token holds, where `access_token_ttl` says nothing.
+pub(super) const ACCESS_TOKEN_TTL: Duration = Duration::from_secs(10 * 60);
+/// Longer ones get a warning: whoever loses a right keeps it for this long.
+pub(super) const ACCESS_TOKEN_TTL_USUAL: Duration = Duration::from_secs(15 * 60);
+const ACCESS_TOKEN_TTL_BOUNDS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+/// How long a refresh token holds, where `refresh_token_ttl` says nothing.
+pub(super) const REFRESH_TOKEN_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+const REFRESH_TOKEN_TTL_BOUNDS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(365 * 24 * 3600));
+/// What the company's IdP is asked for, where `scopes` says nothing: `openid` is what makes it a login, the rest is a name to show.
+pub(super) const OIDC_SCOPES: &[&str] = &["openid", "profile", "email"];
+
+/// Claims of an access token that mean something of their own (RFC 9068 §2.2, RFC 7519 §4.1), or make it look like another kind of
+/// token (SPEC B-16): no claim of a person may take their place.
+const OUR_CLAIMS: &[&str] = &[
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "client_id",
+    "azp",
+    "cid",
+    "scope",
+    "scp",
+    "typ",
+    "cnf",
+    "act",
+    "may_act",
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "events",
+    "htm",
+    "htu",
+    "token_use",
+    "token_introspection",
+];
+
+/// An embedded authorization server as written: what other sections are compared with, whatever else is wrong with it.
+pub(super) struct Embedded {
+    pub(super) place: Place,
+    pub(super) path: Option<Written<Box<str>>>,
+    pub(super) store: Option<Written<StoreSettings>>,
+    pub(super) kept: EmbeddedProvenance,
+    pub(super) settings: Option<EmbeddedSettings>,
+}
+
+/// Beside `embedded` nothing can be written: its issuer is its own, and what its tokens are like is no choice.
+pub(super) const ELSEWHERE: &[&str] = &[
+    "issuer",
+    "allow_http",
+    "profile",
+    "jwks",
+    "algorithms",
+    "token_types",
+    "clock_skew",
+    "scope_claims",
+    "refetch_floor",
+];
+
+/// `embedded`.
+pub(super) fn embedded(field: &Field<'_>, name: Option<&str>, public_url: Option<&PublicUrl>) -> Embedded {
+    let mut read = Embedded {
+        place: field.place.clone(),
+        path: None,
+        store: None,
+        kept: EmbeddedProvenance::default(),
+        settings: None,
+    };
+    read.settings =
+        field.section("authorization_servers.*.embedded", |fields| settings(fields, name, public_url, &mut read));
+    read
+}
+
+/// All keys are asked for before the first `?`, so that every mistake is seen.
+fn settings(
+    fields: &mut Fields<'_>,
+    name: Option<&str>,
+    public_url: Option<&PublicUrl>,
+    read: &mut Embedded,
+) -> Option<EmbeddedSettings> {
+    let path = fields.need("path", "the authorization server's public path, such as /oauth");
+    read.path = path.and_then(|field| issuer_path(&field));
+    let login = fields.need("login", "how people log in: a map with `accounts` or `oidc`");
+    let login = login.and_then(|field| way_in(&field, &mut read.kept));
+    let (registration, token) = registration::registration(fields.get("registration"));
+    read.kept.token = token;
+    let clients = fields.get("clients").map(|field| clients::clients(&field)).unwrap_or_default();
+    let (clients, references): (Vec<_>, Vec<_>) = clients.into_iter().unzip();
+    read.kept.clients = references;
+    let grants = fields.need("grants", "who may get which scopes: nobody gets what no entry names");
+    let grants = grants.and_then(|field| grants::grants(&field, login.as_ref(), &clients));
+    let long = fields.get("access_token_ttl");
+    let access_token_ttl = value::duration(fields, "access_token_ttl", ACCESS_TOKEN_TTL, ACCESS_TOKEN_TTL_BOUNDS);
+    if let Some(field) = long.filter(|_| access_token_ttl > ACCESS_TOKEN_TTL_USUAL) {
+        field.warn("at most 15m: whoever loses a right keeps it until their token ends");
+    }
+    let refresh_token_ttl = value::duration(fields, "refresh_token_ttl", REFRESH_TOKEN_TTL, REFRESH_TOKEN_TTL_BOUNDS);
+    let token_claims = fields.get("token_claims").map(|field| claims_of_tokens(&field, login.as_ref()));
+    let scope_descriptions = fields.get("scope_descriptions").map(|field| descriptions(&field)).unwrap_or_default();
+    let (store, redis) = store::store(fields);
+    (read.store, read.kept.redis) = (store, redis);
+    if let Some(Login::Accounts(accounts)) = &login {
+        subjects_are_no_clients(&read.place, fields.of.reading, accounts, &clients);
+    }
+
+    let path = read.path.as_ref()?.value.clone();
+    Some(EmbeddedSettings {
+        name: AuthorizationServerName::from(name?),
+        issuer: Issuer::from(format!("{}{path}", public_url?.origin()).as_str()),
+        path,
+        login: login?,
+        registration: registration?,
+        clients: clients.into_iter().collect::<Option<_>>()?,
+        grants: grants?,
+        // What other sections say is added when they are read.
+        resources: Vec::new(),
+        access_token_ttl,
+        refresh_token_ttl,
+        token_claims: token_claims.unwrap_or_default(),
+        scope_descriptions,
+        store: read.store.as_ref()?.value.clone(),
+        seal_keys: Vec::new(),
+    })
+}
+
+/// The path of an issuer: its endpoints lie below it, so the root is none.
+fn issuer_path(field: &Field<'_>) -> Option<Written<Box<str>>> {
+    let text = field.text("a path such as /oauth")?;
+    match text != "/" && is_plain_path(text) {
+        true => Some(Written { value: text.into(), place: field.place.clone() }),
+        false => field.wrong(
+            "a path such as /oauth: below /, of letters, digits and -._~@:+, without a slash at its end, outside /.well-known/",
+        ),
+    }
+}
+
+/// `login`.
+fn way_in(field: &Field<'_>, kept: &mut EmbeddedProvenance) -> Option<Login> {
+    let kept = std::cell::RefCell::new(kept);
+    field.section("authorization_servers.*.embedded.login", |fields| {
+        fields.exactly_one(&["accounts", "oidc"], |kind, field| match kind {
+            "accounts" => {
+                let path = value::path(&field, "the path of a file with accounts")?;
+                let accounts = accounts(&field, &path);
+                kept.borrow_mut().accounts = Some(path);
+                accounts.map(Login::Accounts)
+            }
+            _ => field.section("authorization_servers.*.embedded.login.oidc", |fields| {
+                let (settings, reference) = oidc(fields);
+                kept.borrow_mut().client_secret = reference;
+                settings.map(Login::Oidc)
+            }),
+        })
+    })
+}
+
+fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box<str>>) {
+    let issuer = fields.need("issuer", "the IdP's issuer, exactly as its tokens spell it");
+    let issuer = issuer.and_then(|field| issuer_url(&field, false));
+    let client_id = fields.need("client_id", "our client id at the IdP");
+    let client_id = client_id.and_then(|field| field.text("our client id at the IdP").map(Box::from));
+    let secret = fields.need("client_secret", "a reference to our secret at the IdP: env:NAME or file:PATH");
+    let (secret, reference) = secret
+        .and_then(|field| secret::secret(&field))
+        .map_or((None, None), |referred| (Some(referred.secret), Some(referred.reference)));
+    let scopes = match fields.get("scopes") {
+        Some(field) => {
+            let mut scopes: Vec<Scope> = value::scopes(&field).into_iter().map(|scope| scope.value).collect();
+            // Without it the IdP issues no ID token, and nobody is logged in.
+            if !scopes.iter().any(|scope| scope.as_str() == "openid") {
+                scopes.insert(0, Scope::from("openid"));
+            }
+            scopes
+        }
+        None => OIDC_SCOPES.iter().map(|scope| Scope::from(*scope)).collect(),
+    };
+    let settings = || {
+        Some(OidcSettings {
+            issuer: issuer?.value,
+            client_id: client_id?,
+            client_secret: secret?,
+            scopes,
+            allow_http: false,
+        })
+    };
+    (settings(), reference)
+}
+
+fn claims_of_tokens(field: &Field<'_>, login: Option<&Login>) -> Vec<Box<str>> {
+    let claims = value::texts(field, "the name of a claim, such as groups");
+    for claim in &claims {
+        let found = quoted(&claim.value);
+        if OUR_CLAIMS.contains(&&*claim.value) {
+            field.reading.problem(&claim.place, &found, "a claim about the person: this one has a meaning of its own");
+        } else if matches!(login, Some(Login::Accounts(_))) && *claim.value != *"groups" {
+            field.reading.warning(&claim.place, &found, "groups: local accounts have no other claims");
+        }
+    }
+    claims.into_iter().map(|claim| claim.value).collect()
+}
+
+/// `scope_descriptions`.
+fn descriptions(field: &Field<'_>) -> Vec<(Scope, Box<str>)> {
+    let mut read = Vec::new();
+    for entry in field.entries("words by scope").unwrap_or_default() {
+        if !Scope::is_valid(entry.name) {
+            field.reading.problem(&entry.at, "a key that is no scope", "one scope: no spaces, quotes or backslashes");
+        }
+        if let Some(words) = entry.value.text("what the scope permits, in words for the consent page") {
+            read.push((Scope::from(entry.name), words.into()));
+        }
+    }
+    read
+}
+
+/// A client acts as itself under its own id: nobody else may have that name in tokens (RFC 9068 §5).
+fn subjects_are_no_clients(place: &Place, reading: &Reading<'_>, accounts: &Accounts, clients: &[clients::Read]) {
+    for account in &accounts.accounts {
+        let subject = account.subject.as_deref().unwrap_or(&account.name);
+        if clients.iter().flatten().any(|client| *client.id == *subject) {
+            let found = format!("{} as a client's id and as an account's subject", quoted(subject));
+            reading.problem(place, &found, "another `subject` for the account, or another id for the client");
+        }
+    }
+}
+
+impl Embedded {
+    /// What the gateway believes of its own tokens: nothing of it is a choice.
+    pub(super) fn issuer_settings(&self) -> Option<IssuerSettings> {
+        let settings = self.settings.as_ref()?;
+        let words = |words: &[&str]| words.iter().map(|word| Box::from(*word)).collect();
+        Some(IssuerSettings {
+            rules: TokenRules {
+                name: settings.name.clone(),
+                issuers: vec![settings.issuer.clone()],
+                algorithms: vec![Algorithm::ES256],
+                token_types: words(&["at+jwt"]),
+                // The replica that signs may be another one, with another clock.
+                clock_skew: CLOCK_SKEW,
+                scope_claims: words(&["scope"]),
+                client_claims: words(CLIENT_CLAIMS.get(..1).unwrap_or(CLIENT_CLAIMS)),
+                scope_prefixes: Vec::new(),
+            },
+            keys: KeySource::Local(Arc::new(LocalKeys::default())),
+            refetch_floor: REFETCH_FLOOR,
+            allow_http: false,
+        })
+    }
+
+    /// The settings, with what other sections say.
+    pub(super) fn finish(
+        &self,
+        index: usize,
+        servers: &[ServerSettings],
+        public_url: &PublicUrl,
+        seal_keys: &[Secret],
+    ) -> Option<EmbeddedSettings> {
+        let taking = servers.iter().filter(|server| server.authorization_servers.contains(&index));
+        let resources = taking.flat_map(|server| protected(server, public_url)).collect();
+        Some(EmbeddedSettings { resources, seal_keys: seal_keys.to_vec(), ..self.settings.clone()? })
+    }
+}
+
+/// A server as something that tokens are made for; the older transport beside it is a resource of its own.
+fn protected<'s>(server: &'s ServerSettings, public_url: &'s PublicUrl) -> impl Iterator<Item = Protected> + use<'s> {
+    let mut scopes = server.known_scopes.clone();
+    scopes.extend(server.scopes_supported.iter().filter(|scope| !server.known_scopes.contains(scope)).cloned());
+    let default_scopes = match &server.first_challenge {
+        Some(scopes) => scopes.clone(),
+        None => advertised(&scopes),
+    };
+    let paths = [Some(&server.path), server.legacy_sse.as_ref().map(|legacy| &legacy.path)];
+    paths.into_iter().flatten().map(move |path| Protected {
+        resource: public_url.resource(path).as_str().into(),
+        name: server.name.as_str().into(),
+        scopes: scopes.clone(),
+        default_scopes: default_scopes.clone(),
+    })
+}

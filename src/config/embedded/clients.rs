@@ -1,0 +1,183 @@
+//! Reads `clients`: those that the operator knows, how each proves who it is, and what it may ask for.
+
+use serde_json::Value;
+
+use crate::{
+    base::names::Scope,
+    config::{
+        listen::file_bytes,
+        problem::quoted,
+        reader::{Field, Fields},
+        reading::Written,
+        secret, value,
+    },
+    decide::{
+        grant::{
+            client::{Client, ClientAuth, Grants, Origin},
+            redirect::RedirectUri,
+        },
+        token::jwk::KeySet,
+    },
+    issuer::seal::digest_of,
+};
+
+/// Words of `grant_types`.
+pub(in crate::config) const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+/// What ids of clients that registered themselves begin with: nobody may take one of those.
+const OF_REGISTERED: &str = "dyn_";
+const ID_BYTES_MAX: usize = 128;
+
+/// One client, where it could be read.
+pub(super) type Read = Option<Client>;
+/// Where its secret or its keys come from.
+type Reference = Option<Box<str>>;
+
+/// `clients`.
+pub(super) fn clients(field: &Field<'_>) -> Vec<(Read, Reference)> {
+    let mut ids: Vec<Written<Box<str>>> = Vec::new();
+    let mut read = Vec::new();
+    for item in field.list("clients").unwrap_or_default() {
+        let mut reference = None;
+        let client = item.section("authorization_servers.*.embedded.clients[]", |fields| {
+            let id = fields.need("id", "the client's id").and_then(|field| id(&field));
+            if let Some(id) = &id {
+                if ids.iter().any(|other| other.value == id.value) {
+                    field.reading.problem(&id.place, &format!("{} a second time", quoted(&id.value)), "each id once");
+                }
+                ids.push(id.clone());
+            }
+            client(fields, id, &mut reference)
+        });
+        read.push((client, reference));
+    }
+    read
+}
+
+/// An id that cannot be mistaken for a document's URL or for that of a client that registered itself (SPEC E-37).
+fn id(field: &Field<'_>) -> Option<Written<Box<str>>> {
+    const EXPECTED: &str = "an id of at most 128 letters, digits and -._~, not one that begins with dyn_";
+    let text = field.text(EXPECTED)?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    match text.len() <= ID_BYTES_MAX && text.bytes().all(plain) && !text.starts_with(OF_REGISTERED) {
+        true => Some(Written { value: text.into(), place: field.place.clone() }),
+        false => field.wrong(EXPECTED),
+    }
+}
+
+/// All keys are asked for before the first `?`, so that every mistake is seen.
+fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mut Reference) -> Option<Client> {
+    let name = fields.get("name").and_then(|field| field.text("the client's name, for people").map(Box::from));
+    let redirects_at = fields.get("redirect_uris");
+    let redirect_uris = redirects_at.as_ref().map(redirect_uris).unwrap_or_default();
+    let auth = auth(fields, reference);
+    let types = fields.get("grant_types");
+    let scopes = fields.get("scopes").map(|field| scopes(&field));
+
+    let is_public = matches!(auth, Some(ClientAuth::None));
+    let has_redirects = redirects_at.is_some();
+    let grants = match &types {
+        Some(field) => grant_types(field)?,
+        None => Grants { code: has_redirects, refresh: has_redirects, credentials: !has_redirects },
+    };
+    let at = types.as_ref().map_or(&fields.of.place, |field| &field.place);
+    let reading = fields.of.reading;
+    if grants.code && !has_redirects {
+        reading.problem(at, "authorization_code without `redirect_uris`", "where to send the browser back to");
+    }
+    if !grants.code && has_redirects {
+        reading.problem(at, "`redirect_uris` without authorization_code", "authorization_code among the grant_types");
+    }
+    if grants.refresh && !grants.code {
+        reading.problem(
+            at,
+            "refresh_token without authorization_code",
+            "authorization_code, which begins what is refreshed",
+        );
+    }
+    if grants.credentials && is_public {
+        // OAuth 2.1 §4.2: whoever knows the id would be the client.
+        reading.problem(at, "client_credentials without a proof", "`secret`, `jwks` or `jwks_uri` of the client");
+    }
+    Some(Client { id: id?.value, name, origin: Origin::Configured, redirect_uris, auth: auth?, grants, scopes })
+}
+
+fn redirect_uris(field: &Field<'_>) -> Vec<RedirectUri> {
+    if field.is_list() && field.full_list("redirect URIs").is_none() {
+        return Vec::new();
+    }
+    let items = field.distinct("redirect URIs").unwrap_or_default();
+    let uri = |item: &Field<'_>| match RedirectUri::parse(item.text("a redirect URI")?) {
+        Ok(uri) => Some(uri),
+        Err(expected) => item.wrong(expected),
+    };
+    items.iter().filter_map(uri).collect()
+}
+
+/// `secret`, `jwks` or `jwks_uri`; a public client has none of them.
+fn auth(fields: &mut Fields<'_>, reference: &mut Reference) -> Option<ClientAuth> {
+    let (secret, jwks, jwks_uri) = (fields.get("secret"), fields.get("jwks"), fields.get("jwks_uri"));
+    let written = [("secret", &secret), ("jwks", &jwks), ("jwks_uri", &jwks_uri)];
+    let names: Vec<&str> = written.iter().filter(|(_, field)| field.is_some()).map(|(name, _)| *name).collect();
+    if names.len() > 1 {
+        let expected = "one of secret, jwks, jwks_uri, or none of them for a public client";
+        fields.of.reading.problem(&fields.of.place, &names.join(" and "), expected);
+    }
+    let secret = secret.map(|field| {
+        let referred = secret::long_secret(&field)?;
+        *reference = Some(referred.reference);
+        Some(ClientAuth::Secret(digest_of(referred.secret.expose())))
+    });
+    let jwks = jwks.map(|field| {
+        let path = value::path(&field, "the path of a key set")?;
+        let keys = key_set(&field, &path)?;
+        *reference = Some(path.display().to_string().into());
+        Some(ClientAuth::Keys(keys))
+    });
+    let jwks_uri = jwks_uri.map(|field| {
+        let text = field.text("an https:// URL of a key set")?;
+        match value::url(text) {
+            Ok(url) if url.https => Some(ClientAuth::KeysAt(text.into())),
+            Ok(_) => field.wrong("an https:// URL of a key set"),
+            Err(expected) => field.wrong(expected),
+        }
+    });
+    secret.or(jwks).or(jwks_uri).unwrap_or(Some(ClientAuth::None))
+}
+
+/// The client's public keys. A private one in the same file would be in our memory and in nobody's interest.
+fn key_set(field: &Field<'_>, path: &std::path::Path) -> Option<Box<str>> {
+    let bytes = file_bytes(field, path)?;
+    field.reading.depends_on(path);
+    if let Err(fault) = KeySet::read(&bytes) {
+        return field.wrong(&format!("a file with a key set that has a usable key ({fault:?})"));
+    }
+    let text = std::str::from_utf8(&bytes).ok()?;
+    let keys: Value = serde_json::from_str(text).ok()?;
+    let is_private = keys["keys"].as_array().into_iter().flatten().any(|key| key.get("d").is_some());
+    match is_private {
+        false => Some(text.into()),
+        true => field.wrong("a key set of public keys alone: this one has a private key in it"),
+    }
+}
+
+fn grant_types(field: &Field<'_>) -> Option<Grants> {
+    field.full_list("grant types")?;
+    let mut grants = Grants { code: false, refresh: false, credentials: false };
+    for item in field.distinct("grant types").unwrap_or_default() {
+        match item.word(&GRANT_TYPES.map(|word| (word, word))) {
+            Some("authorization_code") => grants.code = true,
+            Some("refresh_token") => grants.refresh = true,
+            Some(_) => grants.credentials = true,
+            None => {}
+        }
+    }
+    Some(grants)
+}
+
+/// An empty list would be a client that gets nothing; that is written by leaving the client out.
+fn scopes(field: &Field<'_>) -> Vec<Scope> {
+    if field.is_list() && field.full_list("scopes").is_none() {
+        return Vec::new();
+    }
+    value::scopes(field).into_iter().map(|scope| scope.value).collect()
+}

@@ -1,0 +1,104 @@
+//! Reads `grants`: who may get which scopes from an embedded authorization server.
+
+use crate::{
+    base::names::Scope,
+    config::{
+        embedded::clients::Read,
+        reader::{Field, Fields},
+        rules::conditions_on_claims,
+    },
+    decide::{grant::people::GrantRule, policy::glob::Glob},
+    issuer::Login,
+};
+
+/// `grants`: an empty list would be an authorization server that gives nobody anything, and is no way to write that.
+pub(super) fn grants(field: &Field<'_>, login: Option<&Login>, clients: &[Read]) -> Option<Vec<GrantRule>> {
+    let items = field.full_list("grants: without one nobody gets any scope")?;
+    let read = |item: &Field<'_>| {
+        item.section("authorization_servers.*.embedded.grants[]", |fields| Some(grant(fields, login, clients)))
+    };
+    Some(items.iter().filter_map(read).collect())
+}
+
+fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> GrantRule {
+    let accounts_at = fields.get("accounts");
+    let groups_at = fields.get("groups");
+    let claims_at = fields.get("claims");
+    let clients_at = fields.get("clients");
+    let scopes = fields.need("scopes", "a non-empty list of scopes or patterns of scopes");
+
+    // A condition that can never hold is a slip; which way it was meant, nobody can tell.
+    for field in [&accounts_at, &groups_at].into_iter().flatten() {
+        if matches!(login, Some(Login::Oidc(_))) {
+            field.wrong_kind::<()>("`claims`: with `login.oidc` there are no local accounts and no groups");
+        }
+    }
+    if let (Some(field), Some(Login::Accounts(_))) = (&claims_at, login) {
+        field.wrong_kind::<()>("`accounts` or `groups`: local accounts have no claims");
+    }
+    if let Some(field) = &clients_at
+        && (accounts_at.is_some() || groups_at.is_some() || claims_at.is_some())
+    {
+        field.wrong_kind::<()>("an entry of its own: where a client acts for itself there is no person");
+    }
+    let accounts = listed(accounts_at.as_ref(), "names of accounts", |item, name| {
+        let Some(Login::Accounts(of)) = login else { return };
+        if !of.accounts.iter().any(|account| *account.name == *name) {
+            item.wrong_word::<()>("the name of an account", of.accounts.iter().map(|account| &*account.name));
+        }
+    });
+    let groups = listed(groups_at.as_ref(), "names of groups", |item, name| {
+        let Some(Login::Accounts(of)) = login else { return };
+        if !of.accounts.iter().any(|account| account.groups.iter().any(|group| **group == *name)) {
+            item.warn("a group that an account has");
+        }
+    });
+    // Where one client could not be read, nobody knows whether this is its name.
+    let known: Option<Vec<_>> = clients.iter().map(Option::as_ref).collect();
+    let clients = listed(clients_at.as_ref(), "ids of clients", |item, id| {
+        let Some(known) = &known else { return };
+        match known.iter().find(|client| *client.id == *id) {
+            Some(client) if client.grants.credentials => {}
+            Some(_) => {
+                item.wrong::<()>("a client with `client_credentials` among its grant_types");
+            }
+            None => {
+                item.wrong_word::<()>("the id of a client under `clients`", known.iter().map(|client| &*client.id));
+            }
+        }
+    });
+    GrantRule {
+        accounts,
+        groups,
+        claims: claims_at.and_then(|field| conditions_on_claims(&field)).unwrap_or_default(),
+        clients,
+        scopes: scopes.map(|field| globs(&field)).unwrap_or_default(),
+    }
+}
+
+/// Names, each once, each looked at. A list that is there and empty would read as "for everybody".
+fn listed(field: Option<&Field<'_>>, expected: &str, look: impl Fn(&Field<'_>, &str)) -> Vec<Box<str>> {
+    let Some(field) = field else { return Vec::new() };
+    if field.is_list() && field.full_list(expected).is_none() {
+        return Vec::new();
+    }
+    let items = field.distinct(expected).unwrap_or_default();
+    let name = |item: &Field<'_>| {
+        let name = item.text(expected)?;
+        look(item, name);
+        Some(name.into())
+    };
+    items.iter().filter_map(name).collect()
+}
+
+fn globs(field: &Field<'_>) -> Vec<Glob> {
+    let items = field.full_list("scopes or patterns of scopes").unwrap_or_default();
+    let glob = |item: &Field<'_>| {
+        let text = item.text("a scope or a pattern of scopes")?;
+        match Scope::is_valid(text) {
+            true => Some(Glob::new(text)),
+            false => item.wrong("a scope or a pattern of scopes: no spaces, quotes or backslashes"),
+        }
+    };
+    items.iter().filter_map(glob).collect()
+}

@@ -1,0 +1,96 @@
+//! Reads `registration`: which clients may come without having been written here.
+
+use crate::{
+    config::{
+        problem::quoted,
+        reader::{Field, Fields},
+        secret::{self, Referred},
+    },
+    issuer::{Dynamic, Registration},
+};
+
+/// Words of `dynamic`.
+#[derive(Clone, Copy, PartialEq)]
+enum Word {
+    Open,
+    Token,
+    Off,
+}
+
+/// `registration`, and the reference of its token. Nobody may come where it is not written.
+pub(super) fn registration(field: Option<Field<'_>>) -> (Option<Registration>, Option<Box<str>>) {
+    let closed = Registration { dynamic: Dynamic::Off, document_hosts: Vec::new(), allow_loopback_documents: false };
+    let Some(field) = field else { return (Some(closed), None) };
+    let mut reference = None;
+    let read = field.section("authorization_servers.*.embedded.registration", |fields| {
+        let word = fields
+            .get("dynamic")
+            .map(|field| field.word(&[("open", Word::Open), ("token", Word::Token), ("off", Word::Off)]));
+        let token_at = fields.get("token");
+        let token = token_at.as_ref().and_then(|field| secret::long_secret(field));
+        let documents = fields.get("client_id_documents");
+        let documents = documents.map(|field| {
+            field.section("authorization_servers.*.embedded.registration.client_id_documents", documents_of)
+        });
+        let dynamic = match (word.unwrap_or(Some(Word::Off))?, token_at) {
+            (Word::Token, Some(_)) => {
+                let Referred { secret, reference: from } = token?;
+                reference = Some(from);
+                Dynamic::Token(secret)
+            }
+            (Word::Token, None) => {
+                let expected =
+                    "`token`: a reference to the token that a registration must bring, env:NAME or file:PATH";
+                fields.of.reading.problem(&fields.of.place, "dynamic: token without one", expected);
+                return None;
+            }
+            (_, Some(at)) => {
+                at.reading.problem(&at.place, "a token that nothing asks for", "`dynamic: token` beside it");
+                return None;
+            }
+            (Word::Open, None) => Dynamic::Open,
+            (Word::Off, None) => Dynamic::Off,
+        };
+        let (document_hosts, allow_loopback_documents) = documents.unwrap_or(Some((Vec::new(), false)))?;
+        Some(Registration { dynamic, document_hosts, allow_loopback_documents })
+    });
+    (read, reference)
+}
+
+/// `client_id_documents`.
+fn documents_of(fields: &mut Fields<'_>) -> Option<(Vec<Box<str>>, bool)> {
+    const EXPECTED: &str = "hosts: client.example.com, *.example.com, or * for any";
+    let hosts = fields.need("hosts", EXPECTED);
+    let loopback = fields.get("allow_loopback");
+    let allowed = loopback.as_ref().and_then(Field::bool).unwrap_or(false);
+    if let Some(field) = loopback.filter(|_| allowed) {
+        field.warn("false: a client could have us ask what else listens on this machine");
+    }
+    let items = hosts.and_then(|field| field.full_list(EXPECTED))?;
+    let mut read: Vec<Box<str>> = Vec::new();
+    for item in &items {
+        let Some(text) = item.text(EXPECTED) else { continue };
+        if !is_host_pattern(text) {
+            item.wrong::<()>("a host in lower case: client.example.com, *.example.com, or * for any");
+        } else if read.iter().any(|host| **host == *text) {
+            item.reading.problem(&item.place, &format!("{} a second time", quoted(text)), "each one once");
+        } else {
+            read.push(text.into());
+        }
+    }
+    Some((read, allowed))
+}
+
+/// A host, `*`, or `*.` and a host of at least two labels: `*.com` would be nearly everybody.
+fn is_host_pattern(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    match text.strip_prefix("*.") {
+        Some(rest) => rest.contains('.') && rest.split('.').all(label),
+        None => text == "*" || text.split('.').all(label),
+    }
+}

@@ -1,0 +1,89 @@
+//! Reads `store`: where an embedded authorization server keeps what it must remember.
+
+use crate::{
+    base::secret::Secret,
+    config::{
+        problem::quoted,
+        reader::{Field, Fields},
+        reading::Written,
+        secret::{self, Referred},
+        value,
+    },
+    issuer::store::StoreSettings,
+};
+
+const URL: &str = "a URL such as redis://redis.internal:6379/0";
+
+/// `store`, and the reference or the URL of `redis`.
+pub(super) fn store(fields: &mut Fields<'_>) -> (Option<Written<StoreSettings>>, Option<Box<str>>) {
+    let mut redis = None;
+    let Some(field) = fields.get("store") else {
+        warn_of_memory(&fields.of, "no `store`");
+        return (Some(Written { value: StoreSettings::Memory, place: fields.of.place.clone() }), None);
+    };
+    let kept = std::cell::RefCell::new(&mut redis);
+    let read = field.section("authorization_servers.*.embedded.store", |fields| {
+        fields.exactly_one(&["memory", "file", "redis"], |kind, field| match kind {
+            "file" => {
+                let path = value::path(&field, "the path of a file, which is made where it is not there")?;
+                Some(Written { value: StoreSettings::File(path), place: field.place })
+            }
+            "redis" => {
+                let Referred { secret, reference } = redis_url(&field)?;
+                **kept.borrow_mut() = Some(reference);
+                Some(Written { value: StoreSettings::Redis(secret), place: field.place })
+            }
+            _ if field.bool()? => {
+                warn_of_memory(&field, "true");
+                Some(Written { value: StoreSettings::Memory, place: field.place })
+            }
+            _ => field.wrong("memory: true, or a `file` or `redis` in its place"),
+        })
+    });
+    (read, redis)
+}
+
+fn warn_of_memory(field: &Field<'_>, found: &str) {
+    let expected = "store: {file: …} for one replica or {redis: …} for several: with the memory store every login ends with the process";
+    field.reading.warning(&field.place, found, expected);
+}
+
+/// A reference to a URL, or a URL that holds no secret. What a reference leads to is never shown.
+fn redis_url(field: &Field<'_>) -> Option<Referred> {
+    let is_reference = field.scalar_text().is_some_and(|text| text.starts_with("env:") || text.starts_with("file:"));
+    if is_reference {
+        let referred = secret::secret(field)?;
+        let text = std::str::from_utf8(referred.secret.expose()).ok();
+        if let Err(expected) = text.ok_or(URL).and_then(|text| is_redis(text).map(drop)) {
+            let found = format!("{}, which holds something else", referred.reference);
+            field.reading.problem(&field.place, &found, expected);
+            return None;
+        }
+        return Some(referred);
+    }
+    let text = field.text("a redis:// or rediss:// URL, or a reference to one: env:NAME or file:PATH")?;
+    match is_redis(text) {
+        Ok(authority) if authority.contains('@') || text.contains('?') => {
+            let expected =
+                "a URL without user name and password, or a reference to one with them: env:NAME or file:PATH";
+            field.reading.problem(&field.place, "a URL with a credential in it (not shown)", expected);
+            None
+        }
+        Ok(_) => Some(Referred { secret: Secret::new(text.as_bytes().to_vec()), reference: text.into() }),
+        Err(expected) => {
+            let found = if text.contains('@') { "a value that is not shown".to_owned() } else { quoted(text) };
+            field.reading.problem(&field.place, &found, expected);
+            None
+        }
+    }
+}
+
+/// User, password, host and port of a Redis URL.
+fn is_redis(text: &str) -> Result<&str, &'static str> {
+    let rest = text.strip_prefix("redis://").or_else(|| text.strip_prefix("rediss://"));
+    let rest = rest.ok_or("a URL that begins with redis:// or, with TLS, rediss://")?;
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let is_plain = rest.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+    if host.is_empty() || host.starts_with(':') || !is_plain { Err(URL) } else { Ok(authority) }
+}

@@ -1,0 +1,156 @@
+//! Proves that a JWT is a client's own statement about itself, made for us and now (RFC 7523 §3, SPEC E-24).
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{
+    base::{clock::Now, limits::ASSERTION_AGE_MAX},
+    decide::token::{jwk::KeySet, jwt::Unproved},
+};
+
+/// What clocks may differ.
+const SKEW: Duration = Duration::from_secs(30);
+/// The longest `jti`.
+const ID_BYTES_MAX: usize = 256;
+/// What may stand in the header's `typ`: an access token or an ID token that a client happens to hold must not pass.
+const TYPES: [&str; 2] = ["jwt", "client-authentication+jwt"];
+
+/// An assertion that holds. It may be used once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assertion {
+    /// `jti`.
+    pub id: Box<str>,
+    /// When it no longer holds, since 1970: its `jti` is remembered until then.
+    pub until: Duration,
+}
+
+/// Why it does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AssertionFault {
+    /// None of the client's keys made its signature; newer ones might have.
+    Signature,
+    /// Another type of JWT.
+    Type,
+    /// `iss` or `sub` is not the client.
+    Client,
+    /// `aud` is not one of ours alone.
+    Audience,
+    /// No `exp`, one that is past, or one too far ahead; or it holds only later.
+    Time,
+    /// No `jti` to remember.
+    Id,
+}
+
+/// Proves that `client` made `token` for one of `audiences`.
+///
+/// The audience must be one text: with a list, what was made for another authorization server could be brought to us.
+///
+/// # Errors
+/// [`AssertionFault`].
+pub fn prove(
+    token: &Unproved<'_>,
+    client: &str,
+    audiences: &[&str],
+    keys: &KeySet,
+    now: Now,
+) -> Result<Assertion, AssertionFault> {
+    token.check_signature(keys).map_err(|_| AssertionFault::Signature)?;
+    let typ = token.typ().unwrap_or("jwt").to_ascii_lowercase();
+    if !TYPES.contains(&typ.strip_prefix("application/").unwrap_or(&typ)) {
+        return Err(AssertionFault::Type);
+    }
+    let text = |name: &str| token.claims().get(name).and_then(Value::as_str);
+    if token.issuer() != client || text("sub") != Some(client) {
+        return Err(AssertionFault::Client);
+    }
+    if !text("aud").is_some_and(|audience| audiences.contains(&audience)) {
+        return Err(AssertionFault::Audience);
+    }
+    let time = |name: &str| match token.claims().get(name) {
+        None => Ok(None),
+        Some(value) => value
+            .as_f64()
+            .and_then(|secs| Duration::try_from_secs_f64(secs).ok())
+            .map(Some)
+            .ok_or(AssertionFault::Time),
+    };
+    let until = time("exp")?.ok_or(AssertionFault::Time)?.saturating_add(SKEW);
+    let latest = now.wall.saturating_add(ASSERTION_AGE_MAX).saturating_add(SKEW).saturating_add(SKEW);
+    if now.wall >= until || until > latest {
+        return Err(AssertionFault::Time);
+    }
+    for name in ["nbf", "iat"] {
+        if time(name)?.is_some_and(|from| from > now.wall.saturating_add(SKEW)) {
+            return Err(AssertionFault::Time);
+        }
+    }
+    match text("jti") {
+        Some(id) if !id.is_empty() && id.len() <= ID_BYTES_MAX => Ok(Assertion { id: id.into(), until }),
+        _ => Err(AssertionFault::Id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::token::testing::{NOW_SECS, P256, RSA, STRANGER, TestKey, key_set, now, with};
+
+    const AUDIENCES: [&str; 2] = ["https://gw.example/oauth", "https://gw.example/oauth/token"];
+
+    fn verdict(key: &TestKey, algorithm: &str, header: &Value, changes: &Value) -> Result<Assertion, AssertionFault> {
+        let claims = json!({
+            "iss": "robot", "sub": "robot", "aud": AUDIENCES[0], "jti": "1", "iat": NOW_SECS, "exp": NOW_SECS + 60,
+        });
+        let token = key.token(algorithm, &with(&json!({"typ": "JWT"}), header), &with(&claims, changes));
+        prove(&Unproved::read(&token).unwrap(), "robot", &AUDIENCES, &key_set(), now())
+    }
+
+    #[test]
+    fn e24_a_clients_assertion_is_its_own_for_us_and_now() {
+        use AssertionFault as F;
+        let cases = [
+            ("as it should be", json!({}), json!({}), None),
+            ("to the token endpoint", json!({}), json!({"aud": AUDIENCES[1]}), None),
+            ("no typ", json!({"typ": null}), json!({}), None),
+            ("its own typ", json!({"typ": "client-authentication+jwt"}), json!({}), None),
+            ("just expired", json!({}), json!({"exp": NOW_SECS - 29}), None),
+            ("as long as may be", json!({}), json!({"exp": NOW_SECS + 300}), None),
+            ("an access token", json!({"typ": "at+jwt"}), json!({}), Some(F::Type)),
+            ("a DPoP proof", json!({"typ": "dpop+jwt"}), json!({}), Some(F::Type)),
+            ("another issuer", json!({}), json!({"iss": "other"}), Some(F::Client)),
+            ("another subject", json!({}), json!({"sub": "other"}), Some(F::Client)),
+            ("no subject", json!({}), json!({"sub": null}), Some(F::Client)),
+            ("another audience", json!({}), json!({"aud": "https://as.example"}), Some(F::Audience)),
+            ("a longer audience", json!({}), json!({"aud": format!("{}/", AUDIENCES[0])}), Some(F::Audience)),
+            ("a list with us in it", json!({}), json!({"aud": [AUDIENCES[0]]}), Some(F::Audience)),
+            ("no audience", json!({}), json!({"aud": null}), Some(F::Audience)),
+            ("expired", json!({}), json!({"exp": NOW_SECS - 30}), Some(F::Time)),
+            ("too far ahead", json!({}), json!({"exp": NOW_SECS + 331}), Some(F::Time)),
+            ("for ever", json!({}), json!({"exp": 1e300}), Some(F::Time)),
+            ("no end", json!({}), json!({"exp": null}), Some(F::Time)),
+            ("an end in words", json!({}), json!({"exp": "tomorrow"}), Some(F::Time)),
+            ("from later on", json!({}), json!({"nbf": NOW_SECS + 31}), Some(F::Time)),
+            ("made later", json!({}), json!({"iat": NOW_SECS + 31}), Some(F::Time)),
+            ("no id", json!({}), json!({"jti": null}), Some(F::Id)),
+            ("an empty id", json!({}), json!({"jti": ""}), Some(F::Id)),
+            ("an id that is too long", json!({}), json!({"jti": "x".repeat(257)}), Some(F::Id)),
+        ];
+        for (case, header, claims, fault) in cases {
+            assert_eq!(verdict(&P256, "ES256", &header, &claims).err(), fault, "{case}");
+        }
+        let good = verdict(&RSA, "RS256", &json!({}), &json!({})).unwrap();
+        assert_eq!(good, Assertion { id: "1".into(), until: Duration::from_secs(NOW_SECS + 90) });
+    }
+
+    #[test]
+    fn e24_nobody_elses_key_speaks_for_a_client() {
+        let kid = json!({"kid": P256.kid});
+        assert_eq!(verdict(&STRANGER, "ES256", &json!({}), &json!({})), Err(AssertionFault::Signature));
+        assert_eq!(verdict(&STRANGER, "ES256", &kid, &json!({})), Err(AssertionFault::Signature));
+        // Whoever has no key learns nothing about what a claim would have done.
+        assert_eq!(verdict(&STRANGER, "ES256", &kid, &json!({"iss": "other"})), Err(AssertionFault::Signature));
+    }
+}

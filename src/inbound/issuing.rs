@@ -1,0 +1,39 @@
+//! Takes a request to the authorization server inside, reads its body whole, and hands its answer to the connection.
+
+use bytes::Bytes;
+use http::{Method, Response, request::Parts};
+use hyper::body::Incoming;
+
+use crate::{
+    base::limits::ISSUER_BODY_BYTES_MAX,
+    decide::{refusal::Refusal, route::IssuerEndpoint},
+    inbound::{
+        body,
+        reply::{Handed, ReplyBody},
+        service::Arrival,
+    },
+    issuer::{Asked, Embedded},
+};
+
+/// Answers one request. CORS, methods and refusals are the issuer's own business: they are OAuth's, not MCP's.
+///
+/// # Errors
+/// What is wrong with the body, before the issuer has heard of it.
+pub(super) async fn answer(
+    arrival: &Arrival<'_>,
+    embedded: &Embedded,
+    endpoint: IssuerEndpoint,
+    head: &Parts,
+    incoming: &mut Incoming,
+) -> Result<Response<ReplyBody>, Refusal> {
+    let reads = head.method == Method::POST;
+    let body = if reads { body::read(incoming, ISSUER_BODY_BYTES_MAX).await? } else { Bytes::new() };
+    let asked = Asked { endpoint, head, body, peer: arrival.connection.peer, now: arrival.now };
+    // Boxed: the library keeps room for this future as long as the connection lives.
+    let answer = Box::pin(embedded.answer(asked)).await;
+    let mut response = answer.response.map(|bytes| ReplyBody::Issued(Handed::new(bytes, answer.sent)));
+    if !reads {
+        body::settle(incoming, head, &mut response).await;
+    }
+    Ok(response)
+}
