@@ -23,6 +23,7 @@ mod e2e {
     mod era;
     mod explain;
     mod identity;
+    mod issuer;
     mod json;
     mod keys;
     mod legacy_endpoint;

@@ -172,10 +172,8 @@ pub const LOG_LINES_MAX: usize = 4_096;
 /// How often configuration, certificate and key files are looked at.
 pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 
-// --- the embedded authorization server ---
+// --- how the authorization server inside keeps its clients and keys ---
 
-/// A request for registration (attack 157).
-pub const REGISTRATION_BYTES_MAX: usize = 16 * KIB;
 /// A Client ID Metadata Document (SPEC E-33).
 pub const CLIENT_DOCUMENT_BYTES_MAX: usize = 5 * KIB;
 /// A key set that a client's document names.
@@ -235,3 +233,36 @@ pub const STORE_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 pub const STORE_AWAY: Duration = Duration::from_secs(1);
 /// Values that Redis is asked for with one command.
 pub const STORE_LIST_BATCH: usize = 512;
+
+// --- the authorization server inside (SPEC E, attacks 157–162) ---
+
+/// A query or a form: a signed proof of a client's identity ([`TOKEN_BYTES_MAX`]) in percent form, and the rest.
+pub const FORM_BYTES_MAX: usize = 32 * KIB;
+/// Parameters of one query or form.
+pub const FORM_PARAMETERS_MAX: usize = 64;
+/// `state`: what some clients keep in it is sealed, and thereby long.
+pub const STATE_BYTES_MAX: usize = 2 * KIB;
+/// `client_id`, which may be a URL.
+pub const CLIENT_ID_BYTES_MAX: usize = KIB;
+/// One redirect URI; with `state` and a code it must still fit where URLs fit.
+pub const REDIRECT_URI_BYTES_MAX: usize = 2 * KIB;
+/// Redirect URIs of one client.
+pub const REDIRECT_URIS_MAX: usize = 16;
+/// `client_name`: a line of the consent page.
+pub const CLIENT_NAME_CHARS_MAX: usize = 120;
+/// `grant_types` and `response_types` of one client, each.
+pub const CLIENT_WORDS_MAX: usize = 16;
+/// A registration request, perhaps with a key set in it.
+pub const REGISTRATION_BYTES_MAX: usize = 16 * KIB;
+/// Nesting of a registration or a client's document: a key set's certificates are four deep.
+pub const REGISTRATION_JSON_DEPTH_MAX: u32 = 16;
+/// One `scope` value.
+pub const SCOPE_BYTES_MAX: usize = 8 * KIB;
+/// Scope tokens in it: clients that are told nothing ask for all that a server names.
+pub const SCOPES_MAX: usize = 256;
+/// `resource` parameters of one request.
+pub const RESOURCES_ASKED_MAX: usize = 16;
+/// `login_hint`: the longest mail address (RFC 5321 §4.5.3.1: 64 + 1 + 255).
+pub const LOGIN_HINT_BYTES_MAX: usize = 320;
+/// `prompt`: all its words together are shorter.
+pub const PROMPT_BYTES_MAX: usize = 64;

@@ -10,3 +10,4 @@ pub mod people;
 pub mod pkce;
 pub mod redirect;
 pub mod request;
+mod url;

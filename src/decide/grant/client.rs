@@ -4,8 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::names::Scope,
-    decide::grant::{client_id::DocumentUrl, error::OAuthError, redirect::RedirectUri},
+    decide::grant::{client_id::DocumentUrl, error::OAuthError, redirect::RedirectUri, url::Url},
 };
+
+mod metadata;
+#[cfg(test)]
+mod tests;
 
 /// A client, whatever it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +69,8 @@ impl Client {
     /// The host that vouches for the client, where one does: that of its document.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        todo!()
+        let url = (self.origin == Origin::Document).then(|| Url::read(&self.id));
+        url?.ok().map(|url| url.host)
     }
 
     /// Whether every redirect leads to the user's own machine, where any program may pose as this client (SPEC E-34).
@@ -111,22 +116,34 @@ impl Registration {
     ///
     /// # Errors
     /// `invalid_redirect_uri`, `invalid_client_metadata`.
-    pub fn read(_json: &[u8]) -> Result<Self, OAuthError> {
-        todo!()
+    pub fn read(json: &[u8]) -> Result<Self, OAuthError> {
+        metadata::registration(json).map_err(|wrong| wrong.code.because(wrong.what))
     }
 
     /// The client that it becomes.
+    ///
+    /// Its `scope` does not bind it: a client that registers with what the first challenge asked for must be able to ask for more
+    /// when a later one says so (SPEC A-51, E-16), and one that nobody vouches for is held by rules and consent, not by itself.
     #[must_use]
-    pub fn into_client(self, _id: Box<str>, _auth: ClientAuth) -> Client {
-        todo!()
+    pub fn into_client(self, id: Box<str>, auth: ClientAuth) -> Client {
+        Client {
+            id,
+            name: self.name,
+            origin: Origin::Dynamic,
+            redirect_uris: self.redirect_uris,
+            auth,
+            grants: self.grants,
+            scopes: None,
+        }
     }
 }
 
 /// Reads the document that was fetched from `url` (SPEC E-33, E-24): its `client_id` must be that very URL, `client_name` and
-/// `redirect_uris` must be there, and it must not ask for a shared secret.
+/// `redirect_uris` must be there, and it must not ask for a shared secret. Its `scope` does not bind the client either.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn read_document(_url: &DocumentUrl, _json: &[u8]) -> Result<Client, &'static str> {
-    todo!()
+pub fn read_document(url: &DocumentUrl, json: &[u8]) -> Result<Client, &'static str> {
+    let (registration, auth) = metadata::document(url, json).map_err(|wrong| wrong.what)?;
+    Ok(Client { origin: Origin::Document, ..registration.into_client(url.as_str().into(), auth) })
 }

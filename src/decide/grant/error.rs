@@ -34,6 +34,16 @@ pub enum Code {
     InvalidTarget,
     /// `access_denied`.
     AccessDenied,
+    /// `login_required` as OpenID Connect Core §3.1.2.6 names it: nobody has logged in, and nothing may be shown.
+    LoginRequired,
+    /// `consent_required`, of the same table: there is something to ask, and nothing may be shown.
+    ConsentRequired,
+    /// `interaction_required`, of the same table: something else must be shown first, and nothing may be.
+    InteractionRequired,
+    /// `request_not_supported`, of the same table: what a signed request says would go unread.
+    RequestNotSupported,
+    /// `request_uri_not_supported`, of the same table.
+    RequestUriNotSupported,
     /// `invalid_redirect_uri`.
     InvalidRedirectUri,
     /// `invalid_client_metadata`.
@@ -63,6 +73,11 @@ impl Code {
             Self::InvalidScope => ("invalid_scope", S::BAD_REQUEST),
             Self::InvalidTarget => ("invalid_target", S::BAD_REQUEST),
             Self::AccessDenied => ("access_denied", S::FORBIDDEN),
+            Self::LoginRequired => ("login_required", S::BAD_REQUEST),
+            Self::ConsentRequired => ("consent_required", S::BAD_REQUEST),
+            Self::InteractionRequired => ("interaction_required", S::BAD_REQUEST),
+            Self::RequestNotSupported => ("request_not_supported", S::BAD_REQUEST),
+            Self::RequestUriNotSupported => ("request_uri_not_supported", S::BAD_REQUEST),
             Self::InvalidRedirectUri => ("invalid_redirect_uri", S::BAD_REQUEST),
             Self::InvalidClientMetadata => ("invalid_client_metadata", S::BAD_REQUEST),
             Self::InvalidToken => ("invalid_token", S::UNAUTHORIZED),

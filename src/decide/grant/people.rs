@@ -3,7 +3,16 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{base::names::Scope, decide::policy::glob::Glob};
+use crate::{
+    base::{
+        limits::{SCOPE_BYTES_MAX, SCOPES_MAX},
+        names::Scope,
+    },
+    decide::policy::{evaluate::claim_fits, glob::Glob},
+};
+
+#[cfg(test)]
+mod tests;
 
 /// Somebody who has logged in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,20 +55,69 @@ pub enum Grantee<'a> {
 
 /// Which of `asked` may be granted, in their order, each once. Nothing that no rule names.
 #[must_use]
-pub fn allowed(_rules: &[GrantRule], _grantee: Grantee<'_>, _asked: &[Scope]) -> Vec<Scope> {
-    todo!()
+pub fn allowed(rules: &[GrantRule], grantee: Grantee<'_>, asked: &[Scope]) -> Vec<Scope> {
+    let rules: Vec<&GrantRule> = rules.iter().filter(|rule| rule.is_for(grantee)).collect();
+    let names = |scope: &Scope| rules.iter().any(|rule| rule.scopes.iter().any(|glob| glob.matches(scope)));
+    let mut allowed = Vec::new();
+    for scope in asked.iter().filter(|scope| names(scope)) {
+        if !allowed.contains(scope) {
+            allowed.push(scope.clone());
+        }
+    }
+    allowed
 }
 
-/// Reads `scope`: words between single spaces (RFC 6749 §3.3).
+impl GrantRule {
+    fn is_for(&self, grantee: Grantee<'_>) -> bool {
+        match grantee {
+            Grantee::Person(person) => self.clients.is_empty() && self.fits(person),
+            // A rule that names people as well, or nobody, says nothing about a client on its own.
+            Grantee::Client(id) => {
+                let names_people = !(self.accounts.is_empty() && self.groups.is_empty() && self.claims.is_empty());
+                !names_people && self.clients.iter().any(|client| **client == *id)
+            }
+        }
+    }
+
+    fn fits(&self, person: &Person) -> bool {
+        let account = person.account.as_ref();
+        let is_account = self.accounts.is_empty() || account.is_some_and(|account| self.accounts.contains(account));
+        // Groups are ours to give: what the IdP calls a group is a claim (SPEC E-45).
+        let is_member = self.groups.is_empty()
+            || account.is_some() && self.groups.iter().any(|group| person.groups.contains(group));
+        let claim_fits = |(name, values): &(Box<str>, Vec<Value>)| {
+            person.claims.get(&**name).is_some_and(|claim| claim_fits(claim, values))
+        };
+        is_account && is_member && self.claims.iter().all(claim_fits)
+    }
+}
+
+/// Reads `scope`: words between single spaces (RFC 6749 §3.3), each kept once. An empty text names none.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn read_scope(_text: &str) -> Result<Vec<Scope>, &'static str> {
-    todo!()
+pub fn read_scope(text: &str) -> Result<Vec<Scope>, &'static str> {
+    if text.len() > SCOPE_BYTES_MAX {
+        return Err("scope is too long");
+    }
+    let mut scopes: Vec<Scope> = Vec::new();
+    for word in text.split(' ').filter(|_| !text.is_empty()) {
+        if !Scope::is_valid(word) {
+            return Err("scope must be words of plain ASCII characters between single spaces");
+        }
+        if scopes.iter().any(|scope| scope.as_str() == word) {
+            continue;
+        }
+        if scopes.len() == SCOPES_MAX {
+            return Err("scope has too many words");
+        }
+        scopes.push(Scope::from(word));
+    }
+    Ok(scopes)
 }
 
 /// Scopes as `scope` has them.
 #[must_use]
-pub fn join(_scopes: &[Scope]) -> String {
-    todo!()
+pub fn join(scopes: &[Scope]) -> String {
+    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }

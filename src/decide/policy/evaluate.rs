@@ -255,7 +255,7 @@ pub(super) fn claims_fit(claims: &Map<String, Value>, rule: &Rule) -> bool {
 }
 
 /// Equal in type and value (`"1"` is not `1`), or a list that holds such a value.
-pub(super) fn claim_fits(claim: &Value, values: &[Value]) -> bool {
+pub(in crate::decide) fn claim_fits(claim: &Value, values: &[Value]) -> bool {
     values.contains(claim) || claim.as_array().is_some_and(|list| list.iter().any(|one| values.contains(one)))
 }
 

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-mod audience;
+pub(in crate::decide) mod audience;
 mod digest;
 mod read;
 

@@ -3,7 +3,7 @@
 /// Whether `audience` is `resource` in another spelling: scheme and host in any case, the default port written out, and `/`
 /// for a root resource, which older clients cannot help sending. No percent-decoding, no dot segments, no prefixes: each of
 /// them would let a token for one path of this host open another (SPEC B-13, B-15).
-pub(super) fn same(resource: &str, audience: &str) -> bool {
+pub(in crate::decide) fn same(resource: &str, audience: &str) -> bool {
     if resource == audience {
         return true;
     }
