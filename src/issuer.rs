@@ -27,15 +27,8 @@ use crate::{
         route::IssuerEndpoint,
     },
     issuer::{
-        accounts::Accounts,
-        arrivals::Arrivals,
-        documents::Documents,
-        keep::Outage,
-        revocations::Revocations,
-        seal::Sealer,
-        signing::SigningKeys,
-        store::Store,
-        throttle::Throttle,
+        accounts::Accounts, arrivals::Arrivals, documents::Documents, keep::Outage, revocations::Revocations,
+        seal::Sealer, signing::SigningKeys, store::Store, throttle::Throttle,
     },
     outbound::{fetch::Fetch, keys::LocalKeys},
 };

@@ -29,6 +29,7 @@
 //! arrive   inbound/service        takes one Arc<Snapshot> + Now, opens observe/record
 //!          inbound/request        the head has one meaning; the host is ours
 //!          decide/route           → discovery: inbound/metadata → done
+//!                                 → paths of an embedded authorization server: inbound/issuing → issuer → done
 //!        1 decide/origin          may a browser call from there?
 //! gate     inbound/gate
 //!        2 decide/token/presented what was presented?

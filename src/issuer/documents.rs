@@ -85,13 +85,7 @@ impl Documents {
     ///
     /// # Errors
     /// `invalid_client`, saying nothing of what was fetched or why it failed; the log says that.
-    pub async fn client(
-        &self,
-        fetch: &Fetch,
-        url: &DocumentUrl,
-        reach: Reach,
-        now: Now,
-    ) -> Result<Client, OAuthError> {
+    pub async fn client(&self, fetch: &Fetch, url: &DocumentUrl, reach: Reach, now: Now) -> Result<Client, OAuthError> {
         if let Some(client) = self.held(url, now) {
             return Ok(client);
         }
@@ -115,7 +109,8 @@ impl Documents {
         KeySet::read(&body).map_err(|cause| useless(url, format_args!("not a usable key set: {cause:?}")))?;
         let text: Box<str> = std::str::from_utf8(&body).map_err(|_| useless(url, "not UTF-8"))?.into();
         // A key that its owner has withdrawn must stop working here, too, and soon.
-        let age = age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_DEFAULT);
+        let age =
+            age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_DEFAULT);
         self.keys.insert(url.into(), Held::new(text.clone(), age, now));
         Ok(text)
     }

@@ -36,8 +36,7 @@ pub(super) fn keys(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
 fn cached(body: Bytes, asked: &Asked<'_>) -> Answer {
     let etag = format!("\"{}\"", name_of(&String::from_utf8_lossy(&body)));
     let wanted = asked.head.headers.get(IF_NONE_MATCH).map(HeaderValue::as_bytes).unwrap_or_default();
-    let is_current =
-        wanted == b"*" || wanted.split(|b| *b == b',').any(|one| one.trim_ascii() == etag.as_bytes());
+    let is_current = wanted == b"*" || wanted.split(|b| *b == b',').any(|one| one.trim_ascii() == etag.as_bytes());
     let mut response = if is_current {
         let mut response = reply::public(StatusCode::NOT_MODIFIED, Bytes::new());
         response.headers_mut().remove(CONTENT_TYPE);

@@ -185,9 +185,8 @@ fn policy(html: &str, form_targets: &[&str]) -> HeaderValue {
         Some((style, _)) => format!("'sha256-{}'", STANDARD.encode(digest_of(style.as_bytes()))),
         None => "'none'".to_owned(),
     };
-    let mut policy = format!(
-        "default-src 'none'; style-src {style}; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-    );
+    let mut policy =
+        format!("default-src 'none'; style-src {style}; frame-ancestors 'none'; base-uri 'none'; form-action 'self'");
     for target in form_targets.iter().filter_map(|target| form_target(target)) {
         policy.push(' ');
         policy.push_str(target);
@@ -246,7 +245,8 @@ pub(super) fn method_not_allowed(asked: &Asked<'_>) -> Answer {
         (false, &Method::HEAD) => json(StatusCode::OK, &Value::Null).response.map(|_| Bytes::new()),
         (false, _) => {
             let (word, _) = Code::InvalidRequest.row();
-            json(StatusCode::OK, &json!({"error": word, "error_description": "another method is expected here"})).response
+            json(StatusCode::OK, &json!({"error": word, "error_description": "another method is expected here"}))
+                .response
         }
     };
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;

@@ -104,9 +104,9 @@ impl SigningKeys {
         if let Some(ring) = self.ring.load_full().filter(|ring| ring.sealed == sealed) {
             return Ok(ring);
         }
-        let records: Vec<Record> = sealer.open_value(PLACE, &sealed).ok_or_else(|| {
-            fault("the signing keys in the store were sealed with none of our seal_keys")
-        })?;
+        let records: Vec<Record> = sealer
+            .open_value(PLACE, &sealed)
+            .ok_or_else(|| fault("the signing keys in the store were sealed with none of our seal_keys"))?;
         let keys = records.into_iter().map(Key::read).collect::<Result<Vec<_>, _>>()?;
         let document = Bytes::from(json!({ "keys": keys.iter().map(Key::jwk).collect::<Vec<_>>() }).to_string());
         let set = KeySet::read(&document).map_err(|found| fault(format_args!("no usable signing key: {found:?}")))?;
@@ -170,7 +170,8 @@ fn turned(keys: &[Key], now: Now) -> Result<Option<Vec<Record>>, StoreFault> {
         .map(|(key, _)| key.record.clone())
         .collect();
     let youngest = records.last().map_or(0, |record| record.signs_from);
-    let is_old = now_secs.saturating_add(SIGNING_KEY_LEAD.as_secs()) >= youngest.saturating_add(SIGNING_KEY_AGE.as_secs());
+    let is_old =
+        now_secs.saturating_add(SIGNING_KEY_LEAD.as_secs()) >= youngest.saturating_add(SIGNING_KEY_AGE.as_secs());
     if is_old {
         records.push(Record::make(now.wall.saturating_add(SIGNING_KEY_LEAD))?);
     }

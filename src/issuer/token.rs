@@ -15,7 +15,10 @@ use crate::{
             form::Form,
             people::{self, Person},
         },
-        token::{claims::Caller, jwt::{TokenRules, Unproved}},
+        token::{
+            claims::Caller,
+            jwt::{TokenRules, Unproved},
+        },
     },
     issuer::{
         Answer, Asked, Embedded, Sent, clients, event,
@@ -138,10 +141,13 @@ fn sign(embedded: &Embedded, asked: &Asked<'_>, grant: &Grant<'_>, ends: u64) ->
     let mut say = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
     say("iss", json!(settings.issuer));
     say("sub", json!(grant.subject));
-    say("aud", match grant.resources {
-        [one] => json!(one),
-        several => json!(several),
-    });
+    say(
+        "aud",
+        match grant.resources {
+            [one] => json!(one),
+            several => json!(several),
+        },
+    );
     say("client_id", json!(grant.client.id));
     say("iat", json!(asked.now.unix_secs()));
     say("exp", json!(ends));

@@ -69,11 +69,9 @@ pub fn prove(
     }
     let time = |name: &str| match token.claims().get(name) {
         None => Ok(None),
-        Some(value) => value
-            .as_f64()
-            .and_then(|secs| Duration::try_from_secs_f64(secs).ok())
-            .map(Some)
-            .ok_or(AssertionFault::Time),
+        Some(value) => {
+            value.as_f64().and_then(|secs| Duration::try_from_secs_f64(secs).ok()).map(Some).ok_or(AssertionFault::Time)
+        }
     };
     let until = time("exp")?.ok_or(AssertionFault::Time)?.saturating_add(SKEW);
     let latest = now.wall.saturating_add(ASSERTION_AGE_MAX).saturating_add(SKEW).saturating_add(SKEW);

@@ -14,12 +14,7 @@ use crate::{
 };
 
 /// `grant_type=client_credentials`.
-pub(super) fn issue(
-    embedded: &Embedded,
-    client: &Client,
-    form: &Form,
-    asked: &Asked<'_>,
-) -> Result<Answer, Denied> {
+pub(super) fn issue(embedded: &Embedded, client: &Client, form: &Form, asked: &Asked<'_>) -> Result<Answer, Denied> {
     let is_trusted = client.origin == Origin::Configured && client.auth != ClientAuth::None;
     if !client.grants.credentials || !is_trusted {
         return Err(Code::UnauthorizedClient.because("this client may not act for itself").into());

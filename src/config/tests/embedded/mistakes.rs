@@ -45,213 +45,209 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             "path: /oauth",
             "path: /".to_owned(),
-            "6:13 AT.path: found \"/\"; expected a path such as /oauth: below /, of letters, digits and -._~@:+, without a slash at its end, outside /.well-known/",
+            "6:13 §.path: found \"/\"; expected a path such as /oauth: below /, of letters, digits and -._~@:+, without a slash at its end, outside /.well-known/",
         ),
         (
             "path: /oauth",
             "path: /oauth/".to_owned(),
-            "6:13 AT.path: found \"/oauth/\"; expected a path such as /oauth: below /, of letters, digits and -._~@:+, without a slash at its end, outside /.well-known/",
+            "6:13 §.path: found \"/oauth/\"; expected a path such as /oauth: below /, of letters, digits and -._~@:+, without a slash at its end, outside /.well-known/",
         ),
-        (
-            "path: /oauth",
-            "path: /mcp".to_owned(),
-            "11:15 servers.one.path: found a path of AT; expected each path once",
-        ),
+        ("path: /oauth", "path: /mcp".to_owned(), "11:15 servers.one.path: found a path of §; expected each path once"),
         (
             "path: /mcp",
             "path: /oauth/token".to_owned(),
-            "11:15 servers.one.path: found a path of AT; expected each path once",
+            "11:15 servers.one.path: found a path of §; expected each path once",
         ),
         (
             "path: /oauth",
             "pth: /oauth".to_owned(),
-            "6:7 AT.path: found nothing; expected the authorization server's public path, such as /oauth\n6:7 AT.pth: found an unknown key; expected path, login, registration, clients, grants, access_token_ttl, refresh_token_ttl, token_claims, scope_descriptions or store; did you mean \"path\"?",
+            "6:7 §.path: found nothing; expected the authorization server's public path, such as /oauth\n6:7 §.pth: found an unknown key; expected path, login, registration, clients, grants, access_token_ttl, refresh_token_ttl, token_claims, scope_descriptions or store; did you mean \"path\"?",
         ),
         (
             "    embedded:\n",
             "    issuer: https://login.example.com\n    embedded:\n".to_owned(),
             "5:13 authorization_servers.own.issuer: found a key of an authorization server elsewhere; expected `embedded` alone: its issuer is public_url and its path, and its tokens are as we make them",
         ),
-        (LOGIN, "login: {}".to_owned(), "7:14 AT.login: found none of them; expected exactly one of accounts, oidc"),
+        (LOGIN, "login: {}".to_owned(), "7:14 §.login: found none of them; expected exactly one of accounts, oidc"),
         (
             LOGIN,
             "login: {accounts: nobody.yaml}".to_owned(),
-            "7:25 AT.login.accounts: found nobody.yaml, which cannot be read (No such file or directory (os error 2)); expected a file that can be read",
+            "7:25 §.login.accounts: found nobody.yaml, which cannot be read (No such file or directory (os error 2)); expected a file that can be read",
         ),
         (
             LOGIN,
             "login: {oidc: {issuer: \"http://login.example.com\", client_id: a, client_secret: hunter2}}".to_owned(),
-            "7:30 AT.login.oidc.issuer: found \"http://login.example.com\"; expected an https:// URL; http:// is for a loopback host, or dangerous with `allow_http: true`\n7:87 AT.login.oidc.client_secret: found a value that is no reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
+            "7:30 §.login.oidc.issuer: found \"http://login.example.com\"; expected an https:// URL; http:// is for a loopback host, or dangerous with `allow_http: true`\n7:87 §.login.oidc.client_secret: found a value that is no reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
         ),
         (
             GRANTS,
             "      grants: []\n".to_owned(),
-            "8:15 AT.grants: found an empty list; expected a non-empty list of grants: without one nobody gets any scope",
+            "8:15 §.grants: found an empty list; expected a non-empty list of grants: without one nobody gets any scope",
         ),
         (
             GRANTS,
             String::new(),
-            "6:7 AT.grants: found nothing; expected who may get which scopes: nobody gets what no entry names",
+            "6:7 §.grants: found nothing; expected who may get which scopes: nobody gets what no entry names",
         ),
         (
             GRANTS,
             grant("{accounts: [adda], scopes: [a]}"),
-            "8:27 AT.grants[0].accounts[0]: found \"adda\"; expected the name of an account; did you mean \"ada\"?",
+            "8:27 §.grants[0].accounts[0]: found \"adda\"; expected the name of an account; did you mean \"ada\"?",
         ),
         (
             GRANTS,
             grant("{accounts: [], scopes: [a]}"),
-            "8:26 AT.grants[0].accounts: found an empty list; expected a non-empty list of names of accounts",
+            "8:26 §.grants[0].accounts: found an empty list; expected a non-empty list of names of accounts",
         ),
         (
             GRANTS,
             grant("{accounts: [ada]}"),
-            "8:16 AT.grants[0].scopes: found nothing; expected a non-empty list of scopes or patterns of scopes",
+            "8:16 §.grants[0].scopes: found nothing; expected a non-empty list of scopes or patterns of scopes",
         ),
         (
             GRANTS,
             grant("{claims: {a: b}, scopes: [a]}"),
-            "8:25 AT.grants[0].claims: found a map; expected `accounts` or `groups`: local accounts have no claims",
+            "8:25 §.grants[0].claims: found a map; expected `accounts` or `groups`: local accounts have no claims",
         ),
         (
             GRANTS,
             grant("{clients: [x], accounts: [ada], scopes: [a]}"),
-            "8:26 AT.grants[0].clients: found a list; expected an entry of its own: where a client acts for itself there is no person\n8:27 AT.grants[0].clients[0]: found \"x\"; expected the id of a client under `clients`",
+            "8:26 §.grants[0].clients: found a list; expected an entry of its own: where a client acts for itself there is no person\n8:27 §.grants[0].clients[0]: found \"x\"; expected the id of a client under `clients`",
         ),
         (
             GRANTS,
             grant("{scopes: [\"a b\"]}"),
-            "8:26 AT.grants[0].scopes[0]: found \"a b\"; expected a scope or a pattern of scopes: no spaces, quotes or backslashes",
+            "8:26 §.grants[0].scopes[0]: found \"a b\"; expected a scope or a pattern of scopes: no spaces, quotes or backslashes",
         ),
         (
             GRANTS,
             under("registration: {dynamic: token}"),
-            "9:21 AT.registration: found dynamic: token without one; expected `token`: a reference to the token that a registration must bring, env:NAME or file:PATH",
+            "9:21 §.registration: found dynamic: token without one; expected `token`: a reference to the token that a registration must bring, env:NAME or file:PATH",
         ),
         (
             GRANTS,
             under("registration: {dynamic: open, token: env:SESSION_KEY}"),
-            "9:44 AT.registration.token: found a token that nothing asks for; expected `dynamic: token` beside it",
+            "9:44 §.registration.token: found a token that nothing asks for; expected `dynamic: token` beside it",
         ),
         (
             GRANTS,
             under("registration: {dynamic: token, token: env:SHORT}"),
-            "9:45 AT.registration.token: found env:SHORT, which has 7 bytes; expected at least 32 random bytes",
+            "9:45 §.registration.token: found env:SHORT, which has 7 bytes; expected at least 32 random bytes",
         ),
         (
             GRANTS,
             under("registration: {dynamic: closed}"),
-            "9:31 AT.registration.dynamic: found \"closed\"; expected open, token or off",
+            "9:31 §.registration.dynamic: found \"closed\"; expected open, token or off",
         ),
         (
             GRANTS,
             under("registration: {client_id_documents: {hosts: [\"*.com\", \"https://a.example\"]}}"),
-            "9:52 AT.registration.client_id_documents.hosts[0]: found \"*.com\"; expected a host in lower case: client.example.com, *.example.com, or * for any\n9:61 AT.registration.client_id_documents.hosts[1]: found \"https://a.example\"; expected a host in lower case: client.example.com, *.example.com, or * for any",
+            "9:52 §.registration.client_id_documents.hosts[0]: found \"*.com\"; expected a host in lower case: client.example.com, *.example.com, or * for any\n9:61 §.registration.client_id_documents.hosts[1]: found \"https://a.example\"; expected a host in lower case: client.example.com, *.example.com, or * for any",
         ),
         (
             GRANTS,
             client("{id: a}"),
-            "9:17 AT.clients[0]: found client_credentials without a proof; expected `secret`, `jwks` or `jwks_uri` of the client",
+            "9:17 §.clients[0]: found client_credentials without a proof; expected `secret`, `jwks` or `jwks_uri` of the client",
         ),
         (
             GRANTS,
             client("{id: \"https://a/\", secret: env:SESSION_KEY}"),
-            "9:22 AT.clients[0].id: found \"https://a/\"; expected an id of at most 128 letters, digits and -._~, not one that begins with dyn_",
+            "9:22 §.clients[0].id: found \"https://a/\"; expected an id of at most 128 letters, digits and -._~, not one that begins with dyn_",
         ),
         (
             GRANTS,
             client("{id: dyn_x, secret: env:SESSION_KEY}"),
-            "9:22 AT.clients[0].id: found \"dyn_x\"; expected an id of at most 128 letters, digits and -._~, not one that begins with dyn_",
+            "9:22 §.clients[0].id: found \"dyn_x\"; expected an id of at most 128 letters, digits and -._~, not one that begins with dyn_",
         ),
         (
             GRANTS,
             client("{id: a, secret: env:SESSION_KEY}, {id: a, secret: env:SESSION_KEY}"),
-            "9:56 AT.clients[1].id: found \"a\" a second time; expected each id once",
+            "9:56 §.clients[1].id: found \"a\" a second time; expected each id once",
         ),
         (
             GRANTS,
             client("{id: a, secret: env:SHORT}"),
-            "9:33 AT.clients[0].secret: found env:SHORT, which has 7 bytes; expected at least 32 random bytes",
+            "9:33 §.clients[0].secret: found env:SHORT, which has 7 bytes; expected at least 32 random bytes",
         ),
         (
             GRANTS,
             client("{id: a, secret: env:SESSION_KEY, jwks: keys.json}"),
-            "9:17 AT.clients[0]: found secret and jwks; expected one of secret, jwks, jwks_uri, or none of them for a public client",
+            "9:17 §.clients[0]: found secret and jwks; expected one of secret, jwks, jwks_uri, or none of them for a public client",
         ),
         (
             GRANTS,
             client("{id: a, jwks: empty.json}"),
-            "9:31 AT.clients[0].jwks: found \"empty.json\"; expected a file with a key set that has a usable key (NoUsableKey)",
+            "9:31 §.clients[0].jwks: found \"empty.json\"; expected a file with a key set that has a usable key (NoUsableKey)",
         ),
         (
             GRANTS,
             client("{id: a, jwks_uri: \"http://a.example/keys\"}"),
-            "9:35 AT.clients[0].jwks_uri: found \"http://a.example/keys\"; expected an https:// URL of a key set",
+            "9:35 §.clients[0].jwks_uri: found \"http://a.example/keys\"; expected an https:// URL of a key set",
         ),
         (
             GRANTS,
             client("{id: a, redirect_uris: [\"https://a/cb\"], grant_types: [refresh_token]}"),
-            "9:72 AT.clients[0].grant_types: found `redirect_uris` without authorization_code; expected authorization_code among the grant_types\n9:72 AT.clients[0].grant_types: found refresh_token without authorization_code; expected authorization_code, which begins what is refreshed",
+            "9:72 §.clients[0].grant_types: found `redirect_uris` without authorization_code; expected authorization_code among the grant_types\n9:72 §.clients[0].grant_types: found refresh_token without authorization_code; expected authorization_code, which begins what is refreshed",
         ),
         (
             GRANTS,
             client("{id: a, secret: env:SESSION_KEY, grant_types: [implicit]}"),
-            "9:64 AT.clients[0].grant_types[0]: found \"implicit\"; expected authorization_code, refresh_token or client_credentials",
+            "9:64 §.clients[0].grant_types[0]: found \"implicit\"; expected authorization_code, refresh_token or client_credentials",
         ),
         (
             GRANTS,
             client("{id: user-1, secret: env:SESSION_KEY}"),
-            "5:5 AT: found \"user-1\" as a client's id and as an account's subject; expected another `subject` for the account, or another id for the client",
+            "5:5 §: found \"user-1\" as a client's id and as an account's subject; expected another `subject` for the account, or another id for the client",
         ),
         (
             GRANTS,
             under("access_token_ttl: 2h"),
-            "9:25 AT.access_token_ttl: found \"2h\"; expected a duration such as 30s, 5m or 24h, from 1m to 1h",
+            "9:25 §.access_token_ttl: found \"2h\"; expected a duration such as 30s, 5m or 24h, from 1m to 1h",
         ),
         (
             GRANTS,
             under("refresh_token_ttl: 500d"),
-            "9:26 AT.refresh_token_ttl: found \"500d\"; expected a duration such as 30s, 5m or 30d, from 1m to 365d",
+            "9:26 §.refresh_token_ttl: found \"500d\"; expected a duration such as 30s, 5m or 30d, from 1m to 365d",
         ),
         (
             GRANTS,
             under("token_claims: [sub]"),
-            "9:22 AT.token_claims[0]: found \"sub\"; expected a claim about the person: this one has a meaning of its own",
+            "9:22 §.token_claims[0]: found \"sub\"; expected a claim about the person: this one has a meaning of its own",
         ),
         (
             GRANTS,
             under("scope_descriptions: {\"a b\": x, c: \"\"}"),
-            "9:28 AT.scope_descriptions.\"a b\": found a key that is no scope; expected one scope: no spaces, quotes or backslashes\n9:41 AT.scope_descriptions.c: found empty text; expected what the scope permits, in words for the consent page",
+            "9:28 §.scope_descriptions.\"a b\": found a key that is no scope; expected one scope: no spaces, quotes or backslashes\n9:41 §.scope_descriptions.c: found empty text; expected what the scope permits, in words for the consent page",
         ),
         (
             "{memory: true}",
             "{file: as.db}".to_owned(),
-            "9:21 AT.store.file: found a store without keys to seal it with; expected `session_keys` at the top of the file: the first seals what the store keeps secret, all open it",
+            "9:21 §.store.file: found a store without keys to seal it with; expected `session_keys` at the top of the file: the first seals what the store keeps secret, all open it",
         ),
         (
             "{memory: true}",
             "{memory: false}".to_owned(),
-            "9:23 AT.store.memory: found false; expected memory: true, or a `file` or `redis` in its place",
+            "9:23 §.store.memory: found false; expected memory: true, or a `file` or `redis` in its place",
         ),
         (
             "{memory: true}",
             "{redis: \"redis://:hunter2@redis/\"}".to_owned(),
-            "9:22 AT.store.redis: found a URL with a credential in it (not shown); expected a URL without user name and password, or a reference to one with them: env:NAME or file:PATH",
+            "9:22 §.store.redis: found a URL with a credential in it (not shown); expected a URL without user name and password, or a reference to one with them: env:NAME or file:PATH",
         ),
         (
             "{memory: true}",
             "{redis: env:SHORT}".to_owned(),
-            "9:22 AT.store.redis: found env:SHORT, which holds something else; expected a URL that begins with redis:// or, with TLS, rediss://",
+            "9:22 §.store.redis: found env:SHORT, which holds something else; expected a URL that begins with redis:// or, with TLS, rediss://",
         ),
         (
             "{memory: true}",
             "{redis: \"redis://\"}".to_owned(),
-            "9:22 AT.store.redis: found \"redis://\"; expected a URL such as redis://redis.internal:6379/0",
+            "9:22 §.store.redis: found \"redis://\"; expected a URL such as redis://redis.internal:6379/0",
         ),
     ] {
         assert!(SMALL.contains(from), "{from}");
         let expected: Vec<String> =
-            expected.replace("AT", AT).lines().map(|line| format!("gateway.yaml:{line}")).collect();
+            expected.replace('§', AT).lines().map(|line| format!("gateway.yaml:{line}")).collect();
         assert_eq!(told(&SMALL.replacen(from, &to, 1)), expected, "{to}");
     }
 }
@@ -370,7 +366,7 @@ fn each_mistake_in_the_accounts_has_its_line_in_their_file() {
             "accounts:\n- {name: ada, password: 'HASH'}\n- {name: bob, subject: ada, password: 'HASH'}\n",
             "3:24 accounts[1].subject: found \"ada\", which is the subject of another account; expected each subject once; where none is written it is the name",
         ),
-        ("accounts: [\n", "2:1"),
+        ("accounts: [\n", "1:11"),
     ] {
         let folder = folder(accounts);
         let refused = with(SMALL, folder.path()).expect_err(accounts).to_string();

@@ -170,7 +170,7 @@ pub(super) const CASES: &[Case] = &[
         "    isuer: https://login.example.com\n",
         &[
             "6:5 authorization_servers.corporate.issuer: found nothing; expected the issuer's URL, exactly as its tokens spell it",
-            "6:5 authorization_servers.corporate.isuer: found an unknown key; expected allow_http, issuer, profile, jwks, algorithms, token_types, clock_skew, scope_claims or refetch_floor; did you mean \"issuer\"?",
+            "6:5 authorization_servers.corporate.isuer: found an unknown key; expected embedded, allow_http, issuer, profile, jwks, algorithms, token_types, clock_skew, scope_claims or refetch_floor; did you mean \"issuer\"?",
         ],
     ),
     (
@@ -264,7 +264,10 @@ pub(super) const CASES: &[Case] = &[
         ISSUER,
         "    issuer: https://login.example.com\n    embedded: {}\n",
         &[
-            "7:5 authorization_servers.corporate.embedded: found an unknown key; expected allow_http, issuer, profile, jwks, algorithms, token_types, clock_skew, scope_claims or refetch_floor",
+            "6:13 authorization_servers.corporate.issuer: found a key of an authorization server elsewhere; expected `embedded` alone: its issuer is public_url and its path, and its tokens are as we make them",
+            "7:15 authorization_servers.corporate.embedded.grants: found nothing; expected who may get which scopes: nobody gets what no entry names",
+            "7:15 authorization_servers.corporate.embedded.login: found nothing; expected how people log in: a map with `accounts` or `oidc`",
+            "7:15 authorization_servers.corporate.embedded.path: found nothing; expected the authorization server's public path, such as /oauth",
         ],
     ),
     (
