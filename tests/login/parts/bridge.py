@@ -5,14 +5,13 @@ import json
 import os
 import re
 import secrets
-import sys
 import threading
 import urllib.parse
 
 import oauth
-from parts.local import player
+from parts.local import Inspector, player
 from person import Browser
-from world import HERE, PARTS, READ, RUN, WRITE, Ended, Process, free_ports, until
+from world import PARTS, READ, RUN, WRITE, Ended, Process, free_ports, until
 
 ALL = f"{READ} mcp:tools:read {WRITE}"
 # What of the IdP's claims gives what; nothing else of them gives anything.
@@ -71,28 +70,17 @@ def documented(judge, world, started, folder, base, documents):
     judge("Documented" in words and "localhost" in words, "the consent page of a client with a document names the host that vouches for it")
     judge(oauth.call(f"{base}/mcp", tokens["access_token"]).status == 200 and oauth.claims(tokens["access_token"])["client_id"] == url,
           "a client that brings its Client ID Metadata Document gets in", url)
-    callback = f"http://127.0.0.1:{free_ports('CALLBACK')['CALLBACK']}/oauth/callback"
-    url = documents.serve("inspector.json", "MCP Inspector", [callback])
-    home = folder / "inspector"
-    home.mkdir()
-    program = world.modules / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
-    inspector = Process(PARTS, "inspector-document", [
-        world.node, program, "--cli", "--server-url", f"{base}/mcp", "--transport", "http", "--format", "json", "--client-metadata-url", url, "--callback-url", callback,
-        "--method", "tools/call", "--tool-name", "list_stations"],
-        env={**os.environ, "HOME": str(home), "MCP_AUTO_OPEN_ENABLED": "false", "BROWSER": "/bin/true", "MCP_INSPECTOR_SECRET_STORE": "file"})
-    started.append(inspector)
-    address = until(lambda: (re.search(rf"{re.escape(base)}/oauth/authorize\?[^\s\"'<>\x1b]+", inspector.output()) or [None])[0], 30, 0.1)
-    if address:
-        asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query))
+    inspects = Inspector(world, started, folder / "inspector", base)
+    url = documents.serve("inspector.json", "MCP Inspector", [inspects.callback])
+    child = inspects.start("document", "--client-metadata-url", url, "--callback-url", inspects.callback, "--method", "tools/call", "--tool-name", "list_stations")
+    address = inspects.asks(child)
+    if judge(address and urllib.parse.quote(url, safe="") in address, "MCP Inspector with --client-metadata-url brings its document", "" if address else child.tail()):
         person = Browser()
-        last = person.go(address, callback, "alice", "any")
+        last = person.go(address, inspects.callback, "alice", "any")
         if last.location:
             person.request("GET", last.location)
-        until(lambda: inspector.child.poll() is not None, 30, 0.1)
-        code = inspector.stop()
-        judge(code == 0 and "south" in inspector.output() and asked["client_id"] == url, "MCP Inspector with --client-metadata-url gets in", inspector.tail(5) if code else url)
-    else:
-        judge(False, "MCP Inspector with --client-metadata-url prints an address to log in at", inspector.tail())
+    code, output = inspects.ended(child)
+    judge(code == 0 and "south" in output, "and gets in", output[-300:] if code else url)
     wrong = documents.serve("lying.json", "Lying", [oauth.REDIRECT], client_id="http://localhost:1/other.json")
     page = Browser().open(oauth.Client(f"{base}/oauth", f"{base}/mcp", wrong).authorize(READ)[0], oauth.REDIRECT)
     judge(page.status == 400 and not page.location, "a document that names another client_id is refused on a page", page.status)

@@ -19,7 +19,7 @@ def play(judge, world):
         walk = Process(PARTS, "walk", [world.node, world.modules / "walk.mjs", "--base", f"http://127.0.0.1:{ports['GATEWAY']}", "--shots", SHOTS, "--chromium", find("chromium")],
                        env={**os.environ, "ACCOUNT": ALICE, "PASSWORD": ALICES, "HOME": str(folder)})
         started.append(walk)
-        until(lambda: walk.child.poll() is not None or None, 150, 0.1)
+        until(lambda: walk.child.poll() is not None, 150, 0.1)
         code = walk.stop()
         said = [json.loads(line) for line in walk.output().splitlines() if line.startswith('{"good"')]
         for line in said:

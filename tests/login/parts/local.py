@@ -30,7 +30,7 @@ def play(judge, world):
         playing = {name: (player(world, folder, name, base), time.time()) for name in CLIENTS}
         started += [client for client, _ in playing.values()]
         for name, (client, since) in playing.items():
-            until(lambda: client.child.poll() is not None or None, 90, 0.1)
+            until(lambda: client.child.poll() is not None, 90, 0.1)
             story(judge, base, name, folder, client.stop(), time.time() - since, client)
         inspector(judge, world, started, folder, base)
         by_hand(judge, base)
@@ -102,42 +102,52 @@ def split_scopes(words):
     return parts[0], parts[1] if len(parts) > 1 else ""
 
 
-def inspector(judge, world, started, folder, base):
-    """The CLI of MCP Inspector: with its own login, with what it stored, and with a token that it is given."""
-    program = world.modules / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
-    callback = f"http://127.0.0.1:{free_ports('CALLBACK')['CALLBACK']}/oauth/callback"
-    home = folder / "inspector"
-    home.mkdir()
-    env = {**os.environ, "HOME": str(home), "MCP_AUTO_OPEN_ENABLED": "false", "BROWSER": "/bin/true", "MCP_INSPECTOR_SECRET_STORE": "file", "CI": "1"}
-    plain = ["--cli", "--server-url", f"{base}/mcp", "--transport", "http", "--format", "json"]
-    call = ["--method", "tools/call", "--tool-name", "list_stations"]
+class Inspector:
+    """The CLI of MCP Inspector, with a home of its own. It asks for a browser by printing an address and waits for it at `callback`."""
 
-    def inspect(name, *more):
-        child = Process(PARTS, f"inspector-{name}", [world.node, program, *plain, *more], env=env)
-        started.append(child)
+    def __init__(self, world, started, home, base):
+        self.world, self.started, self.home, self.base = world, started, home, base
+        self.callback = f"http://127.0.0.1:{free_ports('CALLBACK')['CALLBACK']}/oauth/callback"
+        home.mkdir()
+
+    def start(self, name, *more):
+        program = self.world.modules / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+        # It logs in only where it may open a browser; this one opens nothing.
+        env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "BROWSER": "/bin/true", "MCP_AUTO_OPEN_ENABLED": "true", "MCP_INSPECTOR_SECRET_STORE": "file"}
+        child = Process(PARTS, f"inspector-{name}", [self.world.node, program, "--cli", "--server-url", f"{self.base}/mcp", "--transport", "http", "--format", "json", *more], env=env)
+        self.started.append(child)
         return child
 
-    def found(child, secs=40):
-        until(lambda: child.child.poll() is not None or None, secs, 0.1)
+    def asks(self, child):
+        """The address that it wants opened."""
+        return until(lambda: (re.search(rf"{re.escape(self.base)}/oauth/authorize\?\S+", child.output()) or [None])[0] or child.child.poll() and "", 30, 0.1)
+
+    def ended(self, child, secs=40):
+        until(lambda: child.child.poll() is not None, secs, 0.1)
         return child.stop(), child.output()
 
-    logging_in = inspect("login", "--callback-url", callback, *call)
-    url = until(lambda: (re.search(rf"{re.escape(base)}/oauth/authorize\?[^\s\"'<>\x1b]+", logging_in.output()) or [None])[0], 30, 0.1)
-    if judge(url is not None, "Inspector's CLI registers and prints an address to log in at", "" if url else logging_in.tail()):
+
+def inspector(judge, world, started, folder, base):
+    """With its own login, with what it stored, and with a token that it is given."""
+    inspects = Inspector(world, started, folder / "inspector", base)
+    call = ["--method", "tools/call", "--tool-name", "list_stations"]
+    child = inspects.start("login", "--callback-url", inspects.callback, *call)
+    url = inspects.asks(child)
+    if judge(url, "Inspector's CLI registers and prints an address to log in at", "" if url else child.tail()):
         browser = Browser()
-        last = browser.go(url, callback, ALICE, ALICES)
-        if judge(last.location is not None, "Inspector: login and consent send the browser to it", last.words[:200]):
+        last = browser.go(url, inspects.callback, ALICE, ALICES)
+        if judge(last.location is not None, "Inspector: login and consent send the browser to it", "" if last.location else last.words[:200]):
             browser.request("GET", last.location)
-    code, output = found(logging_in)
+    code, output = inspects.ended(child)
     judge(code == 0 and "south" in output, "Inspector: calls a tool with what its login brought", output[-300:] if code else "")
-    code, output = found(inspect("stored", "--stored-auth-only", *call))
+    code, output = inspects.ended(inspects.start("stored", "--stored-auth-only", *call))
     judge(code == 0 and "south" in output, "Inspector: calls again with what it stored", output[-300:] if code else "")
 
     client, browser = oauth.Client(f"{base}/oauth", f"{base}/mcp"), Browser()
     client.register()
     token = client.tokens(browser, READ, ALICES)["access_token"]
     for era in ("legacy", "modern"):
-        code, output = found(inspect(f"bearer-{era}", "--stored-auth-only", "--protocol-era", era, "--header", f"Authorization: Bearer {token}", "--method", "tools/list"))
+        code, output = inspects.ended(inspects.start(f"bearer-{era}", "--stored-auth-only", "--protocol-era", era, "--header", f"Authorization: Bearer {token}", "--method", "tools/list"))
         judge(code == 0 and "list_stations" in output, f"Inspector: lists tools with a token that it is given ({era})", output[-300:] if code else "")
 
 
