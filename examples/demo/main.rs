@@ -24,7 +24,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
-    signal,
+    signal::{self, unix::SignalKind},
 };
 
 mod notes;
@@ -86,7 +86,12 @@ async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
         .kill_on_drop(true)
         .spawn()?;
     println!("Starting the gateway …");
-    let ended = demo.follow(&mut gateway, &config).await;
+    // SIGTERM reaches this process alone: with it the gateway goes, and so does the folder.
+    let mut terminate = signal::unix::signal(SignalKind::terminate())?;
+    let ended = tokio::select! {
+        ended = demo.follow(&mut gateway, &config) => ended,
+        _ = terminate.recv() => return Ok(()),
+    };
     // Ctrl-C reaches the gateway, too: it lets open streams finish before it ends.
     let status = gateway.wait().await?;
     if status.success() { ended } else { Err(format!("the gateway ended with {status}").into()) }

@@ -68,8 +68,7 @@ def story(judge, base, name, folder, code, took, client):
     token = next((x for x in login["exchanges"] if x.get("grant_type") == "authorization_code"), {})
     judge(asked.get("code_challenge_method") == "S256" and token.get("pkce") and asked.get("resource") == token.get("resource") == f"{base}/mcp",
           f"{who}: PKCE and the resource at both endpoints", asked.get("resource"))
-    judge(login.get("came_with") == ["code", "iss", "state"] or name == "ts1" and login.get("came_with") == ["code", "iss"],
-          f"{who}: comes home with code, state where it sent one, and iss", login.get("came_with"))
+    judge.same(login.get("came_with"), ["code", "iss", "state"], f"{who}: comes home with code, state and iss")
     judge([page["kind"] for page in login["pages"]] == ["login", "consent"], f"{who}: a login page, then a consent page", [page["kind"] for page in login["pages"]])
     words = "\n".join(login["pages"][-1]["words"]) if login["pages"] else ""
     judge(f"login {name}" in words and "127.0.0.1" in words and WORDS[READ] in words and WORDS[WRITE] not in words,

@@ -6,6 +6,7 @@
 // browser is person.py, PASSWORD comes from the environment. Both SDKs end a login half-way with UnauthorizedError when they
 // have sent the user away; the application calls finishAuth with the code and does the thing again.
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseArgs, promisify } from 'node:util';
@@ -63,6 +64,7 @@ class Provider {
   clientMetadata = { client_name: options.name, redirect_uris: [REDIRECT], grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'], token_endpoint_auth_method: 'none' };
 
+  state() { this.sent ??= randomUUID(); return this.sent; }
   clientInformation() { return this.client; }
   saveClientInformation(client) { this.client = client; }
   tokens() { return this.held; }
@@ -150,8 +152,11 @@ async function play() {
   await client.close();
   await step('revoke', async (s) => {
     const { revocation_endpoint: revocation } = provider.discovery.authorizationServerMetadata;
-    const headers = { authorization: `Bearer ${provider.held.access_token}`, accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
-    const list = () => fetch(url, { method: 'POST', headers, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }) });
+    const headers = { authorization: `Bearer ${provider.held.access_token}`, accept: 'application/json, text/event-stream', 'content-type': 'application/json',
+      'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' };
+    const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {},
+      'io.modelcontextprotocol/clientInfo': { name: 'login', version: '1' } };
+    const list = () => fetch(url, { method: 'POST', headers, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: meta } }) });
     s.before = (await list()).status;
     const form = new URLSearchParams({ token: provider.held.refresh_token, client_id: provider.client.client_id });
     s.revoked = (await fetch(revocation, { method: 'POST', body: form })).status;

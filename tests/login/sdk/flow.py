@@ -153,8 +153,11 @@ async def told(a, story, oauth, client, bare):
         form = {"token": story.tokens.refresh_token, "client_id": story.client.client_id}
         if story.client.client_secret:
             form["client_secret"] = story.client.client_secret
-        bearer = {"authorization": f"Bearer {story.tokens.access_token}", "accept": "application/json, text/event-stream"}
-        ping = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+        bearer = {"authorization": f"Bearer {story.tokens.access_token}", "accept": "application/json, text/event-stream",
+                  "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list"}
+        meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+                "io.modelcontextprotocol/clientInfo": {"name": "login", "version": "1"}}
+        ping = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
         s["before"] = (await bare.post(a.url, json=ping, headers=bearer)).status_code
         method = story.client.token_endpoint_auth_method
         if method == "client_secret_basic":
