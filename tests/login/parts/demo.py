@@ -1,5 +1,6 @@
 """The demo of the README: what it prints is true, and its curl lines do what they say."""
 
+import json
 import os
 import re
 import shutil
@@ -7,8 +8,9 @@ import signal
 import subprocess
 
 import oauth
+from parts.local import CLIENTS, Inspector, player
 from person import Browser
-from world import PARTS, Ended, Process, free_ports, real_parts, until
+from world import PARTS, RUN, Ended, Process, free_ports, real_parts, until
 
 
 def play(judge, world):
@@ -19,7 +21,8 @@ def play(judge, world):
     if subprocess.run(["cargo", "build", "--locked", "--quiet", "--example", "demo"], cwd=real_parts.ROOT).returncode:
         judge(False, "the demo builds")
         return
-    port = free_ports("DEMO")["DEMO"]
+    folder, port = RUN / "demo", free_ports("DEMO")["DEMO"]
+    folder.mkdir()
     with Ended(judge, clean=False) as started:
         # A group of its own: Ctrl-C reaches all that a terminal shows, here the demo and its gateway.
         demo = Process(PARTS, "demo", [PARTS.built() / "examples/demo", "--port", port], start_new_session=True)
@@ -43,11 +46,11 @@ def play(judge, world):
         judge("Portcullis" in notes and "Shopping" in notes, "list_notes with it", notes[-200:])
         judge("403" in refused.split("\n")[0] and "notes:write" in refused, "write_note with it: 403, naming notes:write", refused.split("\n")[0])
 
-        client, browser = oauth.Client(url.replace("/mcp", "/oauth"), url), Browser()
+        base, account = url.removesuffix("/mcp"), re.search(r"Account\s+(\S+)", said)[1]
+        connect(judge, world, started, folder, base, account, password)
+        client, browser = oauth.Client(f"{base}/oauth", url), Browser()
         client.register()
-        tokens = client.tokens(browser, "notes:read notes:write", password, account="demo")
-        note = oauth.call(url, tokens["access_token"], "write_note", title="From the run", text="written")
-        judge(note.status == 200 and "wrote" in note.text, "a client that the printed account logs in for writes a note", note)
+        tokens = client.tokens(browser, "notes:read notes:write", password, account=account)
         judge.same(oauth.call(url, tokens["access_token"], "delete_all_notes").status, 403, "delete_all_notes is denied to everybody")
         shown = until(lambda: demo.output().split("Every decision")[1] if "delete_all_notes" in demo.output().split("Every decision")[1] else None) or ""
         wanted = {"tools/call list_notes": "allowed", "tools/call write_note": "refused: insufficient_scope", "tools/call delete_all_notes": "refused"}
@@ -59,3 +62,26 @@ def play(judge, world):
         os.killpg(demo.child.pid, signal.SIGINT)
         until(lambda: demo.child.poll() is not None)
         judge.same(demo.stop(), 0, "Ctrl-C ends it cleanly")
+
+
+def connect(judge, world, started, folder, base, account, password):
+    """What the printout says about clients, with those that need no screen."""
+    calls = [["list_notes", {}], ["write_note", {"title": "From the run", "text": "written"}]]
+    playing = {name: player(world, folder, name, base, account, password, calls) for name in ("py2", "ts2")}
+    started += playing.values()
+    inspects = Inspector(world, started, folder / "inspector", base)
+    child = inspects.start("demo", "--callback-url", inspects.callback, "--method", "tools/call", "--tool-name", "list_notes")
+    if address := inspects.asks(child):
+        person = Browser()
+        last = person.go(address, inspects.callback, account, password)
+        if last.location:
+            person.request("GET", last.location)
+    code, output = inspects.ended(child)
+    judge(code == 0 and "Shopping" in output, "MCP Inspector (CLI) logs in with the printed account and calls list_notes", output[-300:] if code else "")
+    for name, client in playing.items():
+        until(lambda: client.child.poll() is not None, 60, 0.1)
+        code, report = client.stop(), folder / f"{name}.json"
+        told = json.loads(report.read_text()) if report.exists() else {"sdk": "?", "steps": []}
+        results = [step.get("result", "") for step in told["steps"]]
+        judge(code == 0 and "Shopping" in results[0] and "wrote" in results[1], f"{CLIENTS[name]} {told['sdk']} logs in, lists notes, steps up and writes one",
+              client.tail() if code else results[1])

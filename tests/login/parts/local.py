@@ -14,6 +14,7 @@ from person import Browser
 from world import ALICE, ALICES, BOB, BOBS, FORECASTS, HERE, PARTS, READ, RUN, WRITE, Ended, Process, free_ports, until
 
 CLIENTS = {"py2": "Python mcp", "py1": "Python mcp", "ts2": "TypeScript client", "ts1": "TypeScript sdk"}
+CALLS = [["list_stations", {}], ["delete_station", {"id": "north"}]]     # the second needs a scope more
 WORDS = {READ: "See which weather stations there are", FORECASTS: "Read forecasts", WRITE: "Remove weather stations"}
 
 
@@ -38,13 +39,15 @@ def play(judge, world):
         judge(not any(secret in log for secret in (ALICES, BOBS, hashes[ALICE])), "no password and no hash is in the gateway's log")
 
 
-def player(world, folder, name, base):
-    told = ["--url", f"{base}/mcp", "--report", folder / f"{name}.json", "--jar", folder / f"{name}.jar", "--name", f"login {name}"]
+def player(world, folder, name, base, account=ALICE, password=ALICES, calls=CALLS):
+    """Starts a client of that SDK; it plays its story and writes {name}.json."""
+    told = ["--url", f"{base}/mcp", "--report", folder / f"{name}.json", "--jar", folder / f"{name}.jar", "--name", f"login {name}", "--account", account,
+            "--calls", json.dumps(calls)]
     if name.startswith("py"):
         program = [world.python2 if name == "py2" else world.python1, HERE / "sdk/flow.py", *told]
     else:
         program = [world.node, world.modules / "flow.mjs", "--sdk", name[-1], "--python", sys.executable, "--person", HERE / "person.py", *told]
-    return Process(PARTS, f"client-{name}", program, env={**os.environ, "PASSWORD": ALICES, "NODE_NO_WARNINGS": "1"})
+    return Process(PARTS, f"client-{name}", program, env={**os.environ, "PASSWORD": password, "NODE_NO_WARNINGS": "1"})
 
 
 def story(judge, base, name, folder, code, took, client):

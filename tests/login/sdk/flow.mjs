@@ -1,6 +1,7 @@
 // Logs in with a TypeScript SDK, steps up, refreshes and revokes, and writes down what happened: the story of flow.py.
 //
-//   node flow.mjs --sdk 1|2 --url http://127.0.0.1:8080/mcp --report out.json --jar jar.json --name NAME --python python3 --person person.py
+//   node flow.mjs --sdk 1|2 --url http://127.0.0.1:8080/mcp --report out.json --jar jar.json --name NAME --account alice
+//     --calls '[["list_stations", {}], ["delete_station", {"id": "north"}]]' --python python3 --person person.py
 //
 // It judges nothing. The SDK's OAuthClientProvider does discovery, registration, PKCE, tokens and refresh; the person at the
 // browser is person.py, PASSWORD comes from the environment. Both SDKs end a login half-way with UnauthorizedError when they
@@ -12,9 +13,10 @@ import { createRequire } from 'node:module';
 import { parseArgs, promisify } from 'node:util';
 
 const { values: options } = parseArgs({
-  options: Object.fromEntries(['sdk', 'url', 'report', 'jar', 'name', 'python', 'person'].map((name) => [name, { type: 'string' }])),
+  options: Object.fromEntries(['sdk', 'url', 'report', 'jar', 'name', 'account', 'calls', 'python', 'person'].map((name) => [name, { type: 'string' }])),
 });
 const { url } = options;
+const [plain, more] = JSON.parse(options.calls);
 const old = options.sdk === '1';
 const require = createRequire(import.meta.url);
 const { Client, StreamableHTTPClientTransport, UnauthorizedError, auth } = old
@@ -78,7 +80,8 @@ class Provider {
     const query = new URL(to).searchParams;
     const asked = Object.fromEntries(['scope', 'resource', 'code_challenge_method'].map((key) => [key, query.get(key)]));
     current.exchanges.push({ method: 'BROWSER', url: String(to).split('?')[0], status: 200, ...asked });
-    const { stdout } = await run(options.python, [options.person, String(to), '--until', REDIRECT, '--jar', options.jar, '--password', process.env.PASSWORD]);
+    const { stdout } = await run(options.python, [options.person, String(to), '--until', REDIRECT, '--jar', options.jar,
+      '--account', options.account, '--password', process.env.PASSWORD]);
     const said = JSON.parse(stdout);
     current.pages.push(...said.pages);
     if (!said.location) throw new Error(`the browser stopped at ${said.stopped_at}`);
@@ -133,20 +136,20 @@ async function steppedUp(work) {
 }
 
 const text = (result) => result.content.map((part) => part.text ?? '').join('');
-const call = async (name, args) => text(await steppedUp(() => client.callTool({ name, arguments: args })));
+const call = async ([name, args]) => text(await steppedUp(() => client.callTool({ name, arguments: args })));
 
 async function play() {
   await step('login', async (s) => {
     await loggedIn(connect);
     s.agreed = client.getNegotiatedProtocolVersion?.() ?? transport.protocolVersion;
     s.tools = (await client.listTools()).tools.map((tool) => tool.name).sort();
-    s.result = await call('list_stations', {});
+    s.result = await call(plain);
   });
-  await step('step-up', async (s) => { s.result = await call('delete_station', { id: 'north' }); });
+  await step('step-up', async (s) => { s.result = await call(more); });
   await step('refresh', async (s) => {
     const before = provider.held;
     s.outcome = await auth(provider, { serverUrl: url, fetchFn: recorded });
-    s.result = await call('delete_station', { id: 'south' });
+    s.result = await call(more);
     Object.assign(s, { renewed: before.access_token !== provider.held.access_token, rotated: before.refresh_token !== provider.held.refresh_token });
   });
   await client.close();

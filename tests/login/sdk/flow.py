@@ -1,6 +1,9 @@
 """Logs in with the Python SDK, steps up, refreshes and revokes, and writes down what happened. Runs with SDK 2.x and 1.x.
 
-    python flow.py --url http://127.0.0.1:8080/mcp --report out.json --jar jar.json --name NAME        (PASSWORD in the environment)
+    python flow.py --url http://127.0.0.1:8080/mcp --report out.json --jar jar.json --name NAME --account alice
+                   --calls '[["list_stations", {}], ["delete_station", {"id": "north"}]]'                 (PASSWORD in the environment)
+
+The first of the calls needs the scope of the first challenge, the second one more.
 
 It judges nothing. The SDK's OAuthClientProvider does discovery, registration, PKCE, tokens, step-up and refresh; the person
 at the browser is person.py. flow.mjs is the same story.
@@ -79,7 +82,7 @@ class Story:
         self.steps[-1]["exchanges"].append({"method": "BROWSER", "url": url.split("?")[0], "status": 200}
                                            | {key: asked.get(key) for key in ("scope", "resource", "code_challenge_method")})
         child = await asyncio.create_subprocess_exec(sys.executable, PERSON, url, "--until", REDIRECT, "--jar", self.a.jar,
-                                                     "--password", os.environ["PASSWORD"], stdout=asyncio.subprocess.PIPE)
+                                                     "--account", self.a.account, "--password", os.environ["PASSWORD"], stdout=asyncio.subprocess.PIPE)
         said = json.loads((await child.communicate())[0])
         self.steps[-1]["pages"] += said["pages"]
         if not said["location"]:
@@ -135,17 +138,18 @@ async def play(a, story):
 
 
 async def told(a, story, oauth, client, bare):
+    plain, more = json.loads(a.calls)
     async with contextlib.AsyncExitStack() as kept:
         async with story.step("login") as s:
             session, s["agreed"] = await kept.enter_async_context(connected(a.url, client))
             s["tools"] = sorted(tool.name for tool in (await session.list_tools()).tools)
-            s["result"] = text(await session.call_tool("list_stations", {}))
+            s["result"] = text(await session.call_tool(*plain))
         async with story.step("step-up") as s:
-            s["result"] = text(await session.call_tool("delete_station", {"id": "north"}))
+            s["result"] = text(await session.call_tool(*more))
         async with story.step("refresh") as s:
             before = story.tokens
             oauth.context.token_expiry_time = time.time() - 1     # so that the SDK believes its token has expired
-            s["result"] = text(await session.call_tool("delete_station", {"id": "south"}))
+            s["result"] = text(await session.call_tool(*more))
             s["renewed"] = before.access_token != story.tokens.access_token
             s["rotated"] = before.refresh_token != story.tokens.refresh_token
     async with story.step("revoke") as s:
@@ -172,7 +176,7 @@ async def told(a, story, oauth, client, bare):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("url", "report", "jar", "name"):
+    for name in ("url", "report", "jar", "name", "account", "calls"):
         p.add_argument(f"--{name}", required=True)
     a = p.parse_args()
     story = Story(a)
