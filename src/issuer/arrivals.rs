@@ -73,11 +73,8 @@ async fn settle(store: &Store, arrival: &Arrival) -> Result<(), StoreFault> {
     for _ in 0..ATTEMPTS {
         let Some(before) = store.get(Kind::Family, &arrival.family).await? else { return Ok(()) };
         let Ok(family) = serde_json::from_slice::<Family>(&before) else { return Ok(()) };
-        let is_open = family.previous.as_ref().is_some_and(|previous| previous.successor.is_some());
-        if family.current != arrival.token || !is_open {
-            return Ok(());
-        }
-        let after = serde_json::to_vec(&family.answered()).map_err(|cause| StoreFault(cause.to_string()))?;
+        let Some(answered) = family.answered_with(&arrival.token) else { return Ok(()) };
+        let after = serde_json::to_vec(&answered).map_err(|cause| StoreFault(cause.to_string()))?;
         if store.replace(Kind::Family, &arrival.family, &before, after, None).await? {
             return Ok(());
         }

@@ -48,6 +48,9 @@ pub(super) struct Registered {
     pub(super) seen: u64,
 }
 
+/// Id and secret.
+type Credentials = (Box<str>, Box<str>);
+
 /// How a request proves whose it is.
 enum Proof<'a> {
     None,
@@ -208,7 +211,7 @@ fn unproved() -> OAuthError {
 }
 
 /// Id and secret of `Authorization: Basic`, each form-encoded before they were joined (RFC 6749 §2.3.1).
-fn basic(asked: &Asked<'_>) -> Result<Option<(Box<str>, Box<str>)>, OAuthError> {
+fn basic(asked: &Asked<'_>) -> Result<Option<Credentials>, OAuthError> {
     let mut lines = asked.head.headers.get_all(AUTHORIZATION).iter();
     let Some(line) = lines.next() else { return Ok(None) };
     if lines.next().is_some() {

@@ -45,7 +45,9 @@ impl Revocations {
         if until <= now.wall {
             return Ok(());
         }
-        self.change(now, |known| drop(known.own.insert(name.into(), until)));
+        self.change(now, |known| {
+            known.own.insert(name.into(), until);
+        });
         store.put(Kind::Revoked, name, Vec::new(), until).await
     }
 

@@ -29,7 +29,7 @@ use crate::{
 
 pub mod roots;
 #[cfg(test)]
-pub(in crate::outbound) mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

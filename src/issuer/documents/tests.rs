@@ -1,1 +1,160 @@
-//! Tests.
+//! Documents good and bad, from a host that answers as it likes (SPEC E-33, attack 158).
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    decide::token::testing::{P256, at},
+    outbound::fetch::testing::{Answer, Site, fetch_trusting},
+};
+
+const NOW_SECS: u64 = 1_800_000_000;
+
+struct Host {
+    site: Site,
+    fetch: Fetch,
+    documents: Documents,
+}
+
+impl Host {
+    async fn new() -> Self {
+        let (site, certificate) = Site::tls().await;
+        Self { site, fetch: fetch_trusting(&[certificate]), documents: Documents::default() }
+    }
+
+    fn url(&self, path: &str) -> DocumentUrl {
+        // The certificate is for the name as well; an address as the host is refused before anything is fetched.
+        DocumentUrl::parse(&self.text(path), true).unwrap()
+    }
+
+    fn text(&self, path: &str) -> String {
+        self.site.url(path).replace("127.0.0.1", "localhost")
+    }
+
+    fn document(&self, path: &str) -> String {
+        json!({
+            "client_id": self.text(path), "client_name": "Inspector", "redirect_uris": ["http://127.0.0.1/cb"],
+            "token_endpoint_auth_method": "none",
+        })
+        .to_string()
+    }
+
+    async fn get(&self, path: &str, now: Now) -> Result<Client, OAuthError> {
+        self.documents.client(&self.fetch, &self.url(path), Reach::Loopback, now).await
+    }
+}
+
+fn later(secs: u64) -> Now {
+    Now { mono: Duration::from_secs(1 + secs), ..at(NOW_SECS + secs) }
+}
+
+#[tokio::test]
+async fn e33_a_document_is_held_for_as_long_as_it_says_within_our_bounds() {
+    for (lines, still, gone) in [
+        ("Content-Type: application/json", 299, 300),
+        ("Content-Type: application/json\r\nCache-Control: no-store", 59, 60),
+        ("Content-Type: application/json\r\nCache-Control: max-age=1000", 999, 1_000),
+        ("Content-Type: application/json\r\nCache-Control: max-age=99999999", 86_399, 86_400),
+    ] {
+        let host = Host::new().await;
+        host.site.answer("/c.json", Answer::typed(lines, host.document("/c.json")));
+        let client = host.get("/c.json", later(0)).await.unwrap();
+        assert_eq!(*client.id, *host.text("/c.json"));
+        host.get("/c.json", later(still)).await.unwrap();
+        assert_eq!(host.site.hits("/c.json"), 1, "{lines}");
+        assert!(host.documents.held(&host.url("/c.json"), later(still)).is_some());
+        host.get("/c.json", later(gone)).await.unwrap();
+        assert_eq!(host.site.hits("/c.json"), 2, "{lines}");
+    }
+}
+
+#[tokio::test]
+async fn attack_158_what_is_no_document_is_refused_and_not_remembered() {
+    let host = Host::new().await;
+    let good = host.document("/c.json");
+    let json = "Content-Type: application/json";
+    let mut now = 0;
+    for (case, answer) in [
+        ("another's id", Answer::json(host.document("/other.json"))),
+        ("no id", Answer::json("{}")),
+        ("too long", Answer::json(format!("{good}{}", " ".repeat(CLIENT_DOCUMENT_BYTES_MAX)))),
+        (
+            "without end",
+            Answer::Endless(format!("HTTP/1.1 200 OK\r\n{json}\r\nTransfer-Encoding: chunked\r\n\r\n").into()),
+        ),
+        ("HTML", Answer::typed("Content-Type: text/html", &good)),
+        (
+            "redirect",
+            Answer::raw(format!(
+                "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
+                host.text("/d.json")
+            )),
+        ),
+        ("304", Answer::raw("HTTP/1.1 304 Not Modified\r\n\r\n")),
+        ("404", Answer::raw("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")),
+        ("a shared secret", Answer::json(good.replace("\"none\"", "\"client_secret_post\""))),
+        ("a redirect that runs", Answer::json(good.replace("http://127.0.0.1/cb", "javascript:alert(1)"))),
+        ("no JSON", Answer::json("nothing")),
+    ] {
+        now += 60;
+        host.site.answer("/c.json", answer);
+        let refused = host.get("/c.json", later(now)).await.unwrap_err();
+        assert_eq!(refused.code, Code::InvalidClient, "{case}");
+        assert!(!refused.description.contains("localhost"), "{case}: says nothing of what was found");
+        host.site.answer("/c.json", Answer::json(&good));
+        let url = host.url("/c.json");
+        assert_eq!(host.documents.held(&url, later(now)), None, "{case}");
+    }
+    assert_eq!(host.site.hits("/d.json"), 0, "redirects are not followed");
+    host.get("/c.json", later(now + 60)).await.unwrap();
+}
+
+#[tokio::test]
+async fn d30_attack_158_a_private_address_is_not_asked_unless_a_test_of_the_machine_says_so() {
+    let host = Host::new().await;
+    host.site.answer("/c.json", Answer::json(host.document("/c.json")));
+    host.site.answer("/keys", Answer::json(json!({"keys": [P256.jwk()]}).to_string()));
+    let (url, keys) = (host.url("/c.json"), host.text("/keys"));
+    assert!(host.documents.client(&host.fetch, &url, Reach::Public, later(0)).await.is_err());
+    assert!(host.documents.keys(&host.fetch, &keys, Reach::Public, later(0)).await.is_err());
+    for metadata in ["http://169.254.169.254/latest", "https://169.254.169.254/latest", "https://[::ffff:10.0.0.1]/"] {
+        for reach in [Reach::Public, Reach::Loopback] {
+            assert!(host.documents.keys(&host.fetch, metadata, reach, later(0)).await.is_err(), "{metadata}");
+        }
+    }
+    assert_eq!(host.site.all_hits().len(), 0);
+    host.get("/c.json", later(0)).await.unwrap();
+}
+
+#[tokio::test]
+async fn e24_key_sets_of_clients_are_held_for_minutes_and_no_longer() {
+    let host = Host::new().await;
+    let set = json!({"keys": [P256.jwk()]}).to_string();
+    host.site.answer("/keys", Answer::typed("Content-Type: application/json\r\nCache-Control: max-age=86400", &set));
+    let url = host.text("/keys");
+    let get = async |secs| host.documents.keys(&host.fetch, &url, Reach::Loopback, later(secs)).await;
+    assert_eq!(*get(0).await.unwrap(), *set);
+    get(299).await.unwrap();
+    assert_eq!(host.site.hits("/keys"), 1);
+    for (secs, bad) in [(300, "{\"keys\":[]}".to_owned()), (400, " ".repeat(CLIENT_KEYS_BYTES_MAX + 1))] {
+        host.site.answer("/keys", Answer::json(bad));
+        assert_eq!(get(secs).await.unwrap_err().code, Code::InvalidClient, "a withdrawn key is gone");
+    }
+    host.site.answer("/keys", Answer::json(&set));
+    get(500).await.unwrap();
+}
+
+#[tokio::test]
+async fn e33_nobody_uses_us_to_hammer_a_host() {
+    let host = Host::new().await;
+    for path in 0..50 {
+        let _ = host.get(&format!("/{path}"), later(0)).await;
+    }
+    assert_eq!(host.site.all_hits().len(), CLIENT_DOCUMENTS_AT_ONCE as usize);
+    let _ = host.get("/later", later(2)).await;
+    assert_eq!(host.site.hits("/later"), 1, "one more after a while");
+    let _ = host.get("/again", later(2)).await;
+    assert_eq!(host.site.hits("/again"), 0);
+    let _ = host.get("/again", later(60)).await;
+    assert_eq!(host.site.hits("/again"), 1);
+}

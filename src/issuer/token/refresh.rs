@@ -257,8 +257,8 @@ impl Presented<'_> {
         let settings = &self.embedded.settings;
         let mut scopes = people::allowed(&settings.grants, Grantee::Person(person), &family.scopes);
         scopes.retain(|scope| self.client.scopes.as_ref().is_none_or(|bound| bound.contains(scope)));
-        let is_ours = |resource: &&Box<str>| settings.resources.iter().any(|ours| ours.resource == **resource);
-        let resources: Vec<Box<str>> = family.resources.iter().filter(is_ours).cloned().collect();
+        let is_ours = |resource: &str| settings.resources.iter().any(|ours| *ours.resource == *resource);
+        let resources: Vec<Box<str>> = family.resources.iter().filter(|one| is_ours(one)).cloned().collect();
         if resources.is_empty() || (scopes.is_empty() && !family.scopes.is_empty()) {
             return Ok(None);
         }

@@ -23,7 +23,7 @@ use crate::{
 
 /// What a path answers.
 #[derive(Clone)]
-pub(in crate::outbound) enum Answer {
+pub(crate) enum Answer {
     /// These bytes, then the end of the connection.
     Bytes(Vec<u8>),
     /// These bytes, then others without end.
@@ -32,25 +32,25 @@ pub(in crate::outbound) enum Answer {
 
 impl Answer {
     /// 200 with a JSON body.
-    pub(in crate::outbound) fn json(body: impl AsRef<str>) -> Self {
+    pub(crate) fn json(body: impl AsRef<str>) -> Self {
         Self::typed("Content-Type: application/json", body)
     }
 
     /// 200 with these header lines and a body of the right length.
-    pub(in crate::outbound) fn typed(lines: &str, body: impl AsRef<str>) -> Self {
+    pub(crate) fn typed(lines: &str, body: impl AsRef<str>) -> Self {
         let body = body.as_ref();
         Self::raw(format!("HTTP/1.1 200 OK\r\n{lines}\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
     }
 
     /// Exactly these bytes.
-    pub(in crate::outbound) fn raw(bytes: impl Into<String>) -> Self {
+    pub(crate) fn raw(bytes: impl Into<String>) -> Self {
         Self::Bytes(bytes.into().into_bytes())
     }
 }
 
 /// A site on a port of its own. It ends with its value.
-pub(in crate::outbound) struct Site {
-    pub(in crate::outbound) address: SocketAddr,
+pub(crate) struct Site {
+    pub(crate) address: SocketAddr,
     scheme: &'static str,
     shared: Arc<Shared>,
     task: AbortHandle,
@@ -63,12 +63,12 @@ struct Shared {
 }
 
 impl Site {
-    pub(in crate::outbound) async fn plain() -> Self {
+    pub(crate) async fn plain() -> Self {
         Self::start(None).await
     }
 
     /// With TLS, and the certificate to trust.
-    pub(in crate::outbound) async fn tls() -> (Self, CertificateDer<'static>) {
+    pub(crate) async fn tls() -> (Self, CertificateDer<'static>) {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         let certificate = made.cert.der().clone();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -91,26 +91,26 @@ impl Site {
         Self { address, scheme, shared, task }
     }
 
-    pub(in crate::outbound) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}://{}{path}", self.scheme, self.address)
     }
 
-    pub(in crate::outbound) fn answer(&self, path: &str, answer: Answer) {
+    pub(crate) fn answer(&self, path: &str, answer: Answer) {
         self.shared.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
     /// How many requests came for `path`.
-    pub(in crate::outbound) fn hits(&self, path: &str) -> usize {
+    pub(crate) fn hits(&self, path: &str) -> usize {
         self.shared.hits.lock().unwrap().iter().filter(|hit| *hit == path).count()
     }
 
     /// Every path that was asked for, in order.
-    pub(in crate::outbound) fn all_hits(&self) -> Vec<String> {
+    pub(crate) fn all_hits(&self) -> Vec<String> {
         self.shared.hits.lock().unwrap().clone()
     }
 
     /// From now on connections are refused.
-    pub(in crate::outbound) async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         self.task.abort();
         while tokio::net::TcpStream::connect(self.address).await.is_ok() {
             tokio::task::yield_now().await;
@@ -163,26 +163,26 @@ async fn reply(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
 }
 
 /// A client that trusts `certificates` and nobody else.
-pub(in crate::outbound) fn fetch_trusting(certificates: &[CertificateDer<'static>]) -> Fetch {
+pub(crate) fn fetch_trusting(certificates: &[CertificateDer<'static>]) -> Fetch {
     Fetch::new(client_tls(private_roots(certificates).unwrap(), false))
 }
 
 /// A clock turned by hand; it begins at the time of the token tests.
-pub(in crate::outbound) struct HandClock(Mutex<Now>);
+pub(crate) struct HandClock(Mutex<Now>);
 
 impl HandClock {
-    pub(in crate::outbound) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(crate::decide::token::testing::now())))
     }
 
     /// Time goes by.
-    pub(in crate::outbound) fn turn(&self, by: Duration) {
+    pub(crate) fn turn(&self, by: Duration) {
         let mut now = self.0.lock().unwrap();
         *now = Now { wall: now.wall + by, mono: now.mono + by };
     }
 
     /// Somebody sets the system's clock.
-    pub(in crate::outbound) fn set_wall(&self, wall: Duration) {
+    pub(crate) fn set_wall(&self, wall: Duration) {
         self.0.lock().unwrap().wall = wall;
     }
 }
@@ -194,7 +194,7 @@ impl Clock for HandClock {
 }
 
 /// Lets every timer of the next `by` ring, without waiting. Only while no fetch is under way, or its timer rings, too.
-pub(in crate::outbound) async fn ring_timers(by: Duration) {
+pub(crate) async fn ring_timers(by: Duration) {
     time::pause();
     time::advance(by).await;
     time::resume();
