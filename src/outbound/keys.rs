@@ -11,7 +11,6 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
-use serde_json::Value;
 use tokio::{
     select,
     sync::watch,
@@ -28,7 +27,6 @@ use crate::{
     decide::{
         refusal::{Refusal, TokenFault},
         token::{
-            claims::Caller,
             jwk::{KeySet, KeySetFault},
             jwt::TokenRules,
         },
@@ -287,23 +285,6 @@ impl IssuerKeys {
     fn unavailable(&self, now: Now) -> Refusal {
         let wait = self.progress.borrow().next.saturating_sub(now.mono);
         Refusal::KeysUnavailable { retry_after_secs: wait.as_secs().saturating_add(1) }
-    }
-
-    /// What the authorization server inside writes, where this is its issuer.
-    #[must_use]
-    pub fn local(&self) -> Option<&Arc<LocalKeys>> {
-        match &self.settings.keys {
-            KeySource::Local(keys) => Some(keys),
-            KeySource::Discover | KeySource::Url(_) | KeySource::File(_) => None,
-        }
-    }
-
-    /// Whether the token behind `caller` was revoked before its time: known of those of the authorization server inside alone. One of its
-    /// tokens that has no name to be revoked by is none of its tokens.
-    #[must_use]
-    pub fn is_revoked(&self, caller: &Caller) -> bool {
-        let Some(local) = self.local() else { return false };
-        caller.claims().get("jti").and_then(Value::as_str).is_none_or(|jti| local.is_revoked(jti))
     }
 
     /// Fetches now and again for as long as it is polled; its owner stops it by dropping the future.

@@ -50,7 +50,7 @@ async fn token_at(world: &World, path: &str) -> String {
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     let token = reply.json()["access_token"].as_str().unwrap().to_owned();
-    world.secret(&token);
+    world.issued(&token);
     token
 }
 

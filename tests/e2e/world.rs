@@ -86,6 +86,11 @@ impl World {
         self.captured.secret(word);
     }
 
+    /// A token that the gateway itself has just issued.
+    pub fn issued(&self, token: &str) {
+        self.captured.issued(token);
+    }
+
     /// Sends and reads the whole answer.
     pub async fn send(&self, ask: &Ask) -> Reply {
         self.open(ask).await.rest().await

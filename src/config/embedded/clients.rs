@@ -153,7 +153,7 @@ fn key_set(field: &Field<'_>, path: &std::path::Path) -> Option<Box<str>> {
     }
     let text = std::str::from_utf8(&bytes).ok()?;
     let keys: Value = serde_json::from_str(text).ok()?;
-    let is_private = keys["keys"].as_array().into_iter().flatten().any(|key| key.get("d").is_some());
+    let is_private = keys.get("keys").and_then(Value::as_array).into_iter().flatten().any(|key| key.get("d").is_some());
     match is_private {
         false => Some(text.into()),
         true => field.wrong("a key set of public keys alone: this one has a private key in it"),

@@ -30,6 +30,15 @@ impl Captured {
         secrets.extend(token.split('.').skip(1).filter(|part| part.len() >= 40).map(str::to_owned));
     }
 
+    /// The gateway itself issued a token: the answer that handed it over may hold it, once, and nothing else may.
+    pub fn issued(&self, token: &str) {
+        let mut answers = self.answers.lock().unwrap();
+        let answer = answers.iter_mut().rev().find(|answer| answer.contains(token)).expect("an answer with the token");
+        *answer = answer.replacen(token, "", 1);
+        drop(answers);
+        self.token(token);
+    }
+
     /// A word that may not show up.
     pub fn secret(&self, word: &str) {
         self.secrets.lock().unwrap().insert(word.to_owned());
