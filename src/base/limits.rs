@@ -48,6 +48,8 @@ pub const H2_SEND_BUFFER_BYTES_MAX: usize = 256 * KIB;
 
 /// Request body, where a server's `limits.request_body` says nothing.
 pub const REQUEST_BODY_BYTES: u64 = 4 * MIB as u64;
+/// Request body to the embedded authorization server: forms, and the metadata of a client.
+pub const ISSUER_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
 /// JSON nesting, where a server's `limits.json_depth` says nothing.
 pub const JSON_DEPTH: u32 = 64;
 /// Deepest `limits.json_depth` that may be written.
@@ -170,7 +172,7 @@ pub const LOG_LINES_MAX: usize = 4_096;
 /// How often configuration, certificate and key files are looked at.
 pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 
-// --- the embedded authorization server ---
+// --- how the authorization server inside keeps its clients and keys ---
 
 /// A Client ID Metadata Document (SPEC E-33).
 pub const CLIENT_DOCUMENT_BYTES_MAX: usize = 5 * KIB;
