@@ -110,8 +110,8 @@ class Client:
             raise RuntimeError(f"no code: {last.status} {came or last.words[:300]}")
         return came["code"], verifier
 
-    def tokens(self, browser, scope, password=None, **more):
-        answer = self.redeem(*self.code(browser, scope, password, **more))
+    def tokens(self, browser, scope, password=None, via=None, **more):
+        answer = self.redeem(*self.code(browser, scope, password, **more), via=via)
         if answer.status != 200:
             raise RuntimeError(f"no token: {answer}")
         return answer.json

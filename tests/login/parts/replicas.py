@@ -75,7 +75,7 @@ def raced(judge, client, browser, a, b):
 
         two = lost = 0
         for _ in range(ROUNDS):
-            token = client.tokens(browser, READ)["refresh_token"]
+            token = client.tokens(browser, READ, via=a)["refresh_token"]
             answers = [work.result() for work in [both.submit(client.refresh, token, via=via) for via in (a, b)]]
             successors = {answer.json["refresh_token"] for answer in answers if answer.status == 200}
             two += len(successors) > 1
@@ -87,9 +87,9 @@ def raced(judge, client, browser, a, b):
 
 def away(judge, world, client, resource, browser, a, b, redis, started, folder, port):
     """Redis ends, and comes back."""
-    tokens = client.tokens(browser, READ)
+    tokens = client.tokens(browser, READ, via=a)
     judge.same(oauth.call(resource, tokens["access_token"], via=b).status, 200, "a token is issued before Redis ends")
-    fresh = client.tokens(browser, READ)["access_token"]        # which neither has seen yet
+    fresh = client.tokens(browser, READ, via=a)["access_token"]        # which neither has seen yet
     redis.stop()
     started.remove(redis)
     since = time.time()
@@ -104,4 +104,4 @@ def away(judge, world, client, resource, browser, a, b, redis, started, folder, 
     server(started, folder, port)
     renewed = until(lambda: next((answer for answer in [client.refresh(tokens["refresh_token"], via=b)] if answer.status != 503), None), 15, 0.2)
     judge(renewed and renewed.status == 200, "when Redis is back, the refresh token that was refused is taken", renewed)
-    judge(client.tokens(browser, READ) is not None, "and people log in as before")
+    judge(client.tokens(browser, READ, via=a) is not None, "and people log in as before")
