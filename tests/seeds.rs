@@ -16,11 +16,15 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 17] = [
+const TARGETS: [(&str, Body); 21] = [
     ("batch", bodies::batch),
     ("config", bodies::config),
     ("endpoint", bodies::endpoint),
     ("framing", bodies::framing),
+    ("grant_form", bodies::grant_form),
+    ("grant_redirect", bodies::grant_redirect),
+    ("grant_registration", bodies::grant_registration),
+    ("grant_request", bodies::grant_request),
     ("hop", bodies::hop),
     ("jwks_read", bodies::jwks_read),
     ("jwt_read", bodies::jwt_read),

@@ -31,10 +31,13 @@ use serde_json::Value;
 mod answers;
 #[path = "bodies/crossing.rs"]
 mod crossing;
+#[path = "bodies/grant.rs"]
+mod grant;
 #[path = "bodies/verdicts.rs"]
 mod verdicts;
 pub(crate) use answers::{list, sse};
 pub(crate) use crossing::hop;
+pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request};
 pub(crate) use verdicts::{origin, policy, route, session};
 
 /// What comes before the first empty line, and what comes after it.
