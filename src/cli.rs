@@ -20,6 +20,7 @@ use crate::config::{file, schema};
 
 mod check;
 mod explain;
+mod hash_password;
 mod run;
 
 const FAULT: u8 = 1;
@@ -48,6 +49,8 @@ enum Command {
     Explain(Explain),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
+    /// Read a password from standard input and print its hash, for a file of accounts.
+    HashPassword,
 }
 
 #[derive(Debug, Args)]
@@ -107,6 +110,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             print(&format!("{:#}", schema::json_schema()));
             0
         }
+        Command::HashPassword => hash_password::hash_password(),
     })
 }
 
@@ -155,6 +159,8 @@ mod tests {
             ("portcullis check --config a.yaml", true),
             ("portcullis schema", true),
             ("portcullis schema --config a.yaml", false),
+            ("portcullis hash-password", true),
+            ("portcullis hash-password secret", false),
             ("portcullis explain --config a.yaml", true),
             ("portcullis explain --config a.yaml --server s --tool t --scopes a", true),
             ("portcullis explain --config a.yaml --server s --tool t --token-file f", true),

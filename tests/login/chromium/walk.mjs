@@ -71,10 +71,18 @@ const words = (page) => page.locator('body').innerText();
 const allow = (page) => page.getByRole('button', { name: /allow/i });
 const deny = (page) => page.getByRole('button', { name: /deny|cancel/i });
 
+// Until the page that follows is there.
+async function then(page, act) {
+  const there = page.waitForEvent('framenavigated');
+  await act();
+  await there;
+  await page.waitForLoadState();
+}
+
 async function logIn(page, secret = password) {
   await page.locator('input[type=text], input:not([type])').first().fill(account);
   await page.locator('input[type=password]').fill(secret);
-  await page.locator('button[type=submit], button:not([type]), input[type=submit]').first().click();
+  await then(page, () => page.locator('button[type=submit], button:not([type]), input[type=submit]').first().click());
 }
 
 // What the client's listener was called with, once the browser is there.
@@ -101,7 +109,6 @@ async function byMouse(settings, label) {
   await page.goto(asked.url);
   await shot(page, `${label}-1-login`);
   await logIn(page, 'not the password');
-  await page.locator('input[type=password]').waitFor();
   const told = await words(page);
   await shot(page, `${label}-2-wrong-password`);
   claim(/password/i.test(told) && /(wrong|incorrect|not right|do not match|don't match|try again)/i.test(told) && await page.locator('input[type=password]').inputValue() === '',
@@ -121,8 +128,7 @@ async function byMouse(settings, label) {
   await page.goBack();
   const before = arrived.length;
   await shot(page, `${label}-4-back`);
-  if (await allow(page).count()) await allow(page).click();
-  await page.waitForLoadState();
+  if (await allow(page).count()) await then(page, () => allow(page).click());
   const again = arrived.slice(before).filter((one) => one.has('code'));
   claim(again.length === 0 && await page.locator('h1').count() === 1, `${label}: back and allow again gives no second code, but a page that says why`, (await words(page)).split('\n').slice(0, 2).join(' / '));
 
@@ -205,7 +211,6 @@ async function byPhone(colorScheme) {
   const fields = await page.evaluate(() => [...document.querySelectorAll('input:not([type=hidden])')].map((of) => [of.labels?.length, of.autocomplete, getComputedStyle(of).fontSize].join(' ')));
   claim(fields.length === 2 && fields[0].startsWith('1 username') && fields[1].startsWith('1 current-password'), `${label}: fields are labelled, and a password manager knows them`, fields.join(' · '));
   await logIn(page, 'wrong');
-  await page.locator('input[type=password]').waitFor();
   await look('2-wrong-password');
   await logIn(page);
   await allow(page).waitFor();
