@@ -47,6 +47,7 @@ mod keep;
 mod login;
 mod metadata;
 mod page;
+mod posted;
 mod register;
 mod reply;
 mod revocations;

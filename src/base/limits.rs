@@ -266,3 +266,28 @@ pub const RESOURCES_ASKED_MAX: usize = 16;
 pub const LOGIN_HINT_BYTES_MAX: usize = 320;
 /// `prompt`: all its words together are shorter.
 pub const PROMPT_BYTES_MAX: usize = 64;
+
+// --- the authorization server's pages ---
+
+/// From the authorize endpoint to the code, login and consent included (SPEC D-04).
+pub const FLOW_AGE: Duration = Duration::from_secs(600);
+/// An authorization code (SPEC E-15).
+pub const CODE_AGE: Duration = Duration::from_secs(60);
+/// A browser that has logged in, however busy it is.
+pub const LOGIN_AGE: Duration = Duration::from_secs(8 * 3600);
+/// What somebody has let a client do, after the last time that it was of use.
+pub const CONSENT_AGE: Duration = Duration::from_secs(365 * 24 * 3600);
+/// What is typed as an account's name.
+pub const ACCOUNT_NAME_BYTES_MAX: usize = 320;
+/// A password; the longest that anybody remembers is far below.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// The shortest that is hashed (NIST SP 800-63B §3.1.1.2 has 8 where there is a second factor or a rate limit).
+pub const PASSWORD_CHARS_MIN: usize = 8;
+/// Passwords that are checked at the same time: each takes a processor for some 50 ms.
+pub const PASSWORDS_AT_ONCE: usize = 2;
+/// Memory that one check of a password may take, in KiB, as argon2 counts.
+pub const PASSWORD_MEMORY_KIB_MAX: u32 = 262_144;
+/// Names and addresses whose attempts are counted.
+pub const THROTTLED_MAX: usize = 65_536;
+/// Characters that a page shows of any one text that is not ours.
+pub const SHOWN_CHARS_MAX: usize = 200;

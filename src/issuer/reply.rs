@@ -136,10 +136,15 @@ pub(super) fn deny(denied: &Denied, basic: bool) -> Answer {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
     if let Some(wait) = denied.wait {
-        // Whole seconds, and never so few that the next attempt comes too soon.
-        headers.insert(RETRY_AFTER, wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1).into());
+        retry_after(&mut answer, wait);
     }
     answer
+}
+
+/// Says when to come again: whole seconds, and never so few that the next attempt comes too soon.
+pub(super) fn retry_after(answer: &mut Answer, wait: Duration) {
+    let secs = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
+    answer.response.headers_mut().insert(RETRY_AFTER, secs.into());
 }
 
 /// 303 to `location`, never to be stored, no referrer (SPEC D-55, E-18).

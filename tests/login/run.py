@@ -39,7 +39,7 @@ def main():
     RUN.mkdir(parents=True)
     print(f"logs in {RUN.relative_to(HERE.parent.parent)}")
     for name in a.only or PLAYED:
-        judge.begin(f"{name}: {PLAYED[name].__doc__.splitlines()[0]}")
+        judge.begin(name, PLAYED[name].__doc__.splitlines()[0])
         try:
             PLAYED[name].play(judge, world)
         except Exception:

@@ -33,9 +33,9 @@ class Judge:
     def __init__(self):
         self.good, self.bad, self.part, self.lock = 0, [], "", threading.Lock()
 
-    def begin(self, part):
+    def begin(self, part, about):
         self.part, self.since = part, time.time()
-        print(f"\n== {part} ==", flush=True)
+        print(f"\n== {part}: {about} ==", flush=True)
 
     def end(self):
         print(f"     {time.time() - self.since:.0f} s", flush=True)

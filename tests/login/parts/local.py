@@ -85,7 +85,7 @@ def story(judge, base, name, folder, code, took, client):
     kinds = [page["kind"] for page in up["pages"]]
     judge(kinds == ["consent"], f"{who}: the step-up asks for consent and for no password", kinds)
     new, old = split_scopes("\n".join(up["pages"][-1]["words"]) if up["pages"] else "")
-    judge(WORDS[WRITE] in new and WORDS[READ] not in new, f"{who}: only the new scope is shown as new", new or "no such page")
+    judge(WORDS[WRITE] in new and WORDS[READ] not in new, f"{who}: only the new scope is shown as new", WORDS[WRITE] if new else "no such page")
     judge(WORDS[READ] in old, f"{who}: the other is told as allowed already")
     judge("gone" in up.get("result", "") and set((up.get("scope") or "").split()) == {READ, WRITE},
           f"{who}: the call succeeds then, with both scopes", up.get("scope"))
