@@ -49,7 +49,7 @@ enum Command {
     Explain(Explain),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
-    /// Read a password from standard input and print its hash, for a file of accounts.
+    /// Hash a password for an accounts file: asked for without echo, or read as one line from standard input.
     HashPassword,
 }
 
@@ -159,8 +159,6 @@ mod tests {
             ("portcullis check --config a.yaml", true),
             ("portcullis schema", true),
             ("portcullis schema --config a.yaml", false),
-            ("portcullis hash-password", true),
-            ("portcullis hash-password secret", false),
             ("portcullis explain --config a.yaml", true),
             ("portcullis explain --config a.yaml --server s --tool t --scopes a", true),
             ("portcullis explain --config a.yaml --server s --tool t --token-file f", true),
@@ -173,6 +171,8 @@ mod tests {
             ("portcullis explain --config a.yaml --tool t --scopes a", false),
             ("portcullis explain --config a.yaml --server s --tool t --prompt p --scopes a", false),
             ("portcullis explain --config a.yaml --server s --tool t --scopes a --token-file f", false),
+            ("portcullis hash-password", true),
+            ("portcullis hash-password hunter2", false),
             ("portcullis doctor --config a.yaml", false),
             ("portcullis token", false),
             ("portcullis nonsense", false),

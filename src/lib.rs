@@ -2,7 +2,7 @@
 //!
 //! # Layers: imports go downward only
 //! ```text
-//!  cli        words the operator types: run, check, explain, schema
+//!  cli        words the operator types: run, check, explain, schema, hash-password
 //!  app        builds, swaps, drains; the only layer that knows everything
 //!  config     YAML → settings; nobody below knows that YAML exists
 //!  inbound    listeners and the request path (I/O)

@@ -1,9 +1,11 @@
-//! `hash-password`: what goes into the file of accounts for a password that is typed or piped in.
+//! `portcullis hash-password`: makes the line of an accounts file out of a password that nobody sees.
 
 use std::{
     io::{self, BufRead, IsTerminal, Read, Write},
     process::{Command, Stdio},
 };
+
+use zeroize::Zeroizing;
 
 use crate::{
     base::limits::PASSWORD_BYTES_MAX,
@@ -11,19 +13,14 @@ use crate::{
     issuer::accounts,
 };
 
-/// Reads a password from standard input and prints its hash: a line that is piped, or one that is typed twice.
+/// Reads the password and prints its hash. It is never an argument: other users of the machine see those.
 pub(super) fn hash_password() -> u8 {
     let stdin = io::stdin();
-    let is_typed = stdin.is_terminal();
-    let read = if is_typed { typed(&mut stdin.lock()) } else { line(&mut stdin.lock()) };
-    let password = match read {
-        Ok(Some(password)) => password,
-        Ok(None) => {
-            complain("the two were not the same");
-            return BAD_CONFIG;
-        }
+    let password = if stdin.is_terminal() { ask() } else { line(&mut stdin.lock()) };
+    let password = match password {
+        Ok(password) => password,
         Err(cause) => {
-            complain(&format!("standard input: {cause}"));
+            complain(&cause);
             return FAULT;
         }
     };
@@ -39,57 +36,87 @@ pub(super) fn hash_password() -> u8 {
     }
 }
 
-/// Twice, because nobody sees what they type; nothing where the two differ.
-fn typed(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
-    let hidden = Hidden::begin();
-    let first = asked("Password: ", input)?;
-    let second = asked("Again: ", input)?;
-    drop(hidden);
-    Ok(if first == second { first } else { None })
-}
-
-fn asked(prompt: &str, input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
-    let mut screen = io::stderr().lock();
-    screen.write_all(prompt.as_bytes())?;
-    screen.flush()?;
-    let found = line(input);
-    // The end of the line was typed, and not shown either.
-    writeln!(screen)?;
-    found
-}
-
-/// One line without its end. What is longer than a password may be is cut where it is seen to be.
-fn line(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
-    let longest = u64::try_from(PASSWORD_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(2);
-    let mut found = Vec::new();
-    input.take(longest).read_until(b'\n', &mut found)?;
-    for end in [b'\n', b'\r'] {
-        if found.last() == Some(&end) {
-            found.pop();
+/// One line, without its end. More than a password can have is not read.
+fn line(from: &mut impl BufRead) -> Result<Zeroizing<Vec<u8>>, String> {
+    let bytes_max = PASSWORD_BYTES_MAX.saturating_add(2);
+    // As large as it can become: growing would leave copies behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(bytes_max));
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    from.take(limit).read_until(b'\n', &mut line).map_err(|cause| format!("standard input: {cause}"))?;
+    if line.last() == Some(&b'\n') {
+        line.pop();
+        if line.last() == Some(&b'\r') {
+            line.pop();
         }
     }
-    Ok(Some(found))
+    Ok(line)
 }
 
-/// A terminal that does not show what is typed, until this is dropped.
-struct Hidden;
-
-impl Hidden {
-    fn begin() -> Option<Self> {
-        stty("-echo").then_some(Self)
+fn ask() -> Result<Zeroizing<Vec<u8>>, String> {
+    let quiet = Quiet::begin()?;
+    let first = quiet.ask("Password: ")?;
+    let second = quiet.ask("The same again: ")?;
+    match *first == *second {
+        true => Ok(first),
+        false => Err("the two are not the same".into()),
     }
 }
 
-impl Drop for Hidden {
+/// A terminal that does not show what is typed, until this goes away.
+struct Quiet {
+    /// As `stty -g` says it.
+    before: String,
+}
+
+impl Quiet {
+    fn begin() -> Result<Self, String> {
+        let before = stty(&["-g"])?;
+        let quiet = Self { before: before.trim().to_owned() };
+        // With Ctrl-C as the end of a line no signal ends us while nothing is shown.
+        stty(&["-echo", "-isig", "eol", "^C"])?;
+        Ok(quiet)
+    }
+
+    fn ask(&self, question: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+        let mut shown = io::stderr().lock();
+        let _ = write!(shown, "{question}").and_then(|()| shown.flush());
+        let answer = interruptible(&mut io::stdin().lock());
+        let _ = writeln!(shown);
+        answer
+    }
+}
+
+impl Drop for Quiet {
     fn drop(&mut self) {
-        stty("echo");
+        let _ = stty(&[&self.before]);
     }
 }
 
-/// POSIX's own way to speak to the terminal at standard input; a system without it shows what is typed.
-fn stty(setting: &str) -> bool {
-    let mut stty = Command::new("stty");
-    stty.arg(setting).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+/// A line of a terminal on which Ctrl-C ends a line.
+fn interruptible(from: &mut impl BufRead) -> Result<Zeroizing<Vec<u8>>, String> {
+    const CTRL_C: u8 = 3;
+    let bytes_max = PASSWORD_BYTES_MAX.saturating_add(1);
+    let mut line = Zeroizing::new(Vec::with_capacity(bytes_max));
+    for byte in from.bytes().take(bytes_max) {
+        match byte.map_err(|cause| format!("the terminal: {cause}"))? {
+            CTRL_C => return Err("interrupted".into()),
+            b'\n' => return Ok(line),
+            byte => line.push(byte),
+        }
+    }
+    match line.is_empty() {
+        true => Err("interrupted".into()),
+        false => Ok(line),
+    }
+}
+
+/// The tool that sets terminals: what the system itself offers for it cannot be called without `unsafe`.
+fn stty(arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new("stty").args(arguments).stdin(Stdio::inherit()).stderr(Stdio::null()).output();
+    match output {
+        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        _ => Err("the terminal cannot be told to hide what is typed: give the password on standard input".into()),
+    }
 }
 
 #[cfg(test)]
@@ -97,23 +124,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_the_password_whatever_ends_it() {
-        let cases: [(&[u8], &[u8]); 6] = [
+    fn one_line_is_read_without_its_end() {
+        let long = [b'x'; 2 * PASSWORD_BYTES_MAX];
+        for (given, read) in [
+            (&b"correct horse"[..], &b"correct horse"[..]),
             (b"correct horse\n", b"correct horse"),
             (b"correct horse\r\n", b"correct horse"),
-            (b"correct horse", b"correct horse"),
-            (b" with spaces \n", b" with spaces "),
+            (b" two spaces \n", b" two spaces "),
             (b"first\nsecond\n", b"first"),
+            (b"\n", b""),
             (b"", b""),
-        ];
-        for (given, password) in cases {
-            assert_eq!(line(&mut &*given).unwrap().unwrap(), password);
+            (&long, &long[..PASSWORD_BYTES_MAX + 2]),
+        ] {
+            assert_eq!(*line(&mut &*given).unwrap(), read);
         }
     }
 
     #[test]
-    fn what_is_too_long_is_still_too_long_when_it_is_cut() {
-        let long = vec![b'x'; PASSWORD_BYTES_MAX * 3];
-        assert!(line(&mut &*long).unwrap().unwrap().len() > PASSWORD_BYTES_MAX);
+    fn ctrl_c_and_an_end_without_a_line_give_no_password() {
+        assert_eq!(*interruptible(&mut &b"correct horse\n"[..]).unwrap(), b"correct horse");
+        assert!(interruptible(&mut &b"corr\x03"[..]).is_err());
+        assert!(interruptible(&mut &b""[..]).is_err());
     }
 }

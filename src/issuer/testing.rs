@@ -9,6 +9,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::Value;
 
+mod browser;
+
+pub(in crate::issuer) use browser::{Browser, Shown};
+
 use crate::{
     base::clock::{Clock, Now},
     decide::{
@@ -44,6 +48,10 @@ pub(in crate::issuer) const FILES: &str = "https://gw.example/files";
 pub(in crate::issuer) const START_SECS: u64 = 1_800_000_000;
 /// The secret of the clients with one.
 pub(in crate::issuer) const SECRET: &str = "a secret with 100% of + and :";
+/// The password of both accounts.
+pub(in crate::issuer) const PASSWORD: &str = "correct horse";
+/// Its hash, which costs next to nothing.
+const HASH: &str = "@@HASH@@";
 /// The verifier of [`World::code`].
 pub(in crate::issuer) const VERIFIER: &str = "0123456789-0123456789-0123456789-0123456789";
 
@@ -103,7 +111,7 @@ pub(in crate::issuer) fn settings() -> EmbeddedSettings {
     };
     let account = |name: &str, groups: &[&str]| Account {
         name: name.into(),
-        hash: "$argon2id$unused".into(),
+        hash: HASH.into(),
         groups: groups.iter().map(|one| Box::from(*one)).collect(),
         display: None,
         subject: None,
