@@ -129,6 +129,8 @@ fn write_escaped(query: &mut String, text: &str) {
 
 /// One word in form encoding: unreserved characters as they are, everything else in percent form.
 #[must_use]
-pub fn encode_word(_word: &str) -> String {
-    todo!()
+pub fn encode_word(word: &str) -> String {
+    let mut encoded = String::with_capacity(word.len());
+    write_escaped(&mut encoded, word);
+    encoded
 }
