@@ -1,6 +1,6 @@
 //! Forms that have one meaning, and those that do not.
 
-use super::{Form, encode};
+use super::{Form, encode, encode_word};
 use crate::{
     base::limits::{FORM_BYTES_MAX, FORM_PARAMETERS_MAX},
     decide::grant::error::Code,
