@@ -24,7 +24,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
-    signal,
+    signal::{self, unix::SignalKind},
 };
 
 mod notes;
@@ -86,7 +86,12 @@ async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
         .kill_on_drop(true)
         .spawn()?;
     println!("Starting the gateway …");
-    let ended = demo.follow(&mut gateway, &config).await;
+    // SIGTERM reaches this process alone: with it the gateway goes, and so does the folder.
+    let mut terminate = signal::unix::signal(SignalKind::terminate())?;
+    let ended = tokio::select! {
+        ended = demo.follow(&mut gateway, &config) => ended,
+        _ = terminate.recv() => return Ok(()),
+    };
     // Ctrl-C reaches the gateway, too: it lets open streams finish before it ends.
     let status = gateway.wait().await?;
     if status.success() { ended } else { Err(format!("the gateway ended with {status}").into()) }
@@ -147,11 +152,10 @@ Connect a client: it opens a browser, where you log in and allow what it asks fo
   VS Code    code --add-mcp '{{"name":"notes","type":"http","url":"{url}/mcp"}}'
 
 Or by hand, as a program with a secret of its own:
-  curl -i {url}/mcp                                     401, and where to get a token
+  curl -i {url}/mcp   # 401, and where to get a token
   TOKEN=$(curl -s {url}/oauth/token -u robot:{secret} -d grant_type=client_credentials -d scope=notes:read -d resource={url}/mcp | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
   curl -s {url}/mcp -H "Authorization: Bearer $TOKEN" {headers} -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"list_notes","arguments":{{}}}}}}'
-  curl -i {url}/mcp -H "Authorization: Bearer $TOKEN" {headers} -d '{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"write_note","arguments":{{"title":"a","text":"b"}}}}}}'
-                                                        403: the challenge names notes:write; clients step up by it
+  curl -i {url}/mcp -H "Authorization: Bearer $TOKEN" {headers} -d '{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"write_note","arguments":{{"title":"a","text":"b"}}}}}}'   # 403: the challenge names notes:write; clients step up by it
 
 Things to try: list_notes needs notes:read; write_note asks you for notes:write the first time; delete_all_notes is denied to everybody
 and is in no list. Configuration: {config}

@@ -12,7 +12,9 @@ use rmcp::{
     ServerHandler,
     handler::server::wrapper::Parameters,
     schemars, tool, tool_handler, tool_router,
-    transport::streamable_http_server::{StreamableHttpService, session::local::LocalSessionManager},
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+    },
 };
 use tokio::net::TcpListener;
 
@@ -96,10 +98,8 @@ pub(crate) async fn serve() -> io::Result<u16> {
         ("Portcullis".to_owned(), "A gate that falls by its own weight, and is lifted by hand.".to_owned()),
     ]);
     let server = Server { notes: Arc::new(Mutex::new(notes)) };
-    // Each request stands for itself, so that one line of curl is enough to call a tool.
-    let config = rmcp::transport::streamable_http_server::StreamableHttpServerConfig::default()
-        .with_legacy_session_mode(false)
-        .with_json_response(true);
+    // Without sessions a single request by curl is answered, too, and in JSON.
+    let config = StreamableHttpServerConfig::default().with_legacy_session_mode(false).with_json_response(true);
     let service =
         StreamableHttpService::new(move || Ok(server.clone()), Arc::new(LocalSessionManager::default()), config);
     tokio::spawn(async move {

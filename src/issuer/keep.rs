@@ -53,14 +53,15 @@ impl State {
         self.outage.first()
     }
 
-    /// Keeps keys, revocations and the store fresh for as long as it is polled.
+    /// Keeps keys, revocations, the store and what is known of the company's IdP fresh for as long as it is polled.
     pub async fn keep(self: Arc<Self>) {
-        let bridge = async {
-            if let Some(bridge) = &self.bridge {
-                bridge.keep().await;
-            }
-        };
-        tokio::join!(self.keep_keys(), self.keep_revocations(), self.keep_tidy(), self.keep_arrivals(), bridge);
+        tokio::join!(
+            self.keep_keys(),
+            self.keep_revocations(),
+            self.keep_tidy(),
+            self.keep_arrivals(),
+            self.keep_bridge()
+        );
     }
 
     async fn keep_keys(&self) {
@@ -87,6 +88,12 @@ impl State {
     async fn keep_arrivals(&self) {
         loop {
             self.outage.note("arrivals", self.arrivals.settle_next(&self.store).await);
+        }
+    }
+
+    async fn keep_bridge(&self) {
+        if let Some(bridge) = &self.bridge {
+            bridge.keep().await;
         }
     }
 }

@@ -130,7 +130,7 @@ fn write_escaped(query: &mut String, text: &str) {
 /// One word in form encoding: unreserved characters as they are, everything else in percent form.
 #[must_use]
 pub fn encode_word(word: &str) -> String {
-    let mut escaped = String::with_capacity(word.len());
-    write_escaped(&mut escaped, word);
-    escaped
+    let mut encoded = String::with_capacity(word.len());
+    write_escaped(&mut encoded, word);
+    encoded
 }

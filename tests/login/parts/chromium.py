@@ -1,0 +1,27 @@
+"""Headless Chromium goes through login and consent: by mouse, without scripts, by keyboard, on a phone of 320 px, in a frame."""
+
+import json
+import os
+
+from world import ALICE, ALICES, PARTS, RUN, Ended, Process, find, free_ports, until
+
+SHOTS = RUN / "screenshots"
+
+
+def play(judge, world):
+    folder, ports = RUN / "chromium", free_ports("GATEWAY", "ADMIN", "UPSTREAM")
+    folder.mkdir()
+    SHOTS.mkdir()
+    world.accounts(folder)
+    with Ended(judge) as started:
+        # Nobody calls a tool here: the server behind the gateway is not started.
+        world.gateway("gateway-chromium", started, folder, ports)
+        walk = Process(PARTS, "walk", [world.node, world.modules / "walk.mjs", "--base", f"http://127.0.0.1:{ports['GATEWAY']}", "--shots", SHOTS, "--chromium", find("chromium")],
+                       env={**os.environ, "ACCOUNT": ALICE, "PASSWORD": ALICES, "HOME": str(folder)})
+        started.append(walk)
+        until(lambda: walk.child.poll() is not None, 150, 0.1)
+        code = walk.stop()
+        said = [json.loads(line) for line in walk.output().splitlines() if line.startswith('{"good"')]
+        for line in said:
+            judge(line["good"], line["claim"], line["evidence"])
+        judge(code == 0 and said, "every walk was walked to its end", f"exit code {code}, {len(list(SHOTS.glob('*.png')))} screenshots in {SHOTS.name}" if code == 0 else walk.tail())
