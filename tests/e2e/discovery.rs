@@ -32,6 +32,22 @@ async fn a01_a15_the_document_is_public_json() {
 }
 
 #[tokio::test]
+async fn a01_attack_156_nothing_in_the_request_changes_the_document() {
+    let world = World::standard().await;
+    let expected = world.send(&Ask::get(PRM)).await;
+    for ask in [
+        Ask::get(&format!("{PRM}?resource=https%3A%2F%2Fevil.example%2Fmcp")),
+        Ask::get(PRM).set("Accept", "text/html"),
+        Ask::get(PRM).set("Accept", "application/xml;q=1, */*;q=0"),
+    ] {
+        let reply = world.send(&ask).await;
+        assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")), "{ask:?}");
+        assert_eq!(reply.text(), expected.text(), "{ask:?}");
+    }
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a02_the_well_known_part_is_inserted_never_appended() {
     let world = Plan::standard().servers(TWO_SERVERS).start().await;
     assert_eq!(world.send(&Ask::get("/.well-known/oauth-protected-resource/a/mcp")).await.status, 200);

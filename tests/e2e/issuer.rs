@@ -157,6 +157,30 @@ async fn p11_tokens_outlive_a_reload_of_the_accounts() {
     world.close().await;
 }
 
+#[tokio::test]
+async fn e38_another_issuer_is_published_and_the_tokens_of_the_one_before_get_its_challenge() {
+    let world = started(plan()).await;
+    let token = token_at(&world, "/oauth/token").await;
+    assert_eq!(use_it(&world, &token).await.status, 200);
+    let config = world.config_path();
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("path: /oauth", "path: /login")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(12);
+    let published = json!([format!("{}/login", world.public)]);
+    while world.send(&Ask::get("/.well-known/oauth-protected-resource/mcp")).await.json()["authorization_servers"]
+        != published
+    {
+        assert!(Instant::now() < deadline, "the other issuer was never published\n{}", world.gateway.tail());
+        sleep(Duration::from_millis(50)).await;
+    }
+    let reply = use_it(&world, &token).await;
+    assert_eq!((reply.status, reply.challenge_parameter("error").as_deref()), (401, Some("invalid_token")));
+    assert_eq!(world.send(&form("/oauth/token", "grant_type=client_credentials")).await.status, 404);
+    let other = token_at(&world, "/login/token").await;
+    assert_eq!(use_it(&world, &other).await.status, 200);
+    world.close().await;
+}
+
 async fn until_noted(world: &World, text: &str) {
     let deadline = Instant::now() + Duration::from_secs(12);
     loop {

@@ -69,7 +69,7 @@ async fn e33_a_document_is_held_for_as_long_as_it_says_within_our_bounds() {
 }
 
 #[tokio::test]
-async fn attack_158_what_is_no_document_is_refused_and_not_remembered() {
+async fn d34_attack_158_what_is_no_document_is_refused_and_not_remembered() {
     let host = Host::new().await;
     let good = host.document("/c.json");
     let json = "Content-Type: application/json";

@@ -24,7 +24,7 @@ async fn said(change: impl FnOnce(&mut EmbeddedSettings)) -> Value {
 }
 
 #[tokio::test]
-async fn e02_e03_the_document_has_what_clients_look_for() {
+async fn e02_e03_e04_the_document_has_what_clients_look_for() {
     let all = said(|_| ()).await;
     assert_eq!(all["issuer"], ISSUER);
     for (name, path) in [

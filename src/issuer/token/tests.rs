@@ -233,7 +233,7 @@ async fn e22_attack_161_resource_narrows_and_never_widens() {
 }
 
 #[tokio::test]
-async fn e26_what_is_no_grant_of_ours_is_refused_by_name() {
+async fn e26_attack_166_what_is_no_grant_of_ours_is_refused_by_name() {
     let world = World::new().await;
     for (grant, refusal) in [
         (Some("password"), (400, "unsupported_grant_type")),
