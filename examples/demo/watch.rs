@@ -8,12 +8,12 @@ pub(crate) fn decision(line: &str) {
         // The addresses that were bound.
         return;
     };
-    let text = |name: &str| line[name].as_str().unwrap_or_default();
+    let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default();
     let words = |name: &str| {
-        let all = line[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        let all = line.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
     };
-    let status = line["status"].as_u64().unwrap_or_default();
+    let status = line.get("status").and_then(Value::as_u64).unwrap_or_default();
     if text("server").is_empty() {
         return;
     }
@@ -42,7 +42,7 @@ pub(crate) fn event(line: &str) {
         println!("{line}");
         return;
     };
-    let text = |name: &str| line[name].as_str().unwrap_or_default();
+    let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default();
     let (time, message) = (text("timestamp"), text("message"));
     if text("target") == "portcullis::issuer" {
         let who = [text("client"), text("subject")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();

@@ -222,7 +222,7 @@ impl World {
     pub(in crate::issuer) async fn ask(&self, endpoint: IssuerEndpoint, request: Request<Bytes>) -> Answer {
         let (head, body) = request.into_parts();
         let peer = [192, 0, 2, 1].into();
-        self.embedded.answer(Asked { endpoint, head: &head, body, peer, now: self.clock.now() }).await
+        Box::pin(self.embedded.answer(Asked { endpoint, head: &head, body, peer, now: self.clock.now() })).await
     }
 
     /// A request whose answer arrives.

@@ -60,7 +60,7 @@ async fn e26_two_ways_at_once_are_none() {
 async fn with_header(world: &World, lines: &[&str]) -> Reply {
     let (mut head, body) = form_request(&ASK, None).into_parts();
     for line in lines {
-        head.headers.append(header::AUTHORIZATION, line.parse().unwrap());
+        head.headers.append(AUTHORIZATION, line.parse().unwrap());
     }
     world.tell(E::Revoke, Request::from_parts(head, body)).await
 }

@@ -14,7 +14,7 @@ use crate::{
 async fn get(world: &World, endpoint: E, etag: Option<&str>) -> Reply {
     let mut request = Request::get("/x");
     if let Some(etag) = etag {
-        request = request.header(header::IF_NONE_MATCH, etag);
+        request = request.header(IF_NONE_MATCH, etag);
     }
     world.tell(endpoint, request.body(Bytes::new()).unwrap()).await
 }
@@ -84,10 +84,10 @@ async fn e01_documents_are_public_and_asked_for_again_only_when_they_change() {
     for endpoint in [E::Metadata, E::Jwks] {
         let reply = get(&world, endpoint, None).await;
         assert_eq!(reply.status, 200);
-        assert_eq!(reply.headers[header::CONTENT_TYPE], "application/json");
+        assert_eq!(reply.headers[CONTENT_TYPE], "application/json");
         assert_eq!(reply.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
-        assert_eq!(reply.headers[header::CACHE_CONTROL], "public, max-age=300");
-        let etag = reply.headers[header::ETAG].to_str().unwrap().to_owned();
+        assert_eq!(reply.headers[CACHE_CONTROL], "public, max-age=300");
+        let etag = reply.headers[ETAG].to_str().unwrap().to_owned();
         for (wanted, status) in [(&*etag, 304), ("*", 304), ("\"x\"", 200), (&*format!("\"x\", {etag}"), 304)] {
             assert_eq!(get(&world, endpoint, Some(wanted)).await.status, status, "{wanted}");
         }

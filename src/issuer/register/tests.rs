@@ -10,9 +10,9 @@ use crate::{
 };
 
 async fn send(world: &World, body: impl Into<Bytes>, bearer: Option<&str>) -> Reply {
-    let mut request = Request::builder().method(Method::POST).header(header::CONTENT_TYPE, "application/json");
+    let mut request = Request::builder().method(Method::POST).header(CONTENT_TYPE, "application/json");
     if let Some(bearer) = bearer {
-        request = request.header(header::AUTHORIZATION, bearer);
+        request = request.header(AUTHORIZATION, bearer);
     }
     world.tell(E::Register, request.body(body.into()).unwrap()).await
 }
@@ -71,7 +71,7 @@ async fn attack_157_what_is_wrong_with_a_registration_is_said() {
         let reply = send(&world, body.clone(), None).await;
         assert_eq!(reply.refusal(), (400, refusal), "{body:.80}");
     }
-    let form = Request::builder().method(Method::POST).header(header::CONTENT_TYPE, "text/plain");
+    let form = Request::builder().method(Method::POST).header(CONTENT_TYPE, "text/plain");
     let reply = world.tell(E::Register, form.body(good().to_string().into()).unwrap()).await;
     assert_eq!(reply.refusal(), (400, "invalid_client_metadata"));
 }

@@ -1,6 +1,6 @@
 //! Headers of what leaves (SPEC D-02, E-07, E-18, E-20).
 
-use http::{Request, header};
+use http::Request;
 
 use super::*;
 use crate::{decide::route::IssuerEndpoint as E, issuer::testing::World};
@@ -104,6 +104,6 @@ async fn e07_pages_of_other_origins_reach_the_endpoints_and_not_the_pages() {
     for endpoint in [E::Authorize, E::Token, E::Metadata, E::Login] {
         let answer = world.ask(endpoint, Request::delete("/x").body(Bytes::new()).unwrap()).await;
         assert_eq!(answer.response.status(), 405);
-        assert!(!header(&answer, header::ALLOW.as_str()).is_empty());
+        assert!(!header(&answer, ALLOW.as_str()).is_empty());
     }
 }
