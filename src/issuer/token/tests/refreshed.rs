@@ -198,7 +198,8 @@ async fn e16_a_grant_that_was_taken_away_ends_at_the_next_refresh() {
 
 #[tokio::test]
 async fn e23_an_account_that_is_gone_ends_its_families_and_groups_are_read_anew() {
-    let cases: [(&str, fn(&mut Accounts)); 3] = [
+    type Change = fn(&mut Accounts);
+    let cases: [(&str, Change); 3] = [
         ("gone", |accounts| drop(accounts.accounts.remove(0))),
         ("another person of that name", |accounts| accounts.accounts[0].subject = Some("other".into())),
         ("out of the group", |accounts| accounts.accounts[0].groups.clear()),
