@@ -26,7 +26,7 @@ use crate::{
         cookie::Cookie,
         flow::{self, Flow},
         seal::digest_of,
-        testing::{ECHO, ISSUER, Reply, START_SECS, VERIFIER, World, exchange},
+        testing::{Browser, ECHO, ISSUER, Reply, START_SECS, VERIFIER, World, exchange},
     },
     outbound::fetch::testing::{Answer, Site},
 };
@@ -268,6 +268,25 @@ async fn d04_d05_attack_163_the_callback_is_the_browsers_that_consented_and_come
     assert!(location(&scene.back(&departed).await).contains("code="), "its own browser is not hindered");
     assert_eq!(scene.back(&departed).await.status, 400, "a second time");
     assert_eq!(scene.idp.posted().len(), 1);
+}
+
+#[tokio::test]
+async fn d01_d03_nobody_is_sent_to_the_idp_before_a_consent_to_this_very_client() {
+    let scene = Scene::new().await;
+    let mut browser = Browser::default();
+    for client in ["app", "other"] {
+        // The same browser, which the IdP may know already: each client is asked about, each time.
+        for _ in 0..2 {
+            let start = browser.authorize(&scene.world, client, "https://app.example/back", "a", &[]).await;
+            assert!(start.location().contains("/oauth/consent?"), "{start:?}");
+            let away = browser.answer(&scene.world, &start.flow(), "allow").await;
+            assert!(away.location().starts_with(&scene.idp.url("/auth?")), "{away:?}");
+        }
+    }
+    let start = browser.begin(&scene.world, "a").await;
+    let denied = browser.answer(&scene.world, &start.flow(), "deny").await;
+    assert_eq!(denied.parameter("error").as_deref(), Some("access_denied"));
+    assert!(scene.idp.posted().is_empty());
 }
 
 #[tokio::test]
