@@ -11,7 +11,7 @@ use serde_json::Value;
 
 mod browser;
 
-pub(in crate::issuer) use browser::{Browser, Shown};
+pub(in crate::issuer) use browser::{Browser, Shown, posted};
 
 use crate::{
     base::clock::{Clock, Now},
@@ -50,8 +50,8 @@ pub(in crate::issuer) const START_SECS: u64 = 1_800_000_000;
 pub(in crate::issuer) const SECRET: &str = "a secret with 100% of + and :";
 /// The password of both accounts.
 pub(in crate::issuer) const PASSWORD: &str = "correct horse";
-/// Its hash, which costs next to nothing.
-const HASH: &str = "@@HASH@@";
+/// Its hash.
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$kfFdDmif3TWi6ojW7tV2VA$MLCQ39KhZW7z4fWPQhHYFaMye8d9QPSKtv5ZeWpka/A";
 /// The verifier of [`World::code`].
 pub(in crate::issuer) const VERIFIER: &str = "0123456789-0123456789-0123456789-0123456789";
 

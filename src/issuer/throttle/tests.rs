@@ -1,1 +1,90 @@
-//! Tests.
+//! How often is too often, by a clock that is turned by hand.
+
+use std::{net::IpAddr, time::Duration};
+
+use super::*;
+
+fn at(secs: u64) -> Now {
+    let time = Duration::from_secs(secs);
+    Now { wall: time, mono: time }
+}
+
+const SOMEBODY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+
+#[test]
+fn e28_logins_to_an_account_cost_more_each_time() {
+    let throttle = Throttle::default();
+    let to = Deed::LoginTo("ada");
+    for _ in 0..5 {
+        assert_eq!(throttle.attempt(to, at(0)), Ok(()));
+    }
+    // The fifth was free; the sixth makes the seventh wait.
+    assert_eq!(throttle.attempt(to, at(0)), Ok(()));
+    let mut now = 0;
+    for wait in [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
+        assert_eq!(throttle.attempt(to, at(now)), Err(Duration::from_secs(wait)));
+        assert_eq!(
+            throttle.attempt(to, at(now + wait - 1)),
+            Err(Duration::from_secs(1)),
+            "nothing was added by asking"
+        );
+        now += wait;
+        assert_eq!(throttle.attempt(to, at(now)), Ok(()));
+    }
+    assert_eq!(throttle.check(Deed::LoginTo("bob"), at(now)), Ok(()), "another account");
+    assert_eq!(throttle.check(to, at(now + 300)), Ok(()));
+    throttle.forgive(to);
+    for _ in 0..6 {
+        assert_eq!(throttle.attempt(to, at(now)), Ok(()), "its owner has logged in");
+    }
+}
+
+#[test]
+fn e28_a_login_that_works_does_not_pay_for_guesses_at_others() {
+    let throttle = Throttle::default();
+    let from = Deed::LoginFrom(SOMEBODY);
+    for _ in 0..30 {
+        assert_eq!(throttle.attempt(from, at(0)), Ok(()));
+        assert_eq!(throttle.attempt(from, at(0)), Ok(()));
+        throttle.forgive(from);
+        if throttle.check(from, at(0)).is_err() {
+            return;
+        }
+    }
+    panic!("guesses without end");
+}
+
+#[test]
+fn e28_what_has_a_rate_comes_back_one_by_one() {
+    for (deed, at_once, every_ms) in [
+        (Deed::Registration(SOMEBODY), 30, 2_000),
+        (Deed::ClientSecret("robot"), 20, 1_000),
+        (Deed::ClientFrom(SOMEBODY), 60, 1_000),
+        (Deed::Authorize(SOMEBODY), 300, 200),
+    ] {
+        let throttle = Throttle::default();
+        for count in 0..at_once {
+            assert_eq!(throttle.attempt(deed, at(0)), Ok(()), "{deed:?} {count}");
+        }
+        assert_eq!(throttle.attempt(deed, at(0)), Err(Duration::from_millis(every_ms)), "{deed:?}");
+        let later = |ms: u64| Now { wall: Duration::ZERO, mono: Duration::from_millis(ms) };
+        assert!(throttle.attempt(deed, later(every_ms - 1)).is_err(), "{deed:?}");
+        assert_eq!(throttle.attempt(deed, later(every_ms)), Ok(()), "{deed:?}");
+        assert!(throttle.attempt(deed, later(every_ms)).is_err(), "one, not two: {deed:?}");
+        for count in 0..at_once {
+            assert_eq!(throttle.attempt(deed, later(every_ms * 10_000)), Ok(()), "{deed:?} {count}");
+        }
+    }
+}
+
+#[test]
+fn e28_a_flood_of_names_frees_nobody_who_must_wait() {
+    let throttle = Throttle::default();
+    let to = Deed::LoginTo("ada");
+    while throttle.attempt(to, at(0)).is_ok() {}
+    for count in 0..THROTTLED_MAX + 10 {
+        throttle.count(Deed::LoginTo(&format!("nobody {count}")), at(1));
+    }
+    assert!(throttle.check(to, at(1)).is_err());
+    assert!(throttle.known.lock().unwrap().len() <= THROTTLED_MAX);
+}
