@@ -145,11 +145,13 @@ fn in_words(code: Code) -> (&'static str, &'static str) {
     }
 }
 
-/// Descriptions begin in lower case and have no stop at their end, as RFC 6749's do.
+/// Descriptions begin in lower case and have no stop at their end, as RFC 6749's do. Names of parameters keep their spelling.
 fn sentence(text: &str) -> String {
+    let is_name = text.split(' ').next().is_some_and(|word| word.contains('_'));
     let mut letters = text.chars();
-    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
-    first.chain(letters).chain(['.']).collect()
+    let first = letters.next().filter(|_| !is_name).map(char::to_uppercase).into_iter().flatten();
+    let rest = if is_name { text } else { letters.as_str() };
+    first.chain(rest.chars()).chain(['.']).collect()
 }
 
 fn answer(status: StatusCode, title: &str, body: &impl Template, form_targets: &[&str]) -> Answer {

@@ -273,6 +273,15 @@ impl Store {
         }
     }
 
+    /// Everything of one kind, for tests that must know what is not there.
+    #[cfg(test)]
+    pub(super) fn everything(&self, kind: Kind) -> Vec<(String, Vec<u8>)> {
+        match &self.place {
+            Place::Memory(memory) => memory.list(self.now(), kind),
+            Place::File(_) | Place::Redis(_) => panic!("only the memory store can be looked into"),
+        }
+    }
+
     /// Removes what is past its time; Redis does so by itself.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ async fn e10_without_a_client_and_its_address_there_is_a_page_and_no_redirect() 
         ("app", "https://evil.example/https://app.example/back", "redirect_uri is none"),
         ("app", "http://app.example/back", "redirect_uri is none"),
         ("app", "javascript:alert(1)", "redirect_uri is none"),
-        ("robot", BACK, "this client has no redirect URI"),
+        ("robot", BACK, "this client has no redirect uri"),
     ] {
         let shown = Browser::default().authorize(&world, client, redirect, "a", &[]).await;
         assert_eq!(shown.status, 400, "{client} {redirect}");
@@ -157,5 +157,5 @@ async fn e34_a_native_way_back_is_always_asked_about() {
     assert!(shown.location().starts_with("https://gw.example/oauth/consent?flow="), "{}", shown.location());
     let page = browser.get(&world, E::Consent, shown.location()).await;
     assert!(page.text.contains("Only go on if you have just started this yourself"));
-    assert!(world.embedded.state.store.list(Kind::Code).await.unwrap().len() == 2);
+    assert!(world.embedded.state.store.everything(Kind::Code).len() == 2);
 }

@@ -108,8 +108,8 @@ async fn d02_a_no_goes_back_to_the_client_once() {
     assert_eq!(shown.parameter("state").as_deref(), Some("a state & more"));
     let late = browser.post(&world, E::Consent, &[("flow", &id), ("csrf", &csrf), ("decision", "allow")]).await;
     assert_eq!(late.status, 400);
-    assert!(world.embedded.state.store.list(Kind::Code).await.unwrap().is_empty());
-    assert!(world.embedded.state.store.list(Kind::Consent).await.unwrap().is_empty());
+    assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
+    assert!(world.embedded.state.store.everything(Kind::Consent).is_empty());
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn attack_163_a_consent_that_this_page_of_this_browser_did_not_send_is_ref
     assert_eq!(stranger.get(&world, E::Consent, &page(&id)).await.status, 403);
     stranger.ask_ada(&world, "app", BACK, "a").await;
     assert_eq!(stranger.post(&world, E::Consent, &form).await.status, 403);
-    assert!(world.embedded.state.store.list(Kind::Code).await.unwrap().is_empty());
+    assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::{
 };
 
 async fn kept(world: &World) -> (flow::Flow, Vec<u8>) {
-    let (_, before) = world.embedded.state.store.list(Kind::Flow).await.unwrap().pop().unwrap();
+    let (_, before) = world.embedded.state.store.everything(Kind::Flow).pop().unwrap();
     (serde_json::from_slice(&before).unwrap(), before)
 }
 
@@ -22,7 +22,7 @@ async fn e15_of_two_answers_to_a_flow_one_becomes_a_code() {
     let finish = || flow::finish(&world.embedded, &id, flow.clone(), ada(), vec!["a".into()], None);
     let (one, two) = tokio::join!(finish(), finish());
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
-    assert_eq!(world.embedded.state.store.list(Kind::Code).await.unwrap().len(), 1);
+    assert_eq!(world.embedded.state.store.everything(Kind::Code).len(), 1);
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn d03_a_step_that_another_has_overtaken_is_not_taken() {
     flow.person = None;
     let other = flow::finish(&world.embedded, &id, flow, ada(), vec!["a".into()], None).await;
     assert_eq!(other.unwrap_err().code, Word::InvalidRequest, "not what was decided by");
-    assert!(world.embedded.state.store.list(Kind::Code).await.unwrap().is_empty());
+    assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn d04_the_store_holds_no_name_that_a_browser_holds() {
     let mut secrets: Vec<String> = browser.cookies.iter().map(|(_, value)| value.clone()).collect();
     secrets.extend([shown.parameter("code").unwrap(), browser.begin(&world, "a b").await.flow(), id]);
     for kind in [Kind::Flow, Kind::Login, Kind::Code, Kind::Consent] {
-        let all = world.embedded.state.store.list(kind).await.unwrap();
+        let all = world.embedded.state.store.everything(kind);
         assert!(!all.is_empty(), "{kind:?}");
         for (name, value) in all {
             let value = String::from_utf8(value).unwrap();

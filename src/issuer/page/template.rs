@@ -75,7 +75,7 @@ pub(super) struct LoginPage<'a> {
 #[template(
     ext = "html",
     source = r##"{% macro words(item) %}{% if let Some(words) = item.words %}<bdi>{{ words }}</bdi>{% else %}<code>{{ item.scope }}</code>{% endif %}{% endmacro %}
-{% macro small(item) %}<small>{% if item.words.is_some() %}<code>{{ item.scope }}</code> {% endif %}{% if !item.servers.is_empty() %}at {% for server in item.servers %}<bdi>{{ server }}</bdi>{% if !loop.last %}, {% endif %}{% endfor %}{% endif %}</small>{% endmacro %}<main><h1>{% if let Some(name) = client %}“<bdi>{{ name }}</bdi>”{% else %}An application{% endif %} {% if is_nothing %}cannot get access{% else %}asks for access{% endif %}</h1>
+{% macro small(item) %}{% if item.words.is_some() || !item.servers.is_empty() %}<small>{% if item.words.is_some() %}<code>{{ item.scope }}</code> {% endif %}{% if !item.servers.is_empty() %}at {% for server in item.servers %}<bdi>{{ server }}</bdi>{% if !loop.last %}, {% endif %}{% endfor %}{% endif %}</small>{% endif %}{% endmacro %}<main><h1>{% if let Some(name) = client %}“<bdi>{{ name }}</bdi>”{% else %}An application{% endif %} {% if is_nothing %}cannot get access{% else %}asks for access{% endif %}</h1>
 {% if is_claimed && client.is_some() %}<p class="quiet">It calls itself that. Nobody has checked the name.</p>{% endif %}
 <dl>
 <div><dt>Who asks</dt><dd>{% match vouched %}{% when Vouched::Host with (host) %}<strong><bdi>{{ host }}</bdi></strong><small>This site describes the application.</small>{% when Vouched::Nobody %}<strong>Registered itself</strong><small>Anybody can: make sure that you have just started it yourself.</small>{% when Vouched::Operator %}<strong><bdi>{{ client_id }}</bdi></strong><small>Set up by whoever runs this server.</small>{% endmatch %}</dd></div>
@@ -180,7 +180,7 @@ h2{margin:1.5rem 0 .5rem;font-size:1rem;font-weight:650}
 p{margin:.5rem 0}
 a{color:var(--strong)}
 .quiet{color:var(--quiet);font-size:.9375rem}
-code{font:.875rem/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:var(--quiet)}
+code{color:var(--quiet);font:.875rem/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 dl{margin:1rem 0 0;border-top:1px solid var(--line)}
 dl div{padding:.625rem 0;border-bottom:1px solid var(--line)}
 dt{color:var(--quiet);font-size:.875rem}
@@ -189,9 +189,10 @@ dd+dd{margin-top:.375rem}
 dd strong{font-weight:600}
 dd small,li small{display:block;color:var(--quiet);font-size:.875rem}
 ul{margin:0;padding:0;list-style:none}
+li>code{color:inherit;font-size:1rem}
 li{padding:.5rem 0 .5rem 1.5rem;position:relative}
 li::before{content:"";position:absolute;left:.25rem;top:1.05rem;width:.5rem;height:.5rem;border-radius:50%;background:var(--strong)}
-ul.known li::before{background:none;border:2px solid var(--quiet)}
+ul.known li::before{box-sizing:border-box;background:none;border:2px solid var(--quiet)}
 .new{display:inline-block;margin-left:.375rem;padding:0 .4375rem;border:1px solid var(--strong);border-radius:1rem;color:var(--strong);font-size:.8125rem;font-weight:600}
 .warning,.problem{margin:1.25rem 0 0;padding:.75rem 1rem;border-left:4px solid var(--warn-line);border-radius:.25rem;background:var(--warn-ground)}
 .problem{margin:1rem 0;border-color:var(--bad-line);background:var(--bad-ground)}
