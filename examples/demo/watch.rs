@@ -45,9 +45,13 @@ pub(crate) fn event(line: &str) {
     let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default();
     let (time, message) = (text("timestamp"), text("message"));
     if text("target") == "portcullis::issuer" {
-        let who = [text("client"), text("subject")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
-        let outcome = [text("outcome"), message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
-        show(time, "", &format!("{} {}", text("event"), who.join(" ")), &outcome.join(": "));
+        let (event, outcome, subject) = (text("event"), text("outcome"), text("subject"));
+        // Of a digest the beginning tells people apart.
+        let who = [text("client"), subject.get(..8).unwrap_or(subject)];
+        let who = who.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        let is_said = message.is_empty() || message == format!("{event}: {outcome}");
+        let outcome = if is_said { outcome.to_owned() } else { format!("{outcome}: {message}") };
+        show(time, "", &format!("{event} {}", who.join(" ")), &outcome);
     } else if matches!(text("level"), "WARN" | "ERROR") {
         show(time, "log", text("target"), message);
     }

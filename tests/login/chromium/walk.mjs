@@ -1,6 +1,6 @@
 // Goes through the pages in headless Chromium as somebody with a mouse, with a keyboard, with a phone, and without scripts.
 //
-//   node walk.mjs --base http://127.0.0.1:8080 --shots folder --chromium /usr/bin/chromium        (ACCOUNT, PASSWORD in the environment)
+//   node walk.mjs --base http://127.0.0.1:8080 --bridge http://127.0.0.1:8081 --shots folder --chromium /usr/bin/chromium        (ACCOUNT, PASSWORD in the environment)
 //
 // Prints one JSON line for each claim: whether it holds, what it says, and the evidence. Screenshots go into the folder.
 import { createHash, randomBytes } from 'node:crypto';
@@ -9,8 +9,9 @@ import { parseArgs } from 'node:util';
 
 import { chromium } from 'playwright-core';
 
-const { values: options } = parseArgs({ options: Object.fromEntries(['base', 'shots', 'chromium'].map((name) => [name, { type: 'string' }])) });
-const { base } = options;
+const { values: options } = parseArgs({ options: Object.fromEntries(['base', 'bridge', 'shots', 'chromium'].map((name) => [name, { type: 'string' }])) });
+const { bridge } = options; // another gateway, whose people log in at an IdP
+let { base } = options;
 const { ACCOUNT: account, PASSWORD: password } = process.env;
 const claim = (good, text, evidence = '') => console.log(JSON.stringify({ good: Boolean(good), claim: text, evidence }));
 
@@ -51,16 +52,19 @@ async function redeemed(client, code, verifier) {
 // ---- the browser ----
 
 const browser = await chromium.launch({ executablePath: options.chromium, headless: true, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync', '--force-prefers-reduced-motion'] });
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1', '--force-prefers-reduced-motion'] });
 
 const complaints = [];
 async function opened(name, settings = {}) {
   const context = await browser.newContext({ viewport: { width: 1024, height: 768 }, ...settings });
   const page = await context.newPage();
   page.setDefaultTimeout(8000);
-  // That a document came with an error status is what some claims are about, and no complaint about the page.
+  // That a document came with an error status is what some claims are about, and no complaint about the page. The IdP's pages, at
+  // localhost, want fonts from afar.
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type()) && !/the server responded with a status of/.test(message.text())) complaints.push(`${name}: ${message.text()}`);
+    if (['error', 'warning'].includes(message.type()) && !/^(https:|http:\/\/localhost:)/.test(message.location().url) &&
+      !/the server responded with a status of/.test(message.text())) complaints.push(`${name}: ${message.text()}`);
   });
   page.on('pageerror', (error) => complaints.push(`${name}: ${error.message}`));
   return { context, page, name };
@@ -235,13 +239,54 @@ async function framed() {
   await context.close();
 }
 
+// The IdP is another site than ours: consent and callback go from one to the other and back.
+async function byBridge() {
+  base = bridge;
+  const client = await registered('Bridge Walker');
+  const atIdp = async (page) => {
+    await page.locator('input[name=login]').fill(account);
+    await page.locator('input[name=password]').fill('any');
+    await then(page, () => page.locator('button[type=submit]').click());
+    if (await page.getByRole('button', { name: /continue/i }).count()) await then(page, () => page.getByRole('button', { name: /continue/i }).click());
+  };
+  const { context, page } = await opened('bridge');
+  const asked = request(client, 'mcp:connect');
+  await page.goto(asked.url);
+  await shot(page, 'bridge-1-consent');
+  await then(page, () => allow(page).click());
+  const idp = page.url();
+  claim(idp.startsWith('http://localhost:'), 'bridge: consent first, then the browser goes to the IdP, which is another site', idp.split('?')[0]);
+  await atIdp(page);
+  await arrives(page, client, asked, 'bridge: back from the IdP');
+  await context.close();
+
+  // This one stops at the IdP's login; the address that led there is opened in another browser.
+  const begun = await opened('bridge, begun');
+  await begun.page.goto(request(client, 'mcp:connect').url);
+  const sent = begun.page.waitForRequest((one) => one.url().startsWith('http://localhost:'));
+  await then(begun.page, () => allow(begun.page).click());
+  const address = (await sent).url();
+
+  const other = await opened('bridge, another browser');
+  const before = arrived.length;
+  await other.page.goto(address);
+  await atIdp(other.page);
+  await shot(other.page, 'bridge-2-another-browser');
+  const told = await words(other.page);
+  claim(other.page.url().startsWith(`${base}/oauth/callback`) && arrived.length === before && /another browser/.test(told),
+    'bridge: the IdP address of one browser ends on an error page in another', told.split('\n').filter(Boolean).slice(1, 4).join(' / '));
+  await other.context.close();
+  await begun.context.close();
+  base = options.base;
+}
+
 function complaintsOff(page) {
   page.removeAllListeners('console');
 }
 
 let code = 0;
 for (const [name, work] of [['mouse', () => byMouse({}, 'mouse')], ['no scripts', () => byMouse({ javaScriptEnabled: false }, 'no-script')], ['keyboard', byKeyboard],
-  ['phone', () => byPhone('light')], ['phone at night', () => byPhone('dark')], ['frame', framed]]) {
+  ['phone', () => byPhone('light')], ['phone at night', () => byPhone('dark')], ['frame', framed], ['bridge', byBridge]]) {
   try {
     await work();
   } catch (error) {

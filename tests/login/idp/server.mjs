@@ -1,7 +1,7 @@
 // The company's IdP of the login run: oidc-provider with dynamic registration off, one confidential client, its own login and
 // consent pages, refresh tokens that rotate, and groups in the ID token. Any password is right; who is in which group is below.
 //
-//   node idp.mjs --port 9000 --callback http://127.0.0.1:8080/oauth/callback --issued issued.jsonl      (CLIENT_SECRET in the environment)
+//   node idp.mjs --port 9000 --callback http://127.0.0.1:8080/oauth/callback --issued issued.jsonl [--host localhost]      (CLIENT_SECRET in the environment)
 //
 // Every token that it hands out is written into the file of `--issued`, so that the run can look where it must not be.
 // POST /control/end?account=NAME ends all sessions of somebody, as an administrator would.
@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 
 import Provider from 'oidc-provider';
 
-const { values: options } = parseArgs({ options: Object.fromEntries(['port', 'callback', 'issued'].map((name) => [name, { type: 'string' }])) });
+const { values: options } = parseArgs({ options: Object.fromEntries(['host', 'port', 'callback', 'issued'].map((name) => [name, { type: 'string' }])) });
 const port = Number(options.port);
 // The last of alice's is named like a scope of ours, and so is what bob says of himself.
 const PEOPLE = {
@@ -22,7 +22,7 @@ const PEOPLE = {
 const grants = new Map();
 const jwk = (type, use, parameters) => ({ ...generateKeyPairSync(type, parameters).privateKey.export({ format: 'jwk' }), ...use, use: 'sig' });
 
-const provider = new Provider(`http://127.0.0.1:${port}`, {
+const provider = new Provider(`http://${options.host ?? '127.0.0.1'}:${port}`, {
   clients: [{ client_id: 'portcullis', client_secret: process.env.CLIENT_SECRET, redirect_uris: [options.callback], grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'] }],
   jwks: { keys: [jwk('rsa', { alg: 'RS256', kid: 'idp' }, { modulusLength: 2048 })] },

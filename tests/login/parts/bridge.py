@@ -23,15 +23,9 @@ def play(judge, world):
     folder.mkdir()
     base, idp = f"http://127.0.0.1:{ports['GATEWAY']}", f"http://127.0.0.1:{ports['IDP']}"
     issuer, issued = f"{base}/oauth", folder / "issued.jsonl"
-    secret = secrets.token_urlsafe(32)
-    (folder / "client.secret").write_text(secret)
     with Ended(judge) as started, Documents() as documents:
-        provider = Process(PARTS, "idp", [world.node, world.modules / "idp.mjs", "--port", ports["IDP"], "--callback", f"{issuer}/callback", "--issued", issued],
-                           env={**os.environ, "CLIENT_SECRET": secret, "NODE_NO_WARNINGS": "1"})
-        started.append(provider)
+        login, secret = provider(world, started, folder, ports["IDP"], f"{issuer}/callback")
         world.upstream(ports["UPSTREAM"], started)
-        provider.ready(f"{idp}/.well-known/openid-configuration")
-        login = {"oidc": {"issuer": idp, "client_id": "portcullis", "client_secret": "file:client.secret", "scopes": ["openid", "profile", "groups", "offline_access"]}}
         gateway = world.gateway("gateway-bridge", started, folder, ports, LOGIN=login, GRANTS=MAPPED, STORE={"file": "as.db"},
                                 REGISTRATION={"dynamic": "open", "client_id_documents": {"hosts": ["localhost"], "allow_loopback": True}})
         metadata = oauth.ask("GET", f"{idp}/.well-known/openid-configuration").json
@@ -43,6 +37,17 @@ def play(judge, world):
         swapped(judge, issuer, f"{base}/mcp", idp)
         seen += ended(judge, issuer, f"{base}/mcp", idp)
         nowhere(judge, folder, issued, seen, gateway.output(), secret)
+
+
+def provider(world, started, folder, port, callback, host="127.0.0.1"):
+    """Starts the IdP. (`login` of the configuration, our secret there)"""
+    secret, base = secrets.token_urlsafe(32), f"http://{host}:{port}"
+    (folder / "client.secret").write_text(secret)
+    idp = Process(PARTS, f"idp-{folder.name}", [world.node, world.modules / "idp.mjs", "--host", host, "--port", port, "--callback", callback, "--issued", folder / "issued.jsonl"],
+                  env={**os.environ, "CLIENT_SECRET": secret, "NODE_NO_WARNINGS": "1"})
+    started.append(idp)
+    idp.ready(f"{base}/.well-known/openid-configuration")
+    return {"oidc": {"issuer": base, "client_id": "portcullis", "client_secret": "file:client.secret", "scopes": ["openid", "profile", "groups", "offline_access"]}}, secret
 
 
 def registering(judge, world, started, folder, base):

@@ -3,20 +3,24 @@
 import json
 import os
 
+from parts.bridge import MAPPED, provider
 from world import ALICE, ALICES, PARTS, RUN, Ended, Process, find, free_ports, until
 
 SHOTS = RUN / "screenshots"
 
 
 def play(judge, world):
-    folder, ports = RUN / "chromium", free_ports("GATEWAY", "ADMIN", "UPSTREAM")
+    folder, ports = RUN / "chromium", free_ports("GATEWAY", "ADMIN", "UPSTREAM", "GATEWAY_2", "ADMIN_2", "IDP")
     folder.mkdir()
     SHOTS.mkdir()
     world.accounts(folder)
     with Ended(judge) as started:
         # Nobody calls a tool here: the server behind the gateway is not started.
         world.gateway("gateway-chromium", started, folder, ports)
-        walk = Process(PARTS, "walk", [world.node, world.modules / "walk.mjs", "--base", f"http://127.0.0.1:{ports['GATEWAY']}", "--shots", SHOTS, "--chromium", find("chromium")],
+        base, bridge = (f"http://127.0.0.1:{ports[name]}" for name in ("GATEWAY", "GATEWAY_2"))
+        idp, _ = provider(world, started, folder, ports["IDP"], f"{bridge}/oauth/callback", "localhost")
+        world.gateway("gateway-chromium-bridge", started, folder, {**ports, "GATEWAY": ports["GATEWAY_2"], "ADMIN": ports["ADMIN_2"]}, LOGIN=idp, GRANTS=MAPPED)
+        walk = Process(PARTS, "walk", [world.node, world.modules / "walk.mjs", "--base", base, "--bridge", bridge, "--shots", SHOTS, "--chromium", find("chromium")],
                        env={**os.environ, "ACCOUNT": ALICE, "PASSWORD": ALICES, "HOME": str(folder)})
         started.append(walk)
         until(lambda: walk.child.poll() is not None, 150, 0.1)
