@@ -196,15 +196,16 @@ impl Embedded {
     /// Answers one request.
     pub async fn answer(&self, asked: Asked<'_>) -> Answer {
         use IssuerEndpoint as E;
+        // What is boxed is seldom and long: it must not grow the future of every idle connection.
         match (asked.endpoint, &asked.head.method) {
             (E::Metadata, &Method::GET | &Method::HEAD) => metadata::document(self, &asked),
             (E::Jwks, &Method::GET | &Method::HEAD) => metadata::keys(self, &asked),
-            (E::Authorize, &Method::GET) => authorize::begin(self, &asked).await,
-            (E::Login, &Method::GET) => login::show(self, &asked).await,
-            (E::Login, &Method::POST) => login::attempt(self, &asked).await,
-            (E::Consent, &Method::GET) => consent::show(self, &asked).await,
-            (E::Consent, &Method::POST) => consent::decide(self, &asked).await,
-            (E::Callback, &Method::GET) => bridge::callback(self, &asked).await,
+            (E::Authorize, &Method::GET) => Box::pin(authorize::begin(self, &asked)).await,
+            (E::Login, &Method::GET) => Box::pin(login::show(self, &asked)).await,
+            (E::Login, &Method::POST) => Box::pin(login::attempt(self, &asked)).await,
+            (E::Consent, &Method::GET) => Box::pin(consent::show(self, &asked)).await,
+            (E::Consent, &Method::POST) => Box::pin(consent::decide(self, &asked)).await,
+            (E::Callback, &Method::GET) => Box::pin(bridge::callback(self, &asked)).await,
             (E::Token, &Method::POST) => token::issue(self, &asked).await,
             (E::Register, &Method::POST) => register::register(self, &asked).await,
             (E::Revoke, &Method::POST) => revoke::revoke(self, &asked).await,

@@ -282,7 +282,7 @@ async fn admit(
 ) -> Result<String, OAuthError> {
     let consented: Vec<Scope> = flow.consented.clone().unwrap_or_default();
     let scopes = people::allowed(&embedded.settings.grants, Grantee::Person(&person), &consented);
-    if scopes.is_empty() {
+    if scopes.is_empty() && !consented.is_empty() {
         let error = Code::AccessDenied.because("this account may get none of the scopes that were asked for");
         return Ok(flow.request.back.with_error(&error, &embedded.settings.issuer));
     }

@@ -147,21 +147,20 @@ pub(super) async fn authenticate(embedded: &Embedded, form: &Form, asked: &Asked
     let (id, proof) = read(form, asked)?;
     let (throttle, now) = (&embedded.state.throttle, asked.now);
     let deeds = [Deed::ClientSecret(&id), Deed::ClientFrom(asked.peer)];
-    if !matches!(proof, Proof::None) {
-        // Before anything is compared, so that a right guess among too many is none.
-        for deed in deeds {
-            throttle.check(deed, now).map_err(Denied::slow_down)?;
-        }
-    }
     let client = find(embedded, &id, asked).await?;
     let verdict = prove(embedded, &client, &proof, asked).await;
     if let Err(denied) = &verdict
         && denied.error.code == Code::InvalidClient
     {
-        if !matches!(proof, Proof::None) {
-            deeds.into_iter().for_each(|deed| throttle.count(deed, now));
-        }
         event::note(embedded, "client", Some(&id), None, "refused");
+        if !matches!(proof, Proof::None) {
+            // Wrong ones alone are slowed down. Secrets have 256 bits and keys cannot be guessed at all, so what a limit for everybody
+            // would do is let a stranger lock a client out.
+            for deed in deeds {
+                throttle.check(deed, now).map_err(Denied::slow_down)?;
+                throttle.count(deed, now);
+            }
+        }
     }
     verdict.map(|()| client)
 }

@@ -3,11 +3,13 @@
 use http::header;
 
 use crate::{
+    base::secret::Secret,
     decide::{
         grant::{client::ClientAuth, form, pkce::Challenge, redirect::RedirectUri},
         route::IssuerEndpoint as E,
     },
     issuer::{
+        Login, OidcSettings,
         flow::Code,
         seal::name_of,
         store::Kind,
@@ -195,4 +197,33 @@ async fn d04_a_flow_has_its_time_and_its_login() {
         assert_eq!(shown.status, 400, "{id}");
         assert!(shown.text.contains("This login is over"));
     }
+}
+
+#[tokio::test]
+async fn d01_consent_comes_before_the_company_idp_learns_of_anything() {
+    let world = World::new().await;
+    let bridged = world.reloaded(|settings| {
+        settings.login = Login::Oidc(OidcSettings {
+            issuer: "http://127.0.0.1:9000/realms/main".into(),
+            client_id: "us".into(),
+            client_secret: Secret::new(b"secret".to_vec()),
+            scopes: vec!["openid".into()],
+            allow_http: false,
+        });
+    });
+    let mut browser = Browser::default();
+    let start = browser.begin(&bridged, "a b").await;
+    assert!(start.location().starts_with(&page("")), "{}", start.location());
+    let shown = browser.get(&bridged, E::Consent, start.location()).await;
+    assert_eq!(shown.status, 200);
+    assert!(shown.text.contains("You sign in at <bdi>127.0.0.1:9000</bdi> next."), "{}", shown.text);
+    assert!(shown.text.contains("<code>a</code>") && shown.text.contains("<code>b</code>"));
+    let policy = shown.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.ends_with("form-action 'self' https://app.example https: http://127.0.0.1:9000"), "{policy}");
+    let silent = browser.authorize(&bridged, "app", BACK, "a", &[("prompt", "none")]).await;
+    assert_eq!(silent.parameter("error").as_deref(), Some("login_required"));
+    let login = browser.get(&bridged, E::Login, &format!("{ISSUER}/login?flow={}", start.flow())).await;
+    assert_eq!(login.status, 400, "there are no passwords to type here");
+    let denied = browser.answer(&bridged, &start.flow(), "deny").await;
+    assert_eq!(denied.parameter("error").as_deref(), Some("access_denied"));
 }

@@ -92,7 +92,7 @@ async fn attack_163_a_login_form_of_another_page_or_browser_is_refused() {
     for (request, status) in [
         (form(""), 403),
         (form(&foreign), 403),
-        (form(&csrf[1..]), 403),
+        (form(csrf.trim_end_matches(char::is_alphanumeric)), 403),
         (headed("origin", "https://evil.example"), 403),
         (headed("origin", "null"), 403),
         (headed("origin", "https://gw.example.evil.example"), 403),

@@ -58,7 +58,7 @@ impl Browser {
         if !cookies.is_empty() {
             request.headers_mut().insert(header::COOKIE, cookies.join("; ").parse().unwrap());
         }
-        let (head, body) = world.ask(endpoint, request).await.response.into_parts();
+        let (head, body) = Box::pin(world.ask(endpoint, request)).await.response.into_parts();
         for line in head.headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().unwrap();
             let (name, rest) = line.split_once('=').unwrap();
