@@ -58,7 +58,7 @@ async fn answer(embedded: &Embedded, asked: &Asked<'_>) -> Result<Answer, Denied
     let issued = match grant {
         "authorization_code" => code::exchange(embedded, &client, &form, asked).await,
         "refresh_token" => refresh::exchange(embedded, &client, &form, asked).await,
-        _ => credentials::issue(embedded, &client, &form, asked),
+        _ => credentials::issue(embedded, &client, &form, asked).await,
     };
     if let Err(denied) = &issued {
         event::note(embedded, "token", Some(&client.id), None, denied.error.code.row().0);

@@ -10,11 +10,16 @@ use crate::{
         people::{self, Grantee},
         request,
     },
-    issuer::{Answer, Asked, Embedded, Login, event, reply::Denied, seal},
+    issuer::{Answer, Asked, Embedded, Login, event, reply::Denied, seal, store::Kind},
 };
 
 /// `grant_type=client_credentials`.
-pub(super) fn issue(embedded: &Embedded, client: &Client, form: &Form, asked: &Asked<'_>) -> Result<Answer, Denied> {
+pub(super) async fn issue(
+    embedded: &Embedded,
+    client: &Client,
+    form: &Form,
+    asked: &Asked<'_>,
+) -> Result<Answer, Denied> {
     let is_trusted = client.origin == Origin::Configured && client.auth != ClientAuth::None;
     if !client.grants.credentials || !is_trusted {
         return Err(Code::UnauthorizedClient.because("this client may not act for itself").into());
@@ -24,6 +29,8 @@ pub(super) fn issue(embedded: &Embedded, client: &Client, form: &Form, asked: &A
     }
     let resources = resources(embedded, form)?;
     let scopes = scopes(embedded, client, form, &resources)?;
+    // Nothing of it is stored; but with the store away nobody could revoke it.
+    embedded.state.store.get(Kind::Revoked, &client.id).await?;
     let random = seal::unguessable().map_err(|cause| Code::ServerError.because(cause))?;
     let grant = Grant {
         client,

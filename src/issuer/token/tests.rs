@@ -293,6 +293,16 @@ async fn e20_with_the_store_away_nothing_is_issued_and_what_was_issued_is_good()
         ("refresh", world.refresh(login.text("refresh_token")).await),
         ("code", world.post(E::Token, &exchange(&code)).await),
         ("revoke", world.post(E::Revoke, &[("client_id", "app"), ("token", login.text("refresh_token"))]).await),
+        (
+            "client_credentials",
+            world
+                .basic(
+                    E::Token,
+                    ("robot", crate::issuer::testing::SECRET),
+                    &[("grant_type", "client_credentials"), ("resource", ECHO)],
+                )
+                .await,
+        ),
         ("a client of its own", world.post(E::Token, &with(&exchange(&code), "client_id", DYNAMIC)).await),
     ] {
         assert_eq!(reply.refusal(), (503, "temporarily_unavailable"), "{case}");

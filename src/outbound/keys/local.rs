@@ -5,9 +5,10 @@ use std::{collections::HashSet, fmt, sync::Arc};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
+    base::limits::FETCH_TIMEOUT,
     decide::token::claims::Caller,
     outbound::keys::{IssuerKeys, KeySource},
 };
@@ -59,6 +60,14 @@ impl LocalKeys {
     /// The key set in force.
     pub(super) fn document(&self) -> Option<Bytes> {
         self.document.borrow().clone()
+    }
+
+    /// [`Self::document`]; at the start of the process it is a moment before there is one.
+    pub(super) async fn first_document(&self) -> Option<Bytes> {
+        let mut documents = self.document.subscribe();
+        // Late or not, what is there now is the answer.
+        let _ = timeout(FETCH_TIMEOUT, documents.wait_for(Option::is_some)).await;
+        self.document()
     }
 
     /// Tells of each other key set from now on.

@@ -55,7 +55,7 @@ impl Source {
                     spawn_blocking(move || read_file(&path)).await.map_err(|cause| Fault::us("jwks_file", cause))??;
                 Ok(Document { body, wait: FILES_LOOKED_AT_EVERY })
             }
-            Self::Local(keys) => match keys.document() {
+            Self::Local(keys) => match keys.first_document().await {
                 Some(body) => Ok(Document { body, wait: FILES_LOOKED_AT_EVERY }),
                 None => Err(Fault::us("jwks_local", "the authorization server inside has no keys yet")),
             },
