@@ -73,8 +73,7 @@ pub(super) enum Renewed {
 #[derive(Serialize, Deserialize)]
 struct Session {
     person: Person,
-    /// Nothing where the IdP gave none: then nobody can know, and our session ends with its first access token.
-    refresh_token: Option<Box<str>>,
+    refresh_token: Box<str>,
 }
 
 impl Bridge {
@@ -121,8 +120,7 @@ impl Bridge {
             tracing::warn!("what was sealed for the company's IdP does not open any more: its key is gone");
             return Ok(Renewed::Ended);
         };
-        let Some(refresh_token) = &session.refresh_token else { return Ok(Renewed::Ended) };
-        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
+        let form = [("grant_type", "refresh_token"), ("refresh_token", &*session.refresh_token)];
         let Some(granted) = self.exchange(&form).await? else { return Ok(Renewed::Ended) };
         let person = match &granted.id_token {
             None => session.person.clone(),
@@ -137,7 +135,7 @@ impl Bridge {
             }
         };
         // An IdP that does not rotate says nothing, and the token before goes on.
-        let refresh_token = granted.refresh_token.or(session.refresh_token);
+        let refresh_token = granted.refresh_token.unwrap_or(session.refresh_token);
         let sealed = seal(embedded, &Session { person: person.clone(), refresh_token })?;
         Ok(Renewed::Alive(person, sealed))
     }
@@ -237,7 +235,7 @@ async fn log_in(
     form: &Form,
     of_bridge: &BridgeFlow,
     now: Now,
-) -> Result<(Person, Vec<u8>), OAuthError> {
+) -> Result<(Person, Option<Vec<u8>>), OAuthError> {
     let metadata = bridge.metadata().await?;
     // Mix-up: an answer in the name of another IdP, or one without the name that this IdP always gives (RFC 9207 §2.4).
     match form.get("iss") {
@@ -265,11 +263,15 @@ async fn log_in(
     let token =
         granted.id_token.ok_or_else(|| Code::InvalidRequest.because("the identity provider sent no ID token"))?;
     let person = bridge.person(&token, Some(&of_bridge.nonce), now).await?;
-    if granted.refresh_token.is_none() {
-        tracing::debug!("the company's IdP gave no refresh token; `offline_access` in login.oidc.scopes asks for one");
-    }
-    let sealed = seal(embedded, &Session { person: person.clone(), refresh_token: granted.refresh_token })?;
-    Ok((person, sealed))
+    // Without a token of theirs nobody could ask whether the session still lives, so it gets no refresh token of ours (SPEC E-41).
+    let Some(refresh_token) = granted.refresh_token else {
+        tracing::warn!(
+            "the company's IdP gave no refresh token, so people log in anew when their access token ends; is `offline_access` in login.oidc.scopes?"
+        );
+        return Ok((person, None));
+    };
+    let sealed = seal(embedded, &Session { person: person.clone(), refresh_token })?;
+    Ok((person, Some(sealed)))
 }
 
 /// The person gets what the rules give them of what they consented to.
@@ -278,7 +280,7 @@ async fn admit(
     id: &str,
     flow: Flow,
     person: Person,
-    sealed: Vec<u8>,
+    sealed: Option<Vec<u8>>,
 ) -> Result<String, OAuthError> {
     let consented: Vec<Scope> = flow.consented.clone().unwrap_or_default();
     let scopes = people::allowed(&embedded.settings.grants, Grantee::Person(&person), &consented);
@@ -286,7 +288,7 @@ async fn admit(
         let error = Code::AccessDenied.because("this account may get none of the scopes that were asked for");
         return Ok(flow.request.back.with_error(&error, &embedded.settings.issuer));
     }
-    flow::finish(embedded, id, flow, person, scopes, Some(sealed)).await
+    flow::finish(embedded, id, flow, person, scopes, sealed).await
 }
 
 fn bridge_of(embedded: &Embedded) -> Result<&Bridge, OAuthError> {
