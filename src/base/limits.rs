@@ -214,7 +214,10 @@ pub const CLIENT_DOCUMENT_AGE_MIN: Duration = Duration::from_secs(60);
 pub const CLIENT_DOCUMENT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Where it says nothing; and the longest for a key set, because a key that was withdrawn must stop working.
 pub const CLIENT_DOCUMENT_AGE_DEFAULT: Duration = Duration::from_secs(300);
-/// A client that registered itself is forgotten after this time without a sign.
+/// A client that registered itself is forgotten after this time if nobody has allowed it anything (SPEC E-35): anybody can register, so
+/// that what is registered for nothing must not fill the store for long.
+pub const UNUSED_CLIENT_AGE: Duration = Duration::from_secs(24 * 3600);
+/// One that somebody has used is forgotten after this time without a sign.
 pub const DYNAMIC_CLIENT_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
 /// The longest that a client's assertion may hold from now on (RFC 7523 §3).
 pub const ASSERTION_AGE_MAX: Duration = Duration::from_secs(300);

@@ -97,7 +97,7 @@ async fn go_on(
         (Login::Accounts(_), None) => IssuerEndpoint::Login,
     };
     let browser = digest_of(cookie.as_bytes());
-    let flow = Flow { request, client, browser, person, consented: None, bridge: None };
+    let flow = Flow::new(request, client, browser, person);
     let id = flow::begin(embedded, &flow).await?;
     let mut cookies = vec![Cookie::Browser.set(embedded, &cookie, FLOW_AGE.as_secs())];
     if !is_signed_in && Cookie::Login.get(embedded, &asked.head.headers).is_some() {

@@ -283,9 +283,10 @@ async fn admit(
     sealed: Option<Vec<u8>>,
 ) -> Result<String, OAuthError> {
     let consented: Vec<Scope> = flow.consented.clone().unwrap_or_default();
-    let scopes = people::allowed(&embedded.settings.grants, Grantee::Person(&person), &consented);
-    if scopes.is_empty() && !consented.is_empty() {
-        let error = Code::AccessDenied.because("this account may get none of the scopes that were asked for");
+    let (grants, grantee) = (&embedded.settings.grants, Grantee::Person(&person));
+    let scopes = people::allowed(grants, grantee, &consented);
+    if scopes.is_empty() && !(consented.is_empty() && people::is_named(grants, grantee)) {
+        let error = Code::AccessDenied.because("this account may get nothing of what was asked for");
         return Ok(flow.request.back.with_error(&error, &embedded.settings.issuer));
     }
     flow::finish(embedded, id, flow, person, scopes, sealed).await

@@ -6,7 +6,7 @@ use http::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    base::limits::DYNAMIC_CLIENT_AGE,
+    base::{clock::Now, limits::DYNAMIC_CLIENT_AGE},
     decide::{
         grant::{
             client::{Client, ClientAuth},
@@ -46,6 +46,9 @@ pub(super) struct Registered {
     pub(super) client: Client,
     /// When it was last renewed, in seconds since 1970.
     pub(super) seen: u64,
+    /// Whether somebody has allowed it anything.
+    #[serde(default)]
+    pub(super) used: bool,
 }
 
 /// Id and secret.
@@ -88,15 +91,36 @@ fn unknown() -> OAuthError {
 async fn registered(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Result<Option<Client>, OAuthError> {
     let store = &embedded.state.store;
     let Some(before) = store.get(Kind::Client, id).await? else { return Ok(None) };
-    let Ok(Registered { client, seen }) = serde_json::from_slice(&before) else { return Ok(None) };
+    let Ok(found) = serde_json::from_slice::<Registered>(&before) else { return Ok(None) };
     let now = asked.now.unix_secs();
-    if now.saturating_sub(seen) > RENEWED_AFTER_SECS {
-        let renewed = serde_json::to_vec(&Registered { client: client.clone(), seen: now }).map_err(|_| unknown())?;
-        let until = asked.now.wall.saturating_add(DYNAMIC_CLIENT_AGE);
-        // Where another request was quicker, it is renewed all the same.
-        store.replace(Kind::Client, id, &before, renewed, Some(until)).await?;
+    if !found.used || now.saturating_sub(found.seen) <= RENEWED_AFTER_SECS {
+        return Ok(Some(found.client));
     }
-    Ok(Some(client))
+    renew(embedded, id, &before, found, asked.now).await.map(Some)
+}
+
+/// Somebody has allowed the client something: from now on it is kept for as long as it is used.
+pub(super) async fn used(embedded: &Embedded, id: &str) -> Result<(), OAuthError> {
+    let Some(before) = embedded.state.store.get(Kind::Client, id).await? else { return Ok(()) };
+    match serde_json::from_slice::<Registered>(&before) {
+        Ok(found) if !found.used => renew(embedded, id, &before, found, embedded.state.clock.now()).await.map(drop),
+        _ => Ok(()),
+    }
+}
+
+async fn renew(
+    embedded: &Embedded,
+    id: &str,
+    before: &[u8],
+    found: Registered,
+    now: Now,
+) -> Result<Client, OAuthError> {
+    let renewed = Registered { seen: now.unix_secs(), used: true, ..found };
+    let value = serde_json::to_vec(&renewed).map_err(|_| unknown())?;
+    let until = now.wall.saturating_add(DYNAMIC_CLIENT_AGE);
+    // Where another request was quicker, it is renewed all the same.
+    embedded.state.store.replace(Kind::Client, id, before, value, Some(until)).await?;
+    Ok(renewed.client)
 }
 
 async fn described(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Result<Client, OAuthError> {

@@ -17,6 +17,7 @@ use crate::{
     issuer::{
         Answer, Asked, Embedded, Login, bridge, event,
         flow::{self, Flow},
+        login,
         page::{self, Question},
         posted::{Posted, csrf},
         reply,
@@ -38,7 +39,7 @@ pub(super) struct Offer {
     pub(super) scopes: Vec<(Scope, bool)>,
     /// Whether each of these servers was allowed before.
     pub(super) knows_servers: bool,
-    /// Whether something was asked for, and nothing of it may be granted.
+    /// Whether nothing may be granted: no scope that was asked for, or, where none was, nothing at all.
     pub(super) is_nothing: bool,
 }
 
@@ -54,10 +55,11 @@ impl Offer {
         request: &AuthorizationRequest,
         person: &Person,
     ) -> Result<Self, StoreFault> {
-        let allowed = people::allowed(&embedded.settings.grants, Grantee::Person(person), &request.scopes);
+        let (grants, grantee) = (&embedded.settings.grants, Grantee::Person(person));
+        let allowed = people::allowed(grants, grantee, &request.scopes);
         let kept = embedded.state.store.get(Kind::Consent, &key(person, client)).await?;
         let remembered = read(kept.as_deref());
-        let is_nothing = allowed.is_empty() && !request.scopes.is_empty();
+        let is_nothing = allowed.is_empty() && !(request.scopes.is_empty() && people::is_named(grants, grantee));
         let scopes = allowed.into_iter().map(|scope| {
             let is_known = request.resources.iter().all(|one| remembered.has(one, &scope));
             (scope, is_known)
@@ -171,7 +173,12 @@ async fn allow(
 async fn offer(embedded: &Embedded, flow: &Flow) -> Result<Option<Offer>, OAuthError> {
     match (&embedded.settings.login, &flow.person) {
         (Login::Oidc(_), _) => Ok(Some(Offer::to_anybody(&flow.request))),
-        (Login::Accounts(_), Some(person)) => Ok(Some(Offer::to(embedded, &flow.client, &flow.request, person).await?)),
+        (Login::Accounts(_), Some(person)) => {
+            // The login may be ten minutes old: who was taken out of the accounts since then allows nothing any more.
+            let gone = || Code::AccessDenied.because("the account that logged in is not there any more");
+            let person = login::known_here(embedded, person).ok_or_else(gone)?;
+            Ok(Some(Offer::to(embedded, &flow.client, &flow.request, &person).await?))
+        }
         (Login::Accounts(_), None) => Ok(None),
     }
 }

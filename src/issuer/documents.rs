@@ -35,6 +35,9 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
+/// How long a URL that was of use is remembered as such.
+const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// How far a stranger's address may lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -48,8 +51,11 @@ pub enum Reach {
 pub struct Documents {
     clients: Cache<Box<str>, Held<Client>>,
     keys: Cache<Box<str>, Held<Box<str>>>,
-    /// When each host may be asked again, were it asked evenly: nobody shall use us to hammer a host.
+    /// When each host may be asked again, were it asked evenly: nobody shall use us to hammer a host. What was of use before is counted by
+    /// its own URL, so that questions about what is not there do not take the turns of what is.
     hosts: Cache<Box<str>, Duration>,
+    /// URLs that were of use.
+    known: Cache<Box<str>, ()>,
     /// Two requests must not both find the same room.
     counting: Mutex<()>,
 }
@@ -69,6 +75,7 @@ impl Default for Documents {
             clients: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).expire_after(ByAge).build(),
             keys: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).expire_after(ByAge).build(),
             hosts: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(hosts_forgotten).build(),
+            known: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_idle(KNOWN_FOR).build(),
             counting: Mutex::default(),
         }
     }
@@ -92,6 +99,7 @@ impl Documents {
         let (body, age) = self.fetch(fetch, url.as_str(), url.host(), reach, CLIENT_DOCUMENT_BYTES_MAX, now).await?;
         let client = client::read_document(url, &body).map_err(|cause| useless(url.as_str(), cause))?;
         let age = age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_MAX);
+        self.known.insert(url.as_str().into(), ());
         self.clients.insert(url.as_str().into(), Held::new(client.clone(), age, now));
         Ok(client)
     }
@@ -111,6 +119,7 @@ impl Documents {
         // A key that its owner has withdrawn must stop working here, too, and soon.
         let age =
             age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_DEFAULT);
+        self.known.insert(url.into(), ());
         self.keys.insert(url.into(), Held::new(text.clone(), age, now));
         Ok(text)
     }
@@ -124,7 +133,8 @@ impl Documents {
         bytes_max: usize,
         now: Now,
     ) -> Result<(Bytes, Option<Duration>), OAuthError> {
-        if !self.may_ask(host, now) {
+        // No host can be the URL of a document.
+        if !self.may_ask(if self.known.contains_key(url) { url } else { host }, now) {
             return Err(useless(url, "its host was asked too often"));
         }
         let (rule, plaintext) = match reach {
@@ -135,10 +145,10 @@ impl Documents {
         fetched.map(|fetched| (fetched.body, fetched.max_age)).map_err(|fault| useless(url, fault))
     }
 
-    /// Counts one question to `host`, where there is room for it.
-    fn may_ask(&self, host: &str, now: Now) -> bool {
+    /// Counts one question to `whom`, where there is room for it.
+    fn may_ask(&self, whom: &str, now: Now) -> bool {
         let _alone = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = host.to_ascii_lowercase().into_boxed_str();
+        let key = whom.to_ascii_lowercase().into_boxed_str();
         let next = self.hosts.get(&key).unwrap_or_default().max(now.mono);
         let room = CLIENT_DOCUMENT_EVERY.saturating_mul(CLIENT_DOCUMENTS_AT_ONCE.saturating_sub(1));
         if next > now.mono.saturating_add(room) {

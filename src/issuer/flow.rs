@@ -10,14 +10,14 @@ use crate::{
         names::Scope,
     },
     decide::grant::{
-        client::Client,
+        client::{Client, ClientAuth},
         error::{Code as Word, OAuthError},
         people::Person,
         pkce::Challenge,
         request::AuthorizationRequest,
     },
     issuer::{
-        Asked, Embedded,
+        Asked, Embedded, clients,
         cookie::Cookie,
         event,
         seal::{bytes, digest_of, name_of, unguessable},
@@ -80,6 +80,21 @@ pub(super) struct Code {
     pub(super) bridge: Option<Vec<u8>>,
     /// The family that this code has become; set when it is spent, so that a second use ends it.
     pub(super) spent: Option<Box<str>>,
+}
+
+impl Flow {
+    /// A request that has just come. Of the client it keeps what pages show: what a stranger may register is many times as long, and
+    /// one address could fill the store with a few thousand copies of it (attack 157). Whether the client is native is told by
+    /// the way back that it chose, as by all of them.
+    pub(super) fn new(
+        request: AuthorizationRequest,
+        client: Client,
+        browser: [u8; 32],
+        person: Option<Person>,
+    ) -> Self {
+        let client = Client { auth: ClientAuth::None, redirect_uris: vec![request.back.uri.clone()], ..client };
+        Self { request, client, browser, person, consented: None, bridge: None }
+    }
 }
 
 /// Begins a flow for this browser; its id goes into `flow` of the pages' addresses and forms.
@@ -152,6 +167,7 @@ pub(super) async fn grant(
     bridge: Option<Vec<u8>>,
 ) -> Result<String, OAuthError> {
     let text = unguessable().map_err(failed)?;
+    clients::used(embedded, &request.client).await?;
     let back = request.back;
     let code = Code {
         client: request.client,

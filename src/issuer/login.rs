@@ -154,6 +154,20 @@ pub(super) async fn signed_in(embedded: &Embedded, asked: &Asked<'_>) -> Result<
     Ok(account.map(Account::person))
 }
 
+/// The person as the accounts know them now: somebody who was taken out of the file, or came in another way than people do
+/// now, is nobody.
+pub(super) fn known_here(embedded: &Embedded, person: &Person) -> Option<Person> {
+    match (&embedded.settings.login, &person.account) {
+        (Login::Accounts(accounts), Some(name)) => {
+            let account = accounts.accounts.iter().find(|account| account.name == *name)?;
+            let subject = account.subject.as_ref().unwrap_or(&account.name);
+            (*subject == person.subject).then(|| Person { groups: account.groups.clone(), ..person.clone() })
+        }
+        (Login::Oidc(_), None) => Some(person.clone()),
+        (Login::Accounts(_), None) | (Login::Oidc(_), Some(_)) => None,
+    }
+}
+
 fn proof(account: &Account) -> [u8; 32] {
     digest_of(account.hash.as_bytes())
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     base::{
-        limits::{DYNAMIC_CLIENT_AGE, REGISTRATION_BYTES_MAX},
+        limits::{REGISTRATION_BYTES_MAX, UNUSED_CLIENT_AGE},
         secret::Secret,
     },
     decide::grant::{
@@ -58,9 +58,9 @@ async fn admit(embedded: &Embedded, asked: &Asked<'_>) -> Result<Map<String, Val
     let id = clients::new_id().map_err(helpless)?;
     let client = registration.into_client(id, auth);
     let now = asked.now.unix_secs();
-    let record = Registered { client, seen: now };
+    let record = Registered { client, seen: now, used: false };
     let value = serde_json::to_vec(&record).map_err(|_| helpless("a client cannot be written as JSON"))?;
-    let until = asked.now.wall.saturating_add(DYNAMIC_CLIENT_AGE);
+    let until = asked.now.wall.saturating_add(UNUSED_CLIENT_AGE);
     if !embedded.state.store.create(Kind::Client, &record.client.id, value, until).await? {
         return Err(helpless("the system's randomness repeats itself").into());
     }

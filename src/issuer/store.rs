@@ -7,7 +7,7 @@ use crate::{
         clock::Clock,
         limits::{
             STORE_BYTES_MAX, STORE_ENTRIES_MAX, STORE_STRANGERS_BYTES_MAX, STORE_STRANGERS_ENTRIES_MAX,
-            STORE_VALUE_BYTES_MAX,
+            STORE_VALUE_BYTES_MAX, UNUSED_CLIENT_AGE,
         },
         secret::Secret,
     },
@@ -106,6 +106,12 @@ struct Bound {
 struct Bounds {
     strangers: Bound,
     others: Bound,
+}
+
+/// Where a kind is full, those of its entries give way that end within this time, the next to end first. Of registered clients these are
+/// the ones that nobody has used: who registers many pushes out their own, and not what others come with.
+fn gives_way(kind: Kind) -> Option<Duration> {
+    (kind == Kind::Client).then_some(UNUSED_CLIENT_AGE)
 }
 
 const BOUNDS: Bounds = Bounds {

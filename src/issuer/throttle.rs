@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -60,6 +60,17 @@ impl Deed<'_> {
             Self::ClientFrom(_) => Rule::Rate { at_once: 60, every: secs(1) },
             Self::Registration(_) => Rule::Rate { at_once: 30, every: secs(2) },
             Self::Authorize(_) => Rule::Rate { at_once: 300, every: Duration::from_millis(200) },
+        }
+    }
+
+    /// One network for each of its addresses: whoever has one IPv6 address has all 2⁶⁴ of its subnet (RFC 4291 §2.5.4).
+    fn of_network(self) -> Self {
+        match self {
+            Self::LoginFrom(address) => Self::LoginFrom(network(address)),
+            Self::ClientFrom(address) => Self::ClientFrom(network(address)),
+            Self::Registration(address) => Self::Registration(network(address)),
+            Self::Authorize(address) => Self::Authorize(network(address)),
+            Self::LoginTo(_) | Self::ClientSecret(_) => self,
         }
     }
 
@@ -174,7 +185,11 @@ impl Throttle {
             (Deed::LoginTo(_), _) => {
                 known.remove(&key);
             }
-            (_, Some(entry)) => entry.count = entry.count.saturating_sub(1),
+            (_, Some(entry)) => {
+                entry.count = entry.count.saturating_sub(1);
+                // Nor does anybody else there wait for it: whole offices come from one address.
+                entry.next = entry.since;
+            }
             (_, None) => {}
         }
     }
@@ -188,7 +203,15 @@ impl Throttle {
     /// Names are strangers' texts, and may be passwords that were typed into the wrong field: they are not kept. The hash is
     /// keyed anew in each process, so that nobody can find two names that count as one.
     fn key(&self, deed: Deed<'_>) -> (u8, u64) {
-        (deed.kind(), self.hasher.hash_one(deed))
+        (deed.kind(), self.hasher.hash_one(deed.of_network()))
+    }
+}
+
+/// The /64 of an IPv6 address, and an IPv4 address whatever it is written as: a listener on `[::]` sees those mapped.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -67,6 +67,13 @@ pub fn allowed(rules: &[GrantRule], grantee: Grantee<'_>, asked: &[Scope]) -> Ve
     allowed
 }
 
+/// Whether somebody may have access without any scope, which is all there is where servers know none: some rule must be for them
+/// (promise P3). Who can log in at the company's IdP may be everybody.
+#[must_use]
+pub fn is_named(rules: &[GrantRule], grantee: Grantee<'_>) -> bool {
+    rules.iter().any(|rule| rule.is_for(grantee))
+}
+
 impl GrantRule {
     fn is_for(&self, grantee: Grantee<'_>) -> bool {
         match grantee {

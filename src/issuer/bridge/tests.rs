@@ -26,6 +26,7 @@ use crate::{
         cookie::Cookie,
         flow::{self, Flow},
         seal::digest_of,
+        store::Kind,
         testing::{Browser, ECHO, ISSUER, Reply, START_SECS, VERIFIER, World, exchange},
     },
     outbound::fetch::testing::{Answer, Site},
@@ -356,6 +357,22 @@ async fn e45_claims_become_scopes_by_configuration_alone() {
         scene.grant(&with(&scene.claims(&departed), &change));
         let reply = scene.back(&departed).await;
         assert!(location(&reply).contains(outcome), "{change}: {}", location(&reply));
+    }
+}
+
+#[tokio::test]
+async fn e45_whom_no_entry_names_gets_nothing_where_there_are_no_scopes_either() {
+    for (department, outcome) in [("eng", "code="), ("ops", "error=access_denied")] {
+        let scene = Scene::new().await;
+        let store = &scene.world.embedded.state.store;
+        let (name, before) = store.everything(Kind::Flow).pop().unwrap();
+        let mut flow: Flow = serde_json::from_slice(&before).unwrap();
+        (flow.request.scopes, flow.consented) = (Vec::new(), Some(Vec::new()));
+        store.replace(Kind::Flow, &name, &before, serde_json::to_vec(&flow).unwrap(), None).await.unwrap();
+        let departed = scene.depart().await;
+        scene.grant(&with(&scene.claims(&departed), &json!({"department": department})));
+        let reply = scene.back(&departed).await;
+        assert!(location(&reply).contains(outcome), "{department}: {}", location(&reply));
     }
 }
 

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    base::limits::UNUSED_CLIENT_AGE,
     decide::{
         route::IssuerEndpoint as E,
         token::testing::{P256, RSA, STRANGER, TestKey, with},
     },
-    issuer::testing::{ISSUER, Reply, SECRET, START_SECS, World, client, form_request},
+    issuer::testing::{Browser, ISSUER, Reply, SECRET, START_SECS, World, client, form_request},
 };
 
 /// A request that says nothing but who asks: whoever is let in hears that the token is unknown.
@@ -205,6 +206,20 @@ fn e34_a_star_stands_for_whole_labels() {
 }
 
 #[tokio::test]
+async fn e35_attack_157_a_client_that_nobody_has_used_is_forgotten_in_a_day() {
+    let world = World::new().await;
+    let body = json!({"redirect_uris": ["https://x.example/cb"], "token_endpoint_auth_method": "none"}).to_string();
+    let request = Request::builder().method(Method::POST).header(header::CONTENT_TYPE, "application/json");
+    let reply = world.tell(E::Register, request.body(Bytes::from(body)).unwrap()).await;
+    let pairs = [("token", "x"), ("client_id", reply.text("client_id"))];
+    Browser::default().ask_ada(&world, reply.text("client_id"), "https://x.example/cb", "a").await;
+    world.clock.turn(UNUSED_CLIENT_AGE - std::time::Duration::from_secs(1));
+    assert_eq!(world.post(E::Revoke, &pairs).await.refusal(), IN);
+    world.clock.turn(std::time::Duration::from_secs(1));
+    assert_eq!(world.post(E::Revoke, &pairs).await.refusal(), OUT);
+}
+
+#[tokio::test]
 async fn e35_a_client_that_comes_back_is_kept_and_one_that_stays_away_forgotten() {
     let world = World::new().await;
     let body = json!({"redirect_uris": ["https://x.example/cb"], "token_endpoint_auth_method": "none"}).to_string();
@@ -212,6 +227,9 @@ async fn e35_a_client_that_comes_back_is_kept_and_one_that_stays_away_forgotten(
     let reply = world.tell(E::Register, request.body(Bytes::from(body)).unwrap()).await;
     let id = reply.text("client_id").to_owned();
     let pairs = [("token", "x"), ("client_id", &*id)];
+    let mut browser = Browser::default();
+    let flow = browser.ask_ada(&world, &id, "https://x.example/cb", "a").await;
+    assert!(browser.answer(&world, &flow, "allow").await.parameter("code").is_some());
     for _ in 0..3 {
         world.clock.turn(DYNAMIC_CLIENT_AGE - std::time::Duration::from_secs(1));
         assert_eq!(world.post(E::Revoke, &pairs).await.refusal(), IN);

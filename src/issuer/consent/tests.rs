@@ -166,6 +166,41 @@ async fn d03_a_question_that_has_become_another_is_not_answered() {
 }
 
 #[tokio::test]
+async fn e16_an_account_that_is_gone_allows_nothing() {
+    let world = World::new().await;
+    let mut browser = Browser::default();
+    let id = browser.ask_ada(&world, "app", BACK, "a").await;
+    let csrf = browser.get(&world, E::Consent, &page(&id)).await.field("csrf");
+    let without = world.reloaded(|settings| {
+        let Login::Accounts(accounts) = &mut settings.login else { panic!() };
+        accounts.accounts.retain(|account| *account.name != *"ada");
+    });
+    let form = [("flow", &*id), ("csrf", &*csrf), ("decision", "allow")];
+    assert_eq!(browser.get(&without, E::Consent, &page(&id)).await.status, 403);
+    assert_eq!(browser.post(&without, E::Consent, &form).await.status, 403);
+    assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
+}
+
+#[tokio::test]
+async fn e16_whom_no_entry_names_gets_nothing_where_there_are_no_scopes_either() {
+    let world = World::with(|settings| {
+        for server in &mut settings.resources {
+            (server.scopes, server.default_scopes) = (Vec::new(), Vec::new());
+        }
+    })
+    .await;
+    let mut browser = Browser::default();
+    let id = browser.authorize(&world, "app", BACK, "", &[]).await.flow();
+    browser.log_in(&world, &id, "ada", PASSWORD).await;
+    assert!(browser.answer(&world, &id, "allow").await.parameter("code").is_some(), "the staff have an entry");
+    let mut browser = Browser::default();
+    let id = browser.authorize(&world, "app", BACK, "", &[]).await.flow();
+    browser.log_in(&world, &id, "bob", PASSWORD).await;
+    assert!(browser.get(&world, E::Consent, &page(&id)).await.text.contains("This account may not allow it"));
+    assert_eq!(browser.answer(&world, &id, "allow").await.status, 403);
+}
+
+#[tokio::test]
 async fn e34_clients_of_ones_own_machine_are_asked_about_each_time() {
     let mut native = client("native", ClientAuth::None);
     native.redirect_uris = vec![RedirectUri::parse("http://127.0.0.1/back").unwrap()];

@@ -158,3 +158,15 @@ async fn e33_nobody_uses_us_to_hammer_a_host() {
     let _ = host.get("/again", later(60)).await;
     assert_eq!(host.site.hits("/again"), 1);
 }
+
+#[tokio::test]
+async fn e33_questions_about_what_is_not_there_keep_no_known_client_out() {
+    let host = Host::new().await;
+    host.site.answer("/c.json", Answer::json(host.document("/c.json")));
+    host.get("/c.json", later(0)).await.unwrap();
+    for path in 0..50 {
+        let _ = host.get(&format!("/{path}"), later(300)).await;
+    }
+    host.get("/c.json", later(300)).await.unwrap();
+    assert_eq!(host.site.hits("/c.json"), 2);
+}

@@ -1,11 +1,18 @@
 //! Flows: ended once, and only as what they were when the answer was decided.
 
 use crate::{
-    decide::{grant::error::Code as Word, route::IssuerEndpoint as E},
+    decide::{
+        grant::{
+            client::{Client, ClientAuth},
+            error::Code as Word,
+            redirect::RedirectUri,
+        },
+        route::IssuerEndpoint as E,
+    },
     issuer::{
         flow,
         store::Kind,
-        testing::{Browser, ISSUER, World, ada},
+        testing::{Browser, ISSUER, World, ada, client},
     },
 };
 
@@ -38,6 +45,20 @@ async fn d03_a_step_that_another_has_overtaken_is_not_taken() {
     let other = flow::finish(&world.embedded, &id, flow, ada(), vec!["a".into()], None).await;
     assert_eq!(other.unwrap_err().code, Word::InvalidRequest, "not what was decided by");
     assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
+}
+
+#[tokio::test]
+async fn attack_157_a_flow_is_short_however_long_the_client_is() {
+    let far = |n: usize| RedirectUri::parse(&format!("https://app.example/{n}/{}", "x".repeat(900))).unwrap();
+    let long = Client {
+        auth: ClientAuth::Keys("\"".repeat(8_000).into()),
+        redirect_uris: (0..16).map(far).collect(),
+        ..client("long", ClientAuth::None)
+    };
+    let world = World::with(|settings| settings.clients.push(long)).await;
+    Browser::default().authorize(&world, "long", far(3).as_str(), "a", &[]).await.flow();
+    let (_, kept) = kept(&world).await;
+    assert!(kept.len() < 4_096, "{}", kept.len());
 }
 
 #[tokio::test]

@@ -15,13 +15,15 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use tokio::sync::Mutex;
 
-use super::{Bounds, Kind, StoreFault};
+use super::{Bounds, Kind, StoreFault, gives_way};
 use crate::base::limits::{STORE_BUSY_TIMEOUT, STORE_SWEEP_ENTRIES};
 
 /// Marks the file as ours: "Port".
 const APPLICATION: i32 = 0x506f_7274;
 /// What [`SCHEMA`] describes. A later one is reached by statements of its own, never by changing this one.
 const VERSION: i32 = 1;
+/// How many entries give way at once.
+const GIVE_WAY_ENTRIES: i64 = 16;
 /// Triggers count what each kind takes, in the statement that changes it.
 const SCHEMA: &str = "
 CREATE TABLE entry (
@@ -55,6 +57,9 @@ const REPLACE: &str = "UPDATE entry SET value = ?4, until = coalesce(?5, until)
 const LIST: &str = "SELECT key, value FROM entry WHERE kind = ?1 AND until > ?2";
 const SWEEP: &str =
     "DELETE FROM entry WHERE rowid IN (SELECT rowid FROM entry WHERE kind = ?1 AND until <= ?2 LIMIT ?3)";
+/// As [`super::gives_way`] has it.
+const GIVE_WAY: &str = "DELETE FROM entry WHERE rowid IN
+  (SELECT rowid FROM entry WHERE kind = ?1 AND until <= ?2 AND key <> ?3 ORDER BY until LIMIT ?4)";
 /// What is there of a key, and what its kind takes.
 const USAGE: &str = "SELECT
   coalesce((SELECT length(value) FROM entry WHERE kind = ?1 AND key = ?2), -1),
@@ -214,7 +219,17 @@ fn has_room(
         let bytes = bytes.saturating_sub(less_bytes).saturating_add(count(value.len()));
         Ok(entries.saturating_add(more_entries) <= count(bound.entries) && bytes <= count(bound.bytes))
     };
-    Ok(fits()? || (sweep_some(file, now, kind)? > 0 && fits()?))
+    if fits()? || (sweep_some(file, now, kind)? > 0 && fits()?) {
+        return Ok(true);
+    }
+    let Some(soon) = gives_way(kind) else { return Ok(false) };
+    let last = millis(now.saturating_add(soon));
+    while file.execute(GIVE_WAY, params![kind.name(), last, key, GIVE_WAY_ENTRIES])? > 0 {
+        if fits()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn sweep_some(file: &Connection, now: Duration, kind: Kind) -> rusqlite::Result<usize> {

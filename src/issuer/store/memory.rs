@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Bounds, Kind, StoreFault};
+use super::{Bounds, Kind, StoreFault, gives_way};
 
 /// All kinds, each on a shelf of its own.
 pub(super) struct Memory {
@@ -46,7 +46,7 @@ impl Memory {
         until: Duration,
     ) -> Result<(), StoreFault> {
         self.on(now, kind, |shelf| {
-            if !self.has_room(shelf, kind, key, &value) {
+            if !self.makes_room(shelf, now, kind, key, &value) {
                 return Err(StoreFault::full(kind));
             }
             shelf.write(key, value, until);
@@ -66,7 +66,7 @@ impl Memory {
             if shelf.entries.contains_key(key) {
                 return Ok(false);
             }
-            if !self.has_room(shelf, kind, key, &value) {
+            if !self.makes_room(shelf, now, kind, key, &value) {
                 return Err(StoreFault::full(kind));
             }
             shelf.write(key, value, until);
@@ -114,6 +114,16 @@ impl Memory {
         let shelf = shelves.entry(kind).or_default();
         shelf.bury(now);
         work(shelf)
+    }
+
+    fn makes_room(&self, shelf: &mut Shelf, now: Duration, kind: Kind, key: &str, value: &[u8]) -> bool {
+        while !self.has_room(shelf, kind, key, value) {
+            let last = gives_way(kind).map(|soon| now.saturating_add(soon));
+            let first = shelf.by_end.first().filter(|(until, first)| Some(*until) <= last && **first != *key);
+            let Some((_, first)) = first.cloned() else { return false };
+            shelf.remove(&first);
+        }
+        true
     }
 
     fn has_room(&self, shelf: &Shelf, kind: Kind, key: &str, value: &[u8]) -> bool {

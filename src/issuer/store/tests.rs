@@ -282,6 +282,33 @@ async fn strangers_push_out_nobody() {
     }
 }
 
+#[tokio::test]
+async fn attack_157_clients_that_nobody_has_used_give_way_to_new_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = File::open(&folder.path().join("as.db"), FEW).unwrap();
+    for (name, place) in [("memory", Place::Memory(Memory::new(FEW))), ("file", Place::File(file))] {
+        let clock = Turned::new();
+        let store = Store { clock: Arc::clone(&clock) as Arc<dyn Clock>, place };
+        let (unused, used) = (clock.now().wall + UNUSED_CLIENT_AGE, clock.now().wall + 90 * UNUSED_CLIENT_AGE);
+        store.create(Kind::Client, "used", vec![1], used).await.unwrap();
+        for count in 0..100 {
+            clock.put_forward(Duration::from_secs(1));
+            let until = unused + Duration::from_secs(1 + count);
+            assert!(store.create(Kind::Client, &count.to_string(), vec![1], until).await.unwrap(), "{name}");
+        }
+        assert!(store.get(Kind::Client, "used").await.unwrap().is_some(), "{name}");
+        assert!(store.get(Kind::Client, "99").await.unwrap().is_some(), "{name}");
+        assert!(store.get(Kind::Client, "0").await.unwrap().is_none(), "{name}");
+        store.create(Kind::Client, "long", vec![1; 101], unused).await.unwrap_err();
+        for key in ["a", "b"] {
+            store.delete(Kind::Client, "99").await.unwrap();
+            store.create(Kind::Client, key, vec![1], used).await.unwrap();
+        }
+        store.create(Kind::Client, "new", vec![1], unused).await.unwrap_err();
+        assert!(store.get(Kind::Client, "used").await.unwrap().is_some(), "{name}: what somebody uses stays");
+    }
+}
+
 /// Written past the test harness, which shows nothing of tests that pass.
 fn say_loudly(what: &str) {
     writeln!(std::io::stderr(), "\n!!! {what} !!!\n").unwrap();

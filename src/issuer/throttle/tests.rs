@@ -43,13 +43,12 @@ fn e28_logins_to_an_account_cost_more_each_time() {
 fn e28_a_login_that_works_does_not_pay_for_guesses_at_others() {
     let throttle = Throttle::default();
     let from = Deed::LoginFrom(SOMEBODY);
-    for _ in 0..30 {
-        assert_eq!(throttle.attempt(from, at(0)), Ok(()));
-        assert_eq!(throttle.attempt(from, at(0)), Ok(()));
-        throttle.forgive(from);
-        if throttle.check(from, at(0)).is_err() {
+    for _ in 0..31 {
+        assert_eq!(throttle.attempt(from, at(0)), Ok(()), "a guess");
+        if throttle.attempt(from, at(0)).is_err() {
             return;
         }
+        throttle.forgive(from);
     }
     panic!("guesses without end");
 }
@@ -75,6 +74,39 @@ fn e28_what_has_a_rate_comes_back_one_by_one() {
             assert_eq!(throttle.attempt(deed, later(every_ms * 10_000)), Ok(()), "{deed:?} {count}");
         }
     }
+}
+
+#[test]
+fn e28_who_logs_in_makes_nobody_wait_who_comes_from_the_same_address() {
+    let throttle = Throttle::default();
+    let from = Deed::LoginFrom(SOMEBODY);
+    let mut now = 0;
+    for _ in 0..40 {
+        while let Err(wait) = throttle.attempt(from, at(now)) {
+            now += wait.as_secs();
+        }
+    }
+    let Err(wait) = throttle.check(from, at(now)) else { panic!("nobody waits") };
+    now += wait.as_secs();
+    throttle.attempt(from, at(now)).unwrap();
+    throttle.forgive(from);
+    assert_eq!(throttle.check(from, at(now)), Ok(()));
+    throttle.attempt(from, at(now)).unwrap();
+    assert!(throttle.check(from, at(now)).unwrap_err() > Duration::from_secs(30), "guesses cost what they did");
+}
+
+#[test]
+fn e28_e35_all_addresses_of_one_ipv6_subnet_are_one() {
+    let throttle = Throttle::default();
+    let from = |text: &str| Deed::Registration(text.parse().unwrap());
+    for host in 0..30 {
+        throttle.attempt(from(&format!("2001:db8:0:1::{host:x}")), at(0)).unwrap();
+    }
+    throttle.attempt(from("2001:db8:0:1:ffff::1"), at(0)).unwrap_err();
+    throttle.attempt(from("2001:db8:0:2::1"), at(0)).unwrap();
+    while throttle.attempt(from("::ffff:192.0.2.7"), at(0)).is_ok() {}
+    throttle.attempt(from("192.0.2.7"), at(0)).unwrap_err();
+    throttle.attempt(from("::ffff:192.0.2.8"), at(0)).unwrap();
 }
 
 #[test]

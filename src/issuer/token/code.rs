@@ -14,6 +14,7 @@ use crate::{
     issuer::{
         Answer, Asked, Embedded, Login, event,
         flow::Code,
+        login,
         reply::Denied,
         seal::name_of,
         store::{Kind, StoreFault},
@@ -46,6 +47,9 @@ pub(super) async fn exchange(
     check_redirect(&code, client, form)?;
     code.challenge.verify(form.get("code_verifier"))?;
     let resources = request::narrow(&code.resources, form)?;
+    if login::known_here(embedded, &code.person).is_none() {
+        return Err(Word::InvalidGrant.because("who allowed this has no account here any more").into());
+    }
 
     // First what the code becomes, then the code: killed in between, the client can come again with it, and what was made
     // for nothing opens to nobody.

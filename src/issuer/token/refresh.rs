@@ -17,10 +17,11 @@ use crate::{
         request,
     },
     issuer::{
-        Answer, Asked, Embedded, Login,
+        Answer, Asked, Embedded,
         bridge::Renewed,
         event,
         flow::Code,
+        login,
         reply::Denied,
         seal::{self, Sealer, digest_of},
         store::{Kind, StoreFault},
@@ -190,7 +191,7 @@ impl Presented<'_> {
         let secret = Sealer::of_token(self.secret.as_bytes()).map_err(helpless)?.open(PLACE, sealed);
         let secret = secret.and_then(|secret| String::from_utf8(secret).ok()).ok_or_else(invalid)?;
         // The IdP was asked when the successor was made; the configuration may be another by now.
-        let Some(person) = known_here(self.embedded, &family.person) else {
+        let Some(person) = login::known_here(self.embedded, &family.person) else {
             return self.end(family, "session over: revoked").await;
         };
         let Some(judged) = self.judge(family, &person)? else {
@@ -242,7 +243,7 @@ impl Presented<'_> {
 
     /// Who the person is by now, and what the IdP wants to see next; `None` where the session has ended.
     async fn still_there(&self, family: &Family) -> Result<Option<(Person, Option<Vec<u8>>)>, Denied> {
-        let Some(person) = known_here(self.embedded, &family.person) else { return Ok(None) };
+        let Some(person) = login::known_here(self.embedded, &family.person) else { return Ok(None) };
         let Some(bridge) = &self.embedded.state.bridge else { return Ok(Some((person, None))) };
         // A session that the IdP cannot be asked about is not one that goes on.
         let Some(sealed) = &family.bridge else { return Ok(None) };
@@ -255,11 +256,13 @@ impl Presented<'_> {
     /// What of the grant the person may still have, narrowed to what is asked for; `None` where nothing is left of it.
     fn judge(&self, family: &Family, person: &Person) -> Result<Option<Judged>, OAuthError> {
         let settings = &self.embedded.settings;
-        let mut scopes = people::allowed(&settings.grants, Grantee::Person(person), &family.scopes);
+        let grantee = Grantee::Person(person);
+        let mut scopes = people::allowed(&settings.grants, grantee, &family.scopes);
         scopes.retain(|scope| self.client.scopes.as_ref().is_none_or(|bound| bound.contains(scope)));
         let is_ours = |resource: &str| settings.resources.iter().any(|ours| *ours.resource == *resource);
         let resources: Vec<Box<str>> = family.resources.iter().filter(|one| is_ours(one)).cloned().collect();
-        if resources.is_empty() || (scopes.is_empty() && !family.scopes.is_empty()) {
+        let may = !scopes.is_empty() || (family.scopes.is_empty() && people::is_named(&settings.grants, grantee));
+        if resources.is_empty() || !may {
             return Ok(None);
         }
         if let Some(asked) = self.scopes()? {
@@ -269,19 +272,5 @@ impl Presented<'_> {
             }
         }
         Ok(Some(Judged { scopes, resources: request::narrow(&resources, self.form)? }))
-    }
-}
-
-/// The person as the accounts know them now: somebody who was taken out of the file, or came in another way than people do
-/// now, is nobody.
-fn known_here(embedded: &Embedded, person: &Person) -> Option<Person> {
-    match (&embedded.settings.login, &person.account) {
-        (Login::Accounts(accounts), Some(name)) => {
-            let account = accounts.accounts.iter().find(|account| account.name == *name)?;
-            let subject = account.subject.as_ref().unwrap_or(&account.name);
-            (*subject == person.subject).then(|| Person { groups: account.groups.clone(), ..person.clone() })
-        }
-        (Login::Oidc(_), None) => Some(person.clone()),
-        (Login::Accounts(_), None) | (Login::Oidc(_), Some(_)) => None,
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     base::secret::Secret,
     decide::{grant::client::ClientAuth, route::IssuerEndpoint as E},
     issuer::{
+        Login, OidcSettings,
         flow::Code,
         store::{Store, StoreSettings},
         testing::{ECHO, FILES, HandClock, ISSUER, START_SECS, VERIFIER, World, ada, exchange, form_request, refresh},
@@ -112,6 +113,16 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
     let kept = world.embedded.state.store.get(super::Kind::Code, &super::seal::name_of(&code)).await.unwrap().unwrap();
     let code: Code = serde_json::from_slice(&kept).unwrap();
     let code = world.keep_code(&Code { person, ..code }).await;
+    // Whose claims they are, people log in by.
+    let world = world.reloaded(|settings| {
+        settings.login = Login::Oidc(OidcSettings {
+            issuer: "https://idp.example".into(),
+            client_id: "us".into(),
+            client_secret: Secret::new(b"secret".to_vec()),
+            scopes: Vec::new(),
+            allow_http: false,
+        });
+    });
     let reply = world.post(E::Token, &exchange(&code)).await;
     let caller = world.caller(reply.text("access_token")).unwrap();
     let claims = caller.claims();

@@ -217,6 +217,18 @@ async fn e23_an_account_that_is_gone_ends_its_families_and_groups_are_read_anew(
 }
 
 #[tokio::test]
+async fn e15_a_code_of_an_account_that_is_gone_is_none() {
+    let world = World::new().await;
+    let code = world.code("app", &["a"], &[ECHO]).await;
+    let after = world.reloaded(|settings| match &mut settings.login {
+        Login::Accounts(accounts) => drop(accounts.accounts.remove(0)),
+        Login::Oidc(_) => unreachable!(),
+    });
+    assert_eq!(after.post(E::Token, &exchange(&code)).await.refusal(), DEAD);
+    assert_eq!(world.post(E::Token, &exchange(&code)).await.status, 200);
+}
+
+#[tokio::test]
 async fn e22_a_server_that_is_gone_takes_no_new_tokens() {
     let world = World::new().await;
     let login = world.login().await;
