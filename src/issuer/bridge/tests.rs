@@ -1,12 +1,12 @@
 //! The bridge against an IdP that answers as a test says, well or badly; the real one plays in tests/login.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, header};
 use serde_json::{Value, json};
 
-use super::{Renewed, Session, depart, seal};
+use super::depart;
 use crate::{
     base::secret::Secret,
     decide::{
@@ -31,6 +31,8 @@ use crate::{
     },
     outbound::fetch::testing::{Answer, Site},
 };
+
+mod renewal;
 
 const BROWSER: &str = "0123456789012345678901234567890123456789abc";
 const ANOTHER: &str = "0123456789012345678901234567890123456789xyz";
@@ -214,18 +216,6 @@ async fn e40_d56_a_login_at_the_idp_becomes_a_code_and_a_token_of_ours() {
 }
 
 #[tokio::test]
-async fn e41_without_a_refresh_token_of_the_idps_there_is_none_of_ours() {
-    let scene = Scene::new().await;
-    let departed = scene.depart().await;
-    let token = P256.token("ES256", &json!({"typ": "JWT"}), &scene.claims(&departed));
-    scene.grants(&json!({"id_token": token}));
-    let reply = scene.back(&departed).await;
-    let query = Form::read(location(&reply).split_once('?').unwrap().1.as_bytes()).unwrap();
-    let issued = scene.world.post(IssuerEndpoint::Token, &exchange(query.get("code").unwrap())).await;
-    assert_eq!((issued.status.as_u16(), issued.json.get("refresh_token")), (200, None), "{}", issued.json);
-}
-
-#[tokio::test]
 async fn e43_an_id_token_that_cannot_be_believed_gives_no_code() {
     let changes = [
         json!({"nonce": "another"}),
@@ -374,34 +364,4 @@ async fn e45_whom_no_entry_names_gets_nothing_where_there_are_no_scopes_either()
         let reply = scene.back(&departed).await;
         assert!(location(&reply).contains(outcome), "{department}: {}", location(&reply));
     }
-}
-
-#[tokio::test]
-async fn e41_a_session_that_the_idp_cannot_confirm_ends() {
-    let scene = Scene::new().await;
-    let departed = scene.depart().await;
-    let bridge = scene.world.embedded.state.bridge.as_ref().unwrap();
-    let person = crate::issuer::testing::ada();
-    let kept = |refresh_token: &str| {
-        let session = Session { person: person.clone(), refresh_token: refresh_token.into() };
-        seal(&scene.world.embedded, &session).unwrap()
-    };
-    let renewed = bridge.renew(&scene.world.embedded, b"not ours").await.unwrap();
-    assert!(matches!(renewed, Renewed::Ended));
-    let of_another = with(&scene.claims(&departed), &json!({"nonce": null, "sub": "u-2"}));
-    scene.grant(&of_another);
-    let renewed = bridge.renew(&scene.world.embedded, &kept("t")).await.unwrap();
-    assert!(matches!(renewed, Renewed::Ended), "a refresh never changes who it is");
-    scene.grant(&with(&of_another, &json!({"sub": "ada", "department": "ops"})));
-    let Renewed::Alive(person, _) = bridge.renew(&scene.world.embedded, &kept("t")).await.unwrap() else {
-        panic!("it lives");
-    };
-    assert_eq!(person.claims["department"], "ops", "claims are those of now");
-    scene.idp.stop().await;
-    tokio::time::timeout(Duration::from_secs(20), async {
-        let away = bridge.renew(&scene.world.embedded, &kept("t")).await.unwrap_err();
-        assert_eq!(away.code, crate::decide::grant::error::Code::TemporarilyUnavailable);
-    })
-    .await
-    .unwrap();
 }
