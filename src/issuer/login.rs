@@ -97,6 +97,7 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<Answer, OAu
         event::note(embedded, "login", of_client, None, "refused: account or password");
         return again(StatusCode::FORBIDDEN, WRONG);
     };
+    throttle.forgive(Deed::LoginToFrom(name, asked.peer));
     throttle.forgive(Deed::LoginTo(name));
     throttle.forgive(Deed::LoginFrom(asked.peer));
     event::note(embedded, "login", of_client, Some(&person.subject), "logged in");
@@ -106,8 +107,10 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<Answer, OAu
 /// Whether one more attempt is permitted; it counts before its password is looked at, so that many at once gain nothing.
 fn may_try(embedded: &Embedded, asked: &Asked<'_>, name: &str) -> Result<(), Duration> {
     let (throttle, now) = (&embedded.state.throttle, asked.now);
+    throttle.check(Deed::LoginToFrom(name, asked.peer), now)?;
     throttle.check(Deed::LoginTo(name), now)?;
     throttle.attempt(Deed::LoginFrom(asked.peer), now)?;
+    throttle.attempt(Deed::LoginToFrom(name, asked.peer), now)?;
     throttle.attempt(Deed::LoginTo(name), now)
 }
 

@@ -24,7 +24,9 @@ const DOUBLINGS_MAX: u32 = 10;
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Deed<'a> {
-    /// A failed login to an account, existing or not.
+    /// A failed login to an account, existing or not, from an address.
+    LoginToFrom(&'a str, IpAddr),
+    /// The same from anywhere.
     LoginTo(&'a str),
     /// A failed login from an address.
     LoginFrom(IpAddr),
@@ -53,8 +55,12 @@ impl Deed<'_> {
             Duration::from_secs(secs)
         }
         match self {
-            // Whoever locks somebody out on purpose holds them for minutes, and whoever guesses has a few hundred attempts a day.
-            Self::LoginTo(_) => Rule::Backoff { free: 5, first: secs(2), longest: secs(300), forgotten: secs(600) },
+            // Whoever guesses has a few hundred attempts a day, and locks out nobody but who comes from the same address.
+            Self::LoginToFrom(..) => {
+                Rule::Backoff { free: 5, first: secs(2), longest: secs(300), forgotten: secs(600) }
+            }
+            // More are forgotten than one address has, or five of them: only many together hold somebody up, for minutes.
+            Self::LoginTo(_) => Rule::Backoff { free: 100, first: secs(2), longest: secs(300), forgotten: secs(60) },
             Self::LoginFrom(_) => Rule::Backoff { free: 30, first: secs(1), longest: secs(60), forgotten: secs(30) },
             Self::ClientSecret(_) => Rule::Rate { at_once: 20, every: secs(1) },
             Self::ClientFrom(_) => Rule::Rate { at_once: 60, every: secs(1) },
@@ -66,6 +72,7 @@ impl Deed<'_> {
     /// One network for each of its addresses: whoever has one IPv6 address has all 2⁶⁴ of its subnet (RFC 4291 §2.5.4).
     fn of_network(self) -> Self {
         match self {
+            Self::LoginToFrom(name, address) => Self::LoginToFrom(name, network(address)),
             Self::LoginFrom(address) => Self::LoginFrom(network(address)),
             Self::ClientFrom(address) => Self::ClientFrom(network(address)),
             Self::Registration(address) => Self::Registration(network(address)),
@@ -76,6 +83,7 @@ impl Deed<'_> {
 
     fn kind(self) -> u8 {
         match self {
+            Self::LoginToFrom(..) => 6,
             Self::LoginTo(_) => 0,
             Self::LoginFrom(_) => 1,
             Self::ClientSecret(_) => 2,
@@ -182,7 +190,7 @@ impl Throttle {
         let key = self.key(deed);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match (deed, known.get_mut(&key)) {
-            (Deed::LoginTo(_), _) => {
+            (Deed::LoginTo(_) | Deed::LoginToFrom(..), _) => {
                 known.remove(&key);
             }
             (_, Some(entry)) => {

@@ -14,7 +14,7 @@ const SOMEBODY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 #[test]
 fn e28_logins_to_an_account_cost_more_each_time() {
     let throttle = Throttle::default();
-    let to = Deed::LoginTo("ada");
+    let to = Deed::LoginToFrom("ada", SOMEBODY);
     for _ in 0..5 {
         assert_eq!(throttle.attempt(to, at(0)), Ok(()));
     }
@@ -31,12 +31,37 @@ fn e28_logins_to_an_account_cost_more_each_time() {
         now += wait;
         assert_eq!(throttle.attempt(to, at(now)), Ok(()));
     }
-    assert_eq!(throttle.check(Deed::LoginTo("bob"), at(now)), Ok(()), "another account");
+    assert_eq!(throttle.check(Deed::LoginToFrom("bob", SOMEBODY), at(now)), Ok(()), "another account");
+    let elsewhere = Deed::LoginToFrom("ada", "192.0.2.8".parse().unwrap());
+    assert_eq!(
+        throttle.check(elsewhere, at(now)),
+        Ok(()),
+        "somebody who guesses elsewhere does not lock its owner out"
+    );
     assert_eq!(throttle.check(to, at(now + 300)), Ok(()));
     throttle.forgive(to);
     for _ in 0..6 {
         assert_eq!(throttle.attempt(to, at(now)), Ok(()), "its owner has logged in");
     }
+}
+
+#[test]
+fn e28_one_address_cannot_hold_up_an_account_for_others_and_many_can_not_guess_without_end() {
+    let throttle = Throttle::default();
+    let (from, to) = (Deed::LoginToFrom("ada", SOMEBODY), Deed::LoginTo("ada"));
+    let mut guesses = 0;
+    for now in 0..48 * 3600 {
+        if throttle.attempt(from, at(now)).is_ok() {
+            assert_eq!(throttle.attempt(to, at(now)), Ok(()), "at {now}, after {guesses}");
+            guesses += 1;
+        }
+    }
+    assert!((500..800).contains(&guesses), "{guesses}");
+    let mut guesses = 0;
+    for now in 0..24 * 3600 {
+        guesses += u32::from(throttle.attempt(to, at(48 * 3600 + now)).is_ok());
+    }
+    assert!(guesses < 2_000, "{guesses}");
 }
 
 #[test]
