@@ -57,7 +57,7 @@ impl Care {
 }
 
 /// What of an answer must be cut, if anything: nothing where every caller sees everything.
-fn wanted(server: &Server, asked: Option<Lists>) -> Option<Lists> {
+pub(super) fn wanted(server: &Server, asked: Option<Lists>) -> Option<Lists> {
     let asked = asked?;
     let judges = server.hide != Hide::Never && matches!(server.policy.access, Access::Rules(_));
     match asked {
@@ -77,32 +77,36 @@ fn judges_tasks(policy: &Policy) -> bool {
 /// Decides what one caller sees.
 pub(super) struct Cut {
     pub(super) gateway: Arc<Gateway>,
+    /// As it was when the answer began.
     pub(super) server: Arc<Server>,
     pub(super) caller: Arc<Caller>,
     pub(super) lists: Lists,
 }
 
 impl Cut {
-    /// `message` without what the caller may not see.
+    /// `message` without what the caller may not see, by the rules in force: a stream may have begun under others (P7).
     fn filter(&self, message: &Bytes) -> Result<Bytes, &'static str> {
-        list::filter(message, self.lists, &mut |item| self.keep(item))
+        let snapshot = self.gateway.snapshot.load();
+        // Of a server that is gone the stream ends; what comes before that is judged as it was.
+        let server = snapshot.successor(&self.server).unwrap_or(&self.server);
+        list::filter(message, self.lists, &mut |item| self.keep(server, item))
     }
 
     /// Whether a task is the caller's, and its tool still theirs to use: what `tasks/get` would answer.
-    fn may_touch_task(&self, id: &str) -> bool {
-        let tool = self.gateway.tasks.tool_of(&self.server.series.name, &self.caller, id, self.gateway.clock.now());
-        tool.is_some_and(|tool| evaluate(&self.server.policy, &self.caller, &Target::Tool(tool)).is_ok())
+    fn may_touch_task(&self, server: &Server, id: &str) -> bool {
+        let tool = self.gateway.tasks.tool_of(&server.series.name, &self.caller, id, self.gateway.clock.now());
+        tool.is_some_and(|tool| evaluate(&server.policy, &self.caller, &Target::Tool(tool)).is_ok())
     }
 
     /// Whether the caller sees an item: judged as its use would be, by the same rules.
-    fn keep(&self, item: Item<'_>) -> bool {
-        let Server { policy, hide, .. } = &*self.server;
+    fn keep(&self, server: &Server, item: Item<'_>) -> bool {
+        let Server { policy, hide, .. } = server;
         let target = match item {
             Item::Tool(name) => Target::Tool(Text::from(name)),
             Item::Prompt(name) => Target::Prompt(Text::from(name)),
             Item::Resource(uri) => Target::Resources(vec![Text::from(uri)]),
             Item::Template(template) => Target::Template(Text::from(template)),
-            Item::Task(id) if judges_tasks(policy) => return self.may_touch_task(id),
+            Item::Task(id) if judges_tasks(policy) => return self.may_touch_task(server, id),
             Item::Task(_) => return true,
         };
         match (hide, evaluate(policy, &self.caller, &target)) {

@@ -18,7 +18,7 @@ use http_body::Body;
 use crate::{
     decide::{
         hop,
-        mcp::{target::Target, version::Era},
+        mcp::{list::Lists, target::Target, version::Era},
         policy::evaluate::Permit,
         refusal::Refusal,
         token::claims::Caller,
@@ -151,8 +151,10 @@ pub(super) async fn send(
         head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     }
     record.answered(head.status);
-    let leash =
-        (outgoing.lives_on && is_stream).then(|| Leash::tie(gateway, server, caller, outgoing.target, arrival.now));
+    // On such a stream any list may come; on a subscription none does.
+    let lists = (method == Method::GET).then_some(Lists::Any);
+    let tie = || Leash::tie(gateway, server, caller, outgoing.target, lists, arrival.now);
+    let leash = (outgoing.lives_on && is_stream).then(tie);
     let relay = Relay::new(source, leash, watch, record, counted, busy);
     Ok(Response::from_parts(head, ReplyBody::Relay(Box::new(relay))))
 }

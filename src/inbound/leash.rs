@@ -17,10 +17,16 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     base::{clock::Now, names::ServerName},
-    decide::{mcp::target::Target, policy::evaluate::evaluate, refusal::Refusal, token::claims::Caller},
+    decide::{
+        mcp::{list::Lists, target::Target},
+        policy::evaluate::evaluate,
+        refusal::Refusal,
+        token::claims::Caller,
+    },
     inbound::{
+        filter,
         shelf::owner,
-        snapshot::{Gateway, Server, Snapshot, Transport},
+        snapshot::{Gateway, Server, Transport},
     },
 };
 
@@ -109,31 +115,32 @@ impl Drop for Counted {
 pub(super) struct Leash(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Leash {
-    /// Ties a stream that `caller` may have open while they may touch `target`.
+    /// Ties a stream that `caller` may have open while they may touch `target`, and while of the `lists` that may come on
+    /// it none must be cut that was not.
     pub(super) fn tie(
         gateway: &Arc<Gateway>,
         server: &Arc<Server>,
         caller: Arc<Caller>,
         target: Target,
+        lists: Option<Lists>,
         now: Now,
     ) -> Self {
         let left = caller.expires().saturating_add(server.skew(&caller)).saturating_sub(now.wall);
         // A far `exp` must not overflow the clock.
         let deadline = Instant::now() + left.min(LEASH_MAX);
         let mut reloads = gateway.reloads();
-        let (name, transport) = (server.series.name.clone(), server.transport.clone());
-        // On the one stream of 2024-11-05 lists come as well, cut by the rules that it began under.
-        let began_under = matches!(transport, Transport::Sse { .. }).then(|| Arc::clone(server));
         let local = server.issuer_of(&caller).and_then(|issuer| issuer.local()).map(Arc::clone);
+        // The upstream took its time to answer: a reload since the judgement told nobody.
+        reloads.mark_changed();
+        let before = Arc::clone(server);
         let gateway = Arc::downgrade(gateway);
         Self(Box::pin(async move {
             let taken_away = async {
                 while reloads.changed().await.is_ok() {
                     let Some(gateway) = gateway.upgrade() else { return };
                     let snapshot = gateway.snapshot.load();
-                    let Some(server) = find(&snapshot, &name, &transport) else { return };
-                    let shows_the_same = began_under.as_ref().is_none_or(|before| shows_the_same(before, server));
-                    if !shows_the_same || !may_still(server, &caller, &target) {
+                    let Some(server) = snapshot.successor(&before) else { return };
+                    if !shows_the_same(&before, server, lists) || !may_still(server, &caller, &target) {
                         return;
                     }
                 }
@@ -159,15 +166,16 @@ impl Leash {
     }
 }
 
-/// The server of this name that is reached by this transport.
-fn find<'s>(snapshot: &'s Snapshot, name: &ServerName, transport: &Transport) -> Option<&'s Server> {
-    let mut servers = snapshot.servers.iter();
-    servers.find(|server| server.series.name == *name && server.transport == *transport).map(|server| &**server)
-}
-
-/// Whether lists at both show the same to everybody.
-fn shows_the_same(before: &Server, now: &Server) -> bool {
-    before.hide == now.hide && before.policy == now.policy
+/// Whether a stream that began under `before` may go on. What it shows of its lists follows the rules in force, but how it is read
+/// was settled when it began. That of 2024-11-05 ends with any change.
+fn shows_the_same(before: &Server, now: &Server, lists: Option<Lists>) -> bool {
+    let is_cut = filter::wanted(before, lists);
+    match now.transport {
+        Transport::Streamable => {
+            filter::wanted(now, lists).is_none_or(|now| matches!(is_cut, Some(cut) if cut == now || cut == Lists::Any))
+        }
+        Transport::Sse { .. } => before.hide == now.hide && before.policy == now.policy,
+    }
 }
 
 /// The questions of the gate that a reload can answer otherwise: does the server take this caller's issuer and audience, do its

@@ -79,6 +79,14 @@ pub struct Snapshot {
     pub embedded: Vec<Arc<Embedded>>,
 }
 
+impl Snapshot {
+    /// What `before` is now: the server of its name that is reached by its transport.
+    pub(super) fn successor(&self, before: &Server) -> Option<&Arc<Server>> {
+        let is_same = |now: &&Arc<Server>| now.series.name == before.series.name && now.transport == before.transport;
+        self.servers.iter().find(is_same)
+    }
+}
+
 /// One server, ready to serve.
 pub struct Server {
     /// Its name and its counters.

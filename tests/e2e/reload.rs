@@ -1,7 +1,12 @@
 //! Does a changed file take effect whole, and a broken one not at all (promise P11)?
 
+use std::sync::Arc;
+
 use serde_json::Value;
-use tokio::time::{Duration, Instant, sleep};
+use tokio::{
+    sync::Semaphore,
+    time::{Duration, Instant, sleep},
+};
 
 use super::world::{Ask, Plan, Step, World, call, certificate, server};
 
@@ -124,6 +129,81 @@ async fn p07_a_reload_that_takes_the_right_away_ends_the_stream() {
     world.gateway.signal("HUP");
     let reply = live.rest().await;
     assert_eq!(reply.text(), "data: one\n\n", "nothing is made up");
+    world.upstream.until_hung_up(1).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn p07_a_reload_while_the_upstream_is_awaited_ends_the_stream_as_it_begins() {
+    let world = World::standard().await;
+    let gate = Arc::new(Semaphore::new(0));
+    let script_gate = Arc::clone(&gate);
+    world.upstream.answer_with(move |seen| match seen.method.as_str() {
+        "GET" => vec![
+            Step::Await(Arc::clone(&script_gate)),
+            server::sse_head(&[]),
+            server::chunk("data: one\n\n"),
+            Step::Hang,
+        ],
+        _ => server::polite(seen),
+    });
+    let mut live = world.connect().await;
+    let ask = Ask::get("/mcp").token(&world.token()).with("Accept", "text/event-stream");
+    live.write(&ask.bytes(&world.authority)).await;
+    world.upstream.until_seen(1).await;
+    rewrite(&world, |yaml| yaml.replace("    scopes: [\"mcp:connect\"]", "    scopes: [\"mcp:else\"]"));
+    world.gateway.signal("HUP");
+    until_status(&world, &world.post(call("safe")), 403).await;
+    gate.add_permits(1);
+    live.head(false).await;
+    let reply = live.rest().await;
+    assert_eq!((reply.status, reply.text().as_str()), (200, ""), "{reply:?}");
+    world.upstream.until_hung_up(1).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn p07_c55_a_list_on_an_open_stream_is_cut_by_the_rules_in_force() {
+    let event = |names: &[&str]| {
+        let names = names.iter().map(|name| format!(r#"{{"name":"{name}"}}"#)).collect::<Vec<_>>().join(",");
+        format!("data: {{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{{\"tools\":[{names}]}}}}\n\n")
+    };
+    let world = World::standard().await;
+    let gate = Arc::new(Semaphore::new(0));
+    let script_gate = Arc::clone(&gate);
+    let given = event(&["get_a", "safe"]);
+    world.upstream.answer_with(move |seen| match seen.method.as_str() {
+        "GET" => vec![
+            server::sse_head(&[]),
+            server::chunk("data: one\n\n"),
+            Step::Await(Arc::clone(&script_gate)),
+            server::chunk(&given),
+            server::last_chunk(),
+        ],
+        _ => server::polite(seen),
+    });
+    let ask = Ask::get("/mcp").token(&world.token()).with("Accept", "text/event-stream");
+    let mut live = world.open(&ask).await;
+    live.until("one").await;
+    rewrite(&world, |yaml| yaml.replace("tools: [safe,", "tools: [other,"));
+    world.gateway.signal("HUP");
+    until_status(&world, &world.post(call("safe")), 403).await;
+    gate.add_permits(1);
+    let reply = live.rest().await;
+    assert_eq!(reply.text(), format!("data: one\n\n{}", event(&["get_a"])), "{reply:?}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn p07_c55_a_reload_that_begins_to_hide_ends_the_streams_that_hid_nothing() {
+    let trusting = "    hide: never\n    rules:\n      - {methods: [\"tasks/*\"]}\n";
+    let world = Plan::standard_but("    rules:\n", trusting).start().await;
+    stream_script(&world);
+    let mut live = world.open(&Ask::get("/mcp").token(&world.token()).with("Accept", "text/event-stream")).await;
+    live.until("one").await;
+    rewrite(&world, |yaml| yaml.replace("hide: never", "hide: forbidden"));
+    world.gateway.signal("HUP");
+    assert!(!live.rest().await.cut, "the client opens it again, under the new rules");
     world.upstream.until_hung_up(1).await;
     world.close().await;
 }
