@@ -52,6 +52,10 @@ impl RedirectUri {
             Kind::Private(_, rest) => rest,
         };
         let (_, query) = rest.split_once('?').unwrap_or_default();
+        // Behind the first it is data, but some readers cut at the last, and would find parameters of ours there.
+        if query.contains('?') {
+            return Err("the URL has a second question mark");
+        }
         for parameter in query.split('&') {
             let parameter = decode(parameter.as_bytes()).map_err(|_| "the URL's query is no list of parameters")?;
             // A name cannot hide an equals sign behind an escape: what remains of it is no name of ours, or is one.

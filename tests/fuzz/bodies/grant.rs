@@ -86,7 +86,9 @@ fn leads(uri: &RedirectUri) {
     if let Some(after) = text.strip_prefix("http://") {
         assert!(["127.0.0.1", "[::1]", "localhost"].iter().any(|host| after.starts_with(host)) && uri.is_native());
     } else if !text.starts_with("https://") {
-        assert!(text.split(':').next().is_some_and(|scheme| scheme.contains('.') && scheme == uri.host()));
+        assert!(text.split(':').next().is_some_and(|scheme| {
+            (scheme.contains('.') || text == "cursor://anysphere.cursor-mcp/oauth/callback") && scheme == uri.host()
+        }));
         return;
     }
     agrees(text, uri.host());

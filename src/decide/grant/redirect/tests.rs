@@ -44,6 +44,8 @@ fn e30_attack_157_all_others_are_refused() {
         "//app.example/cb",
         "app.example/cb",
         "http://evil/cb",
+        "https://app.example/cb?x=y?state=z",
+        "com.example.app:/cb?x?",
         "cursor://anysphere.cursor-mcp/oauth/callback2",
         "cursor://elsewhere/cb",
         "http://app.example/cb",
@@ -230,7 +232,6 @@ fn e13_an_answer_is_added_to_what_is_there() {
         ("https://app.example/cb?x=1", "https://app.example/cb?x=1&code=a%26b"),
         ("https://app.example/cb?", "https://app.example/cb?code=a%26b"),
         ("https://app.example/cb?x=1&", "https://app.example/cb?x=1&code=a%26b"),
-        ("https://app.example/cb?x=?", "https://app.example/cb?x=?&code=a%26b"),
         ("com.example.app:/cb", "com.example.app:/cb?code=a%26b"),
     ] {
         assert_eq!(uri(text).with(&[("code", "a&b")]), answer);
