@@ -190,7 +190,7 @@ fn own_session(
     caller: &Caller,
     era: Era,
 ) -> Result<(Option<Session>, Option<Target>), Refusal> {
-    if era == Era::Modern {
+    if era != Era::Legacy {
         return Ok((None, None));
     }
     let gateway = &arrival.connection.gateway;
@@ -248,7 +248,7 @@ async fn read_message(
 /// it lists.
 fn told_on_a_stream(message: &Message, era: Era, target: Target) -> Result<Target, Refusal> {
     match target {
-        _ if era == Era::Modern => Err(Refusal::NotAMessage("its version has no such transport")),
+        _ if era != Era::Legacy => Err(Refusal::NotAMessage("its version has no such transport")),
         _ if message.params.task => Err(Refusal::BadParams("this transport has no tasks")),
         Target::TaskList => Ok(Target::Method(message.method.clone())),
         target => Ok(target),

@@ -76,8 +76,8 @@ pub fn permit_batch(headers: &HeaderMap) -> Result<bool, Refusal> {
     Ok(version_of(headers)?.is_none_or(|name| version::find(name).is_some_and(|version| version.batches)))
 }
 
-/// The era of a message (SPEC C-15). Upstreams disagree about which of body and header decides it, so a request whose two
-/// disagree reaches none of them.
+/// The era of a message (SPEC C-15): that of the date in its header, which `_meta` repeats in the modern era and may repeat
+/// before. Upstreams disagree about which of body and header decides it, so a request whose two disagree reaches none of them.
 ///
 /// # Errors
 /// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`], [`Refusal::BadRequest`].
@@ -87,7 +87,7 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     if let Some(header) = header.filter(|header| !version::is_date(header)) {
         // No version that we know is spelled so. Where the body says the same, the upstream tells its client which it speaks
         // (SPEC C-18), and whatever it takes the message for, header and body agree.
-        return if body == Some(header) && message.kind != Kind::Response { Ok(Era::Modern) } else { Err(NO_DATE) };
+        return if body == Some(header) && message.kind != Kind::Response { Ok(Era::Unknown) } else { Err(NO_DATE) };
     }
     let era = header.map_or(Era::Legacy, version::era_of);
     match (message.kind, header, body) {
@@ -95,7 +95,8 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
         (Kind::Response, ..) if era == Era::Modern => Err(Refusal::NotAMessage("a response in the modern era")),
         (Kind::Response, ..) => Ok(Era::Legacy),
 
-        (_, Some(header), Some(body)) if header == body => Ok(Era::Modern),
+        // A legacy version in `_meta` makes nothing modern: its answer is still watched for lists (attack 187).
+        (_, Some(header), Some(body)) if header == body => Ok(era),
         (_, Some(_), Some(_)) => Err(Refusal::HeaderMismatch("MCP-Protocol-Version is not the version in _meta")),
         (Kind::Request, None, Some(_)) => {
             Err(Refusal::HeaderMismatch("_meta has a protocol version and MCP-Protocol-Version is missing"))
@@ -105,7 +106,7 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
         }
 
         // The specification asks nothing of a notification's headers (SPEC C-76).
-        (Kind::Notification, None, Some(body)) if version::is_date(body) => Ok(Era::Modern),
+        (Kind::Notification, None, Some(body)) if version::is_date(body) => Ok(version::era_of(body)),
         (Kind::Notification, None, Some(_)) => Err(Refusal::BadParams("the protocol version in _meta is not a date")),
 
         (_, _, None) => Ok(era),
@@ -122,7 +123,7 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
 /// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`], [`Refusal::BadRequest`].
 pub fn agree(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     let era = era(headers, message)?;
-    if era == Era::Modern {
+    if era != Era::Legacy {
         agree_on_method(headers, message)?;
         agree_on_name(headers, message)?;
         if message.kind == Kind::Request && !message.params.meta_capabilities {

@@ -55,6 +55,32 @@ async fn c55_the_id_of_a_list_that_is_used_again_shows_no_list() {
 }
 
 #[tokio::test]
+async fn attack_187_a_version_that_is_repeated_in_meta_does_not_end_the_watch_for_lists() {
+    let world = World::standard().await;
+    world.upstream.answer_with(|_| json(200, line()));
+    let asked = |version: &str| {
+        let meta = format!(
+            r#"{{"name":"safe","_meta":{{"io.modelcontextprotocol/protocolVersion":"{version}","io.modelcontextprotocol/clientCapabilities":{{}}}}}}"#
+        );
+        world.post(request("tools/call", &meta)).with("Mcp-Method", "tools/call").with("Mcp-Name", "safe")
+    };
+    for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-27", "1900-01-01", "v999.0.0"] {
+        let reply = world.send(&asked(version).with("MCP-Protocol-Version", version)).await;
+        assert_eq!(world.upstream.take().len(), 1, "{version}: it is a request like any other");
+        assert!(reply.cut && !reply.text().contains("inputSchema"), "{version}: {reply:?}");
+    }
+    // A version that the header does not name reaches nobody, as in attack 51.
+    for (header, body) in [("2025-11-25", "2025-06-18"), ("2025-11-25", "2026-07-28"), ("2026-07-28", "2025-11-25")] {
+        let reply = world.send(&asked(body).with("MCP-Protocol-Version", header)).await;
+        assert_eq!((reply.status, reply.code()), (400, Some(-32020)), "{header} {body}: {reply:?}");
+    }
+    let reply = world.send(&asked("2025-11-25")).await;
+    assert_eq!((reply.status, reply.code()), (400, Some(-32020)), "no header: {reply:?}");
+    assert_eq!(world.upstream.count(), 0);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn c55_attack_146_no_shape_and_no_status_saves_a_list_that_nobody_asked_for() {
     let world = World::standard().await;
     let (list, json_type, stream_type) = (line(), "Content-Type: application/json", "Content-Type: text/event-stream");

@@ -312,16 +312,43 @@ fn c16_c18_a_version_that_is_no_date_passes_where_header_and_body_agree() {
     let call = message(true, "tools/call", &format!("\"name\":\"danger\",{odd}"));
     let response = peek::read(&Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#), 64).unwrap();
     for (what, lines, message, expected) in [
-        ("both say it", &[ODD, discover][..], &asked, Ok(Era::Modern)),
+        ("both say it", &[ODD, discover][..], &asked, Ok(Era::Unknown)),
         ("the header alone", &[ODD, discover], &plain, Err(40001)),
         ("the body says another", &[ODD, discover], &dated, Err(40001)),
         ("the body alone", &[discover], &asked, MISMATCH),
         ("another method in the header", &[ODD, CALL], &asked, MISMATCH),
         ("attack 050 in an unknown version", &[ODD, CALL, SAFE], &call, MISMATCH),
-        ("a call in an unknown version", &[ODD, CALL, DANGER], &call, Ok(Era::Modern)),
+        ("a call in an unknown version", &[ODD, CALL, DANGER], &call, Ok(Era::Unknown)),
         ("a response", &[ODD], &response, Err(40001)),
     ] {
         assert_eq!(verdict(lines, message), expected, "{what}");
     }
     assert!(era_without_body(&map(&[ODD])).is_err() && permit_batch(&map(&[ODD])).is_err());
+}
+
+#[test]
+fn attack_187_a_legacy_version_in_the_body_makes_nothing_modern() {
+    let said = |version: &str, request: bool| {
+        let meta = MODERN.replace("2026-07-28", version);
+        message(request, "tools/call", &format!(r#""name":"danger",{meta}"#))
+    };
+    let header = |version: &'static str| -> (&str, &[u8]) { ("mcp-protocol-version", version.as_bytes()) };
+    let legacy = ["1900-01-01", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-27"];
+    for version in legacy {
+        for (what, request) in [("a request", true), ("a notification", false)] {
+            assert_eq!(verdict(&[header(version)], &said(version, request)), Ok(Era::Legacy), "{what} {version}");
+            // As in attack 51: which of the two counts is not the same everywhere.
+            for other in ["2026-07-28", "2025-11-24", "v1"] {
+                let got = verdict(&[header(version), CALL, DANGER], &said(other, request));
+                assert_eq!(got, MISMATCH, "{what} {version} {other}");
+            }
+            assert_eq!(verdict(&[V28, CALL, DANGER], &said(version, request)), MISMATCH, "{what} 2026-07-28 {version}");
+        }
+        assert_eq!(verdict(&[CALL, DANGER], &said(version, true)), MISMATCH, "no header, {version}");
+        assert_eq!(verdict(&[], &said(version, false)), Ok(Era::Legacy), "a notification without a header, {version}");
+    }
+    for version in ["2026-07-28", "2026-07-29", "9999-12-31"] {
+        assert_eq!(verdict(&[header(version), CALL, DANGER], &said(version, true)), Ok(Era::Modern), "{version}");
+        assert_eq!(verdict(&[header(version), CALL, SAFE], &said(version, true)), MISMATCH, "{version}");
+    }
 }
