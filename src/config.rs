@@ -25,7 +25,7 @@ mod tests;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 use crate::{
     base::{
@@ -199,6 +199,8 @@ pub struct ServerSettings {
     pub credential: Credential,
     /// Claims that the upstream gets as headers.
     pub identity_headers: Vec<IdentityHeader>,
+    /// Headers that are usually removed, and reach the upstream as clients write them.
+    pub pass_headers: Vec<HeaderName>,
     /// Browser origins besides `public_url`'s own, as written.
     pub allowed_origins: Vec<HeaderValue>,
     /// Bounds.

@@ -34,6 +34,7 @@ mod e2e {
     mod modern;
     mod operate;
     mod outage;
+    mod outside;
     mod real;
     mod relay;
     mod reload;

@@ -206,6 +206,7 @@ impl Builder {
             upstream: Arc::clone(upstream),
             credential: server.credential.clone(),
             identity_names: reserved(server),
+            passed_headers: server.pass_headers.clone(),
             identity_headers: server.identity_headers.clone(),
             limits: server.limits,
             hide: server.hide,

@@ -25,6 +25,7 @@ use crate::{
 };
 
 mod embedded;
+mod removed;
 
 /// The file as understood: YAML that `check` accepts, and that means these settings. Paths are whole, secrets are references.
 #[must_use]
@@ -72,7 +73,7 @@ pub fn print(settings: &Settings) -> String {
     ]);
     let mut out = String::new();
     whole.block(0, &mut out);
-    out
+    out + &removed::headers()
 }
 
 fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
@@ -122,6 +123,7 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
     to.extend(kept.ca.as_ref().map(|path| ("ca", text(&path.display().to_string()))));
     to.push(("connect_timeout", text(&duration_text(upstream.connect_timeout))));
     to.push(("response_timeout", text(&duration_text(upstream.response_timeout))));
+    to.push(("pass_headers", Out::Flow(server.pass_headers.iter().map(|name| text(name.as_str())).collect())));
 
     let names: Vec<&str> = server
         .authorization_servers

@@ -1,12 +1,14 @@
 //! Reads what the upstream learns of the caller: `credential` and `identity_headers`.
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 use crate::{
     config::{
         reader::{Field, Fields},
+        reading::Written,
         secret, value,
     },
+    decide::hop,
     outbound::credential::{Credential, IdentityHeader},
 };
 
@@ -30,6 +32,28 @@ pub(super) fn towards_upstream(fields: &mut Fields<'_>) -> (Option<Referred>, Ve
         field.reading.problem(&field.place, &format!("the header {name}, which `credential` sets"), "another header");
     }
     (credential, headers)
+}
+
+/// A header of `upstream.pass_headers` may not be one that the gateway sets.
+pub(super) fn check_passed(
+    fields: &Fields<'_>,
+    passed: &Written<HeaderName>,
+    credential: Option<&Referred>,
+    identity: &[IdentityHeader],
+) {
+    let credential = match credential {
+        Some((Credential::Header(name, _), _)) => Some(name),
+        _ => None,
+    };
+    let key = if credential.is_some_and(|name| hop::folds_to(name, &passed.value)) {
+        "credential"
+    } else if identity.iter().any(|header| hop::folds_to(&header.name, &passed.value)) {
+        "identity_headers"
+    } else {
+        return;
+    };
+    let found = format!("the header {}, which `{key}` sets", passed.value);
+    fields.of.reading.problem(&passed.place, &found, "another header");
 }
 
 /// `credential`.

@@ -105,6 +105,7 @@ fn server() -> Value {
             "upstream": object("Where requests go.", &["url"], json!({
                 "url": text("The MCP server's own URL.", "^https?://[^#@]+$"),
                 "ca": text("PEM file of a private CA.", "."),
+                "pass_headers": list("Headers that are removed because only a proxy could say them (`explain` lists them), given back as clients write them.", text("A header.", "^[A-Za-z0-9-]+$")),
                 "connect_timeout": duration("For name look-up, TCP and TLS together.", "5s"),
                 "response_timeout": duration("To the response head; never applied to an open stream.", "5m"),
             })),

@@ -100,6 +100,9 @@ fn settings(
         .get("deny_as")
         .and_then(|field| field.word(&[("challenge", DenyAs::Challenge), ("tool_error", DenyAs::ToolError)]));
     let (credential, identity_headers) = identity::towards_upstream(fields);
+    for passed in &upstream.pass_headers {
+        identity::check_passed(fields, passed, credential.as_ref(), &identity_headers);
+    }
     let allowed_origins: Vec<HeaderValue> =
         fields.get("allowed_origins").map(|field| origin::origins(&field)).unwrap_or_default();
     let limits = match fields.get("limits") {
@@ -131,6 +134,7 @@ fn settings(
         deny_as: deny_as.unwrap_or(DenyAs::Challenge),
         credential,
         identity_headers,
+        pass_headers: upstream.pass_headers.into_iter().map(|name| name.value).collect(),
         allowed_origins,
         limits: limits?,
         batches,

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use http::HeaderName;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
         reading::Written,
         value::{self, Url},
     },
+    decide::hop,
     outbound::{dial::Peer, upstream::UpstreamSettings},
 };
 
@@ -26,6 +28,8 @@ pub(super) struct Upstream {
     pub(super) peer: Option<Written<Peer>>,
     /// The file of the private CA.
     pub(super) ca: Option<PathBuf>,
+    /// Headers that are given back.
+    pub(super) pass_headers: Vec<Written<HeaderName>>,
     pub(super) settings: Option<UpstreamSettings>,
 }
 
@@ -41,6 +45,7 @@ fn settings(fields: &mut Fields<'_>, read: &mut Upstream) -> Option<UpstreamSett
     let at = fields.need("url", "the URL of the MCP server behind the gateway");
     let url = at.as_ref().and_then(url);
     let ca = fields.get("ca");
+    read.pass_headers = fields.get("pass_headers").map(|field| pass_headers(&field)).unwrap_or_default();
     let connect_timeout = value::timeout(fields, "connect_timeout", CONNECT_TIMEOUT);
     let response_timeout = value::timeout(fields, "response_timeout", RESPONSE_TIMEOUT);
     read.peer = url.as_ref().zip(at).map(|(url, field)| Written {
@@ -67,6 +72,30 @@ fn settings(fields: &mut Fields<'_>, read: &mut Upstream) -> Option<UpstreamSett
         connect_timeout,
         response_timeout,
     })
+}
+
+/// `pass_headers`: names of the list that is otherwise removed (attack 190).
+fn pass_headers(field: &Field<'_>) -> Vec<Written<HeaderName>> {
+    let items = field.distinct("header names").unwrap_or_default();
+    items.iter().filter_map(passed).collect()
+}
+
+fn passed(item: &Field<'_>) -> Option<Written<HeaderName>> {
+    let Ok(name) = HeaderName::try_from(item.text("a header name")?) else {
+        return item.wrong("a header name (letters, digits and -)");
+    };
+    if !hop::can_be_passed(&name) {
+        return item.wrong(
+            "a header that is removed because only a proxy could say it: `portcullis explain` lists them; others pass \
+             already, or belong to HTTP and the gateway",
+        );
+    }
+    item.reading.warning(
+        &item.place,
+        &format!("{name}: every client can write it"),
+        "a header from which the upstream does not learn who calls",
+    );
+    Some(Written { value: name, place: item.place.clone() })
 }
 
 /// An upstream's URL.

@@ -4,6 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
 use crate::decide::refusal::Refusal;
 
+pub mod answer;
+pub mod outside;
 #[cfg(test)]
 mod tests;
 
@@ -51,23 +53,36 @@ pub fn check_expectation(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Removes from a request what the upstream must not get: what was meant for this hop, the caller's credentials, what
-/// outsiders may not claim, and the fields that we write anew. `identity` are the headers that we write ourselves; what
-/// comes in under their names is a forgery (attack 103).
+/// Removes from a request what the upstream must not get: what was meant for this hop, the caller's credentials, what only
+/// a proxy could say (attack 190), and the fields that we write anew. `identity` are the headers that we write ourselves;
+/// what comes in under their names is a forgery (attack 103). `passed` are those that the operator gives back, in this
+/// very spelling.
 ///
-/// An underscore in place of a dash goes as well: WSGI and CGI servers read `x_auth_subject` as `x-auth-subject`
-/// (attack 65).
-pub fn clean_request(headers: &mut HeaderMap, identity: &[HeaderName]) {
+/// An underscore or a dot in place of a dash goes as well: WSGI, CGI and PHP servers read `x_auth_subject` and
+/// `x.auth.subject` as `x-auth-subject` (attack 65).
+pub fn clean_request(headers: &mut HeaderMap, identity: &[HeaderName], passed: &[HeaderName]) {
     let has_connection = headers.contains_key(header::CONNECTION);
     remove_where(headers, |headers, name| {
         let bytes = name.as_str().as_bytes();
-        is_hop_by_hop(bytes)
-            || is_from_outside(bytes)
-            || bytes == b"content-length"
-            || is_identity(name, identity)
-            || (bytes.contains(&b'_') && folded(name, |bytes| decides(bytes) || is_hop_by_hop(bytes)))
-            || (has_connection && is_nominated(headers, bytes))
+        let stays = if memchr::memchr2(b'_', b'.', bytes).is_none() {
+            is_hop_by_hop(bytes)
+                || is_ours(bytes)
+                || bytes == b"content-length"
+                || (outside::is_outside(bytes) && !passed.contains(name))
+        } else {
+            folded(name, |bytes| decides(bytes) || is_hop_by_hop(bytes))
+        };
+        stays || is_identity(name, identity) || (has_connection && is_nominated(headers, bytes))
     });
+}
+
+/// Whether `name` is removed only because a proxy alone could say it, so that the operator may give it back
+/// ([`clean_request`]).
+#[must_use]
+pub fn can_be_passed(name: &HeaderName) -> bool {
+    let bytes = name.as_str().as_bytes();
+    let is_written_anew = matches!(bytes, b"x-forwarded-for" | b"x-forwarded-host" | b"x-forwarded-proto");
+    outside::is_outside(bytes) && !is_hop_by_hop(bytes) && !is_ours(bytes) && !is_written_anew
 }
 
 /// Removes from an answer what was meant for this hop, and what only we may say in the name of our origin.
@@ -124,42 +139,16 @@ fn is_hop_by_hop(name: &[u8]) -> bool {
 
 /// Fields that decide something here or behind us: no hop may drop them, and no look-alike may stand in for them.
 fn decides(name: &[u8]) -> bool {
-    is_from_outside(name)
+    is_ours(name)
+        || outside::is_outside(name)
         || matches!(name, b"last-event-id" | b"via")
         || name.starts_with(b"mcp-")
         || name.starts_with(b"content-")
 }
 
-/// Credentials, which stop here (SPEC B-70, F-27), and what only a proxy that we trust could say of the caller (F-05).
-/// `Host`, `Origin` and `Expect` were for us; the upstream gets its own.
-fn is_from_outside(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"authorization"
-            | b"dpop"
-            | b"cookie"
-            | b"cookie2"
-            | b"host"
-            | b"origin"
-            | b"expect"
-            | b"forwarded"
-            | b"x-real-ip"
-            | b"x-client-ip"
-            | b"true-client-ip"
-            | b"x-cluster-client-ip"
-            | b"cf-connecting-ip"
-            | b"x-original-method"
-            | b"x-original-url"
-            | b"x-original-host"
-            | b"x-rewrite-url"
-            | b"x-http-method"
-            | b"x-http-method-override"
-            | b"x-method-override"
-    ) || name.starts_with(b"x-forwarded")
-        || name.starts_with(b"x-auth-request-")
-        || name.starts_with(b"x-envoy-")
-        || name.starts_with(b"client-cert")
-        || name.starts_with(b"x-client-cert")
+/// Credentials, which stop here (SPEC B-70, F-27), and fields that were for us: the upstream gets its own `Host`.
+fn is_ours(name: &[u8]) -> bool {
+    matches!(name, b"authorization" | b"dpop" | b"cookie" | b"cookie2" | b"host" | b"origin" | b"expect")
 }
 
 /// What an answer may not say for us. A challenge or a cookie of the upstream's would start a login or a session with us
@@ -192,14 +181,18 @@ fn speaks_for_origin(name: &[u8]) -> bool {
 }
 
 fn is_identity(name: &HeaderName, identity: &[HeaderName]) -> bool {
-    let dashed = name.as_str().bytes().map(fold);
-    identity
-        .iter()
-        .any(|ours| ours.as_str().len() == name.as_str().len() && ours.as_str().bytes().map(fold).eq(dashed.clone()))
+    identity.iter().any(|ours| folds_to(ours, name))
 }
 
-/// Asks `known` about a name as a server that takes underscores for dashes would read it. What is longer than any name
-/// that we know counts as known.
+/// Whether a server that takes underscores and dots for dashes reads both as one name.
+#[must_use]
+pub fn folds_to(one: &HeaderName, other: &HeaderName) -> bool {
+    let (one, other) = (one.as_str().as_bytes(), other.as_str().as_bytes());
+    one.len() == other.len() && one.iter().map(|byte| fold(*byte)).eq(other.iter().map(|byte| fold(*byte)))
+}
+
+/// Asks `known` about a name as a server that takes underscores and dots for dashes would read it. What is longer than any
+/// name that we know counts as known.
 fn folded(name: &HeaderName, known: fn(&[u8]) -> bool) -> bool {
     let bytes = name.as_str().as_bytes();
     let mut dashed = [0; NAME_BYTES_MAX];
@@ -213,7 +206,7 @@ fn folded(name: &HeaderName, known: fn(&[u8]) -> bool) -> bool {
 }
 
 fn fold(byte: u8) -> u8 {
-    if byte == b'_' { b'-' } else { byte }
+    if matches!(byte, b'_' | b'.') { b'-' } else { byte }
 }
 
 fn is_nominated(headers: &HeaderMap, name: &[u8]) -> bool {

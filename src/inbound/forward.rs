@@ -121,6 +121,9 @@ pub(super) async fn send(
     }
 
     let (mut head, body) = answer.into_parts();
+    if let Err(what) = hop::answer::one_reading(head.status, &mut head.headers) {
+        return Err((not_relayed(what, head.status, server), record));
+    }
     hop::clean_response(&mut head.headers);
     if let Err(refusal) = learn_session(arrival, server, &outgoing, &method, &mut head) {
         return Err((refusal, record));
@@ -262,7 +265,7 @@ fn request_headers(
     }
     let presented =
         matches!(server.credential, Credential::Forward).then(|| headers.get(AUTHORIZATION).cloned()).flatten();
-    hop::clean_request(&mut headers, &server.identity_names);
+    hop::clean_request(&mut headers, &server.identity_names, &server.passed_headers);
     match &outgoing.session {
         Some(session) => drop(headers.insert(MCP_SESSION_ID, session.id.clone())),
         // A dual-era upstream must not be led into session mode (SPEC C-47).
@@ -318,9 +321,13 @@ fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), Refusa
         StatusCode::PARTIAL_CONTENT => "it sends a part of something",
         _ => return Ok(()),
     };
+    Err(not_relayed(what, answer.status(), server))
+}
+
+fn not_relayed(what: &'static str, status: StatusCode, server: &Server) -> Refusal {
     server.series.upstream_failed("answer");
-    tracing::warn!(server = %server.series.name, status = answer.status().as_u16(), what, "the upstream's answer is not relayed");
-    Err(Refusal::UpstreamAnswer(what))
+    tracing::warn!(server = %server.series.name, status = status.as_u16(), what, "the upstream's answer is not relayed");
+    Refusal::UpstreamAnswer(what)
 }
 
 /// Whether an answer is a stream of events.

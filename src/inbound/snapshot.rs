@@ -119,6 +119,8 @@ pub struct Server {
     pub identity_headers: Vec<IdentityHeader>,
     /// Their names, and that of the upstream's own credential: removed from what comes in.
     pub identity_names: Vec<HeaderName>,
+    /// What only a proxy could say, and the operator lets clients say.
+    pub passed_headers: Vec<HeaderName>,
     /// Bounds.
     pub limits: ServerLimits,
     /// What lists leave out.

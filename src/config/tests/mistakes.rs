@@ -5,6 +5,7 @@ use std::fs;
 use super::{SMALLEST, changed, problems, read_in, warnings};
 
 mod above;
+mod headers;
 mod servers;
 
 const ISSUER: &str = "    issuer: https://login.example.com\n";
@@ -17,7 +18,7 @@ type Case = (&'static str, &'static str, &'static [&'static str]);
 
 #[test]
 fn each_mistake_has_its_line() {
-    let cases: Vec<&Case> = above::CASES.iter().chain(servers::CASES).collect();
+    let cases: Vec<&Case> = above::CASES.iter().chain(servers::CASES).chain(headers::CASES).collect();
     let mut failed = String::new();
     for (from, to, expected) in &cases {
         let found = problems(&changed(from, to));
@@ -106,6 +107,11 @@ fn what_may_stay_is_warned_of() {
             ACCESS,
             "    rules: [{tools: [\"*\"]}, {prompts: [a]}, {tools: [b], deny: true}]\n",
             "11:45 servers.weather.rules[2]: found a rule that can never decide; expected an order in which this rule is asked: earlier ones match everything that it matches",
+        ),
+        (
+            UPSTREAM,
+            "    upstream: {url: \"http://127.0.0.1:8000/mcp\", pass_headers: [X-Auth-Token]}\n",
+            "10:65 servers.weather.upstream.pass_headers[0]: found x-auth-token: every client can write it; expected a header from which the upstream does not learn who calls",
         ),
         (
             ACCESS,

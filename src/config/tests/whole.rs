@@ -45,6 +45,7 @@ servers:
       ca: tls/tls.crt
       connect_timeout: 5s
       response_timeout: 5m
+      pass_headers: []
     authorization_servers: [corporate]
     audiences: []
     scopes: [mcp:connect]
@@ -180,6 +181,10 @@ fn what_explain_prints_is_a_file_that_means_the_same() {
     for text in [EXAMPLE, SMALLEST, &forward, &challenge, include_str!("../../../gateway.yaml")] {
         let before = read_in(text, folder.path()).unwrap().settings;
         let printed = explain::print(&before);
+        // Attack 190: what is removed from requests is there to be read.
+        assert!(
+            [" proxy", " x-auth-request-*", " x-auth-token", " x-forwarded*"].iter().all(|name| printed.contains(name))
+        );
         assert!(!printed.contains("hunter2") && !printed.contains("0123456789abcdef"), "{printed}");
         let after =
             read_in(&printed, Path::new("/elsewhere")).unwrap_or_else(|problems| panic!("{problems}\n{printed}"));

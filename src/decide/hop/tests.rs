@@ -2,7 +2,9 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-use super::{append_via, check_connection, check_expectation, clean_request, clean_response, loops, via};
+use super::{
+    append_via, can_be_passed, check_connection, check_expectation, clean_request, clean_response, loops, via,
+};
 use crate::decide::refusal::Refusal;
 
 fn headers(lines: &[(&str, &str)]) -> HeaderMap {
@@ -140,8 +142,65 @@ fn f01_f05_b70_what_stays_here() {
         "a_name_that_is_longer_than_any_that_we_know_0123456789_0123456789_01234",
     ] {
         let mut request = headers(&[(name, "x"), ("accept", "*/*")]);
-        clean_request(&mut request, &identity());
+        clean_request(&mut request, &identity(), &[]);
         assert_eq!(names(&request), ["accept"], "{name}");
+    }
+}
+
+#[test]
+fn attack_190_what_only_a_proxy_could_say_stays_here_however_it_is_spelled() {
+    let listed = super::outside::listed();
+    let names = listed.iter().map(|name| name.replace('*', if name.ends_with("-*") { "any" } else { "" }));
+    for name in names {
+        for sign in ["-", "_", "."] {
+            let spelled = name.replace('-', sign);
+            let mut request = headers(&[(&spelled, "x"), (&spelled, "y"), ("accept", "*/*")]);
+            clean_request(&mut request, &[], &[]);
+            assert_eq!(self::names(&request), ["accept"], "{spelled}");
+        }
+    }
+    for name in ["x-auth.subject", "X.Auth.Subject", "x.forwarded_for", "mcp.session.id", "content.type", "x_team."] {
+        let mut request = headers(&[(name, "x"), ("accept", "*/*")]);
+        clean_request(&mut request, &[HeaderName::from_static("x-team-")], &[]);
+        assert_eq!(self::names(&request), ["accept"], "{name}");
+    }
+}
+
+#[test]
+fn attack_190_a_header_is_given_back_in_one_spelling() {
+    let passed = ["x-auth-token", "authorization", "x-forwarded-for"].map(HeaderName::from_static);
+    let mut request = headers(&[
+        ("x-auth-token", "1"),
+        ("x_auth_token", "2"),
+        ("x.auth.token", "3"),
+        ("x-auth-user", "4"),
+        ("authorization", "5"),
+    ]);
+    clean_request(&mut request, &[], &passed);
+    assert_eq!(request, headers(&[("x-auth-token", "1")]));
+    // What we write ourselves is never given back.
+    let mut request = headers(&[("x-auth-token", "1")]);
+    clean_request(&mut request, &passed, &passed);
+    assert!(request.is_empty());
+
+    for (name, fine) in [
+        ("x-auth-token", true),
+        ("remote-user", true),
+        ("forwarded", true),
+        ("x-forwarded-user", true),
+        ("x-forwarded-for", false),
+        ("x-forwarded-host", false),
+        ("x-forwarded-proto", false),
+        ("authorization", false),
+        ("cookie", false),
+        ("host", false),
+        ("connection", false),
+        ("proxy-authorization", false),
+        ("content-length", false),
+        ("x_auth_token", false),
+        ("x-api-key", false),
+    ] {
+        assert_eq!(can_be_passed(&HeaderName::from_bytes(name.as_bytes()).unwrap()), fine, "{name}");
     }
 }
 
@@ -162,7 +221,7 @@ fn f01_what_crosses() {
         ("x_unknown", "u"),
     ];
     let mut request = headers(&lines);
-    clean_request(&mut request, &identity());
+    clean_request(&mut request, &identity(), &[]);
     assert_eq!(request, headers(&lines));
 }
 
@@ -176,7 +235,7 @@ fn f01_what_connection_names_goes_however_much_it_is() {
         request.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_static("2"));
     }
     let mut answer = request.clone();
-    clean_request(&mut request, &[]);
+    clean_request(&mut request, &[], &[]);
     assert_eq!(names(&request), ["accept"]);
     clean_response(&mut answer);
     assert_eq!(names(&answer), ["accept", "host"]);

@@ -8,7 +8,7 @@ use super::fields;
 const OF_THIS_HOP: [&str; 8] =
     ["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings", "proxy-"];
 /// A dash at the end stands for whatever follows it, here and above.
-const FROM_OUTSIDE: [&str; 25] = [
+const FROM_OUTSIDE: [&str; 33] = [
     "authorization",
     "dpop",
     "cookie",
@@ -23,9 +23,17 @@ const FROM_OUTSIDE: [&str; 25] = [
     "true-client-ip",
     "x-cluster-client-ip",
     "cf-connecting-ip",
-    "x-original-method",
-    "x-original-url",
-    "x-original-host",
+    "x-original-",
+    "proxy",
+    "remote-user",
+    "x-remote-",
+    "x-auth-subject",
+    "x-auth-token",
+    "tailscale-",
+    "cf-access-",
+    "x-goog-iap-jwt-assertion",
+    "x-ms-client-principal",
+    "oidc-",
     "x-rewrite-url",
     "x-http-method",
     "x-http-method-override",
@@ -88,16 +96,16 @@ pub(crate) fn hop(input: &[u8]) -> bool {
 
     let checked = hop::check_expectation(&map).and_then(|()| hop::check_connection(&map, &identity));
     if checked.is_ok() {
-        for name in nominated.iter().map(|name| name.replace('_', "-")) {
+        for name in nominated.iter().map(|name| name.replace(['_', '.'], "-")) {
             assert!(!is_in(&FROM_OUTSIDE, &name) && !is_in(&ABOUT_MESSAGE, &name) && !is_ours(&name), "{name}");
             assert_ne!(name, "transfer-encoding");
         }
         assert!(map.get_all(header::EXPECT).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")));
     }
     let mut request = map.clone();
-    hop::clean_request(&mut request, &identity);
+    hop::clean_request(&mut request, &identity, &[]);
     crossed(&map, &request, is_nominated, |name| {
-        let dashed = name.replace('_', "-");
+        let dashed = name.replace(['_', '.'], "-");
         is_in(&OF_THIS_HOP, &dashed)
             || is_in(&FROM_OUTSIDE, &dashed)
             || is_ours(&dashed)
@@ -105,6 +113,15 @@ pub(crate) fn hop(input: &[u8]) -> bool {
             || (name != dashed && is_in(&ABOUT_MESSAGE, &dashed))
     });
 
+    let mut answer = map.clone();
+    if hop::answer::one_reading(http::StatusCode::OK, &mut answer).is_ok() {
+        for (name, values_max) in
+            [(header::CONTENT_LENGTH, 1), (header::CONTENT_TYPE, 1), (header::TRANSFER_ENCODING, 1)]
+        {
+            assert!(answer.get_all(name).iter().count() <= values_max);
+        }
+        assert!(answer.get(header::CONTENT_LENGTH).is_none_or(|one| one.as_bytes().iter().all(u8::is_ascii_digit)));
+    }
     let is_chunked = map.contains_key(header::TRANSFER_ENCODING);
     let mut answer = map.clone();
     hop::clean_response(&mut answer);

@@ -1,0 +1,23 @@
+//! Prints which headers of a request never reach an upstream.
+
+use crate::decide::hop::outside;
+
+/// The headers that no request brings to an upstream, as comments.
+pub(super) fn headers() -> String {
+    let mut out =
+        "# Headers that only a proxy in front could say are removed from every request, with _ or . for - as well;\n\
+         # `upstream.pass_headers` gives one back:\n#"
+            .to_owned();
+    let mut width = 1;
+    for name in outside::listed() {
+        if width + 1 + name.len() > 120 {
+            out.push_str("\n#");
+            width = 1;
+        }
+        width += 1 + name.len();
+        out.push(' ');
+        out.push_str(&name);
+    }
+    out.push('\n');
+    out
+}
