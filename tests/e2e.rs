@@ -16,7 +16,6 @@
 mod e2e {
     mod world;
 
-    mod audit;
     mod batch;
     mod challenge;
     mod cors;

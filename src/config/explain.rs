@@ -10,7 +10,6 @@ use crate::{
         DenyAs, ListenSettings, ServerProvenance, ServerSettings, Settings,
         file::LEVELS,
         issuer::ALL_ALGORITHMS,
-        rules,
         value::{duration_text, size_text},
     },
     decide::{
@@ -219,8 +218,8 @@ fn credential(credential: &Credential, kept: &ServerProvenance) -> Out {
 }
 
 fn rule(rule: &Rule) -> Out {
-    let (kind, globs) = rules::patterns(&rule.subject);
-    let mut entries = vec![(kind.to_owned(), Out::Flow(globs.iter().map(|glob| text(glob.as_str())).collect()))];
+    let patterns = rule.subject.patterns().into_iter().map(text).collect();
+    let mut entries = vec![(rule.subject.key().to_owned(), Out::Flow(patterns))];
     let scopes = [("scopes", &rule.scopes), ("any_scope", &rule.any_scope)];
     entries.extend(
         scopes

@@ -103,21 +103,24 @@ fn any_scopes(field: &Field<'_>) -> Vec<Written<Scope>> {
 fn subject(kind: &str, field: &Field<'_>) -> Option<Subject> {
     let items = field.full_list("patterns")?;
     let methods = kind == "methods";
-    let globs = items.iter().filter_map(|item| pattern(item, methods)).collect();
+    let texts: Vec<&str> = items.iter().filter_map(|item| pattern(item, methods)).collect();
+    if kind == "resources" {
+        return Some(Subject::resources(texts));
+    }
+    let globs = texts.into_iter().map(Glob::new).collect();
     Some(match kind {
         "tools" => Subject::Tools(globs),
-        "resources" => Subject::Resources(globs),
         "prompts" => Subject::Prompts(globs),
         _ => Subject::Methods(globs),
     })
 }
 
-fn pattern(field: &Field<'_>, of_methods: bool) -> Option<Glob> {
+fn pattern<'f>(field: &Field<'f>, of_methods: bool) -> Option<&'f str> {
     let text = field.text("a pattern: a name, with * for any text and ? for any character")?;
     let elsewhere = DECIDED_ELSEWHERE.iter().find(|(method, _)| of_methods && *method == text);
     match elsewhere {
         Some((_, by)) => field.wrong(&format!("a method that nothing else decides about; this one is decided by {by}")),
-        None => Some(Glob::new(text)),
+        None => Some(text),
     }
 }
 
@@ -155,37 +158,41 @@ fn claim_value(field: &Field<'_>) -> Option<Value> {
 fn warn_of_the_unreachable(rules: &[(&Field<'_>, Option<Rule>)]) {
     // Pair by pair: beyond this the warning would cost more than it is worth.
     const PATTERNS_MAX: usize = 4_096;
-    let count = |rule: &Option<Rule>| rule.as_ref().map_or(0, |rule| patterns(&rule.subject).1.len());
+    let count = |rule: &Option<Rule>| rule.as_ref().map_or(0, |rule| rule.subject.patterns().len());
     if rules.iter().map(|(_, rule)| count(rule)).sum::<usize>() > PATTERNS_MAX {
         return;
     }
     for (index, (field, rule)) in rules.iter().enumerate() {
         let Some(rule) = rule else { continue };
-        let (kind, patterns) = patterns(&rule.subject);
-        let earlier: Vec<&Glob> = (rules.iter().take(index))
-            .filter_map(|(_, rule)| rule.as_ref())
-            .map(|rule| self::patterns(&rule.subject))
-            .filter(|(other, _)| *other == kind)
-            .flat_map(|(_, globs)| globs)
-            .collect();
-        if !patterns.is_empty() && patterns.iter().all(|glob| earlier.iter().any(|other| covers(other, glob))) {
+        let patterns = rule.subject.patterns();
+        let earlier: Vec<&Rule> = (rules.iter().take(index)).filter_map(|(_, rule)| rule.as_ref()).collect();
+        let is_covered = |pattern: &&str| earlier.iter().any(|other| covers(other, rule, pattern));
+        if !patterns.is_empty() && patterns.iter().all(is_covered) {
             let expected = "an order in which this rule is asked: earlier ones match everything that it matches";
             field.reading.warning(&field.place, "a rule that can never decide", expected);
         }
     }
 }
 
-fn covers(earlier: &Glob, later: &Glob) -> bool {
-    let everything = earlier.as_str().bytes().all(|b| b == b'*');
-    everything || earlier == later || (later.is_literal() && earlier.matches(later.as_str()))
-}
-
-/// The key that a subject is written under, and its patterns.
-pub(super) fn patterns(subject: &Subject) -> (&'static str, &[Glob]) {
-    match subject {
-        Subject::Tools(globs) => ("tools", globs),
-        Subject::Resources(globs) => ("resources", globs),
-        Subject::Prompts(globs) => ("prompts", globs),
-        Subject::Methods(globs) => ("methods", globs),
+/// Whether `earlier` matches all that `pattern` of `later` does, as far as can be told at a glance.
+fn covers(earlier: &Rule, later: &Rule, pattern: &str) -> bool {
+    let is_literal = !pattern.contains(['*', '?']);
+    // In a denial a star reaches farther than in the same pattern above it.
+    let reaches_farther = matches!(later.subject, Subject::Resources(_)) && later.deny && !earlier.deny;
+    let covers_text = |other: &str, matches: bool| {
+        other.bytes().all(|byte| byte == b'*')
+            || (other == pattern && (is_literal || !reaches_farther))
+            || (is_literal && matches)
+    };
+    match (&earlier.subject, &later.subject) {
+        (Subject::Resources(others), Subject::Resources(_)) => {
+            others.iter().any(|other| covers_text(other.as_str(), other.matches(pattern, earlier.deny)))
+        }
+        (Subject::Tools(others), Subject::Tools(_))
+        | (Subject::Prompts(others), Subject::Prompts(_))
+        | (Subject::Methods(others), Subject::Methods(_)) => {
+            others.iter().any(|other| covers_text(other.as_str(), other.matches(pattern)))
+        }
+        _ => false,
     }
 }

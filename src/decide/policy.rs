@@ -3,5 +3,8 @@
 pub mod evaluate;
 pub mod explain;
 pub mod glob;
+pub mod pattern;
+mod resource;
 pub mod rule;
+mod template;
 pub mod uri;

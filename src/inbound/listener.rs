@@ -93,9 +93,6 @@ impl Bound {
                 changed = phase.changed() => if changed.is_err() { break },
             }
         }
-        if !connections.is_empty() {
-            gateway.observe.cut();
-        }
         connections.shutdown().await;
     }
 

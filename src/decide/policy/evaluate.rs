@@ -7,9 +7,9 @@ use crate::{
     decide::{
         mcp::target::{TASK_LIST, Target},
         policy::{
-            glob::Glob,
-            rule::{Access, Policy, Rule, Subject},
-            uri,
+            resource,
+            rule::{Access, Policy, Rule, Subject, Visit},
+            template,
         },
         refusal::Refusal,
         token::claims::Caller,
@@ -133,8 +133,6 @@ pub(super) fn held_by<'a>(policy: &'a Policy, granted: &[Scope], needed: &'a Sco
     None
 }
 
-type Visit<'v, 'p> = &'v mut dyn FnMut(usize, &'p Rule) -> Result<(), Refusal>;
-
 /// Visits the rules that decide about `target`: none where connecting is enough, one for a name, one for each resource.
 fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) -> Result<(), Refusal> {
     let Access::Rules(rules) = &policy.access else {
@@ -155,12 +153,12 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
         }
         // `target::of` never makes an empty list; if it did, nothing would have been judged.
         Target::Resources(uris) if uris.is_empty() => Err(Refusal::NoRule),
-        Target::Resources(uris) => uris.iter().try_for_each(|uri| visit_resource(rules, uri, visit)),
-        Target::Template(template) => visit_template(rules, template, visit),
+        Target::Resources(uris) => uris.iter().try_for_each(|uri| resource::visit(rules, uri, visit)),
+        Target::Template(template) => template::visit(rules, template, visit),
         // Whose tasks they are is not known here: only a rule for the method itself can permit that.
         Target::Tasks { method, resources, .. } => {
             each_deciding(policy, &Target::Method(method.clone()), visit)?;
-            resources.iter().try_for_each(|uri| visit_resource(rules, uri, visit))
+            resources.iter().try_for_each(|uri| resource::visit(rules, uri, visit))
         }
         Target::Several(parts) if parts.is_empty() => Err(Refusal::NoRule),
         Target::Several(parts) => parts.iter().try_for_each(|part| each_deciding(policy, part, visit)),
@@ -184,69 +182,6 @@ pub(super) fn names(subject: &Subject, target: &Target) -> bool {
         _ => return false,
     };
     patterns.iter().any(|pattern| pattern.matches(name))
-}
-
-/// How a resource rule stands to a URI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Match {
-    /// It is about something else.
-    No,
-    /// It decides.
-    Yes,
-    /// Its pattern cannot judge this spelling, so neither can any rule below it.
-    Unsafe(&'static str),
-}
-
-/// First match decides, so a URI that could mean another is refused by the first rule whose pattern it could have been
-/// written to dodge, whether or not the text matches: a deny rule or a dearer scope must not be walked around.
-/// A literal pattern equal byte for byte and a pattern that matches everything are safe with any spelling.
-pub(super) fn resource_match(patterns: &[Glob], uri: &str) -> Match {
-    if patterns.iter().any(|pattern| pattern.is_everything() || (pattern.is_literal() && pattern.matches(uri))) {
-        return Match::Yes;
-    }
-    if patterns.iter().all(Glob::is_literal) {
-        return Match::No;
-    }
-    match uri::one_spelling(uri) {
-        Err(why) => Match::Unsafe(why),
-        Ok(()) if patterns.iter().any(|pattern| pattern.matches(uri)) => Match::Yes,
-        Ok(()) => Match::No,
-    }
-}
-
-fn visit_resource<'p>(rules: &'p [Rule], uri: &str, visit: Visit<'_, 'p>) -> Result<(), Refusal> {
-    for (index, rule) in rules.iter().enumerate() {
-        let Subject::Resources(patterns) = &rule.subject else { continue };
-        match resource_match(patterns, uri) {
-            Match::No => {}
-            Match::Yes => return visit(index, rule),
-            Match::Unsafe(why) => return Err(Refusal::UnsafeUri(why)),
-        }
-    }
-    Err(Refusal::NoRule)
-}
-
-/// A template is judged by its own text, braces and all: a pattern allows `file:///pub/{+path}` only if it covers every
-/// text of that form. Completion fills in the argument and opens nothing; what is read later is judged as a URI.
-/// But the candidates may name what an earlier rule guards. So every rule above the matching one that some expansion
-/// could reach must permit as well (SPEC C-05).
-fn visit_template<'p>(rules: &'p [Rule], template: &str, visit: Visit<'_, 'p>) -> Result<(), Refusal> {
-    for (index, rule) in rules.iter().enumerate() {
-        let Subject::Resources(patterns) = &rule.subject else { continue };
-        match resource_match(patterns, template) {
-            Match::No if reaches(template, patterns) => visit(index, rule)?,
-            Match::No => {}
-            Match::Yes => return visit(index, rule),
-            Match::Unsafe(why) => return Err(Refusal::UnsafeUri(why)),
-        }
-    }
-    Err(Refusal::NoRule)
-}
-
-/// Whether an expansion of `template` might match one of `patterns`, judged by what is fixed at the front of both.
-pub(super) fn reaches(template: &str, patterns: &[Glob]) -> bool {
-    let fixed = template.split('{').next().unwrap_or_default();
-    patterns.iter().map(Glob::literal_prefix).any(|prefix| fixed.starts_with(prefix) || prefix.starts_with(fixed))
 }
 
 /// Whether the caller's claims are what the rule wants. An absent claim, and an empty list of values, fit nothing.

@@ -7,9 +7,12 @@ use crate::{
     decide::{
         mcp::target::{TASK_LIST, Target},
         policy::{
-            evaluate::{Match, claim_fits, evaluate, held_by, holds_any, names, reaches, resource_match},
-            glob::Glob,
+            evaluate::{claim_fits, evaluate, held_by, holds_any, names},
+            pattern::Pattern,
+            resource::{self, Match},
             rule::{Access, Policy, Rule, Subject},
+            template::Template,
+            uri::{self, How, hazard},
         },
         refusal::Refusal,
         token::claims::Caller,
@@ -122,33 +125,66 @@ impl Story<'_> {
                 }
                 self.say(format!("No rule is about {name:?}."));
             }
-            Target::Resources(uris) => uris.iter().for_each(|uri| self.resource(rules, uri, false)),
-            Target::Template(template) => self.resource(rules, template, true),
+            Target::Resources(uris) => uris.iter().for_each(|uri| self.resource(rules, uri)),
+            Target::Template(template) => self.template(rules, template),
         }
     }
 
-    fn resource(&mut self, rules: &[Rule], uri: &str, template: bool) {
+    /// Each reading of a URI, and what the rules say to it.
+    fn resource(&mut self, rules: &[Rule], uri: &str) {
+        let is_everything = |patterns: &[Pattern]| patterns.iter().any(Pattern::is_everything);
+        if resource::rules(rules).next().is_some_and(|(_, _, patterns)| is_everything(patterns)) {
+            // No other rule is asked, however a server reads the URI.
+            return self.by_rules(rules, uri, |_, _| Match::Yes, true);
+        }
+        let (hazard, readings) = (hazard::of(uri), uri::readings(uri));
+        if readings.len() > 1 {
+            self.say(format!("Servers can read {uri:?} in {} ways, and each must be permitted.", readings.len()));
+        }
+        for reading in &readings {
+            if reading.how != How::Written {
+                self.say(format!("Read {}: {:?}.", reading.how.words(), reading.text));
+            }
+            let is_needed = reading.how != How::Possible;
+            self.by_rules(rules, &reading.text, |rule, of| resource::matches(rule, of, reading, hazard), is_needed);
+        }
+    }
+
+    fn template(&mut self, rules: &[Rule], template: &str) {
+        let read = Template::of(template);
+        self.by_rules(rules, template, |rule, patterns| read.meets(rule, patterns), true);
+    }
+
+    /// Goes through the rules about resources as `evaluate` does.
+    fn by_rules(&mut self, rules: &[Rule], text: &str, meets: impl Fn(&Rule, &[Pattern]) -> Match, is_needed: bool) {
+        let mut is_alike = false;
         for (index, rule) in rules.iter().enumerate() {
             let matched = match &rule.subject {
-                Subject::Resources(patterns) => match resource_match(patterns, uri) {
-                    Match::Unsafe(why) => {
-                        self.say(format!("{} cannot judge {uri:?}: it has {why}.", title(index, rule)));
-                        return;
-                    }
-                    Match::No if template && reaches(uri, patterns) => {
-                        self.say(format!("{} must permit as well: {uri:?} could expand into it.", title(index, rule)));
-                        self.conditions(index, rule);
-                        continue;
-                    }
-                    matched => matched == Match::Yes,
-                },
-                _ => false,
+                Subject::Resources(patterns) => meets(rule, patterns),
+                _ => Match::No,
             };
-            if self.tried(index, rule, uri, matched) {
-                return;
+            match matched {
+                Match::No if !is_needed => {}
+                Match::No => self.say(format!("{} does not match {text:?}.", title(index, rule))),
+                Match::Alike => {
+                    let why = "must permit as well: it names the same resource to some server, or an expansion could";
+                    self.say(format!("{} {why} ({text:?}).", title(index, rule)));
+                    self.conditions(index, rule);
+                    is_alike = true;
+                }
+                Match::Yes => {
+                    self.tried(index, rule, text, true);
+                    return;
+                }
+                Match::Unsafe(why) => {
+                    self.say(format!("{} cannot judge {text:?}: it has {why}.", title(index, rule)));
+                    return;
+                }
             }
         }
-        self.say(format!("No rule is about {uri:?}."));
+        if is_needed && !is_alike {
+            self.say(format!("No rule is about {text:?}."));
+        }
     }
 
     /// Tells whether the rule decided.
@@ -191,14 +227,7 @@ impl Story<'_> {
 }
 
 fn title(index: usize, rule: &Rule) -> String {
-    let (kind, patterns) = match &rule.subject {
-        Subject::Tools(patterns) => ("tools", patterns),
-        Subject::Resources(patterns) => ("resources", patterns),
-        Subject::Prompts(patterns) => ("prompts", patterns),
-        Subject::Methods(patterns) => ("methods", patterns),
-    };
-    let patterns: Vec<&str> = patterns.iter().map(Glob::as_str).collect();
-    format!("rules[{index}] ({kind}: {})", patterns.join(", "))
+    format!("rules[{index}] ({}: {})", rule.subject.key(), rule.subject.patterns().join(", "))
 }
 
 fn sentence(refusal: &Refusal) -> String {

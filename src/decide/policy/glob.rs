@@ -1,4 +1,4 @@
-//! Matches names and URIs against patterns: `*` and `?`, nothing else, at most pattern × text steps.
+//! Matches names against `*` and `?`, without regular expressions.
 
 #[cfg(test)]
 mod tests;
@@ -18,10 +18,27 @@ enum Shape {
     Literal,
     /// `get_*`; with nothing before the star it matches everything.
     Prefix(Box<str>),
+    /// `file:///pub/*` where a star stops at a slash.
+    Segment(Box<str>),
     /// `*_read`.
     Suffix(Box<str>),
     /// All others, with each run of stars written as one.
     Wild(Box<str>),
+    /// All others where a star stops at a slash: what every match begins with, and the rest.
+    Within(Box<str>, Box<[Token]>),
+}
+
+/// A piece of a pattern in which a star stops at a slash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    /// This character.
+    Char(char),
+    /// `?`: one character other than a slash.
+    One,
+    /// `*`: any run of characters without a slash.
+    Run,
+    /// `**`: any run of characters.
+    Any,
 }
 
 impl Glob {
@@ -29,6 +46,12 @@ impl Glob {
     #[must_use]
     pub fn new(pattern: &str) -> Self {
         Self { pattern: pattern.into(), shape: Shape::of(pattern) }
+    }
+
+    /// Compiles `pattern` so that `*` and `?` stop at `/`, and `**` does not. The pattern `*` alone matches everything.
+    #[must_use]
+    pub fn within(pattern: &str) -> Self {
+        Self { pattern: pattern.into(), shape: Shape::within(pattern) }
     }
 
     /// The pattern as written.
@@ -61,15 +84,20 @@ impl Glob {
         match &self.shape {
             Shape::Literal => *self.pattern == *text,
             Shape::Prefix(prefix) => text.starts_with(&**prefix),
+            Shape::Segment(prefix) => text.strip_prefix(&**prefix).is_some_and(|rest| !rest.contains('/')),
             Shape::Suffix(suffix) => text.ends_with(&**suffix),
             Shape::Wild(pattern) => wild(pattern, text),
+            Shape::Within(prefix, tokens) => text.strip_prefix(&**prefix).is_some_and(|rest| within(tokens, rest)),
         }
     }
 }
 
+fn has_wildcard(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
 impl Shape {
     fn of(pattern: &str) -> Self {
-        let has_wildcard = |text: &str| text.contains(['*', '?']);
         if !has_wildcard(pattern) {
             return Self::Literal;
         }
@@ -88,6 +116,34 @@ impl Shape {
             }
         }
         Self::Wild(single.into())
+    }
+
+    fn within(pattern: &str) -> Self {
+        if !has_wildcard(pattern) {
+            return Self::Literal;
+        }
+        let prefix = pattern.trim_end_matches('*');
+        if !has_wildcard(prefix) {
+            let is_one_star = prefix.len() + 1 == pattern.len() && !prefix.is_empty();
+            return if is_one_star { Self::Segment(prefix.into()) } else { Self::Prefix(prefix.into()) };
+        }
+        let fixed = pattern.split(['*', '?']).next().unwrap_or_default();
+        let mut tokens: Vec<Token> = Vec::new();
+        let mut characters = pattern.strip_prefix(fixed).unwrap_or_default().chars().peekable();
+        while let Some(character) = characters.next() {
+            tokens.push(match character {
+                '?' => Token::One,
+                '*' => {
+                    let mut token = Token::Run;
+                    while characters.next_if_eq(&'*').is_some() {
+                        token = Token::Any;
+                    }
+                    token
+                }
+                other => Token::Char(other),
+            });
+        }
+        Self::Within(fixed.into(), tokens.into())
     }
 }
 
@@ -117,4 +173,42 @@ fn wild(pattern: &str, text: &str) -> bool {
             },
         }
     }
+}
+
+/// With two kinds of star the last one is not enough. So all places in the pattern that the text so far can lead to are
+/// kept, which costs pattern × text steps whatever the stars.
+fn within(tokens: &[Token], text: &str) -> bool {
+    // Whether the text so far leads to the place before each token, and to the end.
+    let mut places: Vec<(Token, bool)> = tokens.iter().map(|token| (*token, false)).collect();
+    let mut at_end = enter(&mut places, true);
+    for character in text.chars() {
+        let mut arrives = false;
+        for (token, is_here) in &mut places {
+            let (stays, goes_on) = match *token {
+                Token::Char(wanted) => (false, wanted == character),
+                Token::One => (false, character != '/'),
+                Token::Run => (character != '/', false),
+                Token::Any => (true, false),
+            };
+            let was_here = *is_here;
+            *is_here = arrives || (was_here && stays);
+            arrives = was_here && goes_on;
+        }
+        let passes = enter(&mut places, false);
+        at_end = arrives || passes;
+        if !at_end && places.iter().all(|(_, is_here)| !is_here) {
+            return false;
+        }
+    }
+    at_end
+}
+
+/// Goes on past each star, which may stand for nothing. Tells whether that leads to the end.
+fn enter(places: &mut [(Token, bool)], from_the_start: bool) -> bool {
+    let mut passes = from_the_start;
+    for (token, is_here) in places {
+        *is_here |= passes;
+        passes = *is_here && matches!(token, Token::Run | Token::Any);
+    }
+    passes
 }

@@ -2,7 +2,13 @@
 
 use serde_json::Value;
 
-use crate::{base::names::Scope, decide::policy::glob::Glob};
+use crate::{
+    base::names::Scope,
+    decide::{
+        policy::{glob::Glob, pattern::Pattern},
+        refusal::Refusal,
+    },
+};
 
 /// All that one server's policy says.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,17 +68,50 @@ pub struct Rule {
     pub report_only: bool,
 }
 
+/// What is done with each rule that decides, and its index.
+pub(super) type Visit<'v, 'p> = &'v mut dyn FnMut(usize, &'p Rule) -> Result<(), Refusal>;
+
 /// What a rule is about: exactly one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
     /// Tool names.
     Tools(Vec<Glob>),
-    /// Raw resource URIs.
-    Resources(Vec<Glob>),
+    /// Resource URIs.
+    Resources(Vec<Pattern>),
     /// Prompt names.
     Prompts(Vec<Glob>),
     /// Methods that touch no tool, resource or prompt.
     Methods(Vec<Glob>),
+}
+
+impl Subject {
+    /// Resource URIs.
+    #[must_use]
+    pub fn resources<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Self {
+        Self::Resources(patterns.into_iter().map(Pattern::new).collect())
+    }
+
+    /// The patterns as written.
+    #[must_use]
+    pub fn patterns(&self) -> Vec<&str> {
+        match self {
+            Self::Tools(globs) | Self::Prompts(globs) | Self::Methods(globs) => {
+                globs.iter().map(Glob::as_str).collect()
+            }
+            Self::Resources(patterns) => patterns.iter().map(Pattern::as_str).collect(),
+        }
+    }
+
+    /// The key that it is written under.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Tools(_) => "tools",
+            Self::Resources(_) => "resources",
+            Self::Prompts(_) => "prompts",
+            Self::Methods(_) => "methods",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,174 +1,195 @@
-//! Tells whether a raw URI can be judged by a pattern, or could mean another resource once somebody normalises it.
+//! Which resources a URI can name: every reading that a real server gives it (SPEC C-04).
+//!
+//! The official SDKs pass a URI through a WHATWG parser before they look it up, templates hand out percent-decoded parts,
+//! and handlers of `file:` make a path of it. A rule that judged the text alone could be dodged by another spelling.
 
-/// Checks that `uri` has one spelling, so that what a pattern matched is what the upstream will open (SPEC C-04).
-///
-/// The upstream may decode, resolve dot segments, fold case or read `file:` as a path. A URI that would then name
-/// something else is refused rather than normalised: we cannot know which of these the upstream does.
-///
-/// # Errors
-/// What is unsafe about it.
-pub fn one_spelling(uri: &str) -> Result<(), &'static str> {
-    // RFC 3986 §2: ASCII only. Full-width slashes and two-dot leaders turn into `/` and `..` under NFKC.
-    if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("a space, a control character or one outside ASCII");
-    }
-    if uri.contains('\\') {
-        return Err("a backslash");
-    }
-    let Some((scheme, rest)) = uri.split_once(':') else {
-        return Err("no scheme");
-    };
-    if !is_plain_scheme(scheme) {
-        return Err("a scheme that is not in lower case");
-    }
-    check_escapes(rest)?;
-    // `?` and `#` end a path, and some servers cut a segment at `;`, before or after decoding, and then resolve it.
-    if rest.split(['/', '?', '#', ';', '%']).any(|segment| matches!(segment, "." | "..")) {
-        return Err("a dot segment");
-    }
-    match rest.strip_prefix("//") {
-        Some(rest) => {
-            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-            let path = rest.strip_prefix(authority).unwrap_or_default();
-            check_authority(scheme, authority)?;
-            if scheme == "file" && path.contains("//") {
-                return Err("an empty segment in a file path");
-            }
-            Ok(())
-        }
-        // RFC 8089 App. B: `file:/x` and `file:///x` are the same file.
-        None if scheme == "file" => Err("a file URI without `//`"),
-        None => Ok(()),
-    }
-}
+use std::borrow::Cow;
 
-/// RFC 3986 §3.1: schemes have one canonical spelling, the lower-case one.
-fn is_plain_scheme(scheme: &str) -> bool {
-    scheme.starts_with(|first: char| first.is_ascii_lowercase())
-        && scheme.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'))
-}
+use url::Url;
 
-fn check_authority(scheme: &str, authority: &str) -> Result<(), &'static str> {
-    if authority.contains('@') {
-        return Err("userinfo");
-    }
-    if scheme == "file" && authority.eq_ignore_ascii_case("localhost") {
-        return Err("another spelling of the local host");
-    }
-    // Elsewhere (`memo://Insights`) the authority is the server's own name for a thing, and its case may count.
-    let names_a_host = matches!(scheme, "http" | "https" | "ws" | "wss" | "ftp" | "file");
-    if names_a_host && authority.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Err("a host that is not in lower case");
-    }
-    Ok(())
-}
+use self::parts::Parts;
 
-/// Lets an escape stand only where it has one reading: not one that decodes to a delimiter, to a control character, to a
-/// character that needs no escape (RFC 3986 §6.2.2.2), or to another escape.
-fn check_escapes(text: &str) -> Result<(), &'static str> {
-    let mut parts = text.split('%');
-    parts.next();
-    for part in parts {
-        let Some((byte, after)) = hex_pair(part) else {
-            return Err("an invalid percent escape");
-        };
-        match byte {
-            b'/' | b'\\' => return Err("an encoded slash or backslash"),
-            0x00..=0x1F | 0x7F => return Err("an encoded control character"),
-            b'.' => return Err("an encoded dot"),
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => return Err("an escape that is not needed"),
-            _ => {}
-        }
-        // `%252e` is `%2e` to whoever decodes once, and a dot to whoever decodes twice.
-        // Spelled `%25%32%65` it falls at its second escape, which none needs.
-        if byte == b'%' && hex_pair(after).is_some() {
-            return Err("a double percent escape");
-        }
-    }
-    Ok(())
-}
-
-fn hex_pair(text: &str) -> Option<(u8, &str)> {
-    let (pair, after) = text.split_at_checked(2)?;
-    if !pair.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    Some((u8::from_str_radix(pair, 16).ok()?, after))
-}
-
+mod file;
+pub mod hazard;
+mod parts;
 #[cfg(test)]
-mod tests {
-    use super::one_spelling;
+mod tests;
 
-    #[test]
-    fn c04_a_plain_uri_has_one_spelling() {
-        for uri in [
-            "file:///pub/a.txt",
-            "file:///pub/.hidden/..name/a..b",
-            "file:///pub/caf%C3%A9%20menu",
-            "file:///pub/100%25",
-            "file://server/share/x",
-            "memo://Insights",
-            "demo://resource/static/document/features.md",
-            "https://example.com:8443/a?b=c/d#e",
-            "urn:isbn:0451450523",
-            "fetch://https://example.com/x",
-            "file:///pub/{+path}",
-            "a+b-c.1:x",
-        ] {
-            assert_eq!(one_spelling(uri), Ok(()), "{uri:?}");
+/// One way to read a URI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading<'u> {
+    /// The URI that a reader of this kind takes it for.
+    pub text: Cow<'u, str>,
+    /// Who reads it so.
+    pub how: How,
+    /// Whether such a reader may ignore case: file systems of Windows and macOS do.
+    pub folds: bool,
+}
+
+/// Who reads a URI in some way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// A server that compares the text as it came.
+    Written,
+    /// A WHATWG parser: `new URL(uri)` of JavaScript, `AnyUrl` of pydantic.
+    Whatwg,
+    /// A server that normalises as RFC 3986 §6.2 says, or looks at some parts alone.
+    Rfc3986,
+    /// A server that undoes percent escapes.
+    Decoded,
+    /// A server that makes a POSIX path of it.
+    Posix,
+    /// A server that makes a Windows path of it.
+    Windows,
+    /// What only some servers do: a rule that it meets must permit, but none needs to name it.
+    Possible,
+}
+
+impl How {
+    /// As `explain` says it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Written => "as written",
+            Self::Whatwg => "by a WHATWG parser",
+            Self::Rfc3986 => "normalised by RFC 3986",
+            Self::Decoded => "percent-decoded",
+            Self::Posix => "as a POSIX path",
+            Self::Windows => "as a Windows path",
+            Self::Possible => "by some servers",
         }
     }
+}
 
-    #[test]
-    fn c04_a_uri_that_could_mean_another_is_refused() {
-        for (uri, why) in [
-            ("file:///pub/../etc/passwd", "a dot segment"),
-            ("file:///pub/./x", "a dot segment"),
-            ("file:///pub/..", "a dot segment"),
-            ("file:///pub/..?x", "a dot segment"),
-            ("file:///pub/..;v=1/etc", "a dot segment"),
-            ("file:///pub/..%3bv=1/etc", "a dot segment"),
-            ("file:///pub/x?/../../etc", "a dot segment"),
-            ("notes:../x", "a dot segment"),
-            ("file:///pub/%2e%2e/etc/passwd", "an encoded dot"),
-            ("file:///pub/.%2E/etc/passwd", "an encoded dot"),
-            ("file:///pub/%2E./etc/passwd", "an encoded dot"),
-            ("file:///pub%2fetc", "an encoded slash or backslash"),
-            ("file:///pub%2Fetc", "an encoded slash or backslash"),
-            ("file:///pub%5c..%5cetc", "an encoded slash or backslash"),
-            ("file:///pub\\..\\etc", "a backslash"),
-            ("file:///pub/%252e%252e/etc", "a double percent escape"),
-            ("file:///pub/%25%32%65/etc", "an escape that is not needed"),
-            ("file:///pub/%00", "an encoded control character"),
-            ("file:///pub/a%0d%0ab", "an encoded control character"),
-            ("file:///pub/%", "an invalid percent escape"),
-            ("file:///pub/%4", "an invalid percent escape"),
-            ("file:///pub/%zz", "an invalid percent escape"),
-            ("file:///pub/%+1", "an invalid percent escape"),
-            ("file:///pub/%é", "a space, a control character or one outside ASCII"),
-            ("file:///%73ecret/x", "an escape that is not needed"),
-            ("file:///pub/\u{0}", "a space, a control character or one outside ASCII"),
-            ("file:///pub/a\tb", "a space, a control character or one outside ASCII"),
-            ("file:///pub/x ", "a space, a control character or one outside ASCII"),
-            ("file:///pub／etc", "a space, a control character or one outside ASCII"),
-            ("FILE:///pub/x", "a scheme that is not in lower case"),
-            ("File:///pub/x", "a scheme that is not in lower case"),
-            ("1a:x", "a scheme that is not in lower case"),
-            (":x", "a scheme that is not in lower case"),
-            ("pub/x", "no scheme"),
-            ("", "no scheme"),
-            ("https://user@example.com/x", "userinfo"),
-            ("https://example.com@evil.example/x", "userinfo"),
-            ("https://user:pw@example.com?x", "userinfo"),
-            ("https://EXAMPLE.com/x", "a host that is not in lower case"),
-            ("file://localhost/secret", "another spelling of the local host"),
-            ("file://LocalHost/secret", "another spelling of the local host"),
-            ("file:/secret/x", "a file URI without `//`"),
-            ("file:////secret/x", "an empty segment in a file path"),
-            ("file:///pub//x", "an empty segment in a file path"),
-        ] {
-            assert_eq!(one_spelling(uri), Err(why), "{uri:?}");
+/// Every reading of `uri`, each once; the first is the text as written.
+#[must_use]
+pub fn readings(uri: &str) -> Vec<Reading<'_>> {
+    let mut all = vec![as_written(uri)];
+    if is_plain(uri) {
+        return all;
+    }
+    let is_file = scheme_is_file(uri);
+    let mut texts = vec![uri.to_owned()];
+    // Servers decode once; what they then hand to a file system may be decoded by it once more.
+    for level in 0..if is_file { 3 } else { 2 } {
+        let how = if level == 0 { How::Whatwg } else { How::Decoded };
+        let parsed: Vec<String> = texts.iter().filter_map(|text| whatwg(text)).collect();
+        for text in parsed {
+            add(&mut all, text.clone(), how);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
         }
+        for text in &texts {
+            if level > 0 {
+                add(&mut all, text.clone(), How::Decoded);
+            }
+            spread(text, &mut all);
+        }
+        let decoded: Vec<String> = texts.iter().map(|text| parts::decoded(text)).collect();
+        texts =
+            decoded.into_iter().zip(&texts).filter(|(decoded, text)| decoded != *text).map(|(new, _)| new).collect();
+        texts.sort();
+        texts.dedup();
+    }
+    all
+}
+
+/// The first of [`readings`], which allocates nothing.
+#[must_use]
+pub fn as_written(uri: &str) -> Reading<'_> {
+    Reading { text: Cow::Borrowed(uri), how: How::Written, folds: scheme_is_file(uri) }
+}
+
+/// The URI that a WHATWG parser makes of `uri`, where it takes it.
+#[must_use]
+pub fn whatwg(uri: &str) -> Option<String> {
+    Url::parse(uri).ok().map(String::from)
+}
+
+/// Whether all readers see the same in `uri`: what most clients send, told apart in one pass.
+///
+/// It says no where it is not sure; [`readings`] then takes a longer look.
+#[must_use]
+pub fn is_plain(uri: &str) -> bool {
+    let Some((scheme, rest)) = uri.split_once("://") else { return false };
+    let Some((authority, path)) = rest.split_once('/') else { return false };
+    let is_lower = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    if !scheme.starts_with(|first: char| first.is_ascii_lowercase()) || !scheme.as_bytes().iter().all(is_lower) {
+        return false;
+    }
+    let is_file = scheme == "file";
+    // A last label that begins with a letter is no number, so no part of an address.
+    let last = authority.rsplit('.').next().unwrap_or_default();
+    let is_plain_host = authority.as_bytes().iter().all(is_lower)
+        && last.starts_with(|first: char| first.is_ascii_lowercase())
+        && !authority.contains("--");
+    if is_file != authority.is_empty() || !(is_file || is_plain_host) {
+        return false;
+    }
+    let mut before = b'/';
+    for byte in path.bytes() {
+        let fits = match byte {
+            b'/' => before != b'/' && !(is_file && before == b'.'),
+            b'.' => before != b'/',
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => true,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'+' | b',' | b'=' | b'@' => true,
+            b':' | b'~' => !is_file,
+            _ => false,
+        };
+        if !fits {
+            return false;
+        }
+        before = byte;
+    }
+    !(is_file && matches!(before, b'/' | b'.') && !path.is_empty())
+}
+
+fn scheme_is_file(uri: &str) -> bool {
+    let before = uri.split(':').next().unwrap_or_default();
+    let mut letters = before.bytes().filter(|byte| *byte > b' ').map(|byte| byte.to_ascii_lowercase());
+    letters.by_ref().take(4).eq(*b"file") && letters.next().is_none()
+}
+
+/// Adds a reading unless it is there.
+fn add(all: &mut Vec<Reading<'_>>, text: String, how: How) {
+    let folds = how == How::Windows;
+    if !all.iter().any(|known| known.text == text && (known.folds || !folds)) {
+        all.push(Reading { text: Cow::Owned(text), how, folds });
+    }
+}
+
+/// The readings of one text that a server gets hold of.
+fn spread(text: &str, all: &mut Vec<Reading<'_>>) {
+    let Some(parts) = Parts::of(text) else { return };
+    if parts.scheme.eq_ignore_ascii_case("file") {
+        file::spread(text, all);
+        return;
+    }
+    let scheme = parts.scheme.to_ascii_lowercase();
+    let tails = parts.tails();
+    match parts.authority {
+        Some(authority) => {
+            for host in parts::authorities(&scheme, authority) {
+                for tail in &tails {
+                    add(all, format!("{scheme}://{host}{tail}"), How::Rfc3986);
+                }
+            }
+            if let Some(host) = parts::dialled(authority) {
+                for tail in &tails {
+                    add(all, format!("{scheme}://{host}{tail}"), How::Possible);
+                }
+            }
+            // A server with a root of its own may take the authority for the first folder.
+            let (climbed, whole) = (parts.climbed(), parts.whole());
+            if climbed != whole {
+                add(all, format!("{scheme}://{climbed}"), How::Rfc3986);
+            }
+        }
+        None => tails.iter().for_each(|tail| add(all, format!("{scheme}:{tail}"), How::Rfc3986)),
+    }
+    // A server that looks at the path alone.
+    if parts.authority.unwrap_or_default().is_empty() && parts.path.starts_with('/') {
+        tails.iter().for_each(|tail| add(all, format!("{scheme}://{tail}"), How::Possible));
     }
 }

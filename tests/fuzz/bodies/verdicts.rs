@@ -168,7 +168,7 @@ pub(crate) fn policy(input: &[u8]) -> bool {
     let asked: Vec<&str> = lines(asked).take(8).collect();
     let mut targets = vec![Target::Open, Target::Resources(asked.iter().map(|uri| (*uri).into()).collect())];
     for text in &asked {
-        has_one_spelling(text);
+        has_no_dots(text);
         globs_agree(&policy, text);
         targets.extend([Target::Tool, Target::Prompt, Target::Template, Target::Method].map(|of| of((*text).into())));
         targets.push(Target::Resources(vec![(*text).into()]));
@@ -225,9 +225,9 @@ fn read_policy(written: &[u8]) -> (Policy, Vec<Scope>) {
                 is_open = true;
                 continue;
             }
-            "tools" => Subject::Tools,
+            "tools" => Subject::Tools as fn(Vec<Glob>) -> Subject,
             "prompts" => Subject::Prompts,
-            "resources" => Subject::Resources,
+            "resources" => |globs: Vec<Glob>| Subject::resources(globs.iter().map(Glob::as_str)),
             "methods" => Subject::Methods,
             _ => continue,
         };
@@ -255,9 +255,9 @@ fn read_policy(written: &[u8]) -> (Policy, Vec<Scope>) {
     (Policy { connect, access, implies }, granted)
 }
 
-/// A URI with one spelling has no dot segment and no control character, decoded once or twice.
-fn has_one_spelling(text: &str) {
-    if uri::one_spelling(text).is_err() {
+/// A URI without hazards has no dot segment and no control character, decoded once or twice.
+fn has_no_dots(text: &str) {
+    if uri::hazard::of(text).is_some() {
         return;
     }
     let (_, rest) = text.split_once(':').expect("a scheme");
@@ -289,11 +289,9 @@ pub(super) fn decoded(mut text: &[u8]) -> Vec<u8> {
 fn globs_agree(policy: &Policy, text: &str) {
     let Access::Rules(rules) = &policy.access else { return };
     for rule in rules {
-        let (Subject::Tools(patterns)
-        | Subject::Prompts(patterns)
-        | Subject::Resources(patterns)
-        | Subject::Methods(patterns)) = &rule.subject;
-        for pattern in patterns.iter().filter(|pattern| pattern.as_str().len() * text.len() <= 1 << 16) {
+        let patterns = rule.subject.patterns();
+        for pattern in patterns.iter().filter(|pattern| pattern.len() * text.len() <= 1 << 16) {
+            let pattern = &Glob::new(pattern);
             let matches = pattern.matches(text);
             assert_eq!(matches, table(pattern.as_str(), text), "{pattern:?} and {text:?}");
             assert!(matches || !pattern.is_everything());

@@ -9,7 +9,7 @@ use crate::decide::{
     policy::{
         evaluate::{
             evaluate,
-            tests::{caller, policy, rule, scopes, tool},
+            tests::{about, caller, policy, rule, scopes, tool},
         },
         glob::Glob,
         rule::{Access, Policy, Subject},
@@ -65,8 +65,8 @@ fn every_kind_of_verdict_ends_in_its_sentence() {
         vec![
             rule(Subject::Tools, "no").denies(),
             rule(Subject::Tools, "try").needs("x").reports(),
-            rule(Subject::Resources, "file:///secret/*").needs("s"),
-            rule(Subject::Resources, "file:///**"),
+            about("file:///secret/*").needs("s"),
+            about("file:///**"),
         ],
     );
     let open = Policy { access: Access::Authenticated, ..policy("", Vec::new()) };
@@ -117,7 +117,7 @@ fn targets() -> impl Strategy<Value = Target> {
 fn policies() -> impl Strategy<Value = Policy> {
     let subject = prop::sample::select(vec![
         Subject::Tools as fn(Vec<Glob>) -> Subject,
-        Subject::Resources,
+        |globs: Vec<Glob>| Subject::resources(globs.iter().map(Glob::as_str)),
         Subject::Prompts,
         Subject::Methods,
     ]);

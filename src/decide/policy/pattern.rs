@@ -1,0 +1,192 @@
+//! A resource pattern of a rule: what it matches as written, and in any other spelling.
+
+use std::fmt::Write;
+
+use crate::decide::policy::{
+    glob::Glob,
+    uri::{self, Reading},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// A compiled resource pattern. `*` and `?` stop at `/`, except in a rule that denies; `**` does not; `*` alone is everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    written: Form,
+    /// Other spellings of the same: a rule is about a resource, however the operator wrote it.
+    alike: Box<[Form]>,
+    /// All spellings in lower case, for file systems that ignore case.
+    folded: Box<[Form]>,
+}
+
+/// One spelling of a pattern, with stars of both kinds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Form {
+    within: Glob,
+    crossing: Glob,
+}
+
+impl Form {
+    fn new(pattern: &str) -> Self {
+        Self { within: Glob::within(pattern), crossing: Glob::new(pattern) }
+    }
+
+    fn matches(&self, text: &str, deny: bool) -> bool {
+        if deny { self.crossing.matches(text) } else { self.within.matches(text) }
+    }
+}
+
+impl Pattern {
+    /// Compiles `pattern`.
+    #[must_use]
+    pub fn new(pattern: &str) -> Self {
+        let others = spellings(pattern);
+        let mut lower: Vec<String> = Vec::new();
+        for text in others.iter().map(String::as_str).chain([pattern]) {
+            let text = text.to_lowercase();
+            // A path without a drive is one on the drive where the server runs.
+            lower.extend(without_drive(&text));
+            lower.push(text);
+        }
+        lower.sort();
+        lower.dedup();
+        let forms = |texts: &[String]| texts.iter().map(|text| Form::new(text)).collect();
+        Self { written: Form::new(pattern), alike: forms(&others), folded: forms(&lower) }
+    }
+
+    /// The pattern as written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.written.within.as_str()
+    }
+
+    /// Whether it stands for just one text.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        self.written.within.is_literal()
+    }
+
+    /// Whether it matches every text there is.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.written.within.is_everything()
+    }
+
+    /// Whether it matches `text`, in a rule that denies or in one that does not.
+    #[must_use]
+    pub fn matches(&self, text: &str, deny: bool) -> bool {
+        self.written.matches(text, deny)
+    }
+
+    /// Whether another spelling of it matches `reading`, or the same one to a file system that ignores case.
+    #[must_use]
+    pub fn is_like(&self, reading: &Reading<'_>, deny: bool) -> bool {
+        if self.alike.iter().any(|form| form.matches(&reading.text, deny)) {
+            return true;
+        }
+        if !reading.folds {
+            return false;
+        }
+        let is_lower = !reading.text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii());
+        if is_lower {
+            return self.folded.iter().any(|form| form.matches(&reading.text, deny));
+        }
+        let text = reading.text.to_lowercase();
+        self.folded.iter().any(|form| form.matches(&text, deny))
+    }
+
+    /// Whether a text that begins with `fixed` might match, in any spelling.
+    #[must_use]
+    pub fn is_reached_from(&self, fixed: &str) -> bool {
+        let fixed = fixed.to_lowercase();
+        let prefixes = self.folded.iter().map(|form| form.within.literal_prefix());
+        prefixes.into_iter().any(|prefix| fixed.starts_with(prefix) || prefix.starts_with(&fixed))
+    }
+
+    /// The pattern as a WHATWG parser spells it, where that differs and no URI could match both.
+    #[must_use]
+    pub fn canonical(&self) -> Option<String> {
+        let pattern = self.as_str();
+        let marks = Marks::of(pattern)?;
+        let text = uri::whatwg(&marks.text)?;
+        // Templates are listed with their braces, and an empty path is a slash.
+        let differs = text != marks.text && text != format!("{}/", marks.text) && !pattern.contains('{');
+        differs.then(|| marks.restored(&text)).flatten()
+    }
+}
+
+/// `file:///secret` for `file:///c:/secret`.
+fn without_drive(text: &str) -> Option<String> {
+    let path = text.strip_prefix("file:///")?;
+    let rest = path.strip_prefix(|letter: char| letter.is_ascii_alphabetic() || matches!(letter, '*' | '?'))?;
+    Some(format!("file:///{}", rest.strip_prefix(":/")?))
+}
+
+/// All readings of a pattern, its wildcards kept.
+fn spellings(pattern: &str) -> Vec<String> {
+    let Some(marks) = Marks::of(pattern) else { return Vec::new() };
+    let mut all: Vec<String> = Vec::new();
+    for reading in uri::readings(&marks.text) {
+        let restored = marks.restored(&reading.text).filter(|text| *text != pattern && !all.contains(text));
+        all.extend(restored);
+    }
+    all
+}
+
+/// A pattern whose wildcards are replaced by words that every parser leaves alone.
+struct Marks<'p> {
+    text: String,
+    wildcards: Vec<&'p str>,
+}
+
+const MARK: &str = "wqz";
+
+impl<'p> Marks<'p> {
+    fn of(pattern: &'p str) -> Option<Self> {
+        if pattern.to_ascii_lowercase().contains(MARK) {
+            return None;
+        }
+        let (mut text, mut wildcards) = (String::new(), Vec::new());
+        let mut rest = pattern;
+        while let Some((fixed, wildcard, after)) = next_wildcard(rest) {
+            text.push_str(fixed);
+            text.push_str(&mark(wildcards.len())?);
+            wildcards.push(wildcard);
+            rest = after;
+        }
+        text.push_str(rest);
+        Some(Self { text, wildcards })
+    }
+
+    /// A reading of the text with the wildcards back in place; nothing where it lost one.
+    fn restored(&self, reading: &str) -> Option<String> {
+        // A star that was escaped is a character; `?` is the narrowest that matches it.
+        let mut restored = String::new();
+        let mut rest = reading;
+        for (index, wildcard) in self.wildcards.iter().enumerate() {
+            let (fixed, after) = rest.split_once(&mark(index)?)?;
+            let _ = write!(restored, "{}{wildcard}", fixed.replace('*', "?"));
+            rest = after;
+        }
+        restored.push_str(&rest.replace('*', "?"));
+        (!restored.contains(MARK)).then_some(restored)
+    }
+}
+
+fn mark(index: usize) -> Option<String> {
+    let letter = |number: usize| char::from_digit(u32::try_from(number).ok()? + 10, 36);
+    Some(format!("{MARK}{}{}x", letter(index / 26)?, letter(index % 26)?))
+}
+
+/// What comes before the first run of stars or question mark, that, and what comes after it.
+fn next_wildcard(text: &str) -> Option<(&str, &str, &str)> {
+    let at = text.find(['*', '?'])?;
+    let (fixed, rest) = text.split_at_checked(at)?;
+    let after = match rest.strip_prefix('?') {
+        Some(after) => after,
+        None => rest.trim_start_matches('*'),
+    };
+    let (wildcard, after) = rest.split_at_checked(rest.len() - after.len())?;
+    Some((fixed, wildcard, after))
+}

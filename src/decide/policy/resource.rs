@@ -1,0 +1,95 @@
+//! Which resource rules decide about a URI: those that decide about any of its readings (SPEC C-04).
+
+use crate::decide::{
+    policy::{
+        pattern::Pattern,
+        rule::{Rule, Subject, Visit},
+        uri::{
+            self, How, Reading,
+            hazard::{self, Hazard},
+        },
+    },
+    refusal::Refusal,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// How a rule stands to one reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Match {
+    /// It is about something else.
+    No,
+    /// It names the resource in another spelling: it must permit as well, and the rules below it are asked too.
+    Alike,
+    /// It decides.
+    Yes,
+    /// Its pattern cannot judge the URI, so neither can any rule below it.
+    Unsafe(&'static str),
+}
+
+/// The rules about resources.
+pub(super) fn rules(rules: &[Rule]) -> impl Iterator<Item = (usize, &Rule, &[Pattern])> {
+    rules.iter().enumerate().filter_map(|(index, rule)| match &rule.subject {
+        Subject::Resources(patterns) => Some((index, rule, patterns.as_slice())),
+        _ => None,
+    })
+}
+
+/// Visits each rule that decides about a reading of `uri`. All of them must permit, so the strictest verdict wins.
+///
+/// # Errors
+/// The visitor's; [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
+pub(super) fn visit<'p>(all: &'p [Rule], uri: &str, visit: Visit<'_, 'p>) -> Result<(), Refusal> {
+    let Some((index, rule, patterns)) = rules(all).next() else { return Err(Refusal::NoRule) };
+    // There is nothing that another spelling could dodge.
+    if patterns.iter().any(Pattern::is_everything) {
+        return visit(index, rule);
+    }
+    if uri::is_plain(uri) {
+        return visit_reading(all, &uri::as_written(uri), None, visit);
+    }
+    let hazard = hazard::of(uri);
+    uri::readings(uri).iter().try_for_each(|reading| visit_reading(all, reading, hazard, visit))
+}
+
+fn visit_reading<'p>(
+    all: &'p [Rule],
+    reading: &Reading<'_>,
+    hazard: Option<Hazard>,
+    visit: Visit<'_, 'p>,
+) -> Result<(), Refusal> {
+    let mut is_named = reading.how == How::Possible;
+    for (index, rule, patterns) in rules(all) {
+        match matches(rule, patterns, reading, hazard) {
+            Match::No => {}
+            Match::Alike => {
+                visit(index, rule)?;
+                // The text itself must be permitted as it is written.
+                is_named |= reading.how != How::Written;
+            }
+            Match::Yes => return visit(index, rule),
+            Match::Unsafe(why) => return Err(Refusal::UnsafeUri(why)),
+        }
+    }
+    if is_named { Ok(()) } else { Err(Refusal::NoRule) }
+}
+
+/// How `rule` stands to `reading`. Hazards count where the URI is judged as written: a pattern that matches everything, and
+/// one that is the same byte for byte, are safe with any.
+pub(super) fn matches(rule: &Rule, patterns: &[Pattern], reading: &Reading<'_>, hazard: Option<Hazard>) -> Match {
+    let is_exact =
+        |pattern: &Pattern| pattern.is_everything() || (pattern.is_literal() && pattern.matches(&reading.text, false));
+    if patterns.iter().any(is_exact) {
+        return Match::Yes;
+    }
+    match hazard.filter(|_| reading.how == How::Written) {
+        Some(Hazard::Always(why)) => return Match::Unsafe(why),
+        Some(Hazard::Pattern(why)) if !patterns.iter().all(Pattern::is_literal) => return Match::Unsafe(why),
+        _ => {}
+    }
+    if patterns.iter().any(|pattern| pattern.matches(&reading.text, rule.deny)) {
+        return Match::Yes;
+    }
+    if patterns.iter().any(|pattern| pattern.is_like(reading, rule.deny)) { Match::Alike } else { Match::No }
+}

@@ -1,0 +1,114 @@
+//! Which resource rules decide about a URI template: the one that covers its text, and each that an expansion could reach.
+
+use crate::decide::{
+    policy::{
+        pattern::Pattern,
+        resource::{self, Match},
+        rule::{Rule, Visit},
+        uri::{
+            self, How,
+            hazard::{self, Hazard},
+        },
+    },
+    refusal::Refusal,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// What stands for an expression where a template is read as a URI. A template that holds it is read as if it had an
+/// expression there, which reaches no fewer rules.
+const MARK: &str = "wqz";
+
+/// A template, and what its expansions begin with.
+pub(super) struct Template<'t> {
+    text: &'t str,
+    /// With a slash in each expression that may expand to one, so that `*` does not stand for it.
+    judged: String,
+    hazard: Option<&'static str>,
+    begins: Vec<String>,
+}
+
+impl<'t> Template<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        let marked = marked(text);
+        let hazard = hazard::of(text).map(|hazard| match hazard {
+            Hazard::Always(why) | Hazard::Pattern(why) => why,
+        });
+        let mut begins: Vec<String> = Vec::new();
+        for begin in uri::readings(&marked).iter().map(|reading| begin(&reading.text, reading.how)) {
+            if !begins.contains(&begin) {
+                begins.push(begin);
+            }
+        }
+        Self { text, judged: judged(text), hazard, begins }
+    }
+
+    /// How a rule stands to the template: [`Match::Alike`] where an expansion might meet it.
+    pub(super) fn meets(&self, rule: &Rule, patterns: &[Pattern]) -> Match {
+        let is_exact =
+            |pattern: &Pattern| pattern.is_everything() || (pattern.is_literal() && pattern.matches(self.text, false));
+        if patterns.iter().any(is_exact) {
+            return Match::Yes;
+        }
+        if let Some(why) = self.hazard {
+            return Match::Unsafe(why);
+        }
+        if patterns.iter().any(|pattern| pattern.matches(&self.judged, rule.deny)) {
+            return Match::Yes;
+        }
+        let is_reached = |pattern: &Pattern| self.begins.iter().any(|begin| pattern.is_reached_from(begin));
+        if patterns.iter().any(is_reached) { Match::Alike } else { Match::No }
+    }
+}
+
+/// A template is judged by its own text, braces and all: a pattern allows `file:///pub/{+path}` only if it covers every
+/// text of that form. Completion fills in the argument and opens nothing; what is read later is judged as a URI.
+/// But the candidates may name what an earlier rule guards. So every rule above the matching one that some expansion
+/// could reach must permit as well (SPEC C-05).
+///
+/// # Errors
+/// The visitor's; [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
+pub(super) fn visit<'p>(all: &'p [Rule], template: &str, visit: Visit<'_, 'p>) -> Result<(), Refusal> {
+    let template = Template::of(template);
+    for (index, rule, patterns) in resource::rules(all) {
+        match template.meets(rule, patterns) {
+            Match::No => {}
+            Match::Alike => visit(index, rule)?,
+            Match::Yes => return visit(index, rule),
+            Match::Unsafe(why) => return Err(Refusal::UnsafeUri(why)),
+        }
+    }
+    Err(Refusal::NoRule)
+}
+
+/// What all expansions of a reading begin with.
+fn begin(reading: &str, how: How) -> String {
+    let fixed = reading.split(MARK).next().unwrap_or_default();
+    let is_whole = fixed.len() == reading.len();
+    let authority = fixed.split_once("://").map_or("/", |(_, rest)| rest);
+    if is_whole || authority.contains('/') || how == How::Written {
+        return fixed.to_owned();
+    }
+    // What an expression adds to an authority may be a port or an address that is spelled otherwise.
+    let scheme = fixed.split(':').next().unwrap_or_default();
+    format!("{scheme}:")
+}
+
+/// `text` with each expression replaced by a word that every parser leaves alone.
+fn marked(text: &str) -> String {
+    let mut marked = String::new();
+    for (index, part) in text.split('{').enumerate() {
+        match part.split_once('}').filter(|_| index > 0) {
+            Some((_, after)) => marked.extend([MARK, after]),
+            None if index > 0 => marked.extend([MARK, part]),
+            None => marked.push_str(part),
+        }
+    }
+    marked
+}
+
+/// `text` with a slash in each expression that may expand to one (RFC 6570 §3.2: `+`, `#`, `/`).
+fn judged(text: &str) -> String {
+    text.replace("{+", "{/+").replace("{#", "{/#")
+}

@@ -1,0 +1,70 @@
+//! Tells what in a URI no pattern can judge, whatever reads it (SPEC C-04).
+
+use super::parts::{Parts, decoded};
+
+/// What is wrong with a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hazard {
+    /// Refused by the first rule that it does not meet as written.
+    Always(&'static str),
+    /// Refused by the first rule with a wildcard.
+    Pattern(&'static str),
+}
+
+/// What is hazardous about `uri`.
+#[must_use]
+pub fn of(uri: &str) -> Option<Hazard> {
+    let decoded = decoded(uri);
+    if uri.bytes().chain(decoded.bytes()).any(|byte| byte.is_ascii_control()) {
+        return Some(Hazard::Always("a control character"));
+    }
+    patterned(uri, &decoded).err().map(Hazard::Pattern)
+}
+
+/// What a prefix or a wildcard would be dodged by: where a path ends, where a folder begins, and where it leads.
+fn patterned(uri: &str, decoded: &str) -> Result<(), &'static str> {
+    // RFC 3986 §2: ASCII only. Full-width slashes and two-dot leaders turn into `/` and `..` under NFKC.
+    if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("a space or a character outside ASCII");
+    }
+    if uri.contains('\\') {
+        return Err("a backslash");
+    }
+    let parts = Parts::of(uri).ok_or("no scheme")?;
+    let (_, rest) = uri.split_once(':').unwrap_or_default();
+    for escape in rest.split('%').skip(1) {
+        let pair = escape.get(..2).filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        match pair.map(str::to_ascii_lowercase).as_deref() {
+            None => return Err("an invalid percent escape"),
+            Some("2f" | "5c") => return Err("an encoded slash or backslash"),
+            Some("2e") => return Err("an encoded dot"),
+            Some(_) => {}
+        }
+    }
+    // `%252e` is `%2e` to a server that decodes once, and a dot to one that decodes twice.
+    let is_escape = |part: &str| part.get(..2).is_some_and(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if decoded.split('%').skip(1).any(is_escape) {
+        return Err("a double percent escape");
+    }
+    // `?` and `#` end a path, and some servers cut a segment at `;`, before or after decoding, and then resolve it.
+    if rest.split(['/', '?', '#', ';', '%']).any(|segment| matches!(segment, "." | "..")) {
+        return Err("a dot segment");
+    }
+    if parts.scheme.eq_ignore_ascii_case("file") && has_short_name(rest) {
+        return Err("a short file name of Windows");
+    }
+    Ok(())
+}
+
+/// `file:///C:/SECRET~1.TXT` names a file by a name that no rule can know.
+fn has_short_name(rest: &str) -> bool {
+    let is_windows = rest.trim_start_matches('/').get(1..2).is_some_and(|second| matches!(second, ":" | "|"))
+        || rest.strip_prefix("//").is_some_and(|rest| !rest.starts_with('/'))
+        || rest.starts_with("////");
+    let is_short = |segment: &str| {
+        let stem = segment.split('.').next().unwrap_or_default();
+        let tail = stem.rsplit_once('~').map(|(_, tail)| tail).unwrap_or_default();
+        stem.len() <= 8 && !tail.is_empty() && tail.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    is_windows && rest.split('/').any(is_short)
+}

@@ -1,0 +1,178 @@
+//! The parts of a URI (RFC 3986 §3), and how each may be written.
+
+use std::net::Ipv6Addr;
+
+use url::{Host, Url};
+
+/// A URI taken apart, nothing checked but the scheme.
+pub(super) struct Parts<'t> {
+    pub(super) scheme: &'t str,
+    pub(super) authority: Option<&'t str>,
+    pub(super) path: &'t str,
+    /// With its `?`.
+    query: &'t str,
+    /// With its `#`.
+    fragment: &'t str,
+    /// All after the scheme and `//`.
+    rest: &'t str,
+}
+
+impl<'t> Parts<'t> {
+    /// Takes `text` apart; nothing where it has no scheme.
+    pub(super) fn of(text: &'t str) -> Option<Self> {
+        let (scheme, rest) = text.split_once(':')?;
+        let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+        if !is_scheme {
+            return None;
+        }
+        let (authority, rest) = match rest.strip_prefix("//") {
+            Some(rest) => (Some(before(rest, &['/', '?', '#'])), rest),
+            None => (None, rest),
+        };
+        let after = rest.strip_prefix(authority.unwrap_or_default()).unwrap_or_default();
+        let path = before(after, &['?', '#']);
+        let after = after.strip_prefix(path).unwrap_or_default();
+        let query = before(after, &['#']);
+        let fragment = after.strip_prefix(query).unwrap_or_default();
+        Some(Self { scheme, authority, path, query, fragment, rest })
+    }
+
+    /// What may follow the authority: without dot segments, without doubled slashes, with the query and the fragment
+    /// and without what servers drop, and where `?` and `#` are letters of a path like any other.
+    pub(super) fn tails(&self) -> Vec<String> {
+        let Self { path, query, fragment, .. } = self;
+        let query = if *query == "?" { "" } else { query };
+        let whole = format!("{path}{}{fragment}", self.query);
+        let mut tails = Vec::new();
+        for path in [without_dots(path), without_dots(&collapsed(path))] {
+            tails.push(format!("{path}{}{fragment}", self.query));
+            tails.push(format!("{path}{query}"));
+        }
+        if !(self.query.is_empty() && fragment.is_empty()) {
+            tails.push(without_dots(&whole));
+            tails.push(without_dots(&collapsed(&whole)));
+        }
+        tails.dedup();
+        tails
+    }
+
+    /// All after `//`.
+    pub(super) fn whole(&self) -> &str {
+        self.rest
+    }
+
+    /// The same where the authority is a folder that `..` leaves.
+    pub(super) fn climbed(&self) -> String {
+        let climbed = without_dots(&format!("/{}", self.rest));
+        climbed.strip_prefix('/').unwrap_or(&climbed).to_owned()
+    }
+}
+
+/// `text` up to the first of `ends`.
+pub(super) fn before<'t>(text: &'t str, ends: &[char]) -> &'t str {
+    text.split(ends).next().unwrap_or_default()
+}
+
+/// How an authority may be written: with and without userinfo, in lower case, without a usual or empty port.
+pub(super) fn authorities(scheme: &str, authority: &str) -> Vec<String> {
+    let (userinfo, address) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+    let (host, port) = host_and_port(address);
+    let host = host.to_lowercase();
+    let host = host.strip_suffix('.').filter(|host| !host.is_empty()).unwrap_or(&host);
+    let usual = match scheme {
+        "http" | "ws" => "80",
+        "https" | "wss" => "443",
+        "ftp" => "21",
+        _ => "",
+    };
+    let number = port.trim_start_matches('0');
+    let number = if number.is_empty() && !port.is_empty() { "0" } else { number };
+    let address = if number.is_empty() || number == usual { host.to_owned() } else { format!("{host}:{number}") };
+    let with_user = userinfo.map(|user| format!("{user}@{address}"));
+    with_user.into_iter().chain([address]).collect()
+}
+
+fn host_and_port(address: &str) -> (&str, &str) {
+    match address.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, port),
+        _ => (address, ""),
+    }
+}
+
+/// The address that a host stands for to what dials it, whatever the scheme: `127.1` is `127.0.0.1`.
+pub(super) fn dialled(authority: &str) -> Option<String> {
+    let address = authority.rsplit('@').next().unwrap_or_default();
+    let (host, port) = host_and_port(address);
+    let url = Url::parse(&format!("http://{host}/")).ok()?;
+    let dialled = match url.host()? {
+        Host::Domain(_) => return None,
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => mapped(address).unwrap_or_else(|| format!("[{address}]")),
+    };
+    let number = port.trim_start_matches('0');
+    Some(if number.is_empty() || number == "80" { dialled } else { format!("{dialled}:{number}") })
+}
+
+fn mapped(address: Ipv6Addr) -> Option<String> {
+    address.to_ipv4_mapped().map(|address| address.to_string())
+}
+
+/// A path without `.` and `..` segments, however their dots are escaped (RFC 3986 §5.2.4).
+pub(super) fn without_dots(path: &str) -> String {
+    let (lead, path) = path.strip_prefix('/').map_or(("", path), |rest| ("/", rest));
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        match dots(segment) {
+            Some(count) => {
+                if count == 2 {
+                    kept.pop();
+                }
+                if is_last {
+                    kept.push("");
+                }
+            }
+            None => kept.push(segment),
+        }
+    }
+    format!("{lead}{}", kept.join("/"))
+}
+
+/// How many dots a segment consists of, where it is one or two.
+fn dots(segment: &str) -> Option<usize> {
+    let plain = segment.replace("%2e", ".").replace("%2E", ".");
+    matches!(plain.as_str(), "." | "..").then_some(plain.len())
+}
+
+/// `path` with each run of slashes written as one.
+pub(super) fn collapsed(path: &str) -> String {
+    let mut single = String::with_capacity(path.len());
+    for character in path.chars() {
+        if !(character == '/' && single.ends_with('/')) {
+            single.push(character);
+        }
+    }
+    single
+}
+
+/// `text` with its percent escapes undone, once. What is no escape stays; bytes that are no UTF-8 become U+FFFD.
+pub(super) fn decoded(text: &str) -> String {
+    if !text.contains('%') {
+        return text.to_owned();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = after.split_first_chunk().filter(|_| *first == b'%').and_then(|(pair, after)| {
+            let digit = |byte: u8| char::from(byte).to_digit(16);
+            let [high, low] = *pair;
+            Some((u8::try_from(digit(high)? * 16 + digit(low)?).ok()?, after))
+        });
+        let (byte, after) = escaped.unwrap_or((*first, after));
+        bytes.push(byte);
+        rest = after;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
