@@ -4,7 +4,12 @@ use std::{fmt, io, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 use http::Version;
-use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::Notify,
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::{
     app::{
@@ -165,6 +170,7 @@ impl App {
         // and /readyz must say that this process drains.
         let mut background = JoinSet::new();
         background.spawn(admin::serve(self.admin, Arc::clone(&status)));
+        background.spawn(tell(Arc::clone(&status.observe)));
         let mut supervisor = Supervisor {
             config: self.config,
             settings: self.settings,
@@ -194,6 +200,16 @@ impl App {
             Ended::Forced => tracing::warn!("stopped at once, as told"),
         }
         ended
+    }
+}
+
+/// Has the audit log told of what takes long, until it is dropped.
+async fn tell(observe: Arc<Observe>) {
+    let mut every = interval(Observe::TELL_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        observe.tell();
     }
 }
 

@@ -16,6 +16,7 @@
 mod e2e {
     mod world;
 
+    mod audit;
     mod batch;
     mod challenge;
     mod cors;

@@ -13,8 +13,13 @@ pub(crate) fn decision(line: &str) {
         let all = line.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
     };
-    let status = line.get("status").and_then(Value::as_u64).unwrap_or_default();
+    let status = line.get("status").and_then(Value::as_u64).map(|status| status.to_string()).unwrap_or_default();
     if text("server").is_empty() {
+        return;
+    }
+    if text("event") == "ended" && text("verdict").is_empty() {
+        // What was decided has a line of its own.
+        show(text("time"), &status, "(end of the answer)", text("ended"));
         return;
     }
     let what = match (text("method"), text("target")) {
@@ -33,7 +38,7 @@ pub(crate) fn decision(line: &str) {
         },
         verdict => verdict.to_owned(),
     };
-    show(text("time"), &status.to_string(), &what, &why);
+    show(text("time"), &status, &what, &why);
 }
 
 /// One line of the gateway's log.

@@ -38,7 +38,7 @@ use crate::{
     },
     decide::framing::Framing,
     inbound::{listener::Phase, reply::ReplyBody, service, snapshot::Gateway},
-    observe::metrics::ListenerSeries,
+    observe::{Observe, metrics::ListenerSeries},
 };
 
 /// What every request of one connection shares.
@@ -131,7 +131,7 @@ async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
     connection: Connection,
     phase: &mut watch::Receiver<Phase>,
 ) {
-    let load = Arc::clone(&connection.load);
+    let (load, observe) = (Arc::clone(&connection.load), Arc::clone(&connection.gateway.observe));
     let service = hyper::service::service_fn(|request: Request<Incoming>| service::answer(&connection, request));
     let served = http1::Builder::new()
         // The watched stream keeps the time of a head; hyper's own clock would also end idle connections.
@@ -139,14 +139,14 @@ async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
         .max_headers(HEADER_FIELDS_MAX)
         .max_buf_size(HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX + 24 * 1024)
         .serve_connection(TokioIo::new(Watched::new(stream, Some(Framing::new()))), service);
-    until_end(served, &load, phase).await;
+    until_end(served, &load, &observe, phase).await;
 }
 
 async fn serve_h2<S>(stream: S, connection: Connection, phase: &mut watch::Receiver<Phase>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let load = Arc::clone(&connection.load);
+    let (load, observe) = (Arc::clone(&connection.load), Arc::clone(&connection.gateway.observe));
     let connection = Arc::new(connection);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let connection = Arc::clone(&connection);
@@ -163,7 +163,7 @@ where
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
         .serve_connection(TokioIo::new(Watched::new(stream, None)), service);
-    until_end(served, &load, phase).await;
+    until_end(served, &load, &observe, phase).await;
 }
 
 /// A connection that can be asked to finish.
@@ -195,7 +195,7 @@ where
 }
 
 /// Drives a connection until it ends by itself, has been idle for too long, or the drain ends it.
-async fn until_end<C>(served: C, load: &Load, phase: &mut watch::Receiver<Phase>)
+async fn until_end<C>(served: C, load: &Load, observe: &Observe, phase: &mut watch::Receiver<Phase>)
 where
     C: Finish<Output = hyper::Result<()>>,
 {
@@ -229,6 +229,8 @@ where
             }
             changed = phase.changed() => {
                 if changed.is_err() || *phase.borrow() == Phase::Ended {
+                    // What is dropped with the connection was cut by us.
+                    observe.cut();
                     return;
                 }
                 served.as_mut().finish();

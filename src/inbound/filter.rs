@@ -32,6 +32,7 @@ use crate::{
         token::claims::Caller,
     },
     inbound::snapshot::{Gateway, Server},
+    observe::upstream::UpstreamOutcome,
     outbound::upstream::Answer,
 };
 
@@ -117,10 +118,26 @@ impl Cut {
             (Hide::Unauthorized, Err(_)) => false,
         }
     }
+}
 
-    /// Notes why an answer does not go on.
-    fn unreadable(&self, why: &'static str) {
-        tracing::warn!(server = %self.server.series.name, why, "a list of the upstream cannot be filtered, so it is not relayed");
+/// An answer that must be read and cannot be.
+pub(super) struct Unread {
+    /// What the client is told.
+    pub(super) refusal: Refusal,
+    /// How the upstream failed.
+    pub(super) outcome: UpstreamOutcome,
+    /// What the operator is told.
+    pub(super) why: &'static str,
+}
+
+impl From<Refusal> for Unread {
+    fn from(refusal: Refusal) -> Self {
+        let (outcome, why) = match &refusal {
+            Refusal::UpstreamTimeout => (UpstreamOutcome::Timeout, "its answer did not end in time"),
+            Refusal::UpstreamAnswer(why) => (UpstreamOutcome::Unfit, *why),
+            refusal => (UpstreamOutcome::Unfit, refusal.row().reason),
+        };
+        Self { refusal, outcome, why }
     }
 }
 
@@ -143,30 +160,33 @@ pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// [`Refusal::UpstreamAnswer`] for one that cannot be read: what cannot be filtered is not shown.
-pub(super) async fn whole(answer: Answer, cut: &Cut) -> Result<Bytes, Refusal> {
+pub(super) async fn whole(answer: Answer, cut: &Cut) -> Result<Bytes, Unread> {
     let message = read(answer).await?;
     if message.is_empty() {
         return Ok(message);
     }
-    cut.filter(&message).map_err(|why| {
-        cut.unreadable(why);
-        Refusal::UpstreamAnswer("it holds a list that cannot be read with one meaning")
+    cut.filter(&message).map_err(|why| Unread {
+        why,
+        ..Unread::from(Refusal::UpstreamAnswer("it holds a list that cannot be read with one meaning"))
     })
 }
 
 /// All bytes of an answer; one that came in one piece is not copied.
-async fn read(mut answer: Answer) -> Result<Bytes, Refusal> {
+async fn read(mut answer: Answer) -> Result<Bytes, Unread> {
     const TOO_LONG: Refusal = Refusal::UpstreamAnswer("it holds a list that is too long to be read");
     if answer.size_hint().lower() > LIST_BYTES_MAX as u64 {
-        return Err(TOO_LONG);
+        return Err(TOO_LONG.into());
     }
     let deadline = Instant::now() + BODY_TOTAL_TIMEOUT;
     let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = timeout_at(deadline, answer.frame()).await.map_err(|_| Refusal::UpstreamTimeout)? {
-        let frame = frame.map_err(|_| Refusal::UpstreamAnswer("it broke off"))?;
+        let frame = frame.map_err(|_| Unread {
+            outcome: UpstreamOutcome::BrokeOff,
+            ..Unread::from(Refusal::UpstreamAnswer("it broke off"))
+        })?;
         let Ok(piece) = frame.into_data() else { continue };
         if first.len() + whole.len() + piece.len() > LIST_BYTES_MAX {
-            return Err(TOO_LONG);
+            return Err(TOO_LONG.into());
         }
         if first.is_empty() && whole.is_empty() {
             first = piece;

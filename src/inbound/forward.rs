@@ -25,7 +25,7 @@ use crate::{
     },
     inbound::{
         connection::Busy,
-        filter::{self, Care, Cut, Edited, Guarded},
+        filter::{self, Care, Cut, Edited, Guarded, Unread},
         leash::{Counted, Leash},
         legacy::{Door, Endpoint},
         relay::{Relay, Source, Watch},
@@ -34,7 +34,7 @@ use crate::{
         session::{self, MCP_SESSION_ID, Session},
         snapshot::Server,
     },
-    observe::record::Record,
+    observe::{record::Record, upstream::UpstreamOutcome},
     outbound::{Fault, credential::Credential, upstream::Answer},
 };
 
@@ -114,29 +114,31 @@ pub(super) async fn send(
     };
     let answer = match sent {
         Ok(answer) => answer,
-        Err(fault) => return Err((refusal_of(&fault, server), record)),
+        Err(fault) => return Err((refusal_of(&fault, &mut record), record)),
     };
-    if let Err(refusal) = check_answer(&answer, server) {
-        return Err((refusal, record));
+    if let Err(what) = check_answer(&answer, server) {
+        return Err(not_relayed(what, answer.status(), record));
     }
 
     let (mut head, body) = answer.into_parts();
     if let Err(what) = hop::answer::one_reading(head.status, &mut head.headers) {
-        return Err((not_relayed(what, head.status, server), record));
+        return Err(not_relayed(what, head.status, record));
     }
     hop::clean_response(&mut head.headers);
     if let Err(refusal) = learn_session(arrival, server, &outgoing, &method, &mut head) {
+        if let Refusal::UpstreamAnswer(what) = refusal {
+            return Err(not_relayed(what, head.status, record));
+        }
         return Err((refusal, record));
     }
     let is_stream = is_event_stream(&head.headers);
     if outgoing.door == Door::Events && head.status.is_success() && !is_stream {
-        server.series.upstream_failed("answer");
-        return Err((Refusal::UpstreamAnswer("it is no event stream"), record));
+        return Err(not_relayed("it is no event stream", head.status, record));
     }
     let source = match cut(arrival, server, &outgoing, &mut head, body, is_stream).await {
         Ok(source) => source,
-        Err(refusal) => {
-            server.series.upstream_failed("answer");
+        Err(Unread { refusal, outcome, why }) => {
+            record.failed(outcome, "answer", &why);
             return Err((refusal, record));
         }
     };
@@ -146,8 +148,9 @@ pub(super) async fn send(
     let watch = Watch::of(gateway, server, &outgoing, &head.headers, is_stream);
     let (name, caller) = (&server.series.name, outgoing.caller);
     let counted = is_stream.then(|| outgoing.counted.or_else(|| gateway.streams.count(name, &caller))).flatten();
+    record.upstream(UpstreamOutcome::of_status(head.status));
     if is_stream {
-        record.streams();
+        record.streams(head.status);
         announce_stream(&mut head.headers);
     } else if !head.headers.contains_key(CACHE_CONTROL) {
         // What a token unlocked is nobody else's (SPEC A-70).
@@ -202,14 +205,14 @@ async fn cut(
     head: &mut response::Parts,
     body: Answer,
     is_stream: bool,
-) -> Result<Source, Refusal> {
+) -> Result<Source, Unread> {
     let gateway = &arrival.connection.gateway;
     let is_read = outgoing.lists.cut.is_some() || outgoing.door == Door::Events;
     if body.is_end_stream() {
         return Ok(Source::Plain(body));
     }
     if !is_read || !head.status.is_success() {
-        return guard(server, outgoing, head, body, is_stream);
+        return Ok(guard(outgoing, head, body, is_stream)?);
     }
     filter::check_coding(&head.headers)?;
     let cut = outgoing.lists.cut.map(|lists| Cut {
@@ -220,7 +223,7 @@ async fn cut(
     });
     if is_stream {
         let endpoint = (outgoing.door == Door::Events).then(|| Endpoint::new(gateway, server, &outgoing.caller));
-        return Ok(Source::Edited(Box::new(Edited::new(body, server, cut, endpoint))));
+        return Ok(Source::Edited(Box::new(Edited::new(body, cut, endpoint))));
     }
     let whole = match &cut {
         Some(cut) if outgoing.door != Door::Messages => Some(filter::whole(body, cut).await?),
@@ -235,16 +238,10 @@ async fn cut(
 }
 
 /// Lets an answer pass as it comes, up to a list that does not belong there.
-fn guard(
-    server: &Arc<Server>,
-    outgoing: &Outgoing,
-    head: &response::Parts,
-    body: Answer,
-    is_stream: bool,
-) -> Result<Source, Refusal> {
+fn guard(outgoing: &Outgoing, head: &response::Parts, body: Answer, is_stream: bool) -> Result<Source, Refusal> {
     let Some(lists) = outgoing.lists.guarded else { return Ok(Source::Plain(body)) };
     match filter::check_coding(&head.headers) {
-        Ok(()) => Ok(Source::Guarded(Box::new(Guarded::new(body, server, lists, is_stream)))),
+        Ok(()) => Ok(Source::Guarded(Box::new(Guarded::new(body, lists, is_stream)))),
         // What failed was mostly never understood, our wish for plain bytes included, and the client must learn its status. No client
         // looks for a message behind both.
         Err(_) if !head.status.is_success() => Ok(Source::Plain(body)),
@@ -298,20 +295,20 @@ fn request_headers(
     Ok(headers)
 }
 
-fn refusal_of(fault: &Fault, server: &Server) -> Refusal {
-    server.series.upstream_failed(fault.what);
-    tracing::warn!(server = %server.series.name, what = fault.what, cause = %fault.cause, "the upstream did not answer");
-    match fault.what {
-        "timeout" => Refusal::UpstreamTimeout,
-        "broken" => Refusal::UpstreamAnswer("it broke off before an answer"),
-        _ => Refusal::UpstreamUnreachable,
-    }
+fn refusal_of(fault: &Fault, record: &mut Record) -> Refusal {
+    let (outcome, refusal) = match fault.what {
+        "timeout" => (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout),
+        "broken" => (UpstreamOutcome::BrokeOff, Refusal::UpstreamAnswer("it broke off before an answer")),
+        _ => (UpstreamOutcome::Unreachable, Refusal::UpstreamUnreachable),
+    };
+    record.failed(outcome, fault.what, &fault.cause);
+    refusal
 }
 
 /// Answers that may not be relayed: they would send the client to another authorization server, or elsewhere altogether
 /// (SPEC, F-30, attack 148).
-fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), Refusal> {
-    let what = match answer.status() {
+fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), &'static str> {
+    Err(match answer.status() {
         StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => "it asks for a credential of its own",
         StatusCode::FORBIDDEN if server.credential.is_ours() || answer.headers().contains_key(WWW_AUTHENTICATE) => {
             "it refuses the gateway's own credential"
@@ -320,14 +317,12 @@ fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), Refusa
         status if status.is_redirection() => "it redirects",
         StatusCode::PARTIAL_CONTENT => "it sends a part of something",
         _ => return Ok(()),
-    };
-    Err(not_relayed(what, answer.status(), server))
+    })
 }
 
-fn not_relayed(what: &'static str, status: StatusCode, server: &Server) -> Refusal {
-    server.series.upstream_failed("answer");
-    tracing::warn!(server = %server.series.name, status = status.as_u16(), what, "the upstream's answer is not relayed");
-    Refusal::UpstreamAnswer(what)
+fn not_relayed(what: &'static str, status: StatusCode, mut record: Record) -> (Refusal, Record) {
+    record.failed(UpstreamOutcome::Unfit, "answer", &format_args!("status {}: {what}", status.as_u16()));
+    (Refusal::UpstreamAnswer(what), record)
 }
 
 /// Whether an answer is a stream of events.

@@ -53,10 +53,13 @@ pub(super) async fn pass(
 ) -> Response<ReplyBody> {
     let mut known = Known::default();
     match judge(arrival, server, door, &head, &mut body, &mut known, &mut record).await {
-        Ok((outgoing, permit)) => match forward::send(arrival, server, head, outgoing, permit, record, busy).await {
-            Ok(response) => response,
-            Err((refusal, record)) => refuse(&refusal, &known, server, record),
-        },
+        Ok((outgoing, permit)) => {
+            record.decided();
+            match forward::send(arrival, server, head, outgoing, permit, record, busy).await {
+                Ok(response) => response,
+                Err((refusal, record)) => refuse(&refusal, &known, server, record),
+            }
+        }
         Err(refusal) => {
             let mut response = refuse(&refusal, &known, server, record);
             body::settle(&mut body, &head, &mut response).await;
@@ -97,7 +100,11 @@ async fn judge(
         _ => return Err(Refusal::Method(door.methods())),
     };
     let method = known.method.get_or_insert_with(|| Text::from(head.method.as_str()));
-    record.asked(method, &asked.target);
+    match asked.parts.as_slice() {
+        [] => record.asked(method, &asked.target),
+        [(method, one)] => record.asked(method, one),
+        _ => record.asked_together(asked.parts),
+    }
     known.target = Some(asked.target.clone());
 
     // 5. May they? A task is as good as the call that made it.
@@ -106,6 +113,7 @@ async fn judge(
         // Whoever may not even connect is told that.
         Err(unknown) => return Err(evaluate(&server.policy, &caller, &Target::Open).err().unwrap_or(unknown)),
     };
+    record.judge_each(|one| (deciding_rule(&server.policy, one), evaluate(&server.policy, &caller, one)));
     let permit = evaluate(&server.policy, &caller, &target)?;
     record.permitted(permit.rule(), permit.reported());
 
@@ -162,6 +170,8 @@ async fn judge(
 /// What a request asks, as far as the steps behind the rules need it.
 struct Asked {
     target: Target,
+    /// Of a batch, what each of its messages asks.
+    parts: Vec<(Text, Target)>,
     body: Bytes,
     /// The list that it asks for, perhaps among other things.
     lists: Option<Lists>,
@@ -177,7 +187,16 @@ struct Asked {
 
 impl Asked {
     fn plain(target: Target, body: Bytes) -> Self {
-        Self { target, body, lists: None, answers: false, may_stream: false, asks_for_task: false, task: Promise::None }
+        Self {
+            target,
+            parts: Vec::new(),
+            body,
+            lists: None,
+            answers: false,
+            may_stream: false,
+            asks_for_task: false,
+            task: Promise::None,
+        }
     }
 }
 
@@ -219,11 +238,16 @@ async fn read_message(
     if server.batches && batch::is_batch(&body) {
         let messages = batch::read(&body, &head.headers, server.limits.json_depth).map_err(unreadable)?;
         let target = target::of_batch(&messages)?;
+        let methods = messages.iter().map(|message| message.method.clone());
+        let parts = match &target {
+            Target::Several(targets) => methods.zip(targets.iter().cloned()).collect(),
+            _ => Vec::new(),
+        };
         known.method = Some(Text::from("batch"));
         let lists = messages.iter().any(|message| Lists::of(&message.method).is_some()).then_some(Lists::Any);
         let answers = messages.iter().any(|message| message.kind == Kind::Response);
         let may_stream = messages.iter().any(|message| message.kind == Kind::Request);
-        return Ok(Asked { lists, answers, may_stream, ..Asked::plain(target, body) });
+        return Ok(Asked { parts, lists, answers, may_stream, ..Asked::plain(target, body) });
     }
     let message = peek::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
     known.id.clone_from(&message.id);

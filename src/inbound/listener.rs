@@ -93,6 +93,9 @@ impl Bound {
                 changed = phase.changed() => if changed.is_err() { break },
             }
         }
+        if !connections.is_empty() {
+            gateway.observe.cut();
+        }
         connections.shutdown().await;
     }
 

@@ -24,7 +24,10 @@ use crate::{
         snapshot::{Gateway, Server},
         tasks::Birth,
     },
-    observe::record::Record,
+    observe::{
+        record::{End, Record},
+        upstream::UpstreamOutcome,
+    },
     outbound::upstream::Answer,
 };
 
@@ -40,7 +43,10 @@ pub(super) enum Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Upstream(error) => write!(out, "the upstream broke off: {error}"),
+            Self::Upstream(error) => match error.source() {
+                Some(cause) => write!(out, "the upstream broke off: {error}: {cause}"),
+                None => write!(out, "the upstream broke off: {error}"),
+            },
             Self::Unfit(why) => write!(out, "the upstream's answer may not pass: {why}"),
         }
     }
@@ -143,11 +149,27 @@ impl Relay {
         source: Source,
         leash: Option<Leash>,
         watch: Option<Box<Watch>>,
-        record: Record,
+        mut record: Record,
         counted: Option<Counted>,
         busy: Busy,
     ) -> Self {
+        record.relays();
         Self { source, leash, watch, broken: None, record, _counted: counted, _busy: busy }
+    }
+}
+
+/// The library does not ask a body for its end when all the bytes that it announced are there: it drops it.
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let is_whole = match &self.source {
+            Source::Plain(answer) => answer.is_end_stream() || answer.size_hint().exact() == Some(0),
+            Source::Guarded(guarded) => guarded.is_end_stream() || guarded.size_hint().exact() == Some(0),
+            Source::Whole(bytes) => bytes.is_none(),
+            Source::Edited(_) => false,
+        };
+        if is_whole && self.broken.is_none() {
+            self.record.ends(End::Finished);
+        }
     }
 }
 
@@ -159,6 +181,7 @@ impl Body for Relay {
         if let Some(leash) = self.leash.as_mut()
             && leash.poll_cut(cx).is_ready()
         {
+            self.record.ends(End::PermitExpired);
             return Poll::Ready(None);
         }
         if let Some(error) = self.broken.take() {
@@ -166,7 +189,10 @@ impl Body for Relay {
         }
         let frame = self.source.poll_frame(cx);
         if let Poll::Ready(Some(Err(error))) = frame {
-            self.record.broke_off();
+            match &error {
+                Broken::Upstream(_) => self.record.failed(UpstreamOutcome::BrokeOff, "broke_off", &error),
+                Broken::Unfit(_) => self.record.failed(UpstreamOutcome::Unfit, "answer", &error),
+            }
             // An error makes the library drop what it has not written yet. A turn later it has, and what came before the
             // upstream's end arrives (SPEC F-24).
             self.broken = Some(error);
@@ -187,6 +213,9 @@ impl Body for Relay {
                     }
                 }
             }
+        }
+        if let Poll::Ready(None) = frame {
+            self.record.ends(End::Finished);
         }
         frame
     }

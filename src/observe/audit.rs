@@ -1,31 +1,46 @@
-//! One line for each decision: who, where, what, verdict, rule, how long; never arguments or tokens.
+//! The audit log: who, where, what, verdict, rule, how it ended; never arguments or tokens.
 //!
 //! The lines go to standard output, JSON objects (or `key=value` where `log.format` is `text`), one each. They are an interface:
 //! `audit` is its version, and grows when a field changes its meaning or goes away; fields may be added. A field that has nothing
 //! to say is left out.
 //!
+//! | `event` | is written |
+//! |---|---|
+//! | `decided` | when a request was refused, when its answer begins to stream, or else when its answer ended, but within a second of its arrival and its decision: one line for each thing that it names |
+//! | `ended` | when the answer ended: in a line of its own with the same `request`, or, for what ended before its one decision was written, in the fields of the `decided` line |
+//! | `violation` | when a connection broke HTTP in a way that ended it: at most ten lines a second for each `reason` |
+//!
+//! Each request has one line with the field `ended`. What a request names several of, as a batch does, has one `decided` line each,
+//! with `index`, and one `ended` line for all.
+//!
 //! | field | is |
 //! |---|---|
-//! | `audit` | 1 |
-//! | `time` | when the request arrived, RFC 3339 in UTC |
+//! | `audit` | 2 |
+//! | `event` | `decided`, `ended` or `violation` |
+//! | `time` | when the request arrived; of `ended` and `violation`, when that was. RFC 3339 in UTC |
+//! | `request` | the request: unique in the lines of all processes; log lines about it carry it, too |
 //! | `server` | the key of `servers:`; absent where the path names none |
 //! | `peer` | the address that connected |
 //! | `issuer`, `client` | `iss` and client of the proved token; absent where none was proved |
 //! | `principal` | who, as 32 hexadecimal digits: `printf '%s\0%s' "$iss" "$sub" \| sha256sum`, the front of it |
 //! | `token` | which token, in the same way of `iss` and `jti`; absent where it has none |
+//! | `index` | of the things that the request names, which one this line is about, from 0; absent where it names one |
 //! | `method` | the JSON-RPC method |
-//! | `target_kind` | `open`, `tool`, `prompt`, `resource`, `template`, `method`, `task`, `task_list`, `several` (a batch), `stream` or `end_session` |
-//! | `target` | name or URI, the first where there are several |
-//! | `targets` | how many, where there are several |
+//! | `target_kind` | `open`, `tool`, `prompt`, `resource`, `template`, `method`, `task`, `task_list`, `stream` or `end_session` |
+//! | `target` | name or URI |
+//! | `targets` | how many things the request names, where there are several; those after the fiftieth have no line |
 //! | `verdict` | `allowed`, `refused`, or `unfinished` where the client left before one |
-//! | `reason` | why it was refused: the words of `data.reason` in the answer; also `upstream_…` for what was allowed and then failed |
+//! | `reason` | why it was refused: the words of `data.reason` in the answer; `batch_refused` for what was refused only because of another member of its batch; `upstream_…` for what was allowed and then failed |
 //! | `rule` | index in the server's `rules` of the rule that decided; absent where none did |
 //! | `reported` | the reason for which a `report_only` rule would have refused |
 //! | `required_scopes`, `granted_scopes` | where scope was missing, or would have been: each elevation can be traced |
-//! | `status` | HTTP status that went out; 499 where the client left before it |
-//! | `duration_ms` | to the last byte |
-//! | `streamed` | `true` where the answer was an event stream |
-//! | `broke_off` | `true` where the answer broke off after its head, by the upstream's fault |
+//! | `status` | HTTP status that went out; 499 where the client left before it; absent while the upstream is awaited |
+//! | `streamed` | `true` where the answer is an event stream |
+//! | `upstream` | what the upstream answered: `ok`, `error_4xx`, `error_5xx`, or `broke_off`, `unfit`, `unreachable`, `timeout`; absent where it was not asked or had not answered yet |
+//! | `ended` | why the answer ended: `finished`, `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed` |
+//! | `duration_ms` | from the head's arrival to the last byte |
+//! | `listener` | of a violation: the address that was connected to |
+//! | `suppressed` | of a violation: how many others with this reason had no line since the last |
 //!
 //! Text from outside is cut ([`TEXT_BYTES_MAX`], [`TARGET_BYTES_MAX`], then `…`) and escaped, so that a tool's name cannot start a line of its own.
 
@@ -39,11 +54,18 @@ use prometheus_client::metrics::counter::Counter;
 
 use crate::{
     base::{limits::AUDIT_LINES_MAX, names::Scope},
-    observe::{audit::line::Line, lines::Lines},
+    observe::{
+        audit::line::Line,
+        lines::Lines,
+        record::{End, RequestId},
+        upstream::UpstreamOutcome,
+    },
 };
 
 mod line;
 
+/// Of the format; it grows when a field changes its meaning or goes away.
+const VERSION: u64 = 2;
 /// Bytes of a target that are written.
 pub const TARGET_BYTES_MAX: usize = 256;
 /// Bytes of any other text from outside.
@@ -51,21 +73,53 @@ pub const TEXT_BYTES_MAX: usize = 128;
 /// Scopes of one list.
 const SCOPES_MAX: usize = 64;
 
-/// What a line says.
+/// What a line about a request says.
 #[derive(Clone, Copy, Debug)]
-pub struct Decision<'a> {
-    /// When the request arrived, since 1970.
+pub struct AuditEntry<'a> {
+    /// `decided` or `ended`.
+    pub event: AuditEvent,
+    /// When the request arrived or ended, since 1970.
     pub wall: Duration,
+    /// Which request.
+    pub request: RequestId,
     /// The server's name; empty where the path names none.
     pub server: &'a str,
     /// The address that connected.
     pub peer: IpAddr,
+    /// What was decided.
+    pub decision: Option<Decision<'a>>,
+    /// Why it was refused after all, or what failed.
+    pub failure: Option<&'static str>,
+    /// HTTP status that went out.
+    pub status: Option<u16>,
+    /// Whether the answer is an event stream.
+    pub streamed: bool,
+    /// What the upstream answered.
+    pub upstream: UpstreamOutcome,
+    /// Why and when the answer ended.
+    pub end: Option<(End, Duration)>,
+}
+
+/// Which line about a request it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditEvent {
+    /// The decision, perhaps with the end.
+    Decided,
+    /// The end alone.
+    Ended,
+}
+
+/// What was decided about one thing that a request names.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
     /// Whose token was proved.
     pub who: Option<Who<'a>>,
+    /// Which of the things that it names, and their number, where there are several.
+    pub index: Option<(usize, usize)>,
     /// The JSON-RPC method.
     pub method: Option<&'a str>,
-    /// Kind, first name and number of what is touched.
-    pub target: Option<(&'static str, Option<&'a str>, usize)>,
+    /// Kind and name of what is touched.
+    pub target: Option<(&'static str, Option<&'a str>)>,
     /// The verdict.
     pub verdict: Verdict,
     /// Index of the rule that decided.
@@ -74,14 +128,6 @@ pub struct Decision<'a> {
     pub reported: Option<&'static str>,
     /// What the operation needs, and what the token grants.
     pub scopes: Option<(&'a [Scope], &'a [Scope])>,
-    /// HTTP status that went out.
-    pub status: u16,
-    /// From the head's arrival to the last byte.
-    pub duration: Duration,
-    /// Whether the answer was an event stream.
-    pub streamed: bool,
-    /// Whether the upstream broke it off.
-    pub broke_off: bool,
 }
 
 /// Whose token it was.
@@ -97,7 +143,7 @@ pub struct Who<'a> {
     pub client: Option<&'a str>,
 }
 
-/// How it ended.
+/// What was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Allowed.
@@ -132,8 +178,12 @@ impl Audit {
     }
 
     /// Leaves one line. Never waits for the sink: where too many lines wait already, this one is counted and lost.
-    pub fn write(&self, decision: &Decision<'_>) {
-        if !self.lines.push(&render(decision, self.json)) {
+    pub fn write(&self, entry: &AuditEntry<'_>) {
+        self.push(&render(entry, self.json));
+    }
+
+    fn push(&self, line: &str) {
+        if !self.lines.push(line) {
             self.dropped.inc();
         }
     }
@@ -144,14 +194,38 @@ impl Audit {
     }
 }
 
-fn render(decision: &Decision<'_>, json: bool) -> String {
+fn render(entry: &AuditEntry<'_>, json: bool) -> String {
     let mut line = Line::begin(json);
-    line.number("audit", 1);
-    line.time("time", decision.wall);
-    if !decision.server.is_empty() {
-        line.text("server", decision.server, TEXT_BYTES_MAX);
+    line.number("audit", VERSION);
+    line.word("event", if entry.event == AuditEvent::Decided { "decided" } else { "ended" });
+    line.time("time", entry.wall);
+    line.plain("request", entry.request);
+    if !entry.server.is_empty() {
+        line.text("server", entry.server, TEXT_BYTES_MAX);
     }
-    line.plain("peer", decision.peer);
+    line.plain("peer", entry.peer);
+    if let Some(decision) = &entry.decision {
+        add_decision(&mut line, decision, entry.failure);
+    } else if let Some(reason) = entry.failure {
+        line.word("reason", reason);
+    }
+    if let Some(status) = entry.status {
+        line.number("status", u64::from(status));
+    }
+    if entry.streamed {
+        line.word("streamed", "true");
+    }
+    if entry.upstream != UpstreamOutcome::None {
+        line.word("upstream", entry.upstream.as_str());
+    }
+    if let Some((end, duration)) = entry.end {
+        line.word("ended", end.as_str());
+        line.millis("duration_ms", duration);
+    }
+    line.end()
+}
+
+fn add_decision(line: &mut Line, decision: &Decision<'_>, failure: Option<&'static str>) {
     if let Some(who) = decision.who {
         line.text("issuer", who.issuer, TARGET_BYTES_MAX);
         line.text("principal", who.principal, TEXT_BYTES_MAX);
@@ -162,25 +236,29 @@ fn render(decision: &Decision<'_>, json: bool) -> String {
             line.text("client", client, TEXT_BYTES_MAX);
         }
     }
+    if let Some((index, _)) = decision.index {
+        line.number("index", index as u64);
+    }
     if let Some(method) = decision.method {
         line.text("method", method, TEXT_BYTES_MAX);
     }
-    if let Some((kind, first, count)) = decision.target {
+    if let Some((kind, name)) = decision.target {
         line.word("target_kind", kind);
-        if let Some(first) = first {
-            line.text("target", first, TARGET_BYTES_MAX);
-        }
-        if count > 1 {
-            line.number("targets", count as u64);
+        if let Some(name) = name {
+            line.text("target", name, TARGET_BYTES_MAX);
         }
     }
-    match decision.verdict {
-        Verdict::Allowed => line.word("verdict", "allowed"),
-        Verdict::Refused(reason) => {
-            line.word("verdict", "refused");
-            line.word("reason", reason);
-        }
-        Verdict::Unfinished => line.word("verdict", "unfinished"),
+    if let Some((_, targets)) = decision.index {
+        line.number("targets", targets as u64);
+    }
+    let (verdict, reason) = match decision.verdict {
+        Verdict::Allowed => ("allowed", failure),
+        Verdict::Refused(reason) => ("refused", Some(reason)),
+        Verdict::Unfinished => ("unfinished", None),
+    };
+    line.word("verdict", verdict);
+    if let Some(reason) = reason {
+        line.word("reason", reason);
     }
     if let Some(rule) = decision.rule {
         line.number("rule", rule as u64);
@@ -192,15 +270,6 @@ fn render(decision: &Decision<'_>, json: bool) -> String {
         line.list("required_scopes", required.iter().take(SCOPES_MAX).map(Scope::as_str), TEXT_BYTES_MAX);
         line.list("granted_scopes", granted.iter().take(SCOPES_MAX).map(Scope::as_str), TEXT_BYTES_MAX);
     }
-    line.number("status", u64::from(decision.status));
-    line.millis("duration_ms", decision.duration);
-    if decision.streamed {
-        line.word("streamed", "true");
-    }
-    if decision.broke_off {
-        line.word("broke_off", "true");
-    }
-    line.end()
 }
 
 #[cfg(test)]

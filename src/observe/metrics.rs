@@ -4,10 +4,12 @@
 //!
 //! | name | labels | counts |
 //! |---|---|---|
-//! | `requests_total` | `server`, `outcome` | requests that ended; `outcome` is `allowed`, the reason of a refusal ([`crate::decide::refusal`]), `document` (answered without a decision: metadata, preflight) or `client_gone` (the client left before the answer); `server` is empty where the path names none |
+//! | `requests_total` | `server`, `outcome`, `upstream` | requests that ended. `outcome` is the decision: `allowed`, the reason of a refusal ([`crate::decide::refusal`]), `document` (answered without a decision: metadata, preflight) or `client_gone` (the client left before a decision). `upstream` is what came of it there: `ok`, `error_4xx`, `error_5xx`, `broke_off`, `unfit` (may not be relayed), `unreachable`, `timeout`, or `none` (not asked, or the client left first). `server` is empty where the path names none |
+//! | `requests_ended_total` | `server`, `ended` | why their answers ended: `finished`, `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed` |
+//! | `decisions_total` | `server`, `outcome` | decisions: one for each thing that a request names, so that a batch of five calls counts five; counted with the audit line |
 //! | `request_duration_seconds` | `server` | histogram, from the head's arrival to the last byte of the answer; to the head of the answer where that is an event stream |
 //! | `reported_total` | `server`, `reason` | what `report_only` rules would have refused |
-//! | `upstream_failures_total` | `server`, `what` | what went wrong with the server behind us |
+//! | `upstream_failures_total` | `server`, `what` | what went wrong with the server behind us; the log has one warning for each kind, and then at most one every ten seconds |
 //! | `requests_in_flight` | | gauge |
 //! | `streams_open` | | gauge: event streams |
 //! | `connections_open` | | gauge: client connections |
@@ -269,18 +271,29 @@ impl Drop for Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::refusal::{Refusal, TokenFault};
+    use crate::{
+        decide::refusal::{Refusal, TokenFault},
+        observe::{
+            record::{End, RequestIds},
+            upstream::UpstreamOutcome,
+        },
+    };
 
     #[test]
     fn names_and_labels_are_as_documented() {
         let metrics = Metrics::new();
         let series = metrics.series(&ServerName::from("weather"));
-        series.allowed();
-        series.refused(Refusal::Token(TokenFault::Expired).row().reason);
-        series.refused("a_word_of_tomorrow");
+        series.request("allowed", UpstreamOutcome::Error5xx, End::Finished);
+        series.request("allowed", UpstreamOutcome::BrokeOff, End::UpstreamFailed);
+        series.request(Refusal::Token(TokenFault::Expired).row().reason, UpstreamOutcome::None, End::Finished);
+        series.request("a_word_of_tomorrow", UpstreamOutcome::None, End::Finished);
+        series.decided("allowed");
+        series.decided("no_rule");
+        series.decided("a_word_of_tomorrow");
         series.took(Duration::from_millis(3));
         series.reported("no_rule");
-        series.upstream_failed("connect");
+        let ids = RequestIds::new();
+        series.upstream_failed("connect", &"refused", ids.next());
         let listener = metrics.listener("127.0.0.1:8443");
         let open = listener.accepted();
         listener.handshake_failed();
@@ -292,9 +305,16 @@ mod tests {
         metrics.issuer(&corporate, IssuerFigures { fetched: 2, failed: 1, keys: 3, skipped: 1 });
         let text = metrics.encode();
         for line in [
-            "portcullis_requests_total{server=\"weather\",outcome=\"allowed\"} 1",
-            "portcullis_requests_total{server=\"weather\",outcome=\"token_expired\"} 1",
-            "portcullis_requests_total{server=\"weather\",outcome=\"a_word_of_tomorrow\"} 1",
+            "portcullis_requests_total{server=\"weather\",outcome=\"allowed\",upstream=\"ok\"} 0",
+            "portcullis_requests_total{server=\"weather\",outcome=\"allowed\",upstream=\"error_5xx\"} 1",
+            "portcullis_requests_total{server=\"weather\",outcome=\"allowed\",upstream=\"broke_off\"} 1",
+            "portcullis_requests_total{server=\"weather\",outcome=\"token_expired\",upstream=\"none\"} 1",
+            "portcullis_requests_total{server=\"weather\",outcome=\"a_word_of_tomorrow\",upstream=\"none\"} 1",
+            "portcullis_requests_ended_total{server=\"weather\",ended=\"finished\"} 3",
+            "portcullis_requests_ended_total{server=\"weather\",ended=\"upstream_failed\"} 1",
+            "portcullis_decisions_total{server=\"weather\",outcome=\"allowed\"} 1",
+            "portcullis_decisions_total{server=\"weather\",outcome=\"no_rule\"} 1",
+            "portcullis_decisions_total{server=\"weather\",outcome=\"a_word_of_tomorrow\"} 1",
             "portcullis_request_duration_seconds_bucket{le=\"0.005\",server=\"weather\"} 1",
             "portcullis_request_duration_seconds_count{server=\"weather\"} 1",
             "portcullis_reported_total{server=\"weather\",reason=\"no_rule\"} 1",

@@ -1,46 +1,67 @@
-//! The story of one request, filled along the way, written once when it ends.
+//! The story of one request: its decision is told while it runs or with its end, its end when it is dropped.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt::Display, net::IpAddr, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
+use self::facts::{Facts, Named, Parts};
+pub use self::{
+    end::{End, Ending},
+    facts::Judged,
+    id::RequestId,
+};
+pub(in crate::observe) use self::{id::RequestIds, untold::Untold};
 use crate::{
     base::{clock::Now, text::Text},
     decide::{mcp::target::Target, refusal::Refusal, token::claims::Caller},
     observe::{
         Observe,
-        audit::{Decision, Verdict, Who},
+        audit::{AuditEntry, AuditEvent, Verdict},
         metrics::{Held, ServerSeries},
+        upstream::UpstreamOutcome,
     },
 };
 
+mod end;
+mod facts;
+mod id;
+#[cfg(test)]
+mod tests;
+mod untold;
+
 /// nginx's word for a client that left before the answer; never sent.
 const CLIENT_GONE: u16 = 499;
+/// What is older than this is told before it ends.
+const TOLD_AFTER: Duration = Duration::from_millis(500);
 
-/// Filled by the steps of a request; dropping it counts the request and writes its audit line, also when the request's future is dropped half-way.
+/// Filled by the steps of a request; dropping it counts the request and writes its end, also when the request's future is dropped half-way.
 pub struct Record {
     observe: Arc<Observe>,
-    opened: Now,
-    peer: IpAddr,
-    server: Option<Arc<ServerSeries>>,
-    caller: Option<Arc<Caller>>,
-    method: Option<Text>,
-    target: Option<Named>,
-    verdict: Verdict,
-    refusal: Option<Refusal>,
-    rule: Option<usize>,
-    reported: Option<Refusal>,
+    /// Shared while the decision stands and is not told; nothing changes them from then on.
+    facts: Arc<Facts>,
+    telling: Telling,
+    /// What failed after it was allowed.
+    failure: Option<Refusal>,
+    upstream: UpstreamOutcome,
     status: Option<StatusCode>,
     streaming: Option<Streaming>,
-    broke_off: bool,
+    end: Option<End>,
+    /// Set where something else may end the answer.
+    ending: Option<Ending>,
+    /// The answer goes on after its head.
+    relays: bool,
     _in_flight: Held,
 }
 
-/// What of a target a line says.
-struct Named {
-    kind: &'static str,
-    first: Option<Text>,
-    count: usize,
+/// How far the audit log knows of it.
+#[derive(Clone, Copy)]
+enum Telling {
+    /// Nothing is decided.
+    Open,
+    /// The decision stands; where its facts wait.
+    Decided(usize),
+    /// The decision is in the log.
+    Told,
 }
 
 struct Streaming {
@@ -53,59 +74,110 @@ impl Record {
     #[must_use]
     pub fn open(observe: &Arc<Observe>, now: Now, peer: IpAddr) -> Self {
         Self {
+            facts: Arc::new(Facts::new(observe.ids.next(), now, peer)),
             observe: Arc::clone(observe),
-            opened: now,
-            peer,
-            server: None,
-            caller: None,
-            method: None,
-            target: None,
-            verdict: Verdict::Unfinished,
-            refusal: None,
-            rule: None,
-            reported: None,
+            telling: Telling::Open,
+            failure: None,
+            upstream: UpstreamOutcome::None,
             status: None,
             streaming: None,
-            broke_off: false,
+            end: None,
+            ending: None,
+            relays: false,
             _in_flight: observe.metrics.request_open(),
         }
     }
 
+    /// Names the request in log lines.
+    #[must_use]
+    pub fn id(&self) -> RequestId {
+        self.facts.id
+    }
+
     /// The server that the path names.
     pub fn server(&mut self, series: &Arc<ServerSeries>) {
-        self.server = Some(Arc::clone(series));
+        self.learn(|facts| facts.server = Some(Arc::clone(series)));
     }
 
     /// Who asks, once it is proved.
     pub fn caller(&mut self, caller: &Arc<Caller>) {
-        self.caller = Some(Arc::clone(caller));
+        self.learn(|facts| facts.caller = Some(Arc::clone(caller)));
     }
 
     /// What is asked.
     pub fn asked(&mut self, method: &Text, target: &Target) {
-        self.method = (!method.is_empty()).then(|| method.clone());
-        self.target = Some(Named::of(target));
+        self.learn(|facts| {
+            facts.method = (!method.is_empty()).then(|| method.clone());
+            facts.target = Some(Named::of(target));
+            if !facts.is_several() {
+                facts.parts = Parts::of(method, target);
+            }
+        });
+    }
+
+    /// It asks several things together, each with its own method.
+    pub fn asked_together(&mut self, each: Vec<(Text, Target)>) {
+        self.learn(|facts| facts.parts = Parts::together(each));
+    }
+
+    /// Of several things, which rule decides about each alone, and how.
+    pub fn judge_each(&mut self, judge: impl Fn(&Target) -> Judged) {
+        self.learn(|facts| facts.parts.judge(judge));
     }
 
     /// It was allowed: by which rule, and what a `report_only` rule would have refused.
     pub fn permitted(&mut self, rule: Option<usize>, reported: Option<&Refusal>) {
-        self.verdict = Verdict::Allowed;
-        self.rule = rule;
-        self.reported = reported.cloned();
+        self.learn(|facts| {
+            facts.verdict = Verdict::Allowed;
+            facts.rule = rule;
+            facts.reported = reported.cloned();
+        });
+    }
+
+    /// The decision stands, and is told from now on even if the request never ends.
+    pub fn decided(&mut self) {
+        if let Telling::Open = self.telling {
+            self.telling = Telling::Decided(self.observe.untold.put(&self.facts));
+        }
     }
 
     /// It was refused; or it was allowed, and then failed for this reason.
     pub fn refused(&mut self, refusal: &Refusal) {
-        self.verdict = Verdict::Refused(refusal.row().reason);
-        if let Refusal::Forbidden { rule } = refusal {
-            self.rule = Some(*rule);
+        if let Telling::Open = self.telling {
+            self.learn(|facts| {
+                facts.verdict = Verdict::Refused(refusal.row().reason);
+                if let Refusal::Forbidden { rule } = refusal {
+                    facts.rule = Some(*rule);
+                }
+                facts.refusal = Some(refusal.clone());
+            });
+            return;
         }
-        self.refusal = Some(refusal.clone());
+        if self.upstream == UpstreamOutcome::None {
+            self.upstream = match refusal {
+                Refusal::UpstreamUnreachable => UpstreamOutcome::Unreachable,
+                Refusal::UpstreamTimeout => UpstreamOutcome::Timeout,
+                Refusal::UpstreamAnswer(_) => UpstreamOutcome::Unfit,
+                _ => UpstreamOutcome::None,
+            };
+        }
+        self.failure = Some(refusal.clone());
     }
 
     /// The rule that decided, where neither permit nor refusal names it.
     pub fn decided_by(&mut self, rule: Option<usize>) {
-        self.rule = self.rule.or(rule);
+        self.learn(|facts| facts.rule = facts.rule.or(rule));
+    }
+
+    /// What the upstream answered, or how it failed.
+    pub fn upstream(&mut self, outcome: UpstreamOutcome) {
+        self.upstream = outcome;
+    }
+
+    /// The upstream failed: it is counted, and logged now and then.
+    pub fn failed(&mut self, outcome: UpstreamOutcome, what: &'static str, cause: &dyn Display) {
+        self.upstream = outcome;
+        series(&self.observe, &self.facts).upstream_failed(what, cause, self.facts.id);
     }
 
     /// The status that went out.
@@ -113,107 +185,172 @@ impl Record {
         self.status = Some(status);
     }
 
-    /// The answer is an event stream: counted as open until the record is dropped. It may stay for hours, so it lets go of the
-    /// buffer that the request came in.
-    pub fn streams(&mut self) {
-        for text in
-            [self.method.as_mut(), self.target.as_mut().and_then(|target| target.first.as_mut())].into_iter().flatten()
-        {
-            *text = Text::from(text.as_str());
-        }
-        self.streaming = Some(Streaming { head_after: self.elapsed(), _open: self.observe.metrics.stream_open() });
+    /// The answer goes on after its head: it is finished when that is said, and not when the record is dropped.
+    pub fn relays(&mut self) {
+        self.relays = true;
     }
 
-    /// The answer broke off: the upstream's fault, after its head was relayed.
-    pub fn broke_off(&mut self) {
-        self.broke_off = true;
+    /// The answer is an event stream with this status: its decision is told now, and it counts as open until the record is dropped.
+    /// It may stay for hours, so it lets go of the buffer that the request came in.
+    pub fn streams(&mut self, status: StatusCode) {
+        self.status = Some(status);
+        self.streaming = Some(Streaming { head_after: self.elapsed(), _open: self.observe.metrics.stream_open() });
+        if self.is_untold() {
+            self.telling = Telling::Told;
+            tell(&self.observe, &self.facts, &self.entry(AuditEvent::Decided));
+        }
+        let Facts { id, opened, peer, verdict, ref server, .. } = *self.facts;
+        let server = server.clone();
+        self.facts = Arc::new(Facts { server, verdict, ..Facts::new(id, opened, peer) });
+    }
+
+    /// Why the answer ends. The first reason stands.
+    pub fn ends(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+
+    /// Says why the answer ends from outside of it.
+    pub fn ending(&mut self) -> Ending {
+        self.ending.get_or_insert_with(Ending::default).clone()
+    }
+
+    fn learn(&mut self, change: impl FnOnce(&mut Facts)) {
+        if let Some(facts) = Arc::get_mut(&mut self.facts) {
+            change(facts);
+        }
+    }
+
+    /// Whether the decision is in no line yet; nobody else tells it from now on.
+    fn is_untold(&mut self) -> bool {
+        match self.telling {
+            Telling::Open => true,
+            Telling::Told => false,
+            Telling::Decided(index) => self.observe.untold.take(index, &self.facts),
+        }
     }
 
     fn elapsed(&self) -> Duration {
-        self.observe.clock.now().mono.saturating_sub(self.opened.mono)
+        self.observe.clock.now().mono.saturating_sub(self.facts.opened.mono)
     }
 
-    fn count(&self, duration: Duration) {
-        let series = self.server.as_ref().unwrap_or(&self.observe.unrouted);
-        match (self.verdict, self.status) {
-            (Verdict::Refused(reason), _) => series.refused(reason),
-            (_, None) => series.client_gone(),
-            (Verdict::Allowed, _) => series.allowed(),
-            (Verdict::Unfinished, _) => series.document(),
+    /// Why it ended, now that it has.
+    fn ended(&self) -> End {
+        let outside = self.ending.as_ref().and_then(Ending::reason);
+        if let Some(end) = self.end.or(outside) {
+            return end;
         }
-        if let Some(reported) = &self.reported {
-            series.reported(reported.row().reason);
+        match self.status {
+            _ if self.upstream.is_failure() => End::UpstreamFailed,
+            Some(_) if !self.relays => End::Finished,
+            _ if self.observe.is_cut() => End::Drain,
+            _ => End::ClientGone,
         }
-        if self.broke_off {
-            series.upstream_failed("broke_off");
-        }
-        series.took(self.streaming.as_ref().map_or(duration, |streaming| streaming.head_after));
     }
 
-    fn audit(&self, duration: Duration) {
-        let about_scope = self.refusal.as_ref().or(self.reported.as_ref());
-        let needed = match about_scope {
-            Some(Refusal::Scope { needed, .. }) => Some(needed.as_slice()),
-            _ => None,
-        };
-        let caller = self.caller.as_deref();
-        self.observe.audit.write(&Decision {
-            wall: self.opened.wall,
-            server: self.server.as_ref().map_or("", |series| series.name.as_str()),
-            peer: self.peer,
-            who: caller.map(|caller| Who {
-                issuer: caller.issuer(),
-                principal: caller.principal(),
-                token: caller.token_id(),
-                client: caller.client(),
-            }),
-            method: self.method.as_deref(),
-            target: self.target.as_ref().map(|named| (named.kind, named.first.as_deref(), named.count)),
-            verdict: self.verdict,
-            rule: self.rule,
-            reported: self.reported.as_ref().map(|refusal| refusal.row().reason),
-            scopes: needed.map(|needed| (needed, caller.map_or(&[][..], Caller::scopes))),
-            status: self.status.map_or(CLIENT_GONE, |status| status.as_u16()),
-            duration,
+    /// What was decided in the end: an upstream that fails does not change it.
+    fn verdict(&self) -> Verdict {
+        match &self.failure {
+            Some(refusal) if !self.upstream.is_failure() => Verdict::Refused(refusal.row().reason),
+            _ => self.facts.verdict,
+        }
+    }
+
+    fn entry(&self, event: AuditEvent) -> AuditEntry<'_> {
+        AuditEntry {
+            failure: self.failure.as_ref().map(|refusal| refusal.row().reason),
+            status: self.status.map(|status| status.as_u16()),
             streamed: self.streaming.is_some(),
-            broke_off: self.broke_off,
-        });
+            upstream: self.upstream,
+            ..entry(&self.facts, event)
+        }
+    }
+
+    fn count(&self, duration: Duration, end: End) {
+        let series = series(&self.observe, &self.facts);
+        let outcome = match (self.verdict(), self.status) {
+            (Verdict::Refused(reason), _) => reason,
+            (Verdict::Allowed, _) => "allowed",
+            (Verdict::Unfinished, None) => "client_gone",
+            (Verdict::Unfinished, Some(_)) => "document",
+        };
+        series.request(outcome, self.upstream, end);
+        series.took(self.streaming.as_ref().map_or(duration, |streaming| streaming.head_after));
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let duration = self.elapsed();
-        self.count(duration);
-        // A document that anyone may read is no decision.
-        if self.verdict != Verdict::Unfinished || self.status.is_none() {
-            self.audit(duration);
+        let (duration, end, untold) = (self.elapsed(), self.ended(), self.is_untold());
+        self.count(duration, end);
+        let status = Some(self.status.map_or(CLIENT_GONE, |status| status.as_u16()));
+        let (Now { wall, .. }, ended) = (self.facts.opened, Some((end, duration)));
+        let ending = AuditEntry { status, end: ended, wall: wall + duration, ..self.entry(AuditEvent::Ended) };
+        let is_decided = self.facts.verdict != Verdict::Unfinished;
+        if !untold {
+            self.observe.audit.write(&ending);
+        } else if is_decided && self.facts.is_several() {
+            let decided = AuditEntry { status, ..self.entry(AuditEvent::Decided) };
+            tell_as(&self.observe, &self.facts, &decided, self.verdict());
+            self.observe.audit.write(&ending);
+        } else if is_decided {
+            let whole = AuditEntry { event: AuditEvent::Decided, wall, ..ending };
+            tell_as(&self.observe, &self.facts, &whole, self.verdict());
+        } else if self.status.is_none() {
+            // What was not decided is told as an end. A document that anyone may read is no decision, and has no line.
+            self.facts.each_decision(|decision| {
+                self.observe.audit.write(&AuditEntry { decision: Some(*decision), ..ending });
+            });
         }
     }
 }
 
-impl Named {
-    fn of(target: &Target) -> Self {
-        let one = |kind, name: &Text| Self { kind, first: Some(name.clone()), count: 1 };
-        let none = |kind| Self { kind, first: None, count: 0 };
-        match target {
-            Target::Open => none("open"),
-            Target::Tool(name) => one("tool", name),
-            Target::Prompt(name) => one("prompt", name),
-            Target::Resources(uris) => Self { kind: "resource", first: uris.first().cloned(), count: uris.len() },
-            Target::Template(template) => one("template", template),
-            Target::Method(method) => one("method", method),
-            Target::Tasks { ids, .. } => Self { kind: "task", first: ids.first().cloned(), count: ids.len() },
-            Target::TaskList => none("task_list"),
-            Target::Several(parts) => match parts.as_slice() {
-                [one] => Self::of(one),
-                several => Self { kind: "several", first: None, count: several.len() },
-            },
-            Target::Stream => none("stream"),
-            Target::EndSession => none("end_session"),
-        }
-    }
+/// Tells decisions that have waited long enough, in the order in which they were made as far as can be.
+pub(in crate::observe) fn tell_older(observe: &Observe) {
+    let before = observe.clock.now().mono.saturating_sub(TOLD_AFTER);
+    observe.untold.tell_older(before, &mut |facts| tell(observe, facts, &entry(facts, AuditEvent::Decided)));
 }
 
-#[cfg(test)]
-mod tests;
+/// Counts the decision about each thing that the request names, and writes a line for it.
+fn tell(observe: &Observe, facts: &Facts, entry: &AuditEntry<'_>) {
+    tell_as(observe, facts, entry, facts.verdict);
+}
+
+/// The same where the request was refused after it was allowed.
+fn tell_as(observe: &Observe, facts: &Facts, entry: &AuditEntry<'_>, verdict: Verdict) {
+    let series = series(observe, facts);
+    facts.each_decision(|decision| {
+        let mut decision = *decision;
+        if verdict != facts.verdict {
+            decision.verdict = verdict;
+        }
+        match decision.verdict {
+            Verdict::Allowed => series.decided("allowed"),
+            Verdict::Refused(reason) => series.decided(reason),
+            Verdict::Unfinished => {}
+        }
+        if let Some(reported) = decision.reported {
+            series.reported(reported);
+        }
+        observe.audit.write(&AuditEntry { decision: Some(decision), ..*entry });
+    });
+}
+
+fn series<'a>(observe: &'a Observe, facts: &'a Facts) -> &'a ServerSeries {
+    facts.server.as_deref().unwrap_or(&observe.unrouted)
+}
+
+fn entry(facts: &Facts, event: AuditEvent) -> AuditEntry<'_> {
+    AuditEntry {
+        event,
+        wall: facts.opened.wall,
+        request: facts.id,
+        server: facts.server.as_ref().map_or("", |series| series.name.as_str()),
+        peer: facts.peer,
+        decision: None,
+        failure: None,
+        status: None,
+        streamed: false,
+        upstream: UpstreamOutcome::None,
+        end: None,
+    }
+}

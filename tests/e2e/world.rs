@@ -173,6 +173,14 @@ impl World {
         assert_eq!(got, Some(code), "exit code; output:\n{}", self.gateway.tail());
         leak::nothing_leaked(&self.captured, &self.gateway.output());
     }
+
+    /// Ends a world whose gateway was killed: it could not end by itself.
+    pub async fn close_killed(mut self) {
+        self.closed = true;
+        let got = self.gateway.exit_code().await;
+        assert_eq!(got, None, "it ended by itself; output:\n{}", self.gateway.tail());
+        leak::nothing_leaked(&self.captured, &self.gateway.output());
+    }
 }
 
 impl Drop for World {

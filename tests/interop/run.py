@@ -161,7 +161,7 @@ def main():
         print(f"\n== {CLIENTS[client][0]} {story['sdk']} ({story['mode']}) at {SERVERS[server][0]}: {took:.0f} s ==")
         verdicts = judge(story, Cell(
             url=f"{base}/{server}/mcp", issuer=issuer, root=f"{base}/fastmcp/mcp", modern=story["mode"] == "auto" and SERVERS[server][1],
-            steps_up_alone=client != "ts1", stream_secs_max=TTL_SECS + SKEW_SECS + 1, audits=[x for x in audits if x["server"] == server and x.get("client") == story["client"]],
+            steps_up_alone=client != "ts1", stream_secs_max=TTL_SECS + SKEW_SECS + 1, audits=[x for x in audits if x.get("server") == server and x.get("client") == story["client"]],
             asked=[x for x in asked if x.get("client") == story["client"]],
             reached=[x for x in reached[server] if x["client"] == story["client"]]))
         if code:

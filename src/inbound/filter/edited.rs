@@ -4,7 +4,6 @@
 use std::{
     borrow::Cow,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -15,7 +14,7 @@ use super::Cut;
 use crate::{
     base::limits::LIST_BYTES_MAX,
     decide::mcp::sse::{Event, Events, TooLong},
-    inbound::{legacy::Endpoint, relay::Broken, snapshot::Server},
+    inbound::{legacy::Endpoint, relay::Broken},
     outbound::upstream::Answer,
 };
 
@@ -24,21 +23,15 @@ pub(in crate::inbound) struct Edited {
     /// Nothing once the stream was ended here: then the upstream is told that nobody listens.
     answer: Option<Answer>,
     events: Events,
-    server: Arc<Server>,
     cut: Option<Cut>,
     endpoint: Option<Endpoint>,
 }
 
 impl Edited {
     /// Edits what comes of `answer`.
-    pub(in crate::inbound) fn new(
-        answer: Answer,
-        server: &Arc<Server>,
-        cut: Option<Cut>,
-        endpoint: Option<Endpoint>,
-    ) -> Self {
+    pub(in crate::inbound) fn new(answer: Answer, cut: Option<Cut>, endpoint: Option<Endpoint>) -> Self {
         let (answer, events) = (Some(answer), Events::new(LIST_BYTES_MAX));
-        Self { answer, events, server: Arc::clone(server), cut, endpoint }
+        Self { answer, events, cut, endpoint }
     }
 
     /// The next event. One that cannot be read breaks the stream off, and one that has no end is dropped.
@@ -70,9 +63,7 @@ impl Edited {
     /// What goes on of an event; or why the stream is broken off here.
     fn pass(&mut self, event: Result<Event, TooLong>) -> Result<Bytes, &'static str> {
         let passed = event.map_err(|TooLong| "an event is too long").and_then(|event| self.edit(&event));
-        passed.inspect_err(|why| {
-            let server = &self.server.series.name;
-            tracing::warn!(%server, why, "an event of the upstream may not pass, so its stream is broken off");
+        passed.inspect_err(|_| {
             self.answer = None;
             self.events = Events::new(0);
         })

@@ -2,7 +2,6 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::{
     decide::mcp::list::{Lists, guard::Guard},
-    inbound::{relay::Broken, snapshot::Server},
+    inbound::relay::Broken,
     outbound::upstream::Answer,
 };
 
@@ -20,13 +19,12 @@ pub(in crate::inbound) struct Guarded {
     /// Nothing once it was broken off here: then the upstream is told that nobody listens.
     answer: Option<Answer>,
     guard: Guard,
-    server: Arc<Server>,
 }
 
 impl Guarded {
     /// Looks for `lists` in what comes of `answer`.
-    pub(in crate::inbound) fn new(answer: Answer, server: &Arc<Server>, lists: Lists, is_stream: bool) -> Self {
-        Self { answer: Some(answer), guard: Guard::new(lists, is_stream), server: Arc::clone(server) }
+    pub(in crate::inbound) fn new(answer: Answer, lists: Lists, is_stream: bool) -> Self {
+        Self { answer: Some(answer), guard: Guard::new(lists, is_stream) }
     }
 
     /// The next piece, untouched (P1); or the end of it all, if a list starts in it.
@@ -41,8 +39,6 @@ impl Guarded {
             && let Some(piece) = frame.data_ref()
             && self.guard.meets(piece)
         {
-            let server = &self.server.series.name;
-            tracing::warn!(%server, why = WHY, "an answer of the upstream may not pass, so it is broken off");
             self.answer = None;
             return Poll::Ready(Some(Err(Broken::Unfit(WHY))));
         }

@@ -8,76 +8,112 @@ use std::{
 use serde_json::{Value, json};
 
 use super::*;
+use crate::observe::record::RequestIds;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn decision() -> Decision<'static> {
     Decision {
-        wall: Duration::from_millis(1_700_000_000_007),
-        server: "weather",
-        peer: Ipv4Addr::new(10, 0, 0, 1).into(),
         who: None,
+        index: None,
         method: None,
         target: None,
-        verdict: Verdict::Unfinished,
+        verdict: Verdict::Allowed,
         rule: None,
         reported: None,
         scopes: None,
-        status: 499,
-        duration: Duration::from_micros(1_234),
-        streamed: false,
-        broke_off: false,
     }
 }
 
-fn parsed(decision: &Decision<'_>) -> Value {
-    serde_json::from_str(&render(decision, true)).unwrap()
+fn entry() -> AuditEntry<'static> {
+    AuditEntry {
+        event: AuditEvent::Ended,
+        wall: Duration::from_millis(1_700_000_000_007),
+        request: RequestIds::new().next(),
+        server: "weather",
+        peer: Ipv4Addr::new(10, 0, 0, 1).into(),
+        decision: None,
+        failure: None,
+        status: None,
+        streamed: false,
+        upstream: UpstreamOutcome::None,
+        end: Some((End::ClientGone, Duration::from_micros(1_234))),
+    }
+}
+
+fn parsed(entry: &AuditEntry<'_>) -> Value {
+    serde_json::from_str(&render(entry, true)).unwrap()
 }
 
 #[test]
-fn d57_a_line_has_these_fields_and_no_others() {
+fn d57_attack_184_a_line_has_these_fields_and_no_others() {
+    let ended = AuditEntry { status: Some(499), ..entry() };
+    let id = ended.request.to_string();
     assert_eq!(
-        parsed(&decision()),
-        json!({"audit": 1, "time": "2023-11-14T22:13:20.007Z", "server": "weather", "peer": "10.0.0.1",
-               "verdict": "unfinished", "status": 499, "duration_ms": 1.234})
+        parsed(&ended),
+        json!({"audit": 2, "event": "ended", "time": "2023-11-14T22:13:20.007Z", "request": id, "server": "weather",
+               "peer": "10.0.0.1", "status": 499, "ended": "client_gone", "duration_ms": 1.234})
     );
-    let (needed, granted) = ([Scope::from("a"), Scope::from("b")], [Scope::from("c")]);
-    let full = Decision {
-        who: Some(Who { issuer: "https://idp", principal: "0c0c", token: Some("1d1d"), client: Some("inspector") }),
-        method: Some("resources/read"),
-        target: Some(("resource", Some("file:///a"), 3)),
-        verdict: Verdict::Refused("insufficient_scope"),
-        rule: Some(4),
-        reported: Some("no_rule"),
-        scopes: Some((&needed, &granted)),
-        status: 403,
-        streamed: true,
-        broke_off: true,
-        ..decision()
+    let failed = AuditEntry {
+        event: AuditEvent::Decided,
+        decision: Some(decision()),
+        failure: Some("upstream_timeout"),
+        status: Some(504),
+        upstream: UpstreamOutcome::Timeout,
+        end: None,
+        ..ended
     };
     assert_eq!(
+        parsed(&failed),
+        json!({"audit": 2, "event": "decided", "time": "2023-11-14T22:13:20.007Z", "request": id, "server": "weather",
+               "peer": "10.0.0.1", "verdict": "allowed", "reason": "upstream_timeout", "status": 504, "upstream": "timeout"})
+    );
+    let (needed, granted) = ([Scope::from("a"), Scope::from("b")], [Scope::from("c")]);
+    let full = AuditEntry {
+        event: AuditEvent::Decided,
+        decision: Some(Decision {
+            who: Some(Who { issuer: "https://idp", principal: "0c0c", token: Some("1d1d"), client: Some("inspector") }),
+            index: Some((1, 3)),
+            method: Some("resources/read"),
+            target: Some(("resource", Some("file:///a"))),
+            verdict: Verdict::Refused("insufficient_scope"),
+            rule: Some(4),
+            reported: Some("no_rule"),
+            scopes: Some((&needed, &granted)),
+        }),
+        status: Some(403),
+        streamed: true,
+        upstream: UpstreamOutcome::BrokeOff,
+        end: Some((End::UpstreamFailed, Duration::from_micros(1_234))),
+        ..entry()
+    };
+    let id = full.request.to_string();
+    assert_eq!(
         parsed(&full),
-        json!({"audit": 1, "time": "2023-11-14T22:13:20.007Z", "server": "weather", "peer": "10.0.0.1",
-               "issuer": "https://idp", "principal": "0c0c", "token": "1d1d", "client": "inspector",
-               "method": "resources/read", "target_kind": "resource", "target": "file:///a", "targets": 3,
+        json!({"audit": 2, "event": "decided", "time": "2023-11-14T22:13:20.007Z", "request": id, "server": "weather",
+               "peer": "10.0.0.1", "issuer": "https://idp", "principal": "0c0c", "token": "1d1d", "client": "inspector",
+               "index": 1, "method": "resources/read", "target_kind": "resource", "target": "file:///a", "targets": 3,
                "verdict": "refused", "reason": "insufficient_scope", "rule": 4, "reported": "no_rule",
-               "required_scopes": ["a", "b"], "granted_scopes": ["c"],
-               "status": 403, "duration_ms": 1.234, "streamed": true, "broke_off": true})
+               "required_scopes": ["a", "b"], "granted_scopes": ["c"], "status": 403, "streamed": true,
+               "upstream": "broke_off", "ended": "upstream_failed", "duration_ms": 1.234})
     );
     assert_eq!(
         render(&full, false),
-        "audit=1 time=2023-11-14T22:13:20.007Z server=\"weather\" peer=10.0.0.1 issuer=\"https://idp\" \
-         principal=\"0c0c\" token=\"1d1d\" client=\"inspector\" method=\"resources/read\" target_kind=resource \
-         target=\"file:///a\" targets=3 verdict=refused reason=insufficient_scope rule=4 reported=no_rule \
-         required_scopes=\"a b\" granted_scopes=\"c\" status=403 duration_ms=1.234 streamed=true broke_off=true\n"
+        format!(
+            "audit=2 event=decided time=2023-11-14T22:13:20.007Z request={id} server=\"weather\" peer=10.0.0.1 \
+             issuer=\"https://idp\" principal=\"0c0c\" token=\"1d1d\" client=\"inspector\" index=1 \
+             method=\"resources/read\" target_kind=resource target=\"file:///a\" targets=3 verdict=refused \
+             reason=insufficient_scope rule=4 reported=no_rule required_scopes=\"a b\" granted_scopes=\"c\" status=403 \
+             streamed=true upstream=broke_off ended=upstream_failed duration_ms=1.234\n"
+        )
     );
 }
 
 #[test]
 fn attack_a_long_name_is_cut() {
     let long = "x".repeat(5_000);
-    let line = render(&Decision { target: Some(("tool", Some(&long), 1)), method: Some(&long), ..decision() }, true);
-    let line: Value = serde_json::from_str(&line).unwrap();
+    let decision = Decision { target: Some(("tool", Some(&long))), method: Some(&long), ..decision() };
+    let line = parsed(&AuditEntry { decision: Some(decision), ..entry() });
     assert_eq!(line["target"].as_str().unwrap().trim_end_matches('…').len(), TARGET_BYTES_MAX);
     assert_eq!(line["method"].as_str().unwrap().trim_end_matches('…').len(), TEXT_BYTES_MAX);
     assert!(line.get("targets").is_none());
@@ -101,15 +137,16 @@ fn closing_writes_what_waits_and_drops_what_comes_later() {
     let (tell, told) = channel();
     let dropped = Counter::default();
     let audit = Audit::start(true, Box::new(Told(tell)), dropped.clone()).unwrap();
+    let entry = entry();
     for _ in 0..10 {
-        audit.write(&decision());
+        audit.write(&entry);
     }
     audit.close(PATIENCE);
-    audit.write(&decision());
+    audit.write(&entry);
     audit.close(PATIENCE);
     let text: String = told.iter().collect();
     assert_eq!(text.lines().count(), 10);
-    assert!(text.lines().all(|line| line == render(&decision(), true).trim_end()));
+    assert!(text.lines().all(|line| line == render(&entry, true).trim_end()));
     assert_eq!(dropped.get(), 1);
 }
 
@@ -136,10 +173,10 @@ fn a_reader_that_does_not_read_costs_lines_and_not_requests() {
     let ((entered, has_entered), (go, may_go)) = (channel(), channel());
     let dropped = Counter::default();
     let audit = Audit::start(true, Box::new(Stuck { entered, go: may_go }), dropped.clone()).unwrap();
-    audit.write(&decision());
+    audit.write(&entry());
     has_entered.recv_timeout(PATIENCE).unwrap();
     for _ in 0..AUDIT_LINES_MAX + 5 {
-        audit.write(&decision());
+        audit.write(&entry());
     }
     assert_eq!(dropped.get(), 5);
     for _ in 0..2 {
@@ -155,8 +192,8 @@ fn a_closed_pipe_is_counted() {
     drop(told);
     let dropped = Counter::default();
     let audit = Audit::start(true, Box::new(Told(tell)), dropped.clone()).unwrap();
-    audit.write(&decision());
-    audit.write(&decision());
+    audit.write(&entry());
+    audit.write(&entry());
     audit.close(PATIENCE);
     assert_eq!(dropped.get(), 2);
 }

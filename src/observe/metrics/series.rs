@@ -8,18 +8,25 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::base::names::ServerName;
+use crate::{
+    base::names::ServerName,
+    observe::{
+        record::{End, RequestId},
+        upstream::{UpstreamOutcome, Warnings},
+    },
+};
 
 /// From a call answered out of memory to one that runs for minutes.
 const DURATIONS_SECS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Every outcome, sorted. A word that is missing here still counts, by the slow way.
-const OUTCOMES: [&str; 59] = [
+const OUTCOMES: [&str; 60] = [
     "allowed",
     "bad_params",
     "bad_request",
     "bad_session_header",
+    "batch_refused",
     "body_broken",
     "body_timeout",
     "body_too_large",
@@ -81,6 +88,19 @@ const OUTCOMES: [&str; 59] = [
 struct Outcome {
     server: String,
     outcome: &'static str,
+    upstream: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Decided {
+    server: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    server: String,
+    ended: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -104,6 +124,8 @@ struct Server {
 #[derive(Clone)]
 pub(super) struct ServerFamilies {
     requests: Family<Outcome, Counter>,
+    decisions: Family<Decided, Counter>,
+    ended: Family<Ended, Counter>,
     durations: Family<Server, Histogram, fn() -> Histogram>,
     reported: Family<Reason, Counter>,
     upstream_failures: Family<Failure, Counter>,
@@ -113,8 +135,14 @@ pub(super) struct ServerFamilies {
 pub struct ServerSeries {
     /// The server.
     pub name: ServerName,
+    /// Of requests that were allowed, by what came of them.
+    allowed: [OnceLock<Counter>; UpstreamOutcome::COUNT],
+    /// Of those that did not get to the upstream.
     outcomes: [OnceLock<Counter>; OUTCOMES.len()],
+    decisions: [OnceLock<Counter>; OUTCOMES.len()],
+    ended: [OnceLock<Counter>; End::ALL.len()],
     durations: Histogram,
+    warnings: Warnings,
     families: ServerFamilies,
 }
 
@@ -122,11 +150,19 @@ impl ServerFamilies {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let families = Self {
             requests: Family::default(),
+            decisions: Family::default(),
+            ended: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATIONS_SECS)),
             reported: Family::default(),
             upstream_failures: Family::default(),
         };
         registry.register("requests", "Requests that ended", families.requests.clone());
+        registry.register(
+            "decisions",
+            "Decisions, one for each thing that a request names",
+            families.decisions.clone(),
+        );
+        registry.register("requests_ended", "Why the answers to requests ended", families.ended.clone());
         registry.register("request_duration_seconds", "How long requests took", families.durations.clone());
         registry.register("reported", "What report_only rules would have refused", families.reported.clone());
         registry.register("upstream_failures", "Failures of the servers behind us", families.upstream_failures.clone());
@@ -137,12 +173,16 @@ impl ServerFamilies {
         let durations = self.durations.get_or_create_owned(&Server { server: name.to_string() });
         let series = ServerSeries {
             name: name.clone(),
+            allowed: [const { OnceLock::new() }; UpstreamOutcome::COUNT],
             outcomes: [const { OnceLock::new() }; OUTCOMES.len()],
+            decisions: [const { OnceLock::new() }; OUTCOMES.len()],
+            ended: [const { OnceLock::new() }; End::ALL.len()],
             durations,
+            warnings: Warnings::new(),
             families: self.clone(),
         };
         // At zero from the start, so that a rate over it has a beginning.
-        series.with(ALLOWED, |_| ());
+        series.with_request(ALLOWED, UpstreamOutcome::Ok, |_| ());
         series
     }
 }
@@ -150,24 +190,27 @@ impl ServerFamilies {
 const ALLOWED: &str = "allowed";
 
 impl ServerSeries {
-    /// A request was allowed, and relayed to its end.
-    pub fn allowed(&self) {
-        self.count(ALLOWED);
+    /// A request ended: what was decided, what came of it at the upstream, and why its answer ended. `outcome` is `allowed`, the
+    /// reason of a refusal, `document` (answered without a decision) or `client_gone` (the client left before one).
+    pub fn request(&self, outcome: &'static str, upstream: UpstreamOutcome, end: End) {
+        self.with_request(outcome, upstream, |counter| {
+            counter.inc();
+        });
+        let look_up =
+            || self.families.ended.get_or_create_owned(&Ended { server: self.name.to_string(), ended: end.as_str() });
+        if let Some(slot) = self.ended.get(end.index()) {
+            slot.get_or_init(look_up).inc();
+        }
     }
 
-    /// A request was refused for this reason, as the refusal's row spells it.
-    pub fn refused(&self, reason: &'static str) {
-        self.count(reason);
-    }
-
-    /// A request was answered without a decision: metadata, preflight.
-    pub fn document(&self) {
-        self.count("document");
-    }
-
-    /// The client left before the answer began.
-    pub fn client_gone(&self) {
-        self.count("client_gone");
+    /// Something that a request names was allowed or refused.
+    pub fn decided(&self, outcome: &'static str) {
+        let look_up =
+            || self.families.decisions.get_or_create_owned(&Decided { server: self.name.to_string(), outcome });
+        match place(outcome).and_then(|index| self.decisions.get(index)) {
+            Some(slot) => slot.get_or_init(look_up).inc(),
+            None => look_up().inc(),
+        };
     }
 
     /// How long a request took.
@@ -181,27 +224,34 @@ impl ServerSeries {
         self.families.reported.get_or_create(&labels).inc();
     }
 
-    /// The server behind us failed: `connect`, `tls`, `timeout`, `answer`, `broke_off` …
-    pub fn upstream_failed(&self, what: &'static str) {
+    /// The server behind us failed while it answered `request`: `connect`, `tls`, `timeout`, `answer`, `broke_off` …
+    /// All are counted; of each kind one warning is logged, and then at most one every ten seconds.
+    pub fn upstream_failed(&self, what: &'static str, cause: &dyn fmt::Display, request: RequestId) {
         let labels = Failure { server: self.name.to_string(), what };
         self.families.upstream_failures.get_or_create(&labels).inc();
+        self.warnings.warn(&self.name, what, cause, request);
     }
 
-    fn count(&self, outcome: &'static str) {
-        self.with(outcome, |counter| {
-            counter.inc();
-        });
-    }
-
-    fn with(&self, outcome: &'static str, act: impl FnOnce(&Counter)) {
-        let look_up =
-            || self.families.requests.get_or_create_owned(&Outcome { server: self.name.to_string(), outcome });
-        let slot = OUTCOMES.binary_search(&outcome).ok().and_then(|index| self.outcomes.get(index));
+    fn with_request(&self, outcome: &'static str, upstream: UpstreamOutcome, act: impl FnOnce(&Counter)) {
+        let look_up = || {
+            let labels = Outcome { server: self.name.to_string(), outcome, upstream: upstream.as_str() };
+            self.families.requests.get_or_create_owned(&labels)
+        };
+        let slot = match upstream {
+            _ if outcome == ALLOWED => self.allowed.get(upstream.index()),
+            UpstreamOutcome::None => place(outcome).and_then(|index| self.outcomes.get(index)),
+            _ => None,
+        };
         match slot {
             Some(slot) => act(slot.get_or_init(look_up)),
             None => act(&look_up()),
         }
     }
+}
+
+/// The place of a word in [`OUTCOMES`]; the word of most requests is its first.
+fn place(outcome: &str) -> Option<usize> {
+    if outcome == ALLOWED { Some(0) } else { OUTCOMES.binary_search(&outcome).ok() }
 }
 
 impl fmt::Debug for ServerSeries {

@@ -1,0 +1,85 @@
+//! Why the answer to a request ended.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+/// The reason; its word is in the audit line and the label of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every byte of it was handed to the connection.
+    Finished,
+    /// The client closed the connection or reset the stream.
+    ClientGone,
+    /// The client did not read its answer, and the gateway ended it.
+    ClientStalled,
+    /// The process stopped, and the drain's deadline cut it.
+    Drain,
+    /// The token expired or was revoked, or a reload took the right to the stream away.
+    PermitExpired,
+    /// The upstream gave no answer, broke it off, or sent what may not pass.
+    UpstreamFailed,
+}
+
+impl End {
+    /// All of them, in the order of [`Self::index`].
+    pub const ALL: [Self; 6] =
+        [Self::Finished, Self::ClientGone, Self::ClientStalled, Self::Drain, Self::PermitExpired, Self::UpstreamFailed];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::ClientGone => "client_gone",
+            Self::ClientStalled => "client_stalled",
+            Self::Drain => "drain",
+            Self::PermitExpired => "permit_expired",
+            Self::UpstreamFailed => "upstream_failed",
+        }
+    }
+
+    /// Its place in [`Self::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Tells a record from outside why its answer is about to be dropped. The first reason stands.
+#[derive(Clone, Debug, Default)]
+pub struct Ending(Arc<AtomicU8>);
+
+impl Ending {
+    /// The answer is ended for this reason.
+    pub fn because(&self, end: End) {
+        let number = u8::try_from(end.index() + 1).unwrap_or_default();
+        // A reason that is there already stays.
+        let _ = self.0.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// The reason that was given.
+    #[must_use]
+    pub fn reason(&self) -> Option<End> {
+        let index = usize::from(self.0.load(Ordering::Relaxed)).checked_sub(1)?;
+        End::ALL.get(index).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_its_place_and_the_first_reason_stands() {
+        for (index, end) in End::ALL.into_iter().enumerate() {
+            assert_eq!(end.index(), index);
+            let ending = Ending::default();
+            assert_eq!(ending.reason(), None);
+            ending.because(end);
+            ending.because(End::Finished);
+            assert_eq!(ending.reason(), Some(end));
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What is known of a request: who asks, for what, and what was decided.
+
+use std::{net::IpAddr, sync::Arc};
+
+use super::RequestId;
+use crate::{
+    base::{clock::Now, limits::BATCH_MESSAGES_MAX, names::Scope, text::Text},
+    decide::{mcp::target::Target, policy::evaluate::Permit, refusal::Refusal, token::claims::Caller},
+    observe::{
+        audit::{Decision, Verdict, Who},
+        metrics::ServerSeries,
+    },
+};
+
+/// Why a member of a batch was refused that would have been allowed alone.
+const BATCH_REFUSED: &str = "batch_refused";
+
+/// Settled when the decision stands.
+pub(super) struct Facts {
+    pub(super) id: RequestId,
+    pub(super) opened: Now,
+    pub(super) peer: IpAddr,
+    pub(super) server: Option<Arc<ServerSeries>>,
+    pub(super) caller: Option<Arc<Caller>>,
+    pub(super) method: Option<Text>,
+    pub(super) target: Option<Named>,
+    /// The things that it names, where there are several.
+    pub(super) parts: Parts,
+    pub(super) verdict: Verdict,
+    pub(super) refusal: Option<Refusal>,
+    pub(super) rule: Option<usize>,
+    pub(super) reported: Option<Refusal>,
+}
+
+/// What of a target a line says.
+pub(super) struct Named {
+    kind: &'static str,
+    name: Option<Text>,
+}
+
+/// Several things that one request names.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// At most as many as a batch may have.
+    each: Vec<Part>,
+    total: usize,
+}
+
+struct Part {
+    method: Text,
+    target: Target,
+    named: Named,
+    /// What the rules say of it alone.
+    judged: Option<Judged>,
+}
+
+/// The rule that decides about one thing, and the verdict about it alone.
+pub type Judged = (Option<usize>, Result<Permit, Refusal>);
+
+impl Facts {
+    pub(super) fn new(id: RequestId, opened: Now, peer: IpAddr) -> Self {
+        Self {
+            id,
+            opened,
+            peer,
+            server: None,
+            caller: None,
+            method: None,
+            target: None,
+            parts: Parts::default(),
+            verdict: Verdict::Unfinished,
+            refusal: None,
+            rule: None,
+            reported: None,
+        }
+    }
+
+    /// What was decided, for each thing that the request names.
+    pub(super) fn each_decision(&self, mut tell: impl FnMut(&Decision<'_>)) {
+        if self.parts.each.is_empty() {
+            let about_scope = self.refusal.as_ref().or(self.reported.as_ref());
+            return tell(&Decision {
+                index: None,
+                method: self.method.as_deref(),
+                target: self.target.as_ref().map(Named::shown),
+                verdict: self.verdict,
+                rule: self.rule,
+                reported: self.reported.as_ref().map(|refusal| refusal.row().reason),
+                scopes: self.scopes(about_scope),
+                who: self.who(),
+            });
+        }
+        for (index, part) in self.parts.each.iter().enumerate() {
+            let verdict = part.judged.as_ref().map(|(_, verdict)| verdict.as_ref());
+            let (refused, permit) = (verdict.and_then(Result::err), verdict.and_then(Result::ok));
+            let reported = permit.and_then(Permit::reported);
+            let rule = part.judged.as_ref().map_or(self.rule, |(rule, _)| *rule);
+            tell(&Decision {
+                index: Some((index, self.parts.total)),
+                method: (!part.method.is_empty()).then_some(&part.method),
+                target: Some(part.named.shown()),
+                verdict: self.verdict_of(refused, permit.is_some()),
+                rule,
+                reported: reported.map(|refusal| refusal.row().reason),
+                scopes: self.scopes(refused.or(reported)),
+                who: self.who(),
+            });
+        }
+    }
+
+    /// Whether there is one line for each of several things.
+    pub(super) fn is_several(&self) -> bool {
+        !self.parts.each.is_empty()
+    }
+
+    /// A request is allowed or refused as a whole.
+    fn verdict_of(&self, refused: Option<&Refusal>, permitted: bool) -> Verdict {
+        let by_policy = matches!(
+            self.refusal,
+            Some(Refusal::Scope { .. } | Refusal::Forbidden { .. } | Refusal::NoRule | Refusal::UnsafeUri(_))
+        );
+        match (self.verdict, refused) {
+            (Verdict::Refused(_), Some(refusal)) if by_policy => Verdict::Refused(refusal.row().reason),
+            (Verdict::Refused(_), None) if by_policy && permitted => Verdict::Refused(BATCH_REFUSED),
+            (verdict, _) => verdict,
+        }
+    }
+
+    fn who(&self) -> Option<Who<'_>> {
+        self.caller.as_deref().map(|caller| Who {
+            issuer: caller.issuer(),
+            principal: caller.principal(),
+            token: caller.token_id(),
+            client: caller.client(),
+        })
+    }
+
+    fn scopes<'a>(&'a self, refusal: Option<&'a Refusal>) -> Option<(&'a [Scope], &'a [Scope])> {
+        let Some(Refusal::Scope { needed, .. }) = refusal else { return None };
+        Some((needed, self.caller.as_deref().map_or(&[][..], Caller::scopes)))
+    }
+}
+
+impl Parts {
+    /// The things that `target` names, asked by `method`; empty where it is one thing.
+    pub(super) fn of(method: &Text, target: &Target) -> Self {
+        let mut all = Vec::new();
+        let mut add = |target| all.push((method.clone(), target));
+        match target {
+            Target::Resources(uris) => uris.iter().for_each(|uri| add(Target::Resources(vec![uri.clone()]))),
+            Target::Tasks { method, ids, resources } => {
+                for id in ids {
+                    add(Target::Tasks { method: method.clone(), ids: vec![id.clone()], resources: Vec::new() });
+                }
+                resources.iter().for_each(|uri| add(Target::Resources(vec![uri.clone()])));
+            }
+            _ => {}
+        }
+        Self::together(all)
+    }
+
+    /// Things asked together, each with its own method; empty where it is one.
+    pub(super) fn together(all: Vec<(Text, Target)>) -> Self {
+        let total = all.len();
+        if total < 2 {
+            return Self::default();
+        }
+        let part = |(method, target): (Text, Target)| {
+            let named = Named::of(&target);
+            Part { method, target, named, judged: None }
+        };
+        Self { each: all.into_iter().take(BATCH_MESSAGES_MAX).map(part).collect(), total }
+    }
+
+    /// Asks the rules about each thing alone; a task is judged by the tool behind it, so not here.
+    pub(super) fn judge(&mut self, judge: impl Fn(&Target) -> Judged) {
+        for part in &mut self.each {
+            if !matches!(part.target, Target::Tasks { .. }) {
+                part.judged = Some(judge(&part.target));
+            }
+        }
+    }
+}
+
+impl Named {
+    pub(super) fn of(target: &Target) -> Self {
+        let one = |kind, name: &Text| Self { kind, name: Some(name.clone()) };
+        let none = |kind| Self { kind, name: None };
+        let first = |kind, names: &[Text]| Self { kind, name: names.first().cloned() };
+        match target {
+            Target::Open => none("open"),
+            Target::Tool(name) => one("tool", name),
+            Target::Prompt(name) => one("prompt", name),
+            Target::Resources(uris) => first("resource", uris),
+            Target::Template(template) => one("template", template),
+            Target::Method(method) => one("method", method),
+            Target::Tasks { ids, .. } => first("task", ids),
+            Target::TaskList => none("task_list"),
+            Target::Several(parts) => parts.first().map_or_else(|| none("open"), Self::of),
+            Target::Stream => none("stream"),
+            Target::EndSession => none("end_session"),
+        }
+    }
+
+    fn shown(&self) -> (&'static str, Option<&str>) {
+        (self.kind, self.name.as_deref())
+    }
+}

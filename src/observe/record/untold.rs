@@ -1,0 +1,82 @@
+//! Requests whose decision stands and is not in the audit log yet: what takes long is told before it ends.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::facts::Facts;
+
+/// Enough that two workers rarely meet.
+const SHARDS: usize = 16;
+
+/// Each for the short time between its decision and its line.
+#[derive(Default)]
+pub(in crate::observe) struct Untold {
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+#[derive(Default)]
+struct Shard {
+    slots: Vec<Option<Arc<Facts>>>,
+    free: Vec<usize>,
+}
+
+impl Untold {
+    /// Keeps the facts of a request until they are taken; where they are.
+    pub(super) fn put(&self, facts: &Arc<Facts>) -> usize {
+        let Some(mut shard) = self.shard(facts) else { return usize::MAX };
+        let Shard { slots, free } = &mut *shard;
+        let facts = Some(Arc::clone(facts));
+        if let Some(index) = free.pop()
+            && let Some(slot) = slots.get_mut(index)
+        {
+            *slot = facts;
+            return index;
+        }
+        slots.push(facts);
+        slots.len() - 1
+    }
+
+    /// Takes them back: `false` where they were told in between.
+    pub(super) fn take(&self, index: usize, facts: &Arc<Facts>) -> bool {
+        let Some(mut shard) = self.shard(facts) else { return true };
+        match shard.slots.get_mut(index) {
+            Some(slot) if slot.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, facts)) => {
+                let taken = slot.take();
+                shard.free.push(index);
+                drop(shard);
+                drop(taken);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes those that arrived before `before`, and tells each of them while its record waits: the end comes after it.
+    pub(super) fn tell_older(&self, before: Duration, tell: &mut dyn FnMut(&Facts)) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            let Shard { slots, free } = &mut *shard;
+            for (index, slot) in slots.iter_mut().enumerate() {
+                if slot.as_ref().is_some_and(|facts| facts.opened.mono < before)
+                    && let Some(facts) = mem::take(slot)
+                {
+                    free.push(index);
+                    tell(&facts);
+                }
+            }
+        }
+    }
+
+    fn shard(&self, facts: &Facts) -> Option<MutexGuard<'_, Shard>> {
+        let index = usize::try_from(facts.id.number() % SHARDS as u64).ok()?;
+        self.shards.get(index).map(lock)
+    }
+}
+
+/// A panic while it is held leaves a list that is sound as it is.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
