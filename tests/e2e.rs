@@ -45,6 +45,7 @@ mod e2e {
     mod stream;
     mod task_list;
     mod tasks;
+    mod tls;
     mod token;
     mod wire;
     mod wire_h2;

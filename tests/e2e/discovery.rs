@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Ask, Plan, World, call, issuer::METADATA_PATHS, server};
+use super::world::{Ask, Plan, Reply, World, call, issuer::METADATA_PATHS, server};
 
 const PRM: &str = "/.well-known/oauth-protected-resource/mcp";
 const ROOT_PRM: &str = "/.well-known/oauth-protected-resource";
@@ -89,6 +89,56 @@ async fn a04_f06_resource_comes_from_public_url_whatever_the_request_says() {
         let challenge = world.send(&Ask::get("/mcp").with(name, value)).await.challenge();
         assert!(challenge.contains(&format!("\"{}{PRM}\"", world.public)), "{name}: {challenge}");
     }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn attack_100_a_spoofed_host_leaves_every_document_as_it_is() {
+    let world = World::standard().await;
+    let issuer = METADATA_PATHS.map(|path| path.to_owned());
+    for path in [PRM.to_owned(), ROOT_PRM.to_owned()].into_iter().chain(issuer) {
+        let plain = world.send(&Ask::get(&path)).await;
+        assert_eq!(plain.status, 200, "{path}");
+        let same = |reply: &Reply| reply.body == plain.body && reply.header("etag") == plain.header("etag");
+        // Names that are ours on this machine, none of which `public_url` has.
+        for host in ["localhost", "localhost:1", "LOCALHOST:443", "127.0.0.1", "[::1]:7"] {
+            let reply = world.send(&Ask::get(&path).with("Host", host)).await;
+            assert!(reply.status == 200 && same(&reply), "{path}, Host {host}: {reply:?}");
+        }
+        for (name, value) in [
+            ("X-Forwarded-Host", "evil.example"),
+            ("Forwarded", "host=evil.example"),
+            ("X-Host", "evil.example"),
+            ("X-Original-Host", "evil.example"),
+            ("X-Forwarded-Server", "evil.example"),
+        ] {
+            let reply = world.send(&Ask::get(&path).with(name, value)).await;
+            assert!(reply.status == 200 && same(&reply), "{path}, {name}: {reply:?}");
+        }
+        let own = world.authority.clone();
+        let beside = format!("{own}.evil.example");
+        let refused = [
+            Ask::get(&path).with("Host", "evil.example"),
+            Ask::get(&path).with("Host", "evil.example:443"),
+            Ask::get(&path).with("Host", &beside),
+            Ask::get(&path).with("Host", format!("{own}@evil.example")),
+            Ask::get(&path).with("Host", format!("evil.example@{own}")),
+            Ask::get(&path).with("Host", format!("{own}, evil.example")),
+            Ask::get(&path).with("Host", &own).with("Host", "evil.example"),
+            Ask::get(&path).with("Host", "evil.example").with("Host", &own),
+            Ask::get(&format!("http://evil.example{path}")),
+            Ask::get(&format!("http://evil.example{path}")).with("Host", "evil.example"),
+        ];
+        for ask in refused {
+            let reply = world.send(&ask).await;
+            assert!(matches!(reply.status, 400 | 421), "{ask:?}: {reply:?}");
+            let said = format!("{:?}{}", reply.headers, reply.text());
+            assert!(!said.contains("evil.example"), "{ask:?}: {said}");
+            assert!(!said.contains("max-age"), "no cache keeps it: {said}");
+        }
+    }
+    let challenge = world.send(&Ask::post("/mcp", call("safe")).with("Host", "localhost:1")).await.challenge();
+    assert!(challenge.contains(&format!("\"{}{PRM}\"", world.public)), "{challenge}");
     world.close().await;
 }
 

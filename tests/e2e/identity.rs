@@ -19,16 +19,16 @@ async fn b50_b51_b52_attack_081_082_shapes_of_scope() {
             row("a list", ask("scope", json!(["mcp:connect", "mcp:danger"])), Want::Passes),
             row("scp text", ask("scp", json!("mcp:connect mcp:danger")), Want::Passes),
             row("scp list", ask("scp", json!(["mcp:connect", "mcp:danger"])), Want::Passes),
-            row("a list with a space inside", ask("scope", json!(["mcp:connect mcp:danger"])), refused),
-            row("a tab", ask("scope", json!("mcp:connect\tmcp:danger")), refused),
-            row("a comma", ask("scope", json!("mcp:connect,mcp:danger")), refused),
-            row("an object", ask("scope", json!({"mcp:danger": 1})), Want::Status(401)),
-            row("a list of numbers", ask("scope", json!(["mcp:connect", "mcp:danger", 5])), Want::Status(401)),
-            row("another case", ask("scope", json!("mcp:connect MCP:Danger")), missing),
-            row("a star", ask("scope", json!("mcp:connect * mcp:*")), missing),
+            row("081 a list with a space inside", ask("scope", json!(["mcp:connect mcp:danger"])), refused),
+            row("081 a tab", ask("scope", json!("mcp:connect\tmcp:danger")), refused),
+            row("081 a comma", ask("scope", json!("mcp:connect,mcp:danger")), refused),
+            row("081 an object", ask("scope", json!({"mcp:danger": 1})), Want::Status(401)),
+            row("081 a list of numbers", ask("scope", json!(["mcp:connect", "mcp:danger", 5])), Want::Status(401)),
+            row("081 another case", ask("scope", json!("mcp:connect MCP:Danger")), missing),
+            row("082 a star", ask("scope", json!("mcp:connect * mcp:*")), missing),
             row("roles are not configured", ask("roles", json!(["mcp:connect", "mcp:danger"])), missing),
             row("permissions are not configured", ask("permissions", json!(["mcp:connect", "mcp:danger"])), missing),
-            row("Scope is not scope", ask("Scope", json!("mcp:connect mcp:danger")), missing),
+            row("081 Scope is not scope", ask("Scope", json!("mcp:connect mcp:danger")), missing),
             row("none at all", ask("x", json!(1)), missing),
         ])
         .await;
@@ -67,16 +67,29 @@ async fn b53_c01_p03_what_no_rule_names_is_refused() {
 #[tokio::test]
 async fn b60_attack_083_084_085_a_token_bound_to_a_key_is_refused() {
     let world = World::standard().await;
-    let rows = [json!({"x": 1}), json!({"jkt": "abc"}), json!({"x5t#S256": "abc"}), json!({}), json!("x")].map(|cnf| {
-        let token = world.mint().claim("cnf", cnf.clone()).token();
-        row(cnf.to_string(), Ask::post("/mcp", call("safe")).token(&token), Want::Status(401))
-    });
-    world.verdicts(rows.into()).await;
-    let dpop = Ask::post("/mcp", call("safe")).with("Authorization", format!("DPoP {}", world.token()));
+    let bound = |cnf: Value| Ask::post("/mcp", call("safe")).token(&world.mint().claim("cnf", cnf).token());
+    let by_proof = || bound(json!({"jkt": "abc"}));
+    let by_certificate = || bound(json!({"x5t#S256": "abc"}));
+    let dpop = |token: &str| Ask::post("/mcp", call("safe")).with("Authorization", format!("DPoP {token}"));
+    let bound_token = world.mint().claim("cnf", json!({"jkt": "abc"})).token();
+    let forwarded = "Hash=abc;Subject=\"CN=alice\"";
+    let refused = Want::OneOf(&[400, 401]);
     world
         .verdicts(vec![
-            row("the DPoP scheme", dpop, Want::OneOf(&[400, 401])),
-            row("b62: Bearer beside a proof", world.post(call("safe")).with("DPoP", "abc"), Want::Status(400)),
+            row("083 bound to a proof, as Bearer", by_proof(), Want::Status(401)),
+            row("083 the same beside a proof", by_proof().with("DPoP", "a.b.c"), refused),
+            row("083 as DPoP", dpop(&bound_token).with("DPoP", "a.b.c"), refused),
+            row("083 not bound, as DPoP", dpop(&world.token()), refused),
+            row("083 not bound, beside a proof", dpop(&world.token()).with("DPoP", "a.b.c"), refused),
+            row("083 two proofs", dpop(&bound_token).with("DPoP", "a.b.c").with("DPoP", "a.b.d"), refused),
+            row("083 b62: Bearer beside a proof", world.post(call("safe")).with("DPoP", "abc"), Want::Status(400)),
+            row("084 bound to a certificate", by_certificate(), Want::Status(401)),
+            row("084 Client-Cert", by_certificate().with("Client-Cert", ":YWJj:"), Want::Status(401)),
+            row("084 XFCC", by_certificate().with("X-Forwarded-Client-Cert", forwarded), Want::Status(401)),
+            row("085 a member that is not known", bound(json!({"x": 1})), Want::Status(401)),
+            row("085 no member", bound(json!({})), Want::Status(401)),
+            row("085 not an object", bound(json!("x")), Want::Status(401)),
+            row("085 null", bound(Value::Null), Want::Status(401)),
         ])
         .await;
     world.close().await;

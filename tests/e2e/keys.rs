@@ -1,6 +1,7 @@
 //! Are keys fetched once, kept in bad times, given up when they are withdrawn, and never fetched on demand of strangers (SPEC B-41…B-45)?
 
-use serde_json::json;
+use aws_lc_rs::hmac;
+use serde_json::{Value, json};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::world::{
@@ -133,14 +134,44 @@ async fn b31_b44_attack_089_092_useless_keys_are_skipped_and_withdrawn_keys_stop
     world.issuer.publish(keys);
     let fresh = world.mint().by(&OTHER).alg(Alg::EdDsa).head("kid", json!("fresh")).token();
     eventually(&world, &fresh, 200).await;
+    // What that `oct` key signs: its `k` is "secret".
+    let hs256 = world.mint().head("alg", json!("HS256")).head("kid", json!("oct"));
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"secret"), hs256.input().as_bytes());
+    let symmetric = hs256.token_signed(tag.as_ref());
     for (name, token) in [
-        ("the withdrawn key", old),
-        ("the withdrawn key, a new token", world.mint().claim("jti", json!("x")).token()),
-        ("a key for encryption", world.mint().by(&OTHER).alg(Alg::Rs256).head("kid", json!("enc")).token()),
-        ("a key for agreement", world.mint().by(&OTHER).head("kid", json!("wraps")).token()),
+        ("089 the withdrawn key", old),
+        ("089 the withdrawn key, a new token", world.mint().claim("jti", json!("x")).token()),
+        ("092 a key for encryption", world.mint().by(&OTHER).alg(Alg::Rs256).head("kid", json!("enc")).token()),
+        ("092 a key for agreement", world.mint().by(&OTHER).head("kid", json!("wraps")).token()),
+        ("092 a symmetric key", symmetric),
     ] {
         assert_eq!(try_token(&world, &token).await.status, 401, "{name}");
     }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn attack_071_keys_that_a_token_brings_are_neither_fetched_nor_used() {
+    // It has the keys that these tokens are signed with, and would prove each of them.
+    let trap = server::Upstream::start(None).await;
+    let keys = issuer::key_set(&OTHER).to_string();
+    trap.answer_with(move |_| server::json(200, &keys));
+    let world = World::standard().await;
+    world.until_ready().await;
+    let ask = |name: &str, value: Value| {
+        Ask::post("/mcp", call("safe")).token(&world.mint().by(&OTHER).head(name, value).token())
+    };
+    let at = |path: &str| json!(format!("{}{path}", trap.url()));
+    world
+        .verdicts(vec![
+            row("jku", ask("jku", at("/keys")), Want::Status(401)),
+            row("x5u", ask("x5u", at("/certificate")), Want::Status(401)),
+            row("jwk", ask("jwk", OTHER.jwk(Alg::Es256, "es")), Want::Status(401)),
+            row("x5c", ask("x5c", json!([OTHER.certificate()])), Want::Status(401)),
+            row("a kid that is a URL", ask("kid", at("/keys")), Want::Status(401)),
+        ])
+        .await;
+    assert_eq!(trap.connections(), 0);
     world.close().await;
 }
 

@@ -115,13 +115,23 @@ impl World {
     /// An open connection to the public listener.
     pub async fn connect(&self) -> Live {
         let address = self.gateway.listening_address();
-        Live::connect(address, self.tls.clone(), &[b"http/1.1"], Arc::clone(&self.captured)).await
+        Live::connect(address, self.tls_as("localhost"), &[b"http/1.1"], Arc::clone(&self.captured)).await
+    }
+
+    /// The same, whose TLS asks for another name; an address asks for none.
+    pub async fn connect_as(&self, name: &str, protocol: &[u8]) -> Live {
+        let address = self.gateway.listening_address();
+        Live::connect(address, self.tls_as(name), &[protocol], Arc::clone(&self.captured)).await
     }
 
     /// An open connection that agreed on HTTP/2.
     pub async fn connect_h2(&self) -> Live {
         let address = self.gateway.listening_address();
-        Live::connect(address, self.tls.clone(), &[b"h2"], Arc::clone(&self.captured)).await
+        Live::connect(address, self.tls_as("localhost"), &[b"h2"], Arc::clone(&self.captured)).await
+    }
+
+    fn tls_as<'a>(&self, name: &'a str) -> Option<(Arc<rustls::ClientConfig>, &'a str)> {
+        Some((Arc::clone(self.tls.as_ref()?), name))
     }
 
     /// What the admin listener answers to GET.

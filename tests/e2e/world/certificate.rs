@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc, sync::LazyLock};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
 
@@ -32,9 +33,10 @@ pub struct Leaf {
     key_der: PrivateKeyDer<'static>,
 }
 
-/// A new leaf for localhost.
+/// A new leaf for localhost, and for another site on the same machine.
 pub fn leaf() -> Leaf {
-    let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let names = ["localhost", "127.0.0.1", "other.example"].map(str::to_owned);
+    let params = CertificateParams::new(names).unwrap();
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, &AUTHORITY.issuer).unwrap();
     Leaf {
@@ -76,16 +78,23 @@ impl Leaf {
 
 /// A client that trusts the authority alone.
 pub fn client_config() -> Arc<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add(AUTHORITY.der.clone()).unwrap();
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
+    Arc::new(client_config_of(provider(), rustls::DEFAULT_VERSIONS))
 }
 
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+/// The same with other suites and versions.
+pub fn client_config_of(
+    provider: Arc<CryptoProvider>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(AUTHORITY.der.clone()).unwrap();
+    ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }

@@ -187,7 +187,7 @@ pub struct Live {
 impl Live {
     pub async fn connect(
         address: SocketAddr,
-        tls: Option<Arc<rustls::ClientConfig>>,
+        tls: Option<(Arc<rustls::ClientConfig>, &str)>,
         protocols: &[&[u8]],
         captured: Arc<Captured>,
     ) -> Self {
@@ -196,10 +196,10 @@ impl Live {
         let mut certificate = None;
         let io: Box<dyn Io> = match tls {
             None => Box::new(tcp),
-            Some(config) => {
+            Some((config, name)) => {
                 let mut config = rustls::ClientConfig::clone(&config);
                 config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-                let name = ServerName::try_from("localhost").unwrap();
+                let name = ServerName::try_from(name.to_owned()).unwrap();
                 let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
                 let shown = stream.get_ref().1.peer_certificates();
                 certificate = shown.and_then(|chain| chain.first()).map(|leaf| leaf.to_vec());
@@ -227,6 +227,16 @@ impl Live {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return time * bytes.len(),
                 Err(_) => panic!("neither taken nor refused"),
+            }
+        }
+        times * bytes.len()
+    }
+
+    /// Writes until the peer has no room for a second, or hangs up; how many bytes it took.
+    pub async fn write_while_room(&mut self, bytes: &[u8], times: usize) -> usize {
+        for time in 0..times {
+            if !matches!(timeout(Duration::from_secs(1), self.io.write_all(bytes)).await, Ok(Ok(()))) {
+                return time * bytes.len();
             }
         }
         times * bytes.len()

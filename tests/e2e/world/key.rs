@@ -10,7 +10,10 @@ use aws_lc_rs::{
         RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
     },
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 
 /// How a token is signed.
@@ -95,8 +98,26 @@ impl Keys {
         jwk
     }
 
-    /// DER of the RSA public key: what an HS256 confusion attack uses as its secret.
-    pub fn rsa_public_der(&self) -> Vec<u8> {
+    /// The RSA public key in every form that an HS256 confusion attack uses as its secret.
+    pub fn rsa_public_forms(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let der = self.rsa_public_der();
+        let base64 = STANDARD.encode(&der);
+        let lines: Vec<_> = base64.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+        let pem = format!("-----BEGIN RSA PUBLIC KEY-----\n{}\n-----END RSA PUBLIC KEY-----\n", lines.join("\n"));
+        let jwk = self.jwk(Alg::Rs256, "rs");
+        let member = jwk["n"].as_str().unwrap().as_bytes().to_vec();
+        let text = jwk.to_string().into_bytes();
+        vec![("DER", der), ("PEM", pem.into_bytes()), ("JWK", text), ("n", member), ("the modulus", self.rsa_modulus())]
+    }
+
+    /// A certificate for the P-256 key that this key signed itself, as in `x5c`.
+    pub fn certificate(&self) -> String {
+        let key = rcgen::KeyPair::try_from(self.p256.to_pkcs8v1().unwrap().as_ref()).unwrap();
+        let params = rcgen::CertificateParams::new(["evil.example".to_owned()]).unwrap();
+        STANDARD.encode(params.self_signed(&key).unwrap().der())
+    }
+
+    fn rsa_public_der(&self) -> Vec<u8> {
         self.rsa.public_key().as_ref().to_vec()
     }
 
