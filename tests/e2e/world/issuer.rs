@@ -70,12 +70,24 @@ impl Issuer {
         Mint::new(&self.url(), resource, Arc::clone(&self.captured))
     }
 
+    /// Serves the documents, but spoils those at `paths`.
+    pub fn spoil(&self, paths: &'static [&'static str], spoils: Box<Spoils>) {
+        let documents = Arc::clone(&self.documents);
+        self.server.answer_with(move |seen| {
+            let polite = documents.lock().unwrap().answer(seen);
+            if paths.contains(&seen.target.as_str()) { spoils(polite) } else { polite }
+        });
+    }
+
     /// Serves the documents; undoes what a test scripted.
     pub fn answer_politely(&self) {
         let documents = Arc::clone(&self.documents);
         self.server.answer_with(move |seen| documents.lock().unwrap().answer(seen));
     }
 }
+
+/// What becomes of the polite answer.
+pub type Spoils = dyn Fn(Vec<Step>) -> Vec<Step> + Send + Sync;
 
 impl Documents {
     fn answer(&self, seen: &Seen) -> Vec<Step> {

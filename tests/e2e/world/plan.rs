@@ -51,6 +51,7 @@ pub struct Plan {
     upstream_tls: bool,
     environment: Vec<(String, String)>,
     files: Vec<(String, String)>,
+    wrapper: Vec<String>,
 }
 
 impl Plan {
@@ -64,10 +65,12 @@ impl Plan {
             upstream_tls: false,
             environment: Vec::new(),
             files: Vec::new(),
+            wrapper: Vec::new(),
         }
     }
 
-    /// Other servers. `@UPSTREAM@`, `@ISSUER@` and `@PUBLIC@` stand for URLs, `@FOLDER@` for the YAML's folder.
+    /// Other servers. `@UPSTREAM@`, `@ISSUER@` and `@PUBLIC@` stand for URLs, `@UPSTREAM_PORT@` and `@ISSUER_PORT@` for their ports,
+    /// `@FOLDER@` for the YAML's folder.
     pub fn servers(mut self, yaml: &str) -> Self {
         self.servers = yaml.to_owned();
         self
@@ -110,6 +113,13 @@ impl Plan {
         self
     }
 
+    /// A command that runs the gateway's, which follows as its last words, in a process of the same id. `@FOLDER@` stands for the
+    /// YAML's folder.
+    pub fn wrapped(mut self, words: &[&str]) -> Self {
+        self.wrapper = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     /// A file beside the YAML.
     pub fn file(mut self, name: &str, text: &str) -> Self {
         self.files.push((name.into(), text.into()));
@@ -142,10 +152,14 @@ impl Plan {
                 .replace("@PUBLIC@", &public)
                 .replace("@ISSUER@", &issuer.url())
                 .replace("@UPSTREAM@", &upstream.url())
+                .replace("@UPSTREAM_PORT@", &upstream.address().port().to_string())
+                .replace("@ISSUER_PORT@", &issuer.server().address().port().to_string())
                 .replace("@FOLDER@", folder.path().to_str().unwrap());
             let path = folder.path().join("gateway.yaml");
             std::fs::write(&path, yaml).unwrap();
-            match Process::start(&path, &self.environment).await {
+            let wrapper: Vec<String> =
+                self.wrapper.iter().map(|word| word.replace("@FOLDER@", folder.path().to_str().unwrap())).collect();
+            match Process::start_wrapped(&path, &self.environment, &wrapper).await {
                 Ok(gateway) => {
                     let tls = self.tls.then(certificate::client_config);
                     return Ok(World {

@@ -42,8 +42,19 @@ pub struct NotStarted {
 impl Process {
     /// Starts the binary and waits until it serves.
     pub async fn start(config: &Path, environment: &[(String, String)]) -> Result<Self, NotStarted> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        command.args(["run", "--config"]).arg(config);
+        Self::start_wrapped(config, environment, &[]).await
+    }
+
+    /// Starts it by a command that ends in the gateway's, and runs in a process of the same id.
+    pub async fn start_wrapped(
+        config: &Path,
+        environment: &[(String, String)],
+        wrapper: &[String],
+    ) -> Result<Self, NotStarted> {
+        let binary = env!("CARGO_BIN_EXE_portcullis").to_owned();
+        let mut words = wrapper.iter().chain([&binary]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).args(["run", "--config"]).arg(config);
         command.env_clear().env("RUST_BACKTRACE", "1").envs(environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
@@ -71,6 +82,11 @@ impl Process {
             }
         }
         Ok(process)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// Where the first public listener is.
