@@ -252,6 +252,8 @@ pub const STORE_BYTES_MAX: usize = 512 * MIB;
 pub const STORE_SWEEP_ENTRIES: usize = 512;
 /// How long the file store waits for the process before us to let go of the file.
 pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// One operation on the file store, waiting for its turn included: a disk that hangs is given up.
+pub const STORE_WORK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Reaching Redis, from the name look-up to the login.
 pub const STORE_DIAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// One operation in Redis, dialling included.

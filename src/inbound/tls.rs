@@ -96,6 +96,10 @@ impl fmt::Debug for Certificates {
 fn stamps(certificate: &Path, key: &Path) -> Result<[Stamp; 2], String> {
     let stamp = |path: &Path| {
         let found = fs::metadata(path).map_err(|cause| format!("{}: {cause}", path.display()))?;
+        // A pipe or a device could keep us waiting for ever.
+        if !found.is_file() {
+            return Err(format!("{}: not a regular file", path.display()));
+        }
         Ok::<_, String>(Stamp { inode: found.ino(), size: found.size(), modified: (found.mtime(), found.mtime_nsec()) })
     };
     Ok([stamp(certificate)?, stamp(key)?])

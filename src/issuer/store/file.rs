@@ -13,10 +13,10 @@ use std::{
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, task::spawn_blocking, time::timeout};
 
 use super::{Bounds, Kind, StoreFault, gives_way};
-use crate::base::limits::{STORE_BUSY_TIMEOUT, STORE_SWEEP_ENTRIES};
+use crate::base::limits::{STORE_BUSY_TIMEOUT, STORE_SWEEP_ENTRIES, STORE_WORK_TIMEOUT};
 
 /// Marks the file as ours: "Port".
 const APPLICATION: i32 = 0x506f_7274;
@@ -189,15 +189,21 @@ impl File {
         Ok(())
     }
 
-    /// Works on the file, one after the other. What has begun is finished even when nobody waits for it any more.
+    /// Works on the file, one after the other, within [`STORE_WORK_TIMEOUT`]. What has begun is finished even when nobody waits for
+    /// it any more: a disk that hangs costs a 503, and what was asked of it may still be done when it comes back.
     async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreFault> {
-        let connection = Arc::clone(&self.connection).lock_owned().await;
-        match tokio::task::spawn_blocking(move || work(&connection)).await {
-            Ok(done) => done.map_err(|error| StoreFault(explain(&error))),
-            Err(_) => Err(StoreFault("the work was given up".to_owned())),
+        let connection = Arc::clone(&self.connection);
+        let done = timeout(STORE_WORK_TIMEOUT, async {
+            let connection = connection.lock_owned().await;
+            spawn_blocking(move || work(&connection)).await
+        });
+        match done.await {
+            Ok(Ok(done)) => done.map_err(|error| StoreFault(explain(&error))),
+            Ok(Err(_)) => Err(StoreFault("the work was given up".to_owned())),
+            Err(_) => Err(StoreFault(format!("the disk did not answer within {} s", STORE_WORK_TIMEOUT.as_secs()))),
         }
     }
 }

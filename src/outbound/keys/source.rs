@@ -1,6 +1,6 @@
 //! Reads an issuer's key-set document once: by its metadata, from a URL, or from a file.
 
-use std::{fmt, fs::File, io::Read as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, fs, fs::File, io::Read as _, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{sync::watch, task::spawn_blocking};
@@ -124,6 +124,10 @@ fn refresh_in(max_age: Option<Duration>) -> Duration {
 
 fn read_file(path: &PathBuf) -> Result<Bytes, Fault> {
     let fault = |cause: &dyn fmt::Display| Fault::us("jwks_file", format_args!("{}: {cause}", path.display()));
+    // A pipe or a device could keep us waiting for ever.
+    if !fs::metadata(path).map_err(|cause| fault(&cause))?.is_file() {
+        return Err(fault(&"not a regular file"));
+    }
     let file = File::open(path).map_err(|cause| fault(&cause))?;
     let mut taken = Vec::new();
     let limit = JWKS_BYTES_MAX as u64 + 1;

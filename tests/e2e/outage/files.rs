@@ -155,17 +155,24 @@ async fn outage_disk_key_set() {
     survives(begun(FROM_FILE).await, "keys.json", &ALL, Sign::Note("keys of authorization server house")).await;
 }
 
+const REFUSED: Sign = Sign::Counter("portcullis_certificate_reload_failures_total");
+
 #[tokio::test]
-async fn outage_disk_certificate_and_its_key() {
-    for name in ["tls.crt", "tls.key"] {
-        let world = begun(FETCHED).await;
-        survives(world, name, &ALL, Sign::Counter("portcullis_certificate_reload_failures_total")).await;
-    }
-    // What comes back is taken: another certificate, after the failure.
+async fn outage_disk_key_of_the_certificate() {
+    survives(begun(FETCHED).await, "tls.key", &ALL, REFUSED).await;
+}
+
+#[tokio::test]
+async fn outage_disk_certificate() {
+    survives(begun(FETCHED).await, "tls.crt", &ALL, REFUSED).await;
+}
+
+#[tokio::test]
+async fn outage_disk_certificate_is_another_when_it_comes_back() {
     let world = begun(FETCHED).await;
     let path = world.folder.path().join("tls.crt");
     fs::remove_file(&path).unwrap();
-    shows(&world, &Sign::Counter("portcullis_certificate_reload_failures_total"), 0.0, "vanishes").await;
+    shows(&world, &REFUSED, 0.0, "vanishes").await;
     let other = certificate::leaf();
     other.write(world.folder.path());
     let deadline = Instant::now() + RECOVERS;

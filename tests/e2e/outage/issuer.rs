@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, atomic::AtomicUsize, atomic::Ordering};
 
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{ask, assert_unavailable, counted, halves, is_well, until_readyz, until_status};
 use crate::e2e::world::{
-    Issuer, Plan, Step, World,
+    Ask, Issuer, Plan, Step, World,
     issuer::{JWKS_PATH, METADATA_PATHS, Spoils},
     key::HOUSE,
     server,
@@ -40,7 +40,8 @@ async fn begun(spoils: Option<Box<Spoils>>) -> (Issuer, World) {
     (issuer, world)
 }
 
-async fn fails_and_recovers(failure: &str, issuer: Issuer, world: World, recover: impl AsyncFn(&Issuer)) {
+/// What a call gets while the failure lasts.
+async fn fails(failure: &str, issuer: &Issuer, world: &World) -> Ask {
     let call = ask(&issuer.mint(&world.resource()).token());
     assert_unavailable(&world.send(&call).await, failure);
     assert_eq!(world.upstream.count(), 0, "{failure}");
@@ -48,10 +49,12 @@ async fn fails_and_recovers(failure: &str, issuer: Issuer, world: World, recover
     assert_eq!(ready.status, 503, "{failure}: {ready:?}");
     assert!(ready.text().contains("house"), "{failure}: {ready:?}");
     assert_eq!(world.admin("/healthz").await.status, 200, "{failure}: alive is not ready");
-    assert!(counted(&world, "portcullis_jwks_fetches_total", "failed").await > 0.0, "{failure}");
+    assert!(counted(world, "portcullis_jwks_fetches_total", "failed").await > 0.0, "{failure}");
     assert_eq!(issuer.server().count_of(JWKS_PATH), 0, "{failure}: no keys without metadata");
+    call
+}
 
-    recover(&issuer).await;
+async fn recovers(failure: &str, world: World, call: Ask) {
     until_status(&world, &call, 200, failure).await;
     until_readyz(&world, failure, is_well).await;
     world.close().await;
@@ -59,16 +62,26 @@ async fn fails_and_recovers(failure: &str, issuer: Issuer, world: World, recover
 
 #[tokio::test]
 async fn outage_issuer_metadata_fails_at_the_start() {
+    let mut rows = JoinSet::new();
     for Row { failure, answer } in TABLE {
-        let (issuer, world) = begun(Some(Box::new(answer))).await;
-        fails_and_recovers(failure, issuer, world, async |issuer| issuer.answer_politely()).await;
+        rows.spawn(async move {
+            let (issuer, world) = begun(Some(Box::new(answer))).await;
+            let call = fails(failure, &issuer, &world).await;
+            issuer.answer_politely();
+            recovers(failure, world, call).await;
+        });
+    }
+    while let Some(row) = rows.join_next().await {
+        row.unwrap();
     }
 }
 
 #[tokio::test]
 async fn outage_issuer_metadata_refuses() {
     let (issuer, world) = begun(None).await;
-    fails_and_recovers("refuses", issuer, world, async |issuer| issuer.server().resume().await).await;
+    let call = fails("refuses", &issuer, &world).await;
+    issuer.server().resume().await;
+    recovers("refuses", world, call).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, atomic::AtomicUsize, atomic::Ordering};
 use serde_json::json;
 use tokio::{
     sync::Semaphore,
+    task::JoinSet,
     time::{Duration, Instant, sleep},
 };
 
@@ -76,39 +77,50 @@ fn rotated(world: &World) -> Ask {
     ask(&world.mint().by(&OTHER).head("kid", json!("rotated")).token())
 }
 
-async fn fails_and_recovers(row: &Row, world: World, known: Ask, recover: impl AsyncFn(&World)) {
+/// What each token gets while the row's failure lasts; the three calls.
+async fn fails(row: &Row, world: &World, known: Ask) -> [Ask; 3] {
     let failure = row.failure;
-    let failed = counted(&world, "portcullis_jwks_fetches_total", "failed").await;
-    let new = rotated(&world);
+    let failed = counted(world, "portcullis_jwks_fetches_total", "failed").await;
+    let new = rotated(world);
     let reply = world.send(&new).await;
-    assert_eq!(row.new, 503, "{failure}");
+    assert_eq!(reply.status, row.new, "{failure}");
     assert_unavailable(&reply, failure);
     let held = ask(&world.mint().claim("jti", json!("another")).token());
     for (what, ask, status) in [("known", &known, row.known), ("held", &held, row.held)] {
         let reply = world.send(ask).await;
         assert_eq!(reply.status, status, "{failure}, {what}: {reply:?}");
     }
-    assert!(counted(&world, "portcullis_jwks_fetches_total", "failed").await > failed, "{failure}");
+    assert!(counted(world, "portcullis_jwks_fetches_total", "failed").await > failed, "{failure}");
     let ready = world.admin("/readyz").await;
     assert!(ready.text().contains("house"), "{failure}: {ready:?}");
     if row.known == 200 {
         assert_eq!(ready.status, 200, "{failure}: {ready:?}");
     }
+    [new, known, held]
+}
 
-    recover(&world).await;
-    for (what, ask) in [("new", &new), ("known", &known), ("held", &held)] {
-        until_status(&world, ask, 200, &format!("{failure}, {what}")).await;
+async fn recovers(row: &Row, world: World, calls: [Ask; 3]) {
+    for call in &calls {
+        until_status(&world, call, 200, row.failure).await;
     }
-    until_readyz(&world, failure, is_well).await;
+    until_readyz(&world, row.failure, is_well).await;
     world.close().await;
 }
 
 #[tokio::test]
 async fn outage_key_set_fails() {
+    let mut rows = JoinSet::new();
     for row in TABLE {
-        let (world, known) = begun().await;
-        spoil(&world, Box::new(row.answer));
-        fails_and_recovers(row, world, known, async |world| world.issuer.answer_politely()).await;
+        rows.spawn(async move {
+            let (world, known) = begun().await;
+            spoil(&world, Box::new(row.answer));
+            let calls = fails(row, &world, known).await;
+            world.issuer.answer_politely();
+            recovers(row, world, calls).await;
+        });
+    }
+    while let Some(row) = rows.join_next().await {
+        row.unwrap();
     }
 }
 
@@ -117,7 +129,9 @@ async fn outage_key_set_refuses() {
     let (world, known) = begun().await;
     world.issuer.server().stop();
     let row = Row { failure: "refuses", answer: |_| Vec::new(), known: 200, held: 200, new: 503 };
-    fails_and_recovers(&row, world, known, async |world| world.issuer.server().resume().await).await;
+    let calls = fails(&row, &world, known).await;
+    world.issuer.server().resume().await;
+    recovers(&row, world, calls).await;
 }
 
 #[tokio::test]

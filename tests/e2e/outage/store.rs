@@ -1,6 +1,10 @@
 //! The outage table: the Redis in which the embedded authorization server keeps its state. Tokens that were issued go on.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use tokio::{
+    task::JoinSet,
+    time::{Duration, Instant, sleep},
+};
 
 use super::{RECOVERS, is_well, say_loudly, until_readyz};
 use crate::e2e::world::{Ask, Plan, Reply, World};
@@ -25,7 +29,11 @@ const TABLE: &[Row] = &[
     Row { failure: "is slow", mode: Mode::Slow, issues: 200 },
     Row { failure: "truncates", mode: Mode::Truncate, issues: 503 },
     Row { failure: "lies: not its protocol", mode: Mode::Lie("HTTP/1.1 200 OK\r\n\r\n"), issues: 503 },
-    Row { failure: "lies: of another type", mode: Mode::Lie("*1\r\n:7\r\n"), issues: 503 },
+    Row {
+        failure: "lies: of another type",
+        mode: Mode::Lie("-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"),
+        issues: 503,
+    },
     Row { failure: "lies: still loading", mode: Mode::Lie("-LOADING Redis is loading the dataset\r\n"), issues: 503 },
     Row {
         failure: "lies: a replica",
@@ -34,7 +42,7 @@ const TABLE: &[Row] = &[
     },
 ];
 
-fn plan(port: u16) -> Plan {
+fn plan(port: u16, database: usize) -> Plan {
     let own = "  own:\n    embedded:\n      path: /oauth\n      login: {accounts: accounts.yaml}\n      \
                clients: [{id: batch, secret: env:CLIENT_SECRET, grant_types: [client_credentials]}]\n      \
                grants: [{clients: [batch], scopes: [\"mcp:*\"]}]\n      store: {redis: env:REDIS_URL}\n";
@@ -45,7 +53,7 @@ fn plan(port: u16) -> Plan {
         .top("session_keys: [\"env:SESSION_KEY\"]")
         .environment("SESSION_KEY", &"k".repeat(48))
         .environment("CLIENT_SECRET", SECRET)
-        .environment("REDIS_URL", &format!("redis://:{PASSWORD}@127.0.0.1:{port}"))
+        .environment("REDIS_URL", &format!("redis://:{PASSWORD}@127.0.0.1:{port}/{database}"))
 }
 
 fn issuing(world: &World) -> Ask {
@@ -62,65 +70,81 @@ fn token_of(world: &World, reply: &Reply) -> String {
 }
 
 async fn issued_in_the_end(world: &World, what: &str) -> String {
-    let deadline = tokio::time::Instant::now() + RECOVERS;
+    let deadline = Instant::now() + RECOVERS;
     loop {
         let reply = world.send(&issuing(world)).await;
         if reply.status == 200 {
             return token_of(world, &reply);
         }
-        assert!(tokio::time::Instant::now() < deadline, "{what}: {reply:?}\n{}", world.gateway.tail());
-        tokio::time::sleep(tokio::time::Duration::from_millis(50)).await;
+        assert!(Instant::now() < deadline, "{what}: {reply:?}\n{}", world.gateway.tail());
+        sleep(Duration::from_millis(50)).await;
     }
 }
 
-async fn begun() -> Option<(Redis, Relay, World)> {
-    let Some(redis) = Redis::start(PASSWORD).await else {
+async fn started() -> Option<Redis> {
+    let redis = Redis::start(PASSWORD).await;
+    if redis.is_none() {
         say_loudly("redis-server is not installed: the outages of Redis are NOT tested");
-        return None;
-    };
-    let relay = Relay::start(redis.port).await;
-    let world = plan(relay.port).start().await;
+    }
+    redis
+}
+
+/// A gateway that reaches a database of Redis through a relay.
+async fn begun(redis: u16, database: usize) -> (Relay, World) {
+    let relay = Relay::start(redis).await;
+    let world = plan(relay.port, database).start().await;
     world.secret(SECRET);
     world.secret(PASSWORD);
     until_readyz(&world, "the start", is_well).await;
-    Some((redis, relay, world))
+    (relay, world)
 }
 
 #[tokio::test]
 async fn outage_store_fails() {
-    let Some((_redis, relay, world)) = begun().await else { return };
-    let known = issued_in_the_end(&world, "the start").await;
-    assert_eq!(world.send(&super::ask(&known)).await.status, 200);
-    for Row { failure, mode, issues } in TABLE {
-        // Issued before, and never shown until now.
-        let new = issued_in_the_end(&world, failure).await;
-        relay.set(*mode);
-        let reply = world.send(&issuing(&world)).await;
-        assert_eq!(reply.status, *issues, "{failure}: {reply:?}");
-        if *issues == 200 {
-            token_of(&world, &reply);
-        } else {
-            assert!(reply.header("www-authenticate").is_none(), "{failure}: {reply:?}");
-            until_readyz(&world, failure, |ready| {
-                ready.status == 200 && ready.json()["notes"].to_string().contains("authorization server own")
-            })
-            .await;
-        }
-        for token in [&known, &new] {
-            assert_eq!(world.send(&super::ask(token)).await.status, 200, "{failure}: what was issued goes on");
-        }
-        assert_eq!(world.send(&Ask::get("/oauth/jwks")).await.status, 200, "{failure}: keys are published");
-
-        relay.set(Mode::Pass);
-        issued_in_the_end(&world, failure).await;
-        until_readyz(&world, failure, is_well).await;
+    let Some(redis) = started().await else { return };
+    let mut rows = JoinSet::new();
+    for (number, row) in TABLE.iter().enumerate() {
+        rows.spawn(fails_and_recovers(redis.port, number, row));
     }
+    while let Some(row) = rows.join_next().await {
+        row.unwrap();
+    }
+}
+
+async fn fails_and_recovers(redis: u16, number: usize, row: &'static Row) {
+    let Row { failure, mode, issues } = row;
+    let (relay, world) = begun(redis, number).await;
+    let known = issued_in_the_end(&world, failure).await;
+    assert_eq!(world.send(&super::ask(&known)).await.status, 200);
+    // Issued before, and never shown until now.
+    let new = issued_in_the_end(&world, failure).await;
+    relay.set(*mode);
+    let reply = world.send(&issuing(&world)).await;
+    assert_eq!(reply.status, *issues, "{failure}: {reply:?}");
+    if *issues == 200 {
+        token_of(&world, &reply);
+    } else {
+        assert!(reply.header("www-authenticate").is_none(), "{failure}: {reply:?}");
+        until_readyz(&world, failure, |ready| {
+            ready.status == 200 && ready.json()["notes"].to_string().contains("authorization server own")
+        })
+        .await;
+    }
+    for token in [&known, &new] {
+        assert_eq!(world.send(&super::ask(token)).await.status, 200, "{failure}: what was issued goes on");
+    }
+    assert_eq!(world.send(&Ask::get("/oauth/jwks")).await.status, 200, "{failure}: keys are published");
+
+    relay.set(Mode::Pass);
+    issued_in_the_end(&world, failure).await;
+    until_readyz(&world, failure, is_well).await;
     world.close().await;
 }
 
 #[tokio::test]
 async fn outage_store_flaps() {
-    let Some((_redis, relay, world)) = begun().await else { return };
+    let Some(redis) = started().await else { return };
+    let (relay, world) = begun(redis.port, 0).await;
     let known = super::ask(&issued_in_the_end(&world, "the start").await);
     for cycle in 0..6 {
         relay.set(if cycle % 2 == 0 { Mode::Refuse } else { Mode::Pass });
@@ -141,12 +165,10 @@ async fn outage_store_flaps() {
 
 #[tokio::test]
 async fn outage_store_refuses_at_the_start() {
-    let Some(redis) = Redis::start(PASSWORD).await else {
-        return say_loudly("redis-server is not installed: the outages of Redis are NOT tested");
-    };
+    let Some(redis) = started().await else { return };
     let relay = Relay::start(redis.port).await;
     relay.set(Mode::Refuse);
-    let world = plan(relay.port).start().await;
+    let world = plan(relay.port, 0).start().await;
     world.secret(SECRET);
     world.secret(PASSWORD);
     until_readyz(&world, "no keys", |ready| ready.status == 503 && ready.text().contains("own")).await;

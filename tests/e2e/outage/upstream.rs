@@ -99,10 +99,16 @@ async fn outage_upstream_refuses_and_hangs_when_it_is_dialled() {
     world.upstream.stop();
 
     // A queue of connections that is full: the kernel answers nothing to the next.
-    let full = TcpSocket::new_v4().unwrap();
-    full.set_reuseaddr(true).unwrap();
-    full.bind(world.upstream.address()).unwrap();
-    let full = full.listen(1).unwrap();
+    let full = loop {
+        // The one before is closed as soon as its task has ended.
+        tokio::task::yield_now().await;
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        let bound = socket.bind(world.upstream.address()).and_then(|()| socket.listen(1));
+        if let Ok(full) = bound {
+            break full;
+        }
+    };
     let mut queued = Vec::new();
     while let Ok(connected) = timeout(Duration::from_millis(300), TcpStream::connect(world.upstream.address())).await {
         queued.push(connected.unwrap());
