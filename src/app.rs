@@ -25,6 +25,7 @@ use crate::{
     inbound::{
         listener::{Bound, Phase},
         resume::Origins,
+        room::Room,
         session::Begun,
         snapshot::Gateway,
         tasks::Tasks,
@@ -97,6 +98,7 @@ impl App {
             clock: Arc::clone(clock),
             verifier: Verifier::new(),
             observe: Arc::clone(observe),
+            room: Room::new(descriptors::bounds(settings.listen.len()), &observe.metrics),
             streams: Arc::default(),
             begun: Begun::default(),
             tasks: Tasks::default(),

@@ -1,7 +1,8 @@
-//! The shared words of every layer: names, secrets, limits, and time as a value. Pure.
+//! The shared words of every layer: names, secrets, limits, peers, and time as a value. Pure.
 
 pub mod clock;
 pub mod limits;
 pub mod names;
+pub mod peer;
 pub mod secret;
 pub mod text;

@@ -4,6 +4,7 @@ pub mod gate;
 pub mod leash;
 pub mod listener;
 pub mod resume;
+pub mod room;
 pub mod session;
 pub mod snapshot;
 pub mod tasks;

@@ -40,6 +40,7 @@ mod e2e {
     mod relay;
     mod reload;
     mod resume;
+    mod room;
     mod routing;
     mod session;
     mod stream;

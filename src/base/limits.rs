@@ -9,6 +9,15 @@ const MIB: usize = 1024 * KIB;
 
 /// Open client connections; the next one waits in the listen queue.
 pub const CONNECTIONS_MAX: usize = 32_768;
+/// Idle connections that are asked at once to make room for new ones.
+pub const CONNECTIONS_CLOSED_AT_ONCE: usize = 256;
+/// How long an HTTP/2 connection that must make room may take to say goodbye.
+pub const ROOM_TIMEOUT: Duration = Duration::from_millis(100);
+/// File descriptors that are kept for files that are read, for issuers and stores, and for what a library opens …
+pub const DESCRIPTORS_FOR_FILES: u64 = 16;
+/// … but no more than one part in so many of the limit; the same bounds what is kept for the operator's port twice, and what may be
+/// missed between counting and closing four times.
+pub const DESCRIPTOR_SHARE: u64 = 8;
 /// Length of the kernel's queue of connections that we have not accepted yet.
 pub const LISTEN_BACKLOG: u32 = 8_192;
 /// A TLS handshake takes two round trips; slower is an attack or a broken network.

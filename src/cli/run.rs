@@ -51,7 +51,7 @@ fn serve_logged(path: &Path, settings: Settings, warnings: &[Problem]) -> Result
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    descriptors::check();
+    descriptors::raise();
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let metrics = Metrics::new();

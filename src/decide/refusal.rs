@@ -88,6 +88,9 @@ pub enum Refusal {
     /// Over [`crate::base::limits::TASKS_PER_CALLER_MAX`].
     TooManyTasks,
 
+    /// No file descriptor is left for a connection to the upstream.
+    OverloadedDescriptors,
+
     // --- whose fault, when it is not the client's ---
     /// The upstream could not be reached.
     UpstreamUnreachable,
@@ -243,6 +246,8 @@ impl Refusal {
             Self::TooManyStreams => (StatusCode::TOO_MANY_REQUESTS, 42901, "too_many_streams", None),
             Self::TooManySessions => (StatusCode::TOO_MANY_REQUESTS, 42902, "too_many_sessions", None),
             Self::TooManyTasks => (StatusCode::TOO_MANY_REQUESTS, 42903, "too_many_tasks", None),
+
+            Self::OverloadedDescriptors => (StatusCode::SERVICE_UNAVAILABLE, -32603, "overloaded_descriptors", None),
 
             Self::UpstreamUnreachable => (StatusCode::BAD_GATEWAY, -32603, "upstream_unreachable", None),
             Self::UpstreamAnswer(_) => (StatusCode::BAD_GATEWAY, -32603, "upstream_answer", None),

@@ -6,7 +6,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -33,11 +33,17 @@ use tracing::debug;
 use crate::{
     base::limits::{
         FINISH_TIMEOUT, H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX,
-        HEADER_FIELDS_MAX, HEADER_READ_TIMEOUT, KEEP_ALIVE_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX,
+        HEADER_FIELDS_MAX, HEADER_READ_TIMEOUT, KEEP_ALIVE_TIMEOUT, ROOM_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX,
         WRITE_STALL_TIMEOUT,
     },
     decide::framing::Framing,
-    inbound::{listener::Phase, reply::ReplyBody, service, snapshot::Gateway},
+    inbound::{
+        listener::Phase,
+        reply::ReplyBody,
+        room::{Activity, Seat},
+        service,
+        snapshot::Gateway,
+    },
     observe::{Observe, metrics::ListenerSeries},
 };
 
@@ -55,9 +61,8 @@ pub(super) struct Connection {
 }
 
 /// How busy a connection is, for deciding when it has been idle for too long.
-#[derive(Default)]
 struct Load {
-    requests: AtomicU32,
+    activity: Arc<Activity>,
     finished: AtomicU64,
 }
 
@@ -67,29 +72,31 @@ pub(super) struct Busy {
 }
 
 impl Connection {
-    fn new(gateway: Arc<Gateway>, peer: IpAddr, server_name: Option<Box<str>>) -> Self {
+    fn new(gateway: Arc<Gateway>, peer: IpAddr, server_name: Option<Box<str>>, seat: &Seat) -> Self {
         let peer_value = HeaderValue::try_from(peer.to_string()).ok();
-        Self { gateway, peer, peer_value, server_name, load: Arc::default() }
+        let load = Arc::new(Load { activity: Arc::clone(seat.activity()), finished: AtomicU64::new(0) });
+        Self { gateway, peer, peer_value, server_name, load }
     }
 
     /// Counts a request as under way until the guard is dropped.
     pub(super) fn busy(&self) -> Busy {
-        self.load.requests.fetch_add(1, Ordering::Relaxed);
+        self.load.activity.begin();
         Busy { load: Arc::clone(&self.load) }
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.load.requests.fetch_sub(1, Ordering::Relaxed);
         self.load.finished.fetch_add(1, Ordering::Relaxed);
+        self.load.activity.end();
     }
 }
 
-/// Serves one accepted connection to its end.
+/// Serves one accepted connection to its end, which comes early where it is idle and its seat is needed.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: IpAddr,
+    seat: Seat,
     tls: Option<Arc<ServerConfig>>,
     series: ListenerSeries,
     gateway: Arc<Gateway>,
@@ -100,10 +107,15 @@ pub(super) async fn serve(
         debug!(%cause, "TCP_NODELAY could not be set");
     }
     let Some(config) = tls else {
-        let connection = Connection::new(gateway, peer, None);
+        let connection = Connection::new(gateway, peer, None, &seat);
         return Box::pin(serve_h1(stream, connection, &mut phase)).await;
     };
-    let stream = match timeout(TLS_HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
+    let shaken = tokio::select! {
+        biased;
+        shaken = timeout(TLS_HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)) => shaken,
+        () = seat.activity().asked() => return debug!(%peer, "a TLS handshake made room"),
+    };
+    let stream = match shaken {
         Ok(Ok(stream)) => stream,
         Ok(Err(cause)) => {
             series.handshake_failed();
@@ -117,7 +129,7 @@ pub(super) async fn serve(
     let session = stream.get_ref().1;
     let is_h2 = session.alpn_protocol() == Some(b"h2");
     let server_name = session.server_name().map(Into::into);
-    let connection = Connection::new(gateway, peer, server_name);
+    let connection = Connection::new(gateway, peer, server_name, &seat);
     // Boxed, so that a plain connection does not carry the room that HTTP/2 or TLS would need.
     if is_h2 {
         Box::pin(serve_h2(stream, connection, &mut phase)).await;
@@ -214,7 +226,7 @@ where
             }
             () = idle.as_mut() => {
                 let finished = load.finished.load(Ordering::Relaxed);
-                let is_idle = load.requests.load(Ordering::Relaxed) == 0 && finished == finished_before;
+                let is_idle = load.activity.is_idle() && finished == finished_before;
                 if is_idle && is_finishing {
                     // It was asked and did nothing: a peer that never began to speak, or never answers, is cut.
                     return;
@@ -226,6 +238,16 @@ where
                 finished_before = finished;
                 let wait = if is_finishing { FINISH_TIMEOUT } else { KEEP_ALIVE_TIMEOUT };
                 idle.as_mut().reset(Instant::now() + wait);
+            }
+            () = load.activity.asked() => {
+                finished_before = load.finished.load(Ordering::Relaxed);
+                if finished_before == 0 {
+                    // It never asked anything, and would not understand a goodbye.
+                    return;
+                }
+                served.as_mut().finish();
+                is_finishing = true;
+                idle.as_mut().reset(Instant::now() + ROOM_TIMEOUT);
             }
             changed = phase.changed() => {
                 if changed.is_err() || *phase.borrow() == Phase::Ended {

@@ -102,6 +102,9 @@ pub(super) async fn send(
     mut record: Record,
     busy: Busy,
 ) -> Result<Response<ReplyBody>, (Refusal, Record)> {
+    if !arrival.connection.gateway.room.admits_request() {
+        return Err((Refusal::OverloadedDescriptors, record));
+    }
     let headers = match request_headers(arrival, server, head.headers, &outgoing) {
         Ok(headers) => headers,
         Err(refusal) => return Err((refusal, record)),

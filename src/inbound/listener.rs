@@ -1,6 +1,11 @@
 //! Accepts connections, bounded in number, until the drain ends them.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use rustls::ServerConfig;
 use tokio::{
@@ -12,10 +17,13 @@ use tokio::{
 use tracing::warn;
 
 use crate::{
-    base::limits::{CONNECTIONS_MAX, LISTEN_BACKLOG},
-    inbound::{connection, snapshot::Gateway, tls::Certificates},
+    base::limits::LISTEN_BACKLOG,
+    inbound::{connection, room::Seat, snapshot::Gateway, tls::Certificates},
     observe::metrics::{ListenerSeries, Metrics},
 };
+
+/// Asked for by a branch that is switched off.
+const NO_PEER: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// How far the end of the process has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,18 +78,28 @@ impl Bound {
     /// Serves until `phase` has ended, or is draining and the last connection is done.
     pub async fn serve(self, gateway: Arc<Gateway>, mut phase: watch::Receiver<Phase>) {
         let mut connections = JoinSet::new();
+        // One that has no seat yet; those behind it wait in the kernel's queue.
+        let mut accepted: Option<(TcpStream, SocketAddr)> = None;
         while *phase.borrow() == Phase::Serving {
+            let waiting = accepted.as_ref().map(|(_, peer)| peer.ip());
             tokio::select! {
-                accepted = self.listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                    Ok((stream, peer)) => {
-                        connections.spawn(self.serve_one(stream, peer, &gateway, &phase));
-                    }
+                next = self.listener.accept(), if waiting.is_none() => match next {
+                    Ok((stream, peer)) => match gateway.room.try_seat(peer.ip()) {
+                        Some(seat) => drop(connections.spawn(self.serve_one(stream, peer, seat, &gateway, &phase))),
+                        None => accepted = Some((stream, peer)),
+                    },
                     Err(cause) => {
                         // Out of descriptors, most likely: the pause keeps the loop from spinning until some are closed.
                         warn!(%cause, "a connection could not be accepted");
+                        gateway.room.press();
                         sleep(Duration::from_millis(50)).await;
                     }
                 },
+                seat = gateway.room.seat(waiting.unwrap_or(NO_PEER)), if waiting.is_some() => {
+                    if let Some((stream, peer)) = accepted.take() {
+                        connections.spawn(self.serve_one(stream, peer, seat, &gateway, &phase));
+                    }
+                }
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 changed = phase.changed() => if changed.is_err() { break },
             }
@@ -103,9 +121,11 @@ impl Bound {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
+        seat: Seat,
         gateway: &Arc<Gateway>,
         phase: &watch::Receiver<Phase>,
     ) -> impl Future<Output = ()> + use<> {
-        connection::serve(stream, peer.ip(), self.tls.clone(), self.series.clone(), Arc::clone(gateway), phase.clone())
+        let (tls, series) = (self.tls.clone(), self.series.clone());
+        connection::serve(stream, peer.ip(), seat, tls, series, Arc::clone(gateway), phase.clone())
     }
 }

@@ -175,6 +175,9 @@ pub(super) fn refuse(refusal: &Refusal, known: &Known, server: Option<&Server>) 
         Refusal::TooManyStreams => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        Refusal::OverloadedDescriptors => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
         Refusal::TooManySessions | Refusal::TooManyTasks => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
         }

@@ -13,7 +13,7 @@ use crate::{
         mcp::list::Hide, oauth::challenge::Challenges, origin::Sites, policy::rule::Policy, route::Routes,
         session::SessionKeys, token::claims::Caller,
     },
-    inbound::{leash::Streams, resume::Origins, session::Begun, tasks::Tasks},
+    inbound::{leash::Streams, resume::Origins, room::Room, session::Begun, tasks::Tasks},
     issuer::Embedded,
     observe::{Observe, metrics::ServerSeries},
     outbound::{
@@ -35,6 +35,8 @@ pub struct Gateway {
     pub verifier: Verifier,
     /// Counters and audit lines.
     pub observe: Arc<Observe>,
+    /// Room for client connections.
+    pub room: Arc<Room>,
     /// The open streams of each caller.
     pub streams: Arc<Streams>,
     /// The sessions that each caller has begun.

@@ -13,6 +13,8 @@
 //! | `requests_in_flight` | | gauge |
 //! | `streams_open` | | gauge: event streams |
 //! | `connections_open` | | gauge: client connections |
+//! | `connections_max` | | gauge: how many there may be |
+//! | `connections_closed_for_room_total` | | idle ones that were closed because the next one, or a request, needed the room |
 //! | `connections_total` | `listener` | accepted; the label is the listener's address |
 //! | `tls_handshake_failures_total` | `listener` | |
 //! | `jwks_fetches_total` | `issuer`, `result` | `ok` or `failed`; `issuer` is the name in the configuration |
@@ -56,6 +58,8 @@ pub struct Metrics {
     requests_in_flight: Gauge,
     streams_open: Gauge,
     connections_open: Gauge,
+    connections_max: Gauge,
+    connections_closed_for_room: Counter,
     connections: Family<Listener, Counter>,
     handshake_failures: Family<Listener, Counter>,
     jwks_fetches: Family<Fetches, Counter>,
@@ -105,6 +109,12 @@ pub struct ListenerSeries {
     open: Gauge,
 }
 
+/// What bounds client connections, and what that bound does.
+pub struct ConnectionSeries {
+    requests_in_flight: Gauge,
+    closed_for_room: Counter,
+}
+
 /// One more of what a gauge counts, until it is dropped.
 #[must_use]
 pub struct Held(Gauge);
@@ -121,6 +131,12 @@ impl Metrics {
             requests_in_flight: add(&mut registry, "requests_in_flight", "Requests under way"),
             streams_open: add(&mut registry, "streams_open", "Event streams under way"),
             connections_open: add(&mut registry, "connections_open", "Client connections"),
+            connections_max: add(&mut registry, "connections_max", "Client connections that there may be"),
+            connections_closed_for_room: add(
+                &mut registry,
+                "connections_closed_for_room",
+                "Idle client connections closed to make room",
+            ),
             connections: add(&mut registry, "connections", "Client connections accepted"),
             handshake_failures: add(&mut registry, "tls_handshake_failures", "TLS handshakes that failed"),
             jwks_fetches: add(&mut registry, "jwks_fetches", "Fetches of an issuer's keys"),
@@ -167,6 +183,16 @@ impl Metrics {
             accepted: self.connections.get_or_create_owned(&labels),
             handshake_failures: self.handshake_failures.get_or_create_owned(&labels),
             open: self.connections_open.clone(),
+        }
+    }
+
+    /// The series of the bound on client connections, which is `most`.
+    #[must_use]
+    pub fn connections(&self, most: usize) -> ConnectionSeries {
+        self.connections_max.set(i64::try_from(most).unwrap_or(i64::MAX));
+        ConnectionSeries {
+            requests_in_flight: self.requests_in_flight.clone(),
+            closed_for_room: self.connections_closed_for_room.clone(),
         }
     }
 
@@ -255,6 +281,19 @@ impl ListenerSeries {
     }
 }
 
+impl ConnectionSeries {
+    /// Requests under way.
+    #[must_use]
+    pub fn requests_in_flight(&self) -> i64 {
+        self.requests_in_flight.get()
+    }
+
+    /// An idle connection makes room.
+    pub fn closed_for_room(&self) {
+        self.closed_for_room.inc();
+    }
+}
+
 impl Held {
     fn of(gauge: &Gauge) -> Self {
         gauge.inc();
@@ -301,6 +340,7 @@ mod tests {
         metrics.config_refused();
         metrics.certificate_refused();
         metrics.audit_dropped().inc();
+        metrics.connections(7).closed_for_room();
         let corporate = AuthorizationServerName::from("corporate");
         metrics.issuer(&corporate, IssuerFigures { fetched: 2, failed: 1, keys: 3, skipped: 1 });
         let text = metrics.encode();
@@ -322,6 +362,8 @@ mod tests {
             "portcullis_requests_in_flight 0",
             "portcullis_streams_open 0",
             "portcullis_connections_open 1",
+            "portcullis_connections_max 7",
+            "portcullis_connections_closed_for_room_total 1",
             "portcullis_connections_total{listener=\"127.0.0.1:8443\"} 1",
             "portcullis_tls_handshake_failures_total{listener=\"127.0.0.1:8443\"} 1",
             "portcullis_jwks_fetches_total{issuer=\"corporate\",result=\"ok\"} 2",

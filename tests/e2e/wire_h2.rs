@@ -1,6 +1,6 @@
 //! Is ambiguous or abusive HTTP/2 refused before the upstream sees it (SPEC F-16…F-19, attacks 122–127)?
 
-use super::world::{Live, Plan, World, call};
+use super::world::{Ask, Live, Plan, World, call};
 
 const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
@@ -265,5 +265,52 @@ async fn f18_f19_a24_tls_speaks_both_protocols_and_no_plain_http() {
     let _ = tokio::time::timeout(super::world::process::PATIENCE, read).await.expect("it is hung up");
     assert!(!answer.starts_with(b"HTTP/"), "{}", String::from_utf8_lossy(&answer));
     drop(plain);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn attack_174_an_idle_http2_connection_is_told_before_it_makes_room() {
+    let world = Plan::standard().tls().wrapped(&["/bin/sh", "-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).start().await;
+    world.until_ready().await;
+    let bearer = format!("Bearer {}", world.token());
+    let mut idle = hello(&world).await;
+    idle.write(&frame(HEADERS, 4, 1, &block(&common(&world.authority, &bearer)))).await;
+    idle.write(&frame(DATA, 1, 1, call("safe").as_bytes())).await;
+    assert_eq!(outcome(&mut idle).await, "200");
+    let mut held = Vec::new();
+    for _ in 0..40 {
+        held.push(world.connect().await);
+    }
+    assert_eq!(outcome(&mut idle).await, "goaway");
+    drop((idle, held));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn attack_174_requests_on_few_connections_leave_descriptors_for_others() {
+    let world = Plan::standard().tls().wrapped(&["/bin/sh", "-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).start().await;
+    world.until_ready().await;
+    world.upstream.answer_with(|_| vec![super::world::Step::Hang]);
+    let bearer = format!("Bearer {}", world.token());
+    let head = block(&common(&world.authority, &bearer));
+    let mut busy = hello(&world).await;
+    for number in 0..60 {
+        let stream = number * 2 + 1;
+        busy.write(&frame(HEADERS, 4, stream, &head)).await;
+        busy.write(&frame(DATA, 1, stream, call("safe").as_bytes())).await;
+    }
+    // Those for which no connection to the upstream may be opened are refused, and the port that the probes use still answers.
+    assert_eq!(outcome(&mut busy).await, "503");
+    let refused = || async {
+        let text = world.admin("/metrics").await.text();
+        let line = text.lines().find(|line| line.contains("outcome=\"overloaded_descriptors\"")).map(str::to_owned);
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<u32>().ok()).unwrap_or(0)
+    };
+    assert!(refused().await > 0);
+    assert_eq!(world.admin("/readyz").await.status, 200);
+    let document = Ask::get("/.well-known/oauth-protected-resource/mcp");
+    assert_eq!(world.send(&document).await.status, 200, "a new client");
+    assert!(!world.gateway.output().contains("Too many open files"));
+    drop(busy);
     world.close().await;
 }

@@ -105,6 +105,13 @@ impl World {
         live
     }
 
+    /// Sends, and leaves the answer for later.
+    pub async fn connect_and_send(&self, ask: &Ask) -> Live {
+        let mut live = self.connect().await;
+        live.write(&ask.bytes(&self.authority)).await;
+        live
+    }
+
     /// Sends these bytes and reads all there is.
     pub async fn raw(&self, bytes: &[u8]) -> Reply {
         let mut live = self.connect().await;

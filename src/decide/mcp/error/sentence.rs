@@ -68,6 +68,9 @@ pub fn sentence(about: &About<'_>) -> String {
         Refusal::TooManySessions => {
             "this caller has too many sessions; end those that are done with DELETE and try again later".into()
         }
+        Refusal::OverloadedDescriptors => {
+            "the gateway has no file descriptor left for this request; try again later".into()
+        }
         Refusal::TooManyTasks => "this caller has too many tasks; try again when some have ended".into(),
 
         Refusal::UpstreamUnreachable => "the MCP server behind this gateway cannot be reached".into(),

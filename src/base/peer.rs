@@ -1,0 +1,29 @@
+//! Says which addresses count as one peer where something is shared out by peer address.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// The /64 of an IPv6 address, and an IPv4 address whatever it is written as: a listener on `[::]` sees those mapped.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_network_is_one_peer() {
+        for (address, peer) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("::1", "::"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()), peer.parse::<IpAddr>().unwrap(), "{address}");
+        }
+    }
+}
