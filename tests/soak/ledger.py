@@ -116,7 +116,7 @@ class Ledger:
     def key_of_line(line):
         if "token" not in line:
             return line["peer"], line.get("reason"), None
-        return line["token"], line.get("method") or line.get("target_kind"), line.get("target")
+        return line["token"], line.get("method"), line.get("target")
 
     @staticmethod
     def end_of(sent):
@@ -130,8 +130,7 @@ class Ledger:
     def keys_of(sent):
         if sent.status in UNPROVED:
             return [(sent.peer, sent.reason, None)]
-        method = {"GET": "stream", "DELETE": "end_session"}.get(sent.method, sent.method)
-        return [(sent.token, method, name) for name in sent.names]
+        return [(sent.token, sent.method, name) for name in sent.names]
 
     def counted(self, replica, metrics):
         sent = sum(1 for sent in self.all if sent.replica is replica and sent.status)

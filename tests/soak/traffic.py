@@ -13,6 +13,13 @@ from world import SKEW
 IDS = itertools.count(1)
 LEGACY, BATCHES, MODERN = "2025-11-25", "2025-03-26", "2026-07-28"
 META = {"io.modelcontextprotocol/protocolVersion": MODERN, "io.modelcontextprotocol/clientCapabilities": {}}
+IN_SESSIONS = {
+    "session begun",
+    "call in a session, at the other replica",
+    "session of another caller",
+    "session ended",
+    "call in a session that was ended",
+}
 KEYS_AWAITED = 45       # seconds after a rotation in which 503 with Retry-After is an answer: the floor, and some
 
 
@@ -58,6 +65,8 @@ class Caller:
     async def ask(self, kind, body, wanted, token, method="POST", forwarded=True, proved=True, replica=None, version=LEGACY, session=None, fields=()):
         """Sends, and judges the status: `wanted` maps what is in force to statuses. The answer is None where there is none to read."""
         replica = replica or random.choice(self.world.replicas)
+        # A session belongs to its server; anything else goes to either.
+        path = "/mcp" if kind in IN_SESSIONS else random.choice(("/mcp", "/second"))
         messages = body if isinstance(body, list) else [body]
         names = [(one.get("params") or {}).get("name") or (one.get("params") or {}).get("uri") for one in messages if one]
         called = method if not body else messages[0]["method"]
@@ -70,7 +79,7 @@ class Caller:
         self.ledger.all.append(sent)
         sent.start = time.monotonic()
         try:
-            answer = await self.connections[replica.name].ask(method, "/mcp", [*head, *fields], data)
+            answer = await self.connections[replica.name].ask(method, path, [*head, *fields], data)
         except Gone as fault:
             sent.end, sent.wrong = time.monotonic(), f"no answer: {fault}"
             return sent, None

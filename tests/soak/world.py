@@ -107,14 +107,14 @@ class Issuer:
 class Upstream:
     """The MCP server in a process of its own, which is killed and started again."""
 
-    def __init__(self, port):
-        self.port, self.log, self.count = port, RUN / "upstream.jsonl", 0
+    def __init__(self, port, port2):
+        self.port, self.port2, self.log, self.count = port, port2, RUN / "upstream.jsonl", 0
         self.down, self.refused, self.longest = Spans(), [], 0.0
         self.log.touch()
 
     async def start(self):
         self.count += 1
-        self.process = real_parts.Process(PARTS, f"upstream-{self.count}", [sys.executable, HERE / "upstream.py", self.port, self.log])
+        self.process = real_parts.Process(PARTS, f"upstream-{self.count}", [sys.executable, HERE / "upstream.py", self.port, self.port2, RUN])
         until = time.monotonic() + 30
         while True:
             try:
@@ -214,11 +214,12 @@ class World:
     """All of it, up and running."""
 
     def __init__(self, binary):
-        ports = real_parts.free_ports("first", "second", "admin-first", "admin-second", "upstream", "issuer")
+        ports = real_parts.free_ports("first", "second", "admin-first", "admin-second", "upstream", "upstream-h2", "issuer")
         self.authority = f"localhost:{ports['first']}"
         self.audience = f"https://{self.authority}/mcp"
-        self.issuer, self.upstream = Issuer(ports["issuer"]), Upstream(ports["upstream"])
-        common = {"PUBLIC": ports["first"], "ISSUER": ports["issuer"], "UPSTREAM": ports["upstream"]}
+        self.issuer, self.upstream = Issuer(ports["issuer"]), Upstream(ports["upstream"], ports["upstream-h2"])
+        common = {"PUBLIC": ports["first"], "ISSUER": ports["issuer"], "UPSTREAM": ports["upstream"], "UPSTREAM2": ports["upstream-h2"]}
+        self.certificate(RUN, "upstream")
         key = secrets.token_hex(32)
         self.replicas = []
         for name in ("first", "second"):
@@ -228,15 +229,15 @@ class World:
             self.replicas.append(replica)
 
     @staticmethod
-    def certificate(folder):
-        key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    def certificate(folder, name="tls"):
+        key, subject = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
         now = datetime.datetime.now(datetime.timezone.utc)
         names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        made = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key()).serial_number(1)
         made = made.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=2)).add_extension(names, False)
-        (folder / "tls.crt").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        (folder / f"{name}.crt").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        (folder / "tls.key").write_bytes(private)
+        (folder / f"{name}.key").write_bytes(private)
 
     async def start(self):
         await self.issuer.serve()
