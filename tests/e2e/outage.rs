@@ -80,15 +80,17 @@ fn assert_unavailable(reply: &Reply, what: &str) {
 }
 
 /// Half of an answer, and the rest of it.
-fn halves(polite: Vec<Step>) -> (bytes::Bytes, bytes::Bytes) {
-    let [Step::Send(bytes)] = &polite[..] else { panic!("one piece is expected") };
+fn halves(polite: &[Step]) -> (bytes::Bytes, bytes::Bytes) {
+    let [Step::Send(bytes)] = polite else { panic!("one piece is expected") };
     (bytes.slice(..bytes.len() - 10), bytes.slice(bytes.len() - 10..))
 }
 
 /// Says what is not tested, past the capture of the test's output.
 fn say_loudly(what: &str) {
     use std::io::Write as _;
-    writeln!(std::io::stderr(), "\n!!! {what} !!!\n").unwrap();
+    // Unlike `eprintln!`, this is not captured.
+    let mut shown = std::io::stderr().lock();
+    shown.write_all(format!("\n!!! {what} !!!\n").as_bytes()).unwrap();
 }
 
 /// Whether this process may make a mount of its own.

@@ -51,16 +51,17 @@ impl RedirectUri {
             Kind::Web(url) => url.rest,
             Kind::Private(_, rest) => rest,
         };
-        let (_, query) = rest.split_once('?').unwrap_or_default();
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         // Behind the first it is data, but some readers cut at the last, and would find parameters of ours there.
         if query.contains('?') {
             return Err("the URL has a second question mark");
         }
-        for parameter in query.split('&') {
+        // Some readers look for `&state=` wherever it stands, and would find one in the path first.
+        for parameter in query.split('&').chain(path.split('&').skip(1)) {
             let parameter = decode(parameter.as_bytes()).map_err(|_| "the URL's query is no list of parameters")?;
             // A name cannot hide an equals sign behind an escape: what remains of it is no name of ours, or is one.
             if parameter.split('=').next().is_some_and(|name| OURS.contains(&name)) {
-                return Err("the URL's query has a parameter that the answer will have");
+                return Err("the URL has a parameter that the answer will have");
             }
         }
         Ok(Self { text: text.into() })

@@ -22,7 +22,7 @@ struct Row {
 const TABLE: &[Row] = &[
     Row { failure: "refuses: hangs up", answer: |_| vec![Step::Cut] },
     Row { failure: "hangs", answer: |_| vec![Step::Hang] },
-    Row { failure: "truncates", answer: |polite| vec![Step::Send(halves(polite).0), Step::Cut] },
+    Row { failure: "truncates", answer: |polite| vec![Step::Send(halves(&polite).0), Step::Cut] },
     Row { failure: "lies: another issuer", answer: |_| server::json(200, LIE) },
     Row { failure: "lies: not JSON", answer: |_| server::json(200, "<html>Log in</html>") },
     Row { failure: "lies: elsewhere", answer: |_| server::full(302, &[("Location", "http://127.0.0.1:9/x")], "") },
@@ -89,7 +89,7 @@ async fn outage_issuer_metadata_is_slow_and_waited_for() {
     let gate = Arc::new(Semaphore::new(0));
     let script_gate = Arc::clone(&gate);
     let slow = move |polite| {
-        let (first, rest) = halves(polite);
+        let (first, rest) = halves(&polite);
         vec![Step::Send(first), Step::Await(Arc::clone(&script_gate)), Step::Send(rest)]
     };
     let (issuer, world) = begun(Some(Box::new(slow))).await;

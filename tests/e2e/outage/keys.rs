@@ -32,7 +32,7 @@ const TABLE: &[Row] = &[
     Row { failure: "hangs", answer: |_| vec![Step::Hang], known: 200, held: 200, new: 503 },
     Row {
         failure: "truncates",
-        answer: |polite| vec![Step::Send(halves(polite).0), Step::Cut],
+        answer: |polite| vec![Step::Send(halves(&polite).0), Step::Cut],
         known: 200,
         held: 200,
         new: 503,
@@ -140,7 +140,7 @@ async fn outage_key_set_is_slow_and_waited_for() {
     let gate = Arc::new(Semaphore::new(0));
     let script_gate = Arc::clone(&gate);
     let slow = move |polite| {
-        let (first, rest) = halves(polite);
+        let (first, rest) = halves(&polite);
         vec![Step::Send(first), Step::Await(Arc::clone(&script_gate)), Step::Send(rest)]
     };
     spoil(&world, Box::new(slow));

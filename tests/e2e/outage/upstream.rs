@@ -28,7 +28,7 @@ const TABLE: &[Row] = &[
         answer: || vec![Step::Send("HTTP/1.1 200 OK\r\nA: ".into()), Step::Cut],
         status: 502,
     },
-    Row { failure: "truncates the body", answer: || vec![Step::Send(halves(result()).0), Step::Cut], status: 200 },
+    Row { failure: "truncates the body", answer: || vec![Step::Send(halves(&result()).0), Step::Cut], status: 200 },
     Row {
         failure: "lies: another protocol",
         answer: || vec![Step::Send("SSH-2.0-x\r\n\r\n".into()), Step::Cut],
