@@ -1,6 +1,7 @@
 """Where do the runs with real parts get these from (Python and npm packages, Node.js, the gateway), and how do they start and end them?
 
-Shared by tests/interop, tests/attacks, tests/differential, tests/conformance, tests/login and tests/soak; each installs into .work beside its own scripts.
+Shared by tests/interop, tests/attacks, tests/uris, tests/differential, tests/conformance, tests/login and tests/soak; each installs into .work
+beside its own scripts, or uses what another has there.
 """
 
 import hashlib

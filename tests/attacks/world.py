@@ -6,18 +6,14 @@ import os
 import pathlib
 import queue
 import re
-import secrets
 import socket
 import sys
 import threading
 import time
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-
 from http1 import Connection
 from install import HERE, PARTS, real_parts
+from real_tokens import Issuer
 
 RUN = PARTS.run
 AUDIENCE = "https://attacks.test"
@@ -32,48 +28,6 @@ RULES = [
     {"resources": ["file:///secret/**"], "scopes": ["secret:read"]},
     {"prompts": ["greet"]},
 ]
-
-
-def b64(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-class Issuer:
-    """Signs tokens, and publishes its key as the file that the gateways read."""
-
-    def __init__(self):
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        numbers = self.key.public_key().public_numbers()
-        key = {
-            "kty": "EC",
-            "crv": "P-256",
-            "alg": "ES256",
-            "use": "sig",
-            "kid": "k1",
-            "x": b64(numbers.x.to_bytes(32, "big")),
-            "y": b64(numbers.y.to_bytes(32, "big")),
-        }
-        (RUN / "keys.json").write_text(json.dumps({"keys": [key]}))
-        self.made = {}
-
-    def token(self, user, scope):
-        if (user, scope) not in self.made:
-            now = int(time.time())
-            claims = {
-                "iss": "https://issuer.test",
-                "aud": AUDIENCE,
-                "sub": user,
-                "client_id": "client",
-                "iat": now - 5,
-                "exp": now + 3600,
-                "jti": secrets.token_hex(8),
-                "scope": scope,
-            }
-            parts = [b64(json.dumps(part).encode()) for part in ({"alg": "ES256", "typ": "at+jwt", "kid": "k1"}, claims)]
-            r, s = decode_dss_signature(self.key.sign(".".join(parts).encode(), ec.ECDSA(hashes.SHA256())))
-            parts.append(b64(r.to_bytes(32, "big") + s.to_bytes(32, "big")))
-            self.made[user, scope] = ".".join(parts)
-        return self.made[user, scope]
 
 
 class Process(real_parts.Process):
@@ -251,7 +205,7 @@ class World:
 
     def __init__(self):
         self.running, self.gateways, self.broken = [], {}, {}
-        self.issuer, self.raw = Issuer(), Scripted()
+        self.issuer, self.raw = Issuer(RUN, AUDIENCE), Scripted()
         (RUN / "session.key").write_bytes(base64.b64encode(os.urandom(48)))
 
     def start(self, binary, node, folder):

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::decide::policy::{
     glob::Glob,
-    uri::{self, Reading},
+    uri::{self, How, Reading},
 };
 
 #[cfg(test)]
@@ -18,6 +18,8 @@ pub struct Pattern {
     alike: Box<[Form]>,
     /// All spellings in lower case, for file systems that ignore case.
     folded: Box<[Form]>,
+    /// Those of them that name a drive, without it: a path without a drive is one on the drive where the server runs.
+    driveless: Box<[Form]>,
 }
 
 /// One spelling of a pattern, with stars of both kinds.
@@ -42,17 +44,14 @@ impl Pattern {
     #[must_use]
     pub fn new(pattern: &str) -> Self {
         let others = spellings(pattern);
-        let mut lower: Vec<String> = Vec::new();
-        for text in others.iter().map(String::as_str).chain([pattern]) {
-            let text = text.to_lowercase();
-            // A path without a drive is one on the drive where the server runs.
-            lower.extend(without_drive(&text));
-            lower.push(text);
-        }
+        let mut lower: Vec<String> =
+            others.iter().map(String::as_str).chain([pattern]).map(str::to_lowercase).collect();
         lower.sort();
         lower.dedup();
+        let mut driveless: Vec<String> = lower.iter().filter_map(|text| without_drive(text)).collect();
+        driveless.dedup();
         let forms = |texts: &[String]| texts.iter().map(|text| Form::new(text)).collect();
-        Self { written: Form::new(pattern), alike: forms(&others), folded: forms(&lower) }
+        Self { written: Form::new(pattern), alike: forms(&others), folded: forms(&lower), driveless: forms(&driveless) }
     }
 
     /// The pattern as written.
@@ -90,17 +89,21 @@ impl Pattern {
         }
         let is_lower = !reading.text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii());
         if is_lower {
-            return self.folded.iter().any(|form| form.matches(&reading.text, deny));
+            return self.is_folded(&reading.text, deny);
         }
-        let text = reading.text.to_lowercase();
-        self.folded.iter().any(|form| form.matches(&text, deny))
+        self.is_folded(&reading.text.to_lowercase(), deny)
+    }
+
+    fn is_folded(&self, text: &str, deny: bool) -> bool {
+        self.folded.iter().any(|form| form.matches(text, deny))
+            || (self.driveless.iter().any(|form| form.matches(text, deny)) && !has_drive(text))
     }
 
     /// Whether a text that begins with `fixed` might match, in any spelling.
     #[must_use]
     pub fn is_reached_from(&self, fixed: &str) -> bool {
         let fixed = fixed.to_lowercase();
-        let prefixes = self.folded.iter().map(|form| form.within.literal_prefix());
+        let prefixes = self.folded.iter().chain(&self.driveless).map(|form| form.within.literal_prefix());
         prefixes.into_iter().any(|prefix| fixed.starts_with(prefix) || prefix.starts_with(&fixed))
     }
 
@@ -116,11 +119,20 @@ impl Pattern {
     }
 }
 
+fn has_drive(text: &str) -> bool {
+    let mut path = text.strip_prefix("file:///").unwrap_or_default().chars();
+    path.next().is_some_and(|letter| letter.is_ascii_alphabetic()) && matches!(path.next(), Some(':' | '|'))
+}
+
 /// `file:///secret` for `file:///c:/secret`.
 fn without_drive(text: &str) -> Option<String> {
     let path = text.strip_prefix("file:///")?;
     let rest = path.strip_prefix(|letter: char| letter.is_ascii_alphabetic() || matches!(letter, '*' | '?'))?;
     Some(format!("file:///{}", rest.strip_prefix(":/")?))
+}
+
+fn is_every_file(pattern: &str) -> bool {
+    pattern.strip_prefix("file:///").is_some_and(|rest| rest.starts_with('*') && rest.trim_matches('*').is_empty())
 }
 
 /// All readings of a pattern, its wildcards kept.
@@ -129,7 +141,9 @@ fn spellings(pattern: &str) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for reading in uri::readings(&marks.text) {
         let restored = marks.restored(&reading.text).filter(|text| *text != pattern && !all.contains(text));
-        all.extend(restored);
+        // `file://host/**` without its host, which some servers drop, is not about every file.
+        let is_parsed = matches!(reading.how, How::Written | How::Whatwg | How::Decoded);
+        all.extend(restored.filter(|text| is_parsed || !is_every_file(text)));
     }
     all
 }

@@ -142,7 +142,7 @@ pub fn is_plain(uri: &str) -> bool {
         }
         before = byte;
     }
-    !(is_file && matches!(before, b'/' | b'.') && !path.is_empty())
+    if path.is_empty() { is_file } else { before != b'/' && !(is_file && before == b'.') }
 }
 
 fn scheme_is_file(uri: &str) -> bool {
@@ -168,11 +168,16 @@ fn spread(text: &str, all: &mut Vec<Reading<'_>>) {
     }
     let scheme = parts.scheme.to_ascii_lowercase();
     let tails = parts.tails();
+    // A server that looks a path up in a folder opens `x` for `x/`.
+    let bare: Vec<String> = tails.iter().filter_map(|tail| parts::bare(tail)).collect();
     match parts.authority {
         Some(authority) => {
             for host in parts::authorities(&scheme, authority) {
                 for tail in &tails {
                     add(all, format!("{scheme}://{host}{tail}"), How::Rfc3986);
+                }
+                for tail in &bare {
+                    add(all, format!("{scheme}://{host}{tail}"), How::Possible);
                 }
             }
             if let Some(host) = parts::dialled(authority) {
@@ -186,7 +191,10 @@ fn spread(text: &str, all: &mut Vec<Reading<'_>>) {
                 add(all, format!("{scheme}://{climbed}"), How::Rfc3986);
             }
         }
-        None => tails.iter().for_each(|tail| add(all, format!("{scheme}:{tail}"), How::Rfc3986)),
+        None => {
+            tails.iter().for_each(|tail| add(all, format!("{scheme}:{tail}"), How::Rfc3986));
+            bare.iter().for_each(|tail| add(all, format!("{scheme}:{tail}"), How::Possible));
+        }
     }
     // A server that looks at the path alone.
     if parts.authority.unwrap_or_default().is_empty() && parts.path.starts_with('/') {

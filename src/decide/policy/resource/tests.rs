@@ -248,6 +248,51 @@ fn what_plain_rules_allow_stays_allowed() {
 }
 
 #[test]
+fn attack_167_a_slash_at_the_end_is_dropped_by_some_servers() {
+    for (guarded, uri) in [
+        ("http://internal/secret", "http://internal/secret/"),
+        ("http://internal/secret", "http://internal/secret/."),
+        ("http://internal/secret", "http://internal/x/%2e./secret//"),
+        ("https://h.example:8443/a/secret", "https://h.example:8443/a/secret/#x"),
+        ("https://h.example/q?user=boss", "https://h.example/q/?user=boss"),
+        ("memo://internal/x", "memo://internal/x/"),
+        ("memo://insights", "memo://insights/"),
+        ("notes:secret/one", "notes:secret/one/"),
+        ("notes:secret/one/", "notes:secret/one"),
+    ] {
+        let policy = policy("", vec![about_one(guarded).denies(), everything()]);
+        assert_eq!(read(&policy, "", uri), Err(Refusal::Forbidden { rule: 0 }), "{uri:?} under {guarded}");
+    }
+    // And a rule that permits `x` need not name `x/`, nor does it permit that.
+    let only = policy("", vec![about("http://h.example/a/**")]);
+    assert!(read(&only, "", "http://h.example/a/b/").is_ok());
+    let literal = policy("", vec![about("http://h.example/a")]);
+    assert_eq!(read(&literal, "", "http://h.example/a/"), Err(Refusal::NoRule));
+}
+
+#[test]
+fn a_rule_about_one_host_or_drive_leaves_the_others_alone() {
+    for (guarded, others) in [
+        ("file://server/**", ["file:///project/main.rs", "file:///C:/Users/x", "file://other/server.txt"]),
+        ("file://server/share/**", ["file:///project/main.rs", "file://other/x", "file:///c:/x"]),
+        ("file:///c:/**", ["file:///d:/c/x", "file:///D:/x", "file:///e|/x"]),
+        ("file:///c:/secret/**", ["file:///d:/secret/x", "file:///D:/secret/x", "file:///project/x"]),
+        ("http://internal/secret", ["http://internal/secrets/", "http://internal/", "http://other/secret/"]),
+    ] {
+        for rule in [about_one(guarded).denies(), about_one(guarded).needs("hr")] {
+            let policy = policy("", vec![rule, everything()]);
+            for uri in others {
+                let verdict = read(&policy, "", uri);
+                assert!(verdict.is_ok(), "{uri:?} under {guarded}: {verdict:?}");
+            }
+        }
+    }
+    // On Windows a path without a drive is on one of them.
+    let policy = policy("", vec![about("file:///c:/**").denies(), everything()]);
+    assert!(is_no(&read(&policy, "", "file:///x")));
+}
+
+#[test]
 fn what_is_outside_a_pattern_stays_outside() {
     for (pattern, uri) in [
         ("https://*.example.com/**", "https://evil.org?.example.com/x"),

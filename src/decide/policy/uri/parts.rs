@@ -69,6 +69,13 @@ impl<'t> Parts<'t> {
     }
 }
 
+/// What follows an authority without the slash at the end of its path, where there is one.
+pub(super) fn bare(tail: &str) -> Option<String> {
+    let path = before(tail, &['?', '#']);
+    let after = tail.strip_prefix(path)?;
+    path.strip_suffix('/').map(|path| format!("{path}{after}"))
+}
+
 /// `text` up to the first of `ends`.
 pub(super) fn before<'t>(text: &'t str, ends: &[char]) -> &'t str {
     text.split(ends).next().unwrap_or_default()
