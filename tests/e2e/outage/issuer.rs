@@ -88,7 +88,7 @@ async fn outage_issuer_metadata_refuses() {
 async fn outage_issuer_metadata_is_slow_and_waited_for() {
     let gate = Arc::new(Semaphore::new(0));
     let script_gate = Arc::clone(&gate);
-    let slow = move |polite| {
+    let slow = move |polite: Vec<Step>| {
         let (first, rest) = halves(&polite);
         vec![Step::Send(first), Step::Await(Arc::clone(&script_gate)), Step::Send(rest)]
     };

@@ -139,7 +139,7 @@ async fn outage_key_set_is_slow_and_waited_for() {
     let (world, known) = begun().await;
     let gate = Arc::new(Semaphore::new(0));
     let script_gate = Arc::clone(&gate);
-    let slow = move |polite| {
+    let slow = move |polite: Vec<Step>| {
         let (first, rest) = halves(&polite);
         vec![Step::Send(first), Step::Await(Arc::clone(&script_gate)), Step::Send(rest)]
     };
