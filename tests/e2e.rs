@@ -16,8 +16,10 @@
 mod e2e {
     mod world;
 
+    mod admin;
     mod audit;
     mod batch;
+    mod certificate;
     mod challenge;
     mod cors;
     mod discovery;
@@ -36,11 +38,13 @@ mod e2e {
     mod operate;
     mod outage;
     mod outside;
+    mod ready;
     mod real;
     mod relay;
     mod reload;
     mod resume;
     mod room;
+    mod rotation;
     mod routing;
     mod session;
     mod stream;

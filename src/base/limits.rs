@@ -159,8 +159,19 @@ pub const JWKS_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 pub const JWKS_AGE_DEFAULT: Duration = Duration::from_secs(600);
 /// Keys older than this are not used even when the issuer cannot be reached.
 pub const JWKS_STALE_MAX: Duration = Duration::from_secs(24 * 3600);
-/// Unknown key ids that are remembered as unknown, for each issuer.
-pub const UNKNOWN_KIDS_MAX: u64 = 4_096;
+/// How long a token whose key is unknown waits for a fetch that could bring it.
+pub const KEY_WAIT: Duration = Duration::from_secs(5);
+/// How much longer it waits for the answer, where the fetch has begun at the last moment.
+pub const KEY_WAIT_GRACE: Duration = Duration::from_millis(500);
+/// Fetches that unknown keys may cause besides the first, for each issuer and `refetch_floor` (SPEC B-43). They are spread
+/// evenly, so that with the default floor the next one is never more than [`KEY_WAIT`] away.
+pub const EXTRA_FETCHES_MAX: usize = 5;
+/// How many of them one peer address may cause (IPv6: one /64): the last one is left to the others.
+pub const EXTRA_FETCHES_PER_PEER_MAX: usize = 4;
+/// Requests that wait for one issuer's keys because their token's key is unknown; the next one gets 503 at once.
+pub const KEY_WAITERS_MAX: usize = 2_048;
+/// How many of them may come from one peer address (IPv6: one /64).
+pub const KEY_WAITERS_PER_PEER_MAX: usize = 1_024;
 /// Age at which an issuer's metadata is fetched again.
 pub const METADATA_AGE: Duration = Duration::from_secs(600);
 
@@ -184,10 +195,14 @@ pub const UPSTREAM_H2_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 // --- the operator's port ---
 
-/// Open connections: a probe or a scrape at a time is usual; more than this is no operator.
+/// Open connections: a probe or a scrape at a time is usual. The next one closes one of them.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// How many of them are left to requests that are still arriving, where clients read their answers slowly.
+pub const ADMIN_PLACES_FOR_HEADS: usize = 8;
+/// From accept to the last byte of a request's head.
+pub const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// From accept to the last byte of the answer: one request a connection.
-pub const ADMIN_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
+pub const ADMIN_CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// A head is a line and a few fields.
 pub const ADMIN_HEAD_BYTES_MAX: usize = 16 * KIB;
 
@@ -201,6 +216,8 @@ pub const SECRET_FILE_BYTES_MAX: u64 = 64 * KIB as u64;
 pub const AUDIT_LINES_MAX: usize = 16_384;
 /// Log lines that wait for a slow reader; the next ones are counted and lost.
 pub const LOG_LINES_MAX: usize = 4_096;
+/// A certificate that holds for less than this is warned of, once a day.
+pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How often configuration, certificate and key files are looked at.
 pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 

@@ -153,7 +153,7 @@ async fn prove(token: &str, server: &Server, clock: &dyn Clock) -> Result<Arc<Ca
     for issuer in &server.issuers {
         keepers.spawn(Arc::clone(issuer).keep_fresh());
     }
-    let caller = Verifier::new().verify(presented, &server.issuers, clock.now()).await?;
+    let caller = Verifier::new().verify(presented, &server.issuers, None, clock.now()).await?;
     caller.is_for(&server.resource, &server.audiences)?;
     Ok(caller)
 }

@@ -86,7 +86,7 @@ fn authorization_server() -> Value {
                 filled_list("Claims that hold scopes, as a string or a list.", text("A claim's name.", ".")),
                 json!(issuer::SCOPE_CLAIMS),
             ),
-            "refetch_floor": duration("An unknown key id causes at most one fetch in this time.", "30s"),
+            "refetch_floor": duration("Unknown keys cause one fetch in this time, and at most five more, spread evenly.", "30s"),
             "allow_http": flag("Dangerous: permits an http:// issuer that is not loopback."),
         }),
     );

@@ -84,7 +84,8 @@ async fn judge(
     let presented = Presented::find(&head.headers, head.uri.query())?;
 
     // 3. Is it genuine, for this resource, and still good?
-    let caller = gateway.verifier.verify(presented, &server.issuers, arrival.now).await?;
+    let caller =
+        gateway.verifier.verify(presented, &server.issuers, Some(arrival.connection.peer), arrival.now).await?;
     caller.is_for(&server.resource, &server.audiences)?;
     known.caller = Some(Arc::clone(&caller));
     record.caller(&caller);

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use crate::base::{
     clock::Now,
     limits::{PASSWORDS_AT_ONCE, THROTTLED_MAX},
+    peer::network,
 };
 
 #[cfg(test)]
@@ -212,14 +213,6 @@ impl Throttle {
     /// keyed anew in each process, so that nobody can find two names that count as one.
     fn key(&self, deed: Deed<'_>) -> (u8, u64) {
         (deed.kind(), self.hasher.hash_one(deed.of_network()))
-    }
-}
-
-/// The /64 of an IPv6 address, and an IPv4 address whatever it is written as: a listener on `[::]` sees those mapped.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

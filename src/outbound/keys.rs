@@ -10,44 +10,40 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use moka::sync::Cache;
-use tokio::{
-    select,
-    sync::watch,
-    time::{sleep, timeout},
-};
-use tracing::{debug, info, warn};
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     base::{
         clock::{Clock, Now},
-        limits::{FETCH_TIMEOUT, UNKNOWN_KIDS_MAX},
+        limits::FETCH_TIMEOUT,
         names::Issuer,
     },
     decide::{
         refusal::{Refusal, TokenFault},
-        token::{
-            jwk::{KeySet, KeySetFault},
-            jwt::TokenRules,
-        },
+        token::jwt::TokenRules,
     },
     outbound::{
         Fault,
         discover::{Discovery, Start},
         fetch::{Fetch, Plaintext},
+        keys::demand::Demand,
     },
 };
 
+mod demand;
 mod local;
+mod newer;
 mod published;
+mod refresh;
 mod source;
 #[cfg(test)]
 mod tests;
 
 pub use local::LocalKeys;
+pub use newer::Newer;
 pub(in crate::outbound) use published::sha256;
 pub use published::{IssuerId, Published};
-use source::{Document, Source};
+use source::Source;
 
 /// Where an issuer's keys come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,13 +65,13 @@ pub struct IssuerSettings {
     pub rules: TokenRules,
     /// Where its keys are.
     pub keys: KeySource,
-    /// An unknown key id causes at most one fetch in this time.
+    /// Unknown keys cause one fetch in this time, and at most [`crate::base::limits::EXTRA_FETCHES_MAX`] more.
     pub refetch_floor: Duration,
     /// Whether an `http://` issuer that is not loopback may be asked.
     pub allow_http: bool,
 }
 
-/// One issuer's keys. Only [`Self::keep_fresh`] fetches; a request can do no more than ask it to, and wait.
+/// One issuer's keys. Only [`Self::keep_fresh`] fetches; a request can do no more than ask it to, and wait ([`Newer`]).
 pub struct IssuerKeys {
     id: IssuerId,
     settings: IssuerSettings,
@@ -83,9 +79,7 @@ pub struct IssuerKeys {
     discovery: Arc<Discovery>,
     clock: Arc<dyn Clock>,
     published: ArcSwapOption<Published>,
-    /// Key ids that a fetch has shown to be unknown, and when.
-    unknown: Cache<Box<str>, Duration>,
-    asked: watch::Sender<Asked>,
+    demand: Demand,
     progress: watch::Sender<Progress>,
     fetches_ok: AtomicU64,
     fetches_failed: AtomicU64,
@@ -110,23 +104,13 @@ pub struct KeyStatus {
     pub fetches_failed: u64,
 }
 
-/// What requests have asked for.
-#[derive(Clone, Copy, Default)]
-struct Asked {
-    /// How many times an unknown key id has made us ask.
-    count: u64,
-    /// The last time.
-    at: Option<Duration>,
-}
-
 /// How far the fetching has come.
 #[derive(Clone, Default)]
 struct Progress {
+    /// Attempts that have ended, one after the other.
     attempts: u64,
-    /// [`Asked::count`] as it was when the last attempt began: that many questions are answered.
-    answered: u64,
+    /// Why the last one failed.
     fault: Option<Arc<Fault>>,
-    next: Duration,
 }
 
 impl IssuerKeys {
@@ -141,13 +125,12 @@ impl IssuerKeys {
         let source = Source::new(&settings.keys, plaintext, fetch, Arc::clone(&discovery));
         Arc::new(Self {
             id: IssuerId::new(),
-            unknown: Cache::builder().max_capacity(UNKNOWN_KIDS_MAX).time_to_live(settings.refetch_floor).build(),
+            demand: Demand::new(settings.refetch_floor, &settings.keys),
             settings,
             source,
             discovery,
             clock,
             published: ArcSwapOption::empty(),
-            asked: watch::Sender::default(),
             progress: watch::Sender::default(),
             fetches_ok: AtomicU64::new(0),
             fetches_failed: AtomicU64::new(0),
@@ -208,70 +191,6 @@ impl IssuerKeys {
         self.current(now).ok_or_else(|| self.unavailable(now))
     }
 
-    /// Keys newer than `seen_generation`, which has no key `kid`. However many requests name unknown keys, one fetch serves
-    /// them all, and no other is made for their sake within `refetch_floor` (SPEC B-42, B-43; attack 75).
-    ///
-    /// # Errors
-    /// [`TokenFault::UnknownKey`] where the issuer was asked and has no other keys; [`Refusal::KeysUnavailable`] where it
-    /// could not be asked, so that nobody knows.
-    pub async fn for_unknown_key(
-        &self,
-        kid: Option<&str>,
-        seen_generation: u64,
-        now: Now,
-    ) -> Result<Arc<Published>, Refusal> {
-        if let Some(newer) = self.newer_than(seen_generation, now) {
-            return Ok(newer);
-        }
-        if kid.is_some_and(|kid| self.is_known_to_be_unknown(kid, now)) {
-            return Err(self.verdict(now));
-        }
-        let Some(question) = self.question(now) else { return Err(self.verdict(now)) };
-        let is_answered = self.wait_for(|progress| progress.answered >= question).await;
-        let now = self.clock.now();
-        if let Some(newer) = self.newer_than(seen_generation, now) {
-            return Ok(newer);
-        }
-        if !is_answered {
-            return Err(self.unavailable(now));
-        }
-        let verdict = self.verdict(now);
-        if let (Some(kid), Refusal::Token(TokenFault::UnknownKey)) = (kid, &verdict) {
-            self.unknown.insert(kid.into(), now.mono);
-        }
-        Err(verdict)
-    }
-
-    fn newer_than(&self, seen_generation: u64, now: Now) -> Option<Arc<Published>> {
-        self.current(now).filter(|published| published.generation != seen_generation)
-    }
-
-    fn is_known_to_be_unknown(&self, kid: &str, now: Now) -> bool {
-        self.unknown.get(kid).is_some_and(|since| now.mono < since.saturating_add(self.settings.refetch_floor))
-    }
-
-    /// The question whose answer to wait for: one that is open, or a new one if the floor permits it.
-    fn question(&self, now: Now) -> Option<u64> {
-        // A file is looked at all the time.
-        if matches!(self.settings.keys, KeySource::File(_) | KeySource::Local(_)) {
-            return None;
-        }
-        let answered = self.progress.borrow().answered;
-        let mut question = None;
-        self.asked.send_if_modified(|asked| {
-            let is_open = asked.count > answered;
-            let is_too_soon = asked.at.is_some_and(|at| now.mono < at.saturating_add(self.settings.refetch_floor));
-            if !is_open && !is_too_soon {
-                *asked = Asked { count: asked.count.saturating_add(1), at: Some(now.mono) };
-                question = Some(asked.count);
-                return true;
-            }
-            question = is_open.then_some(asked.count);
-            false
-        });
-        question
-    }
-
     async fn wait_for(&self, reached: impl FnMut(&Progress) -> bool) -> bool {
         timeout(FETCH_TIMEOUT, self.progress.subscribe().wait_for(reached)).await.is_ok()
     }
@@ -283,96 +202,7 @@ impl IssuerKeys {
     }
 
     fn unavailable(&self, now: Now) -> Refusal {
-        let wait = self.progress.borrow().next.saturating_sub(now.mono);
-        Refusal::KeysUnavailable { retry_after_secs: wait.as_secs().saturating_add(1) }
-    }
-
-    /// Fetches now and again for as long as it is polled; its owner stops it by dropping the future.
-    pub async fn keep_fresh(self: Arc<Self>) {
-        tokio::join!(self.discovery.keep_fresh(), self.keep_keys_fresh());
-    }
-
-    async fn keep_keys_fresh(&self) {
-        let mut asked = self.asked.subscribe();
-        let mut news = self.source.news();
-        let mut failures = 0;
-        loop {
-            let answering = asked.borrow_and_update().count;
-            let (wait, fault) = match self.refresh().await {
-                Ok(wait) => {
-                    failures = 0;
-                    self.fetches_ok.fetch_add(1, Relaxed);
-                    (wait, None)
-                }
-                Err(fault) => {
-                    failures += 1;
-                    self.fetches_failed.fetch_add(1, Relaxed);
-                    self.lament(&fault, failures);
-                    (self.source.retry_in(failures), Some(Arc::new(fault)))
-                }
-            };
-            let next = self.clock.now().mono.saturating_add(wait);
-            self.progress.send_modify(|progress| {
-                *progress =
-                    Progress { attempts: progress.attempts.saturating_add(1), answered: answering, fault, next };
-            });
-            select! {
-                () = sleep(wait) => {}
-                // The sender lives as long as `self`, so this is a question and never an end.
-                _ = asked.changed() => {}
-                // Keys of our own are in force as soon as they are made.
-                () = Source::changed(&mut news) => {}
-                // Keys that could not be found without the metadata may be found with it.
-                () = self.discovery.attempted(), if failures > 0 && self.settings.keys == KeySource::Discover => {}
-            }
-        }
-    }
-
-    /// One attempt; how long to wait before the next.
-    async fn refresh(&self) -> Result<Duration, Fault> {
-        let fetched = self.clock.now();
-        let Document { body, wait } = self.source.read().await?;
-        let digest = sha256(&body);
-        let before = self.published.load_full();
-        let published = match before.filter(|before| before.digest == digest && !before.set.is_empty()) {
-            Some(before) => Published { fetched, ..(*before).clone() },
-            None => self.accept(&body, digest, fetched)?,
-        };
-        self.published.store(Some(Arc::new(published)));
-        Ok(wait)
-    }
-
-    /// Other keys than before. A broken document keeps the good one in force. A whole one without a usable key does not: the
-    /// issuer has withdrawn its keys, and whoever holds a stolen one must not be served from memory (SPEC B-44, attack 89).
-    fn accept(&self, document: &[u8], digest: [u8; 32], fetched: Now) -> Result<Published, Fault> {
-        let generation = self.published.load().as_ref().map_or(0, |before| before.generation).saturating_add(1);
-        let set = match KeySet::read(document) {
-            Ok(set) => Arc::new(set),
-            Err(fault) => {
-                if fault == KeySetFault::NoUsableKey {
-                    let set = Arc::default();
-                    self.published.store(Some(Arc::new(Published { set, generation, fetched, digest })));
-                }
-                return Err(self.source.fault(format_args!("not a usable key set: {fault:?}")));
-            }
-        };
-        info!(
-            authorization_server = %self.rules().name, keys = set.len(), skipped = set.skipped(), generation,
-            "new keys"
-        );
-        Ok(Published { set, generation, fetched, digest })
-    }
-
-    fn lament(&self, fault: &Fault, failures: u32) {
-        let authorization_server = &self.rules().name;
-        let now = self.clock.now();
-        let age = self.published.load().as_ref().map(|before| before.age(now).as_secs());
-        match age {
-            // Once for each outage; the retries are for whoever looks closer.
-            _ if failures > 1 => debug!(%authorization_server, %fault, failures, "keys still cannot be fetched"),
-            Some(age_secs) => warn!(%authorization_server, %fault, age_secs, "serving stale keys"),
-            None => warn!(%authorization_server, %fault, "no keys yet: tokens of this issuer get 503"),
-        }
+        newer::unavailable_until(self.demand.next(now.mono), now)
     }
 
     /// How the keys are.

@@ -1,6 +1,7 @@
 //! From a presented token to a caller: remembered, or proved with the issuer's keys.
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -31,6 +32,9 @@ const EXPIRED_REMEMBERED: Duration = Duration::from_secs(3600);
 
 /// The longest that a token is remembered while it holds.
 const LIVES_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Newer keys might help.
+const UNKNOWN_KEY: Refusal = Refusal::Token(TokenFault::UnknownKey);
 
 /// SHA-256 of a token's bytes.
 type Fingerprint = [u8; 32];
@@ -84,7 +88,8 @@ impl Verifier {
     /// Who presents the token, proved by the keys of that one of `issuers` that its `iss` names. Whether the token is for the
     /// server at hand is not asked here: [`Caller::is_for`] answers that, from the same memory for every server.
     ///
-    /// A token that is remembered costs a digest and a look-up, without waiting; refusals are never remembered here.
+    /// A token that is remembered costs a digest and a look-up, without waiting; refusals are never remembered here. `peer` is
+    /// the client's address, where there is one: fetches for the sake of unknown keys are shared out by it.
     ///
     /// # Errors
     /// [`Refusal::Token`], or [`Refusal::KeysUnavailable`] where nobody can know.
@@ -92,6 +97,7 @@ impl Verifier {
         &self,
         presented: Presented<'_>,
         issuers: &[Arc<IssuerKeys>],
+        peer: Option<IpAddr>,
         now: Now,
     ) -> Result<Arc<Caller>, Refusal> {
         let fingerprint = sha256(presented.token().as_bytes());
@@ -99,7 +105,7 @@ impl Verifier {
             Memory::Holds(caller) => Ok(caller),
             Memory::Expired => Err(Refusal::Token(TokenFault::Expired)),
             Memory::Revoked => Err(Refusal::Token(TokenFault::Revoked)),
-            Memory::Nothing => self.prove(presented.token(), fingerprint, issuers, now).await,
+            Memory::Nothing => self.prove(presented.token(), fingerprint, issuers, peer, now).await,
         }
     }
 
@@ -127,6 +133,7 @@ impl Verifier {
         token: &str,
         fingerprint: Fingerprint,
         issuers: &[Arc<IssuerKeys>],
+        peer: Option<IpAddr>,
         now: Now,
     ) -> Result<Arc<Caller>, Refusal> {
         let unproved = Unproved::read(token)?;
@@ -136,13 +143,13 @@ impl Verifier {
             .find(|issuer| issuer.rules().issuers.iter().any(|name| name.as_str() == unproved.issuer()))
             .ok_or(Refusal::Token(TokenFault::Issuer))?;
 
-        let mut keys = issuer.current_or_first(now).await?;
-        let mut proof = unproved.prove(issuer.rules(), &keys.set, now);
-        if proof == Err(Refusal::Token(TokenFault::UnknownKey)) {
-            keys = issuer.for_unknown_key(unproved.key_id(), keys.generation, now).await?;
-            proof = unproved.prove(issuer.rules(), &keys.set, now);
-        }
-        let caller = Arc::new(proof?);
+        let keys = issuer.current_or_first(now).await?;
+        let (keys, caller) = match unproved.prove(issuer.rules(), &keys.set, now) {
+            // Boxed: it is rare, and every request would carry the room for it.
+            Err(UNKNOWN_KEY) => Box::pin(prove_later(&unproved, issuer, keys.generation, peer, now)).await?,
+            proof => (keys, proof?),
+        };
+        let caller = Arc::new(caller);
         if issuer.is_revoked(&caller) {
             return Err(Refusal::Token(TokenFault::Revoked));
         }
@@ -170,6 +177,24 @@ impl Verifier {
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
         };
         self.remembered.insert(fingerprint, Arc::new(remembered));
+    }
+}
+
+/// Proves it with keys that the issuer publishes later than generation `seen`, which does not know the token's key.
+async fn prove_later(
+    unproved: &Unproved<'_>,
+    issuer: &IssuerKeys,
+    mut seen: u64,
+    peer: Option<IpAddr>,
+    now: Now,
+) -> Result<(Arc<Published>, Caller), Refusal> {
+    let mut newer = issuer.newer(peer);
+    loop {
+        let keys = newer.than(seen).await?;
+        match unproved.prove(issuer.rules(), &keys.set, now) {
+            Err(UNKNOWN_KEY) => seen = keys.generation,
+            proof => return Ok((keys, proof?)),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
             error::{Code, OAuthError},
             people::Person,
         },
-        refusal::TokenFault,
+        refusal::{Refusal, TokenFault},
         token::{
             id_token::{self, Expected},
             jwt::Unproved,
@@ -45,10 +45,11 @@ impl Bridge {
         let unproved = Unproved::read(token).map_err(|_| refused(TokenFault::Malformed))?;
         let mut keys = self.keys.current_or_first(now).await.map_err(|_| unavailable())?;
         let mut proof = id_token::prove(&unproved, &expected, &keys.set, now);
-        if proof == Err(TokenFault::UnknownKey) {
-            let newer = self.keys.for_unknown_key(unproved.key_id(), keys.generation, now).await;
-            keys = newer.map_err(|refusal| match refusal {
-                crate::decide::refusal::Refusal::Token(fault) => refused(fault),
+        // The token came from the IdP itself: no client can make it ask for keys.
+        let mut newer = self.keys.newer(None);
+        while proof == Err(TokenFault::UnknownKey) {
+            keys = newer.than(keys.generation).await.map_err(|refusal| match refusal {
+                Refusal::Token(fault) => refused(fault),
                 _ => unavailable(),
             })?;
             proof = id_token::prove(&unproved, &expected, &keys.set, now);

@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpListener,
+    sync::Notify,
     task::{AbortHandle, JoinSet},
     time,
 };
@@ -59,6 +60,7 @@ pub(crate) struct Site {
 #[derive(Default)]
 struct Shared {
     answers: Mutex<HashMap<String, Answer>>,
+    held: Mutex<HashMap<String, Gate>>,
     hits: Mutex<Vec<String>>,
     posted: Mutex<Vec<String>>,
 }
@@ -100,6 +102,13 @@ impl Site {
         self.shared.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
+    /// The next request for `path` is answered, with what is published now, once the gate is open.
+    pub(crate) fn hold(&self, path: &str) -> Gate {
+        let gate = Gate::default();
+        self.shared.held.lock().unwrap().insert(path.to_owned(), gate.clone());
+        gate
+    }
+
     /// How many requests came for `path`.
     pub(crate) fn hits(&self, path: &str) -> usize {
         self.shared.hits.lock().unwrap().iter().filter(|hit| *hit == path).count()
@@ -121,6 +130,24 @@ impl Site {
         while tokio::net::TcpStream::connect(self.address).await.is_ok() {
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Holds back one answer.
+#[derive(Clone, Default)]
+pub(crate) struct Gate {
+    reached: Arc<Notify>,
+    opened: Arc<Notify>,
+}
+
+impl Gate {
+    /// Waits until the request is there.
+    pub(crate) async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    pub(crate) fn open(&self) {
+        self.opened.notify_one();
     }
 }
 
@@ -163,6 +190,11 @@ async fn reply(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
     let path = head.split(' ').nth(1).unwrap().to_owned();
     shared.hits.lock().unwrap().push(path.clone());
     let answer = shared.answers.lock().unwrap_or_else(PoisonError::into_inner).get(&path).cloned();
+    let gate = shared.held.lock().unwrap().remove(&path);
+    if let Some(gate) = gate {
+        gate.reached.notify_one();
+        gate.opened.notified().await;
+    }
     match answer.unwrap_or_else(|| Answer::raw("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")) {
         Answer::Bytes(bytes) => stream.write_all(&bytes).await.ok()?,
         Answer::Endless(bytes) => {

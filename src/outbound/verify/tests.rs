@@ -16,6 +16,7 @@ use crate::{
 
 const ISSUER_B: &str = "https://login.example/realms/other";
 const FLOOR: Duration = Duration::from_secs(30);
+const PEER: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 const UNKNOWN: Refusal = Refusal::Token(TokenFault::UnknownKey);
 
 /// A gateway's verifier with two issuers, A and B, whose keys are on one site.
@@ -51,7 +52,7 @@ impl World {
     async fn verify_among(&self, token: &str, issuers: &[Arc<IssuerKeys>]) -> Result<Arc<Caller>, Refusal> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
-        self.verifier.verify(Presented::find(&headers, None).unwrap(), issuers, self.clock.now()).await
+        self.verifier.verify(Presented::find(&headers, None).unwrap(), issuers, PEER, self.clock.now()).await
     }
 }
 
@@ -136,7 +137,7 @@ async fn e27_a_token_that_was_revoked_inside_is_refused_from_memory_and_fresh() 
         let token = token(&P256, &json!({}), &json!({"jti": jti}));
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
-        verifier.verify(Presented::find(&headers, None).unwrap(), &issuers, clock.now()).await.map(drop)
+        verifier.verify(Presented::find(&headers, None).unwrap(), &issuers, PEER, clock.now()).await.map(drop)
     };
     let revoked = Err(Refusal::Token(TokenFault::Revoked));
     let knowing = Verifier::new();
@@ -218,6 +219,7 @@ async fn attack_089_a_rotated_key_is_found_and_a_removed_one_stops_even_for_reme
     let new = token(&STRANGER, &json!({}), &json!({}));
     assert!(world.verify(&new).await.is_ok());
     assert_eq!(world.site.hits("/a"), 2);
+    world.clock.turn(FLOOR);
     assert_eq!(world.verify(&old).await.err(), Some(UNKNOWN));
     // The other issuer's tokens are not touched by it.
     assert!(world.verify(&of_b()).await.is_ok());
@@ -230,7 +232,7 @@ async fn b44_with_the_issuer_stopped_known_tokens_keep_working_and_unknown_kids_
     let known = good();
     world.verify(&known).await.unwrap();
     world.site.stop().await;
-    for kid in ["x", "y", "x"] {
+    for kid in ["x", "x"] {
         let token = token(&P256, &json!({ "kid": kid }), &json!({}));
         assert!(matches!(world.verify(&token).await, Err(Refusal::KeysUnavailable { .. })), "{kid}");
     }
@@ -247,15 +249,41 @@ async fn b44_with_the_issuer_stopped_known_tokens_keep_working_and_unknown_kids_
 
 #[tokio::test]
 async fn b43_attack_075_tokens_with_random_kids_cause_one_fetch_together() {
-    let world = World::new().await;
+    let world = Arc::new(World::new().await);
+    let mut requests = JoinSet::new();
     for kid in 0..1_000 {
+        let world = Arc::clone(&world);
         let token = token(&ED25519, &json!({"kid": format!("random-{kid}")}), &json!({}));
-        for _ in 0..10 {
-            assert_eq!(world.verify(&token).await.err(), Some(UNKNOWN));
-        }
+        requests.spawn(async move { world.verify(&token).await.err() });
     }
+    assert!(requests.join_all().await.iter().all(|refusal| *refusal == Some(UNKNOWN)));
     assert_eq!((world.site.hits("/a"), world.site.hits("/b")), (2, 1));
     assert!(world.verify(&good()).await.is_ok());
+}
+
+#[tokio::test]
+async fn attack_181_a_token_is_tried_with_every_key_set_until_one_is_younger_than_it() {
+    let world = World::new().await;
+    // The issuer changes its keys twice: the fetch for another token brings the first change, which has not this key yet.
+    publish(&world.site, "/a", &[P256.jwk(), ED25519.jwk()]);
+    let gate = world.site.hold("/a");
+    let other = token(&STRANGER, &json!({"kid": "other"}), &json!({}));
+    let rotated = token(&STRANGER, &json!({}), &json!({}));
+    let asking = world.verify(&other);
+    let arriving = async {
+        gate.reached().await;
+        world.clock.turn(FLOOR);
+        let arriving = world.verify(&rotated);
+        let publishing = async {
+            publish(&world.site, "/a", &[P256.jwk(), STRANGER.jwk()]);
+            gate.open();
+        };
+        tokio::join!(arriving, publishing).0
+    };
+    let (other, rotated) = tokio::join!(asking, arriving);
+    assert_eq!(other.err(), Some(UNKNOWN));
+    assert!(rotated.is_ok(), "{rotated:?}");
+    assert_eq!(world.site.hits("/a"), 3);
 }
 
 #[test]

@@ -40,7 +40,8 @@ pub fn sentence(about: &About<'_>) -> String {
         Refusal::Token(fault) => token(*fault),
         Refusal::KeysUnavailable { retry_after_secs } => {
             format!(
-                "the token cannot be checked now because its issuer's keys are out of reach; try again in {retry_after_secs} s"
+                "the token cannot be checked now: its issuer's keys are out of reach, or its key is not among them yet; \
+                 try again in {retry_after_secs} s"
             )
         }
 

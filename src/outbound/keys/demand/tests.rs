@@ -1,0 +1,121 @@
+//! When an unknown key may cause a fetch, in tables without a runtime.
+
+use std::net::Ipv4Addr;
+
+use super::*;
+
+const FLOOR: Duration = Duration::from_secs(30);
+
+fn demand() -> Demand {
+    let demand = Demand::new(FLOOR, &KeySource::Url("https://idp.example/keys".into()));
+    // The first attempt, which every issuer has at the start.
+    demand.begin(Cause::Schedule, Duration::ZERO);
+    demand.rest_until(secs(480));
+    demand
+}
+
+fn peer(number: u8) -> Peer {
+    Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)))
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// When a token of `peer` that arrives at `now` is answered, or else may come back; the fetch is made.
+fn fetched(demand: &Demand, peer: Peer, now: Duration) -> Result<Duration, Duration> {
+    let attempt = demand.next_attempt();
+    let _place = demand.ask(peer, attempt, now)?;
+    let at = demand.next(now);
+    assert_eq!(demand.begin(Cause::Question, at), attempt);
+    demand.rest_until(at + secs(480));
+    Ok(at)
+}
+
+#[test]
+fn b43_attack_181_one_peer_causes_five_fetches_in_a_floor_and_leaves_the_sixth_to_others() {
+    let demand = demand();
+    for (arrives, begins) in [(100, 100), (101, 105), (106, 110), (110, 115), (117, 120)] {
+        assert_eq!(fetched(&demand, peer(1), secs(arrives)), Ok(secs(begins)), "arrives at {arrives}");
+    }
+    assert_eq!(fetched(&demand, peer(1), secs(121)), Err(secs(130)), "it must wait until its first one is over");
+    assert_eq!(fetched(&demand, peer(2), secs(121)), Ok(secs(125)));
+    assert_eq!(fetched(&demand, peer(2), secs(126)), Ok(secs(130)));
+    assert_eq!(fetched(&demand, peer(1), secs(131)), Ok(secs(135)));
+}
+
+#[test]
+fn b43_attack_181_no_floor_sees_more_than_six_fetches_whatever_arrives_when() {
+    let demand = demand();
+    let mut begun = Vec::new();
+    for tenth in 0_u64..3_000 {
+        let now = secs(1) + Duration::from_millis(tenth * 100);
+        let from = peer(u8::try_from(tenth * 7 % 11).unwrap());
+        if let Ok(at) = fetched(&demand, from, now) {
+            begun.push(at);
+        }
+    }
+    assert!(begun.len() > 50, "{begun:?}");
+    for window in begun.windows(7) {
+        assert!(window[6] - window[0] >= FLOOR, "seven in one floor: {window:?}");
+    }
+}
+
+#[test]
+fn attack_181_where_the_next_fetch_is_too_far_away_the_answer_says_when_it_is() {
+    let demand = Demand::new(secs(300), &KeySource::Discover);
+    demand.begin(Cause::Schedule, Duration::ZERO);
+    demand.rest_until(secs(480));
+    assert_eq!(fetched(&demand, peer(1), secs(10)), Ok(secs(10)));
+    assert_eq!(fetched(&demand, peer(2), secs(11)), Err(secs(60)), "a sixth of the floor after the last one");
+    assert_eq!(demand.state().question, None, "nothing is asked for");
+    // A fetch that comes by itself is as good.
+    demand.rest_until(secs(14));
+    let attempt = demand.next_attempt();
+    assert!(demand.ask(peer(2), attempt, secs(11)).is_ok());
+    assert_eq!(demand.state().question, None);
+    assert_eq!(demand.begin(Cause::Schedule, secs(14)), attempt);
+    assert_eq!(demand.state().caused.len(), 1, "and costs nobody's share");
+}
+
+#[test]
+fn attack_181_a_fetch_under_way_answers_no_token_that_came_after_its_beginning() {
+    let demand = demand();
+    let before = demand.next_attempt();
+    let _first = demand.ask(peer(1), before, secs(10)).ok().unwrap();
+    assert_eq!(demand.begin(Cause::Question, secs(10)), before);
+    let during = demand.next_attempt();
+    assert!(during > before);
+    let _second = demand.ask(peer(1), during, secs(11)).ok().unwrap();
+    assert_eq!(demand.next(secs(11)), secs(15), "another one is asked for");
+    // The token from before the fetch needs no other, however late it takes its place.
+    let _third = demand.ask(peer(2), before, secs(11)).ok().unwrap();
+    assert_eq!(demand.state().question, Some(Question { at: secs(15), peer: peer(1) }));
+}
+
+#[test]
+fn attack_181_places_to_wait_are_bounded_for_each_peer_and_for_all() {
+    let demand = demand();
+    let attempt = demand.next_attempt();
+    let take = |from: Peer| demand.ask(from, attempt, secs(10));
+    let first: Vec<_> = (0..KEY_WAITERS_PER_PEER_MAX).map(|_| take(peer(1)).ok().unwrap()).collect();
+    assert_eq!(take(peer(1)).err(), Some(secs(10)), "the fetch is due at once all the same");
+    let second: Vec<_> = (0..KEY_WAITERS_PER_PEER_MAX).map(|_| take(peer(2)).ok().unwrap()).collect();
+    assert!(take(peer(3)).is_err());
+    drop(first);
+    assert!(take(peer(3)).is_ok() && take(peer(1)).is_ok());
+    drop(second);
+    let state = demand.state();
+    assert_eq!((state.waiting_total, state.waiting.len()), (0, 0), "nothing stays behind");
+}
+
+#[test]
+fn a_file_is_waited_for_and_never_asked_for() {
+    let demand = Demand::new(FLOOR, &KeySource::File("keys.json".into()));
+    demand.begin(Cause::Schedule, secs(9));
+    let attempt = demand.next_attempt();
+    assert!(demand.ask(peer(1), attempt, secs(9)).is_ok(), "while it is read");
+    demand.rest_until(secs(11));
+    assert!(demand.ask(peer(1), attempt, secs(10)).is_ok());
+    assert_eq!(demand.state().question, None);
+}

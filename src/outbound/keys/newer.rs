@@ -1,0 +1,92 @@
+//! Waits, for one token whose key is unknown, until newer keys are there or a fetch shows that there are none.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    base::{
+        clock::Now,
+        limits::{KEY_WAIT, KEY_WAIT_GRACE},
+        peer::network,
+    },
+    decide::refusal::Refusal,
+    outbound::keys::{
+        IssuerKeys, KeySource, Published,
+        demand::{Peer, Place},
+    },
+};
+
+/// One token's wait. A key set proves that a key does not exist only if its fetch began after the token arrived: an issuer may
+/// have published the key while an earlier fetch was under way (attack 181).
+pub struct Newer<'a> {
+    issuer: &'a IssuerKeys,
+    peer: Peer,
+    /// The number of the first attempt that can prove it.
+    attempt: u64,
+    until: Instant,
+    place: Option<Place<'a>>,
+}
+
+impl IssuerKeys {
+    /// Keys for a token that has just arrived from `peer` and whose key is unknown; `None` where no client sent it.
+    #[must_use]
+    pub fn newer(&self, peer: Option<IpAddr>) -> Newer<'_> {
+        Newer {
+            issuer: self,
+            peer: peer.map(network),
+            attempt: self.demand.next_attempt(),
+            until: Instant::now() + KEY_WAIT + KEY_WAIT_GRACE,
+            place: None,
+        }
+    }
+
+    fn newer_than(&self, seen_generation: u64, now: Now) -> Option<Arc<Published>> {
+        self.current(now).filter(|published| published.generation != seen_generation)
+    }
+}
+
+impl Newer<'_> {
+    /// Keys of another generation than `seen`, which has not the token's key; waits up to [`KEY_WAIT`] for
+    /// their fetch to begin.
+    ///
+    /// # Errors
+    /// [`crate::decide::refusal::TokenFault::UnknownKey`] where a fetch that began after the token's arrival brought no others;
+    /// [`Refusal::KeysUnavailable`] where no fetch could tell in time.
+    pub async fn than(&mut self, seen: u64) -> Result<Arc<Published>, Refusal> {
+        let (issuer, attempt) = (self.issuer, self.attempt);
+        let now = issuer.clock.now();
+        if let Some(newer) = issuer.newer_than(seen, now) {
+            return Ok(newer);
+        }
+        // Keys of our own are in force as soon as they are made.
+        if matches!(issuer.settings.keys, KeySource::Local(_)) {
+            return Err(issuer.verdict(now));
+        }
+        let mut progress = issuer.progress.subscribe();
+        if progress.borrow().attempts < attempt {
+            if self.place.is_none() {
+                let place = issuer.demand.ask(self.peer, attempt, now.mono);
+                self.place = Some(place.map_err(|next| unavailable_until(next, now))?);
+            }
+            // A fetch that began too early to prove anything may still bring the key.
+            let wait = progress.wait_for(|progress| {
+                progress.attempts >= attempt || issuer.newer_than(seen, issuer.clock.now()).is_some()
+            });
+            let is_in_time = timeout_at(self.until, wait).await.is_ok();
+            let now = issuer.clock.now();
+            if !is_in_time {
+                return issuer.newer_than(seen, now).ok_or_else(|| issuer.unavailable(now));
+            }
+        }
+        let now = issuer.clock.now();
+        issuer.newer_than(seen, now).ok_or_else(|| issuer.verdict(now))
+    }
+}
+
+/// Asking again makes sense once the next fetch has begun.
+pub(super) fn unavailable_until(next: Duration, now: Now) -> Refusal {
+    let wait = next.saturating_sub(now.mono);
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    Refusal::KeysUnavailable { retry_after_secs: wait.as_secs().saturating_add(begun).max(1) }
+}

@@ -1,0 +1,113 @@
+//! Fetches one issuer's keys ahead of need, and sooner where a token with an unknown key asks for it.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio::{select, time::sleep};
+use tracing::{debug, info, warn};
+
+use crate::{
+    base::clock::Now,
+    decide::token::jwk::{KeySet, KeySetFault},
+    outbound::{
+        Fault,
+        keys::{
+            IssuerKeys, KeySource, Progress, Published,
+            demand::Cause,
+            sha256,
+            source::{Document, Source},
+        },
+    },
+};
+
+impl IssuerKeys {
+    /// Fetches now and again for as long as it is polled; its owner stops it by dropping the future.
+    pub async fn keep_fresh(self: Arc<Self>) {
+        tokio::join!(self.discovery.keep_fresh(), self.keep_keys_fresh());
+    }
+
+    async fn keep_keys_fresh(&self) {
+        let mut news = self.source.news();
+        let mut failures = 0;
+        let mut cause = Cause::Schedule;
+        loop {
+            self.demand.begin(cause, self.clock.now().mono);
+            let (wait, fault) = match self.refresh().await {
+                Ok(wait) => {
+                    failures = 0;
+                    self.fetches_ok.fetch_add(1, Relaxed);
+                    (wait, None)
+                }
+                Err(fault) => {
+                    failures += 1;
+                    self.fetches_failed.fetch_add(1, Relaxed);
+                    self.log_failure(&fault, failures);
+                    (self.source.retry_in(failures), Some(Arc::new(fault)))
+                }
+            };
+            self.demand.rest_until(self.clock.now().mono.saturating_add(wait));
+            self.progress.send_modify(|progress| {
+                *progress = Progress { attempts: progress.attempts.saturating_add(1), fault };
+            });
+            cause = select! {
+                () = self.demand.due(&*self.clock) => Cause::Question,
+                () = sleep(wait) => Cause::Schedule,
+                // Keys of our own are in force as soon as they are made.
+                () = Source::changed(&mut news) => Cause::Schedule,
+                // Keys that could not be found without the metadata may be found with it.
+                () = self.discovery.attempted(), if failures > 0 && self.settings.keys == KeySource::Discover => {
+                    Cause::Schedule
+                }
+            };
+        }
+    }
+
+    /// One attempt; how long to wait before the next.
+    async fn refresh(&self) -> Result<Duration, Fault> {
+        let fetched = self.clock.now();
+        let Document { body, wait } = self.source.read().await?;
+        let digest = sha256(&body);
+        let before = self.published.load_full();
+        let published = match before.filter(|before| before.digest == digest && !before.set.is_empty()) {
+            Some(before) => Published { fetched, ..(*before).clone() },
+            None => self.accept(&body, digest, fetched)?,
+        };
+        self.published.store(Some(Arc::new(published)));
+        Ok(wait)
+    }
+
+    /// Other keys than before. A broken document keeps the good one in force. A whole one without a usable key does not: the
+    /// issuer has withdrawn its keys, and a stolen one must not be served from memory (SPEC B-44, attack 89).
+    fn accept(&self, document: &[u8], digest: [u8; 32], fetched: Now) -> Result<Published, Fault> {
+        let generation = self.published.load().as_ref().map_or(0, |before| before.generation).saturating_add(1);
+        let set = match KeySet::read(document) {
+            Ok(set) => Arc::new(set),
+            Err(fault) => {
+                if fault == KeySetFault::NoUsableKey {
+                    let set = Arc::default();
+                    self.published.store(Some(Arc::new(Published { set, generation, fetched, digest })));
+                }
+                return Err(self.source.fault(format_args!("not a usable key set: {fault:?}")));
+            }
+        };
+        info!(
+            authorization_server = %self.rules().name, keys = set.len(), skipped = set.skipped(), generation,
+            "new keys"
+        );
+        Ok(Published { set, generation, fetched, digest })
+    }
+
+    fn log_failure(&self, fault: &Fault, failures: u32) {
+        let authorization_server = &self.rules().name;
+        let now = self.clock.now();
+        let age = self.published.load().as_ref().map(|before| before.age(now).as_secs());
+        match age {
+            // Once for each outage; the retries are for debugging.
+            _ if failures > 1 => debug!(%authorization_server, %fault, failures, "keys still cannot be fetched"),
+            Some(age_secs) => warn!(%authorization_server, %fault, age_secs, "serving stale keys"),
+            None => warn!(%authorization_server, %fault, "no keys yet: tokens of this issuer get 503"),
+        }
+    }
+}
