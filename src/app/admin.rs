@@ -1,6 +1,13 @@
-//! The operator's port: `/healthz`, `/readyz`, `/metrics`, and nothing else.
+//! The operator's port: `/healthz`, `/readyz`, `/readyz/<server>`, `/metrics`, and nothing else.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{
@@ -10,85 +17,127 @@ use http::{
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    select,
     task::JoinSet,
     time::{sleep, timeout},
 };
 
 use crate::{
-    app::ready::Report,
-    base::limits::{
-        ADMIN_CONNECTION_TIMEOUT, ADMIN_CONNECTIONS_MAX, ADMIN_HEAD_BYTES_MAX, HEADER_FIELDS_MAX, HEADER_READ_TIMEOUT,
+    app::{
+        admin::{host::HostFault, places::Places},
+        ready::Report,
     },
+    base::limits::{ADMIN_CONNECTION_TIMEOUT, ADMIN_HEAD_BYTES_MAX, ADMIN_HEAD_TIMEOUT, HEADER_FIELDS_MAX},
     observe::metrics,
 };
 
+mod host;
+mod places;
+
 /// After an accept that failed, for want of file descriptors most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const JSON: &str = "application/json";
 
 /// What the port tells.
 pub trait Tells: Send + Sync + 'static {
+    /// The host name that it answers to, besides `localhost` and IP addresses.
+    fn host(&self) -> Box<str>;
     /// How things stand.
     fn ready(&self) -> Report;
     /// The text of all metrics.
     fn metrics(&self) -> String;
 }
 
-/// Serves until it is dropped; its connections end with it.
+/// Serves until it is dropped; its connections end with it. A new connection always gets in: where all places are taken, a
+/// half-sent request loses its own (attack 175).
 pub async fn serve(listener: TcpListener, tells: Arc<impl Tells>) {
-    let room = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
+    let mut places = Places::default();
     let mut connections = JoinSet::new();
     loop {
-        while connections.try_join_next().is_some() {}
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((tcp, _)) => {
-                let tells = Arc::clone(&tells);
-                connections.spawn(async move {
-                    converse(tcp, tells).await;
-                    drop(place);
-                });
-            }
-            Err(fault) => {
-                tracing::warn!(%fault, "the admin port cannot accept");
-                sleep(ACCEPT_PAUSE).await;
-            }
+        select! {
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, peer)) => {
+                    places.make_room();
+                    let asked = Arc::new(AtomicBool::new(false));
+                    let task = connections.spawn(converse(tcp, Arc::clone(&tells), Arc::clone(&asked)));
+                    places.take(peer.ip(), asked, task);
+                }
+                Err(fault) => {
+                    tracing::warn!(%fault, "the admin port cannot accept");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(ended) = connections.join_next_with_id() => places.give_back(match ended {
+                Ok((task, ())) => task,
+                Err(fault) => fault.id(),
+            }),
         }
     }
 }
 
-async fn converse(tcp: TcpStream, tells: Arc<impl Tells>) {
+async fn converse(tcp: TcpStream, tells: Arc<impl Tells>, asked: Arc<AtomicBool>) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = answer(request.method(), request.uri().path(), &*tells);
+        asked.store(true, Relaxed);
+        let answer = answer(&request, &*tells);
         async move { Ok::<_, Infallible>(answer) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .header_read_timeout(ADMIN_HEAD_TIMEOUT)
         .max_headers(HEADER_FIELDS_MAX)
         .max_buf_size(ADMIN_HEAD_BYTES_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(tcp), service);
-    // Whoever asks learns of a failure by the connection's end; there is nobody else to tell.
+    // The client learns of a failure by the connection's end.
     let _ = timeout(ADMIN_CONNECTION_TIMEOUT, connection).await;
 }
 
-fn answer(method: &Method, path: &str, tells: &impl Tells) -> Response<Full<Bytes>> {
-    const JSON: &str = "application/json";
-    let (status, media, body) = match (method, path) {
-        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, JSON, Bytes::from_static(b"{\"alive\":true}\n")),
-        (&Method::GET | &Method::HEAD, "/readyz") => {
-            let report = tells.ready();
-            let status = if report.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-            (status, JSON, Bytes::from(report.to_json()))
-        }
-        (&Method::GET | &Method::HEAD, "/metrics") => {
-            (StatusCode::OK, metrics::CONTENT_TYPE, Bytes::from(tells.metrics()))
-        }
-        _ => (StatusCode::NOT_FOUND, JSON, Bytes::from_static(b"{\"error\":\"not found\"}\n")),
+fn answer<B>(request: &Request<B>, tells: &impl Tells) -> Response<Full<Bytes>> {
+    let name = tells.host();
+    if let Err(fault) = host::check(request.version(), request.uri(), request.headers(), &name) {
+        return match fault {
+            HostFault::Malformed(what) => refusal(StatusCode::BAD_REQUEST, what),
+            HostFault::Foreign => {
+                let why =
+                    format!("the admin port answers to IP addresses, localhost and {name}, not to this host name");
+                refusal(StatusCode::MISDIRECTED_REQUEST, &why)
+            }
+        };
+    }
+    let path = match *request.method() {
+        Method::GET | Method::HEAD => request.uri().path(),
+        _ => "",
     };
+    match (path, path.strip_prefix("/readyz/")) {
+        ("/healthz", _) => reply(StatusCode::OK, JSON, Bytes::from_static(b"{\"alive\":true}\n")),
+        ("/readyz", _) => {
+            let report = tells.ready();
+            readiness(report.is_ready(), report.to_json())
+        }
+        (_, Some(server)) => match tells.ready().server(server) {
+            Some(report) => readiness(report.is_ready(), report.to_json()),
+            None => refusal(StatusCode::NOT_FOUND, "no server of this name"),
+        },
+        ("/metrics", _) => reply(StatusCode::OK, metrics::CONTENT_TYPE, Bytes::from(tells.metrics())),
+        _ => refusal(StatusCode::NOT_FOUND, "not found"),
+    }
+}
+
+fn readiness(is_ready: bool, body: Vec<u8>) -> Response<Full<Bytes>> {
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    reply(status, JSON, Bytes::from(body))
+}
+
+fn refusal(status: StatusCode, why: &str) -> Response<Full<Bytes>> {
+    let mut body = json!({ "error": why }).to_string();
+    body.push('\n');
+    reply(status, JSON, Bytes::from(body))
+}
+
+fn reply(status: StatusCode, media: &'static str, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
@@ -97,55 +146,4 @@ fn answer(method: &Method, path: &str, tells: &impl Tells) -> Response<Full<Byte
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-
-    struct Told(Vec<String>);
-
-    impl Tells for Told {
-        fn ready(&self) -> Report {
-            Report { reasons: self.0.clone(), notes: Vec::new() }
-        }
-
-        fn metrics(&self) -> String {
-            "# EOF\n".to_owned()
-        }
-    }
-
-    #[test]
-    fn the_admin_port_knows_three_paths() {
-        let (ready, not_ready) = (Told(Vec::new()), Told(vec!["draining".to_owned()]));
-        for (method, path, tells, status) in [
-            (Method::GET, "/healthz", &ready, 200),
-            (Method::GET, "/healthz", &not_ready, 200),
-            (Method::GET, "/readyz", &ready, 200),
-            (Method::HEAD, "/readyz", &ready, 200),
-            (Method::GET, "/readyz", &not_ready, 503),
-            (Method::GET, "/metrics", &ready, 200),
-            (Method::POST, "/metrics", &ready, 404),
-            (Method::GET, "/metrics/", &ready, 404),
-            (Method::GET, "/", &ready, 404),
-        ] {
-            let answer = answer(&method, path, tells);
-            assert_eq!(answer.status().as_u16(), status, "{method} {path}");
-            let media = if path == "/metrics" && status == 200 { metrics::CONTENT_TYPE } else { "application/json" };
-            assert_eq!(answer.headers()[CONTENT_TYPE], media);
-        }
-    }
-
-    #[tokio::test]
-    async fn the_admin_port_answers_and_hangs_up() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut serving = JoinSet::new();
-        serving.spawn(serve(listener, Arc::new(Told(Vec::new()))));
-        let mut tcp = TcpStream::connect(address).await.unwrap();
-        tcp.write_all(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        let mut text = String::new();
-        tcp.read_to_string(&mut text).await.unwrap();
-        assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
-        assert!(text.ends_with("\r\n\r\n{\"notes\":[],\"ready\":true,\"reasons\":[]}\n"), "{text}");
-    }
-}
+mod tests;

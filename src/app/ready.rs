@@ -1,19 +1,32 @@
-//! Whether this process should get requests, and why not: `/readyz`.
+//! Whether this process should get requests, and why not: `/readyz`, for all servers and for each.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// What must be done once before the first request is welcome, and what may go wrong later.
 #[derive(Debug, Default)]
 pub struct Readiness {
     listening: AtomicBool,
     draining: AtomicBool,
-    was_ready: AtomicBool,
+    /// Servers that have been ready once.
+    were_ready: Mutex<HashSet<String>>,
     reload: Mutex<Option<String>>,
+}
+
+/// One server, as far as readiness is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerState {
+    /// Its name.
+    pub name: String,
+    /// The issuers whose tokens it takes.
+    pub issuers: Vec<IssuerState>,
 }
 
 /// One issuer's keys, as far as readiness is concerned.
@@ -25,11 +38,26 @@ pub struct IssuerState {
     pub has_keys: bool,
     /// What went wrong last.
     pub last_error: Option<String>,
+    /// What else an operator should know of it.
+    pub trouble: Option<String>,
 }
 
 /// The answer of `/readyz`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
+    /// What must come to pass first; empty when ready.
+    pub reasons: Vec<String>,
+    /// What an operator should know all the same.
+    pub notes: Vec<String>,
+    /// Each server by itself, in the configuration's order.
+    pub servers: Vec<ServerReport>,
+}
+
+/// The answer of `/readyz/<server>`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerReport {
+    /// Its name.
+    pub name: String,
     /// What must come to pass first; empty when ready.
     pub reasons: Vec<String>,
     /// What an operator should know all the same.
@@ -54,34 +82,59 @@ impl Readiness {
 
     /// How things stand.
     ///
-    /// An issuer without keys holds up the start and nothing later: when an issuer fails, every replica loses its keys at once, and
-    /// taking all of them away would turn a 503 for new tokens into no answer for anybody.
+    /// A server is ready once one of its issuers has keys, and the process once one of its servers is. Keys that go later are a
+    /// note: when an issuer fails, every replica loses its keys at once, and taking all of them away would turn a 503 for
+    /// new tokens into no answer for anybody.
     #[must_use]
-    pub fn report(&self, issuers: impl IntoIterator<Item = IssuerState>) -> Report {
-        let mut report = Report { reasons: Vec::new(), notes: Vec::new() };
+    pub fn report(&self, servers: impl IntoIterator<Item = ServerState>) -> Report {
+        let mut common = Vec::new();
         if self.draining.load(Ordering::Acquire) {
-            report.reasons.push("draining".to_owned());
+            common.push("draining".to_owned());
         }
         if !self.listening.load(Ordering::Acquire) {
-            report.reasons.push("listeners: not serving yet".to_owned());
+            common.push("listeners: not serving yet".to_owned());
         }
-        let was_ready = self.was_ready.load(Ordering::Acquire);
-        for issuer in issuers {
-            let why = issuer.last_error.as_deref();
-            if issuer.has_keys {
-                report.notes.extend(why.map(|why| format!("keys of authorization server {}: {why}", issuer.name)));
-                continue;
-            }
-            let why = format!("keys of authorization server {}: {}", issuer.name, why.unwrap_or("not fetched yet"));
-            if was_ready { report.notes.push(why) } else { report.reasons.push(why) }
+        let servers = servers.into_iter().map(|server| self.of_server(server, &common)).collect();
+        let mut report = Report { reasons: common, notes: Vec::new(), servers };
+        let can_answer = report.servers.is_empty() || report.servers.iter().any(ServerReport::is_ready);
+        for server in &report.servers {
+            add_new(if can_answer { &mut report.notes } else { &mut report.reasons }, &server.reasons);
+            add_new(&mut report.notes, &server.notes);
         }
         if let Some(why) = self.reload.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
             report.notes.push(format!("reload failed, the configuration before stays in force: {why}"));
         }
+        report
+    }
+
+    fn of_server(&self, server: ServerState, common: &[String]) -> ServerReport {
+        let mut report = ServerReport { name: server.name, reasons: common.to_vec(), notes: Vec::new() };
+        let mut were_ready = self.were_ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let can_answer = were_ready.contains(&report.name) || server.issuers.iter().any(|issuer| issuer.has_keys);
+        for issuer in server.issuers {
+            let name = &issuer.name;
+            let why = match (issuer.has_keys, issuer.last_error) {
+                (true, None) => None,
+                (_, Some(error)) => Some(format!("keys of authorization server {name}: {error}")),
+                (false, None) => Some(format!("keys of authorization server {name}: not fetched yet")),
+            };
+            let into = if can_answer { &mut report.notes } else { &mut report.reasons };
+            into.extend(why);
+            report.notes.extend(issuer.trouble.map(|trouble| format!("authorization server {name}: {trouble}")));
+        }
         if report.is_ready() {
-            self.was_ready.store(true, Ordering::Release);
+            were_ready.insert(report.name.clone());
         }
         report
+    }
+}
+
+/// Servers share issuers: what holds for several is said once.
+fn add_new(into: &mut Vec<String>, more: &[String]) {
+    for one in more {
+        if !into.contains(one) {
+            into.push(one.clone());
+        }
     }
 }
 
@@ -92,65 +145,46 @@ impl Report {
         self.reasons.is_empty()
     }
 
+    /// The server of this name.
+    #[must_use]
+    pub fn server(&self, name: &str) -> Option<&ServerReport> {
+        self.servers.iter().find(|server| server.name == name)
+    }
+
     /// The body of the answer.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let mut body = json!({"ready": self.is_ready(), "reasons": self.reasons, "notes": self.notes}).to_string();
-        body.push('\n');
-        body.into_bytes()
+        let mut body = json(&self.reasons, &self.notes);
+        let servers = self.servers.iter().map(|server| (server.name.clone(), Value::Bool(server.is_ready())));
+        body.insert("servers".to_owned(), servers.collect::<Map<_, _>>().into());
+        line(body)
     }
+}
+
+impl ServerReport {
+    /// Whether requests to it are welcome.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// The body of the answer.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        line(json(&self.reasons, &self.notes))
+    }
+}
+
+fn json(reasons: &[String], notes: &[String]) -> Map<String, Value> {
+    let members = [("ready", json!(reasons.is_empty())), ("reasons", json!(reasons)), ("notes", json!(notes))];
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn line(body: Map<String, Value>) -> Vec<u8> {
+    let mut text = Value::Object(body).to_string();
+    text.push('\n');
+    text.into_bytes()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn issuer(has_keys: bool, last_error: Option<&str>) -> IssuerState {
-        IssuerState { name: "corporate".to_owned(), has_keys, last_error: last_error.map(str::to_owned) }
-    }
-
-    #[test]
-    fn readiness_waits_for_listeners_and_keys_and_names_what_is_missing() {
-        let readiness = Readiness::default();
-        let report = readiness.report([issuer(false, None)]);
-        assert_eq!(
-            report.reasons,
-            ["listeners: not serving yet", "keys of authorization server corporate: not fetched yet"]
-        );
-        readiness.listening();
-        let report = readiness.report([issuer(false, Some("connect: refused"))]);
-        assert_eq!(report.reasons, ["keys of authorization server corporate: connect: refused"]);
-        assert!(!report.is_ready());
-        assert!(readiness.report([issuer(true, None)]).is_ready());
-    }
-
-    #[test]
-    fn an_issuer_that_fails_later_is_a_note() {
-        let readiness = Readiness::default();
-        readiness.listening();
-        assert!(readiness.report([issuer(true, None)]).is_ready());
-        for later in [issuer(false, Some("timeout")), issuer(true, Some("timeout"))] {
-            let report = readiness.report([later]);
-            assert!(report.is_ready());
-            assert_eq!(report.notes, ["keys of authorization server corporate: timeout"]);
-        }
-    }
-
-    #[test]
-    fn a_refused_reload_is_a_note_until_one_is_taken_and_draining_is_the_end() {
-        let readiness = Readiness::default();
-        readiness.listening();
-        readiness.reload_refused(Some("gateway.yaml:1:1 …".to_owned()));
-        let report = readiness.report([]);
-        assert!(report.is_ready());
-        assert_eq!(report.notes, ["reload failed, the configuration before stays in force: gateway.yaml:1:1 …"]);
-        readiness.reload_refused(None);
-        assert!(readiness.report([]).notes.is_empty());
-        readiness.draining();
-        let report = readiness.report([]);
-        assert_eq!(
-            String::from_utf8(report.to_json()).unwrap(),
-            "{\"notes\":[],\"ready\":false,\"reasons\":[\"draining\"]}\n"
-        );
-    }
-}
+mod tests;

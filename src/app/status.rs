@@ -8,50 +8,87 @@ use crate::{
     app::{
         admin::Tells,
         build::{Kept, Parts},
-        ready::{IssuerState, Readiness, Report},
+        ready::{IssuerState, Readiness, Report, ServerState},
     },
+    base::names::ServerName,
+    config::Settings,
     observe::{Observe, metrics::IssuerFigures},
     outbound::keys::IssuerKeys,
 };
 
-/// Shared by the admin port and whoever changes what it tells.
+/// Shared by the admin port and the supervisor, which changes what it tells.
 pub(super) struct Status {
     pub(super) observe: Arc<Observe>,
     pub(super) readiness: Readiness,
-    /// Those of the configuration in force.
-    pub(super) issuers: ArcSwap<Vec<Arc<IssuerKeys>>>,
+    told: ArcSwap<InForce>,
+}
+
+/// The configuration in force, as far as the admin port tells of it.
+struct InForce {
+    /// Host of `public_url`.
+    host: Box<str>,
+    issuers: Vec<Arc<IssuerKeys>>,
     /// Of its embedded authorization servers.
-    pub(super) states: ArcSwap<Vec<Kept>>,
+    states: Vec<Kept>,
+    /// Each server, and its issuers by their index.
+    servers: Vec<(ServerName, Vec<usize>)>,
 }
 
 impl Status {
-    pub(super) fn new(observe: &Arc<Observe>, parts: &Parts) -> Self {
+    pub(super) fn new(observe: &Arc<Observe>, settings: &Settings, parts: &Parts) -> Self {
+        let told = ArcSwap::from_pointee(InForce::of(settings, parts));
+        Self { observe: Arc::clone(observe), readiness: Readiness::default(), told }
+    }
+
+    /// Another configuration is in force.
+    pub(super) fn follow(&self, settings: &Settings, parts: &Parts) {
+        self.told.store(Arc::new(InForce::of(settings, parts)));
+    }
+}
+
+impl InForce {
+    fn of(settings: &Settings, parts: &Parts) -> Self {
+        let servers = settings.servers.iter();
         Self {
-            observe: Arc::clone(observe),
-            readiness: Readiness::default(),
-            issuers: ArcSwap::from_pointee(parts.issuers.clone()),
-            states: ArcSwap::from_pointee(parts.states.clone()),
+            host: settings.public_url.host().into(),
+            issuers: parts.issuers.clone(),
+            states: parts.states.clone(),
+            servers: servers.map(|server| (server.name.clone(), server.authorization_servers.clone())).collect(),
         }
+    }
+
+    fn issuer(&self, issuer: &IssuerKeys) -> IssuerState {
+        let (name, status) = (&issuer.rules().name, issuer.status());
+        // Tokens that were issued go on working: no reason to send requests elsewhere, where the store is the same.
+        let mut states = self.states.iter().filter(|kept| kept.name == *name);
+        let trouble = states.find_map(|kept| kept.state.trouble());
+        IssuerState { name: name.to_string(), has_keys: status.ready, last_error: status.last_error, trouble }
     }
 }
 
 impl Tells for Status {
+    fn host(&self) -> Box<str> {
+        self.told.load().host.clone()
+    }
+
     fn ready(&self) -> Report {
-        let issuers = self.issuers.load();
-        let mut report = self.readiness.report(issuers.iter().map(|issuer| {
-            let status = issuer.status();
-            IssuerState { name: issuer.rules().name.to_string(), has_keys: status.ready, last_error: status.last_error }
+        let told = self.told.load();
+        let issuers: Vec<IssuerState> = told.issuers.iter().map(|issuer| told.issuer(issuer)).collect();
+        let mut report = self.readiness.report(told.servers.iter().map(|(name, indexes)| ServerState {
+            name: name.to_string(),
+            issuers: indexes.iter().filter_map(|index| issuers.get(*index)).cloned().collect(),
         }));
-        // Tokens that were issued go on working: no reason to send requests elsewhere, where the store is the same.
-        for kept in self.states.load().iter() {
-            let trouble = kept.state.trouble();
-            report.notes.extend(trouble.map(|trouble| format!("authorization server {}: {trouble}", kept.name)));
+        // No server waits for an issuer that none of them names; its own troubles are worth a note all the same.
+        let is_used = |index: usize| told.servers.iter().any(|(_, indexes)| indexes.contains(&index));
+        for (_, issuer) in issuers.into_iter().enumerate().filter(|(index, _)| !is_used(*index)) {
+            let troubles = issuer.last_error.into_iter().chain(issuer.trouble);
+            report.notes.extend(troubles.map(|why| format!("authorization server {}: {why}", issuer.name)));
         }
         report
     }
 
     fn metrics(&self) -> String {
-        for issuer in self.issuers.load().iter() {
+        for issuer in &self.told.load().issuers {
             let status = issuer.status();
             let figures = IssuerFigures {
                 fetched: status.fetches_ok,

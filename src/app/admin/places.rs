@@ -1,0 +1,105 @@
+//! Which admin connections are open, and which one makes room for the next.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use tokio::task::{AbortHandle, Id};
+
+use crate::base::{
+    limits::{ADMIN_CONNECTIONS_MAX, ADMIN_PLACES_FOR_HEADS},
+    peer::network,
+};
+
+/// The open connections, oldest first.
+#[derive(Default)]
+pub(super) struct Places {
+    all: Vec<Place>,
+}
+
+struct Place {
+    peer: IpAddr,
+    /// Whether its request has arrived.
+    asked: Arc<AtomicBool>,
+    task: AbortHandle,
+}
+
+/// What decides which connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Holder {
+    peer: IpAddr,
+    asked: bool,
+}
+
+impl Places {
+    /// Closes one connection if all places are taken.
+    pub(super) fn make_room(&mut self) {
+        if self.all.len() < ADMIN_CONNECTIONS_MAX {
+            return;
+        }
+        let holders: Vec<Holder> =
+            self.all.iter().map(|place| Holder { peer: place.peer, asked: place.asked.load(Relaxed) }).collect();
+        if let Some(index) = leaves(&holders) {
+            self.all.remove(index).task.abort();
+        }
+    }
+
+    /// A connection of `peer` is served by `task`, which sets `asked` once the request has arrived.
+    pub(super) fn take(&mut self, peer: IpAddr, asked: Arc<AtomicBool>, task: AbortHandle) {
+        self.all.push(Place { peer: network(peer), asked, task });
+    }
+
+    /// A task has ended.
+    pub(super) fn give_back(&mut self, task: Id) {
+        self.all.retain(|place| place.task.id() != task);
+    }
+}
+
+/// The oldest connection of the peer that holds most. Half-sent requests go first, unless they are so few that the next probe
+/// could be among them.
+fn leaves(holders: &[Holder]) -> Option<usize> {
+    let are_many = holders.iter().filter(|holder| !holder.asked).count() > ADMIN_PLACES_FOR_HEADS;
+    let may_leave = |holder: &&Holder| !are_many || !holder.asked;
+    let held = |peer: IpAddr| holders.iter().filter(may_leave).filter(|holder| holder.peer == peer).count();
+    let most = holders.iter().filter(may_leave).map(|holder| held(holder.peer)).max()?;
+    holders.iter().position(|holder| may_leave(&holder) && held(holder.peer) == most)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn holder(peer: u8, asked: bool) -> Holder {
+        Holder { peer: Ipv4Addr::new(192, 0, 2, peer).into(), asked }
+    }
+
+    #[test]
+    fn attack_175_the_oldest_half_sent_request_of_the_largest_holder_makes_room() {
+        let flood = vec![holder(1, false); ADMIN_CONNECTIONS_MAX - 2];
+        let with = |first: &[Holder], last: &[Holder]| [first, &flood, last].concat();
+        for (holders, leaves_at, why) in [
+            (with(&[], &[holder(1, false), holder(1, false)]), 0, "the oldest"),
+            (with(&[holder(2, false)], &[holder(2, false)]), 1, "the largest holder's oldest"),
+            (with(&[holder(1, true), holder(2, true)], &[]), 2, "answers under way are kept"),
+        ] {
+            assert_eq!(leaves(&holders), Some(leaves_at), "{why}");
+        }
+    }
+
+    #[test]
+    fn attack_175_slow_readers_make_room_before_the_few_requests_that_arrive() {
+        let mut holders = vec![holder(1, true); ADMIN_CONNECTIONS_MAX - ADMIN_PLACES_FOR_HEADS];
+        holders.extend([holder(1, false); ADMIN_PLACES_FOR_HEADS]);
+        assert_eq!(leaves(&holders), Some(0));
+        // The oldest of them may be a half-sent one: it has had its time.
+        holders.rotate_right(1);
+        assert_eq!(leaves(&holders), Some(0));
+        assert_eq!(leaves(&[]), None);
+    }
+}
