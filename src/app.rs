@@ -18,6 +18,7 @@ use crate::{
         reload::Watch,
         status::Status,
         supervise::Supervisor,
+        watched::Watched,
     },
     base::{clock::Clock, secret::Secret},
     config::Settings,
@@ -29,7 +30,7 @@ use crate::{
         session::Begun,
         snapshot::Gateway,
         tasks::Tasks,
-        tls::Certificates,
+        tls::{Certificates, Concern},
     },
     observe::Observe,
     outbound::verify::Verifier,
@@ -45,6 +46,7 @@ pub mod reload;
 pub mod signal;
 mod status;
 mod supervise;
+mod watched;
 
 /// A gateway whose listeners are bound and do not serve yet.
 pub struct App {
@@ -55,7 +57,7 @@ pub struct App {
     gateway: Arc<Gateway>,
     status: Arc<Status>,
     listeners: Vec<Bound>,
-    certificates: Vec<Arc<Certificates>>,
+    certificates: Vec<Watched>,
     admin: TcpListener,
     watch: Watch,
     drain: Drain,
@@ -107,14 +109,20 @@ impl App {
             pseudonym,
             via,
         });
-        let mut listeners = Vec::new();
-        for (listen, certificates) in settings.listen.iter().zip(&certificates) {
-            let bound = Bound::bind(listen.address, certificates.as_ref(), &observe.metrics);
-            listeners.push(bound.map_err(|cause| StartFault::System(format!("listen {}: {cause}", listen.address)))?);
+        let (mut listeners, mut watched) = (Vec::new(), Vec::new());
+        for (listen, certificates) in settings.listen.iter().zip(certificates) {
+            let system = |cause: io::Error| StartFault::System(format!("listen {}: {cause}", listen.address));
+            let bound = Bound::bind(listen.address, certificates.as_ref(), &observe.metrics).map_err(system)?;
+            let listener = bound.local_addr().map_err(system)?;
+            watched.extend(certificates.map(|certificates| Watched { certificates, listener }));
+            listeners.push(bound);
+        }
+        for one in &watched {
+            one.tell(settings.public_url.host(), clock.now().wall, &observe.metrics);
         }
         let admin =
             bind_admin(&settings).map_err(|cause| StartFault::System(format!("admin {}: {cause}", settings.admin)))?;
-        let status = Arc::new(Status::new(observe, &parts));
+        let status = Arc::new(Status::new(observe, &settings, &parts));
         observe.metrics.config_taken(clock.now().wall, false);
         Ok(Self {
             config,
@@ -124,7 +132,7 @@ impl App {
             gateway,
             status,
             listeners,
-            certificates: certificates.into_iter().flatten().collect(),
+            certificates: watched,
             admin,
             watch,
             drain: Drain::new(),
@@ -215,19 +223,32 @@ async fn tell(observe: Arc<Observe>) {
     }
 }
 
-/// Tells what in `settings` cannot be made, as a start would find: certificates, trust roots, routes.
+/// Tells what in `settings` cannot be made, as a start would find: certificates, trust roots, routes. What can be made and is
+/// likely to fail is a warning.
 ///
 /// # Errors
 /// One sentence for each problem.
-pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>) -> Result<(), Vec<String>> {
-    let mut wrong = certificates(settings).err().unwrap_or_default();
+pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>) -> Result<Vec<String>, Vec<String>> {
+    let (mut warnings, mut wrong) = (Vec::new(), Vec::new());
+    match certificates(settings) {
+        Ok(all) => {
+            for (index, certificates) in all.iter().enumerate() {
+                let Some(certificates) = certificates else { continue };
+                let path = certificates.path().display();
+                let concerns = certificates.news(settings.public_url.host(), clock.now().wall);
+                let warning = |concern: Concern| format!("listen[{index}].tls.certificate: {path}: {concern}");
+                warnings.extend(concerns.into_iter().map(warning));
+            }
+        }
+        Err(problems) => wrong = problems,
+    }
     // Who only looks leaves no store behind.
     let settings = &settings.clone().without_stores();
     match Builder::new(Arc::clone(observe), Arc::clone(clock)) {
         Ok(builder) => wrong.extend(builder.build(settings, &Parts::default()).err().unwrap_or_default()),
         Err(fault) => wrong.push(fault.to_string()),
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    if wrong.is_empty() { Ok(warnings) } else { Err(wrong) }
 }
 
 /// The certificates of each listener, `None` for plaintext.

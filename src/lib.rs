@@ -18,7 +18,7 @@
 //! | port | speaks | answers |
 //! |---|---|---|
 //! | each of `listen:` | HTTP/1.1 and HTTP/2 over TLS, or HTTP/1.1 in plain text | discovery, preflight, and every request to a server's path, or to its `legacy_sse` path and the messages beneath it |
-//! | `admin:` | HTTP/1.1 in plain text | `/healthz`, `/readyz`, `/metrics` |
+//! | `admin:` | HTTP/1.1 in plain text | `/healthz`, `/readyz`, `/readyz/<server>`, `/metrics` |
 //!
 //! Standard output carries the addresses that were bound, then `ready`, then one line for each decision ([`observe::audit`]);
 //! standard error carries the log.

@@ -13,10 +13,11 @@ use crate::{
         build::{Builder, Parts},
         reload::{self, Watch},
         status::Status,
+        watched::Watched,
     },
     base::limits::FILES_LOOKED_AT_EVERY,
     config::{Settings, file},
-    inbound::{snapshot::Gateway, tls::Certificates},
+    inbound::snapshot::Gateway,
     issuer::State,
     outbound::keys::IssuerKeys,
 };
@@ -29,7 +30,7 @@ pub(super) struct Supervisor {
     pub(super) parts: Parts,
     pub(super) gateway: Arc<Gateway>,
     pub(super) status: Arc<Status>,
-    pub(super) certificates: Vec<Arc<Certificates>>,
+    pub(super) certificates: Vec<Watched>,
     pub(super) watch: Watch,
     pub(super) reload: Arc<Notify>,
     pub(super) background: JoinSet<()>,
@@ -76,7 +77,6 @@ impl Supervisor {
                 self.keepers.push((Arc::clone(issuer), task));
             }
         }
-        self.status.issuers.store(Arc::new(wanted.clone()));
     }
 
     /// One task for each embedded authorization server: it makes keys, learns of revocations, and sweeps its store.
@@ -95,7 +95,6 @@ impl Supervisor {
                 self.states.push((Arc::clone(&kept.state), task));
             }
         }
-        self.status.states.store(Arc::new(wanted.clone()));
     }
 
     async fn look(&mut self) {
@@ -103,18 +102,12 @@ impl Supervisor {
             upstream.prune();
         }
         let (files, certificates) = (self.settings.files.clone(), self.certificates.clone());
+        let (host, wall) = (self.settings.public_url.host().to_owned(), self.gateway.clock.now().wall);
         let metrics = Arc::clone(&self.status.observe.metrics);
         // Files may lie on a network that hangs.
         let looked = spawn_blocking(move || {
             for certificate in &certificates {
-                match certificate.reload_if_changed() {
-                    Ok(false) => {}
-                    Ok(true) => tracing::info!("a changed certificate is in use"),
-                    Err(why) => {
-                        metrics.certificate_refused();
-                        tracing::error!(why, "a changed certificate cannot be used; the one before stays");
-                    }
-                }
+                certificate.look(&host, wall, &metrics);
             }
             reload::stamps(&files)
         });
@@ -173,6 +166,7 @@ impl Supervisor {
             self.watch = Watch::from(reload::stamps(&wanted.files));
         }
         self.settings = wanted;
+        self.status.follow(&self.settings, &self.parts);
         tracing::info!(servers = self.settings.servers.len(), "the changed configuration is in force");
         Ok(())
     }

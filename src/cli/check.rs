@@ -20,17 +20,24 @@ pub(super) fn check(path: &Path) -> u8 {
         complain(&format!("warning: {warning}"));
     }
     // What only the making shows: pairs of certificate and key, trust roots, paths.
-    if let Err(problems) = makeable(&loaded.settings) {
-        for problem in problems {
-            complain(&format!("{}: {problem}", path.display()));
+    match makeable(&loaded.settings) {
+        Ok(warnings) => {
+            for warning in warnings {
+                complain(&format!("warning: {}: {warning}", path.display()));
+            }
         }
-        return BAD_CONFIG;
+        Err(problems) => {
+            for problem in problems {
+                complain(&format!("{}: {problem}", path.display()));
+            }
+            return BAD_CONFIG;
+        }
     }
     print(&format!("{}: ok, {}", path.display(), summary(&loaded.settings)));
     0
 }
 
-fn makeable(settings: &Settings) -> Result<(), Vec<String>> {
+fn makeable(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let observe = nowhere(&clock).map_err(|fault| vec![fault.to_string()])?;
     app::check(settings, &observe, &clock)

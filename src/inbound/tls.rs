@@ -4,7 +4,8 @@ use std::{
     fmt, fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -17,12 +18,41 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
+pub use self::leaf::Concern;
+use self::leaf::Dates;
+
+mod leaf;
+
 /// A listener's certificate, swapped whole.
 pub struct Certificates {
     certificate: PathBuf,
     key: PathBuf,
-    current: ArcSwap<CertifiedKey>,
-    looked_at: Mutex<[Stamp; 2]>,
+    current: ArcSwap<Pair>,
+    looked_at: Mutex<Looked>,
+}
+
+/// A certificate chain with its key, and what the first certificate says.
+struct Pair {
+    key: Arc<CertifiedKey>,
+    dates: Result<Dates, String>,
+}
+
+/// What was seen and told last.
+struct Looked {
+    /// The state of the files, or why there is none.
+    files: Result<[Stamp; 2], String>,
+    concerns: Vec<Concern>,
+}
+
+/// What has become of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing new.
+    None,
+    /// Another pair is in use.
+    Replaced,
+    /// Files that could not be seen are there again, and hold what they held.
+    Back,
 }
 
 /// What tells one state of a file from another. Kubernetes swaps a symbolic link, which changes the inode.
@@ -39,30 +69,60 @@ impl Certificates {
     /// # Errors
     /// What is wrong with which file.
     pub fn load(certificate: &Path, key: &Path) -> Result<Arc<Self>, String> {
-        let stamps = stamps(certificate, key)?;
+        let files = stamps(certificate, key)?;
         Ok(Arc::new(Self {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
             current: ArcSwap::from_pointee(read_pair(certificate, key)?),
-            looked_at: Mutex::new(stamps),
+            looked_at: Mutex::new(Looked { files: Ok(files), concerns: Vec::new() }),
         }))
     }
 
-    /// Loads them again if the files changed; the old pair stays where the new one is bad. `Ok(true)` where it was replaced.
+    /// Loads them again if the files changed; the old pair stays where the new one is bad.
     ///
     /// # Errors
     /// What is wrong with which file; reported once for each change.
-    pub fn reload_if_changed(&self) -> Result<bool, String> {
-        let found = stamps(&self.certificate, &self.key)?;
-        {
-            let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-            if *looked_at == found {
-                return Ok(false);
+    pub fn reload_if_changed(&self) -> Result<Change, String> {
+        let found = stamps(&self.certificate, &self.key);
+        let before = {
+            let mut looked_at = self.looked_at();
+            if looked_at.files == found {
+                return Ok(Change::None);
             }
-            *looked_at = found;
-        }
-        self.current.store(Arc::new(read_pair(&self.certificate, &self.key)?));
-        Ok(true)
+            std::mem::replace(&mut looked_at.files, found.clone())
+        };
+        found?;
+        let pair = read_pair(&self.certificate, &self.key)?;
+        let is_same = self.current.load().key.cert == pair.key.cert;
+        self.current.store(Arc::new(pair));
+        Ok(if before.is_err() && is_same { Change::Back } else { Change::Replaced })
+    }
+
+    /// What clients of `host` will find wrong with the certificate in use and has not been told before: the same concern counts
+    /// once, until it changes or is gone.
+    pub fn news(&self, host: &str, wall: Duration) -> Vec<Concern> {
+        let pair = self.current.load();
+        let concerns =
+            pair.key.cert.first().map(|leaf| leaf::concerns(leaf, &pair.dates, host, wall)).unwrap_or_default();
+        let mut looked_at = self.looked_at();
+        let told = std::mem::replace(&mut looked_at.concerns, concerns.clone());
+        concerns.into_iter().filter(|concern| !told.contains(concern)).collect()
+    }
+
+    /// The file that the certificate comes from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// Until when the certificate in use holds, in seconds since 1970; `None` where it cannot be read.
+    #[must_use]
+    pub fn not_after(&self) -> Option<u64> {
+        self.current.load().dates.as_ref().ok().map(|dates| dates.not_after)
+    }
+
+    fn looked_at(&self) -> MutexGuard<'_, Looked> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The server side of TLS: 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, no early data (SPEC F-18).
@@ -83,7 +143,7 @@ impl Certificates {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current.load_full())
+        Some(Arc::clone(&self.current.load().key))
     }
 }
 
@@ -105,7 +165,7 @@ fn stamps(certificate: &Path, key: &Path) -> Result<[Stamp; 2], String> {
     Ok([stamp(certificate)?, stamp(key)?])
 }
 
-fn read_pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, String> {
+fn read_pair(certificate: &Path, key: &Path) -> Result<Pair, String> {
     let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
         .map_err(|cause| format!("{}: expected certificates in PEM: {cause}", certificate.display()))?;
@@ -114,8 +174,10 @@ fn read_pair(certificate: &Path, key: &Path) -> Result<CertifiedKey, String> {
     }
     let private = PrivateKeyDer::from_pem_file(key)
         .map_err(|cause| format!("{}: expected a private key in PEM: {cause}", key.display()))?;
-    CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider())
-        .map_err(|cause| format!("{} and {} do not fit together: {cause}", certificate.display(), key.display()))
+    let dates = chain.first().map_or_else(|| Err("no certificate".to_owned()), leaf::dates);
+    let key = CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider())
+        .map_err(|cause| format!("{} and {} do not fit together: {cause}", certificate.display(), key.display()))?;
+    Ok(Pair { key: Arc::new(key), dates })
 }
 
 #[cfg(test)]
@@ -137,16 +199,61 @@ mod tests {
         let (certificate, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
         let first = write_pair(folder.path());
         let certificates = Certificates::load(&certificate, &key).unwrap();
-        assert_eq!(certificates.reload_if_changed(), Ok(false));
+        assert_eq!(certificates.reload_if_changed(), Ok(Change::None));
 
         let second = write_pair(folder.path());
         assert_ne!(first, second);
-        assert_eq!(certificates.reload_if_changed(), Ok(true));
-        assert_eq!(certificates.current.load().cert, vec![second.clone()]);
+        assert_eq!(certificates.reload_if_changed(), Ok(Change::Replaced));
+        assert_eq!(certificates.current.load().key.cert, vec![second.clone()]);
 
         fs::write(&certificate, "not a certificate").unwrap();
         assert!(certificates.reload_if_changed().unwrap_err().contains("tls.crt"));
-        assert_eq!(certificates.reload_if_changed(), Ok(false), "reported once");
-        assert_eq!(certificates.current.load().cert, vec![second]);
+        assert_eq!(certificates.reload_if_changed(), Ok(Change::None), "reported once");
+        assert_eq!(certificates.current.load().key.cert, vec![second]);
+    }
+
+    #[test]
+    fn attack_189_a_missing_file_is_reported_once_and_so_is_its_return() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
+        write_pair(folder.path());
+        let certificates = Certificates::load(&certificate, &key).unwrap();
+        let away = folder.path().join("away");
+        for _ in 0..2 {
+            fs::rename(&certificate, &away).unwrap();
+            assert!(certificates.reload_if_changed().unwrap_err().contains("tls.crt"));
+            assert_eq!(certificates.reload_if_changed(), Ok(Change::None), "reported once");
+            // Another file is missing: another thing to report.
+            fs::rename(&away, &certificate).unwrap();
+            fs::rename(&key, &away).unwrap();
+            assert!(certificates.reload_if_changed().unwrap_err().contains("tls.key"));
+            fs::rename(&away, &key).unwrap();
+            assert_eq!(certificates.reload_if_changed(), Ok(Change::Back));
+            assert_eq!(certificates.reload_if_changed(), Ok(Change::None));
+        }
+        fs::remove_file(&certificate).unwrap();
+        assert!(certificates.reload_if_changed().is_err());
+        write_pair(folder.path());
+        assert_eq!(certificates.reload_if_changed(), Ok(Change::Replaced));
+    }
+
+    #[test]
+    fn attack_189_a_concern_is_told_once_until_it_changes() {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let folder = tempfile::tempdir().unwrap();
+        write_pair(folder.path());
+        let certificates = Certificates::load(&folder.path().join("tls.crt"), &folder.path().join("tls.key")).unwrap();
+        // The library's default: to the end of the year 4095.
+        let end = Duration::from_secs(certificates.not_after().unwrap());
+        let told = |host: &str, wall: Duration| certificates.news(host, wall);
+        assert_eq!(told("localhost", end - 15 * DAY), []);
+        assert_eq!(told("localhost", end - 3 * DAY), [Concern::EndsSoon { days: 3 }]);
+        assert_eq!(told("localhost", end - 3 * DAY), [], "once a day");
+        assert_eq!(told("localhost", end - 2 * DAY), [Concern::EndsSoon { days: 2 }]);
+        assert_eq!(told("localhost", end + DAY), [Concern::Expired]);
+        assert_eq!(told("localhost", end + 9 * DAY), []);
+        assert!(matches!(&*told("other.example", end + 9 * DAY), [Concern::OtherHost { .. }]), "the new one alone");
+        assert_eq!(told("localhost", end - 20 * DAY), []);
+        assert_eq!(told("localhost", end + DAY), [Concern::Expired], "again, because it was gone");
     }
 }

@@ -24,6 +24,7 @@
 //! | `config_reload_failures_total` | | configurations refused; the one before stays |
 //! | `config_last_reload_success_timestamp_seconds` | | gauge: since 1970; the start counts |
 //! | `certificate_reload_failures_total` | | changed certificates that could not be used |
+//! | `certificate_not_after_seconds` | `listener` | gauge: when the certificate in use expires, since 1970 |
 //! | `audit_dropped_total` | | audit lines lost to a reader that is too slow |
 //! | `build_info` | `version` | always 1 |
 
@@ -69,6 +70,7 @@ pub struct Metrics {
     config_reload_failures: Counter,
     config_last_success: Gauge,
     certificate_reload_failures: Counter,
+    certificate_not_after: Family<Listener, Gauge>,
     audit_dropped: Counter,
 }
 
@@ -158,6 +160,11 @@ impl Metrics {
                 "certificate_reload_failures",
                 "Changed certificates that could not be used",
             ),
+            certificate_not_after: add(
+                &mut registry,
+                "certificate_not_after_seconds",
+                "When the certificate in use expires",
+            ),
             audit_dropped: add(&mut registry, "audit_dropped", "Audit lines lost to a slow reader"),
             registry,
         })
@@ -222,6 +229,12 @@ impl Metrics {
     /// A changed certificate could not be used.
     pub fn certificate_refused(&self) {
         self.certificate_reload_failures.inc();
+    }
+
+    /// The certificate in use by the listener at `address` holds until `not_after`, in seconds since 1970.
+    pub fn certificate(&self, address: impl fmt::Display, not_after: u64) {
+        let labels = Listener { listener: address.to_string() };
+        self.certificate_not_after.get_or_create(&labels).set(i64::try_from(not_after).unwrap_or(i64::MAX));
     }
 
     /// An issuer's figures as they are now: they are asked for at each scrape.
@@ -339,6 +352,7 @@ mod tests {
         metrics.config_taken(Duration::from_secs(7), true);
         metrics.config_refused();
         metrics.certificate_refused();
+        metrics.certificate("127.0.0.1:8443", 1_798_070_400);
         metrics.audit_dropped().inc();
         metrics.connections(7).closed_for_room();
         let corporate = AuthorizationServerName::from("corporate");
@@ -374,6 +388,7 @@ mod tests {
             "portcullis_config_reload_failures_total 1",
             "portcullis_config_last_reload_success_timestamp_seconds 7",
             "portcullis_certificate_reload_failures_total 1",
+            "portcullis_certificate_not_after_seconds{listener=\"127.0.0.1:8443\"} 1798070400",
             "portcullis_audit_dropped_total 1",
             concat!("portcullis_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {

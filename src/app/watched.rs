@@ -1,0 +1,45 @@
+//! Watches a listener's certificate: read again when its files change, exported, and warned of while clients refuse it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use crate::{
+    inbound::tls::{Certificates, Change},
+    observe::metrics::Metrics,
+};
+
+/// The certificate of one listener.
+#[derive(Clone)]
+pub(super) struct Watched {
+    pub(super) certificates: Arc<Certificates>,
+    pub(super) listener: SocketAddr,
+}
+
+impl Watched {
+    /// Looks at its files, and at what clients of `host` will find wrong with it. Each change is logged once.
+    pub(super) fn look(&self, host: &str, wall: Duration, metrics: &Metrics) {
+        let (listener, path) = (self.listener, self.certificates.path().display());
+        match self.certificates.reload_if_changed() {
+            Ok(Change::None) => {}
+            Ok(Change::Replaced) => tracing::info!(%listener, certificate = %path, "a changed certificate is in use"),
+            Ok(Change::Back) => {
+                tracing::info!(%listener, certificate = %path, "the certificate's files are there again")
+            }
+            Err(why) => {
+                metrics.certificate_refused();
+                tracing::error!(%listener, why, "a changed certificate cannot be used; the one before stays");
+            }
+        }
+        self.tell(host, wall, metrics);
+    }
+
+    /// Exports the end of the certificate in use, and warns of what has not been told before.
+    pub(super) fn tell(&self, host: &str, wall: Duration, metrics: &Metrics) {
+        let (listener, path) = (self.listener, self.certificates.path().display());
+        if let Some(not_after) = self.certificates.not_after() {
+            metrics.certificate(listener, not_after);
+        }
+        for concern in self.certificates.news(host, wall) {
+            tracing::warn!(%listener, certificate = %path, "the certificate: {concern}");
+        }
+    }
+}
