@@ -189,7 +189,7 @@ async fn attack_071_keys_that_a_token_brings_are_neither_fetched_nor_used() {
 
 #[tokio::test]
 async fn b11_attack_079_keys_of_one_issuer_never_serve_another() {
-    let other = issuer::Issuer::start(&OTHER, std::sync::Arc::default()).await;
+    let other = issuer::Issuer::start(&OTHER, Arc::default()).await;
     let issuers = format!("  house: {{issuer: \"@ISSUER@\"}}\n  other: {{issuer: \"{}\"}}\n", other.url());
     let world = Plan::standard().issuers(&issuers).start().await;
     let ask = |token: &str| Ask::post("/mcp", call("safe")).token(token);
