@@ -158,7 +158,8 @@ fn stamps(certificate: &Path, key: &Path) -> Result<[Stamp; 2], String> {
         let found = fs::metadata(path).map_err(|cause| format!("{}: {cause}", path.display()))?;
         // A pipe or a device could keep us waiting for ever.
         if !found.is_file() {
-            return Err(format!("{}: not a regular file", path.display()));
+            let kind = if found.is_dir() { "a folder" } else { "a pipe or a device" };
+            return Err(format!("{}: expected a regular file and found {kind}", path.display()));
         }
         Ok::<_, String>(Stamp { inode: found.ino(), size: found.size(), modified: (found.mtime(), found.mtime_nsec()) })
     };
