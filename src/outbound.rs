@@ -8,6 +8,7 @@ pub mod dial;
 pub mod discover;
 pub mod fetch;
 pub mod keys;
+pub mod resolve;
 pub mod upstream;
 pub mod verify;
 
@@ -31,22 +32,24 @@ pub struct Fault {
     pub what: &'static str,
     /// The cause, for logs; never sent to a client (SPEC D-34).
     pub cause: String,
+    /// Whether a log line already told of it: an outage is told of once, not by every call that it fails.
+    pub logged: bool,
 }
 
 impl Fault {
     /// The authorization server's.
     pub fn idp(what: &'static str, cause: impl fmt::Display) -> Self {
-        Self { by: By::Idp, what, cause: cause.to_string() }
+        Self { by: By::Idp, what, cause: cause.to_string(), logged: false }
     }
 
     /// The upstream's.
     pub fn upstream(what: &'static str, cause: impl fmt::Display) -> Self {
-        Self { by: By::Upstream, what, cause: cause.to_string() }
+        Self { by: By::Upstream, what, cause: cause.to_string(), logged: false }
     }
 
     /// Ours.
     pub fn us(what: &'static str, cause: impl fmt::Display) -> Self {
-        Self { by: By::Us, what, cause: cause.to_string() }
+        Self { by: By::Us, what, cause: cause.to_string(), logged: false }
     }
 }
 

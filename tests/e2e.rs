@@ -52,6 +52,9 @@ mod e2e {
     mod tasks;
     mod tls;
     mod token;
+    mod upstream;
+    mod upstream_h2;
+    mod upstream_nginx;
     mod wire;
     mod wire_h2;
 }

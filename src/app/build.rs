@@ -26,8 +26,10 @@ use crate::{
     outbound::{
         Fault,
         credential::Credential,
+        dial::Dialler,
         fetch::{Fetch, Roots, client_tls, native_roots, private_roots, tls_roots},
         keys::{IssuerKeys, IssuerSettings, LocalKeys},
+        resolve::Resolver,
         upstream::{Upstream, UpstreamSettings},
     },
 };
@@ -39,6 +41,7 @@ pub struct Builder {
     fetch: Fetch,
     roots: Roots,
     public_tls: Arc<ClientConfig>,
+    resolver: Arc<Resolver>,
 }
 
 /// What outlives a snapshot, so that a reload forgets neither keys nor connections.
@@ -73,8 +76,9 @@ impl Builder {
         let directories: Vec<PathBuf> =
             env::var_os("SSL_CERT_DIR").map(|list| env::split_paths(&list).collect()).unwrap_or_default();
         let roots = tls_roots(&native_roots(file.as_deref(), &directories)?)?;
-        let fetch = Fetch::new(client_tls(roots.clone(), false));
-        Ok(Self { observe, clock, fetch, public_tls: client_tls(roots.clone(), true), roots })
+        let resolver = Resolver::system();
+        let fetch = Fetch::with(Dialler { tls: client_tls(roots.clone(), false), resolver: Arc::clone(&resolver) });
+        Ok(Self { observe, clock, fetch, public_tls: client_tls(roots.clone(), true), roots, resolver })
     }
 
     /// Makes the snapshot that `settings` describe.
@@ -144,7 +148,8 @@ impl Builder {
             None => Arc::clone(&self.public_tls),
             Some(ca) => client_tls(private_roots(ca).map_err(|fault| format!("upstream.ca: {fault}"))?, true),
         };
-        Upstream::new(settings, tls).map_err(|fault| fault.to_string())
+        Upstream::new(settings, Dialler { tls, resolver: Arc::clone(&self.resolver) })
+            .map_err(|fault| fault.to_string())
     }
 
     fn server(

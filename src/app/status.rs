@@ -13,7 +13,7 @@ use crate::{
     base::names::ServerName,
     config::Settings,
     observe::{Observe, metrics::IssuerFigures},
-    outbound::keys::IssuerKeys,
+    outbound::{keys::IssuerKeys, upstream::Upstream},
 };
 
 /// Shared by the admin port and the supervisor, which changes what it tells.
@@ -32,6 +32,8 @@ struct InForce {
     states: Vec<Kept>,
     /// Each server, and its issuers by their index.
     servers: Vec<(ServerName, Vec<usize>)>,
+    /// Of its servers.
+    upstreams: Vec<Arc<Upstream>>,
 }
 
 impl Status {
@@ -54,6 +56,7 @@ impl InForce {
             issuers: parts.issuers.clone(),
             states: parts.states.clone(),
             servers: servers.map(|server| (server.name.clone(), server.authorization_servers.clone())).collect(),
+            upstreams: parts.upstreams.clone(),
         }
     }
 
@@ -98,6 +101,10 @@ impl Tells for Status {
             };
             self.observe.metrics.issuer(&issuer.rules().name, figures);
         }
+        self.observe.metrics.upstreams(self.told.load().upstreams.iter().map(|upstream| {
+            let figures = upstream.figures();
+            (&upstream.settings().server, figures.connections, figures.streams)
+        }));
         self.observe.metrics.encode()
     }
 }

@@ -160,6 +160,7 @@ impl Supervisor {
         let (snapshot, parts) = self.builder.build(&wanted, &self.parts)?;
         self.gateway.replace(snapshot);
         self.parts = parts;
+        self.status.observe.metrics.upstreams_replaced();
         self.keep_states();
         self.keep_keys();
         if wanted.files != self.settings.files {

@@ -190,8 +190,34 @@ pub const UPSTREAM_H2_CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
 pub const UPSTREAM_H2_PING: Duration = Duration::from_secs(5);
 /// What is read and thrown away of a body that means nothing.
 pub const IGNORED_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
-/// How long HTTP/2 connections live without a stream.
-pub const UPSTREAM_H2_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Response header fields of one HTTP/2 stream.
+pub const UPSTREAM_H2_HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// Age at which a connection is replaced, so that a changed DNS record is followed under load: twice the usual 30 s of a record in a
+/// cluster. A handshake a minute costs nothing.
+pub const UPSTREAM_CONNECTION_AGE: Duration = Duration::from_secs(60);
+/// Each connection lives up to this much longer, by chance, so that those dialled together are not replaced together.
+pub const UPSTREAM_CONNECTION_AGE_JITTER: Duration = Duration::from_secs(30);
+/// HTTP/2 connections to one server, where `limits.upstream_connections` says nothing: 1,024 calls at once at nginx's 128 streams.
+pub const UPSTREAM_CONNECTIONS: u32 = 8;
+/// Largest `limits.upstream_connections` that may be written.
+pub const UPSTREAM_CONNECTIONS_MAX: u32 = 64;
+/// `Retry-After` of a call for which no HTTP/2 stream was free: streams end all the time.
+pub const UPSTREAM_BUSY_RETRY_SECS: u64 = 1;
+/// A call that arrives this long after the upstream was first found away fails at once.
+pub const UPSTREAM_AWAY_PATIENCE: Duration = Duration::from_secs(2);
+/// First pause before an upstream that is away is dialled again; each pause is twice the one before.
+pub const UPSTREAM_REDIAL_FIRST: Duration = Duration::from_millis(25);
+/// Longest pause while calls wait.
+pub const UPSTREAM_REDIAL_MAX: Duration = Duration::from_millis(250);
+/// Pause after [`UPSTREAM_AWAY_PATIENCE`]: one dial a second.
+pub const UPSTREAM_PROBE_EVERY: Duration = Duration::from_secs(1);
+
+// --- name look-ups ---
+
+/// Look-ups of configured names at once: each occupies a thread for as long as DNS hangs.
+pub const LOOK_UPS_MAX: usize = 8;
+/// Look-ups at once of names that a document from outside gave; a bound of their own, so that they never delay configured names.
+pub const LOOK_UPS_OUTSIDE_MAX: usize = 4;
 
 // --- the operator's port ---
 

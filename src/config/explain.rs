@@ -183,6 +183,7 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
                 ("json_depth", Out::Plain(server.limits.json_depth.to_string())),
                 ("streams_per_caller", Out::Plain(server.limits.streams_per_caller.to_string())),
                 ("sessions_per_caller", Out::Plain(server.limits.sessions_per_caller.to_string())),
+                ("upstream_connections", Out::Plain(server.limits.upstream_connections.to_string())),
             ]),
         ),
         ("batches", text(if server.batches { ASSUMED } else { "refuse" })),

@@ -132,6 +132,7 @@ fn server() -> Value {
                 "json_depth": {"type": "integer", "minimum": 1, "maximum": 512, "default": 64, "description": "JSON nesting."},
                 "streams_per_caller": {"type": "integer", "minimum": 1, "maximum": 65536, "default": 64, "description": "Open answer streams of one caller."},
                 "sessions_per_caller": {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1024, "description": "Sessions that one caller may have begun and not ended; they are forgotten evenly over 30 minutes."},
+                "upstream_connections": {"type": "integer", "minimum": 1, "maximum": 64, "default": 8, "description": "HTTP/2 connections to the upstream; a call that finds no free stream within `connect_timeout` is 503."},
             })),
             "batches": words("JSON-RPC batches: refused, or each message judged, all or nothing.", &["refuse", "2025-03-26"], "refuse"),
             "stream_keep_alive": {"anyOf": [{"enum": ["off", false]}, {"type": "string", "pattern": DURATION}], "default": "off", "description": "After this time of silence an open event stream gets a comment, so that nobody on the way closes it."},

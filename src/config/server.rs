@@ -8,7 +8,8 @@ use crate::{
     base::{
         limits::{
             JSON_DEPTH, JSON_DEPTH_MAX, REQUEST_BODY_BYTES, REQUEST_BODY_BYTES_MAX, SESSIONS_PER_CALLER,
-            SESSIONS_PER_CALLER_MAX, STREAMS_PER_CALLER, STREAMS_PER_CALLER_MAX,
+            SESSIONS_PER_CALLER_MAX, STREAMS_PER_CALLER, STREAMS_PER_CALLER_MAX, UPSTREAM_CONNECTIONS,
+            UPSTREAM_CONNECTIONS_MAX,
         },
         names::{Scope, ServerName},
     },
@@ -79,8 +80,8 @@ fn settings(
     written.path = fields.need("path", "the server's public path, such as /weather/mcp").and_then(|field| path(&field));
     let root = fields.get("root");
     written.root = root.filter(|field| field.bool() == Some(true)).map(|field| field.place);
-    let upstream = match fields.need("upstream", "a map with the `url` of the MCP server") {
-        Some(field) => upstream::upstream(&field),
+    let mut upstream = match fields.need("upstream", "a map with the `url` of the MCP server") {
+        Some(field) => upstream::upstream(&field, name.as_deref()),
         None => upstream::Upstream::default(),
     };
     (written.upstream, written.ca) = (upstream.peer, upstream.ca);
@@ -109,6 +110,9 @@ fn settings(
         Some(field) => field.section("servers.*.limits", |fields| Some(limits(fields))),
         None => Some(LIMITS),
     };
+    if let (Some(upstream), Some(limits)) = (&mut upstream.settings, &limits) {
+        upstream.connections = limits.upstream_connections;
+    }
     let batches = fields.get("batches").and_then(|field| field.word(&[("refuse", false), (ASSUMED, true)]));
     let batches = batches.unwrap_or(false);
     let stream_keep_alive = fields.get("stream_keep_alive").and_then(|field| keep_alive(&field));
@@ -185,6 +189,7 @@ pub const LIMITS: ServerLimits = ServerLimits {
     json_depth: JSON_DEPTH,
     streams_per_caller: STREAMS_PER_CALLER,
     sessions_per_caller: SESSIONS_PER_CALLER,
+    upstream_connections: UPSTREAM_CONNECTIONS,
 };
 
 fn limits(fields: &mut Fields<'_>) -> ServerLimits {
@@ -192,8 +197,9 @@ fn limits(fields: &mut Fields<'_>) -> ServerLimits {
     let json_depth = integer("json_depth", LIMITS.json_depth, JSON_DEPTH_MAX);
     let streams_per_caller = integer("streams_per_caller", LIMITS.streams_per_caller, STREAMS_PER_CALLER_MAX);
     let sessions_per_caller = integer("sessions_per_caller", LIMITS.sessions_per_caller, SESSIONS_PER_CALLER_MAX);
+    let upstream_connections = integer("upstream_connections", LIMITS.upstream_connections, UPSTREAM_CONNECTIONS_MAX);
     let request_body = value::size(fields, "request_body", LIMITS.request_body, REQUEST_BODY_BYTES_MAX);
-    ServerLimits { request_body, json_depth, streams_per_caller, sessions_per_caller }
+    ServerLimits { request_body, json_depth, streams_per_caller, sessions_per_caller, upstream_connections }
 }
 
 /// A public path, which routing compares byte by byte: no spelling of it may have a second form (SPEC F-20, A-06).
@@ -298,7 +304,9 @@ fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut Se
         written.legacy_upstream = at.map(|field| Written { value: peer.clone(), place: field.place });
         let beside = beside?;
         let upstream = UpstreamSettings {
+            server: beside.server.clone(),
             ca: beside.ca.clone().filter(|_| peer.tls),
+            connections: beside.connections,
             peer,
             authority: url.authority.into(),
             path_and_query: url.path_and_query,

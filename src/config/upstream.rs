@@ -6,6 +6,7 @@ use http::HeaderName;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use crate::{
+    base::{limits::UPSTREAM_CONNECTIONS, names::ServerName},
     config::{
         listen::file_bytes,
         reader::{Field, Fields},
@@ -34,14 +35,14 @@ pub(super) struct Upstream {
 }
 
 /// `upstream`.
-pub(super) fn upstream(field: &Field<'_>) -> Upstream {
+pub(super) fn upstream(field: &Field<'_>, server: Option<&str>) -> Upstream {
     let mut read = Upstream::default();
-    let settings = field.section("servers.*.upstream", |fields| settings(fields, &mut read));
+    let settings = field.section("servers.*.upstream", |fields| settings(fields, server, &mut read));
     read.settings = settings;
     read
 }
 
-fn settings(fields: &mut Fields<'_>, read: &mut Upstream) -> Option<UpstreamSettings> {
+fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut Upstream) -> Option<UpstreamSettings> {
     let at = fields.need("url", "the URL of the MCP server behind the gateway");
     let url = at.as_ref().and_then(url);
     let ca = fields.get("ca");
@@ -65,6 +66,9 @@ fn settings(fields: &mut Fields<'_>, read: &mut Upstream) -> Option<UpstreamSett
     };
     let url = url?;
     Some(UpstreamSettings {
+        server: ServerName::from(server.unwrap_or_default()),
+        // `limits.upstream_connections` is read with the other limits.
+        connections: UPSTREAM_CONNECTIONS,
         peer: read.peer.as_ref()?.value.clone(),
         authority: url.authority.into(),
         path_and_query: url.path_and_query,

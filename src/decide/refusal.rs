@@ -92,12 +92,14 @@ pub enum Refusal {
     OverloadedDescriptors,
 
     // --- whose fault, when it is not the client's ---
-    /// The upstream could not be reached.
-    UpstreamUnreachable,
+    /// The upstream could not be reached: what a client may know of the cause.
+    UpstreamUnreachable(&'static str),
+    /// All the upstream's connections were full for the whole of `connect_timeout`.
+    UpstreamBusy,
     /// The upstream broke off before its head, or answered what may not be relayed.
     UpstreamAnswer(&'static str),
-    /// The upstream's head did not come within `response_timeout`.
-    UpstreamTimeout,
+    /// The upstream took no connection within `connect_timeout`, or its head did not come within `response_timeout`; which of both.
+    UpstreamTimeout(&'static str),
     /// Our own fault.
     Internal(&'static str),
 }
@@ -249,9 +251,10 @@ impl Refusal {
 
             Self::OverloadedDescriptors => (StatusCode::SERVICE_UNAVAILABLE, -32603, "overloaded_descriptors", None),
 
-            Self::UpstreamUnreachable => (StatusCode::BAD_GATEWAY, -32603, "upstream_unreachable", None),
+            Self::UpstreamUnreachable(_) => (StatusCode::BAD_GATEWAY, -32603, "upstream_unreachable", None),
+            Self::UpstreamBusy => (StatusCode::SERVICE_UNAVAILABLE, -32603, "upstream_busy", None),
             Self::UpstreamAnswer(_) => (StatusCode::BAD_GATEWAY, -32603, "upstream_answer", None),
-            Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, -32603, "upstream_timeout", None),
+            Self::UpstreamTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, -32603, "upstream_timeout", None),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, -32603, "internal", None),
         };
         Row { status, code, reason, challenge }

@@ -133,7 +133,7 @@ pub(super) struct Unread {
 impl From<Refusal> for Unread {
     fn from(refusal: Refusal) -> Self {
         let (outcome, why) = match &refusal {
-            Refusal::UpstreamTimeout => (UpstreamOutcome::Timeout, "its answer did not end in time"),
+            Refusal::UpstreamTimeout(_) => (UpstreamOutcome::Timeout, "its answer did not end in time"),
             Refusal::UpstreamAnswer(why) => (UpstreamOutcome::Unfit, *why),
             refusal => (UpstreamOutcome::Unfit, refusal.row().reason),
         };
@@ -173,13 +173,14 @@ pub(super) async fn whole(answer: Answer, cut: &Cut) -> Result<Bytes, Unread> {
 
 /// All bytes of an answer; one that came in one piece is not copied.
 async fn read(mut answer: Answer) -> Result<Bytes, Unread> {
+    const LATE: Refusal = Refusal::UpstreamTimeout("did not finish a list in time");
     const TOO_LONG: Refusal = Refusal::UpstreamAnswer("it holds a list that is too long to be read");
     if answer.size_hint().lower() > LIST_BYTES_MAX as u64 {
         return Err(TOO_LONG.into());
     }
     let deadline = Instant::now() + BODY_TOTAL_TIMEOUT;
     let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
-    while let Some(frame) = timeout_at(deadline, answer.frame()).await.map_err(|_| Refusal::UpstreamTimeout)? {
+    while let Some(frame) = timeout_at(deadline, answer.frame()).await.map_err(|_| LATE)? {
         let frame = frame.map_err(|_| Unread {
             outcome: UpstreamOutcome::BrokeOff,
             ..Unread::from(Refusal::UpstreamAnswer("it broke off"))

@@ -35,7 +35,12 @@ use crate::{
         snapshot::Server,
     },
     observe::{record::Record, upstream::UpstreamOutcome},
-    outbound::{Fault, credential::Credential, upstream::Answer},
+    outbound::{
+        Fault,
+        credential::Credential,
+        dial::Why,
+        upstream::{Answer, BUSY},
+    },
 };
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -300,11 +305,21 @@ fn request_headers(
 
 fn refusal_of(fault: &Fault, record: &mut Record) -> Refusal {
     let (outcome, refusal) = match fault.what {
-        "timeout" => (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout),
+        "timeout" => (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout("did not answer in time")),
         "broken" => (UpstreamOutcome::BrokeOff, Refusal::UpstreamAnswer("it broke off before an answer")),
-        _ => (UpstreamOutcome::Unreachable, Refusal::UpstreamUnreachable),
+        BUSY => (UpstreamOutcome::Unreachable, Refusal::UpstreamBusy),
+        what => match Why::of_label(what) {
+            Some(Why::NoDescriptors) => (UpstreamOutcome::Unreachable, Refusal::OverloadedDescriptors),
+            Some(why) if why.is_timeout() => (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout(why.phrase())),
+            Some(why) => (UpstreamOutcome::Unreachable, Refusal::UpstreamUnreachable(why.phrase())),
+            None => (UpstreamOutcome::Unreachable, Refusal::UpstreamUnreachable("cannot be reached")),
+        },
     };
-    record.failed(outcome, fault.what, &fault.cause);
+    if fault.logged {
+        record.failed_again(outcome, fault.what);
+    } else {
+        record.failed(outcome, fault.what, &fault.cause);
+    }
     refusal
 }
 

@@ -28,14 +28,14 @@ use crate::{
         record::{End, Record},
         upstream::UpstreamOutcome,
     },
-    outbound::upstream::Answer,
+    outbound::upstream::{Answer, BrokeOff},
 };
 
 /// Why an answer ends before its framing says so.
 #[derive(Debug)]
 pub(super) enum Broken {
     /// The upstream broke off.
-    Upstream(hyper::Error),
+    Upstream(BrokeOff),
     /// What came next may not pass: no polite end may pretend that this was all.
     Unfit(&'static str),
 }

@@ -14,7 +14,7 @@ use http::{
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{
-    base::text::Text,
+    base::{limits::UPSTREAM_BUSY_RETRY_SECS, text::Text},
     decide::{
         mcp::{
             error::{self, About},
@@ -171,6 +171,9 @@ pub(super) fn refuse(refusal: &Refusal, known: &Known, server: Option<&Server>) 
         }
         Refusal::KeysUnavailable { retry_after_secs } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_secs));
+        }
+        Refusal::UpstreamBusy => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(UPSTREAM_BUSY_RETRY_SECS));
         }
         Refusal::TooManyStreams => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));

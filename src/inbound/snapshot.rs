@@ -182,6 +182,8 @@ pub struct ServerLimits {
     pub streams_per_caller: u32,
     /// Sessions that one caller may have begun and not ended.
     pub sessions_per_caller: u32,
+    /// HTTP/2 connections to the upstream.
+    pub upstream_connections: u32,
 }
 
 impl Server {

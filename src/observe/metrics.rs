@@ -10,6 +10,8 @@
 //! | `request_duration_seconds` | `server` | histogram, from the head's arrival to the last byte of the answer; to the head of the answer where that is an event stream |
 //! | `reported_total` | `server`, `reason` | what `report_only` rules would have refused |
 //! | `upstream_failures_total` | `server`, `what` | what went wrong with the server behind us; the log has one warning for each kind, and then at most one every ten seconds |
+//! | `upstream_connections` | `server` | gauge: open connections to the server behind us, idle ones included |
+//! | `upstream_streams` | `server` | gauge: requests under way on them |
 //! | `requests_in_flight` | | gauge |
 //! | `streams_open` | | gauge: event streams |
 //! | `connections_open` | | gauge: client connections |
@@ -29,6 +31,7 @@
 //! | `build_info` | `version` | always 1 |
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
@@ -43,7 +46,7 @@ use prometheus_client::{
 pub use crate::observe::metrics::series::ServerSeries;
 use crate::{
     base::names::{AuthorizationServerName, ServerName},
-    observe::metrics::series::ServerFamilies,
+    observe::metrics::series::{Server, ServerFamilies},
 };
 
 mod series;
@@ -72,6 +75,8 @@ pub struct Metrics {
     certificate_reload_failures: Counter,
     certificate_not_after: Family<Listener, Gauge>,
     audit_dropped: Counter,
+    upstream_connections: Family<Server, Gauge>,
+    upstream_streams: Family<Server, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -166,6 +171,12 @@ impl Metrics {
                 "When the certificate in use expires",
             ),
             audit_dropped: add(&mut registry, "audit_dropped", "Audit lines lost to a slow reader"),
+            upstream_connections: add(
+                &mut registry,
+                "upstream_connections",
+                "Open connections to the servers behind us",
+            ),
+            upstream_streams: add(&mut registry, "upstream_streams", "Requests under way on these connections"),
             registry,
         })
     }
@@ -247,6 +258,28 @@ impl Metrics {
             let labels = Fetches { issuer: name.to_string(), result };
             self.jwks_fetches.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
         }
+    }
+
+    /// What each server's upstreams carry now, connections and requests: asked for at each scrape.
+    pub fn upstreams<'a>(&self, figures: impl Iterator<Item = (&'a ServerName, usize, usize)>) {
+        let mut sums = BTreeMap::<&ServerName, [usize; 2]>::new();
+        for (server, connections, streams) in figures {
+            let sum = sums.entry(server).or_default();
+            let [connections_before, streams_before] = *sum;
+            *sum = [connections_before + connections, streams_before + streams];
+        }
+        for (server, sum) in sums {
+            for (family, count) in [&self.upstream_connections, &self.upstream_streams].into_iter().zip(sum) {
+                let labels = Server { server: server.to_string() };
+                family.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
+    }
+
+    /// The servers are others than before: those that are gone are told of no more.
+    pub fn upstreams_replaced(&self) {
+        self.upstream_connections.clear();
+        self.upstream_streams.clear();
     }
 
     /// An issuer is no longer in the configuration.
@@ -356,6 +389,8 @@ mod tests {
         metrics.audit_dropped().inc();
         metrics.connections(7).closed_for_room();
         let corporate = AuthorizationServerName::from("corporate");
+        let server = ServerName::from("weather");
+        metrics.upstreams([(&server, 2, 7), (&server, 1, 0)].into_iter());
         metrics.issuer(&corporate, IssuerFigures { fetched: 2, failed: 1, keys: 3, skipped: 1 });
         let text = metrics.encode();
         for line in [
@@ -373,6 +408,8 @@ mod tests {
             "portcullis_request_duration_seconds_count{server=\"weather\"} 1",
             "portcullis_reported_total{server=\"weather\",reason=\"no_rule\"} 1",
             "portcullis_upstream_failures_total{server=\"weather\",what=\"connect\"} 1",
+            "portcullis_upstream_connections{server=\"weather\"} 3",
+            "portcullis_upstream_streams{server=\"weather\"} 7",
             "portcullis_requests_in_flight 0",
             "portcullis_streams_open 0",
             "portcullis_connections_open 1",
@@ -399,6 +436,8 @@ mod tests {
         let text = metrics.encode();
         assert!(text.contains("portcullis_connections_open 0\n"));
         assert!(!text.contains("corporate"));
+        metrics.upstreams_replaced();
+        assert!(!metrics.encode().contains("portcullis_upstream_streams{"));
     }
 
     #[test]

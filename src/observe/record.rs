@@ -155,8 +155,8 @@ impl Record {
         }
         if self.upstream == UpstreamOutcome::None {
             self.upstream = match refusal {
-                Refusal::UpstreamUnreachable => UpstreamOutcome::Unreachable,
-                Refusal::UpstreamTimeout => UpstreamOutcome::Timeout,
+                Refusal::UpstreamUnreachable(_) | Refusal::UpstreamBusy => UpstreamOutcome::Unreachable,
+                Refusal::UpstreamTimeout(_) => UpstreamOutcome::Timeout,
                 Refusal::UpstreamAnswer(_) => UpstreamOutcome::Unfit,
                 _ => UpstreamOutcome::None,
             };
@@ -178,6 +178,12 @@ impl Record {
     pub fn failed(&mut self, outcome: UpstreamOutcome, what: &'static str, cause: &dyn Display) {
         self.upstream = outcome;
         series(&self.observe, &self.facts).upstream_failed(what, cause, self.facts.id);
+    }
+
+    /// The upstream failed by an outage that the log told of when it began: it is counted.
+    pub fn failed_again(&mut self, outcome: UpstreamOutcome, what: &'static str) {
+        self.upstream = outcome;
+        series(&self.observe, &self.facts).upstream_failed_again(what);
     }
 
     /// The status that went out.

@@ -111,7 +111,9 @@ fn advice(kind: &str) -> &'static str {
         "answer" => {
             "the upstream must serve MCP itself at upstream.url, without redirects and without a login of its own"
         }
-        "tls" => "check the upstream's certificate and upstream.ca",
+        "busy" => "raise limits.upstream_connections, or the number of streams that the upstream takes",
+        "resolve_timeout" => "check the name servers of this host",
+        "connect_timeout" | "tls_timeout" => "see why the upstream is slow, or raise upstream.connect_timeout",
         _ => "check that the upstream runs, and upstream.url",
     }
 }

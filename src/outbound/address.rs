@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 mod tests;
 
 /// A rule about addresses, from how far the one who named the host is trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AddressRule {
     /// The operator wrote the host: any address that can belong to a service of theirs. Never link-local or a cloud's
     /// metadata service, which a name that was taken over or rebound would lead to.

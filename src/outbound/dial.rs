@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -13,11 +13,15 @@ use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::outbound::address::AddressRule;
+use crate::outbound::{address::AddressRule, resolve::Resolver};
+
+pub use why::Why;
+
+mod why;
 
 /// Whom to dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,65 +45,113 @@ pub enum Stream {
 /// How dialling can fail.
 #[derive(Debug)]
 pub struct DialFault {
-    /// The step: `resolve`, `address`, `connect`, `tls` or `timeout`.
-    pub step: &'static str,
-    /// Its cause.
+    /// Why, as a kind.
+    pub why: Why,
+    /// The cause in words.
     pub cause: io::Error,
 }
 
-/// Dials `peer` within `limit`. The address that was checked is the one connected to, so a name cannot be rebound in between (SPEC D-30).
-///
-/// # Errors
-/// [`DialFault`] names the step that failed.
-pub async fn dial(
-    peer: &Peer,
-    tls: &Arc<rustls::ClientConfig>,
+/// What dialling needs besides the peer.
+#[derive(Clone)]
+pub struct Dialler {
+    /// How TLS is spoken.
+    pub tls: Arc<rustls::ClientConfig>,
+    /// Where names are resolved.
+    pub resolver: Arc<Resolver>,
+}
+
+/// How far dialling has come.
+#[derive(Clone, Copy)]
+enum Step {
+    Resolve,
+    Connect,
+    Tls,
+}
+
+impl Dialler {
+    /// Trusts what `tls` trusts, and asks the system's resolver.
+    #[must_use]
+    pub fn new(tls: Arc<rustls::ClientConfig>) -> Self {
+        Self { tls, resolver: Resolver::system() }
+    }
+
+    /// Dials `peer` within `limit`. The address that was checked is the one connected to, so a name cannot be rebound in between
+    /// (SPEC D-30).
+    ///
+    /// # Errors
+    /// [`DialFault`] tells why.
+    pub async fn dial(&self, peer: &Peer, rule: AddressRule, limit: Duration) -> Result<Stream, DialFault> {
+        let deadline = Instant::now() + limit;
+        let mut step = Step::Resolve;
+        match timeout_at(deadline, self.dial_unhurried(peer, rule, deadline, &mut step)).await {
+            Ok(result) => result,
+            Err(_) => Err(DialFault {
+                why: match step {
+                    Step::Resolve => Why::ResolveTimeout,
+                    Step::Connect => Why::ConnectTimeout,
+                    Step::Tls => Why::TlsTimeout,
+                },
+                cause: io::Error::new(io::ErrorKind::TimedOut, format!("not done within {limit:?}")),
+            }),
+        }
+    }
+
+    async fn dial_unhurried(
+        &self,
+        peer: &Peer,
+        rule: AddressRule,
+        deadline: Instant,
+        step: &mut Step,
+    ) -> Result<Stream, DialFault> {
+        let addresses = self.resolver.resolve(&peer.host, rule).await;
+        let addresses = addresses.map_err(|cause| DialFault { why: Why::Resolve, cause })?;
+        *step = Step::Connect;
+        let tcp = connect_first(&addresses, peer.port, rule, deadline).await?;
+        tcp.set_nodelay(true).map_err(|cause| DialFault { why: Why::Reset, cause })?;
+        if !peer.tls {
+            return Ok(Stream::Plain(tcp));
+        }
+        *step = Step::Tls;
+        let name = ServerName::try_from(peer.host.to_string())
+            .map_err(|cause| DialFault { why: Why::Tls, cause: io::Error::new(io::ErrorKind::InvalidInput, cause) })?;
+        let stream = TlsConnector::from(Arc::clone(&self.tls))
+            .connect(name, tcp)
+            .await
+            .map_err(|cause| DialFault { why: Why::of_tls(&cause), cause })?;
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+}
+
+/// Connects to the first address that answers. Each gets its share of the time, so that a dead one does not hide the next.
+async fn connect_first(
+    addresses: &[IpAddr],
+    port: u16,
     rule: AddressRule,
-    limit: Duration,
-) -> Result<Stream, DialFault> {
-    match timeout(limit, dial_unhurried(peer, tls, rule)).await {
-        Ok(result) => result,
-        Err(_) => Err(DialFault { step: "timeout", cause: io::ErrorKind::TimedOut.into() }),
+    deadline: Instant,
+) -> Result<TcpStream, DialFault> {
+    // One forbidden address refuses the name: a mixed answer is what rebinding looks like.
+    if addresses.iter().any(|address| !rule.permits(*address)) {
+        let cause =
+            io::Error::new(io::ErrorKind::PermissionDenied, "the name leads to an address that may not be dialled");
+        return Err(DialFault { why: Why::Address, cause });
     }
-}
-
-async fn dial_unhurried(peer: &Peer, tls: &Arc<rustls::ClientConfig>, rule: AddressRule) -> Result<Stream, DialFault> {
-    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((&*peer.host, peer.port))
-        .await
-        .map_err(|cause| DialFault { step: "resolve", cause })?
-        .collect();
-    let tcp = connect_first(&addresses, rule).await?;
-    tcp.set_nodelay(true).map_err(|cause| DialFault { step: "connect", cause })?;
-    if !peer.tls {
-        return Ok(Stream::Plain(tcp));
-    }
-    let name = ServerName::try_from(peer.host.to_string())
-        .map_err(|cause| DialFault { step: "tls", cause: io::Error::new(io::ErrorKind::InvalidInput, cause) })?;
-    let stream = TlsConnector::from(Arc::clone(tls))
-        .connect(name, tcp)
-        .await
-        .map_err(|cause| DialFault { step: "tls", cause })?;
-    Ok(Stream::Tls(Box::new(stream)))
-}
-
-async fn connect_first(addresses: &[SocketAddr], rule: AddressRule) -> Result<TcpStream, DialFault> {
-    let mut last =
-        DialFault { step: "resolve", cause: io::Error::new(io::ErrorKind::NotFound, "the name has no address") };
-    for address in addresses {
-        // One forbidden address refuses the name: a mixed answer is what rebinding looks like.
-        if !rule.permits(address.ip()) {
-            let cause =
-                io::Error::new(io::ErrorKind::PermissionDenied, "the name leads to an address that may not be dialled");
-            return Err(DialFault { step: "address", cause });
+    let mut fault: Option<DialFault> = None;
+    for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        let share = deadline.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
+        let failed = match timeout(share, TcpStream::connect((*address, port))).await {
+            Ok(Ok(tcp)) => return Ok(tcp),
+            Ok(Err(cause)) => DialFault { why: Why::of_connect(&cause, *address), cause },
+            Err(_) => DialFault { why: Why::ConnectTimeout, cause: io::ErrorKind::TimedOut.into() },
+        };
+        // What a host without IPv6 says of an IPv6 address does not hide what the server itself says.
+        if fault.as_ref().is_none_or(|before| before.why == Why::Unreachable) {
+            fault = Some(failed);
         }
     }
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(tcp) => return Ok(tcp),
-            Err(cause) => last = DialFault { step: "connect", cause },
-        }
-    }
-    Err(last)
+    Err(fault.unwrap_or_else(|| DialFault {
+        why: Why::Resolve,
+        cause: io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
+    }))
 }
 
 impl Stream {

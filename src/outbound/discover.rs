@@ -20,6 +20,7 @@ use crate::{
     outbound::{
         Fault,
         address::AddressRule,
+        dial::Why,
         fetch::{Fetch, Plaintext, Wanted, backoff},
     },
 };
@@ -223,7 +224,7 @@ where
                 if fault.what != "status" {
                     what.get_or_insert(fault.what);
                 }
-                let host_is_out_of_reach = matches!(fault.what, "resolve" | "address" | "connect" | "tls" | "url");
+                let host_is_out_of_reach = fault.what == "url" || Why::of_label(fault.what).is_some();
                 causes.push(fault.cause);
                 // All places are on one host.
                 if host_is_out_of_reach {

@@ -26,7 +26,7 @@ use crate::{
     outbound::{
         Fault,
         address::AddressRule,
-        dial::{Peer, Stream, dial},
+        dial::{Dialler, Peer, Stream},
     },
 };
 
@@ -44,7 +44,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Fetches small documents. Cloning shares the trust roots and nothing else: no connection, cookie or proxy setting outlives one fetch (SPEC D-32).
 #[derive(Clone)]
 pub struct Fetch {
-    tls: Arc<rustls::ClientConfig>,
+    dialler: Dialler,
 }
 
 /// Whether a document may come over `http://`.
@@ -90,10 +90,16 @@ pub struct Posted {
 }
 
 impl Fetch {
-    /// A client that trusts what `tls` trusts.
+    /// A client that trusts what `tls` trusts, with a resolver of its own.
     #[must_use]
     pub fn new(tls: Arc<rustls::ClientConfig>) -> Self {
-        Self { tls }
+        Self::with(Dialler::new(tls))
+    }
+
+    /// A client that dials so.
+    #[must_use]
+    pub fn with(dialler: Dialler) -> Self {
+        Self { dialler }
     }
 
     /// Fetches one JSON document within [`FETCH_TIMEOUT`], over a connection of its own.
@@ -153,9 +159,8 @@ impl Fetch {
         wanted: &Wanted<'_>,
         answers: &[StatusCode],
     ) -> Result<(StatusCode, Fetched), Fault> {
-        let stream = dial(peer, &self.tls, wanted.rule, FETCH_TIMEOUT)
-            .await
-            .map_err(|failed| fault(failed.step, wanted, failed.cause))?;
+        let stream = self.dialler.dial(peer, wanted.rule, FETCH_TIMEOUT).await;
+        let stream = stream.map_err(|failed| fault(failed.why.label(), wanted, failed.cause))?;
         converse(stream, request, wanted, answers).await
     }
 }

@@ -1,45 +1,61 @@
 //! Sends a permitted request to the MCP server behind us, over a pooled connection.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
-    time::{Duration, Instant},
+    fmt::Display,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, Uri, Version,
-    header::HOST,
+    HeaderMap, HeaderValue, Method, Response,
+    header::CONTENT_LENGTH,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use http_body_util::Full;
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
-use tokio::{task::unconstrained, time::timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use self::{
+    alone::Idle,
+    connect::Connector,
+    counts::Counts,
+    h1::Own,
+    h2::{Slot, Undone},
+    outage::Outage,
+    shared::Shared,
+};
 use crate::{
-    base::limits::{
-        UPSTREAM_H2_CONNECTION_WINDOW_BYTES, UPSTREAM_H2_IDLE_TIMEOUT, UPSTREAM_H2_PING,
-        UPSTREAM_H2_STREAM_WINDOW_BYTES, UPSTREAM_IDLE_MAX, UPSTREAM_IDLE_TIMEOUT,
-    },
+    base::{limits::UPSTREAM_REDIAL_FIRST, names::ServerName},
     decide::policy::evaluate::Permit,
     outbound::{
         Fault,
-        address::AddressRule,
-        dial::{Peer, Stream, dial},
+        dial::{Dialler, Peer},
     },
 };
 
-pub use answer::Answer;
+pub use answer::{Answer, BrokeOff};
+pub use counts::Figures;
+pub use shared::BUSY;
 
+mod alone;
 mod answer;
+mod connect;
+mod counts;
+mod h1;
+mod h2;
+mod outage;
+mod shared;
+#[cfg(test)]
+mod tests;
 
 /// One upstream as understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
+    /// The server that it is behind, for logs.
+    pub server: ServerName,
     /// Whom to dial.
     pub peer: Peer,
     /// What `Host` says: the URL's own authority.
@@ -48,81 +64,70 @@ pub struct UpstreamSettings {
     pub path_and_query: Box<str>,
     /// A private CA instead of the public ones.
     pub ca: Option<Vec<CertificateDer<'static>>>,
-    /// For name look-up, TCP and TLS together.
+    /// HTTP/2 connections at once.
+    pub connections: u32,
+    /// For a free stream, name look-up, TCP and TLS together.
     pub connect_timeout: Duration,
-    /// To the response head; never applied to an open stream.
+    /// From the request to the response head; never applied to an open stream.
     pub response_timeout: Duration,
 }
 
-/// A pool of connections to one upstream. Nothing runs in the background for HTTP/1.1: a connection is driven by the request
-/// that holds it, so dropping the request closes the upstream leg at once (SPEC C-56).
+/// Connections to one upstream.
+///
+/// Each HTTP/1.1 connection carries one request at a time, and there are as many as requests. HTTP/2 connections are shared, and few.
 pub struct Upstream {
     settings: UpstreamSettings,
-    tls: Arc<rustls::ClientConfig>,
+    connector: Arc<Connector>,
+    outage: Arc<Outage>,
+    counts: Arc<Counts>,
     host: HeaderValue,
-    target: Uri,
+    scheme: Scheme,
+    authority: Authority,
+    target: PathAndQuery,
     idle: Mutex<Vec<Idle>>,
-    shared: Mutex<Option<Shared>>,
+    shared: Shared,
 }
 
-type H1Sender = http1::SendRequest<Full<Bytes>>;
-type H1Connection = Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>;
-type H2Sender = http2::SendRequest<Full<Bytes>>;
-
-/// An HTTP/1.1 connection that one request has to itself.
-struct Own {
-    sender: H1Sender,
-    connection: H1Connection,
-}
-
-/// One that waits for its next request.
-struct Idle {
-    own: Own,
-    since: Instant,
-}
-
-/// An HTTP/2 connection that requests share, with the task that drives it.
-struct Shared {
-    sender: H2Sender,
-    used: Instant,
-    driver: tokio::task::AbortHandle,
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // Requests under way hold senders of their own; the driver ends with the last of them, or here when it is broken.
-        if self.sender.is_closed() {
-            self.driver.abort();
-        }
-    }
-}
-
+/// What carries one request.
 enum Leg {
     Own(Own),
-    Shared(H2Sender),
+    Shared(Slot),
+}
+
+/// A request on its way.
+struct Outgoing {
+    method: Method,
+    target: PathAndQuery,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 impl Upstream {
-    /// Prepares the pool; `tls` must offer both protocols by ALPN.
+    /// Prepares the pool; the dialler's TLS must offer both protocols by ALPN.
     ///
     /// # Errors
     /// A setting that is no URL part; the configuration checked them already.
-    pub fn new(settings: &UpstreamSettings, tls: Arc<rustls::ClientConfig>) -> Result<Arc<Self>, Fault> {
+    pub fn new(settings: &UpstreamSettings, dialler: Dialler) -> Result<Arc<Self>, Fault> {
         let bad = |cause: http::Error| Fault::us("upstream settings", cause);
-        let host = HeaderValue::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?;
-        let target = Uri::builder()
-            .scheme(if settings.peer.tls { Scheme::HTTPS } else { Scheme::HTTP })
-            .authority(Authority::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?)
-            .path_and_query(PathAndQuery::try_from(&*settings.path_and_query).map_err(|cause| bad(cause.into()))?)
-            .build()
-            .map_err(bad)?;
+        let counts = Arc::<Counts>::default();
+        let shared = Shared::new(settings.connections as usize);
         Ok(Arc::new(Self {
-            settings: settings.clone(),
-            tls,
-            host,
-            target,
+            connector: Arc::new(Connector {
+                peer: settings.peer.clone(),
+                dialler,
+                counts: Arc::clone(&counts),
+                freed: Arc::clone(&shared.freed),
+                speaks_h2: AtomicBool::new(settings.peer.tls),
+            }),
+            outage: Outage::new(settings.server.clone()),
+            counts,
+            host: HeaderValue::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?,
+            scheme: if settings.peer.tls { Scheme::HTTPS } else { Scheme::HTTP },
+            authority: Authority::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?,
+            target: PathAndQuery::try_from(&*settings.path_and_query).map_err(|cause| bad(cause.into()))?,
             idle: Mutex::default(),
-            shared: Mutex::default(),
+            shared,
+            settings: settings.clone(),
         }))
     }
 
@@ -132,12 +137,19 @@ impl Upstream {
         &self.settings
     }
 
+    /// What it carries now.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.counts.figures(lock(&self.idle).len())
+    }
+
     /// Sends one request and returns the answer's head with its body still to come. The permit is spent: one decision, one request.
     ///
-    /// A request is tried again on a new connection only where not one byte of it was written (SPEC C-57).
+    /// A request is sent again only where not one byte of it was written, and once where the upstream says that it did nothing with
+    /// it (SPEC C-57). A connection that is refused is dialled again until `connect_timeout`.
     ///
     /// # Errors
-    /// The upstream's [`Fault`]; `what` is `timeout` where its head came too late.
+    /// The upstream's [`Fault`]: `what` is a label of [`Why`], `busy`, `timeout` where its head came too late, or `broken`.
     pub async fn send(
         self: &Arc<Self>,
         permit: Permit,
@@ -145,7 +157,7 @@ impl Upstream {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Answer>, Fault> {
-        self.send_request(permit, self.request(self.target.clone(), method, headers, body)).await
+        self.send_to(permit, self.target.clone(), method, headers, body).await
     }
 
     /// Sends one request to another path of the same origin: one that the upstream itself has named.
@@ -160,182 +172,107 @@ impl Upstream {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Answer>, Fault> {
-        let mut parts = self.target.clone().into_parts();
-        parts.path_and_query = Some(target);
-        let target = Uri::from_parts(parts).map_err(|cause| Fault::us("target", cause))?;
-        self.send_request(permit, self.request(target, method, headers, body)).await
-    }
-
-    async fn send_request(
-        self: &Arc<Self>,
-        permit: Permit,
-        mut request: Request<Full<Bytes>>,
-    ) -> Result<Response<Answer>, Fault> {
         drop(permit);
+        let mut outgoing = Outgoing { method, target, headers, body };
+        let mut may_repeat = true;
+        // Since when the call waits for a connection; most calls never do.
+        let mut arrived = None;
         loop {
-            let pooled = self.take_idle().await;
-            let fresh = pooled.is_none();
+            let pooled = self.at_once().await;
+            let is_fresh = pooled.is_none();
             let leg = match pooled {
                 Some(leg) => leg,
-                None => self.connect().await?,
+                None => self.in_time(*arrived.get_or_insert_with(Instant::now)).await?,
             };
-            let sent = match leg {
-                Leg::Own(own) => timeout(self.settings.response_timeout, self.send_alone(own, request)).await,
-                Leg::Shared(sender) => timeout(self.settings.response_timeout, self.send_shared(sender, request)).await,
-            };
-            match sent {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(Unsent { again: Some(unwritten), .. })) if !fresh => request = *unwritten,
-                Ok(Err(Unsent { fault, .. })) => return Err(fault),
-                Err(_) => {
-                    // One that answers nobody must not be everybody's.
-                    *lock(&self.shared) = None;
-                    return Err(Fault::upstream("timeout", "no response head within response_timeout"));
-                }
-            }
-        }
-    }
-
-    fn request(&self, target: Uri, method: Method, mut headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
-        headers.insert(HOST, self.host.clone());
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = target;
-        *request.headers_mut() = headers;
-        request
-    }
-
-    async fn send_alone(
-        self: &Arc<Self>,
-        mut own: Own,
-        mut request: Request<Full<Bytes>>,
-    ) -> Result<Response<Answer>, Unsent> {
-        // HTTP/1.1 wants the origin form; the authority stands in Host.
-        if let Some(path) = request.uri().path_and_query().cloned() {
-            *request.uri_mut() = Uri::from(path);
-        }
-        let mut response = pin!(own.sender.try_send_request(request));
-        let outcome = poll_fn(|cx| {
-            // The connection first: it writes the request and reads the answer that the second poll takes.
-            let ended = own.connection.as_mut().poll(cx);
-            match response.as_mut().poll(cx) {
-                Poll::Ready(outcome) => Poll::Ready(Ok((outcome, ended.is_ready()))),
-                Poll::Pending => match ended {
-                    Poll::Ready(end) => Poll::Ready(Err(end)),
-                    Poll::Pending => Poll::Pending,
+            let limit = self.settings.response_timeout;
+            match leg {
+                Leg::Own(own) => match timeout(limit, own.send(outgoing, self.host.clone())).await {
+                    Ok(Ok((response, own))) => {
+                        return Ok(response.map(|incoming| Answer::alone(incoming, own, Arc::clone(self))));
+                    }
+                    Ok(Err(Unsent { again: Some(unwritten), fault })) => {
+                        if is_fresh {
+                            self.pause(arrived, fault).await?;
+                        }
+                        outgoing = *unwritten;
+                    }
+                    Ok(Err(Unsent { fault, .. })) => return Err(fault),
+                    Err(_) => return Err(no_head(limit)),
+                },
+                Leg::Shared(slot) => match self.send_shared(slot, &outgoing).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(Undone::Unsent) => {}
+                    Err(Undone::Unprocessed(_)) if may_repeat => (may_repeat, arrived) = (false, None),
+                    Err(Undone::Unprocessed(Unsent { fault, .. }) | Undone::Failed(Unsent { fault, .. })) => {
+                        return Err(fault);
+                    }
                 },
             }
-        })
-        .await;
-        match outcome {
-            Ok((Ok(response), ended)) => {
-                let (head, incoming) = response.into_parts();
-                Ok(Response::from_parts(head, Answer::alone(incoming, (!ended).then_some(own), Arc::clone(self))))
+        }
+    }
+
+    async fn send_shared(&self, mut slot: Slot, outgoing: &Outgoing) -> Result<Response<Answer>, Undone> {
+        let limit = self.settings.response_timeout;
+        match timeout(limit, slot.send(outgoing, &self.scheme, &self.authority)).await {
+            Ok(Ok(response)) => {
+                let (head, stream) = response.into_parts();
+                let announced = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+                Ok(Response::from_parts(head, Answer::shared(stream, slot, announced)))
             }
-            Ok((Err(failed), _)) => Err(Unsent::from(failed)),
-            Err(end) => {
-                // What the connection had not taken of us comes back when it is dropped.
-                drop(own.connection);
-                match response.await {
-                    Err(mut failed) if failed.message().is_some() => {
-                        Err(Unsent { again: failed.take_message().map(Box::new), ..Unsent::broken(end.err()) })
-                    }
-                    _ => Err(Unsent::broken(end.err())),
-                }
+            Ok(Err(undone)) => Err(undone),
+            Err(_) => {
+                // A connection that answers one call too late takes no other.
+                slot.retire();
+                Err(Undone::Failed(Unsent { fault: no_head(limit), again: None }))
             }
         }
     }
 
-    async fn send_shared(
-        &self,
-        mut sender: H2Sender,
-        mut request: Request<Full<Bytes>>,
-    ) -> Result<Response<Answer>, Unsent> {
-        *request.version_mut() = Version::HTTP_2;
-        request.headers_mut().remove(HOST);
-        let response = sender.try_send_request(request).await.map_err(Unsent::from)?;
-        let (head, incoming) = response.into_parts();
-        Ok(Response::from_parts(head, Answer::shared(incoming)))
+    /// Before a request is offered to another new connection, after one that closed before it took a byte.
+    async fn pause(&self, arrived: Option<Instant>, fault: Fault) -> Result<(), Fault> {
+        let deadline = arrived.map(|arrived| arrived + self.settings.connect_timeout);
+        match deadline.filter(|deadline| *deadline > Instant::now()) {
+            Some(deadline) => {
+                let _ = timeout_at(deadline, sleep(UPSTREAM_REDIAL_FIRST)).await;
+                Ok(())
+            }
+            None => Err(fault),
+        }
     }
 
-    /// The freshest idle connection that is still open.
-    async fn take_idle(&self) -> Option<Leg> {
-        if let Some(shared) = lock(&self.shared).as_mut()
-            && !shared.sender.is_closed()
-        {
-            shared.used = Instant::now();
-            return Some(Leg::Shared(shared.sender.clone()));
-        }
+    /// A connection that is open already.
+    async fn at_once(self: &Arc<Self>) -> Option<Leg> {
+        if self.speaks_h2() { self.shared_at_once().map(Leg::Shared) } else { self.idle_one().await.map(Leg::Own) }
+    }
+
+    /// A connection within `connect_timeout` of `arrived`.
+    async fn in_time(self: &Arc<Self>, arrived: Instant) -> Result<Leg, Fault> {
         loop {
-            let mut idle = lock(&self.idle).pop()?;
-            if idle.since.elapsed() > UPSTREAM_IDLE_TIMEOUT {
-                // Those below are older still.
-                lock(&self.idle).clear();
-                return None;
-            }
-            // A connection that the server has closed, or on which it spoke out of turn, ends when polled.
-            // Outside the runtime's budget: a poll that is put off would make a dead one look alive.
-            let ended =
-                poll_fn(|cx| Poll::Ready(pin!(unconstrained(idle.own.connection.as_mut())).poll(cx).is_ready())).await;
-            if !ended && idle.own.sender.is_ready() {
-                return Some(Leg::Own(idle.own));
+            let leg = if self.speaks_h2() {
+                Box::pin(self.shared_in_time(arrived)).await?
+            } else {
+                Box::pin(self.own_in_time(arrived)).await?
+            };
+            if let Some(leg) = leg {
+                return Ok(leg);
             }
         }
     }
 
-    async fn connect(&self) -> Result<Leg, Fault> {
-        let stream = dial(&self.settings.peer, &self.tls, AddressRule::Configured, self.settings.connect_timeout)
-            .await
-            .map_err(|fault| Fault::upstream(fault.step, fault.cause))?;
-        if stream.speaks_h2() {
-            return self.connect_h2(stream).await.map(Leg::Shared);
-        }
-        let (sender, connection) = http1::Builder::new()
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|cause| Fault::upstream("handshake", cause))?;
-        Ok(Leg::Own(Own { sender, connection: Box::pin(connection) }))
-    }
-
-    async fn connect_h2(&self, stream: Stream) -> Result<H2Sender, Fault> {
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(UPSTREAM_H2_STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(UPSTREAM_H2_CONNECTION_WINDOW_BYTES)
-            // A peer that died without a word is found out, and not used again.
-            .keep_alive_interval(UPSTREAM_H2_PING)
-            .keep_alive_timeout(UPSTREAM_H2_PING)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|cause| Fault::upstream("handshake", cause))?;
-        // The task lives as long as a sender does: ours in the pool, or one of a request under way.
-        let driver = tokio::spawn(async move {
-            let _ = connection.await;
-        })
-        .abort_handle();
-        *lock(&self.shared) = Some(Shared { sender: sender.clone(), used: Instant::now(), driver });
-        Ok(sender)
-    }
-
-    /// Takes a connection back whose answer was read to its end.
-    fn put_back(&self, own: Own) {
-        let mut idle = lock(&self.idle);
-        if idle.len() < UPSTREAM_IDLE_MAX {
-            idle.push(Idle { own, since: Instant::now() });
-        }
+    fn speaks_h2(&self) -> bool {
+        self.connector.speaks_h2.load(Ordering::Acquire)
     }
 
     /// Closes connections that have been idle for too long; the owner of the pool calls this now and then.
     pub fn prune(&self) {
-        lock(&self.idle).retain(|idle| idle.since.elapsed() <= UPSTREAM_IDLE_TIMEOUT);
-        let mut shared = lock(&self.shared);
-        if shared
-            .as_ref()
-            .is_some_and(|shared| shared.sender.is_closed() || shared.used.elapsed() > UPSTREAM_H2_IDLE_TIMEOUT)
-        {
-            *shared = None;
-        }
+        let now = Instant::now();
+        lock(&self.idle).retain(|idle| idle.is_good(now));
+        self.shared.prune();
     }
+}
+
+fn no_head(limit: Duration) -> Fault {
+    Fault::upstream("timeout", format_args!("no response head within {limit:?}"))
 }
 
 /// A panic while one of these is held leaves a list of connections, which is sound as it is.
@@ -346,33 +283,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// A request that got no answer; `again` holds it where not one byte of it was written.
 struct Unsent {
     fault: Fault,
-    again: Option<Box<Request<Full<Bytes>>>>,
+    again: Option<Box<Outgoing>>,
 }
 
 impl Unsent {
-    fn broken(cause: Option<hyper::Error>) -> Self {
-        let cause =
-            cause.map_or_else(|| "the connection was closed before an answer".to_owned(), |cause| describe(&cause));
+    fn broken(cause: impl Display) -> Self {
         Self { fault: Fault::upstream("broken", cause), again: None }
     }
-}
-
-impl From<hyper::client::conn::TrySendError<Request<Full<Bytes>>>> for Unsent {
-    fn from(mut failed: hyper::client::conn::TrySendError<Request<Full<Bytes>>>) -> Self {
-        let again = failed.take_message().map(Box::new);
-        Self { again, ..Self::broken(Some(failed.into_error())) }
-    }
-}
-
-/// hyper's errors hide their cause in `source`.
-fn describe(error: &hyper::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
-}
-
-/// Whether polling the connection shows that it can carry another request.
-fn settles(own: &mut Own, cx: &mut Context<'_>) -> bool {
-    own.connection.as_mut().poll(cx).is_pending() && own.sender.is_ready()
 }

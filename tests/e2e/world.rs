@@ -6,9 +6,12 @@ use tokio::time::{Instant, sleep};
 
 pub mod certificate;
 pub mod client;
+pub mod dns;
+pub mod h2;
 pub mod issuer;
 pub mod key;
 pub mod leak;
+pub mod nginx;
 pub mod plan;
 pub mod process;
 pub mod server;
@@ -117,6 +120,18 @@ impl World {
         let mut live = self.connect().await;
         live.write(bytes).await;
         live.read_to_close().await
+    }
+
+    /// Sends so many times, each on a connection of its own, and reads nothing.
+    pub async fn begin(&self, ask: &Ask, times: usize) -> Vec<Live> {
+        let bytes = ask.bytes(&self.authority);
+        let mut begun = Vec::new();
+        for _ in 0..times {
+            let mut live = self.connect().await;
+            live.write(&bytes).await;
+            begun.push(live);
+        }
+        begun
     }
 
     /// An open connection to the public listener.

@@ -64,7 +64,7 @@ servers:
     credential: {header: {name: x-api-key, value: "file:secret"}}
     identity_headers: {x-auth-subject: sub, x-auth-email: email}
     allowed_origins: ["https://app.example.com", null]
-    limits: {request_body: 4MiB, json_depth: 64, streams_per_caller: 64, sessions_per_caller: 5000}
+    limits: {request_body: 4MiB, json_depth: 64, streams_per_caller: 64, sessions_per_caller: 5000, upstream_connections: 2}
     batches: 2025-03-26
     stream_keep_alive: 15s
     legacy_sse: {path: /weather/sse, upstream: "https://weather.internal:8001/sse?v=1"}
@@ -167,6 +167,7 @@ fn the_smallest_file_has_every_default() {
     let limits = server.limits;
     assert_eq!((limits.request_body, limits.json_depth), (4 << 20, 64));
     assert_eq!((limits.streams_per_caller, limits.sessions_per_caller), (64, 1024));
+    assert_eq!(limits.upstream_connections, 8);
     assert_eq!(server.upstream.connect_timeout, Duration::from_secs(5));
     assert_eq!(server.upstream.response_timeout, Duration::from_secs(300));
 }

@@ -25,7 +25,7 @@ use crate::{
     },
     outbound::{
         address::AddressRule,
-        dial::{Peer, dial},
+        dial::{Dialler, Peer},
         fetch::{Roots, client_tls},
     },
 };
@@ -53,7 +53,8 @@ const UNTIL_MAX: Duration = Duration::from_millis(253_402_300_799_999);
 pub(super) struct Redis {
     peer: Peer,
     login: RedisConnectionInfo,
-    tls: Arc<ClientConfig>,
+    /// Its resolver looks up one name, so that a DNS that hangs holds one thread.
+    dialler: Dialler,
     link: Mutex<Link>,
     /// Held by the one who dials; the others wait and use what comes of it.
     dialling: tokio::sync::Mutex<()>,
@@ -111,7 +112,7 @@ impl Redis {
         Ok(Self {
             peer: Peer { host: host.as_str().into(), port: *port, tls },
             login,
-            tls: Arc::new(config),
+            dialler: Dialler::new(Arc::new(config)),
             link: Mutex::default(),
             dialling: tokio::sync::Mutex::default(),
         })
@@ -267,9 +268,9 @@ impl Redis {
     }
 
     async fn dial(&self) -> Result<Open, StoreFault> {
-        let stream = dial(&self.peer, &self.tls, AddressRule::Configured, STORE_DIAL_TIMEOUT)
-            .await
-            .map_err(|fault| StoreFault(format!("Redis was not reached ({}): {}", fault.step, fault.cause)))?;
+        let stream = self.dialler.dial(&self.peer, AddressRule::Configured, STORE_DIAL_TIMEOUT).await;
+        let stream = stream
+            .map_err(|fault| StoreFault(format!("Redis was not reached ({}): {}", fault.why.label(), fault.cause)))?;
         // Our own bound is around the whole of a command.
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let (connection, driver) = MultiplexedConnection::new_with_config(&self.login, stream, config)

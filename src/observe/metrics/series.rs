@@ -21,7 +21,7 @@ const DURATIONS_SECS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Every outcome, sorted. A word that is missing here still counts, by the slow way.
-const OUTCOMES: [&str; 61] = [
+const OUTCOMES: [&str; 62] = [
     "allowed",
     "bad_params",
     "bad_request",
@@ -80,6 +80,7 @@ const OUTCOMES: [&str; 61] = [
     "unreadable",
     "unsafe_uri",
     "upstream_answer",
+    "upstream_busy",
     "upstream_timeout",
     "upstream_unreachable",
     "uri_too_long",
@@ -117,8 +118,8 @@ struct Failure {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Server {
-    server: String,
+pub(super) struct Server {
+    pub(super) server: String,
 }
 
 /// The metrics that have a `server` label.
@@ -228,9 +229,14 @@ impl ServerSeries {
     /// The server behind us failed while it answered `request`: `connect`, `tls`, `timeout`, `answer`, `broke_off` …
     /// All are counted; of each kind one warning is logged, and then at most one every ten seconds.
     pub fn upstream_failed(&self, what: &'static str, cause: &dyn fmt::Display, request: RequestId) {
+        self.upstream_failed_again(what);
+        self.warnings.warn(&self.name, what, cause, request);
+    }
+
+    /// The same where a log line told of it before.
+    pub fn upstream_failed_again(&self, what: &'static str) {
         let labels = Failure { server: self.name.to_string(), what };
         self.families.upstream_failures.get_or_create(&labels).inc();
-        self.warnings.warn(&self.name, what, cause, request);
     }
 
     fn with_request(&self, outcome: &'static str, upstream: UpstreamOutcome, act: impl FnOnce(&Counter)) {

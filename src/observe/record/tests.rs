@@ -181,7 +181,7 @@ fn attack_185_endings_and_what_is_counted_and_written() {
             |record, series| {
                 allow(record, series);
                 record.failed(UpstreamOutcome::Timeout, "timeout", &"late");
-                record.refused(&Refusal::UpstreamTimeout);
+                record.refused(&Refusal::UpstreamTimeout("did not answer in time"));
                 record.answered(StatusCode::GATEWAY_TIMEOUT);
             },
             left("allowed", "timeout", ("decided", "allowed", Some("upstream_timeout"), 504, "upstream_failed")),
@@ -190,7 +190,7 @@ fn attack_185_endings_and_what_is_counted_and_written() {
             "the upstream was down, as the refusal alone says",
             |record, series| {
                 allow(record, series);
-                record.refused(&Refusal::UpstreamUnreachable);
+                record.refused(&Refusal::UpstreamUnreachable("cannot be reached"));
                 record.answered(StatusCode::BAD_GATEWAY);
             },
             left(

@@ -77,7 +77,7 @@ async fn the_fault_tells_of_every_place_and_an_absent_host_is_dialled_once() {
     site.stop().await;
     let (second, _owner) = discovery(&site, Start::AtOnce);
     let fault = second.document().await.unwrap_err();
-    assert_eq!((fault.what, fault.cause.matches("well-known").count()), ("connect", 1));
+    assert_eq!((fault.what, fault.cause.matches("well-known").count()), ("refused", 1));
 }
 
 #[tokio::test]

@@ -144,10 +144,10 @@ async fn b41_keys_come_over_tls_from_whom_we_trust() {
     let trusting = fetch_trusting(&[certificate]);
     assert_eq!(trusting.get(&wanted(&url)).await.unwrap().body, "{}");
     // Another name than the certificate's.
-    assert_eq!(trusting.get(&wanted(&url.replace("127.0.0.1", "127.0.0.2"))).await.unwrap_err().what, "connect");
+    assert_eq!(trusting.get(&wanted(&url.replace("127.0.0.1", "127.0.0.2"))).await.unwrap_err().what, "refused");
     // Another authority than ours.
     let public = Fetch::new(client_tls(tls_roots(&[]).unwrap(), false));
-    assert_eq!(public.get(&wanted(&url)).await.unwrap_err().what, "tls");
+    assert_eq!(public.get(&wanted(&url)).await.unwrap_err().what, "tls_unknown_issuer");
     assert_eq!(site.hits("/keys"), 1);
 }
 
@@ -177,7 +177,7 @@ fn trust_roots_of_the_operator_come_from_files_and_a_wrong_path_is_told() {
 async fn a_closed_port_is_a_connect_fault() {
     let site = Site::plain().await;
     site.stop().await;
-    assert_eq!(fetch_trusting(&[]).get(&wanted(&site.url("/keys"))).await.unwrap_err().what, "connect");
+    assert_eq!(fetch_trusting(&[]).get(&wanted(&site.url("/keys"))).await.unwrap_err().what, "refused");
 }
 
 #[tokio::test(start_paused = true)]

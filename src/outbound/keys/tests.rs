@@ -223,7 +223,7 @@ async fn b44_while_the_issuer_is_down_its_keys_stay_and_unknown_kids_get_503() {
         assert!(is_503(&kept.ask(kid, seen).await), "{kid}");
     }
     assert!(kept.now_has(P256.kid));
-    assert!(kept.keys.status().ready && kept.keys.status().last_error.unwrap().starts_with("connect"));
+    assert!(kept.keys.status().ready && kept.keys.status().last_error.unwrap().starts_with("refused"));
 
     // Not for ever: keys that nobody has confirmed for a day are none.
     kept.clock.turn(JWKS_STALE_MAX - Duration::from_secs(1));

@@ -1,97 +1,166 @@
-//! The body of an upstream's answer, which drives the connection that it comes from.
+//! The body of an upstream's answer, which drives the HTTP/1.1 connection that it comes from.
 
 use std::{
-    future::Future,
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
+use ::h2::RecvStream;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{Own, Upstream, settles};
+use super::{Own, Upstream, h2::Slot};
 
-/// An answer's body. Dropping it before its end closes the connection, which tells the upstream that nobody listens.
-pub struct Answer {
-    incoming: Incoming,
-    leg: Option<(Own, Arc<Upstream>)>,
+/// An answer's body. Dropping it before its end closes the connection or resets the stream, which tells the upstream that nobody
+/// listens.
+pub struct Answer(Source);
+
+enum Source {
+    /// From a connection of its own.
+    Alone { incoming: Incoming, leg: Option<(Own, Arc<Upstream>)> },
+    /// From a shared connection; `left` of its announced bytes are still to come.
+    Shared { stream: RecvStream, slot: Option<Slot>, left: Option<u64> },
 }
+
+/// The upstream ended an answer before its framing said so.
+#[derive(Debug)]
+pub enum BrokeOff {
+    /// Over HTTP/1.1.
+    H1(hyper::Error),
+    /// Over HTTP/2.
+    H2(::h2::Error),
+}
+
+impl fmt::Display for BrokeOff {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::H1(error) => error.fmt(out),
+            Self::H2(error) => error.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for BrokeOff {}
 
 impl Answer {
     pub(super) fn alone(incoming: Incoming, own: Option<Own>, pool: Arc<Upstream>) -> Self {
-        Self { incoming, leg: own.map(|own| (own, pool)) }
+        Self(Source::Alone { incoming, leg: own.map(|own| (own, pool)) })
     }
 
-    pub(super) fn shared(incoming: Incoming) -> Self {
-        Self { incoming, leg: None }
+    /// `announced` is what `Content-Length` said; the library holds the peer to it.
+    pub(super) fn shared(stream: RecvStream, slot: Slot, announced: Option<u64>) -> Self {
+        let is_whole = stream.is_end_stream();
+        Self(Source::Shared { left: announced.or(is_whole.then_some(0)), slot: (!is_whole).then_some(slot), stream })
     }
+}
 
-    /// The answer is complete: the connection goes back, if the upstream has left it clean (SPEC F-11).
-    fn finish(&mut self, cx: &mut Context<'_>) {
-        if let Some((mut own, pool)) = self.leg.take()
-            && settles(&mut own, cx)
-        {
-            pool.put_back(own);
-        }
+/// The answer is complete: the connection goes back, if the upstream has left it clean (SPEC F-11).
+fn finish(leg: &mut Option<(Own, Arc<Upstream>)>, cx: &mut Context<'_>) {
+    if let Some((mut own, pool)) = leg.take()
+        && own.settles(cx)
+    {
+        pool.put_back(own);
     }
 }
 
 impl Body for Answer {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BrokeOff;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let mut connection_was_polled = false;
-        loop {
-            match Pin::new(&mut self.incoming).poll_frame(cx) {
-                // Trailers end here (SPEC F-14).
-                Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {}
-                Poll::Ready(Some(Ok(frame))) => {
-                    // With a known length the last piece is the end: whoever reads us may not ask again.
-                    if self.incoming.is_end_stream() {
-                        self.finish(cx);
-                    }
-                    return Poll::Ready(Some(Ok(frame)));
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    self.leg = None;
-                    return Poll::Ready(Some(Err(error)));
-                }
-                Poll::Ready(None) => {
-                    self.finish(cx);
-                    return Poll::Ready(None);
-                }
-                // Nothing waits: let the connection read, once. What that brings is taken in this same turn, so that all
-                // that has arrived leaves in one write.
-                Poll::Pending if connection_was_polled => return Poll::Pending,
-                Poll::Pending => {
-                    let Some((own, _)) = self.leg.as_mut() else { return Poll::Pending };
-                    connection_was_polled = true;
-                    if own.connection.as_mut().poll(cx).is_ready() {
-                        self.leg = None;
-                    }
-                }
-            }
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
+        match &mut self.0 {
+            Source::Alone { incoming, leg } => poll_alone(incoming, leg, cx),
+            Source::Shared { stream, slot, left } => poll_shared(stream, slot, left, cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        // Not before the connection went back: the end is seen by polling.
-        self.leg.is_none() && self.incoming.is_end_stream()
+        match &self.0 {
+            // Not before the connection went back: the end is seen by polling.
+            Source::Alone { incoming, leg } => leg.is_none() && incoming.is_end_stream(),
+            Source::Shared { stream, .. } => stream.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.0 {
+            Source::Alone { incoming, .. } => incoming.size_hint(),
+            Source::Shared { left, .. } => left.map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
     }
+}
+
+fn poll_alone(
+    incoming: &mut Incoming,
+    leg: &mut Option<(Own, Arc<Upstream>)>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
+    let mut connection_was_polled = false;
+    loop {
+        match Pin::new(&mut *incoming).poll_frame(cx) {
+            // Trailers end here (SPEC F-14).
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {}
+            Poll::Ready(Some(Ok(frame))) => {
+                // With a known length the last piece is the end: whoever reads us may not ask again.
+                if incoming.is_end_stream() {
+                    finish(leg, cx);
+                }
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            Poll::Ready(Some(Err(error))) => {
+                *leg = None;
+                return Poll::Ready(Some(Err(BrokeOff::H1(error))));
+            }
+            Poll::Ready(None) => {
+                finish(leg, cx);
+                return Poll::Ready(None);
+            }
+            // Nothing waits: let the connection read, once. What that brings is taken in this same turn, so that all
+            // that has arrived leaves in one write.
+            Poll::Pending if connection_was_polled => return Poll::Pending,
+            Poll::Pending => {
+                let Some((own, _)) = leg.as_mut() else { return Poll::Pending };
+                connection_was_polled = true;
+                if own.poll(cx).is_ready() {
+                    *leg = None;
+                }
+            }
+        }
+    }
+}
+
+fn poll_shared(
+    stream: &mut RecvStream,
+    slot: &mut Option<Slot>,
+    left: &mut Option<u64>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
+    let polled = std::task::ready!(stream.poll_data(cx));
+    // Trailers end here (SPEC F-14): the end of data is the end.
+    if !matches!(polled, Some(Ok(_))) || stream.is_end_stream() {
+        *slot = None;
+    }
+    Poll::Ready(polled.map(|data| match data {
+        Ok(data) => {
+            // Taken: the peer may send as much again. It fails only where nothing more can come.
+            let _ = stream.flow_control().release_capacity(data.len());
+            *left = left.map(|left| left.saturating_sub(data.len() as u64));
+            Ok(Frame::data(data))
+        }
+        Err(error) => Err(BrokeOff::H2(error)),
+    }))
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
         // An answer without a body may never be polled; its connection is as good as new.
-        if self.incoming.is_end_stream() {
-            self.finish(&mut Context::from_waker(Waker::noop()));
+        if let Source::Alone { incoming, leg } = &mut self.0
+            && incoming.is_end_stream()
+        {
+            finish(leg, &mut Context::from_waker(Waker::noop()));
         }
     }
 }

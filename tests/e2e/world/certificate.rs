@@ -35,8 +35,14 @@ pub struct Leaf {
 
 /// A new leaf for localhost, and for another site on the same machine.
 pub fn leaf() -> Leaf {
+    leaf_but(|_| ())
+}
+
+/// A new leaf that is otherwise.
+pub fn leaf_but(change: impl FnOnce(&mut CertificateParams)) -> Leaf {
     let names = ["localhost", "127.0.0.1", "other.example"].map(str::to_owned);
-    let params = CertificateParams::new(names).unwrap();
+    let mut params = CertificateParams::new(names).unwrap();
+    change(&mut params);
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, &AUTHORITY.issuer).unwrap();
     Leaf {

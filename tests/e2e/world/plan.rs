@@ -1,6 +1,6 @@
 //! What a world is to be like before it starts: its YAML, its TLS, its environment.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -111,6 +111,15 @@ impl Plan {
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
         self
+    }
+
+    /// The gateway asks this name server, and no other: it gets an `/etc/resolv.conf` of its own, which needs root. A look-up that
+    /// hangs does so for longer than any test.
+    pub fn name_server(self, address: IpAddr) -> Self {
+        const MOUNT: &str = "mount --bind @FOLDER@/resolv.conf /etc/resolv.conf && exec \"$@\"";
+        self.file("resolv.conf", &format!("nameserver {address}\noptions timeout:30 attempts:1\n"))
+            .environment("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .wrapped(&["unshare", "-m", "sh", "-c", MOUNT, "sh"])
     }
 
     /// A command that runs the gateway's, which follows as its last words, in a process of the same id. `@FOLDER@` stands for the

@@ -86,7 +86,15 @@ pub struct Upstream {
 impl Upstream {
     /// Listens on a port of its own and answers every JSON-RPC request with an empty result.
     pub async fn start(tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::listening(TcpListener::bind("127.0.0.1:0").await.unwrap(), tls)
+    }
+
+    /// The same at this address.
+    pub async fn start_at(address: SocketAddr) -> Self {
+        Self::listening(TcpListener::bind(address).await.unwrap(), None)
+    }
+
+    fn listening(listener: TcpListener, tls: Option<TlsAcceptor>) -> Self {
         let state = Arc::new(State {
             seen: Mutex::default(),
             script: Mutex::new(Arc::new(|seen: &Seen| polite(seen))),

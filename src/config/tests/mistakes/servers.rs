@@ -222,12 +222,13 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         UPSTREAM,
-        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    limits: {request_body: 64, json_depth: 513, streams_per_caller: 0, sessions_per_caller: 1000001}\n",
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    limits: {request_body: 64, json_depth: 513, streams_per_caller: 0, sessions_per_caller: 1000001, upstream_connections: 65}\n",
         &[
             "11:28 servers.weather.limits.request_body: found the number 64; expected a size with its unit (B, KiB, MiB, GiB), from 1B to 1GiB",
             "11:44 servers.weather.limits.json_depth: found the number 513; expected a whole number from 1 to 512",
             "11:69 servers.weather.limits.streams_per_caller: found the number 0; expected a whole number from 1 to 65536",
             "11:93 servers.weather.limits.sessions_per_caller: found the number 1000001; expected a whole number from 1 to 1000000",
+            "11:124 servers.weather.limits.upstream_connections: found the number 65; expected a whole number from 1 to 64",
         ],
     ),
     (

@@ -74,9 +74,11 @@ pub fn sentence(about: &About<'_>) -> String {
         }
         Refusal::TooManyTasks => "this caller has too many tasks; try again when some have ended".into(),
 
-        Refusal::UpstreamUnreachable => "the MCP server behind this gateway cannot be reached".into(),
+        Refusal::UpstreamUnreachable(how) | Refusal::UpstreamTimeout(how) => {
+            format!("the MCP server behind this gateway {how}")
+        }
+        Refusal::UpstreamBusy => "the MCP server behind this gateway takes no more calls at once; try again".into(),
         Refusal::UpstreamAnswer(why) => format!("the MCP server behind this gateway gave no usable answer: {why}"),
-        Refusal::UpstreamTimeout => "the MCP server behind this gateway did not answer in time".into(),
         // What went wrong inside is for the log.
         Refusal::Internal(_) => "the gateway failed; the request was not carried out".into(),
     }

@@ -42,9 +42,10 @@ fn every_refusal() -> Vec<Refusal> {
         NoRule,
         UnsafeUri("a"),
         TooManyStreams,
-        UpstreamUnreachable,
+        UpstreamUnreachable("cannot be reached"),
+        UpstreamBusy,
         UpstreamAnswer("a"),
-        UpstreamTimeout,
+        UpstreamTimeout("did not answer in time"),
         Internal("the secret of 10.0.0.7"),
     ];
     all.extend(

@@ -274,5 +274,5 @@ async fn rediss_takes_a_certificate_that_we_trust_and_no_other() {
     fails_soon(&trusting(&url("rediss", "127.0.0.1"))).await;
     fails_soon(&trusting(&url("redis", "localhost"))).await;
     let (public, _) = store(&url("rediss", "localhost"));
-    assert!(fails_soon(&public).await.to_string().contains("(tls)"));
+    assert!(fails_soon(&public).await.to_string().contains("(tls_unknown_issuer)"));
 }

@@ -1,0 +1,234 @@
+//! Why a connection could not be opened: the label of metrics and logs, and the words that a client may read.
+
+use std::{io, net::IpAddr};
+
+use rustls::CertificateError;
+
+/// The process has no descriptor left, or the system has none (Linux: EMFILE, ENFILE).
+const NO_DESCRIPTORS: [i32; 2] = [24, 23];
+
+/// Why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The name has no address, or DNS says that it failed.
+    Resolve,
+    /// DNS does not answer.
+    ResolveTimeout,
+    /// The name leads to an address that may not be dialled.
+    Address,
+    /// The port is closed.
+    Refused,
+    /// No route.
+    Unreachable,
+    /// The peer hung up before anything was asked.
+    Reset,
+    /// This host has no local port left for the peer.
+    NoPorts,
+    /// This process has no file descriptor left.
+    NoDescriptors,
+    /// Any other failure of TCP.
+    Connect,
+    /// The port does not answer.
+    ConnectTimeout,
+    /// The certificate has expired.
+    TlsExpired,
+    /// The certificate is not valid yet.
+    TlsNotYetValid,
+    /// The certificate's issuer is not trusted.
+    TlsUnknownIssuer,
+    /// The certificate is for another host.
+    TlsName,
+    /// Any other failure of TLS.
+    Tls,
+    /// The handshake, of TLS or of HTTP/2, does not end.
+    TlsTimeout,
+}
+
+impl Why {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Resolve,
+        Self::ResolveTimeout,
+        Self::Address,
+        Self::Refused,
+        Self::Unreachable,
+        Self::Reset,
+        Self::NoPorts,
+        Self::NoDescriptors,
+        Self::Connect,
+        Self::ConnectTimeout,
+        Self::TlsExpired,
+        Self::TlsNotYetValid,
+        Self::TlsUnknownIssuer,
+        Self::TlsName,
+        Self::Tls,
+        Self::TlsTimeout,
+    ];
+
+    /// The stable word of metrics and logs, and what a client reads after "the MCP server behind this gateway".
+    const fn row(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Resolve => ("resolve", "cannot be reached: its name has no address"),
+            Self::ResolveTimeout => ("resolve_timeout", "cannot be reached: DNS does not answer"),
+            Self::Address => ("address", "cannot be reached: its name leads to an address that may not be dialled"),
+            Self::Refused => ("refused", "cannot be reached: it refuses connections"),
+            Self::Unreachable => ("unreachable", "cannot be reached: the network has no route to it"),
+            Self::Reset => ("reset", "cannot be reached: it hangs up on new connections"),
+            Self::NoPorts => ("no_ports", "cannot be reached: the gateway has no local port left for it"),
+            Self::NoDescriptors => ("no_descriptors", "cannot be reached: the gateway has no file descriptor left"),
+            Self::Connect => ("connect", "cannot be reached"),
+            Self::ConnectTimeout => ("connect_timeout", "did not take a connection in time"),
+            Self::TlsExpired => ("tls_expired", "cannot be reached: its certificate has expired"),
+            Self::TlsNotYetValid => ("tls_not_yet_valid", "cannot be reached: its certificate is not valid yet"),
+            Self::TlsUnknownIssuer => {
+                ("tls_unknown_issuer", "cannot be reached: its certificate's issuer is not trusted")
+            }
+            Self::TlsName => ("tls_name", "cannot be reached: its certificate is for another host"),
+            Self::Tls => ("tls", "cannot be reached: the TLS handshake failed"),
+            Self::TlsTimeout => ("tls_timeout", "did not finish the handshake in time"),
+        }
+    }
+
+    /// The label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        self.row().0
+    }
+
+    /// What a client may read.
+    #[must_use]
+    pub const fn phrase(self) -> &'static str {
+        self.row().1
+    }
+
+    /// What an operator can do about it.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Resolve | Self::ResolveTimeout => "check the host in upstream.url, and the name servers of this host",
+            Self::Address => "name a host that belongs to a service, not a link-local or metadata address",
+            Self::NoPorts => "let the upstream keep connections open, or widen net.ipv4.ip_local_port_range",
+            Self::NoDescriptors => "raise the limit on open files (ulimit -n, LimitNOFILE=)",
+            Self::TlsExpired | Self::TlsNotYetValid | Self::TlsUnknownIssuer | Self::TlsName | Self::Tls => {
+                "check the upstream's certificate and upstream.ca"
+            }
+            _ => "check that the upstream runs, and upstream.url",
+        }
+    }
+
+    /// The one of this label.
+    #[must_use]
+    pub fn of_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.label() == label)
+    }
+
+    /// Whether the time ran out.
+    #[must_use]
+    pub fn is_timeout(self) -> bool {
+        matches!(self, Self::ResolveTimeout | Self::ConnectTimeout | Self::TlsTimeout)
+    }
+
+    /// Whether dialling again soon may help: a restart looks like this. The name of a service without a ready instance has no
+    /// address for a while; a proxy in front of one hangs up. A certificate does not change by asking again.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        matches!(
+            self,
+            Self::Resolve
+                | Self::Refused
+                | Self::Unreachable
+                | Self::Reset
+                | Self::NoPorts
+                | Self::NoDescriptors
+                | Self::Connect
+        )
+    }
+
+    /// Of a failed `connect` to `address`.
+    pub(super) fn of_connect(cause: &io::Error, address: IpAddr) -> Self {
+        use io::ErrorKind::{
+            AddrNotAvailable, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
+            NetworkUnreachable, TimedOut,
+        };
+        if cause.raw_os_error().is_some_and(|code| NO_DESCRIPTORS.contains(&code)) {
+            return Self::NoDescriptors;
+        }
+        match cause.kind() {
+            ConnectionRefused => Self::Refused,
+            HostUnreachable | NetworkUnreachable | NetworkDown => Self::Unreachable,
+            ConnectionReset | ConnectionAborted => Self::Reset,
+            TimedOut => Self::ConnectTimeout,
+            // A host without IPv6 says this of every IPv6 address.
+            AddrNotAvailable if address.is_ipv6() => Self::Unreachable,
+            AddrNotAvailable => Self::NoPorts,
+            _ => Self::Connect,
+        }
+    }
+
+    /// Of a failed TLS handshake.
+    pub(super) fn of_tls(cause: &io::Error) -> Self {
+        if is_hang_up(cause) {
+            return Self::Reset;
+        }
+        let inner = cause.get_ref().and_then(|inner| inner.downcast_ref());
+        let Some(rustls::Error::InvalidCertificate(fault)) = inner else { return Self::Tls };
+        match fault {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::TlsExpired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::TlsNotYetValid,
+            CertificateError::UnknownIssuer => Self::TlsUnknownIssuer,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::TlsName,
+            _ => Self::Tls,
+        }
+    }
+}
+
+/// Whether the peer closed the connection, in one way or another.
+fn is_hang_up(cause: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    matches!(cause.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attack_182_each_cause_has_a_label_of_its_own() {
+        for (at, why) in Why::ALL.into_iter().enumerate() {
+            assert_eq!(Why::of_label(why.label()), Some(why));
+            assert!(Why::ALL.into_iter().skip(at + 1).all(|other| other.label() != why.label()), "{why:?}");
+        }
+        assert_eq!(Why::of_label("broken"), None);
+    }
+
+    #[test]
+    fn attack_182_the_systems_errors_are_told_apart() {
+        let (v4, v6) = ("127.0.0.1".parse().unwrap(), "::1".parse().unwrap());
+        for (code, address, why) in [
+            (111, v4, Why::Refused),
+            (99, v4, Why::NoPorts),
+            (99, v6, Why::Unreachable),
+            (101, v4, Why::Unreachable),
+            (113, v4, Why::Unreachable),
+            (104, v4, Why::Reset),
+            (110, v4, Why::ConnectTimeout),
+            (24, v4, Why::NoDescriptors),
+            (23, v4, Why::NoDescriptors),
+            (13, v4, Why::Connect),
+        ] {
+            assert_eq!(Why::of_connect(&io::Error::from_raw_os_error(code), address), why, "errno {code}");
+        }
+        let of = |fault| io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(fault));
+        for (cause, why) in [
+            (of(CertificateError::Expired), Why::TlsExpired),
+            (of(CertificateError::NotValidYet), Why::TlsNotYetValid),
+            (of(CertificateError::UnknownIssuer), Why::TlsUnknownIssuer),
+            (of(CertificateError::NotValidForName), Why::TlsName),
+            (of(CertificateError::BadSignature), Why::Tls),
+            (io::ErrorKind::UnexpectedEof.into(), Why::Reset),
+            (io::ErrorKind::InvalidData.into(), Why::Tls),
+        ] {
+            assert_eq!(Why::of_tls(&cause), why, "{cause}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Opens a connection to an upstream, ready for requests: dial, TLS, and the greeting of HTTP/2.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+
+use super::{counts::Counts, h1::Own, h2::Link};
+use crate::{
+    base::limits::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER},
+    outbound::{
+        address::AddressRule,
+        dial::{DialFault, Dialler, Peer, Why},
+    },
+};
+
+/// Opens connections.
+pub(super) struct Connector {
+    pub(super) peer: Peer,
+    pub(super) dialler: Dialler,
+    pub(super) counts: Arc<Counts>,
+    pub(super) freed: Arc<Notify>,
+    /// Whether the last connection agreed on HTTP/2; a guess before the first.
+    pub(super) speaks_h2: AtomicBool,
+}
+
+/// A connection that was just opened.
+pub(super) enum Fresh {
+    Own(Own),
+    Shared(Link),
+}
+
+impl Connector {
+    /// Opens one connection, ready for requests, within `limit`.
+    pub(super) async fn connect(&self, limit: Duration) -> Result<Fresh, DialFault> {
+        let deadline = Instant::now() + limit;
+        let stream = self.dialler.dial(&self.peer, AddressRule::Configured, limit).await?;
+        let is_h2 = stream.speaks_h2();
+        let old_at = Instant::now() + UPSTREAM_CONNECTION_AGE + jitter(UPSTREAM_CONNECTION_AGE_JITTER);
+        let fresh = if is_h2 {
+            let link = timeout_at(deadline, Link::over(stream, &self.counts, &self.freed, old_at)).await;
+            let late = |_| DialFault { why: Why::TlsTimeout, cause: io::ErrorKind::TimedOut.into() };
+            link.map_err(late)?.map(Fresh::Shared)?
+        } else {
+            Own::over(stream, &self.counts, old_at).await.map(Fresh::Own)?
+        };
+        self.speaks_h2.store(is_h2, Ordering::Release);
+        Ok(fresh)
+    }
+}
+
+/// A part of `most`, by chance.
+pub(super) fn jitter(most: Duration) -> Duration {
+    let mut part = [0; 4];
+    // Without randomness, connections age together: no harm.
+    let _ = aws_lc_rs::rand::fill(&mut part);
+    most.mul_f64(f64::from(u32::from_ne_bytes(part)) / f64::from(u32::MAX))
+}

@@ -1,0 +1,145 @@
+//! An HTTP/1.1 connection that one request at a time has to itself.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header::HOST};
+use http_body_util::Full;
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http1},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{task::unconstrained, time::Instant};
+
+use super::{
+    Outgoing, Unsent,
+    counts::{Counts, Opened},
+};
+use crate::outbound::dial::{DialFault, Stream, Why};
+
+/// The connection. Nothing runs in the background for it: it is driven by the request that holds it, so dropping the request closes
+/// the upstream leg at once (SPEC C-56).
+pub(super) struct Own {
+    sender: http1::SendRequest<Full<Bytes>>,
+    connection: Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>,
+    old_at: Instant,
+    _opened: Opened,
+}
+
+impl Own {
+    /// Over a stream that did not agree on HTTP/2.
+    pub(super) async fn over(stream: Stream, counts: &Arc<Counts>, old_at: Instant) -> Result<Self, DialFault> {
+        let (sender, connection) = http1::Builder::new()
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|cause| DialFault { why: Why::Reset, cause: std::io::Error::other(cause) })?;
+        Ok(Self { sender, connection: Box::pin(connection), old_at, _opened: Opened::own(counts) })
+    }
+
+    /// Whether it carries no further request.
+    pub(super) fn is_old(&self, now: Instant) -> bool {
+        now >= self.old_at
+    }
+
+    /// Whether the server has neither closed it nor spoken out of turn since its last request.
+    ///
+    /// Polled outside the runtime's budget: a poll that is put off would make a dead one look alive.
+    pub(super) async fn is_alive(&mut self) -> bool {
+        let ended = poll_fn(|cx| Poll::Ready(pin!(unconstrained(self.connection.as_mut())).poll(cx).is_ready())).await;
+        !ended && self.sender.is_ready()
+    }
+
+    /// Lets the connection read and write.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.connection.as_mut().poll(cx).map(drop)
+    }
+
+    /// Whether polling the connection shows that it can carry another request.
+    pub(super) fn settles(&mut self, cx: &mut Context<'_>) -> bool {
+        self.connection.as_mut().poll(cx).is_pending() && self.sender.is_ready()
+    }
+
+    /// Sends one request. The connection comes back with the head, unless it ended.
+    pub(super) async fn send(
+        mut self,
+        outgoing: Outgoing,
+        host: HeaderValue,
+    ) -> Result<(Response<Incoming>, Option<Self>), Unsent> {
+        let mut response = pin!(self.sender.try_send_request(outgoing.into_h1(host)));
+        let outcome = poll_fn(|cx| {
+            // The connection first: it writes the request and reads the answer that the second poll takes.
+            let ended = self.connection.as_mut().poll(cx);
+            match response.as_mut().poll(cx) {
+                Poll::Ready(outcome) => Poll::Ready(Ok((outcome, ended.is_ready()))),
+                Poll::Pending => match ended {
+                    Poll::Ready(end) => Poll::Ready(Err(end)),
+                    Poll::Pending => Poll::Pending,
+                },
+            }
+        })
+        .await;
+        match outcome {
+            Ok((Ok(response), ended)) => Ok((response, (!ended).then_some(self))),
+            Ok((Err(failed), _)) => Err(unsent(failed)),
+            Err(end) => {
+                // What the connection had not taken of us comes back when it is dropped.
+                drop(self.connection);
+                match response.await {
+                    Err(mut failed) if failed.message().is_some() => {
+                        Err(Unsent { again: failed.take_message().map(Outgoing::from_h1), ..broken(end.err()) })
+                    }
+                    _ => Err(broken(end.err())),
+                }
+            }
+        }
+    }
+}
+
+impl Outgoing {
+    /// HTTP/1.1 wants the origin form; the authority stands in Host.
+    fn into_h1(self, host: HeaderValue) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body));
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.target.into();
+        *request.headers_mut() = self.headers;
+        request.headers_mut().insert(HOST, host);
+        request
+    }
+
+    /// What [`Self::into_h1`] made, of which not a byte was written.
+    fn from_h1(request: Request<Full<Bytes>>) -> Box<Self> {
+        let (mut head, mut body) = request.into_parts();
+        head.headers.remove(HOST);
+        // A body that is whole yields it at once.
+        let first =
+            pin!(http_body_util::BodyExt::frame(&mut body)).poll(&mut Context::from_waker(std::task::Waker::noop()));
+        let body = match first {
+            Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+            _ => Bytes::new(),
+        };
+        let target = head.uri.into_parts().path_and_query.unwrap_or_else(|| http::uri::PathAndQuery::from_static("/"));
+        Box::new(Self { method: head.method, target, headers: head.headers, body })
+    }
+}
+
+fn unsent(mut failed: TrySendError<Request<Full<Bytes>>>) -> Unsent {
+    let again = failed.take_message().map(Outgoing::from_h1);
+    Unsent { again, ..broken(Some(failed.into_error())) }
+}
+
+fn broken(cause: Option<hyper::Error>) -> Unsent {
+    match cause {
+        None => Unsent::broken("the connection was closed before an answer"),
+        // hyper's errors hide their cause in `source`.
+        Some(error) => match std::error::Error::source(&error) {
+            Some(source) => Unsent::broken(format_args!("{error}: {source}")),
+            None => Unsent::broken(error),
+        },
+    }
+}

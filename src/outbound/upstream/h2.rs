@@ -1,0 +1,320 @@
+//! An HTTP/2 connection that requests share: its handshake, the task that drives it, and one request on it.
+
+use std::{
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use ::h2::{
+    Ping, Reason, RecvStream,
+    client::{Builder, Connection, SendRequest},
+};
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Response, Version,
+    header::CONTENT_LENGTH,
+    uri::{Authority, Scheme, Uri},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::Notify,
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use super::{
+    Outgoing, Unsent,
+    counts::{Counts, Opened},
+};
+use crate::{
+    base::limits::{
+        UPSTREAM_H2_CONNECTION_WINDOW_BYTES, UPSTREAM_H2_HEADER_BYTES_MAX, UPSTREAM_H2_PING,
+        UPSTREAM_H2_STREAM_WINDOW_BYTES,
+    },
+    outbound::dial::{DialFault, Stream, Why},
+};
+
+/// As long as the peer's SETTINGS have not arrived; no number of streams that a peer can name.
+const UNTOLD: usize = usize::MAX - 1;
+
+/// A connection that takes streams. Dropping the last [`Link`] and the last stream closes it, with a GOAWAY of ours.
+pub(super) struct Link {
+    sender: SendRequest<Bytes>,
+    state: Arc<LinkState>,
+    old_at: Instant,
+}
+
+/// What the driver and the pool know of a connection.
+struct LinkState {
+    /// Streams that the peer takes at once; [`UNTOLD`] at first.
+    streams_max: AtomicUsize,
+    /// Streams that are open, as slots count them.
+    streams: AtomicUsize,
+    /// Whether it takes no further streams.
+    is_closed: AtomicBool,
+    /// Whether anything was read since the driver last looked.
+    heard: AtomicBool,
+    /// Told when it ends or `streams_max` changes.
+    changed: Notify,
+}
+
+/// A stream's place on a connection, free again when dropped.
+pub(super) struct Slot {
+    sender: SendRequest<Bytes>,
+    state: Arc<LinkState>,
+    freed: Arc<Notify>,
+    _opened: Opened,
+}
+
+impl Link {
+    /// Greets the peer and waits for its SETTINGS: only they say how many streams it takes. `freed` is told of more room and of the end.
+    pub(super) async fn over(
+        stream: Stream,
+        counts: &Arc<Counts>,
+        freed: &Arc<Notify>,
+        old_at: Instant,
+    ) -> Result<Self, DialFault> {
+        let state = Arc::new(LinkState {
+            streams_max: AtomicUsize::new(UNTOLD),
+            streams: AtomicUsize::new(0),
+            is_closed: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
+            changed: Notify::new(),
+        });
+        let heard = Heard { stream, state: Arc::clone(&state) };
+        let (sender, connection) = Builder::new()
+            .initial_max_send_streams(UNTOLD)
+            .initial_window_size(UPSTREAM_H2_STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(UPSTREAM_H2_CONNECTION_WINDOW_BYTES)
+            .max_header_list_size(UPSTREAM_H2_HEADER_BYTES_MAX)
+            .enable_push(false)
+            .handshake(heard)
+            .await
+            .map_err(|cause| reset(&cause.to_string()))?;
+        let opened = Opened::shared(counts);
+        // It ends with the connection: when the peer closes it or is silent, or when neither a link nor a stream holds it.
+        tokio::spawn(drive(connection, Arc::clone(&state), Arc::clone(freed), opened));
+        let link = Self { sender, state, old_at };
+        link.until_told().await?;
+        Ok(link)
+    }
+
+    async fn until_told(&self) -> Result<(), DialFault> {
+        loop {
+            let mut changed = pin!(self.state.changed.notified());
+            changed.as_mut().enable();
+            if self.is_closed() {
+                return Err(reset("the connection was closed before SETTINGS came"));
+            }
+            if self.state.streams_max.load(Ordering::Acquire) != UNTOLD {
+                return Ok(());
+            }
+            changed.await;
+        }
+    }
+
+    /// Whether it takes no further streams, whatever their number.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Whether it is to be replaced.
+    pub(super) fn is_old(&self, now: Instant) -> bool {
+        now >= self.old_at
+    }
+
+    /// Open streams.
+    pub(super) fn streams(&self) -> usize {
+        self.state.streams.load(Ordering::Acquire)
+    }
+
+    /// Streams that it takes besides those.
+    pub(super) fn room(&self) -> usize {
+        self.state.streams_max.load(Ordering::Acquire).saturating_sub(self.streams())
+    }
+
+    /// Takes a place. The caller looked for [`Self::room`] and holds the pool's lock.
+    pub(super) fn slot(&self, counts: &Arc<Counts>, freed: &Arc<Notify>) -> Slot {
+        self.state.streams.fetch_add(1, Ordering::AcqRel);
+        Slot {
+            sender: self.sender.clone(),
+            state: Arc::clone(&self.state),
+            freed: Arc::clone(freed),
+            _opened: Opened::stream(counts),
+        }
+    }
+}
+
+impl Slot {
+    /// Sends one request.
+    ///
+    /// Sent again is what was never queued, because the connection is going away; and what the peer says it has not processed (RFC 9113
+    /// §8.7): a stream that it reset with REFUSED_STREAM, or one above the last stream of its GOAWAY. To streams up to that one the
+    /// library passes no GOAWAY: they go on, and fail with an I/O error if the connection ends before them.
+    pub(super) async fn send(
+        &mut self,
+        outgoing: &Outgoing,
+        scheme: &Scheme,
+        authority: &Authority,
+    ) -> Result<Response<RecvStream>, Undone> {
+        let Ok(head) = outgoing.head_h2(scheme, authority) else {
+            return Err(Undone::Failed(Unsent::broken("the request has no valid target")));
+        };
+        let (response, mut body) = match self.sender.send_request(head, outgoing.body.is_empty()) {
+            Ok(sent) => sent,
+            Err(cause) if cause.is_go_away() || cause.is_io() => {
+                self.retire();
+                return Err(Undone::Unsent);
+            }
+            Err(cause) => return Err(Undone::Failed(Unsent::broken(cause))),
+        };
+        if !outgoing.body.is_empty() {
+            // All of it waits in the library for the peer's window. A stream that the peer has just ended says why below.
+            let _ = body.send_data(outgoing.body.clone(), true);
+        }
+        match response.await {
+            Ok(response) => Ok(response),
+            Err(cause) if is_unprocessed(&cause) => {
+                if cause.is_go_away() {
+                    self.retire();
+                }
+                Err(Undone::Unprocessed(Unsent::broken(cause)))
+            }
+            Err(cause) => Err(Undone::Failed(Unsent::broken(cause))),
+        }
+    }
+
+    /// Gives the connection no further streams.
+    pub(super) fn retire(&self) {
+        self.state.is_closed.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.state.streams.fetch_sub(1, Ordering::AcqRel);
+        self.freed.notify_one();
+    }
+}
+
+/// A request that got no answer.
+pub(super) enum Undone {
+    /// Not a byte of it was queued.
+    Unsent,
+    /// The peer says that it did nothing with it.
+    Unprocessed(Unsent),
+    /// It may have been processed.
+    Failed(Unsent),
+}
+
+/// Whether the peer says that it has not processed a stream. From GOAWAY the library fails exactly the streams above its last one.
+fn is_unprocessed(cause: &::h2::Error) -> bool {
+    cause.is_remote() && (cause.is_go_away() || (cause.is_reset() && cause.reason() == Some(Reason::REFUSED_STREAM)))
+}
+
+impl Outgoing {
+    fn head_h2(&self, scheme: &Scheme, authority: &Authority) -> Result<Request<()>, http::Error> {
+        let target = Uri::builder().scheme(scheme.clone()).authority(authority.clone());
+        let mut head = Request::new(());
+        *head.uri_mut() = target.path_and_query(self.target.clone()).build()?;
+        *head.method_mut() = self.method.clone();
+        *head.version_mut() = Version::HTTP_2;
+        *head.headers_mut() = self.headers.clone();
+        if !self.body.is_empty() || self.method == Method::POST {
+            head.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+        }
+        Ok(head)
+    }
+}
+
+/// Lets a connection read and write until it ends. A peer that is silent while streams are open is asked whether it is there; one that
+/// does not answer is given up.
+async fn drive(mut connection: Connection<Heard, Bytes>, state: Arc<LinkState>, freed: Arc<Notify>, opened: Opened) {
+    let mut pings = connection.ping_pong();
+    let mut ticks = interval(UPSTREAM_H2_PING);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut awaits_pong = false;
+    poll_fn(|cx| {
+        if Pin::new(&mut connection).poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let streams_max = connection.max_concurrent_send_streams();
+        if state.streams_max.swap(streams_max, Ordering::AcqRel) != streams_max {
+            state.changed.notify_waiters();
+            freed.notify_waiters();
+        }
+        let Some(pings) = pings.as_mut() else { return Poll::Pending };
+        awaits_pong = awaits_pong && pings.poll_pong(cx).is_pending();
+        while ticks.poll_tick(cx).is_ready() {
+            let was_heard = state.heard.swap(false, Ordering::AcqRel);
+            if was_heard {
+                continue;
+            }
+            if awaits_pong {
+                return Poll::Ready(());
+            }
+            if state.streams.load(Ordering::Acquire) > 0 && pings.send_ping(Ping::opaque()).is_ok() {
+                awaits_pong = pings.poll_pong(cx).is_pending();
+            }
+        }
+        Poll::Pending
+    })
+    .await;
+    state.is_closed.store(true, Ordering::Release);
+    // Closed first: whoever is told finds the descriptor free.
+    drop(connection);
+    drop(opened);
+    state.changed.notify_waiters();
+    freed.notify_waiters();
+}
+
+fn reset(cause: &str) -> DialFault {
+    DialFault { why: Why::Reset, cause: io::Error::other(cause.to_owned()) }
+}
+
+/// A stream that notes when the peer says anything.
+struct Heard {
+    stream: Stream,
+    state: Arc<LinkState>,
+}
+
+impl AsyncRead for Heard {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if read.is_ready() {
+            self.state.heard.store(true, Ordering::Release);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Heard {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

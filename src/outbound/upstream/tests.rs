@@ -1,0 +1,127 @@
+//! How old a connection may grow, and what takes its place.
+
+use std::{net::Ipv4Addr, sync::atomic::AtomicU8, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{advance, pause, resume},
+};
+
+use super::{connect::jitter, h2::Link, *};
+use crate::{
+    base::limits::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER},
+    outbound::{
+        dial::Stream,
+        fetch::{client_tls, tls_roots},
+        resolve::Resolver,
+    },
+};
+
+/// Between two requests: shorter than the idle timeout, so that only age ends a connection.
+const BUSY_EVERY: Duration = Duration::from_secs(3);
+
+/// An upstream whose name leads to 127.0.0.N, for the N that the test sets.
+fn upstream(port: u16) -> (Arc<Upstream>, Arc<AtomicU8>) {
+    let last = Arc::new(AtomicU8::new(1));
+    let now = Arc::clone(&last);
+    let resolver = Resolver::new(Box::new(move |_| {
+        let address = Ipv4Addr::new(127, 0, 0, now.load(Ordering::SeqCst));
+        Box::pin(async move { Ok(vec![address.into()]) })
+    }));
+    let settings = UpstreamSettings {
+        server: ServerName::from("weather"),
+        peer: Peer { host: "mcp.example".into(), port, tls: false },
+        authority: "mcp.example".into(),
+        path_and_query: "/mcp".into(),
+        ca: None,
+        connections: 2,
+        connect_timeout: Duration::from_secs(5),
+        response_timeout: Duration::from_secs(5),
+    };
+    let tls = client_tls(tls_roots(&[]).unwrap(), true);
+    (Upstream::new(&settings, Dialler { tls, resolver }).unwrap(), last)
+}
+
+async fn later(by: Duration) {
+    pause();
+    advance(by).await;
+    resume();
+}
+
+#[tokio::test]
+async fn attack_178_a_busy_connection_is_replaced_at_its_age_and_the_new_one_goes_where_the_name_leads() {
+    let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = first.local_addr().unwrap().port();
+    let second = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+    let (upstream, last) = upstream(port);
+
+    let mut own = upstream.in_time(Instant::now()).await.unwrap();
+    let (_kept, _) = first.accept().await.unwrap();
+    last.store(2, Ordering::SeqCst);
+    let mut age = Duration::ZERO;
+    loop {
+        let Leg::Own(used) = own else { panic!("HTTP/2 over plain TCP") };
+        upstream.put_back(used);
+        assert_eq!(upstream.figures().streams, 0);
+        later(BUSY_EVERY).await;
+        age += BUSY_EVERY;
+        match upstream.at_once().await {
+            Some(again) => own = again,
+            None => break,
+        }
+    }
+    assert!(age >= UPSTREAM_CONNECTION_AGE, "replaced too early: {age:?}");
+    assert!(age <= UPSTREAM_CONNECTION_AGE + UPSTREAM_CONNECTION_AGE_JITTER + BUSY_EVERY, "too late: {age:?}");
+    let _own = upstream.in_time(Instant::now()).await.unwrap();
+    second.accept().await.unwrap();
+    assert_eq!(upstream.figures(), Figures { connections: 1, streams: 1 });
+}
+
+/// A link over plain TCP, to a server that takes streams and answers none.
+async fn link(upstream: &Arc<Upstream>, old_at: Instant) -> (Link, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        let mut connection = ::h2::server::handshake(tcp).await.unwrap();
+        let mut kept = Vec::new();
+        while let Some(Ok(stream)) = connection.accept().await {
+            kept.push(stream);
+        }
+    });
+    let tcp = TcpStream::connect(address).await.unwrap();
+    let freed = &upstream.connector.freed;
+    (Link::over(Stream::Plain(tcp), &upstream.counts, freed, old_at).await.unwrap(), server)
+}
+
+#[tokio::test]
+async fn attack_178_an_old_h2_connection_takes_no_stream_beside_a_new_one_and_ends_with_its_last() {
+    // Nothing listens where the name leads: the replacement is another link, which the test brings.
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let (upstream, _) = upstream(port);
+    let now = Instant::now();
+    let (old, old_server) = link(&upstream, now + Duration::from_secs(60)).await;
+    let first = upstream.share(old).unwrap();
+    later(Duration::from_secs(61)).await;
+    // Until there is another, the old one serves.
+    let second = upstream.shared_at_once().unwrap();
+    assert!(!old_server.is_finished());
+    let (new, new_server) = link(&upstream, now + Duration::from_secs(600)).await;
+    let third = upstream.share(new).unwrap();
+    let fourth = upstream.shared_at_once().unwrap();
+    assert_eq!(upstream.figures(), Figures { connections: 2, streams: 4 });
+
+    drop((first, second));
+    old_server.await.unwrap();
+    assert!(!new_server.is_finished());
+    drop((third, fourth));
+    assert_eq!(upstream.figures().streams, 0);
+}
+
+#[tokio::test]
+async fn attack_178_ages_differ_by_chance() {
+    let most = UPSTREAM_CONNECTION_AGE_JITTER;
+    let some: Vec<Duration> = (0..100).map(|_| jitter(most)).collect();
+    assert!(some.iter().all(|age| *age <= most));
+    assert!(some.iter().any(|age| *age > most / 2) && some.iter().any(|age| *age < most / 2));
+}

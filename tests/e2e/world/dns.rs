@@ -1,0 +1,113 @@
+//! A name server that answers every question with one address, which may change, or not at all.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
+    },
+};
+
+use tokio::{net::UdpSocket, sync::watch, task::JoinHandle, time::timeout};
+
+use super::process::PATIENCE;
+
+/// Tells the servers of one process apart: each has a loopback address of its own, for the port must be 53.
+static NEXT: AtomicU8 = AtomicU8::new(1);
+
+/// A running name server.
+pub struct Dns {
+    address: IpAddr,
+    state: Arc<State>,
+    task: JoinHandle<()>,
+}
+
+struct State {
+    /// What every name leads to; nothing is answered where there is none.
+    answer: Mutex<Option<Ipv4Addr>>,
+    asked: AtomicUsize,
+    changed: watch::Sender<()>,
+}
+
+impl Dns {
+    /// Starts one, which needs root: port 53, and `unshare -m` for the gateway. `None`, and a loud word, where that is not given.
+    pub async fn start(answer: Option<Ipv4Addr>) -> Option<Self> {
+        let last = NEXT.fetch_add(1, Ordering::SeqCst);
+        let process = std::process::id().to_be_bytes();
+        let address = Ipv4Addr::new(127, 53 ^ process[2], process[3], last);
+        let may_unshare =
+            std::process::Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|s| s.success());
+        let socket = match UdpSocket::bind(SocketAddr::new(address.into(), 53)).await {
+            Ok(socket) if may_unshare => socket,
+            _ => {
+                eprintln!("SKIPPED: needs root, for port 53 and a mount namespace");
+                return None;
+            }
+        };
+        let state =
+            Arc::new(State { answer: Mutex::new(answer), asked: AtomicUsize::new(0), changed: watch::Sender::new(()) });
+        let task = tokio::spawn(serve(socket, Arc::clone(&state)));
+        Some(Self { address: address.into(), state, task })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// From now on names lead there.
+    pub fn answer(&self, address: Ipv4Addr) {
+        *self.state.answer.lock().unwrap() = Some(address);
+    }
+
+    /// How many questions came.
+    pub fn asked(&self) -> usize {
+        self.state.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits for the first question.
+    pub async fn until_asked(&self) {
+        let mut changed = self.state.changed.subscribe();
+        let wait = async {
+            while self.asked() == 0 {
+                changed.changed().await.unwrap();
+            }
+        };
+        timeout(PATIENCE, wait).await.expect("the name server is never asked");
+    }
+}
+
+impl Drop for Dns {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(socket: UdpSocket, state: Arc<State>) {
+    let mut packet = [0; 512];
+    loop {
+        let Ok((length, from)) = socket.recv_from(&mut packet).await else { continue };
+        state.asked.fetch_add(1, Ordering::SeqCst);
+        state.changed.send_replace(());
+        let answer = *state.answer.lock().unwrap();
+        if let Some(address) = answer
+            && let Some(reply) = reply(&packet[..length], address)
+        {
+            let _ = socket.send_to(&reply, from).await;
+        }
+    }
+}
+
+/// RFC 1035 §4: the question comes back, and an A record where one was asked for; of other types there are none.
+fn reply(question: &[u8], address: Ipv4Addr) -> Option<Vec<u8>> {
+    let name_end = 12 + question.get(12..)?.iter().position(|byte| *byte == 0)? + 1;
+    let asks_for_a = question.get(name_end..name_end + 2)? == [0, 1];
+    let mut reply = question.get(..2)?.to_vec();
+    reply.extend([0x81, 0x80, 0, 1, 0, u8::from(asks_for_a), 0, 0, 0, 0]);
+    reply.extend_from_slice(question.get(12..name_end + 4)?);
+    if asks_for_a {
+        reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
+        reply.extend(address.octets());
+    }
+    Some(reply)
+}
