@@ -55,6 +55,7 @@ mod e2e {
     mod upstream;
     mod upstream_h2;
     mod upstream_nginx;
+    mod uris;
     mod wire;
     mod wire_h2;
 }

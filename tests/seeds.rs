@@ -16,7 +16,7 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 22] = [
+const TARGETS: [(&str, Body); 23] = [
     ("batch", bodies::batch),
     ("config", bodies::config),
     ("endpoint", bodies::endpoint),
@@ -39,6 +39,7 @@ const TARGETS: [(&str, Body); 22] = [
     ("server_metadata", bodies::server_metadata),
     ("session", bodies::session),
     ("sse", bodies::sse),
+    ("uri", bodies::uri),
 ];
 
 fn fuzz() -> PathBuf {

@@ -6,15 +6,17 @@ use crate::{
     base::names::Scope,
     config::{
         reader::{Field, Fields},
-        reading::Written,
+        reading::{Place, Written},
         tree::Meaning,
         value,
     },
     decide::policy::{
         glob::Glob,
-        rule::{Access, Rule, Subject},
+        rule::{Access, Policy, Rule, Subject},
     },
 };
+
+mod spelling;
 
 const KINDS: &[&str] = &["tools", "resources", "prompts", "methods"];
 
@@ -44,16 +46,28 @@ const OPEN: &str = "`scopes` of the server: whoever may connect may call it";
 const LISTS: &str = "`scopes` of the server; what the list shows is decided by the rules and `hide`";
 
 /// `access` or `rules`, exactly one of them (P3).
-pub(super) fn access(fields: &mut Fields<'_>) -> Option<Access> {
+pub(super) fn access(fields: &mut Fields<'_>, connect: &[Scope], implies: &[(Scope, Vec<Glob>)]) -> Option<Access> {
     fields.exactly_one(&["access", "rules"], |kind, field| match kind {
         "access" => field.word(&[("authenticated", ())]).map(|()| Access::Authenticated),
-        _ => rules(&field).map(Access::Rules),
+        _ => {
+            let (rules, places) = rules(&field)?;
+            let access = Access::Authenticated;
+            let policy = Policy { connect: connect.to_vec(), access, implies: implies.to_vec() };
+            spelling::check(field.reading, &policy, &rules, &places);
+            Some(Access::Rules(rules))
+        }
     })
 }
 
-fn rules(field: &Field<'_>) -> Option<Vec<Rule>> {
+fn rules(field: &Field<'_>) -> Option<(Vec<Rule>, Vec<Vec<Place>>)> {
     let items = field.full_list("rules")?;
-    let read: Vec<(&Field<'_>, Option<Rule>)> = items.iter().map(|item| (item, rule(item))).collect();
+    let mut places = Vec::new();
+    let read: Vec<(&Field<'_>, Option<Rule>)> = (items.iter())
+        .map(|item| {
+            let read = rule(item);
+            (item, read.map(|(rule, at)| (rule, places.push(at)).0))
+        })
+        .collect();
     warn_of_the_unreachable(&read);
     let rules: Vec<Rule> = read.into_iter().filter_map(|(_, rule)| rule).collect();
     if !rules.is_empty() && rules.len() == items.len() && rules.iter().all(|rule| rule.deny && !rule.report_only) {
@@ -61,10 +75,15 @@ fn rules(field: &Field<'_>) -> Option<Vec<Rule>> {
         let expected = "at least one rule that allows: no match refuses, so this server answers no call at all";
         field.reading.warning(&field.place, "rules that only deny", expected);
     }
-    Some(rules)
+    if rules.len() < items.len() {
+        // What is wrong comes first: these would be counted without it.
+        places.clear();
+    }
+    Some((rules, places))
 }
 
-fn rule(field: &Field<'_>) -> Option<Rule> {
+/// A rule, and where its patterns are written.
+fn rule(field: &Field<'_>) -> Option<(Rule, Vec<Place>)> {
     field.section("servers.*.rules[]", |fields| {
         let subject = fields.exactly_one(KINDS, |kind, field| subject(kind, &field));
         let scopes = fields.get("scopes");
@@ -77,14 +96,16 @@ fn rule(field: &Field<'_>) -> Option<Rule> {
         if let Some(deny) = deny.filter(|_| denies && conditions > 0) {
             deny.wrong::<()>("either `deny: true` or `scopes`, `any_scope` and `claims`: a denial has no conditions");
         }
-        Some(Rule {
+        let (subject, places) = subject?;
+        let rule = Rule {
             scopes: bare(scopes.as_ref().map(value::scopes)),
             any_scope: bare(any_scope.map(|field| any_scopes(&field))),
             claims: claims.and_then(|field| conditions_on_claims(&field)).unwrap_or_default(),
             deny: denies,
             report_only,
-            subject: subject?,
-        })
+            subject,
+        };
+        Some((rule, places))
     })
 }
 
@@ -100,19 +121,21 @@ fn any_scopes(field: &Field<'_>) -> Vec<Written<Scope>> {
     value::scopes(field)
 }
 
-fn subject(kind: &str, field: &Field<'_>) -> Option<Subject> {
+fn subject(kind: &str, field: &Field<'_>) -> Option<(Subject, Vec<Place>)> {
     let items = field.full_list("patterns")?;
     let methods = kind == "methods";
-    let texts: Vec<&str> = items.iter().filter_map(|item| pattern(item, methods)).collect();
+    let read = items.iter().filter_map(|item| Some((pattern(item, methods)?, item.place.clone())));
+    let (texts, places): (Vec<&str>, Vec<Place>) = read.unzip();
     if kind == "resources" {
-        return Some(Subject::resources(texts));
+        return Some((Subject::resources(texts), places));
     }
     let globs = texts.into_iter().map(Glob::new).collect();
-    Some(match kind {
+    let subject = match kind {
         "tools" => Subject::Tools(globs),
         "prompts" => Subject::Prompts(globs),
         _ => Subject::Methods(globs),
-    })
+    };
+    Some((subject, places))
 }
 
 fn pattern<'f>(field: &Field<'f>, of_methods: bool) -> Option<&'f str> {

@@ -176,7 +176,7 @@ fn rule() -> Value {
         &[],
         json!({
             "tools": patterns("Tool names."),
-            "resources": patterns("Raw resource URIs."),
+            "resources": patterns("Resource URIs, judged in every reading that servers give them. `*` and `?` stop at `/` unless the rule denies, `**` does not; `*` alone is every resource."),
             "prompts": patterns("Prompt names."),
             "methods": patterns("Methods that touch no tool, resource or prompt; unknown ones are refused without such a rule."),
             "scopes": list("Scopes that are all needed.", scope()),

@@ -93,7 +93,7 @@ fn settings(
         written.audiences = value::texts(&field, "an audience");
     }
     let scopes = scope_keys(fields);
-    let access = rules::access(fields);
+    let access = rules::access(fields, &scopes.connect, &scopes.implies);
     let hide = fields.get("hide").and_then(|field| {
         field.word(&[("never", Hide::Never), ("forbidden", Hide::Forbidden), ("unauthorized", Hide::Unauthorized)])
     });

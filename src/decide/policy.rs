@@ -3,6 +3,7 @@
 pub mod evaluate;
 pub mod explain;
 pub mod glob;
+pub mod narrowed;
 pub mod pattern;
 mod resource;
 pub mod rule;

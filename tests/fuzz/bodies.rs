@@ -33,6 +33,8 @@ mod answers;
 mod crossing;
 #[path = "bodies/grant.rs"]
 mod grant;
+#[path = "bodies/uri.rs"]
+mod uri;
 #[path = "bodies/verdicts.rs"]
 mod verdicts;
 #[path = "bodies/watched.rs"]
@@ -40,6 +42,7 @@ mod watched;
 pub(crate) use answers::{list, sse};
 pub(crate) use crossing::hop;
 pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request};
+pub(crate) use uri::uri;
 pub(crate) use verdicts::{origin, policy, route, session};
 pub(crate) use watched::guard;
 

@@ -6,6 +6,7 @@ use super::{SMALLEST, changed, problems, read_in, warnings};
 
 mod above;
 mod headers;
+mod resources;
 mod servers;
 
 const ISSUER: &str = "    issuer: https://login.example.com\n";
@@ -18,7 +19,8 @@ type Case = (&'static str, &'static str, &'static [&'static str]);
 
 #[test]
 fn each_mistake_has_its_line() {
-    let cases: Vec<&Case> = above::CASES.iter().chain(servers::CASES).chain(headers::CASES).collect();
+    let cases: Vec<&Case> =
+        above::CASES.iter().chain(servers::CASES).chain(headers::CASES).chain(resources::CASES).collect();
     let mut failed = String::new();
     for (from, to, expected) in &cases {
         let found = problems(&changed(from, to));
@@ -109,6 +111,11 @@ fn what_may_stay_is_warned_of() {
             "11:45 servers.weather.rules[2]: found a rule that can never decide; expected an order in which this rule is asked: earlier ones match everything that it matches",
         ),
         (
+            ACCESS,
+            "    rules: [{resources: [\"HTTP://Example.com:80/*\"]}]\n",
+            "11:26 servers.weather.rules[0].resources[0]: found \"HTTP://Example.com:80/*\"; expected \"http://example.com/*\", as servers spell it: they normalise the URI that a client asks for",
+        ),
+        (
             UPSTREAM,
             "    upstream: {url: \"http://127.0.0.1:8000/mcp\", pass_headers: [X-Auth-Token]}\n",
             "10:65 servers.weather.upstream.pass_headers[0]: found x-auth-token: every client can write it; expected a header from which the upstream does not learn who calls",
@@ -141,6 +148,12 @@ fn what_is_right_is_neither_refused_nor_warned_of() {
             ACCESS,
             "    rules: [{tools: [a], deny: false, scopes: [x]}, {tools: [\"*\"], deny: true, report_only: true}]\n",
         ),
+        (
+            ACCESS,
+            "    rules: [{resources: [\"file:///a/*\"], scopes: [x]}, {resources: [\"file:///a/**\", \"memo:**\"], deny: true}, {resources: [\"*\"]}]\n",
+        ),
+        // A star of a denial reaches farther than the same above it.
+        (ACCESS, "    rules: [{resources: [\"file:///a/*\"]}, {resources: [\"file:///a/*\"], deny: true}]\n"),
         (ACCESS, "    rules: [{methods: [tasks/get, \"acme/*\"]}]\n    identity_headers: {X-Forwarded-User: sub}\n"),
     ] {
         assert_eq!(warnings(&changed(from, to)), [""; 0], "{to}");

@@ -64,10 +64,13 @@ impl How {
 /// Every reading of `uri`, each once; the first is the text as written.
 #[must_use]
 pub fn readings(uri: &str) -> Vec<Reading<'_>> {
+    if is_plain(uri) { vec![as_written(uri)] } else { all_readings(uri) }
+}
+
+/// The same by the long way, which for a plain URI leads to the same.
+#[must_use]
+pub fn all_readings(uri: &str) -> Vec<Reading<'_>> {
     let mut all = vec![as_written(uri)];
-    if is_plain(uri) {
-        return all;
-    }
     let is_file = scheme_is_file(uri);
     let mut texts = vec![uri.to_owned()];
     // Servers decode once; what they then hand to a file system may be decoded by it once more.

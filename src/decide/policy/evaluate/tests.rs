@@ -16,6 +16,8 @@ use crate::{
     },
 };
 
+mod properties;
+
 pub(crate) fn scopes(words: &str) -> Vec<Scope> {
     words.split_whitespace().map(Scope::from).collect()
 }

@@ -1,0 +1,36 @@
+//! Checks resource patterns: one that lets more pass than it seems to is an error, one that servers spell otherwise a warning.
+
+use crate::{
+    config::reading::{Place, Reading},
+    decide::policy::{
+        narrowed,
+        rule::{Policy, Rule, Subject},
+    },
+};
+
+/// Checks the patterns of `rules`, which are written at `places`.
+pub(super) fn check(reading: &Reading<'_>, policy: &Policy, rules: &[Rule], places: &[Vec<Place>]) {
+    let quoted = |text: &str| format!("{text:?}");
+    for (rule, places) in rules.iter().zip(places) {
+        let Subject::Resources(patterns) = &rule.subject else { continue };
+        for (pattern, place) in patterns.iter().zip(places) {
+            if let Some(canonical) = pattern.canonical() {
+                let expected =
+                    format!("{canonical:?}, as servers spell it: they normalise the URI that a client asks for");
+                reading.warning(place, &quoted(pattern.as_str()), &expected);
+            }
+        }
+    }
+    for found in narrowed::find(policy, rules) {
+        let Some(place) = places.get(found.rule).and_then(|of| of.get(found.pattern)) else { continue };
+        let written = rules.get(found.rule).and_then(|rule| rule.subject.patterns().get(found.pattern).copied());
+        let what = format!(
+            "{:?}, whose `*` and `?` stop at \"/\": {:?} falls to rules[{}], which asks for less",
+            written.unwrap_or_default(),
+            found.example,
+            found.falls_to
+        );
+        let instead: Vec<String> = found.instead.iter().map(|pattern| quoted(pattern)).collect();
+        reading.problem(place, &what, &format!("{}, where `**` crosses it", instead.join(" and ")));
+    }
+}

@@ -1,0 +1,21 @@
+//! Mistakes in resource patterns: what falls to a cheaper rule.
+
+use super::{ACCESS, Case};
+
+pub(super) const CASES: &[Case] = &[
+    // Attack 170: what a star no longer reaches falls to a rule that asks for less.
+    (
+        ACCESS,
+        "    rules:\n      - {resources: [\"memo:a\", \"file:///a/*\"], scopes: [x]}\n      - {resources: [\"*\"]}\n",
+        &[
+            "12:32 servers.weather.rules[0].resources[1]: found \"file:///a/*\", whose `*` and `?` stop at \"/\": \"file:///a/x/x\" falls to rules[1], which asks for less; expected \"file:///a/**\", where `**` crosses it",
+        ],
+    ),
+    (
+        ACCESS,
+        "    scope_implies: {y: [x]}\n    rules:\n      - {resources: [\"file:///a/*\"], scopes: [x]}\n      - {resources: [\"file:///a/*\"], scopes: [y]}\n      - {resources: [\"file:///**\"], scopes: [x], report_only: true}\n",
+        &[
+            "13:22 servers.weather.rules[0].resources[0]: found \"file:///a/*\", whose `*` and `?` stop at \"/\": \"file:///a/x/x\" falls to rules[2], which asks for less; expected \"file:///a/**\", where `**` crosses it",
+        ],
+    ),
+];
