@@ -12,9 +12,11 @@ pub mod tls;
 
 mod alive;
 mod body;
+mod breach;
 mod connection;
 mod filter;
 mod forward;
+mod inlet;
 mod issuing;
 mod legacy;
 mod metadata;

@@ -25,7 +25,7 @@
 //!
 //! # The life of a request
 //! ```text
-//! accept   inbound/listener → connection (TLS, framing, deadlines)
+//! accept   inbound/listener → connection (TLS, deadlines; inlet: framing; breach: what breaks HTTP)
 //! arrive   inbound/service        takes one Arc<Snapshot> + Now, opens observe/record
 //!          inbound/request        the head has one meaning; the host is ours
 //!          decide/route           → discovery: inbound/metadata → done

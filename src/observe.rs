@@ -14,6 +14,7 @@ use crate::{
         audit::Audit,
         metrics::{Metrics, ServerSeries},
         record::{RequestIds, Untold},
+        violations::Violations,
     },
 };
 
@@ -24,6 +25,7 @@ pub mod metrics;
 pub mod record;
 pub mod sampled;
 pub mod upstream;
+pub mod violations;
 
 /// What every record needs when it is opened and when it ends; one for each process.
 pub struct Observe {
@@ -36,6 +38,7 @@ pub struct Observe {
     pub(in crate::observe) unrouted: Arc<ServerSeries>,
     pub(in crate::observe) ids: RequestIds,
     pub(in crate::observe) untold: Untold,
+    pub(in crate::observe) violations: Violations,
     is_cut: AtomicBool,
 }
 
@@ -54,13 +57,15 @@ impl Observe {
             unrouted,
             ids: RequestIds::new(),
             untold: Untold::default(),
+            violations: Violations::new(),
             is_cut: AtomicBool::new(false),
         })
     }
 
-    /// Writes what should not wait for its end: decisions about requests that take long.
+    /// Writes what should not wait: decisions about requests that take long, and how many violations had no line.
     pub fn tell(&self) {
         record::tell_older(self);
+        self.tell_suppressed();
     }
 
     /// The process ends: what is dropped from now on without another reason was cut by the drain.

@@ -20,6 +20,7 @@ const TARGETS: [(&str, Body); 23] = [
     ("batch", bodies::batch),
     ("config", bodies::config),
     ("endpoint", bodies::endpoint),
+    ("frames", bodies::frames),
     ("framing", bodies::framing),
     ("grant_form", bodies::grant_form),
     ("grant_redirect", bodies::grant_redirect),

@@ -20,6 +20,8 @@ pub enum Refusal {
     UriTooLong,
     /// Header fields over the limit, in number or in bytes.
     HeadersTooLarge,
+    /// The head did not come in time.
+    HeadTimeout,
     /// `Expect` with anything but `100-continue`.
     Expectation,
     /// A browser page from an origin that is not allowed.
@@ -219,6 +221,7 @@ impl Refusal {
             Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, 40501, "method_not_allowed", None),
             Self::UriTooLong => (StatusCode::URI_TOO_LONG, 41401, "uri_too_long", None),
             Self::HeadersTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, 43101, "headers_too_large", None),
+            Self::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, 40802, "head_timeout", None),
             Self::Expectation => (StatusCode::EXPECTATION_FAILED, 41701, "expectation_failed", None),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, 40303, "foreign_origin", None),
             Self::Loop => (StatusCode::LOOP_DETECTED, 50801, "loop", None),

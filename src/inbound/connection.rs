@@ -1,14 +1,14 @@
 //! One client connection: TLS, the protocol, the watch over its framing, and its end.
 
 use std::{
-    io,
+    io, iter,
     net::IpAddr,
     pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -33,18 +33,19 @@ use tracing::debug;
 use crate::{
     base::limits::{
         FINISH_TIMEOUT, H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX,
-        HEADER_FIELDS_MAX, HEADER_READ_TIMEOUT, KEEP_ALIVE_TIMEOUT, ROOM_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX,
-        WRITE_STALL_TIMEOUT,
+        HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT, ROOM_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX, WRITE_STALL_TIMEOUT,
     },
-    decide::framing::Framing,
+    decide::framing::Violation,
     inbound::{
+        breach::{Breach, Outlet},
+        inlet::Inlet,
         listener::Phase,
         reply::ReplyBody,
         room::{Activity, Seat},
         service,
         snapshot::Gateway,
     },
-    observe::{Observe, metrics::ListenerSeries},
+    observe::metrics::ListenerSeries,
 };
 
 /// What every request of one connection shares.
@@ -57,6 +58,8 @@ pub(super) struct Connection {
     pub(super) peer_value: Option<HeaderValue>,
     /// The name that TLS asked for, where it did.
     pub(super) server_name: Option<Box<str>>,
+    /// What it did against HTTP.
+    pub(super) breach: Arc<Breach>,
     load: Arc<Load>,
 }
 
@@ -72,10 +75,11 @@ pub(super) struct Busy {
 }
 
 impl Connection {
-    fn new(gateway: Arc<Gateway>, peer: IpAddr, server_name: Option<Box<str>>, seat: &Seat) -> Self {
+    fn new(gateway: Arc<Gateway>, breach: Arc<Breach>, server_name: Option<Box<str>>, seat: &Seat) -> Self {
+        let peer = breach.peer();
         let peer_value = HeaderValue::try_from(peer.to_string()).ok();
         let load = Arc::new(Load { activity: Arc::clone(seat.activity()), finished: AtomicU64::new(0) });
-        Self { gateway, peer, peer_value, server_name, load }
+        Self { gateway, peer, peer_value, server_name, breach, load }
     }
 
     /// Counts a request as under way until the guard is dropped.
@@ -106,8 +110,9 @@ pub(super) async fn serve(
     if let Err(cause) = stream.set_nodelay(true) {
         debug!(%cause, "TCP_NODELAY could not be set");
     }
+    let breach = Breach::new(&gateway.observe, &series, peer);
     let Some(config) = tls else {
-        let connection = Connection::new(gateway, peer, None, &seat);
+        let connection = Connection::new(gateway, breach, None, &seat);
         return Box::pin(serve_h1(stream, connection, &mut phase)).await;
     };
     let shaken = tokio::select! {
@@ -129,7 +134,7 @@ pub(super) async fn serve(
     let session = stream.get_ref().1;
     let is_h2 = session.alpn_protocol() == Some(b"h2");
     let server_name = session.server_name().map(Into::into);
-    let connection = Connection::new(gateway, peer, server_name, &seat);
+    let connection = Connection::new(gateway, breach, server_name, &seat);
     // Boxed, so that a plain connection does not carry the room that HTTP/2 or TLS would need.
     if is_h2 {
         Box::pin(serve_h2(stream, connection, &mut phase)).await;
@@ -143,22 +148,24 @@ async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
     connection: Connection,
     phase: &mut watch::Receiver<Phase>,
 ) {
-    let (load, observe) = (Arc::clone(&connection.load), Arc::clone(&connection.gateway.observe));
+    let (load, breach) = (Arc::clone(&connection.load), Arc::clone(&connection.breach));
+    let side = Side::Http1(Inlet::new(Arc::clone(&breach)));
     let service = hyper::service::service_fn(|request: Request<Incoming>| service::answer(&connection, request));
     let served = http1::Builder::new()
         // The watched stream keeps the time of a head; hyper's own clock would also end idle connections.
         .header_read_timeout(None)
         .max_headers(HEADER_FIELDS_MAX)
         .max_buf_size(HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX + 24 * 1024)
-        .serve_connection(TokioIo::new(Watched::new(stream, Some(Framing::new()))), service);
-    until_end(served, &load, &observe, phase).await;
+        .serve_connection(TokioIo::new(Watched::new(stream, side)), service);
+    until_end(served, &load, &breach, phase).await;
 }
 
 async fn serve_h2<S>(stream: S, connection: Connection, phase: &mut watch::Receiver<Phase>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (load, observe) = (Arc::clone(&connection.load), Arc::clone(&connection.gateway.observe));
+    let (load, breach) = (Arc::clone(&connection.load), Arc::clone(&connection.breach));
+    let side = Side::Http2(Outlet::new(Arc::clone(&breach)));
     let connection = Arc::new(connection);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let connection = Arc::clone(&connection);
@@ -174,8 +181,8 @@ where
         // A peer that is gone without a word does not hold its streams for ever.
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
-        .serve_connection(TokioIo::new(Watched::new(stream, None)), service);
-    until_end(served, &load, &observe, phase).await;
+        .serve_connection(TokioIo::new(Watched::new(stream, side)), service);
+    until_end(served, &load, &breach, phase).await;
 }
 
 /// A connection that can be asked to finish.
@@ -207,7 +214,7 @@ where
 }
 
 /// Drives a connection until it ends by itself, has been idle for too long, or the drain ends it.
-async fn until_end<C>(served: C, load: &Load, observe: &Observe, phase: &mut watch::Receiver<Phase>)
+async fn until_end<C>(served: C, load: &Load, breach: &Breach, phase: &mut watch::Receiver<Phase>)
 where
     C: Finish<Output = hyper::Result<()>>,
 {
@@ -220,6 +227,7 @@ where
             biased;
             ended = served.as_mut() => {
                 if let Err(cause) = ended {
+                    breach.ended(&cause);
                     debug!(%cause, "connection ended");
                 }
                 return;
@@ -232,6 +240,9 @@ where
                     return;
                 }
                 if is_idle {
+                    if finished == 0 {
+                        breach.note(Violation::Silent);
+                    }
                     served.as_mut().finish();
                     is_finishing = true;
                 }
@@ -252,7 +263,7 @@ where
             changed = phase.changed() => {
                 if changed.is_err() || *phase.borrow() == Phase::Ended {
                     // What is dropped with the connection was cut by us.
-                    observe.cut();
+                    breach.observe().cut();
                     return;
                 }
                 served.as_mut().finish();
@@ -263,21 +274,24 @@ where
     }
 }
 
-/// A stream whose inbound bytes pass the framing watch before hyper reads them.
+/// A stream that is watched in the direction that tells what the peer does against HTTP.
 struct Watched<S> {
     stream: S,
-    /// `None` for HTTP/2, whose frames have one reading.
-    framing: Option<Framing>,
-    refused: bool,
-    /// Runs while a head is incomplete: slowloris.
-    head_deadline: Option<Pin<Box<Sleep>>>,
+    side: Side,
     /// Runs while the peer takes nothing of what is written: a stream that nobody reads would outlive its permit.
     write_deadline: Option<Pin<Box<Sleep>>>,
 }
 
+enum Side {
+    /// What comes in passes the framing watch before hyper reads it.
+    Http1(Inlet),
+    /// Frames have one reading. hyper refuses by itself, and what it sends tells.
+    Http2(Outlet),
+}
+
 impl<S> Watched<S> {
-    fn new(stream: S, framing: Option<Framing>) -> Self {
-        Self { stream, framing, refused: false, head_deadline: None, write_deadline: None }
+    fn new(stream: S, side: Side) -> Self {
+        Self { stream, side, write_deadline: None }
     }
 
     /// Passes on how a write went; one that waits for too long fails.
@@ -293,46 +307,35 @@ impl<S> Watched<S> {
         }
     }
 
-    /// Passes on what was read, up to the first byte that may not pass; hyper gets a NUL in its place, answers 400 and closes.
-    fn watch(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
-        let (Some(framing), Some(fresh)) = (self.framing.as_mut(), buffer.filled().get(before..)) else { return };
-        if let Err(violation) = framing.watch(fresh) {
-            debug!(what = violation.what, "refused by its framing");
-            self.refused = true;
-            buffer.set_filled(before + violation.at);
-            buffer.put_slice(&[0]);
-        }
-        if !framing.is_in_head() {
-            self.head_deadline = None;
-        } else if self.head_deadline.is_none() {
-            self.head_deadline = Some(Box::pin(sleep(HEADER_READ_TIMEOUT)));
+    /// Shows what was sent of `pieces`.
+    fn watch_sent<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>, wrote: &Poll<io::Result<usize>>) {
+        let (Side::Http2(outlet), Poll::Ready(Ok(bytes))) = (&mut self.side, wrote) else { return };
+        let mut left = *bytes;
+        for piece in pieces {
+            let here = left.min(piece.len());
+            outlet.sent(piece.get(..here).unwrap_or_default());
+            left -= here;
+            if left == 0 {
+                return;
+            }
         }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.refused {
-            return Poll::Ready(Ok(()));
-        }
-        let before = buffer.filled().len();
-        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
-            Poll::Ready(Ok(())) => {
-                self.watch(buffer, before);
-                Poll::Ready(Ok(()))
-            }
-            Poll::Pending => match self.head_deadline.as_mut().map(|deadline| deadline.as_mut().poll(cx)) {
-                Some(Poll::Ready(())) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-                _ => Poll::Pending,
-            },
-            failed => failed,
+        let Self { stream, side, .. } = &mut *self;
+        match side {
+            Side::Http1(inlet) => inlet.poll_read(stream, cx, buffer),
+            Side::Http2(_) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watch_sent(iter::once(bytes), &wrote);
         self.watch_write(cx, wrote)
     }
 
@@ -342,6 +345,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        self.watch_sent(pieces.iter().map(|piece| &**piece), &wrote);
         self.watch_write(cx, wrote)
     }
 
@@ -354,6 +358,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let Self { stream, side, .. } = &mut *self;
+        ready!(Pin::new(&mut *stream).poll_shutdown(cx))?;
+        match side {
+            Side::Http1(inlet) => inlet.poll_linger(stream, cx).map(Ok),
+            Side::Http2(_) => Poll::Ready(Ok(())),
+        }
     }
 }

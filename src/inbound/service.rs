@@ -47,12 +47,15 @@ pub(super) async fn answer(
 ) -> Result<Response<ReplyBody>, Infallible> {
     let gateway = &connection.gateway;
     let busy = connection.busy();
+    let (head, mut body) = request.into_parts();
+    if let Some(response) = connection.breach.answer(&head) {
+        return Ok(response);
+    }
     let snapshot = gateway.snapshot.load_full();
     let now = gateway.clock.now();
     let arrival = Arrival { connection, snapshot: &snapshot, now };
     let mut record = Record::open(&gateway.observe, now, connection.peer);
 
-    let (head, mut body) = request.into_parts();
     let route = match check(&head, &arrival) {
         Ok(route) => route,
         Err(refusal) => return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await),

@@ -30,7 +30,7 @@
 //! | `target` | name or URI |
 //! | `targets` | how many things the request names, where there are several; those after the fiftieth have no line |
 //! | `verdict` | `allowed`, `refused`, or `unfinished` where the client left before one |
-//! | `reason` | why it was refused: the words of `data.reason` in the answer; `batch_refused` for what was refused only because of another member of its batch; `upstream_…` for what was allowed and then failed |
+//! | `reason` | why it was refused: the words of `data.reason` in the answer; `batch_refused` for what was refused only because of another member of its batch; `upstream_…` for what was allowed and then failed; of a violation its word ([`crate::decide::framing::Violation`]) |
 //! | `rule` | index in the server's `rules` of the rule that decided; absent where none did |
 //! | `reported` | the reason for which a `report_only` rule would have refused |
 //! | `required_scopes`, `granted_scopes` | where scope was missing, or would have been: each elevation can be traced |
@@ -40,7 +40,7 @@
 //! | `ended` | why the answer ended: `finished`, `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed` |
 //! | `duration_ms` | from the head's arrival to the last byte |
 //! | `listener` | of a violation: the address that was connected to |
-//! | `suppressed` | of a violation: how many others with this reason had no line since the last |
+//! | `suppressed` | of a violation: how many others with this reason had no line since the last; without `peer` it is their number alone |
 //!
 //! Text from outside is cut ([`TEXT_BYTES_MAX`], [`TARGET_BYTES_MAX`], then `…`) and escaped, so that a tool's name cannot start a line of its own.
 
@@ -130,6 +130,23 @@ pub struct Decision<'a> {
     pub scopes: Option<(&'a [Scope], &'a [Scope])>,
 }
 
+/// What a line about a connection that broke HTTP says.
+#[derive(Clone, Copy, Debug)]
+pub struct ViolationLine<'a> {
+    /// When that was, since 1970.
+    pub wall: Duration,
+    /// The address that was connected to; absent where only a number is told.
+    pub listener: Option<&'a str>,
+    /// The address that connected.
+    pub peer: Option<IpAddr>,
+    /// The word for the violation.
+    pub reason: &'static str,
+    /// HTTP status that went out, where one did.
+    pub status: Option<u16>,
+    /// How many others had no line.
+    pub suppressed: u64,
+}
+
 /// Whose token it was.
 #[derive(Clone, Copy, Debug)]
 pub struct Who<'a> {
@@ -182,6 +199,11 @@ impl Audit {
         self.push(&render(entry, self.json));
     }
 
+    /// The same about a violation.
+    pub fn write_violation(&self, violation: &ViolationLine<'_>) {
+        self.push(&render_violation(violation, self.json));
+    }
+
     fn push(&self, line: &str) {
         if !self.lines.push(line) {
             self.dropped.inc();
@@ -221,6 +243,28 @@ fn render(entry: &AuditEntry<'_>, json: bool) -> String {
     if let Some((end, duration)) = entry.end {
         line.word("ended", end.as_str());
         line.millis("duration_ms", duration);
+    }
+    line.end()
+}
+
+fn render_violation(violation: &ViolationLine<'_>, json: bool) -> String {
+    let mut line = Line::begin(json);
+    line.number("audit", VERSION);
+    line.word("event", "violation");
+    line.time("time", violation.wall);
+    if let Some(listener) = violation.listener {
+        line.text("listener", listener, TEXT_BYTES_MAX);
+    }
+    if let Some(peer) = violation.peer {
+        line.plain("peer", peer);
+    }
+    line.word("verdict", "refused");
+    line.word("reason", violation.reason);
+    if let Some(status) = violation.status {
+        line.number("status", u64::from(status));
+    }
+    if violation.suppressed > 0 {
+        line.number("suppressed", violation.suppressed);
     }
     line.end()
 }

@@ -11,7 +11,10 @@ use portcullis::{
     base::limits::{BATCH_MESSAGES_MAX, JWKS_KEYS_MAX, TOKEN_BYTES_MAX},
     config::{explain, file},
     decide::{
-        framing::Framing,
+        framing::{
+            Framing,
+            frames::{Cutoff, Frames},
+        },
         mcp::{
             batch,
             endpoint::{self, Base},
@@ -181,15 +184,60 @@ pub(crate) fn framing(input: &[u8]) -> bool {
 
 fn watched(input: &[u8], len: usize) -> Result<(), &'static str> {
     let mut framing = Framing::new();
-    for (index, piece) in input.chunks(len.max(1)).enumerate() {
-        if let Err(violation) = framing.watch(piece) {
-            assert!(violation.at < piece.len());
-            heads_are_plain(&input[..index * len + violation.at]);
-            return Err(violation.what);
+    // What passes, and the beginning of a head that is kept until it is whole.
+    let (mut passed, mut kept) = (Vec::new(), Vec::new());
+    for piece in input.chunks(len.max(1)) {
+        let watched = framing.watch(piece);
+        let at = watched.map_or_else(|halt| halt.at, |passes| passes);
+        assert!(at <= piece.len());
+        if at > 0 {
+            passed.append(&mut kept);
+        }
+        passed.extend_from_slice(&piece[..at]);
+        kept.extend_from_slice(&piece[at..]);
+        if let Err(halt) = watched {
+            assert!(at < piece.len() && (halt.in_body || !framing_began(&passed)), "a head at fault passes in part");
+            heads_are_plain(&passed);
+            return Err(halt.what);
         }
     }
-    heads_are_plain(input);
+    assert!(!framing_began(&passed), "a head passes in part");
+    heads_are_plain(&passed);
     Ok(())
+}
+
+/// Whether a head begins in these bytes and does not end.
+fn framing_began(passed: &[u8]) -> bool {
+    let mut framing = Framing::new();
+    framing.watch(passed).is_ok_and(|passes| passes < passed.len())
+}
+
+/// What ends streams and connections is read off frames alike however they are cut, and by their definition (RFC 9113 §4.1).
+pub(crate) fn frames(input: &[u8]) -> bool {
+    let seen = |len: usize| {
+        let (mut frames, mut all) = (Frames::new(), Vec::new());
+        for piece in input.chunks(len.max(1)) {
+            frames.watch(piece, |cutoff| all.push(cutoff));
+        }
+        all
+    };
+    let mut wanted = Vec::new();
+    let mut rest = input;
+    while let Some((head, after)) = rest.split_at_checked(9) {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let code =
+            |at: usize| after.get(at..at + 4).map(|code| u32::from_be_bytes(code.try_into().expect("four bytes")));
+        match head[3] {
+            3 if length >= 4 => wanted.extend(code(0).map(Cutoff::Stream)),
+            7 if length >= 8 => wanted.extend(code(4).map(Cutoff::Connection)),
+            _ => {}
+        }
+        rest = after.get(length..).unwrap_or_default();
+    }
+    for len in [input.len(), 1, 2, 7, 13] {
+        assert_eq!(seen(len), wanted, "in pieces of {len}");
+    }
+    !wanted.is_empty()
 }
 
 /// Reads heads as leniently as any parser, up to the first chunked body: a line ends at a line feed, whatever precedes it.

@@ -7,12 +7,12 @@ use super::*;
 const HOST: &str = "Host: gw.example\r\n";
 
 fn verdict(bytes: &[u8]) -> Result<(), &'static str> {
-    Framing::new().watch(bytes).map_err(|violation| violation.what)
+    Framing::new().watch(bytes).map(drop).map_err(|halt| halt.what)
 }
 
 fn bytewise(bytes: &[u8]) -> Result<(), &'static str> {
     let mut framing = Framing::new();
-    bytes.iter().try_for_each(|byte| framing.watch(&[*byte]).map_err(|violation| violation.what))
+    bytes.iter().try_for_each(|byte| framing.watch(&[*byte]).map(drop).map_err(|halt| halt.what))
 }
 
 fn head(fields: &str) -> String {
@@ -118,11 +118,61 @@ fn f03_f09_attacks_097_110_to_116_are_refused_whole_and_byte_by_byte() {
 }
 
 #[test]
-fn f09_a_violation_names_the_first_byte_that_may_not_pass() {
+fn f09_attack_183_a_head_passes_whole_or_not_at_all() {
     let (good, bad) = (head("Content-Length: 2\r\n"), "POST /mcp HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
     let piece = format!("{good}{{}}{bad}");
-    let violation = Framing::new().watch(piece.as_bytes()).unwrap_err();
-    assert_eq!(piece.get(violation.at..), Some("Host: b\r\n\r\n"));
+    let halt = Framing::new().watch(piece.as_bytes()).unwrap_err();
+    assert_eq!((piece.get(halt.at..), halt.in_body, halt.violation), (Some(bad), false, Violation::Host));
+
+    let mut framing = Framing::new();
+    let (first, second) = good.split_at(20);
+    assert_eq!(framing.watch(first.as_bytes()), Ok(0), "it is not whole");
+    assert_eq!(framing.watch(second.as_bytes()), Ok(second.len()));
+    assert_eq!(framing.watch(b"{}POST"), Ok(2), "the body passes, and no beginning of what follows it");
+    assert_eq!(framing.watch(b" /mcp HTTP/1.1\r\n"), Ok(0));
+    let halt = framing.watch(b"Host: a\n").unwrap_err();
+    assert_eq!((halt.at, halt.in_body, halt.violation), (0, false, Violation::BareLineFeed));
+
+    let chunked = format!("{}3\r\nabc\r\nx", head("Transfer-Encoding: chunked\r\n"));
+    let halt = Framing::new().watch(chunked.as_bytes()).unwrap_err();
+    assert_eq!((chunked.get(halt.at..), halt.in_body, halt.violation), (Some("x"), true, Violation::Chunk));
+}
+
+#[test]
+fn attack_183_each_violation_has_its_word_and_its_answer() {
+    use Violation as V;
+    let many = "X: y\r\n".repeat(101);
+    let long = "a".repeat(HEAD_BYTES_MAX);
+    let cases = [
+        (head("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), V::LengthAndCoding, "length_and_coding", 400),
+        (head("Content-Length: 5\r\nContent-Length: 5\r\n"), V::ContentLength, "content_length", 400),
+        (head("Transfer-Encoding: gzip\r\n"), V::TransferEncoding, "transfer_encoding", 400),
+        (format!("{}g\r\n", head("Transfer-Encoding: chunked\r\n")), V::Chunk, "chunk", 400),
+        (head("X: a\n"), V::BareLineFeed, "bare_line_feed", 400),
+        ("GET  / HTTP/1.1\r\n".into(), V::RequestLine, "request_line", 400),
+        ("\u{16}\u{3}\u{1}".into(), V::RequestLine, "request_line", 400),
+        ("PRI * HTTP/2.0\r\n".into(), V::Version, "version", 400),
+        ("GET /a#b HTTP/1.1\r\n".into(), V::Target, "target", 400),
+        ("GET /a<b HTTP/1.1\r\n".into(), V::Target, "target", 400),
+        ("GET http://a:b:c/ HTTP/1.1\r\n".into(), V::Target, "target", 400),
+        ("GET / HTTP/1.1\r\n\r\n".into(), V::Host, "host", 400),
+        (head("X: a\r\n b\r\n"), V::Field, "field", 400),
+        ("\r\n\r\n\r\n".into(), V::EmptyLines, "empty_lines", 400),
+        (head(&many), V::HeadTooLarge, "head_too_large", 431),
+        (head(&format!("X: {long}\r\n")), V::HeadTooLarge, "head_too_large", 431),
+        (format!("GET /{long} HTTP/1.1\r\n"), V::TargetTooLong, "target_too_long", 414),
+    ];
+    for (bytes, violation, word, status) in cases {
+        let halt = Framing::new().watch(bytes.as_bytes()).unwrap_err();
+        assert_eq!(halt.violation, violation, "{:?}", bytes.get(..bytes.len().min(120)));
+        assert_eq!((violation.as_str(), violation.status().as_u16()), (word, status));
+    }
+    assert_eq!(V::HeadTimeout.status().as_u16(), 408);
+    assert_eq!([0, 2, 8].map(V::of_h2), [None; 3], "these say nothing of the client");
+    assert_eq!(
+        [1, 7, 11, 99].map(V::of_h2),
+        [V::H2Protocol, V::H2RefusedStream, V::H2EnhanceYourCalm, V::H2Connection].map(Some)
+    );
 }
 
 #[test]
@@ -161,7 +211,7 @@ proptest! {
         for cut in cuts.into_iter().chain([usize::MAX]) {
             let (piece, after) = rest.split_at(cut.min(rest.len()));
             rest = after;
-            split = split.and_then(|()| framing.watch(piece).map_err(|violation| violation.what));
+            split = split.and_then(|()| framing.watch(piece).map(drop).map_err(|halt| halt.what));
         }
         prop_assert_eq!(split, verdict(whole.as_bytes()));
     }

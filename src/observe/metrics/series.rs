@@ -21,7 +21,7 @@ const DURATIONS_SECS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Every outcome, sorted. A word that is missing here still counts, by the slow way.
-const OUTCOMES: [&str; 62] = [
+const OUTCOMES: [&str; 63] = [
     "allowed",
     "bad_params",
     "bad_request",
@@ -36,6 +36,7 @@ const OUTCOMES: [&str; 62] = [
     "expectation_failed",
     "forbidden",
     "foreign_origin",
+    "head_timeout",
     "header_mismatch",
     "headers_too_large",
     "insufficient_scope",

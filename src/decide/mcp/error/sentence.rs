@@ -31,6 +31,7 @@ pub fn sentence(about: &About<'_>) -> String {
         Refusal::Method(allowed) => format!("this path takes only {allowed}"),
         Refusal::UriTooLong => "the request's URI is too long".into(),
         Refusal::HeadersTooLarge => "the request has too many or too large header fields".into(),
+        Refusal::HeadTimeout => "the request's header came too slowly".into(),
         Refusal::Expectation => "the only expectation that can be met is 100-continue".into(),
         Refusal::Loop => "the request has been through this gateway before: its upstream leads back to it".into(),
         Refusal::ForeignOrigin => "browser pages from this origin may not call this server".into(),
