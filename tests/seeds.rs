@@ -16,7 +16,7 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 23] = [
+const TARGETS: [(&str, Body); 24] = [
     ("batch", bodies::batch),
     ("config", bodies::config),
     ("endpoint", bodies::endpoint),
