@@ -75,7 +75,7 @@ async fn counted(world: &World, name: &str, label: &str) -> f64 {
 fn assert_unavailable(reply: &Reply, what: &str) {
     assert_eq!(reply.status, 503, "{what}: {reply:?}");
     let wait: u64 = reply.header("retry-after").unwrap_or_else(|| panic!("{what}: no Retry-After")).parse().unwrap();
-    assert!((1..=600).contains(&wait), "{what}: Retry-After: {wait}");
+    assert!((1..=60).contains(&wait), "{what}: Retry-After: {wait}");
     assert!(reply.header("www-authenticate").is_none(), "{what}: {reply:?}");
 }
 
