@@ -137,7 +137,7 @@ class Play:
         ledger.dialled_again(world.upstream.refused)
         ledger.executed(world.upstream.saw())
         for replica, counted in zip(world.replicas, metrics):
-            ledger.audited(replica, replica.audit())
+            ledger.audited(replica, replica.audit(), world.upstream.down)
             ledger.counted(replica, counted)
             ledger.flat(replica, began, ended)
             output = replica.process.output()

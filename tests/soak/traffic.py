@@ -236,8 +236,10 @@ class Caller:
         """A stream that ends with its token."""
         token = self.world.issuer.token(self.world.audience, self.user, lives=4)
         sent = await self.hold("stream that ends with its token", token, 60)
-        if sent and not sent.cut and abs(time.time() - (token.expires + SKEW)) > 2:
-            sent.wrong = sent.wrong or f"ended {time.time() - token.expires - SKEW:.1f} s after its token"
+        late = time.time() - token.expires - SKEW
+        # On a machine that is busy with other things the news may take some seconds.
+        if sent and not sent.cut and not -0.5 < late < 5:
+            sent.wrong = sent.wrong or f"ended {late:.1f} s after its token"
 
     async def hold(self, kind, token, seconds):
         sent, answer = await self.ask(kind, None, {200}, token, method="GET")
