@@ -101,7 +101,7 @@ impl App {
             verifier: Verifier::new(),
             observe: Arc::clone(observe),
             room: Room::new(descriptors::bounds(settings.listen.len()), &observe.metrics),
-            streams: Arc::default(),
+            usage: Arc::default(),
             begun: Begun::default(),
             tasks: Tasks::default(),
             origins: Origins::default(),
@@ -122,7 +122,7 @@ impl App {
         }
         let admin =
             bind_admin(&settings).map_err(|cause| StartFault::System(format!("admin {}: {cause}", settings.admin)))?;
-        let status = Arc::new(Status::new(observe, &settings, &parts));
+        let status = Arc::new(Status::new(observe, &gateway.usage, &settings, &parts));
         observe.metrics.config_taken(clock.now().wall, false);
         Ok(Self {
             config,

@@ -7,6 +7,7 @@ pub mod explain;
 pub mod file;
 mod identity;
 pub mod issuer;
+mod limits;
 pub mod listen;
 mod origin;
 pub mod problem;
@@ -33,7 +34,7 @@ use crate::{
         secret::Secret,
     },
     decide::{mcp::list::Hide, policy::rule::Policy},
-    inbound::snapshot::ServerLimits,
+    inbound::snapshot::{ServerLimits, TotalLimits},
     issuer::{EmbeddedSettings, Login, store::StoreSettings},
     outbound::{
         credential::{Credential, IdentityHeader},
@@ -57,6 +58,8 @@ pub struct Settings {
     pub embedded: Vec<EmbeddedSettings>,
     /// All servers, in the file's order.
     pub servers: Vec<ServerSettings>,
+    /// Bounds of what all callers together may hold.
+    pub limits: TotalLimits,
     /// First seals, all open.
     pub session_keys: Vec<Secret>,
     /// How to log.

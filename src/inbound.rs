@@ -1,7 +1,6 @@
 //! Listeners, and the path of a request from accept to the last byte. Open `gate` first.
 
 pub mod gate;
-pub mod leash;
 pub mod listener;
 pub mod resume;
 pub mod room;
@@ -9,6 +8,7 @@ pub mod session;
 pub mod snapshot;
 pub mod tasks;
 pub mod tls;
+pub mod usage;
 
 mod alive;
 mod body;
@@ -18,6 +18,7 @@ mod filter;
 mod forward;
 mod inlet;
 mod issuing;
+mod leash;
 mod legacy;
 mod metadata;
 mod relay;
@@ -25,3 +26,4 @@ mod reply;
 mod request;
 mod service;
 mod shelf;
+mod stall;

@@ -31,6 +31,7 @@ mod e2e {
     mod keys;
     mod legacy_endpoint;
     mod legacy_sse;
+    mod limits;
     mod lists;
     mod media;
     mod message;
@@ -59,4 +60,5 @@ mod e2e {
     mod violations;
     mod wire;
     mod wire_h2;
+    mod zero_window;
 }

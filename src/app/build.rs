@@ -106,7 +106,7 @@ impl Builder {
             let upstream = upstreams.next().ok_or_else(|| "no upstream".to_owned())?;
             self.server(settings, door, upstream, &parts.issuers, &embedded).map(Arc::new)
         })?;
-        Ok((Snapshot { sites, routes, servers, embedded }, parts))
+        Ok((Snapshot { limits: settings.limits, sites, routes, servers, embedded }, parts))
     }
 
     /// The state of each embedded authorization server: the one that it has, or one that begins.

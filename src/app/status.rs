@@ -12,6 +12,7 @@ use crate::{
     },
     base::names::ServerName,
     config::Settings,
+    inbound::usage::Usage,
     observe::{Observe, metrics::IssuerFigures},
     outbound::{keys::IssuerKeys, upstream::Upstream},
 };
@@ -20,6 +21,7 @@ use crate::{
 pub(super) struct Status {
     pub(super) observe: Arc<Observe>,
     pub(super) readiness: Readiness,
+    usage: Arc<Usage>,
     told: ArcSwap<InForce>,
 }
 
@@ -37,9 +39,9 @@ struct InForce {
 }
 
 impl Status {
-    pub(super) fn new(observe: &Arc<Observe>, settings: &Settings, parts: &Parts) -> Self {
+    pub(super) fn new(observe: &Arc<Observe>, usage: &Arc<Usage>, settings: &Settings, parts: &Parts) -> Self {
         let told = ArcSwap::from_pointee(InForce::of(settings, parts));
-        Self { observe: Arc::clone(observe), readiness: Readiness::default(), told }
+        Self { observe: Arc::clone(observe), readiness: Readiness::default(), usage: Arc::clone(usage), told }
     }
 
     /// Another configuration is in force.
@@ -105,6 +107,7 @@ impl Tells for Status {
             let figures = upstream.figures();
             (&upstream.settings().server, figures.connections, figures.streams)
         }));
+        self.observe.metrics.body_bytes(self.usage.body_bytes());
         self.observe.metrics.encode()
     }
 }

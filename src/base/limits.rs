@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub mod held;
+
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
@@ -52,6 +54,9 @@ pub const H2_STREAMS_MAX: u32 = 100;
 pub const H2_RESETS_MAX: usize = 64;
 /// What is written to one HTTP/2 stream and not yet taken by a slow reader.
 pub const H2_SEND_BUFFER_BYTES_MAX: usize = 256 * KIB;
+/// What a body hands out at once on HTTP/2. A client that takes less than this in [`WRITE_STALL_TIMEOUT`] is stalled, and so much is
+/// left with the library for each stream when it takes one byte and stops.
+pub const H2_PIECE_BYTES_MAX: usize = 16 * KIB;
 
 // --- what a body may be (SPEC C-22, C-26) ---
 

@@ -52,6 +52,8 @@ fn serve_logged(path: &Path, settings: Settings, warnings: &[Problem]) -> Result
         tracing::warn!("{warning}");
     }
     descriptors::raise();
+    let limits = settings.limits;
+    tracing::info!(requests = limits.requests, body_bytes = limits.body_bytes, "what all callers together may hold");
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let metrics = Metrics::new();

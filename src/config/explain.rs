@@ -60,6 +60,13 @@ pub fn print(settings: &Settings) -> String {
                     .collect(),
             ),
         ),
+        (
+            "limits",
+            flow([
+                ("requests", Out::Plain(settings.limits.requests.to_string())),
+                ("body_bytes", text(&size_text(settings.limits.body_bytes))),
+            ]),
+        ),
         ("session_keys", texts(&kept.session_keys)),
         (
             "log",
@@ -184,6 +191,8 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
                 ("streams_per_caller", Out::Plain(server.limits.streams_per_caller.to_string())),
                 ("sessions_per_caller", Out::Plain(server.limits.sessions_per_caller.to_string())),
                 ("upstream_connections", Out::Plain(server.limits.upstream_connections.to_string())),
+                ("requests_per_caller", Out::Plain(server.limits.requests_per_caller.to_string())),
+                ("body_bytes_per_caller", text(&size_text(server.limits.body_bytes_per_caller))),
             ]),
         ),
         ("batches", text(if server.batches { ASSUMED } else { "refuse" })),

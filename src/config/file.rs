@@ -5,7 +5,7 @@ use std::{io, path::Path, time::Duration};
 use crate::{
     base::limits::CONFIG_BYTES_MAX,
     config::{
-        LogSettings, Provenance, ServerProvenance, Settings, check, issuer, listen,
+        LogSettings, Provenance, ServerProvenance, Settings, check, issuer, limits, listen,
         problem::{Problem, Problems},
         reader::{Field, Fields},
         reading::{Place, Reading, Written},
@@ -99,6 +99,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let names: Vec<Box<str>> = issuers.iter().map(|issuer| issuer.name.clone()).collect();
     let servers = fields.need("servers", "at least one server by name");
     let servers = servers.map(|field| server::servers(&field, &names)).unwrap_or_default();
+    let limits = limits::totals(fields.get("limits").as_ref(), &servers);
     let keys = fields.get("session_keys").map(|field| session_keys(&field)).unwrap_or_default();
     let log = match fields.get("log") {
         Some(field) => field.section("log", |fields| Some(log(fields))),
@@ -145,6 +146,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
         embedded: embedded?,
         authorization_servers: issuers.into_iter().map(|issuer| issuer.settings).collect::<Option<_>>()?,
         servers,
+        limits: limits?,
         session_keys,
         log: log?,
         drain_timeout: drain_timeout?,

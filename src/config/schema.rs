@@ -20,6 +20,10 @@ pub fn json_schema() -> Value {
             })),
             "authorization_servers": by_name("By name; a token's `iss` picks one, before any key is looked at.", authorization_server()),
             "servers": by_name("MCP servers behind the gateway, by name, which labels logs and metrics.", server()),
+            "limits": object("Bounds of what all callers together may hold; what is not written follows the memory limit.", &[], json!({
+                "requests": {"type": "integer", "minimum": 1, "maximum": 65536, "description": "Requests under way; streams do not count once they have begun. Default: one for each 256KiB of the memory limit, from 64 to 1024."},
+                "body_bytes": {"type": "string", "pattern": SIZE, "description": "Bytes of request bodies that are held. Default: a quarter of the memory limit, at most 256MiB."},
+            })),
             "session_keys": list("The first seals session ids, all open them; without one, sessions end with the process.", secret("At least 32 random bytes.")),
             "log": object("How to log.", &[], json!({
                 "format": words("JSON lines, or text for people.", &["json", "text"], "json"),
@@ -133,6 +137,8 @@ fn server() -> Value {
                 "streams_per_caller": {"type": "integer", "minimum": 1, "maximum": 65536, "default": 64, "description": "Open answer streams of one caller."},
                 "sessions_per_caller": {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1024, "description": "Sessions that one caller may have begun and not ended; they are forgotten evenly over 30 minutes."},
                 "upstream_connections": {"type": "integer", "minimum": 1, "maximum": 64, "default": 8, "description": "HTTP/2 connections to the upstream; a call that finds no free stream within `connect_timeout` is 503."},
+                "requests_per_caller": {"type": "integer", "minimum": 1, "maximum": 65536, "default": 64, "description": "Requests of one caller under way."},
+                "body_bytes_per_caller": {"type": "string", "pattern": SIZE, "default": "32MiB", "description": "Bytes of request bodies of one caller that are held; one body always fits."},
             })),
             "batches": words("JSON-RPC batches: refused, or each message judged, all or nothing.", &["refuse", "2025-03-26"], "refuse"),
             "stream_keep_alive": {"anyOf": [{"enum": ["off", false]}, {"type": "string", "pattern": DURATION}], "default": "off", "description": "After this time of silence an open event stream gets a comment, so that nobody on the way closes it."},

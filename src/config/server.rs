@@ -10,6 +10,7 @@ use crate::{
             JSON_DEPTH, JSON_DEPTH_MAX, REQUEST_BODY_BYTES, REQUEST_BODY_BYTES_MAX, SESSIONS_PER_CALLER,
             SESSIONS_PER_CALLER_MAX, STREAMS_PER_CALLER, STREAMS_PER_CALLER_MAX, UPSTREAM_CONNECTIONS,
             UPSTREAM_CONNECTIONS_MAX,
+            held::{BODY_BYTES_MAX, BODY_BYTES_PER_CALLER, REQUESTS_MAX, REQUESTS_PER_CALLER},
         },
         names::{Scope, ServerName},
     },
@@ -190,6 +191,8 @@ pub const LIMITS: ServerLimits = ServerLimits {
     streams_per_caller: STREAMS_PER_CALLER,
     sessions_per_caller: SESSIONS_PER_CALLER,
     upstream_connections: UPSTREAM_CONNECTIONS,
+    requests_per_caller: REQUESTS_PER_CALLER,
+    body_bytes_per_caller: BODY_BYTES_PER_CALLER,
 };
 
 fn limits(fields: &mut Fields<'_>) -> ServerLimits {
@@ -198,8 +201,17 @@ fn limits(fields: &mut Fields<'_>) -> ServerLimits {
     let streams_per_caller = integer("streams_per_caller", LIMITS.streams_per_caller, STREAMS_PER_CALLER_MAX);
     let sessions_per_caller = integer("sessions_per_caller", LIMITS.sessions_per_caller, SESSIONS_PER_CALLER_MAX);
     let upstream_connections = integer("upstream_connections", LIMITS.upstream_connections, UPSTREAM_CONNECTIONS_MAX);
-    let request_body = value::size(fields, "request_body", LIMITS.request_body, REQUEST_BODY_BYTES_MAX);
-    ServerLimits { request_body, json_depth, streams_per_caller, sessions_per_caller, upstream_connections }
+    let requests_per_caller = integer("requests_per_caller", LIMITS.requests_per_caller, REQUESTS_MAX);
+    let mut size = |key, default, most| value::size(fields, key, default, most);
+    ServerLimits {
+        request_body: size("request_body", LIMITS.request_body, REQUEST_BODY_BYTES_MAX),
+        json_depth,
+        streams_per_caller,
+        sessions_per_caller,
+        upstream_connections,
+        requests_per_caller,
+        body_bytes_per_caller: size("body_bytes_per_caller", LIMITS.body_bytes_per_caller, BODY_BYTES_MAX),
+    }
 }
 
 /// A public path, which routing compares byte by byte: no spelling of it may have a second form (SPEC F-20, A-06).

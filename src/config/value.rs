@@ -88,10 +88,21 @@ pub(super) fn from(least: Duration) -> (Duration, Duration) {
 
 /// The size under `key`, from 1 B to `most`.
 pub(super) fn size(fields: &mut Fields<'_>, key: &'static str, default: u64, most: u64) -> u64 {
+    size_between(fields, key, default, (1, most, ""))
+}
+
+/// The size under `key`, from `least` to `most`; `why` is said behind them.
+pub(super) fn size_between(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    default: u64,
+    (least, most, why): (u64, u64, &str),
+) -> u64 {
     let Some(field) = fields.get(key) else { return default };
     let found = field.scalar_text().and_then(|text| counted(text, SIZE_UNITS));
-    found.filter(|found| (1..=most).contains(found)).unwrap_or_else(|| {
-        field.wrong::<u64>(&format!("a size with its unit (B, KiB, MiB, GiB), from 1B to {}", size_text(most)));
+    found.filter(|found| (least..=most).contains(found)).unwrap_or_else(|| {
+        let (least, most) = (size_text(least), size_text(most));
+        field.wrong::<u64>(&format!("a size with its unit (B, KiB, MiB, GiB), from {least} to {most}{why}"));
         default
     })
 }

@@ -89,6 +89,14 @@ pub enum Refusal {
     TooManySessions,
     /// Over [`crate::base::limits::TASKS_PER_CALLER_MAX`].
     TooManyTasks,
+    /// Over `limits.requests_per_caller` of the server, or over a caller's share of `limits.requests`.
+    TooManyRequests,
+    /// Over `limits.body_bytes_per_caller` of the server, or over a caller's share of `limits.body_bytes`.
+    TooManyBodyBytes,
+    /// Over `limits.requests`: all callers together.
+    OverloadedRequests,
+    /// Over `limits.body_bytes`: all callers together.
+    OverloadedBodyBytes,
 
     /// No file descriptor is left for a connection to the upstream.
     OverloadedDescriptors,
@@ -251,6 +259,10 @@ impl Refusal {
             Self::TooManyStreams => (StatusCode::TOO_MANY_REQUESTS, 42901, "too_many_streams", None),
             Self::TooManySessions => (StatusCode::TOO_MANY_REQUESTS, 42902, "too_many_sessions", None),
             Self::TooManyTasks => (StatusCode::TOO_MANY_REQUESTS, 42903, "too_many_tasks", None),
+            Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, 42904, "too_many_requests", None),
+            Self::TooManyBodyBytes => (StatusCode::TOO_MANY_REQUESTS, 42905, "too_many_body_bytes", None),
+            Self::OverloadedRequests => (StatusCode::SERVICE_UNAVAILABLE, -32603, "overloaded_requests", None),
+            Self::OverloadedBodyBytes => (StatusCode::SERVICE_UNAVAILABLE, -32603, "overloaded_body_bytes", None),
 
             Self::OverloadedDescriptors => (StatusCode::SERVICE_UNAVAILABLE, -32603, "overloaded_descriptors", None),
 

@@ -16,18 +16,21 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::{
     base::limits::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT, IGNORED_BODY_BYTES_MAX, REFUSED_BODY_TIMEOUT},
     decide::refusal::Refusal,
-    inbound::reply::ReplyBody,
+    inbound::{reply::ReplyBody, usage::Place},
 };
 
-/// Reads `incoming`; a body that came in one piece is not copied.
-pub(super) async fn read(incoming: &mut Incoming, bytes_max: u64) -> Result<Bytes, Refusal> {
-    if incoming.size_hint().lower() > bytes_max {
+/// Reads `incoming`; a body that came in one piece is not copied. What is kept of it is charged to `place` first.
+pub(super) async fn read(incoming: &mut Incoming, bytes_max: u64, place: &Place) -> Result<Bytes, Refusal> {
+    let announced = incoming.size_hint().lower();
+    if announced > bytes_max {
         return Err(Refusal::BodyTooLarge);
     }
+    let mut charge = place.charge(announced)?;
     let began = Instant::now();
     let Some(first) = next_piece(incoming, began).await? else { return Ok(Bytes::new()) };
     check_size(first.len(), bytes_max)?;
-    let Some(second) = next_piece(incoming, began).await? else { return Ok(first) };
+    charge.arrived(first.len())?;
+    let Some(second) = next_piece(incoming, began).await? else { return Ok(charge.hold(first)) };
 
     // The announced length, but no more than the limit: the announcement is a stranger's.
     let announced = incoming.size_hint().lower().min(bytes_max);
@@ -36,10 +39,24 @@ pub(super) async fn read(incoming: &mut Incoming, bytes_max: u64) -> Result<Byte
     let mut piece = Some(second);
     while let Some(bytes) = piece {
         check_size(whole.len() + bytes.len(), bytes_max)?;
+        charge.arrived(whole.len() + bytes.len())?;
         whole.extend_from_slice(&bytes);
         piece = next_piece(incoming, began).await?;
     }
-    Ok(whole.freeze())
+    Ok(charge.hold(whole.freeze()))
+}
+
+/// Reads `incoming` to its end and keeps nothing of it.
+pub(super) async fn skip(incoming: &mut Incoming, bytes_max: u64) -> Result<(), Refusal> {
+    if incoming.size_hint().lower() > bytes_max {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let (began, mut skipped) = (Instant::now(), 0_usize);
+    while let Some(piece) = next_piece(incoming, began).await? {
+        skipped += piece.len();
+        check_size(skipped, bytes_max)?;
+    }
+    Ok(())
 }
 
 /// Sees to it that an answer which does not wait for the request's body tells the truth about the connection: what is left of the
@@ -53,7 +70,7 @@ pub(super) async fn settle(incoming: &mut Incoming, head: &Parts, response: &mut
     let will_come = !head.headers.contains_key(EXPECT);
     if will_come
         && incoming.size_hint().lower() <= IGNORED_BODY_BYTES_MAX
-        && matches!(timeout(REFUSED_BODY_TIMEOUT, read(incoming, IGNORED_BODY_BYTES_MAX)).await, Ok(Ok(_)))
+        && matches!(timeout(REFUSED_BODY_TIMEOUT, skip(incoming, IGNORED_BODY_BYTES_MAX)).await, Ok(Ok(_)))
     {
         return;
     }

@@ -19,7 +19,7 @@ use hyper::{
     server::conn::{http1, http2},
     service::HttpService,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -44,8 +44,9 @@ use crate::{
         room::{Activity, Seat},
         service,
         snapshot::Gateway,
+        stall::{OnlyAnswer, StreamTasks},
     },
-    observe::metrics::ListenerSeries,
+    observe::{metrics::ListenerSeries, record::End},
 };
 
 /// What every request of one connection shares.
@@ -67,6 +68,8 @@ pub(super) struct Connection {
 struct Load {
     activity: Arc<Activity>,
     finished: AtomicU64,
+    /// The answer under way, where the protocol has one at a time.
+    answer: OnlyAnswer,
 }
 
 /// Held by a request, and by its answer until the last byte.
@@ -78,7 +81,11 @@ impl Connection {
     fn new(gateway: Arc<Gateway>, breach: Arc<Breach>, server_name: Option<Box<str>>, seat: &Seat) -> Self {
         let peer = breach.peer();
         let peer_value = HeaderValue::try_from(peer.to_string()).ok();
-        let load = Arc::new(Load { activity: Arc::clone(seat.activity()), finished: AtomicU64::new(0) });
+        let load = Arc::new(Load {
+            activity: Arc::clone(seat.activity()),
+            finished: AtomicU64::new(0),
+            answer: OnlyAnswer::default(),
+        });
         Self { gateway, peer, peer_value, server_name, breach, load }
     }
 
@@ -86,6 +93,13 @@ impl Connection {
     pub(super) fn busy(&self) -> Busy {
         self.load.activity.begin();
         Busy { load: Arc::clone(&self.load) }
+    }
+}
+
+impl Busy {
+    /// The answer under way of a connection that has one at a time.
+    pub(super) fn answer(&self) -> &OnlyAnswer {
+        &self.load.answer
     }
 }
 
@@ -150,13 +164,15 @@ async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let (load, breach) = (Arc::clone(&connection.load), Arc::clone(&connection.breach));
     let side = Side::Http1(Inlet::new(Arc::clone(&breach)));
-    let service = hyper::service::service_fn(|request: Request<Incoming>| service::answer(&connection, request));
+    // Boxed: the library keeps room for this future as long as the connection lives, and an answer lives long after it is done.
+    let service =
+        hyper::service::service_fn(|request: Request<Incoming>| Box::pin(service::answer(&connection, request)));
     let served = http1::Builder::new()
         // The watched stream keeps the time of a head; hyper's own clock would also end idle connections.
         .header_read_timeout(None)
         .max_headers(HEADER_FIELDS_MAX)
         .max_buf_size(HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX + 24 * 1024)
-        .serve_connection(TokioIo::new(Watched::new(stream, side)), service);
+        .serve_connection(TokioIo::new(Watched::new(stream, side, &load)), service);
     until_end(served, &load, &breach, phase).await;
 }
 
@@ -169,9 +185,9 @@ where
     let connection = Arc::new(connection);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let connection = Arc::clone(&connection);
-        async move { service::answer(&connection, request).await }
+        Box::pin(async move { service::answer(&connection, request).await })
     });
-    let served = http2::Builder::new(TokioExecutor::new())
+    let served = http2::Builder::new(StreamTasks)
         .timer(TokioTimer::new())
         .max_concurrent_streams(H2_STREAMS_MAX)
         .max_header_list_size(u32::try_from(HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX).unwrap_or(u32::MAX))
@@ -181,7 +197,7 @@ where
         // A peer that is gone without a word does not hold its streams for ever.
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
-        .serve_connection(TokioIo::new(Watched::new(stream, side)), service);
+        .serve_connection(TokioIo::new(Watched::new(stream, side, &load)), service);
     until_end(served, &load, &breach, phase).await;
 }
 
@@ -278,8 +294,9 @@ where
 struct Watched<S> {
     stream: S,
     side: Side,
-    /// Runs while the peer takes nothing of what is written: a stream that nobody reads would outlive its permit.
+    /// Runs while the peer takes nothing of what is written.
     write_deadline: Option<Pin<Box<Sleep>>>,
+    load: Arc<Load>,
 }
 
 enum Side {
@@ -290,21 +307,26 @@ enum Side {
 }
 
 impl<S> Watched<S> {
-    fn new(stream: S, side: Side) -> Self {
-        Self { stream, side, write_deadline: None }
+    fn new(stream: S, side: Side, load: &Arc<Load>) -> Self {
+        Self { stream, side, write_deadline: None, load: Arc::clone(load) }
     }
 
-    /// Passes on how a write went; one that waits for too long fails.
+    /// Passes on how a write went. One that waits for too long fails, and one whose answer must end: the library does not ask a
+    /// body that it has no room for, so a stream that its client does not read would outlive its permit (attack 171).
     fn watch_write<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if wrote.is_ready() {
             self.write_deadline = None;
             return wrote;
         }
         let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL_TIMEOUT)));
-        match deadline.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+        let is_stalled = deadline.as_mut().poll(cx).is_ready();
+        if is_stalled {
+            self.load.answer.ends(End::ClientStalled);
         }
+        if is_stalled || self.load.answer.poll_cut(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
     }
 
     /// Shows what was sent of `pieces`.

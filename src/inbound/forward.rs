@@ -26,13 +26,14 @@ use crate::{
     inbound::{
         connection::Busy,
         filter::{self, Care, Cut, Edited, Guarded, Unread},
-        leash::{Counted, Leash},
+        leash::Leash,
         legacy::{Door, Endpoint},
         relay::{Relay, Source, Watch},
         reply::ReplyBody,
         service::Arrival,
         session::{self, MCP_SESSION_ID, Session},
         snapshot::Server,
+        usage::Place,
     },
     observe::{record::Record, upstream::UpstreamOutcome},
     outbound::{
@@ -89,12 +90,12 @@ pub(super) struct Outgoing {
     pub(super) task: Promise,
     /// What the caller was allowed, and must go on being allowed where the answer lives on.
     pub(super) target: Target,
-    /// Whether the answer may begin a session.
+    /// Whether the answer may begin a session, which is counted as begun.
     pub(super) begins: bool,
     /// Whether the answer is a stream that lives on by itself.
     pub(super) lives_on: bool,
-    /// The place that such a stream takes among its caller's.
-    pub(super) counted: Option<Counted>,
+    /// Its place among what its caller has under way.
+    pub(super) place: Place,
 }
 
 /// Sends the request and relays the answer.
@@ -112,7 +113,10 @@ pub(super) async fn send(
     }
     let headers = match request_headers(arrival, server, head.headers, &outgoing) {
         Ok(headers) => headers,
-        Err(refusal) => return Err((refusal, record)),
+        Err(refusal) => {
+            begins_nothing(arrival, server, &outgoing);
+            return Err((refusal, record));
+        }
     };
     let (method, body) = (head.method, std::mem::take(&mut outgoing.body));
     let upstream = &server.upstream;
@@ -122,8 +126,17 @@ pub(super) async fn send(
     };
     let answer = match sent {
         Ok(answer) => answer,
-        Err(fault) => return Err((refusal_of(&fault, &mut record), record)),
+        Err(fault) => {
+            // Where the request may have arrived, the session may have begun.
+            if !matches!(fault.what, "timeout" | "broken") {
+                begins_nothing(arrival, server, &outgoing);
+            }
+            return Err((refusal_of(&fault, &mut record), record));
+        }
     };
+    if !answer.headers().contains_key(MCP_SESSION_ID) {
+        begins_nothing(arrival, server, &outgoing);
+    }
     if let Err(what) = check_answer(&answer, server) {
         return Err(not_relayed(what, answer.status(), record));
     }
@@ -154,8 +167,7 @@ pub(super) async fn send(
     // From here on nothing can be refused, only ended.
     let gateway = &arrival.connection.gateway;
     let watch = Watch::of(gateway, server, &outgoing, &head.headers, is_stream);
-    let (name, caller) = (&server.series.name, outgoing.caller);
-    let counted = is_stream.then(|| outgoing.counted.or_else(|| gateway.streams.count(name, &caller))).flatten();
+    outgoing.place.answered(is_stream);
     record.upstream(UpstreamOutcome::of_status(head.status));
     if is_stream {
         record.streams(head.status);
@@ -167,13 +179,21 @@ pub(super) async fn send(
     record.answered(head.status);
     // On such a stream any list may come; on a subscription none does.
     let lists = (method == Method::GET).then_some(Lists::Any);
-    let tie = || Leash::tie(gateway, server, caller, outgoing.target, lists, arrival.now);
+    let tie = || Leash::tie(gateway, server, outgoing.caller, &outgoing.target, lists, arrival.now);
     let leash = (outgoing.lives_on && is_stream).then(tie);
-    let relay = Relay::new(source, leash, watch, record, counted, busy);
+    let relay = Relay::new(source, leash, watch, record, outgoing.place, busy);
     Ok(Response::from_parts(head, ReplyBody::Relay(Box::new(relay))))
 }
 
-/// Seals the session that the answer names, and counts those that begin and end.
+/// Gives back what was counted for a session that the request might have begun.
+fn begins_nothing(arrival: &Arrival<'_>, server: &Server, outgoing: &Outgoing) {
+    if outgoing.begins {
+        let most = server.limits.sessions_per_caller;
+        arrival.connection.gateway.begun.ended(&server.series.name, &outgoing.caller, most, arrival.now);
+    }
+}
+
+/// Seals the session that the answer names, and counts those that end.
 fn learn_session(
     arrival: &Arrival<'_>,
     server: &Server,
@@ -191,8 +211,9 @@ fn learn_session(
     // Some servers without sessions name a fresh one in every answer: what is assigned elsewhere than in the answer to
     // `initialize` is sealed, so that its caller may send it back, but no session has begun (SPEC C-41). Nothing is kept of it
     // here, so there is nothing to gain.
-    if session::of_answer(gateway, server, caller, asked, &mut head.headers)? && outgoing.begins {
-        gateway.begun.began(name, caller, most, arrival.now);
+    let is_named = head.headers.contains_key(MCP_SESSION_ID);
+    if !session::of_answer(gateway, server, caller, asked, &mut head.headers)? && is_named {
+        begins_nothing(arrival, server, outgoing);
     }
     // A 404 ended nothing: the session was over, and its place comes back with time. Otherwise one session, ended again and
     // again, would pay for any number. An upstream that says 2xx of what it does not have is believed: it keeps no sessions, or

@@ -34,6 +34,7 @@ use crate::{
         service::Arrival,
         session::{self, Session},
         snapshot::Server,
+        usage::Place,
     },
     observe::record::Record,
 };
@@ -89,12 +90,16 @@ async fn judge(
     caller.is_for(&server.resource, &server.audiences)?;
     known.caller = Some(Arc::clone(&caller));
     record.caller(&caller);
+    let (name, limits) = (&server.series.name, server.limits);
+    let mut place = gateway.usage.enter(name, limits, &caller, arrival.snapshot.limits)?;
 
     // 4. What is wanted?
     hop::check_connection(&head.headers, &server.identity_names)?;
     headers::check_shape(&head.headers)?;
     let asked = match (door, &head.method) {
-        (Door::Streamable | Door::Messages, &Method::POST) => read_message(server, door, head, body, known).await?,
+        (Door::Streamable | Door::Messages, &Method::POST) => {
+            read_message(server, door, head, body, &place, known).await?
+        }
         // Whatever body they carry stays here: it means nothing, and what it hides must not arrive (attack 108).
         (Door::Streamable | Door::Events, &Method::GET) => bodiless(Target::Stream, head, body, known).await?,
         (Door::Streamable, &Method::DELETE) => bodiless(Target::EndSession, head, body, known).await?,
@@ -131,26 +136,24 @@ async fn judge(
     }
     // What else is asked with such a field is judged, and its events noted, as what it is.
     let taken_up = taken_up.filter(|_| matches!(target, Target::Stream));
-    let (name, streams_max) = (&server.series.name, server.limits.streams_per_caller);
-    // No batch holds one, and a session of the old transport is a stream.
-    let begins = method == "initialize" && door == Door::Streamable;
-    if begins {
-        gateway.begun.check(name, &caller, server.limits.sessions_per_caller, arrival.now)?;
+    let lives_on = matches!(target, Target::Stream) || *method == *target::SUBSCRIBE;
+    // Places are taken for what may be needed, and given back when the answer shows that it is not. What ends or answers something
+    // begins nothing, and sets places free: refused, a caller whose every stream waits for their answer could never give it.
+    if asked.may_stream || lives_on {
+        place.asks()?;
+        // What is sent to an open stream needs no place of its own.
+        if door != Door::Messages {
+            place.may_stream(limits.streams_per_caller)?;
+        }
     }
     if asked.asks_for_task {
         gateway.tasks.check(name, &caller, arrival.now)?;
     }
-    let lives_on = matches!(target, Target::Stream) || *method == *target::SUBSCRIBE;
-    let counted = if lives_on {
-        Some(gateway.streams.reserve(name, &caller, streams_max)?)
-    } else {
-        // What is sent to an open stream needs no place of its own. What ends or answers something makes no stream, and sets
-        // places free: refused, a caller whose every stream waits for their answer could never give it.
-        if door != Door::Messages && asked.may_stream {
-            gateway.streams.check(name, &caller, streams_max)?;
-        }
-        None
-    };
+    // No batch holds one, and a session of the old transport is a stream.
+    let begins = method == "initialize" && door == Door::Streamable;
+    if begins {
+        gateway.begun.begin(name, &caller, limits.sessions_per_caller, arrival.now)?;
+    }
     let outgoing = Outgoing {
         caller,
         body: asked.body,
@@ -163,7 +166,7 @@ async fn judge(
         begins,
         lives_on,
         target: taken_up.unwrap_or(target),
-        counted,
+        place,
     };
     Ok((outgoing, permit))
 }
@@ -228,10 +231,11 @@ async fn read_message(
     door: Door,
     head: &Parts,
     body: &mut Incoming,
+    place: &Place,
     known: &mut Known,
 ) -> Result<Asked, Refusal> {
     headers::check_media(&head.headers)?;
-    let body = body::read(body, server.limits.request_body).await?;
+    let body = body::read(body, server.limits.request_body, place).await?;
     let mut unreadable = |fault: PeekFault| {
         known.id = fault.id;
         fault.refusal
@@ -296,7 +300,7 @@ fn promise(message: &Message, era: Era, body: &[u8]) -> Promise {
 
 /// The body is read, though only to be forgotten: the library notices that a client has gone once nothing of a request is left.
 async fn bodiless(target: Target, head: &Parts, body: &mut Incoming, known: &mut Known) -> Result<Asked, Refusal> {
-    body::read(body, IGNORED_BODY_BYTES_MAX).await?;
+    body::skip(body, IGNORED_BODY_BYTES_MAX).await?;
     known.era = headers::era_without_body(&head.headers)?;
     // A stream that is taken up again may hold the answer to a list, and that of 2024-11-05 holds all answers. So may any other:
     // upstreams put on a session's own stream what they owe to a call that was cancelled, or whose answer nobody waits for.

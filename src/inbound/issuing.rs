@@ -18,7 +18,7 @@ use crate::{
 /// Answers one request. CORS, methods and refusals are the issuer's own business: they are OAuth's, not MCP's.
 ///
 /// # Errors
-/// What is wrong with the body, before the issuer has heard of it.
+/// What is wrong with the body, or that there is no room for the request, before the issuer has heard of it.
 pub(super) async fn answer(
     arrival: &Arrival<'_>,
     embedded: &Embedded,
@@ -26,11 +26,13 @@ pub(super) async fn answer(
     head: &Parts,
     incoming: &mut Incoming,
 ) -> Result<Response<ReplyBody>, Refusal> {
+    let place = arrival.connection.gateway.usage.enter_unproved(arrival.snapshot.limits)?;
     let reads = head.method == Method::POST;
-    let body = if reads { body::read(incoming, ISSUER_BODY_BYTES_MAX).await? } else { Bytes::new() };
+    let body = if reads { body::read(incoming, ISSUER_BODY_BYTES_MAX, &place).await? } else { Bytes::new() };
     let asked = Asked { endpoint, head, body, peer: arrival.connection.peer, now: arrival.now };
     // Boxed: the library keeps room for this future as long as the connection lives.
     let answer = Box::pin(embedded.answer(asked)).await;
+    drop(place);
     let mut response = answer.response.map(|bytes| ReplyBody::Issued(Handed::new(bytes, answer.sent)));
     if !reads {
         body::settle(incoming, head, &mut response).await;

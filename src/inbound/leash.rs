@@ -1,13 +1,8 @@
-//! Ends a long stream with the permit it was opened by (P7), and counts the streams of each caller.
+//! Ends a long stream with the permit it was opened by (P7).
 
 use std::{
-    collections::HashMap,
-    hash::RandomState,
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, Weak},
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,16 +11,14 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    base::{clock::Now, names::ServerName},
+    base::clock::Now,
     decide::{
         mcp::{list::Lists, target::Target},
         policy::evaluate::evaluate,
-        refusal::Refusal,
         token::claims::Caller,
     },
     inbound::{
         filter,
-        shelf::owner,
         snapshot::{Gateway, Server, Transport},
     },
 };
@@ -33,86 +26,16 @@ use crate::{
 /// Longest leash: a token that never ends does not keep a stream open for ever.
 const LEASH_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The open answer streams of each caller at each server.
+/// Ends a stream when its token does, when that is revoked, or when a reload takes the right to it away. The stream's body holds
+/// it, and what watches over that body may poll it, too.
+pub(super) struct Leash(Arc<Mutex<Ending>>);
+
+/// The leash of a body that may be gone already.
 #[derive(Default)]
-pub struct Streams {
-    /// By [`owner`].
-    open: Mutex<HashMap<u64, u32>>,
-    keys: RandomState,
-    total: AtomicUsize,
-}
+pub(super) struct WeakLeash(Weak<Mutex<Ending>>);
 
-/// One open stream, counted until dropped.
-pub(super) struct Counted {
-    streams: Arc<Streams>,
-    key: u64,
-}
-
-impl Streams {
-    /// Takes a place for a stream that lives on by itself, before it is asked for: two at once cannot both take the last.
-    pub(super) fn reserve(
-        self: &Arc<Self>,
-        server: &ServerName,
-        caller: &Caller,
-        streams_max: u32,
-    ) -> Result<Counted, Refusal> {
-        self.add(self.key(server, caller), streams_max).ok_or(Refusal::TooManyStreams)
-    }
-
-    /// Whether a caller has a place left. An answer that turns out to be a stream is counted then, not before: plain calls
-    /// under way take no place.
-    pub(super) fn check(&self, server: &ServerName, caller: &Caller, streams_max: u32) -> Result<(), Refusal> {
-        if self.total.load(Ordering::Relaxed) < streams_max as usize {
-            return Ok(());
-        }
-        let key = self.key(server, caller);
-        if self.lock().get(&key).is_some_and(|open| *open >= streams_max) {
-            Err(Refusal::TooManyStreams)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Counts an answer that turned out to be a stream.
-    pub(super) fn count(self: &Arc<Self>, server: &ServerName, caller: &Caller) -> Option<Counted> {
-        self.add(self.key(server, caller), u32::MAX)
-    }
-
-    fn add(self: &Arc<Self>, key: u64, streams_max: u32) -> Option<Counted> {
-        let mut open = self.lock();
-        let count = open.entry(key).or_default();
-        if *count >= streams_max {
-            return None;
-        }
-        *count += 1;
-        self.total.fetch_add(1, Ordering::Relaxed);
-        Some(Counted { streams: Arc::clone(self), key })
-    }
-
-    fn key(&self, server: &ServerName, caller: &Caller) -> u64 {
-        owner(&self.keys, server, caller)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, u32>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let mut open = self.streams.lock();
-        if let Some(count) = open.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.key);
-            }
-        }
-        self.streams.total.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Ends a stream when its token does, when that is revoked, or when a reload takes the right to it away.
-pub(super) struct Leash(Pin<Box<dyn Future<Output = ()> + Send>>);
+/// `None` once it was ready.
+type Ending = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 
 impl Leash {
     /// Ties a stream that `caller` may have open while they may touch `target`, and while of the `lists` that may come on
@@ -121,7 +44,7 @@ impl Leash {
         gateway: &Arc<Gateway>,
         server: &Arc<Server>,
         caller: Arc<Caller>,
-        target: Target,
+        target: &Target,
         lists: Option<Lists>,
         now: Now,
     ) -> Self {
@@ -134,7 +57,9 @@ impl Leash {
         reloads.mark_changed();
         let before = Arc::clone(server);
         let gateway = Arc::downgrade(gateway);
-        Self(Box::pin(async move {
+        // A subscription's body may be long, and the stream may stay for days.
+        let target = target.detached();
+        Self(Arc::new(Mutex::new(Some(Box::pin(async move {
             let taken_away = async {
                 while reloads.changed().await.is_ok() {
                     let Some(gateway) = gateway.upgrade() else { return };
@@ -157,13 +82,41 @@ impl Leash {
                 () = taken_away => {}
                 () = revoked => {}
             }
-        }))
+        })))))
+    }
+
+    /// One that ends with `ending`.
+    #[cfg(test)]
+    pub(super) fn for_tests(ending: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Some(Box::pin(ending)))))
     }
 
     /// Ready when the stream must end.
-    pub(super) fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.as_mut().poll(cx)
+    pub(super) fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_ending(&self.0, cx)
     }
+
+    /// For what watches over the body.
+    pub(super) fn weak(&self) -> WeakLeash {
+        WeakLeash(Arc::downgrade(&self.0))
+    }
+}
+
+impl WeakLeash {
+    /// Ready when there is a stream, and it must end.
+    pub(super) fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.upgrade().map_or(Poll::Pending, |ending| poll_ending(&ending, cx))
+    }
+}
+
+fn poll_ending(ending: &Mutex<Ending>, cx: &mut Context<'_>) -> Poll<()> {
+    let mut ending = ending.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(future) = ending.as_mut() else { return Poll::Ready(()) };
+    let ended = future.as_mut().poll(cx);
+    if ended.is_ready() {
+        *ending = None;
+    }
+    ended
 }
 
 /// Whether a stream that began under `before` may go on. What it shows of its lists follows the rules in force, but how it is read

@@ -19,10 +19,12 @@ use crate::{
         connection::Busy,
         filter::{Edited, Guarded},
         forward::{Outgoing, Promise},
-        leash::{Counted, Leash},
+        leash::Leash,
         resume::Origin,
         snapshot::{Gateway, Server},
+        stall,
         tasks::Birth,
+        usage::Place,
     },
     observe::{
         record::{End, Record},
@@ -136,11 +138,14 @@ pub(super) struct Relay {
     source: Source,
     leash: Option<Leash>,
     watch: Option<Box<Watch>>,
+    /// What is left of a piece that is handed out in parts.
+    rest: Option<Bytes>,
     /// The upstream's failure, held back for one turn.
     broken: Option<Broken>,
     record: Record,
-    _counted: Option<Counted>,
-    _busy: Busy,
+    /// The caller's place; given back with the last frame.
+    place: Option<Place>,
+    busy: Busy,
 }
 
 impl Relay {
@@ -150,24 +155,41 @@ impl Relay {
         leash: Option<Leash>,
         watch: Option<Box<Watch>>,
         mut record: Record,
-        counted: Option<Counted>,
+        place: Place,
         busy: Busy,
     ) -> Self {
         record.relays();
-        Self { source, leash, watch, broken: None, record, _counted: counted, _busy: busy }
+        if let Some(leash) = &leash {
+            stall::tie(leash, busy.answer());
+        }
+        Self { source, leash, watch, rest: None, broken: None, record, place: Some(place), busy }
+    }
+
+    /// What may be handed out at once of a frame.
+    fn part(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        match frame.into_data() {
+            Ok(piece) => {
+                self.rest = Some(piece);
+                Frame::data(stall::take_piece(&mut self.rest).unwrap_or_default())
+            }
+            Err(other) => other,
+        }
     }
 }
 
 /// The library does not ask a body for its end when all the bytes that it announced are there: it drops it.
 impl Drop for Relay {
     fn drop(&mut self) {
+        if let Some(end) = stall::ended(self.busy.answer()) {
+            self.record.ends(end);
+        }
         let is_whole = match &self.source {
             Source::Plain(answer) => answer.is_end_stream() || answer.size_hint().exact() == Some(0),
             Source::Guarded(guarded) => guarded.is_end_stream() || guarded.size_hint().exact() == Some(0),
             Source::Whole(bytes) => bytes.is_none(),
             Source::Edited(_) => false,
         };
-        if is_whole && self.broken.is_none() {
+        if is_whole && self.rest.is_none() && self.broken.is_none() {
             self.record.ends(End::Finished);
         }
     }
@@ -178,11 +200,14 @@ impl Body for Relay {
     type Error = Broken;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if let Some(leash) = self.leash.as_mut()
+        if let Some(leash) = &self.leash
             && leash.poll_cut(cx).is_ready()
         {
             self.record.ends(End::PermitExpired);
             return Poll::Ready(None);
+        }
+        if let Some(piece) = stall::take_piece(&mut self.rest) {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         if let Some(error) = self.broken.take() {
             return Poll::Ready(Some(Err(error)));
@@ -217,10 +242,21 @@ impl Body for Relay {
         if let Poll::Ready(None) = frame {
             self.record.ends(End::Finished);
         }
+        let frame = match frame {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(self.part(frame)))),
+            other => other,
+        };
+        // The client may ask again as soon as it has the last byte, before all of this is dropped.
+        if frame.is_ready() && self.is_end_stream() {
+            self.place = None;
+        }
         frame
     }
 
     fn is_end_stream(&self) -> bool {
+        if self.rest.is_some() {
+            return false;
+        }
         match &self.source {
             // Whoever looks must see the end.
             Source::Plain(answer) => self.watch.is_none() && answer.is_end_stream(),
@@ -231,6 +267,9 @@ impl Body for Relay {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.rest.is_some() {
+            return SizeHint::default();
+        }
         match &self.source {
             Source::Plain(answer) => answer.size_hint(),
             Source::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),

@@ -27,6 +27,7 @@ use crate::{
     inbound::{
         relay::{Broken, Relay},
         snapshot::Server,
+        stall,
     },
     issuer::Sent,
 };
@@ -72,10 +73,10 @@ impl Body for ReplyBody {
     type Error = Broken;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match &mut *self {
-            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Issued(handed) => match handed.bytes.take() {
-                Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+        let frame = match &mut *self {
+            Self::Whole(bytes) => Poll::Ready(stall::take_piece(bytes).map(|piece| Ok(Frame::data(piece)))),
+            Self::Issued(handed) => match stall::take_piece(&mut handed.bytes) {
+                Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
                 None => {
                     if let Some(sent) = handed.sent.take() {
                         sent();
@@ -84,7 +85,9 @@ impl Body for ReplyBody {
                 }
             },
             Self::Relay(relay) => Pin::new(&mut **relay).poll_frame(cx),
-        }
+        };
+        stall::note(&frame);
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -175,10 +178,11 @@ pub(super) fn refuse(refusal: &Refusal, known: &Known, server: Option<&Server>) 
         Refusal::UpstreamBusy => {
             headers.insert(RETRY_AFTER, HeaderValue::from(UPSTREAM_BUSY_RETRY_SECS));
         }
-        Refusal::TooManyStreams => {
+        Refusal::TooManyStreams | Refusal::TooManyRequests | Refusal::TooManyBodyBytes => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        Refusal::OverloadedDescriptors => {
+        // Of all callers more wait than one.
+        Refusal::OverloadedRequests | Refusal::OverloadedBodyBytes | Refusal::OverloadedDescriptors => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         Refusal::TooManySessions | Refusal::TooManyTasks => {

@@ -163,8 +163,7 @@ async fn serve(
         record.answered(response.status());
         return response;
     }
-    // Boxed: the library keeps room for this future as long as the connection lives, and a stream lives long after it is done.
-    let mut response = Box::pin(gate::pass(arrival, server, door, head, body, record, busy)).await;
+    let mut response = gate::pass(arrival, server, door, head, body, record, busy).await;
     cors::expose(origin.as_ref(), Kind::Mcp, response.headers_mut());
     response
 }

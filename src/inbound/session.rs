@@ -118,44 +118,41 @@ struct Level {
 }
 
 impl Begun {
-    /// Whether the caller may begin another beside what `most` leaves.
-    pub(super) fn check(&self, server: &ServerName, caller: &Caller, most: u32, now: Now) -> Result<(), Refusal> {
-        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-        let level = levels.get(&owner(&self.keys, server, caller));
-        let each = each_of(most);
-        let left = level.map_or(Duration::ZERO, |level| level.left(each, now));
-        if left.saturating_add(each) > SESSION_AGE { Err(Refusal::TooManySessions) } else { Ok(()) }
-    }
-
-    /// Counts a session that has begun.
-    pub(super) fn began(&self, server: &ServerName, caller: &Caller, most: u32, now: Now) {
-        self.change(server, caller, most, now, Duration::saturating_add);
+    /// Counts a session before it is asked for, if the caller may begin another beside what `most` leaves: two at once cannot
+    /// both take the last place. One that did not begin after all is given back by [`Self::ended`].
+    pub(super) fn begin(&self, server: &ServerName, caller: &Caller, most: u32, now: Now) -> Result<(), Refusal> {
+        let begin = |left: Duration, each| Some(left.saturating_add(each)).filter(|left| *left <= SESSION_AGE);
+        if self.change(server, caller, most, now, begin) { Ok(()) } else { Err(Refusal::TooManySessions) }
     }
 
     /// Counts one that has ended. What is forgotten already cannot end, so that nobody saves up.
     pub(super) fn ended(&self, server: &ServerName, caller: &Caller, most: u32, now: Now) {
-        self.change(server, caller, most, now, Duration::saturating_sub);
+        self.change(server, caller, most, now, |left, each| Some(left.saturating_sub(each)));
     }
 
+    /// Whether it was changed: `by` may say no.
     fn change(
         &self,
         server: &ServerName,
         caller: &Caller,
         most: u32,
         now: Now,
-        by: impl Fn(Duration, Duration) -> Duration,
-    ) {
+        by: impl Fn(Duration, Duration) -> Option<Duration>,
+    ) -> bool {
         let (key, each) = (owner(&self.keys, server, caller), each_of(most));
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = by(levels.get(&key).map_or(Duration::ZERO, |level| level.left(each, now)), each);
+        let Some(left) = by(levels.get(&key).map_or(Duration::ZERO, |level| level.left(each, now)), each) else {
+            return false;
+        };
         if left.is_zero() {
             levels.remove(&key);
-            return;
+            return true;
         }
         levels.insert(key, Level { until: now.mono.saturating_add(left), each });
         if levels.len() > SWEPT_ABOVE && levels.len().is_power_of_two() {
             levels.retain(|_, level| level.until > now.mono);
         }
+        true
     }
 }
 
@@ -195,8 +192,7 @@ mod tests {
     /// Begins sessions until it may not, at one moment; how many that were.
     fn begin_all(begun: &Begun, server: &ServerName, caller: &Caller, most: u32, now: Now) -> u32 {
         let mut count = 0;
-        while begun.check(server, caller, most, now).is_ok() {
-            begun.began(server, caller, most, now);
+        while begun.begin(server, caller, most, now).is_ok() {
             count += 1;
         }
         count
@@ -209,16 +205,15 @@ mod tests {
         let (server, other) = (ServerName::from("s"), ServerName::from("o"));
         let (alice, bob) = (caller("alice"), caller("bob"));
         assert_eq!(begin_all(&begun, &server, &alice, MOST, at(0)), MOST);
-        let check = |server, caller, now| begun.check(server, caller, MOST, now);
-        assert_eq!(check(&server, &alice, at(0)), Err(Refusal::TooManySessions));
-        assert_eq!(check(&server, &bob, at(0)), Ok(()));
-        assert_eq!(check(&other, &alice, at(0)), Ok(()));
+        let begin = |server, caller, now| begun.begin(server, caller, MOST, now);
+        assert_eq!(begin(&server, &alice, at(0)), Err(Refusal::TooManySessions));
+        assert_eq!(begin(&server, &bob, at(0)), Ok(()));
+        assert_eq!(begin(&other, &alice, at(0)), Ok(()));
         begun.ended(&server, &alice, MOST, at(0));
-        assert_eq!(check(&server, &alice, at(0)), Ok(()), "one was ended");
-        begun.began(&server, &alice, MOST, at(0));
-        assert_eq!(check(&server, &alice, at(1)), Err(Refusal::TooManySessions));
-        assert_eq!(check(&server, &alice, at(2)), Ok(()), "the oldest is forgotten");
-        let later = at(SESSION_AGE.as_secs());
+        assert_eq!(begin(&server, &alice, at(0)), Ok(()), "one was ended, or had not begun");
+        assert_eq!(begin(&server, &alice, at(1)), Err(Refusal::TooManySessions));
+        assert_eq!(begin(&server, &alice, at(2)), Ok(()), "the oldest is forgotten");
+        let later = at(SESSION_AGE.as_secs() + 2);
         assert_eq!(begin_all(&begun, &server, &alice, MOST, later), MOST, "all are forgotten, and nothing is saved up");
     }
 
@@ -228,20 +223,20 @@ mod tests {
             let (begun, server) = (Begun::default(), ServerName::from("s"));
             assert_eq!(begin_all(&begun, &server, &caller("alice"), most, at(7)), most);
         }
-        let none = Begun::default().check(&ServerName::from("s"), &caller("alice"), 0, at(7));
+        let none = Begun::default().begin(&ServerName::from("s"), &caller("alice"), 0, at(7));
         assert_eq!(none, Err(Refusal::TooManySessions));
     }
 
     #[test]
-    fn c48_sessions_that_began_at_once_are_all_counted() {
-        // Each was checked before the first was counted.
+    fn attack_172_what_is_asked_for_at_once_is_counted_before_it_is_answered() {
         let (begun, server, alice) = (Begun::default(), ServerName::from("s"), caller("alice"));
-        for _ in 0..30 {
-            begun.began(&server, &alice, 10, at(0));
+        let begin = |secs| begun.begin(&server, &alice, 10, at(secs));
+        assert_eq!((0..30).filter(|_| begin(0).is_ok()).count(), 10, "none is answered yet");
+        // Seven were answered without a session, late.
+        for _ in 0..7 {
+            begun.ended(&server, &alice, 10, at(100));
         }
-        let age = SESSION_AGE.as_secs();
-        assert_eq!(begun.check(&server, &alice, 10, at(age * 2)), Err(Refusal::TooManySessions));
-        assert_eq!(begun.check(&server, &alice, 10, at(age * 2 + age / 10)), Ok(()));
+        assert_eq!((0..30).filter(|_| begin(100).is_ok()).count(), 7);
     }
 
     #[test]
@@ -253,7 +248,7 @@ mod tests {
         {
             let (begun, alice) = (Begun::default(), caller("alice"));
             for _ in 0..begun_before {
-                begun.began(&server, &alice, old, at(0));
+                assert_eq!(begun.begin(&server, &alice, old, at(0)), Ok(()));
             }
             assert_eq!(begin_all(&begun, &server, &alice, new, at(0)), more, "{begun_before} of {old}, then {new}");
             let later = at(SESSION_AGE.as_secs());
@@ -270,7 +265,7 @@ mod tests {
         let (begun, server, alice) = (Begun::default(), ServerName::from("s"), caller("alice"));
         begun.ended(&server, &alice, 10, at(0));
         assert!(begun.levels.lock().unwrap().is_empty());
-        begun.began(&server, &alice, 10, at(0));
+        assert_eq!(begun.begin(&server, &alice, 10, at(0)), Ok(()));
         begun.ended(&server, &alice, 10, at(1));
         begun.ended(&server, &alice, 10, at(1));
         assert!(begun.levels.lock().unwrap().is_empty());

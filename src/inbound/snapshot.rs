@@ -13,7 +13,7 @@ use crate::{
         mcp::list::Hide, oauth::challenge::Challenges, origin::Sites, policy::rule::Policy, route::Routes,
         session::SessionKeys, token::claims::Caller,
     },
-    inbound::{leash::Streams, resume::Origins, room::Room, session::Begun, tasks::Tasks},
+    inbound::{resume::Origins, room::Room, session::Begun, tasks::Tasks, usage::Usage},
     issuer::Embedded,
     observe::{Observe, metrics::ServerSeries},
     outbound::{
@@ -37,8 +37,8 @@ pub struct Gateway {
     pub observe: Arc<Observe>,
     /// Room for client connections.
     pub room: Arc<Room>,
-    /// The open streams of each caller.
-    pub streams: Arc<Streams>,
+    /// What each caller holds: requests, streams, bodies.
+    pub usage: Arc<Usage>,
     /// The sessions that each caller has begun.
     pub begun: Begun,
     /// Whose task is whose.
@@ -71,6 +71,8 @@ impl Gateway {
 
 /// The configuration in force.
 pub struct Snapshot {
+    /// Bounds of what all callers together may hold.
+    pub limits: TotalLimits,
     /// Names that are ours.
     pub sites: Sites,
     /// Paths.
@@ -184,6 +186,19 @@ pub struct ServerLimits {
     pub sessions_per_caller: u32,
     /// HTTP/2 connections to the upstream.
     pub upstream_connections: u32,
+    /// Requests that one caller may have under way.
+    pub requests_per_caller: u32,
+    /// Bytes of request bodies of one caller that are held.
+    pub body_bytes_per_caller: u64,
+}
+
+/// Bounds of what all callers at all servers may hold together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TotalLimits {
+    /// Requests under way; streams do not count once they have begun.
+    pub requests: u32,
+    /// Bytes of request bodies.
+    pub body_bytes: u64,
 }
 
 impl Server {

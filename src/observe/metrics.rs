@@ -14,6 +14,7 @@
 //! | `upstream_streams` | `server` | gauge: requests under way on them |
 //! | `requests_in_flight` | | gauge |
 //! | `streams_open` | | gauge: event streams |
+//! | `request_body_bytes` | | gauge: bytes of request bodies that are held, those up to 16 KiB not counted |
 //! | `connections_open` | | gauge: client connections |
 //! | `connections_max` | | gauge: how many there may be |
 //! | `connections_closed_for_room_total` | | idle ones that were closed because the next one, or a request, needed the room |
@@ -63,6 +64,7 @@ pub struct Metrics {
     known: Mutex<Vec<Arc<ServerSeries>>>,
     requests_in_flight: Gauge,
     streams_open: Gauge,
+    body_bytes: Gauge,
     connections_open: Gauge,
     connections_max: Gauge,
     connections_closed_for_room: Counter,
@@ -148,6 +150,7 @@ impl Metrics {
             known: Mutex::default(),
             requests_in_flight: add(&mut registry, "requests_in_flight", "Requests under way"),
             streams_open: add(&mut registry, "streams_open", "Event streams under way"),
+            body_bytes: add(&mut registry, "request_body_bytes", "Bytes of request bodies that are held"),
             connections_open: add(&mut registry, "connections_open", "Client connections"),
             connections_max: add(&mut registry, "connections_max", "Client connections that there may be"),
             connections_closed_for_room: add(
@@ -240,6 +243,11 @@ impl Metrics {
     /// An event stream is under way until the answer is dropped.
     pub fn stream_open(&self) -> Held {
         Held::of(&self.streams_open)
+    }
+
+    /// Bytes of request bodies that are held at this moment, asked for at each scrape.
+    pub fn body_bytes(&self, held: u64) {
+        self.body_bytes.set(i64::try_from(held).unwrap_or(i64::MAX));
     }
 
     /// A configuration is in force: at the start, and after each reload that was taken.

@@ -5,11 +5,7 @@ use std::{fmt::Display, net::IpAddr, sync::Arc, time::Duration};
 use http::StatusCode;
 
 use self::facts::{Facts, Named, Parts};
-pub use self::{
-    end::{End, Ending},
-    facts::Judged,
-    id::RequestId,
-};
+pub use self::{end::End, facts::Judged, id::RequestId};
 pub(in crate::observe) use self::{id::RequestIds, untold::Untold};
 use crate::{
     base::{clock::Now, text::Text},
@@ -46,8 +42,6 @@ pub struct Record {
     status: Option<StatusCode>,
     streaming: Option<Streaming>,
     end: Option<End>,
-    /// Set where something else may end the answer.
-    ending: Option<Ending>,
     /// The answer goes on after its head.
     relays: bool,
     _in_flight: Held,
@@ -82,7 +76,6 @@ impl Record {
             status: None,
             streaming: None,
             end: None,
-            ending: None,
             relays: false,
             _in_flight: observe.metrics.request_open(),
         }
@@ -215,11 +208,6 @@ impl Record {
         self.end.get_or_insert(end);
     }
 
-    /// Says why the answer ends from outside of it.
-    pub fn ending(&mut self) -> Ending {
-        self.ending.get_or_insert_with(Ending::default).clone()
-    }
-
     fn learn(&mut self, change: impl FnOnce(&mut Facts)) {
         if let Some(facts) = Arc::get_mut(&mut self.facts) {
             change(facts);
@@ -241,8 +229,7 @@ impl Record {
 
     /// Why it ended, now that it has.
     fn ended(&self) -> End {
-        let outside = self.ending.as_ref().and_then(Ending::reason);
-        if let Some(end) = self.end.or(outside) {
+        if let Some(end) = self.end {
             return end;
         }
         match self.status {

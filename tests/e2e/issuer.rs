@@ -11,10 +11,10 @@ use super::world::{
     server::{chunk, sse_head},
 };
 
-const SECRET: &str = "bW9yZS10aGFuLXRoaXJ0eS10d28tYnl0ZXMtb2YtcmFuZG9t";
+pub(super) const SECRET: &str = "bW9yZS10aGFuLXRoaXJ0eS10d28tYnl0ZXMtb2YtcmFuZG9t";
 /// `hunter2`, with parameters that are quick to check.
-const ACCOUNTS: &str = "accounts:\n  - {name: ada, password: \"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Rdescudvoc7LkZnQF2NNsUmkZrBLLpb6QXV1P8UYJ/U\"}\n";
-const OWN: &str = r#"  own:
+pub(super) const ACCOUNTS: &str = "accounts:\n  - {name: ada, password: \"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Rdescudvoc7LkZnQF2NNsUmkZrBLLpb6QXV1P8UYJ/U\"}\n";
+pub(super) const OWN: &str = r#"  own:
     embedded:
       path: /oauth
       login: {accounts: accounts.yaml}

@@ -33,7 +33,7 @@ fn stateful(seen: &Seen) -> Vec<Step> {
     }
 }
 
-fn initialize() -> String {
+pub(super) fn initialize() -> String {
     request(
         "initialize",
         r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"a","version":"1"}}"#,

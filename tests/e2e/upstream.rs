@@ -11,7 +11,7 @@ const UPSTREAM: &str = "upstream: {url: \"@UPSTREAM@/inner/mcp\", response_timeo
 
 /// The standard server with another `upstream`.
 fn plan(upstream: &str) -> Plan {
-    Plan::standard_but(UPSTREAM, upstream)
+    Plan::standard_but(UPSTREAM, upstream).crowd()
 }
 
 fn ask(world: &World) -> Ask {

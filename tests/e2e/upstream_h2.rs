@@ -21,7 +21,7 @@ async fn world(upstream: &H2Upstream, connect_timeout: &str, connections: usize)
     let limits = format!("limits: {{request_body: 64KiB, upstream_connections: {connections}}}");
     let servers = STANDARD.replace(UPSTREAM, &with).replace("limits: {request_body: 64KiB}", &limits);
     assert!(servers.contains(&with) && servers.contains(&limits));
-    Plan::standard().servers(&servers).start().await
+    Plan::standard().servers(&servers).crowd().start().await
 }
 
 /// An upstream that takes so many streams on a connection and answers each after a permit.

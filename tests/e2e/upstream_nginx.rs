@@ -11,7 +11,7 @@ const UPSTREAM: &str = "upstream: {url: \"@UPSTREAM@/inner/mcp\", response_timeo
 async fn world(nginx: &Nginx, world_upstream: bool) -> World {
     let path = if world_upstream { "/held" } else { "/" };
     let with = format!("upstream: {{url: \"{}{path}\", ca: ca.pem}}", nginx.url());
-    Plan::standard().servers(&STANDARD.replace(UPSTREAM, &with)).start().await
+    Plan::standard().servers(&STANDARD.replace(UPSTREAM, &with)).crowd().start().await
 }
 
 fn ask(world: &World) -> Ask {

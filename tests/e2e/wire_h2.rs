@@ -2,11 +2,11 @@
 
 use super::world::{Ask, Live, Plan, World, call};
 
-const DATA: u8 = 0;
+pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
+pub(super) const RST_STREAM: u8 = 3;
+pub(super) const SETTINGS: u8 = 4;
+pub(super) const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 
@@ -102,7 +102,7 @@ fn status(block: &[u8]) -> String {
     digits
 }
 
-fn common<'a>(authority: &'a str, bearer: &'a str) -> Vec<(&'a str, &'a str)> {
+pub(super) fn common<'a>(authority: &'a str, bearer: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         (":method", "POST"),
         (":scheme", "https"),

@@ -4,6 +4,8 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
+pub mod ask;
+pub mod beside;
 pub mod certificate;
 pub mod client;
 pub mod dns;
@@ -18,7 +20,8 @@ pub mod server;
 pub mod table;
 pub mod token;
 
-pub use client::{Ask, Live, Reply};
+pub use ask::Ask;
+pub use client::{Live, Reply};
 pub use issuer::Issuer;
 pub use plan::Plan;
 pub use process::Process;

@@ -52,6 +52,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     ("servers.*.limits", "/properties/servers/additionalProperties/properties/limits"),
     ("servers.*.legacy_sse", "/properties/servers/additionalProperties/properties/legacy_sse/anyOf/1"),
+    ("limits", "/properties/limits"),
     ("log", "/properties/log"),
     ("drain", "/properties/drain"),
 ];
@@ -65,6 +66,7 @@ authorization_servers:
   b: {embedded: {login: {oidc: {}}, registration: {client_id_documents: {}}, clients: [{}], grants: [{}], store: {}}}
 servers:
   a: {upstream: {}, rules: [{}], limits: {}, credential: {header: {}, forward: {}}, legacy_sse: {}}
+limits: {}
 log: {}
 drain: {}
 ";

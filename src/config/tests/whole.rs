@@ -64,10 +64,11 @@ servers:
     credential: {header: {name: x-api-key, value: "file:secret"}}
     identity_headers: {x-auth-subject: sub, x-auth-email: email}
     allowed_origins: ["https://app.example.com", null]
-    limits: {request_body: 4MiB, json_depth: 64, streams_per_caller: 64, sessions_per_caller: 5000, upstream_connections: 2}
+    limits: {request_body: 4MiB, json_depth: 64, streams_per_caller: 64, sessions_per_caller: 5000, upstream_connections: 2, requests_per_caller: 32, body_bytes_per_caller: 8MiB}
     batches: 2025-03-26
     stream_keep_alive: 15s
     legacy_sse: {path: /weather/sse, upstream: "https://weather.internal:8001/sse?v=1"}
+limits: {requests: 512, body_bytes: 64MiB}
 session_keys: ["env:SESSION_KEY"]
 log: {format: json, level: info}
 drain: {timeout: 30s}
@@ -105,7 +106,9 @@ fn the_documented_example_means_what_it_says() {
     assert_eq!(settings.authorization_servers[1].keys, KeySource::File(folder.path().join("keys.json")));
     assert_eq!(settings.session_keys[0].expose().len(), 32);
 
+    assert_eq!((settings.limits.requests, settings.limits.body_bytes), (512, 64 << 20));
     let server = &settings.servers[0];
+    assert_eq!((server.limits.requests_per_caller, server.limits.body_bytes_per_caller), (32, 8 << 20));
     assert_eq!(
         (&*server.upstream.peer.host, server.upstream.peer.port, server.upstream.peer.tls),
         ("weather.internal", 8000, true)
@@ -168,6 +171,7 @@ fn the_smallest_file_has_every_default() {
     assert_eq!((limits.request_body, limits.json_depth), (4 << 20, 64));
     assert_eq!((limits.streams_per_caller, limits.sessions_per_caller), (64, 1024));
     assert_eq!(limits.upstream_connections, 8);
+    assert_eq!((limits.requests_per_caller, limits.body_bytes_per_caller), (64, 32 << 20));
     assert_eq!(server.upstream.connect_timeout, Duration::from_secs(5));
     assert_eq!(server.upstream.response_timeout, Duration::from_secs(300));
 }

@@ -21,7 +21,7 @@ const DURATIONS_SECS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Every outcome, sorted. A word that is missing here still counts, by the slow way.
-const OUTCOMES: [&str; 63] = [
+const OUTCOMES: [&str; 67] = [
     "allowed",
     "bad_params",
     "bad_request",
@@ -51,7 +51,9 @@ const OUTCOMES: [&str; 63] = [
     "no_rule",
     "not_a_message",
     "not_found",
+    "overloaded_body_bytes",
     "overloaded_descriptors",
+    "overloaded_requests",
     "token_algorithm",
     "token_audience",
     "token_claims",
@@ -72,6 +74,8 @@ const OUTCOMES: [&str; 63] = [
     "token_time",
     "token_type",
     "token_unknown_key",
+    "too_many_body_bytes",
+    "too_many_requests",
     "too_many_sessions",
     "too_many_streams",
     "too_many_tasks",

@@ -57,6 +57,7 @@ fn names_and_labels_are_as_documented() {
         "portcullis_upstream_streams{server=\"weather\"} 7",
         "portcullis_requests_in_flight 0",
         "portcullis_streams_open 0",
+        "portcullis_request_body_bytes 0",
         "portcullis_connections_open 1",
         "portcullis_connections_max 7",
         "portcullis_connections_closed_for_room_total 1",

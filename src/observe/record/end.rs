@@ -1,10 +1,5 @@
 //! Why the answer to a request ended.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
-};
-
 /// The reason; its word is in the audit line and the label of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -47,39 +42,14 @@ impl End {
     }
 }
 
-/// Tells a record from outside why its answer is about to be dropped. The first reason stands.
-#[derive(Clone, Debug, Default)]
-pub struct Ending(Arc<AtomicU8>);
-
-impl Ending {
-    /// The answer is ended for this reason.
-    pub fn because(&self, end: End) {
-        let number = u8::try_from(end.index() + 1).unwrap_or_default();
-        // A reason that is there already stays.
-        let _ = self.0.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    /// The reason that was given.
-    #[must_use]
-    pub fn reason(&self) -> Option<End> {
-        let index = usize::from(self.0.load(Ordering::Relaxed)).checked_sub(1)?;
-        End::ALL.get(index).copied()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_end_has_its_place_and_the_first_reason_stands() {
+    fn every_end_has_its_place() {
         for (index, end) in End::ALL.into_iter().enumerate() {
             assert_eq!(end.index(), index);
-            let ending = Ending::default();
-            assert_eq!(ending.reason(), None);
-            ending.because(end);
-            ending.because(End::Finished);
-            assert_eq!(ending.reason(), Some(end));
         }
     }
 }

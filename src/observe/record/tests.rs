@@ -329,11 +329,11 @@ fn attack_184_every_end_has_its_reason() {
         (|_| (), "client_gone"),
         (|record| record.ends(End::Finished), "finished"),
         (|record| record.ends(End::PermitExpired), "permit_expired"),
-        (|record| record.ending().because(End::ClientStalled), "client_stalled"),
+        (|record| record.ends(End::ClientStalled), "client_stalled"),
         (
             |record| {
-                record.ending().because(End::PermitExpired);
-                record.ending().because(End::ClientStalled);
+                record.ends(End::PermitExpired);
+                record.ends(End::ClientStalled);
                 record.observe.cut();
             },
             "permit_expired",

@@ -95,6 +95,13 @@ impl Plan {
         self
     }
 
+    /// One caller may have as many calls under way as a test wants.
+    pub fn crowd(mut self) -> Self {
+        let more = "request_body: 64KiB, requests_per_caller: 1000, streams_per_caller: 1000";
+        self.servers = self.servers.replace("request_body: 64KiB", more);
+        self.top("limits: {requests: 4000, body_bytes: 256MiB}")
+    }
+
     /// The public listener speaks TLS.
     pub fn tls(mut self) -> Self {
         self.tls = true;

@@ -222,25 +222,6 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         UPSTREAM,
-        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    limits: {request_body: 64, json_depth: 513, streams_per_caller: 0, sessions_per_caller: 1000001, upstream_connections: 65}\n",
-        &[
-            "11:28 servers.weather.limits.request_body: found the number 64; expected a size with its unit (B, KiB, MiB, GiB), from 1B to 1GiB",
-            "11:44 servers.weather.limits.json_depth: found the number 513; expected a whole number from 1 to 512",
-            "11:69 servers.weather.limits.streams_per_caller: found the number 0; expected a whole number from 1 to 65536",
-            "11:93 servers.weather.limits.sessions_per_caller: found the number 1000001; expected a whole number from 1 to 1000000",
-            "11:124 servers.weather.limits.upstream_connections: found the number 65; expected a whole number from 1 to 64",
-        ],
-    ),
-    (
-        UPSTREAM,
-        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    limits: {request_body: 4MB, json_depth: 064}\n",
-        &[
-            "11:28 servers.weather.limits.request_body: found \"4MB\"; expected a size with its unit (B, KiB, MiB, GiB), from 1B to 1GiB",
-            "11:45 servers.weather.limits.json_depth: found the number 064; expected a whole number from 1 to 512",
-        ],
-    ),
-    (
-        UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    batches: 2025-06-18\n    stream_keep_alive: 500ms\n",
         &[
             "11:14 servers.weather.batches: found \"2025-06-18\"; expected refuse or 2025-03-26; did you mean \"2025-03-26\"?",
@@ -394,7 +375,7 @@ pub(super) const CASES: &[Case] = &[
         "servers: {}\nweather:\n  weather:\n",
         &[
             "7:10 servers: found an empty map; expected at least one server",
-            "8:1 weather: found an unknown key; expected public_url, listen, admin, authorization_servers, servers, session_keys, log or drain",
+            "8:1 weather: found an unknown key; expected public_url, listen, admin, authorization_servers, servers, limits, session_keys, log or drain",
         ],
     ),
 ];

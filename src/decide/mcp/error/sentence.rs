@@ -73,6 +73,14 @@ pub fn sentence(about: &About<'_>) -> String {
         Refusal::OverloadedDescriptors => {
             "the gateway has no file descriptor left for this request; try again later".into()
         }
+        Refusal::TooManyRequests => {
+            "this caller has too many requests under way; wait for some of the answers and try again".into()
+        }
+        Refusal::TooManyBodyBytes => {
+            "this caller sends too many large bodies at once; send them one after the other".into()
+        }
+        Refusal::OverloadedRequests => "the gateway has too many requests under way; try again later".into(),
+        Refusal::OverloadedBodyBytes => "the gateway holds too many large bodies; try again later".into(),
         Refusal::TooManyTasks => "this caller has too many tasks; try again when some have ended".into(),
 
         Refusal::UpstreamUnreachable(how) | Refusal::UpstreamTimeout(how) => {

@@ -1,0 +1,345 @@
+//! What each caller holds at this moment, and all callers together: requests, streams, and bytes of request bodies.
+//!
+//! A place is taken before the request may cost anything, and given back by dropping it: two requests at once cannot both take
+//! the last place (attacks 172, 173).
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+
+use crate::{
+    base::{
+        limits::held::{BODY_BYTES_UNCHARGED, BODY_CHARGE_BYTES, CALLER_SHARE, REQUESTS_FOR_ANSWERS},
+        names::ServerName,
+    },
+    decide::{refusal::Refusal, token::claims::Caller},
+    inbound::snapshot::{ServerLimits, TotalLimits},
+};
+
+/// Callers beyond which those that hold nothing are swept out.
+const SWEPT_ABOVE: usize = 4_096;
+
+/// Counts what is held.
+pub struct Usage {
+    callers: Mutex<Callers>,
+    keys: RandomState,
+    /// What is held at the endpoints of embedded authorization servers, where nobody is known yet.
+    unproved: Arc<Holding>,
+    all: Arc<Counts>,
+}
+
+/// By keyed hashes: no text stays behind, and no client can choose two callers that collide.
+#[derive(Default)]
+struct Callers {
+    /// By server and caller.
+    at_servers: HashMap<u64, Arc<Holding>, BuildHasherDefault<Hashed>>,
+    /// By caller.
+    everywhere: HashMap<u64, Arc<Counts>, BuildHasherDefault<Hashed>>,
+}
+
+/// What one caller holds at one server.
+#[derive(Default)]
+struct Holding {
+    here: Counts,
+    streams: Count,
+    /// The same caller at all servers.
+    everywhere: Arc<Counts>,
+    /// All callers at all servers.
+    all: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    requests: Count,
+    body_bytes: Count,
+}
+
+#[derive(Default)]
+struct Count(AtomicU64);
+
+impl Count {
+    /// Takes `more` unless `fits` says no of what is held; what was held before.
+    fn take(&self, more: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {
+        let add = |held: u64| fits(held).then(|| held.saturating_add(more));
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()
+    }
+
+    fn give(&self, back: u64) {
+        self.0.fetch_sub(back, Ordering::Relaxed);
+    }
+
+    fn held(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The place of one request, and of the stream that answers it.
+pub(super) struct Place {
+    holding: Arc<Holding>,
+    bounds: Bounds,
+    /// Whether the caller has more requests under way than they may: what answers or ends something passes all the same.
+    is_over: bool,
+    is_request: bool,
+    is_stream: bool,
+}
+
+/// What a place and its body are measured by.
+#[derive(Clone, Copy)]
+struct Bounds {
+    body_bytes: u64,
+    all: TotalLimits,
+    /// Whether a caller is known, who can be told that it is they who hold too much.
+    is_proved: bool,
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        let all = Arc::<Counts>::default();
+        let unproved = Arc::new(Holding { all: Arc::clone(&all), ..Holding::default() });
+        Self { callers: Mutex::default(), keys: RandomState::new(), unproved, all }
+    }
+}
+
+impl Usage {
+    /// Takes a place for a request of `caller`, before its body is read.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyRequests`], [`Refusal::OverloadedRequests`].
+    pub(super) fn enter(
+        &self,
+        server: &ServerName,
+        limits: ServerLimits,
+        caller: &Caller,
+        all: TotalLimits,
+    ) -> Result<Place, Refusal> {
+        let bounds = Bounds { body_bytes: limits.body_bytes_per_caller, all, is_proved: true };
+        take(self.holding(server, caller), limits.requests_per_caller.into(), REQUESTS_FOR_ANSWERS, bounds)
+    }
+
+    /// Takes a place for a request to an embedded authorization server. Together these may take a share of all places, so that
+    /// those who have no token cannot take them from those who have one.
+    ///
+    /// # Errors
+    /// [`Refusal::OverloadedRequests`].
+    pub(super) fn enter_unproved(&self, all: TotalLimits) -> Result<Place, Refusal> {
+        let bounds = Bounds { body_bytes: share(all.body_bytes), all, is_proved: false };
+        take(Arc::clone(&self.unproved), share(all.requests.into()), 0, bounds)
+    }
+
+    /// Bytes of request bodies that are held now.
+    pub fn body_bytes(&self) -> u64 {
+        self.all.body_bytes.held()
+    }
+
+    fn holding(&self, server: &ServerName, caller: &Caller) -> Arc<Holding> {
+        let here = self.keys.hash_one((server.as_str(), caller.principal()));
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(holding) = callers.at_servers.get(&here) {
+            return Arc::clone(holding);
+        }
+        callers.sweep();
+        let person = self.keys.hash_one(caller.principal());
+        let everywhere = Arc::clone(callers.everywhere.entry(person).or_default());
+        let holding = Arc::new(Holding { everywhere, all: Arc::clone(&self.all), ..Holding::default() });
+        callers.at_servers.insert(here, Arc::clone(&holding));
+        holding
+    }
+}
+
+impl Callers {
+    /// Forgets those who hold nothing, now and then: only here is one handed out.
+    fn sweep(&mut self) {
+        if self.at_servers.len() > SWEPT_ABOVE && self.at_servers.len().is_power_of_two() {
+            self.at_servers.retain(|_, holding| Arc::strong_count(holding) > 1);
+            self.everywhere.retain(|_, counts| Arc::strong_count(counts) > 1);
+        }
+    }
+}
+
+/// A caller's part of what is there for all.
+fn share(all: u64) -> u64 {
+    (all / CALLER_SHARE).max(1)
+}
+
+/// Takes a place. Beyond `most` requests there is room for some that answer or end something.
+fn take(holding: Arc<Holding>, most: u64, room: u64, bounds: Bounds) -> Result<Place, Refusal> {
+    let own = if bounds.is_proved { Refusal::TooManyRequests } else { Refusal::OverloadedRequests };
+    let Holding { here, everywhere, all, .. } = &*holding;
+    let in_all = u64::from(bounds.all.requests);
+    let before = here.requests.take(1, |held| held < most.saturating_add(room)).ok_or(own.clone())?;
+    if everywhere.requests.take(1, |held| held < share(in_all)).is_none() {
+        here.requests.give(1);
+        return Err(own);
+    }
+    if all.requests.take(1, |held| held < in_all).is_none() {
+        here.requests.give(1);
+        everywhere.requests.give(1);
+        return Err(Refusal::OverloadedRequests);
+    }
+    Ok(Place { is_over: before >= most, is_request: true, is_stream: false, bounds, holding })
+}
+
+impl Place {
+    /// Whether the caller may ask something, now that it is known to be a question.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyRequests`].
+    pub(super) fn asks(&self) -> Result<(), Refusal> {
+        if self.is_over { Err(Refusal::TooManyRequests) } else { Ok(()) }
+    }
+
+    /// Takes a place among the caller's streams as well: the answer may be one.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyStreams`].
+    pub(super) fn may_stream(&mut self, streams_max: u32) -> Result<(), Refusal> {
+        let taken = self.holding.streams.take(1, |held| held < u64::from(streams_max));
+        self.is_stream = taken.is_some();
+        taken.map(drop).ok_or(Refusal::TooManyStreams)
+    }
+
+    /// The answer is a stream, which is no request any more; or it is none, and takes no place among them.
+    pub(super) fn answered(&mut self, is_stream: bool) {
+        if is_stream { self.give_request() } else { self.give_stream() }
+    }
+
+    /// Begins to charge for a body that announces this many bytes, 0 where it announces none. The caller pays for what is
+    /// announced, so that what they begin can be finished; of what all share only that is taken which has arrived, so that no
+    /// announcement keeps others out.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyBodyBytes`], [`Refusal::OverloadedBodyBytes`].
+    pub(super) fn charge(&self, announced: u64) -> Result<Charge, Refusal> {
+        let mut charge = Charge { holding: Arc::clone(&self.holding), bounds: self.bounds, own: 0, all: 0 };
+        if announced > BODY_BYTES_UNCHARGED {
+            charge.take_own(announced)?;
+            if self.holding.all.body_bytes.held().saturating_add(announced) > self.bounds.all.body_bytes {
+                return Err(Refusal::OverloadedBodyBytes);
+            }
+        }
+        Ok(charge)
+    }
+
+    fn give_request(&mut self) {
+        if std::mem::take(&mut self.is_request) {
+            self.holding.here.requests.give(1);
+            self.holding.everywhere.requests.give(1);
+            self.holding.all.requests.give(1);
+        }
+    }
+
+    fn give_stream(&mut self) {
+        if std::mem::take(&mut self.is_stream) {
+            self.holding.streams.give(1);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.give_request();
+        self.give_stream();
+    }
+}
+
+/// What a request's body takes, until the last of its bytes is gone.
+pub(super) struct Charge {
+    holding: Arc<Holding>,
+    bounds: Bounds,
+    /// Bytes charged to the caller.
+    own: u64,
+    /// Bytes charged to all.
+    all: u64,
+}
+
+impl Charge {
+    /// So many bytes have come so far, and the last of them are about to be kept.
+    ///
+    /// # Errors
+    /// As [`Place::charge`].
+    pub(super) fn arrived(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        if bytes <= BODY_BYTES_UNCHARGED {
+            return Ok(());
+        }
+        if bytes > self.own {
+            self.take_own((bytes - self.own).next_multiple_of(BODY_CHARGE_BYTES))?;
+        }
+        let (more, most) = (bytes.saturating_sub(self.all), self.bounds.all.body_bytes);
+        let fits = |held: u64| held.saturating_add(more) <= most;
+        self.holding.all.body_bytes.take(more, fits).ok_or(Refusal::OverloadedBodyBytes)?;
+        self.all += more;
+        Ok(())
+    }
+
+    /// The body as bytes that pay until the last part of them is dropped, wherever that is.
+    pub(super) fn hold(self, body: Bytes) -> Bytes {
+        if self.all == 0 { body } else { Bytes::from_owner(Charged { body, _charge: self }) }
+    }
+
+    /// One body always fits into what is a caller's own: otherwise one that is larger could never be sent.
+    fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
+        let own = if self.bounds.is_proved { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
+        let (mine, most) = (self.own, self.bounds.body_bytes);
+        let fits = |most: u64| move |held: u64| held == mine || held.saturating_add(more) <= most;
+        let Holding { here, everywhere, .. } = &*self.holding;
+        if here.body_bytes.take(more, fits(most)).is_none() {
+            return Err(own);
+        }
+        if everywhere.body_bytes.take(more, fits(share(self.bounds.all.body_bytes))).is_none() {
+            here.body_bytes.give(more);
+            return Err(own);
+        }
+        self.own += more;
+        Ok(())
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.holding.here.body_bytes.give(self.own);
+        self.holding.everywhere.body_bytes.give(self.own);
+        self.holding.all.body_bytes.give(self.all);
+    }
+}
+
+struct Charged {
+    body: Bytes,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// Takes a key that is a hash already for what it is.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+#[cfg(test)]
+mod tests;
