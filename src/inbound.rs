@@ -27,3 +27,4 @@ mod request;
 mod service;
 mod shelf;
 mod stall;
+mod upload;

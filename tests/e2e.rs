@@ -53,6 +53,7 @@ mod e2e {
     mod tasks;
     mod tls;
     mod token;
+    mod upload;
     mod upstream;
     mod upstream_h2;
     mod upstream_nginx;

@@ -38,6 +38,10 @@ pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long an answer that needs no body waits for the body to arrive, so that the connection can go on.
 pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
+/// What is read and forgotten of an upload that was refused to a known caller: so many times `limits.request_body` …
+pub const REFUSED_UPLOAD_TIMES: u64 = 2;
+/// … and no longer than this.
+pub const REFUSED_UPLOAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// All fields of one head together.
 pub const HEADER_BLOCK_BYTES_MAX: usize = 32 * KIB;
 /// One field value.

@@ -61,10 +61,10 @@ pub(super) async fn skip(incoming: &mut Incoming, bytes_max: u64) -> Result<(), 
 
 /// Sees to it that an answer which does not wait for the request's body tells the truth about the connection: what is left of the
 /// body is read and forgotten, or the answer says that the connection closes (RFC 9112 §9.6). Clients send head and body apart,
-/// and the next request on a connection that was closed without a word is lost.
-pub(super) async fn settle(incoming: &mut Incoming, head: &Parts, response: &mut Response<ReplyBody>) {
+/// and the next request on a connection that was closed without a word is lost. Whether nothing is left.
+pub(super) async fn settle(incoming: &mut Incoming, head: &Parts, response: &mut Response<ReplyBody>) -> bool {
     if incoming.is_end_stream() || head.version > Version::HTTP_11 {
-        return;
+        return true;
     }
     // Who waits for permission to send it gets none.
     let will_come = !head.headers.contains_key(EXPECT);
@@ -72,9 +72,10 @@ pub(super) async fn settle(incoming: &mut Incoming, head: &Parts, response: &mut
         && incoming.size_hint().lower() <= IGNORED_BODY_BYTES_MAX
         && matches!(timeout(REFUSED_BODY_TIMEOUT, skip(incoming, IGNORED_BODY_BYTES_MAX)).await, Ok(Ok(_)))
     {
-        return;
+        return true;
     }
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    false
 }
 
 /// The next piece of data; trailers are dropped (SPEC F-14).

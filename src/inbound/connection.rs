@@ -45,6 +45,7 @@ use crate::{
         service,
         snapshot::Gateway,
         stall::{OnlyAnswer, StreamTasks},
+        upload::Upload,
     },
     observe::{metrics::ListenerSeries, record::End},
 };
@@ -61,6 +62,8 @@ pub(super) struct Connection {
     pub(super) server_name: Option<Box<str>>,
     /// What it did against HTTP.
     pub(super) breach: Arc<Breach>,
+    /// What is left of a refused request.
+    pub(super) upload: Upload,
     load: Arc<Load>,
 }
 
@@ -86,7 +89,7 @@ impl Connection {
             finished: AtomicU64::new(0),
             answer: OnlyAnswer::default(),
         });
-        Self { gateway, peer, peer_value, server_name, breach, load }
+        Self { gateway, peer, peer_value, server_name, breach, upload: Upload::default(), load }
     }
 
     /// Counts a request as under way until the guard is dropped.

@@ -63,7 +63,12 @@ pub(super) async fn pass(
         }
         Err(refusal) => {
             let mut response = refuse(&refusal, &known, server, record);
-            body::settle(&mut body, &head, &mut response).await;
+            if known.caller.is_some() {
+                let upload = &arrival.connection.upload;
+                upload.let_go(body, &head, server.limits.request_body, busy, &mut response).await;
+            } else {
+                body::settle(&mut body, &head, &mut response).await;
+            }
             response
         }
     }

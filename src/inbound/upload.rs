@@ -1,0 +1,91 @@
+//! Lets go of the upload of a request that was refused, so that its client reads the answer (SPEC F-25, attack 191).
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Response, Version,
+    header::{CONNECTION, EXPECT},
+    request::Parts,
+};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    base::limits::{IGNORED_BODY_BYTES_MAX, REFUSED_UPLOAD_TIMEOUT, REFUSED_UPLOAD_TIMES},
+    inbound::{body, connection::Busy, reply::ReplyBody},
+};
+
+/// The upload that a connection is reading to be forgotten; it ends with the connection.
+#[derive(Default)]
+pub(super) struct Upload {
+    task: Mutex<Option<AbortHandle>>,
+}
+
+impl Upload {
+    /// Sees to it that a refusal of a known caller reaches a client that sends its body before it reads: `response` goes out at
+    /// once, and what is still to come is read and forgotten, up to twice `body_bytes` and for five seconds. A socket that is
+    /// closed before that is reset, and many clients report a broken pipe instead of the answer.
+    ///
+    /// HTTP/2 ends one stream without the others, and needs none of this.
+    pub(super) async fn let_go(
+        &self,
+        mut incoming: Incoming,
+        head: &Parts,
+        body_bytes: u64,
+        busy: Busy,
+        response: &mut Response<ReplyBody>,
+    ) {
+        if head.version > Version::HTTP_11 {
+            return;
+        }
+        // A small body is there already; one that waits for permission does not come.
+        let is_small = incoming.size_hint().lower() <= IGNORED_BODY_BYTES_MAX;
+        let is_awaited = head.headers.contains_key(EXPECT);
+        if (is_small || is_awaited) && (body::settle(&mut incoming, head, response).await || is_awaited) {
+            return;
+        }
+        let most = body_bytes.saturating_mul(REFUSED_UPLOAD_TIMES);
+        if incoming.size_hint().upper().is_none_or(|announced| announced > most) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let forgotten = tokio::spawn(async move {
+            forget(incoming, most, REFUSED_UPLOAD_TIMEOUT).await;
+            // Until here the connection is at work.
+            drop(busy);
+        });
+        let before = self.task.lock().unwrap_or_else(PoisonError::into_inner).replace(forgotten.abort_handle());
+        if let Some(before) = before {
+            before.abort();
+        }
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
+    }
+}
+
+/// Reads to the end, or as far as the bounds let it. The connection is closed when the rest is dropped.
+async fn forget(mut incoming: Incoming, bytes_max: u64, limit: Duration) {
+    let deadline = Instant::now() + limit;
+    let mut left = bytes_max;
+    while let Ok(Some(Ok(frame))) = timeout_at(deadline, incoming.frame()).await {
+        let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+        match left.checked_sub(bytes) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
