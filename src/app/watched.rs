@@ -22,7 +22,7 @@ impl Watched {
             Ok(Change::None) => {}
             Ok(Change::Replaced) => tracing::info!(%listener, certificate = %path, "a changed certificate is in use"),
             Ok(Change::Back) => {
-                tracing::info!(%listener, certificate = %path, "the certificate's files are there again")
+                tracing::info!(%listener, certificate = %path, "the certificate's files are there again");
             }
             Err(why) => {
                 metrics.certificate_refused();

@@ -201,7 +201,11 @@ impl Upstream {
                 },
                 Leg::Shared(slot) => match self.send_shared(slot, &outgoing).await {
                     Ok(answer) => return Ok(answer),
-                    Err(Undone::Unsent) => {}
+                    Err(Undone::Unsent(fault)) => {
+                        if is_fresh {
+                            self.pause(arrived, fault).await?;
+                        }
+                    }
                     Err(Undone::Unprocessed(_)) if may_repeat => (may_repeat, arrived) = (false, None),
                     Err(Undone::Unprocessed(Unsent { fault, .. }) | Undone::Failed(Unsent { fault, .. })) => {
                         return Err(fault);

@@ -5,7 +5,9 @@ use std::net::Ipv4Addr;
 use rcgen::date_time_ymd;
 use tokio::net::TcpListener;
 
-use super::world::{Ask, Live, Plan, Reply, Upstream, World, call, certificate, dns::Dns, plan::STANDARD};
+use super::world::{
+    Ask, Live, Plan, Reply, Upstream, World, call, certificate, dns::Dns, plan::STANDARD, process::PATIENCE,
+};
 
 const UPSTREAM: &str = "upstream: {url: \"@UPSTREAM@/inner/mcp\", response_timeout: 2s, connect_timeout: 2s}";
 
@@ -126,6 +128,54 @@ async fn attack_182_a_name_without_an_address_is_told_from_a_closed_port() {
     let world = self::plan(&format!("upstream: {{url: \"http://{free}/mcp\", connect_timeout: 500ms}}")).start().await;
     says(&world.send(&ask(&world)).await, 502, "upstream_unreachable", "it refuses connections");
     assert!(world.admin("/metrics").await.text().contains("what=\"refused\""));
+    world.close().await;
+}
+
+/// Few local ports, in a network of the test's own.
+const FEW_PORTS: &str = "ip link set lo up && echo 50000 50063 > /proc/sys/net/ipv4/ip_local_port_range && exec \"$@\"";
+
+#[tokio::test]
+async fn attack_182_exhausted_local_ports_are_told() {
+    let this = std::env::current_exe().unwrap();
+    let may = std::process::Command::new("unshare").args(["-n", "sh", "-c", FEW_PORTS, "sh", "true"]).status();
+    if !may.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: needs root, for a network namespace");
+        return;
+    }
+    let inside = "e2e::upstream::local_ports_run_out";
+    let ran = tokio::process::Command::new("unshare")
+        .args(["-n", "sh", "-c", FEW_PORTS, "sh"])
+        .arg(this)
+        .args(["--exact", inside, "--ignored", "--nocapture"])
+        .output();
+    let ran = ran.await.unwrap();
+    let output = [ran.stdout, ran.stderr].concat();
+    let output = String::from_utf8_lossy(&output);
+    assert!(ran.status.success() && output.contains("1 passed"), "{output}");
+}
+
+#[tokio::test]
+#[ignore = "is run in a network namespace of its own by attack_182_exhausted_local_ports_are_told"]
+async fn local_ports_run_out() {
+    let world = plan("upstream: {url: \"@UPSTREAM@/inner/mcp\", connect_timeout: 3s}").start().await;
+    let mut hogs = Vec::new();
+    let cause = loop {
+        match tokio::net::TcpStream::connect(world.upstream.address()).await {
+            Ok(hog) => hogs.push(hog),
+            Err(cause) => break cause,
+        }
+    };
+    assert_eq!(cause.kind(), std::io::ErrorKind::AddrNotAvailable);
+    says(&world.send(&ask(&world)).await, 502, "upstream_unreachable", "no local port left");
+    world.gateway.line(|line| line.contains("no_ports") && line.contains("ip_local_port_range")).await;
+
+    drop(hogs);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while world.send(&ask(&world)).await.status != 200 {
+        assert!(tokio::time::Instant::now() < deadline, "it never came back");
+        // The client's own ports are few, too.
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
     world.close().await;
 }
 

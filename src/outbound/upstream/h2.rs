@@ -36,7 +36,10 @@ use crate::{
         UPSTREAM_H2_CONNECTION_WINDOW_BYTES, UPSTREAM_H2_HEADER_BYTES_MAX, UPSTREAM_H2_PING,
         UPSTREAM_H2_STREAM_WINDOW_BYTES,
     },
-    outbound::dial::{DialFault, Stream, Why},
+    outbound::{
+        Fault,
+        dial::{DialFault, Stream, Why},
+    },
 };
 
 /// As long as the peer's SETTINGS have not arrived; no number of streams that a peer can name.
@@ -169,7 +172,7 @@ impl Slot {
             Ok(sent) => sent,
             Err(cause) if cause.is_go_away() || cause.is_io() => {
                 self.retire();
-                return Err(Undone::Unsent);
+                return Err(Undone::Unsent(Unsent::broken(cause).fault));
             }
             Err(cause) => return Err(Undone::Failed(Unsent::broken(cause))),
         };
@@ -205,7 +208,7 @@ impl Drop for Slot {
 /// A request that got no answer.
 pub(super) enum Undone {
     /// Not a byte of it was queued.
-    Unsent,
+    Unsent(Fault),
     /// The peer says that it did nothing with it.
     Unprocessed(Unsent),
     /// It may have been processed.

@@ -102,7 +102,7 @@ impl Shared {
     /// Closes connections that are old and carry nothing.
     pub(super) fn prune(&self) {
         let now = Instant::now();
-        self.lock().links.retain(|link| !link.is_closed() && !(link.is_old(now) && link.streams() == 0));
+        self.lock().links.retain(|link| !link.is_closed() && (!link.is_old(now) || link.streams() > 0));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

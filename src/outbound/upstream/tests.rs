@@ -3,13 +3,14 @@
 use std::{net::Ipv4Addr, sync::atomic::AtomicU8, time::Duration};
 
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::{advance, pause, resume},
 };
 
 use super::{connect::jitter, h2::Link, *};
 use crate::{
-    base::limits::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER},
+    base::limits::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER, UPSTREAM_H2_PING},
     outbound::{
         dial::Stream,
         fetch::{client_tls, tls_roots},
@@ -116,6 +117,34 @@ async fn attack_178_an_old_h2_connection_takes_no_stream_beside_a_new_one_and_en
     assert!(!new_server.is_finished());
     drop((third, fourth));
     assert_eq!(upstream.figures().streams, 0);
+}
+
+#[tokio::test]
+async fn attack_179_an_h2_peer_that_died_without_a_word_is_given_up() {
+    let (upstream, _) = upstream(9);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (mut peer, _) = listener.accept().await.unwrap();
+    // SETTINGS, empty, and then nothing more.
+    peer.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    let old_at = Instant::now() + Duration::from_secs(600);
+    let link = Link::over(Stream::Plain(tcp), &upstream.counts, &upstream.connector.freed, old_at).await.unwrap();
+    // Without a stream nobody asks.
+    later(UPSTREAM_H2_PING * 3).await;
+    sleep(Duration::from_millis(20)).await;
+    assert!(!link.is_closed());
+    let _slot = upstream.share(link).unwrap();
+    let mut asked = vec![0; 4096];
+    let mut read = 0;
+    while !asked[..read].windows(9).any(|frame| frame == [0, 0, 8, 6, 0, 0, 0, 0, 0]) {
+        later(UPSTREAM_H2_PING).await;
+        read += peer.read(&mut asked[read..]).await.unwrap();
+    }
+    while upstream.figures().connections > 0 {
+        later(UPSTREAM_H2_PING).await;
+        tokio::task::yield_now().await;
+    }
+    assert!(upstream.shared_at_once().is_none());
 }
 
 #[tokio::test]
