@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Leg, Upstream, connect::Fresh, h1::Own, lock, outage::Turn};
 use crate::{
-    base::limits::{UPSTREAM_IDLE_MAX, UPSTREAM_IDLE_TIMEOUT},
+    base::limits::{UPSTREAM_IDLE_MAX, UPSTREAM_IDLE_TIMEOUT, UPSTREAM_REDIAL_FIRST},
     outbound::{Fault, dial::Why},
 };
 
@@ -60,6 +60,11 @@ impl Upstream {
                         });
                     }
                     Err(failed) => {
+                        // What was left of the time was too short: the dial before this one knows why the upstream is away.
+                        let is_cut_short = failed.why.is_timeout() && now >= arrived + UPSTREAM_REDIAL_FIRST;
+                        if let Some(known) = self.outage.fault().filter(|_| is_cut_short) {
+                            return Err(known);
+                        }
                         let may_pass = failed.why.may_pass();
                         let fault = attempt.failed(failed);
                         if !may_pass || Instant::now() >= deadline {
