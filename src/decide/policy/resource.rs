@@ -46,11 +46,13 @@ pub(super) fn visit<'p>(all: &'p [Rule], uri: &str, visit: Visit<'_, 'p>) -> Res
     if patterns.iter().any(Pattern::is_everything) {
         return visit(index, rule);
     }
-    if uri::is_plain(uri) {
-        return visit_reading(all, &uri::as_written(uri), None, visit);
+    let is_plain = uri::is_plain(uri);
+    let hazard = if is_plain { None } else { hazard::of(uri) };
+    visit_reading(all, &uri::as_written(uri), hazard, visit)?;
+    if is_plain {
+        return Ok(());
     }
-    let hazard = hazard::of(uri);
-    uri::readings(uri).iter().try_for_each(|reading| visit_reading(all, reading, hazard, visit))
+    uri::all_readings(uri).iter().skip(1).try_for_each(|reading| visit_reading(all, reading, hazard, visit))
 }
 
 fn visit_reading<'p>(

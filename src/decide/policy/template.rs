@@ -108,7 +108,7 @@ fn marked(text: &str) -> String {
     marked
 }
 
-/// `text` with a slash in each expression that may expand to one (RFC 6570 §3.2: `+`, `#`, `/`).
+/// `text` with a slash in each expression that may expand to one: `+`, `#` and `/` (RFC 6570 §3.2), and `{path*}` to FastMCP.
 fn judged(text: &str) -> String {
-    text.replace("{+", "{/+").replace("{#", "{/#")
+    text.replace("{+", "{/+").replace("{#", "{/#").replace("*}", "*/}")
 }

@@ -73,6 +73,8 @@ pub fn all_readings(uri: &str) -> Vec<Reading<'_>> {
     let mut all = vec![as_written(uri)];
     let is_file = scheme_is_file(uri);
     let mut texts = vec![uri.to_owned()];
+    // A parser trims blanks and control characters, other readers whatever Unicode calls a blank.
+    texts.extend(Some(uri.trim()).filter(|trimmed| *trimmed != uri).map(str::to_owned));
     // Servers decode once; what they then hand to a file system may be decoded by it once more.
     for level in 0..if is_file { 3 } else { 2 } {
         let how = if level == 0 { How::Whatwg } else { How::Decoded };

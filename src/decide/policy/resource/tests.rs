@@ -13,7 +13,7 @@ use crate::decide::{
 };
 
 /// Spellings of `file:///secret.txt`.
-pub(crate) const OF_SECRET: [&str; 24] = [
+pub(crate) const OF_SECRET: [&str; 25] = [
     "file:///secret.txt",
     "file:///./secret.txt",
     "file:///x/../secret.txt",
@@ -30,6 +30,7 @@ pub(crate) const OF_SECRET: [&str; 24] = [
     "file:/\\/secret.txt",
     " file:///secret.txt",
     "file:///secret.txt ",
+    "\u{a0}file:///secret.txt\u{3000}",
     "file:////secret.txt",
     "file://///secret.txt",
     "file:///secret%2etxt",

@@ -19,6 +19,7 @@ fn attack_169_c05_a_template_is_judged_by_its_own_text_and_by_what_it_could_reac
         (vec![public()], "file:///pub/{path}", by(0)),
         // It expands to deeper paths, where a star stops.
         (vec![public()], "file:///pub/{+path}", NO_RULE),
+        (vec![public()], "file:///pub/{path*}", NO_RULE),
         (vec![about("file:///pub/**")], "file:///pub/{+path}", by(0)),
         (vec![public()], "file:///public/{path}", NO_RULE),
         (vec![public()], "{+uri}", Err(Refusal::UnsafeUri("no scheme"))),

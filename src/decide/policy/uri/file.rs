@@ -56,7 +56,8 @@ fn windows(rest: &str, all: &mut Vec<Reading<'_>>) {
         }
         Some(unc) => on_drive(&format!("/{unc}"), all),
         None if !is_here => on_host(&name, path, all),
-        None => administrative(path, all),
+        None if !name.is_empty() => administrative(path, all),
+        None => {}
     }
     on_drive(path, all);
 }
@@ -104,12 +105,11 @@ pub(super) fn drive(path: &str) -> Option<(char, &str)> {
 
 /// Windows drops blanks and dots at the end of a name, and names the data of a file `file::$DATA`.
 fn trimmed(path: &str) -> String {
-    let trim = |segment: &str| {
-        let name = segment.split_once(":$").or_else(|| segment.split_once("::$"));
-        let name = name.map_or(segment, |(name, _)| name.trim_end_matches(':'));
+    fn trim(segment: &str) -> &str {
+        let name = segment.split_once(":$").map_or(segment, |(name, _)| name.trim_end_matches(':'));
         let short = name.trim_end_matches(['.', ' ']);
-        if short.is_empty() { segment.to_owned() } else { short.to_owned() }
-    };
+        if short.is_empty() { segment } else { short }
+    }
     path.split('/').map(trim).collect::<Vec<_>>().join("/")
 }
 

@@ -1,6 +1,10 @@
 //! Tells what in a URI no pattern can judge, whatever reads it (SPEC C-04).
 
-use super::parts::{Parts, decoded};
+use super::{
+    file::drive,
+    parts::{Parts, decoded},
+    scheme_is_file as is_file,
+};
 
 /// What is wrong with a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,9 @@ pub fn of(uri: &str) -> Option<Hazard> {
     if uri.bytes().chain(decoded.bytes()).any(|byte| byte.is_ascii_control()) {
         return Some(Hazard::Always("a control character"));
     }
+    if is_file(uri) && has_short_name(&decoded) {
+        return Some(Hazard::Always("a short file name of Windows"));
+    }
     patterned(uri, &decoded).err().map(Hazard::Pattern)
 }
 
@@ -30,7 +37,7 @@ fn patterned(uri: &str, decoded: &str) -> Result<(), &'static str> {
     if uri.contains('\\') {
         return Err("a backslash");
     }
-    let parts = Parts::of(uri).ok_or("no scheme")?;
+    Parts::of(uri).ok_or("no scheme")?;
     let (_, rest) = uri.split_once(':').unwrap_or_default();
     for escape in rest.split('%').skip(1) {
         let pair = escape.get(..2).filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()));
@@ -50,15 +57,14 @@ fn patterned(uri: &str, decoded: &str) -> Result<(), &'static str> {
     if rest.split(['/', '?', '#', ';', '%']).any(|segment| matches!(segment, "." | "..")) {
         return Err("a dot segment");
     }
-    if parts.scheme.eq_ignore_ascii_case("file") && has_short_name(rest) {
-        return Err("a short file name of Windows");
-    }
     Ok(())
 }
 
 /// `file:///C:/SECRET~1.TXT` names a file by a name that no rule can know.
-fn has_short_name(rest: &str) -> bool {
-    let is_windows = rest.trim_start_matches('/').get(1..2).is_some_and(|second| matches!(second, ":" | "|"))
+fn has_short_name(uri: &str) -> bool {
+    let (_, rest) = uri.split_once(':').unwrap_or_default();
+    let rest = rest.replace('\\', "/");
+    let is_windows = drive(rest.trim_start_matches('/')).is_some()
         || rest.strip_prefix("//").is_some_and(|rest| !rest.starts_with('/'))
         || rest.starts_with("////");
     let is_short = |segment: &str| {
@@ -66,5 +72,5 @@ fn has_short_name(rest: &str) -> bool {
         let tail = stem.rsplit_once('~').map(|(_, tail)| tail).unwrap_or_default();
         stem.len() <= 8 && !tail.is_empty() && tail.bytes().all(|byte| byte.is_ascii_digit())
     };
-    is_windows && rest.split('/').any(is_short)
+    is_windows && rest.split(['/', '?', '#']).any(is_short)
 }

@@ -149,8 +149,14 @@ pub(super) fn without_dots(path: &str) -> String {
 
 /// How many dots a segment consists of, where it is one or two.
 fn dots(segment: &str) -> Option<usize> {
-    let plain = segment.replace("%2e", ".").replace("%2E", ".");
-    matches!(plain.as_str(), "." | "..").then_some(plain.len())
+    let mut rest = segment;
+    let mut count = 0;
+    while !rest.is_empty() {
+        let dot = ["%2e", "%2E", "."].into_iter().find_map(|dot| rest.strip_prefix(dot));
+        rest = dot.filter(|_| count < 2)?;
+        count += 1;
+    }
+    (count > 0).then_some(count)
 }
 
 /// `path` with each run of slashes written as one.
