@@ -16,8 +16,9 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 24] = [
+const TARGETS: [(&str, Body); 25] = [
     ("batch", bodies::batch),
+    ("blocks", bodies::blocks),
     ("config", bodies::config),
     ("endpoint", bodies::endpoint),
     ("frames", bodies::frames),

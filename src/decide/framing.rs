@@ -2,8 +2,10 @@
 
 use crate::base::limits::{CHUNK_EXTENSION_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, URI_BYTES_MAX};
 
+pub mod blocks;
 pub mod frames;
 mod head;
+mod hpack;
 pub(in crate::decide) mod run;
 #[cfg(test)]
 mod tests;

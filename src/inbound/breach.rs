@@ -15,6 +15,7 @@ use http::{HeaderValue, Response, Version, header, request::Parts};
 use crate::{
     decide::framing::{
         Violation,
+        blocks::Blocks,
         frames::{Cutoff, Frames},
     },
     inbound::reply::{self, Known, ReplyBody},
@@ -96,16 +97,26 @@ fn is_h2_error(cause: &hyper::Error) -> bool {
     source.is_some_and(|source| !source.is::<io::Error>() && source.to_string().contains("detected"))
 }
 
-/// The watch over the frames that an HTTP/2 connection sends: what the library refuses is seen in them alone.
-pub(super) struct Outlet {
+/// The watch over an HTTP/2 connection: over the frames that go out, since what the library refuses is seen in them alone, and
+/// over the header blocks that come in, for what it does not refuse.
+pub(super) struct H2Watch {
     frames: Frames,
+    blocks: Blocks,
     breach: Arc<Breach>,
 }
 
-impl Outlet {
+impl H2Watch {
     /// Watches a connection on which nothing was sent yet.
     pub(super) fn new(breach: Arc<Breach>) -> Self {
-        Self { frames: Frames::new(), breach }
+        Self { frames: Frames::new(), blocks: Blocks::new(), breach }
+    }
+
+    /// These bytes have come.
+    pub(super) fn came(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.blocks.watch(bytes).map_err(|malformed| {
+            self.breach.note(Violation::H2Protocol);
+            io::Error::new(io::ErrorKind::InvalidData, malformed.0)
+        })
     }
 
     /// These bytes were sent.

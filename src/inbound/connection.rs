@@ -37,7 +37,7 @@ use crate::{
     },
     decide::framing::Violation,
     inbound::{
-        breach::{Breach, Outlet},
+        breach::{Breach, H2Watch},
         inlet::Inlet,
         listener::Phase,
         reply::ReplyBody,
@@ -184,7 +184,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (load, breach) = (Arc::clone(&connection.load), Arc::clone(&connection.breach));
-    let side = Side::Http2(Outlet::new(Arc::clone(&breach)));
+    let side = Side::Http2(H2Watch::new(Arc::clone(&breach)));
     let connection = Arc::new(connection);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let connection = Arc::clone(&connection);
@@ -305,8 +305,8 @@ struct Watched<S> {
 enum Side {
     /// What comes in passes the framing watch before hyper reads it.
     Http1(Inlet),
-    /// Frames have one reading. hyper refuses by itself, and what it sends tells.
-    Http2(Outlet),
+    /// hyper refuses by itself, and what it sends tells; what it does not refuse is watched as it comes.
+    Http2(H2Watch),
 }
 
 impl<S> Watched<S> {
@@ -334,11 +334,11 @@ impl<S> Watched<S> {
 
     /// Shows what was sent of `pieces`.
     fn watch_sent<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>, wrote: &Poll<io::Result<usize>>) {
-        let (Side::Http2(outlet), Poll::Ready(Ok(bytes))) = (&mut self.side, wrote) else { return };
+        let (Side::Http2(watch), Poll::Ready(Ok(bytes))) = (&mut self.side, wrote) else { return };
         let mut left = *bytes;
         for piece in pieces {
             let here = left.min(piece.len());
-            outlet.sent(piece.get(..here).unwrap_or_default());
+            watch.sent(piece.get(..here).unwrap_or_default());
             left -= here;
             if left == 0 {
                 return;
@@ -352,7 +352,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let Self { stream, side, .. } = &mut *self;
         match side {
             Side::Http1(inlet) => inlet.poll_read(stream, cx, buffer),
-            Side::Http2(_) => Pin::new(stream).poll_read(cx, buffer),
+            Side::Http2(watch) => {
+                let before = buffer.filled().len();
+                ready!(Pin::new(stream).poll_read(cx, buffer))?;
+                Poll::Ready(watch.came(buffer.filled_mut().get_mut(before..).unwrap_or_default()))
+            }
         }
     }
 }

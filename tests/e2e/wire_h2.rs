@@ -170,6 +170,70 @@ async fn f16_attack_122_123_124_malformed_requests() {
     world.close().await;
 }
 
+/// A literal of `:path`: kept or not, under its static name.
+fn path_literal(first: u8, value: &[u8], is_coded: bool) -> Vec<u8> {
+    let length = u8::try_from(value.len()).unwrap() | if is_coded { 0x80 } else { 0 };
+    [&[first, length], value].concat()
+}
+
+#[tokio::test]
+async fn attack_191_a_fragment_in_the_path_and_pseudo_fields_in_trailers_are_refused() {
+    let world = Plan::standard().tls().start().await;
+    let bearer = format!("Bearer {}", world.token());
+    let rest: Vec<(&str, &str)> =
+        common(&world.authority, &bearer).into_iter().filter(|(name, _)| *name != ":path").collect();
+    let (pseudo, fields): (Vec<_>, Vec<_>) = rest.iter().partition(|(name, _)| name.starts_with(':'));
+    let head = |path: Vec<u8>, more: &[(&str, &str)]| [block(&pseudo), path, block(&fields), block(more)].concat();
+    let body = call("safe");
+    // `/mcp#f` in Huffman code.
+    let coded = b"\x62\x92\x57\xff\x52\xff";
+    for (what, path) in [
+        ("a fragment", path_literal(0x04, b"/mcp#f", false)),
+        ("an empty one", path_literal(0x04, b"/mcp#", false)),
+        ("behind a query", path_literal(0x04, b"/mcp?x=1#f", false)),
+        ("kept for later", path_literal(0x44, b"/mcp#f", false)),
+        ("in Huffman code", path_literal(0x44, coded, true)),
+    ] {
+        let mut live = hello(&world).await;
+        live.write(&frame(HEADERS, 4, 1, &head(path, &[]))).await;
+        live.write(&frame(DATA, 1, 1, body.as_bytes())).await;
+        assert_eq!(outcome(&mut live).await, "reset", "{what}");
+        // The others of the connection go on.
+        live.write(&frame(HEADERS, 4, 3, &head(path_literal(0x04, b"/mcp", false), &[("x-note", "a#b")]))).await;
+        live.write(&frame(DATA, 1, 3, body.as_bytes())).await;
+        assert_eq!(outcome(&mut live).await, "200", "{what}: the next stream");
+        assert_eq!(world.upstream.take_one().header("x-note"), Some("a#b"), "{what}");
+    }
+    let violations = world.metric("portcullis_protocol_violations_total").await;
+    assert!(violations.is_some_and(|count| count >= 5.0), "{violations:?}");
+
+    // One whose first half has passed already.
+    let mut live = hello(&world).await;
+    let whole = head(path_literal(0x04, b"/mcp#f", false), &[]);
+    let (first, second) = whole.split_at(whole.len() / 2);
+    live.write(&frame(HEADERS, 0, 1, first)).await;
+    live.write(&frame(CONTINUATION, 4, 1, second)).await;
+    live.write(&frame(DATA, 1, 1, body.as_bytes())).await;
+    let got = outcome(&mut live).await;
+    assert!(matches!(got.as_str(), "closed" | "goaway" | "reset"), "{got}");
+
+    for (what, trailers, fine) in [
+        ("a field", block(&[("x-t", "1")]), true),
+        ("a path", block(&[(":path", "/other")]), false),
+        ("an index", vec![0x84], false),
+        ("an unknown one", block(&[("x-t", "1"), (":evil", "1")]), false),
+    ] {
+        let mut live = hello(&world).await;
+        live.write(&frame(HEADERS, 4, 1, &head(path_literal(0x44, b"/mcp", false), &[]))).await;
+        live.write(&frame(DATA, 0, 1, body.as_bytes())).await;
+        live.write(&frame(HEADERS, 5, 1, &trailers)).await;
+        let got = outcome(&mut live).await;
+        assert_eq!(got == "200", fine, "{what} in trailers: {got}");
+        assert_eq!(world.upstream.take().len(), usize::from(fine), "{what} in trailers");
+    }
+    world.close().await;
+}
+
 #[tokio::test]
 async fn f17_attack_125_rapid_reset_and_continuation_floods_end_the_connection() {
     let world = Plan::standard().tls().start().await;

@@ -13,6 +13,7 @@ use portcullis::{
     decide::{
         framing::{
             Framing,
+            blocks::Blocks,
             frames::{Cutoff, Frames},
         },
         mcp::{
@@ -210,6 +211,19 @@ fn watched(input: &[u8], len: usize) -> Result<(), &'static str> {
 fn framing_began(passed: &[u8]) -> bool {
     let mut framing = Framing::new();
     framing.watch(passed).is_ok_and(|passes| passes < passed.len())
+}
+
+/// What may not pass of an HTTP/2 connection does not, however it is cut: it is spoilt, or the connection ended.
+pub(crate) fn blocks(input: &[u8]) -> bool {
+    let passes = |len: usize| {
+        let (mut blocks, mut bytes) = (Blocks::new(), input.to_vec());
+        bytes.chunks_mut(len.max(1)).all(|piece| blocks.watch(piece).is_ok()) && bytes == input
+    };
+    let whole = passes(input.len());
+    for len in [1, 2, 3, 7, input.first().map_or(1, |first| usize::from(*first) + 1)] {
+        assert_eq!(passes(len), whole, "in pieces of {len}");
+    }
+    whole
 }
 
 /// What ends streams and connections is read off frames alike however they are cut, and by their definition (RFC 9113 §4.1).
