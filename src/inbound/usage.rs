@@ -29,13 +29,13 @@ const SWEPT_ABOVE: usize = 4_096;
 /// Counts what is held.
 pub struct Usage {
     callers: Mutex<Callers>,
-    keys: RandomState,
+    seed: u64,
     /// What is held at the endpoints of embedded authorization servers, where nobody is known yet.
     unproved: Arc<Holding>,
     all: Arc<Counts>,
 }
 
-/// By keyed hashes: no text stays behind, and no client can choose two callers that collide.
+/// By [`key`]: no text stays behind.
 #[derive(Default)]
 struct Callers {
     /// By server and caller.
@@ -103,7 +103,7 @@ impl Default for Usage {
     fn default() -> Self {
         let all = Arc::<Counts>::default();
         let unproved = Arc::new(Holding { all: Arc::clone(&all), ..Holding::default() });
-        Self { callers: Mutex::default(), keys: RandomState::new(), unproved, all }
+        Self { callers: Mutex::default(), seed: RandomState::new().hash_one("usage"), unproved, all }
     }
 }
 
@@ -139,13 +139,13 @@ impl Usage {
     }
 
     fn holding(&self, server: &ServerName, caller: &Caller) -> Arc<Holding> {
-        let here = self.keys.hash_one((server.as_str(), caller.principal()));
+        let person = key(self.seed, caller.principal());
+        let here = key(person, server.as_str());
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(holding) = callers.at_servers.get(&here) {
             return Arc::clone(holding);
         }
         callers.sweep();
-        let person = self.keys.hash_one(caller.principal());
         let everywhere = Arc::clone(callers.everywhere.entry(person).or_default());
         let holding = Arc::new(Holding { everywhere, all: Arc::clone(&self.all), ..Holding::default() });
         callers.at_servers.insert(here, Arc::clone(&holding));
@@ -161,6 +161,19 @@ impl Callers {
             self.everywhere.retain(|_, counts| Arc::strong_count(counts) > 1);
         }
     }
+}
+
+/// What a caller, and a caller at a server, are counted by. Every request asks for it, so it is no more than must be: a principal is the
+/// front of a SHA-256, which nobody chooses, and the name of a server is the operator's.
+fn key(seed: u64, text: &str) -> u64 {
+    let fold = |key: u64, word: [u8; 8]| {
+        let mixed = (key.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        mixed ^ mixed >> 32
+    };
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    words.iter().copied().chain([last]).fold(seed, fold)
 }
 
 /// A caller's part of what is there for all.

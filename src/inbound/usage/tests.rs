@@ -141,6 +141,20 @@ fn attack_173_bodies_without_a_length_and_small_ones() {
 }
 
 #[test]
+fn callers_and_servers_are_told_apart() {
+    use std::collections::HashSet;
+    let seed = Usage::default().seed;
+    let mut keys = HashSet::new();
+    for number in 0..1_000 {
+        let person = key(seed, caller(&number.to_string()).principal());
+        for server in ["", "a", "b", "weather", "weather-2", "weather_2", "a.long.name.of.a.server"] {
+            assert!(keys.insert(key(person, server)), "{number} at {server:?}");
+        }
+    }
+    assert_ne!(key(seed, "x"), key(Usage::default().seed, "x"), "each process has its own");
+}
+
+#[test]
 fn callers_who_hold_nothing_are_forgotten() {
     let (usage, s) = (Usage::default(), ServerName::from("s"));
     let kept = usage.enter(&s, LIMITS, &caller("kept"), ALL).unwrap();
