@@ -161,7 +161,7 @@ impl Framing {
         if self.state == State::Between(0) && self.partial.is_empty() {
             head::check_first(bytes)?;
         }
-        let end = bytes.iter().position(|b| *b == b'\n').map(|at| at + 1);
+        let end = memchr::memchr(b'\n', bytes).map(|at| at + 1);
         let (line, rest) =
             bytes.split_at_checked(end.unwrap_or(bytes.len())).ok_or((Violation::RequestLine, "no line"))?;
         self.line_bytes += line.len();

@@ -191,6 +191,15 @@ fn f13_a_head_is_known_to_have_begun_and_to_have_ended() {
     assert!(!framing.is_in_head());
 }
 
+#[test]
+fn f03_a_field_holds_no_control_character_but_the_tab() {
+    for byte in (0..=u8::MAX).filter(|byte| !matches!(byte, b'\r' | b'\n')) {
+        let head = [b"GET / HTTP/1.1\r\nHost: a\r\nA: x".as_slice(), &[byte], b"y\r\n\r\n"].concat();
+        let passes = byte == b'\t' || !byte.is_ascii_control();
+        assert_eq!(verdict(&head).is_ok(), passes, "{byte:#x}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -166,3 +166,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn b01_the_bytes_of_a_token_are_those_of_the_grammar() {
+    for byte in 0..=u8::MAX {
+        let named = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+        assert_eq!(is_b64token(byte), named, "{byte:#x}");
+    }
+}
