@@ -189,7 +189,7 @@ fn watched(input: &[u8], len: usize) -> Result<(), &'static str> {
     let (mut passed, mut kept) = (Vec::new(), Vec::new());
     for piece in input.chunks(len.max(1)) {
         let watched = framing.watch(piece);
-        let at = watched.map_or_else(|halt| halt.at, |passes| passes);
+        let at = watched.unwrap_or_else(|halt| halt.at);
         assert!(at <= piece.len());
         if at > 0 {
             passed.append(&mut kept);
