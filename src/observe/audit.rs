@@ -221,11 +221,11 @@ fn render(entry: &AuditEntry<'_>, json: bool) -> String {
     line.number("audit", VERSION);
     line.word("event", if entry.event == AuditEvent::Decided { "decided" } else { "ended" });
     line.time("time", entry.wall);
-    line.plain("request", entry.request);
+    line.request("request", entry.request);
     if !entry.server.is_empty() {
         line.text("server", entry.server, TEXT_BYTES_MAX);
     }
-    line.plain("peer", entry.peer);
+    line.address("peer", entry.peer);
     if let Some(decision) = &entry.decision {
         add_decision(&mut line, decision, entry.failure);
     } else if let Some(reason) = entry.failure {
@@ -256,7 +256,7 @@ fn render_violation(violation: &ViolationLine<'_>, json: bool) -> String {
         line.text("listener", listener, TEXT_BYTES_MAX);
     }
     if let Some(peer) = violation.peer {
-        line.plain("peer", peer);
+        line.address("peer", peer);
     }
     line.word("verdict", "refused");
     line.word("reason", violation.reason);

@@ -1,9 +1,8 @@
 //! Writes one line of fields, JSON or `key=value`, so that no value can break out of its place.
 
-use std::{
-    fmt::{Display, Write},
-    time::Duration,
-};
+use std::{fmt::Write, net::IpAddr, time::Duration};
+
+use crate::observe::record::RequestId;
 
 /// Most lines fit.
 const LINE_BYTES: usize = 512;
@@ -41,35 +40,63 @@ impl Line {
         self.bare(value, bare);
     }
 
-    /// A value whose display needs no escape: an address.
-    pub(super) fn plain(&mut self, key: &str, value: impl Display) {
+    pub(super) fn address(&mut self, key: &str, address: IpAddr) {
         self.key(key);
-        let quote = if self.json { "\"" } else { "" };
-        // Writing to a String cannot fail; so below.
-        let _ = write!(self.text, "{quote}{value}{quote}");
+        self.quote();
+        match address {
+            IpAddr::V4(address) => {
+                let [a, b, c, d] = address.octets();
+                for (octet, after) in [(a, "."), (b, "."), (c, "."), (d, "")] {
+                    self.digits(octet.into(), 1);
+                    self.text.push_str(after);
+                }
+            }
+            // Writing to a String cannot fail; so below.
+            IpAddr::V6(address) => drop(write!(self.text, "{address}")),
+        }
+        self.quote();
+    }
+
+    pub(super) fn request(&mut self, key: &str, request: RequestId) {
+        self.key(key);
+        self.quote();
+        request.write_to(&mut self.text);
+        self.quote();
     }
 
     pub(super) fn number(&mut self, key: &str, value: u64) {
         self.key(key);
-        let _ = write!(self.text, "{value}");
+        self.digits(value, 1);
     }
 
     pub(super) fn millis(&mut self, key: &str, value: Duration) {
         self.key(key);
-        let micros = value.as_micros();
-        let _ = write!(self.text, "{}.{:03}", micros / 1000, micros % 1000);
+        let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
+        self.digits(micros / 1000, 1);
+        self.text.push('.');
+        self.digits(micros % 1000, 3);
     }
 
+    /// Written by hand, as numbers are: one line for each request, and the formatter of the library costs more than the rest of it.
     pub(super) fn time(&mut self, key: &str, wall: Duration) {
         self.key(key);
         let Civil { year, month, day } = Civil::of_day(wall.as_secs() / 86_400);
         let (secs, millis) = (wall.as_secs() % 86_400, wall.subsec_millis());
         let (hour, minute, second) = (secs / 3600, secs / 60 % 60, secs % 60);
-        let quote = if self.json { "\"" } else { "" };
-        let _ = write!(
-            self.text,
-            "{quote}{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z{quote}"
-        );
+        self.quote();
+        for (value, width, after) in [
+            (year, 4, "-"),
+            (month, 2, "-"),
+            (day, 2, "T"),
+            (hour, 2, ":"),
+            (minute, 2, ":"),
+            (second, 2, "."),
+            (u64::from(millis), 3, "Z"),
+        ] {
+            self.digits(value, width);
+            self.text.push_str(after);
+        }
+        self.quote();
     }
 
     pub(super) fn list<'a>(&mut self, key: &str, values: impl Iterator<Item = &'a str>, bytes_max: usize) {
@@ -87,6 +114,28 @@ impl Line {
             // Scope tokens hold neither spaces nor quotes (RFC 6749 §3.3).
             let joined = values.collect::<Vec<_>>().join(" ");
             self.quoted(&joined, usize::MAX);
+        }
+    }
+
+    /// A number, with zeros before it up to `width` digits.
+    fn digits(&mut self, value: u64, width: usize) {
+        let (mut buffer, mut left, mut used) = ([b'0'; 20], value, 0);
+        for digit in buffer.iter_mut().rev() {
+            if left == 0 && used >= width {
+                break;
+            }
+            *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
+            left /= 10;
+            used += 1;
+        }
+        let digits = buffer.get(buffer.len() - used..).and_then(|digits| str::from_utf8(digits).ok());
+        self.text.push_str(digits.unwrap_or_default());
+    }
+
+    /// Around what needs no escape.
+    fn quote(&mut self) {
+        if self.json {
+            self.text.push('"');
         }
     }
 
@@ -201,6 +250,27 @@ mod tests {
         let mut line = Line::begin(false);
         line.time("time", Duration::from_millis(1_700_000_000_007));
         assert_eq!(line.end(), "time=2023-11-14T22:13:20.007Z\n");
+    }
+
+    #[test]
+    fn numbers_and_addresses_are_as_the_library_writes_them() {
+        let written = |write: &dyn Fn(&mut Line)| {
+            let mut line = Line::begin(false);
+            write(&mut line);
+            line.end()
+        };
+        for number in [0, 1, 9, 10, 99, 100, 12_345, u64::MAX] {
+            assert_eq!(written(&|line| line.number("k", number)), format!("k={number}\n"));
+            let micros = number.min(1 << 53);
+            let wanted = format!("k={}.{:03}\n", micros / 1000, micros % 1000);
+            assert_eq!(written(&|line| line.millis("k", Duration::from_micros(micros))), wanted);
+        }
+        for address in ["0.0.0.0", "10.0.0.1", "255.255.255.255", "::1", "2001:db8::7", "::ffff:10.0.0.1"] {
+            assert_eq!(written(&|line| line.address("k", address.parse().unwrap())), format!("k={address}\n"));
+        }
+        let mut line = Line::begin(true);
+        line.address("k", "10.0.0.1".parse().unwrap());
+        assert_eq!(line.end(), "{\"k\":\"10.0.0.1\"}\n");
     }
 
     #[test]

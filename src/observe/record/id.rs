@@ -6,10 +6,13 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// A request: a prefix of its process and a number.
+/// Hexadecimal digits of a process: 48 bits.
+const PROCESS_DIGITS: usize = 12;
+
+/// A request: the name of its process and a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId {
-    process: u64,
+    process: [u8; PROCESS_DIGITS],
     number: u64,
 }
 
@@ -17,24 +20,47 @@ impl RequestId {
     pub(super) fn number(self) -> u64 {
         self.number
     }
+
+    /// Writes it, without the detour of a formatter: each line has one.
+    pub(in crate::observe) fn write_to(self, text: &mut String) {
+        text.push_str(str::from_utf8(&self.process).unwrap_or_default());
+        text.push('-');
+        let mut shift = u64::BITS.saturating_sub(self.number.leading_zeros()).div_ceil(4).max(1) * 4;
+        while shift > 0 {
+            shift -= 4;
+            text.push(hex_digit(self.number >> shift));
+        }
+    }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{:016x}-{:x}", self.process, self.number)
+        let mut text = String::new();
+        self.write_to(&mut text);
+        out.write_str(&text)
     }
+}
+
+/// The last of the hexadecimal digits of `value`.
+fn hex_digit(value: u64) -> char {
+    u32::try_from(value & 15).ok().and_then(|digit| char::from_digit(digit, 16)).unwrap_or('0')
 }
 
 /// Gives each request of a process its id.
 pub(in crate::observe) struct RequestIds {
-    process: u64,
+    process: [u8; PROCESS_DIGITS],
     next: AtomicU64,
 }
 
 impl RequestIds {
-    /// With a prefix of this process: different in each, and nothing that anybody must not know.
+    /// With a name of this process: different in each, and nothing that anybody must not know.
     pub(in crate::observe) fn new() -> Self {
-        Self { process: RandomState::new().hash_one("request"), next: AtomicU64::new(1) }
+        let mut random = RandomState::new().hash_one("request");
+        let process = [(); PROCESS_DIGITS].map(|()| {
+            random = random.rotate_left(4);
+            u8::try_from(hex_digit(random)).unwrap_or(b'0')
+        });
+        Self { process, next: AtomicU64::new(1) }
     }
 
     pub(in crate::observe) fn next(&self) -> RequestId {
@@ -52,5 +78,13 @@ mod tests {
         let ids = [one.next(), one.next(), other.next()].map(|id| id.to_string());
         assert!(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2], "{ids:?}");
         assert!(ids.iter().all(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')), "{ids:?}");
+    }
+
+    #[test]
+    fn an_id_is_its_process_and_its_number_in_hexadecimal() {
+        for number in [0, 1, 9, 10, 15, 16, 255, 256, 0xdead_beef, u64::MAX] {
+            let id = RequestId { process: *b"0123456789ab", number };
+            assert_eq!(id.to_string(), format!("0123456789ab-{number:x}"));
+        }
     }
 }
