@@ -47,10 +47,14 @@ impl Upload {
         if head.version > Version::HTTP_11 {
             return;
         }
-        // A small body is there already; one that waits for permission does not come.
+        // A body that waits for permission does not come.
+        if head.headers.contains_key(EXPECT) {
+            body::settle(&mut incoming, head, response).await;
+            return;
+        }
+        // A small one is there already.
         let is_small = incoming.size_hint().lower() <= IGNORED_BODY_BYTES_MAX;
-        let is_awaited = head.headers.contains_key(EXPECT);
-        if (is_small || is_awaited) && (body::settle(&mut incoming, head, response).await || is_awaited) {
+        if is_small && body::settle(&mut incoming, head, response).await {
             return;
         }
         let most = body_bytes.saturating_mul(REFUSED_UPLOAD_TIMES);

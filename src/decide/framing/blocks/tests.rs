@@ -83,7 +83,7 @@ fn attack_191_a_fragment_in_a_path_is_spoilt_however_it_is_written() {
     ] {
         let block = [&plain[..2], &block].concat();
         let whole = frame(HEADERS, END_HEADERS, 1, &block);
-        assert_eq!(outcome(&[whole.clone()]), Outcome::Spoilt, "{what}");
+        assert_eq!(outcome(std::slice::from_ref(&whole)), Outcome::Spoilt, "{what}");
         let padded = [&[3, 0, 0, 0, 0, 7][..], &block, &[0; 3]].concat();
         assert_eq!(outcome(&[frame(HEADERS, END_HEADERS | PADDED | PRIORITY, 1, &padded)]), Outcome::Spoilt, "{what}");
         let (first, second) = block.split_at(block.len() / 2);
