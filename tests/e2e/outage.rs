@@ -6,8 +6,10 @@
 //! | key set | held keys go on; other keys 503 | the same, after 5 s | waited for | as refuses | as refuses; an empty set withdraws all: 503 | held keys go on |
 //! | upstream | dialled again until `connect_timeout`, then 502 | 504 | waited for | 502, or cut where the head was sent | 502 | waited for; nothing runs twice |
 //! | Redis | issuing 503, tokens go on | the same, after 2 s | waited for | as refuses | as refuses | tokens go on |
-//! | DNS | 502 | 502 after `connect_timeout` | waited for | 502 | 502 | 502 or 200; nothing runs twice |
-//! | disk | what was read last goes on; issuing 503; audit lines are counted as lost | the same | the same | the same | the same | the same |
+//! | DNS | dialled again until `connect_timeout`, then 502 | 504 after `connect_timeout` | waited for | 502; half a packet 504 | 502; the answer to something else 504 | 502 or 200; nothing runs twice |
+//! | configuration, certificate, secret, key set on disk | what was read last goes on | a pipe is refused like a missing file | (a disk that is slow is not made) | what was read last goes on; an emptied key set withdraws all | the same | the same |
+//! | disk under the store | full: what must be written 503, tokens go on | the same, after 5 s | | | | |
+//! | reader of audit lines | lines are counted as lost; requests go on | lines wait; requests go on | | full: as refuses, and whole lines again after | | |
 //!
 //! In each of them what was proved before goes on, `/healthz` says alive, and all is as before once the failure is over, without a restart.
 
