@@ -213,7 +213,7 @@ impl App {
     }
 }
 
-/// Has the audit log told of what takes long, until it is dropped.
+/// Writes decisions about slow requests to the audit log, until it is dropped.
 async fn tell(observe: Arc<Observe>) {
     let mut every = interval(Observe::TELL_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -223,8 +223,8 @@ async fn tell(observe: Arc<Observe>) {
     }
 }
 
-/// Tells what in `settings` cannot be made, as a start would find: certificates, trust roots, routes. What can be made and is
-/// likely to fail is a warning.
+/// Tells what in `settings` cannot be made, as a start would find: certificates, trust roots,
+/// routes. What can be made and is likely to fail is a warning.
 ///
 /// # Errors
 /// One sentence for each problem.

@@ -43,7 +43,7 @@
 //!          inbound/filter         a list shows what its caller may use, where one was asked for: decide/mcp/{list, sse}
 //!          inbound/relay → client frame by frame; tasks and event ids are noted as they pass, silence may get a comment
 //!          inbound/leash          a stream ends with its permit
-//!          inbound/stall          so does one that its client does not read, and nothing waits for ever to be read
+//!          inbound/stall          so does an answer that its client does not read for too long
 //! refuse   (any step) decide/refusal → inbound/reply
 //! end      record dropped → metrics, audit line
 //! ```

@@ -62,7 +62,8 @@ impl Observe {
         })
     }
 
-    /// Writes what should not wait: decisions about requests that take long, and how many violations had no line.
+    /// Writes what should not wait: decisions about requests that take long, and how many
+    /// violations had no line.
     pub fn tell(&self) {
         record::tell_older(self);
         self.tell_suppressed();

@@ -32,7 +32,8 @@ pub struct Fault {
     pub what: &'static str,
     /// The cause, for logs; never sent to a client (SPEC D-34).
     pub cause: String,
-    /// Whether a log line already told of it: an outage is told of once, not by every call that it fails.
+    /// Whether a log line already told of it: an outage is told of once, not by every call that it
+    /// fails.
     pub logged: bool,
 }
 

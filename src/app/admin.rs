@@ -51,8 +51,8 @@ pub trait Tells: Send + Sync + 'static {
     fn metrics(&self) -> String;
 }
 
-/// Serves until it is dropped; its connections end with it. A new connection always gets in: where all places are taken, a
-/// half-sent request loses its own (attack 175).
+/// Serves until it is dropped; its connections end with it. A new connection always gets in: where
+/// all places are taken, a half-sent request loses its own (attack 175).
 pub async fn serve(listener: TcpListener, tells: Arc<impl Tells>) {
     let mut places = Places::default();
     let mut connections = JoinSet::new();

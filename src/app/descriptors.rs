@@ -12,7 +12,8 @@ use crate::{
 /// What is open at the start, where the system does not tell.
 const IN_USE_USUALLY: u64 = 32;
 
-/// Raises the soft limit on open files to the hard limit: it is low for programs that wait with `select`, and this one does not.
+/// Raises the soft limit on open files to the hard limit. The soft limit is low for programs that
+/// use `select`, which this one does not.
 pub fn raise() {
     let before = getrlimit(Resource::Nofile);
     if before.current == before.maximum {
@@ -38,7 +39,7 @@ pub fn bounds(listeners: usize) -> Bounds {
         tracing::warn!(
             connections = bounds.connections,
             limit = limit.unwrap_or_default(),
-            "the limit on open files leaves room for so many client connections; raise the hard limit (ulimit -Hn, LimitNOFILE=) for more"
+            "the limit on open files allows fewer client connections than usual; raise the hard limit (ulimit -Hn, LimitNOFILE=) for more"
         );
     }
     bounds
@@ -50,8 +51,9 @@ fn in_use() -> u64 {
     fs::read_dir("/proc/self/fd").map_or(IN_USE_USUALLY, |entries| (entries.count() as u64).saturating_sub(1))
 }
 
-/// What a limit leaves for clients and their requests: all but what is open, the listeners with one connection in hand each, the
-/// operator's port, files, and what may be missed between counting and closing. Of that, half is for connections to upstreams.
+/// What a limit leaves for clients and their requests: the limit minus open descriptors, listeners
+/// with one accepted connection each, the admin port, files, and a margin between counting and
+/// closing. Half of that is for connections to upstreams.
 fn under(limit: u64, in_use: u64, listeners: u64) -> Bounds {
     let share = limit / DESCRIPTOR_SHARE;
     let admin = (share / 2).min(ADMIN_CONNECTIONS_MAX as u64) + 1;

@@ -82,9 +82,9 @@ impl Readiness {
 
     /// How things stand.
     ///
-    /// A server is ready once one of its issuers has keys, and the process once one of its servers is. Keys that go later are a
-    /// note: when an issuer fails, every replica loses its keys at once, and taking all of them away would turn a 503 for
-    /// new tokens into no answer for anybody.
+    /// A server is ready once one of its issuers has keys, and the process once one of its servers
+    /// is. Keys that go later are a note: when an issuer fails, every replica loses its keys at
+    /// once, and making all of them unready would turn a 503 for new tokens into no answer at all.
     #[must_use]
     pub fn report(&self, servers: impl IntoIterator<Item = ServerState>) -> Report {
         let mut common = Vec::new();

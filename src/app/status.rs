@@ -64,7 +64,8 @@ impl InForce {
 
     fn issuer(&self, issuer: &IssuerKeys) -> IssuerState {
         let (name, status) = (&issuer.rules().name, issuer.status());
-        // Tokens that were issued go on working: no reason to send requests elsewhere, where the store is the same.
+        // Tokens that were issued go on working: no reason to send requests elsewhere, where the
+        // store is the same.
         let mut states = self.states.iter().filter(|kept| kept.name == *name);
         let trouble = states.find_map(|kept| kept.state.trouble());
         IssuerState { name: name.to_string(), has_keys: status.ready, last_error: status.last_error, trouble }
@@ -83,7 +84,8 @@ impl Tells for Status {
             name: name.to_string(),
             issuers: indexes.iter().filter_map(|index| issuers.get(*index)).cloned().collect(),
         }));
-        // No server waits for an issuer that none of them names; its own troubles are worth a note all the same.
+        // No server waits for an issuer that none of them names; its own troubles are worth a note
+        // all the same.
         let is_used = |index: usize| told.servers.iter().any(|(_, indexes)| indexes.contains(&index));
         for (_, issuer) in issuers.into_iter().enumerate().filter(|(index, _)| !is_used(*index)) {
             let troubles = issuer.last_error.into_iter().chain(issuer.trouble);

@@ -1,4 +1,4 @@
-//! Watches a listener's certificate: read again when its files change, exported, and warned of while clients refuse it.
+//! Watches a listener's certificate: reloads it when its files change, exports its end, and warns.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,7 +15,8 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Looks at its files, and at what clients of `host` will find wrong with it. Each change is logged once.
+    /// Looks at its files, and at what clients of `host` will find wrong with it. Each change is
+    /// logged once.
     pub(super) fn look(&self, host: &str, wall: Duration, metrics: &Metrics) {
         let (listener, path) = (self.listener, self.certificates.path().display());
         match self.certificates.reload_if_changed() {

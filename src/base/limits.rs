@@ -15,10 +15,11 @@ pub const CONNECTIONS_MAX: usize = 32_768;
 pub const CONNECTIONS_CLOSED_AT_ONCE: usize = 256;
 /// How long an HTTP/2 connection that must make room may take to say goodbye.
 pub const ROOM_TIMEOUT: Duration = Duration::from_millis(100);
-/// File descriptors that are kept for files that are read, for issuers and stores, and for what a library opens …
+/// File descriptors that are kept for files that are read, for issuers and stores, and for what a
+/// library opens …
 pub const DESCRIPTORS_FOR_FILES: u64 = 16;
-/// … but no more than one part in so many of the limit; the same bounds what is kept for the operator's port twice, and what may be
-/// missed between counting and closing four times.
+/// … but no more than one part in this many of the limit. Half of that part bounds the reserve of
+/// the admin port, and a quarter the margin between counting and closing.
 pub const DESCRIPTOR_SHARE: u64 = 8;
 /// Length of the kernel's queue of connections that we have not accepted yet.
 pub const LISTEN_BACKLOG: u32 = 8_192;
@@ -38,7 +39,8 @@ pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long an answer that needs no body waits for the body to arrive, so that the connection can go on.
 pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
-/// What is read and forgotten of an upload that was refused to a known caller: so many times `limits.request_body` …
+/// What is read and forgotten of an upload that was refused to a known caller: so many times
+/// `limits.request_body` …
 pub const REFUSED_UPLOAD_TIMES: u64 = 2;
 /// … and no longer than this.
 pub const REFUSED_UPLOAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,8 +60,9 @@ pub const H2_STREAMS_MAX: u32 = 100;
 pub const H2_RESETS_MAX: usize = 64;
 /// What is written to one HTTP/2 stream and not yet taken by a slow reader.
 pub const H2_SEND_BUFFER_BYTES_MAX: usize = 256 * KIB;
-/// What a body hands out at once on HTTP/2. A client that takes less than this in [`WRITE_STALL_TIMEOUT`] is stalled, and so much is
-/// left with the library for each stream when it takes one byte and stops.
+/// What a body hands out at once on HTTP/2. A client that takes less than this in
+/// [`WRITE_STALL_TIMEOUT`] is stalled; this much stays with the library for each stream when a
+/// client takes one byte and stops.
 pub const H2_PIECE_BYTES_MAX: usize = 16 * KIB;
 
 // --- what a body may be (SPEC C-22, C-26) ---
@@ -172,12 +175,15 @@ pub const JWKS_STALE_MAX: Duration = Duration::from_secs(24 * 3600);
 pub const KEY_WAIT: Duration = Duration::from_secs(5);
 /// How much longer it waits for the answer, where the fetch has begun at the last moment.
 pub const KEY_WAIT_GRACE: Duration = Duration::from_millis(500);
-/// Fetches that unknown keys may cause besides the first, for each issuer and `refetch_floor` (SPEC B-43). They are spread
-/// evenly, so that with the default floor the next one is never more than [`KEY_WAIT`] away.
+/// Fetches that unknown keys may cause besides the first, for each issuer and `refetch_floor` (SPEC
+/// B-43). They are spread evenly, so that with the default floor the next one is never more than
+/// [`KEY_WAIT`] away.
 pub const EXTRA_FETCHES_MAX: usize = 5;
-/// How many of them one peer address may cause (IPv6: one /64): the last one is left to the others.
+/// How many of these extra fetches one peer address may cause (IPv6: one /64); the last one is left
+/// to other peers.
 pub const EXTRA_FETCHES_PER_PEER_MAX: usize = 4;
-/// Requests that wait for one issuer's keys because their token's key is unknown; the next one gets 503 at once.
+/// Requests that wait for one issuer's keys because their token's key is unknown; the next one gets
+/// 503 at once.
 pub const KEY_WAITERS_MAX: usize = 2_048;
 /// How many of them may come from one peer address (IPv6: one /64).
 pub const KEY_WAITERS_PER_PEER_MAX: usize = 1_024;
@@ -201,12 +207,14 @@ pub const UPSTREAM_H2_PING: Duration = Duration::from_secs(5);
 pub const IGNORED_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
 /// Response header fields of one HTTP/2 stream.
 pub const UPSTREAM_H2_HEADER_BYTES_MAX: u32 = 16 * 1024;
-/// Age at which a connection is replaced, so that a changed DNS record is followed under load: twice the usual 30 s of a record in a
-/// cluster. A handshake a minute costs nothing.
+/// Age at which a connection is replaced, so that a changed DNS record is followed under load:
+/// twice the usual 30 s of a record in a cluster. A handshake a minute costs nothing.
 pub const UPSTREAM_CONNECTION_AGE: Duration = Duration::from_secs(60);
-/// Each connection lives up to this much longer, by chance, so that those dialled together are not replaced together.
+/// Each connection lives up to this much longer, by chance, so that those dialled together are not
+/// replaced together.
 pub const UPSTREAM_CONNECTION_AGE_JITTER: Duration = Duration::from_secs(30);
-/// HTTP/2 connections to one server, where `limits.upstream_connections` says nothing: 1,024 calls at once at nginx's 128 streams.
+/// HTTP/2 connections to one server, where `limits.upstream_connections` says nothing: 1,024 calls
+/// at once at nginx's 128 streams.
 pub const UPSTREAM_CONNECTIONS: u32 = 8;
 /// Largest `limits.upstream_connections` that may be written.
 pub const UPSTREAM_CONNECTIONS_MAX: u32 = 64;
@@ -214,7 +222,8 @@ pub const UPSTREAM_CONNECTIONS_MAX: u32 = 64;
 pub const UPSTREAM_BUSY_RETRY_SECS: u64 = 1;
 /// A call that arrives this long after the upstream was first found away fails at once.
 pub const UPSTREAM_AWAY_PATIENCE: Duration = Duration::from_secs(2);
-/// First pause before an upstream that is away is dialled again; each pause is twice the one before.
+/// First pause before an upstream that is away is dialled again; each pause is twice the one
+/// before.
 pub const UPSTREAM_REDIAL_FIRST: Duration = Duration::from_millis(25);
 /// Longest pause while calls wait.
 pub const UPSTREAM_REDIAL_MAX: Duration = Duration::from_millis(250);
@@ -225,14 +234,16 @@ pub const UPSTREAM_PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// Look-ups of configured names at once: each occupies a thread for as long as DNS hangs.
 pub const LOOK_UPS_MAX: usize = 8;
-/// Look-ups at once of names that a document from outside gave; a bound of their own, so that they never delay configured names.
+/// Look-ups at once of names that a document from outside gave; a bound of their own, so that they
+/// never delay configured names.
 pub const LOOK_UPS_OUTSIDE_MAX: usize = 4;
 
 // --- the operator's port ---
 
 /// Open connections: a probe or a scrape at a time is usual. The next one closes one of them.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
-/// How many of them are left to requests that are still arriving, where clients read their answers slowly.
+/// How many of them are left to requests that are still arriving, where clients read their answers
+/// slowly.
 pub const ADMIN_PLACES_FOR_HEADS: usize = 8;
 /// From accept to the last byte of a request's head.
 pub const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,8 +1,9 @@
-//! Says which addresses count as one peer where something is shared out by peer address.
+//! Says which addresses count as one peer.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The /64 of an IPv6 address, and an IPv4 address whatever it is written as: a listener on `[::]` sees those mapped.
+/// The /64 of an IPv6 address, or the IPv4 address, also when IPv6 maps it: a listener on `[::]`
+/// sees mapped addresses.
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

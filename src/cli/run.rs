@@ -53,7 +53,7 @@ fn serve_logged(path: &Path, settings: Settings, warnings: &[Problem]) -> Result
     }
     descriptors::raise();
     let limits = settings.limits;
-    tracing::info!(requests = limits.requests, body_bytes = limits.body_bytes, "what all callers together may hold");
+    tracing::info!(requests = limits.requests, body_bytes = limits.body_bytes, "limits of all callers together");
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let metrics = Metrics::new();

@@ -28,7 +28,8 @@ use crate::{
 pub const CLOCK_SKEW: Duration = Duration::from_secs(30);
 /// More than this is forgiven with a warning (SPEC B-21).
 pub const CLOCK_SKEW_USUAL: Duration = Duration::from_secs(120);
-/// In this time unknown keys cause one fetch and at most five more, where `refetch_floor` says nothing.
+/// In this time unknown keys cause one fetch and at most five more, where `refetch_floor` says
+/// nothing.
 pub const REFETCH_FLOOR: Duration = Duration::from_secs(30);
 /// Algorithms, where `algorithms` says nothing (SPEC B-30).
 pub const ALGORITHMS: &[Algorithm] = &[Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];

@@ -1,4 +1,4 @@
-//! Reads `limits`: what all callers together may hold; where nothing is written, it follows the memory limit of the process.
+//! Reads the top-level `limits`; defaults follow the memory limit of the process.
 
 use std::{
     fs,
@@ -33,7 +33,7 @@ pub(super) fn totals(field: Option<&Field<'_>>, servers: &[Server]) -> Option<To
     })
 }
 
-/// What there is where nothing is written.
+/// The defaults of `limits`.
 fn defaults(memory: Option<u64>, largest_body: u64) -> TotalLimits {
     let memory = memory.unwrap_or(u64::MAX);
     let requests = (memory / MEMORY_BYTES_PER_REQUEST).clamp(REQUESTS_LEAST.into(), REQUESTS.into());
@@ -43,8 +43,8 @@ fn defaults(memory: Option<u64>, largest_body: u64) -> TotalLimits {
     }
 }
 
-/// Bytes of memory that this process may use: the least of what its control groups (version 2 or 1) and those above them allow, and
-/// what the machine has. `root` is `/`.
+/// Bytes of memory that this process may use: the least of what its control groups (version 2 or 1)
+/// and those above them allow, and what the machine has. `root` is `/`.
 fn memory_limit(root: &Path) -> Option<u64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let groups = groups.lines().flat_map(|line| {
@@ -57,7 +57,8 @@ fn memory_limit(root: &Path) -> Option<u64> {
             }
             _ => None,
         };
-        // Inside a container the paths of the host do not exist, but the group itself is mounted at the top.
+        // Inside a container the paths of the host do not exist, but the group itself is mounted at
+        // the top.
         let path: PathBuf = Path::new(path).components().filter(|part| matches!(part, Component::Normal(_))).collect();
         let ancestors: Vec<PathBuf> = path.ancestors().map(Path::to_owned).collect();
         place.into_iter().flat_map(move |(mount, file)| {

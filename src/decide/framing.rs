@@ -14,8 +14,9 @@ mod violation;
 use head::Head;
 pub use violation::Violation;
 
-/// Request line and fields together. Heads that are merely large are refused by the request path, which knows more; this bound
-/// keeps what is gathered here small, and below what the HTTP library takes.
+/// Request line and fields together. Heads that are merely large are refused by the request path,
+/// which knows more; this bound keeps what is gathered here small, and below what the HTTP library
+/// takes.
 pub const HEAD_BYTES_MAX: usize = HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX + 16 * 1024;
 /// What is wrong, and in words.
 type Wrong = (Violation, &'static str);
@@ -37,7 +38,8 @@ pub struct Framing {
 /// Where a connection must stop, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Halt {
-    /// How many bytes of the piece that was being watched may pass; of a head that is at fault, none may.
+    /// How many bytes of the piece that was being watched may pass; of a head that is at fault,
+    /// none may.
     pub at: usize,
     /// Whether a body is at fault: its request has passed already.
     pub in_body: bool,
@@ -94,8 +96,9 @@ impl Framing {
         }
     }
 
-    /// Watches the next piece, and says how many of its bytes may pass: a head passes when it is whole, so the beginning of one
-    /// is kept until then. After a violation the connection is lost: what follows has no meaning.
+    /// Watches the next piece, and says how many of its bytes may pass: a head passes when it is
+    /// whole, so the beginning of one is kept until then. After a violation the connection is lost:
+    /// what follows has no meaning.
     ///
     /// # Errors
     /// [`Halt`].

@@ -53,13 +53,13 @@ pub fn check_expectation(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Removes from a request what the upstream must not get: what was meant for this hop, the caller's credentials, what only
-/// a proxy could say (attack 190), and the fields that we write anew. `identity` are the headers that we write ourselves;
-/// what comes in under their names is a forgery (attack 103). `passed` are those that the operator gives back, in this
-/// very spelling.
+/// Removes from a request what the upstream must not get: what was meant for this hop, the caller's
+/// credentials, what only a proxy could say (attack 190), and the fields that we write again.
+/// `identity` are the headers that we write ourselves; what comes in under their names is a forgery
+/// (attack 103). `passed` are those that the operator gives back, in this very spelling.
 ///
-/// An underscore or a dot in place of a dash goes as well: WSGI, CGI and PHP servers read `x_auth_subject` and
-/// `x.auth.subject` as `x-auth-subject` (attack 65).
+/// An underscore or a dot in place of a dash goes as well: WSGI, CGI and PHP servers read
+/// `x_auth_subject` and `x.auth.subject` as `x-auth-subject` (attack 65).
 pub fn clean_request(headers: &mut HeaderMap, identity: &[HeaderName], passed: &[HeaderName]) {
     let has_connection = headers.contains_key(header::CONNECTION);
     remove_where(headers, |headers, name| {
@@ -76,8 +76,8 @@ pub fn clean_request(headers: &mut HeaderMap, identity: &[HeaderName], passed: &
     });
 }
 
-/// Whether `name` is removed only because a proxy alone could say it, so that the operator may give it back
-/// ([`clean_request`]).
+/// Whether `name` is removed only because a proxy alone could say it, so that the operator may give
+/// it back ([`clean_request`]).
 #[must_use]
 pub fn can_be_passed(name: &HeaderName) -> bool {
     let bytes = name.as_str().as_bytes();
@@ -146,7 +146,8 @@ fn decides(name: &[u8]) -> bool {
         || name.starts_with(b"content-")
 }
 
-/// Credentials, which stop here (SPEC B-70, F-27), and fields that were for us: the upstream gets its own `Host`.
+/// Credentials, which stop here (SPEC B-70, F-27), and fields that were for us: the upstream gets
+/// its own `Host`.
 fn is_ours(name: &[u8]) -> bool {
     matches!(name, b"authorization" | b"dpop" | b"cookie" | b"cookie2" | b"host" | b"origin" | b"expect")
 }
@@ -191,8 +192,8 @@ pub fn folds_to(one: &HeaderName, other: &HeaderName) -> bool {
     one.len() == other.len() && one.iter().map(|byte| fold(*byte)).eq(other.iter().map(|byte| fold(*byte)))
 }
 
-/// Asks `known` about a name as a server that takes underscores and dots for dashes would read it. What is longer than any
-/// name that we know counts as known.
+/// Asks `known` about a name as a server that takes underscores and dots for dashes would read it.
+/// What is longer than any name that we know counts as known.
 fn folded(name: &HeaderName, known: fn(&[u8]) -> bool) -> bool {
     let bytes = name.as_str().as_bytes();
     let mut dashed = [0; NAME_BYTES_MAX];

@@ -89,9 +89,11 @@ pub enum Refusal {
     TooManySessions,
     /// Over [`crate::base::limits::TASKS_PER_CALLER_MAX`].
     TooManyTasks,
-    /// Over `limits.requests_per_caller` of the server, or over a caller's share of `limits.requests`.
+    /// Over `limits.requests_per_caller` of the server, or over a caller's share of
+    /// `limits.requests`.
     TooManyRequests,
-    /// Over `limits.body_bytes_per_caller` of the server, or over a caller's share of `limits.body_bytes`.
+    /// Over `limits.body_bytes_per_caller` of the server, or over a caller's share of
+    /// `limits.body_bytes`.
     TooManyBodyBytes,
     /// Over `limits.requests`: all callers together.
     OverloadedRequests,
@@ -108,7 +110,8 @@ pub enum Refusal {
     UpstreamBusy,
     /// The upstream broke off before its head, or answered what may not be relayed.
     UpstreamAnswer(&'static str),
-    /// The upstream took no connection within `connect_timeout`, or its head did not come within `response_timeout`; which of both.
+    /// The upstream took no connection within `connect_timeout`, or its head did not come within
+    /// `response_timeout`; which of both.
     UpstreamTimeout(&'static str),
     /// Our own fault.
     Internal(&'static str),

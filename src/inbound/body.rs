@@ -19,7 +19,8 @@ use crate::{
     inbound::{reply::ReplyBody, usage::Place},
 };
 
-/// Reads `incoming`; a body that came in one piece is not copied. What is kept of it is charged to `place` first.
+/// Reads `incoming`; a body that came in one piece is not copied. What is kept of it is charged to
+/// `place` first.
 pub(super) async fn read(incoming: &mut Incoming, bytes_max: u64, place: &Place) -> Result<Bytes, Refusal> {
     let announced = incoming.size_hint().lower();
     if announced > bytes_max {
@@ -61,7 +62,8 @@ pub(super) async fn skip(incoming: &mut Incoming, bytes_max: u64) -> Result<(), 
 
 /// Sees to it that an answer which does not wait for the request's body tells the truth about the connection: what is left of the
 /// body is read and forgotten, or the answer says that the connection closes (RFC 9112 §9.6). Clients send head and body apart,
-/// and the next request on a connection that was closed without a word is lost. Whether nothing is left.
+/// and the next request on a connection that was closed without a word is lost. Whether nothing is
+/// left.
 pub(super) async fn settle(incoming: &mut Incoming, head: &Parts, response: &mut Response<ReplyBody>) -> bool {
     if incoming.is_end_stream() || head.version > Version::HTTP_11 {
         return true;

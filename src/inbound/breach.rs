@@ -1,4 +1,4 @@
-//! What one connection did against HTTP: it is counted, told, and, where HTTP/1.1 can still answer, answered.
+//! Records how one connection broke HTTP: counts it, logs it, and answers where HTTP/1.1 can.
 
 use std::{
     error::Error,
@@ -73,7 +73,8 @@ impl Breach {
         Some(response)
     }
 
-    /// Notes what a connection ended with, where nothing told it before: the library refused something by itself.
+    /// Notes what a connection ended with, where nothing told it before: the library refused
+    /// something by itself.
     pub(super) fn ended(&self, cause: &hyper::Error) {
         if self.is_noted.load(Ordering::Relaxed) {
             return;
@@ -91,14 +92,15 @@ impl Breach {
     }
 }
 
-/// Whether the peer broke HTTP/2, as the library found: not that it hung up, nor that it sent an error.
+/// Whether the library ended the connection because the peer broke HTTP/2. A peer that closes the
+/// connection or sends an error did not.
 fn is_h2_error(cause: &hyper::Error) -> bool {
     let source = cause.source();
     source.is_some_and(|source| !source.is::<io::Error>() && source.to_string().contains("detected"))
 }
 
-/// The watch over an HTTP/2 connection: over the frames that go out, since what the library refuses is seen in them alone, and
-/// over the header blocks that come in, for what it does not refuse.
+/// The watch over an HTTP/2 connection. Outgoing frames show what the library refused; incoming
+/// header blocks show what it does not refuse.
 pub(super) struct H2Watch {
     frames: Frames,
     blocks: Blocks,

@@ -113,7 +113,7 @@ impl Drop for Busy {
     }
 }
 
-/// Serves one accepted connection to its end, which comes early where it is idle and its seat is needed.
+/// Serves one connection to its end, which comes early if it is idle and its seat is needed.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: IpAddr,
@@ -167,7 +167,8 @@ async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let (load, breach) = (Arc::clone(&connection.load), Arc::clone(&connection.breach));
     let side = Side::Http1(Inlet::new(Arc::clone(&breach)));
-    // Boxed: the library keeps room for this future as long as the connection lives, and an answer lives long after it is done.
+    // Boxed: the library keeps room for this future as long as the connection lives, and an answer
+    // lives long after it is done.
     let service =
         hyper::service::service_fn(|request: Request<Incoming>| Box::pin(service::answer(&connection, request)));
     let served = http1::Builder::new()
@@ -305,7 +306,8 @@ struct Watched<S> {
 enum Side {
     /// What comes in passes the framing watch before hyper reads it.
     Http1(Inlet),
-    /// hyper refuses by itself, and what it sends tells; what it does not refuse is watched as it comes.
+    /// hyper refuses by itself, and what it sends tells; what it does not refuse is watched as it
+    /// comes.
     Http2(H2Watch),
 }
 
@@ -314,8 +316,9 @@ impl<S> Watched<S> {
         Self { stream, side, write_deadline: None, load: Arc::clone(load) }
     }
 
-    /// Passes on how a write went. One that waits for too long fails, and one whose answer must end: the library does not ask a
-    /// body that it has no room for, so a stream that its client does not read would outlive its permit (attack 171).
+    /// Passes on how a write went. One that waits for too long fails, and one whose answer must
+    /// end: the library does not ask a body that it has no room for, so a stream that its client
+    /// does not read would outlive its permit (attack 171).
     fn watch_write<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if wrote.is_ready() {
             self.write_deadline = None;

@@ -48,9 +48,10 @@ pub(super) struct Care {
 impl Care {
     /// For the answer to a request that asks for such a list, or for none.
     ///
-    /// In the legacy era, and in what an upstream may take for it, any answer may hold any list: servers send what a request
-    /// gets wherever its id was used last in the session, so that a client which uses the id of a list again sees that list as
-    /// the answer to something else.
+    /// In the legacy era, and for versions that an upstream may treat as legacy, any answer may
+    /// hold any list: servers send an answer to the request that last used its id in the session. A
+    /// client that reuses the id of a list request would see that list as the answer to something
+    /// else.
     pub(super) fn of(server: &Server, asked: Option<Lists>, era: Era) -> Self {
         let cut = wanted(server, asked);
         let any = if era == Era::Modern { None } else { wanted(server, Some(Lists::Any)) };

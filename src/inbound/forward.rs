@@ -154,7 +154,7 @@ pub(super) async fn send(
     }
     let is_stream = is_event_stream(&head.headers);
     if outgoing.door == Door::Events && head.status.is_success() && !is_stream {
-        return Err(not_relayed("it is no event stream", head.status, record));
+        return Err(not_relayed("it is not an event stream", head.status, record));
     }
     let source = match cut(arrival, server, &outgoing, &mut head, body, is_stream).await {
         Ok(source) => source,

@@ -142,8 +142,9 @@ async fn judge(
     // What else is asked with such a field is judged, and its events noted, as what it is.
     let taken_up = taken_up.filter(|_| matches!(target, Target::Stream));
     let lives_on = matches!(target, Target::Stream) || *method == *target::SUBSCRIBE;
-    // Places are taken for what may be needed, and given back when the answer shows that it is not. What ends or answers something
-    // begins nothing, and sets places free: refused, a caller whose every stream waits for their answer could never give it.
+    // Places are taken for what may be needed, and given back when the answer shows that it is not.
+    // What ends or answers something begins nothing, and sets places free: refused, a caller whose
+    // every stream waits for their answer could never give it.
     if asked.may_stream || lives_on {
         place.asks()?;
         // What is sent to an open stream needs no place of its own.

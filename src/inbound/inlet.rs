@@ -1,5 +1,4 @@
-//! What an HTTP/1.1 connection sends, past the framing watch: heads whole or not at all, and where one breaks the rules, a request in
-//! its place that gets the answer.
+//! Passes HTTP/1.1 input that is well framed, and puts a refused request in place of the rest.
 
 use std::{
     io, mem,
@@ -19,8 +18,9 @@ use crate::{
     inbound::breach::Breach,
 };
 
-/// Stands for a head that may not pass. The watch lets no request of HTTP/1.1 pass without a `Host`, so no client can send it; the
-/// service knows it by that, and answers it after all that came before. So answers stay in their order.
+/// Stands for a head that may not pass. The watch passes no HTTP/1.1 request without a `Host`, so
+/// no client can send this head, and the service recognises it. The service answers it after all
+/// earlier requests, so answers stay in order.
 const REFUSED_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 /// Breaks every chunk: the request under way learns that its body is broken.
 const BROKEN_CHUNK: &[u8] = &[0];
@@ -74,7 +74,7 @@ impl Inlet {
                 return Poll::Ready(Ok(()));
             }
             if self.refused.is_some() {
-                // A client that is gone gets no more answers, but one that only has no more to say gets this one.
+                // A client that closed only its sending side still gets this answer.
                 ready!(self.poll_forget(stream, cx))?;
                 return self.poll_linger_over(cx).map(Ok);
             }
@@ -98,7 +98,8 @@ impl Inlet {
         }
     }
 
-    /// After the answer to a refused request: reads on for a while, or the connection's reset could overtake the answer.
+    /// After the answer to a refused request, reads on for a while: a reset of the connection could
+    /// overtake the answer.
     pub(super) fn poll_linger<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<()> {
         if self.refused.is_none() {
             return Poll::Ready(());
@@ -159,7 +160,7 @@ impl Inlet {
         self.passing.drain(..here);
     }
 
-    /// Reads what comes after a violation and forgets it; ready when there is no more, or too much.
+    /// Reads and drops what comes after a violation; ready at its end, or when it is too much.
     fn poll_forget<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut room = [0; 4096];
         loop {

@@ -17,8 +17,7 @@ use crate::{
 
 /// Answers one request. CORS, methods and refusals are the issuer's own business: they are OAuth's, not MCP's.
 ///
-/// # Errors
-/// What is wrong with the body, or that there is no room for the request, before the issuer has heard of it.
+/// Reads the body; fails if it is wrong or there is no room, before the issuer sees the request.
 pub(super) async fn answer(
     arrival: &Arrival<'_>,
     embedded: &Embedded,

@@ -26,8 +26,8 @@ use crate::{
 /// Longest leash: a token that never ends does not keep a stream open for ever.
 const LEASH_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Ends a stream when its token does, when that is revoked, or when a reload takes the right to it away. The stream's body holds
-/// it, and what watches over that body may poll it, too.
+/// Ends a stream when its token does, when that is revoked, or when a reload takes the right to it
+/// away. The stream's body holds it, and what watches over that body may poll it, too.
 pub(super) struct Leash(Arc<Mutex<Ending>>);
 
 /// The leash of a body that may be gone already.

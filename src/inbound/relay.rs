@@ -1,4 +1,4 @@
-//! An answer on its way to the client, and whoever looks at it while it passes.
+//! An answer on its way to the client, and what watches it while it passes.
 
 use std::{
     error::Error,
@@ -177,7 +177,8 @@ impl Relay {
     }
 }
 
-/// The library does not ask a body for its end when all the bytes that it announced are there: it drops it.
+/// The library does not ask a body for its end when all the bytes that it announced are there: it
+/// drops it.
 impl Drop for Relay {
     fn drop(&mut self) {
         if let Some(end) = stall::ended(self.busy.answer()) {

@@ -1,8 +1,9 @@
-//! Room for client connections: how many there may be, and which idle one makes room for the next (attack 174).
+//! Bounds client connections, and chooses which idle one makes room for the next (attack 174).
 //!
-//! Each connection has a [`Seat`]. When all are taken, the oldest idle connections of the peer that holds most idle ones are
-//! closed; a connection with a request under way never is. Where every connection is active the next one waits. Requests that
-//! would need more descriptors than are left make room in the same way before they are sent on.
+//! Each connection has a [`Seat`]. When all are taken, the oldest idle connections of the peer with
+//! the most idle ones are closed; a connection with a request under way never is. If every
+//! connection is active, the next one waits. A request that needs more descriptors than are left
+//! makes room in the same way before it is sent on.
 
 mod choice;
 #[cfg(test)]
@@ -30,7 +31,8 @@ use crate::{
 pub struct Bounds {
     /// Client connections.
     pub connections: usize,
-    /// Client connections and requests together: each request may need a connection to its upstream.
+    /// Client connections and requests together: each request may need a connection to its
+    /// upstream.
     pub total: usize,
 }
 
@@ -91,7 +93,8 @@ impl Room {
         })
     }
 
-    /// A seat for a connection of `peer`; `None` where all are taken, and idle connections were asked to make room.
+    /// A seat for a connection of `peer`; `None` where all are taken, and idle connections were
+    /// asked to make room.
     pub(super) fn try_seat(self: &Arc<Self>, peer: IpAddr) -> Option<Seat> {
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         if seats.len() >= self.bounds.connections {
@@ -123,8 +126,8 @@ impl Room {
         }
     }
 
-    /// Whether one more request may ask its upstream; where descriptors run short, idle connections are asked to make room. The
-    /// request is counted already.
+    /// Whether one more request may ask its upstream; where descriptors run short, idle connections
+    /// are asked to make room. The request is counted already.
     pub(super) fn admits_request(&self) -> bool {
         let requests = usize::try_from(self.series.requests_in_flight()).unwrap_or(0);
         let excess = (self.open.load(Ordering::Relaxed) + requests).saturating_sub(self.bounds.total);
@@ -134,7 +137,7 @@ impl Room {
         }
     }
 
-    /// The system has no descriptor left, whatever was counted: makes room for a few.
+    /// The system has no descriptor left although the count said otherwise: makes room for a few.
     pub(super) fn press(&self) {
         let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         self.ask(&seats, CONNECTIONS_CLOSED_AT_ONCE.min(seats.len() / 8 + 1));

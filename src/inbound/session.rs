@@ -118,8 +118,9 @@ struct Level {
 }
 
 impl Begun {
-    /// Counts a session before it is asked for, if the caller may begin another beside what `most` leaves: two at once cannot
-    /// both take the last place. One that did not begin after all is given back by [`Self::ended`].
+    /// Counts a session before it is asked for, if the caller may begin another beside what `most`
+    /// leaves: two at once cannot both take the last place. One that did not begin after all is
+    /// given back by [`Self::ended`].
     pub(super) fn begin(&self, server: &ServerName, caller: &Caller, most: u32, now: Now) -> Result<(), Refusal> {
         let begin = |left: Duration, each| Some(left.saturating_add(each)).filter(|left| *left <= SESSION_AGE);
         if self.change(server, caller, most, now, begin) { Ok(()) } else { Err(Refusal::TooManySessions) }

@@ -1,11 +1,13 @@
-//! Ends an answer that its client does not take: with its stream's permit, or when nothing was taken for too long.
+//! Ends an answer that its client does not take, with its permit or after a stall.
 //!
-//! The library asks a body for its next frame when the one before has a place to go, and not earlier. A client that gives an
-//! HTTP/2 stream no window therefore keeps the body from running, and with it the leash (attack 171). So the task of each stream
-//! looks at its body from outside: while the library holds a frame, the task polls the leash and a clock. Dropping the stream
-//! resets it, and drops the body with the upstream's connection.
+//! The library asks a body for its next frame only when it has room for it. A client that gives an
+//! HTTP/2 stream no window therefore stops the body, and with it the leash (attack 171). So the
+//! task of each stream watches its body from outside: while the library holds a frame, the task
+//! polls the leash and a clock. Dropping the stream resets it, and drops the body with the
+//! upstream's connection.
 //!
-//! HTTP/1.1 has one answer at a time, and a blocked write shows in the connection itself, which polls the leash there.
+//! HTTP/1.1 has one answer at a time, and a blocked write shows in the connection itself, which
+//! polls the leash there.
 
 use std::{
     cell::{Cell, RefCell},
@@ -37,7 +39,8 @@ task_local! {
 struct Stream {
     /// Frames that the body has handed out.
     frames: Cell<u32>,
-    /// Whether the library holds the last of them. Otherwise the body waits for its upstream, or has ended.
+    /// Whether the library holds the last of them. Otherwise the body waits for its upstream, or
+    /// has ended.
     is_held: Cell<bool>,
     leash: RefCell<WeakLeash>,
     ended: Cell<Option<End>>,
@@ -89,8 +92,8 @@ impl<F: Future<Output = ()> + Unpin> Future for Task<F> {
 }
 
 impl<F> Task<F> {
-    /// Whether one frame has been held for [`WRITE_STALL_TIMEOUT`]. The clock is not set back at each frame, so a client that stops
-    /// after it took some has up to twice that time.
+    /// Whether one frame has been held for [`WRITE_STALL_TIMEOUT`]. The clock is not set back at
+    /// each frame, so a client that stops after it took some has up to twice that time.
     fn is_stalled(&mut self, frames: u32, cx: &mut Context<'_>) -> bool {
         let clock = self.clock.get_or_insert_with(|| {
             self.seen = frames;
@@ -119,8 +122,9 @@ pub(super) fn note<T, E>(frame: &Poll<Option<Result<T, E>>>) {
     });
 }
 
-/// Takes off `bytes` what may be handed out at once. On HTTP/2 a frame is held until its client gives it room, so that small
-/// frames show a slow client's progress, and little is left with the library when a client takes one byte and stops.
+/// Takes from `bytes` the piece to hand out next. On HTTP/2 a frame is held until its client gives
+/// it room: small frames show the progress of a slow client, and leave little with the library when
+/// a client takes one byte and stops.
 pub(super) fn take_piece(bytes: &mut Option<Bytes>) -> Option<Bytes> {
     match bytes {
         Some(whole) if whole.len() > H2_PIECE_BYTES_MAX && STREAM.try_with(|_| ()).is_ok() => {

@@ -98,8 +98,8 @@ impl Certificates {
         Ok(if before.is_err() && is_same { Change::Back } else { Change::Replaced })
     }
 
-    /// What clients of `host` will find wrong with the certificate in use and has not been told before: the same concern counts
-    /// once, until it changes or is gone.
+    /// What clients of `host` will find wrong with the certificate in use and has not been told
+    /// before: the same concern counts once, until it changes or is gone.
     pub fn news(&self, host: &str, wall: Duration) -> Vec<Concern> {
         let pair = self.current.load();
         let concerns =
@@ -115,7 +115,8 @@ impl Certificates {
         &self.certificate
     }
 
-    /// Until when the certificate in use holds, in seconds since 1970; `None` where it cannot be read.
+    /// Until when the certificate in use holds, in seconds since 1970; `None` where it cannot be
+    /// read.
     #[must_use]
     pub fn not_after(&self) -> Option<u64> {
         self.current.load().dates.as_ref().ok().map(|dates| dates.not_after)
@@ -156,7 +157,7 @@ impl fmt::Debug for Certificates {
 fn stamps(certificate: &Path, key: &Path) -> Result<[Stamp; 2], String> {
     let stamp = |path: &Path| {
         let found = fs::metadata(path).map_err(|cause| format!("{}: {cause}", path.display()))?;
-        // A pipe or a device could keep us waiting for ever.
+        // Reading a pipe or a device could block forever.
         if !found.is_file() {
             let kind = if found.is_dir() { "a folder" } else { "a pipe or a device" };
             return Err(format!("{}: expected a regular file and found {kind}", path.display()));

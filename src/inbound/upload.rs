@@ -1,4 +1,4 @@
-//! Lets go of the upload of a request that was refused, so that its client reads the answer (SPEC F-25, attack 191).
+//! Drains the upload of a refused request, so that its client reads the answer (attack 191).
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -24,18 +24,19 @@ use crate::{
     inbound::{body, connection::Busy, reply::ReplyBody},
 };
 
-/// The upload that a connection is reading to be forgotten; it ends with the connection.
+/// The refused upload that a connection is draining; draining ends with the connection.
 #[derive(Default)]
 pub(super) struct Upload {
     task: Mutex<Option<AbortHandle>>,
 }
 
 impl Upload {
-    /// Sees to it that a refusal of a known caller reaches a client that sends its body before it reads: `response` goes out at
-    /// once, and what is still to come is read and forgotten, up to twice `body_bytes` and for five seconds. A socket that is
-    /// closed before that is reset, and many clients report a broken pipe instead of the answer.
+    /// Makes sure that a refused caller with a valid token can read the answer even if its client
+    /// sends the whole body first: `response` goes out at once, and the rest of the body is read
+    /// and dropped, up to twice `body_bytes` and for five seconds. Closing the socket earlier would
+    /// reset it, and many clients would report a broken pipe instead of the answer.
     ///
-    /// HTTP/2 ends one stream without the others, and needs none of this.
+    /// HTTP/2 ends one stream without the others, and does not need this.
     pub(super) async fn let_go(
         &self,
         mut incoming: Incoming,
@@ -81,7 +82,8 @@ impl Drop for Upload {
     }
 }
 
-/// Reads to the end, or as far as the bounds let it. The connection is closed when the rest is dropped.
+/// Reads to the end, or as far as the bounds let it. The connection is closed when the rest is
+/// dropped.
 async fn forget(mut incoming: Incoming, bytes_max: u64, limit: Duration) {
     let deadline = Instant::now() + limit;
     let mut left = bytes_max;

@@ -1,7 +1,7 @@
-//! What each caller holds at this moment, and all callers together: requests, streams, and bytes of request bodies.
+//! Counts what each caller and all together hold: requests, streams, request body bytes.
 //!
-//! A place is taken before the request may cost anything, and given back by dropping it: two requests at once cannot both take
-//! the last place (attacks 172, 173).
+//! A place is taken before the request may cost anything, and given back by dropping it: two
+//! requests at once cannot both take the last place (attacks 172, 173).
 
 use std::{
     collections::HashMap,
@@ -23,14 +23,15 @@ use crate::{
     inbound::snapshot::{ServerLimits, TotalLimits},
 };
 
-/// Callers beyond which those that hold nothing are swept out.
+/// Above this number of callers, those that hold nothing are removed.
 const SWEPT_ABOVE: usize = 4_096;
 
 /// Counts what is held.
 pub struct Usage {
     callers: Mutex<Callers>,
     seed: u64,
-    /// What is held at the endpoints of embedded authorization servers, where nobody is known yet.
+    /// What is held at the endpoints of embedded authorization servers, where callers are not known
+    /// yet.
     unproved: Arc<Holding>,
     all: Arc<Counts>,
 }
@@ -84,7 +85,8 @@ impl Count {
 pub(super) struct Place {
     holding: Arc<Holding>,
     bounds: Bounds,
-    /// Whether the caller has more requests under way than they may: what answers or ends something passes all the same.
+    /// Whether the caller has more requests under way than they may: what answers or ends something
+    /// passes all the same.
     is_over: bool,
     is_request: bool,
     is_stream: bool,
@@ -95,7 +97,7 @@ pub(super) struct Place {
 struct Bounds {
     body_bytes: u64,
     all: TotalLimits,
-    /// Whether a caller is known, who can be told that it is they who hold too much.
+    /// Whether the caller is known, so that it can be told that it holds too much.
     is_proved: bool,
 }
 
@@ -123,8 +125,9 @@ impl Usage {
         take(self.holding(server, caller), limits.requests_per_caller.into(), REQUESTS_FOR_ANSWERS, bounds)
     }
 
-    /// Takes a place for a request to an embedded authorization server. Together these may take a share of all places, so that
-    /// those who have no token cannot take them from those who have one.
+    /// Takes a place for a request to an embedded authorization server. Together such requests get
+    /// a share of all places, so that clients without a token cannot take the places of those with
+    /// one.
     ///
     /// # Errors
     /// [`Refusal::OverloadedRequests`].
@@ -154,7 +157,7 @@ impl Usage {
 }
 
 impl Callers {
-    /// Forgets those who hold nothing, now and then: only here is one handed out.
+    /// Now and then removes callers that hold nothing; new ones are added only here.
     fn sweep(&mut self) {
         if self.at_servers.len() > SWEPT_ABOVE && self.at_servers.len().is_power_of_two() {
             self.at_servers.retain(|_, holding| Arc::strong_count(holding) > 1);
@@ -163,8 +166,9 @@ impl Callers {
     }
 }
 
-/// What a caller, and a caller at a server, are counted by. Every request asks for it, so it is no more than must be: a principal is the
-/// front of a SHA-256, which nobody chooses, and the name of a server is the operator's.
+/// What a caller, and a caller at a server, are counted by. Every request asks for it, so it is no
+/// more than must be: a principal is the front of a SHA-256, which nobody chooses, and the name of
+/// a server is the operator's.
 fn key(seed: u64, text: &str) -> u64 {
     let fold = |key: u64, word: [u8; 8]| {
         let mixed = (key.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -218,14 +222,15 @@ impl Place {
         taken.map(drop).ok_or(Refusal::TooManyStreams)
     }
 
-    /// The answer is a stream, which is no request any more; or it is none, and takes no place among them.
+    /// The answer turned out: a stream no longer counts as a request, and any other answer gives
+    /// its place among the streams back.
     pub(super) fn answered(&mut self, is_stream: bool) {
         if is_stream { self.give_request() } else { self.give_stream() }
     }
 
-    /// Begins to charge for a body that announces this many bytes, 0 where it announces none. The caller pays for what is
-    /// announced, so that what they begin can be finished; of what all share only that is taken which has arrived, so that no
-    /// announcement keeps others out.
+    /// Begins to charge for a body that announces this many bytes, or 0. The caller is charged for
+    /// the announced bytes at once, so that a body that begins can finish. The total is charged
+    /// only for bytes that arrived, so that an announcement keeps no other caller out.
     ///
     /// # Errors
     /// [`Refusal::TooManyBodyBytes`], [`Refusal::OverloadedBodyBytes`].
@@ -297,7 +302,8 @@ impl Charge {
         if self.all == 0 { body } else { Bytes::from_owner(Charged { body, _charge: self }) }
     }
 
-    /// One body always fits into what is a caller's own: otherwise one that is larger could never be sent.
+    /// One body always fits into what is a caller's own: otherwise one that is larger could never
+    /// be sent.
     fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
         let own = if self.bounds.is_proved { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
         let (mine, most) = (self.own, self.bounds.body_bytes);
@@ -334,7 +340,7 @@ impl AsRef<[u8]> for Charged {
     }
 }
 
-/// Takes a key that is a hash already for what it is.
+/// Uses a key that already is a hash as it is.
 #[derive(Default)]
 struct Hashed(u64);
 

@@ -4,23 +4,23 @@
 //!
 //! | name | labels | counts |
 //! |---|---|---|
-//! | `requests_total` | `server`, `outcome`, `upstream` | requests that ended. `outcome` is the decision: `allowed`, the reason of a refusal ([`crate::decide::refusal`]), `document` (answered without a decision: metadata, preflight) or `client_gone` (the client left before a decision). `upstream` is what came of it there: `ok`, `error_4xx`, `error_5xx`, `broke_off`, `unfit` (may not be relayed), `unreachable`, `timeout`, or `none` (not asked, or the client left first). `server` is empty where the path names none |
+//! | `requests_total` | `server`, `outcome`, `upstream` | requests that ended. `outcome` is the decision: `allowed`, the reason of a refusal ([`crate::decide::refusal`]), `document` (answered without a decision: metadata, preflight) or `client_gone` (the client left before a decision). `upstream` is its outcome there: `ok`, `error_4xx`, `error_5xx`, `broke_off`, `unfit` (may not be relayed), `unreachable`, `timeout`, or `none` (not asked, or the client left first). `server` is empty where the path names none |
 //! | `requests_ended_total` | `server`, `ended` | why their answers ended: `finished`, `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed` |
 //! | `decisions_total` | `server`, `outcome` | decisions: one for each thing that a request names, so that a batch of five calls counts five; counted with the audit line |
 //! | `request_duration_seconds` | `server` | histogram, from the head's arrival to the last byte of the answer; to the head of the answer where that is an event stream |
 //! | `reported_total` | `server`, `reason` | what `report_only` rules would have refused |
-//! | `upstream_failures_total` | `server`, `what` | what went wrong with the server behind us; the log has one warning for each kind, and then at most one every ten seconds |
-//! | `upstream_connections` | `server` | gauge: open connections to the server behind us, idle ones included |
+//! | `upstream_failures_total` | `server`, `what` | failures of the upstream by kind; the log has a warning for the first of each kind, then at most one every ten seconds |
+//! | `upstream_connections` | `server` | gauge: open connections to the upstream, idle ones included |
 //! | `upstream_streams` | `server` | gauge: requests under way on them |
 //! | `requests_in_flight` | | gauge |
 //! | `streams_open` | | gauge: event streams |
 //! | `request_body_bytes` | | gauge: bytes of request bodies that are held, those up to 16 KiB not counted |
 //! | `connections_open` | | gauge: client connections |
 //! | `connections_max` | | gauge: how many there may be |
-//! | `connections_closed_for_room_total` | | idle ones that were closed because the next one, or a request, needed the room |
+//! | `connections_closed_for_room_total` | | idle client connections that were closed because a new connection or a request needed the room |
 //! | `connections_total` | `listener` | accepted; the label is the listener's address |
 //! | `tls_handshake_failures_total` | `listener` | |
-//! | `protocol_violations_total` | `listener`, `violation` | connections and streams that were refused because of how they speak HTTP, by [`crate::decide::framing::Violation`] |
+//! | `protocol_violations_total` | `listener`, `violation` | connections and streams that were refused because they broke HTTP, by [`crate::decide::framing::Violation`] |
 //! | `jwks_fetches_total` | `issuer`, `result` | `ok` or `failed`; `issuer` is the name in the configuration |
 //! | `jwks_keys` | `issuer` | gauge: usable keys held |
 //! | `jwks_keys_skipped` | `issuer` | gauge: keys of the set that cannot be used |
@@ -150,9 +150,9 @@ impl Metrics {
             known: Mutex::default(),
             requests_in_flight: add(&mut registry, "requests_in_flight", "Requests under way"),
             streams_open: add(&mut registry, "streams_open", "Event streams under way"),
-            body_bytes: add(&mut registry, "request_body_bytes", "Bytes of request bodies that are held"),
+            body_bytes: add(&mut registry, "request_body_bytes", "Bytes of request bodies held in memory"),
             connections_open: add(&mut registry, "connections_open", "Client connections"),
-            connections_max: add(&mut registry, "connections_max", "Client connections that there may be"),
+            connections_max: add(&mut registry, "connections_max", "Most client connections at once"),
             connections_closed_for_room: add(
                 &mut registry,
                 "connections_closed_for_room",
@@ -163,7 +163,7 @@ impl Metrics {
             violations: add(
                 &mut registry,
                 "protocol_violations",
-                "Connections and streams refused for how they speak HTTP",
+                "Connections and streams refused because they broke HTTP",
             ),
             jwks_fetches: add(&mut registry, "jwks_fetches", "Fetches of an issuer's keys"),
             jwks_keys: add(&mut registry, "jwks_keys", "Usable keys held of an issuer"),
@@ -187,15 +187,15 @@ impl Metrics {
             certificate_not_after: add(
                 &mut registry,
                 "certificate_not_after_seconds",
-                "When the certificate in use expires",
+                "When the certificate in use expires, in seconds since 1970",
             ),
             audit_dropped: add(&mut registry, "audit_dropped", "Audit lines lost to a slow reader"),
             upstream_connections: add(
                 &mut registry,
                 "upstream_connections",
-                "Open connections to the servers behind us",
+                "Open connections to upstreams, idle ones included",
             ),
-            upstream_streams: add(&mut registry, "upstream_streams", "Requests under way on these connections"),
+            upstream_streams: add(&mut registry, "upstream_streams", "Requests under way on connections to upstreams"),
             registry,
         })
     }
@@ -268,7 +268,8 @@ impl Metrics {
         self.certificate_reload_failures.inc();
     }
 
-    /// The certificate in use by the listener at `address` holds until `not_after`, in seconds since 1970.
+    /// The certificate in use by the listener at `address` holds until `not_after`, in seconds
+    /// since 1970.
     pub fn certificate(&self, address: impl fmt::Display, not_after: u64) {
         let labels = Listener { listener: address.to_string() };
         self.certificate_not_after.get_or_create(&labels).set(i64::try_from(not_after).unwrap_or(i64::MAX));

@@ -1,4 +1,4 @@
-//! The story of one request: its decision is told while it runs or with its end, its end when it is dropped.
+//! The record of one request: writes its decision and its end to the audit log.
 
 use std::{fmt::Display, net::IpAddr, sync::Arc, time::Duration};
 
@@ -30,7 +30,8 @@ const CLIENT_GONE: u16 = 499;
 /// What is older than this is told before it ends.
 const TOLD_AFTER: Duration = Duration::from_millis(500);
 
-/// Filled by the steps of a request; dropping it counts the request and writes its end, also when the request's future is dropped half-way.
+/// Filled by the steps of a request; dropping it counts the request and writes its end, also when
+/// the request's future is dropped half-way.
 pub struct Record {
     observe: Arc<Observe>,
     /// Shared while the decision stands and is not told; nothing changes them from then on.
@@ -184,13 +185,15 @@ impl Record {
         self.status = Some(status);
     }
 
-    /// The answer goes on after its head: it is finished when that is said, and not when the record is dropped.
+    /// The answer goes on after its head: it is finished when that is said, and not when the record
+    /// is dropped.
     pub fn relays(&mut self) {
         self.relays = true;
     }
 
-    /// The answer is an event stream with this status: its decision is told now, and it counts as open until the record is dropped.
-    /// It may stay for hours, so it lets go of the buffer that the request came in.
+    /// The answer is an event stream with this status: its decision is told now, and it counts as
+    /// open until the record is dropped. It may stay for hours, so it lets go of the buffer that
+    /// the request came in.
     pub fn streams(&mut self, status: StatusCode) {
         self.status = Some(status);
         self.streaming = Some(Streaming { head_after: self.elapsed(), _open: self.observe.metrics.stream_open() });
@@ -214,7 +217,7 @@ impl Record {
         }
     }
 
-    /// Whether the decision is in no line yet; nobody else tells it from now on.
+    /// Takes the decision if no line has told it yet; only this record tells it from now on.
     fn is_untold(&mut self) -> bool {
         match self.telling {
             Telling::Open => true,
@@ -289,7 +292,8 @@ impl Drop for Record {
             let whole = AuditEntry { event: AuditEvent::Decided, wall, ..ending };
             tell_as(&self.observe, &self.facts, &whole, self.verdict());
         } else if self.status.is_none() {
-            // What was not decided is told as an end. A document that anyone may read is no decision, and has no line.
+            // What was not decided is told as an end. A document that anyone may read is no
+            // decision, and has no line.
             self.facts.each_decision(|decision| {
                 self.observe.audit.write(&AuditEntry { decision: Some(*decision), ..ending });
             });
@@ -297,7 +301,8 @@ impl Drop for Record {
     }
 }
 
-/// Tells decisions that have waited long enough, in the order in which they were made as far as can be.
+/// Tells decisions that have waited long enough, in the order in which they were made as far as can
+/// be.
 pub(in crate::observe) fn tell_older(observe: &Observe) {
     let before = observe.clock.now().mono.saturating_sub(TOLD_AFTER);
     observe.untold.tell_older(before, &mut |facts| tell(observe, facts, &entry(facts, AuditEvent::Decided)));

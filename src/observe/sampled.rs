@@ -29,7 +29,8 @@ impl<K: Copy + PartialEq> Sampled<K> {
         Self { every, at_most, seen: Mutex::new(Vec::new()) }
     }
 
-    /// Whether one more of this kind is told; and if so, how many were left out since the last one that was.
+    /// Whether one more of this kind is told; and if so, how many were left out since the last one
+    /// that was.
     pub fn admit(&self, kind: K, now: Instant) -> Option<u64> {
         let mut all = self.lock();
         let Some(seen) = all.iter_mut().find(|seen| seen.kind == kind) else {
@@ -47,7 +48,8 @@ impl<K: Copy + PartialEq> Sampled<K> {
         Some(mem::take(&mut seen.left_out))
     }
 
-    /// The kinds of which some were left out and whose span is over, with their number; they count as told now.
+    /// The kinds of which some were left out and whose span is over, with their number; they count
+    /// as told now.
     pub fn left_out(&self, now: Instant) -> Vec<(K, u64)> {
         let mut all = self.lock();
         let over =

@@ -1,4 +1,4 @@
-//! How the server behind us did: the outcome of each request, and one warning for each kind of failure.
+//! How the upstream did: the outcome of each request, and one warning for each kind of failure.
 
 use std::{
     fmt::Display,
@@ -15,7 +15,8 @@ use crate::{
 /// The first failure of a kind is told at once, the next ones after this time.
 const WARNING_EVERY: Duration = Duration::from_secs(10);
 
-/// What came of the request at the server behind us: the label `upstream` of a metric, and a field of the audit line.
+/// What came of the request at the server behind us: the label `upstream` of a metric, and a field
+/// of the audit line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UpstreamOutcome {
     /// It was not asked, or the client left before it answered.
@@ -29,7 +30,8 @@ pub enum UpstreamOutcome {
     Error5xx,
     /// It broke off before its answer was whole.
     BrokeOff,
-    /// Its answer may not be relayed: a redirect, a challenge of its own, a list that cannot be judged.
+    /// Its answer may not be relayed: a redirect, a challenge of its own, a list that cannot be
+    /// judged.
     Unfit,
     /// It could not be reached, or had no room.
     Unreachable,

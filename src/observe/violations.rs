@@ -1,4 +1,4 @@
-//! Connections that broke HTTP: each violation is counted, and a bounded number of them is told with the address that connected.
+//! Counts connections that broke HTTP, and logs a bounded number with their peer address.
 
 use std::{
     net::IpAddr,
@@ -23,7 +23,7 @@ impl Violations {
     }
 }
 
-/// Who broke HTTP, and where.
+/// The peer that broke HTTP, and the listener.
 #[derive(Clone, Copy)]
 pub struct Violator<'a> {
     /// The listener that was connected to.
@@ -36,7 +36,7 @@ impl Observe {
     /// A connection broke HTTP; it got an answer with `status`, where it got one.
     pub fn violated(&self, by: Violator<'_>, violation: Violation, status: Option<u16>) {
         by.listener.violated(violation);
-        // Of silence the number says enough.
+        // Silent connections are only counted.
         if violation == Violation::Silent {
             return;
         }

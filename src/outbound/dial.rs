@@ -75,8 +75,8 @@ impl Dialler {
         Self { tls, resolver: Resolver::system() }
     }
 
-    /// Dials `peer` within `limit`. The address that was checked is the one connected to, so a name cannot be rebound in between
-    /// (SPEC D-30).
+    /// Dials `peer` within `limit`. The address that was checked is the one connected to, so a name
+    /// cannot be rebound in between (SPEC D-30).
     ///
     /// # Errors
     /// [`DialFault`] tells why.
@@ -122,7 +122,8 @@ impl Dialler {
     }
 }
 
-/// Connects to the first address that answers. Each gets its share of the time, so that a dead one does not hide the next.
+/// Connects to the first address that answers. Each gets its share of the time, so that a dead one
+/// does not hide the next.
 async fn connect_first(
     addresses: &[IpAddr],
     port: u16,
@@ -143,7 +144,8 @@ async fn connect_first(
             Ok(Err(cause)) => DialFault { why: Why::of_connect(&cause, *address), cause },
             Err(_) => DialFault { why: Why::ConnectTimeout, cause: io::ErrorKind::TimedOut.into() },
         };
-        // What a host without IPv6 says of an IPv6 address does not hide what the server itself says.
+        // What a host without IPv6 says of an IPv6 address does not hide what the server itself
+        // says.
         if fault.as_ref().is_none_or(|before| before.why == Why::Unreachable) {
             fault = Some(failed);
         }

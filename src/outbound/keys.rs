@@ -65,13 +65,15 @@ pub struct IssuerSettings {
     pub rules: TokenRules,
     /// Where its keys are.
     pub keys: KeySource,
-    /// Unknown keys cause one fetch in this time, and at most [`crate::base::limits::EXTRA_FETCHES_MAX`] more.
+    /// Unknown keys cause one fetch in this time, and at most
+    /// [`crate::base::limits::EXTRA_FETCHES_MAX`] more.
     pub refetch_floor: Duration,
     /// Whether an `http://` issuer that is not loopback may be asked.
     pub allow_http: bool,
 }
 
-/// One issuer's keys. Only [`Self::keep_fresh`] fetches; a request can do no more than ask it to, and wait ([`Newer`]).
+/// One issuer's keys. Only [`Self::keep_fresh`] fetches; a request can do no more than ask it to,
+/// and wait ([`Newer`]).
 pub struct IssuerKeys {
     id: IssuerId,
     settings: IssuerSettings,

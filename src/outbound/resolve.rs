@@ -1,4 +1,4 @@
-//! Resolves host names: one look-up for each name at a time, shared by all that wait for it, and few at once.
+//! Resolves host names: one shared look-up for each name, and few at once.
 
 use std::{
     collections::HashMap,
@@ -32,8 +32,9 @@ type Found = Result<Arc<[IpAddr]>, Arc<io::Error>>;
 
 /// Look-ups under way, by name.
 ///
-/// The system's look-up takes a thread and cannot be cancelled: a caller that gives up leaves the thread behind. So callers of one
-/// name share one look-up, and a caller that gives up leaves it to the next one.
+/// The system's look-up takes a thread and cannot be cancelled: a caller that gives up leaves the
+/// thread behind. So callers of one name share one look-up, and a caller that gives up leaves it to
+/// the next one.
 pub struct Resolver {
     under_way: Mutex<UnderWay>,
     configured: Arc<Semaphore>,
@@ -48,7 +49,7 @@ struct UnderWay {
 }
 
 impl Resolver {
-    /// Asks the system's resolver, anew for each connection: a changed record is seen.
+    /// Asks the system's resolver for each new connection, so that a changed record is seen.
     #[must_use]
     pub fn system() -> Arc<Self> {
         Self::new(Box::new(|host| {

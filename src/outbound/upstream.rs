@@ -74,7 +74,8 @@ pub struct UpstreamSettings {
 
 /// Connections to one upstream.
 ///
-/// Each HTTP/1.1 connection carries one request at a time, and there are as many as requests. HTTP/2 connections are shared, and few.
+/// Each HTTP/1.1 connection carries one request at a time, and there are as many as requests.
+/// HTTP/2 connections are shared, and few.
 pub struct Upstream {
     settings: UpstreamSettings,
     connector: Arc<Connector>,
@@ -145,11 +146,13 @@ impl Upstream {
 
     /// Sends one request and returns the answer's head with its body still to come. The permit is spent: one decision, one request.
     ///
-    /// A request is sent again only where not one byte of it was written, and once where the upstream says that it did nothing with
-    /// it (SPEC C-57). A connection that is refused is dialled again until `connect_timeout`.
+    /// A request is sent again only where not one byte of it was written, and once where the
+    /// upstream says that it did nothing with it (SPEC C-57). A connection that is refused is
+    /// dialled again until `connect_timeout`.
     ///
     /// # Errors
-    /// The upstream's [`Fault`]: `what` is a label of [`Why`], `busy`, `timeout` where its head came too late, or `broken`.
+    /// The upstream's [`Fault`]: `what` is a label of [`Why`], `busy`, `timeout` where its head
+    /// came too late, or `broken`.
     pub async fn send(
         self: &Arc<Self>,
         permit: Permit,
@@ -232,7 +235,8 @@ impl Upstream {
         }
     }
 
-    /// Before a request is offered to another new connection, after one that closed before it took a byte.
+    /// Before a request is offered to another new connection, after one that closed before it took
+    /// a byte.
     async fn pause(&self, arrived: Option<Instant>, fault: Fault) -> Result<(), Fault> {
         let deadline = arrived.map(|arrived| arrived + self.settings.connect_timeout);
         match deadline.filter(|deadline| *deadline > Instant::now()) {

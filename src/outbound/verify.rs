@@ -88,8 +88,9 @@ impl Verifier {
     /// Who presents the token, proved by the keys of that one of `issuers` that its `iss` names. Whether the token is for the
     /// server at hand is not asked here: [`Caller::is_for`] answers that, from the same memory for every server.
     ///
-    /// A token that is remembered costs a digest and a look-up, without waiting; refusals are never remembered here. `peer` is
-    /// the client's address, where there is one: fetches for the sake of unknown keys are shared out by it.
+    /// A token that is remembered costs a digest and a look-up, without waiting; refusals are never
+    /// remembered here. `peer` is the client's address, where there is one: fetches for the sake of
+    /// unknown keys are shared out by it.
     ///
     /// # Errors
     /// [`Refusal::Token`], or [`Refusal::KeysUnavailable`] where nobody can know.
@@ -180,7 +181,8 @@ impl Verifier {
     }
 }
 
-/// Proves it with keys that the issuer publishes later than generation `seen`, which does not know the token's key.
+/// Proves it with keys that the issuer publishes later than generation `seen`, which does not know
+/// the token's key.
 async fn prove_later(
     unproved: &Unproved<'_>,
     issuer: &IssuerKeys,

@@ -1,4 +1,4 @@
-//! Decides whether the admin port answers to a `Host`: a browser page that rebinds its own name must get nothing.
+//! Decides whether the admin port answers to a `Host`, so that DNS rebinding gets nothing.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -6,7 +6,7 @@ use http::{HeaderMap, Uri, Version, header::HOST};
 
 use crate::base::names::split_port;
 
-/// Why it does not.
+/// Why the admin port refuses a `Host`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HostFault {
     /// No `Host`, several, one that differs from the target's, or no host at all (400).
@@ -15,8 +15,8 @@ pub(super) enum HostFault {
     Foreign,
 }
 
-/// IP addresses, `localhost` and `name` pass, with any port: probes and scrapers send the address of a pod, a node or a container.
-/// HTTP/1.0 may leave `Host` out (RFC 9112 §3.2).
+/// IP addresses, `localhost` and `name` pass, with any port: probes and scrapers send the address
+/// of a pod, a node or a container. HTTP/1.0 may leave `Host` out (RFC 9112 §3.2).
 pub(super) fn check(version: Version, target: &Uri, headers: &HeaderMap, name: &str) -> Result<(), HostFault> {
     let mut fields = headers.get_all(HOST).iter();
     let field = match (fields.next(), fields.next()) {

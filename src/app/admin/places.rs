@@ -59,8 +59,8 @@ impl Places {
     }
 }
 
-/// The oldest connection of the peer that holds most. Half-sent requests go first, unless they are so few that the next probe
-/// could be among them.
+/// The oldest connection of the peer that holds most. Half-sent requests go first, unless they are
+/// so few that the next probe could be among them.
 fn leaves(holders: &[Holder]) -> Option<usize> {
     let are_many = holders.iter().filter(|holder| !holder.asked).count() > ADMIN_PLACES_FOR_HEADS;
     let may_leave = |holder: &&Holder| !are_many || !holder.asked;

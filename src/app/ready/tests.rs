@@ -1,4 +1,4 @@
-//! Who is ready when, in tables of keys that are there, not there yet, and gone.
+//! When a server is ready, in tables of keys that are there, not there yet, and gone.
 
 use super::*;
 

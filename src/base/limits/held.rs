@@ -3,31 +3,35 @@
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-/// Requests that one caller may have under way at one server, where `limits.requests_per_caller` says nothing. As many as streams: a
-/// request takes a place among those until its answer turns out to be none.
+/// Requests that one caller may have under way at one server, by default. As many as streams,
+/// because a request also counts as a stream until its answer turns out not to be one.
 pub const REQUESTS_PER_CALLER: u32 = 64;
 /// Largest `limits.requests_per_caller`, and `limits.requests`, that may be written.
 pub const REQUESTS_MAX: u32 = 65_536;
-/// Requests beyond a caller's bound that may still answer or end something: otherwise a caller whose every request waits for their
-/// answer could never give it.
+/// Requests beyond a caller's bound that may still answer or end something: if every request of a
+/// caller waits for its answers, the caller must be able to send them.
 pub const REQUESTS_FOR_ANSWERS: u64 = 16;
-/// Bytes of request bodies that are held of one caller at one server, where `limits.body_bytes_per_caller` says nothing.
+/// Bytes of request bodies that are held of one caller at one server, where
+/// `limits.body_bytes_per_caller` says nothing.
 pub const BODY_BYTES_PER_CALLER: u64 = 32 * MIB;
 /// Largest `limits.body_bytes_per_caller`, and `limits.body_bytes`, that may be written.
 pub const BODY_BYTES_MAX: u64 = 1 << 40;
-/// One caller at all servers, or all who have no token, may take one part in so many of what is there for all.
+/// One caller at all servers, or all clients without a token, get at most one part in this many of
+/// the totals.
 pub const CALLER_SHARE: u64 = 4;
 /// A body up to this size is not charged: the bound on requests bounds such bodies as well.
 pub const BODY_BYTES_UNCHARGED: u64 = 16 * KIB;
 /// Steps in which a body that announces no length is charged to its caller.
 pub const BODY_CHARGE_BYTES: u64 = 64 * KIB;
-/// Requests of all callers, where `limits.requests` says nothing: one for so much of the memory limit …
+/// Requests of all callers, where `limits.requests` says nothing: one for so much of the memory
+/// limit …
 pub const MEMORY_BYTES_PER_REQUEST: u64 = 256 * KIB;
 /// … but no fewer than this …
 pub const REQUESTS_LEAST: u32 = 64;
 /// … and no more.
 pub const REQUESTS: u32 = 1_024;
-/// Bytes of request bodies of all callers, where `limits.body_bytes` says nothing: one part in so many of the memory limit …
+/// Bytes of request bodies of all callers, where `limits.body_bytes` says nothing: one part in so
+/// many of the memory limit …
 pub const MEMORY_SHARE_OF_BODIES: u64 = 4;
 /// … and no more than this.
 pub const BODY_BYTES: u64 = 256 * MIB;

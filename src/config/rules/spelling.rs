@@ -1,4 +1,4 @@
-//! Checks resource patterns: one that lets more pass than it seems to is an error, one that servers spell otherwise a warning.
+//! Checks resource patterns for cheaper fall-through (an error) and other spellings (a warning).
 
 use crate::{
     config::reading::{Place, Reading},

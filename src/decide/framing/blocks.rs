@@ -1,8 +1,9 @@
-//! Watches the header blocks that come on an HTTP/2 connection for what the HTTP library drops without a word (attack 191).
+//! Watches HTTP/2 header blocks for what the HTTP library drops silently (attack 191).
 //!
-//! HTTP/1.1 refuses a target with a fragment, and trailers have no pseudo-header fields (RFC 9113 §8.1, §8.3.1); the library
-//! cuts off the one and passes over the other. Everything else is the library's to judge: what cannot be read here ends the
-//! watch, and mostly the connection.
+//! HTTP/1.1 refuses a target with a fragment, and trailers must not have pseudo-header fields (RFC
+//! 9113 §8.1, §8.3.1). The library cuts off the fragment and skips the fields. It judges everything
+//! else: if this watch cannot read the bytes, it stops, and the library usually ends the
+//! connection.
 
 use crate::decide::framing::hpack::{Fault, Section, Table};
 
@@ -56,7 +57,7 @@ enum Frame {
     },
 }
 
-/// What may not pass, where it can no longer be spoilt: the connection must end.
+/// A violation that cannot be made harmless by changing a byte: the connection must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
 
@@ -67,7 +68,8 @@ impl Blocks {
         Self::default()
     }
 
-    /// Watches the next piece. A fragment in it is spoilt, so that the library resets the stream.
+    /// Watches the next piece. A `#` in `:path` becomes a byte that the library refuses, so that it
+    /// resets the stream.
     ///
     /// # Errors
     /// [`Malformed`].

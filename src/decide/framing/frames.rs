@@ -1,4 +1,4 @@
-//! Reads the error codes off the HTTP/2 frames that go out: what the HTTP library refuses is told nowhere else.
+//! Reads the error codes of outgoing HTTP/2 frames, the only sign of what the library refused.
 
 /// RFC 9113 §4.1: length, type, flags, stream.
 const HEAD_BYTES: usize = 9;
@@ -9,13 +9,15 @@ const GOAWAY: u8 = 7;
 /// The part of a payload that is looked at.
 const LOOKED_AT_BYTES: usize = 8;
 
-/// The watch over the bytes that a server sends on one HTTP/2 connection, in whatever pieces they go.
+/// The watch over the bytes that a server sends on one HTTP/2 connection, in whatever pieces they
+/// go.
 #[derive(Clone, Debug, Default)]
 pub struct Frames {
     /// The head of a frame as far as it went, then the beginning of its payload.
     seen: [u8; HEAD_BYTES + LOOKED_AT_BYTES],
     filled: usize,
-    /// How much of `seen` the frame under way fills before it is read; the head alone until that is known.
+    /// How much of `seen` the frame under way fills before it is read; the head alone until that is
+    /// known.
     wanted: usize,
     /// Bytes of the payload that are passed over.
     skip: usize,
@@ -62,7 +64,8 @@ impl Frames {
         }
     }
 
-    /// Reads what is filled: first a head, and then, where it is of use, the beginning of its payload.
+    /// Reads what is filled: first a head, and then, where it is of use, the beginning of its
+    /// payload.
     fn read(&mut self) -> Option<Cutoff> {
         let [a, b, c, kind, _, _, _, _, _, payload @ ..] = self.seen;
         let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);

@@ -45,7 +45,7 @@ impl Head {
             return Err((Violation::RequestLine, "a request line that is not three parts with one space between them"));
         };
         if method.is_empty() || !method.iter().all(|b| is_token_byte(*b)) {
-            return Err((Violation::RequestLine, "a method that is no token"));
+            return Err((Violation::RequestLine, "a method that is not a token"));
         }
         let is_http_10 = match version {
             b"HTTP/1.1" => false,
@@ -92,7 +92,7 @@ impl Head {
             return Err((Violation::Host, "two Host fields"));
         }
         if value.is_empty() || !value.iter().all(|b| is_host_byte(*b)) {
-            return Err((Violation::Host, "a Host that is no host"));
+            return Err((Violation::Host, "a Host that is not a valid host"));
         }
         let is_same = self.authority.as_deref().is_some_and(|authority| authority.eq_ignore_ascii_case(value));
         self.host = if is_same { Host::Same } else { Host::One };
@@ -106,7 +106,7 @@ impl Head {
         // 19 digits always fit; a sign, a comma or a base prefix is no digit.
         let is_number = (1..=19).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
         let number = std::str::from_utf8(value).ok().filter(|_| is_number).and_then(|digits| digits.parse().ok());
-        self.length = Some(number.ok_or((Violation::ContentLength, "a Content-Length that is no number"))?);
+        self.length = Some(number.ok_or((Violation::ContentLength, "a Content-Length that is not a number"))?);
         Ok(())
     }
 
@@ -150,10 +150,10 @@ fn authority_of(target: &[u8]) -> Result<Option<Vec<u8>>, Wrong> {
     };
     let rest = after_scheme(b"http://")
         .or_else(|| after_scheme(b"https://"))
-        .ok_or((Violation::Target, "a target that is no path and no URL"))?;
+        .ok_or((Violation::Target, "a target that is neither a path nor a URL"))?;
     let authority = rest.split(|b| matches!(b, b'/' | b'?')).next().unwrap_or_default();
     if authority.is_empty() || !authority.iter().all(|b| is_host_byte(*b)) {
-        return Err((Violation::Target, "a target whose host is none"));
+        return Err((Violation::Target, "a target without a valid host"));
     }
     Ok(Some(authority.to_vec()))
 }
@@ -164,7 +164,7 @@ pub(super) fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), Wrong> {
     let colon = line.iter().position(|b| !is_token_byte(*b)).ok_or((Violation::Field, "a field without a colon"))?;
     let (name, rest) = line.split_at_checked(colon).ok_or((Violation::Field, "a field without a colon"))?;
     let Some(value) = rest.strip_prefix(b":").filter(|_| !name.is_empty()) else {
-        return Err((Violation::Field, "a field name that is no token, or blanks around it"));
+        return Err((Violation::Field, "a field name that is not a token, or has blanks around it"));
     };
     // No early exit: so the compiler looks at many bytes at once, and tokens are long.
     if value.iter().fold(false, |found, byte| found | is_field_control(*byte)) {

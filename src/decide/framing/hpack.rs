@@ -1,5 +1,4 @@
-//! Reads HPACK (RFC 7541) as far as telling what the HTTP/2 library drops without a word: a fragment in `:path`, and
-//! pseudo-header fields in trailers.
+//! Reads HPACK (RFC 7541) enough to find a fragment in `:path` and pseudo-header trailers.
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -38,13 +37,13 @@ pub(super) enum Section {
 /// Why a block does not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is no HPACK, which the library will say.
+    /// It is not HPACK; the library will report it.
     Unreadable,
     /// A pseudo-header field in trailers (RFC 9113 §8.1).
     PseudoInTrailers,
 }
 
-/// What a name is to us, and its length.
+/// Which kind of name it is, and its length.
 #[derive(Clone, Copy, Debug)]
 struct Name {
     kind: Kind,
@@ -74,8 +73,8 @@ impl Default for Table {
 }
 
 impl Table {
-    /// Reads one whole block. A `#` in a `:path` becomes a byte that the library refuses, so that it resets the stream;
-    /// whether one did.
+    /// Reads one whole block, and tells whether a `#` in a `:path` was replaced by a byte that the
+    /// library refuses, so that it resets the stream.
     pub(super) fn read(&mut self, block: &mut [u8], section: Section) -> Result<bool, Fault> {
         let (mut at, mut is_spoilt) = (0, false);
         while let Some(first) = block.get(at).copied() {
@@ -205,7 +204,7 @@ impl Text {
         Ok(count)
     }
 
-    /// Makes another byte of each `#` that no path may hold; whether there was one.
+    /// Replaces each `#` by a byte that no path may hold, and tells whether there was one.
     fn spoil_fragment(&self, block: &mut [u8]) -> Result<bool, Fault> {
         let mut is_spoilt = false;
         if !self.is_coded {

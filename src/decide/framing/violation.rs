@@ -1,4 +1,4 @@
-//! The ways in which a connection can break HTTP: a closed set, for the label of a metric and the audit log.
+//! The ways in which a connection can break HTTP: labels of a metric and of the audit log.
 
 use http::StatusCode;
 
@@ -23,7 +23,7 @@ pub enum Violation {
     Version,
     /// A target with a byte that may not be in one, or for another host than `Host` says.
     Target,
-    /// No `Host`, two of them, or one that is no host.
+    /// No `Host`, two of them, or one that is not a valid host.
     Host,
     /// A field that continues another line, has no colon, or a byte that may not be there.
     Field,
@@ -92,8 +92,8 @@ impl Violation {
         }
     }
 
-    /// What the error code of a frame that we send says of the client, where it says something: RFC 9113 §7. NO_ERROR, CANCEL and
-    /// INTERNAL_ERROR are about us or about the upstream.
+    /// What the error code of a frame that we send says of the client, where it says something: RFC
+    /// 9113 §7. NO_ERROR, CANCEL and INTERNAL_ERROR are about us or about the upstream.
     #[must_use]
     pub const fn of_h2(code: u32) -> Option<Self> {
         Some(match code {

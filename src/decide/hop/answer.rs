@@ -10,14 +10,15 @@ use http::{
 #[cfg(test)]
 mod tests;
 
-/// Gives the fields that frame and label an answer one value, or says which of them has none (attack 188).
+/// Gives the fields that frame and label an answer one value, or names the field that has none
+/// (attack 188).
 ///
-/// Our HTTP library takes what several of them say together; clients take the first, the last, or join them. Several equal
-/// values become one (RFC 9110 §8.6). What `Transfer-Encoding` names besides `chunked` is still on the bytes, and no
-/// client would learn of it. A 204 has no body, whatever its length says.
+/// Our HTTP library takes what several of them say together; clients take the first, the last, or
+/// join them. Several equal values become one (RFC 9110 §8.6). What `Transfer-Encoding` names
+/// besides `chunked` is still on the bytes, and no client would learn of it. A 204 has no body,
+/// whatever its length says.
 ///
-/// # Errors
-/// What the upstream says twice, for the log and the answer.
+/// The field that has two values, for the log and the answer.
 pub fn one_reading(status: StatusCode, headers: &mut HeaderMap) -> Result<(), &'static str> {
     one_coding(headers)?;
     one_length(headers)?;
@@ -57,7 +58,8 @@ fn one_length(headers: &mut HeaderMap) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether every reader takes `value` for the same number: digits alone, and no zero before them, which some take for octal.
+/// Whether every reader takes `value` for the same number: digits alone, and no zero before them,
+/// which some take for octal.
 fn is_plain(value: &[u8]) -> bool {
     (1..=19).contains(&value.len())
         && value.iter().all(u8::is_ascii_digit)
@@ -70,7 +72,8 @@ fn number(value: &[u8]) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// Clients that look for `text/event-stream` anywhere in the joined lines read a stream where we relay JSON.
+/// Clients that look for `text/event-stream` anywhere in the joined lines read a stream where we
+/// relay JSON.
 fn one_type(headers: &mut HeaderMap) -> Result<(), &'static str> {
     const NOT_ONE: &str = "it has more than one Content-Type";
     let mut lines = headers.get_all(CONTENT_TYPE).iter();

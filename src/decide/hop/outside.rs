@@ -1,14 +1,14 @@
-//! The header fields that only a proxy in front could say of a caller: from a client they are forgeries.
+//! Header fields that only a proxy in front can vouch for; from a client they are forged.
 
 use std::str;
 
 #[cfg(test)]
 mod tests;
 
-/// One table for the look-up and for the operator's eyes.
+/// One table for the look-up and for `explain`.
 macro_rules! names {
     ($($name:literal)*) => {
-        /// Every such name that stands alone, as it is spelled most often.
+        /// The exact names, in their most common spelling.
         pub const NAMES: &[&[u8]] = &[$($name),*];
 
         /// Whether `name` is one of [`NAMES`]. The compiler makes a search tree of it.
@@ -19,9 +19,11 @@ macro_rules! names {
 }
 
 names! {
-    // A CGI server makes the variable HTTP_PROXY of it, which HTTP clients obey (httpoxy, CVE-2016-5385).
+    // A CGI server makes the variable HTTP_PROXY of it, which HTTP clients obey (httpoxy,
+    // CVE-2016-5385).
     b"proxy"
-    // Who the caller is: Apache and CGI, Authelia, LemonLDAP::NG, CAS, WebSEAL, SiteMinder, Oracle Access Manager.
+    // Who the caller is: Apache and CGI, Authelia, LemonLDAP::NG, CAS, WebSEAL, SiteMinder, Oracle
+    // Access Manager.
     b"remote-user" b"remote-name" b"remote-email" b"remote-groups" b"remote-ident" b"remote-addr" b"remote-host"
     b"auth-user" b"auth-mail" b"auth-groups" b"auth-type" b"cas-user"
     b"iv-user" b"iv-user-l" b"iv-groups" b"iv-creds" b"iv-server-name" b"iv-remote-address"
@@ -38,7 +40,8 @@ names! {
     b"x-credential-identifier" b"x-credential-username" b"x-anonymous-consumer" b"x-userinfo"
     b"x-authenticated-user" b"x-authenticated-userid" b"x-authenticated-email" b"x-authenticated-groups"
     b"x-authenticated-scope" b"x-identity-status"
-    // Clouds and tunnels: IAP and API Gateway, Verified Access, App Service and Front Door, Teleport, WSO2, Vercel.
+    // Clouds and tunnels: IAP and API Gateway, Verified Access, App Service and Front Door,
+    // Teleport, WSO2, Vercel.
     b"x-goog-iap-jwt-assertion" b"x-endpoint-api-userinfo" b"x-apigateway-api-userinfo" b"x-amzn-ava-user-context"
     b"x-arr-clientcert" b"x-arr-ssl" b"x-azure-clientip" b"x-azure-socketip" b"x-azure-fdid"
     b"teleport-jwt-assertion" b"x-jwt-assertion" b"x-vercel-oidc-token"
@@ -49,14 +52,16 @@ names! {
     b"x-originating-ip" b"cf-connecting-ip" b"cf-connecting-ipv6" b"cf-pseudo-ipv4" b"fastly-client-ip"
     b"fly-client-ip" b"wl-proxy-client-ip" b"x-nf-client-connection-ip" b"x-vercel-forwarded-for"
     b"x-vercel-proxied-for" b"x-appengine-remote-addr"
-    // What was asked, and how: another path, method, scheme or mount point than the one that was judged.
+    // What was asked, and how: another path, method, scheme or mount point than the one that was
+    // judged.
     b"x-rewrite-url" b"x-http-method" b"x-http-method-override" b"x-method-override" b"x-scheme" b"x-url-scheme"
     b"front-end-https" b"script-name" b"x-script-name" b"path-info"
-    // What a proxy tells its own server about files, and a framework itself about requests (CVE-2025-61780, CVE-2025-29927).
+    // What a proxy tells its own server about files, and a framework itself about requests
+    // (CVE-2025-61780, CVE-2025-29927).
     b"x-sendfile-type" b"x-accel-mapping" b"x-middleware-subrequest"
 }
 
-/// What such names begin with, where a proxy has a whole family of them.
+/// Prefixes of header families.
 pub const PREFIXES: &[&[u8]] = &[
     b"x-forwarded",
     b"x-auth-request-",
@@ -90,12 +95,12 @@ pub const PREFIXES: &[&[u8]] = &[
     b"ynh-user",
 ];
 
-/// Whether only a proxy in front could say `name`, in lower case and with its signs folded to dashes.
+/// Whether only a proxy can vouch for `name`, given in lower case with `_` and `.` as `-`.
 pub(super) fn is_outside(name: &[u8]) -> bool {
     is_named(name) || PREFIXES.iter().any(|prefix| prefix.first() == name.first() && name.starts_with(prefix))
 }
 
-/// All of them for people, in alphabetical order; a family ends with `*`.
+/// All names for `explain`, in alphabetical order; a family ends with `*`.
 #[must_use]
 pub fn listed() -> Vec<String> {
     let word = |name: &&[u8]| str::from_utf8(name).unwrap_or_default().to_owned();

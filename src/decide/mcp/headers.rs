@@ -76,8 +76,9 @@ pub fn permit_batch(headers: &HeaderMap) -> Result<bool, Refusal> {
     Ok(version_of(headers)?.is_none_or(|name| version::find(name).is_some_and(|version| version.batches)))
 }
 
-/// The era of a message (SPEC C-15): that of the date in its header, which `_meta` repeats in the modern era and may repeat
-/// before. Upstreams disagree about which of body and header decides it, so a request whose two disagree reaches none of them.
+/// The era of a message (SPEC C-15): that of the date in its header, which `_meta` repeats in the
+/// modern era and may repeat before. Upstreams disagree about which of body and header decides it,
+/// so a request whose two disagree reaches none of them.
 ///
 /// # Errors
 /// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`], [`Refusal::BadRequest`].
@@ -95,7 +96,8 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
         (Kind::Response, ..) if era == Era::Modern => Err(Refusal::NotAMessage("a response in the modern era")),
         (Kind::Response, ..) => Ok(Era::Legacy),
 
-        // A legacy version in `_meta` makes nothing modern: its answer is still watched for lists (attack 187).
+        // A legacy version in `_meta` makes nothing modern: its answer is still watched for lists
+        // (attack 187).
         (_, Some(header), Some(body)) if header == body => Ok(era),
         (_, Some(_), Some(_)) => Err(Refusal::HeaderMismatch("MCP-Protocol-Version is not the version in _meta")),
         (Kind::Request, None, Some(_)) => {

@@ -7,8 +7,8 @@ pub enum Era {
     Legacy,
     /// 2026-07-28 and later: each request stands alone, with its version and capabilities in `_meta`.
     Modern,
-    /// A version that is not a date, in header and body alike: an upstream may take the message for either of the two. It is
-    /// held to what both of them ask.
+    /// A version that is not a date, in header and body alike: an upstream may take the message for
+    /// either of the two. It is held to what both of them ask.
     Unknown,
 }
 

@@ -48,7 +48,8 @@ impl Glob {
         Self { pattern: pattern.into(), shape: Shape::of(pattern) }
     }
 
-    /// Compiles `pattern` so that `*` and `?` stop at `/`, and `**` does not. The pattern `*` alone matches everything.
+    /// Compiles `pattern` so that `*` and `?` stop at `/`, and `**` does not. The pattern `*` alone
+    /// matches everything.
     #[must_use]
     pub fn within(pattern: &str) -> Self {
         Self { pattern: pattern.into(), shape: Shape::within(pattern) }
@@ -175,8 +176,8 @@ fn wild(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// With two kinds of star the last one is not enough. So all places in the pattern that the text so far can lead to are
-/// kept, which costs pattern × text steps whatever the stars.
+/// With two kinds of star, remembering the last star is not enough. So all places in the pattern
+/// that the text so far can lead to are kept: at most pattern × text steps.
 fn within(tokens: &[Token], text: &str) -> bool {
     // Whether the text so far leads to the place before each token, and to the end.
     let mut places: Vec<(Token, bool)> = tokens.iter().map(|token| (*token, false)).collect();

@@ -1,6 +1,7 @@
 //! Finds rules that would let more pass than they did when `*` in a resource pattern crossed `/`.
 //!
-//! A star now stops at a slash. What it no longer matches falls to the rules below, and one of them may ask for less.
+//! A star now stops at a slash. What it no longer matches falls to a later rule, which may ask for
+//! less.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -32,16 +33,18 @@ pub struct Narrowed {
     pub instead: Vec<String>,
 }
 
-/// States that are looked at for one pattern. Beyond this it counts as narrowed where it could be.
+/// States visited for one pattern. Beyond this, a pattern that could be narrowed counts as
+/// narrowed.
 const STATES_MAX: usize = 2_000;
 
-/// Every pattern of `rules` whose narrower meaning lets more pass. Of `policy` the scopes of connecting and their
-/// implications count.
+/// Every pattern of `rules` whose narrower meaning lets more pass. Of `policy` the scopes of
+/// connecting and their implications count.
 #[must_use]
 pub fn find(policy: &Policy, rules: &[Rule]) -> Vec<Narrowed> {
     let mut found = Vec::new();
     for (index, rule, patterns) in resource::rules(rules) {
-        // What refused nothing lets nothing more pass, and in a denial a star crosses a slash as it did.
+        // A rule that refuses no request cannot let more pass, and in a denial a star still crosses
+        // slashes.
         let asks = !(rule.scopes.is_empty() && rule.any_scope.is_empty() && rule.claims.is_empty());
         if rule.deny || rule.report_only || !asks {
             continue;

@@ -10,7 +10,8 @@ use crate::decide::policy::{
 #[cfg(test)]
 mod tests;
 
-/// A compiled resource pattern. `*` and `?` stop at `/`, except in a rule that denies; `**` does not; `*` alone is everything.
+/// A compiled resource pattern. `*` and `?` stop at `/`, except in a rule that denies; `**` does
+/// not; `*` alone is everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     written: Form,
@@ -18,7 +19,8 @@ pub struct Pattern {
     alike: Box<[Form]>,
     /// All spellings in lower case, for file systems that ignore case.
     folded: Box<[Form]>,
-    /// Those of them that name a drive, without it: a path without a drive is one on the drive where the server runs.
+    /// Those of them that name a drive, without it: a path without a drive is one on the drive
+    /// where the server runs.
     driveless: Box<[Form]>,
 }
 
@@ -78,7 +80,8 @@ impl Pattern {
         self.written.matches(text, deny)
     }
 
-    /// Whether another spelling of it matches `reading`, or the same one to a file system that ignores case.
+    /// Whether another spelling of it matches `reading`, or the same one to a file system that
+    /// ignores case.
     #[must_use]
     pub fn is_like(&self, reading: &Reading<'_>, deny: bool) -> bool {
         if self.alike.iter().any(|form| form.matches(&reading.text, deny)) {

@@ -1,4 +1,4 @@
-//! Which resource rules decide about a URI: those that decide about any of its readings (SPEC C-04).
+//! Which resource rules decide about a URI: those that decide about any reading (SPEC C-04).
 
 use crate::decide::{
     policy::{
@@ -20,7 +20,8 @@ mod tests;
 pub(super) enum Match {
     /// It is about something else.
     No,
-    /// It names the resource in another spelling: it must permit as well, and the rules below it are asked too.
+    /// It names the resource in another spelling: it must permit as well, and the rules below it
+    /// are asked too.
     Alike,
     /// It decides.
     Yes,
@@ -36,7 +37,8 @@ pub(super) fn rules(rules: &[Rule]) -> impl Iterator<Item = (usize, &Rule, &[Pat
     })
 }
 
-/// Visits each rule that decides about a reading of `uri`. All of them must permit, so the strictest verdict wins.
+/// Visits each rule that decides about a reading of `uri`. All of them must permit, so the
+/// strictest verdict wins.
 ///
 /// # Errors
 /// The visitor's; [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
@@ -77,8 +79,8 @@ fn visit_reading<'p>(
     if is_named { Ok(()) } else { Err(Refusal::NoRule) }
 }
 
-/// How `rule` stands to `reading`. Hazards count where the URI is judged as written: a pattern that matches everything, and
-/// one that is the same byte for byte, are safe with any.
+/// How `rule` stands to `reading`. Hazards count where the URI is judged as written: a pattern that
+/// matches everything, and one that is the same byte for byte, are safe with any.
 pub(super) fn matches(rule: &Rule, patterns: &[Pattern], reading: &Reading<'_>, hazard: Option<Hazard>) -> Match {
     let is_exact =
         |pattern: &Pattern| pattern.is_everything() || (pattern.is_literal() && pattern.matches(&reading.text, false));

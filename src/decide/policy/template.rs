@@ -1,4 +1,4 @@
-//! Which resource rules decide about a URI template: the one that covers its text, and each that an expansion could reach.
+//! Which resource rules decide about a URI template: the matching one, and all it could reach.
 
 use crate::decide::{
     policy::{
@@ -16,8 +16,8 @@ use crate::decide::{
 #[cfg(test)]
 mod tests;
 
-/// What stands for an expression where a template is read as a URI. A template that holds it is read as if it had an
-/// expression there, which reaches no fewer rules.
+/// What stands for an expression where a template is read as a URI. A template that holds it is
+/// read as if it had an expression there, which reaches no fewer rules.
 const MARK: &str = "wqz";
 
 /// A template, and what its expansions begin with.
@@ -62,10 +62,11 @@ impl<'t> Template<'t> {
     }
 }
 
-/// A template is judged by its own text, braces and all: a pattern allows `file:///pub/{+path}` only if it covers every
-/// text of that form. Completion fills in the argument and opens nothing; what is read later is judged as a URI.
-/// But the candidates may name what an earlier rule guards. So every rule above the matching one that some expansion
-/// could reach must permit as well (SPEC C-05).
+/// A template is judged by its own text, braces and all: a pattern allows `file:///pub/{+path}`
+/// only if it covers every text of that form. Completion fills in the argument and opens nothing;
+/// what is read later is judged as a URI. But the candidates may name what an earlier rule guards.
+/// So every rule above the matching one that some expansion could reach must permit as well (SPEC
+/// C-05).
 ///
 /// # Errors
 /// The visitor's; [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
@@ -90,7 +91,8 @@ fn begin(reading: &str, how: How) -> String {
     if is_whole || authority.contains('/') || how == How::Written {
         return fixed.to_owned();
     }
-    // What an expression adds to an authority may be a port or an address that is spelled otherwise.
+    // What an expression adds to an authority may be a port or an address that is spelled
+    // otherwise.
     let scheme = fixed.split(':').next().unwrap_or_default();
     format!("{scheme}:")
 }
@@ -108,7 +110,8 @@ fn marked(text: &str) -> String {
     marked
 }
 
-/// `text` with a slash in each expression that may expand to one: `+`, `#` and `/` (RFC 6570 §3.2), and `{path*}` to FastMCP.
+/// `text` with a slash in each expression that may expand to one: `+`, `#` and `/` (RFC 6570 §3.2),
+/// and `{path*}` to FastMCP.
 fn judged(text: &str) -> String {
     text.replace("{+", "{/+").replace("{#", "{/#").replace("*}", "*/}")
 }

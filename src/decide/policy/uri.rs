@@ -1,7 +1,8 @@
 //! Which resources a URI can name: every reading that a real server gives it (SPEC C-04).
 //!
-//! The official SDKs pass a URI through a WHATWG parser before they look it up, templates hand out percent-decoded parts,
-//! and handlers of `file:` make a path of it. A rule that judged the text alone could be dodged by another spelling.
+//! The official SDKs pass a URI through a WHATWG parser before they look it up, templates hand out
+//! percent-decoded parts, and handlers of `file:` make a path of it. A rule that judged the text
+//! alone could be dodged by another spelling.
 
 use std::borrow::Cow;
 
@@ -20,13 +21,13 @@ mod tests;
 pub struct Reading<'u> {
     /// The URI that a reader of this kind takes it for.
     pub text: Cow<'u, str>,
-    /// Who reads it so.
+    /// Which kind of server reads it so.
     pub how: How,
     /// Whether such a reader may ignore case: file systems of Windows and macOS do.
     pub folds: bool,
 }
 
-/// Who reads a URI in some way.
+/// A kind of server, by how it reads a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// A server that compares the text as it came.
@@ -41,7 +42,8 @@ pub enum How {
     Posix,
     /// A server that makes a Windows path of it.
     Windows,
-    /// What only some servers do: a rule that it meets must permit, but none needs to name it.
+    /// A reading of only some servers: a rule that matches it must permit, but no rule needs to
+    /// match it.
     Possible,
 }
 
@@ -67,7 +69,7 @@ pub fn readings(uri: &str) -> Vec<Reading<'_>> {
     if is_plain(uri) { vec![as_written(uri)] } else { all_readings(uri) }
 }
 
-/// The same by the long way, which for a plain URI leads to the same.
+/// The full search; for a plain URI it finds the same.
 #[must_use]
 pub fn all_readings(uri: &str) -> Vec<Reading<'_>> {
     let mut all = vec![as_written(uri)];
@@ -114,7 +116,7 @@ pub fn whatwg(uri: &str) -> Option<String> {
 
 /// Whether all readers see the same in `uri`: what most clients send, told apart in one pass.
 ///
-/// It says no where it is not sure; [`readings`] then takes a longer look.
+/// When in doubt it says no; [`readings`] then takes a longer look.
 #[must_use]
 pub fn is_plain(uri: &str) -> bool {
     let Some((scheme, rest)) = uri.split_once("://") else { return false };
@@ -124,7 +126,7 @@ pub fn is_plain(uri: &str) -> bool {
         return false;
     }
     let is_file = scheme == "file";
-    // A last label that begins with a letter is no number, so no part of an address.
+    // A last label that begins with a letter is not a number, so not a part of an address.
     let last = authority.rsplit('.').next().unwrap_or_default();
     let is_plain_host = authority.as_bytes().iter().all(is_lower)
         && last.starts_with(|first: char| first.is_ascii_lowercase())

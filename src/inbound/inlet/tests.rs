@@ -75,7 +75,7 @@ async fn attack_183_what_may_pass_passes_unchanged_and_the_rest_becomes_one_refu
         (TWO_LENGTHS.into(), refused.into()),
         ("\u{16}\u{3}\u{1}".into(), refused.into()),
         (format!("{GOOD}\r\n\r\n\r\n"), format!("{GOOD}{refused}")),
-        // A head that is not whole when the client has no more to say is none.
+        // A head that the client leaves unfinished is not a head.
         (format!("{GOOD}POST / HT"), GOOD.into()),
         (CHUNKED.replace("0\r\n\r\n", "x\r\n"), CHUNKED.replace("0\r\n\r\n", "\0")),
         (refused.into(), refused.into()),

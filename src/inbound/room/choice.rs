@@ -1,4 +1,4 @@
-//! Which idle connections make room: the oldest of whichever peer holds most idle ones.
+//! Which idle connections make room: the oldest of the peer that holds the most.
 
 use std::collections::BinaryHeap;
 
@@ -11,8 +11,8 @@ pub(super) struct Idle {
     pub(super) id: u64,
 }
 
-/// The numbers of at most `wanted` of them, one list a peer. Each is taken from the list that is the longest then, so that no peer
-/// is left with fewer than another one keeps.
+/// The numbers of at most `wanted` of them, given one list per peer. Each is taken from the longest
+/// list at that moment, so that all peers are cut down to the same level.
 pub(super) fn choose(mut peers: Vec<Vec<Idle>>, wanted: usize) -> Vec<u64> {
     for idle in &mut peers {
         // The oldest last, where it is taken from.

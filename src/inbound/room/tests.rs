@@ -1,4 +1,4 @@
-//! Seats: who gets one, who makes room, who waits.
+//! Seats: which connection gets one, makes room, or waits.
 
 use std::time::Duration;
 

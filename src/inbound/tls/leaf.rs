@@ -45,8 +45,8 @@ pub enum Concern {
     },
 }
 
-/// Reads the dates of `leaf` as a client's verifier does: it names them when it is asked about the two ends of time. No trust
-/// anchor is needed, because a verifier looks at the dates first.
+/// Reads the dates of `leaf` as a client's verifier does: it names them when it is asked about the
+/// two ends of time. No trust anchor is needed, because a verifier looks at the dates first.
 pub(super) fn dates(leaf: &CertificateDer<'_>) -> Result<Dates, String> {
     let parsed = ParsedCertificate::try_from(leaf).map_err(|fault| fault.to_string())?;
     let ask = |at: u64| {
@@ -107,7 +107,8 @@ fn other_host(leaf: &CertificateDer<'_>, host: &str) -> Option<Concern> {
     Some(Concern::OtherHost { host: host.to_owned(), names })
 }
 
-/// A name as an operator writes it: the library says `DnsName("a.example")` and `IpAddress(192.0.2.7)`.
+/// A name as an operator writes it: the library says `DnsName("a.example")` and
+/// `IpAddress(192.0.2.7)`.
 fn plain(name: &str) -> String {
     let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
     inside.trim_matches('"').to_owned()

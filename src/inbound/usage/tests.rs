@@ -1,4 +1,4 @@
-//! Who may hold how much, and when it is given back.
+//! How much each caller may hold, and when it is given back.
 
 use serde_json::json;
 
@@ -40,7 +40,8 @@ fn attack_173_requests_are_bounded_for_each_caller_and_in_all() {
     let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
     let at = |server: &ServerName, caller: &Caller, most| usage.enter(server, limits(most, 1), caller, ALL);
 
-    // A caller has room for what answers or ends something, beyond what they may ask; and no more than a quarter of all.
+    // A caller has room for what answers or ends something, beyond what they may ask; and no more
+    // than a quarter of all.
     let (mut held, refusal) = fill(|| at(&s, &alice, 3));
     assert_eq!((held.len(), refusal), (10, Refusal::TooManyRequests), "a quarter of all");
     let asks: Vec<bool> = held.iter().map(|place| place.asks().is_ok()).collect();
@@ -48,7 +49,7 @@ fn attack_173_requests_are_bounded_for_each_caller_and_in_all() {
     assert!(asks[..3].iter().all(|asks| *asks));
     assert!(matches!(at(&ServerName::from("other"), &alice, 3), Err(Refusal::TooManyRequests)), "at all servers");
 
-    // Others have the rest, and they who have no token a part of it.
+    // Other callers have the rest, and clients without a token a part of it.
     let (bobs, _) = fill(|| at(&s, &caller("bob"), 64));
     let (carols, _) = fill(|| at(&s, &caller("carol"), 64));
     let (strangers, refusal) = fill(|| usage.enter_unproved(ALL));
@@ -76,7 +77,7 @@ fn attack_172_a_place_among_the_streams_is_taken_before_and_given_back_when_ther
     let taken: Vec<bool> = places.iter_mut().map(|place| place.may_stream(3).is_ok()).collect();
     assert_eq!(taken, [true, true, true, false, false], "none is answered yet");
 
-    // Two are answered without a stream, one with a stream, which is no request any more.
+    // Two are answered without a stream; the third by a stream, which no longer counts as a request.
     let mut streams = places.drain(..3).collect::<Vec<_>>();
     streams[0].answered(false);
     streams[1].answered(false);

@@ -189,8 +189,9 @@ impl File {
         Ok(())
     }
 
-    /// Works on the file, one after the other, within [`STORE_WORK_TIMEOUT`]. What has begun is finished even when nobody waits for
-    /// it any more: a disk that hangs costs a 503, and what was asked of it may still be done when it comes back.
+    /// Runs operations on the file one after the other, within [`STORE_WORK_TIMEOUT`]. An operation
+    /// that has begun also finishes after its caller gave up: a disk that hangs costs a 503, and
+    /// the write may still happen later.
     async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -202,7 +203,7 @@ impl File {
         });
         match done.await {
             Ok(Ok(done)) => done.map_err(|error| StoreFault(explain(&error))),
-            Ok(Err(_)) => Err(StoreFault("the work was given up".to_owned())),
+            Ok(Err(_)) => Err(StoreFault("the operation was cancelled".to_owned())),
             Err(_) => Err(StoreFault(format!("the disk did not answer within {} s", STORE_WORK_TIMEOUT.as_secs()))),
         }
     }

@@ -172,7 +172,7 @@ impl ServerFamilies {
         registry.register("requests_ended", "Why the answers to requests ended", families.ended.clone());
         registry.register("request_duration_seconds", "How long requests took", families.durations.clone());
         registry.register("reported", "What report_only rules would have refused", families.reported.clone());
-        registry.register("upstream_failures", "Failures of the servers behind us", families.upstream_failures.clone());
+        registry.register("upstream_failures", "Failures of upstreams", families.upstream_failures.clone());
         families
     }
 
@@ -197,8 +197,9 @@ impl ServerFamilies {
 const ALLOWED: &str = "allowed";
 
 impl ServerSeries {
-    /// A request ended: what was decided, what came of it at the upstream, and why its answer ended. `outcome` is `allowed`, the
-    /// reason of a refusal, `document` (answered without a decision) or `client_gone` (the client left before one).
+    /// A request ended: what was decided, what came of it at the upstream, and why its answer
+    /// ended. `outcome` is `allowed`, the reason of a refusal, `document` (answered without a
+    /// decision) or `client_gone` (the client left before one).
     pub fn request(&self, outcome: &'static str, upstream: UpstreamOutcome, end: End) {
         self.with_request(outcome, upstream, |counter| {
             counter.inc();
@@ -231,8 +232,9 @@ impl ServerSeries {
         self.families.reported.get_or_create(&labels).inc();
     }
 
-    /// The server behind us failed while it answered `request`: `connect`, `tls`, `timeout`, `answer`, `broke_off` …
-    /// All are counted; of each kind one warning is logged, and then at most one every ten seconds.
+    /// The server behind us failed while it answered `request`: `connect`, `tls`, `timeout`,
+    /// `answer`, `broke_off` … All are counted; of each kind one warning is logged, and then at
+    /// most one every ten seconds.
     pub fn upstream_failed(&self, what: &'static str, cause: &dyn fmt::Display, request: RequestId) {
         self.upstream_failed_again(what);
         self.warnings.warn(&self.name, what, cause, request);

@@ -53,7 +53,7 @@ pub(in crate::observe) struct RequestIds {
 }
 
 impl RequestIds {
-    /// With a name of this process: different in each, and nothing that anybody must not know.
+    /// With a random prefix for this process; the id is not a secret.
     pub(in crate::observe) fn new() -> Self {
         let mut random = RandomState::new().hash_one("request");
         let process = [(); PROCESS_DIGITS].map(|()| {

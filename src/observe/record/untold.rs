@@ -1,4 +1,4 @@
-//! Requests whose decision stands and is not in the audit log yet: what takes long is told before it ends.
+//! Decisions that are not in the audit log yet, so that slow requests are logged before they end.
 
 use std::{
     mem,
@@ -54,7 +54,8 @@ impl Untold {
         }
     }
 
-    /// Takes those that arrived before `before`, and tells each of them while its record waits: the end comes after it.
+    /// Takes those that arrived before `before`, and tells each of them while its record waits: the
+    /// end comes after it.
     pub(super) fn tell_older(&self, before: Duration, tell: &mut dyn FnMut(&Facts)) {
         for shard in &self.shards {
             let mut shard = lock(shard);

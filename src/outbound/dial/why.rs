@@ -1,4 +1,4 @@
-//! Why a connection could not be opened: the label of metrics and logs, and the words that a client may read.
+//! Why a connection could not be opened: a label for metrics and logs, and words for clients.
 
 use std::{io, net::IpAddr};
 
@@ -65,7 +65,8 @@ impl Why {
         Self::TlsTimeout,
     ];
 
-    /// The stable word of metrics and logs, and what a client reads after "the MCP server behind this gateway".
+    /// The stable word of metrics and logs, and what a client reads after "the MCP server behind
+    /// this gateway".
     const fn row(self) -> (&'static str, &'static str) {
         match self {
             Self::Resolve => ("resolve", "cannot be reached: its name has no address"),
@@ -128,8 +129,9 @@ impl Why {
         matches!(self, Self::ResolveTimeout | Self::ConnectTimeout | Self::TlsTimeout)
     }
 
-    /// Whether dialling again soon may help: a restart looks like this. The name of a service without a ready instance has no
-    /// address for a while; a proxy in front of one hangs up. A certificate does not change by asking again.
+    /// Whether dialling again soon may help: a restart looks like this. The name of a service
+    /// without a ready instance has no address for a while; a proxy in front of one hangs up. A
+    /// certificate does not change by asking again.
     #[must_use]
     pub fn may_pass(self) -> bool {
         matches!(

@@ -1,8 +1,9 @@
-//! Decides when a token with an unknown key may cause a fetch, and how many requests may wait for it.
+//! Decides when an unknown key may cause a fetch, and how many requests may wait for it.
 //!
-//! Within one `refetch_floor` unknown keys cause one fetch and at most [`EXTRA_FETCHES_MAX`] more, spread evenly. Each fetch answers
-//! every token that arrived before it began, whoever caused it, so that a flood of invented keys delays a rotated one and
-//! never hides it (SPEC B-43, attacks 75 and 181).
+//! Within one `refetch_floor` unknown keys cause one fetch and at most [`EXTRA_FETCHES_MAX`] more,
+//! spread evenly. Each fetch answers every token that arrived before it began, regardless of which
+//! token caused it: a flood of invented keys delays a rotated key and never hides it (SPEC B-43,
+//! attacks 75 and 181).
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -27,7 +28,7 @@ pub(super) type Peer = Option<IpAddr>;
 /// What unknown keys ask of one issuer.
 pub(super) struct Demand {
     floor: Duration,
-    /// Whether asking brings news: a file is read again within seconds anyway.
+    /// Whether a fetch on demand helps: a file is read again within seconds anyway.
     may_ask: bool,
     state: Mutex<State>,
     /// Told of each question that was opened or moved forward.
@@ -81,7 +82,8 @@ impl Demand {
         self.state().begun.saturating_add(1)
     }
 
-    /// A place to wait for `attempt`, which is asked for unless it has begun or begins by itself in time.
+    /// A place to wait for `attempt`, which is asked for unless it has begun or begins by itself in
+    /// time.
     ///
     /// # Errors
     /// When the next fetch may begin, where that is too far away or too many wait.
@@ -161,7 +163,7 @@ impl State {
     fn soonest(&self, floor: Duration, peer: Peer, now: Duration) -> Duration {
         let share = u32::try_from(EXTRA_FETCHES_MAX.saturating_add(1)).unwrap_or(u32::MAX);
         let after_last = self.caused.back().map(|last| last.at.saturating_add(floor / share));
-        // One fetch is everybody's, the others are extra.
+        // The first fetch belongs to no peer; the others are extra.
         let after = |fetch: Option<&Question>| fetch.map(|fetch| fetch.at.saturating_add(floor));
         let of_all = after(self.caused.iter().rev().nth(EXTRA_FETCHES_MAX));
         let mut own = self.caused.iter().rev().filter(|fetch| peer.is_some() && fetch.peer == peer);

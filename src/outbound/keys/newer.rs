@@ -1,4 +1,4 @@
-//! Waits, for one token whose key is unknown, until newer keys are there or a fetch shows that there are none.
+//! Waits until newer keys arrive for one token, or a fetch shows that there are none.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -17,8 +17,9 @@ use crate::{
     },
 };
 
-/// One token's wait. A key set proves that a key does not exist only if its fetch began after the token arrived: an issuer may
-/// have published the key while an earlier fetch was under way (attack 181).
+/// One token's wait. A key set proves that a key does not exist only if its fetch began after the
+/// token arrived: an issuer may have published the key while an earlier fetch was under way (attack
+/// 181).
 pub struct Newer<'a> {
     issuer: &'a IssuerKeys,
     peer: Peer,
@@ -29,7 +30,8 @@ pub struct Newer<'a> {
 }
 
 impl IssuerKeys {
-    /// Keys for a token that has just arrived from `peer` and whose key is unknown; `None` where no client sent it.
+    /// Keys for a token that has just arrived from `peer` and whose key is unknown; `None` where no
+    /// client sent it.
     #[must_use]
     pub fn newer(&self, peer: Option<IpAddr>) -> Newer<'_> {
         Newer {
@@ -47,19 +49,20 @@ impl IssuerKeys {
 }
 
 impl Newer<'_> {
-    /// Keys of another generation than `seen`, which has not the token's key; waits up to [`KEY_WAIT`] for
-    /// their fetch to begin.
+    /// Keys of another generation than `seen`, which has not the token's key; waits up to
+    /// [`KEY_WAIT`] for their fetch to begin.
     ///
     /// # Errors
-    /// [`crate::decide::refusal::TokenFault::UnknownKey`] where a fetch that began after the token's arrival brought no others;
-    /// [`Refusal::KeysUnavailable`] where no fetch could tell in time.
+    /// [`crate::decide::refusal::TokenFault::UnknownKey`] where a fetch that began after the
+    /// token's arrival brought no others; [`Refusal::KeysUnavailable`] where no fetch could tell in
+    /// time.
     pub async fn than(&mut self, seen: u64) -> Result<Arc<Published>, Refusal> {
         let (issuer, attempt) = (self.issuer, self.attempt);
         let now = issuer.clock.now();
         if let Some(newer) = issuer.newer_than(seen, now) {
             return Ok(newer);
         }
-        // Keys of our own are in force as soon as they are made.
+        // Embedded keys are in force as soon as they are made.
         if matches!(issuer.settings.keys, KeySource::Local(_)) {
             return Err(issuer.verdict(now));
         }

@@ -1,4 +1,4 @@
-//! Fetches one issuer's keys ahead of need, and sooner where a token with an unknown key asks for it.
+//! Fetches one issuer's keys ahead of need, and sooner for a token with an unknown key.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -23,7 +23,8 @@ use crate::{
 };
 
 impl IssuerKeys {
-    /// Fetches now and again for as long as it is polled; its owner stops it by dropping the future.
+    /// Fetches now and again for as long as it is polled; its owner stops it by dropping the
+    /// future.
     pub async fn keep_fresh(self: Arc<Self>) {
         tokio::join!(self.discovery.keep_fresh(), self.keep_keys_fresh());
     }
@@ -54,7 +55,7 @@ impl IssuerKeys {
             cause = select! {
                 () = self.demand.due(&*self.clock) => Cause::Question,
                 () = sleep(wait) => Cause::Schedule,
-                // Keys of our own are in force as soon as they are made.
+                // Embedded keys are in force as soon as they are made.
                 () = Source::changed(&mut news) => Cause::Schedule,
                 // Keys that could not be found without the metadata may be found with it.
                 () = self.discovery.attempted(), if failures > 0 && self.settings.keys == KeySource::Discover => {
@@ -78,8 +79,9 @@ impl IssuerKeys {
         Ok(wait)
     }
 
-    /// Other keys than before. A broken document keeps the good one in force. A whole one without a usable key does not: the
-    /// issuer has withdrawn its keys, and a stolen one must not be served from memory (SPEC B-44, attack 89).
+    /// Other keys than before. A broken document keeps the good one in force. A whole one without a
+    /// usable key does not: the issuer has withdrawn its keys, and a stolen one must not be served
+    /// from memory (SPEC B-44, attack 89).
     fn accept(&self, document: &[u8], digest: [u8; 32], fetched: Now) -> Result<Published, Fault> {
         let generation = self.published.load().as_ref().map_or(0, |before| before.generation).saturating_add(1);
         let set = match KeySet::read(document) {

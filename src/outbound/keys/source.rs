@@ -124,7 +124,7 @@ fn refresh_in(max_age: Option<Duration>) -> Duration {
 
 fn read_file(path: &PathBuf) -> Result<Bytes, Fault> {
     let fault = |cause: &dyn fmt::Display| Fault::us("jwks_file", format_args!("{}: {cause}", path.display()));
-    // A pipe or a device could keep us waiting for ever.
+    // Reading a pipe or a device could block forever.
     if !fs::metadata(path).map_err(|cause| fault(&cause))?.is_file() {
         return Err(fault(&"not a regular file"));
     }

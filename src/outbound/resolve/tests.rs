@@ -1,4 +1,4 @@
-//! Look-ups that hang, fail or are given up: how many are under way, and who gets the outcome.
+//! Look-ups that hang, fail or are abandoned: how many run, and which callers get the outcome.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -61,7 +61,7 @@ async fn attack_182_callers_of_one_name_share_one_look_up() {
         assert_eq!(caller.await.unwrap().unwrap(), ["192.0.2.1".parse::<IpAddr>().unwrap()]);
     }
     assert_eq!((dns.asked.load(Ordering::SeqCst), dns.names()), (1, 0));
-    // A new connection asks anew: a changed record is seen.
+    // A new connection asks again, so that a changed record is seen.
     dns.answers.add_permits(1);
     dns.ask("mcp.example", AddressRule::Configured).await.unwrap().unwrap();
     assert_eq!(dns.asked.load(Ordering::SeqCst), 2);

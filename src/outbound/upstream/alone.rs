@@ -1,4 +1,4 @@
-//! The HTTP/1.1 connections to one upstream: those that wait for a request, and one dialled for a request that finds none.
+//! The HTTP/1.1 connections to one upstream: idle ones, and new ones for waiting requests.
 
 use std::{pin::pin, sync::Arc};
 
@@ -40,7 +40,8 @@ impl Upstream {
         }
     }
 
-    /// A connection for one request, dialled by it. `None` where the upstream turns out to speak HTTP/2, and takes no stream yet.
+    /// A connection for one request, dialled by it. `None` where the upstream turns out to speak
+    /// HTTP/2, and takes no stream yet.
     pub(super) async fn own_in_time(self: &Arc<Self>, arrived: Instant) -> Result<Option<Leg>, Fault> {
         let deadline = arrived + self.settings.connect_timeout;
         loop {
@@ -60,7 +61,8 @@ impl Upstream {
                         });
                     }
                     Err(failed) => {
-                        // What was left of the time was too short: the dial before this one knows why the upstream is away.
+                        // What was left of the time was too short: the dial before this one knows
+                        // why the upstream is away.
                         let is_cut_short = failed.why.is_timeout() && now >= arrived + UPSTREAM_REDIAL_FIRST;
                         if let Some(known) = self.outage.fault().filter(|_| is_cut_short) {
                             return Err(known);

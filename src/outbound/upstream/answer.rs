@@ -14,8 +14,8 @@ use hyper::body::Incoming;
 
 use super::{Own, Upstream, h2::Slot};
 
-/// An answer's body. Dropping it before its end closes the connection or resets the stream, which tells the upstream that nobody
-/// listens.
+/// An answer's body. Dropping it before its end closes the connection or resets the stream, so that
+/// the upstream learns that the client left.
 pub struct Answer(Source);
 
 enum Source {
@@ -104,7 +104,7 @@ fn poll_alone(
             // Trailers end here (SPEC F-14).
             Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {}
             Poll::Ready(Some(Ok(frame))) => {
-                // With a known length the last piece is the end: whoever reads us may not ask again.
+                // With a known length the last piece is the end: the reader may not poll again.
                 if incoming.is_end_stream() {
                     finish(leg, cx);
                 }
@@ -118,8 +118,8 @@ fn poll_alone(
                 finish(leg, cx);
                 return Poll::Ready(None);
             }
-            // Nothing waits: let the connection read, once. What that brings is taken in this same turn, so that all
-            // that has arrived leaves in one write.
+            // Nothing waits: let the connection read, once. What that brings is taken in this same
+            // turn, so that all that has arrived leaves in one write.
             Poll::Pending if connection_was_polled => return Poll::Pending,
             Poll::Pending => {
                 let Some((own, _)) = leg.as_mut() else { return Poll::Pending };

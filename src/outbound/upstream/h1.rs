@@ -23,8 +23,8 @@ use super::{
 };
 use crate::outbound::dial::{DialFault, Stream, Why};
 
-/// The connection. Nothing runs in the background for it: it is driven by the request that holds it, so dropping the request closes
-/// the upstream leg at once (SPEC C-56).
+/// The connection. Nothing runs in the background for it: it is driven by the request that holds
+/// it, so dropping the request closes the upstream leg at once (SPEC C-56).
 pub(super) struct Own {
     sender: http1::SendRequest<Full<Bytes>>,
     connection: Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>,
@@ -49,7 +49,8 @@ impl Own {
 
     /// Whether the server has neither closed it nor spoken out of turn since its last request.
     ///
-    /// Polled outside the runtime's budget: a poll that is put off would make a dead one look alive.
+    /// Polled outside the runtime's budget: a poll that is put off would make a dead one look
+    /// alive.
     pub(super) async fn is_alive(&mut self) -> bool {
         let ended = poll_fn(|cx| Poll::Ready(pin!(unconstrained(self.connection.as_mut())).poll(cx).is_ready())).await;
         !ended && self.sender.is_ready()
@@ -73,7 +74,8 @@ impl Own {
     ) -> Result<(Response<Incoming>, Option<Self>), Unsent> {
         let mut response = pin!(self.sender.try_send_request(outgoing.into_h1(host)));
         let outcome = poll_fn(|cx| {
-            // The connection first: it writes the request and reads the answer that the second poll takes.
+            // The connection first: it writes the request and reads the answer that the second poll
+            // takes.
             let ended = self.connection.as_mut().poll(cx);
             match response.as_mut().poll(cx) {
                 Poll::Ready(outcome) => Poll::Ready(Ok((outcome, ended.is_ready()))),

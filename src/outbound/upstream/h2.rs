@@ -1,4 +1,4 @@
-//! An HTTP/2 connection that requests share: its handshake, the task that drives it, and one request on it.
+//! An HTTP/2 connection that requests share: its handshake, its driver task, its streams.
 
 use std::{
     future::{Future, poll_fn},
@@ -45,7 +45,8 @@ use crate::{
 /// As long as the peer's SETTINGS have not arrived; no number of streams that a peer can name.
 const UNTOLD: usize = usize::MAX - 1;
 
-/// A connection that takes streams. Dropping the last [`Link`] and the last stream closes it, with a GOAWAY of ours.
+/// A connection that takes streams. Dropping the last [`Link`] and the last stream closes it, with
+/// a GOAWAY of ours.
 pub(super) struct Link {
     sender: SendRequest<Bytes>,
     state: Arc<LinkState>,
@@ -75,7 +76,8 @@ pub(super) struct Slot {
 }
 
 impl Link {
-    /// Greets the peer and waits for its SETTINGS: only they say how many streams it takes. `freed` is told of more room and of the end.
+    /// Greets the peer and waits for its SETTINGS: only they say how many streams it takes. `freed`
+    /// is told of more room and of the end.
     pub(super) async fn over(
         stream: Stream,
         counts: &Arc<Counts>,
@@ -100,7 +102,8 @@ impl Link {
             .await
             .map_err(|cause| reset(&cause.to_string()))?;
         let opened = Opened::shared(counts);
-        // It ends with the connection: when the peer closes it or is silent, or when neither a link nor a stream holds it.
+        // It ends with the connection: when the peer closes it or is silent, or when neither a link
+        // nor a stream holds it.
         tokio::spawn(drive(connection, Arc::clone(&state), Arc::clone(freed), opened));
         let link = Self { sender, state, old_at };
         link.until_told().await?;
@@ -121,7 +124,7 @@ impl Link {
         }
     }
 
-    /// Whether it takes no further streams, whatever their number.
+    /// Whether it takes no further streams at all.
     pub(super) fn is_closed(&self) -> bool {
         self.state.is_closed.load(Ordering::Acquire)
     }
@@ -156,9 +159,11 @@ impl Link {
 impl Slot {
     /// Sends one request.
     ///
-    /// Sent again is what was never queued, because the connection is going away; and what the peer says it has not processed (RFC 9113
-    /// §8.7): a stream that it reset with REFUSED_STREAM, or one above the last stream of its GOAWAY. To streams up to that one the
-    /// library passes no GOAWAY: they go on, and fail with an I/O error if the connection ends before them.
+    /// A request is sent again if it was never queued, because the connection is going away, or if
+    /// the peer says that it was not processed (RFC 9113 §8.7): its stream was reset with
+    /// REFUSED_STREAM, or is above the last stream of a GOAWAY. The library does not report a
+    /// GOAWAY to streams up to that one: they go on, and fail with an I/O error if the connection
+    /// ends before them.
     pub(super) async fn send(
         &mut self,
         outgoing: &Outgoing,
@@ -177,7 +182,8 @@ impl Slot {
             Err(cause) => return Err(Undone::Failed(Unsent::broken(cause))),
         };
         if !outgoing.body.is_empty() {
-            // All of it waits in the library for the peer's window. A stream that the peer has just ended says why below.
+            // All of it waits in the library for the peer's window. A stream that the peer has just
+            // ended says why below.
             let _ = body.send_data(outgoing.body.clone(), true);
         }
         match response.await {
@@ -215,7 +221,8 @@ pub(super) enum Undone {
     Failed(Unsent),
 }
 
-/// Whether the peer says that it has not processed a stream. From GOAWAY the library fails exactly the streams above its last one.
+/// Whether the peer says that it has not processed a stream. From GOAWAY the library fails exactly
+/// the streams above its last one.
 fn is_unprocessed(cause: &::h2::Error) -> bool {
     cause.is_remote() && (cause.is_go_away() || (cause.is_reset() && cause.reason() == Some(Reason::REFUSED_STREAM)))
 }
@@ -235,8 +242,8 @@ impl Outgoing {
     }
 }
 
-/// Lets a connection read and write until it ends. A peer that is silent while streams are open is asked whether it is there; one that
-/// does not answer is given up.
+/// Lets a connection read and write until it ends. A peer that is silent while streams are open is
+/// asked whether it is there; one that does not answer is given up.
 async fn drive(mut connection: Connection<Heard, Bytes>, state: Arc<LinkState>, freed: Arc<Notify>, opened: Opened) {
     let mut pings = connection.ping_pong();
     let mut ticks = interval(UPSTREAM_H2_PING);
@@ -269,7 +276,7 @@ async fn drive(mut connection: Connection<Heard, Bytes>, state: Arc<LinkState>, 
     })
     .await;
     state.is_closed.store(true, Ordering::Release);
-    // Closed first: whoever is told finds the descriptor free.
+    // Closed first, so that the tasks it wakes find the descriptor free.
     drop(connection);
     drop(opened);
     state.changed.notify_waiters();

@@ -1,4 +1,4 @@
-//! Decides whether an upstream may be dialled now: while it is away, one call at a time tries and the others wait or fail.
+//! Decides whether an upstream may be dialled: in an outage one call dials, others wait or fail.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -68,8 +68,9 @@ impl Outage {
         self.changed.notified()
     }
 
-    /// Asks for a call that arrived at `arrived`. Calls that came before the upstream was known to be away for good wait for it as long
-    /// as their `connect_timeout` lets them; later ones fail at once.
+    /// Asks for a call that arrived at `arrived`. Calls that came before the upstream was known to
+    /// be away for good wait for it as long as their `connect_timeout` lets them; later ones fail
+    /// at once.
     pub(super) fn ask(self: &Arc<Self>, now: Instant, arrived: Instant) -> Turn {
         let mut away = self.lock();
         let Some(away) = away.as_mut() else { return Turn::Dial(self.attempt(false)) };
@@ -110,7 +111,8 @@ impl Attempt {
         tracing::info!(%server, after_ms, calls_failed_without_a_dial = failed, "the upstream is reachable again");
     }
 
-    /// It is not reached. A time-out says nothing of the next dial, which may take as long as it likes.
+    /// It is not reached. A time-out says nothing of the next dial, which may take as long as it
+    /// likes.
     pub(super) fn failed(mut self, failed: DialFault) -> Fault {
         let DialFault { why, cause } = failed;
         let was_probe = std::mem::take(&mut self.is_probe);

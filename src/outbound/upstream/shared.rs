@@ -1,4 +1,4 @@
-//! The HTTP/2 connections to one upstream: which takes the next stream, when another is dialled, and who waits.
+//! The HTTP/2 connections to one upstream: picks one for a stream, dials more, queues calls.
 
 use std::{
     pin::pin,
@@ -53,10 +53,12 @@ struct State {
 }
 
 impl State {
-    /// A place on the connection with the fewest streams, where there is more room than the calls ahead of this one need.
+    /// A place on the connection with the fewest streams, where there is more room than the calls
+    /// ahead of this one need.
     fn take(&mut self, now: Instant, ahead: usize, counts: &Arc<Counts>, freed: &Arc<Notify>) -> Option<Slot> {
         self.links.retain(|link| !link.is_closed());
-        // What is old takes no further stream as soon as there is another with room. It ends with its last stream.
+        // What is old takes no further stream as soon as there is another with room. It ends with
+        // its last stream.
         if self.links.iter().any(|link| link.is_old(now))
             && self.links.iter().any(|link| !link.is_old(now) && link.room() > 0)
         {
@@ -134,8 +136,8 @@ impl Upstream {
         Some(slot)
     }
 
-    /// Waits for a stream, and has another connection dialled where all are full. `None` where the upstream turns out to speak
-    /// HTTP/1.1.
+    /// Waits for a stream, and has another connection dialled where all are full. `None` where the
+    /// upstream turns out to speak HTTP/1.1.
     pub(super) async fn shared_in_time(self: &Arc<Self>, arrived: Instant) -> Result<Option<Leg>, Fault> {
         let deadline = arrived + self.settings.connect_timeout;
         let shared = &self.shared;

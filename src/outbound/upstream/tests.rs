@@ -129,7 +129,7 @@ async fn attack_179_an_h2_peer_that_died_without_a_word_is_given_up() {
     peer.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
     let old_at = Instant::now() + Duration::from_secs(600);
     let link = Link::over(Stream::Plain(tcp), &upstream.counts, &upstream.connector.freed, old_at).await.unwrap();
-    // Without a stream nobody asks.
+    // Without a stream no PING is sent.
     later(UPSTREAM_H2_PING * 3).await;
     sleep(Duration::from_millis(20)).await;
     assert!(!link.is_closed());

@@ -264,7 +264,8 @@ async fn b43_attack_075_tokens_with_random_kids_cause_one_fetch_together() {
 #[tokio::test]
 async fn attack_181_a_token_is_tried_with_every_key_set_until_one_is_younger_than_it() {
     let world = World::new().await;
-    // The issuer changes its keys twice: the fetch for another token brings the first change, which has not this key yet.
+    // The issuer changes its keys twice: the fetch for another token brings the first change, which
+    // has not this key yet.
     publish(&world.site, "/a", &[P256.jwk(), ED25519.jwk()]);
     let gate = world.site.hold("/a");
     let other = token(&STRANGER, &json!({"kid": "other"}), &json!({}));

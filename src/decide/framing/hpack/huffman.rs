@@ -2,8 +2,8 @@
 
 /// The shortest code.
 const BITS_MIN: usize = 5;
-/// For each length from the shortest on: the first code, and how many there are. The code is canonical, so that this is all of it. EOS,
-/// which no text may hold, is left out.
+/// For each length from the shortest on: the first code, and how many there are. The code is
+/// canonical, so that this is all of it. EOS, which no text may hold, is left out.
 const CODES: [(u32, u32); 26] = [
     (0x0, 10),
     (0x14, 26),
@@ -46,7 +46,7 @@ pub(super) struct Symbol {
     pub(super) last_bit: usize,
 }
 
-/// Shows each symbol of `written`; `None` where it is no such code.
+/// Shows each symbol of `written`; `None` if the code is invalid.
 pub(super) fn symbols(written: &[u8], mut each: impl FnMut(Symbol)) -> Option<()> {
     let (mut code, mut bits) = (0_u32, 0_usize);
     for (at, byte) in written.iter().enumerate() {

@@ -86,7 +86,9 @@ pub fn sentence(about: &About<'_>) -> String {
         Refusal::UpstreamUnreachable(how) | Refusal::UpstreamTimeout(how) => {
             format!("the MCP server behind this gateway {how}")
         }
-        Refusal::UpstreamBusy => "the MCP server behind this gateway takes no more calls at once; try again".into(),
+        Refusal::UpstreamBusy => {
+            "the MCP server behind this gateway has no room for another call now; try again".into()
+        }
         Refusal::UpstreamAnswer(why) => format!("the MCP server behind this gateway gave no usable answer: {why}"),
         // What went wrong inside is for the log.
         Refusal::Internal(_) => "the gateway failed; the request was not carried out".into(),

@@ -5,7 +5,8 @@ use super::{
     parts::{before, collapsed, without_dots},
 };
 
-/// Adds the files that `text` names: with its query and fragment as parts of the path, and without them.
+/// Adds the files that `text` names: with its query and fragment as parts of the path, and without
+/// them.
 pub(super) fn spread(text: &str, all: &mut Vec<Reading<'_>>) {
     let (_, whole) = text.split_once(':').unwrap_or_default();
     let short = before(whole, &['?', '#']);

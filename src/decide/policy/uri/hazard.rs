@@ -1,4 +1,4 @@
-//! Tells what in a URI no pattern can judge, whatever reads it (SPEC C-04).
+//! Finds what no pattern can judge in a URI (SPEC C-04).
 
 use super::{
     file::drive,
@@ -28,9 +28,10 @@ pub fn of(uri: &str) -> Option<Hazard> {
     patterned(uri, &decoded).err().map(Hazard::Pattern)
 }
 
-/// What a prefix or a wildcard would be dodged by: where a path ends, where a folder begins, and where it leads.
+/// What would let a URI dodge a prefix or a wildcard: unclear path ends, folders and targets.
 fn patterned(uri: &str, decoded: &str) -> Result<(), &'static str> {
-    // RFC 3986 §2: ASCII only. Full-width slashes and two-dot leaders turn into `/` and `..` under NFKC.
+    // RFC 3986 §2: ASCII only. Full-width slashes and two-dot leaders turn into `/` and `..` under
+    // NFKC.
     if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("a space or a character outside ASCII");
     }
@@ -53,7 +54,8 @@ fn patterned(uri: &str, decoded: &str) -> Result<(), &'static str> {
     if decoded.split('%').skip(1).any(is_escape) {
         return Err("a double percent escape");
     }
-    // `?` and `#` end a path, and some servers cut a segment at `;`, before or after decoding, and then resolve it.
+    // `?` and `#` end a path, and some servers cut a segment at `;`, before or after decoding, and
+    // then resolve it.
     if rest.split(['/', '?', '#', ';', '%']).any(|segment| matches!(segment, "." | "..")) {
         return Err("a dot segment");
     }

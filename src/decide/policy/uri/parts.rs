@@ -38,8 +38,9 @@ impl<'t> Parts<'t> {
         Some(Self { scheme, authority, path, query, fragment, rest })
     }
 
-    /// What may follow the authority: without dot segments, without doubled slashes, with the query and the fragment
-    /// and without what servers drop, and where `?` and `#` are letters of a path like any other.
+    /// What may follow the authority: without dot segments, without doubled slashes, with the query
+    /// and the fragment and without what servers drop, and where `?` and `#` are letters of a path
+    /// like any other.
     pub(super) fn tails(&self) -> Vec<String> {
         let Self { path, query, fragment, .. } = self;
         let query = if *query == "?" { "" } else { query };
@@ -81,7 +82,8 @@ pub(super) fn before<'t>(text: &'t str, ends: &[char]) -> &'t str {
     text.split(ends).next().unwrap_or_default()
 }
 
-/// How an authority may be written: with and without userinfo, in lower case, without a usual or empty port.
+/// How an authority may be written: with and without userinfo, in lower case, without a usual or
+/// empty port.
 pub(super) fn authorities(scheme: &str, authority: &str) -> Vec<String> {
     let (userinfo, address) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
     let (host, port) = host_and_port(address);
@@ -107,7 +109,8 @@ fn host_and_port(address: &str) -> (&str, &str) {
     }
 }
 
-/// The address that a host stands for to what dials it, whatever the scheme: `127.1` is `127.0.0.1`.
+/// The address that a host stands for to what dials it, whatever the scheme: `127.1` is
+/// `127.0.0.1`.
 pub(super) fn dialled(authority: &str) -> Option<String> {
     let address = authority.rsplit('@').next().unwrap_or_default();
     let (host, port) = host_and_port(address);
@@ -170,7 +173,8 @@ pub(super) fn collapsed(path: &str) -> String {
     single
 }
 
-/// `text` with its percent escapes undone, once. What is no escape stays; bytes that are no UTF-8 become U+FFFD.
+/// `text` with its percent escapes undone, once. What is no escape stays; bytes that are no UTF-8
+/// become U+FFFD.
 pub(super) fn decoded(text: &str) -> String {
     if !text.contains('%') {
         return text.to_owned();

@@ -22,7 +22,8 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// When a token of `peer` that arrives at `now` is answered, or else may come back; the fetch is made.
+/// When a token of `peer` that arrives at `now` is answered, or else may come back; the fetch is
+/// made.
 fn fetched(demand: &Demand, peer: Peer, now: Duration) -> Result<Duration, Duration> {
     let attempt = demand.next_attempt();
     let _place = demand.ask(peer, attempt, now)?;

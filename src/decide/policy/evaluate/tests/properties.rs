@@ -1,4 +1,4 @@
-//! What holds for all policies and all spellings: a reading that is refused refuses, and nothing that restricts allows more.
+//! Properties of all policies: a refused reading refuses, and no restriction allows more.
 
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert, proptest};
 
@@ -223,7 +223,7 @@ fn with(policy: &Policy, at: usize, rule: Rule) -> Policy {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 400, ..ProptestConfig::default() })]
 
-    /// Whatever some server reads as a denied resource is refused.
+    /// A URI that some server reads as a denied resource is refused.
     #[test]
     fn a_reading_that_is_denied_refuses(policy in policies(), uri in uris()) {
         let starts_with_everything = match &policy.access {
@@ -239,7 +239,7 @@ proptest! {
         }
     }
 
-    /// What a WHATWG parser makes of a URI is not forbidden, and asks for nothing more, where the URI is permitted.
+    /// If a URI is permitted, so is its WHATWG reading, without further scopes.
     #[test]
     fn the_whatwg_reading_is_judged_no_more_strictly(policy in policies(), uri in uris(), granted in "[ab]( [ab])?|") {
         if let Some(read_as) = whatwg(&uri) && read(&policy, &granted, &uri).is_ok() {
@@ -265,7 +265,7 @@ proptest! {
         prop_assert!(verdict(&fewer).is_err() || verdict(&granted).is_ok());
     }
 
-    /// A rule above that refuses this caller, whatever it is about, lets it do no more than before.
+    /// A refusing rule of any kind, placed above, allows the caller no more than before.
     #[test]
     fn adding_a_rule_above_that_refuses_allows_no_more(
         policy in policies(), added in rules(), target in targets(), granted in "[ab]( [ab])?|"
