@@ -61,19 +61,45 @@ pub fn check_expectation(headers: &HeaderMap) -> Result<(), Refusal> {
 /// An underscore or a dot in place of a dash goes as well: WSGI, CGI and PHP servers read
 /// `x_auth_subject` and `x.auth.subject` as `x-auth-subject` (attack 65).
 pub fn clean_request(headers: &mut HeaderMap, identity: &[HeaderName], passed: &[HeaderName]) {
-    let has_connection = headers.contains_key(header::CONNECTION);
+    let nominates = nominates(headers);
     remove_where(headers, |headers, name| {
         let bytes = name.as_str().as_bytes();
-        let stays = if memchr::memchr2(b'_', b'.', bytes).is_none() {
-            is_hop_by_hop(bytes)
-                || is_ours(bytes)
-                || bytes == b"content-length"
-                || (outside::is_outside(bytes) && !passed.contains(name))
-        } else {
-            folded(name, |bytes| decides(bytes) || is_hop_by_hop(bytes))
-        };
-        stays || is_identity(name, identity) || (has_connection && is_nominated(headers, bytes))
+        stays_here(name, bytes, passed) || is_identity(name, identity) || (nominates && is_nominated(headers, bytes))
     });
+}
+
+/// What is in almost every request is told first; the long list is for the rest.
+fn stays_here(name: &HeaderName, bytes: &[u8], passed: &[HeaderName]) -> bool {
+    if crosses_usually(bytes) {
+        false
+    } else if is_ours(bytes) || is_hop_by_hop(bytes) || bytes == b"content-length" {
+        true
+    } else if memchr::memchr2(b'_', b'.', bytes).is_none() {
+        outside::is_outside(bytes) && !passed.contains(name)
+    } else {
+        folded(name, |bytes| decides(bytes) || is_hop_by_hop(bytes))
+    }
+}
+
+/// Names of usual requests that an upstream gets.
+fn crosses_usually(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"accept"
+            | b"accept-encoding"
+            | b"accept-language"
+            | b"cache-control"
+            | b"content-type"
+            | b"last-event-id"
+            | b"mcp-method"
+            | b"mcp-name"
+            | b"mcp-protocol-version"
+            | b"mcp-session-id"
+            | b"priority"
+            | b"sec-fetch-mode"
+            | b"traceparent"
+            | b"user-agent"
+    )
 }
 
 /// Whether `name` is removed only because a proxy alone could say it, so that the operator may give
@@ -92,10 +118,10 @@ pub fn clean_response(headers: &mut HeaderMap) {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
     }
-    let has_connection = headers.contains_key(header::CONNECTION);
+    let nominates = nominates(headers);
     remove_where(headers, |headers, name| {
         let bytes = name.as_str().as_bytes();
-        is_hop_by_hop(bytes) || speaks_for_origin(bytes) || (has_connection && is_nominated(headers, bytes))
+        is_hop_by_hop(bytes) || speaks_for_origin(bytes) || (nominates && is_nominated(headers, bytes))
     });
 }
 
@@ -129,11 +155,18 @@ pub fn loops(headers: &HeaderMap, pseudonym: &str) -> bool {
     })
 }
 
-/// RFC 9110 §7.6.1, and what belongs to a proxy that we are not.
+/// RFC 9110 §7.6.1, and what belongs to a proxy that we are not. `Close` is no field (RFC 9112 §9.6).
 fn is_hop_by_hop(name: &[u8]) -> bool {
     matches!(
         name,
-        b"connection" | b"keep-alive" | b"te" | b"trailer" | b"transfer-encoding" | b"upgrade" | b"http2-settings"
+        b"connection"
+            | b"close"
+            | b"keep-alive"
+            | b"te"
+            | b"trailer"
+            | b"transfer-encoding"
+            | b"upgrade"
+            | b"http2-settings"
     ) || name.starts_with(b"proxy-")
 }
 
@@ -208,6 +241,14 @@ fn folded(name: &HeaderName, known: fn(&[u8]) -> bool) -> bool {
 
 fn fold(byte: u8) -> u8 {
     if matches!(byte, b'_' | b'.') { b'-' } else { byte }
+}
+
+/// Whether `Connection` names more than what is removed anyway, as it does in hardly any message.
+fn nominates(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONNECTION).iter().any(|line| {
+        let line = line.as_bytes();
+        !line.eq_ignore_ascii_case(b"keep-alive") && !line.eq_ignore_ascii_case(b"close")
+    })
 }
 
 fn is_nominated(headers: &HeaderMap, name: &[u8]) -> bool {

@@ -11,11 +11,14 @@ mod tests;
 
 use std::{
     collections::HashMap,
+    future::poll_fn,
     net::IpAddr,
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Instant,
 };
 
@@ -217,7 +220,17 @@ impl Activity {
     /// Ends when the connection must make room, and is idle.
     pub(super) async fn asked(&self) {
         loop {
-            self.asked.notified().await;
+            let mut asked = pin!(self.asked.notified());
+            let mut waits = false;
+            poll_fn(|cx| {
+                // It waits from the first look on; a busy connection wakes often, and looks again only where it is asked.
+                if waits && !self.is_asked.load(Ordering::Relaxed) {
+                    return Poll::Pending;
+                }
+                waits = true;
+                asked.as_mut().poll(cx)
+            })
+            .await;
             if self.is_idle() {
                 self.room.series.closed_for_room();
                 return;

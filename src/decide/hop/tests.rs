@@ -167,6 +167,30 @@ fn attack_190_what_only_a_proxy_could_say_stays_here_however_it_is_spelled() {
 }
 
 #[test]
+fn attack_190_what_is_told_first_is_told_as_the_whole_list_would() {
+    let usual = [
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "content-type",
+        "last-event-id",
+        "mcp-method",
+        "mcp-name",
+        "mcp-protocol-version",
+        "mcp-session-id",
+        "priority",
+        "sec-fetch-mode",
+        "traceparent",
+        "user-agent",
+    ];
+    for name in usual.map(str::as_bytes) {
+        assert!(super::crosses_usually(name));
+        assert!(!super::is_ours(name) && !super::is_hop_by_hop(name) && !super::outside::is_outside(name));
+    }
+}
+
+#[test]
 fn attack_190_a_header_is_given_back_in_one_spelling() {
     let passed = ["x-auth-token", "authorization", "x-forwarded-for"].map(HeaderName::from_static);
     let mut request = headers(&[
