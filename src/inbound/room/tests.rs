@@ -56,8 +56,8 @@ async fn attack_174_the_idle_make_room_and_the_active_stay() {
 fn futures_poll<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     match future.poll(&mut cx) {
-        std::task::Poll::Ready(done) => Some(done),
-        std::task::Poll::Pending => None,
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
     }
 }
 
