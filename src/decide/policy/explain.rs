@@ -137,7 +137,8 @@ impl Story<'_> {
             // No other rule is asked, however a server reads the URI.
             return self.by_rules(rules, uri, |_, _| Match::Yes, true);
         }
-        let (hazard, readings) = (hazard::of(uri), uri::readings(uri));
+        let (hazard, readings) =
+            (hazard::of(uri), if uri::is_plain(uri) { uri::readings(uri) } else { uri::asked(uri) });
         if readings.len() > 1 {
             self.say(format!("Servers can read {uri:?} in {} ways, and each must be permitted.", readings.len()));
         }

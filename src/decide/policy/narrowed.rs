@@ -57,9 +57,11 @@ pub fn find(policy: &Policy, rules: &[Rule]) -> Vec<Narrowed> {
             continue;
         }
         for (at, pattern) in patterns.iter().enumerate().filter(|(_, pattern)| is_narrower(pattern)) {
-            let search = Search::new(rules, index, pattern.as_str());
-            if let Some((example, falls_to)) = search.run(&asks_less) {
-                let instead = instead(pattern.as_str(), &example);
+            let falls = pattern.spellings().find_map(|text| {
+                let (example, falls_to) = Search::new(rules, index, text).run(&asks_less)?;
+                Some((instead(text, &example), example, falls_to))
+            });
+            if let Some((instead, example, falls_to)) = falls {
                 found.push(Narrowed { rule: index, pattern: at, example, falls_to, instead });
             }
         }
@@ -203,7 +205,7 @@ impl Search {
         let (mut above, mut now) = (Vec::new(), Vec::new());
         let mut alphabet = vec!['x', '/'];
         for (index, other, patterns) in resource::rules(rules) {
-            for text in patterns.iter().map(Pattern::as_str) {
+            for text in patterns.iter().flat_map(Pattern::spellings) {
                 let fixed = prefix(text);
                 if !fixed.starts_with(&own) && !own.starts_with(&fixed) {
                     continue;

@@ -62,6 +62,11 @@ impl Pattern {
         self.written.within.as_str()
     }
 
+    /// The pattern as written, and its other spellings.
+    pub(super) fn spellings(&self) -> impl Iterator<Item = &str> {
+        [&self.written].into_iter().chain(&self.alike).map(|form| form.within.as_str())
+    }
+
     /// Whether it stands for just one text.
     #[must_use]
     pub fn is_literal(&self) -> bool {

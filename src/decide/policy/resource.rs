@@ -54,7 +54,7 @@ pub(super) fn visit<'p>(all: &'p [Rule], uri: &str, visit: Visit<'_, 'p>) -> Res
     if is_plain {
         return Ok(());
     }
-    uri::all_readings(uri).iter().skip(1).try_for_each(|reading| visit_reading(all, reading, hazard, visit))
+    uri::asked(uri).iter().skip(1).try_for_each(|reading| visit_reading(all, reading, hazard, visit))
 }
 
 fn visit_reading<'p>(

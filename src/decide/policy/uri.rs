@@ -63,6 +63,22 @@ impl How {
     }
 }
 
+/// Every reading of a URI that a client asks for: those of [`all_readings`], and the same with another parameter of the
+/// query in front or alone. Servers that take a query apart accept its parameters in any order and ignore those they do not know.
+#[must_use]
+pub fn asked(uri: &str) -> Vec<Reading<'_>> {
+    let mut all = all_readings(uri);
+    let whole: Vec<String> = (all.iter().filter(|reading| !matches!(reading.how, How::Possible | How::Rfc3986)))
+        .map(|reading| reading.text.to_string())
+        .collect();
+    for text in whole {
+        for order in parts::parameter_orders(&text) {
+            add(&mut all, order, How::Possible);
+        }
+    }
+    all
+}
+
 /// Every reading of `uri`, each once; the first is the text as written.
 #[must_use]
 pub fn readings(uri: &str) -> Vec<Reading<'_>> {
@@ -77,6 +93,7 @@ pub fn all_readings(uri: &str) -> Vec<Reading<'_>> {
     let mut texts = vec![uri.to_owned()];
     // A parser trims blanks and control characters, other readers whatever Unicode calls a blank.
     texts.extend(Some(uri.trim()).filter(|trimmed| *trimmed != uri).map(str::to_owned));
+    texts.extend(Some(parts::unwrapped(uri)).filter(|inner| *inner != uri).map(str::to_owned));
     // Servers decode once; what they then hand to a file system may be decoded by it once more.
     for level in 0..if is_file { 3 } else { 2 } {
         let how = if level == 0 { How::Whatwg } else { How::Decoded };

@@ -93,3 +93,12 @@ fn many_patterns_end_the_search_and_count_as_found() {
     // However long it would take, it ends.
     let _ = found(&rules);
 }
+
+#[test]
+fn attack_194_another_spelling_of_a_narrower_pattern_is_found() {
+    let rules = [about("HTTP://Example.com:80/*").needs("hr"), about("http://**").needs("x")];
+    let found = found(&rules);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].2.starts_with("http://example.com/"), "{found:?}");
+    assert_eq!((found[0].1, &found[0].3), (1, &vec!["http://example.com/**".to_owned()]));
+}

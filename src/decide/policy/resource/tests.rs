@@ -314,3 +314,46 @@ fn what_is_outside_a_pattern_stays_outside() {
         assert!(verdict.is_err(), "{uri:?} under {pattern}: {verdict:?}");
     }
 }
+
+#[test]
+fn attack_192_a_rule_about_a_query_holds_in_any_order_of_its_parameters() {
+    let denied = policy("", vec![about("search://q?user=boss*").denies(), everything()]);
+    let scoped = policy("", vec![about_one("search://q?user=boss").needs("hr"), everything()]);
+    for uri in [
+        "search://q?user=boss",
+        "search://q?&user=boss",
+        "search://q?limit=1&user=boss",
+        "search://q?limit=1&&user=boss&x=2",
+        "search://q?limit=1&user=%62oss",
+        "search://q?limit=1&user=boss#x",
+    ] {
+        assert_eq!(read(&denied, "", uri), Err(Refusal::Forbidden { rule: 0 }), "{uri:?}");
+        assert_eq!(read(&scoped, "", uri), Err(Refusal::Scope { needed: scopes("hr") }), "{uri:?}");
+    }
+    let many = |count: usize| format!("search://q?{}user=boss", "a=1&".repeat(count));
+    assert_eq!(read(&denied, "", &many(31)), Err(Refusal::Forbidden { rule: 0 }));
+    assert!(is_no(&read(&denied, "", &many(32))));
+    assert!(is_no(&read(&scoped, "", &many(32))));
+    for uri in
+        ["search://q?limit=1&user=clerk", "search://q?limit=1", "search://q?a=user&b=boss", "other://q?a&user=boss"]
+    {
+        assert!(read(&denied, "", uri).is_ok(), "{uri:?}");
+    }
+}
+
+#[test]
+fn attack_193_the_delimiters_of_a_uri_hide_nothing() {
+    let literal = policy("", vec![about_one("http://internal/secret").needs("hr"), everything()]);
+    let glob = policy("", vec![about("http://internal/**").denies(), everything()]);
+    for uri in [
+        "URL:http://internal/secret",
+        "url:http://internal/secret",
+        "<http://internal/secret>",
+        " <URL:http://internal/secret> ",
+        "URL: http://internal/secret",
+    ] {
+        assert_eq!(read(&literal, "", uri), Err(Refusal::Scope { needed: scopes("hr") }), "{uri:?}");
+        assert!(is_no(&read(&glob, "", uri)), "{uri:?}");
+    }
+    assert!(read(&literal, "", "URL:http://internal/public").is_ok());
+}

@@ -2,7 +2,7 @@
 
 use super::{
     file::drive,
-    parts::{Parts, decoded},
+    parts::{PARAMETERS_MAX, Parts, decoded, parameters},
     scheme_is_file as is_file,
 };
 
@@ -24,6 +24,9 @@ pub fn of(uri: &str) -> Option<Hazard> {
     }
     if is_file(uri) && has_short_name(&decoded) {
         return Some(Hazard::Always("a short file name of Windows"));
+    }
+    if parameters(uri).nth(PARAMETERS_MAX).is_some() {
+        return Some(Hazard::Always("more than 32 parameters in its query"));
     }
     patterned(uri, &decoded).err().map(Hazard::Pattern)
 }

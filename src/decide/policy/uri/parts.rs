@@ -77,6 +77,44 @@ pub(super) fn bare(tail: &str) -> Option<String> {
     path.strip_suffix('/').map(|path| format!("{path}{after}"))
 }
 
+/// Parameters of a query that are moved to its front, one at a time. [`super::hazard`] refuses more.
+pub(super) const PARAMETERS_MAX: usize = 32;
+
+/// The parameters of a query; none where there is no query.
+pub(super) fn parameters(text: &str) -> impl Iterator<Item = &str> {
+    let (_, query) = before(text, &['#']).split_once('?').unwrap_or_default();
+    query.split('&').filter(|parameter| !parameter.is_empty())
+}
+
+/// `text` with each parameter of its query in front of the others, and alone. Nothing where there is no choice.
+pub(super) fn parameter_orders(text: &str) -> Vec<String> {
+    let mut orders = Vec::new();
+    let short = before(text, &['#']);
+    let (front, query) = short.split_once('?').unwrap_or_default();
+    if !query.contains('&') {
+        return orders;
+    }
+    for (index, first) in parameters(text).take(PARAMETERS_MAX).enumerate() {
+        let others = parameters(text).enumerate().filter(|(other, _)| *other != index);
+        let rest: Vec<&str> = others.map(|(_, parameter)| parameter).collect();
+        orders.push(format!("{front}?{first}"));
+        if !rest.is_empty() {
+            orders.push(format!("{front}?{first}&{}", rest.join("&")));
+        }
+    }
+    orders
+}
+
+/// `text` without the delimiters of RFC 3986 appendix C: `<URL:…>`. Python's `urllib` takes them off.
+pub(super) fn unwrapped(text: &str) -> &str {
+    let text = text.trim();
+    let text = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text).trim();
+    match text.split_at_checked(4) {
+        Some((word, rest)) if word.eq_ignore_ascii_case("url:") => rest.trim(),
+        _ => text,
+    }
+}
+
 /// `text` up to the first of `ends`.
 pub(super) fn before<'t>(text: &'t str, ends: &[char]) -> &'t str {
     text.split(ends).next().unwrap_or_default()
