@@ -5,7 +5,7 @@ use std::{fmt::Write, net::IpAddr, time::Duration};
 use crate::observe::record::RequestId;
 
 /// Most lines fit.
-const LINE_BYTES: usize = 512;
+const LINE_BYTES: usize = 768;
 
 /// A line under way.
 pub(super) struct Line {
