@@ -1,6 +1,6 @@
 //! Bounds client connections, and chooses which idle one makes room for the next (attack 174).
 //!
-//! Each connection has a [`Seat`]. When all are taken, the oldest idle connections of the peer with
+//! Each connection has a `Seat`. When all are taken, the oldest idle connections of the peer with
 //! the most idle ones are closed; a connection with a request under way never is. If every
 //! connection is active, the next one waits. A request that needs more descriptors than are left
 //! makes room in the same way before it is sent on.

@@ -151,7 +151,7 @@ impl Upstream {
     /// dialled again until `connect_timeout`.
     ///
     /// # Errors
-    /// The upstream's [`Fault`]: `what` is a label of [`Why`], `busy`, `timeout` where its head
+    /// The upstream's [`Fault`]: `what` is a label of `Why`, `busy`, `timeout` where its head
     /// came too late, or `broken`.
     pub async fn send(
         self: &Arc<Self>,
