@@ -93,7 +93,11 @@ pub fn all_readings(uri: &str) -> Vec<Reading<'_>> {
     let mut texts = vec![uri.to_owned()];
     // A parser trims blanks and control characters, other readers whatever Unicode calls a blank.
     texts.extend(Some(uri.trim()).filter(|trimmed| *trimmed != uri).map(str::to_owned));
-    texts.extend(Some(parts::unwrapped(uri)).filter(|inner| *inner != uri).map(str::to_owned));
+    // The delimiters count for a reader that parses first, too.
+    let parsed = whatwg(uri);
+    for text in [Some(uri), parsed.as_deref()].into_iter().flatten() {
+        texts.extend(Some(parts::unwrapped(text)).filter(|inner| *inner != text).map(str::to_owned));
+    }
     // Servers decode once; what they then hand to a file system may be decoded by it once more.
     for level in 0..if is_file { 3 } else { 2 } {
         let how = if level == 0 { How::Whatwg } else { How::Decoded };

@@ -145,3 +145,10 @@ fn c04_what_no_pattern_can_judge_is_named() {
         assert_eq!(hazard::of(uri), None, "{uri:?}");
     }
 }
+
+#[test]
+fn attack_193_delimiters_are_taken_off_after_a_parser_too() {
+    for uri in ["URL:http://h/x", "u\trl:http://h/x", "<URL: http://h/x>", "\u{1}url:http://h/x"] {
+        assert!(readings(uri).iter().any(|reading| reading.text == "http://h/x"), "{uri:?}");
+    }
+}
