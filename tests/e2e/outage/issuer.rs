@@ -1,14 +1,22 @@
 //! The outage table: an issuer's metadata, which is needed once, at the start.
 
-use std::sync::{Arc, atomic::AtomicUsize, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::AtomicUsize, atomic::Ordering},
+    time::Duration,
+};
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::Semaphore,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
 use super::{ask, assert_unavailable, counted, halves, is_well, until_readyz, until_status};
 use crate::e2e::world::{
     Ask, Issuer, Plan, Step, World,
     issuer::{JWKS_PATH, METADATA_PATHS, Spoils},
     key::HOUSE,
+    process::PATIENCE,
     server,
 };
 
@@ -49,7 +57,12 @@ async fn fails(failure: &str, issuer: &Issuer, world: &World) -> Ask {
     assert_eq!(ready.status, 503, "{failure}: {ready:?}");
     assert!(ready.text().contains("house"), "{failure}: {ready:?}");
     assert_eq!(world.admin("/healthz").await.status, 200, "{failure}: alive is not ready");
-    assert!(counted(world, "portcullis_jwks_fetches_total", "failed").await > 0.0, "{failure}");
+    // A call waits as long as a fetch may take, so it can end a moment before the first one has failed.
+    let deadline = Instant::now() + PATIENCE;
+    while counted(world, "portcullis_jwks_fetches_total", "failed").await == 0.0 {
+        assert!(Instant::now() < deadline, "{failure}: no fetch failed");
+        sleep(Duration::from_millis(10)).await;
+    }
     assert_eq!(issuer.server().count_of(JWKS_PATH), 0, "{failure}: no keys without metadata");
     call
 }
