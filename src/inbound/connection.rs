@@ -167,10 +167,7 @@ async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let (load, breach) = (Arc::clone(&connection.load), Arc::clone(&connection.breach));
     let side = Side::Http1(Inlet::new(Arc::clone(&breach)));
-    // Boxed: the library keeps room for this future as long as the connection lives, and an answer
-    // lives long after it is done.
-    let service =
-        hyper::service::service_fn(|request: Request<Incoming>| Box::pin(service::answer(&connection, request)));
+    let service = hyper::service::service_fn(|request: Request<Incoming>| service::answer(&connection, request));
     let served = http1::Builder::new()
         // The watched stream keeps the time of a head; hyper's own clock would also end idle connections.
         .header_read_timeout(None)
@@ -189,6 +186,7 @@ where
     let connection = Arc::new(connection);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let connection = Arc::clone(&connection);
+        // Boxed: the task of the stream holds it unpinned, and frees it when there is an answer.
         Box::pin(async move { service::answer(&connection, request).await })
     });
     let served = http2::Builder::new(StreamTasks)

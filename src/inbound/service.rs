@@ -163,7 +163,9 @@ async fn serve(
         record.answered(response.status());
         return response;
     }
-    let mut response = gate::pass(arrival, server, door, head, body, record, busy).await;
+    // Boxed: the library keeps room for this future as long as the connection lives, and a stream
+    // outlives it.
+    let mut response = Box::pin(gate::pass(arrival, server, door, head, body, record, busy)).await;
     cors::expose(origin.as_ref(), Kind::Mcp, response.headers_mut());
     response
 }
