@@ -179,7 +179,7 @@ pub(super) async fn send(
     record.answered(head.status);
     // On such a stream any list may come; on a subscription none does.
     let lists = (method == Method::GET).then_some(Lists::Any);
-    let tie = || Leash::tie(gateway, server, outgoing.caller, &outgoing.target, lists, arrival.now);
+    let tie = || Leash::tie(gateway, server, outgoing.caller, &outgoing.target, lists);
     let leash = (outgoing.lives_on && is_stream).then(tie);
     let relay = Relay::new(source, leash, watch, record, outgoing.place, busy);
     Ok(Response::from_parts(head, ReplyBody::Relay(Box::new(relay))))

@@ -8,10 +8,10 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
 use crate::{
-    base::clock::Now,
+    base::clock::Clock,
     decide::{
         mcp::{list::Lists, target::Target},
         policy::evaluate::evaluate,
@@ -25,6 +25,8 @@ use crate::{
 
 /// Longest leash: a token that never ends does not keep a stream open for ever.
 const LEASH_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often the clock on the wall is looked at again: it may have been set, or the machine may have slept.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Ends a stream when its token does, when that is revoked, or when a reload takes the right to it
 /// away. The stream's body holds it, and what watches over that body may poll it, too.
@@ -46,11 +48,9 @@ impl Leash {
         caller: Arc<Caller>,
         target: &Target,
         lists: Option<Lists>,
-        now: Now,
     ) -> Self {
-        let left = caller.expires().saturating_add(server.skew(&caller)).saturating_sub(now.wall);
-        // A far `exp` must not overflow the clock.
-        let deadline = Instant::now() + left.min(LEASH_MAX);
+        // The token may have ended while its key was fetched, or while the upstream took its time to answer.
+        let expired = until(Arc::clone(&gateway.clock), caller.expires().saturating_add(server.skew(&caller)));
         let mut reloads = gateway.reloads();
         let local = server.issuer_of(&caller).and_then(|issuer| issuer.local()).map(Arc::clone);
         // The upstream took its time to answer: a reload since the judgement told nobody.
@@ -78,7 +78,7 @@ impl Leash {
                 }
             };
             tokio::select! {
-                () = sleep_until(deadline) => {}
+                () = expired => {}
                 () = taken_away => {}
                 () = revoked => {}
             }
@@ -106,6 +106,19 @@ impl WeakLeash {
     /// Ready when there is a stream, and it must end.
     pub(super) fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.upgrade().map_or(Poll::Pending, |ending| poll_ending(&ending, cx))
+    }
+}
+
+/// Waits for `end`, a time since 1970.
+async fn until(clock: Arc<dyn Clock>, end: Duration) {
+    let start = clock.now().wall;
+    let end = end.min(start.saturating_add(LEASH_MAX));
+    loop {
+        let left = end.saturating_sub(clock.now().wall);
+        if left.is_zero() {
+            return;
+        }
+        sleep(left.min(LOOK_EVERY)).await;
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 use serde_json::Value;
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep, timeout},
+};
 
 use super::{
     wire_h2::{DATA, HEADERS, PING, RST_STREAM, SETTINGS, block, common, frame},
@@ -218,5 +222,38 @@ async fn p7_a_stream_that_is_read_ends_in_good_order_and_the_line_says_why() {
     assert_eq!((reply.text().as_str(), reply.cut), ("data: one\n\n", false));
     let line = end_line(&world, "permit_expired").await;
     assert_eq!(line["streamed"], true, "{line}");
+    world.close().await;
+}
+
+/// The token ends while the upstream takes its time: its stream is not kept for as long again.
+#[tokio::test]
+async fn p7_a_stream_whose_answer_came_late_ends_with_its_token_all_the_same() {
+    let plan = Plan::standard_but("response_timeout: 2s", "response_timeout: 60s");
+    let world = plan.issuers("  house: {issuer: \"@ISSUER@\", clock_skew: 0s}\n").start().await;
+    let answers = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&answers);
+    world.upstream.answer_with(move |seen| {
+        let is_late = seen.header("X-Late").is_some();
+        let late = is_late.then(|| Step::Await(Arc::clone(&held)));
+        late.into_iter().chain([sse_head(&[]), chunk("data: one\n\n"), Step::Hang]).collect()
+    });
+    let ask = |secs: i64| {
+        let token = world.mint().claim("exp", (token::now() + secs).into()).token();
+        Ask::get("/mcp").token(&token).with("Accept", "text/event-stream")
+    };
+    let (late, ends) = (ask(4).with("X-Late", "yes"), token::now() + 4);
+    let mut late = world.connect_and_send(&late).await;
+    world.upstream.until_seen(1).await;
+    while token::now() < ends {
+        sleep(Duration::from_millis(50)).await;
+    }
+    let other = world.open(&ask(2)).await;
+    answers.add_permits(1);
+    assert_eq!(late.head(false).await, 200);
+    // Were it counted from here on, the other would end first.
+    tokio::select! {
+        reply = late.rest() => assert!(!reply.cut, "it ends in good order"),
+        _ = other.rest() => panic!("the stream of the token that lasts longer ended first"),
+    }
     world.close().await;
 }

@@ -133,8 +133,8 @@ impl Blocks {
         // Mostly all is here at once, and nothing is copied.
         if is_whole && self.payload.is_empty() && is_last && !self.is_in_block {
             let Some(fragment) = stripped(self.frame, piece) else { return self.give_up() };
-            return match self.table.read(fragment, self.section) {
-                Ok(_) => Ok(()),
+            return match self.table.read(fragment, self.section, &mut false) {
+                Ok(()) => Ok(()),
                 Err(fault) => self.refuse(fault),
             };
         }
@@ -150,10 +150,11 @@ impl Blocks {
             return Ok(());
         }
         let mut block = std::mem::take(&mut self.block);
-        match self.table.read(&mut block, self.section) {
-            Ok(false) => Ok(()),
-            // Its bytes are with the library already.
-            Ok(true) => Err(Malformed("a fragment in :path")),
+        let mut is_spoilt = false;
+        match self.table.read(&mut block, self.section, &mut is_spoilt) {
+            // Its bytes are with the library already, whatever follows them.
+            _ if is_spoilt => Err(Malformed("a fragment in :path")),
+            Ok(()) => Ok(()),
             Err(fault) => self.refuse(fault),
         }
     }

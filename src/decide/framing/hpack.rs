@@ -73,10 +73,10 @@ impl Default for Table {
 }
 
 impl Table {
-    /// Reads one whole block, and tells whether a `#` in a `:path` was replaced by a byte that the
-    /// library refuses, so that it resets the stream.
-    pub(super) fn read(&mut self, block: &mut [u8], section: Section) -> Result<bool, Fault> {
-        let (mut at, mut is_spoilt) = (0, false);
+    /// Reads one whole block. `is_spoilt` becomes true where a `#` in a `:path` was replaced by a byte
+    /// that the library refuses, so that it resets the stream; a fault may follow behind it.
+    pub(super) fn read(&mut self, block: &mut [u8], section: Section, is_spoilt: &mut bool) -> Result<(), Fault> {
+        let mut at = 0;
         while let Some(first) = block.get(at).copied() {
             let name = match first {
                 // Indexed.
@@ -93,7 +93,7 @@ impl Table {
                     let name = if index == 0 { new_name(block, &mut at)? } else { self.name(index)? };
                     let value = text(block, &mut at)?;
                     if name.kind == Kind::Path {
-                        is_spoilt |= value.spoil_fragment(block)?;
+                        *is_spoilt |= value.spoil_fragment(block)?;
                     }
                     if is_kept {
                         self.insert(name, value.bytes(block)?);
@@ -105,7 +105,7 @@ impl Table {
                 return Err(Fault::PseudoInTrailers);
             }
         }
-        Ok(is_spoilt)
+        Ok(())
     }
 
     fn name(&self, index: usize) -> Result<Name, Fault> {

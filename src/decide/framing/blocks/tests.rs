@@ -149,6 +149,19 @@ fn attack_191_what_is_no_fragment_of_a_path_passes() {
 }
 
 #[test]
+fn attack_191_a_fragment_before_what_is_no_hpack_does_not_pass_in_pieces_either() {
+    let path = literal(0x04, b"", &raw(b"/mcp#f"));
+    // No entry 70 is there.
+    let block = [&[0x83, 0x87], &path[..], &[0xc6]].concat();
+    let bytes = [begun(), frame(HEADERS, END_HEADERS, 1, &block)].concat();
+    for len in 1..=bytes.len() {
+        let (mut blocks, mut passed) = (Blocks::new(), bytes.clone());
+        let is_watched = passed.chunks_mut(len).all(|piece| blocks.watch(piece).is_ok());
+        assert!(!is_watched || passed != bytes, "in pieces of {len}");
+    }
+}
+
+#[test]
 fn attack_191_entries_leave_the_table_as_the_rfc_says() {
     // 40 entries of 100 bytes, and one more: what was `:path` is another name's place now.
     let mut block = vec![0x83, 0x87];
