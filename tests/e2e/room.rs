@@ -9,7 +9,13 @@ use tokio::{
     time::timeout,
 };
 
-use super::world::{Ask, Live, Plan, Reply, Step, World, call, process::PATIENCE, server};
+use super::world::{
+    Ask, Live, Plan, Reply, Step, World,
+    beside::{Others, beside_anew},
+    call,
+    process::PATIENCE,
+    server,
+};
 
 const IDLE: usize = 120;
 
@@ -111,6 +117,22 @@ async fn attack_174_idle_connections_do_not_use_up_the_descriptors() {
         drop((held, active));
         world.close().await;
     }
+}
+
+#[tokio::test]
+async fn attack_174_idle_connections_cost_other_callers_nothing() {
+    let world = Plan::standard().wrapped(&["/bin/sh", "-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).start().await;
+    world.until_ready().await;
+    let attack = async |mut others: Others| {
+        let mut held = Vec::new();
+        for number in 0..IDLE {
+            let half = format!("POST /mcp HTTP/1.1\r\nHost: {}\r\nX: ", world.authority);
+            held.push(idle_from(&world, "127.0.0.9", [&b""[..], half.as_bytes()][number % 2]).await);
+        }
+        others.are_served().await;
+    };
+    beside_anew(&world, &world.token(), "attack 174: 120 idle connections at 64 descriptors", attack).await;
+    world.close().await;
 }
 
 #[tokio::test]

@@ -25,12 +25,26 @@ impl Others {
     }
 }
 
-/// Runs `attack` while `token` goes on calling a tool that the upstream answers at once.
+/// Runs `attack` while `token` goes on calling a tool that the upstream answers at once, on one connection.
 pub async fn beside(world: &World, token: &str, what: &str, attack: impl AsyncFnOnce(Others)) {
-    let bytes = Ask::post("/mcp", call("get_x")).token(token).with("Connection", "keep-alive").bytes(&world.authority);
+    besides(world, token, what, false, attack).await;
+}
+
+/// The same with a new connection for each call.
+pub async fn beside_anew(world: &World, token: &str, what: &str, attack: impl AsyncFnOnce(Others)) {
+    besides(world, token, what, true, attack).await;
+}
+
+async fn besides(world: &World, token: &str, what: &str, is_anew: bool, attack: impl AsyncFnOnce(Others)) {
+    let kept = if is_anew { "close" } else { "keep-alive" };
+    let bytes = Ask::post("/mcp", call("get_x")).token(token).with("Connection", kept).bytes(&world.authority);
     let mut live = world.connect().await;
+    let mut is_first = true;
     let mut calls = async || {
         let began = Instant::now();
+        if is_anew && !std::mem::take(&mut is_first) {
+            live = world.connect().await;
+        }
         live.write(&bytes).await;
         let status = live.head(false).await;
         let reply = live.rest_of().await;
