@@ -58,8 +58,8 @@ pub fn check_expectation(headers: &HeaderMap) -> Result<(), Refusal> {
 /// `identity` are the headers that we write ourselves; what comes in under their names is a forgery
 /// (attack 103). `passed` are those that the operator gives back, in this very spelling.
 ///
-/// An underscore or a dot in place of a dash goes as well: WSGI, CGI and PHP servers read
-/// `x_auth_subject` and `x.auth.subject` as `x-auth-subject` (attack 65).
+/// Any other sign in place of a dash goes as well: WSGI, CGI and PHP servers read `x_auth_subject`,
+/// `x.auth.subject` and, some of them, `x~auth~subject` as `x-auth-subject` (attack 65).
 pub fn clean_request(headers: &mut HeaderMap, identity: &[HeaderName], passed: &[HeaderName]) {
     let nominates = nominates(headers);
     remove_where(headers, |headers, name| {
@@ -74,7 +74,7 @@ fn stays_here(name: &HeaderName, bytes: &[u8], passed: &[HeaderName]) -> bool {
         false
     } else if is_ours(bytes) || is_hop_by_hop(bytes) || bytes == b"content-length" {
         true
-    } else if memchr::memchr2(b'_', b'.', bytes).is_none() {
+    } else if bytes.iter().all(|byte| fold(*byte) == *byte) {
         outside::is_outside(bytes) && !passed.contains(name)
     } else {
         folded(name, |bytes| decides(bytes) || is_hop_by_hop(bytes))
@@ -218,14 +218,14 @@ fn is_identity(name: &HeaderName, identity: &[HeaderName]) -> bool {
     identity.iter().any(|ours| folds_to(ours, name))
 }
 
-/// Whether a server that takes underscores and dots for dashes reads both as one name.
+/// Whether a server that takes any sign for a dash reads both as one name.
 #[must_use]
 pub fn folds_to(one: &HeaderName, other: &HeaderName) -> bool {
     let (one, other) = (one.as_str().as_bytes(), other.as_str().as_bytes());
     one.len() == other.len() && one.iter().map(|byte| fold(*byte)).eq(other.iter().map(|byte| fold(*byte)))
 }
 
-/// Asks `known` about a name as a server that takes underscores and dots for dashes would read it.
+/// Asks `known` about a name as a server that takes any sign for a dash would read it.
 /// What is longer than any name that we know counts as known.
 fn folded(name: &HeaderName, known: fn(&[u8]) -> bool) -> bool {
     let bytes = name.as_str().as_bytes();
@@ -239,8 +239,10 @@ fn folded(name: &HeaderName, known: fn(&[u8]) -> bool) -> bool {
     }
 }
 
+/// As CGI servers make variables of names: lighttpd and Apache 2.2 fold all that is no letter and no
+/// digit.
 fn fold(byte: u8) -> u8 {
-    if matches!(byte, b'_' | b'.') { b'-' } else { byte }
+    if byte.is_ascii_alphanumeric() { byte } else { b'-' }
 }
 
 /// Whether `Connection` names more than what is removed anyway, as it does in hardly any message.

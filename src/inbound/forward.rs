@@ -18,7 +18,12 @@ use http_body::Body;
 use crate::{
     decide::{
         hop,
-        mcp::{list::Lists, target::Target, version::Era},
+        mcp::{
+            headers::{METHOD, NAME},
+            list::Lists,
+            target::Target,
+            version::Era,
+        },
         policy::evaluate::Permit,
         refusal::Refusal,
         token::claims::Caller,
@@ -58,6 +63,8 @@ const ABOUT_BYTES: [HeaderName; 6] = [
     HeaderName::from_static("repr-digest"),
 ];
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const MCP_METHOD: HeaderName = HeaderName::from_static(METHOD);
+const MCP_NAME: HeaderName = HeaderName::from_static(NAME);
 
 /// Whether an answer may be a task.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -292,6 +299,11 @@ fn request_headers(
     let presented =
         matches!(server.credential, Credential::Forward).then(|| headers.get(AUTHORIZATION).cloned()).flatten();
     hop::clean_request(&mut headers, &server.identity_names, &server.passed_headers);
+    if outgoing.era == Era::Legacy {
+        // They mean nothing there and were not compared with the body (attack 195).
+        headers.remove(MCP_METHOD);
+        headers.remove(MCP_NAME);
+    }
     match &outgoing.session {
         Some(session) => drop(headers.insert(MCP_SESSION_ID, session.id.clone())),
         // A dual-era upstream must not be led into session mode (SPEC C-47).

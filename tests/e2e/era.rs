@@ -65,6 +65,26 @@ async fn c15_c70_c71_c72_c73_attack_050_to_060_headers_against_body() {
 }
 
 #[tokio::test]
+async fn attack_195_c71_in_the_legacy_era_no_header_speaks_for_the_body() {
+    let world = World::standard().await;
+    for version in [None, Some("2024-11-05"), Some("2025-03-26"), Some("2025-11-25"), Some("2026-07-27")] {
+        for (method, name) in [("tools/list", "danger"), ("tools/call", "safe")] {
+            let ask = world.post(call("safe")).with("Mcp-Method", method).with("Mcp-Name", name).with("Mcp-Name", "x");
+            let ask = version.iter().fold(ask, |ask, version| ask.with(VERSION, version));
+            assert_eq!(world.send(&ask).await.status, 200, "{version:?}");
+            let seen = world.upstream.take_one();
+            assert_eq!((seen.header("mcp-method"), seen.header("mcp-name")), (None, None), "{version:?} {method}");
+            assert_eq!(seen.header("mcp-protocol-version"), version);
+        }
+    }
+    let ask = modern("tools/call", Some("safe"), r#""name":"safe""#).token(&world.token());
+    assert_eq!(world.send(&ask).await.status, 200);
+    let seen = world.upstream.take_one();
+    assert_eq!((seen.header("mcp-method"), seen.header("mcp-name")), (Some("tools/call"), Some("safe")));
+    world.close().await;
+}
+
+#[tokio::test]
 async fn c15_c16_c34_c74_c76_attack_063_versions_and_kinds() {
     let world = World::standard().await;
     let legacy = |tool: &str| world.post(call(tool));

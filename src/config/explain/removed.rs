@@ -5,7 +5,7 @@ use crate::decide::hop::outside;
 /// The headers that no request brings to an upstream, as comments.
 pub(super) fn headers() -> String {
     let mut out =
-        "# Headers that only a proxy in front could say are removed from every request, with _ or . for - as well;\n\
+        "# Headers that only a proxy in front could say are removed from every request, with any other sign for - as well;\n\
          # `upstream.pass_headers` gives one back:\n#"
             .to_owned();
     let mut width = 1;

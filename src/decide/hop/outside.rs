@@ -33,16 +33,20 @@ names! {
     b"x-auth-audience" b"x-auth-email" b"x-auth-expiresin" b"x-auth-groups" b"x-auth-name" b"x-auth-roles"
     b"x-auth-scopes" b"x-auth-subject" b"x-auth-token" b"x-auth-user" b"x-auth-userid" b"x-auth-user-id"
     b"x-auth-username"
-    // oauth2-proxy before it was called so, caddy-security, Kong, ContextForge, Keystone.
+    // oauth2-proxy before it was called so, caddy-security, Kong and kong-oidc, ContextForge, Keystone.
     b"gap-auth" b"gap-signature"
     b"x-token-subject" b"x-token-user-name" b"x-token-user-email" b"x-token-user-roles"
     b"x-consumer-id" b"x-consumer-custom-id" b"x-consumer-username" b"x-consumer-groups"
     b"x-credential-identifier" b"x-credential-username" b"x-anonymous-consumer" b"x-userinfo"
+    b"x-access-token" b"x-id-token"
     b"x-authenticated-user" b"x-authenticated-userid" b"x-authenticated-email" b"x-authenticated-groups"
     b"x-authenticated-scope" b"x-identity-status"
-    // Clouds and tunnels: IAP and API Gateway, Verified Access, App Service and Front Door,
-    // Teleport, WSO2, Vercel.
+    // Which tenant the caller is of: Loki, Mimir, Tempo.
+    b"x-scope-orgid"
+    // Clouds and tunnels: IAP and API Gateway, Verified Access, Lambda Web Adapter, App Service and
+    // Front Door, Teleport, WSO2, Vercel.
     b"x-goog-iap-jwt-assertion" b"x-endpoint-api-userinfo" b"x-apigateway-api-userinfo" b"x-amzn-ava-user-context"
+    b"x-amzn-request-context" b"x-amzn-lambda-context"
     b"x-arr-clientcert" b"x-arr-ssl" b"x-azure-clientip" b"x-azure-socketip" b"x-azure-fdid"
     b"teleport-jwt-assertion" b"x-jwt-assertion" b"x-vercel-oidc-token"
     // Client certificates that were checked elsewhere.
@@ -50,7 +54,7 @@ names! {
     // Where the caller is.
     b"forwarded" b"x-real-ip" b"x-real-port" b"x-client-ip" b"client-ip" b"true-client-ip" b"x-cluster-client-ip"
     b"x-originating-ip" b"cf-connecting-ip" b"cf-connecting-ipv6" b"cf-pseudo-ipv4" b"fastly-client-ip"
-    b"fly-client-ip" b"wl-proxy-client-ip" b"x-nf-client-connection-ip" b"x-vercel-forwarded-for"
+    b"fly-client-ip" b"do-connecting-ip" b"wl-proxy-client-ip" b"x-nf-client-connection-ip" b"x-vercel-forwarded-for"
     b"x-vercel-proxied-for" b"x-appengine-remote-addr"
     // What was asked, and how: another path, method, scheme or mount point than the one that was
     // judged.
@@ -84,6 +88,8 @@ pub const PREFIXES: &[&[u8]] = &[
     b"x-ms-token-",
     b"cf-access-",
     b"client-cert",
+    // Whom the Kubernetes API takes the holder of a credential for.
+    b"impersonate-",
     b"l5d-",
     b"mellon-",
     b"ms-aspnetcore-",
@@ -95,7 +101,7 @@ pub const PREFIXES: &[&[u8]] = &[
     b"ynh-user",
 ];
 
-/// Whether only a proxy can vouch for `name`, given in lower case with `_` and `.` as `-`.
+/// Whether only a proxy can vouch for `name`, given in lower case with each other sign as `-`.
 pub(super) fn is_outside(name: &[u8]) -> bool {
     is_named(name) || PREFIXES.iter().any(|prefix| prefix.first() == name.first() && name.starts_with(prefix))
 }

@@ -34,7 +34,6 @@ fn attack_190_what_clients_say_for_themselves_is_not_in_it() {
         "remote",
         "traceparent",
         "user-agent",
-        "x-access-token",
         "x-amzn-trace-id",
         "x-api-key",
         "x-client-name",
