@@ -10,6 +10,7 @@ pub mod fetch;
 pub mod keys;
 pub mod resolve;
 pub mod upstream;
+pub mod vanished;
 pub mod verify;
 
 /// Whose fault it is when something outside fails.

@@ -58,6 +58,7 @@ mod e2e {
     mod upstream_h2;
     mod upstream_nginx;
     mod uris;
+    mod vanished;
     mod violations;
     mod wire;
     mod wire_h2;

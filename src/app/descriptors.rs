@@ -5,7 +5,10 @@ use std::fs;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
-    base::limits::{ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, DESCRIPTOR_SHARE, DESCRIPTORS_FOR_FILES},
+    base::limits::{
+        ADMIN_CONNECTIONS_MAX,
+        connections::{CONNECTIONS_MAX, DESCRIPTOR_SHARE, DESCRIPTORS_FOR_FILES},
+    },
     inbound::room::Bounds,
 };
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub mod connections;
 pub mod held;
 
 const KIB: usize = 1024;
@@ -9,18 +10,6 @@ const MIB: usize = 1024 * KIB;
 
 // --- what a connection may cost (SPEC F-12, F-13, F-17) ---
 
-/// Open client connections; the next one waits in the listen queue.
-pub const CONNECTIONS_MAX: usize = 32_768;
-/// Idle connections that are asked at once to make room for new ones.
-pub const CONNECTIONS_CLOSED_AT_ONCE: usize = 256;
-/// How long an HTTP/2 connection that must make room may take to say goodbye.
-pub const ROOM_TIMEOUT: Duration = Duration::from_millis(100);
-/// File descriptors that are kept for files that are read, for issuers and stores, and for what a
-/// library opens …
-pub const DESCRIPTORS_FOR_FILES: u64 = 16;
-/// … but no more than one part in this many of the limit. Half of that part bounds the reserve of
-/// the admin port, and a quarter the margin between counting and closing.
-pub const DESCRIPTOR_SHARE: u64 = 8;
 /// Length of the kernel's queue of connections that we have not accepted yet.
 pub const LISTEN_BACKLOG: u32 = 8_192;
 /// A TLS handshake takes two round trips; slower is an attack or a broken network.

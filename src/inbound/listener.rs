@@ -20,6 +20,7 @@ use crate::{
     base::limits::LISTEN_BACKLOG,
     inbound::{connection, room::Seat, snapshot::Gateway, tls::Certificates},
     observe::metrics::{ListenerSeries, Metrics},
+    outbound::vanished,
 };
 
 /// Asked for by a branch that is switched off.
@@ -52,8 +53,10 @@ impl Bound {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restart must not wait for the connections of the one before.
         socket.set_reuseaddr(true)?;
-        // Inherited by what is accepted: a client that vanished without a word does not hold a quiet stream for ever.
-        socket.set_keepalive(true)?;
+        // Inherited by what is accepted, so that it costs no system call for each connection.
+        if let Err(cause) = vanished::notice(&socket).and_then(|()| vanished::notice_sooner(&socket)) {
+            warn!(%address, %cause, "TCP keep-alive could not be set: clients that vanish hold their connections for hours");
+        }
         socket.bind(address)?;
         let tls = certificates.map(Certificates::server_config).transpose()?;
         let listener = socket.listen(LISTEN_BACKLOG)?;

@@ -25,7 +25,7 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
-    base::{limits::CONNECTIONS_CLOSED_AT_ONCE, peer},
+    base::{limits::connections::CONNECTIONS_CLOSED_AT_ONCE, peer},
     observe::metrics::{ConnectionSeries, Metrics},
 };
 

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::outbound::{address::AddressRule, resolve::Resolver};
+use crate::outbound::{address::AddressRule, resolve::Resolver, vanished};
 
 pub use why::Why;
 
@@ -108,6 +108,9 @@ impl Dialler {
         *step = Step::Connect;
         let tcp = connect_first(&addresses, peer.port, rule, deadline).await?;
         tcp.set_nodelay(true).map_err(|cause| DialFault { why: Why::Reset, cause })?;
+        if let Err(cause) = vanished::notice(&tcp) {
+            tracing::debug!(%cause, host = %peer.host, "TCP keep-alive could not be set");
+        }
         if !peer.tls {
             return Ok(Stream::Plain(tcp));
         }
