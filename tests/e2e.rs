@@ -16,6 +16,7 @@
 mod e2e {
     mod world;
 
+    mod abandoned;
     mod admin;
     mod audit;
     mod batch;

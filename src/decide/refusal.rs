@@ -51,8 +51,11 @@ pub enum Refusal {
     BodyTooLarge,
     /// The body came too slowly.
     BodyTimeout,
-    /// The body broke off, or its framing did.
+    /// The framing of the body is broken.
     BodyBroken,
+    /// The client left before the end of its body. One that only stopped sending can still read the
+    /// answer.
+    BodyAborted,
     /// Not JSON, or JSON that two parsers could read differently (−32700).
     Unreadable(&'static str),
     /// JSON, but not one JSON-RPC message with one meaning (−32600).
@@ -246,7 +249,7 @@ impl Refusal {
             Self::ContentCoding => (StatusCode::UNSUPPORTED_MEDIA_TYPE, 41502, "content_coding", None),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, 41301, "body_too_large", None),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, 40801, "body_timeout", None),
-            Self::BodyBroken => (StatusCode::BAD_REQUEST, 40003, "body_broken", None),
+            Self::BodyBroken | Self::BodyAborted => (StatusCode::BAD_REQUEST, 40003, "body_broken", None),
             Self::Unreadable(_) => (StatusCode::BAD_REQUEST, -32700, "unreadable", None),
             Self::NotAMessage(_) => (StatusCode::BAD_REQUEST, -32600, "not_a_message", None),
             Self::BadParams(_) => (StatusCode::BAD_REQUEST, -32602, "bad_params", None),

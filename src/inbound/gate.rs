@@ -241,7 +241,7 @@ async fn read_message(
     known: &mut Known,
 ) -> Result<Asked, Refusal> {
     headers::check_media(&head.headers)?;
-    let body = body::read(body, server.limits.request_body, place).await?;
+    let body = body::read(body, head.version, server.limits.request_body, place).await?;
     let mut unreadable = |fault: PeekFault| {
         known.id = fault.id;
         fault.refusal
@@ -306,7 +306,7 @@ fn promise(message: &Message, era: Era, body: &[u8]) -> Promise {
 
 /// The body is read, though only to be forgotten: the library notices that a client has gone once nothing of a request is left.
 async fn bodiless(target: Target, head: &Parts, body: &mut Incoming, known: &mut Known) -> Result<Asked, Refusal> {
-    body::skip(body, IGNORED_BODY_BYTES_MAX).await?;
+    body::skip(body, head.version, IGNORED_BODY_BYTES_MAX).await?;
     known.era = headers::era_without_body(&head.headers)?;
     // A stream that is taken up again may hold the answer to a list, and that of 2024-11-05 holds all answers. So may any other:
     // upstreams put on a session's own stream what they owe to a call that was cancelled, or whose answer nobody waits for.

@@ -45,6 +45,8 @@ pub struct Record {
     end: Option<End>,
     /// The answer goes on after its head.
     relays: bool,
+    /// The client left before there was an answer.
+    has_left: bool,
     _in_flight: Held,
 }
 
@@ -78,6 +80,7 @@ impl Record {
             streaming: None,
             end: None,
             relays: false,
+            has_left: false,
             _in_flight: observe.metrics.request_open(),
         }
     }
@@ -135,8 +138,13 @@ impl Record {
         }
     }
 
-    /// It was refused; or it was allowed, and then failed for this reason.
+    /// It was refused; or it was allowed, and then failed for this reason. A client that left in the
+    /// middle of its body was not refused.
     pub fn refused(&mut self, refusal: &Refusal) {
+        if *refusal == Refusal::BodyAborted {
+            self.has_left = true;
+            return;
+        }
         if let Telling::Open = self.telling {
             self.learn(|facts| {
                 facts.verdict = Verdict::Refused(refusal.row().reason);
@@ -182,7 +190,7 @@ impl Record {
 
     /// The status that went out.
     pub fn answered(&mut self, status: StatusCode) {
-        self.status = Some(status);
+        self.status = (!self.has_left).then_some(status);
     }
 
     /// The answer goes on after its head: it is finished when that is said, and not when the record

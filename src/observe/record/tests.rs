@@ -241,6 +241,15 @@ fn attack_185_endings_and_what_is_counted_and_written() {
             left("loop", "none", ("decided", "refused", Some("loop"), 508, "finished")),
         ),
         (
+            "the client left in the middle of its body",
+            |record, series| {
+                record.server(series);
+                record.refused(&Refusal::BodyAborted);
+                record.answered(StatusCode::BAD_REQUEST);
+            },
+            left("client_gone", "none", ("ended", "unfinished", None, 499, "client_gone")),
+        ),
+        (
             "an expired token, and a client that did not wait for the answer",
             |record, series| {
                 record.server(series);

@@ -50,7 +50,7 @@ pub fn sentence(about: &About<'_>) -> String {
         Refusal::ContentCoding => "the body must not be compressed".into(),
         Refusal::BodyTooLarge => "the body is larger than this server takes".into(),
         Refusal::BodyTimeout => "the body came too slowly".into(),
-        Refusal::BodyBroken => "the body broke off before its end".into(),
+        Refusal::BodyBroken | Refusal::BodyAborted => "the body broke off before its end".into(),
         Refusal::Unreadable(why) => format!("the body cannot be read with one meaning: {why}"),
         Refusal::NotAMessage(why) => format!("the body is not one JSON-RPC message with one meaning: {why}"),
         Refusal::BadParams(why) => format!("the parameters of {what} are not acceptable: {why}"),

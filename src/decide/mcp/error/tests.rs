@@ -31,6 +31,7 @@ fn every_refusal() -> Vec<Refusal> {
         BodyTooLarge,
         BodyTimeout,
         BodyBroken,
+        BodyAborted,
         Unreadable("a"),
         NotAMessage("a"),
         BadParams("a"),
