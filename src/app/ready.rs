@@ -10,12 +10,14 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
+use crate::outbound::keys::KeyState;
+
 /// What must be done once before the first request is welcome, and what may go wrong later.
 #[derive(Debug, Default)]
 pub struct Readiness {
     listening: AtomicBool,
     draining: AtomicBool,
-    /// Servers that have been ready once.
+    /// Servers that were ready before: a reload can leave one without keys for a moment.
     were_ready: Mutex<HashSet<String>>,
     reload: Mutex<Option<String>>,
 }
@@ -34,8 +36,8 @@ pub struct ServerState {
 pub struct IssuerState {
     /// Its name in the configuration.
     pub name: String,
-    /// Whether there are keys to prove tokens with.
-    pub has_keys: bool,
+    /// Whether there are keys to verify tokens with.
+    pub keys: KeyState,
     /// What went wrong last.
     pub last_error: Option<String>,
     /// What else an operator should know of it.
@@ -83,8 +85,9 @@ impl Readiness {
     /// How things stand.
     ///
     /// A server is ready once one of its issuers has keys, and the process once one of its servers
-    /// is. Keys that go later are a note: when an issuer fails, every replica loses its keys at
-    /// once, and making all of them unready would turn a 503 for new tokens into no answer at all.
+    /// is. An issuer that fails later is a note: it fails for every replica at once, and making all
+    /// of them unready would turn a 503 for new tokens into no answer at all. An issuer that
+    /// withdraws its keys is a reason: no token of it is accepted any more.
     #[must_use]
     pub fn report(&self, servers: impl IntoIterator<Item = ServerState>) -> Report {
         let mut common = Vec::new();
@@ -110,14 +113,22 @@ impl Readiness {
     fn of_server(&self, server: ServerState, common: &[String]) -> ServerReport {
         let mut report = ServerReport { name: server.name, reasons: common.to_vec(), notes: Vec::new() };
         let mut were_ready = self.were_ready.lock().unwrap_or_else(PoisonError::into_inner);
-        let can_answer = were_ready.contains(&report.name) || server.issuers.iter().any(|issuer| issuer.has_keys);
+        let was_ready = were_ready.contains(&report.name);
+        let can_answer = server.issuers.iter().any(|issuer| match issuer.keys {
+            KeyState::Usable | KeyState::TooOld => true,
+            KeyState::Missing => was_ready,
+            KeyState::Withdrawn => false,
+        });
         for issuer in server.issuers {
             let name = &issuer.name;
-            let why = match (issuer.has_keys, issuer.last_error) {
-                (true, None) => None,
-                (_, Some(error)) => Some(format!("keys of authorization server {name}: {error}")),
-                (false, None) => Some(format!("keys of authorization server {name}: not fetched yet")),
+            let error = issuer.last_error.as_deref();
+            let why = match issuer.keys {
+                KeyState::Usable => error.map(str::to_owned),
+                KeyState::Missing => Some(error.unwrap_or("not fetched yet").to_owned()),
+                KeyState::TooOld => Some(with(error, "too old, every token of it gets 503")),
+                KeyState::Withdrawn => Some(with(error, "withdrawn by the issuer, every token of it gets 503")),
             };
+            let why = why.map(|why| format!("keys of authorization server {name}: {why}"));
             let into = if can_answer { &mut report.notes } else { &mut report.reasons };
             into.extend(why);
             report.notes.extend(issuer.trouble.map(|trouble| format!("authorization server {name}: {trouble}")));
@@ -127,6 +138,10 @@ impl Readiness {
         }
         report
     }
+}
+
+fn with(error: Option<&str>, state: &str) -> String {
+    error.map_or_else(|| state.to_owned(), |error| format!("{state}: {error}"))
 }
 
 /// Servers share issuers: what holds for several is said once.

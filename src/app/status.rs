@@ -44,8 +44,10 @@ impl Status {
         Self { observe: Arc::clone(observe), readiness: Readiness::default(), usage: Arc::clone(usage), told }
     }
 
-    /// Another configuration is in force.
+    /// Another configuration is in force. Servers that are ready stay so while changed issuers are
+    /// asked for their keys.
     pub(super) fn follow(&self, settings: &Settings, parts: &Parts) {
+        self.ready();
         self.told.store(Arc::new(InForce::of(settings, parts)));
     }
 }
@@ -68,7 +70,7 @@ impl InForce {
         // store is the same.
         let mut states = self.states.iter().filter(|kept| kept.name == *name);
         let trouble = states.find_map(|kept| kept.state.trouble());
-        IssuerState { name: name.to_string(), has_keys: status.ready, last_error: status.last_error, trouble }
+        IssuerState { name: name.to_string(), keys: status.state, last_error: status.last_error, trouble }
     }
 }
 

@@ -77,7 +77,10 @@ pub(super) async fn settle(incoming: &mut Incoming, head: &Parts, response: &mut
     let will_come = !head.headers.contains_key(EXPECT);
     if will_come
         && incoming.size_hint().lower() <= IGNORED_BODY_BYTES_MAX
-        && matches!(timeout(REFUSED_BODY_TIMEOUT, skip(incoming, head.version, IGNORED_BODY_BYTES_MAX)).await, Ok(Ok(_)))
+        && matches!(
+            timeout(REFUSED_BODY_TIMEOUT, skip(incoming, head.version, IGNORED_BODY_BYTES_MAX)).await,
+            Ok(Ok(_))
+        )
     {
         return true;
     }
@@ -116,9 +119,8 @@ fn is_cut_off(incoming: &Incoming, version: Version) -> bool {
 /// Tells a client that broke the framing from one that left: it reset the stream, or the connection
 /// ended.
 fn why_broken(cause: &hyper::Error) -> Refusal {
-    let is_invalid = |error: &io::Error| {
-        matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
-    };
+    let is_invalid =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
     let is_framing = cause.source().is_some_and(|source| match source.downcast_ref::<h2::Error>() {
         Some(error) => error.is_library() || error.get_io().is_some_and(is_invalid),
         None => source.downcast_ref::<io::Error>().is_some_and(is_invalid),

@@ -91,7 +91,7 @@ pub struct IssuerKeys {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyStatus {
     /// Whether there are keys to verify with.
-    pub ready: bool,
+    pub state: KeyState,
     /// Why the last attempt failed; `None` after a good one.
     pub last_error: Option<String>,
     /// Usable keys.
@@ -104,6 +104,19 @@ pub struct KeyStatus {
     pub fetches_ok: u64,
     /// Attempts that failed.
     pub fetches_failed: u64,
+}
+
+/// Whether tokens of an issuer can be verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// No fetch has brought a key set yet.
+    Missing,
+    /// They can.
+    Usable,
+    /// The issuer has not confirmed its keys for [`crate::base::limits::JWKS_STALE_MAX`].
+    TooOld,
+    /// The issuer's key set has no usable key.
+    Withdrawn,
 }
 
 /// How far the fetching has come.
@@ -207,13 +220,22 @@ impl IssuerKeys {
         newer::unavailable_until(self.demand.next(now.mono), now)
     }
 
+    fn state(&self, now: Now) -> KeyState {
+        match self.published.load().as_deref() {
+            None => KeyState::Missing,
+            Some(published) if published.is_usable(now) => KeyState::Usable,
+            Some(published) if published.set.is_empty() => KeyState::Withdrawn,
+            Some(_) => KeyState::TooOld,
+        }
+    }
+
     /// How the keys are.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
         let published = self.published.load();
         let set = published.as_ref().map(|published| &published.set);
         KeyStatus {
-            ready: self.current(self.clock.now()).is_some(),
+            state: self.state(self.clock.now()),
             last_error: self.progress.borrow().fault.as_ref().map(ToString::to_string),
             keys: set.map_or(0, |set| set.len()),
             skipped: set.map_or(0, |set| set.skipped()),

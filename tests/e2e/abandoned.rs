@@ -65,6 +65,7 @@ fn assert_gone(line: &Value, what: &str) {
 #[tokio::test]
 async fn attack_184_a_client_that_leaves_in_its_upload_over_http_1_is_gone() {
     let world = World::standard().await;
+    world.until_ready().await;
     let body = world.post("{\"jsonrpc\":").set("Content-Length", "1000").with("Connection", "keep-alive");
     let chunked = world.post("").without("Content-Length").with("Transfer-Encoding", "chunked");
     let chunked = [chunked.bytes(&world.authority), b"5\r\nhel".to_vec()].concat();
@@ -113,6 +114,7 @@ async fn attack_184_a_client_that_leaves_in_its_upload_over_http_1_is_gone() {
 #[tokio::test]
 async fn attack_184_a_client_that_leaves_in_its_upload_over_http_2_is_gone() {
     let world = Plan::standard().tls().start().await;
+    world.until_ready().await;
     let bearer = format!("Bearer {}", world.token());
     let open = common(&world.authority, &bearer);
     let sized = [open.clone(), vec![("content-length", "1000")]].concat();

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio::time::{Duration, Instant, sleep};
 
-use super::world::{Plan, Reply, World, server};
+use super::world::{Ask, Plan, Reply, World, call, server};
 
 const SERVERS: &str = r#"
   main: {path: /mcp, upstream: {url: "@UPSTREAM@/mcp"}, authorization_servers: [house], access: authenticated}
@@ -69,4 +69,60 @@ async fn attack_176_where_no_server_can_answer_nothing_is_ready_until_one_can() 
     until(&world, "/readyz", |reply| reply.status == 200).await;
     assert_eq!(world.admin("/readyz/main").await.status, 200);
     world.close().await;
+}
+
+#[tokio::test]
+async fn b44_withdrawn_keys_are_told_alike_by_a_replica_that_was_asked_before_and_one_that_was_not() {
+    let servers = SERVERS.lines().filter(|line| !line.contains("dead")).collect::<Vec<_>>().join("\n");
+    let keys = super::world::issuer::house_key_set().to_string();
+    let plan = Plan::standard().issuers("  house: {issuer: \"@ISSUER@\", jwks: {file: keys.json}}\n").servers(&servers);
+    let plan = plan.file("keys.json", &keys);
+    let replicas = [plan.clone().start().await, plan.start().await];
+    let ask = |world: &World| Ask::post("/mcp", call("safe")).token(&world.token());
+    for world in &replicas {
+        assert_eq!(world.send(&ask(world)).await.status, 200, "the keys are there");
+    }
+    replicas[0].until_ready().await;
+    let told = |line: &str| line.contains("has withdrawn all its keys");
+    let publish = |keys: &str| {
+        for world in &replicas {
+            std::fs::write(world.folder.path().join("keys.json"), keys).unwrap();
+        }
+    };
+
+    publish(r#"{"keys":[]}"#);
+    for world in &replicas {
+        let line = world.gateway.line(told).await;
+        assert!(line.contains("gets 503") && line.contains("signing keys") && line.contains("house"), "{line}");
+        let reply = world.admin("/readyz").await;
+        assert_eq!((reply.status, &reply.json()["servers"]), (503, &json!({"main": false})), "{reply:?}");
+        assert!(reply.json()["reasons"].to_string().contains("withdrawn by the issuer"), "{reply:?}");
+        assert_eq!(world.send(&ask(world)).await.status, 503);
+    }
+
+    // A key set that cannot be read does not bring them back, and is no new outage.
+    publish("{");
+    for world in &replicas {
+        until(world, "/readyz", |reply| reply.status == 503 && reply.text().contains("Malformed")).await;
+        assert!(!world.gateway.output().contains("serving stale keys"), "no keys are served");
+    }
+    publish(&keys);
+    for world in &replicas {
+        until(world, "/readyz", |reply| reply.status == 200).await;
+        assert_eq!(world.send(&ask(world)).await.status, 200);
+        assert_eq!(world.gateway.output().lines().filter(|line| told(line)).count(), 1, "told once");
+    }
+
+    // An issuer that fails later is a note, asked before or not.
+    for world in &replicas {
+        std::fs::remove_file(world.folder.path().join("keys.json")).unwrap();
+        world.gateway.line(|line| line.contains("serving stale keys")).await;
+        let reply = world.admin("/readyz").await;
+        assert_eq!((reply.status, &reply.json()["reasons"]), (200, &json!([])), "{reply:?}");
+        assert!(reply.json()["notes"].to_string().contains("house"), "{reply:?}");
+        assert_eq!(world.send(&ask(world)).await.status, 200);
+    }
+    for world in replicas {
+        world.close().await;
+    }
 }

@@ -1,13 +1,16 @@
 //! When a server is ready, in tables of keys that are there, not there yet, and gone.
 
-use super::*;
+use super::{
+    KeyState::{Missing, TooOld, Usable, Withdrawn},
+    *,
+};
 
-fn issuer(has_keys: bool, last_error: Option<&str>) -> IssuerState {
-    named("corporate", has_keys, last_error)
+fn issuer(keys: KeyState, last_error: Option<&str>) -> IssuerState {
+    named("corporate", keys, last_error)
 }
 
-fn named(name: &str, has_keys: bool, last_error: Option<&str>) -> IssuerState {
-    IssuerState { name: name.to_owned(), has_keys, last_error: last_error.map(str::to_owned), trouble: None }
+fn named(name: &str, keys: KeyState, last_error: Option<&str>) -> IssuerState {
+    IssuerState { name: name.to_owned(), keys, last_error: last_error.map(str::to_owned), trouble: None }
 }
 
 fn server(name: &str, issuers: &[IssuerState]) -> ServerState {
@@ -23,27 +26,27 @@ fn listening() -> Readiness {
 #[test]
 fn readiness_waits_for_listeners_and_keys_and_names_what_is_missing() {
     let readiness = Readiness::default();
-    let report = readiness.report([server("a", &[issuer(false, None)])]);
+    let report = readiness.report([server("a", &[issuer(Missing, None)])]);
     assert_eq!(
         report.reasons,
         ["listeners: not serving yet", "keys of authorization server corporate: not fetched yet"]
     );
     readiness.listening();
-    let report = readiness.report([server("a", &[issuer(false, Some("connect: refused"))])]);
+    let report = readiness.report([server("a", &[issuer(Missing, Some("connect: refused"))])]);
     assert_eq!(report.reasons, ["keys of authorization server corporate: connect: refused"]);
     assert!(!report.is_ready());
-    assert!(readiness.report([server("a", &[issuer(true, None)])]).is_ready());
+    assert!(readiness.report([server("a", &[issuer(Usable, None)])]).is_ready());
 }
 
 #[test]
 fn attack_176_one_unreachable_issuer_holds_up_its_own_servers_alone() {
-    let dead = named("dead", false, Some("connect: refused"));
+    let dead = named("dead", Missing, Some("connect: refused"));
     let why = "keys of authorization server dead: connect: refused";
     let readiness = listening();
     let report = readiness.report([
-        server("a", &[issuer(true, None)]),
+        server("a", &[issuer(Usable, None)]),
         server("b", std::slice::from_ref(&dead)),
-        server("both", &[dead.clone(), issuer(true, Some("timeout"))]),
+        server("both", &[dead.clone(), issuer(Usable, Some("timeout"))]),
     ]);
     assert!(report.is_ready(), "{report:?}");
     assert_eq!(report.notes, [why, "keys of authorization server corporate: timeout"], "each once");
@@ -61,23 +64,40 @@ fn attack_176_one_unreachable_issuer_holds_up_its_own_servers_alone() {
 }
 
 #[test]
-fn an_issuer_that_fails_later_is_a_note() {
-    let readiness = listening();
-    assert!(readiness.report([server("a", &[issuer(true, None)])]).is_ready());
-    for later in [issuer(false, Some("timeout")), issuer(true, Some("timeout"))] {
-        let report = readiness.report([server("a", &[later])]);
+fn an_issuer_that_fails_later_is_a_note_whether_readiness_was_asked_for_before_or_not() {
+    for (later, note) in [
+        (issuer(Usable, Some("timeout")), "timeout"),
+        (issuer(TooOld, Some("timeout")), "too old, every token of it gets 503: timeout"),
+    ] {
+        let report = listening().report([server("a", &[later])]);
         assert!(report.is_ready() && report.server("a").unwrap().is_ready());
-        assert_eq!(report.notes, ["keys of authorization server corporate: timeout"]);
+        assert_eq!(report.notes, [format!("keys of authorization server corporate: {note}")]);
     }
-    // A server that a reload adds has not been ready yet.
-    let report = readiness.report([server("a", &[issuer(true, None)]), server("new", &[named("dead", false, None)])]);
+    // After a reload an issuer may be without keys for a moment; a server that is added has not been ready yet.
+    let readiness = listening();
+    assert!(readiness.report([server("a", &[issuer(Usable, None)])]).is_ready());
+    let report = readiness.report([server("a", &[issuer(Missing, None)]), server("new", &[issuer(Missing, None)])]);
     assert!(report.is_ready() && !report.server("new").unwrap().is_ready());
+}
+
+#[test]
+fn b44_keys_that_their_issuer_withdrew_are_a_reason_on_every_replica() {
+    let why = "keys of authorization server corporate: withdrawn by the issuer, every token of it gets 503: no keys";
+    let asked = listening();
+    assert!(asked.report([server("a", &[issuer(Usable, None)])]).is_ready());
+    for readiness in [asked, listening()] {
+        let gone = issuer(Withdrawn, Some("no keys"));
+        let report = readiness.report([server("a", std::slice::from_ref(&gone))]);
+        assert_eq!((report.is_ready(), report.reasons), (false, vec![why.to_owned()]));
+        let report = readiness.report([server("a", &[gone, named("other", Usable, None)])]);
+        assert_eq!((report.is_ready(), report.notes), (true, vec![why.to_owned()]), "another issuer serves it");
+    }
 }
 
 #[test]
 fn a_refused_reload_is_a_note_until_one_is_taken_and_draining_is_the_end() {
     let readiness = listening();
-    let report = || readiness.report([server("a", &[issuer(true, None)])]);
+    let report = || readiness.report([server("a", &[issuer(Usable, None)])]);
     readiness.reload_refused(Some("gateway.yaml:1:1 …".to_owned()));
     assert!(report().is_ready());
     assert_eq!(report().notes, ["reload failed, the configuration before stays in force: gateway.yaml:1:1 …"]);

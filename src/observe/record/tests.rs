@@ -150,7 +150,7 @@ struct Left {
 fn attack_185_endings_and_what_is_counted_and_written() {
     type Story = fn(&mut Record, &Arc<ServerSeries>);
     let left = |outcome, upstream, line| Left { server: "weather", outcome, upstream, line: Some(line) };
-    let cases: [(&str, Story, Left); 11] = [
+    let cases: [(&str, Story, Left); 12] = [
         (
             "a path that names no server",
             |record, _| {

@@ -14,7 +14,7 @@ use crate::{
     outbound::{
         Fault,
         keys::{
-            IssuerKeys, KeySource, Progress, Published,
+            IssuerKeys, KeySource, KeyState, Progress, Published,
             demand::Cause,
             sha256,
             source::{Document, Source},
@@ -32,19 +32,20 @@ impl IssuerKeys {
     async fn keep_keys_fresh(&self) {
         let mut news = self.source.news();
         let mut failures = 0;
+        let mut told = None;
         let mut cause = Cause::Schedule;
         loop {
             self.demand.begin(cause, self.clock.now().mono);
             let (wait, fault) = match self.refresh().await {
                 Ok(wait) => {
-                    failures = 0;
+                    (failures, told) = (0, None);
                     self.fetches_ok.fetch_add(1, Relaxed);
                     (wait, None)
                 }
                 Err(fault) => {
                     failures += 1;
                     self.fetches_failed.fetch_add(1, Relaxed);
-                    self.log_failure(&fault, failures);
+                    told = Some(self.log_failure(&fault, failures, told));
                     (self.source.retry_in(failures), Some(Arc::new(fault)))
                 }
             };
@@ -101,15 +102,27 @@ impl IssuerKeys {
         Ok(Published { set, generation, fetched, digest })
     }
 
-    fn log_failure(&self, fault: &Fault, failures: u32) {
+    /// Warns once for each outage, and again when it gets worse: `told` is what the last warning
+    /// said. The retries are for debugging.
+    fn log_failure(&self, fault: &Fault, failures: u32, told: Option<KeyState>) -> KeyState {
         let authorization_server = &self.rules().name;
         let now = self.clock.now();
-        let age = self.published.load().as_ref().map(|before| before.age(now).as_secs());
-        match age {
-            // Once for each outage; the retries are for debugging.
-            _ if failures > 1 => debug!(%authorization_server, %fault, failures, "keys still cannot be fetched"),
-            Some(age_secs) => warn!(%authorization_server, %fault, age_secs, "serving stale keys"),
-            None => warn!(%authorization_server, %fault, "no keys yet: tokens of this issuer get 503"),
+        let state = self.state(now);
+        let age_secs = self.published.load().as_ref().map_or(0, |before| before.age(now).as_secs());
+        match state {
+            _ if told == Some(state) => debug!(%authorization_server, %fault, failures, "keys still cannot be fetched"),
+            KeyState::Usable => warn!(%authorization_server, %fault, age_secs, "serving stale keys"),
+            KeyState::Missing => warn!(%authorization_server, %fault, "no keys yet: tokens of this issuer get 503"),
+            KeyState::TooOld => warn!(
+                %authorization_server, %fault, age_secs,
+                "the keys are too old: every token of this issuer gets 503 until its key set can be fetched"
+            ),
+            KeyState::Withdrawn => warn!(
+                %authorization_server, %fault,
+                "the issuer has withdrawn all its keys: every token of this issuer gets 503 until its key set has a \
+                 usable key; look at the signing keys of the issuer"
+            ),
         }
+        state
     }
 }

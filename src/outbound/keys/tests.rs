@@ -92,8 +92,8 @@ async fn b42_all_who_wait_for_the_first_keys_share_one_fetch() {
     assert_eq!(site.hits("/jwks"), 1);
     let status = kept.keys.status();
     assert_eq!(
-        (status.ready, status.keys, status.skipped, status.fetches_ok, status.fetches_failed),
-        (true, 1, 1, 1, 0)
+        (status.state, status.keys, status.skipped, status.fetches_ok, status.fetches_failed),
+        (KeyState::Usable, 1, 1, 1, 0)
     );
     assert_eq!(status.fetched_at, Some(kept.clock.now().wall));
 }
@@ -223,7 +223,9 @@ async fn b44_while_the_issuer_is_down_its_keys_stay_and_unknown_kids_get_503() {
         assert!(is_503(&kept.ask(kid, seen).await), "{kid}");
     }
     assert!(kept.now_has(P256.kid));
-    assert!(kept.keys.status().ready && kept.keys.status().last_error.unwrap().starts_with("refused"));
+    assert!(
+        kept.keys.status().state == KeyState::Usable && kept.keys.status().last_error.unwrap().starts_with("refused")
+    );
 
     // Not for ever: keys that nobody has confirmed for a day are none.
     kept.clock.turn(JWKS_STALE_MAX - Duration::from_secs(1));
@@ -231,7 +233,7 @@ async fn b44_while_the_issuer_is_down_its_keys_stay_and_unknown_kids_get_503() {
     kept.clock.turn(Duration::from_secs(1));
     assert!(is_503(&kept.first().await));
     assert_eq!(kept.keys.generation(kept.clock.now()), None);
-    assert!(!kept.keys.status().ready);
+    assert_eq!(kept.keys.status().state, KeyState::TooOld);
 }
 
 #[tokio::test]
@@ -277,7 +279,8 @@ async fn b44_a_broken_document_changes_nothing_and_an_empty_one_withdraws_the_ke
     site.answer("/jwks", jwks(&[json!({"kty": "oct", "k": "c2VjcmV0"})]));
     kept.clock.turn(FLOOR);
     assert!(is_503(&kept.ask("new", seen).await));
-    assert!(!kept.now_has(P256.kid) && !kept.keys.status().ready);
+    assert!(!kept.now_has(P256.kid));
+    assert_eq!(kept.keys.status().state, KeyState::Withdrawn);
     site.answer("/jwks", jwks(&[P256.jwk()]));
     kept.clock.turn(FLOOR);
     assert!(kept.ask(P256.kid, seen).await.unwrap() > seen);
