@@ -16,7 +16,9 @@ use crate::{
     },
 };
 
+mod meaning;
 mod spelling;
+mod unreachable;
 
 const KINDS: &[&str] = &["tools", "resources", "prompts", "methods"];
 
@@ -54,6 +56,7 @@ pub(super) fn access(fields: &mut Fields<'_>, connect: &[Scope], implies: &[(Sco
             let access = Access::Authenticated;
             let policy = Policy { connect: connect.to_vec(), access, implies: implies.to_vec() };
             spelling::check(field.reading, &policy, &rules, &places);
+            meaning::check(field.reading, &rules, &places);
             Some(Access::Rules(rules))
         }
     })
@@ -68,7 +71,7 @@ fn rules(field: &Field<'_>) -> Option<(Vec<Rule>, Vec<Vec<Place>>)> {
             (item, read.map(|(rule, at)| (rule, places.push(at)).0))
         })
         .collect();
-    warn_of_the_unreachable(&read);
+    unreachable::warn(&read);
     let rules: Vec<Rule> = read.into_iter().filter_map(|(_, rule)| rule).collect();
     if !rules.is_empty() && rules.len() == items.len() && rules.iter().all(|rule| rule.deny && !rule.report_only) {
         // SPEC C-03: a list of what is forbidden protects against nothing that has a second name.
@@ -174,48 +177,5 @@ fn claim_value(field: &Field<'_>) -> Option<Value> {
             Err(_) => field.wrong("a number as JSON writes it, or text (quote it)"),
         },
         Some(Meaning::Nothing) | None => field.wrong("a value of a claim: text, a number, true or false"),
-    }
-}
-
-/// First match decides, so a rule whose every pattern is covered by earlier rules of its kind is never asked.
-fn warn_of_the_unreachable(rules: &[(&Field<'_>, Option<Rule>)]) {
-    // Pair by pair: beyond this the warning would cost more than it is worth.
-    const PATTERNS_MAX: usize = 4_096;
-    let count = |rule: &Option<Rule>| rule.as_ref().map_or(0, |rule| rule.subject.patterns().len());
-    if rules.iter().map(|(_, rule)| count(rule)).sum::<usize>() > PATTERNS_MAX {
-        return;
-    }
-    for (index, (field, rule)) in rules.iter().enumerate() {
-        let Some(rule) = rule else { continue };
-        let patterns = rule.subject.patterns();
-        let earlier: Vec<&Rule> = (rules.iter().take(index)).filter_map(|(_, rule)| rule.as_ref()).collect();
-        let is_covered = |pattern: &&str| earlier.iter().any(|other| covers(other, rule, pattern));
-        if !patterns.is_empty() && patterns.iter().all(is_covered) {
-            let expected = "an order in which this rule is asked: earlier ones match everything that it matches";
-            field.reading.warning(&field.place, "a rule that can never decide", expected);
-        }
-    }
-}
-
-/// Whether `earlier` matches all that `pattern` of `later` does, as far as can be told at a glance.
-fn covers(earlier: &Rule, later: &Rule, pattern: &str) -> bool {
-    let is_literal = !pattern.contains(['*', '?']);
-    // In a denial a star reaches farther than in the same pattern above it.
-    let reaches_farther = matches!(later.subject, Subject::Resources(_)) && later.deny && !earlier.deny;
-    let covers_text = |other: &str, matches: bool| {
-        other.bytes().all(|byte| byte == b'*')
-            || (other == pattern && (is_literal || !reaches_farther))
-            || (is_literal && matches)
-    };
-    match (&earlier.subject, &later.subject) {
-        (Subject::Resources(others), Subject::Resources(_)) => {
-            others.iter().any(|other| covers_text(other.as_str(), other.matches(pattern, earlier.deny)))
-        }
-        (Subject::Tools(others), Subject::Tools(_))
-        | (Subject::Prompts(others), Subject::Prompts(_))
-        | (Subject::Methods(others), Subject::Methods(_)) => {
-            others.iter().any(|other| covers_text(other.as_str(), other.matches(pattern)))
-        }
-        _ => false,
     }
 }

@@ -1,10 +1,13 @@
 //! Who may touch what: rules as plain data, and the one function that decides.
 
+pub mod automaton;
 pub mod evaluate;
 pub mod explain;
+mod fold;
 pub mod glob;
 pub mod narrowed;
 pub mod pattern;
+mod query;
 mod resource;
 pub mod rule;
 mod template;

@@ -24,13 +24,12 @@ pub(super) fn check(reading: &Reading<'_>, policy: &Policy, rules: &[Rule], plac
     for found in narrowed::find(policy, rules) {
         let Some(place) = places.get(found.rule).and_then(|of| of.get(found.pattern)) else { continue };
         let written = rules.get(found.rule).and_then(|rule| rule.subject.patterns().get(found.pattern).copied());
+        let written = written.unwrap_or_default();
+        let also = if written.contains('?') { " and whose `?` stands for one character" } else { "" };
         let what = format!(
-            "{:?}, whose `*` and `?` stop at \"/\": {:?} falls to rules[{}], which asks for less",
-            written.unwrap_or_default(),
-            found.example,
-            found.falls_to
+            "{written:?}, whose `*` stops at \"/\"{also}: {:?} falls to rules[{}], which asks for less",
+            found.example, found.falls_to
         );
-        let instead: Vec<String> = found.instead.iter().map(|pattern| quoted(pattern)).collect();
-        reading.problem(place, &what, &format!("{}, where `**` crosses it", instead.join(" and ")));
+        reading.problem(place, &what, &format!("{:?}, where `**` crosses it", found.instead));
     }
 }

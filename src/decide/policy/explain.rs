@@ -167,11 +167,11 @@ impl Story<'_> {
             match matched {
                 Match::No if !is_needed => {}
                 Match::No => self.say(format!("{} does not match {text:?}.", title(index, rule))),
-                Match::Alike => {
+                Match::Alike | Match::Guards => {
                     let why = "must permit as well: it names the same resource to some server, or an expansion could";
                     self.say(format!("{} {why} ({text:?}).", title(index, rule)));
                     self.conditions(index, rule);
-                    is_alike = true;
+                    is_alike |= matched == Match::Alike;
                 }
                 Match::Yes => {
                     self.tried(index, rule, text, true);

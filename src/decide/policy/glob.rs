@@ -35,6 +35,8 @@ enum Token {
     Char(char),
     /// `?`: one character other than a slash.
     One,
+    /// `?` where it may be a slash as well.
+    OneOrSlash,
     /// `*`: any run of characters without a slash.
     Run,
     /// `**`: any run of characters.
@@ -52,7 +54,13 @@ impl Glob {
     /// matches everything.
     #[must_use]
     pub fn within(pattern: &str) -> Self {
-        Self { pattern: pattern.into(), shape: Shape::within(pattern) }
+        Self { pattern: pattern.into(), shape: Shape::within(pattern, Token::One) }
+    }
+
+    /// As [`Glob::within`], but `?` stands for a slash as well.
+    #[must_use]
+    pub fn within_but_for_one(pattern: &str) -> Self {
+        Self { pattern: pattern.into(), shape: Shape::within(pattern, Token::OneOrSlash) }
     }
 
     /// The pattern as written.
@@ -119,7 +127,7 @@ impl Shape {
         Self::Wild(single.into())
     }
 
-    fn within(pattern: &str) -> Self {
+    fn within(pattern: &str, one: Token) -> Self {
         if !has_wildcard(pattern) {
             return Self::Literal;
         }
@@ -133,7 +141,7 @@ impl Shape {
         let mut characters = pattern.strip_prefix(fixed).unwrap_or_default().chars().peekable();
         while let Some(character) = characters.next() {
             tokens.push(match character {
-                '?' => Token::One,
+                '?' => one,
                 '*' => {
                     let mut token = Token::Run;
                     while characters.next_if_eq(&'*').is_some() {
@@ -188,6 +196,7 @@ fn within(tokens: &[Token], text: &str) -> bool {
             let (stays, goes_on) = match *token {
                 Token::Char(wanted) => (false, wanted == character),
                 Token::One => (false, character != '/'),
+                Token::OneOrSlash => (false, true),
                 Token::Run => (character != '/', false),
                 Token::Any => (true, false),
             };

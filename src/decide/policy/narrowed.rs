@@ -8,6 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use crate::{
     base::names::Scope,
     decide::policy::{
+        automaton::{Crossing, Machine, Places, Step},
         evaluate::covers,
         pattern::Pattern,
         resource,
@@ -30,7 +31,7 @@ pub struct Narrowed {
     /// The rule that decides about it now.
     pub falls_to: usize,
     /// What to write instead.
-    pub instead: Vec<String>,
+    pub instead: String,
 }
 
 /// States visited for one pattern. Beyond this, a pattern that could be narrowed counts as
@@ -45,8 +46,7 @@ pub fn find(policy: &Policy, rules: &[Rule]) -> Vec<Narrowed> {
     for (index, rule, patterns) in resource::rules(rules) {
         // A rule that refuses no request cannot let more pass, and in a denial a star still crosses
         // slashes.
-        let asks = !(rule.scopes.is_empty() && rule.any_scope.is_empty() && rule.claims.is_empty());
-        if rule.deny || rule.report_only || !asks {
+        if rule.deny || rule.report_only || !rule.has_conditions() {
             continue;
         }
         let asks_less: Vec<usize> = resource::rules(rules)
@@ -59,7 +59,7 @@ pub fn find(policy: &Policy, rules: &[Rule]) -> Vec<Narrowed> {
         for (at, pattern) in patterns.iter().enumerate().filter(|(_, pattern)| is_narrower(pattern)) {
             let falls = pattern.spellings().find_map(|text| {
                 let (example, falls_to) = Search::new(rules, index, text).run(&asks_less)?;
-                Some((instead(text, &example), example, falls_to))
+                Some((instead(text), example, falls_to))
             });
             if let Some((instead, example, falls_to)) = falls {
                 found.push(Narrowed { rule: index, pattern: at, example, falls_to, instead });
@@ -69,11 +69,10 @@ pub fn find(policy: &Policy, rules: &[Rule]) -> Vec<Narrowed> {
     found
 }
 
-/// Whether a pattern has a wildcard that stops at a slash.
+/// Whether a pattern has a star that stops at a slash. Where a `?` stops, the rule still guards.
 fn is_narrower(pattern: &Pattern) -> bool {
     let is_single = |run: &str| run.len() == 1;
-    !pattern.is_everything()
-        && (pattern.as_str().contains('?') || pattern.as_str().split(|character| character != '*').any(is_single))
+    !pattern.is_everything() && pattern.as_str().split(|character| character != '*').any(is_single)
 }
 
 /// Whether all that `later` permits, `earlier` permits as well.
@@ -97,8 +96,8 @@ fn is_as_strict(policy: &Policy, later: &Rule, earlier: &Rule) -> bool {
     earlier.scopes.iter().all(holds) && holds_any && is_claimed
 }
 
-/// The pattern, or patterns, with the meaning that `pattern` had for `example`.
-fn instead(pattern: &str, example: &str) -> Vec<String> {
+/// The pattern with the meaning that it had.
+fn instead(pattern: &str) -> String {
     let mut doubled = String::with_capacity(pattern.len() + 4);
     let mut characters = pattern.chars().peekable();
     while let Some(character) = characters.next() {
@@ -108,82 +107,7 @@ fn instead(pattern: &str, example: &str) -> Vec<String> {
             while characters.next_if_eq(&'*').is_some() {}
         }
     }
-    let with_slash = doubled.replace('?', "/");
-    let is_enough = Pattern::new(&doubled).matches(example, false);
-    if is_enough { vec![doubled] } else { vec![doubled, with_slash] }
-}
-
-/// One step of a pattern.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Char(char),
-    One { slash: bool },
-    Star { slash: bool },
-}
-
-/// A pattern as an automaton. Its state is the places that a text leads to.
-struct Machine {
-    rule: usize,
-    steps: Vec<Step>,
-}
-
-type Places = Vec<usize>;
-
-impl Machine {
-    fn new(rule: usize, pattern: &str, crosses: bool) -> Self {
-        let mut steps = Vec::new();
-        let mut characters = pattern.chars().peekable();
-        let is_alone = pattern == "*";
-        while let Some(character) = characters.next() {
-            steps.push(match character {
-                '?' => Step::One { slash: crosses },
-                '*' => {
-                    let mut slash = crosses || is_alone;
-                    while characters.next_if_eq(&'*').is_some() {
-                        slash = true;
-                    }
-                    Step::Star { slash }
-                }
-                other => Step::Char(other),
-            });
-        }
-        Self { rule, steps }
-    }
-
-    fn start(&self) -> Places {
-        self.closed(vec![0])
-    }
-
-    /// Past each star, which may stand for nothing.
-    fn closed(&self, mut places: Places) -> Places {
-        let mut looked_at = 0;
-        while let Some(place) = places.get(looked_at).copied() {
-            if matches!(self.steps.get(place), Some(Step::Star { .. })) && !places.contains(&(place + 1)) {
-                places.push(place + 1);
-            }
-            looked_at += 1;
-        }
-        places.sort_unstable();
-        places.dedup();
-        places
-    }
-
-    fn after(&self, places: &Places, character: char) -> Places {
-        let mut next = Vec::new();
-        for place in places {
-            match self.steps.get(*place) {
-                Some(Step::Char(wanted)) if *wanted == character => next.push(place + 1),
-                Some(Step::One { slash }) if *slash || character != '/' => next.push(place + 1),
-                Some(Step::Star { slash }) if *slash || character != '/' => next.push(*place),
-                _ => {}
-            }
-        }
-        self.closed(next)
-    }
-
-    fn accepts(&self, places: &Places) -> bool {
-        places.contains(&self.steps.len())
-    }
+    doubled
 }
 
 /// A walk through all texts that one pattern matched.
@@ -191,10 +115,12 @@ struct Search {
     rule: usize,
     /// As it was.
     pattern: Machine,
+    /// What its rule still guards.
+    guarded: Machine,
     /// What decided before this rule.
     above: Vec<Machine>,
-    /// What decides now.
-    now: Vec<Machine>,
+    /// What decides now, and by which rule.
+    now: Vec<(usize, Machine)>,
     alphabet: Vec<char>,
 }
 
@@ -203,7 +129,9 @@ impl Search {
         let prefix = |pattern: &str| pattern.split(['*', '?']).next().unwrap_or_default().to_owned();
         let own = prefix(pattern);
         let (mut above, mut now) = (Vec::new(), Vec::new());
-        let mut alphabet = vec!['x', '/'];
+        let crossing = |crosses: bool| if crosses { Crossing::All } else { Crossing::None };
+        // Where a query may begin, its mark is the better example.
+        let mut alphabet = if pattern.contains('?') { vec!['?', 'x', '/'] } else { vec!['x', '/'] };
         for (index, other, patterns) in resource::rules(rules) {
             for text in patterns.iter().flat_map(Pattern::spellings) {
                 let fixed = prefix(text);
@@ -211,9 +139,9 @@ impl Search {
                     continue;
                 }
                 alphabet.extend(text.chars().filter(|character| !matches!(character, '*' | '?')));
-                now.push(Machine::new(index, text, other.deny));
+                now.push((index, Machine::new(text, crossing(other.deny))));
                 if index < rule {
-                    above.push(Machine::new(index, text, true));
+                    above.push(Machine::new(text, Crossing::All));
                 }
             }
         }
@@ -222,7 +150,8 @@ impl Search {
         alphabet.extend(other);
         let mut seen = HashSet::new();
         alphabet.retain(|character| seen.insert(*character));
-        Self { rule, pattern: Machine::new(rule, pattern, true), above, now, alphabet }
+        let (guarded, pattern) = (Machine::new(pattern, Crossing::One), Machine::new(pattern, Crossing::All));
+        Self { rule, pattern, guarded, above, now, alphabet }
     }
 
     /// A text that falls from the rule to one of `asks_less`, and to which.
@@ -240,7 +169,7 @@ impl Search {
                     continue;
                 }
                 if known.len() >= STATES_MAX {
-                    let falls_to = self.now.iter().map(|machine| machine.rule).find(|rule| asks_less.contains(rule));
+                    let falls_to = self.now.iter().map(|(rule, _)| *rule).find(|rule| asks_less.contains(rule));
                     return falls_to.map(|rule| (text, rule));
                 }
                 known.insert(next.clone());
@@ -251,7 +180,8 @@ impl Search {
     }
 
     fn machines(&self) -> impl Iterator<Item = &Machine> {
-        [&self.pattern].into_iter().chain(&self.above).chain(&self.now)
+        let now = self.now.iter().map(|(_, machine)| machine);
+        [&self.pattern, &self.guarded].into_iter().chain(&self.above).chain(now)
     }
 
     fn start(&self) -> Vec<Places> {
@@ -259,7 +189,7 @@ impl Search {
     }
 
     fn after(&self, state: &[Places], character: char) -> Vec<Places> {
-        self.machines().zip(state).map(|(machine, places)| machine.after(places, character)).collect()
+        self.machines().zip(state).map(|(machine, places)| machine.after(places, Step::Char(character))).collect()
     }
 
     /// The same example with something between two slashes, where that falls as well.
@@ -282,11 +212,12 @@ impl Search {
     fn falls_to(&self, state: &[Places]) -> Option<usize> {
         let mut state = state.iter();
         let was_ours = state.next().is_some_and(|places| self.pattern.accepts(places));
+        let is_guarded = state.next().is_some_and(|places| self.guarded.accepts(places));
         let was_above = self.above.iter().zip(state.by_ref()).any(|(machine, places)| machine.accepts(places));
-        if !was_ours || was_above {
+        if !was_ours || was_above || is_guarded {
             return None;
         }
-        let deciding = self.now.iter().zip(state).find(|(machine, places)| machine.accepts(places));
-        deciding.map(|(machine, _)| machine.rule).filter(|rule| *rule > self.rule)
+        let deciding = self.now.iter().zip(state).find(|((_, machine), places)| machine.accepts(places));
+        deciding.map(|((rule, _), _)| *rule).filter(|rule| *rule > self.rule)
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use crate::decide::policy::{
+    fold::{decomposed, folded},
     glob::Glob,
+    query::Query,
     uri::{self, How, Reading},
 };
 
@@ -17,26 +19,29 @@ pub struct Pattern {
     written: Form,
     /// Other spellings of the same: a rule is about a resource, however the operator wrote it.
     alike: Box<[Form]>,
-    /// All spellings in lower case, for file systems that ignore case.
+    /// All spellings in lower case, and as file systems that ignore case compare them.
     folded: Box<[Form]>,
     /// Those of them that name a drive, without it: a path without a drive is one on the drive
     /// where the server runs.
     driveless: Box<[Form]>,
+    /// All spellings that have a `?`, where it stands for a slash as well.
+    one_crosses: Box<[Glob]>,
+    queries: Box<[Query]>,
 }
 
 /// One spelling of a pattern, with stars of both kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Form {
+pub(super) struct Form {
     within: Glob,
     crossing: Glob,
 }
 
 impl Form {
-    fn new(pattern: &str) -> Self {
+    pub(super) fn new(pattern: &str) -> Self {
         Self { within: Glob::within(pattern), crossing: Glob::new(pattern) }
     }
 
-    fn matches(&self, text: &str, deny: bool) -> bool {
+    pub(super) fn matches(&self, text: &str, deny: bool) -> bool {
         if deny { self.crossing.matches(text) } else { self.within.matches(text) }
     }
 }
@@ -46,14 +51,21 @@ impl Pattern {
     #[must_use]
     pub fn new(pattern: &str) -> Self {
         let others = spellings(pattern);
-        let mut lower: Vec<String> =
-            others.iter().map(String::as_str).chain([pattern]).map(str::to_lowercase).collect();
+        let all = || others.iter().map(String::as_str).chain([pattern]);
+        let mut lower: Vec<String> = all().map(str::to_lowercase).chain(all().map(folded)).collect();
         lower.sort();
         lower.dedup();
         let mut driveless: Vec<String> = lower.iter().filter_map(|text| without_drive(text)).collect();
         driveless.dedup();
         let forms = |texts: &[String]| texts.iter().map(|text| Form::new(text)).collect();
-        Self { written: Form::new(pattern), alike: forms(&others), folded: forms(&lower), driveless: forms(&driveless) }
+        Self {
+            written: Form::new(pattern),
+            alike: forms(&others),
+            folded: forms(&lower),
+            driveless: forms(&driveless),
+            one_crosses: all().filter(|text| text.contains('?')).map(Glob::within_but_for_one).collect(),
+            queries: all().flat_map(Query::all_of).collect(),
+        }
     }
 
     /// The pattern as written.
@@ -99,7 +111,15 @@ impl Pattern {
         if is_lower {
             return self.is_folded(&reading.text, deny);
         }
-        self.is_folded(&reading.text.to_lowercase(), deny)
+        reading.folded().iter().any(|text| self.is_folded(text, deny))
+    }
+
+    /// Whether a rule that refuses some callers must guard `text` as well: a slash stands where the
+    /// pattern has a `?`, which may be the mark of a query, or its parameters come in another order.
+    #[must_use]
+    pub fn guards(&self, text: &str, deny: bool) -> bool {
+        (!deny && self.one_crosses.iter().any(|glob| glob.matches(text)))
+            || self.queries.iter().any(|query| query.is_in(text, deny))
     }
 
     fn is_folded(&self, text: &str, deny: bool) -> bool {
@@ -110,9 +130,10 @@ impl Pattern {
     /// Whether a text that begins with `fixed` might match, in any spelling.
     #[must_use]
     pub fn is_reached_from(&self, fixed: &str) -> bool {
-        let fixed = fixed.to_lowercase();
-        let prefixes = self.folded.iter().chain(&self.driveless).map(|form| form.within.literal_prefix());
-        prefixes.into_iter().any(|prefix| fixed.starts_with(prefix) || prefix.starts_with(&fixed))
+        let starts = [fixed.to_lowercase(), folded(fixed)];
+        let prefixes = self.folded.iter().chain(&self.driveless).map(|form| decomposed(form.within.literal_prefix()));
+        let meets = |prefix: &str, fixed: &str| fixed.starts_with(prefix) || prefix.starts_with(fixed);
+        prefixes.into_iter().any(|prefix| starts.iter().any(|fixed| meets(&prefix, &decomposed(fixed))))
     }
 
     /// The pattern as a WHATWG parser spells it, where that differs and no URI could match both.

@@ -23,6 +23,8 @@ pub(super) enum Match {
     /// It names the resource in another spelling: it must permit as well, and the rules below it
     /// are asked too.
     Alike,
+    /// The same, but what only its conditions or its denial reach is not permitted by it.
+    Guards,
     /// It decides.
     Yes,
     /// Its pattern cannot judge the URI, so neither can any rule below it.
@@ -72,6 +74,7 @@ fn visit_reading<'p>(
                 // The text itself must be permitted as it is written.
                 is_named |= reading.how != How::Written;
             }
+            Match::Guards => visit(index, rule)?,
             Match::Yes => return visit(index, rule),
             Match::Unsafe(why) => return Err(Refusal::UnsafeUri(why)),
         }
@@ -95,5 +98,10 @@ pub(super) fn matches(rule: &Rule, patterns: &[Pattern], reading: &Reading<'_>, 
     if patterns.iter().any(|pattern| pattern.matches(&reading.text, rule.deny)) {
         return Match::Yes;
     }
-    if patterns.iter().any(|pattern| pattern.is_like(reading, rule.deny)) { Match::Alike } else { Match::No }
+    if patterns.iter().any(|pattern| pattern.is_like(reading, rule.deny)) {
+        return Match::Alike;
+    }
+    let refuses_some = rule.deny || rule.has_conditions();
+    let guards = refuses_some && patterns.iter().any(|pattern| pattern.guards(&reading.text, rule.deny));
+    if guards { Match::Guards } else { Match::No }
 }

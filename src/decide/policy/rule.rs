@@ -68,6 +68,14 @@ pub struct Rule {
     pub report_only: bool,
 }
 
+impl Rule {
+    /// Whether it permits only some callers.
+    #[must_use]
+    pub fn has_conditions(&self) -> bool {
+        !(self.scopes.is_empty() && self.any_scope.is_empty() && self.claims.is_empty())
+    }
+}
+
 /// What is done with each rule that decides, and its index.
 pub(super) type Visit<'v, 'p> = &'v mut dyn FnMut(usize, &'p Rule) -> Result<(), Refusal>;
 

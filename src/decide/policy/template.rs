@@ -75,7 +75,7 @@ pub(super) fn visit<'p>(all: &'p [Rule], template: &str, visit: Visit<'_, 'p>) -
     for (index, rule, patterns) in resource::rules(all) {
         match template.meets(rule, patterns) {
             Match::No => {}
-            Match::Alike => visit(index, rule)?,
+            Match::Alike | Match::Guards => visit(index, rule)?,
             Match::Yes => return visit(index, rule),
             Match::Unsafe(why) => return Err(Refusal::UnsafeUri(why)),
         }

@@ -4,11 +4,13 @@
 //! percent-decoded parts, and handlers of `file:` make a path of it. A rule that judged the text
 //! alone could be dodged by another spelling.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::OnceCell};
 
 use url::Url;
 
 use self::parts::Parts;
+pub(super) use self::parts::parameters;
+use crate::decide::policy::fold::folded;
 
 mod file;
 pub mod hazard;
@@ -25,6 +27,22 @@ pub struct Reading<'u> {
     pub how: How,
     /// Whether such a reader may ignore case: file systems of Windows and macOS do.
     pub folds: bool,
+    /// Made when a rule asks for it.
+    folded: OnceCell<Vec<String>>,
+}
+
+impl Reading<'_> {
+    /// The text as file systems that ignore case compare it: in lower case, and folded.
+    #[must_use]
+    pub fn folded(&self) -> &[String] {
+        self.folded.get_or_init(|| {
+            let mut texts = vec![self.text.to_lowercase()];
+            if !self.text.is_ascii() {
+                texts.push(folded(&self.text));
+            }
+            texts
+        })
+    }
 }
 
 /// A kind of server, by how it reads a URI.
@@ -126,7 +144,7 @@ pub fn all_readings(uri: &str) -> Vec<Reading<'_>> {
 /// The first of [`readings`], which allocates nothing.
 #[must_use]
 pub fn as_written(uri: &str) -> Reading<'_> {
-    Reading { text: Cow::Borrowed(uri), how: How::Written, folds: scheme_is_file(uri) }
+    Reading { text: Cow::Borrowed(uri), how: How::Written, folds: scheme_is_file(uri), folded: OnceCell::new() }
 }
 
 /// The URI that a WHATWG parser makes of `uri`, where it takes it.
@@ -181,9 +199,13 @@ fn scheme_is_file(uri: &str) -> bool {
 
 /// Adds a reading unless it is there.
 fn add(all: &mut Vec<Reading<'_>>, text: String, how: How) {
-    let folds = how == How::Windows;
+    let folds = match how {
+        How::Posix | How::Windows => true,
+        How::Possible => text.starts_with("file:"),
+        _ => false,
+    };
     if !all.iter().any(|known| known.text == text && (known.folds || !folds)) {
-        all.push(Reading { text: Cow::Owned(text), how, folds });
+        all.push(Reading { text: Cow::Owned(text), how, folds, folded: OnceCell::new() });
     }
 }
 

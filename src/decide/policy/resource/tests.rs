@@ -12,6 +12,8 @@ use crate::decide::{
     refusal::Refusal,
 };
 
+mod names;
+
 /// Spellings of `file:///secret.txt`.
 pub(crate) const OF_SECRET: [&str; 25] = [
     "file:///secret.txt",

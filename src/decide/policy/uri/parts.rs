@@ -81,7 +81,7 @@ pub(super) fn bare(tail: &str) -> Option<String> {
 pub(super) const PARAMETERS_MAX: usize = 32;
 
 /// The parameters of a query; none where there is no query.
-pub(super) fn parameters(text: &str) -> impl Iterator<Item = &str> {
+pub(in crate::decide::policy) fn parameters(text: &str) -> impl Iterator<Item = &str> {
     let (_, query) = before(text, &['#']).split_once('?').unwrap_or_default();
     query.split('&').filter(|parameter| !parameter.is_empty())
 }

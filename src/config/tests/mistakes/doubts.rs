@@ -1,0 +1,83 @@
+//! Rules that mean less than they seem to: those that never decide, and patterns of plain text.
+
+use super::{super::warnings, ACCESS, changed};
+
+/// What is warned of where the rules are these, without the file's name and the server's.
+fn told(rules: &str) -> Vec<String> {
+    let all = warnings(&changed(ACCESS, &format!("    rules: [{rules}]\n")));
+    all.iter().map(|line| line.split_once("servers.weather.").unwrap().1.to_owned()).collect()
+}
+
+#[test]
+fn a_rule_that_can_never_decide_is_told_whatever_covers_it() {
+    const ORDER: &str = "expected an order in which this rule is asked: earlier ones match everything that it matches";
+    const SCOPES: &str = "rules[1]: found a rule that can never decide, so its scopes and claims are never asked for";
+    const DENIES: &str = "rules[1]: found a rule that can never decide, so it denies nothing";
+    const PLAIN: &str = "rules[1]: found a rule that can never decide";
+    for (rules, found) in [
+        ("{resources: ['file:///**'], scopes: [x]}, {resources: ['file:///hr/**'], scopes: [hr]}", SCOPES),
+        ("{resources: ['file:///**']}, {resources: ['file:///hr/*.md'], claims: {team: hr}}", SCOPES),
+        ("{resources: ['file:///**'], any_scope: [x]}, {resources: ['file:///hr/**'], deny: true}", DENIES),
+        ("{resources: ['file:///**', 'memo:**']}, {resources: ['file:///a', 'memo:?']}", PLAIN),
+        ("{resources: ['file:///*'], deny: true}, {resources: ['file:///a/*'], scopes: [x]}", SCOPES),
+        ("{tools: ['get_*']}, {tools: ['get_*_private'], scopes: [x]}", SCOPES),
+        ("{prompts: ['*a*']}, {prompts: ['a', 'b?a*'], deny: true}", DENIES),
+    ] {
+        assert_eq!(told(rules), [format!("{found}; {ORDER}")], "{rules}");
+    }
+    for rules in [
+        "{resources: ['file:///hr/**'], scopes: [hr]}, {resources: ['file:///**'], scopes: [x]}",
+        "{resources: ['file:///*'], scopes: [hr]}, {resources: ['file:///*/x'], scopes: [hr]}",
+        "{resources: ['file:///a/*']}, {resources: ['file:///a/*', 'file:///b'], scopes: [x]}",
+        "{tools: ['*']}, {prompts: ['a'], scopes: [x]}, {resources: ['file:///a'], scopes: [x]}",
+        "{tools: ['a*']}, {tools: ['*a'], scopes: [x]}",
+    ] {
+        assert_eq!(told(rules), [""; 0], "{rules}");
+    }
+}
+
+#[test]
+fn a_pattern_whose_signs_are_plain_text_is_told_once() {
+    for (pattern, told_of) in [
+        (
+            "secret.txt",
+            "found \"secret.txt\", which has no scheme; expected a pattern for URIs, such as \"file:///secret.txt\"",
+        ),
+        ("/etc/*", "found \"/etc/*\", which has no scheme; expected a pattern for URIs, such as \"file:///etc/*\""),
+        (
+            "file:///[ab]/**",
+            "found \"file:///[ab]/**\", which holds `[ab]`; expected one pattern for each character, or `?`, if a choice is meant: brackets are plain text here",
+        ),
+        (
+            "file:///{c,d}/**",
+            "found \"file:///{c,d}/**\", which holds `{c,d}`; expected one pattern for each word, if a choice is meant: braces are plain text here",
+        ),
+        (
+            "!file:///e/**",
+            "found \"!file:///e/**\", which begins with `!`; expected a rule about \"file:///e/**\" above this one: `!` excludes nothing here, it is plain text",
+        ),
+    ] {
+        let rules = format!("{{resources: ['{pattern}'], deny: true}}, {{resources: ['**']}}");
+        assert_eq!(told(&rules), [format!("rules[0].resources[0]: {told_of}")], "{pattern}");
+    }
+    let all = told("{tools: ['!delete_*', 'get_[ab]', '{read,write}_*'], scopes: [x]}");
+    assert_eq!(all.len(), 3, "{all:?}");
+    for pattern in [
+        "http://[::1]/**",
+        "http://[fe80::1]:8080/*",
+        "search://q{?user,limit}",
+        "file:///{path}",
+        "{scheme}://x",
+        "{+uri}",
+        "*.md",
+        "**/secret",
+        "f*:///x",
+        "?ile:///x",
+        "urn:x",
+        "web+x-1.a:y",
+        "memo://[]",
+    ] {
+        assert_eq!(told(&format!("{{resources: ['{pattern}']}}")), [""; 0], "{pattern}");
+    }
+    assert_eq!(told("{tools: ['secret.txt', '/etc/*', 'a{x}']}"), [""; 0]);
+}

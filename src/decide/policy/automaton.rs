@@ -1,0 +1,133 @@
+//! A pattern as an automaton: what it matches step by step, and whether it covers another one.
+
+#[cfg(test)]
+mod tests;
+
+/// One step of a pattern. `slash` tells whether a wildcard may stand for `/`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Char(char),
+    One { slash: bool },
+    Star { slash: bool },
+}
+
+/// Which wildcards may stand for `/`. Two stars always may, and so may a star that is the whole
+/// pattern.
+#[derive(Clone, Copy)]
+pub(super) enum Crossing {
+    None,
+    /// `?` alone.
+    One,
+    All,
+}
+
+/// A pattern as an automaton. Its state is the places that a text leads to.
+pub(super) struct Machine {
+    steps: Vec<Step>,
+}
+
+pub(super) type Places = Vec<usize>;
+
+impl Machine {
+    pub(super) fn new(pattern: &str, crossing: Crossing) -> Self {
+        let mut steps = Vec::new();
+        let mut characters = pattern.chars().peekable();
+        while let Some(character) = characters.next() {
+            steps.push(match character {
+                '?' => Step::One { slash: !matches!(crossing, Crossing::None) },
+                '*' => {
+                    let mut slash = matches!(crossing, Crossing::All) || pattern == "*";
+                    while characters.next_if_eq(&'*').is_some() {
+                        slash = true;
+                    }
+                    Step::Star { slash }
+                }
+                other => Step::Char(other),
+            });
+        }
+        Self { steps }
+    }
+
+    pub(super) fn start(&self) -> Places {
+        self.closed(vec![0])
+    }
+
+    /// Past each star, which may stand for nothing.
+    fn closed(&self, mut places: Places) -> Places {
+        let mut looked_at = 0;
+        while let Some(place) = places.get(looked_at).copied() {
+            if matches!(self.steps.get(place), Some(Step::Star { .. })) && !places.contains(&(place + 1)) {
+                places.push(place + 1);
+            }
+            looked_at += 1;
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// Where the places lead with one more character, or with all that a wildcard stands for.
+    pub(super) fn after(&self, places: &Places, step: Step) -> Places {
+        let takes = |slash: bool| match step {
+            Step::Char(character) => slash || character != '/',
+            Step::One { slash: wanted } | Step::Star { slash: wanted } => slash || !wanted,
+        };
+        let is_run = matches!(step, Step::Star { .. });
+        let mut next = Vec::new();
+        for place in places {
+            match self.steps.get(*place) {
+                Some(Step::Char(_)) if self.steps.get(*place) == Some(&step) => next.push(place + 1),
+                Some(Step::One { slash }) if !is_run && takes(*slash) => next.push(place + 1),
+                Some(Step::Star { slash }) if takes(*slash) => next.push(*place),
+                _ => {}
+            }
+        }
+        self.closed(next)
+    }
+
+    pub(super) fn accepts(&self, places: &Places) -> bool {
+        places.contains(&self.steps.len())
+    }
+
+    /// Whether it surely matches all that `other` matches: some stars of it take each wildcard of
+    /// `other` whole.
+    fn covers(&self, other: &Self) -> bool {
+        let mut places = self.start();
+        for step in &other.steps {
+            places = self.after(&places, *step);
+            if places.is_empty() {
+                return false;
+            }
+        }
+        self.accepts(&places)
+    }
+}
+
+/// A pattern of a rule that other patterns may cover, or that may cover others.
+pub struct Covering {
+    machine: Machine,
+    /// Before the first wildcard.
+    fixed: String,
+}
+
+impl Covering {
+    /// Compiles `pattern`; with `crosses`, each of its wildcards may stand for `/`.
+    #[must_use]
+    pub fn new(pattern: &str, crosses: bool) -> Self {
+        let crossing = if crosses { Crossing::All } else { Crossing::None };
+        let fixed = pattern.split(['*', '?']).next().unwrap_or_default().to_owned();
+        Self { machine: Machine::new(pattern, crossing), fixed }
+    }
+
+    /// Whether `other` could be covered at all, told at a glance.
+    #[must_use]
+    pub fn begins(&self, other: &Self) -> bool {
+        other.fixed.starts_with(&self.fixed)
+    }
+
+    /// Whether it surely matches everything that `other` matches. When in doubt it says no.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.begins(other) && self.machine.covers(&other.machine)
+    }
+}

@@ -1,0 +1,34 @@
+//! Whether a URI has all parameters that the query of a pattern names, in any order.
+
+use crate::decide::policy::{pattern::Form, uri};
+
+/// A pattern with two parameters or more, taken apart at one of its question marks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Query {
+    front: Form,
+    parameters: Box<[Form]>,
+}
+
+impl Query {
+    /// All that `pattern` can be read as: each question mark before the first `&` may begin the
+    /// query, the others are wildcards.
+    pub(super) fn all_of(pattern: &str) -> Vec<Self> {
+        let Some(ends) = pattern.find('&') else { return Vec::new() };
+        let splits = pattern.match_indices('?').take_while(|(at, _)| *at < ends);
+        let queries = splits.filter_map(|(at, mark)| {
+            let (front, query) = pattern.split_at_checked(at)?;
+            let parameters = query.strip_prefix(mark)?.split('&').filter(|parameter| !parameter.is_empty());
+            let parameters: Box<[Form]> = parameters.map(Form::new).collect();
+            (parameters.len() > 1).then(|| Self { front: Form::new(front), parameters })
+        });
+        queries.collect()
+    }
+
+    /// Whether a server that ignores the order of parameters, and those that it does not know,
+    /// could read `text` as something that the pattern matches.
+    pub(super) fn is_in(&self, text: &str, deny: bool) -> bool {
+        let Some((front, _)) = text.split_once('?') else { return false };
+        let is_there = |wanted: &Form| uri::parameters(text).any(|parameter| wanted.matches(parameter, deny));
+        self.front.matches(front, deny) && self.parameters.iter().all(is_there)
+    }
+}
