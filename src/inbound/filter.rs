@@ -77,6 +77,9 @@ fn judges_tasks(policy: &Policy) -> bool {
     !names_method(policy, &TASK_LIST.into())
 }
 
+/// [`list::filter`], or [`list::filter_body`].
+type Filter = fn(&Bytes, Lists, &mut dyn FnMut(Item<'_>) -> bool) -> Result<Bytes, &'static str>;
+
 /// Decides what one caller sees.
 pub(super) struct Cut {
     pub(super) gateway: Arc<Gateway>,
@@ -89,10 +92,14 @@ pub(super) struct Cut {
 impl Cut {
     /// `message` without what the caller may not see, by the rules in force: a stream may have begun under others (P7).
     fn filter(&self, message: &Bytes) -> Result<Bytes, &'static str> {
+        self.filter_by(list::filter, message)
+    }
+
+    fn filter_by(&self, filter: Filter, message: &Bytes) -> Result<Bytes, &'static str> {
         let snapshot = self.gateway.snapshot.load();
         // Of a server that is gone the stream ends; what comes before that is judged as it was.
         let server = snapshot.successor(&self.server).unwrap_or(&self.server);
-        list::filter(message, self.lists, &mut |item| self.keep(server, item))
+        filter(message, self.lists, &mut |item| self.keep(server, item))
     }
 
     /// Whether a task is the caller's, and its tool still theirs to use: what `tasks/get` would answer.
@@ -166,7 +173,7 @@ pub(super) async fn whole(answer: Answer, cut: &Cut) -> Result<Bytes, Unread> {
     if message.is_empty() {
         return Ok(message);
     }
-    cut.filter(&message).map_err(|why| Unread {
+    cut.filter_by(list::filter_body, &message).map_err(|why| Unread {
         why,
         ..Unread::from(Refusal::UpstreamAnswer("it holds a list that cannot be read with one meaning"))
     })

@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use rustls::{
-    ServerConfig,
+    Error, ServerConfig,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::{ClientHello, ResolvesServerCert},
@@ -18,9 +18,10 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
+use self::chain::Chain;
 pub use self::leaf::Concern;
-use self::leaf::Dates;
 
+mod chain;
 mod leaf;
 
 /// A listener's certificate, swapped whole.
@@ -31,10 +32,10 @@ pub struct Certificates {
     looked_at: Mutex<Looked>,
 }
 
-/// A certificate chain with its key, and what the first certificate says.
+/// A certificate chain with its key, and what its certificates say.
 struct Pair {
     key: Arc<CertifiedKey>,
-    dates: Result<Dates, String>,
+    chain: Chain,
 }
 
 /// What was seen and told last.
@@ -98,12 +99,11 @@ impl Certificates {
         Ok(if before.is_err() && is_same { Change::Back } else { Change::Replaced })
     }
 
-    /// What clients of `host` will find wrong with the certificate in use and has not been told
+    /// What clients of `host` will find wrong with the certificates in use and has not been told
     /// before: the same concern counts once, until it changes or is gone.
     pub fn news(&self, host: &str, wall: Duration) -> Vec<Concern> {
         let pair = self.current.load();
-        let concerns =
-            pair.key.cert.first().map(|leaf| leaf::concerns(leaf, &pair.dates, host, wall)).unwrap_or_default();
+        let concerns = pair.key.cert.first().map(|leaf| pair.chain.concerns(leaf, host, wall)).unwrap_or_default();
         let mut looked_at = self.looked_at();
         let told = std::mem::replace(&mut looked_at.concerns, concerns.clone());
         concerns.into_iter().filter(|concern| !told.contains(concern)).collect()
@@ -115,11 +115,11 @@ impl Certificates {
         &self.certificate
     }
 
-    /// Until when the certificate in use holds, in seconds since 1970; `None` where it cannot be
-    /// read.
+    /// Until when all certificates in use hold, in seconds since 1970; `None` where the first cannot
+    /// be read.
     #[must_use]
     pub fn not_after(&self) -> Option<u64> {
-        self.current.load().dates.as_ref().ok().map(|dates| dates.not_after)
+        self.current.load().chain.not_after()
     }
 
     fn looked_at(&self) -> MutexGuard<'_, Looked> {
@@ -176,10 +176,26 @@ fn read_pair(certificate: &Path, key: &Path) -> Result<Pair, String> {
     }
     let private = PrivateKeyDer::from_pem_file(key)
         .map_err(|cause| format!("{}: expected a private key in PEM: {cause}", key.display()))?;
-    let dates = chain.first().map_or_else(|| Err("no certificate".to_owned()), leaf::dates);
-    let key = CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider())
+    let seen = Chain::of(&chain);
+    let key = certified(chain, private)
         .map_err(|cause| format!("{} and {} do not fit together: {cause}", certificate.display(), key.display()))?;
-    Ok(Pair { key: Arc::new(key), dates })
+    Ok(Pair { key: Arc::new(key), chain: seen })
+}
+
+fn certified(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<CertifiedKey, String> {
+    let provider = aws_lc_rs::default_provider();
+    let cause = match CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider) {
+        Ok(certified) => return Ok(certified),
+        Err(cause @ Error::InconsistentKeys(_)) => cause,
+        Err(cause) => return Err(cause.to_string()),
+    };
+    let mut others = chain.into_iter().enumerate().skip(1);
+    let fits = others.find(|(_, one)| CertifiedKey::from_der(vec![one.clone()], key.clone_key(), &provider).is_ok());
+    let why = match fits {
+        Some((index, _)) => format!("the key is that of certificate {} in the file", index + 1),
+        None => cause.to_string(),
+    };
+    Err(format!("{why}; the first certificate in the file must be the server's own, and each next one its issuer's"))
 }
 
 #[cfg(test)]
@@ -212,6 +228,26 @@ mod tests {
         assert!(certificates.reload_if_changed().unwrap_err().contains("tls.crt"));
         assert_eq!(certificates.reload_if_changed(), Ok(Change::None), "reported once");
         assert_eq!(certificates.current.load().key.cert, vec![second]);
+    }
+
+    #[test]
+    fn attack_189_a_chain_in_the_wrong_order_is_refused_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        write_pair(folder.path());
+        let (certificate, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
+        let own = fs::read_to_string(&certificate).unwrap();
+        let other = rcgen::generate_simple_self_signed(vec!["issuer".into()]).unwrap().cert.pem();
+        for (chain, wanted) in [
+            (
+                format!("{other}{own}"),
+                "the key is that of certificate 2 in the file; the first certificate in the file must be",
+            ),
+            (other, "KeyMismatch; the first certificate in the file must be the server's own"),
+        ] {
+            fs::write(&certificate, chain).unwrap();
+            let said = Certificates::load(&certificate, &key).unwrap_err();
+            assert!(said.contains("do not fit together") && said.contains(wanted), "{said}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Is an operator told of a certificate that clients refuse, once (attack 189)?
 
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tokio::{
     process::Command,
     time::{Duration, Instant, sleep},
@@ -80,6 +80,38 @@ async fn attack_189_the_start_warns_too() {
         until(&world, text, 1).await;
         assert_eq!(lines(&world, text), 1, "{}", world.gateway.tail());
     }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn attack_189_the_whole_chain_is_looked_at() {
+    let mut params = CertificateParams::new(vec!["issuer.example".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_after = date_time_ymd(2000, 1, 1);
+    let expired = CertifiedIssuer::self_signed(params.clone(), KeyPair::generate().unwrap()).unwrap();
+    params.not_after = date_time_ymd(2100, 1, 1);
+    let foreign = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let (mut params, key) =
+        (CertificateParams::new(vec!["localhost".to_owned()]).unwrap(), KeyPair::generate().unwrap());
+    params.not_after = date_time_ymd(2100, 1, 1);
+    let own = params.signed_by(&key, &expired).unwrap().pem();
+
+    let plan = Plan::standard().tls().file("tls.crt", &format!("{own}{}", expired.pem()));
+    let world = plan.file("tls.key", &key.serialize_pem()).start().await;
+    until(&world, "certificate 2 in it: it has expired", 1).await;
+    assert_eq!(world.metric(NOT_AFTER).await, Some(946_684_800.0), "the earliest");
+    let write = |text: String| {
+        std::fs::write(world.folder.path().join("new"), text).unwrap();
+        std::fs::rename(world.folder.path().join("new"), world.folder.path().join("tls.crt")).unwrap();
+    };
+    write(format!("{own}{}", foreign.pem()));
+    until(&world, "certificate 1 in it was not issued by certificate 2", 1).await;
+    let (said, code) = check(&world).await;
+    assert!(code == Some(0) && said.contains("was not issued by certificate 2"), "{said}");
+    write(format!("{}{own}", foreign.pem()));
+    until(&world, "the first certificate in the file must be the server's own", 1).await;
+    let (said, code) = check(&world).await;
+    assert!(code != Some(0) && said.contains("the key is that of certificate 2 in the file"), "{code:?} {said}");
     world.close().await;
 }
 

@@ -166,6 +166,9 @@ async fn attack_146_what_is_encoded_or_has_two_meanings_is_not_shown() {
         ("a look-alike", list.replace(r#""tools":["#, r#""tools":[],"Tools":["#).into_bytes()),
         ("a list of names", list.replace(r#"{"title""#, r#""forbidden",{"title""#).into_bytes()),
         ("no JSON", b"<html>inputSchema</html>".to_vec()),
+        ("no response", format!("{{\"tools\":[{}]}}", tools(&["safe"])).into_bytes()),
+        ("a list beside the result", list.replace("\"id\":1", "\"tools\":[]").into_bytes()),
+        ("a request", br#"{"jsonrpc":"2.0","id":1,"method":"inputSchema"}"#.to_vec()),
     ] {
         is_not_shown(&world, name, move || json(200, &body)).await;
     }

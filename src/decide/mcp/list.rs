@@ -80,21 +80,66 @@ pub enum Item<'a> {
 /// # Errors
 /// Why the message cannot be read with one meaning: then nothing of it may be shown.
 pub fn filter(message: &Bytes, lists: Lists, keep: &mut dyn FnMut(Item<'_>) -> bool) -> Result<Bytes, &'static str> {
+    cut(message, lists, keep).map(|(kept, _)| kept)
+}
+
+/// The same for the whole body of an answer: an object must be a response, and what an array holds must be messages.
+///
+/// # Errors
+/// As [`filter`].
+pub fn filter_body(
+    message: &Bytes,
+    lists: Lists,
+    keep: &mut dyn FnMut(Item<'_>) -> bool,
+) -> Result<Bytes, &'static str> {
+    match cut(message, lists, keep)? {
+        (kept, true) => Ok(kept),
+        (_, false) => Err("it has neither a result nor an error"),
+    }
+}
+
+/// What stays of a message, and whether it may be the body of an answer.
+fn cut(message: &Bytes, lists: Lists, keep: &mut dyn FnMut(Item<'_>) -> bool) -> Result<(Bytes, bool), &'static str> {
     let mut walk = Walk::new(peek::text_of(message)?);
     let mut filter = Filter { lists, keep, cuts: Cuts::default() };
+    let mut answers = true;
     match walk.value()? {
-        (_, b'{') => filter.message(&mut walk)?,
+        (_, b'{') => answers = filter.message(&mut walk)? == Envelope::Response,
         (_, b'[') => walk.elements(|walk| match walk.value()? {
-            (_, b'{') => filter.message(walk),
+            (_, b'{') => {
+                answers &= filter.message(walk)? != Envelope::None;
+                Ok(())
+            }
             _ => Err("an array of something else than messages"),
         })?,
         _ => return Err("no message"),
     }
     walk.end()?;
-    Ok(filter.cuts.apply(message))
+    Ok((filter.cuts.apply(message), answers))
 }
 
-const ENVELOPE: &[&str] = &["result", "error", "id", "jsonrpc", "method", "params"];
+/// What the members of an object make it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Envelope {
+    Response,
+    Request,
+    None,
+}
+
+/// Those of a message, and the lists, which have no place beside them.
+const ENVELOPE: &[&str] = &[
+    "result",
+    "error",
+    "id",
+    "jsonrpc",
+    "method",
+    "params",
+    "tools",
+    "prompts",
+    "resources",
+    "resourceTemplates",
+    "tasks",
+];
 const RESULT: &[&str] = &["tools", "prompts", "resources", "resourceTemplates", "tasks", "cacheScope", "ttlMs"];
 
 struct Filter<'k> {
@@ -105,15 +150,23 @@ struct Filter<'k> {
 
 impl Filter<'_> {
     /// A message, from behind its brace.
-    fn message(&mut self, walk: &mut Walk<'_>) -> Result<(), Fault> {
+    fn message(&mut self, walk: &mut Walk<'_>) -> Result<Envelope, Fault> {
         let mut known = Known::new(ENVELOPE);
+        let mut envelope = Envelope::None;
         walk.members(|walk, name| {
             let member = known.member(name)?;
-            match walk.value()? {
-                (_, b'{') if member == Some("result") => self.result(walk),
-                (_, first) => walk.skip(first),
+            match member {
+                Some("result" | "error") => envelope = Envelope::Response,
+                Some("method") if envelope == Envelope::None => envelope = Envelope::Request,
+                _ => {}
             }
-        })
+            match (member, walk.value()?) {
+                (Some("result"), (_, b'{')) => self.result(walk),
+                (Some(member), (_, b'[')) if self.lists.kind(member).is_some() => Err("a list that is in no result"),
+                (_, (_, first)) => walk.skip(first),
+            }
+        })?;
+        Ok(envelope)
     }
 
     fn result(&mut self, walk: &mut Walk<'_>) -> Result<(), Fault> {

@@ -155,6 +155,13 @@ impl Event {
         self.values(b"event").last().filter(|kind| !kind.is_empty())
     }
 
+    /// Whether a line has an open brace or bracket where the name of a field is expected: a message, or a piece of one, that is no
+    /// event.
+    #[must_use]
+    pub fn holds_bare_message(&self) -> bool {
+        self.lines().any(|line| memchr2(b'{', b'[', line.name()).is_some())
+    }
+
     /// The id that a client would send as `Last-Event-ID` from now on; an empty one takes back what was said before.
     #[must_use]
     pub fn id(&self) -> Option<&[u8]> {

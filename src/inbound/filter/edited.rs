@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
+use memchr::memchr2;
 
 use super::Cut;
 use crate::{
@@ -83,11 +84,12 @@ impl Edited {
 fn edit(event: &Event, cut: &Cut) -> Result<Bytes, &'static str> {
     let raw = event.raw();
     // A message that is labelled as a stream: as such it says nothing, but some clients look at the bytes (attack 146).
-    if looks_like_message(raw) {
+    if event.holds_bare_message() {
         return Err("a message that is no event");
     }
+    // What has no brace and no bracket holds no list, whoever reads it.
     let data = match event.data() {
-        Some(data) if looks_like_message(&data) => data,
+        Some(data) if memchr2(b'{', b'[', &data).is_some() => data,
         _ => return Ok(raw.clone()),
     };
     let message = match data {
@@ -96,10 +98,4 @@ fn edit(event: &Event, cut: &Cut) -> Result<Bytes, &'static str> {
     };
     let kept = cut.filter(&message)?;
     Ok(if kept == message { raw.clone() } else { event.with_data(&kept) })
-}
-
-/// Whether somebody might read a message here.
-fn looks_like_message(text: &[u8]) -> bool {
-    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text).trim_ascii_start();
-    matches!(text.first(), Some(b'{' | b'['))
 }

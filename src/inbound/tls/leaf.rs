@@ -36,6 +36,18 @@ pub enum Concern {
         /// Whole days left.
         days: u64,
     },
+    /// The same of a certificate that is sent after the first, counted from 1.
+    Above {
+        /// Which one.
+        place: usize,
+        /// What is wrong with it.
+        concern: Box<Concern>,
+    },
+    /// This certificate, counted from 1, was not issued by the next one.
+    Broken {
+        /// Which one.
+        place: usize,
+    },
     /// It is not for this host.
     OtherHost {
         /// Host of `public_url`.
@@ -66,20 +78,15 @@ pub(super) fn dates(leaf: &CertificateDer<'_>) -> Result<Dates, String> {
     Ok(Dates { not_before, not_after })
 }
 
-/// What clients of `host` (brackets kept) will find wrong with `leaf` at `wall`.
-pub(super) fn concerns(
-    leaf: &CertificateDer<'_>,
-    dates: &Result<Dates, String>,
-    host: &str,
-    wall: Duration,
-) -> Vec<Concern> {
+/// What clients will find wrong with the dates at `wall`.
+pub(super) fn of_time(dates: &Result<Dates, String>, wall: Duration) -> Option<Concern> {
     let dates = match dates {
         Ok(dates) => dates,
-        Err(why) => return vec![Concern::Unreadable(why.clone())],
+        Err(why) => return Some(Concern::Unreadable(why.clone())),
     };
     let now = wall.as_secs();
     let left = dates.not_after.saturating_sub(now);
-    let of_time = if now > dates.not_after {
+    if now > dates.not_after {
         Some(Concern::Expired)
     } else if now < dates.not_before {
         Some(Concern::NotYetValid)
@@ -87,11 +94,11 @@ pub(super) fn concerns(
         Some(Concern::EndsSoon { days: left / DAY_SECS })
     } else {
         None
-    };
-    of_time.into_iter().chain(other_host(leaf, host)).collect()
+    }
 }
 
-fn other_host(leaf: &CertificateDer<'_>, host: &str) -> Option<Concern> {
+/// Whether clients of `host` (brackets kept) will find that `leaf` is for another.
+pub(super) fn other_host(leaf: &CertificateDer<'_>, host: &str) -> Option<Concern> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let names = match (ParsedCertificate::try_from(leaf), ServerName::try_from(bare)) {
         (Ok(parsed), Ok(name)) => match verify_server_name(&parsed, &name) {
@@ -124,6 +131,13 @@ impl fmt::Display for Concern {
             }
             Self::EndsSoon { days: 0 } => out.write_str("it expires within a day; replace it"),
             Self::EndsSoon { days } => write!(out, "it expires in {days} days; replace it"),
+            Self::Above { place, concern } => write!(out, "certificate {place} in it: {concern}"),
+            Self::Broken { place } => write!(
+                out,
+                "certificate {place} in it was not issued by certificate {}, and clients that do not know the issuer refuse it; \
+                 write the server's own certificate first, and each next one its issuer's",
+                place + 1
+            ),
             Self::OtherHost { host, names } if names.is_empty() => {
                 write!(out, "it names no host, and clients ask for {host}, the host of public_url")
             }
@@ -157,7 +171,9 @@ mod tests {
     }
 
     fn found(leaf: &CertificateDer<'_>, host: &str) -> Vec<Concern> {
-        concerns(leaf, &dates(leaf), host, NOW)
+        let dates = dates(leaf);
+        let other = other_host(leaf, host).filter(|_| dates.is_ok());
+        of_time(&dates, NOW).into_iter().chain(other).collect()
     }
 
     #[test]

@@ -120,7 +120,14 @@ async fn attack_147_an_event_that_cannot_be_read_ends_the_stream() {
         format!("data: {}\n\n", list.replace(r#""name""#, r#""title":1,"label""#)),
         format!("{list}\n\n"),
         format!("\n\n {list}\r\n\r\n"),
+        format!("data: \0{list}\n\n"),
+        format!("event: x\ndata: \0{list}\n\n"),
+        format!("data: )]}}',\ndata: {list}\n\n"),
+        format!("\0{list}\n\n"),
+        format!("id: 1\nx{list}\ndata: x\n\n"),
+        "data: {\"tools\":[{\"name\":\"forbidden\"}]}\n\n".to_owned(),
     ];
+    let count = cases.len();
     for case in cases {
         let event = case.clone();
         world.upstream.answer_with(move |_| vec![sse_head(&[]), chunk("data: first\n\n"), chunk(&event), Step::Hang]);
@@ -130,7 +137,7 @@ async fn attack_147_an_event_that_cannot_be_read_ends_the_stream() {
         assert!(reply.cut, "no last chunk may pretend that this was all: {reply:?}");
     }
     let failures = world.metric("portcullis_upstream_failures_total").await;
-    assert_eq!(failures, Some(7.0));
+    assert_eq!(failures, u32::try_from(count).ok().map(f64::from));
     world.close().await;
 }
 

@@ -90,6 +90,37 @@ fn c55_each_list_is_judged_by_what_names_its_items() {
 }
 
 #[test]
+fn c55_attack_146_a_body_is_an_answer_and_a_list_is_in_a_result() {
+    let body = |text: &str| filter_body(&Bytes::copy_from_slice(text.as_bytes()), Lists::Tools, &mut |_| true);
+    for text in [
+        r#"{"result":{"tools":[]}}"#,
+        r#"{"id":1,"error":{"code":1,"message":"no"}}"#,
+        r#"[{"id":1,"result":{}},{"method":"notifications/message"},{"error":{}}]"#,
+        r#"{"result":{},"prompts":[{"name":"a"}]}"#,
+    ] {
+        assert_eq!(body(text), Ok(Bytes::copy_from_slice(text.as_bytes())), "{text}");
+    }
+    for text in [
+        "{}",
+        r#"{"jsonrpc":"2.0","id":1}"#,
+        r#"{"detail":"Not Found"}"#,
+        r#"{"method":"tools/list","id":1}"#,
+        r#"[{"id":1,"result":{}},{}]"#,
+    ] {
+        assert!(body(text).is_err(), "{text}");
+        assert!(cut(text, Lists::Tools).is_ok(), "{text} in a stream");
+    }
+    for text in [
+        r#"{"tools":[{"name":"a"}]}"#,
+        r#"{"id":1,"result":{},"tools":[]}"#,
+        r#"{"id":1,"result":{},"Tools":[]}"#,
+        r#"[{"method":"x","tools":[]}]"#,
+    ] {
+        assert!(cut(text, Lists::Tools).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn c30_c55_each_answer_to_a_batch_is_cut() {
     let batch = r#" [{"id":1,"result":{"tools":[{"name":"x"}]}}, {"id":2,"error":{"code":1,"tools":[{"name":"x"}]}},{"result":{"prompts":[{"name":"a"},{"name":"x"}]},"id":3}] "#;
     let expected = r#" [{"id":1,"result":{"tools":[]}}, {"id":2,"error":{"code":1,"tools":[{"name":"x"}]}},{"result":{"prompts":[{"name":"a"}]},"id":3}] "#;
