@@ -31,7 +31,10 @@ use crate::{
         refusal::Refusal,
         token::claims::Caller,
     },
-    inbound::snapshot::{Gateway, Server},
+    inbound::{
+        snapshot::{Gateway, Server},
+        usage::{Charge, Place},
+    },
     observe::upstream::UpstreamOutcome,
     outbound::upstream::Answer,
 };
@@ -132,20 +135,19 @@ impl Cut {
 pub(super) struct Unread {
     /// What the client is told.
     pub(super) refusal: Refusal,
-    /// How the upstream failed.
-    pub(super) outcome: UpstreamOutcome,
-    /// What the operator is told.
-    pub(super) why: &'static str,
+    /// How the upstream failed, and what the operator is told; nothing where it did not fail.
+    pub(super) fault: Option<(UpstreamOutcome, &'static str)>,
 }
 
 impl From<Refusal> for Unread {
     fn from(refusal: Refusal) -> Self {
-        let (outcome, why) = match &refusal {
-            Refusal::UpstreamTimeout(_) => (UpstreamOutcome::Timeout, "its answer did not end in time"),
-            Refusal::UpstreamAnswer(why) => (UpstreamOutcome::Unfit, *why),
-            refusal => (UpstreamOutcome::Unfit, refusal.row().reason),
+        let fault = match &refusal {
+            Refusal::TooManyBodyBytes | Refusal::OverloadedBodyBytes => None,
+            Refusal::UpstreamTimeout(_) => Some((UpstreamOutcome::Timeout, "its answer did not end in time")),
+            Refusal::UpstreamAnswer(why) => Some((UpstreamOutcome::Unfit, *why)),
+            refusal => Some((UpstreamOutcome::Unfit, refusal.row().reason)),
         };
-        Self { refusal, outcome, why }
+        Self { refusal, fault }
     }
 }
 
@@ -163,24 +165,27 @@ pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Reads an answer that is no stream to its end and cuts it. Its label does not matter: clients differ in what they take for JSON
-/// (SPEC C-55, attack 146).
+/// Reads an answer that is no stream to its end and cuts it; what is held of it is charged to `place`
+/// first. Its label does not matter: clients differ in what they take for JSON (SPEC C-55, attack 146).
 ///
 /// # Errors
-/// [`Refusal::UpstreamAnswer`] for one that cannot be read: what cannot be filtered is not shown.
-pub(super) async fn whole(answer: Answer, cut: &Cut) -> Result<Bytes, Unread> {
-    let message = read(answer).await?;
+/// [`Refusal::UpstreamAnswer`] for one that cannot be read: what cannot be filtered is not shown. As
+/// [`Place::charge`] where there is no room for it.
+pub(super) async fn whole(answer: Answer, cut: &Cut, place: &Place) -> Result<Bytes, Unread> {
+    let mut charge = place.charge(answer.size_hint().lower().min(LIST_BYTES_MAX as u64))?;
+    let message = read(answer, &mut charge).await?;
     if message.is_empty() {
         return Ok(message);
     }
-    cut.filter_by(list::filter_body, &message).map_err(|why| Unread {
-        why,
+    let kept = cut.filter_by(list::filter_body, &message).map_err(|why| Unread {
+        fault: Some((UpstreamOutcome::Unfit, why)),
         ..Unread::from(Refusal::UpstreamAnswer("it holds a list that cannot be read with one meaning"))
-    })
+    })?;
+    Ok(charge.hold(kept))
 }
 
 /// All bytes of an answer; one that came in one piece is not copied.
-async fn read(mut answer: Answer) -> Result<Bytes, Unread> {
+async fn read(mut answer: Answer, charge: &mut Charge) -> Result<Bytes, Unread> {
     const LATE: Refusal = Refusal::UpstreamTimeout("did not finish a list in time");
     const TOO_LONG: Refusal = Refusal::UpstreamAnswer("it holds a list that is too long to be read");
     if answer.size_hint().lower() > LIST_BYTES_MAX as u64 {
@@ -190,13 +195,15 @@ async fn read(mut answer: Answer) -> Result<Bytes, Unread> {
     let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = timeout_at(deadline, answer.frame()).await.map_err(|_| LATE)? {
         let frame = frame.map_err(|_| Unread {
-            outcome: UpstreamOutcome::BrokeOff,
-            ..Unread::from(Refusal::UpstreamAnswer("it broke off"))
+            refusal: Refusal::UpstreamAnswer("it broke off"),
+            fault: Some((UpstreamOutcome::BrokeOff, "it broke off")),
         })?;
         let Ok(piece) = frame.into_data() else { continue };
-        if first.len() + whole.len() + piece.len() > LIST_BYTES_MAX {
+        let bytes = first.len() + whole.len() + piece.len();
+        if bytes > LIST_BYTES_MAX {
             return Err(TOO_LONG.into());
         }
+        charge.arrived(bytes)?;
         if first.is_empty() && whole.is_empty() {
             first = piece;
             continue;

@@ -121,7 +121,7 @@ pub(super) async fn send(
     let headers = match request_headers(arrival, server, head.headers, &outgoing) {
         Ok(headers) => headers,
         Err(refusal) => {
-            begins_nothing(arrival, server, &outgoing);
+            session::begins_nothing(arrival, server, &outgoing);
             return Err((refusal, record));
         }
     };
@@ -136,13 +136,13 @@ pub(super) async fn send(
         Err(fault) => {
             // Where the request may have arrived, the session may have begun.
             if !matches!(fault.what, "timeout" | "broken") {
-                begins_nothing(arrival, server, &outgoing);
+                session::begins_nothing(arrival, server, &outgoing);
             }
             return Err((refusal_of(&fault, &mut record), record));
         }
     };
     if !answer.headers().contains_key(MCP_SESSION_ID) {
-        begins_nothing(arrival, server, &outgoing);
+        session::begins_nothing(arrival, server, &outgoing);
     }
     if let Err(what) = check_answer(&answer, server) {
         return Err(not_relayed(what, answer.status(), record));
@@ -153,7 +153,7 @@ pub(super) async fn send(
         return Err(not_relayed(what, head.status, record));
     }
     hop::clean_response(&mut head.headers);
-    if let Err(refusal) = learn_session(arrival, server, &outgoing, &method, &mut head) {
+    if let Err(refusal) = session::learn(arrival, server, &outgoing, &method, &mut head) {
         if let Refusal::UpstreamAnswer(what) = refusal {
             return Err(not_relayed(what, head.status, record));
         }
@@ -165,8 +165,11 @@ pub(super) async fn send(
     }
     let source = match cut(arrival, server, &outgoing, &mut head, body, is_stream).await {
         Ok(source) => source,
-        Err(Unread { refusal, outcome, why }) => {
-            record.failed(outcome, "answer", &why);
+        Err(Unread { refusal, fault }) => {
+            match fault {
+                Some((outcome, why)) => record.failed(outcome, "answer", &why),
+                None => record.upstream(UpstreamOutcome::of_status(head.status)),
+            }
             return Err((refusal, record));
         }
     };
@@ -190,45 +193,6 @@ pub(super) async fn send(
     let leash = (outgoing.lives_on && is_stream).then(tie);
     let relay = Relay::new(source, leash, watch, record, outgoing.place, busy);
     Ok(Response::from_parts(head, ReplyBody::Relay(Box::new(relay))))
-}
-
-/// Gives back what was counted for a session that the request might have begun.
-fn begins_nothing(arrival: &Arrival<'_>, server: &Server, outgoing: &Outgoing) {
-    if outgoing.begins {
-        let most = server.limits.sessions_per_caller;
-        arrival.connection.gateway.begun.ended(&server.series.name, &outgoing.caller, most, arrival.now);
-    }
-}
-
-/// Seals the session that the answer names, and counts those that end.
-fn learn_session(
-    arrival: &Arrival<'_>,
-    server: &Server,
-    outgoing: &Outgoing,
-    method: &Method,
-    head: &mut response::Parts,
-) -> Result<(), Refusal> {
-    if outgoing.door != Door::Streamable {
-        head.headers.remove(MCP_SESSION_ID);
-        return Ok(());
-    }
-    let gateway = &arrival.connection.gateway;
-    let (name, caller, most) = (&server.series.name, &outgoing.caller, server.limits.sessions_per_caller);
-    let asked = outgoing.session.as_ref();
-    // Some servers without sessions name a fresh one in every answer: what is assigned elsewhere than in the answer to
-    // `initialize` is sealed, so that its caller may send it back, but no session has begun (SPEC C-41). Nothing is kept of it
-    // here, so there is nothing to gain.
-    let is_named = head.headers.contains_key(MCP_SESSION_ID);
-    if !session::of_answer(gateway, server, caller, asked, &mut head.headers)? && is_named {
-        begins_nothing(arrival, server, outgoing);
-    }
-    // A 404 ended nothing: the session was over, and its place comes back with time. Otherwise one session, ended again and
-    // again, would pay for any number. An upstream that says 2xx of what it does not have is believed: it keeps no sessions, or
-    // it alone bears them.
-    if asked.is_some() && method == Method::DELETE && head.status.is_success() {
-        gateway.begun.ended(name, caller, most, arrival.now);
-    }
-    Ok(())
 }
 
 /// Reads an answer that holds a list, and cuts the list (SPEC C-55). In any other, and in one that says it failed, none belongs.
@@ -259,10 +223,10 @@ async fn cut(
     });
     if is_stream {
         let endpoint = (outgoing.door == Door::Events).then(|| Endpoint::new(gateway, server, &outgoing.caller));
-        return Ok(Source::Edited(Box::new(Edited::new(body, cut, endpoint))));
+        return Ok(Source::Edited(Box::new(Edited::new(body, cut, endpoint, &outgoing.place))));
     }
     let whole = match &cut {
-        Some(cut) if outgoing.door != Door::Messages => Some(filter::whole(body, cut).await?),
+        Some(cut) if outgoing.door != Door::Messages => Some(filter::whole(body, cut, &outgoing.place).await?),
         _ => None,
     };
     // What they said about the bytes was about other bytes, and what was made for one caller is nobody else's (SPEC A-72).

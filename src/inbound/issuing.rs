@@ -25,11 +25,12 @@ pub(super) async fn answer(
     head: &Parts,
     incoming: &mut Incoming,
 ) -> Result<Response<ReplyBody>, Refusal> {
-    let place = arrival.connection.gateway.usage.enter_unproved(arrival.snapshot.limits)?;
+    let (gateway, peer) = (&arrival.connection.gateway, arrival.connection.peer);
+    let place = gateway.usage.enter_unproved(peer, arrival.snapshot.limits)?;
     let reads = head.method == Method::POST;
     let body =
         if reads { body::read(incoming, head.version, ISSUER_BODY_BYTES_MAX, &place).await? } else { Bytes::new() };
-    let asked = Asked { endpoint, head, body, peer: arrival.connection.peer, now: arrival.now };
+    let asked = Asked { endpoint, head, body, peer, now: arrival.now };
     // Boxed: the library keeps room for this future as long as the connection lives.
     let answer = Box::pin(embedded.answer(asked)).await;
     drop(place);

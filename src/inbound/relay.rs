@@ -13,7 +13,10 @@ use http::{HeaderMap, header::CONTENT_ENCODING};
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{
-    decide::mcp::{target::Target, version::Era},
+    decide::{
+        mcp::{target::Target, version::Era},
+        refusal::Refusal,
+    },
     inbound::{
         alive::KeepAlive,
         connection::Busy,
@@ -40,6 +43,8 @@ pub(super) enum Broken {
     Upstream(BrokeOff),
     /// What came next may not pass: no polite end may pretend that this was all.
     Unfit(&'static str),
+    /// What came next must be read, and there is no room to hold it.
+    NoRoom(Refusal),
 }
 
 impl fmt::Display for Broken {
@@ -50,6 +55,7 @@ impl fmt::Display for Broken {
                 None => write!(out, "the upstream broke off: {error}"),
             },
             Self::Unfit(why) => write!(out, "the upstream's answer may not pass: {why}"),
+            Self::NoRoom(refusal) => write!(out, "no room to read the upstream's answer: {}", refusal.row().reason),
         }
     }
 }
@@ -218,6 +224,10 @@ impl Body for Relay {
             match &error {
                 Broken::Upstream(_) => self.record.failed(UpstreamOutcome::BrokeOff, "broke_off", &error),
                 Broken::Unfit(_) => self.record.failed(UpstreamOutcome::Unfit, "answer", &error),
+                Broken::NoRoom(refusal) => {
+                    self.record.refused(refusal);
+                    self.record.ends(End::Overloaded);
+                }
             }
             // An error makes the library drop what it has not written yet. A turn later it has, and what came before the
             // upstream's end arrives (SPEC F-24).

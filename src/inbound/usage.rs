@@ -1,23 +1,26 @@
-//! Counts what each caller and all together hold: requests, streams, request body bytes.
+//! Counts what each caller and all together hold: requests, streams, bytes of bodies.
 //!
 //! A place is taken before the request may cost anything, and given back by dropping it: two
 //! requests at once cannot both take the last place (attacks 172, 173).
 
+mod charge;
+
 use std::{
     collections::HashMap,
     hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use bytes::Bytes;
-
+pub(super) use self::charge::Charge;
 use crate::{
     base::{
-        limits::held::{BODY_BYTES_UNCHARGED, BODY_CHARGE_BYTES, CALLER_SHARE, REQUESTS_FOR_ANSWERS},
+        limits::held::{BODY_BYTES_UNCHARGED, CALLER_SHARE, PEER_SHARE, REQUESTS_FOR_ANSWERS},
         names::ServerName,
+        peer::network,
     },
     decide::{refusal::Refusal, token::claims::Caller},
     inbound::snapshot::{ServerLimits, TotalLimits},
@@ -31,8 +34,9 @@ pub struct Usage {
     callers: Mutex<Callers>,
     seed: u64,
     /// What is held at the endpoints of embedded authorization servers, where callers are not known
-    /// yet.
-    unproved: Arc<Holding>,
+    /// yet: by peer address, and of all peers together.
+    peers: Mutex<HashMap<IpAddr, Arc<Holding>>>,
+    unproved: Arc<Counts>,
     all: Arc<Counts>,
 }
 
@@ -45,12 +49,12 @@ struct Callers {
     everywhere: HashMap<u64, Arc<Counts>, BuildHasherDefault<Hashed>>,
 }
 
-/// What one caller holds at one server.
+/// What one caller holds at one server, or one peer at all authorization servers.
 #[derive(Default)]
 struct Holding {
     here: Counts,
     streams: Count,
-    /// The same caller at all servers.
+    /// The same caller at all servers, or all peers.
     everywhere: Arc<Counts>,
     /// All callers at all servers.
     all: Arc<Counts>,
@@ -103,9 +107,13 @@ struct Bounds {
 
 impl Default for Usage {
     fn default() -> Self {
-        let all = Arc::<Counts>::default();
-        let unproved = Arc::new(Holding { all: Arc::clone(&all), ..Holding::default() });
-        Self { callers: Mutex::default(), seed: RandomState::new().hash_one("usage"), unproved, all }
+        Self {
+            callers: Mutex::default(),
+            seed: RandomState::new().hash_one("usage"),
+            peers: Mutex::default(),
+            unproved: Arc::default(),
+            all: Arc::default(),
+        }
     }
 }
 
@@ -125,20 +133,31 @@ impl Usage {
         take(self.holding(server, caller), limits.requests_per_caller.into(), REQUESTS_FOR_ANSWERS, bounds)
     }
 
-    /// Takes a place for a request to an embedded authorization server. Together such requests get
-    /// a share of all places, so that clients without a token cannot take the places of those with
-    /// one.
+    /// Takes a place for a request of `peer` to an embedded authorization server. Together such
+    /// requests get a share of all places, so that clients without a token cannot take the places
+    /// of those with one; one peer gets a part of that share.
     ///
     /// # Errors
     /// [`Refusal::OverloadedRequests`].
-    pub(super) fn enter_unproved(&self, all: TotalLimits) -> Result<Place, Refusal> {
-        let bounds = Bounds { body_bytes: share(all.body_bytes), all, is_proved: false };
-        take(Arc::clone(&self.unproved), share(all.requests.into()), 0, bounds)
+    pub(super) fn enter_unproved(&self, peer: IpAddr, all: TotalLimits) -> Result<Place, Refusal> {
+        let part = |all: u64| share(all).div_ceil(PEER_SHARE);
+        let bounds = Bounds { body_bytes: part(all.body_bytes), all, is_proved: false };
+        take(self.peer(network(peer)), part(all.requests.into()), 0, bounds)
     }
 
-    /// Bytes of request bodies that are held now.
+    /// Bytes that are held now of request bodies, and of answers that are read.
     pub fn body_bytes(&self) -> u64 {
         self.all.body_bytes.held()
+    }
+
+    fn peer(&self, peer: IpAddr) -> Arc<Holding> {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if peers.len() > SWEPT_ABOVE && peers.len().is_power_of_two() && !peers.contains_key(&peer) {
+            peers.retain(|_, holding| Arc::strong_count(holding) > 1);
+        }
+        let new =
+            || Holding { everywhere: Arc::clone(&self.unproved), all: Arc::clone(&self.all), ..Holding::default() };
+        Arc::clone(peers.entry(peer).or_insert_with(|| Arc::new(new())))
     }
 
     fn holding(&self, server: &ServerName, caller: &Caller) -> Arc<Holding> {
@@ -235,7 +254,7 @@ impl Place {
     /// # Errors
     /// [`Refusal::TooManyBodyBytes`], [`Refusal::OverloadedBodyBytes`].
     pub(super) fn charge(&self, announced: u64) -> Result<Charge, Refusal> {
-        let mut charge = Charge { holding: Arc::clone(&self.holding), bounds: self.bounds, own: 0, all: 0 };
+        let mut charge = self.charge_later();
         if announced > BODY_BYTES_UNCHARGED {
             charge.take_own(announced)?;
             if self.holding.all.body_bytes.held().saturating_add(announced) > self.bounds.all.body_bytes {
@@ -243,6 +262,11 @@ impl Place {
             }
         }
         Ok(charge)
+    }
+
+    /// Begins to charge for what will be held, of which nothing is known yet.
+    pub(super) fn charge_later(&self) -> Charge {
+        Charge { holding: Arc::clone(&self.holding), bounds: self.bounds, own: 0, all: 0 }
     }
 
     fn give_request(&mut self) {
@@ -264,79 +288,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.give_request();
         self.give_stream();
-    }
-}
-
-/// What a request's body takes, until the last of its bytes is gone.
-pub(super) struct Charge {
-    holding: Arc<Holding>,
-    bounds: Bounds,
-    /// Bytes charged to the caller.
-    own: u64,
-    /// Bytes charged to all.
-    all: u64,
-}
-
-impl Charge {
-    /// So many bytes have come so far, and the last of them are about to be kept.
-    ///
-    /// # Errors
-    /// As [`Place::charge`].
-    pub(super) fn arrived(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        if bytes <= BODY_BYTES_UNCHARGED {
-            return Ok(());
-        }
-        if bytes > self.own {
-            self.take_own((bytes - self.own).next_multiple_of(BODY_CHARGE_BYTES))?;
-        }
-        let (more, most) = (bytes.saturating_sub(self.all), self.bounds.all.body_bytes);
-        let fits = |held: u64| held.saturating_add(more) <= most;
-        self.holding.all.body_bytes.take(more, fits).ok_or(Refusal::OverloadedBodyBytes)?;
-        self.all += more;
-        Ok(())
-    }
-
-    /// The body as bytes that pay until the last part of them is dropped, wherever that is.
-    pub(super) fn hold(self, body: Bytes) -> Bytes {
-        if self.all == 0 { body } else { Bytes::from_owner(Charged { body, _charge: self }) }
-    }
-
-    /// One body always fits into what is a caller's own: otherwise one that is larger could never
-    /// be sent.
-    fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
-        let own = if self.bounds.is_proved { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
-        let (mine, most) = (self.own, self.bounds.body_bytes);
-        let fits = |most: u64| move |held: u64| held == mine || held.saturating_add(more) <= most;
-        let Holding { here, everywhere, .. } = &*self.holding;
-        if here.body_bytes.take(more, fits(most)).is_none() {
-            return Err(own);
-        }
-        if everywhere.body_bytes.take(more, fits(share(self.bounds.all.body_bytes))).is_none() {
-            here.body_bytes.give(more);
-            return Err(own);
-        }
-        self.own += more;
-        Ok(())
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        self.holding.here.body_bytes.give(self.own);
-        self.holding.everywhere.body_bytes.give(self.own);
-        self.holding.all.body_bytes.give(self.all);
-    }
-}
-
-struct Charged {
-    body: Bytes,
-    _charge: Charge,
-}
-
-impl AsRef<[u8]> for Charged {
-    fn as_ref(&self) -> &[u8] {
-        &self.body
     }
 }
 

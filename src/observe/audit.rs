@@ -37,7 +37,7 @@
 //! | `status` | HTTP status that went out; 499 where the client left before it; absent while the upstream is awaited |
 //! | `streamed` | `true` where the answer is an event stream |
 //! | `upstream` | what the upstream answered: `ok`, `error_4xx`, `error_5xx`, or `broke_off`, `unfit`, `unreachable`, `timeout`; absent where it was not asked or had not answered yet |
-//! | `ended` | why the answer ended: `finished`, `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed` |
+//! | `ended` | why the answer ended: `finished`, `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed`, or `overloaded` where a stream was ended because the next event to be read did not fit into the limits |
 //! | `duration_ms` | from the head's arrival to the last byte |
 //! | `listener` | of a violation: the address that was connected to |
 //! | `suppressed` | of a violation: how many others with this reason were not written since the last line; a line without `peer` tells only this number |

@@ -5,7 +5,7 @@
 //! | name | labels | counts |
 //! |---|---|---|
 //! | `requests_total` | `server`, `outcome`, `upstream` | requests that ended. `outcome` is the decision: `allowed`, the reason of a refusal ([`crate::decide::refusal`]), `document` (answered without a decision: metadata, preflight) or `client_gone` (the client left before a decision). `upstream` is its outcome there: `ok`, `error_4xx`, `error_5xx`, `broke_off`, `unfit` (may not be relayed), `unreachable`, `timeout`, or `none` (not asked, or the client left first). `server` is empty where the path names none |
-//! | `requests_ended_total` | `server`, `ended` | why their answers ended: `finished`, `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed` |
+//! | `requests_ended_total` | `server`, `ended` | why their answers ended: `finished`, `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed`, `overloaded` |
 //! | `decisions_total` | `server`, `outcome` | decisions: one for each thing that a request names, so that a batch of five calls counts five; counted with the audit line |
 //! | `request_duration_seconds` | `server` | histogram, from the head's arrival to the last byte of the answer; to the head of the answer where that is an event stream |
 //! | `reported_total` | `server`, `reason` | what `report_only` rules would have refused |
@@ -14,7 +14,7 @@
 //! | `upstream_streams` | `server` | gauge: requests under way on them |
 //! | `requests_in_flight` | | gauge |
 //! | `streams_open` | | gauge: event streams |
-//! | `request_body_bytes` | | gauge: bytes of request bodies that are held, those up to 16 KiB not counted |
+//! | `request_body_bytes` | | gauge: bytes that are held of request bodies and of lists to be cut, those up to 16 KiB not counted |
 //! | `connections_open` | | gauge: client connections |
 //! | `connections_max` | | gauge: how many there may be |
 //! | `connections_closed_for_room_total` | | idle client connections that were closed because a new connection or a request needed the room |

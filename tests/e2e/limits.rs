@@ -21,6 +21,7 @@ use super::{
 };
 
 mod bodies;
+mod lists;
 mod requests;
 
 /// The standard server with these limits, and these for all; its upstream may take its time.

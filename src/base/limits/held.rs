@@ -11,7 +11,7 @@ pub const REQUESTS_MAX: u32 = 65_536;
 /// Requests beyond a caller's bound that may still answer or end something: if every request of a
 /// caller waits for its answers, the caller must be able to send them.
 pub const REQUESTS_FOR_ANSWERS: u64 = 16;
-/// Bytes of request bodies that are held of one caller at one server, where
+/// Bytes of request bodies, and of lists that are read, that are held of one caller at one server, where
 /// `limits.body_bytes_per_caller` says nothing.
 pub const BODY_BYTES_PER_CALLER: u64 = 32 * MIB;
 /// Largest `limits.body_bytes_per_caller`, and `limits.body_bytes`, that may be written.
@@ -19,6 +19,8 @@ pub const BODY_BYTES_MAX: u64 = 1 << 40;
 /// One caller at all servers, or all clients without a token, get at most one part in this many of
 /// the totals.
 pub const CALLER_SHARE: u64 = 4;
+/// One peer address without a token gets at most one part in this many of what all such clients get.
+pub const PEER_SHARE: u64 = 2;
 /// A body up to this size is not charged: the bound on requests bounds such bodies as well.
 pub const BODY_BYTES_UNCHARGED: u64 = 16 * KIB;
 /// Steps in which a body that announces no length is charged to its caller.

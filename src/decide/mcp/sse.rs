@@ -108,6 +108,12 @@ impl Events {
         None
     }
 
+    /// How many bytes of the stream are kept here.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len() + self.piece.len()
+    }
+
     /// What is left of an unfinished event.
     #[must_use]
     pub fn rest(mut self) -> Bytes {

@@ -15,7 +15,11 @@ use super::Cut;
 use crate::{
     base::limits::LIST_BYTES_MAX,
     decide::mcp::sse::{Event, Events, TooLong},
-    inbound::{legacy::Endpoint, relay::Broken},
+    inbound::{
+        legacy::Endpoint,
+        relay::Broken,
+        usage::{Charge, Place},
+    },
     outbound::upstream::Answer,
 };
 
@@ -26,13 +30,15 @@ pub(in crate::inbound) struct Edited {
     events: Events,
     cut: Option<Cut>,
     endpoint: Option<Endpoint>,
+    /// For the unfinished event.
+    charge: Charge,
 }
 
 impl Edited {
-    /// Edits what comes of `answer`.
-    pub(in crate::inbound) fn new(answer: Answer, cut: Option<Cut>, endpoint: Option<Endpoint>) -> Self {
+    /// Edits what comes of `answer`; what is held of it is charged to `place` first.
+    pub(in crate::inbound) fn new(answer: Answer, cut: Option<Cut>, endpoint: Option<Endpoint>, place: &Place) -> Self {
         let (answer, events) = (Some(answer), Events::new(LIST_BYTES_MAX));
-        Self { answer, events, cut, endpoint }
+        Self { answer, events, cut, endpoint, charge: place.charge_later() }
     }
 
     /// The next event. One that cannot be read breaks the stream off, and one that has no end is dropped.
@@ -42,12 +48,16 @@ impl Edited {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         loop {
             if let Some(event) = self.events.next() {
-                return Poll::Ready(Some(self.pass(event).map(Frame::data).map_err(Broken::Unfit)));
+                let passed = self.pass(event).map_err(|why| self.break_off(Broken::Unfit(why)));
+                return Poll::Ready(Some(passed.map(Frame::data)));
             }
             let Some(answer) = &mut self.answer else { return Poll::Ready(None) };
             match Pin::new(answer).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(piece) = frame.into_data() {
+                        if let Err(refusal) = self.charge.arrived(self.events.held() + piece.len()) {
+                            return Poll::Ready(Some(Err(self.break_off(Broken::NoRoom(refusal)))));
+                        }
                         self.events.push(piece);
                     }
                 }
@@ -61,13 +71,18 @@ impl Edited {
         }
     }
 
-    /// What goes on of an event; or why the stream is broken off here.
+    /// What goes on of an event, charged until it is gone; or why the stream is broken off here.
     fn pass(&mut self, event: Result<Event, TooLong>) -> Result<Bytes, &'static str> {
-        let passed = event.map_err(|TooLong| "an event is too long").and_then(|event| self.edit(&event));
-        passed.inspect_err(|_| {
-            self.answer = None;
-            self.events = Events::new(0);
-        })
+        let passed = event.map_err(|TooLong| "an event is too long").and_then(|event| self.edit(&event))?;
+        Ok(self.charge.hold_part(passed))
+    }
+
+    /// Lets go of the upstream and of what is held.
+    fn break_off(&mut self, why: Broken) -> Broken {
+        self.answer = None;
+        self.events = Events::new(0);
+        self.charge.hold_part(Bytes::new());
+        why
     }
 
     fn edit(&self, event: &Event) -> Result<Bytes, &'static str> {

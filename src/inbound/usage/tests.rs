@@ -1,5 +1,8 @@
 //! How much each caller may hold, and when it is given back.
 
+use std::net::{IpAddr, Ipv6Addr};
+
+use bytes::Bytes;
 use serde_json::json;
 
 use super::*;
@@ -52,11 +55,13 @@ fn attack_173_requests_are_bounded_for_each_caller_and_in_all() {
     // Other callers have the rest, and clients without a token a part of it.
     let (bobs, _) = fill(|| at(&s, &caller("bob"), 64));
     let (carols, _) = fill(|| at(&s, &caller("carol"), 64));
-    let (strangers, refusal) = fill(|| usage.enter_unproved(ALL));
-    let counts = (bobs.len(), carols.len(), strangers.len(), refusal);
-    assert_eq!(counts, (10, 10, 10, Refusal::OverloadedRequests));
+    let peers = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"];
+    let filled = peers.map(|peer| fill(|| usage.enter_unproved(peer.parse().unwrap(), ALL)));
+    assert!(filled.iter().all(|(_, refusal)| *refusal == Refusal::OverloadedRequests));
+    assert_eq!(filled.each_ref().map(|(places, _)| places.len()), [5, 0, 5, 0], "half of a quarter for one address");
+    assert_eq!((bobs.len(), carols.len()), (10, 10));
     assert!(matches!(at(&s, &caller("dora"), 64), Err(Refusal::OverloadedRequests)));
-    drop(strangers);
+    drop(filled);
     assert!(at(&s, &caller("dora"), 64).is_ok());
 
     // What is given back can be taken, once.
@@ -138,6 +143,45 @@ fn attack_173_bodies_without_a_length_and_small_ones() {
     charge.arrived(1_000 * 1024).unwrap();
     assert_eq!(charge.arrived(1_000 * 1024 + 1).err(), Some(Refusal::OverloadedBodyBytes));
     drop((long, charge));
+    assert_eq!(usage.body_bytes(), 0);
+}
+
+#[test]
+fn attack_173_forms_of_one_network_take_half_of_what_clients_without_a_token_get() {
+    let usage = Usage::default();
+    let enter = |address: u128| usage.enter_unproved(IpAddr::V6(Ipv6Addr::from_bits(address)), ALL).unwrap();
+    let network = 0x2001_0db8_0001_0002_u128 << 64;
+    let (one, same, other, last) = (enter(network), enter(network + 7), enter(2 << 64), enter(3 << 64));
+    let mut charge = one.charge(0).unwrap();
+    charge.arrived(448 * 1024).unwrap();
+    assert_eq!(same.charge(60 * KIB).err(), Some(Refusal::OverloadedBodyBytes), "the same /64");
+    let mut others = other.charge(0).unwrap();
+    others.arrived(448 * 1024).unwrap();
+    assert_eq!(last.charge(105 * KIB).err(), Some(Refusal::OverloadedBodyBytes), "a quarter of all is taken");
+    drop((charge, others));
+    assert!(last.charge(17 * KIB).is_ok());
+    drop((one, same, other, last));
+    let peers = usage.peers.lock().unwrap();
+    assert!(peers.values().all(|peer| peer.here.requests.held() == 0 && peer.here.body_bytes.held() == 0));
+    assert_eq!((usage.unproved.requests.held(), usage.unproved.body_bytes.held(), usage.body_bytes()), (0, 0, 0));
+}
+
+#[test]
+fn attack_173_a_part_that_goes_on_takes_its_charge_along() {
+    let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
+    let place = usage.enter(&s, LIMITS, &alice, ALL).unwrap();
+    let mut charge = place.charge_later();
+    charge.arrived(16 * 1024).unwrap();
+    let small = charge.hold_part(Bytes::from(vec![b'x'; 16 * 1024]));
+    assert_eq!((usage.body_bytes(), charge.own), (0, 0), "small ones are not charged");
+    charge.arrived(600 * 1024).unwrap();
+    let long = charge.hold_part(Bytes::from(vec![b'x'; 500 * 1024]));
+    assert_eq!((usage.body_bytes(), charge.all), (600 * KIB, 0));
+    charge.arrived(100 * 1024).unwrap();
+    assert_eq!(usage.body_bytes(), 700 * KIB);
+    drop((small, long));
+    assert_eq!(usage.body_bytes(), 100 * KIB);
+    drop(charge);
     assert_eq!(usage.body_bytes(), 0);
 }
 

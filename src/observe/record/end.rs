@@ -15,12 +15,21 @@ pub enum End {
     PermitExpired,
     /// The upstream gave no answer, broke it off, or sent what may not pass.
     UpstreamFailed,
+    /// The answer is a stream that must be read, and there was no room to hold its next event.
+    Overloaded,
 }
 
 impl End {
     /// All of them, in the order of [`Self::index`].
-    pub const ALL: [Self; 6] =
-        [Self::Finished, Self::ClientGone, Self::ClientStalled, Self::Drain, Self::PermitExpired, Self::UpstreamFailed];
+    pub const ALL: [Self; 7] = [
+        Self::Finished,
+        Self::ClientGone,
+        Self::ClientStalled,
+        Self::Drain,
+        Self::PermitExpired,
+        Self::UpstreamFailed,
+        Self::Overloaded,
+    ];
 
     /// The word for it.
     #[must_use]
@@ -32,6 +41,7 @@ impl End {
             Self::Drain => "drain",
             Self::PermitExpired => "permit_expired",
             Self::UpstreamFailed => "upstream_failed",
+            Self::Overloaded => "overloaded",
         }
     }
 

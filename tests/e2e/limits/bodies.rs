@@ -61,7 +61,7 @@ async fn h2(world: &World, tasks: &mut JoinSet<()>) -> SendRequest<AlmostAll> {
     sender
 }
 
-async fn until_held(world: &World, bytes: usize) {
+pub(super) async fn until_held(world: &World, bytes: usize) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let held = world.metric("portcullis_request_body_bytes").await.unwrap();

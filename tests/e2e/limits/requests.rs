@@ -1,5 +1,13 @@
 //! How many requests may be under way, of one caller and of all (attack 173)?
 
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
+
 use super::*;
 use crate::e2e::issuer::{ACCOUNTS, OWN, SECRET};
 
@@ -78,10 +86,23 @@ async fn attack_173_all_requests_together_are_bounded_and_no_caller_takes_all() 
     world.close().await;
 }
 
+/// The answer to `ask`, from this address of the client; at once where there is one, and the connection.
+async fn from(world: &World, address: &str, ask: &Ask, is_slow: bool) -> (String, TcpStream) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
+    let mut tcp = timeout(PATIENCE, socket.connect(world.gateway.listening_address())).await.unwrap().unwrap();
+    tcp.write_all(&ask.bytes(&world.authority)).await.unwrap();
+    let mut answer = String::new();
+    if !is_slow {
+        timeout(PATIENCE, tcp.read_to_string(&mut answer)).await.unwrap().unwrap();
+    }
+    (answer, tcp)
+}
+
 #[tokio::test]
 async fn attack_173_who_has_no_token_takes_no_more_than_a_share_at_the_authorization_server() {
     let issuers = format!("  house: {{issuer: \"@ISSUER@\"}}\n{OWN}");
-    let world = plan("request_body: 64KiB", "requests: 8, body_bytes: 64MiB")
+    let world = plan("request_body: 64KiB", "requests: 16, body_bytes: 64MiB")
         .issuers(&issuers)
         .file("accounts.yaml", ACCOUNTS)
         .environment("CLIENT_SECRET", SECRET)
@@ -91,20 +112,41 @@ async fn attack_173_who_has_no_token_takes_no_more_than_a_share_at_the_authoriza
     let bob = token_of(&world, "bob");
     let form = Ask::post("/oauth/token", "grant_type=x").set("Content-Type", "application/x-www-form-urlencoded");
     let slow = form.clone().with("Content-Length", "13");
-    let attack = async |mut others: Others| {
-        let lives = world.begin(&slow, 2).await;
+    let asks = async |address: &str, status: &str, why: &str| {
+        let (answer, _) = from(&world, address, &form, false).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{why}: {answer}");
+        answer
+    };
+    let in_flight = async |count: f64| {
         let deadline = Instant::now() + PATIENCE;
-        while world.send(&form).await.status != 503 {
-            assert!(Instant::now() < deadline, "two that are not complete take all that is there for them");
+        while world.metric("portcullis_requests_in_flight").await != Some(count) {
+            assert!(Instant::now() < deadline, "{count} forms should be held");
+            sleep(Duration::from_millis(5)).await;
         }
+    };
+    // Four places are there for clients without a token, two of them for one address.
+    let mut held = Vec::new();
+    for number in 1..=4 {
+        held.push(from(&world, "127.0.0.8", &slow, true).await.1);
+        in_flight(f64::from(number.min(2))).await;
+    }
+    let answer = asks("127.0.0.8", "503", "one address has its part").await;
+    assert!(answer.contains("overloaded_requests") && answer.contains("retry-after: 5\r\n"), "{answer}");
+    asks("127.0.0.9", "400", "another address is answered as ever").await;
+    let attack = async |mut others: Others| {
+        for number in 3..=4 {
+            held.push(from(&world, "127.0.0.9", &slow, true).await.1);
+            in_flight(f64::from(number)).await;
+        }
+        asks("127.0.0.10", "503", "together they have no more than a share").await;
         others.are_served().await;
-        let reply = world.send(&form).await;
-        assert_eq!((reply.reason().as_str(), reply.header("retry-after")), ("overloaded_requests", Some("5")));
-        for mut live in lives {
-            live.write(b"y").await;
-            assert_eq!(live.head(false).await, 400, "it is answered as ever");
+        for tcp in &mut held {
+            let _ = tcp.write_all(b"y").await;
+            let mut answer = String::new();
+            timeout(PATIENCE, tcp.read_to_string(&mut answer)).await.unwrap().unwrap();
+            assert!(answer.starts_with("HTTP/1.1 400 ") || answer.contains("overloaded_requests"), "{answer}");
         }
-        assert_eq!(world.send(&form).await.status, 400, "and its place is free");
+        asks("127.0.0.8", "400", "and their places are free").await;
     };
     beside(&world, &bob, "attack 173: slow forms", attack).await;
     world.close().await;

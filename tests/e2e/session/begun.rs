@@ -105,6 +105,7 @@ async fn c48_the_bound_is_the_operators_and_a_reload_changes_it() {
 async fn c44_c48_attack_154_only_what_ends_a_session_gives_its_place_back() {
     let world = bounded(2, "").start().await;
     let sealed = begin(&world, &world.token()).await;
+    always_fresh(&world);
     is_answered(&world, 1, &initialize(), "the second").await;
     let end = || Ask::new("DELETE", "/mcp").token(&world.token()).with("Mcp-Session-Id", &sealed);
     for (status, ends) in [
@@ -113,11 +114,11 @@ async fn c44_c48_attack_154_only_what_ends_a_session_gives_its_place_back() {
         (400, false),
         (500, false),
         (204, true),
-        // Its upstream does not know it any more, however often it is asked.
+        // It is over, whatever its upstream says of it.
         (404, false),
-        (404, false),
-        (200, true),
-        (202, true),
+        (204, false),
+        (200, false),
+        (202, false),
     ] {
         world.upstream.answer_with(move |_| server::full(status, &[], ""));
         let reply = world.send(&end()).await;
@@ -133,6 +134,32 @@ async fn c44_c48_attack_154_only_what_ends_a_session_gives_its_place_back() {
     let strange = Ask::new("DELETE", "/mcp").token(&bob).with("Mcp-Session-Id", &sealed);
     assert_eq!(world.send(&strange).await.status, 404);
     is_answered(&world, 0, &initialize(), "nothing was ended").await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn attack_172_a_session_that_is_ended_again_and_again_gives_one_place_back() {
+    let world = bounded(3, "").start().await;
+    always_fresh(&world);
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        let reply = sends(&world, initialize()).await;
+        sessions.push(reply.header("mcp-session-id").expect("a session").to_owned());
+    }
+    is_answered(&world, 0, &initialize(), "all are taken").await;
+    let end = async |session: &str| {
+        let ask = Ask::new("DELETE", "/mcp").token(&world.token()).with("Mcp-Session-Id", session);
+        assert_eq!(world.send(&ask).await.status, 200, "the upstream says so each time");
+    };
+    for _ in 0..4 {
+        end(&sessions[0]).await;
+    }
+    is_answered(&world, 1, &initialize(), "the place of the first").await;
+    end(&sessions[0]).await;
+    is_answered(&world, 0, &initialize(), "it had one").await;
+    end(&sessions[1]).await;
+    end(&sessions[2]).await;
+    is_answered(&world, 2, &initialize(), "the places of the others").await;
     world.close().await;
 }
 

@@ -1,0 +1,94 @@
+//! What the bytes that are held of bodies cost, from before they are kept until the last is gone.
+
+use std::{mem, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{Bounds, Holding, share};
+use crate::{
+    base::limits::held::{BODY_BYTES_UNCHARGED, BODY_CHARGE_BYTES},
+    decide::refusal::Refusal,
+};
+
+/// What a request's body takes, or what is held of an answer that is read, until the last of its
+/// bytes is gone.
+pub(in crate::inbound) struct Charge {
+    pub(super) holding: Arc<Holding>,
+    pub(super) bounds: Bounds,
+    /// Bytes charged to the caller.
+    pub(super) own: u64,
+    /// Bytes charged to all.
+    pub(super) all: u64,
+}
+
+impl Charge {
+    /// So many bytes have come so far, and the last of them are about to be kept.
+    ///
+    /// # Errors
+    /// As [`super::Place::charge`].
+    pub(in crate::inbound) fn arrived(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        if bytes <= BODY_BYTES_UNCHARGED {
+            return Ok(());
+        }
+        if bytes > self.own {
+            self.take_own((bytes - self.own).next_multiple_of(BODY_CHARGE_BYTES))?;
+        }
+        let (more, most) = (bytes.saturating_sub(self.all), self.bounds.all.body_bytes);
+        let fits = |held: u64| held.saturating_add(more) <= most;
+        self.holding.all.body_bytes.take(more, fits).ok_or(Refusal::OverloadedBodyBytes)?;
+        self.all += more;
+        Ok(())
+    }
+
+    /// The body as bytes that pay until the last part of them is dropped, wherever that is.
+    pub(in crate::inbound) fn hold(self, body: Bytes) -> Bytes {
+        if self.all == 0 { body } else { Bytes::from_owner(Charged { body, _charge: self }) }
+    }
+
+    /// The same for a part of what is held: the bytes that arrive later pay anew.
+    pub(in crate::inbound) fn hold_part(&mut self, part: Bytes) -> Bytes {
+        if self.own == 0 {
+            return part;
+        }
+        let rest = Self { holding: Arc::clone(&self.holding), bounds: self.bounds, own: 0, all: 0 };
+        mem::replace(self, rest).hold(part)
+    }
+
+    /// One body always fits into what is a caller's own: otherwise one that is larger could never
+    /// be sent.
+    pub(super) fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
+        let own = if self.bounds.is_proved { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
+        let (mine, most) = (self.own, self.bounds.body_bytes);
+        let fits = |most: u64| move |held: u64| held == mine || held.saturating_add(more) <= most;
+        let Holding { here, everywhere, .. } = &*self.holding;
+        if here.body_bytes.take(more, fits(most)).is_none() {
+            return Err(own);
+        }
+        if everywhere.body_bytes.take(more, fits(share(self.bounds.all.body_bytes))).is_none() {
+            here.body_bytes.give(more);
+            return Err(own);
+        }
+        self.own += more;
+        Ok(())
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.holding.here.body_bytes.give(self.own);
+        self.holding.everywhere.body_bytes.give(self.own);
+        self.holding.all.body_bytes.give(self.all);
+    }
+}
+
+struct Charged {
+    body: Bytes,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
