@@ -17,6 +17,7 @@ use std::{
 
 mod tidy {
     mod attacks;
+    mod cycles;
 }
 
 /// From the bottom to the top: an import goes downward or stays.
