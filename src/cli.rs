@@ -7,25 +7,25 @@
 //! | 2 | the configuration or the command line is not good |
 //! | 3 | refused (`explain`) |
 
-use std::{
-    ffi::OsString,
-    io::{self, Write},
-    path::{Path, PathBuf},
-    process::ExitCode,
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    cli::{
+        arguments::{ConfigFile, Explain},
+        terminal::{BAD_CONFIG, complain, print},
+    },
+    config::schema,
 };
 
-use clap::{Args, Parser, Subcommand};
-
-use crate::config::{file, schema};
-
+mod arguments;
 mod check;
 mod explain;
 mod hash_password;
 mod run;
-
-const FAULT: u8 = 1;
-const BAD_CONFIG: u8 = 2;
-const REFUSED: u8 = 3;
+mod terminal;
+mod unobserved;
 
 /// OAuth 2.1 in front of any MCP server.
 #[derive(Debug, Parser)]
@@ -42,49 +42,15 @@ enum Command {
     /// Serve, and print the addresses that were bound.
     ///
     /// SIGTERM or SIGINT drains and stops; a second one stops at once. SIGHUP, or a change of the file, reads the configuration again.
-    Run(Config),
+    Run(ConfigFile),
     /// Check a configuration and print every problem at once, as file:line:column.
-    Check(Config),
+    Check(ConfigFile),
     /// Print a configuration as understood; or, with --server, how a request would be decided.
     Explain(Explain),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
     /// Hash a password for an accounts file: asked for without echo, or read as one line from standard input.
     HashPassword,
-}
-
-#[derive(Debug, Args)]
-struct Config {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-}
-
-#[derive(Debug, Args)]
-struct Explain {
-    #[command(flatten)]
-    config: Config,
-    /// The server that is asked, by its key under `servers:`.
-    #[arg(long, value_name = "NAME", requires = "target", requires = "credential")]
-    server: Option<String>,
-    /// A tool that is called.
-    #[arg(long, value_name = "NAME", group = "target", requires = "server")]
-    tool: Option<String>,
-    /// A resource that is read.
-    #[arg(long, value_name = "URI", group = "target", requires = "server")]
-    resource: Option<String>,
-    /// A prompt that is asked for.
-    #[arg(long, value_name = "NAME", group = "target", requires = "server")]
-    prompt: Option<String>,
-    /// A method without parameters, such as `tools/list`.
-    #[arg(long, value_name = "NAME", group = "target", requires = "server")]
-    method: Option<String>,
-    /// A file with a token, which is verified with the issuer's keys.
-    #[arg(long, value_name = "FILE", group = "credential", requires = "server")]
-    token_file: Option<PathBuf>,
-    /// Scopes of a token that is imagined, with spaces between; it has no other claims.
-    #[arg(long, value_name = "SCOPES", group = "credential", requires = "server")]
-    scopes: Option<String>,
 }
 
 /// Does what `arguments` say; the first is the name of the program.
@@ -103,8 +69,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     ExitCode::from(match command {
-        Command::Run(of) => run::run(&of.config),
-        Command::Check(of) => check::check(&of.config),
+        Command::Run(of) => run::run(&of.path),
+        Command::Check(of) => check::check(&of.path),
         Command::Explain(of) => explain::explain(&of),
         Command::Schema => {
             print(&format!("{:#}", schema::json_schema()));
@@ -112,25 +78,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::HashPassword => hash_password::hash_password(),
     })
-}
-
-/// Reads a configuration; its problems go to standard error.
-fn load(path: &Path) -> Result<file::Loaded, u8> {
-    file::load(path).map_err(|problems| {
-        complain(&problems.to_string());
-        BAD_CONFIG
-    })
-}
-
-/// Writes a line, or several, to standard output. Whoever closed it does not want to know more.
-fn print(text: &str) {
-    let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
-}
-
-/// Writes a line, or several, to standard error.
-fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 #[cfg(test)]

@@ -3,13 +3,17 @@
 mod accounts;
 mod check;
 mod embedded;
+pub mod environment;
 pub mod explain;
 pub mod file;
 mod identity;
 pub mod issuer;
+pub mod issuer_defaults;
+mod issuer_url;
 mod limits;
 pub mod listen;
 mod origin;
+mod place;
 pub mod problem;
 mod reader;
 mod reading;

@@ -1,13 +1,15 @@
 //! `portcullis check`: every problem of a configuration at once, or how much it configures.
 
-use std::{io, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use crate::{
     app::{self, clock::SystemClock},
     base::clock::Clock,
-    cli::{BAD_CONFIG, complain, load, print},
+    cli::{
+        terminal::{BAD_CONFIG, complain, load, print},
+        unobserved::unobserved,
+    },
     config::Settings,
-    observe::{Observe, audit::Audit, metrics::Metrics},
 };
 
 /// Checks the file at `path`.
@@ -39,15 +41,8 @@ pub(super) fn check(path: &Path) -> u8 {
 
 fn makeable(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let observe = nowhere(&clock).map_err(|fault| vec![fault.to_string()])?;
+    let observe = unobserved(&clock).map_err(|fault| vec![fault.to_string()])?;
     app::check(settings, &observe, &clock)
-}
-
-/// For commands that serve nobody: what is observed goes nowhere.
-pub(super) fn nowhere(clock: &Arc<dyn Clock>) -> io::Result<Arc<Observe>> {
-    let metrics = Metrics::new();
-    let audit = Audit::start(true, Box::new(io::sink()), metrics.audit_dropped())?;
-    Ok(Observe::new(metrics, audit, Arc::clone(clock)))
 }
 
 fn summary(settings: &Settings) -> String {

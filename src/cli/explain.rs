@@ -18,7 +18,11 @@ use crate::{
         clock::SystemClock,
     },
     base::{clock::Clock, limits::TOKEN_BYTES_MAX, names::Scope},
-    cli::{BAD_CONFIG, Explain, FAULT, REFUSED, check::nowhere, complain, load, print},
+    cli::{
+        arguments::Explain,
+        terminal::{BAD_CONFIG, FAULT, REFUSED, complain, load, print},
+        unobserved::unobserved,
+    },
     config::{Settings, explain as file_as_understood},
     decide::{
         mcp::{peek, target, target::Target},
@@ -33,7 +37,7 @@ use crate::{
 
 /// Explains.
 pub(super) fn explain(arguments: &Explain) -> u8 {
-    let loaded = match load(&arguments.config.config) {
+    let loaded = match load(&arguments.config.path) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -65,7 +69,7 @@ type Failed = (u8, String);
 fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story, Failed> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let fault = |cause: io::Error| (FAULT, cause.to_string());
-    let builder = Builder::new(nowhere(&clock).map_err(fault)?, Arc::clone(&clock))
+    let builder = Builder::new(unobserved(&clock).map_err(fault)?, Arc::clone(&clock))
         .map_err(|fault| (FAULT, fault.to_string()))?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(fault)?;
     let entered = runtime.enter();

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     base::limits::PASSWORD_BYTES_MAX,
-    cli::{BAD_CONFIG, FAULT, complain, print},
+    cli::terminal::{BAD_CONFIG, FAULT, complain, print},
     issuer::accounts,
 };
 

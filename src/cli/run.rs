@@ -7,7 +7,7 @@ use tokio::{runtime, task::JoinSet};
 use crate::{
     app::{App, StartFault, clock::SystemClock, descriptors, drain::Ended, signal::Signals},
     base::clock::Clock,
-    cli::{BAD_CONFIG, FAULT, complain, load, print},
+    cli::terminal::{BAD_CONFIG, FAULT, complain, load, print},
     config::{Settings, file::Loaded, problem::Problem},
     observe::{Observe, audit::Audit, log, metrics::Metrics},
 };

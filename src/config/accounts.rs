@@ -5,9 +5,10 @@ use std::{collections::HashSet, path::Path};
 use crate::{
     base::limits::CONFIG_BYTES_MAX,
     config::{
+        place::Written,
         problem::quoted,
         reader::{Field, Fields},
-        reading::{Reading, Written},
+        reading::Reading,
         secret, tree, value,
     },
     issuer::accounts::{Account, Accounts, check_hash},

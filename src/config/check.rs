@@ -3,29 +3,14 @@
 use std::net::SocketAddr;
 
 use crate::{
-    base::names::{PublicUrl, is_loopback_name},
-    config::{
-        issuer::AuthorizationServer,
-        listen::Listener,
-        reading::{Place, Reading, Written},
-        server::Server,
-    },
+    base::names::is_loopback_name,
+    config::{check::sections::Sections, place::Place, reading::Reading, server::Server},
     decide::route::messages_path,
     outbound::dial::Peer,
 };
 
 mod embedded;
-
-/// All sections as written; what could not be read is missing.
-pub(super) struct Sections<'s> {
-    pub(super) public_url: Option<&'s PublicUrl>,
-    pub(super) listeners: &'s [Listener],
-    pub(super) admin: Option<&'s Written<SocketAddr>>,
-    pub(super) issuers: &'s [AuthorizationServer],
-    pub(super) servers: &'s [Server],
-    /// Whether any are written, good or not.
-    pub(super) has_session_keys: bool,
-}
+pub(super) mod sections;
 
 /// Checks all that needs two sections.
 pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {

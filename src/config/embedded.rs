@@ -12,10 +12,12 @@ use crate::{
     config::{
         EmbeddedProvenance, ServerSettings,
         accounts::accounts,
-        issuer::{CLIENT_CLAIMS, CLOCK_SKEW, REFETCH_FLOOR, issuer_url},
+        issuer_defaults::{CLIENT_CLAIMS, CLOCK_SKEW, REFETCH_FLOOR},
+        issuer_url::issuer_url,
+        place::{Place, Written},
         problem::quoted,
         reader::{Field, Fields},
-        reading::{Place, Reading, Written},
+        reading::Reading,
         secret,
         server::advertised,
         value,
@@ -81,19 +83,6 @@ pub(super) struct Embedded {
     pub(super) kept: EmbeddedProvenance,
     pub(super) settings: Option<EmbeddedSettings>,
 }
-
-/// Beside `embedded` nothing can be written: its issuer is its own, and what its tokens are like is no choice.
-pub(super) const ELSEWHERE: &[&str] = &[
-    "issuer",
-    "allow_http",
-    "profile",
-    "jwks",
-    "algorithms",
-    "token_types",
-    "clock_skew",
-    "scope_claims",
-    "refetch_floor",
-];
 
 /// `embedded`.
 pub(super) fn embedded(field: &Field<'_>, name: Option<&str>, public_url: Option<&PublicUrl>) -> Embedded {

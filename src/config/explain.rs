@@ -1,15 +1,15 @@
 //! Prints settings as the file that says them in full: every default written out, secrets by reference.
 
-use std::{borrow::Borrow, fmt::Write};
-
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
 use crate::{
     config::{
         DenyAs, ListenSettings, ServerProvenance, ServerSettings, Settings,
+        explain::yaml::{Out, flow, map, text, texts, yes},
         file::LEVELS,
         issuer::ALL_ALGORITHMS,
+        server::advertised,
         value::{duration_text, size_text},
     },
     decide::{
@@ -25,6 +25,7 @@ use crate::{
 
 mod embedded;
 mod removed;
+mod yaml;
 
 /// The file as understood: YAML that `check` accepts, and that means these settings. Paths are whole, secrets are references.
 #[must_use]
@@ -139,9 +140,7 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
     let policy = &server.policy;
     let challenge = match &server.first_challenge {
         None => "omit",
-        Some(scopes) if !policy.connect.is_empty() && *scopes == super::server::advertised(&policy.connect) => {
-            "baseline"
-        }
+        Some(scopes) if !policy.connect.is_empty() && *scopes == advertised(&policy.connect) => "baseline",
         Some(_) => "all",
     };
     let implies = policy
@@ -245,118 +244,4 @@ fn rule(rule: &Rule) -> Out {
     let flags = [("deny", rule.deny), ("report_only", rule.report_only)];
     entries.extend(flags.into_iter().filter(|(_, on)| *on).map(|(key, _)| (key.to_owned(), yes())));
     Out::FlowMap(entries)
-}
-
-/// YAML on its way out.
-enum Out {
-    /// Written as it is.
-    Plain(String),
-    /// `[a, b]`.
-    Flow(Vec<Out>),
-    /// `{a: b}`.
-    FlowMap(Vec<(String, Out)>),
-    /// A list, one element a line.
-    List(Vec<Out>),
-    /// A map, one entry a line.
-    Map(Vec<(String, Out)>),
-}
-
-fn yes() -> Out {
-    Out::Plain("true".to_owned())
-}
-
-/// Text, quoted as JSON quotes it unless it cannot be taken for anything else.
-fn text(text: &str) -> Out {
-    Out::Plain(scalar(text))
-}
-
-fn scalar(text: &str) -> String {
-    let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/' | b'.' | b'+');
-    let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') && text.bytes().all(safe);
-    let reserved =
-        matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "y" | "n");
-    let is_url = text.split_once("://").is_some_and(|(_, rest)| rest.bytes().all(|b| safe(b) || b == b':'));
-    if (is_word && !reserved) || (is_url && !text.ends_with(':')) {
-        return text.to_owned();
-    }
-    Value::from(text).to_string()
-}
-
-fn texts<T: Borrow<str>>(of: &[T]) -> Out {
-    Out::Flow(of.iter().map(|one| text(one.borrow())).collect())
-}
-
-fn map<'k>(entries: impl IntoIterator<Item = (&'k str, Out)>) -> Out {
-    Out::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
-}
-
-fn flow<'k>(entries: impl IntoIterator<Item = (&'k str, Out)>) -> Out {
-    Out::FlowMap(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
-}
-
-impl Out {
-    /// Writes lines, each `indent` spaces in.
-    fn block(&self, indent: usize, out: &mut String) {
-        match self {
-            Self::Map(entries) => {
-                for (index, (key, value)) in entries.iter().enumerate() {
-                    if index > 0 {
-                        let _ = write!(out, "{:indent$}", "");
-                    }
-                    let _ = write!(out, "{}:", scalar(key));
-                    value.after_key(indent + 2, out);
-                }
-            }
-            Self::List(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        let _ = write!(out, "{:indent$}", "");
-                    }
-                    out.push_str("- ");
-                    item.block(indent + 2, out);
-                }
-            }
-            Self::Plain(_) | Self::Flow(_) | Self::FlowMap(_) => {
-                self.line(out);
-                out.push('\n');
-            }
-        }
-    }
-
-    fn after_key(&self, indent: usize, out: &mut String) {
-        match self {
-            Self::Map(_) | Self::List(_) => {
-                let _ = write!(out, "\n{:indent$}", "");
-            }
-            Self::Plain(_) | Self::Flow(_) | Self::FlowMap(_) => out.push(' '),
-        }
-        self.block(indent, out);
-    }
-
-    /// Writes everything in one line.
-    fn line(&self, out: &mut String) {
-        let (open, close) = match self {
-            Self::Plain(text) => return out.push_str(text),
-            Self::Flow(_) | Self::List(_) => ('[', ']'),
-            Self::FlowMap(_) | Self::Map(_) => ('{', '}'),
-        };
-        out.push(open);
-        match self {
-            Self::Flow(items) | Self::List(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    out.push_str(if index > 0 { ", " } else { "" });
-                    item.line(out);
-                }
-            }
-            Self::FlowMap(entries) | Self::Map(entries) => {
-                for (index, (key, value)) in entries.iter().enumerate() {
-                    out.push_str(if index > 0 { ", " } else { "" });
-                    let _ = write!(out, "{}: ", scalar(key));
-                    value.line(out);
-                }
-            }
-            Self::Plain(_) => {}
-        }
-        out.push(close);
-    }
 }

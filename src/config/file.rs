@@ -5,12 +5,14 @@ use std::{io, path::Path, time::Duration};
 use crate::{
     base::limits::CONFIG_BYTES_MAX,
     config::{
-        LogSettings, Provenance, ServerProvenance, Settings, check, issuer, limits, listen,
+        LogSettings, Provenance, ServerProvenance, Settings, check,
+        environment::{self, Lookup},
+        issuer, limits, listen,
+        place::{Place, Written},
         problem::{Problem, Problems},
         reader::{Field, Fields},
-        reading::{Place, Reading, Written},
-        secret::{self, Lookup},
-        server, tree, value,
+        reading::Reading,
+        secret, server, tree, value,
     },
 };
 
@@ -57,7 +59,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
 /// # Errors
 /// Every problem that it has.
 pub fn read(text: &str, name: &str, base: &Path) -> Result<Loaded, Problems> {
-    read_with(text, name, base, &secret::process_environment)
+    read_with(text, name, base, &environment::process_environment)
 }
 
 /// Like [`read`], with another environment.
@@ -112,7 +114,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     // The default admin address can collide with a listener, too.
     let default_admin = Written { value: listen::ADMIN_ADDRESS, place: Place::new(fields.of.place.at, "admin") };
     let admin_at = if admin.is_none() { Some(&default_admin) } else { written_admin.as_ref() };
-    let sections = check::Sections {
+    let sections = check::sections::Sections {
         public_url: public_url.as_ref(),
         listeners: &listeners,
         admin: admin_at,

@@ -4,8 +4,8 @@ use http::{HeaderName, HeaderValue};
 
 use crate::{
     config::{
+        place::Written,
         reader::{Field, Fields},
-        reading::Written,
         secret, value,
     },
     decide::hop,

@@ -10,11 +10,13 @@ use crate::{
         names::{AuthorizationServerName, Issuer, PublicUrl},
     },
     config::{
-        embedded::{ELSEWHERE, Embedded, embedded},
+        embedded::{Embedded, embedded},
+        issuer_defaults::{CLIENT_CLAIMS, CLOCK_SKEW, REFETCH_FLOOR},
+        issuer_url::{issuer_url, web_url},
         listen::file_bytes,
+        place::Written,
         problem::quoted,
         reader::{Field, Fields},
-        reading::Written,
         value,
     },
     decide::{
@@ -24,22 +26,14 @@ use crate::{
     outbound::keys::{IssuerSettings, KeySource},
 };
 
-/// How far clocks may be apart, where `clock_skew` says nothing (SPEC B-21).
-pub const CLOCK_SKEW: Duration = Duration::from_secs(30);
 /// More than this is forgiven with a warning (SPEC B-21).
 pub const CLOCK_SKEW_USUAL: Duration = Duration::from_secs(120);
-/// In this time unknown keys cause one fetch and at most five more, where `refetch_floor` says
-/// nothing.
-pub const REFETCH_FLOOR: Duration = Duration::from_secs(30);
 /// Algorithms, where `algorithms` says nothing (SPEC B-30).
 pub const ALGORITHMS: &[Algorithm] = &[Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
 /// Header types, where neither `token_types` nor the profile says anything.
 pub const TOKEN_TYPES: &[&str] = &["at+jwt", "jwt"];
 /// Claims that hold scopes, where neither `scope_claims` nor the profile says anything.
 pub const SCOPE_CLAIMS: &[&str] = &["scope", "scp"];
-/// Claims that name the client, where the profile says nothing.
-pub const CLIENT_CLAIMS: &[&str] = &["client_id", "azp", "cid"];
-
 /// Every algorithm that may be written: asymmetric, and at home in some issuer.
 pub(super) const ALL_ALGORITHMS: &[(&str, Algorithm)] = &[
     ("RS256", Algorithm::RS256),
@@ -66,6 +60,19 @@ const OTHER_TYPES: &[&str] = &[
     "oauth-id-jag+jwt",
     "secevent+jwt",
     "token-introspection+jwt",
+];
+
+/// Beside `embedded` nothing can be written: its issuer is its own, and what its tokens are like is no choice.
+const ELSEWHERE: &[&str] = &[
+    "issuer",
+    "allow_http",
+    "profile",
+    "jwks",
+    "algorithms",
+    "token_types",
+    "clock_skew",
+    "scope_claims",
+    "refetch_floor",
 ];
 
 /// The vendor's row behind `profile: name`.
@@ -205,25 +212,6 @@ fn issuer(fields: &mut Fields<'_>) -> (Option<Written<Issuer>>, bool) {
         .need("issuer", "the issuer's URL, exactly as its tokens spell it")
         .and_then(|field| issuer_url(&field, allowed));
     (issuer, allowed)
-}
-
-/// An issuer identifier, byte by byte as it is written.
-pub(super) fn issuer_url(field: &Field<'_>, allow_http: bool) -> Option<Written<Issuer>> {
-    let text = web_url(field, allow_http)?;
-    if text.contains('?') {
-        return field.wrong("an issuer without a query (RFC 8414 §2)");
-    }
-    Some(Written { value: Issuer::from(text), place: field.place.clone() })
-}
-
-/// A URL that may be asked for keys: https, or http to this machine, or http where the operator insists.
-fn web_url<'r>(field: &Field<'r>, allow_http: bool) -> Option<&'r str> {
-    let text = field.text("a URL such as https://login.example.com")?;
-    match value::url(text) {
-        Ok(url) if url.https || url.is_loopback() || allow_http => Some(text),
-        Ok(_) => field.wrong("an https:// URL; http:// is for a loopback host, or dangerous with `allow_http: true`"),
-        Err(expected) => field.wrong(expected),
-    }
 }
 
 fn vendor(field: &Field<'_>) -> Option<&'static Quirk> {

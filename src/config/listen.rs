@@ -11,8 +11,8 @@ use crate::{
     base::{limits::SECRET_FILE_BYTES_MAX, names::PublicUrl},
     config::{
         ListenSettings, TlsFiles,
+        place::Written,
         reader::{Field, Fields},
-        reading::Written,
         secret, value,
     },
 };

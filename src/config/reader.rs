@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use crate::config::{
+    place::Place,
     problem::{nearest, quoted},
-    reading::{Place, Reading},
+    reading::Reading,
     tree::{Key, Meaning, Node, Value},
 };
 

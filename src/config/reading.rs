@@ -9,30 +9,10 @@ use std::{
 };
 
 use crate::config::{
+    environment::Lookup,
+    place::Place,
     problem::{self, Problem, Problems},
-    secret::Lookup,
-    tree::Position,
 };
-
-/// Where something is written, and what it is called there.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Place {
-    pub(super) at: Position,
-    pub(super) key: String,
-}
-
-impl Place {
-    pub(super) fn new(at: Position, key: &str) -> Self {
-        Self { at, key: key.to_owned() }
-    }
-}
-
-/// A value, and where it is written.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Written<T> {
-    pub(super) value: T,
-    pub(super) place: Place,
-}
 
 /// One run over one file: its surroundings, and what was found out so far.
 pub(super) struct Reading<'a> {

@@ -5,8 +5,8 @@ use serde_json::{Number, Value};
 use crate::{
     base::names::Scope,
     config::{
+        place::{Place, Written},
         reader::{Field, Fields},
-        reading::{Place, Written},
         tree::Meaning,
         value,
     },

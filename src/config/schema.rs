@@ -1,10 +1,17 @@
 //! Describes the configuration file as a JSON Schema, for editors. The readers remain the judges.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::config::issuer;
+use crate::config::{
+    issuer,
+    schema::shapes::{
+        DURATION, address, any_key, by_name, duration, exactly_one, filled_list, flag, list, object, path, pattern,
+        scope, secret, text, with_default, words,
+    },
+};
 
 mod embedded;
+mod shapes;
 
 /// JSON Schema (2020-12) of `gateway.yaml`.
 #[must_use]
@@ -199,85 +206,3 @@ fn rule() -> Value {
 }
 
 const SIZE: &str = "^(0|[1-9][0-9]*)(B|KiB|MiB|GiB)$";
-const DURATION: &str = "^(0|[1-9][0-9]*)(ms|s|m|h|d)$";
-
-/// A map whose keys are ours.
-fn object(about: &str, required: &[&str], properties: Value) -> Value {
-    let shape = json!({"type": "object", "description": about, "additionalProperties": false, "required": required});
-    with(shape, "properties", properties)
-}
-
-/// A map whose keys are names in the sense of this file.
-fn by_name(about: &str, of: Value) -> Value {
-    let names = json!({"pattern": "^[A-Za-z0-9._-]{1,64}$"});
-    let shape = json!({"type": "object", "description": about, "minProperties": 1, "propertyNames": names});
-    with(shape, "additionalProperties", of)
-}
-
-/// A map whose keys mean something elsewhere: claims, scopes, headers.
-fn any_key(about: &str, of: Value) -> Value {
-    with(json!({"type": "object", "description": about}), "additionalProperties", of)
-}
-
-fn list(about: &str, of: Value) -> Value {
-    with(json!({"type": "array", "description": about}), "items", of)
-}
-
-fn filled_list(about: &str, of: Value) -> Value {
-    with(json!({"type": "array", "description": about, "minItems": 1}), "items", of)
-}
-
-fn with(mut schema: Value, key: &str, value: Value) -> Value {
-    if let Some(members) = schema.as_object_mut() {
-        members.insert(key.to_owned(), value);
-    }
-    schema
-}
-
-fn text(about: &str, pattern: &str) -> Value {
-    json!({"type": "string", "description": about, "pattern": pattern})
-}
-
-fn words(about: &str, words: &[&str], default: &str) -> Value {
-    json!({"enum": words, "description": about, "default": default})
-}
-
-fn flag(about: &str) -> Value {
-    json!({"type": "boolean", "description": about, "default": false})
-}
-
-fn duration(about: &str, default: &str) -> Value {
-    json!({"type": "string", "description": about, "pattern": DURATION, "default": default})
-}
-
-fn address() -> Value {
-    text("IP address and port.", "^(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+):[0-9]{1,5}$")
-}
-
-fn path(about: &str) -> Value {
-    text(about, "^/([A-Za-z0-9._~!$&'()*+,=:@-]+(/[A-Za-z0-9._~!$&'()*+,=:@-]+)*)?$")
-}
-
-fn scope() -> Value {
-    text("A scope.", "^[!#-\\[\\]-~]+$")
-}
-
-fn pattern() -> Value {
-    text("A name, with * for any text and ? for any character.", ".")
-}
-
-fn secret(about: &str) -> Value {
-    text(&format!("{about} A reference, never the secret itself."), "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")
-}
-
-fn with_default(schema: Value, default: Value) -> Value {
-    with(schema, "default", default)
-}
-
-fn exactly_one(schema: &mut Value, keys: &[&str]) {
-    let one: Vec<Value> = keys.iter().map(|key| json!({"required": [key]})).collect();
-    let members: Option<&mut Map<String, Value>> = schema.as_object_mut();
-    if let Some(members) = members {
-        members.insert("oneOf".to_owned(), Value::Array(one));
-    }
-}

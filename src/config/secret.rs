@@ -1,4 +1,4 @@
-//! Fetches what a reference (`env:NAME`, `file:PATH`) stands for; the only reader of the environment.
+//! Reads the secret that a reference (`env:NAME`, `file:PATH`) stands for.
 
 use std::{
     ffi::OsString,
@@ -13,15 +13,6 @@ use crate::{
     base::{limits::SECRET_FILE_BYTES_MAX, secret::Secret},
     config::reader::Field,
 };
-
-/// Looks up one variable of the environment.
-pub type Lookup<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
-
-/// The environment of this process.
-#[must_use]
-pub fn process_environment(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
-}
 
 /// A secret, and the reference that led to it.
 pub(super) struct Referred {

@@ -16,8 +16,8 @@ use crate::{
     },
     config::{
         DenyAs, LegacySse, ServerSettings, identity, origin,
+        place::{Place, Written},
         reader::{Entry, Field, Fields},
-        reading::{Place, Written},
         rules, upstream, value,
     },
     decide::{

@@ -4,7 +4,10 @@ use std::{collections::HashMap, mem};
 
 use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span};
 
-use crate::config::reading::{Place, Reading};
+use crate::config::{
+    place::{Place, Position},
+    reading::Reading,
+};
 
 /// What one file may cost, each use of an alias counted anew: a value counts one, and one more for each 16 bytes of
 /// text. An alias bomb ends here.
@@ -13,13 +16,6 @@ const COST_MAX: usize = 200_000;
 const ENTRIES_MAX: usize = 4_096;
 /// Collections inside one another; our own files need seven.
 const DEPTH_MAX: usize = 32;
-
-/// Where something is written, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Position {
-    pub(super) line: usize,
-    pub(super) column: usize,
-}
 
 /// One value.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,8 +9,8 @@ use crate::{
     base::{limits::UPSTREAM_CONNECTIONS, names::ServerName},
     config::{
         listen::file_bytes,
+        place::Written,
         reader::{Field, Fields},
-        reading::Written,
         value::{self, Url},
     },
     decide::hop,

@@ -7,9 +7,10 @@ use http::{HeaderName, uri::PathAndQuery};
 use crate::{
     base::names::{Scope, is_loopback_name, split_port},
     config::{
+        place::{Place, Written},
         problem::quoted,
         reader::{Entry, Field, Fields},
-        reading::{Place, Reading, Written},
+        reading::Reading,
     },
 };
 

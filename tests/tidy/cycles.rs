@@ -221,7 +221,8 @@ fn told(imports: &Imports, cycle: &BTreeSet<String>) -> String {
 #[test]
 fn no_files_import_each_other() {
     let paths: Vec<_> = files("src", "rs").into_iter().filter(|path| !is_test_code(path)).collect();
-    let named: Vec<_> = paths.iter().map(|path| (module(path), shown(path), fs::read_to_string(path).unwrap())).collect();
+    let named: Vec<_> =
+        paths.iter().map(|path| (module(path), shown(path), fs::read_to_string(path).unwrap())).collect();
     let imports = imports(named.iter().map(|(module, file, text)| (module, file.as_str(), text.clone())));
     let cycles = cycles(&imports);
     let told: Vec<String> = cycles.iter().map(|cycle| told(&imports, cycle)).collect();
@@ -238,8 +239,16 @@ fn a_planted_cycle_is_found_however_it_is_written() {
         ("a child and its parent", ["mod two; fn f() { two::g() }", "use super::Z;", ""], true),
         ("by a path alone", ["mod two;", "fn g() { crate::three::h() }", "fn h() { crate::one::two::g() }"], true),
         ("through a third", ["mod two; use crate::three;", "use super::Z;", "use crate::one::two::g;"], true),
-        ("in a macro", ["mod two;", "fn g() { println!(\"{}\", crate::three::X) }", "use crate::one::two::g as h;"], true),
-        ("by a name that was imported", ["mod two;", "use crate::three; fn g() { three::h() }", "use super::one::two;"], true),
+        (
+            "in a macro",
+            ["mod two;", "fn g() { println!(\"{}\", crate::three::X) }", "use crate::one::two::g as h;"],
+            true,
+        ),
+        (
+            "by a name that was imported",
+            ["mod two;", "use crate::three; fn g() { three::h() }", "use super::one::two;"],
+            true,
+        ),
         ("in tests only", ["mod two; use two::X;", "#[cfg(test)] mod tests { use crate::one::f; }", ""], false),
     ] {
         let modules = [&one, &two, &three].into_iter().zip(["one.rs", "one/two.rs", "three.rs"]).zip(texts);

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::*;
-use crate::cli::Config;
+use crate::cli::arguments::ConfigFile;
 
 const CONFIG: &str = r#"
 public_url: https://gw.example
@@ -27,7 +27,7 @@ servers:
 fn arguments(folder: &Path, option: &str, value: &str, scopes: Option<&str>) -> Explain {
     let given = |name: &str| (name == option).then(|| value.to_owned());
     Explain {
-        config: Config { config: folder.join("gateway.yaml") },
+        config: ConfigFile { path: folder.join("gateway.yaml") },
         server: Some("weather".to_owned()),
         tool: given("tool"),
         resource: given("resource"),

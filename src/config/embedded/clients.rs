@@ -6,9 +6,9 @@ use crate::{
     base::names::Scope,
     config::{
         listen::file_bytes,
+        place::Written,
         problem::quoted,
         reader::{Field, Fields},
-        reading::Written,
         secret, value,
     },
     decide::{

@@ -3,9 +3,9 @@
 use crate::{
     base::secret::Secret,
     config::{
+        place::Written,
         problem::quoted,
         reader::{Field, Fields},
-        reading::Written,
         secret::{self, Referred},
         value,
     },

@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 
-use super::{Out, flow, map, text, texts, yes};
 use crate::{
     base::names::AuthorizationServerName,
-    config::{EmbeddedProvenance, Settings, embedded::GRANT_TYPES, value::duration_text},
+    config::{
+        EmbeddedProvenance, Settings,
+        embedded::GRANT_TYPES,
+        explain::yaml::{Out, flow, map, text, texts, yes},
+        value::duration_text,
+    },
     decide::{
         grant::{
             client::{Client, ClientAuth},

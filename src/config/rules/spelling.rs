@@ -1,7 +1,7 @@
 //! Checks resource patterns for cheaper fall-through (an error) and other spellings (a warning).
 
 use crate::{
-    config::reading::{Place, Reading},
+    config::{place::Place, reading::Reading},
     decide::policy::{
         narrowed,
         rule::{Policy, Rule, Subject},

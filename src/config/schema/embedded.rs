@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    any_key, duration, exactly_one, filled_list, flag, list, object, pattern, scope, secret, text, with_default, words,
+use crate::config::{
+    embedded::{GRANT_TYPES, OIDC_SCOPES},
+    schema::shapes::{
+        any_key, duration, exactly_one, filled_list, flag, list, object, pattern, scope, secret, text, with_default,
+        words,
+    },
 };
-use crate::config::embedded::{GRANT_TYPES, OIDC_SCOPES};
 
 /// `embedded`.
 pub(super) fn embedded() -> Value {
