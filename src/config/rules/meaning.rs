@@ -1,7 +1,7 @@
 //! Warns of patterns that mean less than they seem to: signs that are plain text here, no scheme.
 
 use crate::{
-    config::reading::{Place, Reading},
+    config::{place::Place, reading::Reading},
     decide::policy::rule::{Rule, Subject},
 };
 
