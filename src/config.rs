@@ -33,13 +33,13 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use http::{HeaderName, HeaderValue};
 
 use crate::{
+    authorization_server::{EmbeddedSettings, Login, store::StoreSettings},
     base::{
         names::{AuthorizationServerName, PublicUrl, Scope, ServerName},
         secret::Secret,
     },
     decide::{mcp::list::Hide, policy::rule::Policy},
     inbound::snapshot::{ServerLimits, TotalLimits},
-    issuer::{EmbeddedSettings, Login, store::StoreSettings},
     outbound::{
         credential::{Credential, IdentityHeader},
         keys::{IssuerSettings, KeySource, LocalKeys},

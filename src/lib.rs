@@ -6,7 +6,7 @@
 //!  app        builds, swaps, drains; the only layer that knows everything
 //!  config     YAML → settings; nobody below knows that YAML exists
 //!  inbound    listeners and the request path (I/O)
-//!  issuer     the embedded authorization server (I/O)
+//!  authorization_server   the embedded one (I/O)
 //!  outbound   everything we dial: issuers, keys, upstreams (I/O)
 //!  observe    logs, metrics, audit lines (I/O, fire and forget)
 //!  decide     PURE: bytes and values in, verdicts out
@@ -29,7 +29,7 @@
 //! arrive   inbound/service        takes one Arc<Snapshot> + Now, opens observe/record
 //!          inbound/request        the head has one meaning; the host is ours
 //!          decide/route           → discovery: inbound/metadata → done
-//!                                 → paths of an embedded authorization server: inbound/issuing → issuer → done
+//!                                 → paths of an embedded authorization server: inbound/issuing → authorization_server → done
 //!        1 decide/origin          may a browser call from there?
 //! gate     inbound/gate
 //!        2 decide/token/presented what was presented?
@@ -55,11 +55,11 @@
 //! configuration is built whole and swapped as one `Arc`, or the one before stays. SIGTERM drains up to a deadline.
 
 pub mod app;
+pub mod authorization_server;
 pub mod base;
 pub mod cli;
 pub mod config;
 pub mod decide;
 pub mod inbound;
-pub mod issuer;
 pub mod observe;
 pub mod outbound;

@@ -21,7 +21,8 @@ mod tidy {
 }
 
 /// From the bottom to the top: an import goes downward or stays.
-const LAYERS: [&str; 9] = ["base", "decide", "observe", "outbound", "issuer", "inbound", "config", "app", "cli"];
+const LAYERS: [&str; 9] =
+    ["base", "decide", "observe", "outbound", "authorization_server", "inbound", "config", "app", "cli"];
 /// The layers that take values and give values.
 const PURE: [&str; 2] = ["base", "decide"];
 /// What a pure layer cannot name.

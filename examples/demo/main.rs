@@ -100,7 +100,7 @@ async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
 impl Demo {
     /// Writes the configuration and the account, as an operator would.
     fn write(&self, folder: &Path, upstream: u16) -> Result<PathBuf, Box<dyn Error>> {
-        let hash = portcullis::issuer::accounts::hash_password(self.password.as_bytes())?;
+        let hash = portcullis::authorization_server::person::accounts::hash_password(self.password.as_bytes())?;
         let accounts = format!("accounts:\n  - {{name: demo, password: \"{hash}\", groups: [writers]}}\n");
         fs::write(folder.join("accounts.yaml"), accounts)?;
         let config = folder.join("gateway.yaml");

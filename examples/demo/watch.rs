@@ -49,7 +49,7 @@ pub(crate) fn event(line: &str) {
     };
     let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default();
     let (time, message) = (text("timestamp"), text("message"));
-    if text("target") == "portcullis::issuer" {
+    if text("target") == "portcullis::authorization_server" {
         let (event, outcome, subject) = (text("event"), text("outcome"), text("subject"));
         // Of a digest the beginning tells people apart.
         let who = [text("client"), subject.get(..8).unwrap_or(subject)];

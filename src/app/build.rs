@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 use rustls::ClientConfig;
 
 use crate::{
+    authorization_server::{Embedded, State},
     base::{
         clock::Clock,
         names::{AuthorizationServerName, Issuer},
@@ -21,7 +22,6 @@ use crate::{
         route::{RouteEntry, Routes, messages_path},
     },
     inbound::snapshot::{Document, Mirror, PublicFace, Server, Snapshot, Transport},
-    issuer::{Embedded, State},
     observe::Observe,
     outbound::{
         Fault,

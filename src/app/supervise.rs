@@ -15,10 +15,10 @@ use crate::{
         status::Status,
         watched::Watched,
     },
+    authorization_server::State,
     base::limits::FILES_LOOKED_AT_EVERY,
     config::{Settings, file},
     inbound::snapshot::Gateway,
-    issuer::State,
     outbound::keys::IssuerKeys,
 };
 

@@ -8,9 +8,9 @@ use std::{
 use zeroize::Zeroizing;
 
 use crate::{
+    authorization_server::person::accounts,
     base::limits::PASSWORD_BYTES_MAX,
     cli::terminal::{BAD_CONFIG, FAULT, complain, print},
-    issuer::accounts,
 };
 
 /// Reads the password and prints its hash. It is never an argument: other users of the machine see those.

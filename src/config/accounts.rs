@@ -3,6 +3,7 @@
 use std::{collections::HashSet, path::Path};
 
 use crate::{
+    authorization_server::person::accounts::{Account, Accounts, check_hash},
     base::limits::CONFIG_BYTES_MAX,
     config::{
         place::Written,
@@ -11,7 +12,6 @@ use crate::{
         reading::Reading,
         secret, tree, value,
     },
-    issuer::accounts::{Account, Accounts, check_hash},
 };
 
 /// A name or a subject: longer ones are no names, and would go into tokens.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jsonwebtoken::Algorithm;
 
 use crate::{
+    authorization_server::{EmbeddedSettings, Login, OidcSettings, person::accounts::Accounts, store::StoreSettings},
     base::{
         names::{AuthorizationServerName, Issuer, PublicUrl, Scope},
         secret::Secret,
@@ -23,7 +24,6 @@ use crate::{
         value,
     },
     decide::{grant::request::Protected, route::is_plain_path, token::jwt::TokenRules},
-    issuer::{EmbeddedSettings, Login, OidcSettings, accounts::Accounts, store::StoreSettings},
     outbound::keys::{IssuerSettings, KeySource, LocalKeys},
 };
 

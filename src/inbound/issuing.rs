@@ -5,6 +5,7 @@ use http::{Method, Response, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
+    authorization_server::{Asked, Embedded},
     base::limits::ISSUER_BODY_BYTES_MAX,
     decide::{refusal::Refusal, route::IssuerEndpoint},
     inbound::{
@@ -12,7 +13,6 @@ use crate::{
         reply::{Handed, ReplyBody},
         service::Arrival,
     },
-    issuer::{Asked, Embedded},
 };
 
 /// Answers one request. CORS, methods and refusals are the issuer's own business: they are OAuth's, not MCP's.

@@ -14,6 +14,7 @@ use http::{
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{
+    authorization_server::Sent,
     base::{limits::UPSTREAM_BUSY_RETRY_SECS, text::Text},
     decide::{
         mcp::{
@@ -29,7 +30,6 @@ use crate::{
         snapshot::Server,
         stall,
     },
-    issuer::Sent,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -10,6 +10,7 @@ use http::{
 use hyper::body::Incoming;
 
 use crate::{
+    authorization_server::Embedded,
     base::clock::Now,
     decide::{
         origin::cors::{self, Kind},
@@ -26,7 +27,6 @@ use crate::{
         request,
         snapshot::{Mirror, Server, Snapshot},
     },
-    issuer::Embedded,
     observe::record::Record,
 };
 

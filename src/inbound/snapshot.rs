@@ -8,13 +8,13 @@ use http::{HeaderName, HeaderValue};
 use tokio::sync::watch;
 
 use crate::{
+    authorization_server::Embedded,
     base::{clock::Clock, names::Resource},
     decide::{
         mcp::list::Hide, oauth::challenge::Challenges, origin::Sites, policy::rule::Policy, route::Routes,
         session::SessionKeys, token::claims::Caller,
     },
     inbound::{resume::Origins, room::Room, session::Begun, tasks::Tasks, usage::Usage},
-    issuer::Embedded,
     observe::{Observe, metrics::ServerSeries},
     outbound::{
         credential::{Credential, IdentityHeader},

@@ -1,9 +1,9 @@
 //! Checks embedded authorization servers against all else: paths, stores, the keys that seal them, and who takes their tokens.
 
 use crate::{
+    authorization_server::store::StoreSettings,
     config::{check::sections::Sections, embedded::Embedded, reading::Reading},
     decide::route::{IssuerEndpoint, messages_path},
-    issuer::store::StoreSettings,
 };
 
 /// Checks all that an embedded authorization server could get wrong with the rest of the file.

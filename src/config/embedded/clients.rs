@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    authorization_server::keys::seal::digest_of,
     base::names::Scope,
     config::{
         listen::file_bytes,
@@ -18,7 +19,6 @@ use crate::{
         },
         token::jwk::KeySet,
     },
-    issuer::seal::digest_of,
 };
 
 /// Words of `grant_types`.

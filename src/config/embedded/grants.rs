@@ -1,6 +1,7 @@
 //! Reads `grants`: who may get which scopes from an embedded authorization server.
 
 use crate::{
+    authorization_server::Login,
     base::names::Scope,
     config::{
         embedded::clients::Read,
@@ -8,7 +9,6 @@ use crate::{
         rules::conditions_on_claims,
     },
     decide::{grant::people::GrantRule, policy::glob::Glob},
-    issuer::Login,
 };
 
 /// `grants`: an empty list would be an authorization server that gives nobody anything, and is no way to write that.

@@ -1,12 +1,12 @@
 //! Reads `registration`: which clients may come without having been written here.
 
 use crate::{
+    authorization_server::{Dynamic, Registration},
     config::{
         problem::quoted,
         reader::{Field, Fields},
         secret::{self, Referred},
     },
-    issuer::{Dynamic, Registration},
 };
 
 /// Words of `dynamic`.

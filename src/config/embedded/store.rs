@@ -1,6 +1,7 @@
 //! Reads `store`: where an embedded authorization server keeps what it must remember.
 
 use crate::{
+    authorization_server::store::StoreSettings,
     base::secret::Secret,
     config::{
         place::Written,
@@ -9,7 +10,6 @@ use crate::{
         secret::{self, Referred},
         value,
     },
-    issuer::store::StoreSettings,
 };
 
 const URL: &str = "a URL such as redis://redis.internal:6379/0";

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    authorization_server::{Dynamic, EmbeddedSettings, Login, Registration, store::StoreSettings},
     base::names::AuthorizationServerName,
     config::{
         EmbeddedProvenance, Settings,
@@ -17,7 +18,6 @@ use crate::{
         },
         policy::glob::Glob,
     },
-    issuer::{Dynamic, EmbeddedSettings, Login, Registration, store::StoreSettings},
 };
 
 /// The entry of `authorization_servers` with this name, where it is one of our own.

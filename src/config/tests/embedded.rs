@@ -7,9 +7,9 @@ use tempfile::TempDir;
 
 use super::read_in;
 use crate::{
+    authorization_server::{Dynamic, EmbeddedSettings, Login, keys::seal::digest_of, store::StoreSettings},
     config::{Settings, explain, file::Loaded, problem::Problems},
     decide::grant::client::{ClientAuth, Grants, Origin},
-    issuer::{Dynamic, EmbeddedSettings, Login, seal::digest_of, store::StoreSettings},
     outbound::keys::KeySource,
 };
 

@@ -1,0 +1,221 @@
+//! The pages: login, consent, error. HTML without script, escaped by the template engine, readable on a phone and by keyboard.
+
+use askama::Template;
+use http::StatusCode;
+
+use crate::{
+    authorization_server::{
+        Answer, Embedded, Login,
+        browser::{
+            flow::Flow,
+            pages::template::{ConsentPage, ErrorPage, Item, Layout, LoginPage, Server, Vouched},
+        },
+        endpoint::consent::{self, Offer},
+        reply::{self, Denied},
+    },
+    base::{limits::SHOWN_CHARS_MAX, names::Scope},
+    decide::{
+        grant::{
+            client::{Client, Origin},
+            error::{Code, OAuthError},
+        },
+        route::IssuerEndpoint,
+    },
+};
+
+mod template;
+#[cfg(test)]
+mod tests;
+
+/// What the login page says.
+pub(crate) struct SignIn<'a> {
+    /// The flow.
+    pub(crate) flow: &'a Flow,
+    /// Its id.
+    pub(crate) id: &'a str,
+    /// What the form must bring back.
+    pub(crate) csrf: &'a str,
+    /// What stands in the account's field.
+    pub(crate) account: &'a str,
+    /// Why the attempt before failed.
+    pub(crate) problem: Option<&'a str>,
+}
+
+/// What the consent page asks.
+pub(crate) struct Question<'a> {
+    /// The flow.
+    pub(crate) flow: &'a Flow,
+    /// Its id.
+    pub(crate) id: &'a str,
+    /// What the form must bring back.
+    pub(crate) csrf: &'a str,
+    /// What is on offer.
+    pub(crate) offer: &'a Offer,
+}
+
+/// The login page.
+pub(crate) fn login(embedded: &Embedded, status: StatusCode, sign_in: &SignIn<'_>) -> Answer {
+    let SignIn { flow, id, csrf, account, problem } = *sign_in;
+    let page = LoginPage {
+        action: &embedded.url(IssuerEndpoint::Login),
+        id,
+        csrf,
+        account,
+        problem,
+        client: flow.client.name.as_deref().map(shown),
+        client_id: shown(&flow.client.id),
+        origin: origin(&embedded.settings.issuer),
+    };
+    // Chromium follows a form's answer only where `form-action` permits: to the client, where there is nothing left to ask.
+    // Nowhere else from the page that has a password on it.
+    let title = if problem.is_some() { "Not signed in" } else { "Sign in" };
+    answer(status, title, &page, &[flow.request.back.uri.form_target()])
+}
+
+/// The consent page.
+pub(crate) fn consent(embedded: &Embedded, question: &Question<'_>) -> Answer {
+    let Question { flow, id, csrf, offer } = *question;
+    let back = &flow.request.back.uri;
+    let (known, new): (Vec<_>, Vec<_>) = offer.scopes.iter().partition(|(_, is_known)| *is_known);
+    let idp = match &embedded.settings.login {
+        Login::Oidc(oidc) => Some(origin(&oidc.issuer)),
+        Login::Accounts(_) => None,
+    };
+    let page = ConsentPage {
+        action: &embedded.url(IssuerEndpoint::Consent),
+        other: &consent::address(embedded, IssuerEndpoint::Login, id),
+        id,
+        csrf,
+        client: flow.client.name.as_deref().map(shown),
+        client_id: shown(&flow.client.id),
+        is_claimed: flow.client.origin != Origin::Configured,
+        vouched: vouched(&flow.client),
+        servers: servers(embedded, flow),
+        back: shown(back.as_str()),
+        back_host: shown(back.host()),
+        is_local: back.is_native(),
+        is_native: flow.client.is_native() || back.is_native(),
+        is_nothing: offer.is_nothing,
+        new: new.iter().map(|(scope, _)| item(embedded, flow, scope)).collect(),
+        known: known.iter().map(|(scope, _)| item(embedded, flow, scope)).collect(),
+        person: flow.person.as_ref().map(|person| shown(&person.name)),
+        idp: idp.map(without_scheme),
+    };
+    // Chromium holds every further redirect against `form-action` as well. Where the client's own page, or the company's IdP, sends
+    // its visitors is not known here, and the page has nothing in it to steal: any site over TLS will do.
+    let targets = [back.form_target(), "https:", idp.unwrap_or_default()];
+    let title = if offer.is_nothing { "No access" } else { "Allow access?" };
+    answer(StatusCode::OK, title, &page, &targets)
+}
+
+/// The error page.
+pub(crate) fn error(embedded: &Embedded, error: &OAuthError) -> Answer {
+    denied(embedded, &Denied::from(error.clone()))
+}
+
+/// The error page, where it may be known when to come again.
+pub(crate) fn denied(_embedded: &Embedded, denied: &Denied) -> Answer {
+    let (code, status) = denied.error.code.row();
+    let (heading, advice) = in_words(denied.error.code);
+    // 401 would need a challenge that a browser could meet (RFC 9110 §15.5.2).
+    let status = if status == StatusCode::UNAUTHORIZED { StatusCode::BAD_REQUEST } else { status };
+    let page = ErrorPage { heading, what: sentence(&shown(&denied.error.description)), advice, code };
+    let mut answer = answer(status, heading, &page, &[]);
+    if let Some(wait) = denied.wait {
+        reply::retry_after(&mut answer, wait);
+    }
+    answer
+}
+
+/// What went wrong and what to do, for people.
+fn in_words(code: Code) -> (&'static str, &'static str) {
+    match code {
+        Code::InvalidClient | Code::UnauthorizedClient => (
+            "This application is not known here",
+            "Remove the connection in the application and add it again, so that it registers anew.",
+        ),
+        Code::AccessDenied => {
+            ("This cannot go on here", "Go back to the application and begin again, in one browser window.")
+        }
+        Code::SlowDown => ("Too many attempts", "Wait a little, then try again."),
+        Code::TemporarilyUnavailable => ("Not available right now", "Try again in a few seconds."),
+        Code::ServerError => ("Something is wrong here", "Tell whoever runs this server; its log says more."),
+        _ => (
+            "This request cannot be answered",
+            "Go back to the application and begin again. If it stays like this, its maker has to correct it.",
+        ),
+    }
+}
+
+/// Descriptions begin in lower case and have no stop at their end, as RFC 6749's do. Names of parameters keep their spelling.
+fn sentence(text: &str) -> String {
+    let is_name = text.split(' ').next().is_some_and(|word| word.contains('_'));
+    let mut letters = text.chars();
+    let first = letters.next().filter(|_| !is_name).map(char::to_uppercase).into_iter().flatten();
+    let rest = if is_name { text } else { letters.as_str() };
+    first.chain(rest.chars()).chain(['.']).collect()
+}
+
+fn answer(status: StatusCode, title: &str, body: &impl Template, form_targets: &[&str]) -> Answer {
+    let html = body.render().and_then(|body| Layout::around(title, &body).render());
+    match html {
+        Ok(html) => reply::page(status, html, &[], form_targets),
+        Err(cause) => {
+            tracing::error!(%cause, "a page cannot be written");
+            reply::refuse(&Code::ServerError.because("a page cannot be written"), false)
+        }
+    }
+}
+
+fn vouched(client: &Client) -> Vouched {
+    match (client.origin, client.host()) {
+        (Origin::Document, Some(host)) => Vouched::Host(shown(host)),
+        (Origin::Configured, _) => Vouched::Operator,
+        (Origin::Dynamic | Origin::Document, _) => Vouched::Nobody,
+    }
+}
+
+fn servers(embedded: &Embedded, flow: &Flow) -> Vec<Server> {
+    let of_flow = embedded.settings.resources.iter().filter(|one| flow.request.resources.contains(&one.resource));
+    of_flow.map(|one| Server { name: shown(&one.name), resource: shown(&one.resource) }).collect()
+}
+
+fn item<'a>(embedded: &'a Embedded, flow: &Flow, scope: &'a Scope) -> Item<'a> {
+    let settings = &embedded.settings;
+    let words = settings.scope_descriptions.iter().find(|(known, _)| known == scope).map(|(_, words)| &**words);
+    let of_flow = settings.resources.iter().filter(|one| flow.request.resources.contains(&one.resource));
+    let servers = match flow.request.resources.len() {
+        0 | 1 => Vec::new(),
+        _ => of_flow.filter(|one| one.scopes.contains(scope)).map(|one| &*one.name).collect(),
+    };
+    Item { scope: scope.as_str(), words, servers }
+}
+
+/// A text that is not ours: of bounded length, and without characters that move others about or show nothing (UAX #9), which could
+/// reach beyond the element that isolates it.
+fn shown(text: &str) -> String {
+    let is_plain = |letter: &char| {
+        !letter.is_control()
+            && !matches!(
+                letter,
+                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}'
+            )
+    };
+    let mut letters = text.chars().filter(is_plain);
+    let mut shown: String = letters.by_ref().take(SHOWN_CHARS_MAX).collect();
+    if letters.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Scheme, host and port of a URL.
+fn origin(url: &str) -> &str {
+    let scheme = url.find("://").map_or(0, |at| at + 3);
+    let end = url.get(scheme..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| scheme + at);
+    url.get(..end).unwrap_or(url)
+}
+
+fn without_scheme(origin: &str) -> &str {
+    origin.split_once("://").map_or(origin, |(_, rest)| rest)
+}

@@ -1,0 +1,192 @@
+//! Client ID Metadata Documents: fetched as a stranger's, held for as long as they say within our bounds (SPEC E-33, D-30…D-34).
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use moka::{Expiry, sync::Cache};
+use tracing::info;
+
+use crate::{
+    base::{
+        clock::Now,
+        limits::{
+            CLIENT_DOCUMENT_AGE_DEFAULT, CLIENT_DOCUMENT_AGE_MAX, CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_BYTES_MAX,
+            CLIENT_DOCUMENT_EVERY, CLIENT_DOCUMENTS_AT_ONCE, CLIENT_DOCUMENTS_MAX, CLIENT_KEYS_BYTES_MAX,
+        },
+        names::is_loopback_name,
+    },
+    decide::{
+        grant::{
+            client::{self, Client},
+            client_id::DocumentUrl,
+            error::{Code, OAuthError},
+        },
+        token::jwk::KeySet,
+    },
+    outbound::{
+        address::AddressRule,
+        fetch::{Fetch, Plaintext, Wanted},
+    },
+};
+
+#[cfg(test)]
+mod tests;
+
+/// How long a URL that was of use is remembered as such.
+const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How far a stranger's address may lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// To the public net, by TLS.
+    Public,
+    /// To this machine, too: for tests of a whole machine.
+    Loopback,
+}
+
+/// Documents that were fetched, and key sets of their clients.
+pub struct Documents {
+    clients: Cache<Box<str>, Held<Client>>,
+    keys: Cache<Box<str>, Held<Box<str>>>,
+    /// When each host may be asked again, were it asked evenly: nobody shall use us to hammer a host. What was of use before is counted by
+    /// its own URL, so that questions about what is not there do not take the turns of what is.
+    hosts: Cache<Box<str>, Duration>,
+    /// URLs that were of use.
+    known: Cache<Box<str>, ()>,
+    /// Two requests must not both find the same room.
+    counting: Mutex<()>,
+}
+
+/// Something fetched, until when it is good on the clock that never goes back, and how long that was.
+#[derive(Clone)]
+struct Held<T> {
+    value: T,
+    until: Duration,
+    age: Duration,
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        let hosts_forgotten = CLIENT_DOCUMENT_EVERY.saturating_mul(CLIENT_DOCUMENTS_AT_ONCE).saturating_mul(2);
+        Self {
+            clients: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).expire_after(ByAge).build(),
+            keys: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).expire_after(ByAge).build(),
+            hosts: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(hosts_forgotten).build(),
+            known: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_idle(KNOWN_FOR).build(),
+            counting: Mutex::default(),
+        }
+    }
+}
+
+impl Documents {
+    /// The client, where its document is at hand.
+    #[must_use]
+    pub fn held(&self, url: &DocumentUrl, now: Now) -> Option<Client> {
+        self.clients.get(url.as_str()).filter(|held| now.mono < held.until).map(|held| held.value)
+    }
+
+    /// The client that the document at `url` describes. Failures and invalid documents are not remembered.
+    ///
+    /// # Errors
+    /// `invalid_client`, saying nothing of what was fetched or why it failed; the log says that.
+    pub async fn client(&self, fetch: &Fetch, url: &DocumentUrl, reach: Reach, now: Now) -> Result<Client, OAuthError> {
+        if let Some(client) = self.held(url, now) {
+            return Ok(client);
+        }
+        let (body, age) = self.fetch(fetch, url.as_str(), url.host(), reach, CLIENT_DOCUMENT_BYTES_MAX, now).await?;
+        let client = client::read_document(url, &body).map_err(|cause| useless(url.as_str(), cause))?;
+        let age = age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_MAX);
+        self.known.insert(url.as_str().into(), ());
+        self.clients.insert(url.as_str().into(), Held::new(client.clone(), age, now));
+        Ok(client)
+    }
+
+    /// The key set at a client's `jwks_uri`, as its JSON text.
+    ///
+    /// # Errors
+    /// `invalid_client`.
+    pub async fn keys(&self, fetch: &Fetch, url: &str, reach: Reach, now: Now) -> Result<Box<str>, OAuthError> {
+        if let Some(held) = self.keys.get(url).filter(|held| now.mono < held.until) {
+            return Ok(held.value);
+        }
+        let host = host_of(url).ok_or_else(|| useless(url, "no URL with a host"))?;
+        let (body, age) = self.fetch(fetch, url, &host, reach, CLIENT_KEYS_BYTES_MAX, now).await?;
+        KeySet::read(&body).map_err(|cause| useless(url, format_args!("not a usable key set: {cause:?}")))?;
+        let text: Box<str> = std::str::from_utf8(&body).map_err(|_| useless(url, "not UTF-8"))?.into();
+        // A key that its owner has withdrawn must stop working here, too, and soon.
+        let age =
+            age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_DEFAULT);
+        self.known.insert(url.into(), ());
+        self.keys.insert(url.into(), Held::new(text.clone(), age, now));
+        Ok(text)
+    }
+
+    async fn fetch(
+        &self,
+        fetch: &Fetch,
+        url: &str,
+        host: &str,
+        reach: Reach,
+        bytes_max: usize,
+        now: Now,
+    ) -> Result<(Bytes, Option<Duration>), OAuthError> {
+        // No host can be the URL of a document.
+        if !self.may_ask(if self.known.contains_key(url) { url } else { host }, now) {
+            return Err(useless(url, "its host was asked too often"));
+        }
+        let (rule, plaintext) = match reach {
+            Reach::Loopback if is_loopback_name(host) => (AddressRule::Configured, Plaintext::Loopback),
+            _ => (AddressRule::PublicOnly, Plaintext::Refused),
+        };
+        let fetched = fetch.get(&Wanted { url, rule, plaintext, bytes_max }).await;
+        fetched.map(|fetched| (fetched.body, fetched.max_age)).map_err(|fault| useless(url, fault))
+    }
+
+    /// Counts one question to `whom`, where there is room for it.
+    fn may_ask(&self, whom: &str, now: Now) -> bool {
+        let _alone = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = whom.to_ascii_lowercase().into_boxed_str();
+        let next = self.hosts.get(&key).unwrap_or_default().max(now.mono);
+        let room = CLIENT_DOCUMENT_EVERY.saturating_mul(CLIENT_DOCUMENTS_AT_ONCE.saturating_sub(1));
+        if next > now.mono.saturating_add(room) {
+            return false;
+        }
+        self.hosts.insert(key, next.saturating_add(CLIENT_DOCUMENT_EVERY));
+        true
+    }
+}
+
+impl<T> Held<T> {
+    fn new(value: T, age: Duration, now: Now) -> Self {
+        Self { value, until: now.mono.saturating_add(age), age }
+    }
+}
+
+/// Frees the memory of what is no longer good; whether it is good is never read off the cache's own clock.
+struct ByAge;
+
+impl<T> Expiry<Box<str>, Held<T>> for ByAge {
+    fn expire_after_create(&self, _: &Box<str>, held: &Held<T>, _: Instant) -> Option<Duration> {
+        Some(held.age)
+    }
+
+    fn expire_after_update(&self, _: &Box<str>, held: &Held<T>, _: Instant, _: Option<Duration>) -> Option<Duration> {
+        Some(held.age)
+    }
+}
+
+/// The host of a `jwks_uri`, brackets kept.
+fn host_of(url: &str) -> Option<String> {
+    let uri: http::Uri = url.parse().ok()?;
+    uri.host().filter(|host| !host.is_empty()).map(str::to_owned)
+}
+
+/// Tells the log what is wrong, and the client nothing: what we can reach is nobody's business (SPEC D-34).
+fn useless(url: &str, cause: impl std::fmt::Display) -> OAuthError {
+    let place = url.split(['?', '#']).next().unwrap_or_default();
+    info!(target: "portcullis::authorization_server", event = "document", client = place, %cause, outcome = "refused", "a client's document is of no use");
+    Code::InvalidClient.because("the document that the client_id names, or its key set, cannot be used")
+}

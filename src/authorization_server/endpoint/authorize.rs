@@ -1,0 +1,121 @@
+//! Where a client sends its user: which client, back to where, what for; then login or consent (SPEC E-10…E-17).
+
+use crate::{
+    authorization_server::{
+        Answer, Asked, Embedded, Login,
+        browser::{
+            cookie::Cookie,
+            flow::{self, Flow},
+            pages,
+        },
+        client::authenticate,
+        endpoint::{
+            consent::{self, Offer},
+            login,
+        },
+        event,
+        keys::seal::{digest_of, unguessable},
+        reply::{self, Denied},
+        throttle::Deed,
+    },
+    base::limits::FLOW_AGE,
+    decide::{
+        grant::{
+            client::Client,
+            error::{Code, OAuthError},
+            form::Form,
+            people::Person,
+            request::{AuthorizationRequest, ReturnTo},
+        },
+        route::IssuerEndpoint,
+    },
+};
+
+#[cfg(test)]
+mod tests;
+
+/// `GET authorize`.
+pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
+    // Until the client and its address are known, errors are for our own page: an address that is not a client's gets nothing (SPEC E-10).
+    let (client, form, back) = match identify(embedded, asked).await {
+        Ok(known) => known,
+        Err(denied) => {
+            event::note(embedded, "authorize", None, None, &denied.error.description);
+            return pages::denied(embedded, &denied);
+        }
+    };
+    match go_on(embedded, asked, client, &form, back.clone()).await {
+        Ok(next) => reply::redirect(&next.location, &next.cookies),
+        Err(error) => {
+            event::note(embedded, "authorize", form.get("client_id"), None, &error.description);
+            reply::redirect(&back.with_error(&error, &embedded.settings.issuer), &[])
+        }
+    }
+}
+
+/// Where the browser goes, and what it takes along.
+struct Next {
+    location: String,
+    cookies: Vec<String>,
+}
+
+async fn identify(embedded: &Embedded, asked: &Asked<'_>) -> Result<(Client, Form, ReturnTo), Denied> {
+    embedded.state.throttle.attempt(Deed::Authorize(asked.peer), asked.now).map_err(Denied::slow_down)?;
+    let form = Form::read(asked.head.uri.query().unwrap_or_default().as_bytes())?;
+    let id = form.get("client_id").ok_or_else(|| Code::InvalidRequest.because("client_id is missing"))?;
+    let client = authenticate::find(embedded, id, asked).await?;
+    let back = ReturnTo::find(&client, &form)?;
+    Ok((client, form, back))
+}
+
+async fn go_on(
+    embedded: &Embedded,
+    asked: &Asked<'_>,
+    client: Client,
+    form: &Form,
+    back: ReturnTo,
+) -> Result<Next, OAuthError> {
+    let request = AuthorizationRequest::read(&client, back, form, &embedded.settings.resources)?;
+    let person = match embedded.settings.login {
+        Login::Accounts(_) => login::signed_in(embedded, asked).await?,
+        Login::Oidc(_) => None,
+    };
+    let is_signed_in = person.is_some();
+    let person = person.filter(|_| !request.always_ask);
+    if let Some(person) = &person {
+        let offer = Offer::to(embedded, &client, &request, person).await?;
+        if offer.is_settled(&client, &request) {
+            event::note(embedded, "consent", Some(&client.id), Some(&person.subject), "remembered");
+            let location = flow::grant(embedded, request, person.clone(), offer.into_scopes(), None).await?;
+            return Ok(Next { location, cookies: Vec::new() });
+        }
+    }
+    if request.never_ask {
+        return Err(must_be_shown(person.as_ref()));
+    }
+    let cookie = match Cookie::Browser.get(embedded, &asked.head.headers) {
+        Some(cookie) => cookie.to_owned(),
+        None => unguessable().map_err(|cause| Code::ServerError.because(cause))?,
+    };
+    let page = match (&embedded.settings.login, &person) {
+        // Consent comes before the company's IdP learns of anything (SPEC D-01).
+        (Login::Oidc(_), _) | (_, Some(_)) => IssuerEndpoint::Consent,
+        (Login::Accounts(_), None) => IssuerEndpoint::Login,
+    };
+    let browser = digest_of(cookie.as_bytes());
+    let flow = Flow::new(request, client, browser, person);
+    let id = flow::begin(embedded, &flow).await?;
+    let mut cookies = vec![Cookie::Browser.set(embedded, &cookie, FLOW_AGE.as_secs())];
+    if !is_signed_in && Cookie::Login.get(embedded, &asked.head.headers).is_some() {
+        cookies.push(Cookie::Login.clear(embedded));
+    }
+    Ok(Next { location: consent::address(embedded, page, &id), cookies })
+}
+
+/// What `prompt=none` hears (OpenID Connect Core §3.1.2.6).
+fn must_be_shown(person: Option<&Person>) -> OAuthError {
+    match person {
+        None => Code::LoginRequired.because("nobody has logged in, and prompt is none"),
+        Some(_) => Code::ConsentRequired.because("there is something to ask the user, and prompt is none"),
+    }
+}

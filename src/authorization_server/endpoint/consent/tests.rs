@@ -1,0 +1,264 @@
+//! Consent: what is asked, of whom, once; and what no other page can answer.
+
+use http::header;
+
+use crate::{
+    authorization_server::{
+        Login, OidcSettings,
+        browser::flow::Code,
+        keys::seal::name_of,
+        store::Kind,
+        testing::{Browser, ECHO, FILES, ISSUER, PASSWORD, VERIFIER, World, client, posted},
+    },
+    base::secret::Secret,
+    decide::{
+        grant::{client::ClientAuth, form, pkce::Challenge, redirect::RedirectUri},
+        route::IssuerEndpoint as E,
+    },
+};
+
+const BACK: &str = "https://app.example/back";
+
+fn page(id: &str) -> String {
+    format!("{ISSUER}/consent?flow={id}")
+}
+
+#[tokio::test]
+async fn e15_a_consent_becomes_one_code_that_is_bound_to_all_that_was_asked() {
+    let world = World::new().await;
+    let mut browser = Browser::default();
+    let id = browser.ask_ada(&world, "app", BACK, "a b").await;
+    let shown = browser.answer(&world, &id, "allow").await;
+    assert_eq!(shown.status, 303, "SPEC D-55");
+    assert_eq!(shown.headers[header::REFERRER_POLICY], "no-referrer");
+    assert_eq!(shown.parameter("state").as_deref(), Some("a state & more"));
+    assert_eq!(shown.parameter("iss").as_deref(), Some(ISSUER));
+    let name = name_of(&shown.parameter("code").unwrap());
+    let code = world.embedded.state.store.get(Kind::Code, &name).await.unwrap().unwrap();
+    let code: Code = serde_json::from_slice(&code).unwrap();
+    assert_eq!((&*code.client, code.redirect_uri.as_deref()), ("app", Some(BACK)));
+    assert_eq!((code.challenge, &*code.resources), (Challenge::of(VERIFIER), &[ECHO.into()][..]));
+    assert_eq!((&*code.scopes, &*code.person.subject), (&["a".into(), "b".into()][..], "ada"));
+    assert_eq!(code.spent, None);
+    // The back button: the flow is spent, and its page says so.
+    let back = browser.get(&world, E::Consent, &page(&id)).await;
+    assert_eq!(back.status, 400);
+    assert!(back.text.contains("This login is over"), "{}", back.text);
+}
+
+#[tokio::test]
+async fn e16_a_step_up_shows_only_what_is_new_as_new() {
+    let world = World::new().await;
+    let mut browser = Browser::default();
+    let first = browser.ask_ada(&world, "app", BACK, "a").await;
+    let shown = browser.get(&world, E::Consent, &page(&first)).await;
+    assert!(shown.text.contains("It will be able to") && !shown.text.contains("already allowed"));
+    browser.answer(&world, &first, "allow").await;
+    assert!(browser.begin(&world, "a").await.parameter("code").is_some(), "nothing is left to ask");
+
+    let second = browser.ask_ada(&world, "app", BACK, "a b").await;
+    let shown = browser.get(&world, E::Consent, &page(&second)).await;
+    let (new, known) = shown.text.split_once("You have already allowed it to").unwrap();
+    assert!(new.contains("<code>b</code>") && new.contains("New") && !new.contains("<code>a</code>"), "{new}");
+    assert!(known.contains("<code>a</code>") && !known.contains("<code>b</code>"), "{known}");
+    browser.answer(&world, &second, "allow").await;
+    assert!(browser.begin(&world, "b a").await.parameter("code").is_some());
+    let elsewhere = browser.authorize(&world, "app", BACK, "b", &[("resource", FILES)]).await;
+    assert!(elsewhere.location().starts_with(&page("")), "another server is another question");
+}
+
+#[tokio::test]
+async fn d03_consent_for_one_client_or_person_skips_nothing_for_another() {
+    let world = World::new().await;
+    let mut browser = Browser::default();
+    browser.consent_to(&world, "a").await;
+    let other = browser.authorize(&world, "other", BACK, "a", &[]).await;
+    assert!(other.location().starts_with(&page("")), "{}", other.location());
+    let everybody = world.reloaded(|settings| settings.grants[0].groups.clear());
+    let id = browser.authorize(&everybody, "app", BACK, "a", &[("prompt", "login")]).await.flow();
+    let bob = browser.log_in(&everybody, &id, "bob", PASSWORD).await;
+    assert_eq!(bob.location(), page(&id));
+    assert!(!browser.get(&everybody, E::Consent, &page(&id)).await.text.contains("already allowed"));
+}
+
+#[tokio::test]
+async fn e16_nobody_gets_what_no_rule_gives_them() {
+    let world = World::new().await;
+    let mut browser = Browser::default();
+    let id = browser.begin(&world, "a").await.flow();
+    browser.log_in(&world, &id, "bob", PASSWORD).await;
+    let shown = browser.get(&world, E::Consent, &page(&id)).await;
+    assert!(shown.text.contains("This account may not allow it") && !shown.text.contains("value=\"allow\""));
+    let csrf = shown.field("csrf");
+    let forced = browser.post(&world, E::Consent, &[("flow", &id), ("csrf", &csrf), ("decision", "allow")]).await;
+    assert_eq!(forced.status, 403);
+    let narrowed = world.reloaded(|settings| settings.grants[0].scopes.truncate(1));
+    let mut browser = Browser::default();
+    let id = browser.ask_ada(&narrowed, "app", BACK, "a b").await;
+    let shown = browser.get(&narrowed, E::Consent, &page(&id)).await;
+    assert!(shown.text.contains("<code>a</code>") && !shown.text.contains("<code>b</code>"));
+}
+
+#[tokio::test]
+async fn d02_a_no_goes_back_to_the_client_once() {
+    let world = World::new().await;
+    let mut browser = Browser::default();
+    let id = browser.ask_ada(&world, "app", BACK, "a").await;
+    let csrf = browser.get(&world, E::Consent, &page(&id)).await.field("csrf");
+    let shown = browser.answer(&world, &id, "deny").await;
+    assert_eq!((shown.status.as_u16(), shown.parameter("error").as_deref()), (303, Some("access_denied")));
+    assert_eq!(shown.parameter("state").as_deref(), Some("a state & more"));
+    let late = browser.post(&world, E::Consent, &[("flow", &id), ("csrf", &csrf), ("decision", "allow")]).await;
+    assert_eq!(late.status, 400);
+    assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
+    assert!(world.embedded.state.store.everything(Kind::Consent).is_empty());
+}
+
+#[tokio::test]
+async fn attack_163_a_consent_that_this_page_of_this_browser_did_not_send_is_refused() {
+    let world = World::new().await;
+    let mut browser = Browser::default();
+    let id = browser.ask_ada(&world, "app", BACK, "a").await;
+    let csrf = browser.get(&world, E::Consent, &page(&id)).await.field("csrf");
+    let other = browser.ask_ada(&world, "other", BACK, "a").await;
+    let of_other = browser.get(&world, E::Consent, &page(&other)).await.field("csrf");
+    let of_login = browser.get(&world, E::Login, &format!("{ISSUER}/login?flow={id}")).await.field("csrf");
+    for (csrf, decision, status) in [
+        ("", "allow", 403),
+        (&*of_other, "allow", 403),
+        (&*of_login, "allow", 403),
+        (&*csrf, "", 400),
+        (&*csrf, "yes", 400),
+    ] {
+        let shown = browser.post(&world, E::Consent, &[("flow", &id), ("csrf", csrf), ("decision", decision)]).await;
+        assert_eq!(shown.status, status, "{decision}: {}", shown.text);
+        assert!(!shown.headers.contains_key(header::LOCATION));
+    }
+    let form = [("flow", &*id), ("csrf", &*csrf), ("decision", "allow")];
+    let mut request = posted(&form);
+    request.headers_mut().insert(header::ORIGIN, "https://evil.example".parse().unwrap());
+    assert_eq!(browser.send(&world, E::Consent, request).await.status, 403);
+
+    // Another browser (SPEC D-05), whether or not somebody has logged in there.
+    let mut stranger = Browser::default();
+    assert_eq!(stranger.post(&world, E::Consent, &form).await.status, 403);
+    assert_eq!(stranger.get(&world, E::Consent, &page(&id)).await.status, 403);
+    stranger.ask_ada(&world, "app", BACK, "a").await;
+    assert_eq!(stranger.post(&world, E::Consent, &form).await.status, 403);
+    assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
+}
+
+#[tokio::test]
+async fn d03_a_question_that_has_become_another_is_not_answered() {
+    let world = World::new().await;
+    let everybody = world.reloaded(|settings| settings.grants[0].groups.clear());
+    let mut browser = Browser::default();
+    let id = browser.ask_ada(&everybody, "app", BACK, "a").await;
+    let csrf = browser.get(&everybody, E::Consent, &page(&id)).await.field("csrf");
+    browser.log_in(&everybody, &id, "bob", PASSWORD).await;
+    let form = [("flow", &*id), ("csrf", &*csrf), ("decision", "allow")];
+    assert_eq!(browser.post(&everybody, E::Consent, &form).await.status, 403, "it was ada's to answer");
+    let id = browser.authorize(&everybody, "app", BACK, "a b", &[]).await.flow();
+    let csrf = browser.get(&everybody, E::Consent, &page(&id)).await.field("csrf");
+    let narrowed = everybody.reloaded(|settings| settings.grants[0].scopes.truncate(1));
+    let form = [("flow", &*id), ("csrf", &*csrf), ("decision", "allow")];
+    assert_eq!(browser.post(&narrowed, E::Consent, &form).await.status, 403, "it showed other scopes");
+}
+
+#[tokio::test]
+async fn e16_an_account_that_is_gone_allows_nothing() {
+    let world = World::new().await;
+    let mut browser = Browser::default();
+    let id = browser.ask_ada(&world, "app", BACK, "a").await;
+    let csrf = browser.get(&world, E::Consent, &page(&id)).await.field("csrf");
+    let without = world.reloaded(|settings| {
+        let Login::Accounts(accounts) = &mut settings.login else { panic!() };
+        accounts.accounts.retain(|account| *account.name != *"ada");
+    });
+    let form = [("flow", &*id), ("csrf", &*csrf), ("decision", "allow")];
+    assert_eq!(browser.get(&without, E::Consent, &page(&id)).await.status, 403);
+    assert_eq!(browser.post(&without, E::Consent, &form).await.status, 403);
+    assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
+}
+
+#[tokio::test]
+async fn e16_whom_no_entry_names_gets_nothing_where_there_are_no_scopes_either() {
+    let world = World::with(|settings| {
+        for server in &mut settings.resources {
+            (server.scopes, server.default_scopes) = (Vec::new(), Vec::new());
+        }
+    })
+    .await;
+    let mut browser = Browser::default();
+    let id = browser.authorize(&world, "app", BACK, "", &[]).await.flow();
+    browser.log_in(&world, &id, "ada", PASSWORD).await;
+    assert!(browser.answer(&world, &id, "allow").await.parameter("code").is_some(), "the staff have an entry");
+    let mut browser = Browser::default();
+    let id = browser.authorize(&world, "app", BACK, "", &[]).await.flow();
+    browser.log_in(&world, &id, "bob", PASSWORD).await;
+    assert!(browser.get(&world, E::Consent, &page(&id)).await.text.contains("This account may not allow it"));
+    assert_eq!(browser.answer(&world, &id, "allow").await.status, 403);
+}
+
+#[tokio::test]
+async fn e34_clients_of_ones_own_machine_are_asked_about_each_time() {
+    let mut native = client("native", ClientAuth::None);
+    native.redirect_uris = vec![RedirectUri::parse("http://127.0.0.1/back").unwrap()];
+    let world = World::with(|settings| settings.clients.push(native)).await;
+    let mut browser = Browser::default();
+    for _ in 0..2 {
+        let id = browser.ask_ada(&world, "native", "http://127.0.0.1:4711/back", "a").await;
+        let shown = browser.get(&world, E::Consent, &page(&id)).await;
+        assert!(shown.text.contains("Only go on if you have just started this yourself"), "{}", shown.text);
+        assert!(shown.text.contains("<bdi>127.0.0.1</bdi>"));
+        let shown = browser.answer(&world, &id, "allow").await;
+        assert!(shown.location().starts_with("http://127.0.0.1:4711/back?code="));
+    }
+    let silent = [("prompt", "none")];
+    let shown = browser.authorize(&world, "native", "http://127.0.0.1:4711/back", "a", &silent).await;
+    assert_eq!(shown.parameter("error").as_deref(), Some("consent_required"));
+}
+
+#[tokio::test]
+async fn d04_a_flow_has_its_time_and_its_login() {
+    let world = World::new().await;
+    let mut browser = Browser::default();
+    let id = browser.begin(&world, "a").await.flow();
+    let early = browser.get(&world, E::Consent, &page(&id)).await;
+    assert_eq!(early.location(), format!("{ISSUER}/login?{}", form::encode(&[("flow", &id)])), "nobody has logged in");
+    world.clock.turn(std::time::Duration::from_secs(600));
+    for id in [&*id, "", "x", &"x".repeat(22)] {
+        let shown = browser.get(&world, E::Consent, &page(id)).await;
+        assert_eq!(shown.status, 400, "{id}");
+        assert!(shown.text.contains("This login is over"));
+    }
+}
+
+#[tokio::test]
+async fn d01_consent_comes_before_the_company_idp_learns_of_anything() {
+    let world = World::new().await;
+    let bridged = world.reloaded(|settings| {
+        settings.login = Login::Oidc(OidcSettings {
+            issuer: "http://127.0.0.1:9000/realms/main".into(),
+            client_id: "us".into(),
+            client_secret: Secret::new(b"secret".to_vec()),
+            scopes: vec!["openid".into()],
+            allow_http: false,
+        });
+    });
+    let mut browser = Browser::default();
+    let start = browser.begin(&bridged, "a b").await;
+    assert!(start.location().starts_with(&page("")), "{}", start.location());
+    let shown = browser.get(&bridged, E::Consent, start.location()).await;
+    assert_eq!(shown.status, 200);
+    assert!(shown.text.contains("You sign in at <bdi>127.0.0.1:9000</bdi> next."), "{}", shown.text);
+    assert!(shown.text.contains("<code>a</code>") && shown.text.contains("<code>b</code>"));
+    let policy = shown.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.ends_with("form-action 'self' https://app.example https: http://127.0.0.1:9000"), "{policy}");
+    let silent = browser.authorize(&bridged, "app", BACK, "a", &[("prompt", "none")]).await;
+    assert_eq!(silent.parameter("error").as_deref(), Some("login_required"));
+    let login = browser.get(&bridged, E::Login, &format!("{ISSUER}/login?flow={}", start.flow())).await;
+    assert_eq!(login.status, 400, "there are no passwords to type here");
+    let denied = browser.answer(&bridged, &start.flow(), "deny").await;
+    assert_eq!(denied.parameter("error").as_deref(), Some("access_denied"));
+}

@@ -1,0 +1,124 @@
+//! What the authorization server says about itself: RFC 8414 and OpenID Connect discovery, and its key set (SPEC E-01…E-06).
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    authorization_server::{Answer, Asked, Dynamic, Embedded, keys::seal::name_of, reply},
+    base::names::Scope,
+    decide::{grant::client::ClientAuth, route::IssuerEndpoint},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Less than the time between a key's publication and its first signature: whoever keeps the key set this long never
+/// lacks a key.
+const PUBLIC_FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=300");
+/// Algorithms of client assertions, in the order of preference (RFC 8414 `…_signing_alg_values_supported`).
+const ASSERTION_ALGORITHMS: [&str; 9] =
+    ["ES256", "EdDSA", "RS256", "PS256", "ES384", "RS384", "PS384", "RS512", "PS512"];
+
+/// The metadata.
+pub(crate) fn document(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
+    cached(Value::Object(describe(embedded)).to_string().into(), asked)
+}
+
+/// The key set.
+pub(crate) fn keys(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
+    cached(embedded.state.keys.document(), asked)
+}
+
+fn cached(body: Bytes, asked: &Asked<'_>) -> Answer {
+    let etag = format!("\"{}\"", name_of(&String::from_utf8_lossy(&body)));
+    let wanted = asked.head.headers.get(IF_NONE_MATCH).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_current = wanted == b"*" || wanted.split(|b| *b == b',').any(|one| one.trim_ascii() == etag.as_bytes());
+    let mut response = if is_current {
+        let mut response = reply::public(StatusCode::NOT_MODIFIED, Bytes::new());
+        response.headers_mut().remove(CONTENT_TYPE);
+        response
+    } else {
+        reply::public(StatusCode::OK, body)
+    };
+    response.headers_mut().insert(CACHE_CONTROL, PUBLIC_FOR_A_WHILE);
+    if let Ok(etag) = HeaderValue::try_from(etag) {
+        response.headers_mut().insert(ETAG, etag);
+    }
+    response.into()
+}
+
+/// Nothing is said of what is switched off: a client would try it.
+fn describe(embedded: &Embedded) -> Map<String, Value> {
+    let settings = &embedded.settings;
+    let mut all = Map::new();
+    let mut say = |name: &str, value: Value| drop(all.insert(name.to_owned(), value));
+    // RFC 8414 §3.3: the very text by which the document was found.
+    say("issuer", json!(settings.issuer));
+    say("authorization_endpoint", json!(embedded.url(IssuerEndpoint::Authorize)));
+    say("token_endpoint", json!(embedded.url(IssuerEndpoint::Token)));
+    say("jwks_uri", json!(embedded.url(IssuerEndpoint::Jwks)));
+    say("revocation_endpoint", json!(embedded.url(IssuerEndpoint::Revoke)));
+    if settings.registration.dynamic != Dynamic::Off {
+        say("registration_endpoint", json!(embedded.url(IssuerEndpoint::Register)));
+    }
+    if !settings.registration.document_hosts.is_empty() {
+        say("client_id_metadata_document_supported", json!(true));
+    }
+    say("scopes_supported", json!(scopes(embedded)));
+    say("response_types_supported", json!(["code"]));
+    say("response_modes_supported", json!(["query"]));
+    let mut grants = vec!["authorization_code", "refresh_token"];
+    if settings.clients.iter().any(|client| client.grants.credentials) {
+        grants.push("client_credentials");
+    }
+    say("grant_types_supported", json!(grants));
+    say("code_challenge_methods_supported", json!(["S256"]));
+    say("authorization_response_iss_parameter_supported", json!(true));
+    say("protected_resources", json!(settings.resources.iter().map(|one| &*one.resource).collect::<Vec<_>>()));
+
+    let methods = methods(embedded);
+    let confidential: Vec<&str> = methods.iter().copied().filter(|method| *method != "none").collect();
+    let mut endpoints = vec![("token_endpoint", methods.clone()), ("revocation_endpoint", methods)];
+    if !confidential.is_empty() {
+        say("introspection_endpoint", json!(embedded.url(IssuerEndpoint::Introspect)));
+        endpoints.push(("introspection_endpoint", confidential));
+    }
+    for (endpoint, methods) in endpoints {
+        if methods.contains(&"private_key_jwt") {
+            say(&format!("{endpoint}_auth_signing_alg_values_supported"), json!(ASSERTION_ALGORITHMS));
+        }
+        say(&format!("{endpoint}_auth_methods_supported"), json!(methods));
+    }
+    all
+}
+
+/// Each scope of our servers once, in their order.
+fn scopes(embedded: &Embedded) -> Vec<&Scope> {
+    let mut all: Vec<&Scope> = Vec::new();
+    for scope in embedded.settings.resources.iter().flat_map(|resource| &resource.scopes) {
+        if !all.contains(&scope) {
+            all.push(scope);
+        }
+    }
+    all
+}
+
+/// Ways of client authentication that some client could have.
+fn methods(embedded: &Embedded) -> Vec<&'static str> {
+    let settings = &embedded.settings;
+    let anybody = settings.registration.dynamic != Dynamic::Off;
+    let documents = !settings.registration.document_hosts.is_empty();
+    let some = |wanted: fn(&ClientAuth) -> bool| settings.clients.iter().any(|client| wanted(&client.auth));
+    let secret = anybody || some(|auth| matches!(auth, ClientAuth::Secret(_)));
+    let keys = anybody || documents || some(|auth| matches!(auth, ClientAuth::Keys(_) | ClientAuth::KeysAt(_)));
+    let none = anybody || documents || some(|auth| matches!(auth, ClientAuth::None));
+    [(none, "none"), (secret, "client_secret_basic"), (secret, "client_secret_post"), (keys, "private_key_jwt")]
+        .into_iter()
+        .filter(|(possible, _)| *possible)
+        .map(|(_, method)| method)
+        .collect()
+}

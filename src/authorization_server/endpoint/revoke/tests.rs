@@ -1,0 +1,103 @@
+//! Who may take back and who may look (RFC 7009, RFC 7662).
+
+use crate::{
+    authorization_server::testing::{ECHO, SECRET, World, exchange},
+    base::clock::Clock as _,
+    decide::route::IssuerEndpoint as E,
+};
+
+const WEB: (&str, &str) = ("web app", SECRET);
+
+fn by<'a>(client: &'a str, token: &'a str) -> [(&'a str, &'a str); 2] {
+    [("client_id", client), ("token", token)]
+}
+
+#[tokio::test]
+async fn e06_a_refresh_token_is_revoked_with_all_that_came_of_it() {
+    let world = World::new().await;
+    let login = world.login().await;
+    let next = world.refresh(login.text("refresh_token")).await;
+    // The one that was exchanged will do: whoever gives it back means the session.
+    let reply = world.post(E::Revoke, &by("app", login.text("refresh_token"))).await;
+    assert_eq!(reply.status, 200);
+    for reply in [&login, &next] {
+        assert!(world.caller(reply.text("access_token")).is_none());
+    }
+    assert_eq!(world.refresh(next.text("refresh_token")).await.refusal(), (400, "invalid_grant"));
+    assert_eq!(world.post(E::Revoke, &by("app", next.text("refresh_token"))).await.status, 200, "again");
+}
+
+#[tokio::test]
+async fn e06_an_access_token_is_revoked_alone() {
+    let world = World::new().await;
+    let login = world.login().await;
+    let next = world.refresh(login.text("refresh_token")).await;
+    assert_eq!(world.post(E::Revoke, &by("app", login.text("access_token"))).await.status, 200);
+    assert!(world.caller(login.text("access_token")).is_none());
+    assert!(world.caller(next.text("access_token")).is_some());
+    assert_eq!(world.refresh(next.text("refresh_token")).await.status, 200);
+}
+
+#[tokio::test]
+async fn e06_another_clients_tokens_stay() {
+    let world = World::new().await;
+    let login = world.login().await;
+    for token in [login.text("refresh_token"), login.text("access_token")] {
+        assert_eq!(world.post(E::Revoke, &by("other", token)).await.refusal(), (400, "invalid_grant"));
+    }
+    assert!(world.caller(login.text("access_token")).is_some());
+    assert_eq!(world.refresh(login.text("refresh_token")).await.status, 200);
+    for unknown in ["x", "a.b.c", &format!("{}.{}", "A".repeat(22), "B".repeat(43))] {
+        assert_eq!(world.post(E::Revoke, &by("app", unknown)).await.status, 200, "{unknown}");
+    }
+    assert_eq!(world.post(E::Revoke, &[("client_id", "app")]).await.refusal(), (400, "invalid_request"));
+}
+
+#[tokio::test]
+async fn e06_a_revocation_reaches_the_other_replica_and_is_forgotten_with_its_token() {
+    let world = World::new().await;
+    let login = world.login().await;
+    let state = &world.embedded.state;
+    let local: std::sync::Arc<crate::outbound::keys::LocalKeys> = Default::default();
+    let replica = crate::authorization_server::grant::revocations::Revocations::new(std::sync::Arc::clone(&local));
+    let jti = world.caller(login.text("access_token")).unwrap().claims()["jti"].as_str().unwrap().to_owned();
+    world.post(E::Revoke, &by("app", login.text("refresh_token"))).await;
+    assert!(!local.is_revoked(&jti));
+    replica.refresh(&state.store, world.clock.now()).await.unwrap();
+    assert!(local.is_revoked(&jti));
+    // A list that was begun before a revocation of our own does not undo it.
+    state.store.delete(super::Kind::Revoked, jti.split('.').next().unwrap()).await.unwrap();
+    state.revocations.refresh(&state.store, world.clock.now()).await.unwrap();
+    assert!(world.local.is_revoked(&jti));
+    world.clock.turn(std::time::Duration::from_secs(600 + 301));
+    state.revocations.refresh(&state.store, world.clock.now()).await.unwrap();
+    assert!(!world.local.is_revoked(&jti));
+}
+
+#[tokio::test]
+async fn e06_introspection_is_for_clients_that_prove_who_they_are() {
+    let world = World::new().await;
+    let login = world.login().await;
+    let access = login.text("access_token");
+    let reply = world.post(E::Introspect, &by("app", access)).await;
+    assert_eq!(reply.refusal(), (401, "invalid_client"));
+
+    let reply = world.basic(E::Introspect, WEB, &[("token", access)]).await;
+    assert_eq!(reply.json["active"], true);
+    assert_eq!((reply.text("sub"), reply.text("client_id"), reply.text("scope")), ("ada", "app", "a b"));
+    let inactive = serde_json::json!({"active": false});
+    for token in [login.text("refresh_token"), "x", "a.b.c", access.get(..access.len() - 2).unwrap()] {
+        assert_eq!(world.basic(E::Introspect, WEB, &[("token", token)]).await.json, inactive, "another's or none");
+    }
+    world.post(E::Revoke, &by("app", access)).await;
+    assert_eq!(world.basic(E::Introspect, WEB, &[("token", access)]).await.json, inactive);
+
+    let code = world.code("web app", &["a"], &[ECHO]).await;
+    let mut pairs = exchange(&code).to_vec();
+    pairs.retain(|(name, _)| *name != "client_id");
+    let own = world.basic(E::Token, WEB, &pairs).await;
+    let reply = world.basic(E::Introspect, WEB, &[("token", own.text("refresh_token"))]).await;
+    assert_eq!((reply.json["active"].as_bool(), reply.text("sub")), (Some(true), "ada"));
+    world.clock.turn(std::time::Duration::from_secs(600));
+    assert_eq!(world.basic(E::Introspect, WEB, &[("token", own.text("access_token"))]).await.json, inactive);
+}

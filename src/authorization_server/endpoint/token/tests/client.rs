@@ -1,0 +1,74 @@
+//! `client_credentials`: configured clients with a proof, for what a rule grants them (SPEC E-27).
+
+use super::{with, without};
+use crate::{
+    authorization_server::testing::{ECHO, FILES, SECRET, World, client},
+    decide::{
+        grant::client::{ClientAuth, Grants, Origin},
+        route::IssuerEndpoint as E,
+    },
+};
+
+const ROBOT: (&str, &str) = ("robot", SECRET);
+const GOOD: [(&str, &str); 3] = [("grant_type", "client_credentials"), ("scope", "a"), ("resource", ECHO)];
+
+#[tokio::test]
+async fn e27_a_client_acts_for_itself_within_its_rule() {
+    let world = World::new().await;
+    let reply = world.basic(E::Token, ROBOT, &GOOD).await;
+    assert_eq!(reply.status, 200, "{}", reply.json);
+    assert_eq!(reply.json.get("refresh_token"), None);
+    let caller = world.caller(reply.text("access_token")).unwrap();
+    let claims = caller.claims();
+    assert_eq!((claims["sub"].as_str(), claims["client_id"].as_str()), (Some("robot"), Some("robot")));
+    assert_eq!((claims["aud"].as_str(), claims["scope"].as_str()), (Some(ECHO), Some("a")));
+    assert_eq!(claims.get("groups"), None);
+
+    for (case, pairs, verdict) in [
+        ("more than its rule", with(&GOOD, "scope", "a b"), Ok("a")),
+        ("the server's defaults", without(&GOOD, "scope"), Ok("a")),
+        ("another's", with(&GOOD, "scope", "b"), Err("invalid_scope")),
+        ("no such scope", with(&GOOD, "scope", "admin"), Err("invalid_scope")),
+        ("not a scope", with(&GOOD, "scope", "a\"b"), Err("invalid_scope")),
+        ("no server", without(&GOOD, "resource"), Err("invalid_target")),
+        ("another's server", with(&GOOD, "resource", "https://x.example"), Err("invalid_target")),
+        ("defaults that it may not have", without(&with(&GOOD, "resource", FILES), "scope"), Err("invalid_scope")),
+    ] {
+        let reply = world.basic(E::Token, ROBOT, &pairs).await;
+        match verdict {
+            Ok(scope) => assert_eq!(reply.text("scope"), scope, "{case}"),
+            Err(word) => assert_eq!(reply.refusal(), (400, word), "{case}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn e27_with_one_server_it_need_not_be_named() {
+    let world = World::with(|settings| settings.resources.truncate(1)).await;
+    let reply = world.basic(E::Token, ROBOT, &without(&GOOD, "resource")).await;
+    assert_eq!(world.caller(reply.text("access_token")).unwrap().claims()["aud"], ECHO);
+}
+
+#[tokio::test]
+async fn e27_nobody_else_acts_for_itself() {
+    let world = World::with(|settings| {
+        let all = Grants { code: true, refresh: true, credentials: true };
+        let secret = settings.clients[3].auth.clone();
+        let mut open = client("open", ClientAuth::None);
+        let mut stranger = client("stranger", secret.clone());
+        let mut ada = client("ada", secret);
+        for client in [&mut open, &mut stranger, &mut ada] {
+            client.grants = all;
+        }
+        stranger.origin = Origin::Dynamic;
+        settings.clients.extend([open, stranger, ada]);
+        settings.grants[1].clients.extend(["open".into(), "stranger".into(), "ada".into(), "web app".into()]);
+    })
+    .await;
+    let denied = (400, "unauthorized_client");
+    assert_eq!(world.post(E::Token, &with(&GOOD, "client_id", "open")).await.refusal(), denied, "public");
+    for (id, why) in [("web app", "not its grant"), ("stranger", "not configured"), ("ada", "a user's name")] {
+        assert_eq!(world.basic(E::Token, (id, SECRET), &GOOD).await.refusal(), denied, "{why}");
+    }
+    assert_eq!(world.post(E::Token, &with(&GOOD, "client_id", "robot")).await.refusal(), (401, "invalid_client"));
+}

@@ -1,0 +1,3 @@
+//! What was granted: revocations.
+
+pub(crate) mod revocations;

@@ -1,0 +1,226 @@
+//! Keys that sign access tokens: ES256, kept sealed in the store, changed in time, and published before they sign (SPEC E-25).
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwapOption;
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tracing::info;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::{
+    authorization_server::{
+        keys::seal::{Sealer, name_of},
+        store::{Kind, Store, StoreFault},
+    },
+    base::{
+        clock::{Clock, Now},
+        limits::{ACCESS_TOKEN_TTL_MAX, SIGNING_KEY_AGE, SIGNING_KEY_LEAD, SIGNING_KEYS_POLL},
+    },
+    decide::token::jwk::KeySet,
+    outbound::keys::LocalKeys,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The one key under which the store has them, and the place that they are sealed for.
+const PLACE: &str = "signing";
+/// How long the store keeps them when nobody changes them any more.
+const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+/// Without keys nothing can be issued: the store is asked again soon.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often another replica may be quicker.
+const ATTEMPTS: usize = 4;
+
+/// Keys that sign, shared by all replicas through the store.
+pub struct SigningKeys {
+    local: Arc<LocalKeys>,
+    ring: ArcSwapOption<Ring>,
+}
+
+/// The keys in force.
+struct Ring {
+    /// As the store has them: what is the same byte by byte need not be opened again.
+    sealed: Vec<u8>,
+    /// In the order in which they were made; never empty.
+    keys: Vec<Key>,
+    document: Bytes,
+    set: Arc<KeySet>,
+}
+
+struct Key {
+    kid: Box<str>,
+    pair: EcdsaKeyPair,
+    record: Record,
+}
+
+/// A key as it is kept, sealed.
+#[derive(Clone, Serialize, Deserialize)]
+struct Record {
+    /// PKCS #8, base64url.
+    pkcs8: String,
+    /// Seconds since 1970.
+    signs_from: u64,
+}
+
+impl SigningKeys {
+    /// None yet: [`Self::refresh`] brings them. What is published goes to `local`, by which the gateway itself verifies.
+    #[must_use]
+    pub fn new(local: Arc<LocalKeys>) -> Self {
+        Self { local, ring: ArcSwapOption::empty() }
+    }
+
+    /// Reads the keys from the store, makes the first ones, or the next ones where it is time, and publishes them.
+    ///
+    /// # Errors
+    /// [`StoreFault`]; the keys in memory stay in force.
+    pub async fn refresh(&self, store: &Store, sealer: &Sealer, clock: &dyn Clock) -> Result<(), StoreFault> {
+        for _ in 0..ATTEMPTS {
+            let now = clock.now();
+            let Some(sealed) = store.get(Kind::Keys, PLACE).await? else {
+                // Whoever loses this race reads what the winner wrote.
+                let first = sealed_records(sealer, &[Record::make(now.wall)?])?;
+                store.create(Kind::Keys, PLACE, first, now.wall.saturating_add(KEPT)).await?;
+                continue;
+            };
+            let ring = self.opened(sealed, sealer)?;
+            let Some(next) = turned(&ring.keys, now)? else { return Ok(()) };
+            let next = sealed_records(sealer, &next)?;
+            // Lost or won, the next round reads what is there now.
+            store.replace(Kind::Keys, PLACE, &ring.sealed, next, Some(now.wall.saturating_add(KEPT))).await?;
+        }
+        Err(StoreFault("other replicas keep changing the signing keys".to_owned()))
+    }
+
+    /// The ring that `sealed` holds, in force and published.
+    fn opened(&self, sealed: Vec<u8>, sealer: &Sealer) -> Result<Arc<Ring>, StoreFault> {
+        if let Some(ring) = self.ring.load_full().filter(|ring| ring.sealed == sealed) {
+            return Ok(ring);
+        }
+        let records: Vec<Record> = sealer
+            .open_value(PLACE, &sealed)
+            .ok_or_else(|| fault("the signing keys in the store were sealed with none of our seal_keys"))?;
+        let keys = records.into_iter().map(Key::read).collect::<Result<Vec<_>, _>>()?;
+        let document = Bytes::from(json!({ "keys": keys.iter().map(Key::jwk).collect::<Vec<_>>() }).to_string());
+        let set = KeySet::read(&document).map_err(|found| fault(format_args!("no usable signing key: {found:?}")))?;
+        info!(keys = keys.len(), "signing keys");
+        let ring = Arc::new(Ring { sealed, keys, document: document.clone(), set: Arc::new(set) });
+        self.ring.store(Some(Arc::clone(&ring)));
+        self.local.publish(document);
+        Ok(ring)
+    }
+
+    /// How long until [`Self::refresh`] is due.
+    #[must_use]
+    pub fn due_in(&self, _now: Now) -> Duration {
+        if self.ring.load().is_some() { SIGNING_KEYS_POLL } else { RETRY }
+    }
+
+    /// The key set as published (RFC 7517); empty before the first refresh.
+    #[must_use]
+    pub fn document(&self) -> Bytes {
+        match &*self.ring.load() {
+            Some(ring) => ring.document.clone(),
+            None => Bytes::from_static(br#"{"keys":[]}"#),
+        }
+    }
+
+    /// The same keys, for checking what was signed with them.
+    #[must_use]
+    pub fn set(&self) -> Option<Arc<KeySet>> {
+        self.ring.load().as_ref().map(|ring| Arc::clone(&ring.set))
+    }
+
+    /// Signs `claims` as an access token (`typ: at+jwt`).
+    ///
+    /// # Errors
+    /// Where there is no key yet.
+    pub fn sign(&self, claims: &Map<String, Value>, now: Now) -> Result<String, &'static str> {
+        let ring = self.ring.load();
+        let keys = ring.as_ref().map_or(&[][..], |ring| &ring.keys);
+        // The youngest that has been published long enough; where the clock was set back before all of them, the first.
+        let usable = keys.iter().rev().find(|key| key.record.signs_from <= now.unix_secs());
+        let key = usable.or(keys.first()).ok_or("no signing key yet")?;
+        let header = json!({"alg": "ES256", "kid": key.kid, "typ": "at+jwt"}).to_string();
+        let claims = serde_json::to_vec(claims).map_err(|_| "claims cannot be written as JSON")?;
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let signature =
+            key.pair.sign(&SystemRandom::new(), signed.as_bytes()).map_err(|_| "the library does not sign")?;
+        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+}
+
+/// The keys as they should be: one more where the youngest has signed for long enough, without those whose last token has
+/// expired. `None` where they are so already.
+fn turned(keys: &[Key], now: Now) -> Result<Option<Vec<Record>>, StoreFault> {
+    let now_secs = now.unix_secs();
+    let overlap = ACCESS_TOKEN_TTL_MAX.saturating_add(SIGNING_KEY_LEAD).as_secs();
+    let successors = keys.iter().skip(1).map(|key| Some(key.record.signs_from)).chain([None]);
+    let mut records: Vec<Record> = keys
+        .iter()
+        .zip(successors)
+        .filter(|(_, successor)| successor.is_none_or(|signs_from| now_secs < signs_from.saturating_add(overlap)))
+        .map(|(key, _)| key.record.clone())
+        .collect();
+    let youngest = records.last().map_or(0, |record| record.signs_from);
+    let is_old =
+        now_secs.saturating_add(SIGNING_KEY_LEAD.as_secs()) >= youngest.saturating_add(SIGNING_KEY_AGE.as_secs());
+    if is_old {
+        records.push(Record::make(now.wall.saturating_add(SIGNING_KEY_LEAD))?);
+    }
+    Ok((is_old || records.len() != keys.len()).then_some(records))
+}
+
+fn sealed_records(sealer: &Sealer, records: &[Record]) -> Result<Vec<u8>, StoreFault> {
+    sealer.seal_value(PLACE, &records).map_err(fault)
+}
+
+fn fault(cause: impl fmt::Display) -> StoreFault {
+    StoreFault(cause.to_string())
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.pkcs8.zeroize();
+    }
+}
+
+impl Record {
+    fn make(signs_from: Duration) -> Result<Self, StoreFault> {
+        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+            .map_err(|_| fault("the library makes no key"))?;
+        Ok(Self { pkcs8: URL_SAFE_NO_PAD.encode(document.as_ref()), signs_from: signs_from.as_secs() })
+    }
+}
+
+impl Key {
+    fn read(record: Record) -> Result<Self, StoreFault> {
+        let unreadable = || fault("a signing key in the store is none");
+        let pkcs8 = Zeroizing::new(URL_SAFE_NO_PAD.decode(&record.pkcs8).map_err(|_| unreadable())?);
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8).map_err(|_| unreadable())?;
+        let mut key = Self { kid: Box::default(), pair, record };
+        let (x, y) = key.point();
+        // RFC 7638 §3: the members in this order, without spaces.
+        key.kid = name_of(&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)).into();
+        Ok(key)
+    }
+
+    /// The coordinates of the public key, from its uncompressed form (SEC 1 §2.3.3).
+    fn point(&self) -> (String, String) {
+        let point = self.pair.public_key().as_ref();
+        let (x, y) = point.get(1..).unwrap_or_default().split_at_checked(32).unwrap_or_default();
+        (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y))
+    }
+
+    fn jwk(&self) -> Value {
+        let (x, y) = self.point();
+        json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": self.kid, "use": "sig", "alg": "ES256"})
+    }
+}

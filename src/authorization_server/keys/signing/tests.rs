@@ -1,0 +1,116 @@
+//! Tests of the life of signing keys: first start, change, overlap, several replicas.
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    authorization_server::testing::{ISSUER, World},
+    base::limits::JWKS_BYTES_MAX,
+    decide::token::jwt::Unproved,
+};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+fn claims(world: &World) -> Map<String, Value> {
+    let now = world.clock.now().unix_secs();
+    let claims = json!({"iss": ISSUER, "sub": "ada", "aud": "x", "client_id": "app", "iat": now, "exp": now + 600});
+    claims.as_object().unwrap().clone()
+}
+
+fn signed(world: &World) -> String {
+    world.embedded.state.keys.sign(&claims(world), world.clock.now()).unwrap()
+}
+
+fn kid(token: &str) -> String {
+    Unproved::read(token).unwrap().key_id().unwrap().to_owned()
+}
+
+fn published(keys: &SigningKeys) -> Vec<String> {
+    let document: Value = serde_json::from_slice(&keys.document()).unwrap();
+    document["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn refresh(world: &World) {
+    let state = &world.embedded.state;
+    state.keys.refresh(&state.store, &state.sealer, &*world.clock).await.unwrap();
+}
+
+#[tokio::test]
+async fn e25_a_key_is_published_before_it_signs_and_until_its_last_token_has_expired() {
+    let world = World::new().await;
+    let keys = &world.embedded.state.keys;
+    let first = kid(&signed(&world));
+    assert_eq!(published(keys), [&*first]);
+
+    world.clock.turn(SIGNING_KEY_AGE - SIGNING_KEY_LEAD - Duration::from_secs(1));
+    refresh(&world).await;
+    assert_eq!(published(keys), [&*first], "not yet");
+    world.clock.turn(Duration::from_secs(1));
+    refresh(&world).await;
+    let both = published(keys);
+    assert_eq!(both.len(), 2);
+    assert_eq!(kid(&signed(&world)), first, "the new one is only shown for now");
+    world.clock.turn(SIGNING_KEY_LEAD - Duration::from_secs(1));
+    refresh(&world).await;
+    assert_eq!(kid(&signed(&world)), first);
+    world.clock.turn(Duration::from_secs(1));
+    assert_eq!(kid(&signed(&world)), both[1]);
+    assert_ne!(both[1], first);
+
+    world.clock.turn(ACCESS_TOKEN_TTL_MAX);
+    refresh(&world).await;
+    assert_eq!(published(keys), both, "its tokens may still be about");
+    world.clock.turn(SIGNING_KEY_LEAD);
+    refresh(&world).await;
+    assert_eq!(published(keys), [&*both[1]]);
+}
+
+#[tokio::test]
+async fn e25_a_token_of_before_the_change_is_good_after_it() {
+    let world = World::new().await;
+    world.clock.turn(SIGNING_KEY_AGE - Duration::from_secs(1));
+    refresh(&world).await;
+    let old = signed(&world);
+    world.clock.turn(SIGNING_KEY_LEAD);
+    assert_ne!(kid(&signed(&world)), kid(&old));
+    let set = world.embedded.state.keys.set().unwrap();
+    assert!(set.knows(&kid(&old)));
+}
+
+#[tokio::test]
+async fn e25_replicas_sign_with_the_same_keys_whoever_came_first() {
+    let world = World::new().await;
+    let state = &world.embedded.state;
+    let second = SigningKeys::new(Arc::default());
+    assert_eq!(second.document(), &br#"{"keys":[]}"#[..]);
+    assert_eq!(second.sign(&claims(&world), world.clock.now()), Err("no signing key yet"));
+    assert!(second.due_in(world.clock.now()) < state.keys.due_in(world.clock.now()));
+    second.refresh(&state.store, &state.sealer, &*world.clock).await.unwrap();
+    assert_eq!(second.document(), state.keys.document());
+    assert!(state.keys.document().len() < JWKS_BYTES_MAX);
+
+    world.clock.turn(SIGNING_KEY_AGE + DAY);
+    let (one, two) = tokio::join!(
+        state.keys.refresh(&state.store, &state.sealer, &*world.clock),
+        second.refresh(&state.store, &state.sealer, &*world.clock)
+    );
+    one.and(two).unwrap();
+    refresh(&world).await;
+    second.refresh(&state.store, &state.sealer, &*world.clock).await.unwrap();
+    assert_eq!(published(&second), published(&state.keys));
+    assert_eq!(published(&second).len(), 2, "one new key, not one for each replica");
+}
+
+#[tokio::test]
+async fn e25_keys_that_cannot_be_opened_are_no_reason_to_make_others() {
+    let world = World::new().await;
+    let state = &world.embedded.state;
+    let before = state.store.get(Kind::Keys, PLACE).await.unwrap();
+    let stranger = Sealer::new(&[]).unwrap();
+    let keys = SigningKeys::new(Arc::default());
+    let refused = keys.refresh(&state.store, &stranger, &*world.clock).await.unwrap_err();
+    assert!(refused.0.contains("seal_keys"), "{refused}");
+    assert_eq!(state.store.get(Kind::Keys, PLACE).await.unwrap(), before);
+    let kept = String::from_utf8_lossy(&before.unwrap()).into_owned();
+    assert!(!kept.contains("pkcs8") && !kept.contains("signs_from"), "sealed, name and all");
+}

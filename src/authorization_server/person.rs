@@ -1,0 +1,4 @@
+//! People: local accounts, or a login at the company's identity provider.
+
+pub mod accounts;
+pub mod bridge;

@@ -1,0 +1,154 @@
+//! Local accounts: argon2id hashes, compared without telling who exists (SPEC E-28).
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
+use serde_json::Map;
+use tokio::task::spawn_blocking;
+
+use crate::{
+    authorization_server::{
+        keys::seal::{self, digest_of},
+        throttle::Throttle,
+    },
+    base::{
+        limits::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PASSWORD_MEMORY_KIB_MAX},
+        secret::Secret,
+    },
+    decide::grant::people::Person,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// `m` times `t`: the least that all of OWASP's recommendations for argon2id reach with `p=1`, in KiB.
+const WORK_MIN: u64 = 7 * 1_024 * 5;
+/// More passes or lanes than this is no care but a slip: each login would take seconds.
+const PASSES_MAX: u32 = 16;
+/// What an account's hash is compared with where there is no account at all: of a password that nobody knows.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$1F6ZuJ0PnEDBnQ3YlX1S4g$Z3VhcmRpYW4gb2YgYSBob3VzZSB3aXRob3V0IGRvb3I";
+
+/// The accounts of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accounts {
+    /// In the file's order.
+    pub accounts: Vec<Account>,
+}
+
+/// One account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// What is typed.
+    pub name: Box<str>,
+    /// `$argon2id$v=19$…`.
+    pub hash: Box<str>,
+    /// Groups.
+    pub groups: Vec<Box<str>>,
+    /// What it is called on pages; the name where it says nothing.
+    pub display: Option<Box<str>>,
+    /// `sub` of its tokens; the name where it says nothing.
+    pub subject: Option<Box<str>>,
+}
+
+impl Accounts {
+    /// The account with this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| *account.name == *name)
+    }
+
+    /// Who it is, if the password is right. Takes as long for an unknown name as for a wrong password; runs on the pool for blocking
+    /// work, a few at a time.
+    pub async fn verify(&self, name: &str, password: &Secret, throttle: &Throttle) -> Option<Person> {
+        let account = self.find(name);
+        let hash = account.map_or_else(|| self.decoy(name), |account| &account.hash);
+        let (hash, password) = (hash.to_owned(), password.clone());
+        // The permit goes with the work: a browser that hangs up frees a place only when the work is done.
+        let permit = throttle.passwords().acquire_owned().await.ok()?;
+        let is_right = spawn_blocking(move || {
+            let is_right = fits(&hash, password.expose());
+            drop(permit);
+            is_right
+        });
+        match is_right.await {
+            Ok(true) => account.map(Account::person),
+            Ok(false) => None,
+            Err(cause) => {
+                tracing::error!(%cause, "a password could not be checked");
+                None
+            }
+        }
+    }
+
+    /// The hash that is compared with for a name that nobody has: always the same account's for the same name, so that even where
+    /// hashes cost differently an unknown name takes as long as some known one, each time.
+    fn decoy(&self, name: &str) -> &str {
+        let [first, second, ..] = digest_of(name.as_bytes());
+        let count = self.accounts.len().max(1);
+        let account = self.accounts.get(usize::from(u16::from_le_bytes([first, second])) % count);
+        account.map_or(NOBODY, |account| &account.hash)
+    }
+}
+
+impl Account {
+    /// Whom tokens are for.
+    #[must_use]
+    pub fn person(&self) -> Person {
+        Person {
+            subject: self.subject.as_ref().unwrap_or(&self.name).clone(),
+            name: self.display.as_ref().unwrap_or(&self.name).clone(),
+            account: Some(self.name.clone()),
+            groups: self.groups.clone(),
+            claims: Map::new(),
+        }
+    }
+}
+
+fn fits(hash: &str, password: &[u8]) -> bool {
+    // What costs more than is allowed was refused when the configuration was read.
+    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
+}
+
+/// Hashes a password with argon2id, with a salt of its own.
+///
+/// # Errors
+/// What is wrong with the password, or with the machine.
+pub fn hash_password(password: &[u8]) -> Result<String, String> {
+    let text = std::str::from_utf8(password).map_err(|_| "the password is not UTF-8, as browsers send it")?;
+    if text.chars().count() < PASSWORD_CHARS_MIN {
+        return Err(format!("the password is too short; at least {PASSWORD_CHARS_MIN} characters are needed"));
+    }
+    if text.len() > PASSWORD_BYTES_MAX {
+        return Err(format!("the password is too long; at most {PASSWORD_BYTES_MAX} bytes are taken"));
+    }
+    if text.contains(char::is_control) {
+        return Err("the password has a control character, which no browser sends".into());
+    }
+    let salt = seal::bytes::<16>()?;
+    let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT);
+    let hash: PasswordHash = hasher.hash_password_with_salt(password, &salt).map_err(|cause| cause.to_string())?;
+    Ok(hash.to_string())
+}
+
+/// Whether `hash` is an argon2id hash that we can check, and how it falls short where it is not.
+///
+/// # Errors
+/// What was expected.
+pub fn check_hash(hash: &str) -> Result<(), &'static str> {
+    const EXPECTED: &str = "an argon2id hash, $argon2id$v=19$…, as `portcullis hash-password` prints it";
+    let hash = PasswordHash::new(hash).map_err(|_| EXPECTED)?;
+    if hash.algorithm != Algorithm::Argon2id.ident() || hash.version != Some(Version::V0x13.into()) {
+        return Err(EXPECTED);
+    }
+    let params = Params::try_from(&hash).map_err(|_| EXPECTED)?;
+    let is_whole = hash.salt.is_some_and(|salt| salt.len() >= 8) && hash.hash.is_some_and(|output| output.len() >= 16);
+    if !is_whole {
+        return Err("an argon2id hash with a salt of 8 bytes and 16 bytes of hash, or more of each");
+    }
+    if u64::from(params.m_cost()) * u64::from(params.t_cost()) < WORK_MIN {
+        return Err("an argon2id hash that costs at least m=19456,t=2, as `portcullis hash-password` makes it");
+    }
+    if params.m_cost() > PASSWORD_MEMORY_KIB_MAX || params.t_cost() > PASSES_MAX || params.p_cost() > PASSES_MAX {
+        return Err("an argon2id hash that costs at most m=262144,t=16,p=16: each login pays for it");
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! From an ID token to the person whom it names: proved with the IdP's keys, claims kept for the rules that name them (SPEC E-43, E-45).
+
+use serde_json::{Map, Value};
+
+use super::{ALGORITHMS, Bridge, CLOCK_SKEW, away};
+use crate::{
+    base::clock::Now,
+    decide::{
+        grant::{
+            error::{Code, OAuthError},
+            people::Person,
+        },
+        refusal::{Refusal, TokenFault},
+        token::{
+            id_token::{self, Expected},
+            jwt::Unproved,
+        },
+    },
+    outbound::Fault,
+};
+
+/// Claims about the token, not about the person.
+const OF_THE_TOKEN: [&str; 13] =
+    ["iss", "aud", "exp", "iat", "nbf", "nonce", "at_hash", "c_hash", "s_hash", "azp", "jti", "sid", "auth_time"];
+/// What people are called, best first.
+const NAMES: [&str; 4] = ["preferred_username", "email", "name", "sub"];
+/// How long a name may be on a page.
+const NAME_CHARS_MAX: usize = 80;
+
+impl Bridge {
+    /// Who logged in, by an ID token that is proved here.
+    pub(crate) async fn person(&self, token: &str, nonce: Option<&str>, now: Now) -> Result<Person, OAuthError> {
+        let refused = |fault: TokenFault| {
+            tracing::warn!(?fault, "the company's IdP sent an ID token that is not accepted");
+            Code::InvalidRequest.because("the identity provider's answer cannot be believed")
+        };
+        let expected = Expected {
+            issuer: &self.settings.issuer,
+            client_id: &self.settings.client_id,
+            nonce,
+            algorithms: &ALGORITHMS,
+            clock_skew: CLOCK_SKEW,
+        };
+        let unavailable = || away(&Fault::idp("jwks", "the IdP's keys cannot be fetched"));
+        let unproved = Unproved::read(token).map_err(|_| refused(TokenFault::Malformed))?;
+        let mut keys = self.keys.current_or_first(now).await.map_err(|_| unavailable())?;
+        let mut proof = id_token::prove(&unproved, &expected, &keys.set, now);
+        // The token came from the IdP itself: no client can make it ask for keys.
+        let mut newer = self.keys.newer(None);
+        while proof == Err(TokenFault::UnknownKey) {
+            keys = newer.than(keys.generation).await.map_err(|refusal| match refusal {
+                Refusal::Token(fault) => refused(fault),
+                _ => unavailable(),
+            })?;
+            proof = id_token::prove(&unproved, &expected, &keys.set, now);
+        }
+        proof.map(described).map_err(refused)
+    }
+}
+
+fn described(claims: &Map<String, Value>) -> Person {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let name: String =
+        NAMES.iter().find_map(|name| text(name)).unwrap_or_default().chars().take(NAME_CHARS_MAX).collect();
+    let about_them = claims.iter().filter(|(name, _)| !OF_THE_TOKEN.contains(&name.as_str()));
+    Person {
+        subject: text("sub").unwrap_or_default().into(),
+        name: name.into(),
+        account: None,
+        groups: Vec::new(),
+        claims: about_them.map(|(name, value)| (name.clone(), value.clone())).collect(),
+    }
+}

@@ -1,0 +1,369 @@
+//! The bridge against an IdP that answers as a test says, well or badly; the real one plays in tests/login.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, header};
+use serde_json::{Value, json};
+
+use super::depart;
+use crate::{
+    authorization_server::{
+        Login, OidcSettings,
+        browser::{
+            cookie::Cookie,
+            flow::{self, Flow},
+        },
+        keys::seal::digest_of,
+        store::Kind,
+        testing::{Browser, ECHO, ISSUER, Reply, START_SECS, VERIFIER, World, exchange},
+    },
+    base::secret::Secret,
+    decide::{
+        grant::{
+            form::Form,
+            people::GrantRule,
+            pkce::Challenge,
+            redirect::RedirectUri,
+            request::{AuthorizationRequest, ReturnTo},
+        },
+        policy::glob::Glob,
+        route::IssuerEndpoint,
+        token::testing::{P256, RSA, STRANGER, with},
+    },
+    outbound::fetch::testing::{Answer, Site},
+};
+
+mod renewal;
+
+const BROWSER: &str = "0123456789012345678901234567890123456789abc";
+const ANOTHER: &str = "0123456789012345678901234567890123456789xyz";
+const US: &str = "gateway";
+
+/// An IdP, the gateway's authorization server in front of it, and one request that was consented to.
+struct Scene {
+    idp: Site,
+    world: World,
+    flow: String,
+}
+
+/// What the browser was sent to the IdP with.
+struct Departed {
+    location: String,
+    query: Form,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        Self::with(json!({})).await
+    }
+
+    /// With other members of the IdP's metadata.
+    async fn with(metadata: Value) -> Self {
+        let idp = Site::plain().await;
+        let issuer = idp.url("");
+        let document = with(
+            &json!({
+                "issuer": issuer, "jwks_uri": idp.url("/jwks"),
+                "authorization_endpoint": idp.url("/auth"), "token_endpoint": idp.url("/token"),
+            }),
+            &metadata,
+        );
+        idp.answer("/.well-known/oauth-authorization-server", Answer::json(document.to_string()));
+        idp.answer("/jwks", Answer::json(json!({"keys": [P256.jwk(), RSA.jwk()]}).to_string()));
+        let world = World::with(|settings| {
+            settings.login = Login::Oidc(OidcSettings {
+                issuer: issuer.as_str().into(),
+                client_id: US.into(),
+                client_secret: Secret::new(b"50% of a secret".to_vec()),
+                scopes: vec!["profile".into(), "offline_access".into()],
+                allow_http: false,
+            });
+            settings.grants = vec![GrantRule {
+                accounts: Vec::new(),
+                groups: Vec::new(),
+                claims: vec![("department".into(), vec!["eng".into()])],
+                clients: Vec::new(),
+                scopes: vec![Glob::new("a")],
+            }];
+        })
+        .await;
+        let state = Arc::clone(&world.embedded.state);
+        tokio::spawn(async move { state.bridge.as_ref().unwrap().keep().await });
+        let request = AuthorizationRequest {
+            client: "app".into(),
+            back: ReturnTo { uri: RedirectUri::parse("https://app.example/back").unwrap(), state: Some("s-1".into()) },
+            named_redirect: true,
+            challenge: Challenge::of(VERIFIER),
+            resources: vec![ECHO.into()],
+            scopes: vec!["a".into(), "b".into()],
+            login_hint: Some("ada@corp.example".into()),
+            always_ask: false,
+            never_ask: false,
+        };
+        let client = world.embedded.settings.clients[0].clone();
+        let flow = Flow {
+            request,
+            client,
+            browser: digest_of(BROWSER.as_bytes()),
+            person: None,
+            consented: Some(vec!["a".into(), "b".into()]),
+            bridge: None,
+        };
+        let flow = flow::begin(&world.embedded, &flow).await.unwrap();
+        Self { idp, world, flow }
+    }
+
+    fn request(&self, query: &str, browser: &str) -> Request<Bytes> {
+        let cookie = Cookie::Browser.set(&self.world.embedded, browser, 600);
+        let cookie = cookie.split(';').next().unwrap();
+        Request::get(format!("/oauth/callback?{query}")).header(header::COOKIE, cookie).body(Bytes::new()).unwrap()
+    }
+
+    async fn depart(&self) -> Departed {
+        let (head, body) = self.request("", BROWSER).into_parts();
+        let asked = crate::authorization_server::Asked {
+            endpoint: IssuerEndpoint::Consent,
+            head: &head,
+            body,
+            peer: [192, 0, 2, 1].into(),
+            now: crate::base::clock::Clock::now(&*self.world.clock),
+        };
+        let (flow, before) = flow::resume(&self.world.embedded, &self.flow, &asked).await.unwrap();
+        let location = depart(&self.world.embedded, &self.flow, &before, flow).await.unwrap();
+        let query = Form::read(location.split_once('?').unwrap().1.as_bytes()).unwrap();
+        Departed { location, query }
+    }
+
+    /// The claims of a good ID token.
+    fn claims(&self, departed: &Departed) -> Value {
+        json!({
+            "iss": self.idp.url(""), "sub": "u-1", "aud": US, "iat": START_SECS, "exp": START_SECS + 300,
+            "nonce": departed.query.get("nonce").unwrap(), "preferred_username": "ada", "department": "eng",
+        })
+    }
+
+    /// The IdP grants a token with these claims.
+    fn grant(&self, claims: &Value) {
+        let token = P256.token("ES256", &json!({"typ": "JWT"}), claims);
+        self.grants(&json!({"id_token": token, "refresh_token": "theirs-1", "access_token": "theirs-0"}));
+    }
+
+    fn grants(&self, answer: &Value) {
+        self.idp.answer("/token", Answer::json(answer.to_string()));
+    }
+
+    async fn callback(&self, query: &str, browser: &str) -> Reply {
+        self.world.tell(IssuerEndpoint::Callback, self.request(query, browser)).await
+    }
+
+    /// The browser comes back with a code.
+    async fn back(&self, departed: &Departed) -> Reply {
+        let state = departed.query.get("state").unwrap();
+        self.callback(&format!("code=c-1&state={state}"), BROWSER).await
+    }
+}
+
+fn location(reply: &Reply) -> &str {
+    reply.headers.get(header::LOCATION).map_or("", |location| location.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn e40_d56_a_login_at_the_idp_becomes_a_code_and_a_token_of_ours() {
+    let scene = Scene::new().await;
+    let departed = scene.depart().await;
+    assert!(departed.location.starts_with(&scene.idp.url("/auth?")));
+    for (name, value) in [
+        ("response_type", "code"),
+        ("client_id", US),
+        ("redirect_uri", &format!("{ISSUER}/callback")),
+        ("scope", "openid profile offline_access"),
+        ("code_challenge_method", "S256"),
+        ("login_hint", "ada@corp.example"),
+    ] {
+        assert_eq!(departed.query.get(name), Some(value), "{name}");
+    }
+    scene.grant(&scene.claims(&departed));
+    let reply = scene.back(&departed).await;
+    assert_eq!(reply.status, 303);
+    let query = Form::read(location(&reply).strip_prefix("https://app.example/back?").unwrap().as_bytes()).unwrap();
+    assert_eq!((query.get("state"), query.get("iss")), (Some("s-1"), Some(ISSUER)));
+    let asked = scene.idp.posted().pop().unwrap();
+    assert!(asked.contains("authorization: Basic Z2F0ZXdheTo1MCUyNSUyMG9mJTIwYSUyMHNlY3JldA=="), "{asked}");
+    let verifier = asked.split_once("code_verifier=").unwrap().1.split('&').next().unwrap();
+    assert_eq!(Some(Challenge::of(verifier).as_str()), departed.query.get("code_challenge"));
+
+    let issued = scene.world.post(IssuerEndpoint::Token, &exchange(query.get("code").unwrap())).await;
+    assert_eq!(issued.status, 200, "{}", issued.json);
+    assert_eq!(issued.text("scope"), "a", "b is granted to nobody");
+    assert!(!issued.json.to_string().contains("theirs"));
+    let caller = scene.world.caller(issued.text("access_token")).unwrap();
+    assert_eq!((caller.subject(), caller.issuer().as_str()), ("u-1", ISSUER));
+
+    // E-41: each refresh asks the IdP, with the token that it gave last.
+    scene.grants(&json!({"refresh_token": "theirs-2"}));
+    let refreshed = scene.world.refresh(issued.text("refresh_token")).await;
+    assert_eq!(refreshed.status, 200, "{}", refreshed.json);
+    assert!(scene.idp.posted().pop().unwrap().ends_with("grant_type=refresh_token&refresh_token=theirs-1"));
+    scene.idp.answer("/token", Answer::raw("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"));
+    let away = scene.world.refresh(refreshed.text("refresh_token")).await;
+    assert_eq!(away.refusal(), (503, "temporarily_unavailable"));
+    let refusal = json!({"error": "invalid_grant"}).to_string();
+    let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n";
+    scene.idp.answer("/token", Answer::raw(format!("{head}Content-Length: {}\r\n\r\n{refusal}", refusal.len())));
+    let ended = scene.world.refresh(refreshed.text("refresh_token")).await;
+    assert_eq!(ended.refusal(), (400, "invalid_grant"));
+    assert!(scene.idp.posted().pop().unwrap().ends_with("refresh_token=theirs-2"));
+    assert!(scene.world.caller(refreshed.text("access_token")).is_none(), "its access tokens end with it");
+}
+
+#[tokio::test]
+async fn e43_an_id_token_that_cannot_be_believed_gives_no_code() {
+    let changes = [
+        json!({"nonce": "another"}),
+        json!({"nonce": null}),
+        json!({"aud": "another"}),
+        json!({"aud": [US, "another"]}),
+        json!({"azp": "another"}),
+        json!({"iss": "https://another.example"}),
+        json!({"exp": START_SECS - 31}),
+        json!({"sub": ""}),
+    ];
+    for change in changes {
+        let scene = Scene::new().await;
+        let departed = scene.depart().await;
+        scene.grant(&with(&scene.claims(&departed), &change));
+        let reply = scene.back(&departed).await;
+        assert_eq!((reply.status.as_u16(), location(&reply)), (400, ""), "{change}");
+    }
+    for (name, answer) in
+        [("alg none", json!({"id_token": "eyJhbGciOiJub25lIn0.e30."})), ("no ID token", json!({"access_token": "x"}))]
+    {
+        let scene = Scene::new().await;
+        let departed = scene.depart().await;
+        scene.grants(&answer);
+        assert_eq!(scene.back(&departed).await.status, 400, "{name}");
+    }
+    let scene = Scene::new().await;
+    let departed = scene.depart().await;
+    let token = STRANGER.token("RS256", &json!({"typ": "JWT"}), &scene.claims(&departed));
+    scene.grants(&json!({"id_token": token}));
+    assert_eq!(scene.back(&departed).await.status, 400, "a stranger's key");
+}
+
+#[tokio::test]
+async fn d04_d05_attack_163_the_callback_is_the_browsers_that_consented_and_comes_once() {
+    let scene = Scene::new().await;
+    let departed = scene.depart().await;
+    scene.grant(&scene.claims(&departed));
+    let state = departed.query.get("state").unwrap();
+    for (query, browser, status) in [
+        ("code=c-1".to_owned(), BROWSER, 400),
+        ("code=c-1&state=".to_owned(), BROWSER, 400),
+        ("code=c-1&state=x.y".to_owned(), BROWSER, 400),
+        (format!("code=c-1&state={}.other", scene.flow), BROWSER, 400),
+        (format!("code=c-1&state={}", scene.flow), BROWSER, 400),
+        (format!("code=c-1&state={state}&state={state}"), BROWSER, 400),
+        (format!("code=c-1&state={state}"), ANOTHER, 403),
+    ] {
+        let reply = scene.callback(&query, browser).await;
+        assert_eq!((reply.status.as_u16(), location(&reply)), (status, ""), "{query}");
+    }
+    assert!(scene.idp.posted().is_empty(), "nobody asked the IdP");
+    assert!(location(&scene.back(&departed).await).contains("code="), "its own browser is not hindered");
+    assert_eq!(scene.back(&departed).await.status, 400, "a second time");
+    assert_eq!(scene.idp.posted().len(), 1);
+}
+
+#[tokio::test]
+async fn d01_d03_nobody_is_sent_to_the_idp_before_a_consent_to_this_very_client() {
+    let scene = Scene::new().await;
+    let mut browser = Browser::default();
+    for client in ["app", "other"] {
+        // The same browser, which the IdP may know already: each client is asked about, each time.
+        for _ in 0..2 {
+            let start = browser.authorize(&scene.world, client, "https://app.example/back", "a", &[]).await;
+            assert!(start.location().contains("/oauth/consent?"), "{start:?}");
+            let away = browser.answer(&scene.world, &start.flow(), "allow").await;
+            assert!(away.location().starts_with(&scene.idp.url("/auth?")), "{away:?}");
+        }
+    }
+    let start = browser.begin(&scene.world, "a").await;
+    let denied = browser.answer(&scene.world, &start.flow(), "deny").await;
+    assert_eq!(denied.parameter("error").as_deref(), Some("access_denied"));
+    assert!(scene.idp.posted().is_empty());
+}
+
+#[tokio::test]
+async fn d04_a_callback_without_a_departure_is_refused() {
+    let scene = Scene::new().await;
+    let reply = scene.callback(&format!("code=c-1&state={}.{}", scene.flow, "x".repeat(43)), BROWSER).await;
+    assert_eq!((reply.status.as_u16(), location(&reply)), (400, ""));
+}
+
+#[tokio::test]
+async fn d56_attack_164_an_answer_in_another_issuers_name_is_refused() {
+    for (metadata, iss, is_taken) in [
+        (json!({}), None, true),
+        (json!({}), Some("own"), true),
+        (json!({}), Some("https://evil.example"), false),
+        (json!({"authorization_response_iss_parameter_supported": true}), Some("own"), true),
+        (json!({"authorization_response_iss_parameter_supported": true}), None, false),
+    ] {
+        let scene = Scene::with(metadata.clone()).await;
+        let departed = scene.depart().await;
+        scene.grant(&scene.claims(&departed));
+        let own = scene.idp.url("");
+        let iss = iss.map(|iss| if iss == "own" { &own } else { iss });
+        let iss =
+            iss.map_or_else(String::new, |iss| format!("&{}", crate::decide::grant::form::encode(&[("iss", iss)])));
+        let state = departed.query.get("state").unwrap();
+        let reply = scene.callback(&format!("code=c-1&state={state}{iss}"), BROWSER).await;
+        assert_eq!(location(&reply).contains("code="), is_taken, "{metadata} {iss}");
+        assert_eq!(scene.idp.posted().len(), usize::from(is_taken), "{metadata} {iss}");
+    }
+}
+
+#[tokio::test]
+async fn attack_165_what_the_idp_says_of_its_error_reaches_nobody() {
+    let scene = Scene::new().await;
+    let departed = scene.depart().await;
+    let state = departed.query.get("state").unwrap();
+    let query = format!("error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E&state={state}");
+    let reply = scene.callback(&query, BROWSER).await;
+    assert_eq!(reply.status, 303);
+    let back = location(&reply);
+    assert!(back.starts_with("https://app.example/back?error=access_denied"), "{back}");
+    assert!(!back.contains("alert") && back.contains("state=s-1"), "{back}");
+}
+
+#[tokio::test]
+async fn e45_claims_become_scopes_by_configuration_alone() {
+    for (change, outcome) in [
+        (json!({"department": ["ops", "eng"]}), "code="),
+        (json!({"department": "ops"}), "error=access_denied"),
+        (json!({"department": null, "groups": ["admins"], "scope": "a b"}), "error=access_denied"),
+    ] {
+        let scene = Scene::new().await;
+        let departed = scene.depart().await;
+        scene.grant(&with(&scene.claims(&departed), &change));
+        let reply = scene.back(&departed).await;
+        assert!(location(&reply).contains(outcome), "{change}: {}", location(&reply));
+    }
+}
+
+#[tokio::test]
+async fn e45_whom_no_entry_names_gets_nothing_where_there_are_no_scopes_either() {
+    for (department, outcome) in [("eng", "code="), ("ops", "error=access_denied")] {
+        let scene = Scene::new().await;
+        let store = &scene.world.embedded.state.store;
+        let (name, before) = store.everything(Kind::Flow).pop().unwrap();
+        let mut flow: Flow = serde_json::from_slice(&before).unwrap();
+        (flow.request.scopes, flow.consented) = (Vec::new(), Some(Vec::new()));
+        store.replace(Kind::Flow, &name, &before, serde_json::to_vec(&flow).unwrap(), None).await.unwrap();
+        let departed = scene.depart().await;
+        scene.grant(&with(&scene.claims(&departed), &json!({"department": department})));
+        let reply = scene.back(&departed).await;
+        assert!(location(&reply).contains(outcome), "{department}: {}", location(&reply));
+    }
+}

@@ -1,0 +1,109 @@
+//! Headers of what leaves (SPEC D-02, E-07, E-18, E-20).
+
+use http::Request;
+
+use super::*;
+use crate::{authorization_server::testing::World, decide::route::IssuerEndpoint as E};
+
+fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    answer.response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+#[test]
+fn e18_d02_a_page_runs_nothing_and_is_framed_nowhere() {
+    let html = "<html><style>p{}</style><form action=x></form></html>".to_owned();
+    let answer = page(StatusCode::OK, html, &["a=1".to_owned(), "b=2".to_owned()], &["https://app.example"]);
+    let digest = STANDARD.encode(digest_of(b"p{}"));
+    assert_eq!(
+        header(&answer, "content-security-policy"),
+        format!(
+            "default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'; \
+             form-action 'self' https://app.example"
+        )
+    );
+    assert_eq!(header(&answer, "x-frame-options"), "DENY");
+    assert_eq!(header(&answer, "x-content-type-options"), "nosniff");
+    assert_eq!(header(&answer, "cache-control"), "no-store");
+    assert_eq!(header(&answer, "referrer-policy"), "same-origin", "or no form would tell where it comes from");
+    assert_eq!(header(&answer, "access-control-allow-origin"), "");
+    assert_eq!(answer.response.headers().get_all("set-cookie").iter().count(), 2);
+
+    let answer = page(StatusCode::BAD_REQUEST, "<p>no</p>".to_owned(), &[], &[]);
+    assert_eq!(header(&answer, "referrer-policy"), "no-referrer");
+    assert!(header(&answer, "content-security-policy").contains("style-src 'none'"));
+}
+
+#[test]
+fn d02_no_form_target_writes_a_policy_of_its_own() {
+    for (target, taken) in [
+        ("https://app.example:8443", Some("https://app.example:8443")),
+        ("http://127.0.0.1:3333", Some("http://127.0.0.1:3333")),
+        ("com.example.app:", Some("com.example.app:")),
+        ("http://[::1]:3333", Some("http:")),
+        ("evil://[::1]", None),
+        ("https://x; script-src *", None),
+        ("https://x,y", None),
+        ("'unsafe-inline'", None),
+        ("*", None),
+        ("", None),
+        ("https://x\r\nx: y", None),
+    ] {
+        assert_eq!(form_target(target), taken, "{target}");
+    }
+}
+
+#[test]
+fn d55_a_redirect_is_a_get_and_leaves_no_trace() {
+    let answer = redirect("https://app.example/back?code=x", &["a=1".to_owned()]);
+    assert_eq!(answer.response.status(), 303);
+    assert_eq!(header(&answer, "location"), "https://app.example/back?code=x");
+    assert_eq!(header(&answer, "referrer-policy"), "no-referrer");
+    assert_eq!(header(&answer, "cache-control"), "no-store");
+    assert_eq!(redirect("https://x/\r\nset-cookie: a", &[]).response.status(), 500);
+}
+
+#[test]
+fn e26_who_is_told_to_wait_is_told_how_long() {
+    let away = refuse(&Code::TemporarilyUnavailable.because("x"), false);
+    assert_eq!((away.response.status().as_u16(), header(&away, "retry-after")), (503, "5"));
+    let slow = deny(&Denied::slow_down(Duration::from_millis(1_500)), false);
+    assert_eq!((slow.response.status().as_u16(), header(&slow, "retry-after")), (429, "2"));
+    let soon = deny(&Denied::slow_down(Duration::ZERO), false);
+    assert_eq!(header(&soon, "retry-after"), "1");
+    let other = refuse(&Code::InvalidGrant.because("x"), true);
+    assert_eq!((header(&other, "retry-after"), header(&other, "www-authenticate")), ("", ""));
+    let fault = Denied::from(StoreFault("redis://user:password@host".to_owned()));
+    assert!(!String::from_utf8_lossy(deny(&fault, false).response.body()).contains("password"));
+}
+
+#[tokio::test]
+async fn e07_pages_of_other_origins_reach_the_endpoints_and_not_the_pages() {
+    let world = World::new().await;
+    for (endpoint, method, allowed) in [
+        (E::Metadata, "GET", "GET, HEAD, OPTIONS"),
+        (E::Jwks, "GET", "GET, HEAD, OPTIONS"),
+        (E::Token, "POST", "POST, OPTIONS"),
+        (E::Register, "POST", "POST, OPTIONS"),
+        (E::Revoke, "POST", "POST, OPTIONS"),
+        (E::Introspect, "POST", "POST, OPTIONS"),
+        (E::Token, "GET", ""),
+        (E::Authorize, "GET", ""),
+        (E::Login, "POST", ""),
+        (E::Consent, "POST", ""),
+        (E::Callback, "GET", ""),
+    ] {
+        let request = Request::options("/x").header("origin", "https://page.example");
+        let request = request.header("access-control-request-method", method).body(Bytes::new()).unwrap();
+        let answer = world.ask(endpoint, request).await;
+        assert_eq!(answer.response.status(), 204);
+        assert_eq!(header(&answer, "access-control-allow-methods"), allowed, "{endpoint:?} {method}");
+        let origin = if allowed.is_empty() { "" } else { "*" };
+        assert_eq!(header(&answer, "access-control-allow-origin"), origin, "{endpoint:?} {method}");
+        assert_eq!(header(&answer, "access-control-allow-credentials"), "");
+    }
+    for endpoint in [E::Authorize, E::Token, E::Metadata, E::Login] {
+        let answer = world.ask(endpoint, Request::delete("/x").body(Bytes::new()).unwrap()).await;
+        assert_eq!(answer.response.status(), 405);
+        assert!(!header(&answer, ALLOW.as_str()).is_empty());
+    }
+}

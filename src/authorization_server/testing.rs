@@ -1,0 +1,332 @@
+//! An authorization server in process with a clock turned by hand, for tests of its endpoints.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use serde_json::Value;
+
+mod browser;
+
+pub(crate) use browser::{Browser, Shown, posted};
+
+use crate::{
+    authorization_server::{
+        Answer, Asked, Dynamic, Embedded, EmbeddedSettings, Login, Registration, State,
+        browser::flow::Code,
+        keys::seal,
+        person::accounts::{Account, Accounts},
+        store::{Kind, StoreSettings},
+    },
+    base::clock::{Clock, Now},
+    decide::{
+        grant::{
+            client::{Client, ClientAuth, Grants, Origin},
+            form,
+            people::{GrantRule, Person},
+            pkce::Challenge,
+            redirect::RedirectUri,
+            request::Protected,
+        },
+        policy::glob::Glob,
+        route::IssuerEndpoint,
+        token::{claims::Caller, jwt::Unproved},
+    },
+    outbound::{
+        fetch::{Fetch, client_tls, private_roots},
+        keys::LocalKeys,
+    },
+};
+
+pub(crate) const ISSUER: &str = "https://gw.example/oauth";
+pub(crate) const ECHO: &str = "https://gw.example/echo";
+pub(crate) const FILES: &str = "https://gw.example/files";
+/// The time at which a [`World`] begins.
+pub(crate) const START_SECS: u64 = 1_800_000_000;
+/// The secret of the clients with one.
+pub(crate) const SECRET: &str = "a secret with 100% of + and :";
+/// The password of both accounts.
+pub(crate) const PASSWORD: &str = "correct horse";
+/// Its hash.
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$kfFdDmif3TWi6ojW7tV2VA$MLCQ39KhZW7z4fWPQhHYFaMye8d9QPSKtv5ZeWpka/A";
+/// The verifier of [`World::code`].
+pub(crate) const VERIFIER: &str = "0123456789-0123456789-0123456789-0123456789";
+
+/// A clock turned by hand.
+pub(crate) struct HandClock(Mutex<Now>);
+
+impl HandClock {
+    /// Time goes by.
+    pub(crate) fn turn(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = Now { wall: now.wall + by, mono: now.mono + by };
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Now {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// One replica with its memory store.
+pub(crate) struct World {
+    pub(crate) embedded: Embedded,
+    pub(crate) clock: Arc<HandClock>,
+    pub(crate) local: Arc<LocalKeys>,
+}
+
+/// An answer, read.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// The body; null where it is no JSON.
+    pub(crate) json: Value,
+}
+
+impl Reply {
+    /// A member of the body that is text.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.json[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.json))
+    }
+
+    /// Status and `error`.
+    pub(crate) fn refusal(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.json["error"].as_str().unwrap_or_default())
+    }
+}
+
+/// Settings with two servers, two accounts, and a client of each kind.
+pub(crate) fn settings() -> EmbeddedSettings {
+    let grant = |groups: &[&str], clients: &[&str], scopes: &[&str]| GrantRule {
+        accounts: Vec::new(),
+        groups: groups.iter().map(|one| Box::from(*one)).collect(),
+        claims: Vec::new(),
+        clients: clients.iter().map(|one| Box::from(*one)).collect(),
+        scopes: scopes.iter().map(|one| Glob::new(one)).collect(),
+    };
+    let account = |name: &str, groups: &[&str]| Account {
+        name: name.into(),
+        hash: HASH.into(),
+        groups: groups.iter().map(|one| Box::from(*one)).collect(),
+        display: None,
+        subject: None,
+    };
+    EmbeddedSettings {
+        name: "inside".into(),
+        issuer: ISSUER.into(),
+        path: "/oauth".into(),
+        login: Login::Accounts(Accounts { accounts: vec![account("ada", &["staff"]), account("bob", &[])] }),
+        registration: Registration {
+            dynamic: Dynamic::Open,
+            document_hosts: Vec::new(),
+            allow_loopback_documents: false,
+        },
+        clients: vec![
+            client("app", ClientAuth::None),
+            client("other", ClientAuth::None),
+            client("web app", ClientAuth::Secret(seal::digest_of(SECRET.as_bytes()))),
+            Client {
+                grants: Grants { code: false, refresh: false, credentials: true },
+                redirect_uris: Vec::new(),
+                ..client("robot", ClientAuth::Secret(seal::digest_of(SECRET.as_bytes())))
+            },
+        ],
+        grants: vec![grant(&["staff"], &[], &["a", "b"]), grant(&[], &["robot"], &["a"])],
+        resources: vec![protected(ECHO, &["a", "b"]), protected(FILES, &["b", "c"])],
+        access_token_ttl: Duration::from_secs(600),
+        refresh_token_ttl: Duration::from_secs(30 * 24 * 3600),
+        token_claims: vec!["groups".into()],
+        scope_descriptions: Vec::new(),
+        store: StoreSettings::Memory,
+        seal_keys: Vec::new(),
+    }
+}
+
+/// A configured client for codes and refresh tokens.
+pub(crate) fn client(id: &str, auth: ClientAuth) -> Client {
+    Client {
+        id: id.into(),
+        name: None,
+        origin: Origin::Configured,
+        redirect_uris: vec![RedirectUri::parse("https://app.example/back").unwrap()],
+        auth,
+        grants: Grants { code: true, refresh: true, credentials: false },
+        scopes: None,
+    }
+}
+
+fn protected(resource: &str, scopes: &[&str]) -> Protected {
+    Protected {
+        resource: resource.into(),
+        name: "server".into(),
+        scopes: scopes.iter().map(|one| (*one).into()).collect(),
+        default_scopes: scopes.iter().take(1).map(|one| (*one).into()).collect(),
+    }
+}
+
+/// Ada, who is of the staff.
+pub(crate) fn ada() -> Person {
+    Person {
+        subject: "ada".into(),
+        name: "Ada".into(),
+        account: Some("ada".into()),
+        groups: vec!["staff".into()],
+        claims: serde_json::Map::new(),
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// With other settings.
+    pub(crate) async fn with(change: impl FnOnce(&mut EmbeddedSettings)) -> Self {
+        let roots = private_roots(&[]).unwrap();
+        Self::fetching(Fetch::new(client_tls(roots, false)), change).await
+    }
+
+    /// And with trust in somebody's certificate.
+    pub(crate) async fn fetching(fetch: Fetch, change: impl FnOnce(&mut EmbeddedSettings)) -> Self {
+        let mut settings = settings();
+        change(&mut settings);
+        let wall = Duration::from_secs(START_SECS);
+        let clock = Arc::new(HandClock(Mutex::new(Now { wall, mono: Duration::from_secs(1) })));
+        let local = Arc::new(LocalKeys::default());
+        let state = State::new(
+            &settings,
+            fetch,
+            private_roots(&[]).unwrap(),
+            Arc::<HandClock>::clone(&clock),
+            Arc::clone(&local),
+        )
+        .unwrap();
+        state.keys.refresh(&state.store, &state.sealer, &*clock).await.unwrap();
+        Self { embedded: Embedded { settings, state }, clock, local }
+    }
+
+    /// The same after a reload.
+    pub(crate) fn reloaded(&self, change: impl FnOnce(&mut EmbeddedSettings)) -> Self {
+        let mut settings = self.embedded.settings.clone();
+        change(&mut settings);
+        let embedded = Embedded { settings, state: Arc::clone(&self.embedded.state) };
+        Self { embedded, clock: Arc::clone(&self.clock), local: Arc::clone(&self.local) }
+    }
+
+    /// One request, answered, and nothing of the answer written out yet.
+    pub(crate) async fn ask(&self, endpoint: IssuerEndpoint, request: Request<Bytes>) -> Answer {
+        let (head, body) = request.into_parts();
+        let peer = [192, 0, 2, 1].into();
+        Box::pin(self.embedded.answer(Asked { endpoint, head: &head, body, peer, now: self.clock.now() })).await
+    }
+
+    /// A request whose answer arrives.
+    pub(crate) async fn tell(&self, endpoint: IssuerEndpoint, request: Request<Bytes>) -> Reply {
+        let answer = self.ask(endpoint, request).await;
+        if let Some(sent) = answer.sent {
+            sent();
+        }
+        self.embedded.state.arrivals.settle_all(&self.embedded.state.store).await;
+        let (head, body) = answer.response.into_parts();
+        Reply { status: head.status, headers: head.headers, json: serde_json::from_slice(&body).unwrap_or_default() }
+    }
+
+    /// A form.
+    pub(crate) async fn post(&self, endpoint: IssuerEndpoint, pairs: &[(&str, &str)]) -> Reply {
+        self.tell(endpoint, form_request(pairs, None)).await
+    }
+
+    /// A form with `Authorization: Basic`, both parts encoded as RFC 6749 §2.3.1 says.
+    pub(crate) async fn basic(
+        &self,
+        endpoint: IssuerEndpoint,
+        (id, secret): (&str, &str),
+        pairs: &[(&str, &str)],
+    ) -> Reply {
+        self.tell(endpoint, form_request(pairs, Some((id, secret)))).await
+    }
+
+    /// A code of Ada's for `client`, with PKCE by [`VERIFIER`].
+    pub(crate) async fn code(&self, client: &str, scopes: &[&str], resources: &[&str]) -> String {
+        let scopes: Vec<_> = scopes.iter().map(|one| (*one).into()).collect();
+        let code = Code {
+            client: client.into(),
+            redirect_uri: Some("https://app.example/back".into()),
+            challenge: Challenge::of(VERIFIER),
+            resources: resources.iter().map(|one| Box::from(*one)).collect(),
+            asked: scopes.clone(),
+            scopes,
+            person: ada(),
+            bridge: None,
+            spent: None,
+        };
+        self.keep_code(&code).await
+    }
+
+    /// Any code.
+    pub(crate) async fn keep_code(&self, code: &Code) -> String {
+        let text = seal::unguessable().unwrap();
+        let until = self.clock.now().wall + Duration::from_secs(60);
+        let value = serde_json::to_vec(code).unwrap();
+        self.embedded.state.store.put(Kind::Code, &seal::name_of(&text), value, until).await.unwrap();
+        text
+    }
+
+    /// The tokens of a fresh login of Ada's with the public client `app`.
+    pub(crate) async fn login(&self) -> Reply {
+        let code = self.code("app", &["a", "b"], &[ECHO, FILES]).await;
+        let reply = self.post(IssuerEndpoint::Token, &exchange(&code)).await;
+        assert_eq!(reply.status, 200, "{}", reply.json);
+        reply
+    }
+
+    /// A refresh by `app`.
+    pub(crate) async fn refresh(&self, token: &str) -> Reply {
+        self.post(IssuerEndpoint::Token, &refresh(token)).await
+    }
+
+    /// Who the gateway takes the bearer of an access token for: proved with the published keys, and not revoked.
+    pub(crate) fn caller(&self, token: &str) -> Option<Caller> {
+        let keys = self.embedded.state.keys.set()?;
+        let rules = self.embedded.token_rules();
+        let caller = Unproved::read(token).ok()?.prove(&rules, &keys, self.clock.now()).ok()?;
+        let jti = caller.claims()["jti"].as_str()?;
+        (!self.local.is_revoked(jti)).then_some(caller)
+    }
+}
+
+/// The token request for a code of `app`.
+pub(crate) fn exchange(code: &str) -> [(&str, &str); 5] {
+    [
+        ("grant_type", "authorization_code"),
+        ("client_id", "app"),
+        ("code", code),
+        ("redirect_uri", "https://app.example/back"),
+        ("code_verifier", VERIFIER),
+    ]
+}
+
+/// The token request for a refresh token of `app`.
+pub(crate) fn refresh(token: &str) -> [(&str, &str); 3] {
+    [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", token)]
+}
+
+/// A form as clients post it.
+pub(crate) fn form_request(pairs: &[(&str, &str)], basic: Option<(&str, &str)>) -> Request<Bytes> {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri("/oauth")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    if let Some((id, secret)) = basic {
+        let encoded = |text: &str| form::encode(&[("x", text)]).split_off(2);
+        let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
+        request = request.header(header::AUTHORIZATION, format!("Basic {pair}"));
+    }
+    request.body(form::encode(pairs).into()).unwrap()
+}
