@@ -33,7 +33,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use http::{HeaderName, HeaderValue};
 
 use crate::{
-    authorization_server::{EmbeddedSettings, Login, store::StoreSettings},
+    authorization_server::settings::{EmbeddedSettings, Login, StoreSettings},
     base::{
         names::{AuthorizationServerName, PublicUrl, Scope, ServerName},
         secret::Secret,

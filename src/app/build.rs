@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use rustls::ClientConfig;
 
 use crate::{
-    authorization_server::{Embedded, State},
+    authorization_server::embedded::{Embedded, State},
     base::{
         clock::Clock,
         names::{AuthorizationServerName, Issuer},

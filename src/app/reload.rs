@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
 
-use crate::{authorization_server::store::StoreSettings, config::Settings};
+use crate::{authorization_server::settings::StoreSettings, config::Settings};
 
 /// What tells one state of a file from another. Kubernetes swaps a symbolic link, which changes the inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::{
         status::Status,
         watched::Watched,
     },
-    authorization_server::State,
+    authorization_server::{embedded::State, upkeep},
     base::limits::FILES_LOOKED_AT_EVERY,
     config::{Settings, file},
     inbound::snapshot::Gateway,
@@ -91,7 +91,7 @@ impl Supervisor {
         });
         for kept in wanted {
             if !self.states.iter().any(|(state, _)| Arc::ptr_eq(state, &kept.state)) {
-                let task = self.background.spawn(Arc::clone(&kept.state).keep());
+                let task = self.background.spawn(upkeep::run(Arc::clone(&kept.state)));
                 self.states.push((Arc::clone(&kept.state), task));
             }
         }

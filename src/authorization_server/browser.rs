@@ -1,6 +1,9 @@
-//! What the embedded authorization server knows of a browser: the flow, its cookies, forms and pages.
+//! A user's browser between the authorize endpoint and the code: its flow, cookies, forms and pages.
 
 pub(crate) mod cookie;
+pub(crate) mod departure;
 pub(crate) mod flow;
 pub(crate) mod form_post;
+pub(crate) mod offer;
 pub(crate) mod pages;
+pub(crate) mod session;

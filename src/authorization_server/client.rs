@@ -1,4 +1,6 @@
-//! OAuth clients: who they are and how they authenticate.
+//! OAuth clients: configured, from dynamic registration, or described by a document.
 
 pub(crate) mod authenticate;
 pub mod documents;
+pub(crate) mod find;
+pub(crate) mod registered;

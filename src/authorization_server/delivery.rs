@@ -1,81 +1,81 @@
-//! Families whose newest token was written out to its holder: from then on the one before is no longer good for the same again.
+//! Records which refresh tokens were delivered, so that the token before can no longer be retried.
 
 use tokio::sync::{Mutex, mpsc};
 
 use crate::{
-    authorization_server::{
-        Sent,
-        store::{Kind, Store, StoreFault},
-    },
+    authorization_server::store::{Store, fault::StoreFault, kind::EntryKind},
     decide::grant::family::Family,
 };
 
-/// Answers that wait to be noted. One that finds no room is noted with the next exchange: until then the token before it
-/// brings the same successor again, and no other.
+/// Runs once the connection has taken the whole answer; dropped without running if it never does.
+pub type OnDelivered = Box<dyn FnOnce() + Send>;
+
+/// Deliveries that wait to be recorded. One that finds no room is recorded by the next exchange;
+/// until then a retry with the token before returns the same successor.
 const WAITING_MAX: usize = 4_096;
-/// How often another change to the family may come first.
+/// How often to retry if the family changes meanwhile.
 const ATTEMPTS: usize = 3;
 
-/// A queue between the connections, which cannot wait, and the store.
-pub(crate) struct Arrivals {
-    noted: mpsc::Sender<Arrival>,
-    waiting: Mutex<mpsc::Receiver<Arrival>>,
+/// A queue from the connections, which cannot wait, to the store.
+pub(crate) struct Deliveries {
+    sender: mpsc::Sender<Delivery>,
+    waiting: Mutex<mpsc::Receiver<Delivery>>,
 }
 
-struct Arrival {
+struct Delivery {
     family: Box<str>,
-    /// The token that arrived: a family that has gone on since is left alone.
+    /// Digest of the delivered token. A family with a newer token is left alone.
     token: [u8; 32],
 }
 
-impl Default for Arrivals {
+impl Default for Deliveries {
     fn default() -> Self {
-        let (noted, waiting) = mpsc::channel(WAITING_MAX);
-        Self { noted, waiting: Mutex::new(waiting) }
+        let (sender, waiting) = mpsc::channel(WAITING_MAX);
+        Self { sender, waiting: Mutex::new(waiting) }
     }
 }
 
-impl Arrivals {
-    /// What to run once the answer with this token was written out.
-    pub(crate) fn when_sent(&self, family: &str, token: [u8; 32]) -> Sent {
-        let noted = self.noted.clone();
+impl Deliveries {
+    /// What to run once the answer with this token was delivered.
+    pub(crate) fn when_delivered(&self, family: &str, token: [u8; 32]) -> OnDelivered {
+        let sender = self.sender.clone();
         let family = family.into();
         Box::new(move || {
-            // A full queue loses nothing but time, see `WAITING_MAX`.
-            let _ = noted.try_send(Arrival { family, token });
+            // A full queue only delays the record, see `WAITING_MAX`.
+            let _ = sender.try_send(Delivery { family, token });
         })
     }
 
-    /// The next one, written to the store.
+    /// Waits for the next delivery and records it in the store.
     ///
     /// # Errors
-    /// [`StoreFault`]; that answer stays unnoted.
-    pub(crate) async fn settle_next(&self, store: &Store) -> Result<(), StoreFault> {
-        // Nobody else waits for this lock but a second keeper, whose turn comes when the first is gone.
+    /// [`StoreFault`]; that delivery stays unrecorded.
+    pub(crate) async fn record_next(&self, store: &Store) -> Result<(), StoreFault> {
+        // Only a second upkeep task can wait for this lock; its turn comes when the first ends.
         let next = self.waiting.lock().await.recv().await;
         match next {
-            Some(arrival) => settle(store, &arrival).await,
+            Some(delivery) => record(store, &delivery).await,
             None => Ok(()),
         }
     }
 
-    /// All that wait now, for tests that turn every wheel by hand.
+    /// Records all that wait now, for tests without an upkeep task.
     #[cfg(test)]
-    pub(crate) async fn settle_all(&self, store: &Store) {
+    pub(crate) async fn record_all(&self, store: &Store) {
         let mut waiting = self.waiting.lock().await;
-        while let Ok(arrival) = waiting.try_recv() {
-            settle(store, &arrival).await.unwrap();
+        while let Ok(delivery) = waiting.try_recv() {
+            record(store, &delivery).await.unwrap();
         }
     }
 }
 
-async fn settle(store: &Store, arrival: &Arrival) -> Result<(), StoreFault> {
+async fn record(store: &Store, delivery: &Delivery) -> Result<(), StoreFault> {
     for _ in 0..ATTEMPTS {
-        let Some(before) = store.get(Kind::Family, &arrival.family).await? else { return Ok(()) };
+        let Some(before) = store.get(EntryKind::Family, &delivery.family).await? else { return Ok(()) };
         let Ok(family) = serde_json::from_slice::<Family>(&before) else { return Ok(()) };
-        let Some(answered) = family.answered_with(&arrival.token) else { return Ok(()) };
+        let Some(answered) = family.answered_with(&delivery.token) else { return Ok(()) };
         let after = serde_json::to_vec(&answered).map_err(|cause| StoreFault(cause.to_string()))?;
-        if store.replace(Kind::Family, &arrival.family, &before, after, None).await? {
+        if store.replace(EntryKind::Family, &delivery.family, &before, after, None).await? {
             return Ok(());
         }
     }

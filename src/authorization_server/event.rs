@@ -1,15 +1,16 @@
-//! Says what the authorization server has decided, for whoever watches: one event each, with nothing in it that opens anything.
+//! Logs each decision of the embedded server as one event, without secrets.
 
 use std::fmt::Write as _;
 
 use tracing::info;
 
-use crate::authorization_server::{Embedded, keys::seal::digest_of};
+use crate::authorization_server::{embedded::Embedded, keys::random::digest_of};
 
-/// Bytes of the digest that are shown, as in the audit line of a request.
+/// Bytes of the digest that are logged, as in the audit line of a request.
 const SUBJECT_BYTES: usize = 16;
 
-/// Notes one decision. `subject` is shown as the same digest that a request's audit line has for its principal (SPEC B-72).
+/// Logs one decision. `subject` is logged as the digest that audit lines have for their principal
+/// (SPEC B-72).
 pub(crate) fn note(
     embedded: &Embedded,
     event: &'static str,

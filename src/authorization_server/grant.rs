@@ -1,3 +1,6 @@
-//! What was granted: revocations.
+//! What a user or a client was granted: authorization codes, refresh families, access tokens.
 
+pub(crate) mod access_token;
+pub(crate) mod code;
+pub(crate) mod family;
 pub(crate) mod revocations;

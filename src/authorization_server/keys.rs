@@ -1,4 +1,5 @@
-//! Keys of the embedded authorization server: those that sign tokens, and those that seal what the store keeps.
+//! Keys that sign tokens, keys that seal secrets in the store, and random values.
 
+pub mod random;
 pub mod seal;
 pub mod signing;

@@ -1,4 +1,5 @@
-//! People: local accounts, or a login at the company's identity provider.
+//! Users: local accounts, or a login at the company IdP.
 
 pub mod accounts;
 pub mod bridge;
+pub(crate) mod current;

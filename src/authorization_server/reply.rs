@@ -1,26 +1,22 @@
-//! What leaves the authorization server: JSON, pages and redirects with the headers that each must have, and what happens once it was written.
+//! Answers of the embedded server: JSON, pages and redirects, with the headers that each must have.
 
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
-        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CACHE_CONTROL,
-        CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, PRAGMA, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
-        WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_SECURITY_POLICY,
+        CONTENT_TYPE, LOCATION, PRAGMA, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE,
+        X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
 };
 use serde_json::{Value, json};
 
 use crate::{
-    authorization_server::{Asked, keys::seal::digest_of, store::StoreFault},
-    decide::{
-        grant::error::{Code, OAuthError},
-        route::IssuerEndpoint,
-    },
+    authorization_server::{delivery::OnDelivered, keys::random::digest_of, store::fault::StoreFault},
+    decide::grant::error::{Code, OAuthError},
 };
 
 #[cfg(test)]
@@ -29,40 +25,32 @@ mod tests;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-const ANY: HeaderValue = HeaderValue::from_static("*");
-/// What clients in browsers send to us.
-const ALLOWED_HEADERS: HeaderValue =
-    HeaderValue::from_static("authorization, content-type, accept, mcp-protocol-version");
-/// What they must be able to read of a refusal.
+const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
+/// Response headers that clients in browsers must be able to read.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("WWW-Authenticate, Retry-After");
-/// Seconds that a preflight holds.
-const PREFLIGHT_SECS: HeaderValue = HeaderValue::from_static("600");
-/// When a store or an identity provider that is away is worth another try.
+/// `Retry-After` while the store or the IdP is away.
 const RETRY_SECS: u64 = 5;
 
-/// Runs once the whole answer was handed to the connection; dropped without having run where it was not.
-pub type Sent = Box<dyn FnOnce() + Send>;
-
-/// An answer.
-pub struct Answer {
+/// An answer of an endpoint.
+pub struct EndpointAnswer {
     /// The answer, whole.
     pub response: Response<Bytes>,
-    /// What to do once it was written out.
-    pub sent: Option<Sent>,
+    /// What to do once the connection has taken all of it.
+    pub on_delivered: Option<OnDelivered>,
 }
 
-impl From<Response<Bytes>> for Answer {
+impl From<Response<Bytes>> for EndpointAnswer {
     fn from(response: Response<Bytes>) -> Self {
-        Self { response, sent: None }
+        Self { response, on_delivered: None }
     }
 }
 
-/// A refusal, and when to come again where it is one of those.
+/// A refusal, with a `Retry-After` if the client may try again later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Denied {
     /// Why.
     pub(crate) error: OAuthError,
-    /// What `Retry-After` says.
+    /// `Retry-After`.
     pub(crate) wait: Option<Duration>,
 }
 
@@ -79,14 +67,6 @@ impl From<StoreFault> for Denied {
     }
 }
 
-impl From<StoreFault> for OAuthError {
-    /// Never our fault's text: the log has it (SPEC D-34).
-    fn from(fault: StoreFault) -> Self {
-        tracing::warn!(target: "portcullis::authorization_server", %fault, "a request gets 503");
-        Code::TemporarilyUnavailable.because("what is needed to answer cannot be reached at the moment")
-    }
-}
-
 impl Denied {
     /// Too many attempts.
     pub(crate) fn slow_down(wait: Duration) -> Self {
@@ -94,34 +74,36 @@ impl Denied {
     }
 }
 
-/// JSON that nobody may store, readable by pages of every origin, without credentials (SPEC E-20, E-28).
-pub(crate) fn json(status: StatusCode, body: &Value) -> Answer {
+/// JSON that no cache may store, readable by pages of every origin, without credentials (SPEC E-20,
+/// E-28).
+pub(crate) fn json(status: StatusCode, body: &Value) -> EndpointAnswer {
     let mut response = public(status, body.to_string().into());
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
-    // RFC 6749 §5.1 wants it beside the other.
+    // RFC 6749 §5.1 requires it as well.
     response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
     response.into()
 }
 
-/// JSON of every origin's, with nothing said about storing it yet.
+/// JSON that pages of every origin may read; the caller sets `Cache-Control`.
 pub(crate) fn public(status: StatusCode, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
     response
 }
 
-/// A refusal as JSON: 401 carries `WWW-Authenticate: Basic` where `basic` says that the client tried that (RFC 6749 §5.2).
-pub(crate) fn refuse(error: &OAuthError, basic: bool) -> Answer {
+/// A refusal as JSON. `basic`: the client tried `Authorization: Basic`, so a 401 carries that
+/// challenge (RFC 6749 §5.2).
+pub(crate) fn refuse(error: &OAuthError, basic: bool) -> EndpointAnswer {
     deny(&Denied::from(error.clone()), basic)
 }
 
-/// The same where it may be known when to come again.
-pub(crate) fn deny(denied: &Denied, basic: bool) -> Answer {
+/// As [`refuse`], with the `Retry-After` of `denied`.
+pub(crate) fn deny(denied: &Denied, basic: bool) -> EndpointAnswer {
     let (word, status) = denied.error.code.row();
     let mut answer = json(status, &json!({"error": word, "error_description": denied.error.description}));
     let headers = answer.response.headers_mut();
@@ -141,16 +123,16 @@ pub(crate) fn deny(denied: &Denied, basic: bool) -> Answer {
     answer
 }
 
-/// Says when to come again: whole seconds, and never so few that the next attempt comes too soon.
-pub(crate) fn retry_after(answer: &mut Answer, wait: Duration) {
+/// Sets `Retry-After`: whole seconds, rounded up, at least one.
+pub(crate) fn retry_after(answer: &mut EndpointAnswer, wait: Duration) {
     let secs = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
     answer.response.headers_mut().insert(RETRY_AFTER, secs.into());
 }
 
-/// 303 to `location`, never to be stored, no referrer (SPEC D-55, E-18).
-pub(crate) fn redirect(location: &str, cookies: &[String]) -> Answer {
+/// 303 to `location`, without referrer, not to be cached (SPEC D-55, E-18).
+pub(crate) fn redirect(location: &str, cookies: &[String]) -> EndpointAnswer {
     let Ok(location) = HeaderValue::try_from(location) else {
-        return refuse(&Code::ServerError.because("an address that no header can carry"), false);
+        return refuse(&Code::ServerError.because("the address cannot be sent in a header"), false);
     };
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::SEE_OTHER;
@@ -163,11 +145,12 @@ pub(crate) fn redirect(location: &str, cookies: &[String]) -> Answer {
     response.into()
 }
 
-/// A page, with a policy that permits no script, no frame and no form but to ourselves and `form_targets` (SPEC D-02, E-18).
-pub(crate) fn page(status: StatusCode, html: String, cookies: &[String], form_targets: &[&str]) -> Answer {
+/// A page. Its policy permits no script and no frame, and forms only to this server and
+/// `form_targets` (SPEC D-02, E-18).
+pub(crate) fn page(status: StatusCode, html: String, cookies: &[String], form_targets: &[&str]) -> EndpointAnswer {
     let policy = policy(&html, form_targets);
-    // Under `no-referrer` browsers send `Origin: null` with a form, and what comes from our own page could not be told
-    // from what comes from another's.
+    // Under `no-referrer` browsers send `Origin: null` with a form; a form from this server's page
+    // would look like one from another site.
     let referrer = if html.contains("<form") { HeaderValue::from_static("same-origin") } else { NO_REFERRER };
     let mut response = Response::new(html.into());
     *response.status_mut() = status;
@@ -182,8 +165,8 @@ pub(crate) fn page(status: StatusCode, html: String, cookies: &[String], form_ta
     response.into()
 }
 
-/// The style is permitted by its digest, and no other can stand in the page. Browsers check where a form's answer redirects
-/// to against `form-action`, too, so that the client's address must be in it.
+/// The style sheet is permitted by its digest, and no other style applies. Browsers also check
+/// redirects after a form against `form-action`, so the client's address must be in it.
 fn policy(html: &str, form_targets: &[&str]) -> HeaderValue {
     let style = html.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
     let style = match style {
@@ -201,12 +184,13 @@ fn policy(html: &str, form_targets: &[&str]) -> HeaderValue {
     ))
 }
 
-/// A target as `form-action` can say it: an origin or a scheme. Nothing that would end the directive and begin another.
+/// A target that `form-action` can express: an origin or a scheme. A target that could end the
+/// directive is left out.
 fn form_target(target: &str) -> Option<&str> {
     if target.is_empty() || !target.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.+:/[]_".contains(&b)) {
         return None;
     }
-    // The grammar of CSP knows no IPv6 address (CSP3 §2.3.1): its scheme is the next best.
+    // CSP has no IPv6 addresses (CSP3 §2.3.1): permit the scheme instead.
     match target.split_once("://[") {
         Some(("http", _)) => Some("http:"),
         Some(("https", _)) => Some("https:"),
@@ -221,66 +205,10 @@ fn set(headers: &mut HeaderMap, cookies: &[String]) {
     }
 }
 
-/// `OPTIONS`: CORS for metadata, keys, token, registration, revocation and introspection; none for pages (SPEC E-07).
-pub(crate) fn preflight(asked: &Asked<'_>) -> Answer {
-    let methods = methods(asked.endpoint);
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    headers.insert(ALLOW, HeaderValue::from_static(methods));
-    let wanted = asked.head.headers.get(ACCESS_CONTROL_REQUEST_METHOD);
-    let is_ours = wanted.is_none_or(|wanted| methods.split(", ").any(|method| wanted == method));
-    if !is_page(asked.endpoint) && is_ours {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
-        headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECS);
-    }
-    response.into()
-}
-
-/// 405 with `Allow`.
-pub(crate) fn method_not_allowed(asked: &Asked<'_>) -> Answer {
-    let mut response = match (is_page(asked.endpoint), &asked.head.method) {
-        (true, _) => {
-            let mut response = Response::new(Bytes::new());
-            response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
-            response
-        }
-        (false, &Method::HEAD) => json(StatusCode::OK, &Value::Null).response.map(|_| Bytes::new()),
-        (false, _) => {
-            let (word, _) = Code::InvalidRequest.row();
-            json(StatusCode::OK, &json!({"error": word, "error_description": "another method is expected here"}))
-                .response
-        }
-    };
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods(asked.endpoint)));
-    response.into()
-}
-
-/// Nothing here: what is switched off.
-pub(crate) fn not_found() -> Answer {
+/// 404: the endpoint is switched off.
+pub(crate) fn not_found() -> EndpointAnswer {
     let mut answer = json(StatusCode::NOT_FOUND, &Value::Null);
     *answer.response.body_mut() = Bytes::new();
     answer.response.headers_mut().remove(HeaderName::from_static("content-type"));
     answer
-}
-
-fn is_page(endpoint: IssuerEndpoint) -> bool {
-    use IssuerEndpoint as E;
-    match endpoint {
-        E::Authorize | E::Login | E::Consent | E::Callback => true,
-        E::Metadata | E::Jwks | E::Token | E::Register | E::Revoke | E::Introspect => false,
-    }
-}
-
-fn methods(endpoint: IssuerEndpoint) -> &'static str {
-    use IssuerEndpoint as E;
-    match endpoint {
-        E::Metadata | E::Jwks => "GET, HEAD, OPTIONS",
-        E::Authorize | E::Callback => "GET, OPTIONS",
-        E::Login | E::Consent => "GET, POST, OPTIONS",
-        E::Token | E::Register | E::Revoke | E::Introspect => "POST, OPTIONS",
-    }
 }

@@ -15,11 +15,13 @@ pub(crate) use browser::{Browser, Shown, posted};
 
 use crate::{
     authorization_server::{
-        Answer, Asked, Dynamic, Embedded, EmbeddedSettings, Login, Registration, State,
-        browser::flow::Code,
-        keys::seal,
+        embedded::{Asked, Embedded, State},
+        grant::{access_token, code::AuthorizationCode},
+        keys::random,
         person::accounts::{Account, Accounts},
-        store::{Kind, StoreSettings},
+        reply::EndpointAnswer,
+        settings::{Dynamic, EmbeddedSettings, Login, RegistrationSettings, StoreSettings},
+        store::kind::EntryKind,
     },
     base::clock::{Clock, Now},
     decide::{
@@ -121,7 +123,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         issuer: ISSUER.into(),
         path: "/oauth".into(),
         login: Login::Accounts(Accounts { accounts: vec![account("ada", &["staff"]), account("bob", &[])] }),
-        registration: Registration {
+        registration: RegistrationSettings {
             dynamic: Dynamic::Open,
             document_hosts: Vec::new(),
             allow_loopback_documents: false,
@@ -129,11 +131,11 @@ pub(crate) fn settings() -> EmbeddedSettings {
         clients: vec![
             client("app", ClientAuth::None),
             client("other", ClientAuth::None),
-            client("web app", ClientAuth::Secret(seal::digest_of(SECRET.as_bytes()))),
+            client("web app", ClientAuth::Secret(random::digest_of(SECRET.as_bytes()))),
             Client {
                 grants: Grants { code: false, refresh: false, credentials: true },
                 redirect_uris: Vec::new(),
-                ..client("robot", ClientAuth::Secret(seal::digest_of(SECRET.as_bytes())))
+                ..client("robot", ClientAuth::Secret(random::digest_of(SECRET.as_bytes())))
             },
         ],
         grants: vec![grant(&["staff"], &[], &["a", "b"]), grant(&[], &["robot"], &["a"])],
@@ -219,19 +221,20 @@ impl World {
     }
 
     /// One request, answered, and nothing of the answer written out yet.
-    pub(crate) async fn ask(&self, endpoint: IssuerEndpoint, request: Request<Bytes>) -> Answer {
+    pub(crate) async fn ask(&self, endpoint: IssuerEndpoint, request: Request<Bytes>) -> EndpointAnswer {
         let (head, body) = request.into_parts();
         let peer = [192, 0, 2, 1].into();
-        Box::pin(self.embedded.answer(Asked { endpoint, head: &head, body, peer, now: self.clock.now() })).await
+        let asked = Asked { endpoint, head: &head, body, peer, now: self.clock.now() };
+        Box::pin(crate::authorization_server::endpoint::answer(&self.embedded, asked)).await
     }
 
     /// A request whose answer arrives.
     pub(crate) async fn tell(&self, endpoint: IssuerEndpoint, request: Request<Bytes>) -> Reply {
         let answer = self.ask(endpoint, request).await;
-        if let Some(sent) = answer.sent {
-            sent();
+        if let Some(on_delivered) = answer.on_delivered {
+            on_delivered();
         }
-        self.embedded.state.arrivals.settle_all(&self.embedded.state.store).await;
+        self.embedded.state.deliveries.record_all(&self.embedded.state.store).await;
         let (head, body) = answer.response.into_parts();
         Reply { status: head.status, headers: head.headers, json: serde_json::from_slice(&body).unwrap_or_default() }
     }
@@ -254,7 +257,7 @@ impl World {
     /// A code of Ada's for `client`, with PKCE by [`VERIFIER`].
     pub(crate) async fn code(&self, client: &str, scopes: &[&str], resources: &[&str]) -> String {
         let scopes: Vec<_> = scopes.iter().map(|one| (*one).into()).collect();
-        let code = Code {
+        let code = AuthorizationCode {
             client: client.into(),
             redirect_uri: Some("https://app.example/back".into()),
             challenge: Challenge::of(VERIFIER),
@@ -269,11 +272,11 @@ impl World {
     }
 
     /// Any code.
-    pub(crate) async fn keep_code(&self, code: &Code) -> String {
-        let text = seal::unguessable().unwrap();
+    pub(crate) async fn keep_code(&self, code: &AuthorizationCode) -> String {
+        let text = random::unguessable().unwrap();
         let until = self.clock.now().wall + Duration::from_secs(60);
         let value = serde_json::to_vec(code).unwrap();
-        self.embedded.state.store.put(Kind::Code, &seal::name_of(&text), value, until).await.unwrap();
+        self.embedded.state.store.put(EntryKind::Code, &random::name_of(&text), value, until).await.unwrap();
         text
     }
 
@@ -293,7 +296,7 @@ impl World {
     /// Who the gateway takes the bearer of an access token for: proved with the published keys, and not revoked.
     pub(crate) fn caller(&self, token: &str) -> Option<Caller> {
         let keys = self.embedded.state.keys.set()?;
-        let rules = self.embedded.token_rules();
+        let rules = access_token::rules(&self.embedded.settings);
         let caller = Unproved::read(token).ok()?.prove(&rules, &keys, self.clock.now()).ok()?;
         let jti = caller.claims()["jti"].as_str()?;
         (!self.local.is_revoked(jti)).then_some(caller)

@@ -1,4 +1,4 @@
-//! Who tries too often: logins by account and by address, secrets by client, registrations by address (SPEC E-28, E-35).
+//! Rate limits: failed logins per account and address, client secrets, registrations (SPEC E-28, E-35).
 
 use std::{
     collections::HashMap,
@@ -19,48 +19,51 @@ use crate::base::{
 #[cfg(test)]
 mod tests;
 
-/// A wait doubles at most so often.
+/// How often a wait doubles at most.
 const DOUBLINGS_MAX: u32 = 10;
 
-/// What is counted.
+/// What is counted and limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Deed<'a> {
+pub enum Action<'a> {
     /// A failed login to an account, existing or not, from an address.
     LoginToFrom(&'a str, IpAddr),
-    /// The same from anywhere.
+    /// A failed login to an account, from any address.
     LoginTo(&'a str),
     /// A failed login from an address.
     LoginFrom(IpAddr),
     /// A wrong secret or assertion of a client.
     ClientSecret(&'a str),
-    /// The same from an address.
+    /// A wrong secret or assertion, from an address.
     ClientFrom(IpAddr),
     /// A registration from an address.
     Registration(IpAddr),
-    /// A request to the authorize endpoint that makes us fetch or store, from an address.
+    /// A request to the authorize endpoint, which may cause a fetch or a write, from an address.
     Authorize(IpAddr),
 }
 
-/// How often is too often.
+/// How a limit works.
 enum Rule {
-    /// Some are free; after that each costs twice the wait of the one before, up to the longest. One is forgotten every so often.
+    /// `free` actions cost nothing; after that each doubles the wait, up to `longest`. One is
+    /// forgotten every `forgotten`.
     Backoff { free: u32, first: Duration, longest: Duration, forgotten: Duration },
-    /// So many at once, and one more after each such time.
+    /// `at_once` actions, and one more after each `every`.
     Rate { at_once: u32, every: Duration },
 }
 
-impl Deed<'_> {
-    /// Behind a proxy whole offices share an address, so that what is counted by address has more room than what is counted by name.
+impl Action<'_> {
+    /// A whole office may share one address, so limits per address are wider than limits per name.
     fn rule(self) -> Rule {
         const fn secs(secs: u64) -> Duration {
             Duration::from_secs(secs)
         }
         match self {
-            // Whoever guesses has a few hundred attempts a day, and locks out nobody but who comes from the same address.
+            // An attacker gets a few hundred guesses a day, and locks out only users at the same
+            // address.
             Self::LoginToFrom(..) => {
                 Rule::Backoff { free: 5, first: secs(2), longest: secs(300), forgotten: secs(600) }
             }
-            // More are forgotten than one address has, or five of them: only many together hold somebody up, for minutes.
+            // Failures are forgotten faster than five addresses can add them: only many addresses
+            // together can delay a user, for minutes.
             Self::LoginTo(_) => Rule::Backoff { free: 100, first: secs(2), longest: secs(300), forgotten: secs(60) },
             Self::LoginFrom(_) => Rule::Backoff { free: 30, first: secs(1), longest: secs(60), forgotten: secs(30) },
             Self::ClientSecret(_) => Rule::Rate { at_once: 20, every: secs(1) },
@@ -70,7 +73,8 @@ impl Deed<'_> {
         }
     }
 
-    /// One network for each of its addresses: whoever has one IPv6 address has all 2⁶⁴ of its subnet (RFC 4291 §2.5.4).
+    /// With each address replaced by its network: a host with one IPv6 address has all 2⁶⁴ addresses
+    /// of its subnet (RFC 4291 §2.5.4).
     fn of_network(self) -> Self {
         match self {
             Self::LoginToFrom(name, address) => Self::LoginToFrom(name, network(address)),
@@ -95,19 +99,19 @@ impl Deed<'_> {
     }
 }
 
-/// What is known of one deed; times are monotonic.
+/// The count of one action; times are monotonic.
 #[derive(Clone, Copy)]
 struct Entry {
-    /// How many count still.
+    /// How many still count.
     count: u32,
-    /// Since when: what is forgotten or given back is reckoned from here.
+    /// When forgetting began.
     since: Duration,
-    /// Before this moment there is no other.
+    /// The next one is permitted from here on.
     next: Duration,
 }
 
 impl Entry {
-    /// As it is `now`, with what has been forgotten or given back by then.
+    /// The entry `now`, without the actions that were forgotten by then.
     fn at(self, rule: &Rule, now: Duration) -> Self {
         let (Rule::Backoff { forgotten: every, .. } | Rule::Rate { every, .. }) = rule;
         let gone = now.saturating_sub(self.since).as_nanos() / every.as_nanos().max(1);
@@ -122,7 +126,7 @@ impl Entry {
         let count = self.count.saturating_add(1);
         match *rule {
             Rule::Backoff { free, first, longest, .. } => {
-                // No more is held against anybody than what leads to the longest wait: it is to be forgotten some day.
+                // Capped at what leads to the longest wait, so that it is forgotten in bounded time.
                 let count = count.min(free.saturating_add(DOUBLINGS_MAX));
                 let wait = match count.saturating_sub(free).checked_sub(1) {
                     None => Duration::ZERO,
@@ -138,7 +142,7 @@ impl Entry {
     }
 }
 
-/// Bounded memory of deeds; each replica has its own.
+/// Counts actions, in bounded memory; each replica has its own.
 pub struct Throttle {
     known: Mutex<HashMap<(u8, u64), Entry>>,
     hasher: RandomState,
@@ -156,63 +160,64 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Whether one more is permitted.
+    /// Whether one more action is permitted.
     ///
     /// # Errors
     /// How long to wait.
-    pub fn check(&self, deed: Deed<'_>, now: Now) -> Result<(), Duration> {
-        let key = self.key(deed);
+    pub fn check(&self, action: Action<'_>, now: Now) -> Result<(), Duration> {
+        let key = self.key(action);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         wait(known.get(&key), now)
     }
 
-    /// Counts one.
-    pub fn count(&self, deed: Deed<'_>, now: Now) {
-        let key = self.key(deed);
+    /// Counts one action.
+    pub fn count(&self, action: Action<'_>, now: Now) {
+        let key = self.key(action);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        count(&mut known, key, deed, now);
+        count(&mut known, key, action, now);
     }
 
-    /// Both at once: of many that come together no more get through than of as many one by one.
+    /// [`Self::check`] and [`Self::count`] in one step, so that parallel attempts gain nothing.
     ///
     /// # Errors
-    /// How long to wait; then nothing was counted.
-    pub fn attempt(&self, deed: Deed<'_>, now: Now) -> Result<(), Duration> {
-        let key = self.key(deed);
+    /// How long to wait; nothing was counted.
+    pub fn attempt(&self, action: Action<'_>, now: Now) -> Result<(), Duration> {
+        let key = self.key(action);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         wait(known.get(&key), now)?;
-        count(&mut known, key, deed, now);
+        count(&mut known, key, action, now);
         Ok(())
     }
 
-    /// Takes one back that turned out well. Those of an account are all forgotten: its owner is there. Those of an address are not, or
-    /// whoever has one account could guess at all the others between two logins to it.
-    pub fn forgive(&self, deed: Deed<'_>) {
-        let key = self.key(deed);
+    /// Takes back an attempt that succeeded. For an account all failures are forgotten: its owner has
+    /// logged in. For an address only one is: otherwise an attacker with one account could guess at
+    /// others between logins to it.
+    pub fn refund(&self, action: Action<'_>) {
+        let key = self.key(action);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        match (deed, known.get_mut(&key)) {
-            (Deed::LoginTo(_) | Deed::LoginToFrom(..), _) => {
+        match (action, known.get_mut(&key)) {
+            (Action::LoginTo(_) | Action::LoginToFrom(..), _) => {
                 known.remove(&key);
             }
             (_, Some(entry)) => {
                 entry.count = entry.count.saturating_sub(1);
-                // Nor does anybody else there wait for it: whole offices come from one address.
+                // Other users at this address need not wait either.
                 entry.next = entry.since;
             }
             (_, None) => {}
         }
     }
 
-    /// Passwords are checked a few at a time: each takes a processor and memory while it is.
+    /// Limits how many passwords are checked at a time: each check takes a core and memory.
     #[must_use]
     pub(crate) fn passwords(&self) -> Arc<Semaphore> {
         Arc::clone(&self.passwords)
     }
 
-    /// Names are strangers' texts, and may be passwords that were typed into the wrong field: they are not kept. The hash is
-    /// keyed anew in each process, so that nobody can find two names that count as one.
-    fn key(&self, deed: Deed<'_>) -> (u8, u64) {
-        (deed.kind(), self.hasher.hash_one(deed.of_network()))
+    /// Only a hash of the name is kept: a user may type a password into the name field. The hash key is
+    /// random per process, so that an attacker cannot find two names with one count.
+    fn key(&self, action: Action<'_>) -> (u8, u64) {
+        (action.kind(), self.hasher.hash_one(action.of_network()))
     }
 }
 
@@ -223,8 +228,8 @@ fn wait(entry: Option<&Entry>, now: Now) -> Result<(), Duration> {
     }
 }
 
-fn count(known: &mut HashMap<(u8, u64), Entry>, key: (u8, u64), deed: Deed<'_>, now: Now) {
-    let rule = deed.rule();
+fn count(known: &mut HashMap<(u8, u64), Entry>, key: (u8, u64), action: Action<'_>, now: Now) {
+    let rule = action.rule();
     if known.len() >= THROTTLED_MAX && !known.contains_key(&key) {
         make_room(known, now.mono);
     }
@@ -232,7 +237,8 @@ fn count(known: &mut HashMap<(u8, u64), Entry>, key: (u8, u64), deed: Deed<'_>, 
     *entry = entry.at(&rule, now.mono).counted(&rule, now.mono);
 }
 
-/// Forgets those who need not wait: a flood of names frees nobody who must (attack 163). Where all must, those with the shortest wait.
+/// Removes entries without a wait: a flood of names cannot remove one that must wait (attack 163). If
+/// all must wait, removes those with the shorter waits.
 fn make_room(known: &mut HashMap<(u8, u64), Entry>, now: Duration) {
     known.retain(|_, entry| entry.next > now);
     if known.len() >= THROTTLED_MAX {

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use jsonwebtoken::Algorithm;
 
 use crate::{
-    authorization_server::{EmbeddedSettings, Login, OidcSettings, person::accounts::Accounts, store::StoreSettings},
+    authorization_server::{
+        person::accounts::Accounts,
+        settings::{EmbeddedSettings, Login, OidcSettings, StoreSettings},
+    },
     base::{
         names::{AuthorizationServerName, Issuer, PublicUrl, Scope},
         secret::Secret,

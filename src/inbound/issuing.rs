@@ -5,7 +5,10 @@ use http::{Method, Response, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
-    authorization_server::{Asked, Embedded},
+    authorization_server::{
+        embedded::{Asked, Embedded},
+        endpoint,
+    },
     base::limits::ISSUER_BODY_BYTES_MAX,
     decide::{refusal::Refusal, route::IssuerEndpoint},
     inbound::{
@@ -32,9 +35,9 @@ pub(super) async fn answer(
         if reads { body::read(incoming, head.version, ISSUER_BODY_BYTES_MAX, &place).await? } else { Bytes::new() };
     let asked = Asked { endpoint, head, body, peer, now: arrival.now };
     // Boxed: the library keeps room for this future as long as the connection lives.
-    let answer = Box::pin(embedded.answer(asked)).await;
+    let answer = Box::pin(endpoint::answer(embedded, asked)).await;
     drop(place);
-    let mut response = answer.response.map(|bytes| ReplyBody::Issued(Handed::new(bytes, answer.sent)));
+    let mut response = answer.response.map(|bytes| ReplyBody::Issued(Handed::new(bytes, answer.on_delivered)));
     if !reads {
         body::settle(incoming, head, &mut response).await;
     }

@@ -14,7 +14,7 @@ use http::{
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{
-    authorization_server::Sent,
+    authorization_server::delivery::OnDelivered,
     base::{limits::UPSTREAM_BUSY_RETRY_SECS, text::Text},
     decide::{
         mcp::{
@@ -48,12 +48,12 @@ pub(super) enum ReplyBody {
 /// An answer on its way to the connection, and what to do once it is there.
 pub(super) struct Handed {
     bytes: Option<Bytes>,
-    sent: Option<Sent>,
+    sent: Option<OnDelivered>,
 }
 
 impl Handed {
     /// Nothing of `bytes` is handed over yet.
-    pub(super) fn new(bytes: Bytes, sent: Option<Sent>) -> Self {
+    pub(super) fn new(bytes: Bytes, sent: Option<OnDelivered>) -> Self {
         Self { bytes: (!bytes.is_empty()).then_some(bytes), sent }
     }
 }
@@ -214,7 +214,7 @@ mod tests {
     fn issued(bytes: &'static str) -> (ReplyBody, Arc<AtomicU32>) {
         let count = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&count);
-        let sent: Sent = Box::new(move || {
+        let sent: OnDelivered = Box::new(move || {
             counted.fetch_add(1, Ordering::Relaxed);
         });
         (ReplyBody::Issued(Handed::new(Bytes::from_static(bytes.as_bytes()), Some(sent))), count)

@@ -10,7 +10,7 @@ use http::{
 use hyper::body::Incoming;
 
 use crate::{
-    authorization_server::Embedded,
+    authorization_server::embedded::Embedded,
     base::clock::Now,
     decide::{
         origin::cors::{self, Kind},

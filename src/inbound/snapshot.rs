@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use tokio::sync::watch;
 
 use crate::{
-    authorization_server::Embedded,
+    authorization_server::embedded::Embedded,
     base::{clock::Clock, names::Resource},
     decide::{
         mcp::list::Hide, oauth::challenge::Challenges, origin::Sites, policy::rule::Policy, route::Routes,

@@ -1,4 +1,4 @@
-//! What is remembered of a request between the authorize endpoint and the code: held by the store, bound to one browser, spent once.
+//! A flow: an authorization request between the authorize endpoint and the code, bound to one browser.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     authorization_server::{
-        Asked, Embedded,
         browser::cookie::Cookie,
-        client::authenticate,
+        embedded::{Asked, Embedded},
         event,
-        keys::seal::{bytes, digest_of, name_of, unguessable},
-        store::Kind,
+        grant::code,
+        keys::random::{bytes, digest_of, name_of},
+        store::kind::EntryKind,
     },
-    base::{
-        limits::{CODE_AGE, FLOW_AGE},
-        names::Scope,
-    },
-    decide::grant::{
-        client::{Client, ClientAuth},
-        error::{Code as Word, OAuthError},
-        people::Person,
-        pkce::Challenge,
-        request::AuthorizationRequest,
+    base::{limits::FLOW_AGE, names::Scope},
+    decide::{
+        grant::{
+            client::{Client, ClientAuth},
+            error::{Code, OAuthError},
+            form,
+            people::Person,
+            request::AuthorizationRequest,
+        },
+        route::IssuerEndpoint,
     },
 };
 
@@ -32,24 +32,24 @@ mod tests;
 /// 128 random bits as base64url.
 const ID_CHARS: usize = 22;
 
-/// A request on its way through login and consent. Ten minutes (SPEC D-04).
+/// An authorization request on its way through login and consent. Kept for ten minutes (SPEC D-04).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Flow {
-    /// What was asked.
+    /// The request.
     pub(crate) request: AuthorizationRequest,
-    /// By whom, as it was then.
+    /// Its client, as of the request.
     pub(crate) client: Client,
-    /// SHA-256 of the cookie of the browser that began it.
+    /// SHA-256 of the browser's cookie.
     pub(crate) browser: [u8; 32],
-    /// Who has logged in for it.
+    /// The user who has logged in for it.
     pub(crate) person: Option<Person>,
-    /// What was consented to; nothing before that.
+    /// What the user has consented to.
     pub(crate) consented: Option<Vec<Scope>>,
-    /// What the callback of the company's IdP must match; made after consent.
+    /// What the callback of the company IdP must match; set after consent.
     pub(crate) bridge: Option<BridgeFlow>,
 }
 
-/// Our own request to the company's IdP.
+/// The embedded server's own request to the company IdP.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BridgeFlow {
     /// SHA-256 of `state`.
@@ -60,33 +60,10 @@ pub(crate) struct BridgeFlow {
     pub(crate) verifier: Box<str>,
 }
 
-/// An authorization code, as the store keeps it under the code's digest. One minute.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Code {
-    /// `client_id`.
-    pub(crate) client: Box<str>,
-    /// The redirect URI, if the request named it.
-    pub(crate) redirect_uri: Option<Box<str>>,
-    /// `code_challenge`.
-    pub(crate) challenge: Challenge,
-    /// `resource`.
-    pub(crate) resources: Vec<Box<str>>,
-    /// What is granted.
-    pub(crate) scopes: Vec<Scope>,
-    /// What was asked for: where the two differ the token response says `scope`.
-    pub(crate) asked: Vec<Scope>,
-    /// By whom.
-    pub(crate) person: Person,
-    /// What the bridge needs to ask the IdP again, sealed.
-    pub(crate) bridge: Option<Vec<u8>>,
-    /// The family that this code has become; set when it is spent, so that a second use ends it.
-    pub(crate) spent: Option<Box<str>>,
-}
-
 impl Flow {
-    /// A request that has just come. Of the client it keeps what pages show: what a stranger may register is many times as long, and
-    /// one address could fill the store with a few thousand copies of it (attack 157). Whether the client is native is told by
-    /// the way back that it chose, as by all of them.
+    /// A new flow. It keeps only what pages show of the client: a registration may be much longer, and
+    /// one address could fill the store with copies of it (attack 157). The chosen redirect URI
+    /// tells whether the client is native, as all of them would.
     pub(crate) fn new(
         request: AuthorizationRequest,
         client: Client,
@@ -98,96 +75,71 @@ impl Flow {
     }
 }
 
-/// Begins a flow for this browser; its id goes into `flow` of the pages' addresses and forms.
+/// Stores a new flow; returns its id, the parameter `flow` of pages and forms.
 pub(crate) async fn begin(embedded: &Embedded, flow: &Flow) -> Result<String, OAuthError> {
     let id = URL_SAFE_NO_PAD.encode(bytes::<16>().map_err(failed)?);
     let until = embedded.state.clock.now().wall.saturating_add(FLOW_AGE);
-    match embedded.state.store.create(Kind::Flow, &name_of(&id), written(flow)?, until).await? {
+    match embedded.state.store.create(EntryKind::Flow, &name_of(&id), written(flow)?, until).await? {
         true => Ok(id),
-        false => Err(failed("two flows have one id")),
+        false => Err(failed("a new flow's id exists already")),
     }
 }
 
-/// The flow that `id` names, if this browser began it (SPEC D-05, attack 163), and the very bytes that the store holds.
+/// The flow `id`, if this browser began it (SPEC D-05, attack 163), and its bytes in the store.
 ///
 /// # Errors
-/// `access_denied` for another browser's, `invalid_request` for one that is unknown, over, or spent.
+/// `access_denied` for another browser's flow, `invalid_request` for one that is unknown, expired or
+/// finished.
 pub(crate) async fn resume(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Result<(Flow, Vec<u8>), OAuthError> {
     if id.len() != ID_CHARS {
         return Err(over());
     }
-    let before = embedded.state.store.get(Kind::Flow, &name_of(id)).await?.ok_or_else(over)?;
+    let before = embedded.state.store.get(EntryKind::Flow, &name_of(id)).await?.ok_or_else(over)?;
     let flow: Flow = serde_json::from_slice(&before).map_err(|_| over())?;
     let browser = Cookie::Browser.get(embedded, &asked.head.headers).map(|cookie| digest_of(cookie.as_bytes()));
     if browser.is_none_or(|browser| verify_slices_are_equal(&browser, &flow.browser).is_err()) {
-        event::note(embedded, "flow", Some(&flow.client.id), None, "refused: another browser's");
+        event::note(embedded, "flow", Some(&flow.client.id), None, "refused: another browser");
         return Err(
-            Word::AccessDenied.because("this was begun in another browser, or cookies are switched off in this one")
+            Code::AccessDenied.because("this login began in another browser, or this browser does not send cookies")
         );
     }
     Ok((flow, before))
 }
 
-/// Writes a step of the flow, if nothing else has happened to it since `before`.
+/// Writes the flow after a step, if it is still `before`.
 pub(crate) async fn advance(embedded: &Embedded, id: &str, before: &[u8], flow: &Flow) -> Result<(), OAuthError> {
-    match embedded.state.store.replace(Kind::Flow, &name_of(id), before, written(flow)?, None).await? {
+    match embedded.state.store.replace(EntryKind::Flow, &name_of(id), before, written(flow)?, None).await? {
         true => Ok(()),
         false => Err(over()),
     }
 }
 
-/// Takes the flow away: of any number of answers to it one is given. It must still be what its answer was decided by.
+/// Ends the flow, at most once. It must still be the flow that the answer was decided on.
 pub(crate) async fn end(embedded: &Embedded, id: &str, flow: &Flow) -> Result<(), OAuthError> {
-    let taken = embedded.state.store.take(Kind::Flow, &name_of(id)).await?.ok_or_else(over)?;
+    let taken = embedded.state.store.take(EntryKind::Flow, &name_of(id)).await?.ok_or_else(over)?;
     match serde_json::from_slice::<Flow>(&taken) {
         Ok(taken) if taken == *flow => Ok(()),
-        // Another page of the same browser has gone on with it, perhaps for somebody else.
+        // Another page of the same browser has changed it, perhaps for another user.
         _ => Err(over()),
     }
 }
 
-/// Ends the flow and makes the code: where to send the browser. At most once for each flow.
+/// Ends the flow and issues its code; returns the address for the browser. At most once for each flow.
 pub(crate) async fn finish(
     embedded: &Embedded,
     id: &str,
     flow: Flow,
     person: Person,
     scopes: Vec<Scope>,
-    bridge: Option<Vec<u8>>,
+    session: Option<Vec<u8>>,
 ) -> Result<String, OAuthError> {
     end(embedded, id, &flow).await?;
-    grant(embedded, flow.request, person, scopes, bridge).await
+    code::issue(embedded, flow.request, person, scopes, session).await
 }
 
-/// Makes the code for a request that needs no page: where to send the browser.
-pub(crate) async fn grant(
-    embedded: &Embedded,
-    request: AuthorizationRequest,
-    person: Person,
-    scopes: Vec<Scope>,
-    bridge: Option<Vec<u8>>,
-) -> Result<String, OAuthError> {
-    let text = unguessable().map_err(failed)?;
-    authenticate::used(embedded, &request.client).await?;
-    let back = request.back;
-    let code = Code {
-        client: request.client,
-        redirect_uri: request.named_redirect.then(|| back.uri.as_str().into()),
-        challenge: request.challenge,
-        resources: request.resources,
-        scopes,
-        asked: request.scopes,
-        person,
-        bridge,
-        spent: None,
-    };
-    let value = serde_json::to_vec(&code).map_err(|_| failed("a code cannot be written as JSON"))?;
-    let until = embedded.state.clock.now().wall.saturating_add(CODE_AGE);
-    if !embedded.state.store.create(Kind::Code, &name_of(&text), value, until).await? {
-        return Err(failed("two codes are one"));
-    }
-    event::note(embedded, "code", Some(&code.client), Some(&code.person.subject), "issued");
-    Ok(back.with_code(&text, &embedded.settings.issuer))
+/// The address of a page for a flow.
+pub(crate) fn page_url(embedded: &Embedded, page: IssuerEndpoint, id: &str) -> String {
+    format!("{}?{}", embedded.url(page), form::encode(&[("flow", id)]))
 }
 
 fn written(flow: &Flow) -> Result<Vec<u8>, OAuthError> {
@@ -195,10 +147,10 @@ fn written(flow: &Flow) -> Result<Vec<u8>, OAuthError> {
 }
 
 fn over() -> OAuthError {
-    Word::InvalidRequest.because("this login is over: it was finished already, or it took too long")
+    Code::InvalidRequest.because("this login is over: it was already finished, or it took too long")
 }
 
 fn failed(cause: &'static str) -> OAuthError {
-    tracing::error!(target: "portcullis::authorization_server", cause, "a login cannot go on");
-    Word::ServerError.because("something is wrong with this authorization server; its log says what")
+    tracing::error!(target: "portcullis::authorization_server", cause, "a login cannot continue");
+    Code::ServerError.because("the authorization server failed; its log has the cause")
 }

@@ -1,17 +1,17 @@
-//! The pages: login, consent, error. HTML without script, escaped by the template engine, readable on a phone and by keyboard.
+//! The pages: login, consent, error. HTML without scripts; usable on a phone and by keyboard.
 
 use askama::Template;
 use http::StatusCode;
 
 use crate::{
     authorization_server::{
-        Answer, Embedded, Login,
         browser::{
-            flow::Flow,
-            pages::template::{ConsentPage, ErrorPage, Item, Layout, LoginPage, Server, Vouched},
+            flow::{Flow, page_url},
+            offer::Offer,
         },
-        endpoint::consent::{self, Offer},
-        reply::{self, Denied},
+        embedded::Embedded,
+        reply::{self, Denied, EndpointAnswer},
+        settings::Login,
     },
     base::{limits::SHOWN_CHARS_MAX, names::Scope},
     decide::{
@@ -23,39 +23,41 @@ use crate::{
     },
 };
 
+use template::{ConsentPage, ErrorPage, Layout, LoginPage, ScopeRow, ServerRow, Vouched};
+
 mod template;
 #[cfg(test)]
 mod tests;
 
-/// What the login page says.
-pub(crate) struct SignIn<'a> {
+/// What the login page shows.
+pub(crate) struct LoginView<'a> {
     /// The flow.
     pub(crate) flow: &'a Flow,
     /// Its id.
     pub(crate) id: &'a str,
-    /// What the form must bring back.
+    /// The CSRF value of its form.
     pub(crate) csrf: &'a str,
-    /// What stands in the account's field.
+    /// The content of the account field.
     pub(crate) account: &'a str,
-    /// Why the attempt before failed.
+    /// Why the last attempt failed.
     pub(crate) problem: Option<&'a str>,
 }
 
-/// What the consent page asks.
-pub(crate) struct Question<'a> {
+/// What the consent page shows.
+pub(crate) struct ConsentView<'a> {
     /// The flow.
     pub(crate) flow: &'a Flow,
     /// Its id.
     pub(crate) id: &'a str,
-    /// What the form must bring back.
+    /// The CSRF value of its form.
     pub(crate) csrf: &'a str,
-    /// What is on offer.
+    /// What the user may grant.
     pub(crate) offer: &'a Offer,
 }
 
 /// The login page.
-pub(crate) fn login(embedded: &Embedded, status: StatusCode, sign_in: &SignIn<'_>) -> Answer {
-    let SignIn { flow, id, csrf, account, problem } = *sign_in;
+pub(crate) fn login(embedded: &Embedded, status: StatusCode, view: &LoginView<'_>) -> EndpointAnswer {
+    let LoginView { flow, id, csrf, account, problem } = *view;
     let page = LoginPage {
         action: &embedded.url(IssuerEndpoint::Login),
         id,
@@ -66,15 +68,15 @@ pub(crate) fn login(embedded: &Embedded, status: StatusCode, sign_in: &SignIn<'_
         client_id: shown(&flow.client.id),
         origin: origin(&embedded.settings.issuer),
     };
-    // Chromium follows a form's answer only where `form-action` permits: to the client, where there is nothing left to ask.
-    // Nowhere else from the page that has a password on it.
+    // Chromium checks redirects after a form against `form-action`: without a consent page the next
+    // address is the client's. The page has a password field, so no other address is permitted.
     let title = if problem.is_some() { "Not signed in" } else { "Sign in" };
     answer(status, title, &page, &[flow.request.back.uri.form_target()])
 }
 
 /// The consent page.
-pub(crate) fn consent(embedded: &Embedded, question: &Question<'_>) -> Answer {
-    let Question { flow, id, csrf, offer } = *question;
+pub(crate) fn consent(embedded: &Embedded, view: &ConsentView<'_>) -> EndpointAnswer {
+    let ConsentView { flow, id, csrf, offer } = *view;
     let back = &flow.request.back.uri;
     let (known, new): (Vec<_>, Vec<_>) = offer.scopes.iter().partition(|(_, is_known)| *is_known);
     let idp = match &embedded.settings.login {
@@ -83,7 +85,7 @@ pub(crate) fn consent(embedded: &Embedded, question: &Question<'_>) -> Answer {
     };
     let page = ConsentPage {
         action: &embedded.url(IssuerEndpoint::Consent),
-        other: &consent::address(embedded, IssuerEndpoint::Login, id),
+        other: &page_url(embedded, IssuerEndpoint::Login, id),
         id,
         csrf,
         client: flow.client.name.as_deref().map(shown),
@@ -101,23 +103,23 @@ pub(crate) fn consent(embedded: &Embedded, question: &Question<'_>) -> Answer {
         person: flow.person.as_ref().map(|person| shown(&person.name)),
         idp: idp.map(without_scheme),
     };
-    // Chromium holds every further redirect against `form-action` as well. Where the client's own page, or the company's IdP, sends
-    // its visitors is not known here, and the page has nothing in it to steal: any site over TLS will do.
+    // Chromium checks all further redirects against `form-action`. Where the client or the company IdP
+    // redirects to is not known here, and the page has no secret, so any https site is permitted.
     let targets = [back.form_target(), "https:", idp.unwrap_or_default()];
     let title = if offer.is_nothing { "No access" } else { "Allow access?" };
     answer(StatusCode::OK, title, &page, &targets)
 }
 
 /// The error page.
-pub(crate) fn error(embedded: &Embedded, error: &OAuthError) -> Answer {
-    denied(embedded, &Denied::from(error.clone()))
+pub(crate) fn error(error: &OAuthError) -> EndpointAnswer {
+    denied(&Denied::from(error.clone()))
 }
 
-/// The error page, where it may be known when to come again.
-pub(crate) fn denied(_embedded: &Embedded, denied: &Denied) -> Answer {
+/// The error page, with the `Retry-After` of `denied`.
+pub(crate) fn denied(denied: &Denied) -> EndpointAnswer {
     let (code, status) = denied.error.code.row();
     let (heading, advice) = in_words(denied.error.code);
-    // 401 would need a challenge that a browser could meet (RFC 9110 §15.5.2).
+    // 401 requires a challenge, and there is none for browsers (RFC 9110 §15.5.2).
     let status = if status == StatusCode::UNAUTHORIZED { StatusCode::BAD_REQUEST } else { status };
     let page = ErrorPage { heading, what: sentence(&shown(&denied.error.description)), advice, code };
     let mut answer = answer(status, heading, &page, &[]);
@@ -127,7 +129,7 @@ pub(crate) fn denied(_embedded: &Embedded, denied: &Denied) -> Answer {
     answer
 }
 
-/// What went wrong and what to do, for people.
+/// The heading, and what the user can do.
 fn in_words(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::InvalidClient | Code::UnauthorizedClient => (
@@ -139,15 +141,16 @@ fn in_words(code: Code) -> (&'static str, &'static str) {
         }
         Code::SlowDown => ("Too many attempts", "Wait a little, then try again."),
         Code::TemporarilyUnavailable => ("Not available right now", "Try again in a few seconds."),
-        Code::ServerError => ("Something is wrong here", "Tell whoever runs this server; its log says more."),
+        Code::ServerError => ("Something is wrong here", "Tell the operator of this server; its log has the cause."),
         _ => (
             "This request cannot be answered",
-            "Go back to the application and begin again. If it stays like this, its maker has to correct it.",
+            "Go back to the application and begin again. If this happens again, the application has a bug.",
         ),
     }
 }
 
-/// Descriptions begin in lower case and have no stop at their end, as RFC 6749's do. Names of parameters keep their spelling.
+/// Turns an error description, which starts in lower case and has no full stop, into a sentence. A
+/// parameter name at its start keeps its spelling.
 fn sentence(text: &str) -> String {
     let is_name = text.split(' ').next().is_some_and(|word| word.contains('_'));
     let mut letters = text.chars();
@@ -156,13 +159,13 @@ fn sentence(text: &str) -> String {
     first.chain(rest.chars()).chain(['.']).collect()
 }
 
-fn answer(status: StatusCode, title: &str, body: &impl Template, form_targets: &[&str]) -> Answer {
+fn answer(status: StatusCode, title: &str, body: &impl Template, form_targets: &[&str]) -> EndpointAnswer {
     let html = body.render().and_then(|body| Layout::around(title, &body).render());
     match html {
         Ok(html) => reply::page(status, html, &[], form_targets),
         Err(cause) => {
-            tracing::error!(%cause, "a page cannot be written");
-            reply::refuse(&Code::ServerError.because("a page cannot be written"), false)
+            tracing::error!(%cause, "a page cannot be rendered");
+            reply::refuse(&Code::ServerError.because("a page cannot be rendered"), false)
         }
     }
 }
@@ -171,16 +174,16 @@ fn vouched(client: &Client) -> Vouched {
     match (client.origin, client.host()) {
         (Origin::Document, Some(host)) => Vouched::Host(shown(host)),
         (Origin::Configured, _) => Vouched::Operator,
-        (Origin::Dynamic | Origin::Document, _) => Vouched::Nobody,
+        (Origin::Dynamic | Origin::Document, _) => Vouched::Unchecked,
     }
 }
 
-fn servers(embedded: &Embedded, flow: &Flow) -> Vec<Server> {
+fn servers(embedded: &Embedded, flow: &Flow) -> Vec<ServerRow> {
     let of_flow = embedded.settings.resources.iter().filter(|one| flow.request.resources.contains(&one.resource));
-    of_flow.map(|one| Server { name: shown(&one.name), resource: shown(&one.resource) }).collect()
+    of_flow.map(|one| ServerRow { name: shown(&one.name), resource: shown(&one.resource) }).collect()
 }
 
-fn item<'a>(embedded: &'a Embedded, flow: &Flow, scope: &'a Scope) -> Item<'a> {
+fn item<'a>(embedded: &'a Embedded, flow: &Flow, scope: &'a Scope) -> ScopeRow<'a> {
     let settings = &embedded.settings;
     let words = settings.scope_descriptions.iter().find(|(known, _)| known == scope).map(|(_, words)| &**words);
     let of_flow = settings.resources.iter().filter(|one| flow.request.resources.contains(&one.resource));
@@ -188,11 +191,11 @@ fn item<'a>(embedded: &'a Embedded, flow: &Flow, scope: &'a Scope) -> Item<'a> {
         0 | 1 => Vec::new(),
         _ => of_flow.filter(|one| one.scopes.contains(scope)).map(|one| &*one.name).collect(),
     };
-    Item { scope: scope.as_str(), words, servers }
+    ScopeRow { scope: scope.as_str(), words, servers }
 }
 
-/// A text that is not ours: of bounded length, and without characters that move others about or show nothing (UAX #9), which could
-/// reach beyond the element that isolates it.
+/// Text from outside: shortened, and without invisible and direction-changing characters (UAX #9),
+/// which could affect text beyond their element.
 fn shown(text: &str) -> String {
     let is_plain = |letter: &char| {
         !letter.is_control()

@@ -1,4 +1,4 @@
-//! Client ID Metadata Documents: fetched as a stranger's, held for as long as they say within our bounds (SPEC E-33, D-30…D-34).
+//! Client ID Metadata Documents: fetched, cached within bounds (SPEC E-33, D-30…D-34).
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -35,32 +35,32 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// How long a URL that was of use is remembered as such.
+/// How long a URL counts as known after its last use.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// How far a stranger's address may lead.
+/// Where a client's document or key set may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// To the public net, by TLS.
+    /// On the public internet, by TLS.
     Public,
-    /// To this machine, too: for tests of a whole machine.
+    /// On loopback as well: for tests on one machine.
     Loopback,
 }
 
-/// Documents that were fetched, and key sets of their clients.
-pub struct Documents {
+/// Fetched documents, and key sets of clients.
+pub struct ClientDocuments {
     clients: Cache<Box<str>, Held<Client>>,
     keys: Cache<Box<str>, Held<Box<str>>>,
-    /// When each host may be asked again, were it asked evenly: nobody shall use us to hammer a host. What was of use before is counted by
-    /// its own URL, so that questions about what is not there do not take the turns of what is.
+    /// When each host may be asked again, so that clients cannot use this server to flood a host. A
+    /// known URL is counted by itself: requests for other URLs of its host do not delay it.
     hosts: Cache<Box<str>, Duration>,
-    /// URLs that were of use.
+    /// Known URLs: they gave a usable document or key set.
     known: Cache<Box<str>, ()>,
-    /// Two requests must not both find the same room.
+    /// Makes check and count one step.
     counting: Mutex<()>,
 }
 
-/// Something fetched, until when it is good on the clock that never goes back, and how long that was.
+/// A fetched value, until when it may be used (monotonic), and for how long.
 #[derive(Clone)]
 struct Held<T> {
     value: T,
@@ -68,36 +68,36 @@ struct Held<T> {
     age: Duration,
 }
 
-impl Default for Documents {
+impl Default for ClientDocuments {
     fn default() -> Self {
-        let hosts_forgotten = CLIENT_DOCUMENT_EVERY.saturating_mul(CLIENT_DOCUMENTS_AT_ONCE).saturating_mul(2);
+        let hosts_expire = CLIENT_DOCUMENT_EVERY.saturating_mul(CLIENT_DOCUMENTS_AT_ONCE).saturating_mul(2);
         Self {
             clients: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).expire_after(ByAge).build(),
             keys: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).expire_after(ByAge).build(),
-            hosts: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(hosts_forgotten).build(),
+            hosts: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(hosts_expire).build(),
             known: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_idle(KNOWN_FOR).build(),
             counting: Mutex::default(),
         }
     }
 }
 
-impl Documents {
-    /// The client, where its document is at hand.
+impl ClientDocuments {
+    /// The client, if its document is cached.
     #[must_use]
     pub fn held(&self, url: &DocumentUrl, now: Now) -> Option<Client> {
         self.clients.get(url.as_str()).filter(|held| now.mono < held.until).map(|held| held.value)
     }
 
-    /// The client that the document at `url` describes. Failures and invalid documents are not remembered.
+    /// The client that the document at `url` describes. Failures are not cached.
     ///
     /// # Errors
-    /// `invalid_client`, saying nothing of what was fetched or why it failed; the log says that.
+    /// `invalid_client`. Only the log says what was fetched or why it failed.
     pub async fn client(&self, fetch: &Fetch, url: &DocumentUrl, reach: Reach, now: Now) -> Result<Client, OAuthError> {
         if let Some(client) = self.held(url, now) {
             return Ok(client);
         }
         let (body, age) = self.fetch(fetch, url.as_str(), url.host(), reach, CLIENT_DOCUMENT_BYTES_MAX, now).await?;
-        let client = client::read_document(url, &body).map_err(|cause| useless(url.as_str(), cause))?;
+        let client = client::read_document(url, &body).map_err(|cause| unusable(url.as_str(), cause))?;
         let age = age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_MAX);
         self.known.insert(url.as_str().into(), ());
         self.clients.insert(url.as_str().into(), Held::new(client.clone(), age, now));
@@ -112,11 +112,11 @@ impl Documents {
         if let Some(held) = self.keys.get(url).filter(|held| now.mono < held.until) {
             return Ok(held.value);
         }
-        let host = host_of(url).ok_or_else(|| useless(url, "no URL with a host"))?;
+        let host = host_of(url).ok_or_else(|| unusable(url, "the URL has no host"))?;
         let (body, age) = self.fetch(fetch, url, &host, reach, CLIENT_KEYS_BYTES_MAX, now).await?;
-        KeySet::read(&body).map_err(|cause| useless(url, format_args!("not a usable key set: {cause:?}")))?;
-        let text: Box<str> = std::str::from_utf8(&body).map_err(|_| useless(url, "not UTF-8"))?.into();
-        // A key that its owner has withdrawn must stop working here, too, and soon.
+        KeySet::read(&body).map_err(|cause| unusable(url, format_args!("not a usable key set: {cause:?}")))?;
+        let text: Box<str> = std::str::from_utf8(&body).map_err(|_| unusable(url, "not UTF-8"))?.into();
+        // A withdrawn key must stop working soon.
         let age =
             age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_DEFAULT);
         self.known.insert(url.into(), ());
@@ -133,19 +133,19 @@ impl Documents {
         bytes_max: usize,
         now: Now,
     ) -> Result<(Bytes, Option<Duration>), OAuthError> {
-        // No host can be the URL of a document.
+        // A host is never equal to a URL, so both fit one table.
         if !self.may_ask(if self.known.contains_key(url) { url } else { host }, now) {
-            return Err(useless(url, "its host was asked too often"));
+            return Err(unusable(url, "too many requests to its host"));
         }
         let (rule, plaintext) = match reach {
             Reach::Loopback if is_loopback_name(host) => (AddressRule::Configured, Plaintext::Loopback),
             _ => (AddressRule::PublicOnly, Plaintext::Refused),
         };
         let fetched = fetch.get(&Wanted { url, rule, plaintext, bytes_max }).await;
-        fetched.map(|fetched| (fetched.body, fetched.max_age)).map_err(|fault| useless(url, fault))
+        fetched.map(|fetched| (fetched.body, fetched.max_age)).map_err(|fault| unusable(url, fault))
     }
 
-    /// Counts one question to `whom`, where there is room for it.
+    /// Counts one request to `whom`; returns whether it may be sent.
     fn may_ask(&self, whom: &str, now: Now) -> bool {
         let _alone = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         let key = whom.to_ascii_lowercase().into_boxed_str();
@@ -165,7 +165,7 @@ impl<T> Held<T> {
     }
 }
 
-/// Frees the memory of what is no longer good; whether it is good is never read off the cache's own clock.
+/// Frees memory. Whether a value may be used is decided by `Held::until`, not by the cache.
 struct ByAge;
 
 impl<T> Expiry<Box<str>, Held<T>> for ByAge {
@@ -178,15 +178,15 @@ impl<T> Expiry<Box<str>, Held<T>> for ByAge {
     }
 }
 
-/// The host of a `jwks_uri`, brackets kept.
+/// The host of a `jwks_uri`, with brackets.
 fn host_of(url: &str) -> Option<String> {
     let uri: http::Uri = url.parse().ok()?;
     uri.host().filter(|host| !host.is_empty()).map(str::to_owned)
 }
 
-/// Tells the log what is wrong, and the client nothing: what we can reach is nobody's business (SPEC D-34).
-fn useless(url: &str, cause: impl std::fmt::Display) -> OAuthError {
+/// Logs what is wrong. The client does not learn it: it could probe the internal network (SPEC D-34).
+fn unusable(url: &str, cause: impl std::fmt::Display) -> OAuthError {
     let place = url.split(['?', '#']).next().unwrap_or_default();
-    info!(target: "portcullis::authorization_server", event = "document", client = place, %cause, outcome = "refused", "a client's document is of no use");
-    Code::InvalidClient.because("the document that the client_id names, or its key set, cannot be used")
+    info!(target: "portcullis::authorization_server", event = "document", client = place, %cause, outcome = "refused", "client document refused");
+    Code::InvalidClient.because("the document of this client_id, or its key set, cannot be used")
 }

@@ -1,22 +1,21 @@
-//! Where a client sends its user: which client, back to where, what for; then login or consent (SPEC E-10…E-17).
+//! `authorize`: checks client, redirect URI and scopes; then login or consent (SPEC E-10…E-17).
 
 use crate::{
     authorization_server::{
-        Answer, Asked, Embedded, Login,
         browser::{
             cookie::Cookie,
-            flow::{self, Flow},
-            pages,
+            flow::{self, Flow, page_url},
+            offer::Offer,
+            pages, session,
         },
-        client::authenticate,
-        endpoint::{
-            consent::{self, Offer},
-            login,
-        },
+        client::find::find,
+        embedded::{Asked, Embedded},
         event,
-        keys::seal::{digest_of, unguessable},
-        reply::{self, Denied},
-        throttle::Deed,
+        grant::code,
+        keys::random::{digest_of, unguessable},
+        reply::{self, Denied, EndpointAnswer},
+        settings::Login,
+        throttle::Action,
     },
     base::limits::FLOW_AGE,
     decide::{
@@ -35,16 +34,17 @@ use crate::{
 mod tests;
 
 /// `GET authorize`.
-pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
-    // Until the client and its address are known, errors are for our own page: an address that is not a client's gets nothing (SPEC E-10).
+pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
+    // Until client and redirect URI are known, errors are shown on a page: an address that is not the
+    // client's gets no redirect (SPEC E-10).
     let (client, form, back) = match identify(embedded, asked).await {
         Ok(known) => known,
         Err(denied) => {
             event::note(embedded, "authorize", None, None, &denied.error.description);
-            return pages::denied(embedded, &denied);
+            return pages::denied(&denied);
         }
     };
-    match go_on(embedded, asked, client, &form, back.clone()).await {
+    match proceed(embedded, asked, client, &form, back.clone()).await {
         Ok(next) => reply::redirect(&next.location, &next.cookies),
         Err(error) => {
             event::note(embedded, "authorize", form.get("client_id"), None, &error.description);
@@ -53,22 +53,22 @@ pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
     }
 }
 
-/// Where the browser goes, and what it takes along.
+/// The next address for the browser, and cookies to set.
 struct Next {
     location: String,
     cookies: Vec<String>,
 }
 
 async fn identify(embedded: &Embedded, asked: &Asked<'_>) -> Result<(Client, Form, ReturnTo), Denied> {
-    embedded.state.throttle.attempt(Deed::Authorize(asked.peer), asked.now).map_err(Denied::slow_down)?;
-    let form = Form::read(asked.head.uri.query().unwrap_or_default().as_bytes())?;
+    embedded.state.throttle.attempt(Action::Authorize(asked.peer), asked.now).map_err(Denied::slow_down)?;
+    let form = asked.query()?;
     let id = form.get("client_id").ok_or_else(|| Code::InvalidRequest.because("client_id is missing"))?;
-    let client = authenticate::find(embedded, id, asked).await?;
+    let client = find(embedded, id, asked).await?;
     let back = ReturnTo::find(&client, &form)?;
     Ok((client, form, back))
 }
 
-async fn go_on(
+async fn proceed(
     embedded: &Embedded,
     asked: &Asked<'_>,
     client: Client,
@@ -77,7 +77,7 @@ async fn go_on(
 ) -> Result<Next, OAuthError> {
     let request = AuthorizationRequest::read(&client, back, form, &embedded.settings.resources)?;
     let person = match embedded.settings.login {
-        Login::Accounts(_) => login::signed_in(embedded, asked).await?,
+        Login::Accounts(_) => session::signed_in(embedded, asked).await?,
         Login::Oidc(_) => None,
     };
     let is_signed_in = person.is_some();
@@ -86,7 +86,7 @@ async fn go_on(
         let offer = Offer::to(embedded, &client, &request, person).await?;
         if offer.is_settled(&client, &request) {
             event::note(embedded, "consent", Some(&client.id), Some(&person.subject), "remembered");
-            let location = flow::grant(embedded, request, person.clone(), offer.into_scopes(), None).await?;
+            let location = code::issue(embedded, request, person.clone(), offer.into_scopes(), None).await?;
             return Ok(Next { location, cookies: Vec::new() });
         }
     }
@@ -98,7 +98,7 @@ async fn go_on(
         None => unguessable().map_err(|cause| Code::ServerError.because(cause))?,
     };
     let page = match (&embedded.settings.login, &person) {
-        // Consent comes before the company's IdP learns of anything (SPEC D-01).
+        // Consent comes before the request to the company IdP (SPEC D-01).
         (Login::Oidc(_), _) | (_, Some(_)) => IssuerEndpoint::Consent,
         (Login::Accounts(_), None) => IssuerEndpoint::Login,
     };
@@ -109,13 +109,13 @@ async fn go_on(
     if !is_signed_in && Cookie::Login.get(embedded, &asked.head.headers).is_some() {
         cookies.push(Cookie::Login.clear(embedded));
     }
-    Ok(Next { location: consent::address(embedded, page, &id), cookies })
+    Ok(Next { location: page_url(embedded, page, &id), cookies })
 }
 
-/// What `prompt=none` hears (OpenID Connect Core §3.1.2.6).
+/// The error for `prompt=none` (OpenID Connect Core §3.1.2.6).
 fn must_be_shown(person: Option<&Person>) -> OAuthError {
     match person {
-        None => Code::LoginRequired.because("nobody has logged in, and prompt is none"),
-        Some(_) => Code::ConsentRequired.because("there is something to ask the user, and prompt is none"),
+        None => Code::LoginRequired.because("the user has not logged in, and prompt is none"),
+        Some(_) => Code::ConsentRequired.because("the user must be asked for consent, and prompt is none"),
     }
 }

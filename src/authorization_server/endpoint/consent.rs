@@ -1,30 +1,25 @@
-//! Asks the user what a client may do, shows only what is new, and remembers the answer (SPEC D-01…D-03, E-16, E-34).
-
-use serde::{Deserialize, Serialize};
+//! `consent`: asks the user what a client may do, showing what is new (SPEC D-01…D-03, E-16, E-34).
 
 use crate::{
     authorization_server::{
-        Answer, Asked, Embedded, Login,
         browser::{
-            flow::{self, Flow},
-            form_post::{Posted, csrf},
-            pages::{self, Question},
+            departure,
+            flow::{self, Flow, page_url},
+            form_post::{FormPost, csrf},
+            offer::{self, Offer},
+            pages::{self, ConsentView},
         },
-        endpoint::login,
+        embedded::{Asked, Embedded},
         event,
-        keys::seal::name_of,
-        person::bridge,
-        reply,
-        store::{Kind, StoreFault},
+        person::current,
+        reply::{self, EndpointAnswer},
+        settings::Login,
     },
-    base::{limits::CONSENT_AGE, names::Scope},
+    base::names::Scope,
     decide::{
         grant::{
-            client::Client,
             error::{Code, OAuthError},
-            form::{self, Form},
-            people::{self, Grantee, Person},
-            request::AuthorizationRequest,
+            people::{self, Person},
         },
         route::IssuerEndpoint,
     },
@@ -33,118 +28,55 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// How often what is remembered is written again where somebody else has just written it.
-const WRITES_MAX: usize = 4;
-
-/// What is on offer to a client, and how much of it somebody has already allowed.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Offer {
-    /// What may be granted of what was asked for, and whether it was allowed before, at every server in question.
-    pub(crate) scopes: Vec<(Scope, bool)>,
-    /// Whether each of these servers was allowed before.
-    pub(crate) knows_servers: bool,
-    /// Whether nothing may be granted: no scope that was asked for, or, where none was, nothing at all.
-    pub(crate) is_nothing: bool,
-}
-
-/// What somebody has let a client do: scopes by server. The store keeps it under a digest of both (SPEC D-03).
-#[derive(Default, Serialize, Deserialize)]
-struct Remembered(Vec<(Box<str>, Vec<Scope>)>);
-
-impl Offer {
-    /// What `person` may let `client` do.
-    pub(crate) async fn to(
-        embedded: &Embedded,
-        client: &Client,
-        request: &AuthorizationRequest,
-        person: &Person,
-    ) -> Result<Self, StoreFault> {
-        let (grants, grantee) = (&embedded.settings.grants, Grantee::Person(person));
-        let allowed = people::allowed(grants, grantee, &request.scopes);
-        let kept = embedded.state.store.get(Kind::Consent, &key(person, client)).await?;
-        let remembered = read(kept.as_deref());
-        let is_nothing = allowed.is_empty() && !(request.scopes.is_empty() && people::is_named(grants, grantee));
-        let scopes = allowed.into_iter().map(|scope| {
-            let is_known = request.resources.iter().all(|one| remembered.has(one, &scope));
-            (scope, is_known)
-        });
-        let knows_servers = request.resources.iter().all(|one| remembered.of(one).is_some());
-        Ok(Self { scopes: scopes.collect(), knows_servers, is_nothing })
-    }
-
-    /// All that is asked for, of somebody who has not logged in yet: what they may not have is taken out when they have.
-    fn to_anybody(request: &AuthorizationRequest) -> Self {
-        let scopes = request.scopes.iter().map(|scope| (scope.clone(), false)).collect();
-        Self { scopes, knows_servers: false, is_nothing: false }
-    }
-
-    /// Whether nothing is left to ask. Any program of this machine can say that it is a native client, so that its user is always
-    /// asked (RFC 8252 §8.6), even where the client could have chosen another way back.
-    pub(crate) fn is_settled(&self, client: &Client, request: &AuthorizationRequest) -> bool {
-        let is_native = client.is_native() || request.back.uri.is_native();
-        let is_known = self.knows_servers && self.scopes.iter().all(|(_, is_known)| *is_known);
-        is_known && !self.is_nothing && !is_native && !request.always_ask
-    }
-
-    /// What is granted.
-    pub(crate) fn into_scopes(self) -> Vec<Scope> {
-        self.scopes.into_iter().map(|(scope, _)| scope).collect()
-    }
-}
-
-/// The address of a page for a flow.
-pub(crate) fn address(embedded: &Embedded, page: IssuerEndpoint, id: &str) -> String {
-    format!("{}?{}", embedded.url(page), form::encode(&[("flow", id)]))
-}
-
 /// `GET consent`.
-pub(crate) async fn show(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
+pub(crate) async fn show(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
     match shown(embedded, asked).await {
         Ok(answer) => answer,
-        Err(error) => pages::error(embedded, &error),
+        Err(error) => pages::error(&error),
     }
 }
 
-async fn shown(embedded: &Embedded, asked: &Asked<'_>) -> Result<Answer, OAuthError> {
-    let form = Form::read(asked.head.uri.query().unwrap_or_default().as_bytes())?;
+async fn shown(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer, OAuthError> {
+    let form = asked.query()?;
     let id = form.get("flow").unwrap_or_default();
     let (flow, _) = flow::resume(embedded, id, asked).await?;
-    let Some(offer) = offer(embedded, &flow).await? else {
-        return Ok(reply::redirect(&address(embedded, IssuerEndpoint::Login, id), &[]));
+    let Some(offer) = offer_of(embedded, &flow).await? else {
+        return Ok(reply::redirect(&page_url(embedded, IssuerEndpoint::Login, id), &[]));
     };
     let csrf = csrf(embedded, asked, id, &purpose(&flow, &offer).each_ref().map(String::as_str));
     let csrf = csrf.ok_or_else(|| Code::AccessDenied.because("the browser's cookie is missing"))?;
-    Ok(pages::consent(embedded, &Question { flow: &flow, id, csrf: &csrf, offer: &offer }))
+    Ok(pages::consent(embedded, &ConsentView { flow: &flow, id, csrf: &csrf, offer: &offer }))
 }
 
 /// `POST consent`.
-pub(crate) async fn decide(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
+pub(crate) async fn decide(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
     match decided(embedded, asked).await {
         Ok(location) => reply::redirect(&location, &[]),
-        Err(error) => pages::error(embedded, &error),
+        Err(error) => pages::error(&error),
     }
 }
 
 async fn decided(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuthError> {
-    let posted = Posted::read(embedded, asked).await?;
-    let nobody = || Code::AccessDenied.because("nobody has logged in for this request");
-    let offer = offer(embedded, &posted.flow).await?.ok_or_else(nobody)?;
-    // What was on the page is what is allowed: a form that showed other scopes, or another account, has another value.
+    let posted = FormPost::read(embedded, asked).await?;
+    let no_login = || Code::AccessDenied.because("no user has logged in for this request");
+    let offer = offer_of(embedded, &posted.flow).await?.ok_or_else(no_login)?;
+    // Only what the page showed is granted: a page with other scopes or another account has another
+    // CSRF value.
     posted.check(embedded, asked, &purpose(&posted.flow, &offer).each_ref().map(String::as_str))?;
     let is_allowed = match posted.form.get("decision") {
         Some("allow") => true,
         Some("deny") => false,
-        _ => return Err(Code::InvalidRequest.because("the form says neither allow nor deny")),
+        _ => return Err(Code::InvalidRequest.because("decision must be allow or deny")),
     };
     if is_allowed && offer.is_nothing {
-        return Err(Code::AccessDenied.because("this account may get nothing of what was asked for"));
+        return Err(Code::AccessDenied.because("this account may not grant any of the requested scopes"));
     }
-    let Posted { id, mut flow, before, .. } = posted;
+    let FormPost { id, mut flow, before, .. } = posted;
     let (client, subject) = (flow.client.id.clone(), flow.person.as_ref().map(|person| person.subject.clone()));
     event::note(embedded, "consent", Some(&client), subject.as_deref(), if is_allowed { "allowed" } else { "denied" });
     if !is_allowed {
         flow::end(embedded, &id, &flow).await?;
-        let error = Code::AccessDenied.because("the user did not allow it");
+        let error = Code::AccessDenied.because("the user denied access");
         return Ok(flow.request.back.with_error(&error, &embedded.settings.issuer));
     }
     let scopes = offer.into_scopes();
@@ -152,7 +84,7 @@ async fn decided(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuth
         Some(person) => allow(embedded, &id, flow, person, scopes).await,
         None => {
             flow.consented = Some(scopes);
-            bridge::depart(embedded, &id, &before, flow).await
+            departure::depart(embedded, &id, &before, flow).await
         }
     }
 }
@@ -164,82 +96,32 @@ async fn allow(
     person: Person,
     scopes: Vec<Scope>,
 ) -> Result<String, OAuthError> {
-    let (key, resources) = (key(&person, &flow.client), flow.request.resources.clone());
-    let location = flow::finish(embedded, id, flow, person, scopes.clone(), None).await?;
-    if let Err(fault) = remember(embedded, &key, &resources, &scopes).await {
-        // The code is made: next time the user is asked once more.
-        tracing::warn!(target: "portcullis::authorization_server", %fault, "a consent is not remembered");
+    let (client, resources) = (flow.client.clone(), flow.request.resources.clone());
+    let location = flow::finish(embedded, id, flow, person.clone(), scopes.clone(), None).await?;
+    if let Err(fault) = offer::remember(embedded, &person, &client, &resources, &scopes).await {
+        // The code is issued all the same; next time the user is asked again.
+        tracing::warn!(target: "portcullis::authorization_server", %fault, "a consent could not be stored; the user will be asked again");
     }
     Ok(location)
 }
 
-/// What is on offer in a flow; nothing while nobody has logged in who must have.
-async fn offer(embedded: &Embedded, flow: &Flow) -> Result<Option<Offer>, OAuthError> {
+/// What the user may grant in a flow; `None` if they must log in first.
+async fn offer_of(embedded: &Embedded, flow: &Flow) -> Result<Option<Offer>, OAuthError> {
     match (&embedded.settings.login, &flow.person) {
-        (Login::Oidc(_), _) => Ok(Some(Offer::to_anybody(&flow.request))),
+        (Login::Oidc(_), _) => Ok(Some(Offer::before_login(&flow.request))),
         (Login::Accounts(_), Some(person)) => {
-            // The login may be ten minutes old: who was taken out of the accounts since then allows nothing any more.
-            let gone = || Code::AccessDenied.because("the account that logged in is not there any more");
-            let person = login::known_here(embedded, person).ok_or_else(gone)?;
+            // The login may be ten minutes old; the account may have been removed since.
+            let gone = || Code::AccessDenied.because("the account that logged in was removed");
+            let person = current::person_now(embedded, person).ok_or_else(gone)?;
             Ok(Some(Offer::to(embedded, &flow.client, &flow.request, &person).await?))
         }
         (Login::Accounts(_), None) => Ok(None),
     }
 }
 
-/// What the page's form is bound to: whom it asks, and about what.
+/// What the CSRF value of the page is bound to: the user and the scopes.
 fn purpose(flow: &Flow, offer: &Offer) -> [String; 3] {
     let subject = flow.person.as_ref().map_or("", |person| &person.subject);
     let scopes: Vec<Scope> = offer.scopes.iter().map(|(scope, _)| scope.clone()).collect();
     ["consent".into(), subject.into(), people::join(&scopes)]
-}
-
-impl Remembered {
-    fn of(&self, resource: &str) -> Option<&Vec<Scope>> {
-        self.0.iter().find(|(known, _)| **known == *resource).map(|(_, scopes)| scopes)
-    }
-
-    fn has(&self, resource: &str, scope: &Scope) -> bool {
-        self.of(resource).is_some_and(|scopes| scopes.contains(scope))
-    }
-
-    fn add(&mut self, resource: &str, added: &[Scope]) {
-        let at = self.0.iter().position(|(known, _)| **known == *resource).unwrap_or_else(|| {
-            self.0.push((resource.into(), Vec::new()));
-            self.0.len() - 1
-        });
-        if let Some((_, scopes)) = self.0.get_mut(at) {
-            scopes.extend(added.iter().filter(|scope| !scopes.contains(scope)).cloned().collect::<Vec<_>>());
-        }
-    }
-}
-
-/// What cannot be read was never allowed.
-fn read(kept: Option<&[u8]>) -> Remembered {
-    kept.and_then(|kept| serde_json::from_slice(kept).ok()).unwrap_or_default()
-}
-
-/// Of the person and the client both: what one client may is nothing to another (SPEC D-03).
-fn key(person: &Person, client: &Client) -> String {
-    // The length parts them where neither could hold the other.
-    name_of(&format!("{}:{}{}", person.subject.len(), person.subject, client.id))
-}
-
-async fn remember(embedded: &Embedded, key: &str, resources: &[Box<str>], scopes: &[Scope]) -> Result<(), StoreFault> {
-    let store = &embedded.state.store;
-    let until = embedded.state.clock.now().wall.saturating_add(CONSENT_AGE);
-    for _ in 0..WRITES_MAX {
-        let before = store.get(Kind::Consent, key).await?;
-        let mut remembered = read(before.as_deref());
-        resources.iter().for_each(|one| remembered.add(one, scopes));
-        let value = serde_json::to_vec(&remembered).map_err(|cause| StoreFault(cause.to_string()))?;
-        let is_written = match &before {
-            Some(before) => store.replace(Kind::Consent, key, before, value, Some(until)).await?,
-            None => store.create(Kind::Consent, key, value, until).await?,
-        };
-        if is_written {
-            return Ok(());
-        }
-    }
-    Err(StoreFault("somebody else keeps writing the same consent".into()))
 }

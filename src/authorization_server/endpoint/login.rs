@@ -1,36 +1,27 @@
-//! Logs people in with local accounts, in constant time, and not too often (SPEC E-28).
+//! `login`: logs users in with local accounts, in constant time and rate limited (SPEC E-28).
 
 use std::time::Duration;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     authorization_server::{
-        Answer, Asked, Embedded, Login,
         browser::{
-            cookie::Cookie,
-            flow::{self, Flow},
-            form_post::{Posted, csrf},
-            pages::{self, SignIn},
+            flow::{self, Flow, page_url},
+            form_post::{FormPost, csrf},
+            offer::Offer,
+            pages::{self, LoginView},
+            session,
         },
-        endpoint::consent::{self, Offer},
+        embedded::{Asked, Embedded},
         event,
-        keys::seal::{digest_of, name_of, unguessable},
-        person::accounts::{Account, Accounts},
-        reply,
-        store::{Kind, StoreFault},
-        throttle::Deed,
+        reply::{self, EndpointAnswer},
+        throttle::Action,
     },
-    base::{
-        limits::{ACCOUNT_NAME_BYTES_MAX, LOGIN_AGE},
-        secret::Secret,
-    },
+    base::{limits::ACCOUNT_NAME_BYTES_MAX, secret::Secret},
     decide::{
         grant::{
             error::{Code, OAuthError},
-            form::Form,
             people::Person,
         },
         route::IssuerEndpoint,
@@ -40,30 +31,23 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// What the page's form is bound to.
+/// What the CSRF value of the page is bound to.
 const PURPOSE: [&str; 1] = ["login"];
-/// One sentence for an unknown name and for a wrong password: which names exist is nobody's business.
+/// The same sentence for an unknown account and a wrong password: it does not reveal which accounts
+/// exist.
 const WRONG: &str = "That account and password do not go together.";
 
-/// A browser that has logged in, as the store keeps it under its cookie's digest.
-#[derive(Serialize, Deserialize)]
-struct Session {
-    account: Box<str>,
-    /// SHA-256 of the account's hash: with another password the account's sessions are over.
-    proof: [u8; 32],
-}
-
 /// `GET login`.
-pub(crate) async fn show(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
+pub(crate) async fn show(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
     match shown(embedded, asked).await {
         Ok(answer) => answer,
-        Err(error) => pages::error(embedded, &error),
+        Err(error) => pages::error(&error),
     }
 }
 
-async fn shown(embedded: &Embedded, asked: &Asked<'_>) -> Result<Answer, OAuthError> {
-    accounts(embedded)?;
-    let form = Form::read(asked.head.uri.query().unwrap_or_default().as_bytes())?;
+async fn shown(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer, OAuthError> {
+    session::accounts(embedded)?;
+    let form = asked.query()?;
     let id = form.get("flow").unwrap_or_default();
     let (flow, _) = flow::resume(embedded, id, asked).await?;
     let account = flow.request.login_hint.clone().unwrap_or_default();
@@ -71,16 +55,16 @@ async fn shown(embedded: &Embedded, asked: &Asked<'_>) -> Result<Answer, OAuthEr
 }
 
 /// `POST login`.
-pub(crate) async fn attempt(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
+pub(crate) async fn attempt(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
     match attempted(embedded, asked).await {
         Ok(answer) => answer,
-        Err(error) => pages::error(embedded, &error),
+        Err(error) => pages::error(&error),
     }
 }
 
-async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<Answer, OAuthError> {
-    let accounts = accounts(embedded)?;
-    let posted = Posted::read(embedded, asked).await?;
+async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer, OAuthError> {
+    let accounts = session::accounts(embedded)?;
+    let posted = FormPost::read(embedded, asked).await?;
     posted.check(embedded, asked, &PURPOSE)?;
     let name = posted.form.get("account").unwrap_or_default();
     let of_client = Some(&*posted.flow.client.id);
@@ -99,89 +83,42 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<Answer, OAu
         event::note(embedded, "login", of_client, None, "refused: account or password");
         return again(StatusCode::FORBIDDEN, WRONG);
     };
-    throttle.forgive(Deed::LoginToFrom(name, asked.peer));
-    throttle.forgive(Deed::LoginTo(name));
-    throttle.forgive(Deed::LoginFrom(asked.peer));
+    throttle.refund(Action::LoginToFrom(name, asked.peer));
+    throttle.refund(Action::LoginTo(name));
+    throttle.refund(Action::LoginFrom(asked.peer));
     event::note(embedded, "login", of_client, Some(&person.subject), "logged in");
     admit(embedded, asked, posted, person).await
 }
 
-/// Whether one more attempt is permitted; it counts before its password is looked at, so that many at once gain nothing.
+/// Whether one more attempt is permitted. It is counted before the password is checked, so that
+/// parallel attempts gain nothing.
 fn may_try(embedded: &Embedded, asked: &Asked<'_>, name: &str) -> Result<(), Duration> {
     let (throttle, now) = (&embedded.state.throttle, asked.now);
-    throttle.check(Deed::LoginToFrom(name, asked.peer), now)?;
-    throttle.check(Deed::LoginTo(name), now)?;
-    throttle.attempt(Deed::LoginFrom(asked.peer), now)?;
-    throttle.attempt(Deed::LoginToFrom(name, asked.peer), now)?;
-    throttle.attempt(Deed::LoginTo(name), now)
+    throttle.check(Action::LoginToFrom(name, asked.peer), now)?;
+    throttle.check(Action::LoginTo(name), now)?;
+    throttle.attempt(Action::LoginFrom(asked.peer), now)?;
+    throttle.attempt(Action::LoginToFrom(name, asked.peer), now)?;
+    throttle.attempt(Action::LoginTo(name), now)
 }
 
-/// The flow goes on for the person who has just logged in.
-async fn admit(embedded: &Embedded, asked: &Asked<'_>, posted: Posted, person: Person) -> Result<Answer, OAuthError> {
-    let Posted { id, mut flow, before, .. } = posted;
+/// Continues the flow for the user who has just logged in.
+async fn admit(
+    embedded: &Embedded,
+    asked: &Asked<'_>,
+    posted: FormPost,
+    person: Person,
+) -> Result<EndpointAnswer, OAuthError> {
+    let FormPost { id, mut flow, before, .. } = posted;
     flow.person = Some(person.clone());
     flow::advance(embedded, &id, &before, &flow).await?;
-    let cookies = [begin_session(embedded, asked, &person).await?];
+    let cookies = [session::begin(embedded, asked, &person).await?];
     let offer = Offer::to(embedded, &flow.client, &flow.request, &person).await?;
     if !offer.is_settled(&flow.client, &flow.request) || flow.request.always_ask {
-        return Ok(reply::redirect(&consent::address(embedded, IssuerEndpoint::Consent, &id), &cookies));
+        return Ok(reply::redirect(&page_url(embedded, IssuerEndpoint::Consent, &id), &cookies));
     }
     event::note(embedded, "consent", Some(&flow.client.id), Some(&person.subject), "remembered");
     let location = flow::finish(embedded, &id, flow, person, offer.into_scopes(), None).await?;
     Ok(reply::redirect(&location, &cookies))
-}
-
-/// A new session with a name of its own, whatever the browser brought: one that somebody else has planted is of no use to them.
-async fn begin_session(embedded: &Embedded, asked: &Asked<'_>, person: &Person) -> Result<String, OAuthError> {
-    let failed = |cause: &'static str| Code::ServerError.because(cause);
-    let store = &embedded.state.store;
-    if let Some(old) = Cookie::Login.get(embedded, &asked.head.headers) {
-        store.delete(Kind::Login, &name_of(old)).await?;
-    }
-    let account = accounts(embedded)?.find(person.account.as_deref().unwrap_or_default());
-    let account = account.ok_or_else(|| failed("who has logged in has no account"))?;
-    let session = Session { account: account.name.clone(), proof: proof(account) };
-    let value = serde_json::to_vec(&session).map_err(|_| failed("a session cannot be written as JSON"))?;
-    let cookie = unguessable().map_err(failed)?;
-    store.put(Kind::Login, &name_of(&cookie), value, asked.now.wall.saturating_add(LOGIN_AGE)).await?;
-    Ok(Cookie::Login.set(embedded, &cookie, LOGIN_AGE.as_secs()))
-}
-
-/// Who has logged in with this browser, as the accounts are now.
-pub(crate) async fn signed_in(embedded: &Embedded, asked: &Asked<'_>) -> Result<Option<Person>, StoreFault> {
-    let Some(cookie) = Cookie::Login.get(embedded, &asked.head.headers) else { return Ok(None) };
-    let Some(value) = embedded.state.store.get(Kind::Login, &name_of(cookie)).await? else { return Ok(None) };
-    let session = serde_json::from_slice::<Session>(&value).ok();
-    let account = session.and_then(|session| {
-        let account = accounts(embedded).ok()?.find(&session.account)?;
-        verify_slices_are_equal(&proof(account), &session.proof).is_ok().then_some(account)
-    });
-    Ok(account.map(Account::person))
-}
-
-/// The person as the accounts know them now: somebody who was taken out of the file, or came in another way than people do
-/// now, is nobody.
-pub(crate) fn known_here(embedded: &Embedded, person: &Person) -> Option<Person> {
-    match (&embedded.settings.login, &person.account) {
-        (Login::Accounts(accounts), Some(name)) => {
-            let account = accounts.accounts.iter().find(|account| account.name == *name)?;
-            let subject = account.subject.as_ref().unwrap_or(&account.name);
-            (*subject == person.subject).then(|| Person { groups: account.groups.clone(), ..person.clone() })
-        }
-        (Login::Oidc(_), None) => Some(person.clone()),
-        (Login::Accounts(_), None) | (Login::Oidc(_), Some(_)) => None,
-    }
-}
-
-fn proof(account: &Account) -> [u8; 32] {
-    digest_of(account.hash.as_bytes())
-}
-
-fn accounts(embedded: &Embedded) -> Result<&Accounts, OAuthError> {
-    match &embedded.settings.login {
-        Login::Accounts(accounts) => Ok(accounts),
-        Login::Oidc(_) => Err(Code::InvalidRequest.because("there are no accounts of its own here")),
-    }
 }
 
 fn form_page(
@@ -191,14 +128,14 @@ fn form_page(
     status: StatusCode,
     account: &str,
     problem: Option<&str>,
-) -> Result<Answer, OAuthError> {
+) -> Result<EndpointAnswer, OAuthError> {
     let csrf = csrf(embedded, asked, id, &PURPOSE)
         .ok_or_else(|| Code::AccessDenied.because("the browser's cookie is missing"))?;
     let account = if account.len() > ACCOUNT_NAME_BYTES_MAX { "" } else { account };
-    Ok(pages::login(embedded, status, &SignIn { flow, id, csrf: &csrf, account, problem }))
+    Ok(pages::login(embedded, status, &LoginView { flow, id, csrf: &csrf, account, problem }))
 }
 
-/// A wait as people say it, never shorter than it is.
+/// A wait in words, rounded up.
 fn in_words(wait: Duration) -> String {
     let secs = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
     match secs {

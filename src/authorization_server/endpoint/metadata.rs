@@ -1,4 +1,4 @@
-//! What the authorization server says about itself: RFC 8414 and OpenID Connect discovery, and its key set (SPEC E-01…E-06).
+//! The embedded server's metadata (RFC 8414, OpenID Connect discovery) and key set (SPEC E-01…E-06).
 
 use bytes::Bytes;
 use http::{
@@ -8,7 +8,12 @@ use http::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    authorization_server::{Answer, Asked, Dynamic, Embedded, keys::seal::name_of, reply},
+    authorization_server::{
+        embedded::{Asked, Embedded},
+        keys::random::name_of,
+        reply::{self, EndpointAnswer},
+        settings::Dynamic,
+    },
     base::names::Scope,
     decide::{grant::client::ClientAuth, route::IssuerEndpoint},
 };
@@ -16,24 +21,24 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// Less than the time between a key's publication and its first signature: whoever keeps the key set this long never
-/// lacks a key.
+/// Shorter than the time between a key's publication and its first signature, so a cached key set
+/// never lacks a key.
 const PUBLIC_FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// Algorithms of client assertions, in the order of preference (RFC 8414 `…_signing_alg_values_supported`).
 const ASSERTION_ALGORITHMS: [&str; 9] =
     ["ES256", "EdDSA", "RS256", "PS256", "ES384", "RS384", "PS384", "RS512", "PS512"];
 
 /// The metadata.
-pub(crate) fn document(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
+pub(crate) fn document(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
     cached(Value::Object(describe(embedded)).to_string().into(), asked)
 }
 
 /// The key set.
-pub(crate) fn keys(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
+pub(crate) fn keys(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
     cached(embedded.state.keys.document(), asked)
 }
 
-fn cached(body: Bytes, asked: &Asked<'_>) -> Answer {
+fn cached(body: Bytes, asked: &Asked<'_>) -> EndpointAnswer {
     let etag = format!("\"{}\"", name_of(&String::from_utf8_lossy(&body)));
     let wanted = asked.head.headers.get(IF_NONE_MATCH).map(HeaderValue::as_bytes).unwrap_or_default();
     let is_current = wanted == b"*" || wanted.split(|b| *b == b',').any(|one| one.trim_ascii() == etag.as_bytes());
@@ -51,12 +56,12 @@ fn cached(body: Bytes, asked: &Asked<'_>) -> Answer {
     response.into()
 }
 
-/// Nothing is said of what is switched off: a client would try it.
+/// Leaves out what is switched off, because clients would try it.
 fn describe(embedded: &Embedded) -> Map<String, Value> {
     let settings = &embedded.settings;
     let mut all = Map::new();
     let mut say = |name: &str, value: Value| drop(all.insert(name.to_owned(), value));
-    // RFC 8414 §3.3: the very text by which the document was found.
+    // RFC 8414 §3.3: exactly the identifier that the document was requested for.
     say("issuer", json!(settings.issuer));
     say("authorization_endpoint", json!(embedded.url(IssuerEndpoint::Authorize)));
     say("token_endpoint", json!(embedded.url(IssuerEndpoint::Token)));
@@ -96,7 +101,7 @@ fn describe(embedded: &Embedded) -> Map<String, Value> {
     all
 }
 
-/// Each scope of our servers once, in their order.
+/// Each scope of the servers once, in their order.
 fn scopes(embedded: &Embedded) -> Vec<&Scope> {
     let mut all: Vec<&Scope> = Vec::new();
     for scope in embedded.settings.resources.iter().flat_map(|resource| &resource.scopes) {
@@ -107,15 +112,15 @@ fn scopes(embedded: &Embedded) -> Vec<&Scope> {
     all
 }
 
-/// Ways of client authentication that some client could have.
+/// The authentication methods that a client may have.
 fn methods(embedded: &Embedded) -> Vec<&'static str> {
     let settings = &embedded.settings;
-    let anybody = settings.registration.dynamic != Dynamic::Off;
+    let dynamic = settings.registration.dynamic != Dynamic::Off;
     let documents = !settings.registration.document_hosts.is_empty();
     let some = |wanted: fn(&ClientAuth) -> bool| settings.clients.iter().any(|client| wanted(&client.auth));
-    let secret = anybody || some(|auth| matches!(auth, ClientAuth::Secret(_)));
-    let keys = anybody || documents || some(|auth| matches!(auth, ClientAuth::Keys(_) | ClientAuth::KeysAt(_)));
-    let none = anybody || documents || some(|auth| matches!(auth, ClientAuth::None));
+    let secret = dynamic || some(|auth| matches!(auth, ClientAuth::Secret(_)));
+    let keys = dynamic || documents || some(|auth| matches!(auth, ClientAuth::Keys(_) | ClientAuth::KeysAt(_)));
+    let none = dynamic || documents || some(|auth| matches!(auth, ClientAuth::None));
     [(none, "none"), (secret, "client_secret_basic"), (secret, "client_secret_post"), (keys, "private_key_jwt")]
         .into_iter()
         .filter(|(possible, _)| *possible)

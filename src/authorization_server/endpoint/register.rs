@@ -1,20 +1,18 @@
-//! Dynamic client registration (RFC 7591, SPEC E-35…E-37).
+//! `register`: dynamic client registration (RFC 7591, SPEC E-35…E-37).
 
-use http::{
-    StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE},
-};
+use http::{StatusCode, header::AUTHORIZATION};
 use serde_json::{Map, Value, json};
 
 use crate::{
     authorization_server::{
-        Answer, Asked, Dynamic, Embedded,
-        client::authenticate::{self, Registered},
+        client::registered::{self, RegisteredClient},
+        embedded::{Asked, Embedded},
         event,
-        keys::seal,
-        reply::{self, Denied},
-        store::Kind,
-        throttle::Deed,
+        keys::random,
+        reply::{self, Denied, EndpointAnswer},
+        settings::Dynamic,
+        store::kind::EntryKind,
+        throttle::Action,
     },
     base::{
         limits::{REGISTRATION_BYTES_MAX, UNUSED_CLIENT_AGE},
@@ -31,7 +29,7 @@ use crate::{
 mod tests;
 
 /// `POST register`.
-pub(crate) async fn register(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
+pub(crate) async fn register(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
     if embedded.settings.registration.dynamic == Dynamic::Off {
         return reply::not_found();
     }
@@ -45,24 +43,24 @@ pub(crate) async fn register(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
 }
 
 async fn admit(embedded: &Embedded, asked: &Asked<'_>) -> Result<Map<String, Value>, Denied> {
-    let deed = Deed::Registration(asked.peer);
-    embedded.state.throttle.check(deed, asked.now).map_err(Denied::slow_down)?;
-    // Wrong ones count as well: each is a guess at the initial access token, or work for us.
-    embedded.state.throttle.count(deed, asked.now);
+    let action = Action::Registration(asked.peer);
+    embedded.state.throttle.check(action, asked.now).map_err(Denied::slow_down)?;
+    // Failures count as well: each is a guess at the initial access token, or costs work.
+    embedded.state.throttle.count(action, asked.now);
     if let Dynamic::Token(expected) = &embedded.settings.registration.dynamic {
         check_token(asked, expected)?;
     }
     let registration = read(asked)?;
     let (auth, secret) = credentials(&registration.method)?;
     let method = registration.method.clone();
-    let id = authenticate::new_id().map_err(helpless)?;
+    let id = registered::new_id().map_err(failed)?;
     let client = registration.into_client(id, auth);
     let now = asked.now.unix_secs();
-    let record = Registered { client, seen: now, used: false };
-    let value = serde_json::to_vec(&record).map_err(|_| helpless("a client cannot be written as JSON"))?;
+    let record = RegisteredClient { client, seen: now, used: false };
+    let value = serde_json::to_vec(&record).map_err(|_| failed("the client cannot be written as JSON"))?;
     let until = asked.now.wall.saturating_add(UNUSED_CLIENT_AGE);
-    if !embedded.state.store.create(Kind::Client, &record.client.id, value, until).await? {
-        return Err(helpless("the system's randomness repeats itself").into());
+    if !embedded.state.store.create(EntryKind::Client, &record.client.id, value, until).await? {
+        return Err(failed("the new client's id exists already").into());
     }
     event::note(embedded, "registration", Some(&record.client.id), None, "registered");
     Ok(effective(&record.client, &method, secret.as_deref(), now))
@@ -81,40 +79,38 @@ fn check_token(asked: &Asked<'_>, expected: &Secret) -> Result<(), OAuthError> {
         {
             Ok(())
         }
-        _ => Err(Code::InvalidToken.because("registration here takes an initial access token")),
+        _ => Err(Code::InvalidToken.because("registration requires an initial access token")),
     }
 }
 
 fn read(asked: &Asked<'_>) -> Result<Registration, OAuthError> {
-    let essence = asked.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = essence.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(Code::InvalidClientMetadata.because("a registration comes as application/json"));
+    if !asked.media_type().eq_ignore_ascii_case("application/json") {
+        return Err(Code::InvalidClientMetadata.because("the body must be application/json"));
     }
     if asked.body.len() > REGISTRATION_BYTES_MAX {
-        return Err(Code::InvalidClientMetadata.because("longer than a registration may be"));
+        return Err(Code::InvalidClientMetadata.because("the registration is too long"));
     }
     Registration::read(&asked.body)
 }
 
-/// How the client will prove who it is, and the secret to tell it, this once.
+/// How the client will authenticate, and its secret, which only this answer contains.
 fn credentials(method: &Method) -> Result<(ClientAuth, Option<String>), OAuthError> {
     Ok(match method {
         Method::None => (ClientAuth::None, None),
         Method::SecretBasic | Method::SecretPost => {
-            let secret = seal::unguessable().map_err(helpless)?;
-            (ClientAuth::Secret(seal::digest_of(secret.as_bytes())), Some(secret))
+            let secret = random::unguessable().map_err(failed)?;
+            (ClientAuth::Secret(random::digest_of(secret.as_bytes())), Some(secret))
         }
         Method::Keys(keys) => (ClientAuth::Keys(keys.clone()), None),
         Method::KeysAt(url) => (ClientAuth::KeysAt(url.clone()), None),
     })
 }
 
-fn helpless(cause: &'static str) -> OAuthError {
+fn failed(cause: &'static str) -> OAuthError {
     Code::ServerError.because(cause)
 }
 
-/// What was registered in the end (RFC 7591 §3.2.1): it may be other than what was asked for.
+/// The registration as stored (RFC 7591 §3.2.1); it may differ from the request.
 fn effective(client: &Client, method: &Method, secret: Option<&str>, now: u64) -> Map<String, Value> {
     let mut body = Map::new();
     let mut say = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
@@ -122,7 +118,7 @@ fn effective(client: &Client, method: &Method, secret: Option<&str>, now: u64) -
     say("client_id_issued_at", json!(now));
     if let Some(secret) = secret {
         say("client_secret", json!(secret));
-        // The client is forgotten when it stays away; its secret does not end before that.
+        // An unused client is deleted; its secret does not expire before that.
         say("client_secret_expires_at", json!(0));
     }
     if let Some(name) = &client.name {

@@ -1,25 +1,23 @@
-//! Revocation (RFC 7009) and introspection (RFC 7662).
+//! `revoke`: token revocation (RFC 7009).
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
     authorization_server::{
-        Answer, Asked, Embedded,
-        client::authenticate,
-        endpoint::token::{end_family, form, own_access_token, read_refresh_token},
+        client::authenticate::{authenticate, tried_basic},
+        embedded::{Asked, Embedded},
         event,
-        keys::seal::digest_of,
-        reply::{self, Denied},
-        store::Kind,
+        grant::{
+            access_token,
+            family::{self, read_token},
+        },
+        reply::{self, Denied, EndpointAnswer},
     },
     base::limits::CLOCK_SKEW_MAX,
     decide::grant::{
-        client::{Client, ClientAuth, Origin},
+        client::Client,
         error::{Code, OAuthError},
-        family::{Family, Standing},
-        form::Form,
-        people,
     },
 };
 
@@ -27,53 +25,34 @@ use crate::{
 mod tests;
 
 /// `POST revoke`.
-pub(crate) async fn revoke(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
+pub(crate) async fn revoke(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
     let done = async {
-        let form = form(asked)?;
-        let client = authenticate::authenticate(embedded, &form, asked).await?;
-        take_back(embedded, &client, token(&form)?, asked).await
+        let form = asked.form()?;
+        let client = authenticate(embedded, &form, asked).await?;
+        let token = form.get("token").ok_or_else(|| Code::InvalidRequest.because("token is missing"))?;
+        revoke_token(embedded, &client, token, asked).await
     };
     match done.await {
-        // What is unknown is revoked as well as can be (RFC 7009 §2.2).
+        // An unknown token counts as revoked (RFC 7009 §2.2).
         Ok(()) => reply::json(StatusCode::OK, &json!({})),
-        Err(denied) => reply::deny(&denied, authenticate::tried_basic(asked)),
+        Err(denied) => reply::deny(&denied, tried_basic(asked)),
     }
 }
 
-/// `POST introspect`.
-pub(crate) async fn introspect(embedded: &Embedded, asked: &Asked<'_>) -> Answer {
-    let said = async {
-        let form = form(asked)?;
-        let client = authenticate::authenticate(embedded, &form, asked).await?;
-        if client.auth == ClientAuth::None {
-            return Err(Code::InvalidClient.because("introspection is for clients that prove who they are").into());
-        }
-        describe(embedded, &client, token(&form)?, asked).await
-    };
-    match said.await {
-        Ok(said) => reply::json(StatusCode::OK, &said.unwrap_or_else(|| json!({"active": false}))),
-        Err(denied) => reply::deny(&denied, authenticate::tried_basic(asked)),
-    }
-}
-
-fn token(form: &Form) -> Result<&str, OAuthError> {
-    form.get("token").ok_or_else(|| Code::InvalidRequest.because("token is missing"))
-}
-
-/// `token_type_hint` is not needed: the two kinds have no form in common.
-async fn take_back(embedded: &Embedded, client: &Client, token: &str, asked: &Asked<'_>) -> Result<(), Denied> {
-    if let Some((id, _)) = read_refresh_token(token) {
-        // Whoever knows the id has a token of this family, perhaps not the newest: one that is given back ends them all.
-        let Some(family) = family(embedded, id).await? else { return Ok(()) };
+/// Ignores `token_type_hint`: refresh and access tokens differ in form.
+async fn revoke_token(embedded: &Embedded, client: &Client, token: &str, asked: &Asked<'_>) -> Result<(), Denied> {
+    if let Some((id, _)) = read_token(token) {
+        // Any token of the family, even an old one, ends the whole family.
+        let Some(family) = family::find(embedded, id).await? else { return Ok(()) };
         if family.client != client.id {
-            return Err(foreign().into());
+            return Err(other_client().into());
         }
         event::note(embedded, "revocation", Some(&client.id), Some(&family.person.subject), "family revoked");
-        return Ok(end_family(embedded, id, asked).await?);
+        return Ok(family::end(embedded, id, asked).await?);
     }
-    let Some(caller) = own_access_token(embedded, token, asked) else { return Ok(()) };
+    let Some(caller) = access_token::read(embedded, token, asked) else { return Ok(()) };
     if caller.client() != Some(&*client.id) {
-        return Err(foreign().into());
+        return Err(other_client().into());
     }
     let Some(id) = caller.claims().get("jti").and_then(Value::as_str) else { return Ok(()) };
     let state = &embedded.state;
@@ -83,45 +62,6 @@ async fn take_back(embedded: &Embedded, client: &Client, token: &str, asked: &As
     Ok(())
 }
 
-fn foreign() -> OAuthError {
+fn other_client() -> OAuthError {
     Code::InvalidGrant.because("the token was issued to another client")
-}
-
-async fn family(embedded: &Embedded, id: &str) -> Result<Option<Family>, Denied> {
-    let kept = embedded.state.store.get(Kind::Family, id).await?;
-    Ok(kept.and_then(|kept| serde_json::from_slice(&kept).ok()))
-}
-
-/// What an active token says, to whom it concerns: its own client, or one that the operator wrote, as a server of theirs.
-/// Anybody may be registered and hold a secret.
-async fn describe(
-    embedded: &Embedded,
-    client: &Client,
-    token: &str,
-    asked: &Asked<'_>,
-) -> Result<Option<Value>, Denied> {
-    if let Some((id, secret)) = read_refresh_token(token) {
-        let Some(family) = family(embedded, id).await?.filter(|family| family.client == client.id) else {
-            return Ok(None);
-        };
-        let idle_max = embedded.settings.refresh_token_ttl.as_secs();
-        let standing = family.standing(&digest_of(secret.as_bytes()), asked.now.unix_secs(), idle_max);
-        let is_active = matches!(standing, Standing::Newest | Standing::Unanswered(_));
-        return Ok(is_active.then(|| {
-            json!({
-                "active": true, "client_id": family.client, "sub": family.person.subject, "exp": family.ends,
-                "iss": embedded.settings.issuer, "aud": family.resources, "scope": people::join(&family.scopes),
-            })
-        }));
-    }
-    let Some(caller) = own_access_token(embedded, token, asked) else { return Ok(None) };
-    let concerns = client.origin == Origin::Configured || caller.client() == Some(&*client.id);
-    let id = caller.claims().get("jti").and_then(Value::as_str).unwrap_or_default();
-    if !concerns || embedded.state.revocations.is_revoked(id) {
-        return Ok(None);
-    }
-    let mut said = caller.claims().clone();
-    said.insert("active".to_owned(), json!(true));
-    said.insert("token_type".to_owned(), json!("Bearer"));
-    Ok(Some(Value::Object(said)))
 }

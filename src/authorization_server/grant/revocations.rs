@@ -1,4 +1,4 @@
-//! Access tokens and families that were revoked before their time: at once here, within two seconds at every other replica.
+//! Revoked access tokens and families: refused here at once, by other replicas within two seconds.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,17 +8,17 @@ use std::{
 
 use crate::{
     authorization_server::{
-        keys::seal::name_of,
-        store::{Kind, Store, StoreFault},
+        keys::random::name_of,
+        store::{Store, fault::StoreFault, kind::EntryKind},
     },
     base::clock::Now,
     outbound::keys::LocalKeys,
 };
 
-/// How much of a family's digest its tokens show.
+/// How much of a family's digest the `jti` of its tokens contains.
 const STEM_CHARS: usize = 22;
 
-/// What is revoked, as the gateway's own verifier knows it.
+/// Revocations, shared with the gateway's verifier.
 pub(crate) struct Revocations {
     local: Arc<LocalKeys>,
     known: Mutex<Known>,
@@ -26,9 +26,10 @@ pub(crate) struct Revocations {
 
 #[derive(Default)]
 struct Known {
-    /// What the store said last.
+    /// From the last list of the store.
     listed: HashSet<Box<str>>,
-    /// What was revoked here, and until when that matters: a list that was begun before does not have it yet.
+    /// Revoked by this replica, each until its last token expires: a list of the store that was
+    /// requested before does not contain it.
     own: HashMap<Box<str>, Duration>,
 }
 
@@ -37,10 +38,11 @@ impl Revocations {
         Self { local, known: Mutex::default() }
     }
 
-    /// Revokes what is called `name`: a `jti`, or [`stem`] for every access token of a family. `until` is the end of the last of them.
+    /// Revokes `name`: a `jti`, or a [`stem`] for every access token of a family. `until` is when the
+    /// last of them expires.
     ///
     /// # Errors
-    /// [`StoreFault`]: this replica refuses the token already, the others do not.
+    /// [`StoreFault`]: this replica refuses the token, the others do not.
     pub(crate) async fn revoke(&self, store: &Store, name: &str, until: Duration, now: Now) -> Result<(), StoreFault> {
         if until <= now.wall {
             return Ok(());
@@ -48,20 +50,20 @@ impl Revocations {
         self.change(now, |known| {
             known.own.insert(name.into(), until);
         });
-        store.put(Kind::Revoked, name, Vec::new(), until).await
+        store.put(EntryKind::Revoked, name, Vec::new(), until).await
     }
 
-    /// Learns of the other replicas' revocations.
+    /// Reads the other replicas' revocations from the store.
     ///
     /// # Errors
-    /// [`StoreFault`]; what is known stays in force.
+    /// [`StoreFault`]; known revocations stay in force.
     pub(crate) async fn refresh(&self, store: &Store, now: Now) -> Result<(), StoreFault> {
-        let listed = store.list(Kind::Revoked).await?.into_iter().map(|(name, _)| name.into()).collect();
+        let listed = store.list(EntryKind::Revoked).await?.into_iter().map(|(name, _)| name.into()).collect();
         self.change(now, |known| known.listed = listed);
         Ok(())
     }
 
-    /// Whether the token with this `jti` is revoked, as far as this replica knows.
+    /// Whether this replica knows that the token with this `jti` is revoked.
     pub(crate) fn is_revoked(&self, jti: &str) -> bool {
         self.local.is_revoked(jti)
     }
@@ -71,13 +73,14 @@ impl Revocations {
         change(&mut known);
         known.own.retain(|_, until| now.wall < *until);
         let all = known.listed.iter().chain(known.own.keys()).cloned().collect();
-        // Under the lock: of two changes the later one must be published last.
+        // Under the lock, so that the later of two changes is published last.
         self.local.revoke(all);
     }
 }
 
-/// What the `jti` of every access token of a family begins with. It does not lead back to the family's id, which is half of
-/// a refresh token: whoever sees access tokens could present the other half wrong, and so end the family.
+/// The start of the `jti` of every access token of a family. It is a digest, because the family's id
+/// is half of a refresh token: with the id, an attacker who sees an access token could present a
+/// wrong refresh token and so end the family.
 pub(crate) fn stem(family: &str) -> String {
     name_of(family).chars().take(STEM_CHARS).collect()
 }

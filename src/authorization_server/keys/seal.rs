@@ -1,61 +1,58 @@
-//! Seals what the store must not show: signing keys, tokens of the company's IdP, successors of refresh tokens. And makes what nobody can guess.
+//! Encrypts secrets in the store: signing keys, the IdP's tokens, successors of refresh tokens.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
-    digest,
     hkdf::{HKDF_SHA256, KeyType, Salt},
-    rand,
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::base::secret::Secret;
+use crate::{authorization_server::keys::random, base::secret::Secret};
 
 const NONCE_BYTES: usize = 12;
 
-/// Seals with the first of its keys, and opens with any of them.
+/// Seals with the first of its keys, opens with any of them.
 pub struct Sealer(Vec<RandomizedNonceKey>);
 
 impl Sealer {
-    /// From the operator's keys; without any, from one that lives as long as the process.
+    /// From the configured keys; without any, from a random key that lives as long as the process.
     ///
     /// # Errors
-    /// Where the system has no randomness.
+    /// If the system has no randomness.
     pub fn new(keys: &[Secret]) -> Result<Self, &'static str> {
-        let random;
+        let own;
         let keys = match keys {
             [] => {
-                random = [Secret::new(bytes::<32>()?.to_vec())];
-                &random
+                own = [Secret::new(random::bytes::<32>()?.to_vec())];
+                &own
             }
             keys => keys,
         };
         keys.iter().map(|key| derive(key.expose())).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Under the secret of a token, which nobody but its holder has.
+    /// From the secret of a token, which only its holder has.
     ///
     /// # Errors
-    /// Where the library refuses.
+    /// If the library refuses.
     pub fn of_token(secret: &[u8]) -> Result<Self, &'static str> {
         Ok(Self(vec![derive(secret)?]))
     }
 
-    /// Seals `plain` for one purpose and one place: what is opened elsewhere does not open.
+    /// Seals `plain` for one purpose, `place`; it opens for that purpose only.
     ///
     /// # Errors
-    /// Where the system has no randomness.
+    /// If the system has no randomness.
     pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, &'static str> {
         let key = self.0.first().ok_or("no key to seal with")?;
         let mut sealed = plain.to_vec();
         let nonce = key
             .seal_in_place_append_tag(Aad::from(place.as_bytes()), &mut sealed)
-            .map_err(|_| "what is secret cannot be sealed")?;
+            .map_err(|_| "the library cannot seal")?;
         sealed.extend_from_slice(nonce.as_ref());
         Ok(sealed)
     }
 
-    /// What was sealed, where it was sealed here for this place.
+    /// The plain text, if `sealed` was sealed with one of these keys for this `place`.
     #[must_use]
     pub fn open(&self, place: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let (sealed, nonce) = sealed.split_at_checked(sealed.len().checked_sub(NONCE_BYTES)?)?;
@@ -71,7 +68,7 @@ impl Sealer {
     /// [`Self::seal`] for a value.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`Self::seal`].
     pub fn seal_value(&self, place: &str, value: &impl Serialize) -> Result<Vec<u8>, &'static str> {
         self.seal(place, &serde_json::to_vec(value).map_err(|_| "a value cannot be written as JSON")?)
     }
@@ -99,38 +96,6 @@ fn derive(secret: &[u8]) -> Result<RandomizedNonceKey, &'static str> {
     let okm = derived.expand(&[b"AES-256-GCM"], KeyBytes).map_err(|_| FAILED)?;
     okm.fill(&mut key).map_err(|_| FAILED)?;
     RandomizedNonceKey::new(&AES_256_GCM, &key).map_err(|_| FAILED)
-}
-
-/// Random bytes.
-///
-/// # Errors
-/// Where the system has none.
-pub fn bytes<const N: usize>() -> Result<[u8; N], &'static str> {
-    let mut bytes = [0; N];
-    rand::fill(&mut bytes).map_err(|_| "the system has no randomness")?;
-    Ok(bytes)
-}
-
-/// 256 random bits as 43 characters that fit anywhere: codes, tokens, states.
-///
-/// # Errors
-/// Where the system has no randomness.
-pub fn unguessable() -> Result<String, &'static str> {
-    Ok(URL_SAFE_NO_PAD.encode(bytes::<32>()?))
-}
-
-/// SHA-256.
-#[must_use]
-pub fn digest_of(text: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.iter_mut().zip(digest::digest(&digest::SHA256, text).as_ref()).for_each(|(to, from)| *to = *from);
-    out
-}
-
-/// The name under which the store keeps what `secret` opens: it does not lead back to it.
-#[must_use]
-pub fn name_of(secret: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest_of(secret.as_bytes()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Keys that sign access tokens: ES256, kept sealed in the store, changed in time, and published before they sign (SPEC E-25).
+//! Keys that sign access tokens: ES256, sealed in the store, rotated, published before use (SPEC E-25).
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,8 +16,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{
     authorization_server::{
-        keys::seal::{Sealer, name_of},
-        store::{Kind, Store, StoreFault},
+        keys::{random::name_of, seal::Sealer},
+        store::{Store, fault::StoreFault, kind::EntryKind},
     },
     base::{
         clock::{Clock, Now},
@@ -30,16 +30,16 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// The one key under which the store has them, and the place that they are sealed for.
+/// The key of their entry in the store, and the purpose that they are sealed for.
 const PLACE: &str = "signing";
-/// How long the store keeps them when nobody changes them any more.
+/// How long the store keeps them after the last rotation.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
-/// Without keys nothing can be issued: the store is asked again soon.
+/// Without keys no token can be issued, so the store is asked again soon.
 const RETRY: Duration = Duration::from_secs(1);
-/// How often another replica may be quicker.
+/// How often to retry if another replica changes the keys meanwhile.
 const ATTEMPTS: usize = 4;
 
-/// Keys that sign, shared by all replicas through the store.
+/// The signing keys, shared by all replicas through the store.
 pub struct SigningKeys {
     local: Arc<LocalKeys>,
     ring: ArcSwapOption<Ring>,
@@ -47,9 +47,9 @@ pub struct SigningKeys {
 
 /// The keys in force.
 struct Ring {
-    /// As the store has them: what is the same byte by byte need not be opened again.
+    /// As the store has them; the same bytes need not be opened again.
     sealed: Vec<u8>,
-    /// In the order in which they were made; never empty.
+    /// Oldest first; never empty.
     keys: Vec<Key>,
     document: Bytes,
     set: Arc<KeySet>,
@@ -61,7 +61,7 @@ struct Key {
     record: Record,
 }
 
-/// A key as it is kept, sealed.
+/// A key as the store has it, sealed.
 #[derive(Clone, Serialize, Deserialize)]
 struct Record {
     /// PKCS #8, base64url.
@@ -71,53 +71,56 @@ struct Record {
 }
 
 impl SigningKeys {
-    /// None yet: [`Self::refresh`] brings them. What is published goes to `local`, by which the gateway itself verifies.
+    /// No keys yet: [`Self::refresh`] loads them. Public keys are published to `local`, from which
+    /// the gateway verifies tokens.
     #[must_use]
     pub fn new(local: Arc<LocalKeys>) -> Self {
         Self { local, ring: ArcSwapOption::empty() }
     }
 
-    /// Reads the keys from the store, makes the first ones, or the next ones where it is time, and publishes them.
+    /// Reads the keys from the store, creates the first or the next one when it is due, and publishes
+    /// them.
     ///
     /// # Errors
-    /// [`StoreFault`]; the keys in memory stay in force.
+    /// [`StoreFault`]; the keys in memory stay in use.
     pub async fn refresh(&self, store: &Store, sealer: &Sealer, clock: &dyn Clock) -> Result<(), StoreFault> {
         for _ in 0..ATTEMPTS {
             let now = clock.now();
-            let Some(sealed) = store.get(Kind::Keys, PLACE).await? else {
-                // Whoever loses this race reads what the winner wrote.
+            let Some(sealed) = store.get(EntryKind::Keys, PLACE).await? else {
+                // A replica that loses this race reads the winner's keys in the next round.
                 let first = sealed_records(sealer, &[Record::make(now.wall)?])?;
-                store.create(Kind::Keys, PLACE, first, now.wall.saturating_add(KEPT)).await?;
+                store.create(EntryKind::Keys, PLACE, first, now.wall.saturating_add(KEPT)).await?;
                 continue;
             };
             let ring = self.opened(sealed, sealer)?;
-            let Some(next) = turned(&ring.keys, now)? else { return Ok(()) };
+            let Some(next) = rotated(&ring.keys, now)? else { return Ok(()) };
             let next = sealed_records(sealer, &next)?;
-            // Lost or won, the next round reads what is there now.
-            store.replace(Kind::Keys, PLACE, &ring.sealed, next, Some(now.wall.saturating_add(KEPT))).await?;
+            // Won or lost, the next round reads the store again.
+            store.replace(EntryKind::Keys, PLACE, &ring.sealed, next, Some(now.wall.saturating_add(KEPT))).await?;
         }
         Err(StoreFault("other replicas keep changing the signing keys".to_owned()))
     }
 
-    /// The ring that `sealed` holds, in force and published.
+    /// Puts the keys in `sealed` into use and publishes them.
     fn opened(&self, sealed: Vec<u8>, sealer: &Sealer) -> Result<Arc<Ring>, StoreFault> {
         if let Some(ring) = self.ring.load_full().filter(|ring| ring.sealed == sealed) {
             return Ok(ring);
         }
         let records: Vec<Record> = sealer
             .open_value(PLACE, &sealed)
-            .ok_or_else(|| fault("the signing keys in the store were sealed with none of our seal_keys"))?;
+            .ok_or_else(|| fault("none of the configured seal_keys opens the signing keys in the store"))?;
         let keys = records.into_iter().map(Key::read).collect::<Result<Vec<_>, _>>()?;
         let document = Bytes::from(json!({ "keys": keys.iter().map(Key::jwk).collect::<Vec<_>>() }).to_string());
-        let set = KeySet::read(&document).map_err(|found| fault(format_args!("no usable signing key: {found:?}")))?;
-        info!(keys = keys.len(), "signing keys");
+        let set = KeySet::read(&document)
+            .map_err(|found| fault(format_args!("the signing keys in the store are not usable: {found:?}")))?;
+        info!(keys = keys.len(), "signing keys loaded");
         let ring = Arc::new(Ring { sealed, keys, document: document.clone(), set: Arc::new(set) });
         self.ring.store(Some(Arc::clone(&ring)));
         self.local.publish(document);
         Ok(ring)
     }
 
-    /// How long until [`Self::refresh`] is due.
+    /// When [`Self::refresh`] is due.
     #[must_use]
     pub fn due_in(&self, _now: Now) -> Duration {
         if self.ring.load().is_some() { SIGNING_KEYS_POLL } else { RETRY }
@@ -132,7 +135,7 @@ impl SigningKeys {
         }
     }
 
-    /// The same keys, for checking what was signed with them.
+    /// The same keys, for verification.
     #[must_use]
     pub fn set(&self) -> Option<Arc<KeySet>> {
         self.ring.load().as_ref().map(|ring| Arc::clone(&ring.set))
@@ -141,25 +144,26 @@ impl SigningKeys {
     /// Signs `claims` as an access token (`typ: at+jwt`).
     ///
     /// # Errors
-    /// Where there is no key yet.
+    /// If there is no key yet.
     pub fn sign(&self, claims: &Map<String, Value>, now: Now) -> Result<String, &'static str> {
         let ring = self.ring.load();
         let keys = ring.as_ref().map_or(&[][..], |ring| &ring.keys);
-        // The youngest that has been published long enough; where the clock was set back before all of them, the first.
+        // The newest key that was published long enough ago; if the clock was set back before all of
+        // them, the oldest.
         let usable = keys.iter().rev().find(|key| key.record.signs_from <= now.unix_secs());
         let key = usable.or(keys.first()).ok_or("no signing key yet")?;
         let header = json!({"alg": "ES256", "kid": key.kid, "typ": "at+jwt"}).to_string();
-        let claims = serde_json::to_vec(claims).map_err(|_| "claims cannot be written as JSON")?;
+        let claims = serde_json::to_vec(claims).map_err(|_| "the claims cannot be written as JSON")?;
         let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature =
-            key.pair.sign(&SystemRandom::new(), signed.as_bytes()).map_err(|_| "the library does not sign")?;
+            key.pair.sign(&SystemRandom::new(), signed.as_bytes()).map_err(|_| "the library cannot sign")?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 }
 
-/// The keys as they should be: one more where the youngest has signed for long enough, without those whose last token has
-/// expired. `None` where they are so already.
-fn turned(keys: &[Key], now: Now) -> Result<Option<Vec<Record>>, StoreFault> {
+/// The keys after a rotation: one more if the newest has signed for long enough, without those whose
+/// last token has expired. `None` if nothing changes.
+fn rotated(keys: &[Key], now: Now) -> Result<Option<Vec<Record>>, StoreFault> {
     let now_secs = now.unix_secs();
     let overlap = ACCESS_TOKEN_TTL_MAX.saturating_add(SIGNING_KEY_LEAD).as_secs();
     let successors = keys.iter().skip(1).map(|key| Some(key.record.signs_from)).chain([None]);
@@ -169,9 +173,9 @@ fn turned(keys: &[Key], now: Now) -> Result<Option<Vec<Record>>, StoreFault> {
         .filter(|(_, successor)| successor.is_none_or(|signs_from| now_secs < signs_from.saturating_add(overlap)))
         .map(|(key, _)| key.record.clone())
         .collect();
-    let youngest = records.last().map_or(0, |record| record.signs_from);
+    let newest = records.last().map_or(0, |record| record.signs_from);
     let is_old =
-        now_secs.saturating_add(SIGNING_KEY_LEAD.as_secs()) >= youngest.saturating_add(SIGNING_KEY_AGE.as_secs());
+        now_secs.saturating_add(SIGNING_KEY_LEAD.as_secs()) >= newest.saturating_add(SIGNING_KEY_AGE.as_secs());
     if is_old {
         records.push(Record::make(now.wall.saturating_add(SIGNING_KEY_LEAD))?);
     }
@@ -195,19 +199,19 @@ impl Drop for Record {
 impl Record {
     fn make(signs_from: Duration) -> Result<Self, StoreFault> {
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-            .map_err(|_| fault("the library makes no key"))?;
+            .map_err(|_| fault("the library cannot create a key"))?;
         Ok(Self { pkcs8: URL_SAFE_NO_PAD.encode(document.as_ref()), signs_from: signs_from.as_secs() })
     }
 }
 
 impl Key {
     fn read(record: Record) -> Result<Self, StoreFault> {
-        let unreadable = || fault("a signing key in the store is none");
+        let unreadable = || fault("a signing key in the store cannot be read");
         let pkcs8 = Zeroizing::new(URL_SAFE_NO_PAD.decode(&record.pkcs8).map_err(|_| unreadable())?);
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8).map_err(|_| unreadable())?;
         let mut key = Self { kid: Box::default(), pair, record };
         let (x, y) = key.point();
-        // RFC 7638 §3: the members in this order, without spaces.
+        // RFC 7638 §3: members in this order, without spaces.
         key.kid = name_of(&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)).into();
         Ok(key)
     }

@@ -1,4 +1,4 @@
-//! Local accounts: argon2id hashes, compared without telling who exists (SPEC E-28).
+//! Local accounts: argon2id hashes, checked without revealing which accounts exist (SPEC E-28).
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
 use serde_json::Map;
@@ -6,7 +6,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     authorization_server::{
-        keys::seal::{self, digest_of},
+        keys::random::{self, digest_of},
         throttle::Throttle,
     },
     base::{
@@ -19,13 +19,12 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// `m` times `t`: the least that all of OWASP's recommendations for argon2id reach with `p=1`, in KiB.
+/// The minimum of `m` (KiB) times `t`: OWASP's recommendations for argon2id with `p=1` all reach it.
 const WORK_MIN: u64 = 7 * 1_024 * 5;
-/// More passes or lanes than this is no care but a slip: each login would take seconds.
+/// The maximum of passes and of lanes: with more, each login would take seconds.
 const PASSES_MAX: u32 = 16;
-/// What an account's hash is compared with where there is no account at all: of a password that nobody knows.
-const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$1F6ZuJ0PnEDBnQ3YlX1S4g$Z3VhcmRpYW4gb2YgYSBob3VzZSB3aXRob3V0IGRvb3I";
+/// The hash to check if there are no accounts at all; its password is unknown.
+const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$1F6ZuJ0PnEDBnQ3YlX1S4g$Z3VhcmRpYW4gb2YgYSBob3VzZSB3aXRob3V0IGRvb3I";
 
 /// The accounts of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,15 +36,15 @@ pub struct Accounts {
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// What is typed.
+    /// The name that the user types.
     pub name: Box<str>,
     /// `$argon2id$v=19$…`.
     pub hash: Box<str>,
     /// Groups.
     pub groups: Vec<Box<str>>,
-    /// What it is called on pages; the name where it says nothing.
+    /// The name on pages; by default the account name.
     pub display: Option<Box<str>>,
-    /// `sub` of its tokens; the name where it says nothing.
+    /// `sub` of its tokens; by default the account name.
     pub subject: Option<Box<str>>,
 }
 
@@ -56,16 +55,17 @@ impl Accounts {
         self.accounts.iter().find(|account| *account.name == *name)
     }
 
-    /// Who it is, if the password is right. Takes as long for an unknown name as for a wrong password; runs on the pool for blocking
-    /// work, a few at a time.
+    /// The user, if the password is right. Takes as long for an unknown account as for a wrong
+    /// password; runs on the pool for blocking work, a few at a time.
     pub async fn verify(&self, name: &str, password: &Secret, throttle: &Throttle) -> Option<Person> {
         let account = self.find(name);
         let hash = account.map_or_else(|| self.decoy(name), |account| &account.hash);
         let (hash, password) = (hash.to_owned(), password.clone());
-        // The permit goes with the work: a browser that hangs up frees a place only when the work is done.
+        // The permit moves into the work: if the browser disconnects, its place is free only when the
+        // work is done.
         let permit = throttle.passwords().acquire_owned().await.ok()?;
         let is_right = spawn_blocking(move || {
-            let is_right = fits(&hash, password.expose());
+            let is_right = matches(&hash, password.expose());
             drop(permit);
             is_right
         });
@@ -73,24 +73,24 @@ impl Accounts {
             Ok(true) => account.map(Account::person),
             Ok(false) => None,
             Err(cause) => {
-                tracing::error!(%cause, "a password could not be checked");
+                tracing::error!(%cause, "password check failed");
                 None
             }
         }
     }
 
-    /// The hash that is compared with for a name that nobody has: always the same account's for the same name, so that even where
-    /// hashes cost differently an unknown name takes as long as some known one, each time.
+    /// The hash to check for an unknown name: always the same account's for the same name. So even if
+    /// hashes differ in cost, an unknown name always takes as long as one known name.
     fn decoy(&self, name: &str) -> &str {
         let [first, second, ..] = digest_of(name.as_bytes());
         let count = self.accounts.len().max(1);
         let account = self.accounts.get(usize::from(u16::from_le_bytes([first, second])) % count);
-        account.map_or(NOBODY, |account| &account.hash)
+        account.map_or(DECOY, |account| &account.hash)
     }
 }
 
 impl Account {
-    /// Whom tokens are for.
+    /// The user that tokens name.
     #[must_use]
     pub fn person(&self) -> Person {
         Person {
@@ -103,15 +103,15 @@ impl Account {
     }
 }
 
-fn fits(hash: &str, password: &[u8]) -> bool {
-    // What costs more than is allowed was refused when the configuration was read.
+fn matches(hash: &str, password: &[u8]) -> bool {
+    // Hashes that cost too much were refused when the configuration was read.
     PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
 }
 
-/// Hashes a password with argon2id, with a salt of its own.
+/// Hashes a password with argon2id and a random salt.
 ///
 /// # Errors
-/// What is wrong with the password, or with the machine.
+/// What is wrong with the password, or that the system has no randomness.
 pub fn hash_password(password: &[u8]) -> Result<String, String> {
     let text = std::str::from_utf8(password).map_err(|_| "the password is not UTF-8, as browsers send it")?;
     if text.chars().count() < PASSWORD_CHARS_MIN {
@@ -121,15 +121,15 @@ pub fn hash_password(password: &[u8]) -> Result<String, String> {
         return Err(format!("the password is too long; at most {PASSWORD_BYTES_MAX} bytes are taken"));
     }
     if text.contains(char::is_control) {
-        return Err("the password has a control character, which no browser sends".into());
+        return Err("the password has a control character, which browsers do not send".into());
     }
-    let salt = seal::bytes::<16>()?;
+    let salt = random::bytes::<16>()?;
     let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT);
     let hash: PasswordHash = hasher.hash_password_with_salt(password, &salt).map_err(|cause| cause.to_string())?;
     Ok(hash.to_string())
 }
 
-/// Whether `hash` is an argon2id hash that we can check, and how it falls short where it is not.
+/// Whether `hash` is an argon2id hash that can be checked at login.
 ///
 /// # Errors
 /// What was expected.
@@ -148,7 +148,7 @@ pub fn check_hash(hash: &str) -> Result<(), &'static str> {
         return Err("an argon2id hash that costs at least m=19456,t=2, as `portcullis hash-password` makes it");
     }
     if params.m_cost() > PASSWORD_MEMORY_KIB_MAX || params.t_cost() > PASSES_MAX || params.p_cost() > PASSES_MAX {
-        return Err("an argon2id hash that costs at most m=262144,t=16,p=16: each login pays for it");
+        return Err("an argon2id hash that costs at most m=262144,t=16,p=16, because each login pays for it");
     }
     Ok(())
 }

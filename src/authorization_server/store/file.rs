@@ -1,7 +1,7 @@
-//! Keeps everything in one SQLite file, for one replica.
+//! The file store: one SQLite file, for one replica.
 //!
-//! Every operation that writes is one statement, and on the disk when it returns (write-ahead log, `synchronous=FULL`).
-//! The file must be on a local disk: locks of network file systems do not hold what they promise.
+//! Each write is one statement, and on disk when it returns (write-ahead log, `synchronous=FULL`).
+//! The file must be on a local disk: locks on network file systems are not reliable.
 
 use std::{
     fs::{self, OpenOptions, Permissions},
@@ -15,16 +15,20 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use tokio::{sync::Mutex, task::spawn_blocking, time::timeout};
 
-use super::{Bounds, Kind, StoreFault, gives_way};
+use super::{
+    bounds::{StoreBounds, evicts_within},
+    fault::StoreFault,
+    kind::EntryKind,
+};
 use crate::base::limits::{STORE_BUSY_TIMEOUT, STORE_SWEEP_ENTRIES, STORE_WORK_TIMEOUT};
 
-/// Marks the file as ours: "Port".
+/// SQLite's application id of the file: "Port".
 const APPLICATION: i32 = 0x506f_7274;
-/// What [`SCHEMA`] describes. A later one is reached by statements of its own, never by changing this one.
+/// The version of [`SCHEMA`]. A later version needs statements that migrate; never change this one.
 const VERSION: i32 = 1;
-/// How many entries give way at once.
-const GIVE_WAY_ENTRIES: i64 = 16;
-/// Triggers count what each kind takes, in the statement that changes it.
+/// How many entries are evicted at once.
+const EVICT_ENTRIES: i64 = 16;
+/// Triggers count the entries and bytes of each kind, in the statement that changes them.
 const SCHEMA: &str = "
 CREATE TABLE entry (
   kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, until INTEGER NOT NULL,
@@ -47,46 +51,46 @@ END;
 const GET: &str = "SELECT value FROM entry WHERE kind = ?1 AND key = ?2 AND until > ?3";
 const PUT: &str = "INSERT INTO entry (kind, key, value, until) VALUES (?1, ?2, ?3, ?4)
   ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value, until = excluded.until";
-/// What is past its time is as good as absent.
+/// An expired entry counts as absent.
 const CREATE: &str = "INSERT INTO entry (kind, key, value, until) VALUES (?1, ?2, ?3, ?4)
   ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value, until = excluded.until WHERE entry.until <= ?5";
-/// What is past its time is left to the sweep.
+/// An expired entry is left to the sweep.
 const TAKE: &str = "DELETE FROM entry WHERE kind = ?1 AND key = ?2 AND until > ?3 RETURNING value";
 const REPLACE: &str = "UPDATE entry SET value = ?4, until = coalesce(?5, until)
   WHERE kind = ?1 AND key = ?2 AND until > ?3 AND value = ?6";
 const LIST: &str = "SELECT key, value FROM entry WHERE kind = ?1 AND until > ?2";
 const SWEEP: &str =
     "DELETE FROM entry WHERE rowid IN (SELECT rowid FROM entry WHERE kind = ?1 AND until <= ?2 LIMIT ?3)";
-/// As [`super::gives_way`] has it.
-const GIVE_WAY: &str = "DELETE FROM entry WHERE rowid IN
+/// See [`evicts_within`].
+const EVICT: &str = "DELETE FROM entry WHERE rowid IN
   (SELECT rowid FROM entry WHERE kind = ?1 AND until <= ?2 AND key <> ?3 ORDER BY until LIMIT ?4)";
-/// What is there of a key, and what its kind takes.
+/// The size of an entry, and what its kind takes.
 const USAGE: &str = "SELECT
   coalesce((SELECT length(value) FROM entry WHERE kind = ?1 AND key = ?2), -1),
   coalesce((SELECT entries FROM usage WHERE kind = ?1), 0),
   coalesce((SELECT bytes FROM usage WHERE kind = ?1), 0)";
 
-/// The open file. No other process can open it meanwhile.
+/// The open file. No other process can open it at the same time.
 pub(crate) struct File {
-    /// Waited for in order and without a thread; only whoever has it works on one.
+    /// Operations wait for it in order, without a thread; only the one that holds it uses a thread.
     connection: Arc<Mutex<Connection>>,
-    bounds: Bounds,
+    bounds: StoreBounds,
 }
 
 impl File {
-    /// Opens the file, or makes it.
-    pub(crate) fn open(path: &Path, bounds: Bounds) -> Result<Self, StoreFault> {
+    /// Opens the file, or creates it.
+    pub(crate) fn open(path: &Path, bounds: StoreBounds) -> Result<Self, StoreFault> {
         let fault = |what: String| StoreFault(format!("{}: {what}", path.display()));
         let place = prepare(path).map_err(|error| fault(error.to_string()))?;
         let connection = connect(&place).map_err(|error| fault(explain(&error)))?;
         let found = identify(&connection).map_err(|error| fault(explain(&error)))?;
         match found {
-            Found::Nothing => found_new(&connection).map_err(|error| fault(explain(&error)))?,
+            Found::Nothing => create_schema(&connection).map_err(|error| fault(explain(&error)))?,
             Found::Ours => {}
-            Found::Foreign => return Err(fault("is a database of something else".to_owned())),
+            Found::Foreign => return Err(fault("is the database of another program".to_owned())),
             Found::Newer(version) => {
                 return Err(fault(format!(
-                    "was written by a newer version of this program (schema {version}, this one knows {VERSION})"
+                    "was written by a newer version of this program (schema {version}; this version reads {VERSION})"
                 )));
             }
             Found::Broken(how) => return Err(fault(format!("is damaged; restore it or move it away: {how}"))),
@@ -94,7 +98,7 @@ impl File {
         Ok(Self { connection: Arc::new(Mutex::new(connection)), bounds })
     }
 
-    pub(crate) async fn get(&self, now: Duration, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+    pub(crate) async fn get(&self, now: Duration, kind: EntryKind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         let key = key.to_owned();
         self.work(move |file| file.query_row(GET, params![kind.name(), key, millis(now)], |row| row.get(0)).optional())
             .await
@@ -103,7 +107,7 @@ impl File {
     pub(crate) async fn put(
         &self,
         now: Duration,
-        kind: Kind,
+        kind: EntryKind,
         key: &str,
         value: Vec<u8>,
         until: Duration,
@@ -121,7 +125,7 @@ impl File {
     pub(crate) async fn create(
         &self,
         now: Duration,
-        kind: Kind,
+        kind: EntryKind,
         key: &str,
         value: Vec<u8>,
         until: Duration,
@@ -142,10 +146,10 @@ impl File {
         created.await?.ok_or_else(|| StoreFault::full(kind))
     }
 
-    pub(crate) async fn take(&self, now: Duration, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+    pub(crate) async fn take(&self, now: Duration, kind: EntryKind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         let key = key.to_owned();
         self.work(move |file| {
-            // Read to its end: only then is the statement done and what it deleted gone for good.
+            // Read to the end: only then is the statement done and the deletion final.
             let mut statement = file.prepare(TAKE)?;
             let rows = statement.query_map(params![kind.name(), key, millis(now)], |row| row.get(0))?;
             let mut taken: Vec<Vec<u8>> = rows.collect::<Result<_, _>>()?;
@@ -154,11 +158,11 @@ impl File {
         .await
     }
 
-    /// Not bounded but by the size of a value: what lives can go on when no room is left for more.
+    /// Not bounded, apart from the size of a value: live entries can change while the store is full.
     pub(crate) async fn replace(
         &self,
         now: Duration,
-        kind: Kind,
+        kind: EntryKind,
         key: &str,
         expected: &[u8],
         value: Vec<u8>,
@@ -172,7 +176,7 @@ impl File {
         .map(|rows| rows > 0)
     }
 
-    pub(crate) async fn list(&self, now: Duration, kind: Kind) -> Result<Vec<(String, Vec<u8>)>, StoreFault> {
+    pub(crate) async fn list(&self, now: Duration, kind: EntryKind) -> Result<Vec<(String, Vec<u8>)>, StoreFault> {
         self.work(move |file| {
             let mut statement = file.prepare(LIST)?;
             let rows = statement.query_map(params![kind.name(), millis(now)], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -181,17 +185,17 @@ impl File {
         .await
     }
 
-    /// In small pieces, between which others have their turn.
+    /// In small steps, so that other operations can run in between.
     pub(crate) async fn sweep(&self, now: Duration) -> Result<(), StoreFault> {
-        for kind in Kind::ALL {
+        for kind in EntryKind::ALL {
             while self.work(move |file| sweep_some(file, now, kind)).await? >= STORE_SWEEP_ENTRIES {}
         }
         Ok(())
     }
 
     /// Runs operations on the file one after the other, within [`STORE_WORK_TIMEOUT`]. An operation
-    /// that has begun also finishes after its caller gave up: a disk that hangs costs a 503, and
-    /// the write may still happen later.
+    /// that has begun finishes even after its caller gave up: if the disk hangs, the client gets a
+    /// 503 and the write may still happen later.
     async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -209,12 +213,12 @@ impl File {
     }
 }
 
-/// Whether `value` may be written, after the dead of its kind have made room if they must.
+/// Whether `value` may be written; makes room by removing expired and evictable entries.
 fn has_room(
     file: &Connection,
-    bounds: &Bounds,
+    bounds: &StoreBounds,
     now: Duration,
-    kind: Kind,
+    kind: EntryKind,
     key: &str,
     value: &[u8],
 ) -> rusqlite::Result<bool> {
@@ -229,9 +233,9 @@ fn has_room(
     if fits()? || (sweep_some(file, now, kind)? > 0 && fits()?) {
         return Ok(true);
     }
-    let Some(soon) = gives_way(kind) else { return Ok(false) };
+    let Some(soon) = evicts_within(kind) else { return Ok(false) };
     let last = millis(now.saturating_add(soon));
-    while file.execute(GIVE_WAY, params![kind.name(), last, key, GIVE_WAY_ENTRIES])? > 0 {
+    while file.execute(EVICT, params![kind.name(), last, key, EVICT_ENTRIES])? > 0 {
         if fits()? {
             return Ok(true);
         }
@@ -239,12 +243,12 @@ fn has_room(
     Ok(false)
 }
 
-fn sweep_some(file: &Connection, now: Duration, kind: Kind) -> rusqlite::Result<usize> {
+fn sweep_some(file: &Connection, now: Duration, kind: EntryKind) -> rusqlite::Result<usize> {
     file.execute(SWEEP, params![kind.name(), millis(now), count(STORE_SWEEP_ENTRIES)])
 }
 
-/// Makes the file where there is none, for nobody but us from its first moment on, and says where it is: an absolute path, because
-/// SQLite has a meaning of its own for names such as `:memory:` and `file:…`.
+/// Creates the file if there is none, with mode 0600 from the start, and returns its absolute path:
+/// SQLite gives names such as `:memory:` and `file:…` a special meaning.
 fn prepare(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "names no file"))?;
     let folder = match path.parent() {
@@ -257,19 +261,23 @@ fn prepare(path: &Path) -> io::Result<PathBuf> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&place) {
         Ok(made) => {
             made.sync_all()?;
-            // Without this a crash of the machine could leave the folder without the file's name.
+            // Without this, a crash of the machine could lose the file's directory entry.
             fs::File::open(&folder)?.sync_all()?;
             Ok(place)
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            // Looked at by name alone: closing a file that SQLite has open elsewhere in this process would take SQLite's locks away.
+            // Inspected without opening: closing a file that SQLite has open in this process would
+            // release SQLite's locks.
             let found = fs::symlink_metadata(&place)?;
             if !found.is_file() {
-                return Err(io::Error::new(ErrorKind::InvalidInput, "is not a file of its own"));
+                return Err(io::Error::new(ErrorKind::InvalidInput, "is not a file: a folder, link or device"));
             }
             if found.permissions().mode() & 0o077 != 0 {
                 fs::set_permissions(&place, Permissions::from_mode(0o600)).map_err(|error| {
-                    io::Error::new(error.kind(), format!("others may read it, and that cannot be ended: {error}"))
+                    io::Error::new(
+                        error.kind(),
+                        format!("other users may read it, and its mode cannot be changed: {error}"),
+                    )
                 })?;
             }
             Ok(place)
@@ -282,7 +290,7 @@ fn connect(place: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let file = Connection::open_with_flags(place, flags)?;
     file.busy_timeout(STORE_BUSY_TIMEOUT)?;
-    // Before the first look into the file, so that the lock is never let go of and no memory is shared with anybody.
+    // Before the first read, so that the lock is never released and no memory is shared.
     file.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     file.pragma_update(None, "journal_mode", "WAL")?;
     file.pragma_update(None, "synchronous", "FULL")?;
@@ -291,7 +299,7 @@ fn connect(place: &Path) -> rusqlite::Result<Connection> {
     Ok(file)
 }
 
-/// What a file turned out to be.
+/// What a file contains.
 enum Found {
     Nothing,
     Ours,
@@ -316,7 +324,7 @@ fn identify(file: &Connection) -> rusqlite::Result<Found> {
     })
 }
 
-fn found_new(file: &Connection) -> rusqlite::Result<()> {
+fn create_schema(file: &Connection) -> rusqlite::Result<()> {
     file.execute_batch(&format!(
         "BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT"
     ))
@@ -325,7 +333,7 @@ fn found_new(file: &Connection) -> rusqlite::Result<()> {
 fn explain(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "another process has it open; a file is for one process, Redis for several".to_owned()
+            "another process has it open; a file store serves one process, Redis serves several".to_owned()
         }
         Some(ErrorCode::NotADatabase) => "is not a database of this program".to_owned(),
         Some(ErrorCode::DatabaseCorrupt) => format!("is damaged; restore it or move it away: {error}"),

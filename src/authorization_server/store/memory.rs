@@ -1,4 +1,4 @@
-//! Keeps everything in this process.
+//! The memory store: entries live in this process and are lost with it.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -6,20 +6,24 @@ use std::{
     time::Duration,
 };
 
-use super::{Bounds, Kind, StoreFault, gives_way};
+use super::{
+    bounds::{StoreBounds, evicts_within},
+    fault::StoreFault,
+    kind::EntryKind,
+};
 
-/// All kinds, each on a shelf of its own.
+/// All kinds, each in a table of its own.
 pub(crate) struct Memory {
-    bounds: Bounds,
-    shelves: Mutex<HashMap<Kind, Shelf>>,
+    bounds: StoreBounds,
+    tables: Mutex<HashMap<EntryKind, Table>>,
 }
 
 #[derive(Default)]
-struct Shelf {
+struct Table {
     entries: HashMap<Arc<str>, Entry>,
-    /// The same entries by their end, so that the dead are found without looking at the living.
-    by_end: BTreeSet<(Duration, Arc<str>)>,
-    /// Of keys and values.
+    /// The same entries by expiry, so that expired ones are found without a scan.
+    by_expiry: BTreeSet<(Duration, Arc<str>)>,
+    /// Bytes of keys and values.
     bytes: usize,
 }
 
@@ -29,27 +33,27 @@ struct Entry {
 }
 
 impl Memory {
-    pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { bounds, shelves: Mutex::default() }
+    pub(crate) fn new(bounds: StoreBounds) -> Self {
+        Self { bounds, tables: Mutex::default() }
     }
 
-    pub(crate) fn get(&self, now: Duration, kind: Kind, key: &str) -> Option<Vec<u8>> {
-        self.on(now, kind, |shelf| shelf.entries.get(key).map(|entry| entry.value.clone()))
+    pub(crate) fn get(&self, now: Duration, kind: EntryKind, key: &str) -> Option<Vec<u8>> {
+        self.on(now, kind, |table| table.entries.get(key).map(|entry| entry.value.clone()))
     }
 
     pub(crate) fn put(
         &self,
         now: Duration,
-        kind: Kind,
+        kind: EntryKind,
         key: &str,
         value: Vec<u8>,
         until: Duration,
     ) -> Result<(), StoreFault> {
-        self.on(now, kind, |shelf| {
-            if !self.makes_room(shelf, now, kind, key, &value) {
+        self.on(now, kind, |table| {
+            if !self.make_room(table, now, kind, key, &value) {
                 return Err(StoreFault::full(kind));
             }
-            shelf.write(key, value, until);
+            table.write(key, value, until);
             Ok(())
         })
     }
@@ -57,111 +61,111 @@ impl Memory {
     pub(crate) fn create(
         &self,
         now: Duration,
-        kind: Kind,
+        kind: EntryKind,
         key: &str,
         value: Vec<u8>,
         until: Duration,
     ) -> Result<bool, StoreFault> {
-        self.on(now, kind, |shelf| {
-            if shelf.entries.contains_key(key) {
+        self.on(now, kind, |table| {
+            if table.entries.contains_key(key) {
                 return Ok(false);
             }
-            if !self.makes_room(shelf, now, kind, key, &value) {
+            if !self.make_room(table, now, kind, key, &value) {
                 return Err(StoreFault::full(kind));
             }
-            shelf.write(key, value, until);
+            table.write(key, value, until);
             Ok(true)
         })
     }
 
-    pub(crate) fn take(&self, now: Duration, kind: Kind, key: &str) -> Option<Vec<u8>> {
-        self.on(now, kind, |shelf| shelf.remove(key)).map(|entry| entry.value)
+    pub(crate) fn take(&self, now: Duration, kind: EntryKind, key: &str) -> Option<Vec<u8>> {
+        self.on(now, kind, |table| table.remove(key)).map(|entry| entry.value)
     }
 
-    /// Not bounded but by the size of a value: what lives can go on when no room is left for more.
+    /// Not bounded, apart from the size of a value: live entries can change while the store is full.
     pub(crate) fn replace(
         &self,
         now: Duration,
-        kind: Kind,
+        kind: EntryKind,
         key: &str,
         expected: &[u8],
         value: Vec<u8>,
         until: Option<Duration>,
     ) -> bool {
-        self.on(now, kind, |shelf| match shelf.entries.get(key) {
+        self.on(now, kind, |table| match table.entries.get(key) {
             Some(entry) if entry.value == expected => {
                 let until = until.unwrap_or(entry.until);
-                shelf.write(key, value, until);
+                table.write(key, value, until);
                 true
             }
             _ => false,
         })
     }
 
-    pub(crate) fn list(&self, now: Duration, kind: Kind) -> Vec<(String, Vec<u8>)> {
-        self.on(now, kind, |shelf| {
-            shelf.entries.iter().map(|(key, entry)| (key.to_string(), entry.value.clone())).collect()
+    pub(crate) fn list(&self, now: Duration, kind: EntryKind) -> Vec<(String, Vec<u8>)> {
+        self.on(now, kind, |table| {
+            table.entries.iter().map(|(key, entry)| (key.to_string(), entry.value.clone())).collect()
         })
     }
 
     pub(crate) fn sweep(&self, now: Duration) {
-        self.lock().values_mut().for_each(|shelf| shelf.bury(now));
+        self.lock().values_mut().for_each(|table| table.remove_expired(now));
     }
 
-    /// Does `work` on one shelf, on which nothing is past its time.
-    fn on<T>(&self, now: Duration, kind: Kind, work: impl FnOnce(&mut Shelf) -> T) -> T {
-        let mut shelves = self.lock();
-        let shelf = shelves.entry(kind).or_default();
-        shelf.bury(now);
-        work(shelf)
+    /// Does `work` on one table, after its expired entries are removed.
+    fn on<T>(&self, now: Duration, kind: EntryKind, work: impl FnOnce(&mut Table) -> T) -> T {
+        let mut tables = self.lock();
+        let table = tables.entry(kind).or_default();
+        table.remove_expired(now);
+        work(table)
     }
 
-    fn makes_room(&self, shelf: &mut Shelf, now: Duration, kind: Kind, key: &str, value: &[u8]) -> bool {
-        while !self.has_room(shelf, kind, key, value) {
-            let last = gives_way(kind).map(|soon| now.saturating_add(soon));
-            let first = shelf.by_end.first().filter(|(until, first)| Some(*until) <= last && **first != *key);
+    fn make_room(&self, table: &mut Table, now: Duration, kind: EntryKind, key: &str, value: &[u8]) -> bool {
+        while !self.has_room(table, kind, key, value) {
+            let last = evicts_within(kind).map(|soon| now.saturating_add(soon));
+            let first = table.by_expiry.first().filter(|(until, first)| Some(*until) <= last && **first != *key);
             let Some((_, first)) = first.cloned() else { return false };
-            shelf.remove(&first);
+            table.remove(&first);
         }
         true
     }
 
-    fn has_room(&self, shelf: &Shelf, kind: Kind, key: &str, value: &[u8]) -> bool {
+    fn has_room(&self, table: &Table, kind: EntryKind, key: &str, value: &[u8]) -> bool {
         let bound = self.bounds.of(kind);
-        let (entries, bytes) = match shelf.entries.get(key) {
-            Some(before) => (shelf.entries.len(), shelf.bytes.saturating_sub(before.value.len()) + value.len()),
-            None => (shelf.entries.len() + 1, shelf.bytes + key.len() + value.len()),
+        let (entries, bytes) = match table.entries.get(key) {
+            Some(before) => (table.entries.len(), table.bytes.saturating_sub(before.value.len()) + value.len()),
+            None => (table.entries.len() + 1, table.bytes + key.len() + value.len()),
         };
         entries <= bound.entries && bytes <= bound.bytes
     }
 
-    /// A panic while it was held would have left each shelf as it was before or after a step: nothing above it is half done.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Kind, Shelf>> {
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A poisoned lock is usable: each step above leaves the tables consistent.
+    fn lock(&self) -> MutexGuard<'_, HashMap<EntryKind, Table>> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shelf {
+impl Table {
     fn write(&mut self, key: &str, value: Vec<u8>, until: Duration) {
         self.remove(key);
         let key: Arc<str> = key.into();
         self.bytes += key.len() + value.len();
-        self.by_end.insert((until, Arc::clone(&key)));
+        self.by_expiry.insert((until, Arc::clone(&key)));
         self.entries.insert(key, Entry { value, until });
     }
 
     fn remove(&mut self, key: &str) -> Option<Entry> {
         let (key, entry) = self.entries.remove_entry(key)?;
         self.bytes = self.bytes.saturating_sub(key.len() + entry.value.len());
-        self.by_end.remove(&(entry.until, key));
+        self.by_expiry.remove(&(entry.until, key));
         Some(entry)
     }
 
-    fn bury(&mut self, now: Duration) {
-        while let Some((_, key)) = self.by_end.first().filter(|(until, _)| *until <= now) {
+    fn remove_expired(&mut self, now: Duration) {
+        while let Some((_, key)) = self.by_expiry.first().filter(|(until, _)| *until <= now) {
             let key = Arc::clone(key);
             if self.remove(&key).is_none() {
-                self.by_end.pop_first();
+                self.by_expiry.pop_first();
             }
         }
     }

@@ -1,8 +1,9 @@
-//! Keeps everything in Redis or Valkey, for several replicas.
+//! The Redis store: entries in Redis or Valkey, for several replicas.
 //!
-//! An entry is a string under `portcullis:as:<kind>:<key>` that ends at its time by PXAT. Nothing here asks Redis not to evict:
-//! its `maxmemory-policy` must be `noeviction`, so that a full store refuses what is new instead of forgetting consents and
-//! revocations, and it survives a crash of its machine as far as `appendfsync` says. Commands of Redis 6.2 and Valkey 7.2 suffice.
+//! An entry is a string under `portcullis:as:<kind>:<key>` with an expiry (PXAT). Redis must be
+//! configured with `maxmemory-policy noeviction`, so that a full store refuses new entries instead
+//! of dropping consents and revocations. What survives a crash of its machine depends on
+//! `appendfsync`. Redis 6.2 or Valkey 7.2 and later.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,7 +17,7 @@ use ::redis::{
 use rustls::ClientConfig;
 use tokio::{task::JoinHandle, time::timeout};
 
-use super::{Kind, StoreFault};
+use super::{fault::StoreFault, kind::EntryKind};
 use crate::{
     base::{
         clock::Clock,
@@ -30,7 +31,7 @@ use crate::{
     },
 };
 
-/// Writes ARGV[2] where ARGV[1] is. In Lua a missing string is `false`, which equals no text.
+/// Replaces ARGV[1] with ARGV[2]. In Lua a missing string is `false`, which equals no text.
 const REPLACE: &str = "\
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[3] == '' then
@@ -40,35 +41,35 @@ else
 end
 return 1";
 
-/// Removes names from an index whose entries have ended, by the clock that ended them: one replica whose clock is ahead must not hide
-/// revocations from the others.
+/// Removes the names of expired entries from an index, by the clock of Redis: a replica whose clock is
+/// ahead must not hide revocations from the others.
 const SWEEP: &str = "\
 local now = redis.call('TIME')
 return redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now[1] * 1000)";
 
-/// The last moment of the year 9999: Redis refuses times that it cannot count to.
+/// The end of the year 9999: Redis refuses times beyond its range.
 const UNTIL_MAX: Duration = Duration::from_millis(253_402_300_799_999);
 
-/// One connection that all share, made when it is needed.
+/// One shared connection, opened on first use.
 pub(crate) struct Redis {
     peer: Peer,
     login: RedisConnectionInfo,
-    /// Its resolver looks up one name, so that a DNS that hangs holds one thread.
+    /// Its resolver looks up one name only, so that a DNS that hangs blocks one thread.
     dialler: Dialler,
     link: Mutex<Link>,
-    /// Held by the one who dials; the others wait and use what comes of it.
+    /// Held by the task that dials; the others wait and use its connection.
     dialling: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct Link {
     open: Option<Open>,
-    /// Until when, by the clock that never goes back, Redis is taken to be away, and why.
+    /// Until when (monotonic) Redis counts as away, and why.
     away: Option<(Duration, StoreFault)>,
     dialled: u64,
 }
 
-/// An open connection. Whoever drops it ends it.
+/// An open connection; dropping it closes it.
 struct Open {
     connection: MultiplexedConnection,
     driver: JoinHandle<()>,
@@ -90,13 +91,12 @@ impl Redis {
             (None, Some(rest)) => (true, rest),
             (None, None) => return Err(wrong("must begin with redis:// or rediss://")),
         };
-        // The library would read `#insecure` as "any certificate will do" elsewhere; options that do nothing here are refused.
+        // The library reads `#insecure` as "accept any certificate"; options without effect here are
+        // refused.
         if rest.contains(['?', '#']) {
-            return Err(wrong(
-                "must end after the database: neither ? nor # may follow, nor be in it but as %3F and %23",
-            ));
+            return Err(wrong("must end after the database: ? and # are not allowed; write them as %3F and %23"));
         }
-        // TLS is ours, so that the certificate is judged as all others are.
+        // The gateway does TLS itself, so that the certificate is verified like all others.
         let parsed = format!("redis://{rest}").into_connection_info().map_err(|_| {
             wrong("cannot be read: expected redis[s]://[[user]:password@]host[:port][/database], special characters as %XX")
         })?;
@@ -118,14 +118,19 @@ impl Redis {
         })
     }
 
-    pub(crate) async fn get(&self, clock: &dyn Clock, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+    pub(crate) async fn get(
+        &self,
+        clock: &dyn Clock,
+        kind: EntryKind,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, StoreFault> {
         self.ask(clock, cmd("GET").arg(name(kind, key))).await
     }
 
     pub(crate) async fn put(
         &self,
         clock: &dyn Clock,
-        kind: Kind,
+        kind: EntryKind,
         key: &str,
         value: &[u8],
         until: Duration,
@@ -137,7 +142,7 @@ impl Redis {
     pub(crate) async fn create(
         &self,
         clock: &dyn Clock,
-        kind: Kind,
+        kind: EntryKind,
         key: &str,
         value: &[u8],
         until: Duration,
@@ -149,14 +154,19 @@ impl Redis {
         Ok(written.is_some())
     }
 
-    pub(crate) async fn take(&self, clock: &dyn Clock, kind: Kind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+    pub(crate) async fn take(
+        &self,
+        clock: &dyn Clock,
+        kind: EntryKind,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, StoreFault> {
         self.ask(clock, cmd("GETDEL").arg(name(kind, key))).await
     }
 
     pub(crate) async fn replace(
         &self,
         clock: &dyn Clock,
-        kind: Kind,
+        kind: EntryKind,
         key: &str,
         expected: &[u8],
         value: &[u8],
@@ -171,8 +181,8 @@ impl Redis {
         self.ask(clock, &command).await
     }
 
-    /// Walks the index of the kind, never the whole of Redis, whose size strangers decide.
-    pub(crate) async fn list(&self, clock: &dyn Clock, kind: Kind) -> Result<Vec<(String, Vec<u8>)>, StoreFault> {
+    /// Walks the index of the kind, never all of Redis, whose size clients decide.
+    pub(crate) async fn list(&self, clock: &dyn Clock, kind: EntryKind) -> Result<Vec<(String, Vec<u8>)>, StoreFault> {
         let keys: Vec<String> = self.ask(clock, cmd("ZRANGE").arg(index(kind)).arg(0).arg(-1)).await?;
         let mut found = Vec::with_capacity(keys.len());
         for keys in keys.chunks(STORE_LIST_BATCH) {
@@ -186,22 +196,23 @@ impl Redis {
     }
 
     pub(crate) async fn sweep(&self, clock: &dyn Clock) -> Result<(), StoreFault> {
-        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_listed()) {
+        for kind in EntryKind::ALL.into_iter().filter(|kind| kind.is_listed()) {
             self.ask::<()>(clock, cmd("EVAL").arg(SWEEP).arg(1).arg(index(kind))).await?;
         }
         Ok(())
     }
 
-    /// Writes a key into the index of its kind, if that is listed. It comes before the entry: a name without an entry is nothing, an
-    /// entry without a name would be a revocation that nobody sees.
-    async fn enter(&self, clock: &dyn Clock, kind: Kind, key: &str, until: Duration) -> Result<(), StoreFault> {
+    /// Writes a key into the index of its kind, if that kind is listed. The index comes first: a name
+    /// without an entry is harmless, an entry without a name would be a revocation without effect.
+    async fn enter(&self, clock: &dyn Clock, kind: EntryKind, key: &str, until: Duration) -> Result<(), StoreFault> {
         if !kind.is_listed() {
             return Ok(());
         }
         self.ask(clock, cmd("ZADD").arg(index(kind)).arg("GT").arg(millis(until)).arg(key)).await
     }
 
-    /// One command, and its answer in time or a fault. Nothing is asked twice: an answer that was lost may have been a yes.
+    /// Sends one command and waits for its answer within a bound. Never retried: a command whose
+    /// answer was lost may have been executed.
     async fn ask<T: FromRedisValue>(&self, clock: &dyn Clock, command: &Cmd) -> Result<T, StoreFault> {
         let mut used = None;
         let asked = timeout(STORE_ANSWER_TIMEOUT, async {
@@ -227,7 +238,7 @@ impl Redis {
         }
     }
 
-    /// The connection and its number, dialled if there is none.
+    /// The connection and its number; dials if there is none.
     async fn connection(&self, clock: &dyn Clock) -> Result<(MultiplexedConnection, u64), StoreFault> {
         if let Some(found) = self.at_hand(clock)? {
             return Ok(found);
@@ -262,7 +273,7 @@ impl Redis {
         {
             return Err(fault.clone());
         }
-        // The driver ends when Redis hangs up, often long before the next command.
+        // The driver ends when Redis closes the connection, often long before the next command.
         let open = link.open.as_ref().filter(|open| !open.driver.is_finished());
         Ok(open.map(|open| (open.connection.clone(), link.dialled)))
     }
@@ -271,15 +282,16 @@ impl Redis {
         let stream = self.dialler.dial(&self.peer, AddressRule::Configured, STORE_DIAL_TIMEOUT).await;
         let stream = stream
             .map_err(|fault| StoreFault(format!("Redis was not reached ({}): {}", fault.why.label(), fault.cause)))?;
-        // Our own bound is around the whole of a command.
+        // `ask` bounds the whole command.
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let (connection, driver) = MultiplexedConnection::new_with_config(&self.login, stream, config)
             .await
-            .map_err(|error| StoreFault(format!("Redis did not let us in: {error}")))?;
+            .map_err(|error| StoreFault(format!("Redis refused the login: {error}")))?;
         Ok(Open { connection, driver: tokio::spawn(driver) })
     }
 
-    /// Gives up the connection of this number, unless there is a newer one already, and leaves Redis alone for a while.
+    /// Drops the connection of this number, unless there is a newer one, and pauses before the next
+    /// dial.
     fn lost(&self, clock: &dyn Clock, number: Option<u64>, fault: &StoreFault) {
         let mut link = self.link();
         if number.is_some_and(|number| number == link.dialled) {
@@ -293,23 +305,23 @@ impl Redis {
     }
 }
 
-/// Whether the connection is of no more use: broken, or to a server that has become a replica.
+/// Whether the connection is unusable: broken, or to a server that has become a replica.
 fn is_lost(error: &RedisError) -> bool {
     error.is_unrecoverable_error()
         || error.is_io_error()
         || error.kind() == ::redis::ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
 
-fn name(kind: Kind, key: &str) -> String {
+fn name(kind: EntryKind, key: &str) -> String {
     format!("portcullis:as:{}:{key}", kind.name())
 }
 
-/// A sorted set of keys by their end. No kind is called "index".
-fn index(kind: Kind) -> String {
+/// The index of a kind: a sorted set of keys by expiry. No kind is called "index".
+fn index(kind: EntryKind) -> String {
     format!("portcullis:as:index:{}", kind.name())
 }
 
-/// What is past in Redis' eyes goes at once; zero and less it would call a mistake.
+/// Redis deletes an entry with a past expiry at once, and refuses an expiry of zero.
 fn millis(until: Duration) -> u64 {
     u64::try_from(until.min(UNTIL_MAX).as_millis()).unwrap_or(u64::MAX).max(1)
 }

@@ -9,8 +9,11 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::*;
-use crate::base::clock::Now;
+use super::{
+    bounds::{KindBound, StoreBounds},
+    *,
+};
+use crate::base::{clock::Now, limits::UNUSED_CLIENT_AGE};
 
 mod file;
 mod redis;
@@ -90,25 +93,25 @@ async fn what_is_written_is_there_under_its_kind_and_key_alone() {
         let until = stand.after(HOUR);
         let bytes = vec![0, 255, b'\n', b'*', 0];
         for key in ["a", "", "a:b", "*", "ключ", "a\0b", "'; DROP TABLE entry"] {
-            store.put(Kind::Family, key, bytes.clone(), until).await.unwrap();
-            assert_eq!(store.get(Kind::Family, key).await.unwrap(), Some(bytes.clone()), "{name} {key:?}");
-            assert_eq!(store.get(Kind::Code, key).await.unwrap(), None, "{name} {key:?}");
-            assert_eq!(store.take(Kind::Code, key).await.unwrap(), None, "{name} {key:?}");
+            store.put(EntryKind::Family, key, bytes.clone(), until).await.unwrap();
+            assert_eq!(store.get(EntryKind::Family, key).await.unwrap(), Some(bytes.clone()), "{name} {key:?}");
+            assert_eq!(store.get(EntryKind::Code, key).await.unwrap(), None, "{name} {key:?}");
+            assert_eq!(store.take(EntryKind::Code, key).await.unwrap(), None, "{name} {key:?}");
         }
-        assert_eq!(store.get(Kind::Family, "A").await.unwrap(), None, "{name}");
-        store.put(Kind::Family, "a", Vec::new(), until).await.unwrap();
-        assert_eq!(store.get(Kind::Family, "a").await.unwrap(), Some(Vec::new()), "{name}: put over, empty");
-        store.delete(Kind::Family, "a").await.unwrap();
-        store.delete(Kind::Family, "a").await.unwrap();
-        assert_eq!(store.get(Kind::Family, "a").await.unwrap(), None, "{name}");
+        assert_eq!(store.get(EntryKind::Family, "A").await.unwrap(), None, "{name}");
+        store.put(EntryKind::Family, "a", Vec::new(), until).await.unwrap();
+        assert_eq!(store.get(EntryKind::Family, "a").await.unwrap(), Some(Vec::new()), "{name}: put over, empty");
+        store.delete(EntryKind::Family, "a").await.unwrap();
+        store.delete(EntryKind::Family, "a").await.unwrap();
+        assert_eq!(store.get(EntryKind::Family, "a").await.unwrap(), None, "{name}");
         let large = vec![7; STORE_VALUE_BYTES_MAX];
-        store.put(Kind::Family, "large", large.clone(), until).await.unwrap();
-        assert_eq!(store.get(Kind::Family, "large").await.unwrap(), Some(large.clone()), "{name}");
+        store.put(EntryKind::Family, "large", large.clone(), until).await.unwrap();
+        assert_eq!(store.get(EntryKind::Family, "large").await.unwrap(), Some(large.clone()), "{name}");
         let too_large = [large, vec![7]].concat();
-        assert!(store.put(Kind::Family, "x", too_large.clone(), until).await.is_err(), "{name}");
-        assert!(store.create(Kind::Family, "x", too_large.clone(), until).await.is_err(), "{name}");
-        assert!(store.replace(Kind::Family, "", &bytes, too_large, None).await.is_err(), "{name}");
-        assert_eq!(store.get(Kind::Family, "").await.unwrap(), Some(bytes.clone()), "{name}");
+        assert!(store.put(EntryKind::Family, "x", too_large.clone(), until).await.is_err(), "{name}");
+        assert!(store.create(EntryKind::Family, "x", too_large.clone(), until).await.is_err(), "{name}");
+        assert!(store.replace(EntryKind::Family, "", &bytes, too_large, None).await.is_err(), "{name}");
+        assert_eq!(store.get(EntryKind::Family, "").await.unwrap(), Some(bytes.clone()), "{name}");
     }
 }
 
@@ -118,24 +121,30 @@ async fn create_take_and_replace_ask_what_is_there() {
         let (store, name) = (&stand.store, stand.name);
         let until = stand.after(HOUR);
         let value = |text: &str| text.as_bytes().to_vec();
-        assert!(!store.replace(Kind::Code, "c", b"", value("1"), Some(until)).await.unwrap(), "{name}: nothing there");
-        assert!(!store.replace(Kind::Code, "c", b"", value("1"), None).await.unwrap(), "{name}: nothing there");
-        assert_eq!(store.get(Kind::Code, "c").await.unwrap(), None, "{name}");
-        assert!(store.create(Kind::Code, "c", value("1"), until).await.unwrap(), "{name}");
-        assert!(!store.create(Kind::Code, "c", value("2"), until).await.unwrap(), "{name}: there already");
-        assert_eq!(store.get(Kind::Code, "c").await.unwrap(), Some(value("1")), "{name}");
+        assert!(
+            !store.replace(EntryKind::Code, "c", b"", value("1"), Some(until)).await.unwrap(),
+            "{name}: nothing there"
+        );
+        assert!(!store.replace(EntryKind::Code, "c", b"", value("1"), None).await.unwrap(), "{name}: nothing there");
+        assert_eq!(store.get(EntryKind::Code, "c").await.unwrap(), None, "{name}");
+        assert!(store.create(EntryKind::Code, "c", value("1"), until).await.unwrap(), "{name}");
+        assert!(!store.create(EntryKind::Code, "c", value("2"), until).await.unwrap(), "{name}: there already");
+        assert_eq!(store.get(EntryKind::Code, "c").await.unwrap(), Some(value("1")), "{name}");
         for other in ["", "11", "2", "1 ", "false", "nil"] {
             assert!(
-                !store.replace(Kind::Code, "c", other.as_bytes(), value("3"), None).await.unwrap(),
+                !store.replace(EntryKind::Code, "c", other.as_bytes(), value("3"), None).await.unwrap(),
                 "{name} {other}"
             );
         }
-        assert!(store.replace(Kind::Code, "c", b"1", value("3"), Some(until)).await.unwrap(), "{name}");
-        assert!(store.replace(Kind::Code, "c", b"3", Vec::new(), None).await.unwrap(), "{name}");
-        assert!(store.replace(Kind::Code, "c", b"", value("4"), None).await.unwrap(), "{name}: an empty value is one");
-        assert_eq!(store.take(Kind::Code, "c").await.unwrap(), Some(value("4")), "{name}");
-        assert_eq!(store.take(Kind::Code, "c").await.unwrap(), None, "{name}");
-        assert!(store.create(Kind::Code, "c", value("5"), until).await.unwrap(), "{name}: free again");
+        assert!(store.replace(EntryKind::Code, "c", b"1", value("3"), Some(until)).await.unwrap(), "{name}");
+        assert!(store.replace(EntryKind::Code, "c", b"3", Vec::new(), None).await.unwrap(), "{name}");
+        assert!(
+            store.replace(EntryKind::Code, "c", b"", value("4"), None).await.unwrap(),
+            "{name}: an empty value is one"
+        );
+        assert_eq!(store.take(EntryKind::Code, "c").await.unwrap(), Some(value("4")), "{name}");
+        assert_eq!(store.take(EntryKind::Code, "c").await.unwrap(), None, "{name}");
+        assert!(store.create(EntryKind::Code, "c", value("5"), until).await.unwrap(), "{name}: free again");
     }
 }
 
@@ -146,43 +155,43 @@ async fn what_is_past_its_time_is_not_there() {
         let (soon, late) = (stand.after(400), stand.after(HOUR));
         let one = || b"1".to_vec();
         for key in ["get", "take", "create", "replace", "kept", "prolonged", "list"] {
-            store.put(Kind::Revoked, key, one(), soon).await.unwrap();
+            store.put(EntryKind::Revoked, key, one(), soon).await.unwrap();
         }
-        store.put(Kind::Revoked, "stays", one(), late).await.unwrap();
-        store.put(Kind::Revoked, "shortened", one(), late).await.unwrap();
-        assert!(store.replace(Kind::Revoked, "kept", b"1", b"2".to_vec(), None).await.unwrap(), "{name}");
-        assert!(store.replace(Kind::Revoked, "prolonged", b"1", one(), Some(late)).await.unwrap(), "{name}");
-        assert!(store.replace(Kind::Revoked, "shortened", b"1", one(), Some(soon)).await.unwrap(), "{name}");
-        assert_eq!(store.list(Kind::Revoked).await.unwrap().len(), 9, "{name}");
+        store.put(EntryKind::Revoked, "stays", one(), late).await.unwrap();
+        store.put(EntryKind::Revoked, "shortened", one(), late).await.unwrap();
+        assert!(store.replace(EntryKind::Revoked, "kept", b"1", b"2".to_vec(), None).await.unwrap(), "{name}");
+        assert!(store.replace(EntryKind::Revoked, "prolonged", b"1", one(), Some(late)).await.unwrap(), "{name}");
+        assert!(store.replace(EntryKind::Revoked, "shortened", b"1", one(), Some(soon)).await.unwrap(), "{name}");
+        assert_eq!(store.list(EntryKind::Revoked).await.unwrap().len(), 9, "{name}");
         stand.let_pass(500).await;
-        assert_eq!(store.get(Kind::Revoked, "get").await.unwrap(), None, "{name}");
-        assert_eq!(store.get(Kind::Revoked, "kept").await.unwrap(), None, "{name}");
-        assert_eq!(store.take(Kind::Revoked, "take").await.unwrap(), None, "{name}");
-        assert!(!store.replace(Kind::Revoked, "replace", b"1", one(), Some(late)).await.unwrap(), "{name}");
-        assert!(!store.replace(Kind::Revoked, "replace", b"1", one(), None).await.unwrap(), "{name}");
-        assert!(store.create(Kind::Revoked, "create", b"3".to_vec(), late).await.unwrap(), "{name}");
-        assert!(!store.create(Kind::Revoked, "create", b"4".to_vec(), late).await.unwrap(), "{name}");
-        let mut listed = store.list(Kind::Revoked).await.unwrap();
+        assert_eq!(store.get(EntryKind::Revoked, "get").await.unwrap(), None, "{name}");
+        assert_eq!(store.get(EntryKind::Revoked, "kept").await.unwrap(), None, "{name}");
+        assert_eq!(store.take(EntryKind::Revoked, "take").await.unwrap(), None, "{name}");
+        assert!(!store.replace(EntryKind::Revoked, "replace", b"1", one(), Some(late)).await.unwrap(), "{name}");
+        assert!(!store.replace(EntryKind::Revoked, "replace", b"1", one(), None).await.unwrap(), "{name}");
+        assert!(store.create(EntryKind::Revoked, "create", b"3".to_vec(), late).await.unwrap(), "{name}");
+        assert!(!store.create(EntryKind::Revoked, "create", b"4".to_vec(), late).await.unwrap(), "{name}");
+        let mut listed = store.list(EntryKind::Revoked).await.unwrap();
         listed.sort();
         let expected = [("create", b"3"), ("prolonged", b"1"), ("stays", b"1")];
         assert_eq!(listed, expected.map(|(key, value)| (key.to_owned(), value.to_vec())), "{name}");
         store.sweep().await.unwrap();
-        assert_eq!(store.list(Kind::Revoked).await.unwrap().len(), 3, "{name}: a sweep takes the dead alone");
-        assert_eq!(store.get(Kind::Revoked, "stays").await.unwrap(), Some(one()), "{name}");
+        assert_eq!(store.list(EntryKind::Revoked).await.unwrap().len(), 3, "{name}: a sweep takes the dead alone");
+        assert_eq!(store.get(EntryKind::Revoked, "stays").await.unwrap(), Some(one()), "{name}");
         // Born dead.
         let past = stand.clock.now().wall - Duration::from_secs(1);
         for past in [past, Duration::ZERO] {
-            store.put(Kind::Revoked, "stays", one(), past).await.unwrap();
+            store.put(EntryKind::Revoked, "stays", one(), past).await.unwrap();
             assert_eq!(
-                store.get(Kind::Revoked, "stays").await.unwrap(),
+                store.get(EntryKind::Revoked, "stays").await.unwrap(),
                 None,
                 "{name}: put over with a time that is past"
             );
-            store.create(Kind::Revoked, "dead", one(), past).await.unwrap();
-            assert_eq!(store.get(Kind::Revoked, "dead").await.unwrap(), None, "{name}");
+            store.create(EntryKind::Revoked, "dead", one(), past).await.unwrap();
+            assert_eq!(store.get(EntryKind::Revoked, "dead").await.unwrap(), None, "{name}");
         }
-        store.put(Kind::Revoked, "for ever", one(), Duration::MAX).await.unwrap();
-        assert_eq!(store.get(Kind::Revoked, "for ever").await.unwrap(), Some(one()), "{name}");
+        store.put(EntryKind::Revoked, "for ever", one(), Duration::MAX).await.unwrap();
+        assert_eq!(store.get(EntryKind::Revoked, "for ever").await.unwrap(), Some(one()), "{name}");
     }
 }
 
@@ -190,18 +199,18 @@ async fn what_is_past_its_time_is_not_there() {
 async fn only_keys_and_revocations_are_listed() {
     for stand in Stand::all() {
         let (store, name) = (&stand.store, stand.name);
-        for kind in Kind::ALL {
+        for kind in EntryKind::ALL {
             store.put(kind, "k", kind.name().into(), stand.after(HOUR)).await.unwrap();
         }
-        for kind in Kind::ALL {
-            let expected =
-                matches!(kind, Kind::Keys | Kind::Revoked).then(|| vec![("k".to_owned(), kind.name().into())]);
+        for kind in EntryKind::ALL {
+            let expected = matches!(kind, EntryKind::Keys | EntryKind::Revoked)
+                .then(|| vec![("k".to_owned(), kind.name().into())]);
             assert_eq!(store.list(kind).await.ok(), expected, "{name} {kind:?}");
         }
         for n in 0..1_200 {
-            store.create(Kind::Revoked, &format!("r{n}"), b"1".to_vec(), stand.after(HOUR)).await.unwrap();
+            store.create(EntryKind::Revoked, &format!("r{n}"), b"1".to_vec(), stand.after(HOUR)).await.unwrap();
         }
-        assert_eq!(store.list(Kind::Revoked).await.unwrap().len(), 1_201, "{name}: more than one batch");
+        assert_eq!(store.list(EntryKind::Revoked).await.unwrap().len(), 1_201, "{name}: more than one batch");
     }
 }
 
@@ -212,18 +221,18 @@ async fn e15_of_many_at_once_exactly_one_wins() {
             let (until, key) = (stand.after(HOUR), format!("k{round}"));
             let created = at_once(&stand, |store, n| {
                 let key = key.clone();
-                async move { store.create(Kind::Code, &key, vec![n], until).await.unwrap() }
+                async move { store.create(EntryKind::Code, &key, vec![n], until).await.unwrap() }
             });
             assert_eq!(created.await, 1, "{}: create", stand.name);
-            stand.store.put(Kind::Code, &key, b"fresh".to_vec(), until).await.unwrap();
+            stand.store.put(EntryKind::Code, &key, b"fresh".to_vec(), until).await.unwrap();
             let replaced = at_once(&stand, |store, n| {
                 let key = key.clone();
-                async move { store.replace(Kind::Code, &key, b"fresh", vec![n], None).await.unwrap() }
+                async move { store.replace(EntryKind::Code, &key, b"fresh", vec![n], None).await.unwrap() }
             });
             assert_eq!(replaced.await, 1, "{}: replace", stand.name);
             let taken = at_once(&stand, |store, _| {
                 let key = key.clone();
-                async move { store.take(Kind::Code, &key).await.unwrap().is_some() }
+                async move { store.take(EntryKind::Code, &key).await.unwrap().is_some() }
             });
             assert_eq!(taken.await, 1, "{}: take", stand.name);
         }
@@ -243,42 +252,46 @@ async fn at_once<F: Future<Output = bool> + Send + 'static>(
     won
 }
 
-const FEW: Bounds = Bounds { strangers: Bound { entries: 3, bytes: 100 }, others: Bound { entries: 5, bytes: 1_000 } };
+const FEW: StoreBounds =
+    StoreBounds { anyone: KindBound { entries: 3, bytes: 100 }, others: KindBound { entries: 5, bytes: 1_000 } };
 
 #[tokio::test]
 async fn strangers_push_out_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let file = File::open(&folder.path().join("as.db"), FEW).unwrap();
-    for (name, place) in [("memory", Place::Memory(Memory::new(FEW))), ("file", Place::File(file))] {
+    for (name, backend) in [("memory", Backend::Memory(Memory::new(FEW))), ("file", Backend::File(file))] {
         let clock = Turned::new();
-        let store = Store { clock: Arc::clone(&clock) as Arc<dyn Clock>, place };
+        let store = Store { clock: Arc::clone(&clock) as Arc<dyn Clock>, backend };
         let (soon, late) = (clock.now().wall + Duration::from_secs(60), clock.now().wall + Duration::from_secs(6_000));
         let ten = || vec![1; 10];
-        store.put(Kind::Family, "f", ten(), late).await.unwrap();
+        store.put(EntryKind::Family, "f", ten(), late).await.unwrap();
         for key in ["1", "2", "3"] {
-            assert!(store.create(Kind::Flow, key, ten(), soon).await.unwrap(), "{name}");
+            assert!(store.create(EntryKind::Flow, key, ten(), soon).await.unwrap(), "{name}");
         }
-        store.create(Kind::Flow, "4", ten(), late).await.unwrap_err();
-        store.put(Kind::Flow, "4", ten(), late).await.unwrap_err();
-        assert_eq!(store.get(Kind::Flow, "4").await.unwrap(), None, "{name}: refused is not written");
-        assert!(!store.create(Kind::Flow, "1", ten(), late).await.unwrap(), "{name}: there already");
-        store.put(Kind::Flow, "1", ten(), soon).await.unwrap();
-        assert!(store.replace(Kind::Flow, "1", &ten(), vec![2; 60], None).await.unwrap(), "{name}: the living go on");
+        store.create(EntryKind::Flow, "4", ten(), late).await.unwrap_err();
+        store.put(EntryKind::Flow, "4", ten(), late).await.unwrap_err();
+        assert_eq!(store.get(EntryKind::Flow, "4").await.unwrap(), None, "{name}: refused is not written");
+        assert!(!store.create(EntryKind::Flow, "1", ten(), late).await.unwrap(), "{name}: there already");
+        store.put(EntryKind::Flow, "1", ten(), soon).await.unwrap();
+        assert!(
+            store.replace(EntryKind::Flow, "1", &ten(), vec![2; 60], None).await.unwrap(),
+            "{name}: the living go on"
+        );
         // 83 bytes with the keys now: 17 more fit, 18 do not.
-        store.put(Kind::Flow, "2", vec![1; 28], soon).await.unwrap_err();
-        store.put(Kind::Flow, "2", vec![1; 27], soon).await.unwrap();
-        store.delete(Kind::Flow, "3").await.unwrap();
-        store.create(Kind::Flow, "5", vec![1; 11], soon).await.unwrap_err();
-        store.create(Kind::Flow, "5", vec![1; 10], soon).await.unwrap();
-        assert_eq!(store.get(Kind::Family, "f").await.unwrap(), Some(ten()), "{name}");
-        store.put(Kind::Family, "g", ten(), late).await.unwrap();
+        store.put(EntryKind::Flow, "2", vec![1; 28], soon).await.unwrap_err();
+        store.put(EntryKind::Flow, "2", vec![1; 27], soon).await.unwrap();
+        store.delete(EntryKind::Flow, "3").await.unwrap();
+        store.create(EntryKind::Flow, "5", vec![1; 11], soon).await.unwrap_err();
+        store.create(EntryKind::Flow, "5", vec![1; 10], soon).await.unwrap();
+        assert_eq!(store.get(EntryKind::Family, "f").await.unwrap(), Some(ten()), "{name}");
+        store.put(EntryKind::Family, "g", ten(), late).await.unwrap();
         // What has died makes room by itself.
         clock.put_forward(Duration::from_secs(61));
         for key in ["6", "7", "8"] {
-            assert!(store.create(Kind::Flow, key, ten(), late).await.unwrap(), "{name}");
+            assert!(store.create(EntryKind::Flow, key, ten(), late).await.unwrap(), "{name}");
         }
-        store.create(Kind::Flow, "9", ten(), late).await.unwrap_err();
-        assert_eq!(store.get(Kind::Family, "f").await.unwrap(), Some(ten()), "{name}");
+        store.create(EntryKind::Flow, "9", ten(), late).await.unwrap_err();
+        assert_eq!(store.get(EntryKind::Family, "f").await.unwrap(), Some(ten()), "{name}");
     }
 }
 
@@ -286,26 +299,26 @@ async fn strangers_push_out_nobody() {
 async fn attack_157_clients_that_nobody_has_used_give_way_to_new_ones() {
     let folder = tempfile::tempdir().unwrap();
     let file = File::open(&folder.path().join("as.db"), FEW).unwrap();
-    for (name, place) in [("memory", Place::Memory(Memory::new(FEW))), ("file", Place::File(file))] {
+    for (name, backend) in [("memory", Backend::Memory(Memory::new(FEW))), ("file", Backend::File(file))] {
         let clock = Turned::new();
-        let store = Store { clock: Arc::clone(&clock) as Arc<dyn Clock>, place };
+        let store = Store { clock: Arc::clone(&clock) as Arc<dyn Clock>, backend };
         let (unused, used) = (clock.now().wall + UNUSED_CLIENT_AGE, clock.now().wall + 90 * UNUSED_CLIENT_AGE);
-        store.create(Kind::Client, "used", vec![1], used).await.unwrap();
+        store.create(EntryKind::Client, "used", vec![1], used).await.unwrap();
         for count in 0..100 {
             clock.put_forward(Duration::from_secs(1));
             let until = unused + Duration::from_secs(1 + count);
-            assert!(store.create(Kind::Client, &count.to_string(), vec![1], until).await.unwrap(), "{name}");
+            assert!(store.create(EntryKind::Client, &count.to_string(), vec![1], until).await.unwrap(), "{name}");
         }
-        assert!(store.get(Kind::Client, "used").await.unwrap().is_some(), "{name}");
-        assert!(store.get(Kind::Client, "99").await.unwrap().is_some(), "{name}");
-        assert!(store.get(Kind::Client, "0").await.unwrap().is_none(), "{name}");
-        store.create(Kind::Client, "long", vec![1; 101], unused).await.unwrap_err();
+        assert!(store.get(EntryKind::Client, "used").await.unwrap().is_some(), "{name}");
+        assert!(store.get(EntryKind::Client, "99").await.unwrap().is_some(), "{name}");
+        assert!(store.get(EntryKind::Client, "0").await.unwrap().is_none(), "{name}");
+        store.create(EntryKind::Client, "long", vec![1; 101], unused).await.unwrap_err();
         for key in ["a", "b"] {
-            store.delete(Kind::Client, "99").await.unwrap();
-            store.create(Kind::Client, key, vec![1], used).await.unwrap();
+            store.delete(EntryKind::Client, "99").await.unwrap();
+            store.create(EntryKind::Client, key, vec![1], used).await.unwrap();
         }
-        store.create(Kind::Client, "new", vec![1], unused).await.unwrap_err();
-        assert!(store.get(Kind::Client, "used").await.unwrap().is_some(), "{name}: what somebody uses stays");
+        store.create(EntryKind::Client, "new", vec![1], unused).await.unwrap_err();
+        assert!(store.get(EntryKind::Client, "used").await.unwrap().is_some(), "{name}: what somebody uses stays");
     }
 }
 

@@ -14,7 +14,7 @@ const SOMEBODY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 #[test]
 fn e28_logins_to_an_account_cost_more_each_time() {
     let throttle = Throttle::default();
-    let to = Deed::LoginToFrom("ada", SOMEBODY);
+    let to = Action::LoginToFrom("ada", SOMEBODY);
     for _ in 0..5 {
         assert_eq!(throttle.attempt(to, at(0)), Ok(()));
     }
@@ -31,15 +31,15 @@ fn e28_logins_to_an_account_cost_more_each_time() {
         now += wait;
         assert_eq!(throttle.attempt(to, at(now)), Ok(()));
     }
-    assert_eq!(throttle.check(Deed::LoginToFrom("bob", SOMEBODY), at(now)), Ok(()), "another account");
-    let elsewhere = Deed::LoginToFrom("ada", "192.0.2.8".parse().unwrap());
+    assert_eq!(throttle.check(Action::LoginToFrom("bob", SOMEBODY), at(now)), Ok(()), "another account");
+    let elsewhere = Action::LoginToFrom("ada", "192.0.2.8".parse().unwrap());
     assert_eq!(
         throttle.check(elsewhere, at(now)),
         Ok(()),
         "somebody who guesses elsewhere does not lock its owner out"
     );
     assert_eq!(throttle.check(to, at(now + 300)), Ok(()));
-    throttle.forgive(to);
+    throttle.refund(to);
     for _ in 0..6 {
         assert_eq!(throttle.attempt(to, at(now)), Ok(()), "its owner has logged in");
     }
@@ -48,7 +48,7 @@ fn e28_logins_to_an_account_cost_more_each_time() {
 #[test]
 fn e28_one_address_cannot_hold_up_an_account_for_others_and_many_can_not_guess_without_end() {
     let throttle = Throttle::default();
-    let (from, to) = (Deed::LoginToFrom("ada", SOMEBODY), Deed::LoginTo("ada"));
+    let (from, to) = (Action::LoginToFrom("ada", SOMEBODY), Action::LoginTo("ada"));
     let mut guesses = 0;
     for now in 0..48 * 3600 {
         if throttle.attempt(from, at(now)).is_ok() {
@@ -67,36 +67,36 @@ fn e28_one_address_cannot_hold_up_an_account_for_others_and_many_can_not_guess_w
 #[test]
 fn e28_a_login_that_works_does_not_pay_for_guesses_at_others() {
     let throttle = Throttle::default();
-    let from = Deed::LoginFrom(SOMEBODY);
+    let from = Action::LoginFrom(SOMEBODY);
     for _ in 0..31 {
         assert_eq!(throttle.attempt(from, at(0)), Ok(()), "a guess");
         if throttle.attempt(from, at(0)).is_err() {
             return;
         }
-        throttle.forgive(from);
+        throttle.refund(from);
     }
     panic!("guesses without end");
 }
 
 #[test]
 fn e28_what_has_a_rate_comes_back_one_by_one() {
-    for (deed, at_once, every_ms) in [
-        (Deed::Registration(SOMEBODY), 30, 2_000),
-        (Deed::ClientSecret("robot"), 20, 1_000),
-        (Deed::ClientFrom(SOMEBODY), 60, 1_000),
-        (Deed::Authorize(SOMEBODY), 300, 200),
+    for (action, at_once, every_ms) in [
+        (Action::Registration(SOMEBODY), 30, 2_000),
+        (Action::ClientSecret("robot"), 20, 1_000),
+        (Action::ClientFrom(SOMEBODY), 60, 1_000),
+        (Action::Authorize(SOMEBODY), 300, 200),
     ] {
         let throttle = Throttle::default();
         for count in 0..at_once {
-            assert_eq!(throttle.attempt(deed, at(0)), Ok(()), "{deed:?} {count}");
+            assert_eq!(throttle.attempt(action, at(0)), Ok(()), "{action:?} {count}");
         }
-        assert_eq!(throttle.attempt(deed, at(0)), Err(Duration::from_millis(every_ms)), "{deed:?}");
+        assert_eq!(throttle.attempt(action, at(0)), Err(Duration::from_millis(every_ms)), "{action:?}");
         let later = |ms: u64| Now { wall: Duration::ZERO, mono: Duration::from_millis(ms) };
-        assert!(throttle.attempt(deed, later(every_ms - 1)).is_err(), "{deed:?}");
-        assert_eq!(throttle.attempt(deed, later(every_ms)), Ok(()), "{deed:?}");
-        assert!(throttle.attempt(deed, later(every_ms)).is_err(), "one, not two: {deed:?}");
+        assert!(throttle.attempt(action, later(every_ms - 1)).is_err(), "{action:?}");
+        assert_eq!(throttle.attempt(action, later(every_ms)), Ok(()), "{action:?}");
+        assert!(throttle.attempt(action, later(every_ms)).is_err(), "one, not two: {action:?}");
         for count in 0..at_once {
-            assert_eq!(throttle.attempt(deed, later(every_ms * 10_000)), Ok(()), "{deed:?} {count}");
+            assert_eq!(throttle.attempt(action, later(every_ms * 10_000)), Ok(()), "{action:?} {count}");
         }
     }
 }
@@ -104,7 +104,7 @@ fn e28_what_has_a_rate_comes_back_one_by_one() {
 #[test]
 fn e28_who_logs_in_makes_nobody_wait_who_comes_from_the_same_address() {
     let throttle = Throttle::default();
-    let from = Deed::LoginFrom(SOMEBODY);
+    let from = Action::LoginFrom(SOMEBODY);
     let mut now = 0;
     for _ in 0..40 {
         while let Err(wait) = throttle.attempt(from, at(now)) {
@@ -114,7 +114,7 @@ fn e28_who_logs_in_makes_nobody_wait_who_comes_from_the_same_address() {
     let Err(wait) = throttle.check(from, at(now)) else { panic!("nobody waits") };
     now += wait.as_secs();
     throttle.attempt(from, at(now)).unwrap();
-    throttle.forgive(from);
+    throttle.refund(from);
     assert_eq!(throttle.check(from, at(now)), Ok(()));
     throttle.attempt(from, at(now)).unwrap();
     assert!(throttle.check(from, at(now)).unwrap_err() > Duration::from_secs(30), "guesses cost what they did");
@@ -123,7 +123,7 @@ fn e28_who_logs_in_makes_nobody_wait_who_comes_from_the_same_address() {
 #[test]
 fn e28_e35_all_addresses_of_one_ipv6_subnet_are_one() {
     let throttle = Throttle::default();
-    let from = |text: &str| Deed::Registration(text.parse().unwrap());
+    let from = |text: &str| Action::Registration(text.parse().unwrap());
     for host in 0..30 {
         throttle.attempt(from(&format!("2001:db8:0:1::{host:x}")), at(0)).unwrap();
     }
@@ -137,10 +137,10 @@ fn e28_e35_all_addresses_of_one_ipv6_subnet_are_one() {
 #[test]
 fn e28_a_flood_of_names_frees_nobody_who_must_wait() {
     let throttle = Throttle::default();
-    let to = Deed::LoginTo("ada");
+    let to = Action::LoginTo("ada");
     while throttle.attempt(to, at(0)).is_ok() {}
     for count in 0..THROTTLED_MAX + 10 {
-        throttle.count(Deed::LoginTo(&format!("nobody {count}")), at(1));
+        throttle.count(Action::LoginTo(&format!("nobody {count}")), at(1));
     }
     assert!(throttle.check(to, at(1)).is_err());
     assert!(throttle.known.lock().unwrap().len() <= THROTTLED_MAX);

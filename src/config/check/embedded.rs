@@ -1,7 +1,7 @@
 //! Checks embedded authorization servers against all else: paths, stores, the keys that seal them, and who takes their tokens.
 
 use crate::{
-    authorization_server::store::StoreSettings,
+    authorization_server::settings::StoreSettings,
     config::{check::sections::Sections, embedded::Embedded, reading::Reading},
     decide::route::{IssuerEndpoint, messages_path},
 };

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    authorization_server::keys::seal::digest_of,
+    authorization_server::keys::random::digest_of,
     base::names::Scope,
     config::{
         listen::file_bytes,

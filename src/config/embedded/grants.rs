@@ -1,7 +1,7 @@
 //! Reads `grants`: who may get which scopes from an embedded authorization server.
 
 use crate::{
-    authorization_server::Login,
+    authorization_server::settings::Login,
     base::names::Scope,
     config::{
         embedded::clients::Read,

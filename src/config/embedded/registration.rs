@@ -1,7 +1,7 @@
 //! Reads `registration`: which clients may come without having been written here.
 
 use crate::{
-    authorization_server::{Dynamic, Registration},
+    authorization_server::settings::{Dynamic, RegistrationSettings},
     config::{
         problem::quoted,
         reader::{Field, Fields},
@@ -18,8 +18,9 @@ enum Word {
 }
 
 /// `registration`, and the reference of its token. Nobody may come where it is not written.
-pub(super) fn registration(field: Option<Field<'_>>) -> (Option<Registration>, Option<Box<str>>) {
-    let closed = Registration { dynamic: Dynamic::Off, document_hosts: Vec::new(), allow_loopback_documents: false };
+pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSettings>, Option<Box<str>>) {
+    let closed =
+        RegistrationSettings { dynamic: Dynamic::Off, document_hosts: Vec::new(), allow_loopback_documents: false };
     let Some(field) = field else { return (Some(closed), None) };
     let mut reference = None;
     let read = field.section("authorization_servers.*.embedded.registration", |fields| {
@@ -52,7 +53,7 @@ pub(super) fn registration(field: Option<Field<'_>>) -> (Option<Registration>, O
             (Word::Off, None) => Dynamic::Off,
         };
         let (document_hosts, allow_loopback_documents) = documents.unwrap_or(Some((Vec::new(), false)))?;
-        Some(Registration { dynamic, document_hosts, allow_loopback_documents })
+        Some(RegistrationSettings { dynamic, document_hosts, allow_loopback_documents })
     });
     (read, reference)
 }

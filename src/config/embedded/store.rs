@@ -1,7 +1,7 @@
 //! Reads `store`: where an embedded authorization server keeps what it must remember.
 
 use crate::{
-    authorization_server::store::StoreSettings,
+    authorization_server::settings::StoreSettings,
     base::secret::Secret,
     config::{
         place::Written,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    authorization_server::{Dynamic, EmbeddedSettings, Login, Registration, store::StoreSettings},
+    authorization_server::settings::{Dynamic, EmbeddedSettings, Login, RegistrationSettings, StoreSettings},
     base::names::AuthorizationServerName,
     config::{
         EmbeddedProvenance, Settings,
@@ -70,7 +70,7 @@ fn login(login: &Login, kept: &EmbeddedProvenance) -> Out {
     }
 }
 
-fn registration(of: &Registration, kept: &EmbeddedProvenance) -> Out {
+fn registration(of: &RegistrationSettings, kept: &EmbeddedProvenance) -> Out {
     let mut entries = vec![(
         "dynamic",
         text(match of.dynamic {

@@ -7,7 +7,10 @@ use tempfile::TempDir;
 
 use super::read_in;
 use crate::{
-    authorization_server::{Dynamic, EmbeddedSettings, Login, keys::seal::digest_of, store::StoreSettings},
+    authorization_server::{
+        keys::random::digest_of,
+        settings::{Dynamic, EmbeddedSettings, Login, StoreSettings},
+    },
     config::{Settings, explain, file::Loaded, problem::Problems},
     decide::grant::client::{ClientAuth, Grants, Origin},
     outbound::keys::KeySource,

@@ -3,7 +3,7 @@
 use crate::{
     authorization_server::{
         browser::flow,
-        store::Kind,
+        store::kind::EntryKind,
         testing::{Browser, ISSUER, World, ada, client},
     },
     decide::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 async fn kept(world: &World) -> (flow::Flow, Vec<u8>) {
-    let (_, before) = world.embedded.state.store.everything(Kind::Flow).pop().unwrap();
+    let (_, before) = world.embedded.state.store.everything(EntryKind::Flow).pop().unwrap();
     (serde_json::from_slice(&before).unwrap(), before)
 }
 
@@ -29,7 +29,7 @@ async fn e15_of_two_answers_to_a_flow_one_becomes_a_code() {
     let finish = || flow::finish(&world.embedded, &id, flow.clone(), ada(), vec!["a".into()], None);
     let (one, two) = tokio::join!(finish(), finish());
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
-    assert_eq!(world.embedded.state.store.everything(Kind::Code).len(), 1);
+    assert_eq!(world.embedded.state.store.everything(EntryKind::Code).len(), 1);
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn d03_a_step_that_another_has_overtaken_is_not_taken() {
     flow.person = None;
     let other = flow::finish(&world.embedded, &id, flow, ada(), vec!["a".into()], None).await;
     assert_eq!(other.unwrap_err().code, Word::InvalidRequest, "not what was decided by");
-    assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
+    assert!(world.embedded.state.store.everything(EntryKind::Code).is_empty());
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn d04_the_store_holds_no_name_that_a_browser_holds() {
     let shown = browser.answer(&world, &id, "allow").await;
     let mut secrets: Vec<String> = browser.cookies.iter().map(|(_, value)| value.clone()).collect();
     secrets.extend([shown.parameter("code").unwrap(), browser.begin(&world, "a b").await.flow(), id]);
-    for kind in [Kind::Flow, Kind::Login, Kind::Code, Kind::Consent] {
+    for kind in [EntryKind::Flow, EntryKind::Login, EntryKind::Code, EntryKind::Consent] {
         let all = world.embedded.state.store.everything(kind);
         assert!(!all.is_empty(), "{kind:?}");
         for (name, value) in all {

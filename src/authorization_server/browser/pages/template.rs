@@ -1,8 +1,8 @@
-//! The markup and the look of the pages: what a stranger has supplied stands in `<bdi>`, escaped by the template engine.
+//! Markup and style of the pages. Text from outside is escaped, and isolated in `<bdi>`.
 
 use askama::Template;
 
-/// Everything around a page's own part.
+/// The frame around each page.
 #[derive(Template)]
 #[template(
     ext = "html",
@@ -29,12 +29,12 @@ use askama::Template;
 pub(crate) struct Layout<'a> {
     title: &'a str,
     style: &'static str,
-    /// Markup that a template of this file has written.
+    /// Markup from another template of this file.
     body: &'a str,
 }
 
 impl<'a> Layout<'a> {
-    /// Around `body`, which is markup already.
+    /// Around `body`, which is already markup.
     pub(crate) fn around(title: &'a str, body: &'a str) -> Self {
         Self { title, style: STYLE, body }
     }
@@ -76,17 +76,17 @@ pub(crate) struct LoginPage<'a> {
     ext = "html",
     source = r##"{% macro words(item) %}{% if let Some(words) = item.words %}<bdi>{{ words }}</bdi>{% else %}<code>{{ item.scope }}</code>{% endif %}{% endmacro %}
 {% macro small(item) %}{% if item.words.is_some() || !item.servers.is_empty() %}<small>{% if item.words.is_some() %}<code>{{ item.scope }}</code> {% endif %}{% if !item.servers.is_empty() %}at {% for server in item.servers %}<bdi>{{ server }}</bdi>{% if !loop.last %}, {% endif %}{% endfor %}{% endif %}</small>{% endif %}{% endmacro %}<main><h1>{% if let Some(name) = client %}“<bdi>{{ name }}</bdi>”{% else %}An application{% endif %} {% if is_nothing %}cannot get access{% else %}asks for access{% endif %}</h1>
-{% if is_claimed && client.is_some() %}<p class="quiet">It calls itself that. Nobody has checked the name.</p>{% endif %}
+{% if is_claimed && client.is_some() %}<p class="quiet">The application chose this name itself; it is not verified.</p>{% endif %}
 <dl>
-<div><dt>Who asks</dt><dd>{% match vouched %}{% when Vouched::Host with (host) %}<strong><bdi>{{ host }}</bdi></strong><small>This site describes the application.</small>{% when Vouched::Nobody %}<strong>Registered itself</strong><small>Anybody can: make sure that you have just started it yourself.</small>{% when Vouched::Operator %}<strong><bdi>{{ client_id }}</bdi></strong><small>Set up by whoever runs this server.</small>{% endmatch %}</dd></div>
+<div><dt>Who asks</dt><dd>{% match vouched %}{% when Vouched::Host with (host) %}<strong><bdi>{{ host }}</bdi></strong><small>This site describes the application.</small>{% when Vouched::Unchecked %}<strong>Registered itself</strong><small>Any application can: make sure that you have just started it yourself.</small>{% when Vouched::Operator %}<strong><bdi>{{ client_id }}</bdi></strong><small>Set up by the operator of this server.</small>{% endmatch %}</dd></div>
 <div><dt>Access to</dt>{% for server in servers %}<dd><strong><bdi>{{ server.name }}</bdi></strong><small><bdi>{{ server.resource }}</bdi></small></dd>{% endfor %}</div>
 <div><dt>Then sends you to</dt><dd><strong><bdi>{{ back_host }}</bdi></strong>{% if is_local %} <span class="quiet">(a program on this computer)</span>{% endif %}<small><bdi>{{ back }}</bdi></small></dd></div>
 </dl>
 {% if is_native %}
-<div class="warning" role="note"><p>Only go on if you have just started this yourself</p><p>The answer goes to a program on your own computer. Any program there can use this name; nobody can check which one it is.</p></div>
+<div class="warning" role="note"><p>Only go on if you have just started this yourself</p><p>The answer goes to a program on your own computer. Any program there can use this name; this server cannot check which one it is.</p></div>
 {% endif %}
 {% if is_nothing %}
-<div class="problem" role="alert"><p>This account may not allow it</p><p>None of what the application asks for is open to your account. Use another account, or ask whoever runs this server.</p></div>
+<div class="problem" role="alert"><p>This account may not allow it</p><p>None of what the application asks for is open to your account. Use another account, or ask the operator of this server.</p></div>
 {% else %}
 {% if !new.is_empty() %}
 <h2>{% if known.is_empty() %}It will be able to{% else %}New: it will also be able to{% endif %}</h2>
@@ -115,14 +115,14 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) client_id: String,
     pub(crate) is_claimed: bool,
     pub(crate) vouched: Vouched,
-    pub(crate) servers: Vec<Server>,
+    pub(crate) servers: Vec<ServerRow>,
     pub(crate) back: String,
     pub(crate) back_host: String,
     pub(crate) is_local: bool,
     pub(crate) is_native: bool,
     pub(crate) is_nothing: bool,
-    pub(crate) new: Vec<Item<'a>>,
-    pub(crate) known: Vec<Item<'a>>,
+    pub(crate) new: Vec<ScopeRow<'a>>,
+    pub(crate) known: Vec<ScopeRow<'a>>,
     pub(crate) person: Option<String>,
     pub(crate) idp: Option<&'a str>,
 }
@@ -144,29 +144,29 @@ pub(crate) struct ErrorPage<'a> {
     pub(crate) code: &'a str,
 }
 
-/// Who stands behind what a client says of itself.
+/// Who confirms what a client says about itself.
 pub(crate) enum Vouched {
     /// The host of its document.
     Host(String),
-    /// Nobody: it registered itself.
-    Nobody,
-    /// Whoever wrote the configuration.
+    /// No one: it registered itself.
+    Unchecked,
+    /// The operator, in the configuration.
     Operator,
 }
 
-pub(crate) struct Server {
+pub(crate) struct ServerRow {
     pub(crate) name: String,
     pub(crate) resource: String,
 }
 
-pub(crate) struct Item<'a> {
+pub(crate) struct ScopeRow<'a> {
     pub(crate) scope: &'a str,
     pub(crate) words: Option<&'a str>,
-    /// The servers that know it, where there are several.
+    /// The servers that have this scope, if the request is for several.
     pub(crate) servers: Vec<&'a str>,
 }
 
-/// The one style sheet. The page's policy names its digest, and permits no other.
+/// The style sheet. The page's policy permits its digest and no other style.
 const STYLE: &str = r#"
 :root{color-scheme:light dark;--ground:#f4f5f7;--sheet:#fff;--ink:#1b2230;--quiet:#566072;--line:#d5dae2;--strong:#1f4fbf;--on-strong:#fff;--warn-ground:#fff5dc;--warn-line:#b77900;--bad-ground:#fdecec;--bad-line:#b3261e}
 @media(prefers-color-scheme:dark){:root{--ground:#12161d;--sheet:#1b212b;--ink:#e8ebf0;--quiet:#a4aebd;--line:#374152;--strong:#8fb2ff;--on-strong:#0c1730;--warn-ground:#33290f;--warn-line:#e0a93b;--bad-ground:#3a1b1a;--bad-line:#ff8a80}}

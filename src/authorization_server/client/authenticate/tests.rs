@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     authorization_server::testing::{Browser, ISSUER, Reply, SECRET, START_SECS, World, client, form_request},
-    base::limits::UNUSED_CLIENT_AGE,
+    base::limits::{DYNAMIC_CLIENT_AGE, UNUSED_CLIENT_AGE},
     decide::{
         route::IssuerEndpoint as E,
         token::testing::{P256, RSA, STRANGER, TestKey, with},
@@ -201,7 +201,7 @@ fn e34_a_star_stands_for_whole_labels() {
         ("*a.example", "evila.example", false),
         ("*", "anything.example", true),
     ] {
-        assert_eq!(suits(pattern, host), suited, "{pattern} {host}");
+        assert_eq!(crate::authorization_server::client::find::matches(pattern, host), suited, "{pattern} {host}");
     }
 }
 

@@ -13,13 +13,13 @@ const NOW_SECS: u64 = 1_800_000_000;
 struct Host {
     site: Site,
     fetch: Fetch,
-    documents: Documents,
+    documents: ClientDocuments,
 }
 
 impl Host {
     async fn new() -> Self {
         let (site, certificate) = Site::tls().await;
-        Self { site, fetch: fetch_trusting(&[certificate]), documents: Documents::default() }
+        Self { site, fetch: fetch_trusting(&[certificate]), documents: ClientDocuments::default() }
     }
 
     fn url(&self, path: &str) -> DocumentUrl {

@@ -6,7 +6,7 @@ use http::header;
 
 use crate::{
     authorization_server::{
-        store::Kind,
+        store::kind::EntryKind,
         testing::{Browser, ISSUER, World, client},
     },
     decide::{grant::client::ClientAuth, route::IssuerEndpoint as E},
@@ -20,8 +20,8 @@ async fn e10_without_a_client_and_its_address_there_is_a_page_and_no_redirect() 
     // SPEC E-10, E-14, D-06, D-55, attack 159.
     for (client, redirect, why) in [
         ("", BACK, "client_id is missing"),
-        ("nobody", BACK, "no such client is registered here"),
-        ("<script>alert(1)</script>", BACK, "no such client is registered here"),
+        ("nobody", BACK, "the client is not registered here"),
+        ("<script>alert(1)</script>", BACK, "the client is not registered here"),
         ("app", "https://app.example/back/", "redirect_uri is none"),
         ("app", "https://app.example/bac", "redirect_uri is none"),
         ("app", "https://app.example/Back", "redirect_uri is none"),
@@ -131,7 +131,7 @@ async fn d03_a_session_ends_with_its_time_its_password_and_its_account() {
     assert!(is_known(&world).await);
     let accounts = |change: fn(&mut crate::authorization_server::person::accounts::Account)| {
         world.reloaded(|settings| {
-            let crate::authorization_server::Login::Accounts(accounts) = &mut settings.login else {
+            let crate::authorization_server::settings::Login::Accounts(accounts) = &mut settings.login else {
                 panic!("accounts")
             };
             change(&mut accounts.accounts[0]);
@@ -159,5 +159,5 @@ async fn e34_a_native_way_back_is_always_asked_about() {
     assert!(shown.location().starts_with("https://gw.example/oauth/consent?flow="), "{}", shown.location());
     let page = browser.get(&world, E::Consent, shown.location()).await;
     assert!(page.text.contains("Only go on if you have just started this yourself"));
-    assert!(world.embedded.state.store.everything(Kind::Code).len() == 2);
+    assert!(world.embedded.state.store.everything(EntryKind::Code).len() == 2);
 }

@@ -4,10 +4,10 @@ use http::header;
 
 use crate::{
     authorization_server::{
-        Login, OidcSettings,
-        browser::flow::Code,
-        keys::seal::name_of,
-        store::Kind,
+        grant::code::AuthorizationCode,
+        keys::random::name_of,
+        settings::{Login, OidcSettings},
+        store::kind::EntryKind,
         testing::{Browser, ECHO, FILES, ISSUER, PASSWORD, VERIFIER, World, client, posted},
     },
     base::secret::Secret,
@@ -34,8 +34,8 @@ async fn e15_a_consent_becomes_one_code_that_is_bound_to_all_that_was_asked() {
     assert_eq!(shown.parameter("state").as_deref(), Some("a state & more"));
     assert_eq!(shown.parameter("iss").as_deref(), Some(ISSUER));
     let name = name_of(&shown.parameter("code").unwrap());
-    let code = world.embedded.state.store.get(Kind::Code, &name).await.unwrap().unwrap();
-    let code: Code = serde_json::from_slice(&code).unwrap();
+    let code = world.embedded.state.store.get(EntryKind::Code, &name).await.unwrap().unwrap();
+    let code: AuthorizationCode = serde_json::from_slice(&code).unwrap();
     assert_eq!((&*code.client, code.redirect_uri.as_deref()), ("app", Some(BACK)));
     assert_eq!((code.challenge, &*code.resources), (Challenge::of(VERIFIER), &[ECHO.into()][..]));
     assert_eq!((&*code.scopes, &*code.person.subject), (&["a".into(), "b".into()][..], "ada"));
@@ -110,8 +110,8 @@ async fn d02_a_no_goes_back_to_the_client_once() {
     assert_eq!(shown.parameter("state").as_deref(), Some("a state & more"));
     let late = browser.post(&world, E::Consent, &[("flow", &id), ("csrf", &csrf), ("decision", "allow")]).await;
     assert_eq!(late.status, 400);
-    assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
-    assert!(world.embedded.state.store.everything(Kind::Consent).is_empty());
+    assert!(world.embedded.state.store.everything(EntryKind::Code).is_empty());
+    assert!(world.embedded.state.store.everything(EntryKind::Consent).is_empty());
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn attack_163_a_consent_that_this_page_of_this_browser_did_not_send_is_ref
     assert_eq!(stranger.get(&world, E::Consent, &page(&id)).await.status, 403);
     stranger.ask_ada(&world, "app", BACK, "a").await;
     assert_eq!(stranger.post(&world, E::Consent, &form).await.status, 403);
-    assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
+    assert!(world.embedded.state.store.everything(EntryKind::Code).is_empty());
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn e16_an_account_that_is_gone_allows_nothing() {
     let form = [("flow", &*id), ("csrf", &*csrf), ("decision", "allow")];
     assert_eq!(browser.get(&without, E::Consent, &page(&id)).await.status, 403);
     assert_eq!(browser.post(&without, E::Consent, &form).await.status, 403);
-    assert!(world.embedded.state.store.everything(Kind::Code).is_empty());
+    assert!(world.embedded.state.store.everything(EntryKind::Code).is_empty());
 }
 
 #[tokio::test]

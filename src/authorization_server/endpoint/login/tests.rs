@@ -7,7 +7,7 @@ use http::{Request, header};
 
 use crate::{
     authorization_server::{
-        store::Kind,
+        store::kind::EntryKind,
         testing::{Browser, ISSUER, PASSWORD, Shown, World, posted},
     },
     decide::route::IssuerEndpoint as E,
@@ -55,7 +55,7 @@ async fn d55_a_login_is_answered_with_303_and_with_a_session_of_its_own() {
     assert!(!before.contains(&old));
     browser.log_in(&world, &id, "bob", PASSWORD).await;
     assert_ne!(session(&browser), Some(old), "rotated at each login");
-    assert_eq!(world.embedded.state.store.everything(Kind::Login).len(), 1, "the one before is gone");
+    assert_eq!(world.embedded.state.store.everything(EntryKind::Login).len(), 1, "the one before is gone");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use http::{Request, header};
 use super::*;
 use crate::{
     authorization_server::{
-        EmbeddedSettings,
+        settings::EmbeddedSettings,
         testing::{ECHO, FILES, ISSUER, Reply, World, client},
     },
     decide::{grant::client::Client, route::IssuerEndpoint as E},

@@ -10,7 +10,7 @@ use crate::{
 };
 
 async fn send(world: &World, body: impl Into<Bytes>, bearer: Option<&str>) -> Reply {
-    let mut request = Request::builder().method(Method::POST).header(CONTENT_TYPE, "application/json");
+    let mut request = Request::builder().method(Method::POST).header(header::CONTENT_TYPE, "application/json");
     if let Some(bearer) = bearer {
         request = request.header(AUTHORIZATION, bearer);
     }
@@ -43,7 +43,7 @@ async fn e35_a_registration_is_answered_with_what_was_registered() {
     let reply = send(&world, with_secret.to_string(), None).await;
     let (id, secret) = (reply.text("client_id"), reply.text("client_secret"));
     assert_eq!(reply.json["client_secret_expires_at"], 0);
-    let kept = world.embedded.state.store.get(Kind::Client, id).await.unwrap().unwrap();
+    let kept = world.embedded.state.store.get(EntryKind::Client, id).await.unwrap().unwrap();
     assert!(!String::from_utf8(kept).unwrap().contains(secret), "told once, and kept as a digest");
     assert_eq!(world.basic(E::Revoke, (id, secret), &[("token", "x")]).await.status, 200);
     assert_eq!(world.basic(E::Revoke, (id, "guess"), &[("token", "x")]).await.status, 401);
@@ -71,7 +71,7 @@ async fn attack_157_what_is_wrong_with_a_registration_is_said() {
         let reply = send(&world, body.clone(), None).await;
         assert_eq!(reply.refusal(), (400, refusal), "{body:.80}");
     }
-    let form = Request::builder().method(Method::POST).header(CONTENT_TYPE, "text/plain");
+    let form = Request::builder().method(Method::POST).header(header::CONTENT_TYPE, "text/plain");
     let reply = world.tell(E::Register, form.body(good().to_string().into()).unwrap()).await;
     assert_eq!(reply.refusal(), (400, "invalid_client_metadata"));
 }
@@ -86,7 +86,7 @@ async fn attack_157_a_client_id_of_its_own_choice_is_ignored_and_none_looks_like
     assert!(reply.text("client_id").starts_with("dyn_"));
     assert_eq!(reply.json.get("software_statement"), None);
     // E-37
-    let ids: std::collections::HashSet<_> = (0..1_000).map(|_| authenticate::new_id().unwrap()).collect();
+    let ids: std::collections::HashSet<_> = (0..1_000).map(|_| registered::new_id().unwrap()).collect();
     assert_eq!(ids.len(), 1_000);
     assert!(ids.iter().all(|id| id.starts_with("dyn_") && id.len() == 26));
 }

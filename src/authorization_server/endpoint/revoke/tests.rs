@@ -1,7 +1,10 @@
 //! Who may take back and who may look (RFC 7009, RFC 7662).
 
 use crate::{
-    authorization_server::testing::{ECHO, SECRET, World, exchange},
+    authorization_server::{
+        store::kind::EntryKind,
+        testing::{ECHO, SECRET, World, exchange},
+    },
     base::clock::Clock as _,
     decide::route::IssuerEndpoint as E,
 };
@@ -66,7 +69,7 @@ async fn e06_a_revocation_reaches_the_other_replica_and_is_forgotten_with_its_to
     replica.refresh(&state.store, world.clock.now()).await.unwrap();
     assert!(local.is_revoked(&jti));
     // A list that was begun before a revocation of our own does not undo it.
-    state.store.delete(super::Kind::Revoked, jti.split('.').next().unwrap()).await.unwrap();
+    state.store.delete(EntryKind::Revoked, jti.split('.').next().unwrap()).await.unwrap();
     state.revocations.refresh(&state.store, world.clock.now()).await.unwrap();
     assert!(world.local.is_revoked(&jti));
     world.clock.turn(std::time::Duration::from_secs(600 + 301));

@@ -1,8 +1,16 @@
-//! A client's own access: no user, no refresh token (OAuth 2.1 §4.2, SPEC E-27).
+//! `grant_type=client_credentials`: no user, no refresh token (OAuth 2.1 §4.2, SPEC E-27).
 
-use super::{Grant, issued};
+use super::response;
 use crate::{
-    authorization_server::{Answer, Asked, Embedded, Login, event, keys::seal, reply::Denied, store::Kind},
+    authorization_server::{
+        embedded::{Asked, Embedded},
+        event,
+        grant::access_token::AccessGrant,
+        keys::random,
+        reply::{Denied, EndpointAnswer},
+        settings::Login,
+        store::kind::EntryKind,
+    },
     base::names::Scope,
     decide::grant::{
         client::{Client, ClientAuth, Origin},
@@ -13,40 +21,40 @@ use crate::{
     },
 };
 
-/// `grant_type=client_credentials`.
+/// Issues an access token to a client.
 pub(crate) async fn issue(
     embedded: &Embedded,
     client: &Client,
     form: &Form,
     asked: &Asked<'_>,
-) -> Result<Answer, Denied> {
+) -> Result<EndpointAnswer, Denied> {
     let is_trusted = client.origin == Origin::Configured && client.auth != ClientAuth::None;
     if !client.grants.credentials || !is_trusted {
-        return Err(Code::UnauthorizedClient.because("this client may not act for itself").into());
+        return Err(Code::UnauthorizedClient.because("this client is not allowed to use client credentials").into());
     }
     if names_a_person(embedded, &client.id) {
-        return Err(Code::UnauthorizedClient.because("a user has this client's name").into());
+        return Err(Code::UnauthorizedClient.because("a user has the same name as this client").into());
     }
     let resources = resources(embedded, form)?;
     let scopes = scopes(embedded, client, form, &resources)?;
-    // Nothing of it is stored; but with the store away nobody could revoke it.
-    embedded.state.store.get(Kind::Revoked, &client.id).await?;
-    let random = seal::unguessable().map_err(|cause| Code::ServerError.because(cause))?;
-    let grant = Grant {
+    // The token is not stored, but without the store it could not be revoked.
+    embedded.state.store.get(EntryKind::Revoked, &client.id).await?;
+    let family = random::unguessable().map_err(|cause| Code::ServerError.because(cause))?;
+    let grant = AccessGrant {
         client,
         subject: &client.id,
         person: None,
         scopes: &scopes,
         resources: &resources,
-        family: &random,
+        family: &family,
         ends: u64::MAX,
     };
-    let issued = issued(embedded, asked, &grant, None)?;
+    let issued = response::issue(embedded, asked, &grant, None)?;
     event::note(embedded, "client_credentials", Some(&client.id), Some(&client.id), "issued");
     Ok(issued)
 }
 
-/// RFC 9068 §5: `sub` is the client's id here, and must not be taken for a user's.
+/// RFC 9068 §5: `sub` is the client's id, and must not be mistaken for a user's.
 fn names_a_person(embedded: &Embedded, id: &str) -> bool {
     match &embedded.settings.login {
         Login::Accounts(accounts) => {
@@ -56,13 +64,13 @@ fn names_a_person(embedded: &Embedded, id: &str) -> bool {
     }
 }
 
-/// What the token is for: a token for every server at once is never given by default.
+/// The resources. A token for several servers is never issued by default.
 fn resources(embedded: &Embedded, form: &Form) -> Result<Vec<Box<str>>, OAuthError> {
-    let ours: Vec<Box<str>> = embedded.settings.resources.iter().map(|one| one.resource.clone()).collect();
-    if form.all("resource").next().is_none() && ours.len() != 1 {
+    let known: Vec<Box<str>> = embedded.settings.resources.iter().map(|one| one.resource.clone()).collect();
+    if form.all("resource").next().is_none() && known.len() != 1 {
         return Err(Code::InvalidTarget.because("resource is missing, and there is more than one"));
     }
-    request::narrow(&ours, form)
+    request::narrow(&known, form)
 }
 
 fn scopes(embedded: &Embedded, client: &Client, form: &Form, resources: &[Box<str>]) -> Result<Vec<Scope>, OAuthError> {
@@ -76,10 +84,10 @@ fn scopes(embedded: &Embedded, client: &Client, form: &Form, resources: &[Box<st
     };
     let mut scopes = people::allowed(&settings.grants, Grantee::Client(&client.id), &asked);
     scopes.retain(|scope| client.scopes.as_ref().is_none_or(|bound| bound.contains(scope)));
-    // Servers may know no scopes at all; then it is enough that a rule is about this client.
+    // For servers without scopes it is enough that a rule names this client.
     let is_named = settings.grants.iter().any(|rule| rule.clients.contains(&client.id));
     if scopes.is_empty() && !(asked.is_empty() && is_named) {
-        return Err(Code::InvalidScope.because("nothing of this is granted to this client"));
+        return Err(Code::InvalidScope.because("none of the requested scopes is granted to this client"));
     }
     Ok(scopes)
 }

@@ -1,26 +1,31 @@
-//! A refresh token for the next one and an access token: the newest alone, for as long as its holder may (SPEC E-23, E-41).
+//! `grant_type=refresh_token`: only the newest token of a family is exchanged (SPEC E-23, E-41).
 
 use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::time::sleep;
 
-use super::{Grant, Renewal, end_family, issued};
+use super::response::{self, NewRefreshToken};
 use crate::{
     authorization_server::{
-        Answer, Asked, Embedded,
-        browser::flow::Code,
-        endpoint::login,
+        embedded::{Asked, Embedded},
         event,
-        keys::seal::{self, Sealer, digest_of},
-        person::bridge::Renewed,
-        reply::Denied,
-        store::{Kind, StoreFault},
+        grant::{
+            access_token::AccessGrant,
+            code::AuthorizationCode,
+            family::{self, read_token, written},
+        },
+        keys::{
+            random::{self, digest_of},
+            seal::Sealer,
+        },
+        person::{bridge::session::Renewed, current},
+        reply::{Denied, EndpointAnswer},
+        store::kind::EntryKind,
     },
     base::{limits::ARRIVAL_WAIT, names::Scope},
     decide::grant::{
         client::Client,
-        error::{Code as Word, OAuthError},
+        error::{Code, OAuthError},
         family::{Family, Standing},
         form::Form,
         people::{self, Grantee, Person},
@@ -28,38 +33,22 @@ use crate::{
     },
 };
 
-/// Of a family's id.
-const ID_CHARS: usize = 22;
-/// Of a token's secret.
-const SECRET_CHARS: usize = 43;
-/// What a successor is sealed for.
+/// The purpose that successors are sealed for.
 const PLACE: &str = "successor";
-/// Between two looks at whether an answer has arrived.
+/// The time between two checks whether an answer was delivered.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
-/// How often other changes to the family may come first.
+/// How often to retry if the family changes meanwhile.
 const ATTEMPTS: usize = 8;
 
-/// An id for a family.
-pub(crate) fn new_id() -> Result<Box<str>, &'static str> {
-    Ok(URL_SAFE_NO_PAD.encode(seal::bytes::<16>()?).into())
-}
-
-/// Family and secret of a refresh token; `None` for what cannot be one.
-pub(crate) fn read(token: &str) -> Option<(&str, &str)> {
-    let (id, secret) = token.split_once('.')?;
-    let is_plain = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    (id.len() == ID_CHARS && secret.len() == SECRET_CHARS && is_plain(id) && is_plain(secret)).then_some((id, secret))
-}
-
-/// The first token of what `code` becomes.
+/// Begins a family for `code`; returns its first token.
 pub(crate) async fn begin(
     embedded: &Embedded,
     id: &str,
-    code: &Code,
+    code: &AuthorizationCode,
     ends: Duration,
     asked: &Asked<'_>,
-) -> Result<Renewal, Denied> {
-    let secret = seal::unguessable().map_err(helpless)?;
+) -> Result<NewRefreshToken, Denied> {
+    let secret = random::unguessable().map_err(failed)?;
     let family = Family {
         client: code.client.clone(),
         person: code.person.clone(),
@@ -72,10 +61,10 @@ pub(crate) async fn begin(
         ends: ends.as_secs(),
         bridge: code.bridge.clone(),
     };
-    if !embedded.state.store.create(Kind::Family, id, written(&family)?, ends).await? {
-        return Err(helpless("the system's randomness repeats itself").into());
+    if !embedded.state.store.create(EntryKind::Family, id, written(&family)?, ends).await? {
+        return Err(failed("the new family's id exists already").into());
     }
-    Ok(Renewal { token: format!("{id}.{secret}"), sent: None })
+    Ok(NewRefreshToken { token: format!("{id}.{secret}"), on_delivered: None })
 }
 
 /// `grant_type=refresh_token`.
@@ -84,27 +73,27 @@ pub(crate) async fn exchange(
     client: &Client,
     form: &Form,
     asked: &Asked<'_>,
-) -> Result<Answer, Denied> {
-    let token = form.get("refresh_token").ok_or_else(|| Word::InvalidRequest.because("refresh_token is missing"))?;
-    let (id, secret) = read(token).ok_or_else(invalid)?;
+) -> Result<EndpointAnswer, Denied> {
+    let token = form.get("refresh_token").ok_or_else(|| Code::InvalidRequest.because("refresh_token is missing"))?;
+    let (id, secret) = read_token(token).ok_or_else(invalid)?;
     let presented = Presented { embedded, client, form, asked, id, secret };
     let mut renewed = None;
     let mut attempts = 0;
     let mut waited = Duration::ZERO;
     while attempts < ATTEMPTS {
-        let before = embedded.state.store.get(Kind::Family, id).await?.ok_or_else(invalid)?;
+        let before = embedded.state.store.get(EntryKind::Family, id).await?.ok_or_else(invalid)?;
         let family: Family = serde_json::from_slice(&before).map_err(|_| invalid())?;
         if family.client != client.id {
-            return presented.end(&family, "in another client's hands: revoked").await;
+            return presented.end(&family, "presented by another client: revoked").await;
         }
         let idle_max = embedded.settings.refresh_token_ttl.as_secs();
         match family.standing(&digest_of(secret.as_bytes()), asked.now.unix_secs(), idle_max) {
             Standing::Expired => {
-                embedded.state.store.delete(Kind::Family, id).await?;
+                embedded.state.store.delete(EntryKind::Family, id).await?;
                 return Err(invalid().into());
             }
             Standing::Reused => return presented.end(&family, "used twice: revoked").await,
-            // Its answer may be on its way this very moment: then this is a second use.
+            // Its answer may be on its way now; once delivered, this is a second use.
             Standing::Unanswered(_) if waited < ARRIVAL_WAIT => {
                 sleep(LOOK_AGAIN).await;
                 waited = waited.saturating_add(LOOK_AGAIN);
@@ -118,22 +107,19 @@ pub(crate) async fn exchange(
             }
         }
     }
-    Err(Word::TemporarilyUnavailable.because("this refresh token is being used at several places").into())
+    Err(Code::TemporarilyUnavailable.because("this refresh token is in use by several requests at once").into())
 }
 
 fn invalid() -> OAuthError {
-    Word::InvalidGrant.because("the refresh token is unknown, over, used, revoked, or another client's")
+    Code::InvalidGrant
+        .because("the refresh token is invalid, expired, already used, revoked, or was issued to another client")
 }
 
-fn helpless(cause: &'static str) -> OAuthError {
-    Word::ServerError.because(cause)
+fn failed(cause: &'static str) -> OAuthError {
+    Code::ServerError.because(cause)
 }
 
-fn written(family: &Family) -> Result<Vec<u8>, StoreFault> {
-    serde_json::to_vec(family).map_err(|cause| StoreFault(cause.to_string()))
-}
-
-/// A refresh token in its client's hands.
+/// A refresh token that its client presents.
 struct Presented<'a> {
     embedded: &'a Embedded,
     client: &'a Client,
@@ -143,21 +129,21 @@ struct Presented<'a> {
     secret: &'a str,
 }
 
-/// What a person may have, at this moment.
+/// What the user may still have.
 struct Judged {
     scopes: Vec<Scope>,
     resources: Vec<Box<str>>,
 }
 
 impl Presented<'_> {
-    /// The newest token's turn; `None` where the family has changed meanwhile.
+    /// Exchanges the newest token; `None` if the family has changed meanwhile.
     async fn next(
         &self,
         family: &Family,
         before: &[u8],
         renewed: &mut Option<(Person, Option<Vec<u8>>)>,
-    ) -> Result<Option<Answer>, Denied> {
-        // What the client has got wrong costs it nothing: its token stays good.
+    ) -> Result<Option<EndpointAnswer>, Denied> {
+        // A mistake in the request does not use up the token.
         self.check_request(family)?;
         let (person, bridge) = match renewed {
             Some(known) => known.clone(),
@@ -165,45 +151,46 @@ impl Presented<'_> {
                 let Some(found) = self.still_there(family).await? else {
                     return self.end(family, "session over: revoked").await.map(Some);
                 };
-                // The IdP may take its token only once: what it said holds for a second attempt, too.
+                // The IdP may accept its token only once, so its answer is kept for the next attempt.
                 renewed.insert(found).clone()
             }
         };
         let Some(judged) = self.judge(family, &person)? else {
-            return self.end(family, "grant taken away: revoked").await.map(Some);
+            return self.end(family, "grant removed: revoked").await.map(Some);
         };
-        let secret = seal::unguessable().map_err(helpless)?;
+        let secret = random::unguessable().map_err(failed)?;
         let digest = digest_of(secret.as_bytes());
-        let sealer = Sealer::of_token(self.secret.as_bytes()).map_err(helpless)?;
-        let sealed = sealer.seal(PLACE, secret.as_bytes()).map_err(helpless)?;
+        let sealer = Sealer::of_token(self.secret.as_bytes()).map_err(failed)?;
+        let sealed = sealer.seal(PLACE, secret.as_bytes()).map_err(failed)?;
         let known = Family { person, bridge, ..family.clone() };
         let after = known.exchanged(digest, sealed, self.asked.now.unix_secs());
         let store = &self.embedded.state.store;
-        if !store.replace(Kind::Family, self.id, before, written(&after)?, None).await? {
+        if !store.replace(EntryKind::Family, self.id, before, written(&after)?, None).await? {
             return Ok(None);
         }
         self.issue(&after, &judged, &secret).map(Some)
     }
 
-    /// The successor that never arrived, once more.
-    async fn again(&self, family: &Family, sealed: &[u8]) -> Result<Answer, Denied> {
+    /// Sends the successor again, which was never delivered.
+    async fn again(&self, family: &Family, sealed: &[u8]) -> Result<EndpointAnswer, Denied> {
         self.check_request(family)?;
-        let secret = Sealer::of_token(self.secret.as_bytes()).map_err(helpless)?.open(PLACE, sealed);
+        let secret = Sealer::of_token(self.secret.as_bytes()).map_err(failed)?.open(PLACE, sealed);
         let secret = secret.and_then(|secret| String::from_utf8(secret).ok()).ok_or_else(invalid)?;
-        // The IdP was asked when the successor was made; the configuration may be another by now.
-        let Some(person) = login::known_here(self.embedded, &family.person) else {
+        // The IdP was asked when the successor was issued, but the configuration may have changed.
+        let Some(person) = current::person_now(self.embedded, &family.person) else {
             return self.end(family, "session over: revoked").await;
         };
         let Some(judged) = self.judge(family, &person)? else {
-            return self.end(family, "grant taken away: revoked").await;
+            return self.end(family, "grant removed: revoked").await;
         };
         self.issue(&Family { person, ..family.clone() }, &judged, &secret)
     }
 
-    fn issue(&self, family: &Family, judged: &Judged, secret: &str) -> Result<Answer, Denied> {
-        let sent = self.embedded.state.arrivals.when_sent(self.id, family.current);
-        let renewal = Renewal { token: format!("{}.{secret}", self.id), sent: Some(sent) };
-        let grant = Grant {
+    fn issue(&self, family: &Family, judged: &Judged, secret: &str) -> Result<EndpointAnswer, Denied> {
+        let on_delivered = self.embedded.state.deliveries.when_delivered(self.id, family.current);
+        let refresh_token =
+            NewRefreshToken { token: format!("{}.{secret}", self.id), on_delivered: Some(on_delivered) };
+        let grant = AccessGrant {
             client: self.client,
             subject: &family.person.subject,
             person: Some(&family.person),
@@ -212,55 +199,55 @@ impl Presented<'_> {
             family: self.id,
             ends: family.ends,
         };
-        let issued = issued(self.embedded, self.asked, &grant, Some(renewal))?;
+        let issued = response::issue(self.embedded, self.asked, &grant, Some(refresh_token))?;
         event::note(self.embedded, "refresh", Some(&self.client.id), Some(&family.person.subject), "exchanged");
         Ok(issued)
     }
 
-    /// Ends the family, and says no.
-    async fn end(&self, family: &Family, outcome: &'static str) -> Result<Answer, Denied> {
+    /// Ends the family and refuses.
+    async fn end(&self, family: &Family, outcome: &'static str) -> Result<EndpointAnswer, Denied> {
         event::note(self.embedded, "refresh", Some(&self.client.id), Some(&family.person.subject), outcome);
-        end_family(self.embedded, self.id, self.asked).await?;
+        family::end(self.embedded, self.id, self.asked).await?;
         Err(invalid().into())
     }
 
-    /// `scope` and `resource`, as far as they are the client's to get wrong: never more than what was granted (RFC 6749 §6).
+    /// Checks `scope` and `resource`: not more than what was granted (RFC 6749 §6).
     fn check_request(&self, family: &Family) -> Result<(), OAuthError> {
         if !self.client.grants.refresh {
-            return Err(Word::UnauthorizedClient.because("this client may not use refresh tokens"));
+            return Err(Code::UnauthorizedClient.because("this client is not allowed to use refresh tokens"));
         }
         let asked = self.scopes()?;
         if asked.is_some_and(|asked| asked.iter().any(|scope| !family.scopes.contains(scope))) {
-            return Err(Word::InvalidScope.because("scope is more than what was granted"));
+            return Err(Code::InvalidScope.because("scope exceeds what was granted"));
         }
         request::narrow(&family.resources, self.form).map(drop)
     }
 
     fn scopes(&self) -> Result<Option<Vec<Scope>>, OAuthError> {
         let asked = self.form.get("scope").map(people::read_scope).transpose();
-        asked.map_err(|cause| Word::InvalidScope.because(cause))
+        asked.map_err(|cause| Code::InvalidScope.because(cause))
     }
 
-    /// Who the person is by now, and what the IdP wants to see next; `None` where the session has ended.
+    /// The user as of now, and the IdP session to keep; `None` if the session has ended.
     async fn still_there(&self, family: &Family) -> Result<Option<(Person, Option<Vec<u8>>)>, Denied> {
-        let Some(person) = login::known_here(self.embedded, &family.person) else { return Ok(None) };
+        let Some(person) = current::person_now(self.embedded, &family.person) else { return Ok(None) };
         let Some(bridge) = &self.embedded.state.bridge else { return Ok(Some((person, None))) };
-        // A session that the IdP cannot be asked about is not one that goes on.
+        // Without an IdP session the IdP cannot be asked, so the family ends.
         let Some(sealed) = &family.bridge else { return Ok(None) };
-        match bridge.renew(self.embedded, sealed).await? {
+        match bridge.renew(&self.embedded.state.sealer, sealed).await? {
             Renewed::Alive(person, next) if person.subject == family.person.subject => Ok(Some((person, Some(next)))),
             Renewed::Alive(..) | Renewed::Ended => Ok(None),
         }
     }
 
-    /// What of the grant the person may still have, narrowed to what is asked for; `None` where nothing is left of it.
+    /// What the user may still have of the grant, narrowed to the request; `None` if nothing is left.
     fn judge(&self, family: &Family, person: &Person) -> Result<Option<Judged>, OAuthError> {
         let settings = &self.embedded.settings;
         let grantee = Grantee::Person(person);
         let mut scopes = people::allowed(&settings.grants, grantee, &family.scopes);
         scopes.retain(|scope| self.client.scopes.as_ref().is_none_or(|bound| bound.contains(scope)));
-        let is_ours = |resource: &str| settings.resources.iter().any(|ours| *ours.resource == *resource);
-        let resources: Vec<Box<str>> = family.resources.iter().filter(|one| is_ours(one)).cloned().collect();
+        let is_known = |resource: &str| settings.resources.iter().any(|known| *known.resource == *resource);
+        let resources: Vec<Box<str>> = family.resources.iter().filter(|one| is_known(one)).cloned().collect();
         let may = !scopes.is_empty() || (family.scopes.is_empty() && people::is_named(&settings.grants, grantee));
         if resources.is_empty() || !may {
             return Ok(None);
@@ -268,7 +255,7 @@ impl Presented<'_> {
         if let Some(asked) = self.scopes()? {
             scopes.retain(|scope| asked.contains(scope));
             if scopes.is_empty() {
-                return Err(Word::InvalidScope.because("nothing of scope is granted any more"));
+                return Err(Code::InvalidScope.because("none of the requested scopes is granted any more"));
             }
         }
         Ok(Some(Judged { scopes, resources: request::narrow(&resources, self.form)? }))

@@ -6,9 +6,10 @@ use http::{Method, Request, header};
 
 use crate::{
     authorization_server::{
-        Login, OidcSettings,
-        browser::flow::Code,
-        store::{Store, StoreSettings},
+        grant::code::AuthorizationCode,
+        keys::random::name_of,
+        settings::{Login, OidcSettings, StoreSettings},
+        store::{Store, kind::EntryKind},
         testing::{ECHO, FILES, HandClock, ISSUER, START_SECS, VERIFIER, World, ada, exchange, form_request, refresh},
     },
     base::secret::Secret,
@@ -110,9 +111,9 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
         person.claims.insert(name.to_owned(), "evil".into());
     }
     let code = world.code("app", &["a"], &[ECHO]).await;
-    let kept = world.embedded.state.store.get(super::Kind::Code, &super::seal::name_of(&code)).await.unwrap().unwrap();
-    let code: Code = serde_json::from_slice(&kept).unwrap();
-    let code = world.keep_code(&Code { person, ..code }).await;
+    let kept = world.embedded.state.store.get(EntryKind::Code, &name_of(&code)).await.unwrap().unwrap();
+    let code: AuthorizationCode = serde_json::from_slice(&kept).unwrap();
+    let code = world.keep_code(&AuthorizationCode { person, ..code }).await;
     // Whose claims they are, people log in by.
     let world = world.reloaded(|settings| {
         settings.login = Login::Oidc(OidcSettings {

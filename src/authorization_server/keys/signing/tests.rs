@@ -105,12 +105,12 @@ async fn e25_replicas_sign_with_the_same_keys_whoever_came_first() {
 async fn e25_keys_that_cannot_be_opened_are_no_reason_to_make_others() {
     let world = World::new().await;
     let state = &world.embedded.state;
-    let before = state.store.get(Kind::Keys, PLACE).await.unwrap();
+    let before = state.store.get(EntryKind::Keys, PLACE).await.unwrap();
     let stranger = Sealer::new(&[]).unwrap();
     let keys = SigningKeys::new(Arc::default());
     let refused = keys.refresh(&state.store, &stranger, &*world.clock).await.unwrap_err();
     assert!(refused.0.contains("seal_keys"), "{refused}");
-    assert_eq!(state.store.get(Kind::Keys, PLACE).await.unwrap(), before);
+    assert_eq!(state.store.get(EntryKind::Keys, PLACE).await.unwrap(), before);
     let kept = String::from_utf8_lossy(&before.unwrap()).into_owned();
     assert!(!kept.contains("pkcs8") && !kept.contains("signs_from"), "sealed, name and all");
 }

@@ -26,13 +26,13 @@ async fn what_was_written_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("as.db");
     let store = open(&path).unwrap();
-    store.put(Kind::Family, "f", b"1".to_vec(), late()).await.unwrap();
-    store.put(Kind::Flow, "gone", b"1".to_vec(), late()).await.unwrap();
-    store.take(Kind::Flow, "gone").await.unwrap();
+    store.put(EntryKind::Family, "f", b"1".to_vec(), late()).await.unwrap();
+    store.put(EntryKind::Flow, "gone", b"1".to_vec(), late()).await.unwrap();
+    store.take(EntryKind::Flow, "gone").await.unwrap();
     drop(store);
     let store = open(&path).unwrap();
-    assert_eq!(store.get(Kind::Family, "f").await.unwrap(), Some(b"1".to_vec()));
-    assert_eq!(store.get(Kind::Flow, "gone").await.unwrap(), None);
+    assert_eq!(store.get(EntryKind::Family, "f").await.unwrap(), Some(b"1".to_vec()));
+    assert_eq!(store.get(EntryKind::Flow, "gone").await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -44,13 +44,13 @@ async fn nobody_else_may_read_the_file() {
         files.map(|file| file.metadata().unwrap().permissions().mode() & 0o777).collect::<Vec<_>>()
     };
     let store = open(&path).unwrap();
-    store.put(Kind::Family, "f", b"1".to_vec(), late()).await.unwrap();
+    store.put(EntryKind::Family, "f", b"1".to_vec(), late()).await.unwrap();
     assert!(modes().len() >= 2, "the file and its log");
     assert!(modes().iter().all(|mode| *mode == 0o600), "{:?}", modes());
     drop(store);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
     let store = open(&path).unwrap();
-    store.put(Kind::Family, "f", b"2".to_vec(), late()).await.unwrap();
+    store.put(EntryKind::Family, "f", b"2".to_vec(), late()).await.unwrap();
     assert!(modes().iter().all(|mode| *mode == 0o600), "{:?}", modes());
 }
 
@@ -69,7 +69,7 @@ fn what_cannot_be_our_file_is_explained() {
     let foreign = rusqlite::Connection::open(at("foreign")).unwrap();
     foreign.execute_batch("CREATE TABLE theirs (a)").unwrap();
     drop(foreign);
-    assert!(fault(&at("foreign")).contains("something else"));
+    assert!(fault(&at("foreign")).contains("another program"));
     drop(open(&at("newer")).unwrap());
     rusqlite::Connection::open(at("newer")).unwrap().pragma_update(None, "user_version", 2).unwrap();
     assert!(fault(&at("newer")).contains("newer version"));
@@ -85,7 +85,7 @@ async fn a_damaged_file_is_noticed_at_the_start() {
     let path = folder.path().join("as.db");
     let store = open(&path).unwrap();
     for n in 0..200 {
-        store.put(Kind::Family, &n.to_string(), vec![7; 500], late()).await.unwrap();
+        store.put(EntryKind::Family, &n.to_string(), vec![7; 500], late()).await.unwrap();
     }
     drop(store);
     let mut bytes = fs::read(&path).unwrap();
@@ -105,7 +105,7 @@ async fn one_file_is_for_one_process() {
         child("writes_until_it_is_killed", &path).stdout(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
     assert!(!other.status.success(), "from another process");
     assert!(String::from_utf8_lossy(&other.stderr).contains("another process"), "{other:?}");
-    store.put(Kind::Family, "f", b"1".to_vec(), late()).await.unwrap();
+    store.put(EntryKind::Family, "f", b"1".to_vec(), late()).await.unwrap();
     drop(store);
     assert!(open(&path).is_ok());
 }
@@ -130,17 +130,17 @@ fn value(n: usize, step: u8) -> Vec<u8> {
 async fn writes_until_it_is_killed() {
     let path = std::env::var_os(PATH).expect("started by the other test");
     let store = open(Path::new(&path)).unwrap();
-    let first = store.get(Kind::Family, "next").await.unwrap();
+    let first = store.get(EntryKind::Family, "next").await.unwrap();
     let first = first.map_or(0, |bytes| String::from_utf8(bytes).unwrap().parse().unwrap());
     let mut out = std::io::stdout();
     for n in first.. {
         let key = n.to_string();
-        assert!(store.create(Kind::Code, &key, value(n, 1), late()).await.unwrap());
+        assert!(store.create(EntryKind::Code, &key, value(n, 1), late()).await.unwrap());
         writeln!(out, "acknowledged {n} 1").unwrap();
-        assert!(store.replace(Kind::Code, &key, &value(n, 1), value(n, 2), None).await.unwrap());
+        assert!(store.replace(EntryKind::Code, &key, &value(n, 1), value(n, 2), None).await.unwrap());
         writeln!(out, "acknowledged {n} 2").unwrap();
         if n % 3 == 0 {
-            assert_eq!(store.take(Kind::Code, &key).await.unwrap(), Some(value(n, 2)));
+            assert_eq!(store.take(EntryKind::Code, &key).await.unwrap(), Some(value(n, 2)));
             writeln!(out, "acknowledged {n} 3").unwrap();
         }
     }
@@ -180,7 +180,7 @@ async fn e15_a_kill_loses_nothing_and_halves_nothing() {
         // One more than was told may have been begun.
         told.push(0);
         for (n, step) in told.iter_mut().enumerate() {
-            let found = store.get(Kind::Code, &n.to_string()).await.unwrap();
+            let found = store.get(EntryKind::Code, &n.to_string()).await.unwrap();
             let is = |step: u8| match step {
                 0 | 3 => found.is_none(),
                 _ => found.as_deref() == Some(&value(n, step)[..]),
@@ -191,7 +191,7 @@ async fn e15_a_kill_loses_nothing_and_halves_nothing() {
                 *step = next;
             }
         }
-        store.put(Kind::Family, "next", told.len().to_string().into(), late()).await.unwrap();
+        store.put(EntryKind::Family, "next", told.len().to_string().into(), late()).await.unwrap();
     }
     assert!(told.iter().filter(|step| **step == 3).count() > kills / 3, "something was written at all: {}", told.len());
 }

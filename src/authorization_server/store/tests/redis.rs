@@ -93,7 +93,7 @@ fn run(folder: &TempDir, options: &[String], port: u16) -> Option<Child> {
 }
 
 fn settings(url: &str) -> StoreSettings {
-    StoreSettings::Redis(Secret::new(url.as_bytes().to_vec()))
+    StoreSettings::Redis(crate::base::secret::Secret::new(url.as_bytes().to_vec()))
 }
 
 fn store(settings: &StoreSettings) -> (Store, Arc<Turned>) {
@@ -102,7 +102,7 @@ fn store(settings: &StoreSettings) -> (Store, Arc<Turned>) {
 }
 
 async fn fails_soon(store: &Store) -> StoreFault {
-    let asked = tokio::time::timeout(Duration::from_secs(3), store.get(Kind::Code, "k"));
+    let asked = tokio::time::timeout(Duration::from_secs(3), store.get(EntryKind::Code, "k"));
     asked.await.expect("a store that is away says so soon").expect_err("it is away")
 }
 
@@ -111,23 +111,23 @@ async fn an_outage_is_told_at_once_and_ends_by_itself() {
     let Some(mut server) = Server::start() else { return };
     let (store, clock) = store(&server.settings());
     let until = clock.now().wall + Duration::from_secs(600);
-    store.put(Kind::Code, "k", b"1".to_vec(), until).await.unwrap();
+    store.put(EntryKind::Code, "k", b"1".to_vec(), until).await.unwrap();
     server.kill();
     fails_soon(&store).await;
-    assert!(store.put(Kind::Code, "k", b"2".to_vec(), until).await.is_err());
-    assert!(store.list(Kind::Revoked).await.is_err());
+    assert!(store.put(EntryKind::Code, "k", b"2".to_vec(), until).await.is_err());
+    assert!(store.list(EntryKind::Revoked).await.is_err());
     server.start_again();
-    let told = store.get(Kind::Code, "k").await;
+    let told = store.get(EntryKind::Code, "k").await;
     assert!(told.is_err(), "left alone for a while, whatever it does: {told:?}");
     clock.put_forward(STORE_AWAY_AND_MORE);
-    assert_eq!(store.get(Kind::Code, "k").await.unwrap(), None, "this Redis keeps nothing on disk");
-    store.put(Kind::Code, "k", b"3".to_vec(), until).await.unwrap();
-    assert_eq!(store.get(Kind::Code, "k").await.unwrap(), Some(b"3".to_vec()));
+    assert_eq!(store.get(EntryKind::Code, "k").await.unwrap(), None, "this Redis keeps nothing on disk");
+    store.put(EntryKind::Code, "k", b"3".to_vec(), until).await.unwrap();
+    assert_eq!(store.get(EntryKind::Code, "k").await.unwrap(), Some(b"3".to_vec()));
     // Redis that was started again while nobody asked is not noticed at all.
     server.kill();
     server.start_again();
     let asked = async {
-        while store.put(Kind::Code, "k", b"4".to_vec(), until).await.is_err() {
+        while store.put(EntryKind::Code, "k", b"4".to_vec(), until).await.is_err() {
             clock.put_forward(STORE_AWAY_AND_MORE);
         }
     };
@@ -142,7 +142,7 @@ async fn a_store_that_hangs_is_given_up_and_found_again() {
     let (store, clock) = store(&server.settings());
     let store = Arc::new(store);
     let until = clock.now().wall + Duration::from_secs(600);
-    store.put(Kind::Code, "k", b"1".to_vec(), until).await.unwrap();
+    store.put(EntryKind::Code, "k", b"1".to_vec(), until).await.unwrap();
     server.signal("-STOP");
     let many: Vec<_> = (0..64).map(|_| Arc::clone(&store)).collect();
     let many: Vec<_> = many.into_iter().map(|store| tokio::spawn(async move { fails_soon(&store).await })).collect();
@@ -154,7 +154,7 @@ async fn a_store_that_hangs_is_given_up_and_found_again() {
     fails_soon(&store).await;
     server.signal("-CONT");
     clock.put_forward(STORE_AWAY_AND_MORE);
-    assert_eq!(store.get(Kind::Code, "k").await.unwrap(), Some(b"1".to_vec()));
+    assert_eq!(store.get(EntryKind::Code, "k").await.unwrap(), Some(b"1".to_vec()));
 }
 
 #[tokio::test]
@@ -213,17 +213,17 @@ async fn a_full_redis_refuses_what_is_new_and_forgets_nothing() {
     };
     let (store, clock) = store(&server.settings());
     let until = clock.now().wall + Duration::from_secs(600);
-    store.put(Kind::Family, "f", b"1".to_vec(), until).await.unwrap();
+    store.put(EntryKind::Family, "f", b"1".to_vec(), until).await.unwrap();
     let mut refused = None;
     for n in 0..200 {
-        if let Err(fault) = store.create(Kind::Flow, &n.to_string(), vec![0; STORE_VALUE_BYTES_MAX], until).await {
+        if let Err(fault) = store.create(EntryKind::Flow, &n.to_string(), vec![0; STORE_VALUE_BYTES_MAX], until).await {
             refused = Some(fault);
             break;
         }
     }
     assert!(refused.expect("4 MB are less than 12").to_string().contains("OOM"));
-    assert_eq!(store.get(Kind::Family, "f").await.unwrap(), Some(b"1".to_vec()), "asked at once: it is not away");
-    assert_eq!(store.get(Kind::Flow, "0").await.unwrap().map(|value| value.len()), Some(STORE_VALUE_BYTES_MAX));
+    assert_eq!(store.get(EntryKind::Family, "f").await.unwrap(), Some(b"1".to_vec()), "asked at once: it is not away");
+    assert_eq!(store.get(EntryKind::Flow, "0").await.unwrap().map(|value| value.len()), Some(STORE_VALUE_BYTES_MAX));
 }
 
 #[tokio::test]
@@ -232,9 +232,9 @@ async fn a_sweep_takes_names_of_the_dead_by_the_clock_of_redis() {
     let (store, clock) = store(&server.settings());
     let now = clock.now().wall;
     for (key, until) in [("dead", now), ("lives", now + Duration::from_secs(600))] {
-        store.put(Kind::Revoked, key, b"1".to_vec(), until).await.unwrap();
+        store.put(EntryKind::Revoked, key, b"1".to_vec(), until).await.unwrap();
     }
-    store.put(Kind::Family, "f", b"1".to_vec(), now + Duration::from_secs(600)).await.unwrap();
+    store.put(EntryKind::Family, "f", b"1".to_vec(), now + Duration::from_secs(600)).await.unwrap();
     // Redis' clock tells whole seconds here.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     clock.put_forward(Duration::from_secs(24 * 3_600));
@@ -269,8 +269,8 @@ async fn rediss_takes_a_certificate_that_we_trust_and_no_other() {
     let trusting = |settings: &StoreSettings| Store::open(settings, roots.clone(), Turned::new()).unwrap();
     let until = Turned::new().now().wall + Duration::from_secs(600);
     let good = trusting(&url("rediss", "localhost"));
-    good.put(Kind::Code, "k", b"1".to_vec(), until).await.unwrap();
-    assert_eq!(good.get(Kind::Code, "k").await.unwrap(), Some(b"1".to_vec()));
+    good.put(EntryKind::Code, "k", b"1".to_vec(), until).await.unwrap();
+    assert_eq!(good.get(EntryKind::Code, "k").await.unwrap(), Some(b"1".to_vec()));
     fails_soon(&trusting(&url("rediss", "127.0.0.1"))).await;
     fails_soon(&trusting(&url("redis", "localhost"))).await;
     let (public, _) = store(&url("rediss", "localhost"));

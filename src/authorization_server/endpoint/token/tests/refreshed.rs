@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::with;
 use crate::{
     authorization_server::{
-        Login,
-        keys::seal::name_of,
+        keys::random::name_of,
         person::accounts::Accounts,
-        store::Kind,
+        settings::Login,
+        store::kind::EntryKind,
         testing::{ECHO, FILES, World, exchange, form_request, refresh},
     },
     decide::route::IssuerEndpoint as E,
@@ -26,7 +26,7 @@ async fn e23_each_token_is_exchanged_for_the_next_and_kept_as_a_digest() {
         let next = reply.text("refresh_token").to_owned();
         assert_ne!(next, token);
         assert!(next.starts_with(&family));
-        let kept = world.embedded.state.store.get(Kind::Family, &family).await.unwrap().unwrap();
+        let kept = world.embedded.state.store.get(EntryKind::Family, &family).await.unwrap().unwrap();
         let secret = next.split('.').nth(1).unwrap();
         assert!(!String::from_utf8(kept).unwrap().contains(secret), "nothing that opens anything is kept");
         token = next;
@@ -79,11 +79,11 @@ async fn e23_a_second_use_while_the_answer_is_on_its_way_is_still_a_second_use()
     let pairs = refresh(login.text("refresh_token"));
     let first = world.ask(E::Token, form_request(&pairs, None)).await;
     let body: serde_json::Value = serde_json::from_slice(first.response.body()).unwrap();
-    let sent = first.sent.unwrap();
+    let sent = first.on_delivered.unwrap();
     let arrives = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         sent();
-        world.embedded.state.arrivals.settle_all(&world.embedded.state.store).await;
+        world.embedded.state.deliveries.record_all(&world.embedded.state.store).await;
     };
     let (second, ()) = tokio::join!(world.post(E::Token, &pairs), arrives);
     assert_eq!(second.refusal(), DEAD);

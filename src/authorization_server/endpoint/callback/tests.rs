@@ -1,4 +1,4 @@
-//! The bridge against an IdP that answers as a test says, well or badly; the real one plays in tests/login.
+//! The callback, against an IdP that answers as a test says. tests/login uses a real IdP.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use bytes::Bytes;
 use http::{Request, header};
 use serde_json::{Value, json};
 
-use super::depart;
 use crate::{
     authorization_server::{
-        Login, OidcSettings,
         browser::{
             cookie::Cookie,
+            departure,
             flow::{self, Flow},
         },
-        keys::seal::digest_of,
-        store::Kind,
+        keys::random::digest_of,
+        settings::{Login, OidcSettings},
+        store::kind::EntryKind,
         testing::{Browser, ECHO, ISSUER, Reply, START_SECS, VERIFIER, World, exchange},
     },
     base::secret::Secret,
@@ -40,14 +40,14 @@ const BROWSER: &str = "0123456789012345678901234567890123456789abc";
 const ANOTHER: &str = "0123456789012345678901234567890123456789xyz";
 const US: &str = "gateway";
 
-/// An IdP, the gateway's authorization server in front of it, and one request that was consented to.
+/// An IdP, the embedded server, and one request with consent.
 struct Scene {
     idp: Site,
     world: World,
     flow: String,
 }
 
-/// What the browser was sent to the IdP with.
+/// The request with which the browser was sent to the IdP.
 struct Departed {
     location: String,
     query: Form,
@@ -89,7 +89,7 @@ impl Scene {
         })
         .await;
         let state = Arc::clone(&world.embedded.state);
-        tokio::spawn(async move { state.bridge.as_ref().unwrap().keep().await });
+        tokio::spawn(async move { state.bridge.as_ref().unwrap().keep_fresh().await });
         let request = AuthorizationRequest {
             client: "app".into(),
             back: ReturnTo { uri: RedirectUri::parse("https://app.example/back").unwrap(), state: Some("s-1".into()) },
@@ -122,7 +122,7 @@ impl Scene {
 
     async fn depart(&self) -> Departed {
         let (head, body) = self.request("", BROWSER).into_parts();
-        let asked = crate::authorization_server::Asked {
+        let asked = crate::authorization_server::embedded::Asked {
             endpoint: IssuerEndpoint::Consent,
             head: &head,
             body,
@@ -130,7 +130,7 @@ impl Scene {
             now: crate::base::clock::Clock::now(&*self.world.clock),
         };
         let (flow, before) = flow::resume(&self.world.embedded, &self.flow, &asked).await.unwrap();
-        let location = depart(&self.world.embedded, &self.flow, &before, flow).await.unwrap();
+        let location = departure::depart(&self.world.embedded, &self.flow, &before, flow).await.unwrap();
         let query = Form::read(location.split_once('?').unwrap().1.as_bytes()).unwrap();
         Departed { location, query }
     }
@@ -357,10 +357,10 @@ async fn e45_whom_no_entry_names_gets_nothing_where_there_are_no_scopes_either()
     for (department, outcome) in [("eng", "code="), ("ops", "error=access_denied")] {
         let scene = Scene::new().await;
         let store = &scene.world.embedded.state.store;
-        let (name, before) = store.everything(Kind::Flow).pop().unwrap();
+        let (name, before) = store.everything(EntryKind::Flow).pop().unwrap();
         let mut flow: Flow = serde_json::from_slice(&before).unwrap();
         (flow.request.scopes, flow.consented) = (Vec::new(), Some(Vec::new()));
-        store.replace(Kind::Flow, &name, &before, serde_json::to_vec(&flow).unwrap(), None).await.unwrap();
+        store.replace(EntryKind::Flow, &name, &before, serde_json::to_vec(&flow).unwrap(), None).await.unwrap();
         let departed = scene.depart().await;
         scene.grant(&with(&scene.claims(&departed), &json!({"department": department})));
         let reply = scene.back(&departed).await;

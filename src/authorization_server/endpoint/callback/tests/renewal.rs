@@ -1,34 +1,35 @@
-//! Does a session of ours end with the IdP's?
+//! A refresh family ends with the session at the IdP.
 
 use std::time::Duration;
 
 use super::*;
-use crate::authorization_server::person::bridge::{Renewed, Session, seal};
+use crate::authorization_server::person::bridge::session::{IdpSession, Renewed};
 
 #[tokio::test]
 async fn e41_a_session_that_the_idp_cannot_confirm_ends() {
     let scene = Scene::new().await;
     let departed = scene.depart().await;
     let bridge = scene.world.embedded.state.bridge.as_ref().unwrap();
+    let sealer = &scene.world.embedded.state.sealer;
     let person = crate::authorization_server::testing::ada();
     let kept = |refresh_token: &str| {
-        let session = Session { person: person.clone(), refresh_token: refresh_token.into() };
-        seal(&scene.world.embedded, &session).unwrap()
+        let session = IdpSession { person: person.clone(), refresh_token: refresh_token.into() };
+        session.seal(&scene.world.embedded.state.sealer).unwrap()
     };
-    let renewed = bridge.renew(&scene.world.embedded, b"not ours").await.unwrap();
+    let renewed = bridge.renew(sealer, b"not ours").await.unwrap();
     assert!(matches!(renewed, Renewed::Ended));
     let of_another = with(&scene.claims(&departed), &json!({"nonce": null, "sub": "u-2"}));
     scene.grant(&of_another);
-    let renewed = bridge.renew(&scene.world.embedded, &kept("t")).await.unwrap();
+    let renewed = bridge.renew(sealer, &kept("t")).await.unwrap();
     assert!(matches!(renewed, Renewed::Ended), "a refresh never changes who it is");
     scene.grant(&with(&of_another, &json!({"sub": "ada", "department": "ops"})));
-    let Renewed::Alive(person, _) = bridge.renew(&scene.world.embedded, &kept("t")).await.unwrap() else {
+    let Renewed::Alive(person, _) = bridge.renew(sealer, &kept("t")).await.unwrap() else {
         panic!("it lives");
     };
     assert_eq!(person.claims["department"], "ops", "claims are those of now");
     scene.idp.stop().await;
     tokio::time::timeout(Duration::from_secs(20), async {
-        let away = bridge.renew(&scene.world.embedded, &kept("t")).await.unwrap_err();
+        let away = bridge.renew(sealer, &kept("t")).await.unwrap_err();
         assert_eq!(away.code, crate::decide::grant::error::Code::TemporarilyUnavailable);
     })
     .await

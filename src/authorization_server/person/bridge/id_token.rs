@@ -1,8 +1,8 @@
-//! From an ID token to the person whom it names: proved with the IdP's keys, claims kept for the rules that name them (SPEC E-43, E-45).
+//! Verifies an ID token and reads the user and their claims from it (SPEC E-43, E-45).
 
 use serde_json::{Map, Value};
 
-use super::{ALGORITHMS, Bridge, CLOCK_SKEW, away};
+use super::{ALGORITHMS, Bridge, CLOCK_SKEW, unavailable};
 use crate::{
     base::clock::Now,
     decide::{
@@ -19,20 +19,20 @@ use crate::{
     outbound::Fault,
 };
 
-/// Claims about the token, not about the person.
+/// Claims about the token, not about the user.
 const OF_THE_TOKEN: [&str; 13] =
     ["iss", "aud", "exp", "iat", "nbf", "nonce", "at_hash", "c_hash", "s_hash", "azp", "jti", "sid", "auth_time"];
-/// What people are called, best first.
+/// Claims that may contain the display name, best first.
 const NAMES: [&str; 4] = ["preferred_username", "email", "name", "sub"];
-/// How long a name may be on a page.
+/// The maximum length of a display name.
 const NAME_CHARS_MAX: usize = 80;
 
 impl Bridge {
-    /// Who logged in, by an ID token that is proved here.
+    /// Verifies an ID token; returns the user who logged in.
     pub(crate) async fn person(&self, token: &str, nonce: Option<&str>, now: Now) -> Result<Person, OAuthError> {
         let refused = |fault: TokenFault| {
-            tracing::warn!(?fault, "the company's IdP sent an ID token that is not accepted");
-            Code::InvalidRequest.because("the identity provider's answer cannot be believed")
+            tracing::warn!(?fault, "the company IdP sent an ID token that is not valid");
+            Code::InvalidRequest.because("the identity provider's answer is not valid")
         };
         let expected = Expected {
             issuer: &self.settings.issuer,
@@ -41,16 +41,16 @@ impl Bridge {
             algorithms: &ALGORITHMS,
             clock_skew: CLOCK_SKEW,
         };
-        let unavailable = || away(&Fault::idp("jwks", "the IdP's keys cannot be fetched"));
+        let no_keys = || unavailable(&Fault::idp("jwks", "the IdP's keys cannot be fetched"));
         let unproved = Unproved::read(token).map_err(|_| refused(TokenFault::Malformed))?;
-        let mut keys = self.keys.current_or_first(now).await.map_err(|_| unavailable())?;
+        let mut keys = self.keys.current_or_first(now).await.map_err(|_| no_keys())?;
         let mut proof = id_token::prove(&unproved, &expected, &keys.set, now);
-        // The token came from the IdP itself: no client can make it ask for keys.
+        // The token came from the IdP itself, so a client cannot cause key fetches.
         let mut newer = self.keys.newer(None);
         while proof == Err(TokenFault::UnknownKey) {
             keys = newer.than(keys.generation).await.map_err(|refusal| match refusal {
                 Refusal::Token(fault) => refused(fault),
-                _ => unavailable(),
+                _ => no_keys(),
             })?;
             proof = id_token::prove(&unproved, &expected, &keys.set, now);
         }

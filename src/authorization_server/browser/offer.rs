@@ -1,0 +1,140 @@
+//! What a user may grant a client, how much of it they granted before, and how that is remembered.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    authorization_server::{
+        embedded::Embedded,
+        keys::random::name_of,
+        store::{fault::StoreFault, kind::EntryKind},
+    },
+    base::{limits::CONSENT_AGE, names::Scope},
+    decide::grant::{
+        client::Client,
+        people::{self, Grantee, Person},
+        request::AuthorizationRequest,
+    },
+};
+
+/// How often to retry if the entry changes meanwhile.
+const WRITES_MAX: usize = 4;
+
+/// What a user may grant a client, and how much of it they granted before.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    /// The requested scopes that may be granted, each with whether the user granted it before, at
+    /// every server of the request.
+    pub(crate) scopes: Vec<(Scope, bool)>,
+    /// Whether the user granted access to each of these servers before.
+    pub(crate) knows_servers: bool,
+    /// Whether nothing may be granted: none of the requested scopes, or, if none was requested, no
+    /// access at all.
+    pub(crate) is_nothing: bool,
+}
+
+impl Offer {
+    /// What `person` may grant `client`.
+    pub(crate) async fn to(
+        embedded: &Embedded,
+        client: &Client,
+        request: &AuthorizationRequest,
+        person: &Person,
+    ) -> Result<Self, StoreFault> {
+        let (grants, grantee) = (&embedded.settings.grants, Grantee::Person(person));
+        let allowed = people::allowed(grants, grantee, &request.scopes);
+        let kept = embedded.state.store.get(EntryKind::Consent, &key(person, client)).await?;
+        let remembered = read(kept.as_deref());
+        let is_nothing = allowed.is_empty() && !(request.scopes.is_empty() && people::is_named(grants, grantee));
+        let scopes = allowed.into_iter().map(|scope| {
+            let is_known = request.resources.iter().all(|one| remembered.has(one, &scope));
+            (scope, is_known)
+        });
+        let knows_servers = request.resources.iter().all(|one| remembered.of(one).is_some());
+        Ok(Self { scopes: scopes.collect(), knows_servers, is_nothing })
+    }
+
+    /// All requested scopes, for a user who has not logged in yet; the login removes what they may not
+    /// grant.
+    pub(crate) fn before_login(request: &AuthorizationRequest) -> Self {
+        let scopes = request.scopes.iter().map(|scope| (scope.clone(), false)).collect();
+        Self { scopes, knows_servers: false, is_nothing: false }
+    }
+
+    /// Whether no question is left. For a native client the user is always asked (RFC 8252 §8.6), even
+    /// if it also has other redirect URIs: any program on the computer can claim to be that client.
+    pub(crate) fn is_settled(&self, client: &Client, request: &AuthorizationRequest) -> bool {
+        let is_native = client.is_native() || request.back.uri.is_native();
+        let is_known = self.knows_servers && self.scopes.iter().all(|(_, is_known)| *is_known);
+        is_known && !self.is_nothing && !is_native && !request.always_ask
+    }
+
+    /// The scopes to grant.
+    pub(crate) fn into_scopes(self) -> Vec<Scope> {
+        self.scopes.into_iter().map(|(scope, _)| scope).collect()
+    }
+}
+
+/// The scopes that a user has granted a client, by server (SPEC D-03).
+#[derive(Default, Serialize, Deserialize)]
+struct Remembered(Vec<(Box<str>, Vec<Scope>)>);
+
+impl Remembered {
+    fn of(&self, resource: &str) -> Option<&Vec<Scope>> {
+        self.0.iter().find(|(known, _)| **known == *resource).map(|(_, scopes)| scopes)
+    }
+
+    fn has(&self, resource: &str, scope: &Scope) -> bool {
+        self.of(resource).is_some_and(|scopes| scopes.contains(scope))
+    }
+
+    fn add(&mut self, resource: &str, added: &[Scope]) {
+        let at = self.0.iter().position(|(known, _)| **known == *resource).unwrap_or_else(|| {
+            self.0.push((resource.into(), Vec::new()));
+            self.0.len() - 1
+        });
+        if let Some((_, scopes)) = self.0.get_mut(at) {
+            scopes.extend(added.iter().filter(|scope| !scopes.contains(scope)).cloned().collect::<Vec<_>>());
+        }
+    }
+}
+
+/// Records that `person` has granted `scopes` at `resources` to `client`.
+///
+/// # Errors
+/// [`StoreFault`].
+pub(crate) async fn remember(
+    embedded: &Embedded,
+    person: &Person,
+    client: &Client,
+    resources: &[Box<str>],
+    scopes: &[Scope],
+) -> Result<(), StoreFault> {
+    let (store, key) = (&embedded.state.store, key(person, client));
+    let until = embedded.state.clock.now().wall.saturating_add(CONSENT_AGE);
+    for _ in 0..WRITES_MAX {
+        let before = store.get(EntryKind::Consent, &key).await?;
+        let mut remembered = read(before.as_deref());
+        resources.iter().for_each(|one| remembered.add(one, scopes));
+        let value = serde_json::to_vec(&remembered).map_err(|cause| StoreFault(cause.to_string()))?;
+        let is_written = match &before {
+            Some(before) => store.replace(EntryKind::Consent, &key, before, value, Some(until)).await?,
+            None => store.create(EntryKind::Consent, &key, value, until).await?,
+        };
+        if is_written {
+            return Ok(());
+        }
+    }
+    Err(StoreFault("the same consent keeps changing".into()))
+}
+
+/// An unreadable entry counts as nothing granted.
+fn read(kept: Option<&[u8]>) -> Remembered {
+    kept.and_then(|kept| serde_json::from_slice(kept).ok()).unwrap_or_default()
+}
+
+/// The store's key, from user and client: a grant to one client says nothing about another (SPEC
+/// D-03).
+fn key(person: &Person, client: &Client) -> String {
+    // The length separates the two unambiguously.
+    name_of(&format!("{}:{}{}", person.subject.len(), person.subject, client.id))
+}

@@ -1,0 +1,72 @@
+//! Sign-in sessions: which user has logged in with a browser.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    authorization_server::{
+        browser::cookie::Cookie,
+        embedded::{Asked, Embedded},
+        keys::random::{digest_of, name_of, unguessable},
+        person::accounts::{Account, Accounts},
+        settings::Login,
+        store::{fault::StoreFault, kind::EntryKind},
+    },
+    base::limits::LOGIN_AGE,
+    decide::grant::{
+        error::{Code, OAuthError},
+        people::Person,
+    },
+};
+
+/// A session, as the store has it under the cookie's digest.
+#[derive(Serialize, Deserialize)]
+struct SignInSession {
+    account: Box<str>,
+    /// SHA-256 of the password hash: a new password ends the account's sessions.
+    proof: [u8; 32],
+}
+
+/// Begins a session with a new cookie, whatever cookie the browser sent: one that an attacker planted
+/// is of no use to them. Returns `Set-Cookie`.
+pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>, person: &Person) -> Result<String, OAuthError> {
+    let failed = |cause: &'static str| Code::ServerError.because(cause);
+    let store = &embedded.state.store;
+    if let Some(old) = Cookie::Login.get(embedded, &asked.head.headers) {
+        store.delete(EntryKind::Login, &name_of(old)).await?;
+    }
+    let account = accounts(embedded)?.find(person.account.as_deref().unwrap_or_default());
+    let account = account.ok_or_else(|| failed("the account that logged in was removed"))?;
+    let session = SignInSession { account: account.name.clone(), proof: proof(account) };
+    let value = serde_json::to_vec(&session).map_err(|_| failed("a session cannot be written as JSON"))?;
+    let cookie = unguessable().map_err(failed)?;
+    store.put(EntryKind::Login, &name_of(&cookie), value, asked.now.wall.saturating_add(LOGIN_AGE)).await?;
+    Ok(Cookie::Login.set(embedded, &cookie, LOGIN_AGE.as_secs()))
+}
+
+/// The user who has logged in with this browser, with the account as it is now.
+pub(crate) async fn signed_in(embedded: &Embedded, asked: &Asked<'_>) -> Result<Option<Person>, StoreFault> {
+    let Some(cookie) = Cookie::Login.get(embedded, &asked.head.headers) else { return Ok(None) };
+    let Some(value) = embedded.state.store.get(EntryKind::Login, &name_of(cookie)).await? else { return Ok(None) };
+    let session = serde_json::from_slice::<SignInSession>(&value).ok();
+    let account = session.and_then(|session| {
+        let account = accounts(embedded).ok()?.find(&session.account)?;
+        verify_slices_are_equal(&proof(account), &session.proof).is_ok().then_some(account)
+    });
+    Ok(account.map(Account::person))
+}
+
+/// The local accounts, if users log in with these.
+///
+/// # Errors
+/// `invalid_request`.
+pub(crate) fn accounts(embedded: &Embedded) -> Result<&Accounts, OAuthError> {
+    match &embedded.settings.login {
+        Login::Accounts(accounts) => Ok(accounts),
+        Login::Oidc(_) => Err(Code::InvalidRequest.because("there are no local accounts here")),
+    }
+}
+
+fn proof(account: &Account) -> [u8; 32] {
+    digest_of(account.hash.as_bytes())
+}

@@ -1,0 +1,156 @@
+//! One embedded authorization server at work: its settings, its state, and a request to it.
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{header::CONTENT_TYPE, request::Parts};
+
+use crate::{
+    authorization_server::{
+        client::documents::ClientDocuments,
+        delivery::Deliveries,
+        grant::revocations::Revocations,
+        keys::{seal::Sealer, signing::SigningKeys},
+        person::bridge::Bridge,
+        settings::{EmbeddedSettings, Login},
+        store::Store,
+        throttle::Throttle,
+        upkeep::failing::FailingTasks,
+    },
+    base::clock::{Clock, Now},
+    decide::{
+        grant::{
+            error::{Code, OAuthError},
+            form::Form,
+        },
+        route::IssuerEndpoint,
+    },
+    outbound::{
+        fetch::{Fetch, Roots},
+        keys::LocalKeys,
+    },
+};
+
+/// One embedded authorization server. A reload makes another with the same [`State`].
+pub struct Embedded {
+    /// As configured.
+    pub settings: EmbeddedSettings,
+    /// What outlives a reload.
+    pub state: Arc<State>,
+}
+
+/// What outlives a reload.
+pub struct State {
+    /// All that must be remembered.
+    pub store: Store,
+    /// Seals secrets in the store.
+    pub sealer: Sealer,
+    /// Keys that sign tokens.
+    pub keys: SigningKeys,
+    /// Client ID Metadata Documents.
+    pub documents: ClientDocuments,
+    /// Rate limits.
+    pub throttle: Throttle,
+    /// The company IdP, if users log in there.
+    pub bridge: Option<Bridge>,
+    /// Fetches client documents and asks the IdP.
+    pub fetch: Fetch,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Access tokens and families revoked before they expired.
+    pub(crate) revocations: Revocations,
+    /// Refresh tokens that were delivered and not yet recorded as such.
+    pub(crate) deliveries: Deliveries,
+    /// Upkeep tasks that fail at the moment.
+    pub(crate) failing: FailingTasks,
+}
+
+/// One request to the embedded server. The body has been read whole.
+pub struct Asked<'a> {
+    /// Which endpoint.
+    pub endpoint: IssuerEndpoint,
+    /// The head.
+    pub head: &'a Parts,
+    /// The body.
+    pub body: Bytes,
+    /// The address at the other end of the connection.
+    pub peer: IpAddr,
+    /// When it arrived.
+    pub now: Now,
+}
+
+impl Embedded {
+    /// The absolute URL of one of its endpoints.
+    #[must_use]
+    pub fn url(&self, endpoint: IssuerEndpoint) -> String {
+        format!("{}{}", self.settings.issuer, endpoint.suffix())
+    }
+
+    /// Whether browsers reach it by TLS; then cookies are `Secure` and have the `__Host-` prefix.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.settings.issuer.starts_with("https://")
+    }
+}
+
+impl State {
+    /// Opens the store and creates all else that outlives a reload. Signing keys and revocations
+    /// are published to `local`, from which the gateway verifies tokens.
+    ///
+    /// # Errors
+    /// What is wrong with the store, or that the system has no randomness.
+    pub fn new(
+        settings: &EmbeddedSettings,
+        fetch: Fetch,
+        roots: Roots,
+        clock: Arc<dyn Clock>,
+        local: Arc<LocalKeys>,
+    ) -> Result<Arc<Self>, String> {
+        let store = Store::open(&settings.store, roots, Arc::clone(&clock)).map_err(|fault| fault.to_string())?;
+        let bridge = match &settings.login {
+            Login::Accounts(_) => None,
+            Login::Oidc(oidc) => Some(Bridge::new(oidc.clone(), fetch.clone(), Arc::clone(&clock))),
+        };
+        Ok(Arc::new(Self {
+            store,
+            sealer: Sealer::new(&settings.seal_keys)?,
+            keys: SigningKeys::new(Arc::clone(&local)),
+            documents: ClientDocuments::default(),
+            throttle: Throttle::default(),
+            bridge,
+            fetch,
+            clock,
+            revocations: Revocations::new(local),
+            deliveries: Deliveries::default(),
+            failing: FailingTasks::default(),
+        }))
+    }
+
+    /// An upkeep task that fails at the moment, and why; in practice, that the store is away.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.failing.first()
+    }
+}
+
+impl Asked<'_> {
+    /// The media type of the body, without parameters.
+    pub(crate) fn media_type(&self) -> &str {
+        let value = self.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        value.and_then(|value| value.split(';').next()).unwrap_or_default().trim()
+    }
+
+    /// The body as a form. JSON text is refused: a page of another site can make a browser post it
+    /// as `text/plain` (SPEC E-20).
+    pub(crate) fn form(&self) -> Result<Form, OAuthError> {
+        if !self.media_type().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(Code::InvalidRequest.because("the body must be application/x-www-form-urlencoded"));
+        }
+        Form::read(&self.body)
+    }
+
+    /// The parameters of the query.
+    pub(crate) fn query(&self) -> Result<Form, OAuthError> {
+        Form::read(self.head.uri.query().unwrap_or_default().as_bytes())
+    }
+}

@@ -1,0 +1,75 @@
+//! `introspect`: what an active token says (RFC 7662).
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{
+    authorization_server::{
+        client::authenticate::{authenticate, tried_basic},
+        embedded::{Asked, Embedded},
+        grant::{
+            access_token,
+            family::{self, read_token},
+        },
+        keys::random::digest_of,
+        reply::{self, Denied, EndpointAnswer},
+    },
+    decide::grant::{
+        client::{Client, ClientAuth, Origin},
+        error::Code,
+        family::Standing,
+        people,
+    },
+};
+
+/// `POST introspect`.
+pub(crate) async fn introspect(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
+    let said = async {
+        let form = asked.form()?;
+        let client = authenticate(embedded, &form, asked).await?;
+        if client.auth == ClientAuth::None {
+            return Err(Code::InvalidClient.because("introspection requires client authentication").into());
+        }
+        let token = form.get("token").ok_or_else(|| Code::InvalidRequest.because("token is missing"))?;
+        describe(embedded, &client, token, asked).await
+    };
+    match said.await {
+        Ok(said) => reply::json(StatusCode::OK, &said.unwrap_or_else(|| json!({"active": false}))),
+        Err(denied) => reply::deny(&denied, tried_basic(asked)),
+    }
+}
+
+/// What an active token says; `None` if it is not active, or not for this client to see. Its own client
+/// may see it, and configured clients, which act as resource servers. A registered client may not
+/// see others' tokens, because anyone can register.
+async fn describe(
+    embedded: &Embedded,
+    client: &Client,
+    token: &str,
+    asked: &Asked<'_>,
+) -> Result<Option<Value>, Denied> {
+    if let Some((id, secret)) = read_token(token) {
+        let Some(family) = family::find(embedded, id).await?.filter(|family| family.client == client.id) else {
+            return Ok(None);
+        };
+        let idle_max = embedded.settings.refresh_token_ttl.as_secs();
+        let standing = family.standing(&digest_of(secret.as_bytes()), asked.now.unix_secs(), idle_max);
+        let is_active = matches!(standing, Standing::Newest | Standing::Unanswered(_));
+        return Ok(is_active.then(|| {
+            json!({
+                "active": true, "client_id": family.client, "sub": family.person.subject, "exp": family.ends,
+                "iss": embedded.settings.issuer, "aud": family.resources, "scope": people::join(&family.scopes),
+            })
+        }));
+    }
+    let Some(caller) = access_token::read(embedded, token, asked) else { return Ok(None) };
+    let concerns = client.origin == Origin::Configured || caller.client() == Some(&*client.id);
+    let id = caller.claims().get("jti").and_then(Value::as_str).unwrap_or_default();
+    if !concerns || embedded.state.revocations.is_revoked(id) {
+        return Ok(None);
+    }
+    let mut said = caller.claims().clone();
+    said.insert("active".to_owned(), json!(true));
+    said.insert("token_type".to_owned(), json!("Bearer"));
+    Ok(Some(Value::Object(said)))
+}

@@ -1,0 +1,42 @@
+//! Methods and preflight (SPEC E-07).
+
+use http::Request;
+
+use super::*;
+use crate::{authorization_server::testing::World, decide::route::IssuerEndpoint as E};
+
+fn header<'a>(answer: &'a EndpointAnswer, name: &str) -> &'a str {
+    answer.response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn e07_pages_of_other_origins_reach_the_endpoints_and_not_the_pages() {
+    let world = World::new().await;
+    for (endpoint, method, allowed) in [
+        (E::Metadata, "GET", "GET, HEAD, OPTIONS"),
+        (E::Jwks, "GET", "GET, HEAD, OPTIONS"),
+        (E::Token, "POST", "POST, OPTIONS"),
+        (E::Register, "POST", "POST, OPTIONS"),
+        (E::Revoke, "POST", "POST, OPTIONS"),
+        (E::Introspect, "POST", "POST, OPTIONS"),
+        (E::Token, "GET", ""),
+        (E::Authorize, "GET", ""),
+        (E::Login, "POST", ""),
+        (E::Consent, "POST", ""),
+        (E::Callback, "GET", ""),
+    ] {
+        let request = Request::options("/x").header("origin", "https://page.example");
+        let request = request.header("access-control-request-method", method).body(Bytes::new()).unwrap();
+        let answer = world.ask(endpoint, request).await;
+        assert_eq!(answer.response.status(), 204);
+        assert_eq!(header(&answer, "access-control-allow-methods"), allowed, "{endpoint:?} {method}");
+        let origin = if allowed.is_empty() { "" } else { "*" };
+        assert_eq!(header(&answer, "access-control-allow-origin"), origin, "{endpoint:?} {method}");
+        assert_eq!(header(&answer, "access-control-allow-credentials"), "");
+    }
+    for endpoint in [E::Authorize, E::Token, E::Metadata, E::Login] {
+        let answer = world.ask(endpoint, Request::delete("/x").body(Bytes::new()).unwrap()).await;
+        assert_eq!(answer.response.status(), 405);
+        assert!(!header(&answer, ALLOW.as_str()).is_empty());
+    }
+}

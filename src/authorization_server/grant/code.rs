@@ -1,0 +1,82 @@
+//! Authorization codes: what each stands for, and how one is issued.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    authorization_server::{
+        client::registered,
+        embedded::Embedded,
+        event,
+        keys::random::{name_of, unguessable},
+        store::kind::EntryKind,
+    },
+    base::{limits::CODE_AGE, names::Scope},
+    decide::grant::{
+        error::{Code, OAuthError},
+        people::Person,
+        pkce::Challenge,
+        request::AuthorizationRequest,
+    },
+};
+
+/// An authorization code, as the store has it under the code's digest. Kept for one minute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AuthorizationCode {
+    /// `client_id`.
+    pub(crate) client: Box<str>,
+    /// The redirect URI, if the request contained it.
+    pub(crate) redirect_uri: Option<Box<str>>,
+    /// `code_challenge`.
+    pub(crate) challenge: Challenge,
+    /// `resource`.
+    pub(crate) resources: Vec<Box<str>>,
+    /// The granted scopes.
+    pub(crate) scopes: Vec<Scope>,
+    /// The requested scopes.
+    pub(crate) asked: Vec<Scope>,
+    /// The user who granted them.
+    pub(crate) person: Person,
+    /// The session at the company IdP, sealed.
+    pub(crate) bridge: Option<Vec<u8>>,
+    /// The refresh family that this code was exchanged for, so that a second use ends it.
+    pub(crate) spent: Option<Box<str>>,
+}
+
+/// Issues a code; returns the address for the browser.
+///
+/// # Errors
+/// `server_error`, or `temporarily_unavailable` if the store is away.
+pub(crate) async fn issue(
+    embedded: &Embedded,
+    request: AuthorizationRequest,
+    person: Person,
+    scopes: Vec<Scope>,
+    session: Option<Vec<u8>>,
+) -> Result<String, OAuthError> {
+    let text = unguessable().map_err(failed)?;
+    registered::mark_used(embedded, &request.client).await?;
+    let back = request.back;
+    let code = AuthorizationCode {
+        client: request.client,
+        redirect_uri: request.named_redirect.then(|| back.uri.as_str().into()),
+        challenge: request.challenge,
+        resources: request.resources,
+        scopes,
+        asked: request.scopes,
+        person,
+        bridge: session,
+        spent: None,
+    };
+    let value = serde_json::to_vec(&code).map_err(|_| failed("a code cannot be written as JSON"))?;
+    let until = embedded.state.clock.now().wall.saturating_add(CODE_AGE);
+    if !embedded.state.store.create(EntryKind::Code, &name_of(&text), value, until).await? {
+        return Err(failed("a new code exists already"));
+    }
+    event::note(embedded, "code", Some(&code.client), Some(&code.person.subject), "issued");
+    Ok(back.with_code(&text, &embedded.settings.issuer))
+}
+
+fn failed(cause: &'static str) -> OAuthError {
+    tracing::error!(target: "portcullis::authorization_server", cause, "no code can be issued");
+    Code::ServerError.because("the authorization server failed; its log has the cause")
+}

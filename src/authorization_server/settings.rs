@@ -1,0 +1,104 @@
+//! What an embedded authorization server is configured with; plain data.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::{
+    authorization_server::person::accounts::Accounts,
+    base::{
+        names::{AuthorizationServerName, Issuer, Scope},
+        secret::Secret,
+    },
+    decide::grant::{client::Client, people::GrantRule, request::Protected},
+};
+
+/// One embedded authorization server as understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmbeddedSettings {
+    /// Its name in the configuration.
+    pub name: AuthorizationServerName,
+    /// `public_url` + `path`.
+    pub issuer: Issuer,
+    /// Its public path.
+    pub path: Box<str>,
+    /// How users log in.
+    pub login: Login,
+    /// Which clients need no entry in the configuration.
+    pub registration: RegistrationSettings,
+    /// The clients that have an entry.
+    pub clients: Vec<Client>,
+    /// Which users and clients may get which scopes.
+    pub grants: Vec<GrantRule>,
+    /// The gateway's servers that accept its tokens.
+    pub resources: Vec<Protected>,
+    /// Lifetime of an access token.
+    pub access_token_ttl: Duration,
+    /// Lifetime of an unused refresh token, and of all refresh tokens of one consent together.
+    pub refresh_token_ttl: Duration,
+    /// Claims of the user that access tokens carry besides `sub`: `groups`, or claims of the IdP.
+    pub token_claims: Vec<Box<str>>,
+    /// Descriptions of scopes for the consent page.
+    pub scope_descriptions: Vec<(Scope, Box<str>)>,
+    /// Which store it uses.
+    pub store: StoreSettings,
+    /// Keys that seal secrets in the store: the first seals, all open. Empty with the memory store
+    /// alone.
+    pub seal_keys: Vec<Secret>,
+}
+
+/// `login:`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Login {
+    /// Local accounts.
+    Accounts(Accounts),
+    /// The company's OpenID Connect provider.
+    Oidc(OidcSettings),
+}
+
+/// The company's IdP. The embedded server is a confidential client there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OidcSettings {
+    /// Its issuer.
+    pub issuer: Issuer,
+    /// The embedded server's client id at the IdP.
+    pub client_id: Box<str>,
+    /// The embedded server's client secret at the IdP.
+    pub client_secret: Secret,
+    /// Scopes to request from the IdP; `openid` is always added.
+    pub scopes: Vec<Scope>,
+    /// Whether `http://` beyond loopback is allowed.
+    pub allow_http: bool,
+}
+
+/// `registration:`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegistrationSettings {
+    /// RFC 7591.
+    pub dynamic: Dynamic,
+    /// Hosts whose Client ID Metadata Documents are accepted: exact names, `*.example.com`, or `*`;
+    /// empty for none.
+    pub document_hosts: Vec<Box<str>>,
+    /// Whether a document may be on loopback: for tests on one machine.
+    pub allow_loopback_documents: bool,
+}
+
+/// `registration.dynamic:`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dynamic {
+    /// Any client may register.
+    Open,
+    /// Clients with this initial access token may register.
+    Token(Secret),
+    /// No client may register.
+    Off,
+}
+
+/// `store:`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreSettings {
+    /// In this process; lost when it ends.
+    Memory,
+    /// In this file, for one replica.
+    File(PathBuf),
+    /// In Redis or Valkey, for several replicas. The URL may contain a password.
+    Redis(Secret),
+}

@@ -1,0 +1,53 @@
+//! How much each kind of entry may take in memory and in a file. Redis has its own `maxmemory`.
+
+use std::time::Duration;
+
+use crate::{
+    authorization_server::store::kind::EntryKind,
+    base::limits::{
+        STORE_BYTES_MAX, STORE_ENTRIES_MAX, STORE_STRANGERS_BYTES_MAX, STORE_STRANGERS_ENTRIES_MAX, UNUSED_CLIENT_AGE,
+    },
+};
+
+/// How much one kind may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KindBound {
+    /// Entries.
+    pub(super) entries: usize,
+    /// Bytes of keys and values.
+    pub(super) bytes: usize,
+}
+
+/// How much each kind may take. Anyone can begin flows and register clients; these must not push
+/// out what users have consented to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StoreBounds {
+    /// Kinds that anyone can create.
+    pub(super) anyone: KindBound,
+    /// All other kinds.
+    pub(super) others: KindBound,
+}
+
+/// The bounds of every store.
+pub(super) const BOUNDS: StoreBounds = StoreBounds {
+    anyone: KindBound { entries: STORE_STRANGERS_ENTRIES_MAX, bytes: STORE_STRANGERS_BYTES_MAX },
+    others: KindBound { entries: STORE_ENTRIES_MAX, bytes: STORE_BYTES_MAX },
+};
+
+impl StoreBounds {
+    /// The bound of one kind.
+    pub(super) fn of(&self, kind: EntryKind) -> KindBound {
+        use EntryKind as K;
+        match kind {
+            K::Flow | K::Client => self.anyone,
+            K::Login | K::Code | K::Family | K::Consent | K::Keys | K::Revoked | K::Assertion => self.others,
+        }
+    }
+}
+
+/// When a kind is full, its entries that expire within this time are evicted, the next to expire
+/// first. Of clients these are the ones that no user has used yet: mass registration evicts its own
+/// clients first.
+pub(super) fn evicts_within(kind: EntryKind) -> Option<Duration> {
+    (kind == EntryKind::Client).then_some(UNUSED_CLIENT_AGE)
+}

@@ -1,0 +1,59 @@
+//! The kinds of entries in a store; keys of one kind mean nothing in another.
+
+/// A kind of entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// A flow: an authorization request between the authorize endpoint and the code.
+    Flow,
+    /// A browser's sign-in session.
+    Login,
+    /// An authorization code. A used one stays, marked, until it would have expired.
+    Code,
+    /// The refresh tokens of one consent.
+    Family,
+    /// A client from dynamic registration.
+    Client,
+    /// What a user has allowed a client.
+    Consent,
+    /// Signing keys, under one key.
+    Keys,
+    /// Access tokens and families that were revoked before they expired.
+    Revoked,
+    /// `jti` of client assertions.
+    Assertion,
+}
+
+impl EntryKind {
+    /// All kinds.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Flow,
+        Self::Login,
+        Self::Code,
+        Self::Family,
+        Self::Client,
+        Self::Consent,
+        Self::Keys,
+        Self::Revoked,
+        Self::Assertion,
+    ];
+
+    /// Its name in files and in Redis. A changed name would lose the entries of this kind.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::Login => "login",
+            Self::Code => "code",
+            Self::Family => "family",
+            Self::Client => "client",
+            Self::Consent => "consent",
+            Self::Keys => "keys",
+            Self::Revoked => "revoked",
+            Self::Assertion => "assertion",
+        }
+    }
+
+    /// Whether [`Store::list`](super::Store::list) takes it.
+    pub(super) fn is_listed(self) -> bool {
+        matches!(self, Self::Keys | Self::Revoked)
+    }
+}

@@ -1,0 +1,60 @@
+//! Which upkeep tasks fail at the moment. The log says so once when a task begins to fail, and once
+//! when it succeeds again.
+
+use std::sync::{Mutex, PoisonError};
+
+use tracing::{info, warn};
+
+use crate::authorization_server::store::fault::StoreFault;
+
+/// The tasks that fail, each with its last error.
+#[derive(Default)]
+pub(crate) struct FailingTasks(Mutex<Vec<(&'static str, String)>>);
+
+impl FailingTasks {
+    /// Records the result of `task`.
+    pub(crate) fn record(&self, task: &'static str, result: Result<(), StoreFault>) {
+        let mut failing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = failing.iter().position(|(name, _)| *name == task);
+        match (result, known) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(at)) => {
+                failing.swap_remove(at);
+                info!(task, "the embedded authorization server's store is reachable again");
+            }
+            (Err(fault), None) => {
+                warn!(task, %fault, "the embedded authorization server continues with what it has in memory");
+                failing.push((task, fault.to_string()));
+            }
+            (Err(fault), Some(at)) => {
+                if let Some((_, text)) = failing.get_mut(at) {
+                    *text = fault.to_string();
+                }
+            }
+        }
+    }
+
+    /// The first task that fails, and why.
+    pub(crate) fn first(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).first().map(|(task, text)| format!("{task}: {text}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_until_it_is_over() {
+        let failing = FailingTasks::default();
+        assert_eq!(failing.first(), None);
+        failing.record("keys", Err(StoreFault("refused".to_owned())));
+        failing.record("sweep", Err(StoreFault("refused".to_owned())));
+        failing.record("keys", Err(StoreFault("slow".to_owned())));
+        assert!(failing.first().unwrap().contains("slow"));
+        failing.record("keys", Ok(()));
+        assert!(failing.first().unwrap().starts_with("sweep"));
+        failing.record("sweep", Ok(()));
+        assert_eq!(failing.first(), None);
+    }
+}
