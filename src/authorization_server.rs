@@ -1,4 +1,4 @@
-//! The embedded authorization server: logs users in, asks for consent, and issues short-lived tokens.
+//! The embedded authorization server: logs users in, asks for consent, issues short-lived tokens.
 //!
 //! ```text
 //!  GET  authorize    endpoint/authorize    client, redirect URI, scopes             → login or consent page
@@ -10,8 +10,10 @@
 //!  POST revoke       endpoint/revoke       RFC 7009
 //!  POST introspect   endpoint/introspect   RFC 7662
 //! ```
-//! [`endpoint::answer`] picks the endpoint. Files import in this direction, never back:
-//! `endpoint` → `browser` → `grant` → `person`, `client` → [`embedded`] → `keys`, [`store`], …
+//! [`endpoint::answer`] picks the endpoint. Functions import downward: `endpoint`, `browser`,
+//! `grant`, `client` and `person`, then [`embedded`], which holds the settings and the state: the
+//! store, keys, caches and queues below it. No two files import each other.
+//!
 //! The [`store`] holds all that must be remembered; secrets in it are hashed or sealed.
 
 pub mod browser;

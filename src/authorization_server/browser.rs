@@ -1,4 +1,4 @@
-//! A user's browser between the authorize endpoint and the code: its flow, cookies, forms and pages.
+//! A user's browser between the authorize endpoint and the code: flow, cookies, forms, pages.
 
 pub(crate) mod cookie;
 pub(crate) mod departure;

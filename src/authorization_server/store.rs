@@ -38,8 +38,8 @@ enum Backend {
 }
 
 impl Store {
-    /// Opens a store. Redis is dialled on first use, so the gateway starts without it. With TLS, its
-    /// certificate must chain to `roots`.
+    /// Opens a store. Redis is dialled on first use, so the gateway starts without it. With TLS,
+    /// its certificate must chain to `roots`.
     ///
     /// # Errors
     /// What is wrong with the file or the URL; never the URL itself, which may contain a password.
@@ -108,8 +108,8 @@ impl Store {
         }
     }
 
-    /// Replaces `expected`, byte for byte, with `value`; returns whether it did. Without `until` the
-    /// entry keeps its expiry.
+    /// Replaces `expected`, byte for byte, with `value`; returns whether it did. Without `until`
+    /// the entry keeps its expiry.
     ///
     /// # Errors
     /// [`StoreFault`].

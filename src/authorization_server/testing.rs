@@ -1,4 +1,4 @@
-//! An authorization server in process with a clock turned by hand, for tests of its endpoints.
+//! An embedded server in process, with a clock that tests turn, for tests of its endpoints.
 
 use std::{
     sync::{Arc, Mutex},
@@ -57,7 +57,7 @@ const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$kfFdDmif3TWi6ojW7tV2VA$MLCQ39
 /// The verifier of [`World::code`].
 pub(crate) const VERIFIER: &str = "0123456789-0123456789-0123456789-0123456789";
 
-/// A clock turned by hand.
+/// A clock that tests turn.
 pub(crate) struct HandClock(Mutex<Now>);
 
 impl HandClock {
@@ -86,7 +86,7 @@ pub(crate) struct World {
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// The body; null where it is no JSON.
+    /// The body; null if it is not JSON.
     pub(crate) json: Value,
 }
 
@@ -193,7 +193,7 @@ impl World {
         Self::fetching(Fetch::new(client_tls(roots, false)), change).await
     }
 
-    /// And with trust in somebody's certificate.
+    /// With other settings, and with trust in a certificate.
     pub(crate) async fn fetching(fetch: Fetch, change: impl FnOnce(&mut EmbeddedSettings)) -> Self {
         let mut settings = settings();
         change(&mut settings);
@@ -220,7 +220,7 @@ impl World {
         Self { embedded, clock: Arc::clone(&self.clock), local: Arc::clone(&self.local) }
     }
 
-    /// One request, answered, and nothing of the answer written out yet.
+    /// Answers one request; the answer is not delivered yet.
     pub(crate) async fn ask(&self, endpoint: IssuerEndpoint, request: Request<Bytes>) -> EndpointAnswer {
         let (head, body) = request.into_parts();
         let peer = [192, 0, 2, 1].into();
@@ -228,7 +228,7 @@ impl World {
         Box::pin(crate::authorization_server::endpoint::answer(&self.embedded, asked)).await
     }
 
-    /// A request whose answer arrives.
+    /// Answers one request and delivers the answer.
     pub(crate) async fn tell(&self, endpoint: IssuerEndpoint, request: Request<Bytes>) -> Reply {
         let answer = self.ask(endpoint, request).await;
         if let Some(on_delivered) = answer.on_delivered {
@@ -254,7 +254,7 @@ impl World {
         self.tell(endpoint, form_request(pairs, Some((id, secret)))).await
     }
 
-    /// A code of Ada's for `client`, with PKCE by [`VERIFIER`].
+    /// A code of Ada for `client`, with PKCE by [`VERIFIER`].
     pub(crate) async fn code(&self, client: &str, scopes: &[&str], resources: &[&str]) -> String {
         let scopes: Vec<_> = scopes.iter().map(|one| (*one).into()).collect();
         let code = AuthorizationCode {
@@ -262,7 +262,6 @@ impl World {
             redirect_uri: Some("https://app.example/back".into()),
             challenge: Challenge::of(VERIFIER),
             resources: resources.iter().map(|one| Box::from(*one)).collect(),
-            asked: scopes.clone(),
             scopes,
             person: ada(),
             bridge: None,
@@ -280,7 +279,7 @@ impl World {
         text
     }
 
-    /// The tokens of a fresh login of Ada's with the public client `app`.
+    /// The tokens of a new login of Ada with the public client `app`.
     pub(crate) async fn login(&self) -> Reply {
         let code = self.code("app", &["a", "b"], &[ECHO, FILES]).await;
         let reply = self.post(IssuerEndpoint::Token, &exchange(&code)).await;
@@ -293,7 +292,8 @@ impl World {
         self.post(IssuerEndpoint::Token, &refresh(token)).await
     }
 
-    /// Who the gateway takes the bearer of an access token for: proved with the published keys, and not revoked.
+    /// The caller of an access token as the gateway sees it: verified with the published keys, and
+    /// not revoked.
     pub(crate) fn caller(&self, token: &str) -> Option<Caller> {
         let keys = self.embedded.state.keys.set()?;
         let rules = access_token::rules(&self.embedded.settings);

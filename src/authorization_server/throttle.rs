@@ -1,4 +1,4 @@
-//! Rate limits: failed logins per account and address, client secrets, registrations (SPEC E-28, E-35).
+//! Rate limits: failed logins, client secrets, registrations, authorize (SPEC E-28, E-35).
 
 use std::{
     collections::HashMap,
@@ -73,8 +73,8 @@ impl Action<'_> {
         }
     }
 
-    /// With each address replaced by its network: a host with one IPv6 address has all 2⁶⁴ addresses
-    /// of its subnet (RFC 4291 §2.5.4).
+    /// With each address replaced by its network: a host with one IPv6 address has all 2⁶⁴
+    /// addresses of its subnet (RFC 4291 §2.5.4).
     fn of_network(self) -> Self {
         match self {
             Self::LoginToFrom(name, address) => Self::LoginToFrom(name, network(address)),
@@ -126,7 +126,8 @@ impl Entry {
         let count = self.count.saturating_add(1);
         match *rule {
             Rule::Backoff { free, first, longest, .. } => {
-                // Capped at what leads to the longest wait, so that it is forgotten in bounded time.
+                // Capped at what leads to the longest wait, so that it is forgotten in bounded
+                // time.
                 let count = count.min(free.saturating_add(DOUBLINGS_MAX));
                 let wait = match count.saturating_sub(free).checked_sub(1) {
                     None => Duration::ZERO,
@@ -189,9 +190,9 @@ impl Throttle {
         Ok(())
     }
 
-    /// Takes back an attempt that succeeded. For an account all failures are forgotten: its owner has
-    /// logged in. For an address only one is: otherwise an attacker with one account could guess at
-    /// others between logins to it.
+    /// Takes back an attempt that succeeded. For an account all failures are forgotten: its owner
+    /// has logged in. For an address only one is: otherwise an attacker with one account could
+    /// guess at others between logins to it.
     pub fn refund(&self, action: Action<'_>) {
         let key = self.key(action);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -214,8 +215,8 @@ impl Throttle {
         Arc::clone(&self.passwords)
     }
 
-    /// Only a hash of the name is kept: a user may type a password into the name field. The hash key is
-    /// random per process, so that an attacker cannot find two names with one count.
+    /// Only a hash of the name is kept: a user may type a password into the name field. The hash
+    /// key is random per process, so that an attacker cannot find two names with one count.
     fn key(&self, action: Action<'_>) -> (u8, u64) {
         (action.kind(), self.hasher.hash_one(action.of_network()))
     }
@@ -237,8 +238,8 @@ fn count(known: &mut HashMap<(u8, u64), Entry>, key: (u8, u64), action: Action<'
     *entry = entry.at(&rule, now.mono).counted(&rule, now.mono);
 }
 
-/// Removes entries without a wait: a flood of names cannot remove one that must wait (attack 163). If
-/// all must wait, removes those with the shorter waits.
+/// Removes entries without a wait: a flood of names cannot remove one that must wait (attack 163).
+/// If all must wait, removes those with the shorter waits.
 fn make_room(known: &mut HashMap<(u8, u64), Entry>, now: Duration) {
     known.retain(|_, entry| entry.next > now);
     if known.len() >= THROTTLED_MAX {

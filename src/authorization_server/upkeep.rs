@@ -1,4 +1,4 @@
-//! Background work of an embedded server: keys, revocations, store sweeps, deliveries, IdP metadata.
+//! Background work: refreshes keys, revocations and IdP metadata; sweeps the store.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Cookies: `__Host-`, `Secure`, `HttpOnly`, `SameSite=Lax`; no prefix on loopback `http` (SPEC D-03).
+//! Cookies: `__Host-`, `Secure`, `HttpOnly`, `SameSite=Lax` (SPEC D-03); plainer on loopback.
 
 use http::{HeaderMap, header::COOKIE};
 
@@ -19,8 +19,8 @@ pub(crate) enum Cookie {
 impl Cookie {
     /// `Set-Cookie` with `value`, for `max_age_secs`.
     pub(crate) fn set(self, embedded: &Embedded, value: &str, max_age_secs: u64) -> String {
-        // Browsers accept `__Host-` only with Secure and Path=/, over TLS: another host of the domain
-        // cannot set one (attack 163).
+        // Browsers accept `__Host-` only with Secure and Path=/, over TLS: another host of the
+        // domain cannot set one (attack 163).
         let secure = if embedded.is_https() { "; Secure" } else { "" };
         // Lax, not Strict: the IdP's callback comes from another site.
         format!("{}={value}; Path=/; Max-Age={max_age_secs}; HttpOnly; SameSite=Lax{secure}", self.name(embedded))
@@ -58,7 +58,8 @@ impl Cookie {
     }
 }
 
-/// Whether it has the form of [`unguessable`](crate::authorization_server::keys::random::unguessable).
+/// Whether it has the form of
+/// [`unguessable`](crate::authorization_server::keys::random::unguessable).
 fn is_well_formed(value: &str) -> bool {
     value.len() == 43 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }

@@ -1,4 +1,4 @@
-//! A flow: an authorization request between the authorize endpoint and the code, bound to one browser.
+//! A flow: one authorization request on its way to a code, bound to one browser.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -61,8 +61,8 @@ pub(crate) struct BridgeFlow {
 }
 
 impl Flow {
-    /// A new flow. It keeps only what pages show of the client: a registration may be much longer, and
-    /// one address could fill the store with copies of it (attack 157). The chosen redirect URI
+    /// A new flow. It keeps only what pages show of the client: a registration may be much longer,
+    /// and one address could fill the store with copies of it (attack 157). The chosen redirect URI
     /// tells whether the client is native, as all of them would.
     pub(crate) fn new(
         request: AuthorizationRequest,
@@ -88,8 +88,8 @@ pub(crate) async fn begin(embedded: &Embedded, flow: &Flow) -> Result<String, OA
 /// The flow `id`, if this browser began it (SPEC D-05, attack 163), and its bytes in the store.
 ///
 /// # Errors
-/// `access_denied` for another browser's flow, `invalid_request` for one that is unknown, expired or
-/// finished.
+/// `access_denied` for another browser's flow, `invalid_request` for one that is unknown, expired
+/// or finished.
 pub(crate) async fn resume(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Result<(Flow, Vec<u8>), OAuthError> {
     if id.len() != ID_CHARS {
         return Err(over());
@@ -124,7 +124,8 @@ pub(crate) async fn end(embedded: &Embedded, id: &str, flow: &Flow) -> Result<()
     }
 }
 
-/// Ends the flow and issues its code; returns the address for the browser. At most once for each flow.
+/// Ends the flow and issues its code; returns the address for the browser. At most once for each
+/// flow.
 pub(crate) async fn finish(
     embedded: &Embedded,
     id: &str,

@@ -58,8 +58,9 @@ impl FormPost {
     }
 }
 
-/// The CSRF value of a page's form: a MAC of the flow and of what the page shows, with the browser's
-/// cookie as key. It does not fit a page that now shows something else. `None` without the cookie.
+/// The CSRF value of a page's form: a MAC of the flow and of what the page shows, with the
+/// browser's cookie as key. It does not fit a page that now shows something else. `None` without
+/// the cookie.
 pub(crate) fn csrf(embedded: &Embedded, asked: &Asked<'_>, id: &str, purpose: &[&str]) -> Option<String> {
     let cookie = Cookie::Browser.get(embedded, &asked.head.headers)?;
     let key = hmac::Key::new(hmac::HMAC_SHA256, cookie.as_bytes());

@@ -53,15 +53,16 @@ impl Offer {
         Ok(Self { scopes: scopes.collect(), knows_servers, is_nothing })
     }
 
-    /// All requested scopes, for a user who has not logged in yet; the login removes what they may not
-    /// grant.
+    /// All requested scopes, for a user who has not logged in yet; the login removes what they may
+    /// not grant.
     pub(crate) fn before_login(request: &AuthorizationRequest) -> Self {
         let scopes = request.scopes.iter().map(|scope| (scope.clone(), false)).collect();
         Self { scopes, knows_servers: false, is_nothing: false }
     }
 
-    /// Whether no question is left. For a native client the user is always asked (RFC 8252 §8.6), even
-    /// if it also has other redirect URIs: any program on the computer can claim to be that client.
+    /// Whether no question is left. For a native client the user is always asked (RFC 8252 §8.6),
+    /// even if it also has other redirect URIs: any program on the computer can claim to be that
+    /// client.
     pub(crate) fn is_settled(&self, client: &Client, request: &AuthorizationRequest) -> bool {
         let is_native = client.is_native() || request.back.uri.is_native();
         let is_known = self.knows_servers && self.scopes.iter().all(|(_, is_known)| *is_known);

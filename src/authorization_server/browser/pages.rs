@@ -103,8 +103,9 @@ pub(crate) fn consent(embedded: &Embedded, view: &ConsentView<'_>) -> EndpointAn
         person: flow.person.as_ref().map(|person| shown(&person.name)),
         idp: idp.map(without_scheme),
     };
-    // Chromium checks all further redirects against `form-action`. Where the client or the company IdP
-    // redirects to is not known here, and the page has no secret, so any https site is permitted.
+    // Chromium checks all further redirects against `form-action`. Where the client or the company
+    // IdP redirects to is not known here, and the page has no secret, so any https site is
+    // permitted.
     let targets = [back.form_target(), "https:", idp.unwrap_or_default()];
     let title = if offer.is_nothing { "No access" } else { "Allow access?" };
     answer(StatusCode::OK, title, &page, &targets)

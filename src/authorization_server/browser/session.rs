@@ -27,8 +27,8 @@ struct SignInSession {
     proof: [u8; 32],
 }
 
-/// Begins a session with a new cookie, whatever cookie the browser sent: one that an attacker planted
-/// is of no use to them. Returns `Set-Cookie`.
+/// Begins a session with a new cookie, whatever cookie the browser sent: one that an attacker
+/// planted is of no use to them. Returns `Set-Cookie`.
 pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>, person: &Person) -> Result<String, OAuthError> {
     let failed = |cause: &'static str| Code::ServerError.because(cause);
     let store = &embedded.state.store;

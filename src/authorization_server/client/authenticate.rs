@@ -1,4 +1,4 @@
-//! Authenticates a client at the token, revocation and introspection endpoints (SPEC E-26, E-31…E-33).
+//! Authenticates clients at the token, revocation and introspection endpoints (SPEC E-26).
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -42,7 +42,8 @@ enum Proof<'a> {
 }
 
 /// The client of a request, authenticated by the method that it registered: `client_secret_basic`,
-/// `client_secret_post`, `private_key_jwt`, or `none`. Two methods at once are refused.
+/// `client_secret_post`, `private_key_jwt`, or `none` (SPEC E-31…E-33). Two methods at once are
+/// refused.
 ///
 /// # Errors
 /// Those of [`find`], `invalid_client`, and `slow_down`.
@@ -57,8 +58,8 @@ pub(crate) async fn authenticate(embedded: &Embedded, form: &Form, asked: &Asked
     {
         event::note(embedded, "client", Some(&id), None, "refused");
         if !matches!(proof, Proof::None) {
-            // Only failures are limited. Secrets have 256 bits and keys cannot be guessed, so a limit
-            // on all requests would only let an attacker lock a client out.
+            // Only failures are limited. Secrets have 256 bits and keys cannot be guessed, so a
+            // limit on all requests would only let an attacker lock a client out.
             for action in actions {
                 throttle.check(action, now).map_err(Denied::slow_down)?;
                 throttle.count(action, now);
@@ -68,8 +69,8 @@ pub(crate) async fn authenticate(embedded: &Embedded, form: &Form, asked: &Asked
     verdict.map(|()| client)
 }
 
-/// Whether the request tried `Authorization: Basic`; a refusal then carries that challenge (RFC 6749
-/// §5.2).
+/// Whether the request tried `Authorization: Basic`; a refusal then carries that challenge (RFC
+/// 6749 §5.2).
 pub(crate) fn tried_basic(asked: &Asked<'_>) -> bool {
     asked.head.headers.contains_key(AUTHORIZATION)
 }

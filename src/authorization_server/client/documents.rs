@@ -184,7 +184,8 @@ fn host_of(url: &str) -> Option<String> {
     uri.host().filter(|host| !host.is_empty()).map(str::to_owned)
 }
 
-/// Logs what is wrong. The client does not learn it: it could probe the internal network (SPEC D-34).
+/// Logs what is wrong. The client does not learn it, because an attacker could probe the internal
+/// network with it (SPEC D-34).
 fn unusable(url: &str, cause: impl std::fmt::Display) -> OAuthError {
     let place = url.split(['?', '#']).next().unwrap_or_default();
     info!(target: "portcullis::authorization_server", event = "document", client = place, %cause, outcome = "refused", "client document refused");

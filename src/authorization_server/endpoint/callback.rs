@@ -39,8 +39,8 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuthE
     let form = asked.query()?;
     let state = form.get("state").ok_or_else(|| Code::InvalidRequest.because(UNKNOWN))?;
     let (id, _) = state.split_once('.').ok_or_else(|| Code::InvalidRequest.because(UNKNOWN))?;
-    // Only the browser that consented has the cookie, so an attacker cannot make another user finish
-    // the flow (attack 163).
+    // Only the browser that consented has the cookie, so an attacker cannot make another user
+    // finish the flow (attack 163).
     let (mut flow, before) = flow::resume(embedded, id, asked).await?;
     let sent = flow.bridge.take().ok_or_else(|| Code::InvalidRequest.because(UNKNOWN))?;
     let is_same = aws_lc_rs::constant_time::verify_slices_are_equal(&sent.state, &digest_of(state.as_bytes())).is_ok();
@@ -100,8 +100,8 @@ async fn log_in(
     let token =
         granted.id_token.ok_or_else(|| Code::InvalidRequest.because("the identity provider sent no ID token"))?;
     let person = bridge.person(&token, Some(&sent.nonce), now).await?;
-    // Without an IdP refresh token the embedded server could not ask whether the session is alive, so
-    // the client gets no refresh token (SPEC E-41).
+    // Without an IdP refresh token the embedded server could not ask whether the session is alive,
+    // so the client gets no refresh token (SPEC E-41).
     let Some(refresh_token) = granted.refresh_token else {
         tracing::warn!(
             "the company IdP sent no refresh token, so users must log in again when their access token expires; add `offline_access` to login.oidc.scopes"

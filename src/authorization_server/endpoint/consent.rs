@@ -1,4 +1,6 @@
-//! `consent`: asks the user what a client may do, showing what is new (SPEC D-01…D-03, E-16, E-34).
+//! `consent`: asks the user what a client may do, and shows what is new (SPEC D-01…D-03).
+//!
+//! The answer is remembered (SPEC E-34), and bound to what the page showed (SPEC E-16).
 
 use crate::{
     authorization_server::{

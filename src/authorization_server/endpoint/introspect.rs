@@ -39,9 +39,9 @@ pub(crate) async fn introspect(embedded: &Embedded, asked: &Asked<'_>) -> Endpoi
     }
 }
 
-/// What an active token says; `None` if it is not active, or not for this client to see. Its own client
-/// may see it, and configured clients, which act as resource servers. A registered client may not
-/// see others' tokens, because anyone can register.
+/// What an active token says; `None` if it is not active, or not for this client to see. Its own
+/// client may see it, and configured clients, which act as resource servers. A registered client
+/// may not see others' tokens, because anyone can register.
 async fn describe(
     embedded: &Embedded,
     client: &Client,

@@ -1,4 +1,4 @@
-//! The embedded server's metadata (RFC 8414, OpenID Connect discovery) and key set (SPEC E-01…E-06).
+//! Metadata (RFC 8414, OpenID Connect discovery) and the key set (SPEC E-01…E-06).
 
 use bytes::Bytes;
 use http::{
@@ -24,7 +24,8 @@ mod tests;
 /// Shorter than the time between a key's publication and its first signature, so a cached key set
 /// never lacks a key.
 const PUBLIC_FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=300");
-/// Algorithms of client assertions, in the order of preference (RFC 8414 `…_signing_alg_values_supported`).
+/// Algorithms of client assertions, in the order of preference (RFC 8414
+/// `…_signing_alg_values_supported`).
 const ASSERTION_ALGORITHMS: [&str; 9] =
     ["ES256", "EdDSA", "RS256", "PS256", "ES384", "RS384", "PS384", "RS512", "PS512"];
 

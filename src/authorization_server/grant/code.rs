@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// An authorization code, as the store has it under the code's digest. Kept for one minute.
+/// An authorization code, as the store has it under the code's digest. Valid for one minute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AuthorizationCode {
     /// `client_id`.
@@ -32,8 +32,6 @@ pub(crate) struct AuthorizationCode {
     pub(crate) resources: Vec<Box<str>>,
     /// The granted scopes.
     pub(crate) scopes: Vec<Scope>,
-    /// The requested scopes.
-    pub(crate) asked: Vec<Scope>,
     /// The user who granted them.
     pub(crate) person: Person,
     /// The session at the company IdP, sealed.
@@ -62,7 +60,6 @@ pub(crate) async fn issue(
         challenge: request.challenge,
         resources: request.resources,
         scopes,
-        asked: request.scopes,
         person,
         bridge: session,
         spent: None,

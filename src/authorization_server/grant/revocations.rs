@@ -38,8 +38,8 @@ impl Revocations {
         Self { local, known: Mutex::default() }
     }
 
-    /// Revokes `name`: a `jti`, or a [`stem`] for every access token of a family. `until` is when the
-    /// last of them expires.
+    /// Revokes `name`: a `jti`, or a [`stem`] for every access token of a family. `until` is when
+    /// the last of them expires.
     ///
     /// # Errors
     /// [`StoreFault`]: this replica refuses the token, the others do not.
@@ -78,8 +78,8 @@ impl Revocations {
     }
 }
 
-/// The start of the `jti` of every access token of a family. It is a digest, because the family's id
-/// is half of a refresh token: with the id, an attacker who sees an access token could present a
+/// The start of the `jti` of every access token of a family. It is a digest, because the family's
+/// id is half of a refresh token: with the id, an attacker who sees an access token could present a
 /// wrong refresh token and so end the family.
 pub(crate) fn stem(family: &str) -> String {
     name_of(family).chars().take(STEM_CHARS).collect()

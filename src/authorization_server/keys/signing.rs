@@ -1,4 +1,4 @@
-//! Keys that sign access tokens: ES256, sealed in the store, rotated, published before use (SPEC E-25).
+//! Keys that sign access tokens: ES256, sealed in the store, published before use (SPEC E-25).
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -78,8 +78,8 @@ impl SigningKeys {
         Self { local, ring: ArcSwapOption::empty() }
     }
 
-    /// Reads the keys from the store, creates the first or the next one when it is due, and publishes
-    /// them.
+    /// Reads the keys from the store, creates the first or the next one when it is due, and
+    /// publishes them.
     ///
     /// # Errors
     /// [`StoreFault`]; the keys in memory stay in use.
@@ -148,8 +148,8 @@ impl SigningKeys {
     pub fn sign(&self, claims: &Map<String, Value>, now: Now) -> Result<String, &'static str> {
         let ring = self.ring.load();
         let keys = ring.as_ref().map_or(&[][..], |ring| &ring.keys);
-        // The newest key that was published long enough ago; if the clock was set back before all of
-        // them, the oldest.
+        // The newest key that was published long enough ago; if the clock was set back before all
+        // of them, the oldest.
         let usable = keys.iter().rev().find(|key| key.record.signs_from <= now.unix_secs());
         let key = usable.or(keys.first()).ok_or("no signing key yet")?;
         let header = json!({"alg": "ES256", "kid": key.kid, "typ": "at+jwt"}).to_string();
@@ -161,8 +161,8 @@ impl SigningKeys {
     }
 }
 
-/// The keys after a rotation: one more if the newest has signed for long enough, without those whose
-/// last token has expired. `None` if nothing changes.
+/// The keys after a rotation: one more if the newest has signed for long enough, without those
+/// whose last token has expired. `None` if nothing changes.
 fn rotated(keys: &[Key], now: Now) -> Result<Option<Vec<Record>>, StoreFault> {
     let now_secs = now.unix_secs();
     let overlap = ACCESS_TOKEN_TTL_MAX.saturating_add(SIGNING_KEY_LEAD).as_secs();

@@ -19,7 +19,8 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// The minimum of `m` (KiB) times `t`: OWASP's recommendations for argon2id with `p=1` all reach it.
+/// The minimum of `m` (KiB) times `t`: OWASP's recommendations for argon2id with `p=1` all reach
+/// it.
 const WORK_MIN: u64 = 7 * 1_024 * 5;
 /// The maximum of passes and of lanes: with more, each login would take seconds.
 const PASSES_MAX: u32 = 16;
@@ -61,8 +62,8 @@ impl Accounts {
         let account = self.find(name);
         let hash = account.map_or_else(|| self.decoy(name), |account| &account.hash);
         let (hash, password) = (hash.to_owned(), password.clone());
-        // The permit moves into the work: if the browser disconnects, its place is free only when the
-        // work is done.
+        // The permit moves into the work: if the browser disconnects, its place is free only when
+        // the work is done.
         let permit = throttle.passwords().acquire_owned().await.ok()?;
         let is_right = spawn_blocking(move || {
             let is_right = matches(&hash, password.expose());
@@ -79,8 +80,8 @@ impl Accounts {
         }
     }
 
-    /// The hash to check for an unknown name: always the same account's for the same name. So even if
-    /// hashes differ in cost, an unknown name always takes as long as one known name.
+    /// The hash to check for an unknown name: always the same account's for the same name. So even
+    /// if hashes differ in cost, an unknown name always takes as long as one known name.
     fn decoy(&self, name: &str) -> &str {
         let [first, second, ..] = digest_of(name.as_bytes());
         let count = self.accounts.len().max(1);
@@ -118,7 +119,7 @@ pub fn hash_password(password: &[u8]) -> Result<String, String> {
         return Err(format!("the password is too short; at least {PASSWORD_CHARS_MIN} characters are needed"));
     }
     if text.len() > PASSWORD_BYTES_MAX {
-        return Err(format!("the password is too long; at most {PASSWORD_BYTES_MAX} bytes are taken"));
+        return Err(format!("the password is too long; at most {PASSWORD_BYTES_MAX} bytes are allowed"));
     }
     if text.contains(char::is_control) {
         return Err("the password has a control character, which browsers do not send".into());

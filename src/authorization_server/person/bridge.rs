@@ -1,4 +1,4 @@
-//! The company IdP that users log in at: its metadata and keys, kept fresh (SPEC D-04…D-06, D-56).
+//! The company IdP where users log in: its metadata and keys, kept fresh (SPEC D-04, D-56).
 //!
 //! The embedded server is an OpenID Connect client there, with its own PKCE, state and nonce. The
 //! IdP's tokens never reach an MCP client (SPEC E-40…E-43).

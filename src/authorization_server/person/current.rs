@@ -5,8 +5,8 @@ use crate::{
     decide::grant::people::Person,
 };
 
-/// The person with the groups of now. `None` if the account was removed, or if users no longer log in
-/// the way that this person did.
+/// The person with the groups of now. `None` if the account was removed, or if users no longer log
+/// in the way that this person did.
 pub(crate) fn person_now(embedded: &Embedded, person: &Person) -> Option<Person> {
     match (&embedded.settings.login, &person.account) {
         (Login::Accounts(accounts), Some(name)) => {

@@ -30,6 +30,6 @@ impl From<StoreFault> for OAuthError {
     /// The client does not learn the cause; the log has it (SPEC D-34).
     fn from(fault: StoreFault) -> Self {
         tracing::warn!(target: "portcullis::authorization_server", %fault, "request refused with 503");
-        Code::TemporarilyUnavailable.because("the authorization server cannot reach its store; try again later")
+        Code::TemporarilyUnavailable.because("the authorization server is temporarily unavailable; try again later")
     }
 }

@@ -158,7 +158,8 @@ impl File {
         .await
     }
 
-    /// Not bounded, apart from the size of a value: live entries can change while the store is full.
+    /// Not bounded, apart from the size of a value: live entries can change while the store is
+    /// full.
     pub(crate) async fn replace(
         &self,
         now: Duration,

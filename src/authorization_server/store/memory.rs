@@ -82,7 +82,8 @@ impl Memory {
         self.on(now, kind, |table| table.remove(key)).map(|entry| entry.value)
     }
 
-    /// Not bounded, apart from the size of a value: live entries can change while the store is full.
+    /// Not bounded, apart from the size of a value: live entries can change while the store is
+    /// full.
     pub(crate) fn replace(
         &self,
         now: Duration,

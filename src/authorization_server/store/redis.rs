@@ -41,8 +41,8 @@ else
 end
 return 1";
 
-/// Removes the names of expired entries from an index, by the clock of Redis: a replica whose clock is
-/// ahead must not hide revocations from the others.
+/// Removes the names of expired entries from an index, by the clock of Redis: a replica whose clock
+/// is ahead must not hide revocations from the others.
 const SWEEP: &str = "\
 local now = redis.call('TIME')
 return redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now[1] * 1000)";
@@ -91,8 +91,8 @@ impl Redis {
             (None, Some(rest)) => (true, rest),
             (None, None) => return Err(wrong("must begin with redis:// or rediss://")),
         };
-        // The library reads `#insecure` as "accept any certificate"; options without effect here are
-        // refused.
+        // The library reads `#insecure` as "accept any certificate"; options without effect here
+        // are refused.
         if rest.contains(['?', '#']) {
             return Err(wrong("must end after the database: ? and # are not allowed; write them as %3F and %23"));
         }
@@ -202,8 +202,9 @@ impl Redis {
         Ok(())
     }
 
-    /// Writes a key into the index of its kind, if that kind is listed. The index comes first: a name
-    /// without an entry is harmless, an entry without a name would be a revocation without effect.
+    /// Writes a key into the index of its kind, if that kind is listed. The index comes first: a
+    /// name without an entry is harmless, an entry without a name would be a revocation without
+    /// effect.
     async fn enter(&self, clock: &dyn Clock, kind: EntryKind, key: &str, until: Duration) -> Result<(), StoreFault> {
         if !kind.is_listed() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What every store must do, whatever it keeps things in.
+//! What every store must do: memory, file and Redis.
 
 use std::{
     io::Write as _,
@@ -20,7 +20,7 @@ mod redis;
 
 use self::redis::Server;
 
-/// The system's time, which can be put forward.
+/// The system's clock, which tests can put forward.
 pub(crate) struct Turned {
     began: Instant,
     ahead_millis: AtomicU64,
@@ -44,7 +44,7 @@ impl Clock for Turned {
     }
 }
 
-/// One store of each sort, empty, with what keeps it alive.
+/// An empty store of each kind, with what keeps it alive.
 struct Stand {
     name: &'static str,
     clock: Arc<Turned>,
@@ -75,7 +75,7 @@ impl Stand {
         self.clock.now().wall + Duration::from_millis(millis)
     }
 
-    /// Redis goes by its own clock, which no test can turn.
+    /// Redis uses its own clock, which tests cannot turn.
     async fn let_pass(&self, millis: u64) {
         match self.server {
             Some(_) => tokio::time::sleep(Duration::from_millis(millis)).await,
@@ -178,7 +178,7 @@ async fn what_is_past_its_time_is_not_there() {
         store.sweep().await.unwrap();
         assert_eq!(store.list(EntryKind::Revoked).await.unwrap().len(), 3, "{name}: a sweep takes the dead alone");
         assert_eq!(store.get(EntryKind::Revoked, "stays").await.unwrap(), Some(one()), "{name}");
-        // Born dead.
+        // Expired from the start.
         let past = stand.clock.now().wall - Duration::from_secs(1);
         for past in [past, Duration::ZERO] {
             store.put(EntryKind::Revoked, "stays", one(), past).await.unwrap();
@@ -239,7 +239,7 @@ async fn e15_of_many_at_once_exactly_one_wins() {
     }
 }
 
-/// How many of 64 that run at the same time succeed.
+/// How many of 64 parallel attempts succeed.
 async fn at_once<F: Future<Output = bool> + Send + 'static>(
     stand: &Stand,
     attempt: impl Fn(Arc<Store>, u8) -> F,
@@ -285,7 +285,7 @@ async fn strangers_push_out_nobody() {
         store.create(EntryKind::Flow, "5", vec![1; 10], soon).await.unwrap();
         assert_eq!(store.get(EntryKind::Family, "f").await.unwrap(), Some(ten()), "{name}");
         store.put(EntryKind::Family, "g", ten(), late).await.unwrap();
-        // What has died makes room by itself.
+        // Expired entries make room by themselves.
         clock.put_forward(Duration::from_secs(61));
         for key in ["6", "7", "8"] {
             assert!(store.create(EntryKind::Flow, key, ten(), late).await.unwrap(), "{name}");
@@ -318,11 +318,11 @@ async fn attack_157_clients_that_nobody_has_used_give_way_to_new_ones() {
             store.create(EntryKind::Client, key, vec![1], used).await.unwrap();
         }
         store.create(EntryKind::Client, "new", vec![1], unused).await.unwrap_err();
-        assert!(store.get(EntryKind::Client, "used").await.unwrap().is_some(), "{name}: what somebody uses stays");
+        assert!(store.get(EntryKind::Client, "used").await.unwrap().is_some(), "{name}: a client in use stays");
     }
 }
 
-/// Written past the test harness, which shows nothing of tests that pass.
+/// Written past the test harness, which hides the output of tests that pass.
 fn say_loudly(what: &str) {
     writeln!(std::io::stderr(), "\n!!! {what} !!!\n").unwrap();
 }

@@ -1,4 +1,4 @@
-//! A browser in process: keeps cookies, fills in forms, and follows what it is told to follow.
+//! A browser in process: keeps cookies, fills in forms, follows redirects.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -17,7 +17,7 @@ pub(crate) struct Browser {
     pub(crate) cookies: Vec<(String, String)>,
 }
 
-/// What a browser was answered.
+/// An answer to a browser.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) status: StatusCode,
@@ -38,7 +38,7 @@ impl Shown {
         query.get(name).map(str::to_owned)
     }
 
-    /// The flow that the redirect leads on in.
+    /// The flow in the redirect.
     pub(crate) fn flow(&self) -> String {
         self.parameter("flow").unwrap()
     }
@@ -75,12 +75,12 @@ impl Browser {
         self.send(world, endpoint, Request::get(uri).body(Bytes::new()).unwrap()).await
     }
 
-    /// A form of ours as browsers send it.
+    /// Posts a form of one of the pages, as browsers do.
     pub(crate) async fn post(&mut self, world: &World, endpoint: E, pairs: &[(&str, &str)]) -> Shown {
         self.send(world, endpoint, posted(pairs)).await
     }
 
-    /// An authorization request, and what else is added to it. What is added under a name that is there already takes its place.
+    /// An authorization request with additional parameters, which replace those of the same name.
     pub(crate) async fn authorize(
         &mut self,
         world: &World,
@@ -125,7 +125,7 @@ impl Browser {
         self.post(world, E::Consent, &[("flow", id), ("csrf", &csrf), ("decision", decision)]).await
     }
 
-    /// Begins as Ada with a client, up to the consent page; its flow.
+    /// Begins as Ada with a client, up to the consent page; returns its flow.
     pub(crate) async fn ask_ada(&mut self, world: &World, client: &str, redirect: &str, scope: &str) -> String {
         let start = self.authorize(world, client, redirect, scope, &[]).await;
         let id = start.flow();
@@ -136,14 +136,14 @@ impl Browser {
         id
     }
 
-    /// All of it, with `app`.
+    /// The whole login and consent, with `app`.
     pub(crate) async fn consent_to(&mut self, world: &World, scope: &str) -> Shown {
         let id = self.ask_ada(world, "app", "https://app.example/back", scope).await;
         self.answer(world, &id, "allow").await
     }
 }
 
-/// A form as a page of ours sends it.
+/// A form of one of the pages, as browsers send it.
 pub(crate) fn posted(pairs: &[(&str, &str)]) -> Request<Bytes> {
     Request::builder()
         .method(Method::POST)

@@ -1,4 +1,4 @@
-//! How often is too often, by a clock that is turned by hand.
+//! Rate limits, with a clock that tests turn.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -33,11 +33,7 @@ fn e28_logins_to_an_account_cost_more_each_time() {
     }
     assert_eq!(throttle.check(Action::LoginToFrom("bob", SOMEBODY), at(now)), Ok(()), "another account");
     let elsewhere = Action::LoginToFrom("ada", "192.0.2.8".parse().unwrap());
-    assert_eq!(
-        throttle.check(elsewhere, at(now)),
-        Ok(()),
-        "somebody who guesses elsewhere does not lock its owner out"
-    );
+    assert_eq!(throttle.check(elsewhere, at(now)), Ok(()), "guesses from elsewhere do not lock its owner out");
     assert_eq!(throttle.check(to, at(now + 300)), Ok(()));
     throttle.refund(to);
     for _ in 0..6 {
@@ -111,7 +107,7 @@ fn e28_who_logs_in_makes_nobody_wait_who_comes_from_the_same_address() {
             now += wait.as_secs();
         }
     }
-    let Err(wait) = throttle.check(from, at(now)) else { panic!("nobody waits") };
+    let Err(wait) = throttle.check(from, at(now)) else { panic!("there is no wait") };
     now += wait.as_secs();
     throttle.attempt(from, at(now)).unwrap();
     throttle.refund(from);
@@ -140,7 +136,7 @@ fn e28_a_flood_of_names_frees_nobody_who_must_wait() {
     let to = Action::LoginTo("ada");
     while throttle.attempt(to, at(0)).is_ok() {}
     for count in 0..THROTTLED_MAX + 10 {
-        throttle.count(Action::LoginTo(&format!("nobody {count}")), at(1));
+        throttle.count(Action::LoginTo(&format!("name {count}")), at(1));
     }
     assert!(throttle.check(to, at(1)).is_err());
     assert!(throttle.known.lock().unwrap().len() <= THROTTLED_MAX);

@@ -1,5 +1,4 @@
-//! Which upkeep tasks fail at the moment. The log says so once when a task begins to fail, and once
-//! when it succeeds again.
+//! Which upkeep tasks fail at the moment; logged when a failure begins and when it ends.
 
 use std::sync::{Mutex, PoisonError};
 

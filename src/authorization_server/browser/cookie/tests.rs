@@ -1,4 +1,4 @@
-//! What cookies say, and which of them are read.
+//! Cookies: what is set, and what is read.
 
 use http::HeaderValue;
 

@@ -1,4 +1,4 @@
-//! Flows: ended once, and only as what they were when the answer was decided.
+//! Flows: ended once, and only in the state that the answer was decided on.
 
 use crate::{
     authorization_server::{

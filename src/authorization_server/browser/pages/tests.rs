@@ -1,4 +1,4 @@
-//! What the pages show and what they never do: markup of strangers, scripts, loads from elsewhere.
+//! Pages: what they show; no foreign markup, no scripts, no external resources.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ async fn with(client: Client) -> World {
     .await
 }
 
-/// Every page that there is, as a browser gets it.
+/// Every page, as a browser gets it.
 async fn every_page() -> Vec<Shown> {
     let world = with(dynamic("<b>Bold</b>", "http://127.0.0.1/cb")).await;
     let mut browser = Browser::default();
@@ -71,7 +71,7 @@ async fn e18_every_page_has_the_headers_that_keep_others_out_of_it() {
         }
         assert!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
         assert_eq!(has_form, policy.contains("form-action 'self' http://127.0.0.1:1"), "{policy}");
-        // Only a page without a password lets a form's answer lead further (SPEC D-02).
+        // Only pages without a password field permit redirects to other sites (SPEC D-02).
         assert_eq!(page.text.contains("name=\"decision\""), policy.ends_with(" https:"), "{policy}");
         for never in ["<script", "style=\"", " src=", "@import", "url(", "http-equiv", "onclick"] {
             assert!(!page.text.contains(never), "{never}: {}", page.text);
@@ -213,7 +213,7 @@ async fn pages_are_written_for_the_eye() {
     write("consent-document", &browser.get(&world, E::Consent, &format!("{ISSUER}/consent?flow={id}")).await.text);
 
     for (name, code, why) in [
-        ("error-redirect", Code::InvalidRequest, "redirect_uri is none that this client has registered"),
+        ("error-redirect", Code::InvalidRequest, "redirect_uri is not registered for this client"),
         ("error-busy", Code::SlowDown, "too many attempts"),
     ] {
         let answer = pages::error(&code.because(why));

@@ -1,4 +1,4 @@
-//! Clients that prove who they are, and those that do not (SPEC E-24, E-26, E-28).
+//! Client authentication: what is accepted and what is refused (SPEC E-24, E-26, E-28).
 
 use bytes::Bytes;
 use http::{Method, Request, header};
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// A request that says nothing but who asks: whoever is let in hears that the token is unknown.
+/// A request whose only question is who asks: an authenticated client gets 200.
 const ASK: [(&str, &str); 1] = [("token", "x")];
 const IN: (u16, &str) = (200, "");
 const OUT: (u16, &str) = (401, "invalid_client");
@@ -33,7 +33,7 @@ async fn e26_a_secret_comes_in_the_header_or_in_the_form() {
         ("an empty secret", world.post(E::Revoke, &post("web app", "")).await, OUT),
         ("unknown client", world.post(E::Revoke, &post("nobody", SECRET)).await, OUT),
         ("a public one's secret", world.post(E::Revoke, &post("app", SECRET)).await, OUT),
-        ("nobody", world.post(E::Revoke, &ASK).await, OUT),
+        ("no client", world.post(E::Revoke, &ASK).await, OUT),
     ] {
         assert_eq!(reply.refusal(), verdict, "{case}");
         assert!(!reply.headers.contains_key(header::WWW_AUTHENTICATE), "{case}: Basic was not tried");
@@ -103,7 +103,7 @@ async fn e28_who_guesses_is_slowed_down() {
     assert_eq!(slow.refusal(), (429, "slow_down"));
     assert!(slow.headers[header::RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap() > 0);
     let right = world.basic(E::Token, ("web app", SECRET), &[("grant_type", "refresh_token")]).await;
-    assert_eq!(right.status, 400, "nobody locks out who has the right one: {}", right.json);
+    assert_eq!(right.status, 400, "failures do not lock out the client with the right one: {}", right.json);
 }
 
 async fn keyed() -> World {

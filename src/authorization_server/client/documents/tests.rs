@@ -1,4 +1,4 @@
-//! Documents good and bad, from a host that answers as it likes (SPEC E-33, attack 158).
+//! Valid and invalid documents, from a host that answers as a test says (SPEC E-33, attack 158).
 
 use serde_json::json;
 
@@ -23,7 +23,8 @@ impl Host {
     }
 
     fn url(&self, path: &str) -> DocumentUrl {
-        // The certificate is for the name as well; an address as the host is refused before anything is fetched.
+        // The certificate is valid for the name as well. An address as host is refused before any
+        // fetch.
         DocumentUrl::parse(&self.text(path), true).unwrap()
     }
 

@@ -1,4 +1,4 @@
-//! Requests to the authorize endpoint: what is told on our page, what by a redirect, and what goes on.
+//! The authorize endpoint: which errors go to a page, which to the client, and what continues.
 
 use std::time::Duration;
 
@@ -93,8 +93,8 @@ async fn e17_prompt_none_shows_nothing_and_other_prompts_skip_nothing() {
         let shown = ask(&mut browser, "a", prompt).await;
         assert!(shown.location().starts_with("https://gw.example/oauth/login?flow="), "{prompt}");
     }
-    let mut stranger = Browser::default();
-    assert_eq!(ask(&mut stranger, "a", "none").await.parameter("error").as_deref(), Some("login_required"));
+    let mut other = Browser::default();
+    assert_eq!(ask(&mut other, "a", "none").await.parameter("error").as_deref(), Some("login_required"));
 }
 
 #[tokio::test]

@@ -157,7 +157,7 @@ impl Scene {
         self.world.tell(IssuerEndpoint::Callback, self.request(query, browser)).await
     }
 
-    /// The browser comes back with a code.
+    /// The browser returns with a code.
     async fn back(&self, departed: &Departed) -> Reply {
         let state = departed.query.get("state").unwrap();
         self.callback(&format!("code=c-1&state={state}"), BROWSER).await
@@ -195,12 +195,12 @@ async fn e40_d56_a_login_at_the_idp_becomes_a_code_and_a_token_of_ours() {
 
     let issued = scene.world.post(IssuerEndpoint::Token, &exchange(query.get("code").unwrap())).await;
     assert_eq!(issued.status, 200, "{}", issued.json);
-    assert_eq!(issued.text("scope"), "a", "b is granted to nobody");
+    assert_eq!(issued.text("scope"), "a", "no rule grants b");
     assert!(!issued.json.to_string().contains("theirs"));
     let caller = scene.world.caller(issued.text("access_token")).unwrap();
     assert_eq!((caller.subject(), caller.issuer().as_str()), ("u-1", ISSUER));
 
-    // E-41: each refresh asks the IdP, with the token that it gave last.
+    // E-41: each refresh asks the IdP, with its last refresh token.
     scene.grants(&json!({"refresh_token": "theirs-2"}));
     let refreshed = scene.world.refresh(issued.text("refresh_token")).await;
     assert_eq!(refreshed.status, 200, "{}", refreshed.json);
@@ -248,7 +248,7 @@ async fn e43_an_id_token_that_cannot_be_believed_gives_no_code() {
     let departed = scene.depart().await;
     let token = STRANGER.token("RS256", &json!({"typ": "JWT"}), &scene.claims(&departed));
     scene.grants(&json!({"id_token": token}));
-    assert_eq!(scene.back(&departed).await.status, 400, "a stranger's key");
+    assert_eq!(scene.back(&departed).await.status, 400, "another key");
 }
 
 #[tokio::test]
@@ -269,7 +269,7 @@ async fn d04_d05_attack_163_the_callback_is_the_browsers_that_consented_and_come
         let reply = scene.callback(&query, browser).await;
         assert_eq!((reply.status.as_u16(), location(&reply)), (status, ""), "{query}");
     }
-    assert!(scene.idp.posted().is_empty(), "nobody asked the IdP");
+    assert!(scene.idp.posted().is_empty(), "the IdP was not asked");
     assert!(location(&scene.back(&departed).await).contains("code="), "its own browser is not hindered");
     assert_eq!(scene.back(&departed).await.status, 400, "a second time");
     assert_eq!(scene.idp.posted().len(), 1);
@@ -280,7 +280,7 @@ async fn d01_d03_nobody_is_sent_to_the_idp_before_a_consent_to_this_very_client(
     let scene = Scene::new().await;
     let mut browser = Browser::default();
     for client in ["app", "other"] {
-        // The same browser, which the IdP may know already: each client is asked about, each time.
+        // The same browser, which the IdP may know: consent is asked for each client, each time.
         for _ in 0..2 {
             let start = browser.authorize(&scene.world, client, "https://app.example/back", "a", &[]).await;
             assert!(start.location().contains("/oauth/consent?"), "{start:?}");

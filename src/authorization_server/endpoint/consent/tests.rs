@@ -1,4 +1,4 @@
-//! Consent: what is asked, of whom, once; and what no other page can answer.
+//! Consent: what is asked, once; and that only the page itself can answer.
 
 use http::header;
 
@@ -40,7 +40,7 @@ async fn e15_a_consent_becomes_one_code_that_is_bound_to_all_that_was_asked() {
     assert_eq!((code.challenge, &*code.resources), (Challenge::of(VERIFIER), &[ECHO.into()][..]));
     assert_eq!((&*code.scopes, &*code.person.subject), (&["a".into(), "b".into()][..], "ada"));
     assert_eq!(code.spent, None);
-    // The back button: the flow is spent, and its page says so.
+    // The back button: the flow is finished, and the page says so.
     let back = browser.get(&world, E::Consent, &page(&id)).await;
     assert_eq!(back.status, 400);
     assert!(back.text.contains("This login is over"), "{}", back.text);
@@ -139,12 +139,12 @@ async fn attack_163_a_consent_that_this_page_of_this_browser_did_not_send_is_ref
     request.headers_mut().insert(header::ORIGIN, "https://evil.example".parse().unwrap());
     assert_eq!(browser.send(&world, E::Consent, request).await.status, 403);
 
-    // Another browser (SPEC D-05), whether or not somebody has logged in there.
-    let mut stranger = Browser::default();
-    assert_eq!(stranger.post(&world, E::Consent, &form).await.status, 403);
-    assert_eq!(stranger.get(&world, E::Consent, &page(&id)).await.status, 403);
-    stranger.ask_ada(&world, "app", BACK, "a").await;
-    assert_eq!(stranger.post(&world, E::Consent, &form).await.status, 403);
+    // Another browser (SPEC D-05), with or without a login there.
+    let mut other_browser = Browser::default();
+    assert_eq!(other_browser.post(&world, E::Consent, &form).await.status, 403);
+    assert_eq!(other_browser.get(&world, E::Consent, &page(&id)).await.status, 403);
+    other_browser.ask_ada(&world, "app", BACK, "a").await;
+    assert_eq!(other_browser.post(&world, E::Consent, &form).await.status, 403);
     assert!(world.embedded.state.store.everything(EntryKind::Code).is_empty());
 }
 
@@ -225,7 +225,7 @@ async fn d04_a_flow_has_its_time_and_its_login() {
     let mut browser = Browser::default();
     let id = browser.begin(&world, "a").await.flow();
     let early = browser.get(&world, E::Consent, &page(&id)).await;
-    assert_eq!(early.location(), format!("{ISSUER}/login?{}", form::encode(&[("flow", &id)])), "nobody has logged in");
+    assert_eq!(early.location(), format!("{ISSUER}/login?{}", form::encode(&[("flow", &id)])), "no user has logged in");
     world.clock.turn(std::time::Duration::from_secs(600));
     for id in [&*id, "", "x", &"x".repeat(22)] {
         let shown = browser.get(&world, E::Consent, &page(id)).await;

@@ -1,4 +1,4 @@
-//! Logging in: who gets in, what others are told, and how often.
+//! Login: which attempts succeed, what failures show, and rate limits.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn begun(world: &World) -> (Browser, String) {
     (browser, id)
 }
 
-/// The page without what differs each time.
+/// The page without the parts that differ each time.
 fn told(shown: &Shown, name: &str) -> (u16, String) {
     (
         shown.status.as_u16(),
@@ -81,8 +81,8 @@ async fn attack_163_a_login_form_of_another_page_or_browser_is_refused() {
     let (mut browser, id) = begun(&world).await;
     let page = browser.get(&world, E::Login, &format!("{ISSUER}/login?flow={id}")).await;
     let csrf = page.field("csrf");
-    let (mut stranger, theirs) = begun(&world).await;
-    let foreign = stranger.get(&world, E::Login, &format!("{ISSUER}/login?flow={theirs}")).await.field("csrf");
+    let (mut other, theirs) = begun(&world).await;
+    let foreign = other.get(&world, E::Login, &format!("{ISSUER}/login?flow={theirs}")).await.field("csrf");
     let form = |csrf: &str| posted(&[("flow", &id), ("csrf", csrf), ("account", "ada"), ("password", PASSWORD)]);
     let headed = |name: &'static str, value: &'static str| {
         let mut request: Request<Bytes> = form(&csrf);
@@ -104,7 +104,7 @@ async fn attack_163_a_login_form_of_another_page_or_browser_is_refused() {
         assert_eq!(shown.status, status, "{}", shown.text);
         assert!(!shown.headers.contains_key(header::SET_COOKIE) && !shown.headers.contains_key(header::LOCATION));
     }
-    assert_eq!(stranger.send(&world, E::Login, form(&csrf)).await.status, 403, "the other browser");
+    assert_eq!(other.send(&world, E::Login, form(&csrf)).await.status, 403, "the other browser");
     assert_eq!(Browser::default().send(&world, E::Login, form(&csrf)).await.status, 403, "no cookie");
     assert_eq!(browser.send(&world, E::Login, form(&csrf)).await.status, 303, "and the very page itself");
 }

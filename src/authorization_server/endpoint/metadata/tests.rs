@@ -1,4 +1,4 @@
-//! What is said and what is not (SPEC E-01…E-06).
+//! Metadata: what it contains and what it leaves out (SPEC E-01…E-06).
 
 use http::{Request, header};
 

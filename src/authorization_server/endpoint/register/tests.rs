@@ -1,4 +1,4 @@
-//! Registrations good and bad (SPEC E-35…E-37, attack 157).
+//! Valid and invalid registrations (SPEC E-35…E-37, attack 157).
 
 use bytes::Bytes;
 use http::{Method, Request, header};

@@ -1,4 +1,4 @@
-//! Who may take back and who may look (RFC 7009, RFC 7662).
+//! Revocation and introspection: which client may do what (RFC 7009, RFC 7662).
 
 use crate::{
     authorization_server::{
@@ -20,7 +20,7 @@ async fn e06_a_refresh_token_is_revoked_with_all_that_came_of_it() {
     let world = World::new().await;
     let login = world.login().await;
     let next = world.refresh(login.text("refresh_token")).await;
-    // The one that was exchanged will do: whoever gives it back means the session.
+    // An exchanged token is enough: revoking it ends the whole session.
     let reply = world.post(E::Revoke, &by("app", login.text("refresh_token"))).await;
     assert_eq!(reply.status, 200);
     for reply in [&login, &next] {
@@ -68,7 +68,7 @@ async fn e06_a_revocation_reaches_the_other_replica_and_is_forgotten_with_its_to
     assert!(!local.is_revoked(&jti));
     replica.refresh(&state.store, world.clock.now()).await.unwrap();
     assert!(local.is_revoked(&jti));
-    // A list that was begun before a revocation of our own does not undo it.
+    // A list that was requested before this replica's own revocation does not undo it.
     state.store.delete(EntryKind::Revoked, jti.split('.').next().unwrap()).await.unwrap();
     state.revocations.refresh(&state.store, world.clock.now()).await.unwrap();
     assert!(world.local.is_revoked(&jti));

@@ -52,8 +52,8 @@ pub(crate) async fn exchange(
         return Err(Code::InvalidGrant.because("the account of the user was removed").into());
     }
 
-    // The family is stored before the code is marked: after a crash in between the client can use the
-    // code again, and no one has a token of the first family.
+    // The family is stored before the code is marked: after a crash in between the client can use
+    // the code again, and no one has a token of the first family.
     let id = family::new_id().map_err(|cause| Code::ServerError.because(cause))?;
     let ends = asked.now.wall.saturating_add(embedded.settings.refresh_token_ttl);
     let refresh_token = match may_refresh(embedded, client, &code) {
@@ -102,8 +102,8 @@ async fn replayed(
     family::end(embedded, family, asked).await
 }
 
-/// OAuth 2.1 does not require `redirect_uri` here, because PKCE binds the code. A client that sends it
-/// must send that of its request.
+/// OAuth 2.1 does not require `redirect_uri` here, because PKCE binds the code. A client that sends
+/// it must send that of its request.
 fn check_redirect(code: &AuthorizationCode, client: &Client, form: &Form) -> Result<(), OAuthError> {
     let is_same = match (&code.redirect_uri, form.get("redirect_uri")) {
         (_, None) => true,

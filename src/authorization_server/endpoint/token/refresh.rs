@@ -151,7 +151,8 @@ impl Presented<'_> {
                 let Some(found) = self.still_there(family).await? else {
                     return self.end(family, "session over: revoked").await.map(Some);
                 };
-                // The IdP may accept its token only once, so its answer is kept for the next attempt.
+                // The IdP may accept its token only once, so its answer is kept for the next
+                // attempt.
                 renewed.insert(found).clone()
             }
         };
@@ -240,7 +241,8 @@ impl Presented<'_> {
         }
     }
 
-    /// What the user may still have of the grant, narrowed to the request; `None` if nothing is left.
+    /// What the user may still have of the grant, narrowed to the request; `None` if nothing is
+    /// left.
     fn judge(&self, family: &Family, person: &Person) -> Result<Option<Judged>, OAuthError> {
         let settings = &self.embedded.settings;
         let grantee = Grantee::Person(person);

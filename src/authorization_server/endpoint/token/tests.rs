@@ -1,4 +1,4 @@
-//! The token endpoint as its clients see it: what it takes, what it refuses, and what a second use ends.
+//! The token endpoint: what it accepts and refuses, and what a second use ends.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::{
 mod client;
 mod refreshed;
 
-/// A client that nobody has registered, in the form of one that has.
+/// The id of a client that is not registered, in the form of one that is.
 const DYNAMIC: &str = "dyn_0123456789012345678901";
 
 fn without<'a>(pairs: &[(&'a str, &'a str)], name: &str) -> Vec<(&'a str, &'a str)> {
@@ -89,7 +89,8 @@ async fn e25_an_access_token_says_what_rfc_9068_asks_for() {
     assert_eq!(claims["groups"], serde_json::json!(["staff"]), "what token_claims names");
     let jti = claims["jti"].as_str().unwrap();
     assert!(jti.len() >= 44);
-    // Half of a refresh token must not be readable in an access token: its bearer could end the family with a wrong half.
+    // Half of a refresh token must not be readable in an access token: its bearer could end the
+    // family with a wrong half.
     let family = reply.text("refresh_token").split('.').next().unwrap();
     assert!(!jti.contains(family));
 
@@ -114,7 +115,7 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
     let kept = world.embedded.state.store.get(EntryKind::Code, &name_of(&code)).await.unwrap().unwrap();
     let code: AuthorizationCode = serde_json::from_slice(&kept).unwrap();
     let code = world.keep_code(&AuthorizationCode { person, ..code }).await;
-    // Whose claims they are, people log in by.
+    // The way that users log in decides which claims count.
     let world = world.reloaded(|settings| {
         settings.login = Login::Oidc(OidcSettings {
             issuer: "https://idp.example".into(),
@@ -152,8 +153,8 @@ async fn e21_attack_160_a_code_is_good_with_its_verifier_and_its_redirect_alone(
         assert_eq!(world.post(E::Token, &pairs).await.refusal(), (400, "invalid_grant"), "{case}");
     }
     assert_eq!(world.post(E::Token, &without(&good, "code")).await.refusal(), (400, "invalid_request"));
-    assert_eq!(world.post(E::Token, &good).await.status, 200, "what somebody else got wrong costs it nothing");
-    // OAuth 2.1 clients do not send the redirect here.
+    assert_eq!(world.post(E::Token, &good).await.status, 200, "the mistakes of others do not use it up");
+    // OAuth 2.1 clients do not send redirect_uri here.
     let code = world.code("app", &["a"], &[ECHO]).await;
     assert_eq!(world.post(E::Token, &without(&exchange(&code), "redirect_uri")).await.status, 200);
 }
@@ -250,7 +251,7 @@ async fn e26_attack_166_what_is_no_grant_of_ours_is_refused_by_name() {
     for (grant, refusal) in [
         (Some("password"), (400, "unsupported_grant_type")),
         (Some("implicit"), (400, "unsupported_grant_type")),
-        // Attack 166: no assertion of another authorization server is taken for a grant.
+        // Attack 166: an assertion of another authorization server is not a grant.
         (Some("urn:ietf:params:oauth:grant-type:jwt-bearer"), (400, "unsupported_grant_type")),
         (Some("Authorization_Code"), (400, "unsupported_grant_type")),
         (Some(""), (400, "invalid_request")),
@@ -294,9 +295,9 @@ async fn e20_with_the_store_away_nothing_is_issued_and_what_was_issued_is_good()
     let login = world.login().await;
     let code = world.code("app", &["a"], &[ECHO]).await;
     let state = Arc::get_mut(&mut world.embedded.state).unwrap();
-    let nobody = StoreSettings::Redis(Secret::new(b"redis://127.0.0.1:1".to_vec()));
+    let absent = StoreSettings::Redis(Secret::new(b"redis://127.0.0.1:1".to_vec()));
     state.store = Store::open(
-        &nobody,
+        &absent,
         crate::outbound::fetch::private_roots(&[]).unwrap(),
         Arc::<HandClock>::clone(&world.clock),
     )

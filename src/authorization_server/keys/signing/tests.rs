@@ -1,4 +1,4 @@
-//! Tests of the life of signing keys: first start, change, overlap, several replicas.
+//! Signing keys: first start, rotation, overlap, several replicas.
 
 use serde_json::json;
 
@@ -106,9 +106,9 @@ async fn e25_keys_that_cannot_be_opened_are_no_reason_to_make_others() {
     let world = World::new().await;
     let state = &world.embedded.state;
     let before = state.store.get(EntryKind::Keys, PLACE).await.unwrap();
-    let stranger = Sealer::new(&[]).unwrap();
+    let other = Sealer::new(&[]).unwrap();
     let keys = SigningKeys::new(Arc::default());
-    let refused = keys.refresh(&state.store, &stranger, &*world.clock).await.unwrap_err();
+    let refused = keys.refresh(&state.store, &other, &*world.clock).await.unwrap_err();
     assert!(refused.0.contains("seal_keys"), "{refused}");
     assert_eq!(state.store.get(EntryKind::Keys, PLACE).await.unwrap(), before);
     let kept = String::from_utf8_lossy(&before.unwrap()).into_owned();

@@ -1,4 +1,4 @@
-//! Passwords: what is hashed, what a configuration may hold, and who gets in.
+//! Passwords: hashing, which hashes a configuration may contain, and verification.
 
 use super::*;
 
@@ -31,8 +31,8 @@ async fn e28_the_right_password_of_an_account_gets_in_and_nothing_else() {
         let password = Secret::new(password.as_bytes().to_vec());
         assert_eq!(accounts.verify(name, &password, &throttle).await, None, "{name:?}");
     }
-    let nobody = Accounts { accounts: Vec::new() };
-    assert_eq!(nobody.verify("ada", &Secret::new(b"correct horse".to_vec()), &throttle).await, None);
+    let none = Accounts { accounts: Vec::new() };
+    assert_eq!(none.verify("ada", &Secret::new(b"correct horse".to_vec()), &throttle).await, None);
 }
 
 #[test]

@@ -71,7 +71,8 @@ fn basic(id: &str, secret: &str) -> Result<HeaderValue, OAuthError> {
         .map_err(|_| unavailable(&Fault::us("token", "the IdP client credential cannot be sent in a header")))
 }
 
-/// Whether the IdP refused the code or token. Any other failure means that the IdP could not be asked.
+/// Whether the IdP refused the code or token. Any other failure means that the IdP could not be
+/// asked.
 fn is_refusal(status: StatusCode, error: &str) -> bool {
     status == StatusCode::BAD_REQUEST && error == "invalid_grant"
 }

@@ -1,4 +1,4 @@
-//! The file: for us alone, for one process, and whole after any kill.
+//! The file store: private, for one process, and consistent after any kill.
 
 use std::{
     fs,
@@ -73,7 +73,7 @@ fn what_cannot_be_our_file_is_explained() {
     drop(open(&at("newer")).unwrap());
     rusqlite::Connection::open(at("newer")).unwrap().pragma_update(None, "user_version", 2).unwrap();
     assert!(fault(&at("newer")).contains("newer version"));
-    // Killed between making the file and the first write.
+    // Killed between creating the file and the first write.
     fs::write(at("empty"), "").unwrap();
     assert!(open(&at("empty")).is_ok());
     assert!(open(&at(":memory:")).is_ok() && at(":memory:").metadata().unwrap().len() > 0, "a file with an odd name");
@@ -112,7 +112,7 @@ async fn one_file_is_for_one_process() {
 
 const PATH: &str = "PORTCULLIS_TEST_STORE";
 
-/// This test program, once more, for one test that plays a process of its own.
+/// This test program again, running one test as a separate process.
 fn child(test: &str, path: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     let name = format!("authorization_server::store::tests::file::{test}");
@@ -120,7 +120,7 @@ fn child(test: &str, path: &Path) -> Command {
     command
 }
 
-/// What the n-th entry holds in its step: anything half written would not be this.
+/// The value of the n-th entry at a step; a partial write would differ.
 fn value(n: usize, step: u8) -> Vec<u8> {
     format!("{n}:{step}:").bytes().chain(std::iter::repeat_n(step, n * 37 % 3_000)).collect()
 }
@@ -146,13 +146,13 @@ async fn writes_until_it_is_killed() {
     }
 }
 
-/// `PORTCULLIS_TEST_KILLS` says how often, where 30 are too few.
+/// `PORTCULLIS_TEST_KILLS` sets how often; the default is 30.
 #[tokio::test]
 async fn e15_a_kill_loses_nothing_and_halves_nothing() {
     let kills = std::env::var("PORTCULLIS_TEST_KILLS").map_or(30, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("as.db");
-    // What each entry was last acknowledged to be: 1 created, 2 replaced, 3 taken.
+    // The last acknowledged step of each entry: 1 created, 2 replaced, 3 taken.
     let mut told: Vec<u8> = Vec::new();
     for round in 0..kills {
         let mut process = child("writes_until_it_is_killed", &path).stdout(Stdio::piped()).spawn().unwrap();
@@ -166,7 +166,7 @@ async fn e15_a_kill_loses_nothing_and_halves_nothing() {
             }
             true
         };
-        // From the opening itself to some hundred writes later.
+        // Anywhere from opening the file to some hundred writes later.
         let patience = u64::from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos());
         for _ in 0..patience / 7 % 120 {
             assert!(hear(lines.next()), "it went by itself");
@@ -177,7 +177,7 @@ async fn e15_a_kill_loses_nothing_and_halves_nothing() {
         process.wait().unwrap();
 
         let store = open(&path).unwrap_or_else(|fault| panic!("round {round}: {fault}"));
-        // One more than was told may have been begun.
+        // One step more than acknowledged may have begun.
         told.push(0);
         for (n, step) in told.iter_mut().enumerate() {
             let found = store.get(EntryKind::Code, &n.to_string()).await.unwrap();

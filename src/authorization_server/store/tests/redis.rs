@@ -1,4 +1,4 @@
-//! Redis that goes away, comes back, hangs, wants a password, or speaks TLS.
+//! The Redis store: Redis stops, restarts, hangs, requires a password, or uses TLS.
 
 use std::{
     io::Read as _,
@@ -10,7 +10,7 @@ use super::*;
 
 const PASSWORD: &str = "correct%2Fhorse";
 
-/// A Redis of our own, which ends with its value.
+/// A Redis process, stopped on drop.
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
@@ -25,7 +25,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// None where Redis is not installed, which is said loudly.
+    /// `None` if Redis is not installed, with a loud note.
     pub(crate) fn start() -> Option<Self> {
         Self::start_with(|_, port| vec!["--port".into(), port.to_string()])
     }
@@ -35,7 +35,7 @@ impl Server {
             say_loudly("redis-server is not installed: the store in Redis is NOT tested");
             return None;
         }
-        // Another process may take the port between our asking and Redis' binding it.
+        // Another process may take the port before Redis binds it.
         for _ in 0..10 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let folder = tempfile::tempdir().unwrap();
@@ -80,7 +80,7 @@ fn run(folder: &TempDir, options: &[String], port: u16) -> Option<Child> {
         }
         if let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) {
             stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-            // A TLS server says nothing to this, and is up all the same.
+            // A TLS server does not answer this, but it is up.
             stream.write_all(b"PING\r\n").unwrap();
             let _ = stream.read(&mut [0; 64]);
             return Some(child);
@@ -123,7 +123,7 @@ async fn an_outage_is_told_at_once_and_ends_by_itself() {
     assert_eq!(store.get(EntryKind::Code, "k").await.unwrap(), None, "this Redis keeps nothing on disk");
     store.put(EntryKind::Code, "k", b"3".to_vec(), until).await.unwrap();
     assert_eq!(store.get(EntryKind::Code, "k").await.unwrap(), Some(b"3".to_vec()));
-    // Redis that was started again while nobody asked is not noticed at all.
+    // A restart of Redis between two commands is not noticed.
     server.kill();
     server.start_again();
     let asked = async {
@@ -149,7 +149,7 @@ async fn a_store_that_hangs_is_given_up_and_found_again() {
     for one in many {
         one.await.unwrap();
     }
-    // Dialled anew it hangs at the login.
+    // The next connection hangs at the login.
     clock.put_forward(STORE_AWAY_AND_MORE);
     fails_soon(&store).await;
     server.signal("-CONT");
@@ -235,7 +235,7 @@ async fn a_sweep_takes_names_of_the_dead_by_the_clock_of_redis() {
         store.put(EntryKind::Revoked, key, b"1".to_vec(), until).await.unwrap();
     }
     store.put(EntryKind::Family, "f", b"1".to_vec(), now + Duration::from_secs(600)).await.unwrap();
-    // Redis' clock tells whole seconds here.
+    // The clock of Redis has a resolution of one second here.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     clock.put_forward(Duration::from_secs(24 * 3_600));
     store.sweep().await.unwrap();

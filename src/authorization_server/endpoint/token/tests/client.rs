@@ -1,4 +1,4 @@
-//! `client_credentials`: configured clients with a proof, for what a rule grants them (SPEC E-27).
+//! `client_credentials`: authenticated, configured clients, for what a rule grants (SPEC E-27).
 
 use super::{with, without};
 use crate::{
@@ -55,19 +55,19 @@ async fn e27_nobody_else_acts_for_itself() {
         let all = Grants { code: true, refresh: true, credentials: true };
         let secret = settings.clients[3].auth.clone();
         let mut open = client("open", ClientAuth::None);
-        let mut stranger = client("stranger", secret.clone());
+        let mut registered = client("registered", secret.clone());
         let mut ada = client("ada", secret);
-        for client in [&mut open, &mut stranger, &mut ada] {
+        for client in [&mut open, &mut registered, &mut ada] {
             client.grants = all;
         }
-        stranger.origin = Origin::Dynamic;
-        settings.clients.extend([open, stranger, ada]);
-        settings.grants[1].clients.extend(["open".into(), "stranger".into(), "ada".into(), "web app".into()]);
+        registered.origin = Origin::Dynamic;
+        settings.clients.extend([open, registered, ada]);
+        settings.grants[1].clients.extend(["open".into(), "registered".into(), "ada".into(), "web app".into()]);
     })
     .await;
     let denied = (400, "unauthorized_client");
     assert_eq!(world.post(E::Token, &with(&GOOD, "client_id", "open")).await.refusal(), denied, "public");
-    for (id, why) in [("web app", "not its grant"), ("stranger", "not configured"), ("ada", "a user's name")] {
+    for (id, why) in [("web app", "not its grant"), ("registered", "not configured"), ("ada", "a user's name")] {
         assert_eq!(world.basic(E::Token, (id, SECRET), &GOOD).await.refusal(), denied, "{why}");
     }
     assert_eq!(world.post(E::Token, &with(&GOOD, "client_id", "robot")).await.refusal(), (401, "invalid_client"));

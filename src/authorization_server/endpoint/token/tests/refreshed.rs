@@ -1,4 +1,4 @@
-//! Refresh tokens: one chain, one holder, and an end when the grant ends (SPEC E-23, E-41, attack 162).
+//! Refresh tokens: one chain, one holder, ended with the grant (SPEC E-23, E-41, attack 162).
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ async fn e23_attack_162_a_token_is_its_clients_alone() {
     let stolen = refresh(login.text("refresh_token"));
     let stolen = with(&stolen, "client_id", "other");
     assert_eq!(world.post(E::Token, &stolen).await.refusal(), DEAD);
-    assert_eq!(world.refresh(login.text("refresh_token")).await.refusal(), DEAD, "nobody knows who has it");
+    assert_eq!(world.refresh(login.text("refresh_token")).await.refusal(), DEAD, "the holder is not known");
     assert!(world.caller(login.text("access_token")).is_none());
 }
 
@@ -107,7 +107,7 @@ async fn e23_attack_162_scope_narrows_one_token_and_never_widens() {
     let code = world.code("app", &["a"], &[ECHO]).await;
     let login = world.post(E::Token, &exchange(&code)).await;
     let token = login.text("refresh_token");
-    // RFC 6749 §5.2 has a word of its own for it.
+    // RFC 6749 §5.2 has a separate error for it.
     for scope in ["a b", "b", "a  a", "a\"b"] {
         let reply = world.post(E::Token, &with(&refresh(token), "scope", scope)).await;
         assert_eq!(reply.refusal(), (400, "invalid_scope"), "{scope}");
@@ -157,7 +157,7 @@ async fn e23_what_was_never_a_token_ends_nothing() {
         format!("{family}."),
         format!("{family}.{secret}x"),
         format!("{family}.{}", "/".repeat(43)),
-        // What whoever sees an access token can make of it.
+        // What an attacker who sees an access token can derive from it.
         format!("{stem}.{secret}"),
         format!("{}.{secret}", "A".repeat(22)),
         login.text("access_token").to_owned(),
