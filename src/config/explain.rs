@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     config::{
-        DenyAs, ListenSettings, ServerProvenance, ServerSettings, Settings,
+        DenyAs, ListenSettings, ServerProvenance, ServerSettings, Settings, Totals,
         file::LEVELS,
         issuer::ALL_ALGORITHMS,
         value::{duration_text, size_text},
@@ -60,13 +60,7 @@ pub fn print(settings: &Settings) -> String {
                     .collect(),
             ),
         ),
-        (
-            "limits",
-            flow([
-                ("requests", Out::Plain(settings.limits.requests.to_string())),
-                ("body_bytes", text(&size_text(settings.limits.body_bytes))),
-            ]),
-        ),
+        ("limits", totals(settings.limits)),
         ("session_keys", texts(&kept.session_keys)),
         (
             "log",
@@ -280,6 +274,17 @@ fn scalar(text: &str) -> String {
         return text.to_owned();
     }
     Value::from(text).to_string()
+}
+
+/// A default of `requests` is not written: at the start it also follows the limit on open files.
+fn totals(limits: Totals) -> Out {
+    let Totals { requests, is_requests_written, body_bytes } = limits;
+    let body_bytes = size_text(body_bytes);
+    Out::Plain(if is_requests_written {
+        format!("{{requests: {requests}, body_bytes: {body_bytes}}}")
+    } else {
+        format!("{{body_bytes: {body_bytes}}}  # requests: {requests}, or fewer where the limit on open files is low")
+    })
 }
 
 fn texts<T: Borrow<str>>(of: &[T]) -> Out {

@@ -6,7 +6,7 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-use super::world::{World, process::PATIENCE};
+use super::world::{Plan, World, call, process::PATIENCE};
 
 const PATHS: [&str; 4] = ["/healthz", "/readyz", "/readyz/main", "/metrics"];
 
@@ -81,5 +81,22 @@ async fn attack_175_the_admin_port_answers_to_addresses_localhost_and_our_own_na
             );
         }
     }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn attack_175_where_descriptors_are_few_the_admin_port_takes_only_its_share() {
+    let world = Plan::standard().wrapped(&["/bin/sh", "-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).start().await;
+    world.until_ready().await;
+    let mut held = Vec::new();
+    for round in 0..100 {
+        held.push(half_sent(&world, [&b""[..], b"GET /metrics HTTP/1.1\r\nHo"][round % 2]).await);
+        if round % 10 == 0 {
+            assert_eq!(world.send(&world.post(call("safe"))).await.status, 200, "a client, in round {round}");
+            assert_eq!(world.admin("/readyz").await.status, 200, "a probe, in round {round}");
+        }
+    }
+    assert!(!world.gateway.output().contains("could not be accepted"), "no descriptor was missing");
+    drop(held);
     world.close().await;
 }
