@@ -177,12 +177,12 @@ fn read_pair(certificate: &Path, key: &Path) -> Result<Pair, String> {
     let private = PrivateKeyDer::from_pem_file(key)
         .map_err(|cause| format!("{}: expected a private key in PEM: {cause}", key.display()))?;
     let seen = Chain::of(&chain);
-    let key = certified(chain, private)
+    let key = certified(chain, &private)
         .map_err(|cause| format!("{} and {} do not fit together: {cause}", certificate.display(), key.display()))?;
     Ok(Pair { key: Arc::new(key), chain: seen })
 }
 
-fn certified(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<CertifiedKey, String> {
+fn certified(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'static>) -> Result<CertifiedKey, String> {
     let provider = aws_lc_rs::default_provider();
     let cause = match CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider) {
         Ok(certified) => return Ok(certified),

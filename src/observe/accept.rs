@@ -20,8 +20,8 @@ pub struct RefusedAccepts {
 impl RefusedAccepts {
     /// Of the listener of this name or address.
     #[must_use]
-    pub fn new(listener: impl ToString) -> Self {
-        Self { listener: listener.to_string().into(), sampled: Sampled::new(WARNING_EVERY, 1) }
+    pub fn new(listener: impl Into<Box<str>>) -> Self {
+        Self { listener: listener.into(), sampled: Sampled::new(WARNING_EVERY, 1) }
     }
 
     /// One more failed.
