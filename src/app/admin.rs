@@ -114,8 +114,9 @@ fn answer<B>(request: &Request<B>, tells: &impl Tells) -> Response<Full<Bytes>> 
         return match fault {
             HostFault::Malformed(what) => refusal(StatusCode::BAD_REQUEST, what),
             HostFault::Foreign => {
-                let why =
-                    format!("the admin port answers to IP addresses, localhost and {name}, not to this host name");
+                let why = format!(
+                    "the admin port answers to IP addresses, localhost and {name}, not to this host name; ask it by IP address"
+                );
                 refusal(StatusCode::MISDIRECTED_REQUEST, &why)
             }
         };

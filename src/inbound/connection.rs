@@ -23,20 +23,20 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
-use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
 use self::watched::{Side, Watched};
 use crate::{
     base::limits::{
         FINISH_TIMEOUT, H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX,
-        HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX, connections::ROOM_TIMEOUT,
+        HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT, URI_BYTES_MAX, connections::ROOM_TIMEOUT,
     },
     decide::{framing::Violation, refusal::Refusal},
     inbound::{
         breach::{Breach, H2Watch},
+        handshake,
         inlet::Inlet,
         listener::Phase,
         reply::ReplyBody,
@@ -156,20 +156,10 @@ pub(super) async fn serve(
     };
     let shaken = tokio::select! {
         biased;
-        shaken = timeout(TLS_HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)) => shaken,
+        shaken = handshake::shake(stream, config, &breach) => shaken,
         () = seat.activity().asked() => return debug!(%peer, "a TLS handshake made room"),
     };
-    let stream = match shaken {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(cause)) => {
-            series.handshake_failed();
-            return debug!(%peer, %cause, "TLS handshake failed");
-        }
-        Err(_) => {
-            series.handshake_failed();
-            return debug!(%peer, "TLS handshake took too long");
-        }
-    };
+    let Some(stream) = shaken else { return };
     let session = stream.get_ref().1;
     let is_h2 = session.alpn_protocol() == Some(b"h2");
     let server_name = session.server_name().map(Into::into);

@@ -19,7 +19,7 @@
 //! | `connections_max` | | gauge: how many there may be |
 //! | `connections_closed_for_room_total` | | idle client connections that were closed because a new connection or a request needed the room |
 //! | `connections_total` | `listener` | accepted; the label is the listener's address |
-//! | `tls_handshake_failures_total` | `listener` | |
+//! | `tls_handshake_failures_total` | `listener` | connections that sent nothing are not counted |
 //! | `protocol_violations_total` | `listener`, `violation` | connections and streams that were refused because they broke HTTP, by [`crate::decide::framing::Violation`] |
 //! | `jwks_fetches_total` | `issuer`, `result` | `ok` or `failed`; `issuer` is the name in the configuration |
 //! | `jwks_keys` | `issuer` | gauge: usable keys held |
