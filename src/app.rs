@@ -89,7 +89,10 @@ impl App {
         let certificates = certificates(&settings).map_err(StartFault::Config)?;
         let builder = Builder::new(Arc::clone(observe), Arc::clone(clock))
             .map_err(|fault| StartFault::System(fault.to_string()))?;
-        let (snapshot, parts) = builder.build(&settings, &Parts::default()).map_err(StartFault::Config)?;
+        let (mut snapshot, parts) = builder.build(&settings, &Parts::default()).map_err(StartFault::Config)?;
+        let bounds = descriptors::bounds(settings.listen.len());
+        snapshot.limits = descriptors::totals(settings.limits, bounds);
+        descriptors::tell(&settings, bounds);
 
         let pseudonym = pseudonym().map_err(StartFault::System)?;
         let via = hop::via(Version::HTTP_11, &pseudonym)
@@ -100,7 +103,7 @@ impl App {
             clock: Arc::clone(clock),
             verifier: Verifier::new(),
             observe: Arc::clone(observe),
-            room: Room::new(descriptors::bounds(settings.listen.len()), &observe.metrics),
+            room: Room::new(bounds, Arc::clone(&builder.spare), &observe.metrics),
             usage: Arc::default(),
             begun: Begun::default(),
             tasks: Tasks::default(),
@@ -179,7 +182,7 @@ impl App {
         // The supervisor stops with the beginning of the drain, but its tasks go on: who is still served may need fresh keys,
         // and /readyz must say that this process drains.
         let mut background = JoinSet::new();
-        background.spawn(admin::serve(self.admin, Arc::clone(&status)));
+        background.spawn(admin::serve(self.admin, self.gateway.room.bounds().admin, Arc::clone(&status)));
         background.spawn(tell(Arc::clone(&status.observe)));
         let mut supervisor = Supervisor {
             config: self.config,

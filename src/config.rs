@@ -39,7 +39,7 @@ use crate::{
         secret::Secret,
     },
     decide::{mcp::list::Hide, policy::rule::Policy},
-    inbound::snapshot::{ServerLimits, TotalLimits},
+    inbound::snapshot::ServerLimits,
     outbound::{
         credential::{Credential, IdentityHeader},
         keys::{IssuerSettings, KeySource, LocalKeys},
@@ -63,7 +63,7 @@ pub struct Settings {
     /// All servers, in the file's order.
     pub servers: Vec<ServerSettings>,
     /// Bounds of what all callers together may hold.
-    pub limits: TotalLimits,
+    pub limits: Totals,
     /// First seals, all open.
     pub session_keys: Vec<Secret>,
     /// How to log.
@@ -236,6 +236,17 @@ pub enum DenyAs {
     Challenge,
     /// 200 with an `isError` result, for clients that drop the 403.
     ToolError,
+}
+
+/// `limits:`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// Requests under way: what is written, or as many as the memory limit allows.
+    pub requests: u32,
+    /// Whether that is written. If not, the limit on open files may allow fewer.
+    pub is_requests_written: bool,
+    /// Bytes of request bodies.
+    pub body_bytes: u64,
 }
 
 /// `log:`.

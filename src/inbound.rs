@@ -16,6 +16,7 @@ mod breach;
 mod connection;
 mod filter;
 mod forward;
+mod handshake;
 mod inlet;
 mod issuing;
 mod leash;

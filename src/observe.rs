@@ -18,6 +18,7 @@ use crate::{
     },
 };
 
+pub mod accept;
 pub mod audit;
 pub mod lines;
 pub mod log;

@@ -21,7 +21,7 @@ use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
-    task::JoinSet,
+    task::{Id, JoinError, JoinSet},
     time::{sleep, timeout},
 };
 
@@ -31,7 +31,7 @@ use crate::{
         ready::Report,
     },
     base::limits::{ADMIN_CONNECTION_TIMEOUT, ADMIN_HEAD_BYTES_MAX, ADMIN_HEAD_TIMEOUT, HEADER_FIELDS_MAX},
-    observe::metrics,
+    observe::{accept::RefusedAccepts, metrics},
 };
 
 mod host;
@@ -51,30 +51,43 @@ pub trait Tells: Send + Sync + 'static {
     fn metrics(&self) -> String;
 }
 
-/// Serves until it is dropped; its connections end with it. A new connection always gets in: where
-/// all places are taken, a half-sent request loses its own (attack 175).
-pub async fn serve(listener: TcpListener, tells: Arc<impl Tells>) {
-    let mut places = Places::default();
+/// Serves until it is dropped; its connections end with it. There are at most `most` of them, and a
+/// new one always gets in: where all places are taken, a half-sent request loses its own (attack
+/// 175).
+pub async fn serve(listener: TcpListener, most: usize, tells: Arc<impl Tells>) {
+    let mut places = Places::new(most);
     let mut connections = JoinSet::new();
+    let refused = RefusedAccepts::new("admin");
     loop {
         select! {
             accepted = listener.accept() => match accepted {
                 Ok((tcp, peer)) => {
-                    places.make_room();
+                    while let Some(ended) = connections.try_join_next_with_id() {
+                        places.give_back(task_of(&ended));
+                    }
+                    while places.make_room().is_some()
+                        && let Some(ended) = connections.join_next_with_id().await
+                    {
+                        places.give_back(task_of(&ended));
+                    }
                     let asked = Arc::new(AtomicBool::new(false));
                     let task = connections.spawn(converse(tcp, Arc::clone(&tells), Arc::clone(&asked)));
                     places.take(peer.ip(), asked, task);
                 }
-                Err(fault) => {
-                    tracing::warn!(%fault, "the admin port cannot accept");
+                Err(cause) => {
+                    refused.tell(&cause);
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(ended) = connections.join_next_with_id() => places.give_back(match ended {
-                Ok((task, ())) => task,
-                Err(fault) => fault.id(),
-            }),
+            Some(ended) = connections.join_next_with_id() => places.give_back(task_of(&ended)),
         }
+    }
+}
+
+fn task_of(ended: &Result<(Id, ()), JoinError>) -> Id {
+    match ended {
+        Ok((task, ())) => *task,
+        Err(fault) => fault.id(),
     }
 }
 
@@ -101,8 +114,9 @@ fn answer<B>(request: &Request<B>, tells: &impl Tells) -> Response<Full<Bytes>> 
         return match fault {
             HostFault::Malformed(what) => refusal(StatusCode::BAD_REQUEST, what),
             HostFault::Foreign => {
-                let why =
-                    format!("the admin port answers to IP addresses, localhost and {name}, not to this host name");
+                let why = format!(
+                    "the admin port answers to IP addresses, localhost and {name}, not to this host name; ask it by IP address"
+                );
                 refusal(StatusCode::MISDIRECTED_REQUEST, &why)
             }
         };

@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 use rustls::ClientConfig;
 
 use crate::{
+    app::descriptors,
     authorization_server::embedded::{Embedded, State},
     base::{
         clock::Clock,
@@ -21,7 +22,10 @@ use crate::{
         origin::Sites,
         route::{RouteEntry, Routes, messages_path},
     },
-    inbound::snapshot::{Document, Mirror, PublicFace, Server, Snapshot, Transport},
+    inbound::{
+        room::Bounds,
+        snapshot::{Document, Mirror, PublicFace, Server, Snapshot, Transport},
+    },
     observe::Observe,
     outbound::{
         Fault,
@@ -30,7 +34,7 @@ use crate::{
         fetch::{Fetch, Roots, client_tls, native_roots, private_roots, tls_roots},
         keys::{IssuerKeys, IssuerSettings, LocalKeys},
         resolve::Resolver,
-        upstream::{Upstream, UpstreamSettings},
+        upstream::{Spare, Upstream, UpstreamSettings},
     },
 };
 
@@ -42,6 +46,8 @@ pub struct Builder {
     roots: Roots,
     public_tls: Arc<ClientConfig>,
     resolver: Arc<Resolver>,
+    /// Idle connections to all upstreams.
+    pub spare: Arc<Spare>,
 }
 
 /// What outlives a snapshot, so that a reload forgets neither keys nor connections.
@@ -78,7 +84,15 @@ impl Builder {
         let roots = tls_roots(&native_roots(file.as_deref(), &directories)?)?;
         let resolver = Resolver::system();
         let fetch = Fetch::with(Dialler { tls: client_tls(roots.clone(), false), resolver: Arc::clone(&resolver) });
-        Ok(Self { observe, clock, fetch, public_tls: client_tls(roots.clone(), true), roots, resolver })
+        Ok(Self {
+            observe,
+            clock,
+            fetch,
+            public_tls: client_tls(roots.clone(), true),
+            roots,
+            resolver,
+            spare: Arc::default(),
+        })
     }
 
     /// Makes the snapshot that `settings` describe.
@@ -106,7 +120,9 @@ impl Builder {
             let upstream = upstreams.next().ok_or_else(|| "no upstream".to_owned())?;
             self.server(settings, door, upstream, &parts.issuers, &embedded).map(Arc::new)
         })?;
-        Ok((Snapshot { limits: settings.limits, sites, routes, servers, embedded }, parts))
+        // Narrowed by the caller, who knows the limit on open files.
+        let limits = descriptors::totals(settings.limits, Bounds::NONE);
+        Ok((Snapshot { limits, sites, routes, servers, embedded }, parts))
     }
 
     /// The state of each embedded authorization server: the one that it has, or one that begins.
@@ -148,7 +164,7 @@ impl Builder {
             None => Arc::clone(&self.public_tls),
             Some(ca) => client_tls(private_roots(ca).map_err(|fault| format!("upstream.ca: {fault}"))?, true),
         };
-        Upstream::new(settings, Dialler { tls, resolver: Arc::clone(&self.resolver) })
+        Upstream::new(settings, Dialler { tls, resolver: Arc::clone(&self.resolver) }, &self.spare)
             .map_err(|fault| fault.to_string())
     }
 

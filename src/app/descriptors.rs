@@ -6,10 +6,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
     base::limits::{
-        ADMIN_CONNECTIONS_MAX,
+        ADMIN_CONNECTIONS_LEAST, ADMIN_CONNECTIONS_MAX, STREAMS_PER_CALLER,
         connections::{CONNECTIONS_MAX, DESCRIPTOR_SHARE, DESCRIPTORS_FOR_FILES},
+        held::CALLER_SHARE,
     },
-    inbound::room::Bounds,
+    config::{Settings, Totals},
+    inbound::{room::Bounds, snapshot::TotalLimits},
 };
 
 /// What is open at the start, where the system does not tell.
@@ -59,12 +61,56 @@ fn in_use() -> u64 {
 /// closing. Half of that is for connections to upstreams.
 fn under(limit: u64, in_use: u64, listeners: u64) -> Bounds {
     let share = limit / DESCRIPTOR_SHARE;
-    let admin = (share / 2).min(ADMIN_CONNECTIONS_MAX as u64) + 1;
+    let admin = (share / 2).clamp(ADMIN_CONNECTIONS_LEAST as u64, ADMIN_CONNECTIONS_MAX as u64);
     let files = share.min(DESCRIPTORS_FOR_FILES);
     let missed = (share / 4).min(ADMIN_CONNECTIONS_MAX as u64);
-    let total = limit.saturating_sub(in_use + 2 * listeners + admin + files + missed).max(2);
+    // The admin port accepts one more before it closes one.
+    let total = limit.saturating_sub(in_use + 2 * listeners + admin + 1 + files + missed).max(2);
     let total = usize::try_from(total).unwrap_or(usize::MAX);
-    Bounds { connections: (total / 2).min(CONNECTIONS_MAX), total }
+    let admin = usize::try_from(admin).unwrap_or(ADMIN_CONNECTIONS_LEAST);
+    Bounds { connections: (total / 2).min(CONNECTIONS_MAX), total, admin }
+}
+
+/// What all callers together may hold, where there are so many descriptors: a request or a stream
+/// may need one for its upstream.
+#[must_use]
+pub fn totals(limits: Totals, bounds: Bounds) -> TotalLimits {
+    let share = |all: usize| u32::try_from(all as u64 / CALLER_SHARE).unwrap_or(u32::MAX).max(1);
+    let Totals { requests, is_requests_written, body_bytes } = limits;
+    let requests = if is_requests_written { requests } else { requests.min(upstreams(bounds)) };
+    let unproved = share(requests as usize).min(share(bounds.connections));
+    TotalLimits { requests, body_bytes, unproved, streams_of_caller: share(bounds.upstreams()) }
+}
+
+/// Logs what all callers together may hold, and warns of what is written and too much.
+pub fn tell(settings: &Settings, bounds: Bounds) {
+    let TotalLimits { requests, body_bytes, streams_of_caller, .. } = totals(settings.limits, bounds);
+    tracing::info!(requests, body_bytes, "limits of all callers together");
+    let descriptors = upstreams(bounds);
+    if requests > descriptors {
+        tracing::warn!(
+            requests,
+            descriptors,
+            "limits.requests is more than the file descriptors that are left for upstreams, so that callers together may use up all of them: \
+             raise the limit on open files (ulimit -Hn, LimitNOFILE=), or lower limits.requests"
+        );
+    }
+    for server in &settings.servers {
+        let written = server.limits.streams_per_caller;
+        if written > streams_of_caller && written != STREAMS_PER_CALLER {
+            tracing::warn!(
+                server = %server.name,
+                streams_per_caller = written,
+                bound = streams_of_caller,
+                "one caller gets fewer streams than limits.streams_per_caller says, a quarter of the file descriptors that are left for \
+                 upstreams: raise the limit on open files (ulimit -Hn, LimitNOFILE=)"
+            );
+        }
+    }
+}
+
+fn upstreams(bounds: Bounds) -> u32 {
+    u32::try_from(bounds.upstreams()).unwrap_or(u32::MAX).max(1)
 }
 
 #[cfg(test)]
@@ -73,17 +119,34 @@ mod tests {
 
     #[test]
     fn attack_174_the_limit_is_shared_out() {
-        for (limit, in_use, listeners, connections, total) in [
-            (64, 14, 1, 16, 33),
-            (1_024, 14, 1, 447, 895),
-            (4_096, 20, 2, 1_963, 3_927),
-            (100_000, 20, 2, 32_768, 99_831),
-            (u64::MAX, 20, 2, 32_768, usize::MAX - 169),
+        for (limit, in_use, listeners, connections, total, admin) in [
+            (64, 14, 1, 16, 33, 4),
+            (256, 14, 1, 99, 199, 16),
+            (1_024, 14, 1, 447, 895, 64),
+            (4_096, 20, 2, 1_963, 3_927, 64),
+            (100_000, 20, 2, 32_768, 99_831, 64),
+            (u64::MAX, 20, 2, 32_768, usize::MAX - 169, 64),
             // Too low for anything; one connection at a time is served all the same.
-            (16, 14, 1, 1, 2),
+            (16, 14, 1, 1, 2, 4),
         ] {
             let bounds = under(limit, in_use, listeners);
-            assert_eq!(bounds, Bounds { connections, total }, "{limit}");
+            assert_eq!(bounds, Bounds { connections, total, admin }, "{limit}");
+        }
+    }
+
+    #[test]
+    fn attack_174_totals_follow_the_descriptors_unless_they_are_written() {
+        let limits = |requests, is_requests_written| Totals { requests, is_requests_written, body_bytes: 9 };
+        let (few, many) = (under(64, 14, 1), under(65_536, 14, 1));
+        for (limits, bounds, requests, unproved, streams_of_caller) in [
+            (limits(1_024, false), few, 17, 4, 4),
+            (limits(8, false), few, 8, 2, 4),
+            (limits(1_024, true), few, 1_024, 4, 4),
+            (limits(1_024, false), many, 1_024, 256, 8_172),
+            (limits(1, true), under(16, 14, 1), 1, 1, 1),
+        ] {
+            let expected = TotalLimits { requests, body_bytes: 9, unproved, streams_of_caller };
+            assert_eq!(totals(limits, bounds), expected, "{limits:?} {bounds:?}");
         }
     }
 

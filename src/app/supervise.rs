@@ -11,6 +11,7 @@ use tokio::{
 use crate::{
     app::{
         build::{Builder, Parts},
+        descriptors,
         reload::{self, Watch},
         status::Status,
         watched::Watched,
@@ -157,7 +158,10 @@ impl Supervisor {
         if !fixed.is_empty() {
             return Err(fixed);
         }
-        let (snapshot, parts) = self.builder.build(&wanted, &self.parts)?;
+        let (mut snapshot, parts) = self.builder.build(&wanted, &self.parts)?;
+        let bounds = self.gateway.room.bounds();
+        snapshot.limits = descriptors::totals(wanted.limits, bounds);
+        descriptors::tell(&wanted, bounds);
         self.gateway.replace(snapshot);
         self.parts = parts;
         self.status.observe.metrics.upstreams_replaced();

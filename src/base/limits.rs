@@ -231,9 +231,11 @@ pub const LOOK_UPS_OUTSIDE_MAX: usize = 4;
 
 /// Open connections: a probe or a scrape at a time is usual. The next one closes one of them.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
-/// How many of them are left to requests that are still arriving, where clients read their answers
-/// slowly.
-pub const ADMIN_PLACES_FOR_HEADS: usize = 8;
+/// The same where descriptors are few.
+pub const ADMIN_CONNECTIONS_LEAST: usize = 4;
+/// One part in this many of them is left to requests that are still arriving, where clients read
+/// their answers slowly.
+pub const ADMIN_SHARE_FOR_HEADS: usize = 8;
 /// From accept to the last byte of a request's head.
 pub const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// From accept to the last byte of the answer: one request a connection.

@@ -52,9 +52,6 @@ fn serve_logged(path: &Path, settings: Settings, warnings: &[Problem]) -> Result
         tracing::warn!("{warning}");
     }
     descriptors::raise();
-    let limits = settings.limits;
-    tracing::info!(requests = limits.requests, body_bytes = limits.body_bytes, "limits of all callers together");
-
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let metrics = Metrics::new();
     let audit = Audit::start(settings.log.json, Box::new(io::stdout()), metrics.audit_dropped())

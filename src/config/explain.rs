@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     config::{
-        DenyAs, ListenSettings, ServerProvenance, ServerSettings, Settings,
+        DenyAs, ListenSettings, ServerProvenance, ServerSettings, Settings, Totals,
         explain::yaml::{Out, flow, map, text, texts, yes},
         file::LEVELS,
         issuer::ALL_ALGORITHMS,
@@ -61,13 +61,7 @@ pub fn print(settings: &Settings) -> String {
                     .collect(),
             ),
         ),
-        (
-            "limits",
-            flow([
-                ("requests", Out::Plain(settings.limits.requests.to_string())),
-                ("body_bytes", text(&size_text(settings.limits.body_bytes))),
-            ]),
-        ),
+        ("limits", totals(settings.limits)),
         ("session_keys", texts(&kept.session_keys)),
         (
             "log",
@@ -244,4 +238,15 @@ fn rule(rule: &Rule) -> Out {
     let flags = [("deny", rule.deny), ("report_only", rule.report_only)];
     entries.extend(flags.into_iter().filter(|(_, on)| *on).map(|(key, _)| (key.to_owned(), yes())));
     Out::FlowMap(entries)
+}
+
+/// The default of `requests` is not written: at the start it also follows the limit on open files.
+fn totals(limits: Totals) -> Out {
+    let Totals { requests, is_requests_written, body_bytes } = limits;
+    let body_bytes = size_text(body_bytes);
+    Out::Plain(if is_requests_written {
+        format!("{{requests: {requests}, body_bytes: {body_bytes}}}")
+    } else {
+        format!("{{body_bytes: {body_bytes}}}  # requests: {requests}, or fewer where the limit on open files is low")
+    })
 }

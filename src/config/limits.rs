@@ -13,12 +13,11 @@ use crate::{
             REQUESTS_MAX,
         },
     },
-    config::{reader::Field, server::Server, value},
-    inbound::snapshot::TotalLimits,
+    config::{Totals, reader::Field, server::Server, value},
 };
 
 /// `limits`, with room for the largest body that a server takes.
-pub(super) fn totals(field: Option<&Field<'_>>, servers: &[Server]) -> Option<TotalLimits> {
+pub(super) fn totals(field: Option<&Field<'_>>, servers: &[Server]) -> Option<Totals> {
     let bodies = servers.iter().filter_map(|server| server.settings.as_ref()).map(|server| server.limits.request_body);
     let largest = bodies.max().unwrap_or(0).max(ISSUER_BODY_BYTES_MAX);
     let defaults = defaults(memory_limit(Path::new("/")), largest);
@@ -26,18 +25,20 @@ pub(super) fn totals(field: Option<&Field<'_>>, servers: &[Server]) -> Option<To
     field.section("limits", |fields| {
         let requests = fields.get("requests").and_then(|field| field.integer(1, REQUESTS_MAX));
         let bounds = (largest, BODY_BYTES_MAX, ", which is room for the largest `limits.request_body`");
-        Some(TotalLimits {
+        Some(Totals {
             requests: requests.unwrap_or(defaults.requests),
+            is_requests_written: requests.is_some(),
             body_bytes: value::size_between(fields, "body_bytes", defaults.body_bytes, bounds),
         })
     })
 }
 
 /// The defaults of `limits`.
-fn defaults(memory: Option<u64>, largest_body: u64) -> TotalLimits {
+fn defaults(memory: Option<u64>, largest_body: u64) -> Totals {
     let memory = memory.unwrap_or(u64::MAX);
     let requests = (memory / MEMORY_BYTES_PER_REQUEST).clamp(REQUESTS_LEAST.into(), REQUESTS.into());
-    TotalLimits {
+    Totals {
+        is_requests_written: false,
         requests: u32::try_from(requests).unwrap_or(REQUESTS),
         body_bytes: (memory / MEMORY_SHARE_OF_BODIES).min(BODY_BYTES).max(largest_body),
     }
@@ -94,7 +95,7 @@ mod tests {
             (Some(8 * MIB), 4 * MIB, 64, 4 * MIB),
             (Some(256 * MIB), 500 * MIB, 1_024, 500 * MIB),
         ] {
-            let expected = TotalLimits { requests, body_bytes };
+            let expected = Totals { requests, is_requests_written: false, body_bytes };
             assert_eq!(defaults(memory, largest), expected, "{memory:?}, bodies of {largest}");
         }
     }

@@ -27,8 +27,8 @@ pub fn json_schema() -> Value {
             })),
             "authorization_servers": by_name("By name; a token's `iss` picks one, before any key is looked at.", authorization_server()),
             "servers": by_name("MCP servers behind the gateway, by name, which labels logs and metrics.", server()),
-            "limits": object("Bounds of what all callers together may hold; what is not written follows the memory limit.", &[], json!({
-                "requests": {"type": "integer", "minimum": 1, "maximum": 65536, "description": "Requests under way; streams do not count once they have begun. Default: one for each 256KiB of the memory limit, from 64 to 1024."},
+            "limits": object("Bounds of what all callers together may hold; what is not written follows the memory limit and the limit on open files.", &[], json!({
+                "requests": {"type": "integer", "minimum": 1, "maximum": 65536, "description": "Requests under way; streams do not count once they have begun. Default: one for each 256KiB of the memory limit, from 64 to 1024, or fewer where the limit on open files is low."},
                 "body_bytes": {"type": "string", "pattern": SIZE, "description": "Bytes of request bodies that are held. Default: a quarter of the memory limit, at most 256MiB."},
             })),
             "session_keys": list("The first seals session ids, all open them; without one, sessions end with the process.", secret("At least 32 random bytes.")),

@@ -19,7 +19,11 @@ use crate::{
         frames::{Cutoff, Frames},
     },
     inbound::reply::{self, Known, ReplyBody},
-    observe::{Observe, metrics::ListenerSeries, violations::Violator},
+    observe::{
+        Observe,
+        metrics::ListenerSeries,
+        violations::{HandshakeFault, Violator},
+    },
 };
 
 /// The record of it.
@@ -53,6 +57,11 @@ impl Breach {
     /// Notes a violation that has no answer of its own.
     pub(super) fn note(&self, violation: Violation) {
         self.tell(violation, None);
+    }
+
+    /// Notes that the TLS handshake failed.
+    pub(super) fn handshake(&self, fault: HandshakeFault) {
+        self.observe.handshake_failed(Violator { listener: &self.listener, peer: self.peer }, fault);
     }
 
     /// Notes the violation after which nothing of an HTTP/1.1 connection is read.

@@ -1,14 +1,12 @@
 //! One client connection: TLS, the protocol, the watch over its framing, and its end.
 
 use std::{
-    io, iter,
     net::IpAddr,
     pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -22,23 +20,23 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::watch,
-    time::{Instant, Sleep, sleep, timeout},
+    time::{Instant, sleep},
 };
-use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
+use self::watched::{Side, Watched};
 use crate::{
     base::limits::{
         FINISH_TIMEOUT, H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX,
-        HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX, WRITE_STALL_TIMEOUT,
-        connections::ROOM_TIMEOUT,
+        HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT, URI_BYTES_MAX, connections::ROOM_TIMEOUT,
     },
-    decide::framing::Violation,
+    decide::{framing::Violation, refusal::Refusal},
     inbound::{
         breach::{Breach, H2Watch},
+        handshake,
         inlet::Inlet,
         listener::Phase,
         reply::ReplyBody,
@@ -48,8 +46,10 @@ use crate::{
         stall::{OnlyAnswer, StreamTasks},
         upload::Upload,
     },
-    observe::{metrics::ListenerSeries, record::End},
+    observe::metrics::ListenerSeries,
 };
+
+mod watched;
 
 /// What every request of one connection shares.
 pub(super) struct Connection {
@@ -79,6 +79,7 @@ struct Load {
 /// Held by a request, and by its answer until the last byte.
 pub(super) struct Busy {
     load: Arc<Load>,
+    is_safe: bool,
 }
 
 impl Connection {
@@ -93,14 +94,34 @@ impl Connection {
         Self { gateway, peer, peer_value, server_name, breach, upload: Upload::default(), load }
     }
 
-    /// Counts a request as under way until the guard is dropped.
+    /// Counts a request as under way until the guard is dropped. Nothing of it is proved yet: the
+    /// connection may be closed to make room.
     pub(super) fn busy(&self) -> Busy {
         self.load.activity.begin();
-        Busy { load: Arc::clone(&self.load) }
+        Busy { load: Arc::clone(&self.load), is_safe: false }
     }
 }
 
 impl Busy {
+    /// From now on the connection is not closed to make room: the caller is proved, or the request is
+    /// one of a bounded number that are worked on.
+    ///
+    /// # Errors
+    /// [`Refusal::OverloadedDescriptors`] where it is being closed already.
+    pub(super) fn secure(&mut self) -> Result<(), Refusal> {
+        if std::mem::replace(&mut self.is_safe, true) || self.load.activity.secure() {
+            return Ok(());
+        }
+        Err(Refusal::OverloadedDescriptors)
+    }
+
+    /// What is left to do is not worth a seat that another client waits for.
+    pub(super) fn expose(&mut self) {
+        if std::mem::take(&mut self.is_safe) {
+            self.load.activity.expose();
+        }
+    }
+
     /// The answer under way of a connection that has one at a time.
     pub(super) fn answer(&self) -> &OnlyAnswer {
         &self.load.answer
@@ -110,7 +131,7 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.load.finished.fetch_add(1, Ordering::Relaxed);
-        self.load.activity.end();
+        self.load.activity.end(self.is_safe);
     }
 }
 
@@ -135,20 +156,10 @@ pub(super) async fn serve(
     };
     let shaken = tokio::select! {
         biased;
-        shaken = timeout(TLS_HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)) => shaken,
+        shaken = handshake::shake(stream, config, &breach) => shaken,
         () = seat.activity().asked() => return debug!(%peer, "a TLS handshake made room"),
     };
-    let stream = match shaken {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(cause)) => {
-            series.handshake_failed();
-            return debug!(%peer, %cause, "TLS handshake failed");
-        }
-        Err(_) => {
-            series.handshake_failed();
-            return debug!(%peer, "TLS handshake took too long");
-        }
-    };
+    let Some(stream) = shaken else { return };
     let session = stream.get_ref().1;
     let is_h2 = session.alpn_protocol() == Some(b"h2");
     let server_name = session.server_name().map(Into::into);
@@ -232,7 +243,8 @@ where
     }
 }
 
-/// Drives a connection until it ends by itself, has been idle for too long, or the drain ends it.
+/// Drives a connection until it ends by itself, has been idle for too long, must make room, or the
+/// drain ends it.
 async fn until_end<C>(served: C, load: &Load, breach: &Breach, phase: &mut watch::Receiver<Phase>)
 where
     C: Finish<Output = hyper::Result<()>>,
@@ -240,7 +252,7 @@ where
     let mut served = pin!(served);
     let mut idle = pin!(sleep(KEEP_ALIVE_TIMEOUT));
     let mut finished_before = 0;
-    let mut is_finishing = false;
+    let (mut is_finishing, mut makes_room) = (false, false);
     loop {
         tokio::select! {
             biased;
@@ -254,7 +266,7 @@ where
             () = idle.as_mut() => {
                 let finished = load.finished.load(Ordering::Relaxed);
                 let is_idle = load.activity.is_idle() && finished == finished_before;
-                if is_idle && is_finishing {
+                if is_finishing && (is_idle || makes_room && load.activity.leave()) {
                     // It was asked and did nothing: a peer that never began to speak, or never answers, is cut.
                     return;
                 }
@@ -271,12 +283,12 @@ where
             }
             () = load.activity.asked() => {
                 finished_before = load.finished.load(Ordering::Relaxed);
-                if finished_before == 0 {
-                    // It never asked anything, and would not understand a goodbye.
+                if finished_before == 0 && load.activity.leave() {
+                    // It never had an answer, and would not understand a goodbye.
                     return;
                 }
                 served.as_mut().finish();
-                is_finishing = true;
+                (is_finishing, makes_room) = (true, true);
                 idle.as_mut().reset(Instant::now() + ROOM_TIMEOUT);
             }
             changed = phase.changed() => {
@@ -289,111 +301,6 @@ where
                 is_finishing = true;
                 idle.as_mut().reset(Instant::now() + FINISH_TIMEOUT);
             }
-        }
-    }
-}
-
-/// A stream that is watched in the direction that tells what the peer does against HTTP.
-struct Watched<S> {
-    stream: S,
-    side: Side,
-    /// Runs while the peer takes nothing of what is written.
-    write_deadline: Option<Pin<Box<Sleep>>>,
-    load: Arc<Load>,
-}
-
-enum Side {
-    /// What comes in passes the framing watch before hyper reads it.
-    Http1(Inlet),
-    /// hyper refuses by itself, and what it sends tells; what it does not refuse is watched as it
-    /// comes.
-    Http2(H2Watch),
-}
-
-impl<S> Watched<S> {
-    fn new(stream: S, side: Side, load: &Arc<Load>) -> Self {
-        Self { stream, side, write_deadline: None, load: Arc::clone(load) }
-    }
-
-    /// Passes on how a write went. One that waits for too long fails, and one whose answer must
-    /// end: the library does not ask a body that it has no room for, so a stream that its client
-    /// does not read would outlive its permit (attack 171).
-    fn watch_write<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if wrote.is_ready() {
-            self.write_deadline = None;
-            return wrote;
-        }
-        let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL_TIMEOUT)));
-        let is_stalled = deadline.as_mut().poll(cx).is_ready();
-        if is_stalled {
-            self.load.answer.ends(End::ClientStalled);
-        }
-        if is_stalled || self.load.answer.poll_cut(cx).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        Poll::Pending
-    }
-
-    /// Shows what was sent of `pieces`.
-    fn watch_sent<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>, wrote: &Poll<io::Result<usize>>) {
-        let (Side::Http2(watch), Poll::Ready(Ok(bytes))) = (&mut self.side, wrote) else { return };
-        let mut left = *bytes;
-        for piece in pieces {
-            let here = left.min(piece.len());
-            watch.sent(piece.get(..here).unwrap_or_default());
-            left -= here;
-            if left == 0 {
-                return;
-            }
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, side, .. } = &mut *self;
-        match side {
-            Side::Http1(inlet) => inlet.poll_read(stream, cx, buffer),
-            Side::Http2(watch) => {
-                let before = buffer.filled().len();
-                ready!(Pin::new(stream).poll_read(cx, buffer))?;
-                Poll::Ready(watch.came(buffer.filled_mut().get_mut(before..).unwrap_or_default()))
-            }
-        }
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.watch_sent(iter::once(bytes), &wrote);
-        self.watch_write(cx, wrote)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
-        self.watch_sent(pieces.iter().map(|piece| &**piece), &wrote);
-        self.watch_write(cx, wrote)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, side, .. } = &mut *self;
-        ready!(Pin::new(&mut *stream).poll_shutdown(cx))?;
-        match side {
-            Side::Http1(inlet) => inlet.poll_linger(stream, cx).map(Ok),
-            Side::Http2(_) => Poll::Ready(Ok(())),
         }
     }
 }

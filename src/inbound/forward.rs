@@ -116,6 +116,7 @@ pub(super) async fn send(
     busy: Busy,
 ) -> Result<Response<ReplyBody>, (Refusal, Record)> {
     if !arrival.connection.gateway.room.admits_request() {
+        session::begins_nothing(arrival, server, &outgoing);
         return Err((Refusal::OverloadedDescriptors, record));
     }
     let headers = match request_headers(arrival, server, head.headers, &outgoing) {

@@ -50,10 +50,11 @@ pub(super) async fn pass(
     head: Parts,
     mut body: Incoming,
     mut record: Record,
-    busy: Busy,
+    mut busy: Busy,
 ) -> Response<ReplyBody> {
     let mut known = Known::default();
-    match judge(arrival, server, door, &head, &mut body, &mut known, &mut record).await {
+    let incoming = (&mut body, &mut busy);
+    match judge(arrival, server, door, &head, incoming, &mut known, &mut record).await {
         Ok((outgoing, permit)) => {
             record.decided();
             match forward::send(arrival, server, head, outgoing, permit, record, busy).await {
@@ -80,7 +81,7 @@ async fn judge(
     server: &Arc<Server>,
     door: Door,
     head: &Parts,
-    body: &mut Incoming,
+    (body, busy): (&mut Incoming, &mut Busy),
     known: &mut Known,
     record: &mut Record,
 ) -> Result<(Outgoing, Permit), Refusal> {
@@ -97,6 +98,7 @@ async fn judge(
     record.caller(&caller);
     let (name, limits) = (&server.series.name, server.limits);
     let mut place = gateway.usage.enter(name, limits, &caller, arrival.snapshot.limits)?;
+    busy.secure()?;
 
     // 4. What is wanted?
     hop::check_connection(&head.headers, &server.identity_names)?;
@@ -149,7 +151,7 @@ async fn judge(
         place.asks()?;
         // What is sent to an open stream needs no place of its own.
         if door != Door::Messages {
-            place.may_stream(limits.streams_per_caller)?;
+            place.may_stream(limits.streams_per_caller.min(arrival.snapshot.limits.streams_of_caller))?;
         }
     }
     if asked.asks_for_task {

@@ -13,6 +13,7 @@ use crate::{
     decide::{refusal::Refusal, route::IssuerEndpoint},
     inbound::{
         body,
+        connection::Busy,
         reply::{Handed, ReplyBody},
         service::Arrival,
     },
@@ -27,16 +28,20 @@ pub(super) async fn answer(
     endpoint: IssuerEndpoint,
     head: &Parts,
     incoming: &mut Incoming,
+    busy: &mut Busy,
 ) -> Result<Response<ReplyBody>, Refusal> {
     let (gateway, peer) = (&arrival.connection.gateway, arrival.connection.peer);
     let place = gateway.usage.enter_unproved(peer, arrival.snapshot.limits)?;
     let reads = head.method == Method::POST;
     let body =
         if reads { body::read(incoming, head.version, ISSUER_BODY_BYTES_MAX, &place).await? } else { Bytes::new() };
+    // The place that it has is one of few.
+    busy.secure()?;
     let asked = Asked { endpoint, head, body, peer, now: arrival.now };
     // Boxed: the library keeps room for this future as long as the connection lives.
     let answer = Box::pin(endpoint::answer(embedded, asked)).await;
     drop(place);
+    busy.expose();
     let mut response = answer.response.map(|bytes| ReplyBody::Issued(Handed::new(bytes, answer.on_delivered)));
     if !reads {
         body::settle(incoming, head, &mut response).await;

@@ -19,7 +19,10 @@ use tracing::warn;
 use crate::{
     base::limits::LISTEN_BACKLOG,
     inbound::{connection, room::Seat, snapshot::Gateway, tls::Certificates},
-    observe::metrics::{ListenerSeries, Metrics},
+    observe::{
+        accept::RefusedAccepts,
+        metrics::{ListenerSeries, Metrics},
+    },
     outbound::vanished,
 };
 
@@ -81,6 +84,8 @@ impl Bound {
     /// Serves until `phase` has ended, or is draining and the last connection is done.
     pub async fn serve(self, gateway: Arc<Gateway>, mut phase: watch::Receiver<Phase>) {
         let mut connections = JoinSet::new();
+        let refused =
+            RefusedAccepts::new(self.listener.local_addr().map_or_else(|_| "?".to_owned(), |at| at.to_string()));
         // One that has no seat yet; those behind it wait in the kernel's queue.
         let mut accepted: Option<(TcpStream, SocketAddr)> = None;
         while *phase.borrow() == Phase::Serving {
@@ -93,7 +98,7 @@ impl Bound {
                     },
                     Err(cause) => {
                         // Out of descriptors, most likely: the pause keeps the loop from spinning until some are closed.
-                        warn!(%cause, "a connection could not be accepted");
+                        refused.tell(&cause);
                         gateway.room.press();
                         sleep(Duration::from_millis(50)).await;
                     }

@@ -1,9 +1,11 @@
 //! Bounds client connections, and chooses which idle one makes room for the next (attack 174).
 //!
 //! Each connection has a `Seat`. When all are taken, the oldest idle connections of the peer with
-//! the most idle ones are closed; a connection with a request under way never is. If every
-//! connection is active, the next one waits. A request that needs more descriptors than are left
-//! makes room in the same way before it is sent on.
+//! the most seats are closed. A connection is idle as long as none of its requests is safe: a
+//! request is safe once its caller is proved, so half a body to an unknown path holds nothing. A
+//! connection that has just come, or has just had an answer, does not leave for a peer with more
+//! seats. If no connection may leave, the next one waits. A request that needs more descriptors
+//! than are left makes room in the same way before it is sent on.
 
 mod choice;
 #[cfg(test)]
@@ -16,17 +18,25 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::Poll,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
+use self::choice::Holder;
 use crate::{
-    base::{limits::connections::CONNECTIONS_CLOSED_AT_ONCE, peer},
+    base::{
+        limits::{
+            ADMIN_CONNECTIONS_MAX,
+            connections::{CONNECTION_YOUNG, CONNECTIONS_CLOSED_AT_ONCE, CONNECTIONS_MAX},
+        },
+        peer,
+    },
     observe::metrics::{ConnectionSeries, Metrics},
+    outbound::upstream::Spare,
 };
 
 /// What the limit on open files leaves.
@@ -37,16 +47,32 @@ pub struct Bounds {
     /// Client connections and requests together: each request may need a connection to its
     /// upstream.
     pub total: usize,
+    /// Connections to the admin port.
+    pub admin: usize,
+}
+
+impl Bounds {
+    /// Where there is no limit on open files.
+    pub const NONE: Self = Self { connections: CONNECTIONS_MAX, total: usize::MAX, admin: ADMIN_CONNECTIONS_MAX };
+
+    /// Connections to upstreams that there is always room for.
+    #[must_use]
+    pub fn upstreams(&self) -> usize {
+        self.total.saturating_sub(self.connections)
+    }
 }
 
 /// The seats of all listeners.
 pub struct Room {
     bounds: Bounds,
+    spare: Arc<Spare>,
     started: Instant,
     seats: Mutex<HashMap<u64, Taken>>,
     next: AtomicU64,
     /// How many are taken, for reading without the lock.
     open: AtomicUsize,
+    /// Safe requests. Those of which nothing is proved never get to an upstream.
+    safe: AtomicUsize,
     /// Connections that are accepted and have no seat yet.
     waiting: AtomicUsize,
     /// A seat is free, or its connection has become idle.
@@ -65,10 +91,18 @@ pub(super) struct Seat {
     activity: Arc<Activity>,
 }
 
+/// One request in [`Activity::work`].
+const REQUEST: u64 = 1;
+/// One safe request, in addition.
+const SAFE: u64 = 1 << 32;
+/// The connection is being closed: no request becomes safe any more.
+const LEAVES: u64 = 1 << 63;
+
 /// How busy a connection is.
 pub(super) struct Activity {
     room: Arc<Room>,
-    requests: AtomicU32,
+    /// Requests under way, and those of them that are safe: see [`REQUEST`] and [`SAFE`].
+    work: AtomicU64,
     /// Since when it is idle: nanoseconds since the room was made.
     idle_since: AtomicU64,
     /// Whether it was asked to make room.
@@ -76,20 +110,32 @@ pub(super) struct Activity {
     asked: Notify,
 }
 
+fn nanos(passed: Duration) -> u64 {
+    passed.as_secs() * 1_000_000_000 + u64::from(passed.subsec_nanos())
+}
+
 /// Counts a connection as waiting.
 struct Waits<'a>(&'a AtomicUsize);
 
 impl Room {
+    /// How many seats there are.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
     /// All seats free.
     #[must_use]
-    pub fn new(bounds: Bounds, metrics: &Metrics) -> Arc<Self> {
+    pub fn new(bounds: Bounds, spare: Arc<Spare>, metrics: &Metrics) -> Arc<Self> {
         let series = metrics.connections(bounds.connections);
         Arc::new(Self {
             bounds,
+            spare,
             started: Instant::now(),
             seats: Mutex::default(),
             next: AtomicU64::new(0),
             open: AtomicUsize::new(0),
+            safe: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             freed: Notify::new(),
             series,
@@ -99,20 +145,22 @@ impl Room {
     /// A seat for a connection of `peer`; `None` where all are taken, and idle connections were
     /// asked to make room.
     pub(super) fn try_seat(self: &Arc<Self>, peer: IpAddr) -> Option<Seat> {
+        let peer = peer::network(peer);
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         if seats.len() >= self.bounds.connections {
-            self.ask(&seats, (self.bounds.connections / 64).clamp(1, CONNECTIONS_CLOSED_AT_ONCE));
+            let wanted = (self.bounds.connections / 64).clamp(1, CONNECTIONS_CLOSED_AT_ONCE);
+            self.ask(&seats, wanted, Some(peer));
             return None;
         }
         let activity = Arc::new(Activity {
             room: Arc::clone(self),
-            requests: AtomicU32::new(0),
+            work: AtomicU64::new(0),
             idle_since: AtomicU64::new(self.now()),
             is_asked: AtomicBool::new(false),
             asked: Notify::new(),
         });
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        seats.insert(id, Taken { peer: peer::network(peer), activity: Arc::clone(&activity) });
+        seats.insert(id, Taken { peer, activity: Arc::clone(&activity) });
         self.open.store(seats.len(), Ordering::Relaxed);
         Some(Seat { id, activity })
     }
@@ -125,42 +173,58 @@ impl Room {
             if let Some(seat) = self.try_seat(peer) {
                 return seat;
             }
-            freed.await;
+            // A connection that has just come may leave after a while.
+            let _ = timeout(CONNECTION_YOUNG, freed).await;
         }
     }
 
-    /// Whether one more request may ask its upstream; where descriptors run short, idle connections
-    /// are asked to make room. The request is counted already.
+    /// Whether one more request may ask its upstream; where descriptors run short, idle connections to
+    /// upstreams are closed, and then idle client connections are asked to make room. The request is
+    /// safe, and counted as such, already.
     pub(super) fn admits_request(&self) -> bool {
-        let requests = usize::try_from(self.series.requests_in_flight()).unwrap_or(0);
-        let excess = (self.open.load(Ordering::Relaxed) + requests).saturating_sub(self.bounds.total);
+        let used = self.open.load(Ordering::Relaxed) + self.safe.load(Ordering::Relaxed) + self.spare.idle();
+        let excess = used.saturating_sub(self.bounds.total);
+        let excess = excess - self.spare.close(excess).min(excess);
         excess == 0 || {
             let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
-            self.ask(&seats, excess) >= excess
+            self.ask(&seats, excess, None) >= excess
         }
     }
 
     /// The system has no descriptor left although the count said otherwise: makes room for a few.
     pub(super) fn press(&self) {
+        self.spare.close(CONNECTIONS_CLOSED_AT_ONCE);
         let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        self.ask(&seats, CONNECTIONS_CLOSED_AT_ONCE.min(seats.len() / 8 + 1));
+        self.ask(&seats, CONNECTIONS_CLOSED_AT_ONCE.min(seats.len() / 8 + 1), None);
     }
 
-    /// Sees to it that `wanted` idle connections are about to close; how many are.
-    fn ask(&self, seats: &HashMap<u64, Taken>, wanted: usize) -> usize {
+    /// Sees to it that `wanted` idle connections are about to close, for a connection of `newcomer`
+    /// where there is one; how many are.
+    fn ask(&self, seats: &HashMap<u64, Taken>, wanted: usize, newcomer: Option<IpAddr>) -> usize {
         let is_asked = |taken: &&Taken| taken.activity.is_asked.load(Ordering::Relaxed);
         let closing = seats.values().filter(is_asked).count();
         if closing >= wanted {
             return closing;
         }
-        let mut idle: HashMap<IpAddr, Vec<choice::Idle>> = HashMap::new();
+        let mut peers: HashMap<IpAddr, Holder> = HashMap::new();
         for (id, taken) in seats {
-            if taken.activity.requests.load(Ordering::Relaxed) == 0 && !is_asked(&taken) {
+            let holder = peers.entry(taken.peer).or_default();
+            holder.seats += 1;
+            if taken.activity.may_leave() && !is_asked(&taken) {
                 let since = taken.activity.idle_since.load(Ordering::Relaxed);
-                idle.entry(taken.peer).or_default().push(choice::Idle { since, id: *id });
+                holder.idle.push(choice::Idle { since, id: *id });
             }
         }
-        let chosen = choice::choose(idle.into_values().collect(), wanted - closing);
+        let old_since = self.now().saturating_sub(nanos(CONNECTION_YOUNG));
+        let newcomer = newcomer.map(|peer| {
+            let own = peers.get_mut(&peer);
+            own.map_or(0, |own| {
+                own.is_newcomers = true;
+                own.seats
+            })
+        });
+        let rule = choice::Rule { more_than: newcomer.unwrap_or(0), old_since };
+        let chosen = choice::choose(peers.into_values().collect(), wanted - closing, rule);
         for taken in chosen.iter().filter_map(|id| seats.get(id)) {
             taken.activity.is_asked.store(true, Ordering::Relaxed);
             taken.activity.asked.notify_one();
@@ -169,8 +233,7 @@ impl Room {
     }
 
     fn now(&self) -> u64 {
-        let passed = self.started.elapsed();
-        passed.as_secs() * 1_000_000_000 + u64::from(passed.subsec_nanos())
+        nanos(self.started.elapsed())
     }
 
     fn tell_of_room(&self) {
@@ -201,12 +264,39 @@ impl Drop for Seat {
 impl Activity {
     /// A request begins.
     pub(super) fn begin(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.work.fetch_add(REQUEST, Ordering::Relaxed);
+    }
+
+    /// A request that has begun is safe from now on; not where the connection is being closed.
+    pub(super) fn secure(&self) -> bool {
+        self.room.safe.fetch_add(1, Ordering::Relaxed);
+        self.work.fetch_add(SAFE, Ordering::Relaxed) & LEAVES == 0
+    }
+
+    /// Closes the connection to new work, unless a safe request is under way.
+    pub(super) fn leave(&self) -> bool {
+        let leaves = |work: u64| (work < SAFE).then_some(work | LEAVES);
+        self.work.fetch_update(Ordering::Relaxed, Ordering::Relaxed, leaves).is_ok()
+    }
+
+    /// A request that was safe no longer is.
+    pub(super) fn expose(&self) {
+        self.less(SAFE);
     }
 
     /// A request is over.
-    pub(super) fn end(&self) {
-        if self.requests.fetch_sub(1, Ordering::Relaxed) == 1 {
+    pub(super) fn end(&self, was_safe: bool) {
+        self.less(if was_safe { REQUEST + SAFE } else { REQUEST });
+    }
+
+    fn less(&self, work: u64) {
+        let left = (self.work.fetch_sub(work, Ordering::Relaxed) - work) & !LEAVES;
+        let was_safe = work >= SAFE;
+        if was_safe {
+            self.room.safe.fetch_sub(1, Ordering::Relaxed);
+        }
+        let is_idle_now = if was_safe { left < SAFE } else { left == 0 };
+        if is_idle_now {
             self.idle_since.store(self.room.now(), Ordering::Relaxed);
             self.room.tell_of_room();
         }
@@ -214,10 +304,15 @@ impl Activity {
 
     /// Whether no request is under way.
     pub(super) fn is_idle(&self) -> bool {
-        self.requests.load(Ordering::Relaxed) == 0
+        self.work.load(Ordering::Relaxed) == 0
     }
 
-    /// Ends when the connection must make room, and is idle.
+    /// Whether it may be closed to make room: no safe request is under way.
+    pub(super) fn may_leave(&self) -> bool {
+        self.work.load(Ordering::Relaxed) < SAFE
+    }
+
+    /// Ends when the connection must make room, and may leave.
     pub(super) async fn asked(&self) {
         loop {
             let mut asked = pin!(self.asked.notified());
@@ -231,7 +326,7 @@ impl Activity {
                 asked.as_mut().poll(cx)
             })
             .await;
-            if self.is_idle() {
+            if self.may_leave() {
                 self.room.series.closed_for_room();
                 return;
             }

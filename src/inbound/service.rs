@@ -46,7 +46,7 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Infallible> {
     let gateway = &connection.gateway;
-    let busy = connection.busy();
+    let mut busy = connection.busy();
     let (head, mut body) = request.into_parts();
     if let Some(response) = connection.breach.answer(&head) {
         return Ok(response);
@@ -74,7 +74,7 @@ pub(super) async fn answer(
                 Route::IssuerMetadata(_) => match &server.mirror {
                     Mirror::Elsewhere(discovery) => record_answer(metadata::issuer(&head, discovery).await, record),
                     Mirror::Inside(embedded) => {
-                        issue(&arrival, embedded, IssuerEndpoint::Metadata, head, body, record).await
+                        issue(&arrival, embedded, IssuerEndpoint::Metadata, head, body, record, &mut busy).await
                     }
                 },
                 _ => {
@@ -85,7 +85,7 @@ pub(super) async fn answer(
             }
         }
         Route::Issuer(issuer, endpoint) => match snapshot.embedded.get(issuer) {
-            Some(embedded) => issue(&arrival, embedded, endpoint, head, body, record).await,
+            Some(embedded) => issue(&arrival, embedded, endpoint, head, body, record, &mut busy).await,
             None => {
                 let refusal = Refusal::Internal("a route without an authorization server");
                 refuse_unrouted(&refusal, &head, &mut body, &mut record).await
@@ -129,8 +129,9 @@ async fn issue(
     head: Parts,
     mut body: Incoming,
     mut record: Record,
+    busy: &mut Busy,
 ) -> Response<ReplyBody> {
-    match issuing::answer(arrival, embedded, endpoint, &head, &mut body).await {
+    match issuing::answer(arrival, embedded, endpoint, &head, &mut body, busy).await {
         Ok(response) => record_answer(response, record),
         Err(refusal) => refuse_unrouted(&refusal, &head, &mut body, &mut record).await,
     }

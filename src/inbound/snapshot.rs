@@ -199,6 +199,10 @@ pub struct TotalLimits {
     pub requests: u32,
     /// Bytes of request bodies.
     pub body_bytes: u64,
+    /// Requests under way to embedded authorization servers, whose callers are not known.
+    pub unproved: u32,
+    /// Open answer streams of one caller, whatever the server allows.
+    pub streams_of_caller: u32,
 }
 
 impl Server {

@@ -42,12 +42,14 @@ impl Upload {
         mut incoming: Incoming,
         head: &Parts,
         body_bytes: u64,
-        busy: Busy,
+        mut busy: Busy,
         response: &mut Response<ReplyBody>,
     ) {
         if head.version > Version::HTTP_11 {
             return;
         }
+        // A connection that only drains may be closed to make room.
+        busy.expose();
         // A body that waits for permission does not come.
         if head.headers.contains_key(EXPECT) {
             body::settle(&mut incoming, head, response).await;

@@ -140,9 +140,8 @@ impl Usage {
     /// # Errors
     /// [`Refusal::OverloadedRequests`].
     pub(super) fn enter_unproved(&self, peer: IpAddr, all: TotalLimits) -> Result<Place, Refusal> {
-        let part = |all: u64| share(all).div_ceil(PEER_SHARE);
-        let bounds = Bounds { body_bytes: part(all.body_bytes), all, is_proved: false };
-        take(self.peer(network(peer)), part(all.requests.into()), 0, bounds)
+        let bounds = Bounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_proved: false };
+        take(self.peer(network(peer)), u64::from(all.unproved).div_ceil(PEER_SHARE), 0, bounds)
     }
 
     /// Bytes that are held now of request bodies, and of answers that are read.
@@ -210,7 +209,8 @@ fn take(holding: Arc<Holding>, most: u64, room: u64, bounds: Bounds) -> Result<P
     let Holding { here, everywhere, all, .. } = &*holding;
     let in_all = u64::from(bounds.all.requests);
     let before = here.requests.take(1, |held| held < most.saturating_add(room)).ok_or(own.clone())?;
-    if everywhere.requests.take(1, |held| held < share(in_all)).is_none() {
+    let share = if bounds.is_proved { share(in_all) } else { bounds.all.unproved.into() };
+    if everywhere.requests.take(1, |held| held < share).is_none() {
         here.requests.give(1);
         return Err(own);
     }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `decided` | when a request is refused, when its answer begins to stream, or when its answer ends; at the latest a second after the request arrived and was decided. One line for each thing that the request names |
 //! | `ended` | when the answer ends, with the same `request`. If a request with one decision ends before its `decided` line is written, that line has the fields of this one instead |
-//! | `violation` | when a connection broke HTTP in a way that ended it: at most ten lines a second for each `reason` |
+//! | `violation` | when a connection broke HTTP, or failed its TLS handshake, in a way that ended it: at most ten lines a second for each `reason` |
 //!
 //! Each request has one line with the field `ended`. What a request names several of, as a batch
 //! does, has one `decided` line each, with `index`, and one `ended` line for all.
@@ -30,7 +30,7 @@
 //! | `target` | name or URI |
 //! | `targets` | how many things the request names, where there are several; those after the fiftieth have no line |
 //! | `verdict` | `allowed`, `refused`, or `unfinished` where the client left before one |
-//! | `reason` | why it was refused: the words of `data.reason` in the answer; `batch_refused` for what was refused only because of another member of its batch; `upstream_…` for what was allowed and then failed; for a violation, its name ([`crate::decide::framing::Violation`]) |
+//! | `reason` | why it was refused: the words of `data.reason` in the answer; `batch_refused` for what was refused only because of another member of its batch; `upstream_…` for what was allowed and then failed; for a violation, its name ([`crate::decide::framing::Violation`]), or `tls_handshake`, `tls_alert` (the client refused the handshake), `tls_timeout` |
 //! | `rule` | index in the server's `rules` of the rule that decided; absent where none did |
 //! | `reported` | the reason for which a `report_only` rule would have refused |
 //! | `required_scopes`, `granted_scopes` | where scope was missing, or would have been: each elevation can be traced |

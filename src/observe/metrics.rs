@@ -19,7 +19,7 @@
 //! | `connections_max` | | gauge: how many there may be |
 //! | `connections_closed_for_room_total` | | idle client connections that were closed because a new connection or a request needed the room |
 //! | `connections_total` | `listener` | accepted; the label is the listener's address |
-//! | `tls_handshake_failures_total` | `listener` | |
+//! | `tls_handshake_failures_total` | `listener` | connections that sent nothing are not counted |
 //! | `protocol_violations_total` | `listener`, `violation` | connections and streams that were refused because they broke HTTP, by [`crate::decide::framing::Violation`] |
 //! | `jwks_fetches_total` | `issuer`, `result` | `ok` or `failed`; `issuer` is the name in the configuration |
 //! | `jwks_keys` | `issuer` | gauge: usable keys held |
@@ -131,7 +131,6 @@ pub struct ListenerSeries {
 
 /// What bounds client connections, and what that bound does.
 pub struct ConnectionSeries {
-    requests_in_flight: Gauge,
     closed_for_room: Counter,
 }
 
@@ -229,10 +228,7 @@ impl Metrics {
     #[must_use]
     pub fn connections(&self, most: usize) -> ConnectionSeries {
         self.connections_max.set(i64::try_from(most).unwrap_or(i64::MAX));
-        ConnectionSeries {
-            requests_in_flight: self.requests_in_flight.clone(),
-            closed_for_room: self.connections_closed_for_room.clone(),
-        }
+        ConnectionSeries { closed_for_room: self.connections_closed_for_room.clone() }
     }
 
     /// A request is under way until the answer is dropped.
@@ -367,12 +363,6 @@ impl ListenerSeries {
 }
 
 impl ConnectionSeries {
-    /// Requests under way.
-    #[must_use]
-    pub fn requests_in_flight(&self) -> i64 {
-        self.requests_in_flight.get()
-    }
-
     /// An idle connection makes room.
     pub fn closed_for_room(&self) {
         self.closed_for_room.inc();

@@ -1,4 +1,4 @@
-//! Counts connections that broke HTTP, and logs a bounded number with their peer address.
+//! Counts connections that broke HTTP or TLS, and logs a bounded number with their peer address.
 
 use std::{
     net::IpAddr,
@@ -32,6 +32,29 @@ pub struct Violator<'a> {
     pub peer: IpAddr,
 }
 
+/// How a TLS handshake failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandshakeFault {
+    /// The client sent something else than a handshake that this listener accepts, or left.
+    Failed,
+    /// The client refused the handshake: it does not trust the certificate, most likely.
+    Alert,
+    /// It did not end in time.
+    Timeout,
+}
+
+impl HandshakeFault {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "tls_handshake",
+            Self::Alert => "tls_alert",
+            Self::Timeout => "tls_timeout",
+        }
+    }
+}
+
 impl Observe {
     /// A connection broke HTTP; it got an answer with `status`, where it got one.
     pub fn violated(&self, by: Violator<'_>, violation: Violation, status: Option<u16>) {
@@ -40,7 +63,16 @@ impl Observe {
         if violation == Violation::Silent {
             return;
         }
-        let reason = violation.as_str();
+        self.tell_violation(by, violation.as_str(), status);
+    }
+
+    /// The TLS handshake of a connection failed.
+    pub fn handshake_failed(&self, by: Violator<'_>, fault: HandshakeFault) {
+        by.listener.handshake_failed();
+        self.tell_violation(by, fault.as_str(), None);
+    }
+
+    fn tell_violation(&self, by: Violator<'_>, reason: &'static str, status: Option<u16>) {
         if let Some(suppressed) = self.violations.0.admit(reason, Instant::now()) {
             let listener = Some(by.listener.address());
             let wall = self.clock.now().wall;
@@ -115,16 +147,18 @@ mod tests {
         }
         observe.violated(by, Violation::H2Protocol, None);
         observe.violated(by, Violation::Silent, None);
+        observe.handshake_failed(by, HandshakeFault::Alert);
         observe.audit.close(Duration::from_secs(30));
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines.len(), 11, "{text}");
+        assert_eq!(lines.len(), 12, "{text}");
         let wanted = serde_json::json!({
             "audit": 2, "event": "violation", "time": "2023-11-14T22:13:20.000Z", "listener": "127.0.0.1:8443",
             "peer": "127.0.0.1", "verdict": "refused", "reason": "length_and_coding", "status": 400,
         });
         assert_eq!(lines[0], wanted);
         assert_eq!(lines[10]["reason"], "h2_protocol_error");
+        assert_eq!((&lines[11]["reason"], &lines[11]["peer"]), (&"tls_alert".into(), &"127.0.0.1".into()));
         let text = metrics.encode();
         for (violation, count) in [("length_and_coding", 50), ("h2_protocol_error", 1), ("silent", 1)] {
             let series = format!(

@@ -19,13 +19,13 @@ use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::{
-    alone::Idle,
     connect::Connector,
     counts::Counts,
     h1::Own,
     h2::{Slot, Undone},
     outage::Outage,
     shared::Shared,
+    spare::Pool,
 };
 use crate::{
     base::{limits::UPSTREAM_REDIAL_FIRST, names::ServerName},
@@ -39,6 +39,7 @@ use crate::{
 pub use answer::{Answer, BrokeOff};
 pub use counts::Figures;
 pub use shared::BUSY;
+pub use spare::Spare;
 
 mod alone;
 mod answer;
@@ -48,6 +49,7 @@ mod h1;
 mod h2;
 mod outage;
 mod shared;
+mod spare;
 #[cfg(test)]
 mod tests;
 
@@ -85,7 +87,7 @@ pub struct Upstream {
     scheme: Scheme,
     authority: Authority,
     target: PathAndQuery,
-    idle: Mutex<Vec<Idle>>,
+    idle: Pool,
     shared: Shared,
 }
 
@@ -104,20 +106,22 @@ struct Outgoing {
 }
 
 impl Upstream {
-    /// Prepares the pool; the dialler's TLS must offer both protocols by ALPN.
+    /// Prepares the pool; the dialler's TLS must offer both protocols by ALPN. Its idle connections
+    /// are among those that `spare` closes.
     ///
     /// # Errors
     /// A setting that is no URL part; the configuration checked them already.
-    pub fn new(settings: &UpstreamSettings, dialler: Dialler) -> Result<Arc<Self>, Fault> {
+    pub fn new(settings: &UpstreamSettings, dialler: Dialler, spare: &Arc<Spare>) -> Result<Arc<Self>, Fault> {
         let bad = |cause: http::Error| Fault::us("upstream settings", cause);
         let counts = Arc::<Counts>::default();
         let shared = Shared::new(settings.connections as usize);
-        Ok(Arc::new(Self {
+        let upstream = Arc::new(Self {
             connector: Arc::new(Connector {
                 peer: settings.peer.clone(),
                 dialler,
                 counts: Arc::clone(&counts),
                 freed: Arc::clone(&shared.freed),
+                spare: Arc::clone(spare),
                 speaks_h2: AtomicBool::new(settings.peer.tls),
             }),
             outage: Outage::new(settings.server.clone()),
@@ -126,10 +130,12 @@ impl Upstream {
             scheme: if settings.peer.tls { Scheme::HTTPS } else { Scheme::HTTP },
             authority: Authority::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?,
             target: PathAndQuery::try_from(&*settings.path_and_query).map_err(|cause| bad(cause.into()))?,
-            idle: Mutex::default(),
+            idle: Pool::new(Arc::clone(spare)),
             shared,
             settings: settings.clone(),
-        }))
+        });
+        spare.add(&upstream);
+        Ok(upstream)
     }
 
     /// What it was made from.
@@ -141,7 +147,7 @@ impl Upstream {
     /// What it carries now.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        self.counts.figures(lock(&self.idle).len())
+        self.counts.figures(self.idle.len())
     }
 
     /// Sends one request and returns the answer's head with its body still to come. The permit is spent: one decision, one request.
@@ -273,8 +279,7 @@ impl Upstream {
 
     /// Closes connections that have been idle for too long; the owner of the pool calls this now and then.
     pub fn prune(&self) {
-        let now = Instant::now();
-        lock(&self.idle).retain(|idle| idle.is_good(now));
+        self.idle.prune(Instant::now());
         self.shared.prune();
     }
 }

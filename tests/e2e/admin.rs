@@ -6,7 +6,7 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-use super::world::{World, process::PATIENCE};
+use super::world::{Plan, World, call, process::PATIENCE};
 
 const PATHS: [&str; 4] = ["/healthz", "/readyz", "/readyz/main", "/metrics"];
 
@@ -50,10 +50,20 @@ async fn attack_175_probes_are_answered_while_hundreds_of_half_sent_requests_are
 #[tokio::test]
 async fn attack_175_a_half_sent_request_ends_by_itself() {
     let world = World::standard().await;
+    // A head has ten seconds at the public port, and no more than two here: the one that began later ends first.
+    let mut public = TcpStream::connect(world.gateway.listening_address()).await.unwrap();
+    public.write_all(b"GET /mcp HTTP/1.1\r\nHost: ").await.unwrap();
     let half = half_sent(&world, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n").await;
     let whole = half_sent(&world, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(rest(whole).await.starts_with("HTTP/1.1 200 "));
-    assert!(!rest(half).await.contains("200"));
+    let mut byte = [0];
+    let first = tokio::select! {
+        biased;
+        answered = public.read(&mut byte) => Err(answered),
+        said = rest(half) => Ok(said),
+    };
+    assert!(!first.expect("the public port gave up first").contains("200"));
+    drop(public);
     world.close().await;
 }
 
@@ -67,6 +77,7 @@ async fn attack_175_the_admin_port_answers_to_addresses_localhost_and_our_own_na
         ("another name", "GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n", "421"),
         ("another name for the metrics", "GET /metrics HTTP/1.1\r\nHost: evil.example:9901\r\n\r\n", "421"),
         ("a target with another name", "GET http://evil.example/metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", "421"),
+        ("a service's name", "GET /metrics HTTP/1.1\r\nHost: portcullis.mcp.svc.cluster.local:9901\r\n\r\n", "421"),
         ("no name", "GET /healthz HTTP/1.1\r\n\r\n", "400"),
         ("two names", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", "400"),
         ("HTTP/1.0 without a name", "GET /healthz HTTP/1.0\r\n\r\n", "200"),
@@ -76,10 +87,27 @@ async fn attack_175_the_admin_port_answers_to_addresses_localhost_and_our_own_na
         assert_eq!(answer.split(' ').nth(1), Some(status), "{name}: {answer}");
         if status == "421" {
             assert!(
-                answer.contains("127.0.0.1") && !answer.contains("jwks"),
-                "{name}: it says which names pass: {answer}"
+                answer.contains("127.0.0.1") && answer.contains("ask it by IP address") && !answer.contains("jwks"),
+                "{name}: it says which names pass, and what to do: {answer}"
             );
         }
     }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn attack_175_where_descriptors_are_few_the_admin_port_takes_only_its_share() {
+    let world = Plan::standard().wrapped(&["/bin/sh", "-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).start().await;
+    world.until_ready().await;
+    let mut held = Vec::new();
+    for round in 0..100 {
+        held.push(half_sent(&world, [&b""[..], b"GET /metrics HTTP/1.1\r\nHo"][round % 2]).await);
+        if round % 10 == 0 {
+            assert_eq!(world.send(&world.post(call("safe"))).await.status, 200, "a client, in round {round}");
+            assert_eq!(world.admin("/readyz").await.status, 200, "a probe, in round {round}");
+        }
+    }
+    assert!(!world.gateway.output().contains("could not be accepted"), "no descriptor was missing");
+    drop(held);
     world.close().await;
 }

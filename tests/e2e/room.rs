@@ -9,12 +9,15 @@ use tokio::{
     time::timeout,
 };
 
-use super::world::{
-    Ask, Live, Plan, Reply, Step, World,
-    beside::{Others, beside_anew},
-    call,
-    process::PATIENCE,
-    server,
+use super::{
+    issuer::{ACCOUNTS, OWN, SECRET},
+    world::{
+        Ask, Live, Plan, Reply, Step, World,
+        beside::{Others, beside_anew},
+        call,
+        process::PATIENCE,
+        server,
+    },
 };
 
 const IDLE: usize = 120;
@@ -66,11 +69,25 @@ fn slow(world: &World) -> Ask {
     world.post(call("get_slow")).set("Connection", "keep-alive")
 }
 
+/// The same, of another caller.
+fn slow_of(world: &World, number: usize) -> Ask {
+    slow(world).token(&token_of(world, &format!("caller-{number}")))
+}
+
+fn token_of(world: &World, subject: &str) -> String {
+    world.mint().claim("sub", subject.into()).token()
+}
+
+/// So few descriptors that they run short.
+fn few(plan: Plan) -> Plan {
+    plan.wrapped(&["/bin/sh", "-c", "ulimit -n 64 && exec \"$0\" \"$@\""])
+}
+
 #[tokio::test]
 async fn attack_174_idle_connections_do_not_use_up_the_descriptors() {
     // Behind a balancer all share one address; elsewhere the attacker has one.
     for attacker in ["127.0.0.1", "127.0.0.9"] {
-        let world = Plan::standard().wrapped(&["/bin/sh", "-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).start().await;
+        let world = few(Plan::standard()).start().await;
         world.until_ready().await;
         let gate = answer_slowly(&world);
         let most = most(&world).await;
@@ -121,7 +138,7 @@ async fn attack_174_idle_connections_do_not_use_up_the_descriptors() {
 
 #[tokio::test]
 async fn attack_174_idle_connections_cost_other_callers_nothing() {
-    let world = Plan::standard().wrapped(&["/bin/sh", "-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).start().await;
+    let world = few(Plan::standard()).start().await;
     world.until_ready().await;
     let attack = async |mut others: Others| {
         let mut held = Vec::new();
@@ -137,7 +154,7 @@ async fn attack_174_idle_connections_cost_other_callers_nothing() {
 
 #[tokio::test]
 async fn attack_174_handshakes_and_silent_tls_connections_make_room_too() {
-    let world = Plan::standard().tls().wrapped(&["/bin/sh", "-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).start().await;
+    let world = few(Plan::standard().tls()).start().await;
     world.until_ready().await;
     let mut held = Vec::new();
     for number in 0..IDLE {
@@ -153,13 +170,13 @@ async fn attack_174_handshakes_and_silent_tls_connections_make_room_too() {
 
 #[tokio::test]
 async fn attack_174_where_all_are_active_the_next_waits_and_is_served() {
-    let world = Plan::standard().wrapped(&["/bin/sh", "-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).start().await;
+    let world = few(Plan::standard()).start().await;
     world.until_ready().await;
     let gate = answer_slowly(&world);
     let most = most(&world).await;
     let mut active = Vec::new();
-    for _ in 0..most {
-        active.push(world.connect_and_send(&slow(&world)).await);
+    for number in 0..most {
+        active.push(world.connect_and_send(&slow_of(&world, number)).await);
     }
     world.upstream.until_seen(most).await;
     let late = world.connect_and_send(&world.post(call("safe"))).await;
@@ -186,5 +203,106 @@ async fn attack_174_the_soft_limit_is_raised_to_the_hard_one() {
     assert_eq!(soft, hard);
     assert!(most(&world).await > 64);
     world.gateway.line(|line| line.contains("raised the limit on open files")).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn attack_174_half_sent_bodies_of_clients_that_prove_nothing_make_room() {
+    let issuers = format!("  house: {{issuer: \"@ISSUER@\"}}\n{OWN}");
+    let plan = few(Plan::standard().tls().issuers(&issuers).file("accounts.yaml", ACCOUNTS));
+    let world = plan.environment("CLIENT_SECRET", SECRET).start().await;
+    world.secret(SECRET);
+    world.until_ready().await;
+    let gate = answer_slowly(&world);
+    let active = world.connect_and_send(&slow(&world)).await;
+    world.upstream.until_seen(1).await;
+    let most = most(&world).await;
+    let mallory = token_of(&world, "mallory");
+    let form = "application/x-www-form-urlencoded";
+    let mut closed_before = 0;
+    for (what, ask) in [
+        ("an unknown path", Ask::post("/nowhere", "x").with("Content-Length", "500")),
+        ("without a token", Ask::post("/mcp", "x").with("Content-Length", "500")),
+        ("the token endpoint", Ask::post("/oauth/token", "x").set("Content-Type", form).with("Content-Length", "500")),
+        ("registration", Ask::post("/oauth/register", "x").with("Content-Length", "500")),
+        ("a refused upload", Ask::post("/mcp", "x").token(&mallory).with("Content-Length", "100000")),
+    ] {
+        let bytes = ask.set("Connection", "keep-alive").bytes(&world.authority);
+        let mut held = Vec::new();
+        for number in 0..4 * most {
+            let mut half = world.connect().await;
+            // One that was closed in the meantime is as good.
+            half.write_while_taken(&bytes, 1).await;
+            held.push(half);
+            if number % most == 0 {
+                assert_eq!(world.send(&world.post(call("safe"))).await.status, 200, "{what}: a new client, {number}");
+            }
+        }
+        let closed = world.metric("portcullis_connections_closed_for_room_total").await.unwrap() as usize;
+        assert!(closed - closed_before >= 2 * most, "{what}: {} made room", closed - closed_before);
+        closed_before = closed;
+        drop(held);
+    }
+    gate.add_permits(1);
+    let (reply, _) = answer(active).await;
+    assert_eq!(reply.status, 200, "the call under way was not closed: {reply:?}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn attack_174_streams_of_one_caller_leave_descriptors_for_others() {
+    let world = few(Plan::standard()).start().await;
+    world.until_ready().await;
+    world.upstream.answer_with(|seen| match seen.method.as_str() {
+        "GET" => vec![server::sse_head(&[]), server::chunk("data: one\n\n"), Step::Hang],
+        _ => server::polite(seen),
+    });
+    let ask = Ask::get("/mcp").token(&token_of(&world, "mallory")).with("Accept", "text/event-stream");
+    let mut streams = Vec::new();
+    let refused = loop {
+        let live = world.open(&ask).await;
+        if live.reply().status != 200 {
+            break live.rest().await;
+        }
+        streams.push(live);
+    };
+    assert_eq!((refused.status, refused.reason().as_str()), (429, "too_many_streams"), "{refused:?}");
+    let most = most(&world).await;
+    assert!((1..=most / 4 + 1).contains(&streams.len()), "{} streams, {most} connections", streams.len());
+    for number in 0..most {
+        let other = world.post(call("safe")).token(&token_of(&world, &format!("caller-{number}")));
+        assert_eq!(world.send(&other).await.status, 200);
+    }
+    drop(streams);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn attack_174_connections_kept_for_the_next_call_make_room_for_another_server() {
+    let servers = ["one", "two", "three"].map(|name| {
+        format!("  {name}: {{path: /{name}, upstream: {{url: \"@UPSTREAM@/{name}\"}}, access: authenticated}}\n")
+    });
+    let world = few(Plan::standard().servers(&format!("\n{}", servers.concat()))).start().await;
+    let gate = answer_slowly(&world);
+    let most = most(&world).await;
+    for name in ["one", "two", "three", "one", "two"] {
+        let mut calls = Vec::new();
+        for number in 0..most {
+            let resource = format!("{}/{name}", world.resource().trim_end_matches("/mcp"));
+            let token =
+                world.mint().claim("sub", format!("caller-{number}").into()).claim("aud", resource.into()).token();
+            let ask = Ask::post(&format!("/{name}"), call("get_slow")).token(&token);
+            calls.push(world.connect_and_send(&ask).await);
+        }
+        world.upstream.until_seen(most).await;
+        gate.add_permits(most);
+        for call in calls {
+            let (reply, _) = answer(call).await;
+            assert_eq!(reply.status, 200, "{name}: {reply:?}");
+        }
+        world.upstream.take();
+    }
+    assert!(!world.gateway.output().contains("descriptor left"), "none was missing");
+    assert!(!world.gateway.output().contains("could not be accepted"), "none was missing");
     world.close().await;
 }

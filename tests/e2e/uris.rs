@@ -144,34 +144,6 @@ async fn attack_167_a_literal_rule_is_not_dodged_by_another_spelling() {
 }
 
 #[tokio::test]
-async fn attack_167_attack_192_names_on_a_disk_and_parameters_in_any_order_dodge_no_rule() {
-    let rules = r#"
-      - {resources: ["file:///l%C3%B6hne.txt", "file:///secret.txt", "search://q?user=boss&limit=1"], scopes: [hr]}
-"#;
-    let world = world(&[rules, ALL]).await;
-    let (poor, rich) = (world.token_with("mcp:connect read"), world.token_with("mcp:connect read hr"));
-    let mut rows = Vec::new();
-    for uri in [
-        "file:///lo%CC%88hne.txt",
-        "file:///L%C3%96HNE.TXT",
-        "file:///%C5%BFecret.txt",
-        "search://q?limit=1&user=boss",
-        "search://q?x=1&limit=1&user=boss",
-        "search://q?limit=1&x=1&user=boss&y=1",
-        // A question mark is a wildcard as well, and the rule guards what a slash makes of it.
-        "search://q/user=boss&limit=1",
-    ] {
-        rows.push(row(format!("{uri} without the scope"), read(&world, &poor, uri), Want::Status(403)));
-        rows.push(row(format!("{uri} with it"), read(&world, &rich, uri), Want::Passes));
-    }
-    for uri in ["file:///lohne.txt", "file:///stra%C3%9Fe", "search://q?limit=1", "search://q?limit=2&user=boss"] {
-        rows.push(row(uri, read(&world, &poor, uri), Want::Passes));
-    }
-    world.verdicts(rows).await;
-    world.close().await;
-}
-
-#[tokio::test]
 async fn attack_168_a_pattern_is_not_dodged_by_another_spelling() {
     let world = world(&[DENIED, ALL]).await;
     let token = world.token_with("mcp:connect read hr");

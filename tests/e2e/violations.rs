@@ -1,5 +1,7 @@
 //! Does every attempt to break HTTP leave a counter, a line and an answer (attack 183)?
 
+mod quiet;
+
 use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 

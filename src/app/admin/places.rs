@@ -10,14 +10,11 @@ use std::{
 
 use tokio::task::{AbortHandle, Id};
 
-use crate::base::{
-    limits::{ADMIN_CONNECTIONS_MAX, ADMIN_PLACES_FOR_HEADS},
-    peer::network,
-};
+use crate::base::{limits::ADMIN_SHARE_FOR_HEADS, peer::network};
 
 /// The open connections, oldest first.
-#[derive(Default)]
 pub(super) struct Places {
+    most: usize,
     all: Vec<Place>,
 }
 
@@ -36,16 +33,22 @@ struct Holder {
 }
 
 impl Places {
-    /// Closes one connection if all places are taken.
-    pub(super) fn make_room(&mut self) {
-        if self.all.len() < ADMIN_CONNECTIONS_MAX {
-            return;
+    /// At most this many.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, all: Vec::new() }
+    }
+
+    /// Ends one connection if all places are taken. Its descriptor is free once its task, which is
+    /// told here, has ended.
+    pub(super) fn make_room(&mut self) -> Option<Id> {
+        if self.all.len() < self.most {
+            return None;
         }
         let holders: Vec<Holder> =
             self.all.iter().map(|place| Holder { peer: place.peer, asked: place.asked.load(Relaxed) }).collect();
-        if let Some(index) = leaves(&holders) {
-            self.all.remove(index).task.abort();
-        }
+        let leaves = self.all.get(leaves(&holders)?)?;
+        leaves.task.abort();
+        Some(leaves.task.id())
     }
 
     /// A connection of `peer` is served by `task`, which sets `asked` once the request has arrived.
@@ -62,7 +65,8 @@ impl Places {
 /// The oldest connection of the peer that holds most. Half-sent requests go first, unless they are
 /// so few that the next probe could be among them.
 fn leaves(holders: &[Holder]) -> Option<usize> {
-    let are_many = holders.iter().filter(|holder| !holder.asked).count() > ADMIN_PLACES_FOR_HEADS;
+    let few = (holders.len() / ADMIN_SHARE_FOR_HEADS).max(1);
+    let are_many = holders.iter().filter(|holder| !holder.asked).count() > few;
     let may_leave = |holder: &&Holder| !are_many || !holder.asked;
     let held = |peer: IpAddr| holders.iter().filter(may_leave).filter(|holder| holder.peer == peer).count();
     let most = holders.iter().filter(may_leave).map(|holder| held(holder.peer)).max()?;
@@ -74,6 +78,9 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::base::limits::{ADMIN_CONNECTIONS_LEAST, ADMIN_CONNECTIONS_MAX};
+
+    const FOR_HEADS: usize = ADMIN_CONNECTIONS_MAX / ADMIN_SHARE_FOR_HEADS;
 
     fn holder(peer: u8, asked: bool) -> Holder {
         Holder { peer: Ipv4Addr::new(192, 0, 2, peer).into(), asked }
@@ -94,12 +101,22 @@ mod tests {
 
     #[test]
     fn attack_175_slow_readers_make_room_before_the_few_requests_that_arrive() {
-        let mut holders = vec![holder(1, true); ADMIN_CONNECTIONS_MAX - ADMIN_PLACES_FOR_HEADS];
-        holders.extend([holder(1, false); ADMIN_PLACES_FOR_HEADS]);
+        let mut holders = vec![holder(1, true); ADMIN_CONNECTIONS_MAX - FOR_HEADS];
+        holders.extend([holder(1, false); FOR_HEADS]);
         assert_eq!(leaves(&holders), Some(0));
         // The oldest of them may be a half-sent one: it has had its time.
         holders.rotate_right(1);
         assert_eq!(leaves(&holders), Some(0));
         assert_eq!(leaves(&[]), None);
+    }
+
+    #[test]
+    fn attack_175_where_places_are_few_one_request_that_arrives_is_spared() {
+        let mut holders = vec![holder(1, true); ADMIN_CONNECTIONS_LEAST];
+        assert_eq!(leaves(&holders), Some(0));
+        holders[3] = holder(2, false);
+        assert_eq!(leaves(&holders), Some(0));
+        holders[2] = holder(1, false);
+        assert_eq!(leaves(&holders), Some(2), "two are half-sent");
     }
 }

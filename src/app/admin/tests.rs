@@ -64,7 +64,7 @@ async fn the_admin_port_answers_and_hangs_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut serving = JoinSet::new();
-    serving.spawn(serve(listener, Arc::new(Told(Vec::new()))));
+    serving.spawn(serve(listener, ADMIN_CONNECTIONS_MAX, Arc::new(Told(Vec::new()))));
     let mut half_sent = Vec::new();
     for _ in 0..ADMIN_CONNECTIONS_MAX {
         let mut tcp = TcpStream::connect(address).await.unwrap();

@@ -6,6 +6,9 @@ use std::time::Duration;
 pub const CONNECTIONS_MAX: usize = 32_768;
 /// Idle connections that are asked at once to make room for new ones.
 pub const CONNECTIONS_CLOSED_AT_ONCE: usize = 256;
+/// For so long a connection that has come, or has had its last answer, does not make room for a
+/// peer with more connections: its request may be on its way, over two round trips of TLS.
+pub const CONNECTION_YOUNG: Duration = Duration::from_secs(2);
 /// How long an HTTP/2 connection that must make room may take to say goodbye.
 pub const ROOM_TIMEOUT: Duration = Duration::from_millis(100);
 /// File descriptors that are kept for files that are read, for issuers and stores, and for what a

@@ -1,4 +1,4 @@
-//! Which idle connections make room: the oldest of the peer that holds the most.
+//! Which idle connections make room: the oldest of the peer that holds the most seats.
 
 use std::collections::BinaryHeap;
 
@@ -11,22 +11,53 @@ pub(super) struct Idle {
     pub(super) id: u64,
 }
 
-/// The numbers of at most `wanted` of them, given one list per peer. Each is taken from the longest
-/// list at that moment, so that all peers are cut down to the same level.
-pub(super) fn choose(mut peers: Vec<Vec<Idle>>, wanted: usize) -> Vec<u64> {
-    for idle in &mut peers {
-        // The oldest last, where it is taken from.
-        idle.sort_unstable_by(|one, other| other.cmp(one));
+/// What one peer holds. Ordered by what makes it leave first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Holder {
+    /// Its connections, those at work included.
+    pub(super) seats: usize,
+    /// Whether the connection that needs room is its own.
+    pub(super) is_newcomers: bool,
+    /// Those that may leave.
+    pub(super) idle: Vec<Idle>,
+}
+
+/// Which connections a newcomer may displace, besides those of its own peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// Those of a peer that holds more seats than this, its own number …
+    pub(super) more_than: usize,
+    /// … and those of any peer that are idle since then, or longer.
+    pub(super) old_since: u64,
+}
+
+impl Holder {
+    /// Its oldest connection, if that may leave.
+    fn leaves(&mut self, rule: Rule) -> Option<Idle> {
+        let may_leave =
+            |oldest: &Idle| self.is_newcomers || self.seats > rule.more_than || oldest.since <= rule.old_since;
+        let oldest = self.idle.last().copied().filter(may_leave)?;
+        self.idle.pop();
+        self.seats -= 1;
+        Some(oldest)
     }
-    let mut longest: BinaryHeap<(usize, Vec<Idle>)> =
-        peers.into_iter().filter(|idle| !idle.is_empty()).map(|idle| (idle.len(), idle)).collect();
+}
+
+/// The numbers of at most `wanted` of them. Each is taken from the peer with the most seats at that
+/// moment, so that all peers are cut down to the same level.
+pub(super) fn choose(mut peers: Vec<Holder>, wanted: usize, rule: Rule) -> Vec<u64> {
+    for holder in &mut peers {
+        // The oldest last, where it is taken from.
+        holder.idle.sort_unstable_by(|one, other| other.cmp(one));
+    }
+    let mut largest: BinaryHeap<Holder> = peers.into();
     let mut chosen = Vec::new();
     while chosen.len() < wanted
-        && let Some((_, mut idle)) = longest.pop()
+        && let Some(mut holder) = largest.pop()
     {
-        chosen.extend(idle.pop().map(|oldest| oldest.id));
-        if !idle.is_empty() {
-            longest.push((idle.len(), idle));
+        if let Some(oldest) = holder.leaves(rule) {
+            chosen.push(oldest.id);
+            largest.push(holder);
         }
     }
     chosen
@@ -36,41 +67,59 @@ pub(super) fn choose(mut peers: Vec<Vec<Idle>>, wanted: usize) -> Vec<u64> {
 mod tests {
     use super::*;
 
-    fn peer(connections: &[(u64, u64)]) -> Vec<Idle> {
-        connections.iter().map(|(since, id)| Idle { since: *since, id: *id }).collect()
+    /// No newcomer: every idle connection may leave.
+    const ANY: Rule = Rule { more_than: 0, old_since: 0 };
+
+    fn holder(active: usize, connections: &[(u64, u64)]) -> Holder {
+        let idle: Vec<Idle> = connections.iter().map(|(since, id)| Idle { since: *since, id: *id }).collect();
+        Holder { seats: active + idle.len(), is_newcomers: false, idle }
     }
 
     #[test]
-    fn attack_174_the_largest_holder_of_idle_connections_makes_room_oldest_first() {
-        let many = peer(&[(5, 1), (3, 2), (9, 3), (4, 4)]);
-        let few = peer(&[(1, 10), (2, 11)]);
-        for (wanted, expected) in [
-            (0, vec![]),
-            (1, vec![2]),
-            (2, vec![2, 4]),
-            (3, vec![2, 4]),
-            (6, vec![2, 4, 1, 3, 10, 11]),
-            (9, vec![2, 4, 1, 3, 10, 11]),
-        ] {
-            let chosen = choose(vec![few.clone(), many.clone()], wanted);
-            assert!(chosen.starts_with(&expected[..expected.len().min(2)]), "{wanted}: {chosen:?}");
-            assert_eq!(chosen.len(), wanted.min(6), "{wanted}: {chosen:?}");
-            let of_few = chosen.iter().filter(|id| **id >= 10).count();
-            let of_many = chosen.len() - of_few;
-            assert!(2 - of_few >= (4 - of_many).min(1) || 2 - of_few + 1 >= 4 - of_many, "{wanted}: {chosen:?}");
+    fn attack_174_the_largest_holder_makes_room_oldest_first() {
+        let many = holder(0, &[(5, 1), (3, 2), (9, 3), (4, 4)]);
+        let few = holder(0, &[(1, 10), (2, 11)]);
+        for (wanted, expected) in [(0, vec![]), (1, vec![2]), (2, vec![2, 4])] {
+            assert_eq!(choose(vec![few.clone(), many.clone()], wanted, ANY), expected);
         }
-        assert_eq!(choose(vec![], 3), [0; 0]);
-        assert_eq!(choose(vec![vec![], peer(&[(1, 7)])], 3), [7]);
+        let mut all = choose(vec![few, many], 9, ANY);
+        all.sort_unstable();
+        assert_eq!(all, [1, 2, 3, 4, 10, 11]);
+        assert_eq!(choose(vec![], 3, ANY), [0; 0]);
+        assert_eq!(choose(vec![holder(9, &[]), holder(0, &[(1, 7)])], 3, ANY), [7]);
+    }
+
+    #[test]
+    fn attack_174_connections_at_work_count_for_who_is_the_largest() {
+        let at_work = holder(12, &[(9, 1), (8, 2)]);
+        let idle = holder(0, &[(1, 10), (2, 11), (3, 12), (4, 13)]);
+        assert_eq!(choose(vec![idle, at_work], 3, ANY), [2, 1, 10]);
     }
 
     #[test]
     fn attack_174_peers_are_cut_down_to_one_level() {
-        let peers: Vec<Vec<Idle>> = [10_u64, 7, 3]
+        let peers: Vec<Holder> = [10_u64, 7, 3]
             .iter()
-            .map(|count| (0..*count).map(|n| Idle { since: n, id: count * 100 + n }).collect())
+            .map(|count| holder(0, &(0..*count).map(|n| (n, count * 100 + n)).collect::<Vec<_>>()))
             .collect();
-        let chosen = choose(peers, 11);
+        let chosen = choose(peers, 11, ANY);
         let left = |count: u64| count as usize - chosen.iter().filter(|id| **id / 100 == count).count();
         assert_eq!((left(10), left(7), left(3)), (3, 3, 3));
+    }
+
+    #[test]
+    fn attack_174_a_young_connection_does_not_leave_for_a_larger_peer() {
+        let rule = |more_than| Rule { more_than, old_since: 100 };
+        let attacker = Holder { is_newcomers: true, ..holder(17, &[]) };
+        let young = holder(0, &[(150, 1)]);
+        assert_eq!(choose(vec![attacker.clone(), young.clone()], 3, rule(17)), [0; 0], "it waits");
+        let own = Holder { is_newcomers: true, ..holder(16, &[(160, 9)]) };
+        assert_eq!(choose(vec![own, young.clone()], 3, rule(17)), [9], "its own makes room");
+        let old = holder(0, &[(100, 1), (150, 2)]);
+        assert_eq!(choose(vec![attacker, old], 3, rule(17)), [1], "one that has been idle for a while");
+        // Of a peer with more seats, as many as are too many.
+        let larger = holder(2, &[(150, 1), (160, 2), (170, 3)]);
+        assert_eq!(choose(vec![larger, young], 9, rule(3)), [1, 2]);
+        assert_eq!(choose(vec![holder(0, &[(150, 4)])], 9, rule(0)), [4], "the first of its peer displaces any");
     }
 }

@@ -30,6 +30,9 @@ pub struct Begun {
 
 /// Sessions as the time that it takes to forget them.
 struct Level {
+    /// The latest arrival that changed it. Requests that arrive together are counted in any order, and
+    /// an earlier one must not find more left than the later one did.
+    seen: Duration,
     /// When the last is forgotten, on the monotonic clock.
     until: Duration,
     /// How long each of them takes.
@@ -116,6 +119,7 @@ fn change(
     by: impl Fn(Duration, Duration) -> Option<Duration>,
 ) -> bool {
     let each = each_of(most);
+    let now = levels.get(&key).map_or(now.mono, |level| level.seen.max(now.mono));
     let Some(left) = by(levels.get(&key).map_or(Duration::ZERO, |level| level.left(each, now)), each) else {
         return false;
     };
@@ -123,11 +127,11 @@ fn change(
         levels.remove(&key);
         return true;
     }
-    let until = now.mono.saturating_add(left);
-    let level = levels.entry(key).or_insert_with(|| Level { until, each, open: HashMap::new() });
-    (level.until, level.each) = (until, each);
+    let until = now.saturating_add(left);
+    let level = levels.entry(key).or_insert_with(|| Level { seen: now, until, each, open: HashMap::new() });
+    (level.seen, level.until, level.each) = (now, until, each);
     if levels.len() > SWEPT_ABOVE && levels.len().is_power_of_two() {
-        levels.retain(|_, level| level.until > now.mono);
+        levels.retain(|_, level| level.until > now);
     }
     true
 }
@@ -140,8 +144,8 @@ fn each_of(most: u32) -> Duration {
 impl Level {
     /// What is left where each session takes `each`. After a reload that changed the bound it is as many as before, or as many
     /// as the new bound has: nobody is shut out for longer than [`SESSION_AGE`] by a bound that was not theirs.
-    fn left(&self, each: Duration, now: Now) -> Duration {
-        let left = self.until.saturating_sub(now.mono);
+    fn left(&self, each: Duration, now: Duration) -> Duration {
+        let left = self.until.saturating_sub(now);
         if each == self.each {
             return left;
         }
@@ -191,6 +195,17 @@ mod tests {
         assert_eq!(begin(&server, &alice, at(2)), Ok(()), "the oldest is forgotten");
         let later = at(SESSION_AGE.as_secs() + 2);
         assert_eq!(begin_all(&begun, &server, &alice, MOST, later), MOST, "all are forgotten, and nothing is saved up");
+    }
+
+    #[test]
+    fn attack_172_requests_that_are_counted_out_of_order_get_every_place() {
+        const MOST: u32 = 3;
+        let (begun, server, alice) = (Begun::default(), ServerName::from("s"), caller("alice"));
+        let late = Now { mono: at(0).mono + Duration::from_micros(3), ..at(0) };
+        for now in [late, at(0), late] {
+            assert_eq!(begun.begin(&server, &alice, MOST, now), Ok(()));
+        }
+        assert_eq!(begun.begin(&server, &alice, MOST, at(0)), Err(Refusal::TooManySessions));
     }
 
     #[test]

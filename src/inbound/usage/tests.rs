@@ -17,7 +17,7 @@ const LIMITS: ServerLimits = ServerLimits {
     body_bytes_per_caller: 32_768 * KIB,
     upstream_connections: 8,
 };
-const ALL: TotalLimits = TotalLimits { requests: 40, body_bytes: 4_000 * KIB };
+const ALL: TotalLimits = TotalLimits { requests: 40, body_bytes: 4_000 * KIB, unproved: 10, streams_of_caller: 64 };
 
 fn caller(subject: &str) -> Caller {
     Caller::for_tests(subject, &[], json!({}))

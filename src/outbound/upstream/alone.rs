@@ -4,9 +4,9 @@ use std::{pin::pin, sync::Arc};
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Leg, Upstream, connect::Fresh, h1::Own, lock, outage::Turn};
+use super::{Leg, Upstream, connect::Fresh, h1::Own, outage::Turn};
 use crate::{
-    base::limits::{UPSTREAM_IDLE_MAX, UPSTREAM_IDLE_TIMEOUT, UPSTREAM_REDIAL_FIRST},
+    base::limits::{UPSTREAM_IDLE_TIMEOUT, UPSTREAM_REDIAL_FIRST},
     outbound::{Fault, dial::Why},
 };
 
@@ -27,11 +27,11 @@ impl Upstream {
     /// The freshest idle connection that is still open.
     pub(super) async fn idle_one(&self) -> Option<Own> {
         loop {
-            let Idle { mut own, since } = lock(&self.idle).pop()?;
+            let Idle { mut own, since } = self.idle.pop()?;
             let now = Instant::now();
             if now.duration_since(since) > UPSTREAM_IDLE_TIMEOUT {
                 // Those below are older still.
-                lock(&self.idle).clear();
+                self.idle.clear();
                 return None;
             }
             if !own.is_old(now) && own.is_alive().await {
@@ -91,12 +91,8 @@ impl Upstream {
     /// Takes a connection back whose answer was read to its end.
     pub(super) fn put_back(&self, own: Own) {
         let since = Instant::now();
-        if own.is_old(since) {
-            return;
-        }
-        let mut idle = lock(&self.idle);
-        if idle.len() < UPSTREAM_IDLE_MAX {
-            idle.push(Idle { own, since });
+        if !own.is_old(since) {
+            self.idle.push(Idle { own, since });
         }
     }
 }

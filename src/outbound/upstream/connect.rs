@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{counts::Counts, h1::Own, h2::Link};
+use super::{counts::Counts, h1::Own, h2::Link, spare::Spare};
 use crate::{
     base::limits::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER},
     outbound::{
@@ -23,12 +23,16 @@ use crate::{
     },
 };
 
+/// Idle connections that are closed where there is no descriptor for a new one.
+const CLOSED_FOR_A_DIAL: usize = 8;
+
 /// Opens connections.
 pub(super) struct Connector {
     pub(super) peer: Peer,
     pub(super) dialler: Dialler,
     pub(super) counts: Arc<Counts>,
     pub(super) freed: Arc<Notify>,
+    pub(super) spare: Arc<Spare>,
     /// Whether the last connection agreed on HTTP/2; a guess before the first.
     pub(super) speaks_h2: AtomicBool,
 }
@@ -43,7 +47,13 @@ impl Connector {
     /// Opens one connection, ready for requests, within `limit`.
     pub(super) async fn connect(&self, limit: Duration) -> Result<Fresh, DialFault> {
         let deadline = Instant::now() + limit;
-        let stream = self.dialler.dial(&self.peer, AddressRule::Configured, limit).await?;
+        let dialled = self.dialler.dial(&self.peer, AddressRule::Configured, limit).await;
+        let stream = dialled.inspect_err(|fault| {
+            if fault.why == Why::NoDescriptors {
+                // The next attempt finds some.
+                self.spare.close(CLOSED_FOR_A_DIAL);
+            }
+        })?;
         let is_h2 = stream.speaks_h2();
         let old_at = Instant::now() + UPSTREAM_CONNECTION_AGE + jitter(UPSTREAM_CONNECTION_AGE_JITTER);
         let fresh = if is_h2 {

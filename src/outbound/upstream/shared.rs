@@ -107,6 +107,14 @@ impl Shared {
         self.lock().links.retain(|link| !link.is_closed() && (!link.is_old(now) || link.streams() > 0));
     }
 
+    /// Closes connections that carry nothing; how many.
+    pub(super) fn close_idle(&self) -> usize {
+        let mut state = self.lock();
+        let before = state.links.len();
+        state.links.retain(|link| link.streams() > 0);
+        before - state.links.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

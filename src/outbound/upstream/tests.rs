@@ -40,7 +40,7 @@ fn upstream(port: u16) -> (Arc<Upstream>, Arc<AtomicU8>) {
         response_timeout: Duration::from_secs(5),
     };
     let tls = client_tls(tls_roots(&[]).unwrap(), true);
-    (Upstream::new(&settings, Dialler { tls, resolver }).unwrap(), last)
+    (Upstream::new(&settings, Dialler { tls, resolver }, &Arc::default()).unwrap(), last)
 }
 
 async fn later(by: Duration) {

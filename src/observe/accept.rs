@@ -1,0 +1,38 @@
+//! Warns of connections that could not be accepted, once in a while.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use crate::observe::sampled::Sampled;
+
+/// The first one is told at once, the next ones after this time.
+const WARNING_EVERY: Duration = Duration::from_secs(10);
+
+/// Accepts of one listener that failed.
+#[derive(Debug)]
+pub struct RefusedAccepts {
+    listener: Box<str>,
+    sampled: Sampled<()>,
+}
+
+impl RefusedAccepts {
+    /// Of the listener of this name or address.
+    #[must_use]
+    pub fn new(listener: impl Into<Box<str>>) -> Self {
+        Self { listener: listener.into(), sampled: Sampled::new(WARNING_EVERY, 1) }
+    }
+
+    /// One more failed.
+    pub fn tell(&self, cause: &io::Error) {
+        if let Some(left_out) = self.sampled.admit((), Instant::now()) {
+            tracing::warn!(
+                listener = %self.listener,
+                %cause,
+                left_out,
+                "a connection could not be accepted; if no descriptor is left, raise the limit on open files (ulimit -n, LimitNOFILE=)"
+            );
+        }
+    }
+}
