@@ -28,21 +28,21 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::{HeaderName, HeaderValue};
 
 use crate::{
-    authorization_server::settings::{EmbeddedSettings, Login, StoreSettings},
+    authorization_server::settings::{EmbeddedSettings, StoreSettings},
     base::{
-        names::{AuthorizationServerName, PublicUrl, Scope, ServerName},
+        names::{PublicUrl, Scope, ServerName},
         secret::Secret,
     },
     decide::{mcp::list::Hide, policy::rule::Policy},
     inbound::snapshot::ServerLimits,
     outbound::{
         credential::{Credential, IdentityHeader},
-        keys::{IssuerSettings, KeySource, LocalKeys},
+        keys::IssuerSettings,
         upstream::UpstreamSettings,
     },
 };
@@ -105,42 +105,8 @@ pub struct EmbeddedProvenance {
 }
 
 impl Settings {
-    /// The keys of the embedded authorization server of this name.
-    #[must_use]
-    pub fn local_keys(&self, name: &AuthorizationServerName) -> Option<&Arc<LocalKeys>> {
-        let mut named = self.authorization_servers.iter().filter(|issuer| issuer.rules.name == *name);
-        named.find_map(|issuer| match &issuer.keys {
-            KeySource::Local(keys) => Some(keys),
-            KeySource::Discover | KeySource::Url(_) | KeySource::File(_) => None,
-        })
-    }
-
-    /// Takes over from `before` the keys of every embedded authorization server that goes on: one that is the same issuer, keeps its
-    /// things in the same place, and asks the same IdP. Another is a new one: what the one before remembers stays behind with it.
-    pub fn go_on_from(&mut self, before: &Self) {
-        for embedded in &self.embedded {
-            let is_same = |other: &&EmbeddedSettings| {
-                let same_login = match (&other.login, &embedded.login) {
-                    (Login::Accounts(_), Login::Accounts(_)) => true,
-                    (Login::Oidc(other), Login::Oidc(ours)) => other == ours,
-                    _ => false,
-                };
-                same_login
-                    && other.name == embedded.name
-                    && other.issuer == embedded.issuer
-                    && other.store == embedded.store
-                    && other.seal_keys == embedded.seal_keys
-            };
-            let Some(keys) = before.embedded.iter().find(is_same).and_then(|same| before.local_keys(&same.name)) else {
-                continue;
-            };
-            for issuer in self.authorization_servers.iter_mut().filter(|issuer| issuer.rules.name == embedded.name) {
-                issuer.keys = KeySource::Local(Arc::clone(keys));
-            }
-        }
-    }
-
-    /// The same, but nothing is written or dialled: for commands that serve nobody.
+    /// The same settings, but without a store file or a connection to Redis: for commands that do
+    /// not serve.
     #[must_use]
     pub fn without_stores(mut self) -> Self {
         self.embedded.iter_mut().for_each(|embedded| embedded.store = StoreSettings::Memory);

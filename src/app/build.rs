@@ -8,11 +8,11 @@ use rustls::ClientConfig;
 
 use crate::{
     app::descriptors,
-    authorization_server::embedded::{Embedded, State},
-    base::{
-        clock::Clock,
-        names::{AuthorizationServerName, Issuer},
+    authorization_server::{
+        embedded::{Embedded, State},
+        settings::EmbeddedSettings,
     },
+    base::{clock::Clock, names::Issuer},
     config::{DenyAs, LegacySse, ServerSettings, Settings},
     decide::{
         oauth::{
@@ -57,18 +57,18 @@ pub struct Parts {
     pub issuers: Vec<Arc<IssuerKeys>>,
     /// Upstreams, in the order of the snapshot's servers.
     pub upstreams: Vec<Arc<Upstream>>,
-    /// What the embedded authorization servers remember, in the order of the settings.
+    /// The embedded authorization servers, in the order of the settings.
     pub states: Vec<Kept>,
 }
 
-/// What an embedded authorization server remembers.
+/// An embedded authorization server: what goes on for as long as its settings continue it.
 #[derive(Clone)]
 pub struct Kept {
-    /// The name of the authorization server.
-    pub name: AuthorizationServerName,
-    /// Tells one from every other: settings that hold the same keys go on with the same state.
-    pub local: Arc<LocalKeys>,
-    /// The state.
+    /// Its settings in the configuration in force.
+    pub settings: EmbeddedSettings,
+    /// Its keys, as the gateway verifies with them.
+    pub issuer: Arc<IssuerKeys>,
+    /// What it remembers.
     pub state: Arc<State>,
 }
 
@@ -101,11 +101,10 @@ impl Builder {
     /// What cannot be made, one sentence each. The checks of the configuration come first, so that these are rare.
     pub fn build(&self, settings: &Settings, before: &Parts) -> Result<(Snapshot, Parts), Vec<String>> {
         let doors = doors(&settings.servers);
-        let parts = Parts {
-            issuers: settings.authorization_servers.iter().map(|issuer| self.issuer(issuer, before)).collect(),
-            upstreams: each(&doors, |door| self.upstream(door.upstream, before))?,
-            states: self.states(settings, before)?,
-        };
+        let upstreams = each(&doors, |door| self.upstream(door.upstream, before))?;
+        let states = self.states(settings, before)?;
+        let issuers = settings.authorization_servers.iter().map(|issuer| self.issuer(issuer, before, &states));
+        let parts = Parts { issuers: issuers.collect(), upstreams, states };
         let embedded: Vec<Arc<Embedded>> = (settings.embedded.iter().zip(&parts.states))
             .map(|(settings, kept)| Arc::new(Embedded { settings: settings.clone(), state: Arc::clone(&kept.state) }))
             .collect();
@@ -125,34 +124,38 @@ impl Builder {
         Ok((Snapshot { limits, sites, routes, servers, embedded }, parts))
     }
 
-    /// The state of each embedded authorization server: the one that it has, or one that begins.
+    /// Each embedded authorization server: the one before where the settings continue it, else a new
+    /// one with keys of its own.
     fn states(&self, settings: &Settings, before: &Parts) -> Result<Vec<Kept>, Vec<String>> {
         let (mut states, mut wrong) = (Vec::new(), Vec::new());
         for embedded in &settings.embedded {
-            let name = &embedded.name;
-            match settings.local_keys(name).ok_or_else(|| "no keys".to_owned()).and_then(|local| {
-                let same = before.states.iter().find(|kept| Arc::ptr_eq(&kept.local, local));
-                let state = match same {
-                    Some(kept) => Arc::clone(&kept.state),
-                    None => State::new(
-                        embedded,
-                        self.fetch.clone(),
-                        self.roots.clone(),
-                        Arc::clone(&self.clock),
-                        Arc::clone(local),
-                    )?,
-                };
-                Ok(Kept { name: name.clone(), local: Arc::clone(local), state })
-            }) {
+            let same = before.states.iter().find(|kept| embedded.continues(&kept.settings));
+            let issuer = settings.authorization_servers.iter().find(|issuer| issuer.rules.name == embedded.name);
+            let kept = match (same, issuer) {
+                (Some(kept), _) => Ok(Kept { settings: embedded.clone(), ..kept.clone() }),
+                (None, Some(issuer)) => self.begin(embedded, issuer),
+                (None, None) => Err("not among the authorization servers".to_owned()),
+            };
+            match kept {
                 Ok(kept) => states.push(kept),
-                Err(why) => wrong.push(format!("authorization_servers.{name}.embedded: {why}")),
+                Err(why) => wrong.push(format!("authorization_servers.{}.embedded: {why}", embedded.name)),
             }
         }
         if wrong.is_empty() { Ok(states) } else { Err(wrong) }
     }
 
-    fn issuer(&self, settings: &IssuerSettings, before: &Parts) -> Arc<IssuerKeys> {
-        let same = before.issuers.iter().find(|issuer| issuer.settings() == settings);
+    /// A new embedded authorization server. It publishes its keys to the gateway in memory.
+    fn begin(&self, settings: &EmbeddedSettings, issuer: &IssuerSettings) -> Result<Kept, String> {
+        let local: Arc<LocalKeys> = Arc::default();
+        let (fetch, clock) = (self.fetch.clone(), Arc::clone(&self.clock));
+        let state = State::new(settings, fetch.clone(), self.roots.clone(), Arc::clone(&clock), Arc::clone(&local))?;
+        let issuer = IssuerKeys::embedded(issuer.clone(), local, fetch, clock);
+        Ok(Kept { settings: settings.clone(), issuer, state })
+    }
+
+    fn issuer(&self, settings: &IssuerSettings, before: &Parts, states: &[Kept]) -> Arc<IssuerKeys> {
+        let embedded = states.iter().map(|kept| &kept.issuer);
+        let same = embedded.chain(&before.issuers).find(|issuer| issuer.settings() == settings);
         same.map_or_else(|| IssuerKeys::new(settings.clone(), self.fetch.clone(), Arc::clone(&self.clock)), Arc::clone)
     }
 

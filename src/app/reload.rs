@@ -70,7 +70,7 @@ pub fn needs_restart(now: &Settings, wanted: &Settings) -> Vec<String> {
     let held = wanted.embedded.iter().filter_map(|embedded| {
         let StoreSettings::File(_) = embedded.store else { return None };
         let holder = now.embedded.iter().find(|holder| holder.store == embedded.store)?;
-        let goes_on = now.local_keys(&holder.name) == wanted.local_keys(&embedded.name);
+        let goes_on = embedded.continues(holder);
         (!goes_on).then(|| format!("authorization_servers.{}.embedded, on the same store file", embedded.name))
     });
     changed.chain(held).map(|what| format!("{what}: changed, which needs a restart")).collect()

@@ -68,7 +68,7 @@ impl InForce {
         let (name, status) = (&issuer.rules().name, issuer.status());
         // Tokens that were issued go on working: no reason to send requests elsewhere, where the
         // store is the same.
-        let mut states = self.states.iter().filter(|kept| kept.name == *name);
+        let mut states = self.states.iter().filter(|kept| kept.settings.name == *name);
         let trouble = states.find_map(|kept| kept.state.trouble());
         IssuerState { name: name.to_string(), keys: status.state, last_error: status.last_error, trouble }
     }

@@ -148,8 +148,7 @@ impl Supervisor {
         self.status.readiness.reload_refused(Some(wrong.join("; ")));
     }
 
-    fn take(&mut self, mut wanted: Settings) -> Result<(), Vec<String>> {
-        wanted.go_on_from(&self.settings);
+    fn take(&mut self, wanted: Settings) -> Result<(), Vec<String>> {
         if wanted == self.settings {
             tracing::info!("the configuration is read again and says the same");
             return Ok(());

@@ -45,6 +45,24 @@ pub struct EmbeddedSettings {
     pub seal_keys: Vec<Secret>,
 }
 
+impl EmbeddedSettings {
+    /// Whether these settings continue the authorization server of `before`: the same issuer with
+    /// the same store, the same keys for it, and the same way to log in. Its state then stays.
+    #[must_use]
+    pub fn continues(&self, before: &Self) -> bool {
+        let same_login = match (&before.login, &self.login) {
+            (Login::Accounts(_), Login::Accounts(_)) => true,
+            (Login::Oidc(before), Login::Oidc(now)) => before == now,
+            (Login::Accounts(_), Login::Oidc(_)) | (Login::Oidc(_), Login::Accounts(_)) => false,
+        };
+        same_login
+            && before.name == self.name
+            && before.issuer == self.issuer
+            && before.store == self.store
+            && before.seal_keys == self.seal_keys
+    }
+}
+
 /// `login:`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Login {

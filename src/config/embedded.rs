@@ -1,6 +1,6 @@
 //! Reads `embedded:`, an authorization server of our own: how people log in, which clients may come, who gets what, and where it is kept.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
 
@@ -27,7 +27,7 @@ use crate::{
         value,
     },
     decide::{grant::request::Protected, route::is_plain_path, token::jwt::TokenRules},
-    outbound::keys::{IssuerSettings, KeySource, LocalKeys},
+    outbound::keys::{IssuerSettings, KeySource},
 };
 
 mod clients;
@@ -271,7 +271,7 @@ impl Embedded {
                 client_claims: words(CLIENT_CLAIMS.get(..1).unwrap_or(CLIENT_CLAIMS)),
                 scope_prefixes: Vec::new(),
             },
-            keys: KeySource::Local(Arc::new(LocalKeys::default())),
+            keys: KeySource::Embedded,
             refetch_floor: REFETCH_FLOOR,
             allow_http: false,
         })

@@ -100,8 +100,8 @@ fn issuer(issuer: &IssuerSettings, profile: Option<&str>) -> Out {
         KeySource::Discover => ("discover", yes()),
         KeySource::Url(url) => ("url", text(url)),
         KeySource::File(path) => ("file", text(&path.display().to_string())),
-        // One of our own is printed by `embedded`, which knows what it was written as.
-        KeySource::Local(_) => ("discover", yes()),
+        // An embedded authorization server is printed by `embedded::find`.
+        KeySource::Embedded => ("discover", yes()),
     };
     let mut entries = vec![("issuer", text(rules.issuers.first().map_or("", |issuer| issuer)))];
     // A profile also fills what has no key of its own: the claim that names the client, and prefixes of scopes.

@@ -54,8 +54,8 @@ pub enum KeySource {
     Url(Box<str>),
     /// From this file, read again when it changes.
     File(PathBuf),
-    /// From the authorization server inside.
-    Local(Arc<LocalKeys>),
+    /// From the embedded authorization server of the same name, which hands them over in memory.
+    Embedded,
 }
 
 /// One authorization server as understood.
@@ -132,12 +132,18 @@ impl IssuerKeys {
     /// The keys of the issuer in `settings`; none are there before [`Self::keep_fresh`] runs.
     #[must_use]
     pub fn new(settings: IssuerSettings, fetch: Fetch, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Self::embedded(settings, Arc::default(), fetch, clock)
+    }
+
+    /// Like [`Self::new`]; where the issuer is embedded, its keys are those that are published in `local`.
+    #[must_use]
+    pub fn embedded(settings: IssuerSettings, local: Arc<LocalKeys>, fetch: Fetch, clock: Arc<dyn Clock>) -> Arc<Self> {
         let plaintext = if settings.allow_http { Plaintext::Permitted } else { Plaintext::Loopback };
         let start = if settings.keys == KeySource::Discover { Start::AtOnce } else { Start::WhenAsked };
         // The configuration has made sure that there is one; an empty name only finds nothing.
         let issuer = settings.rules.issuers.first().cloned().unwrap_or_else(|| Issuer::from(""));
         let discovery = Arc::new(Discovery::new(issuer, plaintext, start, fetch.clone(), Arc::clone(&clock)));
-        let source = Source::new(&settings.keys, plaintext, fetch, Arc::clone(&discovery));
+        let source = Source::new(&settings.keys, local, plaintext, fetch, Arc::clone(&discovery));
         Arc::new(Self {
             id: IssuerId::new(),
             demand: Demand::new(settings.refetch_floor, &settings.keys),

@@ -1,19 +1,15 @@
 //! The key set of the authorization server inside, handed over without a fetch, and what it has revoked.
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
-use crate::{
-    base::limits::FETCH_TIMEOUT,
-    decide::token::claims::Caller,
-    outbound::keys::{IssuerKeys, KeySource},
-};
+use crate::{base::limits::FETCH_TIMEOUT, decide::token::claims::Caller, outbound::keys::IssuerKeys};
 
-/// Written by the authorization server, read by the gateway.
+/// Written by the embedded authorization server, read by the gateway.
 #[derive(Default)]
 pub struct LocalKeys {
     document: watch::Sender<Option<Bytes>>,
@@ -77,13 +73,10 @@ impl LocalKeys {
 }
 
 impl IssuerKeys {
-    /// What the authorization server inside writes, where this is its issuer.
+    /// What the embedded authorization server writes, where this is its issuer.
     #[must_use]
     pub fn local(&self) -> Option<&Arc<LocalKeys>> {
-        match &self.settings.keys {
-            KeySource::Local(keys) => Some(keys),
-            KeySource::Discover | KeySource::Url(_) | KeySource::File(_) => None,
-        }
+        self.source.local()
     }
 
     /// Whether the token behind `caller` was revoked before its time: known of those of the authorization server inside alone. One of its
@@ -94,21 +87,6 @@ impl IssuerKeys {
         caller.claims().get("jti").and_then(Value::as_str).is_none_or(|jti| local.is_revoked(jti))
     }
 }
-
-impl fmt::Debug for LocalKeys {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("LocalKeys")
-    }
-}
-
-/// One is as good as itself.
-impl PartialEq for LocalKeys {
-    fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self, other)
-    }
-}
-
-impl Eq for LocalKeys {}
 
 #[cfg(test)]
 mod tests {

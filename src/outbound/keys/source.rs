@@ -32,14 +32,28 @@ pub(super) struct Document {
 }
 
 impl Source {
-    pub(super) fn new(keys: &KeySource, plaintext: Plaintext, fetch: Fetch, discovery: Arc<Discovery>) -> Self {
+    pub(super) fn new(
+        keys: &KeySource,
+        local: Arc<LocalKeys>,
+        plaintext: Plaintext,
+        fetch: Fetch,
+        discovery: Arc<Discovery>,
+    ) -> Self {
         match keys {
             KeySource::Discover => Self::Discovered(discovery, fetch),
             KeySource::Url(url) => {
                 Self::Fixed(KeyPlace { url: url.to_string(), rule: AddressRule::Configured, plaintext }, fetch)
             }
             KeySource::File(path) => Self::File(path.clone()),
-            KeySource::Local(keys) => Self::Local(Arc::clone(keys)),
+            KeySource::Embedded => Self::Local(local),
+        }
+    }
+
+    /// What the embedded authorization server writes, where this is its issuer.
+    pub(super) fn local(&self) -> Option<&Arc<LocalKeys>> {
+        match self {
+            Self::Local(keys) => Some(keys),
+            Self::Discovered(..) | Self::Fixed(..) | Self::File(_) => None,
         }
     }
 

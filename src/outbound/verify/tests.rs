@@ -122,9 +122,8 @@ async fn e27_a_token_that_was_revoked_inside_is_refused_from_memory_and_fresh() 
     let local = Arc::new(LocalKeys::default());
     let mut rules = rules();
     rules.issuers = vec![ISSUER.into()];
-    let settings =
-        IssuerSettings { rules, keys: KeySource::Local(Arc::clone(&local)), refetch_floor: FLOOR, allow_http: false };
-    let keys = IssuerKeys::new(settings, fetch_trusting(&[]), clock.clone());
+    let settings = IssuerSettings { rules, keys: KeySource::Embedded, refetch_floor: FLOOR, allow_http: false };
+    let keys = IssuerKeys::embedded(settings, Arc::clone(&local), fetch_trusting(&[]), clock.clone());
     let mut owner = JoinSet::new();
     owner.spawn(Arc::clone(&keys).keep_fresh());
     local.publish(json!({"keys": [P256.jwk()]}).to_string().into());
