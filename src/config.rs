@@ -8,8 +8,8 @@ pub mod explain;
 pub mod file;
 mod identity;
 pub mod issuer;
-pub mod issuer_defaults;
 mod issuer_url;
+mod keys;
 mod limits;
 pub mod listen;
 mod origin;
@@ -17,13 +17,16 @@ mod place;
 pub mod problem;
 mod reader;
 mod reading;
+pub mod reference;
 mod rules;
 pub mod schema;
 pub mod secret;
 pub mod server;
 mod tree;
+mod units;
 pub mod upstream;
 mod value;
+mod yaml;
 
 #[cfg(test)]
 mod tests;

@@ -155,3 +155,15 @@ fn documents(path: &Path) -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
         .collect()
 }
+
+/// The reference is written from the table of keys: `UPDATE_DOCS=1` writes it again.
+#[test]
+fn the_configuration_reference_says_what_the_table_of_keys_says() {
+    let (path, page) = (root().join("docs/configuration.md"), portcullis::config::reference::page());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &page).unwrap();
+    }
+    let command = "UPDATE_DOCS=1 cargo test --locked --test docs configuration";
+    assert!(fs::read_to_string(&path).is_ok_and(|now| now == page), "docs/configuration.md is stale: run `{command}`");
+}

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use jsonwebtoken::Algorithm;
-
 use crate::{
     authorization_server::{
         person::accounts::Accounts,
@@ -16,8 +14,11 @@ use crate::{
     config::{
         EmbeddedProvenance, ServerSettings,
         accounts::accounts,
-        issuer_defaults::{CLIENT_CLAIMS, CLOCK_SKEW, REFETCH_FLOOR},
         issuer_url::issuer_url,
+        keys::{
+            embedded::{ACCESS_TOKEN_TTL, OIDC_SCOPES, REFRESH_TOKEN_TTL},
+            issuer::{CLOCK_SKEW, REFETCH_FLOOR},
+        },
         place::{Place, Written},
         problem::quoted,
         reader::{Field, Fields},
@@ -35,18 +36,8 @@ mod grants;
 mod registration;
 mod store;
 
-pub(super) use clients::GRANT_TYPES;
-
-/// How long an access token holds, where `access_token_ttl` says nothing.
-pub(super) const ACCESS_TOKEN_TTL: Duration = Duration::from_secs(10 * 60);
-/// Longer ones get a warning: whoever loses a right keeps it for this long.
-pub(super) const ACCESS_TOKEN_TTL_USUAL: Duration = Duration::from_secs(15 * 60);
-const ACCESS_TOKEN_TTL_BOUNDS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
-/// How long a refresh token holds, where `refresh_token_ttl` says nothing.
-pub(super) const REFRESH_TOKEN_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
-const REFRESH_TOKEN_TTL_BOUNDS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(365 * 24 * 3600));
-/// What the company's IdP is asked for, where `scopes` says nothing: `openid` is what makes it a login, the rest is a name to show.
-pub(super) const OIDC_SCOPES: &[&str] = &["openid", "profile", "email"];
+/// A longer `access_token_ttl` gets a warning.
+const ACCESS_TOKEN_TTL_USUAL: Duration = Duration::from_secs(15 * 60);
 
 /// Claims of an access token that mean something of their own (RFC 9068 §2.2, RFC 7519 §4.1), or make it look like another kind of
 /// token (SPEC B-16): no claim of a person may take their place.
@@ -120,11 +111,11 @@ fn settings(
     let grants = fields.need("grants", "who may get which scopes: nobody gets what no entry names");
     let grants = grants.and_then(|field| grants::grants(&field, login.as_ref(), &clients));
     let long = fields.get("access_token_ttl");
-    let access_token_ttl = value::duration(fields, "access_token_ttl", ACCESS_TOKEN_TTL, ACCESS_TOKEN_TTL_BOUNDS);
+    let access_token_ttl = value::duration(fields, &ACCESS_TOKEN_TTL);
     if let Some(field) = long.filter(|_| access_token_ttl > ACCESS_TOKEN_TTL_USUAL) {
         field.warn("at most 15m: whoever loses a right keeps it until their token ends");
     }
-    let refresh_token_ttl = value::duration(fields, "refresh_token_ttl", REFRESH_TOKEN_TTL, REFRESH_TOKEN_TTL_BOUNDS);
+    let refresh_token_ttl = value::duration(fields, &REFRESH_TOKEN_TTL);
     let token_claims = fields.get("token_claims").map(|field| claims_of_tokens(&field, login.as_ref()));
     let scope_descriptions = fields.get("scope_descriptions").map(|field| descriptions(&field)).unwrap_or_default();
     let (store, redis) = store::store(fields);
@@ -258,21 +249,11 @@ impl Embedded {
     /// What the gateway believes of its own tokens: nothing of it is a choice.
     pub(super) fn issuer_settings(&self) -> Option<IssuerSettings> {
         let settings = self.settings.as_ref()?;
-        let words = |words: &[&str]| words.iter().map(|word| Box::from(*word)).collect();
         Some(IssuerSettings {
-            rules: TokenRules {
-                name: settings.name.clone(),
-                issuers: vec![settings.issuer.clone()],
-                algorithms: vec![Algorithm::ES256],
-                token_types: words(&["at+jwt"]),
-                // The replica that signs may be another one, with another clock.
-                clock_skew: CLOCK_SKEW,
-                scope_claims: words(&["scope"]),
-                client_claims: words(CLIENT_CLAIMS.get(..1).unwrap_or(CLIENT_CLAIMS)),
-                scope_prefixes: Vec::new(),
-            },
+            // The replica that signs may be another one, with another clock.
+            rules: TokenRules::embedded(settings.name.clone(), settings.issuer.clone(), CLOCK_SKEW.default),
             keys: KeySource::Embedded,
-            refetch_floor: REFETCH_FLOOR,
+            refetch_floor: REFETCH_FLOOR.default,
             allow_http: false,
         })
     }

@@ -5,17 +5,17 @@ use serde_json::Value;
 
 use crate::{
     config::{
-        DenyAs, ListenSettings, ServerProvenance, ServerSettings, Settings, Totals,
-        explain::yaml::{Out, flow, map, text, texts, yes},
-        file::LEVELS,
-        issuer::ALL_ALGORITHMS,
+        ListenSettings, ServerProvenance, ServerSettings, Settings, Totals,
+        keys::{
+            LOG_FORMAT, LOG_LEVEL,
+            issuer::algorithm_name,
+            server::{BATCHES, DENY_AS, HIDE},
+        },
         server::advertised,
-        value::{duration_text, size_text},
+        units::{duration_text, size_text},
+        yaml::{Out, flow, map, text, texts, yes},
     },
-    decide::{
-        mcp::{list::Hide, version::ASSUMED},
-        policy::rule::{Access, Rule},
-    },
+    decide::policy::rule::{Access, Rule},
     outbound::{
         credential::Credential,
         keys::{IssuerSettings, KeySource},
@@ -25,7 +25,6 @@ use crate::{
 
 mod embedded;
 mod removed;
-mod yaml;
 
 /// The file as understood: YAML that `check` accepts, and that means these settings. Paths are whole, secrets are references.
 #[must_use]
@@ -66,8 +65,8 @@ pub fn print(settings: &Settings) -> String {
         (
             "log",
             flow([
-                ("format", text(if settings.log.json { "json" } else { "text" })),
-                ("level", text(word(LEVELS, &settings.log.level))),
+                ("format", text(LOG_FORMAT.word(&settings.log.json))),
+                ("level", text(LOG_LEVEL.word(&settings.log.level))),
             ]),
         ),
         ("drain", flow([("timeout", text(&duration_text(settings.drain_timeout)))])),
@@ -75,10 +74,6 @@ pub fn print(settings: &Settings) -> String {
     let mut out = String::new();
     whole.block(0, &mut out);
     out + &removed::headers()
-}
-
-fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
-    words.iter().find(|(_, other)| other == value).map_or("", |(word, _)| word)
 }
 
 fn listener(listener: &ListenSettings) -> Out {
@@ -95,7 +90,7 @@ fn listener(listener: &ListenSettings) -> Out {
 
 fn issuer(issuer: &IssuerSettings, profile: Option<&str>) -> Out {
     let rules = &issuer.rules;
-    let algorithm = |algorithm: &Algorithm| text(word(ALL_ALGORITHMS, algorithm));
+    let algorithm = |algorithm: &Algorithm| text(algorithm_name(*algorithm));
     let keys = match &issuer.keys {
         KeySource::Discover => ("discover", yes()),
         KeySource::Url(url) => ("url", text(url)),
@@ -158,21 +153,8 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
         ("challenge_scope", text(challenge)),
         ("scope_implies", Out::FlowMap(implies.collect())),
         access,
-        (
-            "hide",
-            text(match server.hide {
-                Hide::Never => "never",
-                Hide::Forbidden => "forbidden",
-                Hide::Unauthorized => "unauthorized",
-            }),
-        ),
-        (
-            "deny_as",
-            text(match server.deny_as {
-                DenyAs::Challenge => "challenge",
-                DenyAs::ToolError => "tool_error",
-            }),
-        ),
+        (HIDE.name, text(HIDE.word(&server.hide))),
+        (DENY_AS.name, text(DENY_AS.word(&server.deny_as))),
         ("credential", credential(&server.credential, kept)),
         ("identity_headers", Out::FlowMap(headers.collect())),
         ("allowed_origins", texts(&origins)),
@@ -188,7 +170,7 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
                 ("body_bytes_per_caller", text(&size_text(server.limits.body_bytes_per_caller))),
             ]),
         ),
-        ("batches", text(if server.batches { ASSUMED } else { "refuse" })),
+        (BATCHES.name, text(BATCHES.word(&server.batches))),
         (
             "stream_keep_alive",
             server.stream_keep_alive.map_or_else(|| text("off"), |every| text(&duration_text(every))),

@@ -1,13 +1,15 @@
 //! Reads a whole configuration file, and reports every problem of it in one run.
 
-use std::{io, path::Path, time::Duration};
+use std::{io, path::Path};
 
 use crate::{
     base::limits::CONFIG_BYTES_MAX,
     config::{
         LogSettings, Provenance, ServerProvenance, Settings, check,
         environment::{self, Lookup},
-        issuer, limits, listen,
+        issuer,
+        keys::{ADMIN_ADDRESS, DRAIN_TIMEOUT, LOG_FORMAT, LOG_LEVEL},
+        limits, listen,
         place::{Place, Written},
         problem::{Problem, Problems},
         reader::{Field, Fields},
@@ -16,8 +18,6 @@ use crate::{
     },
 };
 
-/// How long a drain may take, where `drain.timeout` says nothing.
-pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes that a key needs to seal sessions with (HMAC-SHA-256).
 const SESSION_KEY_BYTES_MIN: usize = 32;
 
@@ -108,11 +108,11 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
         None => Some(LOG),
     };
     let drain_timeout = match fields.get("drain") {
-        Some(field) => field.section("drain", |fields| Some(value::timeout(fields, "timeout", DRAIN_TIMEOUT))),
-        None => Some(DRAIN_TIMEOUT),
+        Some(field) => field.section("drain", |fields| Some(value::duration(fields, &DRAIN_TIMEOUT))),
+        None => Some(DRAIN_TIMEOUT.default),
     };
     // The default admin address can collide with a listener, too.
-    let default_admin = Written { value: listen::ADMIN_ADDRESS, place: Place::new(fields.of.place.at, "admin") };
+    let default_admin = Written { value: ADMIN_ADDRESS, place: Place::new(fields.of.place.at, "admin") };
     let admin_at = if admin.is_none() { Some(&default_admin) } else { written_admin.as_ref() };
     let sections = check::sections::Sections {
         public_url: public_url.as_ref(),
@@ -157,23 +157,12 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     })
 }
 
-/// How to log, where nothing is written.
-pub const LOG: LogSettings = LogSettings { json: true, level: tracing::Level::INFO };
+/// `log` where it is not written.
+const LOG: LogSettings = LogSettings { json: LOG_FORMAT.default, level: LOG_LEVEL.default };
 
 fn log(fields: &mut Fields<'_>) -> LogSettings {
-    let json = fields.get("format").and_then(|field| field.word(&[("json", true), ("text", false)]));
-    let level = fields.get("level").and_then(|field| field.word(LEVELS));
-    LogSettings { json: json.unwrap_or(LOG.json), level: level.unwrap_or(LOG.level) }
+    LogSettings { json: value::word(fields, &LOG_FORMAT), level: value::word(fields, &LOG_LEVEL) }
 }
-
-/// Words for levels.
-pub(super) const LEVELS: &[(&str, tracing::Level)] = &[
-    ("error", tracing::Level::ERROR),
-    ("warn", tracing::Level::WARN),
-    ("info", tracing::Level::INFO),
-    ("debug", tracing::Level::DEBUG),
-    ("trace", tracing::Level::TRACE),
-];
 
 fn session_keys(field: &Field<'_>) -> Vec<(crate::base::secret::Secret, Box<str>)> {
     // No `distinct` here: it would repeat what may be a secret.

@@ -5,14 +5,11 @@ use std::time::Duration;
 use jsonwebtoken::Algorithm;
 
 use crate::{
-    base::{
-        limits::CLOCK_SKEW_MAX,
-        names::{AuthorizationServerName, Issuer, PublicUrl},
-    },
+    base::names::{AuthorizationServerName, Issuer, PublicUrl},
     config::{
         embedded::{Embedded, embedded},
-        issuer_defaults::{CLIENT_CLAIMS, CLOCK_SKEW, REFETCH_FLOOR},
         issuer_url::{issuer_url, web_url},
+        keys::issuer::{ALGORITHMS, ALL_ALGORITHMS, CLOCK_SKEW, REFETCH_FLOOR},
         listen::file_bytes,
         place::Written,
         problem::quoted,
@@ -20,7 +17,7 @@ use crate::{
         value,
     },
     decide::{
-        oauth::quirk::{self, Quirk},
+        oauth::quirk::{self, GENERIC, Quirk},
         token::jwt::TokenRules,
     },
     outbound::keys::{IssuerSettings, KeySource},
@@ -28,24 +25,6 @@ use crate::{
 
 /// More than this is forgiven with a warning (SPEC B-21).
 pub const CLOCK_SKEW_USUAL: Duration = Duration::from_secs(120);
-/// Algorithms, where `algorithms` says nothing (SPEC B-30).
-pub const ALGORITHMS: &[Algorithm] = &[Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
-/// Header types, where neither `token_types` nor the profile says anything.
-pub const TOKEN_TYPES: &[&str] = &["at+jwt", "jwt"];
-/// Claims that hold scopes, where neither `scope_claims` nor the profile says anything.
-pub const SCOPE_CLAIMS: &[&str] = &["scope", "scp"];
-/// Every algorithm that may be written: asymmetric, and at home in some issuer.
-pub(super) const ALL_ALGORITHMS: &[(&str, Algorithm)] = &[
-    ("RS256", Algorithm::RS256),
-    ("RS384", Algorithm::RS384),
-    ("RS512", Algorithm::RS512),
-    ("PS256", Algorithm::PS256),
-    ("PS384", Algorithm::PS384),
-    ("PS512", Algorithm::PS512),
-    ("ES256", Algorithm::ES256),
-    ("ES384", Algorithm::ES384),
-    ("EdDSA", Algorithm::EdDSA),
-];
 
 /// Types of JWTs that issuers also sign and that must never pass as access tokens (SPEC B-32, RFC 8725 §3.12).
 const OTHER_TYPES: &[&str] = &[
@@ -74,16 +53,6 @@ const ELSEWHERE: &[&str] = &[
     "scope_claims",
     "refetch_floor",
 ];
-
-/// The vendor's row behind `profile: name`.
-fn profile(name: &str) -> Option<&'static Quirk> {
-    quirk::row(name)
-}
-
-/// The vendors that `profile` may name.
-pub(super) fn profiles() -> Vec<&'static str> {
-    quirk::names().collect()
-}
 
 /// One authorization server as written.
 pub(super) struct AuthorizationServer {
@@ -156,8 +125,9 @@ fn rest(
     allow_http: bool,
     profile_name: &mut Option<Box<str>>,
 ) -> Option<IssuerSettings> {
-    let row = fields.get("profile").and_then(|field| vendor(&field));
-    *profile_name = row.map(|row| row.name.into());
+    let profile = fields.get("profile").and_then(|field| vendor(&field));
+    *profile_name = profile.map(|row| row.name.into());
+    let vendor = profile.unwrap_or(&GENERIC);
     let keys = match fields.get("jwks") {
         Some(field) => field.section("authorization_servers.*.jwks", |fields| key_source(fields, allow_http)),
         None => Some(KeySource::Discover),
@@ -166,24 +136,21 @@ fn rest(
         Some(field) => algorithms(&field),
         None => ALGORITHMS.to_vec(),
     };
-    let defaults = |of_row: &[&str], ours: &[&str]| -> Vec<Box<str>> {
-        let words = if of_row.is_empty() { ours } else { of_row };
-        words.iter().map(|word| Box::from(*word)).collect()
-    };
+    let default = |of: &[&str]| -> Vec<Box<str>> { of.iter().map(|word| Box::from(*word)).collect() };
     let token_types = match fields.get("token_types") {
         Some(field) => token_types(&field),
-        None => defaults(row.map_or(&[], |row| row.token_types), TOKEN_TYPES),
+        None => default(vendor.token_types),
     };
     let skew_at = fields.get("clock_skew");
-    let clock_skew = value::duration(fields, "clock_skew", CLOCK_SKEW, (Duration::ZERO, CLOCK_SKEW_MAX));
+    let clock_skew = value::duration(fields, &CLOCK_SKEW);
     if let Some(field) = skew_at.filter(|_| clock_skew > CLOCK_SKEW_USUAL) {
         field.warn("at most 120s: expired tokens are accepted for this long");
     }
     let scope_claims = match fields.get("scope_claims") {
         Some(field) => claim_names(&field),
-        None => defaults(row.map_or(&[], |row| row.scope_claims), SCOPE_CLAIMS),
+        None => default(vendor.scope_claims),
     };
-    let refetch_floor = value::duration(fields, "refetch_floor", REFETCH_FLOOR, value::from(Duration::from_secs(1)));
+    let refetch_floor = value::duration(fields, &REFETCH_FLOOR);
     Some(IssuerSettings {
         rules: TokenRules {
             name: AuthorizationServerName::from(name?),
@@ -192,8 +159,8 @@ fn rest(
             token_types,
             clock_skew,
             scope_claims,
-            client_claims: defaults(row.map_or(&[], |row| row.client_claims), CLIENT_CLAIMS),
-            scope_prefixes: defaults(row.map_or(&[], |row| row.scope_prefixes), &[]),
+            client_claims: default(vendor.client_claims),
+            scope_prefixes: default(vendor.scope_prefixes),
         },
         keys: keys?,
         refetch_floor,
@@ -215,9 +182,9 @@ fn issuer(fields: &mut Fields<'_>) -> (Option<Written<Issuer>>, bool) {
 }
 
 fn vendor(field: &Field<'_>) -> Option<&'static Quirk> {
-    let names = profiles();
+    let names: Vec<&str> = quirk::names().collect();
     let expected = format!("a vendor: {}", names.join(", "));
-    let row = profile(field.text(&expected)?);
+    let row = quirk::row(field.text(&expected)?);
     row.or_else(|| field.wrong_word(&expected, names))
 }
 

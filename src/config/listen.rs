@@ -1,7 +1,7 @@
 //! Reads where clients reach us: `public_url`, `listen` and `admin`.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -16,9 +16,6 @@ use crate::{
         secret, value,
     },
 };
-
-/// Where /healthz, /readyz and /metrics are, where `admin` says nothing.
-pub const ADMIN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
 
 const ADDRESS: &str = "an IP address and a port, such as 0.0.0.0:8443 or \"[::]:8443\"";
 

@@ -5,6 +5,7 @@ use serde_json::{Number, Value};
 use crate::{
     base::names::Scope,
     config::{
+        keys::rule::TARGETS,
         place::{Place, Written},
         reader::{Field, Fields},
         tree::Meaning,
@@ -19,8 +20,6 @@ use crate::{
 mod meaning;
 mod spelling;
 mod unreachable;
-
-const KINDS: &[&str] = &["tools", "resources", "prompts", "methods"];
 
 /// What decides about each method that `methods` cannot decide about (SPEC C.0).
 const DECIDED_ELSEWHERE: &[(&str, &str)] = &[
@@ -88,7 +87,7 @@ fn rules(field: &Field<'_>) -> Option<(Vec<Rule>, Vec<Vec<Place>>)> {
 /// A rule, and where its patterns are written.
 fn rule(field: &Field<'_>) -> Option<(Rule, Vec<Place>)> {
     field.section("servers.*.rules[]", |fields| {
-        let subject = fields.exactly_one(KINDS, |kind, field| subject(kind, &field));
+        let subject = fields.exactly_one(TARGETS, |kind, field| subject(kind, &field));
         let scopes = fields.get("scopes");
         let any_scope = fields.get("any_scope");
         let claims = fields.get("claims");

@@ -5,36 +5,25 @@ use std::{path::PathBuf, time::Duration};
 use http::HeaderValue;
 
 use crate::{
-    base::{
-        limits::{
-            JSON_DEPTH, JSON_DEPTH_MAX, REQUEST_BODY_BYTES, REQUEST_BODY_BYTES_MAX, SESSIONS_PER_CALLER,
-            SESSIONS_PER_CALLER_MAX, STREAMS_PER_CALLER, STREAMS_PER_CALLER_MAX, UPSTREAM_CONNECTIONS,
-            UPSTREAM_CONNECTIONS_MAX,
-            held::{BODY_BYTES_MAX, BODY_BYTES_PER_CALLER, REQUESTS_MAX, REQUESTS_PER_CALLER},
-        },
-        names::{Scope, ServerName},
-    },
+    base::names::{Scope, ServerName},
     config::{
-        DenyAs, LegacySse, ServerSettings, identity, origin,
+        LegacySse, ServerSettings, identity,
+        keys::{
+            limits::{BODIES_PER_CALLER, CONNECTIONS, NESTING, REQUEST_BODY, REQUESTS_PER_CALLER, SESSIONS, STREAMS},
+            server::{BATCHES, CHALLENGE_SCOPE, ChallengeScope, DENY_AS, HIDE, KEEP_ALIVE_MAX, KEEP_ALIVE_MIN},
+        },
+        origin,
         place::{Place, Written},
         reader::{Entry, Field, Fields},
         rules, upstream, value,
     },
-    decide::{
-        mcp::{list::Hide, version::ASSUMED},
-        policy::{
-            glob::Glob,
-            rule::{Access, Policy},
-        },
+    decide::policy::{
+        glob::Glob,
+        rule::{Access, Policy},
     },
     inbound::snapshot::ServerLimits,
     outbound::{dial::Peer, upstream::UpstreamSettings},
 };
-
-/// Shortest `stream_keep_alive`: a comment is a packet to every idle client.
-const KEEP_ALIVE_MIN: Duration = Duration::from_secs(1);
-/// Longest; beyond it no proxy on the way would still be waiting.
-const KEEP_ALIVE_MAX: Duration = Duration::from_secs(3_600);
 
 /// `offline_access` asks for a refresh token; it opens nothing here and must not be advertised (SPEC A-10).
 const OFFLINE_ACCESS: &str = "offline_access";
@@ -95,12 +84,8 @@ fn settings(
     }
     let scopes = scope_keys(fields);
     let access = rules::access(fields, &scopes.connect, &scopes.implies);
-    let hide = fields.get("hide").and_then(|field| {
-        field.word(&[("never", Hide::Never), ("forbidden", Hide::Forbidden), ("unauthorized", Hide::Unauthorized)])
-    });
-    let deny_as = fields
-        .get("deny_as")
-        .and_then(|field| field.word(&[("challenge", DenyAs::Challenge), ("tool_error", DenyAs::ToolError)]));
+    let hide = value::word(fields, &HIDE);
+    let deny_as = value::word(fields, &DENY_AS);
     let (credential, identity_headers) = identity::towards_upstream(fields);
     for passed in &upstream.pass_headers {
         identity::check_passed(fields, passed, credential.as_ref(), &identity_headers);
@@ -114,8 +99,7 @@ fn settings(
     if let (Some(upstream), Some(limits)) = (&mut upstream.settings, &limits) {
         upstream.connections = limits.upstream_connections;
     }
-    let batches = fields.get("batches").and_then(|field| field.word(&[("refuse", false), (ASSUMED, true)]));
-    let batches = batches.unwrap_or(false);
+    let batches = value::word(fields, &BATCHES);
     let stream_keep_alive = fields.get("stream_keep_alive").and_then(|field| keep_alive(&field));
     let legacy_sse = fields.get("legacy_sse");
     let legacy_sse = legacy_sse.and_then(|field| legacy(&field, upstream.settings.as_ref(), written));
@@ -135,8 +119,8 @@ fn settings(
         first_challenge: first_challenge(scopes.challenge, &scopes.connect, &known_scopes),
         known_scopes,
         policy: Policy { connect: scopes.connect, access, implies: scopes.implies },
-        hide: hide.unwrap_or(Hide::Forbidden),
-        deny_as: deny_as.unwrap_or(DenyAs::Challenge),
+        hide,
+        deny_as,
         credential,
         identity_headers,
         pass_headers: upstream.pass_headers.into_iter().map(|name| name.value).collect(),
@@ -152,7 +136,7 @@ fn settings(
 struct ScopeKeys {
     connect: Vec<Scope>,
     supported: Vec<Scope>,
-    challenge: Option<Challenge>,
+    challenge: Option<ChallengeScope>,
     implies: Vec<(Scope, Vec<Glob>)>,
 }
 
@@ -169,9 +153,7 @@ fn scope_keys(fields: &mut Fields<'_>) -> ScopeKeys {
         scopes("scopes", "no offline_access: it asks for a refresh token, and access tokens need not carry it");
     let supported =
         scopes("scopes_supported", "no offline_access: it is left out of the metadata (clients ask for it themselves)");
-    let challenge = fields.get("challenge_scope").and_then(|field| {
-        field.word(&[("baseline", Challenge::Baseline), ("all", Challenge::All), ("omit", Challenge::Omit)])
-    });
+    let challenge = fields.get("challenge_scope").and_then(|field| field.word(CHALLENGE_SCOPE));
     let implies = fields.get("scope_implies").map(|field| implied(&field)).unwrap_or_default();
     ScopeKeys { connect, supported, challenge, implies }
 }
@@ -184,33 +166,26 @@ fn keep_alive(field: &Field<'_>) -> Option<Duration> {
     value::duration_of(field, (KEEP_ALIVE_MIN, KEEP_ALIVE_MAX), "off, or ")
 }
 
-/// Limits, where nothing is written.
-pub const LIMITS: ServerLimits = ServerLimits {
-    request_body: REQUEST_BODY_BYTES,
-    json_depth: JSON_DEPTH,
-    streams_per_caller: STREAMS_PER_CALLER,
-    sessions_per_caller: SESSIONS_PER_CALLER,
-    upstream_connections: UPSTREAM_CONNECTIONS,
-    requests_per_caller: REQUESTS_PER_CALLER,
-    body_bytes_per_caller: BODY_BYTES_PER_CALLER,
+/// `limits` where it is not written.
+const LIMITS: ServerLimits = ServerLimits {
+    request_body: REQUEST_BODY.default,
+    json_depth: NESTING.default,
+    streams_per_caller: STREAMS.default,
+    sessions_per_caller: SESSIONS.default,
+    upstream_connections: CONNECTIONS.default,
+    requests_per_caller: REQUESTS_PER_CALLER.default,
+    body_bytes_per_caller: BODIES_PER_CALLER.default,
 };
 
 fn limits(fields: &mut Fields<'_>) -> ServerLimits {
-    let mut integer = |key, default, most| fields.get(key).and_then(|field| field.integer(1, most)).unwrap_or(default);
-    let json_depth = integer("json_depth", LIMITS.json_depth, JSON_DEPTH_MAX);
-    let streams_per_caller = integer("streams_per_caller", LIMITS.streams_per_caller, STREAMS_PER_CALLER_MAX);
-    let sessions_per_caller = integer("sessions_per_caller", LIMITS.sessions_per_caller, SESSIONS_PER_CALLER_MAX);
-    let upstream_connections = integer("upstream_connections", LIMITS.upstream_connections, UPSTREAM_CONNECTIONS_MAX);
-    let requests_per_caller = integer("requests_per_caller", LIMITS.requests_per_caller, REQUESTS_MAX);
-    let mut size = |key, default, most| value::size(fields, key, default, most);
     ServerLimits {
-        request_body: size("request_body", LIMITS.request_body, REQUEST_BODY_BYTES_MAX),
-        json_depth,
-        streams_per_caller,
-        sessions_per_caller,
-        upstream_connections,
-        requests_per_caller,
-        body_bytes_per_caller: size("body_bytes_per_caller", LIMITS.body_bytes_per_caller, BODY_BYTES_MAX),
+        request_body: value::size(fields, &REQUEST_BODY),
+        json_depth: value::integer(fields, &NESTING),
+        streams_per_caller: value::integer(fields, &STREAMS),
+        sessions_per_caller: value::integer(fields, &SESSIONS),
+        upstream_connections: value::integer(fields, &CONNECTIONS),
+        requests_per_caller: value::integer(fields, &REQUESTS_PER_CALLER),
+        body_bytes_per_caller: value::size(fields, &BODIES_PER_CALLER),
     }
 }
 
@@ -248,21 +223,13 @@ fn indexes(field: &Field<'_>, names: &[Box<str>]) -> Vec<usize> {
     items.iter().filter_map(index).collect()
 }
 
-/// `challenge_scope`.
-#[derive(Clone, Copy)]
-enum Challenge {
-    Baseline,
-    All,
-    Omit,
-}
-
 /// The scopes of the first 401. An empty `scope` parameter is no scope parameter (RFC 6750 §3).
-fn first_challenge(written: Option<Challenge>, connect: &[Scope], known: &[Scope]) -> Option<Vec<Scope>> {
-    let default = if connect.is_empty() { Challenge::All } else { Challenge::Baseline };
+fn first_challenge(written: Option<ChallengeScope>, connect: &[Scope], known: &[Scope]) -> Option<Vec<Scope>> {
+    let default = if connect.is_empty() { ChallengeScope::All } else { ChallengeScope::Baseline };
     let scopes = match written.unwrap_or(default) {
-        Challenge::Baseline => advertised(connect),
-        Challenge::All => advertised(known),
-        Challenge::Omit => return None,
+        ChallengeScope::Baseline => advertised(connect),
+        ChallengeScope::All => advertised(known),
+        ChallengeScope::Omit => return None,
     };
     (!scopes.is_empty()).then_some(scopes)
 }

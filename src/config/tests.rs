@@ -11,6 +11,7 @@ mod embedded;
 mod hostile;
 mod mistakes;
 mod sections;
+mod table;
 mod whole;
 
 /// The smallest useful file.

@@ -1,13 +1,17 @@
 //! Reads `upstream`: where a server's requests go, and how long that may take.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use http::HeaderName;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use crate::{
-    base::{limits::UPSTREAM_CONNECTIONS, names::ServerName},
+    base::names::ServerName,
     config::{
+        keys::{
+            limits::CONNECTIONS,
+            server::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT},
+        },
         listen::file_bytes,
         place::Written,
         reader::{Field, Fields},
@@ -16,11 +20,6 @@ use crate::{
     decide::hop,
     outbound::{dial::Peer, upstream::UpstreamSettings},
 };
-
-/// Name look-up, TCP and TLS together, where `connect_timeout` says nothing.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// To the response head, where `response_timeout` says nothing.
-pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// An upstream as written.
 #[derive(Default)]
@@ -47,8 +46,8 @@ fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut Upstream) 
     let url = at.as_ref().and_then(url);
     let ca = fields.get("ca");
     read.pass_headers = fields.get("pass_headers").map(|field| pass_headers(&field)).unwrap_or_default();
-    let connect_timeout = value::timeout(fields, "connect_timeout", CONNECT_TIMEOUT);
-    let response_timeout = value::timeout(fields, "response_timeout", RESPONSE_TIMEOUT);
+    let connect_timeout = value::duration(fields, &CONNECT_TIMEOUT);
+    let response_timeout = value::duration(fields, &RESPONSE_TIMEOUT);
     read.peer = url.as_ref().zip(at).map(|(url, field)| Written {
         value: Peer { host: url.host.clone(), port: url.port, tls: url.https },
         place: field.place,
@@ -68,7 +67,7 @@ fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut Upstream) 
     Some(UpstreamSettings {
         server: ServerName::from(server.unwrap_or_default()),
         // `limits.upstream_connections` is read with the other limits.
-        connections: UPSTREAM_CONNECTIONS,
+        connections: CONNECTIONS.default,
         peer: read.peer.as_ref()?.value.clone(),
         authority: url.authority.into(),
         path_and_query: url.path_and_query,

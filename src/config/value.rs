@@ -7,63 +7,19 @@ use http::{HeaderName, uri::PathAndQuery};
 use crate::{
     base::names::{Scope, is_loopback_name, split_port},
     config::{
+        keys::typed::{RangedKey, WordKey},
         place::{Place, Written},
         problem::quoted,
         reader::{Entry, Field, Fields},
         reading::Reading,
+        units::{DURATION_MAX, DURATION_UNITS, SIZE_UNITS, counted, duration_text, size_text},
     },
 };
 
-/// Longest duration that may be written: a timer beyond it is a slip of the unit.
-const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
-/// Units of durations, largest first.
-const DURATION_UNITS: &[(&str, u64)] = &[("d", DAY_MILLIS), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
-const DAY_MILLIS: u64 = 24 * 3_600_000;
-/// Units of sizes, largest first.
-const SIZE_UNITS: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
-
-/// Digits and a unit, such as `30s`.
-fn counted(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let end = text.find(|c: char| !c.is_ascii_digit())?;
-    let (digits, unit) = text.split_at_checked(end)?;
-    if digits.is_empty() || (digits.len() > 1 && digits.starts_with('0')) {
-        return None;
-    }
-    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
-    digits.parse::<u64>().ok()?.checked_mul(*factor)
-}
-
-/// `count` in the largest unit that leaves no rest.
-fn written(count: u64, units: &[(&str, u64)]) -> String {
-    let whole = units.iter().find(|(_, factor)| count.is_multiple_of(*factor) && count >= *factor);
-    whole.or(units.last()).map(|(unit, factor)| format!("{}{unit}", count / factor)).unwrap_or_default()
-}
-
-/// A duration as this file writes it.
-pub(super) fn duration_text(duration: Duration) -> String {
-    match u64::try_from(duration.as_millis()) {
-        Ok(0) => "0s".to_owned(),
-        // A day is 24h here: days are for what lasts several.
-        Ok(DAY_MILLIS) => "24h".to_owned(),
-        Ok(millis) => written(millis, DURATION_UNITS),
-        Err(_) => "24h".to_owned(),
-    }
-}
-
-/// A size as this file writes it.
-pub(super) fn size_text(bytes: u64) -> String {
-    written(bytes, SIZE_UNITS)
-}
-
-/// The duration under `key`, from `least` to `most`; `default` where it is not written.
-pub(super) fn duration(
-    fields: &mut Fields<'_>,
-    key: &'static str,
-    default: Duration,
-    (least, most): (Duration, Duration),
-) -> Duration {
-    let Some(field) = fields.get(key) else { return default };
-    duration_of(&field, (least, most), "").unwrap_or(default)
+/// The duration under `key`, or its default.
+pub(super) fn duration(fields: &mut Fields<'_>, key: &RangedKey<Duration>) -> Duration {
+    let Some(field) = fields.get(key.name) else { return key.default };
+    duration_of(&field, (key.least, key.most), "").unwrap_or(key.default)
 }
 
 /// The duration that `field` says; `besides` is what else it could say.
@@ -77,22 +33,22 @@ pub(super) fn duration_of(field: &Field<'_>, (least, most): (Duration, Duration)
     })
 }
 
-/// A timeout under `key`: any duration but none.
-pub(super) fn timeout(fields: &mut Fields<'_>, key: &'static str, default: Duration) -> Duration {
-    duration(fields, key, default, (Duration::from_millis(1), DURATION_MAX))
+/// The number under `key`, or its default.
+pub(super) fn integer(fields: &mut Fields<'_>, key: &RangedKey<u32>) -> u32 {
+    fields.get(key.name).and_then(|field| field.integer(key.least, key.most)).unwrap_or(key.default)
 }
 
-/// From `least` up to the longest duration that may be written.
-pub(super) fn from(least: Duration) -> (Duration, Duration) {
-    (least, DURATION_MAX)
+/// What the word under `key` stands for, or its default.
+pub(super) fn word<T: Copy>(fields: &mut Fields<'_>, key: &WordKey<T>) -> T {
+    fields.get(key.name).and_then(|field| field.word(key.words)).unwrap_or(key.default)
 }
 
-/// The size under `key`, from 1 B to `most`.
-pub(super) fn size(fields: &mut Fields<'_>, key: &'static str, default: u64, most: u64) -> u64 {
-    size_between(fields, key, default, (1, most, ""))
+/// The size under `key`, or its default.
+pub(super) fn size(fields: &mut Fields<'_>, key: &RangedKey<u64>) -> u64 {
+    size_between(fields, key.name, key.default, (key.least, key.most, ""))
 }
 
-/// The size under `key`, from `least` to `most`; `why` is said behind them.
+/// The size under `key`, from `least` to `most`; a message about these bounds ends with `why`.
 pub(super) fn size_between(
     fields: &mut Fields<'_>,
     key: &'static str,
@@ -261,44 +217,6 @@ pub(super) fn name(entry: &Entry<'_>) -> Option<Box<str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_and_sizes_have_one_number_and_one_unit() {
-        for (text, millis) in [
-            ("30s", Some(30_000)),
-            ("5m", Some(300_000)),
-            ("24h", Some(86_400_000)),
-            ("30d", Some(2_592_000_000)),
-            ("1d", Some(86_400_000)),
-            ("5D", None),
-            ("250ms", Some(250)),
-            ("0s", Some(0)),
-            ("30", None),
-            ("1m30s", None),
-            ("-1s", None),
-            ("1.5s", None),
-            ("05s", None),
-            ("5 m", None),
-            ("5M", None),
-            ("", None),
-            ("s", None),
-            ("99999999999999999999s", None),
-            ("18446744073709551615h", None),
-        ] {
-            assert_eq!(counted(text, DURATION_UNITS), millis, "{text}");
-        }
-        for (text, bytes) in
-            [("64KiB", Some(65_536)), ("4MiB", Some(4 << 20)), ("10B", Some(10)), ("64KB", None), ("64", None)]
-        {
-            assert_eq!(counted(text, SIZE_UNITS), bytes, "{text}");
-        }
-        for text in ["1ms", "90s", "5m", "24h", "25h", "30d", "1500ms"] {
-            let millis = counted(text, DURATION_UNITS).unwrap();
-            assert_eq!(duration_text(Duration::from_millis(millis)), text);
-        }
-        assert_eq!(size_text(4 << 20), "4MiB");
-        assert_eq!(size_text(1025), "1025B");
-    }
 
     #[test]
     fn a_url_is_taken_apart_or_refused() {

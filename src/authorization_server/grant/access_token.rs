@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -110,14 +109,5 @@ pub(crate) fn read(embedded: &Embedded, token: &str, asked: &Asked<'_>) -> Optio
 
 /// The rules by which access tokens of this embedded server are verified.
 pub(crate) fn rules(settings: &EmbeddedSettings) -> TokenRules {
-    TokenRules {
-        name: settings.name.clone(),
-        issuers: vec![settings.issuer.clone()],
-        algorithms: vec![Algorithm::ES256],
-        token_types: vec!["at+jwt".into()],
-        clock_skew: Duration::ZERO,
-        scope_claims: vec!["scope".into()],
-        client_claims: vec!["client_id".into()],
-        scope_prefixes: Vec::new(),
-    }
+    TokenRules::embedded(settings.name.clone(), settings.issuer.clone(), Duration::ZERO)
 }

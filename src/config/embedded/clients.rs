@@ -6,6 +6,7 @@ use crate::{
     authorization_server::keys::random::digest_of,
     base::names::Scope,
     config::{
+        keys::embedded::GRANT_TYPES,
         listen::file_bytes,
         place::Written,
         problem::quoted,
@@ -21,8 +22,6 @@ use crate::{
     },
 };
 
-/// Words of `grant_types`.
-pub(in crate::config) const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
 /// What ids of clients that registered themselves begin with: nobody may take one of those.
 const OF_REGISTERED: &str = "dyn_";
 const ID_BYTES_MAX: usize = 128;

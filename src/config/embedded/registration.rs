@@ -3,19 +3,12 @@
 use crate::{
     authorization_server::settings::{Dynamic, RegistrationSettings},
     config::{
+        keys::embedded::{DYNAMIC, DynamicWord},
         problem::quoted,
         reader::{Field, Fields},
         secret::{self, Referred},
     },
 };
-
-/// Words of `dynamic`.
-#[derive(Clone, Copy, PartialEq)]
-enum Word {
-    Open,
-    Token,
-    Off,
-}
 
 /// `registration`, and the reference of its token. Nobody may come where it is not written.
 pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSettings>, Option<Box<str>>) {
@@ -24,22 +17,20 @@ pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSett
     let Some(field) = field else { return (Some(closed), None) };
     let mut reference = None;
     let read = field.section("authorization_servers.*.embedded.registration", |fields| {
-        let word = fields
-            .get("dynamic")
-            .map(|field| field.word(&[("open", Word::Open), ("token", Word::Token), ("off", Word::Off)]));
+        let word = fields.get(DYNAMIC.name).map(|field| field.word(DYNAMIC.words));
         let token_at = fields.get("token");
         let token = token_at.as_ref().and_then(|field| secret::long_secret(field));
         let documents = fields.get("client_id_documents");
         let documents = documents.map(|field| {
             field.section("authorization_servers.*.embedded.registration.client_id_documents", documents_of)
         });
-        let dynamic = match (word.unwrap_or(Some(Word::Off))?, token_at) {
-            (Word::Token, Some(_)) => {
+        let dynamic = match (word.unwrap_or(Some(DYNAMIC.default))?, token_at) {
+            (DynamicWord::Token, Some(_)) => {
                 let Referred { secret, reference: from } = token?;
                 reference = Some(from);
                 Dynamic::Token(secret)
             }
-            (Word::Token, None) => {
+            (DynamicWord::Token, None) => {
                 let expected =
                     "`token`: a reference to the token that a registration must bring, env:NAME or file:PATH";
                 fields.of.reading.problem(&fields.of.place, "dynamic: token without one", expected);
@@ -49,8 +40,8 @@ pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSett
                 at.reading.problem(&at.place, "a token that nothing asks for", "`dynamic: token` beside it");
                 return None;
             }
-            (Word::Open, None) => Dynamic::Open,
-            (Word::Off, None) => Dynamic::Off,
+            (DynamicWord::Open, None) => Dynamic::Open,
+            (DynamicWord::Off, None) => Dynamic::Off,
         };
         let (document_hosts, allow_loopback_documents) = documents.unwrap_or(Some((Vec::new(), false)))?;
         Some(RegistrationSettings { dynamic, document_hosts, allow_loopback_documents })

@@ -7,9 +7,9 @@ use crate::{
     base::names::AuthorizationServerName,
     config::{
         EmbeddedProvenance, Settings,
-        embedded::GRANT_TYPES,
-        explain::yaml::{Out, flow, map, text, texts, yes},
-        value::duration_text,
+        keys::embedded::{DYNAMIC, DynamicWord, GRANT_TYPES},
+        units::duration_text,
+        yaml::{Out, flow, map, text, texts, yes},
     },
     decide::{
         grant::{
@@ -73,11 +73,11 @@ fn login(login: &Login, kept: &EmbeddedProvenance) -> Out {
 fn registration(of: &RegistrationSettings, kept: &EmbeddedProvenance) -> Out {
     let mut entries = vec![(
         "dynamic",
-        text(match of.dynamic {
-            Dynamic::Open => "open",
-            Dynamic::Token(_) => "token",
-            Dynamic::Off => "off",
-        }),
+        text(DYNAMIC.word(&match of.dynamic {
+            Dynamic::Open => DynamicWord::Open,
+            Dynamic::Token(_) => DynamicWord::Token,
+            Dynamic::Off => DynamicWord::Off,
+        })),
     )];
     if let Dynamic::Token(_) = of.dynamic {
         entries.push(("token", text(kept.token.as_deref().unwrap_or_default())));

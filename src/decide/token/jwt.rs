@@ -43,6 +43,24 @@ pub struct TokenRules {
     pub scope_prefixes: Vec<Box<str>>,
 }
 
+impl TokenRules {
+    /// The rules for access tokens of an embedded authorization server, which are as it signs them
+    /// (RFC 9068). None of them can be configured.
+    #[must_use]
+    pub fn embedded(name: AuthorizationServerName, issuer: Issuer, clock_skew: Duration) -> Self {
+        Self {
+            name,
+            issuers: vec![issuer],
+            algorithms: vec![Algorithm::ES256],
+            token_types: vec!["at+jwt".into()],
+            clock_skew,
+            scope_claims: vec!["scope".into()],
+            client_claims: vec!["client_id".into()],
+            scope_prefixes: Vec::new(),
+        }
+    }
+}
+
 /// A token that has the shape of a JWT. Nothing of it is proved.
 pub struct Unproved<'a> {
     /// Header and payload as they were signed: `header.payload`, byte by byte.

@@ -94,8 +94,18 @@ impl Out {
         self.block(indent, out);
     }
 
+    /// A value in one line.
+    pub(super) fn of(value: &Value) -> Self {
+        match value {
+            Value::String(of) => text(of),
+            Value::Array(items) => Self::Flow(items.iter().map(Self::of).collect()),
+            Value::Object(members) => flow(members.iter().map(|(key, value)| (key.as_str(), Self::of(value)))),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Self::Plain(value.to_string()),
+        }
+    }
+
     /// Writes everything in one line.
-    fn line(&self, out: &mut String) {
+    pub(super) fn line(&self, out: &mut String) {
         let (open, close) = match self {
             Self::Plain(text) => return out.push_str(text),
             Self::Flow(_) | Self::List(_) => ('[', ']'),

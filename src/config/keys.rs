@@ -1,0 +1,181 @@
+//! The table of configuration keys, from which schema, readers and reference take their values.
+//!
+//! A key is described once, here: its name, what its value looks like, its bounds, its default and
+//! what it means. Readers take bounds and defaults from the constants below; `schema.rs` and
+//! `reference.rs` walk the whole table. Tests compare the table with what the readers ask for.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use tracing::Level;
+
+use crate::{
+    base::limits::held::{
+        BODY_BYTES, BODY_BYTES_MAX, MEMORY_BYTES_PER_REQUEST, MEMORY_SHARE_OF_BODIES, REQUESTS, REQUESTS_LEAST,
+        REQUESTS_MAX,
+    },
+    config::{
+        keys::{
+            row::{ADDRESS, FILE, KeyRow, KeySection, SECRET, ValueShape, filled_list, list, matching},
+            typed::{RangedKey, WordKey},
+        },
+        units::{DURATION_MAX, size_text},
+    },
+};
+
+pub(super) mod embedded;
+pub(super) mod issuer;
+pub(super) mod limits;
+pub(super) mod row;
+pub(super) mod rule;
+pub(super) mod server;
+pub(super) mod typed;
+
+/// Default of `admin.address`.
+pub(super) const ADMIN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
+
+/// `log.format`; the value is whether it is JSON.
+pub(super) const LOG_FORMAT: WordKey<bool> = WordKey {
+    name: "format",
+    words: &[("json", true), ("text", false)],
+    default: true,
+    about: "JSON lines for machines, or text for people.",
+};
+
+/// `log.level`.
+pub(super) const LOG_LEVEL: WordKey<Level> = WordKey {
+    name: "level",
+    words: &[
+        ("error", Level::ERROR),
+        ("warn", Level::WARN),
+        ("info", Level::INFO),
+        ("debug", Level::DEBUG),
+        ("trace", Level::TRACE),
+    ],
+    default: Level::INFO,
+    about: "The least severe level that is logged.",
+};
+
+/// `drain.timeout`.
+pub(super) const DRAIN_TIMEOUT: RangedKey<Duration> = RangedKey {
+    name: "timeout",
+    default: Duration::from_secs(30),
+    least: Duration::from_millis(1),
+    most: DURATION_MAX,
+    about: "How long open requests and streams may take to end after SIGTERM.",
+};
+
+/// The whole file.
+pub(super) fn file() -> KeySection {
+    KeySection {
+        about: "Configuration of Portcullis. A secret is a reference (`env:NAME` or `file:PATH`), never a literal. \
+                Relative paths are relative to the file.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::required(
+                "public_url",
+                matching("a URL", "^https?://[^/?#@A-Z]+$"),
+                "The URL that clients type: scheme, host and port. Every URL that the gateway publishes starts with \
+                 it.",
+            ),
+            KeyRow::required(
+                "listen",
+                filled_list("listeners", ValueShape::Section(listener())),
+                "The addresses on which clients are served.",
+            ),
+            KeyRow::section("admin", admin()),
+            KeyRow::required(
+                "authorization_servers",
+                ValueShape::ByName(issuer::section()),
+                "The authorization servers whose tokens are accepted, by name. The claim `iss` of a token picks one \
+                 of them, and only the keys of that one can verify the token.",
+            ),
+            KeyRow::required(
+                "servers",
+                ValueShape::ByName(server::section()),
+                "The MCP servers, by name. The name labels logs and metrics.",
+            ),
+            KeyRow::section("limits", totals()),
+            KeyRow::optional(
+                "session_keys",
+                list("secret references", SECRET),
+                "Keys of at least 32 random bytes. The first seals session ids, and what the store of an embedded \
+                 authorization server keeps secret; all of them open what is sealed. Without one the gateway makes a \
+                 random key, and sessions end with the process.",
+            ),
+            KeyRow::section("log", log()),
+            KeyRow::section("drain", drain()),
+        ],
+    }
+}
+
+fn listener() -> KeySection {
+    let tls = KeySection {
+        about: "PEM files, which are read again when they change.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::required("certificate", FILE, "The certificate chain, the server's own certificate first."),
+            KeyRow::required("key", FILE, "The private key."),
+        ],
+    };
+    KeySection {
+        about: "One listener.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::required("address", ADDRESS, "The IP address and port, such as `0.0.0.0:8443` or `\"[::]:8443\"`."),
+            KeyRow::section("tls", tls),
+            KeyRow::flag(
+                "plaintext",
+                "Permits an address without `tls` that is not a loopback address, where TLS ends at a proxy in front \
+                 of the gateway.",
+            ),
+        ],
+    }
+}
+
+fn admin() -> KeySection {
+    KeySection {
+        about: "Where `/healthz`, `/readyz` and `/metrics` are served. This is never a public listener.",
+        one_of: &[],
+        keys: vec![
+            // A section that is written must say it; the default is for a file without the section.
+            KeyRow::required("address", ADDRESS, "The IP address and port.").or(ADMIN_ADDRESS.to_string().into()),
+        ],
+    }
+}
+
+fn totals() -> KeySection {
+    KeySection {
+        about: "Limits of all callers together. The defaults follow the memory limit of the process and its limit on open files.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::optional(
+                "requests",
+                ValueShape::Integer(1, REQUESTS_MAX),
+                "How many requests may be in progress. A stream does not count after it has begun.",
+            )
+            .or_else(format!(
+                "one for each {} of the memory limit, from {REQUESTS_LEAST} to {REQUESTS}, or fewer where the limit on \
+                 open files is low",
+                size_text(MEMORY_BYTES_PER_REQUEST)
+            )),
+            KeyRow::optional(
+                "body_bytes",
+                ValueShape::Size(1, BODY_BYTES_MAX),
+                "How many bytes of request bodies are held in memory. There must be room for the largest \
+                 `request_body` of a server.",
+            )
+            .or_else(format!("1/{MEMORY_SHARE_OF_BODIES} of the memory limit, at most {}", size_text(BODY_BYTES))),
+        ],
+    }
+}
+
+fn log() -> KeySection {
+    KeySection { about: "What is logged, and how.", one_of: &[], keys: vec![LOG_FORMAT.row(), LOG_LEVEL.row()] }
+}
+
+fn drain() -> KeySection {
+    KeySection { about: "How the gateway stops.", one_of: &[], keys: vec![DRAIN_TIMEOUT.row()] }
+}

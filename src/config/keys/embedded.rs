@@ -1,0 +1,248 @@
+//! The keys of `embedded`, the authorization server that is part of the gateway.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::config::keys::{
+    row::{
+        FILE, ISSUER, KeyRow, KeySection, NAME, PATTERN, SCOPE, SECRET, ValueShape, filled, filled_list, list, map,
+        matching, only_true,
+    },
+    typed::{RangedKey, WordKey},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// `access_token_ttl`.
+pub(in crate::config) const ACCESS_TOKEN_TTL: RangedKey<Duration> = RangedKey {
+    name: "access_token_ttl",
+    default: Duration::from_secs(10 * 60),
+    least: MINUTE,
+    most: Duration::from_secs(3600),
+    about: "Lifetime of an access token. A user who loses a right keeps it until their token expires.",
+};
+
+/// `refresh_token_ttl`.
+pub(in crate::config) const REFRESH_TOKEN_TTL: RangedKey<Duration> = RangedKey {
+    name: "refresh_token_ttl",
+    default: Duration::from_secs(30 * 24 * 3600),
+    least: MINUTE,
+    most: Duration::from_secs(365 * 24 * 3600),
+    about: "How long after a login its tokens can be refreshed.",
+};
+
+/// Default of `login.oidc.scopes`: `openid` makes it a login, the others bring a name to show.
+pub(in crate::config) const OIDC_SCOPES: &[&str] = &["openid", "profile", "email"];
+
+/// Words of `grant_types`.
+pub(in crate::config) const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
+
+/// What `registration.dynamic` says.
+#[derive(Clone, Copy, PartialEq)]
+pub(in crate::config) enum DynamicWord {
+    Open,
+    Token,
+    Off,
+}
+
+/// `registration.dynamic`.
+pub(in crate::config) const DYNAMIC: WordKey<DynamicWord> = WordKey {
+    name: "dynamic",
+    words: &[("open", DynamicWord::Open), ("token", DynamicWord::Token), ("off", DynamicWord::Off)],
+    default: DynamicWord::Off,
+    about: "Dynamic client registration (RFC 7591): `open` to every client, with a `token` alone, or `off`.",
+};
+
+/// `authorization_servers.*.embedded`.
+pub(super) fn section() -> KeySection {
+    KeySection {
+        about: "An authorization server that is part of the gateway. Its issuer is `public_url` followed by `path`.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::required(
+                "path",
+                matching("a path", "^(/[A-Za-z0-9._~@:+-]+)+$"),
+                "Its public path, such as `/oauth`. Its endpoints are below this path.",
+            ),
+            KeyRow::section("login", login()).must(),
+            KeyRow::section("registration", registration()),
+            KeyRow::optional(
+                "clients",
+                list("clients", ValueShape::Section(client())),
+                "Clients that are configured here and need not register.",
+            ),
+            KeyRow::required(
+                "grants",
+                filled_list("grants", ValueShape::Section(grant())),
+                "Who may be granted which scopes. A scope that no entry names is never granted.",
+            ),
+            ACCESS_TOKEN_TTL.row(),
+            REFRESH_TOKEN_TTL.row(),
+            KeyRow::optional(
+                "token_claims",
+                list("claim names", filled("a claim name")),
+                "Claims about the user that are copied into access tokens: `groups` with local accounts, or claims \
+                 of the identity provider.",
+            ),
+            KeyRow::optional(
+                "scope_descriptions",
+                map("descriptions by scope", filled("text")),
+                "What a scope permits, in words for the consent page.",
+            ),
+            KeyRow::section("store", store()).or(json!({"memory": true})),
+        ],
+    }
+}
+
+fn login() -> KeySection {
+    KeySection {
+        about: "How users log in.",
+        one_of: &["accounts", "oidc"],
+        keys: vec![
+            KeyRow::optional(
+                "accounts",
+                FILE,
+                "A file of local accounts, which is read again when it changes. Its key `accounts` lists them, each \
+                 with `name` and `password` (a hash that `portcullis hash-password` prints), and optionally \
+                 `groups`, `display` and `subject`.",
+            ),
+            KeyRow::section("oidc", oidc()),
+        ],
+    }
+}
+
+fn oidc() -> KeySection {
+    KeySection {
+        about: "The company's OpenID Connect provider, at which users log in.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::required("issuer", ISSUER, "The provider's issuer, exactly as its tokens spell it."),
+            KeyRow::required("client_id", NAME, "The gateway's client id at the provider."),
+            KeyRow::required("client_secret", SECRET, "The gateway's client secret at the provider."),
+            KeyRow::optional(
+                "scopes",
+                list("scopes", SCOPE),
+                "Scopes that are requested from the provider. `openid` is always added.",
+            )
+            .or(json!(OIDC_SCOPES)),
+        ],
+    }
+}
+
+fn registration() -> KeySection {
+    KeySection {
+        about: "Which clients are accepted without an entry under `clients`. By default there are none.",
+        one_of: &[],
+        keys: vec![
+            DYNAMIC.row(),
+            KeyRow::optional(
+                "token",
+                SECRET,
+                "The token that a registration must present with `dynamic: token`: at least 32 random bytes.",
+            ),
+            KeyRow::section("client_id_documents", documents()),
+        ],
+    }
+}
+
+fn documents() -> KeySection {
+    KeySection {
+        about: "Clients whose id is the URL of their metadata document (Client ID Metadata Documents).",
+        one_of: &[],
+        keys: vec![
+            KeyRow::required(
+                "hosts",
+                filled_list("hosts", matching("a host", "^(\\*|(\\*\\.)?[a-z0-9.-]+)$")),
+                "Accepted hosts of such URLs: a host name, `*.example.com`, or `*` for every host.",
+            ),
+            KeyRow::flag("allow_loopback", "Dangerous: permits documents on this machine, for tests."),
+        ],
+    }
+}
+
+fn client() -> KeySection {
+    KeySection {
+        about: "One client. Without `secret`, `jwks` and `jwks_uri` it is a public client.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::required(
+                "id",
+                matching("an id", "^[A-Za-z0-9._~-]{1,128}$"),
+                "Its client id: at most 128 letters, digits and `-._~`. It may not start with `dyn_`.",
+            ),
+            KeyRow::optional("name", NAME, "Its name on the consent page."),
+            KeyRow::optional(
+                "redirect_uris",
+                filled_list("redirect URIs", filled("a redirect URI")),
+                "Where the browser may be sent back to. URIs are compared byte by byte; on a loopback host the port \
+                 may differ.",
+            ),
+            KeyRow::optional("secret", SECRET, "Its secret: at least 32 random bytes."),
+            KeyRow::optional("jwks", FILE, "A file with its public keys."),
+            KeyRow::optional("jwks_uri", matching("a URL", "^https://"), "An `https://` URL of its public keys."),
+            KeyRow::optional(
+                "grant_types",
+                filled_list("grant types", ValueShape::Words(GRANT_TYPES.to_vec())),
+                "The grants that it may use.",
+            )
+            .or_else(
+                "`authorization_code` and `refresh_token` where it has `redirect_uris`, else `client_credentials`",
+            ),
+            KeyRow::optional("scopes", filled_list("scopes", SCOPE), "It is never granted any other scope.")
+                .or_else("no limit"),
+        ],
+    }
+}
+
+fn grant() -> KeySection {
+    let names = |what: &'static str, one: &'static str| filled_list(what, filled(one));
+    KeySection {
+        about: "One grant. It applies where all its conditions hold; an entry with `scopes` alone applies to every \
+                user.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::optional(
+                "accounts",
+                names("account names", "an account name"),
+                "The user is one of these accounts.",
+            ),
+            KeyRow::optional("groups", names("group names", "a group name"), "The user is in one of these groups."),
+            KeyRow::optional(
+                "claims",
+                map("accepted values by claim", ValueShape::ClaimValues),
+                "Each of these claims of the identity provider has one of its values.",
+            ),
+            KeyRow::optional(
+                "clients",
+                names("client ids", "a client id"),
+                "One of these clients acts for itself (`client_credentials`). Such an entry has no condition on \
+                 users.",
+            ),
+            KeyRow::required(
+                "scopes",
+                filled_list("scopes or patterns of scopes", PATTERN),
+                "The scopes that may be granted.",
+            ),
+        ],
+    }
+}
+
+fn store() -> KeySection {
+    KeySection {
+        about: "Where logins, tokens and signing keys are stored. All stores but `memory` need `session_keys`.",
+        one_of: &["memory", "file", "redis"],
+        keys: vec![
+            KeyRow::optional("memory", only_true(), "In the memory of the process: every login ends with it."),
+            KeyRow::optional("file", FILE, "In this file, for one replica. It is created where it does not exist."),
+            KeyRow::optional(
+                "redis",
+                matching(
+                    "a URL, or a secret reference: `env:NAME` or `file:PATH`",
+                    "^(rediss?://[^@?]+|env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$",
+                ),
+                "In Redis or Valkey, for several replicas. A URL with a password must be a reference.",
+            ),
+        ],
+    }
+}

@@ -1,0 +1,41 @@
+//! The keys of one rule.
+
+use crate::config::keys::row::{KeyRow, KeySection, PATTERN, SCOPE, ValueShape, filled_list, list, map};
+
+/// The kinds of targets, one of which each rule is about.
+pub(in crate::config) const TARGETS: &[&str] = &["tools", "resources", "prompts", "methods"];
+
+/// `servers.*.rules[]`.
+pub(super) fn section() -> KeySection {
+    let patterns = || filled_list("patterns", PATTERN);
+    KeySection {
+        about: "One rule: which targets of one kind it matches, and what a token needs for them. A rule without \
+                conditions permits its targets to every caller that has `scopes` of the server.",
+        one_of: TARGETS,
+        keys: vec![
+            KeyRow::optional("tools", patterns(), "Names of tools."),
+            KeyRow::optional(
+                "resources",
+                patterns(),
+                "URIs of resources. A URI is permitted where every reading of it that servers use is permitted. `*` \
+                 and `?` do not cross a `/` unless the rule denies; `**` does, and `*` alone is every resource.",
+            ),
+            KeyRow::optional("prompts", patterns(), "Names of prompts."),
+            KeyRow::optional(
+                "methods",
+                patterns(),
+                "Protocol methods that touch no tool, resource or prompt. Unknown methods are refused without such a \
+                 rule.",
+            ),
+            KeyRow::optional("scopes", list("scopes", SCOPE), "The token needs all of these scopes."),
+            KeyRow::optional("any_scope", filled_list("scopes", SCOPE), "The token needs one of these scopes."),
+            KeyRow::optional(
+                "claims",
+                map("accepted values by claim", ValueShape::ClaimValues),
+                "Each of these claims of the token has one of its values.",
+            ),
+            KeyRow::flag("deny", "Refuses the targets whatever the token. Such a rule has no conditions."),
+            KeyRow::flag("report_only", "Logs what the rule would refuse, and permits it."),
+        ],
+    }
+}

@@ -1,0 +1,244 @@
+//! The keys of `servers`.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::{
+    config::{
+        DenyAs,
+        keys::{
+            limits,
+            row::{
+                FILE, KeyRow, KeySection, PATH, PATTERN, SCOPE, SECRET, TextForm, TextShape, UPSTREAM_URL, ValueShape,
+                filled, filled_list, list, map, matching, only_true,
+            },
+            rule,
+            typed::{RangedKey, WordKey},
+        },
+        units::DURATION_MAX,
+    },
+    decide::mcp::{list::Hide, version::ASSUMED},
+};
+
+/// `upstream.connect_timeout`.
+pub(in crate::config) const CONNECT_TIMEOUT: RangedKey<Duration> = RangedKey {
+    name: "connect_timeout",
+    default: Duration::from_secs(5),
+    least: Duration::from_millis(1),
+    most: DURATION_MAX,
+    about: "How long name lookup, TCP and TLS may take together.",
+};
+
+/// `upstream.response_timeout`.
+pub(in crate::config) const RESPONSE_TIMEOUT: RangedKey<Duration> = RangedKey {
+    name: "response_timeout",
+    default: Duration::from_secs(300),
+    least: Duration::from_millis(1),
+    most: DURATION_MAX,
+    about: "How long the upstream may take to send the head of its response. It does not apply to an open stream.",
+};
+
+/// `hide`.
+pub(in crate::config) const HIDE: WordKey<Hide> = WordKey {
+    name: "hide",
+    words: &[("never", Hide::Never), ("forbidden", Hide::Forbidden), ("unauthorized", Hide::Unauthorized)],
+    default: Hide::Forbidden,
+    about: "What lists of tools, resources and prompts leave out: nothing (`never`), what no scope would permit \
+            (`forbidden`), or everything that this token does not permit now (`unauthorized`).",
+};
+
+/// `deny_as`.
+pub(in crate::config) const DENY_AS: WordKey<DenyAs> = WordKey {
+    name: "deny_as",
+    words: &[("challenge", DenyAs::Challenge), ("tool_error", DenyAs::ToolError)],
+    default: DenyAs::Challenge,
+    about: "How a refused `tools/call` is answered: with 403 and a challenge that names the missing scopes, or with a \
+            tool error that the model can read, for clients that drop the 403.",
+};
+
+/// `batches`; the value is whether they are read.
+pub(in crate::config) const BATCHES: WordKey<bool> = WordKey {
+    name: "batches",
+    words: &[("refuse", false), (ASSUMED, true)],
+    default: false,
+    about: "JSON-RPC batches: they are refused, or read as MCP 2025-03-26 has them. Each message of a batch is then \
+            checked, and one refused message refuses the batch.",
+};
+
+/// What the first 401 asks for.
+#[derive(Clone, Copy, PartialEq)]
+pub(in crate::config) enum ChallengeScope {
+    Baseline,
+    All,
+    Omit,
+}
+
+/// Words of `challenge_scope`.
+pub(in crate::config) const CHALLENGE_SCOPE: &[(&str, ChallengeScope)] =
+    &[("baseline", ChallengeScope::Baseline), ("all", ChallengeScope::All), ("omit", ChallengeScope::Omit)];
+
+/// Shortest `stream_keep_alive`: each comment is a packet to every idle client.
+pub(in crate::config) const KEEP_ALIVE_MIN: Duration = Duration::from_secs(1);
+/// Longest `stream_keep_alive`: proxies close a connection that is idle for longer.
+pub(in crate::config) const KEEP_ALIVE_MAX: Duration = Duration::from_secs(3_600);
+
+/// `servers.*`.
+pub(super) fn section() -> KeySection {
+    let mut keys = vec![
+        KeyRow::required(
+            "path",
+            PATH,
+            "Its public path, such as `/weather/mcp`. The resource is `public_url` followed by this path.",
+        ),
+        KeyRow::flag(
+            "root",
+            "Whether its metadata documents are also served at the root of `/.well-known/`. One server may set it.",
+        ),
+        KeyRow::section("upstream", upstream()).must(),
+    ];
+    keys.extend(tokens());
+    keys.extend([
+        KeyRow::optional("access", ValueShape::Only("authenticated".into()), "Every valid token may use everything."),
+        KeyRow::optional(
+            "rules",
+            filled_list("rules", ValueShape::Section(rule::section())),
+            "Who may use what. The first rule that matches decides; what no rule matches is refused.",
+        ),
+        HIDE.row(),
+        DENY_AS.row(),
+        KeyRow::section("credential", credential()).or(json!({"strip": true})),
+        KeyRow::optional(
+            "identity_headers",
+            map("claim names by header name", filled("a claim name")),
+            "Headers that the upstream receives, each with the value of a claim. Headers of these names are removed \
+             from every request of a client.",
+        ),
+        KeyRow::optional(
+            "allowed_origins",
+            list(
+                "origins",
+                TextShape {
+                    what: "an origin, such as `https://app.example.com`",
+                    form: TextForm::MatchingOrNull("^(null|[a-z][a-z0-9+.-]*://[^/?#@A-Z*]+)$"),
+                },
+            ),
+            "Browser origins that are allowed besides the origin of `public_url`. A browser elsewhere gets 403.",
+        ),
+        KeyRow::section("limits", limits::section()),
+        BATCHES.row(),
+        KeyRow::optional(
+            "stream_keep_alive",
+            ValueShape::OffOr(Box::new(ValueShape::Duration(KEEP_ALIVE_MIN, KEEP_ALIVE_MAX))),
+            "After this time without an event, an open event stream gets a comment, so that no proxy closes it as \
+             idle.",
+        )
+        .or("off".into()),
+        KeyRow::optional(
+            "legacy_sse",
+            ValueShape::OffOr(Box::new(ValueShape::Section(legacy_sse()))),
+            "Also serves the HTTP+SSE transport of MCP 2024-11-05, under the same rules.",
+        )
+        .or("off".into()),
+    ]);
+    KeySection { about: "One MCP server: where it is, and who may use what.", one_of: &["access", "rules"], keys }
+}
+
+/// Which tokens are accepted, and which scopes they need.
+fn tokens() -> Vec<KeyRow> {
+    let challenges = CHALLENGE_SCOPE.iter().map(|(word, _)| *word).collect();
+    vec![
+        KeyRow::optional(
+            "authorization_servers",
+            filled_list(
+                "names of authorization servers",
+                TextShape { what: "the name of an authorization server", form: TextForm::Any },
+            ),
+            "The authorization servers whose tokens are accepted. The metadata lists them in this order; the first is preferred.",
+        )
+        .or_else("all of them"),
+        KeyRow::optional(
+            "audiences",
+            list("audiences", filled("an audience")),
+            "Values of the claim `aud` that are accepted besides the resource itself, compared byte by byte.",
+        ),
+        KeyRow::optional("scopes", list("scopes", SCOPE), "Scopes that every request needs."),
+        KeyRow::optional("scopes_supported", list("scopes", SCOPE), "The scopes that the metadata names.")
+            .or_else("every scope that this server's configuration names"),
+        KeyRow::optional(
+            "challenge_scope",
+            ValueShape::Words(challenges),
+            "The scopes that the first 401 asks for: those of `scopes` (`baseline`), every scope that this server's \
+             configuration names (`all`), or none (`omit`).",
+        )
+        .or_else("`baseline` where `scopes` has entries, else `all`"),
+        KeyRow::optional(
+            "scope_implies",
+            map("lists of scopes by scope", filled_list("scopes or patterns of scopes", PATTERN)),
+            "Broader scopes: a token with such a scope also has the scopes in its list.",
+        ),
+    ]
+}
+
+fn upstream() -> KeySection {
+    KeySection {
+        about: "Where requests are sent.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::required("url", UPSTREAM_URL, "The URL of the MCP server itself."),
+            KeyRow::optional("ca", FILE, "A PEM file with the certificates of a private CA."),
+            KeyRow::optional(
+                "pass_headers",
+                list("header names", matching("a header name", "^[A-Za-z0-9-]+$")),
+                "Headers that only a proxy could vouch for are removed from every request (`portcullis explain` lists \
+                 them). The headers named here pass as clients write them.",
+            ),
+            CONNECT_TIMEOUT.row(),
+            RESPONSE_TIMEOUT.row(),
+        ],
+    }
+}
+
+fn credential() -> KeySection {
+    let header = KeySection {
+        about: "The upstream receives a credential of the gateway in this header.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::required("name", matching("a header name", "^[A-Za-z0-9_-]+$"), "The name of the header."),
+            KeyRow::required("value", SECRET, "The value of the header."),
+        ],
+    };
+    let forward = KeySection {
+        about: "The upstream receives the caller's token itself.",
+        one_of: &[],
+        keys: vec![KeyRow::required(
+            "dangerous",
+            only_true(),
+            "Confirms that the gateway and the upstream are one resource: the upstream checks the very same audience.",
+        )],
+    };
+    KeySection {
+        about: "What the upstream receives in place of the caller's token.",
+        one_of: &["strip", "header", "forward"],
+        keys: vec![
+            KeyRow::optional("strip", only_true(), "The upstream receives no credential."),
+            KeyRow::section("header", header),
+            KeyRow::section("forward", forward),
+        ],
+    }
+}
+
+fn legacy_sse() -> KeySection {
+    KeySection {
+        about: "The HTTP+SSE transport of MCP 2024-11-05.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::required(
+                "path",
+                PATH,
+                "The public path of the event stream, such as `/weather/sse`. Messages go to `/messages` below it.",
+            ),
+            KeyRow::required("upstream", UPSTREAM_URL, "The URL of the upstream's own event stream."),
+        ],
+    }
+}
