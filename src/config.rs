@@ -1,4 +1,4 @@
-//! From YAML to settings: as written, checked whole, as understood. Nobody below knows that YAML exists.
+//! From a YAML file to checked settings. No lower layer knows the file format.
 
 mod accounts;
 mod check;
@@ -50,49 +50,51 @@ use crate::{
     },
 };
 
-/// The whole file as understood: compiled, defaulted, checked.
+/// The whole file: parsed, checked, with every default filled in. Plain data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// What clients type.
+    /// The URL that clients type.
     pub public_url: PublicUrl,
     /// Public listeners; never empty.
     pub listen: Vec<ListenSettings>,
-    /// Where /healthz, /readyz and /metrics are.
+    /// Where /healthz, /readyz and /metrics are served.
     pub admin: SocketAddr,
     /// All authorization servers, in the file's order.
     pub authorization_servers: Vec<IssuerSettings>,
-    /// Those of them that are inside, in the file's order.
+    /// The embedded ones among them, in the file's order.
     pub embedded: Vec<EmbeddedSettings>,
     /// All servers, in the file's order.
     pub servers: Vec<ServerSettings>,
-    /// Bounds of what all callers together may hold.
+    /// Limits of all callers together.
     pub limits: Totals,
-    /// First seals, all open.
+    /// The first seals, all open.
     pub session_keys: Vec<Secret>,
     /// How to log.
     pub log: LogSettings,
     /// How long a drain may take.
     pub drain_timeout: Duration,
-    /// Files that these settings were read from (the YAML, CAs, secrets; not certificates and key sets, which have watchers of their own).
+    /// Files that these settings were read from: the YAML, CAs, secrets. Certificates and key sets
+    /// are watched elsewhere.
     pub files: Vec<PathBuf>,
-    /// What was written where these settings hold something else, for `explain`.
+    /// What the file says where these settings hold something else, for `explain`.
     pub provenance: Provenance,
 }
 
-/// What was written where the settings hold something else: printed by `explain`, used by nothing that decides.
+/// What the file says where the settings hold something else. `explain` prints it; no decision uses
+/// it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
     /// References of the session keys, in their order.
     pub session_keys: Vec<Box<str>>,
     /// `profile` of each authorization server, in their order.
     pub profiles: Vec<Option<Box<str>>>,
-    /// What was written in each embedded authorization server, in their order.
+    /// The same for each embedded authorization server, in their order.
     pub embedded: Vec<EmbeddedProvenance>,
     /// The same for each server, in their order.
     pub servers: Vec<ServerProvenance>,
 }
 
-/// What was written in one embedded authorization server.
+/// What the file says in one embedded authorization server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmbeddedProvenance {
     /// The file of `login.accounts`.
@@ -117,7 +119,7 @@ impl Settings {
     }
 }
 
-/// What was written in one server.
+/// What the file says in one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerProvenance {
     /// The reference of `credential.header.value`.
@@ -129,7 +131,7 @@ pub struct ServerProvenance {
 /// One public listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenSettings {
-    /// Where.
+    /// The address to listen on.
     pub address: SocketAddr,
     /// Certificate chain and key files (PEM); `None` for plaintext.
     pub tls: Option<TlsFiles>,
@@ -151,9 +153,9 @@ pub struct ServerSettings {
     pub name: ServerName,
     /// Its public path.
     pub path: Box<str>,
-    /// Whether its documents are also at the root forms.
+    /// Whether its metadata documents are also served at the root forms.
     pub root: bool,
-    /// Where requests go.
+    /// Where requests are sent.
     pub upstream: UpstreamSettings,
     /// Indexes into [`Settings::authorization_servers`], preferred first; never empty.
     pub authorization_servers: Vec<usize>,
@@ -169,23 +171,23 @@ pub struct ServerSettings {
     pub known_scopes: Vec<Scope>,
     /// What lists hide.
     pub hide: Hide,
-    /// How a refused tools/call looks.
+    /// How a refused tools/call is answered.
     pub deny_as: DenyAs,
-    /// What the upstream gets in place of the token.
+    /// What the upstream receives in place of the token.
     pub credential: Credential,
-    /// Claims that the upstream gets as headers.
+    /// Claims that the upstream receives as headers.
     pub identity_headers: Vec<IdentityHeader>,
-    /// Headers that are usually removed, and reach the upstream as clients write them.
+    /// Headers that are removed by default, and pass here as clients write them.
     pub pass_headers: Vec<HeaderName>,
     /// Browser origins besides `public_url`'s own, as written.
     pub allowed_origins: Vec<HeaderValue>,
-    /// Bounds.
+    /// Its limits.
     pub limits: ServerLimits,
-    /// Whether batches of 2025-03-26 are read.
+    /// Whether batches of MCP 2025-03-26 are read.
     pub batches: bool,
-    /// After this time of silence an event stream gets a comment.
+    /// After this time without an event, an event stream gets a comment.
     pub stream_keep_alive: Option<Duration>,
-    /// The transport of 2024-11-05 beside the other, where it is served.
+    /// The HTTP+SSE transport of MCP 2024-11-05, where it is also served.
     pub legacy_sse: Option<LegacySse>,
 }
 
@@ -194,7 +196,8 @@ pub struct ServerSettings {
 pub struct LegacySse {
     /// The public path of its event stream; messages go to `/messages` below it.
     pub path: Box<str>,
-    /// Where the upstream's event stream is; timeouts and CA are those of the server's own upstream.
+    /// Where the upstream's event stream is. Timeouts and CA are those of the server's own
+    /// upstream.
     pub upstream: UpstreamSettings,
 }
 
@@ -210,7 +213,7 @@ pub enum DenyAs {
 /// `limits:`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
-    /// Requests under way: what is written, or as many as the memory limit allows.
+    /// Requests in progress: what is written, or as many as the memory limit allows.
     pub requests: u32,
     /// Whether that is written. If not, the limit on open files may allow fewer.
     pub is_requests_written: bool,
@@ -223,6 +226,6 @@ pub struct Totals {
 pub struct LogSettings {
     /// JSON lines, or text for people.
     pub json: bool,
-    /// The least level written.
+    /// The least severe level that is logged.
     pub level: tracing::Level,
 }

@@ -4,7 +4,7 @@
 //! ```text
 //!  cli        words the operator types: run, check, explain, schema, hash-password
 //!  app        builds, swaps, drains; the only layer that knows everything
-//!  config     YAML → settings; nobody below knows that YAML exists
+//!  config     YAML → settings; one table of keys; no lower layer knows the file format
 //!  inbound    listeners and the request path (I/O)
 //!  authorization_server   the embedded one (I/O)
 //!  outbound   everything we dial: issuers, keys, upstreams (I/O)

@@ -1,4 +1,4 @@
-//! Reads the file of local accounts: who may log in, with the hash of which password, and in which groups they are.
+//! Reads the file of local accounts: names, password hashes and groups.
 
 use std::{collections::HashSet, path::Path};
 
@@ -14,10 +14,11 @@ use crate::{
     },
 };
 
-/// A name or a subject: longer ones are no names, and would go into tokens.
+/// Longest name or subject: both go into tokens.
 const NAME_BYTES_MAX: usize = 255;
 
-/// The accounts in the file at `path`, which `field` names. Problems are told at their place in that file.
+/// The accounts in the file at `path`, which `field` names. Problems are reported at their place in
+/// that file.
 pub(super) fn accounts(field: &Field<'_>, path: &Path) -> Option<Accounts> {
     let shown = path.display().to_string();
     let bytes = match secret::bounded(path, CONFIG_BYTES_MAX) {
@@ -47,9 +48,13 @@ fn list(field: &Field<'_>) -> Accounts {
         } else if let Some(subject) = subject.or(Some(name))
             && !subjects.insert(subject.value.clone())
         {
-            // Two people with one `sub` are one person to every server.
+            // Two users with the same `sub` are one user to every server.
             let found = format!("{}, which is the subject of another account", quoted(&subject.value));
-            field.reading.problem(&subject.place, &found, "each subject once; where none is written it is the name");
+            field.reading.problem(
+                &subject.place,
+                &found,
+                "each subject once (an account without `subject` uses its name)",
+            );
         }
         accounts.push(account);
     }
@@ -59,8 +64,8 @@ fn list(field: &Field<'_>) -> Accounts {
 type Named = Written<Box<str>>;
 
 fn account(fields: &mut Fields<'_>) -> Option<(Account, Named, Option<Named>)> {
-    let name = fields.need("name", "what is typed to log in").and_then(|field| typed(&field));
-    let password = fields.need("password", "a hash that `portcullis hash-password` made");
+    let name = fields.need("name", "the name that the user types to log in").and_then(|field| typed(&field));
+    let password = fields.need("password", "a hash from `portcullis hash-password`");
     let password = password.and_then(|field| hash(&field));
     let groups = fields.get("groups").map(|field| value::texts(&field, "a group's name")).unwrap_or_default();
     let display = fields.get("display").and_then(|field| field.text("a name to show").map(Box::from));
@@ -86,13 +91,13 @@ fn typed(field: &Field<'_>) -> Option<Named> {
     }
 }
 
-/// What is there is never repeated: it may be the password itself.
+/// A wrong value is never shown: it may be the password itself.
 fn hash(field: &Field<'_>) -> Option<Box<str>> {
     let text = field.scalar_text().unwrap_or_default();
     match check_hash(text) {
         Ok(()) => Some(text.into()),
         Err(expected) => {
-            field.reading.problem(&field.place, "a value that is no such hash (not shown)", expected);
+            field.reading.problem(&field.place, "a value that is not such a hash (not shown)", expected);
             None
         }
     }

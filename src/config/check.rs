@@ -1,10 +1,10 @@
-//! Checks what needs two sections to be seen.
+//! Checks that sections of the file fit together.
 
 use std::net::SocketAddr;
 
 use crate::{
     base::names::is_loopback_name,
-    config::{check::sections::Sections, place::Place, reading::Reading, server::Server},
+    config::{check::sections::Sections, place::Place, reading::Reading, server::WrittenServer},
     decide::route::messages_path,
     outbound::dial::Peer,
 };
@@ -12,17 +12,17 @@ use crate::{
 mod embedded;
 pub(super) mod sections;
 
-/// Checks all that needs two sections.
+/// Runs every check across sections.
 pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     admin_has_its_own_address(reading, sections);
     paths_are_unique(reading, sections.servers);
     embedded::check(reading, sections);
     one_root_at_most(reading, sections.servers);
-    upstreams_are_not_ourselves(reading, sections);
+    upstreams_are_elsewhere(reading, sections);
     audiences_tell_servers_apart(reading, sections);
 }
 
-/// Health and metrics must never be on the public listener.
+/// Health and metrics must never be served on a public listener.
 fn admin_has_its_own_address(reading: &Reading<'_>, sections: &Sections<'_>) {
     let Some(admin) = sections.admin else { return };
     let mut listeners = sections.listeners.iter().filter_map(|listener| listener.address.as_ref());
@@ -32,7 +32,7 @@ fn admin_has_its_own_address(reading: &Reading<'_>, sections: &Sections<'_>) {
     }
 }
 
-fn paths_are_unique(reading: &Reading<'_>, servers: &[Server]) {
+fn paths_are_unique(reading: &Reading<'_>, servers: &[WrittenServer]) {
     let mut paths: Vec<(String, &Place, bool)> = Vec::new();
     for server in servers {
         paths.extend(server.path.iter().map(|path| (path.value.to_string(), &path.place, false)));
@@ -48,23 +48,23 @@ fn paths_are_unique(reading: &Reading<'_>, servers: &[Server]) {
         let other = other.key.trim_end_matches(".path");
         let found = match (for_messages, others_messages) {
             (false, false) => format!("the path of {other}"),
-            (false, true) => format!("the path of the messages of {other}"),
-            (true, false) => format!("a path whose messages would go to the path of {other}"),
-            // The two paths themselves are the same, and that is told.
+            (false, true) => format!("the message path of {other}"),
+            (true, false) => format!("a path whose message path is the path of {other}"),
+            // The paths themselves are equal, which is reported already.
             (true, true) => continue,
         };
         reading.problem(place, &found, "each path once");
     }
 }
 
-fn one_root_at_most(reading: &Reading<'_>, servers: &[Server]) {
+fn one_root_at_most(reading: &Reading<'_>, servers: &[WrittenServer]) {
     for root in servers.iter().filter_map(|server| server.root.as_ref()).skip(1) {
-        reading.problem(root, "root: true a second time", "at most one server whose documents are at the root");
+        reading.problem(root, "root: true a second time", "`root: true` on at most one server");
     }
 }
 
-/// An upstream that is the gateway itself would send each request around until something breaks.
-fn upstreams_are_not_ourselves(reading: &Reading<'_>, sections: &Sections<'_>) {
+/// An upstream that is the gateway itself would make each request a loop.
+fn upstreams_are_elsewhere(reading: &Reading<'_>, sections: &Sections<'_>) {
     let ours = |peer: &Peer| {
         let public = sections.public_url.is_some_and(|url| {
             url.port() == peer.port && url.host().trim_matches(['[', ']']).eq_ignore_ascii_case(&peer.host)
@@ -75,7 +75,7 @@ fn upstreams_are_not_ourselves(reading: &Reading<'_>, sections: &Sections<'_>) {
     for upstream in sections.servers.iter().flat_map(|server| server.upstream.iter().chain(&server.legacy_upstream)) {
         if ours(&upstream.value) {
             let found = format!("{}:{}, which is this gateway", upstream.value.host, upstream.value.port);
-            reading.problem(&upstream.place, &found, "the address of the MCP server behind it");
+            reading.problem(&upstream.place, &found, "the address of the MCP server itself");
         }
     }
 }
@@ -89,7 +89,7 @@ fn is_listener(peer: &Peer, listener: SocketAddr) -> bool {
     listener.port() != 0 && listener.port() == peer.port && same_host
 }
 
-/// One audience for several servers makes a token for one a token for all (SPEC B-15).
+/// With one audience for several servers, a token for one is valid at all of them (SPEC B-15).
 fn audiences_tell_servers_apart(reading: &Reading<'_>, sections: &Sections<'_>) {
     let Some(public_url) = sections.public_url else { return };
     if sections.servers.len() < 2 {
@@ -98,8 +98,7 @@ fn audiences_tell_servers_apart(reading: &Reading<'_>, sections: &Sections<'_>) 
     for audience in sections.servers.iter().flat_map(|server| &server.audiences) {
         if audience.value.trim_end_matches('/') == public_url.origin() {
             let found = "the origin of public_url";
-            let expected =
-                "an audience of this server alone: a token for the origin would open every server that accepts it";
+            let expected = "an audience of this server alone: a token for the origin would be valid at every server that accepts it";
             reading.warning(&audience.place, found, expected);
         }
     }

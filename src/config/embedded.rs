@@ -1,4 +1,4 @@
-//! Reads `embedded:`, an authorization server of our own: how people log in, which clients may come, who gets what, and where it is kept.
+//! Reads `embedded`: how users log in, which clients are accepted, which scopes are granted.
 
 use std::time::Duration;
 
@@ -39,9 +39,9 @@ mod store;
 /// A longer `access_token_ttl` gets a warning.
 const ACCESS_TOKEN_TTL_USUAL: Duration = Duration::from_secs(15 * 60);
 
-/// Claims of an access token that mean something of their own (RFC 9068 §2.2, RFC 7519 §4.1), or make it look like another kind of
-/// token (SPEC B-16): no claim of a person may take their place.
-const OUR_CLAIMS: &[&str] = &[
+/// Claims that have their own meaning in an access token (RFC 9068 §2.2, RFC 7519 §4.1), or that
+/// make it look like another kind of token (SPEC B-16). No claim about a user may replace them.
+const RESERVED_CLAIMS: &[&str] = &[
     "iss",
     "sub",
     "aud",
@@ -69,8 +69,9 @@ const OUR_CLAIMS: &[&str] = &[
     "token_introspection",
 ];
 
-/// An embedded authorization server as written: what other sections are compared with, whatever else is wrong with it.
-pub(super) struct Embedded {
+/// An embedded authorization server as written. Other sections are compared with it even where
+/// parts of it are wrong.
+pub(super) struct WrittenEmbedded {
     pub(super) place: Place,
     pub(super) path: Option<Written<Box<str>>>,
     pub(super) store: Option<Written<StoreSettings>>,
@@ -79,8 +80,8 @@ pub(super) struct Embedded {
 }
 
 /// `embedded`.
-pub(super) fn embedded(field: &Field<'_>, name: Option<&str>, public_url: Option<&PublicUrl>) -> Embedded {
-    let mut read = Embedded {
+pub(super) fn embedded(field: &Field<'_>, name: Option<&str>, public_url: Option<&PublicUrl>) -> WrittenEmbedded {
+    let mut read = WrittenEmbedded {
         place: field.place.clone(),
         path: None,
         store: None,
@@ -92,28 +93,28 @@ pub(super) fn embedded(field: &Field<'_>, name: Option<&str>, public_url: Option
     read
 }
 
-/// All keys are asked for before the first `?`, so that every mistake is seen.
+/// Asks for all keys before the first `?`, so that every mistake is reported.
 fn settings(
     fields: &mut Fields<'_>,
     name: Option<&str>,
     public_url: Option<&PublicUrl>,
-    read: &mut Embedded,
+    read: &mut WrittenEmbedded,
 ) -> Option<EmbeddedSettings> {
     let path = fields.need("path", "the authorization server's public path, such as /oauth");
     read.path = path.and_then(|field| issuer_path(&field));
-    let login = fields.need("login", "how people log in: a map with `accounts` or `oidc`");
-    let login = login.and_then(|field| way_in(&field, &mut read.kept));
+    let login = fields.need("login", "how users log in: a map with `accounts` or `oidc`");
+    let login = login.and_then(|field| login_of(&field, &mut read.kept));
     let (registration, token) = registration::registration(fields.get("registration"));
     read.kept.token = token;
     let clients = fields.get("clients").map(|field| clients::clients(&field)).unwrap_or_default();
     let (clients, references): (Vec<_>, Vec<_>) = clients.into_iter().unzip();
     read.kept.clients = references;
-    let grants = fields.need("grants", "who may get which scopes: nobody gets what no entry names");
+    let grants = fields.need("grants", "who may be granted which scopes: a scope that no entry names is never granted");
     let grants = grants.and_then(|field| grants::grants(&field, login.as_ref(), &clients));
     let long = fields.get("access_token_ttl");
     let access_token_ttl = value::duration(fields, &ACCESS_TOKEN_TTL);
     if let Some(field) = long.filter(|_| access_token_ttl > ACCESS_TOKEN_TTL_USUAL) {
-        field.warn("at most 15m: whoever loses a right keeps it until their token ends");
+        field.warn("at most 15m: a user who loses a right keeps it until their token expires");
     }
     let refresh_token_ttl = value::duration(fields, &REFRESH_TOKEN_TTL);
     let token_claims = fields.get("token_claims").map(|field| claims_of_tokens(&field, login.as_ref()));
@@ -133,7 +134,7 @@ fn settings(
         registration: registration?,
         clients: clients.into_iter().collect::<Option<_>>()?,
         grants: grants?,
-        // What other sections say is added when they are read.
+        // Filled in by `finish`, after the other sections are read.
         resources: Vec::new(),
         access_token_ttl,
         refresh_token_ttl,
@@ -144,7 +145,7 @@ fn settings(
     })
 }
 
-/// The path of an issuer: its endpoints lie below it, so the root is none.
+/// The path of an issuer. It is not `/`, because the endpoints are below it.
 fn issuer_path(field: &Field<'_>) -> Option<Written<Box<str>>> {
     let text = field.text("a path such as /oauth")?;
     match text != "/" && is_plain_path(text) {
@@ -156,7 +157,7 @@ fn issuer_path(field: &Field<'_>) -> Option<Written<Box<str>>> {
 }
 
 /// `login`.
-fn way_in(field: &Field<'_>, kept: &mut EmbeddedProvenance) -> Option<Login> {
+fn login_of(field: &Field<'_>, kept: &mut EmbeddedProvenance) -> Option<Login> {
     let kept = std::cell::RefCell::new(kept);
     field.section("authorization_servers.*.embedded.login", |fields| {
         fields.exactly_one(&["accounts", "oidc"], |kind, field| match kind {
@@ -178,16 +179,16 @@ fn way_in(field: &Field<'_>, kept: &mut EmbeddedProvenance) -> Option<Login> {
 fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box<str>>) {
     let issuer = fields.need("issuer", "the IdP's issuer, exactly as its tokens spell it");
     let issuer = issuer.and_then(|field| issuer_url(&field, false));
-    let client_id = fields.need("client_id", "our client id at the IdP");
-    let client_id = client_id.and_then(|field| field.text("our client id at the IdP").map(Box::from));
-    let secret = fields.need("client_secret", "a reference to our secret at the IdP: env:NAME or file:PATH");
+    let client_id = fields.need("client_id", "the gateway's client id at the IdP");
+    let client_id = client_id.and_then(|field| field.text("the gateway's client id at the IdP").map(Box::from));
+    let secret = fields.need("client_secret", "a reference to the gateway's secret at the IdP: env:NAME or file:PATH");
     let (secret, reference) = secret
         .and_then(|field| secret::secret(&field))
         .map_or((None, None), |referred| (Some(referred.secret), Some(referred.reference)));
     let scopes = match fields.get("scopes") {
         Some(field) => {
             let mut scopes: Vec<Scope> = value::scopes(&field).into_iter().map(|scope| scope.value).collect();
-            // Without it the IdP issues no ID token, and nobody is logged in.
+            // Without `openid` the IdP issues no ID token, so that no login succeeds.
             if !scopes.iter().any(|scope| scope.as_str() == "openid") {
                 scopes.insert(0, Scope::from("openid"));
             }
@@ -211,8 +212,12 @@ fn claims_of_tokens(field: &Field<'_>, login: Option<&Login>) -> Vec<Box<str>> {
     let claims = value::texts(field, "the name of a claim, such as groups");
     for claim in &claims {
         let found = quoted(&claim.value);
-        if OUR_CLAIMS.contains(&&*claim.value) {
-            field.reading.problem(&claim.place, &found, "a claim about the person: this one has a meaning of its own");
+        if RESERVED_CLAIMS.contains(&&*claim.value) {
+            field.reading.problem(
+                &claim.place,
+                &found,
+                "a claim about the user: this name has its own meaning in tokens",
+            );
         } else if matches!(login, Some(Login::Accounts(_))) && *claim.value != *"groups" {
             field.reading.warning(&claim.place, &found, "groups: local accounts have no other claims");
         }
@@ -225,7 +230,11 @@ fn descriptions(field: &Field<'_>) -> Vec<(Scope, Box<str>)> {
     let mut read = Vec::new();
     for entry in field.entries("words by scope").unwrap_or_default() {
         if !Scope::is_valid(entry.name) {
-            field.reading.problem(&entry.at, "a key that is no scope", "one scope: no spaces, quotes or backslashes");
+            field.reading.problem(
+                &entry.at,
+                "a key that is not a scope",
+                "one scope: no spaces, quotes or backslashes",
+            );
         }
         if let Some(words) = entry.value.text("what the scope permits, in words for the consent page") {
             read.push((Scope::from(entry.name), words.into()));
@@ -234,7 +243,7 @@ fn descriptions(field: &Field<'_>) -> Vec<(Scope, Box<str>)> {
     read
 }
 
-/// A client acts as itself under its own id: nobody else may have that name in tokens (RFC 9068 §5).
+/// A client that acts for itself has its id as `sub`: no account may have the same (RFC 9068 §5).
 fn subjects_are_no_clients(place: &Place, reading: &Reading<'_>, accounts: &Accounts, clients: &[clients::Read]) {
     for account in &accounts.accounts {
         let subject = account.subject.as_deref().unwrap_or(&account.name);
@@ -245,12 +254,12 @@ fn subjects_are_no_clients(place: &Place, reading: &Reading<'_>, accounts: &Acco
     }
 }
 
-impl Embedded {
-    /// What the gateway believes of its own tokens: nothing of it is a choice.
+impl WrittenEmbedded {
+    /// How the gateway verifies the tokens of this server. None of it can be configured.
     pub(super) fn issuer_settings(&self) -> Option<IssuerSettings> {
         let settings = self.settings.as_ref()?;
         Some(IssuerSettings {
-            // The replica that signs may be another one, with another clock.
+            // The replica that signs may have another clock than this one.
             rules: TokenRules::embedded(settings.name.clone(), settings.issuer.clone(), CLOCK_SKEW.default),
             keys: KeySource::Embedded,
             refetch_floor: REFETCH_FLOOR.default,
@@ -258,7 +267,7 @@ impl Embedded {
         })
     }
 
-    /// The settings, with what other sections say.
+    /// The settings, completed by what other sections say.
     pub(super) fn finish(
         &self,
         index: usize,
@@ -272,7 +281,7 @@ impl Embedded {
     }
 }
 
-/// A server as something that tokens are made for; the older transport beside it is a resource of its own.
+/// A server as a resource that tokens are issued for. Its HTTP+SSE path is a second resource.
 fn protected<'s>(server: &'s ServerSettings, public_url: &'s PublicUrl) -> impl Iterator<Item = Protected> + use<'s> {
     let mut scopes = server.known_scopes.clone();
     scopes.extend(server.scopes_supported.iter().filter(|scope| !server.known_scopes.contains(scope)).cloned());

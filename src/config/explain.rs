@@ -1,4 +1,4 @@
-//! Prints settings as the file that says them in full: every default written out, secrets by reference.
+//! Prints settings as a file with every default written out and secrets by reference.
 
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
@@ -26,7 +26,7 @@ use crate::{
 mod embedded;
 mod removed;
 
-/// The file as understood: YAML that `check` accepts, and that means these settings. Paths are whole, secrets are references.
+/// YAML that `check` accepts and that means these settings. Paths are absolute.
 #[must_use]
 pub fn print(settings: &Settings) -> String {
     let kept = &settings.provenance;
@@ -99,7 +99,7 @@ fn issuer(issuer: &IssuerSettings, profile: Option<&str>) -> Out {
         KeySource::Embedded => ("discover", yes()),
     };
     let mut entries = vec![("issuer", text(rules.issuers.first().map_or("", |issuer| issuer)))];
-    // A profile also fills what has no key of its own: the claim that names the client, and prefixes of scopes.
+    // A profile also sets what has no key: the claim that names the client, and scope prefixes.
     entries.extend(profile.map(|name| ("profile", text(name))));
     entries.extend([
         ("jwks", flow([keys])),
@@ -194,7 +194,8 @@ fn credential(credential: &Credential, kept: &ServerProvenance) -> Out {
     match credential {
         Credential::Strip => flow([("strip", yes())]),
         Credential::Forward => flow([("forward", flow([("dangerous", yes())]))]),
-        // The value itself never gets here: without its reference the line is one that `check` refuses.
+        // The value itself is never printed: without its reference, the line is one that `check`
+        // refuses.
         Credential::Header(name, _) => {
             let value = text(kept.credential.as_deref().unwrap_or_default());
             flow([("header", flow([("name", text(name.as_str())), ("value", value)]))])

@@ -1,4 +1,4 @@
-//! Reads a whole configuration file, and reports every problem of it in one run.
+//! Reads a whole configuration file and reports every problem in one run.
 
 use std::{io, path::Path};
 
@@ -18,15 +18,15 @@ use crate::{
     },
 };
 
-/// Bytes that a key needs to seal sessions with (HMAC-SHA-256).
+/// Shortest key that seals sessions (HMAC-SHA-256).
 const SESSION_KEY_BYTES_MIN: usize = 32;
 
-/// A file that may be served.
+/// A file without problems.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
-    /// The file as understood.
+    /// What it means.
     pub settings: Settings,
-    /// What the operator should know, in the file's order.
+    /// Warnings, in the file's order.
     pub warnings: Vec<Problem>,
 }
 
@@ -75,7 +75,7 @@ pub fn read_with(text: &str, name: &str, base: &Path, lookup: &Lookup<'_>) -> Re
     let (warnings, files) = reading.finish()?;
     match settings {
         Some(settings) => Ok(Loaded { settings: Settings { files, ..settings }, warnings }),
-        // Unreachable while every reader that gives up says why; a start without settings is still no start.
+        // Unreachable while every reader that gives up records a problem.
         None => Err(Problems::new(vec![Problem {
             file: name.to_owned(),
             line: 1,
@@ -88,7 +88,7 @@ pub fn read_with(text: &str, name: &str, base: &Path, lookup: &Lookup<'_>) -> Re
     }
 }
 
-/// The file as a whole. All keys are asked for before the first `?`, so that every mistake is seen.
+/// The file as a whole. Asks for all keys before the first `?`, so that every mistake is reported.
 pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let public_url = fields.need("public_url", "what clients type, such as https://mcp.example.com");
     let public_url = public_url.and_then(|field| listen::public_url(&field));
@@ -111,7 +111,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
         Some(field) => field.section("drain", |fields| Some(value::duration(fields, &DRAIN_TIMEOUT))),
         None => Some(DRAIN_TIMEOUT.default),
     };
-    // The default admin address can collide with a listener, too.
+    // The default admin address can also collide with a listener.
     let default_admin = Written { value: ADMIN_ADDRESS, place: Place::new(fields.of.place.at, "admin") };
     let admin_at = if admin.is_none() { Some(&default_admin) } else { written_admin.as_ref() };
     let sections = check::sections::Sections {
@@ -165,7 +165,7 @@ fn log(fields: &mut Fields<'_>) -> LogSettings {
 }
 
 fn session_keys(field: &Field<'_>) -> Vec<(crate::base::secret::Secret, Box<str>)> {
-    // No `distinct` here: it would repeat what may be a secret.
+    // `distinct` would show a duplicate, which may be a secret.
     let items = field.list("references to secrets").unwrap_or_default();
     let key = |item: &Field<'_>| {
         let referred = secret::secret(item)?;

@@ -1,4 +1,4 @@
-//! Reads what the upstream learns of the caller: `credential` and `identity_headers`.
+//! Reads what the upstream learns about the caller: `credential` and `identity_headers`.
 
 use http::{HeaderName, HeaderValue};
 
@@ -12,7 +12,7 @@ use crate::{
     outbound::credential::{Credential, IdentityHeader},
 };
 
-/// Headers that carry credentials: a claim in one of them would be taken for one.
+/// Headers that carry credentials: a claim in one of them would be read as a credential.
 const CREDENTIALS: &[&str] = &["authorization", "cookie"];
 
 /// A credential, and the reference that its secret came from.
@@ -78,7 +78,7 @@ fn header(fields: &mut Fields<'_>) -> Option<Referred> {
     let secret = fields.need("value", "a reference to a secret: env:NAME or file:PATH").and_then(|field| {
         let referred = secret::secret(&field)?;
         let Ok(mut value) = HeaderValue::from_bytes(referred.secret.expose()) else {
-            let found = format!("{}, whose value cannot stand in a header", referred.reference);
+            let found = format!("{}, whose value is not valid in a header", referred.reference);
             field.reading.problem(&field.place, &found, "a secret of one line");
             return None;
         };
@@ -89,7 +89,7 @@ fn header(fields: &mut Fields<'_>) -> Option<Referred> {
     Some((Credential::Header(name?, value), Some(reference)))
 }
 
-/// The caller's token goes on only where the operator writes the word `dangerous` (SPEC D-12).
+/// The caller's token is forwarded only where the file says `dangerous` (SPEC D-12).
 fn forward(fields: &mut Fields<'_>) -> Option<Referred> {
     let of = fields.of.clone();
     let dangerous = fields.need("dangerous", "dangerous: true")?;

@@ -1,4 +1,4 @@
-//! Reads `authorization_servers`: whose tokens are believed, and what they must be like.
+//! Reads `authorization_servers`: which issuers are trusted, and what their tokens look like.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use jsonwebtoken::Algorithm;
 use crate::{
     base::names::{AuthorizationServerName, Issuer, PublicUrl},
     config::{
-        embedded::{Embedded, embedded},
+        embedded::{WrittenEmbedded, embedded},
         issuer_url::{issuer_url, web_url},
         keys::issuer::{ALGORITHMS, ALL_ALGORITHMS, CLOCK_SKEW, REFETCH_FLOOR},
         listen::file_bytes,
@@ -23,10 +23,11 @@ use crate::{
     outbound::keys::{IssuerSettings, KeySource},
 };
 
-/// More than this is forgiven with a warning (SPEC B-21).
+/// A larger `clock_skew` gets a warning (SPEC B-21).
 pub const CLOCK_SKEW_USUAL: Duration = Duration::from_secs(120);
 
-/// Types of JWTs that issuers also sign and that must never pass as access tokens (SPEC B-32, RFC 8725 §3.12).
+/// Types of JWT that issuers also sign and that are never access tokens (SPEC B-32, RFC 8725
+/// §3.12).
 const OTHER_TYPES: &[&str] = &[
     "client-authentication+jwt",
     "dpop+jwt",
@@ -41,7 +42,7 @@ const OTHER_TYPES: &[&str] = &[
     "token-introspection+jwt",
 ];
 
-/// Beside `embedded` nothing can be written: its issuer is its own, and what its tokens are like is no choice.
+/// Keys of an external issuer, which cannot be written beside `embedded`.
 const ELSEWHERE: &[&str] = &[
     "issuer",
     "allow_http",
@@ -55,17 +56,20 @@ const ELSEWHERE: &[&str] = &[
 ];
 
 /// One authorization server as written.
-pub(super) struct AuthorizationServer {
-    /// Its name, with a mistake or without: servers may point to it either way.
+pub(super) struct WrittenAuthorizationServer {
+    /// Its name, valid or not: servers refer to it.
     pub(super) name: Box<str>,
     pub(super) profile: Option<Box<str>>,
     pub(super) settings: Option<IssuerSettings>,
-    /// Where it is one of our own.
-    pub(super) embedded: Option<Embedded>,
+    /// Set where it is embedded.
+    pub(super) embedded: Option<WrittenEmbedded>,
 }
 
 /// `authorization_servers`.
-pub(super) fn authorization_servers(field: &Field<'_>, public_url: Option<&PublicUrl>) -> Vec<AuthorizationServer> {
+pub(super) fn authorization_servers(
+    field: &Field<'_>,
+    public_url: Option<&PublicUrl>,
+) -> Vec<WrittenAuthorizationServer> {
     let entries = field.entries("authorization servers by name").unwrap_or_default();
     if entries.is_empty() && field.is_map() {
         field.reading.problem(&field.place, "an empty map", "at least one authorization server");
@@ -74,7 +78,8 @@ pub(super) fn authorization_servers(field: &Field<'_>, public_url: Option<&Publi
     let mut servers = Vec::new();
     for entry in entries {
         let name = value::name(&entry);
-        let mut read = AuthorizationServer { name: entry.name.into(), profile: None, settings: None, embedded: None };
+        let mut read =
+            WrittenAuthorizationServer { name: entry.name.into(), profile: None, settings: None, embedded: None };
         read.settings = entry.value.section("authorization_servers.*", |fields| {
             if let Some(inside) = fields.get("embedded") {
                 only_embedded(fields);
@@ -86,7 +91,8 @@ pub(super) fn authorization_servers(field: &Field<'_>, public_url: Option<&Publi
             }
             let (issuer, allow_http) = issuer(fields);
             if let Some(issuer) = &issuer {
-                // A token's `iss` must pick one entry: with two, the weaker one's rules would be a way in.
+                // A token's `iss` must pick one entry: with two, an attacker would choose the
+                // weaker one.
                 match issuers.iter().find(|other| other.value == issuer.value) {
                     Some(other) => field.reading.problem(
                         &issuer.place,
@@ -106,18 +112,19 @@ pub(super) fn authorization_servers(field: &Field<'_>, public_url: Option<&Publi
     servers
 }
 
-/// What is written for an issuer elsewhere has no place beside `embedded`.
+/// Refuses the keys of an external issuer.
 fn only_embedded(fields: &mut Fields<'_>) {
     for key in ELSEWHERE {
         if let Some(field) = fields.get(key) {
             let expected =
-                "`embedded` alone: its issuer is public_url and its path, and its tokens are as we make them";
-            field.reading.problem(&field.place, "a key of an authorization server elsewhere", expected);
+                "`embedded` alone: its issuer is public_url and its path, and the format of its tokens is fixed";
+            field.reading.problem(&field.place, "a key of an external authorization server", expected);
         }
     }
 }
 
-/// Everything after the issuer. All keys are asked for before the first `?`, so that every mistake is seen.
+/// Every key after `issuer`. Asks for all keys before the first `?`, so that every mistake is
+/// reported.
 fn rest(
     fields: &mut Fields<'_>,
     name: Option<&str>,
@@ -168,12 +175,12 @@ fn rest(
     })
 }
 
-/// `issuer` and `allow_http`, which decide about each other.
+/// `issuer` and `allow_http`, which permits an http:// issuer.
 fn issuer(fields: &mut Fields<'_>) -> (Option<Written<Issuer>>, bool) {
     let allow_http = fields.get("allow_http");
     let allowed = allow_http.as_ref().and_then(Field::bool).unwrap_or(false);
     if let Some(field) = allow_http.filter(|_| allowed) {
-        field.warn("false: whoever is on the way can answer in the issuer's name");
+        field.warn("false: an attacker on the network can answer in the issuer's name");
     }
     let issuer = fields
         .need("issuer", "the issuer's URL, exactly as its tokens spell it")
@@ -212,10 +219,10 @@ fn algorithms(field: &Field<'_>) -> Vec<Algorithm> {
         let text = item.text(&expected)?;
         let upper = text.to_ascii_uppercase();
         if upper == "NONE" {
-            return item.wrong("a signature: `none` is how tokens are forged (RFC 8725 §3.1)");
+            return item.wrong("an asymmetric algorithm: with `none` everyone can forge tokens (RFC 8725 §3.1)");
         }
         if upper.starts_with("HS") {
-            return item.wrong("an asymmetric algorithm: with HS* whoever can verify can also sign (RFC 8725 §3.1)");
+            return item.wrong("an asymmetric algorithm: with HS* a key that verifies can also sign (RFC 8725 §3.1)");
         }
         let found = ALL_ALGORITHMS.iter().find(|(name, _)| *name == text).map(|(_, algorithm)| *algorithm);
         found.or_else(|| item.wrong_word(&expected, names.iter().copied()))

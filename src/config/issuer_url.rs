@@ -1,11 +1,11 @@
-//! Reads the URL of an issuer.
+//! Reads the URL of an issuer or of a key set.
 
 use crate::{
     base::names::Issuer,
     config::{place::Written, reader::Field, value},
 };
 
-/// An issuer identifier, byte by byte as it is written.
+/// An issuer identifier, exactly as it is written.
 pub(super) fn issuer_url(field: &Field<'_>, allow_http: bool) -> Option<Written<Issuer>> {
     let text = web_url(field, allow_http)?;
     if text.contains('?') {
@@ -14,12 +14,14 @@ pub(super) fn issuer_url(field: &Field<'_>, allow_http: bool) -> Option<Written<
     Some(Written { value: Issuer::from(text), place: field.place.clone() })
 }
 
-/// A URL that may be asked for keys: https, or http to this machine, or http where the operator insists.
+/// A URL that may be fetched: https, http on a loopback host, or http with `allow_http`.
 pub(super) fn web_url<'r>(field: &Field<'r>, allow_http: bool) -> Option<&'r str> {
     let text = field.text("a URL such as https://login.example.com")?;
     match value::url(text) {
         Ok(url) if url.https || url.is_loopback() || allow_http => Some(text),
-        Ok(_) => field.wrong("an https:// URL; http:// is for a loopback host, or dangerous with `allow_http: true`"),
+        Ok(_) => {
+            field.wrong("an https:// URL; http:// is for a loopback host, or needs `allow_http: true` (dangerous)")
+        }
         Err(expected) => field.wrong(expected),
     }
 }

@@ -13,11 +13,11 @@ use crate::{
             REQUESTS_MAX,
         },
     },
-    config::{Totals, reader::Field, server::Server, value},
+    config::{Totals, reader::Field, server::WrittenServer, value},
 };
 
 /// `limits`, with room for the largest body that a server takes.
-pub(super) fn totals(field: Option<&Field<'_>>, servers: &[Server]) -> Option<Totals> {
+pub(super) fn totals(field: Option<&Field<'_>>, servers: &[WrittenServer]) -> Option<Totals> {
     let bodies = servers.iter().filter_map(|server| server.settings.as_ref()).map(|server| server.limits.request_body);
     let largest = bodies.max().unwrap_or(0).max(ISSUER_BODY_BYTES_MAX);
     let defaults = defaults(memory_limit(Path::new("/")), largest);
@@ -44,8 +44,8 @@ fn defaults(memory: Option<u64>, largest_body: u64) -> Totals {
     }
 }
 
-/// Bytes of memory that this process may use: the least of what its control groups (version 2 or 1)
-/// and those above them allow, and what the machine has. `root` is `/`.
+/// How much memory this process may use: the smallest limit of its control groups (version 2 or 1)
+/// and their parents, and the memory of the machine. `root` is `/`.
 fn memory_limit(root: &Path) -> Option<u64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let groups = groups.lines().flat_map(|line| {
@@ -58,8 +58,8 @@ fn memory_limit(root: &Path) -> Option<u64> {
             }
             _ => None,
         };
-        // Inside a container the paths of the host do not exist, but the group itself is mounted at
-        // the top.
+        // Inside a container, the host's paths do not exist; the group itself is mounted at the
+        // top.
         let path: PathBuf = Path::new(path).components().filter(|part| matches!(part, Component::Normal(_))).collect();
         let ancestors: Vec<PathBuf> = path.ancestors().map(Path::to_owned).collect();
         place.into_iter().flat_map(move |(mount, file)| {

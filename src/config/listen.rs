@@ -1,4 +1,4 @@
-//! Reads where clients reach us: `public_url`, `listen` and `admin`.
+//! Reads where clients connect: `public_url`, `listen` and `admin`.
 
 use std::{
     net::SocketAddr,
@@ -28,16 +28,17 @@ pub(super) fn public_url(field: &Field<'_>) -> Option<PublicUrl> {
 }
 
 /// One listener as written.
-pub(super) struct Listener {
-    /// Kept by itself, so that a mistake elsewhere in the entry hides no conflict of addresses.
+pub(super) struct WrittenListener {
+    /// Kept apart, so that conflicts of addresses are found even where the entry has other
+    /// mistakes.
     pub(super) address: Option<Written<SocketAddr>>,
     pub(super) settings: Option<ListenSettings>,
 }
 
 /// `listen`.
-pub(super) fn listeners(field: &Field<'_>) -> Vec<Listener> {
+pub(super) fn listeners(field: &Field<'_>) -> Vec<WrittenListener> {
     let items = field.full_list("maps with an address").unwrap_or_default();
-    let read: Vec<Listener> = items.iter().map(listener).collect();
+    let read: Vec<WrittenListener> = items.iter().map(listener).collect();
     for (index, one) in read.iter().enumerate() {
         let Some(address) = &one.address else { continue };
         let earlier = read.iter().take(index).filter_map(|other| other.address.as_ref());
@@ -48,7 +49,7 @@ pub(super) fn listeners(field: &Field<'_>) -> Vec<Listener> {
     read
 }
 
-fn listener(field: &Field<'_>) -> Listener {
+fn listener(field: &Field<'_>) -> WrittenListener {
     let mut address = None;
     let settings = field.section("listen[]", |fields| {
         address = fields.need("address", ADDRESS).and_then(|field| socket_address(&field));
@@ -63,7 +64,7 @@ fn listener(field: &Field<'_>) -> Listener {
             None => None,
         };
         let address = address.as_ref()?;
-        // Tokens in the clear on a network: only where the operator says that TLS ends in front of us.
+        // Tokens cross a network unencrypted only where the file says that TLS ends at a proxy.
         if tls.is_none() && !insists && !address.value.ip().to_canonical().is_loopback() {
             let expected = "`tls`, a loopback address, or `plaintext: true` where TLS ends in front of the gateway";
             let found = format!("{} without TLS", address.value);
@@ -71,7 +72,7 @@ fn listener(field: &Field<'_>) -> Listener {
         }
         Some(ListenSettings { address: address.value, tls: files })
     });
-    Listener { address, settings }
+    WrittenListener { address, settings }
 }
 
 fn socket_address(field: &Field<'_>) -> Option<Written<SocketAddr>> {
@@ -93,7 +94,7 @@ fn tls_files(fields: &mut Fields<'_>) -> Option<TlsFiles> {
     Some(TlsFiles { certificate: certificate?, key: key? })
 }
 
-/// A PEM file that can be read now; the listener reads it itself, and again when it changes.
+/// A PEM file that is readable now. The listener reads it again, and whenever it changes.
 fn pem(field: &Field<'_>, what: &str, holds: impl FnOnce(&[u8]) -> bool) -> Option<PathBuf> {
     let path = value::path(field, "a path")?;
     let bytes = file_bytes(field, &path)?;
@@ -120,7 +121,7 @@ pub(super) fn admin(field: &Field<'_>) -> Option<Written<SocketAddr>> {
     if !address.value.ip().to_canonical().is_loopback() {
         let found = format!("{}, which others can reach", address.value);
         let expected =
-            "a loopback address, or a network that only operators reach: metrics name servers and callers' fates";
+            "a loopback address, or a network that only operators reach: metrics name servers and count refusals";
         field.reading.warning(&address.place, &found, expected);
     }
     Some(address)

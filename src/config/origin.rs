@@ -1,4 +1,4 @@
-//! Reads `allowed_origins`: the browser origins that may call besides `public_url`'s own.
+//! Reads `allowed_origins`: browser origins that may call, besides that of `public_url`.
 
 use http::HeaderValue;
 
@@ -22,7 +22,8 @@ fn origin(field: &Field<'_>) -> Option<HeaderValue> {
     };
     // SPEC A-61.
     if text == "*" {
-        return field.wrong("each origin by name: with * any web page could use its visitor's reach");
+        return field
+            .wrong("each origin by name: with * every web page could send requests from its visitor's browser");
     }
     if text != "null" && !is_serialized(text) {
         return field.wrong(EXPECTED);
@@ -30,7 +31,7 @@ fn origin(field: &Field<'_>) -> Option<HeaderValue> {
     HeaderValue::from_str(text).ok().or_else(|| field.wrong(EXPECTED))
 }
 
-/// Whether `text` is what a browser writes into `Origin` (RFC 6454 §6.2): anything else would never match.
+/// Whether `text` is what a browser sends in `Origin` (RFC 6454 §6.2): nothing else ever matches.
 fn is_serialized(text: &str) -> bool {
     let Some((scheme, authority)) = text.split_once("://") else { return false };
     let Ok((host, port)) = split_port(authority) else { return false };

@@ -1,4 +1,4 @@
-//! Where a value is written in the configuration file, and what it is called there.
+//! Where a value is written in the configuration file, and the path of its key.
 
 /// A position in a file, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -7,7 +7,7 @@ pub(super) struct Position {
     pub(super) column: usize,
 }
 
-/// A position, and the key that is written there.
+/// A position, and the path of the key there.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Place {
     pub(super) at: Position,

@@ -1,11 +1,11 @@
-//! Says what is wrong with a configuration file, where, and what would be right.
+//! Describes a mistake in a configuration file: where it is, and what is expected.
 
 use std::fmt::{self, Write};
 
-/// Longest piece of the file that a problem repeats.
+/// Longest excerpt of the file that a problem shows.
 const SHOWN_CHARS_MAX: usize = 64;
 
-/// One thing that is wrong, or that deserves a warning.
+/// One mistake, or one warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The file, as named on the command line.
@@ -16,9 +16,9 @@ pub struct Problem {
     pub column: usize,
     /// `servers.weather.rules[1].scopes[0]`; empty for the file as a whole.
     pub key: String,
-    /// What is there, ready to print.
+    /// What the file says, ready to print.
     pub found: String,
-    /// What should be there, or what follows from it.
+    /// What is expected instead, or what follows from it.
     pub expected: String,
     /// The word that was probably meant.
     pub suggestion: Option<String>,
@@ -38,7 +38,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with one file, in the file's order; never empty.
+/// All mistakes of one file, in the file's order; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
@@ -71,7 +71,8 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Puts problems into their file's order, each once: two aliases of one node see the same mistake under two keys, and both stay.
+/// Sorts problems into the file's order and removes duplicates. Two aliases of one node report the
+/// same mistake under two keys, and both stay.
 pub(super) fn sort(problems: &mut Vec<Problem>) {
     problems.sort_by(|a, b| {
         (&a.file, a.line, a.column, &a.key, &a.found).cmp(&(&b.file, b.line, b.column, &b.key, &b.found))
@@ -79,9 +80,9 @@ pub(super) fn sort(problems: &mut Vec<Problem>) {
     problems.dedup();
 }
 
-/// `text` between quotes: escaped, cut, and hidden where it could hold a secret.
+/// `text` in quotes: escaped, shortened, and hidden where it could hold a secret.
 pub(super) fn quoted(text: &str) -> String {
-    // `https://user:password@host` and `?token=…` are the secrets that end up in URLs (P10).
+    // URLs hold secrets as `https://user:password@host` or `?token=…` (P10).
     if text.contains("://") && text.contains(['@', '?']) {
         return "a URL that is not shown, since it may hold a secret".to_owned();
     }
@@ -101,12 +102,12 @@ pub(super) fn quoted(text: &str) -> String {
     shown
 }
 
-/// Characters that would make a line on a terminal look like another (Trojan Source).
+/// Characters that make a line of a terminal look like another (Trojan Source).
 fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
-/// The one of `words` that `text` is probably a slip of.
+/// The word among `words` that `text` probably misspells.
 pub(super) fn nearest<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) -> Option<String> {
     let slips_max = (text.chars().count() / 3).clamp(1, 3);
     words
@@ -118,7 +119,7 @@ pub(super) fn nearest<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) 
         .map(|(_, word)| word.to_owned())
 }
 
-/// How many insertions, deletions, replacements and swaps of neighbours lie between two words.
+/// The edit distance: insertions, deletions, replacements and swaps of neighbours.
 fn slips(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) =
         (a.to_lowercase().chars().take(65).collect(), b.to_lowercase().chars().take(65).collect());

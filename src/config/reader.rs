@@ -1,4 +1,4 @@
-//! Reads one value or one map of the tree, records what is wrong with it, and goes on.
+//! Reads one value or one map of the tree, and records every mistake in it.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::config::{
     tree::{Key, Meaning, Node, Value},
 };
 
-/// One value with its name.
+/// One value, and the path of its key.
 #[derive(Clone)]
 pub(super) struct Field<'r> {
     pub(super) reading: &'r Reading<'r>,
@@ -22,20 +22,20 @@ impl<'r> Field<'r> {
         Self { reading, place: Place::new(node.at, ""), node }
     }
 
-    /// Records that something else is expected here, and shows the scalar that is there.
+    /// Records a mistake, and shows the scalar that is there.
     pub(super) fn wrong<T>(&self, expected: &str) -> Option<T> {
         self.reading.problem(&self.place, &self.shown(), expected);
         None
     }
 
-    /// Like [`Self::wrong`], with the word among `words` that was probably meant.
+    /// Like [`Self::wrong`], with a suggestion from `words`.
     pub(super) fn wrong_word<'w, T>(&self, expected: &str, words: impl IntoIterator<Item = &'w str>) -> Option<T> {
         let near = self.scalar_text().and_then(|text| nearest(text, words));
         self.reading.problem_near(&self.place, &self.shown(), expected, near);
         None
     }
 
-    /// Like [`Self::wrong`], without repeating the value.
+    /// Like [`Self::wrong`], but names the kind of the value instead of showing it.
     pub(super) fn wrong_kind<T>(&self, expected: &str) -> Option<T> {
         self.reading.problem(&self.place, self.kind(), expected);
         None
@@ -71,7 +71,7 @@ impl<'r> Field<'r> {
         self.node.meaning()
     }
 
-    /// The text of a scalar of whatever kind.
+    /// The text of a scalar of any kind.
     pub(super) fn scalar_text(&self) -> Option<&'r str> {
         match &self.node.value {
             Value::Scalar { text, .. } => Some(text),
@@ -103,7 +103,7 @@ impl<'r> Field<'r> {
     pub(super) fn bool(&self) -> Option<bool> {
         match self.node.meaning() {
             Some(Meaning::Bool(value)) => Some(value),
-            // These are bools in YAML 1.1; other text is not repeated, since it could be anything.
+            // These are bools in YAML 1.1. Other text is not shown, since it could be a secret.
             Some(Meaning::Text("yes" | "no" | "on" | "off" | "y" | "n" | "Yes" | "No" | "On" | "Off")) => {
                 self.wrong("true or false")
             }
@@ -145,7 +145,7 @@ impl<'r> Field<'r> {
         )
     }
 
-    /// A list that says something.
+    /// A list of at least one element.
     pub(super) fn full_list(&self, expected: &str) -> Option<Vec<Self>> {
         let items = self.list(expected)?;
         if items.is_empty() {
@@ -155,7 +155,7 @@ impl<'r> Field<'r> {
         Some(items)
     }
 
-    /// A list of which no two elements are the same text.
+    /// A list without duplicates.
     pub(super) fn distinct(&self, expected: &str) -> Option<Vec<Self>> {
         let items = self.list(expected)?;
         let mut seen = HashSet::new();
@@ -167,7 +167,7 @@ impl<'r> Field<'r> {
         Some(items)
     }
 
-    /// The entries of a map whose keys are names that the operator chose, duplicates refused.
+    /// The entries of a map whose keys the operator chooses; a duplicate key is a mistake.
     pub(super) fn entries(&self, expected: &str) -> Option<Vec<Entry<'r>>> {
         let Value::Map(entries) = &self.node.value else { return self.wrong_kind(&format!("a map of {expected}")) };
         let entry = |(key, node): (&'r Key, &'r Node)| {
@@ -177,8 +177,8 @@ impl<'r> Field<'r> {
         Some(self.unique(entries).map(entry).collect())
     }
 
-    /// Reads a map whose keys we chose: `read` asks for them, and what it did not ask for is a problem.
-    /// `section` names the map for the test that compares readers and schema.
+    /// Reads a map whose keys are fixed: a key that `read` does not ask for is a mistake. `section`
+    /// names the map for the test that compares readers and schema.
     pub(super) fn section<T>(
         &self,
         section: &'static str,
@@ -212,7 +212,7 @@ impl<'r> Field<'r> {
         if self.place.key.is_empty() { word } else { format!("{}.{word}", self.place.key) }
     }
 
-    /// Every entry but those whose key came before, each of which is a problem.
+    /// The entries; a key that is written again is a mistake and is left out.
     fn unique(&self, entries: &'r [(Key, Node)]) -> impl Iterator<Item = (&'r Key, &'r Node)> {
         let mut seen: HashSet<&str> = HashSet::new();
         let mut first = Vec::with_capacity(entries.len());
@@ -228,7 +228,7 @@ impl<'r> Field<'r> {
     }
 }
 
-/// An entry of a map whose keys the operator chose.
+/// An entry of a map whose keys the operator chooses.
 pub(super) struct Entry<'r> {
     pub(super) name: &'r str,
     /// Where the name is written.
@@ -247,7 +247,7 @@ pub(super) struct Fields<'r> {
 }
 
 impl<'r> Fields<'r> {
-    /// The value of `key`, where it is written.
+    /// The value of `key`, if it is written.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Field<'r>> {
         if !self.asked.contains(&key) {
             self.asked.push(key);
@@ -258,7 +258,7 @@ impl<'r> Fields<'r> {
         Some(self.of.child(key, node))
     }
 
-    /// The value of `key`; its absence is a problem.
+    /// The value of `key`; it is a mistake to leave it out.
     pub(super) fn need(&mut self, key: &'static str, expected: &str) -> Option<Field<'r>> {
         let found = self.get(key);
         if found.is_none() {
@@ -276,7 +276,7 @@ impl<'r> Fields<'r> {
         self.get(key).and_then(|field| field.bool()).unwrap_or(false)
     }
 
-    /// Exactly one of `keys`; more or none is a problem. Each one that is there is read, so that no mistake hides.
+    /// Exactly one of `keys`. All that are written are read, so that every mistake is reported.
     pub(super) fn exactly_one<T>(
         &mut self,
         keys: &[&'static str],

@@ -1,7 +1,7 @@
-//! Keeps what one run over one file finds out: problems, warnings, and the files it depends on.
+//! Collects the problems, warnings and files of one run over a configuration file.
 //!
-//! A run that found a problem yields no settings ([`Reading::finish`]), so readers put a default in the place of what is
-//! wrong and go on: nothing that they make up is ever served.
+//! A run with a problem yields no settings ([`Reading::finish`]). Readers therefore use a default
+//! in place of a wrong value and continue; such a default is never in force.
 
 use std::{
     cell::RefCell,
@@ -14,7 +14,7 @@ use crate::config::{
     problem::{self, Problem, Problems},
 };
 
-/// One run over one file: its surroundings, and what was found out so far.
+/// One run over one file: its inputs and what it found so far.
 pub(super) struct Reading<'a> {
     file: &'a str,
     /// The folder that relative paths are relative to.
@@ -42,22 +42,22 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Records what stops the start.
+    /// Records a problem: the file is refused.
     pub(super) fn problem(&self, place: &Place, found: &str, expected: &str) {
         self.problems.borrow_mut().push(self.describe(place, found, expected, None));
     }
 
-    /// Records a problem whose fix is probably one word away.
+    /// Records a problem with a suggestion.
     pub(super) fn problem_near(&self, place: &Place, found: &str, expected: &str, suggestion: Option<String>) {
         self.problems.borrow_mut().push(self.describe(place, found, expected, suggestion));
     }
 
-    /// Records what the operator should know and may keep.
+    /// Records a warning: the file is accepted.
     pub(super) fn warning(&self, place: &Place, found: &str, expected: &str) {
         self.warnings.borrow_mut().push(self.describe(place, found, expected, None));
     }
 
-    /// Remembers that the settings depend on a file.
+    /// Records that the settings depend on a file.
     pub(super) fn depends_on(&self, path: &Path) {
         let mut files = self.files.borrow_mut();
         if !files.iter().any(|known| known == path) {
@@ -65,7 +65,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Takes over what was found out about another file; whether nothing there stops the start.
+    /// Adds what was found in another file. Returns whether that file has no problem.
     pub(super) fn absorb(&self, other: Reading<'_>) -> bool {
         let problems = other.problems.into_inner();
         let is_whole = problems.is_empty();
@@ -91,7 +91,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The warnings, and the files that were read besides the one being read.
+    /// The warnings, and the other files that were read.
     pub(super) fn finish(self) -> Result<(Vec<Problem>, Vec<PathBuf>), Problems> {
         let problems = self.problems.into_inner();
         if !problems.is_empty() {

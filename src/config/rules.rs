@@ -43,7 +43,7 @@ const DECIDED_ELSEWHERE: &[(&str, &str)] = &[
     ("notifications/progress", OPEN),
     ("notifications/roots/list_changed", OPEN),
 ];
-const OPEN: &str = "`scopes` of the server: whoever may connect may call it";
+const OPEN: &str = "`scopes` of the server: every caller that may connect may call it";
 const LISTS: &str = "`scopes` of the server; what the list shows is decided by the rules and `hide`";
 
 /// `access` or `rules`, exactly one of them (P3).

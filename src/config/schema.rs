@@ -1,6 +1,6 @@
 //! Describes the configuration file as a JSON Schema, for editors.
 //!
-//! The schema is what a pattern can tell; `portcullis check` tells the rest.
+//! The schema covers keys, kinds of values and patterns. `portcullis check` covers everything.
 
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ fn shape(of: &ValueShape) -> Value {
         ValueShape::Duration(..) => json!({"type": "string", "pattern": DURATION}),
         ValueShape::OffOr(other) => {
             let off = json!({"enum": ["off", false]});
-            // Beside text, a type would make `off` the alternative that any text is compared with.
+            // Without a type, because the alternative is text as well.
             let off = match **other {
                 ValueShape::Section(_) => merged(off, json!({"type": ["string", "boolean"]})),
                 _ => off,
@@ -107,7 +107,7 @@ fn shape(of: &ValueShape) -> Value {
     }
 }
 
-/// A value that is no key of its own: the element of a list, the value of a map, an alternative.
+/// A value inside another one, with its description.
 fn element(of: &ValueShape) -> Value {
     let about = match of {
         ValueShape::Text(text) => sentence(text.what),

@@ -14,16 +14,17 @@ use crate::{
     config::reader::Field,
 };
 
-/// A secret, and the reference that led to it.
+/// A secret and its reference.
 pub(super) struct Referred {
     pub(super) secret: Secret,
-    /// `env:NAME`, or `file:` and the whole path.
+    /// `env:NAME`, or `file:` and an absolute path.
     pub(super) reference: Box<str>,
 }
 
 const EXPECTED: &str = "a reference to a secret: env:NAME or file:PATH";
 
-/// Reads the secret that `field` refers to. What the field holds is never repeated: it may be the secret itself.
+/// Reads the secret that `field` refers to. A wrong value is not shown: it may be the secret
+/// itself.
 pub(super) fn secret(field: &Field<'_>) -> Option<Referred> {
     let reference = field.scalar_text();
     if let Some(name) = reference.and_then(|text| text.strip_prefix("env:")).filter(|name| is_variable(name)) {
@@ -32,15 +33,16 @@ pub(super) fn secret(field: &Field<'_>) -> Option<Referred> {
     if let Some(path) = reference.and_then(|text| text.strip_prefix("file:")).filter(|path| !path.is_empty()) {
         return from_file(field, path);
     }
-    let found = if reference.is_some() { "a value that is no reference (not shown)" } else { "a list or a map" };
+    let found = if reference.is_some() { "a value that is not a reference (not shown)" } else { "a list or a map" };
     field.reading.problem(&field.place, found, EXPECTED);
     None
 }
 
-/// Bytes of a secret that strangers may try, and that is kept as a digest: 256 random bits in the densest usual text.
+/// Shortest secret that attackers may guess at and that is stored as a digest: 256 random bits as
+/// text.
 const LONG_BYTES_MIN: usize = 32;
 
-/// Like [`secret`], for one that must be beyond guessing.
+/// Like [`secret`], for a secret that must be too long to guess.
 pub(super) fn long_secret(field: &Field<'_>) -> Option<Referred> {
     let referred = secret(field)?;
     let length = referred.secret.expose().len();
@@ -78,7 +80,7 @@ fn from_file(field: &Field<'_>, path: &str) -> Option<Referred> {
         Err(cause) => return unreadable(field, "file:", path, &cause),
     };
     field.reading.depends_on(&whole);
-    // Editors and `echo` end a file with one newline that nobody means.
+    // Editors and `echo` end a file with a line break, which is not part of the secret.
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {
@@ -100,7 +102,7 @@ pub(super) fn unreadable<T>(field: &Field<'_>, prefix: &str, path: &str, cause: 
     None
 }
 
-/// The whole of a regular file, if it is no larger than `most`. A pipe or a device could keep us waiting for ever.
+/// The whole of a regular file of at most `most` bytes. Reading a pipe or a device could block.
 pub(super) fn bounded(path: &Path, most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));

@@ -1,4 +1,4 @@
-//! Reads `servers`: each MCP server behind the gateway, and how it is guarded.
+//! Reads `servers`: where each MCP server is, and who may use what.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -25,12 +25,13 @@ use crate::{
     outbound::{dial::Peer, upstream::UpstreamSettings},
 };
 
-/// `offline_access` asks for a refresh token; it opens nothing here and must not be advertised (SPEC A-10).
+/// `offline_access` requests a refresh token. It permits nothing here and must not be advertised
+/// (SPEC A-10).
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// A server as written: what other sections are compared with, whatever else is wrong with it.
+/// A server as written. Other sections are compared with it even where parts of it are wrong.
 #[derive(Default)]
-pub(super) struct Server {
+pub(super) struct WrittenServer {
     pub(super) path: Option<Written<Box<str>>>,
     pub(super) root: Option<Place>,
     pub(super) upstream: Option<Written<Peer>>,
@@ -45,34 +46,34 @@ pub(super) struct Server {
 }
 
 /// `servers`.
-pub(super) fn servers(field: &Field<'_>, authorization_servers: &[Box<str>]) -> Vec<Server> {
+pub(super) fn servers(field: &Field<'_>, authorization_servers: &[Box<str>]) -> Vec<WrittenServer> {
     let entries = field.entries("servers by name").unwrap_or_default();
     if entries.is_empty() && field.is_map() {
         field.reading.problem(&field.place, "an empty map", "at least one server");
     }
     let read = |entry: &Entry<'_>| {
         let name = value::name(entry);
-        let mut server = Server::default();
+        let mut server = WrittenServer::default();
         let settings =
             entry.value.section("servers.*", |fields| settings(fields, name, authorization_servers, &mut server));
-        Server { settings, ..server }
+        WrittenServer { settings, ..server }
     };
     entries.iter().map(read).collect()
 }
 
-/// All keys are asked for before the first `?`, so that every mistake is seen.
+/// Asks for all keys before the first `?`, so that every mistake is reported.
 fn settings(
     fields: &mut Fields<'_>,
     name: Option<Box<str>>,
     authorization_servers: &[Box<str>],
-    written: &mut Server,
+    written: &mut WrittenServer,
 ) -> Option<ServerSettings> {
     written.path = fields.need("path", "the server's public path, such as /weather/mcp").and_then(|field| path(&field));
     let root = fields.get("root");
     written.root = root.filter(|field| field.bool() == Some(true)).map(|field| field.place);
     let mut upstream = match fields.need("upstream", "a map with the `url` of the MCP server") {
         Some(field) => upstream::upstream(&field, name.as_deref()),
-        None => upstream::Upstream::default(),
+        None => upstream::WrittenUpstream::default(),
     };
     (written.upstream, written.ca) = (upstream.peer, upstream.ca);
     let issuers = match fields.get("authorization_servers") {
@@ -132,7 +133,7 @@ fn settings(
     })
 }
 
-/// The keys of a server that speak of scopes.
+/// The keys of a server about scopes.
 struct ScopeKeys {
     connect: Vec<Scope>,
     supported: Vec<Scope>,
@@ -158,7 +159,7 @@ fn scope_keys(fields: &mut Fields<'_>) -> ScopeKeys {
     ScopeKeys { connect, supported, challenge, implies }
 }
 
-/// `stream_keep_alive`: `off`, or how long a stream may be silent.
+/// `stream_keep_alive`: `off`, or how long a stream may be idle.
 fn keep_alive(field: &Field<'_>) -> Option<Duration> {
     if matches!(field.scalar_text(), Some("off" | "false")) {
         return None;
@@ -189,7 +190,8 @@ fn limits(fields: &mut Fields<'_>) -> ServerLimits {
     }
 }
 
-/// A public path, which routing compares byte by byte: no spelling of it may have a second form (SPEC F-20, A-06).
+/// A public path. Routing compares it byte by byte, so it must have one spelling only (SPEC F-20,
+///
 fn path(field: &Field<'_>) -> Option<Written<Box<str>>> {
     let text = field.text("a path such as /weather/mcp")?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&b);
@@ -223,7 +225,7 @@ fn indexes(field: &Field<'_>, names: &[Box<str>]) -> Vec<usize> {
     items.iter().filter_map(index).collect()
 }
 
-/// The scopes of the first 401. An empty `scope` parameter is no scope parameter (RFC 6750 §3).
+/// The scopes of the first 401. An empty `scope` parameter must be left out (RFC 6750 §3).
 fn first_challenge(written: Option<ChallengeScope>, connect: &[Scope], known: &[Scope]) -> Option<Vec<Scope>> {
     let default = if connect.is_empty() { ChallengeScope::All } else { ChallengeScope::Baseline };
     let scopes = match written.unwrap_or(default) {
@@ -234,7 +236,7 @@ fn first_challenge(written: Option<ChallengeScope>, connect: &[Scope], known: &[
     (!scopes.is_empty()).then_some(scopes)
 }
 
-/// What metadata and challenges may name of `scopes`.
+/// Those of `scopes` that metadata and challenges may name.
 pub(super) fn advertised(scopes: &[Scope]) -> Vec<Scope> {
     scopes.iter().filter(|scope| scope.as_str() != OFFLINE_ACCESS).cloned().collect()
 }
@@ -255,7 +257,7 @@ fn implied(field: &Field<'_>) -> Vec<(Scope, Vec<Glob>)> {
     let pair = |entry: &Entry<'_>| {
         if !Scope::is_valid(entry.name) {
             let expected = "one scope: no spaces, quotes or backslashes";
-            field.reading.problem(&entry.at, "a key that is no scope", expected);
+            field.reading.problem(&entry.at, "a key that is not a scope", expected);
         }
         let items = entry.value.full_list("scopes or patterns of scopes").unwrap_or_default();
         let globs = items.iter().filter_map(|item| item.text("a scope or a pattern of scopes")).map(Glob::new);
@@ -264,8 +266,8 @@ fn implied(field: &Field<'_>) -> Vec<(Scope, Vec<Glob>)> {
     entries.iter().map(pair).collect()
 }
 
-/// `legacy_sse`: `off`, or where the transport of 2024-11-05 is served, and by whom.
-fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut Server) -> Option<LegacySse> {
+/// `legacy_sse`: `off`, or the paths of the HTTP+SSE transport of MCP 2024-11-05.
+fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut WrittenServer) -> Option<LegacySse> {
     if !field.is_map() {
         let is_off = matches!(field.scalar_text(), Some("off" | "false"));
         return if is_off { None } else { field.wrong("off, or a map with `path` and `upstream`") };
@@ -273,7 +275,7 @@ fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut Se
     field.section("servers.*.legacy_sse", |fields| {
         let path = fields.need("path", "the public path of the event stream, such as /weather/sse");
         written.legacy_path = path.and_then(|field| match self::path(&field) {
-            // Its documents would be those of the host.
+            // At `/`, its metadata documents would be those of the whole host.
             Some(path) if &*path.value == "/" => field.wrong("a path below /, such as /weather/sse"),
             path => path,
         });

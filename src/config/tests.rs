@@ -1,4 +1,4 @@
-//! What the configuration promises, as cases; the helpers are here, the tables in the files below.
+//! Cases of the configuration: helpers here, tables in the files below.
 
 use std::{ffi::OsString, path::Path};
 

@@ -1,4 +1,4 @@
-//! Turns YAML text into a small tree in which every value and every key knows its place.
+//! Parses YAML into a small tree in which every value and key has its position.
 
 use std::{collections::HashMap, mem};
 
@@ -9,12 +9,12 @@ use crate::config::{
     reading::Reading,
 };
 
-/// What one file may cost, each use of an alias counted anew: a value counts one, and one more for each 16 bytes of
-/// text. An alias bomb ends here.
+/// Bound of one file, in which each use of an alias counts again: a value counts one, and one more
+/// for each 16 bytes of text. It stops an alias bomb.
 const COST_MAX: usize = 200_000;
-/// Elements of one list and keys of one map: uniqueness is checked pair by pair.
+/// Elements of one list, and keys of one map: duplicates are found pair by pair.
 const ENTRIES_MAX: usize = 4_096;
-/// Collections inside one another; our own files need seven.
+/// Nesting of lists and maps; a configuration file needs seven.
 const DEPTH_MAX: usize = 32;
 
 /// One value.
@@ -42,14 +42,14 @@ pub(super) struct Key {
     pub(super) text: String,
 }
 
-/// What a scalar means by the core schema of YAML 1.2, in which `yes`, `no`, `on` and `off` are words.
+/// What a scalar means in the core schema of YAML 1.2, where `yes`, `no`, `on` and `off` are text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Meaning<'a> {
     /// Nothing, `~` or `null`.
     Nothing,
     /// `true` or `false`.
     Bool(bool),
-    /// Something that YAML readers take for a number.
+    /// A number to some YAML reader.
     Number(&'a str),
     /// Text.
     Text(&'a str),
@@ -104,7 +104,7 @@ fn is_number(text: &str) -> bool {
         && bare.parse::<f64>().is_ok()
 }
 
-/// Parses `text`. What is wrong with the YAML itself is recorded in `reading`; `None` where no tree came of it.
+/// Parses `text`. Records YAML errors in `reading`; `None` where there is no tree.
 pub(super) fn parse(text: &str, reading: &Reading<'_>) -> Option<Node> {
     let mut options = Options::default();
     options.set_emit_comments(false);
@@ -122,7 +122,7 @@ pub(super) fn parse(text: &str, reading: &Reading<'_>) -> Option<Node> {
             }
         }
     }
-    // An empty file is an empty map: what is missing is then said key by key.
+    // An empty file is an empty map, so that each missing key is reported.
     let start = Position { line: 1, column: 1 };
     Some(builder.root.unwrap_or(Node { at: start, value: Value::Map(Vec::new()) }))
 }
@@ -148,7 +148,7 @@ enum OpenKind {
 /// What a map waits for next.
 enum Slot {
     Key,
-    /// The value of this key; of `None`, where the key was refused and its value goes with it.
+    /// The value of this key; `None` where the key was refused, and its value is dropped.
     Value(Option<Key>),
 }
 
@@ -162,7 +162,7 @@ struct Builder<'r> {
 }
 
 impl Builder<'_> {
-    /// Takes one event; `None` ends the reading.
+    /// Handles one event; `None` stops the parser.
     fn take(&mut self, event: Event<'_>, span: &Span) -> Option<()> {
         let at = Position { line: span.start.line(), column: span.start.col() + 1 };
         match event {
@@ -207,7 +207,7 @@ impl Builder<'_> {
         Some(())
     }
 
-    /// Puts a finished value where it belongs.
+    /// Adds a finished value to the collection around it.
     fn close(&mut self, node: Node, anchor: usize, cost: usize) -> Option<()> {
         self.cost += cost;
         let entries = match self.open.last().map(|open| &open.kind) {
@@ -260,7 +260,7 @@ impl Builder<'_> {
 fn key_from(reading: &Reading<'_>, node: Node) -> Option<Key> {
     let place = Place::new(node.at, "");
     match node.value {
-        // A merge makes two places speak about one map; which one wins differs between YAML readers.
+        // A merge lets two places set one key; YAML readers differ on which one wins.
         Value::Scalar { text, plain: true } if text == "<<" => {
             reading.problem(&place, "a merge key (<<)", "the keys themselves, written out");
             None

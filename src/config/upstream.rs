@@ -1,4 +1,4 @@
-//! Reads `upstream`: where a server's requests go, and how long that may take.
+//! Reads `upstream`: where a server's requests are sent, and its timeouts.
 
 use std::path::PathBuf;
 
@@ -23,26 +23,26 @@ use crate::{
 
 /// An upstream as written.
 #[derive(Default)]
-pub(super) struct Upstream {
-    /// Whom to dial: known even where something else is wrong.
+pub(super) struct WrittenUpstream {
+    /// The host and port to dial: known even where another key is wrong.
     pub(super) peer: Option<Written<Peer>>,
     /// The file of the private CA.
     pub(super) ca: Option<PathBuf>,
-    /// Headers that are given back.
+    /// Headers that pass although they are removed by default.
     pub(super) pass_headers: Vec<Written<HeaderName>>,
     pub(super) settings: Option<UpstreamSettings>,
 }
 
 /// `upstream`.
-pub(super) fn upstream(field: &Field<'_>, server: Option<&str>) -> Upstream {
-    let mut read = Upstream::default();
+pub(super) fn upstream(field: &Field<'_>, server: Option<&str>) -> WrittenUpstream {
+    let mut read = WrittenUpstream::default();
     let settings = field.section("servers.*.upstream", |fields| settings(fields, server, &mut read));
     read.settings = settings;
     read
 }
 
-fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut Upstream) -> Option<UpstreamSettings> {
-    let at = fields.need("url", "the URL of the MCP server behind the gateway");
+fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut WrittenUpstream) -> Option<UpstreamSettings> {
+    let at = fields.need("url", "the URL of the MCP server");
     let url = at.as_ref().and_then(url);
     let ca = fields.get("ca");
     read.pass_headers = fields.get("pass_headers").map(|field| pass_headers(&field)).unwrap_or_default();
@@ -77,7 +77,7 @@ fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut Upstream) 
     })
 }
 
-/// `pass_headers`: names of the list that is otherwise removed (attack 190).
+/// `pass_headers`: names of headers that are removed by default (attack 190).
 fn pass_headers(field: &Field<'_>) -> Vec<Written<HeaderName>> {
     let items = field.distinct("header names").unwrap_or_default();
     items.iter().filter_map(passed).collect()
@@ -89,7 +89,7 @@ fn passed(item: &Field<'_>) -> Option<Written<HeaderName>> {
     };
     if !hop::can_be_passed(&name) {
         return item.wrong(
-            "a header that is removed because only a proxy could say it: `portcullis explain` lists them; others pass \
+            "a header that is removed because only a proxy could vouch for it: `portcullis explain` lists them; others pass \
              already, or belong to HTTP and the gateway",
         );
     }
@@ -109,7 +109,8 @@ pub(super) fn url<'r>(field: &Field<'r>) -> Option<Url<'r>> {
     }
 }
 
-/// The certificates of a private CA, read now: the connection's settings are built from them.
+/// The certificates of a private CA. They are read now, because the TLS settings are built from
+/// them.
 fn authorities(field: &Field<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
     let path = value::path(field, "the path of a PEM file")?;
     let bytes = file_bytes(field, &path)?;

@@ -1,4 +1,4 @@
-//! Reads the small languages inside scalars: durations, sizes, URLs and header names.
+//! Reads what is inside scalars: durations, sizes, URLs, header names, scopes.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,7 +22,8 @@ pub(super) fn duration(fields: &mut Fields<'_>, key: &RangedKey<Duration>) -> Du
     duration_of(&field, (key.least, key.most), "").unwrap_or(key.default)
 }
 
-/// The duration that `field` says; `besides` is what else it could say.
+/// The duration that `field` holds; a message begins with `besides`, which names other valid
+/// values.
 pub(super) fn duration_of(field: &Field<'_>, (least, most): (Duration, Duration), besides: &str) -> Option<Duration> {
     let millis = field.scalar_text().and_then(|text| counted(text, DURATION_UNITS));
     let found = millis.map(Duration::from_millis).filter(|found| (least..=most).contains(found));
@@ -64,7 +65,7 @@ pub(super) fn size_between(
     })
 }
 
-/// An absolute URL, taken apart.
+/// The parts of an absolute URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Url<'a> {
     pub(super) https: bool,
@@ -84,7 +85,7 @@ impl Url<'_> {
     }
 }
 
-/// Takes a URL apart.
+/// Splits a URL into its parts.
 ///
 /// # Errors
 /// What is expected instead.
@@ -134,7 +135,7 @@ pub(super) fn path(field: &Field<'_>, expected: &str) -> Option<PathBuf> {
     Some(field.reading.base.join(field.text(expected)?))
 }
 
-/// The header `name`, written at `place`, which may not be one that the gateway itself, or HTTP, answers for.
+/// The header `name`, written at `place`. Headers of HTTP and of the gateway itself are refused.
 pub(super) fn header(reading: &Reading<'_>, place: &Place, name: &str, reserved: &[&str]) -> Option<HeaderName> {
     let expected = match HeaderName::try_from(name) {
         Ok(name) if !is_reserved(&name) && !reserved.contains(&name.as_str()) => return Some(name),
@@ -145,7 +146,8 @@ pub(super) fn header(reading: &Reading<'_>, place: &Place, name: &str, reserved:
     None
 }
 
-/// Headers that describe the message or the hop: setting one of them changes what the request means (SPEC F-01…F-05).
+/// Headers that describe the message or the connection: setting one changes what the request means
+/// (SPEC F-01…F-05).
 fn is_reserved(name: &HeaderName) -> bool {
     const NAMES: &[&str] = &[
         "connection",
@@ -175,7 +177,7 @@ fn is_reserved(name: &HeaderName) -> bool {
     NAMES.contains(&name) || ["content-", "mcp-", "accept", "sec-"].iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Scopes, each a word of RFC 6749 §3.3, each once.
+/// Distinct scopes (RFC 6749 §3.3).
 pub(super) fn scopes(field: &Field<'_>) -> Vec<Written<Scope>> {
     let items = field.distinct("scopes").unwrap_or_default();
     items.iter().filter_map(scope).collect()
@@ -195,14 +197,14 @@ fn scope(field: &Field<'_>) -> Option<Written<Scope>> {
     Some(Written { value: Scope::from(text), place: field.place.clone() })
 }
 
-/// Texts that say something, each once.
+/// Distinct texts that are not empty.
 pub(super) fn texts(field: &Field<'_>, expected: &str) -> Vec<Written<Box<str>>> {
     let items = field.distinct(expected).unwrap_or_default();
     let text = |item: &Field<'_>| Some(Written { value: item.text(expected)?.into(), place: item.place.clone() });
     items.iter().filter_map(text).collect()
 }
 
-/// A name of an authorization server or a server: it labels logs and metrics.
+/// The name of an authorization server or a server, which labels logs and metrics.
 pub(super) fn name(entry: &Entry<'_>) -> Option<Box<str>> {
     const BYTES_MAX: usize = 64;
     let (name, good) = (entry.name, |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// A YAML value.
 pub(super) enum Out {
-    /// Written as it is.
+    /// Written without change.
     Plain(String),
     /// `[a, b]`.
     Flow(Vec<Out>),
@@ -23,7 +23,7 @@ pub(super) fn yes() -> Out {
     Out::Plain("true".to_owned())
 }
 
-/// Text, quoted as JSON quotes it unless it cannot be taken for anything else.
+/// Text. It is quoted as in JSON, unless it can only be read as text.
 pub(super) fn text(text: &str) -> Out {
     Out::Plain(scalar(text))
 }

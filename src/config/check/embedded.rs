@@ -1,35 +1,36 @@
-//! Checks embedded authorization servers against all else: paths, stores, the keys that seal them, and who takes their tokens.
+//! Checks embedded authorization servers against the rest of the file: paths, stores, keys.
 
 use crate::{
     authorization_server::settings::StoreSettings,
-    config::{check::sections::Sections, embedded::Embedded, reading::Reading},
+    config::{check::sections::Sections, embedded::WrittenEmbedded, reading::Reading},
     decide::route::{IssuerEndpoint, messages_path},
 };
 
-/// Checks all that an embedded authorization server could get wrong with the rest of the file.
+/// Checks each embedded authorization server.
 pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     let issuers = sections.issuers.iter().enumerate();
-    let inside: Vec<(usize, &Embedded)> =
+    let inside: Vec<(usize, &WrittenEmbedded)> =
         issuers.filter_map(|(index, issuer)| Some((index, issuer.embedded.as_ref()?))).collect();
     for (position, (index, embedded)) in inside.iter().enumerate() {
         paths_are_free(reading, sections, embedded);
-        let earlier: Vec<&Embedded> = inside.iter().take(position).map(|(_, other)| *other).collect();
-        shares_nothing(reading, embedded, &earlier);
-        is_sealed(reading, sections, embedded);
+        let earlier: Vec<&WrittenEmbedded> = inside.iter().take(position).map(|(_, other)| *other).collect();
+        shares_no_path_or_store(reading, embedded, &earlier);
+        has_session_keys(reading, sections, embedded);
         let is_taken = sections
             .servers
             .iter()
             .filter_map(|server| server.settings.as_ref())
             .any(|server| server.authorization_servers.contains(index));
         if !is_taken && sections.servers.iter().all(|server| server.settings.is_some()) {
-            let expected = "a server that names it under `authorization_servers`: tokens are made for those alone";
-            reading.warning(&embedded.place, "an authorization server whose tokens no server takes", expected);
+            let expected =
+                "a server that names it under `authorization_servers`: it issues tokens for such servers only";
+            reading.warning(&embedded.place, "an authorization server whose tokens no server accepts", expected);
         }
     }
 }
 
-/// A server at one of its paths would never be reached, or would answer in its name.
-fn paths_are_free(reading: &Reading<'_>, sections: &Sections<'_>, embedded: &Embedded) {
+/// A server on one of its paths would never be reached, or would answer in its name.
+fn paths_are_free(reading: &Reading<'_>, sections: &Sections<'_>, embedded: &WrittenEmbedded) {
     let Some(path) = &embedded.path else { return };
     let below = |other: &str| {
         IssuerEndpoint::BELOW.iter().any(|endpoint| other.strip_suffix(endpoint.suffix()) == Some(&path.value))
@@ -47,8 +48,8 @@ fn paths_are_free(reading: &Reading<'_>, sections: &Sections<'_>, embedded: &Emb
     }
 }
 
-/// Two of one path are one issuer; two on one store would take each other's keys and codes for their own.
-fn shares_nothing(reading: &Reading<'_>, embedded: &Embedded, earlier: &[&Embedded]) {
+/// Two with the same path are one issuer; two on one store would use each other's keys and codes.
+fn shares_no_path_or_store(reading: &Reading<'_>, embedded: &WrittenEmbedded, earlier: &[&WrittenEmbedded]) {
     for other in earlier {
         if let (Some(path), Some(others)) = (&embedded.path, &other.path) {
             let (a, b) = (&*path.value, &*others.value);
@@ -68,14 +69,13 @@ fn shares_nothing(reading: &Reading<'_>, embedded: &Embedded, earlier: &[&Embedd
     }
 }
 
-/// What outlives the process must open again after it, and in other replicas.
-fn is_sealed(reading: &Reading<'_>, sections: &Sections<'_>, embedded: &Embedded) {
+/// What outlives the process must be readable after a restart, and by other replicas.
+fn has_session_keys(reading: &Reading<'_>, sections: &Sections<'_>, embedded: &WrittenEmbedded) {
     if let Some(store) = &embedded.store
         && store.value != StoreSettings::Memory
         && !sections.has_session_keys
     {
-        let expected =
-            "`session_keys` at the top of the file: the first seals what the store keeps secret, all open it";
-        reading.problem(&store.place, "a store without keys to seal it with", expected);
+        let expected = "`session_keys` at the top level: they encrypt what the store keeps secret";
+        reading.problem(&store.place, "a store without `session_keys`", expected);
     }
 }

@@ -1,4 +1,4 @@
-//! Reads `clients`: those that the operator knows, how each proves who it is, and what it may ask for.
+//! Reads `clients`: configured clients, their authentication and their grants.
 
 use serde_json::Value;
 
@@ -22,13 +22,13 @@ use crate::{
     },
 };
 
-/// What ids of clients that registered themselves begin with: nobody may take one of those.
+/// How ids of registered clients begin; a configured client may not use it.
 const OF_REGISTERED: &str = "dyn_";
 const ID_BYTES_MAX: usize = 128;
 
-/// One client, where it could be read.
+/// One client; `None` where it has a mistake.
 pub(super) type Read = Option<Client>;
-/// Where its secret or its keys come from.
+/// The reference of its secret, or the file of its keys.
 type Reference = Option<Box<str>>;
 
 /// `clients`.
@@ -52,7 +52,7 @@ pub(super) fn clients(field: &Field<'_>) -> Vec<(Read, Reference)> {
     read
 }
 
-/// An id that cannot be mistaken for a document's URL or for that of a client that registered itself (SPEC E-37).
+/// An id that is neither the URL of a document nor the id of a registered client (SPEC E-37).
 fn id(field: &Field<'_>) -> Option<Written<Box<str>>> {
     const EXPECTED: &str = "an id of at most 128 letters, digits and -._~, not one that begins with dyn_";
     let text = field.text(EXPECTED)?;
@@ -63,7 +63,7 @@ fn id(field: &Field<'_>) -> Option<Written<Box<str>>> {
     }
 }
 
-/// All keys are asked for before the first `?`, so that every mistake is seen.
+/// Asks for all keys before the first `?`, so that every mistake is reported.
 fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mut Reference) -> Option<Client> {
     let name = fields.get("name").and_then(|field| field.text("the client's name, for people").map(Box::from));
     let redirects_at = fields.get("redirect_uris");
@@ -81,7 +81,11 @@ fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mu
     let at = types.as_ref().map_or(&fields.of.place, |field| &field.place);
     let reading = fields.of.reading;
     if grants.code && !has_redirects {
-        reading.problem(at, "authorization_code without `redirect_uris`", "where to send the browser back to");
+        reading.problem(
+            at,
+            "authorization_code without `redirect_uris`",
+            "`redirect_uris`: where the browser is sent back to",
+        );
     }
     if !grants.code && has_redirects {
         reading.problem(at, "`redirect_uris` without authorization_code", "authorization_code among the grant_types");
@@ -90,12 +94,16 @@ fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mu
         reading.problem(
             at,
             "refresh_token without authorization_code",
-            "authorization_code, which begins what is refreshed",
+            "authorization_code: only its tokens can be refreshed",
         );
     }
     if grants.credentials && is_public {
-        // OAuth 2.1 §4.2: whoever knows the id would be the client.
-        reading.problem(at, "client_credentials without a proof", "`secret`, `jwks` or `jwks_uri` of the client");
+        // OAuth 2.1 §4.2: without authentication, the id alone would be enough to get a token.
+        reading.problem(
+            at,
+            "client_credentials without authentication",
+            "`secret`, `jwks` or `jwks_uri` of the client",
+        );
     }
     Some(Client { id: id?.value, name, origin: Origin::Configured, redirect_uris, auth: auth?, grants, scopes })
 }
@@ -143,7 +151,7 @@ fn auth(fields: &mut Fields<'_>, reference: &mut Reference) -> Option<ClientAuth
     secret.or(jwks).or(jwks_uri).unwrap_or(Some(ClientAuth::None))
 }
 
-/// The client's public keys. A private one in the same file would be in our memory and in nobody's interest.
+/// The client's public keys. A private key in the file is refused: the gateway has no use for it.
 fn key_set(field: &Field<'_>, path: &std::path::Path) -> Option<Box<str>> {
     let bytes = file_bytes(field, path)?;
     field.reading.depends_on(path);
@@ -155,7 +163,7 @@ fn key_set(field: &Field<'_>, path: &std::path::Path) -> Option<Box<str>> {
     let is_private = keys.get("keys").and_then(Value::as_array).into_iter().flatten().any(|key| key.get("d").is_some());
     match is_private {
         false => Some(text.into()),
-        true => field.wrong("a key set of public keys alone: this one has a private key in it"),
+        true => field.wrong("a key set of public keys only: this one holds a private key"),
     }
 }
 
@@ -173,7 +181,7 @@ fn grant_types(field: &Field<'_>) -> Option<Grants> {
     Some(grants)
 }
 
-/// An empty list would be a client that gets nothing; that is written by leaving the client out.
+/// An empty list is refused: a client without scopes is one to leave out.
 fn scopes(field: &Field<'_>) -> Vec<Scope> {
     if field.is_list() && field.full_list("scopes").is_none() {
         return Vec::new();

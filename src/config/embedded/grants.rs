@@ -1,4 +1,4 @@
-//! Reads `grants`: who may get which scopes from an embedded authorization server.
+//! Reads `grants`: who may be granted which scopes by an embedded authorization server.
 
 use crate::{
     authorization_server::settings::Login,
@@ -11,9 +11,9 @@ use crate::{
     decide::{grant::people::GrantRule, policy::glob::Glob},
 };
 
-/// `grants`: an empty list would be an authorization server that gives nobody anything, and is no way to write that.
+/// `grants`. An empty list is refused: such a server could not issue a token.
 pub(super) fn grants(field: &Field<'_>, login: Option<&Login>, clients: &[Read]) -> Option<Vec<GrantRule>> {
-    let items = field.full_list("grants: without one nobody gets any scope")?;
+    let items = field.full_list("grants: without one, no scope is granted")?;
     let read = |item: &Field<'_>| {
         item.section("authorization_servers.*.embedded.grants[]", |fields| Some(grant(fields, login, clients)))
     };
@@ -27,7 +27,7 @@ fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> Gr
     let clients_at = fields.get("clients");
     let scopes = fields.need("scopes", "a non-empty list of scopes or patterns of scopes");
 
-    // A condition that can never hold is a slip; which way it was meant, nobody can tell.
+    // A condition that can never hold is a mistake.
     for field in [&accounts_at, &groups_at].into_iter().flatten() {
         if matches!(login, Some(Login::Oidc(_))) {
             field.wrong_kind::<()>("`claims`: with `login.oidc` there are no local accounts and no groups");
@@ -39,7 +39,7 @@ fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> Gr
     if let Some(field) = &clients_at
         && (accounts_at.is_some() || groups_at.is_some() || claims_at.is_some())
     {
-        field.wrong_kind::<()>("an entry of its own: where a client acts for itself there is no person");
+        field.wrong_kind::<()>("an entry of its own: a client that acts for itself has no user");
     }
     let accounts = listed(accounts_at.as_ref(), "names of accounts", |item, name| {
         let Some(Login::Accounts(of)) = login else { return };
@@ -53,7 +53,7 @@ fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> Gr
             item.warn("a group that an account has");
         }
     });
-    // Where one client could not be read, nobody knows whether this is its name.
+    // Where one client has a mistake, its name is not known.
     let known: Option<Vec<_>> = clients.iter().map(Option::as_ref).collect();
     let clients = listed(clients_at.as_ref(), "ids of clients", |item, id| {
         let Some(known) = &known else { return };
@@ -76,7 +76,7 @@ fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> Gr
     }
 }
 
-/// Names, each once, each looked at. A list that is there and empty would read as "for everybody".
+/// Distinct names, each passed to `look`. An empty list is refused: it reads as "for every user".
 fn listed(field: Option<&Field<'_>>, expected: &str, look: impl Fn(&Field<'_>, &str)) -> Vec<Box<str>> {
     let Some(field) = field else { return Vec::new() };
     if field.is_list() && field.full_list(expected).is_none() {

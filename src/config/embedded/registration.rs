@@ -1,4 +1,4 @@
-//! Reads `registration`: which clients may come without having been written here.
+//! Reads `registration`: which clients are accepted without being configured.
 
 use crate::{
     authorization_server::settings::{Dynamic, RegistrationSettings},
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// `registration`, and the reference of its token. Nobody may come where it is not written.
+/// `registration`, and the reference of its token. Where it is not written, no client can register.
 pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSettings>, Option<Box<str>>) {
     let closed =
         RegistrationSettings { dynamic: Dynamic::Off, document_hosts: Vec::new(), allow_loopback_documents: false };
@@ -32,12 +32,12 @@ pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSett
             }
             (DynamicWord::Token, None) => {
                 let expected =
-                    "`token`: a reference to the token that a registration must bring, env:NAME or file:PATH";
-                fields.of.reading.problem(&fields.of.place, "dynamic: token without one", expected);
+                    "`token`: a reference to the token that a registration must present, env:NAME or file:PATH";
+                fields.of.reading.problem(&fields.of.place, "dynamic: token without a token", expected);
                 return None;
             }
             (_, Some(at)) => {
-                at.reading.problem(&at.place, "a token that nothing asks for", "`dynamic: token` beside it");
+                at.reading.problem(&at.place, "a token that is not used", "`dynamic: token` beside it");
                 return None;
             }
             (DynamicWord::Open, None) => Dynamic::Open,
@@ -56,7 +56,7 @@ fn documents_of(fields: &mut Fields<'_>) -> Option<(Vec<Box<str>>, bool)> {
     let loopback = fields.get("allow_loopback");
     let allowed = loopback.as_ref().and_then(Field::bool).unwrap_or(false);
     if let Some(field) = loopback.filter(|_| allowed) {
-        field.warn("false: a client could have us ask what else listens on this machine");
+        field.warn("false: a client could make the gateway send requests to other programs on this machine");
     }
     let items = hosts.and_then(|field| field.full_list(EXPECTED))?;
     let mut read: Vec<Box<str>> = Vec::new();
@@ -73,7 +73,7 @@ fn documents_of(fields: &mut Fields<'_>) -> Option<(Vec<Box<str>>, bool)> {
     Some((read, allowed))
 }
 
-/// A host, `*`, or `*.` and a host of at least two labels: `*.com` would be nearly everybody.
+/// A host, `*`, or `*.` and a host of at least two labels: `*.com` is too broad.
 fn is_host_pattern(text: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()

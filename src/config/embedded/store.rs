@@ -1,4 +1,4 @@
-//! Reads `store`: where an embedded authorization server keeps what it must remember.
+//! Reads `store`: where an embedded authorization server keeps its data.
 
 use crate::{
     authorization_server::settings::StoreSettings,
@@ -25,7 +25,7 @@ pub(super) fn store(fields: &mut Fields<'_>) -> (Option<Written<StoreSettings>>,
     let read = field.section("authorization_servers.*.embedded.store", |fields| {
         fields.exactly_one(&["memory", "file", "redis"], |kind, field| match kind {
             "file" => {
-                let path = value::path(&field, "the path of a file, which is made where it is not there")?;
+                let path = value::path(&field, "the path of a file, which is created where it does not exist")?;
                 Some(Written { value: StoreSettings::File(path), place: field.place })
             }
             "redis" => {
@@ -48,7 +48,7 @@ fn warn_of_memory(field: &Field<'_>, found: &str) {
     field.reading.warning(&field.place, found, expected);
 }
 
-/// A reference to a URL, or a URL that holds no secret. What a reference leads to is never shown.
+/// A reference to a URL, or a URL without a secret. The value of a reference is never shown.
 fn redis_url(field: &Field<'_>) -> Option<Referred> {
     let is_reference = field.scalar_text().is_some_and(|text| text.starts_with("env:") || text.starts_with("file:"));
     if is_reference {

@@ -1,4 +1,4 @@
-//! Prints an embedded authorization server as the section that says it in full.
+//! Prints an embedded authorization server with every default written out.
 
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// The entry of `authorization_servers` with this name, where it is one of our own.
+/// The entry of `authorization_servers` with this name, where it is embedded.
 pub(super) fn find(settings: &Settings, name: &AuthorizationServerName) -> Option<Out> {
     let index = settings.embedded.iter().position(|embedded| embedded.name == *name)?;
     let nowhere = EmbeddedProvenance::default();
@@ -46,7 +46,7 @@ fn embedded(of: &EmbeddedSettings, kept: &EmbeddedProvenance) -> Out {
     ])
 }
 
-/// A list without elements has no lines.
+/// An empty list is written in one line.
 fn listed(items: Vec<Out>) -> Out {
     if items.is_empty() { Out::Flow(items) } else { Out::List(items) }
 }
@@ -62,7 +62,8 @@ fn login(login: &Login, kept: &EmbeddedProvenance) -> Out {
             map([
                 ("issuer", text(&of.issuer)),
                 ("client_id", text(&of.client_id)),
-                // The secret itself never gets here: without its reference the line is one that `check` refuses.
+                // The secret itself is never printed: without its reference, the line is one that
+                // `check` refuses.
                 ("client_secret", text(kept.client_secret.as_deref().unwrap_or_default())),
                 ("scopes", texts(&of.scopes)),
             ]),

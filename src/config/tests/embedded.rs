@@ -1,4 +1,4 @@
-//! `embedded:` and the file of accounts: what they mean, what is wrong with them, and what goes on after a reload.
+//! `embedded` and the accounts file: what they mean, their mistakes, and reloads.
 
 use std::{fs, path::Path, time::Duration};
 

@@ -59,7 +59,7 @@ servers:
         "1:13 public_url: found \"http://mcp.example.com\"; expected https://; http:// is for a loopback host alone",
         "3:14 listen[0].address: found 0.0.0.0:8080 without TLS; expected `tls`, a loopback address, or `plaintext: true` where TLS ends in front of the gateway",
         "4:5 listen[0].adress: found an unknown key; expected address, tls or plaintext; did you mean \"address\"?",
-        "8:18 authorization_servers.corporate.algorithms[0]: found \"HS256\"; expected an asymmetric algorithm: with HS* whoever can verify can also sign (RFC 8725 §3.1)",
+        "8:18 authorization_servers.corporate.algorithms[0]: found \"HS256\"; expected an asymmetric algorithm: with HS* a key that verifies can also sign (RFC 8725 §3.1)",
         "11:5 servers.weather: found access and rules; expected exactly one of access, rules",
         "12:5 servers.weather.path: found this key a second time; expected each key once",
         "13:21 servers.weather.upstream.url: found \"ftp://x\"; expected a URL that begins with https:// or http:// in lower case",
@@ -74,7 +74,7 @@ fn what_may_stay_is_warned_of() {
         (
             ISSUER,
             "    issuer: http://login.example.com\n    allow_http: true\n",
-            "7:17 authorization_servers.corporate.allow_http: found true; expected false: whoever is on the way can answer in the issuer's name",
+            "7:17 authorization_servers.corporate.allow_http: found true; expected false: an attacker on the network can answer in the issuer's name",
         ),
         (
             ISSUER,
@@ -84,7 +84,7 @@ fn what_may_stay_is_warned_of() {
         (
             LISTEN,
             "  - address: 127.0.0.1:8080\nadmin: {address: 0.0.0.0:9901}\n",
-            "4:18 admin.address: found 0.0.0.0:9901, which others can reach; expected a loopback address, or a network that only operators reach: metrics name servers and callers' fates",
+            "4:18 admin.address: found 0.0.0.0:9901, which others can reach; expected a loopback address, or a network that only operators reach: metrics name servers and count refusals",
         ),
         (
             ACCESS,
@@ -124,7 +124,7 @@ fn what_may_stay_is_warned_of() {
         (
             ACCESS,
             "    access: authenticated\n    audiences: [\"https://mcp.example.com\"]\n  news:\n    path: /\n    upstream: {url: \"http://127.0.0.1:1/\"}\n    access: authenticated\n",
-            "12:17 servers.weather.audiences[0]: found the origin of public_url; expected an audience of this server alone: a token for the origin would open every server that accepts it",
+            "12:17 servers.weather.audiences[0]: found the origin of public_url; expected an audience of this server alone: a token for the origin would be valid at every server that accepts it",
         ),
     ] {
         assert_eq!(warnings(&changed(from, to)), [format!("gateway.yaml:{expected}")]);

@@ -1,4 +1,4 @@
-//! Whole files: the documented example, the starter, the defaults, and what `explain` prints of them.
+//! Whole files: the documented example, the starter, the defaults, and what `explain` prints.
 
 use std::{fs, path::Path, time::Duration};
 

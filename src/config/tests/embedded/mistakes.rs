@@ -67,7 +67,7 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             "    embedded:\n",
             "    issuer: https://login.example.com\n    embedded:\n".to_owned(),
-            "5:13 authorization_servers.own.issuer: found a key of an authorization server elsewhere; expected `embedded` alone: its issuer is public_url and its path, and its tokens are as we make them",
+            "5:13 authorization_servers.own.issuer: found a key of an external authorization server; expected `embedded` alone: its issuer is public_url and its path, and the format of its tokens is fixed",
         ),
         (LOGIN, "login: {}".to_owned(), "7:14 §.login: found none of them; expected exactly one of accounts, oidc"),
         (
@@ -78,17 +78,17 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             LOGIN,
             "login: {oidc: {issuer: \"http://login.example.com\", client_id: a, client_secret: hunter2}}".to_owned(),
-            "7:30 §.login.oidc.issuer: found \"http://login.example.com\"; expected an https:// URL; http:// is for a loopback host, or dangerous with `allow_http: true`\n7:87 §.login.oidc.client_secret: found a value that is no reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
+            "7:30 §.login.oidc.issuer: found \"http://login.example.com\"; expected an https:// URL; http:// is for a loopback host, or needs `allow_http: true` (dangerous)\n7:87 §.login.oidc.client_secret: found a value that is not a reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
         ),
         (
             GRANTS,
             "      grants: []\n".to_owned(),
-            "8:15 §.grants: found an empty list; expected a non-empty list of grants: without one nobody gets any scope",
+            "8:15 §.grants: found an empty list; expected a non-empty list of grants: without one, no scope is granted",
         ),
         (
             GRANTS,
             String::new(),
-            "6:7 §.grants: found nothing; expected who may get which scopes: nobody gets what no entry names",
+            "6:7 §.grants: found nothing; expected who may be granted which scopes: a scope that no entry names is never granted",
         ),
         (
             GRANTS,
@@ -113,7 +113,7 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             GRANTS,
             grant("{clients: [x], accounts: [ada], scopes: [a]}"),
-            "8:26 §.grants[0].clients: found a list; expected an entry of its own: where a client acts for itself there is no person\n8:27 §.grants[0].clients[0]: found \"x\"; expected the id of a client under `clients`",
+            "8:26 §.grants[0].clients: found a list; expected an entry of its own: a client that acts for itself has no user\n8:27 §.grants[0].clients[0]: found \"x\"; expected the id of a client under `clients`",
         ),
         (
             GRANTS,
@@ -123,12 +123,12 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             GRANTS,
             under("registration: {dynamic: token}"),
-            "9:21 §.registration: found dynamic: token without one; expected `token`: a reference to the token that a registration must bring, env:NAME or file:PATH",
+            "9:21 §.registration: found dynamic: token without a token; expected `token`: a reference to the token that a registration must present, env:NAME or file:PATH",
         ),
         (
             GRANTS,
             under("registration: {dynamic: open, token: env:SESSION_KEY}"),
-            "9:44 §.registration.token: found a token that nothing asks for; expected `dynamic: token` beside it",
+            "9:44 §.registration.token: found a token that is not used; expected `dynamic: token` beside it",
         ),
         (
             GRANTS,
@@ -148,7 +148,7 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             GRANTS,
             client("{id: a}"),
-            "9:17 §.clients[0]: found client_credentials without a proof; expected `secret`, `jwks` or `jwks_uri` of the client",
+            "9:17 §.clients[0]: found client_credentials without authentication; expected `secret`, `jwks` or `jwks_uri` of the client",
         ),
         (
             GRANTS,
@@ -188,7 +188,7 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             GRANTS,
             client("{id: a, redirect_uris: [\"https://a/cb\"], grant_types: [refresh_token]}"),
-            "9:71 §.clients[0].grant_types: found `redirect_uris` without authorization_code; expected authorization_code among the grant_types\n9:71 §.clients[0].grant_types: found refresh_token without authorization_code; expected authorization_code, which begins what is refreshed",
+            "9:71 §.clients[0].grant_types: found `redirect_uris` without authorization_code; expected authorization_code among the grant_types\n9:71 §.clients[0].grant_types: found refresh_token without authorization_code; expected authorization_code: only its tokens can be refreshed",
         ),
         (
             GRANTS,
@@ -213,17 +213,17 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             GRANTS,
             under("token_claims: [sub]"),
-            "9:22 §.token_claims[0]: found \"sub\"; expected a claim about the person: this one has a meaning of its own",
+            "9:22 §.token_claims[0]: found \"sub\"; expected a claim about the user: this name has its own meaning in tokens",
         ),
         (
             GRANTS,
             under("scope_descriptions: {\"a b\": x, c: \"\"}"),
-            "9:28 §.scope_descriptions.\"a b\": found a key that is no scope; expected one scope: no spaces, quotes or backslashes\n9:41 §.scope_descriptions.c: found empty text; expected what the scope permits, in words for the consent page",
+            "9:28 §.scope_descriptions.\"a b\": found a key that is not a scope; expected one scope: no spaces, quotes or backslashes\n9:41 §.scope_descriptions.c: found empty text; expected what the scope permits, in words for the consent page",
         ),
         (
             "{memory: true}",
             "{file: as.db}".to_owned(),
-            "9:21 §.store.file: found a store without keys to seal it with; expected `session_keys` at the top of the file: the first seals what the store keeps secret, all open it",
+            "9:21 §.store.file: found a store without `session_keys`; expected `session_keys` at the top level: they encrypt what the store keeps secret",
         ),
         (
             "{memory: true}",
@@ -302,7 +302,7 @@ fn what_may_stay_of_it_is_warned_of() {
             GRANTS,
             "      grants: [{scopes: [\"*\"]}]\n      access_token_ttl: 16m\n",
             Some(
-                "access_token_ttl: found \"16m\"; expected at most 15m: whoever loses a right keeps it until their token ends",
+                "access_token_ttl: found \"16m\"; expected at most 15m: a user who loses a right keeps it until their token expires",
             ),
         ),
         (
@@ -319,7 +319,7 @@ fn what_may_stay_of_it_is_warned_of() {
             GRANTS,
             "      grants: [{scopes: [\"*\"]}]\n      registration: {client_id_documents: {hosts: [\"*\"], allow_loopback: true}}\n",
             Some(
-                "allow_loopback: found true; expected false: a client could have us ask what else listens on this machine",
+                "allow_loopback: found true; expected false: a client could make the gateway send requests to other programs on this machine",
             ),
         ),
     ] {
@@ -339,7 +339,7 @@ fn what_may_stay_of_it_is_warned_of() {
         )
         .replace("authorization_  other", "  other");
     let untaken = warned(&other);
-    assert!(untaken[0].contains("found an authorization server whose tokens no server takes"), "{untaken:?}");
+    assert!(untaken[0].contains("found an authorization server whose tokens no server accepts"), "{untaken:?}");
 }
 
 #[test]
@@ -349,11 +349,11 @@ fn each_mistake_in_the_accounts_has_its_line_in_their_file() {
         ("accounts: []\n", "1:11 accounts: found an empty list; expected a non-empty list of accounts"),
         (
             "acounts: []\naccounts: [{name: ada}]\n",
-            "1:1 acounts: found an unknown key; expected accounts; did you mean \"accounts\"?\n2:12 accounts[0].password: found nothing; expected a hash that `portcullis hash-password` made",
+            "1:1 acounts: found an unknown key; expected accounts; did you mean \"accounts\"?\n2:12 accounts[0].password: found nothing; expected a hash from `portcullis hash-password`",
         ),
         (
             "accounts: [{name: ada, password: hunter2}]\n",
-            "1:34 accounts[0].password: found a value that is no such hash (not shown); expected HOW",
+            "1:34 accounts[0].password: found a value that is not such a hash (not shown); expected HOW",
         ),
         (
             "accounts: [{name: ada, password: 'HASH', pasword: hunter2}]\n",
@@ -369,7 +369,7 @@ fn each_mistake_in_the_accounts_has_its_line_in_their_file() {
         ),
         (
             "accounts:\n- {name: ada, password: 'HASH'}\n- {name: bob, subject: ada, password: 'HASH'}\n",
-            "3:24 accounts[1].subject: found \"ada\", which is the subject of another account; expected each subject once; where none is written it is the name",
+            "3:24 accounts[1].subject: found \"ada\", which is the subject of another account; expected each subject once (an account without `subject` uses its name)",
         ),
         ("accounts: [\n", "1:11"),
     ] {

@@ -56,8 +56,8 @@ pub(super) const CASES: &[Case] = &[
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\nsession_keys: [hunter2, hunter2]",
         &[
-            "2:16 session_keys[0]: found a value that is no reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
-            "2:25 session_keys[1]: found a value that is no reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
+            "2:16 session_keys[0]: found a value that is not a reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
+            "2:25 session_keys[1]: found a value that is not a reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
         ],
     ),
     (
@@ -141,7 +141,7 @@ pub(super) const CASES: &[Case] = &[
         ISSUER,
         "    issuer: http://login.example.com\n",
         &[
-            "6:13 authorization_servers.corporate.issuer: found \"http://login.example.com\"; expected an https:// URL; http:// is for a loopback host, or dangerous with `allow_http: true`",
+            "6:13 authorization_servers.corporate.issuer: found \"http://login.example.com\"; expected an https:// URL; http:// is for a loopback host, or needs `allow_http: true` (dangerous)",
         ],
     ),
     (
@@ -197,7 +197,7 @@ pub(super) const CASES: &[Case] = &[
         "    issuer: https://login.example.com\n    jwks: {url: \"http://keys.example.com/\", file: keys.json}\n",
         &[
             "7:11 authorization_servers.corporate.jwks: found url and file; expected exactly one of discover, url, file",
-            "7:17 authorization_servers.corporate.jwks.url: found \"http://keys.example.com/\"; expected an https:// URL; http:// is for a loopback host, or dangerous with `allow_http: true`",
+            "7:17 authorization_servers.corporate.jwks.url: found \"http://keys.example.com/\"; expected an https:// URL; http:// is for a loopback host, or needs `allow_http: true` (dangerous)",
             "7:51 authorization_servers.corporate.jwks.file: found /nonexistent/keys.json, which cannot be read (No such file or directory (os error 2)); expected a file that can be read",
         ],
     ),
@@ -212,8 +212,8 @@ pub(super) const CASES: &[Case] = &[
         ISSUER,
         "    issuer: https://login.example.com\n    algorithms: [none, HS256, ES256K, RS256, RS256]\n",
         &[
-            "7:18 authorization_servers.corporate.algorithms[0]: found \"none\"; expected a signature: `none` is how tokens are forged (RFC 8725 §3.1)",
-            "7:24 authorization_servers.corporate.algorithms[1]: found \"HS256\"; expected an asymmetric algorithm: with HS* whoever can verify can also sign (RFC 8725 §3.1)",
+            "7:18 authorization_servers.corporate.algorithms[0]: found \"none\"; expected an asymmetric algorithm: with `none` everyone can forge tokens (RFC 8725 §3.1)",
+            "7:24 authorization_servers.corporate.algorithms[1]: found \"HS256\"; expected an asymmetric algorithm: with HS* a key that verifies can also sign (RFC 8725 §3.1)",
             "7:31 authorization_servers.corporate.algorithms[2]: found \"ES256K\"; expected an asymmetric algorithm: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA; did you mean \"ES256\"?",
             "7:46 authorization_servers.corporate.algorithms[4]: found \"RS256\" a second time; expected each one once",
         ],
@@ -264,9 +264,9 @@ pub(super) const CASES: &[Case] = &[
         ISSUER,
         "    issuer: https://login.example.com\n    embedded: {}\n",
         &[
-            "6:13 authorization_servers.corporate.issuer: found a key of an authorization server elsewhere; expected `embedded` alone: its issuer is public_url and its path, and its tokens are as we make them",
-            "7:15 authorization_servers.corporate.embedded.grants: found nothing; expected who may get which scopes: nobody gets what no entry names",
-            "7:15 authorization_servers.corporate.embedded.login: found nothing; expected how people log in: a map with `accounts` or `oidc`",
+            "6:13 authorization_servers.corporate.issuer: found a key of an external authorization server; expected `embedded` alone: its issuer is public_url and its path, and the format of its tokens is fixed",
+            "7:15 authorization_servers.corporate.embedded.grants: found nothing; expected who may be granted which scopes: a scope that no entry names is never granted",
+            "7:15 authorization_servers.corporate.embedded.login: found nothing; expected how users log in: a map with `accounts` or `oidc`",
             "7:15 authorization_servers.corporate.embedded.path: found nothing; expected the authorization server's public path, such as /oauth",
         ],
     ),

@@ -13,11 +13,11 @@ pub(super) const CASES: &[Case] = &[
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\", pass_headers: [\"a b\", authorization, Cookie, x-forwarded-for, x_auth_token, x-api-key]}\n",
         &[
             "10:65 servers.weather.upstream.pass_headers[0]: found \"a b\"; expected a header name (letters, digits and -)",
-            "10:72 servers.weather.upstream.pass_headers[1]: found \"authorization\"; expected a header that is removed because only a proxy could say it: `portcullis explain` lists them; others pass already, or belong to HTTP and the gateway",
-            "10:87 servers.weather.upstream.pass_headers[2]: found \"Cookie\"; expected a header that is removed because only a proxy could say it: `portcullis explain` lists them; others pass already, or belong to HTTP and the gateway",
-            "10:95 servers.weather.upstream.pass_headers[3]: found \"x-forwarded-for\"; expected a header that is removed because only a proxy could say it: `portcullis explain` lists them; others pass already, or belong to HTTP and the gateway",
-            "10:112 servers.weather.upstream.pass_headers[4]: found \"x_auth_token\"; expected a header that is removed because only a proxy could say it: `portcullis explain` lists them; others pass already, or belong to HTTP and the gateway",
-            "10:126 servers.weather.upstream.pass_headers[5]: found \"x-api-key\"; expected a header that is removed because only a proxy could say it: `portcullis explain` lists them; others pass already, or belong to HTTP and the gateway",
+            "10:72 servers.weather.upstream.pass_headers[1]: found \"authorization\"; expected a header that is removed because only a proxy could vouch for it: `portcullis explain` lists them; others pass already, or belong to HTTP and the gateway",
+            "10:87 servers.weather.upstream.pass_headers[2]: found \"Cookie\"; expected a header that is removed because only a proxy could vouch for it: `portcullis explain` lists them; others pass already, or belong to HTTP and the gateway",
+            "10:95 servers.weather.upstream.pass_headers[3]: found \"x-forwarded-for\"; expected a header that is removed because only a proxy could vouch for it: `portcullis explain` lists them; others pass already, or belong to HTTP and the gateway",
+            "10:112 servers.weather.upstream.pass_headers[4]: found \"x_auth_token\"; expected a header that is removed because only a proxy could vouch for it: `portcullis explain` lists them; others pass already, or belong to HTTP and the gateway",
+            "10:126 servers.weather.upstream.pass_headers[5]: found \"x-api-key\"; expected a header that is removed because only a proxy could vouch for it: `portcullis explain` lists them; others pass already, or belong to HTTP and the gateway",
         ],
     ),
     (

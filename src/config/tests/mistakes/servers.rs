@@ -78,14 +78,14 @@ pub(super) const CASES: &[Case] = &[
         UPSTREAM,
         "    upstream: {url: \"http://localhost:8080/mcp\"}\n",
         &[
-            "10:21 servers.weather.upstream.url: found localhost:8080, which is this gateway; expected the address of the MCP server behind it",
+            "10:21 servers.weather.upstream.url: found localhost:8080, which is this gateway; expected the address of the MCP server itself",
         ],
     ),
     (
         UPSTREAM,
         "    upstream: {url: \"https://mcp.example.com/mcp\"}\n",
         &[
-            "10:21 servers.weather.upstream.url: found mcp.example.com:443, which is this gateway; expected the address of the MCP server behind it",
+            "10:21 servers.weather.upstream.url: found mcp.example.com:443, which is this gateway; expected the address of the MCP server itself",
         ],
     ),
     (
@@ -134,7 +134,7 @@ pub(super) const CASES: &[Case] = &[
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    scope_implies: {\"a b\": [], x: y}\n",
         &[
-            "11:21 servers.weather.scope_implies.\"a b\": found a key that is no scope; expected one scope: no spaces, quotes or backslashes",
+            "11:21 servers.weather.scope_implies.\"a b\": found a key that is not a scope; expected one scope: no spaces, quotes or backslashes",
             "11:28 servers.weather.scope_implies.\"a b\": found an empty list; expected a non-empty list of scopes or patterns of scopes",
             "11:35 servers.weather.scope_implies.x: found text; expected a list of scopes or patterns of scopes",
         ],
@@ -156,7 +156,7 @@ pub(super) const CASES: &[Case] = &[
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    credential: {header: {name: authorization, value: hunter2}}\n",
         &[
-            "11:55 servers.weather.credential.header.value: found a value that is no reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
+            "11:55 servers.weather.credential.header.value: found a value that is not a reference (not shown); expected a reference to a secret: env:NAME or file:PATH",
         ],
     ),
     (
@@ -170,7 +170,7 @@ pub(super) const CASES: &[Case] = &[
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    credential: {header: {name: x-api-key, value: \"env:TWO_LINES\"}}\n",
         &[
-            "11:51 servers.weather.credential.header.value: found env:TWO_LINES, whose value cannot stand in a header; expected a secret of one line",
+            "11:51 servers.weather.credential.header.value: found env:TWO_LINES, whose value is not valid in a header; expected a secret of one line",
         ],
     ),
     (
@@ -214,7 +214,7 @@ pub(super) const CASES: &[Case] = &[
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    allowed_origins: [\"*\", \"https://app.example.com/\", \"https://App.example\", \"https://a:443\"]\n",
         &[
-            "11:23 servers.weather.allowed_origins[0]: found \"*\"; expected each origin by name: with * any web page could use its visitor's reach",
+            "11:23 servers.weather.allowed_origins[0]: found \"*\"; expected each origin by name: with * every web page could send requests from its visitor's browser",
             "11:28 servers.weather.allowed_origins[1]: found \"https://app.example.com/\"; expected an origin as browsers send it: scheme://host[:port] in lower case, without a slash at the end",
             "11:56 servers.weather.allowed_origins[2]: found \"https://App.example\"; expected an origin as browsers send it: scheme://host[:port] in lower case, without a slash at the end",
             "11:79 servers.weather.allowed_origins[3]: found \"https://a:443\"; expected an origin as browsers send it: scheme://host[:port] in lower case, without a slash at the end",
@@ -254,7 +254,7 @@ pub(super) const CASES: &[Case] = &[
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    legacy_sse: {path: /weather/mcp, upstream: \"http://127.0.0.1:8080/sse\"}\n",
         &[
             "11:24 servers.weather.legacy_sse.path: found the path of servers.weather; expected each path once",
-            "11:48 servers.weather.legacy_sse.upstream: found 127.0.0.1:8080, which is this gateway; expected the address of the MCP server behind it",
+            "11:48 servers.weather.legacy_sse.upstream: found 127.0.0.1:8080, which is this gateway; expected the address of the MCP server itself",
         ],
     ),
     (
@@ -337,7 +337,7 @@ pub(super) const CASES: &[Case] = &[
         "    rules:\n      - {methods: [tools/call, ping, tools/list, \"acme/*\"]}\n",
         &[
             "12:20 servers.weather.rules[0].methods[0]: found \"tools/call\"; expected a method that nothing else decides about; this one is decided by a `tools` rule",
-            "12:32 servers.weather.rules[0].methods[1]: found \"ping\"; expected a method that nothing else decides about; this one is decided by `scopes` of the server: whoever may connect may call it",
+            "12:32 servers.weather.rules[0].methods[1]: found \"ping\"; expected a method that nothing else decides about; this one is decided by `scopes` of the server: every caller that may connect may call it",
             "12:38 servers.weather.rules[0].methods[2]: found \"tools/list\"; expected a method that nothing else decides about; this one is decided by `scopes` of the server; what the list shows is decided by the rules and `hide`",
         ],
     ),
@@ -358,17 +358,15 @@ pub(super) const CASES: &[Case] = &[
         ACCESS,
         "    access: authenticated\n    legacy_sse: {path: /old, upstream: \"http://127.0.0.1:8001/\"}\n  news:\n    path: /old/messages\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n    legacy_sse: {path: /old, upstream: \"http://127.0.0.1:8001/\"}\n  more:\n    path: /x/messages\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n  last:\n    path: /last\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n    legacy_sse: {path: /x, upstream: \"http://127.0.0.1:8001/\"}\n",
         &[
-            "14:11 servers.news.path: found the path of the messages of servers.weather.legacy_sse; expected each path once",
+            "14:11 servers.news.path: found the message path of servers.weather.legacy_sse; expected each path once",
             "17:24 servers.news.legacy_sse.path: found the path of servers.weather.legacy_sse; expected each path once",
-            "26:24 servers.last.legacy_sse.path: found a path whose messages would go to the path of servers.more; expected each path once",
+            "26:24 servers.last.legacy_sse.path: found a path whose message path is the path of servers.more; expected each path once",
         ],
     ),
     (
         ACCESS,
         "    access: authenticated\n  news:\n    path: /news\n    root: true\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n  more:\n    path: /more\n    root: true\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n",
-        &[
-            "19:11 servers.more.root: found root: true a second time; expected at most one server whose documents are at the root",
-        ],
+        &["19:11 servers.more.root: found root: true a second time; expected `root: true` on at most one server"],
     ),
     (
         "servers:\n  weather:\n",
