@@ -32,7 +32,7 @@ use crate::{
         tasks::Tasks,
         tls::{Certificates, Concern},
     },
-    observe::Observe,
+    observe::{Observe, overdue},
     outbound::verify::Verifier,
 };
 
@@ -183,7 +183,7 @@ impl App {
         // and /readyz must say that this process drains.
         let mut background = JoinSet::new();
         background.spawn(admin::serve(self.admin, self.gateway.room.bounds().admin, Arc::clone(&status)));
-        background.spawn(tell(Arc::clone(&status.observe)));
+        background.spawn(write_overdue_lines(Arc::clone(&status.observe)));
         let mut supervisor = Supervisor {
             config: self.config,
             settings: self.settings,
@@ -216,13 +216,13 @@ impl App {
     }
 }
 
-/// Writes decisions about slow requests to the audit log, until it is dropped.
-async fn tell(observe: Arc<Observe>) {
-    let mut every = interval(Observe::TELL_EVERY);
+/// Writes overdue audit lines, until it is dropped.
+async fn write_overdue_lines(observe: Arc<Observe>) {
+    let mut every = interval(overdue::EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        observe.tell();
+        overdue::write_lines(&observe);
     }
 }
 

@@ -4,26 +4,25 @@ use std::{fmt::Display, net::IpAddr, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
+pub use self::facts::Judged;
 use self::facts::{Facts, Named, Parts};
-pub use self::{end::End, facts::Judged, id::RequestId};
-pub(in crate::observe) use self::{id::RequestIds, untold::Untold};
+pub use crate::observe::end::End;
 use crate::{
     base::{clock::Now, text::Text},
     decide::{mcp::target::Target, refusal::Refusal, token::claims::Caller},
     observe::{
-        Observe,
         audit::{AuditEntry, AuditEvent, Verdict},
         metrics::{Held, ServerSeries},
+        observer::Observe,
+        request_id::RequestId,
         upstream::UpstreamOutcome,
     },
 };
 
-mod end;
 mod facts;
-mod id;
 #[cfg(test)]
 mod tests;
-mod untold;
+pub(in crate::observe) mod untold;
 
 /// nginx's word for a client that left before the answer; never sent.
 const CLIENT_GONE: u16 = 499;

@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use crate::{
     base::names::ServerName,
-    observe::{record::RequestId, sampled::Sampled},
+    observe::{request_id::RequestId, sampled::Sampled},
 };
 
 /// The first failure of a kind is told at once, the next ones after this time.

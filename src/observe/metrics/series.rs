@@ -11,7 +11,8 @@ use prometheus_client::{
 use crate::{
     base::names::ServerName,
     observe::{
-        record::{End, RequestId},
+        end::End,
+        request_id::RequestId,
         upstream::{UpstreamOutcome, Warnings},
     },
 };

@@ -17,7 +17,7 @@ pub struct RequestId {
 }
 
 impl RequestId {
-    pub(super) fn number(self) -> u64 {
+    pub(in crate::observe) fn number(self) -> u64 {
         self.number
     }
 
