@@ -5,4 +5,5 @@ pub mod limits;
 pub mod names;
 pub mod peer;
 pub mod secret;
+pub mod sha256;
 pub mod text;

@@ -1,13 +1,6 @@
 //! Sends a permitted request to the MCP server behind us, over a pooled connection.
 
-use std::{
-    fmt::Display,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -15,29 +8,22 @@ use http::{
     header::CONTENT_LENGTH,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::{
-    connect::Connector,
-    counts::Counts,
-    h1::Own,
     h2::{Slot, Undone},
-    outage::Outage,
-    shared::Shared,
-    spare::Pool,
+    outgoing::{Outgoing, Unsent},
+    pools::{Leg, Pools},
 };
 use crate::{
-    base::{limits::UPSTREAM_REDIAL_FIRST, names::ServerName},
+    base::limits::UPSTREAM_REDIAL_FIRST,
     decide::policy::evaluate::Permit,
-    outbound::{
-        Fault,
-        dial::{Dialler, Peer},
-    },
+    outbound::{Fault, dial::Dialler},
 };
 
 pub use answer::{Answer, BrokeOff};
 pub use counts::Figures;
+pub use settings::UpstreamSettings;
 pub use shared::BUSY;
 pub use spare::Spare;
 
@@ -47,62 +33,25 @@ mod connect;
 mod counts;
 mod h1;
 mod h2;
+mod idle;
+mod links;
 mod outage;
+mod outgoing;
+mod pools;
+mod settings;
 mod shared;
 mod spare;
 #[cfg(test)]
 mod tests;
 
-/// One upstream as understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpstreamSettings {
-    /// The server that it is behind, for logs.
-    pub server: ServerName,
-    /// Whom to dial.
-    pub peer: Peer,
-    /// What `Host` says: the URL's own authority.
-    pub authority: Box<str>,
-    /// The request target: the URL's path and query, whatever the client wrote (SPEC F-20).
-    pub path_and_query: Box<str>,
-    /// A private CA instead of the public ones.
-    pub ca: Option<Vec<CertificateDer<'static>>>,
-    /// HTTP/2 connections at once.
-    pub connections: u32,
-    /// For a free stream, name look-up, TCP and TLS together.
-    pub connect_timeout: Duration,
-    /// From the request to the response head; never applied to an open stream.
-    pub response_timeout: Duration,
-}
-
-/// Connections to one upstream.
-///
-/// Each HTTP/1.1 connection carries one request at a time, and there are as many as requests.
-/// HTTP/2 connections are shared, and few.
+/// One upstream and the connections to it.
 pub struct Upstream {
     settings: UpstreamSettings,
-    connector: Arc<Connector>,
-    outage: Arc<Outage>,
-    counts: Arc<Counts>,
     host: HeaderValue,
     scheme: Scheme,
     authority: Authority,
     target: PathAndQuery,
-    idle: Pool,
-    shared: Shared,
-}
-
-/// What carries one request.
-enum Leg {
-    Own(Own),
-    Shared(Slot),
-}
-
-/// A request on its way.
-struct Outgoing {
-    method: Method,
-    target: PathAndQuery,
-    headers: HeaderMap,
-    body: Bytes,
+    pools: Arc<Pools>,
 }
 
 impl Upstream {
@@ -113,29 +62,14 @@ impl Upstream {
     /// A setting that is no URL part; the configuration checked them already.
     pub fn new(settings: &UpstreamSettings, dialler: Dialler, spare: &Arc<Spare>) -> Result<Arc<Self>, Fault> {
         let bad = |cause: http::Error| Fault::us("upstream settings", cause);
-        let counts = Arc::<Counts>::default();
-        let shared = Shared::new(settings.connections as usize);
-        let upstream = Arc::new(Self {
-            connector: Arc::new(Connector {
-                peer: settings.peer.clone(),
-                dialler,
-                counts: Arc::clone(&counts),
-                freed: Arc::clone(&shared.freed),
-                spare: Arc::clone(spare),
-                speaks_h2: AtomicBool::new(settings.peer.tls),
-            }),
-            outage: Outage::new(settings.server.clone()),
-            counts,
+        Ok(Arc::new(Self {
             host: HeaderValue::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?,
             scheme: if settings.peer.tls { Scheme::HTTPS } else { Scheme::HTTP },
             authority: Authority::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?,
             target: PathAndQuery::try_from(&*settings.path_and_query).map_err(|cause| bad(cause.into()))?,
-            idle: Pool::new(Arc::clone(spare)),
-            shared,
+            pools: Pools::new(settings, dialler, spare),
             settings: settings.clone(),
-        });
-        spare.add(&upstream);
-        Ok(upstream)
+        }))
     }
 
     /// What it was made from.
@@ -147,7 +81,7 @@ impl Upstream {
     /// What it carries now.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        self.counts.figures(self.idle.len())
+        self.pools.figures()
     }
 
     /// Sends one request and returns the answer's head with its body still to come. The permit is spent: one decision, one request.
@@ -160,7 +94,7 @@ impl Upstream {
     /// The upstream's [`Fault`]: `what` is a label of `Why`, `busy`, `timeout` where its head
     /// came too late, or `broken`.
     pub async fn send(
-        self: &Arc<Self>,
+        &self,
         permit: Permit,
         method: Method,
         headers: HeaderMap,
@@ -174,7 +108,7 @@ impl Upstream {
     /// # Errors
     /// As [`Self::send`].
     pub async fn send_to(
-        self: &Arc<Self>,
+        &self,
         permit: Permit,
         target: PathAndQuery,
         method: Method,
@@ -197,7 +131,7 @@ impl Upstream {
             match leg {
                 Leg::Own(own) => match timeout(limit, own.send(outgoing, self.host.clone())).await {
                     Ok(Ok((response, own))) => {
-                        return Ok(response.map(|incoming| Answer::alone(incoming, own, Arc::clone(self))));
+                        return Ok(response.map(|incoming| Answer::alone(incoming, own, Arc::clone(&self.pools.idle))));
                     }
                     Ok(Err(Unsent { again: Some(unwritten), fault })) => {
                         if is_fresh {
@@ -255,17 +189,21 @@ impl Upstream {
     }
 
     /// A connection that is open already.
-    async fn at_once(self: &Arc<Self>) -> Option<Leg> {
-        if self.speaks_h2() { self.shared_at_once().map(Leg::Shared) } else { self.idle_one().await.map(Leg::Own) }
+    async fn at_once(&self) -> Option<Leg> {
+        if self.pools.speaks_h2() {
+            self.pools.shared_at_once().map(Leg::Shared)
+        } else {
+            self.pools.idle.take().await.map(Leg::Own)
+        }
     }
 
     /// A connection within `connect_timeout` of `arrived`.
-    async fn in_time(self: &Arc<Self>, arrived: Instant) -> Result<Leg, Fault> {
+    async fn in_time(&self, arrived: Instant) -> Result<Leg, Fault> {
         loop {
-            let leg = if self.speaks_h2() {
-                Box::pin(self.shared_in_time(arrived)).await?
+            let leg = if self.pools.speaks_h2() {
+                Box::pin(self.pools.shared_in_time(arrived)).await?
             } else {
-                Box::pin(self.own_in_time(arrived)).await?
+                Box::pin(self.pools.own_in_time(arrived)).await?
             };
             if let Some(leg) = leg {
                 return Ok(leg);
@@ -273,34 +211,12 @@ impl Upstream {
         }
     }
 
-    fn speaks_h2(&self) -> bool {
-        self.connector.speaks_h2.load(Ordering::Acquire)
-    }
-
     /// Closes connections that have been idle for too long; the owner of the pool calls this now and then.
     pub fn prune(&self) {
-        self.idle.prune(Instant::now());
-        self.shared.prune();
+        self.pools.prune();
     }
 }
 
 fn no_head(limit: Duration) -> Fault {
     Fault::upstream("timeout", format_args!("no response head within {limit:?}"))
-}
-
-/// A panic while one of these is held leaves a list of connections, which is sound as it is.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A request that got no answer; `again` holds it where not one byte of it was written.
-struct Unsent {
-    fault: Fault,
-    again: Option<Box<Outgoing>>,
-}
-
-impl Unsent {
-    fn broken(cause: impl Display) -> Self {
-        Self { fault: Fault::upstream("broken", cause), again: None }
-    }
 }

@@ -16,10 +16,11 @@ use tokio::{select, sync::Notify, time::sleep};
 
 use crate::{
     base::{
-        clock::Clock,
+        clock::{Clock, Now},
         limits::{EXTRA_FETCHES_MAX, EXTRA_FETCHES_PER_PEER_MAX, KEY_WAIT, KEY_WAITERS_MAX, KEY_WAITERS_PER_PEER_MAX},
     },
-    outbound::keys::KeySource,
+    decide::refusal::Refusal,
+    outbound::keys::settings::KeySource,
 };
 
 /// The peer address that a token came from; `None` for one that no client sent.
@@ -176,6 +177,13 @@ impl State {
         // An attempt that is under way ends within seconds; the exact time is not known.
         self.scheduled.into_iter().chain(question).min().unwrap_or(now)
     }
+}
+
+/// The refusal of a token for which no fetch begins before `next`: asking again makes sense then.
+pub(super) fn unavailable_until(next: Duration, now: Now) -> Refusal {
+    let wait = next.saturating_sub(now.mono);
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    Refusal::KeysUnavailable { retry_after_secs: wait.as_secs().saturating_add(begun).max(1) }
 }
 
 impl Drop for Place<'_> {

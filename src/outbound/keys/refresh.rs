@@ -9,14 +9,13 @@ use tokio::{select, time::sleep};
 use tracing::{debug, info, warn};
 
 use crate::{
-    base::clock::Now,
+    base::{clock::Now, sha256::sha256},
     decide::token::jwk::{KeySet, KeySetFault},
     outbound::{
         Fault,
         keys::{
             IssuerKeys, KeySource, KeyState, Progress, Published,
             demand::Cause,
-            sha256,
             source::{Document, Source},
         },
     },

@@ -12,7 +12,7 @@ use crate::{
         address::AddressRule,
         discover::{Discovery, KeyPlace},
         fetch::{Fetch, Plaintext, Wanted, backoff},
-        keys::{KeySource, LocalKeys},
+        keys::{local::LocalKeys, settings::KeySource},
     },
 };
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{Own, Upstream, h2::Slot};
+use super::{h1::Own, h2::Slot, idle::IdlePool};
 
 /// An answer's body. Dropping it before its end closes the connection or resets the stream, so that
 /// the upstream learns that the client left.
@@ -20,7 +20,7 @@ pub struct Answer(Source);
 
 enum Source {
     /// From a connection of its own.
-    Alone { incoming: Incoming, leg: Option<(Own, Arc<Upstream>)> },
+    Alone { incoming: Incoming, leg: Option<(Own, Arc<IdlePool>)> },
     /// From a shared connection; `left` of its announced bytes are still to come.
     Shared { stream: RecvStream, slot: Option<Slot>, left: Option<u64> },
 }
@@ -46,7 +46,7 @@ impl fmt::Display for BrokeOff {
 impl std::error::Error for BrokeOff {}
 
 impl Answer {
-    pub(super) fn alone(incoming: Incoming, own: Option<Own>, pool: Arc<Upstream>) -> Self {
+    pub(super) fn alone(incoming: Incoming, own: Option<Own>, pool: Arc<IdlePool>) -> Self {
         Self(Source::Alone { incoming, leg: own.map(|own| (own, pool)) })
     }
 
@@ -58,7 +58,7 @@ impl Answer {
 }
 
 /// The answer is complete: the connection goes back, if the upstream has left it clean (SPEC F-11).
-fn finish(leg: &mut Option<(Own, Arc<Upstream>)>, cx: &mut Context<'_>) {
+fn finish(leg: &mut Option<(Own, Arc<IdlePool>)>, cx: &mut Context<'_>) {
     if let Some((mut own, pool)) = leg.take()
         && own.settles(cx)
     {
@@ -95,7 +95,7 @@ impl Body for Answer {
 
 fn poll_alone(
     incoming: &mut Incoming,
-    leg: &mut Option<(Own, Arc<Upstream>)>,
+    leg: &mut Option<(Own, Arc<IdlePool>)>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
     let mut connection_was_polled = false;

@@ -18,8 +18,8 @@ use hyper_util::rt::TokioIo;
 use tokio::{task::unconstrained, time::Instant};
 
 use super::{
-    Outgoing, Unsent,
     counts::{Counts, Opened},
+    outgoing::{Outgoing, Unsent},
 };
 use crate::outbound::dial::{DialFault, Stream, Why};
 

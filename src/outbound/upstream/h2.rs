@@ -28,8 +28,8 @@ use tokio::{
 };
 
 use super::{
-    Outgoing, Unsent,
     counts::{Counts, Opened},
+    outgoing::{Outgoing, Unsent},
 };
 use crate::{
     base::limits::{
