@@ -13,9 +13,9 @@ use crate::{
     observe::{
         audit::Audit,
         metrics::{Metrics, ServerSeries},
-        record::untold::Untold,
         request_id::RequestIds,
         sampled::Sampled,
+        untold::Untold,
     },
 };
 
@@ -30,13 +30,13 @@ pub struct Observe {
     pub metrics: Arc<Metrics>,
     /// Audit lines.
     pub audit: Audit,
-    pub(in crate::observe) clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     /// The metrics of requests whose path names no server.
-    pub(in crate::observe) unrouted: Arc<ServerSeries>,
-    pub(in crate::observe) ids: RequestIds,
-    pub(in crate::observe) untold: Untold,
+    pub(super) unrouted: Arc<ServerSeries>,
+    pub(super) ids: RequestIds,
+    pub(super) untold: Untold,
     /// Bounds the audit lines about violations, by kind.
-    pub(in crate::observe) violations: Sampled<&'static str>,
+    pub(super) violations: Sampled<&'static str>,
     is_cut: AtomicBool,
 }
 
@@ -63,7 +63,7 @@ impl Observe {
         self.is_cut.store(true, Ordering::Relaxed);
     }
 
-    pub(in crate::observe) fn is_cut(&self) -> bool {
+    pub(super) fn is_cut(&self) -> bool {
         self.is_cut.load(Ordering::Relaxed)
     }
 }

@@ -4,14 +4,13 @@ use std::{fmt::Display, net::IpAddr, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
-pub use self::facts::Judged;
-use self::facts::{Facts, Named, Parts};
-pub use crate::observe::end::End;
+pub use crate::observe::{end::End, facts::Judged};
 use crate::{
     base::{clock::Now, text::Text},
     decide::{mcp::target::Target, refusal::Refusal, token::claims::Caller},
     observe::{
         audit::{AuditEntry, AuditEvent, Verdict},
+        facts::{Facts, Named, Parts},
         metrics::{Held, ServerSeries},
         observer::Observe,
         request_id::RequestId,
@@ -19,10 +18,8 @@ use crate::{
     },
 };
 
-mod facts;
 #[cfg(test)]
 mod tests;
-pub(in crate::observe) mod untold;
 
 /// nginx's word for a client that left before the answer; never sent.
 const CLIENT_GONE: u16 = 499;
@@ -310,7 +307,7 @@ impl Drop for Record {
 
 /// Tells decisions that have waited long enough, in the order in which they were made as far as can
 /// be.
-pub(in crate::observe) fn tell_older(observe: &Observe) {
+pub(super) fn tell_older(observe: &Observe) {
     let before = observe.clock.now().mono.saturating_sub(TOLD_AFTER);
     observe.untold.tell_older(before, &mut |facts| tell(observe, facts, &entry(facts, AuditEvent::Decided)));
 }

@@ -73,7 +73,7 @@ impl Observe {
 }
 
 /// Writes how many violations had no line, once their kind is quiet.
-pub(in crate::observe) fn tell_suppressed(observe: &Observe) {
+pub(super) fn tell_suppressed(observe: &Observe) {
     for (reason, suppressed) in observe.violations.left_out(Instant::now()) {
         let wall = observe.clock.now().wall;
         let line = ViolationLine { wall, listener: None, peer: None, reason, status: None, suppressed };
