@@ -10,10 +10,9 @@ use crate::{
     decide::{mcp::target::Target, refusal::Refusal, token::claims::Caller},
     observe::{
         audit::{AuditEntry, AuditEvent, Verdict},
-        facts::{Facts, Named, Parts},
+        facts::{Facts, Named, SeparateTargets},
         metrics::{Held, ServerSeries},
         observer::Observe,
-        request_id::RequestId,
         upstream::UpstreamOutcome,
     },
 };
@@ -81,12 +80,6 @@ impl Record {
         }
     }
 
-    /// Names the request in log lines.
-    #[must_use]
-    pub fn id(&self) -> RequestId {
-        self.facts.id
-    }
-
     /// The server that the path names.
     pub fn server(&mut self, series: &Arc<ServerSeries>) {
         self.learn(|facts| facts.server = Some(Arc::clone(series)));
@@ -103,14 +96,14 @@ impl Record {
             facts.method = (!method.is_empty()).then(|| method.clone());
             facts.target = Some(Named::of(target));
             if !facts.is_several() {
-                facts.parts = Parts::of(method, target);
+                facts.parts = SeparateTargets::of(method, target);
             }
         });
     }
 
     /// It asks several things together, each with its own method.
     pub fn asked_together(&mut self, each: Vec<(Text, Target)>) {
-        self.learn(|facts| facts.parts = Parts::together(each));
+        self.learn(|facts| facts.parts = SeparateTargets::together(each));
     }
 
     /// Of several things, which rule decides about each alone, and how.

@@ -20,10 +20,10 @@ use crate::{
         token::{claims::Caller, jwt::TokenRules},
     },
     outbound::{
-        Fault,
         discover::{Discovery, Start},
+        fault::Fault,
         fetch::{Fetch, Plaintext},
-        keys::{demand::Demand, source::Source},
+        keys::{demand::Demand, source::DocumentSource},
     },
 };
 
@@ -46,7 +46,7 @@ pub use settings::{IssuerSettings, KeySource};
 pub struct IssuerKeys {
     id: IssuerId,
     settings: IssuerSettings,
-    source: Source,
+    source: DocumentSource,
     discovery: Arc<Discovery>,
     clock: Arc<dyn Clock>,
     published: ArcSwapOption<Published>,
@@ -103,8 +103,8 @@ impl IssuerKeys {
         let start = if settings.keys == KeySource::Discover { Start::AtOnce } else { Start::WhenAsked };
         // The configuration has made sure that there is one; an empty name only finds nothing.
         let issuer = settings.rules.issuers.first().cloned().unwrap_or_else(|| Issuer::from(""));
-        let discovery = Arc::new(Discovery::new(issuer, plaintext, start, fetch.clone(), Arc::clone(&clock)));
-        let source = Source::new(&settings.keys, plaintext, fetch, Arc::clone(&discovery));
+        let discovery = Arc::new(Discovery::new(issuer, plaintext, start, fetch.clone()));
+        let source = DocumentSource::new(&settings.keys, plaintext, fetch, Arc::clone(&discovery));
         Arc::new(Self {
             id: IssuerId::new(),
             demand: Demand::new(settings.refetch_floor, &settings.keys),

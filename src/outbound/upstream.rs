@@ -11,20 +11,22 @@ use http::{
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::{
-    h2::{Slot, Undone},
-    outgoing::{Outgoing, Unsent},
+    h2::{StreamSlot, Undone},
     pools::{Leg, Pools},
+    request::{Unsent, UpstreamRequest},
 };
 use crate::{
     base::limits::UPSTREAM_REDIAL_FIRST,
     decide::policy::evaluate::Permit,
-    outbound::{Fault, dial::Dialler},
+    outbound::{
+        dial::Dialler,
+        fault::{Fault, FaultKind},
+    },
 };
 
 pub use answer::{Answer, BrokeOff};
 pub use counts::Figures;
 pub use settings::UpstreamSettings;
-pub use shared::BUSY;
 pub use spare::Spare;
 
 mod alone;
@@ -36,8 +38,8 @@ mod h2;
 mod idle;
 mod links;
 mod outage;
-mod outgoing;
 mod pools;
+mod request;
 mod settings;
 mod shared;
 mod spare;
@@ -61,7 +63,7 @@ impl Upstream {
     /// # Errors
     /// A setting that is no URL part; the configuration checked them already.
     pub fn new(settings: &UpstreamSettings, dialler: Dialler, spare: &Arc<Spare>) -> Result<Arc<Self>, Fault> {
-        let bad = |cause: http::Error| Fault::us("upstream settings", cause);
+        let bad = |cause: http::Error| Fault::new(FaultKind::UpstreamSettings, cause);
         Ok(Arc::new(Self {
             host: HeaderValue::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?,
             scheme: if settings.peer.tls { Scheme::HTTPS } else { Scheme::HTTP },
@@ -91,8 +93,8 @@ impl Upstream {
     /// dialled again until `connect_timeout`.
     ///
     /// # Errors
-    /// The upstream's [`Fault`]: `what` is a label of `Why`, `busy`, `timeout` where its head
-    /// came too late, or `broken`.
+    /// [`FaultKind::Dial`], [`FaultKind::Busy`], [`FaultKind::Timeout`] if the response head came too
+    /// late, or [`FaultKind::Broken`].
     pub async fn send(
         &self,
         permit: Permit,
@@ -116,7 +118,7 @@ impl Upstream {
         body: Bytes,
     ) -> Result<Response<Answer>, Fault> {
         drop(permit);
-        let mut outgoing = Outgoing { method, target, headers, body };
+        let mut outgoing = UpstreamRequest { method, target, headers, body };
         let mut may_repeat = true;
         // Since when the call waits for a connection; most calls never do.
         let mut arrived = None;
@@ -158,7 +160,7 @@ impl Upstream {
         }
     }
 
-    async fn send_shared(&self, mut slot: Slot, outgoing: &Outgoing) -> Result<Response<Answer>, Undone> {
+    async fn send_shared(&self, mut slot: StreamSlot, outgoing: &UpstreamRequest) -> Result<Response<Answer>, Undone> {
         let limit = self.settings.response_timeout;
         match timeout(limit, slot.send(outgoing, &self.scheme, &self.authority)).await {
             Ok(Ok(response)) => {
@@ -218,5 +220,5 @@ impl Upstream {
 }
 
 fn no_head(limit: Duration) -> Fault {
-    Fault::upstream("timeout", format_args!("no response head within {limit:?}"))
+    Fault::new(FaultKind::Timeout, format_args!("no response head within {limit:?}"))
 }

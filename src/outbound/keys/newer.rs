@@ -13,7 +13,7 @@ use crate::{
     decide::refusal::Refusal,
     outbound::keys::{
         IssuerKeys, KeySource, Published,
-        demand::{Peer, Place, unavailable_until},
+        demand::{ClientNetwork, WaitingPlace, unavailable_until},
     },
 };
 
@@ -22,11 +22,11 @@ use crate::{
 /// 181).
 pub struct Newer<'a> {
     issuer: &'a IssuerKeys,
-    peer: Peer,
+    peer: ClientNetwork,
     /// The number of the first attempt that can prove it.
     attempt: u64,
     until: Instant,
-    place: Option<Place<'a>>,
+    place: Option<WaitingPlace<'a>>,
 }
 
 impl IssuerKeys {

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     base::limits::UPSTREAM_REDIAL_FIRST,
-    outbound::{Fault, dial::Why},
+    outbound::{
+        dial::DialFaultKind,
+        fault::{Fault, FaultKind},
+    },
 };
 
 impl Pools {
@@ -38,11 +41,11 @@ impl Pools {
                     Err(failed) => {
                         // What was left of the time was too short: the dial before this one knows
                         // why the upstream is away.
-                        let is_cut_short = failed.why.is_timeout() && now >= arrived + UPSTREAM_REDIAL_FIRST;
+                        let is_cut_short = failed.kind.is_timeout() && now >= arrived + UPSTREAM_REDIAL_FIRST;
                         if let Some(known) = self.outage.fault().filter(|_| is_cut_short) {
                             return Err(known);
                         }
-                        let may_pass = failed.why.may_pass();
+                        let may_pass = failed.kind.may_pass();
                         let fault = attempt.failed(failed);
                         if !may_pass || Instant::now() >= deadline {
                             return Err(fault);
@@ -52,7 +55,10 @@ impl Pools {
                 Turn::Wait(_) if now >= deadline => {
                     return Err(self.outage.fault().unwrap_or_else(|| {
                         let limit = self.connect_timeout;
-                        Fault::upstream(Why::ConnectTimeout.label(), format_args!("no connection within {limit:?}"))
+                        Fault::new(
+                            FaultKind::Dial(DialFaultKind::ConnectTimeout),
+                            format_args!("no connection within {limit:?}"),
+                        )
                     }));
                 }
                 Turn::Wait(until) => {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{h1::Own, h2::Slot, idle::IdlePool};
+use super::{h1::Own, h2::StreamSlot, idle::IdlePool};
 
 /// An answer's body. Dropping it before its end closes the connection or resets the stream, so that
 /// the upstream learns that the client left.
@@ -22,7 +22,7 @@ enum Source {
     /// From a connection of its own.
     Alone { incoming: Incoming, leg: Option<(Own, Arc<IdlePool>)> },
     /// From a shared connection; `left` of its announced bytes are still to come.
-    Shared { stream: RecvStream, slot: Option<Slot>, left: Option<u64> },
+    Shared { stream: RecvStream, slot: Option<StreamSlot>, left: Option<u64> },
 }
 
 /// The upstream ended an answer before its framing said so.
@@ -51,7 +51,7 @@ impl Answer {
     }
 
     /// `announced` is what `Content-Length` said; the library holds the peer to it.
-    pub(super) fn shared(stream: RecvStream, slot: Slot, announced: Option<u64>) -> Self {
+    pub(super) fn shared(stream: RecvStream, slot: StreamSlot, announced: Option<u64>) -> Self {
         let is_whole = stream.is_end_stream();
         Self(Source::Shared { left: announced.or(is_whole.then_some(0)), slot: (!is_whole).then_some(slot), stream })
     }
@@ -134,7 +134,7 @@ fn poll_alone(
 
 fn poll_shared(
     stream: &mut RecvStream,
-    slot: &mut Option<Slot>,
+    slot: &mut Option<StreamSlot>,
     left: &mut Option<u64>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {

@@ -6,9 +6,9 @@ use tokio::{sync::Notify, task::AbortHandle, time::Instant};
 
 use super::{
     counts::Counts,
-    h2::{Link, Slot},
+    h2::{Link, StreamSlot},
 };
-use crate::outbound::Fault;
+use crate::outbound::fault::Fault;
 
 /// The connections.
 pub(super) struct Links {
@@ -39,7 +39,7 @@ impl LinksState {
         ahead: usize,
         counts: &Arc<Counts>,
         freed: &Arc<Notify>,
-    ) -> Option<Slot> {
+    ) -> Option<StreamSlot> {
         self.links.retain(|link| !link.is_closed());
         // What is old takes no further stream as soon as there is another with room. It ends with
         // its last stream.
@@ -86,7 +86,7 @@ impl Links {
     }
 
     /// Adds a connection that a call dialled for itself, and takes a place on it.
-    pub(super) fn share(&self, link: Link, counts: &Arc<Counts>) -> Option<Slot> {
+    pub(super) fn share(&self, link: Link, counts: &Arc<Counts>) -> Option<StreamSlot> {
         let mut state = self.lock();
         state.links.push(link);
         let slot = state.take(Instant::now(), 0, counts, &self.freed);

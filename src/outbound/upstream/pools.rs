@@ -14,7 +14,7 @@ use super::{
     connect::Connector,
     counts::{Counts, Figures},
     h1::Own,
-    h2::Slot,
+    h2::StreamSlot,
     idle::IdlePool,
     links::Links,
     outage::Outage,
@@ -39,7 +39,7 @@ pub(super) struct Pools {
 /// What carries one request.
 pub(super) enum Leg {
     Own(Own),
-    Shared(Slot),
+    Shared(StreamSlot),
 }
 
 impl Pools {

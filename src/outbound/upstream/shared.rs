@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     connect::Fresh,
-    h2::Slot,
+    h2::StreamSlot,
     links::Queued,
     outage::{Attempt, Turn},
     pools::{Leg, Pools},
@@ -17,19 +17,17 @@ use super::{
 use crate::{
     base::limits::UPSTREAM_REDIAL_MAX,
     outbound::{
-        Fault,
-        dial::{DialFault, Why},
+        dial::{DialFault, DialFaultKind},
+        fault::{Fault, FaultKind},
     },
 };
 
-/// `what` of the fault of a call for which no stream was free in time.
-pub const BUSY: &str = "busy";
 /// How long a call whose time is up waits for the outcome of the dial under way.
 const LAST_WORD: Duration = Duration::from_millis(50);
 
 impl Pools {
     /// A stream that is free now. Where its connection is old, another one is dialled meanwhile.
-    pub(super) fn shared_at_once(self: &Arc<Self>) -> Option<Slot> {
+    pub(super) fn shared_at_once(self: &Arc<Self>) -> Option<StreamSlot> {
         let now = Instant::now();
         let mut state = self.links.lock();
         let ahead = state.waiting;
@@ -97,8 +95,11 @@ impl Pools {
         let limit = self.connect_timeout;
         match self.outage.fault() {
             Some(fault) if !is_full => fault,
-            _ if is_full => Fault::upstream(BUSY, format_args!("no HTTP/2 stream was free within {limit:?}")),
-            _ => Fault::upstream(Why::ConnectTimeout.label(), format_args!("no connection within {limit:?}")),
+            _ if is_full => Fault::new(FaultKind::Busy, format_args!("no HTTP/2 stream was free within {limit:?}")),
+            _ => Fault::new(
+                FaultKind::Dial(DialFaultKind::ConnectTimeout),
+                format_args!("no connection within {limit:?}"),
+            ),
         }
     }
 
@@ -126,7 +127,7 @@ impl Pools {
                 self.links.lock().dialling = None;
             }
             Err(failed) => {
-                let is_final = !failed.why.may_pass();
+                let is_final = !failed.kind.may_pass();
                 let fault = attempt.failed(failed);
                 let mut state = self.links.lock();
                 state.dialling = None;

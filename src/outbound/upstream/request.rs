@@ -5,10 +5,10 @@ use std::fmt::Display;
 use bytes::Bytes;
 use http::{HeaderMap, Method, uri::PathAndQuery};
 
-use crate::outbound::Fault;
+use crate::outbound::fault::{Fault, FaultKind};
 
 /// A request on its way.
-pub(super) struct Outgoing {
+pub(super) struct UpstreamRequest {
     pub(super) method: Method,
     pub(super) target: PathAndQuery,
     pub(super) headers: HeaderMap,
@@ -19,11 +19,11 @@ pub(super) struct Outgoing {
 pub(super) struct Unsent {
     pub(super) fault: Fault,
     /// The request, if not one byte of it was written.
-    pub(super) again: Option<Box<Outgoing>>,
+    pub(super) again: Option<Box<UpstreamRequest>>,
 }
 
 impl Unsent {
     pub(super) fn broken(cause: impl Display) -> Self {
-        Self { fault: Fault::upstream("broken", cause), again: None }
+        Self { fault: Fault::new(FaultKind::Broken, cause), again: None }
     }
 }
