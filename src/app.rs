@@ -15,10 +15,10 @@ use crate::{
     app::{
         build::{Builder, Parts},
         drain::{Drain, Ended},
-        reload::Watch,
+        reload::FileWatch,
         status::Status,
         supervise::Supervisor,
-        watched::Watched,
+        watched::WatchedCertificate,
     },
     base::{clock::Clock, secret::Secret},
     config::Settings,
@@ -32,7 +32,7 @@ use crate::{
         tasks::Tasks,
         tls::{Certificates, Concern},
     },
-    observe::Observe,
+    observe::{Observe, overdue},
     outbound::verify::Verifier,
 };
 
@@ -57,9 +57,9 @@ pub struct App {
     gateway: Arc<Gateway>,
     status: Arc<Status>,
     listeners: Vec<Bound>,
-    certificates: Vec<Watched>,
+    certificates: Vec<WatchedCertificate>,
     admin: TcpListener,
-    watch: Watch,
+    watch: FileWatch,
     drain: Drain,
     reload: Arc<Notify>,
 }
@@ -85,7 +85,7 @@ impl App {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, StartFault> {
         // The state before the build: what changes while we build is noticed.
-        let watch = Watch::from(reload::stamps(&settings.files));
+        let watch = FileWatch::from(reload::stamps(&settings.files));
         let certificates = certificates(&settings).map_err(StartFault::Config)?;
         let builder = Builder::new(Arc::clone(observe), Arc::clone(clock))
             .map_err(|fault| StartFault::System(fault.to_string()))?;
@@ -117,7 +117,7 @@ impl App {
             let system = |cause: io::Error| StartFault::System(format!("listen {}: {cause}", listen.address));
             let bound = Bound::bind(listen.address, certificates.as_ref(), &observe.metrics).map_err(system)?;
             let listener = bound.local_addr().map_err(system)?;
-            watched.extend(certificates.map(|certificates| Watched { certificates, listener }));
+            watched.extend(certificates.map(|certificates| WatchedCertificate { certificates, listener }));
             listeners.push(bound);
         }
         for one in &watched {
@@ -183,7 +183,7 @@ impl App {
         // and /readyz must say that this process drains.
         let mut background = JoinSet::new();
         background.spawn(admin::serve(self.admin, self.gateway.room.bounds().admin, Arc::clone(&status)));
-        background.spawn(tell(Arc::clone(&status.observe)));
+        background.spawn(write_overdue_lines(Arc::clone(&status.observe)));
         let mut supervisor = Supervisor {
             config: self.config,
             settings: self.settings,
@@ -216,13 +216,13 @@ impl App {
     }
 }
 
-/// Writes decisions about slow requests to the audit log, until it is dropped.
-async fn tell(observe: Arc<Observe>) {
-    let mut every = interval(Observe::TELL_EVERY);
+/// Writes overdue audit lines, until it is dropped.
+async fn write_overdue_lines(observe: Arc<Observe>) {
+    let mut every = interval(overdue::EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        observe.tell();
+        overdue::write_lines(&observe);
     }
 }
 

@@ -1,8 +1,10 @@
 //! The shared words of every layer: names, secrets, limits, peers, and time as a value. Pure.
 
 pub mod clock;
+pub mod file_stamp;
 pub mod limits;
 pub mod names;
 pub mod peer;
 pub mod secret;
+pub mod sha256;
 pub mod text;

@@ -27,7 +27,7 @@ use tokio::{
 
 use crate::{
     app::{
-        admin::{host::HostFault, places::Places},
+        admin::{host::HostFault, places::AdminPlaces},
         ready::Report,
     },
     base::limits::{ADMIN_CONNECTION_TIMEOUT, ADMIN_HEAD_BYTES_MAX, ADMIN_HEAD_TIMEOUT, HEADER_FIELDS_MAX},
@@ -55,7 +55,7 @@ pub trait Tells: Send + Sync + 'static {
 /// new one always gets in: where all places are taken, a half-sent request loses its own (attack
 /// 175).
 pub async fn serve(listener: TcpListener, most: usize, tells: Arc<impl Tells>) {
-    let mut places = Places::new(most);
+    let mut places = AdminPlaces::new(most);
     let mut connections = JoinSet::new();
     let refused = RefusedAccepts::new("admin");
     loop {

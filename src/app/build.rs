@@ -1,6 +1,10 @@
 //! Makes a snapshot of settings, and hands on from the one before what did not change: keys, metadata, connections.
 
-use std::{env, path::PathBuf, sync::Arc};
+use std::{
+    env::split_paths,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
@@ -13,7 +17,7 @@ use crate::{
         settings::EmbeddedSettings,
     },
     base::{clock::Clock, names::Issuer},
-    config::{DenyAs, LegacySse, ServerSettings, Settings},
+    config::{DenyAs, LegacySse, ServerSettings, Settings, environment::process_environment},
     decide::{
         oauth::{
             challenge::Challenges,
@@ -28,9 +32,9 @@ use crate::{
     },
     observe::Observe,
     outbound::{
-        Fault,
         credential::Credential,
         dial::Dialler,
+        fault::Fault,
         fetch::{Fetch, Roots, client_tls, native_roots, private_roots, tls_roots},
         keys::{IssuerKeys, IssuerSettings, LocalKeys},
         resolve::Resolver,
@@ -78,12 +82,12 @@ impl Builder {
     /// # Errors
     /// What is wrong with them.
     pub fn new(observe: Arc<Observe>, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
-        let file = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+        let file = process_environment("SSL_CERT_FILE");
         let directories: Vec<PathBuf> =
-            env::var_os("SSL_CERT_DIR").map(|list| env::split_paths(&list).collect()).unwrap_or_default();
-        let roots = tls_roots(&native_roots(file.as_deref(), &directories)?)?;
+            process_environment("SSL_CERT_DIR").map(|list| split_paths(&list).collect()).unwrap_or_default();
+        let roots = tls_roots(&native_roots(file.as_deref().map(Path::new), &directories)?)?;
         let resolver = Resolver::system();
-        let fetch = Fetch::with(Dialler { tls: client_tls(roots.clone(), false), resolver: Arc::clone(&resolver) });
+        let fetch = Fetch::new(Dialler { tls: client_tls(roots.clone(), false), resolver: Arc::clone(&resolver) });
         Ok(Self {
             observe,
             clock,

@@ -1,38 +1,26 @@
 //! When the files are read again, and what of them cannot change while the process runs.
 
-use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
+use std::{fs, path::PathBuf};
 
-use crate::{authorization_server::settings::StoreSettings, config::Settings};
-
-/// What tells one state of a file from another. Kubernetes swaps a symbolic link, which changes the inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-}
+use crate::{authorization_server::settings::StoreSettings, base::file_stamp::FileStamp, config::Settings};
 
 /// The state of every file that the settings were read from; `None` for one that cannot be seen.
-pub type Stamps = Vec<Option<Stamp>>;
+pub type Stamps = Vec<Option<FileStamp>>;
 
 /// Looks at `files`.
 #[must_use]
 pub fn stamps(files: &[PathBuf]) -> Stamps {
-    let stamp = |file: &PathBuf| {
-        let seen = fs::metadata(file).ok()?;
-        Some(Stamp { inode: seen.ino(), bytes: seen.size(), modified: (seen.mtime(), seen.mtime_nsec()) })
-    };
-    files.iter().map(stamp).collect()
+    files.iter().map(|file| Some(FileStamp::of(&fs::metadata(file).ok()?))).collect()
 }
 
 /// Tells a finished change from one under way.
 #[derive(Debug)]
-pub struct Watch {
+pub struct FileWatch {
     read: Stamps,
     moving: Option<Stamps>,
 }
 
-impl Watch {
+impl FileWatch {
     /// Watches from `read`: the state in which the files were read.
     #[must_use]
     pub fn from(read: Stamps) -> Self {
@@ -81,12 +69,12 @@ mod tests {
     use super::*;
 
     fn state(inode: u64) -> Stamps {
-        vec![Some(Stamp { inode, bytes: 1, modified: (0, 0) }), None]
+        vec![Some(FileStamp { inode, bytes: 1, modified: (0, 0) }), None]
     }
 
     #[test]
     fn a_change_counts_once_and_only_when_it_lies_still() {
-        let mut watch = Watch::from(state(1));
+        let mut watch = FileWatch::from(state(1));
         for (seen, changed, why) in [
             (1, false, "nothing happened"),
             (2, false, "it may still be under way"),

@@ -12,9 +12,9 @@ use crate::{
     app::{
         build::{Builder, Parts},
         descriptors,
-        reload::{self, Watch},
+        reload::{self, FileWatch},
         status::Status,
-        watched::Watched,
+        watched::WatchedCertificate,
     },
     authorization_server::{embedded::State, upkeep},
     base::limits::FILES_LOOKED_AT_EVERY,
@@ -31,8 +31,8 @@ pub(super) struct Supervisor {
     pub(super) parts: Parts,
     pub(super) gateway: Arc<Gateway>,
     pub(super) status: Arc<Status>,
-    pub(super) certificates: Vec<Watched>,
-    pub(super) watch: Watch,
+    pub(super) certificates: Vec<WatchedCertificate>,
+    pub(super) watch: FileWatch,
     pub(super) reload: Arc<Notify>,
     pub(super) background: JoinSet<()>,
     /// The task of each issuer.
@@ -124,7 +124,7 @@ impl Supervisor {
         let read = spawn_blocking(move || (reload::stamps(&files), file::load(&config))).await;
         let loaded = match read {
             Ok((stamps, loaded)) => {
-                self.watch = Watch::from(stamps);
+                self.watch = FileWatch::from(stamps);
                 loaded.map_err(|problems| problems.list().iter().map(ToString::to_string).collect())
             }
             Err(fault) => Err(vec![fault.to_string()]),
@@ -167,7 +167,7 @@ impl Supervisor {
         self.keep_states();
         self.keep_keys();
         if wanted.files != self.settings.files {
-            self.watch = Watch::from(reload::stamps(&wanted.files));
+            self.watch = FileWatch::from(reload::stamps(&wanted.files));
         }
         self.settings = wanted;
         self.status.follow(&self.settings, &self.parts);

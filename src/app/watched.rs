@@ -9,12 +9,12 @@ use crate::{
 
 /// The certificate of one listener.
 #[derive(Clone)]
-pub(super) struct Watched {
+pub(super) struct WatchedCertificate {
     pub(super) certificates: Arc<Certificates>,
     pub(super) listener: SocketAddr,
 }
 
-impl Watched {
+impl WatchedCertificate {
     /// Looks at its files, and at what clients of `host` will find wrong with it. Each change is
     /// logged once.
     pub(super) fn look(&self, host: &str, wall: Duration, metrics: &Metrics) {

@@ -38,6 +38,7 @@ use crate::{
         token::{claims::Caller, jwt::Unproved},
     },
     outbound::{
+        dial::Dialler,
         fetch::{Fetch, client_tls, private_roots},
         keys::LocalKeys,
     },
@@ -190,7 +191,7 @@ impl World {
     /// With other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut EmbeddedSettings)) -> Self {
         let roots = private_roots(&[]).unwrap();
-        Self::fetching(Fetch::new(client_tls(roots, false)), change).await
+        Self::fetching(Fetch::new(Dialler::new(client_tls(roots, false))), change).await
     }
 
     /// With other settings, and with trust in a certificate.

@@ -42,10 +42,10 @@ use crate::{
     },
     observe::{record::Record, upstream::UpstreamOutcome},
     outbound::{
-        Fault,
         credential::Credential,
-        dial::Why,
-        upstream::{Answer, BUSY},
+        dial::DialFaultKind,
+        fault::{Fault, FaultKind},
+        upstream::Answer,
     },
 };
 
@@ -136,7 +136,7 @@ pub(super) async fn send(
         Ok(answer) => answer,
         Err(fault) => {
             // Where the request may have arrived, the session may have begun.
-            if !matches!(fault.what, "timeout" | "broken") {
+            if !matches!(fault.kind, FaultKind::Timeout | FaultKind::Broken) {
                 session::begins_nothing(arrival, server, &outgoing);
             }
             return Err((refusal_of(&fault, &mut record), record));
@@ -302,21 +302,21 @@ fn request_headers(
 }
 
 fn refusal_of(fault: &Fault, record: &mut Record) -> Refusal {
-    let (outcome, refusal) = match fault.what {
-        "timeout" => (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout("did not answer in time")),
-        "broken" => (UpstreamOutcome::BrokeOff, Refusal::UpstreamAnswer("it broke off before an answer")),
-        BUSY => (UpstreamOutcome::Unreachable, Refusal::UpstreamBusy),
-        what => match Why::of_label(what) {
-            Some(Why::NoDescriptors) => (UpstreamOutcome::Unreachable, Refusal::OverloadedDescriptors),
-            Some(why) if why.is_timeout() => (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout(why.phrase())),
-            Some(why) => (UpstreamOutcome::Unreachable, Refusal::UpstreamUnreachable(why.phrase())),
-            None => (UpstreamOutcome::Unreachable, Refusal::UpstreamUnreachable("cannot be reached")),
-        },
+    let (outcome, refusal) = match fault.kind {
+        FaultKind::Timeout => (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout("did not answer in time")),
+        FaultKind::Broken => (UpstreamOutcome::BrokeOff, Refusal::UpstreamAnswer("it broke off before an answer")),
+        FaultKind::Busy => (UpstreamOutcome::Unreachable, Refusal::UpstreamBusy),
+        FaultKind::Dial(DialFaultKind::NoDescriptors) => (UpstreamOutcome::Unreachable, Refusal::OverloadedDescriptors),
+        FaultKind::Dial(kind) if kind.is_timeout() => {
+            (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout(kind.phrase()))
+        }
+        FaultKind::Dial(kind) => (UpstreamOutcome::Unreachable, Refusal::UpstreamUnreachable(kind.phrase())),
+        _ => (UpstreamOutcome::Unreachable, Refusal::UpstreamUnreachable("cannot be reached")),
     };
     if fault.logged {
-        record.failed_again(outcome, fault.what);
+        record.failed_again(outcome, fault.kind.label());
     } else {
-        record.failed(outcome, fault.what, &fault.cause);
+        record.failed(outcome, fault.kind.label(), &fault.cause);
     }
     refusal
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt, fs, io,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -20,6 +19,7 @@ use rustls::{
 
 use self::chain::Chain;
 pub use self::leaf::Concern;
+use crate::base::file_stamp::FileStamp;
 
 mod chain;
 mod leaf;
@@ -41,7 +41,7 @@ struct Pair {
 /// What was seen and told last.
 struct Looked {
     /// The state of the files, or why there is none.
-    files: Result<[Stamp; 2], String>,
+    files: Result<[FileStamp; 2], String>,
     concerns: Vec<Concern>,
 }
 
@@ -54,14 +54,6 @@ pub enum Change {
     Replaced,
     /// Files that could not be seen are there again, and hold what they held.
     Back,
-}
-
-/// What tells one state of a file from another. Kubernetes swaps a symbolic link, which changes the inode.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
 }
 
 impl Certificates {
@@ -154,7 +146,7 @@ impl fmt::Debug for Certificates {
     }
 }
 
-fn stamps(certificate: &Path, key: &Path) -> Result<[Stamp; 2], String> {
+fn stamps(certificate: &Path, key: &Path) -> Result<[FileStamp; 2], String> {
     let stamp = |path: &Path| {
         let found = fs::metadata(path).map_err(|cause| format!("{}: {cause}", path.display()))?;
         // Reading a pipe or a device could block forever.
@@ -162,7 +154,7 @@ fn stamps(certificate: &Path, key: &Path) -> Result<[Stamp; 2], String> {
             let kind = if found.is_dir() { "a folder" } else { "a pipe or a device" };
             return Err(format!("{}: expected a regular file and found {kind}", path.display()));
         }
-        Ok::<_, String>(Stamp { inode: found.ino(), size: found.size(), modified: (found.mtime(), found.mtime_nsec()) })
+        Ok::<_, String>(FileStamp::of(&found))
     };
     Ok([stamp(certificate)?, stamp(key)?])
 }

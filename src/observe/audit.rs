@@ -54,12 +54,7 @@ use prometheus_client::metrics::counter::Counter;
 
 use crate::{
     base::{limits::AUDIT_LINES_MAX, names::Scope},
-    observe::{
-        audit::line::Line,
-        lines::Lines,
-        record::{End, RequestId},
-        upstream::UpstreamOutcome,
-    },
+    observe::{audit::line::Line, end::End, lines::Lines, request_id::RequestId, upstream::UpstreamOutcome},
 };
 
 mod line;

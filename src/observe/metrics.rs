@@ -49,7 +49,7 @@ pub use crate::observe::metrics::series::ServerSeries;
 use crate::{
     base::names::{AuthorizationServerName, ServerName},
     decide::framing::Violation,
-    observe::metrics::series::{Server, ServerFamilies},
+    observe::metrics::series::{ServerFamilies, ServerLabel},
 };
 
 mod series;
@@ -80,8 +80,8 @@ pub struct Metrics {
     certificate_reload_failures: Counter,
     certificate_not_after: Family<Listener, Gauge>,
     audit_dropped: Counter,
-    upstream_connections: Family<Server, Gauge>,
-    upstream_streams: Family<Server, Gauge>,
+    upstream_connections: Family<ServerLabel, Gauge>,
+    upstream_streams: Family<ServerLabel, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -293,7 +293,7 @@ impl Metrics {
         }
         for (server, sum) in sums {
             for (family, count) in [&self.upstream_connections, &self.upstream_streams].into_iter().zip(sum) {
-                let labels = Server { server: server.to_string() };
+                let labels = ServerLabel { server: server.to_string() };
                 family.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
             }
         }

@@ -4,26 +4,21 @@ use std::{fmt::Display, net::IpAddr, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
-use self::facts::{Facts, Named, Parts};
-pub use self::{end::End, facts::Judged, id::RequestId};
-pub(in crate::observe) use self::{id::RequestIds, untold::Untold};
+pub use crate::observe::{end::End, facts::Judged};
 use crate::{
     base::{clock::Now, text::Text},
     decide::{mcp::target::Target, refusal::Refusal, token::claims::Caller},
     observe::{
-        Observe,
         audit::{AuditEntry, AuditEvent, Verdict},
+        facts::{Facts, Named, SeparateTargets},
         metrics::{Held, ServerSeries},
+        observer::Observe,
         upstream::UpstreamOutcome,
     },
 };
 
-mod end;
-mod facts;
-mod id;
 #[cfg(test)]
 mod tests;
-mod untold;
 
 /// nginx's word for a client that left before the answer; never sent.
 const CLIENT_GONE: u16 = 499;
@@ -85,12 +80,6 @@ impl Record {
         }
     }
 
-    /// Names the request in log lines.
-    #[must_use]
-    pub fn id(&self) -> RequestId {
-        self.facts.id
-    }
-
     /// The server that the path names.
     pub fn server(&mut self, series: &Arc<ServerSeries>) {
         self.learn(|facts| facts.server = Some(Arc::clone(series)));
@@ -107,14 +96,14 @@ impl Record {
             facts.method = (!method.is_empty()).then(|| method.clone());
             facts.target = Some(Named::of(target));
             if !facts.is_several() {
-                facts.parts = Parts::of(method, target);
+                facts.parts = SeparateTargets::of(method, target);
             }
         });
     }
 
     /// It asks several things together, each with its own method.
     pub fn asked_together(&mut self, each: Vec<(Text, Target)>) {
-        self.learn(|facts| facts.parts = Parts::together(each));
+        self.learn(|facts| facts.parts = SeparateTargets::together(each));
     }
 
     /// Of several things, which rule decides about each alone, and how.
@@ -311,7 +300,7 @@ impl Drop for Record {
 
 /// Tells decisions that have waited long enough, in the order in which they were made as far as can
 /// be.
-pub(in crate::observe) fn tell_older(observe: &Observe) {
+pub(super) fn tell_older(observe: &Observe) {
     let before = observe.clock.now().mono.saturating_sub(TOLD_AFTER);
     observe.untold.tell_older(before, &mut |facts| tell(observe, facts, &entry(facts, AuditEvent::Decided)));
 }

@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use crate::{
     base::names::ServerName,
-    observe::{record::RequestId, sampled::Sampled},
+    observe::{request_id::RequestId, sampled::Sampled},
 };
 
 /// The first failure of a kind is told at once, the next ones after this time.
@@ -83,21 +83,15 @@ impl UpstreamOutcome {
 
 /// The warnings about one server: one for each kind of failure, then at most one every ten seconds.
 #[derive(Debug)]
-pub(in crate::observe) struct Warnings(Sampled<&'static str>);
+pub(super) struct Warnings(Sampled<&'static str>);
 
 impl Warnings {
-    pub(in crate::observe) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self(Sampled::new(WARNING_EVERY, 1))
     }
 
     /// `kind` failed because of `cause`.
-    pub(in crate::observe) fn warn(
-        &self,
-        server: &ServerName,
-        kind: &'static str,
-        cause: &dyn Display,
-        request: RequestId,
-    ) {
+    pub(super) fn warn(&self, server: &ServerName, kind: &'static str, cause: &dyn Display, request: RequestId) {
         if let Some(others) = self.0.admit(kind, Instant::now()) {
             let advice = advice(kind);
             tracing::warn!(%server, kind, %cause, advice, others, %request, "the upstream failed");

@@ -1,27 +1,11 @@
 //! Counts connections that broke HTTP or TLS, and logs a bounded number with their peer address.
 
-use std::{
-    net::IpAddr,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, time::Instant};
 
 use crate::{
     decide::framing::Violation,
-    observe::{Observe, audit::ViolationLine, metrics::ListenerSeries, sampled::Sampled},
+    observe::{audit::ViolationLine, metrics::ListenerSeries, observer::Observe},
 };
-
-/// The span in which so many lines are written for one kind.
-const SPAN: Duration = Duration::from_secs(1);
-const LINES_PER_SPAN: u32 = 10;
-
-/// What was told lately.
-pub(in crate::observe) struct Violations(Sampled<&'static str>);
-
-impl Violations {
-    pub(in crate::observe) const fn new() -> Self {
-        Self(Sampled::new(SPAN, LINES_PER_SPAN))
-    }
-}
 
 /// The peer that broke HTTP, and the listener.
 #[derive(Clone, Copy)]
@@ -73,7 +57,7 @@ impl Observe {
     }
 
     fn tell_violation(&self, by: Violator<'_>, reason: &'static str, status: Option<u16>) {
-        if let Some(suppressed) = self.violations.0.admit(reason, Instant::now()) {
+        if let Some(suppressed) = self.violations.admit(reason, Instant::now()) {
             let listener = Some(by.listener.address());
             let wall = self.clock.now().wall;
             self.audit.write_violation(&ViolationLine {
@@ -86,14 +70,14 @@ impl Observe {
             });
         }
     }
+}
 
-    /// Tells of violations that had no line, once their kind is quiet.
-    pub(in crate::observe) fn tell_suppressed(&self) {
-        for (reason, suppressed) in self.violations.0.left_out(Instant::now()) {
-            let wall = self.clock.now().wall;
-            let line = ViolationLine { wall, listener: None, peer: None, reason, status: None, suppressed };
-            self.audit.write_violation(&line);
-        }
+/// Writes how many violations had no line, once their kind is quiet.
+pub(super) fn tell_suppressed(observe: &Observe) {
+    for (reason, suppressed) in observe.violations.left_out(Instant::now()) {
+        let wall = observe.clock.now().wall;
+        let line = ViolationLine { wall, listener: None, peer: None, reason, status: None, suppressed };
+        observe.audit.write_violation(&line);
     }
 }
 
@@ -103,6 +87,7 @@ mod tests {
         io::{self, Write},
         net::Ipv4Addr,
         sync::{Arc, Mutex},
+        time::Duration,
     };
 
     use serde_json::Value;

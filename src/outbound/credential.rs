@@ -1,6 +1,7 @@
 //! What the upstream gets to know of the caller: a credential of its own, and claims as headers.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::decide::token::claims::Caller;
@@ -73,18 +74,23 @@ fn field_value(claim: &Value) -> Option<HeaderValue> {
     HeaderValue::try_from(if is_plain { text } else { percent_escaped(&text) }).ok()
 }
 
+/// What RFC 8187 §3.2.1 has escaped: everything but its `attr-char`.
+const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
 fn percent_escaped(text: &str) -> String {
-    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    let mut escaped = String::from("UTF-8''");
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push('%');
-            escaped.extend([byte >> 4, byte & 15].iter().filter_map(|nibble| HEX.get(usize::from(*nibble))));
-        }
-    }
-    escaped
+    format!("UTF-8''{}", utf8_percent_encode(text, NOT_ATTR_CHAR))
 }
 
 #[cfg(test)]

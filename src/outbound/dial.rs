@@ -19,9 +19,9 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::outbound::{address::AddressRule, resolve::Resolver, vanished};
 
-pub use why::Why;
+pub use fault::{DialFault, DialFaultKind};
 
-mod why;
+mod fault;
 
 /// Whom to dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,15 +40,6 @@ pub enum Stream {
     Plain(TcpStream),
     /// With TLS.
     Tls(Box<TlsStream<TcpStream>>),
-}
-
-/// How dialling can fail.
-#[derive(Debug)]
-pub struct DialFault {
-    /// Why, as a kind.
-    pub why: Why,
-    /// The cause in words.
-    pub cause: io::Error,
 }
 
 /// What dialling needs besides the peer.
@@ -86,10 +77,10 @@ impl Dialler {
         match timeout_at(deadline, self.dial_unhurried(peer, rule, deadline, &mut step)).await {
             Ok(result) => result,
             Err(_) => Err(DialFault {
-                why: match step {
-                    Step::Resolve => Why::ResolveTimeout,
-                    Step::Connect => Why::ConnectTimeout,
-                    Step::Tls => Why::TlsTimeout,
+                kind: match step {
+                    Step::Resolve => DialFaultKind::ResolveTimeout,
+                    Step::Connect => DialFaultKind::ConnectTimeout,
+                    Step::Tls => DialFaultKind::TlsTimeout,
                 },
                 cause: io::Error::new(io::ErrorKind::TimedOut, format!("not done within {limit:?}")),
             }),
@@ -104,10 +95,10 @@ impl Dialler {
         step: &mut Step,
     ) -> Result<Stream, DialFault> {
         let addresses = self.resolver.resolve(&peer.host, rule).await;
-        let addresses = addresses.map_err(|cause| DialFault { why: Why::Resolve, cause })?;
+        let addresses = addresses.map_err(|cause| DialFault { kind: DialFaultKind::Resolve, cause })?;
         *step = Step::Connect;
         let tcp = connect_first(&addresses, peer.port, rule, deadline).await?;
-        tcp.set_nodelay(true).map_err(|cause| DialFault { why: Why::Reset, cause })?;
+        tcp.set_nodelay(true).map_err(|cause| DialFault { kind: DialFaultKind::Reset, cause })?;
         if let Err(cause) = vanished::notice(&tcp) {
             tracing::debug!(%cause, host = %peer.host, "TCP keep-alive could not be set");
         }
@@ -115,12 +106,14 @@ impl Dialler {
             return Ok(Stream::Plain(tcp));
         }
         *step = Step::Tls;
-        let name = ServerName::try_from(peer.host.to_string())
-            .map_err(|cause| DialFault { why: Why::Tls, cause: io::Error::new(io::ErrorKind::InvalidInput, cause) })?;
+        let name = ServerName::try_from(peer.host.to_string()).map_err(|cause| DialFault {
+            kind: DialFaultKind::Tls,
+            cause: io::Error::new(io::ErrorKind::InvalidInput, cause),
+        })?;
         let stream = TlsConnector::from(Arc::clone(&self.tls))
             .connect(name, tcp)
             .await
-            .map_err(|cause| DialFault { why: Why::of_tls(&cause), cause })?;
+            .map_err(|cause| DialFault { kind: DialFaultKind::of_tls(&cause), cause })?;
         Ok(Stream::Tls(Box::new(stream)))
     }
 }
@@ -137,24 +130,24 @@ async fn connect_first(
     if addresses.iter().any(|address| !rule.permits(*address)) {
         let cause =
             io::Error::new(io::ErrorKind::PermissionDenied, "the name leads to an address that may not be dialled");
-        return Err(DialFault { why: Why::Address, cause });
+        return Err(DialFault { kind: DialFaultKind::Address, cause });
     }
     let mut fault: Option<DialFault> = None;
     for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
         let share = deadline.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
         let failed = match timeout(share, TcpStream::connect((*address, port))).await {
             Ok(Ok(tcp)) => return Ok(tcp),
-            Ok(Err(cause)) => DialFault { why: Why::of_connect(&cause, *address), cause },
-            Err(_) => DialFault { why: Why::ConnectTimeout, cause: io::ErrorKind::TimedOut.into() },
+            Ok(Err(cause)) => DialFault { kind: DialFaultKind::of_connect(&cause, *address), cause },
+            Err(_) => DialFault { kind: DialFaultKind::ConnectTimeout, cause: io::ErrorKind::TimedOut.into() },
         };
         // What a host without IPv6 says of an IPv6 address does not hide what the server itself
         // says.
-        if fault.as_ref().is_none_or(|before| before.why == Why::Unreachable) {
+        if fault.as_ref().is_none_or(|before| before.kind == DialFaultKind::Unreachable) {
             fault = Some(failed);
         }
     }
     Err(fault.unwrap_or_else(|| DialFault {
-        why: Why::Resolve,
+        kind: DialFaultKind::Resolve,
         cause: io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
     }))
 }

@@ -12,15 +12,13 @@ use tracing::{debug, info, warn};
 
 use crate::{
     base::{
-        clock::{Clock, Now},
         limits::{FETCH_TIMEOUT, METADATA_AGE, METADATA_BYTES_MAX},
         names::{Issuer, is_loopback_name},
     },
     decide::oauth::server_metadata::{self, MetadataFault},
     outbound::{
-        Fault,
         address::AddressRule,
-        dial::Why,
+        fault::{Fault, FaultKind},
         fetch::{Fetch, Plaintext, Wanted, backoff},
     },
 };
@@ -34,7 +32,6 @@ pub struct Discovery {
     plaintext: Plaintext,
     start: Start,
     fetch: Fetch,
-    clock: Arc<dyn Clock>,
     state: watch::Sender<State>,
     wanted: Notify,
 }
@@ -49,7 +46,6 @@ struct State {
 struct Good {
     document: Bytes,
     jwks_uri: Option<String>,
-    fetched: Now,
 }
 
 /// When the first look is taken.
@@ -75,8 +71,8 @@ pub struct KeyPlace {
 impl Discovery {
     /// The metadata of `issuer`. Nothing is fetched before [`Self::keep_fresh`] runs.
     #[must_use]
-    pub fn new(issuer: Issuer, plaintext: Plaintext, start: Start, fetch: Fetch, clock: Arc<dyn Clock>) -> Self {
-        Self { issuer, plaintext, start, fetch, clock, state: watch::Sender::default(), wanted: Notify::new() }
+    pub fn new(issuer: Issuer, plaintext: Plaintext, start: Start, fetch: Fetch) -> Self {
+        Self { issuer, plaintext, start, fetch, state: watch::Sender::default(), wanted: Notify::new() }
     }
 
     /// The issuer.
@@ -94,19 +90,14 @@ impl Discovery {
         self.good().await.map(|good| good.document.clone())
     }
 
-    /// When the document was fetched, for metrics.
-    #[must_use]
-    pub fn fetched(&self) -> Option<Now> {
-        self.state.borrow().good.as_ref().map(|good| good.fetched)
-    }
-
     /// Where the keys are, by the document.
     ///
     /// # Errors
     /// No document, or one whose `jwks_uri` is absent or may not be asked.
     pub async fn key_place(&self) -> Result<KeyPlace, Fault> {
         let good = self.good().await?;
-        let url = good.jwks_uri.as_deref().ok_or_else(|| Fault::idp("metadata", "the document has no jwks_uri"))?;
+        let url =
+            good.jwks_uri.as_deref().ok_or_else(|| Fault::new(FaultKind::Metadata, "the document has no jwks_uri"))?;
         self.place("jwks_uri", url)
     }
 
@@ -135,7 +126,7 @@ impl Discovery {
         match (&state.good, &state.fault) {
             (Some(good), _) => Ok(Arc::clone(good)),
             (None, Some(fault)) => Err(fault.clone()),
-            (None, None) => Err(Fault::idp("timeout", "the first look for the metadata is not over yet")),
+            (None, None) => Err(Fault::new(FaultKind::Timeout, "the first look for the metadata is not over yet")),
         }
     }
 
@@ -162,8 +153,9 @@ impl Discovery {
 
     /// Tries the places where the document may be, in order; every one may be wrong in its own way, so all are told of.
     async fn look(&self) -> Result<Good, Fault> {
-        let places = server_metadata::places(&self.issuer)
-            .map_err(|fault| Fault::idp("metadata", format_args!("the issuer {} is no URL: {fault:?}", self.issuer)))?;
+        let places = server_metadata::places(&self.issuer).map_err(|fault| {
+            Fault::new(FaultKind::Metadata, format_args!("the issuer {} is no URL: {fault:?}", self.issuer))
+        })?;
         try_each(&places, |place| self.look_at(place)).await
     }
 
@@ -177,11 +169,11 @@ impl Discovery {
         let fetched = self.fetch.get(&wanted).await?;
         let metadata = server_metadata::read(&fetched.body, &self.issuer).map_err(|fault| match fault {
             MetadataFault::Issuer { found } => {
-                Fault::idp("issuer", format_args!("{place}: issuer is {found:?}; expected {:?}", self.issuer))
+                Fault::new(FaultKind::Issuer, format_args!("{place}: issuer is {found:?}; expected {:?}", self.issuer))
             }
-            fault => Fault::idp("metadata", format_args!("{place}: {fault:?}")),
+            fault => Fault::new(FaultKind::Metadata, format_args!("{place}: {fault:?}")),
         })?;
-        Ok(Good { document: fetched.body, jwks_uri: metadata.jwks_uri, fetched: self.clock.now() })
+        Ok(Good { document: fetched.body, jwks_uri: metadata.jwks_uri })
     }
 
     fn accept(&self, good: Good) {
@@ -215,16 +207,16 @@ async fn try_each<'a, T, F>(places: &'a [String], look_at: impl Fn(&'a str) -> F
 where
     F: Future<Output = Result<T, Fault>>,
 {
-    let mut what = None;
+    let mut kind = None;
     let mut causes = Vec::new();
     for place in places {
         match look_at(place).await {
             Ok(found) => return Ok(found),
             Err(fault) => {
-                if fault.what != "status" {
-                    what.get_or_insert(fault.what);
+                if fault.kind != FaultKind::Status {
+                    kind.get_or_insert(fault.kind);
                 }
-                let host_is_out_of_reach = fault.what == "url" || Why::of_label(fault.what).is_some();
+                let host_is_out_of_reach = matches!(fault.kind, FaultKind::Url | FaultKind::Dial(_));
                 causes.push(fault.cause);
                 // All places are on one host.
                 if host_is_out_of_reach {
@@ -233,7 +225,7 @@ where
             }
         }
     }
-    Err(Fault::idp(what.unwrap_or("status"), causes.join("; ")))
+    Err(Fault::new(kind.unwrap_or(FaultKind::Status), causes.join("; ")))
 }
 
 /// How a URL of `issuer`'s document, its `member`, may be asked.
@@ -244,7 +236,7 @@ where
 /// issuer that is itself on a private network, where a company's key host is, too. Even then [`AddressRule::Configured`] bars
 /// link-local addresses and metadata services. Where neither fits, `jwks: {url: …}` says in the configuration what to dial.
 fn key_place(issuer: &str, plaintext: Plaintext, member: &str, url: &str) -> Result<KeyPlace, Fault> {
-    let bad = |cause: &str| Fault::idp("metadata", format_args!("{member} {url:?} {cause}"));
+    let bad = |cause: &str| Fault::new(FaultKind::Metadata, format_args!("{member} {url:?} {cause}"));
     let uri: Uri = url.parse().map_err(|_| bad("is no URL"))?;
     let issuer_uri: Uri = issuer.parse().map_err(|_| bad("comes from an issuer that is no URL"))?;
     let (Some(host), Some(issuer_host)) = (uri.host(), issuer_uri.host()) else { return Err(bad("has no host")) };

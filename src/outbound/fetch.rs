@@ -1,6 +1,6 @@
 //! The one client for control traffic: small documents over HTTPS, bounded in bytes and time, no redirects.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -24,9 +24,9 @@ use crate::{
         names::is_loopback_name,
     },
     outbound::{
-        Fault,
         address::AddressRule,
         dial::{Dialler, Peer, Stream},
+        fault::{Fault, FaultKind},
     },
 };
 
@@ -90,15 +90,9 @@ pub struct Posted {
 }
 
 impl Fetch {
-    /// A client that trusts what `tls` trusts, with a resolver of its own.
+    /// A client that dials by `dialler`.
     #[must_use]
-    pub fn new(tls: Arc<rustls::ClientConfig>) -> Self {
-        Self::with(Dialler::new(tls))
-    }
-
-    /// A client that dials so.
-    #[must_use]
-    pub fn with(dialler: Dialler) -> Self {
+    pub fn new(dialler: Dialler) -> Self {
         Self { dialler }
     }
 
@@ -109,14 +103,17 @@ impl Fetch {
     pub async fn get(&self, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
         match timeout(FETCH_TIMEOUT, self.get_unhurried(wanted)).await {
             Ok(result) => result,
-            Err(_) => Err(fault("timeout", wanted, format_args!("no whole answer within {FETCH_TIMEOUT:?}"))),
+            Err(_) => Err(fault(FaultKind::Timeout, wanted, format_args!("no whole answer within {FETCH_TIMEOUT:?}"))),
         }
     }
 
     async fn get_unhurried(&self, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
         let (peer, target, head) = plan(wanted)?;
-        let request =
-            head.method("GET").uri(target).body(Full::default()).map_err(|cause| fault("url", wanted, cause))?;
+        let request = head
+            .method("GET")
+            .uri(target)
+            .body(Full::default())
+            .map_err(|cause| fault(FaultKind::Url, wanted, cause))?;
         self.ask(&peer, request, wanted, &[StatusCode::OK]).await.map(|(_, fetched)| fetched)
     }
 
@@ -137,7 +134,7 @@ impl Fetch {
                 .uri(target)
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(Full::from(form))
-                .map_err(|cause| fault("url", wanted, cause))?;
+                .map_err(|cause| fault(FaultKind::Url, wanted, cause))?;
             if let Some(mut authorization) = authorization {
                 authorization.set_sensitive(true);
                 request.headers_mut().insert(AUTHORIZATION, authorization);
@@ -148,7 +145,7 @@ impl Fetch {
         };
         match timeout(FETCH_TIMEOUT, post).await {
             Ok(result) => result,
-            Err(_) => Err(fault("timeout", wanted, format_args!("no whole answer within {FETCH_TIMEOUT:?}"))),
+            Err(_) => Err(fault(FaultKind::Timeout, wanted, format_args!("no whole answer within {FETCH_TIMEOUT:?}"))),
         }
     }
 
@@ -160,18 +157,18 @@ impl Fetch {
         answers: &[StatusCode],
     ) -> Result<(StatusCode, Fetched), Fault> {
         let stream = self.dialler.dial(peer, wanted.rule, FETCH_TIMEOUT).await;
-        let stream = stream.map_err(|failed| fault(failed.why.label(), wanted, failed.cause))?;
+        let stream = stream.map_err(|failed| fault(FaultKind::Dial(failed.kind), wanted, failed.cause))?;
         converse(stream, request, wanted, answers).await
     }
 }
 
 /// Whom to dial, for which target, and what every request says.
 fn plan(wanted: &Wanted<'_>) -> Result<(Peer, String, request::Builder), Fault> {
-    let refused = |cause: &str| fault("url", wanted, cause);
+    let refused = |cause: &str| fault(FaultKind::Url, wanted, cause);
     if wanted.url.contains('#') {
         return Err(refused("a fragment is never sent"));
     }
-    let uri: Uri = wanted.url.parse().map_err(|cause| fault("url", wanted, cause))?;
+    let uri: Uri = wanted.url.parse().map_err(|cause| fault(FaultKind::Url, wanted, cause))?;
     let authority =
         uri.authority().filter(|authority| !authority.host().is_empty()).ok_or_else(|| refused("no host"))?;
     if authority.as_str().contains('@') {
@@ -217,10 +214,10 @@ async fn converse(
         .max_buf_size(FETCH_HEAD_BYTES_MAX)
         .handshake(TokioIo::new(stream))
         .await
-        .map_err(|cause| fault("http", wanted, cause))?;
+        .map_err(|cause| fault(FaultKind::Http, wanted, cause))?;
     let mut connection = pin!(connection);
     let mut exchange = pin!(async {
-        let answer = sender.send_request(request).await.map_err(|cause| fault("http", wanted, why(&cause)))?;
+        let answer = sender.send_request(request).await.map_err(|cause| fault(FaultKind::Http, wanted, why(&cause)))?;
         read(answer, wanted, answers).await
     });
     select! {
@@ -238,23 +235,23 @@ async fn read(
     answers: &[StatusCode],
 ) -> Result<(StatusCode, Fetched), Fault> {
     let (head, mut body) = answer.into_parts();
-    let too_large = || fault("too_large", wanted, format_args!("longer than {} bytes", wanted.bytes_max));
+    let too_large = || fault(FaultKind::TooLarge, wanted, format_args!("longer than {} bytes", wanted.bytes_max));
 
     if head.status.is_redirection() {
         // Never followed: it would let whoever answers choose where we go next (SPEC D-31).
-        return Err(fault("redirect", wanted, format_args!("{}: redirects are not followed", head.status)));
+        return Err(fault(FaultKind::Redirect, wanted, format_args!("{}: redirects are not followed", head.status)));
     }
     if !answers.contains(&head.status) {
-        return Err(fault(status_label(head.status), wanted, head.status));
+        return Err(fault(status_kind(head.status), wanted, head.status));
     }
-    check_type(&head.headers).map_err(|cause| fault("media_type", wanted, cause))?;
+    check_type(&head.headers).map_err(|cause| fault(FaultKind::MediaType, wanted, cause))?;
     if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > wanted.bytes_max) {
         return Err(too_large());
     }
 
     let mut taken = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|cause| fault("body", wanted, why(&cause)))?;
+        let frame = frame.map_err(|cause| fault(FaultKind::Body, wanted, why(&cause)))?;
         let Ok(data) = frame.into_data() else { continue };
         if data.len() > wanted.bytes_max.saturating_sub(taken.len()) {
             return Err(too_large());
@@ -264,8 +261,8 @@ async fn read(
     Ok((head.status, Fetched { body: taken.freeze(), max_age: max_age(&head.headers) }))
 }
 
-fn status_label(status: StatusCode) -> &'static str {
-    if status.is_server_error() { "status_5xx" } else { "status" }
+fn status_kind(status: StatusCode) -> FaultKind {
+    if status.is_server_error() { FaultKind::ServerError } else { FaultKind::Status }
 }
 
 /// JSON by its media type; `text/plain` because that is how plain file servers and Go's sniffing label it. What a browser would show,
@@ -310,9 +307,9 @@ fn why(error: &hyper::Error) -> String {
 }
 
 /// A fault that says which document; its query is left out, for it may hold a key.
-fn fault(step: &'static str, wanted: &Wanted<'_>, cause: impl std::fmt::Display) -> Fault {
+fn fault(kind: FaultKind, wanted: &Wanted<'_>, cause: impl std::fmt::Display) -> Fault {
     let place = wanted.url.split(['?', '#']).next().unwrap_or_default();
     // What stands before an `@` may be a password.
     let place = place.rsplit_once('@').map_or(place, |(_, host)| host);
-    Fault::idp(step, format_args!("{place}: {cause}"))
+    Fault::new(kind, format_args!("{place}: {cause}"))
 }

@@ -1,15 +1,12 @@
 //! Keeps each issuer's keys: fetched once for all, refreshed ahead of need, kept when the issuer is away.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use arc_swap::ArcSwapOption;
+use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
@@ -20,13 +17,13 @@ use crate::{
     },
     decide::{
         refusal::{Refusal, TokenFault},
-        token::jwt::TokenRules,
+        token::{claims::Caller, jwt::TokenRules},
     },
     outbound::{
-        Fault,
         discover::{Discovery, Start},
+        fault::Fault,
         fetch::{Fetch, Plaintext},
-        keys::demand::Demand,
+        keys::{demand::Demand, source::DocumentSource},
     },
 };
 
@@ -35,49 +32,21 @@ mod local;
 mod newer;
 mod published;
 mod refresh;
+mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
 
 pub use local::LocalKeys;
-pub use newer::Newer;
-pub(in crate::outbound) use published::sha256;
 pub use published::{IssuerId, Published};
-use source::Source;
-
-/// Where an issuer's keys come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeySource {
-    /// From `jwks_uri` of the issuer's metadata.
-    Discover,
-    /// From this URL.
-    Url(Box<str>),
-    /// From this file, read again when it changes.
-    File(PathBuf),
-    /// From the embedded authorization server of the same name, which hands them over in memory.
-    Embedded,
-}
-
-/// One authorization server as understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IssuerSettings {
-    /// What its tokens must be like; the first of `rules.issuers` is the issuer we publish and discover.
-    pub rules: TokenRules,
-    /// Where its keys are.
-    pub keys: KeySource,
-    /// Unknown keys cause one fetch in this time, and at most
-    /// [`crate::base::limits::EXTRA_FETCHES_MAX`] more.
-    pub refetch_floor: Duration,
-    /// Whether an `http://` issuer that is not loopback may be asked.
-    pub allow_http: bool,
-}
+pub use settings::{IssuerSettings, KeySource};
 
 /// One issuer's keys. Only [`Self::keep_fresh`] fetches; a request can do no more than ask it to,
 /// and wait ([`Newer`]).
 pub struct IssuerKeys {
     id: IssuerId,
     settings: IssuerSettings,
-    source: Source,
+    source: DocumentSource,
     discovery: Arc<Discovery>,
     clock: Arc<dyn Clock>,
     published: ArcSwapOption<Published>,
@@ -98,8 +67,6 @@ pub struct KeyStatus {
     pub keys: usize,
     /// Keys of the document that were skipped.
     pub skipped: usize,
-    /// When the keys in force were last confirmed, since 1970.
-    pub fetched_at: Option<Duration>,
     /// Attempts that went well.
     pub fetches_ok: u64,
     /// Attempts that failed.
@@ -142,8 +109,8 @@ impl IssuerKeys {
         let start = if settings.keys == KeySource::Discover { Start::AtOnce } else { Start::WhenAsked };
         // The configuration has made sure that there is one; an empty name only finds nothing.
         let issuer = settings.rules.issuers.first().cloned().unwrap_or_else(|| Issuer::from(""));
-        let discovery = Arc::new(Discovery::new(issuer, plaintext, start, fetch.clone(), Arc::clone(&clock)));
-        let source = Source::new(&settings.keys, local, plaintext, fetch, Arc::clone(&discovery));
+        let discovery = Arc::new(Discovery::new(issuer, plaintext, start, fetch.clone()));
+        let source = DocumentSource::new(&settings.keys, local, plaintext, fetch, Arc::clone(&discovery));
         Arc::new(Self {
             id: IssuerId::new(),
             demand: Demand::new(settings.refetch_floor, &settings.keys),
@@ -212,6 +179,21 @@ impl IssuerKeys {
         self.current(now).ok_or_else(|| self.unavailable(now))
     }
 
+    /// What the embedded authorization server writes, where this is its issuer.
+    #[must_use]
+    pub fn local(&self) -> Option<&Arc<LocalKeys>> {
+        self.source.local()
+    }
+
+    /// Whether the token of `caller` was revoked before it expired. Only revocations by the embedded
+    /// authorization server are known. A token without `jti` cannot be revoked, so it is not one of
+    /// its tokens, and counts as revoked.
+    #[must_use]
+    pub fn is_revoked(&self, caller: &Caller) -> bool {
+        let Some(local) = self.local() else { return false };
+        caller.claims().get("jti").and_then(Value::as_str).is_none_or(|jti| local.is_revoked(jti))
+    }
+
     async fn wait_for(&self, reached: impl FnMut(&Progress) -> bool) -> bool {
         timeout(FETCH_TIMEOUT, self.progress.subscribe().wait_for(reached)).await.is_ok()
     }
@@ -223,7 +205,7 @@ impl IssuerKeys {
     }
 
     fn unavailable(&self, now: Now) -> Refusal {
-        newer::unavailable_until(self.demand.next(now.mono), now)
+        demand::unavailable_until(self.demand.next(now.mono), now)
     }
 
     fn state(&self, now: Now) -> KeyState {
@@ -245,7 +227,6 @@ impl IssuerKeys {
             last_error: self.progress.borrow().fault.as_ref().map(ToString::to_string),
             keys: set.map_or(0, |set| set.len()),
             skipped: set.map_or(0, |set| set.skipped()),
-            fetched_at: published.as_ref().map(|published| published.fetched.wall),
             fetches_ok: self.fetches_ok.load(Relaxed),
             fetches_failed: self.fetches_failed.load(Relaxed),
         }

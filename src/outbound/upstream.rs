@@ -1,13 +1,6 @@
 //! Sends a permitted request to the MCP server behind us, over a pooled connection.
 
-use std::{
-    fmt::Display,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -15,30 +8,25 @@ use http::{
     header::CONTENT_LENGTH,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::{
-    connect::Connector,
-    counts::Counts,
-    h1::Own,
-    h2::{Slot, Undone},
-    outage::Outage,
-    shared::Shared,
-    spare::Pool,
+    h2::{StreamSlot, Undone},
+    pools::{Leg, Pools},
+    request::{Unsent, UpstreamRequest},
 };
 use crate::{
-    base::{limits::UPSTREAM_REDIAL_FIRST, names::ServerName},
+    base::limits::UPSTREAM_REDIAL_FIRST,
     decide::policy::evaluate::Permit,
     outbound::{
-        Fault,
-        dial::{Dialler, Peer},
+        dial::Dialler,
+        fault::{Fault, FaultKind},
     },
 };
 
 pub use answer::{Answer, BrokeOff};
 pub use counts::Figures;
-pub use shared::BUSY;
+pub use settings::UpstreamSettings;
 pub use spare::Spare;
 
 mod alone;
@@ -47,62 +35,25 @@ mod connect;
 mod counts;
 mod h1;
 mod h2;
+mod idle;
+mod links;
 mod outage;
+mod pools;
+mod request;
+mod settings;
 mod shared;
 mod spare;
 #[cfg(test)]
 mod tests;
 
-/// One upstream as understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpstreamSettings {
-    /// The server that it is behind, for logs.
-    pub server: ServerName,
-    /// Whom to dial.
-    pub peer: Peer,
-    /// What `Host` says: the URL's own authority.
-    pub authority: Box<str>,
-    /// The request target: the URL's path and query, whatever the client wrote (SPEC F-20).
-    pub path_and_query: Box<str>,
-    /// A private CA instead of the public ones.
-    pub ca: Option<Vec<CertificateDer<'static>>>,
-    /// HTTP/2 connections at once.
-    pub connections: u32,
-    /// For a free stream, name look-up, TCP and TLS together.
-    pub connect_timeout: Duration,
-    /// From the request to the response head; never applied to an open stream.
-    pub response_timeout: Duration,
-}
-
-/// Connections to one upstream.
-///
-/// Each HTTP/1.1 connection carries one request at a time, and there are as many as requests.
-/// HTTP/2 connections are shared, and few.
+/// One upstream and the connections to it.
 pub struct Upstream {
     settings: UpstreamSettings,
-    connector: Arc<Connector>,
-    outage: Arc<Outage>,
-    counts: Arc<Counts>,
     host: HeaderValue,
     scheme: Scheme,
     authority: Authority,
     target: PathAndQuery,
-    idle: Pool,
-    shared: Shared,
-}
-
-/// What carries one request.
-enum Leg {
-    Own(Own),
-    Shared(Slot),
-}
-
-/// A request on its way.
-struct Outgoing {
-    method: Method,
-    target: PathAndQuery,
-    headers: HeaderMap,
-    body: Bytes,
+    pools: Arc<Pools>,
 }
 
 impl Upstream {
@@ -112,30 +63,15 @@ impl Upstream {
     /// # Errors
     /// A setting that is no URL part; the configuration checked them already.
     pub fn new(settings: &UpstreamSettings, dialler: Dialler, spare: &Arc<Spare>) -> Result<Arc<Self>, Fault> {
-        let bad = |cause: http::Error| Fault::us("upstream settings", cause);
-        let counts = Arc::<Counts>::default();
-        let shared = Shared::new(settings.connections as usize);
-        let upstream = Arc::new(Self {
-            connector: Arc::new(Connector {
-                peer: settings.peer.clone(),
-                dialler,
-                counts: Arc::clone(&counts),
-                freed: Arc::clone(&shared.freed),
-                spare: Arc::clone(spare),
-                speaks_h2: AtomicBool::new(settings.peer.tls),
-            }),
-            outage: Outage::new(settings.server.clone()),
-            counts,
+        let bad = |cause: http::Error| Fault::new(FaultKind::UpstreamSettings, cause);
+        Ok(Arc::new(Self {
             host: HeaderValue::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?,
             scheme: if settings.peer.tls { Scheme::HTTPS } else { Scheme::HTTP },
             authority: Authority::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?,
             target: PathAndQuery::try_from(&*settings.path_and_query).map_err(|cause| bad(cause.into()))?,
-            idle: Pool::new(Arc::clone(spare)),
-            shared,
+            pools: Pools::new(settings, dialler, spare),
             settings: settings.clone(),
-        });
-        spare.add(&upstream);
-        Ok(upstream)
+        }))
     }
 
     /// What it was made from.
@@ -147,7 +83,7 @@ impl Upstream {
     /// What it carries now.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        self.counts.figures(self.idle.len())
+        self.pools.figures()
     }
 
     /// Sends one request and returns the answer's head with its body still to come. The permit is spent: one decision, one request.
@@ -157,10 +93,10 @@ impl Upstream {
     /// dialled again until `connect_timeout`.
     ///
     /// # Errors
-    /// The upstream's [`Fault`]: `what` is a label of `Why`, `busy`, `timeout` where its head
-    /// came too late, or `broken`.
+    /// [`FaultKind::Dial`], [`FaultKind::Busy`], [`FaultKind::Timeout`] if the response head came too
+    /// late, or [`FaultKind::Broken`].
     pub async fn send(
-        self: &Arc<Self>,
+        &self,
         permit: Permit,
         method: Method,
         headers: HeaderMap,
@@ -174,7 +110,7 @@ impl Upstream {
     /// # Errors
     /// As [`Self::send`].
     pub async fn send_to(
-        self: &Arc<Self>,
+        &self,
         permit: Permit,
         target: PathAndQuery,
         method: Method,
@@ -182,7 +118,7 @@ impl Upstream {
         body: Bytes,
     ) -> Result<Response<Answer>, Fault> {
         drop(permit);
-        let mut outgoing = Outgoing { method, target, headers, body };
+        let mut outgoing = UpstreamRequest { method, target, headers, body };
         let mut may_repeat = true;
         // Since when the call waits for a connection; most calls never do.
         let mut arrived = None;
@@ -197,7 +133,7 @@ impl Upstream {
             match leg {
                 Leg::Own(own) => match timeout(limit, own.send(outgoing, self.host.clone())).await {
                     Ok(Ok((response, own))) => {
-                        return Ok(response.map(|incoming| Answer::alone(incoming, own, Arc::clone(self))));
+                        return Ok(response.map(|incoming| Answer::alone(incoming, own, Arc::clone(&self.pools.idle))));
                     }
                     Ok(Err(Unsent { again: Some(unwritten), fault })) => {
                         if is_fresh {
@@ -224,7 +160,7 @@ impl Upstream {
         }
     }
 
-    async fn send_shared(&self, mut slot: Slot, outgoing: &Outgoing) -> Result<Response<Answer>, Undone> {
+    async fn send_shared(&self, mut slot: StreamSlot, outgoing: &UpstreamRequest) -> Result<Response<Answer>, Undone> {
         let limit = self.settings.response_timeout;
         match timeout(limit, slot.send(outgoing, &self.scheme, &self.authority)).await {
             Ok(Ok(response)) => {
@@ -255,17 +191,21 @@ impl Upstream {
     }
 
     /// A connection that is open already.
-    async fn at_once(self: &Arc<Self>) -> Option<Leg> {
-        if self.speaks_h2() { self.shared_at_once().map(Leg::Shared) } else { self.idle_one().await.map(Leg::Own) }
+    async fn at_once(&self) -> Option<Leg> {
+        if self.pools.speaks_h2() {
+            self.pools.shared_at_once().map(Leg::Shared)
+        } else {
+            self.pools.idle.take().await.map(Leg::Own)
+        }
     }
 
     /// A connection within `connect_timeout` of `arrived`.
-    async fn in_time(self: &Arc<Self>, arrived: Instant) -> Result<Leg, Fault> {
+    async fn in_time(&self, arrived: Instant) -> Result<Leg, Fault> {
         loop {
-            let leg = if self.speaks_h2() {
-                Box::pin(self.shared_in_time(arrived)).await?
+            let leg = if self.pools.speaks_h2() {
+                Box::pin(self.pools.shared_in_time(arrived)).await?
             } else {
-                Box::pin(self.own_in_time(arrived)).await?
+                Box::pin(self.pools.own_in_time(arrived)).await?
             };
             if let Some(leg) = leg {
                 return Ok(leg);
@@ -273,34 +213,12 @@ impl Upstream {
         }
     }
 
-    fn speaks_h2(&self) -> bool {
-        self.connector.speaks_h2.load(Ordering::Acquire)
-    }
-
     /// Closes connections that have been idle for too long; the owner of the pool calls this now and then.
     pub fn prune(&self) {
-        self.idle.prune(Instant::now());
-        self.shared.prune();
+        self.pools.prune();
     }
 }
 
 fn no_head(limit: Duration) -> Fault {
-    Fault::upstream("timeout", format_args!("no response head within {limit:?}"))
-}
-
-/// A panic while one of these is held leaves a list of connections, which is sound as it is.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A request that got no answer; `again` holds it where not one byte of it was written.
-struct Unsent {
-    fault: Fault,
-    again: Option<Box<Outgoing>>,
-}
-
-impl Unsent {
-    fn broken(cause: impl Display) -> Self {
-        Self { fault: Fault::upstream("broken", cause), again: None }
-    }
+    Fault::new(FaultKind::Timeout, format_args!("no response head within {limit:?}"))
 }

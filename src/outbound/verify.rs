@@ -12,12 +12,13 @@ use crate::{
     base::{
         clock::Now,
         limits::{TOKENS_REMEMBERED_BYTES_MAX, TOKENS_REMEMBERED_MAX},
+        sha256::sha256,
     },
     decide::{
         refusal::{Refusal, TokenFault},
         token::{claims::Caller, jwt::Unproved, presented::Presented},
     },
-    outbound::keys::{IssuerId, IssuerKeys, Published, sha256},
+    outbound::keys::{IssuerId, IssuerKeys, Published},
 };
 
 #[cfg(test)]

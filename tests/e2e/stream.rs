@@ -169,11 +169,16 @@ async fn b24_p07_a_subscription_ends_with_its_token() {
     let plan = Plan::standard().issuers("  house: {issuer: \"@ISSUER@\", clock_skew: 0s}\n");
     let world = plan.start().await;
     world.upstream.answer_with(|_| vec![sse_head(&[]), chunk(event("one")), Step::Hang]);
-    let token = world.mint().claim("exp", (super::world::token::now() + 3).into()).token();
+    let expires = super::world::token::now() + 3;
+    let token = world.mint().claim("exp", expires.into()).token();
+    let started = Instant::now();
     let notifications = r#""notifications":{"resourceSubscriptions":["file:///pub/a"]}"#;
     let mut live = world.open(&modern("subscriptions/listen", None, notifications).token(&token)).await;
     live.until("one").await;
-    live.rest().await;
+    let reply = live.rest().await;
+    assert!(super::world::token::now() >= expires, "the stream ended before its token: {reply:?}");
+    assert!(started.elapsed() < Duration::from_secs(8), "the stream outlived its token");
+    world.gateway.line(|line| line.contains("\"ended\":\"permit_expired\"")).await;
     world.upstream.until_hung_up(1).await;
     world.close().await;
 }

@@ -13,7 +13,7 @@ use tokio::task::{AbortHandle, Id};
 use crate::base::{limits::ADMIN_SHARE_FOR_HEADS, peer::network};
 
 /// The open connections, oldest first.
-pub(super) struct Places {
+pub(super) struct AdminPlaces {
     most: usize,
     all: Vec<Place>,
 }
@@ -32,7 +32,7 @@ struct Holder {
     asked: bool,
 }
 
-impl Places {
+impl AdminPlaces {
     /// At most this many.
     pub(super) fn new(most: usize) -> Self {
         Self { most, all: Vec::new() }

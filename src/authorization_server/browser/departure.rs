@@ -17,7 +17,7 @@ use crate::{
         },
         route::IssuerEndpoint,
     },
-    outbound::Fault,
+    outbound::fault::{Fault, FaultKind},
 };
 
 /// Sets state, nonce and verifier on the flow, and returns the IdP's address for the browser.
@@ -29,7 +29,7 @@ pub(crate) async fn depart(embedded: &Embedded, id: &str, before: &[u8], mut flo
     let metadata = bridge.metadata().await?;
     let endpoint = metadata.authorization_endpoint.as_deref().unwrap_or_default();
     if !is_web_address(endpoint, bridge.settings.allow_http) {
-        return Err(unavailable(&Fault::idp("metadata", "the authorization_endpoint is not an https URL")));
+        return Err(unavailable(&Fault::new(FaultKind::Metadata, "the authorization_endpoint is not an https URL")));
     }
     let random = || unguessable().map_err(|why| Code::ServerError.because(why));
     let (state, nonce, verifier) = (format!("{id}.{}", random()?), random()?, random()?);

@@ -1,7 +1,9 @@
 //! Random values that cannot be guessed, and digests that do not lead back to them.
 
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::rand;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+pub use crate::base::sha256::sha256 as digest_of;
 
 /// Random bytes.
 ///
@@ -19,14 +21,6 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], &'static str> {
 /// If the system has no randomness.
 pub fn unguessable() -> Result<String, &'static str> {
     Ok(URL_SAFE_NO_PAD.encode(bytes::<32>()?))
-}
-
-/// SHA-256.
-#[must_use]
-pub fn digest_of(text: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.iter_mut().zip(digest::digest(&digest::SHA256, text).as_ref()).for_each(|(to, from)| *to = *from);
-    out
 }
 
 /// The key under which the store keeps what `secret` opens: a digest, base64url.

@@ -14,7 +14,7 @@ use crate::{
         token::jwt::TokenRules,
     },
     outbound::{
-        Fault,
+        fault::{Fault, FaultKind},
         fetch::Fetch,
         keys::{IssuerKeys, IssuerSettings, KeySource},
     },
@@ -81,7 +81,7 @@ impl Bridge {
     pub(crate) async fn metadata(&self) -> Result<ServerMetadata, OAuthError> {
         let document = self.keys.discovery().document().await.map_err(|fault| unavailable(&fault))?;
         server_metadata::read(&document, &self.settings.issuer)
-            .map_err(|fault| unavailable(&Fault::idp("metadata", format_args!("{fault:?}"))))
+            .map_err(|fault| unavailable(&Fault::new(FaultKind::Metadata, format_args!("{fault:?}"))))
     }
 }
 

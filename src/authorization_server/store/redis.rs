@@ -282,7 +282,7 @@ impl Redis {
     async fn dial(&self) -> Result<Open, StoreFault> {
         let stream = self.dialler.dial(&self.peer, AddressRule::Configured, STORE_DIAL_TIMEOUT).await;
         let stream = stream
-            .map_err(|fault| StoreFault(format!("Redis was not reached ({}): {}", fault.why.label(), fault.cause)))?;
+            .map_err(|fault| StoreFault(format!("Redis was not reached ({}): {}", fault.kind.label(), fault.cause)))?;
         // `ask` bounds the whole command.
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let (connection, driver) = MultiplexedConnection::new_with_config(&self.login, stream, config)

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, net::IpAddr, time::Duration};
 
-use crate::observe::record::RequestId;
+use crate::observe::request_id::RequestId;
 
 /// Most lines fit.
 const LINE_BYTES: usize = 768;

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::observe::record::RequestIds;
+use crate::observe::request_id::RequestIds;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 

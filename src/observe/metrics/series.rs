@@ -11,7 +11,8 @@ use prometheus_client::{
 use crate::{
     base::names::ServerName,
     observe::{
-        record::{End, RequestId},
+        end::End,
+        request_id::RequestId,
         upstream::{UpstreamOutcome, Warnings},
     },
 };
@@ -123,7 +124,7 @@ struct Failure {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Server {
+pub(super) struct ServerLabel {
     pub(super) server: String,
 }
 
@@ -133,7 +134,7 @@ pub(super) struct ServerFamilies {
     requests: Family<Outcome, Counter>,
     decisions: Family<Decided, Counter>,
     ended: Family<Ended, Counter>,
-    durations: Family<Server, Histogram, fn() -> Histogram>,
+    durations: Family<ServerLabel, Histogram, fn() -> Histogram>,
     reported: Family<Reason, Counter>,
     upstream_failures: Family<Failure, Counter>,
 }
@@ -177,7 +178,7 @@ impl ServerFamilies {
     }
 
     pub(super) fn series(&self, name: &ServerName) -> ServerSeries {
-        let durations = self.durations.get_or_create_owned(&Server { server: name.to_string() });
+        let durations = self.durations.get_or_create_owned(&ServerLabel { server: name.to_string() });
         let series = ServerSeries {
             name: name.clone(),
             allowed: [const { OnceLock::new() }; UpstreamOutcome::COUNT],

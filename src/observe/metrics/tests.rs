@@ -3,10 +3,7 @@
 use super::*;
 use crate::{
     decide::refusal::{Refusal, TokenFault},
-    observe::{
-        record::{End, RequestIds},
-        upstream::UpstreamOutcome,
-    },
+    observe::{end::End, request_id::RequestIds, upstream::UpstreamOutcome},
 };
 
 #[test]

@@ -18,7 +18,7 @@ use crate::{
         names::{Scope, ServerName},
     },
     decide::refusal::TokenFault,
-    observe::{audit::Audit, metrics::Metrics},
+    observe::{audit::Audit, metrics::Metrics, overdue},
 };
 
 mod batch;
@@ -102,7 +102,7 @@ fn an_allowed_call_is_one_line_and_one_count() {
         record.decided();
         record.upstream(UpstreamOutcome::of_status(StatusCode::OK));
         record.answered(StatusCode::OK);
-        record.observe.tell();
+        overdue::write_lines(&record.observe);
     });
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0]["event"], "decided");
@@ -278,10 +278,10 @@ fn attack_185_endings_and_what_is_counted_and_written() {
 fn attack_184_a_call_that_takes_long_is_told_before_it_ends() {
     let (lines, metrics) = told(|record, series| {
         allow(record, series);
-        record.observe.tell();
+        overdue::write_lines(&record.observe);
         wait(record, 600);
-        record.observe.tell();
-        record.observe.tell();
+        overdue::write_lines(&record.observe);
+        overdue::write_lines(&record.observe);
         let metrics = record.observe.metrics.encode();
         assert!(metrics.contains(&decided("allowed", 1)) && !metrics.contains("ended=\"finished\"} 1"), "{metrics}");
         record.upstream(UpstreamOutcome::Ok);

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::outbound::fetch::testing::{Answer, HandClock, Site, fetch_trusting, ring_timers};
+use crate::outbound::fetch::testing::{Answer, Site, fetch_trusting, ring_timers};
 
 const OAUTH: &str = "/.well-known/oauth-authorization-server/tenant";
 const OPENID: &str = "/.well-known/openid-configuration/tenant";
@@ -14,7 +14,7 @@ const APPENDED: &str = "/tenant/.well-known/openid-configuration";
 
 fn discovery(site: &Site, start: Start) -> (Arc<Discovery>, JoinSet<()>) {
     let issuer = site.url("/tenant").as_str().into();
-    let discovery = Arc::new(Discovery::new(issuer, Plaintext::Loopback, start, fetch_trusting(&[]), HandClock::new()));
+    let discovery = Arc::new(Discovery::new(issuer, Plaintext::Loopback, start, fetch_trusting(&[])));
     let mut owner = JoinSet::new();
     let kept = Arc::clone(&discovery);
     owner.spawn(async move { kept.keep_fresh().await });
@@ -55,10 +55,10 @@ async fn a08_another_issuers_document_is_refused_and_both_names_are_told() {
         site.answer(OPENID, Answer::json(metadata(&site.url(found))));
         let (discovery, _owner) = discovery(&site, Start::AtOnce);
         let fault = discovery.document().await.unwrap_err();
-        assert_eq!(fault.what, "issuer", "{case}");
+        assert_eq!(fault.kind.label(), "issuer", "{case}");
         assert!(fault.cause.contains(&format!("issuer is {:?}", site.url(found))), "{case}: {fault}");
         assert!(fault.cause.contains(&format!("expected {:?}", site.url("/tenant"))), "{case}: {fault}");
-        assert_eq!(discovery.key_place().await.unwrap_err().what, "issuer");
+        assert_eq!(discovery.key_place().await.unwrap_err().kind.label(), "issuer");
     }
 }
 
@@ -69,7 +69,7 @@ async fn the_fault_tells_of_every_place_and_an_absent_host_is_dialled_once() {
     site.answer(APPENDED, Answer::json("[]"));
     let (first, _owner) = discovery(&site, Start::AtOnce);
     let fault = first.document().await.unwrap_err();
-    assert_eq!(fault.what, "media_type");
+    assert_eq!(fault.kind.label(), "media_type");
     for part in ["text/html", "404 Not Found", "Unreadable"] {
         assert!(fault.cause.contains(part), "{fault}");
     }
@@ -77,7 +77,7 @@ async fn the_fault_tells_of_every_place_and_an_absent_host_is_dialled_once() {
     site.stop().await;
     let (second, _owner) = discovery(&site, Start::AtOnce);
     let fault = second.document().await.unwrap_err();
-    assert_eq!((fault.what, fault.cause.matches("well-known").count()), ("refused", 1));
+    assert_eq!((fault.kind.label(), fault.cause.matches("well-known").count()), ("refused", 1));
 }
 
 #[tokio::test]
@@ -116,9 +116,9 @@ async fn where_nobody_needs_the_document_nobody_asks_for_it() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    assert_eq!((site.all_hits().len(), discovery.fetched()), (0, None));
+    assert_eq!((site.all_hits().len(), discovery.state.borrow().good.is_none()), (0, true));
     assert_eq!(discovery.document().await.unwrap(), own);
-    assert!(discovery.fetched().is_some());
+    assert!(discovery.state.borrow().good.is_some());
 }
 
 #[test]

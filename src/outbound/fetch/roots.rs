@@ -8,7 +8,7 @@ use std::{
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::CertificateDer};
 use tracing::warn;
 
-use crate::outbound::Fault;
+use crate::outbound::fault::{Fault, FaultKind};
 
 /// Certificates that a server's chain may end in.
 pub type Roots = RootCertStore;
@@ -30,7 +30,7 @@ pub fn tls_roots(extra: &[CertificateDer<'static>]) -> Result<Roots, Fault> {
 pub fn private_roots(ca: &[CertificateDer<'static>]) -> Result<Roots, Fault> {
     let mut roots = RootCertStore::empty();
     for certificate in ca {
-        roots.add(certificate.clone()).map_err(|cause| Fault::us("trust_roots", cause))?;
+        roots.add(certificate.clone()).map_err(|cause| Fault::new(FaultKind::TrustRoots, cause))?;
     }
     Ok(roots)
 }
@@ -53,7 +53,7 @@ pub fn native_roots(file: Option<&Path>, directories: &[PathBuf]) -> Result<Vec<
         }
     }
     match last {
-        Some(error) if certificates.is_empty() => Err(Fault::us("trust_roots", error)),
+        Some(error) if certificates.is_empty() => Err(Fault::new(FaultKind::TrustRoots, error)),
         _ => Ok(certificates),
     }
 }

@@ -19,7 +19,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     base::clock::{Clock, Now},
-    outbound::fetch::{Fetch, client_tls, private_roots},
+    outbound::{
+        dial::Dialler,
+        fetch::{Fetch, client_tls, private_roots},
+    },
 };
 
 /// What a path answers.
@@ -209,7 +212,7 @@ async fn reply(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
 
 /// A client that trusts `certificates` and nobody else.
 pub(crate) fn fetch_trusting(certificates: &[CertificateDer<'static>]) -> Fetch {
-    Fetch::new(client_tls(private_roots(certificates).unwrap(), false))
+    Fetch::new(Dialler::new(client_tls(private_roots(certificates).unwrap(), false)))
 }
 
 /// A clock turned by hand; it begins at the time of the token tests.

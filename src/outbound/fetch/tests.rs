@@ -78,7 +78,7 @@ async fn d32_what_is_not_a_small_json_document_is_refused_by_name() {
     ] {
         let (result, _) = get(answer).await;
         let fault = result.expect_err(case);
-        assert_eq!((fault.by, fault.what), (crate::outbound::By::Idp, what), "{case}: {fault}");
+        assert_eq!(fault.kind.label(), what, "{case}: {fault}");
         assert!(fault.cause.contains(cause), "{case}: {fault}");
         // The query may hold a key.
         assert!(fault.cause.contains("/keys: ") && !fault.cause.contains("v=1"), "{case}: {fault}");
@@ -95,7 +95,7 @@ async fn d31_a_redirect_is_not_followed() {
             let head = format!("HTTP/1.1 {status}\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n");
             site.answer("/keys", Answer::raw(head));
             let fault = fetch_trusting(&[]).get(&wanted(&site.url("/keys"))).await.unwrap_err();
-            assert_eq!(fault.what, "redirect");
+            assert_eq!(fault.kind.label(), "redirect");
             assert_eq!(site.hits("/elsewhere"), 0);
         }
     }
@@ -131,7 +131,7 @@ async fn d30_an_url_that_may_not_be_asked_is_not_dialled() {
         (Wanted { plaintext: Plaintext::Permitted, ..wanted("http://0.0.0.0/keys") }, ["address", "address"]),
     ] {
         let fault = fetch.get(&wanted).await.expect_err(wanted.url);
-        assert!(whats.contains(&fault.what), "{}: {fault:?}", wanted.url);
+        assert!(whats.contains(&fault.kind.label()), "{}: {fault:?}", wanted.url);
         assert!(!fault.cause.contains("secret"), "{fault}");
     }
 }
@@ -144,10 +144,13 @@ async fn b41_keys_come_over_tls_from_whom_we_trust() {
     let trusting = fetch_trusting(&[certificate]);
     assert_eq!(trusting.get(&wanted(&url)).await.unwrap().body, "{}");
     // Another name than the certificate's.
-    assert_eq!(trusting.get(&wanted(&url.replace("127.0.0.1", "127.0.0.2"))).await.unwrap_err().what, "refused");
+    assert_eq!(
+        trusting.get(&wanted(&url.replace("127.0.0.1", "127.0.0.2"))).await.unwrap_err().kind.label(),
+        "refused"
+    );
     // Another authority than ours.
-    let public = Fetch::new(client_tls(tls_roots(&[]).unwrap(), false));
-    assert_eq!(public.get(&wanted(&url)).await.unwrap_err().what, "tls_unknown_issuer");
+    let public = Fetch::new(Dialler::new(client_tls(tls_roots(&[]).unwrap(), false)));
+    assert_eq!(public.get(&wanted(&url)).await.unwrap_err().kind.label(), "tls_unknown_issuer");
     assert_eq!(site.hits("/keys"), 1);
 }
 
@@ -169,7 +172,7 @@ fn trust_roots_of_the_operator_come_from_files_and_a_wrong_path_is_told() {
         (None, vec![folder.path().join("absent")]),
     ] {
         let fault = native_roots(file.as_deref(), &directories).unwrap_err();
-        assert_eq!((fault.by, fault.what), (crate::outbound::By::Us, "trust_roots"));
+        assert_eq!(fault.kind.label(), "trust_roots");
     }
 }
 
@@ -177,7 +180,7 @@ fn trust_roots_of_the_operator_come_from_files_and_a_wrong_path_is_told() {
 async fn a_closed_port_is_a_connect_fault() {
     let site = Site::plain().await;
     site.stop().await;
-    assert_eq!(fetch_trusting(&[]).get(&wanted(&site.url("/keys"))).await.unwrap_err().what, "refused");
+    assert_eq!(fetch_trusting(&[]).get(&wanted(&site.url("/keys"))).await.unwrap_err().kind.label(), "refused");
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,7 +189,7 @@ async fn b41_a_site_that_never_answers_is_left_in_time() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/keys", silent.local_addr().unwrap());
     let begun = tokio::time::Instant::now();
-    assert_eq!(fetch_trusting(&[]).get(&wanted(&url)).await.unwrap_err().what, "timeout");
+    assert_eq!(fetch_trusting(&[]).get(&wanted(&url)).await.unwrap_err().kind.label(), "timeout");
     assert!(begun.elapsed() <= FETCH_TIMEOUT + Duration::from_millis(10));
 }
 

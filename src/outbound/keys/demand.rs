@@ -16,14 +16,15 @@ use tokio::{select, sync::Notify, time::sleep};
 
 use crate::{
     base::{
-        clock::Clock,
+        clock::{Clock, Now},
         limits::{EXTRA_FETCHES_MAX, EXTRA_FETCHES_PER_PEER_MAX, KEY_WAIT, KEY_WAITERS_MAX, KEY_WAITERS_PER_PEER_MAX},
     },
-    outbound::keys::KeySource,
+    decide::refusal::Refusal,
+    outbound::keys::settings::KeySource,
 };
 
 /// The peer address that a token came from; `None` for one that no client sent.
-pub(super) type Peer = Option<IpAddr>;
+pub(super) type ClientNetwork = Option<IpAddr>;
 
 /// What unknown keys ask of one issuer.
 pub(super) struct Demand {
@@ -54,7 +55,7 @@ struct State {
     question: Option<Question>,
     /// The last fetches that questions caused, oldest first.
     caused: VecDeque<Question>,
-    waiting: HashMap<Peer, usize>,
+    waiting: HashMap<ClientNetwork, usize>,
     waiting_total: usize,
 }
 
@@ -62,13 +63,13 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Question {
     at: Duration,
-    peer: Peer,
+    peer: ClientNetwork,
 }
 
 /// Held by a request that waits for keys.
-pub(super) struct Place<'a> {
+pub(super) struct WaitingPlace<'a> {
     demand: &'a Demand,
-    peer: Peer,
+    peer: ClientNetwork,
 }
 
 impl Demand {
@@ -87,7 +88,7 @@ impl Demand {
     ///
     /// # Errors
     /// When the next fetch may begin, where that is too far away or too many wait.
-    pub(super) fn ask(&self, peer: Peer, attempt: u64, now: Duration) -> Result<Place<'_>, Duration> {
+    pub(super) fn ask(&self, peer: ClientNetwork, attempt: u64, now: Duration) -> Result<WaitingPlace<'_>, Duration> {
         let mut state = self.state();
         if state.begun < attempt {
             let asked = if self.may_ask { state.soonest(self.floor, peer, now) } else { Duration::MAX };
@@ -109,7 +110,7 @@ impl Demand {
         }
         state.waiting.insert(peer, of_peer.saturating_add(1));
         state.waiting_total = state.waiting_total.saturating_add(1);
-        Ok(Place { demand: self, peer })
+        Ok(WaitingPlace { demand: self, peer })
     }
 
     /// When the next attempt begins, as far as that is known.
@@ -160,7 +161,7 @@ impl Demand {
 
 impl State {
     /// When `peer` may cause a fetch: `now`, if at once.
-    fn soonest(&self, floor: Duration, peer: Peer, now: Duration) -> Duration {
+    fn soonest(&self, floor: Duration, peer: ClientNetwork, now: Duration) -> Duration {
         let share = u32::try_from(EXTRA_FETCHES_MAX.saturating_add(1)).unwrap_or(u32::MAX);
         let after_last = self.caused.back().map(|last| last.at.saturating_add(floor / share));
         // The first fetch belongs to no peer; the others are extra.
@@ -178,7 +179,14 @@ impl State {
     }
 }
 
-impl Drop for Place<'_> {
+/// The refusal of a token for which no fetch begins before `next`: asking again makes sense then.
+pub(super) fn unavailable_until(next: Duration, now: Now) -> Refusal {
+    let wait = next.saturating_sub(now.mono);
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    Refusal::KeysUnavailable { retry_after_secs: wait.as_secs().saturating_add(begun).max(1) }
+}
+
+impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
         let mut state = self.demand.state();
         state.waiting_total = state.waiting_total.saturating_sub(1);

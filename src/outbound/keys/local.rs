@@ -4,10 +4,9 @@ use std::{collections::HashSet, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
-use crate::{base::limits::FETCH_TIMEOUT, decide::token::claims::Caller, outbound::keys::IssuerKeys};
+use crate::base::limits::FETCH_TIMEOUT;
 
 /// Written by the embedded authorization server, read by the gateway.
 #[derive(Default)]
@@ -69,22 +68,6 @@ impl LocalKeys {
     /// Tells of each other key set from now on.
     pub(super) fn documents(&self) -> watch::Receiver<Option<Bytes>> {
         self.document.subscribe()
-    }
-}
-
-impl IssuerKeys {
-    /// What the embedded authorization server writes, where this is its issuer.
-    #[must_use]
-    pub fn local(&self) -> Option<&Arc<LocalKeys>> {
-        self.source.local()
-    }
-
-    /// Whether the token behind `caller` was revoked before its time: known of those of the authorization server inside alone. One of its
-    /// tokens that has no name to be revoked by is none of its tokens.
-    #[must_use]
-    pub fn is_revoked(&self, caller: &Caller) -> bool {
-        let Some(local) = self.local() else { return false };
-        caller.claims().get("jti").and_then(Value::as_str).is_none_or(|jti| local.is_revoked(jti))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Waits until newer keys arrive for one token, or a fetch shows that there are none.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc};
 
 use tokio::time::{Instant, timeout_at};
 
@@ -13,7 +13,7 @@ use crate::{
     decide::refusal::Refusal,
     outbound::keys::{
         IssuerKeys, KeySource, Published,
-        demand::{Peer, Place},
+        demand::{ClientNetwork, WaitingPlace, unavailable_until},
     },
 };
 
@@ -22,11 +22,11 @@ use crate::{
 /// 181).
 pub struct Newer<'a> {
     issuer: &'a IssuerKeys,
-    peer: Peer,
+    peer: ClientNetwork,
     /// The number of the first attempt that can prove it.
     attempt: u64,
     until: Instant,
-    place: Option<Place<'a>>,
+    place: Option<WaitingPlace<'a>>,
 }
 
 impl IssuerKeys {
@@ -85,11 +85,4 @@ impl Newer<'_> {
         let now = issuer.clock.now();
         issuer.newer_than(seen, now).ok_or_else(|| issuer.verdict(now))
     }
-}
-
-/// Asking again makes sense once the next fetch has begun.
-pub(super) fn unavailable_until(next: Duration, now: Now) -> Refusal {
-    let wait = next.saturating_sub(now.mono);
-    let begun = u64::from(wait.subsec_nanos() > 0);
-    Refusal::KeysUnavailable { retry_after_secs: wait.as_secs().saturating_add(begun).max(1) }
 }

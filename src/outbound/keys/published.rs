@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_lc_rs::digest::{SHA256, digest};
-
 use crate::{
     base::{clock::Now, limits::JWKS_STALE_MAX},
     decide::token::jwk::KeySet,
@@ -50,12 +48,4 @@ impl Published {
     pub(super) fn is_usable(&self, now: Now) -> bool {
         !self.set.is_empty() && self.age(now) < JWKS_STALE_MAX
     }
-}
-
-/// SHA-256, by which documents and tokens are told apart.
-pub(in crate::outbound) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    // SHA-256 always makes 32 bytes.
-    out.iter_mut().zip(digest(&SHA256, bytes).as_ref()).for_each(|(to, from)| *to = *from);
-    out
 }

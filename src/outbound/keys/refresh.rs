@@ -9,15 +9,14 @@ use tokio::{select, time::sleep};
 use tracing::{debug, info, warn};
 
 use crate::{
-    base::clock::Now,
+    base::{clock::Now, sha256::sha256},
     decide::token::jwk::{KeySet, KeySetFault},
     outbound::{
-        Fault,
+        fault::Fault,
         keys::{
             IssuerKeys, KeySource, KeyState, Progress, Published,
             demand::Cause,
-            sha256,
-            source::{Document, Source},
+            source::{DocumentSource, KeyDocument},
         },
     },
 };
@@ -57,7 +56,7 @@ impl IssuerKeys {
                 () = self.demand.due(&*self.clock) => Cause::Question,
                 () = sleep(wait) => Cause::Schedule,
                 // Embedded keys are in force as soon as they are made.
-                () = Source::changed(&mut news) => Cause::Schedule,
+                () = DocumentSource::changed(&mut news) => Cause::Schedule,
                 // Keys that could not be found without the metadata may be found with it.
                 () = self.discovery.attempted(), if failures > 0 && self.settings.keys == KeySource::Discover => {
                     Cause::Schedule
@@ -69,7 +68,7 @@ impl IssuerKeys {
     /// One attempt; how long to wait before the next.
     async fn refresh(&self) -> Result<Duration, Fault> {
         let fetched = self.clock.now();
-        let Document { body, wait } = self.source.read().await?;
+        let KeyDocument { body, wait } = self.source.read().await?;
         let digest = sha256(&body);
         let before = self.published.load_full();
         let published = match before.filter(|before| before.digest == digest && !before.set.is_empty()) {

@@ -8,16 +8,17 @@ use tokio::{sync::watch, task::spawn_blocking};
 use crate::{
     base::limits::{FILES_LOOKED_AT_EVERY, JWKS_AGE_DEFAULT, JWKS_AGE_MAX, JWKS_AGE_MIN, JWKS_BYTES_MAX},
     outbound::{
-        Fault,
         address::AddressRule,
+        dial::DialFaultKind,
         discover::{Discovery, KeyPlace},
+        fault::{Fault, FaultKind},
         fetch::{Fetch, Plaintext, Wanted, backoff},
-        keys::{KeySource, LocalKeys},
+        keys::{local::LocalKeys, settings::KeySource},
     },
 };
 
 /// Where to read.
-pub(super) enum Source {
+pub(super) enum DocumentSource {
     Discovered(Arc<Discovery>, Fetch),
     Fixed(KeyPlace, Fetch),
     File(PathBuf),
@@ -25,13 +26,13 @@ pub(super) enum Source {
 }
 
 /// What was read.
-pub(super) struct Document {
+pub(super) struct KeyDocument {
     pub(super) body: Bytes,
     /// When to read again.
     pub(super) wait: Duration,
 }
 
-impl Source {
+impl DocumentSource {
     pub(super) fn new(
         keys: &KeySource,
         local: Arc<LocalKeys>,
@@ -57,7 +58,7 @@ impl Source {
         }
     }
 
-    pub(super) async fn read(&self) -> Result<Document, Fault> {
+    pub(super) async fn read(&self) -> Result<KeyDocument, Fault> {
         match self {
             Self::Discovered(discovery, fetch) => get(fetch, &discovery.key_place().await?).await,
             Self::Fixed(place, fetch) => get(fetch, place).await,
@@ -65,13 +66,14 @@ impl Source {
                 let path = path.clone();
                 // The document is at most some hundred KiB and mostly in the page cache: reading it whole each time costs less than
                 // trusting times and sizes, which a symlink swap or an edit within one tick leaves as they were.
-                let body =
-                    spawn_blocking(move || read_file(&path)).await.map_err(|cause| Fault::us("jwks_file", cause))??;
-                Ok(Document { body, wait: FILES_LOOKED_AT_EVERY })
+                let body = spawn_blocking(move || read_file(&path))
+                    .await
+                    .map_err(|cause| Fault::new(FaultKind::KeyFile, cause))??;
+                Ok(KeyDocument { body, wait: FILES_LOOKED_AT_EVERY })
             }
             Self::Local(keys) => match keys.first_document().await {
-                Some(body) => Ok(Document { body, wait: FILES_LOOKED_AT_EVERY }),
-                None => Err(Fault::us("jwks_local", "the authorization server inside has no keys yet")),
+                Some(body) => Ok(KeyDocument { body, wait: FILES_LOOKED_AT_EVERY }),
+                None => Err(Fault::new(FaultKind::EmbeddedKeys, "the authorization server inside has no keys yet")),
             },
         }
     }
@@ -107,22 +109,25 @@ impl Source {
     pub(super) fn fault(&self, cause: impl fmt::Display) -> Fault {
         match self {
             Self::Discovered(discovery, _) => {
-                Fault::idp("jwks", format_args!("jwks_uri of {}: {cause}", discovery.issuer()))
+                Fault::new(FaultKind::KeySet, format_args!("jwks_uri of {}: {cause}", discovery.issuer()))
             }
-            Self::Fixed(place, _) => {
-                Fault::idp("jwks", format_args!("{}: {cause}", place.url.split('?').next().unwrap_or_default()))
-            }
-            Self::File(path) => Fault::us("jwks_file", format_args!("{}: {cause}", path.display())),
-            Self::Local(_) => Fault::us("jwks_local", cause),
+            Self::Fixed(place, _) => Fault::new(
+                FaultKind::KeySet,
+                format_args!("{}: {cause}", place.url.split('?').next().unwrap_or_default()),
+            ),
+            Self::File(path) => Fault::new(FaultKind::KeyFile, format_args!("{}: {cause}", path.display())),
+            Self::Local(_) => Fault::new(FaultKind::EmbeddedKeys, cause),
         }
     }
 }
 
-async fn get(fetch: &Fetch, place: &KeyPlace) -> Result<Document, Fault> {
+async fn get(fetch: &Fetch, place: &KeyPlace) -> Result<KeyDocument, Fault> {
     let wanted = Wanted { url: &place.url, rule: place.rule, plaintext: place.plaintext, bytes_max: JWKS_BYTES_MAX };
     match fetch.get(&wanted).await {
-        Ok(fetched) => Ok(Document { wait: refresh_in(fetched.max_age), body: fetched.body }),
-        Err(fault) if fault.what == "address" && place.rule == AddressRule::PublicOnly => {
+        Ok(fetched) => Ok(KeyDocument { wait: refresh_in(fetched.max_age), body: fetched.body }),
+        Err(fault)
+            if fault.kind == FaultKind::Dial(DialFaultKind::Address) && place.rule == AddressRule::PublicOnly =>
+        {
             let cause = format_args!("{}; if this host is meant, configure it as `jwks: {{url: …}}`", fault.cause);
             Err(Fault { cause: cause.to_string(), ..fault })
         }
@@ -137,7 +142,7 @@ fn refresh_in(max_age: Option<Duration>) -> Duration {
 }
 
 fn read_file(path: &PathBuf) -> Result<Bytes, Fault> {
-    let fault = |cause: &dyn fmt::Display| Fault::us("jwks_file", format_args!("{}: {cause}", path.display()));
+    let fault = |cause: &dyn fmt::Display| Fault::new(FaultKind::KeyFile, format_args!("{}: {cause}", path.display()));
     // Reading a pipe or a device could block forever.
     if !fs::metadata(path).map_err(|cause| fault(&cause))?.is_file() {
         return Err(fault(&"not a regular file"));

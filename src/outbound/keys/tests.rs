@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -95,7 +96,7 @@ async fn b42_all_who_wait_for_the_first_keys_share_one_fetch() {
         (status.state, status.keys, status.skipped, status.fetches_ok, status.fetches_failed),
         (KeyState::Usable, 1, 1, 1, 0)
     );
-    assert_eq!(status.fetched_at, Some(kept.clock.now().wall));
+    assert_eq!(kept.keys.current(kept.clock.now()).unwrap().fetched, kept.clock.now());
 }
 
 #[tokio::test]

@@ -1,53 +1,31 @@
-//! The HTTP/1.1 connections to one upstream: idle ones, and new ones for waiting requests.
+//! Finds an HTTP/1.1 connection for a call: one that became idle, or a new one.
 
 use std::{pin::pin, sync::Arc};
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Leg, Upstream, connect::Fresh, h1::Own, outage::Turn};
+use super::{
+    connect::Fresh,
+    outage::Turn,
+    pools::{Leg, Pools},
+};
 use crate::{
-    base::limits::{UPSTREAM_IDLE_TIMEOUT, UPSTREAM_REDIAL_FIRST},
-    outbound::{Fault, dial::Why},
+    base::limits::UPSTREAM_REDIAL_FIRST,
+    outbound::{
+        dial::DialFaultKind,
+        fault::{Fault, FaultKind},
+    },
 };
 
-/// A connection that waits for its next request.
-pub(super) struct Idle {
-    own: Own,
-    since: Instant,
-}
-
-impl Idle {
-    /// Whether it may still be used.
-    pub(super) fn is_good(&self, now: Instant) -> bool {
-        now.duration_since(self.since) <= UPSTREAM_IDLE_TIMEOUT && !self.own.is_old(now)
-    }
-}
-
-impl Upstream {
-    /// The freshest idle connection that is still open.
-    pub(super) async fn idle_one(&self) -> Option<Own> {
-        loop {
-            let Idle { mut own, since } = self.idle.pop()?;
-            let now = Instant::now();
-            if now.duration_since(since) > UPSTREAM_IDLE_TIMEOUT {
-                // Those below are older still.
-                self.idle.clear();
-                return None;
-            }
-            if !own.is_old(now) && own.is_alive().await {
-                return Some(own);
-            }
-        }
-    }
-
+impl Pools {
     /// A connection for one request, dialled by it. `None` where the upstream turns out to speak
     /// HTTP/2, and takes no stream yet.
     pub(super) async fn own_in_time(self: &Arc<Self>, arrived: Instant) -> Result<Option<Leg>, Fault> {
-        let deadline = arrived + self.settings.connect_timeout;
+        let deadline = arrived + self.connect_timeout;
         loop {
             let mut changed = pin!(self.outage.changed());
             changed.as_mut().enable();
-            if let Some(own) = self.idle_one().await {
+            if let Some(own) = self.idle.take().await {
                 return Ok(Some(Leg::Own(own)));
             }
             let now = Instant::now();
@@ -57,17 +35,17 @@ impl Upstream {
                         attempt.succeeded();
                         return Ok(match fresh {
                             Fresh::Own(own) => Some(Leg::Own(own)),
-                            Fresh::Shared(link) => self.share(link).map(Leg::Shared),
+                            Fresh::Shared(link) => self.links.share(link, &self.counts).map(Leg::Shared),
                         });
                     }
                     Err(failed) => {
                         // What was left of the time was too short: the dial before this one knows
                         // why the upstream is away.
-                        let is_cut_short = failed.why.is_timeout() && now >= arrived + UPSTREAM_REDIAL_FIRST;
+                        let is_cut_short = failed.kind.is_timeout() && now >= arrived + UPSTREAM_REDIAL_FIRST;
                         if let Some(known) = self.outage.fault().filter(|_| is_cut_short) {
                             return Err(known);
                         }
-                        let may_pass = failed.why.may_pass();
+                        let may_pass = failed.kind.may_pass();
                         let fault = attempt.failed(failed);
                         if !may_pass || Instant::now() >= deadline {
                             return Err(fault);
@@ -76,8 +54,11 @@ impl Upstream {
                 },
                 Turn::Wait(_) if now >= deadline => {
                     return Err(self.outage.fault().unwrap_or_else(|| {
-                        let limit = self.settings.connect_timeout;
-                        Fault::upstream(Why::ConnectTimeout.label(), format_args!("no connection within {limit:?}"))
+                        let limit = self.connect_timeout;
+                        Fault::new(
+                            FaultKind::Dial(DialFaultKind::ConnectTimeout),
+                            format_args!("no connection within {limit:?}"),
+                        )
                     }));
                 }
                 Turn::Wait(until) => {
@@ -85,14 +66,6 @@ impl Upstream {
                 }
                 Turn::Fail(fault) => return Err(fault),
             }
-        }
-    }
-
-    /// Takes a connection back whose answer was read to its end.
-    pub(super) fn put_back(&self, own: Own) {
-        let since = Instant::now();
-        if !own.is_old(since) {
-            self.idle.push(Idle { own, since });
         }
     }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{Own, Upstream, h2::Slot};
+use super::{h1::Own, h2::StreamSlot, idle::IdlePool};
 
 /// An answer's body. Dropping it before its end closes the connection or resets the stream, so that
 /// the upstream learns that the client left.
@@ -20,9 +20,9 @@ pub struct Answer(Source);
 
 enum Source {
     /// From a connection of its own.
-    Alone { incoming: Incoming, leg: Option<(Own, Arc<Upstream>)> },
+    Alone { incoming: Incoming, leg: Option<(Own, Arc<IdlePool>)> },
     /// From a shared connection; `left` of its announced bytes are still to come.
-    Shared { stream: RecvStream, slot: Option<Slot>, left: Option<u64> },
+    Shared { stream: RecvStream, slot: Option<StreamSlot>, left: Option<u64> },
 }
 
 /// The upstream ended an answer before its framing said so.
@@ -46,19 +46,19 @@ impl fmt::Display for BrokeOff {
 impl std::error::Error for BrokeOff {}
 
 impl Answer {
-    pub(super) fn alone(incoming: Incoming, own: Option<Own>, pool: Arc<Upstream>) -> Self {
+    pub(super) fn alone(incoming: Incoming, own: Option<Own>, pool: Arc<IdlePool>) -> Self {
         Self(Source::Alone { incoming, leg: own.map(|own| (own, pool)) })
     }
 
     /// `announced` is what `Content-Length` said; the library holds the peer to it.
-    pub(super) fn shared(stream: RecvStream, slot: Slot, announced: Option<u64>) -> Self {
+    pub(super) fn shared(stream: RecvStream, slot: StreamSlot, announced: Option<u64>) -> Self {
         let is_whole = stream.is_end_stream();
         Self(Source::Shared { left: announced.or(is_whole.then_some(0)), slot: (!is_whole).then_some(slot), stream })
     }
 }
 
 /// The answer is complete: the connection goes back, if the upstream has left it clean (SPEC F-11).
-fn finish(leg: &mut Option<(Own, Arc<Upstream>)>, cx: &mut Context<'_>) {
+fn finish(leg: &mut Option<(Own, Arc<IdlePool>)>, cx: &mut Context<'_>) {
     if let Some((mut own, pool)) = leg.take()
         && own.settles(cx)
     {
@@ -95,7 +95,7 @@ impl Body for Answer {
 
 fn poll_alone(
     incoming: &mut Incoming,
-    leg: &mut Option<(Own, Arc<Upstream>)>,
+    leg: &mut Option<(Own, Arc<IdlePool>)>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
     let mut connection_was_polled = false;
@@ -134,7 +134,7 @@ fn poll_alone(
 
 fn poll_shared(
     stream: &mut RecvStream,
-    slot: &mut Option<Slot>,
+    slot: &mut Option<StreamSlot>,
     left: &mut Option<u64>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {

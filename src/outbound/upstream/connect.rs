@@ -19,7 +19,7 @@ use crate::{
     base::limits::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER},
     outbound::{
         address::AddressRule,
-        dial::{DialFault, Dialler, Peer, Why},
+        dial::{DialFault, DialFaultKind, Dialler, Peer},
     },
 };
 
@@ -49,7 +49,7 @@ impl Connector {
         let deadline = Instant::now() + limit;
         let dialled = self.dialler.dial(&self.peer, AddressRule::Configured, limit).await;
         let stream = dialled.inspect_err(|fault| {
-            if fault.why == Why::NoDescriptors {
+            if fault.kind == DialFaultKind::NoDescriptors {
                 // The next attempt finds some.
                 self.spare.close(CLOSED_FOR_A_DIAL);
             }
@@ -58,7 +58,7 @@ impl Connector {
         let old_at = Instant::now() + UPSTREAM_CONNECTION_AGE + jitter(UPSTREAM_CONNECTION_AGE_JITTER);
         let fresh = if is_h2 {
             let link = timeout_at(deadline, Link::over(stream, &self.counts, &self.freed, old_at)).await;
-            let late = |_| DialFault { why: Why::TlsTimeout, cause: io::ErrorKind::TimedOut.into() };
+            let late = |_| DialFault { kind: DialFaultKind::TlsTimeout, cause: io::ErrorKind::TimedOut.into() };
             link.map_err(late)?.map(Fresh::Shared)?
         } else {
             Own::over(stream, &self.counts, old_at).await.map(Fresh::Own)?

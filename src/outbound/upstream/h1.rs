@@ -18,10 +18,10 @@ use hyper_util::rt::TokioIo;
 use tokio::{task::unconstrained, time::Instant};
 
 use super::{
-    Outgoing, Unsent,
     counts::{Counts, Opened},
+    request::{Unsent, UpstreamRequest},
 };
-use crate::outbound::dial::{DialFault, Stream, Why};
+use crate::outbound::dial::{DialFault, DialFaultKind, Stream};
 
 /// The connection. Nothing runs in the background for it: it is driven by the request that holds
 /// it, so dropping the request closes the upstream leg at once (SPEC C-56).
@@ -38,7 +38,7 @@ impl Own {
         let (sender, connection) = http1::Builder::new()
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|cause| DialFault { why: Why::Reset, cause: std::io::Error::other(cause) })?;
+            .map_err(|cause| DialFault { kind: DialFaultKind::Reset, cause: std::io::Error::other(cause) })?;
         Ok(Self { sender, connection: Box::pin(connection), old_at, _opened: Opened::own(counts) })
     }
 
@@ -69,7 +69,7 @@ impl Own {
     /// Sends one request. The connection comes back with the head, unless it ended.
     pub(super) async fn send(
         mut self,
-        outgoing: Outgoing,
+        outgoing: UpstreamRequest,
         host: HeaderValue,
     ) -> Result<(Response<Incoming>, Option<Self>), Unsent> {
         let mut response = pin!(self.sender.try_send_request(outgoing.into_h1(host)));
@@ -94,7 +94,7 @@ impl Own {
                 drop(self.connection);
                 match response.await {
                     Err(mut failed) if failed.message().is_some() => {
-                        Err(Unsent { again: failed.take_message().map(Outgoing::from_h1), ..broken(end.err()) })
+                        Err(Unsent { again: failed.take_message().map(UpstreamRequest::from_h1), ..broken(end.err()) })
                     }
                     _ => Err(broken(end.err())),
                 }
@@ -103,7 +103,7 @@ impl Own {
     }
 }
 
-impl Outgoing {
+impl UpstreamRequest {
     /// HTTP/1.1 wants the origin form; the authority stands in Host.
     fn into_h1(self, host: HeaderValue) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body));
@@ -131,7 +131,7 @@ impl Outgoing {
 }
 
 fn unsent(mut failed: TrySendError<Request<Full<Bytes>>>) -> Unsent {
-    let again = failed.take_message().map(Outgoing::from_h1);
+    let again = failed.take_message().map(UpstreamRequest::from_h1);
     Unsent { again, ..broken(Some(failed.into_error())) }
 }
 

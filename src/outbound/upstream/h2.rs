@@ -28,8 +28,8 @@ use tokio::{
 };
 
 use super::{
-    Outgoing, Unsent,
     counts::{Counts, Opened},
+    request::{Unsent, UpstreamRequest},
 };
 use crate::{
     base::limits::{
@@ -37,8 +37,8 @@ use crate::{
         UPSTREAM_H2_STREAM_WINDOW_BYTES,
     },
     outbound::{
-        Fault,
-        dial::{DialFault, Stream, Why},
+        dial::{DialFault, DialFaultKind, Stream},
+        fault::Fault,
     },
 };
 
@@ -68,7 +68,7 @@ struct LinkState {
 }
 
 /// A stream's place on a connection, free again when dropped.
-pub(super) struct Slot {
+pub(super) struct StreamSlot {
     sender: SendRequest<Bytes>,
     state: Arc<LinkState>,
     freed: Arc<Notify>,
@@ -145,9 +145,9 @@ impl Link {
     }
 
     /// Takes a place. The caller looked for [`Self::room`] and holds the pool's lock.
-    pub(super) fn slot(&self, counts: &Arc<Counts>, freed: &Arc<Notify>) -> Slot {
+    pub(super) fn slot(&self, counts: &Arc<Counts>, freed: &Arc<Notify>) -> StreamSlot {
         self.state.streams.fetch_add(1, Ordering::AcqRel);
-        Slot {
+        StreamSlot {
             sender: self.sender.clone(),
             state: Arc::clone(&self.state),
             freed: Arc::clone(freed),
@@ -156,7 +156,7 @@ impl Link {
     }
 }
 
-impl Slot {
+impl StreamSlot {
     /// Sends one request.
     ///
     /// A request is sent again if it was never queued, because the connection is going away, or if
@@ -166,7 +166,7 @@ impl Slot {
     /// ends before them.
     pub(super) async fn send(
         &mut self,
-        outgoing: &Outgoing,
+        outgoing: &UpstreamRequest,
         scheme: &Scheme,
         authority: &Authority,
     ) -> Result<Response<RecvStream>, Undone> {
@@ -204,7 +204,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
         self.state.streams.fetch_sub(1, Ordering::AcqRel);
         self.freed.notify_one();
@@ -227,7 +227,7 @@ fn is_unprocessed(cause: &::h2::Error) -> bool {
     cause.is_remote() && (cause.is_go_away() || (cause.is_reset() && cause.reason() == Some(Reason::REFUSED_STREAM)))
 }
 
-impl Outgoing {
+impl UpstreamRequest {
     fn head_h2(&self, scheme: &Scheme, authority: &Authority) -> Result<Request<()>, http::Error> {
         let target = Uri::builder().scheme(scheme.clone()).authority(authority.clone());
         let mut head = Request::new(());
@@ -284,7 +284,7 @@ async fn drive(mut connection: Connection<Heard, Bytes>, state: Arc<LinkState>, 
 }
 
 fn reset(cause: &str) -> DialFault {
-    DialFault { why: Why::Reset, cause: io::Error::other(cause.to_owned()) }
+    DialFault { kind: DialFaultKind::Reset, cause: io::Error::other(cause.to_owned()) }
 }
 
 /// A stream that notes when the peer says anything.

@@ -16,8 +16,8 @@ use crate::{
         names::ServerName,
     },
     outbound::{
-        Fault,
-        dial::{DialFault, Why},
+        dial::{DialFault, DialFaultKind},
+        fault::{Fault, FaultKind},
     },
 };
 
@@ -36,7 +36,7 @@ struct Away {
     pause: Duration,
     /// Whether one call is dialling it.
     is_probed: bool,
-    why: Why,
+    kind: DialFaultKind,
     fault: Fault,
     /// Calls that failed without a dial.
     failed: u64,
@@ -78,7 +78,7 @@ impl Outage {
             away.is_probed = true;
             return Turn::Dial(self.attempt(true));
         }
-        if away.why.may_pass() && arrived < away.since + UPSTREAM_AWAY_PATIENCE {
+        if away.kind.may_pass() && arrived < away.since + UPSTREAM_AWAY_PATIENCE {
             // A probe tells of its end.
             return Turn::Wait(if away.is_probed { now + UPSTREAM_PROBE_EVERY } else { away.next });
         }
@@ -86,7 +86,7 @@ impl Outage {
         Turn::Fail(away.fault.clone())
     }
 
-    /// Why it is away.
+    /// The failure of the last dial, if the upstream is away.
     pub(super) fn fault(&self) -> Option<Fault> {
         self.lock().as_ref().map(|away| away.fault.clone())
     }
@@ -114,18 +114,18 @@ impl Attempt {
     /// It is not reached. A time-out says nothing of the next dial, which may take as long as it
     /// likes.
     pub(super) fn failed(mut self, failed: DialFault) -> Fault {
-        let DialFault { why, cause } = failed;
+        let DialFault { kind, cause } = failed;
         let was_probe = std::mem::take(&mut self.is_probe);
-        let fault = Fault { logged: true, ..Fault::upstream(why.label(), &cause) };
+        let fault = Fault { logged: true, ..Fault::new(FaultKind::Dial(kind), &cause) };
         let server = &self.outage.server;
         let now = Instant::now();
         let mut guard = self.outage.lock();
         let is_news = match guard.as_mut() {
-            None if why.is_timeout() => return Fault { logged: false, ..fault },
+            None if kind.is_timeout() => return Fault { logged: false, ..fault },
             None => {
                 let pause = UPSTREAM_REDIAL_FIRST;
                 let (since, next) = (now, now + pause);
-                *guard = Some(Away { since, next, pause, is_probed: false, why, fault: fault.clone(), failed: 0 });
+                *guard = Some(Away { since, next, pause, is_probed: false, kind, fault: fault.clone(), failed: 0 });
                 true
             }
             Some(away) => {
@@ -136,16 +136,16 @@ impl Attempt {
                         if is_short { (away.pause * 2).min(UPSTREAM_REDIAL_MAX) } else { UPSTREAM_PROBE_EVERY };
                     away.next = now + away.pause;
                 }
-                let is_news = away.why != why;
-                (away.why, away.fault) = (why, fault.clone());
+                let is_news = away.kind != kind;
+                (away.kind, away.fault) = (kind, fault.clone());
                 is_news
             }
         };
         drop(guard);
         self.outage.changed.notify_waiters();
         if is_news {
-            let (what, advice) = (why.label(), why.advice());
-            let meanwhile = if why.may_pass() {
+            let (what, advice) = (kind.label(), kind.advice());
+            let meanwhile = if kind.may_pass() {
                 "calls wait up to connect_timeout, and fail at once when it is away for 2 s"
             } else {
                 "calls fail until a dial succeeds, one a second"
@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn refused() -> DialFault {
-        DialFault { why: Why::Refused, cause: io::ErrorKind::ConnectionRefused.into() }
+        DialFault { kind: DialFaultKind::Refused, cause: io::ErrorKind::ConnectionRefused.into() }
     }
 
     fn dial(outage: &Arc<Outage>, arrived: Instant) -> Attempt {
@@ -215,8 +215,8 @@ mod tests {
     async fn attack_177_one_call_dials_while_the_others_wait_and_all_go_on_when_it_succeeds() {
         let (outage, arrived) = (outage(), Instant::now());
         let (first, second) = (dial(&outage, arrived), dial(&outage, arrived));
-        assert_eq!(first.failed(refused()).what, "refused");
-        assert_eq!(second.failed(refused()).what, "refused");
+        assert_eq!(first.failed(refused()).kind.label(), "refused");
+        assert_eq!(second.failed(refused()).kind.label(), "refused");
         let next = waits(&outage, arrived);
         assert_eq!(next, arrived + UPSTREAM_REDIAL_FIRST);
         advance(UPSTREAM_REDIAL_FIRST).await;
@@ -256,7 +256,7 @@ mod tests {
         waits(&outage, late);
         advance(STEP).await;
         let fault = fails(&outage, Instant::now());
-        assert!(fault.logged && fault.what == "refused", "{fault}");
+        assert!(fault.logged && fault.kind.label() == "refused", "{fault}");
         waits(&outage, early);
         waits(&outage, late);
     }
@@ -276,12 +276,12 @@ mod tests {
     async fn attack_177_a_certificate_does_not_change_by_waiting_and_a_time_out_proves_nothing() {
         let arrived = Instant::now();
         let expired = outage();
-        let fault = DialFault { why: Why::TlsExpired, cause: io::ErrorKind::InvalidData.into() };
+        let fault = DialFault { kind: DialFaultKind::TlsExpired, cause: io::ErrorKind::InvalidData.into() };
         dial(&expired, arrived).failed(fault);
-        assert_eq!(fails(&expired, arrived).what, "tls_expired");
+        assert_eq!(fails(&expired, arrived).kind.label(), "tls_expired");
 
         let slow = outage();
-        let fault = DialFault { why: Why::ConnectTimeout, cause: io::ErrorKind::TimedOut.into() };
+        let fault = DialFault { kind: DialFaultKind::ConnectTimeout, cause: io::ErrorKind::TimedOut.into() };
         assert!(!dial(&slow, arrived).failed(fault).logged);
         drop(dial(&slow, arrived));
     }

@@ -1,6 +1,10 @@
 //! How old a connection may grow, and what takes its place.
 
-use std::{net::Ipv4Addr, sync::atomic::AtomicU8, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    sync::atomic::{AtomicU8, Ordering},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,9 +14,12 @@ use tokio::{
 
 use super::{connect::jitter, h2::Link, *};
 use crate::{
-    base::limits::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER, UPSTREAM_H2_PING},
+    base::{
+        limits::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER, UPSTREAM_H2_PING},
+        names::ServerName,
+    },
     outbound::{
-        dial::Stream,
+        dial::{Peer, Stream},
         fetch::{client_tls, tls_roots},
         resolve::Resolver,
     },
@@ -62,7 +69,7 @@ async fn attack_178_a_busy_connection_is_replaced_at_its_age_and_the_new_one_goe
     let mut age = Duration::ZERO;
     loop {
         let Leg::Own(used) = own else { panic!("HTTP/2 over plain TCP") };
-        upstream.put_back(used);
+        upstream.pools.idle.put_back(used);
         assert_eq!(upstream.figures().streams, 0);
         later(BUSY_EVERY).await;
         age += BUSY_EVERY;
@@ -91,8 +98,8 @@ async fn link(upstream: &Arc<Upstream>, old_at: Instant) -> (Link, tokio::task::
         }
     });
     let tcp = TcpStream::connect(address).await.unwrap();
-    let freed = &upstream.connector.freed;
-    (Link::over(Stream::Plain(tcp), &upstream.counts, freed, old_at).await.unwrap(), server)
+    let freed = &upstream.pools.connector.freed;
+    (Link::over(Stream::Plain(tcp), &upstream.pools.counts, freed, old_at).await.unwrap(), server)
 }
 
 #[tokio::test]
@@ -102,14 +109,14 @@ async fn attack_178_an_old_h2_connection_takes_no_stream_beside_a_new_one_and_en
     let (upstream, _) = upstream(port);
     let now = Instant::now();
     let (old, old_server) = link(&upstream, now + Duration::from_secs(60)).await;
-    let first = upstream.share(old).unwrap();
+    let first = upstream.pools.links.share(old, &upstream.pools.counts).unwrap();
     later(Duration::from_secs(61)).await;
     // Until there is another, the old one serves.
-    let second = upstream.shared_at_once().unwrap();
+    let second = upstream.pools.shared_at_once().unwrap();
     assert!(!old_server.is_finished());
     let (new, new_server) = link(&upstream, now + Duration::from_secs(600)).await;
-    let third = upstream.share(new).unwrap();
-    let fourth = upstream.shared_at_once().unwrap();
+    let third = upstream.pools.links.share(new, &upstream.pools.counts).unwrap();
+    let fourth = upstream.pools.shared_at_once().unwrap();
     assert_eq!(upstream.figures(), Figures { connections: 2, streams: 4 });
 
     drop((first, second));
@@ -128,12 +135,13 @@ async fn attack_179_an_h2_peer_that_died_without_a_word_is_given_up() {
     // SETTINGS, empty, and then nothing more.
     peer.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
     let old_at = Instant::now() + Duration::from_secs(600);
-    let link = Link::over(Stream::Plain(tcp), &upstream.counts, &upstream.connector.freed, old_at).await.unwrap();
+    let link =
+        Link::over(Stream::Plain(tcp), &upstream.pools.counts, &upstream.pools.connector.freed, old_at).await.unwrap();
     // Without a stream no PING is sent.
     later(UPSTREAM_H2_PING * 3).await;
     sleep(Duration::from_millis(20)).await;
     assert!(!link.is_closed());
-    let _slot = upstream.share(link).unwrap();
+    let _slot = upstream.pools.links.share(link, &upstream.pools.counts).unwrap();
     let mut asked = vec![0; 4096];
     let mut read = 0;
     while !asked[..read].windows(9).any(|frame| frame == [0, 0, 8, 6, 0, 0, 0, 0, 0]) {
@@ -144,7 +152,7 @@ async fn attack_179_an_h2_peer_that_died_without_a_word_is_given_up() {
         later(UPSTREAM_H2_PING).await;
         tokio::task::yield_now().await;
     }
-    assert!(upstream.shared_at_once().is_none());
+    assert!(upstream.pools.shared_at_once().is_none());
 }
 
 #[tokio::test]

@@ -86,19 +86,16 @@ def attack_137_a_task_whose_tool_was_taken_away(t):
 def attack_138_the_list_of_tasks(t):
     tasks = Tasks(t)
     hers, his = tasks.make("A"), tasks.make("B")
-    # Alice made this one too, with more scope: it is hers to see, and B's neither.
+    # Alice made this one too, with more scope: she may see it, and B may not.
     wide = tasks.make("A wide", "danger_work")
     for who, own, others in (("A", hers, {his}), ("B", his, {hers, wide})):
         answer = t.send(Ask(message("tasks/list", {}), *tasks.lines(who)), who, "mcp")
         listed = [task["taskId"] for m in answer.results() for task in m.get("result", {}).get("tasks", [])]
-        if answer.status == 403:
-            t.claim(True, f"{who} lists", f"{who} is refused the list {answer}")
-        else:
-            t.claim(
-                own in listed and not others & set(listed),
-                f"{who} lists",
-                f"{who}'s list {answer.status} has {'' if own in listed else 'not '}the own task and {len(others & set(listed)) or 'none'} of another's",
-            )
+        t.claim(
+            answer.status == 200 and own in listed and not others & set(listed),
+            f"{who} lists",
+            f"{who}'s list {answer.status} has {'' if own in listed else 'not '}the own task and {len(others & set(listed)) or 'none'} of another's",
+        )
     direct = t.direct("the same without a gateway", Ask(message("tasks/list", {})))
     there = direct.body.decode()
     t.claim(hers in there and his in there, "the server lists all", "the server itself lists everybody's")

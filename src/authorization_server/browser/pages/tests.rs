@@ -176,20 +176,30 @@ fn e10_an_error_page_says_what_happened_and_what_to_do() {
     }
 }
 
+/// Each page is whole and says what it is for. To look at the pages, run this test with `PAGES`: the
+/// folder that it writes them into.
 #[tokio::test]
-#[ignore = "writes the pages into the folder that PAGES names, so that they can be looked at"]
 async fn pages_are_written_for_the_eye() {
-    let Ok(folder) = std::env::var("PAGES") else { return };
-    let write = |name: &str, html: &str| fs::write(format!("{folder}/{name}.html"), html).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "where a person wants the pages is not a setting of the product")]
+    let folder = std::env::var("PAGES").ok();
+    let write = |name: &str, heading: &str, html: &str| {
+        assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"), "{name}: {html}");
+        let shown = html.split_once("<h1>").and_then(|(_, rest)| Some(rest.split_once("</h1>")?.0)).unwrap();
+        assert!(shown.contains(heading), "{name}: {shown}");
+        assert!(!["{{", "{%"].iter().any(|left| html.contains(left)), "{name}: {html}");
+        if let Some(folder) = &folder {
+            fs::write(format!("{folder}/{name}.html"), html).unwrap();
+        }
+    };
 
     let world = with(dynamic("MCP Inspector", "http://127.0.0.1:6274/oauth/callback")).await;
     let mut browser = Browser::default();
     let start = browser.authorize(&world, "dyn_1", "http://127.0.0.1:6274/oauth/callback", "a b", &[]).await;
-    write("login", &browser.get(&world, E::Login, start.location()).await.text);
+    write("login", "Sign in", &browser.get(&world, E::Login, start.location()).await.text);
     let id = start.flow();
-    write("login-wrong", &browser.log_in(&world, &id, "ada", "not the password").await.text);
+    write("login-wrong", "Sign in", &browser.log_in(&world, &id, "ada", "not the password").await.text);
     let next = browser.log_in(&world, &id, "ada", PASSWORD).await;
-    write("consent-native", &browser.get(&world, E::Consent, next.location()).await.text);
+    write("consent-native", "asks for access", &browser.get(&world, E::Consent, next.location()).await.text);
 
     let world = World::with(|settings| {
         settings.scope_descriptions =
@@ -200,7 +210,7 @@ async fn pages_are_written_for_the_eye() {
     let mut browser = Browser::default();
     browser.consent_to(&world, "a").await;
     let next = browser.begin(&world, "a b").await;
-    write("consent-step-up", &browser.get(&world, E::Consent, next.location()).await.text);
+    write("consent-step-up", "asks for access", &browser.get(&world, E::Consent, next.location()).await.text);
 
     let long = "W".repeat(120);
     let mut far =
@@ -210,13 +220,22 @@ async fn pages_are_written_for_the_eye() {
     let world = with(far.clone()).await;
     let mut browser = Browser::default();
     let id = browser.ask_ada(&world, &far.id, far.redirect_uris[0].as_str(), "a b").await;
-    write("consent-document", &browser.get(&world, E::Consent, &format!("{ISSUER}/consent?flow={id}")).await.text);
+    write(
+        "consent-document",
+        "asks for access",
+        &browser.get(&world, E::Consent, &format!("{ISSUER}/consent?flow={id}")).await.text,
+    );
 
-    for (name, code, why) in [
-        ("error-redirect", Code::InvalidRequest, "redirect_uri is not registered for this client"),
-        ("error-busy", Code::SlowDown, "too many attempts"),
+    for (name, code, heading, why) in [
+        (
+            "error-redirect",
+            Code::InvalidRequest,
+            "This request cannot be answered",
+            "redirect_uri is not registered for this client",
+        ),
+        ("error-busy", Code::SlowDown, "Too many attempts", "too many attempts"),
     ] {
         let answer = pages::error(&code.because(why));
-        write(name, std::str::from_utf8(answer.response.body()).unwrap());
+        write(name, heading, std::str::from_utf8(answer.response.body()).unwrap());
     }
 }

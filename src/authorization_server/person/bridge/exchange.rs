@@ -10,7 +10,10 @@ use crate::{
         grant::{error::OAuthError, form},
         token::strict_json,
     },
-    outbound::{Fault, fetch::Wanted},
+    outbound::{
+        fault::{Fault, FaultKind},
+        fetch::Wanted,
+    },
 };
 
 /// The maximum length of a token response.
@@ -45,8 +48,12 @@ impl Bridge {
         let wanted = Wanted { url: &place.url, rule: place.rule, plaintext: place.plaintext, bytes_max: BYTES_MAX };
         let posted = self.fetch.post_form(&wanted, form::encode(&parameters), authorization).await;
         let posted = posted.map_err(|fault| unavailable(&fault))?;
-        let unreadable =
-            || unavailable(&Fault::idp("token", "the token endpoint's answer is not an unambiguous JSON object"));
+        let unreadable = || {
+            unavailable(&Fault::new(
+                FaultKind::TokenEndpoint,
+                "the token endpoint's answer is not an unambiguous JSON object",
+            ))
+        };
         let answer = strict_json::object(&posted.body, DEPTH_MAX).map_err(|strict_json::NotStrict| unreadable())?;
         let text = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(Box::from);
         if !posted.status.is_success() {
@@ -55,8 +62,8 @@ impl Bridge {
                 return Ok(None);
             }
             let error: String = error.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect();
-            return Err(unavailable(&Fault::idp(
-                "token",
+            return Err(unavailable(&Fault::new(
+                FaultKind::TokenEndpoint,
                 format_args!("the token endpoint refused the request: {error}"),
             )));
         }
@@ -67,8 +74,9 @@ impl Bridge {
 /// RFC 6749 §2.3.1: form-encode both parts, then Basic.
 fn basic(id: &str, secret: &str) -> Result<HeaderValue, OAuthError> {
     let pair = format!("{}:{}", form::encode_word(id), form::encode_word(secret));
-    HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
-        .map_err(|_| unavailable(&Fault::us("token", "the IdP client credential cannot be sent in a header")))
+    HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).map_err(|_| {
+        unavailable(&Fault::new(FaultKind::TokenEndpoint, "the IdP client credential cannot be sent in a header"))
+    })
 }
 
 /// Whether the IdP refused the code or token. Any other failure means that the IdP could not be

@@ -16,7 +16,7 @@ use crate::{
             jwt::Unproved,
         },
     },
-    outbound::Fault,
+    outbound::fault::{Fault, FaultKind},
 };
 
 /// Claims about the token, not about the user.
@@ -41,7 +41,7 @@ impl Bridge {
             algorithms: &ALGORITHMS,
             clock_skew: CLOCK_SKEW,
         };
-        let no_keys = || unavailable(&Fault::idp("jwks", "the IdP's keys cannot be fetched"));
+        let no_keys = || unavailable(&Fault::new(FaultKind::KeySet, "the IdP's keys cannot be fetched"));
         let unproved = Unproved::read(token).map_err(|_| refused(TokenFault::Malformed))?;
         let mut keys = self.keys.current_or_first(now).await.map_err(|_| no_keys())?;
         let mut proof = id_token::prove(&unproved, &expected, &keys.set, now);

@@ -14,7 +14,7 @@ fn demand() -> Demand {
     demand
 }
 
-fn peer(number: u8) -> Peer {
+fn peer(number: u8) -> ClientNetwork {
     Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)))
 }
 
@@ -24,7 +24,7 @@ fn secs(secs: u64) -> Duration {
 
 /// When a token of `peer` that arrives at `now` is answered, or else may come back; the fetch is
 /// made.
-fn fetched(demand: &Demand, peer: Peer, now: Duration) -> Result<Duration, Duration> {
+fn fetched(demand: &Demand, peer: ClientNetwork, now: Duration) -> Result<Duration, Duration> {
     let attempt = demand.next_attempt();
     let _place = demand.ask(peer, attempt, now)?;
     let at = demand.next(now);
@@ -98,7 +98,7 @@ fn attack_181_a_fetch_under_way_answers_no_token_that_came_after_its_beginning()
 fn attack_181_places_to_wait_are_bounded_for_each_peer_and_for_all() {
     let demand = demand();
     let attempt = demand.next_attempt();
-    let take = |from: Peer| demand.ask(from, attempt, secs(10));
+    let take = |from: ClientNetwork| demand.ask(from, attempt, secs(10));
     let first: Vec<_> = (0..KEY_WAITERS_PER_PEER_MAX).map(|_| take(peer(1)).ok().unwrap()).collect();
     assert_eq!(take(peer(1)).err(), Some(secs(10)), "the fetch is due at once all the same");
     let second: Vec<_> = (0..KEY_WAITERS_PER_PEER_MAX).map(|_| take(peer(2)).ok().unwrap()).collect();

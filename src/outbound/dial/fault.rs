@@ -1,4 +1,4 @@
-//! Why a connection could not be opened: a label for metrics and logs, and words for clients.
+//! Why a connection could not be opened: a label for metrics and logs, and a phrase for clients.
 
 use std::{io, net::IpAddr};
 
@@ -7,9 +7,18 @@ use rustls::CertificateError;
 /// The process has no descriptor left, or the system has none (Linux: EMFILE, ENFILE).
 const NO_DESCRIPTORS: [i32; 2] = [24, 23];
 
-/// Why.
+/// How opening a connection failed.
+#[derive(Debug)]
+pub struct DialFault {
+    /// The kind, for metrics and decisions.
+    pub kind: DialFaultKind,
+    /// The cause, for logs.
+    pub cause: io::Error,
+}
+
+/// The kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum DialFaultKind {
     /// The name has no address, or DNS says that it failed.
     Resolve,
     /// DNS does not answer.
@@ -44,27 +53,7 @@ pub enum Why {
     TlsTimeout,
 }
 
-impl Why {
-    /// All of them.
-    pub const ALL: [Self; 16] = [
-        Self::Resolve,
-        Self::ResolveTimeout,
-        Self::Address,
-        Self::Refused,
-        Self::Unreachable,
-        Self::Reset,
-        Self::NoPorts,
-        Self::NoDescriptors,
-        Self::Connect,
-        Self::ConnectTimeout,
-        Self::TlsExpired,
-        Self::TlsNotYetValid,
-        Self::TlsUnknownIssuer,
-        Self::TlsName,
-        Self::Tls,
-        Self::TlsTimeout,
-    ];
-
+impl DialFaultKind {
     /// The stable word of metrics and logs, and what a client reads after "the MCP server behind
     /// this gateway".
     const fn row(self) -> (&'static str, &'static str) {
@@ -115,12 +104,6 @@ impl Why {
             }
             _ => "check that the upstream runs, and upstream.url",
         }
-    }
-
-    /// The one of this label.
-    #[must_use]
-    pub fn of_label(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|why| why.label() == label)
     }
 
     /// Whether the time ran out.
@@ -194,43 +177,60 @@ fn is_hang_up(cause: &io::Error) -> bool {
 mod tests {
     use super::*;
 
+    const ALL: [DialFaultKind; 16] = [
+        DialFaultKind::Resolve,
+        DialFaultKind::ResolveTimeout,
+        DialFaultKind::Address,
+        DialFaultKind::Refused,
+        DialFaultKind::Unreachable,
+        DialFaultKind::Reset,
+        DialFaultKind::NoPorts,
+        DialFaultKind::NoDescriptors,
+        DialFaultKind::Connect,
+        DialFaultKind::ConnectTimeout,
+        DialFaultKind::TlsExpired,
+        DialFaultKind::TlsNotYetValid,
+        DialFaultKind::TlsUnknownIssuer,
+        DialFaultKind::TlsName,
+        DialFaultKind::Tls,
+        DialFaultKind::TlsTimeout,
+    ];
+
     #[test]
     fn attack_182_each_cause_has_a_label_of_its_own() {
-        for (at, why) in Why::ALL.into_iter().enumerate() {
-            assert_eq!(Why::of_label(why.label()), Some(why));
-            assert!(Why::ALL.into_iter().skip(at + 1).all(|other| other.label() != why.label()), "{why:?}");
+        for (at, kind) in ALL.into_iter().enumerate() {
+            assert!(ALL.into_iter().skip(at + 1).all(|other| other.label() != kind.label()), "{kind:?}");
         }
-        assert_eq!(Why::of_label("broken"), None);
     }
 
     #[test]
     fn attack_182_the_systems_errors_are_told_apart() {
         let (v4, v6) = ("127.0.0.1".parse().unwrap(), "::1".parse().unwrap());
         for (code, address, why) in [
-            (111, v4, Why::Refused),
-            (99, v4, Why::NoPorts),
-            (99, v6, Why::Unreachable),
-            (101, v4, Why::Unreachable),
-            (113, v4, Why::Unreachable),
-            (104, v4, Why::Reset),
-            (110, v4, Why::ConnectTimeout),
-            (24, v4, Why::NoDescriptors),
-            (23, v4, Why::NoDescriptors),
-            (13, v4, Why::Connect),
+            (111, v4, DialFaultKind::Refused),
+            (99, v4, DialFaultKind::NoPorts),
+            (99, v6, DialFaultKind::Unreachable),
+            (101, v4, DialFaultKind::Unreachable),
+            (113, v4, DialFaultKind::Unreachable),
+            (104, v4, DialFaultKind::Reset),
+            (110, v4, DialFaultKind::ConnectTimeout),
+            (24, v4, DialFaultKind::NoDescriptors),
+            (23, v4, DialFaultKind::NoDescriptors),
+            (13, v4, DialFaultKind::Connect),
         ] {
-            assert_eq!(Why::of_connect(&io::Error::from_raw_os_error(code), address), why, "errno {code}");
+            assert_eq!(DialFaultKind::of_connect(&io::Error::from_raw_os_error(code), address), why, "errno {code}");
         }
         let of = |fault| io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(fault));
         for (cause, why) in [
-            (of(CertificateError::Expired), Why::TlsExpired),
-            (of(CertificateError::NotValidYet), Why::TlsNotYetValid),
-            (of(CertificateError::UnknownIssuer), Why::TlsUnknownIssuer),
-            (of(CertificateError::NotValidForName), Why::TlsName),
-            (of(CertificateError::BadSignature), Why::Tls),
-            (io::ErrorKind::UnexpectedEof.into(), Why::Reset),
-            (io::ErrorKind::InvalidData.into(), Why::Tls),
+            (of(CertificateError::Expired), DialFaultKind::TlsExpired),
+            (of(CertificateError::NotValidYet), DialFaultKind::TlsNotYetValid),
+            (of(CertificateError::UnknownIssuer), DialFaultKind::TlsUnknownIssuer),
+            (of(CertificateError::NotValidForName), DialFaultKind::TlsName),
+            (of(CertificateError::BadSignature), DialFaultKind::Tls),
+            (io::ErrorKind::UnexpectedEof.into(), DialFaultKind::Reset),
+            (io::ErrorKind::InvalidData.into(), DialFaultKind::Tls),
         ] {
-            assert_eq!(Why::of_tls(&cause), why, "{cause}");
+            assert_eq!(DialFaultKind::of_tls(&cause), why, "{cause}");
         }
     }
 }

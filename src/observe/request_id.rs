@@ -22,7 +22,7 @@ impl RequestId {
     }
 
     /// Writes it, without the detour of a formatter: each line has one.
-    pub(in crate::observe) fn write_to(self, text: &mut String) {
+    pub(super) fn write_to(self, text: &mut String) {
         text.push_str(str::from_utf8(&self.process).unwrap_or_default());
         text.push('-');
         let mut shift = u64::BITS.saturating_sub(self.number.leading_zeros()).div_ceil(4).max(1) * 4;
@@ -47,14 +47,14 @@ fn hex_digit(value: u64) -> char {
 }
 
 /// Gives each request of a process its id.
-pub(in crate::observe) struct RequestIds {
+pub(super) struct RequestIds {
     process: [u8; PROCESS_DIGITS],
     next: AtomicU64,
 }
 
 impl RequestIds {
     /// With a random prefix for this process; the id is not a secret.
-    pub(in crate::observe) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut random = RandomState::new().hash_one("request");
         let process = [(); PROCESS_DIGITS].map(|()| {
             random = random.rotate_left(4);
@@ -63,7 +63,7 @@ impl RequestIds {
         Self { process, next: AtomicU64::new(1) }
     }
 
-    pub(in crate::observe) fn next(&self) -> RequestId {
+    pub(super) fn next(&self) -> RequestId {
         RequestId { process: self.process, number: self.next.fetch_add(1, Ordering::Relaxed) }
     }
 }

@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use super::facts::Facts;
+use crate::observe::facts::Facts;
 
 /// Enough that two workers rarely meet.
 const SHARDS: usize = 16;
 
 /// Each for the short time between its decision and its line.
 #[derive(Default)]
-pub(in crate::observe) struct Untold {
+pub(super) struct Untold {
     shards: [Mutex<Shard>; SHARDS],
 }
 

@@ -2,13 +2,13 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use super::RequestId;
 use crate::{
     base::{clock::Now, limits::BATCH_MESSAGES_MAX, names::Scope, text::Text},
     decide::{mcp::target::Target, policy::evaluate::Permit, refusal::Refusal, token::claims::Caller},
     observe::{
         audit::{Decision, Verdict, Who},
         metrics::ServerSeries,
+        request_id::RequestId,
     },
 };
 
@@ -25,7 +25,7 @@ pub(super) struct Facts {
     pub(super) method: Option<Text>,
     pub(super) target: Option<Named>,
     /// The things that it names, where there are several.
-    pub(super) parts: Parts,
+    pub(super) parts: SeparateTargets,
     pub(super) verdict: Verdict,
     pub(super) refusal: Option<Refusal>,
     pub(super) rule: Option<usize>,
@@ -40,13 +40,13 @@ pub(super) struct Named {
 
 /// Several things that one request names.
 #[derive(Default)]
-pub(super) struct Parts {
+pub(super) struct SeparateTargets {
     /// At most as many as a batch may have.
-    each: Vec<Part>,
+    each: Vec<SeparateTarget>,
     total: usize,
 }
 
-struct Part {
+struct SeparateTarget {
     method: Text,
     target: Target,
     named: Named,
@@ -67,7 +67,7 @@ impl Facts {
             caller: None,
             method: None,
             target: None,
-            parts: Parts::default(),
+            parts: SeparateTargets::default(),
             verdict: Verdict::Unfinished,
             refusal: None,
             rule: None,
@@ -141,7 +141,7 @@ impl Facts {
     }
 }
 
-impl Parts {
+impl SeparateTargets {
     /// The things that `target` names, asked by `method`; empty where it is one thing.
     pub(super) fn of(method: &Text, target: &Target) -> Self {
         let mut all = Vec::new();
@@ -167,7 +167,7 @@ impl Parts {
         }
         let part = |(method, target): (Text, Target)| {
             let named = Named::of(&target);
-            Part { method, target, named, judged: None }
+            SeparateTarget { method, target, named, judged: None }
         };
         Self { each: all.into_iter().take(BATCH_MESSAGES_MAX).map(part).collect(), total }
     }

@@ -1,0 +1,22 @@
+//! Tells one state of a file from another by what the file system says about it.
+
+use std::os::unix::fs::MetadataExt;
+
+/// One state of a file. Kubernetes swaps a symbolic link, which changes the inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStamp {
+    /// The inode.
+    pub inode: u64,
+    /// The length in bytes.
+    pub bytes: u64,
+    /// When it was modified, in seconds and nanoseconds.
+    pub modified: (i64, i64),
+}
+
+impl FileStamp {
+    /// The state that `metadata` describes.
+    #[must_use]
+    pub fn of(metadata: &impl MetadataExt) -> Self {
+        Self { inode: metadata.ino(), bytes: metadata.size(), modified: (metadata.mtime(), metadata.mtime_nsec()) }
+    }
+}

@@ -1,0 +1,32 @@
+//! What the configuration says about one issuer's tokens and keys.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::decide::token::jwt::TokenRules;
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// From `jwks_uri` of the issuer's metadata.
+    Discover,
+    /// From this URL.
+    Url(Box<str>),
+    /// From this file, read again when it changes.
+    File(PathBuf),
+    /// From the embedded authorization server of the same name, which hands them over in memory.
+    Embedded,
+}
+
+/// One authorization server as understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerSettings {
+    /// What its tokens must be like; the first of `rules.issuers` is the issuer we publish and discover.
+    pub rules: TokenRules,
+    /// Where its keys are.
+    pub keys: KeySource,
+    /// Unknown keys cause one fetch in this time, and at most
+    /// [`crate::base::limits::EXTRA_FETCHES_MAX`] more.
+    pub refetch_floor: Duration,
+    /// Whether an `http://` issuer that is not loopback may be asked.
+    pub allow_http: bool,
+}
