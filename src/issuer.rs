@@ -23,8 +23,8 @@ use crate::{
         secret::Secret,
     },
     decide::{
-        grant::{client::Client, people::GrantRule, request::Protected},
-        route::IssuerEndpoint,
+        authorization_server::{client::Client, people::GrantRule, request::Protected},
+        routing::IssuerEndpoint,
     },
     issuer::{
         accounts::Accounts, arrivals::Arrivals, documents::Documents, keep::Outage, revocations::Revocations,

@@ -13,12 +13,12 @@ use crate::{
     },
     config::{DenyAs, LegacySse, ServerSettings, Settings},
     decide::{
-        oauth::{
+        fields::origin::Sites,
+        resource_server::{
             challenge::Challenges,
             resource_metadata::{ResourceMetadata, etag},
         },
-        origin::Sites,
-        route::{RouteEntry, Routes, messages_path},
+        routing::{RouteEntry, Routes, messages_path},
     },
     inbound::snapshot::{Document, Mirror, PublicFace, Server, Snapshot, Transport},
     issuer::{Embedded, State},

@@ -25,7 +25,10 @@ use crate::{
     },
     config::{Settings, explain as file_as_understood},
     decide::{
-        mcp::{peek, target, target::Target},
+        mcp::request::{
+            message,
+            target::{self, Target},
+        },
         policy::explain::explain as explain_policy,
         refusal::Refusal,
         token::{claims::Caller, presented::Presented},
@@ -183,7 +186,7 @@ fn wanted(arguments: &Explain, server: &Server) -> Result<Target, Refusal> {
         }
     };
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
-    let message = peek::read(&Bytes::from(body), server.limits.json_depth).map_err(|fault| fault.refusal)?;
+    let message = message::read(&Bytes::from(body), server.limits.json_depth).map_err(|fault| fault.refusal)?;
     target::of(&message)
 }
 

@@ -13,7 +13,7 @@ use crate::{
         value::{duration_text, size_text},
     },
     decide::{
-        mcp::{list::Hide, version::ASSUMED},
+        mcp::{answer::list_filter::Hide, version::ASSUMED},
         policy::rule::{Access, Rule},
     },
     outbound::{

@@ -20,7 +20,7 @@ use crate::{
         value,
     },
     decide::{
-        oauth::quirk::{self, Quirk},
+        resource_server::vendor::{self, Quirk},
         token::jwt::TokenRules,
     },
     outbound::keys::{IssuerSettings, KeySource},
@@ -77,12 +77,12 @@ const ELSEWHERE: &[&str] = &[
 
 /// The vendor's row behind `profile: name`.
 fn profile(name: &str) -> Option<&'static Quirk> {
-    quirk::row(name)
+    vendor::row(name)
 }
 
 /// The vendors that `profile` may name.
 pub(super) fn profiles() -> Vec<&'static str> {
-    quirk::names().collect()
+    vendor::names().collect()
 }
 
 /// One authorization server as written.

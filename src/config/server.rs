@@ -21,7 +21,7 @@ use crate::{
         rules, upstream, value,
     },
     decide::{
-        mcp::{list::Hide, version::ASSUMED},
+        mcp::{answer::list_filter::Hide, version::ASSUMED},
         policy::{
             glob::Glob,
             rule::{Access, Policy},

@@ -5,8 +5,7 @@ pub mod claims;
 pub mod id_token;
 pub mod jwk;
 pub mod jwt;
-mod kind;
 pub mod presented;
-pub mod strict_json;
 #[cfg(test)]
 pub(crate) mod testing;
+mod token_type;

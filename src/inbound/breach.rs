@@ -13,7 +13,7 @@ use std::{
 use http::{HeaderValue, Response, Version, header, request::Parts};
 
 use crate::{
-    decide::framing::{
+    decide::fields::framing::{
         Violation,
         blocks::Blocks,
         frames::{Cutoff, Frames},

@@ -20,8 +20,8 @@ use crate::{
     },
     decide::{
         mcp::{
-            list::{self, Hide, Item, Lists},
-            target::{TASK_LIST, Target},
+            answer::list_filter::{self, Hide, Item, Lists},
+            request::target::{TASK_LIST, Target},
             version::Era,
         },
         policy::{
@@ -80,7 +80,7 @@ fn judges_tasks(policy: &Policy) -> bool {
     !names_method(policy, &TASK_LIST.into())
 }
 
-/// [`list::filter`], or [`list::filter_body`].
+/// [`list_filter::filter`], or [`list_filter::filter_body`].
 type Filter = fn(&Bytes, Lists, &mut dyn FnMut(Item<'_>) -> bool) -> Result<Bytes, &'static str>;
 
 /// Decides what one caller sees.
@@ -95,7 +95,7 @@ pub(super) struct Cut {
 impl Cut {
     /// `message` without what the caller may not see, by the rules in force: a stream may have begun under others (P7).
     fn filter(&self, message: &Bytes) -> Result<Bytes, &'static str> {
-        self.filter_by(list::filter, message)
+        self.filter_by(list_filter::filter, message)
     }
 
     fn filter_by(&self, filter: Filter, message: &Bytes) -> Result<Bytes, &'static str> {
@@ -177,7 +177,7 @@ pub(super) async fn whole(answer: Answer, cut: &Cut, place: &Place) -> Result<By
     if message.is_empty() {
         return Ok(message);
     }
-    let kept = cut.filter_by(list::filter_body, &message).map_err(|why| Unread {
+    let kept = cut.filter_by(list_filter::filter_body, &message).map_err(|why| Unread {
         fault: Some((UpstreamOutcome::Unfit, why)),
         ..Unread::from(Refusal::UpstreamAnswer("it holds a list that cannot be read with one meaning"))
     })?;

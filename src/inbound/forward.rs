@@ -17,11 +17,13 @@ use http_body::Body;
 
 use crate::{
     decide::{
-        hop,
+        fields::{answer, crossing},
         mcp::{
-            headers::{METHOD, NAME},
-            list::Lists,
-            target::Target,
+            answer::list_filter::Lists,
+            request::{
+                headers::{METHOD, NAME},
+                target::Target,
+            },
             version::Era,
         },
         policy::evaluate::Permit,
@@ -149,10 +151,10 @@ pub(super) async fn send(
     }
 
     let (mut head, body) = answer.into_parts();
-    if let Err(what) = hop::answer::one_reading(head.status, &mut head.headers) {
+    if let Err(what) = answer::one_reading(head.status, &mut head.headers) {
         return Err(not_relayed(what, head.status, record));
     }
-    hop::clean_response(&mut head.headers);
+    crossing::clean_response(&mut head.headers);
     if let Err(refusal) = session::learn(arrival, server, &outgoing, &method, &mut head) {
         if let Refusal::UpstreamAnswer(what) = refusal {
             return Err(not_relayed(what, head.status, record));
@@ -257,12 +259,12 @@ fn request_headers(
     outgoing: &Outgoing,
 ) -> Result<HeaderMap, Refusal> {
     let gateway = &arrival.connection.gateway;
-    if hop::loops(&headers, &gateway.pseudonym) {
+    if crossing::loops(&headers, &gateway.pseudonym) {
         return Err(Refusal::Loop);
     }
     let presented =
         matches!(server.credential, Credential::Forward).then(|| headers.get(AUTHORIZATION).cloned()).flatten();
-    hop::clean_request(&mut headers, &server.identity_names, &server.passed_headers);
+    crossing::clean_request(&mut headers, &server.identity_names, &server.passed_headers);
     if outgoing.era == Era::Legacy {
         // They mean nothing there and were not compared with the body (attack 195).
         headers.remove(MCP_METHOD);
@@ -287,7 +289,7 @@ fn request_headers(
     if outgoing.body.is_empty() {
         headers.remove(CONTENT_TYPE);
     }
-    hop::append_via(&mut headers, &gateway.via);
+    crossing::append_via(&mut headers, &gateway.via);
     if let Some(peer) = &arrival.connection.peer_value {
         headers.insert(X_FORWARDED_FOR, peer.clone());
     }

@@ -12,12 +12,14 @@ use hyper::body::Incoming;
 use crate::{
     base::{limits::IGNORED_BODY_BYTES_MAX, text::Text},
     decide::{
-        hop,
+        fields::crossing,
         mcp::{
-            batch, headers,
-            list::Lists,
-            peek::{self, Kind, Message, PeekFault},
-            target::{self, Target},
+            answer::list_filter::Lists,
+            request::{
+                batch, headers,
+                message::{self, Kind, Message, PeekFault},
+                target::{self, Target},
+            },
             version::Era,
         },
         policy::evaluate::{Permit, deciding_rule, evaluate},
@@ -99,7 +101,7 @@ async fn judge(
     let mut place = gateway.usage.enter(name, limits, &caller, arrival.snapshot.limits)?;
 
     // 4. What is wanted?
-    hop::check_connection(&head.headers, &server.identity_names)?;
+    crossing::check_connection(&head.headers, &server.identity_names)?;
     headers::check_shape(&head.headers)?;
     let asked = match (door, &head.method) {
         (Door::Streamable | Door::Messages, &Method::POST) => {
@@ -260,7 +262,7 @@ async fn read_message(
         let may_stream = messages.iter().any(|message| message.kind == Kind::Request);
         return Ok(Asked { parts, lists, answers, may_stream, ..Asked::plain(target, body) });
     }
-    let message = peek::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
+    let message = message::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
     known.id.clone_from(&message.id);
     known.method = Some(message.method.clone());
     known.era = headers::agree(&head.headers, &message)?;

@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 
 use crate::{
     base::limits::ISSUER_BODY_BYTES_MAX,
-    decide::{refusal::Refusal, route::IssuerEndpoint},
+    decide::{refusal::Refusal, routing::IssuerEndpoint},
     inbound::{
         body,
         reply::{Handed, ReplyBody},

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use crate::{
     base::clock::Clock,
     decide::{
-        mcp::{list::Lists, target::Target},
+        mcp::{answer::list_filter::Lists, request::target::Target},
         policy::evaluate::evaluate,
         token::claims::Caller,
     },

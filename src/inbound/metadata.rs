@@ -8,7 +8,7 @@ use http::{
 
 use crate::{
     decide::{
-        origin::cors::{self, Kind},
+        fields::cors::{self, Kind},
         refusal::Refusal,
     },
     inbound::{

@@ -18,7 +18,7 @@ use crate::{
     decide::{
         mcp::{
             error::{self, About},
-            target::Target,
+            request::target::Target,
             version::Era,
         },
         refusal::Refusal,

@@ -15,7 +15,7 @@ use self::ids::Ids;
 use crate::{
     base::limits::{EVENTS_MAX, EVENTS_PER_CALLER_MAX},
     decide::{
-        mcp::target::Target,
+        mcp::request::target::Target,
         policy::{evaluate::evaluate, rule::Policy},
         refusal::Refusal,
         token::claims::Caller,

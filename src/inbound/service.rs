@@ -12,9 +12,9 @@ use hyper::body::Incoming;
 use crate::{
     base::clock::Now,
     decide::{
-        origin::cors::{self, Kind},
+        fields::cors::{self, Kind},
         refusal::Refusal,
-        route::{IssuerEndpoint, Route},
+        routing::{IssuerEndpoint, Route},
     },
     inbound::{
         body,

@@ -8,8 +8,8 @@ pub use self::begun::Begun;
 use crate::{
     base::limits::SESSION_ID_BYTES_MAX,
     decide::{
+        mcp::session_seal::{Bound, Sealed},
         refusal::Refusal,
-        session::{Bound, Sealed},
         token::claims::Caller,
     },
     inbound::{

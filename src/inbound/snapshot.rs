@@ -10,8 +10,12 @@ use tokio::sync::watch;
 use crate::{
     base::{clock::Clock, names::Resource},
     decide::{
-        mcp::list::Hide, oauth::challenge::Challenges, origin::Sites, policy::rule::Policy, route::Routes,
-        session::SessionKeys, token::claims::Caller,
+        fields::origin::Sites,
+        mcp::{answer::list_filter::Hide, session_seal::SessionKeys},
+        policy::rule::Policy,
+        resource_server::challenge::Challenges,
+        routing::Routes,
+        token::claims::Caller,
     },
     inbound::{resume::Origins, room::Room, session::Begun, tasks::Tasks, usage::Usage},
     issuer::Embedded,

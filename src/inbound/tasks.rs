@@ -20,8 +20,8 @@ use crate::{
     },
     decide::{
         mcp::{
-            target::{self, Target},
-            task::Task,
+            answer::task::Task,
+            request::target::{self, Target},
         },
         policy::evaluate::names_method,
         refusal::Refusal,

@@ -3,7 +3,7 @@
 use tokio::sync::{Mutex, mpsc};
 
 use crate::{
-    decide::grant::family::Family,
+    decide::authorization_server::refresh_family::Family,
     issuer::{
         Sent,
         store::{Kind, Store, StoreFault},

@@ -3,18 +3,18 @@
 use crate::{
     base::limits::FLOW_AGE,
     decide::{
-        grant::{
+        authorization_server::{
             client::Client,
             error::{Code, OAuthError},
             form::Form,
             people::Person,
             request::{AuthorizationRequest, ReturnTo},
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
     },
     issuer::{
-        Answer, Asked, Embedded, Login, clients, consent,
-        consent::Offer,
+        Answer, Asked, Embedded, Login, clients,
+        consent::{self, Offer},
         cookie::Cookie,
         event,
         flow::{self, Flow},

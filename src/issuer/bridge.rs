@@ -11,13 +11,13 @@ use crate::{
         names::Scope,
     },
     decide::{
-        grant::{
+        authorization_server::{
             error::{Code, OAuthError},
             form::{self, Form},
             people::{self, Grantee, Person},
             pkce::Challenge,
         },
-        oauth::server_metadata::{self, ServerMetadata},
+        resource_server::issuer_metadata::{self, ServerMetadata},
         token::jwt::TokenRules,
     },
     issuer::{
@@ -107,7 +107,7 @@ impl Bridge {
 
     async fn metadata(&self) -> Result<ServerMetadata, OAuthError> {
         let document = self.keys.discovery().document().await.map_err(|fault| away(&fault))?;
-        server_metadata::read(&document, &self.settings.issuer)
+        issuer_metadata::read(&document, &self.settings.issuer)
             .map_err(|fault| away(&Fault::idp("metadata", format_args!("{fault:?}"))))
     }
 
@@ -306,7 +306,7 @@ fn scope_of(settings: &OidcSettings) -> String {
 
 /// Ours alone: one authorization server has one IdP, so its callback tells IdPs apart (SPEC D-56).
 fn callback_url(embedded: &Embedded) -> String {
-    embedded.url(crate::decide::route::IssuerEndpoint::Callback)
+    embedded.url(crate::decide::routing::IssuerEndpoint::Callback)
 }
 
 /// Whether a browser may be sent there.

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::{clock::Now, limits::DYNAMIC_CLIENT_AGE},
     decide::{
-        grant::{
+        authorization_server::{
             client::{Client, ClientAuth},
-            client_id::DocumentUrl,
+            client_id_document::DocumentUrl,
             error::{Code, OAuthError},
             form::Form,
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
         token::{assertion, jwk::KeySet, jwt::Unproved},
     },
     issuer::{

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::{limits::CONSENT_AGE, names::Scope},
     decide::{
-        grant::{
+        authorization_server::{
             client::Client,
             error::{Code, OAuthError},
             form::{self, Form},
             people::{self, Grantee, Person},
             request::AuthorizationRequest,
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
     },
     issuer::{
         Answer, Asked, Embedded, Login, bridge, event,

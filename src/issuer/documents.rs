@@ -19,9 +19,9 @@ use crate::{
         names::is_loopback_name,
     },
     decide::{
-        grant::{
+        authorization_server::{
             client::{self, Client},
-            client_id::DocumentUrl,
+            client_id_document::DocumentUrl,
             error::{Code, OAuthError},
         },
         token::jwk::KeySet,

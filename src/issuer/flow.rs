@@ -9,7 +9,7 @@ use crate::{
         limits::{CODE_AGE, FLOW_AGE},
         names::Scope,
     },
-    decide::grant::{
+    decide::authorization_server::{
         client::{Client, ClientAuth},
         error::{Code as Word, OAuthError},
         people::Person,

@@ -12,12 +12,12 @@ use crate::{
         secret::Secret,
     },
     decide::{
-        grant::{
+        authorization_server::{
             error::{Code, OAuthError},
             form::Form,
             people::Person,
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
     },
     issuer::{
         Answer, Asked, Embedded, Login,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     base::names::Scope,
-    decide::{grant::client::ClientAuth, route::IssuerEndpoint},
+    decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint},
     issuer::{Answer, Asked, Dynamic, Embedded, reply, seal::name_of},
 };
 

@@ -6,11 +6,11 @@ use http::StatusCode;
 use crate::{
     base::{limits::SHOWN_CHARS_MAX, names::Scope},
     decide::{
-        grant::{
+        authorization_server::{
             client::{Client, Origin},
             error::{Code, OAuthError},
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
     },
     issuer::{
         Answer, Embedded, Login,

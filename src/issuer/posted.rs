@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::header::{CONTENT_TYPE, ORIGIN};
 
 use crate::{
-    decide::grant::{
+    decide::authorization_server::{
         error::{Code, OAuthError},
         form::Form,
     },

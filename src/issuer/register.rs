@@ -11,7 +11,7 @@ use crate::{
         limits::{REGISTRATION_BYTES_MAX, UNUSED_CLIENT_AGE},
         secret::Secret,
     },
-    decide::grant::{
+    decide::authorization_server::{
         client::{Client, ClientAuth, Method, Registration},
         error::{Code, OAuthError},
         people,

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 
 use crate::{
     decide::{
-        grant::error::{Code, OAuthError},
-        route::IssuerEndpoint,
+        authorization_server::error::{Code, OAuthError},
+        routing::IssuerEndpoint,
     },
     issuer::{Asked, seal::digest_of, store::StoreFault},
 };

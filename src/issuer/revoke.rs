@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use crate::{
     base::limits::CLOCK_SKEW_MAX,
-    decide::grant::{
+    decide::authorization_server::{
         client::{Client, ClientAuth, Origin},
         error::{Code, OAuthError},
-        family::{Family, Standing},
         form::Form,
         people,
+        refresh_family::{Family, Standing},
     },
     issuer::{
         Answer, Asked, Embedded, clients, event,

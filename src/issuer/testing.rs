@@ -16,16 +16,16 @@ pub(in crate::issuer) use browser::{Browser, Shown, posted};
 use crate::{
     base::clock::{Clock, Now},
     decide::{
-        grant::{
+        authorization_server::{
             client::{Client, ClientAuth, Grants, Origin},
             form,
             people::{GrantRule, Person},
             pkce::Challenge,
-            redirect::RedirectUri,
+            redirect_uri::RedirectUri,
             request::Protected,
         },
         policy::glob::Glob,
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
         token::{claims::Caller, jwt::Unproved},
     },
     issuer::{

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     base::{limits::CLOCK_SKEW_MAX, names::Scope},
     decide::{
-        grant::{
+        authorization_server::{
             client::Client,
             error::{Code, OAuthError},
             form::Form,

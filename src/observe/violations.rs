@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    decide::framing::Violation,
+    decide::fields::framing::Violation,
     observe::{Observe, audit::ViolationLine, metrics::ListenerSeries, sampled::Sampled},
 };
 

@@ -1,7 +1,7 @@
 //! What a reader saw of a message: all that decides what it does and to what.
 
-use portcullis::decide::mcp::{
-    peek::{Kind, Message},
+use portcullis::decide::mcp::request::{
+    message::{Kind, Message},
     target::Target,
 };
 use serde::Deserialize;

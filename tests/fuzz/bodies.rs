@@ -11,21 +11,22 @@ use portcullis::{
     base::limits::{BATCH_MESSAGES_MAX, JWKS_KEYS_MAX, TOKEN_BYTES_MAX},
     config::{explain, file},
     decide::{
-        framing::{
+        fields::framing::{
             Framing,
             blocks::Blocks,
             frames::{Cutoff, Frames},
         },
         mcp::{
-            batch,
-            endpoint::{self, Base},
+            answer::message_endpoint::{self, Base},
             error::{self, About},
-            headers,
-            peek::{self, Kind, Message},
-            target::{self, Target},
+            request::{
+                batch, headers,
+                message::{self, Kind, Message},
+                target::{self, Target},
+            },
             version::Era,
         },
-        oauth::server_metadata,
+        resource_server::issuer_metadata,
         token::{jwk::KeySet, jwt::Unproved, presented::Presented},
     },
 };
@@ -76,7 +77,7 @@ fn fields(input: &[u8]) -> HeaderMap {
 /// Whatever the strict reader accepts, `serde_json` accepts, and sees the same method, id and names in it.
 pub(crate) fn peek(input: &[u8]) -> bool {
     // Below the depth at which `serde_json` gives up.
-    let message = match peek::read(&Bytes::copy_from_slice(input), 100) {
+    let message = match message::read(&Bytes::copy_from_slice(input), 100) {
         Ok(message) => message,
         Err(fault) => {
             let id = fault.id.map(|id| serde_json::from_str::<Value>(&id).expect("an id that is no JSON"));
@@ -111,7 +112,7 @@ pub(crate) fn batch(input: &[u8]) -> bool {
         agrees(message, element);
         assert_eq!(message.kind == Kind::Response, messages[0].kind == Kind::Response, "a mixture");
         assert!(message.method != "initialize");
-        let alone = peek::read(&Bytes::from(element.to_string()), 100).expect("a message of its own");
+        let alone = message::read(&Bytes::from(element.to_string()), 100).expect("a message of its own");
         let target = target::of(&alone);
         match &targets {
             Ok(Target::Several(all)) => assert_eq!(target.as_ref(), Ok(&all[index])),
@@ -125,11 +126,14 @@ pub(crate) fn batch(input: &[u8]) -> bool {
 /// An endpoint that is taken is a path of the stream's own origin, and one that means itself there.
 pub(crate) fn endpoint(input: &[u8]) -> bool {
     let base = Base { scheme: "http", authority: "up.example:8000", path_and_query: "/a/sse?v=1" };
-    let Ok(target) = endpoint::resolve(base, input) else { return false };
-    assert!(endpoint::is_own(&target) && target.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == target));
+    let Ok(target) = message_endpoint::resolve(base, input) else { return false };
+    assert!(
+        message_endpoint::is_own(&target)
+            && target.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == target)
+    );
     let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
     assert!(!path.split('/').any(|segment| matches!(segment, "." | "..")), "{target}");
-    assert_eq!(endpoint::resolve(base, target.as_bytes()).as_ref(), Ok(&target));
+    assert_eq!(message_endpoint::resolve(base, target.as_bytes()).as_ref(), Ok(&target));
     let reference = String::from_utf8_lossy(input).to_ascii_lowercase();
     let authority = reference.split_once("//").map(|(before, rest)| (before, rest.split(['/', '?', '#']).next()));
     if let Some(("" | "http:", authority)) = authority {
@@ -295,7 +299,7 @@ pub(crate) fn message_headers(input: &[u8]) -> bool {
     let (head, body) = parts(input);
     let map = fields(head);
     let _ = (headers::check_media(&map), headers::check_shape(&map), headers::era_without_body(&map));
-    let Ok(message) = peek::read(&Bytes::copy_from_slice(body), 64) else { return false };
+    let Ok(message) = message::read(&Bytes::copy_from_slice(body), 64) else { return false };
     let target = target::of(&message);
     let era = headers::agree(&map, &message);
     if era == Ok(Era::Modern) && message.kind == Kind::Request {
@@ -371,14 +375,14 @@ pub(crate) fn config(input: &[u8]) -> bool {
 pub(crate) fn server_metadata(input: &[u8]) -> bool {
     let mut parts = input.splitn(2, |byte| *byte == b'\n');
     let Some(Ok(issuer)) = parts.next().map(std::str::from_utf8) else { return false };
-    let places = server_metadata::places(issuer);
+    let places = issuer_metadata::places(issuer);
     if let Ok(places) = &places {
         let host_end = issuer.match_indices('/').nth(2).map_or(issuer.len(), |(at, _)| at);
         let is_there = |place: &String| place.starts_with(&format!("{}/", &issuer[..host_end]));
         assert!((2..=3).contains(&places.len()) && places.iter().all(is_there), "{places:?}");
         assert!(places.iter().all(|place| place.contains("/.well-known/")));
     }
-    let Ok(metadata) = server_metadata::read(parts.next().unwrap_or_default(), issuer) else { return false };
+    let Ok(metadata) = issuer_metadata::read(parts.next().unwrap_or_default(), issuer) else { return false };
     assert_eq!(&*metadata.issuer, issuer);
     places.is_ok()
 }

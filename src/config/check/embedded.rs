@@ -2,7 +2,7 @@
 
 use crate::{
     config::{check::sections::Sections, embedded::Embedded, reading::Reading},
-    decide::route::{IssuerEndpoint, messages_path},
+    decide::routing::{IssuerEndpoint, messages_path},
     issuer::store::StoreSettings,
 };
 

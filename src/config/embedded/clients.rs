@@ -12,9 +12,9 @@ use crate::{
         secret, value,
     },
     decide::{
-        grant::{
+        authorization_server::{
             client::{Client, ClientAuth, Grants, Origin},
-            redirect::RedirectUri,
+            redirect_uri::RedirectUri,
         },
         token::jwk::KeySet,
     },

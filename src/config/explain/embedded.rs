@@ -11,7 +11,7 @@ use crate::{
         value::duration_text,
     },
     decide::{
-        grant::{
+        authorization_server::{
             client::{Client, ClientAuth},
             people::GrantRule,
         },

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::read_in;
 use crate::{
     config::{Settings, explain, file::Loaded, problem::Problems},
-    decide::grant::client::{ClientAuth, Grants, Origin},
+    decide::authorization_server::client::{ClientAuth, Grants, Origin},
     issuer::{Dynamic, EmbeddedSettings, Login, seal::digest_of, store::StoreSettings},
     outbound::keys::KeySource,
 };

@@ -11,7 +11,7 @@ pub use self::sentence::sentence;
 use crate::{
     base::{names::Scope, text::Text},
     decide::{
-        mcp::{target::Target, version::Era},
+        mcp::{request::target::Target, version::Era},
         refusal::Refusal,
         token::claims::Caller,
     },

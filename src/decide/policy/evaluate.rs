@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::{
     base::{names::Scope, text::Text},
     decide::{
-        mcp::target::{TASK_LIST, Target},
+        mcp::request::target::{TASK_LIST, Target},
         policy::{
             resource,
             rule::{Access, Policy, Rule, Subject, Visit},

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::{
     base::names::Scope,
     decide::{
-        mcp::target::{TASK_LIST, Target},
+        mcp::request::target::{TASK_LIST, Target},
         policy::{
             evaluate::{claim_fits, evaluate, held_by, holds_any, names},
             pattern::Pattern,

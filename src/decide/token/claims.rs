@@ -12,7 +12,7 @@ use crate::{
     },
     decide::{
         refusal::{Refusal, TokenFault},
-        token::kind::Evidence,
+        token::token_type::Evidence,
     },
 };
 

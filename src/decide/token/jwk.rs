@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     base::limits::{JWKS_BYTES_MAX, JWKS_KEYS_MAX, KEYS_TRIED_MAX, KID_BYTES_MAX, TOKEN_JSON_DEPTH_MAX},
-    decide::token::strict_json,
+    decide::json::strict,
 };
 
 /// The usable keys of one issuer.
@@ -71,8 +71,8 @@ impl KeySet {
         if document.len() > JWKS_BYTES_MAX {
             return Err(KeySetFault::TooLarge);
         }
-        let members = strict_json::object(document, TOKEN_JSON_DEPTH_MAX)
-            .map_err(|strict_json::NotStrict| KeySetFault::Malformed)?;
+        let members =
+            strict::object(document, TOKEN_JSON_DEPTH_MAX).map_err(|strict::NotStrict| KeySetFault::Malformed)?;
         let Some(Value::Array(entries)) = members.get("keys") else { return Err(KeySetFault::Malformed) };
         if entries.len() > JWKS_KEYS_MAX {
             return Err(KeySetFault::TooManyKeys);

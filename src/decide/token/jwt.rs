@@ -13,11 +13,12 @@ use crate::{
         names::{AuthorizationServerName, Issuer},
     },
     decide::{
+        json::strict,
         refusal::{Refusal, TokenFault},
         token::{
             claims::{self, Caller},
             jwk::{KeySet, asymmetric},
-            kind, strict_json,
+            token_type,
         },
     },
 };
@@ -129,7 +130,8 @@ impl<'a> Unproved<'a> {
             return Err(TokenFault::Algorithm);
         }
         self.check_signature(keys)?;
-        let evidence = kind::judge(self.typ.as_deref(), &self.claims, &rules.token_types).ok_or(TokenFault::Type)?;
+        let evidence =
+            token_type::judge(self.typ.as_deref(), &self.claims, &rules.token_types).ok_or(TokenFault::Type)?;
         claims::read(&self.claims, evidence, issuer, rules, now)
     }
 
@@ -196,7 +198,7 @@ fn octets(part: &str) -> Result<Vec<u8>, TokenFault> {
 }
 
 fn object(part: &str) -> Result<Map<String, Value>, TokenFault> {
-    strict_json::object(&octets(part)?, TOKEN_JSON_DEPTH_MAX).map_err(|strict_json::NotStrict| TokenFault::Malformed)
+    strict::object(&octets(part)?, TOKEN_JSON_DEPTH_MAX).map_err(|strict::NotStrict| TokenFault::Malformed)
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decide::mcp::sse::Events;
+    use crate::decide::mcp::answer::sse::Events;
 
     fn ids(stream: &[u8], size: usize) -> Vec<Vec<u8>> {
         let mut ids = Ids::default();

@@ -12,7 +12,7 @@ use crate::{
         text::Text,
     },
     decide::{
-        mcp::{
+        mcp::answer::{
             sse::Events,
             task::{self, Task},
         },

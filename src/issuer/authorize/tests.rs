@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header;
 
 use crate::{
-    decide::{grant::client::ClientAuth, route::IssuerEndpoint as E},
+    decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint as E},
     issuer::{
         store::Kind,
         testing::{Browser, ISSUER, World, client},
@@ -146,7 +146,8 @@ async fn d03_a_session_ends_with_its_time_its_password_and_its_account() {
 #[tokio::test]
 async fn e34_a_native_way_back_is_always_asked_about() {
     let mut both = client("both", ClientAuth::None);
-    let loopback = crate::decide::grant::redirect::RedirectUri::parse("http://127.0.0.1/back").unwrap();
+    let loopback =
+        crate::decide::authorization_server::redirect_uri::RedirectUri::parse("http://127.0.0.1/back").unwrap();
     both.redirect_uris.push(loopback);
     let world = World::with(|settings| settings.clients.push(both)).await;
     let mut browser = Browser::default();

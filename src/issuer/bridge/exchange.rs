@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::{Bridge, Granted, away, is_refusal};
 use crate::{
     decide::{
-        grant::{error::OAuthError, form},
-        token::strict_json,
+        authorization_server::{error::OAuthError, form},
+        json::strict,
     },
     outbound::{Fault, fetch::Wanted},
 };
@@ -41,7 +41,7 @@ impl Bridge {
         let posted = posted.map_err(|fault| away(&fault))?;
         let unreadable =
             || away(&Fault::idp("token", "the token endpoint's answer is no JSON object with one meaning"));
-        let answer = strict_json::object(&posted.body, DEPTH_MAX).map_err(|strict_json::NotStrict| unreadable())?;
+        let answer = strict::object(&posted.body, DEPTH_MAX).map_err(|strict::NotStrict| unreadable())?;
         let text = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(Box::from);
         if !posted.status.is_success() {
             let error: Box<str> = text("error").unwrap_or_default();

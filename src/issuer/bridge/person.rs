@@ -6,7 +6,7 @@ use super::{ALGORITHMS, Bridge, CLOCK_SKEW, away};
 use crate::{
     base::clock::Now,
     decide::{
-        grant::{
+        authorization_server::{
             error::{Code, OAuthError},
             people::Person,
         },

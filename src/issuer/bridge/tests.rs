@@ -10,15 +10,15 @@ use super::depart;
 use crate::{
     base::secret::Secret,
     decide::{
-        grant::{
+        authorization_server::{
             form::Form,
             people::GrantRule,
             pkce::Challenge,
-            redirect::RedirectUri,
+            redirect_uri::RedirectUri,
             request::{AuthorizationRequest, ReturnTo},
         },
         policy::glob::Glob,
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
         token::testing::{P256, RSA, STRANGER, with},
     },
     issuer::{
@@ -313,8 +313,9 @@ async fn d56_attack_164_an_answer_in_another_issuers_name_is_refused() {
         scene.grant(&scene.claims(&departed));
         let own = scene.idp.url("");
         let iss = iss.map(|iss| if iss == "own" { &own } else { iss });
-        let iss =
-            iss.map_or_else(String::new, |iss| format!("&{}", crate::decide::grant::form::encode(&[("iss", iss)])));
+        let iss = iss.map_or_else(String::new, |iss| {
+            format!("&{}", crate::decide::authorization_server::form::encode(&[("iss", iss)]))
+        });
         let state = departed.query.get("state").unwrap();
         let reply = scene.callback(&format!("code=c-1&state={state}{iss}"), BROWSER).await;
         assert_eq!(location(&reply).contains("code="), is_taken, "{metadata} {iss}");

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     base::limits::UNUSED_CLIENT_AGE,
     decide::{
-        route::IssuerEndpoint as E,
+        routing::IssuerEndpoint as E,
         token::testing::{P256, RSA, STRANGER, TestKey, with},
     },
     issuer::testing::{Browser, ISSUER, Reply, SECRET, START_SECS, World, client, form_request},

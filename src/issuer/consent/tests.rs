@@ -5,8 +5,8 @@ use http::header;
 use crate::{
     base::secret::Secret,
     decide::{
-        grant::{client::ClientAuth, form, pkce::Challenge, redirect::RedirectUri},
-        route::IssuerEndpoint as E,
+        authorization_server::{client::ClientAuth, form, pkce::Challenge, redirect_uri::RedirectUri},
+        routing::IssuerEndpoint as E,
     },
     issuer::{
         Login, OidcSettings,

@@ -2,12 +2,12 @@
 
 use crate::{
     decide::{
-        grant::{
+        authorization_server::{
             client::{Client, ClientAuth},
             error::Code as Word,
-            redirect::RedirectUri,
+            redirect_uri::RedirectUri,
         },
-        route::IssuerEndpoint as E,
+        routing::IssuerEndpoint as E,
     },
     issuer::{
         flow,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, header};
 
 use crate::{
-    decide::route::IssuerEndpoint as E,
+    decide::routing::IssuerEndpoint as E,
     issuer::{
         store::Kind,
         testing::{Browser, ISSUER, PASSWORD, Shown, World, posted},

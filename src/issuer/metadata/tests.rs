@@ -4,7 +4,7 @@ use http::{Request, header};
 
 use super::*;
 use crate::{
-    decide::{grant::client::Client, route::IssuerEndpoint as E},
+    decide::{authorization_server::client::Client, routing::IssuerEndpoint as E},
     issuer::{
         EmbeddedSettings,
         testing::{ECHO, FILES, ISSUER, Reply, World, client},

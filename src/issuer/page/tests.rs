@@ -4,12 +4,12 @@ use std::fs;
 
 use crate::{
     decide::{
-        grant::{
+        authorization_server::{
             client::{Client, ClientAuth, Origin},
             error::Code,
-            redirect::RedirectUri,
+            redirect_uri::RedirectUri,
         },
-        route::IssuerEndpoint as E,
+        routing::IssuerEndpoint as E,
     },
     issuer::{
         page,

@@ -5,7 +5,7 @@ use http::{Method, Request, header};
 
 use super::*;
 use crate::{
-    decide::route::IssuerEndpoint as E,
+    decide::routing::IssuerEndpoint as E,
     issuer::testing::{Reply, START_SECS, World},
 };
 

@@ -3,7 +3,7 @@
 use http::Request;
 
 use super::*;
-use crate::{decide::route::IssuerEndpoint as E, issuer::testing::World};
+use crate::{decide::routing::IssuerEndpoint as E, issuer::testing::World};
 
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.response.headers().get(name).map_or("", |value| value.to_str().unwrap())

@@ -2,7 +2,7 @@
 
 use crate::{
     base::clock::Clock as _,
-    decide::route::IssuerEndpoint as E,
+    decide::routing::IssuerEndpoint as E,
     issuer::testing::{ECHO, SECRET, World, exchange},
 };
 

@@ -5,8 +5,8 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 
 use crate::{
     decide::{
-        grant::{form, pkce::Challenge},
-        route::IssuerEndpoint as E,
+        authorization_server::{form, pkce::Challenge},
+        routing::IssuerEndpoint as E,
     },
     issuer::testing::{ECHO, ISSUER, PASSWORD, VERIFIER, World},
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Grant, end_family, issued, last_end, refresh};
 use crate::{
-    decide::grant::{
+    decide::authorization_server::{
         client::Client,
         error::{Code as Word, OAuthError},
         form::Form,

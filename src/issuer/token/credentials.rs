@@ -3,7 +3,7 @@
 use super::{Grant, issued};
 use crate::{
     base::names::Scope,
-    decide::grant::{
+    decide::authorization_server::{
         client::{Client, ClientAuth, Origin},
         error::{Code, OAuthError},
         form::Form,

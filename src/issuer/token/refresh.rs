@@ -8,12 +8,12 @@ use tokio::time::sleep;
 use super::{Grant, Renewal, end_family, issued};
 use crate::{
     base::{limits::ARRIVAL_WAIT, names::Scope},
-    decide::grant::{
+    decide::authorization_server::{
         client::Client,
         error::{Code as Word, OAuthError},
-        family::{Family, Standing},
         form::Form,
         people::{self, Grantee, Person},
+        refresh_family::{Family, Standing},
         request,
     },
     issuer::{

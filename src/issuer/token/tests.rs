@@ -6,7 +6,7 @@ use http::{Method, Request, header};
 
 use crate::{
     base::secret::Secret,
-    decide::{grant::client::ClientAuth, route::IssuerEndpoint as E},
+    decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint as E},
     issuer::{
         Login, OidcSettings,
         flow::Code,

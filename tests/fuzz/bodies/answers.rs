@@ -1,8 +1,8 @@
 //! What must hold for the answers of upstreams: lists, and the events that carry them.
 
 use bytes::Bytes;
-use portcullis::decide::mcp::{
-    list::{self, Item, Lists},
+use portcullis::decide::mcp::answer::{
+    list_filter::{self, Item, Lists},
     sse::{Event, Events, TooLong},
 };
 use serde_json::{Value, json};
@@ -24,11 +24,14 @@ pub(crate) fn list(input: &[u8]) -> bool {
             item;
         name.contains('x')
     };
-    let Ok(cut) = list::filter(&message, Lists::Any, &mut |item| !hidden(item)) else {
-        assert!(list::filter(&message, Lists::Any, &mut |_| true).is_err(), "whether it is read depends on who asks");
+    let Ok(cut) = list_filter::filter(&message, Lists::Any, &mut |item| !hidden(item)) else {
+        assert!(
+            list_filter::filter(&message, Lists::Any, &mut |_| true).is_err(),
+            "whether it is read depends on who asks"
+        );
         return false;
     };
-    let all = list::filter(&message, Lists::Any, &mut |_| true).expect("what was read before");
+    let all = list_filter::filter(&message, Lists::Any, &mut |_| true).expect("what was read before");
     let mut value: Value = match serde_json::from_slice(input) {
         Ok(value) => value,
         // It gives up earlier, computes numbers less exactly, and has no place for half a surrogate pair.
@@ -51,7 +54,7 @@ pub(crate) fn list(input: &[u8]) -> bool {
     });
     assert_eq!(read(&cut), value);
     assert!(cut.len() <= all.len());
-    assert_eq!(list::filter(&cut, Lists::Any, &mut |item| !hidden(item)), Ok(cut), "cut twice");
+    assert_eq!(list_filter::filter(&cut, Lists::Any, &mut |item| !hidden(item)), Ok(cut), "cut twice");
     true
 }
 

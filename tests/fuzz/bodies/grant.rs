@@ -3,13 +3,13 @@
 use http::Uri;
 use portcullis::{
     base::limits::{CLIENT_NAME_CHARS_MAX, FORM_PARAMETERS_MAX, REDIRECT_URIS_MAX},
-    decide::grant::{
+    decide::authorization_server::{
         client::{Client, ClientAuth, Grants, Origin, Registration, read_document},
-        client_id::DocumentUrl,
+        client_id_document::DocumentUrl,
         error::OAuthError,
         form::{Form, encode},
         people::{join, read_scope},
-        redirect::RedirectUri,
+        redirect_uri::RedirectUri,
         request::{AuthorizationRequest, Protected, ReturnTo, narrow},
     },
 };

@@ -3,7 +3,7 @@
 use portcullis::{
     base::names::Resource,
     decide::{
-        mcp::target::Target,
+        mcp::request::target::Target,
         policy::{
             evaluate::evaluate,
             pattern::Pattern,

@@ -7,10 +7,13 @@ use portcullis::{
         secret::Secret,
     },
     decide::{
-        mcp::target::Target,
-        origin::{
-            Sites,
+        fields::{
             cors::{self, Kind},
+            origin::Sites,
+        },
+        mcp::{
+            request::target::Target,
+            session_seal::{Bound, Sealed, SessionKeys},
         },
         policy::{
             evaluate::{deciding_rule, evaluate},
@@ -20,8 +23,7 @@ use portcullis::{
             uri,
         },
         refusal::Refusal,
-        route::{Route, RouteEntry, Routes},
-        session::{Bound, Sealed, SessionKeys},
+        routing::{Route, RouteEntry, Routes},
         token::claims::Caller,
     },
 };

@@ -6,7 +6,7 @@ use super::About;
 use crate::{
     base::{names::Scope, text::Text},
     decide::{
-        mcp::target::Target,
+        mcp::request::target::Target,
         refusal::{PresentationFault, Refusal, TokenFault},
         token::claims::Caller,
     },

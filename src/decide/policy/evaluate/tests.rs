@@ -6,7 +6,7 @@ use super::{Permit, covers, evaluate};
 use crate::{
     base::names::Scope,
     decide::{
-        mcp::target::Target,
+        mcp::request::target::Target,
         policy::{
             glob::Glob,
             rule::{Access, Policy, Rule, Subject},

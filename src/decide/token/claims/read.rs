@@ -13,7 +13,7 @@ use crate::{
     },
     decide::{
         refusal::TokenFault,
-        token::{jwt::TokenRules, kind::Evidence},
+        token::{jwt::TokenRules, token_type::Evidence},
     },
 };
 

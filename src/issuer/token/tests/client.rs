@@ -3,8 +3,8 @@
 use super::{with, without};
 use crate::{
     decide::{
-        grant::client::{ClientAuth, Grants, Origin},
-        route::IssuerEndpoint as E,
+        authorization_server::client::{ClientAuth, Grants, Origin},
+        routing::IssuerEndpoint as E,
     },
     issuer::testing::{ECHO, FILES, SECRET, World, client},
 };

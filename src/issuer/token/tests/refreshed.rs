@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::with;
 use crate::{
-    decide::route::IssuerEndpoint as E,
+    decide::routing::IssuerEndpoint as E,
     issuer::{
         Login,
         accounts::Accounts,

@@ -6,7 +6,7 @@ use super::{about, about_one, caller, policy, rule};
 use crate::{
     base::names::Scope,
     decide::{
-        mcp::target::Target,
+        mcp::request::target::Target,
         policy::{
             evaluate::evaluate,
             rule::{Access, Policy, Rule, Subject},

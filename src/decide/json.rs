@@ -1,0 +1,7 @@
+//! Strict JSON: reads text that has one meaning, and refuses what two readers could read differently.
+
+mod run;
+pub(in crate::decide) mod scan;
+pub mod strict;
+pub(in crate::decide) mod strings;
+pub(in crate::decide) mod walk;

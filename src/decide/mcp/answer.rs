@@ -1,0 +1,7 @@
+//! Answers: event streams, lists cut to what the caller may use, tasks, and message endpoints.
+
+pub mod list_filter;
+pub mod list_guard;
+pub mod message_endpoint;
+pub mod sse;
+pub mod task;

@@ -1,0 +1,342 @@
+//! Removes from a list result what the caller may not see, and leaves every other byte where it was.
+
+mod cuts;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+
+use self::cuts::Cuts;
+use crate::decide::{
+    json::{
+        scan::Fault,
+        walk::{Walk, Word},
+    },
+    mcp::request::message::{self, members::resembles},
+};
+
+/// Which list a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// `tools/list`.
+    Tools,
+    /// `prompts/list`.
+    Prompts,
+    /// `resources/list`.
+    Resources,
+    /// `resources/templates/list`.
+    Templates,
+    /// `tasks/list`.
+    Tasks,
+    /// Whichever comes: a batch, or a stream that is taken up again.
+    Any,
+}
+
+impl Lists {
+    /// The list that `method` asks for.
+    #[must_use]
+    pub fn of(method: &str) -> Option<Self> {
+        match method {
+            "tools/list" => Some(Self::Tools),
+            "prompts/list" => Some(Self::Prompts),
+            "resources/list" => Some(Self::Resources),
+            "resources/templates/list" => Some(Self::Templates),
+            "tasks/list" => Some(Self::Tasks),
+            _ => None,
+        }
+    }
+}
+
+/// What lists leave out (`hide:`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hide {
+    /// Nothing.
+    Never,
+    /// What no scope could unlock.
+    Forbidden,
+    /// Everything this token may not use now.
+    Unauthorized,
+}
+
+/// One item of a list, by what a rule is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// `name` of a tool.
+    Tool(&'a str),
+    /// `name` of a prompt.
+    Prompt(&'a str),
+    /// `uri` of a resource.
+    Resource(&'a str),
+    /// `uriTemplate`.
+    Template(&'a str),
+    /// `taskId`.
+    Task(&'a str),
+}
+
+/// Cuts a JSON-RPC message, or an array of them, to what `keep` says. Where nothing is cut, these are the very same bytes.
+///
+/// A `cacheScope` beside such a list becomes `private`, and so does a missing one that a client would take for public
+/// (SPEC A-72): what one caller sees is not for another's cache, even if nothing had to be cut for this one.
+///
+/// # Errors
+/// Why the message cannot be read with one meaning: then nothing of it may be shown.
+pub fn filter(message: &Bytes, lists: Lists, keep: &mut dyn FnMut(Item<'_>) -> bool) -> Result<Bytes, &'static str> {
+    cut(message, lists, keep).map(|(kept, _)| kept)
+}
+
+/// The same for the whole body of an answer: an object must be a response, and what an array holds must be messages.
+///
+/// # Errors
+/// As [`filter`].
+pub fn filter_body(
+    message: &Bytes,
+    lists: Lists,
+    keep: &mut dyn FnMut(Item<'_>) -> bool,
+) -> Result<Bytes, &'static str> {
+    match cut(message, lists, keep)? {
+        (kept, true) => Ok(kept),
+        (_, false) => Err("it has neither a result nor an error"),
+    }
+}
+
+/// What stays of a message, and whether it may be the body of an answer.
+fn cut(message: &Bytes, lists: Lists, keep: &mut dyn FnMut(Item<'_>) -> bool) -> Result<(Bytes, bool), &'static str> {
+    let mut walk = Walk::new(message::text_of(message)?);
+    let mut filter = Filter { lists, keep, cuts: Cuts::default() };
+    let mut answers = true;
+    match walk.value()? {
+        (_, b'{') => answers = filter.message(&mut walk)? == Envelope::Response,
+        (_, b'[') => walk.elements(|walk| match walk.value()? {
+            (_, b'{') => {
+                answers &= filter.message(walk)? != Envelope::None;
+                Ok(())
+            }
+            _ => Err("an array of something else than messages"),
+        })?,
+        _ => return Err("no message"),
+    }
+    walk.end()?;
+    Ok((filter.cuts.apply(message), answers))
+}
+
+/// What the members of an object make it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Envelope {
+    Response,
+    Request,
+    None,
+}
+
+/// Those of a message, and the lists, which have no place beside them.
+const ENVELOPE: &[&str] = &[
+    "result",
+    "error",
+    "id",
+    "jsonrpc",
+    "method",
+    "params",
+    "tools",
+    "prompts",
+    "resources",
+    "resourceTemplates",
+    "tasks",
+];
+const RESULT: &[&str] = &["tools", "prompts", "resources", "resourceTemplates", "tasks", "cacheScope", "ttlMs"];
+
+struct Filter<'k> {
+    lists: Lists,
+    keep: &'k mut dyn FnMut(Item<'_>) -> bool,
+    cuts: Cuts,
+}
+
+impl Filter<'_> {
+    /// A message, from behind its brace.
+    fn message(&mut self, walk: &mut Walk<'_>) -> Result<Envelope, Fault> {
+        let mut known = Known::new(ENVELOPE);
+        let mut envelope = Envelope::None;
+        walk.members(|walk, name| {
+            let member = known.member(name)?;
+            match member {
+                Some("result" | "error") => envelope = Envelope::Response,
+                Some("method") if envelope == Envelope::None => envelope = Envelope::Request,
+                _ => {}
+            }
+            match (member, walk.value()?) {
+                (Some("result"), (_, b'{')) => self.result(walk),
+                (Some(member), (_, b'[')) if self.lists.kind(member).is_some() => Err("a list that is in no result"),
+                (_, (_, first)) => walk.skip(first),
+            }
+        })?;
+        Ok(envelope)
+    }
+
+    fn result(&mut self, walk: &mut Walk<'_>) -> Result<(), Fault> {
+        let behind_brace = walk.at();
+        let mut known = Known::new(RESULT);
+        let (mut has_list, mut is_cached, mut scope) = (false, false, None);
+        walk.members(|walk, name| {
+            let member = known.member(name)?;
+            let (start, first) = walk.value()?;
+            match (member, first) {
+                (Some("cacheScope"), b'"') => {
+                    let private = walk.word()?.one_meaning().is_ok_and(|word| word.meaning() == "private");
+                    scope = Some((!private).then(|| (start, walk.at())));
+                    return Ok(());
+                }
+                (Some("cacheScope"), first) => {
+                    walk.skip(first)?;
+                    scope = Some(Some((start, walk.at())));
+                    return Ok(());
+                }
+                (Some("ttlMs"), _) => is_cached = true,
+                (Some(member), first) => {
+                    if let Some(kind) = self.lists.kind(member) {
+                        has_list = true;
+                        return match first {
+                            b'[' => self.list(walk, kind),
+                            // An empty list to some servers, and nothing to every client.
+                            b'n' => walk.skip(first),
+                            _ => Err("a list that is no array"),
+                        };
+                    }
+                }
+                (None, _) => {}
+            }
+            walk.skip(first)
+        })?;
+        match scope {
+            _ if !has_list => {}
+            Some(Some((start, end))) => self.cuts.replace(start, end, r#""private""#),
+            // Without `ttlMs` it is stale at once, and no cache keeps it.
+            None if is_cached => self.cuts.replace(behind_brace, behind_brace, r#""cacheScope":"private","#),
+            Some(None) | None => {}
+        }
+        Ok(())
+    }
+
+    /// A list, from behind its bracket. With an item goes the comma before it; before the first that stays, the comma behind.
+    fn list(&mut self, walk: &mut Walk<'_>, kind: Kind) -> Result<(), Fault> {
+        let (mut is_kept, mut cut_from, mut end_before) = (false, None, 0);
+        walk.elements(|walk| {
+            let (start, first) = walk.value()?;
+            if first != b'{' {
+                return Err("an item of a list that is no object");
+            }
+            let keep = self.item(walk, kind)?;
+            match (keep, is_kept) {
+                (true, _) => {
+                    if let Some(from) = cut_from.take() {
+                        self.cuts.remove(from, start);
+                    }
+                    is_kept = true;
+                }
+                (false, true) => self.cuts.remove(end_before, walk.at()),
+                (false, false) => {
+                    cut_from.get_or_insert(start);
+                }
+            }
+            end_before = walk.at();
+            Ok(())
+        })?;
+        if let Some(from) = cut_from {
+            self.cuts.remove(from, end_before);
+        }
+        Ok(())
+    }
+
+    /// Whether an item stays, from behind its brace. What does not say which it is cannot be judged.
+    fn item(&mut self, walk: &mut Walk<'_>, kind: Kind) -> Result<bool, Fault> {
+        let mut known = Known::new(kind.key());
+        let mut keep = None;
+        walk.members(|walk, name| {
+            let member = known.member(name)?;
+            match (member, walk.value()?) {
+                (Some(_), (_, b'"')) => {
+                    let name = walk.word()?.one_meaning()?;
+                    keep = Some((self.keep)(kind.item(&name.meaning())));
+                    Ok(())
+                }
+                (Some(_), _) => Err("an item of a list whose name is no string"),
+                (None, (_, first)) => walk.skip(first),
+            }
+        })?;
+        keep.ok_or("an item of a list without a name")
+    }
+}
+
+/// What the items of a list are.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Tool,
+    Prompt,
+    Resource,
+    Template,
+    Task,
+}
+
+impl Kind {
+    /// The member that names an item.
+    fn key(self) -> &'static [&'static str] {
+        match self {
+            Self::Tool | Self::Prompt => &["name"],
+            Self::Resource => &["uri"],
+            Self::Template => &["uriTemplate"],
+            Self::Task => &["taskId"],
+        }
+    }
+
+    fn item(self, name: &str) -> Item<'_> {
+        match self {
+            Self::Tool => Item::Tool(name),
+            Self::Prompt => Item::Prompt(name),
+            Self::Resource => Item::Resource(name),
+            Self::Template => Item::Template(name),
+            Self::Task => Item::Task(name),
+        }
+    }
+}
+
+impl Lists {
+    /// What the items of this member of a result are, if it is one of these lists.
+    pub(super) fn kind(self, member: &str) -> Option<Kind> {
+        let (list, kind) = match member {
+            "tools" => (Self::Tools, Kind::Tool),
+            "prompts" => (Self::Prompts, Kind::Prompt),
+            "resources" => (Self::Resources, Kind::Resource),
+            "resourceTemplates" => (Self::Templates, Kind::Template),
+            "tasks" => (Self::Tasks, Kind::Task),
+            _ => return None,
+        };
+        (self == list || self == Self::Any).then_some(kind)
+    }
+}
+
+/// The members of an object that decide, and which of them were met.
+struct Known {
+    rows: &'static [&'static str],
+    met: u32,
+}
+
+impl Known {
+    fn new(rows: &'static [&'static str]) -> Self {
+        Self { rows, met: 0 }
+    }
+
+    /// Which of the rows it is, if any. Readers take the first of two, the last, or another that only looks like it.
+    fn member(&mut self, name: Word<'_>) -> Result<Option<&'static str>, Fault> {
+        let name = name.one_meaning()?.meaning();
+        let Some(at) = self.rows.iter().position(|row| *row == name) else {
+            return if resembles(self.rows.iter().copied(), &name) {
+                Err("a member name that some readers take for one of the protocol's")
+            } else {
+                Ok(None)
+            };
+        };
+        let bit = 1 << at;
+        if self.met & bit != 0 {
+            return Err("a member name that comes twice");
+        }
+        self.met |= bit;
+        Ok(self.rows.get(at).copied())
+    }
+}

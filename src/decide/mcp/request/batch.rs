@@ -1,0 +1,145 @@
+//! Reads a batch of 2025-03-26: an array of messages, each of which is judged, all or nothing.
+//!
+//! The array is split where its commas seem to be, and each part is then read as a message of its own. A JSON text has one
+//! structure only: where every part proves to be one whole value, the parts are the array's elements, and where the split
+//! was wrong, some part is no value.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::Value;
+
+use crate::{
+    base::limits::{BATCH_MESSAGES_MAX, JSON_VALUES_MAX},
+    decide::{
+        mcp::request::{
+            headers,
+            message::{self, Kind, Message, PeekFault},
+            target::SUBSCRIBE,
+        },
+        refusal::Refusal,
+    },
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Whether `body` is an array.
+#[must_use]
+pub fn is_batch(body: &[u8]) -> bool {
+    body.trim_ascii_start().first() == Some(&b'[')
+}
+
+/// Reads the messages of a batch: requests and notifications, or responses alone (SPEC C-30).
+///
+/// # Errors
+/// As [`message::read`], for the first message that is at fault; no `id` is told. What is no JSON at all is called that wherever
+/// its other faults stand, unless it is inside an array, where nothing is looked at.
+pub fn read(body: &Bytes, headers: &HeaderMap, depth_max: u32) -> Result<Vec<Message>, PeekFault> {
+    messages(body, headers, depth_max).map_err(|refusal| PeekFault { refusal, id: None })
+}
+
+fn messages(body: &Bytes, headers: &HeaderMap, depth_max: u32) -> Result<Vec<Message>, Refusal> {
+    let parts = split(body)?;
+    let mut messages = Vec::with_capacity(parts.len());
+    let mut fault = None;
+    for part in parts {
+        // The array is a level, too.
+        match message::read(&body.slice_ref(part), depth_max.saturating_sub(1)) {
+            Ok(message) => messages.push(message),
+            Err(PeekFault { refusal: refusal @ Refusal::Unreadable(_), .. }) => return Err(refusal),
+            Err(PeekFault { refusal, .. }) => drop(fault.get_or_insert(refusal)),
+        }
+    }
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    if !headers::permit_batch(headers)? {
+        return Err(Refusal::NotAMessage("a batch, in a version that has none"));
+    }
+    if messages.is_empty() {
+        return Err(Refusal::NotAMessage("an empty batch"));
+    }
+    messages.iter().try_for_each(check_member)?;
+    check_together(&messages)?;
+    Ok(messages)
+}
+
+/// The texts between the brackets and commas of the outermost array.
+fn split(body: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    let start = body.iter().take_while(|byte| is_space(byte)).count();
+    let inside = body.get(start..).unwrap_or_default();
+    let inside = inside.strip_prefix(b"[").ok_or(Refusal::Unreadable("not JSON: no value where one must be"))?;
+
+    let (mut parts, mut part_start) = (Vec::new(), 0);
+    let (mut depth, mut values, mut in_string, mut escaped) = (0_usize, 1_usize, false, false);
+    for (at, byte) in inside.iter().enumerate() {
+        if in_string {
+            in_string = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth > 0 => depth -= 1,
+            b']' => {
+                if !inside.get(at + 1..).unwrap_or_default().iter().all(is_space) {
+                    return Err(Refusal::Unreadable("not JSON: something behind the message"));
+                }
+                let last = inside.get(part_start..at).unwrap_or_default();
+                if !(parts.is_empty() && last.iter().all(is_space)) {
+                    parts.push(last);
+                }
+                return Ok(parts);
+            }
+            b',' if depth == 0 => {
+                parts.push(inside.get(part_start..at).unwrap_or_default());
+                part_start = at + 1;
+                if parts.len() == BATCH_MESSAGES_MAX {
+                    return Err(Refusal::NotAMessage("a batch of too many messages"));
+                }
+            }
+            _ => {}
+        }
+        // Behind each of these stands one value more, or none.
+        values += usize::from(matches!(byte, b'{' | b'[' | b','));
+        if values > JSON_VALUES_MAX {
+            return Err(Refusal::Unreadable("too many values"));
+        }
+    }
+    Err(Refusal::Unreadable("not JSON: broken off"))
+}
+
+/// What a message may not be where it stands in a batch.
+fn check_member(message: &Message) -> Result<(), Refusal> {
+    let what = if message.method == "initialize" {
+        "initialize in a batch"
+    } else if message.params.meta_version.is_some() || message.method == SUBSCRIBE {
+        "a batch with a message of a version that has none"
+    } else if message.params.task || message.method.starts_with("tasks/") {
+        // Whose task it is would be asked of what is remembered of single calls.
+        "a batch with a task, which its version does not know"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::NotAMessage(what))
+}
+
+/// What messages may not be together.
+fn check_together(messages: &[Message]) -> Result<(), Refusal> {
+    let responses = messages.iter().filter(|message| message.kind == Kind::Response).count();
+    if responses != 0 && responses != messages.len() {
+        return Err(Refusal::NotAMessage("a batch of responses and other messages"));
+    }
+    // `"a"` and `"\u0061"` are one id: what it means is compared. Of two requests with one id the answers cannot be told apart.
+    let mut ids: Vec<Value> = Vec::new();
+    for id in messages.iter().filter_map(|message| message.id.as_ref()) {
+        let id = serde_json::from_str(id).map_err(|_| Refusal::NotAMessage("id is no JSON value"))?;
+        if ids.contains(&id) {
+            return Err(Refusal::NotAMessage("a batch in which an id comes twice"));
+        }
+        ids.push(id);
+    }
+    Ok(())
+}
