@@ -1,6 +1,7 @@
 //! The shared words of every layer: names, secrets, limits, peers, and time as a value. Pure.
 
 pub mod clock;
+pub mod digest;
 pub mod limits;
 pub mod names;
 pub mod peer;

@@ -37,7 +37,7 @@ use crate::{
         names::{AuthorizationServerName, PublicUrl, Scope, ServerName},
         secret::Secret,
     },
-    decide::{mcp::answer::list_filter::Hide, policy::rule::Policy},
+    decide::{mcp::answer::lists::Hide, policy::rule::Policy},
     inbound::snapshot::{ServerLimits, TotalLimits},
     issuer::{EmbeddedSettings, Login, store::StoreSettings},
     outbound::{

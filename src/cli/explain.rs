@@ -26,12 +26,12 @@ use crate::{
     config::{Settings, explain as file_as_understood},
     decide::{
         mcp::request::{
-            message,
+            parse,
             target::{self, Target},
         },
         policy::explain::explain as explain_policy,
         refusal::Refusal,
-        token::{claims::Caller, presented::Presented},
+        token::{caller::Caller, presented::Presented},
     },
     inbound::snapshot::Server,
     observe::log,
@@ -186,7 +186,7 @@ fn wanted(arguments: &Explain, server: &Server) -> Result<Target, Refusal> {
         }
     };
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
-    let message = message::read(&Bytes::from(body), server.limits.json_depth).map_err(|fault| fault.refusal)?;
+    let message = parse::read(&Bytes::from(body), server.limits.json_depth).map_err(|fault| fault.refusal)?;
     target::of(&message)
 }
 

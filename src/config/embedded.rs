@@ -22,7 +22,7 @@ use crate::{
         server::advertised,
         value,
     },
-    decide::{authorization_server::request::Protected, routing::is_plain_path, token::jwt::TokenRules},
+    decide::{authorization_server::request::Protected, routing::is_plain_path, token::rules::TokenRules},
     issuer::{EmbeddedSettings, Login, OidcSettings, accounts::Accounts, store::StoreSettings},
     outbound::keys::{IssuerSettings, KeySource, LocalKeys},
 };

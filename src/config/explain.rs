@@ -13,7 +13,7 @@ use crate::{
         value::{duration_text, size_text},
     },
     decide::{
-        mcp::{answer::list_filter::Hide, version::ASSUMED},
+        mcp::{answer::lists::Hide, version::ASSUMED},
         policy::rule::{Access, Rule},
     },
     outbound::{

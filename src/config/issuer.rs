@@ -20,8 +20,8 @@ use crate::{
         value,
     },
     decide::{
-        resource_server::vendor::{self, Quirk},
-        token::jwt::TokenRules,
+        resource_server::vendor::{self, Vendor},
+        token::rules::TokenRules,
     },
     outbound::keys::{IssuerSettings, KeySource},
 };
@@ -76,7 +76,7 @@ const ELSEWHERE: &[&str] = &[
 ];
 
 /// The vendor's row behind `profile: name`.
-fn profile(name: &str) -> Option<&'static Quirk> {
+fn profile(name: &str) -> Option<&'static Vendor> {
     vendor::row(name)
 }
 
@@ -214,7 +214,7 @@ fn issuer(fields: &mut Fields<'_>) -> (Option<Written<Issuer>>, bool) {
     (issuer, allowed)
 }
 
-fn vendor(field: &Field<'_>) -> Option<&'static Quirk> {
+fn vendor(field: &Field<'_>) -> Option<&'static Vendor> {
     let names = profiles();
     let expected = format!("a vendor: {}", names.join(", "));
     let row = profile(field.text(&expected)?);

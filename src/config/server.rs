@@ -21,7 +21,7 @@ use crate::{
         rules, upstream, value,
     },
     decide::{
-        mcp::{answer::list_filter::Hide, version::ASSUMED},
+        mcp::{answer::lists::Hide, version::ASSUMED},
         policy::{
             glob::Glob,
             rule::{Access, Policy},

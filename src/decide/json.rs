@@ -1,7 +1,9 @@
 //! Strict JSON: reads text that has one meaning, and refuses what two readers could read differently.
 
+pub(in crate::decide) mod lookalike;
 mod run;
 pub(in crate::decide) mod scan;
 pub mod strict;
 pub(in crate::decide) mod strings;
+pub(in crate::decide) mod text;
 pub(in crate::decide) mod walk;

@@ -10,5 +10,6 @@ pub mod pattern;
 mod query;
 mod resource;
 pub mod rule;
+mod spelling;
 mod template;
 pub mod uri;

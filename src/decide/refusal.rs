@@ -176,7 +176,7 @@ pub enum TokenFault {
 
 /// The `error` of a challenge (RFC 6750 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OAuthError {
+pub enum BearerError {
     /// The request is malformed.
     InvalidRequest,
     /// The token is expired, revoked, malformed, or not for this resource.
@@ -185,7 +185,7 @@ pub enum OAuthError {
     InsufficientScope,
 }
 
-impl OAuthError {
+impl BearerError {
     /// As spelled in RFC 6750 §3.1.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -205,7 +205,7 @@ pub enum ChallengeKind {
     /// `resource_metadata` and the first challenge's scope, without `error`.
     Bare,
     /// With this `error`.
-    Error(OAuthError),
+    Error(BearerError),
 }
 
 /// How one refusal looks from outside.
@@ -225,8 +225,8 @@ impl Refusal {
     /// The row of the table.
     #[must_use]
     pub fn row(&self) -> Row {
+        use BearerError::{InsufficientScope, InvalidRequest, InvalidToken};
         use ChallengeKind::{Bare, Error, None};
-        use OAuthError::{InsufficientScope, InvalidRequest, InvalidToken};
 
         let (status, code, reason, challenge) = match self {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, 40001, "bad_request", None),

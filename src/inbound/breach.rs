@@ -14,9 +14,9 @@ use http::{HeaderValue, Response, Version, header, request::Parts};
 
 use crate::{
     decide::fields::framing::{
-        Violation,
         blocks::Blocks,
         frames::{Cutoff, Frames},
+        violation::Violation,
     },
     inbound::reply::{self, Known, ReplyBody},
     observe::{Observe, metrics::ListenerSeries, violations::Violator},

@@ -36,7 +36,7 @@ use crate::{
         HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT, TLS_HANDSHAKE_TIMEOUT, URI_BYTES_MAX, WRITE_STALL_TIMEOUT,
         connections::ROOM_TIMEOUT,
     },
-    decide::fields::framing::Violation,
+    decide::fields::framing::violation::Violation,
     inbound::{
         breach::{Breach, H2Watch},
         inlet::Inlet,

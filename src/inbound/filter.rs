@@ -20,7 +20,10 @@ use crate::{
     },
     decide::{
         mcp::{
-            answer::list_filter::{self, Hide, Item, Lists},
+            answer::{
+                list_filter,
+                lists::{Hide, ListedItem, Lists},
+            },
             request::target::{TASK_LIST, Target},
             version::Era,
         },
@@ -29,7 +32,7 @@ use crate::{
             rule::{Access, Policy},
         },
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         snapshot::{Gateway, Server},
@@ -81,7 +84,7 @@ fn judges_tasks(policy: &Policy) -> bool {
 }
 
 /// [`list_filter::filter`], or [`list_filter::filter_body`].
-type Filter = fn(&Bytes, Lists, &mut dyn FnMut(Item<'_>) -> bool) -> Result<Bytes, &'static str>;
+type Filter = fn(&Bytes, Lists, &mut dyn FnMut(ListedItem<'_>) -> bool) -> Result<Bytes, &'static str>;
 
 /// Decides what one caller sees.
 pub(super) struct Cut {
@@ -112,15 +115,15 @@ impl Cut {
     }
 
     /// Whether the caller sees an item: judged as its use would be, by the same rules.
-    fn keep(&self, server: &Server, item: Item<'_>) -> bool {
+    fn keep(&self, server: &Server, item: ListedItem<'_>) -> bool {
         let Server { policy, hide, .. } = server;
         let target = match item {
-            Item::Tool(name) => Target::Tool(Text::from(name)),
-            Item::Prompt(name) => Target::Prompt(Text::from(name)),
-            Item::Resource(uri) => Target::Resources(vec![Text::from(uri)]),
-            Item::Template(template) => Target::Template(Text::from(template)),
-            Item::Task(id) if judges_tasks(policy) => return self.may_touch_task(server, id),
-            Item::Task(_) => return true,
+            ListedItem::Tool(name) => Target::Tool(Text::from(name)),
+            ListedItem::Prompt(name) => Target::Prompt(Text::from(name)),
+            ListedItem::Resource(uri) => Target::Resources(vec![Text::from(uri)]),
+            ListedItem::Template(template) => Target::Template(Text::from(template)),
+            ListedItem::Task(id) if judges_tasks(policy) => return self.may_touch_task(server, id),
+            ListedItem::Task(_) => return true,
         };
         match (hide, evaluate(policy, &self.caller, &target)) {
             (Hide::Never, _) | (_, Ok(_)) => true,

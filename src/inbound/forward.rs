@@ -19,7 +19,7 @@ use crate::{
     decide::{
         fields::{answer, crossing},
         mcp::{
-            answer::list_filter::Lists,
+            answer::lists::Lists,
             request::{
                 headers::{METHOD, NAME},
                 target::Target,
@@ -28,7 +28,7 @@ use crate::{
         },
         policy::evaluate::Permit,
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         connection::Busy,

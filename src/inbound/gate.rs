@@ -14,17 +14,18 @@ use crate::{
     decide::{
         fields::crossing,
         mcp::{
-            answer::list_filter::Lists,
+            answer::lists::Lists,
             request::{
                 batch, headers,
-                message::{self, Kind, Message, PeekFault},
+                message::{Message, MessageFault, MessageKind},
+                parse,
                 target::{self, Target},
             },
             version::Era,
         },
         policy::evaluate::{Permit, deciding_rule, evaluate},
         refusal::Refusal,
-        token::{claims::Caller, presented::Presented},
+        token::{caller::Caller, presented::Presented},
     },
     inbound::{
         body,
@@ -244,7 +245,7 @@ async fn read_message(
 ) -> Result<Asked, Refusal> {
     headers::check_media(&head.headers)?;
     let body = body::read(body, head.version, server.limits.request_body, place).await?;
-    let mut unreadable = |fault: PeekFault| {
+    let mut unreadable = |fault: MessageFault| {
         known.id = fault.id;
         fault.refusal
     };
@@ -258,11 +259,11 @@ async fn read_message(
         };
         known.method = Some(Text::from("batch"));
         let lists = messages.iter().any(|message| Lists::of(&message.method).is_some()).then_some(Lists::Any);
-        let answers = messages.iter().any(|message| message.kind == Kind::Response);
-        let may_stream = messages.iter().any(|message| message.kind == Kind::Request);
+        let answers = messages.iter().any(|message| message.kind == MessageKind::Response);
+        let may_stream = messages.iter().any(|message| message.kind == MessageKind::Request);
         return Ok(Asked { parts, lists, answers, may_stream, ..Asked::plain(target, body) });
     }
-    let message = message::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
+    let message = parse::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
     known.id.clone_from(&message.id);
     known.method = Some(message.method.clone());
     known.era = headers::agree(&head.headers, &message)?;
@@ -273,8 +274,8 @@ async fn read_message(
     let is_call = matches!(target, Target::Tool(_));
     Ok(Asked {
         lists: Lists::of(&message.method),
-        answers: message.kind == Kind::Response,
-        may_stream: message.kind == Kind::Request,
+        answers: message.kind == MessageKind::Response,
+        may_stream: message.kind == MessageKind::Request,
         asks_for_task: is_call && message.params.task,
         task: if is_call { promise(&message, known.era, &body) } else { Promise::None },
         ..Asked::plain(target, body)

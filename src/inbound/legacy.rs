@@ -16,10 +16,10 @@ use crate::{
                 message_endpoint::{self, Base},
                 sse::Event,
             },
-            session_seal::{Bound, Sealed},
+            session_seal::{Sealed, SealedFor},
         },
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::snapshot::{Gateway, Server, Transport},
 };
@@ -116,6 +116,6 @@ pub(super) fn target(
     PathAndQuery::try_from(target).map_err(|_| Refusal::UnknownSession)
 }
 
-fn bound<'a>(server: &'a Server, caller: &'a Caller) -> Bound<'a> {
-    Bound { kind: Sealed::Endpoint, server: &server.series.name, caller }
+fn bound<'a>(server: &'a Server, caller: &'a Caller) -> SealedFor<'a> {
+    SealedFor { kind: Sealed::Endpoint, server: &server.series.name, caller }
 }

@@ -18,7 +18,7 @@ use crate::{
         mcp::request::target::Target,
         policy::{evaluate::evaluate, rule::Policy},
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         session::Session,

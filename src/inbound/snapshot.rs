@@ -11,11 +11,11 @@ use crate::{
     base::{clock::Clock, names::Resource},
     decide::{
         fields::origin::Sites,
-        mcp::{answer::list_filter::Hide, session_seal::SessionKeys},
+        mcp::{answer::lists::Hide, session_seal::SessionKeys},
         policy::rule::Policy,
         resource_server::challenge::Challenges,
         routing::Routes,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{resume::Origins, room::Room, session::Begun, tasks::Tasks, usage::Usage},
     issuer::Embedded,

@@ -25,7 +25,7 @@ use crate::{
         },
         policy::evaluate::names_method,
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         shelf::{self, Bounds, Shelf},

@@ -18,7 +18,7 @@ use crate::{
             pkce::Challenge,
         },
         resource_server::issuer_metadata::{self, ServerMetadata},
-        token::jwt::TokenRules,
+        token::rules::TokenRules,
     },
     issuer::{
         Answer, Asked, Embedded, OidcSettings,

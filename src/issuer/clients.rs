@@ -15,7 +15,7 @@ use crate::{
             form::Form,
         },
         routing::IssuerEndpoint,
-        token::{assertion, jwk::KeySet, jwt::Unproved},
+        token::{assertion, jwk::KeySet, jwt::UnverifiedJwt},
     },
     issuer::{
         Asked, Embedded,
@@ -211,7 +211,7 @@ fn read<'a>(form: &'a Form, asked: &Asked<'_>) -> Result<(Box<str>, Proof<'a>), 
             if form.get("client_assertion_type") != Some(ASSERTION_TYPE) {
                 return Err(Code::InvalidRequest.because("client_assertion_type is not the one of RFC 7523"));
             }
-            let issuer = Unproved::read(assertion).map_err(|_| unproved())?.issuer().into();
+            let issuer = UnverifiedJwt::read(assertion).map_err(|_| unproved())?.issuer().into();
             (issuer, Proof::Assertion(assertion))
         }
         (None, None, None) if form.get("client_assertion_type").is_some() => {
@@ -296,11 +296,11 @@ async fn assert(
     token: &str,
     asked: &Asked<'_>,
 ) -> Result<(), Denied> {
-    let token = Unproved::read(token).map_err(|_| unproved())?;
+    let token = UnverifiedJwt::read(token).map_err(|_| unproved())?;
     let keys = KeySet::read(keys.as_bytes()).map_err(|_| unproved())?;
     let endpoint = embedded.url(IssuerEndpoint::Token);
     let audiences = [embedded.settings.issuer.as_str(), &endpoint];
-    let proved = assertion::prove(&token, &client.id, &audiences, &keys, asked.now).map_err(|fault| {
+    let proved = assertion::verify(&token, &client.id, &audiences, &keys, asked.now).map_err(|fault| {
         tracing::debug!(target: "portcullis::issuer", client = &*client.id, ?fault, "a client's assertion does not hold");
         unproved()
     })?;

@@ -20,8 +20,9 @@ use crate::{
     },
     decide::{
         authorization_server::{
-            client::{self, Client},
+            client::Client,
             client_id_document::DocumentUrl,
+            client_metadata,
             error::{Code, OAuthError},
         },
         token::jwk::KeySet,
@@ -97,7 +98,7 @@ impl Documents {
             return Ok(client);
         }
         let (body, age) = self.fetch(fetch, url.as_str(), url.host(), reach, CLIENT_DOCUMENT_BYTES_MAX, now).await?;
-        let client = client::read_document(url, &body).map_err(|cause| useless(url.as_str(), cause))?;
+        let client = client_metadata::read_document(url, &body).map_err(|cause| useless(url.as_str(), cause))?;
         let age = age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_MAX);
         self.known.insert(url.as_str().into(), ());
         self.clients.insert(url.as_str().into(), Held::new(client.clone(), age, now));

@@ -7,7 +7,7 @@ use crate::{
     base::{limits::SHOWN_CHARS_MAX, names::Scope},
     decide::{
         authorization_server::{
-            client::{Client, Origin},
+            client::{Client, ClientOrigin},
             error::{Code, OAuthError},
         },
         routing::IssuerEndpoint,
@@ -86,7 +86,7 @@ pub(super) fn consent(embedded: &Embedded, question: &Question<'_>) -> Answer {
         csrf,
         client: flow.client.name.as_deref().map(shown),
         client_id: shown(&flow.client.id),
-        is_claimed: flow.client.origin != Origin::Configured,
+        is_claimed: flow.client.origin != ClientOrigin::Configured,
         vouched: vouched(&flow.client),
         servers: servers(embedded, flow),
         back: shown(back.as_str()),
@@ -167,9 +167,9 @@ fn answer(status: StatusCode, title: &str, body: &impl Template, form_targets: &
 
 fn vouched(client: &Client) -> Vouched {
     match (client.origin, client.host()) {
-        (Origin::Document, Some(host)) => Vouched::Host(shown(host)),
-        (Origin::Configured, _) => Vouched::Operator,
-        (Origin::Dynamic | Origin::Document, _) => Vouched::Nobody,
+        (ClientOrigin::Document, Some(host)) => Vouched::Host(shown(host)),
+        (ClientOrigin::Configured, _) => Vouched::Operator,
+        (ClientOrigin::Dynamic | ClientOrigin::Document, _) => Vouched::Nobody,
     }
 }
 

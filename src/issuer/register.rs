@@ -12,9 +12,10 @@ use crate::{
         secret::Secret,
     },
     decide::authorization_server::{
-        client::{Client, ClientAuth, Method, Registration},
+        client::{Client, ClientAuth},
         error::{Code, OAuthError},
         people,
+        registration::{Method, RegistrationRequest},
     },
     issuer::{
         Answer, Asked, Dynamic, Embedded,
@@ -85,7 +86,7 @@ fn check_token(asked: &Asked<'_>, expected: &Secret) -> Result<(), OAuthError> {
     }
 }
 
-fn read(asked: &Asked<'_>) -> Result<Registration, OAuthError> {
+fn read(asked: &Asked<'_>) -> Result<RegistrationRequest, OAuthError> {
     let essence = asked.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = essence.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
@@ -94,7 +95,7 @@ fn read(asked: &Asked<'_>) -> Result<Registration, OAuthError> {
     if asked.body.len() > REGISTRATION_BYTES_MAX {
         return Err(Code::InvalidClientMetadata.because("longer than a registration may be"));
     }
-    Registration::read(&asked.body)
+    RegistrationRequest::read(&asked.body)
 }
 
 /// How the client will prove who it is, and the secret to tell it, this once.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     base::limits::CLOCK_SKEW_MAX,
     decide::authorization_server::{
-        client::{Client, ClientAuth, Origin},
+        client::{Client, ClientAuth, ClientOrigin},
         error::{Code, OAuthError},
         form::Form,
         people,
@@ -113,7 +113,7 @@ async fn describe(
         }));
     }
     let Some(caller) = own_access_token(embedded, token, asked) else { return Ok(None) };
-    let concerns = client.origin == Origin::Configured || caller.client() == Some(&*client.id);
+    let concerns = client.origin == ClientOrigin::Configured || caller.client() == Some(&*client.id);
     let id = caller.claims().get("jti").and_then(Value::as_str).unwrap_or_default();
     if !concerns || embedded.state.revocations.is_revoked(id) {
         return Ok(None);

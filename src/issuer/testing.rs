@@ -17,7 +17,7 @@ use crate::{
     base::clock::{Clock, Now},
     decide::{
         authorization_server::{
-            client::{Client, ClientAuth, Grants, Origin},
+            client::{Client, ClientAuth, ClientOrigin, Grants},
             form,
             people::{GrantRule, Person},
             pkce::Challenge,
@@ -26,7 +26,7 @@ use crate::{
         },
         policy::glob::Glob,
         routing::IssuerEndpoint,
-        token::{claims::Caller, jwt::Unproved},
+        token::{caller::Caller, jwt::UnverifiedJwt},
     },
     issuer::{
         Answer, Asked, Dynamic, Embedded, EmbeddedSettings, Login, Registration, State,
@@ -152,7 +152,7 @@ pub(in crate::issuer) fn client(id: &str, auth: ClientAuth) -> Client {
     Client {
         id: id.into(),
         name: None,
-        origin: Origin::Configured,
+        origin: ClientOrigin::Configured,
         redirect_uris: vec![RedirectUri::parse("https://app.example/back").unwrap()],
         auth,
         grants: Grants { code: true, refresh: true, credentials: false },
@@ -294,7 +294,7 @@ impl World {
     pub(in crate::issuer) fn caller(&self, token: &str) -> Option<Caller> {
         let keys = self.embedded.state.keys.set()?;
         let rules = self.embedded.token_rules();
-        let caller = Unproved::read(token).ok()?.prove(&rules, &keys, self.clock.now()).ok()?;
+        let caller = UnverifiedJwt::read(token).ok()?.verify(&rules, &keys, self.clock.now()).ok()?;
         let jti = caller.claims()["jti"].as_str()?;
         (!self.local.is_revoked(jti)).then_some(caller)
     }

@@ -15,10 +15,7 @@ use crate::{
             form::Form,
             people::{self, Person},
         },
-        token::{
-            claims::Caller,
-            jwt::{TokenRules, Unproved},
-        },
+        token::{caller::Caller, jwt::UnverifiedJwt, rules::TokenRules},
     },
     issuer::{
         Answer, Asked, Embedded, Sent, clients, event,
@@ -184,7 +181,7 @@ fn last_end(embedded: &Embedded, asked: &Asked<'_>) -> Duration {
 /// The bearer of one of our own access tokens, unless it has expired. Whether it was revoked is not asked here.
 pub(super) fn own_access_token(embedded: &Embedded, token: &str, asked: &Asked<'_>) -> Option<Caller> {
     let keys = embedded.state.keys.set()?;
-    let caller = Unproved::read(token).ok()?.prove(&embedded.token_rules(), &keys, asked.now).ok()?;
+    let caller = UnverifiedJwt::read(token).ok()?.verify(&embedded.token_rules(), &keys, asked.now).ok()?;
     caller.holds(asked.now, Duration::ZERO).ok()?;
     Some(caller)
 }

@@ -9,7 +9,7 @@ pub use self::{end::End, facts::Judged, id::RequestId};
 pub(in crate::observe) use self::{id::RequestIds, untold::Untold};
 use crate::{
     base::{clock::Now, text::Text},
-    decide::{mcp::request::target::Target, refusal::Refusal, token::claims::Caller},
+    decide::{mcp::request::target::Target, refusal::Refusal, token::caller::Caller},
     observe::{
         Observe,
         audit::{AuditEntry, AuditEvent, Verdict},

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    decide::fields::framing::Violation,
+    decide::fields::framing::violation::Violation,
     observe::{Observe, audit::ViolationLine, metrics::ListenerSeries, sampled::Sampled},
 };
 

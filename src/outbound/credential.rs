@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::Value;
 
-use crate::decide::token::claims::Caller;
+use crate::decide::token::caller::Caller;
 
 /// What the upstream gets in place of the caller's token (P4).
 #[derive(Clone, Debug, PartialEq, Eq)]

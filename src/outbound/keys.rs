@@ -20,7 +20,7 @@ use crate::{
     },
     decide::{
         refusal::{Refusal, TokenFault},
-        token::jwt::TokenRules,
+        token::rules::TokenRules,
     },
     outbound::{
         Fault,

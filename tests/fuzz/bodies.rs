@@ -18,16 +18,17 @@ use portcullis::{
         },
         mcp::{
             answer::message_endpoint::{self, Base},
-            error::{self, About},
+            error::{self, about::About},
             request::{
                 batch, headers,
-                message::{self, Kind, Message},
+                message::{Message, MessageKind},
+                parse,
                 target::{self, Target},
             },
             version::Era,
         },
         resource_server::issuer_metadata,
-        token::{jwk::KeySet, jwt::Unproved, presented::Presented},
+        token::{jwk::KeySet, jwt::UnverifiedJwt, presented::Presented},
     },
 };
 use serde_json::Value;
@@ -77,7 +78,7 @@ fn fields(input: &[u8]) -> HeaderMap {
 /// Whatever the strict reader accepts, `serde_json` accepts, and sees the same method, id and names in it.
 pub(crate) fn peek(input: &[u8]) -> bool {
     // Below the depth at which `serde_json` gives up.
-    let message = match message::read(&Bytes::copy_from_slice(input), 100) {
+    let message = match parse::read(&Bytes::copy_from_slice(input), 100) {
         Ok(message) => message,
         Err(fault) => {
             let id = fault.id.map(|id| serde_json::from_str::<Value>(&id).expect("an id that is no JSON"));
@@ -110,9 +111,9 @@ pub(crate) fn batch(input: &[u8]) -> bool {
     assert_eq!(elements.len(), messages.len());
     for (index, (message, element)) in messages.iter().zip(elements).enumerate() {
         agrees(message, element);
-        assert_eq!(message.kind == Kind::Response, messages[0].kind == Kind::Response, "a mixture");
+        assert_eq!(message.kind == MessageKind::Response, messages[0].kind == MessageKind::Response, "a mixture");
         assert!(message.method != "initialize");
-        let alone = message::read(&Bytes::from(element.to_string()), 100).expect("a message of its own");
+        let alone = parse::read(&Bytes::from(element.to_string()), 100).expect("a message of its own");
         let target = target::of(&alone);
         match &targets {
             Ok(Target::Several(all)) => assert_eq!(target.as_ref(), Ok(&all[index])),
@@ -299,10 +300,10 @@ pub(crate) fn message_headers(input: &[u8]) -> bool {
     let (head, body) = parts(input);
     let map = fields(head);
     let _ = (headers::check_media(&map), headers::check_shape(&map), headers::era_without_body(&map));
-    let Ok(message) = message::read(&Bytes::copy_from_slice(body), 64) else { return false };
+    let Ok(message) = parse::read(&Bytes::copy_from_slice(body), 64) else { return false };
     let target = target::of(&message);
     let era = headers::agree(&map, &message);
-    if era == Ok(Era::Modern) && message.kind == Kind::Request {
+    if era == Ok(Era::Modern) && message.kind == MessageKind::Request {
         let one = |name: &str| {
             assert_eq!(map.get_all(name).iter().count(), 1, "{name}");
             map[name].as_bytes()
@@ -331,7 +332,7 @@ pub(crate) fn message_headers(input: &[u8]) -> bool {
 /// Nothing about a token's shape stops the reader, and what it takes is within its bounds.
 pub(crate) fn jwt_read(input: &[u8]) -> bool {
     let Ok(token) = std::str::from_utf8(input) else { return false };
-    let Ok(unproved) = Unproved::read(token) else { return false };
+    let Ok(unproved) = UnverifiedJwt::read(token) else { return false };
     assert!(token.len() <= TOKEN_BYTES_MAX && token.split('.').count() == 3);
     let _ = (unproved.issuer(), unproved.key_id());
     true

@@ -13,7 +13,7 @@ use crate::{
     },
     decide::{
         authorization_server::{
-            client::{Client, ClientAuth, Grants, Origin},
+            client::{Client, ClientAuth, ClientOrigin, Grants},
             redirect_uri::RedirectUri,
         },
         token::jwk::KeySet,
@@ -98,7 +98,7 @@ fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mu
         // OAuth 2.1 §4.2: whoever knows the id would be the client.
         reading.problem(at, "client_credentials without a proof", "`secret`, `jwks` or `jwks_uri` of the client");
     }
-    Some(Client { id: id?.value, name, origin: Origin::Configured, redirect_uris, auth: auth?, grants, scopes })
+    Some(Client { id: id?.value, name, origin: ClientOrigin::Configured, redirect_uris, auth: auth?, grants, scopes })
 }
 
 fn redirect_uris(field: &Field<'_>) -> Vec<RedirectUri> {

@@ -4,14 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::names::Scope,
-    decide::authorization_server::{
-        client_id_document::DocumentUrl, error::OAuthError, redirect_uri::RedirectUri, url::Url,
-    },
+    decide::authorization_server::{redirect_uri::RedirectUri, url::Url},
 };
-
-mod metadata;
-#[cfg(test)]
-mod tests;
 
 /// A client, whatever it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +15,7 @@ pub struct Client {
     /// `client_name`: a stranger's text, to be escaped wherever it is shown.
     pub name: Option<Box<str>>,
     /// Where it came from.
-    pub origin: Origin,
+    pub origin: ClientOrigin,
     /// `redirect_uris`.
     pub redirect_uris: Vec<RedirectUri>,
     /// How it proves who it is.
@@ -34,7 +28,7 @@ pub struct Client {
 
 /// Where a client came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Origin {
+pub enum ClientOrigin {
     /// The configuration.
     Configured,
     /// Dynamic client registration.
@@ -71,7 +65,7 @@ impl Client {
     /// The host that vouches for the client, where one does: that of its document.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        let url = (self.origin == Origin::Document).then(|| Url::read(&self.id));
+        let url = (self.origin == ClientOrigin::Document).then(|| Url::read(&self.id));
         url?.ok().map(|url| url.host)
     }
 
@@ -80,72 +74,4 @@ impl Client {
     pub fn is_native(&self) -> bool {
         !self.redirect_uris.is_empty() && self.redirect_uris.iter().all(RedirectUri::is_native)
     }
-}
-
-/// What a registration asks for, checked (RFC 7591 §2): what it does not say is filled in, what we do not know is ignored,
-/// and a `client_id` of its own choice too.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registration {
-    /// `client_name`.
-    pub name: Option<Box<str>>,
-    /// `redirect_uris`.
-    pub redirect_uris: Vec<RedirectUri>,
-    /// `token_endpoint_auth_method`.
-    pub method: Method,
-    /// `grant_types`; `client_credentials` is for clients that the operator wrote.
-    pub grants: Grants,
-    /// `scope`.
-    pub scopes: Option<Vec<Scope>>,
-}
-
-/// `token_endpoint_auth_method` of a registration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// `none`.
-    None,
-    /// `client_secret_basic`; the default of RFC 7591.
-    SecretBasic,
-    /// `client_secret_post`.
-    SecretPost,
-    /// `private_key_jwt` with `jwks` in the registration, as its JSON text.
-    Keys(Box<str>),
-    /// `private_key_jwt` with `jwks_uri`.
-    KeysAt(Box<str>),
-}
-
-impl Registration {
-    /// Reads a registration request.
-    ///
-    /// # Errors
-    /// `invalid_redirect_uri`, `invalid_client_metadata`.
-    pub fn read(json: &[u8]) -> Result<Self, OAuthError> {
-        metadata::registration(json).map_err(|wrong| wrong.code.because(wrong.what))
-    }
-
-    /// The client that it becomes.
-    ///
-    /// Its `scope` does not bind it: a client that registers with what the first challenge asked for must be able to ask for more
-    /// when a later one says so (SPEC A-51, E-16), and one that nobody vouches for is held by rules and consent, not by itself.
-    #[must_use]
-    pub fn into_client(self, id: Box<str>, auth: ClientAuth) -> Client {
-        Client {
-            id,
-            name: self.name,
-            origin: Origin::Dynamic,
-            redirect_uris: self.redirect_uris,
-            auth,
-            grants: self.grants,
-            scopes: None,
-        }
-    }
-}
-
-/// Reads the document that was fetched from `url` (SPEC E-33, E-24): its `client_id` must be that very URL, `client_name` and
-/// `redirect_uris` must be there, and it must not ask for a shared secret. Its `scope` does not bind the client either.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn read_document(url: &DocumentUrl, json: &[u8]) -> Result<Client, &'static str> {
-    let (registration, auth) = metadata::document(url, json).map_err(|wrong| wrong.what)?;
-    Ok(Client { origin: Origin::Document, ..registration.into_client(url.as_str().into(), auth) })
 }

@@ -16,7 +16,7 @@ use crate::{
             pkce::Challenge,
             redirect_uri::RedirectUri,
         },
-        token::claims::audience::same,
+        token::audience::same,
     },
 };
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CorsKind {
     /// A server's endpoint: allowed origins only, each by name.
     Mcp,
     /// A discovery document: public, and the same for everybody.
@@ -28,13 +28,13 @@ const PARAM_PREFIX: &str = "mcp-param-";
 ///
 /// A method that we do not take is not allowed, and so is, by silence, a page on the public net that wants to reach a
 /// private one (SPEC A-68). Cookies never are: there is no `Allow-Credentials`.
-pub fn preflight(request: &HeaderMap, origin: Option<&HeaderValue>, kind: Kind, answer: &mut HeaderMap) {
+pub fn preflight(request: &HeaderMap, origin: Option<&HeaderValue>, kind: CorsKind, answer: &mut HeaderMap) {
     let (methods, allowed): (&[Method], _) = match kind {
-        Kind::Mcp => (
+        CorsKind::Mcp => (
             &[Method::POST, Method::GET, Method::DELETE, Method::OPTIONS],
             HeaderValue::from_static("POST, GET, DELETE, OPTIONS"),
         ),
-        Kind::Discovery => {
+        CorsKind::Discovery => {
             (&[Method::GET, Method::HEAD, Method::OPTIONS], HeaderValue::from_static("GET, HEAD, OPTIONS"))
         }
     };
@@ -54,28 +54,28 @@ pub fn preflight(request: &HeaderMap, origin: Option<&HeaderValue>, kind: Kind, 
 
 /// Adds to an actual answer, refusals among them, what lets the page read it. What the upstream said of CORS must be gone
 /// by then (SPEC A-66).
-pub fn expose(origin: Option<&HeaderValue>, kind: Kind, answer: &mut HeaderMap) {
+pub fn expose(origin: Option<&HeaderValue>, kind: CorsKind, answer: &mut HeaderMap) {
     vary(kind, answer);
     let Some(origin) = allow_origin(origin, kind) else {
         return;
     };
     answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    if kind == Kind::Mcp {
+    if kind == CorsKind::Mcp {
         answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
     }
 }
 
 /// With or without an `Origin`: a cache must not give one's answer to the other.
-fn vary(kind: Kind, answer: &mut HeaderMap) {
-    if kind == Kind::Mcp {
+fn vary(kind: CorsKind, answer: &mut HeaderMap) {
+    if kind == CorsKind::Mcp {
         answer.append(header::VARY, HeaderValue::from_static("Origin"));
     }
 }
 
-fn allow_origin(origin: Option<&HeaderValue>, kind: Kind) -> Option<HeaderValue> {
+fn allow_origin(origin: Option<&HeaderValue>, kind: CorsKind) -> Option<HeaderValue> {
     match kind {
-        Kind::Mcp => origin.cloned(),
-        Kind::Discovery => Some(HeaderValue::from_static("*")),
+        CorsKind::Mcp => origin.cloned(),
+        CorsKind::Discovery => Some(HeaderValue::from_static("*")),
     }
 }
 
@@ -110,7 +110,7 @@ fn is_token(text: &str) -> bool {
 mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue};
 
-    use super::{Kind, expose, preflight};
+    use super::{CorsKind, expose, preflight};
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         lines.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
@@ -120,7 +120,7 @@ mod tests {
     const LIST: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, last-event-id, \
                         mcp-method, mcp-name, dpop";
 
-    fn answer(request: &[(&'static str, &'static str)], origin: Option<&HeaderValue>, kind: Kind) -> HeaderMap {
+    fn answer(request: &[(&'static str, &'static str)], origin: Option<&HeaderValue>, kind: CorsKind) -> HeaderMap {
         let mut answer = HeaderMap::new();
         preflight(&headers(request), origin, kind, &mut answer);
         answer
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a60_a64_a_preflight_of_an_allowed_page_is_answered() {
         assert_eq!(
-            answer(&[("access-control-request-method", "POST")], Some(&ORIGIN), Kind::Mcp),
+            answer(&[("access-control-request-method", "POST")], Some(&ORIGIN), CorsKind::Mcp),
             headers(&[
                 ("access-control-allow-origin", "https://app.example"),
                 ("vary", "Origin"),
@@ -145,16 +145,16 @@ mod tests {
         let only_vary = headers(&[("vary", "Origin")]);
         for method in ["PATCH", "PUT", "post", "HEAD", ""] {
             assert_eq!(
-                answer(&[("access-control-request-method", method)], Some(&ORIGIN), Kind::Mcp),
+                answer(&[("access-control-request-method", method)], Some(&ORIGIN), CorsKind::Mcp),
                 only_vary,
                 "{method}"
             );
         }
-        assert_eq!(answer(&[("access-control-request-method", "POST")], None, Kind::Mcp), only_vary);
+        assert_eq!(answer(&[("access-control-request-method", "POST")], None, CorsKind::Mcp), only_vary);
         let private = answer(
             &[("access-control-request-method", "POST"), ("access-control-request-private-network", "true")],
             Some(&ORIGIN),
-            Kind::Mcp,
+            CorsKind::Mcp,
         );
         assert!(!private.contains_key("access-control-allow-private-network"));
         assert!(!private.contains_key("access-control-allow-credentials"));
@@ -171,14 +171,14 @@ mod tests {
             ("x-evil, cookie, *", ""),
             ("xmcp-param-a", ""),
         ] {
-            let answer = answer(&[("access-control-request-headers", asked)], Some(&ORIGIN), Kind::Mcp);
+            let answer = answer(&[("access-control-request-headers", asked)], Some(&ORIGIN), CorsKind::Mcp);
             assert_eq!(answer["access-control-allow-headers"], format!("{LIST}{extra}"), "{asked}");
         }
         let mut many = HeaderMap::new();
         let names: Vec<String> = (0..1_000).map(|n| format!("mcp-param-{n}")).collect();
         many.insert("access-control-request-headers", names.join(",").try_into().unwrap());
         let mut answer = HeaderMap::new();
-        preflight(&many, Some(&ORIGIN), Kind::Mcp, &mut answer);
+        preflight(&many, Some(&ORIGIN), CorsKind::Mcp, &mut answer);
         let allowed = answer["access-control-allow-headers"].to_str().unwrap();
         assert_eq!(allowed.matches("mcp-param-").count(), 64);
     }
@@ -186,21 +186,21 @@ mod tests {
     #[test]
     fn a65_discovery_is_for_everybody() {
         for origin in [None, Some(&ORIGIN)] {
-            let answer = answer(&[("access-control-request-method", "GET")], origin, Kind::Discovery);
+            let answer = answer(&[("access-control-request-method", "GET")], origin, CorsKind::Discovery);
             assert_eq!(answer["access-control-allow-origin"], "*");
             assert_eq!(answer["access-control-allow-methods"], "GET, HEAD, OPTIONS");
             assert!(answer["access-control-allow-headers"].to_str().unwrap().contains("mcp-protocol-version"));
         }
-        assert_eq!(answer(&[("access-control-request-method", "POST")], None, Kind::Discovery), HeaderMap::new());
+        assert_eq!(answer(&[("access-control-request-method", "POST")], None, CorsKind::Discovery), HeaderMap::new());
         let mut document = HeaderMap::new();
-        expose(None, Kind::Discovery, &mut document);
+        expose(None, CorsKind::Discovery, &mut document);
         assert_eq!(document, headers(&[("access-control-allow-origin", "*")]));
     }
 
     #[test]
     fn a61_a63_a_page_may_read_the_challenge() {
         let mut refused = headers(&[("www-authenticate", "Bearer"), ("vary", "Accept")]);
-        expose(Some(&ORIGIN), Kind::Mcp, &mut refused);
+        expose(Some(&ORIGIN), CorsKind::Mcp, &mut refused);
         assert_eq!(refused["access-control-allow-origin"], "https://app.example");
         assert_eq!(
             refused["access-control-expose-headers"],
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(refused.get_all("vary").iter().collect::<Vec<_>>(), ["Accept", "Origin"]);
 
         let mut without = HeaderMap::new();
-        expose(None, Kind::Mcp, &mut without);
+        expose(None, CorsKind::Mcp, &mut without);
         assert_eq!(without, headers(&[("vary", "Origin")]));
     }
 }

@@ -8,17 +8,15 @@ mod head;
 mod hpack;
 #[cfg(test)]
 mod tests;
-mod violation;
+pub mod violation;
 
 use head::Head;
-pub use violation::Violation;
+use violation::{FramingFault, Violation};
 
 /// Request line and fields together. Heads that are merely large are refused by the request path,
 /// which knows more; this bound keeps what is gathered here small, and below what the HTTP library
 /// takes.
 pub const HEAD_BYTES_MAX: usize = HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX + 16 * 1024;
-/// What is wrong, and in words.
-type Wrong = (Violation, &'static str);
 /// Empty lines before a request line that are read over (RFC 9112 §2.2).
 const EMPTY_LINES_MAX: u8 = 2;
 /// 2^60 bytes in one chunk are an overflow being tried out.
@@ -114,7 +112,7 @@ impl Framing {
     }
 
     /// Takes one line, one run of data or one byte off the front.
-    fn step<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Wrong> {
+    fn step<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], FramingFault> {
         match self.state {
             State::Between(_) | State::Fields | State::Trailers => self.gather_line(bytes),
             State::Body(left) => Ok(self.skip(bytes, left, State::Body, State::Between(0))),
@@ -134,7 +132,7 @@ impl Framing {
         bytes.get(here..).unwrap_or_default()
     }
 
-    fn chunk_byte(&self, byte: u8) -> Result<State, Wrong> {
+    fn chunk_byte(&self, byte: u8) -> Result<State, FramingFault> {
         match (self.state, byte) {
             (State::Size(size, digits), _) if byte.is_ascii_hexdigit() => {
                 if digits == CHUNK_SIZE_DIGITS_MAX {
@@ -159,7 +157,7 @@ impl Framing {
     }
 
     /// Reads up to the end of a line; a line that came in pieces is put together first.
-    fn gather_line<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Wrong> {
+    fn gather_line<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], FramingFault> {
         if self.state == State::Between(0) && self.partial.is_empty() {
             head::check_first(bytes)?;
         }
@@ -188,7 +186,7 @@ impl Framing {
     }
 
     /// Judges one whole line, its end included.
-    fn line(&mut self, line: &[u8]) -> Result<(), Wrong> {
+    fn line(&mut self, line: &[u8]) -> Result<(), FramingFault> {
         let line = line
             .strip_suffix(b"\r\n")
             .ok_or((Violation::BareLineFeed, "a line that ends without a carriage return"))?;

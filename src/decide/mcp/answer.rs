@@ -2,6 +2,7 @@
 
 pub mod list_filter;
 pub mod list_guard;
+pub mod lists;
 pub mod message_endpoint;
 pub mod sse;
 pub mod task;

@@ -1,37 +1,18 @@
 //! The JSON body of a refusal: a JSON-RPC error with the request's id and machine-readable `data`.
 
-mod sentence;
+pub mod about;
+pub mod sentence;
 #[cfg(test)]
 mod tests;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-pub use self::sentence::sentence;
+use self::{about::About, sentence::sentence};
 use crate::{
-    base::{names::Scope, text::Text},
-    decide::{
-        mcp::{request::target::Target, version::Era},
-        refusal::Refusal,
-        token::claims::Caller,
-    },
+    base::names::Scope,
+    decide::{mcp::version::Era, refusal::Refusal},
 };
-
-/// What a refusal's body is written from.
-pub struct About<'a> {
-    /// Why.
-    pub refusal: &'a Refusal,
-    /// Raw JSON of the request's id, where it is known.
-    pub id: Option<&'a Text>,
-    /// The method, where the body was read.
-    pub method: Option<&'a str>,
-    /// What it would have touched.
-    pub target: Option<&'a Target>,
-    /// Who asked, where that is proved.
-    pub caller: Option<&'a Caller>,
-    /// All scopes the operation needs, as challenged.
-    pub required_scopes: &'a [Scope],
-}
 
 /// The JSON-RPC error body.
 #[must_use]

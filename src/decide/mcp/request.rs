@@ -3,4 +3,5 @@
 pub mod batch;
 pub mod headers;
 pub mod message;
+pub mod parse;
 pub mod target;

@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     base::{names::ServerName, secret::Secret},
-    decide::token::claims::Caller,
+    decide::token::caller::Caller,
 };
 
 #[cfg(test)]
@@ -37,7 +37,7 @@ pub enum Sealed {
 
 /// Whose it is.
 #[derive(Clone, Copy)]
-pub struct Bound<'a> {
+pub struct SealedFor<'a> {
     /// What is sealed.
     pub kind: Sealed,
     /// At which server. The name, not the path: a session made on a strict route is none on a lax one (attack 129).
@@ -58,7 +58,7 @@ impl SessionKeys {
 
     /// The text as the caller gets it; nothing where there is no key.
     #[must_use]
-    pub fn seal(&self, bound: Bound<'_>, text: &str) -> Option<String> {
+    pub fn seal(&self, bound: SealedFor<'_>, text: &str) -> Option<String> {
         let digest = hmac::sign(self.0.first()?, &spelled(bound, text));
         let digest = digest.as_ref().get(..DIGEST_BYTES)?;
         Some(format!("{text}{MARK}{}", URL_SAFE_NO_PAD.encode(digest)))
@@ -66,7 +66,7 @@ impl SessionKeys {
 
     /// The upstream's text, where `sealed` was made for this very caller and server by one of the keys.
     #[must_use]
-    pub fn open<'s>(&self, bound: Bound<'_>, sealed: &'s str) -> Option<&'s str> {
+    pub fn open<'s>(&self, bound: SealedFor<'_>, sealed: &'s str) -> Option<&'s str> {
         let (text, seal) = sealed.rsplit_once(MARK)?;
         // Exactly one spelling opens: the decoder refuses what is left over in the last character.
         let given = URL_SAFE_NO_PAD.decode(seal).ok().filter(|given| given.len() == DIGEST_BYTES)?;
@@ -90,7 +90,7 @@ impl fmt::Debug for SessionKeys {
 }
 
 /// One text for all that is bound. Lengths stand before parts, so that no two bindings spell the same.
-fn spelled(bound: Bound<'_>, text: &str) -> Vec<u8> {
+fn spelled(bound: SealedFor<'_>, text: &str) -> Vec<u8> {
     let kind: &[u8] = match bound.kind {
         Sealed::Session => b"session",
         Sealed::Endpoint => b"endpoint",

@@ -12,7 +12,7 @@ use crate::{
             template,
         },
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
 };
 

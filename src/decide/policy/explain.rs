@@ -12,10 +12,10 @@ use crate::{
             resource::{self, Match},
             rule::{Access, Policy, Rule, Subject},
             template::Template,
-            uri::{self, How, hazard},
+            uri::{self, hazard, reading::How},
         },
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
 };
 

@@ -6,8 +6,9 @@ use crate::decide::{
         resource::{self, Match},
         rule::{Rule, Visit},
         uri::{
-            self, How,
+            self,
             hazard::{self, Hazard},
+            reading::How,
         },
     },
     refusal::Refusal,

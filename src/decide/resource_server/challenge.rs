@@ -6,8 +6,8 @@ use http::HeaderValue;
 use crate::{
     base::names::Scope,
     decide::{
-        refusal::{ChallengeKind, OAuthError, PresentationFault, Refusal, TokenFault},
-        token::claims::Caller,
+        refusal::{BearerError, ChallengeKind, PresentationFault, Refusal, TokenFault},
+        token::caller::Caller,
     },
 };
 
@@ -25,7 +25,7 @@ pub struct Challenges {
     first_scope: Option<Box<str>>,
     known: Vec<Scope>,
     bare: HeaderValue,
-    constant: Vec<(OAuthError, &'static str, HeaderValue)>,
+    constant: Vec<(BearerError, &'static str, HeaderValue)>,
 }
 
 /// Why no challenge can be written.
@@ -68,8 +68,8 @@ impl Challenges {
         let first_scope: Option<Box<str>> = (!first.is_empty()).then(|| join(first).into());
 
         let rendered = |error| render(metadata_url, first_scope.as_deref(), error).ok_or(ChallengeFault::MetadataUrl);
-        let presentations = PRESENTATIONS.map(|fault| (OAuthError::InvalidRequest, presentation(fault)));
-        let tokens = TOKENS.map(|fault| (OAuthError::InvalidToken, fault.description()));
+        let presentations = PRESENTATIONS.map(|fault| (BearerError::InvalidRequest, presentation(fault)));
+        let tokens = TOKENS.map(|fault| (BearerError::InvalidToken, fault.description()));
         let mut constant = Vec::with_capacity(presentations.len() + tokens.len());
         for (error, description) in presentations.into_iter().chain(tokens) {
             constant.push((error, description, rendered(Some((error, description)))?));
@@ -127,14 +127,14 @@ impl Challenges {
         asked
     }
 
-    fn constant(&self, error: OAuthError, description: &str) -> HeaderValue {
+    fn constant(&self, error: BearerError, description: &str) -> HeaderValue {
         let found = self.constant.iter().find(|(of, known, _)| *of == error && *known == description);
         found.map_or(&self.bare, |(_, _, header)| header).clone()
     }
 }
 
 /// Writes one header. Each value has been checked to need no escape, so a client may cut it out with a pattern.
-fn render(metadata_url: &str, scope: Option<&str>, error: Option<(OAuthError, &str)>) -> Option<HeaderValue> {
+fn render(metadata_url: &str, scope: Option<&str>, error: Option<(BearerError, &str)>) -> Option<HeaderValue> {
     let mut text = format!("Bearer resource_metadata=\"{metadata_url}\"");
     let mut add = |name: &str, value: &str| {
         text.push_str(", ");

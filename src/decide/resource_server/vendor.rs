@@ -3,7 +3,7 @@
 /// One vendor's departures, as defaults for what the configuration leaves unwritten. A row never overrides a written
 /// line, and never accepts an issuer or an audience: those are always written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quirk {
+pub struct Vendor {
     /// The value of `profile`.
     pub name: &'static str,
     /// Claims that hold scopes (`scope_claims`).
@@ -19,7 +19,7 @@ pub struct Quirk {
     pub notes: &'static [&'static str],
 }
 
-impl Quirk {
+impl Vendor {
     /// How a scope that was asked for is spelled in this vendor's tokens. Which application it belongs to is lost, so
     /// this is sound only beside the check of the audience.
     #[must_use]
@@ -34,17 +34,17 @@ impl Quirk {
 
 /// The row of a profile; `None` for a name that is not in the table.
 #[must_use]
-pub fn row(profile: &str) -> Option<&'static Quirk> {
-    QUIRKS.iter().find(|quirk| quirk.name == profile)
+pub fn row(profile: &str) -> Option<&'static Vendor> {
+    VENDORS.iter().find(|vendor| vendor.name == profile)
 }
 
 /// Every profile, for messages and the schema.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    QUIRKS.iter().map(|quirk| quirk.name)
+    VENDORS.iter().map(|vendor| vendor.name)
 }
 
 /// What a server without a profile is taken for.
-pub const GENERIC: Quirk = Quirk {
+pub const GENERIC: Vendor = Vendor {
     name: "generic",
     scope_claims: &["scope", "scp"],
     token_types: &["at+jwt", "jwt"],
@@ -53,9 +53,9 @@ pub const GENERIC: Quirk = Quirk {
     notes: &[],
 };
 
-const QUIRKS: &[Quirk] = &[
+const VENDORS: &[Vendor] = &[
     GENERIC,
-    Quirk {
+    Vendor {
         name: "auth0",
         scope_claims: &["scope", "permissions"],
         client_claims: &["azp", "client_id"],
@@ -66,7 +66,7 @@ const QUIRKS: &[Quirk] = &[
         ],
         ..GENERIC
     },
-    Quirk {
+    Vendor {
         name: "entra",
         scope_claims: &["scp", "roles"],
         token_types: &["jwt"],
@@ -81,7 +81,7 @@ const QUIRKS: &[Quirk] = &[
             "Applications without a user have `roles` and no `scp`.",
         ],
     },
-    Quirk {
+    Vendor {
         name: "okta",
         scope_claims: &["scp"],
         client_claims: &["cid"],
@@ -91,7 +91,7 @@ const QUIRKS: &[Quirk] = &[
         ],
         ..GENERIC
     },
-    Quirk {
+    Vendor {
         name: "keycloak",
         scope_claims: &["scope"],
         client_claims: &["azp", "client_id"],
@@ -101,7 +101,7 @@ const QUIRKS: &[Quirk] = &[
         ],
         ..GENERIC
     },
-    Quirk {
+    Vendor {
         name: "cognito",
         scope_claims: &["scope"],
         token_types: &["jwt"],
@@ -113,7 +113,7 @@ const QUIRKS: &[Quirk] = &[
         ],
         ..GENERIC
     },
-    Quirk {
+    Vendor {
         name: "google",
         scope_claims: &["scope"],
         token_types: &["jwt"],
@@ -130,14 +130,14 @@ const QUIRKS: &[Quirk] = &[
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{GENERIC, QUIRKS, names, row};
+    use super::{GENERIC, VENDORS, names, row};
 
     #[test]
     fn every_profile_has_one_row() {
         let known: Vec<&str> = names().collect();
         assert_eq!(known, ["generic", "auth0", "entra", "okta", "keycloak", "cognito", "google"]);
         for name in known {
-            assert_eq!(row(name).map(|quirk| quirk.name), Some(name));
+            assert_eq!(row(name).map(|vendor| vendor.name), Some(name));
         }
         for unknown in ["", "Auth0", "azure", "entra "] {
             assert_eq!(row(unknown), None, "{unknown:?}");
@@ -146,13 +146,13 @@ mod tests {
 
     #[test]
     fn b32_b50_every_row_can_be_used_as_defaults() {
-        for quirk in QUIRKS {
-            for list in [quirk.scope_claims, quirk.token_types, quirk.client_claims] {
-                assert!(!list.is_empty(), "{}", quirk.name);
-                assert_eq!(list.iter().collect::<BTreeSet<_>>().len(), list.len(), "{}", quirk.name);
+        for vendor in VENDORS {
+            for list in [vendor.scope_claims, vendor.token_types, vendor.client_claims] {
+                assert!(!list.is_empty(), "{}", vendor.name);
+                assert_eq!(list.iter().collect::<BTreeSet<_>>().len(), list.len(), "{}", vendor.name);
             }
-            for typ in quirk.token_types {
-                assert!(GENERIC.token_types.contains(typ), "{}: {typ}", quirk.name);
+            for typ in vendor.token_types {
+                assert!(GENERIC.token_types.contains(typ), "{}: {typ}", vendor.name);
             }
         }
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     base::{clock::Now, limits::ASSERTION_AGE_MAX},
-    decide::token::{jwk::KeySet, jwt::Unproved},
+    decide::token::{jwk::KeySet, jwt::UnverifiedJwt},
 };
 
 /// What clocks may differ.
@@ -48,8 +48,8 @@ pub enum AssertionFault {
 ///
 /// # Errors
 /// [`AssertionFault`].
-pub fn prove(
-    token: &Unproved<'_>,
+pub fn verify(
+    token: &UnverifiedJwt<'_>,
     client: &str,
     audiences: &[&str],
     keys: &KeySet,
@@ -104,7 +104,7 @@ mod tests {
         });
         let header = if header.get("typ").is_some() { header.clone() } else { with(header, &json!({"typ": "JWT"})) };
         let token = key.token(algorithm, &header, &with(&claims, changes));
-        prove(&Unproved::read(&token).unwrap(), "robot", &AUDIENCES, &key_set(), now())
+        verify(&UnverifiedJwt::read(&token).unwrap(), "robot", &AUDIENCES, &key_set(), now())
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     base::{clock::Now, limits::CLOCK_SKEW_MAX, names::Issuer},
     decide::{
         refusal::TokenFault,
-        token::{claims::check_times, jwk::KeySet, jwt::Unproved},
+        token::{jwk::KeySet, jwt::UnverifiedJwt, times::check_times},
     },
 };
 
@@ -38,8 +38,8 @@ pub struct Expected<'a> {
 ///
 /// # Errors
 /// [`TokenFault`].
-pub fn prove<'t>(
-    token: &'t Unproved<'_>,
+pub fn verify<'t>(
+    token: &'t UnverifiedJwt<'_>,
     expected: &Expected<'_>,
     keys: &KeySet,
     now: Now,
@@ -105,8 +105,8 @@ mod tests {
             algorithms: &rules.algorithms,
             clock_skew: rules.clock_skew,
         };
-        let unproved = Unproved::read(token).map_err(|_| TokenFault::Malformed)?;
-        prove(&unproved, &expected, &key_set(), now()).map(|_| ())
+        let unverified = UnverifiedJwt::read(token).map_err(|_| TokenFault::Malformed)?;
+        verify(&unverified, &expected, &key_set(), now()).map(|_| ())
     }
 
     #[test]

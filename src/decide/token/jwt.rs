@@ -1,6 +1,6 @@
 //! Proves a JWT: its issuer, then that issuer's keys, then the key, then the claims (P6).
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, crypto::aws_lc::DEFAULT_PROVIDER};
@@ -10,42 +10,22 @@ use crate::{
     base::{
         clock::Now,
         limits::{KID_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_JSON_DEPTH_MAX},
-        names::{AuthorizationServerName, Issuer},
     },
     decide::{
         json::strict,
         refusal::{Refusal, TokenFault},
         token::{
-            claims::{self, Caller},
+            caller::Caller,
+            claims,
             jwk::{KeySet, asymmetric},
+            rules::TokenRules,
             token_type,
         },
     },
 };
 
-/// What one authorization server's tokens must be like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenRules {
-    /// Its name in the configuration.
-    pub name: AuthorizationServerName,
-    /// `iss` must equal one of these; the first is the one we publish. (Some vendors sign one issuer's tokens under two names.)
-    pub issuers: Vec<Issuer>,
-    /// Asymmetric algorithms that it may use.
-    pub algorithms: Vec<Algorithm>,
-    /// `typ` values accepted, in lower case, without `application/`; `jwt` also stands for an absent `typ`.
-    pub token_types: Vec<Box<str>>,
-    /// How far clocks may be apart.
-    pub clock_skew: Duration,
-    /// Claims that hold scopes.
-    pub scope_claims: Vec<Box<str>>,
-    /// Claim that names the client, tried in order.
-    pub client_claims: Vec<Box<str>>,
-    /// Text cut from the front of each scope (`api://id/` at some vendors); empty for none.
-    pub scope_prefixes: Vec<Box<str>>,
-}
-
 /// A token that has the shape of a JWT. Nothing of it is proved.
-pub struct Unproved<'a> {
+pub struct UnverifiedJwt<'a> {
     /// Header and payload as they were signed: `header.payload`, byte by byte.
     signed: &'a str,
     signature: Vec<u8>,
@@ -61,7 +41,7 @@ pub struct Unproved<'a> {
 /// `cty` wrap something else. `x5t` may stay: it only names a certificate, Entra writes it beside `kid`, and we look at neither.
 const REFUSED_MEMBERS: [&str; 8] = ["crit", "b64", "jku", "x5u", "jwk", "x5c", "zip", "cty"];
 
-impl<'a> Unproved<'a> {
+impl<'a> UnverifiedJwt<'a> {
     /// Reads the shape: size, three canonical parts, strict JSON, allowed header members, `iss` (SPEC B-07, B-33…B-39).
     ///
     /// # Errors
@@ -120,7 +100,7 @@ impl<'a> Unproved<'a> {
     ///
     /// # Errors
     /// [`TokenFault`].
-    pub fn prove(&self, rules: &TokenRules, keys: &KeySet, now: Now) -> Result<Caller, Refusal> {
+    pub fn verify(&self, rules: &TokenRules, keys: &KeySet, now: Now) -> Result<Caller, Refusal> {
         self.check(rules, keys, now).map_err(Refusal::Token)
     }
 
@@ -186,9 +166,9 @@ impl<'a> Unproved<'a> {
     }
 }
 
-impl fmt::Debug for Unproved<'_> {
+impl fmt::Debug for UnverifiedJwt<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Unproved(…)")
+        out.write_str("UnverifiedJwt(…)")
     }
 }
 

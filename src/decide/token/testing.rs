@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     base::clock::Now,
-    decide::token::{jwk::KeySet, jwt::TokenRules},
+    decide::token::{jwk::KeySet, rules::TokenRules},
 };
 
 /// The issuer of [`rules`].

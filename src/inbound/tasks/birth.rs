@@ -16,7 +16,7 @@ use crate::{
             sse::Events,
             task::{self, Task},
         },
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         forward::is_event_stream,

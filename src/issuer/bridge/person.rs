@@ -13,7 +13,7 @@ use crate::{
         refusal::{Refusal, TokenFault},
         token::{
             id_token::{self, Expected},
-            jwt::Unproved,
+            jwt::UnverifiedJwt,
         },
     },
     outbound::Fault,
@@ -42,9 +42,9 @@ impl Bridge {
             clock_skew: CLOCK_SKEW,
         };
         let unavailable = || away(&Fault::idp("jwks", "the IdP's keys cannot be fetched"));
-        let unproved = Unproved::read(token).map_err(|_| refused(TokenFault::Malformed))?;
+        let unproved = UnverifiedJwt::read(token).map_err(|_| refused(TokenFault::Malformed))?;
         let mut keys = self.keys.current_or_first(now).await.map_err(|_| unavailable())?;
-        let mut proof = id_token::prove(&unproved, &expected, &keys.set, now);
+        let mut proof = id_token::verify(&unproved, &expected, &keys.set, now);
         // The token came from the IdP itself: no client can make it ask for keys.
         let mut newer = self.keys.newer(None);
         while proof == Err(TokenFault::UnknownKey) {
@@ -52,7 +52,7 @@ impl Bridge {
                 Refusal::Token(fault) => refused(fault),
                 _ => unavailable(),
             })?;
-            proof = id_token::prove(&unproved, &expected, &keys.set, now);
+            proof = id_token::verify(&unproved, &expected, &keys.set, now);
         }
         proof.map(described).map_err(refused)
     }

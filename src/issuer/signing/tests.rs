@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     base::limits::JWKS_BYTES_MAX,
-    decide::token::jwt::Unproved,
+    decide::token::jwt::UnverifiedJwt,
     issuer::testing::{ISSUER, World},
 };
 
@@ -22,7 +22,7 @@ fn signed(world: &World) -> String {
 }
 
 fn kid(token: &str) -> String {
-    Unproved::read(token).unwrap().key_id().unwrap().to_owned()
+    UnverifiedJwt::read(token).unwrap().key_id().unwrap().to_owned()
 }
 
 fn published(keys: &SigningKeys) -> Vec<String> {

@@ -4,7 +4,7 @@ use super::{Grant, issued};
 use crate::{
     base::names::Scope,
     decide::authorization_server::{
-        client::{Client, ClientAuth, Origin},
+        client::{Client, ClientAuth, ClientOrigin},
         error::{Code, OAuthError},
         form::Form,
         people::{self, Grantee},
@@ -20,7 +20,7 @@ pub(super) async fn issue(
     form: &Form,
     asked: &Asked<'_>,
 ) -> Result<Answer, Denied> {
-    let is_trusted = client.origin == Origin::Configured && client.auth != ClientAuth::None;
+    let is_trusted = client.origin == ClientOrigin::Configured && client.auth != ClientAuth::None;
     if !client.grants.credentials || !is_trusted {
         return Err(Code::UnauthorizedClient.because("this client may not act for itself").into());
     }

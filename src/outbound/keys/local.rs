@@ -9,7 +9,7 @@ use tokio::{sync::watch, time::timeout};
 
 use crate::{
     base::limits::FETCH_TIMEOUT,
-    decide::token::claims::Caller,
+    decide::token::caller::Caller,
     outbound::keys::{IssuerKeys, KeySource},
 };
 

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use portcullis::decide::mcp::answer::{
-    list_filter::{self, Item, Lists},
+    list_filter,
+    lists::{ListedItem, Lists},
     sse::{Event, Events, TooLong},
 };
 use serde_json::{Value, json};
@@ -19,9 +20,12 @@ const LISTS: [(&str, &str); 5] = [
 /// A list loses what is hidden, here all that has an `x` in its name, and nothing else, in `serde_json`'s eyes too.
 pub(crate) fn list(input: &[u8]) -> bool {
     let message = Bytes::copy_from_slice(input);
-    let hidden = |item: Item<'_>| {
-        let (Item::Tool(name) | Item::Prompt(name) | Item::Resource(name) | Item::Template(name) | Item::Task(name)) =
-            item;
+    let hidden = |item: ListedItem<'_>| {
+        let (ListedItem::Tool(name)
+        | ListedItem::Prompt(name)
+        | ListedItem::Resource(name)
+        | ListedItem::Template(name)
+        | ListedItem::Task(name)) = item;
         name.contains('x')
     };
     let Ok(cut) = list_filter::filter(&message, Lists::Any, &mut |item| !hidden(item)) else {

@@ -4,12 +4,14 @@ use http::Uri;
 use portcullis::{
     base::limits::{CLIENT_NAME_CHARS_MAX, FORM_PARAMETERS_MAX, REDIRECT_URIS_MAX},
     decide::authorization_server::{
-        client::{Client, ClientAuth, Grants, Origin, Registration, read_document},
+        client::{Client, ClientAuth, ClientOrigin, Grants},
         client_id_document::DocumentUrl,
+        client_metadata::read_document,
         error::OAuthError,
         form::{Form, encode},
         people::{join, read_scope},
         redirect_uri::RedirectUri,
+        registration::RegistrationRequest,
         request::{AuthorizationRequest, Protected, ReturnTo, narrow},
     },
 };
@@ -125,7 +127,7 @@ pub(crate) fn grant_registration(input: &[u8]) -> bool {
         assert!(client.name.is_some() && client.host() == Some("app.example"));
         assert!(!matches!(client.auth, ClientAuth::Secret(_)) && !client.grants.credentials);
     }
-    let read = match Registration::read(input) {
+    let read = match RegistrationRequest::read(input) {
         Ok(read) => read,
         Err(error) => {
             is_sayable(&error);
@@ -158,7 +160,7 @@ pub(crate) fn grant_request(input: &[u8]) -> bool {
     let client = Client {
         id: "c".into(),
         name: None,
-        origin: Origin::Configured,
+        origin: ClientOrigin::Configured,
         redirect_uris: uris.iter().map(|uri| RedirectUri::parse(uri).expect("a URI")).collect(),
         auth: ClientAuth::None,
         grants: Grants { code: true, refresh: true, credentials: false },

@@ -8,9 +8,9 @@ use portcullis::{
             evaluate::evaluate,
             pattern::Pattern,
             rule::{Access, Policy, Rule, Subject},
-            uri::{self, How},
+            uri::{self, reading::How},
         },
-        token::claims::Caller,
+        token::caller::Caller,
     },
 };
 

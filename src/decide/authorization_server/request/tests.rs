@@ -7,7 +7,7 @@ use crate::{
         names::Scope,
     },
     decide::authorization_server::{
-        client::{Client, ClientAuth, Grants, Origin},
+        client::{Client, ClientAuth, ClientOrigin, Grants},
         error::Code,
         form::{Form, encode},
         people::{join, read_scope},
@@ -23,7 +23,7 @@ fn client(uris: &[&str]) -> Client {
     Client {
         id: "c".into(),
         name: None,
-        origin: Origin::Configured,
+        origin: ClientOrigin::Configured,
         redirect_uris: uris.iter().map(|uri| RedirectUri::parse(uri).unwrap()).collect(),
         auth: ClientAuth::None,
         grants: Grants { code: true, refresh: true, credentials: false },

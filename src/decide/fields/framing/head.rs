@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-use super::{Violation, Wrong};
+use super::violation::{FramingFault, Violation};
 use crate::base::limits::HEADER_FIELDS_MAX;
 
 /// What is remembered of a head while its lines come.
@@ -37,7 +37,7 @@ pub(super) enum Body {
 
 impl Head {
     /// Reads a request line: method, one space, target, one space, version.
-    pub(super) fn begin(line: &[u8]) -> Result<Self, Wrong> {
+    pub(super) fn begin(line: &[u8]) -> Result<Self, FramingFault> {
         let mut parts = line.split(|b| *b == b' ');
         let (Some(method), Some(target), Some(version), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -57,7 +57,7 @@ impl Head {
     }
 
     /// Reads one field line, and keeps what it says about the framing.
-    pub(super) fn field(&mut self, line: &[u8]) -> Result<(), Wrong> {
+    pub(super) fn field(&mut self, line: &[u8]) -> Result<(), FramingFault> {
         let (name, value) = split_field(line)?;
         self.fields += 1;
         if self.fields > HEADER_FIELDS_MAX {
@@ -72,7 +72,7 @@ impl Head {
     }
 
     /// What the whole head says about its body.
-    pub(super) fn body(&self) -> Result<Body, Wrong> {
+    pub(super) fn body(&self) -> Result<Body, FramingFault> {
         match (&self.host, &self.authority) {
             (Host::None, _) if !self.is_http_10 => return Err((Violation::Host, "a request without Host")),
             (Host::One, Some(_)) => return Err((Violation::Target, "a target for another host than Host says")),
@@ -87,7 +87,7 @@ impl Head {
         }
     }
 
-    fn read_host(&mut self, value: &[u8]) -> Result<(), Wrong> {
+    fn read_host(&mut self, value: &[u8]) -> Result<(), FramingFault> {
         if !matches!(self.host, Host::None) {
             return Err((Violation::Host, "two Host fields"));
         }
@@ -99,7 +99,7 @@ impl Head {
         Ok(())
     }
 
-    fn read_length(&mut self, value: &[u8]) -> Result<(), Wrong> {
+    fn read_length(&mut self, value: &[u8]) -> Result<(), FramingFault> {
         if self.length.is_some() {
             return Err((Violation::ContentLength, "two Content-Length fields"));
         }
@@ -110,7 +110,7 @@ impl Head {
         Ok(())
     }
 
-    fn read_coding(&mut self, value: &[u8]) -> Result<(), Wrong> {
+    fn read_coding(&mut self, value: &[u8]) -> Result<(), FramingFault> {
         if self.is_chunked || !value.eq_ignore_ascii_case(b"chunked") {
             return Err((Violation::TransferEncoding, "a Transfer-Encoding that is not chunked, once"));
         }
@@ -120,7 +120,7 @@ impl Head {
 }
 
 /// What begins like no request is not waited for: TLS on a port for plain text, most likely.
-pub(super) fn check_first(bytes: &[u8]) -> Result<(), Wrong> {
+pub(super) fn check_first(bytes: &[u8]) -> Result<(), FramingFault> {
     match bytes.first() {
         Some(byte) if !is_token_byte(*byte) && !matches!(byte, b'\r' | b'\n') => {
             Err((Violation::RequestLine, "it does not begin like a request"))
@@ -130,7 +130,7 @@ pub(super) fn check_first(bytes: &[u8]) -> Result<(), Wrong> {
 }
 
 /// The authority of an absolute-form target; `None` for the origin form.
-fn authority_of(target: &[u8]) -> Result<Option<Vec<u8>>, Wrong> {
+fn authority_of(target: &[u8]) -> Result<Option<Vec<u8>>, FramingFault> {
     if target.is_empty() || !target.iter().all(|b| matches!(b, 0x21..=0x7E) && *b != b'#') {
         return Err((Violation::Target, "a target with a byte that may not be in one"));
     }
@@ -160,7 +160,7 @@ fn authority_of(target: &[u8]) -> Result<Option<Vec<u8>>, Wrong> {
 
 /// Splits a field line into name and value, blanks around the value taken off. Refused: a line that continues the one before
 /// (obs-fold), blanks before the colon, control characters.
-pub(super) fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), Wrong> {
+pub(super) fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), FramingFault> {
     let colon = line.iter().position(|b| !is_token_byte(*b)).ok_or((Violation::Field, "a field without a colon"))?;
     let (name, rest) = line.split_at_checked(colon).ok_or((Violation::Field, "a field without a colon"))?;
     let Some(value) = rest.strip_prefix(b":").filter(|_| !name.is_empty()) else {

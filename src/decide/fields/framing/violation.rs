@@ -59,6 +59,9 @@ pub enum Violation {
     H2Connection,
 }
 
+/// A violation, and the same in words.
+pub(super) type FramingFault = (Violation, &'static str);
+
 impl Violation {
     /// The word for it.
     #[must_use]

@@ -9,69 +9,13 @@ use bytes::Bytes;
 use self::cuts::Cuts;
 use crate::decide::{
     json::{
+        lookalike::resembles,
         scan::Fault,
+        text::text_of,
         walk::{Walk, Word},
     },
-    mcp::request::message::{self, members::resembles},
+    mcp::answer::lists::{ItemKind, ListedItem, Lists},
 };
-
-/// Which list a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lists {
-    /// `tools/list`.
-    Tools,
-    /// `prompts/list`.
-    Prompts,
-    /// `resources/list`.
-    Resources,
-    /// `resources/templates/list`.
-    Templates,
-    /// `tasks/list`.
-    Tasks,
-    /// Whichever comes: a batch, or a stream that is taken up again.
-    Any,
-}
-
-impl Lists {
-    /// The list that `method` asks for.
-    #[must_use]
-    pub fn of(method: &str) -> Option<Self> {
-        match method {
-            "tools/list" => Some(Self::Tools),
-            "prompts/list" => Some(Self::Prompts),
-            "resources/list" => Some(Self::Resources),
-            "resources/templates/list" => Some(Self::Templates),
-            "tasks/list" => Some(Self::Tasks),
-            _ => None,
-        }
-    }
-}
-
-/// What lists leave out (`hide:`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hide {
-    /// Nothing.
-    Never,
-    /// What no scope could unlock.
-    Forbidden,
-    /// Everything this token may not use now.
-    Unauthorized,
-}
-
-/// One item of a list, by what a rule is asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item<'a> {
-    /// `name` of a tool.
-    Tool(&'a str),
-    /// `name` of a prompt.
-    Prompt(&'a str),
-    /// `uri` of a resource.
-    Resource(&'a str),
-    /// `uriTemplate`.
-    Template(&'a str),
-    /// `taskId`.
-    Task(&'a str),
-}
 
 /// Cuts a JSON-RPC message, or an array of them, to what `keep` says. Where nothing is cut, these are the very same bytes.
 ///
@@ -80,7 +24,11 @@ pub enum Item<'a> {
 ///
 /// # Errors
 /// Why the message cannot be read with one meaning: then nothing of it may be shown.
-pub fn filter(message: &Bytes, lists: Lists, keep: &mut dyn FnMut(Item<'_>) -> bool) -> Result<Bytes, &'static str> {
+pub fn filter(
+    message: &Bytes,
+    lists: Lists,
+    keep: &mut dyn FnMut(ListedItem<'_>) -> bool,
+) -> Result<Bytes, &'static str> {
     cut(message, lists, keep).map(|(kept, _)| kept)
 }
 
@@ -91,7 +39,7 @@ pub fn filter(message: &Bytes, lists: Lists, keep: &mut dyn FnMut(Item<'_>) -> b
 pub fn filter_body(
     message: &Bytes,
     lists: Lists,
-    keep: &mut dyn FnMut(Item<'_>) -> bool,
+    keep: &mut dyn FnMut(ListedItem<'_>) -> bool,
 ) -> Result<Bytes, &'static str> {
     match cut(message, lists, keep)? {
         (kept, true) => Ok(kept),
@@ -100,8 +48,12 @@ pub fn filter_body(
 }
 
 /// What stays of a message, and whether it may be the body of an answer.
-fn cut(message: &Bytes, lists: Lists, keep: &mut dyn FnMut(Item<'_>) -> bool) -> Result<(Bytes, bool), &'static str> {
-    let mut walk = Walk::new(message::text_of(message)?);
+fn cut(
+    message: &Bytes,
+    lists: Lists,
+    keep: &mut dyn FnMut(ListedItem<'_>) -> bool,
+) -> Result<(Bytes, bool), &'static str> {
+    let mut walk = Walk::new(text_of(message)?);
     let mut filter = Filter { lists, keep, cuts: Cuts::default() };
     let mut answers = true;
     match walk.value()? {
@@ -145,7 +97,7 @@ const RESULT: &[&str] = &["tools", "prompts", "resources", "resourceTemplates", 
 
 struct Filter<'k> {
     lists: Lists,
-    keep: &'k mut dyn FnMut(Item<'_>) -> bool,
+    keep: &'k mut dyn FnMut(ListedItem<'_>) -> bool,
     cuts: Cuts,
 }
 
@@ -215,7 +167,7 @@ impl Filter<'_> {
     }
 
     /// A list, from behind its bracket. With an item goes the comma before it; before the first that stays, the comma behind.
-    fn list(&mut self, walk: &mut Walk<'_>, kind: Kind) -> Result<(), Fault> {
+    fn list(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<(), Fault> {
         let (mut is_kept, mut cut_from, mut end_before) = (false, None, 0);
         walk.elements(|walk| {
             let (start, first) = walk.value()?;
@@ -245,7 +197,7 @@ impl Filter<'_> {
     }
 
     /// Whether an item stays, from behind its brace. What does not say which it is cannot be judged.
-    fn item(&mut self, walk: &mut Walk<'_>, kind: Kind) -> Result<bool, Fault> {
+    fn item(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<bool, Fault> {
         let mut known = Known::new(kind.key());
         let mut keep = None;
         walk.members(|walk, name| {
@@ -261,53 +213,6 @@ impl Filter<'_> {
             }
         })?;
         keep.ok_or("an item of a list without a name")
-    }
-}
-
-/// What the items of a list are.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    Tool,
-    Prompt,
-    Resource,
-    Template,
-    Task,
-}
-
-impl Kind {
-    /// The member that names an item.
-    fn key(self) -> &'static [&'static str] {
-        match self {
-            Self::Tool | Self::Prompt => &["name"],
-            Self::Resource => &["uri"],
-            Self::Template => &["uriTemplate"],
-            Self::Task => &["taskId"],
-        }
-    }
-
-    fn item(self, name: &str) -> Item<'_> {
-        match self {
-            Self::Tool => Item::Tool(name),
-            Self::Prompt => Item::Prompt(name),
-            Self::Resource => Item::Resource(name),
-            Self::Template => Item::Template(name),
-            Self::Task => Item::Task(name),
-        }
-    }
-}
-
-impl Lists {
-    /// What the items of this member of a result are, if it is one of these lists.
-    pub(super) fn kind(self, member: &str) -> Option<Kind> {
-        let (list, kind) = match member {
-            "tools" => (Self::Tools, Kind::Tool),
-            "prompts" => (Self::Prompts, Kind::Prompt),
-            "resources" => (Self::Resources, Kind::Resource),
-            "resourceTemplates" => (Self::Templates, Kind::Template),
-            "tasks" => (Self::Tasks, Kind::Task),
-            _ => return None,
-        };
-        (self == list || self == Self::Any).then_some(kind)
     }
 }
 

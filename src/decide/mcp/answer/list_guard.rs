@@ -10,7 +10,7 @@ mod name;
 mod tests;
 
 use self::{json::Json, lines::EventLines};
-use crate::decide::mcp::answer::{list_filter::Lists, sse::BYTE_ORDER_MARK};
+use crate::{base::text::BYTE_ORDER_MARK, decide::mcp::answer::lists::Lists};
 
 /// Looks for lists in the bytes of one answer, however they were cut into pieces. It keeps none of them.
 ///

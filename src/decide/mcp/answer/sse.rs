@@ -9,10 +9,7 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 use memchr::memchr2;
 
-use self::boundary::Ends;
-
-/// What may stand before a stream, and before a text, and means nothing.
-pub(super) const BYTE_ORDER_MARK: &[u8; 3] = b"\xEF\xBB\xBF";
+use self::boundary::EventBoundary;
 
 /// Takes a stream apart, however it was cut into pieces on its way.
 ///
@@ -21,7 +18,7 @@ pub(super) const BYTE_ORDER_MARK: &[u8; 3] = b"\xEF\xBB\xBF";
 #[derive(Debug)]
 pub struct Events {
     event_bytes_max: usize,
-    ends: Ends,
+    boundary: EventBoundary,
     /// What earlier pieces hold of the unfinished event.
     held: BytesMut,
     /// What was pushed and not looked at.
@@ -41,7 +38,7 @@ impl Events {
     pub fn new(event_bytes_max: usize) -> Self {
         Self {
             event_bytes_max,
-            ends: Ends::default(),
+            boundary: EventBoundary::default(),
             held: BytesMut::new(),
             piece: Bytes::new(),
             skipping: false,
@@ -71,13 +68,13 @@ impl Events {
     #[expect(clippy::should_implement_trait, reason = "nothing now is not the end: more comes with the next piece")]
     pub fn next(&mut self) -> Option<Result<Event, TooLong>> {
         loop {
-            let end = match self.ends.next(&self.piece) {
+            let end = match self.boundary.next(&self.piece) {
                 Some(end) => end,
-                None if self.ended && self.ends.waits() => self.piece.len(),
+                None if self.ended && self.boundary.waits() => self.piece.len(),
                 None => return self.hold().map(Err),
             };
             let tail = self.piece.split_to(end);
-            let lead = self.ends.begin();
+            let lead = self.boundary.begin();
             if std::mem::take(&mut self.skipping) {
                 continue;
             }

@@ -2,13 +2,13 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::About;
+use super::about::About;
 use crate::{
     base::{names::Scope, text::Text},
     decide::{
         mcp::request::target::Target,
         refusal::{PresentationFault, Refusal, TokenFault},
-        token::claims::Caller,
+        token::caller::Caller,
     },
 };
 

@@ -3,7 +3,13 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::decide::refusal::{PresentationFault, TokenFault};
+use crate::{
+    base::text::Text,
+    decide::{
+        mcp::request::target::Target,
+        refusal::{PresentationFault, TokenFault},
+    },
+};
 
 fn scopes(names: &[&str]) -> Vec<Scope> {
     names.iter().map(|name| Scope::from(*name)).collect()

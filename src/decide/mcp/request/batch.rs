@@ -13,7 +13,8 @@ use crate::{
     decide::{
         mcp::request::{
             headers,
-            message::{self, Kind, Message, PeekFault},
+            message::{Message, MessageFault, MessageKind},
+            parse,
             target::SUBSCRIBE,
         },
         refusal::Refusal,
@@ -34,8 +35,8 @@ pub fn is_batch(body: &[u8]) -> bool {
 /// # Errors
 /// As [`message::read`], for the first message that is at fault; no `id` is told. What is no JSON at all is called that wherever
 /// its other faults stand, unless it is inside an array, where nothing is looked at.
-pub fn read(body: &Bytes, headers: &HeaderMap, depth_max: u32) -> Result<Vec<Message>, PeekFault> {
-    messages(body, headers, depth_max).map_err(|refusal| PeekFault { refusal, id: None })
+pub fn read(body: &Bytes, headers: &HeaderMap, depth_max: u32) -> Result<Vec<Message>, MessageFault> {
+    messages(body, headers, depth_max).map_err(|refusal| MessageFault { refusal, id: None })
 }
 
 fn messages(body: &Bytes, headers: &HeaderMap, depth_max: u32) -> Result<Vec<Message>, Refusal> {
@@ -44,10 +45,10 @@ fn messages(body: &Bytes, headers: &HeaderMap, depth_max: u32) -> Result<Vec<Mes
     let mut fault = None;
     for part in parts {
         // The array is a level, too.
-        match message::read(&body.slice_ref(part), depth_max.saturating_sub(1)) {
+        match parse::read(&body.slice_ref(part), depth_max.saturating_sub(1)) {
             Ok(message) => messages.push(message),
-            Err(PeekFault { refusal: refusal @ Refusal::Unreadable(_), .. }) => return Err(refusal),
-            Err(PeekFault { refusal, .. }) => drop(fault.get_or_insert(refusal)),
+            Err(MessageFault { refusal: refusal @ Refusal::Unreadable(_), .. }) => return Err(refusal),
+            Err(MessageFault { refusal, .. }) => drop(fault.get_or_insert(refusal)),
         }
     }
     if let Some(fault) = fault {
@@ -128,7 +129,7 @@ fn check_member(message: &Message) -> Result<(), Refusal> {
 
 /// What messages may not be together.
 fn check_together(messages: &[Message]) -> Result<(), Refusal> {
-    let responses = messages.iter().filter(|message| message.kind == Kind::Response).count();
+    let responses = messages.iter().filter(|message| message.kind == MessageKind::Response).count();
     if responses != 0 && responses != messages.len() {
         return Err(Refusal::NotAMessage("a batch of responses and other messages"));
     }

@@ -14,7 +14,7 @@ use crate::{
     base::limits::{EVENT_ID_BYTES_MAX, SESSION_ID_BYTES_MAX},
     decide::{
         mcp::{
-            request::message::{Kind, Message},
+            request::message::{Message, MessageKind},
             session_seal::SEAL_ADDS,
             version::{self, Era},
         },
@@ -88,28 +88,34 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     if let Some(header) = header.filter(|header| !version::is_date(header)) {
         // No version that we know is spelled so. Where the body says the same, the upstream tells its client which it speaks
         // (SPEC C-18), and whatever it takes the message for, header and body agree.
-        return if body == Some(header) && message.kind != Kind::Response { Ok(Era::Unknown) } else { Err(NO_DATE) };
+        return if body == Some(header) && message.kind != MessageKind::Response {
+            Ok(Era::Unknown)
+        } else {
+            Err(NO_DATE)
+        };
     }
     let era = header.map_or(Era::Legacy, version::era_of);
     match (message.kind, header, body) {
         // The modern era has no server-to-client requests, so there is nothing to answer (SPEC C-34).
-        (Kind::Response, ..) if era == Era::Modern => Err(Refusal::NotAMessage("a response in the modern era")),
-        (Kind::Response, ..) => Ok(Era::Legacy),
+        (MessageKind::Response, ..) if era == Era::Modern => Err(Refusal::NotAMessage("a response in the modern era")),
+        (MessageKind::Response, ..) => Ok(Era::Legacy),
 
         // A legacy version in `_meta` makes nothing modern: its answer is still watched for lists
         // (attack 187).
         (_, Some(header), Some(body)) if header == body => Ok(era),
         (_, Some(_), Some(_)) => Err(Refusal::HeaderMismatch("MCP-Protocol-Version is not the version in _meta")),
-        (Kind::Request, None, Some(_)) => {
+        (MessageKind::Request, None, Some(_)) => {
             Err(Refusal::HeaderMismatch("_meta has a protocol version and MCP-Protocol-Version is missing"))
         }
-        (Kind::Request, Some(_), None) if era == Era::Modern => {
+        (MessageKind::Request, Some(_), None) if era == Era::Modern => {
             Err(Refusal::BadParams("MCP-Protocol-Version is modern and _meta has no protocol version"))
         }
 
         // The specification asks nothing of a notification's headers (SPEC C-76).
-        (Kind::Notification, None, Some(body)) if version::is_date(body) => Ok(version::era_of(body)),
-        (Kind::Notification, None, Some(_)) => Err(Refusal::BadParams("the protocol version in _meta is not a date")),
+        (MessageKind::Notification, None, Some(body)) if version::is_date(body) => Ok(version::era_of(body)),
+        (MessageKind::Notification, None, Some(_)) => {
+            Err(Refusal::BadParams("the protocol version in _meta is not a date"))
+        }
 
         (_, _, None) => Ok(era),
     }
@@ -128,7 +134,7 @@ pub fn agree(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     if era != Era::Legacy {
         agree_on_method(headers, message)?;
         agree_on_name(headers, message)?;
-        if message.kind == Kind::Request && !message.params.meta_capabilities {
+        if message.kind == MessageKind::Request && !message.params.meta_capabilities {
             return Err(Refusal::BadParams("_meta has no client capabilities"));
         }
     }
@@ -139,7 +145,7 @@ fn agree_on_method(headers: &HeaderMap, message: &Message) -> Result<(), Refusal
     match only(headers, METHOD, Refusal::HeaderMismatch("more than one Mcp-Method"))? {
         Some(method) if method == message.method.as_bytes() => Ok(()),
         Some(_) => Err(Refusal::HeaderMismatch("Mcp-Method is not the method in the body")),
-        None if message.kind == Kind::Notification => Ok(()),
+        None if message.kind == MessageKind::Notification => Ok(()),
         None => Err(Refusal::HeaderMismatch("Mcp-Method is missing")),
     }
 }
@@ -164,7 +170,7 @@ fn agree_on_name(headers: &HeaderMap, message: &Message) -> Result<(), Refusal> 
         (_, None) => Err(Refusal::BadParams(missing)),
         (Some(header), Some(body)) if header == body => Ok(()),
         (Some(_), Some(_)) => Err(NOT_THE_NAME),
-        (None, Some(_)) if message.kind == Kind::Notification => Ok(()),
+        (None, Some(_)) if message.kind == MessageKind::Notification => Ok(()),
         (None, Some(_)) => Err(Refusal::HeaderMismatch("Mcp-Name is missing")),
     }
 }

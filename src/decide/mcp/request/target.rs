@@ -3,7 +3,7 @@
 use crate::{
     base::text::Text,
     decide::{
-        mcp::request::message::{Kind, Message, Params},
+        mcp::request::message::{Message, MessageKind, Params},
         refusal::Refusal,
     },
 };
@@ -78,7 +78,7 @@ pub const SUBSCRIBE: &str = "subscriptions/listen";
 /// # Errors
 /// [`Refusal::BadParams`] where the message does not name it.
 pub fn of(message: &Message) -> Result<Target, Refusal> {
-    if message.kind == Kind::Response {
+    if message.kind == MessageKind::Response {
         return Ok(Target::Open);
     }
     let params = &message.params;
@@ -115,7 +115,7 @@ pub fn of(message: &Message) -> Result<Target, Refusal> {
         | "notifications/progress"
         | "notifications/cancelled"
         | "notifications/tasks/status"
-            if message.kind == Kind::Notification =>
+            if message.kind == MessageKind::Notification =>
         {
             Ok(Target::Open)
         }
@@ -162,11 +162,11 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::decide::mcp::request::message;
+    use crate::decide::mcp::request::parse;
 
     fn target(id: &str, method: &str, params: &str) -> Result<Target, Refusal> {
         let body = format!(r#"{{"jsonrpc":"2.0",{id}"method":"{method}","params":{params}}}"#);
-        of(&message::read(&Bytes::from(body), 64).expect("a message"))
+        of(&parse::read(&Bytes::from(body), 64).expect("a message"))
     }
 
     fn both(method: &str, params: &str) -> Result<Target, Refusal> {
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn c33_a_response_touches_nothing() {
         let body = Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"result":{"name":"danger"}}"#);
-        assert_eq!(of(&message::read(&body, 64).expect("a response")), Ok(Target::Open));
+        assert_eq!(of(&parse::read(&body, 64).expect("a response")), Ok(Target::Open));
     }
 
     #[test]
@@ -314,7 +314,7 @@ mod tests {
         ];
         for (method, params) in bodies {
             let body = Bytes::from(format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#));
-            let target = of(&message::read(&body, 64).expect("a message")).expect("a target");
+            let target = of(&parse::read(&body, 64).expect("a message")).expect("a target");
             let several = Target::Several(vec![target]);
             let detached = several.detached();
             assert_eq!(detached, several);

@@ -8,8 +8,8 @@ fn keys(seeds: &[u8]) -> SessionKeys {
     SessionKeys::new(&seeds.iter().map(|seed| Secret::new(vec![*seed; 32])).collect::<Vec<_>>())
 }
 
-fn bound<'a>(kind: Sealed, server: &'a ServerName, caller: &'a Caller) -> Bound<'a> {
-    Bound { kind, server, caller }
+fn bound<'a>(kind: Sealed, server: &'a ServerName, caller: &'a Caller) -> SealedFor<'a> {
+    SealedFor { kind, server, caller }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{
             rule::{Access, Policy, Rule, Subject},
         },
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
 };
 

@@ -15,7 +15,7 @@ use crate::decide::{
         rule::{Access, Policy, Subject},
     },
     refusal::Refusal,
-    token::claims::Caller,
+    token::caller::Caller,
 };
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{
     file::drive,
     parts::{PARAMETERS_MAX, Parts, decoded, parameters},
-    scheme_is_file as is_file,
+    reading::scheme_is_file as is_file,
 };
 
 /// What is wrong with a URI.

@@ -7,7 +7,7 @@ use crate::{
     base::names::Scope,
     decide::{
         refusal::{PresentationFault, Refusal, TokenFault},
-        token::claims::Caller,
+        token::caller::Caller,
     },
 };
 

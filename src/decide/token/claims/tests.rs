@@ -1,11 +1,16 @@
 //! Whom a token is for, and what its claims may look like (SPEC B-12…B-22, B-50…B-52, B-60).
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
-use crate::decide::token::{
-    jwt::TokenRules,
-    testing::{NOW_SECS, RESOURCE, at, claims, now, rules, with},
+use crate::decide::{
+    refusal::Refusal,
+    token::{
+        rules::TokenRules,
+        testing::{NOW_SECS, RESOURCE, at, claims, now, rules, with},
+    },
 };
 
 fn read_with(rules: &TokenRules, claims: &Value) -> Result<Caller, TokenFault> {

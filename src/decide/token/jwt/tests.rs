@@ -16,9 +16,11 @@ use crate::{
 };
 
 fn verdict_with(rules: &TokenRules, keys: &KeySet, token: &str) -> Result<Caller, TokenFault> {
-    Unproved::read(token).and_then(|unproved| unproved.prove(rules, keys, now())).map_err(|refusal| match refusal {
-        Refusal::Token(fault) => fault,
-        other => panic!("{other:?} is no token fault"),
+    UnverifiedJwt::read(token).and_then(|unverified| unverified.verify(rules, keys, now())).map_err(|refusal| {
+        match refusal {
+            Refusal::Token(fault) => fault,
+            other => panic!("{other:?} is no token fault"),
+        }
     })
 }
 
@@ -48,9 +50,9 @@ const ALGORITHMS: [(&str, &std::sync::LazyLock<TestKey>); 10] = [
 fn b30_every_algorithm_verifies_its_own_and_nothing_else() {
     for (signed_as, key) in ALGORITHMS {
         let token = key.token(signed_as, &json!({}), &claims());
-        let unproved = Unproved::read(&token).unwrap();
-        assert_eq!((unproved.issuer(), unproved.key_id()), (ISSUER, Some(key.kid)));
-        let caller = unproved.prove(&rules(), &key_set(), now()).unwrap();
+        let unverified = UnverifiedJwt::read(&token).unwrap();
+        assert_eq!((unverified.issuer(), unverified.key_id()), (ISSUER, Some(key.kid)));
+        let caller = unverified.verify(&rules(), &key_set(), now()).unwrap();
         assert_eq!((caller.subject(), caller.issuer().as_str()), ("ada", ISSUER), "{signed_as}");
 
         for (claimed, _) in ALGORITHMS {
@@ -361,7 +363,7 @@ fn b31_a_key_that_the_library_cannot_use_verifies_nothing_and_does_not_panic() {
 #[test]
 fn p10_an_unproved_token_does_not_print() {
     let token = header(&json!({}));
-    assert_eq!(format!("{:?}", Unproved::read(&token)), "Ok(Unproved(…))");
+    assert_eq!(format!("{:?}", UnverifiedJwt::read(&token)), "Ok(UnverifiedJwt(…))");
 }
 
 proptest! {
@@ -369,9 +371,9 @@ proptest! {
 
     #[test]
     fn b37_reading_never_panics(text in "\\PC{0,200}", parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..5)) {
-        let _ = Unproved::read(&text);
+        let _ = UnverifiedJwt::read(&text);
         let encoded: Vec<String> = parts.iter().map(|part| base64url(part)).collect();
-        let _ = Unproved::read(&encoded.join("."));
+        let _ = UnverifiedJwt::read(&encoded.join("."));
     }
 
     #[test]

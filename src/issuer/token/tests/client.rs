@@ -3,7 +3,7 @@
 use super::{with, without};
 use crate::{
     decide::{
-        authorization_server::client::{ClientAuth, Grants, Origin},
+        authorization_server::client::{ClientAuth, ClientOrigin, Grants},
         routing::IssuerEndpoint as E,
     },
     issuer::testing::{ECHO, FILES, SECRET, World, client},
@@ -60,7 +60,7 @@ async fn e27_nobody_else_acts_for_itself() {
         for client in [&mut open, &mut stranger, &mut ada] {
             client.grants = all;
         }
-        stranger.origin = Origin::Dynamic;
+        stranger.origin = ClientOrigin::Dynamic;
         settings.clients.extend([open, stranger, ada]);
         settings.grants[1].clients.extend(["open".into(), "stranger".into(), "ada".into(), "web app".into()]);
     })

@@ -8,9 +8,12 @@ use crate::base::limits::{JSON_VALUES_MAX, LIST_JSON_DEPTH_MAX};
 
 /// Cuts everything whose name holds an `x`.
 fn cut(text: &str, lists: Lists) -> Result<String, &'static str> {
-    let mut keep = |item: Item<'_>| {
-        let (Item::Tool(name) | Item::Prompt(name) | Item::Resource(name) | Item::Template(name) | Item::Task(name)) =
-            item;
+    let mut keep = |item: ListedItem<'_>| {
+        let (ListedItem::Tool(name)
+        | ListedItem::Prompt(name)
+        | ListedItem::Resource(name)
+        | ListedItem::Template(name)
+        | ListedItem::Task(name)) = item;
         !name.contains('x')
     };
     filter(&Bytes::copy_from_slice(text.as_bytes()), lists, &mut keep)
@@ -80,7 +83,7 @@ fn c55_each_list_is_judged_by_what_names_its_items() {
     }
     assert_eq!(cut(all, Lists::Any).unwrap(), none);
     let mut seen = Vec::new();
-    let mut keep = |item: Item<'_>| {
+    let mut keep = |item: ListedItem<'_>| {
         seen.push(format!("{item:?}"));
         true
     };

@@ -3,7 +3,7 @@
 use memchr::memchr2;
 
 use super::name::{Name, Step};
-use crate::decide::mcp::answer::list_filter::Lists;
+use crate::decide::mcp::answer::lists::Lists;
 
 /// The value whose members or elements come next, as far as it matters what it is.
 #[derive(Clone, Copy, Debug, Default)]

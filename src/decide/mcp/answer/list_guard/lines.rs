@@ -3,7 +3,7 @@
 use memchr::memchr2;
 
 use super::json::Json;
-use crate::decide::mcp::answer::{list_filter::Lists, sse::BYTE_ORDER_MARK};
+use crate::{base::text::BYTE_ORDER_MARK, decide::mcp::answer::lists::Lists};
 
 const DATA: &[u8] = b"data";
 

@@ -5,7 +5,7 @@
 
 use memchr::memchr2;
 
-use super::BYTE_ORDER_MARK;
+use crate::base::text::BYTE_ORDER_MARK;
 
 /// How a line ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ enum LineEnd {
 
 /// Where in the stream we are.
 #[derive(Debug)]
-pub(super) struct Ends {
+pub(super) struct EventBoundary {
     /// Bytes of a byte order mark so far; `None` behind the start of the stream.
     mark: Option<usize>,
     last: LineEnd,
@@ -38,7 +38,7 @@ pub(super) struct Ends {
     lead: usize,
 }
 
-impl Default for Ends {
+impl Default for EventBoundary {
     fn default() -> Self {
         Self {
             mark: Some(0),
@@ -53,7 +53,7 @@ impl Default for Ends {
     }
 }
 
-impl Ends {
+impl EventBoundary {
     /// Looks at the next bytes, all of them or up to the end of an event: how many those are.
     pub(super) fn next(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = self.skip_mark(bytes);

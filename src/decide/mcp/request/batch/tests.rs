@@ -38,15 +38,15 @@ fn c30_each_message_is_read_where_it_stands() {
     let messages = read_with(&body, &[]).unwrap();
     let seen: Vec<_> = messages.iter().map(|message| (message.kind, message.method.as_str())).collect();
     let expected = [
-        (Kind::Request, "tools/call"),
-        (Kind::Notification, "notifications/initialized"),
-        (Kind::Request, "tools/call"),
+        (MessageKind::Request, "tools/call"),
+        (MessageKind::Notification, "notifications/initialized"),
+        (MessageKind::Request, "tools/call"),
     ];
     assert_eq!(seen, expected);
     assert_eq!(messages[2].id.as_deref(), Some(r#""],[{\"""#));
     let targets = vec![Target::Tool("a".into()), Target::Open, Target::Tool("b".into())];
     assert_eq!(target::of_batch(&messages), Ok(Target::Several(targets)));
-    assert_eq!(read_with(&format!("[{RESULT}]"), &[]).unwrap()[0].kind, Kind::Response);
+    assert_eq!(read_with(&format!("[{RESULT}]"), &[]).unwrap()[0].kind, MessageKind::Response);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use super::*;
-use crate::decide::mcp::request::message;
+use crate::decide::mcp::request::parse;
 
 type Lines<'a> = &'a [(&'a str, &'a [u8])];
 
@@ -21,7 +21,7 @@ const MODERN: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026
 fn message(id: bool, method: &str, params: &str) -> Message {
     let id = if id { "\"id\":1," } else { "" };
     let body = format!(r#"{{"jsonrpc":"2.0",{id}"method":"{method}","params":{{{params}}}}}"#);
-    message::read(&Bytes::from(body), 64).expect("a message")
+    parse::read(&Bytes::from(body), 64).expect("a message")
 }
 
 fn modern(method: &str, params: &str) -> Message {
@@ -287,7 +287,7 @@ fn c76_a_notification_needs_no_header_and_may_have_no_wrong_one() {
 #[test]
 fn c34_attack_063_a_modern_response_is_refused() {
     let body = Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
-    let response = message::read(&body, 64).unwrap();
+    let response = parse::read(&body, 64).unwrap();
     assert_eq!(verdict(&[V28], &response), Err(-32600));
     assert_eq!(verdict(&[V25], &response), Ok(Era::Legacy));
     assert_eq!(verdict(&[], &response), Ok(Era::Legacy));
@@ -310,7 +310,7 @@ fn c16_c18_a_version_that_is_no_date_passes_where_header_and_body_agree() {
     let plain = message(true, "server/discover", "");
     let dated = modern("server/discover", "");
     let call = message(true, "tools/call", &format!("\"name\":\"danger\",{odd}"));
-    let response = message::read(&Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#), 64).unwrap();
+    let response = parse::read(&Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#), 64).unwrap();
     for (what, lines, message, expected) in [
         ("both say it", &[ODD, discover][..], &asked, Ok(Era::Unknown)),
         ("the header alone", &[ODD, discover], &plain, Err(40001)),

@@ -10,7 +10,7 @@ use crate::{
         policy::{
             evaluate::evaluate,
             rule::{Access, Policy, Rule, Subject},
-            uri::{How, readings, whatwg},
+            uri::{reading::How, readings, whatwg},
         },
         refusal::Refusal,
     },

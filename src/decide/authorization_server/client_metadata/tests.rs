@@ -2,10 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Client, ClientAuth, Grants, Method, Origin, Registration, read_document};
+use super::read_document;
 use crate::{
     base::limits::{CLIENT_NAME_CHARS_MAX, REDIRECT_URIS_MAX, REGISTRATION_BYTES_MAX},
-    decide::authorization_server::{client_id_document::DocumentUrl, error::Code, people::join},
+    decide::authorization_server::{
+        client::{Client, ClientAuth, ClientOrigin, Grants},
+        client_id_document::DocumentUrl,
+        error::Code,
+        people::join,
+        registration::{Method, RegistrationRequest},
+    },
 };
 
 const URL: &str = "https://app.example/client.json";
@@ -28,8 +34,8 @@ fn with(mut base: Value, members: &Value) -> Vec<u8> {
     base.to_string().into_bytes()
 }
 
-fn register(members: &Value) -> Result<Registration, Code> {
-    Registration::read(&with(json!({"redirect_uris": [CALLBACK]}), members)).map_err(|error| error.code)
+fn register(members: &Value) -> Result<RegistrationRequest, Code> {
+    RegistrationRequest::read(&with(json!({"redirect_uris": [CALLBACK]}), members)).map_err(|error| error.code)
 }
 
 fn document(members: &Value) -> Result<Client, &'static str> {
@@ -63,7 +69,7 @@ fn e35_what_it_says_is_kept_and_what_we_do_not_know_is_ignored() {
     assert_eq!(read.method, Method::None);
     assert_eq!(read.scopes.as_deref().map(join).as_deref(), Some("mcp:tools offline_access"));
     let client = read.into_client("dyn_1".into(), ClientAuth::None);
-    assert_eq!((client.origin, client.scopes.is_none(), client.host()), (Origin::Dynamic, true, None));
+    assert_eq!((client.origin, client.scopes.is_none(), client.host()), (ClientOrigin::Dynamic, true, None));
 }
 
 #[test]
@@ -262,22 +268,22 @@ fn b38_attack_157_only_strict_and_short_json_is_read() {
         &long,
         &deep,
     ] {
-        let refused = Registration::read(bad.as_bytes()).unwrap_err();
+        let refused = RegistrationRequest::read(bad.as_bytes()).unwrap_err();
         assert_eq!(refused.code, Code::InvalidClientMetadata, "{bad}");
     }
     let nulls = br#"{"redirect_uris":["https://app.example/cb"],"client_name":null,"scope":null,"jwks":null,"grant_types":null}"#;
-    assert_eq!(Registration::read(nulls), Ok(register(&json!({})).unwrap()), "null is left out");
+    assert_eq!(RegistrationRequest::read(nulls), Ok(register(&json!({})).unwrap()), "null is left out");
 }
 
 #[test]
 fn e33_a_document_describes_the_client_at_its_url() {
     let client = document(&json!({"scope": "a", "grant_types": ["authorization_code", "refresh_token"]})).unwrap();
     assert_eq!((&*client.id, client.name.as_deref(), client.host()), (URL, Some("App"), Some("app.example")));
-    assert_eq!((client.origin, &client.auth, &client.scopes), (Origin::Document, &ClientAuth::None, &None));
+    assert_eq!((client.origin, &client.auth, &client.scopes), (ClientOrigin::Document, &ClientAuth::None, &None));
     assert_eq!(client.grants, Grants { code: true, refresh: true, credentials: false });
     assert!(!client.is_native());
     assert!(document(&json!({"redirect_uris": ["http://localhost/cb", "com.example.app:/cb"]})).unwrap().is_native());
-    let configured = Client { origin: Origin::Configured, ..client };
+    let configured = Client { origin: ClientOrigin::Configured, ..client };
     assert_eq!(configured.host(), None, "a written id vouches for nothing");
 }
 

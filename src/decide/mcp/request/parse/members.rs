@@ -1,5 +1,7 @@
 //! The members that the protocol defines where meaning is decided, and the names that some readers take for them.
 
+use crate::decide::json::lookalike::resembles;
+
 /// Which object or array the reader is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Role {
@@ -126,9 +128,6 @@ const NOTIFICATIONS: &[Row] = &[
 ];
 const TASK: &[Row] = &[("ttl", Slot::Other), ("taskId", Slot::Other)];
 
-/// Longer than any name above.
-const NAME_CHARS_MAX: usize = 64;
-
 impl Role {
     fn rows(self) -> &'static [Row] {
         match self {
@@ -161,38 +160,10 @@ impl Role {
     }
 }
 
-/// Whether some reader takes `name` for one of `rows`, none of which it is.
-pub(in crate::decide::mcp) fn resembles<'r>(mut rows: impl Iterator<Item = &'r str>, name: &str) -> bool {
-    if name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return rows.any(|exact| name.eq_ignore_ascii_case(exact));
-    }
-    let mut rows = rows.peekable();
-    rows.peek().is_some() && {
-        let folded = folded(name);
-        rows.any(|exact| folded.eq_ignore_ascii_case(exact))
-    }
-}
-
-/// `name` as a reader sees it that ignores case and trims (CVE-2026-27896, GHSA-q382-vc8q-7jhj).
-///
-/// Upper case first, then lower: that way ſ becomes s, the Kelvin sign k, ı and İ i, and the ligature ﬁ two letters, as at
-/// least one of Go's, Java's and JavaScript's comparisons has it.
-fn folded(name: &str) -> String {
-    let kept = name.chars().filter(|c| !is_trimmed(*c));
-    let cased = kept.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    cased.filter(|c| !is_trimmed(*c)).take(NAME_CHARS_MAX).collect()
-}
-
-/// White space of any language, controls, what has no width, and the dot that lower-casing İ leaves behind.
-fn is_trimmed(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(c, '\u{AD}' | '\u{307}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::json::lookalike::NAME_CHARS_MAX;
 
     #[test]
     fn c25_names_that_some_reader_takes_for_a_member_are_refused() {

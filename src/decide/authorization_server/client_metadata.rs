@@ -9,11 +9,12 @@ use crate::{
     },
     decide::{
         authorization_server::{
-            client::{ClientAuth, Grants, Method, Registration},
+            client::{Client, ClientAuth, ClientOrigin, Grants},
             client_id_document::{DocumentUrl, check_stranger},
-            error::Code,
+            error::{Code, OAuthError},
             people::read_scope,
             redirect_uri::RedirectUri,
+            registration::{Method, RegistrationRequest},
             url::Url,
         },
         json::strict,
@@ -21,10 +22,30 @@ use crate::{
     },
 };
 
+impl RegistrationRequest {
+    /// Reads a registration request.
+    ///
+    /// # Errors
+    /// `invalid_redirect_uri`, `invalid_client_metadata`.
+    pub fn read(json: &[u8]) -> Result<Self, OAuthError> {
+        registration(json).map_err(|wrong| wrong.code.because(wrong.what))
+    }
+}
+
+/// Reads the document that was fetched from `url` (SPEC E-33, E-24): its `client_id` must be that very URL, `client_name` and
+/// `redirect_uris` must be there, and it must not ask for a shared secret. Its `scope` does not bind the client either.
+///
+/// # Errors
 /// What is wrong with it.
-pub(super) struct Wrong {
-    pub(super) code: Code,
-    pub(super) what: &'static str,
+pub fn read_document(url: &DocumentUrl, json: &[u8]) -> Result<Client, &'static str> {
+    let (registration, auth) = document(url, json).map_err(|wrong| wrong.what)?;
+    Ok(Client { origin: ClientOrigin::Document, ..registration.into_client(url.as_str().into(), auth) })
+}
+
+/// What is wrong with it.
+struct Wrong {
+    code: Code,
+    what: &'static str,
 }
 
 /// Of redirect URIs, where RFC 7591 §3.2.2 has a word of its own.
@@ -37,14 +58,14 @@ fn wrong(what: &'static str) -> Wrong {
 }
 
 /// A registration request.
-pub(super) fn registration(json: &[u8]) -> Result<Registration, Wrong> {
+fn registration(json: &[u8]) -> Result<RegistrationRequest, Wrong> {
     let members = Members::read(json)?;
     // RFC 7591 §2: the default. `client_id` and `client_secret` are for us to say, and those in the request are not looked at.
     members.registration(|members| members.method("client_secret_basic", false))
 }
 
 /// A client's document, and how its client proves who it is.
-pub(super) fn document(url: &DocumentUrl, json: &[u8]) -> Result<(Registration, ClientAuth), Wrong> {
+fn document(url: &DocumentUrl, json: &[u8]) -> Result<(RegistrationRequest, ClientAuth), Wrong> {
     let members = Members::read(json)?;
     if members.text("client_id")? != Some(url.as_str()) {
         return Err(wrong("the document's client_id is not the URL that it is at"));
@@ -102,12 +123,18 @@ impl Members {
         }
     }
 
-    fn registration(&self, method: impl Fn(&Self) -> Result<Method, Wrong>) -> Result<Registration, Wrong> {
+    fn registration(&self, method: impl Fn(&Self) -> Result<Method, Wrong>) -> Result<RegistrationRequest, Wrong> {
         let redirect_uris = self.redirect_uris()?;
         self.check_application_type(&redirect_uris)?;
         self.check_response_types()?;
         let scopes = self.text("scope")?.map(read_scope).transpose().map_err(wrong)?;
-        Ok(Registration { name: self.name()?, redirect_uris, method: method(self)?, grants: self.grants()?, scopes })
+        Ok(RegistrationRequest {
+            name: self.name()?,
+            redirect_uris,
+            method: method(self)?,
+            grants: self.grants()?,
+            scopes,
+        })
     }
 
     fn redirect_uris(&self) -> Result<Vec<RedirectUri>, Wrong> {
@@ -208,3 +235,6 @@ fn is_deceptive(letter: char) -> bool {
             | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}'
             | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFF}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
+
+#[cfg(test)]
+mod tests;

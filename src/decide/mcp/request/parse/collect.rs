@@ -9,14 +9,12 @@ use crate::{
     },
     decide::{
         json::{scan::OUT_OF_RANGE, strings::Quoted},
+        mcp::request::message::{Message, MessageFault, MessageKind, Params},
         refusal::Refusal,
     },
 };
 
-use super::{
-    Kind, Message, Params, PeekFault,
-    members::{Role, Slot},
-};
+use super::members::{Role, Slot};
 
 /// A value that is neither an object nor an array.
 #[derive(Clone, Copy)]
@@ -31,7 +29,7 @@ pub(super) enum Scalar<'a> {
 
 /// What was met so far. Faults of meaning wait for the end: a body that is no JSON at all is called that wherever its
 /// other faults stand, and the `id` is known even where it comes last.
-pub(super) struct Found<'a> {
+pub(super) struct Collected<'a> {
     body: &'a Bytes,
     versioned: bool,
     id: Option<Text>,
@@ -45,7 +43,7 @@ pub(super) struct Found<'a> {
     bad_params: Option<&'static str>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> Collected<'a> {
     /// Nothing yet.
     pub(super) fn new(body: &'a Bytes) -> Self {
         Self {
@@ -211,23 +209,23 @@ impl<'a> Found<'a> {
     }
 
     /// A refusal of the text itself, with the `id` as far as it is known.
-    pub(super) fn unreadable(self, why: &'static str) -> PeekFault {
+    pub(super) fn unreadable(self, why: &'static str) -> MessageFault {
         let refusal = if why == OUT_OF_RANGE { Refusal::NotAMessage(why) } else { Refusal::Unreadable(why) };
-        PeekFault { refusal, id: self.id }
+        MessageFault { refusal, id: self.id }
     }
 
     /// The message.
-    pub(super) fn message(mut self) -> Result<Message, PeekFault> {
+    pub(super) fn message(mut self) -> Result<Message, MessageFault> {
         if let Some(why) = self.not_a_message.or_else(|| self.shape()) {
-            return Err(PeekFault { refusal: Refusal::NotAMessage(why), id: self.id });
+            return Err(MessageFault { refusal: Refusal::NotAMessage(why), id: self.id });
         }
         if let Some(why) = self.bad_params {
-            return Err(PeekFault { refusal: Refusal::BadParams(why), id: self.id });
+            return Err(MessageFault { refusal: Refusal::BadParams(why), id: self.id });
         }
         let kind = match (&self.method, self.has_id) {
-            (Some(_), true) => Kind::Request,
-            (Some(_), false) => Kind::Notification,
-            (None, _) => Kind::Response,
+            (Some(_), true) => MessageKind::Request,
+            (Some(_), false) => MessageKind::Notification,
+            (None, _) => MessageKind::Response,
         };
         Ok(Message { kind, id: self.id, method: self.method.take().unwrap_or_default(), params: self.params })
     }

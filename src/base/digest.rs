@@ -9,11 +9,12 @@ const KEPT: usize = 16;
 
 /// The front of a SHA-256, as hexadecimal text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::decide::token) struct Digest(Box<str>);
+pub struct Digest(Box<str>);
 
 impl Digest {
     /// Of `parts` with a zero byte between them.
-    pub(in crate::decide::token) fn of(parts: &[&str]) -> Self {
+    #[must_use]
+    pub fn of(parts: &[&str]) -> Self {
         let whole = digest(&SHA256, parts.join("\0").as_bytes());
         let mut text = String::with_capacity(2 * KEPT);
         for byte in whole.as_ref().iter().take(KEPT) {
@@ -23,7 +24,9 @@ impl Digest {
         Self(text.into())
     }
 
-    pub(in crate::decide::token) fn as_str(&self) -> &str {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }

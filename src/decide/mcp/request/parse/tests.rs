@@ -4,12 +4,16 @@ mod differential;
 mod grammar;
 
 use super::*;
+use crate::{
+    base::text::Text,
+    decide::mcp::request::message::{MessageKind, Params},
+};
 
 const NOT: fn(&'static str) -> Refusal = Refusal::NotAMessage;
 const BAD: fn(&'static str) -> Refusal = Refusal::BadParams;
 const UNREADABLE: fn(&'static str) -> Refusal = Refusal::Unreadable;
 
-fn peek(body: impl AsRef<[u8]>) -> Result<Message, PeekFault> {
+fn peek(body: impl AsRef<[u8]>) -> Result<Message, MessageFault> {
     read(&Bytes::copy_from_slice(body.as_ref()), 64)
 }
 
@@ -19,7 +23,7 @@ fn call(params: &str) -> String {
 
 /// Refused, with the code of `kind`.
 #[track_caller]
-fn refused(body: impl AsRef<[u8]>, kind: fn(&'static str) -> Refusal) -> PeekFault {
+fn refused(body: impl AsRef<[u8]>, kind: fn(&'static str) -> Refusal) -> MessageFault {
     let shown = String::from_utf8_lossy(body.as_ref()).chars().take(200).collect::<String>();
     let fault = peek(body).expect_err(&shown);
     assert_eq!(fault.refusal.row().code, kind("").row().code, "{shown}: {:?}", fault.refusal);
@@ -34,23 +38,23 @@ fn name_of(body: &str) -> String {
 #[test]
 fn c10_requests_notifications_and_responses_are_told_apart() {
     let cases = [
-        (r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, Kind::Request, Some("1"), "ping"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, MessageKind::Request, Some("1"), "ping"),
         (
             r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
-            Kind::Notification,
+            MessageKind::Notification,
             None,
             "notifications/initialized",
         ),
-        (r#"{"jsonrpc":"2.0","id":"a","result":{"name":"danger"}}"#, Kind::Response, Some("\"a\""), ""),
-        (r#"{"jsonrpc":"2.0","id":1,"result":null}"#, Kind::Response, Some("1"), ""),
-        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#, Kind::Response, Some("1"), ""),
+        (r#"{"jsonrpc":"2.0","id":"a","result":{"name":"danger"}}"#, MessageKind::Response, Some("\"a\""), ""),
+        (r#"{"jsonrpc":"2.0","id":1,"result":null}"#, MessageKind::Response, Some("1"), ""),
+        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#, MessageKind::Response, Some("1"), ""),
         (
             "\r\n\t {\"params\" : { } , \"method\":\"m\",\"id\": -7 ,\"jsonrpc\":\"2.0\"} \n",
-            Kind::Request,
+            MessageKind::Request,
             Some("-7"),
             "m",
         ),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"m","extra":[{}]}"#, Kind::Request, Some("1"), "m"),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"m","extra":[{}]}"#, MessageKind::Request, Some("1"), "m"),
     ];
     for (body, kind, id, method) in cases {
         let message = peek(body).expect(body);
@@ -207,7 +211,7 @@ fn attacks_009_to_011_escapes_are_judged_by_what_they_mean() {
 #[test]
 fn attack_026_a_call_without_id_is_still_that_call() {
     let message = peek(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"danger"}}"#).unwrap();
-    assert_eq!((message.kind, message.method.as_str()), (Kind::Notification, "tools/call"));
+    assert_eq!((message.kind, message.method.as_str()), (MessageKind::Notification, "tools/call"));
     assert_eq!(message.params.name.as_deref(), Some("danger"));
 }
 
