@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod error;
+pub mod method;
 pub mod request;
 pub mod session_seal;
 pub mod version;

@@ -24,7 +24,8 @@ use crate::{
                 list_filter,
                 lists::{Hide, ListedItem, Lists},
             },
-            request::target::{TASK_LIST, Target},
+            method::LIST_TASKS,
+            request::target::Target,
             version::Era,
         },
         policy::{
@@ -80,7 +81,7 @@ pub(super) fn wanted(server: &Server, asked: Option<Lists>) -> Option<Lists> {
 
 /// With a rule of its own the operator says that the upstream keeps its users apart.
 fn judges_tasks(policy: &Policy) -> bool {
-    !names_method(policy, &TASK_LIST.into())
+    !names_method(policy, &LIST_TASKS.into())
 }
 
 /// [`list_filter::filter`], or [`list_filter::filter_body`].

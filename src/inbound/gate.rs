@@ -15,6 +15,7 @@ use crate::{
         fields::crossing,
         mcp::{
             answer::lists::Lists,
+            method::{INITIALIZE, SUBSCRIBE, list_of},
             request::{
                 batch, headers,
                 message::{Message, MessageFault, MessageKind},
@@ -144,7 +145,7 @@ async fn judge(
     }
     // What else is asked with such a field is judged, and its events noted, as what it is.
     let taken_up = taken_up.filter(|_| matches!(target, Target::Stream));
-    let lives_on = matches!(target, Target::Stream) || *method == *target::SUBSCRIBE;
+    let lives_on = matches!(target, Target::Stream) || *method == *SUBSCRIBE;
     // Places are taken for what may be needed, and given back when the answer shows that it is not.
     // What ends or answers something begins nothing, and sets places free: refused, a caller whose
     // every stream waits for their answer could never give it.
@@ -159,7 +160,7 @@ async fn judge(
         gateway.tasks.check(name, &caller, arrival.now)?;
     }
     // No batch holds one, and a session of the old transport is a stream.
-    let begins = method == "initialize" && door == Door::Streamable;
+    let begins = method == INITIALIZE && door == Door::Streamable;
     if begins {
         gateway.begun.begin(name, &caller, limits.sessions_per_caller, arrival.now)?;
     }
@@ -258,7 +259,7 @@ async fn read_message(
             _ => Vec::new(),
         };
         known.method = Some(Text::from("batch"));
-        let lists = messages.iter().any(|message| Lists::of(&message.method).is_some()).then_some(Lists::Any);
+        let lists = messages.iter().any(|message| list_of(&message.method).is_some()).then_some(Lists::Any);
         let answers = messages.iter().any(|message| message.kind == MessageKind::Response);
         let may_stream = messages.iter().any(|message| message.kind == MessageKind::Request);
         return Ok(Asked { parts, lists, answers, may_stream, ..Asked::plain(target, body) });
@@ -273,7 +274,7 @@ async fn read_message(
     }
     let is_call = matches!(target, Target::Tool(_));
     Ok(Asked {
-        lists: Lists::of(&message.method),
+        lists: list_of(&message.method),
         answers: message.kind == MessageKind::Response,
         may_stream: message.kind == MessageKind::Request,
         asks_for_task: is_call && message.params.task,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::{
     base::{names::Scope, text::Text},
     decide::{
-        mcp::request::target::{TASK_LIST, Target},
+        mcp::{method::LIST_TASKS, request::target::Target},
         policy::{
             resource,
             rule::{Access, Policy, Rule, Subject, Visit},
@@ -142,7 +142,7 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
         Target::Open | Target::Stream | Target::EndSession => Ok(()),
         // Without a rule of its own it is the caller's own tasks that are shown, and connecting is enough.
         Target::TaskList => {
-            let listing = Target::Method(TASK_LIST.into());
+            let listing = Target::Method(LIST_TASKS.into());
             let deciding = rules.iter().enumerate().find(|(_, rule)| names(&rule.subject, &listing));
             deciding.map_or(Ok(()), |(index, rule)| visit(index, rule))
         }

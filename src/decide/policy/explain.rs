@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::{
     base::names::Scope,
     decide::{
-        mcp::request::target::{TASK_LIST, Target},
+        mcp::{method::LIST_TASKS, request::target::Target},
         policy::{
             evaluate::{claim_fits, evaluate, held_by, holds_any, names},
             pattern::Pattern,
@@ -102,7 +102,7 @@ impl Story<'_> {
             Target::Open => self.say("The message touches nothing that a rule could name: connecting is enough."),
             Target::Stream => self.say("The stream of a session: connecting is enough."),
             Target::TaskList => {
-                let listing = Target::Method(TASK_LIST.into());
+                let listing = Target::Method(LIST_TASKS.into());
                 if rules.iter().any(|rule| names(&rule.subject, &listing)) {
                     return self.rules(rules, &listing);
                 }

@@ -17,21 +17,6 @@ pub enum Lists {
     Any,
 }
 
-impl Lists {
-    /// The list that `method` asks for.
-    #[must_use]
-    pub fn of(method: &str) -> Option<Self> {
-        match method {
-            "tools/list" => Some(Self::Tools),
-            "prompts/list" => Some(Self::Prompts),
-            "resources/list" => Some(Self::Resources),
-            "resources/templates/list" => Some(Self::Templates),
-            "tasks/list" => Some(Self::Tasks),
-            _ => None,
-        }
-    }
-}
-
 /// What lists leave out (`hide:`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hide {

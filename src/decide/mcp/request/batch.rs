@@ -11,11 +11,13 @@ use serde_json::Value;
 use crate::{
     base::limits::{BATCH_MESSAGES_MAX, JSON_VALUES_MAX},
     decide::{
-        mcp::request::{
-            headers,
-            message::{Message, MessageFault, MessageKind},
-            parse,
-            target::SUBSCRIBE,
+        mcp::{
+            method::{INITIALIZE, SUBSCRIBE},
+            request::{
+                headers,
+                message::{Message, MessageFault, MessageKind},
+                parse,
+            },
         },
         refusal::Refusal,
     },
@@ -114,7 +116,7 @@ fn split(body: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
 
 /// What a message may not be where it stands in a batch.
 fn check_member(message: &Message) -> Result<(), Refusal> {
-    let what = if message.method == "initialize" {
+    let what = if message.method == INITIALIZE {
         "initialize in a batch"
     } else if message.params.meta_version.is_some() || message.method == SUBSCRIBE {
         "a batch with a message of a version that has none"

@@ -11,9 +11,13 @@ use http::HeaderMap;
 
 pub use self::media::check_media;
 use crate::{
-    base::limits::{EVENT_ID_BYTES_MAX, SESSION_ID_BYTES_MAX},
+    base::{
+        limits::{EVENT_ID_BYTES_MAX, SESSION_ID_BYTES_MAX},
+        text::Text,
+    },
     decide::{
         mcp::{
+            method,
             request::message::{Message, MessageKind},
             session_seal::SEAL_ADDS,
             version::{self, Era},
@@ -155,19 +159,14 @@ fn agree_on_name(headers: &HeaderMap, message: &Message) -> Result<(), Refusal> 
     let params = &message.params;
     let header = only(headers, NAME, Refusal::HeaderMismatch("more than one Mcp-Name"))?;
     let header = header.map(meaning).transpose()?;
-    let (named, missing) = match message.method.as_str() {
-        "tools/call" | "prompts/get" => (&params.name, "params.name is missing"),
-        "resources/read" => (&params.uri, "params.uri is missing"),
-        "tasks/get" | "tasks/update" | "tasks/cancel" => (&params.task_id, "params.taskId is missing"),
+    let Some(param) = method::find(&message.method).and_then(|method| method.mcp_name) else {
         // Nothing says what the field means here; what it says must at least stand in the body.
-        _ => {
-            let known = [&params.name, &params.uri, &params.task_id, &params.ref_name, &params.ref_uri];
-            let said = |name: &str| known.iter().any(|known| known.as_deref() == Some(name));
-            return if header.as_deref().is_none_or(said) { Ok(()) } else { Err(NOT_THE_NAME) };
-        }
+        let known = [&params.name, &params.uri, &params.task_id, &params.ref_name, &params.ref_uri];
+        let said = |name: &str| known.iter().any(|known| known.as_deref() == Some(name));
+        return if header.as_deref().is_none_or(said) { Ok(()) } else { Err(NOT_THE_NAME) };
     };
-    match (header, named.as_deref()) {
-        (_, None) => Err(Refusal::BadParams(missing)),
+    match (header, param.of(params).map(Text::as_str)) {
+        (_, None) => Err(Refusal::BadParams(param.missing())),
         (Some(header), Some(body)) if header == body => Ok(()),
         (Some(_), Some(_)) => Err(NOT_THE_NAME),
         (None, Some(_)) if message.kind == MessageKind::Notification => Ok(()),

@@ -3,7 +3,10 @@
 use crate::{
     base::text::Text,
     decide::{
-        mcp::request::message::{Message, MessageKind, Params},
+        mcp::{
+            method::{self, MethodEra, Param, Touches},
+            request::message::{Message, MessageKind, Params},
+        },
         refusal::Refusal,
     },
 };
@@ -64,12 +67,6 @@ impl Target {
     }
 }
 
-/// The method that lists tasks.
-pub const TASK_LIST: &str = "tasks/list";
-
-/// The method of 2026-07-28 whose answer is a stream that lives on by itself, as the GET stream did before.
-pub const SUBSCRIBE: &str = "subscriptions/listen";
-
 /// Says what `message` touches.
 ///
 /// A method that touches something touches it as well when it comes without an `id`: servers run it (SPEC C-14). A
@@ -81,58 +78,46 @@ pub fn of(message: &Message) -> Result<Target, Refusal> {
     if message.kind == MessageKind::Response {
         return Ok(Target::Open);
     }
+    let unknown = || Ok(Target::Method(message.method.clone()));
+    let Some(method) = method::find(&message.method) else { return unknown() };
+    if method.is_notification && message.kind != MessageKind::Notification {
+        return unknown();
+    }
     let params = &message.params;
-    match message.method.as_str() {
-        "tools/call" => named(&params.name, "params.name is missing").map(Target::Tool),
-        "prompts/get" => named(&params.name, "params.name is missing").map(Target::Prompt),
-        // Gone in 2026-07-28, where nothing but the upstream's answer says so (SPEC C-79); without a URI they touch nothing.
-        "resources/subscribe" | "resources/unsubscribe" if params.uri.is_none() && params.meta_version.is_some() => {
-            Ok(Target::Open)
-        }
-        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
-            named(&params.uri, "params.uri is missing").map(|uri| Target::Resources(vec![uri]))
-        }
-        "completion/complete" => completed(params),
-        SUBSCRIBE => listened(message),
-
-        "tasks/get" | "tasks/result" | "tasks/cancel" | "tasks/update" => {
-            let ids = vec![named(&params.task_id, "params.taskId is missing")?];
-            Ok(Target::Tasks { method: message.method.clone(), ids, resources: Vec::new() })
-        }
-        TASK_LIST => Ok(Target::TaskList),
-
-        "initialize"
-        | "server/discover"
-        | "ping"
-        | "logging/setLevel"
-        | "tools/list"
-        | "prompts/list"
-        | "resources/list"
-        | "resources/templates/list" => Ok(Target::Open),
-
-        "notifications/initialized"
-        | "notifications/roots/list_changed"
-        | "notifications/progress"
-        | "notifications/cancelled"
-        | "notifications/tasks/status"
-            if message.kind == MessageKind::Notification =>
+    match method.touches {
+        Touches::Nothing => Ok(Target::Open),
+        Touches::Tool => required(params, Param::Name).map(Target::Tool),
+        Touches::Prompt => required(params, Param::Name).map(Target::Prompt),
+        // Gone in 2026-07-28, where only the upstream's answer says so (SPEC C-79). Without a URI they touch nothing.
+        Touches::Resource
+            if method.era == MethodEra::Legacy && params.uri.is_none() && params.meta_version.is_some() =>
         {
             Ok(Target::Open)
         }
-
-        _ => Ok(Target::Method(message.method.clone())),
+        Touches::Resource => required(params, Param::Uri).map(|uri| Target::Resources(vec![uri])),
+        Touches::Completion => completed(params),
+        Touches::Subscription => listened(message),
+        Touches::Task => {
+            let ids = vec![required(params, Param::TaskId)?];
+            Ok(Target::Tasks { method: message.method.clone(), ids, resources: Vec::new() })
+        }
+        Touches::TaskList => Ok(Target::TaskList),
     }
 }
 
-fn named(name: &Option<Text>, missing: &'static str) -> Result<Text, Refusal> {
-    name.clone().ok_or(Refusal::BadParams(missing))
+fn required(params: &Params, param: Param) -> Result<Text, Refusal> {
+    named(param.of(params), param.missing())
+}
+
+fn named(name: Option<&Text>, missing: &'static str) -> Result<Text, Refusal> {
+    name.cloned().ok_or(Refusal::BadParams(missing))
 }
 
 /// `completion/complete` reads from the prompt or the template that `ref` names (SPEC C-05).
 fn completed(params: &Params) -> Result<Target, Refusal> {
     match params.ref_type.as_deref() {
-        Some("ref/prompt") => named(&params.ref_name, "ref.name is missing").map(Target::Prompt),
-        Some("ref/resource") => named(&params.ref_uri, "ref.uri is missing").map(Target::Template),
+        Some("ref/prompt") => named(params.ref_name.as_ref(), "ref.name is missing").map(Target::Prompt),
+        Some("ref/resource") => named(params.ref_uri.as_ref(), "ref.uri is missing").map(Target::Template),
         _ => Err(Refusal::BadParams("ref.type is neither ref/prompt nor ref/resource")),
     }
 }
