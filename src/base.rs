@@ -3,7 +3,9 @@
 pub mod clock;
 pub mod digest;
 pub mod limits;
+pub mod media;
 pub mod names;
 pub mod peer;
+pub mod percent;
 pub mod secret;
 pub mod text;

@@ -1,10 +1,19 @@
-//! What a record may say in place of a name.
+//! SHA-256: whole, and as the short text that a record says in place of a name.
 
 use std::fmt::Write;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
-/// Bytes of the digest that are kept: enough that nobody finds two names with one.
+/// The SHA-256 of `bytes`.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
+    let mut out = [0; SHA256_OUTPUT_LEN];
+    // Both have the same length.
+    out.iter_mut().zip(digest(&SHA256, bytes).as_ref()).for_each(|(to, from)| *to = *from);
+    out
+}
+
+/// Bytes of the digest that are kept: enough that no two names share them.
 const KEPT: usize = 16;
 
 /// The front of a SHA-256, as hexadecimal text.
@@ -15,9 +24,9 @@ impl Digest {
     /// Of `parts` with a zero byte between them.
     #[must_use]
     pub fn of(parts: &[&str]) -> Self {
-        let whole = digest(&SHA256, parts.join("\0").as_bytes());
+        let whole = sha256(parts.join("\0").as_bytes());
         let mut text = String::with_capacity(2 * KEPT);
-        for byte in whole.as_ref().iter().take(KEPT) {
+        for byte in whole.iter().take(KEPT) {
             // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02x}");
         }

@@ -1,5 +1,6 @@
 //! Strict JSON: reads text that has one meaning, and refuses what two readers could read differently.
 
+pub(in crate::decide) mod end;
 pub(in crate::decide) mod lookalike;
 mod run;
 pub(in crate::decide) mod scan;

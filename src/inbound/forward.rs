@@ -19,7 +19,7 @@ use crate::{
     decide::{
         fields::{answer, crossing},
         mcp::{
-            answer::lists::Lists,
+            answer::{lists::Lists, media::is_event_stream},
             request::{
                 headers::{METHOD, NAME},
                 target::Target,
@@ -340,14 +340,6 @@ fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), &'stat
 fn not_relayed(what: &'static str, status: StatusCode, mut record: Record) -> (Refusal, Record) {
     record.failed(UpstreamOutcome::Unfit, "answer", &format_args!("status {}: {what}", status.as_u16()));
     (Refusal::UpstreamAnswer(what), record)
-}
-
-/// Whether an answer is a stream of events.
-pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|value| {
-        let essence = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
-        essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
-    })
 }
 
 /// Tells proxies before us to pass each event on as it comes (SPEC C-59).

@@ -301,7 +301,7 @@ fn bridge_of(embedded: &Embedded) -> Result<&Bridge, OAuthError> {
 fn scope_of(settings: &OidcSettings) -> String {
     let mut scopes = vec![Scope::from("openid")];
     scopes.extend(settings.scopes.iter().filter(|scope| &***scope != "openid").cloned());
-    people::join(&scopes)
+    Scope::join(&scopes)
 }
 
 /// Ours alone: one authorization server has one IdP, so its callback tells IdPs apart (SPEC D-56).

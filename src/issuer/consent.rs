@@ -187,7 +187,7 @@ async fn offer(embedded: &Embedded, flow: &Flow) -> Result<Option<Offer>, OAuthE
 fn purpose(flow: &Flow, offer: &Offer) -> [String; 3] {
     let subject = flow.person.as_ref().map_or("", |person| &person.subject);
     let scopes: Vec<Scope> = offer.scopes.iter().map(|(scope, _)| scope.clone()).collect();
-    ["consent".into(), subject.into(), people::join(&scopes)]
+    ["consent".into(), subject.into(), Scope::join(&scopes)]
 }
 
 impl Remembered {

@@ -9,12 +9,12 @@ use serde_json::{Map, Value, json};
 use crate::{
     base::{
         limits::{REGISTRATION_BYTES_MAX, UNUSED_CLIENT_AGE},
+        names::Scope,
         secret::Secret,
     },
     decide::authorization_server::{
         client::{Client, ClientAuth},
         error::{Code, OAuthError},
-        people,
         registration::{Method, RegistrationRequest},
     },
     issuer::{
@@ -139,7 +139,7 @@ fn effective(client: &Client, method: &Method, secret: Option<&str>, now: u64) -
     say("grant_types", json!(grants));
     say("response_types", if client.grants.code { json!(["code"]) } else { json!([]) });
     if let Some(scopes) = &client.scopes {
-        say("scope", json!(people::join(scopes)));
+        say("scope", json!(Scope::join(scopes)));
     }
     let name = match method {
         Method::None => "none",

@@ -4,12 +4,11 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    base::limits::CLOCK_SKEW_MAX,
+    base::{limits::CLOCK_SKEW_MAX, names::Scope},
     decide::authorization_server::{
         client::{Client, ClientAuth, ClientOrigin},
         error::{Code, OAuthError},
         form::Form,
-        people,
         refresh_family::{Family, Standing},
     },
     issuer::{
@@ -108,7 +107,7 @@ async fn describe(
         return Ok(is_active.then(|| {
             json!({
                 "active": true, "client_id": family.client, "sub": family.person.subject, "exp": family.ends,
-                "iss": embedded.settings.issuer, "aud": family.resources, "scope": people::join(&family.scopes),
+                "iss": embedded.settings.issuer, "aud": family.resources, "scope": Scope::join(&family.scopes),
             })
         }));
     }

@@ -13,7 +13,7 @@ use crate::{
             client::Client,
             error::{Code, OAuthError},
             form::Form,
-            people::{self, Person},
+            people::Person,
         },
         token::{caller::Caller, jwt::UnverifiedJwt, rules::TokenRules},
     },
@@ -109,7 +109,7 @@ fn issued(
     say("token_type", json!("Bearer"));
     say("expires_in", json!(ends.saturating_sub(now)));
     if !grant.scopes.is_empty() {
-        say("scope", json!(people::join(grant.scopes)));
+        say("scope", json!(Scope::join(grant.scopes)));
     }
     let mut sent = None;
     if let Some(renewal) = renewal {
@@ -150,7 +150,7 @@ fn sign(embedded: &Embedded, asked: &Asked<'_>, grant: &Grant<'_>, ends: u64) ->
     say("exp", json!(ends));
     say("jti", json!(format!("{}.{}", stem(grant.family), random.get(..22).unwrap_or(&random))));
     if !grant.scopes.is_empty() {
-        say("scope", json!(people::join(grant.scopes)));
+        say("scope", json!(Scope::join(grant.scopes)));
     }
     embedded.state.keys.sign(&claims, asked.now).map_err(helpless)
 }

@@ -45,7 +45,7 @@ mod uri;
 mod verdicts;
 #[path = "bodies/watched.rs"]
 mod watched;
-pub(crate) use answers::{list, sse};
+pub(crate) use answers::{event_ids, list, sse, task_search};
 pub(crate) use crossing::hop;
 pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request};
 pub(crate) use uri::uri;

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use crate::{
-    base::limits::{FORM_BYTES_MAX, FORM_PARAMETERS_MAX},
-    decide::authorization_server::{
-        error::{Code, OAuthError},
-        url::escaped,
+    base::{
+        limits::{FORM_BYTES_MAX, FORM_PARAMETERS_MAX},
+        percent::{escape, escaped_byte},
     },
+    decide::authorization_server::error::{Code, OAuthError},
 };
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ pub(super) fn decode(text: &[u8]) -> Result<Box<str>, &'static str> {
         let byte = match byte {
             b'+' => b' ',
             b'%' => {
-                let byte = escaped(bytes.next(), bytes.next());
+                let byte = escaped_byte(bytes.next(), bytes.next());
                 byte.ok_or("a parameter has a % without two hexadecimal digits")?
             }
             // Some parsers begin a new parameter at a semicolon.
@@ -106,31 +106,15 @@ pub fn encode(pairs: &[(&str, &str)]) -> String {
         if !query.is_empty() {
             query.push('&');
         }
-        write_escaped(&mut query, name);
+        query.extend(escape(name));
         query.push('=');
-        write_escaped(&mut query, value);
+        query.extend(escape(value));
     }
     query
-}
-
-fn write_escaped(query: &mut String, text: &str) {
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => query.push(char::from(byte)),
-            _ => {
-                query.push('%');
-                for digit in [byte >> 4, byte & 15] {
-                    query.extend(char::from_digit(u32::from(digit), 16).map(|digit| digit.to_ascii_uppercase()));
-                }
-            }
-        }
-    }
 }
 
 /// One word in form encoding: unreserved characters as they are, everything else in percent form.
 #[must_use]
 pub fn encode_word(word: &str) -> String {
-    let mut encoded = String::with_capacity(word.len());
-    write_escaped(&mut encoded, word);
-    encoded
+    escape(word).to_string()
 }

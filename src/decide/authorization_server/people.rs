@@ -122,9 +122,3 @@ pub fn read_scope(text: &str) -> Result<Vec<Scope>, &'static str> {
     }
     Ok(scopes)
 }
-
-/// Scopes as `scope` has them.
-#[must_use]
-pub fn join(scopes: &[Scope]) -> String {
-    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
-}

@@ -4,7 +4,10 @@ use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use crate::decide::authorization_server::error::{Code, OAuthError};
+use crate::{
+    base::digest::sha256,
+    decide::authorization_server::error::{Code, OAuthError},
+};
 
 #[cfg(test)]
 mod tests;
@@ -52,7 +55,7 @@ impl Challenge {
     /// The challenge of a verifier: for our own part as a client of the company's IdP.
     #[must_use]
     pub fn of(verifier: &str) -> Self {
-        Self(URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes())).into())
+        Self(URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes())).into())
     }
 
     /// As sent.

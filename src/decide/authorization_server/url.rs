@@ -5,7 +5,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::base::names::split_port;
+use crate::base::{names::split_port, percent::escaped_byte};
 
 /// A URL of the web, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(super) fn check_characters(text: &str) -> Result<(), &'static str> {
     while let Some(byte) = bytes.next() {
         match byte {
             b'#' => return Err("the URL has a fragment"),
-            b'%' => match escaped(bytes.next(), bytes.next()) {
+            b'%' => match escaped_byte(bytes.next(), bytes.next()) {
                 Some(0..=0x1F | 0x7F | b'\\') => {
                     return Err("the URL hides a control character or a backslash behind an escape");
                 }
@@ -85,12 +85,6 @@ pub(super) fn check_characters(text: &str) -> Result<(), &'static str> {
         }
     }
     Ok(())
-}
-
-/// The byte behind `%` and these two.
-pub(super) fn escaped(high: Option<u8>, low: Option<u8>) -> Option<u8> {
-    let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 /// Whether the host is an address, which must be in its one canonical spelling: `127.1`, `0x7f.1` and `2130706433` are the same

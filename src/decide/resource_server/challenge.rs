@@ -65,7 +65,7 @@ impl Challenges {
         known.sort();
         known.dedup();
         let first: Vec<&Scope> = first_scope.iter().filter(|scope| is_asked_in_passing(scope)).collect();
-        let first_scope: Option<Box<str>> = (!first.is_empty()).then(|| join(first).into());
+        let first_scope: Option<Box<str>> = (!first.is_empty()).then(|| Scope::join(first).into());
 
         let rendered = |error| render(metadata_url, first_scope.as_deref(), error).ok_or(ChallengeFault::MetadataUrl);
         let presentations = PRESENTATIONS.map(|fault| (BearerError::InvalidRequest, presentation(fault)));
@@ -102,7 +102,7 @@ impl Challenges {
         match refusal {
             Refusal::Scope { needed } => {
                 let asked = self.asked(needed, caller);
-                let scope = join(asked.iter().filter(|scope| Scope::is_valid(scope)));
+                let scope = Scope::join(asked.iter().filter(|scope| Scope::is_valid(scope)));
                 render(&self.metadata_url, Some(&scope), Some((error, "the token lacks scope")))
             }
             Refusal::Presentation(fault) => Some(self.constant(error, presentation(*fault))),
@@ -190,15 +190,4 @@ fn refuse_markers(text: &str) -> Result<(), ChallengeFault> {
 
 fn is_asked_in_passing(scope: &Scope) -> bool {
     scope.as_str() != "offline_access"
-}
-
-fn join<'a>(scopes: impl IntoIterator<Item = &'a Scope>) -> String {
-    let mut text = String::new();
-    for scope in scopes {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(scope);
-    }
-    text
 }

@@ -1,11 +1,13 @@
 //! Writes a server's protected resource metadata (RFC 9728 §2).
 
-use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderValue;
 use serde_json::{Map, Value};
 
-use crate::base::names::{Issuer, Resource, Scope};
+use crate::base::{
+    digest::sha256,
+    names::{Issuer, Resource, Scope},
+};
 
 /// What the document says.
 pub struct ResourceMetadata<'a> {
@@ -45,8 +47,8 @@ impl ResourceMetadata<'_> {
 /// A strong entity tag for a document (RFC 9110 §8.8.3): half of its SHA-256.
 #[must_use]
 pub fn etag(document: &[u8]) -> HeaderValue {
-    let digest = digest::digest(&digest::SHA256, document);
-    let half = digest.as_ref().first_chunk::<16>().map(|half| URL_SAFE_NO_PAD.encode(half)).unwrap_or_default();
+    let half = sha256(document);
+    let half = half.first_chunk::<16>().map(|half| URL_SAFE_NO_PAD.encode(half)).unwrap_or_default();
     HeaderValue::try_from(format!("\"{half}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     base::{clock::Now, limits::ASSERTION_AGE_MAX},
-    decide::token::{jwk::KeySet, jwt::UnverifiedJwt},
+    decide::token::{jwk::KeySet, jwt::UnverifiedJwt, times::check_times},
 };
 
 /// What clocks may differ.
@@ -67,21 +67,10 @@ pub fn verify(
     if !text("aud").is_some_and(|audience| audiences.contains(&audience)) {
         return Err(AssertionFault::Audience);
     }
-    let time = |name: &str| match token.claims().get(name) {
-        None => Ok(None),
-        Some(value) => {
-            value.as_f64().and_then(|secs| Duration::try_from_secs_f64(secs).ok()).map(Some).ok_or(AssertionFault::Time)
-        }
-    };
-    let until = time("exp")?.ok_or(AssertionFault::Time)?.saturating_add(SKEW);
-    let latest = now.wall.saturating_add(ASSERTION_AGE_MAX).saturating_add(SKEW).saturating_add(SKEW);
-    if now.wall >= until || until > latest {
+    let expires = check_times(token.claims(), SKEW, now).map_err(|_| AssertionFault::Time)?;
+    let until = expires.saturating_add(SKEW);
+    if until > now.wall.saturating_add(ASSERTION_AGE_MAX).saturating_add(SKEW).saturating_add(SKEW) {
         return Err(AssertionFault::Time);
-    }
-    for name in ["nbf", "iat"] {
-        if time(name)?.is_some_and(|from| from > now.wall.saturating_add(SKEW)) {
-            return Err(AssertionFault::Time);
-        }
     }
     match text("jti") {
         Some(id) if !id.is_empty() && id.len() <= ID_BYTES_MAX => Ok(Assertion { id: id.into(), until }),

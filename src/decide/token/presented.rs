@@ -5,7 +5,7 @@ use std::fmt;
 use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::{
-    base::limits::TOKEN_BYTES_MAX,
+    base::{limits::TOKEN_BYTES_MAX, percent::unescape},
     decide::refusal::{PresentationFault, Refusal, TokenFault},
 };
 
@@ -115,22 +115,7 @@ fn scheme_length(field: &str) -> usize {
 fn names_a_token(query: &str) -> bool {
     query.split(['&', ';']).any(|parameter| {
         let name = parameter.split('=').next().unwrap_or_default();
-        percent_decoded(name).map(|b| b.to_ascii_lowercase()).eq(b"access_token".iter().copied())
-    })
-}
-
-fn percent_decoded(text: &str) -> impl Iterator<Item = u8> + '_ {
-    let mut rest = text.as_bytes();
-    std::iter::from_fn(move || {
-        if let [b'%', high, low, after @ ..] = rest
-            && let (Some(high), Some(low)) = (char::from(*high).to_digit(16), char::from(*low).to_digit(16))
-        {
-            rest = after;
-            return u8::try_from(high * 16 + low).ok();
-        }
-        let (first, after) = rest.split_first()?;
-        rest = after;
-        Some(*first)
+        unescape(name).map(|b| b.to_ascii_lowercase()).eq(b"access_token".iter().copied())
     })
 }
 

@@ -2,14 +2,17 @@
 
 use http::Uri;
 use portcullis::{
-    base::limits::{CLIENT_NAME_CHARS_MAX, FORM_PARAMETERS_MAX, REDIRECT_URIS_MAX},
+    base::{
+        limits::{CLIENT_NAME_CHARS_MAX, FORM_PARAMETERS_MAX, REDIRECT_URIS_MAX},
+        names::Scope,
+    },
     decide::authorization_server::{
         client::{Client, ClientAuth, ClientOrigin, Grants},
         client_id_document::DocumentUrl,
         client_metadata::read_document,
         error::OAuthError,
         form::{Form, encode},
-        people::{join, read_scope},
+        people::read_scope,
         redirect_uri::RedirectUri,
         registration::RegistrationRequest,
         request::{AuthorizationRequest, Protected, ReturnTo, narrow},
@@ -193,7 +196,7 @@ pub(crate) fn grant_request(input: &[u8]) -> bool {
     assert!(!request.resources.is_empty());
     let offered: Vec<_> = request.resources.iter().flat_map(|one| &named(one).scopes).collect();
     assert!(request.scopes.iter().all(|scope| offered.contains(&scope)));
-    assert_eq!(read_scope(&join(&request.scopes)).as_ref(), Ok(&request.scopes));
+    assert_eq!(read_scope(&Scope::join(&request.scopes)).as_ref(), Ok(&request.scopes));
     assert!(!(request.always_ask && request.never_ask));
     assert_eq!(narrow(&request.resources, &form).as_ref(), Ok(&request.resources));
     let kept = serde_json::to_vec(&request).expect("JSON");

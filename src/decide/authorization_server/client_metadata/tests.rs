@@ -4,12 +4,14 @@ use serde_json::{Value, json};
 
 use super::read_document;
 use crate::{
-    base::limits::{CLIENT_NAME_CHARS_MAX, REDIRECT_URIS_MAX, REGISTRATION_BYTES_MAX},
+    base::{
+        limits::{CLIENT_NAME_CHARS_MAX, REDIRECT_URIS_MAX, REGISTRATION_BYTES_MAX},
+        names::Scope,
+    },
     decide::authorization_server::{
         client::{Client, ClientAuth, ClientOrigin, Grants},
         client_id_document::DocumentUrl,
         error::Code,
-        people::join,
         registration::{Method, RegistrationRequest},
     },
 };
@@ -67,7 +69,7 @@ fn e35_what_it_says_is_kept_and_what_we_do_not_know_is_ignored() {
     assert_eq!(read.redirect_uris.len(), 2);
     assert_eq!(read.grants, Grants { code: true, refresh: true, credentials: false });
     assert_eq!(read.method, Method::None);
-    assert_eq!(read.scopes.as_deref().map(join).as_deref(), Some("mcp:tools offline_access"));
+    assert_eq!(read.scopes.as_deref().map(Scope::join).as_deref(), Some("mcp:tools offline_access"));
     let client = read.into_client("dyn_1".into(), ClientAuth::None);
     assert_eq!((client.origin, client.scopes.is_none(), client.host()), (ClientOrigin::Dynamic, true, None));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{GrantRule, Grantee, Person, allowed, join, read_scope};
+use super::{GrantRule, Grantee, Person, allowed, read_scope};
 use crate::{
     base::{
         limits::{SCOPE_BYTES_MAX, SCOPES_MAX},
@@ -41,7 +41,7 @@ fn claim(name: &str, values: &Value) -> (Box<str>, Vec<Value>) {
 }
 
 fn granted(rules: &[GrantRule], grantee: Grantee<'_>, asked: &str) -> String {
-    join(&allowed(rules, grantee, &read_scope(asked).unwrap()))
+    Scope::join(&allowed(rules, grantee, &read_scope(asked).unwrap()))
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn e16_no_more_is_granted_than_asked_and_allowed() {
         assert_eq!(granted(&rules, Grantee::Person(&ann), asked), wanted, "{asked}");
     }
     let twice = [Scope::from("a"), Scope::from("b"), Scope::from("a")];
-    assert_eq!(join(&allowed(&[rule("*")], Grantee::Person(&ann), &twice)), "a b");
+    assert_eq!(Scope::join(&allowed(&[rule("*")], Grantee::Person(&ann), &twice)), "a b");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn e16_scope_is_words_between_single_spaces() {
         ("a\0", None),
         ("a\u{7f}", None),
     ] {
-        assert_eq!(read_scope(text).ok().map(|scopes| join(&scopes)).as_deref(), words, "{text:?}");
+        assert_eq!(read_scope(text).ok().map(|scopes| Scope::join(&scopes)).as_deref(), words, "{text:?}");
     }
     let many = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
     assert!(read_scope(&many(SCOPES_MAX)).is_ok());

@@ -10,7 +10,7 @@ use crate::{
         client::{Client, ClientAuth, ClientOrigin, Grants},
         error::Code,
         form::{Form, encode},
-        people::{join, read_scope},
+        people::read_scope,
         redirect_uri::RedirectUri,
     },
 };
@@ -217,7 +217,7 @@ fn e16_scopes_are_those_that_the_servers_name() {
         let names = servers.split(' ').map(|name| format!("https://gw.example/{name}")).collect::<Vec<_>>();
         let mut changes: Vec<(&str, &str)> = names.iter().map(|name| ("resource", &**name)).collect();
         changes.push(("scope", scope));
-        let found = read_by(client, &changes, &resources).map(|request| join(&request.scopes));
+        let found = read_by(client, &changes, &resources).map(|request| Scope::join(&request.scopes));
         assert_eq!(found, wanted.map(str::to_owned).ok_or(Code::InvalidScope), "{servers}: {scope}");
     }
 }

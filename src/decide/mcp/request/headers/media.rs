@@ -5,7 +5,7 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
-use crate::decide::refusal::Refusal;
+use crate::{base::media, decide::refusal::Refusal};
 
 /// Checks media type, charset and content coding before the body is read (SPEC C-20, C-21).
 ///
@@ -38,10 +38,10 @@ pub fn check_media(headers: &HeaderMap) -> Result<(), Refusal> {
 /// `application/json`, and no parameter but `charset=utf-8`. A type that only starts like it is another type, though some
 /// stacks take it (attack 41).
 fn is_json_in_utf8(value: &[u8]) -> bool {
-    let mut parts = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-    if !parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(b"application/json")) {
+    if !media::is(value, "application/json") {
         return false;
     }
+    let parts = value.split(|byte| *byte == b';').skip(1).map(<[u8]>::trim_ascii);
     let mut parameters = parts.filter(|part| !part.is_empty());
     parameters.next().is_none_or(is_utf8_charset) && parameters.next().is_none()
 }

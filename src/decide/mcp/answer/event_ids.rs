@@ -2,16 +2,14 @@
 
 use memchr::memchr2;
 
-use crate::base::limits::EVENT_ID_BYTES_MAX;
+use crate::base::{limits::EVENT_ID_BYTES_MAX, text::BYTE_ORDER_MARK};
 
 /// How a line begins that sets the id (WHATWG HTML §9.2.6).
 const FIELD: &[u8] = b"id:";
-/// What may stand before the first line.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Where in a stream the last piece ended.
 #[derive(Debug, Default)]
-pub(super) struct Ids {
+pub struct EventIds {
     line: Line,
     /// What has come of the id in this line.
     value: Vec<u8>,
@@ -36,9 +34,9 @@ impl Default for Line {
     }
 }
 
-impl Ids {
+impl EventIds {
     /// Tells `note` of each id that ends in `piece`.
-    pub(super) fn see(&mut self, piece: &[u8], mut note: impl FnMut(&[u8])) {
+    pub fn see(&mut self, piece: &[u8], mut note: impl FnMut(&[u8])) {
         let mut rest = piece;
         while let Some((&byte, behind)) = rest.split_first() {
             match self.line {
@@ -97,7 +95,7 @@ mod tests {
     use crate::decide::mcp::answer::sse::Events;
 
     fn ids(stream: &[u8], size: usize) -> Vec<Vec<u8>> {
-        let mut ids = Ids::default();
+        let mut ids = EventIds::default();
         let mut noted = Vec::new();
         for piece in stream.chunks(size.max(1)) {
             ids.see(piece, |id| noted.push(id.to_vec()));
