@@ -1,4 +1,5 @@
-//! Every decision, as pure functions of bytes and values: nothing here reads a clock, a file or a socket.
+//! Every decision, as pure functions of bytes and values: nothing here reads a clock, a file or a
+//! socket.
 
 pub mod authorization_server;
 pub mod fields;

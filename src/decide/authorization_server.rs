@@ -1,5 +1,4 @@
-//! The rules of the embedded authorization server: clients, requests, grants, refresh tokens and errors
-//! (OAuth 2.1, RFC 7591, RFC 7636, RFC 8252, RFC 8707, Client ID Metadata Documents).
+//! The rules of the embedded authorization server (OAuth 2.1).
 
 pub mod client;
 pub mod client_id_document;

@@ -1,4 +1,4 @@
-//! Strict JSON: reads text that has one meaning, and refuses what two readers could read differently.
+//! Strict JSON: text with one meaning; what two readers could read differently is refused.
 
 pub(in crate::decide) mod end;
 pub(in crate::decide) mod lookalike;

@@ -1,4 +1,4 @@
-//! MCP messages: what a request touches, and what an answer may show, read with one meaning or refused (P2).
+//! MCP messages: what a request touches, and what an answer may show (P2).
 
 pub mod answer;
 pub mod error;

@@ -1,4 +1,4 @@
-//! Who may touch what: rules as plain data, and the one function that decides.
+//! Which caller may touch what: rules as plain data, and the function that decides.
 
 pub mod automaton;
 pub mod evaluate;

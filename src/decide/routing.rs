@@ -1,4 +1,4 @@
-//! Which server or document a path is: exact, on the raw bytes (SPEC F-20).
+//! Maps a path to a server or a document: exact, on the raw bytes (SPEC F-20).
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -15,12 +15,12 @@ pub struct RouteEntry<'a> {
     pub path: &'a str,
     /// Whether the documents at the root are this server's, where there are several.
     pub root: bool,
-    /// Whether it is the event stream of 2024-11-05, whose messages come by a path below. It stands beside a server, and is
-    /// none that the documents at the root could be about.
+    /// Whether it is the event stream of 2024-11-05, whose messages come by a path below. It
+    /// belongs to a server, and the documents at the root are never about it.
     pub legacy: bool,
 }
 
-/// What a path is. Servers are counted as they were given.
+/// What a path is. Servers are numbered in the given order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// A server's endpoint.
@@ -33,7 +33,7 @@ pub enum Route {
     IssuerMetadata(usize),
     /// An endpoint of an embedded authorization server.
     Issuer(usize, IssuerEndpoint),
-    /// Nothing of ours.
+    /// No such path.
     NotFound,
 }
 
@@ -50,7 +50,7 @@ pub enum IssuerEndpoint {
     Login,
     /// The consent form.
     Consent,
-    /// Where the company's IdP sends the user back to.
+    /// Where the upstream IdP sends the user back to.
     Callback,
     /// RFC 6749 §3.2.
     Token,
@@ -76,7 +76,8 @@ impl IssuerEndpoint {
         Self::Introspect,
     ];
 
-    /// Those that also lie at the root, where there is one embedded authorization server (SPEC E-08).
+    /// Those that also lie at the root, where there is one embedded authorization server (SPEC
+    /// E-08).
     pub const AT_THE_ROOT: [Self; 3] = [Self::Authorize, Self::Token, Self::Register];
 
     /// What follows the issuer's path.
@@ -97,7 +98,7 @@ impl IssuerEndpoint {
     }
 }
 
-/// Who answers at a path. Servers and issuers are counted as they were given.
+/// What answers at a path. Servers and issuers are numbered in the given order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// A server.
@@ -114,28 +115,30 @@ pub enum RouteFault {
         /// Whose.
         of: Owner,
     },
-    /// Two claim one path: the same endpoint, or the documents at the root.
+    /// Two entries claim one path: the same endpoint, or the documents at the root.
     Taken {
         /// The path.
         path: Box<str>,
-        /// Who had it.
+        /// What had it first.
         by: Option<Owner>,
-        /// Who wants it, too.
+        /// What wants it as well.
         of: Option<Owner>,
     },
 }
 
-/// Every path that we answer.
+/// Every path that the gateway answers.
 ///
-/// Frameworks behind us fold case, decode `%6d`, take a slash more or cut at `;`. A route that did the same could be
-/// asked for under a name that no rule was written for; so a path is one of these byte strings, or nothing.
+/// Upstream frameworks fold case, decode `%6d`, accept an extra slash or cut at `;`. A route that
+/// did the same would be reachable under names that no rule was written for; so a path is one of
+/// these byte strings, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routes {
     paths: HashMap<Box<str>, Route>,
 }
 
 impl Routes {
-    /// Lists every path: of the servers, and of the embedded authorization servers at the paths in `issuers`.
+    /// Lists every path: of the servers, and of the embedded authorization servers at the paths in
+    /// `issuers`.
     ///
     /// # Errors
     /// [`RouteFault`].
@@ -150,9 +153,11 @@ impl Routes {
             if entry.legacy {
                 routes.add(messages_path(entry.path), Route::Messages(server))?;
             }
-            // RFC 9728 §3.1: a slash that directly follows the host goes before anything is inserted.
+            // RFC 9728 §3.1: a slash that directly follows the host goes before anything is
+            // inserted.
             let path = if entry.path == "/" { "" } else { entry.path };
-            // Inserted, never appended: `{path}/.well-known/…` is no place of RFC 9728 (SPEC A-02).
+            // Inserted, never appended: RFC 9728 does not define `{path}/.well-known/…` (SPEC
+            //
             routes.add(format!("{RESOURCE}{path}"), Route::ResourceMetadata(server))?;
             for document in ISSUER {
                 routes.add(format!("{document}{path}"), Route::IssuerMetadata(server))?;
@@ -169,7 +174,8 @@ impl Routes {
             routes.add_issuer(issuer, path)?;
         }
         if issuers.len() == 1 {
-            // Clients of 2025-03-26 that find no metadata ask here (SPEC E-08). Whoever has the path for something else keeps it.
+            // Clients of 2025-03-26 that find no metadata ask here (SPEC E-08). A path that is
+            // already in use stays as it is.
             for endpoint in IssuerEndpoint::AT_THE_ROOT {
                 routes.paths.entry(endpoint.suffix().into()).or_insert(Route::Issuer(0, endpoint));
             }
@@ -182,7 +188,8 @@ impl Routes {
             return Err(RouteFault::Path { of: Owner::Issuer(issuer) });
         }
         for document in ISSUER {
-            // RFC 8414 §3.1 inserts, OpenID Connect discovery appends, and clients try all four (SPEC E-01).
+            // RFC 8414 §3.1 inserts, OpenID Connect discovery appends, and clients try all four
+            // (SPEC E-01).
             self.add(format!("{document}{path}"), Route::Issuer(issuer, IssuerEndpoint::Metadata))?;
             self.add(format!("{path}{document}"), Route::Issuer(issuer, IssuerEndpoint::Metadata))?;
         }
@@ -240,8 +247,8 @@ pub fn messages_path(path: &str) -> String {
     format!("{}/messages", path.trim_end_matches('/'))
 }
 
-/// Whether a configured path has one spelling: `/`, or segments of unreserved characters and a few more, none empty,
-/// none of dots, no slash at the end, nothing under `/.well-known/`.
+/// Whether a configured path has one spelling: `/`, or segments of unreserved characters and a few
+/// more, none empty, none of dots, no slash at the end, nothing under `/.well-known/`.
 #[must_use]
 pub fn is_plain_path(path: &str) -> bool {
     let Some(segments) = path.strip_prefix('/') else {

@@ -117,7 +117,7 @@ impl Verifier {
             return Memory::Nothing;
         };
         let skew = issuer.rules().clock_skew;
-        if now.mono >= remembered.until || remembered.caller.holds(now, skew).is_err() {
+        if now.mono >= remembered.until || remembered.caller.check_expiry(now, skew).is_err() {
             return Memory::Expired;
         }
         if issuer.generation(now) != Some(remembered.generation) {

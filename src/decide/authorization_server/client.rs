@@ -1,4 +1,4 @@
-//! Who asks for tokens: a client that the operator wrote, one that registered itself (RFC 7591), or one that its document describes.
+//! OAuth clients: configured, registered (RFC 7591), or described by their own document.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,22 +7,22 @@ use crate::{
     decide::authorization_server::{redirect_uri::RedirectUri, url::Url},
 };
 
-/// A client, whatever it came from.
+/// A client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
     /// `client_id`.
     pub id: Box<str>,
-    /// `client_name`: a stranger's text, to be escaped wherever it is shown.
+    /// `client_name`: untrusted text; escape it wherever it is shown.
     pub name: Option<Box<str>>,
     /// Where it came from.
     pub origin: ClientOrigin,
     /// `redirect_uris`.
     pub redirect_uris: Vec<RedirectUri>,
-    /// How it proves who it is.
+    /// How it authenticates.
     pub auth: ClientAuth,
     /// What it may ask for.
     pub grants: Grants,
-    /// `scope`: more than these it never gets; `None` for no such bound.
+    /// `scope`: the most that it can get; `None` is no bound.
     pub scopes: Option<Vec<Scope>>,
 }
 
@@ -37,16 +37,18 @@ pub enum ClientOrigin {
     Document,
 }
 
-/// How a client proves who it is (`token_endpoint_auth_method`).
+/// How a client authenticates (`token_endpoint_auth_method`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientAuth {
-    /// `none`: a public client, PKCE alone.
+    /// `none`: a public client, with PKCE only.
     None,
-    /// `client_secret_basic` and `client_secret_post`: SHA-256 of the secret, which has 256 bits of its own.
+    /// `client_secret_basic` and `client_secret_post`: SHA-256 of the secret, which is 256 random
+    /// bits.
     Secret([u8; 32]),
     /// `private_key_jwt`: a key set, as its JSON text.
     Keys(Box<str>),
-    /// `private_key_jwt`: a key set at this `https` URL, fetched as a stranger's document.
+    /// `private_key_jwt`: a key set at this `https` URL, fetched with the restrictions of a
+    /// client's document.
     KeysAt(Box<str>),
 }
 
@@ -62,14 +64,15 @@ pub struct Grants {
 }
 
 impl Client {
-    /// The host that vouches for the client, where one does: that of its document.
+    /// The host of its document, which vouches for the client.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         let url = (self.origin == ClientOrigin::Document).then(|| Url::read(&self.id));
         url?.ok().map(|url| url.host)
     }
 
-    /// Whether every redirect leads to the user's own machine, where any program may pose as this client (SPEC E-34).
+    /// Whether every redirect leads to the user's own machine, where any program may pose as this
+    /// client (SPEC E-34).
     #[must_use]
     pub fn is_native(&self) -> bool {
         !self.redirect_uris.is_empty() && self.redirect_uris.iter().all(RedirectUri::is_native)

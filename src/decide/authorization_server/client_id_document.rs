@@ -1,4 +1,4 @@
-//! Which client ids are URLs of Client ID Metadata Documents, and which of those are well formed (SPEC E-32).
+//! Which client ids are URLs of Client ID Metadata Documents (SPEC E-32).
 
 use crate::{base::limits::CLIENT_ID_BYTES_MAX, decide::authorization_server::url::Url};
 
@@ -12,7 +12,8 @@ pub struct DocumentUrl {
 }
 
 impl DocumentUrl {
-    /// Whether a client id means a document: it begins like a URL. Ids that we mint never do (SPEC E-37).
+    /// Whether a client id means a document: it begins like a URL. Ids that we mint never do (SPEC
+    /// E-37).
     #[must_use]
     pub fn looks_like_one(client_id: &str) -> bool {
         let begins =
@@ -20,8 +21,8 @@ impl DocumentUrl {
         begins("https:") || begins("http:")
     }
 
-    /// `https`, a host that is a name, a path, no dot segments, no fragment, no user name; `http` to a loopback host only where
-    /// `allow_loopback` says so (tests of a whole machine).
+    /// `https`, a host that is a name, a path, no dot segments, no fragment, no user name; `http`
+    /// to a loopback host only where `allow_loopback` says so (tests of a whole machine).
     ///
     /// # Errors
     /// What is wrong with it.
@@ -56,7 +57,8 @@ impl DocumentUrl {
     }
 }
 
-/// What a stranger may have us fetch, as far as the text tells (SPEC D-30): the fetcher looks at the addresses behind the name, too.
+/// Checks the text of a URL that a client wants fetched (SPEC D-30). The fetcher also checks the
+/// addresses of its host.
 pub(super) fn check_stranger(url: &Url<'_>, allow_loopback: bool) -> Result<(), &'static str> {
     if allow_loopback && url.is_plain_loopback() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Reads what a client says about itself: strict JSON, few and short values, and nothing that would lie on the consent page.
+//! Reads client metadata: strict JSON, short values, and names that do not deceive a user.
 
 use serde_json::{Map, Value};
 
@@ -32,8 +32,9 @@ impl RegistrationRequest {
     }
 }
 
-/// Reads the document that was fetched from `url` (SPEC E-33, E-24): its `client_id` must be that very URL, `client_name` and
-/// `redirect_uris` must be there, and it must not ask for a shared secret. Its `scope` does not bind the client either.
+/// Reads the document that was fetched from `url` (SPEC E-33, E-24): its `client_id` must be that
+/// very URL, `client_name` and `redirect_uris` must be there, and it must not ask for a shared
+/// secret. Its `scope` does not bind the client either.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -60,17 +61,18 @@ fn wrong(what: &'static str) -> Wrong {
 /// A registration request.
 fn registration(json: &[u8]) -> Result<RegistrationRequest, Wrong> {
     let members = Members::read(json)?;
-    // RFC 7591 §2: the default. `client_id` and `client_secret` are for us to say, and those in the request are not looked at.
+    // RFC 7591 §2: the default. `client_id` and `client_secret` are for us to say, and those in the
+    // request are not looked at.
     members.registration(|members| members.method("client_secret_basic", false))
 }
 
-/// A client's document, and how its client proves who it is.
+/// A client's document, and how the client authenticates.
 fn document(url: &DocumentUrl, json: &[u8]) -> Result<(RegistrationRequest, ClientAuth), Wrong> {
     let members = Members::read(json)?;
     if members.text("client_id")? != Some(url.as_str()) {
         return Err(wrong("the document's client_id is not the URL that it is at"));
     }
-    // What everybody can read proves nothing.
+    // A public document cannot hold a secret.
     if members.get("client_secret").is_some() || members.get("client_secret_expires_at").is_some() {
         return Err(wrong("the document has a client secret"));
     }
@@ -94,10 +96,10 @@ struct Members(Map<String, Value>);
 impl Members {
     fn read(json: &[u8]) -> Result<Self, Wrong> {
         if json.len() > REGISTRATION_BYTES_MAX {
-            return Err(wrong("the client metadata are too long"));
+            return Err(wrong("the client metadata is too long"));
         }
         let members = strict::object(json, REGISTRATION_JSON_DEPTH_MAX);
-        members.map(Self).map_err(|_| wrong("the client metadata are no JSON object with each name once"))
+        members.map(Self).map_err(|_| wrong("the client metadata is not a JSON object with each name once"))
     }
 
     /// The member; `null` counts as left out.
@@ -109,7 +111,7 @@ impl Members {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(wrong("a member of the client metadata that must be a text is none")),
+            Some(_) => Err(wrong("a member of the client metadata must be a string and is not")),
         }
     }
 
@@ -119,7 +121,7 @@ impl Members {
         let words = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
         match words {
             Some(words) if words.len() <= CLIENT_WORDS_MAX => Ok(Some(words)),
-            _ => Err(wrong("a member of the client metadata that must be a short list of texts is none")),
+            _ => Err(wrong("a member of the client metadata must be a short list of strings and is not")),
         }
     }
 
@@ -154,8 +156,8 @@ impl Members {
         Ok(uris)
     }
 
-    /// SPEC E-36. A client that does not say what it is is what its redirect URIs are; `https` is good for native ones, too (RFC 8252
-    /// §7.2).
+    /// SPEC E-36. A client that does not say what it is is what its redirect URIs are; `https` is
+    /// good for native ones, too (RFC 8252 §7.2).
     fn check_application_type(&self, uris: &[RedirectUri]) -> Result<(), Wrong> {
         match self.text("application_type")? {
             None | Some("native") => Ok(()),
@@ -174,7 +176,8 @@ impl Members {
         }
     }
 
-    /// RFC 7591 §2: without a word, codes alone. Grants that a stranger cannot have are left out, and the answer says which remain.
+    /// RFC 7591 §2: the default is authorization codes only. Grants that registered clients cannot
+    /// have are left out, and the answer says which remain.
     fn grants(&self) -> Result<Grants, Wrong> {
         let types = self.words("grant_types")?.unwrap_or_else(|| vec!["authorization_code"]);
         if !types.contains(&"authorization_code") {
@@ -227,7 +230,8 @@ impl Members {
     }
 }
 
-/// Characters that show nothing, or show others elsewhere than where they stand (UAX #9): a name must be what it looks like.
+/// Characters that show nothing, or show others elsewhere than where they stand (UAX #9): a name
+/// must be what it looks like.
 fn is_deceptive(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,

@@ -1,4 +1,4 @@
-//! Every way in which the authorization server says no, in OAuth's words: one table (RFC 6749 §4.1.2.1 and §5.2, RFC 7591 §3.2.2, RFC 8707 §2).
+//! The OAuth errors of the authorization server: one table of codes and statuses.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,8 @@ use http::StatusCode;
 pub struct OAuthError {
     /// `error`.
     pub code: Code,
-    /// `error_description`: what was found, what was expected. Characters of RFC 6749 §5.2 alone; nothing secret, nothing of the input repeated.
+    /// `error_description`: what was found and what was expected. Only characters of RFC 6749 §5.2;
+    /// no secret, and nothing of the input.
     pub description: Cow<'static, str>,
 }
 
@@ -34,13 +35,15 @@ pub enum Code {
     InvalidTarget,
     /// `access_denied`.
     AccessDenied,
-    /// `login_required` as OpenID Connect Core §3.1.2.6 names it: nobody has logged in, and nothing may be shown.
+    /// `login_required` of OpenID Connect Core §3.1.2.6: no user is logged in, and no page may be
+    /// shown.
     LoginRequired,
-    /// `consent_required`, of the same table: there is something to ask, and nothing may be shown.
+    /// `consent_required`, of the same table: the user must be asked, and no page may be shown.
     ConsentRequired,
-    /// `interaction_required`, of the same table: something else must be shown first, and nothing may be.
+    /// `interaction_required`, of the same table: another page must be shown first, and none may
+    /// be.
     InteractionRequired,
-    /// `request_not_supported`, of the same table: what a signed request says would go unread.
+    /// `request_not_supported`, of the same table: signed requests are not read.
     RequestNotSupported,
     /// `request_uri_not_supported`, of the same table.
     RequestUriNotSupported,
@@ -52,14 +55,14 @@ pub enum Code {
     InvalidToken,
     /// `slow_down` as RFC 8628 §3.5 names it: too many attempts.
     SlowDown,
-    /// `temporarily_unavailable`: the store or the company's IdP is away.
+    /// `temporarily_unavailable`: the store or the upstream IdP is not reachable.
     TemporarilyUnavailable,
     /// `server_error`.
     ServerError,
 }
 
 impl Code {
-    /// Its word and the status of an answer that is no redirect.
+    /// Its spelling, and the status of an answer that is not a redirect.
     #[must_use]
     pub fn row(self) -> (&'static str, StatusCode) {
         use StatusCode as S;

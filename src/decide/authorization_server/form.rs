@@ -1,4 +1,4 @@
-//! `application/x-www-form-urlencoded` with one meaning: parameters come once, decode cleanly, and are few (RFC 6749 §3.1, SPEC E-14).
+//! `application/x-www-form-urlencoded` with one meaning (RFC 6749 §3.1, SPEC E-14).
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// The one parameter of ours that may come several times (RFC 8707 §2).
+/// The one parameter that may appear several times (RFC 8707 §2).
 const REPEATED: &str = "resource";
 
 /// Parameters of a query or a form.
@@ -23,7 +23,8 @@ pub struct Form {
 }
 
 impl Form {
-    /// Reads the bytes of a query or of a body. A parameter that comes twice is an error, but for `resource` (RFC 8707 §2).
+    /// Reads the bytes of a query or of a body. A duplicate parameter is an error, except
+    /// `resource` (RFC 8707 §2).
     ///
     /// # Errors
     /// `invalid_request`.
@@ -44,7 +45,7 @@ impl Form {
             if name.is_empty() {
                 return Err(wrong("a parameter has no name"));
             }
-            // Whoever takes the first and whoever takes the last of two would serve two clients. An empty one counts here.
+            // Readers take the first or the last of two. An empty one counts here.
             if *name != *REPEATED && pairs.iter().any(|(known, _)| *known == name) {
                 return Err(wrong("a parameter comes more than once; only resource may"));
             }
@@ -59,21 +60,22 @@ impl Form {
         self.pairs.iter().find(|(key, value)| **key == *name && !value.is_empty()).map(|(_, value)| &**value)
     }
 
-    /// Every value of a parameter that may come several times.
+    /// Every value of a parameter that may appear several times.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.pairs.iter().filter(move |(key, value)| **key == *name && !value.is_empty()).map(|(_, value)| &**value)
     }
 }
 
-/// Names alone: values are codes, passwords and secrets.
+/// Only names: values are codes, passwords and secrets.
 impl fmt::Debug for Form {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_list().entries(self.pairs.iter().map(|(name, _)| name)).finish()
     }
 }
 
-/// One name or value: `+` is a space, `%` begins an escape, the whole is UTF-8 without control characters (RFC 6749 appendix A has
-/// none but the tab). What must be escaped and is not has been put there by hand, and the next reader may split it elsewhere.
+/// One name or value: `+` is a space, `%` begins an escape, the whole is UTF-8 without control
+/// characters (RFC 6749 appendix A has none but the tab). A character that must be escaped and is
+/// not may be read differently by the next parser.
 pub(super) fn decode(text: &[u8]) -> Result<Box<str>, &'static str> {
     let mut bytes = text.iter().copied();
     let mut decoded = Vec::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! Who may get which scopes: `grants:` of the configuration, and what of a request is granted (SPEC E-16, E-45).
+//! Which scopes a user or a client may get: `grants:` of the configuration (SPEC E-16, E-45).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -8,20 +8,20 @@ use crate::{
         limits::{SCOPE_BYTES_MAX, SCOPES_MAX},
         names::Scope,
     },
-    decide::policy::{evaluate::claim_fits, glob::Glob},
+    decide::policy::{evaluate::claim_matches, glob::Glob},
 };
 
 #[cfg(test)]
 mod tests;
 
-/// Somebody who has logged in.
+/// A user who has logged in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// `sub` of their tokens: stable, never given to anybody else.
+    /// `sub` of their tokens: stable, and never given to another user.
     pub subject: Box<str>,
     /// What they are called on the consent page.
     pub name: Box<str>,
-    /// The local account; `None` for who came by the company's IdP.
+    /// The local account; `None` for a user of the upstream IdP.
     pub account: Option<Box<str>>,
     /// Groups of the local account.
     pub groups: Vec<Box<str>>,
@@ -29,7 +29,8 @@ pub struct Person {
     pub claims: Map<String, Value>,
 }
 
-/// One entry of `grants:`. What it names, all must hold; without any of them it is for everybody who can log in.
+/// One entry of `grants:`. All its conditions must hold; without conditions it is for every user
+/// who can log in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GrantRule {
     /// Any of these accounts.
@@ -38,22 +39,22 @@ pub struct GrantRule {
     pub groups: Vec<Box<str>>,
     /// Claims of the IdP, each of which must have (or hold, where it is a list) one of the values.
     pub claims: Vec<(Box<str>, Vec<Value>)>,
-    /// Any of these pre-registered clients, for `client_credentials`: there is no person then.
+    /// Any of these configured clients, for `client_credentials`, which has no user.
     pub clients: Vec<Box<str>>,
     /// What may be granted.
     pub scopes: Vec<Glob>,
 }
 
-/// For whom.
+/// A user or a client.
 #[derive(Clone, Copy, Debug)]
 pub enum Grantee<'a> {
-    /// Somebody who has logged in.
+    /// A user who has logged in.
     Person(&'a Person),
     /// A client that acts for itself.
     Client(&'a str),
 }
 
-/// Which of `asked` may be granted, in their order, each once. Nothing that no rule names.
+/// The scopes of `asked` that some rule grants, in their order, each once.
 #[must_use]
 pub fn allowed(rules: &[GrantRule], grantee: Grantee<'_>, asked: &[Scope]) -> Vec<Scope> {
     let rules: Vec<&GrantRule> = rules.iter().filter(|rule| rule.is_for(grantee)).collect();
@@ -67,8 +68,8 @@ pub fn allowed(rules: &[GrantRule], grantee: Grantee<'_>, asked: &[Scope]) -> Ve
     allowed
 }
 
-/// Whether somebody may have access without any scope, which is all there is where servers know none: some rule must be for them
-/// (promise P3). Who can log in at the company's IdP may be everybody.
+/// Whether a user or a client may have access without any scope, as for servers that define none.
+/// Some rule must name them (promise P3): the upstream IdP may let any user log in.
 #[must_use]
 pub fn is_named(rules: &[GrantRule], grantee: Grantee<'_>) -> bool {
     rules.iter().any(|rule| rule.is_for(grantee))
@@ -77,8 +78,9 @@ pub fn is_named(rules: &[GrantRule], grantee: Grantee<'_>) -> bool {
 impl GrantRule {
     fn is_for(&self, grantee: Grantee<'_>) -> bool {
         match grantee {
-            Grantee::Person(person) => self.clients.is_empty() && self.fits(person),
-            // A rule that names people as well, or nobody, says nothing about a client on its own.
+            Grantee::Person(person) => self.clients.is_empty() && self.matches(person),
+            // A rule that also names users, or names no client, does not grant anything to a client
+            // itself.
             Grantee::Client(id) => {
                 let names_people = !(self.accounts.is_empty() && self.groups.is_empty() && self.claims.is_empty());
                 !names_people && self.clients.iter().any(|client| **client == *id)
@@ -86,20 +88,21 @@ impl GrantRule {
         }
     }
 
-    fn fits(&self, person: &Person) -> bool {
+    fn matches(&self, person: &Person) -> bool {
         let account = person.account.as_ref();
         let is_account = self.accounts.is_empty() || account.is_some_and(|account| self.accounts.contains(account));
-        // Groups are ours to give: what the IdP calls a group is a claim (SPEC E-45).
+        // Groups belong to local accounts: a group of the IdP is a claim (SPEC E-45).
         let is_member = self.groups.is_empty()
             || account.is_some() && self.groups.iter().any(|group| person.groups.contains(group));
-        let claim_fits = |(name, values): &(Box<str>, Vec<Value>)| {
-            person.claims.get(&**name).is_some_and(|claim| claim_fits(claim, values))
+        let has_claim = |(name, values): &(Box<str>, Vec<Value>)| {
+            person.claims.get(&**name).is_some_and(|claim| claim_matches(claim, values))
         };
-        is_account && is_member && self.claims.iter().all(claim_fits)
+        is_account && is_member && self.claims.iter().all(has_claim)
     }
 }
 
-/// Reads `scope`: words between single spaces (RFC 6749 §3.3), each kept once. An empty text names none.
+/// Reads `scope`: words between single spaces (RFC 6749 §3.3), each kept once. An empty text has
+/// none.
 ///
 /// # Errors
 /// What is wrong with it.

@@ -1,4 +1,4 @@
-//! Proof Key for Code Exchange, S256 alone, for every client (RFC 7636, SPEC E-11, E-21).
+//! Proof Key for Code Exchange with S256, for every client (RFC 7636, SPEC E-11, E-21).
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -17,25 +17,28 @@ mod tests;
 pub struct Challenge(Box<str>);
 
 impl Challenge {
-    /// From `code_challenge` and `code_challenge_method`, both of which must be there; the method must be `S256`.
+    /// From `code_challenge` and `code_challenge_method`, both of which must be there; the method
+    /// must be `S256`.
     ///
     /// # Errors
     /// `invalid_request`.
     pub fn read(challenge: Option<&str>, method: Option<&str>) -> Result<Self, OAuthError> {
         let wrong = |what: &'static str| Err(Code::InvalidRequest.because(what));
         let Some(challenge) = challenge else { return wrong("code_challenge is missing") };
-        // RFC 7636 §4.3: without a method it would be `plain`, which shows the verifier to whoever sees the request.
+        // RFC 7636 §4.3: without a method it would be `plain`, which shows the verifier to everyone
+        // who sees the request.
         if method != Some("S256") {
             return wrong("code_challenge_method must be S256");
         }
-        // The reader takes one spelling only: no padding, no bits left over.
+        // The decoder accepts only one spelling: no padding, no bits left over.
         match URL_SAFE_NO_PAD.decode(challenge) {
             Ok(bytes) if bytes.len() == digest::SHA256_OUTPUT_LEN => Ok(Self(challenge.into())),
             _ => wrong("code_challenge must be the base64url form of a SHA-256, 43 characters"),
         }
     }
 
-    /// Whether `verifier` is the one that the challenge was made of: 43 to 128 unreserved characters, compared in constant time.
+    /// Whether the challenge was made from `verifier`: 43 to 128 unreserved characters, compared in
+    /// constant time.
     ///
     /// # Errors
     /// `invalid_grant`.
@@ -52,7 +55,7 @@ impl Challenge {
         }
     }
 
-    /// The challenge of a verifier: for our own part as a client of the company's IdP.
+    /// The challenge of a verifier, for the gateway as a client of the upstream IdP.
     #[must_use]
     pub fn of(verifier: &str) -> Self {
         Self(URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes())).into())

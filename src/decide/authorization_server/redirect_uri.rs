@@ -1,4 +1,4 @@
-//! Where an answer may be sent: which redirect URIs may be registered, and which asked-for one is a registered one (SPEC E-30, E-31).
+//! Which redirect URIs may be registered, and which requested one matches (SPEC E-30, E-31).
 
 use serde::{Deserialize, Serialize};
 
@@ -13,11 +13,13 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// Parameters that an answer brings: a redirect URI that has one of them already would have it twice (SPEC E-04, attack 164).
+/// Parameters that an answer adds. A redirect URI must not have them already (SPEC E-04, attack
+/// 164).
 const OURS: [&str; 7] = ["code", "state", "iss", "error", "error_description", "error_uri", "response"];
 
-/// Redirect URIs of clients that many people use, whose schemes have no dot. They are known whole: a scheme alone would be taken by
-/// whoever claims it. Cursor registers its own beside an https one, and is refused altogether where one of them is.
+/// Redirect URIs of widely used clients whose schemes have no dot. The whole URI must match,
+/// because any program can claim a scheme. Cursor registers this one together with an https one,
+/// and fails if either is refused.
 const KNOWN: [&str; 1] = ["cursor://anysphere.cursor-mcp/oauth/callback"];
 
 /// A redirect URI as the client wrote it: it is compared and used as these very bytes.
@@ -35,8 +37,9 @@ enum Kind<'a> {
 }
 
 impl RedirectUri {
-    /// `https` anywhere, `http` to a loopback host, and a private-use scheme with a dot in it (RFC 8252 §7.1). No fragment, no user
-    /// name, no control characters, nothing that a browser would run (`javascript:`, `data:` …).
+    /// `https` anywhere, `http` to a loopback host, and a private-use scheme with a dot in it (RFC
+    /// 8252 §7.1). No fragment, no user name, no control characters, no scheme that a browser
+    /// executes (`javascript:`, `data:` …).
     ///
     /// # Errors
     /// What is wrong with it, for `error_description`.
@@ -52,14 +55,15 @@ impl RedirectUri {
             Kind::Private(_, rest) => rest,
         };
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        // Behind the first it is data, but some readers cut at the last, and would find parameters of ours there.
+        // A second question mark is data, but some readers split at the last one, and would find
+        // our parameters after it.
         if query.contains('?') {
             return Err("the URL has a second question mark");
         }
-        // Some readers look for `&state=` wherever it stands, and would find one in the path first.
+        // Some readers search for `&state=` anywhere, and would find one in the path first.
         for parameter in query.split('&').chain(path.split('&').skip(1)) {
-            let parameter = decode(parameter.as_bytes()).map_err(|_| "the URL's query is no list of parameters")?;
-            // A name cannot hide an equals sign behind an escape: what remains of it is no name of ours, or is one.
+            let parameter = decode(parameter.as_bytes()).map_err(|_| "the URL's query is not a list of parameters")?;
+            // An escaped equals sign does not hide a name: the part before it is compared.
             if parameter.split('=').next().is_some_and(|name| OURS.contains(&name)) {
                 return Err("the URL has a parameter that the answer will have");
             }
@@ -79,7 +83,8 @@ impl RedirectUri {
         if *self.text == *asked {
             return true;
         }
-        // RFC 8252 §7.3: a native client takes whatever port is free. Nothing else may differ, and `localhost` is not `127.0.0.1`.
+        // RFC 8252 §7.3: a native client listens on any free port. Only the port may differ;
+        // `localhost` is not `127.0.0.1`.
         let on_this_machine = |text| match kind(text) {
             Ok(Kind::Web(url)) if !url.https && url.is_plain_loopback() => Some((url.host, url.rest)),
             _ => None,
@@ -87,7 +92,7 @@ impl RedirectUri {
         on_this_machine(&self.text).is_some_and(|ours| on_this_machine(asked) == Some(ours))
     }
 
-    /// Whom it leads to, for the consent page: the host, or the private-use scheme.
+    /// Where it leads, for the consent page: the host, or the private-use scheme.
     #[must_use]
     pub fn host(&self) -> &str {
         match kind(&self.text) {
@@ -97,8 +102,8 @@ impl RedirectUri {
         }
     }
 
-    /// What a page's `form-action` must name so that a browser follows a form's answer there: the origin, or a private-use scheme
-    /// with its colon.
+    /// What a page's `form-action` must name so that a browser follows a form's answer there: the
+    /// origin, or a private-use scheme with its colon.
     #[must_use]
     pub fn form_target(&self) -> &str {
         match kind(&self.text) {
@@ -108,7 +113,8 @@ impl RedirectUri {
         }
     }
 
-    /// Whether it leads to a program on the user's own machine that anybody may have put there: a loopback host or a private-use scheme.
+    /// Whether it leads to a program on the user's machine, which any program can impersonate: a
+    /// loopback host or a private-use scheme.
     #[must_use]
     pub fn is_native(&self) -> bool {
         match kind(&self.text) {
@@ -137,7 +143,8 @@ fn kind(text: &str) -> Result<Kind<'_>, &'static str> {
         return Url::read(text).map(Kind::Web);
     }
     check_characters(text)?;
-    // A name of the program's maker, turned round: no scheme that a browser or an operating system itself acts on has a dot.
+    // A reversed domain name. No scheme that a browser or an operating system handles itself has a
+    // dot.
     let is_label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'+'))
     };

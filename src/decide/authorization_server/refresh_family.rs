@@ -1,8 +1,9 @@
-//! Refresh tokens that come one of another: the newest alone is good, and one that comes twice ends them all (SPEC E-23).
+//! A family of refresh tokens: only the newest is valid, and reuse ends it (SPEC E-23).
 //!
-//! The answer with the new token may be lost: the process is killed after the store has it and before the client does. So the
-//! record keeps the new token sealed with the old one, until the answer was written out; whoever brings the old one before
-//! that gets the same new one again. There is never more than one chain.
+//! The answer with the new token may be lost, for example if the process is killed after the store
+//! has the token and before the client has it. So the record keeps the new token, sealed with the
+//! old one, until the answer has been written. A client that presents the old token before that
+//! gets the same new token again. There is never more than one chain.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ mod tests;
 pub struct Family {
     /// `client_id`.
     pub client: Box<str>,
-    /// Who consented.
+    /// The user who consented.
     pub person: Person,
     /// What was granted.
     pub scopes: Vec<Scope>,
@@ -31,9 +32,9 @@ pub struct Family {
     pub count: u64,
     /// When the newest was made, in seconds since 1970.
     pub renewed: u64,
-    /// When all of it ends, whatever happens.
+    /// When the family ends, in any case.
     pub ends: u64,
-    /// What the bridge needs to ask the company's IdP again, sealed.
+    /// What is needed to ask the upstream IdP again, sealed.
     pub bridge: Option<Vec<u8>>,
 }
 
@@ -42,7 +43,7 @@ pub struct Family {
 pub struct Previous {
     /// SHA-256 of its secret.
     pub digest: [u8; 32],
-    /// Its successor, sealed with it; `None` once the answer was written out.
+    /// Its successor, sealed with it; `None` once the answer has been written.
     pub successor: Option<Vec<u8>>,
 }
 
@@ -51,9 +52,9 @@ pub struct Previous {
 pub enum Standing<'a> {
     /// The newest: it is exchanged for the next.
     Newest,
-    /// The one before, whose answer was never written out: its successor, sealed with it.
+    /// The one before, whose answer was never written: its successor, sealed with it.
     Unanswered(&'a [u8]),
-    /// Exchanged before, or never made: the family ends.
+    /// Exchanged before, or never issued: the family ends.
     Reused,
     /// Not used for too long, or too old altogether.
     Expired,
@@ -65,7 +66,7 @@ impl Family {
     pub fn standing(&self, digest: &[u8; 32], now: u64, idle_max: u64) -> Standing<'_> {
         let is = |other: &[u8; 32]| verify_slices_are_equal(digest, other).is_ok();
         let previous = self.previous.as_ref().filter(|previous| is(&previous.digest));
-        // Reuse comes before age: a stolen token is told as such for as long as the record is there.
+        // Reuse is checked before age: a stolen token is reported as long as the record exists.
         let standing = match previous.and_then(|previous| previous.successor.as_deref()) {
             _ if is(&self.current) => Standing::Newest,
             Some(successor) => Standing::Unanswered(successor),
@@ -76,7 +77,8 @@ impl Family {
         if now >= self.ends || idle >= idle_max { Standing::Expired } else { standing }
     }
 
-    /// The family with its newest token exchanged for one with `digest`, which is `sealed` with the one before.
+    /// The family with its newest token exchanged for one with `digest`, which is `sealed` with the
+    /// one before.
     #[must_use]
     pub fn exchanged(&self, digest: [u8; 32], sealed: Vec<u8>, now: u64) -> Self {
         Self {
@@ -89,16 +91,16 @@ impl Family {
         }
     }
 
-    /// The family once the answer was written out.
+    /// The family once the answer has been written.
     #[must_use]
     pub fn answered(&self) -> Self {
         let previous = self.previous.as_ref().map(|previous| Previous { successor: None, ..previous.clone() });
         Self { previous, ..self.clone() }
     }
 
-    /// [`Self::answered`] for the answer that carried the token with `digest`, however late it is told: `None` where that token
-    /// is not the newest any more, or was answered already. A late word about one answer must not count for the next, whose
-    /// token may still be lost.
+    /// [`Self::answered`] for the answer that carried the token with `digest`. `None` if that token
+    /// is no longer the newest, or was answered already: a late report about one answer must not
+    /// count for the next, whose token may still be lost.
     #[must_use]
     pub fn answered_with(&self, digest: &[u8; 32]) -> Option<Self> {
         let awaits = self.previous.as_ref().is_some_and(|previous| previous.successor.is_some());

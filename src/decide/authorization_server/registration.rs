@@ -8,8 +8,8 @@ use crate::{
     },
 };
 
-/// What a registration asks for, checked (RFC 7591 §2): what it does not say is filled in, what we do not know is ignored,
-/// and a `client_id` of its own choice too.
+/// What a registration asks for, checked (RFC 7591 §2): what it does not say is filled in, what we
+/// do not know is ignored, and a `client_id` of its own choice too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrationRequest {
     /// `client_name`.
@@ -40,10 +40,10 @@ pub enum Method {
 }
 
 impl RegistrationRequest {
-    /// The client that it becomes.
+    /// The client that it registers.
     ///
-    /// Its `scope` does not bind it: a client that registers with what the first challenge asked for must be able to ask for more
-    /// when a later one says so (SPEC A-51, E-16), and one that nobody vouches for is held by rules and consent, not by itself.
+    /// Its `scope` is not a bound: a client that registers with the scope of the first challenge
+    /// must be able to ask for more later (SPEC A-51, E-16). Rules and consent limit it.
     #[must_use]
     pub fn into_client(self, id: Box<str>, auth: ClientAuth) -> Client {
         Client {

@@ -1,4 +1,4 @@
-//! An authorization request: what must be right before anything is redirected, and what is told by a redirect (SPEC E-10…E-14).
+//! Reads an authorization request, and decides which errors are redirected (SPEC E-10…E-14).
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ pub struct Protected {
     pub name: Box<str>,
     /// Scopes that it names.
     pub scopes: Vec<Scope>,
-    /// What is granted where a request names none.
+    /// What is granted if a request has no scope.
     pub default_scopes: Vec<Scope>,
 }
 
@@ -52,7 +52,8 @@ pub struct AuthorizationRequest {
     pub client: Box<str>,
     /// Where the answer goes.
     pub back: ReturnTo,
-    /// Whether the request itself named the redirect URI: then the token request must name the same (RFC 6749 §4.1.3).
+    /// Whether the request itself named the redirect URI: then the token request must name the same
+    /// (RFC 6749 §4.1.3).
     pub named_redirect: bool,
     /// `code_challenge`.
     pub challenge: Challenge,
@@ -64,15 +65,17 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<Box<str>>,
     /// `prompt` has `consent`, `login` or `select_account` in it: nothing is skipped.
     pub always_ask: bool,
-    /// `prompt=none`: nothing may be shown.
+    /// `prompt=none`: no page may be shown.
     pub never_ask: bool,
 }
 
 impl ReturnTo {
-    /// Finds where the answer to `form` goes. One registered redirect URI may be left out of the request.
+    /// Finds where the answer to `form` goes. One registered redirect URI may be left out of the
+    /// request.
     ///
     /// # Errors
-    /// What to show on our own page: nothing may be sent to an address that is not the client's (RFC 6749 §4.1.2.1).
+    /// What to show on the gateway's page: nothing may be sent to an address that is not the
+    /// client's (RFC 6749 §4.1.2.1).
     pub fn find(client: &Client, form: &Form) -> Result<Self, OAuthError> {
         let wrong = |what: &'static str| Code::InvalidRequest.because(what);
         let state = form.get("state");
@@ -84,7 +87,7 @@ impl ReturnTo {
             (Some(asked), registered) if registered.iter().any(|uri| uri.matches(asked)) => {
                 RedirectUri::parse(asked).map_err(wrong)?
             }
-            (Some(_), _) => return Err(wrong("redirect_uri is none that this client has registered")),
+            (Some(_), _) => return Err(wrong("redirect_uri is not one that this client has registered")),
             (None, [only]) => only.clone(),
             (None, _) => return Err(wrong("redirect_uri is missing, and this client has registered several")),
         };
@@ -106,7 +109,7 @@ impl ReturnTo {
 
     fn with(&self, answer: &[(&str, &str)], issuer: &str) -> String {
         let state = self.state.as_deref().map(|state| ("state", state));
-        // RFC 9207 §2: errors, too, say who speaks.
+        // RFC 9207 §2: errors carry `iss` as well.
         let parameters: Vec<(&str, &str)> = answer.iter().copied().chain(state).chain([("iss", issuer)]).collect();
         self.uri.with(&parameters)
     }
@@ -115,9 +118,9 @@ impl ReturnTo {
 impl AuthorizationRequest {
     /// Reads the rest of a request whose client and return address are known.
     ///
-    /// `offline_access` is taken out of the scopes unless a server names it: whether there is a refresh token depends on the
-    /// client's grant types alone, so nobody must ask for it, nobody is asked about it, and no server learns of it (SPEC A-10).
-    /// Scopes that none of the asked-for servers names are not granted, and refused only where nothing else is asked for (E-16).
+    /// `offline_access` is removed from the scopes unless a server names it: only the client's
+    /// grant types decide whether it gets a refresh token (SPEC A-10). Scopes that no requested
+    /// server names are not granted, and refused only if nothing else is requested (E-16).
     ///
     /// # Errors
     /// What to tell the client by a redirect.
@@ -148,7 +151,8 @@ impl AuthorizationRequest {
     }
 }
 
-/// What we cannot do is refused, where ignoring it would leave the client waiting or change what it asked for.
+/// Refuses what is not supported, if ignoring it would change the request or leave the client
+/// waiting.
 fn check_form(form: &Form) -> Result<(), OAuthError> {
     match form.get("response_type") {
         Some("code") => {}
@@ -167,7 +171,8 @@ fn check_form(form: &Form) -> Result<(), OAuthError> {
     Ok(())
 }
 
-/// The servers that the request is about, in its order. Without `resource` there is no guess which one is meant (SPEC E-12).
+/// The servers that the request names, in its order. Without `resource`, the server must be the
+/// only one (SPEC E-12).
 fn protected<'p>(form: &Form, resources: &'p [Protected]) -> Result<Vec<&'p Protected>, OAuthError> {
     let named: Vec<&Protected> =
         pick(form, |asked| resources.iter().find(|one| same(&one.resource, asked)), UNKNOWN_RESOURCE)?;
@@ -180,7 +185,7 @@ fn protected<'p>(form: &Form, resources: &'p [Protected]) -> Result<Vec<&'p Prot
 
 const UNKNOWN_RESOURCE: &str = "resource is not the identifier of a server that this authorization server is for";
 
-/// What `find` makes of each `resource`, each once.
+/// What `find` returns for each `resource`, each once.
 fn pick<'r, T: PartialEq + ?Sized>(
     form: &Form,
     find: impl Fn(&str) -> Option<&'r T>,
@@ -216,7 +221,7 @@ fn scopes(client: &Client, form: &Form, resources: &[&Protected]) -> Result<Vec<
         return Ok(scopes);
     }
     asked.retain(|scope| is_named(scope) && is_within(scope));
-    // Where a server names no scope at all, a token without any opens it.
+    // A server that names no scope is opened by a token without scopes.
     if asked.is_empty() && resources.iter().any(|one| !one.scopes.is_empty()) {
         return Err(Code::InvalidScope.because("scope has nothing that this client may ask for at this resource"));
     }
@@ -226,7 +231,8 @@ fn scopes(client: &Client, form: &Form, resources: &[&Protected]) -> Result<Vec<
 /// OpenID Connect Core §11.
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// Whether to ask always, and whether never to. Words that we do not know are ignored, as unknown parameters are.
+/// Whether to ask always, and whether never to. Words that we do not know are ignored, as unknown
+/// parameters are.
 fn read_prompt(text: &str) -> Result<(bool, bool), OAuthError> {
     if text.len() > PROMPT_BYTES_MAX {
         return Err(Code::InvalidRequest.because("prompt is too long"));
@@ -234,12 +240,13 @@ fn read_prompt(text: &str) -> Result<(bool, bool), OAuthError> {
     let has = |wanted: &[&str]| text.split(' ').any(|word| wanted.contains(&word));
     let never_ask = has(&["none"]);
     if never_ask && text != "none" {
-        return Err(Code::InvalidRequest.because("prompt is none and something else"));
+        return Err(Code::InvalidRequest.because("prompt has none and another value"));
     }
     Ok((has(&["consent", "login", "select_account"]), never_ask))
 }
 
-/// `resource` of a token request: what of `granted` it narrows the token to; all of it where it names none (SPEC E-22).
+/// The part of `granted` that the `resource` of a token request names; all of it without `resource`
+/// (SPEC E-22).
 ///
 /// # Errors
 /// `invalid_target`.

@@ -1,7 +1,8 @@
-//! Takes a stranger's URL apart where it has one reading, and refuses it where two parsers could find two hosts in it.
+//! Splits a URL that has one reading; refuses one in which two parsers could find two hosts.
 //!
-//! We compare URLs as plain strings (SPEC E-31, E-32), a browser or a fetcher acts on what its own parser makes of them. So nothing is
-//! normalised here: what a parser would rewrite, repair or decode on its way to the host is an error.
+//! URLs are compared as plain strings (SPEC E-31, E-32), but a browser or a fetcher acts on what
+//! its own parser reads. So nothing is normalised here: what a parser would rewrite, repair or
+//! decode before the host is an error.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -49,12 +50,14 @@ impl<'a> Url<'a> {
         Ok(Self { https, host, is_address, origin, rest })
     }
 
-    /// Whether the host is one of the three names of this machine that RFC 8252 §7.3 and native clients use.
+    /// Whether the host is one of the three names of this machine that RFC 8252 §7.3 and native
+    /// clients use.
     pub(super) fn is_plain_loopback(&self) -> bool {
         matches!(self.host, "127.0.0.1" | "[::1]" | "localhost")
     }
 
-    /// Whether the host is this machine, whichever of its many names stands there (RFC 6761 §6.3 for those below `localhost`).
+    /// Whether the host is this machine, by any of its names (RFC 6761 §6.3 for those below
+    /// `localhost`).
     pub(super) fn is_loopback(&self) -> bool {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
         let address = bare.parse::<std::net::IpAddr>().map(|address| address.to_canonical());
@@ -66,7 +69,7 @@ impl<'a> Url<'a> {
 
 const NO_HOST: &str = "the URL has no host";
 
-/// Only characters of RFC 3986 §2, escapes whole, and none that hides a control character or a backslash.
+/// Only characters of RFC 3986 §2 and whole escapes; no escaped control character or backslash.
 pub(super) fn check_characters(text: &str) -> Result<(), &'static str> {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -74,7 +77,7 @@ pub(super) fn check_characters(text: &str) -> Result<(), &'static str> {
             b'#' => return Err("the URL has a fragment"),
             b'%' => match escaped_byte(bytes.next(), bytes.next()) {
                 Some(0..=0x1F | 0x7F | b'\\') => {
-                    return Err("the URL hides a control character or a backslash behind an escape");
+                    return Err("the URL has an escaped control character or backslash");
                 }
                 Some(_) => {}
                 None => return Err("the URL has a % without two hexadecimal digits"),
@@ -87,8 +90,8 @@ pub(super) fn check_characters(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether the host is an address, which must be in its one canonical spelling: `127.1`, `0x7f.1` and `2130706433` are the same
-/// machine to a browser and strange names to others.
+/// Whether the host is an address, which must be in its one canonical spelling: `127.1`, `0x7f.1`
+/// and `2130706433` are the same machine to a browser and strange names to others.
 fn check_host(host: &str) -> Result<bool, &'static str> {
     const WRONG: &str = "the URL's host is neither a name in lower case nor an address in its usual form";
     if let Some(bare) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
@@ -105,7 +108,7 @@ fn check_host(host: &str) -> Result<bool, &'static str> {
     if host.len() > 253 || !host.split('.').all(is_label) {
         return Err(WRONG);
     }
-    // The WHATWG URL parser takes whatever ends in a number for an IPv4 address.
+    // The WHATWG URL parser takes every host that ends in a number for an IPv4 address.
     let last = host.rsplit('.').next().unwrap_or_default();
     let is_hexadecimal = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !last.bytes().all(|byte| byte.is_ascii_digit()) && !last.strip_prefix("0x").is_some_and(is_hexadecimal) {
@@ -114,7 +117,8 @@ fn check_host(host: &str) -> Result<bool, &'static str> {
     if host.parse::<Ipv4Addr>().is_ok() { Ok(true) } else { Err(WRONG) }
 }
 
-/// No brackets, which only an address has, and no segment that a parser would resolve or that is more than one once decoded.
+/// No brackets, which only an address has, and no segment that a parser would resolve or that is
+/// more than one once decoded.
 pub(super) fn check_path(rest: &str) -> Result<(), &'static str> {
     if rest.contains(['[', ']']) {
         return Err("the URL has a bracket outside its host");

@@ -13,14 +13,14 @@ mod tests;
 /// Gives the fields that frame and label an answer one value, or names the field that has none
 /// (attack 188).
 ///
-/// Our HTTP library takes what several of them say together; clients take the first, the last, or
-/// join them. Several equal values become one (RFC 9110 §8.6). What `Transfer-Encoding` names
-/// besides `chunked` is still on the bytes, and no client would learn of it. A 204 has no body,
-/// whatever its length says.
+/// The HTTP library combines several of them; clients take the first, the last, or join them.
+/// Several equal values become one (RFC 9110 §8.6). A transfer coding besides `chunked` is still
+/// applied to the bytes, and no client would learn of it. A 204 has no body, even if it has a
+/// length.
 ///
 /// The field that has two values, for the log and the answer.
 pub fn one_reading(status: StatusCode, headers: &mut HeaderMap) -> Result<(), &'static str> {
-    // Mostly no field comes twice, and each has one value: one look is enough.
+    // Usually each field comes once with one value: this check is enough.
     let is_usual = headers.len() == headers.keys_len() && status != StatusCode::NO_CONTENT;
     if is_usual && headers.iter().all(|(name, value)| has_one_reading(name, value.as_bytes())) {
         return Ok(());
@@ -72,7 +72,7 @@ fn one_length(headers: &mut HeaderMap) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether every reader takes `value` for the same number: digits alone, and no zero before them,
+/// Whether every reader takes `value` for the same number: only digits, without a leading zero,
 /// which some take for octal.
 fn is_plain(value: &[u8]) -> bool {
     (1..=19).contains(&value.len())

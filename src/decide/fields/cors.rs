@@ -1,4 +1,4 @@
-//! What a browser is told about calls from other origins (Fetch §3.2): preflight answers, and what a page may read.
+//! CORS: preflight answers, and what a page of another origin may read (Fetch §3.2).
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 pub enum CorsKind {
     /// A server's endpoint: allowed origins only, each by name.
     Mcp,
-    /// A discovery document: public, and the same for everybody.
+    /// A discovery document: public, and the same for every caller.
     Discovery,
 }
 
@@ -20,14 +20,15 @@ const EXPOSED_HEADERS: HeaderValue =
     HeaderValue::from_static("WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, DPoP-Nonce, Retry-After");
 /// Seconds; browsers cut longer ones anyway, and a changed allow-list should be felt soon.
 const MAX_AGE_SECS: HeaderValue = HeaderValue::from_static("600");
-/// Headers are for tool parameters; nobody's tool has more.
+/// Header fields for tool parameters; no tool needs more.
 const PARAM_HEADERS_MAX: usize = 64;
 const PARAM_PREFIX: &str = "mcp-param-";
 
-/// Adds to `answer` what allows the request that a preflight announces. `origin` is the one that was found to be allowed.
+/// Adds to `answer` what allows the request that a preflight announces. `origin` is the one that
+/// was found to be allowed.
 ///
-/// A method that we do not take is not allowed, and so is, by silence, a page on the public net that wants to reach a
-/// private one (SPEC A-68). Cookies never are: there is no `Allow-Credentials`.
+/// An unsupported method is not allowed. A page on the public network that wants to reach a private
+/// one is not allowed either (SPEC A-68), nor are cookies: there is no `Allow-Credentials`.
 pub fn preflight(request: &HeaderMap, origin: Option<&HeaderValue>, kind: CorsKind, answer: &mut HeaderMap) {
     let (methods, allowed): (&[Method], _) = match kind {
         CorsKind::Mcp => (
@@ -52,8 +53,8 @@ pub fn preflight(request: &HeaderMap, origin: Option<&HeaderValue>, kind: CorsKi
     answer.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECS);
 }
 
-/// Adds to an actual answer, refusals among them, what lets the page read it. What the upstream said of CORS must be gone
-/// by then (SPEC A-66).
+/// Adds to an actual answer, refusals among them, what lets the page read it. What the upstream
+/// said of CORS must be gone by then (SPEC A-66).
 pub fn expose(origin: Option<&HeaderValue>, kind: CorsKind, answer: &mut HeaderMap) {
     vary(kind, answer);
     let Some(origin) = allow_origin(origin, kind) else {
@@ -65,7 +66,7 @@ pub fn expose(origin: Option<&HeaderValue>, kind: CorsKind, answer: &mut HeaderM
     }
 }
 
-/// With or without an `Origin`: a cache must not give one's answer to the other.
+/// Also without an `Origin`: a cache must not mix answers for different origins.
 fn vary(kind: CorsKind, answer: &mut HeaderMap) {
     if kind == CorsKind::Mcp {
         answer.append(header::VARY, HeaderValue::from_static("Origin"));
@@ -79,8 +80,8 @@ fn allow_origin(origin: Option<&HeaderValue>, kind: CorsKind) -> Option<HeaderVa
     }
 }
 
-/// Our list, and those `mcp-param-*` that were asked for: their names depend on the tool, and `*` would leave out
-/// `Authorization` (Fetch §3.2.3).
+/// The fixed list, and the requested `mcp-param-*` fields, whose names depend on the tool. `*`
+/// would leave out `Authorization` (Fetch §3.2.3).
 fn allowed_headers(request: &HeaderMap) -> HeaderValue {
     let lines = request.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS).iter().filter_map(|line| line.to_str().ok());
     let mut params: Vec<String> = lines

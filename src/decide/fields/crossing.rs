@@ -7,16 +7,16 @@ use crate::decide::{fields::proxy_only, refusal::Refusal};
 #[cfg(test)]
 mod tests;
 
-/// Names removed at once without an allocation; a usual request has four or five.
+/// Names that are removed without an allocation; a usual request has four or five.
 const REMOVED_USUALLY_MAX: usize = 16;
 /// No name that we know is longer.
 pub(super) const NAME_BYTES_MAX: usize = 64;
 
 /// Checks what a request says about this hop, before anything relies on its header fields.
 ///
-/// A field that `Connection` names is dropped by every proxy on the way (RFC 9110 §7.6.1). Naming one that decides
-/// something here asks two hops to judge different requests (attack 107). `Upgrade` is no fault: we stay with what we
-/// speak, and strip it.
+/// A field that `Connection` names is dropped by every proxy on the way (RFC 9110 §7.6.1). Naming
+/// one that decides something here would make two hops judge different requests (attack 107).
+/// `Upgrade` is not a fault: it is removed.
 ///
 /// # Errors
 /// [`Refusal::BadRequest`].
@@ -28,7 +28,7 @@ pub fn check_connection(headers: &HeaderMap, identity: &[HeaderName]) -> Result<
         let is_usual = |name: &str| name.eq_ignore_ascii_case("keep-alive") || name.eq_ignore_ascii_case("close");
         for name in elements(line).filter(|name| !is_usual(name)) {
             let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
-                return Err(Refusal::BadRequest("Connection names what is no field name"));
+                return Err(Refusal::BadRequest("Connection names something that is not a field name"));
             };
             if folded(&name, |name| decides(name) || name == b"transfer-encoding") || is_identity(&name, identity) {
                 return Err(Refusal::BadRequest("Connection names a field that decides something"));
@@ -51,10 +51,10 @@ pub fn check_expectation(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Removes from a request what the upstream must not get: what was meant for this hop, the caller's
-/// credentials, what only a proxy could say (attack 190), and the fields that we write again.
-/// `identity` are the headers that we write ourselves; what comes in under their names is a forgery
-/// (attack 103). `passed` are those that the operator gives back, in this very spelling.
+/// Removes from a request what the upstream must not get: hop-by-hop fields, the caller's
+/// credentials, fields that only a proxy may send (attack 190), and fields that the gateway writes.
+/// `identity` are the identity headers; a client that sends them forges them (attack 103). `passed`
+/// are those that the operator lets pass, in exactly this spelling.
 ///
 /// Any other sign in place of a dash goes as well: WSGI, CGI and PHP servers read `x_auth_subject`,
 /// `x.auth.subject` and, some of them, `x~auth~subject` as `x-auth-subject` (attack 65).
@@ -66,7 +66,7 @@ pub fn clean_request(headers: &mut HeaderMap, identity: &[HeaderName], passed: &
     });
 }
 
-/// What is in almost every request is told first; the long list is for the rest.
+/// Checks the names of almost every request first; the long list is for the rest.
 fn stays_here(name: &HeaderName, bytes: &[u8], passed: &[HeaderName]) -> bool {
     if crosses_usually(bytes) {
         false
@@ -100,8 +100,8 @@ fn crosses_usually(name: &[u8]) -> bool {
     )
 }
 
-/// Whether `name` is removed only because a proxy alone could say it, so that the operator may give
-/// it back ([`clean_request`]).
+/// Whether `name` is removed only because only a proxy may send it, so that the operator can let it
+/// pass ([`clean_request`]).
 #[must_use]
 pub fn can_be_passed(name: &HeaderName) -> bool {
     let bytes = name.as_str().as_bytes();
@@ -109,7 +109,8 @@ pub fn can_be_passed(name: &HeaderName) -> bool {
     proxy_only::is_outside(bytes) && !is_hop_by_hop(bytes) && !is_ours(bytes) && !is_written_anew
 }
 
-/// Removes from an answer what was meant for this hop, and what only we may say in the name of our origin.
+/// Removes from an answer the hop-by-hop fields, and what only the gateway may say in the name of
+/// its origin.
 ///
 /// `Content-Length` goes where `Transfer-Encoding` was: RFC 9112 §6.3 says which of them was true.
 pub fn clean_response(headers: &mut HeaderMap) {
@@ -123,8 +124,8 @@ pub fn clean_response(headers: &mut HeaderMap) {
     });
 }
 
-/// The line that we add to `Via` (RFC 9110 §7.6.3); `None` where `pseudonym` is not a plain name. Made once for each
-/// version that we speak.
+/// The line that the gateway adds to `Via` (RFC 9110 §7.6.3); `None` if `pseudonym` is not a plain
+/// name. Made once for each HTTP version.
 #[must_use]
 pub fn via(version: Version, pseudonym: &str) -> Option<HeaderValue> {
     let version = match version {
@@ -138,7 +139,7 @@ pub fn via(version: Version, pseudonym: &str) -> Option<HeaderValue> {
     if is_plain { HeaderValue::try_from(format!("{version} {pseudonym}")).ok() } else { None }
 }
 
-/// Adds our line.
+/// Adds the line.
 pub fn append_via(headers: &mut HeaderMap, line: &HeaderValue) {
     headers.append(header::VIA, line.clone());
 }
@@ -153,7 +154,7 @@ pub fn loops(headers: &HeaderMap, pseudonym: &str) -> bool {
     })
 }
 
-/// RFC 9110 §7.6.1, and what belongs to a proxy that we are not. `Close` is no field (RFC 9112 §9.6).
+/// RFC 9110 §7.6.1, and the fields of forward proxies. `Close` is not a field (RFC 9112 §9.6).
 fn is_hop_by_hop(name: &[u8]) -> bool {
     matches!(
         name,
@@ -168,7 +169,8 @@ fn is_hop_by_hop(name: &[u8]) -> bool {
     ) || name.starts_with(b"proxy-")
 }
 
-/// Fields that decide something here or behind us: no hop may drop them, and no look-alike may stand in for them.
+/// Fields that decide something here or at the upstream: no hop may drop them, and no look-alike
+/// may replace them.
 fn decides(name: &[u8]) -> bool {
     is_ours(name)
         || proxy_only::is_outside(name)
@@ -177,15 +179,17 @@ fn decides(name: &[u8]) -> bool {
         || name.starts_with(b"content-")
 }
 
-/// Credentials, which stop here (SPEC B-70, F-27), and fields that were for us: the upstream gets
-/// its own `Host`.
+/// Credentials, which stop here (SPEC B-70, F-27), and fields meant for the gateway: the upstream
+/// gets its own `Host`.
 fn is_ours(name: &[u8]) -> bool {
     matches!(name, b"authorization" | b"dpop" | b"cookie" | b"cookie2" | b"host" | b"origin" | b"expect")
 }
 
-/// What an answer may not say for us. A challenge or a cookie of the upstream's would start a login or a session with us
-/// (SPEC A-38, F-27, attack 148); CORS is ours; the rest would bind browsers, for all servers behind our name, to
-/// another host, to a policy or to a place to report to, or send them to a URL that is the upstream's own. The last two make a proxy in front of us serve its own files.
+/// What an answer may not say in the name of the gateway. A challenge or a cookie of the upstream
+/// would start a login or a session with the gateway (SPEC A-38, F-27, attack 148). The gateway
+/// decides about CORS. The rest would bind browsers, for all servers at this name, to
+/// another host, a policy or a reporting endpoint, or send them to a URL of the upstream. The last
+/// two make a proxy before the gateway serve its own files.
 fn speaks_for_origin(name: &[u8]) -> bool {
     matches!(
         name,
@@ -237,8 +241,8 @@ fn folded(name: &HeaderName, known: fn(&[u8]) -> bool) -> bool {
     }
 }
 
-/// As CGI servers make variables of names: lighttpd and Apache 2.2 fold all that is no letter and no
-/// digit.
+/// CGI servers make variables of names: lighttpd and Apache 2.2 fold everything that is not a
+/// letter or a digit.
 fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte } else { b'-' }
 }
@@ -261,7 +265,7 @@ fn elements(line: &str) -> impl Iterator<Item = &str> {
     line.split(',').map(|element| element.trim_matches([' ', '\t'])).filter(|element| !element.is_empty())
 }
 
-/// One pass that only looks, so that what `Connection` names is known to the last; then the removals.
+/// Collects the names first, because `Connection` is read for each of them; then removes them.
 fn remove_where(headers: &mut HeaderMap, goes: impl Fn(&HeaderMap, &HeaderName) -> bool) {
     let mut usual = [const { None }; REMOVED_USUALLY_MAX];
     let mut unusual = Vec::new();

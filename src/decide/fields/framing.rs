@@ -1,4 +1,4 @@
-//! Watches the bytes of an HTTP/1.1 connection and stops any framing that two parsers could read differently (SPEC F-03, F-09).
+//! Stops HTTP/1.1 framing that two parsers could read differently (SPEC F-03, F-09).
 
 use crate::base::limits::{CHUNK_EXTENSION_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, URI_BYTES_MAX};
 
@@ -22,7 +22,7 @@ const EMPTY_LINES_MAX: u8 = 2;
 /// 2^60 bytes in one chunk are an overflow being tried out.
 const CHUNK_SIZE_DIGITS_MAX: u8 = 15;
 
-/// The watch over one connection's inbound bytes: they are fed in whatever pieces they come, and pass or do not.
+/// The watch over the inbound bytes of one connection, which come in pieces of any size.
 #[derive(Debug, Default)]
 pub struct Framing {
     state: State,
@@ -35,8 +35,7 @@ pub struct Framing {
 /// Where a connection must stop, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Halt {
-    /// How many bytes of the piece that was being watched may pass; of a head that is at fault,
-    /// none may.
+    /// How many bytes of the watched piece may pass. Nothing of a head that is at fault passes.
     pub at: usize,
     /// Whether a body is at fault: its request has passed already.
     pub in_body: bool,
@@ -211,7 +210,8 @@ impl Framing {
                 self.head.field(line)?;
                 State::Fields
             }
-            // Trailers are dropped later; here they only must be lines that everybody ends at the same place.
+            // Trailers are dropped later; here they must only be lines whose end every reader sees
+            // at the same place.
             _ if line.is_empty() => {
                 self.line_bytes = 0;
                 State::Between(0)

@@ -1,4 +1,4 @@
-//! Which Host names are ours, which Origins may call, and what CORS tells a browser (SPEC A.4, D.5).
+//! Which `Host` names and which `Origin` values a server accepts (SPEC A.4, D.5).
 
 use http::{HeaderMap, HeaderValue, header};
 
@@ -7,14 +7,15 @@ use crate::decide::refusal::Refusal;
 #[cfg(test)]
 mod tests;
 
-/// Names under which a machine knows itself.
+/// Loopback names.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// Who we are, and whose pages may call one server.
+/// The host names of the gateway, and the origins whose pages may call one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sites {
     own: Site,
-    /// Serialised as browsers do it (RFC 6454 §6.2): lower case, no default port. The first is our own.
+    /// Serialised as browsers do it (RFC 6454 §6.2): lower case, no default port. The first is the
+    /// gateway's.
     origins: Vec<Box<str>>,
     null_is_allowed: bool,
 }
@@ -24,7 +25,8 @@ pub struct Sites {
 pub enum SiteFault {
     /// `public_url` is not `http(s)://host[:port]`.
     PublicUrl,
-    /// This entry of `allowed_origins` is not `scheme://host[:port]` or `null`. `*` is not supported (SPEC A-61).
+    /// This entry of `allowed_origins` is not `scheme://host[:port]` or `null`. `*` is not
+    /// supported (SPEC A-61).
     Origin(usize),
 }
 
@@ -33,7 +35,8 @@ pub enum SiteFault {
 struct Site {
     scheme: Box<str>,
     host: Box<str>,
-    /// As written, or the scheme's own; none for schemes that have none, such as `vscode-webview`.
+    /// As written, or the scheme's default; `None` for schemes without ports, such as
+    /// `vscode-webview`.
     port: Option<u16>,
 }
 
@@ -58,11 +61,13 @@ impl Sites {
         Ok(Self { own, origins, null_is_allowed })
     }
 
-    /// Whether `authority`, from `Host` or `:authority`, is one of our names (SPEC D-41, attack 99). We rewrite Host
-    /// towards the upstream, so its own guard against DNS rebinding never sees the name; this is the guard.
+    /// Whether `authority`, from `Host` or `:authority`, is a name of the gateway (SPEC D-41,
+    /// attack 99). The upstream gets another `Host`, so its own guard against DNS rebinding never
+    /// sees the name; this is the guard.
     ///
-    /// Where the public URL is a loopback name, each of them is ours, at any port: a tunnel or a port-forward changes
-    /// the port, and no name that an attacker can point at us is among them.
+    /// If the public URL is a loopback name, every loopback name is accepted, at any port: a tunnel
+    /// or a port-forward changes the port, and an attacker cannot point any of these names at the
+    /// gateway.
     ///
     /// # Errors
     /// [`Refusal::Misdirected`].
@@ -77,9 +82,9 @@ impl Sites {
         if is_ours { Ok(()) } else { Err(Refusal::Misdirected) }
     }
 
-    /// Whether the page that calls, if one does, may (SPEC D-40, attack 105): `Ok(None)` without an `Origin`, which no
-    /// browser leaves out across origins; else the value to echo. A loopback origin at another port is another page:
-    /// it must be listed like any.
+    /// Whether the calling page is allowed (SPEC D-40, attack 105): `Ok(None)` without an `Origin`,
+    /// which browsers always send across origins; else the value to echo. A loopback origin at
+    /// another port is another origin: it must be listed.
     ///
     /// # Errors
     /// [`Refusal::ForeignOrigin`].
@@ -137,8 +142,8 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Splits `host[:port]`, and takes only a host with one spelling but for its case: a name without a dot at the end, an
-/// address, or an address in brackets; no userinfo, no escapes.
+/// Splits `host[:port]`, and accepts only a host with one spelling except for its case: a name
+/// without a dot at the end, an address, or an address in brackets; no userinfo, no escapes.
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let bracketed = authority.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let (host, rest) = match bracketed {

@@ -1,4 +1,4 @@
-//! Header fields that only a proxy in front can vouch for; from a client they are forged.
+//! Header fields that only a proxy before the gateway can vouch for; from a client they are forged.
 
 use std::str;
 
@@ -22,8 +22,8 @@ names! {
     // A CGI server makes the variable HTTP_PROXY of it, which HTTP clients obey (httpoxy,
     // CVE-2016-5385).
     b"proxy"
-    // Who the caller is: Apache and CGI, Authelia, LemonLDAP::NG, CAS, WebSEAL, SiteMinder, Oracle
-    // Access Manager.
+    // The caller's identity: Apache and CGI, Authelia, LemonLDAP::NG, CAS, WebSEAL, SiteMinder,
+    // Oracle Access Manager.
     b"remote-user" b"remote-name" b"remote-email" b"remote-groups" b"remote-ident" b"remote-addr" b"remote-host"
     b"auth-user" b"auth-mail" b"auth-groups" b"auth-type" b"cas-user"
     b"iv-user" b"iv-user-l" b"iv-groups" b"iv-creds" b"iv-server-name" b"iv-remote-address"
@@ -33,7 +33,8 @@ names! {
     b"x-auth-audience" b"x-auth-email" b"x-auth-expiresin" b"x-auth-groups" b"x-auth-name" b"x-auth-roles"
     b"x-auth-scopes" b"x-auth-subject" b"x-auth-token" b"x-auth-user" b"x-auth-userid" b"x-auth-user-id"
     b"x-auth-username"
-    // oauth2-proxy before it was called so, caddy-security, Kong and kong-oidc, ContextForge, Keystone.
+    // oauth2-proxy before it was called so, caddy-security, Kong and kong-oidc, ContextForge,
+    // Keystone.
     b"gap-auth" b"gap-signature"
     b"x-token-subject" b"x-token-user-name" b"x-token-user-email" b"x-token-user-roles"
     b"x-consumer-id" b"x-consumer-custom-id" b"x-consumer-username" b"x-consumer-groups"
@@ -88,7 +89,7 @@ pub const PREFIXES: &[&[u8]] = &[
     b"x-ms-token-",
     b"cf-access-",
     b"client-cert",
-    // Whom the Kubernetes API takes the holder of a credential for.
+    // The user that the Kubernetes API impersonates.
     b"impersonate-",
     b"l5d-",
     b"mellon-",

@@ -1,4 +1,4 @@
-//! Where an object or an array ends, told byte by byte without reading what is in it.
+//! Where an object or an array ends, byte by byte, without reading its content.
 
 /// How far a value has come. Its end is where its last bracket closes.
 #[derive(Debug, Default)]

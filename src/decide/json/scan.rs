@@ -1,4 +1,4 @@
-//! The tokens of RFC 8259, exactly: nothing more is taken, nothing is guessed.
+//! The tokens of RFC 8259, exactly.
 
 use crate::{base::limits::JSON_NUMBER_BYTES_MAX, decide::json::run};
 
@@ -7,7 +7,8 @@ use super::strings::Quoted;
 /// Why the text is not JSON with one meaning.
 pub(in crate::decide) type Fault = &'static str;
 
-/// The one fault that is no fault of the grammar: the text is JSON, and its readers disagree about what it says.
+/// The one fault that is not of the grammar: the text is JSON, but readers disagree about its
+/// value.
 pub(in crate::decide) const OUT_OF_RANGE: Fault = "a number out of range";
 
 /// How much of a string is looked at byte by byte.
@@ -31,7 +32,7 @@ pub(in crate::decide) struct Scan<'a> {
 enum Halves {
     /// A fault.
     Refused,
-    /// Let pass, and none was met since the last look.
+    /// Let pass, and none was met since the last check.
     Borne,
     /// Let pass, and there was one.
     Met,
@@ -43,8 +44,8 @@ impl<'a> Scan<'a> {
         Self { text, at: 0, halves: Halves::Refused }
     }
 
-    /// At the start of `text`, in which half a surrogate pair may stand where nothing is decided: servers that cut a
-    /// description short write it.
+    /// At the start of `text`, in which half a surrogate pair may stand where nothing is decided:
+    /// servers that truncate a description write it.
     pub(in crate::decide) fn bearing_halves(text: &'a str) -> Self {
         Self { text, at: 0, halves: Halves::Borne }
     }
@@ -109,12 +110,12 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A string, from behind its opening quote.
+    /// A string, from after its opening quote.
     #[inline]
     pub(in crate::decide) fn string(&mut self) -> Result<Quoted<'a>, Fault> {
         let start = self.at;
         let mut escaped = false;
-        // Most strings are names and short: for those one byte after the other is quicker than lanes.
+        // Most strings are short names: for those, byte by byte is faster than lanes.
         let short = self.text.as_bytes().get(start..).unwrap_or_default().iter().take(SHORT);
         self.at += short.take_while(|byte| !ends_run(**byte)).count();
         loop {
@@ -183,15 +184,16 @@ impl<'a> Scan<'a> {
         if raw.len() > JSON_NUMBER_BYTES_MAX {
             return Err("a number that is too long");
         }
-        // Beyond a double, some readers see infinity and some an error (SPEC I.1 attack 23). Without an exponent the
-        // bound above keeps every number far below.
+        // Beyond a double, some readers see infinity and some an error (SPEC I.1 attack 23).
+        // Without an exponent the bound above keeps every number far below.
         if exponent && !raw.parse::<f64>().is_ok_and(f64::is_finite) {
             return Err(OUT_OF_RANGE);
         }
         Ok(())
     }
 
-    /// A number of any size, whose first byte `first` is taken already: what RFC 8259 §6 allows. Whether it has an exponent.
+    /// A number of any size, whose first byte `first` is taken already: what RFC 8259 §6 allows.
+    /// Whether it has an exponent.
     pub(in crate::decide) fn numeral(&mut self, first: u8) -> Result<bool, Fault> {
         const WRONG: Fault = "not JSON: not a number";
         let lead = if first == b'-' { self.next().ok_or(WRONG)? } else { first };

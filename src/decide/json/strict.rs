@@ -1,18 +1,19 @@
-//! Reads a JSON object that has one meaning only: no name twice, no BOM, nothing after it, no deeper than allowed.
+//! Reads a JSON object that has one meaning: no name twice, no BOM, nothing after it.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Deserializer, Map, Number, Value};
 
-/// The bytes are no JSON object with one meaning. Which rule they break is nobody's business: they are a stranger's.
+/// The bytes are not a JSON object with one meaning. Which rule they break is not reported: the
+/// input is untrusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotStrict;
 
 /// Reads one object from `bytes`, with at most `depth_max` objects and arrays inside one another.
 ///
-/// RFC 7515 §4 and RFC 7519 §4 let a reader take the last of two members with one name; whoever checks the first then
-/// checks something else than whoever acts on the last. So neither is taken, at any depth.
+/// RFC 7515 §4 and RFC 7519 §4 let a reader take the last of two members with one name; then one
+/// reader may check the first and another act on the last. So duplicates are refused at any depth.
 ///
 /// # Errors
 /// [`NotStrict`].

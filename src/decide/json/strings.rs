@@ -1,4 +1,4 @@
-//! The text of a JSON string, un-escaped only where somebody looks, and the check that no name comes twice.
+//! JSON strings, unescaped only when they are read, and the check for duplicate names.
 
 use std::{borrow::Cow, cmp::Ordering, str::Chars};
 
@@ -96,8 +96,8 @@ impl Unescaped<'_> {
 /// The member names of all objects that are open, the innermost last.
 pub(in crate::decide) struct Names<'a>(Vec<Quoted<'a>>);
 
-/// Up to here each name is compared with each; a larger object is sorted once, where it ends. No hash: nobody can
-/// make a sort slow by choosing names, and nothing random is needed.
+/// Up to this count each name is compared with each; a larger object is sorted once, at its end. No
+/// hash: chosen names cannot make a sort slow, and nothing random is needed.
 const COMPARED: usize = 16;
 
 impl<'a> Names<'a> {
@@ -111,7 +111,8 @@ impl<'a> Names<'a> {
         self.0.len()
     }
 
-    /// Notes a name of the innermost object, which started at `mark`; whether it is known to be new.
+    /// Notes a name of the innermost object, which started at `mark`; whether it is known to be
+    /// new.
     #[inline]
     pub(in crate::decide) fn is_new(&mut self, mark: usize, name: Quoted<'a>) -> bool {
         let earlier = self.0.get(mark..).unwrap_or_default();
@@ -120,7 +121,8 @@ impl<'a> Names<'a> {
         !twice
     }
 
-    /// Ends the object that started at `mark`; whether all its names differ, as far as `is_new` has not said so.
+    /// Ends the object that started at `mark`; whether all its names differ, as far as `is_new` has
+    /// not said so.
     #[inline]
     pub(in crate::decide) fn end(&mut self, mark: usize) -> bool {
         let names = self.0.get_mut(mark..).unwrap_or_default();

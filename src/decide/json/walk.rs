@@ -1,4 +1,4 @@
-//! Steps through JSON whose members and elements somebody looks at, and over values that nobody does.
+//! Steps through the members and elements that matter, and skips all other values.
 
 use crate::{
     base::limits::{JSON_VALUES_MAX, LIST_JSON_DEPTH_MAX},
@@ -52,7 +52,7 @@ impl<'a> Walk<'a> {
         self.scan.next().map(|first| (start, first)).ok_or("not JSON: broken off")
     }
 
-    /// The rest of a string, from behind its opening quote.
+    /// The rest of a string, from after its opening quote.
     pub(in crate::decide) fn word(&mut self) -> Result<Word<'a>, Fault> {
         let text = self.scan.string()?;
         Ok(Word { text, broken: self.scan.met_half() })
@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
     /// Nothing but white space is left.
     pub(in crate::decide) fn end(&mut self) -> Result<(), Fault> {
         self.scan.space();
-        self.scan.next().map_or(Ok(()), |_| Err("not JSON: something behind the message"))
+        self.scan.next().map_or(Ok(()), |_| Err("not JSON: something after the message"))
     }
 
     /// Goes over the value whose first byte is taken. Nesting costs a bit, never native stack.
@@ -137,8 +137,9 @@ impl<'a> Walk<'a> {
     fn scalar(&mut self, first: u8) -> Result<(), Fault> {
         match first {
             b'"' => self.word().map(drop),
-            // No number says which item is which. Readers see 1e400 as infinity, as a large number or as an error; all of them
-            // agree where it ends, so that one who shows anything shows the items that were judged (SPEC I.1 attack 23).
+            // Numbers do not name items. Readers see 1e400 as infinity, as a large number or as an
+            // error, but all agree where it ends, so a reader that shows anything shows the items
+            // that were judged (SPEC I.1 attack 23).
             b'-' | b'0'..=b'9' => self.scan.numeral(first).map(drop),
             b't' => self.scan.literal("rue"),
             b'f' => self.scan.literal("alse"),
@@ -155,16 +156,16 @@ impl<'a> Walk<'a> {
         }
         let name = self.word()?;
         self.scan.space();
-        if self.scan.eat(b':') { Ok(name) } else { Err("not JSON: no colon behind a member name") }
+        if self.scan.eat(b':') { Ok(name) } else { Err("not JSON: no colon after a member name") }
     }
 
-    /// Behind a value: whether its object or array, which `end` closes, ends.
+    /// After a value: whether its object or array, which `end` closes, ends.
     fn ends(&mut self, end: u8) -> Result<bool, Fault> {
         self.scan.space();
         match self.scan.next() {
             Some(b',') => Ok(false),
             Some(byte) if byte == end => Ok(true),
-            Some(_) => Err("not JSON: neither a comma nor an end behind a value"),
+            Some(_) => Err("not JSON: neither a comma nor an end after a value"),
             None => Err("not JSON: broken off"),
         }
     }

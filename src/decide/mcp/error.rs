@@ -1,4 +1,4 @@
-//! The JSON body of a refusal: a JSON-RPC error with the request's id and machine-readable `data`.
+//! The JSON-RPC error body of a refusal.
 
 pub mod about;
 pub mod sentence;
@@ -35,8 +35,8 @@ pub fn tool_result(about: &About<'_>, era: Era) -> Vec<u8> {
     written(&Answer { jsonrpc: "2.0", id: id_of(about), outcome: Outcome::Result(result) })
 }
 
-/// The id with its exact type; left out where it is unknown, as schemas since 2025-11-25 have it (SPEC C-66). Read once
-/// more, because what is no JSON value would break out of the body.
+/// The id with its exact type; left out where it is unknown, as schemas since 2025-11-25 have it
+/// (SPEC C-66). Parsed again, because text that is not a JSON value would break out of the body.
 fn id_of<'a>(about: &About<'a>) -> Option<&'a RawValue> {
     about.id.and_then(|id| serde_json::from_str(id.as_str()).ok())
 }

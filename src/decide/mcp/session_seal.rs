@@ -1,7 +1,8 @@
-//! Binds what an upstream hands out as a session to the caller and the server it was made for: sealed outward, opened on return.
+//! Seals session ids, so that a session is usable only by its caller at its server.
 //!
-//! A seal is a keyed digest behind the upstream's own text, so any process that has the key can check it and none has to
-//! remember it (SPEC C-41). It proves whose the session is, never who asks: the token does that, on every request.
+//! A seal is a keyed digest after the upstream's text, so every process with the key can check it
+//! and none has to store it (SPEC C-41). It proves to which caller the session belongs. It does not
+//! authenticate: the token does that, on every request.
 
 use std::fmt;
 
@@ -16,7 +17,7 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// Bytes of the digest that are kept: nobody guesses 128 bits one request at a time.
+/// Bytes of the digest that are kept: 128 bits cannot be guessed by requests.
 const DIGEST_BYTES: usize = 16;
 /// Their length as text.
 const SEAL_BYTES: usize = 22;
@@ -35,14 +36,15 @@ pub enum Sealed {
     Endpoint,
 }
 
-/// Whose it is.
+/// What a seal is bound to.
 #[derive(Clone, Copy)]
 pub struct SealedFor<'a> {
     /// What is sealed.
     pub kind: Sealed,
-    /// At which server. The name, not the path: a session made on a strict route is none on a lax one (attack 129).
+    /// The server. The name, not the path: a session of a strict route is not valid on a lax one
+    /// (attack 129).
     pub server: &'a ServerName,
-    /// Whose: issuer and subject, not the token, which changes while the session stays.
+    /// The caller: issuer and subject, not the token, which changes while the session stays.
     pub caller: &'a Caller,
 }
 
@@ -56,7 +58,7 @@ impl SessionKeys {
         Self(keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.expose())).collect())
     }
 
-    /// The text as the caller gets it; nothing where there is no key.
+    /// The text as the caller gets it; `None` without a key.
     #[must_use]
     pub fn seal(&self, bound: SealedFor<'_>, text: &str) -> Option<String> {
         let digest = hmac::sign(self.0.first()?, &spelled(bound, text));
@@ -64,22 +66,22 @@ impl SessionKeys {
         Some(format!("{text}{MARK}{}", URL_SAFE_NO_PAD.encode(digest)))
     }
 
-    /// The upstream's text, where `sealed` was made for this very caller and server by one of the keys.
+    /// The upstream's text, if `sealed` was made for this caller and server by one of the keys.
     #[must_use]
     pub fn open<'s>(&self, bound: SealedFor<'_>, sealed: &'s str) -> Option<&'s str> {
         let (text, seal) = sealed.rsplit_once(MARK)?;
         // Exactly one spelling opens: the decoder refuses what is left over in the last character.
         let given = URL_SAFE_NO_PAD.decode(seal).ok().filter(|given| given.len() == DIGEST_BYTES)?;
         let spelled = spelled(bound, text);
-        let fits = |key: &hmac::Key| {
+        let matches = |key: &hmac::Key| {
             let digest = hmac::sign(key, &spelled);
             digest
                 .as_ref()
                 .get(..DIGEST_BYTES)
                 .is_some_and(|digest| aws_lc_rs::constant_time::verify_slices_are_equal(digest, &given).is_ok())
         };
-        // Every key is asked, so that time tells nothing of which one it was.
-        self.0.iter().fold(false, |known, key| fits(key) | known).then_some(text)
+        // Every key is tried, so that timing does not show which one it was.
+        self.0.iter().fold(false, |known, key| matches(key) | known).then_some(text)
     }
 }
 
@@ -89,7 +91,8 @@ impl fmt::Debug for SessionKeys {
     }
 }
 
-/// One text for all that is bound. Lengths stand before parts, so that no two bindings spell the same.
+/// One text for all that is bound. Lengths stand before parts, so that no two bindings spell the
+/// same.
 fn spelled(bound: SealedFor<'_>, text: &str) -> Vec<u8> {
     let kind: &[u8] = match bound.kind {
         Sealed::Session => b"session",

@@ -1,4 +1,4 @@
-//! Tells, step by step, how a decision came about: the same `evaluate`, spoken aloud.
+//! Explains a decision step by step; the verdict is that of `evaluate`.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use crate::{
     decide::{
         mcp::{method::LIST_TASKS, request::target::Target},
         policy::{
-            evaluate::{claim_fits, evaluate, held_by, holds_any, names},
+            evaluate::{claim_matches, evaluate, held_by, holds_any, names},
             pattern::Pattern,
             resource::{self, Match},
             rule::{Access, Policy, Rule, Subject},
@@ -22,16 +22,18 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// A decision and how it came about. It is no [`super::evaluate::Permit`]: nothing can be sent with it.
+/// A decision and how it came about. It is not a [`super::evaluate::Permit`]: nothing can be sent
+/// with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// One sentence each, in the order of the decision. Of the caller they name scopes, never values of claims (P10).
+    /// One sentence each, in the order of the decision. Of the caller they name scopes, never
+    /// values of claims (P10).
     pub steps: Vec<String>,
     /// What [`evaluate`] said: the deciding rule, or the refusal.
     pub verdict: Result<Option<usize>, Refusal>,
 }
 
-/// Explains. The verdict is `evaluate`'s own; the steps only tell what it looked at.
+/// Explains. The verdict is that of `evaluate`; the steps only tell what it looked at.
 #[must_use]
 pub fn explain(policy: &Policy, caller: &Caller, target: &Target) -> Explanation {
     let verdict = evaluate(policy, caller, target);
@@ -109,9 +111,9 @@ impl Story<'_> {
                 self.say("The caller's own tasks: connecting is enough.");
             }
             Target::Tasks { method, .. } => {
-                self.say("A task: whoever made it here may touch it as long as they may use the tool that it runs.");
+                self.say("A task: the caller that created it may use it as long as that caller may use its tool.");
                 self.say(
-                    "A task that was not made here needs a `methods` rule, and where there is one it decides as well.",
+                    "A task that was not created through the gateway needs a `methods` rule, which decides as well.",
                 );
                 self.rules(rules, &Target::Method(method.clone()));
             }
@@ -209,7 +211,7 @@ impl Story<'_> {
         }
         for (claim, values) in &rule.claims {
             let held = match self.caller.claims().get(&**claim) {
-                Some(value) if claim_fits(value, values) => "it is",
+                Some(value) if claim_matches(value, values) => "it is",
                 Some(_) => "it is not",
                 None => "the token has no such claim",
             };

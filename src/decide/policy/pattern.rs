@@ -102,7 +102,8 @@ impl Pattern {
     }
 
     /// Whether a rule that refuses some callers must guard `text` as well: a slash stands where the
-    /// pattern has a `?`, which may be the mark of a query, or its parameters come in another order.
+    /// pattern has a `?`, which may be the mark of a query, or its parameters come in another
+    /// order.
     #[must_use]
     pub fn guards(&self, text: &str, deny: bool) -> bool {
         (!deny && self.one_crosses.iter().any(|glob| glob.matches(text)))

@@ -1,4 +1,4 @@
-//! Whether a URI has all parameters that the query of a pattern names, in any order.
+//! Whether a URI has all parameters that a pattern's query names, in any order.
 
 use crate::decide::policy::{spelling::Spelling, uri};
 

@@ -1,4 +1,4 @@
-//! Which resource rules decide about a URI: those that decide about any reading (SPEC C-04).
+//! Which resource rules decide about a URI: those that match any reading of it (SPEC C-04).
 
 use crate::decide::{
     policy::{

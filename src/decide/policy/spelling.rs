@@ -1,4 +1,4 @@
-//! One spelling of a pattern, with stars of both kinds.
+//! One spelling of a pattern, with stars that stop at a slash and stars that do not.
 
 use crate::decide::policy::glob::Glob;
 

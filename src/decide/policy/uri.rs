@@ -18,8 +18,9 @@ pub mod reading;
 #[cfg(test)]
 mod tests;
 
-/// Every reading of a URI that a client asks for: those of [`all_readings`], and the same with another parameter of the
-/// query in front or alone. Servers that take a query apart accept its parameters in any order and ignore those they do not know.
+/// Every reading of a URI that a client asks for: those of [`all_readings`], and the same with
+/// another parameter of the query in front or alone. Servers that take a query apart accept its
+/// parameters in any order and ignore those they do not know.
 #[must_use]
 pub fn asked(uri: &str) -> Vec<Reading<'_>> {
     let mut all = all_readings(uri);
@@ -106,7 +107,7 @@ pub fn is_plain(uri: &str) -> bool {
     }
     let mut before = b'/';
     for byte in path.bytes() {
-        let fits = match byte {
+        let is_allowed = match byte {
             b'/' => before != b'/' && !(is_file && before == b'.'),
             b'.' => before != b'/',
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => true,
@@ -114,7 +115,7 @@ pub fn is_plain(uri: &str) -> bool {
             b':' | b'~' => !is_file,
             _ => false,
         };
-        if !fits {
+        if !is_allowed {
             return false;
         }
         before = byte;

@@ -1,4 +1,4 @@
-//! Writes `WWW-Authenticate` (RFC 6750 §3, RFC 9728 §5.1): `Bearer` first, absolute URL, stable order.
+//! Writes `WWW-Authenticate` (RFC 6750 §3, RFC 9728 §5.1).
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -14,11 +14,11 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// What clients look for anywhere in the raw header (SPEC A-35); inside another value it would be found there.
+/// What clients search for anywhere in the raw header (SPEC A-35); no other value may contain it.
 const MARKERS: [&str; 3] = ["scope=", "error=", "resource_metadata="];
 
-/// What one server's challenges are made of, built once. The constant ones are rendered once, too: an answer to a flood
-/// of bad tokens costs no formatting.
+/// What one server's challenges are made of, built once. The constant ones are rendered once, too:
+/// an answer to a flood of bad tokens costs no formatting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenges {
     metadata_url: Box<str>,
@@ -42,14 +42,16 @@ pub enum ChallengeFault {
 impl Challenges {
     /// Renders what is constant.
     ///
-    /// `metadata_url` is the absolute URL of the server's RFC 9728 document; `first_scope` what the first 401 asks for,
-    /// left out where empty; `known` every scope that this server names: what a 403 may repeat of those already granted.
-    /// `offline_access` is never asked for in passing (SPEC A-10).
+    /// `metadata_url` is the absolute URL of the server's RFC 9728 document; `first_scope` what the
+    /// first 401 asks for, left out where empty; `known` every scope that this server names: what a
+    /// 403 may repeat of those already granted. `offline_access` is never asked for in passing
+    /// (SPEC A-10).
     ///
     /// # Errors
     /// [`ChallengeFault`].
     pub fn new(metadata_url: &str, first_scope: &[Scope], known: &[Scope]) -> Result<Self, ChallengeFault> {
-        // RFC 9110 §5.6.4: within quotes `"` and `\` would need an escape, which naive clients do not undo.
+        // RFC 9110 §5.6.4: within quotes `"` and `\` would need an escape, which naive clients do
+        // not undo.
         let is_quotable = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
         if !metadata_url.contains("://") || !metadata_url.bytes().all(is_quotable) {
             return Err(ChallengeFault::MetadataUrl);
@@ -84,14 +86,14 @@ impl Challenges {
         &self.metadata_url
     }
 
-    /// `scope` of the first 401; `None` leaves the parameter out.
+    /// `scope` of the first 401; with `None` the parameter is left out.
     #[must_use]
     pub fn first_scope(&self) -> Option<&str> {
         self.first_scope.as_deref()
     }
 
-    /// The header for `refusal`, or `None` where its row has no challenge. The same refusal of the same caller gives the
-    /// same bytes: clients compare them to end a loop (SPEC A-53).
+    /// The header for `refusal`, or `None` where its row has no challenge. The same refusal of the
+    /// same caller gives the same bytes: clients compare them to end a loop (SPEC A-53).
     #[must_use]
     pub fn header(&self, refusal: &Refusal, caller: Option<&Caller>) -> Option<HeaderValue> {
         let error = match refusal.row().challenge {
@@ -107,13 +109,13 @@ impl Challenges {
             }
             Refusal::Presentation(fault) => Some(self.constant(error, presentation(*fault))),
             Refusal::Token(fault) => Some(self.constant(error, fault.description())),
-            // A row with a challenge that is not written here yet still gets one that clients can follow.
+            // Any other row with a challenge gets the bare one, which clients can follow.
             _ => Some(self.bare.clone()),
         }
     }
 
-    /// The scopes that a 403 asks for: needed ∪ (granted ∩ known), needed first, in stable order. Clients that do not
-    /// unite the new scopes with the old ones would lose the old (SPEC A-52).
+    /// The scopes that a 403 asks for: needed ∪ (granted ∩ known), needed first, in stable order.
+    /// Clients that do not add the new scopes to the old ones would lose the old (SPEC A-52).
     #[must_use]
     pub fn asked(&self, needed: &[Scope], caller: Option<&Caller>) -> Vec<Scope> {
         let mut asked: Vec<Scope> = Vec::with_capacity(needed.len());
@@ -133,7 +135,8 @@ impl Challenges {
     }
 }
 
-/// Writes one header. Each value has been checked to need no escape, so a client may cut it out with a pattern.
+/// Writes one header. Each value has been checked to need no escape, so a client may cut it out
+/// with a pattern.
 fn render(metadata_url: &str, scope: Option<&str>, error: Option<(BearerError, &str)>) -> Option<HeaderValue> {
     let mut text = format!("Bearer resource_metadata=\"{metadata_url}\"");
     let mut add = |name: &str, value: &str| {

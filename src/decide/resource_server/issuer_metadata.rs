@@ -1,4 +1,4 @@
-//! Reads an authorization server's metadata (RFC 8414, OpenID Connect Discovery), and where to look for it.
+//! Reads an authorization server's metadata (RFC 8414, OpenID Connect Discovery).
 
 use serde::Deserialize;
 
@@ -10,12 +10,12 @@ mod tests;
 /// Characters of a foreign issuer that a fault repeats.
 const FOUND_CHARS_MAX: usize = 256;
 
-/// What we use of the document. The rest is the clients' business: the document is mirrored as it came.
+/// What the gateway uses of the document. Clients get the document as it came.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ServerMetadata {
     /// `issuer`, equal to the one that was asked for.
     pub issuer: String,
-    /// `jwks_uri`; whoever fetches it checks where it points.
+    /// `jwks_uri`; the fetcher checks where it points.
     pub jwks_uri: Option<String>,
     /// `authorization_endpoint`.
     pub authorization_endpoint: Option<String>,
@@ -48,7 +48,8 @@ pub enum MetadataFault {
 
 /// Reads `document`, which was fetched for `expected_issuer`.
 ///
-/// RFC 8414 §3.3: the issuers must be identical, code point by code point, or one tenant could pass for another.
+/// RFC 8414 §3.3: the issuers must be identical, code point by code point, or one tenant could pass
+/// for another.
 ///
 /// # Errors
 /// [`MetadataFault`].
@@ -56,7 +57,8 @@ pub fn read(document: &[u8], expected_issuer: &str) -> Result<ServerMetadata, Me
     if document.len() > METADATA_BYTES_MAX {
         return Err(MetadataFault::TooLarge);
     }
-    // A derived reader takes an array for an object with its members in order; a document is an object.
+    // A derived reader takes an array for an object with its members in order; a document is an
+    // object.
     if document.trim_ascii_start().first() != Some(&b'{') {
         return Err(MetadataFault::Unreadable);
     }
@@ -80,8 +82,9 @@ pub enum IssuerFault {
     Character,
 }
 
-/// Where `issuer`'s metadata may be, in the order to try: RFC 8414 (inserted before the path), OpenID Connect inserted
-/// the same way, OpenID Connect appended. Cut and joined as text: a URL library would normalise what must stay as it is.
+/// Where `issuer`'s metadata may be, in the order to try: RFC 8414 (inserted before the path),
+/// OpenID Connect inserted the same way, OpenID Connect appended. Cut and joined as text: a URL
+/// library would normalise what must stay as it is.
 ///
 /// # Errors
 /// [`IssuerFault`].
@@ -98,7 +101,8 @@ pub fn places(issuer: &str) -> Result<Vec<String>, IssuerFault> {
     if host.is_empty() || host.starts_with(':') || host.contains('@') {
         return Err(IssuerFault::Host);
     }
-    // RFC 8414 §3.1, OpenID Connect Discovery §4: a slash at the end goes before anything is inserted or appended.
+    // RFC 8414 §3.1, OpenID Connect Discovery §4: a slash at the end goes before anything is
+    // inserted or appended.
     let whole = issuer.strip_suffix('/').unwrap_or(issuer);
     let path = after_scheme.strip_prefix(host).unwrap_or_default();
     let path = path.strip_suffix('/').unwrap_or(path);

@@ -1,27 +1,28 @@
-//! Where vendors depart from the RFCs: one row each.
+//! Where vendors depart from the RFCs, one row each.
 
-/// One vendor's departures, as defaults for what the configuration leaves unwritten. A row never overrides a written
-/// line, and never accepts an issuer or an audience: those are always written.
+/// One vendor's departures, as defaults for what the configuration leaves unwritten. A row never
+/// overrides a written line, and never accepts an issuer or an audience: those are always written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vendor {
     /// The value of `profile`.
     pub name: &'static str,
     /// Claims that hold scopes (`scope_claims`).
     pub scope_claims: &'static [&'static str],
-    /// `typ` values of an access token, in lower case, without `application/`; `jwt` also stands for an absent one.
+    /// `typ` values of an access token, in lower case, without `application/`; `jwt` also stands
+    /// for an absent one.
     pub token_types: &'static [&'static str],
     /// Claims that may name the client, first found wins.
     pub client_claims: &'static [&'static str],
     /// How requested scopes begin that come back as their last segment only: asked for as
     /// `api://weather/tools.read`, granted as `tools.read`.
     pub scope_prefixes: &'static [&'static str],
-    /// What an operator must know who meets this vendor for the first time.
+    /// What an operator must know about this vendor.
     pub notes: &'static [&'static str],
 }
 
 impl Vendor {
-    /// How a scope that was asked for is spelled in this vendor's tokens. Which application it belongs to is lost, so
-    /// this is sound only beside the check of the audience.
+    /// How a scope that was asked for is spelled in this vendor's tokens. Which application it
+    /// belongs to is lost, so this is sound only beside the check of the audience.
     #[must_use]
     pub fn granted_as<'a>(&self, asked: &'a str) -> &'a str {
         let is_prefixed = self.scope_prefixes.iter().any(|prefix| asked.starts_with(prefix));
@@ -77,7 +78,7 @@ const VENDORS: &[Vendor] = &[
              as audience: write it under `audiences`.",
             "Version 1.0 tokens have the issuer https://sts.windows.net/TENANT/ and the audience api://APPLICATION: they \
              need an authorization server of their own, or requestedAccessTokenVersion 2 in the manifest.",
-            "`common` and `organizations` are no issuers: write the tenant.",
+            "`common` and `organizations` are not issuers: write the tenant.",
             "Applications without a user have `roles` and no `scp`.",
         ],
     },
@@ -119,7 +120,7 @@ const VENDORS: &[Vendor] = &[
         token_types: &["jwt"],
         client_claims: &["azp"],
         notes: &[
-            "Access tokens are opaque and cannot be checked here: every one is refused. ID tokens are no access tokens \
+            "Access tokens are opaque and cannot be checked here: every one is refused. ID tokens are not access tokens \
              and are refused as well. Put an authorization server that federates to Google in between.",
         ],
         ..GENERIC

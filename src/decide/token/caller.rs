@@ -1,4 +1,4 @@
-//! Who calls: what a verified token says of its subject, client, scopes and audiences.
+//! The caller: subject, client, scopes and audiences of a verified token.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Who calls. Only a verified token makes one: the fields are private to this folder.
+/// A caller. Only a verified token makes one: the fields are private to this folder.
 #[derive(Debug, PartialEq)]
 pub struct Caller {
     pub(super) authorization_server: AuthorizationServerName,
@@ -46,20 +46,22 @@ impl Caller {
         &self.issuer
     }
 
-    /// `sub`: with [`Self::issuer`] it names the principal; alone it names nobody (SPEC B-17).
+    /// `sub`: with [`Self::issuer`] it names the principal; without it, it names no one (SPEC
+    /// B-17).
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// Issuer and subject as records name them: the same for the same person, and no name (SPEC B-72). It is the front of
-    /// SHA-256 over `iss`, a zero byte and `sub`, so whoever knows the two finds the lines.
+    /// Issuer and subject as records name them: the same for the same principal, without showing a
+    /// name (SPEC B-72). It is the start of SHA-256 over `iss`, a zero byte and `sub`, so it can be
+    /// computed from the two.
     #[must_use]
     pub fn principal(&self) -> &str {
         self.principal.as_str()
     }
 
-    /// `jti` in the same way, where there is one: which token it was.
+    /// `jti` in the same way, if there is one.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.token_id.as_ref().map(Digest::as_str)
@@ -89,16 +91,19 @@ impl Caller {
         &self.claims
     }
 
-    /// Whether the token is for `resource`, or for one of the `aliases` written in the configuration (SPEC B-12…B-16).
+    /// Whether the token is for `resource`, or for one of the `aliases` written in the
+    /// configuration (SPEC B-12…B-16).
     ///
-    /// Scheme and host may be spelled in any case and the default port may be written out; all else is compared byte by byte,
-    /// and no shorter path stands for a longer one. Aliases are compared byte by byte.
+    /// Scheme and host may be in any case and the default port may be written out; all else is
+    /// compared byte by byte, and a shorter path does not cover a longer one. Aliases are compared
+    /// byte by byte.
     ///
-    /// An alias may be a client's id, and that is the audience of the client's ID tokens, too. Most were refused while the token
-    /// was proved; one that was made without `nonce` looks like a bare access token, so behind an alias bare is not enough.
+    /// An alias may be a client id, which is also the audience of the client's ID tokens. Most ID
+    /// tokens are refused by verification. One without `nonce` can look like an access token, so
+    /// with an alias the token must show that it is one.
     ///
     /// # Errors
-    /// [`TokenFault::Audience`]; [`TokenFault::Type`] behind an alias.
+    /// [`TokenFault::Audience`]; [`TokenFault::Type`] with an alias.
     pub fn is_for(&self, resource: &Resource, aliases: &[Box<str>]) -> Result<(), Refusal> {
         if self.audiences.iter().any(|audience| audience::same(resource, audience)) {
             return Ok(());
@@ -112,16 +117,16 @@ impl Caller {
         }
     }
 
-    /// Whether the token still holds: `exp` with `skew` forgiven, at most [`CLOCK_SKEW_MAX`].
+    /// Whether the token is still valid: `exp` plus `skew`, at most [`CLOCK_SKEW_MAX`].
     ///
     /// # Errors
     /// [`TokenFault::Expired`].
-    pub fn holds(&self, now: Now, skew: Duration) -> Result<(), Refusal> {
+    pub fn check_expiry(&self, now: Now, skew: Duration) -> Result<(), Refusal> {
         let end = self.expires.saturating_add(skew.min(CLOCK_SKEW_MAX));
         if now.wall < end { Ok(()) } else { Err(Refusal::Token(TokenFault::Expired)) }
     }
 
-    /// A caller with `scopes` and nothing else, who may reach `resource`: for `explain`, to answer "what if". Never on the
+    /// An imagined caller with only `scopes`, for `resource`, used by `explain`. Never on the
     /// request path, where only a verified token makes a caller.
     #[must_use]
     pub fn hypothetical(scopes: Vec<Scope>, resource: &Resource) -> Self {

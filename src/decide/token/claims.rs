@@ -1,4 +1,4 @@
-//! Reads the claims of a token whose signature holds, each in exactly the shapes that its RFC allows.
+//! Reads the claims of a token with a valid signature, in the shapes that the RFCs allow.
 
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ use crate::{
     },
 };
 
-/// Makes a caller of `claims`. Only `jwt` calls this, after the signature and the kind of token were checked.
+/// Makes a caller of `claims`. Only `jwt` calls this, after the signature and the kind of token
+/// were checked.
 pub(in crate::decide::token) fn read(
     claims: &Arc<Map<String, Value>>,
     evidence: Evidence,
@@ -32,7 +33,8 @@ pub(in crate::decide::token) fn read(
 ) -> Result<Caller, TokenFault> {
     let expires = check_times(claims, rules.clock_skew.min(CLOCK_SKEW_MAX), now)?;
     if claims.contains_key("cnf") {
-        // We can check no proof of possession yet; without one this token is as good as stolen (RFC 7800 §3.1).
+        // Proof of possession is not supported; without the proof, the token may be stolen (RFC
+        // 7800 §3.1).
         return Err(TokenFault::SenderConstraint);
     }
     if claims.get("jti").is_some_and(|jti| !jti.is_string()) {
@@ -57,7 +59,7 @@ pub(in crate::decide::token) fn read(
     })
 }
 
-/// `aud`: text or a list of texts (RFC 7519 §4.1.3). Absent, it names nobody, and [`Caller::is_for`] says no.
+/// `aud`: text or a list of texts (RFC 7519 §4.1.3). If it is absent, [`Caller::is_for`] refuses.
 fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenFault> {
     match claims.get("aud") {
         None => Ok(Vec::new()),
@@ -69,7 +71,8 @@ fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenFault> {
     }
 }
 
-/// The first of `names` that is there. One of another shape is refused, not passed over: the next might name someone else.
+/// The first of `names` that is there. One of another shape is refused, not skipped: the next might
+/// name another client.
 fn client(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<Option<Arc<str>>, TokenFault> {
     match names.iter().find_map(|name| claims.get(&**name)) {
         None => Ok(None),
@@ -78,8 +81,9 @@ fn client(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<Option<Arc<
     }
 }
 
-/// All scopes of the configured claims. Text is cut at spaces and nowhere else (RFC 6749 §3.3). An element of a list is one
-/// scope as it stands: `["a b"]` must not become two, and as one it equals no scope that a rule can name.
+/// All scopes of the configured claims. Text is cut at spaces and nowhere else (RFC 6749 §3.3). An
+/// element of a list is one scope as it stands: `["a b"]` must not become two, and as one it equals
+/// no scope that a rule can name.
 fn scopes(claims: &Map<String, Value>, rules: &TokenRules) -> Result<Vec<Scope>, TokenFault> {
     let mut scopes = Vec::new();
     for claim in rules.scope_claims.iter().filter_map(|name| claims.get(&**name)) {

@@ -1,4 +1,4 @@
-//! Proves a JWT: its issuer, then that issuer's keys, then the key, then the claims (P6).
+//! Verifies a JWT: its issuer, that issuer's keys, the signature, then the claims (P6).
 
 use std::{fmt, sync::Arc};
 
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// A token that has the shape of a JWT. Nothing of it is proved.
+/// A token that has the shape of a JWT. Nothing of it is verified.
 pub struct UnverifiedJwt<'a> {
     /// Header and payload as they were signed: `header.payload`, byte by byte.
     signed: &'a str,
@@ -36,13 +36,15 @@ pub struct UnverifiedJwt<'a> {
     claims: Arc<Map<String, Value>>,
 }
 
-/// Header members that we refuse to see. `crit` and `b64` change what the signature means, and we implement no extension
-/// (RFC 7515 §4.1.11, RFC 7797); `jku`, `x5u`, `jwk` and `x5c` offer a key of the sender's own (RFC 8725 §3.10); `zip` and
-/// `cty` wrap something else. `x5t` may stay: it only names a certificate, Entra writes it beside `kid`, and we look at neither.
+/// Header members that are refused. `crit` and `b64` change what the signature means, and no
+/// extension is supported (RFC 7515 §4.1.11, RFC 7797); `jku`, `x5u`, `jwk` and `x5c` offer a key
+/// of the sender (RFC 8725 §3.10); `zip` and `cty` wrap something else. `x5t` is allowed: it only
+/// names a certificate, Entra writes it beside `kid`, and it is not read.
 const REFUSED_MEMBERS: [&str; 8] = ["crit", "b64", "jku", "x5u", "jwk", "x5c", "zip", "cty"];
 
 impl<'a> UnverifiedJwt<'a> {
-    /// Reads the shape: size, three canonical parts, strict JSON, allowed header members, `iss` (SPEC B-07, B-33…B-39).
+    /// Reads the shape: size, three canonical parts, strict JSON, allowed header members, `iss`
+    /// (SPEC B-07, B-33…B-39).
     ///
     /// # Errors
     /// [`TokenFault`].
@@ -55,7 +57,8 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(TokenFault::Oversize);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
-        // A fourth dot would be in `payload`, where it is no base64url: a JWE's five parts end here, too.
+        // A further dot would be in `payload`, where it is not base64url: this also refuses the
+        // five parts of a JWE.
         let (header, payload) = signed.split_once('.').ok_or(TokenFault::Malformed)?;
 
         let header = object(header)?;
@@ -87,16 +90,17 @@ impl<'a> UnverifiedJwt<'a> {
         Ok(Self { signed, signature, algorithm, issuer, typ, key_id, claims: Arc::new(claims) })
     }
 
-    /// The `iss` that it claims: good for choosing among configured issuers and for nothing else.
+    /// The `iss` that it claims: only for choosing among configured issuers.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Proves it with the issuer's rules and keys. [`TokenFault::UnknownKey`] tells the caller that newer keys might help.
+    /// Verifies it with the issuer's rules and keys. [`TokenFault::UnknownKey`] tells that newer
+    /// keys might help.
     ///
-    /// The order is the proof: no claim but `iss` is looked at before the signature holds, so that whoever cannot sign
-    /// learns nothing about what a claim would have done.
+    /// The order matters: no claim but `iss` is read before the signature is verified, so that an
+    /// attacker who cannot sign learns nothing about how claims are judged.
     ///
     /// # Errors
     /// [`TokenFault`].
@@ -119,8 +123,9 @@ impl<'a> UnverifiedJwt<'a> {
         let mut tried = false;
         for key in keys.candidates(self.key_id(), self.algorithm) {
             tried = true;
-            // The provider by name: `jsonwebtoken::crypto::verify` asks a global one, which panics here, in the request path,
-            // where another crate turned on a second backend. An error is a key that cannot be used: it verifies nothing.
+            // The provider by name: `jsonwebtoken::crypto::verify` asks a global one, which panics
+            // here, in the request path, where another crate turned on a second backend. An error
+            // is a key that cannot be used: it verifies nothing.
             let verifier = (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm, &key.decoding);
             if verifier.is_ok_and(|verifier| verifier.verify(self.signed.as_bytes(), &self.signature).is_ok()) {
                 return Ok(());
@@ -130,13 +135,14 @@ impl<'a> UnverifiedJwt<'a> {
             Some(kid) if !keys.knows(kid) => Err(TokenFault::UnknownKey),
             Some(_) if !tried => Err(TokenFault::Algorithm),
             Some(_) => Err(TokenFault::Signature),
-            // An issuer that does not name its keys changes them, too: the one that signed this may be younger than ours.
+            // An issuer that does not name its keys may have changed them: the signing key may be
+            // newer than the known ones.
             None => Err(TokenFault::UnknownKey),
         }
     }
 
-    /// Its claims, where one of `keys` signed it by one of `algorithms`: for JWTs that are no access tokens. What the claims say is
-    /// the caller's to check.
+    /// Its claims, if one of `keys` signed it with one of `algorithms`: for JWTs that are not
+    /// access tokens. The caller of this function checks the claims.
     ///
     /// # Errors
     /// [`TokenFault`].
@@ -154,7 +160,7 @@ impl<'a> UnverifiedJwt<'a> {
         self.typ.as_deref()
     }
 
-    /// What it says, whether that is proved or not.
+    /// Its claims, verified or not.
     pub(super) fn claims(&self) -> &Map<String, Value> {
         &self.claims
     }
@@ -172,7 +178,8 @@ impl fmt::Debug for UnverifiedJwt<'_> {
     }
 }
 
-/// Base64url without padding and with canonical last bits: a second spelling of one token would be a second cache entry.
+/// Base64url without padding and with canonical last bits: a second spelling of one token would be
+/// a second cache entry.
 fn octets(part: &str) -> Result<Vec<u8>, TokenFault> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Malformed)
 }

@@ -1,4 +1,4 @@
-//! What one authorization server's tokens must be like.
+//! The requirements for the tokens of one authorization server.
 
 use std::time::Duration;
 
@@ -11,11 +11,13 @@ use crate::base::names::{AuthorizationServerName, Issuer};
 pub struct TokenRules {
     /// Its name in the configuration.
     pub name: AuthorizationServerName,
-    /// `iss` must equal one of these; the first is the one we publish. (Some vendors sign one issuer's tokens under two names.)
+    /// `iss` must equal one of these; the first is published. (Some vendors sign one issuer's
+    /// tokens under two names.)
     pub issuers: Vec<Issuer>,
     /// Asymmetric algorithms that it may use.
     pub algorithms: Vec<Algorithm>,
-    /// `typ` values accepted, in lower case, without `application/`; `jwt` also stands for an absent `typ`.
+    /// `typ` values accepted, in lower case, without `application/`; `jwt` also stands for an
+    /// absent `typ`.
     pub token_types: Vec<Box<str>>,
     /// How far clocks may be apart.
     pub clock_skew: Duration,
@@ -23,6 +25,6 @@ pub struct TokenRules {
     pub scope_claims: Vec<Box<str>>,
     /// Claim that names the client, tried in order.
     pub client_claims: Vec<Box<str>>,
-    /// Text cut from the front of each scope (`api://id/` at some vendors); empty for none.
+    /// Prefixes that are removed from each scope (`api://id/` at some vendors).
     pub scope_prefixes: Vec<Box<str>>,
 }

@@ -25,7 +25,8 @@ pub(in crate::decide::token) fn check_times(
     Ok(expires)
 }
 
-/// A NumericDate (RFC 7519 §2): seconds since 1970, perhaps with a fraction. Above 2^53 readers disagree about its value.
+/// A NumericDate (RFC 7519 §2): seconds since 1970, perhaps with a fraction. Above 2^53 readers
+/// disagree about its value.
 fn time(value: &Value) -> Option<Duration> {
     const SECS_MAX: u64 = 1 << 53;
     let time = match value.as_u64() {

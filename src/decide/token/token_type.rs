@@ -1,4 +1,4 @@
-//! Tells an access token from the other JWTs that the same issuer signs with the same keys (RFC 8725 §3.11, §3.12).
+//! Tells access tokens from other JWTs of the same issuer (RFC 8725 §3.11, §3.12).
 
 use serde_json::{Map, Value};
 
@@ -21,29 +21,32 @@ const OTHER_TYPES: [&str; 15] = [
     "userinfo+jwt",
 ];
 
-/// Claims that stand in other JWTs and never in an access token, whatever its header says: `nonce` and the hashes in ID
-/// tokens (OpenID Connect Core §2), `events` in logout and security event tokens (RFC 8417 §2.2), `htm` and `htu` in DPoP
-/// proofs (RFC 9449 §4.2), `token_introspection` in introspection answers (RFC 9701 §5).
+/// Claims of other JWTs that an access token never has: `nonce` and the hashes in ID tokens (OpenID
+/// Connect Core §2), `events` in logout and security event tokens (RFC 8417 §2.2), `htm` and `htu`
+/// in DPoP proofs (RFC 9449 §4.2), `token_introspection` in introspection answers (RFC 9701 §5).
 const FOREIGN_CLAIMS: [&str; 8] =
     ["nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu", "token_introspection"];
 
-/// Claims that issuers write into access tokens and not into ID tokens: RFC 9068 §2.2, Okta, Entra, Auth0; `token_use` and
-/// `typ` count, too, once [`judge`] has seen what they say. `azp` and `roles` do not: ID tokens have them.
+/// Claims that issuers write into access tokens and not into ID tokens: RFC 9068 §2.2, Okta, Entra,
+/// Auth0; `token_use` and `typ` count, too, once [`judge`] has seen what they say. `azp` and
+/// `roles` do not: ID tokens have them.
 const OWN_CLAIMS: [&str; 9] = ["client_id", "cid", "scope", "scp", "token_use", "typ", "azpacr", "appidacr", "gty"];
 
-/// What speaks for a token being an access token, where nothing speaks against it.
+/// Whether a token shows that it is an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence {
     /// Its type, or a claim that no ID token has.
     Shown,
-    /// Nothing. An ID token that was asked for without `nonce` can look like this.
+    /// Nothing shows it. An ID token that was requested without `nonce` can look like this.
     Missing,
 }
 
-/// Judges header `typ` and `claims`; `None` is another kind of JWT. `accepted` is [`super::jwt::TokenRules::token_types`].
+/// Judges header `typ` and `claims`; `None` is another type of JWT. `accepted` is
+/// [`super::rules::TokenRules::token_types`].
 ///
-/// Each guard holds for each type, because many issuers write `typ: JWT` into everything. Where the audience is our resource,
-/// that alone tells an access token; where it is an alias, see [`super::claims::Caller::is_for`].
+/// Every check applies to every type, because many issuers write `typ: JWT` into everything. A
+/// token whose audience is the resource is an access token; for an alias see
+/// [`super::caller::Caller::is_for`].
 pub(super) fn judge(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[Box<str>]) -> Option<Evidence> {
     let typ = match typ {
         None => "jwt".to_owned(),

@@ -19,7 +19,7 @@ use crate::{
         },
         policy::glob::Glob,
         routing::IssuerEndpoint,
-        token::testing::{P256, RSA, STRANGER, with},
+        token::testing::{FOREIGN_KEY, P256, RSA, with},
     },
     issuer::{
         Login, OidcSettings,
@@ -244,7 +244,7 @@ async fn e43_an_id_token_that_cannot_be_believed_gives_no_code() {
     }
     let scene = Scene::new().await;
     let departed = scene.depart().await;
-    let token = STRANGER.token("RS256", &json!({"typ": "JWT"}), &scene.claims(&departed));
+    let token = FOREIGN_KEY.token("RS256", &json!({"typ": "JWT"}), &scene.claims(&departed));
     scene.grants(&json!({"id_token": token}));
     assert_eq!(scene.back(&departed).await.status, 400, "a stranger's key");
 }

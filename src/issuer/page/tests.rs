@@ -215,7 +215,7 @@ async fn pages_are_written_for_the_eye() {
 
     let world = World::new().await;
     for (name, code, why) in [
-        ("error-redirect", Code::InvalidRequest, "redirect_uri is none that this client has registered"),
+        ("error-redirect", Code::InvalidRequest, "redirect_uri is not one that this client has registered"),
         ("error-busy", Code::SlowDown, "too many attempts"),
     ] {
         let answer = page::error(&world.embedded, &code.because(why));

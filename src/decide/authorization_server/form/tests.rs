@@ -1,4 +1,4 @@
-//! Forms that have one meaning, and those that do not.
+//! Forms that have one meaning, and forms that do not.
 
 use super::{Form, encode, encode_word};
 use crate::{

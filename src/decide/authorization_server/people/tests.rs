@@ -1,4 +1,4 @@
-//! Who may get what.
+//! Which scopes users and clients get.
 
 use serde_json::{Map, Value, json};
 

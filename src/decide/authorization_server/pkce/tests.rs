@@ -1,4 +1,4 @@
-//! Challenges that are taken, and verifiers that meet them.
+//! Challenges that are accepted, and verifiers that match them.
 
 use super::Challenge;
 use crate::decide::authorization_server::error::Code;

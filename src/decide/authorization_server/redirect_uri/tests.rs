@@ -1,4 +1,4 @@
-//! Redirect URIs: which may be registered, and which asked-for one is a registered one.
+//! Redirect URIs: which may be registered, and which requested one matches.
 
 use super::RedirectUri;
 use crate::base::limits::REDIRECT_URI_BYTES_MAX;

@@ -1,4 +1,4 @@
-//! A chain of refresh tokens: what each of them is at each time.
+//! What each token of a family is at each time.
 
 use serde_json::Map;
 

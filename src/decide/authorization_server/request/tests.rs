@@ -1,4 +1,4 @@
-//! Authorization requests: what is shown on our page, what is told by a redirect, and what is read.
+//! Authorization requests: errors on our page, errors by redirect, and what is read.
 
 use super::{AuthorizationRequest, Protected, ReturnTo, narrow};
 use crate::{
@@ -209,7 +209,8 @@ fn e16_scopes_are_those_that_the_servers_name() {
         (&bound, "a", "a b", Some("b")),
         (&bound, "a", "a", None),
         (&bound, "a b", "", Some("b")),
-        // RFC 6749 has no word for it: clients ask for it in passing, and get what their grant types say.
+        // RFC 6749 has no word for it: clients ask for it in passing, and get what their grant
+        // types say.
         (&free, "a", "b offline_access", Some("b")),
         (&free, "a", "offline_access", Some("a")),
         (&free, "off", "offline_access", Some("offline_access")),

@@ -24,7 +24,7 @@ const PRIORITY_BYTES: usize = 5;
 /// A block that is larger is refused by the library.
 const BLOCK_BYTES_MAX: usize = 64 * 1024;
 
-/// The watch over the bytes that come on one HTTP/2 connection, in whatever pieces they come.
+/// The watch over the inbound bytes of one HTTP/2 connection, which come in pieces of any size.
 #[derive(Debug, Default)]
 pub struct Blocks {
     preface: usize,
@@ -152,7 +152,7 @@ impl Blocks {
         let mut block = std::mem::take(&mut self.block);
         let mut is_spoilt = false;
         match self.table.read(&mut block, self.section, &mut is_spoilt) {
-            // Its bytes are with the library already, whatever follows them.
+            // The library has its bytes already.
             _ if is_spoilt => Err(Malformed("a fragment in :path")),
             Ok(()) => Ok(()),
             Err(fault) => self.refuse(fault),
@@ -175,7 +175,7 @@ impl Blocks {
     }
 }
 
-/// A payload without padding and priority; `None` where they are longer than it.
+/// A payload without padding and priority; `None` if they are longer than the payload.
 fn stripped(frame: Frame, payload: &mut [u8]) -> Option<&mut [u8]> {
     let Frame::Headers { flags } = frame else { return Some(payload) };
     let (padding, payload) = match flags & PADDED {

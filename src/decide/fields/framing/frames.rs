@@ -9,14 +9,13 @@ const GOAWAY: u8 = 7;
 /// The part of a payload that is looked at.
 const LOOKED_AT_BYTES: usize = 8;
 
-/// The watch over the bytes that a server sends on one HTTP/2 connection, in whatever pieces they
-/// go.
+/// The watch over the outbound bytes of one HTTP/2 connection, which go in pieces of any size.
 #[derive(Clone, Debug, Default)]
 pub struct Frames {
     /// The head of a frame as far as it went, then the beginning of its payload.
     seen: [u8; HEAD_BYTES + LOOKED_AT_BYTES],
     filled: usize,
-    /// How much of `seen` the frame under way fills before it is read; the head alone until that is
+    /// How much of `seen` the current frame fills before it is read; only the head until that is
     /// known.
     wanted: usize,
     /// Bytes of the payload that are passed over.

@@ -1,4 +1,4 @@
-//! The lines of one head that say where its body ends and for whom it is.
+//! The lines of a request head that decide its host and where its body ends.
 
 use http::Uri;
 
@@ -103,7 +103,7 @@ impl Head {
         if self.length.is_some() {
             return Err((Violation::ContentLength, "two Content-Length fields"));
         }
-        // 19 digits always fit; a sign, a comma or a base prefix is no digit.
+        // 19 digits always fit; a sign, a comma or a base prefix is not a digit.
         let is_number = (1..=19).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
         let number = std::str::from_utf8(value).ok().filter(|_| is_number).and_then(|digits| digits.parse().ok());
         self.length = Some(number.ok_or((Violation::ContentLength, "a Content-Length that is not a number"))?);
@@ -119,7 +119,7 @@ impl Head {
     }
 }
 
-/// What begins like no request is not waited for: TLS on a port for plain text, most likely.
+/// Bytes that cannot begin a request are refused at once: most likely TLS on a port for plain text.
 pub(super) fn check_first(bytes: &[u8]) -> Result<(), FramingFault> {
     match bytes.first() {
         Some(byte) if !is_token_byte(*byte) && !matches!(byte, b'\r' | b'\n') => {
@@ -135,7 +135,7 @@ fn authority_of(target: &[u8]) -> Result<Option<Vec<u8>>, FramingFault> {
         return Err((Violation::Target, "a target with a byte that may not be in one"));
     }
     let is_origin_form = target.first() == Some(&b'/') || target == b"*";
-    // Where the HTTP library could think otherwise it is asked, so that its refusal is ours.
+    // Where the HTTP library may disagree it is asked, so that both refuse the same.
     if (!is_origin_form || target.iter().any(|b| matches!(b, b'"' | b'<' | b'>' | b'`')))
         && Uri::try_from(target).is_err()
     {
@@ -158,8 +158,8 @@ fn authority_of(target: &[u8]) -> Result<Option<Vec<u8>>, FramingFault> {
     Ok(Some(authority.to_vec()))
 }
 
-/// Splits a field line into name and value, blanks around the value taken off. Refused: a line that continues the one before
-/// (obs-fold), blanks before the colon, control characters.
+/// Splits a field line into name and value, blanks around the value taken off. Refused: a line that
+/// continues the one before (obs-fold), blanks before the colon, control characters.
 pub(super) fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), FramingFault> {
     let colon = line.iter().position(|b| !is_token_byte(*b)).ok_or((Violation::Field, "a field without a colon"))?;
     let (name, rest) = line.split_at_checked(colon).ok_or((Violation::Field, "a field without a colon"))?;

@@ -6,7 +6,7 @@ mod huffman;
 
 use huffman::Symbol;
 
-/// SETTINGS_HEADER_TABLE_SIZE, which we leave as it is.
+/// SETTINGS_HEADER_TABLE_SIZE: the default.
 const TABLE_BYTES_MAX: usize = 4_096;
 /// What an entry counts beside its name and value (RFC 7541 §4.1).
 const ENTRY_BYTES: usize = 32;
@@ -73,8 +73,8 @@ impl Default for Table {
 }
 
 impl Table {
-    /// Reads one whole block. `is_spoilt` becomes true where a `#` in a `:path` was replaced by a byte
-    /// that the library refuses, so that it resets the stream; a fault may follow behind it.
+    /// Reads one whole block. `is_spoilt` becomes true where a `#` in a `:path` was replaced by a
+    /// byte that the library refuses, so that it resets the stream; a fault may follow.
     pub(super) fn read(&mut self, block: &mut [u8], section: Section, is_spoilt: &mut bool) -> Result<(), Fault> {
         let mut at = 0;
         while let Some(first) = block.get(at).copied() {

@@ -1,4 +1,4 @@
-//! What passes the framing watch and what does not, whole and in pieces.
+//! What the framing watch lets pass and what it stops, whole and in pieces.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The ways in which a connection can break HTTP: labels of a metric and of the audit log.
+//! Violations of HTTP: the labels of a metric and of the audit log.
 
 use http::StatusCode;
 

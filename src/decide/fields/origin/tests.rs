@@ -1,4 +1,4 @@
-//! Whose names and origins are ours, and what a browser is told.
+//! Which names and origins a server accepts.
 
 use http::{HeaderMap, HeaderValue, header};
 

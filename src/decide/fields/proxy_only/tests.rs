@@ -1,4 +1,4 @@
-//! Which names are a proxy's alone.
+//! Which names only a proxy may send.
 
 use http::HeaderName;
 

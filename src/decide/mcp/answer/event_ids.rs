@@ -1,4 +1,4 @@
-//! Finds the ids of a stream's events while it passes, without keeping anything else of it.
+//! Finds the ids of a stream's events while the stream passes.
 
 use memchr::memchr2;
 
@@ -60,7 +60,7 @@ impl EventIds {
         }
     }
 
-    /// Reads to the end of the line, or of the piece; what is behind it.
+    /// Reads to the end of the line or of the piece; returns the rest.
     fn read_on<'a>(&mut self, rest: &'a [u8], note: &mut impl FnMut(&[u8])) -> &'a [u8] {
         let end = memchr2(b'\r', b'\n', rest);
         let (text, behind) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, &[]));
@@ -74,7 +74,7 @@ impl EventIds {
         }
         if end.is_some() {
             if matches!(self.line, Line::Id) {
-                // One with a NUL in it sets nothing.
+                // An id with a NUL in it is ignored.
                 if memchr::memchr(0, &self.value).is_none() {
                     note(&self.value);
                 }

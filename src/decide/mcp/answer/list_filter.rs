@@ -1,4 +1,4 @@
-//! Removes from a list result what the caller may not see, and leaves every other byte where it was.
+//! Removes list items that the caller may not see; every other byte stays.
 
 mod cuts;
 #[cfg(test)]
@@ -17,10 +17,12 @@ use crate::decide::{
     mcp::answer::lists::{ItemKind, ListedItem, Lists},
 };
 
-/// Cuts a JSON-RPC message, or an array of them, to what `keep` says. Where nothing is cut, these are the very same bytes.
+/// Cuts a JSON-RPC message, or an array of them, to what `keep` says. Where nothing is cut, these
+/// are the very same bytes.
 ///
-/// A `cacheScope` beside such a list becomes `private`, and so does a missing one that a client would take for public
-/// (SPEC A-72): what one caller sees is not for another's cache, even if nothing had to be cut for this one.
+/// A `cacheScope` beside such a list becomes `private`, and so does a missing one that a client
+/// would take for public (SPEC A-72): what one caller sees is not for another's cache, even if
+/// nothing had to be cut for this one.
 ///
 /// # Errors
 /// Why the message cannot be read with one meaning: then nothing of it may be shown.
@@ -32,7 +34,8 @@ pub fn filter(
     cut(message, lists, keep).map(|(kept, _)| kept)
 }
 
-/// The same for the whole body of an answer: an object must be a response, and what an array holds must be messages.
+/// The same for the whole body of an answer: an object must be a response, and what an array holds
+/// must be messages.
 ///
 /// # Errors
 /// As [`filter`].
@@ -102,7 +105,7 @@ struct Filter<'k> {
 }
 
 impl Filter<'_> {
-    /// A message, from behind its brace.
+    /// A message, from after its brace.
     fn message(&mut self, walk: &mut Walk<'_>) -> Result<Envelope, Fault> {
         let mut known = Known::new(ENVELOPE);
         let mut envelope = Envelope::None;
@@ -115,7 +118,7 @@ impl Filter<'_> {
             }
             match (member, walk.value()?) {
                 (Some("result"), (_, b'{')) => self.result(walk),
-                (Some(member), (_, b'[')) if self.lists.kind(member).is_some() => Err("a list that is in no result"),
+                (Some(member), (_, b'[')) if self.lists.kind(member).is_some() => Err("a list outside a result"),
                 (_, (_, first)) => walk.skip(first),
             }
         })?;
@@ -148,7 +151,7 @@ impl Filter<'_> {
                             b'[' => self.list(walk, kind),
                             // An empty list to some servers, and nothing to every client.
                             b'n' => walk.skip(first),
-                            _ => Err("a list that is no array"),
+                            _ => Err("a list that is not an array"),
                         };
                     }
                 }
@@ -166,13 +169,14 @@ impl Filter<'_> {
         Ok(())
     }
 
-    /// A list, from behind its bracket. With an item goes the comma before it; before the first that stays, the comma behind.
+    /// A list, from after its bracket. A removed item takes the comma before it along; before the
+    /// first item that stays, the comma after it.
     fn list(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<(), Fault> {
         let (mut is_kept, mut cut_from, mut end_before) = (false, None, 0);
         walk.elements(|walk| {
             let (start, first) = walk.value()?;
             if first != b'{' {
-                return Err("an item of a list that is no object");
+                return Err("an item of a list that is not an object");
             }
             let keep = self.item(walk, kind)?;
             match (keep, is_kept) {
@@ -196,7 +200,7 @@ impl Filter<'_> {
         Ok(())
     }
 
-    /// Whether an item stays, from behind its brace. What does not say which it is cannot be judged.
+    /// Whether an item stays, from after its brace. An item without a name cannot be judged.
     fn item(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<bool, Fault> {
         let mut known = Known::new(kind.key());
         let mut keep = None;
@@ -208,7 +212,7 @@ impl Filter<'_> {
                     keep = Some((self.keep)(kind.item(&name.meaning())));
                     Ok(())
                 }
-                (Some(_), _) => Err("an item of a list whose name is no string"),
+                (Some(_), _) => Err("an item of a list whose name is not a string"),
                 (None, (_, first)) => walk.skip(first),
             }
         })?;
@@ -227,7 +231,8 @@ impl Known {
         Self { rows, met: 0 }
     }
 
-    /// Which of the rows it is, if any. Readers take the first of two, the last, or another that only looks like it.
+    /// Which of the rows it is, if any. Readers take the first of two, the last, or another that
+    /// only looks like it.
     fn member(&mut self, name: Word<'_>) -> Result<Option<&'static str>, Fault> {
         let name = name.one_meaning()?.meaning();
         let Some(at) = self.rows.iter().position(|row| *row == name) else {

@@ -1,7 +1,8 @@
-//! Finds the start of a list in an answer where none belongs, while the answer passes.
+//! Finds the start of a list in an answer that must not have one, while the answer passes.
 //!
-//! Servers of 2025-11-25 and before send an answer wherever its request's id was used last. Who uses the id of a list again gets
-//! the list as the answer to something else, and nothing of such an answer may be held back: it is only looked at.
+//! Servers of 2025-11-25 and before send an answer to the request that used its id last. A client
+//! that uses the id of a list request again gets the list as the answer to another request. Such an
+//! answer cannot be held back, so it is only watched.
 
 mod json;
 mod lines;
@@ -12,10 +13,11 @@ mod tests;
 use self::{json::Json, lines::EventLines};
 use crate::{base::text::BYTE_ORDER_MARK, decide::mcp::answer::lists::Lists};
 
-/// Looks for lists in the bytes of one answer, however they were cut into pieces. It keeps none of them.
+/// Looks for lists in the bytes of one answer, in pieces of any size. It keeps no bytes.
 ///
-/// A list is an array that is a member of a message's `result`; a message is the whole answer, an element of an array that is,
-/// or the data of an event. What is no JSON may be taken for a list, and never hides one from a reader of JSON in UTF-8.
+/// A list is an array that is a member of a message's `result`; a message is the whole answer, an
+/// element of an array that is, or the data of an event. Text that is not JSON may be taken for a
+/// list, but never hides a list from a reader of JSON in UTF-8.
 #[derive(Debug)]
 pub struct Guard {
     lists: Lists,
@@ -35,7 +37,7 @@ impl Guard {
         Self { lists, text: Some(Json::default()), events: Some(EventLines::default()), is_stream, begun: false }
     }
 
-    /// Takes the next piece; whether a list starts in it. Then nothing of it may go on.
+    /// Takes the next piece; whether a list starts in it. If so, the piece must not be passed on.
     pub fn meets(&mut self, piece: &[u8]) -> bool {
         if !self.begun {
             self.choose(piece);
@@ -45,8 +47,8 @@ impl Guard {
             || self.events.as_mut().is_some_and(|events| events.meets(lists, piece))
     }
 
-    /// Some clients look at the bytes and not at the label (attack 146). So a stream that begins like a message is read as both,
-    /// and so is whatever else does not begin like one.
+    /// Some clients look at the bytes and not at the label (attack 146). So a stream that begins
+    /// like a message is read as both, and so is any other answer that does not begin like one.
     fn choose(&mut self, piece: &[u8]) {
         let means_nothing = |byte: &u8| byte.is_ascii_whitespace() || BYTE_ORDER_MARK.contains(byte);
         let Some(first) = piece.iter().find(|byte| !means_nothing(byte)) else { return };

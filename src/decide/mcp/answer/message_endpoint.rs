@@ -1,4 +1,4 @@
-//! Where an upstream of 2024-11-05 wants the messages of one event stream: a path of its own origin, or nowhere (SPEC C-96).
+//! Where an upstream of 2024-11-05 wants its messages: a path of its own origin (SPEC C-96).
 
 use crate::base::{limits::ENDPOINT_BYTES_MAX, names::split_port};
 
@@ -14,15 +14,15 @@ pub struct Base<'a> {
 }
 
 const ELSEWHERE: &str = "it is not of the event stream's origin";
-const NO_URI: &str = "it is no URI";
+const NO_URI: &str = "it is not a URI";
 
 /// Resolves what an `endpoint` event says to path and query (RFC 3986 §5.2).
 ///
-/// Whoever sends it decides where this caller's messages go, and the upstream's own credential with them: to another origin
-/// never (attack 152).
+/// The `endpoint` event decides where this caller's messages go, together with the upstream's
+/// credential: never to another origin (attack 152).
 ///
 /// # Errors
-/// Why it leads nowhere that may be asked.
+/// Why it cannot be used.
 pub fn resolve(base: Base<'_>, reference: &[u8]) -> Result<String, &'static str> {
     let reference = std::str::from_utf8(reference).map_err(|_| NO_URI)?;
     // Browsers take `\` for `/`, and drop tabs and line ends.
@@ -49,7 +49,7 @@ pub fn resolve(base: Base<'_>, reference: &[u8]) -> Result<String, &'static str>
 /// Whether `target` is a path and query of one reading: what [`resolve`] makes.
 #[must_use]
 pub fn is_own(target: &str) -> bool {
-    // Two slashes at the start would name a host, for whoever resolves it once more.
+    // Two slashes at the start would name a host if it were resolved once more.
     target.starts_with('/')
         && !target.starts_with("//")
         && target.len() <= ENDPOINT_BYTES_MAX
@@ -96,7 +96,7 @@ fn same_authority(base: Base<'_>, authority: &str) -> bool {
     }
 }
 
-/// RFC 3986 §5.2.4. A dot that is written as an escape is one for some servers and none for others.
+/// RFC 3986 §5.2.4. Some servers decode an escaped dot, others do not.
 fn without_dots(path: &str) -> Result<String, &'static str> {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();

@@ -1,4 +1,4 @@
-//! Where one event of an event stream ends and the next begins, and what an event says (WHATWG HTML §9.2.5).
+//! Splits an event stream into events, and reads them (WHATWG HTML §9.2.5).
 
 mod boundary;
 #[cfg(test)]
@@ -13,8 +13,8 @@ use self::boundary::EventBoundary;
 
 /// Takes a stream apart, however it was cut into pieces on its way.
 ///
-/// After each [`push`](Self::push) take out what [`next`](Self::next) has. The raw bytes of all events and [`rest`](Self::rest)
-/// are the stream, byte for byte.
+/// After each [`push`](Self::push) take out what [`next`](Self::next) has. The raw bytes of all
+/// events and [`rest`](Self::rest) are the stream, byte for byte.
 #[derive(Debug)]
 pub struct Events {
     event_bytes_max: usize,
@@ -28,7 +28,7 @@ pub struct Events {
     ended: bool,
 }
 
-/// An event is longer than the bound. It is skipped; the one behind it is whole.
+/// An event is longer than the bound. It is skipped; the next one is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
 
@@ -58,13 +58,14 @@ impl Events {
         }
     }
 
-    /// The stream has ended: an event that only waited for a line feed behind its carriage return is complete.
+    /// The stream has ended: an event that only waited for a line feed after its carriage return is
+    /// complete.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// The next complete event. It is known to be complete as soon as its last byte is here, but for one that ends in the first
-    /// half of a CRLF.
+    /// The next complete event. It is known to be complete as soon as its last byte is here, but
+    /// for one that ends in the first half of a CRLF.
     #[expect(clippy::should_implement_trait, reason = "nothing now is not the end: more comes with the next piece")]
     pub fn next(&mut self) -> Option<Result<Event, TooLong>> {
         loop {
@@ -122,7 +123,8 @@ impl Events {
     }
 }
 
-/// One event, or lines that make none: a comment before the fields of one, an `id` or a `retry` alone.
+/// One event, or lines that do not make an event: a comment before its fields, an `id` or a `retry`
+/// without data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     raw: Bytes,
@@ -137,7 +139,7 @@ impl Event {
         &self.raw
     }
 
-    /// Its data, lines joined by LF; `None` for an event without any, which a client does not see.
+    /// Its data, lines joined by LF; `None` for an event without data, which a client does not see.
     #[must_use]
     pub fn data(&self) -> Option<Cow<'_, [u8]>> {
         let mut pieces = self.values(b"data");
@@ -158,21 +160,21 @@ impl Event {
         self.values(b"event").last().filter(|kind| !kind.is_empty())
     }
 
-    /// Whether a line has an open brace or bracket where the name of a field is expected: a message, or a piece of one, that is no
-    /// event.
+    /// Whether a line has a brace or a bracket where the name of a field is expected: a message
+    /// outside an event.
     #[must_use]
     pub fn holds_bare_message(&self) -> bool {
         self.lines().any(|line| memchr2(b'{', b'[', line.name()).is_some())
     }
 
-    /// The id that a client would send as `Last-Event-ID` from now on; an empty one takes back what was said before.
+    /// The id that a client would send as `Last-Event-ID` from now on; an empty one resets it.
     #[must_use]
     pub fn id(&self) -> Option<&[u8]> {
         self.values(b"id").filter(|id| memchr::memchr(0, id).is_none()).last()
     }
 
-    /// The event with `data` in place of its data, where that began. Every other line stays as it is, where it is, and so does a
-    /// comment, which is no event.
+    /// The event with `data` in place of its data, where that began. Every other line stays as it
+    /// is, where it is, and so does a comment.
     #[must_use]
     pub fn with_data(&self, data: &[u8]) -> Bytes {
         let mut edited = Vec::with_capacity(self.raw.len() + data.len());
@@ -185,7 +187,8 @@ impl Event {
                 is_written = true;
             }
             if is_blank && line.end == b"\n" && edited.ends_with(b"\r") {
-                // What stood between is gone: without this the two would be one line end, and the event without its own.
+                // What stood between is gone: without this the two would be one line end, and the
+                // event without its own.
                 edited.push(b'\n');
             }
             if !is_data {
@@ -206,7 +209,8 @@ impl Event {
     }
 }
 
-/// Writes `data` as lines that look like `model` where that is one of data: a line break inside would end the field.
+/// Writes `data` as lines that look like `model` where that is one of data: a line break inside
+/// would end the field.
 fn write_data(out: &mut Vec<u8>, data: &[u8], model: &Line<'_>, end_before: &[u8]) {
     let (name, end): (&[u8], _) = match model.text.strip_prefix(b"data:") {
         Some(value) if value.first() != Some(&b' ') => (b"data:", model.end),

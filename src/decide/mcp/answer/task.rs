@@ -1,4 +1,4 @@
-//! Finds the task that the answer to a `tools/call` has made.
+//! The task that the answer to a `tools/call` has created.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -7,22 +7,24 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use crate::base::limits::NAME_BYTES_MAX;
 
-/// A task as the answer that makes it tells of it.
+/// A task, as described by the answer that creates it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// Its id.
     pub id: String,
-    /// How long the server keeps it; `None` where it does not say, or says for ever.
+    /// How long the server keeps it; `None` if it does not say, or keeps it for ever.
     pub ttl: Option<Duration>,
 }
 
 /// The task that `answer` makes (SPEC C-87).
 ///
-/// 2025-11-25 puts it into `result.task`, the extension of 2026-07-28 into `result` itself with a `resultType` of `task`; a
-/// server may do both for the sake of old clients. What can be read in two ways is no task: then nobody may touch it.
+/// 2025-11-25 puts it into `result.task`, the extension of 2026-07-28 into `result` itself with a
+/// `resultType` of `task`; a server may do both for old clients. An answer that can be read in two
+/// ways creates no task, so no caller may touch it.
 #[must_use]
 pub fn made_by(answer: &[u8]) -> Option<Task> {
-    // Most answers make none, and cost no more than this. A name with escapes in it is not looked for.
+    // Most answers create no task, and cost no more than this. A name with escapes in it is not
+    // looked for.
     memmem::find(answer, br#""taskId""#)?;
     let answer: Answer<'_> = serde_json::from_slice(answer).ok()?;
     if answer.method.is_some() || answer.error.is_some() {
@@ -47,7 +49,7 @@ pub fn made_by(answer: &[u8]) -> Option<Task> {
     Some(Task { id: id.into_owned(), ttl })
 }
 
-// A member that comes twice is an error of these types' readers, and so is one of another kind.
+// The readers of these types refuse a duplicate member, and one of another type.
 
 #[derive(Deserialize)]
 struct Answer<'a> {

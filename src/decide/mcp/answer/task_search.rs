@@ -1,4 +1,4 @@
-//! Finds the task in the answer to a call while the answer passes, however it is cut into pieces.
+//! Finds the task in the answer to a call while the answer passes, in pieces of any size.
 
 use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_ENCODING};

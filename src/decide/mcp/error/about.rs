@@ -9,14 +9,14 @@ use crate::{
 pub struct About<'a> {
     /// Why.
     pub refusal: &'a Refusal,
-    /// Raw JSON of the request's id, where it is known.
+    /// Raw JSON of the request's id, if known.
     pub id: Option<&'a Text>,
     /// The method, where the body was read.
     pub method: Option<&'a str>,
     /// What it would have touched.
     pub target: Option<&'a Target>,
-    /// Who asked, where that is proved.
+    /// The caller, if verified.
     pub caller: Option<&'a Caller>,
-    /// All scopes the operation needs, as challenged.
+    /// All scopes that the operation needs, as in the challenge.
     pub required_scopes: &'a [Scope],
 }

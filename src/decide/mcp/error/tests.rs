@@ -1,4 +1,4 @@
-//! What leaves with a refusal, word for word (SPEC C-65, C-66).
+//! The body of each refusal, word for word (SPEC C-65, C-66).
 
 use serde_json::{Value, json};
 

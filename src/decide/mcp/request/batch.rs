@@ -1,8 +1,8 @@
-//! Reads a batch of 2025-03-26: an array of messages, each of which is judged, all or nothing.
+//! Reads a batch of 2025-03-26: an array of messages that is allowed or refused as a whole.
 //!
-//! The array is split where its commas seem to be, and each part is then read as a message of its own. A JSON text has one
-//! structure only: where every part proves to be one whole value, the parts are the array's elements, and where the split
-//! was wrong, some part is no value.
+//! The array is split where its commas seem to be, and each part is then read as a message. A JSON
+//! text has only one structure: if every part is one whole value, the parts are the array's
+//! elements; if the split was wrong, some part is not a value.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -32,11 +32,12 @@ pub fn is_batch(body: &[u8]) -> bool {
     body.trim_ascii_start().first() == Some(&b'[')
 }
 
-/// Reads the messages of a batch: requests and notifications, or responses alone (SPEC C-30).
+/// Reads the messages of a batch: requests and notifications, or only responses (SPEC C-30).
 ///
 /// # Errors
-/// As [`message::read`], for the first message that is at fault; no `id` is told. What is no JSON at all is called that wherever
-/// its other faults stand, unless it is inside an array, where nothing is looked at.
+/// As [`parse::read`], for the first message that is at fault, without its `id`. A fault of the
+/// grammar comes before other faults, wherever they are, except inside a nested array, which is not
+/// read.
 pub fn read(body: &Bytes, headers: &HeaderMap, depth_max: u32) -> Result<Vec<Message>, MessageFault> {
     messages(body, headers, depth_max).map_err(|refusal| MessageFault { refusal, id: None })
 }
@@ -57,7 +58,7 @@ fn messages(body: &Bytes, headers: &HeaderMap, depth_max: u32) -> Result<Vec<Mes
         return Err(fault);
     }
     if !headers::permit_batch(headers)? {
-        return Err(Refusal::NotAMessage("a batch, in a version that has none"));
+        return Err(Refusal::NotAMessage("a batch, in a version without batches"));
     }
     if messages.is_empty() {
         return Err(Refusal::NotAMessage("an empty batch"));
@@ -88,7 +89,7 @@ fn split(body: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
             b'}' | b']' if depth > 0 => depth -= 1,
             b']' => {
                 if !inside.get(at + 1..).unwrap_or_default().iter().all(is_space) {
-                    return Err(Refusal::Unreadable("not JSON: something behind the message"));
+                    return Err(Refusal::Unreadable("not JSON: something after the message"));
                 }
                 let last = inside.get(part_start..at).unwrap_or_default();
                 if !(parts.is_empty() && last.iter().all(is_space)) {
@@ -105,7 +106,7 @@ fn split(body: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
             }
             _ => {}
         }
-        // Behind each of these stands one value more, or none.
+        // After each of these there is at most one more value.
         values += usize::from(matches!(byte, b'{' | b'[' | b','));
         if values > JSON_VALUES_MAX {
             return Err(Refusal::Unreadable("too many values"));
@@ -119,9 +120,9 @@ fn check_member(message: &Message) -> Result<(), Refusal> {
     let what = if message.method == INITIALIZE {
         "initialize in a batch"
     } else if message.params.meta_version.is_some() || message.method == SUBSCRIBE {
-        "a batch with a message of a version that has none"
+        "a batch with a message of a version without batches"
     } else if message.params.task || message.method.starts_with("tasks/") {
-        // Whose task it is would be asked of what is remembered of single calls.
+        // The owner of a task is known only for single calls.
         "a batch with a task, which its version does not know"
     } else {
         return Ok(());
@@ -135,10 +136,11 @@ fn check_together(messages: &[Message]) -> Result<(), Refusal> {
     if responses != 0 && responses != messages.len() {
         return Err(Refusal::NotAMessage("a batch of responses and other messages"));
     }
-    // `"a"` and `"\u0061"` are one id: what it means is compared. Of two requests with one id the answers cannot be told apart.
+    // `"a"` and `"\u0061"` are one id: what it means is compared. The answers to two requests with
+    // one id cannot be told apart.
     let mut ids: Vec<Value> = Vec::new();
     for id in messages.iter().filter_map(|message| message.id.as_ref()) {
-        let id = serde_json::from_str(id).map_err(|_| Refusal::NotAMessage("id is no JSON value"))?;
+        let id = serde_json::from_str(id).map_err(|_| Refusal::NotAMessage("id is not a JSON value"))?;
         if ids.contains(&id) {
             return Err(Refusal::NotAMessage("a batch in which an id comes twice"));
         }

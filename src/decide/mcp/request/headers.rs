@@ -1,4 +1,4 @@
-//! Header fields that speak about the body must agree with it, and must be there once.
+//! The header fields that repeat the body must agree with it, and appear once.
 
 mod media;
 #[cfg(test)]
@@ -37,15 +37,16 @@ pub const SESSION_ID: &str = "mcp-session-id";
 /// Where a legacy stream is taken up again.
 pub const LAST_EVENT_ID: &str = "last-event-id";
 
-/// A session id with our seal behind it.
+/// A session id with its seal.
 const SEALED_ID_BYTES_MAX: usize = SESSION_ID_BYTES_MAX + SEAL_ADDS;
-/// A version that is no date.
+/// A version that is not a date.
 const VERSION_BYTES_MAX: usize = 32;
 
 const NO_DATE: Refusal = Refusal::BadRequest("MCP-Protocol-Version is not a date");
 const TWO_VERSIONS: Refusal = Refusal::BadRequest("more than one MCP-Protocol-Version");
 
-/// Checks `Mcp-Session-Id`, `Last-Event-ID` and `MCP-Protocol-Version`: one line each, of a plain shape (SPEC C-16, C-40, C-53).
+/// Checks `Mcp-Session-Id`, `Last-Event-ID` and `MCP-Protocol-Version`: one line each, of a plain
+/// shape (SPEC C-16, C-40, C-53).
 ///
 /// # Errors
 /// [`Refusal::BadSessionHeader`], [`Refusal::BadRequest`].
@@ -72,7 +73,8 @@ pub fn era_without_body(headers: &HeaderMap) -> Result<Era, Refusal> {
     Ok(version_of(headers)?.map_or(Era::Legacy, version::era_of))
 }
 
-/// Whether a batch may come under these headers: with a version that knows batches, or with none, as its clients send it.
+/// Whether these headers permit a batch: with a version that has batches, or without a version, as
+/// its clients send it.
 ///
 /// # Errors
 /// [`Refusal::BadRequest`] as [`check_shape`].
@@ -81,17 +83,18 @@ pub fn permit_batch(headers: &HeaderMap) -> Result<bool, Refusal> {
 }
 
 /// The era of a message (SPEC C-15): that of the date in its header, which `_meta` repeats in the
-/// modern era and may repeat before. Upstreams disagree about which of body and header decides it,
-/// so a request whose two disagree reaches none of them.
+/// modern era and may repeat before. Upstreams disagree whether the body or the header decides it,
+/// so a request whose two disagree is not forwarded.
 ///
 /// # Errors
-/// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`], [`Refusal::BadRequest`].
+/// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`],
+/// [`Refusal::BadRequest`].
 pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     let header = one_version(headers)?;
     let body = message.params.meta_version.as_deref();
     if let Some(header) = header.filter(|header| !version::is_date(header)) {
-        // No version that we know is spelled so. Where the body says the same, the upstream tells its client which it speaks
-        // (SPEC C-18), and whatever it takes the message for, header and body agree.
+        // Not a known version. If the body says the same, the upstream tells its client which
+        // versions it speaks (SPEC C-18), and header and body agree in either era.
         return if body == Some(header) && message.kind != MessageKind::Response {
             Ok(Era::Unknown)
         } else {
@@ -100,7 +103,8 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     }
     let era = header.map_or(Era::Legacy, version::era_of);
     match (message.kind, header, body) {
-        // The modern era has no server-to-client requests, so there is nothing to answer (SPEC C-34).
+        // The modern era has no server-to-client requests, so there is nothing to answer (SPEC
+        // C-34).
         (MessageKind::Response, ..) if era == Era::Modern => Err(Refusal::NotAMessage("a response in the modern era")),
         (MessageKind::Response, ..) => Ok(Era::Legacy),
 
@@ -125,14 +129,16 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     }
 }
 
-/// Checks that `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name` agree with the body (SPEC C-15, C-70…C-76); says in which
-/// era the message is.
+/// Checks that `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name` agree with the body (SPEC C-15,
+/// C-70…C-76); says in which era the message is.
 ///
-/// A legacy message's `Mcp-Method` and `Mcp-Name` are neither needed nor believed: its body is judged (SPEC C-71, attack 53).
-/// `Mcp-Param-*` decides nothing here and goes on untouched (SPEC C-75).
+/// A legacy message's `Mcp-Method` and `Mcp-Name` are neither needed nor believed: its body is
+/// judged (SPEC C-71, attack 53). `Mcp-Param-*` decides nothing here and goes on untouched (SPEC
+/// C-75).
 ///
 /// # Errors
-/// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`], [`Refusal::BadRequest`].
+/// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`],
+/// [`Refusal::BadRequest`].
 pub fn agree(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     let era = era(headers, message)?;
     if era != Era::Legacy {
@@ -160,7 +166,8 @@ fn agree_on_name(headers: &HeaderMap, message: &Message) -> Result<(), Refusal> 
     let header = only(headers, NAME, Refusal::HeaderMismatch("more than one Mcp-Name"))?;
     let header = header.map(meaning).transpose()?;
     let Some(param) = method::find(&message.method).and_then(|method| method.mcp_name) else {
-        // Nothing says what the field means here; what it says must at least stand in the body.
+        // The specification does not say what the field means here; its value must at least be in
+        // the body.
         let known = [&params.name, &params.uri, &params.task_id, &params.ref_name, &params.ref_uri];
         let said = |name: &str| known.iter().any(|known| known.as_deref() == Some(name));
         return if header.as_deref().is_none_or(said) { Ok(()) } else { Err(NOT_THE_NAME) };
@@ -174,15 +181,16 @@ fn agree_on_name(headers: &HeaderMap, message: &Message) -> Result<(), Refusal> 
     }
 }
 
-/// What a value of `Mcp-Name` means (SPEC C-72): itself, or the UTF-8 inside `=?base64?…?=`. The sentinel is matched byte for
-/// byte and its padding must be whole, as the specification has it: whoever writes it otherwise means the text itself.
+/// What a value of `Mcp-Name` means (SPEC C-72): itself, or the UTF-8 inside `=?base64?…?=`. The
+/// sentinel is matched byte for byte and its padding must be whole, as the specification says;
+/// anything else is the text itself.
 fn meaning(value: &[u8]) -> Result<Cow<'_, str>, Refusal> {
     const BROKEN: Refusal = Refusal::HeaderMismatch("Mcp-Name is not base64 of UTF-8");
     if let Some(encoded) = value.strip_prefix(b"=?base64?").and_then(|rest| rest.strip_suffix(b"?=")) {
         let bytes = STANDARD.decode(encoded).map_err(|_| BROKEN)?;
         return String::from_utf8(bytes).map(Cow::Owned).map_err(|_| BROKEN);
     }
-    // Bytes that are no ASCII text would be read in as many ways as there are encodings (attack 60).
+    // Bytes that are not ASCII text would be read differently in each encoding (attack 60).
     match std::str::from_utf8(value) {
         Ok(text) if text.bytes().all(|byte| matches!(byte, b'\t' | 0x20..=0x7E)) => Ok(Cow::Borrowed(text)),
         _ => Err(Refusal::HeaderMismatch("Mcp-Name is not ASCII text")),
@@ -207,8 +215,8 @@ fn one_version(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     }
 }
 
-/// The value of the one line `name`, without white space around it. Of two lines some stacks take the first and some the
-/// last (attacks 54, 55), so two equal ones are refused as well.
+/// The value of the one line `name`, without white space around it. Of two lines some stacks take
+/// the first and some the last (attacks 54, 55), so two equal ones are refused as well.
 fn only<'a>(headers: &'a HeaderMap, name: &str, twice: Refusal) -> Result<Option<&'a [u8]>, Refusal> {
     let mut lines = headers.get_all(name).iter();
     match (lines.next(), lines.next()) {

@@ -7,7 +7,8 @@ use crate::{base::text::Text, decide::refusal::Refusal};
 pub struct Message {
     /// Request, notification or response.
     pub kind: MessageKind,
-    /// The raw JSON of `id`, where there is one: echoed in refusals with its exact type (SPEC C-66).
+    /// The raw JSON of `id`, where there is one: echoed in refusals with its exact type (SPEC
+    /// C-66).
     pub id: Option<Text>,
     /// `method`; empty for a response.
     pub method: Text,

@@ -1,4 +1,4 @@
-//! Reads a request body once, without copying it, and refuses what two JSON readers could read differently.
+//! Reads one message without copying it; refuses what two JSON readers could read differently.
 
 mod collect;
 mod members;
@@ -27,7 +27,8 @@ use crate::{
 /// Reads one message (SPEC C-10…C-14, C-23…C-29). A batch is refused.
 ///
 /// # Errors
-/// [`Refusal::Unreadable`], [`Refusal::NotAMessage`], [`Refusal::BadParams`]; the first of them that is true, in this order.
+/// [`Refusal::Unreadable`], [`Refusal::NotAMessage`], [`Refusal::BadParams`]; the first of them
+/// that is true, in this order.
 pub fn read(body: &Bytes, depth_max: u32) -> Result<Message, MessageFault> {
     let text = match text_of(body) {
         Ok(text) => text,
@@ -135,7 +136,8 @@ fn begin(open: &mut Vec<Open>, new: Open, depth_max: u32) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Behind a value: ends what ends here, and says what the next value is for; nothing where the text is done.
+/// After a value: ends what ends here, and says what the next value is for; `None` at the end of
+/// the text.
 fn next_slot<'a>(
     scan: &mut Scan<'a>,
     open: &mut Vec<Open>,
@@ -145,7 +147,7 @@ fn next_slot<'a>(
     loop {
         scan.space();
         let Some(Open { role, names: mark }) = open.last() else {
-            return scan.next().map_or(Ok(None), |_| Err("not JSON: something behind the message"));
+            return scan.next().map_or(Ok(None), |_| Err("not JSON: something after the message"));
         };
         match (scan.next(), mark) {
             (Some(b','), Some(mark)) => {
@@ -163,12 +165,13 @@ fn next_slot<'a>(
                 open.pop();
             }
             (None, _) => return Err("not JSON: broken off"),
-            (Some(_), _) => return Err("not JSON: neither a comma nor an end behind a value"),
+            (Some(_), _) => return Err("not JSON: neither a comma nor an end after a value"),
         }
     }
 }
 
-/// Readers take the first, the last, both or an error (attacks 1 to 4), in `arguments` as well as in the envelope.
+/// Readers take the first, the last, both or an error (attacks 1 to 4), in `arguments` as well as
+/// in the envelope.
 const TWICE: &str = "a member name that comes twice";
 
 /// Reads a member's name and its colon; what its value is for.
@@ -191,5 +194,5 @@ fn member<'a>(
         found.no_message("a member name that some readers take for one of the protocol's");
     }
     scan.space();
-    if scan.eat(b':') { Ok(slot.unwrap_or(Slot::Other)) } else { Err("not JSON: no colon behind a member name") }
+    if scan.eat(b':') { Ok(slot.unwrap_or(Slot::Other)) } else { Err("not JSON: no colon after a member name") }
 }

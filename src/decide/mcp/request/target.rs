@@ -1,4 +1,4 @@
-//! What a message touches: the thing a rule is asked about (SPEC C.0).
+//! What a message touches: the target that a rule must permit (SPEC C.0).
 
 use crate::{
     base::text::Text,
@@ -11,34 +11,37 @@ use crate::{
     },
 };
 
-/// The thing touched.
+/// What is touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A method of the protocol that touches no named thing, a notification, or a client's response: connecting is enough.
+    /// A method that touches no named thing, a notification, or a client's response: permission to
+    /// connect is enough.
     Open,
     /// A tool, by its exact name.
     Tool(Text),
     /// A prompt.
     Prompt(Text),
-    /// Resources, by their raw URIs: one for most methods, several for `subscriptions/listen`; never empty.
+    /// Resources, by their raw URIs: one for most methods, several for `subscriptions/listen`;
+    /// never empty.
     Resources(Vec<Text>),
     /// A resource *template*, by its raw text (`completion/complete`, SPEC C-05).
     Template(Text),
-    /// A method that needs a `methods:` rule of its own: one that we do not know, or whose object we cannot see.
+    /// A method that needs a `methods:` rule: an unknown one, or one whose object cannot be seen.
     Method(Text),
-    /// Tasks, by their ids: whose they are and which tool they run decides (SPEC C-88). `subscriptions/listen` may name resources
-    /// besides.
+    /// Tasks, by their ids: their owner and their tool decide (SPEC C-88). `subscriptions/listen`
+    /// may also name resources.
     Tasks {
         /// What is done with them.
         method: Text,
         /// Their ids; never empty.
         ids: Vec<Text>,
-        /// Resources named in the same breath.
+        /// Resources named in the same message.
         resources: Vec<Text>,
     },
     /// The list of the caller's tasks.
     TaskList,
-    /// Several things, all of which the caller must be allowed: a batch, or the tools behind several tasks. Never empty.
+    /// Several targets, all of which must be permitted: a batch, or the tools of several tasks.
+    /// Never empty.
     Several(Vec<Target>),
     /// The GET stream of a session.
     Stream,
@@ -47,7 +50,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The same in texts of its own, for whoever keeps it longer than the request's bytes should live.
+    /// A copy that does not share the request's bytes, for use after the request.
     #[must_use]
     pub fn detached(&self) -> Self {
         let own = |text: &Text| Text::from(text.as_str());
@@ -69,8 +72,8 @@ impl Target {
 
 /// Says what `message` touches.
 ///
-/// A method that touches something touches it as well when it comes without an `id`: servers run it (SPEC C-14). A
-/// notification's name on a request is no method of the protocol.
+/// A method that touches something touches it as well when it comes without an `id`: servers run it
+/// (SPEC C-14). The name of a notification on a request is not a method of the protocol.
 ///
 /// # Errors
 /// [`Refusal::BadParams`] where the message does not name it.
@@ -88,7 +91,8 @@ pub fn of(message: &Message) -> Result<Target, Refusal> {
         Touches::Nothing => Ok(Target::Open),
         Touches::Tool => required(params, Param::Name).map(Target::Tool),
         Touches::Prompt => required(params, Param::Name).map(Target::Prompt),
-        // Gone in 2026-07-28, where only the upstream's answer says so (SPEC C-79). Without a URI they touch nothing.
+        // Gone in 2026-07-28, where only the upstream's answer says so (SPEC C-79). Without a URI
+        // they touch nothing.
         Touches::Resource
             if method.era == MethodEra::Legacy && params.uri.is_none() && params.meta_version.is_some() =>
         {
@@ -122,7 +126,8 @@ fn completed(params: &Params) -> Result<Target, Refusal> {
     }
 }
 
-/// Each resource and each task of a `subscriptions/listen` (SPEC C-84): a task's updates carry its tool's result.
+/// Each resource and each task of a `subscriptions/listen` (SPEC C-84): a task's updates carry its
+/// tool's result.
 fn listened(message: &Message) -> Result<Target, Refusal> {
     let Params { subscriptions, task_ids, .. } = &message.params;
     Ok(match (subscriptions.is_empty(), task_ids.is_empty()) {

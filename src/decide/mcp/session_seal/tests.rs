@@ -1,4 +1,4 @@
-//! Do seals open for their caller, server, kind and keys alone?
+//! A seal opens only for its caller, server, kind and keys.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Finds what no pattern can judge in a URI (SPEC C-04).
+//! What makes a URI too ambiguous for a pattern to judge (SPEC C-04).
 
 use super::{
     file::drive,

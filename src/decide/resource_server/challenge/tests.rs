@@ -1,4 +1,4 @@
-//! Challenges as they stand in the header.
+//! Challenges, as written in the header.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Which metadata is believed, and where it is looked for.
+//! Which metadata is accepted, and where it is looked for.
 
 use serde_json::json;
 

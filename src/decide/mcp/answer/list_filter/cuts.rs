@@ -1,8 +1,8 @@
-//! What of a text is taken out, and what is put in its place.
+//! Removals from a text, and replacements in it.
 
 use bytes::Bytes;
 
-/// Changes to one text, none of which overlap.
+/// Changes to one text; they do not overlap.
 #[derive(Default)]
 pub(super) struct Cuts(Vec<Cut>);
 
@@ -26,7 +26,7 @@ impl Cuts {
         self.0.push(Cut { start, end, with });
     }
 
-    /// The text with all changes made; the very text where there are none.
+    /// The text with all changes made; without changes, the same bytes.
     pub(super) fn apply(mut self, text: &Bytes) -> Bytes {
         if self.0.is_empty() {
             return text.clone();

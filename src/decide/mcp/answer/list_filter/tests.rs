@@ -1,4 +1,4 @@
-//! What is cut out of lists, what stays byte for byte, and what is refused.
+//! What is removed from lists, what stays byte for byte, and what is refused.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

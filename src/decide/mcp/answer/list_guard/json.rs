@@ -1,4 +1,4 @@
-//! Follows JSON as far as it takes to know where a list starts, byte by byte and without keeping any.
+//! Follows JSON byte by byte, only to know where a list starts.
 
 use memchr::memchr2;
 
@@ -8,7 +8,7 @@ use crate::decide::mcp::answer::lists::Lists;
 /// The value whose members or elements come next, as far as it matters what it is.
 #[derive(Clone, Copy, Debug, Default)]
 enum Place {
-    /// None: before a message, or behind it, where another may follow.
+    /// Before a message, or after one, where another may follow.
     #[default]
     Outside,
     /// An array of messages.
@@ -29,7 +29,7 @@ enum Word {
     Name(Name),
     /// Another string.
     Skipped,
-    /// The same, behind a backslash.
+    /// The same, after a backslash.
     Escaped,
 }
 
@@ -41,7 +41,8 @@ pub(super) struct Json {
     /// How many values are open in this place whose insides do not matter.
     deep: usize,
     word: Word,
-    /// The member that we are in has a name that leads on: to a message's result, or to a list in one.
+    /// The member that we are in has a name that leads on: to a message's result, or to a list in
+    /// one.
     leads_on: bool,
     /// The colon of that member was passed.
     in_value: bool,
@@ -52,7 +53,8 @@ impl Json {
     pub(super) fn meets(&mut self, lists: Lists, bytes: &[u8]) -> bool {
         let mut rest = bytes;
         loop {
-            // What does not matter is passed over in one go: the insides of strings, and all but the brackets of deep values.
+            // Skips what does not matter: the content of strings, and all but the brackets of deep
+            // values.
             let next = match self.word {
                 Word::Skipped => memchr2(b'"', b'\\', rest),
                 Word::None if self.deep > 0 => rest.iter().position(|byte| opens_or_closes(*byte)),

@@ -1,4 +1,4 @@
-//! Follows an event stream line by line, and hands on what its events say as it comes.
+//! Follows an event stream line by line, and passes the data of its events on.
 
 use memchr::memchr2;
 
@@ -14,7 +14,7 @@ enum At {
     Mark(usize),
     /// The name of the field, which is that of data so far: how much of it has come.
     Name(usize),
-    /// What stands behind the colon of data; a space there does not count.
+    /// After the colon of data; a space there does not count.
     Colon,
     /// Data.
     Data,

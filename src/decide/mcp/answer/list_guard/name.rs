@@ -1,20 +1,20 @@
-//! Reads the name of a member, escapes undone, as long as it may be one that matters.
+//! Reads a member name, unescaped, as long as it may be one that matters.
 
 /// The longest name that matters: `resourceTemplates`.
 const NAME_MAX: usize = 17;
 
-/// How the string goes on behind a byte.
+/// How the string goes on after a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// It does.
     GoesOn,
     /// It is at its end.
     Ends,
-    /// It is no name that matters, whatever comes.
+    /// It is not a name that matters.
     IsOther,
 }
 
-/// A name as far as it has come, from behind its opening quote.
+/// A name as far as it has come, from after its opening quote.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Name {
     text: [u8; NAME_MAX],
@@ -26,9 +26,9 @@ pub(super) struct Name {
 enum Escape {
     #[default]
     None,
-    /// Behind the backslash.
+    /// After the backslash.
     Begun,
-    /// Behind the `u`: how many digits have come, and what they say.
+    /// After the `u`: how many digits have come, and their value.
     Unicode(u8, u32),
 }
 
@@ -45,10 +45,10 @@ impl Name {
             (Escape::None, b'\\') => self.escape(Escape::Begun),
             (Escape::None, _) => self.push(byte),
             (Escape::Begun, b'u') => self.escape(Escape::Unicode(0, 0)),
-            // None of the short escapes stands for a letter.
+            // No short escape stands for a letter.
             (Escape::Begun, _) => Step::IsOther,
             (Escape::Unicode(digits, value), _) => {
-                // Without its digits it is no JSON; that a quote ends the string is all that is left to know.
+                // Without its digits it is not JSON; only the end of the string still matters.
                 let Some(digit) = char::from(byte).to_digit(16) else {
                     return if byte == b'"' { Step::Ends } else { Step::IsOther };
                 };

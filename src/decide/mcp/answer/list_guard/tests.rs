@@ -1,4 +1,4 @@
-//! Lists where none belong: found however they come, and nowhere else.
+//! Lists in answers that must not have one: found in every form, and nowhere else.
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
@@ -49,7 +49,7 @@ fn c55_a_list_is_met_wherever_a_client_would_read_one() {
         format!("\u{FEFF}{list}"),
         format!("{{\"id\":1}}\n{list}"),
         format!("1 null \"{{\" ]}} [] {list}"),
-        // As an event stream that says it is none.
+        // An event stream that is not labelled as one.
         format!("data: {list}\n\n"),
         format!(": c\r\ndata: {}\r\n\r\n", list.replace(":[", "\r\ndata::\r\ndata:[")),
     ];
@@ -153,7 +153,7 @@ fn no_nesting_and_no_length_is_too_much() {
     assert_eq!(met_in(Lists::Any, false, long.as_bytes().chunks(1000)), Some(long.len() / 1000));
 }
 
-/// Whether somebody who reads the whole message finds a list.
+/// Whether a reader of the whole message finds a list.
 fn holds_list(message: &Value) -> bool {
     let messages = message.as_array().map_or(std::slice::from_ref(message), Vec::as_slice);
     messages.iter().filter_map(|message| message.get("result")).any(|result| {
@@ -189,7 +189,8 @@ fn value() -> impl Strategy<Value = Value> {
 fn written(value: &Value, escaped: Option<char>, is_pretty: bool) -> String {
     let text = if is_pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) }.unwrap();
     match escaped {
-        // Behind a backslash a letter means something else, and outside of strings there are only those of `null`.
+        // After a backslash a letter means something else, and outside of strings there are only
+        // those of `null`.
         Some(letter) if !text.contains(&format!("\\{letter}")) && !"nul".contains(letter) => {
             text.replace(letter, &format!("\\u{:04X}", u32::from(letter)))
         }

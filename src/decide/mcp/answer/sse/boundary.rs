@@ -1,7 +1,7 @@
-//! Finds where events end, with every kind of line end and wherever the stream was cut.
+//! Where an event ends, with each kind of line end and wherever the stream was cut.
 //!
-//! A comment before the first field of an event belongs to no event, so it ends with its line: upstreams keep a silent stream open
-//! with comments that no blank line follows.
+//! A comment before the first field of an event belongs to no event, so it ends with its line:
+//! upstreams keep a silent stream open with comments that no blank line follows.
 
 use memchr::memchr2;
 
@@ -10,19 +10,19 @@ use crate::base::text::BYTE_ORDER_MARK;
 /// How a line ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum LineEnd {
-    /// In LF or CRLF, or none has ended yet.
+    /// In LF or CRLF, or no line has ended yet.
     #[default]
     Fed,
     /// In CR; an LF that follows belongs to it.
     Open,
-    /// In CR alone.
+    /// In CR without LF.
     Bare,
 }
 
 /// Where in the stream we are.
 #[derive(Debug)]
 pub(super) struct EventBoundary {
-    /// Bytes of a byte order mark so far; `None` behind the start of the stream.
+    /// Bytes of a byte order mark so far; `None` after the start of the stream.
     mark: Option<usize>,
     last: LineEnd,
     in_line: bool,
@@ -80,7 +80,7 @@ impl EventBoundary {
             if self.last == LineEnd::Open {
                 self.last = if byte == b'\n' { LineEnd::Fed } else { LineEnd::Bare };
                 if byte == b'\n' {
-                    // Behind a CR that has ended the event before already.
+                    // After a CR that has ended the previous event already.
                     self.lead += usize::from(!begun);
                     at += 1;
                     continue;
@@ -91,7 +91,8 @@ impl EventBoundary {
                     self.last = LineEnd::Fed;
                     return Some(at + 1);
                 }
-                // Where lines end in CR alone, this is the end: to wait for what follows would hold the event back.
+                // If lines end in CR without LF, this is the end: waiting for the next byte would
+                // hold the event back.
                 b'\r' if self.last == LineEnd::Bare => {
                     self.last = LineEnd::Open;
                     return Some(at + 1);

@@ -1,4 +1,4 @@
-//! The framing of streams, cut at every place.
+//! Event streams, cut at every place.
 
 use proptest::{collection::vec, prelude::*};
 

@@ -74,8 +74,11 @@ fn c30_attack_048_what_is_no_batch_is_refused() {
         (format!("[{RESULT},{NOTE}]"), "a batch of responses and other messages"),
         (format!("[{}]", with("1", "initialize", "{}")), "initialize in a batch"),
         (format!("[{CALL},{}]", NOTE.replace("notifications/initialized", "initialize")), "initialize in a batch"),
-        (format!("[{}]", with("1", "tools/call", modern)), "a batch with a message of a version that has none"),
-        (format!("[{}]", with("1", "subscriptions/listen", "{}")), "a batch with a message of a version that has none"),
+        (format!("[{}]", with("1", "tools/call", modern)), "a batch with a message of a version without batches"),
+        (
+            format!("[{}]", with("1", "subscriptions/listen", "{}")),
+            "a batch with a message of a version without batches",
+        ),
         (
             format!("[{}]", with("1", "tools/call", r#"{"name":"a","task":{}}"#)),
             "a batch with a task, which its version does not know",
@@ -123,7 +126,7 @@ fn c30_attack_047_a_version_without_batches_has_none() {
         (&["2026-07-28"], false),
         (&["2025-03-27"], false),
     ] {
-        let expected = Refusal::NotAMessage("a batch, in a version that has none");
+        let expected = Refusal::NotAMessage("a batch, in a version without batches");
         assert_eq!(read_with(&body, versions).err(), (!is_taken).then_some(expected), "{versions:?}");
     }
     for versions in [&["2025-03-26", "2025-03-26"][..], &["2025-03-26", "2025-11-25"], &["latest"], &[""]] {

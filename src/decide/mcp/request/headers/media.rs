@@ -1,4 +1,4 @@
-//! What a request body must say that it is, before a byte of it is read: JSON in UTF-8, not compressed.
+//! A request body must be labelled as JSON in UTF-8 without compression.
 
 use http::{
     HeaderMap,
@@ -9,10 +9,12 @@ use crate::{base::media, decide::refusal::Refusal};
 
 /// Checks media type, charset and content coding before the body is read (SPEC C-20, C-21).
 ///
-/// A form, which could carry an `access_token` (RFC 6750 §2.2), is a wrong media type like any other.
+/// A form, which could carry an `access_token` (RFC 6750 §2.2), is a wrong media type like any
+/// other.
 ///
 /// # Errors
-/// [`Refusal::MediaType`], [`Refusal::ContentCoding`], [`Refusal::BadRequest`] for two `Content-Type` lines or values.
+/// [`Refusal::MediaType`], [`Refusal::ContentCoding`], [`Refusal::BadRequest`] for two
+/// `Content-Type` lines or values.
 pub fn check_media(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (first, second) = (types.next(), types.next());
@@ -26,7 +28,7 @@ pub fn check_media(headers: &HeaderMap) -> Result<(), Refusal> {
         return Err(Refusal::MediaType);
     }
 
-    // Some upstreams inflate whatever they know, and would run what was never judged (attacks 37, 38).
+    // Some upstreams decompress bodies, and would run what was never judged (attacks 37, 38).
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
@@ -35,8 +37,8 @@ pub fn check_media(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// `application/json`, and no parameter but `charset=utf-8`. A type that only starts like it is another type, though some
-/// stacks take it (attack 41).
+/// `application/json`, and no parameter but `charset=utf-8`. A type that only starts like it is
+/// another type, though some stacks take it (attack 41).
 fn is_json_in_utf8(value: &[u8]) -> bool {
     if !media::is(value, "application/json") {
         return false;

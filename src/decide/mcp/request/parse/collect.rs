@@ -1,4 +1,4 @@
-//! Collects what the walk meets, and says at its end what message that is.
+//! Collects the members that matter, and decides at the end what message they make.
 
 use bytes::Bytes;
 
@@ -27,8 +27,8 @@ pub(super) enum Scalar<'a> {
     Word,
 }
 
-/// What was met so far. Faults of meaning wait for the end: a body that is no JSON at all is called that wherever its
-/// other faults stand, and the `id` is known even where it comes last.
+/// What was met so far. Faults of meaning wait for the end: a fault of the grammar comes before
+/// them, and the `id` is known even if it comes last.
 pub(super) struct Collected<'a> {
     body: &'a Bytes,
     versioned: bool,
@@ -61,7 +61,7 @@ impl<'a> Collected<'a> {
         }
     }
 
-    /// Notes that this is no message; the first reason is told.
+    /// Notes that this is not a message; the first reason is kept.
     pub(super) fn no_message(&mut self, why: &'static str) {
         self.not_a_message.get_or_insert(why);
     }
@@ -107,7 +107,8 @@ impl<'a> Collected<'a> {
         match (slot, value) {
             (Slot::Jsonrpc, Scalar::Text(text)) => self.versioned = text.meaning() == "2.0",
             (Slot::Id, Scalar::Text(_)) => self.identify(raw),
-            // A fraction, an exponent, a minus zero or more than 64 bits: some stacks read a float, or a notification.
+            // A fraction, an exponent, a minus zero or more than 64 bits: some stacks read a float,
+            // or a notification.
             (Slot::Id, Scalar::Number) if raw != "-0" && raw.parse::<i64>().is_ok() => self.identify(raw),
             (Slot::Method, Scalar::Text(text)) => match short(text, self.body, NAME_BYTES_MAX) {
                 Some(method) if !method.is_empty() => self.method = Some(method),
@@ -185,8 +186,9 @@ impl<'a> Collected<'a> {
             Slot::Subscription => self.no_params("resourceSubscriptions holds something else than strings"),
             Slot::TaskIds => self.no_params("taskIds is not an array"),
             Slot::ListenedTask => self.no_params("taskIds holds something else than strings"),
-            // A method of an extension may have a `ref`, `notifications` or `task` of its own type. Where the protocol's
-            // own method needs the object, the target is missing, and that refuses.
+            // A method of an extension may have a `ref`, `notifications` or `task` of its own type.
+            // Where the protocol's own method needs the object, the target is missing, and that
+            // refuses.
             Slot::Ref | Slot::Notifications | Slot::Task | Slot::Other => {}
         }
         Role::Other
@@ -230,8 +232,8 @@ impl<'a> Collected<'a> {
         Ok(Message { kind, id: self.id, method: self.method.take().unwrap_or_default(), params: self.params })
     }
 
-    /// Why the members together make no message (SPEC C-10, C-12). Whatever has a `method` is run by some server as one
-    /// (attacks 27, 28), so it may have nothing of a response.
+    /// Why the members together are not a message (SPEC C-10, C-12). Some servers run every object
+    /// with a `method` (attacks 27, 28), so it may have nothing of a response.
     fn shape(&self) -> Option<&'static str> {
         if !self.versioned {
             return Some("jsonrpc is not \"2.0\"");
@@ -250,7 +252,8 @@ impl<'a> Collected<'a> {
     }
 }
 
-/// The meaning of `text`, where that takes no more than `bytes_max`. An escape is at most six times as long as what it means.
+/// The meaning of `text`, where that takes no more than `bytes_max`. An escape is at most six times
+/// as long as what it means.
 fn short(text: Quoted<'_>, body: &Bytes, bytes_max: usize) -> Option<Text> {
     if text.raw().len() > bytes_max.saturating_mul(6) {
         return None;

@@ -1,4 +1,4 @@
-//! The members that the protocol defines where meaning is decided, and the names that some readers take for them.
+//! The members of a message that the protocol defines, and their place.
 
 use crate::decide::json::lookalike::resembles;
 
@@ -150,7 +150,8 @@ impl Role {
         }
     }
 
-    /// What the member `name` of this object is for; nothing where it only looks like one of the protocol's.
+    /// What the member `name` of this object is for; nothing where it only looks like one of the
+    /// protocol's.
     pub(super) fn member(self, name: &str) -> Option<Slot> {
         let rows = self.rows();
         if let Some((_, slot)) = rows.iter().find(|(exact, _)| *exact == name) {

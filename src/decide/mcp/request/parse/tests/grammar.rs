@@ -1,4 +1,4 @@
-//! What is no JSON, or JSON over a bound, or JSON with two meanings (SPEC C-23, C-24, C-26, C-29).
+//! Bodies that are not JSON, exceed a bound, or have two meanings (SPEC C-23, C-24, C-26, C-29).
 
 use super::*;
 
