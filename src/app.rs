@@ -22,7 +22,7 @@ use crate::{
     },
     base::{clock::Clock, secret::Secret},
     config::Settings,
-    decide::{hop, session::SessionKeys},
+    decide::{fields::crossing, mcp::session_seal::SessionKeys},
     inbound::{
         listener::{Bound, Phase},
         resume::Origins,
@@ -95,7 +95,7 @@ impl App {
         descriptors::tell(&settings, bounds);
 
         let pseudonym = pseudonym().map_err(StartFault::System)?;
-        let via = hop::via(Version::HTTP_11, &pseudonym)
+        let via = crossing::via(Version::HTTP_11, &pseudonym)
             .ok_or_else(|| StartFault::System("our own name cannot be sent".to_owned()))?;
         let gateway = Arc::new(Gateway {
             reloaded: tokio::sync::watch::Sender::default(),

@@ -1,10 +1,13 @@
 //! The shared words of every layer: names, secrets, limits, peers, and time as a value. Pure.
 
 pub mod clock;
+pub mod digest;
 pub mod file_stamp;
 pub mod limits;
+pub mod media;
 pub mod names;
 pub mod peer;
+pub mod percent;
 pub mod secret;
 pub mod sha256;
 pub mod text;

@@ -41,7 +41,7 @@ use crate::{
         names::{PublicUrl, Scope, ServerName},
         secret::Secret,
     },
-    decide::{mcp::list::Hide, policy::rule::Policy},
+    decide::{mcp::answer::lists::Hide, policy::rule::Policy},
     inbound::snapshot::ServerLimits,
     outbound::{
         credential::{Credential, IdentityHeader},

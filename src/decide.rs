@@ -1,13 +1,12 @@
-//! Every decision, as pure functions of bytes and values: nothing here reads a clock, a file or a socket.
+//! Every decision, as pure functions of bytes and values: nothing here reads a clock, a file or a
+//! socket.
 
-pub mod framing;
-pub mod grant;
-pub mod hop;
+pub mod authorization_server;
+pub mod fields;
+pub mod json;
 pub mod mcp;
-pub mod oauth;
-pub mod origin;
 pub mod policy;
 pub mod refusal;
-pub mod route;
-pub mod session;
+pub mod resource_server;
+pub mod routing;
 pub mod token;

@@ -28,19 +28,19 @@
 //! accept   inbound/listener → connection (TLS, deadlines; inlet: framing; breach: what breaks HTTP)
 //! arrive   inbound/service        takes one Arc<Snapshot> + Now, opens observe/record
 //!          inbound/request        the head has one meaning; the host is ours
-//!          decide/route           → discovery: inbound/metadata → done
+//!          decide/routing         → discovery: inbound/metadata → done
 //!                                 → paths of an embedded authorization server: inbound/issuing → authorization_server → done
-//!        1 decide/origin          may a browser call from there?
+//!        1 decide/fields/origin   may a browser call from there?
 //! gate     inbound/gate
 //!        2 decide/token/presented what was presented?
 //!        3 outbound/verify        is it genuine?  issuer → its keys → decide/token/jwt         ⇒ Caller
-//!        4 inbound/body           what is wanted?  decide/mcp/{peek, batch, headers, target}   ⇒ Target
+//!        4 inbound/body           what is wanted?  decide/mcp/request                         ⇒ Target
 //!        5 decide/policy/evaluate may they?  inbound/tasks: a task is as good as its tool      ⇒ Permit
-//!        6 inbound/session        is it their session?  decide/session; inbound/{resume, legacy}
-//! send     inbound/forward        what the upstream gets: decide/hop, outbound/credential
+//!        6 inbound/session        is it their session?  decide/mcp/session_seal; inbound/{resume, legacy}
+//! send     inbound/forward        what the upstream gets: decide/fields/crossing, outbound/credential
 //!          outbound/upstream      consumes the Permit
 //! return   inbound/session        a new session is sealed for its caller
-//!          inbound/filter         a list shows what its caller may use, where one was asked for: decide/mcp/{list, sse}
+//!          inbound/filter         a list shows what its caller may use, where one was asked for: decide/mcp/answer
 //!          inbound/relay → client frame by frame; tasks and event ids are noted as they pass, silence may get a comment
 //!          inbound/leash          a stream ends with its permit
 //!          inbound/stall          so does an answer that its client does not read for too long

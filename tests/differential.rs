@@ -20,7 +20,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use portcullis::{
     base::limits::JSON_DEPTH,
-    decide::mcp::{batch, peek, target},
+    decide::mcp::request::{batch, parse, target},
 };
 use rmcp::model::ClientJsonRpcMessage;
 
@@ -49,7 +49,7 @@ fn permitted(body: &[u8]) -> Option<View> {
         let messages = batch::read(&body, &HeaderMap::new(), JSON_DEPTH).ok()?;
         return messages.iter().map(view).collect::<Option<_>>().map(View::of_batch);
     }
-    view(&peek::read(&body, JSON_DEPTH).ok()?)
+    view(&parse::read(&body, JSON_DEPTH).ok()?)
 }
 
 /// What one reader made of a body: nothing where it refused it.
@@ -120,7 +120,7 @@ fn every_message_as_it_should_be_is_permitted() {
     let refused: Vec<_> = bodies
         .iter()
         .filter(|body| body.kind == corpus::VALID && permitted(&body.bytes).is_none())
-        .map(|body| format!("{}: {:?}", body.shown(), peek::read(&Bytes::copy_from_slice(&body.bytes), JSON_DEPTH)))
+        .map(|body| format!("{}: {:?}", body.shown(), parse::read(&Bytes::copy_from_slice(&body.bytes), JSON_DEPTH)))
         .collect();
     assert!(refused.is_empty(), "{} refused:\n{}", refused.len(), refused.join("\n"));
 }

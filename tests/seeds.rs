@@ -16,11 +16,12 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 25] = [
+const TARGETS: [(&str, Body); 27] = [
     ("batch", bodies::batch),
     ("blocks", bodies::blocks),
     ("config", bodies::config),
     ("endpoint", bodies::endpoint),
+    ("event_ids", bodies::event_ids),
     ("frames", bodies::frames),
     ("framing", bodies::framing),
     ("grant_form", bodies::grant_form),
@@ -41,6 +42,7 @@ const TARGETS: [(&str, Body); 25] = [
     ("server_metadata", bodies::server_metadata),
     ("session", bodies::session),
     ("sse", bodies::sse),
+    ("task_search", bodies::task_search),
     ("uri", bodies::uri),
 ];
 

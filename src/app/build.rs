@@ -19,12 +19,12 @@ use crate::{
     base::{clock::Clock, names::Issuer},
     config::{DenyAs, LegacySse, ServerSettings, Settings, environment::process_environment},
     decide::{
-        oauth::{
+        fields::origin::Sites,
+        resource_server::{
             challenge::Challenges,
             resource_metadata::{ResourceMetadata, etag},
         },
-        origin::Sites,
-        route::{RouteEntry, Routes, messages_path},
+        routing::{RouteEntry, Routes, messages_path},
     },
     inbound::{
         room::Bounds,

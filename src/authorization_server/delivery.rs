@@ -4,7 +4,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::{
     authorization_server::store::{Store, fault::StoreFault, kind::EntryKind},
-    decide::grant::family::Family,
+    decide::authorization_server::refresh_family::Family,
 };
 
 /// Runs once the connection has taken the whole answer; dropped without running if it never does.

@@ -19,11 +19,11 @@ use crate::{
     },
     base::clock::{Clock, Now},
     decide::{
-        grant::{
+        authorization_server::{
             error::{Code, OAuthError},
             form::Form,
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
     },
     outbound::{
         fetch::{Fetch, Roots},

@@ -7,7 +7,7 @@ use crate::{
         embedded::{Asked, Embedded},
         reply::EndpointAnswer,
     },
-    decide::route::IssuerEndpoint,
+    decide::routing::IssuerEndpoint,
 };
 
 mod authorize;

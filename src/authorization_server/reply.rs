@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     authorization_server::{delivery::OnDelivered, keys::random::digest_of, store::fault::StoreFault},
-    decide::grant::error::{Code, OAuthError},
+    decide::authorization_server::error::{Code, OAuthError},
 };
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
         names::{AuthorizationServerName, Issuer, Scope},
         secret::Secret,
     },
-    decide::grant::{client::Client, people::GrantRule, request::Protected},
+    decide::authorization_server::{client::Client, people::GrantRule, request::Protected},
 };
 
 /// One embedded authorization server as understood.

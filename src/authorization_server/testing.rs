@@ -25,17 +25,17 @@ use crate::{
     },
     base::clock::{Clock, Now},
     decide::{
-        grant::{
-            client::{Client, ClientAuth, Grants, Origin},
+        authorization_server::{
+            client::{Client, ClientAuth, ClientOrigin, Grants},
             form,
             people::{GrantRule, Person},
             pkce::Challenge,
-            redirect::RedirectUri,
+            redirect_uri::RedirectUri,
             request::Protected,
         },
         policy::glob::Glob,
-        route::IssuerEndpoint,
-        token::{claims::Caller, jwt::Unproved},
+        routing::IssuerEndpoint,
+        token::{caller::Caller, jwt::UnverifiedJwt},
     },
     outbound::{
         dial::Dialler,
@@ -155,7 +155,7 @@ pub(crate) fn client(id: &str, auth: ClientAuth) -> Client {
     Client {
         id: id.into(),
         name: None,
-        origin: Origin::Configured,
+        origin: ClientOrigin::Configured,
         redirect_uris: vec![RedirectUri::parse("https://app.example/back").unwrap()],
         auth,
         grants: Grants { code: true, refresh: true, credentials: false },
@@ -298,7 +298,7 @@ impl World {
     pub(crate) fn caller(&self, token: &str) -> Option<Caller> {
         let keys = self.embedded.state.keys.set()?;
         let rules = access_token::rules(&self.embedded.settings);
-        let caller = Unproved::read(token).ok()?.prove(&rules, &keys, self.clock.now()).ok()?;
+        let caller = UnverifiedJwt::read(token).ok()?.verify(&rules, &keys, self.clock.now()).ok()?;
         let jti = caller.claims()["jti"].as_str()?;
         (!self.local.is_revoked(jti)).then_some(caller)
     }

@@ -90,6 +90,18 @@ impl Scope {
     pub fn is_valid(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
     }
+
+    /// The value of `scope` for these scopes: one space between them.
+    pub fn join<'a>(scopes: impl IntoIterator<Item = &'a Self>) -> String {
+        let mut text = String::new();
+        for scope in scopes {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(scope);
+        }
+        text
+    }
 }
 
 /// Where clients find us: scheme, host and port, in the one spelling that everything we publish starts with (P5).

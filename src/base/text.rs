@@ -4,6 +4,9 @@ use std::{borrow::Borrow, fmt, ops::Deref};
 
 use bytes::Bytes;
 
+/// The UTF-8 byte order mark. It may stand before a text or a stream, and means nothing.
+pub const BYTE_ORDER_MARK: &[u8; 3] = b"\xEF\xBB\xBF";
+
 /// UTF-8 text in a shared buffer: cloning and cutting copy nothing.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Text(Bytes);

@@ -25,10 +25,17 @@ use crate::{
     },
     config::{Settings, explain as file_as_understood},
     decide::{
-        mcp::{peek, target, target::Target},
+        mcp::{
+            method::{self, MethodEra, Touches},
+            request::{
+                parse,
+                target::{self, Target},
+            },
+            version::FIRST_MODERN,
+        },
         policy::explain::explain as explain_policy,
         refusal::Refusal,
-        token::{claims::Caller, presented::Presented},
+        token::{caller::Caller, presented::Presented},
     },
     inbound::snapshot::Server,
     observe::log,
@@ -99,6 +106,7 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
     if arguments.token_file.is_some() {
         lines.push(format!("The token is good: issued by {} ({}).", caller.issuer(), caller.authorization_server()));
     }
+    lines.extend(versions(arguments));
     let asked = match wanted(arguments, server) {
         Ok(asked) => asked,
         Err(refusal) => return Ok(refused(lines, server, &refusal, Some(&caller))),
@@ -173,18 +181,35 @@ fn imagined(scopes: &str, server: &Server) -> Result<Caller, Failed> {
 /// Asks as a client would, so that the same code says what is touched.
 fn wanted(arguments: &Explain, server: &Server) -> Result<Target, Refusal> {
     let (method, params) = match arguments {
-        Explain { tool: Some(name), .. } => ("tools/call", json!({"name": name, "arguments": {}})),
-        Explain { prompt: Some(name), .. } => ("prompts/get", json!({"name": name})),
-        Explain { resource: Some(uri), .. } => ("resources/read", json!({"uri": uri})),
+        Explain { tool: Some(name), .. } => (method::CALL_TOOL, json!({"name": name, "arguments": {}})),
+        Explain { prompt: Some(name), .. } => (method::GET_PROMPT, json!({"name": name})),
+        Explain { resource: Some(uri), .. } => (method::READ_RESOURCE, json!({"uri": uri})),
         Explain { method, .. } => {
             let method = method.as_deref().unwrap_or_default();
+            let is_of_task = method::find(method).is_some_and(|row| row.touches == Touches::Task);
             // Some task: one that the gateway has not seen being made.
-            (method, if method.starts_with("tasks/") { json!({"taskId": "unknown"}) } else { json!({}) })
+            (method, if is_of_task { json!({"taskId": "unknown"}) } else { json!({}) })
         }
     };
-    let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
-    let message = peek::read(&Bytes::from(body), server.limits.json_depth).map_err(|fault| fault.refusal)?;
+    let mut body = json!({"jsonrpc": "2.0", "method": method, "params": params});
+    if !method::find(method).is_some_and(|row| row.is_notification) {
+        body["id"] = json!(1);
+    }
+    let body = Bytes::from(body.to_string());
+    let message = parse::read(&body, server.limits.json_depth).map_err(|fault| fault.refusal)?;
     target::of(&message)
+}
+
+/// Which versions define the method that is asked about, where not all of them do.
+fn versions(arguments: &Explain) -> Option<String> {
+    let method = arguments.method.as_deref()?;
+    let when = match method::find(method)?.era {
+        MethodEra::Both => return None,
+        MethodEra::Legacy => "before",
+        MethodEra::Modern => "since",
+    };
+    let method_or_notification = if method.starts_with("notifications/") { "Notification" } else { "Method" };
+    Some(format!("{method_or_notification} {method} exists in versions {when} {FIRST_MODERN}."))
 }
 
 #[cfg(test)]

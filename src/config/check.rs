@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::{
     base::names::is_loopback_name,
     config::{check::sections::Sections, place::Place, reading::Reading, server::WrittenServer},
-    decide::route::messages_path,
+    decide::routing::messages_path,
     outbound::dial::Peer,
 };
 

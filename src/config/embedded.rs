@@ -27,7 +27,7 @@ use crate::{
         server::advertised,
         value,
     },
-    decide::{grant::request::Protected, route::is_plain_path, token::jwt::TokenRules},
+    decide::{authorization_server::request::Protected, routing::is_plain_path, token::rules::TokenRules},
     outbound::keys::{IssuerSettings, KeySource},
 };
 

@@ -8,7 +8,7 @@ use crate::{
         reader::{Field, Fields},
         secret, value,
     },
-    decide::hop,
+    decide::fields::crossing,
     outbound::credential::{Credential, IdentityHeader},
 };
 
@@ -45,9 +45,9 @@ pub(super) fn check_passed(
         Some((Credential::Header(name, _), _)) => Some(name),
         _ => None,
     };
-    let key = if credential.is_some_and(|name| hop::folds_to(name, &passed.value)) {
+    let key = if credential.is_some_and(|name| crossing::folds_to(name, &passed.value)) {
         "credential"
-    } else if identity.iter().any(|header| hop::folds_to(&header.name, &passed.value)) {
+    } else if identity.iter().any(|header| crossing::folds_to(&header.name, &passed.value)) {
         "identity_headers"
     } else {
         return;

@@ -17,8 +17,8 @@ use crate::{
         value,
     },
     decide::{
-        oauth::quirk::{self, GENERIC, Quirk},
-        token::jwt::TokenRules,
+        resource_server::vendor::{self, GENERIC, Vendor},
+        token::rules::TokenRules,
     },
     outbound::keys::{IssuerSettings, KeySource},
 };
@@ -188,10 +188,10 @@ fn issuer(fields: &mut Fields<'_>) -> (Option<Written<Issuer>>, bool) {
     (issuer, allowed)
 }
 
-fn vendor(field: &Field<'_>) -> Option<&'static Quirk> {
-    let names: Vec<&str> = quirk::names().collect();
+fn vendor(field: &Field<'_>) -> Option<&'static Vendor> {
+    let names: Vec<&str> = vendor::names().collect();
     let expected = format!("a vendor: {}", names.join(", "));
-    let row = quirk::row(field.text(&expected)?);
+    let row = vendor::row(field.text(&expected)?);
     row.or_else(|| field.wrong_word(&expected, names))
 }
 

@@ -11,40 +11,18 @@ use crate::{
         tree::Meaning,
         value,
     },
-    decide::policy::{
-        glob::Glob,
-        rule::{Access, Policy, Rule, Subject},
+    decide::{
+        mcp::method::{self, Method},
+        policy::{
+            glob::Glob,
+            rule::{Access, Policy, Rule, Subject},
+        },
     },
 };
 
 mod meaning;
 mod spelling;
 mod unreachable;
-
-/// What decides about each method that `methods` cannot decide about (SPEC C.0).
-const DECIDED_ELSEWHERE: &[(&str, &str)] = &[
-    ("tools/call", "a `tools` rule"),
-    ("prompts/get", "a `prompts` rule"),
-    ("resources/read", "a `resources` rule"),
-    ("resources/subscribe", "a `resources` rule"),
-    ("resources/unsubscribe", "a `resources` rule"),
-    ("subscriptions/listen", "a `resources` rule"),
-    ("completion/complete", "a `prompts` or a `resources` rule, by what is completed"),
-    ("initialize", OPEN),
-    ("server/discover", OPEN),
-    ("ping", OPEN),
-    ("logging/setLevel", OPEN),
-    ("tools/list", LISTS),
-    ("prompts/list", LISTS),
-    ("resources/list", LISTS),
-    ("resources/templates/list", LISTS),
-    ("notifications/initialized", OPEN),
-    ("notifications/cancelled", OPEN),
-    ("notifications/progress", OPEN),
-    ("notifications/roots/list_changed", OPEN),
-];
-const OPEN: &str = "`scopes` of the server: every caller that may connect may call it";
-const LISTS: &str = "`scopes` of the server; what the list shows is decided by the rules and `hide`";
 
 /// `access` or `rules`, exactly one of them (P3).
 pub(super) fn access(fields: &mut Fields<'_>, connect: &[Scope], implies: &[(Scope, Vec<Glob>)]) -> Option<Access> {
@@ -142,9 +120,9 @@ fn subject(kind: &str, field: &Field<'_>) -> Option<(Subject, Vec<Place>)> {
 
 fn pattern<'f>(field: &Field<'f>, of_methods: bool) -> Option<&'f str> {
     let text = field.text("a pattern: a name, with * for any text and ? for any character")?;
-    let elsewhere = DECIDED_ELSEWHERE.iter().find(|(method, _)| of_methods && *method == text);
+    let elsewhere = method::find(text).filter(|_| of_methods).and_then(Method::decided_by);
     match elsewhere {
-        Some((_, by)) => field.wrong(&format!("a method that nothing else decides about; this one is decided by {by}")),
+        Some(by) => field.wrong(&format!("a method that nothing else decides about; this one is decided by {by}")),
         None => Some(text),
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         reader::{Field, Fields},
         value::{self, Url},
     },
-    decide::hop,
+    decide::fields::crossing,
     outbound::{dial::Peer, upstream::UpstreamSettings},
 };
 
@@ -87,7 +87,7 @@ fn passed(item: &Field<'_>) -> Option<Written<HeaderName>> {
     let Ok(name) = HeaderName::try_from(item.text("a header name")?) else {
         return item.wrong("a header name (letters, digits and -)");
     };
-    if !hop::can_be_passed(&name) {
+    if !crossing::can_be_passed(&name) {
         return item.wrong(
             "a header that is removed because only a proxy could vouch for it: `portcullis explain` lists them; others pass \
              already, or belong to HTTP and the gateway",

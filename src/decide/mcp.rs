@@ -1,12 +1,8 @@
-//! What an MCP message is and touches, read from its bytes with one meaning or none (P2).
+//! MCP messages: what a request touches, and what an answer may show (P2).
 
-pub mod batch;
-pub mod endpoint;
+pub mod answer;
 pub mod error;
-pub mod headers;
-pub mod list;
-pub mod peek;
-pub mod sse;
-pub mod target;
-pub mod task;
+pub mod method;
+pub mod request;
+pub mod session_seal;
 pub mod version;

@@ -1,4 +1,4 @@
-//! Who may touch what: rules as plain data, and the one function that decides.
+//! Which caller may touch what: rules as plain data, and the function that decides.
 
 pub mod automaton;
 pub mod evaluate;
@@ -10,5 +10,6 @@ pub mod pattern;
 mod query;
 mod resource;
 pub mod rule;
+mod spelling;
 mod template;
 pub mod uri;

@@ -1,10 +1,10 @@
-//! Every way we say no, and the one table that gives each its status, code, challenge and label.
+//! Every refusal, and the table that gives each its status, code, challenge and label.
 
 use http::StatusCode;
 
 use crate::base::names::Scope;
 
-/// Why a request is refused. Exact inside (audit, metrics); what leaves is what its [`Row`] says.
+/// Why a request is refused. Exact in audit lines and metrics; a client sees only its [`Row`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     // --- HTTP itself ---
@@ -12,7 +12,7 @@ pub enum Refusal {
     BadRequest(&'static str),
     /// No server and no document at this path.
     NotFound,
-    /// Not a name of ours (`Host`, `:authority` or TLS server name).
+    /// Not a name of the gateway (`Host`, `:authority` or TLS server name).
     Misdirected,
     /// This path does not take this method; what it takes.
     Method(&'static str),
@@ -34,9 +34,9 @@ pub enum Refusal {
     NoCredential,
     /// The credential is presented in a way that RFC 6750 §3.1 calls `invalid_request`.
     Presentation(PresentationFault),
-    /// The token is not good here.
+    /// The token is not valid here.
     Token(TokenFault),
-    /// The keys of the token's issuer are out of reach and none are cached.
+    /// The keys of the token's issuer are not reachable, and none are cached.
     KeysUnavailable {
         /// Seconds after which asking again makes sense.
         retry_after_secs: u64,
@@ -45,7 +45,7 @@ pub enum Refusal {
     // --- what is asked ---
     /// Not `application/json` in UTF-8.
     MediaType,
-    /// A content coding: the bytes judged would not be the bytes run.
+    /// A content coding: the judged bytes would not be the bytes that run.
     ContentCoding,
     /// Over `limits.request_body`.
     BodyTooLarge,
@@ -66,16 +66,16 @@ pub enum Refusal {
     HeaderMismatch(&'static str),
     /// `Mcp-Session-Id` or `Last-Event-ID` is not one plain value.
     BadSessionHeader,
-    /// A session of another caller, or one that we did not seal.
+    /// A session of another caller, or one that the gateway did not seal.
     UnknownSession,
 
     // --- may they ---
-    /// More scope would help.
+    /// More scope would permit it.
     Scope {
         /// All that the operation needs, in the order of the configuration.
         needed: Vec<Scope>,
     },
-    /// No scope would help: a deny rule, or claims that are not the caller's.
+    /// No scope would permit it: a deny rule, or claims that the caller does not have.
     Forbidden {
         /// Index of the deciding rule in the server's `rules`.
         rule: usize,
@@ -84,7 +84,7 @@ pub enum Refusal {
     NoRule,
     /// A resource URI that a prefix rule cannot judge safely (SPEC C-04).
     UnsafeUri(&'static str),
-    /// A task of another caller, or one that was not made here (SPEC C-88).
+    /// A task of another caller, or one that was not created through the gateway (SPEC C-88).
     UnknownTask,
     /// Over `limits.streams_per_caller`.
     TooManyStreams,
@@ -116,7 +116,7 @@ pub enum Refusal {
     /// The upstream took no connection within `connect_timeout`, or its head did not come within
     /// `response_timeout`; which of both.
     UpstreamTimeout(&'static str),
-    /// Our own fault.
+    /// A fault of the gateway.
     Internal(&'static str),
 }
 
@@ -144,7 +144,8 @@ pub enum TokenFault {
     Algorithm,
     /// `typ`, or another sign, says that this is not an access token.
     Type,
-    /// A header member that may not be there: `crit`, `jku`, `x5u`, `jwk`, `x5c`, `zip`, `cty`, `b64`.
+    /// A header member that may not be there: `crit`, `jku`, `x5u`, `jwk`, `x5c`, `zip`, `cty`,
+    /// `b64`.
     Header,
     /// `kid` is not a short string.
     KeyId,
@@ -156,7 +157,7 @@ pub enum TokenFault {
     Signature,
     /// `exp` is past.
     Expired,
-    /// It was taken back before that (RFC 7009).
+    /// It was revoked before that (RFC 7009).
     Revoked,
     /// `exp`, `nbf` or `iat` is absent where it must be there, or not a time.
     Time,
@@ -168,7 +169,7 @@ pub enum TokenFault {
     Subject,
     /// A scope claim is neither text nor a list of texts.
     ScopeShape,
-    /// `cnf` binds the token to a key that we cannot check (RFC 7800 §3.1).
+    /// `cnf` binds the token to a key, which the gateway cannot check (RFC 7800 §3.1).
     SenderConstraint,
     /// A registered claim has a shape that the RFC does not allow.
     Claims,
@@ -176,7 +177,7 @@ pub enum TokenFault {
 
 /// The `error` of a challenge (RFC 6750 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OAuthError {
+pub enum BearerError {
     /// The request is malformed.
     InvalidRequest,
     /// The token is expired, revoked, malformed, or not for this resource.
@@ -185,7 +186,7 @@ pub enum OAuthError {
     InsufficientScope,
 }
 
-impl OAuthError {
+impl BearerError {
     /// As spelled in RFC 6750 §3.1.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -205,7 +206,7 @@ pub enum ChallengeKind {
     /// `resource_metadata` and the first challenge's scope, without `error`.
     Bare,
     /// With this `error`.
-    Error(OAuthError),
+    Error(BearerError),
 }
 
 /// How one refusal looks from outside.
@@ -213,7 +214,8 @@ pub enum ChallengeKind {
 pub struct Row {
     /// HTTP status.
     pub status: StatusCode,
-    /// JSON-RPC error code: one that JSON-RPC or MCP fixes, or a positive one that starts with the status (SPEC C-65).
+    /// JSON-RPC error code: one that JSON-RPC or MCP fixes, or a positive one that starts with the
+    /// status (SPEC C-65).
     pub code: i32,
     /// Stable word for `data.reason`, the audit line and the metric label.
     pub reason: &'static str,
@@ -225,8 +227,8 @@ impl Refusal {
     /// The row of the table.
     #[must_use]
     pub fn row(&self) -> Row {
+        use BearerError::{InsufficientScope, InvalidRequest, InvalidToken};
         use ChallengeKind::{Bare, Error, None};
-        use OAuthError::{InsufficientScope, InvalidRequest, InvalidToken};
 
         let (status, code, reason, challenge) = match self {
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, 40001, "bad_request", None),
@@ -321,7 +323,8 @@ impl TokenFault {
         }
     }
 
-    /// What the challenge's `error_description` may say: enough to act on, nothing of the token (SPEC A-37).
+    /// The `error_description` of the challenge: enough to act on, nothing of the token (SPEC
+    ///
     #[must_use]
     pub fn description(self) -> &'static str {
         match self {

@@ -1,12 +1,15 @@
-//! From a header to a caller: what was presented, which key, which claims.
+//! Access tokens: from the header of a request to a verified caller.
 
 pub mod assertion;
-pub mod claims;
+pub(in crate::decide) mod audience;
+pub mod caller;
+mod claims;
 pub mod id_token;
 pub mod jwk;
 pub mod jwt;
-mod kind;
 pub mod presented;
-pub mod strict_json;
+pub mod rules;
 #[cfg(test)]
 pub(crate) mod testing;
+mod times;
+mod token_type;

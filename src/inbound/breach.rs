@@ -13,10 +13,10 @@ use std::{
 use http::{HeaderValue, Response, Version, header, request::Parts};
 
 use crate::{
-    decide::framing::{
-        Violation,
+    decide::fields::framing::{
         blocks::Blocks,
         frames::{Cutoff, Frames},
+        violation::Violation,
     },
     inbound::reply::{self, Known, ReplyBody},
     observe::{

@@ -33,7 +33,7 @@ use crate::{
         FINISH_TIMEOUT, H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX,
         HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT, URI_BYTES_MAX, connections::ROOM_TIMEOUT,
     },
-    decide::{framing::Violation, refusal::Refusal},
+    decide::{fields::framing::violation::Violation, refusal::Refusal},
     inbound::{
         breach::{Breach, H2Watch},
         handshake,

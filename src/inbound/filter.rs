@@ -20,8 +20,12 @@ use crate::{
     },
     decide::{
         mcp::{
-            list::{self, Hide, Item, Lists},
-            target::{TASK_LIST, Target},
+            answer::{
+                list_filter,
+                lists::{Hide, ListedItem, Lists},
+            },
+            method::LIST_TASKS,
+            request::target::Target,
             version::Era,
         },
         policy::{
@@ -29,7 +33,7 @@ use crate::{
             rule::{Access, Policy},
         },
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         snapshot::{Gateway, Server},
@@ -77,11 +81,11 @@ pub(super) fn wanted(server: &Server, asked: Option<Lists>) -> Option<Lists> {
 
 /// With a rule of its own the operator says that the upstream keeps its users apart.
 fn judges_tasks(policy: &Policy) -> bool {
-    !names_method(policy, &TASK_LIST.into())
+    !names_method(policy, &LIST_TASKS.into())
 }
 
-/// [`list::filter`], or [`list::filter_body`].
-type Filter = fn(&Bytes, Lists, &mut dyn FnMut(Item<'_>) -> bool) -> Result<Bytes, &'static str>;
+/// [`list_filter::filter`], or [`list_filter::filter_body`].
+type Filter = fn(&Bytes, Lists, &mut dyn FnMut(ListedItem<'_>) -> bool) -> Result<Bytes, &'static str>;
 
 /// Decides what one caller sees.
 pub(super) struct Cut {
@@ -95,7 +99,7 @@ pub(super) struct Cut {
 impl Cut {
     /// `message` without what the caller may not see, by the rules in force: a stream may have begun under others (P7).
     fn filter(&self, message: &Bytes) -> Result<Bytes, &'static str> {
-        self.filter_by(list::filter, message)
+        self.filter_by(list_filter::filter, message)
     }
 
     fn filter_by(&self, filter: Filter, message: &Bytes) -> Result<Bytes, &'static str> {
@@ -112,15 +116,15 @@ impl Cut {
     }
 
     /// Whether the caller sees an item: judged as its use would be, by the same rules.
-    fn keep(&self, server: &Server, item: Item<'_>) -> bool {
+    fn keep(&self, server: &Server, item: ListedItem<'_>) -> bool {
         let Server { policy, hide, .. } = server;
         let target = match item {
-            Item::Tool(name) => Target::Tool(Text::from(name)),
-            Item::Prompt(name) => Target::Prompt(Text::from(name)),
-            Item::Resource(uri) => Target::Resources(vec![Text::from(uri)]),
-            Item::Template(template) => Target::Template(Text::from(template)),
-            Item::Task(id) if judges_tasks(policy) => return self.may_touch_task(server, id),
-            Item::Task(_) => return true,
+            ListedItem::Tool(name) => Target::Tool(Text::from(name)),
+            ListedItem::Prompt(name) => Target::Prompt(Text::from(name)),
+            ListedItem::Resource(uri) => Target::Resources(vec![Text::from(uri)]),
+            ListedItem::Template(template) => Target::Template(Text::from(template)),
+            ListedItem::Task(id) if judges_tasks(policy) => return self.may_touch_task(server, id),
+            ListedItem::Task(_) => return true,
         };
         match (hide, evaluate(policy, &self.caller, &target)) {
             (Hide::Never, _) | (_, Ok(_)) => true,
@@ -177,7 +181,7 @@ pub(super) async fn whole(answer: Answer, cut: &Cut, place: &Place) -> Result<By
     if message.is_empty() {
         return Ok(message);
     }
-    let kept = cut.filter_by(list::filter_body, &message).map_err(|why| Unread {
+    let kept = cut.filter_by(list_filter::filter_body, &message).map_err(|why| Unread {
         fault: Some((UpstreamOutcome::Unfit, why)),
         ..Unread::from(Refusal::UpstreamAnswer("it holds a list that cannot be read with one meaning"))
     })?;

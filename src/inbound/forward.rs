@@ -17,16 +17,18 @@ use http_body::Body;
 
 use crate::{
     decide::{
-        hop,
+        fields::{answer, crossing},
         mcp::{
-            headers::{METHOD, NAME},
-            list::Lists,
-            target::Target,
+            answer::{lists::Lists, media::is_event_stream},
+            request::{
+                headers::{METHOD, NAME},
+                target::Target,
+            },
             version::Era,
         },
         policy::evaluate::Permit,
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         connection::Busy,
@@ -150,10 +152,10 @@ pub(super) async fn send(
     }
 
     let (mut head, body) = answer.into_parts();
-    if let Err(what) = hop::answer::one_reading(head.status, &mut head.headers) {
+    if let Err(what) = answer::one_reading(head.status, &mut head.headers) {
         return Err(not_relayed(what, head.status, record));
     }
-    hop::clean_response(&mut head.headers);
+    crossing::clean_response(&mut head.headers);
     if let Err(refusal) = session::learn(arrival, server, &outgoing, &method, &mut head) {
         if let Refusal::UpstreamAnswer(what) = refusal {
             return Err(not_relayed(what, head.status, record));
@@ -258,12 +260,12 @@ fn request_headers(
     outgoing: &Outgoing,
 ) -> Result<HeaderMap, Refusal> {
     let gateway = &arrival.connection.gateway;
-    if hop::loops(&headers, &gateway.pseudonym) {
+    if crossing::loops(&headers, &gateway.pseudonym) {
         return Err(Refusal::Loop);
     }
     let presented =
         matches!(server.credential, Credential::Forward).then(|| headers.get(AUTHORIZATION).cloned()).flatten();
-    hop::clean_request(&mut headers, &server.identity_names, &server.passed_headers);
+    crossing::clean_request(&mut headers, &server.identity_names, &server.passed_headers);
     if outgoing.era == Era::Legacy {
         // They mean nothing there and were not compared with the body (attack 195).
         headers.remove(MCP_METHOD);
@@ -288,7 +290,7 @@ fn request_headers(
     if outgoing.body.is_empty() {
         headers.remove(CONTENT_TYPE);
     }
-    hop::append_via(&mut headers, &gateway.via);
+    crossing::append_via(&mut headers, &gateway.via);
     if let Some(peer) = &arrival.connection.peer_value {
         headers.insert(X_FORWARDED_FOR, peer.clone());
     }
@@ -339,14 +341,6 @@ fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), &'stat
 fn not_relayed(what: &'static str, status: StatusCode, mut record: Record) -> (Refusal, Record) {
     record.failed(UpstreamOutcome::Unfit, "answer", &format_args!("status {}: {what}", status.as_u16()));
     (Refusal::UpstreamAnswer(what), record)
-}
-
-/// Whether an answer is a stream of events.
-pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|value| {
-        let essence = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
-        essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
-    })
 }
 
 /// Tells proxies before us to pass each event on as it comes (SPEC C-59).

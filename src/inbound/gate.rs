@@ -12,17 +12,21 @@ use hyper::body::Incoming;
 use crate::{
     base::{limits::IGNORED_BODY_BYTES_MAX, text::Text},
     decide::{
-        hop,
+        fields::crossing,
         mcp::{
-            batch, headers,
-            list::Lists,
-            peek::{self, Kind, Message, PeekFault},
-            target::{self, Target},
+            answer::lists::Lists,
+            method::{INITIALIZE, SUBSCRIBE, list_of},
+            request::{
+                batch, headers,
+                message::{Message, MessageFault, MessageKind},
+                parse,
+                target::{self, Target},
+            },
             version::Era,
         },
         policy::evaluate::{Permit, deciding_rule, evaluate},
         refusal::Refusal,
-        token::{claims::Caller, presented::Presented},
+        token::{caller::Caller, presented::Presented},
     },
     inbound::{
         body,
@@ -101,7 +105,7 @@ async fn judge(
     busy.secure()?;
 
     // 4. What is wanted?
-    hop::check_connection(&head.headers, &server.identity_names)?;
+    crossing::check_connection(&head.headers, &server.identity_names)?;
     headers::check_shape(&head.headers)?;
     let asked = match (door, &head.method) {
         (Door::Streamable | Door::Messages, &Method::POST) => {
@@ -143,7 +147,7 @@ async fn judge(
     }
     // What else is asked with such a field is judged, and its events noted, as what it is.
     let taken_up = taken_up.filter(|_| matches!(target, Target::Stream));
-    let lives_on = matches!(target, Target::Stream) || *method == *target::SUBSCRIBE;
+    let lives_on = matches!(target, Target::Stream) || *method == *SUBSCRIBE;
     // Places are taken for what may be needed, and given back when the answer shows that it is not.
     // What ends or answers something begins nothing, and sets places free: refused, a caller whose
     // every stream waits for their answer could never give it.
@@ -158,7 +162,7 @@ async fn judge(
         gateway.tasks.check(name, &caller, arrival.now)?;
     }
     // No batch holds one, and a session of the old transport is a stream.
-    let begins = method == "initialize" && door == Door::Streamable;
+    let begins = method == INITIALIZE && door == Door::Streamable;
     if begins {
         gateway.begun.begin(name, &caller, limits.sessions_per_caller, arrival.now)?;
     }
@@ -244,7 +248,7 @@ async fn read_message(
 ) -> Result<Asked, Refusal> {
     headers::check_media(&head.headers)?;
     let body = body::read(body, head.version, server.limits.request_body, place).await?;
-    let mut unreadable = |fault: PeekFault| {
+    let mut unreadable = |fault: MessageFault| {
         known.id = fault.id;
         fault.refusal
     };
@@ -257,12 +261,12 @@ async fn read_message(
             _ => Vec::new(),
         };
         known.method = Some(Text::from("batch"));
-        let lists = messages.iter().any(|message| Lists::of(&message.method).is_some()).then_some(Lists::Any);
-        let answers = messages.iter().any(|message| message.kind == Kind::Response);
-        let may_stream = messages.iter().any(|message| message.kind == Kind::Request);
+        let lists = messages.iter().any(|message| list_of(&message.method).is_some()).then_some(Lists::Any);
+        let answers = messages.iter().any(|message| message.kind == MessageKind::Response);
+        let may_stream = messages.iter().any(|message| message.kind == MessageKind::Request);
         return Ok(Asked { parts, lists, answers, may_stream, ..Asked::plain(target, body) });
     }
-    let message = peek::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
+    let message = parse::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
     known.id.clone_from(&message.id);
     known.method = Some(message.method.clone());
     known.era = headers::agree(&head.headers, &message)?;
@@ -272,9 +276,9 @@ async fn read_message(
     }
     let is_call = matches!(target, Target::Tool(_));
     Ok(Asked {
-        lists: Lists::of(&message.method),
-        answers: message.kind == Kind::Response,
-        may_stream: message.kind == Kind::Request,
+        lists: list_of(&message.method),
+        answers: message.kind == MessageKind::Response,
+        may_stream: message.kind == MessageKind::Request,
         asks_for_task: is_call && message.params.task,
         task: if is_call { promise(&message, known.era, &body) } else { Promise::None },
         ..Asked::plain(target, body)

@@ -11,7 +11,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tracing::debug;
 
 use crate::{
-    base::limits::TLS_HANDSHAKE_TIMEOUT, decide::framing::Violation, inbound::breach::Breach,
+    base::limits::TLS_HANDSHAKE_TIMEOUT, decide::fields::framing::violation::Violation, inbound::breach::Breach,
     observe::violations::HandshakeFault,
 };
 

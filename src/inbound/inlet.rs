@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     base::limits::{HEADER_READ_TIMEOUT, IGNORED_BODY_BYTES_MAX, REFUSED_BODY_TIMEOUT},
-    decide::framing::{Framing, Halt, Violation},
+    decide::fields::framing::{Framing, Halt, violation::Violation},
     inbound::breach::Breach,
 };
 

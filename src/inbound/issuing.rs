@@ -10,7 +10,7 @@ use crate::{
         endpoint,
     },
     base::limits::ISSUER_BODY_BYTES_MAX,
-    decide::{refusal::Refusal, route::IssuerEndpoint},
+    decide::{refusal::Refusal, routing::IssuerEndpoint},
     inbound::{
         body,
         connection::Busy,

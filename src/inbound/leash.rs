@@ -13,9 +13,9 @@ use tokio::time::sleep;
 use crate::{
     base::clock::Clock,
     decide::{
-        mcp::{list::Lists, target::Target},
+        mcp::{answer::lists::Lists, request::target::Target},
         policy::evaluate::evaluate,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         filter,

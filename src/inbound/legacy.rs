@@ -12,12 +12,14 @@ use http::uri::PathAndQuery;
 use crate::{
     decide::{
         mcp::{
-            endpoint::{self, Base},
-            sse::Event,
+            answer::{
+                message_endpoint::{self, Base},
+                sse::Event,
+            },
+            session_seal::{Sealed, SealedFor},
         },
         refusal::Refusal,
-        session::{Bound, Sealed},
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::snapshot::{Gateway, Server, Transport},
 };
@@ -86,7 +88,7 @@ impl Endpoint {
             authority: &upstream.authority,
             path_and_query: &upstream.path_and_query,
         };
-        let target = endpoint::resolve(base, &named)?;
+        let target = message_endpoint::resolve(base, &named)?;
         let text = URL_SAFE_NO_PAD.encode(target);
         let sealed = self.gateway.session_keys.seal(bound(&self.server, &self.caller), &text);
         let sealed = sealed.ok_or("it cannot be sealed")?;
@@ -110,10 +112,10 @@ pub(super) fn target(
     let text = sealed.and_then(|sealed| gateway.session_keys.open(bound(server, caller), sealed));
     let target =
         text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
-    let target = target.filter(|target| endpoint::is_own(target)).ok_or(Refusal::UnknownSession)?;
+    let target = target.filter(|target| message_endpoint::is_own(target)).ok_or(Refusal::UnknownSession)?;
     PathAndQuery::try_from(target).map_err(|_| Refusal::UnknownSession)
 }
 
-fn bound<'a>(server: &'a Server, caller: &'a Caller) -> Bound<'a> {
-    Bound { kind: Sealed::Endpoint, server: &server.series.name, caller }
+fn bound<'a>(server: &'a Server, caller: &'a Caller) -> SealedFor<'a> {
+    SealedFor { kind: Sealed::Endpoint, server: &server.series.name, caller }
 }

@@ -8,7 +8,7 @@ use http::{
 
 use crate::{
     decide::{
-        origin::cors::{self, Kind},
+        fields::cors::{self, CorsKind},
         refusal::Refusal,
     },
     inbound::{
@@ -56,14 +56,14 @@ pub(super) async fn issuer(head: &Parts, discovery: &Discovery) -> Response<Repl
 fn unless_read(head: &Parts) -> Option<Response<ReplyBody>> {
     match head.method {
         Method::GET | Method::HEAD => None,
-        Method::OPTIONS => Some(preflight(&head.headers, None, Kind::Discovery, METHODS)),
+        Method::OPTIONS => Some(preflight(&head.headers, None, CorsKind::Discovery, METHODS)),
         _ => Some(public(reply::refuse(&Refusal::Method(METHODS), &Known::default(), None))),
     }
 }
 
 /// Lets every page read it, refusals too.
 fn public(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
-    cors::expose(None, Kind::Discovery, response.headers_mut());
+    cors::expose(None, CorsKind::Discovery, response.headers_mut());
     response
 }
 

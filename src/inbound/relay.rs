@@ -14,7 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::{
     decide::{
-        mcp::{target::Target, version::Era},
+        mcp::{request::target::Target, version::Era},
         refusal::Refusal,
     },
     inbound::{

@@ -18,12 +18,12 @@ use crate::{
     base::{limits::UPSTREAM_BUSY_RETRY_SECS, text::Text},
     decide::{
         mcp::{
-            error::{self, About},
-            target::Target,
+            error::{self, about::About},
+            request::target::Target,
             version::Era,
         },
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         relay::{Broken, Relay},

@@ -11,7 +11,10 @@ use crate::{
         limits::{HEADER_BLOCK_BYTES_MAX, HEADER_FIELD_BYTES_MAX, HEADER_FIELDS_MAX, URI_BYTES_MAX},
         names::split_port,
     },
-    decide::{hop, origin::Sites, refusal::Refusal},
+    decide::{
+        fields::{crossing, origin::Sites},
+        refusal::Refusal,
+    },
 };
 
 /// Checks sizes and `Expect`.
@@ -37,7 +40,7 @@ pub(super) fn check_head(head: &Parts) -> Result<(), Refusal> {
     if block_bytes > HEADER_BLOCK_BYTES_MAX {
         return Err(Refusal::HeadersTooLarge);
     }
-    hop::check_expectation(&head.headers)
+    crossing::check_expectation(&head.headers)
 }
 
 /// Checks that the request names one host, and that it is ours: what the upstream's own check against DNS rebinding would have

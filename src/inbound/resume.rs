@@ -1,6 +1,5 @@
 //! From which caller's stream an event came, so that `Last-Event-ID` takes up nobody else's.
 
-mod ids;
 #[cfg(test)]
 mod tests;
 
@@ -11,14 +10,13 @@ use std::{
 
 use bytes::Bytes;
 
-use self::ids::Ids;
 use crate::{
     base::limits::{EVENTS_MAX, EVENTS_PER_CALLER_MAX},
     decide::{
-        mcp::target::Target,
+        mcp::{answer::event_ids::EventIds, request::target::Target},
         policy::{evaluate::evaluate, rule::Policy},
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         session::Session,
@@ -178,7 +176,7 @@ pub(super) struct Origin {
     gateway: Arc<Gateway>,
     place: Place,
     target: Arc<Target>,
-    ids: Ids,
+    ids: EventIds,
 }
 
 impl Origin {
@@ -194,7 +192,7 @@ impl Origin {
             place: gateway.origins.place(server.series.name.as_str(), caller, session.id.as_bytes()),
             gateway: Arc::clone(gateway),
             target: Arc::new(target.detached()),
-            ids: Ids::default(),
+            ids: EventIds::default(),
         }
     }
 

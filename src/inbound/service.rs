@@ -13,9 +13,9 @@ use crate::{
     authorization_server::embedded::Embedded,
     base::clock::Now,
     decide::{
-        origin::cors::{self, Kind},
+        fields::cors::{self, CorsKind},
         refusal::Refusal,
-        route::{IssuerEndpoint, Route},
+        routing::{IssuerEndpoint, Route},
     },
     inbound::{
         body,
@@ -154,20 +154,20 @@ async fn serve(
             record.refused(&refusal);
             let mut response = reply::refuse(&refusal, &Known::default(), Some(server));
             record.answered(response.status());
-            cors::expose(None, Kind::Mcp, response.headers_mut());
+            cors::expose(None, CorsKind::Mcp, response.headers_mut());
             body::settle(&mut body, &head, &mut response).await;
             return response;
         }
     };
     if head.method == Method::OPTIONS {
-        let response = preflight(&head.headers, origin.as_ref(), Kind::Mcp, door.methods());
+        let response = preflight(&head.headers, origin.as_ref(), CorsKind::Mcp, door.methods());
         record.answered(response.status());
         return response;
     }
     // Boxed: the library keeps room for this future as long as the connection lives, and a stream
     // outlives it.
     let mut response = Box::pin(gate::pass(arrival, server, door, head, body, record, busy)).await;
-    cors::expose(origin.as_ref(), Kind::Mcp, response.headers_mut());
+    cors::expose(origin.as_ref(), CorsKind::Mcp, response.headers_mut());
     response
 }
 
@@ -175,7 +175,7 @@ async fn serve(
 pub(super) fn preflight(
     asked: &HeaderMap,
     origin: Option<&HeaderValue>,
-    kind: Kind,
+    kind: CorsKind,
     allowed: &'static str,
 ) -> Response<ReplyBody> {
     let mut response = reply::empty(StatusCode::NO_CONTENT);

@@ -8,9 +8,9 @@ pub use self::begun::Begun;
 use crate::{
     base::limits::SESSION_ID_BYTES_MAX,
     decide::{
+        mcp::session_seal::{Sealed, SealedFor},
         refusal::Refusal,
-        session::{Bound, Sealed},
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         forward::Outgoing,
@@ -132,6 +132,6 @@ pub(super) fn learn(
     Ok(())
 }
 
-fn bound<'a>(server: &'a Server, caller: &'a Caller) -> Bound<'a> {
-    Bound { kind: Sealed::Session, server: &server.series.name, caller }
+fn bound<'a>(server: &'a Server, caller: &'a Caller) -> SealedFor<'a> {
+    SealedFor { kind: Sealed::Session, server: &server.series.name, caller }
 }

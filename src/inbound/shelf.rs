@@ -5,7 +5,7 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use crate::decide::token::claims::Caller;
+use crate::decide::token::caller::Caller;
 
 /// A caller at a server, as what is counted or kept of them is keyed: no text stays behind, and nobody outside can choose two
 /// that collide.

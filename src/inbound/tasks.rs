@@ -20,12 +20,13 @@ use crate::{
     },
     decide::{
         mcp::{
-            target::{self, Target},
-            task::Task,
+            answer::task::Task,
+            method::{GET_TASK, SUBSCRIBE},
+            request::target::Target,
         },
         policy::evaluate::names_method,
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
     inbound::{
         shelf::{self, Bounds, Shelf},
@@ -96,7 +97,7 @@ impl Tasks {
     ) -> Result<Target, Refusal> {
         let Target::Tasks { method, ids, resources } = target else { return Ok(target) };
         // Who hears of a task by a subscription learns what `tasks/get` tells, and no rule can name the subscription itself.
-        let method = if method == target::SUBSCRIBE { Text::from("tasks/get") } else { method };
+        let method = if method == SUBSCRIBE { Text::from(GET_TASK) } else { method };
         let is_guarded = names_method(&server.policy, &method);
         let mut parts = Vec::with_capacity(ids.len() + 2);
         // A rule for the method is asked in any case: it may forbid what the tool's allows.

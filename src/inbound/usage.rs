@@ -22,7 +22,7 @@ use crate::{
         names::ServerName,
         peer::network,
     },
-    decide::{refusal::Refusal, token::claims::Caller},
+    decide::{refusal::Refusal, token::caller::Caller},
     inbound::snapshot::{ServerLimits, TotalLimits},
 };
 

@@ -30,7 +30,7 @@
 //! | `target` | name or URI |
 //! | `targets` | how many things the request names, where there are several; those after the fiftieth have no line |
 //! | `verdict` | `allowed`, `refused`, or `unfinished` where the client left before one |
-//! | `reason` | why it was refused: the words of `data.reason` in the answer; `batch_refused` for what was refused only because of another member of its batch; `upstream_…` for what was allowed and then failed; for a violation, its name ([`crate::decide::framing::Violation`]), or `tls_handshake`, `tls_alert` (the client refused the handshake), `tls_timeout` |
+//! | `reason` | why it was refused: the words of `data.reason` in the answer; `batch_refused` for what was refused only because of another member of its batch; `upstream_…` for what was allowed and then failed; for a violation, its name ([`crate::decide::fields::framing::violation::Violation`]), or `tls_handshake`, `tls_alert` (the client refused the handshake), `tls_timeout` |
 //! | `rule` | index in the server's `rules` of the rule that decided; absent where none did |
 //! | `reported` | the reason for which a `report_only` rule would have refused |
 //! | `required_scopes`, `granted_scopes` | where scope was missing, or would have been: each elevation can be traced |

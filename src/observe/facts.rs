@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use crate::{
     base::{clock::Now, limits::BATCH_MESSAGES_MAX, names::Scope, text::Text},
-    decide::{mcp::target::Target, policy::evaluate::Permit, refusal::Refusal, token::claims::Caller},
+    decide::{mcp::request::target::Target, policy::evaluate::Permit, refusal::Refusal, token::caller::Caller},
     observe::{
         audit::{Decision, Verdict, Who},
         metrics::ServerSeries,

@@ -20,7 +20,7 @@
 //! | `connections_closed_for_room_total` | | idle client connections that were closed because a new connection or a request needed the room |
 //! | `connections_total` | `listener` | accepted; the label is the listener's address |
 //! | `tls_handshake_failures_total` | `listener` | connections that sent nothing are not counted |
-//! | `protocol_violations_total` | `listener`, `violation` | connections and streams that were refused because they broke HTTP, by [`crate::decide::framing::Violation`] |
+//! | `protocol_violations_total` | `listener`, `violation` | connections and streams that were refused because they broke HTTP, by [`crate::decide::fields::framing::violation::Violation`] |
 //! | `jwks_fetches_total` | `issuer`, `result` | `ok` or `failed`; `issuer` is the name in the configuration |
 //! | `jwks_keys` | `issuer` | gauge: usable keys held |
 //! | `jwks_keys_skipped` | `issuer` | gauge: keys of the set that cannot be used |
@@ -48,7 +48,7 @@ use prometheus_client::{
 pub use crate::observe::metrics::series::ServerSeries;
 use crate::{
     base::names::{AuthorizationServerName, ServerName},
-    decide::framing::Violation,
+    decide::fields::framing::violation::Violation,
     observe::metrics::series::{ServerFamilies, ServerLabel},
 };
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 pub use crate::observe::{end::End, facts::Judged};
 use crate::{
     base::{clock::Now, text::Text},
-    decide::{mcp::target::Target, refusal::Refusal, token::claims::Caller},
+    decide::{mcp::request::target::Target, refusal::Refusal, token::caller::Caller},
     observe::{
         audit::{AuditEntry, AuditEvent, Verdict},
         facts::{Facts, Named, SeparateTargets},

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Instant};
 
 use crate::{
-    decide::framing::Violation,
+    decide::fields::framing::violation::Violation,
     observe::{audit::ViolationLine, metrics::ListenerSeries, observer::Observe},
 };
 

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::decide::token::claims::Caller;
+use crate::decide::token::caller::Caller;
 
 /// What the upstream gets in place of the caller's token (P4).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::{
         limits::{FETCH_TIMEOUT, METADATA_AGE, METADATA_BYTES_MAX},
         names::{Issuer, is_loopback_name},
     },
-    decide::oauth::server_metadata::{self, MetadataFault},
+    decide::resource_server::issuer_metadata::{self, MetadataFault},
     outbound::{
         address::AddressRule,
         fault::{Fault, FaultKind},
@@ -153,7 +153,7 @@ impl Discovery {
 
     /// Tries the places where the document may be, in order; every one may be wrong in its own way, so all are told of.
     async fn look(&self) -> Result<Good, Fault> {
-        let places = server_metadata::places(&self.issuer).map_err(|fault| {
+        let places = issuer_metadata::places(&self.issuer).map_err(|fault| {
             Fault::new(FaultKind::Metadata, format_args!("the issuer {} is no URL: {fault:?}", self.issuer))
         })?;
         try_each(&places, |place| self.look_at(place)).await
@@ -167,7 +167,7 @@ impl Discovery {
             bytes_max: METADATA_BYTES_MAX,
         };
         let fetched = self.fetch.get(&wanted).await?;
-        let metadata = server_metadata::read(&fetched.body, &self.issuer).map_err(|fault| match fault {
+        let metadata = issuer_metadata::read(&fetched.body, &self.issuer).map_err(|fault| match fault {
             MetadataFault::Issuer { found } => {
                 Fault::new(FaultKind::Issuer, format_args!("{place}: issuer is {found:?}; expected {:?}", self.issuer))
             }

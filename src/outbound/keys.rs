@@ -17,7 +17,7 @@ use crate::{
     },
     decide::{
         refusal::{Refusal, TokenFault},
-        token::{claims::Caller, jwt::TokenRules},
+        token::{caller::Caller, rules::TokenRules},
     },
     outbound::{
         discover::{Discovery, Start},

@@ -16,7 +16,7 @@ use crate::{
     },
     decide::{
         refusal::{Refusal, TokenFault},
-        token::{claims::Caller, jwt::Unproved, presented::Presented},
+        token::{caller::Caller, jwt::UnverifiedJwt, presented::Presented},
     },
     outbound::keys::{IssuerId, IssuerKeys, Published},
 };
@@ -118,7 +118,7 @@ impl Verifier {
             return Memory::Nothing;
         };
         let skew = issuer.rules().clock_skew;
-        if now.mono >= remembered.until || remembered.caller.holds(now, skew).is_err() {
+        if now.mono >= remembered.until || remembered.caller.check_expiry(now, skew).is_err() {
             return Memory::Expired;
         }
         if issuer.generation(now) != Some(remembered.generation) {
@@ -138,7 +138,7 @@ impl Verifier {
         peer: Option<IpAddr>,
         now: Now,
     ) -> Result<Arc<Caller>, Refusal> {
-        let unproved = Unproved::read(token)?;
+        let unproved = UnverifiedJwt::read(token)?;
         // Issuer first, then its keys: what the token says chooses among the configured ones and reaches nothing else (P6, SPEC B-10).
         let issuer = issuers
             .iter()
@@ -146,7 +146,7 @@ impl Verifier {
             .ok_or(Refusal::Token(TokenFault::Issuer))?;
 
         let keys = issuer.current_or_first(now).await?;
-        let (keys, caller) = match unproved.prove(issuer.rules(), &keys.set, now) {
+        let (keys, caller) = match unproved.verify(issuer.rules(), &keys.set, now) {
             // Boxed: it is rare, and every request would carry the room for it.
             Err(UNKNOWN_KEY) => Box::pin(prove_later(&unproved, issuer, keys.generation, peer, now)).await?,
             proof => (keys, proof?),
@@ -185,7 +185,7 @@ impl Verifier {
 /// Proves it with keys that the issuer publishes later than generation `seen`, which does not know
 /// the token's key.
 async fn prove_later(
-    unproved: &Unproved<'_>,
+    unproved: &UnverifiedJwt<'_>,
     issuer: &IssuerKeys,
     mut seen: u64,
     peer: Option<IpAddr>,
@@ -194,7 +194,7 @@ async fn prove_later(
     let mut newer = issuer.newer(peer);
     loop {
         let keys = newer.than(seen).await?;
-        match unproved.prove(issuer.rules(), &keys.set, now) {
+        match unproved.verify(issuer.rules(), &keys.set, now) {
             Err(UNKNOWN_KEY) => seen = keys.generation,
             proof => return Ok((keys, proof?)),
         }

@@ -1,7 +1,7 @@
 //! What a reader saw of a message: all that decides what it does and to what.
 
-use portcullis::decide::mcp::{
-    peek::{Kind, Message},
+use portcullis::decide::mcp::request::{
+    message::{Message, MessageKind},
     target::Target,
 };
 use serde::Deserialize;
@@ -46,13 +46,13 @@ impl View {
         };
         let params = &message.params;
         let kind = match message.kind {
-            Kind::Request => "request",
-            Kind::Notification => "notification",
-            Kind::Response => "response",
+            MessageKind::Request => "request",
+            MessageKind::Notification => "notification",
+            MessageKind::Response => "response",
         };
         Self {
             kind: kind.to_owned(),
-            method: (message.kind != Kind::Response).then(|| message.method.as_str().to_owned()),
+            method: (message.kind != MessageKind::Response).then(|| message.method.as_str().to_owned()),
             id: message.id.as_ref().map(|raw| id(&serde_json::from_str(raw.as_str()).expect("a raw id is JSON"))),
             name: said(&params.name),
             uri: said(&params.uri),

@@ -2,7 +2,8 @@
 
 use std::{path::Path, process::Stdio};
 
-use serde_json::json;
+use portcullis::decide::mcp::method::METHODS;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::world::{Ask, Plan, World, call, issuer, token::now};
@@ -118,6 +119,72 @@ async fn explain_agrees_with_the_gateway_on_two_hundred_cases() {
     world.close().await;
 }
 
+/// What a client would send to ask what `explain` is asked, once for each scope.
+struct Question {
+    option: &'static str,
+    value: &'static str,
+    body: Value,
+}
+
+/// Every method, and prompts and resources that rules permit, deny, and do not name.
+fn questions() -> Vec<Question> {
+    let mut all = Vec::new();
+    for method in METHODS.iter().map(|method| method.name).chain(["acme/custom", "acme/unknown", "notifications/acme"])
+    {
+        let params = if method.starts_with("tasks/") { json!({"taskId": "unknown"}) } else { json!({}) };
+        let mut body = json!({"jsonrpc": "2.0", "method": method, "params": params});
+        if !method.starts_with("notifications/") {
+            body["id"] = json!(1);
+        }
+        all.push(Question { option: "--method", value: method, body });
+    }
+    for name in ["hello", "Hello", "secret", "other"] {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "prompts/get", "params": {"name": name}});
+        all.push(Question { option: "--prompt", value: name, body });
+    }
+    for uri in
+        ["file:///pub/a", "file:///pub/%2e%2e/etc", "file:///etc/a", "file:///pub/secret/a", "https://a.example/b"]
+    {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "resources/read", "params": {"uri": uri}});
+        all.push(Question { option: "--resource", value: uri, body });
+    }
+    all
+}
+
+#[tokio::test]
+async fn explain_agrees_with_the_gateway_on_every_method_prompt_and_resource() {
+    const RULES: &str = "      - {resources: [\"file:///pub/**\"]}\n";
+    let more = format!(
+        "      - {{resources: [\"file:///pub/secret/**\"], scopes: [acme]}}\n{RULES}      - {{prompts: [secret], deny: true}}\n\
+         \x20     - {{methods: [\"tasks/get\", \"tasks/list\"], scopes: [acme]}}\n\
+         \x20     - {{methods: [\"tasks/cancel\"], deny: true}}\n"
+    );
+    let world = Plan::standard_but(RULES, &more).start().await;
+    let config = world.config_path();
+    let config = config.to_str().unwrap();
+    let (mut wrong, mut allowed, mut refused) = (Vec::new(), 0, 0);
+    for Question { option, value, body } in questions() {
+        for scopes in ["", "mcp:connect", "mcp:connect acme"] {
+            let live = world.send(&Ask::post("/mcp", body.to_string()).token(&world.token_with(scopes))).await;
+            let arguments = ["explain", "--config", config, "--server", "main", option, value, "--scopes", scopes];
+            let (code, text) = run(world.folder.path(), &arguments).await;
+            let agrees = match live.status {
+                200 | 202 => code == Some(0),
+                400 | 401 | 403 => code == Some(3) && text.contains(&format!("({} ", live.status)),
+                _ => false,
+            };
+            allowed += usize::from(code == Some(0));
+            refused += usize::from(code == Some(3));
+            if !agrees {
+                wrong.push(format!("{option} {value} {scopes:?}: live {}, explain {code:?}\n{text}", live.status));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(allowed > 20 && refused > 20, "the cases are one-sided: {allowed} allowed, {refused} refused");
+    world.close().await;
+}
+
 #[tokio::test]
 async fn explain_names_the_rule_and_the_challenge() {
     let world = World::standard().await;
@@ -178,7 +245,7 @@ async fn schema_is_json_and_version_and_help_work() {
     let folder = tempfile::tempdir().unwrap();
     let (code, text) = run(folder.path(), &["schema"]).await;
     assert_eq!(code, Some(0));
-    let schema: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let schema: Value = serde_json::from_str(&text).expect("JSON");
     assert!(schema["properties"]["public_url"].is_object(), "{schema}");
     assert_eq!(run(folder.path(), &["--help"]).await.0, Some(0));
     assert_ne!(run(folder.path(), &["nonsense"]).await.0, Some(0));

@@ -11,22 +11,24 @@ use portcullis::{
     base::limits::{BATCH_MESSAGES_MAX, JWKS_KEYS_MAX, TOKEN_BYTES_MAX},
     config::{explain, file},
     decide::{
-        framing::{
+        fields::framing::{
             Framing,
             blocks::Blocks,
             frames::{Cutoff, Frames},
         },
         mcp::{
-            batch,
-            endpoint::{self, Base},
-            error::{self, About},
-            headers,
-            peek::{self, Kind, Message},
-            target::{self, Target},
+            answer::message_endpoint::{self, Base},
+            error::{self, about::About},
+            request::{
+                batch, headers,
+                message::{Message, MessageKind},
+                parse,
+                target::{self, Target},
+            },
             version::Era,
         },
-        oauth::server_metadata,
-        token::{jwk::KeySet, jwt::Unproved, presented::Presented},
+        resource_server::issuer_metadata,
+        token::{jwk::KeySet, jwt::UnverifiedJwt, presented::Presented},
     },
 };
 use serde_json::Value;
@@ -43,7 +45,7 @@ mod uri;
 mod verdicts;
 #[path = "bodies/watched.rs"]
 mod watched;
-pub(crate) use answers::{list, sse};
+pub(crate) use answers::{event_ids, list, sse, task_search};
 pub(crate) use crossing::hop;
 pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request};
 pub(crate) use uri::uri;
@@ -76,7 +78,7 @@ fn fields(input: &[u8]) -> HeaderMap {
 /// Whatever the strict reader accepts, `serde_json` accepts, and sees the same method, id and names in it.
 pub(crate) fn peek(input: &[u8]) -> bool {
     // Below the depth at which `serde_json` gives up.
-    let message = match peek::read(&Bytes::copy_from_slice(input), 100) {
+    let message = match parse::read(&Bytes::copy_from_slice(input), 100) {
         Ok(message) => message,
         Err(fault) => {
             let id = fault.id.map(|id| serde_json::from_str::<Value>(&id).expect("an id that is no JSON"));
@@ -109,9 +111,9 @@ pub(crate) fn batch(input: &[u8]) -> bool {
     assert_eq!(elements.len(), messages.len());
     for (index, (message, element)) in messages.iter().zip(elements).enumerate() {
         agrees(message, element);
-        assert_eq!(message.kind == Kind::Response, messages[0].kind == Kind::Response, "a mixture");
+        assert_eq!(message.kind == MessageKind::Response, messages[0].kind == MessageKind::Response, "a mixture");
         assert!(message.method != "initialize");
-        let alone = peek::read(&Bytes::from(element.to_string()), 100).expect("a message of its own");
+        let alone = parse::read(&Bytes::from(element.to_string()), 100).expect("a message of its own");
         let target = target::of(&alone);
         match &targets {
             Ok(Target::Several(all)) => assert_eq!(target.as_ref(), Ok(&all[index])),
@@ -125,11 +127,14 @@ pub(crate) fn batch(input: &[u8]) -> bool {
 /// An endpoint that is taken is a path of the stream's own origin, and one that means itself there.
 pub(crate) fn endpoint(input: &[u8]) -> bool {
     let base = Base { scheme: "http", authority: "up.example:8000", path_and_query: "/a/sse?v=1" };
-    let Ok(target) = endpoint::resolve(base, input) else { return false };
-    assert!(endpoint::is_own(&target) && target.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == target));
+    let Ok(target) = message_endpoint::resolve(base, input) else { return false };
+    assert!(
+        message_endpoint::is_own(&target)
+            && target.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == target)
+    );
     let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
     assert!(!path.split('/').any(|segment| matches!(segment, "." | "..")), "{target}");
-    assert_eq!(endpoint::resolve(base, target.as_bytes()).as_ref(), Ok(&target));
+    assert_eq!(message_endpoint::resolve(base, target.as_bytes()).as_ref(), Ok(&target));
     let reference = String::from_utf8_lossy(input).to_ascii_lowercase();
     let authority = reference.split_once("//").map(|(before, rest)| (before, rest.split(['/', '?', '#']).next()));
     if let Some(("" | "http:", authority)) = authority {
@@ -295,10 +300,10 @@ pub(crate) fn message_headers(input: &[u8]) -> bool {
     let (head, body) = parts(input);
     let map = fields(head);
     let _ = (headers::check_media(&map), headers::check_shape(&map), headers::era_without_body(&map));
-    let Ok(message) = peek::read(&Bytes::copy_from_slice(body), 64) else { return false };
+    let Ok(message) = parse::read(&Bytes::copy_from_slice(body), 64) else { return false };
     let target = target::of(&message);
     let era = headers::agree(&map, &message);
-    if era == Ok(Era::Modern) && message.kind == Kind::Request {
+    if era == Ok(Era::Modern) && message.kind == MessageKind::Request {
         let one = |name: &str| {
             assert_eq!(map.get_all(name).iter().count(), 1, "{name}");
             map[name].as_bytes()
@@ -327,7 +332,7 @@ pub(crate) fn message_headers(input: &[u8]) -> bool {
 /// Nothing about a token's shape stops the reader, and what it takes is within its bounds.
 pub(crate) fn jwt_read(input: &[u8]) -> bool {
     let Ok(token) = std::str::from_utf8(input) else { return false };
-    let Ok(unproved) = Unproved::read(token) else { return false };
+    let Ok(unproved) = UnverifiedJwt::read(token) else { return false };
     assert!(token.len() <= TOKEN_BYTES_MAX && token.split('.').count() == 3);
     let _ = (unproved.issuer(), unproved.key_id());
     true
@@ -371,14 +376,14 @@ pub(crate) fn config(input: &[u8]) -> bool {
 pub(crate) fn server_metadata(input: &[u8]) -> bool {
     let mut parts = input.splitn(2, |byte| *byte == b'\n');
     let Some(Ok(issuer)) = parts.next().map(std::str::from_utf8) else { return false };
-    let places = server_metadata::places(issuer);
+    let places = issuer_metadata::places(issuer);
     if let Ok(places) = &places {
         let host_end = issuer.match_indices('/').nth(2).map_or(issuer.len(), |(at, _)| at);
         let is_there = |place: &String| place.starts_with(&format!("{}/", &issuer[..host_end]));
         assert!((2..=3).contains(&places.len()) && places.iter().all(is_there), "{places:?}");
         assert!(places.iter().all(|place| place.contains("/.well-known/")));
     }
-    let Ok(metadata) = server_metadata::read(parts.next().unwrap_or_default(), issuer) else { return false };
+    let Ok(metadata) = issuer_metadata::read(parts.next().unwrap_or_default(), issuer) else { return false };
     assert_eq!(&*metadata.issuer, issuer);
     places.is_ok()
 }

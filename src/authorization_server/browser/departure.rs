@@ -10,12 +10,12 @@ use crate::{
     },
     base::names::{Scope, is_loopback_name},
     decide::{
-        grant::{
+        authorization_server::{
             error::{Code, OAuthError},
-            form, people,
+            form,
             pkce::Challenge,
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
     },
     outbound::fault::{Fault, FaultKind},
 };
@@ -71,7 +71,7 @@ pub(crate) fn bridge_of(embedded: &Embedded) -> Result<&Bridge, OAuthError> {
 fn scope_of(settings: &OidcSettings) -> String {
     let mut scopes = vec![Scope::from("openid")];
     scopes.extend(settings.scopes.iter().filter(|scope| &***scope != "openid").cloned());
-    people::join(&scopes)
+    Scope::join(&scopes)
 }
 
 /// The callback. Each embedded server has one IdP, so its callback tells IdPs apart (SPEC D-56).

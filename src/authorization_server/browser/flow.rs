@@ -15,14 +15,14 @@ use crate::{
     },
     base::{limits::FLOW_AGE, names::Scope},
     decide::{
-        grant::{
+        authorization_server::{
             client::{Client, ClientAuth},
             error::{Code, OAuthError},
             form,
             people::Person,
             request::AuthorizationRequest,
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
     },
 };
 

@@ -12,7 +12,7 @@ use crate::{
         },
         embedded::{Asked, Embedded},
     },
-    decide::grant::{
+    decide::authorization_server::{
         error::{Code, OAuthError},
         form::Form,
     },

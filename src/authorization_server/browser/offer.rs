@@ -9,7 +9,7 @@ use crate::{
         store::{fault::StoreFault, kind::EntryKind},
     },
     base::{limits::CONSENT_AGE, names::Scope},
-    decide::grant::{
+    decide::authorization_server::{
         client::Client,
         people::{self, Grantee, Person},
         request::AuthorizationRequest,

@@ -15,11 +15,11 @@ use crate::{
     },
     base::{limits::SHOWN_CHARS_MAX, names::Scope},
     decide::{
-        grant::{
-            client::{Client, Origin},
+        authorization_server::{
+            client::{Client, ClientOrigin},
             error::{Code, OAuthError},
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
     },
 };
 
@@ -90,7 +90,7 @@ pub(crate) fn consent(embedded: &Embedded, view: &ConsentView<'_>) -> EndpointAn
         csrf,
         client: flow.client.name.as_deref().map(shown),
         client_id: shown(&flow.client.id),
-        is_claimed: flow.client.origin != Origin::Configured,
+        is_claimed: flow.client.origin != ClientOrigin::Configured,
         vouched: vouched(&flow.client),
         servers: servers(embedded, flow),
         back: shown(back.as_str()),
@@ -173,9 +173,9 @@ fn answer(status: StatusCode, title: &str, body: &impl Template, form_targets: &
 
 fn vouched(client: &Client) -> Vouched {
     match (client.origin, client.host()) {
-        (Origin::Document, Some(host)) => Vouched::Host(shown(host)),
-        (Origin::Configured, _) => Vouched::Operator,
-        (Origin::Dynamic | Origin::Document, _) => Vouched::Unchecked,
+        (ClientOrigin::Document, Some(host)) => Vouched::Host(shown(host)),
+        (ClientOrigin::Configured, _) => Vouched::Operator,
+        (ClientOrigin::Dynamic | ClientOrigin::Document, _) => Vouched::Unchecked,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
         store::{fault::StoreFault, kind::EntryKind},
     },
     base::limits::LOGIN_AGE,
-    decide::grant::{
+    decide::authorization_server::{
         error::{Code, OAuthError},
         people::Person,
     },

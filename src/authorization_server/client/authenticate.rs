@@ -15,13 +15,13 @@ use crate::{
         throttle::Action,
     },
     decide::{
-        grant::{
+        authorization_server::{
             client::{Client, ClientAuth},
             error::{Code, OAuthError},
             form::Form,
         },
-        route::IssuerEndpoint,
-        token::{assertion, jwk::KeySet, jwt::Unproved},
+        routing::IssuerEndpoint,
+        token::{assertion, jwk::KeySet, jwt::UnverifiedJwt},
     },
 };
 
@@ -92,7 +92,7 @@ fn read<'a>(form: &'a Form, asked: &Asked<'_>) -> Result<(Box<str>, Proof<'a>), 
             if form.get("client_assertion_type") != Some(ASSERTION_TYPE) {
                 return Err(Code::InvalidRequest.because("client_assertion_type must be that of RFC 7523"));
             }
-            let issuer = Unproved::read(assertion).map_err(|_| failed())?.issuer().into();
+            let issuer = UnverifiedJwt::read(assertion).map_err(|_| failed())?.issuer().into();
             (issuer, Proof::Assertion(assertion))
         }
         (None, None, None) if form.get("client_assertion_type").is_some() => {
@@ -179,11 +179,11 @@ async fn verify_assertion(
     token: &str,
     asked: &Asked<'_>,
 ) -> Result<(), Denied> {
-    let token = Unproved::read(token).map_err(|_| failed())?;
+    let token = UnverifiedJwt::read(token).map_err(|_| failed())?;
     let keys = KeySet::read(keys.as_bytes()).map_err(|_| failed())?;
     let endpoint = embedded.url(IssuerEndpoint::Token);
     let audiences = [embedded.settings.issuer.as_str(), &endpoint];
-    let proved = assertion::prove(&token, &client.id, &audiences, &keys, asked.now).map_err(|fault| {
+    let proved = assertion::verify(&token, &client.id, &audiences, &keys, asked.now).map_err(|fault| {
         tracing::debug!(target: "portcullis::authorization_server", client = &*client.id, ?fault, "client assertion refused");
         failed()
     })?;

@@ -19,9 +19,10 @@ use crate::{
         names::is_loopback_name,
     },
     decide::{
-        grant::{
-            client::{self, Client},
-            client_id::DocumentUrl,
+        authorization_server::{
+            client::Client,
+            client_id_document::DocumentUrl,
+            client_metadata,
             error::{Code, OAuthError},
         },
         token::jwk::KeySet,
@@ -97,7 +98,7 @@ impl ClientDocuments {
             return Ok(client);
         }
         let (body, age) = self.fetch(fetch, url.as_str(), url.host(), reach, CLIENT_DOCUMENT_BYTES_MAX, now).await?;
-        let client = client::read_document(url, &body).map_err(|cause| unusable(url.as_str(), cause))?;
+        let client = client_metadata::read_document(url, &body).map_err(|cause| unusable(url.as_str(), cause))?;
         let age = age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_MAX);
         self.known.insert(url.as_str().into(), ());
         self.clients.insert(url.as_str().into(), Held::new(client.clone(), age, now));

@@ -6,9 +6,9 @@ use crate::{
         embedded::{Asked, Embedded},
         throttle::Action,
     },
-    decide::grant::{
+    decide::authorization_server::{
         client::Client,
-        client_id::DocumentUrl,
+        client_id_document::DocumentUrl,
         error::{Code, OAuthError},
     },
 };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     authorization_server::{embedded::Embedded, keys::random, store::kind::EntryKind},
     base::{clock::Now, limits::DYNAMIC_CLIENT_AGE},
-    decide::grant::{
+    decide::authorization_server::{
         client::Client,
         error::{Code, OAuthError},
     },

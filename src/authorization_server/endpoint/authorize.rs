@@ -19,14 +19,14 @@ use crate::{
     },
     base::limits::FLOW_AGE,
     decide::{
-        grant::{
+        authorization_server::{
             client::Client,
             error::{Code, OAuthError},
             form::Form,
             people::Person,
             request::{AuthorizationRequest, ReturnTo},
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
     },
 };
 

@@ -13,7 +13,7 @@ use crate::{
         reply::{self, EndpointAnswer},
     },
     base::{clock::Now, names::Scope},
-    decide::grant::{
+    decide::authorization_server::{
         error::{Code, OAuthError},
         form::Form,
         people::{self, Grantee, Person},

@@ -19,11 +19,11 @@ use crate::{
     },
     base::names::Scope,
     decide::{
-        grant::{
+        authorization_server::{
             error::{Code, OAuthError},
-            people::{self, Person},
+            people::Person,
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
     },
 };
 
@@ -125,5 +125,5 @@ async fn offer_of(embedded: &Embedded, flow: &Flow) -> Result<Option<Offer>, OAu
 fn purpose(flow: &Flow, offer: &Offer) -> [String; 3] {
     let subject = flow.person.as_ref().map_or("", |person| &person.subject);
     let scopes: Vec<Scope> = offer.scopes.iter().map(|(scope, _)| scope.clone()).collect();
-    ["consent".into(), subject.into(), people::join(&scopes)]
+    ["consent".into(), subject.into(), Scope::join(&scopes)]
 }

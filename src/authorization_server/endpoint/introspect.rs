@@ -14,11 +14,11 @@ use crate::{
         keys::random::digest_of,
         reply::{self, Denied, EndpointAnswer},
     },
-    decide::grant::{
-        client::{Client, ClientAuth, Origin},
+    base::names::Scope,
+    decide::authorization_server::{
+        client::{Client, ClientAuth, ClientOrigin},
         error::Code,
-        family::Standing,
-        people,
+        refresh_family::Standing,
     },
 };
 
@@ -58,12 +58,12 @@ async fn describe(
         return Ok(is_active.then(|| {
             json!({
                 "active": true, "client_id": family.client, "sub": family.person.subject, "exp": family.ends,
-                "iss": embedded.settings.issuer, "aud": family.resources, "scope": people::join(&family.scopes),
+                "iss": embedded.settings.issuer, "aud": family.resources, "scope": Scope::join(&family.scopes),
             })
         }));
     }
     let Some(caller) = access_token::read(embedded, token, asked) else { return Ok(None) };
-    let concerns = client.origin == Origin::Configured || caller.client() == Some(&*client.id);
+    let concerns = client.origin == ClientOrigin::Configured || caller.client() == Some(&*client.id);
     let id = caller.claims().get("jti").and_then(Value::as_str).unwrap_or_default();
     if !concerns || embedded.state.revocations.is_revoked(id) {
         return Ok(None);

@@ -20,11 +20,11 @@ use crate::{
     },
     base::{limits::ACCOUNT_NAME_BYTES_MAX, secret::Secret},
     decide::{
-        grant::{
+        authorization_server::{
             error::{Code, OAuthError},
             people::Person,
         },
-        route::IssuerEndpoint,
+        routing::IssuerEndpoint,
     },
 };
 

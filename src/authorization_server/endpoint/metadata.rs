@@ -15,7 +15,7 @@ use crate::{
         settings::Dynamic,
     },
     base::names::Scope,
-    decide::{grant::client::ClientAuth, route::IssuerEndpoint},
+    decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint},
 };
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::{
         embedded::Asked,
         reply::{self, EndpointAnswer},
     },
-    decide::{grant::error::Code, route::IssuerEndpoint},
+    decide::{authorization_server::error::Code, routing::IssuerEndpoint},
 };
 
 #[cfg(test)]

@@ -16,12 +16,13 @@ use crate::{
     },
     base::{
         limits::{REGISTRATION_BYTES_MAX, UNUSED_CLIENT_AGE},
+        names::Scope,
         secret::Secret,
     },
-    decide::grant::{
-        client::{Client, ClientAuth, Method, Registration},
+    decide::authorization_server::{
+        client::{Client, ClientAuth},
         error::{Code, OAuthError},
-        people,
+        registration::{Method, RegistrationRequest},
     },
 };
 
@@ -83,14 +84,14 @@ fn check_token(asked: &Asked<'_>, expected: &Secret) -> Result<(), OAuthError> {
     }
 }
 
-fn read(asked: &Asked<'_>) -> Result<Registration, OAuthError> {
+fn read(asked: &Asked<'_>) -> Result<RegistrationRequest, OAuthError> {
     if !asked.media_type().eq_ignore_ascii_case("application/json") {
         return Err(Code::InvalidClientMetadata.because("the body must be application/json"));
     }
     if asked.body.len() > REGISTRATION_BYTES_MAX {
         return Err(Code::InvalidClientMetadata.because("the registration is too long"));
     }
-    Registration::read(&asked.body)
+    RegistrationRequest::read(&asked.body)
 }
 
 /// How the client will authenticate, and its secret, which only this answer contains.
@@ -134,7 +135,7 @@ fn effective(client: &Client, method: &Method, secret: Option<&str>, now: u64) -
     say("grant_types", json!(grants));
     say("response_types", if client.grants.code { json!(["code"]) } else { json!([]) });
     if let Some(scopes) = &client.scopes {
-        say("scope", json!(people::join(scopes)));
+        say("scope", json!(Scope::join(scopes)));
     }
     let name = match method {
         Method::None => "none",

@@ -15,7 +15,7 @@ use crate::{
         reply::{self, Denied, EndpointAnswer},
     },
     base::limits::CLOCK_SKEW_MAX,
-    decide::grant::{
+    decide::authorization_server::{
         client::Client,
         error::{Code, OAuthError},
     },

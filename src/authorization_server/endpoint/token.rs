@@ -7,7 +7,7 @@ use crate::{
         event,
         reply::{self, Denied, EndpointAnswer},
     },
-    decide::grant::error::Code,
+    decide::authorization_server::error::Code,
 };
 
 mod code;

@@ -13,15 +13,12 @@ use crate::{
     },
     base::names::Scope,
     decide::{
-        grant::{
+        authorization_server::{
             client::Client,
             error::{Code, OAuthError},
-            people::{self, Person},
+            people::Person,
         },
-        token::{
-            claims::Caller,
-            jwt::{TokenRules, Unproved},
-        },
+        token::{caller::Caller, jwt::UnverifiedJwt, rules::TokenRules},
     },
 };
 
@@ -84,7 +81,7 @@ pub(crate) fn sign(
     say("exp", json!(ends));
     say("jti", json!(format!("{}.{}", stem(grant.family), unique.get(..22).unwrap_or(&unique))));
     if !grant.scopes.is_empty() {
-        say("scope", json!(people::join(grant.scopes)));
+        say("scope", json!(Scope::join(grant.scopes)));
     }
     embedded.state.keys.sign(&claims, asked.now).map_err(failed)
 }
@@ -102,8 +99,8 @@ fn claim(person: &Person, name: &str) -> Option<Value> {
 /// check revocation.
 pub(crate) fn read(embedded: &Embedded, token: &str, asked: &Asked<'_>) -> Option<Caller> {
     let keys = embedded.state.keys.set()?;
-    let caller = Unproved::read(token).ok()?.prove(&rules(&embedded.settings), &keys, asked.now).ok()?;
-    caller.holds(asked.now, Duration::ZERO).ok()?;
+    let caller = UnverifiedJwt::read(token).ok()?.verify(&rules(&embedded.settings), &keys, asked.now).ok()?;
+    caller.check_expiry(asked.now, Duration::ZERO).ok()?;
     Some(caller)
 }
 

@@ -11,7 +11,7 @@ use crate::{
         store::kind::EntryKind,
     },
     base::{limits::CODE_AGE, names::Scope},
-    decide::grant::{
+    decide::authorization_server::{
         error::{Code, OAuthError},
         people::Person,
         pkce::Challenge,

@@ -12,7 +12,7 @@ use crate::{
         store::{fault::StoreFault, kind::EntryKind},
     },
     base::limits::CLOCK_SKEW_MAX,
-    decide::grant::family::Family,
+    decide::authorization_server::refresh_family::Family,
 };
 
 /// Length of a family's id: 128 random bits as base64url.

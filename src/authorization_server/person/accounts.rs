@@ -13,7 +13,7 @@ use crate::{
         limits::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PASSWORD_MEMORY_KIB_MAX},
         secret::Secret,
     },
-    decide::grant::people::Person,
+    decide::authorization_server::people::Person,
 };
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use crate::{
     authorization_server::settings::OidcSettings,
     base::clock::Clock,
     decide::{
-        grant::error::{Code, OAuthError},
-        oauth::server_metadata::{self, ServerMetadata},
-        token::jwt::TokenRules,
+        authorization_server::error::{Code, OAuthError},
+        resource_server::issuer_metadata::{self, ServerMetadata},
+        token::rules::TokenRules,
     },
     outbound::{
         fault::{Fault, FaultKind},
@@ -80,7 +80,7 @@ impl Bridge {
     /// `temporarily_unavailable`.
     pub(crate) async fn metadata(&self) -> Result<ServerMetadata, OAuthError> {
         let document = self.keys.discovery().document().await.map_err(|fault| unavailable(&fault))?;
-        server_metadata::read(&document, &self.settings.issuer)
+        issuer_metadata::read(&document, &self.settings.issuer)
             .map_err(|fault| unavailable(&Fault::new(FaultKind::Metadata, format_args!("{fault:?}"))))
     }
 }

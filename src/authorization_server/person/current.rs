@@ -2,7 +2,7 @@
 
 use crate::{
     authorization_server::{embedded::Embedded, settings::Login},
-    decide::grant::people::Person,
+    decide::authorization_server::people::Person,
 };
 
 /// The person with the groups of now. `None` if the account was removed, or if users no longer log

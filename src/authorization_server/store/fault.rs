@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     authorization_server::store::kind::EntryKind,
-    decide::grant::error::{Code, OAuthError},
+    decide::authorization_server::error::{Code, OAuthError},
 };
 
 /// The store is away, full, or contains something unreadable.

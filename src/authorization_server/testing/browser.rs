@@ -6,8 +6,8 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use crate::{
     authorization_server::testing::{ECHO, ISSUER, PASSWORD, VERIFIER, World},
     decide::{
-        grant::{form, pkce::Challenge},
-        route::IssuerEndpoint as E,
+        authorization_server::{form, pkce::Challenge},
+        routing::IssuerEndpoint as E,
     },
 };
 

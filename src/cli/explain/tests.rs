@@ -64,6 +64,11 @@ fn a_decision_is_told_to_its_end() {
         ("prompt", "hello", "connect", true, "verdict: allowed by rules[2]"),
         ("prompt", "bye", "connect", false, "verdict: refused, no_rule (403 Forbidden)"),
         ("method", "tools/list", "connect", true, "verdict: allowed"),
+        ("method", "notifications/cancelled", "connect", true, "verdict: allowed"),
+        ("method", "notifications/cancelled", "connect", true, "exists in versions before 2026-07-28"),
+        ("method", "notifications/tasks/status", "connect", true, "verdict: allowed"),
+        ("method", "notifications/acme", "connect", false, "verdict: refused, no_rule (403 Forbidden)"),
+        ("method", "subscriptions/listen", "connect", true, "exists in versions since 2026-07-28"),
         ("method", "acme/custom", "connect", false, "verdict: refused, no_rule (403 Forbidden)"),
         ("method", "tools/call", "connect", false, "verdict: refused, bad_params (400 Bad Request)"),
     ] {

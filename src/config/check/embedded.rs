@@ -3,7 +3,7 @@
 use crate::{
     authorization_server::settings::StoreSettings,
     config::{check::sections::Sections, embedded::WrittenEmbedded, reading::Reading},
-    decide::route::{IssuerEndpoint, messages_path},
+    decide::routing::{IssuerEndpoint, messages_path},
 };
 
 /// Checks each embedded authorization server.

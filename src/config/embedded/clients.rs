@@ -14,9 +14,9 @@ use crate::{
         secret, value,
     },
     decide::{
-        grant::{
-            client::{Client, ClientAuth, Grants, Origin},
-            redirect::RedirectUri,
+        authorization_server::{
+            client::{Client, ClientAuth, ClientOrigin, Grants},
+            redirect_uri::RedirectUri,
         },
         token::jwk::KeySet,
     },
@@ -105,7 +105,7 @@ fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mu
             "`secret`, `jwks` or `jwks_uri` of the client",
         );
     }
-    Some(Client { id: id?.value, name, origin: Origin::Configured, redirect_uris, auth: auth?, grants, scopes })
+    Some(Client { id: id?.value, name, origin: ClientOrigin::Configured, redirect_uris, auth: auth?, grants, scopes })
 }
 
 fn redirect_uris(field: &Field<'_>) -> Vec<RedirectUri> {

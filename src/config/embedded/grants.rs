@@ -8,7 +8,7 @@ use crate::{
         reader::{Field, Fields},
         rules::conditions_on_claims,
     },
-    decide::{grant::people::GrantRule, policy::glob::Glob},
+    decide::{authorization_server::people::GrantRule, policy::glob::Glob},
 };
 
 /// `grants`. An empty list is refused: such a server could not issue a token.

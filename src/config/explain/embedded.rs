@@ -12,7 +12,7 @@ use crate::{
         yaml::{Out, flow, map, text, texts, yes},
     },
     decide::{
-        grant::{
+        authorization_server::{
             client::{Client, ClientAuth},
             people::GrantRule,
         },

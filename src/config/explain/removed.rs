@@ -1,6 +1,6 @@
 //! Prints which headers of a request never reach an upstream.
 
-use crate::decide::hop::outside;
+use crate::decide::fields::proxy_only;
 
 /// The headers that no request brings to an upstream, as comments.
 pub(super) fn headers() -> String {
@@ -9,7 +9,7 @@ pub(super) fn headers() -> String {
          # `upstream.pass_headers` gives one back:\n#"
             .to_owned();
     let mut width = 1;
-    for name in outside::listed() {
+    for name in proxy_only::listed() {
         if width + 1 + name.len() > 120 {
             out.push_str("\n#");
             width = 1;

@@ -15,7 +15,7 @@ use crate::{
         },
         units::DURATION_MAX,
     },
-    decide::oauth::quirk::{self, GENERIC},
+    decide::resource_server::vendor::{self, GENERIC},
 };
 
 /// Every algorithm that may be written: asymmetric, and used by some issuer.
@@ -70,7 +70,7 @@ pub(super) fn section() -> KeySection {
             ),
             KeyRow::optional(
                 "profile",
-                ValueShape::Words(quirk::names().collect()),
+                ValueShape::Words(vendor::names().collect()),
                 "A vendor whose known departures from the standards become the defaults of `token_types`, \
                  `scope_claims` and the claim that names the client. Keys that are written override the profile.",
             )

@@ -18,7 +18,7 @@ use crate::{
         },
         units::DURATION_MAX,
     },
-    decide::mcp::{list::Hide, version::ASSUMED},
+    decide::mcp::{answer::lists::Hide, version::ASSUMED},
 };
 
 /// `upstream.connect_timeout`.

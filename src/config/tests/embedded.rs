@@ -12,7 +12,7 @@ use crate::{
         settings::{Dynamic, EmbeddedSettings, Login, StoreSettings},
     },
     config::{Settings, explain, file::Loaded, problem::Problems},
-    decide::grant::client::{ClientAuth, Grants, Origin},
+    decide::authorization_server::client::{ClientAuth, ClientOrigin, Grants},
     outbound::keys::KeySource,
 };
 
@@ -123,7 +123,7 @@ fn an_embedded_authorization_server_means_what_is_written() {
     assert!(!own.registration.allow_loopback_documents);
 
     let [desktop, batch, signer, web] = own.clients.as_slice() else { panic!("four clients") };
-    assert_eq!((desktop.origin, &desktop.auth), (Origin::Configured, &ClientAuth::None));
+    assert_eq!((desktop.origin, &desktop.auth), (ClientOrigin::Configured, &ClientAuth::None));
     assert_eq!(desktop.grants, Grants { code: true, refresh: true, credentials: false });
     assert_eq!(texts(desktop.scopes.as_ref().unwrap().iter().map(|scope| scope.as_str())), ["mcp:connect"]);
     assert_eq!(desktop.redirect_uris[1].as_str(), "com.example.app:/callback");

@@ -1,37 +1,18 @@
-//! The JSON body of a refusal: a JSON-RPC error with the request's id and machine-readable `data`.
+//! The JSON-RPC error body of a refusal.
 
-mod sentence;
+pub mod about;
+pub mod sentence;
 #[cfg(test)]
 mod tests;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-pub use self::sentence::sentence;
+use self::{about::About, sentence::sentence};
 use crate::{
-    base::{names::Scope, text::Text},
-    decide::{
-        mcp::{target::Target, version::Era},
-        refusal::Refusal,
-        token::claims::Caller,
-    },
+    base::names::Scope,
+    decide::{mcp::version::Era, refusal::Refusal},
 };
-
-/// What a refusal's body is written from.
-pub struct About<'a> {
-    /// Why.
-    pub refusal: &'a Refusal,
-    /// Raw JSON of the request's id, where it is known.
-    pub id: Option<&'a Text>,
-    /// The method, where the body was read.
-    pub method: Option<&'a str>,
-    /// What it would have touched.
-    pub target: Option<&'a Target>,
-    /// Who asked, where that is proved.
-    pub caller: Option<&'a Caller>,
-    /// All scopes the operation needs, as challenged.
-    pub required_scopes: &'a [Scope],
-}
 
 /// The JSON-RPC error body.
 #[must_use]
@@ -54,8 +35,8 @@ pub fn tool_result(about: &About<'_>, era: Era) -> Vec<u8> {
     written(&Answer { jsonrpc: "2.0", id: id_of(about), outcome: Outcome::Result(result) })
 }
 
-/// The id with its exact type; left out where it is unknown, as schemas since 2025-11-25 have it (SPEC C-66). Read once
-/// more, because what is no JSON value would break out of the body.
+/// The id with its exact type; left out where it is unknown, as schemas since 2025-11-25 have it
+/// (SPEC C-66). Parsed again, because text that is not a JSON value would break out of the body.
 fn id_of<'a>(about: &About<'a>) -> Option<&'a RawValue> {
     about.id.and_then(|id| serde_json::from_str(id.as_str()).ok())
 }

@@ -5,7 +5,8 @@
 pub enum Era {
     /// 2024-11-05 to 2025-11-25: `initialize`, sessions, GET streams.
     Legacy,
-    /// 2026-07-28 and later: each request stands alone, with its version and capabilities in `_meta`.
+    /// 2026-07-28 and later: each request stands alone, with its version and capabilities in
+    /// `_meta`.
     Modern,
     /// A version that is not a date, in header and body alike: an upstream may take the message for
     /// either of the two. It is held to what both of them ask.
@@ -63,7 +64,8 @@ pub const VERSIONS: [Version; 5] = [
     },
 ];
 
-/// What a request without `MCP-Protocol-Version` speaks, unless its session says otherwise (2025-06-18 transports).
+/// What a request without `MCP-Protocol-Version` speaks, unless its session says otherwise
+/// (2025-06-18 transports).
 pub const ASSUMED: &str = "2025-03-26";
 
 /// The first version of the modern era.
@@ -75,8 +77,8 @@ pub fn find(name: &str) -> Option<&'static Version> {
     VERSIONS.iter().find(|version| version.name == name)
 }
 
-/// The era of `name`, which [`is_date`]. Unknown versions belong to the era that their date falls into: dates of this
-/// shape sort as text.
+/// The era of `name`, which [`is_date`]. Unknown versions belong to the era that their date falls
+/// into: dates of this shape sort as text.
 #[must_use]
 pub fn era_of(name: &str) -> Era {
     if name < FIRST_MODERN { Era::Legacy } else { Era::Modern }

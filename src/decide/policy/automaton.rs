@@ -1,4 +1,4 @@
-//! A pattern as an automaton: what it matches step by step, and whether it covers another one.
+//! A pattern as an automaton: what it matches, and whether it covers another pattern.
 
 #[cfg(test)]
 mod tests;

@@ -5,21 +5,22 @@ use serde_json::{Map, Value};
 use crate::{
     base::{names::Scope, text::Text},
     decide::{
-        mcp::target::{TASK_LIST, Target},
+        mcp::{method::LIST_TASKS, request::target::Target},
         policy::{
             resource,
             rule::{Access, Policy, Rule, Subject, Visit},
             template,
         },
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
 };
 
 #[cfg(test)]
 pub(super) mod tests;
 
-/// Proof that policy allowed one request. Only [`evaluate`] makes one; `upstream::send` consumes it.
+/// Proof that policy allowed one request. Only [`evaluate`] makes one; `upstream::send` consumes
+/// it.
 ///
 /// ```compile_fail,E0451
 /// let forged = portcullis::decide::policy::evaluate::Permit { rule: None, reported: None };
@@ -32,7 +33,8 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Index of the deciding rule, the first where several had to agree. `None` where connecting was enough.
+    /// Index of the deciding rule, the first if several had to agree. `None` if permission to
+    /// connect was enough.
     #[must_use]
     pub fn rule(&self) -> Option<usize> {
         self.rule
@@ -47,9 +49,10 @@ impl Permit {
 
 /// Decides.
 ///
-/// What no scope can mend comes first: whoever would step up for it would loop through consent (SPEC A-56). Otherwise
-/// [`Refusal::Scope`] names all that the operation needs at once, `connect` first, then each rule's, in the order of the
-/// configuration; left out is only what the caller holds by way of a broader scope (SPEC A-51, A-54).
+/// Refusals that no scope can change come first: a step-up for them would loop through consent
+/// (SPEC A-56). Otherwise [`Refusal::Scope`] names everything that the operation needs at once,
+/// `connect` first, then the scopes of each rule, in the order of the configuration. It leaves out
+/// only what the caller holds through a broader scope (SPEC A-51, A-54).
 ///
 /// # Errors
 /// [`Refusal::Scope`], [`Refusal::Forbidden`], [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
@@ -60,7 +63,7 @@ pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Per
 
     each_deciding(policy, target, &mut |index, rule| {
         permit.rule.get_or_insert(index);
-        let refusal = if rule.deny || !claims_fit(caller.claims(), rule) {
+        let refusal = if rule.deny || !claims_match(caller.claims(), rule) {
             Refusal::Forbidden { rule: index }
         } else if holds(policy, granted, rule) {
             return Ok(());
@@ -90,7 +93,8 @@ pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Per
     Err(Refusal::Scope { needed: needed(policy, granted, deciding) })
 }
 
-/// The first rule that decides about `target`, for whoever tells of a refusal that does not name it.
+/// The first rule that decides about `target`, for records of a refusal that does not name the
+/// rule.
 #[must_use]
 pub fn deciding_rule(policy: &Policy, target: &Target) -> Option<usize> {
     let mut first = None;
@@ -108,8 +112,9 @@ pub fn covers(policy: &Policy, granted: &[Scope], needed: &Scope) -> bool {
     held_by(policy, granted, needed).is_some()
 }
 
-/// The granted scope that is `needed` or stands for it, through any number of implications. Each scope is looked at
-/// once, so that scopes which imply each other end the search. A token's own wildcards mean nothing (attack 82).
+/// The granted scope that is `needed` or stands for it, through any number of implications. Each
+/// scope is looked at once, so that scopes which imply each other end the search. Wildcards in a
+/// token mean nothing (attack 82).
 pub(super) fn held_by<'a>(policy: &'a Policy, granted: &[Scope], needed: &'a Scope) -> Option<&'a Scope> {
     if granted.contains(needed) {
         return Some(needed);
@@ -133,16 +138,18 @@ pub(super) fn held_by<'a>(policy: &'a Policy, granted: &[Scope], needed: &'a Sco
     None
 }
 
-/// Visits the rules that decide about `target`: none where connecting is enough, one for a name, one for each resource.
+/// Visits the rules that decide about `target`: none if permission to connect is enough, one for a
+/// name, one for each resource.
 fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) -> Result<(), Refusal> {
     let Access::Rules(rules) = &policy.access else {
         return Ok(());
     };
     match target {
         Target::Open | Target::Stream | Target::EndSession => Ok(()),
-        // Without a rule of its own it is the caller's own tasks that are shown, and connecting is enough.
+        // Without a rule for it, only the caller's own tasks are shown, and permission to connect
+        // is enough.
         Target::TaskList => {
-            let listing = Target::Method(TASK_LIST.into());
+            let listing = Target::Method(LIST_TASKS.into());
             let deciding = rules.iter().enumerate().find(|(_, rule)| names(&rule.subject, &listing));
             deciding.map_or(Ok(()), |(index, rule)| visit(index, rule))
         }
@@ -155,7 +162,8 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
         Target::Resources(uris) if uris.is_empty() => Err(Refusal::NoRule),
         Target::Resources(uris) => uris.iter().try_for_each(|uri| resource::visit(rules, uri, visit)),
         Target::Template(template) => template::visit(rules, template, visit),
-        // Whose tasks they are is not known here: only a rule for the method itself can permit that.
+        // The owner of the tasks is not known here: only a rule for the method itself can permit
+        // this.
         Target::Tasks { method, resources, .. } => {
             each_deciding(policy, &Target::Method(method.clone()), visit)?;
             resources.iter().try_for_each(|uri| resource::visit(rules, uri, visit))
@@ -165,7 +173,8 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
     }
 }
 
-/// Whether a `methods:` rule is about `method`: the operator has thought of it, and the upstream guards what it touches.
+/// Whether a `methods:` rule names `method`: then the operator relies on the upstream to guard what
+/// it touches.
 #[must_use]
 pub fn names_method(policy: &Policy, method: &Text) -> bool {
     let Access::Rules(rules) = &policy.access else { return false };
@@ -184,13 +193,14 @@ pub(super) fn names(subject: &Subject, target: &Target) -> bool {
     patterns.iter().any(|pattern| pattern.matches(name))
 }
 
-/// Whether the caller's claims are what the rule wants. An absent claim, and an empty list of values, fit nothing.
-pub(super) fn claims_fit(claims: &Map<String, Value>, rule: &Rule) -> bool {
-    rule.claims.iter().all(|(name, values)| claims.get(&**name).is_some_and(|claim| claim_fits(claim, values)))
+/// Whether the caller's claims satisfy the rule. An absent claim and an empty list of values never
+/// match.
+pub(super) fn claims_match(claims: &Map<String, Value>, rule: &Rule) -> bool {
+    rule.claims.iter().all(|(name, values)| claims.get(&**name).is_some_and(|claim| claim_matches(claim, values)))
 }
 
 /// Equal in type and value (`"1"` is not `1`), or a list that holds such a value.
-pub(in crate::decide) fn claim_fits(claim: &Value, values: &[Value]) -> bool {
+pub(in crate::decide) fn claim_matches(claim: &Value, values: &[Value]) -> bool {
     values.contains(claim) || claim.as_array().is_some_and(|list| list.iter().any(|one| values.contains(one)))
 }
 
@@ -206,7 +216,8 @@ pub(super) fn holds_any(policy: &Policy, granted: &[Scope], scopes: &[Scope]) ->
     scopes.is_empty() || scopes.iter().any(|scope| covers(policy, granted, scope))
 }
 
-/// All that connecting and these rules need, each once. Of `any_scope` the first listed is asked for.
+/// All that connecting and these rules need, each once. Of `any_scope` the first listed is asked
+/// for.
 fn needed<'p>(policy: &Policy, granted: &[Scope], rules: impl IntoIterator<Item = &'p Rule>) -> Vec<Scope> {
     let mut needed: Vec<Scope> = Vec::new();
     let mut add = |scope: &Scope| {

@@ -1,37 +1,39 @@
-//! Tells, step by step, how a decision came about: the same `evaluate`, spoken aloud.
+//! Explains a decision step by step; the verdict is that of `evaluate`.
 
 use std::fmt::Display;
 
 use crate::{
     base::names::Scope,
     decide::{
-        mcp::target::{TASK_LIST, Target},
+        mcp::{method::LIST_TASKS, request::target::Target},
         policy::{
-            evaluate::{claim_fits, evaluate, held_by, holds_any, names},
+            evaluate::{claim_matches, evaluate, held_by, holds_any, names},
             pattern::Pattern,
             resource::{self, Match},
             rule::{Access, Policy, Rule, Subject},
             template::Template,
-            uri::{self, How, hazard},
+            uri::{self, hazard, reading::How},
         },
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
 };
 
 #[cfg(test)]
 mod tests;
 
-/// A decision and how it came about. It is no [`super::evaluate::Permit`]: nothing can be sent with it.
+/// A decision and how it came about. It is not a [`super::evaluate::Permit`]: nothing can be sent
+/// with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// One sentence each, in the order of the decision. Of the caller they name scopes, never values of claims (P10).
+    /// One sentence each, in the order of the decision. Of the caller they name scopes, never
+    /// values of claims (P10).
     pub steps: Vec<String>,
     /// What [`evaluate`] said: the deciding rule, or the refusal.
     pub verdict: Result<Option<usize>, Refusal>,
 }
 
-/// Explains. The verdict is `evaluate`'s own; the steps only tell what it looked at.
+/// Explains. The verdict is that of `evaluate`; the steps only tell what it looked at.
 #[must_use]
 pub fn explain(policy: &Policy, caller: &Caller, target: &Target) -> Explanation {
     let verdict = evaluate(policy, caller, target);
@@ -102,16 +104,16 @@ impl Story<'_> {
             Target::Open => self.say("The message touches nothing that a rule could name: connecting is enough."),
             Target::Stream => self.say("The stream of a session: connecting is enough."),
             Target::TaskList => {
-                let listing = Target::Method(TASK_LIST.into());
+                let listing = Target::Method(LIST_TASKS.into());
                 if rules.iter().any(|rule| names(&rule.subject, &listing)) {
                     return self.rules(rules, &listing);
                 }
                 self.say("The caller's own tasks: connecting is enough.");
             }
             Target::Tasks { method, .. } => {
-                self.say("A task: whoever made it here may touch it as long as they may use the tool that it runs.");
+                self.say("A task: the caller that created it may use it as long as that caller may use its tool.");
                 self.say(
-                    "A task that was not made here needs a `methods` rule, and where there is one it decides as well.",
+                    "A task that was not created through the gateway needs a `methods` rule, which decides as well.",
                 );
                 self.rules(rules, &Target::Method(method.clone()));
             }
@@ -209,7 +211,7 @@ impl Story<'_> {
         }
         for (claim, values) in &rule.claims {
             let held = match self.caller.claims().get(&**claim) {
-                Some(value) if claim_fits(value, values) => "it is",
+                Some(value) if claim_matches(value, values) => "it is",
                 Some(_) => "it is not",
                 None => "the token has no such claim",
             };

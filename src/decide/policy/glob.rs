@@ -3,8 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-/// A compiled pattern. `*` stands for any run of characters, `/` among them, and `**` for the same; `?` for one
-/// character. Nothing escapes them: a name that holds a star is matched by that star, and by more.
+/// A compiled pattern. `*` stands for any run of characters, `/` among them, and `**` for the same;
+/// `?` for one character. Nothing escapes them: a name that holds a star is matched by that star,
+/// and by more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
     pattern: Box<str>,
@@ -87,7 +88,8 @@ impl Glob {
         self.pattern.split(['*', '?']).next().unwrap_or_default()
     }
 
-    /// Whether `text` matches the whole pattern: exact code points, no case folding, no normalisation (SPEC C-02).
+    /// Whether `text` matches the whole pattern: exact code points, no case folding, no
+    /// normalisation (SPEC C-02).
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         match &self.shape {
@@ -156,8 +158,9 @@ impl Shape {
     }
 }
 
-/// Only the last star is ever widened: whatever an earlier one could still take, the last one can take as well. So a
-/// pattern with many stars costs pattern × text steps, not the exponential of plain backtracking.
+/// Only the last star is ever widened: whatever an earlier one could still take, the last one can
+/// take as well. So a pattern with many stars costs pattern × text steps, not the exponential of
+/// plain backtracking.
 fn wild(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut last_star = None;

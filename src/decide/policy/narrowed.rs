@@ -1,4 +1,4 @@
-//! Finds rules that would let more pass than they did when `*` in a resource pattern crossed `/`.
+//! Finds rules that permit more since `*` in a resource pattern stops at `/`.
 //!
 //! A star now stops at a slash. What it no longer matches falls to a later rule, which may ask for
 //! less.

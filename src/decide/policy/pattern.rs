@@ -6,7 +6,11 @@ use crate::decide::policy::{
     fold::{decomposed, folded},
     glob::Glob,
     query::Query,
-    uri::{self, How, Reading},
+    spelling::Spelling,
+    uri::{
+        self,
+        reading::{How, Reading},
+    },
 };
 
 #[cfg(test)]
@@ -16,34 +20,17 @@ mod tests;
 /// not; `*` alone is everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    written: Form,
+    written: Spelling,
     /// Other spellings of the same: a rule is about a resource, however the operator wrote it.
-    alike: Box<[Form]>,
+    alike: Box<[Spelling]>,
     /// All spellings in lower case, and as file systems that ignore case compare them.
-    folded: Box<[Form]>,
+    folded: Box<[Spelling]>,
     /// Those of them that name a drive, without it: a path without a drive is one on the drive
     /// where the server runs.
-    driveless: Box<[Form]>,
+    driveless: Box<[Spelling]>,
     /// All spellings that have a `?`, where it stands for a slash as well.
     one_crosses: Box<[Glob]>,
     queries: Box<[Query]>,
-}
-
-/// One spelling of a pattern, with stars of both kinds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Form {
-    within: Glob,
-    crossing: Glob,
-}
-
-impl Form {
-    pub(super) fn new(pattern: &str) -> Self {
-        Self { within: Glob::within(pattern), crossing: Glob::new(pattern) }
-    }
-
-    pub(super) fn matches(&self, text: &str, deny: bool) -> bool {
-        if deny { self.crossing.matches(text) } else { self.within.matches(text) }
-    }
 }
 
 impl Pattern {
@@ -57,9 +44,9 @@ impl Pattern {
         lower.dedup();
         let mut driveless: Vec<String> = lower.iter().filter_map(|text| without_drive(text)).collect();
         driveless.dedup();
-        let forms = |texts: &[String]| texts.iter().map(|text| Form::new(text)).collect();
+        let forms = |texts: &[String]| texts.iter().map(|text| Spelling::new(text)).collect();
         Self {
-            written: Form::new(pattern),
+            written: Spelling::new(pattern),
             alike: forms(&others),
             folded: forms(&lower),
             driveless: forms(&driveless),
@@ -115,7 +102,8 @@ impl Pattern {
     }
 
     /// Whether a rule that refuses some callers must guard `text` as well: a slash stands where the
-    /// pattern has a `?`, which may be the mark of a query, or its parameters come in another order.
+    /// pattern has a `?`, which may be the mark of a query, or its parameters come in another
+    /// order.
     #[must_use]
     pub fn guards(&self, text: &str, deny: bool) -> bool {
         (!deny && self.one_crosses.iter().any(|glob| glob.matches(text)))

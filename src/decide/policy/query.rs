@@ -1,12 +1,12 @@
-//! Whether a URI has all parameters that the query of a pattern names, in any order.
+//! Whether a URI has all parameters that a pattern's query names, in any order.
 
-use crate::decide::policy::{pattern::Form, uri};
+use crate::decide::policy::{spelling::Spelling, uri};
 
 /// A pattern with two parameters or more, taken apart at one of its question marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Query {
-    front: Form,
-    parameters: Box<[Form]>,
+    front: Spelling,
+    parameters: Box<[Spelling]>,
 }
 
 impl Query {
@@ -18,8 +18,8 @@ impl Query {
         let queries = splits.filter_map(|(at, mark)| {
             let (front, query) = pattern.split_at_checked(at)?;
             let parameters = query.strip_prefix(mark)?.split('&').filter(|parameter| !parameter.is_empty());
-            let parameters: Box<[Form]> = parameters.map(Form::new).collect();
-            (parameters.len() > 1).then(|| Self { front: Form::new(front), parameters })
+            let parameters: Box<[Spelling]> = parameters.map(Spelling::new).collect();
+            (parameters.len() > 1).then(|| Self { front: Spelling::new(front), parameters })
         });
         queries.collect()
     }
@@ -28,7 +28,8 @@ impl Query {
     /// could read `text` as something that the pattern matches.
     pub(super) fn is_in(&self, text: &str, deny: bool) -> bool {
         let Some((front, _)) = text.split_once('?') else { return false };
-        let is_there = |wanted: &Form| uri::parameters(text).any(|parameter| wanted.matches(parameter, deny));
+        let is_there =
+            |wanted: &Spelling| uri::parts::parameters(text).any(|parameter| wanted.matches(parameter, deny));
         self.front.matches(front, deny) && self.parameters.iter().all(is_there)
     }
 }

@@ -1,12 +1,13 @@
-//! Which resource rules decide about a URI: those that decide about any reading (SPEC C-04).
+//! Which resource rules decide about a URI: those that match any reading of it (SPEC C-04).
 
 use crate::decide::{
     policy::{
         pattern::Pattern,
         rule::{Rule, Subject, Visit},
         uri::{
-            self, How, Reading,
+            self,
             hazard::{self, Hazard},
+            reading::{How, Reading, as_written},
         },
     },
     refusal::Refusal,
@@ -52,7 +53,7 @@ pub(super) fn visit<'p>(all: &'p [Rule], uri: &str, visit: Visit<'_, 'p>) -> Res
     }
     let is_plain = uri::is_plain(uri);
     let hazard = if is_plain { None } else { hazard::of(uri) };
-    visit_reading(all, &uri::as_written(uri), hazard, visit)?;
+    visit_reading(all, &as_written(uri), hazard, visit)?;
     if is_plain {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! A server's rules as they are meant: compiled, in order, first match decides.
+//! The rules of a server, compiled and in order: the first match decides.
 
 use serde_json::Value;
 
@@ -22,8 +22,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Every scope that the policy names, each once: `connect` first, then the rules' in their order, then those that
-    /// only stand for others.
+    /// Every scope that the policy names, each once: `connect` first, then the rules' in their
+    /// order, then those that only stand for others.
     #[must_use]
     pub fn scopes(&self) -> Vec<Scope> {
         let rules: &[Rule] = match &self.access {
@@ -60,9 +60,9 @@ pub struct Rule {
     pub scopes: Vec<Scope>,
     /// Scopes of which one is needed, where there are any.
     pub any_scope: Vec<Scope>,
-    /// Claims that must have one of these values; no scope makes up for them.
+    /// Claims that must have one of these values; a scope cannot replace them.
     pub claims: Vec<(Box<str>, Vec<Value>)>,
-    /// Refuse whatever the scope.
+    /// Refuse, with any scope.
     pub deny: bool,
     /// Log what would be refused, and let it pass.
     pub report_only: bool,

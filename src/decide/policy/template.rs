@@ -1,4 +1,4 @@
-//! Which resource rules decide about a URI template: the matching one, and all it could reach.
+//! Which resource rules decide about a URI template: all that its expansions could reach.
 
 use crate::decide::{
     policy::{
@@ -6,8 +6,9 @@ use crate::decide::{
         resource::{self, Match},
         rule::{Rule, Visit},
         uri::{
-            self, How,
+            self,
             hazard::{self, Hazard},
+            reading::How,
         },
     },
     refusal::Refusal,

@@ -1,4 +1,4 @@
-//! Proves that a JWT is a client's own statement about itself, made for us and now (RFC 7523 §3, SPEC E-24).
+//! Verifies a client's JWT assertion about itself (RFC 7523 §3, SPEC E-24).
 
 use std::time::Duration;
 
@@ -6,14 +6,15 @@ use serde_json::Value;
 
 use crate::{
     base::{clock::Now, limits::ASSERTION_AGE_MAX},
-    decide::token::{jwk::KeySet, jwt::Unproved},
+    decide::token::{jwk::KeySet, jwt::UnverifiedJwt, times::check_times},
 };
 
-/// What clocks may differ.
+/// How far clocks may differ.
 const SKEW: Duration = Duration::from_secs(30);
 /// The longest `jti`.
 const ID_BYTES_MAX: usize = 256;
-/// What may stand in the header's `typ`: an access token or an ID token that a client happens to hold must not pass.
+/// What may stand in the header's `typ`: an access token or an ID token that a client happens to
+/// hold must not pass.
 const TYPES: [&str; 2] = ["jwt", "client-authentication+jwt"];
 
 /// An assertion that holds. It may be used once.
@@ -28,13 +29,13 @@ pub struct Assertion {
 /// Why it does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AssertionFault {
-    /// None of the client's keys made its signature; newer ones might have.
+    /// No key of the client verifies its signature; a newer one might.
     Signature,
     /// Another type of JWT.
     Type,
     /// `iss` or `sub` is not the client.
     Client,
-    /// `aud` is not one of ours alone.
+    /// `aud` is not exactly one of the accepted audiences.
     Audience,
     /// No `exp`, one that is past, or one too far ahead; or it holds only later.
     Time,
@@ -42,14 +43,15 @@ pub enum AssertionFault {
     Id,
 }
 
-/// Proves that `client` made `token` for one of `audiences`.
+/// Verifies that `client` made `token` for one of `audiences`.
 ///
-/// The audience must be one text: with a list, what was made for another authorization server could be brought to us.
+/// The audience must be one text: with a list, an assertion for another authorization server could
+/// be used here.
 ///
 /// # Errors
 /// [`AssertionFault`].
-pub fn prove(
-    token: &Unproved<'_>,
+pub fn verify(
+    token: &UnverifiedJwt<'_>,
     client: &str,
     audiences: &[&str],
     keys: &KeySet,
@@ -67,21 +69,10 @@ pub fn prove(
     if !text("aud").is_some_and(|audience| audiences.contains(&audience)) {
         return Err(AssertionFault::Audience);
     }
-    let time = |name: &str| match token.claims().get(name) {
-        None => Ok(None),
-        Some(value) => {
-            value.as_f64().and_then(|secs| Duration::try_from_secs_f64(secs).ok()).map(Some).ok_or(AssertionFault::Time)
-        }
-    };
-    let until = time("exp")?.ok_or(AssertionFault::Time)?.saturating_add(SKEW);
-    let latest = now.wall.saturating_add(ASSERTION_AGE_MAX).saturating_add(SKEW).saturating_add(SKEW);
-    if now.wall >= until || until > latest {
+    let expires = check_times(token.claims(), SKEW, now).map_err(|_| AssertionFault::Time)?;
+    let until = expires.saturating_add(SKEW);
+    if until > now.wall.saturating_add(ASSERTION_AGE_MAX).saturating_add(SKEW).saturating_add(SKEW) {
         return Err(AssertionFault::Time);
-    }
-    for name in ["nbf", "iat"] {
-        if time(name)?.is_some_and(|from| from > now.wall.saturating_add(SKEW)) {
-            return Err(AssertionFault::Time);
-        }
     }
     match text("jti") {
         Some(id) if !id.is_empty() && id.len() <= ID_BYTES_MAX => Ok(Assertion { id: id.into(), until }),
@@ -94,7 +85,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::decide::token::testing::{NOW_SECS, P256, RSA, STRANGER, TestKey, key_set, now, with};
+    use crate::decide::token::testing::{FOREIGN_KEY, NOW_SECS, P256, RSA, TestKey, key_set, now, with};
 
     const AUDIENCES: [&str; 2] = ["https://gw.example/oauth", "https://gw.example/oauth/token"];
 
@@ -104,7 +95,7 @@ mod tests {
         });
         let header = if header.get("typ").is_some() { header.clone() } else { with(header, &json!({"typ": "JWT"})) };
         let token = key.token(algorithm, &header, &with(&claims, changes));
-        prove(&Unproved::read(&token).unwrap(), "robot", &AUDIENCES, &key_set(), now())
+        verify(&UnverifiedJwt::read(&token).unwrap(), "robot", &AUDIENCES, &key_set(), now())
     }
 
     #[test]
@@ -147,9 +138,9 @@ mod tests {
     #[test]
     fn e24_nobody_elses_key_speaks_for_a_client() {
         let kid = json!({"kid": P256.kid});
-        assert_eq!(verdict(&STRANGER, "ES256", &json!({}), &json!({})), Err(AssertionFault::Signature));
-        assert_eq!(verdict(&STRANGER, "ES256", &kid, &json!({})), Err(AssertionFault::Signature));
-        // Whoever has no key learns nothing about what a claim would have done.
-        assert_eq!(verdict(&STRANGER, "ES256", &kid, &json!({"iss": "other"})), Err(AssertionFault::Signature));
+        assert_eq!(verdict(&FOREIGN_KEY, "ES256", &json!({}), &json!({})), Err(AssertionFault::Signature));
+        assert_eq!(verdict(&FOREIGN_KEY, "ES256", &kid, &json!({})), Err(AssertionFault::Signature));
+        // A client without the key learns nothing about its claims.
+        assert_eq!(verdict(&FOREIGN_KEY, "ES256", &kid, &json!({"iss": "other"})), Err(AssertionFault::Signature));
     }
 }

@@ -1,175 +1,111 @@
-//! Turns verified claims into a caller: subject, client, scopes, audiences.
+//! Reads the claims of a token with a valid signature, in the shapes that the RFCs allow.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::{
     base::{
         clock::Now,
+        digest::Digest,
         limits::CLOCK_SKEW_MAX,
-        names::{AuthorizationServerName, Issuer, Resource, Scope},
+        names::{Issuer, Scope},
     },
     decide::{
-        refusal::{Refusal, TokenFault},
-        token::kind::Evidence,
+        refusal::TokenFault,
+        token::{
+            caller::{Caller, sorted},
+            rules::TokenRules,
+            times::check_times,
+            token_type::Evidence,
+        },
     },
 };
 
-pub(in crate::decide) mod audience;
-mod digest;
-mod read;
-
-use digest::Digest;
-pub(super) use read::{check_times, read};
-
-/// Who calls. Only a verified token makes one: the fields are private to this folder.
-#[derive(Debug, PartialEq)]
-pub struct Caller {
-    pub(super) authorization_server: AuthorizationServerName,
-    pub(super) issuer: Issuer,
-    pub(super) subject: Arc<str>,
-    pub(super) principal: Digest,
-    pub(super) token_id: Option<Digest>,
-    pub(super) client: Option<Arc<str>>,
-    pub(super) scopes: Vec<Scope>,
-    pub(super) audiences: Vec<Box<str>>,
+/// Makes a caller of `claims`. Only `jwt` calls this, after the signature and the kind of token
+/// were checked.
+pub(in crate::decide::token) fn read(
+    claims: &Arc<Map<String, Value>>,
     evidence: Evidence,
-    pub(super) expires: Duration,
-    pub(super) claims: Arc<Map<String, Value>>,
+    issuer: &Issuer,
+    rules: &TokenRules,
+    now: Now,
+) -> Result<Caller, TokenFault> {
+    let expires = check_times(claims, rules.clock_skew.min(CLOCK_SKEW_MAX), now)?;
+    if claims.contains_key("cnf") {
+        // Proof of possession is not supported; without the proof, the token may be stolen (RFC
+        // 7800 §3.1).
+        return Err(TokenFault::SenderConstraint);
+    }
+    if claims.get("jti").is_some_and(|jti| !jti.is_string()) {
+        return Err(TokenFault::Claims);
+    }
+    let subject = match claims.get("sub") {
+        Some(Value::String(subject)) if !subject.is_empty() => subject.as_str(),
+        _ => return Err(TokenFault::Subject),
+    };
+    Ok(Caller {
+        authorization_server: rules.name.clone(),
+        issuer: issuer.clone(),
+        subject: subject.into(),
+        principal: Digest::of(&[issuer, subject]),
+        token_id: claims.get("jti").and_then(Value::as_str).map(|id| Digest::of(&[issuer, id])),
+        client: client(claims, &rules.client_claims)?,
+        scopes: scopes(claims, rules)?,
+        audiences: audiences(claims)?,
+        evidence,
+        expires,
+        claims: Arc::clone(claims),
+    })
 }
 
-impl Caller {
-    /// The configured authorization server that the token's `iss` picked.
-    #[must_use]
-    pub fn authorization_server(&self) -> &AuthorizationServerName {
-        &self.authorization_server
-    }
-
-    /// `iss`.
-    #[must_use]
-    pub fn issuer(&self) -> &Issuer {
-        &self.issuer
-    }
-
-    /// `sub`: with [`Self::issuer`] it names the principal; alone it names nobody (SPEC B-17).
-    #[must_use]
-    pub fn subject(&self) -> &str {
-        &self.subject
-    }
-
-    /// Issuer and subject as records name them: the same for the same person, and no name (SPEC B-72). It is the front of
-    /// SHA-256 over `iss`, a zero byte and `sub`, so whoever knows the two finds the lines.
-    #[must_use]
-    pub fn principal(&self) -> &str {
-        self.principal.as_str()
-    }
-
-    /// `jti` in the same way, where there is one: which token it was.
-    #[must_use]
-    pub fn token_id(&self) -> Option<&str> {
-        self.token_id.as_ref().map(Digest::as_str)
-    }
-
-    /// `client_id`, else `azp`, else `cid`.
-    #[must_use]
-    pub fn client(&self) -> Option<&str> {
-        self.client.as_deref()
-    }
-
-    /// Scopes granted, sorted, each once.
-    #[must_use]
-    pub fn scopes(&self) -> &[Scope] {
-        &self.scopes
-    }
-
-    /// `exp` as time since 1970.
-    #[must_use]
-    pub fn expires(&self) -> Duration {
-        self.expires
-    }
-
-    /// All claims, for `claims:` rules and identity headers.
-    #[must_use]
-    pub fn claims(&self) -> &Map<String, Value> {
-        &self.claims
-    }
-
-    /// Whether the token is for `resource`, or for one of the `aliases` written in the configuration (SPEC B-12…B-16).
-    ///
-    /// Scheme and host may be spelled in any case and the default port may be written out; all else is compared byte by byte,
-    /// and no shorter path stands for a longer one. Aliases are compared byte by byte.
-    ///
-    /// An alias may be a client's id, and that is the audience of the client's ID tokens, too. Most were refused while the token
-    /// was proved; one that was made without `nonce` looks like a bare access token, so behind an alias bare is not enough.
-    ///
-    /// # Errors
-    /// [`TokenFault::Audience`]; [`TokenFault::Type`] behind an alias.
-    pub fn is_for(&self, resource: &Resource, aliases: &[Box<str>]) -> Result<(), Refusal> {
-        if self.audiences.iter().any(|audience| audience::same(resource, audience)) {
-            return Ok(());
+/// `aud`: text or a list of texts (RFC 7519 §4.1.3). If it is absent, [`Caller::is_for`] refuses.
+fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenFault> {
+    match claims.get("aud") {
+        None => Ok(Vec::new()),
+        Some(Value::String(one)) => Ok(vec![one.as_str().into()]),
+        Some(Value::Array(all)) => {
+            all.iter().map(|one| one.as_str().map(Box::from).ok_or(TokenFault::Claims)).collect()
         }
-        if !self.audiences.iter().any(|audience| aliases.contains(audience)) {
-            return Err(Refusal::Token(TokenFault::Audience));
-        }
-        match self.evidence {
-            Evidence::Shown => Ok(()),
-            Evidence::Missing => Err(Refusal::Token(TokenFault::Type)),
-        }
-    }
-
-    /// Whether the token still holds: `exp` with `skew` forgiven, at most [`CLOCK_SKEW_MAX`].
-    ///
-    /// # Errors
-    /// [`TokenFault::Expired`].
-    pub fn holds(&self, now: Now, skew: Duration) -> Result<(), Refusal> {
-        let end = self.expires.saturating_add(skew.min(CLOCK_SKEW_MAX));
-        if now.wall < end { Ok(()) } else { Err(Refusal::Token(TokenFault::Expired)) }
-    }
-
-    /// A caller with `scopes` and nothing else, who may reach `resource`: for `explain`, to answer "what if". Never on the
-    /// request path, where only a verified token makes a caller.
-    #[must_use]
-    pub fn hypothetical(scopes: Vec<Scope>, resource: &Resource) -> Self {
-        Self {
-            authorization_server: "hypothetical".into(),
-            issuer: "hypothetical".into(),
-            subject: "hypothetical".into(),
-            principal: Digest::of(&["hypothetical", "hypothetical"]),
-            token_id: None,
-            client: None,
-            scopes: sorted(scopes),
-            audiences: vec![resource.as_str().into()],
-            evidence: Evidence::Shown,
-            expires: Duration::MAX,
-            claims: Arc::default(),
-        }
-    }
-
-    /// A caller for tests of what comes after verification. `claims` must be an object.
-    #[cfg(test)]
-    pub(crate) fn for_tests(subject: &str, scopes: &[&str], claims: Value) -> Self {
-        let Value::Object(claims) = claims else { panic!("claims are an object") };
-        Self {
-            authorization_server: "corporate".into(),
-            issuer: "https://login.example".into(),
-            subject: subject.into(),
-            principal: Digest::of(&["https://login.example", subject]),
-            token_id: None,
-            client: Some("client".into()),
-            scopes: sorted(scopes.iter().map(|scope| Scope::from(*scope)).collect()),
-            audiences: vec!["https://gw.example/mcp".into()],
-            evidence: Evidence::Shown,
-            expires: Duration::MAX,
-            claims: Arc::new(claims),
-        }
+        Some(_) => Err(TokenFault::Claims),
     }
 }
 
-fn sorted(mut scopes: Vec<Scope>) -> Vec<Scope> {
-    scopes.sort_unstable();
-    scopes.dedup();
-    scopes
+/// The first of `names` that is there. One of another shape is refused, not skipped: the next might
+/// name another client.
+fn client(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<Option<Arc<str>>, TokenFault> {
+    match names.iter().find_map(|name| claims.get(&**name)) {
+        None => Ok(None),
+        Some(Value::String(client)) if !client.is_empty() => Ok(Some(client.as_str().into())),
+        Some(_) => Err(TokenFault::Claims),
+    }
+}
+
+/// All scopes of the configured claims. Text is cut at spaces and nowhere else (RFC 6749 §3.3). An
+/// element of a list is one scope as it stands: `["a b"]` must not become two, and as one it equals
+/// no scope that a rule can name.
+fn scopes(claims: &Map<String, Value>, rules: &TokenRules) -> Result<Vec<Scope>, TokenFault> {
+    let mut scopes = Vec::new();
+    for claim in rules.scope_claims.iter().filter_map(|name| claims.get(&**name)) {
+        match claim {
+            Value::String(text) => {
+                scopes.extend(text.split(' ').filter(|one| !one.is_empty()).map(|one| scope(one, rules)));
+            }
+            Value::Array(list) => {
+                for one in list {
+                    scopes.push(scope(one.as_str().ok_or(TokenFault::ScopeShape)?, rules));
+                }
+            }
+            _ => return Err(TokenFault::ScopeShape),
+        }
+    }
+    Ok(sorted(scopes))
+}
+
+/// `text` without the longest of the configured prefixes; a prefix alone stays what it is.
+fn scope(text: &str, rules: &TokenRules) -> Scope {
+    let cut = rules.scope_prefixes.iter().filter_map(|prefix| text.strip_prefix(&**prefix));
+    Scope::from(cut.filter(|rest| !rest.is_empty()).min_by_key(|rest| rest.len()).unwrap_or(text))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Proves an ID token of the company's IdP: who logged in there, for us, in answer to this very question (OpenID Connect Core §3.1.3.7).
+//! Verifies an ID token of the upstream IdP (OpenID Connect Core §3.1.3.7).
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::{
     base::{clock::Now, limits::CLOCK_SKEW_MAX, names::Issuer},
     decide::{
         refusal::TokenFault,
-        token::{claims::check_times, jwk::KeySet, jwt::Unproved},
+        token::{jwk::KeySet, jwt::UnverifiedJwt, times::check_times},
     },
 };
 
 /// How long a subject may be (OpenID Connect Core §2), in bytes.
 const SUBJECT_BYTES_MAX: usize = 255;
-/// Header types of JWTs that are no ID token, whatever is in them.
+/// Header types of JWTs that are not ID tokens.
 const NOT_ID_TOKENS: [&str; 4] = ["at+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt"];
 
 /// What the token must say.
@@ -24,9 +24,9 @@ const NOT_ID_TOKENS: [&str; 4] = ["at+jwt", "logout+jwt", "secevent+jwt", "dpop+
 pub struct Expected<'a> {
     /// `iss`.
     pub issuer: &'a Issuer,
-    /// Our id at the IdP: in `aud`, and `azp` where that is there.
+    /// The gateway's client id at the IdP: in `aud`, and in `azp` if present.
     pub client_id: &'a str,
-    /// `nonce` of the request; a refresh has none (OpenID Connect Core §12.2).
+    /// `nonce` of the request; `None` for a refresh (OpenID Connect Core §12.2).
     pub nonce: Option<&'a str>,
     /// Algorithms that the IdP may use.
     pub algorithms: &'a [Algorithm],
@@ -34,12 +34,12 @@ pub struct Expected<'a> {
     pub clock_skew: Duration,
 }
 
-/// The claims, proved. [`TokenFault::UnknownKey`] tells the caller that newer keys might help.
+/// The verified claims. [`TokenFault::UnknownKey`] tells that newer keys might help.
 ///
 /// # Errors
 /// [`TokenFault`].
-pub fn prove<'t>(
-    token: &'t Unproved<'_>,
+pub fn verify<'t>(
+    token: &'t UnverifiedJwt<'_>,
     expected: &Expected<'_>,
     keys: &KeySet,
     now: Now,
@@ -69,7 +69,7 @@ pub fn prove<'t>(
     }
 }
 
-/// `aud` holds us, and nobody else was meant in particular.
+/// `aud` contains the gateway's client id, and `azp` does not name another client.
 fn check_audience(claims: &Map<String, Value>, client_id: &str) -> Result<(), TokenFault> {
     let is_us = |value: &Value| value.as_str() == Some(client_id);
     let (is_ours, are_several) = match claims.get("aud") {
@@ -89,7 +89,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::decide::token::testing::{ISSUER, NOW_SECS, P256, RSA, STRANGER, key_set, now, rules, with};
+    use crate::decide::token::testing::{FOREIGN_KEY, ISSUER, NOW_SECS, P256, RSA, key_set, now, rules, with};
 
     fn good() -> Value {
         json!({"iss": ISSUER, "sub": "ada", "aud": "us", "iat": NOW_SECS - 5, "exp": NOW_SECS + 300, "nonce": "n-1"})
@@ -105,8 +105,8 @@ mod tests {
             algorithms: &rules.algorithms,
             clock_skew: rules.clock_skew,
         };
-        let unproved = Unproved::read(token).map_err(|_| TokenFault::Malformed)?;
-        prove(&unproved, &expected, &key_set(), now()).map(|_| ())
+        let unverified = UnverifiedJwt::read(token).map_err(|_| TokenFault::Malformed)?;
+        verify(&unverified, &expected, &key_set(), now()).map(|_| ())
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(judged(&RSA.token("RS256", &header, &good())), Ok(()));
         assert_eq!(judged(&P256.token("none", &header, &good())), Err(TokenFault::Malformed));
         assert_eq!(judged(&P256.token("HS256", &header, &good())), Err(TokenFault::Malformed));
-        assert_eq!(judged(&STRANGER.token("RS256", &header, &good())), Err(TokenFault::UnknownKey));
+        assert_eq!(judged(&FOREIGN_KEY.token("RS256", &header, &good())), Err(TokenFault::UnknownKey));
         let token = P256.token("ES256", &header, &good());
         let (signed, _) = token.rsplit_once('.').unwrap();
         let other = P256.token("ES256", &header, &with(&good(), &json!({"sub": "eve"})));

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     base::limits::{JWKS_BYTES_MAX, JWKS_KEYS_MAX, KEYS_TRIED_MAX, KID_BYTES_MAX, TOKEN_JSON_DEPTH_MAX},
-    decide::token::strict_json,
+    decide::json::strict,
 };
 
 /// The usable keys of one issuer.
@@ -30,7 +30,7 @@ pub struct Key {
     pub(super) decoding: DecodingKey,
 }
 
-/// Why a document is no key set.
+/// Why a document is not a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeySetFault {
     /// Over [`crate::base::limits::JWKS_BYTES_MAX`].
@@ -43,8 +43,9 @@ pub enum KeySetFault {
     NoUsableKey,
 }
 
-/// The algorithm called `name` (RFC 7518 §3.1, RFC 8037, RFC 9864), compared case-sensitively; `None` for `none`, for every
-/// HMAC, and for what we cannot verify. A symmetric algorithm must have no way in: its "public" key forges tokens.
+/// The algorithm called `name` (RFC 7518 §3.1, RFC 8037, RFC 9864), compared case-sensitively;
+/// `None` for `none`, for every HMAC, and for unsupported ones. A symmetric algorithm must never be
+/// accepted: its "public" key forges tokens.
 #[must_use]
 pub fn asymmetric(name: &str) -> Option<Algorithm> {
     Some(match name {
@@ -71,13 +72,13 @@ impl KeySet {
         if document.len() > JWKS_BYTES_MAX {
             return Err(KeySetFault::TooLarge);
         }
-        let members = strict_json::object(document, TOKEN_JSON_DEPTH_MAX)
-            .map_err(|strict_json::NotStrict| KeySetFault::Malformed)?;
+        let members =
+            strict::object(document, TOKEN_JSON_DEPTH_MAX).map_err(|strict::NotStrict| KeySetFault::Malformed)?;
         let Some(Value::Array(entries)) = members.get("keys") else { return Err(KeySetFault::Malformed) };
         if entries.len() > JWKS_KEYS_MAX {
             return Err(KeySetFault::TooManyKeys);
         }
-        // One key of a kind that we do not know must not cost the issuer the others (RFC 7517 §5).
+        // A key of an unknown kind must not disable the others (RFC 7517 §5).
         let keys: Vec<Key> = entries.iter().filter_map(|entry| Key::read(entry.as_object()?)).collect();
         if keys.is_empty() {
             return Err(KeySetFault::NoUsableKey);
@@ -111,8 +112,8 @@ impl KeySet {
 
     /// The keys to try, at most [`KEYS_TRIED_MAX`].
     ///
-    /// With a `kid`: every key of exactly that name (a set may use a name twice) and no other, not even a nameless one: a
-    /// token that names a key means that key. Without: every key that can verify `algorithm`.
+    /// With a `kid`: every key with exactly that id (a set may use an id twice), and no key without
+    /// an id. Without a `kid`: every key that can verify `algorithm`.
     pub fn candidates<'a>(&'a self, kid: Option<&'a str>, algorithm: Algorithm) -> impl Iterator<Item = &'a Key> {
         self.keys
             .iter()
@@ -129,10 +130,12 @@ impl fmt::Debug for KeySet {
 }
 
 impl Key {
-    /// One entry, or `None` where it may not verify signatures. The material is parsed once here by the library that will
-    /// use it, so that a point off the curve or a modulus that is none is found now and not with a request in hand.
+    /// One entry, or `None` if it may not verify signatures. The library that will use the key
+    /// parses it here, so that a point off the curve or a bad modulus is found now and not during a
+    /// request.
     fn read(entry: &Map<String, Value>) -> Option<Self> {
-        // A private member in a published document: whoever reads it can sign, so what it signs proves nothing.
+        // A private key in a published document: anyone can sign with it, so its signatures prove
+        // nothing.
         if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|name| entry.contains_key(*name)) {
             return None;
         }
@@ -177,15 +180,18 @@ fn octets(entry: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
 
 fn rsa(entry: &Map<String, Value>) -> Option<DecodingKey> {
     let (n, e) = (octets(entry, "n")?, octets(entry, "e")?);
-    // Some issuers write the sign octet of ASN.1 into `n` although RFC 7518 §6.3.1.1 forbids it: the number is the same.
+    // Some issuers write the sign octet of ASN.1 into `n` although RFC 7518 §6.3.1.1 forbids it:
+    // the number is the same.
     let (n, e) = (unsigned(&n), unsigned(&e));
     let (first, last) = (n.first()?, n.last()?);
     let bits = n.len().saturating_mul(8).saturating_sub(first.leading_zeros() as usize);
-    // The library's own bounds, which it looks at only when a signature is there. Weaker can be factored, longer burns CPU.
+    // The library's own bounds, which it looks at only when a signature is there. Weaker can be
+    // factored, longer burns CPU.
     if !(2048..=8192).contains(&bits) || last % 2 == 0 {
         return None;
     }
-    // An even exponent is no RSA, with 1 every message is its own signature, and huge ones burn CPU, too.
+    // An even exponent is not RSA, with 1 every message is its own signature, and huge ones burn
+    // CPU.
     let exponent = e.iter().try_fold(0_u64, |sum, octet| Some(sum.checked_mul(256)? | u64::from(*octet)))?;
     if exponent < 3 || exponent % 2 == 0 || exponent > u64::from(u32::MAX) {
         return None;

@@ -1,6 +1,6 @@
-//! Proves a JWT: its issuer, then that issuer's keys, then the key, then the claims (P6).
+//! Verifies a JWT: its issuer, that issuer's keys, the signature, then the claims (P6).
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, crypto::aws_lc::DEFAULT_PROVIDER};
@@ -10,59 +10,22 @@ use crate::{
     base::{
         clock::Now,
         limits::{KID_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_JSON_DEPTH_MAX},
-        names::{AuthorizationServerName, Issuer},
     },
     decide::{
+        json::strict,
         refusal::{Refusal, TokenFault},
         token::{
-            claims::{self, Caller},
+            caller::Caller,
+            claims,
             jwk::{KeySet, asymmetric},
-            kind, strict_json,
+            rules::TokenRules,
+            token_type,
         },
     },
 };
 
-/// What one authorization server's tokens must be like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenRules {
-    /// Its name in the configuration.
-    pub name: AuthorizationServerName,
-    /// `iss` must equal one of these; the first is the one we publish. (Some vendors sign one issuer's tokens under two names.)
-    pub issuers: Vec<Issuer>,
-    /// Asymmetric algorithms that it may use.
-    pub algorithms: Vec<Algorithm>,
-    /// `typ` values accepted, in lower case, without `application/`; `jwt` also stands for an absent `typ`.
-    pub token_types: Vec<Box<str>>,
-    /// How far clocks may be apart.
-    pub clock_skew: Duration,
-    /// Claims that hold scopes.
-    pub scope_claims: Vec<Box<str>>,
-    /// Claim that names the client, tried in order.
-    pub client_claims: Vec<Box<str>>,
-    /// Text cut from the front of each scope (`api://id/` at some vendors); empty for none.
-    pub scope_prefixes: Vec<Box<str>>,
-}
-
-impl TokenRules {
-    /// The rules for access tokens of an embedded authorization server, which are as it signs them
-    /// (RFC 9068). None of them can be configured.
-    #[must_use]
-    pub fn embedded(name: AuthorizationServerName, issuer: Issuer, clock_skew: Duration) -> Self {
-        Self {
-            name,
-            issuers: vec![issuer],
-            algorithms: vec![Algorithm::ES256],
-            token_types: vec!["at+jwt".into()],
-            clock_skew,
-            scope_claims: vec!["scope".into()],
-            client_claims: vec!["client_id".into()],
-            scope_prefixes: Vec::new(),
-        }
-    }
-}
-
-/// A token that has the shape of a JWT. Nothing of it is proved.
-pub struct Unproved<'a> {
+/// A token that has the shape of a JWT. Nothing of it is verified.
+pub struct UnverifiedJwt<'a> {
     /// Header and payload as they were signed: `header.payload`, byte by byte.
     signed: &'a str,
     signature: Vec<u8>,
@@ -73,13 +36,15 @@ pub struct Unproved<'a> {
     claims: Arc<Map<String, Value>>,
 }
 
-/// Header members that we refuse to see. `crit` and `b64` change what the signature means, and we implement no extension
-/// (RFC 7515 §4.1.11, RFC 7797); `jku`, `x5u`, `jwk` and `x5c` offer a key of the sender's own (RFC 8725 §3.10); `zip` and
-/// `cty` wrap something else. `x5t` may stay: it only names a certificate, Entra writes it beside `kid`, and we look at neither.
+/// Header members that are refused. `crit` and `b64` change what the signature means, and no
+/// extension is supported (RFC 7515 §4.1.11, RFC 7797); `jku`, `x5u`, `jwk` and `x5c` offer a key
+/// of the sender (RFC 8725 §3.10); `zip` and `cty` wrap something else. `x5t` is allowed: it only
+/// names a certificate, Entra writes it beside `kid`, and it is not read.
 const REFUSED_MEMBERS: [&str; 8] = ["crit", "b64", "jku", "x5u", "jwk", "x5c", "zip", "cty"];
 
-impl<'a> Unproved<'a> {
-    /// Reads the shape: size, three canonical parts, strict JSON, allowed header members, `iss` (SPEC B-07, B-33…B-39).
+impl<'a> UnverifiedJwt<'a> {
+    /// Reads the shape: size, three canonical parts, strict JSON, allowed header members, `iss`
+    /// (SPEC B-07, B-33…B-39).
     ///
     /// # Errors
     /// [`TokenFault`].
@@ -92,7 +57,8 @@ impl<'a> Unproved<'a> {
             return Err(TokenFault::Oversize);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
-        // A fourth dot would be in `payload`, where it is no base64url: a JWE's five parts end here, too.
+        // A further dot would be in `payload`, where it is not base64url: this also refuses the
+        // five parts of a JWE.
         let (header, payload) = signed.split_once('.').ok_or(TokenFault::Malformed)?;
 
         let header = object(header)?;
@@ -124,20 +90,21 @@ impl<'a> Unproved<'a> {
         Ok(Self { signed, signature, algorithm, issuer, typ, key_id, claims: Arc::new(claims) })
     }
 
-    /// The `iss` that it claims: good for choosing among configured issuers and for nothing else.
+    /// The `iss` that it claims: only for choosing among configured issuers.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Proves it with the issuer's rules and keys. [`TokenFault::UnknownKey`] tells the caller that newer keys might help.
+    /// Verifies it with the issuer's rules and keys. [`TokenFault::UnknownKey`] tells that newer
+    /// keys might help.
     ///
-    /// The order is the proof: no claim but `iss` is looked at before the signature holds, so that whoever cannot sign
-    /// learns nothing about what a claim would have done.
+    /// The order matters: no claim but `iss` is read before the signature is verified, so that an
+    /// attacker who cannot sign learns nothing about how claims are judged.
     ///
     /// # Errors
     /// [`TokenFault`].
-    pub fn prove(&self, rules: &TokenRules, keys: &KeySet, now: Now) -> Result<Caller, Refusal> {
+    pub fn verify(&self, rules: &TokenRules, keys: &KeySet, now: Now) -> Result<Caller, Refusal> {
         self.check(rules, keys, now).map_err(Refusal::Token)
     }
 
@@ -147,7 +114,8 @@ impl<'a> Unproved<'a> {
             return Err(TokenFault::Algorithm);
         }
         self.check_signature(keys)?;
-        let evidence = kind::judge(self.typ.as_deref(), &self.claims, &rules.token_types).ok_or(TokenFault::Type)?;
+        let evidence =
+            token_type::judge(self.typ.as_deref(), &self.claims, &rules.token_types).ok_or(TokenFault::Type)?;
         claims::read(&self.claims, evidence, issuer, rules, now)
     }
 
@@ -155,8 +123,9 @@ impl<'a> Unproved<'a> {
         let mut tried = false;
         for key in keys.candidates(self.key_id(), self.algorithm) {
             tried = true;
-            // The provider by name: `jsonwebtoken::crypto::verify` asks a global one, which panics here, in the request path,
-            // where another crate turned on a second backend. An error is a key that cannot be used: it verifies nothing.
+            // The provider by name: `jsonwebtoken::crypto::verify` asks a global one, which panics
+            // here, in the request path, where another crate turned on a second backend. An error
+            // is a key that cannot be used: it verifies nothing.
             let verifier = (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm, &key.decoding);
             if verifier.is_ok_and(|verifier| verifier.verify(self.signed.as_bytes(), &self.signature).is_ok()) {
                 return Ok(());
@@ -166,13 +135,14 @@ impl<'a> Unproved<'a> {
             Some(kid) if !keys.knows(kid) => Err(TokenFault::UnknownKey),
             Some(_) if !tried => Err(TokenFault::Algorithm),
             Some(_) => Err(TokenFault::Signature),
-            // An issuer that does not name its keys changes them, too: the one that signed this may be younger than ours.
+            // An issuer that does not name its keys may have changed them: the signing key may be
+            // newer than the known ones.
             None => Err(TokenFault::UnknownKey),
         }
     }
 
-    /// Its claims, where one of `keys` signed it by one of `algorithms`: for JWTs that are no access tokens. What the claims say is
-    /// the caller's to check.
+    /// Its claims, if one of `keys` signed it with one of `algorithms`: for JWTs that are not
+    /// access tokens. The caller of this function checks the claims.
     ///
     /// # Errors
     /// [`TokenFault`].
@@ -190,7 +160,7 @@ impl<'a> Unproved<'a> {
         self.typ.as_deref()
     }
 
-    /// What it says, whether that is proved or not.
+    /// Its claims, verified or not.
     pub(super) fn claims(&self) -> &Map<String, Value> {
         &self.claims
     }
@@ -202,19 +172,20 @@ impl<'a> Unproved<'a> {
     }
 }
 
-impl fmt::Debug for Unproved<'_> {
+impl fmt::Debug for UnverifiedJwt<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Unproved(…)")
+        out.write_str("UnverifiedJwt(…)")
     }
 }
 
-/// Base64url without padding and with canonical last bits: a second spelling of one token would be a second cache entry.
+/// Base64url without padding and with canonical last bits: a second spelling of one token would be
+/// a second cache entry.
 fn octets(part: &str) -> Result<Vec<u8>, TokenFault> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Malformed)
 }
 
 fn object(part: &str) -> Result<Map<String, Value>, TokenFault> {
-    strict_json::object(&octets(part)?, TOKEN_JSON_DEPTH_MAX).map_err(|strict_json::NotStrict| TokenFault::Malformed)
+    strict::object(&octets(part)?, TOKEN_JSON_DEPTH_MAX).map_err(|strict::NotStrict| TokenFault::Malformed)
 }
 
 #[cfg(test)]

@@ -1,33 +1,36 @@
-//! Finds the one credential of a request: `Authorization: Bearer`, once, and nowhere else.
+//! Finds the one credential of a request: `Authorization: Bearer`, once.
 
 use std::fmt;
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::{
-    base::limits::TOKEN_BYTES_MAX,
+    base::{limits::TOKEN_BYTES_MAX, percent::unescape},
     decide::refusal::{PresentationFault, Refusal, TokenFault},
 };
 
-/// A bearer token as it came: theirs, unchecked.
+/// A bearer token as it came, unverified.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Presented<'a> {
     pub(super) token: &'a str,
 }
 
 impl<'a> Presented<'a> {
-    /// Takes the credential from the headers (SPEC B-01…B-06). Two credentials, or one in the query, are refused.
+    /// Takes the credential from the headers (SPEC B-01…B-06). Two credentials, or one in the
+    /// query, are refused.
     ///
-    /// Another scheme (`Basic`, `DPoP`) is no credential here, so it gets the challenge that tells what is wanted. Cookies,
-    /// `X-Api-Key`, `X-Forwarded-Access-Token` and the like are not looked at: a proxy in front of us could be made to set them.
+    /// Another scheme (`Basic`, `DPoP`) is not a credential here, so it gets the challenge that
+    /// says what is needed. Cookies, `X-Api-Key`, `X-Forwarded-Access-Token` and the like are not
+    /// read: a proxy before the gateway could be made to set them.
     ///
     /// # Errors
-    /// [`Refusal::NoCredential`], [`Refusal::Presentation`], or [`crate::decide::refusal::TokenFault::Oversize`].
+    /// [`Refusal::NoCredential`], [`Refusal::Presentation`], or
+    /// [`crate::decide::refusal::TokenFault::Oversize`].
     pub fn find(headers: &'a HeaderMap, query: Option<&str>) -> Result<Self, Refusal> {
         let mut fields = headers.get_all(AUTHORIZATION).iter();
         let first = fields.next();
         if fields.next().is_some() {
-            // "First wins" and "last wins" both exist among servers behind us: neither is safe (RFC 9110 §5.3).
+            // Upstreams take the first or the last: neither is safe (RFC 9110 §5.3).
             return Err(Refusal::Presentation(PresentationFault::TwoCredentials));
         }
         if query.is_some_and(names_a_token) {
@@ -38,13 +41,14 @@ impl<'a> Presented<'a> {
         let text = field.to_str().map_err(|_| Refusal::Presentation(PresentationFault::Malformed))?;
         let token = bearer(text)?;
         if headers.contains_key("dpop") {
-            // A proof says that the token is bound to a key; as `Bearer` it would be used unbound (RFC 9449 §7.2).
+            // A proof says that the token is bound to a key; as `Bearer` it would be used unbound
+            // (RFC 9449 §7.2).
             return Err(Refusal::Presentation(PresentationFault::TwoCredentials));
         }
         Ok(Self { token })
     }
 
-    /// The token, for whoever proves it.
+    /// The token, for verification.
     #[must_use]
     pub fn token(&self) -> &'a str {
         self.token
@@ -110,27 +114,13 @@ fn scheme_length(field: &str) -> usize {
     field.bytes().position(|b| !tchar(b)).unwrap_or(field.len())
 }
 
-/// Whether a parameter of `query` is called `access_token`, in any case, percent-encoded or not, with or without a value.
-/// A token there stands in every access log on the way (RFC 6750 §5.3), so it is refused even where we would not use it.
+/// Whether a parameter of `query` is called `access_token`, in any case, percent-encoded or not,
+/// with or without a value. A token there is written to every access log on the way (RFC 6750
+/// §5.3), so it is refused.
 fn names_a_token(query: &str) -> bool {
     query.split(['&', ';']).any(|parameter| {
         let name = parameter.split('=').next().unwrap_or_default();
-        percent_decoded(name).map(|b| b.to_ascii_lowercase()).eq(b"access_token".iter().copied())
-    })
-}
-
-fn percent_decoded(text: &str) -> impl Iterator<Item = u8> + '_ {
-    let mut rest = text.as_bytes();
-    std::iter::from_fn(move || {
-        if let [b'%', high, low, after @ ..] = rest
-            && let (Some(high), Some(low)) = (char::from(*high).to_digit(16), char::from(*low).to_digit(16))
-        {
-            rest = after;
-            return u8::try_from(high * 16 + low).ok();
-        }
-        let (first, after) = rest.split_first()?;
-        rest = after;
-        Some(*first)
+        unescape(name).map(|b| b.to_ascii_lowercase()).eq(b"access_token".iter().copied())
     })
 }
 

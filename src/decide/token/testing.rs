@@ -1,4 +1,4 @@
-//! Real keys and signed tokens for tests, made once a process; signed by the crypto library itself, not by the code under test.
+//! Real keys and signed tokens for tests, made once in a process by the crypto library itself.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     base::clock::Now,
-    decide::token::{jwk::KeySet, jwt::TokenRules},
+    decide::token::{jwk::KeySet, rules::TokenRules},
 };
 
 /// The issuer of [`rules`].
@@ -39,7 +39,7 @@ pub(crate) static RSA: LazyLock<TestKey> =
     LazyLock::new(|| TestKey { kid: "rsa", pair: Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()) });
 pub(crate) static P256: LazyLock<TestKey> = LazyLock::new(|| TestKey::p256("p256"));
 /// Another issuer's key: same kind, not in [`key_set`].
-pub(crate) static STRANGER: LazyLock<TestKey> = LazyLock::new(|| TestKey::p256("stranger"));
+pub(crate) static FOREIGN_KEY: LazyLock<TestKey> = LazyLock::new(|| TestKey::p256("foreign"));
 pub(crate) static P384: LazyLock<TestKey> = LazyLock::new(|| {
     let pair = EcdsaKeyPair::generate(&signature::ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
     TestKey { kid: "p384", pair: Pair::Ec(pair, "P-384", 48) }
@@ -71,7 +71,8 @@ impl TestKey {
         }
     }
 
-    /// Signs as `algorithm`, or as RS256 / the key's only one where the name is none that it can do.
+    /// Signs with `algorithm`; if the key does not support it, with RS256 or the key's only
+    /// algorithm.
     pub(crate) fn sign(&self, algorithm: &str, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.pair {
@@ -100,7 +101,8 @@ impl TestKey {
         format!("{signed}.{signature}")
     }
 
-    /// A token of `claims`, with `kid`, `typ: at+jwt`, and the members of `header` over them; `null` takes one out.
+    /// A token of `claims`, with `kid`, `typ: at+jwt`, and the members of `header` over them;
+    /// `null` takes one out.
     pub(crate) fn token(&self, algorithm: &str, header: &Value, claims: &Value) -> String {
         let base = json!({"alg": algorithm, "kid": self.kid, "typ": "at+jwt"});
         self.raw(algorithm, with(&base, header).to_string().as_bytes(), claims.to_string().as_bytes())
@@ -124,7 +126,7 @@ pub(crate) fn base64url(octets: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(octets)
 }
 
-/// The public keys of this file, but [`STRANGER`]'s.
+/// The public keys of this file, but [`FOREIGN_KEY`]'s.
 pub(crate) fn key_set() -> KeySet {
     read_keys(&[RSA.jwk(), P256.jwk(), P384.jwk(), ED25519.jwk()])
 }

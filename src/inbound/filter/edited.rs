@@ -14,7 +14,7 @@ use memchr::memchr2;
 use super::Cut;
 use crate::{
     base::limits::LIST_BYTES_MAX,
-    decide::mcp::sse::{Event, Events, TooLong},
+    decide::mcp::answer::sse::{Event, Events, TooLong},
     inbound::{
         legacy::Endpoint,
         relay::Broken,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::{
-    decide::mcp::list::{Lists, guard::Guard},
+    decide::mcp::answer::{list_guard::Guard, lists::Lists},
     inbound::relay::Broken,
     outbound::upstream::Answer,
 };

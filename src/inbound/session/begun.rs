@@ -11,7 +11,7 @@ use http::HeaderValue;
 
 use crate::{
     base::{clock::Now, limits::SESSION_AGE, names::ServerName},
-    decide::{refusal::Refusal, token::claims::Caller},
+    decide::{refusal::Refusal, token::caller::Caller},
     inbound::shelf::owner,
 };
 

@@ -12,7 +12,7 @@ use tokio::{task::JoinSet, time};
 use super::*;
 use crate::{
     base::limits::{JWKS_AGE_DEFAULT, JWKS_BYTES_MAX, JWKS_STALE_MAX, KEY_WAITERS_PER_PEER_MAX},
-    decide::token::testing::{ED25519, P256, STRANGER, rules, with},
+    decide::token::testing::{ED25519, FOREIGN_KEY, P256, rules, with},
     outbound::fetch::testing::{Answer, HandClock, Site, fetch_trusting, ring_timers},
 };
 
@@ -71,7 +71,7 @@ fn jwks(keys: &[Value]) -> Answer {
 }
 
 fn renamed(kid: &str) -> Value {
-    with(&STRANGER.jwk(), &json!({ "kid": kid }))
+    with(&FOREIGN_KEY.jwk(), &json!({ "kid": kid }))
 }
 
 fn is_503<T>(result: &Result<T, Refusal>) -> bool {

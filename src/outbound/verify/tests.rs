@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::{
     base::{clock::Clock, limits::JWKS_STALE_MAX},
-    decide::token::testing::{ED25519, ISSUER, P256, STRANGER, TestKey, claims, rules, with},
+    decide::token::testing::{ED25519, FOREIGN_KEY, ISSUER, P256, TestKey, claims, rules, with},
     outbound::{
         fetch::testing::{Answer, HandClock, Site, fetch_trusting},
         keys::{IssuerSettings, KeySource, LocalKeys},
@@ -213,9 +213,9 @@ async fn attack_089_a_rotated_key_is_found_and_a_removed_one_stops_even_for_reme
     let world = World::new().await;
     let old = good();
     world.verify(&old).await.unwrap();
-    publish(&world.site, "/a", &[STRANGER.jwk()]);
+    publish(&world.site, "/a", &[FOREIGN_KEY.jwk()]);
     assert!(world.verify(&old).await.is_ok());
-    let new = token(&STRANGER, &json!({}), &json!({}));
+    let new = token(&FOREIGN_KEY, &json!({}), &json!({}));
     assert!(world.verify(&new).await.is_ok());
     assert_eq!(world.site.hits("/a"), 2);
     world.clock.turn(FLOOR);
@@ -267,15 +267,15 @@ async fn attack_181_a_token_is_tried_with_every_key_set_until_one_is_younger_tha
     // has not this key yet.
     publish(&world.site, "/a", &[P256.jwk(), ED25519.jwk()]);
     let gate = world.site.hold("/a");
-    let other = token(&STRANGER, &json!({"kid": "other"}), &json!({}));
-    let rotated = token(&STRANGER, &json!({}), &json!({}));
+    let other = token(&FOREIGN_KEY, &json!({"kid": "other"}), &json!({}));
+    let rotated = token(&FOREIGN_KEY, &json!({}), &json!({}));
     let asking = world.verify(&other);
     let arriving = async {
         gate.reached().await;
         world.clock.turn(FLOOR);
         let arriving = world.verify(&rotated);
         let publishing = async {
-            publish(&world.site, "/a", &[P256.jwk(), STRANGER.jwk()]);
+            publish(&world.site, "/a", &[P256.jwk(), FOREIGN_KEY.jwk()]);
             gate.open();
         };
         tokio::join!(arriving, publishing).0

@@ -1,9 +1,15 @@
 //! What must hold for the answers of upstreams: lists, and the events that carry them.
 
 use bytes::Bytes;
-use portcullis::decide::mcp::{
-    list::{self, Item, Lists},
-    sse::{Event, Events, TooLong},
+use portcullis::{
+    base::limits::EVENT_ID_BYTES_MAX,
+    decide::mcp::answer::{
+        event_ids::EventIds,
+        list_filter,
+        lists::{ListedItem, Lists},
+        sse::{Event, Events, TooLong},
+        task_search::TaskSearch,
+    },
 };
 use serde_json::{Value, json};
 
@@ -19,16 +25,22 @@ const LISTS: [(&str, &str); 5] = [
 /// A list loses what is hidden, here all that has an `x` in its name, and nothing else, in `serde_json`'s eyes too.
 pub(crate) fn list(input: &[u8]) -> bool {
     let message = Bytes::copy_from_slice(input);
-    let hidden = |item: Item<'_>| {
-        let (Item::Tool(name) | Item::Prompt(name) | Item::Resource(name) | Item::Template(name) | Item::Task(name)) =
-            item;
+    let hidden = |item: ListedItem<'_>| {
+        let (ListedItem::Tool(name)
+        | ListedItem::Prompt(name)
+        | ListedItem::Resource(name)
+        | ListedItem::Template(name)
+        | ListedItem::Task(name)) = item;
         name.contains('x')
     };
-    let Ok(cut) = list::filter(&message, Lists::Any, &mut |item| !hidden(item)) else {
-        assert!(list::filter(&message, Lists::Any, &mut |_| true).is_err(), "whether it is read depends on who asks");
+    let Ok(cut) = list_filter::filter(&message, Lists::Any, &mut |item| !hidden(item)) else {
+        assert!(
+            list_filter::filter(&message, Lists::Any, &mut |_| true).is_err(),
+            "whether it is read depends on who asks"
+        );
         return false;
     };
-    let all = list::filter(&message, Lists::Any, &mut |_| true).expect("what was read before");
+    let all = list_filter::filter(&message, Lists::Any, &mut |_| true).expect("what was read before");
     let mut value: Value = match serde_json::from_slice(input) {
         Ok(value) => value,
         // It gives up earlier, computes numbers less exactly, and has no place for half a surrogate pair.
@@ -51,7 +63,7 @@ pub(crate) fn list(input: &[u8]) -> bool {
     });
     assert_eq!(read(&cut), value);
     assert!(cut.len() <= all.len());
-    assert_eq!(list::filter(&cut, Lists::Any, &mut |item| !hidden(item)), Ok(cut), "cut twice");
+    assert_eq!(list_filter::filter(&cut, Lists::Any, &mut |item| !hidden(item)), Ok(cut), "cut twice");
     true
 }
 
@@ -126,4 +138,48 @@ pub(crate) fn sse(input: &[u8]) -> bool {
         }
     }
     read.iter().flatten().any(|event| event.data().is_some())
+}
+
+/// Each id of an event is noted, however the stream is cut, and no id is noted twice or as another. Input: a stream.
+pub(crate) fn event_ids(input: &[u8]) -> bool {
+    let noted = |len: usize| {
+        let (mut ids, mut noted) = (EventIds::default(), Vec::new());
+        for piece in input.chunks(len.max(1)) {
+            ids.see(piece, |id| noted.push(id.to_vec()));
+        }
+        noted
+    };
+    let whole = noted(input.len());
+    for len in [1, 2, 3, 7] {
+        assert_eq!(noted(len), whole, "in pieces of {len}");
+    }
+    let (read, _) = events(input, input.len(), usize::MAX);
+    let mut sent =
+        read.iter().flatten().filter_map(Event::id).filter(|id| !id.is_empty() && id.len() < EVENT_ID_BYTES_MAX);
+    let is_noted = |id: &[u8]| whole.iter().any(|noted| noted.strip_prefix(b" ").unwrap_or(noted) == id);
+    assert!(sent.all(is_noted), "an id that a client would send back is not noted: {whole:?}");
+    !whole.is_empty()
+}
+
+/// The task in an answer does not depend on how the answer is cut. Input: a byte that says whether it is a stream, and the answer.
+pub(crate) fn task_search(input: &[u8]) -> bool {
+    let Some((first, answer)) = input.split_first() else { return false };
+    let mut headers = http::HeaderMap::new();
+    let kind = if first % 2 == 0 { "application/json" } else { "text/event-stream" };
+    headers.insert("content-type", http::HeaderValue::from_static(kind));
+    let found = |len: usize| {
+        let mut search = TaskSearch::of(&headers);
+        let mut found = Vec::new();
+        for piece in answer.chunks(len.max(1)) {
+            found.extend(search.see(&Bytes::copy_from_slice(piece)));
+        }
+        found.extend(search.end());
+        assert!(found.len() <= 1, "one call makes one task");
+        found
+    };
+    let whole = found(answer.len());
+    for len in [1, 2, 3, 7] {
+        assert_eq!(found(len), whole, "in pieces of {len}");
+    }
+    !whole.is_empty()
 }

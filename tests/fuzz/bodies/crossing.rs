@@ -1,7 +1,7 @@
 //! What must hold for the fields that cross from one hop to the next, by lists of our own.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use portcullis::decide::hop;
+use portcullis::decide::fields::{answer, crossing};
 
 use super::fields;
 
@@ -94,7 +94,7 @@ pub(crate) fn hop(input: &[u8]) -> bool {
         connection.flat_map(|line| line.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
     let is_nominated = |name: &str| nominated.iter().any(|nominated| nominated == name);
 
-    let checked = hop::check_expectation(&map).and_then(|()| hop::check_connection(&map, &identity));
+    let checked = crossing::check_expectation(&map).and_then(|()| crossing::check_connection(&map, &identity));
     if checked.is_ok() {
         for name in nominated.iter().map(|name| name.replace(['_', '.'], "-")) {
             assert!(!is_in(&FROM_OUTSIDE, &name) && !is_in(&ABOUT_MESSAGE, &name) && !is_ours(&name), "{name}");
@@ -103,7 +103,7 @@ pub(crate) fn hop(input: &[u8]) -> bool {
         assert!(map.get_all(header::EXPECT).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")));
     }
     let mut request = map.clone();
-    hop::clean_request(&mut request, &identity, &[]);
+    crossing::clean_request(&mut request, &identity, &[]);
     crossed(&map, &request, is_nominated, |name| {
         let dashed = name.replace(['_', '.'], "-");
         is_in(&OF_THIS_HOP, &dashed)
@@ -114,7 +114,7 @@ pub(crate) fn hop(input: &[u8]) -> bool {
     });
 
     let mut answer = map.clone();
-    if hop::answer::one_reading(http::StatusCode::OK, &mut answer).is_ok() {
+    if answer::one_reading(http::StatusCode::OK, &mut answer).is_ok() {
         for (name, values_max) in
             [(header::CONTENT_LENGTH, 1), (header::CONTENT_TYPE, 1), (header::TRANSFER_ENCODING, 1)]
         {
@@ -124,7 +124,7 @@ pub(crate) fn hop(input: &[u8]) -> bool {
     }
     let is_chunked = map.contains_key(header::TRANSFER_ENCODING);
     let mut answer = map.clone();
-    hop::clean_response(&mut answer);
+    crossing::clean_response(&mut answer);
     crossed(&map, &answer, is_nominated, |name| {
         is_in(&OF_THIS_HOP, name) || is_in(&FOR_ORIGIN, name) || (is_chunked && name == "content-length")
     });

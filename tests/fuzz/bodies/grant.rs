@@ -2,14 +2,19 @@
 
 use http::Uri;
 use portcullis::{
-    base::limits::{CLIENT_NAME_CHARS_MAX, FORM_PARAMETERS_MAX, REDIRECT_URIS_MAX},
-    decide::grant::{
-        client::{Client, ClientAuth, Grants, Origin, Registration, read_document},
-        client_id::DocumentUrl,
+    base::{
+        limits::{CLIENT_NAME_CHARS_MAX, FORM_PARAMETERS_MAX, REDIRECT_URIS_MAX},
+        names::Scope,
+    },
+    decide::authorization_server::{
+        client::{Client, ClientAuth, ClientOrigin, Grants},
+        client_id_document::DocumentUrl,
+        client_metadata::read_document,
         error::OAuthError,
         form::{Form, encode},
-        people::{join, read_scope},
-        redirect::RedirectUri,
+        people::read_scope,
+        redirect_uri::RedirectUri,
+        registration::RegistrationRequest,
         request::{AuthorizationRequest, Protected, ReturnTo, narrow},
     },
 };
@@ -125,7 +130,7 @@ pub(crate) fn grant_registration(input: &[u8]) -> bool {
         assert!(client.name.is_some() && client.host() == Some("app.example"));
         assert!(!matches!(client.auth, ClientAuth::Secret(_)) && !client.grants.credentials);
     }
-    let read = match Registration::read(input) {
+    let read = match RegistrationRequest::read(input) {
         Ok(read) => read,
         Err(error) => {
             is_sayable(&error);
@@ -158,7 +163,7 @@ pub(crate) fn grant_request(input: &[u8]) -> bool {
     let client = Client {
         id: "c".into(),
         name: None,
-        origin: Origin::Configured,
+        origin: ClientOrigin::Configured,
         redirect_uris: uris.iter().map(|uri| RedirectUri::parse(uri).expect("a URI")).collect(),
         auth: ClientAuth::None,
         grants: Grants { code: true, refresh: true, credentials: false },
@@ -191,7 +196,7 @@ pub(crate) fn grant_request(input: &[u8]) -> bool {
     assert!(!request.resources.is_empty());
     let offered: Vec<_> = request.resources.iter().flat_map(|one| &named(one).scopes).collect();
     assert!(request.scopes.iter().all(|scope| offered.contains(&scope)));
-    assert_eq!(read_scope(&join(&request.scopes)).as_ref(), Ok(&request.scopes));
+    assert_eq!(read_scope(&Scope::join(&request.scopes)).as_ref(), Ok(&request.scopes));
     assert!(!(request.always_ask && request.never_ask));
     assert_eq!(narrow(&request.resources, &form).as_ref(), Ok(&request.resources));
     let kept = serde_json::to_vec(&request).expect("JSON");

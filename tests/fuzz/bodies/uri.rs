@@ -3,14 +3,14 @@
 use portcullis::{
     base::names::Resource,
     decide::{
-        mcp::target::Target,
+        mcp::request::target::Target,
         policy::{
             evaluate::evaluate,
             pattern::Pattern,
             rule::{Access, Policy, Rule, Subject},
-            uri::{self, How},
+            uri::{self, reading::How},
         },
-        token::claims::Caller,
+        token::caller::Caller,
     },
 };
 

@@ -7,10 +7,13 @@ use portcullis::{
         secret::Secret,
     },
     decide::{
-        mcp::target::Target,
-        origin::{
-            Sites,
-            cors::{self, Kind},
+        fields::{
+            cors::{self, CorsKind},
+            origin::Sites,
+        },
+        mcp::{
+            request::target::Target,
+            session_seal::{Sealed, SealedFor, SessionKeys},
         },
         policy::{
             evaluate::{deciding_rule, evaluate},
@@ -20,9 +23,8 @@ use portcullis::{
             uri,
         },
         refusal::Refusal,
-        route::{Route, RouteEntry, Routes},
-        session::{Bound, Sealed, SessionKeys},
-        token::claims::Caller,
+        routing::{Route, RouteEntry, Routes},
+        token::caller::Caller,
     },
 };
 
@@ -35,10 +37,10 @@ pub(crate) fn session(input: &[u8]) -> bool {
     let keys = SessionKeys::new(&[Secret::new(vec![7; 32])]);
     let caller = Caller::hypothetical(Vec::new(), &Resource::from("https://gw.example/mcp"));
     let (server, other) = (ServerName::from("s"), ServerName::from("o"));
-    let bound = Bound { kind: Sealed::Session, server: &server, caller: &caller };
+    let bound = SealedFor { kind: Sealed::Session, server: &server, caller: &caller };
     let sealed = keys.seal(bound, given).expect("there is a key");
     assert_eq!(keys.open(bound, &sealed), Some(given));
-    for stranger in [Bound { kind: Sealed::Endpoint, ..bound }, Bound { server: &other, ..bound }] {
+    for stranger in [SealedFor { kind: Sealed::Endpoint, ..bound }, SealedFor { server: &other, ..bound }] {
         assert_eq!(keys.open(stranger, &sealed), None);
         assert_eq!(keys.open(stranger, given), None);
     }
@@ -122,7 +124,8 @@ pub(crate) fn origin(input: &[u8]) -> bool {
         }
         (Some(_), None) => assert_eq!(verdict, Err(Refusal::ForeignOrigin)),
     }
-    for (kind, wanted) in [(Kind::Mcp, page.as_ref()), (Kind::Discovery, Some(&HeaderValue::from_static("*")))] {
+    for (kind, wanted) in [(CorsKind::Mcp, page.as_ref()), (CorsKind::Discovery, Some(&HeaderValue::from_static("*")))]
+    {
         let (mut preflight, mut answer) = (HeaderMap::new(), HeaderMap::new());
         cors::preflight(&map, page.as_ref(), kind, &mut preflight);
         cors::expose(page.as_ref(), kind, &mut answer);

@@ -1,10 +1,7 @@
 //! What must hold for the guard: it meets a list exactly where `serde_json` reads one.
 
 use bytes::Bytes;
-use portcullis::decide::mcp::{
-    list::{Lists, guard::Guard},
-    sse::Events,
-};
+use portcullis::decide::mcp::answer::{list_guard::Guard, lists::Lists, sse::Events};
 use serde_json::Value;
 
 const LISTS: [&str; 5] = ["tools", "prompts", "resources", "resourceTemplates", "tasks"];

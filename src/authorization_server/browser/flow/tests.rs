@@ -7,12 +7,12 @@ use crate::{
         testing::{Browser, ISSUER, World, ada, client},
     },
     decide::{
-        grant::{
+        authorization_server::{
             client::{Client, ClientAuth},
             error::Code as Word,
-            redirect::RedirectUri,
+            redirect_uri::RedirectUri,
         },
-        route::IssuerEndpoint as E,
+        routing::IssuerEndpoint as E,
     },
 };
 

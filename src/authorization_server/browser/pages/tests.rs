@@ -8,19 +8,19 @@ use crate::{
         testing::{Browser, ISSUER, PASSWORD, Shown, World, client},
     },
     decide::{
-        grant::{
-            client::{Client, ClientAuth, Origin},
+        authorization_server::{
+            client::{Client, ClientAuth, ClientOrigin},
             error::Code,
-            redirect::RedirectUri,
+            redirect_uri::RedirectUri,
         },
-        route::IssuerEndpoint as E,
+        routing::IssuerEndpoint as E,
     },
 };
 
 fn dynamic(name: &str, redirect: &str) -> Client {
     Client {
         name: Some(name.into()),
-        origin: Origin::Dynamic,
+        origin: ClientOrigin::Dynamic,
         redirect_uris: vec![RedirectUri::parse(redirect).unwrap()],
         ..client("dyn_1", ClientAuth::None)
     }
@@ -113,12 +113,12 @@ async fn d02_what_a_client_says_of_itself_is_text_and_nothing_else() {
 async fn e34_the_consent_page_says_who_asks_for_what_and_where_it_leads() {
     let mut far = dynamic("Notes", "https://back.example:8443/cb");
     far.id = "https://clients.example.com/a.json".into();
-    far.origin = Origin::Document;
+    far.origin = ClientOrigin::Document;
     for (client, has, has_not) in [
         (far, "<bdi>clients.example.com</bdi>", "Registered itself"),
         (dynamic("Notes", "https://back.example:8443/cb"), "Registered itself", "clients.example.com"),
         (
-            Client { origin: Origin::Configured, ..dynamic("Notes", "https://back.example:8443/cb") },
+            Client { origin: ClientOrigin::Configured, ..dynamic("Notes", "https://back.example:8443/cb") },
             "Set up by",
             "calls itself",
         ),
@@ -144,7 +144,7 @@ async fn e34_the_consent_page_says_who_asks_for_what_and_where_it_leads() {
         for text in [has_not, "class=\"warning\"", "https://gw.example/files"] {
             assert!(!page.contains(text), "{text}: {page}");
         }
-        assert_eq!(client.origin != Origin::Configured, page.contains("it is not verified"));
+        assert_eq!(client.origin != ClientOrigin::Configured, page.contains("it is not verified"));
     }
 }
 
@@ -216,7 +216,7 @@ async fn pages_are_written_for_the_eye() {
     let mut far =
         dynamic(&long, "https://a-rather-long-host-name.department.example.com/oauth/callback/of/some/length");
     far.id = "https://clients.example.com/a/document.json".into();
-    far.origin = Origin::Document;
+    far.origin = ClientOrigin::Document;
     let world = with(far.clone()).await;
     let mut browser = Browser::default();
     let id = browser.ask_ada(&world, &far.id, far.redirect_uris[0].as_str(), "a b").await;

@@ -9,8 +9,8 @@ use crate::{
     authorization_server::testing::{Browser, ISSUER, Reply, SECRET, START_SECS, World, client, form_request},
     base::limits::{DYNAMIC_CLIENT_AGE, UNUSED_CLIENT_AGE},
     decide::{
-        route::IssuerEndpoint as E,
-        token::testing::{P256, RSA, STRANGER, TestKey, with},
+        routing::IssuerEndpoint as E,
+        token::testing::{FOREIGN_KEY, P256, RSA, TestKey, with},
     },
 };
 
@@ -137,7 +137,7 @@ async fn e24_private_key_jwt_proves_a_client_once() {
     let same_id = assertion(&P256, &none, &json!({"exp": START_SECS + 61}));
     assert_eq!(assert_with(&world, &same_id).await.0, 401, "the id counts");
     for (case, token) in [
-        ("another's key", assertion(&STRANGER, &json!({"kid": "p256"}), &json!({"jti": "2"}))),
+        ("another's key", assertion(&FOREIGN_KEY, &json!({"kid": "p256"}), &json!({"jti": "2"}))),
         ("another audience", assertion(&P256, &none, &json!({"jti": "2", "aud": "https://as.example"}))),
         ("another client", assertion(&P256, &none, &json!({"jti": "2", "iss": "app", "sub": "app"}))),
         ("nobody", assertion(&P256, &none, &json!({"jti": "2", "iss": "nobody", "sub": "nobody"}))),

@@ -9,7 +9,7 @@ use crate::{
         store::kind::EntryKind,
         testing::{Browser, ISSUER, World, client},
     },
-    decide::{grant::client::ClientAuth, route::IssuerEndpoint as E},
+    decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint as E},
 };
 
 const BACK: &str = "https://app.example/back";
@@ -148,7 +148,8 @@ async fn d03_a_session_ends_with_its_time_its_password_and_its_account() {
 #[tokio::test]
 async fn e34_a_native_way_back_is_always_asked_about() {
     let mut both = client("both", ClientAuth::None);
-    let loopback = crate::decide::grant::redirect::RedirectUri::parse("http://127.0.0.1/back").unwrap();
+    let loopback =
+        crate::decide::authorization_server::redirect_uri::RedirectUri::parse("http://127.0.0.1/back").unwrap();
     both.redirect_uris.push(loopback);
     let world = World::with(|settings| settings.clients.push(both)).await;
     let mut browser = Browser::default();

@@ -20,16 +20,16 @@ use crate::{
     },
     base::secret::Secret,
     decide::{
-        grant::{
+        authorization_server::{
             form::Form,
             people::GrantRule,
             pkce::Challenge,
-            redirect::RedirectUri,
+            redirect_uri::RedirectUri,
             request::{AuthorizationRequest, ReturnTo},
         },
         policy::glob::Glob,
-        route::IssuerEndpoint,
-        token::testing::{P256, RSA, STRANGER, with},
+        routing::IssuerEndpoint,
+        token::testing::{FOREIGN_KEY, P256, RSA, with},
     },
     outbound::fetch::testing::{Answer, Site},
 };
@@ -246,7 +246,7 @@ async fn e43_an_id_token_that_cannot_be_believed_gives_no_code() {
     }
     let scene = Scene::new().await;
     let departed = scene.depart().await;
-    let token = STRANGER.token("RS256", &json!({"typ": "JWT"}), &scene.claims(&departed));
+    let token = FOREIGN_KEY.token("RS256", &json!({"typ": "JWT"}), &scene.claims(&departed));
     scene.grants(&json!({"id_token": token}));
     assert_eq!(scene.back(&departed).await.status, 400, "another key");
 }
@@ -315,8 +315,9 @@ async fn d56_attack_164_an_answer_in_another_issuers_name_is_refused() {
         scene.grant(&scene.claims(&departed));
         let own = scene.idp.url("");
         let iss = iss.map(|iss| if iss == "own" { &own } else { iss });
-        let iss =
-            iss.map_or_else(String::new, |iss| format!("&{}", crate::decide::grant::form::encode(&[("iss", iss)])));
+        let iss = iss.map_or_else(String::new, |iss| {
+            format!("&{}", crate::decide::authorization_server::form::encode(&[("iss", iss)]))
+        });
         let state = departed.query.get("state").unwrap();
         let reply = scene.callback(&format!("code=c-1&state={state}{iss}"), BROWSER).await;
         assert_eq!(location(&reply).contains("code="), is_taken, "{metadata} {iss}");

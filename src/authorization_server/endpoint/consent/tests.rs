@@ -12,8 +12,8 @@ use crate::{
     },
     base::secret::Secret,
     decide::{
-        grant::{client::ClientAuth, form, pkce::Challenge, redirect::RedirectUri},
-        route::IssuerEndpoint as E,
+        authorization_server::{client::ClientAuth, form, pkce::Challenge, redirect_uri::RedirectUri},
+        routing::IssuerEndpoint as E,
     },
 };
 

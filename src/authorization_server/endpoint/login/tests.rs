@@ -10,7 +10,7 @@ use crate::{
         store::kind::EntryKind,
         testing::{Browser, ISSUER, PASSWORD, Shown, World, posted},
     },
-    decide::route::IssuerEndpoint as E,
+    decide::routing::IssuerEndpoint as E,
 };
 
 async fn begun(world: &World) -> (Browser, String) {

@@ -8,7 +8,7 @@ use crate::{
         settings::EmbeddedSettings,
         testing::{ECHO, FILES, ISSUER, Reply, World, client},
     },
-    decide::{grant::client::Client, route::IssuerEndpoint as E},
+    decide::{authorization_server::client::Client, routing::IssuerEndpoint as E},
 };
 
 async fn get(world: &World, endpoint: E, etag: Option<&str>) -> Reply {

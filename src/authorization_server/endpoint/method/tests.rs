@@ -3,7 +3,7 @@
 use http::Request;
 
 use super::*;
-use crate::{authorization_server::testing::World, decide::route::IssuerEndpoint as E};
+use crate::{authorization_server::testing::World, decide::routing::IssuerEndpoint as E};
 
 fn header<'a>(answer: &'a EndpointAnswer, name: &str) -> &'a str {
     answer.response.headers().get(name).map_or("", |value| value.to_str().unwrap())

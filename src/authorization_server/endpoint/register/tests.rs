@@ -6,7 +6,7 @@ use http::{Method, Request, header};
 use super::*;
 use crate::{
     authorization_server::testing::{Reply, START_SECS, World},
-    decide::route::IssuerEndpoint as E,
+    decide::routing::IssuerEndpoint as E,
 };
 
 async fn send(world: &World, body: impl Into<Bytes>, bearer: Option<&str>) -> Reply {

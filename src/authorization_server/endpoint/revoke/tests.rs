@@ -6,7 +6,7 @@ use crate::{
         testing::{ECHO, SECRET, World, exchange},
     },
     base::clock::Clock as _,
-    decide::route::IssuerEndpoint as E,
+    decide::routing::IssuerEndpoint as E,
 };
 
 const WEB: (&str, &str) = ("web app", SECRET);

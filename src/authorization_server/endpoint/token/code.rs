@@ -14,7 +14,7 @@ use crate::{
         settings::Login,
         store::{fault::StoreFault, kind::EntryKind},
     },
-    decide::grant::{
+    decide::authorization_server::{
         client::Client,
         error::{Code, OAuthError},
         form::Form,

@@ -12,8 +12,8 @@ use crate::{
         store::kind::EntryKind,
     },
     base::names::Scope,
-    decide::grant::{
-        client::{Client, ClientAuth, Origin},
+    decide::authorization_server::{
+        client::{Client, ClientAuth, ClientOrigin},
         error::{Code, OAuthError},
         form::Form,
         people::{self, Grantee},
@@ -28,7 +28,7 @@ pub(crate) async fn issue(
     form: &Form,
     asked: &Asked<'_>,
 ) -> Result<EndpointAnswer, Denied> {
-    let is_trusted = client.origin == Origin::Configured && client.auth != ClientAuth::None;
+    let is_trusted = client.origin == ClientOrigin::Configured && client.auth != ClientAuth::None;
     if !client.grants.credentials || !is_trusted {
         return Err(Code::UnauthorizedClient.because("this client is not allowed to use client credentials").into());
     }

@@ -23,12 +23,12 @@ use crate::{
         store::kind::EntryKind,
     },
     base::{limits::ARRIVAL_WAIT, names::Scope},
-    decide::grant::{
+    decide::authorization_server::{
         client::Client,
         error::{Code, OAuthError},
-        family::{Family, Standing},
         form::Form,
         people::{self, Grantee, Person},
+        refresh_family::{Family, Standing},
         request,
     },
 };

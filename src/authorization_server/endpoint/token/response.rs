@@ -10,7 +10,8 @@ use crate::{
         grant::access_token::{self, AccessGrant},
         reply::{self, EndpointAnswer},
     },
-    decide::grant::{error::OAuthError, people},
+    base::names::Scope,
+    decide::authorization_server::error::OAuthError,
 };
 
 /// A refresh token for the response, and what to do once it was delivered.
@@ -40,7 +41,7 @@ pub(super) fn issue(
     say("token_type", json!("Bearer"));
     say("expires_in", json!(ends.saturating_sub(now)));
     if !grant.scopes.is_empty() {
-        say("scope", json!(people::join(grant.scopes)));
+        say("scope", json!(Scope::join(grant.scopes)));
     }
     let mut on_delivered = None;
     if let Some(refresh_token) = refresh_token {

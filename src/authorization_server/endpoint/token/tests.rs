@@ -13,7 +13,7 @@ use crate::{
         testing::{ECHO, FILES, HandClock, ISSUER, START_SECS, VERIFIER, World, ada, exchange, form_request, refresh},
     },
     base::secret::Secret,
-    decide::{grant::client::ClientAuth, route::IssuerEndpoint as E},
+    decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint as E},
 };
 
 mod client;

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     authorization_server::testing::{ISSUER, World},
     base::limits::JWKS_BYTES_MAX,
-    decide::token::jwt::Unproved,
+    decide::token::jwt::UnverifiedJwt,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -22,7 +22,7 @@ fn signed(world: &World) -> String {
 }
 
 fn kid(token: &str) -> String {
-    Unproved::read(token).unwrap().key_id().unwrap().to_owned()
+    UnverifiedJwt::read(token).unwrap().key_id().unwrap().to_owned()
 }
 
 fn published(keys: &SigningKeys) -> Vec<String> {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::{Bridge, unavailable};
 use crate::{
     decide::{
-        grant::{error::OAuthError, form},
-        token::strict_json,
+        authorization_server::{error::OAuthError, form},
+        json::strict,
     },
     outbound::{
         fault::{Fault, FaultKind},
@@ -54,7 +54,7 @@ impl Bridge {
                 "the token endpoint's answer is not an unambiguous JSON object",
             ))
         };
-        let answer = strict_json::object(&posted.body, DEPTH_MAX).map_err(|strict_json::NotStrict| unreadable())?;
+        let answer = strict::object(&posted.body, DEPTH_MAX).map_err(|strict::NotStrict| unreadable())?;
         let text = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(Box::from);
         if !posted.status.is_success() {
             let error: Box<str> = text("error").unwrap_or_default();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Bridge;
 use crate::{
     authorization_server::keys::seal::Sealer,
-    decide::grant::{
+    decide::authorization_server::{
         error::{Code, OAuthError},
         people::Person,
     },

@@ -1,14 +1,14 @@
-//! One sentence for each refusal, for the person or the model that must act on it.
+//! One sentence for each refusal, for the user or the model that must act on it.
 
 use std::fmt::{self, Display, Formatter};
 
-use super::About;
+use super::about::About;
 use crate::{
     base::{names::Scope, text::Text},
     decide::{
-        mcp::target::Target,
+        mcp::request::target::Target,
         refusal::{PresentationFault, Refusal, TokenFault},
-        token::claims::Caller,
+        token::caller::Caller,
     },
 };
 
@@ -18,9 +18,11 @@ const NAME_CHARS_MAX: usize = 100;
 /// How many scopes are listed.
 const SCOPES_MAX: usize = 16;
 
-/// The sentence that a person or a model can act on: "tools/call admin_reset needs scope mcp:tools:admin; the token has mcp:tools".
+/// The sentence that a user or a model can act on: "tools/call admin_reset needs scope
+/// mcp:tools:admin; the token has mcp:tools".
 ///
-/// It tells nothing that the caller may not know: no rule's text, no upstream, no part of a token but its scopes.
+/// It shows nothing that the caller may not know: no text of a rule, no upstream, nothing of a
+/// token but its scopes.
 #[must_use]
 pub fn sentence(about: &About<'_>) -> String {
     let what = What(about);
@@ -65,7 +67,7 @@ pub fn sentence(about: &About<'_>) -> String {
         Refusal::Forbidden { .. } => format!("{what} is not allowed for this caller, and no scope would change that"),
         Refusal::NoRule => format!("{what} is not allowed: no rule of this server permits it"),
         Refusal::UnsafeUri(why) => format!("{what} is not allowed: {why}"),
-        Refusal::UnknownTask => format!("{what} is not allowed: this caller made no such task here"),
+        Refusal::UnknownTask => format!("{what} is not allowed: this caller created no such task through this gateway"),
         Refusal::TooManyStreams => "this caller has too many open streams; close one and try again".into(),
         Refusal::TooManySessions => {
             "this caller has too many sessions; end those that are done with DELETE and try again later".into()
@@ -115,7 +117,7 @@ fn presentation(fault: PresentationFault) -> &'static str {
     }
 }
 
-/// The challenge's own words, so that body and header never tell different stories.
+/// The words of the challenge, so that body and header say the same.
 fn token(fault: TokenFault) -> String {
     format!("the access token was refused: {}", fault.description())
 }
@@ -158,7 +160,8 @@ fn listed(names: &[Text], out: &mut Formatter<'_>) -> fmt::Result {
     if others.is_empty() { Ok(()) } else { write!(out, " and {} more", others.len()) }
 }
 
-/// A caller's own words, shortened, and unable to forge a line, a colour or a direction in whatever shows them.
+/// Text of the caller, shortened, and unable to forge a line, a colour or a direction where it is
+/// shown.
 struct Shown<'a>(&'a str);
 
 impl Display for Shown<'_> {

@@ -1,9 +1,15 @@
-//! What leaves with a refusal, word for word (SPEC C-65, C-66).
+//! The body of each refusal, word for word (SPEC C-65, C-66).
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::decide::refusal::{PresentationFault, TokenFault};
+use crate::{
+    base::text::Text,
+    decide::{
+        mcp::request::target::Target,
+        refusal::{PresentationFault, TokenFault},
+    },
+};
 
 fn scopes(names: &[&str]) -> Vec<Scope> {
     names.iter().map(|name| Scope::from(*name)).collect()

@@ -6,13 +6,13 @@ use super::{Permit, covers, evaluate};
 use crate::{
     base::names::Scope,
     decide::{
-        mcp::target::Target,
+        mcp::request::target::Target,
         policy::{
             glob::Glob,
             rule::{Access, Policy, Rule, Subject},
         },
         refusal::Refusal,
-        token::claims::Caller,
+        token::caller::Caller,
     },
 };
 
@@ -288,7 +288,8 @@ fn a54_a_broader_scope_stands_for_narrower_ones() {
     ] {
         assert_eq!(covers(&policy, &scopes(granted), &needed.into()), verdict, "{granted:?} for {needed}");
     }
-    // What is held by way of `admin` is not asked for: the caller's authorization server may not even offer it.
+    // What is held by way of `admin` is not asked for: the caller's authorization server may not
+    // even offer it.
     assert_eq!(evaluate(&policy, &caller("admin"), &tool("x")), lacks("math"));
     assert_eq!(evaluate(&policy, &caller("admin math"), &tool("x")), by(0));
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Explanation, explain};
 use crate::decide::{
-    mcp::target::Target,
+    mcp::request::target::Target,
     policy::{
         evaluate::{
             evaluate,
@@ -15,7 +15,7 @@ use crate::decide::{
         rule::{Access, Policy, Subject},
     },
     refusal::Refusal,
-    token::claims::Caller,
+    token::caller::Caller,
 };
 
 #[test]

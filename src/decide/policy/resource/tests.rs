@@ -1,7 +1,7 @@
 //! Spellings that servers read as another resource: the bypasses of a hostile review, as tables.
 
 use crate::decide::{
-    mcp::target::Target,
+    mcp::request::target::Target,
     policy::{
         evaluate::{
             Permit, evaluate,

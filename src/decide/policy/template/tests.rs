@@ -1,7 +1,7 @@
 //! What a template is judged by.
 
 use crate::decide::{
-    mcp::target::Target,
+    mcp::request::target::Target,
     policy::evaluate::{
         evaluate,
         tests::{NO_RULE, about, by, caller, forbidden, lacks, policy},

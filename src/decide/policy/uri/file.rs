@@ -1,8 +1,8 @@
 //! Which files a `file:` URI can name, on POSIX and on Windows.
 
 use super::{
-    How, Reading, add,
     parts::{before, collapsed, without_dots},
+    reading::{How, Reading, add},
 };
 
 /// Adds the files that `text` names: with its query and fragment as parts of the path, and without

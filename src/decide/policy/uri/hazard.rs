@@ -1,9 +1,9 @@
-//! Finds what no pattern can judge in a URI (SPEC C-04).
+//! What makes a URI too ambiguous for a pattern to judge (SPEC C-04).
 
 use super::{
     file::drive,
     parts::{PARAMETERS_MAX, Parts, decoded, parameters},
-    scheme_is_file as is_file,
+    reading::scheme_is_file as is_file,
 };
 
 /// What is wrong with a URI.

@@ -77,16 +77,18 @@ pub(super) fn bare(tail: &str) -> Option<String> {
     path.strip_suffix('/').map(|path| format!("{path}{after}"))
 }
 
-/// Parameters of a query that are moved to its front, one at a time. [`super::hazard`] refuses more.
+/// Parameters of a query that are moved to its front, one at a time. [`super::hazard`] refuses
+/// more.
 pub(super) const PARAMETERS_MAX: usize = 32;
 
-/// The parameters of a query; none where there is no query.
+/// The parameters of the query, if there is one.
 pub(in crate::decide::policy) fn parameters(text: &str) -> impl Iterator<Item = &str> {
     let (_, query) = before(text, &['#']).split_once('?').unwrap_or_default();
     query.split('&').filter(|parameter| !parameter.is_empty())
 }
 
-/// `text` with each parameter of its query in front of the others, and alone. Nothing where there is no choice.
+/// `text` with each parameter of its query before the others, and with only that one. Empty if
+/// there is no choice.
 pub(super) fn parameter_orders(text: &str) -> Vec<String> {
     let mut orders = Vec::new();
     let short = before(text, &['#']);
@@ -105,7 +107,8 @@ pub(super) fn parameter_orders(text: &str) -> Vec<String> {
     orders
 }
 
-/// `text` without the delimiters of RFC 3986 appendix C: `<URL:…>`. Python's `urllib` takes them off.
+/// `text` without the delimiters of RFC 3986 appendix C: `<URL:…>`. Python's `urllib` takes them
+/// off.
 pub(super) fn unwrapped(text: &str) -> &str {
     let text = text.trim();
     let text = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text).trim();
@@ -211,8 +214,8 @@ pub(super) fn collapsed(path: &str) -> String {
     single
 }
 
-/// `text` with its percent escapes undone, once. What is no escape stays; bytes that are no UTF-8
-/// become U+FFFD.
+/// `text` with its percent escapes undone, once. A `%` that begins no escape stays; bytes that are
+/// not UTF-8 become U+FFFD.
 pub(super) fn decoded(text: &str) -> String {
     if !text.contains('%') {
         return text.to_owned();

@@ -1,11 +1,16 @@
-//! Whom a token is for, and what its claims may look like (SPEC B-12…B-22, B-50…B-52, B-60).
+//! Audiences, and the shapes of claims (SPEC B-12…B-22, B-50…B-52, B-60).
+
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::*;
-use crate::decide::token::{
-    jwt::TokenRules,
-    testing::{NOW_SECS, RESOURCE, at, claims, now, rules, with},
+use crate::decide::{
+    refusal::Refusal,
+    token::{
+        rules::TokenRules,
+        testing::{NOW_SECS, RESOURCE, at, claims, now, rules, with},
+    },
 };
 
 fn read_with(rules: &TokenRules, claims: &Value) -> Result<Caller, TokenFault> {
@@ -220,9 +225,13 @@ fn b21_no_configuration_forgives_more_than_five_minutes() {
 fn b20_a_caller_holds_until_it_expires() {
     let caller = read_changed(&json!({"exp": NOW_SECS + 5})).unwrap();
     let skew = Duration::from_secs(30);
-    assert_eq!(caller.holds(at(NOW_SECS + 34), skew), Ok(()));
-    assert_eq!(caller.holds(at(NOW_SECS + 35), skew), Err(Refusal::Token(TokenFault::Expired)));
-    assert_eq!(caller.holds(at(NOW_SECS + 400), Duration::MAX), Err(Refusal::Token(TokenFault::Expired)), "B-21");
+    assert_eq!(caller.check_expiry(at(NOW_SECS + 34), skew), Ok(()));
+    assert_eq!(caller.check_expiry(at(NOW_SECS + 35), skew), Err(Refusal::Token(TokenFault::Expired)));
+    assert_eq!(
+        caller.check_expiry(at(NOW_SECS + 400), Duration::MAX),
+        Err(Refusal::Token(TokenFault::Expired)),
+        "B-21"
+    );
 }
 
 #[test]
@@ -335,7 +344,7 @@ fn a_hypothetical_caller_has_sorted_scopes_and_its_resource() {
     let caller = Caller::hypothetical(["b", "a", "b"].map(Scope::from).to_vec(), &RESOURCE.into());
     assert_eq!(scopes(&caller), ["a", "b"]);
     assert_eq!(caller.is_for(&RESOURCE.into(), &[]), Ok(()));
-    assert_eq!(caller.holds(now(), Duration::ZERO), Ok(()));
+    assert_eq!(caller.check_expiry(now(), Duration::ZERO), Ok(()));
     let tested = Caller::for_tests("ada", &["b", "a"], json!({"department": "eng"}));
     assert_eq!((tested.subject(), scopes(&tested)), ("ada", vec!["a", "b"]));
 }

@@ -1,9 +1,9 @@
-//! Which published keys may verify, and which of them are tried (SPEC B-31, B-35, B-36, B-41).
+//! Which published keys may verify, and which are tried (SPEC B-31, B-35, B-36, B-41).
 
 use serde_json::json;
 
 use super::*;
-use crate::decide::token::testing::{ED25519, P256, P384, RSA, STRANGER, base64url, key_set, read_keys, with};
+use crate::decide::token::testing::{ED25519, FOREIGN_KEY, P256, P384, RSA, base64url, key_set, read_keys, with};
 
 fn keys(list: &[Value]) -> Vec<u8> {
     json!({ "keys": list }).to_string().into_bytes()
@@ -159,8 +159,8 @@ fn b41_a_document_that_is_no_key_set() {
 
 #[test]
 fn b35_b36_which_keys_are_tried() {
-    let nameless = with(&STRANGER.jwk(), &json!({"kid": null}));
-    let twin = with(&STRANGER.jwk(), &json!({"kid": "p256"}));
+    let nameless = with(&FOREIGN_KEY.jwk(), &json!({"kid": null}));
+    let twin = with(&FOREIGN_KEY.jwk(), &json!({"kid": "p256"}));
     let set = read_keys(&[P256.jwk(), twin, nameless.clone(), P384.jwk(), RSA.jwk()]);
     let tried = |kid: Option<&str>, algorithm| set.candidates(kid, algorithm).count();
     assert_eq!(tried(Some("p256"), Algorithm::ES256), 2, "a name used twice");

@@ -1,4 +1,4 @@
-//! Real tokens, real keys, and every way to bend one (SPEC B-07, B-10, B-11, B-30…B-40; attacks 67–80).
+//! Real tokens, real keys, and every way to forge one (SPEC B-07, B-10, B-11, B-30…B-40).
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -9,16 +9,18 @@ use crate::{
     decide::token::{
         jwk::Key,
         testing::{
-            ED25519, ISSUER, P256, P384, RESOURCE, RSA, STRANGER, TestKey, base64url, claims, key_set, now, read_keys,
-            rules, with,
+            ED25519, FOREIGN_KEY, ISSUER, P256, P384, RESOURCE, RSA, TestKey, base64url, claims, key_set, now,
+            read_keys, rules, with,
         },
     },
 };
 
 fn verdict_with(rules: &TokenRules, keys: &KeySet, token: &str) -> Result<Caller, TokenFault> {
-    Unproved::read(token).and_then(|unproved| unproved.prove(rules, keys, now())).map_err(|refusal| match refusal {
-        Refusal::Token(fault) => fault,
-        other => panic!("{other:?} is no token fault"),
+    UnverifiedJwt::read(token).and_then(|unverified| unverified.verify(rules, keys, now())).map_err(|refusal| {
+        match refusal {
+            Refusal::Token(fault) => fault,
+            other => panic!("{other:?} is no token fault"),
+        }
     })
 }
 
@@ -48,9 +50,9 @@ const ALGORITHMS: [(&str, &std::sync::LazyLock<TestKey>); 10] = [
 fn b30_every_algorithm_verifies_its_own_and_nothing_else() {
     for (signed_as, key) in ALGORITHMS {
         let token = key.token(signed_as, &json!({}), &claims());
-        let unproved = Unproved::read(&token).unwrap();
-        assert_eq!((unproved.issuer(), unproved.key_id()), (ISSUER, Some(key.kid)));
-        let caller = unproved.prove(&rules(), &key_set(), now()).unwrap();
+        let unverified = UnverifiedJwt::read(&token).unwrap();
+        assert_eq!((unverified.issuer(), unverified.key_id()), (ISSUER, Some(key.kid)));
+        let caller = unverified.verify(&rules(), &key_set(), now()).unwrap();
         assert_eq!((caller.subject(), caller.issuer().as_str()), ("ada", ISSUER), "{signed_as}");
 
         for (claimed, _) in ALGORITHMS {
@@ -112,7 +114,7 @@ fn attack_069_b31_key_and_algorithm_must_belong_together() {
         ("PS256 with an RS256 key", RSA.token("PS256", &json!({}), &claims()), TokenFault::Algorithm),
         ("ES256 on P-384", P384.token("ES256", &json!({}), &claims()), TokenFault::Algorithm),
         ("P-256 signature, P-384 key", P256.token("ES384", &json!({"kid": "p384"}), &claims()), TokenFault::Signature),
-        ("another's signature", STRANGER.token("ES256", &json!({"kid": "p256"}), &claims()), TokenFault::Signature),
+        ("another's signature", FOREIGN_KEY.token("ES256", &json!({"kid": "p256"}), &claims()), TokenFault::Signature),
     ];
     for (case, token, fault) in cases {
         assert_eq!(verdict_with(&rules(), &narrowed, &token).map(drop), Err(fault), "{case}");
@@ -137,7 +139,7 @@ fn attack_071_072_header_members_that_may_not_be_there() {
         ("071 jku", json!({"jku": "https://evil.example/keys"})),
         ("071 x5u", json!({"x5u": "https://evil.example/cert"})),
         ("071 jwk", json!({"jwk": RSA.jwk()})),
-        ("071 jwk", json!({"jwk": STRANGER.jwk()})),
+        ("071 jwk", json!({"jwk": FOREIGN_KEY.jwk()})),
         ("071 x5c", json!({"x5c": ["MIIB"]})),
         ("072 crit", json!({"crit": ["exp"]})),
         ("072 crit", json!({"crit": ["b64"], "b64": false})),
@@ -159,7 +161,7 @@ fn attack_071_072_header_members_that_may_not_be_there() {
     }
     assert_eq!(verdict(&header(&json!({"x5t": "thumb", "x5t#S256": "thumb"}))), Ok(()), "a thumbprint opens nothing");
     // A token with its own key in the header verifies with that key, and with none of ours.
-    let own = STRANGER.token("ES256", &json!({"jwk": STRANGER.jwk()}), &claims());
+    let own = FOREIGN_KEY.token("ES256", &json!({"jwk": FOREIGN_KEY.jwk()}), &claims());
     assert_eq!(verdict(&own), Err(TokenFault::Header));
 }
 
@@ -271,8 +273,8 @@ fn attack_078_b10_the_issuer_is_compared_byte_by_byte() {
 
 #[test]
 fn attack_079_b11_a_key_of_another_issuer_proves_nothing() {
-    let theirs = read_keys(&[STRANGER.jwk()]);
-    let token = STRANGER.token("ES256", &json!({}), &claims());
+    let theirs = read_keys(&[FOREIGN_KEY.jwk()]);
+    let token = FOREIGN_KEY.token("ES256", &json!({}), &claims());
     assert!(verdict_with(&rules(), &theirs, &token).is_ok(), "with its own keys");
     assert_eq!(verdict(&token), Err(TokenFault::UnknownKey));
     assert_eq!(verdict_with(&rules(), &KeySet::default(), &token), Err(TokenFault::UnknownKey));
@@ -301,7 +303,8 @@ fn attack_080_b32_other_jwts_of_the_same_issuer() {
     }
     assert_eq!(verdict(&header(&json!({"typ": "JWT"}))), Err(TokenFault::Type), "not opted in");
 
-    // B-16: made without `nonce`, an ID token passes here, and fails where only its client's id lets it in.
+    // B-16: made without `nonce`, an ID token passes here, and fails where only its client's id
+    // lets it in.
     let bare = with(&claims(), &json!({"aud": "web", "client_id": null, "azp": "web", "scope": null}));
     let caller = verdict_with(&both, &key_set(), &RSA.token("RS256", &json!({"typ": "JWT"}), &bare)).unwrap();
     assert_eq!(caller.is_for(&RESOURCE.into(), &["web".into()]), Err(Refusal::Token(TokenFault::Type)));
@@ -313,7 +316,7 @@ fn b40_a_bad_signature_hides_what_the_claims_would_have_done() {
         json!({"exp": "x", "nbf": {}, "aud": 5, "sub": "", "cnf": {}, "scope": 5, "nonce": "n", "jti": 5, "azp": 5});
     for changes in [json!({}), json!({"exp": 1}), json!({"aud": "other"}), worst] {
         for typ in ["at+jwt", "JWT", "dpop+jwt"] {
-            let token = STRANGER.token("ES256", &json!({"kid": "p256", "typ": typ}), &with(&claims(), &changes));
+            let token = FOREIGN_KEY.token("ES256", &json!({"kid": "p256", "typ": typ}), &with(&claims(), &changes));
             assert_eq!(verdict(&token), Err(TokenFault::Signature), "{typ} {changes}");
         }
     }
@@ -327,12 +330,12 @@ fn b40_a_bad_signature_hides_what_the_claims_would_have_done() {
 fn b35_b36_a_token_without_a_key_name() {
     let anonymous = P256.token("ES256", &json!({"kid": null}), &claims());
     assert_eq!(verdict(&anonymous), Ok(()));
-    let foreign = STRANGER.token("ES256", &json!({"kid": null}), &claims());
+    let foreign = FOREIGN_KEY.token("ES256", &json!({"kid": null}), &claims());
     assert_eq!(verdict(&foreign), Err(TokenFault::UnknownKey), "newer keys might hold it");
-    // Two keys of one name: each is tried. Behind too many others, none is.
-    let twins = read_keys(&[with(&STRANGER.jwk(), &json!({"kid": "p256"})), P256.jwk()]);
+    // Two keys of one name: each is tried. After too many others, no key is.
+    let twins = read_keys(&[with(&FOREIGN_KEY.jwk(), &json!({"kid": "p256"})), P256.jwk()]);
     assert!(verdict_with(&rules(), &twins, &P256.token("ES256", &json!({}), &claims())).is_ok());
-    let mut many = vec![STRANGER.jwk(); JWKS_KEYS_MAX - 1];
+    let mut many = vec![FOREIGN_KEY.jwk(); JWKS_KEYS_MAX - 1];
     many.push(P256.jwk());
     assert_eq!(verdict_with(&rules(), &read_keys(&many), &anonymous), Err(TokenFault::UnknownKey));
 }
@@ -361,7 +364,7 @@ fn b31_a_key_that_the_library_cannot_use_verifies_nothing_and_does_not_panic() {
 #[test]
 fn p10_an_unproved_token_does_not_print() {
     let token = header(&json!({}));
-    assert_eq!(format!("{:?}", Unproved::read(&token)), "Ok(Unproved(…))");
+    assert_eq!(format!("{:?}", UnverifiedJwt::read(&token)), "Ok(UnverifiedJwt(…))");
 }
 
 proptest! {
@@ -369,9 +372,9 @@ proptest! {
 
     #[test]
     fn b37_reading_never_panics(text in "\\PC{0,200}", parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..5)) {
-        let _ = Unproved::read(&text);
+        let _ = UnverifiedJwt::read(&text);
         let encoded: Vec<String> = parts.iter().map(|part| base64url(part)).collect();
-        let _ = Unproved::read(&encoded.join("."));
+        let _ = UnverifiedJwt::read(&encoded.join("."));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where a token may be, and every place where it may not (SPEC B-01…B-07, B-62).
+//! Where a token may be, and where it may not (SPEC B-01…B-07, B-62).
 
 use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;

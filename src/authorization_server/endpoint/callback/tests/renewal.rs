@@ -30,7 +30,7 @@ async fn e41_a_session_that_the_idp_cannot_confirm_ends() {
     scene.idp.stop().await;
     tokio::time::timeout(Duration::from_secs(20), async {
         let away = bridge.renew(sealer, &kept("t")).await.unwrap_err();
-        assert_eq!(away.code, crate::decide::grant::error::Code::TemporarilyUnavailable);
+        assert_eq!(away.code, crate::decide::authorization_server::error::Code::TemporarilyUnavailable);
     })
     .await
     .unwrap();

@@ -4,8 +4,8 @@ use super::{with, without};
 use crate::{
     authorization_server::testing::{ECHO, FILES, SECRET, World, client},
     decide::{
-        grant::client::{ClientAuth, Grants, Origin},
-        route::IssuerEndpoint as E,
+        authorization_server::client::{ClientAuth, ClientOrigin, Grants},
+        routing::IssuerEndpoint as E,
     },
 };
 
@@ -60,7 +60,7 @@ async fn e27_nobody_else_acts_for_itself() {
         for client in [&mut open, &mut registered, &mut ada] {
             client.grants = all;
         }
-        registered.origin = Origin::Dynamic;
+        registered.origin = ClientOrigin::Dynamic;
         settings.clients.extend([open, registered, ada]);
         settings.grants[1].clients.extend(["open".into(), "registered".into(), "ada".into(), "web app".into()]);
     })

@@ -11,7 +11,7 @@ use crate::{
         store::kind::EntryKind,
         testing::{ECHO, FILES, World, exchange, form_request, refresh},
     },
-    decide::route::IssuerEndpoint as E,
+    decide::routing::IssuerEndpoint as E,
 };
 
 const DEAD: (u16, &str) = (400, "invalid_grant");

@@ -6,11 +6,11 @@ use super::{about, about_one, caller, policy, rule};
 use crate::{
     base::names::Scope,
     decide::{
-        mcp::target::Target,
+        mcp::request::target::Target,
         policy::{
             evaluate::evaluate,
             rule::{Access, Policy, Rule, Subject},
-            uri::{How, readings, whatwg},
+            uri::{reading::How, readings, whatwg},
         },
         refusal::Refusal,
     },

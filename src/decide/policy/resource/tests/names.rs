@@ -63,7 +63,7 @@ fn attack_167_attack_168_a_file_is_guarded_under_each_name_that_its_disk_takes_f
 
 #[test]
 fn attack_169_a_template_reaches_a_name_in_another_form() {
-    use crate::decide::{mcp::target::Target, policy::evaluate::evaluate};
+    use crate::decide::{mcp::request::target::Target, policy::evaluate::evaluate};
     let denied = policy("", vec![about_one("file:///café/**").denies(), everything()]);
     for template in ["file:///cafe{+x}", "file:///CAF%C3%89/{x}", "file:///cafe%CC%81/{x}"] {
         let verdict =

@@ -1,0 +1,40 @@
+//! Percent-encoding (RFC 3986 §2.1).
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode, utf8_percent_encode};
+
+/// Everything but the unreserved characters of RFC 3986 §2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// `text` with all but its unreserved characters escaped.
+#[must_use]
+pub fn escape(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
+}
+
+/// The bytes of `text` with its escapes undone. A `%` without two hexadecimal digits stays.
+pub fn unescape(text: &str) -> impl Iterator<Item = u8> {
+    percent_decode(text.as_bytes())
+}
+
+/// The byte that `%` and these two digits stand for.
+#[must_use]
+pub fn escaped_byte(high: Option<u8>, low: Option<u8>) -> Option<u8> {
+    let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_escaped_is_unescaped_to_the_same() {
+        let all: String = ('\0'..='\u{FF}').collect();
+        let escaped = escape(&all).to_string();
+        assert!(escaped.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
+        assert!(unescape(&escaped).eq(all.bytes()));
+        assert_eq!(escape("a b/\u{e9}").to_string(), "a%20b%2F%C3%A9");
+        assert_eq!(String::from_utf8(unescape("a%2Fb%2%zz%").collect()).unwrap(), "a/b%2%zz%");
+        assert_eq!((escaped_byte(Some(b'2'), Some(b'f')), escaped_byte(Some(b'g'), Some(b'0'))), (Some(b'/'), None));
+    }
+}

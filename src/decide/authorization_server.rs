@@ -1,0 +1,14 @@
+//! The rules of the embedded authorization server (OAuth 2.1).
+
+pub mod client;
+pub mod client_id_document;
+pub mod client_metadata;
+pub mod error;
+pub mod form;
+pub mod people;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod refresh_family;
+pub mod registration;
+pub mod request;
+mod url;

@@ -1,0 +1,80 @@
+//! OAuth clients: configured, registered (RFC 7591), or described by their own document.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    base::names::Scope,
+    decide::authorization_server::{redirect_uri::RedirectUri, url::Url},
+};
+
+/// A client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// `client_id`.
+    pub id: Box<str>,
+    /// `client_name`: untrusted text; escape it wherever it is shown.
+    pub name: Option<Box<str>>,
+    /// Where it came from.
+    pub origin: ClientOrigin,
+    /// `redirect_uris`.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// How it authenticates.
+    pub auth: ClientAuth,
+    /// What it may ask for.
+    pub grants: Grants,
+    /// `scope`: the most that it can get; `None` is no bound.
+    pub scopes: Option<Vec<Scope>>,
+}
+
+/// Where a client came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientOrigin {
+    /// The configuration.
+    Configured,
+    /// Dynamic client registration.
+    Dynamic,
+    /// Its own document.
+    Document,
+}
+
+/// How a client authenticates (`token_endpoint_auth_method`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientAuth {
+    /// `none`: a public client, with PKCE only.
+    None,
+    /// `client_secret_basic` and `client_secret_post`: SHA-256 of the secret, which is 256 random
+    /// bits.
+    Secret([u8; 32]),
+    /// `private_key_jwt`: a key set, as its JSON text.
+    Keys(Box<str>),
+    /// `private_key_jwt`: a key set at this `https` URL, fetched with the restrictions of a
+    /// client's document.
+    KeysAt(Box<str>),
+}
+
+/// `grant_types`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grants {
+    /// `authorization_code`.
+    pub code: bool,
+    /// `refresh_token`.
+    pub refresh: bool,
+    /// `client_credentials`.
+    pub credentials: bool,
+}
+
+impl Client {
+    /// The host of its document, which vouches for the client.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        let url = (self.origin == ClientOrigin::Document).then(|| Url::read(&self.id));
+        url?.ok().map(|url| url.host)
+    }
+
+    /// Whether every redirect leads to the user's own machine, where any program may pose as this
+    /// client (SPEC E-34).
+    #[must_use]
+    pub fn is_native(&self) -> bool {
+        !self.redirect_uris.is_empty() && self.redirect_uris.iter().all(RedirectUri::is_native)
+    }
+}

@@ -1,0 +1,73 @@
+//! Which client ids are URLs of Client ID Metadata Documents (SPEC E-32).
+
+use crate::{base::limits::CLIENT_ID_BYTES_MAX, decide::authorization_server::url::Url};
+
+#[cfg(test)]
+mod tests;
+
+/// A client id that names its own document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentUrl {
+    text: Box<str>,
+}
+
+impl DocumentUrl {
+    /// Whether a client id means a document: it begins like a URL. Ids that we mint never do (SPEC
+    /// E-37).
+    #[must_use]
+    pub fn looks_like_one(client_id: &str) -> bool {
+        let begins =
+            |scheme: &str| client_id.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+        begins("https:") || begins("http:")
+    }
+
+    /// `https`, a host that is a name, a path, no dot segments, no fragment, no user name; `http`
+    /// to a loopback host only where `allow_loopback` says so (tests of a whole machine).
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(client_id: &str, allow_loopback: bool) -> Result<Self, &'static str> {
+        if client_id.len() > CLIENT_ID_BYTES_MAX {
+            return Err("the URL is too long");
+        }
+        let url = Url::read(client_id)?;
+        check_stranger(&url, allow_loopback)?;
+        let path = url.rest.split('?').next().unwrap_or_default();
+        if matches!(path, "" | "/") {
+            return Err("the URL has no path");
+        }
+        Ok(Self { text: client_id.into() })
+    }
+
+    /// The URL, which is the client id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host, for allow-lists and for the consent page.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        Url::read(&self.text).map_or("", |url| url.host)
+    }
+
+    /// Whether the document is on this machine, which only `allow_loopback` lets in.
+    pub(super) fn is_loopback(&self) -> bool {
+        Url::read(&self.text).is_ok_and(|url| url.is_loopback())
+    }
+}
+
+/// Checks the text of a URL that a client wants fetched (SPEC D-30). The fetcher also checks the
+/// addresses of its host.
+pub(super) fn check_stranger(url: &Url<'_>, allow_loopback: bool) -> Result<(), &'static str> {
+    if allow_loopback && url.is_plain_loopback() {
+        return Ok(());
+    }
+    if !url.https {
+        return Err("the URL does not begin with https://");
+    }
+    if url.is_address || url.is_loopback() {
+        return Err("the URL's host is an address or this machine, not a name");
+    }
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! Reads client metadata: strict JSON, short values, and names that do not deceive a user.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    base::limits::{
+        CLIENT_ID_BYTES_MAX, CLIENT_NAME_CHARS_MAX, CLIENT_WORDS_MAX, REDIRECT_URIS_MAX, REGISTRATION_BYTES_MAX,
+        REGISTRATION_JSON_DEPTH_MAX,
+    },
+    decide::{
+        authorization_server::{
+            client::{Client, ClientAuth, ClientOrigin, Grants},
+            client_id_document::{DocumentUrl, check_stranger},
+            error::{Code, OAuthError},
+            people::read_scope,
+            redirect_uri::RedirectUri,
+            registration::{Method, RegistrationRequest},
+            url::Url,
+        },
+        json::strict,
+        token::jwk::KeySet,
+    },
+};
+
+impl RegistrationRequest {
+    /// Reads a registration request.
+    ///
+    /// # Errors
+    /// `invalid_redirect_uri`, `invalid_client_metadata`.
+    pub fn read(json: &[u8]) -> Result<Self, OAuthError> {
+        registration(json).map_err(|wrong| wrong.code.because(wrong.what))
+    }
+}
+
+/// Reads the document that was fetched from `url` (SPEC E-33, E-24): its `client_id` must be that
+/// very URL, `client_name` and `redirect_uris` must be there, and it must not ask for a shared
+/// secret. Its `scope` does not bind the client either.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_document(url: &DocumentUrl, json: &[u8]) -> Result<Client, &'static str> {
+    let (registration, auth) = document(url, json).map_err(|wrong| wrong.what)?;
+    Ok(Client { origin: ClientOrigin::Document, ..registration.into_client(url.as_str().into(), auth) })
+}
+
+/// What is wrong with it.
+struct Wrong {
+    code: Code,
+    what: &'static str,
+}
+
+/// Of redirect URIs, where RFC 7591 §3.2.2 has a word of its own.
+fn redirect(what: &'static str) -> Wrong {
+    Wrong { code: Code::InvalidRedirectUri, what }
+}
+
+fn wrong(what: &'static str) -> Wrong {
+    Wrong { code: Code::InvalidClientMetadata, what }
+}
+
+/// A registration request.
+fn registration(json: &[u8]) -> Result<RegistrationRequest, Wrong> {
+    let members = Members::read(json)?;
+    // RFC 7591 §2: the default. `client_id` and `client_secret` are for us to say, and those in the
+    // request are not looked at.
+    members.registration(|members| members.method("client_secret_basic", false))
+}
+
+/// A client's document, and how the client authenticates.
+fn document(url: &DocumentUrl, json: &[u8]) -> Result<(RegistrationRequest, ClientAuth), Wrong> {
+    let members = Members::read(json)?;
+    if members.text("client_id")? != Some(url.as_str()) {
+        return Err(wrong("the document's client_id is not the URL that it is at"));
+    }
+    // A public document cannot hold a secret.
+    if members.get("client_secret").is_some() || members.get("client_secret_expires_at").is_some() {
+        return Err(wrong("the document has a client secret"));
+    }
+    let registration = members.registration(|members| members.method("none", url.is_loopback()))?;
+    if registration.name.is_none() {
+        return Err(wrong("client_name is missing"));
+    }
+    let auth = match &registration.method {
+        Method::None => ClientAuth::None,
+        Method::Keys(keys) => ClientAuth::Keys(keys.clone()),
+        Method::KeysAt(url) => ClientAuth::KeysAt(url.clone()),
+        Method::SecretBasic | Method::SecretPost => {
+            return Err(wrong("token_endpoint_auth_method must be none or private_key_jwt in a document"));
+        }
+    };
+    Ok((registration, auth))
+}
+
+struct Members(Map<String, Value>);
+
+impl Members {
+    fn read(json: &[u8]) -> Result<Self, Wrong> {
+        if json.len() > REGISTRATION_BYTES_MAX {
+            return Err(wrong("the client metadata is too long"));
+        }
+        let members = strict::object(json, REGISTRATION_JSON_DEPTH_MAX);
+        members.map(Self).map_err(|_| wrong("the client metadata is not a JSON object with each name once"))
+    }
+
+    /// The member; `null` counts as left out.
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&str>, Wrong> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(wrong("a member of the client metadata must be a string and is not")),
+        }
+    }
+
+    /// A list of texts.
+    fn words(&self, name: &str) -> Result<Option<Vec<&str>>, Wrong> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let words = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+        match words {
+            Some(words) if words.len() <= CLIENT_WORDS_MAX => Ok(Some(words)),
+            _ => Err(wrong("a member of the client metadata must be a short list of strings and is not")),
+        }
+    }
+
+    fn registration(&self, method: impl Fn(&Self) -> Result<Method, Wrong>) -> Result<RegistrationRequest, Wrong> {
+        let redirect_uris = self.redirect_uris()?;
+        self.check_application_type(&redirect_uris)?;
+        self.check_response_types()?;
+        let scopes = self.text("scope")?.map(read_scope).transpose().map_err(wrong)?;
+        Ok(RegistrationRequest {
+            name: self.name()?,
+            redirect_uris,
+            method: method(self)?,
+            grants: self.grants()?,
+            scopes,
+        })
+    }
+
+    fn redirect_uris(&self) -> Result<Vec<RedirectUri>, Wrong> {
+        let list = match self.get("redirect_uris") {
+            None => return Err(redirect("redirect_uris is missing")),
+            Some(Value::Array(list)) if (1..=REDIRECT_URIS_MAX).contains(&list.len()) => list,
+            Some(_) => return Err(redirect("redirect_uris must be a list of 1 to 16 URLs")),
+        };
+        let mut uris: Vec<RedirectUri> = Vec::with_capacity(list.len());
+        for value in list {
+            let text = value.as_str().ok_or_else(|| redirect("redirect_uris must be a list of 1 to 16 URLs"))?;
+            let uri = RedirectUri::parse(text).map_err(redirect)?;
+            if !uris.contains(&uri) {
+                uris.push(uri);
+            }
+        }
+        Ok(uris)
+    }
+
+    /// SPEC E-36. A client that does not say what it is is what its redirect URIs are; `https` is
+    /// good for native ones, too (RFC 8252 §7.2).
+    fn check_application_type(&self, uris: &[RedirectUri]) -> Result<(), Wrong> {
+        match self.text("application_type")? {
+            None | Some("native") => Ok(()),
+            Some("web") if uris.iter().any(RedirectUri::is_native) => Err(redirect(
+                "a redirect URI of a web application must begin with https:// and lead to another machine",
+            )),
+            Some("web") => Ok(()),
+            Some(_) => Err(wrong("application_type must be native or web")),
+        }
+    }
+
+    fn check_response_types(&self) -> Result<(), Wrong> {
+        match self.words("response_types")? {
+            Some(types) if !types.contains(&"code") => Err(wrong("response_types must have code in it")),
+            _ => Ok(()),
+        }
+    }
+
+    /// RFC 7591 §2: the default is authorization codes only. Grants that registered clients cannot
+    /// have are left out, and the answer says which remain.
+    fn grants(&self) -> Result<Grants, Wrong> {
+        let types = self.words("grant_types")?.unwrap_or_else(|| vec!["authorization_code"]);
+        if !types.contains(&"authorization_code") {
+            return Err(wrong("grant_types must have authorization_code in it"));
+        }
+        Ok(Grants { code: true, refresh: types.contains(&"refresh_token"), credentials: false })
+    }
+
+    fn method(&self, default: &str, allow_loopback: bool) -> Result<Method, Wrong> {
+        match self.text("token_endpoint_auth_method")?.unwrap_or(default) {
+            "none" => Ok(Method::None),
+            "client_secret_basic" => Ok(Method::SecretBasic),
+            "client_secret_post" => Ok(Method::SecretPost),
+            "private_key_jwt" => self.keys(allow_loopback),
+            _ => Err(wrong("token_endpoint_auth_method is not supported")),
+        }
+    }
+
+    /// One key set, not two that could differ (RFC 7591 §2).
+    fn keys(&self, allow_loopback: bool) -> Result<Method, Wrong> {
+        match (self.get("jwks"), self.text("jwks_uri")?) {
+            (Some(keys), None) => {
+                let text = keys.to_string();
+                match KeySet::read(text.as_bytes()) {
+                    Ok(_) => Ok(Method::Keys(text.into())),
+                    Err(_) => Err(wrong("jwks has no key that could verify a signature")),
+                }
+            }
+            (None, Some(url)) if url.len() <= CLIENT_ID_BYTES_MAX => {
+                let read = Url::read(url).and_then(|url| check_stranger(&url, allow_loopback));
+                read.map_err(wrong).map(|()| Method::KeysAt(url.into()))
+            }
+            (None, Some(_)) => Err(wrong("jwks_uri is too long")),
+            (Some(_), Some(_)) => Err(wrong("there are both jwks and jwks_uri")),
+            (None, None) => Err(wrong("private_key_jwt needs jwks or jwks_uri")),
+        }
+    }
+
+    fn name(&self) -> Result<Option<Box<str>>, Wrong> {
+        let Some(name) = self.text("client_name")?.map(str::trim).filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        if name.chars().nth(CLIENT_NAME_CHARS_MAX).is_some() {
+            return Err(wrong("client_name is longer than 120 characters"));
+        }
+        if name.contains(is_deceptive) {
+            return Err(wrong("client_name has control, direction or invisible characters"));
+        }
+        Ok(Some(name.into()))
+    }
+}
+
+/// Characters that show nothing, or show others elsewhere than where they stand (UAX #9): a name
+/// must be what it looks like.
+fn is_deceptive(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
+            | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}'
+            | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFF}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+#[cfg(test)]
+mod tests;

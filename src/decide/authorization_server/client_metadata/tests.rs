@@ -1,0 +1,330 @@
+//! What clients say about themselves, believed or not.
+
+use serde_json::{Value, json};
+
+use super::read_document;
+use crate::{
+    base::{
+        limits::{CLIENT_NAME_CHARS_MAX, REDIRECT_URIS_MAX, REGISTRATION_BYTES_MAX},
+        names::Scope,
+    },
+    decide::authorization_server::{
+        client::{Client, ClientAuth, ClientOrigin, Grants},
+        client_id_document::DocumentUrl,
+        error::Code,
+        registration::{Method, RegistrationRequest},
+    },
+};
+
+const URL: &str = "https://app.example/client.json";
+const CALLBACK: &str = "https://app.example/cb";
+
+fn key_set() -> Value {
+    // RFC 7515 appendix A.3.
+    json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]})
+}
+
+/// `base` with these members set; `null` takes one away.
+fn with(mut base: Value, members: &Value) -> Vec<u8> {
+    for (name, value) in members.as_object().unwrap() {
+        match value {
+            Value::Null => base.as_object_mut().unwrap().remove(name),
+            value => base.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+        };
+    }
+    base.to_string().into_bytes()
+}
+
+fn register(members: &Value) -> Result<RegistrationRequest, Code> {
+    RegistrationRequest::read(&with(json!({"redirect_uris": [CALLBACK]}), members)).map_err(|error| error.code)
+}
+
+fn document(members: &Value) -> Result<Client, &'static str> {
+    let base = json!({"client_id": URL, "client_name": "App", "redirect_uris": [CALLBACK]});
+    read_document(&DocumentUrl::parse(URL, false).unwrap(), &with(base, members))
+}
+
+#[test]
+fn e35_what_a_registration_leaves_out_is_filled_in() {
+    let read = register(&json!({})).unwrap();
+    assert_eq!((read.name, read.method, read.scopes), (None, Method::SecretBasic, None));
+    assert_eq!(read.grants, Grants { code: true, refresh: false, credentials: false });
+    assert_eq!(read.redirect_uris.iter().map(|uri| uri.as_str()).collect::<Vec<_>>(), [CALLBACK]);
+}
+
+#[test]
+fn e35_what_it_says_is_kept_and_what_we_do_not_know_is_ignored() {
+    let read = register(&json!({
+        "client_name": "  My App ",
+        "redirect_uris": [CALLBACK, "http://localhost:1/cb", CALLBACK],
+        "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token", "client_credentials", "implicit"],
+        "response_types": ["code", "token"],
+        "scope": "mcp:tools offline_access",
+        "software_statement": "x.y.z", "logo_uri": "javascript:alert(1)", "contacts": 7, "jwks": "not looked at",
+    }))
+    .unwrap();
+    assert_eq!(read.name.as_deref(), Some("My App"));
+    assert_eq!(read.redirect_uris.len(), 2);
+    assert_eq!(read.grants, Grants { code: true, refresh: true, credentials: false });
+    assert_eq!(read.method, Method::None);
+    assert_eq!(read.scopes.as_deref().map(Scope::join).as_deref(), Some("mcp:tools offline_access"));
+    let client = read.into_client("dyn_1".into(), ClientAuth::None);
+    assert_eq!((client.origin, client.scopes.is_none(), client.host()), (ClientOrigin::Dynamic, true, None));
+}
+
+#[test]
+fn attack_157_a_client_does_not_choose_its_id_or_secret() {
+    let chosen = register(&json!({"client_id": "inspector", "client_secret": "hunter2"})).unwrap();
+    assert_eq!(chosen, register(&json!({})).unwrap());
+}
+
+#[test]
+fn e30_e35_attack_157_redirect_uris_are_checked_and_counted() {
+    let many = |count: usize| (0..count).map(|n| format!("{CALLBACK}/{n}")).collect::<Vec<_>>();
+    assert!(register(&json!({"redirect_uris": many(REDIRECT_URIS_MAX)})).is_ok());
+    for uris in [
+        Value::Null,
+        json!([]),
+        json!(CALLBACK),
+        json!({"0": CALLBACK}),
+        json!([CALLBACK, 7]),
+        json!([CALLBACK, null]),
+        json!([[CALLBACK]]),
+        json!(["javascript:alert(1)"]),
+        json!([CALLBACK, "data:text/html,x"]),
+        json!(["http://evil/cb"]),
+        json!(["https://x/cb#f"]),
+        json!([""]),
+        json!(many(REDIRECT_URIS_MAX + 1)),
+    ] {
+        assert_eq!(register(&json!({"redirect_uris": uris})), Err(Code::InvalidRedirectUri), "{uris}");
+        assert!(document(&json!({"redirect_uris": uris})).is_err(), "{uris}");
+    }
+}
+
+#[test]
+fn e36_a_web_application_is_elsewhere() {
+    for (kind, uri, good) in [
+        (json!("web"), CALLBACK, true),
+        (json!("web"), "http://localhost:1/cb", false),
+        (json!("web"), "https://localhost/cb", false),
+        (json!("web"), "https://127.0.0.1/cb", false),
+        (json!("web"), "https://127.9.9.9/cb", false),
+        (json!("web"), "https://[::1]/cb", false),
+        (json!("web"), "com.example.app:/cb", false),
+        (json!("native"), "http://localhost:1/cb", true),
+        (json!("native"), "com.example.app:/cb", true),
+        (json!("native"), CALLBACK, true),
+        (Value::Null, "http://localhost:1/cb", true),
+        (Value::Null, CALLBACK, true),
+    ] {
+        let verdict = register(&json!({"application_type": kind, "redirect_uris": [CALLBACK, uri]}));
+        let refused = verdict.err();
+        assert_eq!(refused, (!good).then_some(Code::InvalidRedirectUri), "{kind} {uri}");
+    }
+    for kind in [json!("browser"), json!("Web"), json!(""), json!(["web"]), json!(1)] {
+        assert_eq!(register(&json!({"application_type": kind})), Err(Code::InvalidClientMetadata), "{kind}");
+    }
+}
+
+#[test]
+fn attack_157_a_name_is_short_and_is_what_it_looks_like() {
+    let longest = "é".repeat(CLIENT_NAME_CHARS_MAX);
+    for (given, kept) in [
+        ("App", Some("App")),
+        ("<script>alert(1)</script>", Some("<script>alert(1)</script>")),
+        ("Bücher 書 🎉 عربى", Some("Bücher 書 🎉 عربى")),
+        (&longest, Some(&*longest)),
+        (" \t", None),
+        ("", None),
+    ] {
+        assert_eq!(register(&json!({"client_name": given})).unwrap().name.as_deref(), kept, "{given}");
+    }
+    let long = "é".repeat(CLIENT_NAME_CHARS_MAX + 1);
+    for given in [
+        "a\nb",
+        "a\0",
+        "a\u{7f}",
+        "a\u{85}b",
+        "a\u{1b}[2J",
+        "\u{202e}ppA",
+        "a\u{202a}",
+        "\u{2066}a",
+        "a\u{200b}b",
+        "a\u{200f}",
+        "\u{61c}a",
+        "a\u{2028}b",
+        "\u{feff}a",
+        "a\u{ad}b",
+        "\u{3164}",
+        "\u{e0041}",
+        "\u{fffc}",
+        &long,
+    ] {
+        assert_eq!(register(&json!({"client_name": given})), Err(Code::InvalidClientMetadata), "{given:?}");
+    }
+    assert_eq!(register(&json!({"client_name": ["App"]})), Err(Code::InvalidClientMetadata));
+}
+
+#[test]
+fn e24_the_method_is_one_that_we_have() {
+    let keys = key_set();
+    for (members, wanted) in [
+        (json!({"token_endpoint_auth_method": "none"}), Ok(Method::None)),
+        (json!({"token_endpoint_auth_method": "client_secret_basic"}), Ok(Method::SecretBasic)),
+        (json!({"token_endpoint_auth_method": "client_secret_post"}), Ok(Method::SecretPost)),
+        (
+            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys}),
+            Ok(Method::Keys(keys.to_string().into())),
+        ),
+        (
+            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://app.example/keys"}),
+            Ok(Method::KeysAt("https://app.example/keys".into())),
+        ),
+        (json!({"token_endpoint_auth_method": "private_key_jwt"}), Err(Code::InvalidClientMetadata)),
+        (
+            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys, "jwks_uri": "https://app.example/keys"}),
+            Err(Code::InvalidClientMetadata),
+        ),
+        (
+            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}}),
+            Err(Code::InvalidClientMetadata),
+        ),
+        (
+            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}}),
+            Err(Code::InvalidClientMetadata),
+        ),
+        (
+            json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys.to_string()}),
+            Err(Code::InvalidClientMetadata),
+        ),
+        (json!({"token_endpoint_auth_method": "client_secret_jwt"}), Err(Code::InvalidClientMetadata)),
+        (json!({"token_endpoint_auth_method": "tls_client_auth"}), Err(Code::InvalidClientMetadata)),
+        (json!({"token_endpoint_auth_method": "None"}), Err(Code::InvalidClientMetadata)),
+        (json!({"token_endpoint_auth_method": ""}), Err(Code::InvalidClientMetadata)),
+        (json!({"token_endpoint_auth_method": ["none"]}), Err(Code::InvalidClientMetadata)),
+    ] {
+        assert_eq!(register(&members).map(|read| read.method), wanted, "{members}");
+    }
+}
+
+#[test]
+fn attack_157_keys_are_not_asked_for_inside() {
+    for url in [
+        "http://app.example/keys",
+        "http://169.254.169.254/latest/meta-data",
+        "https://169.254.169.254/keys",
+        "https://[::ffff:169.254.169.254]/keys",
+        "https://2130706433/keys",
+        "https://localhost/keys",
+        "http://localhost/keys",
+        "https://u@app.example/keys",
+        "file:///etc/passwd",
+        "",
+    ] {
+        let members = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": url});
+        assert_eq!(register(&members), Err(Code::InvalidClientMetadata), "{url}");
+        assert!(document(&members).is_err(), "{url}");
+    }
+}
+
+#[test]
+fn e35_grants_and_scopes_have_their_types() {
+    let many = vec!["authorization_code"; 17];
+    for members in [
+        json!({"grant_types": ["client_credentials"]}),
+        json!({"grant_types": ["refresh_token"]}),
+        json!({"grant_types": ["implicit"]}),
+        json!({"grant_types": []}),
+        json!({"grant_types": "authorization_code"}),
+        json!({"grant_types": ["authorization_code", 1]}),
+        json!({"grant_types": many}),
+        json!({"response_types": ["token"]}),
+        json!({"response_types": []}),
+        json!({"response_types": "code"}),
+        json!({"scope": "a  b"}),
+        json!({"scope": "a\"b"}),
+        json!({"scope": ["a"]}),
+    ] {
+        assert_eq!(register(&members), Err(Code::InvalidClientMetadata), "{members}");
+        assert!(document(&members).is_err(), "{members}");
+    }
+    assert_eq!(register(&json!({"scope": ""})).unwrap().scopes, Some(Vec::new()), "some clients send it empty");
+}
+
+#[test]
+fn b38_attack_157_only_strict_and_short_json_is_read() {
+    let long = format!(r#"{{"redirect_uris":["{CALLBACK}"],"x":"{}"}}"#, "x".repeat(REGISTRATION_BYTES_MAX));
+    let deep = format!(r#"{{"redirect_uris":["{CALLBACK}"],"x":{}{}}}"#, "[".repeat(17), "]".repeat(17));
+    for bad in [
+        "",
+        "[]",
+        "null",
+        "client_name=App",
+        "{",
+        r#"{"redirect_uris":["https://app.example/cb"],"redirect_uris":["https://evil.example/cb"]}"#,
+        r#"{"redirect_uris":["https://app.example/cb"],"redirect\u005furis":["https://evil.example/cb"]}"#,
+        r#"{"redirect_uris":["https://app.example/cb"]}{}"#,
+        &long,
+        &deep,
+    ] {
+        let refused = RegistrationRequest::read(bad.as_bytes()).unwrap_err();
+        assert_eq!(refused.code, Code::InvalidClientMetadata, "{bad}");
+    }
+    let nulls = br#"{"redirect_uris":["https://app.example/cb"],"client_name":null,"scope":null,"jwks":null,"grant_types":null}"#;
+    assert_eq!(RegistrationRequest::read(nulls), Ok(register(&json!({})).unwrap()), "null is left out");
+}
+
+#[test]
+fn e33_a_document_describes_the_client_at_its_url() {
+    let client = document(&json!({"scope": "a", "grant_types": ["authorization_code", "refresh_token"]})).unwrap();
+    assert_eq!((&*client.id, client.name.as_deref(), client.host()), (URL, Some("App"), Some("app.example")));
+    assert_eq!((client.origin, &client.auth, &client.scopes), (ClientOrigin::Document, &ClientAuth::None, &None));
+    assert_eq!(client.grants, Grants { code: true, refresh: true, credentials: false });
+    assert!(!client.is_native());
+    assert!(document(&json!({"redirect_uris": ["http://localhost/cb", "com.example.app:/cb"]})).unwrap().is_native());
+    let configured = Client { origin: ClientOrigin::Configured, ..client };
+    assert_eq!(configured.host(), None, "a written id vouches for nothing");
+}
+
+#[test]
+fn e33_e24_attack_158_a_document_that_is_not_its_own_is_refused() {
+    for members in [
+        json!({"client_id": null}),
+        json!({"client_id": "https://app.example/other.json"}),
+        json!({"client_id": "https://app.example:443/client.json"}),
+        json!({"client_id": "https://app.example/client.json "}),
+        json!({"client_id": "https://APP.example/client.json"}),
+        json!({"client_id": [URL]}),
+        json!({"client_name": null}),
+        json!({"client_name": " "}),
+        json!({"client_name": "\u{202e}ppA"}),
+        json!({"redirect_uris": null}),
+        json!({"token_endpoint_auth_method": "client_secret_post"}),
+        json!({"token_endpoint_auth_method": "client_secret_basic"}),
+        json!({"token_endpoint_auth_method": "client_secret_jwt"}),
+        json!({"client_secret": "hunter2"}),
+        json!({"client_secret": ""}),
+        json!({"client_secret_expires_at": 0}),
+    ] {
+        assert!(document(&members).is_err(), "{members}");
+    }
+    let url = DocumentUrl::parse(URL, false).unwrap();
+    assert!(read_document(&url, b"<!doctype html><title>App</title>").is_err());
+}
+
+#[test]
+fn e24_a_document_proves_itself_by_keys() {
+    let keys = key_set();
+    let with_keys = document(&json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys})).unwrap();
+    assert_eq!(with_keys.auth, ClientAuth::Keys(keys.to_string().into()));
+    let members = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://keys.example/k"});
+    assert_eq!(document(&members).unwrap().auth, ClientAuth::KeysAt("https://keys.example/k".into()));
+    // A document on this machine, where that is allowed, may have its keys there, too.
+    let url = DocumentUrl::parse("http://127.0.0.1:4000/c", true).unwrap();
+    let local = json!({"client_id": url.as_str(), "client_name": "App", "redirect_uris": [CALLBACK],
+        "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "http://127.0.0.1:4000/k"});
+    assert!(read_document(&url, local.to_string().as_bytes()).is_ok());
+}

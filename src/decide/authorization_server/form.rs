@@ -1,0 +1,122 @@
+//! `application/x-www-form-urlencoded` with one meaning (RFC 6749 §3.1, SPEC E-14).
+
+use std::fmt;
+
+use crate::{
+    base::{
+        limits::{FORM_BYTES_MAX, FORM_PARAMETERS_MAX},
+        percent::{escape, escaped_byte},
+    },
+    decide::authorization_server::error::{Code, OAuthError},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The one parameter that may appear several times (RFC 8707 §2).
+const REPEATED: &str = "resource";
+
+/// Parameters of a query or a form.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Form {
+    pairs: Vec<(Box<str>, Box<str>)>,
+}
+
+impl Form {
+    /// Reads the bytes of a query or of a body. A duplicate parameter is an error, except
+    /// `resource` (RFC 8707 §2).
+    ///
+    /// # Errors
+    /// `invalid_request`.
+    pub fn read(bytes: &[u8]) -> Result<Self, OAuthError> {
+        let wrong = |what: &'static str| Code::InvalidRequest.because(what);
+        if bytes.len() > FORM_BYTES_MAX {
+            return Err(wrong("the parameters are too long"));
+        }
+        let mut pairs: Vec<(Box<str>, Box<str>)> = Vec::new();
+        for piece in bytes.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()) {
+            if pairs.len() == FORM_PARAMETERS_MAX {
+                return Err(wrong("there are too many parameters"));
+            }
+            let at = piece.iter().position(|byte| *byte == b'=').unwrap_or(piece.len());
+            let (name, value) = piece.split_at_checked(at).unwrap_or_default();
+            let name = decode(name).map_err(wrong)?;
+            let value = decode(value.strip_prefix(b"=").unwrap_or_default()).map_err(wrong)?;
+            if name.is_empty() {
+                return Err(wrong("a parameter has no name"));
+            }
+            // Readers take the first or the last of two. An empty one counts here.
+            if *name != *REPEATED && pairs.iter().any(|(known, _)| *known == name) {
+                return Err(wrong("a parameter comes more than once; only resource may"));
+            }
+            pairs.push((name, value));
+        }
+        Ok(Self { pairs })
+    }
+
+    /// The parameter; one without a value counts as left out (RFC 6749 §3.1).
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(key, value)| **key == *name && !value.is_empty()).map(|(_, value)| &**value)
+    }
+
+    /// Every value of a parameter that may appear several times.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pairs.iter().filter(move |(key, value)| **key == *name && !value.is_empty()).map(|(_, value)| &**value)
+    }
+}
+
+/// Only names: values are codes, passwords and secrets.
+impl fmt::Debug for Form {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.pairs.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// One name or value: `+` is a space, `%` begins an escape, the whole is UTF-8 without control
+/// characters (RFC 6749 appendix A has none but the tab). A character that must be escaped and is
+/// not may be read differently by the next parser.
+pub(super) fn decode(text: &[u8]) -> Result<Box<str>, &'static str> {
+    let mut bytes = text.iter().copied();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        let byte = match byte {
+            b'+' => b' ',
+            b'%' => {
+                let byte = escaped_byte(bytes.next(), bytes.next());
+                byte.ok_or("a parameter has a % without two hexadecimal digits")?
+            }
+            // Some parsers begin a new parameter at a semicolon.
+            b';' => return Err("a parameter has a semicolon that is not escaped"),
+            b'!'..=b'~' => byte,
+            _ => return Err("a parameter has a character that is not escaped"),
+        };
+        decoded.push(byte);
+    }
+    let decoded = String::from_utf8(decoded).map_err(|_| "a parameter is not UTF-8")?;
+    if decoded.contains(|letter: char| letter.is_control() && letter != '\t') {
+        return Err("a parameter has a control character");
+    }
+    Ok(decoded.into())
+}
+
+/// Writes parameters as a query: `a=1&b=2`, everything but unreserved characters in percent form.
+#[must_use]
+pub fn encode(pairs: &[(&str, &str)]) -> String {
+    let mut query = String::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len() + 2).sum());
+    for (name, value) in pairs {
+        if !query.is_empty() {
+            query.push('&');
+        }
+        query.extend(escape(name));
+        query.push('=');
+        query.extend(escape(value));
+    }
+    query
+}
+
+/// One word in form encoding: unreserved characters as they are, everything else in percent form.
+#[must_use]
+pub fn encode_word(word: &str) -> String {
+    escape(word).to_string()
+}

@@ -1,0 +1,127 @@
+//! Which scopes a user or a client may get: `grants:` of the configuration (SPEC E-16, E-45).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    base::{
+        limits::{SCOPE_BYTES_MAX, SCOPES_MAX},
+        names::Scope,
+    },
+    decide::policy::{evaluate::claim_matches, glob::Glob},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// A user who has logged in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// `sub` of their tokens: stable, and never given to another user.
+    pub subject: Box<str>,
+    /// What they are called on the consent page.
+    pub name: Box<str>,
+    /// The local account; `None` for a user of the upstream IdP.
+    pub account: Option<Box<str>>,
+    /// Groups of the local account.
+    pub groups: Vec<Box<str>>,
+    /// Claims of the IdP's ID token; empty for a local account.
+    pub claims: Map<String, Value>,
+}
+
+/// One entry of `grants:`. All its conditions must hold; without conditions it is for every user
+/// who can log in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrantRule {
+    /// Any of these accounts.
+    pub accounts: Vec<Box<str>>,
+    /// Any of these groups of a local account.
+    pub groups: Vec<Box<str>>,
+    /// Claims of the IdP, each of which must have (or hold, where it is a list) one of the values.
+    pub claims: Vec<(Box<str>, Vec<Value>)>,
+    /// Any of these configured clients, for `client_credentials`, which has no user.
+    pub clients: Vec<Box<str>>,
+    /// What may be granted.
+    pub scopes: Vec<Glob>,
+}
+
+/// A user or a client.
+#[derive(Clone, Copy, Debug)]
+pub enum Grantee<'a> {
+    /// A user who has logged in.
+    Person(&'a Person),
+    /// A client that acts for itself.
+    Client(&'a str),
+}
+
+/// The scopes of `asked` that some rule grants, in their order, each once.
+#[must_use]
+pub fn allowed(rules: &[GrantRule], grantee: Grantee<'_>, asked: &[Scope]) -> Vec<Scope> {
+    let rules: Vec<&GrantRule> = rules.iter().filter(|rule| rule.is_for(grantee)).collect();
+    let names = |scope: &Scope| rules.iter().any(|rule| rule.scopes.iter().any(|glob| glob.matches(scope)));
+    let mut allowed = Vec::new();
+    for scope in asked.iter().filter(|scope| names(scope)) {
+        if !allowed.contains(scope) {
+            allowed.push(scope.clone());
+        }
+    }
+    allowed
+}
+
+/// Whether a user or a client may have access without any scope, as for servers that define none.
+/// Some rule must name them (promise P3): the upstream IdP may let any user log in.
+#[must_use]
+pub fn is_named(rules: &[GrantRule], grantee: Grantee<'_>) -> bool {
+    rules.iter().any(|rule| rule.is_for(grantee))
+}
+
+impl GrantRule {
+    fn is_for(&self, grantee: Grantee<'_>) -> bool {
+        match grantee {
+            Grantee::Person(person) => self.clients.is_empty() && self.matches(person),
+            // A rule that also names users, or names no client, does not grant anything to a client
+            // itself.
+            Grantee::Client(id) => {
+                let names_people = !(self.accounts.is_empty() && self.groups.is_empty() && self.claims.is_empty());
+                !names_people && self.clients.iter().any(|client| **client == *id)
+            }
+        }
+    }
+
+    fn matches(&self, person: &Person) -> bool {
+        let account = person.account.as_ref();
+        let is_account = self.accounts.is_empty() || account.is_some_and(|account| self.accounts.contains(account));
+        // Groups belong to local accounts: a group of the IdP is a claim (SPEC E-45).
+        let is_member = self.groups.is_empty()
+            || account.is_some() && self.groups.iter().any(|group| person.groups.contains(group));
+        let has_claim = |(name, values): &(Box<str>, Vec<Value>)| {
+            person.claims.get(&**name).is_some_and(|claim| claim_matches(claim, values))
+        };
+        is_account && is_member && self.claims.iter().all(has_claim)
+    }
+}
+
+/// Reads `scope`: words between single spaces (RFC 6749 §3.3), each kept once. An empty text has
+/// none.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_scope(text: &str) -> Result<Vec<Scope>, &'static str> {
+    if text.len() > SCOPE_BYTES_MAX {
+        return Err("scope is too long");
+    }
+    let mut scopes: Vec<Scope> = Vec::new();
+    for word in text.split(' ').filter(|_| !text.is_empty()) {
+        if !Scope::is_valid(word) {
+            return Err("scope must be words of plain ASCII characters between single spaces");
+        }
+        if scopes.iter().any(|scope| scope.as_str() == word) {
+            continue;
+        }
+        if scopes.len() == SCOPES_MAX {
+            return Err("scope has too many words");
+        }
+        scopes.push(Scope::from(word));
+    }
+    Ok(scopes)
+}

@@ -1,0 +1,180 @@
+//! Which redirect URIs may be registered, and which requested one matches (SPEC E-30, E-31).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    base::limits::REDIRECT_URI_BYTES_MAX,
+    decide::authorization_server::{
+        form::{decode, encode},
+        url::{Url, check_characters, check_path},
+    },
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Parameters that an answer adds. A redirect URI must not have them already (SPEC E-04, attack
+/// 164).
+const OURS: [&str; 7] = ["code", "state", "iss", "error", "error_description", "error_uri", "response"];
+
+/// Redirect URIs of widely used clients whose schemes have no dot. The whole URI must match,
+/// because any program can claim a scheme. Cursor registers this one together with an https one,
+/// and fails if either is refused.
+const KNOWN: [&str; 1] = ["cursor://anysphere.cursor-mcp/oauth/callback"];
+
+/// A redirect URI as the client wrote it: it is compared and used as these very bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RedirectUri {
+    text: Box<str>,
+}
+
+/// The two kinds of redirect URIs.
+enum Kind<'a> {
+    Web(Url<'a>),
+    /// A scheme that an installed program has claimed, and what comes after its colon.
+    Private(&'a str, &'a str),
+}
+
+impl RedirectUri {
+    /// `https` anywhere, `http` to a loopback host, and a private-use scheme with a dot in it (RFC
+    /// 8252 §7.1). No fragment, no user name, no control characters, no scheme that a browser
+    /// executes (`javascript:`, `data:` …).
+    ///
+    /// # Errors
+    /// What is wrong with it, for `error_description`.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.len() > REDIRECT_URI_BYTES_MAX {
+            return Err("the URL is too long");
+        }
+        let rest = match kind(text)? {
+            Kind::Web(url) if !url.https && !url.is_plain_loopback() => {
+                return Err("http:// is for 127.0.0.1, [::1] and localhost alone; the URL must begin with https://");
+            }
+            Kind::Web(url) => url.rest,
+            Kind::Private(_, rest) => rest,
+        };
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        // A second question mark is data, but some readers split at the last one, and would find
+        // our parameters after it.
+        if query.contains('?') {
+            return Err("the URL has a second question mark");
+        }
+        // Some readers search for `&state=` anywhere, and would find one in the path first.
+        for parameter in query.split('&').chain(path.split('&').skip(1)) {
+            let parameter = decode(parameter.as_bytes()).map_err(|_| "the URL's query is not a list of parameters")?;
+            // An escaped equals sign does not hide a name: the part before it is compared.
+            if parameter.split('=').next().is_some_and(|name| OURS.contains(&name)) {
+                return Err("the URL has a parameter that the answer will have");
+            }
+        }
+        Ok(Self { text: text.into() })
+    }
+
+    /// As written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether `asked` is this one: byte by byte, but for the port of a loopback host over `http`.
+    #[must_use]
+    pub fn matches(&self, asked: &str) -> bool {
+        if *self.text == *asked {
+            return true;
+        }
+        // RFC 8252 §7.3: a native client listens on any free port. Only the port may differ;
+        // `localhost` is not `127.0.0.1`.
+        let on_this_machine = |text| match kind(text) {
+            Ok(Kind::Web(url)) if !url.https && url.is_plain_loopback() => Some((url.host, url.rest)),
+            _ => None,
+        };
+        on_this_machine(&self.text).is_some_and(|ours| on_this_machine(asked) == Some(ours))
+    }
+
+    /// Where it leads, for the consent page: the host, or the private-use scheme.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        match kind(&self.text) {
+            Ok(Kind::Web(url)) => url.host,
+            Ok(Kind::Private(scheme, _)) => scheme,
+            Err(_) => "",
+        }
+    }
+
+    /// What a page's `form-action` must name so that a browser follows a form's answer there: the
+    /// origin, or a private-use scheme with its colon.
+    #[must_use]
+    pub fn form_target(&self) -> &str {
+        match kind(&self.text) {
+            Ok(Kind::Web(url)) => url.origin,
+            Ok(Kind::Private(_, rest)) => self.text.strip_suffix(rest).unwrap_or_default(),
+            Err(_) => "",
+        }
+    }
+
+    /// Whether it leads to a program on the user's machine, which any program can impersonate: a
+    /// loopback host or a private-use scheme.
+    #[must_use]
+    pub fn is_native(&self) -> bool {
+        match kind(&self.text) {
+            Ok(Kind::Web(url)) => url.is_loopback(),
+            Ok(Kind::Private(..)) | Err(_) => true,
+        }
+    }
+
+    /// The URI with parameters added to its query.
+    #[must_use]
+    pub fn with(&self, parameters: &[(&str, &str)]) -> String {
+        let added = encode(parameters);
+        let between = match self.text.split_once('?') {
+            _ if added.is_empty() => "",
+            None => "?",
+            Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+            Some(_) => "&",
+        };
+        format!("{}{between}{added}", self.text)
+    }
+}
+
+fn kind(text: &str) -> Result<Kind<'_>, &'static str> {
+    let (scheme, rest) = text.split_once(':').ok_or("the URL has no scheme")?;
+    if matches!(scheme, "https" | "http") {
+        return Url::read(text).map(Kind::Web);
+    }
+    check_characters(text)?;
+    // A reversed domain name. No scheme that a browser or an operating system handles itself has a
+    // dot.
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'+'))
+    };
+    let is_private = (scheme.contains('.') || KNOWN.contains(&text))
+        && scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.split('.').all(is_label);
+    if !is_private {
+        return Err("the URL's scheme is neither https nor a private-use scheme such as com.example.app");
+    }
+    if !rest.starts_with('/') {
+        return Err("the URL has no slash after its private-use scheme");
+    }
+    let authority = rest.strip_prefix("//").and_then(|after| after.split(['/', '?']).next());
+    if authority.is_some_and(|authority| authority.contains('@')) {
+        return Err("the URL has a user name");
+    }
+    check_path(rest)?;
+    Ok(Kind::Private(scheme, rest))
+}
+
+impl TryFrom<String> for RedirectUri {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        Self::parse(&text)
+    }
+}
+
+impl From<RedirectUri> for String {
+    fn from(uri: RedirectUri) -> Self {
+        uri.text.into()
+    }
+}

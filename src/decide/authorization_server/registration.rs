@@ -1,0 +1,59 @@
+//! A registration request (RFC 7591 §2), checked.
+
+use crate::{
+    base::names::Scope,
+    decide::authorization_server::{
+        client::{Client, ClientAuth, ClientOrigin, Grants},
+        redirect_uri::RedirectUri,
+    },
+};
+
+/// What a registration asks for, checked (RFC 7591 §2): what it does not say is filled in, what we
+/// do not know is ignored, and a `client_id` of its own choice too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrationRequest {
+    /// `client_name`.
+    pub name: Option<Box<str>>,
+    /// `redirect_uris`.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// `token_endpoint_auth_method`.
+    pub method: Method,
+    /// `grant_types`; `client_credentials` is for clients that the operator wrote.
+    pub grants: Grants,
+    /// `scope`.
+    pub scopes: Option<Vec<Scope>>,
+}
+
+/// `token_endpoint_auth_method` of a registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `none`.
+    None,
+    /// `client_secret_basic`; the default of RFC 7591.
+    SecretBasic,
+    /// `client_secret_post`.
+    SecretPost,
+    /// `private_key_jwt` with `jwks` in the registration, as its JSON text.
+    Keys(Box<str>),
+    /// `private_key_jwt` with `jwks_uri`.
+    KeysAt(Box<str>),
+}
+
+impl RegistrationRequest {
+    /// The client that it registers.
+    ///
+    /// Its `scope` is not a bound: a client that registers with the scope of the first challenge
+    /// must be able to ask for more later (SPEC A-51, E-16). Rules and consent limit it.
+    #[must_use]
+    pub fn into_client(self, id: Box<str>, auth: ClientAuth) -> Client {
+        Client {
+            id,
+            name: self.name,
+            origin: ClientOrigin::Dynamic,
+            redirect_uris: self.redirect_uris,
+            auth,
+            grants: self.grants,
+            scopes: None,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Reads an authorization request, and decides which errors are redirected (SPEC E-10…E-14).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    base::{
+        limits::{LOGIN_HINT_BYTES_MAX, PROMPT_BYTES_MAX, RESOURCES_ASKED_MAX, STATE_BYTES_MAX},
+        names::Scope,
+    },
+    decide::{
+        authorization_server::{
+            client::Client,
+            error::{Code, OAuthError},
+            form::Form,
+            people::read_scope,
+            pkce::Challenge,
+            redirect_uri::RedirectUri,
+        },
+        token::audience::same,
+    },
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Where the answer to a request goes, known to be the client's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnTo {
+    /// The redirect URI, as asked for (with its port).
+    pub uri: RedirectUri,
+    /// `state`, unchanged.
+    pub state: Option<Box<str>>,
+}
+
+/// A resource that tokens can be made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// Its identifier (RFC 8707 `resource`, and `aud`).
+    pub resource: Box<str>,
+    /// Its name in the configuration, for the consent page.
+    pub name: Box<str>,
+    /// Scopes that it names.
+    pub scopes: Vec<Scope>,
+    /// What is granted if a request has no scope.
+    pub default_scopes: Vec<Scope>,
+}
+
+/// A whole request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// `client_id`.
+    pub client: Box<str>,
+    /// Where the answer goes.
+    pub back: ReturnTo,
+    /// Whether the request itself named the redirect URI: then the token request must name the same
+    /// (RFC 6749 §4.1.3).
+    pub named_redirect: bool,
+    /// `code_challenge`.
+    pub challenge: Challenge,
+    /// `resource`, each of them one of ours; never empty.
+    pub resources: Vec<Box<str>>,
+    /// `scope`, else the defaults of the resources.
+    pub scopes: Vec<Scope>,
+    /// `login_hint`, for the company's IdP.
+    pub login_hint: Option<Box<str>>,
+    /// `prompt` has `consent`, `login` or `select_account` in it: nothing is skipped.
+    pub always_ask: bool,
+    /// `prompt=none`: no page may be shown.
+    pub never_ask: bool,
+}
+
+impl ReturnTo {
+    /// Finds where the answer to `form` goes. One registered redirect URI may be left out of the
+    /// request.
+    ///
+    /// # Errors
+    /// What to show on the gateway's page: nothing may be sent to an address that is not the
+    /// client's (RFC 6749 §4.1.2.1).
+    pub fn find(client: &Client, form: &Form) -> Result<Self, OAuthError> {
+        let wrong = |what: &'static str| Code::InvalidRequest.because(what);
+        let state = form.get("state");
+        if state.is_some_and(|state| state.len() > STATE_BYTES_MAX) {
+            return Err(wrong("state is too long"));
+        }
+        let uri = match (form.get("redirect_uri"), client.redirect_uris.as_slice()) {
+            (_, []) => return Err(wrong("this client has no redirect URI")),
+            (Some(asked), registered) if registered.iter().any(|uri| uri.matches(asked)) => {
+                RedirectUri::parse(asked).map_err(wrong)?
+            }
+            (Some(_), _) => return Err(wrong("redirect_uri is not one that this client has registered")),
+            (None, [only]) => only.clone(),
+            (None, _) => return Err(wrong("redirect_uri is missing, and this client has registered several")),
+        };
+        Ok(Self { uri, state: state.map(Into::into) })
+    }
+
+    /// The address with a code (RFC 6749 §4.1.2, RFC 9207).
+    #[must_use]
+    pub fn with_code(&self, code: &str, issuer: &str) -> String {
+        self.with(&[("code", code)], issuer)
+    }
+
+    /// The address with an error.
+    #[must_use]
+    pub fn with_error(&self, error: &OAuthError, issuer: &str) -> String {
+        let (word, _) = error.code.row();
+        self.with(&[("error", word), ("error_description", &error.description)], issuer)
+    }
+
+    fn with(&self, answer: &[(&str, &str)], issuer: &str) -> String {
+        let state = self.state.as_deref().map(|state| ("state", state));
+        // RFC 9207 §2: errors carry `iss` as well.
+        let parameters: Vec<(&str, &str)> = answer.iter().copied().chain(state).chain([("iss", issuer)]).collect();
+        self.uri.with(&parameters)
+    }
+}
+
+impl AuthorizationRequest {
+    /// Reads the rest of a request whose client and return address are known.
+    ///
+    /// `offline_access` is removed from the scopes unless a server names it: only the client's
+    /// grant types decide whether it gets a refresh token (SPEC A-10). Scopes that no requested
+    /// server names are not granted, and refused only if nothing else is requested (E-16).
+    ///
+    /// # Errors
+    /// What to tell the client by a redirect.
+    pub fn read(client: &Client, back: ReturnTo, form: &Form, resources: &[Protected]) -> Result<Self, OAuthError> {
+        if !client.grants.code {
+            return Err(Code::UnauthorizedClient.because("this client may not use the authorization code grant"));
+        }
+        check_form(form)?;
+        let challenge = Challenge::read(form.get("code_challenge"), form.get("code_challenge_method"))?;
+        let asked = protected(form, resources)?;
+        let scopes = scopes(client, form, &asked)?;
+        let login_hint = form.get("login_hint");
+        if login_hint.is_some_and(|hint| hint.len() > LOGIN_HINT_BYTES_MAX || hint.contains(char::is_control)) {
+            return Err(Code::InvalidRequest.because("login_hint is too long, or has control characters"));
+        }
+        let (always_ask, never_ask) = read_prompt(form.get("prompt").unwrap_or_default())?;
+        Ok(Self {
+            client: client.id.clone(),
+            back,
+            named_redirect: form.get("redirect_uri").is_some(),
+            challenge,
+            resources: asked.iter().map(|one| one.resource.clone()).collect(),
+            scopes,
+            login_hint: login_hint.map(Into::into),
+            always_ask,
+            never_ask,
+        })
+    }
+}
+
+/// Refuses what is not supported, if ignoring it would change the request or leave the client
+/// waiting.
+fn check_form(form: &Form) -> Result<(), OAuthError> {
+    match form.get("response_type") {
+        Some("code") => {}
+        Some(_) => return Err(Code::UnsupportedResponseType.because("response_type must be code")),
+        None => return Err(Code::InvalidRequest.because("response_type is missing; it must be code")),
+    }
+    if form.get("response_mode").is_some_and(|mode| mode != "query") {
+        return Err(Code::InvalidRequest.because("response_mode must be query"));
+    }
+    if form.get("request").is_some() {
+        return Err(Code::RequestNotSupported.because("request objects are not supported"));
+    }
+    if form.get("request_uri").is_some() {
+        return Err(Code::RequestUriNotSupported.because("request_uri is not supported"));
+    }
+    Ok(())
+}
+
+/// The servers that the request names, in its order. Without `resource`, the server must be the
+/// only one (SPEC E-12).
+fn protected<'p>(form: &Form, resources: &'p [Protected]) -> Result<Vec<&'p Protected>, OAuthError> {
+    let named: Vec<&Protected> =
+        pick(form, |asked| resources.iter().find(|one| same(&one.resource, asked)), UNKNOWN_RESOURCE)?;
+    match (named.as_slice(), resources) {
+        ([], [only]) => Ok(vec![only]),
+        ([], _) => Err(Code::InvalidTarget.because("resource is missing, and there is more than one to choose from")),
+        _ => Ok(named),
+    }
+}
+
+const UNKNOWN_RESOURCE: &str = "resource is not the identifier of a server that this authorization server is for";
+
+/// What `find` returns for each `resource`, each once.
+fn pick<'r, T: PartialEq + ?Sized>(
+    form: &Form,
+    find: impl Fn(&str) -> Option<&'r T>,
+    unknown: &'static str,
+) -> Result<Vec<&'r T>, OAuthError> {
+    let mut picked: Vec<&T> = Vec::new();
+    for (count, asked) in form.all("resource").enumerate() {
+        if count == RESOURCES_ASKED_MAX {
+            return Err(Code::InvalidTarget.because("resource comes too often"));
+        }
+        let one = find(asked).ok_or_else(|| Code::InvalidTarget.because(unknown))?;
+        if !picked.contains(&one) {
+            picked.push(one);
+        }
+    }
+    Ok(picked)
+}
+
+fn scopes(client: &Client, form: &Form, resources: &[&Protected]) -> Result<Vec<Scope>, OAuthError> {
+    let text = form.get("scope").unwrap_or_default();
+    let mut asked = read_scope(text).map_err(|what| Code::InvalidScope.because(what))?;
+    let is_named = |scope: &Scope| resources.iter().any(|one| one.scopes.contains(scope));
+    asked.retain(|scope| scope.as_str() != OFFLINE_ACCESS || is_named(scope));
+    let is_within = |scope: &Scope| client.scopes.as_ref().is_none_or(|bound| bound.contains(scope));
+    if asked.is_empty() {
+        let defaults = resources.iter().flat_map(|one| &one.default_scopes).filter(|scope| is_within(scope));
+        let mut scopes: Vec<Scope> = Vec::new();
+        for scope in defaults {
+            if !scopes.contains(scope) {
+                scopes.push(scope.clone());
+            }
+        }
+        return Ok(scopes);
+    }
+    asked.retain(|scope| is_named(scope) && is_within(scope));
+    // A server that names no scope is opened by a token without scopes.
+    if asked.is_empty() && resources.iter().any(|one| !one.scopes.is_empty()) {
+        return Err(Code::InvalidScope.because("scope has nothing that this client may ask for at this resource"));
+    }
+    Ok(asked)
+}
+
+/// OpenID Connect Core §11.
+const OFFLINE_ACCESS: &str = "offline_access";
+
+/// Whether to ask always, and whether never to. Words that we do not know are ignored, as unknown
+/// parameters are.
+fn read_prompt(text: &str) -> Result<(bool, bool), OAuthError> {
+    if text.len() > PROMPT_BYTES_MAX {
+        return Err(Code::InvalidRequest.because("prompt is too long"));
+    }
+    let has = |wanted: &[&str]| text.split(' ').any(|word| wanted.contains(&word));
+    let never_ask = has(&["none"]);
+    if never_ask && text != "none" {
+        return Err(Code::InvalidRequest.because("prompt has none and another value"));
+    }
+    Ok((has(&["consent", "login", "select_account"]), never_ask))
+}
+
+/// The part of `granted` that the `resource` of a token request names; all of it without `resource`
+/// (SPEC E-22).
+///
+/// # Errors
+/// `invalid_target`.
+pub fn narrow(granted: &[Box<str>], form: &Form) -> Result<Vec<Box<str>>, OAuthError> {
+    let find = |asked: &str| granted.iter().find(|one| same(one, asked));
+    let picked: Vec<&Box<str>> = pick(form, find, "resource is not one that was granted")?;
+    Ok(if picked.is_empty() { granted.to_vec() } else { picked.into_iter().cloned().collect() })
+}

@@ -1,0 +1,286 @@
+//! Authorization requests: errors on our page, errors by redirect, and what is read.
+
+use super::{AuthorizationRequest, Protected, ReturnTo, narrow};
+use crate::{
+    base::{
+        limits::{LOGIN_HINT_BYTES_MAX, RESOURCES_ASKED_MAX, STATE_BYTES_MAX},
+        names::Scope,
+    },
+    decide::authorization_server::{
+        client::{Client, ClientAuth, ClientOrigin, Grants},
+        error::Code,
+        form::{Form, encode},
+        people::read_scope,
+        redirect_uri::RedirectUri,
+    },
+};
+
+const CALLBACK: &str = "https://app.example/cb";
+const ISSUER: &str = "https://gw.example/oauth";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+fn client(uris: &[&str]) -> Client {
+    Client {
+        id: "c".into(),
+        name: None,
+        origin: ClientOrigin::Configured,
+        redirect_uris: uris.iter().map(|uri| RedirectUri::parse(uri).unwrap()).collect(),
+        auth: ClientAuth::None,
+        grants: Grants { code: true, refresh: true, credentials: false },
+        scopes: None,
+    }
+}
+
+fn protected(resource: &str, scopes: &str, defaults: &str) -> Protected {
+    let (scopes, default_scopes) = (read_scope(scopes).unwrap(), read_scope(defaults).unwrap());
+    Protected { resource: resource.into(), name: "n".into(), scopes, default_scopes }
+}
+
+fn form(pairs: &[(&str, &str)]) -> Form {
+    Form::read(encode(pairs).as_bytes()).unwrap()
+}
+
+/// A good request with these parameters changed; an empty value takes one away.
+fn changed(changes: &[(&str, &str)]) -> Form {
+    let good = [
+        ("client_id", "c"),
+        ("response_type", "code"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    let kept = good.iter().filter(|(name, _)| !changes.iter().any(|(other, _)| other == name));
+    form(&kept.chain(changes).copied().collect::<Vec<_>>())
+}
+
+fn read_by(client: &Client, changes: &[(&str, &str)], resources: &[Protected]) -> Result<AuthorizationRequest, Code> {
+    let form = changed(changes);
+    let back = ReturnTo::find(client, &form).unwrap();
+    AuthorizationRequest::read(client, back, &form, resources).map_err(|error| error.code)
+}
+
+fn read(changes: &[(&str, &str)]) -> Result<AuthorizationRequest, Code> {
+    read_by(&client(&[CALLBACK]), changes, &[protected("https://gw.example/a", "a b", "a")])
+}
+
+#[test]
+fn e10_attack_159_the_answer_goes_to_a_registered_address_or_nowhere() {
+    let (one, two) = (client(&[CALLBACK]), client(&[CALLBACK, "http://127.0.0.1/cb"]));
+    let none = client(&[]);
+    for (client, asked, wanted) in [
+        (&one, None, Some(CALLBACK)),
+        (&one, Some(""), Some(CALLBACK)),
+        (&one, Some(CALLBACK), Some(CALLBACK)),
+        (&two, Some(CALLBACK), Some(CALLBACK)),
+        (&two, Some("http://127.0.0.1:53123/cb"), Some("http://127.0.0.1:53123/cb")),
+        (&two, None, None),
+        (&two, Some("http://127.0.0.1:53123/cb2"), None),
+        (&one, Some("http://127.0.0.1:53123/cb"), None),
+        (&one, Some("https://app.example/cb/"), None),
+        (&one, Some("https://app.example/cb?x=1"), None),
+        (&one, Some("https://app.example/CB"), None),
+        (&one, Some("https://app.example.evil/cb"), None),
+        (&one, Some("https://evil/https://app.example/cb"), None),
+        (&one, Some("https%3A%2F%2Fapp.example%2Fcb"), None),
+        (&none, None, None),
+        (&none, Some(CALLBACK), None),
+    ] {
+        let form = form(&asked.map(|uri| ("redirect_uri", uri)).into_iter().collect::<Vec<_>>());
+        let found = ReturnTo::find(client, &form);
+        assert_eq!(found.as_ref().ok().map(|back| back.uri.as_str()), wanted, "{asked:?}");
+        assert!(found.is_ok() || found.is_err_and(|error| error.code == Code::InvalidRequest));
+    }
+}
+
+#[test]
+fn e13_state_comes_back_unchanged_with_the_issuer() {
+    for state in ["xyz", "a b+c&code=evil", "é😀", "{\"a\":1}", "%41"] {
+        let back = ReturnTo::find(&client(&[CALLBACK]), &form(&[("state", state)])).unwrap();
+        let error = Code::AccessDenied.because("no");
+        for (address, name, value) in
+            [(back.with_code("C", ISSUER), "code", "C"), (back.with_error(&error, ISSUER), "error", "access_denied")]
+        {
+            let (uri, query) = address.split_once('?').unwrap();
+            let answer = Form::read(query.as_bytes()).unwrap();
+            assert_eq!(uri, CALLBACK);
+            assert_eq!(
+                (answer.get("state"), answer.get("iss"), answer.get(name)),
+                (Some(state), Some(ISSUER), Some(value))
+            );
+        }
+    }
+    let without = ReturnTo::find(&client(&[CALLBACK]), &form(&[])).unwrap();
+    assert_eq!(without.with_code("C", "https://i"), "https://app.example/cb?code=C&iss=https%3A%2F%2Fi");
+}
+
+#[test]
+fn e13_state_is_bounded() {
+    let find = |bytes| ReturnTo::find(&client(&[CALLBACK]), &form(&[("state", &"s".repeat(bytes))]));
+    assert!(find(STATE_BYTES_MAX).is_ok());
+    assert_eq!(find(STATE_BYTES_MAX + 1).unwrap_err().code, Code::InvalidRequest);
+}
+
+#[test]
+fn e11_attack_160_what_is_not_a_code_with_pkce_is_told_by_a_redirect() {
+    for (changes, code) in [
+        (&[("response_type", "")][..], Code::InvalidRequest),
+        (&[("response_type", "token")], Code::UnsupportedResponseType),
+        (&[("response_type", "code id_token")], Code::UnsupportedResponseType),
+        (&[("response_type", "Code")], Code::UnsupportedResponseType),
+        (&[("code_challenge", "")], Code::InvalidRequest),
+        (&[("code_challenge_method", "")], Code::InvalidRequest),
+        (&[("code_challenge_method", "plain")], Code::InvalidRequest),
+        (&[("response_mode", "fragment")], Code::InvalidRequest),
+        (&[("response_mode", "form_post")], Code::InvalidRequest),
+        (&[("request", "e30.e30.")], Code::RequestNotSupported),
+        (&[("request_uri", "https://evil.example/r")], Code::RequestUriNotSupported),
+    ] {
+        assert_eq!(read(changes), Err(code), "{changes:?}");
+    }
+    assert!(read(&[("response_mode", "query"), ("unknown", "x"), ("nonce", "n")]).is_ok());
+    let credentials =
+        Client { grants: Grants { code: false, refresh: false, credentials: true }, ..client(&[CALLBACK]) };
+    let resources = [protected("https://gw.example/a", "", "")];
+    assert_eq!(read_by(&credentials, &[], &resources), Err(Code::UnauthorizedClient));
+}
+
+#[test]
+fn e12_attack_161_resources_are_ours() {
+    let (a, b, root) = ("https://gw.example/a", "https://gw.example/b", "https://gw.example");
+    let all = [protected(a, "", ""), protected(b, "", ""), protected(root, "", "")];
+    let one = &all[..1];
+    let many = vec![a; RESOURCES_ASKED_MAX];
+    let too_many = vec![a; RESOURCES_ASKED_MAX + 1];
+    for (resources, asked, wanted) in [
+        (one, &[][..], Some(&[a][..])),
+        (&all[..0], &[], None),
+        (&all, &[], None),
+        (&all, &[a], Some(&[a])),
+        (&all, &[b, a, b], Some(&[b, a])),
+        (&all, &[root], Some(&[root])),
+        (&all, &["https://gw.example/"], Some(&[root])),
+        (&all, &["HTTPS://GW.example:443/a"], Some(&[a])),
+        (&all, &many[..], Some(&[a])),
+        (&all, &too_many[..], None),
+        (one, &["https://other.example/a"], None),
+        (one, &["https://gw.example/a/"], None),
+        (one, &["https://gw.example/a#f"], None),
+        (one, &["https://gw.example/a?x"], None),
+        (one, &["https://gw.example/A"], None),
+        (one, &["https://gw.example/%61"], None),
+        (one, &["https://gw.example/x/../a"], None),
+        (one, &["https://gw.example"], None),
+        (one, &["https://u@gw.example/a"], None),
+        (one, &["http://gw.example/a"], None),
+        (one, &["/a"], None),
+        (one, &["urn:a"], None),
+        (&all, &[a, "https://other.example/a"], None),
+    ] {
+        let changes: Vec<(&str, &str)> = asked.iter().map(|resource| ("resource", *resource)).collect();
+        let found = read_by(&client(&[CALLBACK]), &changes, resources);
+        let found = found.map(|request| request.resources.iter().map(|one| one.to_string()).collect::<Vec<_>>());
+        let wanted = wanted.map(|list| list.iter().map(|one| (*one).to_owned()).collect());
+        assert_eq!(found, wanted.ok_or(Code::InvalidTarget), "{asked:?}");
+    }
+}
+
+#[test]
+fn e16_scopes_are_those_that_the_servers_name() {
+    let resources = [
+        protected("https://gw.example/a", "a b", "a"),
+        protected("https://gw.example/b", "b c", "b a"),
+        protected("https://gw.example/open", "", ""),
+        protected("https://gw.example/off", "offline_access x", "x"),
+    ];
+    let bound = Client { scopes: Some(vec![Scope::from("b")]), ..client(&[CALLBACK]) };
+    let free = client(&[CALLBACK]);
+    for (client, servers, scope, wanted) in [
+        (&free, "a", "a b", Some("a b")),
+        (&free, "a", "b a", Some("b a")),
+        (&free, "a", "a b admin openid", Some("a b")),
+        (&free, "a", "", Some("a")),
+        (&free, "a", "c", None),
+        (&free, "a", "admin", None),
+        (&free, "a", "a  b", None),
+        (&free, "a", "A", None),
+        (&free, "a b", "c a", Some("c a")),
+        (&free, "a b", "", Some("a b")),
+        (&free, "open", "anything", Some("")),
+        (&free, "open", "", Some("")),
+        (&bound, "a", "a b", Some("b")),
+        (&bound, "a", "a", None),
+        (&bound, "a b", "", Some("b")),
+        // RFC 6749 has no word for it: clients ask for it in passing, and get what their grant
+        // types say.
+        (&free, "a", "b offline_access", Some("b")),
+        (&free, "a", "offline_access", Some("a")),
+        (&free, "off", "offline_access", Some("offline_access")),
+    ] {
+        let names = servers.split(' ').map(|name| format!("https://gw.example/{name}")).collect::<Vec<_>>();
+        let mut changes: Vec<(&str, &str)> = names.iter().map(|name| ("resource", &**name)).collect();
+        changes.push(("scope", scope));
+        let found = read_by(client, &changes, &resources).map(|request| Scope::join(&request.scopes));
+        assert_eq!(found, wanted.map(str::to_owned).ok_or(Code::InvalidScope), "{servers}: {scope}");
+    }
+}
+
+#[test]
+fn e17_prompt_and_login_hint_are_read_and_bounded() {
+    for (prompt, wanted) in [
+        ("", Some((false, false))),
+        ("login", Some((true, false))),
+        ("consent", Some((true, false))),
+        ("select_account", Some((true, false))),
+        ("login consent", Some((true, false))),
+        ("create", Some((false, false))),
+        ("none", Some((false, true))),
+        ("none login", None),
+        ("consent none", None),
+        ("none ", None),
+        (&"login ".repeat(20), None),
+    ] {
+        let found = read(&[("prompt", prompt)]).map(|request| (request.always_ask, request.never_ask));
+        assert_eq!(found, wanted.ok_or(Code::InvalidRequest), "{prompt}");
+    }
+    for (hint, good) in [
+        ("ann@company.example".to_owned(), true),
+        ("é".to_owned(), true),
+        ("x".repeat(LOGIN_HINT_BYTES_MAX), true),
+        ("x".repeat(LOGIN_HINT_BYTES_MAX + 1), false),
+        ("a\tb".to_owned(), false),
+    ] {
+        let found = read(&[("login_hint", &hint)]).map(|request| request.login_hint);
+        assert_eq!(found, if good { Ok(Some(hint.into())) } else { Err(Code::InvalidRequest) });
+    }
+}
+
+#[test]
+fn e21_whether_the_redirect_uri_was_named_is_remembered() {
+    assert!(!read(&[]).unwrap().named_redirect);
+    assert!(!read(&[("redirect_uri", "")]).unwrap().named_redirect);
+    assert!(read(&[("redirect_uri", CALLBACK)]).unwrap().named_redirect);
+    let request = read(&[("state", "s")]).unwrap();
+    let kept = serde_json::to_string(&request).unwrap();
+    assert_eq!(serde_json::from_str::<AuthorizationRequest>(&kept).unwrap(), request);
+}
+
+#[test]
+fn e22_attack_161_a_token_is_for_no_more_than_was_granted() {
+    let granted: Vec<Box<str>> = vec!["https://gw.example/a".into(), "https://gw.example".into()];
+    for (asked, wanted) in [
+        (&[][..], Some(&["https://gw.example/a", "https://gw.example"][..])),
+        (&["https://gw.example/a"], Some(&["https://gw.example/a"])),
+        (
+            &["https://gw.example/", "https://gw.example/a", "https://gw.example"],
+            Some(&["https://gw.example", "https://gw.example/a"]),
+        ),
+        (&["https://gw.example/c"], None),
+        (&["https://gw.example/a", "https://gw.example/c"], None),
+        (&["https://gw.example/a#f"], None),
+        (&["https://gw.example/a/"], None),
+    ] {
+        let form = form(&asked.iter().map(|resource| ("resource", *resource)).collect::<Vec<_>>());
+        let found = narrow(&granted, &form).map_err(|error| error.code);
+        let wanted = wanted.map(|list| list.iter().map(|one| Box::from(*one)).collect::<Vec<Box<str>>>());
+        assert_eq!(found, wanted.ok_or(Code::InvalidTarget), "{asked:?}");
+    }
+}

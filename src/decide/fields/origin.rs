@@ -1,0 +1,175 @@
+//! Which `Host` names and which `Origin` values a server accepts (SPEC A.4, D.5).
+
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::decide::refusal::Refusal;
+
+#[cfg(test)]
+mod tests;
+
+/// Loopback names.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// The host names of the gateway, and the origins whose pages may call one server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sites {
+    own: Site,
+    /// Serialised as browsers do it (RFC 6454 §6.2): lower case, no default port. The first is the
+    /// gateway's.
+    origins: Vec<Box<str>>,
+    null_is_allowed: bool,
+}
+
+/// Why an origin or the public URL cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SiteFault {
+    /// `public_url` is not `http(s)://host[:port]`.
+    PublicUrl,
+    /// This entry of `allowed_origins` is not `scheme://host[:port]` or `null`. `*` is not
+    /// supported (SPEC A-61).
+    Origin(usize),
+}
+
+/// The three parts of an origin, host and scheme in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Site {
+    scheme: Box<str>,
+    host: Box<str>,
+    /// As written, or the scheme's default; `None` for schemes without ports, such as
+    /// `vscode-webview`.
+    port: Option<u16>,
+}
+
+impl Sites {
+    /// Reads `public_url`, whose path does not matter, and `allowed_origins`.
+    ///
+    /// # Errors
+    /// [`SiteFault`].
+    pub fn new<S: AsRef<str>>(public_url: &str, allowed_origins: &[S]) -> Result<Self, SiteFault> {
+        let (scheme, rest) = public_url.split_once("://").ok_or(SiteFault::PublicUrl)?;
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let own = Site::of(scheme, authority).filter(|site| site.port.is_some()).ok_or(SiteFault::PublicUrl)?;
+        let mut origins = vec![own.serialised()];
+        let mut null_is_allowed = false;
+        for (index, entry) in allowed_origins.iter().map(AsRef::as_ref).enumerate() {
+            if entry == "null" {
+                null_is_allowed = true;
+            } else {
+                origins.push(Site::read(entry).ok_or(SiteFault::Origin(index))?.serialised());
+            }
+        }
+        Ok(Self { own, origins, null_is_allowed })
+    }
+
+    /// Whether `authority`, from `Host` or `:authority`, is a name of the gateway (SPEC D-41,
+    /// attack 99). The upstream gets another `Host`, so its own guard against DNS rebinding never
+    /// sees the name; this is the guard.
+    ///
+    /// If the public URL is a loopback name, every loopback name is accepted, at any port: a tunnel
+    /// or a port-forward changes the port, and an attacker cannot point any of these names at the
+    /// gateway.
+    ///
+    /// # Errors
+    /// [`Refusal::Misdirected`].
+    pub fn host_is_ours(&self, authority: &str) -> Result<(), Refusal> {
+        let (host, port) = split_port(authority).ok_or(Refusal::Misdirected)?;
+        let is_loopback = |host: &str| LOOPBACK.iter().any(|name| name.eq_ignore_ascii_case(host));
+        let is_ours = if is_loopback(&self.own.host) {
+            is_loopback(host)
+        } else {
+            self.own.host.eq_ignore_ascii_case(host) && port.or(default_port(&self.own.scheme)) == self.own.port
+        };
+        if is_ours { Ok(()) } else { Err(Refusal::Misdirected) }
+    }
+
+    /// Whether the calling page is allowed (SPEC D-40, attack 105): `Ok(None)` without an `Origin`,
+    /// which browsers always send across origins; else the value to echo. A loopback origin at
+    /// another port is another origin: it must be listed.
+    ///
+    /// # Errors
+    /// [`Refusal::ForeignOrigin`].
+    pub fn origin_verdict(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
+        let mut lines = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = lines.next() else {
+            return Ok(None);
+        };
+        let is_allowed = lines.next().is_none() && origin.to_str().is_ok_and(|origin| self.allows(origin));
+        if is_allowed { Ok(Some(origin.clone())) } else { Err(Refusal::ForeignOrigin) }
+    }
+
+    fn allows(&self, origin: &str) -> bool {
+        if origin == "null" {
+            return self.null_is_allowed;
+        }
+        let is_listed = |text: &str| self.origins.iter().any(|allowed| **allowed == *text);
+        is_listed(origin) || Site::read(origin).is_some_and(|site| is_listed(&site.serialised()))
+    }
+}
+
+impl Site {
+    /// Reads `scheme://host[:port]` and nothing more.
+    fn read(origin: &str) -> Option<Self> {
+        let (scheme, authority) = origin.split_once("://")?;
+        Self::of(scheme, authority)
+    }
+
+    fn of(scheme: &str, authority: &str) -> Option<Self> {
+        let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+        if !is_scheme {
+            return None;
+        }
+        let (host, port) = split_port(authority)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let port = port.or(default_port(&scheme));
+        Some(Self { scheme: scheme.into(), host: host.to_ascii_lowercase().into(), port })
+    }
+
+    fn serialised(&self) -> Box<str> {
+        match self.port {
+            Some(port) if self.port != default_port(&self.scheme) => format!("{}://{}:{port}", self.scheme, self.host),
+            _ => format!("{}://{}", self.scheme, self.host),
+        }
+        .into()
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "https" => Some(443),
+        "http" => Some(80),
+        _ => None,
+    }
+}
+
+/// Splits `host[:port]`, and accepts only a host with one spelling except for its case: a name
+/// without a dot at the end, an address, or an address in brackets; no userinfo, no escapes.
+fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    let bracketed = authority.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (host, rest) = match bracketed {
+        Some((address, rest)) => {
+            let is_address = address.contains(':')
+                && address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+            if !is_address {
+                return None;
+            }
+            authority.split_at_checked(address.len() + 2).filter(|(_, after)| *after == rest)?
+        }
+        None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
+    };
+    let is_name = |host: &str| {
+        !host.is_empty()
+            && !host.ends_with('.')
+            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+    };
+    if bracketed.is_none() && !is_name(host) {
+        return None;
+    }
+    match rest.strip_prefix(':') {
+        None => rest.is_empty().then_some((host, None)),
+        Some(digits) => {
+            let is_port = matches!(digits.len(), 1..=5) && digits.bytes().all(|byte| byte.is_ascii_digit());
+            is_port.then(|| digits.parse().ok()).flatten().map(|port| (host, Some(port)))
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Strict JSON: text with one meaning; what two readers could read differently is refused.
+
+pub(in crate::decide) mod end;
+pub(in crate::decide) mod lookalike;
+mod run;
+pub(in crate::decide) mod scan;
+pub mod strict;
+pub(in crate::decide) mod strings;
+pub(in crate::decide) mod text;
+pub(in crate::decide) mod walk;

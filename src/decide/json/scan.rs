@@ -1,0 +1,227 @@
+//! The tokens of RFC 8259, exactly.
+
+use crate::{base::limits::JSON_NUMBER_BYTES_MAX, decide::json::run};
+
+use super::strings::Quoted;
+
+/// Why the text is not JSON with one meaning.
+pub(in crate::decide) type Fault = &'static str;
+
+/// The one fault that is not of the grammar: the text is JSON, but readers disagree about its
+/// value.
+pub(in crate::decide) const OUT_OF_RANGE: Fault = "a number out of range";
+
+/// How much of a string is looked at byte by byte.
+const SHORT: usize = 16;
+
+/// The bytes that do not stand for themselves inside a string.
+#[inline]
+fn ends_run(byte: u8) -> bool {
+    byte == b'"' || byte == b'\\' || byte < b' '
+}
+
+/// A place in the text.
+pub(in crate::decide) struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+    halves: Halves,
+}
+
+/// What half of a surrogate pair is in a string.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Halves {
+    /// A fault.
+    Refused,
+    /// Let pass, and none was met since the last check.
+    Borne,
+    /// Let pass, and there was one.
+    Met,
+}
+
+impl<'a> Scan<'a> {
+    /// At the start of `text`, which is UTF-8 by its type: no scan looks at that again.
+    pub(in crate::decide) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, halves: Halves::Refused }
+    }
+
+    /// At the start of `text`, in which half a surrogate pair may stand where nothing is decided:
+    /// servers that truncate a description write it.
+    pub(in crate::decide) fn bearing_halves(text: &'a str) -> Self {
+        Self { text, at: 0, halves: Halves::Borne }
+    }
+
+    /// Whether half a surrogate pair was let pass since the last look.
+    pub(in crate::decide) fn met_half(&mut self) -> bool {
+        let met = self.halves == Halves::Met;
+        if met {
+            self.halves = Halves::Borne;
+        }
+        met
+    }
+
+    /// Where we are, for [`Self::since`].
+    #[inline]
+    pub(in crate::decide) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The text from `start` to here.
+    #[inline]
+    pub(in crate::decide) fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    /// The next byte, taken.
+    #[inline]
+    pub(in crate::decide) fn next(&mut self) -> Option<u8> {
+        let byte = self.peek();
+        self.at += usize::from(byte.is_some());
+        byte
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Takes `wanted` if it is next.
+    #[inline]
+    pub(in crate::decide) fn eat(&mut self, wanted: u8) -> bool {
+        let is_next = self.peek() == Some(wanted);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    /// Skips the four whitespace bytes of RFC 8259 §2.
+    #[inline]
+    pub(in crate::decide) fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// The rest of `true`, `false` or `null`.
+    pub(in crate::decide) fn literal(&mut self, rest: &str) -> Result<(), Fault> {
+        if self.text.get(self.at..).is_some_and(|text| text.starts_with(rest)) {
+            self.at += rest.len();
+            Ok(())
+        } else {
+            Err("not JSON: a word that is not true, false or null")
+        }
+    }
+
+    /// A string, from after its opening quote.
+    #[inline]
+    pub(in crate::decide) fn string(&mut self) -> Result<Quoted<'a>, Fault> {
+        let start = self.at;
+        let mut escaped = false;
+        // Most strings are short names: for those, byte by byte is faster than lanes.
+        let short = self.text.as_bytes().get(start..).unwrap_or_default().iter().take(SHORT);
+        self.at += short.take_while(|byte| !ends_run(**byte)).count();
+        loop {
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            if rest.first().is_some_and(|byte| !ends_run(*byte)) {
+                self.at += run::until(rest, ends_run);
+            }
+            let end = self.at;
+            match self.next() {
+                Some(b'"') => {
+                    let raw = self.text.get(start..end).unwrap_or_default();
+                    return Ok(Quoted::new(raw, escaped));
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return Err("not JSON: a control character inside a string"),
+                None => return Err("not JSON: a string without an end"),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Fault> {
+        match self.next() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
+            Some(b'u') => match self.unit()? {
+                0xDC00..=0xDFFF => self.half(),
+                0xD800..=0xDBFF => {
+                    let behind = self.at;
+                    if self.eat(b'\\') && self.eat(b'u') && matches!(self.unit()?, 0xDC00..=0xDFFF) {
+                        return Ok(());
+                    }
+                    self.at = behind;
+                    self.half()
+                }
+                _ => Ok(()),
+            },
+            _ => Err("not JSON: an unknown escape"),
+        }
+    }
+
+    /// Readers make U+FFFD, WTF-8 or an error of half a pair: three names out of one (SPEC C-29).
+    fn half(&mut self) -> Result<(), Fault> {
+        if self.halves == Halves::Refused {
+            return Err("a lone surrogate");
+        }
+        self.halves = Halves::Met;
+        Ok(())
+    }
+
+    fn unit(&mut self) -> Result<u32, Fault> {
+        let mut unit = 0;
+        for _ in 0..4 {
+            let digit = self.next().and_then(|byte| char::from(byte).to_digit(16));
+            unit = unit * 16 + digit.ok_or("not JSON: an escape without four hex digits")?;
+        }
+        Ok(unit)
+    }
+
+    /// A number that every reader reads as the same, whose first byte `first` is taken already.
+    pub(in crate::decide) fn number(&mut self, first: u8) -> Result<(), Fault> {
+        let start = self.at.saturating_sub(1);
+        let exponent = self.numeral(first)?;
+        let raw = self.since(start);
+        if raw.len() > JSON_NUMBER_BYTES_MAX {
+            return Err("a number that is too long");
+        }
+        // Beyond a double, some readers see infinity and some an error (SPEC I.1 attack 23).
+        // Without an exponent the bound above keeps every number far below.
+        if exponent && !raw.parse::<f64>().is_ok_and(f64::is_finite) {
+            return Err(OUT_OF_RANGE);
+        }
+        Ok(())
+    }
+
+    /// A number of any size, whose first byte `first` is taken already: what RFC 8259 §6 allows.
+    /// Whether it has an exponent.
+    pub(in crate::decide) fn numeral(&mut self, first: u8) -> Result<bool, Fault> {
+        const WRONG: Fault = "not JSON: not a number";
+        let lead = if first == b'-' { self.next().ok_or(WRONG)? } else { first };
+        match lead {
+            b'0' => {}
+            b'1'..=b'9' => self.digits(),
+            _ => return Err(WRONG),
+        }
+        if self.eat(b'.') {
+            self.some_digits().ok_or(WRONG)?;
+        }
+        let exponent = self.eat(b'e') || self.eat(b'E');
+        if exponent {
+            let _signed = self.eat(b'+') || self.eat(b'-');
+            self.some_digits().ok_or(WRONG)?;
+        }
+        Ok(exponent)
+    }
+
+    fn some_digits(&mut self) -> Option<()> {
+        let start = self.at;
+        self.digits();
+        (self.at > start).then_some(())
+    }
+
+    fn digits(&mut self) {
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Answers: event streams, lists cut to what the caller may use, tasks, and message endpoints.
+
+pub mod event_ids;
+pub mod list_filter;
+pub mod list_guard;
+pub mod lists;
+pub mod media;
+pub mod message_endpoint;
+pub mod sse;
+pub mod task;
+pub mod task_search;

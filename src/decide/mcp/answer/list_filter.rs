@@ -1,0 +1,252 @@
+//! Removes list items that the caller may not see; every other byte stays.
+
+mod cuts;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+
+use self::cuts::Cuts;
+use crate::decide::{
+    json::{
+        lookalike::resembles,
+        scan::Fault,
+        text::text_of,
+        walk::{Walk, Word},
+    },
+    mcp::answer::lists::{ItemKind, ListedItem, Lists},
+};
+
+/// Cuts a JSON-RPC message, or an array of them, to what `keep` says. Where nothing is cut, these
+/// are the very same bytes.
+///
+/// A `cacheScope` beside such a list becomes `private`, and so does a missing one that a client
+/// would take for public (SPEC A-72): what one caller sees is not for another's cache, even if
+/// nothing had to be cut for this one.
+///
+/// # Errors
+/// Why the message cannot be read with one meaning: then nothing of it may be shown.
+pub fn filter(
+    message: &Bytes,
+    lists: Lists,
+    keep: &mut dyn FnMut(ListedItem<'_>) -> bool,
+) -> Result<Bytes, &'static str> {
+    cut(message, lists, keep).map(|(kept, _)| kept)
+}
+
+/// The same for the whole body of an answer: an object must be a response, and what an array holds
+/// must be messages.
+///
+/// # Errors
+/// As [`filter`].
+pub fn filter_body(
+    message: &Bytes,
+    lists: Lists,
+    keep: &mut dyn FnMut(ListedItem<'_>) -> bool,
+) -> Result<Bytes, &'static str> {
+    match cut(message, lists, keep)? {
+        (kept, true) => Ok(kept),
+        (_, false) => Err("it has neither a result nor an error"),
+    }
+}
+
+/// What stays of a message, and whether it may be the body of an answer.
+fn cut(
+    message: &Bytes,
+    lists: Lists,
+    keep: &mut dyn FnMut(ListedItem<'_>) -> bool,
+) -> Result<(Bytes, bool), &'static str> {
+    let mut walk = Walk::new(text_of(message)?);
+    let mut filter = Filter { lists, keep, cuts: Cuts::default() };
+    let mut answers = true;
+    match walk.value()? {
+        (_, b'{') => answers = filter.message(&mut walk)? == Envelope::Response,
+        (_, b'[') => walk.elements(|walk| match walk.value()? {
+            (_, b'{') => {
+                answers &= filter.message(walk)? != Envelope::None;
+                Ok(())
+            }
+            _ => Err("an array of something else than messages"),
+        })?,
+        _ => return Err("no message"),
+    }
+    walk.end()?;
+    Ok((filter.cuts.apply(message), answers))
+}
+
+/// What the members of an object make it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Envelope {
+    Response,
+    Request,
+    None,
+}
+
+/// Those of a message, and the lists, which have no place beside them.
+const ENVELOPE: &[&str] = &[
+    "result",
+    "error",
+    "id",
+    "jsonrpc",
+    "method",
+    "params",
+    "tools",
+    "prompts",
+    "resources",
+    "resourceTemplates",
+    "tasks",
+];
+const RESULT: &[&str] = &["tools", "prompts", "resources", "resourceTemplates", "tasks", "cacheScope", "ttlMs"];
+
+struct Filter<'k> {
+    lists: Lists,
+    keep: &'k mut dyn FnMut(ListedItem<'_>) -> bool,
+    cuts: Cuts,
+}
+
+impl Filter<'_> {
+    /// A message, from after its brace.
+    fn message(&mut self, walk: &mut Walk<'_>) -> Result<Envelope, Fault> {
+        let mut known = Known::new(ENVELOPE);
+        let mut envelope = Envelope::None;
+        walk.members(|walk, name| {
+            let member = known.member(name)?;
+            match member {
+                Some("result" | "error") => envelope = Envelope::Response,
+                Some("method") if envelope == Envelope::None => envelope = Envelope::Request,
+                _ => {}
+            }
+            match (member, walk.value()?) {
+                (Some("result"), (_, b'{')) => self.result(walk),
+                (Some(member), (_, b'[')) if self.lists.kind(member).is_some() => Err("a list outside a result"),
+                (_, (_, first)) => walk.skip(first),
+            }
+        })?;
+        Ok(envelope)
+    }
+
+    fn result(&mut self, walk: &mut Walk<'_>) -> Result<(), Fault> {
+        let behind_brace = walk.at();
+        let mut known = Known::new(RESULT);
+        let (mut has_list, mut is_cached, mut scope) = (false, false, None);
+        walk.members(|walk, name| {
+            let member = known.member(name)?;
+            let (start, first) = walk.value()?;
+            match (member, first) {
+                (Some("cacheScope"), b'"') => {
+                    let private = walk.word()?.one_meaning().is_ok_and(|word| word.meaning() == "private");
+                    scope = Some((!private).then(|| (start, walk.at())));
+                    return Ok(());
+                }
+                (Some("cacheScope"), first) => {
+                    walk.skip(first)?;
+                    scope = Some(Some((start, walk.at())));
+                    return Ok(());
+                }
+                (Some("ttlMs"), _) => is_cached = true,
+                (Some(member), first) => {
+                    if let Some(kind) = self.lists.kind(member) {
+                        has_list = true;
+                        return match first {
+                            b'[' => self.list(walk, kind),
+                            // An empty list to some servers, and nothing to every client.
+                            b'n' => walk.skip(first),
+                            _ => Err("a list that is not an array"),
+                        };
+                    }
+                }
+                (None, _) => {}
+            }
+            walk.skip(first)
+        })?;
+        match scope {
+            _ if !has_list => {}
+            Some(Some((start, end))) => self.cuts.replace(start, end, r#""private""#),
+            // Without `ttlMs` it is stale at once, and no cache keeps it.
+            None if is_cached => self.cuts.replace(behind_brace, behind_brace, r#""cacheScope":"private","#),
+            Some(None) | None => {}
+        }
+        Ok(())
+    }
+
+    /// A list, from after its bracket. A removed item takes the comma before it along; before the
+    /// first item that stays, the comma after it.
+    fn list(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<(), Fault> {
+        let (mut is_kept, mut cut_from, mut end_before) = (false, None, 0);
+        walk.elements(|walk| {
+            let (start, first) = walk.value()?;
+            if first != b'{' {
+                return Err("an item of a list that is not an object");
+            }
+            let keep = self.item(walk, kind)?;
+            match (keep, is_kept) {
+                (true, _) => {
+                    if let Some(from) = cut_from.take() {
+                        self.cuts.remove(from, start);
+                    }
+                    is_kept = true;
+                }
+                (false, true) => self.cuts.remove(end_before, walk.at()),
+                (false, false) => {
+                    cut_from.get_or_insert(start);
+                }
+            }
+            end_before = walk.at();
+            Ok(())
+        })?;
+        if let Some(from) = cut_from {
+            self.cuts.remove(from, end_before);
+        }
+        Ok(())
+    }
+
+    /// Whether an item stays, from after its brace. An item without a name cannot be judged.
+    fn item(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<bool, Fault> {
+        let mut known = Known::new(kind.key());
+        let mut keep = None;
+        walk.members(|walk, name| {
+            let member = known.member(name)?;
+            match (member, walk.value()?) {
+                (Some(_), (_, b'"')) => {
+                    let name = walk.word()?.one_meaning()?;
+                    keep = Some((self.keep)(kind.item(&name.meaning())));
+                    Ok(())
+                }
+                (Some(_), _) => Err("an item of a list whose name is not a string"),
+                (None, (_, first)) => walk.skip(first),
+            }
+        })?;
+        keep.ok_or("an item of a list without a name")
+    }
+}
+
+/// The members of an object that decide, and which of them were met.
+struct Known {
+    rows: &'static [&'static str],
+    met: u32,
+}
+
+impl Known {
+    fn new(rows: &'static [&'static str]) -> Self {
+        Self { rows, met: 0 }
+    }
+
+    /// Which of the rows it is, if any. Readers take the first of two, the last, or another that
+    /// only looks like it.
+    fn member(&mut self, name: Word<'_>) -> Result<Option<&'static str>, Fault> {
+        let name = name.one_meaning()?.meaning();
+        let Some(at) = self.rows.iter().position(|row| *row == name) else {
+            return if resembles(self.rows.iter().copied(), &name) {
+                Err("a member name that some readers take for one of the protocol's")
+            } else {
+                Ok(None)
+            };
+        };
+        let bit = 1 << at;
+        if self.met & bit != 0 {
+            return Err("a member name that comes twice");
+        }
+        self.met |= bit;
+        Ok(self.rows.get(at).copied())
+    }
+}

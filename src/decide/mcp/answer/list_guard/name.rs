@@ -1,0 +1,78 @@
+//! Reads a member name, unescaped, as long as it may be one that matters.
+
+/// The longest name that matters: `resourceTemplates`.
+const NAME_MAX: usize = 17;
+
+/// How the string goes on after a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It does.
+    GoesOn,
+    /// It is at its end.
+    Ends,
+    /// It is not a name that matters.
+    IsOther,
+}
+
+/// A name as far as it has come, from after its opening quote.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Name {
+    text: [u8; NAME_MAX],
+    len: usize,
+    escape: Escape,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Escape {
+    #[default]
+    None,
+    /// After the backslash.
+    Begun,
+    /// After the `u`: how many digits have come, and their value.
+    Unicode(u8, u32),
+}
+
+impl Name {
+    /// What it says.
+    pub(super) fn text(&self) -> &str {
+        self.text.get(..self.len).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+
+    /// Takes the next byte.
+    pub(super) fn step(&mut self, byte: u8) -> Step {
+        match (self.escape, byte) {
+            (Escape::None, b'"') => Step::Ends,
+            (Escape::None, b'\\') => self.escape(Escape::Begun),
+            (Escape::None, _) => self.push(byte),
+            (Escape::Begun, b'u') => self.escape(Escape::Unicode(0, 0)),
+            // No short escape stands for a letter.
+            (Escape::Begun, _) => Step::IsOther,
+            (Escape::Unicode(digits, value), _) => {
+                // Without its digits it is not JSON; only the end of the string still matters.
+                let Some(digit) = char::from(byte).to_digit(16) else {
+                    return if byte == b'"' { Step::Ends } else { Step::IsOther };
+                };
+                let value = value << 4 | digit;
+                if digits < 3 {
+                    return self.escape(Escape::Unicode(digits + 1, value));
+                }
+                self.escape = Escape::None;
+                u8::try_from(value).map_or(Step::IsOther, |byte| self.push(byte))
+            }
+        }
+    }
+
+    fn escape(&mut self, escape: Escape) -> Step {
+        self.escape = escape;
+        Step::GoesOn
+    }
+
+    fn push(&mut self, byte: u8) -> Step {
+        match self.text.get_mut(self.len) {
+            Some(place) if byte.is_ascii() => *place = byte,
+            _ => return Step::IsOther,
+        }
+        self.len += 1;
+        Step::GoesOn
+    }
+}

@@ -1,0 +1,235 @@
+//! Where an upstream of 2024-11-05 wants its messages: a path of its own origin (SPEC C-96).
+
+use crate::base::{limits::ENDPOINT_BYTES_MAX, names::split_port};
+
+/// The URL of the event stream, against which the endpoint is resolved.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a> {
+    /// `https` or `http`.
+    pub scheme: &'a str,
+    /// Host and port.
+    pub authority: &'a str,
+    /// What is asked there.
+    pub path_and_query: &'a str,
+}
+
+const ELSEWHERE: &str = "it is not of the event stream's origin";
+const NO_URI: &str = "it is not a URI";
+
+/// Resolves what an `endpoint` event says to path and query (RFC 3986 §5.2).
+///
+/// The `endpoint` event decides where this caller's messages go, together with the upstream's
+/// credential: never to another origin (attack 152).
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn resolve(base: Base<'_>, reference: &[u8]) -> Result<String, &'static str> {
+    let reference = std::str::from_utf8(reference).map_err(|_| NO_URI)?;
+    // Browsers take `\` for `/`, and drop tabs and line ends.
+    if reference.is_empty() || !reference.bytes().all(is_uri_byte) {
+        return Err(NO_URI);
+    }
+    // A fragment is never sent.
+    let reference = reference.split('#').next().unwrap_or_default();
+    let rest = below_origin(base, reference)?;
+    let base_path = base.path_and_query.split('?').next().unwrap_or_default();
+    let (path, query) = rest.find('?').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
+    let whole = match path {
+        "" => base_path.to_owned(),
+        absolute if absolute.starts_with('/') => absolute.to_owned(),
+        relative => {
+            let folder = base_path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            format!("{folder}/{relative}")
+        }
+    };
+    let resolved = without_dots(&whole)? + query;
+    if is_own(&resolved) { Ok(resolved) } else { Err(NO_URI) }
+}
+
+/// Whether `target` is a path and query of one reading: what [`resolve`] makes.
+#[must_use]
+pub fn is_own(target: &str) -> bool {
+    // Two slashes at the start would name a host if it were resolved once more.
+    target.starts_with('/')
+        && !target.starts_with("//")
+        && target.len() <= ENDPOINT_BYTES_MAX
+        && target.bytes().all(|byte| is_uri_byte(byte) && byte != b'#')
+}
+
+/// The bytes of RFC 3986 §2.
+fn is_uri_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
+}
+
+/// What follows scheme and authority, where there are any: those of `base`.
+fn below_origin<'a>(base: Base<'_>, reference: &'a str) -> Result<&'a str, &'static str> {
+    let marked = reference.find([':', '/', '?']).and_then(|at| reference.split_at_checked(at));
+    let (scheme, rest) = match marked {
+        Some((scheme, rest)) if rest.starts_with(':') => (Some(scheme), rest.get(1..).unwrap_or_default()),
+        _ => (None, reference),
+    };
+    if scheme.is_some_and(|scheme| !scheme.eq_ignore_ascii_case(base.scheme)) {
+        return Err(ELSEWHERE);
+    }
+    let Some(net) = rest.strip_prefix("//") else {
+        // `http:messages` is a path for some readers and a host for others.
+        return if scheme.is_some() { Err(NO_URI) } else { Ok(rest) };
+    };
+    let end = net.find(['/', '?']).unwrap_or(net.len());
+    let (authority, rest) = net.split_at_checked(end).ok_or(NO_URI)?;
+    if !same_authority(base, authority) {
+        return Err(ELSEWHERE);
+    }
+    match rest.chars().next() {
+        None => Ok("/"),
+        Some('/') => Ok(rest),
+        Some(_) => Err(NO_URI),
+    }
+}
+
+fn same_authority(base: Base<'_>, authority: &str) -> bool {
+    let usual = if base.scheme == "https" { 443 } else { 80 };
+    let parts = |authority| split_port(authority).map(|(host, port)| (host, port.unwrap_or(usual)));
+    match (parts(base.authority), parts(authority)) {
+        (Ok((ours, our_port)), Ok((theirs, their_port))) => ours.eq_ignore_ascii_case(theirs) && our_port == their_port,
+        _ => false,
+    }
+}
+
+/// RFC 3986 §5.2.4. Some servers decode an escaped dot, others do not.
+fn without_dots(path: &str) -> Result<String, &'static str> {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                if is_last {
+                    kept.push("");
+                }
+            }
+            _ if matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..") => return Err(NO_URI),
+            _ => kept.push(segment),
+        }
+    }
+    Ok(format!("/{}", kept.join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{base::limits::URI_BYTES_MAX, decide::mcp::session_seal::SEAL_ADDS};
+
+    const HTTP: Base<'_> = Base { scheme: "http", authority: "up.example:8000", path_and_query: "/a/sse?v=1" };
+    const HTTPS: Base<'_> = Base { scheme: "https", authority: "up.example", path_and_query: "/sse" };
+
+    #[test]
+    fn c96_an_endpoint_of_the_same_origin_is_resolved() {
+        for (reference, resolved) in [
+            ("/messages?sessionId=x", "/messages?sessionId=x"),
+            ("/messages/?session_id=0a1b", "/messages/?session_id=0a1b"),
+            ("messages?sessionId=x", "/a/messages?sessionId=x"),
+            ("../messages", "/messages"),
+            ("../../../messages", "/messages"),
+            ("./m/./n/../o", "/a/m/o"),
+            ("m/..", "/a/"),
+            ("/m/.", "/m/"),
+            ("?id=1", "/a/sse?id=1"),
+            ("/m?a=/../b:c?d", "/m?a=/../b:c?d"),
+            ("/m#part", "/m"),
+            ("/m/a:b@c", "/m/a:b@c"),
+            ("/a//b", "/a//b"),
+            ("http://up.example:8000/m?x", "/m?x"),
+            ("HTTP://UP.example:8000/m", "/m"),
+            ("http://up.example:8000", "/"),
+            ("//up.example:8000/m", "/m"),
+        ] {
+            assert_eq!(resolve(HTTP, reference.as_bytes()).as_deref(), Ok(resolved), "{reference}");
+        }
+        for reference in ["https://up.example/m", "https://up.example:443/m", "//up.example/m"] {
+            assert_eq!(resolve(HTTPS, reference.as_bytes()).as_deref(), Ok("/m"), "{reference}");
+        }
+    }
+
+    #[test]
+    fn attack_152_an_endpoint_of_another_origin_is_refused() {
+        for reference in [
+            "http://internal:9000/x",
+            "//evil/x",
+            "//evil",
+            "https://up.example:8000/m",
+            "http://up.example/m",
+            "http://up.example:80/m",
+            "http://up.example:8001/m",
+            "http://up.example:8000@evil/m",
+            "http://user@up.example:8000/m",
+            "http://up.example.:8000/m",
+            "http://up.example:8000.evil/m",
+            "http://[::1]:8000/m",
+            "http:///m",
+            "///m",
+            "////up.example:8000/m",
+            "ftp://up.example:8000/m",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "data:,x",
+            "mailto:a@b",
+        ] {
+            assert_eq!(resolve(HTTP, reference.as_bytes()), Err(ELSEWHERE), "{reference}");
+        }
+        assert_eq!(resolve(HTTPS, b"http://up.example/m"), Err(ELSEWHERE));
+        assert_eq!(resolve(HTTPS, b"https://up.example:80/m"), Err(ELSEWHERE));
+    }
+
+    #[test]
+    fn attack_152_what_could_be_read_as_another_uri_is_refused() {
+        for reference in [
+            "",
+            "#part-of-nothing but space",
+            " /m",
+            "/m ",
+            "/m\n/n",
+            "/\t/evil/x",
+            "/\\evil/x",
+            "\\\\evil\\x",
+            "http:\\\\evil",
+            "http:m",
+            "http:/m",
+            "/\u{2215}m",
+            "/m<x>",
+            "/m\"x",
+            "/%2e%2e/x",
+            "/a/%2E/x",
+            "/a/.%2e/x",
+            "/.//evil/x",
+            "/a/..//evil/x",
+            "http://up.example:8000//evil/x",
+            "http://up.example:8000?x",
+        ] {
+            assert_eq!(resolve(HTTP, reference.as_bytes()), Err(NO_URI), "{reference:?}");
+        }
+        assert_eq!(resolve(HTTP, b"/\xff"), Err(NO_URI));
+        let fits = |length: usize| resolve(HTTP, format!("/{}", "x".repeat(length - 1)).as_bytes()).is_ok();
+        assert!(fits(ENDPOINT_BYTES_MAX) && !fits(ENDPOINT_BYTES_MAX + 1));
+    }
+
+    #[test]
+    fn c96_the_longest_endpoint_comes_back_in_a_uri_that_is_read() {
+        let sealed = ENDPOINT_BYTES_MAX.div_ceil(3) * 4 + SEAL_ADDS;
+        // Half is left to the public path, and to what a proxy before us puts before it.
+        assert!(sealed < URI_BYTES_MAX / 2, "{sealed}");
+    }
+
+    #[test]
+    fn what_was_resolved_is_our_own_and_nothing_else_is() {
+        for own in ["/", "/m", "/m?x=%20&y", "/a//b"] {
+            assert!(is_own(own), "{own}");
+        }
+        for other in ["", "m", "//m", "*", "http://a/m", "/m#x", "/m x", "/m\r\nHost: x", "/\u{e9}"] {
+            assert!(!is_own(other), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The header fields that repeat the body must agree with it, and appear once.
+
+mod media;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::HeaderMap;
+
+pub use self::media::check_media;
+use crate::{
+    base::{
+        limits::{EVENT_ID_BYTES_MAX, SESSION_ID_BYTES_MAX},
+        text::Text,
+    },
+    decide::{
+        mcp::{
+            method,
+            request::message::{Message, MessageKind},
+            session_seal::SEAL_ADDS,
+            version::{self, Era},
+        },
+        refusal::Refusal,
+    },
+};
+
+/// The version that the client says it speaks.
+pub const PROTOCOL_VERSION: &str = "mcp-protocol-version";
+/// The body's `method`, once more.
+pub const METHOD: &str = "mcp-method";
+/// The name, URI or task id in the body's `params`, once more.
+pub const NAME: &str = "mcp-name";
+/// The legacy session.
+pub const SESSION_ID: &str = "mcp-session-id";
+/// Where a legacy stream is taken up again.
+pub const LAST_EVENT_ID: &str = "last-event-id";
+
+/// A session id with its seal.
+const SEALED_ID_BYTES_MAX: usize = SESSION_ID_BYTES_MAX + SEAL_ADDS;
+/// A version that is not a date.
+const VERSION_BYTES_MAX: usize = 32;
+
+const NO_DATE: Refusal = Refusal::BadRequest("MCP-Protocol-Version is not a date");
+const TWO_VERSIONS: Refusal = Refusal::BadRequest("more than one MCP-Protocol-Version");
+
+/// Checks `Mcp-Session-Id`, `Last-Event-ID` and `MCP-Protocol-Version`: one line each, of a plain
+/// shape (SPEC C-16, C-40, C-53).
+///
+/// # Errors
+/// [`Refusal::BadSessionHeader`], [`Refusal::BadRequest`].
+pub fn check_shape(headers: &HeaderMap) -> Result<(), Refusal> {
+    if let Some(id) = only(headers, SESSION_ID, Refusal::BadSessionHeader)? {
+        let plain = id.iter().all(u8::is_ascii_graphic);
+        if !plain || id.is_empty() || id.len() > SEALED_ID_BYTES_MAX {
+            return Err(Refusal::BadSessionHeader);
+        }
+    }
+    if let Some(id) = only(headers, LAST_EVENT_ID, Refusal::BadSessionHeader)?
+        && (id.len() > EVENT_ID_BYTES_MAX || id.iter().any(|byte| !byte.is_ascii() || byte.is_ascii_control()))
+    {
+        return Err(Refusal::BadSessionHeader);
+    }
+    one_version(headers).map(|_| ())
+}
+
+/// The era that a request without a body names: GET and DELETE.
+///
+/// # Errors
+/// [`Refusal::BadRequest`] as [`check_shape`].
+pub fn era_without_body(headers: &HeaderMap) -> Result<Era, Refusal> {
+    Ok(version_of(headers)?.map_or(Era::Legacy, version::era_of))
+}
+
+/// Whether these headers permit a batch: with a version that has batches, or without a version, as
+/// its clients send it.
+///
+/// # Errors
+/// [`Refusal::BadRequest`] as [`check_shape`].
+pub fn permit_batch(headers: &HeaderMap) -> Result<bool, Refusal> {
+    Ok(version_of(headers)?.is_none_or(|name| version::find(name).is_some_and(|version| version.batches)))
+}
+
+/// The era of a message (SPEC C-15): that of the date in its header, which `_meta` repeats in the
+/// modern era and may repeat before. Upstreams disagree whether the body or the header decides it,
+/// so a request whose two disagree is not forwarded.
+///
+/// # Errors
+/// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`],
+/// [`Refusal::BadRequest`].
+pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
+    let header = one_version(headers)?;
+    let body = message.params.meta_version.as_deref();
+    if let Some(header) = header.filter(|header| !version::is_date(header)) {
+        // Not a known version. If the body says the same, the upstream tells its client which
+        // versions it speaks (SPEC C-18), and header and body agree in either era.
+        return if body == Some(header) && message.kind != MessageKind::Response {
+            Ok(Era::Unknown)
+        } else {
+            Err(NO_DATE)
+        };
+    }
+    let era = header.map_or(Era::Legacy, version::era_of);
+    match (message.kind, header, body) {
+        // The modern era has no server-to-client requests, so there is nothing to answer (SPEC
+        // C-34).
+        (MessageKind::Response, ..) if era == Era::Modern => Err(Refusal::NotAMessage("a response in the modern era")),
+        (MessageKind::Response, ..) => Ok(Era::Legacy),
+
+        // A legacy version in `_meta` makes nothing modern: its answer is still watched for lists
+        // (attack 187).
+        (_, Some(header), Some(body)) if header == body => Ok(era),
+        (_, Some(_), Some(_)) => Err(Refusal::HeaderMismatch("MCP-Protocol-Version is not the version in _meta")),
+        (MessageKind::Request, None, Some(_)) => {
+            Err(Refusal::HeaderMismatch("_meta has a protocol version and MCP-Protocol-Version is missing"))
+        }
+        (MessageKind::Request, Some(_), None) if era == Era::Modern => {
+            Err(Refusal::BadParams("MCP-Protocol-Version is modern and _meta has no protocol version"))
+        }
+
+        // The specification asks nothing of a notification's headers (SPEC C-76).
+        (MessageKind::Notification, None, Some(body)) if version::is_date(body) => Ok(version::era_of(body)),
+        (MessageKind::Notification, None, Some(_)) => {
+            Err(Refusal::BadParams("the protocol version in _meta is not a date"))
+        }
+
+        (_, _, None) => Ok(era),
+    }
+}
+
+/// Checks that `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name` agree with the body (SPEC C-15,
+/// C-70…C-76); says in which era the message is.
+///
+/// A legacy message's `Mcp-Method` and `Mcp-Name` are neither needed nor believed: its body is
+/// judged (SPEC C-71, attack 53). `Mcp-Param-*` decides nothing here and goes on untouched (SPEC
+/// C-75).
+///
+/// # Errors
+/// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`],
+/// [`Refusal::BadRequest`].
+pub fn agree(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
+    let era = era(headers, message)?;
+    if era != Era::Legacy {
+        agree_on_method(headers, message)?;
+        agree_on_name(headers, message)?;
+        if message.kind == MessageKind::Request && !message.params.meta_capabilities {
+            return Err(Refusal::BadParams("_meta has no client capabilities"));
+        }
+    }
+    Ok(era)
+}
+
+fn agree_on_method(headers: &HeaderMap, message: &Message) -> Result<(), Refusal> {
+    match only(headers, METHOD, Refusal::HeaderMismatch("more than one Mcp-Method"))? {
+        Some(method) if method == message.method.as_bytes() => Ok(()),
+        Some(_) => Err(Refusal::HeaderMismatch("Mcp-Method is not the method in the body")),
+        None if message.kind == MessageKind::Notification => Ok(()),
+        None => Err(Refusal::HeaderMismatch("Mcp-Method is missing")),
+    }
+}
+
+fn agree_on_name(headers: &HeaderMap, message: &Message) -> Result<(), Refusal> {
+    const NOT_THE_NAME: Refusal = Refusal::HeaderMismatch("Mcp-Name is not the name in the body");
+    let params = &message.params;
+    let header = only(headers, NAME, Refusal::HeaderMismatch("more than one Mcp-Name"))?;
+    let header = header.map(meaning).transpose()?;
+    let Some(param) = method::find(&message.method).and_then(|method| method.mcp_name) else {
+        // The specification does not say what the field means here; its value must at least be in
+        // the body.
+        let known = [&params.name, &params.uri, &params.task_id, &params.ref_name, &params.ref_uri];
+        let said = |name: &str| known.iter().any(|known| known.as_deref() == Some(name));
+        return if header.as_deref().is_none_or(said) { Ok(()) } else { Err(NOT_THE_NAME) };
+    };
+    match (header, param.of(params).map(Text::as_str)) {
+        (_, None) => Err(Refusal::BadParams(param.missing())),
+        (Some(header), Some(body)) if header == body => Ok(()),
+        (Some(_), Some(_)) => Err(NOT_THE_NAME),
+        (None, Some(_)) if message.kind == MessageKind::Notification => Ok(()),
+        (None, Some(_)) => Err(Refusal::HeaderMismatch("Mcp-Name is missing")),
+    }
+}
+
+/// What a value of `Mcp-Name` means (SPEC C-72): itself, or the UTF-8 inside `=?base64?…?=`. The
+/// sentinel is matched byte for byte and its padding must be whole, as the specification says;
+/// anything else is the text itself.
+fn meaning(value: &[u8]) -> Result<Cow<'_, str>, Refusal> {
+    const BROKEN: Refusal = Refusal::HeaderMismatch("Mcp-Name is not base64 of UTF-8");
+    if let Some(encoded) = value.strip_prefix(b"=?base64?").and_then(|rest| rest.strip_suffix(b"?=")) {
+        let bytes = STANDARD.decode(encoded).map_err(|_| BROKEN)?;
+        return String::from_utf8(bytes).map(Cow::Owned).map_err(|_| BROKEN);
+    }
+    // Bytes that are not ASCII text would be read differently in each encoding (attack 60).
+    match std::str::from_utf8(value) {
+        Ok(text) if text.bytes().all(|byte| matches!(byte, b'\t' | 0x20..=0x7E)) => Ok(Cow::Borrowed(text)),
+        _ => Err(Refusal::HeaderMismatch("Mcp-Name is not ASCII text")),
+    }
+}
+
+/// The version, which is a date (SPEC C-16).
+fn version_of(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let version = one_version(headers)?;
+    if version.is_none_or(version::is_date) { Ok(version) } else { Err(NO_DATE) }
+}
+
+/// The version, as far as it is one short word.
+fn one_version(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let Some(value) = only(headers, PROTOCOL_VERSION, TWO_VERSIONS)? else {
+        return Ok(None);
+    };
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    match std::str::from_utf8(value) {
+        Ok(name) if (1..=VERSION_BYTES_MAX).contains(&name.len()) && value.iter().all(is_word) => Ok(Some(name)),
+        _ => Err(NO_DATE),
+    }
+}
+
+/// The value of the one line `name`, without white space around it. Of two lines some stacks take
+/// the first and some the last (attacks 54, 55), so two equal ones are refused as well.
+fn only<'a>(headers: &'a HeaderMap, name: &str, twice: Refusal) -> Result<Option<&'a [u8]>, Refusal> {
+    let mut lines = headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        (_, Some(_)) => Err(twice),
+        (line, None) => Ok(line.map(|value| value.as_bytes().trim_ascii())),
+    }
+}

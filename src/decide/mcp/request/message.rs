@@ -1,0 +1,64 @@
+//! One JSON-RPC message, as far as a decision needs it.
+
+use crate::{base::text::Text, decide::refusal::Refusal};
+
+/// One JSON-RPC message, as far as a decision needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Request, notification or response.
+    pub kind: MessageKind,
+    /// The raw JSON of `id`, where there is one: echoed in refusals with its exact type (SPEC
+    /// C-66).
+    pub id: Option<Text>,
+    /// `method`; empty for a response.
+    pub method: Text,
+    /// What `params` says.
+    pub params: Params,
+}
+
+/// What kind of message (SPEC C-10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// `method` and `id`.
+    Request,
+    /// `method` without `id`.
+    Notification,
+    /// `id` with `result` or `error`.
+    Response,
+}
+
+/// The members of `params` that name what a message touches, or its version.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Params {
+    /// `params.name`: tool or prompt.
+    pub name: Option<Text>,
+    /// `params.uri`: resource.
+    pub uri: Option<Text>,
+    /// Whether there is a `params.task`: the call is to become a task (2025-11-25).
+    pub task: bool,
+    /// `params.taskId`.
+    pub task_id: Option<Text>,
+    /// `params.ref.type`, `.name`, `.uri` (completion/complete).
+    pub ref_type: Option<Text>,
+    /// See `ref_type`.
+    pub ref_name: Option<Text>,
+    /// See `ref_type`.
+    pub ref_uri: Option<Text>,
+    /// `params._meta["io.modelcontextprotocol/protocolVersion"]`.
+    pub meta_version: Option<Text>,
+    /// Whether `params._meta["io.modelcontextprotocol/clientCapabilities"]` is there.
+    pub meta_capabilities: bool,
+    /// `params.notifications.resourceSubscriptions[]` (subscriptions/listen).
+    pub subscriptions: Vec<Text>,
+    /// `params.notifications.taskIds[]`.
+    pub task_ids: Vec<Text>,
+}
+
+/// A refusal, with the raw `id` where it was read before the fault: the answer echoes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageFault {
+    /// Why.
+    pub refusal: Refusal,
+    /// Raw JSON of a well-formed `id`.
+    pub id: Option<Text>,
+}

@@ -1,0 +1,115 @@
+//! Seals session ids, so that a session is usable only by its caller at its server.
+//!
+//! A seal is a keyed digest after the upstream's text, so every process with the key can check it
+//! and none has to store it (SPEC C-41). It proves to which caller the session belongs. It does not
+//! authenticate: the token does that, on every request.
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{
+    base::{names::ServerName, secret::Secret},
+    decide::token::caller::Caller,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Bytes of the digest that are kept: 128 bits cannot be guessed by requests.
+const DIGEST_BYTES: usize = 16;
+/// Their length as text.
+const SEAL_BYTES: usize = 22;
+/// Between the upstream's text and the digest.
+const MARK: char = '.';
+
+/// What a seal adds to the text.
+pub const SEAL_ADDS: usize = SEAL_BYTES + 1;
+
+/// What is sealed: a seal of one kind opens nothing of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealed {
+    /// `Mcp-Session-Id`.
+    Session,
+    /// The message endpoint of the 2024-11-05 transport.
+    Endpoint,
+}
+
+/// What a seal is bound to.
+#[derive(Clone, Copy)]
+pub struct SealedFor<'a> {
+    /// What is sealed.
+    pub kind: Sealed,
+    /// The server. The name, not the path: a session of a strict route is not valid on a lax one
+    /// (attack 129).
+    pub server: &'a ServerName,
+    /// The caller: issuer and subject, not the token, which changes while the session stays.
+    pub caller: &'a Caller,
+}
+
+/// The keys of `session_keys`: the first seals, all open.
+pub struct SessionKeys(Vec<hmac::Key>);
+
+impl SessionKeys {
+    /// Takes the keys, each at least 32 random bytes.
+    #[must_use]
+    pub fn new(keys: &[Secret]) -> Self {
+        Self(keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.expose())).collect())
+    }
+
+    /// The text as the caller gets it; `None` without a key.
+    #[must_use]
+    pub fn seal(&self, bound: SealedFor<'_>, text: &str) -> Option<String> {
+        let digest = hmac::sign(self.0.first()?, &spelled(bound, text));
+        let digest = digest.as_ref().get(..DIGEST_BYTES)?;
+        Some(format!("{text}{MARK}{}", URL_SAFE_NO_PAD.encode(digest)))
+    }
+
+    /// The upstream's text, if `sealed` was made for this caller and server by one of the keys.
+    #[must_use]
+    pub fn open<'s>(&self, bound: SealedFor<'_>, sealed: &'s str) -> Option<&'s str> {
+        let (text, seal) = sealed.rsplit_once(MARK)?;
+        // Exactly one spelling opens: the decoder refuses what is left over in the last character.
+        let given = URL_SAFE_NO_PAD.decode(seal).ok().filter(|given| given.len() == DIGEST_BYTES)?;
+        let spelled = spelled(bound, text);
+        let matches = |key: &hmac::Key| {
+            let digest = hmac::sign(key, &spelled);
+            digest
+                .as_ref()
+                .get(..DIGEST_BYTES)
+                .is_some_and(|digest| aws_lc_rs::constant_time::verify_slices_are_equal(digest, &given).is_ok())
+        };
+        // Every key is tried, so that timing does not show which one it was.
+        self.0.iter().fold(false, |known, key| matches(key) | known).then_some(text)
+    }
+}
+
+impl fmt::Debug for SessionKeys {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "SessionKeys({})", self.0.len())
+    }
+}
+
+/// One text for all that is bound. Lengths stand before parts, so that no two bindings spell the
+/// same.
+fn spelled(bound: SealedFor<'_>, text: &str) -> Vec<u8> {
+    let kind: &[u8] = match bound.kind {
+        Sealed::Session => b"session",
+        Sealed::Endpoint => b"endpoint",
+    };
+    let caller = bound.caller;
+    let parts = [
+        kind,
+        bound.server.as_bytes(),
+        caller.issuer().as_str().as_bytes(),
+        caller.subject().as_bytes(),
+        text.as_bytes(),
+    ];
+    let mut spelled = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
+    for part in parts {
+        spelled.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        spelled.extend_from_slice(part);
+    }
+    spelled
+}

@@ -1,0 +1,6 @@
+//! OAuth for the protected servers: challenges, metadata documents, and vendor differences.
+
+pub mod challenge;
+pub mod issuer_metadata;
+pub mod resource_metadata;
+pub mod vendor;

@@ -1,0 +1,196 @@
+//! Writes `WWW-Authenticate` (RFC 6750 §3, RFC 9728 §5.1).
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use crate::{
+    base::names::Scope,
+    decide::{
+        refusal::{BearerError, ChallengeKind, PresentationFault, Refusal, TokenFault},
+        token::caller::Caller,
+    },
+};
+
+#[cfg(test)]
+mod tests;
+
+/// What clients search for anywhere in the raw header (SPEC A-35); no other value may contain it.
+const MARKERS: [&str; 3] = ["scope=", "error=", "resource_metadata="];
+
+/// What one server's challenges are made of, built once. The constant ones are rendered once, too:
+/// an answer to a flood of bad tokens costs no formatting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenges {
+    metadata_url: Box<str>,
+    first_scope: Option<Box<str>>,
+    known: Vec<Scope>,
+    bare: HeaderValue,
+    constant: Vec<(BearerError, &'static str, HeaderValue)>,
+}
+
+/// Why no challenge can be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChallengeFault {
+    /// The URL of the document is not absolute, or would break out of its quotes.
+    MetadataUrl,
+    /// The URL or a scope contains what clients search the header for; what it contains.
+    Marker(&'static str),
+    /// Not a scope token (RFC 6749 §3.3).
+    Scope(Scope),
+}
+
+impl Challenges {
+    /// Renders what is constant.
+    ///
+    /// `metadata_url` is the absolute URL of the server's RFC 9728 document; `first_scope` what the
+    /// first 401 asks for, left out where empty; `known` every scope that this server names: what a
+    /// 403 may repeat of those already granted. `offline_access` is never asked for in passing
+    /// (SPEC A-10).
+    ///
+    /// # Errors
+    /// [`ChallengeFault`].
+    pub fn new(metadata_url: &str, first_scope: &[Scope], known: &[Scope]) -> Result<Self, ChallengeFault> {
+        // RFC 9110 §5.6.4: within quotes `"` and `\` would need an escape, which naive clients do
+        // not undo.
+        let is_quotable = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        if !metadata_url.contains("://") || !metadata_url.bytes().all(is_quotable) {
+            return Err(ChallengeFault::MetadataUrl);
+        }
+        refuse_markers(metadata_url)?;
+        for scope in first_scope.iter().chain(known) {
+            if !Scope::is_valid(scope) {
+                return Err(ChallengeFault::Scope(scope.clone()));
+            }
+            refuse_markers(scope)?;
+        }
+        let mut known: Vec<Scope> = known.iter().filter(|scope| is_asked_in_passing(scope)).cloned().collect();
+        known.sort();
+        known.dedup();
+        let first: Vec<&Scope> = first_scope.iter().filter(|scope| is_asked_in_passing(scope)).collect();
+        let first_scope: Option<Box<str>> = (!first.is_empty()).then(|| Scope::join(first).into());
+
+        let rendered = |error| render(metadata_url, first_scope.as_deref(), error).ok_or(ChallengeFault::MetadataUrl);
+        let presentations = PRESENTATIONS.map(|fault| (BearerError::InvalidRequest, presentation(fault)));
+        let tokens = TOKENS.map(|fault| (BearerError::InvalidToken, fault.description()));
+        let mut constant = Vec::with_capacity(presentations.len() + tokens.len());
+        for (error, description) in presentations.into_iter().chain(tokens) {
+            constant.push((error, description, rendered(Some((error, description)))?));
+        }
+        let bare = rendered(None)?;
+        Ok(Self { metadata_url: metadata_url.into(), first_scope, known, bare, constant })
+    }
+
+    /// Absolute URL of the server's RFC 9728 document.
+    #[must_use]
+    pub fn metadata_url(&self) -> &str {
+        &self.metadata_url
+    }
+
+    /// `scope` of the first 401; with `None` the parameter is left out.
+    #[must_use]
+    pub fn first_scope(&self) -> Option<&str> {
+        self.first_scope.as_deref()
+    }
+
+    /// The header for `refusal`, or `None` where its row has no challenge. The same refusal of the
+    /// same caller gives the same bytes: clients compare them to end a loop (SPEC A-53).
+    #[must_use]
+    pub fn header(&self, refusal: &Refusal, caller: Option<&Caller>) -> Option<HeaderValue> {
+        let error = match refusal.row().challenge {
+            ChallengeKind::None => return None,
+            ChallengeKind::Bare => return Some(self.bare.clone()),
+            ChallengeKind::Error(error) => error,
+        };
+        match refusal {
+            Refusal::Scope { needed } => {
+                let asked = self.asked(needed, caller);
+                let scope = Scope::join(asked.iter().filter(|scope| Scope::is_valid(scope)));
+                render(&self.metadata_url, Some(&scope), Some((error, "the token lacks scope")))
+            }
+            Refusal::Presentation(fault) => Some(self.constant(error, presentation(*fault))),
+            Refusal::Token(fault) => Some(self.constant(error, fault.description())),
+            // Any other row with a challenge gets the bare one, which clients can follow.
+            _ => Some(self.bare.clone()),
+        }
+    }
+
+    /// The scopes that a 403 asks for: needed ∪ (granted ∩ known), needed first, in stable order.
+    /// Clients that do not add the new scopes to the old ones would lose the old (SPEC A-52).
+    #[must_use]
+    pub fn asked(&self, needed: &[Scope], caller: Option<&Caller>) -> Vec<Scope> {
+        let mut asked: Vec<Scope> = Vec::with_capacity(needed.len());
+        let granted = caller.map(Caller::scopes).unwrap_or_default();
+        let repeated = self.known.iter().filter(|scope| granted.contains(scope));
+        for scope in needed.iter().chain(repeated) {
+            if !asked.contains(scope) {
+                asked.push(scope.clone());
+            }
+        }
+        asked
+    }
+
+    fn constant(&self, error: BearerError, description: &str) -> HeaderValue {
+        let found = self.constant.iter().find(|(of, known, _)| *of == error && *known == description);
+        found.map_or(&self.bare, |(_, _, header)| header).clone()
+    }
+}
+
+/// Writes one header. Each value has been checked to need no escape, so a client may cut it out
+/// with a pattern.
+fn render(metadata_url: &str, scope: Option<&str>, error: Option<(BearerError, &str)>) -> Option<HeaderValue> {
+    let mut text = format!("Bearer resource_metadata=\"{metadata_url}\"");
+    let mut add = |name: &str, value: &str| {
+        text.push_str(", ");
+        text.push_str(name);
+        text.push_str("=\"");
+        text.push_str(value);
+        text.push('"');
+    };
+    if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
+        add("scope", scope);
+    }
+    if let Some((error, description)) = error {
+        add("error", error.as_str());
+        add("error_description", description);
+    }
+    HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
+}
+
+const PRESENTATIONS: [PresentationFault; 4] = [
+    PresentationFault::TwoCredentials,
+    PresentationFault::InQuery,
+    PresentationFault::InForm,
+    PresentationFault::Malformed,
+];
+
+/// One fault for each description; a test holds the list complete.
+const TOKENS: [TokenFault; 8] = [
+    TokenFault::Malformed,
+    TokenFault::Expired,
+    TokenFault::Revoked,
+    TokenFault::NotYetValid,
+    TokenFault::Audience,
+    TokenFault::Issuer,
+    TokenFault::SenderConstraint,
+    TokenFault::Type,
+];
+
+fn presentation(fault: PresentationFault) -> &'static str {
+    match fault {
+        PresentationFault::TwoCredentials => "more than one credential",
+        PresentationFault::InQuery => "a token in the query is not accepted",
+        PresentationFault::InForm => "a token in a form is not accepted",
+        PresentationFault::Malformed => "Authorization is not one Bearer token",
+    }
+}
+
+fn refuse_markers(text: &str) -> Result<(), ChallengeFault> {
+    match MARKERS.into_iter().find(|marker| text.contains(marker)) {
+        Some(marker) => Err(ChallengeFault::Marker(marker)),
+        None => Ok(()),
+    }
+}
+
+fn is_asked_in_passing(scope: &Scope) -> bool {
+    scope.as_str() != "offline_access"
+}

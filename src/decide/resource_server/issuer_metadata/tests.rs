@@ -1,0 +1,121 @@
+//! Which metadata is accepted, and where it is looked for.
+
+use serde_json::json;
+
+use super::{IssuerFault, MetadataFault, places, read};
+use crate::base::limits::METADATA_BYTES_MAX;
+
+const ISSUER: &str = "https://auth.example/tenant";
+
+#[test]
+fn a08_the_document_must_be_the_issuers_own() {
+    let document = |issuer: &str| json!({ "issuer": issuer, "jwks_uri": "https://auth.example/keys" }).to_string();
+    let metadata = read(document(ISSUER).as_bytes(), ISSUER).unwrap();
+    assert_eq!(metadata.issuer, ISSUER);
+    assert_eq!(metadata.jwks_uri.as_deref(), Some("https://auth.example/keys"));
+    let nulls = json!({ "issuer": ISSUER, "jwks_uri": null, "code_challenge_methods_supported": null, "x": [null] });
+    assert_eq!(read(nulls.to_string().as_bytes(), ISSUER).map(|metadata| metadata.jwks_uri), Ok(None));
+    for other in [
+        "https://auth.example/tenant/",
+        "https://auth.example/Tenant",
+        "https://AUTH.example/tenant",
+        "https://auth.example:443/tenant",
+        "http://auth.example/tenant",
+        "https://auth.example/%74enant",
+        "https://auth.example/other",
+        "",
+    ] {
+        let fault = MetadataFault::Issuer { found: other.into() };
+        assert_eq!(read(document(other).as_bytes(), ISSUER), Err(fault), "{other}");
+    }
+    let long = "x".repeat(10_000);
+    assert_eq!(read(document(&long).as_bytes(), ISSUER), Err(MetadataFault::Issuer { found: "x".repeat(256).into() }));
+}
+
+#[test]
+fn a08_what_is_not_one_object_with_one_meaning_is_unreadable() {
+    for document in [
+        "",
+        "{}",
+        "null",
+        "[\"https://auth.example/tenant\",null,null,null,null,[]]",
+        "{\"issuer\":\"https://auth.example/tenant\"} {}",
+        "\u{feff}{\"issuer\":\"https://auth.example/tenant\"}",
+        "{\"issuer\":[\"https://auth.example/tenant\"]}",
+        "{\"issuer\":\"https://evil.example\",\"issuer\":\"https://auth.example/tenant\"}",
+        "{\"issuer\":\"https://auth.example/tenant\",\"jwks_uri\":\"a\",\"jwks_\\u0075ri\":\"b\"}",
+        "{\"issuer\":\"https://auth.example/tenant\",\"jwks_uri\":{}}",
+        "<html>sign in</html>",
+    ] {
+        assert_eq!(read(document.as_bytes(), ISSUER), Err(MetadataFault::Unreadable), "{document}");
+    }
+    assert_eq!(read(b"{\"issuer\":\"\xff\"}", ISSUER), Err(MetadataFault::Unreadable));
+    assert_eq!(read(&vec![b' '; METADATA_BYTES_MAX + 1], ISSUER), Err(MetadataFault::TooLarge));
+    let deep = format!("{{\"issuer\":\"{ISSUER}\",\"x\":{}", "[".repeat(20_000));
+    assert_eq!(read(deep.as_bytes(), ISSUER), Err(MetadataFault::Unreadable));
+}
+
+#[test]
+fn b41_metadata_is_looked_for_where_the_rfcs_say() {
+    let root = |origin: &str| {
+        vec![
+            format!("{origin}/.well-known/oauth-authorization-server"),
+            format!("{origin}/.well-known/openid-configuration"),
+        ]
+    };
+    for (issuer, expected) in [
+        ("https://auth.example", root("https://auth.example")),
+        ("https://tenant.auth0.example/", root("https://tenant.auth0.example")),
+        ("http://127.0.0.1:4444", root("http://127.0.0.1:4444")),
+        ("http://[::1]:4444/", root("http://[::1]:4444")),
+        (
+            "https://login.example/realms/Main",
+            vec![
+                "https://login.example/.well-known/oauth-authorization-server/realms/Main".to_owned(),
+                "https://login.example/.well-known/openid-configuration/realms/Main".to_owned(),
+                "https://login.example/realms/Main/.well-known/openid-configuration".to_owned(),
+            ],
+        ),
+        (
+            "https://Login.Example:443/a/%7Eb/",
+            vec![
+                "https://Login.Example:443/.well-known/oauth-authorization-server/a/%7Eb".to_owned(),
+                "https://Login.Example:443/.well-known/openid-configuration/a/%7Eb".to_owned(),
+                "https://Login.Example:443/a/%7Eb/.well-known/openid-configuration".to_owned(),
+            ],
+        ),
+        // A path that repeats the host's text is cut from the end.
+        (
+            "https://a/a",
+            vec![
+                "https://a/.well-known/oauth-authorization-server/a".to_owned(),
+                "https://a/.well-known/openid-configuration/a".to_owned(),
+                "https://a/a/.well-known/openid-configuration".to_owned(),
+            ],
+        ),
+    ] {
+        assert_eq!(places(issuer), Ok(expected), "{issuer}");
+    }
+}
+
+#[test]
+fn b41_what_is_no_issuer_has_no_place() {
+    for (issuer, fault) in [
+        ("", IssuerFault::Scheme),
+        ("auth.example", IssuerFault::Scheme),
+        ("HTTPS://auth.example", IssuerFault::Scheme),
+        ("ftp://auth.example", IssuerFault::Scheme),
+        ("https://", IssuerFault::Host),
+        ("https:///realms", IssuerFault::Host),
+        ("https://:443/x", IssuerFault::Host),
+        ("https://user@auth.example", IssuerFault::Host),
+        ("https://auth.example?x=1", IssuerFault::QueryOrFragment),
+        ("https://auth.example/#x", IssuerFault::QueryOrFragment),
+        ("https://auth.example/a b", IssuerFault::Character),
+        ("https://auth.example/a\\b", IssuerFault::Character),
+        ("https://auth.example/\r\n", IssuerFault::Character),
+        ("https://auth.exämple", IssuerFault::Character),
+    ] {
+        assert_eq!(places(issuer), Err(fault), "{issuer:?}");
+    }
+}

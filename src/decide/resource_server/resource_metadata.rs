@@ -1,0 +1,105 @@
+//! Writes a server's protected resource metadata (RFC 9728 §2).
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::HeaderValue;
+use serde_json::{Map, Value};
+
+use crate::base::{
+    digest::sha256,
+    names::{Issuer, Resource, Scope},
+};
+
+/// What the document says.
+pub struct ResourceMetadata<'a> {
+    /// `resource`.
+    pub resource: &'a Resource,
+    /// `authorization_servers`, in order of preference.
+    pub authorization_servers: &'a [Issuer],
+    /// `scopes_supported`; left out when empty.
+    pub scopes_supported: &'a [Scope],
+    /// `resource_name`.
+    pub name: &'a str,
+}
+
+impl ResourceMetadata<'_> {
+    /// The document: the same bytes for the same facts.
+    ///
+    /// `offline_access` is between client and authorization server, and never listed (SPEC A-10).
+    /// Nothing is claimed of DPoP or mTLS, which we do not check.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let scopes = self.scopes_supported.iter().map(|scope| &**scope).filter(|scope| *scope != "offline_access");
+        let members = [
+            ("resource", Value::from(self.resource.as_str())),
+            ("authorization_servers", self.authorization_servers.iter().map(|issuer| &**issuer).collect()),
+            ("scopes_supported", scopes.collect()),
+            ("bearer_methods_supported", Value::from(vec!["header"])),
+            ("resource_name", Value::from(self.name)),
+        ];
+        // RFC 9728 §3.2: members without a value are left out, never `[]` or `null`.
+        let is_empty = |value: &Value| value.as_str() == Some("") || value.as_array().is_some_and(Vec::is_empty);
+        let present = members.into_iter().filter(|(_, value)| !is_empty(value));
+        let document: Map<String, Value> = present.map(|(name, value)| (name.to_owned(), value)).collect();
+        Value::Object(document).to_string().into_bytes()
+    }
+}
+
+/// A strong entity tag for a document (RFC 9110 §8.8.3): half of its SHA-256.
+#[must_use]
+pub fn etag(document: &[u8]) -> HeaderValue {
+    let half = sha256(document);
+    let half = half.first_chunk::<16>().map(|half| URL_SAFE_NO_PAD.encode(half)).unwrap_or_default();
+    HeaderValue::try_from(format!("\"{half}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{ResourceMetadata, etag};
+    use crate::base::names::{Issuer, Scope};
+
+    fn document(scopes: &[&str], issuers: &[&str]) -> Vec<u8> {
+        ResourceMetadata {
+            resource: &"https://gw.example/a/mcp".into(),
+            authorization_servers: &issuers.iter().map(|issuer| Issuer::from(*issuer)).collect::<Vec<_>>(),
+            scopes_supported: &scopes.iter().map(|scope| Scope::from(*scope)).collect::<Vec<_>>(),
+            name: "weather \"north\"",
+        }
+        .to_json()
+    }
+
+    #[test]
+    fn a01_a12_the_document_says_what_is_configured() {
+        let written = document(&["b", "a"], &["https://auth.example/", "https://login.example/tenant"]);
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&written).unwrap(),
+            json!({
+                "resource": "https://gw.example/a/mcp",
+                // issuers as they are, slash and all; the preferred one first.
+                "authorization_servers": ["https://auth.example/", "https://login.example/tenant"],
+                "scopes_supported": ["b", "a"],
+                "bearer_methods_supported": ["header"],
+                "resource_name": "weather \"north\"",
+            })
+        );
+        assert_eq!(written, document(&["b", "a"], &["https://auth.example/", "https://login.example/tenant"]));
+    }
+
+    #[test]
+    fn a10_a11_what_has_no_value_is_left_out() {
+        for scopes in [&[][..], &["offline_access"]] {
+            let text = String::from_utf8(document(scopes, &["https://auth.example"])).unwrap();
+            assert!(!text.contains("scopes_supported") && !text.contains("offline_access"), "{text}");
+            assert!(!text.contains("[]") && !text.contains("null") && !text.contains("dpop"), "{text}");
+        }
+        let both = String::from_utf8(document(&["offline_access", "a"], &["https://auth.example"])).unwrap();
+        assert!(both.contains("\"scopes_supported\":[\"a\"]"), "{both}");
+    }
+
+    #[test]
+    fn a21_the_tag_is_of_the_bytes() {
+        assert_eq!(etag(b"abc"), "\"ungWv48Bz-pBQUDeXa4iIw\"");
+        assert_ne!(etag(b"abc"), etag(b"abd"));
+    }
+}

@@ -1,0 +1,175 @@
+//! Where vendors depart from the RFCs, one row each.
+
+/// One vendor's departures, as defaults for what the configuration leaves unwritten. A row never
+/// overrides a written line, and never accepts an issuer or an audience: those are always written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vendor {
+    /// The value of `profile`.
+    pub name: &'static str,
+    /// Claims that hold scopes (`scope_claims`).
+    pub scope_claims: &'static [&'static str],
+    /// `typ` values of an access token, in lower case, without `application/`; `jwt` also stands
+    /// for an absent one.
+    pub token_types: &'static [&'static str],
+    /// Claims that may name the client, first found wins.
+    pub client_claims: &'static [&'static str],
+    /// How requested scopes begin that come back as their last segment only: asked for as
+    /// `api://weather/tools.read`, granted as `tools.read`.
+    pub scope_prefixes: &'static [&'static str],
+    /// What an operator must know about this vendor.
+    pub notes: &'static [&'static str],
+}
+
+impl Vendor {
+    /// How a scope that was asked for is spelled in this vendor's tokens. Which application it
+    /// belongs to is lost, so this is sound only beside the check of the audience.
+    #[must_use]
+    pub fn granted_as<'a>(&self, asked: &'a str) -> &'a str {
+        let is_prefixed = self.scope_prefixes.iter().any(|prefix| asked.starts_with(prefix));
+        match asked.rsplit_once('/') {
+            Some((_, short)) if is_prefixed && !short.is_empty() => short,
+            _ => asked,
+        }
+    }
+}
+
+/// The row of a profile; `None` for a name that is not in the table.
+#[must_use]
+pub fn row(profile: &str) -> Option<&'static Vendor> {
+    VENDORS.iter().find(|vendor| vendor.name == profile)
+}
+
+/// Every profile, for messages and the schema.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    VENDORS.iter().map(|vendor| vendor.name)
+}
+
+/// What a server without a profile is taken for.
+pub const GENERIC: Vendor = Vendor {
+    name: "generic",
+    scope_claims: &["scope", "scp"],
+    token_types: &["at+jwt", "jwt"],
+    client_claims: &["client_id", "azp", "cid"],
+    scope_prefixes: &[],
+    notes: &[],
+};
+
+const VENDORS: &[Vendor] = &[
+    GENERIC,
+    Vendor {
+        name: "auth0",
+        scope_claims: &["scope", "permissions"],
+        client_claims: &["azp", "client_id"],
+        notes: &[
+            "The issuer ends in a slash: https://TENANT.auth0.com/.",
+            "Without an API whose identifier is the resource, access tokens are opaque and refused.",
+            "`permissions` is there only with RBAC and \"Add Permissions in the Access Token\" switched on.",
+        ],
+        ..GENERIC
+    },
+    Vendor {
+        name: "entra",
+        scope_claims: &["scp", "roles"],
+        token_types: &["jwt"],
+        client_claims: &["azp", "appid"],
+        scope_prefixes: &["api://"],
+        notes: &[
+            "Version 2.0 tokens have the issuer https://login.microsoftonline.com/TENANT/v2.0 and the application's id \
+             as audience: write it under `audiences`.",
+            "Version 1.0 tokens have the issuer https://sts.windows.net/TENANT/ and the audience api://APPLICATION: they \
+             need an authorization server of their own, or requestedAccessTokenVersion 2 in the manifest.",
+            "`common` and `organizations` are not issuers: write the tenant.",
+            "Applications without a user have `roles` and no `scp`.",
+        ],
+    },
+    Vendor {
+        name: "okta",
+        scope_claims: &["scp"],
+        client_claims: &["cid"],
+        notes: &[
+            "Tokens of the org server (https://TENANT.okta.com) are for Okta alone: use a custom authorization server, \
+             such as https://TENANT.okta.com/oauth2/default, whose audience is the resource.",
+        ],
+        ..GENERIC
+    },
+    Vendor {
+        name: "keycloak",
+        scope_claims: &["scope"],
+        client_claims: &["azp", "client_id"],
+        notes: &[
+            "The audience is `account` until an audience mapper names the resource.",
+            "The claim `typ` tells access tokens (`Bearer`) from ID and refresh tokens.",
+        ],
+        ..GENERIC
+    },
+    Vendor {
+        name: "cognito",
+        scope_claims: &["scope"],
+        token_types: &["jwt"],
+        client_claims: &["client_id"],
+        notes: &[
+            "Access tokens have no `aud` unless the pool is told to bind them to a resource; without one they are refused, \
+             and no entry under `audiences` can match.",
+            "The claim `token_use` tells access tokens (`access`) from ID tokens.",
+        ],
+        ..GENERIC
+    },
+    Vendor {
+        name: "google",
+        scope_claims: &["scope"],
+        token_types: &["jwt"],
+        client_claims: &["azp"],
+        notes: &[
+            "Access tokens are opaque and cannot be checked here: every one is refused. ID tokens are not access tokens \
+             and are refused as well. Put an authorization server that federates to Google in between.",
+        ],
+        ..GENERIC
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{GENERIC, VENDORS, names, row};
+
+    #[test]
+    fn every_profile_has_one_row() {
+        let known: Vec<&str> = names().collect();
+        assert_eq!(known, ["generic", "auth0", "entra", "okta", "keycloak", "cognito", "google"]);
+        for name in known {
+            assert_eq!(row(name).map(|vendor| vendor.name), Some(name));
+        }
+        for unknown in ["", "Auth0", "azure", "entra "] {
+            assert_eq!(row(unknown), None, "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn b32_b50_every_row_can_be_used_as_defaults() {
+        for vendor in VENDORS {
+            for list in [vendor.scope_claims, vendor.token_types, vendor.client_claims] {
+                assert!(!list.is_empty(), "{}", vendor.name);
+                assert_eq!(list.iter().collect::<BTreeSet<_>>().len(), list.len(), "{}", vendor.name);
+            }
+            for typ in vendor.token_types {
+                assert!(GENERIC.token_types.contains(typ), "{}: {typ}", vendor.name);
+            }
+        }
+    }
+
+    #[test]
+    fn entra_grants_the_last_segment_of_what_was_asked() {
+        let entra = row("entra").unwrap();
+        for (asked, granted) in [
+            ("api://weather/tools.read", "tools.read"),
+            ("api://tenant.example/weather/tools.read", "tools.read"),
+            ("api://weather/", "api://weather/"),
+            ("tools.read", "tools.read"),
+            ("https://graph.microsoft.com/User.Read", "https://graph.microsoft.com/User.Read"),
+        ] {
+            assert_eq!(entra.granted_as(asked), granted, "{asked}");
+        }
+        assert_eq!(GENERIC.granted_as("api://weather/tools.read"), "api://weather/tools.read");
+    }
+}

@@ -1,0 +1,263 @@
+//! Maps a path to a server or a document: exact, on the raw bytes (SPEC F-20).
+
+use std::collections::{HashMap, hash_map::Entry};
+
+const RESOURCE: &str = "/.well-known/oauth-protected-resource";
+const ISSUER: [&str; 2] = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
+
+#[cfg(test)]
+mod tests;
+
+/// One server, as far as paths go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteEntry<'a> {
+    /// Its public path.
+    pub path: &'a str,
+    /// Whether the documents at the root are this server's, where there are several.
+    pub root: bool,
+    /// Whether it is the event stream of 2024-11-05, whose messages come by a path below. It
+    /// belongs to a server, and the documents at the root are never about it.
+    pub legacy: bool,
+}
+
+/// What a path is. Servers are numbered in the given order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// A server's endpoint.
+    Server(usize),
+    /// Where messages for an event stream of 2024-11-05 go.
+    Messages(usize),
+    /// Its protected resource metadata.
+    ResourceMetadata(usize),
+    /// The metadata of its issuer.
+    IssuerMetadata(usize),
+    /// An endpoint of an embedded authorization server.
+    Issuer(usize, IssuerEndpoint),
+    /// No such path.
+    NotFound,
+}
+
+/// What an embedded authorization server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IssuerEndpoint {
+    /// RFC 8414 and OpenID Connect discovery.
+    Metadata,
+    /// Its key set.
+    Jwks,
+    /// Where a client sends its user.
+    Authorize,
+    /// The login form.
+    Login,
+    /// The consent form.
+    Consent,
+    /// Where the upstream IdP sends the user back to.
+    Callback,
+    /// RFC 6749 §3.2.
+    Token,
+    /// RFC 7591.
+    Register,
+    /// RFC 7009.
+    Revoke,
+    /// RFC 7662.
+    Introspect,
+}
+
+impl IssuerEndpoint {
+    /// Those that lie below the issuer's own path.
+    pub const BELOW: [Self; 9] = [
+        Self::Jwks,
+        Self::Authorize,
+        Self::Login,
+        Self::Consent,
+        Self::Callback,
+        Self::Token,
+        Self::Register,
+        Self::Revoke,
+        Self::Introspect,
+    ];
+
+    /// Those that also lie at the root, where there is one embedded authorization server (SPEC
+    /// E-08).
+    pub const AT_THE_ROOT: [Self; 3] = [Self::Authorize, Self::Token, Self::Register];
+
+    /// What follows the issuer's path.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Metadata => "/.well-known/oauth-authorization-server",
+            Self::Jwks => "/jwks",
+            Self::Authorize => "/authorize",
+            Self::Login => "/login",
+            Self::Consent => "/consent",
+            Self::Callback => "/callback",
+            Self::Token => "/token",
+            Self::Register => "/register",
+            Self::Revoke => "/revoke",
+            Self::Introspect => "/introspect",
+        }
+    }
+}
+
+/// What answers at a path. Servers and issuers are numbered in the given order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A server.
+    Server(usize),
+    /// An embedded authorization server.
+    Issuer(usize),
+}
+
+/// Why not everything can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteFault {
+    /// A path that [`is_plain_path`] refuses; `/`, where it is an issuer's.
+    Path {
+        /// Whose.
+        of: Owner,
+    },
+    /// Two entries claim one path: the same endpoint, or the documents at the root.
+    Taken {
+        /// The path.
+        path: Box<str>,
+        /// What had it first.
+        by: Option<Owner>,
+        /// What wants it as well.
+        of: Option<Owner>,
+    },
+}
+
+/// Every path that the gateway answers.
+///
+/// Upstream frameworks fold case, decode `%6d`, accept an extra slash or cut at `;`. A route that
+/// did the same would be reachable under names that no rule was written for; so a path is one of
+/// these byte strings, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routes {
+    paths: HashMap<Box<str>, Route>,
+}
+
+impl Routes {
+    /// Lists every path: of the servers, and of the embedded authorization servers at the paths in
+    /// `issuers`.
+    ///
+    /// # Errors
+    /// [`RouteFault`].
+    pub fn new(servers: &[RouteEntry<'_>], issuers: &[&str]) -> Result<Self, RouteFault> {
+        let mut routes = Self { paths: HashMap::new() };
+        let is_alone = servers.iter().filter(|entry| !entry.legacy).count() == 1;
+        for (server, entry) in servers.iter().enumerate() {
+            if !is_plain_path(entry.path) {
+                return Err(RouteFault::Path { of: Owner::Server(server) });
+            }
+            routes.add(entry.path.to_owned(), Route::Server(server))?;
+            if entry.legacy {
+                routes.add(messages_path(entry.path), Route::Messages(server))?;
+            }
+            // RFC 9728 §3.1: a slash that directly follows the host goes before anything is
+            // inserted.
+            let path = if entry.path == "/" { "" } else { entry.path };
+            // Inserted, never appended: RFC 9728 does not define `{path}/.well-known/…` (SPEC
+            //
+            routes.add(format!("{RESOURCE}{path}"), Route::ResourceMetadata(server))?;
+            for document in ISSUER {
+                routes.add(format!("{document}{path}"), Route::IssuerMetadata(server))?;
+                routes.add(format!("{path}{document}"), Route::IssuerMetadata(server))?;
+            }
+            if !entry.legacy && (entry.root || is_alone) {
+                routes.add(RESOURCE.to_owned(), Route::ResourceMetadata(server))?;
+                for document in ISSUER {
+                    routes.add(document.to_owned(), Route::IssuerMetadata(server))?;
+                }
+            }
+        }
+        for (issuer, path) in issuers.iter().enumerate() {
+            routes.add_issuer(issuer, path)?;
+        }
+        if issuers.len() == 1 {
+            // Clients of 2025-03-26 that find no metadata ask here (SPEC E-08). A path that is
+            // already in use stays as it is.
+            for endpoint in IssuerEndpoint::AT_THE_ROOT {
+                routes.paths.entry(endpoint.suffix().into()).or_insert(Route::Issuer(0, endpoint));
+            }
+        }
+        Ok(routes)
+    }
+
+    fn add_issuer(&mut self, issuer: usize, path: &str) -> Result<(), RouteFault> {
+        if path == "/" || !is_plain_path(path) {
+            return Err(RouteFault::Path { of: Owner::Issuer(issuer) });
+        }
+        for document in ISSUER {
+            // RFC 8414 §3.1 inserts, OpenID Connect discovery appends, and clients try all four
+            // (SPEC E-01).
+            self.add(format!("{document}{path}"), Route::Issuer(issuer, IssuerEndpoint::Metadata))?;
+            self.add(format!("{path}{document}"), Route::Issuer(issuer, IssuerEndpoint::Metadata))?;
+        }
+        for endpoint in IssuerEndpoint::BELOW {
+            self.add(format!("{path}{}", endpoint.suffix()), Route::Issuer(issuer, endpoint))?;
+        }
+        Ok(())
+    }
+
+    /// What `raw_path` is, as it came: no query, nothing decoded.
+    #[must_use]
+    pub fn find(&self, raw_path: &str) -> Route {
+        self.paths.get(raw_path).copied().unwrap_or(Route::NotFound)
+    }
+
+    fn add(&mut self, path: String, route: Route) -> Result<(), RouteFault> {
+        match self.paths.entry(path.into()) {
+            Entry::Vacant(free) => {
+                free.insert(route);
+                Ok(())
+            }
+            // One server comes to the same document by several ways.
+            Entry::Occupied(taken) if *taken.get() == route => Ok(()),
+            Entry::Occupied(taken) => {
+                Err(RouteFault::Taken { path: taken.key().clone(), by: taken.get().owner(), of: route.owner() })
+            }
+        }
+    }
+}
+
+impl Route {
+    /// Which server's it is.
+    #[must_use]
+    pub fn server(self) -> Option<usize> {
+        match self {
+            Self::Server(server)
+            | Self::Messages(server)
+            | Self::ResourceMetadata(server)
+            | Self::IssuerMetadata(server) => Some(server),
+            Self::Issuer(..) | Self::NotFound => None,
+        }
+    }
+
+    fn owner(self) -> Option<Owner> {
+        match self {
+            Self::Issuer(issuer, _) => Some(Owner::Issuer(issuer)),
+            route => route.server().map(Owner::Server),
+        }
+    }
+}
+
+/// Where the messages for the event stream at `path` go.
+#[must_use]
+pub fn messages_path(path: &str) -> String {
+    format!("{}/messages", path.trim_end_matches('/'))
+}
+
+/// Whether a configured path has one spelling: `/`, or segments of unreserved characters and a few
+/// more, none empty, none of dots, no slash at the end, nothing under `/.well-known/`.
+#[must_use]
+pub fn is_plain_path(path: &str) -> bool {
+    let Some(segments) = path.strip_prefix('/') else {
+        return false;
+    };
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@' | b':' | b'+');
+    path == "/"
+        || segments
+            .split('/')
+            .all(|segment| !matches!(segment, "" | "." | ".." | ".well-known") && segment.bytes().all(is_plain))
+}

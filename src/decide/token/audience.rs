@@ -1,0 +1,45 @@
+//! Whether an `aud` value names a resource (RFC 8707 §2, RFC 3986 §6.2).
+
+/// Whether `audience` is `resource` in another spelling: scheme and host in any case, the default
+/// port written out, and `/` for a root resource, which older clients cannot help sending. No
+/// percent-decoding, no dot segments, no prefixes: each of them would let a token for one path of
+/// this host open another (SPEC B-13, B-15).
+pub(in crate::decide) fn same(resource: &str, audience: &str) -> bool {
+    if resource == audience {
+        return true;
+    }
+    let (Some(ours), Some(theirs)) = (Parts::of(resource), Parts::of(audience)) else { return false };
+    ours.scheme.eq_ignore_ascii_case(theirs.scheme)
+        && ours.authority.eq_ignore_ascii_case(theirs.authority)
+        && (ours.rest == theirs.rest || (is_root(ours.rest) && is_root(theirs.rest)))
+}
+
+fn is_root(rest: &str) -> bool {
+    matches!(rest, "" | "/")
+}
+
+/// A URI cut at its first marks; nothing is decoded.
+struct Parts<'a> {
+    scheme: &'a str,
+    /// Without the scheme's default port.
+    authority: &'a str,
+    /// Path, query and fragment.
+    rest: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(uri: &'a str) -> Option<Self> {
+        let (scheme, after) = uri.split_once("://")?;
+        let (authority, rest) = after.split_at_checked(after.find(['/', '?', '#']).unwrap_or(after.len()))?;
+        let default_port = if scheme.eq_ignore_ascii_case("https") {
+            ":443"
+        } else if scheme.eq_ignore_ascii_case("http") {
+            ":80"
+        } else {
+            // Only web URIs have a case-insensitive host that we know of; any other resource
+            // matches byte by byte.
+            return None;
+        };
+        Some(Self { scheme, authority: authority.strip_suffix(default_port).unwrap_or(authority), rest })
+    }
+}

@@ -1,0 +1,173 @@
+//! The caller: subject, client, scopes and audiences of a verified token.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    base::{
+        clock::Now,
+        digest::Digest,
+        limits::CLOCK_SKEW_MAX,
+        names::{AuthorizationServerName, Issuer, Resource, Scope},
+    },
+    decide::{
+        refusal::{Refusal, TokenFault},
+        token::{audience, token_type::Evidence},
+    },
+};
+
+/// A caller. Only a verified token makes one: the fields are private to this folder.
+#[derive(Debug, PartialEq)]
+pub struct Caller {
+    pub(super) authorization_server: AuthorizationServerName,
+    pub(super) issuer: Issuer,
+    pub(super) subject: Arc<str>,
+    pub(super) principal: Digest,
+    pub(super) token_id: Option<Digest>,
+    pub(super) client: Option<Arc<str>>,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) audiences: Vec<Box<str>>,
+    pub(super) evidence: Evidence,
+    pub(super) expires: Duration,
+    pub(super) claims: Arc<Map<String, Value>>,
+}
+
+impl Caller {
+    /// The configured authorization server that the token's `iss` picked.
+    #[must_use]
+    pub fn authorization_server(&self) -> &AuthorizationServerName {
+        &self.authorization_server
+    }
+
+    /// `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// `sub`: with [`Self::issuer`] it names the principal; without it, it names no one (SPEC
+    /// B-17).
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Issuer and subject as records name them: the same for the same principal, without showing a
+    /// name (SPEC B-72). It is the start of SHA-256 over `iss`, a zero byte and `sub`, so it can be
+    /// computed from the two.
+    #[must_use]
+    pub fn principal(&self) -> &str {
+        self.principal.as_str()
+    }
+
+    /// `jti` in the same way, if there is one.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.token_id.as_ref().map(Digest::as_str)
+    }
+
+    /// `client_id`, else `azp`, else `cid`.
+    #[must_use]
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
+    /// Scopes granted, sorted, each once.
+    #[must_use]
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    /// `exp` as time since 1970.
+    #[must_use]
+    pub fn expires(&self) -> Duration {
+        self.expires
+    }
+
+    /// All claims, for `claims:` rules and identity headers.
+    #[must_use]
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
+    /// Whether the token is for `resource`, or for one of the `aliases` written in the
+    /// configuration (SPEC B-12…B-16).
+    ///
+    /// Scheme and host may be in any case and the default port may be written out; all else is
+    /// compared byte by byte, and a shorter path does not cover a longer one. Aliases are compared
+    /// byte by byte.
+    ///
+    /// An alias may be a client id, which is also the audience of the client's ID tokens. Most ID
+    /// tokens are refused by verification. One without `nonce` can look like an access token, so
+    /// with an alias the token must show that it is one.
+    ///
+    /// # Errors
+    /// [`TokenFault::Audience`]; [`TokenFault::Type`] with an alias.
+    pub fn is_for(&self, resource: &Resource, aliases: &[Box<str>]) -> Result<(), Refusal> {
+        if self.audiences.iter().any(|audience| audience::same(resource, audience)) {
+            return Ok(());
+        }
+        if !self.audiences.iter().any(|audience| aliases.contains(audience)) {
+            return Err(Refusal::Token(TokenFault::Audience));
+        }
+        match self.evidence {
+            Evidence::Shown => Ok(()),
+            Evidence::Missing => Err(Refusal::Token(TokenFault::Type)),
+        }
+    }
+
+    /// Whether the token is still valid: `exp` plus `skew`, at most [`CLOCK_SKEW_MAX`].
+    ///
+    /// # Errors
+    /// [`TokenFault::Expired`].
+    pub fn check_expiry(&self, now: Now, skew: Duration) -> Result<(), Refusal> {
+        let end = self.expires.saturating_add(skew.min(CLOCK_SKEW_MAX));
+        if now.wall < end { Ok(()) } else { Err(Refusal::Token(TokenFault::Expired)) }
+    }
+
+    /// An imagined caller with only `scopes`, for `resource`, used by `explain`. Never on the
+    /// request path, where only a verified token makes a caller.
+    #[must_use]
+    pub fn hypothetical(scopes: Vec<Scope>, resource: &Resource) -> Self {
+        Self {
+            authorization_server: "hypothetical".into(),
+            issuer: "hypothetical".into(),
+            subject: "hypothetical".into(),
+            principal: Digest::of(&["hypothetical", "hypothetical"]),
+            token_id: None,
+            client: None,
+            scopes: sorted(scopes),
+            audiences: vec![resource.as_str().into()],
+            evidence: Evidence::Shown,
+            expires: Duration::MAX,
+            claims: Arc::default(),
+        }
+    }
+
+    /// A caller for tests of what comes after verification. `claims` must be an object.
+    #[cfg(test)]
+    pub(crate) fn for_tests(subject: &str, scopes: &[&str], claims: Value) -> Self {
+        let Value::Object(claims) = claims else { panic!("claims are an object") };
+        Self {
+            authorization_server: "corporate".into(),
+            issuer: "https://login.example".into(),
+            subject: subject.into(),
+            principal: Digest::of(&["https://login.example", subject]),
+            token_id: None,
+            client: Some("client".into()),
+            scopes: sorted(scopes.iter().map(|scope| Scope::from(*scope)).collect()),
+            audiences: vec!["https://gw.example/mcp".into()],
+            evidence: Evidence::Shown,
+            expires: Duration::MAX,
+            claims: Arc::new(claims),
+        }
+    }
+}
+
+/// Each scope once, in order.
+pub(super) fn sorted(mut scopes: Vec<Scope>) -> Vec<Scope> {
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}

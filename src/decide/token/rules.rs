@@ -1,0 +1,48 @@
+//! The requirements for the tokens of one authorization server.
+
+use std::time::Duration;
+
+use jsonwebtoken::Algorithm;
+
+use crate::base::names::{AuthorizationServerName, Issuer};
+
+/// What one authorization server's tokens must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRules {
+    /// Its name in the configuration.
+    pub name: AuthorizationServerName,
+    /// `iss` must equal one of these; the first is published. (Some vendors sign one issuer's
+    /// tokens under two names.)
+    pub issuers: Vec<Issuer>,
+    /// Asymmetric algorithms that it may use.
+    pub algorithms: Vec<Algorithm>,
+    /// `typ` values accepted, in lower case, without `application/`; `jwt` also stands for an
+    /// absent `typ`.
+    pub token_types: Vec<Box<str>>,
+    /// How far clocks may be apart.
+    pub clock_skew: Duration,
+    /// Claims that hold scopes.
+    pub scope_claims: Vec<Box<str>>,
+    /// Claim that names the client, tried in order.
+    pub client_claims: Vec<Box<str>>,
+    /// Prefixes that are removed from each scope (`api://id/` at some vendors).
+    pub scope_prefixes: Vec<Box<str>>,
+}
+
+impl TokenRules {
+    /// The rules for access tokens of an embedded authorization server, which are as it signs them
+    /// (RFC 9068). None of them can be configured.
+    #[must_use]
+    pub fn embedded(name: AuthorizationServerName, issuer: Issuer, clock_skew: Duration) -> Self {
+        Self {
+            name,
+            issuers: vec![issuer],
+            algorithms: vec![Algorithm::ES256],
+            token_types: vec!["at+jwt".into()],
+            clock_skew,
+            scope_claims: vec!["scope".into()],
+            client_claims: vec!["client_id".into()],
+            scope_prefixes: Vec::new(),
+        }
+    }
+}
