@@ -220,10 +220,19 @@ async fn pages_are_written_for_the_eye() {
     let world = with(far.clone()).await;
     let mut browser = Browser::default();
     let id = browser.ask_ada(&world, &far.id, far.redirect_uris[0].as_str(), "a b").await;
-    write("consent-document", "asks for access", &browser.get(&world, E::Consent, &format!("{ISSUER}/consent?flow={id}")).await.text);
+    write(
+        "consent-document",
+        "asks for access",
+        &browser.get(&world, E::Consent, &format!("{ISSUER}/consent?flow={id}")).await.text,
+    );
 
     for (name, code, heading, why) in [
-        ("error-redirect", Code::InvalidRequest, "This request cannot be answered", "redirect_uri is not registered for this client"),
+        (
+            "error-redirect",
+            Code::InvalidRequest,
+            "This request cannot be answered",
+            "redirect_uri is not registered for this client",
+        ),
         ("error-busy", Code::SlowDown, "Too many attempts", "too many attempts"),
     ] {
         let answer = pages::error(&code.because(why));
