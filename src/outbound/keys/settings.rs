@@ -14,14 +14,15 @@ pub enum KeySource {
     Url(Box<str>),
     /// From this file, read again when it changes.
     File(PathBuf),
-    /// From the authorization server inside.
+    /// From the embedded authorization server.
     Local(Arc<LocalKeys>),
 }
 
-/// One authorization server as understood.
+/// The tokens and keys of one authorization server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerSettings {
-    /// What its tokens must be like; the first of `rules.issuers` is the issuer we publish and discover.
+    /// The rules for its tokens; the first of `rules.issuers` is published, and its metadata
+    /// fetched.
     pub rules: TokenRules,
     /// Where its keys are.
     pub keys: KeySource,
