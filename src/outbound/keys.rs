@@ -42,7 +42,7 @@ pub use published::{IssuerId, Published};
 pub use settings::{IssuerSettings, KeySource};
 
 /// One issuer's keys. Only [`Self::keep_fresh`] fetches; a request can do no more than ask it to,
-/// and wait ([`Newer`]).
+/// and wait ([`newer::Newer`]).
 pub struct IssuerKeys {
     id: IssuerId,
     settings: IssuerSettings,

@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-/// Replaces ARGV[1] with ARGV[2]. In Lua a missing string is `false`, which equals no text.
+/// Replaces `ARGV[1]` with `ARGV[2]`. In Lua a missing string is `false`, which equals no text.
 const REPLACE: &str = "\
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[3] == '' then
