@@ -1,4 +1,4 @@
-//! Binds, serves, reloads, ends: the only layer that knows everything.
+//! Binds, serves, reloads and stops the gateway; the only layer that knows all others.
 
 use std::{fmt, io, path::PathBuf, sync::Arc};
 
@@ -64,12 +64,12 @@ pub struct App {
     reload: Arc<Notify>,
 }
 
-/// Why there is no gateway.
+/// Why the gateway did not start.
 #[derive(Debug)]
 pub enum StartFault {
-    /// The configuration asks for what cannot be made.
+    /// The configuration cannot be applied.
     Config(Vec<String>),
-    /// The system does not give what is needed.
+    /// The system refused a socket, a thread or randomness.
     System(String),
 }
 
@@ -84,7 +84,7 @@ impl App {
         observe: &Arc<Observe>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, StartFault> {
-        // The state before the build: what changes while we build is noticed.
+        // Before the build, so that a change during the build is noticed.
         let watch = FileWatch::from(reload::stamps(&settings.files));
         let certificates = certificates(&settings).map_err(StartFault::Config)?;
         let builder = Builder::new(Arc::clone(observe), Arc::clone(clock))
@@ -96,7 +96,7 @@ impl App {
 
         let pseudonym = pseudonym().map_err(StartFault::System)?;
         let via = crossing::via(Version::HTTP_11, &pseudonym)
-            .ok_or_else(|| StartFault::System("our own name cannot be sent".to_owned()))?;
+            .ok_or_else(|| StartFault::System("the gateway's name in Via is not valid".to_owned()))?;
         let gateway = Arc::new(Gateway {
             reloaded: tokio::sync::watch::Sender::default(),
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -143,13 +143,13 @@ impl App {
         })
     }
 
-    /// Ends it.
+    /// Stops the gateway when told to.
     #[must_use]
     pub fn drain(&self) -> Drain {
         self.drain.clone()
     }
 
-    /// Has it read its files again.
+    /// Makes the gateway read its files again.
     #[must_use]
     pub fn reload(&self) -> Arc<Notify> {
         Arc::clone(&self.reload)
@@ -169,7 +169,8 @@ impl App {
         Ok(lines)
     }
 
-    /// Serves until it is told to stop; `serving` is called once every listener serves. Nothing runs any more when it returns.
+    /// Serves until it is told to stop. Calls `serving` once every listener serves. No task runs
+    /// any more when it returns.
     pub async fn serve(mut self, serving: impl FnOnce()) -> Ended {
         let mut listeners = JoinSet::new();
         for bound in std::mem::take(&mut self.listeners) {
@@ -179,8 +180,8 @@ impl App {
         status.readiness.listening();
         serving();
 
-        // The supervisor stops with the beginning of the drain, but its tasks go on: who is still served may need fresh keys,
-        // and /readyz must say that this process drains.
+        // The supervisor stops when the drain begins, but its tasks go on: requests under way may
+        // need fresh keys, and /readyz must say that this process drains.
         let mut background = JoinSet::new();
         background.spawn(admin::serve(self.admin, self.gateway.room.bounds().admin, Arc::clone(&status)));
         background.spawn(write_overdue_lines(Arc::clone(&status.observe)));
@@ -209,8 +210,8 @@ impl App {
         supervisor.background.shutdown().await;
         match ended {
             Ended::Finished => tracing::info!("stopped"),
-            Ended::Cut => tracing::warn!("stopped; what was still open has been cut"),
-            Ended::Forced => tracing::warn!("stopped at once, as told"),
+            Ended::Cut => tracing::warn!("stopped; open requests were cut"),
+            Ended::Forced => tracing::warn!("stopped at once after a second signal"),
         }
         ended
     }
@@ -226,8 +227,8 @@ async fn write_overdue_lines(observe: Arc<Observe>) {
     }
 }
 
-/// Tells what in `settings` cannot be made, as a start would find: certificates, trust roots,
-/// routes. What can be made and is likely to fail is a warning.
+/// Reports what in `settings` cannot be applied, as a start would: certificates, trust roots,
+/// routes. Settings that work and are likely to fail soon are warnings.
 ///
 /// # Errors
 /// One sentence for each problem.
@@ -245,7 +246,7 @@ pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>
         }
         Err(problems) => wrong = problems,
     }
-    // Who only looks leaves no store behind.
+    // A check does not create a store.
     let settings = &settings.clone().without_stores();
     match Builder::new(Arc::clone(observe), Arc::clone(clock)) {
         Ok(builder) => wrong.extend(builder.build(settings, &Parts::default()).err().unwrap_or_default()),
@@ -272,7 +273,7 @@ fn bind_admin(settings: &Settings) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// The keys that were configured, or one that lives as long as the process.
+/// The configured keys, or a random key for this process.
 fn session_keys(settings: &Settings) -> Result<SessionKeys, String> {
     if !settings.session_keys.is_empty() {
         return Ok(SessionKeys::new(&settings.session_keys));
@@ -284,7 +285,8 @@ fn session_keys(settings: &Settings) -> Result<SessionKeys, String> {
 
 const NO_RANDOMNESS: &str = "the system has no randomness";
 
-/// Our name in `Via`: another one in each process, so that a chain of gateways is no loop.
+/// The gateway's name in `Via`. It differs in each process, so that a chain of gateways is not
+/// taken for a loop.
 fn pseudonym() -> Result<Box<str>, String> {
     let mut bytes = [0; 8];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| NO_RANDOMNESS.to_owned())?;

@@ -1,4 +1,4 @@
-//! The shared words of every layer: names, secrets, limits, peers, and time as a value. Pure.
+//! Types and small tools that every layer uses: names, secrets, limits, digests, time. Pure.
 
 pub mod clock;
 pub mod digest;

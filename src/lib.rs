@@ -54,12 +54,16 @@
 //! [`app::App::bind`] builds the snapshot and binds every listener before any serves; [`app::App::serve`] owns every task. A changed
 //! configuration is built whole and swapped as one `Arc`, or the one before stays. SIGTERM drains up to a deadline.
 
-pub mod app;
-pub mod authorization_server;
+mod app;
+mod authorization_server;
+// Public for the fuzz targets and the differential test only.
+#[doc(hidden)]
 pub mod base;
 pub mod cli;
+#[doc(hidden)]
 pub mod config;
+#[doc(hidden)]
 pub mod decide;
-pub mod inbound;
-pub mod observe;
-pub mod outbound;
+mod inbound;
+mod observe;
+mod outbound;

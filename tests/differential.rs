@@ -9,6 +9,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a test may stop the moment something is not as expected"
 )]

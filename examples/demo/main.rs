@@ -5,6 +5,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::print_stderr,
     missing_docs,
@@ -22,7 +23,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::{Child, Command},
     signal::{self, unix::SignalKind},
 };
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     match words.as_slice() {
         // The gateway is a process of its own, started as an operator would.
         ["--gateway", config] => portcullis::cli::main(["portcullis", "run", "--config", config].map(Into::into)),
+        ["--hash-password"] => portcullis::cli::main(["portcullis", "hash-password"].map(Into::into)),
         [] => run(8080),
         ["--port", port] => match port.parse() {
             Ok(port) => run(port),
@@ -75,7 +77,7 @@ async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
     let upstream = notes::serve().await?;
     let demo = Demo { port, password: random::<9>()?, secret: random::<24>()? };
     let folder = tempfile::tempdir()?;
-    let config = demo.write(folder.path(), upstream)?;
+    let config = demo.write(folder.path(), upstream).await?;
     let mut gateway = Command::new(env::current_exe()?)
         .arg("--gateway")
         .arg(&config)
@@ -99,8 +101,22 @@ async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
 
 impl Demo {
     /// Writes the configuration and the account, as an operator would.
-    fn write(&self, folder: &Path, upstream: u16) -> Result<PathBuf, Box<dyn Error>> {
-        let hash = portcullis::authorization_server::person::accounts::hash_password(self.password.as_bytes())?;
+    async fn write(&self, folder: &Path, upstream: u16) -> Result<PathBuf, Box<dyn Error>> {
+        let mut hashing = Command::new(env::current_exe()?)
+            .arg("--hash-password")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut stdin = hashing.stdin.take().ok_or("no input")?;
+        stdin.write_all(self.password.as_bytes()).await?;
+        drop(stdin);
+        let hashed = hashing.wait_with_output().await?;
+        if !hashed.status.success() {
+            return Err(format!("hash-password ended with {}", hashed.status).into());
+        }
+        let hash = String::from_utf8(hashed.stdout)?;
+        let hash = hash.trim_end();
         let accounts = format!("accounts:\n  - {{name: demo, password: \"{hash}\", groups: [writers]}}\n");
         fs::write(folder.join("accounts.yaml"), accounts)?;
         let config = folder.join("gateway.yaml");

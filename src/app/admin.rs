@@ -1,4 +1,4 @@
-//! The operator's port: `/healthz`, `/readyz`, `/readyz/<server>`, `/metrics`, and nothing else.
+//! The admin port: `/healthz`, `/readyz`, `/readyz/<server>`, `/metrics`, and nothing else.
 
 use std::{
     convert::Infallible,

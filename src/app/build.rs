@@ -1,4 +1,4 @@
-//! Makes a snapshot of settings, and hands on from the one before what did not change: keys, metadata, connections.
+//! Builds a snapshot from settings; keeps unchanged keys, metadata and connections on a reload.
 
 use std::{
     env::split_paths,
@@ -42,7 +42,7 @@ use crate::{
     },
 };
 
-/// What a snapshot needs of the process.
+/// Builds snapshots from what the process has.
 pub struct Builder {
     observe: Arc<Observe>,
     clock: Arc<dyn Clock>,
@@ -54,7 +54,7 @@ pub struct Builder {
     pub spare: Arc<Spare>,
 }
 
-/// What outlives a snapshot, so that a reload forgets neither keys nor connections.
+/// What outlives a snapshot, so that a reload loses neither keys nor connections.
 #[derive(Default)]
 pub struct Parts {
     /// Issuers, in the order of the settings.
@@ -102,7 +102,8 @@ impl Builder {
     /// Makes the snapshot that `settings` describe.
     ///
     /// # Errors
-    /// What cannot be made, one sentence each. The checks of the configuration come first, so that these are rare.
+    /// What cannot be built, one sentence each. The configuration was checked before, so these are
+    /// rare.
     pub fn build(&self, settings: &Settings, before: &Parts) -> Result<(Snapshot, Parts), Vec<String>> {
         let doors = doors(&settings.servers);
         let upstreams = each(&doors, |door| self.upstream(door.upstream, before))?;
@@ -123,7 +124,7 @@ impl Builder {
             let upstream = upstreams.next().ok_or_else(|| "no upstream".to_owned())?;
             self.server(settings, door, upstream, &parts.issuers, &embedded).map(Arc::new)
         })?;
-        // Narrowed by the caller, who knows the limit on open files.
+        // The caller narrows them: it knows the limit on open files.
         let limits = descriptors::totals(settings.limits, Bounds::NONE);
         Ok((Snapshot { limits, sites, routes, servers, embedded }, parts))
     }
@@ -222,7 +223,8 @@ impl Builder {
             },
             metadata: Document { etag: etag(&document), body: Bytes::from(document) },
             resource,
-            // Both doors of a server lead to the same things under the same rules: a token for one is good for the other.
+            // Both endpoints of a server have the same targets and rules: a token for one is valid
+            // at the other.
             audiences: server
                 .audiences
                 .iter()
@@ -240,13 +242,14 @@ impl Builder {
             hide: server.hide,
             batches: server.batches,
             stream_keep_alive: server.stream_keep_alive,
-            // Where answers come on the stream, nobody would read a result that a message is answered with.
+            // Answers come on the stream; no client reads a result in the answer to a message.
             deny_as_tool_error: server.deny_as == DenyAs::ToolError && !door.legacy,
         })
     }
 }
 
-/// Names that only we may send to the upstream: those of identity headers, and of its own credential.
+/// Names that only we may send to the upstream: those of identity headers, and of its own
+/// credential.
 fn reserved(server: &ServerSettings) -> Vec<HeaderName> {
     let identity = server.identity_headers.iter().map(|header| header.name.clone());
     let credential = match &server.credential {
@@ -267,7 +270,8 @@ struct Door<'a> {
     other: Option<&'a str>,
 }
 
-/// The ways into all servers: first each server's own, in their order, and then those of 2024-11-05.
+/// The ways into all servers: first each server's own, in their order, and then those of
+/// 2024-11-05.
 fn doors(servers: &[ServerSettings]) -> Vec<Door<'_>> {
     let own = servers.iter().map(|server| Door {
         server,

@@ -1,10 +1,11 @@
-//! The one real clock.
+//! The system's clock.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::base::clock::{Clock, Now};
 
-/// 9999-12-31T23:59:59Z: what a system whose clock stands before 1970 is taken to show. Every token is expired then; at zero, none would be.
+/// 9999-12-31T23:59:59Z, used if the system's clock is before 1970: every token is expired then. At
+/// zero, none would be.
 const NO_TIME_AT_ALL: Duration = Duration::from_secs(253_402_300_799);
 
 /// Reads the system's clocks.

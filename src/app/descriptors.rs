@@ -1,4 +1,4 @@
-//! How many client connections the limit on open files leaves room for.
+//! Derives the bounds on connections and requests from the limit on open files.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! How the process ends: no new connections, time for what is under way, then the cut.
+//! Stops the process: no new connections, time for requests under way, then the cut.
 
 use std::{sync::Arc, time::Duration};
 
@@ -59,7 +59,8 @@ impl Drain {
         let _ = self.watch().wait_for(|now| *now >= phase).await;
     }
 
-    /// Waits for `serving` to end by itself: at most until `limit` has passed, or a second stop. Then it is cut.
+    /// Waits for `serving` to end by itself: at most until `limit` has passed, or a second stop.
+    /// Then it is cut.
     pub async fn finish(&self, serving: &mut JoinSet<()>, limit: Duration) -> Ended {
         let mut ended = tokio::select! {
             () = all(serving) => Ended::Finished,

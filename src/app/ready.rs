@@ -1,4 +1,4 @@
-//! Whether this process should get requests, and why not: `/readyz`, for all servers and for each.
+//! `/readyz`: decides whether this process should get requests, for all servers and for each.
 
 use std::{
     collections::HashSet,
@@ -105,7 +105,7 @@ impl Readiness {
             add_new(&mut report.notes, &server.notes);
         }
         if let Some(why) = self.reload.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
-            report.notes.push(format!("reload failed, the configuration before stays in force: {why}"));
+            report.notes.push(format!("reload failed, the previous configuration stays in force: {why}"));
         }
         report
     }

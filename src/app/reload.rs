@@ -1,4 +1,4 @@
-//! When the files are read again, and what of them cannot change while the process runs.
+//! Decides when the files are read again, and which settings need a restart.
 
 use std::{fs, path::PathBuf};
 
@@ -27,8 +27,8 @@ impl FileWatch {
         Self { read, moving: None }
     }
 
-    /// Whether the files have changed and lie still since the look before: an editor that is half-way through must not cost a failed reload.
-    /// True once for each change, whatever comes of it.
+    /// Whether the files have changed and did not change again since the last call: a half-written
+    /// file must not cause a failed reload. True once for each change.
     pub fn has_changed(&mut self, seen: Stamps) -> bool {
         if seen == self.read {
             self.moving = None;
@@ -43,8 +43,8 @@ impl FileWatch {
     }
 }
 
-/// The sections that only a restart can change: sockets are bound and logs are open. A reload that wants to is refused whole,
-/// since half of a file would be a configuration that nobody wrote.
+/// The sections that only a restart can change: sockets are bound and logs are open. A reload that
+/// changes one is refused whole, because half of a file is not the operator's configuration.
 #[must_use]
 pub fn needs_restart(now: &Settings, wanted: &Settings) -> Vec<String> {
     let sections = [
@@ -54,7 +54,7 @@ pub fn needs_restart(now: &Settings, wanted: &Settings) -> Vec<String> {
         ("log", now.log != wanted.log),
     ];
     let changed = sections.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section.to_owned());
-    // A file has one owner at a time, and requests under way still have the one before.
+    // A file has one owner at a time, and requests under way still use the previous one.
     let held = wanted.embedded.iter().filter_map(|embedded| {
         let StoreSettings::File(_) = embedded.store else { return None };
         let holder = now.embedded.iter().find(|holder| holder.store == embedded.store)?;

@@ -1,4 +1,4 @@
-//! What the system tells the process: SIGTERM and SIGINT end it, a second one at once; SIGHUP has it read its files again.
+//! Signals: SIGTERM and SIGINT stop the process, a second one at once; SIGHUP reloads.
 
 use std::{io, sync::Arc};
 
@@ -17,7 +17,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From now on they no longer kill the process.
+    /// Installs the handlers: from now on these signals do not kill the process.
     ///
     /// # Errors
     /// The system's.
@@ -29,7 +29,7 @@ impl Signals {
         })
     }
 
-    /// Passes them on, until it is dropped.
+    /// Passes the signals on until it is dropped.
     pub async fn relay(mut self, drain: Drain, reload: Arc<Notify>) {
         loop {
             tokio::select! {

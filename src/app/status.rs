@@ -1,4 +1,4 @@
-//! What the admin port tells: readiness, and the metrics with each issuer's figures as they are now.
+//! What the admin port reports: readiness, and metrics with the current figures of each issuer.
 
 use std::sync::Arc;
 

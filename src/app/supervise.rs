@@ -1,4 +1,4 @@
-//! Looks after what changes while requests are served: keys, certificates, the configuration.
+//! Background work while requests are served: keys, certificates, reloads.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::{
     outbound::keys::IssuerKeys,
 };
 
-/// What it needs for that; owner of all background tasks.
+/// Owns all background tasks.
 pub(super) struct Supervisor {
     pub(super) config: PathBuf,
     pub(super) settings: Settings,
@@ -61,7 +61,7 @@ impl Supervisor {
         }
     }
 
-    /// One task for each issuer, and none for one that is gone.
+    /// Keeps one task for each issuer, and aborts those of issuers that are gone.
     fn keep_keys(&mut self) {
         let wanted = &self.parts.issuers;
         self.keepers.retain(|(issuer, task)| {
@@ -80,7 +80,8 @@ impl Supervisor {
         }
     }
 
-    /// One task for each embedded authorization server: it makes keys, learns of revocations, and sweeps its store.
+    /// Keeps one task for each embedded authorization server: it makes keys, reads revocations, and
+    /// cleans its store.
     fn keep_states(&mut self) {
         let wanted = &self.parts.states;
         self.states.retain(|(state, task)| {
@@ -105,7 +106,7 @@ impl Supervisor {
         let (files, certificates) = (self.settings.files.clone(), self.certificates.clone());
         let (host, wall) = (self.settings.public_url.host().to_owned(), self.gateway.clock.now().wall);
         let metrics = Arc::clone(&self.status.observe.metrics);
-        // Files may lie on a network that hangs.
+        // The files may be on a network file system that hangs.
         let looked = spawn_blocking(move || {
             for certificate in &certificates {
                 certificate.look(&host, wall, &metrics);
@@ -144,13 +145,13 @@ impl Supervisor {
         for problem in &wrong {
             tracing::error!("{problem}");
         }
-        tracing::error!(problems = wrong.len(), "reload failed: the configuration before stays in force");
+        tracing::error!(problems = wrong.len(), "reload failed: the previous configuration stays in force");
         self.status.readiness.reload_refused(Some(wrong.join("; ")));
     }
 
     fn take(&mut self, wanted: Settings) -> Result<(), Vec<String>> {
         if wanted == self.settings {
-            tracing::info!("the configuration is read again and says the same");
+            tracing::info!("the configuration was read again and has not changed");
             return Ok(());
         }
         let fixed = reload::needs_restart(&self.settings, &wanted);

@@ -1,4 +1,4 @@
-//! The whole process in one: bound, served, reloaded, drained.
+//! The whole process in one test: bound, served, reloaded, drained.
 
 use std::{fs, path::Path, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Watches a listener's certificate: reloads it when its files change, exports its end, and warns.
+//! Watches a listener's certificate: reloads it on a change, exports its expiry, warns.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Says what time it is, as a value that is handed down.
+//! The time as a value: read once where a request arrives, then passed down.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl Now {
     }
 }
 
-/// Where the time comes from: the system in the product, a hand-turned clock in tests.
+/// Reads the time: from the system in the product, set by the test in tests.
 pub trait Clock: Send + Sync {
     /// Reads both clocks.
     fn now(&self) -> Now;

@@ -1,4 +1,4 @@
-//! Every bound in one table, with why it has this size.
+//! Bounds on time, bytes and counts, each with the reason for its size.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const MIB: usize = 1024 * KIB;
 
 // --- what a connection may cost (SPEC F-12, F-13, F-17) ---
 
-/// Length of the kernel's queue of connections that we have not accepted yet.
+/// Length of the kernel's queue of connections that are not accepted yet.
 pub const LISTEN_BACKLOG: u32 = 8_192;
 /// A TLS handshake takes two round trips; slower is an attack or a broken network.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -20,15 +20,16 @@ pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a connection that was asked to finish, and carries no request, may take to do so.
 pub const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
-/// A peer that takes nothing of what is written to it.
+/// A peer that reads nothing of what is written to it.
 pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Between two pieces of a request body.
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// From a request body's first byte to its last, whatever arrives between.
 pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long an answer that needs no body waits for the body to arrive, so that the connection can go on.
+/// How long an answer that needs no body waits for the body to arrive, so that the connection can
+/// go on.
 pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
-/// What is read and forgotten of an upload that was refused to a known caller: so many times
+/// How much of a refused upload of a known caller is read and dropped: this many times
 /// `limits.request_body` …
 pub const REFUSED_UPLOAD_TIMES: u64 = 2;
 /// … and no longer than this.
@@ -41,11 +42,11 @@ pub const HEADER_FIELD_BYTES_MAX: usize = 16 * KIB;
 pub const HEADER_FIELDS_MAX: usize = 100;
 /// The request target.
 pub const URI_BYTES_MAX: usize = 8 * KIB;
-/// Chunk extensions carry nothing for us; more than this on one chunk is a flood.
+/// Chunk extensions mean nothing to the gateway; more than this on one chunk is a flood.
 pub const CHUNK_EXTENSION_BYTES_MAX: usize = 256;
 /// Streams that one HTTP/2 connection may have open.
 pub const H2_STREAMS_MAX: u32 = 100;
-/// Streams that a peer may open and reset before we hang up (CVE-2023-44487).
+/// Streams that a peer may open and reset before the connection is closed (CVE-2023-44487).
 pub const H2_RESETS_MAX: usize = 64;
 /// What is written to one HTTP/2 stream and not yet taken by a slow reader.
 pub const H2_SEND_BUFFER_BYTES_MAX: usize = 256 * KIB;
@@ -56,17 +57,17 @@ pub const H2_PIECE_BYTES_MAX: usize = 16 * KIB;
 
 // --- what a body may be (SPEC C-22, C-26) ---
 
-/// Request body, where a server's `limits.request_body` says nothing.
+/// Default of `limits.request_body`.
 pub const REQUEST_BODY_BYTES: u64 = 4 * MIB as u64;
 /// Request body to the embedded authorization server: forms, and the metadata of a client.
 pub const ISSUER_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
-/// Largest `limits.request_body` that may be written: bodies are judged whole, in memory.
+/// Largest `limits.request_body`: bodies are held whole in memory.
 pub const REQUEST_BODY_BYTES_MAX: u64 = 1 << 30;
-/// JSON nesting, where a server's `limits.json_depth` says nothing.
+/// Default of `limits.json_depth`, the nesting of JSON.
 pub const JSON_DEPTH: u32 = 64;
-/// Deepest `limits.json_depth` that may be written.
+/// Largest `limits.json_depth`.
 pub const JSON_DEPTH_MAX: u32 = 512;
-/// Digits and signs of one JSON number: longer ones only serve to differ between parsers.
+/// Characters of one JSON number: parsers disagree about longer ones.
 pub const JSON_NUMBER_BYTES_MAX: usize = 128;
 /// Members and elements in one body, all levels together.
 pub const JSON_VALUES_MAX: usize = 1_000_000;
@@ -76,28 +77,31 @@ pub const NAME_BYTES_MAX: usize = 1_024;
 pub const RESOURCE_URI_BYTES_MAX: usize = 8 * KIB;
 /// URIs that one `subscriptions/listen` may name.
 pub const SUBSCRIPTIONS_MAX: usize = 256;
-/// Open answer streams of one caller, where `limits.streams_per_caller` says nothing.
+/// Default of `limits.streams_per_caller`.
 pub const STREAMS_PER_CALLER: u32 = 64;
-/// Largest `limits.streams_per_caller` that may be written.
+/// Largest `limits.streams_per_caller`.
 pub const STREAMS_PER_CALLER_MAX: u32 = 65_536;
 
 // --- what state one caller may cause (SPEC C-48, C-92, attack 154) ---
 
-/// Sessions that one caller may have begun at one server and not ended, where `limits.sessions_per_caller` says nothing; they
-/// are forgotten evenly over [`SESSION_AGE`].
+/// Default of `limits.sessions_per_caller`: open sessions of one caller at one server. They are
+/// forgotten evenly over [`SESSION_AGE`].
 pub const SESSIONS_PER_CALLER: u32 = 1_024;
-/// Largest `limits.sessions_per_caller` that may be written: a service account that many share, and that ends none.
+/// Largest `limits.sessions_per_caller`: for a service account that many clients share and that
+/// ends no session.
 pub const SESSIONS_PER_CALLER_MAX: u32 = 1_000_000;
-/// After this time without a sign an abandoned session no longer counts: most clients never end theirs.
+/// A session no longer counts after this time without a request: most clients never end theirs.
 pub const SESSION_AGE: Duration = Duration::from_secs(1_800);
 /// A session id of an upstream (SPEC C-40).
 pub const SESSION_ID_BYTES_MAX: usize = 256;
 /// An id of an event, which comes back in `Last-Event-ID` (SPEC C-53).
 pub const EVENT_ID_BYTES_MAX: usize = 1_024;
-/// Path and query of the message endpoint that an upstream of 2024-11-05 names, perhaps with a token of its own in it: sealed, it
-/// makes a URI of a third more, which fits into [`URI_BYTES_MAX`] and what clients and proxies take (RFC 9110 §4.1).
+/// Path and query of the message endpoint that an upstream of 2024-11-05 names. The sealed URI is a
+/// third longer and fits into [`URI_BYTES_MAX`] and the limits of clients and proxies (RFC 9110
+/// §4.1).
 pub const ENDPOINT_BYTES_MAX: usize = 2 * KIB;
-/// Tasks of one caller at one server that are remembered; a caller who has more loses the oldest, nobody else's.
+/// Tasks of one caller at one server that are remembered. A caller with more loses the oldest;
+/// other callers lose none.
 pub const TASKS_PER_CALLER_MAX: usize = 1_024;
 /// Tasks of all callers.
 pub const TASKS_MAX: usize = 262_144;
@@ -114,7 +118,7 @@ pub const EVENTS_MAX: usize = 524_288;
 
 // --- what an answer that must be read may be (SPEC C-55) ---
 
-/// A list that arrives as JSON, or one event of a stream that may hold a list.
+/// A list as JSON, or one event of a stream that may hold a list.
 pub const LIST_BYTES_MAX: usize = 16 * MIB;
 /// Nesting of such an answer: schemas of tools go deep.
 pub const LIST_JSON_DEPTH_MAX: u32 = 512;
@@ -131,14 +135,14 @@ pub const KID_BYTES_MAX: usize = 256;
 pub const TOKEN_JSON_DEPTH_MAX: u32 = 16;
 /// Keys that are tried when a token names none, or when several share a name.
 pub const KEYS_TRIED_MAX: usize = 8;
-/// Seconds of `exp` and `nbf` that any configuration may forgive (RFC 7519 §4.1.4: "a few minutes").
+/// Largest `clock_skew` (RFC 7519 §4.1.4: "a few minutes").
 pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
-/// Verified tokens that are remembered, and refusals of broken ones.
+/// Verified tokens that are remembered.
 pub const TOKENS_REMEMBERED_MAX: u64 = 65_536;
 /// Bytes that remembered tokens may take together.
 pub const TOKENS_REMEMBERED_BYTES_MAX: u64 = 128 * MIB as u64;
 
-// --- what we fetch (SPEC B-41, B-42, D-32) ---
+// --- what the gateway fetches (SPEC B-41, B-42, D-32) ---
 
 /// A key set.
 pub const JWKS_BYTES_MAX: usize = 512 * KIB;
@@ -183,14 +187,15 @@ pub const METADATA_AGE: Duration = Duration::from_secs(600);
 
 /// Idle connections kept to one upstream.
 pub const UPSTREAM_IDLE_MAX: usize = 1_024;
-/// How long one is kept: shorter than the servers' own limit, or we would use a closed one.
+/// How long one is kept: shorter than the usual limit of servers, which close theirs.
 pub const UPSTREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-/// What one answer over HTTP/2 may hold unread. The connection's own window is larger than all of them, so that a slow reader
-/// stalls nobody else.
+/// Unread bytes of one answer over HTTP/2. The connection's window is larger than all of them
+/// together, so that a slow client does not stall others.
 pub const UPSTREAM_H2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 /// See [`UPSTREAM_H2_STREAM_WINDOW_BYTES`].
 pub const UPSTREAM_H2_CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
-/// How often a silent HTTP/2 upstream is asked whether it is there, and how long it may take to say so.
+/// How often a silent HTTP/2 upstream is asked whether it is there, and how long it may take to say
+/// so.
 pub const UPSTREAM_H2_PING: Duration = Duration::from_secs(5);
 /// What is read and thrown away of a body that means nothing.
 pub const IGNORED_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
@@ -202,10 +207,10 @@ pub const UPSTREAM_CONNECTION_AGE: Duration = Duration::from_secs(60);
 /// Each connection lives up to this much longer, by chance, so that those dialled together are not
 /// replaced together.
 pub const UPSTREAM_CONNECTION_AGE_JITTER: Duration = Duration::from_secs(30);
-/// HTTP/2 connections to one server, where `limits.upstream_connections` says nothing: 1,024 calls
-/// at once at nginx's 128 streams.
+/// Default of `limits.upstream_connections`, HTTP/2 connections to one server: 1,024 calls at once
+/// with the 128 streams of nginx.
 pub const UPSTREAM_CONNECTIONS: u32 = 8;
-/// Largest `limits.upstream_connections` that may be written.
+/// Largest `limits.upstream_connections`.
 pub const UPSTREAM_CONNECTIONS_MAX: u32 = 64;
 /// `Retry-After` of a call for which no HTTP/2 stream was free: streams end all the time.
 pub const UPSTREAM_BUSY_RETRY_SECS: u64 = 1;
@@ -223,8 +228,8 @@ pub const UPSTREAM_PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// Look-ups of configured names at once: each occupies a thread for as long as DNS hangs.
 pub const LOOK_UPS_MAX: usize = 8;
-/// Look-ups at once of names that a document from outside gave; a bound of their own, so that they
-/// never delay configured names.
+/// Look-ups at once of names from fetched documents; a separate bound, so that they never delay
+/// configured names.
 pub const LOOK_UPS_OUTSIDE_MAX: usize = 4;
 
 // --- the operator's port ---
@@ -253,13 +258,12 @@ pub const SECRET_FILE_BYTES_MAX: u64 = 64 * KIB as u64;
 pub const AUDIT_LINES_MAX: usize = 16_384;
 /// Log lines that wait for a slow reader; the next ones are counted and lost.
 pub const LOG_LINES_MAX: usize = 4_096;
-/// A certificate that holds for less than this is warned of, once a day.
+/// A certificate that expires within this time causes a warning once a day.
 pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How often configuration, certificate and key files are looked at.
 pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 
-// --- how the authorization server inside keeps its clients and keys ---
-// --- the embedded authorization server ---
+// --- the embedded authorization server: clients and keys ---
 
 /// A Client ID Metadata Document (SPEC E-33).
 pub const CLIENT_DOCUMENT_BYTES_MAX: usize = 5 * KIB;
@@ -275,12 +279,13 @@ pub const CLIENT_DOCUMENTS_AT_ONCE: u32 = 10;
 pub const CLIENT_DOCUMENT_AGE_MIN: Duration = Duration::from_secs(60);
 /// At most.
 pub const CLIENT_DOCUMENT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
-/// Where it says nothing; and the longest for a key set, because a key that was withdrawn must stop working.
+/// Where it says nothing; and the longest for a key set, because a key that was withdrawn must stop
+/// working.
 pub const CLIENT_DOCUMENT_AGE_DEFAULT: Duration = Duration::from_secs(300);
-/// A client that registered itself is forgotten after this time if nobody has allowed it anything (SPEC E-35): anybody can register, so
-/// that what is registered for nothing must not fill the store for long.
+/// A client that registered itself is deleted after this time if no user has allowed it anything
+/// (SPEC E-35): every client can register, and unused registrations must not fill the store.
 pub const UNUSED_CLIENT_AGE: Duration = Duration::from_secs(24 * 3600);
-/// One that somebody has used is forgotten after this time without a sign.
+/// A client that registered itself and was used is deleted after this time without use.
 pub const DYNAMIC_CLIENT_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
 /// The longest that a client's assertion may hold from now on (RFC 7523 §3).
 pub const ASSERTION_AGE_MAX: Duration = Duration::from_secs(300);
@@ -288,7 +293,7 @@ pub const ASSERTION_AGE_MAX: Duration = Duration::from_secs(300);
 pub const ACCESS_TOKEN_TTL_MAX: Duration = Duration::from_secs(24 * 3600);
 /// A key signs for this long.
 pub const SIGNING_KEY_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// From a key's publication to its first signature: whoever caches the key set has it by then.
+/// From a key's publication to its first signature: every cache of the key set has it by then.
 pub const SIGNING_KEY_LEAD: Duration = Duration::from_secs(600);
 /// How often the store is asked for signing keys.
 pub const SIGNING_KEYS_POLL: Duration = Duration::from_secs(10);
@@ -296,14 +301,14 @@ pub const SIGNING_KEYS_POLL: Duration = Duration::from_secs(10);
 pub const REVOCATIONS_POLL: Duration = Duration::from_secs(2);
 /// How often the store is cleaned.
 pub const STORE_SWEEP_EVERY: Duration = Duration::from_secs(300);
-/// How long a refresh token that has a successor waits for the word that the successor has arrived.
+/// How long a refresh waits to learn that the client received the successor.
 pub const ARRIVAL_WAIT: Duration = Duration::from_millis(250);
 
-// --- what the authorization server remembers ---
+// --- the embedded authorization server: store ---
 
 /// One value in its store.
 pub const STORE_VALUE_BYTES_MAX: usize = 64 * KIB;
-/// Entries of a kind that needs no more than a request of anybody, as a login that was begun does.
+/// Entries of a kind that any unauthenticated request can create, such as a started login.
 pub const STORE_STRANGERS_ENTRIES_MAX: usize = 65_536;
 /// Bytes that these may take together.
 pub const STORE_STRANGERS_BYTES_MAX: usize = 64 * MIB;
@@ -313,26 +318,26 @@ pub const STORE_ENTRIES_MAX: usize = 1_048_576;
 pub const STORE_BYTES_MAX: usize = 512 * MIB;
 /// Dead entries that the file store removes at once: others wait meanwhile.
 pub const STORE_SWEEP_ENTRIES: usize = 512;
-/// How long the file store waits for the process before us to let go of the file.
+/// How long the file store waits for the previous process to release the file.
 pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// One operation on the file store, waiting for its turn included: a disk that hangs is given up.
+/// One operation on the file store, the wait for its turn included: a disk may hang.
 pub const STORE_WORK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Reaching Redis, from the name look-up to the login.
 pub const STORE_DIAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// One operation in Redis, dialling included.
 pub const STORE_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// After a failure Redis is left alone this long, and whoever needs it is told at once.
+/// After a failure Redis is not asked for this time, and each operation fails at once.
 pub const STORE_AWAY: Duration = Duration::from_secs(1);
 /// Values that Redis is asked for with one command.
 pub const STORE_LIST_BATCH: usize = 512;
 
-// --- the authorization server inside (SPEC E, attacks 157–162) ---
+// --- the embedded authorization server: requests (SPEC E, attacks 157–162) ---
 
-/// A query or a form: a signed proof of a client's identity ([`TOKEN_BYTES_MAX`]) in percent form, and the rest.
+/// A query or a form: a client assertion ([`TOKEN_BYTES_MAX`]), percent-encoded, and the rest.
 pub const FORM_BYTES_MAX: usize = 32 * KIB;
 /// Parameters of one query or form.
 pub const FORM_PARAMETERS_MAX: usize = 64;
-/// `state`: what some clients keep in it is sealed, and thereby long.
+/// `state`: some clients keep sealed data in it.
 pub const STATE_BYTES_MAX: usize = 2 * KIB;
 /// `client_id`, which may be a URL.
 pub const CLIENT_ID_BYTES_MAX: usize = KIB;
@@ -350,7 +355,7 @@ pub const REGISTRATION_BYTES_MAX: usize = 16 * KIB;
 pub const REGISTRATION_JSON_DEPTH_MAX: u32 = 16;
 /// One `scope` value.
 pub const SCOPE_BYTES_MAX: usize = 8 * KIB;
-/// Scope tokens in it: clients that are told nothing ask for all that a server names.
+/// Scope tokens in it: some clients ask for every scope that a server names.
 pub const SCOPES_MAX: usize = 256;
 /// `resource` parameters of one request.
 pub const RESOURCES_ASKED_MAX: usize = 16;
@@ -359,27 +364,28 @@ pub const LOGIN_HINT_BYTES_MAX: usize = 320;
 /// `prompt`: all its words together are shorter.
 pub const PROMPT_BYTES_MAX: usize = 64;
 
-// --- the authorization server's pages ---
+// --- the embedded authorization server: pages and passwords ---
 
 /// From the authorize endpoint to the code, login and consent included (SPEC D-04).
 pub const FLOW_AGE: Duration = Duration::from_secs(600);
 /// An authorization code (SPEC E-15).
 pub const CODE_AGE: Duration = Duration::from_secs(60);
-/// A browser that has logged in, however busy it is.
+/// A sign-in of a browser, however often it is used.
 pub const LOGIN_AGE: Duration = Duration::from_secs(8 * 3600);
-/// What somebody has let a client do, after the last time that it was of use.
+/// A user's consent to a client, after its last use.
 pub const CONSENT_AGE: Duration = Duration::from_secs(365 * 24 * 3600);
-/// What is typed as an account's name.
+/// The name of an account as typed.
 pub const ACCOUNT_NAME_BYTES_MAX: usize = 320;
-/// A password; the longest that anybody remembers is far below.
+/// A password.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
-/// The shortest that is hashed (NIST SP 800-63B §3.1.1.2 has 8 where there is a second factor or a rate limit).
+/// The shortest that is hashed (NIST SP 800-63B §3.1.1.2 has 8 where there is a second factor or a
+/// rate limit).
 pub const PASSWORD_CHARS_MIN: usize = 8;
-/// Passwords that are checked at the same time: each takes a processor for some 50 ms.
+/// Passwords that are checked at the same time: each check takes some 50 ms of one processor.
 pub const PASSWORDS_AT_ONCE: usize = 2;
 /// Memory that one check of a password may take, in KiB, as argon2 counts.
 pub const PASSWORD_MEMORY_KIB_MAX: u32 = 262_144;
 /// Names and addresses whose attempts are counted.
 pub const THROTTLED_MAX: usize = 65_536;
-/// Characters that a page shows of any one text that is not ours.
+/// Characters that a page shows of one text from outside.
 pub const SHOWN_CHARS_MAX: usize = 200;

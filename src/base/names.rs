@@ -1,4 +1,4 @@
-//! Names that must not be mistaken for one another, each a type.
+//! Names and identifiers, each with its own type so that none is passed for another.
 
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
@@ -63,7 +63,7 @@ macro_rules! name {
 }
 
 name!(
-    /// A key of `servers:`; labels logs and metrics.
+    /// A key of `servers:`; a label of logs and metrics.
     ServerName
 );
 name!(
@@ -80,12 +80,14 @@ name!(
 );
 
 name!(
-    /// A resource identifier (RFC 8707 §2): `public_url` + path, scheme and host in lower case, no default port, no slash at the end.
+    /// A resource identifier (RFC 8707 §2): `public_url` + path, scheme and host in lower case, no
+    /// default port, no slash at the end.
     Resource
 );
 
 impl Scope {
-    /// Whether `text` may stand in a `scope` value: `%x21 / %x23-5B / %x5D-7E`, one or more (RFC 6749 §3.3).
+    /// Whether `text` may stand in a `scope` value: `%x21 / %x23-5B / %x5D-7E`, one or more (RFC
+    /// 6749 §3.3).
     #[must_use]
     pub fn is_valid(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
@@ -104,7 +106,8 @@ impl Scope {
     }
 }
 
-/// Where clients find us: scheme, host and port, in the one spelling that everything we publish starts with (P5).
+/// The gateway's public scheme, host and port. Everything that the gateway publishes starts with
+/// this one spelling (P5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     origin: Box<str>,
@@ -136,7 +139,7 @@ impl PublicUrl {
         }
         let default_port = if https { 443 } else { 80 };
         if port == Some(default_port) {
-            return Err("no port where it is the scheme's own (443 for https, 80 for http)");
+            return Err("no port if it is the default port of the scheme (443 for https, 80 for http)");
         }
         if !https && !is_loopback_name(host) {
             return Err("https://; http:// is for a loopback host alone");
@@ -162,13 +165,14 @@ impl PublicUrl {
         &self.host
     }
 
-    /// The port, the scheme's own where none was written.
+    /// The port; the default port of the scheme if none is written.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The resource identifier of a server at `path`; a root server's has no slash (RFC 9728 §1.2, SPEC A-03).
+    /// The resource identifier of a server at `path`; a root server's has no slash (RFC 9728 §1.2,
+    /// SPEC A-03).
     #[must_use]
     pub fn resource(&self, path: &str) -> Resource {
         let path = if path == "/" { "" } else { path };
@@ -200,7 +204,7 @@ pub fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> 
     }
 }
 
-/// Whether `host` (brackets kept) names this machine to itself.
+/// Whether `host` (an IPv6 address in brackets) is a loopback name or address.
 #[must_use]
 pub fn is_loopback_name(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');

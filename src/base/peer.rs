@@ -1,4 +1,4 @@
-//! Says which addresses count as one peer.
+//! Decides which client addresses count as one peer.
 
 use std::net::{IpAddr, Ipv6Addr};
 

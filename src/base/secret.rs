@@ -1,21 +1,21 @@
-//! Holds a value that must never be printed.
+//! A secret value: it does not print, compares in constant time, and is wiped on drop.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Bytes that cannot be printed, compare in constant time, and are wiped on drop.
+/// Secret bytes.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// Takes the bytes in.
+    /// Takes the bytes over.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The one way out: whoever calls this answers for where the bytes go.
+    /// Returns the bytes. The caller must not print or log them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0

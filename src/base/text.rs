@@ -1,4 +1,4 @@
-//! A piece of text that shares the buffer it was read from.
+//! Text that shares the buffer that it was read from.
 
 use std::{borrow::Borrow, fmt, ops::Deref};
 
@@ -12,7 +12,8 @@ pub const BYTE_ORDER_MARK: &[u8; 3] = b"\xEF\xBB\xBF";
 pub struct Text(Bytes);
 
 impl Text {
-    /// A part of `body` as text of its own. `part` must lie inside `body`; a foreign part is copied.
+    /// A part of `body` as text of its own. `part` should lie inside `body`; any other text is
+    /// copied.
     #[must_use]
     pub fn part_of(body: &Bytes, part: &str) -> Self {
         let (whole, wanted) = (body.as_ptr_range(), part.as_bytes().as_ptr_range());

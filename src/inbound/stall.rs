@@ -54,6 +54,7 @@ impl<F> Executor<F> for StreamTasks
 where
     F: Future<Output = ()> + Send + Unpin + 'static,
 {
+    #[expect(clippy::disallowed_methods, reason = "hyper hands over each stream; it ends with its connection")]
     fn execute(&self, stream: F) {
         tokio::spawn(STREAM.scope(Stream::default(), Task { stream: Some(stream), clock: None, seen: 0 }));
     }

@@ -64,6 +64,7 @@ impl Upload {
         if incoming.size_hint().upper().is_none_or(|announced| announced > most) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        #[expect(clippy::disallowed_methods, reason = "the upload keeps its handle and aborts it when dropped")]
         let forgotten = tokio::spawn(async move {
             forget(incoming, most, REFUSED_UPLOAD_TIMEOUT).await;
             // Until here the connection is at work.

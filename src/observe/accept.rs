@@ -1,4 +1,4 @@
-//! Warns of connections that could not be accepted, once in a while.
+//! Warns of connections that could not be accepted, at most once in ten seconds.
 
 use std::{
     io,
@@ -7,10 +7,10 @@ use std::{
 
 use crate::observe::sampled::Sampled;
 
-/// The first one is told at once, the next ones after this time.
+/// The first failure is logged at once, the next one after this time.
 const WARNING_EVERY: Duration = Duration::from_secs(10);
 
-/// Accepts of one listener that failed.
+/// Failed accepts of one listener.
 #[derive(Debug)]
 pub struct RefusedAccepts {
     listener: Box<str>,
@@ -18,13 +18,13 @@ pub struct RefusedAccepts {
 }
 
 impl RefusedAccepts {
-    /// Of the listener of this name or address.
+    /// For the listener with this name or address.
     #[must_use]
     pub fn new(listener: impl Into<Box<str>>) -> Self {
         Self { listener: listener.into(), sampled: Sampled::new(WARNING_EVERY, 1) }
     }
 
-    /// One more failed.
+    /// Reports one more failure.
     pub fn tell(&self, cause: &io::Error) {
         if let Some(left_out) = self.sampled.admit((), Instant::now()) {
             tracing::warn!(

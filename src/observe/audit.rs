@@ -1,8 +1,8 @@
-//! The audit log: who, where, what, verdict, rule, how it ended; never arguments or tokens.
+//! The audit log: caller, server, target, verdict, rule, end; never arguments or tokens.
 //!
-//! The lines go to standard output, JSON objects (or `key=value` where `log.format` is `text`), one each. They are an interface:
-//! `audit` is its version, and grows when a field changes its meaning or goes away; fields may be added. A field that has nothing
-//! to say is left out.
+//! The lines go to standard output, JSON objects (or `key=value` where `log.format` is `text`), one
+//! each. They are an interface: `audit` is its version, and grows when a field changes its meaning
+//! or goes away; fields may be added. A field without a value is left out.
 //!
 //! | `event` | is written |
 //! |---|---|
@@ -22,8 +22,8 @@
 //! | `server` | the key of `servers:`; absent where the path names none |
 //! | `peer` | the address that connected |
 //! | `issuer`, `client` | `iss` and client of the proved token; absent where none was proved |
-//! | `principal` | who, as 32 hexadecimal digits: `printf '%s\0%s' "$iss" "$sub" \| sha256sum`, the front of it |
-//! | `token` | which token, made the same way from `iss` and `jti`; absent without a `jti` |
+//! | `principal` | the user, as 32 hexadecimal digits: the first half of `printf '%s\0%s' "$iss" "$sub" \| sha256sum` |
+//! | `token` | the token, made the same way from `iss` and `jti`; absent without a `jti` |
 //! | `index` | which of the things that the request names this line is about, from 0; absent if it names one |
 //! | `method` | the JSON-RPC method |
 //! | `target_kind` | `open`, `tool`, `prompt`, `resource`, `template`, `method`, `task`, `task_list`, `stream` or `end_session` |
@@ -42,7 +42,8 @@
 //! | `listener` | of a violation: the address that was connected to |
 //! | `suppressed` | of a violation: how many others with this reason were not written since the last line; a line without `peer` tells only this number |
 //!
-//! Text from outside is cut ([`TEXT_BYTES_MAX`], [`TARGET_BYTES_MAX`], then `…`) and escaped, so that a tool's name cannot start a line of its own.
+//! Text from outside is cut ([`TEXT_BYTES_MAX`], [`TARGET_BYTES_MAX`], then `…`) and escaped, so
+//! that a tool's name cannot start a line of its own.
 
 use std::{
     io::{self, Write},
@@ -59,7 +60,7 @@ use crate::{
 
 mod line;
 
-/// Of the format; it grows when a field changes its meaning or goes away.
+/// The version of the format. It grows when a field changes its meaning or is removed.
 const VERSION: u64 = 2;
 /// Bytes of a target that are written.
 pub const TARGET_BYTES_MAX: usize = 256;
@@ -83,7 +84,7 @@ pub struct AuditEntry<'a> {
     pub peer: IpAddr,
     /// What was decided.
     pub decision: Option<Decision<'a>>,
-    /// Why it was refused after all, or what failed.
+    /// Why it was refused after it was allowed, or what failed.
     pub failure: Option<&'static str>,
     /// HTTP status that went out.
     pub status: Option<u16>,
@@ -107,7 +108,7 @@ pub enum AuditEvent {
 /// What was decided about one thing that a request names.
 #[derive(Clone, Copy, Debug)]
 pub struct Decision<'a> {
-    /// Whose token was proved.
+    /// The caller, if the token was verified.
     pub who: Option<Who<'a>>,
     /// Which of the things that it names, and their number, where there are several.
     pub index: Option<(usize, usize)>,
@@ -142,14 +143,14 @@ pub struct ViolationLine<'a> {
     pub suppressed: u64,
 }
 
-/// Whose token it was.
+/// The caller of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Who<'a> {
     /// `iss`.
     pub issuer: &'a str,
-    /// Who, as a digest.
+    /// The user, as a digest.
     pub principal: &'a str,
-    /// Which token, as a digest.
+    /// The token, as a digest.
     pub token: Option<&'a str>,
     /// The client.
     pub client: Option<&'a str>,
@@ -166,7 +167,7 @@ pub enum Verdict {
     Unfinished,
 }
 
-/// Writes audit lines; a reader that is slow costs lines, never requests.
+/// Writes audit lines. A slow reader loses lines and never delays requests.
 pub struct Audit {
     lines: Lines,
     json: bool,
@@ -177,7 +178,7 @@ impl Audit {
     /// Starts the writer. Lines that cannot be written are counted in `dropped`.
     ///
     /// # Errors
-    /// The system's, where it has no thread to give.
+    /// The system cannot start a thread.
     pub fn start(json: bool, sink: Box<dyn Write + Send>, dropped: Counter) -> io::Result<Self> {
         let lost = dropped.clone();
         let lines = Lines::start("audit", AUDIT_LINES_MAX, sink, move |lines, fault, is_first| {
@@ -189,7 +190,8 @@ impl Audit {
         Ok(Self { lines, json, dropped })
     }
 
-    /// Leaves one line. Never waits for the sink: where too many lines wait already, this one is counted and lost.
+    /// Queues one line. Never waits for the sink: if too many lines wait already, this one is
+    /// counted and lost.
     pub fn write(&self, entry: &AuditEntry<'_>) {
         self.push(&render(entry, self.json));
     }
@@ -205,7 +207,7 @@ impl Audit {
         }
     }
 
-    /// Has what waits written out and ends the writer; gives up after `patience` where the sink does not take it.
+    /// Writes the queued lines and ends the writer. Gives up after `patience`.
     pub fn close(&self, patience: Duration) {
         self.lines.close(patience);
     }

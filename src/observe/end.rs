@@ -3,17 +3,17 @@
 /// The reason; its word is in the audit line and the label of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Every byte of it was handed to the connection.
+    /// Every byte was passed to the connection.
     Finished,
     /// The client closed the connection or reset the stream.
     ClientGone,
     /// The client did not read its answer, and the gateway ended it.
     ClientStalled,
-    /// The process stopped, and the drain's deadline cut it.
+    /// The deadline of the drain ended it.
     Drain,
-    /// The token expired or was revoked, or a reload took the right to the stream away.
+    /// The token expired or was revoked, or a reload withdrew the permission.
     PermitExpired,
-    /// The upstream gave no answer, broke it off, or sent what may not pass.
+    /// The upstream sent no answer, broke it off, or sent one that may not be relayed.
     UpstreamFailed,
     /// The answer is a stream that must be read, and there was no room to hold its next event.
     Overloaded,

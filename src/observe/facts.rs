@@ -1,4 +1,4 @@
-//! What is known of a request: who asks, for what, and what was decided.
+//! The facts of one request for its audit line: caller, target, verdict, rule.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
 /// Why a member of a batch was refused that would have been allowed alone.
 const BATCH_REFUSED: &str = "batch_refused";
 
-/// Settled when the decision stands.
+/// They do not change after the decision.
 pub(super) struct Facts {
     pub(super) id: RequestId,
     pub(super) opened: Now,
@@ -32,7 +32,7 @@ pub(super) struct Facts {
     pub(super) reported: Option<Refusal>,
 }
 
-/// What of a target a line says.
+/// The kind and name of a target.
 pub(super) struct Named {
     kind: &'static str,
     name: Option<Text>,
@@ -172,7 +172,8 @@ impl SeparateTargets {
         Self { each: all.into_iter().take(BATCH_MESSAGES_MAX).map(part).collect(), total }
     }
 
-    /// Asks the rules about each thing alone; a task is judged by the tool behind it, so not here.
+    /// Asks the rules about each thing alone; the rules for a task are those of its tool, so a task
+    /// is left out.
     pub(super) fn judge(&mut self, judge: impl Fn(&Target) -> Judged) {
         for part in &mut self.each {
             if !matches!(part.target, Target::Tasks { .. }) {

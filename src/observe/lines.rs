@@ -1,4 +1,4 @@
-//! Lines that wait for a reader which may be slow: whoever leaves one never waits.
+//! Queues lines for a sink that may be slow; adding a line never waits.
 
 use std::{
     io::{self, Write},
@@ -16,7 +16,7 @@ const GATHER: Duration = Duration::from_millis(5);
 /// Room that is kept between two writes.
 const BUFFER_KEPT_BYTES: usize = 1024 * 1024;
 
-/// Where lines are left; a thread of its own takes them to the sink.
+/// A queue of lines. Its thread writes them to the sink.
 pub struct Lines {
     queue: Arc<Queue>,
     lines_max: usize,
@@ -37,10 +37,11 @@ struct Waiting {
 }
 
 impl Lines {
-    /// Starts the writer. `lost` is told of lines that the sink did not take, and whether it is the first time in a row.
+    /// Starts the writer. It calls `lost` with the number of lines that the sink did not take, and
+    /// whether this is the first failure in a row.
     ///
     /// # Errors
-    /// The system's, where it has no thread to give.
+    /// The system cannot start a thread.
     pub fn start(
         name: &str,
         lines_max: usize,
@@ -52,13 +53,14 @@ impl Lines {
         let lines = Arc::clone(&queue);
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             lines.drain(sink, &lost);
-            // Nobody may be waiting.
+            // `close` may not be waiting.
             let _ = finish.try_send(());
         })?;
         Ok(Self { queue, lines_max, finished: Mutex::new(finished) })
     }
 
-    /// Leaves one line, its end included. Never waits for the sink: `false` where too many lines wait already.
+    /// Queues one line, with its line end. Never waits for the sink: `false` if too many lines
+    /// wait.
     #[must_use]
     pub fn push(&self, line: &str) -> bool {
         let mut waiting = self.queue.lock();
@@ -75,11 +77,11 @@ impl Lines {
         true
     }
 
-    /// Has what waits written out and ends the writer; gives up after `patience` where the sink does not take it.
+    /// Writes the queued lines and ends the writer. Gives up after `patience`.
     pub fn close(&self, patience: Duration) {
         self.queue.lock().closed = true;
         self.queue.stirred.notify_one();
-        // Too late or already ended: in both cases there is no more to do.
+        // Timed out or already ended: in both cases there is nothing more to do.
         let _ = self.finished.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience);
     }
 }

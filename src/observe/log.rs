@@ -1,4 +1,4 @@
-//! Sets up the log: JSON lines or text, to standard error, at one level. A reader that is slow costs lines, never requests.
+//! Starts the log: JSON lines or text on standard error. A slow reader never delays requests.
 
 use std::{
     io::{self, Write},
@@ -20,7 +20,7 @@ use tracing_subscriber::{
 
 use crate::{base::limits::LOG_LINES_MAX, observe::lines::Lines};
 
-/// The log's writer, to be closed at the end.
+/// The writer of the log. The process closes it at its end.
 #[derive(Clone)]
 pub struct Log(Arc<Shared>);
 
@@ -29,12 +29,13 @@ struct Shared {
     lost: AtomicU64,
 }
 
-/// Starts the log of this process: ours at `level`, that of the libraries from warnings up, since at lower levels they print what passes through them.
+/// Starts the log of this process: its own events at `level`, those of libraries from `warn` up,
+/// because at lower levels libraries print the data that they handle.
 ///
 /// # Errors
-/// That there is one already, or that the system has no thread to give.
+/// There is a log already, or the system cannot start a thread.
 pub fn start(json: bool, level: Level) -> Result<Log, String> {
-    // What cannot be written to standard error can be said nowhere.
+    // A failure to write to standard error cannot be reported anywhere.
     let lines =
         Lines::start("log", LOG_LINES_MAX, Box::new(io::stderr()), |_, _, _| {}).map_err(|fault| fault.to_string())?;
     let log = Log(Arc::new(Shared { lines, lost: AtomicU64::new(0) }));
@@ -50,7 +51,7 @@ pub fn start(json: bool, level: Level) -> Result<Log, String> {
 }
 
 impl Log {
-    /// Has what waits written out; gives up after `patience` where nobody takes it.
+    /// Writes the queued lines. Gives up after `patience`.
     pub fn close(&self, patience: Duration) {
         self.0.lines.close(patience);
     }

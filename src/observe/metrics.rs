@@ -1,6 +1,7 @@
-//! Counts and gauges, and their text for Prometheus.
+//! The metrics of a process, and their text for Prometheus.
 //!
-//! Names and labels are an interface: dashboards and alerts are built on them. All begin with `portcullis_`.
+//! Names and labels are an interface: dashboards and alerts are built on them. All begin with
+//! `portcullis_`.
 //!
 //! | name | labels | counts |
 //! |---|---|---|
@@ -134,7 +135,7 @@ pub struct ConnectionSeries {
     closed_for_room: Counter,
 }
 
-/// One more of what a gauge counts, until it is dropped.
+/// Counts one in a gauge until it is dropped.
 #[must_use]
 pub struct Held(Gauge);
 
@@ -299,7 +300,7 @@ impl Metrics {
         }
     }
 
-    /// The servers are others than before: those that are gone are told of no more.
+    /// A reload replaced the servers: removes the series of servers that are gone.
     pub fn upstreams_replaced(&self) {
         self.upstream_connections.clear();
         self.upstream_streams.clear();
@@ -315,7 +316,7 @@ impl Metrics {
         }
     }
 
-    /// The counter of audit lines lost, for the one who loses them.
+    /// The counter of lost audit lines.
     #[must_use]
     pub fn audit_dropped(&self) -> Counter {
         self.audit_dropped.clone()

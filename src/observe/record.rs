@@ -1,4 +1,4 @@
-//! The record of one request: writes its decision and its end to the audit log.
+//! The record of one request: collects its facts; writes its audit lines and counts its end.
 
 use std::{fmt::Display, net::IpAddr, sync::Arc, time::Duration};
 
@@ -20,16 +20,16 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// nginx's word for a client that left before the answer; never sent.
+/// The status that nginx logs if the client left before the answer; never sent.
 const CLIENT_GONE: u16 = 499;
-/// What is older than this is told before it ends.
+/// A decision that is older than this is written before the request ends.
 const TOLD_AFTER: Duration = Duration::from_millis(500);
 
 /// Filled by the steps of a request; dropping it counts the request and writes its end, also when
 /// the request's future is dropped half-way.
 pub struct Record {
     observe: Arc<Observe>,
-    /// Shared while the decision stands and is not told; nothing changes them from then on.
+    /// Shared while the decision waits to be written; they do not change then.
     facts: Arc<Facts>,
     telling: Telling,
     /// What failed after it was allowed.
@@ -45,14 +45,14 @@ pub struct Record {
     _in_flight: Held,
 }
 
-/// How far the audit log knows of it.
+/// What the audit log has about the request.
 #[derive(Clone, Copy)]
 enum Telling {
-    /// Nothing is decided.
+    /// No decision yet.
     Open,
-    /// The decision stands; where its facts wait.
+    /// Decided and not written yet; the index of the waiting facts.
     Decided(usize),
-    /// The decision is in the log.
+    /// The decision is written.
     Told,
 }
 
@@ -85,12 +85,12 @@ impl Record {
         self.learn(|facts| facts.server = Some(Arc::clone(series)));
     }
 
-    /// Who asks, once it is proved.
+    /// The caller, once its token is verified.
     pub fn caller(&mut self, caller: &Arc<Caller>) {
         self.learn(|facts| facts.caller = Some(Arc::clone(caller)));
     }
 
-    /// What is asked.
+    /// The method and target of the request.
     pub fn asked(&mut self, method: &Text, target: &Target) {
         self.learn(|facts| {
             facts.method = (!method.is_empty()).then(|| method.clone());
@@ -101,17 +101,17 @@ impl Record {
         });
     }
 
-    /// It asks several things together, each with its own method.
+    /// The methods and targets of a batch.
     pub fn asked_together(&mut self, each: Vec<(Text, Target)>) {
         self.learn(|facts| facts.parts = SeparateTargets::together(each));
     }
 
-    /// Of several things, which rule decides about each alone, and how.
+    /// Evaluates the rules for each target of a batch alone.
     pub fn judge_each(&mut self, judge: impl Fn(&Target) -> Judged) {
         self.learn(|facts| facts.parts.judge(judge));
     }
 
-    /// It was allowed: by which rule, and what a `report_only` rule would have refused.
+    /// The request was allowed: by which rule, and what a `report_only` rule would have refused.
     pub fn permitted(&mut self, rule: Option<usize>, reported: Option<&Refusal>) {
         self.learn(|facts| {
             facts.verdict = Verdict::Allowed;
@@ -120,15 +120,15 @@ impl Record {
         });
     }
 
-    /// The decision stands, and is told from now on even if the request never ends.
+    /// The decision is final: it is written from now on even if the request never ends.
     pub fn decided(&mut self) {
         if let Telling::Open = self.telling {
             self.telling = Telling::Decided(self.observe.untold.put(&self.facts));
         }
     }
 
-    /// It was refused; or it was allowed, and then failed for this reason. A client that left in the
-    /// middle of its body was not refused.
+    /// The request was refused, or it was allowed and failed for this reason. A client that left
+    /// during its body was not refused.
     pub fn refused(&mut self, refusal: &Refusal) {
         if *refusal == Refusal::BodyAborted {
             self.has_left = true;
@@ -155,23 +155,23 @@ impl Record {
         self.failure = Some(refusal.clone());
     }
 
-    /// The rule that decided, where neither permit nor refusal names it.
+    /// The rule that decided, if neither permit nor refusal names it.
     pub fn decided_by(&mut self, rule: Option<usize>) {
         self.learn(|facts| facts.rule = facts.rule.or(rule));
     }
 
-    /// What the upstream answered, or how it failed.
+    /// The outcome of the request at the upstream.
     pub fn upstream(&mut self, outcome: UpstreamOutcome) {
         self.upstream = outcome;
     }
 
-    /// The upstream failed: it is counted, and logged now and then.
+    /// The upstream failed: counts it, and logs it at most once in ten seconds for each kind.
     pub fn failed(&mut self, outcome: UpstreamOutcome, what: &'static str, cause: &dyn Display) {
         self.upstream = outcome;
         series(&self.observe, &self.facts).upstream_failed(what, cause, self.facts.id);
     }
 
-    /// The upstream failed by an outage that the log told of when it began: it is counted.
+    /// The upstream failed by an outage that is logged already: counts it.
     pub fn failed_again(&mut self, outcome: UpstreamOutcome, what: &'static str) {
         self.upstream = outcome;
         series(&self.observe, &self.facts).upstream_failed_again(what);
@@ -182,15 +182,15 @@ impl Record {
         self.status = (!self.has_left).then_some(status);
     }
 
-    /// The answer goes on after its head: it is finished when that is said, and not when the record
-    /// is dropped.
+    /// The answer has a body that is relayed: it is finished when [`Self::ends`] says so, not when
+    /// the record is dropped.
     pub fn relays(&mut self) {
         self.relays = true;
     }
 
-    /// The answer is an event stream with this status: its decision is told now, and it counts as
-    /// open until the record is dropped. It may stay for hours, so it lets go of the buffer that
-    /// the request came in.
+    /// The answer is an event stream with this status: writes the decision now, and counts the
+    /// stream as open until the record is dropped. A stream may last for hours, so the record
+    /// releases the buffer of the request.
     pub fn streams(&mut self, status: StatusCode) {
         self.status = Some(status);
         self.streaming = Some(Streaming { head_after: self.elapsed(), _open: self.observe.metrics.stream_open() });
@@ -214,7 +214,7 @@ impl Record {
         }
     }
 
-    /// Takes the decision if no line has told it yet; only this record tells it from now on.
+    /// Takes the decision back if no line has it yet; then only this record writes it.
     fn is_untold(&mut self) -> bool {
         match self.telling {
             Telling::Open => true,
@@ -227,7 +227,7 @@ impl Record {
         self.observe.clock.now().mono.saturating_sub(self.facts.opened.mono)
     }
 
-    /// Why it ended, now that it has.
+    /// Why the answer ended.
     fn ended(&self) -> End {
         if let Some(end) = self.end {
             return end;
@@ -240,7 +240,7 @@ impl Record {
         }
     }
 
-    /// What was decided in the end: an upstream that fails does not change it.
+    /// The final verdict: a failure of the upstream does not change it.
     fn verdict(&self) -> Verdict {
         match &self.failure {
             Some(refusal) if !self.upstream.is_failure() => Verdict::Refused(refusal.row().reason),
@@ -289,8 +289,7 @@ impl Drop for Record {
             let whole = AuditEntry { event: AuditEvent::Decided, wall, ..ending };
             tell_as(&self.observe, &self.facts, &whole, self.verdict());
         } else if self.status.is_none() {
-            // What was not decided is told as an end. A document that anyone may read is no
-            // decision, and has no line.
+            // Without a decision only the end is written. A public document has no line.
             self.facts.each_decision(|decision| {
                 self.observe.audit.write(&AuditEntry { decision: Some(*decision), ..ending });
             });
@@ -298,19 +297,18 @@ impl Drop for Record {
     }
 }
 
-/// Tells decisions that have waited long enough, in the order in which they were made as far as can
-/// be.
+/// Writes decisions that have waited long enough, as far as possible in their order.
 pub(super) fn tell_older(observe: &Observe) {
     let before = observe.clock.now().mono.saturating_sub(TOLD_AFTER);
     observe.untold.tell_older(before, &mut |facts| tell(observe, facts, &entry(facts, AuditEvent::Decided)));
 }
 
-/// Counts the decision about each thing that the request names, and writes a line for it.
+/// Counts the decision about each target of the request, and writes a line for it.
 fn tell(observe: &Observe, facts: &Facts, entry: &AuditEntry<'_>) {
     tell_as(observe, facts, entry, facts.verdict);
 }
 
-/// The same where the request was refused after it was allowed.
+/// The same for a request that was refused after it was allowed.
 fn tell_as(observe: &Observe, facts: &Facts, entry: &AuditEntry<'_>, verdict: Verdict) {
     let series = series(observe, facts);
     facts.each_decision(|decision| {

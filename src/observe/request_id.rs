@@ -1,4 +1,4 @@
-//! Names each request, so that its lines are found together.
+//! The id of a request, which all its log and audit lines carry.
 
 use std::{
     fmt,
@@ -21,7 +21,7 @@ impl RequestId {
         self.number
     }
 
-    /// Writes it, without the detour of a formatter: each line has one.
+    /// Writes it without a formatter: every line has one.
     pub(super) fn write_to(self, text: &mut String) {
         text.push_str(str::from_utf8(&self.process).unwrap_or_default());
         text.push('-');

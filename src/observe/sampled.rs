@@ -1,4 +1,4 @@
-//! Bounds how often the same thing is told, and counts what was left out.
+//! Bounds how often one kind of event is logged, and counts those that were left out.
 
 use std::{
     mem,
@@ -29,8 +29,7 @@ impl<K: Copy + PartialEq> Sampled<K> {
         Self { every, at_most, seen: Mutex::new(Vec::new()) }
     }
 
-    /// Whether one more of this kind is told; and if so, how many were left out since the last one
-    /// that was.
+    /// Whether one more of this kind is logged; if so, how many were left out since the last one.
     pub fn admit(&self, kind: K, now: Instant) -> Option<u64> {
         let mut all = self.lock();
         let Some(seen) = all.iter_mut().find(|seen| seen.kind == kind) else {
@@ -48,8 +47,8 @@ impl<K: Copy + PartialEq> Sampled<K> {
         Some(mem::take(&mut seen.left_out))
     }
 
-    /// The kinds of which some were left out and whose span is over, with their number; they count
-    /// as told now.
+    /// The kinds with events that were left out and whose span is over, with their number. They
+    /// count as reported now.
     pub fn left_out(&self, now: Instant) -> Vec<(K, u64)> {
         let mut all = self.lock();
         let over =

@@ -1,4 +1,4 @@
-//! Decisions that are not in the audit log yet, so that slow requests are logged before they end.
+//! Decisions that wait for their audit line, so that slow requests are logged before they end.
 
 use std::{
     mem,
@@ -11,7 +11,7 @@ use crate::observe::facts::Facts;
 /// Enough that two workers rarely meet.
 const SHARDS: usize = 16;
 
-/// Each for the short time between its decision and its line.
+/// Each waits for the short time between its decision and its line.
 #[derive(Default)]
 pub(super) struct Untold {
     shards: [Mutex<Shard>; SHARDS],
@@ -24,7 +24,7 @@ struct Shard {
 }
 
 impl Untold {
-    /// Keeps the facts of a request until they are taken; where they are.
+    /// Keeps the facts of a request until they are taken. Returns their index.
     pub(super) fn put(&self, facts: &Arc<Facts>) -> usize {
         let Some(mut shard) = self.shard(facts) else { return usize::MAX };
         let Shard { slots, free } = &mut *shard;
@@ -39,7 +39,7 @@ impl Untold {
         slots.len() - 1
     }
 
-    /// Takes them back: `false` where they were told in between.
+    /// Takes them back: `false` if they were written meanwhile.
     pub(super) fn take(&self, index: usize, facts: &Arc<Facts>) -> bool {
         let Some(mut shard) = self.shard(facts) else { return true };
         match shard.slots.get_mut(index) {
@@ -54,8 +54,8 @@ impl Untold {
         }
     }
 
-    /// Takes those that arrived before `before`, and tells each of them while its record waits: the
-    /// end comes after it.
+    /// Takes those that arrived before `before` and writes each under the lock, so that the line of
+    /// its end follows.
     pub(super) fn tell_older(&self, before: Duration, tell: &mut dyn FnMut(&Facts)) {
         for shard in &self.shards {
             let mut shard = lock(shard);
@@ -77,7 +77,7 @@ impl Untold {
     }
 }
 
-/// A panic while it is held leaves a list that is sound as it is.
+/// After a panic the list is still valid.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

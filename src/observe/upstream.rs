@@ -1,4 +1,4 @@
-//! How the upstream did: the outcome of each request, and one warning for each kind of failure.
+//! The outcome of a request at the upstream, and the warnings about failures of upstreams.
 
 use std::{
     fmt::Display,
@@ -12,11 +12,11 @@ use crate::{
     observe::{request_id::RequestId, sampled::Sampled},
 };
 
-/// The first failure of a kind is told at once, the next ones after this time.
+/// The first failure of a kind is logged at once, the next one after this time.
 const WARNING_EVERY: Duration = Duration::from_secs(10);
 
-/// What came of the request at the server behind us: the label `upstream` of a metric, and a field
-/// of the audit line.
+/// The outcome of a request at the upstream: the label `upstream` of a metric, and a field of the
+/// audit line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UpstreamOutcome {
     /// It was not asked, or the client left before it answered.
@@ -31,7 +31,7 @@ pub enum UpstreamOutcome {
     /// It broke off before its answer was whole.
     BrokeOff,
     /// Its answer may not be relayed: a redirect, a challenge of its own, a list that cannot be
-    /// judged.
+    /// filtered.
     Unfit,
     /// It could not be reached, or had no room.
     Unreachable,

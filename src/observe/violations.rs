@@ -40,7 +40,7 @@ impl HandshakeFault {
 }
 
 impl Observe {
-    /// A connection broke HTTP; it got an answer with `status`, where it got one.
+    /// A connection broke HTTP and got an answer with `status`, if any.
     pub fn violated(&self, by: Violator<'_>, violation: Violation, status: Option<u16>) {
         by.listener.violated(violation);
         // Silent connections are only counted.

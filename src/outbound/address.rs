@@ -1,22 +1,23 @@
-//! Which addresses may be dialled (SPEC D-30).
+//! Decides which IP addresses the gateway may connect to (SPEC D-30).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 #[cfg(test)]
 mod tests;
 
-/// A rule about addresses, from how far the one who named the host is trusted.
+/// Which addresses a host may lead to: it depends on the source of the host name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AddressRule {
-    /// The operator wrote the host: any address that can belong to a service of theirs. Never link-local or a cloud's
-    /// metadata service, which a name that was taken over or rebound would lead to.
+    /// The configuration names the host: any address of a service. Never a link-local address or a
+    /// cloud's metadata service, which a hijacked or rebound name would lead to.
     Configured,
-    /// A document from outside named the host: public addresses alone.
+    /// A fetched document names the host: public addresses only.
     PublicOnly,
 }
 
 impl AddressRule {
-    /// Whether `address` may be dialled. An address that carries an IPv4 address in it is judged by that one too.
+    /// Whether `address` may be dialled. An address that contains an IPv4 address must pass for
+    /// that one too.
     #[must_use]
     pub fn permits(self, address: IpAddr) -> bool {
         match address {
@@ -48,7 +49,8 @@ impl AddressRule {
     }
 }
 
-/// What no identity provider and no MCP server ever has: no host's own address, many hosts' address, or a cloud's metadata service.
+/// Whether no identity provider and no MCP server has this address: unspecified, link-local,
+/// multicast, broadcast, or a cloud's metadata service.
 fn is_never_a_service_v4(address: Ipv4Addr) -> bool {
     match address.octets() {
         // Linux takes a connection to 0.0.0.0 for one to itself.
@@ -71,7 +73,8 @@ fn is_never_a_service_v6(address: Ipv6Addr) -> bool {
     }
 }
 
-/// The IPv4 address that a packet to `address` may end up at: NAT64 (RFC 6052), 6to4 (RFC 3056), IPv4-compatible (RFC 4291 §2.5.5.1).
+/// The IPv4 address that a packet to `address` may end up at: NAT64 (RFC 6052), 6to4 (RFC 3056),
+/// IPv4-compatible (RFC 4291 §2.5.5.1).
 fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some(joined(high, low)),
@@ -80,7 +83,7 @@ fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// The IPv4 address behind the well-known NAT64 prefix.
+/// The IPv4 address after the well-known NAT64 prefix.
 fn nat64(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(joined(high, low)),
@@ -110,7 +113,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     )
 }
 
-/// Inside 2000::/3, the one range given out for global unicast, and not in a part of it set aside for something else.
+/// Inside 2000::/3, the one range given out for global unicast, and not in a part that is reserved
+/// for another use.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
         // 2001::/23, IETF protocol assignments: Teredo, benchmarking, ORCHID.

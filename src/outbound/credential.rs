@@ -1,4 +1,4 @@
-//! What the upstream gets to know of the caller: a credential of its own, and claims as headers.
+//! Adds to a request what the upstream may know: a credential, and claims as headers.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::decide::token::caller::Caller;
 
-/// What the upstream gets in place of the caller's token (P4).
+/// The credential that the upstream gets instead of the caller's token (P4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// Nothing.
@@ -27,7 +27,8 @@ pub struct IdentityHeader {
 }
 
 impl Credential {
-    /// Adds the credential to headers from which the caller's was removed; `presented` is the caller's own field value.
+    /// Adds the credential to headers from which the caller's was removed; `presented` is the
+    /// caller's own field value.
     pub fn add_to(&self, headers: &mut HeaderMap, presented: Option<HeaderValue>) {
         match self {
             Self::Strip => {}
@@ -43,7 +44,8 @@ impl Credential {
         }
     }
 
-    /// Whether the upstream knows us by a credential of our own, so that its refusals speak of that one.
+    /// Whether the gateway has its own credential at the upstream, so that a 403 of the upstream is
+    /// about that credential.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         matches!(self, Self::Header(..))
@@ -59,8 +61,9 @@ impl IdentityHeader {
     }
 }
 
-/// A claim as a field value with one meaning: text as it is, everything else as compact JSON, so that the list `["a,b"]` never
-/// reads like `["a","b"]`. What is not printable ASCII is written as RFC 8187's `UTF-8''` with percent escapes.
+/// A claim as a field value with one meaning: text as it is, everything else as compact JSON, so
+/// that the list `["a,b"]` never reads like `["a","b"]`. What is not printable ASCII is written as
+/// RFC 8187's `UTF-8''` with percent escapes.
 fn field_value(claim: &Value) -> Option<HeaderValue> {
     let text = match claim {
         Value::Null => return None,

@@ -1,4 +1,4 @@
-//! Opens a connection to a host that the configuration names: resolve, check the addresses, connect, TLS.
+//! Opens a connection to a host: resolve, check the addresses, connect, TLS.
 
 use std::{
     io,
@@ -23,7 +23,7 @@ pub use fault::{DialFault, DialFaultKind};
 
 mod fault;
 
-/// Whom to dial.
+/// The host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// Host name or address; an IPv6 address without brackets.
@@ -45,13 +45,13 @@ pub enum Stream {
 /// What dialling needs besides the peer.
 #[derive(Clone)]
 pub struct Dialler {
-    /// How TLS is spoken.
+    /// Trust roots and protocols of TLS.
     pub tls: Arc<rustls::ClientConfig>,
-    /// Where names are resolved.
+    /// Resolves host names.
     pub resolver: Arc<Resolver>,
 }
 
-/// How far dialling has come.
+/// The step that dialling has reached.
 #[derive(Clone, Copy)]
 enum Step {
     Resolve,
@@ -140,8 +140,8 @@ async fn connect_first(
             Ok(Err(cause)) => DialFault { kind: DialFaultKind::of_connect(&cause, *address), cause },
             Err(_) => DialFault { kind: DialFaultKind::ConnectTimeout, cause: io::ErrorKind::TimedOut.into() },
         };
-        // What a host without IPv6 says of an IPv6 address does not hide what the server itself
-        // says.
+        // Without IPv6 the system reports every IPv6 address as unreachable; that must not hide the
+        // error of the server's IPv4 address.
         if fault.as_ref().is_none_or(|before| before.kind == DialFaultKind::Unreachable) {
             fault = Some(failed);
         }

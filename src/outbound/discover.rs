@@ -1,4 +1,4 @@
-//! Fetches an issuer's metadata, live with last-good, for its keys and for the mirror.
+//! Keeps an issuer's metadata fresh, for its keys and for the mirrored document.
 
 use std::{future::Future, net::IpAddr, sync::Arc};
 
@@ -26,7 +26,7 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// One issuer's metadata. Only [`Self::keep_fresh`] fetches, so no number of requests can make us dial.
+/// One issuer's metadata. Only [`Self::keep_fresh`] fetches, so requests never cause a fetch.
 pub struct Discovery {
     issuer: Issuer,
     plaintext: Plaintext,
@@ -48,12 +48,13 @@ struct Good {
     jwks_uri: Option<String>,
 }
 
-/// When the first look is taken.
+/// When the metadata is fetched first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// At once: the keys are found by it.
+    /// At once: it says where the keys are.
     AtOnce,
-    /// When someone asks for the document: an issuer whose keys come from elsewhere may have none.
+    /// When the document is asked for: an issuer whose keys come from elsewhere may have no
+    /// metadata.
     WhenAsked,
 }
 
@@ -81,11 +82,11 @@ impl Discovery {
         &self.issuer
     }
 
-    /// The document as the issuer wrote it, for the mirror: the last good one, however old, for a client can use an old one
-    /// and can do nothing with an error. Waits for the very first attempt and for no other.
+    /// The document as the issuer wrote it, for the mirror: the last good one, however old, because
+    /// an old document helps a client more than an error. Waits for the first attempt only.
     ///
     /// # Errors
-    /// What the last attempt met, while there is no document at all.
+    /// The fault of the last attempt, if there is no document yet.
     pub async fn document(&self) -> Result<Bytes, Fault> {
         self.good().await.map(|good| good.document.clone())
     }
@@ -109,7 +110,7 @@ impl Discovery {
         key_place(&self.issuer, self.plaintext, member, url)
     }
 
-    /// Done when the next attempt is over.
+    /// Waits until the next attempt has ended.
     pub async fn attempted(&self) {
         // The sender lives as long as `self`, so the wait ends with an attempt and in no other way.
         let _ = self.state.subscribe().changed().await;
@@ -119,18 +120,19 @@ impl Discovery {
         if self.state.borrow().attempts == 0 {
             self.wanted.notify_one();
             let mut state = self.state.subscribe();
-            // Late or not, what is there now is the answer.
+            // Also after a timeout: use what is there now.
             let _ = timeout(FETCH_TIMEOUT, state.wait_for(|state| state.attempts > 0)).await;
         }
         let state = self.state.borrow();
         match (&state.good, &state.fault) {
             (Some(good), _) => Ok(Arc::clone(good)),
             (None, Some(fault)) => Err(fault.clone()),
-            (None, None) => Err(Fault::new(FaultKind::Timeout, "the first look for the metadata is not over yet")),
+            (None, None) => Err(Fault::new(FaultKind::Timeout, "the first fetch of the metadata has not ended yet")),
         }
     }
 
-    /// Fetches now and again for as long as it is polled; its owner stops it by dropping the future.
+    /// Fetches now and again for as long as it is polled; its owner stops it by dropping the
+    /// future.
     pub async fn keep_fresh(&self) {
         if self.start == Start::WhenAsked {
             self.wanted.notified().await;
@@ -144,17 +146,17 @@ impl Discovery {
                 }
                 Err(fault) => {
                     failures += 1;
-                    self.lament(fault, failures);
+                    self.log_failure(fault, failures);
                 }
             }
             sleep(if failures == 0 { METADATA_AGE } else { backoff(failures) }).await;
         }
     }
 
-    /// Tries the places where the document may be, in order; every one may be wrong in its own way, so all are told of.
+    /// Tries the URLs where the document may be, in order. If all fail, the fault names each cause.
     async fn look(&self) -> Result<Good, Fault> {
         let places = issuer_metadata::places(&self.issuer).map_err(|fault| {
-            Fault::new(FaultKind::Metadata, format_args!("the issuer {} is no URL: {fault:?}", self.issuer))
+            Fault::new(FaultKind::Metadata, format_args!("the issuer {} is not a URL: {fault:?}", self.issuer))
         })?;
         try_each(&places, |place| self.look_at(place)).await
     }
@@ -186,9 +188,9 @@ impl Discovery {
         });
     }
 
-    fn lament(&self, fault: Fault, failures: u32) {
+    fn log_failure(&self, fault: Fault, failures: u32) {
         let serving_last_good = self.state.borrow().good.is_some();
-        // Once for each outage; the retries are for whoever looks closer.
+        // A warning for the first failure of an outage; retries are logged for debugging.
         if failures == 1 {
             warn!(issuer = %self.issuer, %fault, serving_last_good, "issuer metadata cannot be fetched");
         } else {
@@ -201,8 +203,8 @@ impl Discovery {
     }
 }
 
-/// The first place that answers well; otherwise one fault that tells of all. Its label is that of the first place that did more
-/// than not have the document.
+/// The first URL with a good answer; otherwise one fault with all causes. Its kind is that of the
+/// first URL that failed by more than a missing document.
 async fn try_each<'a, T, F>(places: &'a [String], look_at: impl Fn(&'a str) -> F) -> Result<T, Fault>
 where
     F: Future<Output = Result<T, Fault>>,
@@ -218,7 +220,7 @@ where
                 }
                 let host_is_out_of_reach = matches!(fault.kind, FaultKind::Url | FaultKind::Dial(_));
                 causes.push(fault.cause);
-                // All places are on one host.
+                // All URLs are on one host.
                 if host_is_out_of_reach {
                     break;
                 }
@@ -230,17 +232,18 @@ where
 
 /// How a URL of `issuer`'s document, its `member`, may be asked.
 ///
-/// The document is the issuer's word, and the operator trusts the issuer to say who may call, not to choose what we dial inside
-/// their network. So a URL on another host must be at a public address (SPEC D-30). Two cases are let off, because there
-/// the document gains nothing that the configuration did not give: the issuer's own host, which the operator wrote; and an
-/// issuer that is itself on a private network, where a company's key host is, too. Even then [`AddressRule::Configured`] bars
-/// link-local addresses and metadata services. Where neither fits, `jwks: {url: …}` says in the configuration what to dial.
+/// The operator trusts the issuer to say who may call, but not to choose what the gateway connects
+/// to inside the network. So a URL on another host must lead to a public address (SPEC D-30). Two
+/// hosts are exempt, because the configuration already names them or their network: the issuer's
+/// own host, and any host if the issuer is on a private network, where a company's key host is too.
+/// Even then [`AddressRule::Configured`] excludes link-local addresses and metadata services. In
+/// other cases the operator configures `jwks: {url: …}`.
 fn key_place(issuer: &str, plaintext: Plaintext, member: &str, url: &str) -> Result<KeyPlace, Fault> {
     let bad = |cause: &str| Fault::new(FaultKind::Metadata, format_args!("{member} {url:?} {cause}"));
-    let uri: Uri = url.parse().map_err(|_| bad("is no URL"))?;
-    let issuer_uri: Uri = issuer.parse().map_err(|_| bad("comes from an issuer that is no URL"))?;
+    let uri: Uri = url.parse().map_err(|_| bad("is not a URL"))?;
+    let issuer_uri: Uri = issuer.parse().map_err(|_| bad("comes from an issuer that is not a URL"))?;
     let (Some(host), Some(issuer_host)) = (uri.host(), issuer_uri.host()) else { return Err(bad("has no host")) };
-    // A document that came over TLS must not lead to keys that come without.
+    // A document that was fetched over TLS must not lead to keys without TLS.
     let plaintext = if issuer_uri.scheme_str() == Some("http") { plaintext } else { Plaintext::Refused };
     if uri.scheme_str() != Some("https") && plaintext == Plaintext::Refused {
         return Err(bad("is not https"));

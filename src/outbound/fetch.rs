@@ -1,4 +1,4 @@
-//! The one client for control traffic: small documents over HTTPS, bounded in bytes and time, no redirects.
+//! Fetches metadata, keys and tokens: bounded in bytes and time, over TLS, no redirects.
 
 use std::{pin::pin, time::Duration};
 
@@ -38,10 +38,10 @@ mod tests;
 
 pub use roots::{Roots, client_tls, native_roots, private_roots, tls_roots};
 
-/// Between two attempts at something that keeps failing.
+/// The longest pause between two attempts that fail.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
-/// Fetches small documents. Cloning shares the trust roots and nothing else: no connection, cookie or proxy setting outlives one fetch (SPEC D-32).
+/// Fetches small documents. No connection, cookie or proxy setting outlives one fetch (SPEC D-32).
 #[derive(Clone)]
 pub struct Fetch {
     dialler: Dialler,
@@ -52,7 +52,7 @@ pub struct Fetch {
 pub enum Plaintext {
     /// Never.
     Refused,
-    /// From a loopback host alone, where nobody can be in between.
+    /// From a loopback host only: no network lies between.
     Loopback,
     /// From anywhere: the operator said `allow_http`.
     Permitted,
@@ -80,7 +80,7 @@ pub struct Fetched {
     pub max_age: Option<Duration>,
 }
 
-/// What a form was answered with.
+/// The answer to a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
     /// 200, or a refusal of RFC 6749 §5.2: 400 or 401.
@@ -99,7 +99,7 @@ impl Fetch {
     /// Fetches one JSON document within [`FETCH_TIMEOUT`], over a connection of its own.
     ///
     /// # Errors
-    /// A [`Fault`] of the authorization server, labelled with the step that failed.
+    /// A [`Fault`] that names the step that failed.
     pub async fn get(&self, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
         match timeout(FETCH_TIMEOUT, self.get_unhurried(wanted)).await {
             Ok(result) => result,
@@ -120,7 +120,7 @@ impl Fetch {
     /// Sends a form to a token endpoint, with our credential there, within [`FETCH_TIMEOUT`].
     ///
     /// # Errors
-    /// A [`Fault`] of the authorization server, labelled with the step that failed; a refusal of RFC 6749 §5.2 is none.
+    /// A [`Fault`] that names the step that failed. A refusal of RFC 6749 §5.2 is not a fault.
     pub async fn post_form(
         &self,
         wanted: &Wanted<'_>,
@@ -162,7 +162,7 @@ impl Fetch {
     }
 }
 
-/// Whom to dial, for which target, and what every request says.
+/// The host, the request target, and the head that every request has.
 fn plan(wanted: &Wanted<'_>) -> Result<(Peer, String, request::Builder), Fault> {
     let refused = |cause: &str| fault(FaultKind::Url, wanted, cause);
     if wanted.url.contains('#') {
@@ -172,7 +172,7 @@ fn plan(wanted: &Wanted<'_>) -> Result<(Peer, String, request::Builder), Fault> 
     let authority =
         uri.authority().filter(|authority| !authority.host().is_empty()).ok_or_else(|| refused("no host"))?;
     if authority.as_str().contains('@') {
-        return Err(refused("a user name or password may not be in it"));
+        return Err(refused("it must not contain a user name or password"));
     }
     let tls = match uri.scheme_str() {
         Some("https") => true,
@@ -202,7 +202,7 @@ impl Plaintext {
     }
 }
 
-/// Asks and reads in this very task: dropping the future closes the connection, and nothing is left running.
+/// Sends and reads in this task: dropping the future closes the connection.
 async fn converse(
     stream: Stream,
     request: Request<Full<Bytes>>,
@@ -225,7 +225,7 @@ async fn converse(
         result = &mut exchange => return result,
         _ = &mut connection => {}
     }
-    // The connection has ended; what it had read before that still waits to be taken.
+    // The connection has ended; what it read before that is still to be taken.
     exchange.await
 }
 
@@ -238,7 +238,7 @@ async fn read(
     let too_large = || fault(FaultKind::TooLarge, wanted, format_args!("longer than {} bytes", wanted.bytes_max));
 
     if head.status.is_redirection() {
-        // Never followed: it would let whoever answers choose where we go next (SPEC D-31).
+        // Never followed: the server must not choose where the gateway connects next (SPEC D-31).
         return Err(fault(FaultKind::Redirect, wanted, format_args!("{}: redirects are not followed", head.status)));
     }
     if !answers.contains(&head.status) {
@@ -265,8 +265,8 @@ fn status_kind(status: StatusCode) -> FaultKind {
     if status.is_server_error() { FaultKind::ServerError } else { FaultKind::Status }
 }
 
-/// JSON by its media type; `text/plain` because that is how plain file servers and Go's sniffing label it. What a browser would show,
-/// a login or an error page above all, is named instead of failing later as bad JSON.
+/// Accepts JSON by its media type, and `text/plain`, which file servers and Go's sniffing send for
+/// JSON. An HTML page, such as a login page, is named here instead of failing later as bad JSON.
 fn check_type(headers: &HeaderMap) -> Result<(), String> {
     if let Some(coding) = headers.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
         return Err(format!("content coding {coding:?} was not asked for"));
@@ -278,7 +278,8 @@ fn check_type(headers: &HeaderMap) -> Result<(), String> {
     if is_json { Ok(()) } else { Err(format!("{value:?} is not JSON")) }
 }
 
-/// `Cache-Control` as RFC 9111 §5.2.2 reads it for a private cache. Of two `max-age` the shorter holds.
+/// `Cache-Control` as RFC 9111 §5.2.2 reads it for a private cache. Of two `max-age` the shorter
+/// holds.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
     let ages = directives.flat_map(|line| line.split(',')).filter_map(|directive| {
@@ -306,7 +307,7 @@ fn why(error: &hyper::Error) -> String {
     }
 }
 
-/// A fault that says which document; its query is left out, for it may hold a key.
+/// A fault that names the document, without its query, which may hold a key.
 fn fault(kind: FaultKind, wanted: &Wanted<'_>, cause: impl std::fmt::Display) -> Fault {
     let place = wanted.url.split(['?', '#']).next().unwrap_or_default();
     // What stands before an `@` may be a password.

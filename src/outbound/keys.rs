@@ -1,4 +1,4 @@
-//! Keeps each issuer's keys: fetched once for all, refreshed ahead of need, kept when the issuer is away.
+//! One issuer's keys: fetched ahead of need, kept while the issuer is away, shared by all requests.
 
 use std::sync::{
     Arc,
@@ -42,7 +42,7 @@ pub use published::{IssuerId, Published};
 pub use settings::{IssuerSettings, KeySource};
 
 /// One issuer's keys. Only [`Self::keep_fresh`] fetches; a request can do no more than ask it to,
-/// and wait ([`Newer`]).
+/// and wait ([`newer::Newer`]).
 pub struct IssuerKeys {
     id: IssuerId,
     settings: IssuerSettings,
@@ -78,7 +78,7 @@ pub struct KeyStatus {
 pub enum KeyState {
     /// No fetch has brought a key set yet.
     Missing,
-    /// They can.
+    /// There are keys in force.
     Usable,
     /// The issuer has not confirmed its keys for [`crate::base::limits::JWKS_STALE_MAX`].
     TooOld,
@@ -107,7 +107,7 @@ impl IssuerKeys {
     pub fn embedded(settings: IssuerSettings, local: Arc<LocalKeys>, fetch: Fetch, clock: Arc<dyn Clock>) -> Arc<Self> {
         let plaintext = if settings.allow_http { Plaintext::Permitted } else { Plaintext::Loopback };
         let start = if settings.keys == KeySource::Discover { Start::AtOnce } else { Start::WhenAsked };
-        // The configuration has made sure that there is one; an empty name only finds nothing.
+        // The configuration ensures that there is one; metadata of an empty name is never found.
         let issuer = settings.rules.issuers.first().cloned().unwrap_or_else(|| Issuer::from(""));
         let discovery = Arc::new(Discovery::new(issuer, plaintext, start, fetch.clone()));
         let source = DocumentSource::new(&settings.keys, local, plaintext, fetch, Arc::clone(&discovery));
@@ -125,7 +125,7 @@ impl IssuerKeys {
         })
     }
 
-    /// What tells it from every other.
+    /// Its identity: a reload that changes the settings makes a new one.
     #[must_use]
     pub fn id(&self) -> &IssuerId {
         &self.id
@@ -149,7 +149,8 @@ impl IssuerKeys {
         &self.discovery
     }
 
-    /// The keys in force, unless the issuer has not confirmed them for [`crate::base::limits::JWKS_STALE_MAX`].
+    /// The keys in force, unless the issuer has not confirmed them for
+    /// [`crate::base::limits::JWKS_STALE_MAX`].
     #[must_use]
     pub fn current(&self, now: Now) -> Option<Arc<Published>> {
         self.published.load_full().filter(|published| published.is_usable(now))
@@ -165,16 +166,17 @@ impl IssuerKeys {
             .map(|published| published.generation)
     }
 
-    /// The keys in force; waits for the very first attempt and for no other.
+    /// The keys in force. Waits for the first attempt only.
     ///
     /// # Errors
-    /// [`Refusal::KeysUnavailable`]: a client that loses its token over our outage would be worse off (SPEC A-39).
+    /// [`Refusal::KeysUnavailable`]: after a 401 the client would drop its token because of an
+    /// outage (SPEC A-39).
     pub async fn current_or_first(&self, now: Now) -> Result<Arc<Published>, Refusal> {
         if let Some(published) = self.current(now) {
             return Ok(published);
         }
         self.wait_for(|progress| progress.attempts > 0).await;
-        // Read the clock again: keys that came while we waited are not from the future.
+        // Read the clock again: the keys may have been fetched while this waited.
         let now = self.clock.now();
         self.current(now).ok_or_else(|| self.unavailable(now))
     }
@@ -185,9 +187,9 @@ impl IssuerKeys {
         self.source.local()
     }
 
-    /// Whether the token of `caller` was revoked before it expired. Only revocations by the embedded
-    /// authorization server are known. A token without `jti` cannot be revoked, so it is not one of
-    /// its tokens, and counts as revoked.
+    /// Whether the token of `caller` was revoked before it expired. Only revocations by the
+    /// embedded authorization server are known. A token without `jti` cannot be revoked, so it is
+    /// not one of its tokens, and counts as revoked.
     #[must_use]
     pub fn is_revoked(&self, caller: &Caller) -> bool {
         let Some(local) = self.local() else { return false };
@@ -198,7 +200,8 @@ impl IssuerKeys {
         timeout(FETCH_TIMEOUT, self.progress.subscribe().wait_for(reached)).await.is_ok()
     }
 
-    /// What an unknown key means by the last attempt: the issuer does not have it, or could not say.
+    /// What an unknown key means after the last attempt: the issuer does not have it, or was not
+    /// reached.
     fn verdict(&self, now: Now) -> Refusal {
         let is_certain = self.progress.borrow().fault.is_none() && self.current(now).is_some();
         if is_certain { Refusal::Token(TokenFault::UnknownKey) } else { self.unavailable(now) }

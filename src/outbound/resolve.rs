@@ -1,4 +1,4 @@
-//! Resolves host names: one shared look-up for each name, and few at once.
+//! Resolves host names: one shared look-up for each name, and a few at once.
 
 use std::{
     collections::HashMap,

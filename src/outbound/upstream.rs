@@ -1,4 +1,4 @@
-//! Sends a permitted request to the MCP server behind us, over a pooled connection.
+//! Sends a permitted request to an upstream MCP server, over a pooled connection.
 
 use std::{sync::Arc, time::Duration};
 
@@ -61,7 +61,7 @@ impl Upstream {
     /// are among those that `spare` closes.
     ///
     /// # Errors
-    /// A setting that is no URL part; the configuration checked them already.
+    /// A setting that is not a valid part of a URL. The configuration has checked them already.
     pub fn new(settings: &UpstreamSettings, dialler: Dialler, spare: &Arc<Spare>) -> Result<Arc<Self>, Fault> {
         let bad = |cause: http::Error| Fault::new(FaultKind::UpstreamSettings, cause);
         Ok(Arc::new(Self {
@@ -86,15 +86,16 @@ impl Upstream {
         self.pools.figures()
     }
 
-    /// Sends one request and returns the answer's head with its body still to come. The permit is spent: one decision, one request.
+    /// Sends one request and returns the answer's head with its body still to come. It consumes the
+    /// permit: one decision, one request.
     ///
     /// A request is sent again only where not one byte of it was written, and once where the
     /// upstream says that it did nothing with it (SPEC C-57). A connection that is refused is
     /// dialled again until `connect_timeout`.
     ///
     /// # Errors
-    /// [`FaultKind::Dial`], [`FaultKind::Busy`], [`FaultKind::Timeout`] if the response head came too
-    /// late, or [`FaultKind::Broken`].
+    /// [`FaultKind::Dial`], [`FaultKind::Busy`], [`FaultKind::Timeout`] if the response head came
+    /// too late, or [`FaultKind::Broken`].
     pub async fn send(
         &self,
         permit: Permit,
@@ -105,7 +106,8 @@ impl Upstream {
         self.send_to(permit, self.target.clone(), method, headers, body).await
     }
 
-    /// Sends one request to another path of the same origin: one that the upstream itself has named.
+    /// Sends one request to another path of the same origin: one that the upstream itself has
+    /// named.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -213,7 +215,8 @@ impl Upstream {
         }
     }
 
-    /// Closes connections that have been idle for too long; the owner of the pool calls this now and then.
+    /// Closes connections that have been idle for too long; the owner of the pool calls this now
+    /// and then.
     pub fn prune(&self) {
         self.pools.prune();
     }

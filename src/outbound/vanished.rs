@@ -1,4 +1,4 @@
-//! Has the kernel notice a peer that is gone without a word (attack 197).
+//! Configures TCP keep-alive, so that the kernel notices a vanished peer (attack 197).
 //!
 //! A laptop that is closed or a node that loses power sends no FIN. A quiet stream to or from it
 //! would hold its descriptors, and its caller's place among the streams, for two hours or for ever.

@@ -1,4 +1,4 @@
-//! From a presented token to a caller: remembered, or proved with the issuer's keys.
+//! Verifies a presented token: from memory, or with the issuer's keys. Returns the caller.
 
 use std::{
     net::IpAddr,
@@ -24,58 +24,58 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// What one remembered token is counted as at least, so that the bound on bytes is the bound on their number, too.
+/// What a remembered token counts at least, so that the bound on bytes also bounds their number.
 const REMEMBERED_BYTES_MIN: u64 = TOKENS_REMEMBERED_BYTES_MAX / TOKENS_REMEMBERED_MAX;
-/// How many bytes of parsed claims come of one byte of token, generously: a map's nodes, texts and values for base64url's six bits.
+/// Bytes of parsed claims for each byte of a token, at most: map nodes, texts and values.
 const CLAIMS_PER_TOKEN_BYTE: u64 = 4;
-/// How long a token that has expired here is remembered as expired: a clock set back must not bring it to life again.
+/// How long an expired token is remembered as expired: a clock that is set back must not revive it.
 const EXPIRED_REMEMBERED: Duration = Duration::from_secs(3600);
 
-/// The longest that a token is remembered while it holds.
+/// The longest time that a valid token is remembered.
 const LIVES_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Newer keys might help.
+/// Newer keys may help.
 const UNKNOWN_KEY: Refusal = Refusal::Token(TokenFault::UnknownKey);
 
 /// SHA-256 of a token's bytes.
 type Fingerprint = [u8; 32];
 
-/// Verifies tokens and remembers those that were proved. One for the process: reloads do not forget what still holds.
+/// Verifies tokens and remembers them. There is one for the process, and it survives reloads.
 pub struct Verifier {
     remembered: Cache<Fingerprint, Arc<Remembered>>,
 }
 
-/// A token that was proved once.
+/// A token that was verified once.
 struct Remembered {
     caller: Arc<Caller>,
-    /// Whose keys proved it, under which settings and in which generation.
+    /// The issuer and settings that verified it, and the generation of the keys.
     issuer: IssuerId,
     generation: u64,
     /// `exp` on the clock that never goes back (attack 91).
     until: Duration,
-    /// What was left of it when it was proved.
+    /// How long it was still valid when it was verified.
     lives: Duration,
     bytes: u32,
 }
 
 impl Remembered {
-    /// How long it takes up memory. A token that lives longer than a day is proved again once a day.
+    /// How long it stays in memory. A token that lives longer than a day is verified again daily.
     fn kept(&self) -> Duration {
         self.lives.min(LIVES_MAX).saturating_add(EXPIRED_REMEMBERED)
     }
 }
 
-/// What memory says of a token.
+/// What is remembered about a token.
 enum Memory {
     Holds(Arc<Caller>),
     Expired,
     Revoked,
-    /// Never proved, or not with these keys.
+    /// Never verified, or not with these keys.
     Nothing,
 }
 
 impl Verifier {
-    /// With nothing remembered.
+    /// Creates a verifier that remembers nothing yet.
     #[must_use]
     pub fn new() -> Self {
         let remembered = Cache::builder()
@@ -86,15 +86,15 @@ impl Verifier {
         Self { remembered }
     }
 
-    /// Who presents the token, proved by the keys of that one of `issuers` that its `iss` names. Whether the token is for the
-    /// server at hand is not asked here: [`Caller::is_for`] answers that, from the same memory for every server.
+    /// The caller that the token names, verified with the keys of the one of `issuers` that its
+    /// `iss` names. The audience is not checked here: [`Caller::is_for`] does that for each server.
     ///
-    /// A token that is remembered costs a digest and a look-up, without waiting; refusals are never
-    /// remembered here. `peer` is the client's address, where there is one: fetches for the sake of
-    /// unknown keys are shared out by it.
+    /// A remembered token costs a digest and a look-up, without waiting. Refusals are not
+    /// remembered. `peer` is the client's address, if there is one; it bounds the fetches for
+    /// unknown keys.
     ///
     /// # Errors
-    /// [`Refusal::Token`], or [`Refusal::KeysUnavailable`] where nobody can know.
+    /// [`Refusal::Token`], or [`Refusal::KeysUnavailable`] if the keys cannot be fetched.
     pub async fn verify(
         &self,
         presented: Presented<'_>,
@@ -139,7 +139,8 @@ impl Verifier {
         now: Now,
     ) -> Result<Arc<Caller>, Refusal> {
         let unproved = UnverifiedJwt::read(token)?;
-        // Issuer first, then its keys: what the token says chooses among the configured ones and reaches nothing else (P6, SPEC B-10).
+        // Issuer first, then its keys: the token only chooses among the configured issuers (P6,
+        // SPEC B-10).
         let issuer = issuers
             .iter()
             .find(|issuer| issuer.rules().issuers.iter().any(|name| name.as_str() == unproved.issuer()))
@@ -182,8 +183,7 @@ impl Verifier {
     }
 }
 
-/// Proves it with keys that the issuer publishes later than generation `seen`, which does not know
-/// the token's key.
+/// Verifies it with newer keys than generation `seen`, which does not have the token's key.
 async fn prove_later(
     unproved: &UnverifiedJwt<'_>,
     issuer: &IssuerKeys,
@@ -207,7 +207,8 @@ impl Default for Verifier {
     }
 }
 
-/// Frees the memory of what has expired; whether a token holds is never read off the cache's own clock.
+/// Frees the memory of expired tokens. The cache's own clock never decides whether a token is
+/// valid.
 struct UntilWellExpired;
 
 impl Expiry<Fingerprint, Arc<Remembered>> for UntilWellExpired {

@@ -5,6 +5,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::disallowed_methods,
     clippy::print_stderr,
     missing_docs,
     reason = "a test client may stop the moment something is not as expected"

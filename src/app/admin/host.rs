@@ -1,4 +1,4 @@
-//! Decides whether the admin port answers to a `Host`, so that DNS rebinding gets nothing.
+//! Decides whether the admin port accepts a `Host`; a defence against DNS rebinding.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -11,7 +11,7 @@ use crate::base::names::split_port;
 pub(super) enum HostFault {
     /// No `Host`, several, one that differs from the target's, or no host at all (400).
     Malformed(&'static str),
-    /// A name that is not ours (421).
+    /// A name of another host (421).
     Foreign,
 }
 

@@ -1,4 +1,4 @@
-//! Which admin connections are open, and which one makes room for the next.
+//! The open admin connections, and which one is closed to make room for the next.
 
 use std::{
     net::IpAddr,

@@ -73,7 +73,8 @@ fn an_issuer_that_fails_later_is_a_note_whether_readiness_was_asked_for_before_o
         assert!(report.is_ready() && report.server("a").unwrap().is_ready());
         assert_eq!(report.notes, [format!("keys of authorization server corporate: {note}")]);
     }
-    // After a reload an issuer may be without keys for a moment; a server that is added has not been ready yet.
+    // After a reload an issuer may be without keys for a moment; a server that is added has not
+    // been ready yet.
     let readiness = listening();
     assert!(readiness.report([server("a", &[issuer(Usable, None)])]).is_ready());
     let report = readiness.report([server("a", &[issuer(Missing, None)]), server("new", &[issuer(Missing, None)])]);
@@ -100,7 +101,7 @@ fn a_refused_reload_is_a_note_until_one_is_taken_and_draining_is_the_end() {
     let report = || readiness.report([server("a", &[issuer(Usable, None)])]);
     readiness.reload_refused(Some("gateway.yaml:1:1 …".to_owned()));
     assert!(report().is_ready());
-    assert_eq!(report().notes, ["reload failed, the configuration before stays in force: gateway.yaml:1:1 …"]);
+    assert_eq!(report().notes, ["reload failed, the previous configuration stays in force: gateway.yaml:1:1 …"]);
     readiness.reload_refused(None);
     assert!(report().notes.is_empty());
     readiness.draining();

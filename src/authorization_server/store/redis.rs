@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-/// Replaces ARGV[1] with ARGV[2]. In Lua a missing string is `false`, which equals no text.
+/// Replaces `ARGV[1]` with `ARGV[2]`. In Lua a missing string is `false`, which equals no text.
 const REPLACE: &str = "\
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[3] == '' then
@@ -288,7 +288,12 @@ impl Redis {
         let (connection, driver) = MultiplexedConnection::new_with_config(&self.login, stream, config)
             .await
             .map_err(|error| StoreFault(format!("Redis refused the login: {error}")))?;
-        Ok(Open { connection, driver: tokio::spawn(driver) })
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the open connection keeps its handle and aborts it when dropped"
+        )]
+        let driver = tokio::spawn(driver);
+        Ok(Open { connection, driver })
     }
 
     /// Drops the connection of this number, unless there is a newer one, and pauses before the next

@@ -1,4 +1,4 @@
-//! Bounds of how many client connections there are, and when the peer of one counts as gone.
+//! Bounds on client connections, and on the time after which a silent peer counts as gone.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub const CONNECTIONS_CLOSED_AT_ONCE: usize = 256;
 /// For so long a connection that has come, or has had its last answer, does not make room for a
 /// peer with more connections: its request may be on its way, over two round trips of TLS.
 pub const CONNECTION_YOUNG: Duration = Duration::from_secs(2);
-/// How long an HTTP/2 connection that must make room may take to say goodbye.
+/// How long an HTTP/2 connection that must make room may take to send its GOAWAY.
 pub const ROOM_TIMEOUT: Duration = Duration::from_millis(100);
 /// File descriptors that are kept for files that are read, for issuers and stores, and for what a
 /// library opens …
@@ -23,7 +23,7 @@ pub const PEER_SILENT_AFTER: Duration = Duration::from_secs(30);
 pub const PEER_PROBE_EVERY: Duration = Duration::from_secs(10);
 /// … and is gone after so many probes without an answer.
 pub const PEER_PROBES: u32 = 3;
-/// A client whose kernel acknowledges nothing of what was sent is gone. Linux also counts the time in
-/// which a living client has no room for more, so this is longer than [`super::WRITE_STALL_TIMEOUT`],
-/// which tells the two apart.
+/// A client whose kernel acknowledges nothing of what was sent is gone. Linux also counts the time
+/// in which a living client has no room for more, so this is longer than
+/// [`super::WRITE_STALL_TIMEOUT`], which tells the two apart.
 pub const CLIENT_GONE_AFTER: Duration = Duration::from_secs(75);

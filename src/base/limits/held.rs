@@ -1,4 +1,4 @@
-//! Bounds of what callers may hold at one moment, each and together (attacks 172, 173).
+//! Bounds on what callers hold at one time, each and together (attacks 172, 173).
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -6,34 +6,34 @@ const MIB: u64 = 1024 * KIB;
 /// Requests that one caller may have under way at one server, by default. As many as streams,
 /// because a request also counts as a stream until its answer turns out not to be one.
 pub const REQUESTS_PER_CALLER: u32 = 64;
-/// Largest `limits.requests_per_caller`, and `limits.requests`, that may be written.
+/// Largest `limits.requests_per_caller`, and `limits.requests`.
 pub const REQUESTS_MAX: u32 = 65_536;
 /// Requests beyond a caller's bound that may still answer or end something: if every request of a
 /// caller waits for its answers, the caller must be able to send them.
 pub const REQUESTS_FOR_ANSWERS: u64 = 16;
-/// Bytes of request bodies, and of lists that are read, that are held of one caller at one server, where
-/// `limits.body_bytes_per_caller` says nothing.
+/// Default of `limits.body_bytes_per_caller`: bytes held of request bodies and of filtered lists of
+/// one caller at one server.
 pub const BODY_BYTES_PER_CALLER: u64 = 32 * MIB;
-/// Largest `limits.body_bytes_per_caller`, and `limits.body_bytes`, that may be written.
+/// Largest `limits.body_bytes_per_caller`, and `limits.body_bytes`.
 pub const BODY_BYTES_MAX: u64 = 1 << 40;
 /// One caller at all servers, or all clients without a token, get at most one part in this many of
 /// the totals.
 pub const CALLER_SHARE: u64 = 4;
-/// One peer address without a token gets at most one part in this many of what all such clients get.
+/// One peer address without a token gets at most one part in this many of what all such clients
+/// get.
 pub const PEER_SHARE: u64 = 2;
 /// A body up to this size is not charged: the bound on requests bounds such bodies as well.
 pub const BODY_BYTES_UNCHARGED: u64 = 16 * KIB;
 /// Steps in which a body that announces no length is charged to its caller.
 pub const BODY_CHARGE_BYTES: u64 = 64 * KIB;
-/// Requests of all callers, where `limits.requests` says nothing: one for so much of the memory
-/// limit …
+/// Default of `limits.requests`, requests of all callers: one for this much of the memory limit …
 pub const MEMORY_BYTES_PER_REQUEST: u64 = 256 * KIB;
 /// … but no fewer than this …
 pub const REQUESTS_LEAST: u32 = 64;
 /// … and no more.
 pub const REQUESTS: u32 = 1_024;
-/// Bytes of request bodies of all callers, where `limits.body_bytes` says nothing: one part in so
-/// many of the memory limit …
+/// Default of `limits.body_bytes`, bytes of request bodies of all callers: one part in this many of
+/// the memory limit …
 pub const MEMORY_SHARE_OF_BODIES: u64 = 4;
 /// … and no more than this.
 pub const BODY_BYTES: u64 = 256 * MIB;

@@ -1,4 +1,4 @@
-//! Writes one line of fields, JSON or `key=value`, so that no value can break out of its place.
+//! Writes one audit line, JSON or `key=value`, so that no value can break out of its field.
 
 use std::{fmt::Write, net::IpAddr, time::Duration};
 
@@ -27,13 +27,13 @@ impl Line {
         self.text
     }
 
-    /// Text from anywhere, cut at `bytes_max`.
+    /// Text from outside, cut at `bytes_max`.
     pub(super) fn text(&mut self, key: &str, value: &str, bytes_max: usize) {
         self.key(key);
         self.quoted(value, bytes_max);
     }
 
-    /// One of our own words: nothing in it needs an escape.
+    /// A fixed word of the format: it needs no escape.
     pub(super) fn word(&mut self, key: &str, value: &'static str) {
         self.key(key);
         let bare = !self.json || value == "true";
@@ -77,7 +77,8 @@ impl Line {
         self.digits(micros % 1000, 3);
     }
 
-    /// Written by hand, as numbers are: one line for each request, and the formatter of the library costs more than the rest of it.
+    /// Written by hand, as numbers are: the library's formatter costs more than the rest of the
+    /// line.
     pub(super) fn time(&mut self, key: &str, wall: Duration) {
         self.key(key);
         let Civil { year, month, day } = Civil::of_day(wall.as_secs() / 86_400);
@@ -179,7 +180,8 @@ impl Line {
         self.text.push_str(if was_cut { "…\"" } else { "\"" });
     }
 
-    /// Besides what JSON demands: whatever could move a terminal's cursor, end a line for some reader, or turn the direction of writing.
+    /// Besides what JSON requires: characters that move a terminal's cursor, end a line for some
+    /// readers, or change the direction of writing.
     fn escaped(&mut self, character: char) {
         match character {
             '"' => self.text.push_str("\\\""),
@@ -187,7 +189,7 @@ impl Line {
             c if c.is_control()
                 || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}') =>
             {
-                // All of these lie in the first plane, so that one unit of UTF-16 says it.
+                // All of these are in the first plane: one UTF-16 unit is enough.
                 let _ = write!(self.text, "\\u{:04x}", u32::from(c));
             }
             c => self.text.push(c),
@@ -212,7 +214,8 @@ struct Civil {
 }
 
 impl Civil {
-    /// The day that comes `days` after 1970-01-01, counted in years that begin in March, so that the leap day is a year's last.
+    /// The day that comes `days` after 1970-01-01, counted in years that begin in March, so that
+    /// the leap day is a year's last.
     fn of_day(days: u64) -> Self {
         const DAYS_IN_400_YEARS: u64 = 146_097;
         const FROM_0000_03_01_TO_1970: u64 = 719_468;

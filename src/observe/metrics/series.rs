@@ -1,4 +1,4 @@
-//! The metrics of one server, resolved once, so that a request looks nothing up by its labels.
+//! The metrics of one server, resolved once so that requests do not look up labels.
 
 use std::{fmt, sync::OnceLock, time::Duration};
 
@@ -233,7 +233,7 @@ impl ServerSeries {
         self.families.reported.get_or_create(&labels).inc();
     }
 
-    /// The server behind us failed while it answered `request`: `connect`, `tls`, `timeout`,
+    /// The upstream failed while it answered `request`: `connect`, `tls`, `timeout`,
     /// `answer`, `broke_off` … All are counted; of each kind one warning is logged, and then at
     /// most one every ten seconds.
     pub fn upstream_failed(&self, what: &'static str, cause: &dyn fmt::Display, request: RequestId) {

@@ -29,7 +29,7 @@ pub enum DialFaultKind {
     Refused,
     /// No route.
     Unreachable,
-    /// The peer hung up before anything was asked.
+    /// The peer closed the connection before a request.
     Reset,
     /// This host has no local port left for the peer.
     NoPorts,
@@ -54,8 +54,8 @@ pub enum DialFaultKind {
 }
 
 impl DialFaultKind {
-    /// The stable word of metrics and logs, and what a client reads after "the MCP server behind
-    /// this gateway".
+    /// The stable label of metrics and logs, and the phrase that a client reads after "the MCP
+    /// server behind this gateway".
     const fn row(self) -> (&'static str, &'static str) {
         match self {
             Self::Resolve => ("resolve", "cannot be reached: its name has no address"),

@@ -1,4 +1,4 @@
-//! Where metadata is found, whose it must be, and where it may lead.
+//! Where metadata is found, which issuer it must name, and which URLs it may lead to.
 
 use std::time::Duration;
 

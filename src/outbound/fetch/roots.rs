@@ -1,4 +1,4 @@
-//! Whom we trust when we dial out: the public roots built in, the operator's own besides, or a private CA alone.
+//! Trust roots for outgoing TLS: the built-in public roots, the operator's, or a private CA.
 
 use std::{
     path::{Path, PathBuf},
@@ -35,7 +35,8 @@ pub fn private_roots(ca: &[CertificateDer<'static>]) -> Result<Roots, Fault> {
     Ok(roots)
 }
 
-/// Reads the certificates that `SSL_CERT_FILE` and `SSL_CERT_DIR` point to; whoever may read the environment passes the paths.
+/// Reads the certificates that `SSL_CERT_FILE` and `SSL_CERT_DIR` point to. The caller passes the
+/// paths.
 ///
 /// # Errors
 /// Nothing usable there. A bad certificate beside good ones is logged: system stores have some.
@@ -58,10 +59,11 @@ pub fn native_roots(file: Option<&Path>, directories: &[PathBuf]) -> Result<Vec<
     }
 }
 
-/// How we speak TLS as a client: 1.2 or 1.3, HTTP/2 only where the caller can speak it.
+/// TLS 1.2 or 1.3 as a client. `alpn_h2` says whether to offer HTTP/2.
 #[must_use]
 pub fn client_tls(roots: Roots, alpn_h2: bool) -> Arc<ClientConfig> {
-    // The provider is named, so that a second one in the tree cannot make rustls panic for want of a choice.
+    // The provider is named, so that a second one in the tree cannot make rustls panic for want of
+    // a choice.
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     #[expect(
         clippy::expect_used,

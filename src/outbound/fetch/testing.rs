@@ -210,7 +210,7 @@ async fn reply(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
     stream.shutdown().await.ok()
 }
 
-/// A client that trusts `certificates` and nobody else.
+/// A client that trusts `certificates` only.
 pub(crate) fn fetch_trusting(certificates: &[CertificateDer<'static>]) -> Fetch {
     Fetch::new(Dialler::new(client_tls(private_roots(certificates).unwrap(), false)))
 }
@@ -229,7 +229,7 @@ impl HandClock {
         *now = Now { wall: now.wall + by, mono: now.mono + by };
     }
 
-    /// Somebody sets the system's clock.
+    /// Sets the system's clock.
     pub(crate) fn set_wall(&self, wall: Duration) {
         self.0.lock().unwrap().wall = wall;
     }
@@ -241,7 +241,8 @@ impl Clock for HandClock {
     }
 }
 
-/// Lets every timer of the next `by` ring, without waiting. Only while no fetch is under way, or its timer rings, too.
+/// Lets every timer of the next `by` ring, without waiting. Only while no fetch is under way, or
+/// its timer rings, too.
 pub(crate) async fn ring_timers(by: Duration) {
     time::pause();
     time::advance(by).await;

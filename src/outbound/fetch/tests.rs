@@ -1,4 +1,4 @@
-//! Documents as they should come, and every way in which they should not.
+//! Good documents, and every way in which a document is refused.
 
 use http::HeaderValue;
 
@@ -185,7 +185,7 @@ async fn a_closed_port_is_a_connect_fault() {
 
 #[tokio::test(start_paused = true)]
 async fn b41_a_site_that_never_answers_is_left_in_time() {
-    // Connections wait in the kernel's queue; nobody takes them.
+    // Connections wait in the kernel's queue; the test accepts none.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/keys", silent.local_addr().unwrap());
     let begun = tokio::time::Instant::now();

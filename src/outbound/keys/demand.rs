@@ -26,13 +26,13 @@ use crate::{
 /// The peer address that a token came from; `None` for one that no client sent.
 pub(super) type ClientNetwork = Option<IpAddr>;
 
-/// What unknown keys ask of one issuer.
+/// The fetches that unknown keys of one issuer may cause.
 pub(super) struct Demand {
     floor: Duration,
     /// Whether a fetch on demand helps: a file is read again within seconds anyway.
     may_ask: bool,
     state: Mutex<State>,
-    /// Told of each question that was opened or moved forward.
+    /// Notified of each question that was opened or moved forward.
     told: Notify,
 }
 

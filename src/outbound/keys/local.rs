@@ -1,4 +1,4 @@
-//! The key set of the authorization server inside, handed over without a fetch, and what it has revoked.
+//! The keys and revocations of the embedded authorization server, passed on in memory.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -12,9 +12,10 @@ use crate::base::limits::FETCH_TIMEOUT;
 #[derive(Default)]
 pub struct LocalKeys {
     document: watch::Sender<Option<Bytes>>,
-    /// `jti` of access tokens that were revoked before their time; those of a whole family share what stands before the dot.
+    /// `jti` of access tokens that were revoked before they expired; all tokens of a family share
+    /// the part before the dot.
     revoked: ArcSwap<HashSet<Box<str>>>,
-    /// Told of each change of [`Self::revoked`], which every request reads without a lock.
+    /// Notified of each change of [`Self::revoked`], which every request reads without a lock.
     revocations: watch::Sender<()>,
 }
 
@@ -28,9 +29,9 @@ impl LocalKeys {
         });
     }
 
-    /// Says which tokens and families are revoked: all of them, each time.
+    /// Replaces the set of revoked tokens and families.
     pub fn revoke(&self, revoked: HashSet<Box<str>>) {
-        // It is said every other second; open streams are only woken by what is new.
+        // This is called every other second; open streams wake only on a change.
         if **self.revoked.load() != revoked {
             self.revoked.store(Arc::new(revoked));
             self.revocations.send_replace(());
@@ -45,10 +46,10 @@ impl LocalKeys {
         !revoked.is_empty() && (revoked.contains(jti) || revoked.contains(family))
     }
 
-    /// Waits until [`Self::is_revoked`]; for ever, where that does not happen.
+    /// Waits until [`Self::is_revoked`], which may never happen.
     pub async fn until_revoked(&self, jti: &str) {
         let mut revocations = self.revocations.subscribe();
-        // The sender lives as long as `self`, so this waits for news and for no end.
+        // The sender lives as long as `self`, so the wait does not end without a change.
         while !self.is_revoked(jti) && revocations.changed().await.is_ok() {}
     }
 
@@ -57,15 +58,15 @@ impl LocalKeys {
         self.document.borrow().clone()
     }
 
-    /// [`Self::document`]; at the start of the process it is a moment before there is one.
+    /// [`Self::document`]. At the start of the process, waits for the first one.
     pub(super) async fn first_document(&self) -> Option<Bytes> {
         let mut documents = self.document.subscribe();
-        // Late or not, what is there now is the answer.
+        // Also after a timeout: use what is there now.
         let _ = timeout(FETCH_TIMEOUT, documents.wait_for(Option::is_some)).await;
         self.document()
     }
 
-    /// Tells of each other key set from now on.
+    /// Notifies of each new key set from now on.
     pub(super) fn documents(&self) -> watch::Receiver<Option<Bytes>> {
         self.document.subscribe()
     }
@@ -101,7 +102,7 @@ mod tests {
             assert_eq!(keys.is_revoked(jti), verdict, "{jti}");
         }
         keys.revoke(set(&[]));
-        assert!(!keys.is_revoked("family.one"), "what is over is forgotten");
+        assert!(!keys.is_revoked("family.one"), "a revocation that ended is forgotten");
     }
 
     #[tokio::test(start_paused = true)]

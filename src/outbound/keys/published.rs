@@ -1,4 +1,4 @@
-//! A key set in force, and what tells it from every other.
+//! A key set in force: its keys, its age, and its generation.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,8 @@ use crate::{
     decide::token::jwk::KeySet,
 };
 
-/// Tells one [`super::IssuerKeys`] from every other of this process, and so its remembered tokens from those proved under other settings.
+/// The identity of one [`super::IssuerKeys`] in this process. A remembered token is valid only with
+/// the same one, so never under other settings.
 #[derive(Clone, Debug)]
 pub struct IssuerId(Arc<()>);
 
@@ -30,21 +31,22 @@ impl Eq for IssuerId {}
 pub struct Published {
     /// The keys.
     pub set: Arc<KeySet>,
-    /// Counts changes of the document: what was proved under another generation is proved again.
+    /// Counts changes of the document: a token that was verified with another generation is
+    /// verified again.
     pub generation: u64,
-    /// When the issuer last said so.
+    /// When the issuer last confirmed it.
     pub fetched: Now,
     /// SHA-256 of the document.
     pub(super) digest: [u8; 32],
 }
 
 impl Published {
-    /// How long ago the issuer last said so.
+    /// How long ago the issuer last confirmed it.
     pub(super) fn age(&self, now: Now) -> Duration {
         now.mono.saturating_sub(self.fetched.mono)
     }
 
-    /// Whether tokens may be proved with it.
+    /// Whether tokens may be verified with it.
     pub(super) fn is_usable(&self, now: Now) -> bool {
         !self.set.is_empty() && self.age(now) < JWKS_STALE_MAX
     }

@@ -57,7 +57,7 @@ impl IssuerKeys {
                 () = sleep(wait) => Cause::Schedule,
                 // Embedded keys are in force as soon as they are made.
                 () = DocumentSource::changed(&mut news) => Cause::Schedule,
-                // Keys that could not be found without the metadata may be found with it.
+                // The new metadata may say where the keys are.
                 () = self.discovery.attempted(), if failures > 0 && self.settings.keys == KeySource::Discover => {
                     Cause::Schedule
                 }

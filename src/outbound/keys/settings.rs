@@ -17,10 +17,11 @@ pub enum KeySource {
     Embedded,
 }
 
-/// One authorization server as understood.
+/// The tokens and keys of one authorization server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerSettings {
-    /// What its tokens must be like; the first of `rules.issuers` is the issuer we publish and discover.
+    /// The rules for its tokens; the first of `rules.issuers` is published, and its metadata
+    /// fetched.
     pub rules: TokenRules,
     /// Where its keys are.
     pub keys: KeySource,

@@ -64,8 +64,8 @@ impl DocumentSource {
             Self::Fixed(place, fetch) => get(fetch, place).await,
             Self::File(path) => {
                 let path = path.clone();
-                // The document is at most some hundred KiB and mostly in the page cache: reading it whole each time costs less than
-                // trusting times and sizes, which a symlink swap or an edit within one tick leaves as they were.
+                // The file is read whole each time. It is small and usually in the page cache,
+                // while its time and size stay the same after an edit within one tick.
                 let body = spawn_blocking(move || read_file(&path))
                     .await
                     .map_err(|cause| Fault::new(FaultKind::KeyFile, cause))??;
@@ -73,12 +73,12 @@ impl DocumentSource {
             }
             Self::Local(keys) => match keys.first_document().await {
                 Some(body) => Ok(KeyDocument { body, wait: FILES_LOOKED_AT_EVERY }),
-                None => Err(Fault::new(FaultKind::EmbeddedKeys, "the authorization server inside has no keys yet")),
+                None => Err(Fault::new(FaultKind::EmbeddedKeys, "the embedded authorization server has no keys yet")),
             },
         }
     }
 
-    /// Waits until there is another document than the last one read; for ever where only asking shows that.
+    /// Waits for a newer document than the last one read; for ever if only a fetch shows it.
     pub(super) async fn changed(news: &mut Option<watch::Receiver<Option<Bytes>>>) {
         let is_new = match news {
             Some(news) => news.changed().await.is_ok(),
@@ -89,7 +89,7 @@ impl DocumentSource {
         }
     }
 
-    /// What tells of another document, where something does.
+    /// Notifies of a newer document, for the embedded authorization server.
     pub(super) fn news(&self) -> Option<watch::Receiver<Option<Bytes>>> {
         match self {
             Self::Local(keys) => Some(keys.documents()),
@@ -105,7 +105,7 @@ impl DocumentSource {
         }
     }
 
-    /// What is wrong with the document itself, and whose fault that is.
+    /// A fault about the document itself.
     pub(super) fn fault(&self, cause: impl fmt::Display) -> Fault {
         match self {
             Self::Discovered(discovery, _) => {
@@ -128,14 +128,15 @@ async fn get(fetch: &Fetch, place: &KeyPlace) -> Result<KeyDocument, Fault> {
         Err(fault)
             if fault.kind == FaultKind::Dial(DialFaultKind::Address) && place.rule == AddressRule::PublicOnly =>
         {
-            let cause = format_args!("{}; if this host is meant, configure it as `jwks: {{url: …}}`", fault.cause);
+            let cause = format_args!("{}; if this host is right, configure it as `jwks: {{url: …}}`", fault.cause);
             Err(Fault { cause: cause.to_string(), ..fault })
         }
         Err(fault) => Err(fault),
     }
 }
 
-/// Ahead of expiry, so that no request ever waits for a refresh; within our own bounds, whatever the answer says (SPEC B-42).
+/// When to fetch again: before the keys expire, so that no request waits, and within the gateway's
+/// bounds (SPEC B-42).
 fn refresh_in(max_age: Option<Duration>) -> Duration {
     let age = max_age.unwrap_or(JWKS_AGE_DEFAULT);
     (age / 5).saturating_mul(4).clamp(JWKS_AGE_MIN, JWKS_AGE_MAX)

@@ -1,4 +1,4 @@
-//! One issuer's keys through its good and bad days: how often it is asked, and what a request gets meanwhile.
+//! One issuer's keys in good times and outages: how often it is asked, and what requests get.
 
 use std::{
     fs,
@@ -228,7 +228,7 @@ async fn b44_while_the_issuer_is_down_its_keys_stay_and_unknown_kids_get_503() {
         kept.keys.status().state == KeyState::Usable && kept.keys.status().last_error.unwrap().starts_with("refused")
     );
 
-    // Not for ever: keys that nobody has confirmed for a day are none.
+    // Not for ever: keys that were not confirmed for a day are not used.
     kept.clock.turn(JWKS_STALE_MAX - Duration::from_secs(1));
     assert!(kept.first().await.is_ok());
     kept.clock.turn(Duration::from_secs(1));
@@ -243,7 +243,7 @@ async fn a39_without_keys_it_is_503_and_they_come_when_the_issuer_does() {
     let kept = Kept::at(&site);
     assert!(is_503(&kept.first().await));
     assert_eq!(kept.keys.status().last_error.unwrap(), format!("status: {}: 404 Not Found", site.url("/jwks")));
-    // Nobody's request hurries the next attempt.
+    // No request hurries the next attempt.
     time::pause();
     let hits = site.hits("/jwks");
     for _ in 0..100 {
@@ -276,7 +276,8 @@ async fn b44_a_broken_document_changes_nothing_and_an_empty_one_withdraws_the_ke
         assert!(kept.now_has(P256.kid), "{why}");
     }
 
-    // A stolen key that its issuer has withdrawn must not be served from memory, nor come back under its old generation.
+    // A stolen key that its issuer has withdrawn must not be served from memory, nor come back
+    // under its old generation.
     site.answer("/jwks", jwks(&[json!({"kty": "oct", "k": "c2VjcmV0"})]));
     kept.clock.turn(FLOOR);
     assert!(is_503(&kept.ask("new", seen).await));

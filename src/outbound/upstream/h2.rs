@@ -102,8 +102,10 @@ impl Link {
             .await
             .map_err(|cause| reset(&cause.to_string()))?;
         let opened = Opened::shared(counts);
-        // It ends with the connection: when the peer closes it or is silent, or when neither a link
-        // nor a stream holds it.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends with the last link and the last stream of the connection"
+        )]
         tokio::spawn(drive(connection, Arc::clone(&state), Arc::clone(freed), opened));
         let link = Self { sender, state, old_at };
         link.until_told().await?;

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// Whether one upstream can be reached, as its dials tell. Shared by all its calls.
+/// Whether one upstream can be reached, from the results of its dials. All its calls share it.
 pub(super) struct Outage {
     server: ServerName,
     away: Mutex<Option<Away>>,
@@ -101,7 +101,7 @@ impl Outage {
 }
 
 impl Attempt {
-    /// It is reached: all may dial.
+    /// The dial succeeded: every call may dial again.
     pub(super) fn succeeded(mut self) {
         self.is_probe = false;
         let Some(away) = self.outage.lock().take() else { return };
@@ -111,8 +111,7 @@ impl Attempt {
         tracing::info!(%server, after_ms, calls_failed_without_a_dial = failed, "the upstream is reachable again");
     }
 
-    /// It is not reached. A time-out says nothing of the next dial, which may take as long as it
-    /// likes.
+    /// The dial failed. A timeout does not begin an outage: the next dial may succeed.
     pub(super) fn failed(mut self, failed: DialFault) -> Fault {
         let DialFault { kind, cause } = failed;
         let was_probe = std::mem::take(&mut self.is_probe);
@@ -161,7 +160,7 @@ impl Drop for Attempt {
         if !self.is_probe {
             return;
         }
-        // The caller left in the middle: the next one tries.
+        // The caller left during its dial: the next one tries.
         if let Some(away) = self.outage.lock().as_mut() {
             away.is_probed = false;
         }

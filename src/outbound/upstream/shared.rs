@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// How long a call whose time is up waits for the outcome of the dial under way.
+/// How long a call whose time is up still waits for the dial under way, to name its failure.
 const LAST_WORD: Duration = Duration::from_millis(50);
 
 impl Pools {
@@ -107,13 +107,14 @@ impl Pools {
     fn dial_shared(self: &Arc<Self>, attempt: Attempt) -> AbortHandle {
         let (connector, pools) = (Arc::clone(&self.connector), Arc::downgrade(self));
         let limit = self.connect_timeout;
-        tokio::spawn(async move {
+        #[expect(clippy::disallowed_methods, reason = "Links keeps its handle and aborts it when dropped")]
+        let dial = tokio::spawn(async move {
             let dialled = connector.connect(limit).await;
             if let Some(pools) = pools.upgrade() {
                 pools.dialled(attempt, dialled);
             }
-        })
-        .abort_handle()
+        });
+        dial.abort_handle()
     }
 
     fn dialled(&self, attempt: Attempt, dialled: Result<Fresh, DialFault>) {

@@ -1,4 +1,4 @@
-//! How old a connection may grow, and what takes its place.
+//! The age of connections, and their replacement.
 
 use std::{
     net::Ipv4Addr,

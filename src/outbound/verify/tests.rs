@@ -1,4 +1,4 @@
-//! Tokens at the gate: remembered or proved, with keys that come, go and stay away.
+//! Tokens that are remembered or verified, while keys appear, disappear and are unavailable.
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use serde_json::{Value, json};
@@ -149,7 +149,11 @@ async fn e27_a_token_that_was_revoked_inside_is_refused_from_memory_and_fresh() 
         assert_eq!(verify(&Verifier::new(), json!(jti)).await, revoked, "{jti} fresh");
     }
     assert_eq!(verify(&knowing, json!("another.one")).await, Ok(()));
-    assert_eq!(verify(&knowing, Value::Null).await.err(), revoked.err(), "one that cannot be revoked is none of ours");
+    assert_eq!(
+        verify(&knowing, Value::Null).await.err(),
+        revoked.err(),
+        "a token that cannot be revoked is not from the embedded server"
+    );
 }
 
 #[tokio::test]
@@ -239,7 +243,7 @@ async fn b44_with_the_issuer_stopped_known_tokens_keep_working_and_unknown_kids_
     assert!(world.verify(&known).await.is_ok());
     assert!(world.verify(&token(&P256, &json!({}), &json!({"jti": "2", "exp": 1_900_000_000}))).await.is_ok());
 
-    // Until nobody has confirmed that key for a day, not even for a remembered token.
+    // Until the issuer has not confirmed that key for a day, not even for a remembered token.
     let long = token(&P256, &json!({}), &json!({"exp": 1_900_000_000}));
     world.verify(&long).await.unwrap();
     world.clock.turn(JWKS_STALE_MAX);

@@ -76,7 +76,7 @@ fn attack_181_where_the_next_fetch_is_too_far_away_the_answer_says_when_it_is() 
     assert!(demand.ask(peer(2), attempt, secs(11)).is_ok());
     assert_eq!(demand.state().question, None);
     assert_eq!(demand.begin(Cause::Schedule, secs(14)), attempt);
-    assert_eq!(demand.state().caused.len(), 1, "and costs nobody's share");
+    assert_eq!(demand.state().caused.len(), 1, "and is charged to no peer");
 }
 
 #[test]
