@@ -21,6 +21,7 @@ mod tidy {
     mod documents;
     mod english;
     mod ids;
+    mod links;
     mod map;
 }
 
@@ -240,6 +241,7 @@ fn no_file_names_a_place_of_one_machine() {
     let mut wrong = Vec::new();
     let mut all =
         vec![root().join("Cargo.toml"), root().join("README.md"), root().join("gateway.yaml"), root().join(".ci/run")];
+    all.extend(["CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name)));
     for extension in ["rs", "md", "py", "mjs", "yaml", "toml"] {
         for folder in ["src", "tests", "examples", "docs"] {
             all.extend(files(folder, extension));

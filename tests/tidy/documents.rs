@@ -6,27 +6,27 @@ use super::ids::{self, Id};
 use crate::{files, root, shown};
 
 /// A test: its name, the kind of test it is, and the file it is in.
-pub struct Test {
-    pub name: String,
-    pub kind: String,
-    pub place: String,
+pub(super) struct Test {
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) place: String,
 }
 
 /// One row of a table of docs/.
-pub struct Row {
-    pub id: Id,
+pub(super) struct Row {
+    pub(super) id: Id,
     /// The heading of the table.
-    pub section: String,
+    pub(super) section: String,
     /// The cell that says it in words.
-    pub what: String,
+    pub(super) what: String,
     /// The ids whose tests also cover this one.
-    pub with: Vec<Id>,
+    pub(super) with: Vec<Id>,
     /// Why it is not built yet.
-    pub later: Option<String>,
+    pub(super) later: Option<String>,
 }
 
 /// The rows of one document of docs/, in their order.
-pub fn rows(name: &str) -> Vec<Row> {
+pub(super) fn rows(name: &str) -> Vec<Row> {
     let text = fs::read_to_string(root().join("docs").join(name)).unwrap();
     let (mut all, mut section) = (Vec::new(), String::new());
     for line in text.lines() {
@@ -52,12 +52,12 @@ fn row_id(cell: &str) -> Option<Id> {
 }
 
 /// The rows of all three documents.
-pub fn explained() -> Vec<Row> {
+pub(super) fn explained() -> Vec<Row> {
     ["requirements.md", "attacks.md", "promises.md"].into_iter().flat_map(rows).collect()
 }
 
 /// The tests of the tree: functions with a `test` attribute, and the functions of tests/attacks.
-pub fn tests() -> Vec<Test> {
+pub(super) fn tests() -> Vec<Test> {
     let mut all = Vec::new();
     for path in [files("src", "rs"), files("tests", "rs")].concat() {
         let (text, place) = (fs::read_to_string(&path).unwrap(), shown(&path));

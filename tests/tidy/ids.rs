@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What a comment or the name of a test points at: a row of a table in docs/.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Id {
+pub(super) enum Id {
     Requirement(char, u32),
     Attack(u32),
     Promise(u32),
@@ -25,7 +25,7 @@ const ATTACKS_END: u32 = 300;
 
 /// The ids at the beginning of a test's name: `a30_a36_…`, `c15_attacks_050_to_053_…`, `p07_…`.
 /// Attacks are also found further on.
-pub fn in_name(name: &str) -> Vec<Id> {
+pub(super) fn in_name(name: &str) -> Vec<Id> {
     let (mut all, mut words, mut is_list, mut leads) = (Vec::new(), name.split('_'), false, true);
     while let Some(word) = words.next() {
         let number = word.parse().ok().filter(|number| word.len() == 3 && *number < ATTACKS_END);
@@ -59,7 +59,7 @@ fn word_id(word: &str) -> Option<Id> {
 }
 
 /// The ids that a text names, lines of a comment joined: `A-51`, `P7`, `attacks 25–30 and 46`.
-pub fn in_text(text: &str) -> Vec<Id> {
+pub(super) fn in_text(text: &str) -> Vec<Id> {
     let lines = text.lines().map(|line| line.trim_start_matches([' ', '/', '!', '#', '*']));
     let text = lines.collect::<Vec<_>>().join(" ");
     let mut all = Vec::new();
