@@ -1,7 +1,7 @@
-//! The whole product on one machine: a real MCP server that knows nothing of OAuth, the gateway in front of it, and the
-//! authorization server inside, with one account made for this run. Prints how to connect, then every decision as it is made.
+//! Demo: an MCP server without OAuth, the gateway in front of it, and one account, on this machine.
 //!
-//! Needs no network and leaves nothing behind. `--port N` takes another port than 8080.
+//! It prints how to connect, and then each decision of the gateway and its embedded authorization
+//! server. It needs no network and leaves no files. `--port N` uses another port than 8080.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -31,7 +31,7 @@ use tokio::{
 mod notes;
 mod watch;
 
-/// What the run of this process is about.
+/// What this run is made with.
 struct Demo {
     port: u16,
     password: String,
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        // The gateway is a process of its own, started as an operator would.
+        // The gateway is a separate process, started as an operator would start it.
         ["--gateway", config] => portcullis::cli::main(["portcullis", "run", "--config", config].map(Into::into)),
         ["--hash-password"] => portcullis::cli::main(["portcullis", "hash-password"].map(Into::into)),
         [] => run(8080),
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: demo [--port PORT]    (8080 where nothing is said)");
+    eprintln!("usage: demo [--port PORT]    (default: 8080)");
     ExitCode::from(2)
 }
 
@@ -72,7 +72,7 @@ fn run(port: u16) -> ExitCode {
 
 async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
     if let Err(cause) = TcpListener::bind(("127.0.0.1", port)) {
-        return Err(format!("127.0.0.1:{port}: {cause}. Free that port, or say `--port` with another.").into());
+        return Err(format!("127.0.0.1:{port}: {cause}. Free that port, or choose another with `--port`.").into());
     }
     let upstream = notes::serve().await?;
     let demo = Demo { port, password: random::<9>()?, secret: random::<24>()? };
@@ -88,13 +88,13 @@ async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
         .kill_on_drop(true)
         .spawn()?;
     println!("Starting the gateway …");
-    // SIGTERM reaches this process alone: with it the gateway goes, and so does the folder.
+    // SIGTERM reaches this process only: the gateway is killed and the folder is removed.
     let mut terminate = signal::unix::signal(SignalKind::terminate())?;
     let ended = tokio::select! {
         ended = demo.follow(&mut gateway, &config) => ended,
         _ = terminate.recv() => return Ok(()),
     };
-    // Ctrl-C reaches the gateway, too: it lets open streams finish before it ends.
+    // Ctrl-C also reaches the gateway, which lets open streams finish before it exits.
     let status = gateway.wait().await?;
     if status.success() { ended } else { Err(format!("the gateway ended with {status}").into()) }
 }
@@ -125,7 +125,7 @@ impl Demo {
         Ok(config)
     }
 
-    /// Shows what the gateway says until it ends.
+    /// Shows the output of the gateway until it exits.
     async fn follow(&self, gateway: &mut Child, config: &Path) -> Result<(), Box<dyn Error>> {
         let mut decisions = BufReader::new(gateway.stdout.take().ok_or("no output")?).lines();
         let mut log = BufReader::new(gateway.stderr.take().ok_or("no log")?).lines();
@@ -160,36 +160,36 @@ impl Demo {
 
   MCP URL    {url}/mcp
   Account    demo
-  Password   {password}          (made for this run, gone with it)
+  Password   {password}          (made for this run only)
 
-Connect a client: it opens a browser, where you log in and allow what it asks for.
+Connect a client: it opens a browser, where you log in and consent.
   Inspector  npx @modelcontextprotocol/inspector        Streamable HTTP, {url}/mcp, then Connect
   Claude     claude mcp add --transport http notes {url}/mcp        then /mcp in Claude Code
   VS Code    code --add-mcp '{{"name":"notes","type":"http","url":"{url}/mcp"}}'
 
-Or by hand, as a program with a secret of its own:
+Or with curl, as a program that has its own secret:
   curl -i {url}/mcp   # 401, and where to get a token
   TOKEN=$(curl -s {url}/oauth/token -u robot:{secret} -d grant_type=client_credentials -d scope=notes:read -d resource={url}/mcp | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
   curl -s {url}/mcp -H "Authorization: Bearer $TOKEN" {headers} -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"list_notes","arguments":{{}}}}}}'
-  curl -i {url}/mcp -H "Authorization: Bearer $TOKEN" {headers} -d '{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"write_note","arguments":{{"title":"a","text":"b"}}}}}}'   # 403: the challenge names notes:write; clients step up by it
+  curl -i {url}/mcp -H "Authorization: Bearer $TOKEN" {headers} -d '{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{{"name":"write_note","arguments":{{"title":"a","text":"b"}}}}}}'   # 403: the challenge names notes:write, which a client would now ask for
 
-Things to try: list_notes needs notes:read; write_note asks you for notes:write the first time; delete_all_notes is denied to everybody
-and is in no list. Configuration: {config}
+Things to try: list_notes needs notes:read; write_note asks you for notes:write the first time; delete_all_notes is denied to every
+caller and in no list. Configuration: {config}
 
-Every decision, as it is made (Ctrl-C stops):"#,
+Every decision (Ctrl-C stops the demo):"#,
             config = config.display()
         )
     }
 }
 
-/// Random characters that fit into a URL.
+/// Random characters that need no escape in a URL.
 fn random<const N: usize>() -> Result<String, Box<dyn Error>> {
     let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system has no randomness")?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system gives no random bytes")?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-const CONFIG: &str = r#"# What the demo runs: one server, tools that need different scopes, and the authorization server inside.
+const CONFIG: &str = r#"# The demo: one server, tools that need different scopes, and the embedded authorization server.
 public_url: http://127.0.0.1:PORT
 listen:
   - address: 127.0.0.1:PORT
@@ -201,7 +201,7 @@ authorization_servers:
       login: {accounts: accounts.yaml}
       registration: {dynamic: open, client_id_documents: {hosts: ["*"]}}
       clients:
-        - {id: robot, name: A program of yours, secret: "env:DEMO_CLIENT_SECRET", grant_types: [client_credentials]}
+        - {id: robot, name: Your program, secret: "env:DEMO_CLIENT_SECRET", grant_types: [client_credentials]}
       grants:
         - {groups: [writers], scopes: ["notes:*"]}
         - {clients: [robot], scopes: ["notes:read"]}

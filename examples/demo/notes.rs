@@ -1,4 +1,4 @@
-//! The MCP server of the demo: notes in memory. It has no authentication, as thousands of MCP servers have none.
+//! The MCP server of the demo: notes in memory, without authentication.
 
 use std::{
     collections::BTreeMap,
@@ -34,15 +34,15 @@ struct Title {
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Note {
-    /// Title of the note; one that is there already is replaced
+    /// Title of the note; an existing note with this title is replaced
     title: String,
-    /// What it says
+    /// Text of the note
     text: String,
 }
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Query {
-    /// Text to look for, in any case
+    /// Text to search for, in upper or lower case
     text: String,
 }
 
@@ -50,19 +50,19 @@ struct Query {
 impl Server {
     #[tool(description = "Lists the titles of all notes", annotations(read_only_hint = true))]
     fn list_notes(&self) -> String {
-        let notes = self.notes.lock().expect("nobody panics with it");
+        let notes = self.notes.lock().expect("no panic while it is locked");
         notes.keys().map(|title| format!("- {title}\n")).collect()
     }
 
     #[tool(description = "Reads one note", annotations(read_only_hint = true))]
     fn read_note(&self, Parameters(Title { title }): Parameters<Title>) -> Result<String, String> {
-        let notes = self.notes.lock().expect("nobody panics with it");
+        let notes = self.notes.lock().expect("no panic while it is locked");
         notes.get(&title).cloned().ok_or_else(|| format!("there is no note {title:?}; list_notes names them"))
     }
 
     #[tool(description = "Finds notes that hold a text", annotations(read_only_hint = true))]
     fn search_notes(&self, Parameters(Query { text }): Parameters<Query>) -> String {
-        let notes = self.notes.lock().expect("nobody panics with it");
+        let notes = self.notes.lock().expect("no panic while it is locked");
         let text = text.to_lowercase();
         let found = notes
             .iter()
@@ -73,13 +73,13 @@ impl Server {
     #[tool(description = "Writes a note")]
     fn write_note(&self, Parameters(Note { title, text }): Parameters<Note>) -> String {
         let answer = format!("wrote {title:?}, {} characters", text.chars().count());
-        self.notes.lock().expect("nobody panics with it").insert(title, text);
+        self.notes.lock().expect("no panic while it is locked").insert(title, text);
         answer
     }
 
     #[tool(description = "Deletes every note", annotations(destructive_hint = true))]
     fn delete_all_notes(&self) -> String {
-        let mut notes = self.notes.lock().expect("nobody panics with it");
+        let mut notes = self.notes.lock().expect("no panic while it is locked");
         let count = notes.len();
         notes.clear();
         format!("deleted {count} notes")
@@ -89,7 +89,7 @@ impl Server {
 #[tool_handler(router = Self::tool_router())]
 impl ServerHandler for Server {}
 
-/// Serves on a port that the system chooses; which one.
+/// Serves on a port that the system chooses, and returns that port.
 pub(crate) async fn serve() -> io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
@@ -98,7 +98,7 @@ pub(crate) async fn serve() -> io::Result<u16> {
         ("Portcullis".to_owned(), "A gate that falls by its own weight, and is lifted by hand.".to_owned()),
     ]);
     let server = Server { notes: Arc::new(Mutex::new(notes)) };
-    // Without sessions a single request by curl is answered, too, and in JSON.
+    // Without sessions, a single curl request is answered, in JSON.
     let config = StreamableHttpServerConfig::default().with_legacy_session_mode(false).with_json_response(true);
     let service =
         StreamableHttpService::new(move || Ok(server.clone()), Arc::new(LocalSessionManager::default()), config);

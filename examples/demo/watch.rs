@@ -1,4 +1,4 @@
-//! Shows the gateway's decisions as they are made: its audit lines and the events of the authorization server, a line each.
+//! Prints each audit line of the gateway, and each event of the authorization server, as one line.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub(crate) fn decision(line: &str) {
         return;
     }
     if text("event") == "ended" && text("verdict").is_empty() {
-        // What was decided has a line of its own.
+        // The decision has its own line.
         show(text("time"), &status, "(end of the answer)", text("ended"));
         return;
     }
@@ -51,7 +51,7 @@ pub(crate) fn event(line: &str) {
     let (time, message) = (text("timestamp"), text("message"));
     if text("target") == "portcullis::authorization_server" {
         let (event, outcome, subject) = (text("event"), text("outcome"), text("subject"));
-        // Of a digest the beginning tells people apart.
+        // The first characters of a digest are enough to tell users apart.
         let who = [text("client"), subject.get(..8).unwrap_or(subject)];
         let who = who.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
         let is_said = message.is_empty() || message == format!("{event}: {outcome}");

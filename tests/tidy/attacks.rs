@@ -1,25 +1,19 @@
-//! Does every attack of the catalogue have a test that is named after it, and a row of its own where several share one?
+//! Does each attack have a test named after it, and a row of its own where several share a test?
 
 use std::fs;
 
-use crate::{files, functions, root};
+use super::{
+    documents,
+    ids::{self, Id},
+};
+use crate::{files, functions};
 
-/// The attacks that a function is named after: `attack_067`, `attack_110_111_112`, `attacks_093_to_097`.
+/// The attacks that a function is named after: `attack_067`, `attacks_093_to_097`.
 fn attacks(name: &str) -> Vec<u32> {
-    let (mut all, mut words, mut is_list): (Vec<u32>, _, _) = (Vec::new(), name.split('_'), false);
-    while let Some(word) = words.next() {
-        let number = word.parse().ok().filter(|_| word.len() == 3);
-        match (word, number) {
-            ("attack" | "attacks", _) => is_list = true,
-            ("to", _) if is_list => {
-                let last = words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
-                all.extend(all.last().map_or(0, |first| first + 1)..=last);
-            }
-            (_, Some(number)) if is_list => all.push(number),
-            _ => is_list = false,
-        }
-    }
-    all
+    ids::in_name(name)
+        .into_iter()
+        .filter_map(|id| if let Id::Attack(number) = id { Some(number) } else { None })
+        .collect()
 }
 
 #[test]
@@ -60,9 +54,9 @@ fn every_attack_on_tokens_and_http_has_a_test_and_a_row_of_its_own() {
 
 #[test]
 fn every_attack_of_the_map_from_167_on_has_a_test() {
-    let map = fs::read_to_string(root().join("tests/README.md")).unwrap();
-    let cells = map.lines().filter_map(|line| line.strip_prefix("| ")?.split('|').next()?.trim().parse::<u32>().ok());
+    let rows = documents::rows("attacks.md");
+    let listed = rows.iter().filter_map(|row| if let Id::Attack(number) = row.id { Some(number) } else { None });
     let named: Vec<u32> = functions().keys().flat_map(|name| attacks(name)).collect();
-    let missing: Vec<u32> = cells.filter(|attack| *attack >= 167 && !named.contains(attack)).collect();
-    assert!(missing.is_empty(), "tests/README.md names attacks {missing:?}, and no test is named after them");
+    let missing: Vec<u32> = listed.filter(|attack| *attack >= 167 && !named.contains(attack)).collect();
+    assert!(missing.is_empty(), "docs/attacks.md lists attacks {missing:?}, and no test is named after them");
 }
