@@ -39,7 +39,7 @@ use crate::{
         secret::Secret,
     },
     decide::{mcp::list::Hide, policy::rule::Policy},
-    inbound::snapshot::ServerLimits,
+    inbound::state::server::ServerLimits,
     outbound::{
         credential::{Credential, IdentityHeader},
         keys::{IssuerSettings, KeySource, LocalKeys},

@@ -23,8 +23,8 @@ use crate::{
         route::{RouteEntry, Routes, messages_path},
     },
     inbound::{
-        room::Bounds,
-        snapshot::{Document, Mirror, PublicFace, Server, Snapshot, Transport},
+        accept::room::Bounds,
+        state::server::{Document, Mirror, PublicFace, Server, Snapshot, Transport},
     },
     observe::Observe,
     outbound::{

@@ -11,7 +11,7 @@ use crate::{
         held::CALLER_SHARE,
     },
     config::{Settings, Totals},
-    inbound::{room::Bounds, snapshot::TotalLimits},
+    inbound::{accept::room::Bounds, state::server::TotalLimits},
 };
 
 /// What is open at the start, where the system does not tell.

@@ -30,7 +30,7 @@ use crate::{
         refusal::Refusal,
         token::{claims::Caller, presented::Presented},
     },
-    inbound::snapshot::Server,
+    inbound::state::server::Server,
     observe::log,
     outbound::verify::Verifier,
 };

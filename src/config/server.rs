@@ -27,7 +27,7 @@ use crate::{
             rule::{Access, Policy},
         },
     },
-    inbound::snapshot::ServerLimits,
+    inbound::state::server::ServerLimits,
     outbound::{dial::Peer, upstream::UpstreamSettings},
 };
 

@@ -25,16 +25,19 @@ use crate::{
         token::{claims::Caller, presented::Presented},
     },
     inbound::{
-        body,
-        connection::Busy,
-        filter::Care,
-        forward::{self, Outgoing, Promise},
-        legacy::{self, Door},
-        reply::{self, Known, ReplyBody},
-        service::Arrival,
-        session::{self, Session},
-        snapshot::Server,
-        usage::Place,
+        accept::connection::Busy,
+        answer::{
+            filter::Care,
+            forward::{self, Outgoing, Promise},
+            reply::{self, Known, ReplyBody},
+        },
+        legacy_sse::{self, Door},
+        request::{
+            body,
+            service::Arrival,
+            session::{self, Session},
+        },
+        state::{server::Server, usage::Place},
     },
     observe::record::Record,
 };
@@ -135,7 +138,7 @@ async fn judge(
         Door::Streamable => (own_session(arrival, server, head, &caller, known.era)?, None),
         // To this transport `Mcp-Session-Id` means nothing.
         Door::Events => ((None, None), None),
-        Door::Messages => ((None, None), Some(legacy::target(gateway, server, &caller, head.uri.query())?)),
+        Door::Messages => ((None, None), Some(legacy_sse::target(gateway, server, &caller, head.uri.query())?)),
     };
     if asked.answers && session.is_none() && endpoint.is_none() {
         // Ids of a server's requests are small numbers: without a session anybody could answer anybody's (attack 132).

@@ -1,0 +1,160 @@
+//! Finds the ids of a stream's events while it passes, without keeping anything else of it.
+
+use memchr::memchr2;
+
+use crate::base::limits::EVENT_ID_BYTES_MAX;
+
+/// How a line begins that sets the id (WHATWG HTML §9.2.6).
+const FIELD: &[u8] = b"id:";
+/// What may stand before the first line.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Where in a stream the last piece ended.
+#[derive(Debug, Default)]
+pub(in crate::inbound) struct Ids {
+    line: Line,
+    /// What has come of the id in this line.
+    value: Vec<u8>,
+}
+
+/// What is known of the current line.
+#[derive(Clone, Copy, Debug)]
+enum Line {
+    /// The first of all: so many bytes of the mark have come.
+    First(usize),
+    /// It has so many bytes of the field's name.
+    Name(usize),
+    /// It sets the id.
+    Id,
+    /// It says something else.
+    Other,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::First(0)
+    }
+}
+
+impl Ids {
+    /// Tells `note` of each id that ends in `piece`.
+    pub(in crate::inbound) fn see(&mut self, piece: &[u8], mut note: impl FnMut(&[u8])) {
+        let mut rest = piece;
+        while let Some((&byte, behind)) = rest.split_first() {
+            match self.line {
+                Line::First(had) if BYTE_ORDER_MARK.get(had) == Some(&byte) => {
+                    self.line = if had + 1 == BYTE_ORDER_MARK.len() { Line::Name(0) } else { Line::First(had + 1) };
+                    rest = behind;
+                }
+                Line::First(had) => self.line = if had == 0 { Line::Name(0) } else { Line::Other },
+                Line::Name(had) if FIELD.get(had) == Some(&byte) => {
+                    self.line = if had + 1 == FIELD.len() { Line::Id } else { Line::Name(had + 1) };
+                    rest = behind;
+                }
+                // The LF of a CRLF makes an empty line here, which changes nothing.
+                Line::Name(_) if matches!(byte, b'\r' | b'\n') => {
+                    self.line = Line::Name(0);
+                    rest = behind;
+                }
+                Line::Name(_) => self.line = Line::Other,
+                Line::Id | Line::Other => rest = self.read_on(rest, &mut note),
+            }
+        }
+    }
+
+    /// Reads to the end of the line, or of the piece; what is behind it.
+    fn read_on<'a>(&mut self, rest: &'a [u8], note: &mut impl FnMut(&[u8])) -> &'a [u8] {
+        let end = memchr2(b'\r', b'\n', rest);
+        let (text, behind) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, &[]));
+        if matches!(self.line, Line::Id) {
+            if self.value.len() + text.len() > EVENT_ID_BYTES_MAX {
+                self.value.clear();
+                self.line = Line::Other;
+            } else {
+                self.value.extend_from_slice(text);
+            }
+        }
+        if end.is_some() {
+            if matches!(self.line, Line::Id) {
+                // One with a NUL in it sets nothing.
+                if memchr::memchr(0, &self.value).is_none() {
+                    note(&self.value);
+                }
+                self.value.clear();
+            }
+            self.line = Line::Name(0);
+        }
+        behind
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::decide::mcp::sse::Events;
+
+    fn ids(stream: &[u8], size: usize) -> Vec<Vec<u8>> {
+        let mut ids = Ids::default();
+        let mut noted = Vec::new();
+        for piece in stream.chunks(size.max(1)) {
+            ids.see(piece, |id| noted.push(id.to_vec()));
+        }
+        noted
+    }
+
+    #[test]
+    fn c52_ids_are_found_however_the_stream_is_cut() {
+        let long = format!("id:{}\n", "x".repeat(EVENT_ID_BYTES_MAX));
+        let too_long = format!("id:{}\nid:y\n", "x".repeat(EVENT_ID_BYTES_MAX + 1));
+        let exactly = "x".repeat(EVENT_ID_BYTES_MAX);
+        let cases: [(&[u8], &[&str]); 14] = [
+            (b"id: 1\ndata: x\n\n", &[" 1"]),
+            (b"data: x\nid:1\r\n\r\nid:2\r\rid:3\n\n", &["1", "2", "3"]),
+            (b"data: id: 1\n\n id: 2\nid : 3\nids: 4\nID: 5\n:id: 6\nxid: 7\n", &[]),
+            (b"i\nid\nid:\n", &[""]),
+            (b"ididid:1\nid:id:2\n", &["id:2"]),
+            (b"id: 1", &[]),
+            (b"id: a\0b\nid: c\n", &[" c"]),
+            (b"\xEF\xBB\xBFid: 1\n", &[" 1"]),
+            (b"\xEF\xBBid: 1\nid: 2\n", &[" 2"]),
+            (b"\n\xEF\xBB\xBFid: 1\n", &[]),
+            (b"\r\nid: 1\r\n", &[" 1"]),
+            (b"", &[]),
+            (long.as_bytes(), &[&exactly]),
+            (too_long.as_bytes(), &["y"]),
+        ];
+        for (stream, expected) in cases {
+            for size in [1, 2, 3, 5, 1_000, 10_000] {
+                let found = ids(stream, size);
+                let found: Vec<&str> = found.iter().map(|id| std::str::from_utf8(id).unwrap()).collect();
+                assert_eq!(found, expected, "{:?} in pieces of {size}", String::from_utf8_lossy(stream));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn c52_no_event_has_an_id_that_is_not_noted(
+            tokens in prop::collection::vec(
+                prop::sample::select(vec!["id", ":", " ", "\n", "\r", "\r\n", "data", "7", "\0", "x: y", "\n\n"]), 0..60,
+            ),
+            size in 1_usize..9,
+        ) {
+            let stream = tokens.concat();
+            let noted = ids(stream.as_bytes(), size);
+            let mut events = Events::new(10_000);
+            events.push(Bytes::from(stream));
+            events.end();
+            while let Some(event) = events.next() {
+                let event = event.unwrap();
+                if let Some(id) = event.id().filter(|id| !id.is_empty()) {
+                    let same = |noted: &Vec<u8>| noted.strip_prefix(b" ").unwrap_or(noted) == id;
+                    prop_assert!(noted.iter().any(same), "{id:?} of {noted:?}");
+                }
+            }
+        }
+    }
+}

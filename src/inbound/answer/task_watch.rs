@@ -1,0 +1,248 @@
+//! Looks at the answer to a call on its way, so that the task it makes is known before the client can ask for it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, header::CONTENT_ENCODING};
+
+use crate::{
+    base::{
+        limits::{TASK_ANSWER_BYTES_MAX, TASK_STREAM_BYTES_MAX},
+        names::ServerName,
+        text::Text,
+    },
+    decide::{
+        mcp::{
+            sse::Events,
+            task::{self, Task},
+        },
+        token::claims::Caller,
+    },
+    inbound::{
+        answer::forward::is_event_stream,
+        state::server::{Gateway, Server},
+    },
+};
+
+/// Looks at an answer on its way for the task that it makes.
+pub(in crate::inbound) struct Birth {
+    gateway: Arc<Gateway>,
+    server: ServerName,
+    caller: Arc<Caller>,
+    tool: Text,
+    reading: Reading,
+    /// How much is still looked at: a call that becomes a task says so at once.
+    left: usize,
+}
+
+/// What has been read of it.
+enum Reading {
+    Json(Whole),
+    Events(Box<Events>),
+    /// There is nothing more to find: one call makes one task.
+    Nothing,
+}
+
+impl Birth {
+    /// Watches the answer to a call of `tool`, whose head is `headers`.
+    pub(in crate::inbound) fn watch(
+        gateway: &Arc<Gateway>,
+        server: &Server,
+        caller: &Arc<Caller>,
+        tool: &Text,
+        headers: &HeaderMap,
+    ) -> Self {
+        Self {
+            gateway: Arc::clone(gateway),
+            server: server.series.name.clone(),
+            caller: Arc::clone(caller),
+            // A text of its own: the request's bytes need not live as long as the task.
+            tool: Text::from(tool.as_str()),
+            reading: Reading::of(headers),
+            left: TASK_STREAM_BYTES_MAX,
+        }
+    }
+
+    /// A piece of the answer, before it goes on.
+    pub(in crate::inbound) fn see(&mut self, piece: &Bytes) {
+        match self.left.checked_sub(piece.len()) {
+            Some(left) => self.left = left,
+            None => self.reading = Reading::Nothing,
+        }
+        if let Some(task) = self.reading.take_in(piece) {
+            let now = self.gateway.clock.now();
+            self.gateway.tasks.remember(&self.server, &self.caller, &self.tool, &task, now);
+        }
+    }
+
+    /// The answer has ended.
+    pub(in crate::inbound) fn end(&mut self) {
+        if let Reading::Events(events) = &mut self.reading {
+            events.end();
+            self.see(&Bytes::new());
+        }
+    }
+}
+
+impl Reading {
+    fn of(headers: &HeaderMap) -> Self {
+        let is_coded = headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity");
+        if is_coded {
+            Self::Nothing
+        } else if is_event_stream(headers) {
+            Self::Events(Box::new(Events::new(TASK_ANSWER_BYTES_MAX)))
+        } else {
+            Self::Json(Whole::default())
+        }
+    }
+
+    /// The task that is complete with this piece.
+    fn take_in(&mut self, piece: &Bytes) -> Option<Task> {
+        let found = match self {
+            Self::Nothing => return None,
+            Self::Events(events) => {
+                events.push(piece.clone());
+                Some(first_task(events)?)
+            }
+            Self::Json(whole) => match whole.grow(piece) {
+                Growth::More => return None,
+                Growth::Complete => task::made_by(&whole.bytes),
+                Growth::TooLong => None,
+            },
+        };
+        *self = Self::Nothing;
+        found
+    }
+}
+
+fn first_task(events: &mut Events) -> Option<Task> {
+    while let Some(event) = events.next() {
+        // One that is too long is skipped: it makes no task, and the next may.
+        let Ok(event) = event else { continue };
+        if let Some(task) = event.data().and_then(|data| task::made_by(&data)) {
+            return Some(task);
+        }
+    }
+    None
+}
+
+/// A JSON answer as it grows. Its end is where its last bracket closes: a body of known length is not asked for more when its
+/// last byte has come, and a client may read before a body of unknown length has ended.
+#[derive(Default)]
+struct Whole {
+    bytes: Vec<u8>,
+    open: usize,
+    in_string: bool,
+    is_escaped: bool,
+}
+
+#[derive(Debug, PartialEq)]
+enum Growth {
+    More,
+    Complete,
+    TooLong,
+}
+
+impl Whole {
+    fn grow(&mut self, piece: &[u8]) -> Growth {
+        if self.bytes.len() + piece.len() > TASK_ANSWER_BYTES_MAX {
+            return Growth::TooLong;
+        }
+        for &byte in piece {
+            self.bytes.push(byte);
+            if self.closes(byte) {
+                return Growth::Complete;
+            }
+        }
+        Growth::More
+    }
+
+    /// Whether the value ends with this byte.
+    fn closes(&mut self, byte: u8) -> bool {
+        match byte {
+            _ if self.is_escaped => self.is_escaped = false,
+            b'\\' if self.in_string => self.is_escaped = true,
+            b'"' => self.in_string = !self.in_string,
+            _ if self.in_string => {}
+            b'{' | b'[' => self.open += 1,
+            b'}' | b']' => {
+                self.open = self.open.saturating_sub(1);
+                return self.open == 0;
+            }
+            _ => {}
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const JSON: &str = r#" {"id":"}\"","result":{"task":{"taskId":"t]\\"}},"x":[{}]} "#;
+
+    fn headers(kind: &'static str, coding: Option<&'static str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        coding.map(|coding| headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding)));
+        headers
+    }
+
+    /// The ids that are found in pieces of `size`, each with the number of bytes that it took.
+    fn found(headers: &HeaderMap, body: &str, size: usize) -> Vec<(String, usize)> {
+        let mut reading = Reading::of(headers);
+        let mut seen = 0;
+        let mut found = Vec::new();
+        for piece in body.as_bytes().chunks(size) {
+            seen += piece.len();
+            found.extend(reading.take_in(&Bytes::copy_from_slice(piece)).map(|task| (task.id, seen)));
+        }
+        found
+    }
+
+    #[test]
+    fn c87_json_is_read_when_its_last_bracket_has_come_however_it_is_cut() {
+        let json = headers("application/json", None);
+        for size in 1..=JSON.len() {
+            let whole = (JSON.len() - 1).next_multiple_of(size).min(JSON.len());
+            assert_eq!(found(&json, JSON, size), [("t]\\".to_owned(), whole)], "in pieces of {size}");
+        }
+        let identity = headers("application/json; charset=utf-8", Some("identity"));
+        assert_eq!(found(&identity, JSON, 7).len(), 1);
+        let broken_off = JSON.trim_end().strip_suffix('}').unwrap();
+        for body in [&format!("[{JSON}]"), "}{", r#""{}""#, &format!("{{}}{JSON}"), broken_off] {
+            assert_eq!(found(&json, body, 3), [], "{body}");
+        }
+    }
+
+    #[test]
+    fn c87_events_are_read_one_by_one_however_they_are_cut() {
+        let stream = headers("Text/Event-Stream; charset=utf-8", None);
+        let long = format!("data: {JSON}{}\n\n", " ".repeat(TASK_ANSWER_BYTES_MAX));
+        let event = format!(": c\nid: 1\ndata:\n\ndata: {{\"method\":\"x\"}}\n\ndata:{JSON}\n\n");
+        for size in [1, 2, 3, 7, 64, 1_000] {
+            let whole = event.len().next_multiple_of(size).min(event.len());
+            assert_eq!(found(&stream, &event, size), [("t]\\".to_owned(), whole)], "in pieces of {size}");
+        }
+        assert_eq!(found(&stream, &long, 4_096), [], "an event over the bound");
+        assert_eq!(found(&stream, &format!("{long}{event}"), 4_096).len(), 1, "and a good one behind it");
+        assert_eq!(found(&stream, &format!("{event}{event}"), 50).len(), 1, "one call makes one task");
+        assert_eq!(found(&stream, &format!("data: {JSON}\n"), 4_096), [], "not dispatched");
+    }
+
+    #[test]
+    fn c87_what_is_coded_or_too_long_is_not_read() {
+        for kind in ["application/json", "text/event-stream"] {
+            for coding in ["gzip", "br", "identity, gzip"] {
+                let body = format!("data: {JSON}\n\n");
+                assert_eq!(found(&headers(kind, Some(coding)), &body, 99), [], "{kind} {coding}");
+            }
+        }
+        let json = headers("application/json", None);
+        let fits = |length: usize| format!("{}{JSON}", " ".repeat(length - JSON.len()));
+        assert_eq!(found(&json, &fits(TASK_ANSWER_BYTES_MAX), 4_096).len(), 1);
+        assert_eq!(found(&json, &fits(TASK_ANSWER_BYTES_MAX + 4_096), 4_096), []);
+    }
+}
