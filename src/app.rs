@@ -25,11 +25,12 @@ use crate::{
     decide::{hop, session::SessionKeys},
     inbound::{
         accept::{
-            listener::{Bound, Phase},
+            listener::Listener,
+            phase::Phase,
             room::Room,
             tls::{Certificates, Concern},
         },
-        state::{events::Origins, server::Gateway, sessions::Begun, tasks::Tasks},
+        state::{events::EventOwners, gateway::Gateway, sessions::SessionQuota, tasks::Tasks},
     },
     observe::Observe,
     outbound::verify::Verifier,
@@ -55,7 +56,7 @@ pub struct App {
     parts: Parts,
     gateway: Arc<Gateway>,
     status: Arc<Status>,
-    listeners: Vec<Bound>,
+    listeners: Vec<Listener>,
     certificates: Vec<Watched>,
     admin: TcpListener,
     watch: Watch,
@@ -104,9 +105,9 @@ impl App {
             observe: Arc::clone(observe),
             room: Room::new(bounds, Arc::clone(&builder.spare), &observe.metrics),
             usage: Arc::default(),
-            begun: Begun::default(),
+            sessions: SessionQuota::default(),
             tasks: Tasks::default(),
-            origins: Origins::default(),
+            events: EventOwners::default(),
             session_keys: session_keys(&settings).map_err(StartFault::System)?,
             pseudonym,
             via,
@@ -114,7 +115,7 @@ impl App {
         let (mut listeners, mut watched) = (Vec::new(), Vec::new());
         for (listen, certificates) in settings.listen.iter().zip(certificates) {
             let system = |cause: io::Error| StartFault::System(format!("listen {}: {cause}", listen.address));
-            let bound = Bound::bind(listen.address, certificates.as_ref(), &observe.metrics).map_err(system)?;
+            let bound = Listener::bind(listen.address, certificates.as_ref(), &observe.metrics).map_err(system)?;
             let listener = bound.local_addr().map_err(system)?;
             watched.extend(certificates.map(|certificates| Watched { certificates, listener }));
             listeners.push(bound);

@@ -1,7 +1,9 @@
 //! Every decision, as pure functions of bytes and values: nothing here reads a clock, a file or a socket.
 
+pub mod event_stream;
 pub mod framing;
 pub mod grant;
+pub mod header_names;
 pub mod hop;
 pub mod mcp;
 pub mod oauth;

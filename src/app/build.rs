@@ -23,8 +23,8 @@ use crate::{
         route::{RouteEntry, Routes, messages_path},
     },
     inbound::{
-        accept::room::Bounds,
-        state::server::{Document, Mirror, PublicFace, Server, Snapshot, Transport},
+        accept::room::ConnectionBounds,
+        state::server::{MetadataDocument, Mirror, PublicFace, Server, Snapshot, Transport},
     },
     observe::Observe,
     outbound::{
@@ -121,7 +121,7 @@ impl Builder {
             self.server(settings, door, upstream, &parts.issuers, &embedded).map(Arc::new)
         })?;
         // Narrowed by the caller, who knows the limit on open files.
-        let limits = descriptors::totals(settings.limits, Bounds::NONE);
+        let limits = descriptors::totals(settings.limits, ConnectionBounds::NONE);
         Ok((Snapshot { limits, sites, routes, servers, embedded }, parts))
     }
 
@@ -213,7 +213,7 @@ impl Builder {
                     .map_err(|_| "public_url cannot be sent as a header".to_owned())?,
                 scheme: HeaderValue::from_static(if public_url.is_https() { "https" } else { "http" }),
             },
-            metadata: Document { etag: etag(&document), body: Bytes::from(document) },
+            metadata: MetadataDocument { etag: etag(&document), body: Bytes::from(document) },
             resource,
             // Both doors of a server lead to the same things under the same rules: a token for one is good for the other.
             audiences: server

@@ -1,6 +1,7 @@
 //! Client connections: the listener, TLS, HTTP framing, the bound on connections, and the drain.
 
 pub mod listener;
+pub mod phase;
 pub mod room;
 pub mod tls;
 

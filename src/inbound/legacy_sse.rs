@@ -1,7 +1,8 @@
-//! What is special about the transport of 2024-11-05: its paths, and the endpoint that its first event names (SPEC C-95…C-99).
+//! The HTTP with SSE transport of 2024-11-05: its paths, and the endpoint that its first event names.
 //!
-//! The upstream tells each stream's client where to send messages, with an id in that URI which alone says whose stream answers.
-//! The client gets a URI of ours instead, in which the upstream's own is sealed for this caller and this server.
+//! The upstream tells the client of each stream where to send messages. An id in that URI alone selects
+//! the stream that answers. The client gets a URI of the gateway instead, with the upstream's URI sealed
+//! for this caller and this server (SPEC C-95…C-99).
 
 use std::sync::Arc;
 
@@ -16,28 +17,31 @@ use crate::{
             sse::Event,
         },
         refusal::Refusal,
-        session::{Bound, Sealed},
+        session::{Bound, Sealed, SessionKeys},
         token::claims::Caller,
     },
-    inbound::state::server::{Gateway, Server, Transport},
+    inbound::state::{
+        gateway::Gateway,
+        server::{Server, Transport},
+    },
 };
 
-/// The one parameter of a message's URI.
+/// The parameter of a message's URI.
 const SESSION: &str = "session=";
 
-/// By which of a server's paths a request came.
+/// The path of a server that a request came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
+pub(super) enum Endpoint {
     /// Streamable HTTP: everything at one path.
     Streamable,
     /// The event stream of 2024-11-05.
     Events,
-    /// Where its messages go.
+    /// The path for messages of 2024-11-05.
     Messages,
 }
 
-impl Door {
-    /// The door that the path of `server` itself is.
+impl Endpoint {
+    /// The endpoint at the path of `server` itself.
     pub(super) fn of(server: &Server) -> Self {
         match server.transport {
             Transport::Streamable => Self::Streamable,
@@ -45,8 +49,8 @@ impl Door {
         }
     }
 
-    /// What it takes. A POST to the stream's path must fail so: that is how clients of both transports find out which one is
-    /// served.
+    /// The methods that it accepts. A POST to the event stream must fail with 405: so clients of both
+    /// transports find out which one is served.
     pub(super) fn methods(self) -> &'static str {
         match self {
             Self::Streamable => "POST, GET, DELETE, OPTIONS",
@@ -56,28 +60,28 @@ impl Door {
     }
 }
 
-/// Puts an endpoint of ours in the place of the upstream's, in the stream of one caller.
-pub(super) struct Endpoint {
+/// Replaces the upstream's endpoint with the gateway's, in the stream of one caller.
+pub(super) struct EndpointRewriter {
     gateway: Arc<Gateway>,
     server: Arc<Server>,
     caller: Arc<Caller>,
 }
 
-impl Endpoint {
+impl EndpointRewriter {
     /// For the stream of `caller`.
     pub(super) fn new(gateway: &Arc<Gateway>, server: &Arc<Server>, caller: &Arc<Caller>) -> Self {
         Self { gateway: Arc::clone(gateway), server: Arc::clone(server), caller: Arc::clone(caller) }
     }
 
-    /// The event as the client gets it, where it names an endpoint; nothing where it is another event.
+    /// The event for the client, if it names an endpoint; `None` for any other event.
     ///
     /// # Errors
-    /// Why it may not pass (attack 152).
+    /// Why the event may not pass (attack 152).
     pub(super) fn rewrite(&self, event: &Event) -> Result<Option<Bytes>, &'static str> {
         if event.kind() != Some(b"endpoint") {
             return Ok(None);
         }
-        // Without data a client does not see it.
+        // Clients ignore an event without data.
         let Some(named) = event.data() else { return Ok(None) };
         let Transport::Sse { messages } = &self.server.transport else { return Err("this server has no endpoint") };
         let upstream = self.server.upstream.settings();
@@ -94,20 +98,20 @@ impl Endpoint {
     }
 }
 
-/// Where the upstream wants the messages that a caller sends to our endpoint with this `query`.
+/// The upstream's path for a message that `caller` sends to the gateway's endpoint with this `query`.
 ///
 /// # Errors
-/// [`Refusal::UnknownSession`]: another caller's or another server's endpoint, or one that nobody was told of (SPEC C-97, C-99,
-/// attack 153).
-pub(super) fn target(
-    gateway: &Gateway,
+/// [`Refusal::UnknownSession`] for an endpoint of another caller or server, and for one that was never
+/// sealed (SPEC C-97, C-99, attack 153).
+pub(super) fn message_path(
+    keys: &SessionKeys,
     server: &Server,
     caller: &Caller,
     query: Option<&str>,
 ) -> Result<PathAndQuery, Refusal> {
-    // A seal has one spelling, so nothing else can stand beside it in the query.
+    // A seal has one spelling, so the query can hold nothing else.
     let sealed = query.and_then(|query| query.strip_prefix(SESSION));
-    let text = sealed.and_then(|sealed| gateway.session_keys.open(bound(server, caller), sealed));
+    let text = sealed.and_then(|sealed| keys.open(bound(server, caller), sealed));
     let target =
         text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
     let target = target.filter(|target| endpoint::is_own(target)).ok_or(Refusal::UnknownSession)?;

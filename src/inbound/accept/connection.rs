@@ -1,16 +1,15 @@
-//! One client connection: TLS, the protocol, the watch over its framing, and its end.
+//! One client connection: TLS, the HTTP version, the watch over its framing, and its end.
+
+mod watched;
 
 use std::{
     net::IpAddr,
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
-use http::{HeaderValue, Request};
+use http::Request;
 use hyper::{
     body::Incoming,
     rt::bounds::Http2ServerConnExec,
@@ -27,120 +26,31 @@ use tokio::{
 };
 use tracing::debug;
 
-use self::watched::{Side, Watched};
+use self::watched::{Side, WatchedStream};
 use crate::{
     base::limits::{
         FINISH_TIMEOUT, H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX,
         HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT, URI_BYTES_MAX, connections::ROOM_TIMEOUT,
     },
-    decide::{framing::Violation, refusal::Refusal},
+    decide::framing::Violation,
     inbound::{
         accept::{
-            framing::{
-                breach::{Breach, H2Watch},
-                inlet::Inlet,
-            },
+            framing::{breach::Breach, h2_watch::H2Watch, inlet::Inlet},
             handshake,
-            listener::Phase,
-            room::{Activity, Seat},
+            phase::Phase,
+            room::Seat,
         },
-        answer::{
-            reply::ReplyBody,
-            stall::{OnlyAnswer, StreamTasks},
+        answer::{reply_body::ReplyBody, stall::StreamTasks},
+        request::{
+            arrival::{Connection, Load},
+            service,
         },
-        request::{service, upload::Upload},
-        state::server::Gateway,
+        state::gateway::Gateway,
     },
     observe::metrics::ListenerSeries,
 };
 
-mod watched;
-
-/// What every request of one connection shares.
-pub(in crate::inbound) struct Connection {
-    /// The gateway.
-    pub(in crate::inbound) gateway: Arc<Gateway>,
-    /// Who is at the other end.
-    pub(in crate::inbound) peer: IpAddr,
-    /// The same as a field value, for every request of the connection.
-    pub(in crate::inbound) peer_value: Option<HeaderValue>,
-    /// The name that TLS asked for, where it did.
-    pub(in crate::inbound) server_name: Option<Box<str>>,
-    /// What it did against HTTP.
-    pub(in crate::inbound) breach: Arc<Breach>,
-    /// What is left of a refused request.
-    pub(in crate::inbound) upload: Upload,
-    load: Arc<Load>,
-}
-
-/// How busy a connection is, for deciding when it has been idle for too long.
-struct Load {
-    activity: Arc<Activity>,
-    finished: AtomicU64,
-    /// The answer under way, where the protocol has one at a time.
-    answer: OnlyAnswer,
-}
-
-/// Held by a request, and by its answer until the last byte.
-pub(in crate::inbound) struct Busy {
-    load: Arc<Load>,
-    is_safe: bool,
-}
-
-impl Connection {
-    fn new(gateway: Arc<Gateway>, breach: Arc<Breach>, server_name: Option<Box<str>>, seat: &Seat) -> Self {
-        let peer = breach.peer();
-        let peer_value = HeaderValue::try_from(peer.to_string()).ok();
-        let load = Arc::new(Load {
-            activity: Arc::clone(seat.activity()),
-            finished: AtomicU64::new(0),
-            answer: OnlyAnswer::default(),
-        });
-        Self { gateway, peer, peer_value, server_name, breach, upload: Upload::default(), load }
-    }
-
-    /// Counts a request as under way until the guard is dropped. Nothing of it is proved yet: the
-    /// connection may be closed to make room.
-    pub(in crate::inbound) fn busy(&self) -> Busy {
-        self.load.activity.begin();
-        Busy { load: Arc::clone(&self.load), is_safe: false }
-    }
-}
-
-impl Busy {
-    /// From now on the connection is not closed to make room: the caller is proved, or the request is
-    /// one of a bounded number that are worked on.
-    ///
-    /// # Errors
-    /// [`Refusal::OverloadedDescriptors`] where it is being closed already.
-    pub(in crate::inbound) fn secure(&mut self) -> Result<(), Refusal> {
-        if std::mem::replace(&mut self.is_safe, true) || self.load.activity.secure() {
-            return Ok(());
-        }
-        Err(Refusal::OverloadedDescriptors)
-    }
-
-    /// What is left to do is not worth a seat that another client waits for.
-    pub(in crate::inbound) fn expose(&mut self) {
-        if std::mem::take(&mut self.is_safe) {
-            self.load.activity.expose();
-        }
-    }
-
-    /// The answer under way of a connection that has one at a time.
-    pub(in crate::inbound) fn answer(&self) -> &OnlyAnswer {
-        &self.load.answer
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.load.finished.fetch_add(1, Ordering::Relaxed);
-        self.load.activity.end(self.is_safe);
-    }
-}
-
-/// Serves one connection to its end, which comes early if it is idle and its seat is needed.
+/// Serves one connection to its end. An idle connection ends early if its seat is needed.
 pub(in crate::inbound) async fn serve(
     stream: TcpStream,
     peer: IpAddr,
@@ -162,14 +72,14 @@ pub(in crate::inbound) async fn serve(
     let shaken = tokio::select! {
         biased;
         shaken = handshake::shake(stream, config, &breach) => shaken,
-        () = seat.activity().asked() => return debug!(%peer, "a TLS handshake made room"),
+        () = seat.activity().asked() => return debug!(%peer, "closed during the TLS handshake to make room for another connection"),
     };
     let Some(stream) = shaken else { return };
     let session = stream.get_ref().1;
     let is_h2 = session.alpn_protocol() == Some(b"h2");
     let server_name = session.server_name().map(Into::into);
     let connection = Connection::new(gateway, breach, server_name, &seat);
-    // Boxed, so that a plain connection does not carry the room that HTTP/2 or TLS would need.
+    // Boxed, so that a plain connection does not hold the space that HTTP/2 or TLS needs.
     if is_h2 {
         Box::pin(serve_h2(stream, connection, &mut phase)).await;
     } else {
@@ -182,15 +92,15 @@ async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
     connection: Connection,
     phase: &mut watch::Receiver<Phase>,
 ) {
-    let (load, breach) = (Arc::clone(&connection.load), Arc::clone(&connection.breach));
+    let (load, breach) = (Arc::clone(connection.load()), Arc::clone(&connection.breach));
     let side = Side::Http1(Inlet::new(Arc::clone(&breach)));
     let service = hyper::service::service_fn(|request: Request<Incoming>| service::answer(&connection, request));
     let served = http1::Builder::new()
-        // The watched stream keeps the time of a head; hyper's own clock would also end idle connections.
+        // The inlet bounds the time of a head; hyper's own timeout would also end idle connections.
         .header_read_timeout(None)
         .max_headers(HEADER_FIELDS_MAX)
         .max_buf_size(HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX + 24 * 1024)
-        .serve_connection(TokioIo::new(Watched::new(stream, side, &load)), service);
+        .serve_connection(TokioIo::new(WatchedStream::new(stream, side, &load)), service);
     until_end(served, &load, &breach, phase).await;
 }
 
@@ -198,7 +108,7 @@ async fn serve_h2<S>(stream: S, connection: Connection, phase: &mut watch::Recei
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (load, breach) = (Arc::clone(&connection.load), Arc::clone(&connection.breach));
+    let (load, breach) = (Arc::clone(connection.load()), Arc::clone(&connection.breach));
     let side = Side::Http2(H2Watch::new(Arc::clone(&breach)));
     let connection = Arc::new(connection);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
@@ -213,10 +123,10 @@ where
         .max_pending_accept_reset_streams(H2_RESETS_MAX)
         .max_local_error_reset_streams(H2_RESETS_MAX)
         .max_send_buf_size(H2_SEND_BUFFER_BYTES_MAX)
-        // A peer that is gone without a word does not hold its streams for ever.
+        // A client that vanished does not hold its streams for ever.
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
-        .serve_connection(TokioIo::new(Watched::new(stream, side, &load)), service);
+        .serve_connection(TokioIo::new(WatchedStream::new(stream, side, &load)), service);
     until_end(served, &load, &breach, phase).await;
 }
 
@@ -248,8 +158,8 @@ where
     }
 }
 
-/// Drives a connection until it ends by itself, has been idle for too long, must make room, or the
-/// drain ends it.
+/// Drives a connection until it ends by itself, has been idle for too long, must make room, or is
+/// ended by the drain.
 async fn until_end<C>(served: C, load: &Load, breach: &Breach, phase: &mut watch::Receiver<Phase>)
 where
     C: Finish<Output = hyper::Result<()>>,
@@ -269,10 +179,10 @@ where
                 return;
             }
             () = idle.as_mut() => {
-                let finished = load.finished.load(Ordering::Relaxed);
+                let finished = load.finished();
                 let is_idle = load.activity.is_idle() && finished == finished_before;
                 if is_finishing && (is_idle || makes_room && load.activity.leave()) {
-                    // It was asked and did nothing: a peer that never began to speak, or never answers, is cut.
+                    // It was asked to finish and did not: a client that never sends a byte is cut.
                     return;
                 }
                 if is_idle {
@@ -287,9 +197,9 @@ where
                 idle.as_mut().reset(Instant::now() + wait);
             }
             () = load.activity.asked() => {
-                finished_before = load.finished.load(Ordering::Relaxed);
+                finished_before = load.finished();
                 if finished_before == 0 && load.activity.leave() {
-                    // It never had an answer, and would not understand a goodbye.
+                    // It never had an answer, so there is nothing to finish.
                     return;
                 }
                 served.as_mut().finish();
@@ -298,7 +208,7 @@ where
             }
             changed = phase.changed() => {
                 if changed.is_err() || *phase.borrow() == Phase::Ended {
-                    // What is dropped with the connection was cut by us.
+                    // The drain cut what is dropped with the connection.
                     breach.observe().cut();
                     return;
                 }

@@ -1,4 +1,4 @@
-//! The TLS handshake of a client connection, and what is told of one that fails.
+//! The TLS handshake of a client connection, and what is noted when it fails.
 
 use std::{io, sync::Arc};
 
@@ -15,8 +15,8 @@ use crate::{
     observe::violations::HandshakeFault,
 };
 
-/// Shakes hands with a client. A connection that closes before its first byte leaves no trace:
-/// health checks and port scanners open many.
+/// Performs the handshake. A connection that closes before its first byte is not noted: health
+/// checks and port scanners open many.
 pub(in crate::inbound) async fn shake(
     stream: TcpStream,
     config: Arc<ServerConfig>,

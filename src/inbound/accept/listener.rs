@@ -19,8 +19,8 @@ use tracing::warn;
 use crate::{
     base::limits::LISTEN_BACKLOG,
     inbound::{
-        accept::{connection, room::Seat, tls::Certificates},
-        state::server::Gateway,
+        accept::{connection, phase::Phase, room::Seat, tls::Certificates},
+        state::gateway::Gateway,
     },
     observe::{
         accept::RefusedAccepts,
@@ -29,37 +29,26 @@ use crate::{
     outbound::vanished,
 };
 
-/// Asked for by a branch that is switched off.
+/// The peer of the branch that is switched off.
 const NO_PEER: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// How far the end of the process has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Serving.
-    Serving,
-    /// No new connections; requests under way may finish.
-    Draining,
-    /// Whatever is still open is cut.
-    Ended,
-}
-
 /// A bound listener that does not serve yet.
-pub struct Bound {
+pub struct Listener {
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     series: ListenerSeries,
 }
 
-impl Bound {
-    /// Binds `address`; `certificates` makes it speak TLS. Must run inside the runtime.
+impl Listener {
+    /// Binds `address`. With `certificates` it speaks TLS. Must run inside the tokio runtime.
     ///
     /// # Errors
-    /// The system's.
+    /// The error of the system.
     pub fn bind(address: SocketAddr, certificates: Option<&Arc<Certificates>>, metrics: &Metrics) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // A restart must not wait for the connections of the one before.
+        // A restart must not wait for the connections of the old process.
         socket.set_reuseaddr(true)?;
-        // Inherited by what is accepted, so that it costs no system call for each connection.
+        // Accepted connections inherit it, so it costs no system call for each of them.
         if let Err(cause) = vanished::notice(&socket).and_then(|()| vanished::notice_sooner(&socket)) {
             warn!(%address, %cause, "TCP keep-alive could not be set: clients that vanish hold their connections for hours");
         }
@@ -73,7 +62,7 @@ impl Bound {
     /// The address it is bound to.
     ///
     /// # Errors
-    /// The system's.
+    /// The error of the system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
@@ -89,7 +78,7 @@ impl Bound {
         let mut connections = JoinSet::new();
         let refused =
             RefusedAccepts::new(self.listener.local_addr().map_or_else(|_| "?".to_owned(), |at| at.to_string()));
-        // One that has no seat yet; those behind it wait in the kernel's queue.
+        // A connection without a seat; later ones wait in the kernel's queue.
         let mut accepted: Option<(TcpStream, SocketAddr)> = None;
         while *phase.borrow() == Phase::Serving {
             let waiting = accepted.as_ref().map(|(_, peer)| peer.ip());
@@ -100,7 +89,7 @@ impl Bound {
                         None => accepted = Some((stream, peer)),
                     },
                     Err(cause) => {
-                        // Out of descriptors, most likely: the pause keeps the loop from spinning until some are closed.
+                        // Probably out of descriptors: the pause keeps the loop from spinning until some are closed.
                         refused.tell(&cause);
                         gateway.room.press();
                         sleep(Duration::from_millis(50)).await;

@@ -1,10 +1,10 @@
-//! Bounds client connections, and chooses which idle one makes room for the next (attack 174).
+//! Bounds client connections, and chooses the idle one that makes room for the next (attack 174).
 //!
-//! Each connection has a `Seat`. When all are taken, the oldest idle connections of the peer with
-//! the most seats are closed. A connection is idle as long as none of its requests is safe: a
-//! request is safe once its caller is proved, so half a body to an unknown path holds nothing. A
-//! connection that has just come, or has just had an answer, does not leave for a peer with more
-//! seats. If no connection may leave, the next one waits. A request that needs more descriptors
+//! Each connection has a `Seat`. When all seats are taken, the oldest idle connections of the peer
+//! with the most seats are closed. A connection is idle as long as none of its requests is safe. A
+//! request is safe once its caller is verified, so half a body to an unknown path holds no seat. A
+//! connection that has just come, or has just had an answer, is not closed for a peer with more
+//! seats. If no connection may be closed, the next one waits. A request that needs more descriptors
 //! than are left makes room in the same way before it is sent on.
 
 mod choice;
@@ -39,9 +39,9 @@ use crate::{
     outbound::upstream::Spare,
 };
 
-/// What the limit on open files leaves.
+/// The numbers of connections that the limit on open files allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub struct ConnectionBounds {
     /// Client connections.
     pub connections: usize,
     /// Client connections and requests together: each request may need a connection to its
@@ -51,11 +51,11 @@ pub struct Bounds {
     pub admin: usize,
 }
 
-impl Bounds {
-    /// Where there is no limit on open files.
+impl ConnectionBounds {
+    /// Without a limit on open files.
     pub const NONE: Self = Self { connections: CONNECTIONS_MAX, total: usize::MAX, admin: ADMIN_CONNECTIONS_MAX };
 
-    /// Connections to upstreams that there is always room for.
+    /// Connections to upstreams that always fit.
     #[must_use]
     pub fn upstreams(&self) -> usize {
         self.total.saturating_sub(self.connections)
@@ -64,18 +64,18 @@ impl Bounds {
 
 /// The seats of all listeners.
 pub struct Room {
-    bounds: Bounds,
+    bounds: ConnectionBounds,
     spare: Arc<Spare>,
     started: Instant,
     seats: Mutex<HashMap<u64, Taken>>,
     next: AtomicU64,
-    /// How many are taken, for reading without the lock.
+    /// How many are taken, to read without the lock.
     open: AtomicUsize,
-    /// Safe requests. Those of which nothing is proved never get to an upstream.
+    /// Safe requests. A request whose caller is not verified never gets to an upstream.
     safe: AtomicUsize,
-    /// Connections that are accepted and have no seat yet.
+    /// Accepted connections without a seat.
     waiting: AtomicUsize,
-    /// A seat is free, or its connection has become idle.
+    /// Notified when a seat is free, or its connection has become idle.
     freed: Notify,
     series: ConnectionSeries,
 }
@@ -85,7 +85,7 @@ struct Taken {
     activity: Arc<Activity>,
 }
 
-/// One connection's place; free again when it is dropped.
+/// The seat of one connection. Given back on drop.
 pub(in crate::inbound) struct Seat {
     id: u64,
     activity: Arc<Activity>,
@@ -95,15 +95,15 @@ pub(in crate::inbound) struct Seat {
 const REQUEST: u64 = 1;
 /// One safe request, in addition.
 const SAFE: u64 = 1 << 32;
-/// The connection is being closed: no request becomes safe any more.
+/// The connection is being closed: no more requests become safe.
 const LEAVES: u64 = 1 << 63;
 
-/// How busy a connection is.
+/// The requests of one connection.
 pub(in crate::inbound) struct Activity {
     room: Arc<Room>,
-    /// Requests under way, and those of them that are safe: see [`REQUEST`] and [`SAFE`].
+    /// The number of requests under way, and of safe ones: see [`REQUEST`] and [`SAFE`].
     work: AtomicU64,
-    /// Since when it is idle: nanoseconds since the room was made.
+    /// When it became idle, in nanoseconds since the room was made.
     idle_since: AtomicU64,
     /// Whether it was asked to make room.
     is_asked: AtomicBool,
@@ -114,19 +114,19 @@ fn nanos(passed: Duration) -> u64 {
     passed.as_secs() * 1_000_000_000 + u64::from(passed.subsec_nanos())
 }
 
-/// Counts a connection as waiting.
+/// Counts a connection as waiting until it is dropped.
 struct Waits<'a>(&'a AtomicUsize);
 
 impl Room {
-    /// How many seats there are.
+    /// The bounds.
     #[must_use]
-    pub fn bounds(&self) -> Bounds {
+    pub fn bounds(&self) -> ConnectionBounds {
         self.bounds
     }
 
-    /// All seats free.
+    /// A room with all seats free.
     #[must_use]
-    pub fn new(bounds: Bounds, spare: Arc<Spare>, metrics: &Metrics) -> Arc<Self> {
+    pub fn new(bounds: ConnectionBounds, spare: Arc<Spare>, metrics: &Metrics) -> Arc<Self> {
         let series = metrics.connections(bounds.connections);
         Arc::new(Self {
             bounds,
@@ -142,8 +142,8 @@ impl Room {
         })
     }
 
-    /// A seat for a connection of `peer`; `None` where all are taken, and idle connections were
-    /// asked to make room.
+    /// A seat for a connection of `peer`. `None` if all are taken: then idle connections were asked to
+    /// make room.
     pub(in crate::inbound) fn try_seat(self: &Arc<Self>, peer: IpAddr) -> Option<Seat> {
         let peer = peer::network(peer);
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
@@ -165,7 +165,7 @@ impl Room {
         Some(Seat { id, activity })
     }
 
-    /// Waits for a seat for a connection of `peer`. Nothing is lost when it is dropped.
+    /// Waits for a seat for a connection of `peer`. Cancel-safe.
     pub(in crate::inbound) async fn seat(self: &Arc<Self>, peer: IpAddr) -> Seat {
         let _waits = Waits::of(&self.waiting);
         loop {
@@ -173,14 +173,14 @@ impl Room {
             if let Some(seat) = self.try_seat(peer) {
                 return seat;
             }
-            // A connection that has just come may leave after a while.
+            // A connection that has just come may be closed after a while.
             let _ = timeout(CONNECTION_YOUNG, freed).await;
         }
     }
 
-    /// Whether one more request may ask its upstream; where descriptors run short, idle connections to
+    /// Whether one more request may ask its upstream. If descriptors run short, idle connections to
     /// upstreams are closed, and then idle client connections are asked to make room. The request is
-    /// safe, and counted as such, already.
+    /// already counted as safe.
     pub(in crate::inbound) fn admits_request(&self) -> bool {
         let used = self.open.load(Ordering::Relaxed) + self.safe.load(Ordering::Relaxed) + self.spare.idle();
         let excess = used.saturating_sub(self.bounds.total);
@@ -191,15 +191,15 @@ impl Room {
         }
     }
 
-    /// The system has no descriptor left although the count said otherwise: makes room for a few.
+    /// Makes room for a few descriptors: the system has none left, although the count said otherwise.
     pub(in crate::inbound) fn press(&self) {
         self.spare.close(CONNECTIONS_CLOSED_AT_ONCE);
         let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         self.ask(&seats, CONNECTIONS_CLOSED_AT_ONCE.min(seats.len() / 8 + 1), None);
     }
 
-    /// Sees to it that `wanted` idle connections are about to close, for a connection of `newcomer`
-    /// where there is one; how many are.
+    /// Asks idle connections to close until `wanted` are closing, for a new connection of the peer
+    /// `newcomer` if there is one. Returns how many are closing.
     fn ask(&self, seats: &HashMap<u64, Taken>, wanted: usize, newcomer: Option<IpAddr>) -> usize {
         let is_asked = |taken: &&Taken| taken.activity.is_asked.load(Ordering::Relaxed);
         let closing = seats.values().filter(is_asked).count();
@@ -212,7 +212,7 @@ impl Room {
             holder.seats += 1;
             if taken.activity.may_leave() && !is_asked(&taken) {
                 let since = taken.activity.idle_since.load(Ordering::Relaxed);
-                holder.idle.push(choice::Idle { since, id: *id });
+                holder.idle.push(choice::IdleConnection { since, id: *id });
             }
         }
         let old_since = self.now().saturating_sub(nanos(CONNECTION_YOUNG));
@@ -223,7 +223,7 @@ impl Room {
                 own.seats
             })
         });
-        let rule = choice::Rule { more_than: newcomer.unwrap_or(0), old_since };
+        let rule = choice::DisplacementRule { more_than: newcomer.unwrap_or(0), old_since };
         let chosen = choice::choose(peers.into_values().collect(), wanted - closing, rule);
         for taken in chosen.iter().filter_map(|id| seats.get(id)) {
             taken.activity.is_asked.store(true, Ordering::Relaxed);
@@ -236,7 +236,7 @@ impl Room {
         nanos(self.started.elapsed())
     }
 
-    fn tell_of_room(&self) {
+    fn notify_waiting(&self) {
         if self.waiting.load(Ordering::Relaxed) > 0 {
             self.freed.notify_one();
         }
@@ -244,7 +244,7 @@ impl Room {
 }
 
 impl Seat {
-    /// How busy its connection is.
+    /// The requests of its connection.
     pub(in crate::inbound) fn activity(&self) -> &Arc<Activity> {
         &self.activity
     }
@@ -257,7 +257,7 @@ impl Drop for Seat {
         seats.remove(&self.id);
         room.open.store(seats.len(), Ordering::Relaxed);
         drop(seats);
-        room.tell_of_room();
+        room.notify_waiting();
     }
 }
 
@@ -267,19 +267,19 @@ impl Activity {
         self.work.fetch_add(REQUEST, Ordering::Relaxed);
     }
 
-    /// A request that has begun is safe from now on; not where the connection is being closed.
+    /// Makes a request safe. Returns false if the connection is being closed.
     pub(in crate::inbound) fn secure(&self) -> bool {
         self.room.safe.fetch_add(1, Ordering::Relaxed);
         self.work.fetch_add(SAFE, Ordering::Relaxed) & LEAVES == 0
     }
 
-    /// Closes the connection to new work, unless a safe request is under way.
+    /// Lets no more requests become safe, unless one is. Returns whether it did.
     pub(in crate::inbound) fn leave(&self) -> bool {
         let leaves = |work: u64| (work < SAFE).then_some(work | LEAVES);
         self.work.fetch_update(Ordering::Relaxed, Ordering::Relaxed, leaves).is_ok()
     }
 
-    /// A request that was safe no longer is.
+    /// Makes a safe request unsafe.
     pub(in crate::inbound) fn expose(&self) {
         self.less(SAFE);
     }
@@ -298,7 +298,7 @@ impl Activity {
         let is_idle_now = if was_safe { left < SAFE } else { left == 0 };
         if is_idle_now {
             self.idle_since.store(self.room.now(), Ordering::Relaxed);
-            self.room.tell_of_room();
+            self.room.notify_waiting();
         }
     }
 
@@ -307,18 +307,19 @@ impl Activity {
         self.work.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether it may be closed to make room: no safe request is under way.
+    /// Whether it may be closed to make room: none of its requests is safe.
     pub(in crate::inbound) fn may_leave(&self) -> bool {
         self.work.load(Ordering::Relaxed) < SAFE
     }
 
-    /// Ends when the connection must make room, and may leave.
+    /// Ends when the connection must make room and may be closed.
     pub(in crate::inbound) async fn asked(&self) {
         loop {
             let mut asked = pin!(self.asked.notified());
             let mut waits = false;
             poll_fn(|cx| {
-                // It waits from the first look on; a busy connection wakes often, and looks again only where it is asked.
+                // The first poll registers the waker. A busy connection wakes often; later polls do
+                // nothing until it is asked.
                 if waits && !self.is_asked.load(Ordering::Relaxed) {
                     return Poll::Pending;
                 }
@@ -330,9 +331,9 @@ impl Activity {
                 self.room.series.closed_for_room();
                 return;
             }
-            // A request came first: another connection makes room.
+            // A request became safe first: another connection makes room.
             self.is_asked.store(false, Ordering::Relaxed);
-            self.room.tell_of_room();
+            self.room.notify_waiting();
         }
     }
 }

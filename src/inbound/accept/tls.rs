@@ -32,31 +32,31 @@ pub struct Certificates {
     looked_at: Mutex<Looked>,
 }
 
-/// A certificate chain with its key, and what its certificates say.
+/// A certificate chain with its key, and the dates and order of its certificates.
 struct Pair {
     key: Arc<CertifiedKey>,
     chain: Chain,
 }
 
-/// What was seen and told last.
+/// What the last check found and reported.
 struct Looked {
-    /// The state of the files, or why there is none.
+    /// The state of the files, or why it could not be read.
     files: Result<[Stamp; 2], String>,
     concerns: Vec<Concern>,
 }
 
-/// What has become of the files.
+/// How the files have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing new.
+    /// No change.
     None,
     /// Another pair is in use.
     Replaced,
-    /// Files that could not be seen are there again, and hold what they held.
+    /// Files that were missing are back, unchanged.
     Back,
 }
 
-/// What tells one state of a file from another. Kubernetes swaps a symbolic link, which changes the inode.
+/// Identifies one state of a file. Kubernetes swaps a symbolic link, which changes the inode.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     inode: u64,
@@ -68,7 +68,7 @@ impl Certificates {
     /// Loads chain and key (PEM).
     ///
     /// # Errors
-    /// What is wrong with which file.
+    /// What is wrong, and with which file.
     pub fn load(certificate: &Path, key: &Path) -> Result<Arc<Self>, String> {
         let files = stamps(certificate, key)?;
         Ok(Arc::new(Self {
@@ -79,10 +79,11 @@ impl Certificates {
         }))
     }
 
-    /// Loads them again if the files changed; the old pair stays where the new one is bad.
+    /// Loads the files again if they changed. A bad new pair leaves the old one in use.
     ///
     /// # Errors
-    /// What is wrong with which file; reported once for each change.
+    /// What is wrong, and with which file: at the first check after a change, and not again until the
+    /// files change.
     pub fn reload_if_changed(&self) -> Result<Change, String> {
         let found = stamps(&self.certificate, &self.key);
         let before = {
@@ -99,8 +100,8 @@ impl Certificates {
         Ok(if before.is_err() && is_same { Change::Back } else { Change::Replaced })
     }
 
-    /// What clients of `host` will find wrong with the certificates in use and has not been told
-    /// before: the same concern counts once, until it changes or is gone.
+    /// What clients of `host` will find wrong with the certificates in use, without the concerns of
+    /// the last call: each is reported once, until it changes or is gone.
     pub fn news(&self, host: &str, wall: Duration) -> Vec<Concern> {
         let pair = self.current.load();
         let concerns = pair.key.cert.first().map(|leaf| pair.chain.concerns(leaf, host, wall)).unwrap_or_default();
@@ -115,8 +116,8 @@ impl Certificates {
         &self.certificate
     }
 
-    /// Until when all certificates in use hold, in seconds since 1970; `None` where the first cannot
-    /// be read.
+    /// When the first of the certificates in use expires, in seconds since 1970; `None` if the leaf
+    /// cannot be read.
     #[must_use]
     pub fn not_after(&self) -> Option<u64> {
         self.current.load().chain.not_after()
@@ -129,7 +130,7 @@ impl Certificates {
     /// The server side of TLS: 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, no early data (SPEC F-18).
     ///
     /// # Errors
-    /// The library's.
+    /// The error of the TLS library.
     pub fn server_config(self: &Arc<Self>) -> io::Result<Arc<ServerConfig>> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])

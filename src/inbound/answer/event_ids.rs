@@ -1,32 +1,32 @@
-//! Finds the ids of a stream's events while it passes, without keeping anything else of it.
+//! Finds the event ids of a stream as it passes, and keeps nothing else of it.
 
 use memchr::memchr2;
 
 use crate::base::limits::EVENT_ID_BYTES_MAX;
 
-/// How a line begins that sets the id (WHATWG HTML §9.2.6).
+/// The start of a line that sets the id (WHATWG HTML §9.2.6).
 const FIELD: &[u8] = b"id:";
-/// What may stand before the first line.
+/// What may come before the first line.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Where in a stream the last piece ended.
+/// The place in a stream where the last piece ended.
 #[derive(Debug, Default)]
-pub(in crate::inbound) struct Ids {
+pub(in crate::inbound) struct EventIds {
     line: Line,
-    /// What has come of the id in this line.
+    /// The part of the id that has come in this line.
     value: Vec<u8>,
 }
 
 /// What is known of the current line.
 #[derive(Clone, Copy, Debug)]
 enum Line {
-    /// The first of all: so many bytes of the mark have come.
+    /// The first line; so many bytes of the mark have come.
     First(usize),
-    /// It has so many bytes of the field's name.
+    /// So many bytes of the field's name have come.
     Name(usize),
     /// It sets the id.
     Id,
-    /// It says something else.
+    /// It holds another field.
     Other,
 }
 
@@ -36,25 +36,25 @@ impl Default for Line {
     }
 }
 
-impl Ids {
-    /// Tells `note` of each id that ends in `piece`.
+impl EventIds {
+    /// Calls `note` with each id that ends in `piece`.
     pub(in crate::inbound) fn see(&mut self, piece: &[u8], mut note: impl FnMut(&[u8])) {
         let mut rest = piece;
-        while let Some((&byte, behind)) = rest.split_first() {
+        while let Some((&byte, after)) = rest.split_first() {
             match self.line {
                 Line::First(had) if BYTE_ORDER_MARK.get(had) == Some(&byte) => {
                     self.line = if had + 1 == BYTE_ORDER_MARK.len() { Line::Name(0) } else { Line::First(had + 1) };
-                    rest = behind;
+                    rest = after;
                 }
                 Line::First(had) => self.line = if had == 0 { Line::Name(0) } else { Line::Other },
                 Line::Name(had) if FIELD.get(had) == Some(&byte) => {
                     self.line = if had + 1 == FIELD.len() { Line::Id } else { Line::Name(had + 1) };
-                    rest = behind;
+                    rest = after;
                 }
                 // The LF of a CRLF makes an empty line here, which changes nothing.
                 Line::Name(_) if matches!(byte, b'\r' | b'\n') => {
                     self.line = Line::Name(0);
-                    rest = behind;
+                    rest = after;
                 }
                 Line::Name(_) => self.line = Line::Other,
                 Line::Id | Line::Other => rest = self.read_on(rest, &mut note),
@@ -62,10 +62,10 @@ impl Ids {
         }
     }
 
-    /// Reads to the end of the line, or of the piece; what is behind it.
+    /// Reads to the end of the line or of the piece. Returns what follows.
     fn read_on<'a>(&mut self, rest: &'a [u8], note: &mut impl FnMut(&[u8])) -> &'a [u8] {
         let end = memchr2(b'\r', b'\n', rest);
-        let (text, behind) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, &[]));
+        let (text, after) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, &[]));
         if matches!(self.line, Line::Id) {
             if self.value.len() + text.len() > EVENT_ID_BYTES_MAX {
                 self.value.clear();
@@ -76,7 +76,7 @@ impl Ids {
         }
         if end.is_some() {
             if matches!(self.line, Line::Id) {
-                // One with a NUL in it sets nothing.
+                // An id with a NUL is ignored.
                 if memchr::memchr(0, &self.value).is_none() {
                     note(&self.value);
                 }
@@ -84,7 +84,7 @@ impl Ids {
             }
             self.line = Line::Name(0);
         }
-        behind
+        after
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
     use crate::decide::mcp::sse::Events;
 
     fn ids(stream: &[u8], size: usize) -> Vec<Vec<u8>> {
-        let mut ids = Ids::default();
+        let mut ids = EventIds::default();
         let mut noted = Vec::new();
         for piece in stream.chunks(size.max(1)) {
             ids.see(piece, |id| noted.push(id.to_vec()));

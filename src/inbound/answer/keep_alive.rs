@@ -1,4 +1,4 @@
-//! Keeps a silent event stream open: a comment now and then, only between events (SPEC C-54).
+//! Keeps a silent event stream open with a comment now and then, only between events (SPEC C-54).
 
 use std::{
     pin::Pin,
@@ -9,24 +9,24 @@ use std::{
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A comment and the blank line that ends it: to every reader an event without data, which is none.
+/// A comment and a blank line: every reader ignores them.
 const COMMENT: &[u8] = b":\n\n";
 
-/// Says when a comment is due.
+/// The timer of one stream.
 pub(in crate::inbound) struct KeepAlive {
     every: Duration,
     silent: Pin<Box<Sleep>>,
-    /// The last bytes that passed, newest last; blank at the start of a stream, which lies between events as well.
+    /// The last bytes that passed, newest last. The start of a stream counts as a blank line.
     tail: [u8; 3],
 }
 
 impl KeepAlive {
-    /// After each `every` of silence.
+    /// A comment is due after each `every` of silence.
     pub(in crate::inbound) fn new(every: Duration) -> Self {
         Self { every, silent: Box::pin(sleep(every)), tail: *b" \n\n" }
     }
 
-    /// A piece of the stream passes.
+    /// Notes a piece of the stream.
     pub(in crate::inbound) fn passed(&mut self, piece: &[u8]) {
         for byte in piece.get(piece.len().saturating_sub(3)..).unwrap_or_default() {
             let [_, before, last] = self.tail;
@@ -35,7 +35,7 @@ impl KeepAlive {
         self.restart();
     }
 
-    /// Ready with a comment when the stream has been silent for long enough, and stands between two events.
+    /// Ready with a comment when the stream has been silent for long enough, between two events.
     pub(in crate::inbound) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         while self.silent.as_mut().poll(cx).is_ready() {
             self.restart();
@@ -50,7 +50,8 @@ impl KeepAlive {
         self.silent.as_mut().reset(Instant::now() + self.every);
     }
 
-    /// Whether a blank line came last. A lone CR might be half of a CRLF, so a stream that ends its lines so gets no comments.
+    /// Whether a blank line came last. A lone CR may be half of a CRLF, so a stream with such lines
+    /// gets no comments.
     fn is_between_events(&self) -> bool {
         matches!(self.tail, [_, b'\n', b'\n'] | [b'\n', b'\r', b'\n'])
     }

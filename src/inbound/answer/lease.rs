@@ -1,4 +1,4 @@
-//! Ends a long stream with the permit it was opened by (P7).
+//! Ends a long stream when its permit ends: by the token's expiry, revocation, or a reload (P7).
 
 use std::{
     pin::Pin,
@@ -18,46 +18,49 @@ use crate::{
         token::claims::Caller,
     },
     inbound::{
-        answer::filter,
-        state::server::{Gateway, Server, Transport},
+        answer::filter::plan::lists_to_cut,
+        state::{
+            gateway::Gateway,
+            server::{Server, Transport},
+        },
     },
 };
 
-/// Longest leash: a token that never ends does not keep a stream open for ever.
-const LEASH_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How often the clock on the wall is looked at again: it may have been set, or the machine may have slept.
+/// The longest lease: a token without an expiry does not keep a stream open for ever.
+const LEASE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often the wall clock is read again: it may have been set, or the machine may have slept.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Ends a stream when its token does, when that is revoked, or when a reload takes the right to it
-/// away. The stream's body holds it, and what watches over that body may poll it, too.
-pub(in crate::inbound) struct Leash(Arc<Mutex<Ending>>);
+/// The right to keep one stream open. It ends when the token expires or is revoked, or when a reload
+/// takes the permission away. The stream's body holds it; the task that watches the body polls it too.
+pub(in crate::inbound) struct Lease(Arc<Mutex<Ending>>);
 
-/// The leash of a body that may be gone already.
+/// The lease of a body that may be gone already.
 #[derive(Default)]
-pub(in crate::inbound) struct WeakLeash(Weak<Mutex<Ending>>);
+pub(in crate::inbound) struct WeakLease(Weak<Mutex<Ending>>);
 
-/// `None` once it was ready.
+/// `None` once it has ended.
 type Ending = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 
-impl Leash {
-    /// Ties a stream that `caller` may have open while they may touch `target`, and while of the `lists` that may come on
-    /// it none must be cut that was not.
-    pub(in crate::inbound) fn tie(
+impl Lease {
+    /// The lease of a stream that `caller` may keep open while `target` is permitted, and while no
+    /// list that may come on it (`lists`) must be cut that was not cut when it began.
+    pub(in crate::inbound) fn new(
         gateway: &Arc<Gateway>,
         server: &Arc<Server>,
         caller: Arc<Caller>,
         target: &Target,
         lists: Option<Lists>,
     ) -> Self {
-        // The token may have ended while its key was fetched, or while the upstream took its time to answer.
+        // The token may have expired while its key was fetched, or before the upstream answered.
         let expired = until(Arc::clone(&gateway.clock), caller.expires().saturating_add(server.skew(&caller)));
         let mut reloads = gateway.reloads();
         let local = server.issuer_of(&caller).and_then(|issuer| issuer.local()).map(Arc::clone);
-        // The upstream took its time to answer: a reload since the judgement told nobody.
+        // A reload may have come between the decision and the upstream's answer.
         reloads.mark_changed();
         let before = Arc::clone(server);
         let gateway = Arc::downgrade(gateway);
-        // A subscription's body may be long, and the stream may stay for days.
+        // A subscription's body may be long, and the stream may stay open for days.
         let target = target.detached();
         Self(Arc::new(Mutex::new(Some(Box::pin(async move {
             let taken_away = async {
@@ -73,7 +76,7 @@ impl Leash {
             let revoked = async {
                 match (&local, caller.claims().get("jti").and_then(Value::as_str)) {
                     (Some(local), Some(jti)) => local.until_revoked(jti).await,
-                    // Of others' revocations nobody tells us.
+                    // Other issuers do not announce revocations.
                     _ => std::future::pending().await,
                 }
             };
@@ -85,34 +88,34 @@ impl Leash {
         })))))
     }
 
-    /// One that ends with `ending`.
+    /// A lease that ends with `ending`.
     #[cfg(test)]
     pub(in crate::inbound) fn for_tests(ending: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(Some(Box::pin(ending)))))
     }
 
     /// Ready when the stream must end.
-    pub(in crate::inbound) fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(in crate::inbound) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
         poll_ending(&self.0, cx)
     }
 
-    /// For what watches over the body.
-    pub(in crate::inbound) fn weak(&self) -> WeakLeash {
-        WeakLeash(Arc::downgrade(&self.0))
+    /// For the task that watches the body.
+    pub(in crate::inbound) fn weak(&self) -> WeakLease {
+        WeakLease(Arc::downgrade(&self.0))
     }
 }
 
-impl WeakLeash {
-    /// Ready when there is a stream, and it must end.
-    pub(in crate::inbound) fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
+impl WeakLease {
+    /// Ready when the stream still exists and must end.
+    pub(in crate::inbound) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.upgrade().map_or(Poll::Pending, |ending| poll_ending(&ending, cx))
     }
 }
 
-/// Waits for `end`, a time since 1970.
+/// Waits until `end`, a time since 1970.
 async fn until(clock: Arc<dyn Clock>, end: Duration) {
     let start = clock.now().wall;
-    let end = end.min(start.saturating_add(LEASH_MAX));
+    let end = end.min(start.saturating_add(LEASE_MAX));
     loop {
         let left = end.saturating_sub(clock.now().wall);
         if left.is_zero() {
@@ -132,20 +135,21 @@ fn poll_ending(ending: &Mutex<Ending>, cx: &mut Context<'_>) -> Poll<()> {
     ended
 }
 
-/// Whether a stream that began under `before` may go on. What it shows of its lists follows the rules in force, but how it is read
-/// was settled when it began. That of 2024-11-05 ends with any change.
+/// Whether a stream that began under `before` may go on under `now`. Its lists are filtered by the
+/// rules in force, but whether the stream is read for lists was settled when it began. A stream of
+/// 2024-11-05 ends with any change.
 fn shows_the_same(before: &Server, now: &Server, lists: Option<Lists>) -> bool {
-    let is_cut = filter::wanted(before, lists);
+    let is_cut = lists_to_cut(before, lists);
     match now.transport {
         Transport::Streamable => {
-            filter::wanted(now, lists).is_none_or(|now| matches!(is_cut, Some(cut) if cut == now || cut == Lists::Any))
+            lists_to_cut(now, lists).is_none_or(|now| matches!(is_cut, Some(cut) if cut == now || cut == Lists::Any))
         }
         Transport::Sse { .. } => before.hide == now.hide && before.policy == now.policy,
     }
 }
 
-/// The questions of the gate that a reload can answer otherwise: does the server take this caller's issuer and audience, do its
-/// rules permit.
+/// Repeats the checks of the gate that a reload can change: the caller's issuer, its audience, and the
+/// rules.
 fn may_still(server: &Server, caller: &Caller, target: &Target) -> bool {
     let is_trusted = server.issuers.iter().any(|issuer| issuer.rules().issuers.contains(caller.issuer()));
     is_trusted

@@ -1,13 +1,13 @@
-//! Ends an answer that its client does not take, with its permit or after a stall.
+//! Ends an answer that its client does not read: after a stall, or when its permit ends.
 //!
-//! The library asks a body for its next frame only when it has room for it. A client that gives an
-//! HTTP/2 stream no window therefore stops the body, and with it the leash (attack 171). So the
-//! task of each stream watches its body from outside: while the library holds a frame, the task
-//! polls the leash and a clock. Dropping the stream resets it, and drops the body with the
-//! upstream's connection.
+//! hyper asks a body for its next frame only when it has room for it. A client that gives an
+//! HTTP/2 stream no window therefore stops the body, and with it the lease (attack 171). So the
+//! task of each stream watches its body from outside: while hyper holds a frame, the task polls the
+//! lease and a clock. Dropping the stream resets it, and drops the body with the upstream's
+//! connection.
 //!
 //! HTTP/1.1 has one answer at a time, and a blocked write shows in the connection itself, which
-//! polls the leash there.
+//! polls the lease there.
 
 use std::{
     cell::{Cell, RefCell},
@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::{
     base::limits::{H2_PIECE_BYTES_MAX, WRITE_STALL_TIMEOUT},
-    inbound::answer::lease::{Leash, WeakLeash},
+    inbound::answer::lease::{Lease, WeakLease},
     observe::record::End,
 };
 
@@ -39,10 +39,9 @@ task_local! {
 struct Stream {
     /// Frames that the body has handed out.
     frames: Cell<u32>,
-    /// Whether the library holds the last of them. Otherwise the body waits for its upstream, or
-    /// has ended.
+    /// Whether hyper holds the last of them. Otherwise the body waits for its upstream, or has ended.
     is_held: Cell<bool>,
-    leash: RefCell<WeakLeash>,
+    lease: RefCell<WeakLease>,
     ended: Cell<Option<End>>,
 }
 
@@ -62,7 +61,7 @@ where
 /// One stream and the clock over it.
 struct Task<F> {
     stream: Option<F>,
-    /// Runs since the library first held a frame for longer than a moment.
+    /// Runs since hyper first held a frame after a turn.
     clock: Option<Pin<Box<Sleep>>>,
     /// Frames that were handed out when the clock was set.
     seen: u32,
@@ -79,12 +78,12 @@ impl<F: Future<Output = ()> + Unpin> Future for Task<F> {
         }
         let held = STREAM.try_with(|stream| stream.is_held.get().then(|| stream.frames.get())).ok().flatten();
         let Some(frames) = held else { return Poll::Pending };
-        let end = match STREAM.try_with(|stream| stream.leash.borrow().poll_cut(cx).is_ready()) {
+        let end = match STREAM.try_with(|stream| stream.lease.borrow().poll_ended(cx).is_ready()) {
             Ok(true) => End::PermitExpired,
             _ if task.is_stalled(frames, cx) => End::ClientStalled,
             _ => return Poll::Pending,
         };
-        // Before the body is dropped, so that its record tells why.
+        // Before the body is dropped, so that its record names the reason.
         let _ = STREAM.try_with(|stream| stream.ended.set(Some(end)));
         task.stream = None;
         Poll::Ready(())
@@ -110,10 +109,10 @@ impl<F> Task<F> {
     }
 }
 
-/// Notes what a body has just answered to the library.
+/// Notes what a body has just returned to hyper.
 pub(in crate::inbound) fn note<T, E>(frame: &Poll<Option<Result<T, E>>>) {
     let is_frame = matches!(frame, Poll::Ready(Some(Ok(_))));
-    // Outside of HTTP/2 there is nothing to note.
+    // On HTTP/1.1 there is nothing to note.
     let _ = STREAM.try_with(|stream| {
         stream.is_held.set(is_frame);
         if is_frame {
@@ -122,9 +121,9 @@ pub(in crate::inbound) fn note<T, E>(frame: &Poll<Option<Result<T, E>>>) {
     });
 }
 
-/// Takes from `bytes` the piece to hand out next. On HTTP/2 a frame is held until its client gives
-/// it room: small frames show the progress of a slow client, and leave little with the library when
-/// a client takes one byte and stops.
+/// Takes the next piece of `bytes`. On HTTP/2 hyper holds a frame until the client gives it room:
+/// small frames show the progress of a slow client, and little is held for a client that takes one
+/// byte and stops.
 pub(in crate::inbound) fn take_piece(bytes: &mut Option<Bytes>) -> Option<Bytes> {
     match bytes {
         Some(whole) if whole.len() > H2_PIECE_BYTES_MAX && STREAM.try_with(|_| ()).is_ok() => {
@@ -137,32 +136,31 @@ pub(in crate::inbound) fn take_piece(bytes: &mut Option<Bytes>) -> Option<Bytes>
 /// The one answer under way of an HTTP/1.1 connection.
 #[derive(Default)]
 pub(in crate::inbound) struct OnlyAnswer {
-    leash: Mutex<WeakLeash>,
+    lease: Mutex<WeakLease>,
     ended: OnceLock<End>,
 }
 
 impl OnlyAnswer {
     /// Whether the answer must end now, while a write is blocked.
-    pub(in crate::inbound) fn poll_cut(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let ended = self.leash.lock().unwrap_or_else(PoisonError::into_inner).poll_cut(cx);
+    pub(in crate::inbound) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let ended = self.lease.lock().unwrap_or_else(PoisonError::into_inner).poll_ended(cx);
         ended.map(|()| self.ends(End::PermitExpired))
     }
 
-    /// The connection ends, and for this reason.
+    /// Notes why the connection ends. The first reason stands.
     pub(in crate::inbound) fn ends(&self, end: End) {
-        // The first reason is the reason.
         let _ = self.ended.set(end);
     }
 }
 
-/// Lets `leash` end the answer under way from outside.
-pub(in crate::inbound) fn tie(leash: &Leash, only: &OnlyAnswer) {
-    if STREAM.try_with(|stream| stream.leash.replace(leash.weak())).is_err() {
-        *only.leash.lock().unwrap_or_else(PoisonError::into_inner) = leash.weak();
+/// Lets `lease` end the answer under way from outside.
+pub(in crate::inbound) fn tie(lease: &Lease, only: &OnlyAnswer) {
+    if STREAM.try_with(|stream| stream.lease.replace(lease.weak())).is_err() {
+        *only.lease.lock().unwrap_or_else(PoisonError::into_inner) = lease.weak();
     }
 }
 
-/// Why the answer whose body is being dropped was ended from outside, where it was.
+/// Why the answer whose body is being dropped was ended from outside, if it was.
 pub(in crate::inbound) fn ended(only: &OnlyAnswer) -> Option<End> {
     STREAM.try_with(|stream| stream.ended.get()).unwrap_or_else(|_| only.ended.get().copied())
 }

@@ -1,4 +1,4 @@
-//! Looks at the answer to a call on its way, so that the task it makes is known before the client can ask for it.
+//! Finds the task that a call makes in its answer, before the client can ask for that task.
 
 use std::sync::Arc;
 
@@ -12,40 +12,38 @@ use crate::{
         text::Text,
     },
     decide::{
+        event_stream::is_event_stream,
         mcp::{
             sse::Events,
             task::{self, Task},
         },
         token::claims::Caller,
     },
-    inbound::{
-        answer::forward::is_event_stream,
-        state::server::{Gateway, Server},
-    },
+    inbound::state::{gateway::Gateway, server::Server},
 };
 
-/// Looks at an answer on its way for the task that it makes.
-pub(in crate::inbound) struct Birth {
+/// The watch over the answer to one call.
+pub(in crate::inbound) struct TaskWatch {
     gateway: Arc<Gateway>,
     server: ServerName,
     caller: Arc<Caller>,
     tool: Text,
     reading: Reading,
-    /// How much is still looked at: a call that becomes a task says so at once.
+    /// How many bytes are still read: a call that becomes a task says so at the beginning.
     left: usize,
 }
 
-/// What has been read of it.
+/// What was read so far.
 enum Reading {
     Json(Whole),
     Events(Box<Events>),
-    /// There is nothing more to find: one call makes one task.
+    /// Nothing more is read: one call makes one task.
     Nothing,
 }
 
-impl Birth {
+impl TaskWatch {
     /// Watches the answer to a call of `tool`, whose head is `headers`.
-    pub(in crate::inbound) fn watch(
+    pub(in crate::inbound) fn new(
         gateway: &Arc<Gateway>,
         server: &Server,
         caller: &Arc<Caller>,
@@ -56,14 +54,14 @@ impl Birth {
             gateway: Arc::clone(gateway),
             server: server.series.name.clone(),
             caller: Arc::clone(caller),
-            // A text of its own: the request's bytes need not live as long as the task.
+            // A copy, so that the task does not keep the bytes of the request.
             tool: Text::from(tool.as_str()),
             reading: Reading::of(headers),
             left: TASK_STREAM_BYTES_MAX,
         }
     }
 
-    /// A piece of the answer, before it goes on.
+    /// Reads a piece before it is relayed.
     pub(in crate::inbound) fn see(&mut self, piece: &Bytes) {
         match self.left.checked_sub(piece.len()) {
             Some(left) => self.left = left,
@@ -117,7 +115,7 @@ impl Reading {
 
 fn first_task(events: &mut Events) -> Option<Task> {
     while let Some(event) = events.next() {
-        // One that is too long is skipped: it makes no task, and the next may.
+        // An event that is too long makes no task; the next one may.
         let Ok(event) = event else { continue };
         if let Some(task) = event.data().and_then(|data| task::made_by(&data)) {
             return Some(task);
@@ -126,8 +124,8 @@ fn first_task(events: &mut Events) -> Option<Task> {
     None
 }
 
-/// A JSON answer as it grows. Its end is where its last bracket closes: a body of known length is not asked for more when its
-/// last byte has come, and a client may read before a body of unknown length has ended.
+/// A JSON answer as it grows. It ends where its last bracket closes: hyper asks a body of known length
+/// for nothing after its last byte, and a client may read before a body of unknown length has ended.
 #[derive(Default)]
 struct Whole {
     bytes: Vec<u8>,

@@ -1,10 +1,10 @@
-//! Reads a request body whole, within its bounds, before anything is decided about it (SPEC C-22); or lets go of one that nobody needs.
+//! Reads a request body whole and within its bounds (SPEC C-22), or discards one that is not needed.
 
 use std::{error::Error, io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderValue, Response, Version,
+    HeaderMap, HeaderValue, Version,
     header::{CONNECTION, EXPECT},
     request::Parts,
 };
@@ -16,16 +16,16 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::{
     base::limits::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT, IGNORED_BODY_BYTES_MAX, REFUSED_BODY_TIMEOUT},
     decide::refusal::Refusal,
-    inbound::{answer::reply::ReplyBody, state::usage::Place},
+    inbound::state::usage::RequestPlace,
 };
 
-/// Reads `incoming`; a body that came in one piece is not copied. What is kept of it is charged to
-/// `place` first.
+/// Reads `incoming`. A body that came in one piece is not copied. Bytes are charged to `place`
+/// before they are kept.
 pub(in crate::inbound) async fn read(
     incoming: &mut Incoming,
     version: Version,
     bytes_max: u64,
-    place: &Place,
+    place: &RequestPlace,
 ) -> Result<Bytes, Refusal> {
     let announced = incoming.size_hint().lower();
     if announced > bytes_max {
@@ -38,7 +38,7 @@ pub(in crate::inbound) async fn read(
     charge.arrived(first.len())?;
     let Some(second) = next_piece(incoming, version, began).await? else { return Ok(charge.hold(first)) };
 
-    // The announced length, but no more than the limit: the announcement is a stranger's.
+    // The announced length, but no more than the limit: the client may announce anything.
     let announced = incoming.size_hint().lower().min(bytes_max);
     let mut whole = BytesMut::with_capacity(first.len() + second.len() + usize::try_from(announced).unwrap_or(0));
     whole.extend_from_slice(&first);
@@ -52,7 +52,7 @@ pub(in crate::inbound) async fn read(
     Ok(charge.hold(whole.freeze()))
 }
 
-/// Reads `incoming` to its end and keeps nothing of it.
+/// Reads `incoming` to its end and discards it.
 pub(in crate::inbound) async fn skip(incoming: &mut Incoming, version: Version, bytes_max: u64) -> Result<(), Refusal> {
     if incoming.size_hint().lower() > bytes_max {
         return Err(Refusal::BodyTooLarge);
@@ -65,19 +65,14 @@ pub(in crate::inbound) async fn skip(incoming: &mut Incoming, version: Version, 
     Ok(())
 }
 
-/// Sees to it that an answer which does not wait for the request's body tells the truth about the connection: what is left of the
-/// body is read and forgotten, or the answer says that the connection closes (RFC 9112 §9.6). Clients send head and body apart,
-/// and the next request on a connection that was closed without a word is lost. Whether nothing is
-/// left.
-pub(in crate::inbound) async fn settle(
-    incoming: &mut Incoming,
-    head: &Parts,
-    response: &mut Response<ReplyBody>,
-) -> bool {
+/// Settles the rest of a body whose request is answered early: a small rest is read and discarded;
+/// otherwise the answer's `headers` say that the connection closes (RFC 9112 §9.6). Without that, a
+/// client that sends the body later loses its next request. Returns whether nothing is left.
+pub(in crate::inbound) async fn settle(incoming: &mut Incoming, head: &Parts, headers: &mut HeaderMap) -> bool {
     if incoming.is_end_stream() || head.version > Version::HTTP_11 {
         return true;
     }
-    // Who waits for permission to send it gets none.
+    // A client that waits for `100 Continue` does not get it.
     let will_come = !head.headers.contains_key(EXPECT);
     if will_come
         && incoming.size_hint().lower() <= IGNORED_BODY_BYTES_MAX
@@ -88,7 +83,7 @@ pub(in crate::inbound) async fn settle(
     {
         return true;
     }
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     false
 }
 
@@ -114,14 +109,13 @@ async fn next_piece(incoming: &mut Incoming, version: Version, began: Instant) -
     }
 }
 
-/// Whether a body that says it has ended did not: the library takes `RST_STREAM(NO_ERROR)` for an
-/// end.
+/// Whether a body ended before its announced end: hyper reports `RST_STREAM(NO_ERROR)` as an end.
 fn is_cut_off(incoming: &Incoming, version: Version) -> bool {
     incoming.size_hint().lower() > 0 || version > Version::HTTP_11 && !incoming.is_end_stream()
 }
 
-/// Tells a client that broke the framing from one that left: it reset the stream, or the connection
-/// ended.
+/// Distinguishes a client that broke the framing from one that left: a reset stream, or the end of
+/// the connection.
 fn why_broken(cause: &hyper::Error) -> Refusal {
     let is_invalid =
         |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);

@@ -1,4 +1,4 @@
-//! Takes a request to the authorization server inside, reads its body whole, and hands its answer to the connection.
+//! Passes a request to the embedded authorization server, its body read whole, and its answer on.
 
 use bytes::Bytes;
 use http::{Method, Response, request::Parts};
@@ -12,15 +12,19 @@ use crate::{
     base::limits::ISSUER_BODY_BYTES_MAX,
     decide::{refusal::Refusal, route::IssuerEndpoint},
     inbound::{
-        accept::connection::Busy,
-        answer::reply::{Handed, ReplyBody},
-        request::{body, service::Arrival},
+        answer::reply_body::{DeliveryBody, ReplyBody},
+        request::{
+            arrival::{Arrival, Busy},
+            body,
+        },
     },
 };
 
-/// Answers one request. CORS, methods and refusals are the issuer's own business: they are OAuth's, not MCP's.
+/// Answers one request. The authorization server itself handles CORS, methods and OAuth errors.
 ///
-/// Reads the body; fails if it is wrong or there is no room, before the issuer sees the request.
+/// # Errors
+/// The body could not be read, or there is no room: the authorization server did not see the
+/// request.
 pub(in crate::inbound) async fn answer(
     arrival: &Arrival<'_>,
     embedded: &Embedded,
@@ -34,16 +38,16 @@ pub(in crate::inbound) async fn answer(
     let reads = head.method == Method::POST;
     let body =
         if reads { body::read(incoming, head.version, ISSUER_BODY_BYTES_MAX, &place).await? } else { Bytes::new() };
-    // The place that it has is one of few.
+    // The request holds one of a bounded number of places.
     busy.secure()?;
     let asked = Asked { endpoint, head, body, peer, now: arrival.now };
-    // Boxed: the library keeps room for this future as long as the connection lives.
+    // Boxed: hyper keeps room for this future as long as the connection lives.
     let answer = Box::pin(endpoint::answer(embedded, asked)).await;
     drop(place);
     busy.expose();
-    let mut response = answer.response.map(|bytes| ReplyBody::Issued(Handed::new(bytes, answer.on_delivered)));
+    let mut response = answer.response.map(|bytes| ReplyBody::Issued(DeliveryBody::new(bytes, answer.on_delivered)));
     if !reads {
-        body::settle(incoming, head, &mut response).await;
+        body::settle(incoming, head, response.headers_mut()).await;
     }
     Ok(response)
 }

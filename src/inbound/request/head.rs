@@ -1,4 +1,4 @@
-//! The bounds and the shape of a request's head, before anybody is asked who they are (SPEC F-03, F-12, D-41).
+//! Checks a request's head before its caller is verified: bounds, `Expect`, and `Host` (SPEC F-03, F-12, D-41).
 
 use http::{
     Version,
@@ -30,7 +30,7 @@ pub(in crate::inbound) fn check_head(head: &Parts) -> Result<(), Refusal> {
         }
         block_bytes += name.as_str().len() + value.len() + 4;
     }
-    // HTTP/2 permits two lengths that agree; whoever reads the request after us may not (SPEC F-09).
+    // HTTP/2 permits two equal lengths; the next reader of the request may not (SPEC F-09).
     if head.headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
         return Err(Refusal::BadRequest("two Content-Length fields"));
     }
@@ -40,8 +40,8 @@ pub(in crate::inbound) fn check_head(head: &Parts) -> Result<(), Refusal> {
     hop::check_expectation(&head.headers)
 }
 
-/// Checks that the request names one host, and that it is ours: what the upstream's own check against DNS rebinding would have
-/// done, had it seen the client's `Host` (SPEC D-41, D-42).
+/// Checks that the request names one host, and that the host is the gateway's. It replaces the
+/// upstream's own check against DNS rebinding, which does not see the client's `Host` (SPEC D-41, D-42).
 pub(in crate::inbound) fn check_host(head: &Parts, server_name: Option<&str>, sites: &Sites) -> Result<(), Refusal> {
     let mut hosts = head.headers.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
@@ -51,7 +51,7 @@ pub(in crate::inbound) fn check_host(head: &Parts, server_name: Option<&str>, si
     };
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
     let named = match (authority, host) {
-        // RFC 9113 §8.3.1 and RFC 9112 §3.2.2: where both are there, they are the same.
+        // RFC 9113 §8.3.1 and RFC 9112 §3.2.2: if both are present, they are equal.
         (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => {
             return Err(Refusal::BadRequest("Host is not the authority of the request"));
         }
@@ -60,7 +60,7 @@ pub(in crate::inbound) fn check_host(head: &Parts, server_name: Option<&str>, si
         (None, None) => return Err(Refusal::BadRequest("no Host")),
     };
     sites.host_is_ours(named)?;
-    // One certificate may name several hosts; the one that TLS was opened for is the one that is asked (SPEC F-19).
+    // One certificate may name several hosts; the request must be for the host of the handshake (SPEC F-19).
     if let Some(server_name) = server_name
         && split_port(named).is_ok_and(|(host, _)| !host.eq_ignore_ascii_case(server_name))
     {

@@ -1,4 +1,4 @@
-//! Answers discovery: the resource's own document, and the mirror of its issuer's (RFC 9728, RFC 8414).
+//! Answers discovery: a server's own metadata, and the mirror of its issuer's (RFC 9728, RFC 8414).
 
 use http::{
     HeaderValue, Method, Response, StatusCode,
@@ -12,21 +12,24 @@ use crate::{
         refusal::Refusal,
     },
     inbound::{
-        answer::reply::{self, Known, ReplyBody},
-        request::service::preflight,
+        answer::{
+            reply::{self, preflight},
+            reply_body::ReplyBody,
+        },
+        request::context::RequestContext,
         state::server::Server,
     },
     outbound::discover::Discovery,
 };
 
-/// Long enough to spare us, short enough that a changed list of issuers is not hidden for hours (RFC 9728 §7.10).
+/// Long enough to save requests, and short enough that a changed list of issuers is soon seen (RFC 9728 §7.10).
 const PUBLIC_FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=600");
-/// What a document takes.
+/// The methods of a metadata document.
 const METHODS: &str = "GET, HEAD, OPTIONS";
-/// After a failed fetch of an issuer's metadata, asking again sooner brings nothing new.
+/// After a failed fetch, an earlier request would get the same failure.
 const RETRY_AFTER_SECS: u64 = 5;
 
-/// The resource's document.
+/// The protected resource metadata of `server`.
 pub(in crate::inbound) fn resource(head: &Parts, server: &Server) -> Response<ReplyBody> {
     if let Some(response) = unless_read(head) {
         return response;
@@ -38,7 +41,7 @@ pub(in crate::inbound) fn resource(head: &Parts, server: &Server) -> Response<Re
     })
 }
 
-/// The mirror of the issuer's document, its `issuer` unchanged: for clients of 2025-03-26, which look for it here.
+/// The issuer's metadata, unchanged: clients of 2025-03-26 look for it at the resource.
 pub(in crate::inbound) async fn issuer(head: &Parts, discovery: &Discovery) -> Response<ReplyBody> {
     if let Some(response) = unless_read(head) {
         return response;
@@ -47,21 +50,21 @@ pub(in crate::inbound) async fn issuer(head: &Parts, discovery: &Discovery) -> R
         Ok(document) => cached(reply::json(StatusCode::OK, document), None),
         Err(_) => {
             let refusal = Refusal::KeysUnavailable { retry_after_secs: RETRY_AFTER_SECS };
-            reply::refuse(&refusal, &Known::default(), None)
+            reply::refuse(&refusal, &RequestContext::default(), None)
         }
     })
 }
 
-/// The answer to whatever is not a GET or HEAD.
+/// The answer to a method other than GET and HEAD.
 fn unless_read(head: &Parts) -> Option<Response<ReplyBody>> {
     match head.method {
         Method::GET | Method::HEAD => None,
         Method::OPTIONS => Some(preflight(&head.headers, None, Kind::Discovery, METHODS)),
-        _ => Some(public(reply::refuse(&Refusal::Method(METHODS), &Known::default(), None))),
+        _ => Some(public(reply::refuse(&Refusal::Method(METHODS), &RequestContext::default(), None))),
     }
 }
 
-/// Lets every page read it, refusals too.
+/// Lets every web page read the answer, refusals too.
 fn public(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
     cors::expose(None, Kind::Discovery, response.headers_mut());
     response

@@ -1,44 +1,40 @@
-//! Where a request arrives: one snapshot, one reading of the clock, one record; then its path decides who answers.
+//! Where a request arrives: one snapshot, one time, one record; then its path decides who answers.
 
 use std::{convert::Infallible, sync::Arc};
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW},
+    HeaderValue, Method, Request, Response,
+    header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION},
     request::Parts,
 };
 use hyper::body::Incoming;
 
 use crate::{
     authorization_server::embedded::Embedded,
-    base::clock::Now,
     decide::{
         origin::cors::{self, Kind},
         refusal::Refusal,
         route::{IssuerEndpoint, Route},
     },
     inbound::{
-        accept::connection::{Busy, Connection},
-        answer::reply::{self, Known, ReplyBody},
+        answer::{
+            reply::{self, preflight},
+            reply_body::ReplyBody,
+        },
         gate,
-        legacy_sse::Door,
-        request::{body, embedded, head, metadata},
-        state::server::{Mirror, Server, Snapshot},
+        legacy_sse::Endpoint,
+        request::{
+            arrival::{Arrival, Busy, Connection},
+            body,
+            context::RequestContext,
+            embedded, head, metadata,
+        },
+        state::server::{Mirror, Server},
     },
     observe::record::Record,
 };
 
-/// One request and what surrounds it.
-pub(in crate::inbound) struct Arrival<'a> {
-    /// The connection it came on.
-    pub(in crate::inbound) connection: &'a Connection,
-    /// The configuration for the whole of its life.
-    pub(in crate::inbound) snapshot: &'a Snapshot,
-    /// When it came.
-    pub(in crate::inbound) now: Now,
-}
-
-/// Answers one request. Nothing that happens in here ends the connection of others.
+/// Answers one request. It never fails: an error would end the connection of other requests.
 pub(in crate::inbound) async fn answer(
     connection: &Connection,
     request: Request<Incoming>,
@@ -46,7 +42,9 @@ pub(in crate::inbound) async fn answer(
     let gateway = &connection.gateway;
     let mut busy = connection.busy();
     let (head, mut body) = request.into_parts();
-    if let Some(response) = connection.breach.answer(&head) {
+    if let Some(refusal) = connection.breach.refusal_of(&head) {
+        let mut response = reply::refuse(&refusal, &RequestContext::default(), None);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return Ok(response);
     }
     let snapshot = gateway.snapshot.load_full();
@@ -77,8 +75,9 @@ pub(in crate::inbound) async fn answer(
                 },
                 _ => {
                     record.server(&server.series);
-                    let door = if let Route::Messages(_) = route { Door::Messages } else { Door::of(server) };
-                    serve(&arrival, server, door, head, body, record, busy).await
+                    let endpoint =
+                        if let Route::Messages(_) = route { Endpoint::Messages } else { Endpoint::of(server) };
+                    serve(&arrival, server, endpoint, head, body, record, busy).await
                 }
             }
         }
@@ -106,11 +105,11 @@ async fn refuse_unrouted(
     record: &mut Record,
 ) -> Response<ReplyBody> {
     record.refused(refusal);
-    let mut response = reply::refuse(refusal, &Known::default(), None);
+    let mut response = reply::refuse(refusal, &RequestContext::default(), None);
     record.answered(response.status());
     // A browser that probes for a document must be able to read that there is none.
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    body::settle(body, head, &mut response).await;
+    body::settle(body, head, response.headers_mut()).await;
     response
 }
 
@@ -119,7 +118,7 @@ fn record_answer(response: Response<ReplyBody>, mut record: Record) -> Response<
     response
 }
 
-/// One request to the authorization server inside.
+/// One request to an embedded authorization server.
 async fn issue(
     arrival: &Arrival<'_>,
     embedded: &Embedded,
@@ -135,49 +134,35 @@ async fn issue(
     }
 }
 
-/// One request to a server: CORS around the gate.
+/// One request to an MCP server: CORS around the gate.
 async fn serve(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
-    door: Door,
+    endpoint: Endpoint,
     head: Parts,
     mut body: Incoming,
     mut record: Record,
     busy: Busy,
 ) -> Response<ReplyBody> {
-    // Step 1: may a browser call from there?
     let origin = match server.sites.origin_verdict(&head.headers) {
         Ok(origin) => origin,
         Err(refusal) => {
             record.refused(&refusal);
-            let mut response = reply::refuse(&refusal, &Known::default(), Some(server));
+            let mut response = reply::refuse(&refusal, &RequestContext::default(), Some(server));
             record.answered(response.status());
             cors::expose(None, Kind::Mcp, response.headers_mut());
-            body::settle(&mut body, &head, &mut response).await;
+            body::settle(&mut body, &head, response.headers_mut()).await;
             return response;
         }
     };
     if head.method == Method::OPTIONS {
-        let response = preflight(&head.headers, origin.as_ref(), Kind::Mcp, door.methods());
+        let response = preflight(&head.headers, origin.as_ref(), Kind::Mcp, endpoint.methods());
         record.answered(response.status());
         return response;
     }
-    // Boxed: the library keeps room for this future as long as the connection lives, and a stream
+    // Boxed: hyper keeps room for this future as long as the connection lives, and an event stream
     // outlives it.
-    let mut response = Box::pin(gate::pass(arrival, server, door, head, body, record, busy)).await;
+    let mut response = Box::pin(gate::pass(arrival, server, endpoint, head, body, record, busy)).await;
     cors::expose(origin.as_ref(), Kind::Mcp, response.headers_mut());
-    response
-}
-
-/// Answers `OPTIONS` before anybody is asked who they are: preflights carry no credential (SPEC A-60).
-pub(in crate::inbound) fn preflight(
-    asked: &HeaderMap,
-    origin: Option<&HeaderValue>,
-    kind: Kind,
-    allowed: &'static str,
-) -> Response<ReplyBody> {
-    let mut response = reply::empty(StatusCode::NO_CONTENT);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-    cors::preflight(asked, origin, kind, response.headers_mut());
     response
 }

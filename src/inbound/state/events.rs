@@ -1,4 +1,4 @@
-//! From which caller's stream an event came, so that `Last-Event-ID` takes up nobody else's.
+//! Which caller's stream held each event, so that `Last-Event-ID` resumes no other caller's stream.
 
 #[cfg(test)]
 mod tests;
@@ -8,8 +8,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bytes::Bytes;
-
 use crate::{
     base::limits::{EVENTS_MAX, EVENTS_PER_CALLER_MAX},
     decide::{
@@ -18,127 +16,128 @@ use crate::{
         refusal::Refusal,
         token::claims::Caller,
     },
-    inbound::{
-        answer::event_ids::Ids,
-        request::session::Session,
-        state::{
-            per_caller::{Bounds, Shelf, owner},
-            server::{Gateway, Server},
-        },
+    inbound::state::{
+        per_caller::{PerCaller, PerCallerBounds, owner},
+        server::Server,
     },
 };
 
-/// Streams that may share an event id before nobody is let in by it. The transport wants ids unique in a session.
+/// Streams that may share an event id in one session; with more, the id resumes nothing. The
+/// transport requires ids that are unique in a session.
 const SHARED_MAX: usize = 64;
 
-/// Where events came from, bounded for each caller.
-pub struct Origins {
+/// The streams that events came on, bounded for each caller.
+pub struct EventOwners {
     noted: Mutex<Noted>,
     keys: RandomState,
 }
 
 struct Noted {
     /// By session and event.
-    in_session: Shelf<Source>,
-    /// By event alone: whose it is as long as one caller alone has had it.
-    anywhere: Shelf<Source>,
+    in_session: PerCaller<EventSource>,
+    /// By event alone: it has an owner only while a single caller's streams have held it.
+    anywhere: PerCaller<EventSource>,
 }
 
-struct Source {
+struct EventSource {
     /// What the streams answered that held the event.
     target: Arc<Target>,
-    /// Streams of other callers held one of the same id, as counters do: outside of its session it says nothing.
+    /// Whether streams of other callers held an event with the same id, as counters do: outside of
+    /// its session the id proves nothing.
     repeats: bool,
 }
 
-/// Whose stream it is, in keyed hashes.
+/// The caller, server and session of a stream, as keyed hashes.
 #[derive(Clone, Copy)]
-struct Place {
+pub(in crate::inbound) struct StreamOwner {
     caller: u64,
     server: u64,
     session: u64,
 }
 
-impl Default for Origins {
+impl Default for EventOwners {
     fn default() -> Self {
-        Self::bounded(Bounds { each: EVENTS_PER_CALLER_MAX, all: EVENTS_MAX })
+        Self::bounded(PerCallerBounds { each: EVENTS_PER_CALLER_MAX, all: EVENTS_MAX })
     }
 }
 
-impl Origins {
-    fn bounded(bounds: Bounds) -> Self {
-        let noted = Noted { in_session: Shelf::new(bounds), anywhere: Shelf::new(bounds) };
+impl EventOwners {
+    fn bounded(bounds: PerCallerBounds) -> Self {
+        let noted = Noted { in_session: PerCaller::new(bounds), anywhere: PerCaller::new(bounds) };
         Self { noted: Mutex::new(noted), keys: RandomState::new() }
     }
 
-    /// Whether `caller` may take up a stream behind `event` in `session`, which is theirs; what that stream answers, where it
-    /// is known. Another process may have relayed it: what is not known here is the upstream's to judge.
+    /// Checks that `caller` may resume a stream after `event` in `session`, which is the caller's.
+    /// Returns what that stream answers, if it is known. An event that another process relayed is
+    /// not known here: the upstream decides about it.
     ///
     /// # Errors
-    /// [`Refusal::UnknownSession`] for another caller's event; what policy says of the call whose stream it was, since the
-    /// stream may hold that call's result (SPEC C-52, attack 135).
+    /// [`Refusal::UnknownSession`] for another caller's event; the refusal of the call that the
+    /// stream answers, since the stream may hold that call's result (SPEC C-52, attack 135).
     pub(in crate::inbound) fn check(
         &self,
         server: &Server,
         caller: &Caller,
-        session: &Session,
+        session: &[u8],
         event: &[u8],
     ) -> Result<Option<Target>, Refusal> {
-        let place = self.place(server.series.name.as_str(), caller, session.id.as_bytes());
-        self.may_take_up(place, &server.policy, caller, event)
+        let stream = self.stream(server.series.name.as_str(), caller, session);
+        self.may_take_up(stream, &server.policy, caller, event)
     }
 
     fn may_take_up(
         &self,
-        place: Place,
+        stream: StreamOwner,
         policy: &Policy,
         caller: &Caller,
         event: &[u8],
     ) -> Result<Option<Target>, Refusal> {
-        let Some(target) = self.source_of(place, event)? else { return Ok(None) };
+        let Some(target) = self.source_of(stream, event)? else { return Ok(None) };
         let _permit = evaluate(policy, caller, &target)?;
         Ok(Some(Target::clone(&target)))
     }
 
-    fn source_of(&self, place: Place, event: &[u8]) -> Result<Option<Arc<Target>>, Refusal> {
+    fn source_of(&self, stream: StreamOwner, event: &[u8]) -> Result<Option<Arc<Target>>, Refusal> {
         let event = event.trim_ascii();
         let noted = self.lock();
-        if let Some((_, source)) = noted.in_session.find(self.key_in_session(place, event)) {
+        if let Some((_, source)) = noted.in_session.find(self.key_in_session(stream, event)) {
             return Ok(Some(Arc::clone(&source.target)));
         }
-        match noted.anywhere.find(self.key_anywhere(place, event)) {
+        match noted.anywhere.find(self.key_anywhere(stream, event)) {
             Some((_, source)) if source.repeats => Ok(None),
-            Some((owner, source)) if owner == place.caller => Ok(Some(Arc::clone(&source.target))),
+            Some((owner, source)) if owner == stream.caller => Ok(Some(Arc::clone(&source.target))),
             Some(_) => Err(Refusal::UnknownSession),
             None => Ok(None),
         }
     }
 
-    fn note(&self, place: Place, event: &[u8], target: &Arc<Target>) {
-        // A header field has no white space around its value, and an empty id is never sent.
+    /// Notes an event of a stream that answers `target`.
+    pub(in crate::inbound) fn note(&self, stream: StreamOwner, event: &[u8], target: &Arc<Target>) {
+        // A header field has no white space around its value, and a client never sends an empty id.
         let event = event.trim_ascii();
         if event.is_empty() {
             return;
         }
         let mut noted = self.lock();
-        put(&mut noted.in_session, place.caller, self.key_in_session(place, event), target);
-        put(&mut noted.anywhere, place.caller, self.key_anywhere(place, event), target);
+        put(&mut noted.in_session, stream.caller, self.key_in_session(stream, event), target);
+        put(&mut noted.anywhere, stream.caller, self.key_anywhere(stream, event), target);
     }
 
-    fn place(&self, server: &str, caller: &Caller, session: &[u8]) -> Place {
-        Place {
+    /// The owner of a stream in `session`, the upstream's id.
+    pub(in crate::inbound) fn stream(&self, server: &str, caller: &Caller, session: &[u8]) -> StreamOwner {
+        StreamOwner {
             caller: owner(&self.keys, server, caller),
             server: self.keys.hash_one(("server", server)),
             session: self.keys.hash_one(("session", server, session)),
         }
     }
 
-    fn key_in_session(&self, place: Place, event: &[u8]) -> u64 {
-        self.keys.hash_one(("in session", place.session, place.caller, event))
+    fn key_in_session(&self, stream: StreamOwner, event: &[u8]) -> u64 {
+        self.keys.hash_one(("in session", stream.session, stream.caller, event))
     }
 
-    fn key_anywhere(&self, place: Place, event: &[u8]) -> u64 {
-        self.keys.hash_one(("anywhere", place.server, event))
+    fn key_anywhere(&self, stream: StreamOwner, event: &[u8]) -> u64 {
+        self.keys.hash_one(("anywhere", stream.server, event))
     }
 
     fn lock(&self) -> MutexGuard<'_, Noted> {
@@ -146,9 +145,9 @@ impl Origins {
     }
 }
 
-fn put(shelf: &mut Shelf<Source>, caller: u64, key: u64, target: &Arc<Target>) {
-    match shelf.find_mut(key) {
-        None => shelf.put(caller, key, Source { target: Arc::clone(target), repeats: false }),
+fn put(noted: &mut PerCaller<EventSource>, caller: u64, key: u64, target: &Arc<Target>) {
+    match noted.find_mut(key) {
+        None => noted.put(caller, key, EventSource { target: Arc::clone(target), repeats: false }),
         Some((owner, source)) => {
             source.repeats |= owner != caller;
             add(&mut source.target, target);
@@ -156,8 +155,9 @@ fn put(shelf: &mut Shelf<Source>, caller: u64, key: u64, target: &Arc<Target>) {
     }
 }
 
-/// An event that comes again, as replayed ones do, stays what it was. Where two streams share an id, what the caller may take
-/// up could be either: they must be allowed both, and what more than [`SHARED_MAX`] share nobody may.
+/// Adds what another stream with the same event id answers. An event that comes again, as replayed
+/// events do, changes nothing. Otherwise the id could resume any of the streams, so the caller needs
+/// permission for all of them; no caller has it for more than [`SHARED_MAX`].
 fn add(known: &mut Arc<Target>, target: &Arc<Target>) {
     if known == target {
         return;
@@ -172,36 +172,4 @@ fn add(known: &mut Arc<Target>, target: &Arc<Target>) {
         all.clear();
     }
     *known = Arc::new(Target::Several(all));
-}
-
-/// Notes the events of one stream as they pass.
-pub(in crate::inbound) struct Origin {
-    gateway: Arc<Gateway>,
-    place: Place,
-    target: Arc<Target>,
-    ids: Ids,
-}
-
-impl Origin {
-    /// Watches the stream that answers a request for `target` in `session`.
-    pub(in crate::inbound) fn watch(
-        gateway: &Arc<Gateway>,
-        server: &Server,
-        caller: &Arc<Caller>,
-        session: &Session,
-        target: &Target,
-    ) -> Self {
-        Self {
-            place: gateway.origins.place(server.series.name.as_str(), caller, session.id.as_bytes()),
-            gateway: Arc::clone(gateway),
-            target: Arc::new(target.detached()),
-            ids: Ids::default(),
-        }
-    }
-
-    /// A piece of the stream, before it goes on.
-    pub(in crate::inbound) fn see(&mut self, piece: &Bytes) {
-        let Self { gateway, place, target, ids } = self;
-        ids.see(piece, |event| gateway.origins.note(*place, event, target));
-    }
 }

@@ -1,4 +1,4 @@
-//! How many sessions each caller may leave behind at a server.
+//! Bounds the open sessions of each caller at a server.
 
 use std::{
     collections::HashMap,
@@ -15,45 +15,45 @@ use crate::{
     inbound::state::per_caller::owner,
 };
 
-/// Callers beyond which those whose sessions are forgotten are swept out.
+/// Above this number of callers, those without sessions are removed.
 const SWEPT_ABOVE: usize = 16_384;
-/// Ids of one caller beyond which those that are too old are swept out.
+/// Above this number of ids of one caller, those that are too old are removed.
 const IDS_SWEPT_ABOVE: usize = 64;
 
-/// How many sessions each caller has begun and not ended. A session that is never ended is forgotten:
-/// the count falls evenly over [`SESSION_AGE`].
+/// Counts the sessions that each caller has begun and not ended. A session that is never ended
+/// expires: the count falls evenly over [`SESSION_AGE`].
 #[derive(Default)]
-pub struct Begun {
+pub struct SessionQuota {
     levels: Mutex<HashMap<u64, Level>>,
     keys: RandomState,
 }
 
-/// Sessions as the time that it takes to forget them.
+/// The number of a caller's sessions, as the time that it takes for all of them to expire.
 struct Level {
     /// The latest arrival that changed it. Requests that arrive together are counted in any order, and
     /// an earlier one must not find more left than the later one did.
     seen: Duration,
-    /// When the last is forgotten, on the monotonic clock.
+    /// When the last one expires, on the monotonic clock.
     until: Duration,
-    /// How long each of them takes.
+    /// The time that each one takes.
     each: Duration,
     /// Digests of the upstream's ids of sessions that can still end. At most a few times as many as
     /// the bound, because none is kept for much longer than [`SESSION_AGE`].
-    open: HashMap<u64, Opened>,
+    open: HashMap<u64, OpenedSession>,
 }
 
-/// Answers that named one session as begun.
-struct Opened {
-    /// How many; more than one where the upstream gives several sessions the same id.
+/// The answers that assigned one session id.
+struct OpenedSession {
+    /// How many; more than one if the upstream gives several sessions the same id.
     count: u32,
-    /// When the last came, on the monotonic clock.
+    /// When the last one came, on the monotonic clock.
     last: Duration,
 }
 
-impl Begun {
-    /// Counts a session before it is asked for, if the caller may begin another beside what `most`
-    /// leaves: two at once cannot both take the last place. One that did not begin after all is
-    /// given back by [`Self::began_nothing`].
+impl SessionQuota {
+    /// Counts a session before the upstream is asked for it, if the caller may begin another one
+    /// under the bound `most`: two requests at once cannot both take the last place. A session that
+    /// does not begin after all is given back by [`Self::began_nothing`].
     pub(in crate::inbound) fn begin(
         &self,
         server: &ServerName,
@@ -67,21 +67,22 @@ impl Begun {
         if change(&mut levels, key, most, now, begin) { Ok(()) } else { Err(Refusal::TooManySessions) }
     }
 
-    /// Notes that a session which was counted has begun, with this id of the upstream: only that one
-    /// can end.
+    /// Notes the upstream's id of a session that was counted and has begun: only a session with a
+    /// noted id can end.
     pub(in crate::inbound) fn opened(&self, server: &ServerName, caller: &Caller, id: &HeaderValue, now: Now) {
         let (key, id) = (owner(&self.keys, server, caller), self.keys.hash_one(id));
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Level { open, .. }) = levels.get_mut(&key) else { return };
-        let opened = open.entry(id).or_insert(Opened { count: 0, last: now.mono });
-        *opened = Opened { count: opened.count.saturating_add(1), last: now.mono };
+        let opened = open.entry(id).or_insert(OpenedSession { count: 0, last: now.mono });
+        *opened = OpenedSession { count: opened.count.saturating_add(1), last: now.mono };
         if open.len() > IDS_SWEPT_ABOVE && open.len().is_power_of_two() {
             open.retain(|_, opened| now.mono.saturating_sub(opened.last) < SESSION_AGE);
         }
     }
 
-    /// Gives back the place of a session that ended, once. Otherwise a session that is ended again
-    /// and again would pay for any number. One that began in another process has no place here.
+    /// Gives back the place of a session that ended, once: otherwise a caller could end one session
+    /// again and again to begin any number of others. A session that began in another process has
+    /// no place here.
     pub(in crate::inbound) fn ended(
         &self,
         server: &ServerName,
@@ -101,8 +102,8 @@ impl Begun {
         change(&mut levels, key, most, now, |left, each| Some(left.saturating_sub(each)));
     }
 
-    /// Gives back the place of a session that did not begin after all. What is forgotten already
-    /// gives nothing back, so that no caller saves up.
+    /// Gives back the place of a session that did not begin after all. A session that has expired
+    /// gives nothing back, so a caller cannot save up places.
     pub(in crate::inbound) fn began_nothing(&self, server: &ServerName, caller: &Caller, most: u32, now: Now) {
         let key = owner(&self.keys, server, caller);
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +111,7 @@ impl Begun {
     }
 }
 
-/// Whether the level was changed: `by` may say no.
+/// Changes the level of a caller by `by`, which may refuse. Returns whether the level was changed.
 fn change(
     levels: &mut HashMap<u64, Level>,
     key: u64,
@@ -136,14 +137,15 @@ fn change(
     true
 }
 
-/// How long it takes to forget one session where `most` are forgotten in [`SESSION_AGE`].
+/// The time after which one session expires, if `most` sessions expire in [`SESSION_AGE`].
 fn each_of(most: u32) -> Duration {
     SESSION_AGE.checked_div(most).unwrap_or(Duration::MAX)
 }
 
 impl Level {
-    /// What is left where each session takes `each`. After a reload that changed the bound it is as many as before, or as many
-    /// as the new bound has: nobody is shut out for longer than [`SESSION_AGE`] by a bound that was not theirs.
+    /// The time that is left if each session takes `each`. After a reload that changed the bound,
+    /// the caller has as many sessions as before, or as many as the new bound allows: the old bound
+    /// shuts no caller out for longer than [`SESSION_AGE`].
     fn left(&self, each: Duration, now: Duration) -> Duration {
         let left = self.until.saturating_sub(now);
         if each == self.each {
@@ -169,10 +171,10 @@ mod tests {
         Caller::for_tests(subject, &[], json!({}))
     }
 
-    /// Begins sessions until it may not, at one moment; how many that were.
-    fn begin_all(begun: &Begun, server: &ServerName, caller: &Caller, most: u32, now: Now) -> u32 {
+    /// Begins sessions at one moment until that is refused, and returns their number.
+    fn begin_all(quota: &SessionQuota, server: &ServerName, caller: &Caller, most: u32, now: Now) -> u32 {
         let mut count = 0;
-        while begun.begin(server, caller, most, now).is_ok() {
+        while quota.begin(server, caller, most, now).is_ok() {
             count += 1;
         }
         count
@@ -181,51 +183,51 @@ mod tests {
     #[test]
     fn c48_attack_154_a_caller_who_begins_too_many_is_stopped_and_nobody_else() {
         const MOST: u32 = SESSIONS_PER_CALLER;
-        let begun = Begun::default();
+        let quota = SessionQuota::default();
         let (server, other) = (ServerName::from("s"), ServerName::from("o"));
         let (alice, bob) = (caller("alice"), caller("bob"));
-        assert_eq!(begin_all(&begun, &server, &alice, MOST, at(0)), MOST);
-        let begin = |server, caller, now| begun.begin(server, caller, MOST, now);
+        assert_eq!(begin_all(&quota, &server, &alice, MOST, at(0)), MOST);
+        let begin = |server, caller, now| quota.begin(server, caller, MOST, now);
         assert_eq!(begin(&server, &alice, at(0)), Err(Refusal::TooManySessions));
         assert_eq!(begin(&server, &bob, at(0)), Ok(()));
         assert_eq!(begin(&other, &alice, at(0)), Ok(()));
-        begun.began_nothing(&server, &alice, MOST, at(0));
+        quota.began_nothing(&server, &alice, MOST, at(0));
         assert_eq!(begin(&server, &alice, at(0)), Ok(()), "one was ended, or had not begun");
         assert_eq!(begin(&server, &alice, at(1)), Err(Refusal::TooManySessions));
         assert_eq!(begin(&server, &alice, at(2)), Ok(()), "the oldest is forgotten");
         let later = at(SESSION_AGE.as_secs() + 2);
-        assert_eq!(begin_all(&begun, &server, &alice, MOST, later), MOST, "all are forgotten, and nothing is saved up");
+        assert_eq!(begin_all(&quota, &server, &alice, MOST, later), MOST, "all are forgotten, and nothing is saved up");
     }
 
     #[test]
     fn attack_172_requests_that_are_counted_out_of_order_get_every_place() {
         const MOST: u32 = 3;
-        let (begun, server, alice) = (Begun::default(), ServerName::from("s"), caller("alice"));
+        let (quota, server, alice) = (SessionQuota::default(), ServerName::from("s"), caller("alice"));
         let late = Now { mono: at(0).mono + Duration::from_micros(3), ..at(0) };
         for now in [late, at(0), late] {
-            assert_eq!(begun.begin(&server, &alice, MOST, now), Ok(()));
+            assert_eq!(quota.begin(&server, &alice, MOST, now), Ok(()));
         }
-        assert_eq!(begun.begin(&server, &alice, MOST, at(0)), Err(Refusal::TooManySessions));
+        assert_eq!(quota.begin(&server, &alice, MOST, at(0)), Err(Refusal::TooManySessions));
     }
 
     #[test]
     fn c48_every_bound_that_may_be_written_is_met_exactly() {
         for most in [1, 2, 3, 7, 10, 49, 1_000, 1_023, 1_025, 65_537, SESSIONS_PER_CALLER_MAX] {
-            let (begun, server) = (Begun::default(), ServerName::from("s"));
-            assert_eq!(begin_all(&begun, &server, &caller("alice"), most, at(7)), most);
+            let (quota, server) = (SessionQuota::default(), ServerName::from("s"));
+            assert_eq!(begin_all(&quota, &server, &caller("alice"), most, at(7)), most);
         }
-        let none = Begun::default().begin(&ServerName::from("s"), &caller("alice"), 0, at(7));
+        let none = SessionQuota::default().begin(&ServerName::from("s"), &caller("alice"), 0, at(7));
         assert_eq!(none, Err(Refusal::TooManySessions));
     }
 
     #[test]
     fn attack_172_what_is_asked_for_at_once_is_counted_before_it_is_answered() {
-        let (begun, server, alice) = (Begun::default(), ServerName::from("s"), caller("alice"));
-        let begin = |secs| begun.begin(&server, &alice, 10, at(secs));
+        let (quota, server, alice) = (SessionQuota::default(), ServerName::from("s"), caller("alice"));
+        let begin = |secs| quota.begin(&server, &alice, 10, at(secs));
         assert_eq!((0..30).filter(|_| begin(0).is_ok()).count(), 10, "none is answered yet");
         // Seven were answered without a session, late.
         for _ in 0..7 {
-            begun.began_nothing(&server, &alice, 10, at(100));
+            quota.began_nothing(&server, &alice, 10, at(100));
         }
         assert_eq!((0..30).filter(|_| begin(100).is_ok()).count(), 7);
     }
@@ -237,14 +239,14 @@ mod tests {
         for (old, begun_before, new, more) in
             [(10, 10, 20, 10), (10, 4, 20, 16), (20, 4, 10, 6), (20, 15, 10, 0), (1_000_000, 900_000, 1, 0)]
         {
-            let (begun, alice) = (Begun::default(), caller("alice"));
+            let (quota, alice) = (SessionQuota::default(), caller("alice"));
             for _ in 0..begun_before {
-                assert_eq!(begun.begin(&server, &alice, old, at(0)), Ok(()));
+                assert_eq!(quota.begin(&server, &alice, old, at(0)), Ok(()));
             }
-            assert_eq!(begin_all(&begun, &server, &alice, new, at(0)), more, "{begun_before} of {old}, then {new}");
+            assert_eq!(begin_all(&quota, &server, &alice, new, at(0)), more, "{begun_before} of {old}, then {new}");
             let later = at(SESSION_AGE.as_secs());
             assert_eq!(
-                begin_all(&begun, &server, &alice, new, later),
+                begin_all(&quota, &server, &alice, new, later),
                 new,
                 "{begun_before} of {old}, then {new}: later"
             );
@@ -253,25 +255,25 @@ mod tests {
 
     #[test]
     fn c48_ending_what_never_began_gives_no_credit() {
-        let (begun, server, alice) = (Begun::default(), ServerName::from("s"), caller("alice"));
-        begun.began_nothing(&server, &alice, 10, at(0));
-        assert!(begun.levels.lock().unwrap().is_empty());
-        assert_eq!(begun.begin(&server, &alice, 10, at(0)), Ok(()));
-        begun.began_nothing(&server, &alice, 10, at(1));
-        begun.began_nothing(&server, &alice, 10, at(1));
-        assert!(begun.levels.lock().unwrap().is_empty());
-        assert_eq!(begin_all(&begun, &server, &alice, 10, at(1)), 10);
+        let (quota, server, alice) = (SessionQuota::default(), ServerName::from("s"), caller("alice"));
+        quota.began_nothing(&server, &alice, 10, at(0));
+        assert!(quota.levels.lock().unwrap().is_empty());
+        assert_eq!(quota.begin(&server, &alice, 10, at(0)), Ok(()));
+        quota.began_nothing(&server, &alice, 10, at(1));
+        quota.began_nothing(&server, &alice, 10, at(1));
+        assert!(quota.levels.lock().unwrap().is_empty());
+        assert_eq!(begin_all(&quota, &server, &alice, 10, at(1)), 10);
     }
 
     #[test]
     fn attack_172_a_session_that_is_ended_twice_gives_one_place_back() {
-        let (begun, server, alice) = (Begun::default(), ServerName::from("s"), caller("alice"));
+        let (quota, server, alice) = (SessionQuota::default(), ServerName::from("s"), caller("alice"));
         let begin = |id: &'static str| {
-            begun.begin(&server, &alice, 3, at(0))?;
-            begun.opened(&server, &alice, &HeaderValue::from_static(id), at(0));
+            quota.begin(&server, &alice, 3, at(0))?;
+            quota.opened(&server, &alice, &HeaderValue::from_static(id), at(0));
             Ok(())
         };
-        let end = |who: &Caller, id: &'static str| begun.ended(&server, who, &HeaderValue::from_static(id), 3, at(0));
+        let end = |who: &Caller, id: &'static str| quota.ended(&server, who, &HeaderValue::from_static(id), 3, at(0));
         for id in ["one", "two", "three"] {
             assert_eq!(begin(id), Ok(()));
         }
@@ -287,21 +289,21 @@ mod tests {
         for _ in 0..5 {
             end(&alice, "four");
         }
-        assert_eq!(begin_all(&begun, &server, &alice, 3, at(0)), 3);
-        assert!(begun.levels.lock().unwrap().values().all(|level| level.open.is_empty()));
+        assert_eq!(begin_all(&quota, &server, &alice, 3, at(0)), 3);
+        assert!(quota.levels.lock().unwrap().values().all(|level| level.open.is_empty()));
     }
 
     #[test]
     fn attack_172_no_more_ids_are_kept_than_can_still_end() {
-        let (begun, server, alice) = (Begun::default(), ServerName::from("s"), caller("alice"));
+        let (quota, server, alice) = (SessionQuota::default(), ServerName::from("s"), caller("alice"));
         for number in 0..100_000 {
             let id = HeaderValue::try_from(format!("id-{number}")).unwrap();
             // As fast as they are forgotten.
             let now = at(2 * number);
-            assert_eq!(begun.begin(&server, &alice, SESSIONS_PER_CALLER, now), Ok(()), "{number}");
-            begun.opened(&server, &alice, &id, now);
+            assert_eq!(quota.begin(&server, &alice, SESSIONS_PER_CALLER, now), Ok(()), "{number}");
+            quota.opened(&server, &alice, &id, now);
         }
-        let kept: usize = begun.levels.lock().unwrap().values().map(|level| level.open.len()).sum();
+        let kept: usize = quota.levels.lock().unwrap().values().map(|level| level.open.len()).sum();
         assert!(kept <= 4 * SESSIONS_PER_CALLER as usize, "{kept} ids are kept");
     }
 }

@@ -1,4 +1,4 @@
-//! Which caller made which task with which tool, so that what comes of it later is judged as the call was.
+//! Which caller made each task, and with which tool: later requests for it need the same permission.
 
 #[cfg(test)]
 mod tests;
@@ -26,12 +26,12 @@ use crate::{
         token::claims::Caller,
     },
     inbound::state::{
-        per_caller::{self, Bounds, Shelf},
+        per_caller::{PerCaller, PerCallerBounds, owner},
         server::Server,
     },
 };
 
-/// Tasks from which on those that have expired are swept out now and then.
+/// From this number of tasks on, expired ones are removed now and then.
 const SWEPT_FROM: usize = 4_096;
 
 /// The tasks of all callers, bounded for each (SPEC C-92).
@@ -41,50 +41,50 @@ pub struct Tasks {
 }
 
 struct Kept {
-    made: Shelf<Made>,
-    /// The number of tasks at which the expired ones are swept out next.
+    made: PerCaller<Made>,
+    /// The number of tasks at which expired ones are removed next.
     swept_at: usize,
 }
 
 struct Made {
     tool: Text,
-    /// When it is forgotten, on the clock that never goes back.
+    /// When it expires, on the monotonic clock.
     until: Duration,
-    /// Two calls made it: whose result it holds cannot be told.
+    /// Whether two calls made it: it cannot be known which call's result it holds.
     disputed: bool,
 }
 
-/// Whose a task is, as one caller may know it.
+/// The owner of a task, as far as one caller may know it.
 #[derive(Debug, PartialEq)]
-enum Whose {
-    /// The caller's, made with this tool.
+enum TaskOwner {
+    /// The caller, who made it with this tool.
     Own(Text),
-    /// Another's, or nobody can tell.
+    /// Another caller, or disputed.
     Other,
-    /// Not made here, or forgotten.
+    /// Not made through this process, or expired.
     Unknown,
 }
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self::bounded(Bounds { each: TASKS_PER_CALLER_MAX, all: TASKS_MAX })
+        Self::bounded(PerCallerBounds { each: TASKS_PER_CALLER_MAX, all: TASKS_MAX })
     }
 }
 
 impl Tasks {
-    fn bounded(bounds: Bounds) -> Self {
-        let kept = Kept { made: Shelf::new(bounds), swept_at: SWEPT_FROM };
+    fn bounded(bounds: PerCallerBounds) -> Self {
+        let kept = Kept { made: PerCaller::new(bounds), swept_at: SWEPT_FROM };
         Self { kept: Mutex::new(kept), keys: RandomState::new() }
     }
 
-    /// Turns [`Target::Tasks`] into what the caller must be allowed for it: the tools that made the tasks, and what is named
-    /// besides. Other targets stay.
+    /// Turns [`Target::Tasks`] into what the caller needs permission for: the tools that made the
+    /// tasks, and what else the request names. Other targets stay as they are.
     ///
-    /// A task that was not made here passes by a `methods` rule alone: by it the operator says that the upstream guards its
-    /// tasks. One that is known to be another's never passes (attack 136).
+    /// A task that is not known here passes only by a `methods` rule: with such a rule the operator
+    /// says that the upstream protects its tasks. Another caller's task never passes (attack 136).
     ///
     /// # Errors
-    /// [`Refusal::UnknownTask`], the same for another's task as for one that never was.
+    /// [`Refusal::UnknownTask`], the same for another caller's task and for one that never existed.
     pub(in crate::inbound) fn resolve(
         &self,
         server: &Server,
@@ -93,17 +93,17 @@ impl Tasks {
         now: Now,
     ) -> Result<Target, Refusal> {
         let Target::Tasks { method, ids, resources } = target else { return Ok(target) };
-        // Who hears of a task by a subscription learns what `tasks/get` tells, and no rule can name the subscription itself.
+        // A subscription to a task tells what `tasks/get` tells, and no rule can name a subscription.
         let method = if method == target::SUBSCRIBE { Text::from("tasks/get") } else { method };
         let is_guarded = names_method(&server.policy, &method);
         let mut parts = Vec::with_capacity(ids.len() + 2);
-        // A rule for the method is asked in any case: it may forbid what the tool's allows.
+        // A rule for the method always counts: it may deny what the rule for the tool allows.
         parts.extend(is_guarded.then_some(Target::Method(method)));
         for id in &ids {
-            match self.whose(&server.series.name, caller, id, now) {
-                Whose::Own(tool) => parts.push(Target::Tool(tool)),
-                Whose::Unknown if is_guarded => {}
-                Whose::Other | Whose::Unknown => return Err(Refusal::UnknownTask),
+            match self.owner_of(&server.series.name, caller, id, now) {
+                TaskOwner::Own(tool) => parts.push(Target::Tool(tool)),
+                TaskOwner::Unknown if is_guarded => {}
+                TaskOwner::Other | TaskOwner::Unknown => return Err(Refusal::UnknownTask),
             }
         }
         if !resources.is_empty() {
@@ -112,12 +112,12 @@ impl Tasks {
         Ok(Target::Several(parts))
     }
 
-    /// Whether the caller may make another.
+    /// Checks that the caller may make another task.
     ///
     /// # Errors
     /// [`Refusal::TooManyTasks`].
     pub(in crate::inbound) fn check(&self, server: &ServerName, caller: &Caller, now: Now) -> Result<(), Refusal> {
-        let owner = self.owner(server, caller);
+        let owner = self.caller_key(server, caller);
         let mut kept = self.lock();
         if kept.made.count(owner) < TASKS_PER_CALLER_MAX {
             return Ok(());
@@ -126,29 +126,30 @@ impl Tasks {
         if kept.made.count(owner) < TASKS_PER_CALLER_MAX { Ok(()) } else { Err(Refusal::TooManyTasks) }
     }
 
-    /// The tool that made it, where it is the caller's.
+    /// The tool that made a task of the caller.
     pub(in crate::inbound) fn tool_of(&self, server: &ServerName, caller: &Caller, id: &str, now: Now) -> Option<Text> {
-        match self.whose(server, caller, id, now) {
-            Whose::Own(tool) => Some(tool),
-            Whose::Other | Whose::Unknown => None,
+        match self.owner_of(server, caller, id, now) {
+            TaskOwner::Own(tool) => Some(tool),
+            TaskOwner::Other | TaskOwner::Unknown => None,
         }
     }
 
-    fn whose(&self, server: &ServerName, caller: &Caller, id: &str, now: Now) -> Whose {
-        let (owner, key) = (self.owner(server, caller), self.key(server, id));
+    fn owner_of(&self, server: &ServerName, caller: &Caller, id: &str, now: Now) -> TaskOwner {
+        let (caller, key) = (self.caller_key(server, caller), self.key(server, id));
         match self.lock().made.find(key) {
-            Some((_, made)) if made.until <= now.mono => Whose::Unknown,
-            Some((by, made)) if by == owner && !made.disputed => Whose::Own(made.tool.clone()),
-            Some(_) => Whose::Other,
-            None => Whose::Unknown,
+            Some((_, made)) if made.until <= now.mono => TaskOwner::Unknown,
+            Some((by, made)) if by == caller && !made.disputed => TaskOwner::Own(made.tool.clone()),
+            Some(_) => TaskOwner::Other,
+            None => TaskOwner::Unknown,
         }
     }
 
-    /// Remembers a task that a call of `tool` has made.
+    /// Stores a task that a call of `tool` has made.
     ///
-    /// An id that an upstream gives out twice is nobody's until it is forgotten: were it the first caller's, they would read
-    /// the second's result; were it the second's, an upstream could be talked into handing tasks over. The same holds for one
-    /// caller's calls of two tools, of which one may need more than the other.
+    /// An id that the upstream gives out twice has no owner until it expires: if the first caller
+    /// kept it, they could read the second caller's result; if the second caller got it, a client
+    /// could trick an upstream into handing tasks over. The same holds for two tools of one caller,
+    /// because one may need more permission than the other.
     pub(in crate::inbound) fn remember(
         &self,
         server: &ServerName,
@@ -157,13 +158,13 @@ impl Tasks {
         task: &Task,
         now: Now,
     ) {
-        let (owner, key) = (self.owner(server, caller), self.key(server, &task.id));
+        let (caller, key) = (self.caller_key(server, caller), self.key(server, &task.id));
         let until = now.mono.saturating_add(task.ttl.map_or(TASK_AGE_MAX, |ttl| ttl.min(TASK_AGE_MAX)));
         let mut kept = self.lock();
         if let Some((by, made)) = kept.made.find_mut(key)
             && made.until > now.mono
         {
-            made.disputed |= by != owner || made.tool != *tool;
+            made.disputed |= by != caller || made.tool != *tool;
             made.until = made.until.max(until);
             return;
         }
@@ -171,11 +172,11 @@ impl Tasks {
             kept.made.retain(|made| made.until > now.mono);
             kept.swept_at = SWEPT_FROM.max(kept.made.len() * 2);
         }
-        kept.made.put(owner, key, Made { tool: tool.clone(), until, disputed: false });
+        kept.made.put(caller, key, Made { tool: tool.clone(), until, disputed: false });
     }
 
-    fn owner(&self, server: &ServerName, caller: &Caller) -> u64 {
-        per_caller::owner(&self.keys, server, caller)
+    fn caller_key(&self, server: &ServerName, caller: &Caller) -> u64 {
+        owner(&self.keys, server, caller)
     }
 
     fn key(&self, server: &ServerName, id: &str) -> u64 {

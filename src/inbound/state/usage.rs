@@ -1,24 +1,26 @@
-//! Counts what each caller and all together hold: requests, streams, bytes of bodies.
+//! Counts what each caller and all callers together hold: requests, event streams, body bytes.
 //!
-//! A place is taken before the request may cost anything, and given back by dropping it: two
+//! A place is taken before the request may cost anything, and given back when it is dropped: two
 //! requests at once cannot both take the last place (attacks 172, 173).
 
 mod charge;
+mod counts;
+mod place;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
     hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
     net::IpAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
-pub(in crate::inbound) use self::charge::Charge;
+use self::counts::{Counts, HeldBounds, Holding, share};
+pub(in crate::inbound) use self::{charge::Charge, place::RequestPlace};
 use crate::{
     base::{
-        limits::held::{BODY_BYTES_UNCHARGED, CALLER_SHARE, PEER_SHARE, REQUESTS_FOR_ANSWERS},
+        limits::held::{PEER_SHARE, REQUESTS_FOR_ANSWERS},
         names::ServerName,
         peer::network,
     },
@@ -29,80 +31,24 @@ use crate::{
 /// Above this number of callers, those that hold nothing are removed.
 const SWEPT_ABOVE: usize = 4_096;
 
-/// Counts what is held.
+/// What is held now.
 pub struct Usage {
     callers: Mutex<Callers>,
     seed: u64,
-    /// What is held at the endpoints of embedded authorization servers, where callers are not known
-    /// yet: by peer address, and of all peers together.
+    /// What is held at the endpoints of embedded authorization servers, where callers are not
+    /// verified yet: by peer address, and of all peers together.
     peers: Mutex<HashMap<IpAddr, Arc<Holding>>>,
     unproved: Arc<Counts>,
     all: Arc<Counts>,
 }
 
-/// By [`key`]: no text stays behind.
+/// By [`key`], which keeps no text.
 #[derive(Default)]
 struct Callers {
     /// By server and caller.
     at_servers: HashMap<u64, Arc<Holding>, BuildHasherDefault<Hashed>>,
     /// By caller.
     everywhere: HashMap<u64, Arc<Counts>, BuildHasherDefault<Hashed>>,
-}
-
-/// What one caller holds at one server, or one peer at all authorization servers.
-#[derive(Default)]
-struct Holding {
-    here: Counts,
-    streams: Count,
-    /// The same caller at all servers, or all peers.
-    everywhere: Arc<Counts>,
-    /// All callers at all servers.
-    all: Arc<Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
-    requests: Count,
-    body_bytes: Count,
-}
-
-#[derive(Default)]
-struct Count(AtomicU64);
-
-impl Count {
-    /// Takes `more` unless `fits` says no of what is held; what was held before.
-    fn take(&self, more: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {
-        let add = |held: u64| fits(held).then(|| held.saturating_add(more));
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()
-    }
-
-    fn give(&self, back: u64) {
-        self.0.fetch_sub(back, Ordering::Relaxed);
-    }
-
-    fn held(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// The place of one request, and of the stream that answers it.
-pub(in crate::inbound) struct Place {
-    holding: Arc<Holding>,
-    bounds: Bounds,
-    /// Whether the caller has more requests under way than they may: what answers or ends something
-    /// passes all the same.
-    is_over: bool,
-    is_request: bool,
-    is_stream: bool,
-}
-
-/// What a place and its body are measured by.
-#[derive(Clone, Copy)]
-struct Bounds {
-    body_bytes: u64,
-    all: TotalLimits,
-    /// Whether the caller is known, so that it can be told that it holds too much.
-    is_proved: bool,
 }
 
 impl Default for Usage {
@@ -128,9 +74,14 @@ impl Usage {
         limits: ServerLimits,
         caller: &Caller,
         all: TotalLimits,
-    ) -> Result<Place, Refusal> {
-        let bounds = Bounds { body_bytes: limits.body_bytes_per_caller, all, is_proved: true };
-        take(self.holding(server, caller), limits.requests_per_caller.into(), REQUESTS_FOR_ANSWERS, bounds)
+    ) -> Result<RequestPlace, Refusal> {
+        let bounds = HeldBounds { body_bytes: limits.body_bytes_per_caller, all, is_proved: true };
+        RequestPlace::take(
+            self.holding(server, caller),
+            limits.requests_per_caller.into(),
+            REQUESTS_FOR_ANSWERS,
+            bounds,
+        )
     }
 
     /// Takes a place for a request of `peer` to an embedded authorization server. Together such
@@ -139,12 +90,12 @@ impl Usage {
     ///
     /// # Errors
     /// [`Refusal::OverloadedRequests`].
-    pub(in crate::inbound) fn enter_unproved(&self, peer: IpAddr, all: TotalLimits) -> Result<Place, Refusal> {
-        let bounds = Bounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_proved: false };
-        take(self.peer(network(peer)), u64::from(all.unproved).div_ceil(PEER_SHARE), 0, bounds)
+    pub(in crate::inbound) fn enter_unproved(&self, peer: IpAddr, all: TotalLimits) -> Result<RequestPlace, Refusal> {
+        let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_proved: false };
+        RequestPlace::take(self.peer(network(peer)), u64::from(all.unproved).div_ceil(PEER_SHARE), 0, bounds)
     }
 
-    /// Bytes that are held now of request bodies, and of answers that are read.
+    /// The bytes that are held now of request bodies, and of answers that are read.
     pub fn body_bytes(&self) -> u64 {
         self.all.body_bytes.held()
     }
@@ -175,7 +126,7 @@ impl Usage {
 }
 
 impl Callers {
-    /// Now and then removes callers that hold nothing; new ones are added only here.
+    /// Now and then removes callers that hold nothing. Called before a caller is added.
     fn sweep(&mut self) {
         if self.at_servers.len() > SWEPT_ABOVE && self.at_servers.len().is_power_of_two() {
             self.at_servers.retain(|_, holding| Arc::strong_count(holding) > 1);
@@ -184,9 +135,9 @@ impl Callers {
     }
 }
 
-/// What a caller, and a caller at a server, are counted by. Every request asks for it, so it is no
-/// more than must be: a principal is the front of a SHA-256, which nobody chooses, and the name of
-/// a server is the operator's.
+/// The key of a caller, or of a caller at a server. Every request computes it, so it is cheap: a
+/// principal is the front of a SHA-256, which no client can choose, and server names are the
+/// operator's.
 fn key(seed: u64, text: &str) -> u64 {
     let fold = |key: u64, word: [u8; 8]| {
         let mixed = (key.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -198,100 +149,7 @@ fn key(seed: u64, text: &str) -> u64 {
     words.iter().copied().chain([last]).fold(seed, fold)
 }
 
-/// A caller's part of what is there for all.
-fn share(all: u64) -> u64 {
-    (all / CALLER_SHARE).max(1)
-}
-
-/// Takes a place. Beyond `most` requests there is room for some that answer or end something.
-fn take(holding: Arc<Holding>, most: u64, room: u64, bounds: Bounds) -> Result<Place, Refusal> {
-    let own = if bounds.is_proved { Refusal::TooManyRequests } else { Refusal::OverloadedRequests };
-    let Holding { here, everywhere, all, .. } = &*holding;
-    let in_all = u64::from(bounds.all.requests);
-    let before = here.requests.take(1, |held| held < most.saturating_add(room)).ok_or(own.clone())?;
-    let share = if bounds.is_proved { share(in_all) } else { bounds.all.unproved.into() };
-    if everywhere.requests.take(1, |held| held < share).is_none() {
-        here.requests.give(1);
-        return Err(own);
-    }
-    if all.requests.take(1, |held| held < in_all).is_none() {
-        here.requests.give(1);
-        everywhere.requests.give(1);
-        return Err(Refusal::OverloadedRequests);
-    }
-    Ok(Place { is_over: before >= most, is_request: true, is_stream: false, bounds, holding })
-}
-
-impl Place {
-    /// Whether the caller may ask something, now that it is known to be a question.
-    ///
-    /// # Errors
-    /// [`Refusal::TooManyRequests`].
-    pub(in crate::inbound) fn asks(&self) -> Result<(), Refusal> {
-        if self.is_over { Err(Refusal::TooManyRequests) } else { Ok(()) }
-    }
-
-    /// Takes a place among the caller's streams as well: the answer may be one.
-    ///
-    /// # Errors
-    /// [`Refusal::TooManyStreams`].
-    pub(in crate::inbound) fn may_stream(&mut self, streams_max: u32) -> Result<(), Refusal> {
-        let taken = self.holding.streams.take(1, |held| held < u64::from(streams_max));
-        self.is_stream = taken.is_some();
-        taken.map(drop).ok_or(Refusal::TooManyStreams)
-    }
-
-    /// The answer turned out: a stream no longer counts as a request, and any other answer gives
-    /// its place among the streams back.
-    pub(in crate::inbound) fn answered(&mut self, is_stream: bool) {
-        if is_stream { self.give_request() } else { self.give_stream() }
-    }
-
-    /// Begins to charge for a body that announces this many bytes, or 0. The caller is charged for
-    /// the announced bytes at once, so that a body that begins can finish. The total is charged
-    /// only for bytes that arrived, so that an announcement keeps no other caller out.
-    ///
-    /// # Errors
-    /// [`Refusal::TooManyBodyBytes`], [`Refusal::OverloadedBodyBytes`].
-    pub(in crate::inbound) fn charge(&self, announced: u64) -> Result<Charge, Refusal> {
-        let mut charge = self.charge_later();
-        if announced > BODY_BYTES_UNCHARGED {
-            charge.take_own(announced)?;
-            if self.holding.all.body_bytes.held().saturating_add(announced) > self.bounds.all.body_bytes {
-                return Err(Refusal::OverloadedBodyBytes);
-            }
-        }
-        Ok(charge)
-    }
-
-    /// Begins to charge for what will be held, of which nothing is known yet.
-    pub(in crate::inbound) fn charge_later(&self) -> Charge {
-        Charge { holding: Arc::clone(&self.holding), bounds: self.bounds, own: 0, all: 0 }
-    }
-
-    fn give_request(&mut self) {
-        if std::mem::take(&mut self.is_request) {
-            self.holding.here.requests.give(1);
-            self.holding.everywhere.requests.give(1);
-            self.holding.all.requests.give(1);
-        }
-    }
-
-    fn give_stream(&mut self) {
-        if std::mem::take(&mut self.is_stream) {
-            self.holding.streams.give(1);
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.give_request();
-        self.give_stream();
-    }
-}
-
-/// Uses a key that already is a hash as it is.
+/// A hasher for keys that are hashes already.
 #[derive(Default)]
 struct Hashed(u64);
 
@@ -310,6 +168,3 @@ impl Hasher for Hashed {
         self.0 = hash;
     }
 }
-
-#[cfg(test)]
-mod tests;

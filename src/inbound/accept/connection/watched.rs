@@ -1,4 +1,4 @@
-//! The bytes of one client connection: shown to the framing watch, and ended if nothing is taken.
+//! The bytes of one client connection: shown to the framing watch, and ended if the client stalls.
 
 use std::{
     io, iter,
@@ -12,38 +12,40 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::Load;
 use crate::{
     base::limits::WRITE_STALL_TIMEOUT,
-    inbound::accept::framing::{breach::H2Watch, inlet::Inlet},
+    inbound::{
+        accept::framing::{h2_watch::H2Watch, inlet::Inlet},
+        request::arrival::Load,
+    },
     observe::record::End,
 };
 
-/// A stream that is watched in the direction that tells what the peer does against HTTP.
-pub(super) struct Watched<S> {
+/// A stream, watched in the directions that show how the client breaks HTTP.
+pub(super) struct WatchedStream<S> {
     stream: S,
     side: Side,
-    /// Runs while the peer takes nothing of what is written.
+    /// Runs while the client takes nothing of what is written.
     write_deadline: Option<Pin<Box<Sleep>>>,
     load: Arc<Load>,
 }
 
+/// The watch for the HTTP version of the connection.
 pub(super) enum Side {
-    /// What comes in passes the framing watch before hyper reads it.
+    /// Incoming bytes pass the inlet before hyper reads them.
     Http1(Inlet),
-    /// hyper refuses by itself, and what it sends tells; what it does not refuse is watched as it
-    /// comes.
+    /// Both directions are watched.
     Http2(H2Watch),
 }
 
-impl<S> Watched<S> {
+impl<S> WatchedStream<S> {
     pub(super) fn new(stream: S, side: Side, load: &Arc<Load>) -> Self {
         Self { stream, side, write_deadline: None, load: Arc::clone(load) }
     }
 
-    /// Passes on how a write went. One that waits for too long fails, and one whose answer must
-    /// end: the library does not ask a body that it has no room for, so a stream that its client
-    /// does not read would outlive its permit (attack 171).
+    /// Passes on the result of a write. A write that waits for too long fails, and so does one whose
+    /// answer must end: hyper asks a body for nothing while a write is blocked, so a stream that its
+    /// client does not read would outlive its permit (attack 171).
     fn watch_write<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if wrote.is_ready() {
             self.write_deadline = None;
@@ -54,13 +56,13 @@ impl<S> Watched<S> {
         if is_stalled {
             self.load.answer.ends(End::ClientStalled);
         }
-        if is_stalled || self.load.answer.poll_cut(cx).is_ready() {
+        if is_stalled || self.load.answer.poll_ended(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending
     }
 
-    /// Shows what was sent of `pieces`.
+    /// Shows the watch which bytes of `pieces` were sent.
     fn watch_sent<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>, wrote: &Poll<io::Result<usize>>) {
         let (Side::Http2(watch), Poll::Ready(Ok(bytes))) = (&mut self.side, wrote) else { return };
         let mut left = *bytes;
@@ -75,7 +77,7 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Self { stream, side, .. } = &mut *self;
         match side {
@@ -89,7 +91,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.watch_sent(iter::once(bytes), &wrote);

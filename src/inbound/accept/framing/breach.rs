@@ -1,4 +1,4 @@
-//! Records how one connection broke HTTP: counts it, logs it, and answers where HTTP/1.1 can.
+//! Records how one connection broke HTTP: counts it, logs it, and gives the refusal for HTTP/1.1.
 
 use std::{
     error::Error,
@@ -10,15 +10,10 @@ use std::{
     },
 };
 
-use http::{HeaderValue, Response, Version, header, request::Parts};
+use http::{Version, header, request::Parts};
 
 use crate::{
-    decide::framing::{
-        Violation,
-        blocks::Blocks,
-        frames::{Cutoff, Frames},
-    },
-    inbound::answer::reply::{self, Known, ReplyBody},
+    decide::{framing::Violation, refusal::Refusal},
     observe::{
         Observe,
         metrics::ListenerSeries,
@@ -26,30 +21,30 @@ use crate::{
     },
 };
 
-/// The record of it.
+/// The record of one connection.
 pub(in crate::inbound) struct Breach {
     observe: Arc<Observe>,
     listener: ListenerSeries,
     peer: IpAddr,
-    /// The violation that ended an HTTP/1.1 connection, in a word and in words.
+    /// The violation that ended an HTTP/1.1 connection, and the words for the client.
     refused: OnceLock<(Violation, &'static str)>,
-    /// Something was noted.
+    /// Whether a violation was noted.
     is_noted: AtomicBool,
 }
 
 impl Breach {
-    /// Nothing yet.
+    /// The record of a connection that has not broken HTTP.
     pub(in crate::inbound) fn new(observe: &Arc<Observe>, listener: &ListenerSeries, peer: IpAddr) -> Arc<Self> {
         let (refused, is_noted) = (OnceLock::new(), AtomicBool::new(false));
         Arc::new(Self { observe: Arc::clone(observe), listener: listener.clone(), peer, refused, is_noted })
     }
 
-    /// The address that connected.
+    /// The address of the client.
     pub(in crate::inbound) fn peer(&self) -> IpAddr {
         self.peer
     }
 
-    /// Where it is told.
+    /// The counters and audit lines.
     pub(in crate::inbound) fn observe(&self) -> &Observe {
         &self.observe
     }
@@ -71,18 +66,16 @@ impl Breach {
         }
     }
 
-    /// The answer to the request that stands for what was refused.
-    pub(in crate::inbound) fn answer(&self, head: &Parts) -> Option<Response<ReplyBody>> {
+    /// The refusal for the request that the inlet put in place of a refused one.
+    pub(in crate::inbound) fn refusal_of(&self, head: &Parts) -> Option<Refusal> {
         let (violation, what) = self.refused.get()?;
         if head.version != Version::HTTP_11 || head.headers.contains_key(header::HOST) {
             return None;
         }
-        let mut response = reply::refuse(&violation.refusal(what), &Known::default(), None);
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        Some(response)
+        Some(violation.refusal(what))
     }
 
-    /// Notes what a connection ended with, where nothing told it before: the library refused
+    /// Notes the error that a connection ended with, if nothing was noted before: hyper refused
     /// something by itself.
     pub(in crate::inbound) fn ended(&self, cause: &hyper::Error) {
         if self.is_noted.load(Ordering::Relaxed) {
@@ -101,43 +94,9 @@ impl Breach {
     }
 }
 
-/// Whether the library ended the connection because the peer broke HTTP/2. A peer that closes the
+/// Whether hyper ended the connection because the client broke HTTP/2. A client that closes the
 /// connection or sends an error did not.
 fn is_h2_error(cause: &hyper::Error) -> bool {
     let source = cause.source();
     source.is_some_and(|source| !source.is::<io::Error>() && source.to_string().contains("detected"))
-}
-
-/// The watch over an HTTP/2 connection. Outgoing frames show what the library refused; incoming
-/// header blocks show what it does not refuse.
-pub(in crate::inbound) struct H2Watch {
-    frames: Frames,
-    blocks: Blocks,
-    breach: Arc<Breach>,
-}
-
-impl H2Watch {
-    /// Watches a connection on which nothing was sent yet.
-    pub(in crate::inbound) fn new(breach: Arc<Breach>) -> Self {
-        Self { frames: Frames::new(), blocks: Blocks::new(), breach }
-    }
-
-    /// These bytes have come.
-    pub(in crate::inbound) fn came(&mut self, bytes: &mut [u8]) -> io::Result<()> {
-        self.blocks.watch(bytes).map_err(|malformed| {
-            self.breach.note(Violation::H2Protocol);
-            io::Error::new(io::ErrorKind::InvalidData, malformed.0)
-        })
-    }
-
-    /// These bytes were sent.
-    pub(in crate::inbound) fn sent(&mut self, bytes: &[u8]) {
-        let breach = &self.breach;
-        self.frames.watch(bytes, |cutoff| {
-            let (Cutoff::Stream(code) | Cutoff::Connection(code)) = cutoff;
-            if let Some(violation) = Violation::of_h2(code) {
-                breach.note(violation);
-            }
-        });
-    }
 }

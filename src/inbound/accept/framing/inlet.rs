@@ -1,4 +1,4 @@
-//! Passes HTTP/1.1 input that is well framed, and puts a refused request in place of the rest.
+//! Passes well-framed HTTP/1.1 input to hyper, and puts a refused request in place of the rest.
 
 use std::{
     io, mem,
@@ -18,33 +18,33 @@ use crate::{
     inbound::accept::framing::breach::Breach,
 };
 
-/// Stands for a head that may not pass. The watch passes no HTTP/1.1 request without a `Host`, so
-/// no client can send this head, and the service recognises it. The service answers it after all
-/// earlier requests, so answers stay in order.
+/// Replaces a head that may not pass. The watch passes no HTTP/1.1 request without a `Host`, so no
+/// client can send this head, and the service recognises it. The service answers it after all earlier
+/// requests, so answers stay in order.
 const REFUSED_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
-/// Breaks every chunk: the request under way learns that its body is broken.
+/// Not a valid chunk: the request under way finds its body broken.
 const BROKEN_CHUNK: &[u8] = &[0];
 
-/// The watch over what comes in.
+/// The watch over incoming bytes.
 pub(in crate::inbound) struct Inlet {
     framing: Framing,
     breach: Arc<Breach>,
-    /// The beginning of a head that is not whole.
+    /// The beginning of an incomplete head.
     held: Vec<u8>,
-    /// What may pass and did not fit yet.
+    /// Bytes that may pass and did not fit into the buffer yet.
     passing: Vec<u8>,
-    /// Set by a violation; how much was read since then, to be forgotten.
+    /// Set by a violation: the bytes read and discarded since then.
     refused: Option<u64>,
-    /// It was the violation of a body: its request learns that nothing more comes.
+    /// Whether the violation was in a body: the next read reports the end of the input.
     broke_body: bool,
-    /// Runs while a head is incomplete: slowloris.
+    /// Runs while a head is incomplete (slowloris).
     head_deadline: Option<Pin<Box<Sleep>>>,
     /// Runs while a refused connection is given time to read its answer.
     linger: Option<Pin<Box<Sleep>>>,
 }
 
 impl Inlet {
-    /// Watches a connection on which nothing has come yet.
+    /// The watch over a connection on which nothing has come yet.
     pub(in crate::inbound) fn new(breach: Arc<Breach>) -> Self {
         Self {
             framing: Framing::new(),
@@ -58,7 +58,7 @@ impl Inlet {
         }
     }
 
-    /// Reads what may pass from `stream`.
+    /// Reads from `stream` the bytes that may pass.
     pub(in crate::inbound) fn poll_read<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
@@ -74,8 +74,8 @@ impl Inlet {
                 return Poll::Ready(Ok(()));
             }
             if self.refused.is_some() {
-                // A client that closed only its sending side still gets this answer.
-                ready!(self.poll_forget(stream, cx))?;
+                // A client that closed only its sending side still gets the answer.
+                ready!(self.poll_discard(stream, cx))?;
                 return self.poll_linger_over(cx).map(Ok);
             }
             let before = buffer.filled().len();
@@ -98,8 +98,8 @@ impl Inlet {
         }
     }
 
-    /// After the answer to a refused request, reads on for a while: a reset of the connection could
-    /// overtake the answer.
+    /// After the answer to a refused request, reads on for a while: otherwise a reset of the connection
+    /// could overtake the answer.
     pub(in crate::inbound) fn poll_linger<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
@@ -111,14 +111,14 @@ impl Inlet {
         if self.poll_linger_over(cx).is_ready() {
             return Poll::Ready(());
         }
-        self.poll_forget(stream, cx).map(drop)
+        self.poll_discard(stream, cx).map(drop)
     }
 
     fn poll_linger_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.linger.get_or_insert_with(|| Box::pin(sleep(REFUSED_BODY_TIMEOUT))).as_mut().poll(cx)
     }
 
-    /// Keeps back what may not pass of what was read.
+    /// Holds back the bytes that may not pass.
     fn watch(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
         let fresh = buffer.filled().get(before..).unwrap_or_default();
         let watched = self.framing.watch(fresh);
@@ -164,16 +164,16 @@ impl Inlet {
         self.passing.drain(..here);
     }
 
-    /// Reads and drops what comes after a violation; ready at its end, or when it is too much.
-    fn poll_forget<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Reads and discards what comes after a violation. Ready at its end, or when it is too much.
+    fn poll_discard<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut room = [0; 4096];
         loop {
             let mut scrap = ReadBuf::new(&mut room);
             ready!(Pin::new(&mut *stream).poll_read(cx, &mut scrap))?;
             let bytes = scrap.filled().len() as u64;
-            let forgotten = self.refused.unwrap_or_default() + bytes;
-            self.refused = Some(forgotten);
-            if bytes == 0 || forgotten > IGNORED_BODY_BYTES_MAX {
+            let discarded = self.refused.unwrap_or_default() + bytes;
+            self.refused = Some(discarded);
+            if bytes == 0 || discarded > IGNORED_BODY_BYTES_MAX {
                 return Poll::Ready(Ok(()));
             }
         }

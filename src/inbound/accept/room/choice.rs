@@ -1,41 +1,42 @@
-//! Which idle connections make room: the oldest of the peer that holds the most seats.
+//! Which idle connections make room: the oldest of the peer with the most seats.
 
 use std::collections::BinaryHeap;
 
 /// An idle connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Idle {
-    /// Since when.
+pub(super) struct IdleConnection {
+    /// When it became idle.
     pub(super) since: u64,
     /// Its number.
     pub(super) id: u64,
 }
 
-/// What one peer holds. Ordered by what makes it leave first.
+/// The seats of one peer. Ordered by who makes room first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Holder {
-    /// Its connections, those at work included.
+    /// All its connections, busy or idle.
     pub(super) seats: usize,
-    /// Whether the connection that needs room is its own.
+    /// Whether the connection that needs a seat is its own.
     pub(super) is_newcomers: bool,
-    /// Those that may leave.
-    pub(super) idle: Vec<Idle>,
+    /// Its idle connections.
+    pub(super) idle: Vec<IdleConnection>,
 }
 
-/// Which connections a newcomer may displace, besides those of its own peer.
+/// Which connections of other peers a new connection may displace.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rule {
-    /// Those of a peer that holds more seats than this, its own number …
+pub(super) struct DisplacementRule {
+    /// Those of a peer with more seats than this, the number of its own peer;
     pub(super) more_than: usize,
-    /// … and those of any peer that are idle since then, or longer.
+    /// and those of any peer that became idle then or before.
     pub(super) old_since: u64,
 }
 
 impl Holder {
-    /// Its oldest connection, if that may leave.
-    fn leaves(&mut self, rule: Rule) -> Option<Idle> {
-        let may_leave =
-            |oldest: &Idle| self.is_newcomers || self.seats > rule.more_than || oldest.since <= rule.old_since;
+    /// Takes its oldest idle connection, if that may make room.
+    fn leaves(&mut self, rule: DisplacementRule) -> Option<IdleConnection> {
+        let may_leave = |oldest: &IdleConnection| {
+            self.is_newcomers || self.seats > rule.more_than || oldest.since <= rule.old_since
+        };
         let oldest = self.idle.last().copied().filter(may_leave)?;
         self.idle.pop();
         self.seats -= 1;
@@ -43,11 +44,11 @@ impl Holder {
     }
 }
 
-/// The numbers of at most `wanted` of them. Each is taken from the peer with the most seats at that
-/// moment, so that all peers are cut down to the same level.
-pub(super) fn choose(mut peers: Vec<Holder>, wanted: usize, rule: Rule) -> Vec<u64> {
+/// The numbers of at most `wanted` connections. Each is taken from the peer with the most seats left,
+/// so that all peers are cut down to the same level.
+pub(super) fn choose(mut peers: Vec<Holder>, wanted: usize, rule: DisplacementRule) -> Vec<u64> {
     for holder in &mut peers {
-        // The oldest last, where it is taken from.
+        // The oldest last: it is taken from the end.
         holder.idle.sort_unstable_by(|one, other| other.cmp(one));
     }
     let mut largest: BinaryHeap<Holder> = peers.into();
@@ -67,11 +68,12 @@ pub(super) fn choose(mut peers: Vec<Holder>, wanted: usize, rule: Rule) -> Vec<u
 mod tests {
     use super::*;
 
-    /// No newcomer: every idle connection may leave.
-    const ANY: Rule = Rule { more_than: 0, old_since: 0 };
+    /// Without a new connection every idle one may be displaced.
+    const ANY: DisplacementRule = DisplacementRule { more_than: 0, old_since: 0 };
 
     fn holder(active: usize, connections: &[(u64, u64)]) -> Holder {
-        let idle: Vec<Idle> = connections.iter().map(|(since, id)| Idle { since: *since, id: *id }).collect();
+        let idle: Vec<IdleConnection> =
+            connections.iter().map(|(since, id)| IdleConnection { since: *since, id: *id }).collect();
         Holder { seats: active + idle.len(), is_newcomers: false, idle }
     }
 
@@ -109,7 +111,7 @@ mod tests {
 
     #[test]
     fn attack_174_a_young_connection_does_not_leave_for_a_larger_peer() {
-        let rule = |more_than| Rule { more_than, old_since: 100 };
+        let rule = |more_than| DisplacementRule { more_than, old_since: 100 };
         let attacker = Holder { is_newcomers: true, ..holder(17, &[]) };
         let young = holder(0, &[(150, 1)]);
         assert_eq!(choose(vec![attacker.clone(), young.clone()], 3, rule(17)), [0; 0], "it waits");

@@ -10,7 +10,7 @@ const SOON: Duration = Duration::from_secs(10);
 
 fn room(connections: usize, total: usize) -> (Arc<Room>, Arc<Metrics>) {
     let metrics = Metrics::new();
-    (Room::new(Bounds { connections, total, admin: 4 }, Arc::default(), &metrics), metrics)
+    (Room::new(ConnectionBounds { connections, total, admin: 4 }, Arc::default(), &metrics), metrics)
 }
 
 fn address(text: &str) -> IpAddr {

@@ -1,4 +1,4 @@
-//! Tells what clients will find wrong with a whole chain: the dates of each, and who issued whom.
+//! What clients will find wrong with a certificate chain: dates, and which certificate issued which.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use rustls::{
 
 use super::leaf::{self, Concern, Dates};
 
-/// What the certificates of a chain say, the server's own first.
+/// The dates and the order of a chain, the server's own certificate first.
 pub(super) struct Chain {
     dates: Vec<Result<Dates, String>>,
-    /// The first that was not issued by the next one, counted from 1.
+    /// The first certificate that the next one did not issue, counted from 1.
     broken: Option<usize>,
 }
 
@@ -43,16 +43,16 @@ impl Chain {
         concerns
     }
 
-    /// Until when all of them hold, in seconds since 1970; nothing where the first cannot be read.
+    /// When the first of them expires, in seconds since 1970; `None` if the leaf cannot be read.
     pub(super) fn not_after(&self) -> Option<u64> {
         self.dates.first()?.as_ref().ok()?;
         self.dates.iter().flatten().map(|dates| dates.not_after).min()
     }
 }
 
-/// Whether the certificate at `place`, counted from 1, was surely not issued by the next one: a
-/// client's verifier that trusts the next one is asked about the path up to it, at a time at which
-/// all in the path hold.
+/// Whether the next certificate surely did not issue the one at `place`, counted from 1. A client's
+/// verifier that trusts the next certificate is asked about the path up to it, at a time at which
+/// all certificates in the path are valid.
 fn is_broken(chain: &[CertificateDer<'_>], dates: &[Result<Dates, String>], place: usize) -> bool {
     let (Some(path), Some(issuer)) = (chain.get(..place), chain.get(place)) else { return false };
     let Some((leaf, between)) = path.split_first() else { return false };

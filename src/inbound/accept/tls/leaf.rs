@@ -1,4 +1,4 @@
-//! Tells what clients will find wrong with a certificate: its dates, and the host it is for.
+//! What clients will find wrong with a certificate: its dates, and its host names.
 
 use std::{fmt, time::Duration};
 
@@ -15,50 +15,50 @@ const DAY_SECS: u64 = 86_400;
 /// Names of a certificate that a warning prints.
 const NAMES_SHOWN: usize = 8;
 
-/// From when to when a certificate holds, in seconds since 1970.
+/// The validity of a certificate, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dates {
     pub(super) not_before: u64,
     pub(super) not_after: u64,
 }
 
-/// What is wrong with a certificate, or soon will be. Two that are equal are one thing to tell.
+/// What is wrong with a certificate, or soon will be. Equal concerns are reported once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Concern {
-    /// It cannot be read as clients read it.
+    /// Clients cannot read it.
     Unreadable(String),
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its time has not come.
+    /// It is not valid yet.
     NotYetValid,
-    /// Its time is over within this many days.
+    /// It expires soon.
     EndsSoon {
         /// Whole days left.
         days: u64,
     },
-    /// The same of a certificate that is sent after the first, counted from 1.
+    /// A concern about a later certificate of the chain.
     Above {
-        /// Which one.
+        /// Its place in the chain, counted from 1.
         place: usize,
         /// What is wrong with it.
         concern: Box<Concern>,
     },
-    /// This certificate, counted from 1, was not issued by the next one.
+    /// The next certificate did not issue this one.
     Broken {
-        /// Which one.
+        /// Its place in the chain, counted from 1.
         place: usize,
     },
-    /// It is not for this host.
+    /// It does not name the host.
     OtherHost {
         /// Host of `public_url`.
         host: String,
-        /// The names in it.
+        /// The names that it holds.
         names: Vec<String>,
     },
 }
 
-/// Reads the dates of `leaf` as a client's verifier does: it names them when it is asked about the
-/// two ends of time. No trust anchor is needed, because a verifier looks at the dates first.
+/// Reads the dates of `leaf` as a client's verifier does: its errors for the two ends of time name
+/// them. No trust anchor is needed, because a verifier checks the dates first.
 pub(super) fn dates(leaf: &CertificateDer<'_>) -> Result<Dates, String> {
     let parsed = ParsedCertificate::try_from(leaf).map_err(|fault| fault.to_string())?;
     let ask = |at: u64| {
@@ -72,7 +72,7 @@ pub(super) fn dates(leaf: &CertificateDer<'_>) -> Result<Dates, String> {
     };
     let not_before = match ask(0) {
         Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => not_before.as_secs(),
-        // It holds since 1970.
+        // It is valid since 1970.
         _ => 0,
     };
     Ok(Dates { not_before, not_after })
@@ -97,7 +97,7 @@ pub(super) fn of_time(dates: &Result<Dates, String>, wall: Duration) -> Option<C
     }
 }
 
-/// Whether clients of `host` (brackets kept) will find that `leaf` is for another.
+/// The concern that `leaf` does not name `host` (brackets kept).
 pub(super) fn other_host(leaf: &CertificateDer<'_>, host: &str) -> Option<Concern> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let names = match (ParsedCertificate::try_from(leaf), ServerName::try_from(bare)) {
@@ -108,14 +108,13 @@ pub(super) fn other_host(leaf: &CertificateDer<'_>, host: &str) -> Option<Concer
             }
             Err(_) => Vec::new(),
         },
-        // A host that no certificate can be for.
+        // No certificate can name this host.
         _ => Vec::new(),
     };
     Some(Concern::OtherHost { host: host.to_owned(), names })
 }
 
-/// A name as an operator writes it: the library says `DnsName("a.example")` and
-/// `IpAddress(192.0.2.7)`.
+/// A name as an operator writes it. rustls writes `DnsName("a.example")` and `IpAddress(192.0.2.7)`.
 fn plain(name: &str) -> String {
     let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
     inside.trim_matches('"').to_owned()

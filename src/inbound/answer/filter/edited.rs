@@ -1,5 +1,4 @@
-//! An event stream that is edited event by event, each of which leaves as soon as it is complete: its lists are cut, and its
-//! endpoint is made ours.
+//! An event stream that is edited event by event: its lists are filtered, its endpoint is replaced.
 
 use std::{
     borrow::Cow,
@@ -11,37 +10,42 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use memchr::memchr2;
 
-use super::Cut;
+use super::list_filter::ListFilter;
 use crate::{
     base::limits::LIST_BYTES_MAX,
     decide::mcp::sse::{Event, Events, TooLong},
     inbound::{
-        answer::relay::Broken,
-        legacy_sse::Endpoint,
-        state::usage::{Charge, Place},
+        answer::broken::Broken,
+        legacy_sse::EndpointRewriter,
+        state::usage::{Charge, RequestPlace},
     },
     outbound::upstream::Answer,
 };
 
-/// An event stream on its way through the filter.
+/// An event stream, each event of which is relayed as soon as it is complete.
 pub(in crate::inbound) struct Edited {
-    /// Nothing once the stream was ended here: then the upstream is told that nobody listens.
+    /// `None` once the stream was ended here: dropping it tells the upstream that the client left.
     answer: Option<Answer>,
     events: Events,
-    cut: Option<Cut>,
-    endpoint: Option<Endpoint>,
+    lists: Option<ListFilter>,
+    endpoint: Option<EndpointRewriter>,
     /// For the unfinished event.
     charge: Charge,
 }
 
 impl Edited {
-    /// Edits what comes of `answer`; what is held of it is charged to `place` first.
-    pub(in crate::inbound) fn new(answer: Answer, cut: Option<Cut>, endpoint: Option<Endpoint>, place: &Place) -> Self {
+    /// Edits `answer`. Bytes are charged to `place` before they are kept.
+    pub(in crate::inbound) fn new(
+        answer: Answer,
+        lists: Option<ListFilter>,
+        endpoint: Option<EndpointRewriter>,
+        place: &RequestPlace,
+    ) -> Self {
         let (answer, events) = (Some(answer), Events::new(LIST_BYTES_MAX));
-        Self { answer, events, cut, endpoint, charge: place.charge_later() }
+        Self { answer, events, lists, endpoint, charge: place.charge_later() }
     }
 
-    /// The next event. One that cannot be read breaks the stream off, and one that has no end is dropped.
+    /// The next event. An event that cannot be read breaks the stream off; one without an end is dropped.
     pub(in crate::inbound) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
@@ -71,13 +75,13 @@ impl Edited {
         }
     }
 
-    /// What goes on of an event, charged until it is gone; or why the stream is broken off here.
+    /// What is relayed of an event, charged until it is dropped; or why the stream breaks off here.
     fn pass(&mut self, event: Result<Event, TooLong>) -> Result<Bytes, &'static str> {
         let passed = event.map_err(|TooLong| "an event is too long").and_then(|event| self.edit(&event))?;
         Ok(self.charge.hold_part(passed))
     }
 
-    /// Lets go of the upstream and of what is held.
+    /// Drops the upstream's answer and what is held of it.
     fn break_off(&mut self, why: Broken) -> Broken {
         self.answer = None;
         self.events = Events::new(0);
@@ -87,22 +91,22 @@ impl Edited {
 
     fn edit(&self, event: &Event) -> Result<Bytes, &'static str> {
         if let Some(endpoint) = &self.endpoint
-            && let Some(ours) = endpoint.rewrite(event)?
+            && let Some(rewritten) = endpoint.rewrite(event)?
         {
-            return Ok(ours);
+            return Ok(rewritten);
         }
-        self.cut.as_ref().map_or_else(|| Ok(event.raw().clone()), |cut| edit(event, cut))
+        self.lists.as_ref().map_or_else(|| Ok(event.raw().clone()), |lists| filtered(event, lists))
     }
 }
 
-/// The event, with its list cut where it has one.
-fn edit(event: &Event, cut: &Cut) -> Result<Bytes, &'static str> {
+/// The event, with its list filtered if it holds one.
+fn filtered(event: &Event, lists: &ListFilter) -> Result<Bytes, &'static str> {
     let raw = event.raw();
-    // A message that is labelled as a stream: as such it says nothing, but some clients look at the bytes (attack 146).
+    // A bare message in an event stream is not an event, but some clients read it (attack 146).
     if event.holds_bare_message() {
         return Err("a message that is no event");
     }
-    // What has no brace and no bracket holds no list, whoever reads it.
+    // Data without a brace and a bracket holds no list for any reader.
     let data = match event.data() {
         Some(data) if memchr2(b'{', b'[', &data).is_some() => data,
         _ => return Ok(raw.clone()),
@@ -111,6 +115,6 @@ fn edit(event: &Event, cut: &Cut) -> Result<Bytes, &'static str> {
         Cow::Borrowed(data) => raw.slice_ref(data),
         Cow::Owned(data) => Bytes::from(data),
     };
-    let kept = cut.filter(&message)?;
+    let kept = lists.message(&message)?;
     Ok(if kept == message { raw.clone() } else { event.with_data(&kept) })
 }

@@ -1,4 +1,4 @@
-//! An answer in which no list belongs: it passes as it comes, and is broken off where a list would start.
+//! An answer in which no list belongs: it passes unchanged, and breaks off where a list starts.
 
 use std::{
     pin::Pin,
@@ -10,24 +10,24 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::{
     decide::mcp::list::{Lists, guard::Guard},
-    inbound::answer::relay::Broken,
+    inbound::answer::broken::Broken,
     outbound::upstream::Answer,
 };
 
-/// An answer that is looked at as it passes.
+/// An answer that is searched for lists as it passes.
 pub(in crate::inbound) struct Guarded {
-    /// Nothing once it was broken off here: then the upstream is told that nobody listens.
+    /// `None` once it was broken off here: dropping it tells the upstream that the client left.
     answer: Option<Answer>,
     guard: Guard,
 }
 
 impl Guarded {
-    /// Looks for `lists` in what comes of `answer`.
+    /// Searches `answer` for `lists`.
     pub(in crate::inbound) fn new(answer: Answer, lists: Lists, is_stream: bool) -> Self {
         Self { answer: Some(answer), guard: Guard::new(lists, is_stream) }
     }
 
-    /// The next piece, untouched (P1); or the end of it all, if a list starts in it.
+    /// The next piece, unchanged (P1); or the end of the answer, if a list starts in it.
     pub(in crate::inbound) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
@@ -45,12 +45,12 @@ impl Guarded {
         frame
     }
 
-    /// Whether all of it has come. What was broken off has no such end.
+    /// Whether all of it has come. An answer that was broken off never ends so.
     pub(in crate::inbound) fn is_end_stream(&self) -> bool {
         self.answer.as_ref().is_some_and(Body::is_end_stream)
     }
 
-    /// What the upstream says of what is left.
+    /// The length that is left, as the upstream announced it.
     pub(in crate::inbound) fn size_hint(&self) -> SizeHint {
         self.answer.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }

@@ -38,13 +38,13 @@ impl Drop for Dropped {
 }
 
 /// Runs a stream that does what it is told, and tells why it ended.
-fn run(leash: Option<Leash>) -> (UnboundedSender<Turn>, oneshot::Receiver<Option<End>>) {
+fn run(lease: Option<Lease>) -> (UnboundedSender<Turn>, oneshot::Receiver<Option<End>>) {
     let (tell, told) = oneshot::channel();
     let (turn, mut turns) = unbounded_channel();
     let dropped = Dropped { only: Arc::default(), tell: Some(tell) };
     StreamTasks.execute(poll_fn(move |cx| {
-        if let Some(leash) = &leash {
-            tie(leash, &dropped.only);
+        if let Some(lease) = &lease {
+            tie(lease, &dropped.only);
         }
         while let Poll::Ready(Some(turn)) = turns.poll_recv(cx) {
             match turn {
@@ -110,13 +110,13 @@ async fn attack_171_progress_keeps_a_slow_stream_alive_and_its_end_does_not() {
 #[tokio::test(start_paused = true)]
 async fn attack_171_p7_a_permit_ends_a_stream_that_is_not_read() {
     let permit = Duration::from_secs(5);
-    let leash = || Leash::for_tests(sleep(permit));
-    let (turn, told) = run(Some(leash()));
+    let lease = || Lease::for_tests(sleep(permit));
+    let (turn, told) = run(Some(lease()));
     turn.send(Turn::Holds).unwrap();
     assert_eq!(timeout(2 * permit, told).await.unwrap(), Ok(Some(End::PermitExpired)));
 
     // One that is read is ended by its own body, in good order.
-    let (turn, mut told) = run(Some(leash()));
+    let (turn, mut told) = run(Some(lease()));
     turn.send(Turn::Waits).unwrap();
     settle().await;
     advance(2 * permit).await;
@@ -128,18 +128,18 @@ async fn attack_171_p7_a_permit_ends_a_stream_that_is_not_read() {
 async fn attack_171_on_http_1_the_connection_asks_while_a_write_is_blocked() {
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let only = OnlyAnswer::default();
-    assert!(only.poll_cut(&mut cx).is_pending(), "nothing is tied");
+    assert!(only.poll_ended(&mut cx).is_pending(), "nothing is tied");
     let (end, told) = oneshot::channel::<()>();
-    let leash = Leash::for_tests(async move { drop(told.await) });
-    tie(&leash, &only);
-    assert!(only.poll_cut(&mut cx).is_pending());
+    let lease = Lease::for_tests(async move { drop(told.await) });
+    tie(&lease, &only);
+    assert!(only.poll_ended(&mut cx).is_pending());
     assert_eq!(ended(&only), None);
     drop(end);
-    assert!(only.poll_cut(&mut cx).is_ready());
+    assert!(only.poll_ended(&mut cx).is_ready());
     assert_eq!(ended(&only), Some(End::PermitExpired));
-    assert!(leash.poll_cut(&mut cx).is_ready(), "it stays ready");
-    drop(leash);
-    assert!(only.poll_cut(&mut cx).is_pending(), "of an answer that is gone nothing is left");
+    assert!(lease.poll_ended(&mut cx).is_ready(), "it stays ready");
+    drop(lease);
+    assert!(only.poll_ended(&mut cx).is_pending(), "of an answer that is gone nothing is left");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Who may take up a stream behind an event, and with which rights (SPEC C-52).
+//! Which caller may resume a stream after an event, and with which permission (SPEC C-52).
 
 use serde_json::json;
 
@@ -36,21 +36,21 @@ fn tool(name: &str) -> Arc<Target> {
 }
 
 /// What streams held, and who takes one up.
-struct Case(Origins);
+struct Case(EventOwners);
 
 impl Case {
     fn new() -> Self {
-        Self(Origins::default())
+        Self(EventOwners::default())
     }
 
     fn noted(self, caller: &Caller, session: &str, event: &str, target: &Arc<Target>) -> Self {
-        self.0.note(self.0.place("s", caller, session.as_bytes()), event.as_bytes(), target);
+        self.0.note(self.0.stream("s", caller, session.as_bytes()), event.as_bytes(), target);
         self
     }
 
     fn take_up(&self, caller: &Caller, session: &str, event: &str) -> Result<Option<Target>, Refusal> {
-        let place = self.0.place("s", caller, session.as_bytes());
-        self.0.may_take_up(place, &rules(), caller, event.as_bytes())
+        let stream = self.0.stream("s", caller, session.as_bytes());
+        self.0.may_take_up(stream, &rules(), caller, event.as_bytes())
     }
 }
 
@@ -82,7 +82,7 @@ fn c52_attack_134_an_event_of_another_caller_is_refused_where_its_id_is_unique()
     );
     assert_eq!(case.take_up(&alice(&["mcp"]), "three", LONG), lacks("danger"), "her own, from another session");
     assert_eq!(case.take_up(&alice(&["mcp"]), "three", "7"), Ok(Some(Target::Tool("safe".into()))));
-    let elsewhere = case.0.place("o", &bob(), b"two");
+    let elsewhere = case.0.stream("o", &bob(), b"two");
     assert_eq!(case.0.may_take_up(elsewhere, &rules(), &bob(), LONG.as_bytes()), Ok(None), "another server's ids");
 }
 
@@ -115,13 +115,13 @@ fn c52_where_two_streams_share_an_id_the_caller_must_be_allowed_both() {
     }
     assert_eq!(case.take_up(&alice(&["mcp"]), "one", "0"), Err(Refusal::NoRule), "too many to tell");
     let open = Policy { access: Access::Authenticated, ..rules() };
-    let place = case.0.place("s", &alice(&[]), b"one");
-    assert!(case.0.may_take_up(place, &open, &alice(&["mcp"]), b"0").is_ok(), "all tools are everyone's");
+    let stream = case.0.stream("s", &alice(&[]), b"one");
+    assert!(case.0.may_take_up(stream, &open, &alice(&["mcp"]), b"0").is_ok(), "all tools are everyone's");
 }
 
 #[test]
 fn c52_what_is_remembered_is_bounded_for_each_caller() {
-    let case = Case(Origins::bounded(Bounds { each: 2, all: 9 }));
+    let case = Case(EventOwners::bounded(PerCallerBounds { each: 2, all: 9 }));
     let case = case.noted(&bob(), "two", "0", &tool("safe"));
     let case = (0..50).fold(case, |case, event| case.noted(&alice(&[]), "one", &event.to_string(), &tool("danger")));
     assert_eq!(case.take_up(&bob(), "two", "0"), Ok(Some(Target::Tool("safe".into()))));

@@ -1,4 +1,4 @@
-//! Whose a task is, for how long, and what too many of them cost (SPEC C-87…C-92).
+//! TaskOwner a task is, for how long, and what too many of them cost (SPEC C-87…C-92).
 
 use serde_json::json;
 
@@ -28,20 +28,20 @@ impl Case {
     }
 
     fn bounded(each: usize, all: usize) -> Self {
-        Self { tasks: Tasks::bounded(Bounds { each, all }), ..Self::new() }
+        Self { tasks: Tasks::bounded(PerCallerBounds { each, all }), ..Self::new() }
     }
 
     fn make(&self, subject: &str, tool: &str, id: &str, ttl_secs: Option<u64>, now: u64) {
         self.tasks.remember(&self.server, &somebody(subject), &tool.into(), &task(id, ttl_secs), at(now));
     }
 
-    fn whose(&self, subject: &str, id: &str, now: u64) -> Whose {
-        self.tasks.whose(&self.server, &somebody(subject), id, at(now))
+    fn whose(&self, subject: &str, id: &str, now: u64) -> TaskOwner {
+        self.tasks.owner_of(&self.server, &somebody(subject), id, at(now))
     }
 }
 
-fn own(tool: &str) -> Whose {
-    Whose::Own(tool.into())
+fn own(tool: &str) -> TaskOwner {
+    TaskOwner::Own(tool.into())
 }
 
 #[test]
@@ -49,9 +49,9 @@ fn c87_attack_136_a_task_is_its_makers_alone() {
     let case = Case::new();
     case.make("alice", "danger", "t", None, 0);
     assert_eq!(case.whose("alice", "t", 0), own("danger"));
-    assert_eq!(case.whose("bob", "t", 0), Whose::Other);
+    assert_eq!(case.whose("bob", "t", 0), TaskOwner::Other);
     for almost in ["T", "t ", "", "t\0"] {
-        assert_eq!(case.whose("alice", almost, 0), Whose::Unknown, "{almost:?}");
+        assert_eq!(case.whose("alice", almost, 0), TaskOwner::Unknown, "{almost:?}");
     }
     let elsewhere = ServerName::from("o");
     assert!(
@@ -69,13 +69,13 @@ fn c87_a_task_is_forgotten_when_its_time_is_over() {
         let case = Case::new();
         case.make("alice", "safe", "t", ttl, 100);
         assert_eq!(case.whose("alice", "t", 100 + until - 1), own("safe"), "{ttl:?}");
-        assert_eq!(case.whose("bob", "t", 100 + until - 1), Whose::Other, "{ttl:?}");
-        assert_eq!(case.whose("alice", "t", 100 + until), Whose::Unknown, "{ttl:?}");
-        assert_eq!(case.whose("bob", "t", 100 + until), Whose::Unknown, "{ttl:?}");
+        assert_eq!(case.whose("bob", "t", 100 + until - 1), TaskOwner::Other, "{ttl:?}");
+        assert_eq!(case.whose("alice", "t", 100 + until), TaskOwner::Unknown, "{ttl:?}");
+        assert_eq!(case.whose("bob", "t", 100 + until), TaskOwner::Unknown, "{ttl:?}");
     }
     let case = Case::new();
     case.make("alice", "safe", "t", Some(0), 0);
-    assert_eq!(case.whose("alice", "t", 0), Whose::Unknown);
+    assert_eq!(case.whose("alice", "t", 0), TaskOwner::Unknown);
 }
 
 #[test]
@@ -86,12 +86,12 @@ fn c88_an_id_that_two_calls_claim_is_nobodys() {
     assert_eq!(case.whose("alice", "t", 99), own("safe"), "the same call once more");
     case.make("bob", "safe", "t", Some(10), 20);
     for (subject, now) in [("alice", 20), ("bob", 20), ("alice", 99), ("bob", 99)] {
-        assert_eq!(case.whose(subject, "t", now), Whose::Other, "{subject} {now}");
+        assert_eq!(case.whose(subject, "t", now), TaskOwner::Other, "{subject} {now}");
     }
     case.make("bob", "safe", "t", Some(10), 100);
     assert_eq!(case.whose("bob", "t", 100), own("safe"), "the first is forgotten");
     case.make("bob", "danger", "t", Some(10), 100);
-    assert_eq!(case.whose("bob", "t", 100), Whose::Other, "two tools of one caller");
+    assert_eq!(case.whose("bob", "t", 100), TaskOwner::Other, "two tools of one caller");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn c92_ten_thousand_tasks_of_one_caller_push_out_nobody_elses() {
     assert_eq!(case.whose("bob", "bobs", 1), own("safe"));
     assert_eq!(case.whose("alice", "t9999", 1), own("safe"));
     assert_eq!(case.whose("alice", "t8976", 1), own("safe"), "the last {TASKS_PER_CALLER_MAX}");
-    assert_eq!(case.whose("alice", "t8975", 1), Whose::Unknown, "her own oldest are gone");
+    assert_eq!(case.whose("alice", "t8975", 1), TaskOwner::Unknown, "her own oldest are gone");
     assert_eq!(case.tasks.lock().made.len(), TASKS_PER_CALLER_MAX + 1);
 }
 
@@ -114,7 +114,7 @@ fn c92_where_all_is_full_whoever_has_most_loses() {
     for (subject, id) in [("bob", "b1"), ("alice", "a1"), ("alice", "a2"), ("alice", "a3"), ("carol", "c1")] {
         case.make(subject, "safe", id, None, 0);
     }
-    assert_eq!(case.whose("alice", "a1", 0), Whose::Unknown);
+    assert_eq!(case.whose("alice", "a1", 0), TaskOwner::Unknown);
     for (subject, id) in [("bob", "b1"), ("alice", "a2"), ("alice", "a3"), ("carol", "c1")] {
         assert_eq!(case.whose(subject, id, 0), own("safe"), "{id}");
     }

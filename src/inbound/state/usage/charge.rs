@@ -1,20 +1,19 @@
-//! What the bytes that are held of bodies cost, from before they are kept until the last is gone.
+//! Charges the caller and the total for held body bytes, from before they are kept until the last is dropped.
 
 use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Bounds, Holding, share};
+use super::counts::{HeldBounds, Holding, share};
 use crate::{
     base::limits::held::{BODY_BYTES_UNCHARGED, BODY_CHARGE_BYTES},
     decide::refusal::Refusal,
 };
 
-/// What a request's body takes, or what is held of an answer that is read, until the last of its
-/// bytes is gone.
+/// The bytes that are held of one request body, or of an answer that is read. Given back on drop.
 pub(in crate::inbound) struct Charge {
     pub(super) holding: Arc<Holding>,
-    pub(super) bounds: Bounds,
+    pub(super) bounds: HeldBounds,
     /// Bytes charged to the caller.
     pub(super) own: u64,
     /// Bytes charged to all.
@@ -22,10 +21,10 @@ pub(in crate::inbound) struct Charge {
 }
 
 impl Charge {
-    /// So many bytes have come so far, and the last of them are about to be kept.
+    /// Charges for a body of which `bytes` have arrived so far, before the newest of them are kept.
     ///
     /// # Errors
-    /// As [`super::Place::charge`].
+    /// As [`super::place::RequestPlace::charge`].
     pub(in crate::inbound) fn arrived(&mut self, bytes: usize) -> Result<(), Refusal> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         if bytes <= BODY_BYTES_UNCHARGED {
@@ -41,12 +40,12 @@ impl Charge {
         Ok(())
     }
 
-    /// The body as bytes that pay until the last part of them is dropped, wherever that is.
+    /// The body as bytes that stay charged until their last part is dropped, wherever that is.
     pub(in crate::inbound) fn hold(self, body: Bytes) -> Bytes {
         if self.all == 0 { body } else { Bytes::from_owner(Charged { body, _charge: self }) }
     }
 
-    /// The same for a part of what is held: the bytes that arrive later pay anew.
+    /// The same for a part of what is held. Bytes that arrive later are charged again.
     pub(in crate::inbound) fn hold_part(&mut self, part: Bytes) -> Bytes {
         if self.own == 0 {
             return part;
@@ -55,8 +54,8 @@ impl Charge {
         mem::replace(self, rest).hold(part)
     }
 
-    /// One body always fits into what is a caller's own: otherwise one that is larger could never
-    /// be sent.
+    /// Charges the caller alone. A first body always fits, or a body that is larger than the bound
+    /// could never be sent.
     pub(super) fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
         let own = if self.bounds.is_proved { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
         let (mine, most) = (self.own, self.bounds.body_bytes);

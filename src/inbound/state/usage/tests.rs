@@ -28,7 +28,7 @@ fn limits(requests_per_caller: u32, body_bytes_per_caller: u64) -> ServerLimits 
 }
 
 /// Enters until that is refused.
-fn fill(enter: impl Fn() -> Result<Place, Refusal>) -> (Vec<Place>, Refusal) {
+fn fill(enter: impl Fn() -> Result<RequestPlace, Refusal>) -> (Vec<RequestPlace>, Refusal) {
     let mut places = Vec::new();
     loop {
         match enter() {
@@ -78,7 +78,7 @@ fn attack_173_requests_are_bounded_for_each_caller_and_in_all() {
 fn attack_172_a_place_among_the_streams_is_taken_before_and_given_back_when_there_is_none() {
     let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
     let enter = || usage.enter(&s, LIMITS, &alice, TotalLimits { requests: 1_024, ..ALL }).unwrap();
-    let mut places: Vec<Place> = (0..5).map(|_| enter()).collect();
+    let mut places: Vec<RequestPlace> = (0..5).map(|_| enter()).collect();
     let taken: Vec<bool> = places.iter_mut().map(|place| place.may_stream(3).is_ok()).collect();
     assert_eq!(taken, [true, true, true, false, false], "none is answered yet");
 
@@ -88,11 +88,11 @@ fn attack_172_a_place_among_the_streams_is_taken_before_and_given_back_when_ther
     streams[1].answered(false);
     streams[2].answered(true);
     assert_eq!(usage.all.requests.held(), 4, "five, less the stream");
-    let mut later: Vec<Place> = (0..3).map(|_| enter()).collect();
+    let mut later: Vec<RequestPlace> = (0..3).map(|_| enter()).collect();
     let taken: Vec<bool> = later.iter_mut().map(|place| place.may_stream(3).is_ok()).collect();
     assert_eq!(taken, [true, true, false]);
     drop((streams, later, places));
-    let mut places: Vec<Place> = (0..4).map(|_| enter()).collect();
+    let mut places: Vec<RequestPlace> = (0..4).map(|_| enter()).collect();
     assert_eq!(places.iter_mut().filter_map(|place| place.may_stream(3).ok()).count(), 3);
 }
 
