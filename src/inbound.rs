@@ -7,3 +7,5 @@ pub mod state;
 mod answer;
 mod legacy_sse;
 mod request;
+#[cfg(test)]
+mod testing;

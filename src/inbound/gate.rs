@@ -274,3 +274,6 @@ fn refuse(refusal: &Refusal, context: &RequestContext, server: &Server, mut reco
     record.answered(response.status());
     response
 }
+
+#[cfg(test)]
+mod tests;

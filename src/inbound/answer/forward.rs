@@ -225,3 +225,6 @@ fn not_relayed(what: &'static str, status: StatusCode, record: &mut Record) -> R
     record.failed(UpstreamOutcome::Unfit, "answer", &format_args!("status {}: {what}", status.as_u16()));
     Refusal::UpstreamAnswer(what)
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,3 +156,6 @@ fn may_still(server: &Server, caller: &Caller, target: &Target) -> bool {
         && caller.is_for(&server.resource, &server.audiences).is_ok()
         && evaluate(&server.policy, caller, target).is_ok()
 }
+
+#[cfg(test)]
+mod tests;

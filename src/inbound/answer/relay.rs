@@ -49,3 +49,6 @@ pub(in crate::inbound) fn relay(
     let body = RelayBody::new(Relayed { source, lease, watch, record, place: outgoing.place, busy });
     Response::from_parts(head, ReplyBody::Relay(Box::new(body)))
 }
+
+#[cfg(test)]
+mod tests;

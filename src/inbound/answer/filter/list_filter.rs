@@ -78,3 +78,6 @@ impl ListFilter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,3 +55,38 @@ pub(in crate::inbound) fn lists_to_cut(server: &Server, asked: Option<Lists>) ->
 pub(super) fn judges_tasks(policy: &Policy) -> bool {
     !names_method(policy, &TASK_LIST.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inbound::testing::TestGateway;
+
+    #[tokio::test]
+    async fn c55_which_lists_are_filtered_and_which_end_an_answer() {
+        use Lists::{Any, Tasks, Tools};
+
+        let plan = |cut, guarded| ListPlan { cut, guarded };
+        let nothing = plan(None, None);
+        // (whether rules hide items, asked for, era, plan)
+        for (hides, asked, era, expected) in [
+            // In the legacy era any answer may hold any list.
+            (true, None, Era::Legacy, plan(None, Some(Any))),
+            (true, Some(Tools), Era::Legacy, plan(Some(Any), Some(Any))),
+            (true, Some(Any), Era::Legacy, plan(Some(Any), Some(Any))),
+            // In the modern era only the list that was asked for.
+            (true, None, Era::Modern, nothing),
+            (true, Some(Tools), Era::Modern, plan(Some(Tools), Some(Tools))),
+            (true, Some(Tasks), Era::Modern, plan(Some(Tasks), Some(Tasks))),
+            // Where nothing is hidden, tasks still have owners.
+            (false, None, Era::Legacy, plan(None, Some(Tasks))),
+            (false, Some(Tools), Era::Legacy, plan(None, Some(Tasks))),
+            (false, Some(Tasks), Era::Legacy, plan(Some(Tasks), Some(Tasks))),
+            (false, Some(Tools), Era::Modern, nothing),
+            (false, Some(Any), Era::Modern, plan(Some(Tasks), Some(Tasks))),
+        ] {
+            let hide = if hides { Hide::Unauthorized } else { Hide::Never };
+            let world = TestGateway::with(|server| server.hide = hide).await;
+            assert_eq!(ListPlan::of(&world.server, asked, era), expected, "{hides} {asked:?} {era:?}");
+        }
+    }
+}
