@@ -124,7 +124,8 @@ impl Judge<'_> {
         Ok(caller)
     }
 
-    /// The caller is verified: its request takes a place, and its connection is not closed for others.
+    /// The caller is verified: its request takes a place, and its connection is not closed for
+    /// others.
     fn enter(&self, caller: &Caller, busy: &mut Busy) -> Result<RequestPlace, Refusal> {
         let Self { arrival, server, .. } = self;
         let usage = &arrival.connection.gateway.usage;
@@ -167,8 +168,8 @@ impl Judge<'_> {
         Ok(asked)
     }
 
-    /// Step 5: whether the rules permit it. A task needs the permission for the call that made it, so
-    /// the target is replaced by what was permitted.
+    /// Step 5: whether the rules permit it. A task needs the permission for the call that made it,
+    /// so the target is replaced by what was permitted.
     fn may(&self, caller: &Caller, asked: &mut Asked, record: &mut Record) -> Result<Permit, Refusal> {
         let Self { arrival, server, .. } = self;
         let (policy, tasks) = (&server.policy, &arrival.connection.gateway.tasks);
@@ -184,8 +185,8 @@ impl Judge<'_> {
         Ok(permit)
     }
 
-    /// Step 6: whether the session and the event are the caller's, and whether there is room for what
-    /// the request begins.
+    /// Step 6: whether the session and the event are the caller's, and whether there is room for
+    /// what the request begins.
     fn room(
         &self,
         caller: Arc<Caller>,
@@ -206,8 +207,8 @@ impl Judge<'_> {
             }
         };
         if asked.answers && session.is_none() && message_path.is_none() {
-            // Ids of a server's requests are small numbers: without a session any caller could answer
-            // another caller's request (attack 132).
+            // Ids of a server's requests are small numbers: without a session any caller could
+            // answer another caller's request (attack 132).
             return Err(Refusal::UnknownSession);
         }
         // `Last-Event-ID` on anything but a GET stream changes nothing.
@@ -227,7 +228,8 @@ impl Judge<'_> {
         if asked.asks_for_task {
             gateway.tasks.check(name, &caller, arrival.now)?;
         }
-        // A batch cannot hold `initialize`, and on the transport of 2024-11-05 a session is a stream.
+        // A batch cannot hold `initialize`, and on the transport of 2024-11-05 a session is a
+        // stream.
         let begins = method == "initialize" && endpoint == Endpoint::Streamable;
         if begins {
             gateway.sessions.begin(name, &caller, limits.sessions_per_caller, arrival.now)?;
@@ -248,9 +250,9 @@ impl Judge<'_> {
         })
     }
 
-    /// The session of a legacy request, and what the stream answers that it resumes, if that is known
-    /// (SPEC C-41, C-52). The modern protocol has no sessions: its upstream gets no session id (SPEC
-    /// C-47).
+    /// The session of a legacy request, and what the stream answers that it resumes, if that is
+    /// known (SPEC C-41, C-52). The modern protocol has no sessions: its upstream gets no session
+    /// id (SPEC C-47).
     fn session(&self, caller: &Caller, era: Era) -> Result<(Option<McpSession>, Option<Target>), Refusal> {
         if era != Era::Legacy {
             return Ok((None, None));

@@ -1,8 +1,8 @@
-//! The HTTP with SSE transport of 2024-11-05: its paths, and the endpoint that its first event names.
+//! The HTTP with SSE transport of 2024-11-05: its paths, and the endpoint in its first event.
 //!
-//! The upstream tells the client of each stream where to send messages. An id in that URI alone selects
-//! the stream that answers. The client gets a URI of the gateway instead, with the upstream's URI sealed
-//! for this caller and this server (SPEC C-95…C-99).
+//! The upstream tells the client of each stream where to send messages. An id in that URI alone
+//! selects the stream that answers. The client gets a URI of the gateway instead, with the
+//! upstream's URI sealed for this caller and this server (SPEC C-95…C-99).
 
 use std::sync::Arc;
 
@@ -49,8 +49,8 @@ impl Endpoint {
         }
     }
 
-    /// The methods that it accepts. A POST to the event stream must fail with 405: so clients of both
-    /// transports find out which one is served.
+    /// The methods that it accepts. A POST to the event stream must fail with 405: so clients of
+    /// both transports find out which one is served.
     pub(super) fn methods(self) -> &'static str {
         match self {
             Self::Streamable => "POST, GET, DELETE, OPTIONS",
@@ -98,11 +98,12 @@ impl EndpointRewriter {
     }
 }
 
-/// The upstream's path for a message that `caller` sends to the gateway's endpoint with this `query`.
+/// The upstream's path for a message that `caller` sends to the gateway's endpoint with this
+/// `query`.
 ///
 /// # Errors
-/// [`Refusal::UnknownSession`] for an endpoint of another caller or server, and for one that was never
-/// sealed (SPEC C-97, C-99, attack 153).
+/// [`Refusal::UnknownSession`] for an endpoint of another caller or server, and for one that was
+/// never sealed (SPEC C-97, C-99, attack 153).
 pub(super) fn message_path(
     keys: &SessionKeys,
     server: &Server,

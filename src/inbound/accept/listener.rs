@@ -89,7 +89,8 @@ impl Listener {
                         None => accepted = Some((stream, peer)),
                     },
                     Err(cause) => {
-                        // Probably out of descriptors: the pause keeps the loop from spinning until some are closed.
+                        // Probably out of descriptors: the pause keeps the loop from spinning until
+                        // some are closed.
                         refused.tell(&cause);
                         gateway.room.press();
                         sleep(Duration::from_millis(50)).await;

@@ -142,8 +142,8 @@ impl Room {
         })
     }
 
-    /// A seat for a connection of `peer`. `None` if all are taken: then idle connections were asked to
-    /// make room.
+    /// A seat for a connection of `peer`. `None` if all are taken: then idle connections were asked
+    /// to make room.
     pub(in crate::inbound) fn try_seat(self: &Arc<Self>, peer: IpAddr) -> Option<Seat> {
         let peer = peer::network(peer);
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
@@ -179,8 +179,8 @@ impl Room {
     }
 
     /// Whether one more request may ask its upstream. If descriptors run short, idle connections to
-    /// upstreams are closed, and then idle client connections are asked to make room. The request is
-    /// already counted as safe.
+    /// upstreams are closed, and then idle client connections are asked to make room. The request
+    /// is already counted as safe.
     pub(in crate::inbound) fn admits_request(&self) -> bool {
         let used = self.open.load(Ordering::Relaxed) + self.safe.load(Ordering::Relaxed) + self.spare.idle();
         let excess = used.saturating_sub(self.bounds.total);
@@ -191,7 +191,8 @@ impl Room {
         }
     }
 
-    /// Makes room for a few descriptors: the system has none left, although the count said otherwise.
+    /// Makes room for a few descriptors: the system has none left, although the count said
+    /// otherwise.
     pub(in crate::inbound) fn press(&self) {
         self.spare.close(CONNECTIONS_CLOSED_AT_ONCE);
         let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);

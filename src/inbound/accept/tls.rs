@@ -82,8 +82,8 @@ impl Certificates {
     /// Loads the files again if they changed. A bad new pair leaves the old one in use.
     ///
     /// # Errors
-    /// What is wrong, and with which file: at the first check after a change, and not again until the
-    /// files change.
+    /// What is wrong, and with which file: at the first check after a change, and not again until
+    /// the files change.
     pub fn reload_if_changed(&self) -> Result<Change, String> {
         let found = stamps(&self.certificate, &self.key);
         let before = {
@@ -282,7 +282,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_pair(folder.path());
         let certificates = Certificates::load(&folder.path().join("tls.crt"), &folder.path().join("tls.key")).unwrap();
-        // The library's default: to the end of the year 4095.
+        // The default of rcgen: the end of the year 4095.
         let end = Duration::from_secs(certificates.not_after().unwrap());
         let told = |host: &str, wall: Duration| certificates.news(host, wall);
         assert_eq!(told("localhost", end - 15 * DAY), []);

@@ -1,4 +1,4 @@
-//! The lists in an answer: which are filtered, how, and what happens to a list that was not asked for.
+//! The lists in an answer: which are filtered, how, and which end the answer.
 
 pub(in crate::inbound) mod edited;
 pub(in crate::inbound) mod guarded;

@@ -128,11 +128,11 @@ pub(in crate::inbound) async fn ask(
     }
 }
 
-/// Filters the lists of an answer that was asked for one (SPEC C-55). Any other answer, and one that
-/// failed, may hold no list.
+/// Filters the lists of an answer that was asked for one (SPEC C-55). Any other answer, and one
+/// that failed, may hold no list.
 ///
-/// The event stream of 2024-11-05 is always read, for the endpoint in it. The answers to its messages
-/// hold no list; one that was asked for a list is not shown.
+/// The event stream of 2024-11-05 is always read, for the endpoint in it. The answers to its
+/// messages hold no list; one that was asked for a list is not shown.
 async fn filter(
     gateway: &Arc<Gateway>,
     server: &Arc<Server>,
@@ -166,7 +166,8 @@ async fn filter(
         }
         _ => None,
     };
-    // The upstream's fields describe other bytes, and this list was made for one caller (SPEC A-72).
+    // The upstream's fields describe other bytes, and this list was made for one caller (SPEC
+    //
     for about in ABOUT_BYTES {
         head.headers.remove(about);
     }
@@ -179,8 +180,8 @@ fn guard(outgoing: &Outgoing, head: &response::Parts, body: Answer, is_stream: b
     let Some(lists) = outgoing.lists.guarded else { return Ok(AnswerSource::Plain(body)) };
     match whole::check_coding(&head.headers) {
         Ok(()) => Ok(AnswerSource::Guarded(Box::new(Guarded::new(body, lists, is_stream)))),
-        // A request that failed was often not understood, `Accept-Encoding` included, and the client
-        // needs its status. No client reads a message from an encoded failure.
+        // A request that failed was often not understood, `Accept-Encoding` included, and the
+        // client needs its status. No client reads a message from an encoded failure.
         Err(_) if !head.status.is_success() => Ok(AnswerSource::Plain(body)),
         Err(refusal) => Err(refusal),
     }

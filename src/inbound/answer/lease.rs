@@ -31,8 +31,9 @@ const LEASE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How often the wall clock is read again: it may have been set, or the machine may have slept.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// The right to keep one stream open. It ends when the token expires or is revoked, or when a reload
-/// takes the permission away. The stream's body holds it; the task that watches the body polls it too.
+/// The right to keep one stream open. It ends when the token expires or is revoked, or when a
+/// reload takes the permission away. The stream's body holds it; the task that watches the body
+/// polls it too.
 pub(in crate::inbound) struct Lease(Arc<Mutex<Ending>>);
 
 /// The lease of a body that may be gone already.
@@ -148,8 +149,8 @@ fn shows_the_same(before: &Server, now: &Server, lists: Option<Lists>) -> bool {
     }
 }
 
-/// Repeats the checks of the gate that a reload can change: the caller's issuer, its audience, and the
-/// rules.
+/// Repeats the checks of the gate that a reload can change: the caller's issuer, its audience, and
+/// the rules.
 fn may_still(server: &Server, caller: &Caller, target: &Target) -> bool {
     let is_trusted = server.issuers.iter().any(|issuer| issuer.rules().issuers.contains(caller.issuer()));
     is_trusted

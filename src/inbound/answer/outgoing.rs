@@ -1,4 +1,4 @@
-//! A request that is permitted and may go to the upstream, with what its answer must be checked for.
+//! A permitted request on its way to the upstream, with what its answer must be checked for.
 
 use std::sync::Arc;
 
@@ -20,7 +20,8 @@ use crate::{
 pub(in crate::inbound) enum TaskAnswer {
     /// It may not.
     None,
-    /// It may, though the client did not say that it knows tasks: it is read in the form it comes in.
+    /// It may, though the client did not say that it knows tasks: it is read in the form it comes
+    /// in.
     Perhaps,
     /// It may: the upstream is asked for a form that can be read.
     Expected,

@@ -36,8 +36,9 @@ impl DeliveryBody {
     }
 }
 
-/// hyper does not ask a body for its end once all the bytes that it announced are there: it drops it.
-/// So an answer counts as delivered once its last byte was taken, and not if it is dropped before.
+/// hyper does not ask a body for its end once all the bytes that it announced are there: it drops
+/// it. So an answer counts as delivered once its last byte was taken, and not if it is dropped
+/// before.
 impl Drop for DeliveryBody {
     fn drop(&mut self) {
         if let (None, Some(sent)) = (&self.bytes, self.sent.take()) {

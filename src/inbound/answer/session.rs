@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Gives back the place of a session that the request might have begun, and did not.
+/// Gives back the place of a session that the request did not begin after all.
 pub(in crate::inbound) fn begins_nothing(quota: &SessionQuota, server: &Server, outgoing: &Outgoing, now: Now) {
     if outgoing.begins {
         let most = server.limits.sessions_per_caller;
@@ -39,17 +39,17 @@ pub(in crate::inbound) fn learn(
     }
     let (name, caller, most) = (&server.series.name, &outgoing.caller, server.limits.sessions_per_caller);
     let asked = outgoing.session.as_ref();
-    // Some servers without sessions assign a fresh id in every answer. An id that is assigned outside
-    // of the answer to `initialize` is sealed, so that its caller may send it back, but it begins no
-    // session (SPEC C-41).
+    // Some servers without sessions assign a fresh id in every answer. An id that is assigned
+    // outside of the answer to `initialize` is sealed, so that its caller may send it back, but it
+    // begins no session (SPEC C-41).
     let is_named = head.headers.contains_key(MCP_SESSION_ID);
     match seal(&gateway.session_keys, server, caller, asked, &mut head.headers)? {
         Some(id) if outgoing.begins => gateway.sessions.opened(name, caller, &id, now),
         None if is_named => begins_nothing(&gateway.sessions, server, outgoing, now),
         _ => {}
     }
-    // A 404 ends nothing: the session was over, and its place comes back with time. An upstream that
-    // answers 2xx for a session that it does not have is believed, once.
+    // A 404 ends nothing: the session was over, and its place comes back with time. An upstream
+    // that answers 2xx for a session that it does not have is believed, once.
     if let Some(session) = asked
         && method == Method::DELETE
         && head.status.is_success()
@@ -59,12 +59,12 @@ pub(in crate::inbound) fn learn(
     Ok(())
 }
 
-/// Seals the session id of an answer for its caller. Returns the upstream's id of a session that the
-/// request did not name.
+/// Seals the session id of an answer for its caller. Returns the upstream's id of a session that
+/// the request did not name.
 ///
 /// # Errors
-/// [`Refusal::UpstreamAnswer`] for an id that the transport does not allow: the client could not send
-/// it back.
+/// [`Refusal::UpstreamAnswer`] for an id that the transport does not allow: the client could not
+/// send it back.
 fn seal(
     keys: &SessionKeys,
     server: &Server,

@@ -39,7 +39,8 @@ task_local! {
 struct Stream {
     /// Frames that the body has handed out.
     frames: Cell<u32>,
-    /// Whether hyper holds the last of them. Otherwise the body waits for its upstream, or has ended.
+    /// Whether hyper holds the last of them. Otherwise the body waits for its upstream, or has
+    /// ended.
     is_held: Cell<bool>,
     lease: RefCell<WeakLease>,
     ended: Cell<Option<End>>,

@@ -124,8 +124,9 @@ fn first_task(events: &mut Events) -> Option<Task> {
     None
 }
 
-/// A JSON answer as it grows. It ends where its last bracket closes: hyper asks a body of known length
-/// for nothing after its last byte, and a client may read before a body of unknown length has ended.
+/// A JSON answer as it grows. It ends where its last bracket closes: hyper asks a body of known
+/// length for nothing after its last byte, and a client may read before a body of unknown length
+/// has ended.
 #[derive(Default)]
 struct Whole {
     bytes: Vec<u8>,

@@ -42,7 +42,8 @@ pub(in crate::inbound) fn headers_of(
         matches!(server.credential, Credential::Forward).then(|| headers.get(AUTHORIZATION).cloned()).flatten();
     hop::clean_request(&mut headers, &server.identity_names, &server.passed_headers);
     if outgoing.era == Era::Legacy {
-        // The legacy protocol does not define them, and they were not compared with the body (attack 195).
+        // The legacy protocol does not define them, and they were not compared with the body
+        // (attack 195).
         headers.remove(MCP_METHOD);
         headers.remove(MCP_NAME);
     }
@@ -59,8 +60,8 @@ pub(in crate::inbound) fn headers_of(
         || outgoing.endpoint == Endpoint::Events
         || outgoing.session.is_some();
     if is_read {
-        // An answer that must be read must not be encoded: one with lists, a task, an endpoint, or the
-        // event ids of a session.
+        // An answer that must be read must not be encoded: one with lists, a task, an endpoint, or
+        // the event ids of a session.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     if outgoing.body.is_empty() {

@@ -106,8 +106,8 @@ impl Load {
 }
 
 impl Busy {
-    /// From now on the connection is not closed to make room: the caller is verified, or the request
-    /// holds one of a bounded number of places.
+    /// From now on the connection is not closed to make room: the caller is verified, or the
+    /// request holds one of a bounded number of places.
     ///
     /// # Errors
     /// [`Refusal::OverloadedDescriptors`] if the connection is being closed already.
@@ -118,8 +118,8 @@ impl Busy {
         Err(Refusal::OverloadedDescriptors)
     }
 
-    /// From now on the connection may be closed to make room: what is left to do is not worth a seat
-    /// that another client waits for.
+    /// From now on the connection may be closed to make room: what is left to do is not worth a
+    /// seat that another client waits for.
     pub(in crate::inbound) fn expose(&mut self) {
         if mem::take(&mut self.is_safe) {
             self.load.activity.expose();

@@ -156,9 +156,9 @@ pub(in crate::inbound) async fn read_bodiless(
 ) -> Result<Asked, Refusal> {
     body::skip(body, head.version, IGNORED_BODY_BYTES_MAX).await?;
     context.era = headers::era_without_body(&head.headers)?;
-    // Any list may come on a GET stream. A resumed stream may hold the answer to a list request, and
-    // the stream of 2024-11-05 holds all answers. On a session's own stream, upstreams also send
-    // answers to calls that were cancelled or whose client has left.
+    // Any list may come on a GET stream. A resumed stream may hold the answer to a list request,
+    // and the stream of 2024-11-05 holds all answers. On a session's own stream, upstreams also
+    // send answers to calls that were cancelled or whose client has left.
     let lists = matches!(target, Target::Stream).then_some(Lists::Any);
     Ok(Asked { lists, ..Asked::plain(target, Bytes::new()) })
 }

@@ -1,4 +1,4 @@
-//! Reads a request body whole and within its bounds (SPEC C-22), or discards one that is not needed.
+//! Reads a request body whole and within its bounds (SPEC C-22), or discards it.
 
 use std::{error::Error, io, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Checks a request's head before its caller is verified: bounds, `Expect`, and `Host` (SPEC F-03, F-12, D-41).
+//! Checks a request's head: its bounds, `Expect`, and `Host` (SPEC F-03, F-12, D-41).
 
 use http::{
     Version,
@@ -41,7 +41,8 @@ pub(in crate::inbound) fn check_head(head: &Parts) -> Result<(), Refusal> {
 }
 
 /// Checks that the request names one host, and that the host is the gateway's. It replaces the
-/// upstream's own check against DNS rebinding, which does not see the client's `Host` (SPEC D-41, D-42).
+/// upstream's own check against DNS rebinding, which does not see the client's `Host` (SPEC D-41,
+/// D-42).
 pub(in crate::inbound) fn check_host(head: &Parts, server_name: Option<&str>, sites: &Sites) -> Result<(), Refusal> {
     let mut hosts = head.headers.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
@@ -60,7 +61,8 @@ pub(in crate::inbound) fn check_host(head: &Parts, server_name: Option<&str>, si
         (None, None) => return Err(Refusal::BadRequest("no Host")),
     };
     sites.host_is_ours(named)?;
-    // One certificate may name several hosts; the request must be for the host of the handshake (SPEC F-19).
+    // One certificate may name several hosts; the request must be for the host of the handshake
+    // (SPEC F-19).
     if let Some(server_name) = server_name
         && split_port(named).is_ok_and(|(host, _)| !host.eq_ignore_ascii_case(server_name))
     {

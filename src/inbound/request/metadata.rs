@@ -22,7 +22,8 @@ use crate::{
     outbound::discover::Discovery,
 };
 
-/// Long enough to save requests, and short enough that a changed list of issuers is soon seen (RFC 9728 §7.10).
+/// Long enough to save requests, and short enough that a changed list of issuers is soon seen (RFC
+/// 9728 §7.10).
 const PUBLIC_FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=600");
 /// The methods of a metadata document.
 const METHODS: &str = "GET, HEAD, OPTIONS";

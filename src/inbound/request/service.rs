@@ -107,7 +107,7 @@ async fn refuse_unrouted(
     record.refused(refusal);
     let mut response = reply::refuse(refusal, &RequestContext::default(), None);
     record.answered(response.status());
-    // A browser that probes for a document must be able to read that there is none.
+    // A browser that probes for a document must be able to read the 404.
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     body::settle(body, head, response.headers_mut()).await;
     response

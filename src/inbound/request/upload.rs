@@ -18,10 +18,10 @@ use crate::{
     inbound::request::{arrival::Busy, body, drain::UploadDrain},
 };
 
-/// Lets a caller with a valid token read why it was refused, even if its client sends the whole body
-/// first. The answer leaves at once; the rest of the body is read and discarded in the background,
-/// up to twice `body_bytes` and for five seconds. Closing the socket earlier would reset it, and many
-/// clients would report a broken pipe instead of the answer.
+/// Lets a caller with a valid token read why it was refused, even if its client sends the whole
+/// body first. The answer leaves at once; the rest of the body is read and discarded in the
+/// background, up to twice `body_bytes` and for five seconds. Closing the socket earlier would
+/// reset it, and many clients would report a broken pipe instead of the answer.
 ///
 /// HTTP/2 ends one stream without the others, and does not need this.
 pub(in crate::inbound) async fn discard(

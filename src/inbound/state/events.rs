@@ -156,8 +156,8 @@ fn put(noted: &mut PerCaller<EventSource>, caller: u64, key: u64, target: &Arc<T
 }
 
 /// Adds what another stream with the same event id answers. An event that comes again, as replayed
-/// events do, changes nothing. Otherwise the id could resume any of the streams, so the caller needs
-/// permission for all of them; no caller has it for more than [`SHARED_MAX`].
+/// events do, changes nothing. Otherwise the id could resume any of the streams, so the caller
+/// needs permission for all of them; no caller has it for more than [`SHARED_MAX`].
 fn add(known: &mut Arc<Target>, target: &Arc<Target>) {
     if known == target {
         return;

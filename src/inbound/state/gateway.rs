@@ -48,7 +48,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Takes a new configuration. Requests under way keep the old one; open streams are judged again.
+    /// Takes a new configuration. Requests under way keep the old one; open streams are judged
+    /// again.
     pub fn replace(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
         self.reloaded.send_replace(());

@@ -30,8 +30,8 @@ pub struct SessionQuota {
 
 /// The number of a caller's sessions, as the time that it takes for all of them to expire.
 struct Level {
-    /// The latest arrival that changed it. Requests that arrive together are counted in any order, and
-    /// an earlier one must not find more left than the later one did.
+    /// The latest arrival that changed it. Requests that arrive together are counted in any order,
+    /// and an earlier one must not find more left than the later one did.
     seen: Duration,
     /// When the last one expires, on the monotonic clock.
     until: Duration,
@@ -298,7 +298,7 @@ mod tests {
         let (quota, server, alice) = (SessionQuota::default(), ServerName::from("s"), caller("alice"));
         for number in 0..100_000 {
             let id = HeaderValue::try_from(format!("id-{number}")).unwrap();
-            // As fast as they are forgotten.
+            // As fast as they expire.
             let now = at(2 * number);
             assert_eq!(quota.begin(&server, &alice, SESSIONS_PER_CALLER, now), Ok(()), "{number}");
             quota.opened(&server, &alice, &id, now);

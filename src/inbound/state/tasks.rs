@@ -1,4 +1,4 @@
-//! Which caller made each task, and with which tool: later requests for it need the same permission.
+//! Which caller made each task, with which tool: later requests need the same permission.
 
 #[cfg(test)]
 mod tests;
@@ -93,7 +93,8 @@ impl Tasks {
         now: Now,
     ) -> Result<Target, Refusal> {
         let Target::Tasks { method, ids, resources } = target else { return Ok(target) };
-        // A subscription to a task tells what `tasks/get` tells, and no rule can name a subscription.
+        // A subscription to a task tells what `tasks/get` tells, and no rule can name a
+        // subscription.
         let method = if method == target::SUBSCRIBE { Text::from("tasks/get") } else { method };
         let is_guarded = names_method(&server.policy, &method);
         let mut parts = Vec::with_capacity(ids.len() + 2);

@@ -75,7 +75,7 @@ impl Usage {
         caller: &Caller,
         all: TotalLimits,
     ) -> Result<RequestPlace, Refusal> {
-        let bounds = HeldBounds { body_bytes: limits.body_bytes_per_caller, all, is_proved: true };
+        let bounds = HeldBounds { body_bytes: limits.body_bytes_per_caller, all, is_verified: true };
         RequestPlace::take(
             self.holding(server, caller),
             limits.requests_per_caller.into(),
@@ -91,7 +91,7 @@ impl Usage {
     /// # Errors
     /// [`Refusal::OverloadedRequests`].
     pub(in crate::inbound) fn enter_unproved(&self, peer: IpAddr, all: TotalLimits) -> Result<RequestPlace, Refusal> {
-        let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_proved: false };
+        let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_verified: false };
         RequestPlace::take(self.peer(network(peer)), u64::from(all.unproved).div_ceil(PEER_SHARE), 0, bounds)
     }
 

@@ -43,9 +43,9 @@ impl<S> WatchedStream<S> {
         Self { stream, side, write_deadline: None, load: Arc::clone(load) }
     }
 
-    /// Passes on the result of a write. A write that waits for too long fails, and so does one whose
-    /// answer must end: hyper asks a body for nothing while a write is blocked, so a stream that its
-    /// client does not read would outlive its permit (attack 171).
+    /// Passes on the result of a write. A write that waits for too long fails, and so does one
+    /// whose answer must end: hyper asks a body for nothing while a write is blocked, so a stream
+    /// that its client does not read would outlive its permit (attack 171).
     fn watch_write<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if wrote.is_ready() {
             self.write_deadline = None;

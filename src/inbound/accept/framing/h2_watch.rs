@@ -11,8 +11,8 @@ use crate::{
     inbound::accept::framing::breach::Breach,
 };
 
-/// Watches both directions: outgoing frames show what hyper refused, and incoming header blocks show
-/// what hyper does not refuse.
+/// Watches both directions: outgoing frames show what hyper refused, and incoming header blocks
+/// show what hyper does not refuse.
 pub(in crate::inbound) struct H2Watch {
     frames: Frames,
     blocks: Blocks,

@@ -19,8 +19,8 @@ use crate::{
 };
 
 /// Replaces a head that may not pass. The watch passes no HTTP/1.1 request without a `Host`, so no
-/// client can send this head, and the service recognises it. The service answers it after all earlier
-/// requests, so answers stay in order.
+/// client can send this head, and the service recognises it. The service answers it after all
+/// earlier requests, so answers stay in order.
 const REFUSED_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 /// Not a valid chunk: the request under way finds its body broken.
 const BROKEN_CHUNK: &[u8] = &[0];
@@ -98,8 +98,8 @@ impl Inlet {
         }
     }
 
-    /// After the answer to a refused request, reads on for a while: otherwise a reset of the connection
-    /// could overtake the answer.
+    /// After the answer to a refused request, reads on for a while: otherwise a reset of the
+    /// connection could overtake the answer.
     pub(in crate::inbound) fn poll_linger<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,

@@ -44,8 +44,8 @@ impl Holder {
     }
 }
 
-/// The numbers of at most `wanted` connections. Each is taken from the peer with the most seats left,
-/// so that all peers are cut down to the same level.
+/// The numbers of at most `wanted` connections. Each is taken from the peer with the most seats
+/// left, so that all peers are cut down to the same level.
 pub(super) fn choose(mut peers: Vec<Holder>, wanted: usize, rule: DisplacementRule) -> Vec<u64> {
     for holder in &mut peers {
         // The oldest last: it is taken from the end.

@@ -17,7 +17,7 @@ fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// A call of a proved caller begins.
+/// A call of a verified caller begins.
 fn begin_safe(seat: &Seat) {
     seat.activity().begin();
     assert!(seat.activity().secure());
@@ -100,7 +100,7 @@ async fn attack_174_requests_make_room_before_descriptors_run_out() {
     let seats: Vec<Seat> = (0..4).map(|_| room.try_seat(address("10.0.0.1")).unwrap()).collect();
     let more = |count| (0..count).for_each(|_| begin_safe(&seats[3]));
     more(1);
-    // Those of which nothing is proved ask no upstream, however many there are.
+    // Requests without a verified caller ask no upstream, however many there are.
     (0..100).for_each(|_| seats[2].activity().begin());
     assert!(room.admits_request(), "four and one");
     assert_eq!(closed(&metrics), "0");
@@ -141,7 +141,7 @@ async fn attack_174_a_request_of_which_nothing_is_proved_does_not_keep_its_seat(
     assert!(proved.activity().is_idle());
     assert!(room.try_seat(address("10.0.0.2")).is_none());
     timeout(SOON, proved.activity().asked()).await.unwrap();
-    // What is proved too late does not pass.
+    // A request that is verified too late does not pass.
     proved.activity().begin();
     assert!(proved.activity().leave() && !proved.activity().secure());
     proved.activity().end(true);

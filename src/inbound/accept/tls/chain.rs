@@ -1,4 +1,4 @@
-//! What clients will find wrong with a certificate chain: dates, and which certificate issued which.
+//! What clients will find wrong with a certificate chain: dates, and order.
 
 use std::time::Duration;
 

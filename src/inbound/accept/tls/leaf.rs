@@ -114,7 +114,8 @@ pub(super) fn other_host(leaf: &CertificateDer<'_>, host: &str) -> Option<Concer
     Some(Concern::OtherHost { host: host.to_owned(), names })
 }
 
-/// A name as an operator writes it. rustls writes `DnsName("a.example")` and `IpAddress(192.0.2.7)`.
+/// A name as an operator writes it. rustls writes `DnsName("a.example")` and
+/// `IpAddress(192.0.2.7)`.
 fn plain(name: &str) -> String {
     let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
     inside.trim_matches('"').to_owned()

@@ -45,7 +45,8 @@ impl Edited {
         Self { answer, events, lists, endpoint, charge: place.charge_later() }
     }
 
-    /// The next event. An event that cannot be read breaks the stream off; one without an end is dropped.
+    /// The next event. An event that cannot be read breaks the stream off; one without an end is
+    /// dropped.
     pub(in crate::inbound) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,

@@ -53,7 +53,8 @@ impl ListFilter {
         filter(message, self.lists, &mut |item| self.keep(server, item))
     }
 
-    /// Whether the caller owns a task and is still permitted its tool: what `tasks/get` would answer.
+    /// Whether the caller owns a task and is still permitted its tool: what `tasks/get` would
+    /// answer.
     fn may_touch_task(&self, server: &Server, id: &str) -> bool {
         let tool = self.gateway.tasks.tool_of(&server.series.name, &self.caller, id, self.gateway.clock.now());
         tool.is_some_and(|tool| evaluate(&server.policy, &self.caller, &Target::Tool(tool)).is_ok())

@@ -27,9 +27,10 @@ pub(in crate::inbound) struct ListPlan {
 impl ListPlan {
     /// The plan for a request that asks for such a list, or for none.
     ///
-    /// In the legacy era, and for versions that an upstream may treat as legacy, any answer may hold
-    /// any list: servers send an answer to the request that last used its id in the session. A client
-    /// that reuses the id of a list request would see that list as the answer to something else.
+    /// In the legacy era, and for versions that an upstream may treat as legacy, any answer may
+    /// hold any list: servers send an answer to the request that last used its id in the session. A
+    /// client that reuses the id of a list request would see that list as the answer to something
+    /// else.
     pub(in crate::inbound) fn of(server: &Server, asked: Option<Lists>, era: Era) -> Self {
         let cut = lists_to_cut(server, asked);
         let any = if era == Era::Modern { None } else { lists_to_cut(server, Some(Lists::Any)) };
@@ -37,7 +38,8 @@ impl ListPlan {
     }
 }
 
-/// Which of the lists that were `asked` for must be filtered; `None` if every caller sees all items.
+/// Which of the lists that were `asked` for must be filtered; `None` if every caller sees all
+/// items.
 pub(in crate::inbound) fn lists_to_cut(server: &Server, asked: Option<Lists>) -> Option<Lists> {
     let asked = asked?;
     let judges = server.hide != Hide::Never && matches!(server.policy.access, Access::Rules(_));
@@ -77,7 +79,7 @@ mod tests {
             (true, None, Era::Modern, nothing),
             (true, Some(Tools), Era::Modern, plan(Some(Tools), Some(Tools))),
             (true, Some(Tasks), Era::Modern, plan(Some(Tasks), Some(Tasks))),
-            // Where nothing is hidden, tasks still have owners.
+            // If nothing is hidden, tasks still have owners.
             (false, None, Era::Legacy, plan(None, Some(Tasks))),
             (false, Some(Tools), Era::Legacy, plan(None, Some(Tasks))),
             (false, Some(Tasks), Era::Legacy, plan(Some(Tasks), Some(Tasks))),

@@ -50,8 +50,8 @@ pub(in crate::inbound) fn check_coding(headers: &HeaderMap) -> Result<(), Refusa
 }
 
 /// Reads an answer that is not a stream, and filters its lists. Bytes are charged to `place` before
-/// they are kept. The `Content-Type` does not matter: clients differ in what they read as JSON (SPEC
-/// C-55, attack 146).
+/// they are kept. The `Content-Type` does not matter: clients differ in what they read as JSON
+/// (SPEC C-55, attack 146).
 ///
 /// # Errors
 /// [`Refusal::UpstreamAnswer`] for an answer that cannot be read, because it cannot be filtered. As

@@ -1,4 +1,4 @@
-//! When a lease ends: with its token, at its revocation, at a reload that takes the permission away.
+//! When a lease ends: by expiry, by revocation, by a reload that takes the permission away.
 
 use std::{collections::HashSet, task::Waker};
 

@@ -74,7 +74,8 @@ impl RelayBody {
     }
 }
 
-/// hyper does not ask a body for its end once all the bytes that it announced are there: it drops it.
+/// hyper does not ask a body for its end once all the bytes that it announced are there: it drops
+/// it.
 impl Drop for RelayBody {
     fn drop(&mut self) {
         if let Some(end) = stall::ended(self.busy.answer()) {
@@ -113,8 +114,8 @@ impl Body for RelayBody {
                     self.record.ends(End::Overloaded);
                 }
             }
-            // On an error hyper drops what it has not written yet. One turn later it has written it, and
-            // the client gets what came before the upstream's end (SPEC F-24).
+            // On an error hyper drops what it has not written yet. One turn later it has written
+            // it, and the client gets what came before the upstream's end (SPEC F-24).
             self.broken = Some(error);
             cx.waker().wake_by_ref();
             return Poll::Pending;

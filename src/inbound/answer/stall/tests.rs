@@ -14,7 +14,7 @@ use super::*;
 
 const ALMOST: Duration = WRITE_STALL_TIMEOUT.saturating_sub(Duration::from_secs(1));
 
-/// What the library's stream does in one turn.
+/// What hyper's stream does in one turn.
 #[derive(Clone, Copy)]
 enum Turn {
     /// The body hands out a frame, and the client has no room for it.

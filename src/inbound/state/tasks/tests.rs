@@ -8,7 +8,7 @@ fn at(secs: u64) -> Now {
     Now { wall: Duration::from_secs(1_000_000 + secs), mono: Duration::from_secs(secs) }
 }
 
-fn somebody(subject: &str) -> Caller {
+fn caller_named(subject: &str) -> Caller {
     Caller::for_tests(subject, &[], json!({}))
 }
 
@@ -32,11 +32,11 @@ impl Case {
     }
 
     fn make(&self, subject: &str, tool: &str, id: &str, ttl_secs: Option<u64>, now: u64) {
-        self.tasks.remember(&self.server, &somebody(subject), &tool.into(), &task(id, ttl_secs), at(now));
+        self.tasks.remember(&self.server, &caller_named(subject), &tool.into(), &task(id, ttl_secs), at(now));
     }
 
     fn whose(&self, subject: &str, id: &str, now: u64) -> TaskOwner {
-        self.tasks.owner_of(&self.server, &somebody(subject), id, at(now))
+        self.tasks.owner_of(&self.server, &caller_named(subject), id, at(now))
     }
 }
 
@@ -55,11 +55,11 @@ fn c87_attack_136_a_task_is_its_makers_alone() {
     }
     let elsewhere = ServerName::from("o");
     assert!(
-        case.tasks.tool_of(&elsewhere, &somebody("alice"), "t", at(0)).is_none(),
+        case.tasks.tool_of(&elsewhere, &caller_named("alice"), "t", at(0)).is_none(),
         "another server's ids are its own"
     );
-    assert!(case.tasks.tool_of(&case.server, &somebody("alice"), "t", at(0)).is_some());
-    assert!(case.tasks.tool_of(&case.server, &somebody("bob"), "t", at(0)).is_none());
+    assert!(case.tasks.tool_of(&case.server, &caller_named("alice"), "t", at(0)).is_some());
+    assert!(case.tasks.tool_of(&case.server, &caller_named("bob"), "t", at(0)).is_none());
 }
 
 #[test]
@@ -123,14 +123,14 @@ fn c92_where_all_is_full_whoever_has_most_loses() {
 #[test]
 fn attack_154_a_caller_with_too_many_tasks_waits_until_some_have_ended() {
     let case = Case::new();
-    let check = |subject: &str, now: u64| case.tasks.check(&case.server, &somebody(subject), at(now));
+    let check = |subject: &str, now: u64| case.tasks.check(&case.server, &caller_named(subject), at(now));
     for number in 0..TASKS_PER_CALLER_MAX {
         assert_eq!(check("alice", 0), Ok(()));
         case.make("alice", "safe", &format!("t{number}"), Some(if number == 0 { 10 } else { 20 }), 0);
     }
     assert_eq!(check("alice", 9), Err(Refusal::TooManyTasks));
     assert_eq!(check("bob", 9), Ok(()));
-    assert_eq!(case.tasks.check(&ServerName::from("o"), &somebody("alice"), at(9)), Ok(()));
+    assert_eq!(case.tasks.check(&ServerName::from("o"), &caller_named("alice"), at(9)), Ok(()));
     assert_eq!(check("alice", 10), Ok(()), "one has expired");
     case.make("alice", "safe", "more", Some(90), 10);
     assert_eq!(check("alice", 10), Err(Refusal::TooManyTasks));

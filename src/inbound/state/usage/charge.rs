@@ -1,4 +1,4 @@
-//! Charges the caller and the total for held body bytes, from before they are kept until the last is dropped.
+//! Charges for held body bytes, from before they are kept until the last one is dropped.
 
 use std::{mem, sync::Arc};
 
@@ -57,7 +57,7 @@ impl Charge {
     /// Charges the caller alone. A first body always fits, or a body that is larger than the bound
     /// could never be sent.
     pub(super) fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
-        let own = if self.bounds.is_proved { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
+        let own = if self.bounds.is_verified { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
         let (mine, most) = (self.own, self.bounds.body_bytes);
         let fits = |most: u64| move |held: u64| held == mine || held.saturating_add(more) <= most;
         let Holding { here, everywhere, .. } = &*self.holding;

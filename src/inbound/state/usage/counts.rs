@@ -52,7 +52,7 @@ pub(super) struct HeldBounds {
     pub(super) body_bytes: u64,
     pub(super) all: TotalLimits,
     /// Whether the caller is verified: then a refusal tells it that it holds too much.
-    pub(super) is_proved: bool,
+    pub(super) is_verified: bool,
 }
 
 /// One caller's share of a total.

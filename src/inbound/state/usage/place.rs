@@ -23,11 +23,11 @@ impl RequestPlace {
     /// Takes a place. Beyond `most` requests there are `room` places for messages that answer or
     /// end something.
     pub(super) fn take(holding: Arc<Holding>, most: u64, room: u64, bounds: HeldBounds) -> Result<Self, Refusal> {
-        let own = if bounds.is_proved { Refusal::TooManyRequests } else { Refusal::OverloadedRequests };
+        let own = if bounds.is_verified { Refusal::TooManyRequests } else { Refusal::OverloadedRequests };
         let Holding { here, everywhere, all, .. } = &*holding;
         let in_all = u64::from(bounds.all.requests);
         let before = here.requests.take(1, |held| held < most.saturating_add(room)).ok_or(own.clone())?;
-        let share = if bounds.is_proved { share(in_all) } else { bounds.all.unproved.into() };
+        let share = if bounds.is_verified { share(in_all) } else { bounds.all.unproved.into() };
         if everywhere.requests.take(1, |held| held < share).is_none() {
             here.requests.give(1);
             return Err(own);

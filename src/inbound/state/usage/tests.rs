@@ -82,7 +82,8 @@ fn attack_172_a_place_among_the_streams_is_taken_before_and_given_back_when_ther
     let taken: Vec<bool> = places.iter_mut().map(|place| place.may_stream(3).is_ok()).collect();
     assert_eq!(taken, [true, true, true, false, false], "none is answered yet");
 
-    // Two are answered without a stream; the third by a stream, which no longer counts as a request.
+    // Two are answered without a stream; the third by a stream, which no longer counts as a
+    // request.
     let mut streams = places.drain(..3).collect::<Vec<_>>();
     streams[0].answered(false);
     streams[1].answered(false);
