@@ -24,13 +24,13 @@ use crate::{
     config::Settings,
     decide::{fields::crossing, mcp::session_seal::SessionKeys},
     inbound::{
-        listener::{Bound, Phase},
-        resume::Origins,
-        room::Room,
-        session::Begun,
-        snapshot::Gateway,
-        tasks::Tasks,
-        tls::{Certificates, Concern},
+        accept::{
+            listener::Listener,
+            phase::Phase,
+            room::Room,
+            tls::{Certificates, Concern},
+        },
+        state::{events::EventOwners, gateway::Gateway, sessions::SessionQuota, tasks::Tasks},
     },
     observe::{Observe, overdue},
     outbound::verify::Verifier,
@@ -56,7 +56,7 @@ pub struct App {
     parts: Parts,
     gateway: Arc<Gateway>,
     status: Arc<Status>,
-    listeners: Vec<Bound>,
+    listeners: Vec<Listener>,
     certificates: Vec<WatchedCertificate>,
     admin: TcpListener,
     watch: FileWatch,
@@ -105,9 +105,9 @@ impl App {
             observe: Arc::clone(observe),
             room: Room::new(bounds, Arc::clone(&builder.spare), &observe.metrics),
             usage: Arc::default(),
-            begun: Begun::default(),
+            sessions: SessionQuota::default(),
             tasks: Tasks::default(),
-            origins: Origins::default(),
+            events: EventOwners::default(),
             session_keys: session_keys(&settings).map_err(StartFault::System)?,
             pseudonym,
             via,
@@ -115,7 +115,7 @@ impl App {
         let (mut listeners, mut watched) = (Vec::new(), Vec::new());
         for (listen, certificates) in settings.listen.iter().zip(certificates) {
             let system = |cause: io::Error| StartFault::System(format!("listen {}: {cause}", listen.address));
-            let bound = Bound::bind(listen.address, certificates.as_ref(), &observe.metrics).map_err(system)?;
+            let bound = Listener::bind(listen.address, certificates.as_ref(), &observe.metrics).map_err(system)?;
             let listener = bound.local_addr().map_err(system)?;
             watched.extend(certificates.map(|certificates| WatchedCertificate { certificates, listener }));
             listeners.push(bound);

@@ -42,7 +42,7 @@ use crate::{
         secret::Secret,
     },
     decide::{mcp::answer::lists::Hide, policy::rule::Policy},
-    inbound::snapshot::ServerLimits,
+    inbound::state::server::ServerLimits,
     outbound::{
         credential::{Credential, IdentityHeader},
         keys::IssuerSettings,

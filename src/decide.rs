@@ -2,7 +2,9 @@
 //! socket.
 
 pub mod authorization_server;
+pub mod event_stream;
 pub mod fields;
+pub mod header_names;
 pub mod json;
 pub mod mcp;
 pub mod policy;

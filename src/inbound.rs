@@ -1,31 +1,11 @@
 //! Listeners, and the path of a request from accept to the last byte. Open `gate` first.
 
+pub mod accept;
 pub mod gate;
-pub mod listener;
-pub mod resume;
-pub mod room;
-pub mod session;
-pub mod snapshot;
-pub mod tasks;
-pub mod tls;
-pub mod usage;
+pub mod state;
 
-mod alive;
-mod body;
-mod breach;
-mod connection;
-mod filter;
-mod forward;
-mod handshake;
-mod inlet;
-mod issuing;
-mod leash;
-mod legacy;
-mod metadata;
-mod relay;
-mod reply;
+mod answer;
+mod legacy_sse;
 mod request;
-mod service;
-mod shelf;
-mod stall;
-mod upload;
+#[cfg(test)]
+mod testing;

@@ -25,30 +25,28 @@
 //!
 //! # The life of a request
 //! ```text
-//! accept   inbound/listener → connection (TLS, deadlines; inlet: framing; breach: what breaks HTTP)
-//! arrive   inbound/service        takes one Arc<Snapshot> + Now, opens observe/record
-//!          inbound/request        the head has one meaning; the host is ours
-//!          decide/routing         → discovery: inbound/metadata → done
-//!                                 → paths of an embedded authorization server: inbound/issuing → authorization_server → done
-//!        1 decide/fields/origin   may a browser call from there?
+//! accept   inbound/accept: listener → tls → connection (framing: what breaks HTTP; room: how many; phase: the drain)
+//! arrive   inbound/request/service   takes one Arc<Snapshot> + Now, opens observe/record
+//!          inbound/request/head      the head has one meaning; the host is the gateway's
+//!          decide/routing              → discovery: request/metadata → done
+//!                                    → paths of an embedded authorization server: request/embedded → done
 //! gate     inbound/gate
-//!        2 decide/token/presented what was presented?
-//!        3 outbound/verify        is it genuine?  issuer → its keys → decide/token/jwt         ⇒ Caller
-//!        4 inbound/body           what is wanted?  decide/mcp/request                         ⇒ Target
-//!        5 decide/policy/evaluate may they?  inbound/tasks: a task is as good as its tool      ⇒ Permit
-//!        6 inbound/session        is it their session?  decide/mcp/session_seal; inbound/{resume, legacy}
-//! send     inbound/forward        what the upstream gets: decide/fields/crossing, outbound/credential
-//!          outbound/upstream      consumes the Permit
-//! return   inbound/session        a new session is sealed for its caller
-//!          inbound/filter         a list shows what its caller may use, where one was asked for: decide/mcp/answer
-//!          inbound/relay → client frame by frame; tasks and event ids are noted as they pass, silence may get a comment
-//!          inbound/leash          a stream ends with its permit
-//!          inbound/stall          so does an answer that its client does not read for too long
-//! refuse   (any step) decide/refusal → inbound/reply
+//!   1 may a browser call from there decide/fields/origin
+//!   2 what was presented            decide/token/presented
+//!   3 is it genuine                 outbound/verify: issuer → its keys → decide/token/jwt                ⇒ Caller
+//!   4 what is wanted                request/asked: body → decide/mcp/request      ⇒ Target
+//!   5 may they                      state/tasks: a task is as good as its tool; decide/policy/evaluate   ⇒ Permit
+//!   6 is there room, is it theirs   request/session, state/{events, usage, tasks, sessions}; legacy_sse
+//!   7 ask                           answer/forward: upstream_request, outbound/upstream (takes the Permit),
+//!                                   answer/session, answer/filter                                        ⇒ Answered
+//!   ------------------------------- the point of no return: from here on nothing can be refused, only ended
+//!   8 relay                         answer/relay: watch (tasks, event ids, silence), lease (ends with the permit),
+//!                                   stall (ends when the client does not read)
+//! refuse   (any step) decide/refusal → answer/reply
 //! end      record dropped → metrics, audit line
 //! ```
 //! A chain of proof runs through it: `Presented` (theirs, unchecked) → `Caller` (only verification makes one) → `Target` (asked) →
-//! `Permit` (only `evaluate` makes one) → `Upstream::send` consumes it. After the response's head nothing can be refused, only ended.
+//! `Permit` (only `evaluate` makes one) → `Upstream::send` consumes it.
 //!
 //! # The life of the process
 //! [`app::App::bind`] builds the snapshot and binds every listener before any serves; [`app::App::serve`] owns every task. A changed

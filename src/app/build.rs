@@ -27,8 +27,8 @@ use crate::{
         routing::{RouteEntry, Routes, messages_path},
     },
     inbound::{
-        room::Bounds,
-        snapshot::{Document, Mirror, PublicFace, Server, Snapshot, Transport},
+        accept::room::ConnectionBounds,
+        state::server::{MetadataDocument, Mirror, PublicFace, Server, Snapshot, Transport},
     },
     observe::Observe,
     outbound::{
@@ -125,7 +125,7 @@ impl Builder {
             self.server(settings, door, upstream, &parts.issuers, &embedded).map(Arc::new)
         })?;
         // The caller narrows them: it knows the limit on open files.
-        let limits = descriptors::totals(settings.limits, Bounds::NONE);
+        let limits = descriptors::totals(settings.limits, ConnectionBounds::NONE);
         Ok((Snapshot { limits, sites, routes, servers, embedded }, parts))
     }
 
@@ -221,7 +221,7 @@ impl Builder {
                     .map_err(|_| "public_url cannot be sent as a header".to_owned())?,
                 scheme: HeaderValue::from_static(if public_url.is_https() { "https" } else { "http" }),
             },
-            metadata: Document { etag: etag(&document), body: Bytes::from(document) },
+            metadata: MetadataDocument { etag: etag(&document), body: Bytes::from(document) },
             resource,
             // Both endpoints of a server have the same targets and rules: a token for one is valid
             // at the other.

@@ -11,7 +11,7 @@ use crate::{
         held::CALLER_SHARE,
     },
     config::{Settings, Totals},
-    inbound::{room::Bounds, snapshot::TotalLimits},
+    inbound::{accept::room::ConnectionBounds, state::server::TotalLimits},
 };
 
 /// What is open at the start, where the system does not tell.
@@ -37,7 +37,7 @@ pub fn raise() {
 
 /// The bounds under the limit in force, with `listeners` still to be bound.
 #[must_use]
-pub fn bounds(listeners: usize) -> Bounds {
+pub fn bounds(listeners: usize) -> ConnectionBounds {
     let limit = getrlimit(Resource::Nofile).current;
     let bounds = under(limit.unwrap_or(u64::MAX), in_use(), listeners as u64);
     if bounds.connections < CONNECTIONS_MAX {
@@ -59,7 +59,7 @@ fn in_use() -> u64 {
 /// What a limit leaves for clients and their requests: the limit minus open descriptors, listeners
 /// with one accepted connection each, the admin port, files, and a margin between counting and
 /// closing. Half of that is for connections to upstreams.
-fn under(limit: u64, in_use: u64, listeners: u64) -> Bounds {
+fn under(limit: u64, in_use: u64, listeners: u64) -> ConnectionBounds {
     let share = limit / DESCRIPTOR_SHARE;
     let admin = (share / 2).clamp(ADMIN_CONNECTIONS_LEAST as u64, ADMIN_CONNECTIONS_MAX as u64);
     let files = share.min(DESCRIPTORS_FOR_FILES);
@@ -68,13 +68,13 @@ fn under(limit: u64, in_use: u64, listeners: u64) -> Bounds {
     let total = limit.saturating_sub(in_use + 2 * listeners + admin + 1 + files + missed).max(2);
     let total = usize::try_from(total).unwrap_or(usize::MAX);
     let admin = usize::try_from(admin).unwrap_or(ADMIN_CONNECTIONS_LEAST);
-    Bounds { connections: (total / 2).min(CONNECTIONS_MAX), total, admin }
+    ConnectionBounds { connections: (total / 2).min(CONNECTIONS_MAX), total, admin }
 }
 
 /// What all callers together may hold, where there are so many descriptors: a request or a stream
 /// may need one for its upstream.
 #[must_use]
-pub fn totals(limits: Totals, bounds: Bounds) -> TotalLimits {
+pub fn totals(limits: Totals, bounds: ConnectionBounds) -> TotalLimits {
     let share = |all: usize| u32::try_from(all as u64 / CALLER_SHARE).unwrap_or(u32::MAX).max(1);
     let Totals { requests, is_requests_written, body_bytes } = limits;
     let requests = if is_requests_written { requests } else { requests.min(upstreams(bounds)) };
@@ -83,7 +83,7 @@ pub fn totals(limits: Totals, bounds: Bounds) -> TotalLimits {
 }
 
 /// Logs what all callers together may hold, and warns of what is written and too much.
-pub fn tell(settings: &Settings, bounds: Bounds) {
+pub fn tell(settings: &Settings, bounds: ConnectionBounds) {
     let TotalLimits { requests, body_bytes, streams_of_caller, .. } = totals(settings.limits, bounds);
     tracing::info!(requests, body_bytes, "limits of all callers together");
     let descriptors = upstreams(bounds);
@@ -109,7 +109,7 @@ pub fn tell(settings: &Settings, bounds: Bounds) {
     }
 }
 
-fn upstreams(bounds: Bounds) -> u32 {
+fn upstreams(bounds: ConnectionBounds) -> u32 {
     u32::try_from(bounds.upstreams()).unwrap_or(u32::MAX).max(1)
 }
 
@@ -130,7 +130,7 @@ mod tests {
             (16, 14, 1, 1, 2, 4),
         ] {
             let bounds = under(limit, in_use, listeners);
-            assert_eq!(bounds, Bounds { connections, total, admin }, "{limit}");
+            assert_eq!(bounds, ConnectionBounds { connections, total, admin }, "{limit}");
         }
     }
 

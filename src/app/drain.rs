@@ -8,7 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::inbound::listener::Phase;
+use crate::inbound::accept::phase::Phase;
 
 /// What is left after the deadline gets this long to notice that it has been cut.
 const CUT_GRACE: Duration = Duration::from_secs(2);

@@ -12,7 +12,7 @@ use crate::{
     },
     base::names::ServerName,
     config::Settings,
-    inbound::usage::Usage,
+    inbound::state::usage::Usage,
     observe::{Observe, metrics::IssuerFigures},
     outbound::{keys::IssuerKeys, upstream::Upstream},
 };

@@ -19,7 +19,7 @@ use crate::{
     authorization_server::{embedded::State, upkeep},
     base::limits::FILES_LOOKED_AT_EVERY,
     config::{Settings, file},
-    inbound::snapshot::Gateway,
+    inbound::state::gateway::Gateway,
     outbound::keys::IssuerKeys,
 };
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
-    inbound::tls::{Certificates, Change},
+    inbound::accept::tls::{Certificates, Change},
     observe::metrics::Metrics,
 };
 

@@ -37,7 +37,7 @@ use crate::{
         refusal::Refusal,
         token::{caller::Caller, presented::Presented},
     },
-    inbound::snapshot::Server,
+    inbound::state::server::Server,
     observe::log,
     outbound::verify::Verifier,
 };

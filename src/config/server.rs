@@ -21,7 +21,7 @@ use crate::{
         glob::Glob,
         rule::{Access, Policy},
     },
-    inbound::snapshot::ServerLimits,
+    inbound::state::server::ServerLimits,
     outbound::{dial::Peer, upstream::UpstreamSettings},
 };
 

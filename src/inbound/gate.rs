@@ -1,27 +1,31 @@
-//! Open this first: the ordered steps that one MCP request passes, from a stranger's bytes to the upstream.
+//! Open this first: the eight steps of a request to an MCP server, and the point of no return.
 //!
-//! The caller is known before a byte of the body is looked at. Everything may still be refused until an answer's head goes to the
-//! client; then nothing can be refused any more, only ended.
+//! ```text
+//! 1 may a browser call from there   request/service, before the gate: decide/origin
+//! 2 what was presented              decide/token/presented
+//! 3 is it genuine                   outbound/verify                                   ⇒ Caller
+//! 4 what is wanted                  request/asked: the body, and the message in it    ⇒ Target
+//! 5 may they                        state/tasks, decide/policy/evaluate               ⇒ Permit
+//! 6 is there room, is it theirs     state: session, event, stream, task, quota        ⇒ Outgoing
+//! 7 ask the upstream                answer/forward, which spends the Permit           ⇒ Answered
+//! ---------------------- the point of no return: nothing can be refused any more, only ended
+//! 8 relay the answer                answer/relay, which cannot fail
+//! ```
+//! The caller is verified before a byte of the body is read.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
-use bytes::Bytes;
 use http::{Method, Response, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
-    base::{limits::IGNORED_BODY_BYTES_MAX, text::Text},
+    base::text::Text,
     decide::{
         fields::crossing,
+        header_names::LAST_EVENT_ID,
         mcp::{
-            answer::lists::Lists,
-            method::{INITIALIZE, SUBSCRIBE, list_of},
-            request::{
-                batch, headers,
-                message::{Message, MessageFault, MessageKind},
-                parse,
-                target::{self, Target},
-            },
+            method,
+            request::{headers, target::Target},
             version::Era,
         },
         policy::evaluate::{Permit, deciding_rule, evaluate},
@@ -29,303 +33,249 @@ use crate::{
         token::{caller::Caller, presented::Presented},
     },
     inbound::{
-        body,
-        connection::Busy,
-        filter::Care,
-        forward::{self, Outgoing, Promise},
-        legacy::{self, Door},
-        reply::{self, Known, ReplyBody},
-        service::Arrival,
-        session::{self, Session},
-        snapshot::Server,
-        usage::Place,
+        answer::{
+            filter::plan::ListPlan,
+            forward,
+            outgoing::{Outgoing, TaskAnswer},
+            relay::relay,
+            reply,
+            reply_body::ReplyBody,
+        },
+        legacy_sse::{self, Endpoint},
+        request::{
+            arrival::{Arrival, Busy},
+            asked::{self, Asked},
+            body,
+            context::RequestContext,
+            session::{self, McpSession},
+            upload,
+        },
+        state::{server::Server, usage::RequestPlace},
     },
     observe::record::Record,
 };
 
-/// How a client of 2026-07-28 says in `clientCapabilities` that it knows tasks.
-const TASKS_EXTENSION: &[u8] = b"io.modelcontextprotocol/tasks";
-
-/// Passes one request to `server`, or refuses it. (Step 1, the browser's origin, was `service`'s.)
+/// Passes one request to `server`, or refuses it.
 pub(super) async fn pass(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
-    door: Door,
+    endpoint: Endpoint,
     head: Parts,
     mut body: Incoming,
     mut record: Record,
     mut busy: Busy,
 ) -> Response<ReplyBody> {
-    let mut known = Known::default();
-    let incoming = (&mut body, &mut busy);
-    match judge(arrival, server, door, &head, incoming, &mut known, &mut record).await {
-        Ok((outgoing, permit)) => {
-            record.decided();
-            match forward::send(arrival, server, head, outgoing, permit, record, busy).await {
-                Ok(response) => response,
-                Err((refusal, record)) => refuse(&refusal, &known, server, record),
-            }
-        }
+    let mut context = RequestContext::default();
+    let judge = Judge { arrival, server, endpoint, head: &head };
+    let (outgoing, permit) = match judge.all((&mut body, &mut busy), &mut context, &mut record).await {
+        Ok(permitted) => permitted,
         Err(refusal) => {
-            let mut response = refuse(&refusal, &known, server, record);
-            if known.caller.is_some() {
-                let upload = &arrival.connection.upload;
-                upload.let_go(body, &head, server.limits.request_body, busy, &mut response).await;
+            let mut response = refuse(&refusal, &context, server, record);
+            if context.caller.is_some() {
+                let (drain, most) = (&arrival.connection.drain, server.limits.request_body);
+                upload::discard(drain, body, &head, most, busy, response.headers_mut()).await;
             } else {
-                body::settle(&mut body, &head, &mut response).await;
+                body::settle(&mut body, &head, response.headers_mut()).await;
             }
-            response
+            return response;
         }
-    }
+    };
+    record.decided();
+    let answered = match forward::ask(&mut record, arrival, server, head, outgoing, permit).await {
+        Ok(answered) => answered,
+        Err(refusal) => return refuse(&refusal, &context, server, record),
+    };
+    // The point of no return: from here on nothing can be refused, only ended.
+    relay(&arrival.connection.gateway, server, answered, record, busy)
 }
 
-/// Steps 2 to 6: who asks, for what, and may they.
-async fn judge(
-    arrival: &Arrival<'_>,
-    server: &Arc<Server>,
-    door: Door,
-    head: &Parts,
-    (body, busy): (&mut Incoming, &mut Busy),
-    known: &mut Known,
-    record: &mut Record,
-) -> Result<(Outgoing, Permit), Refusal> {
-    let gateway = &arrival.connection.gateway;
-
-    // 2. What was presented?
-    let presented = Presented::find(&head.headers, head.uri.query())?;
-
-    // 3. Is it genuine, for this resource, and still good?
-    let caller =
-        gateway.verifier.verify(presented, &server.issuers, Some(arrival.connection.peer), arrival.now).await?;
-    caller.is_for(&server.resource, &server.audiences)?;
-    known.caller = Some(Arc::clone(&caller));
-    record.caller(&caller);
-    let (name, limits) = (&server.series.name, server.limits);
-    let mut place = gateway.usage.enter(name, limits, &caller, arrival.snapshot.limits)?;
-    busy.secure()?;
-
-    // 4. What is wanted?
-    crossing::check_connection(&head.headers, &server.identity_names)?;
-    headers::check_shape(&head.headers)?;
-    let asked = match (door, &head.method) {
-        (Door::Streamable | Door::Messages, &Method::POST) => {
-            read_message(server, door, head, body, &place, known).await?
-        }
-        // Whatever body they carry stays here: it means nothing, and what it hides must not arrive (attack 108).
-        (Door::Streamable | Door::Events, &Method::GET) => bodiless(Target::Stream, head, body, known).await?,
-        (Door::Streamable, &Method::DELETE) => bodiless(Target::EndSession, head, body, known).await?,
-        _ => return Err(Refusal::Method(door.methods())),
-    };
-    let method = known.method.get_or_insert_with(|| Text::from(head.method.as_str()));
-    match asked.parts.as_slice() {
-        [] => record.asked(method, &asked.target),
-        [(method, one)] => record.asked(method, one),
-        _ => record.asked_together(asked.parts),
-    }
-    known.target = Some(asked.target.clone());
-
-    // 5. May they? A task is as good as the call that made it.
-    let target = match gateway.tasks.resolve(server, &caller, asked.target, arrival.now) {
-        Ok(target) => target,
-        // Whoever may not even connect is told that.
-        Err(unknown) => return Err(evaluate(&server.policy, &caller, &Target::Open).err().unwrap_or(unknown)),
-    };
-    record.judge_each(|one| (deciding_rule(&server.policy, one), evaluate(&server.policy, &caller, one)));
-    let permit = evaluate(&server.policy, &caller, &target)?;
-    record.permitted(permit.rule(), permit.reported());
-
-    // 6. Is it their session, and is there room for what they begin?
-    let ((session, taken_up), endpoint) = match door {
-        Door::Streamable => (own_session(arrival, server, head, &caller, known.era)?, None),
-        // To this transport `Mcp-Session-Id` means nothing.
-        Door::Events => ((None, None), None),
-        Door::Messages => ((None, None), Some(legacy::target(gateway, server, &caller, head.uri.query())?)),
-    };
-    if asked.answers && session.is_none() && endpoint.is_none() {
-        // Ids of a server's requests are small numbers: without a session anybody could answer anybody's (attack 132).
-        return Err(Refusal::UnknownSession);
-    }
-    // What else is asked with such a field is judged, and its events noted, as what it is.
-    let taken_up = taken_up.filter(|_| matches!(target, Target::Stream));
-    let lives_on = matches!(target, Target::Stream) || *method == *SUBSCRIBE;
-    // Places are taken for what may be needed, and given back when the answer shows that it is not.
-    // What ends or answers something begins nothing, and sets places free: refused, a caller whose
-    // every stream waits for their answer could never give it.
-    if asked.may_stream || lives_on {
-        place.asks()?;
-        // What is sent to an open stream needs no place of its own.
-        if door != Door::Messages {
-            place.may_stream(limits.streams_per_caller.min(arrival.snapshot.limits.streams_of_caller))?;
-        }
-    }
-    if asked.asks_for_task {
-        gateway.tasks.check(name, &caller, arrival.now)?;
-    }
-    // No batch holds one, and a session of the old transport is a stream.
-    let begins = method == INITIALIZE && door == Door::Streamable;
-    if begins {
-        gateway.begun.begin(name, &caller, limits.sessions_per_caller, arrival.now)?;
-    }
-    let outgoing = Outgoing {
-        caller,
-        body: asked.body,
-        era: known.era,
-        door,
-        session,
-        endpoint,
-        lists: Care::of(server, asked.lists, known.era),
-        task: if taken_up.is_some() { Promise::Perhaps } else { asked.task },
-        begins,
-        lives_on,
-        target: taken_up.unwrap_or(target),
-        place,
-    };
-    Ok((outgoing, permit))
+/// Steps 2 to 6 for one request.
+struct Judge<'a> {
+    arrival: &'a Arrival<'a>,
+    server: &'a Arc<Server>,
+    endpoint: Endpoint,
+    head: &'a Parts,
 }
 
-/// What a request asks, as far as the steps behind the rules need it.
-struct Asked {
-    target: Target,
-    /// Of a batch, what each of its messages asks.
-    parts: Vec<(Text, Target)>,
-    body: Bytes,
-    /// The list that it asks for, perhaps among other things.
-    lists: Option<Lists>,
-    /// It answers a request of the server.
-    answers: bool,
-    /// It asks something, so that a stream may be its answer.
-    may_stream: bool,
-    /// A call that is to become a task (2025-11-25).
-    asks_for_task: bool,
-    /// Whether its answer may be one.
-    task: Promise,
-}
-
-impl Asked {
-    fn plain(target: Target, body: Bytes) -> Self {
-        Self {
-            target,
-            parts: Vec::new(),
-            body,
-            lists: None,
-            answers: false,
-            may_stream: false,
-            asks_for_task: false,
-            task: Promise::None,
-        }
+impl Judge<'_> {
+    async fn all(
+        &self,
+        (body, busy): (&mut Incoming, &mut Busy),
+        context: &mut RequestContext,
+        record: &mut Record,
+    ) -> Result<(Outgoing, Permit), Refusal> {
+        let caller = self.who().await?;
+        context.caller = Some(Arc::clone(&caller));
+        record.caller(&caller);
+        let place = self.enter(&caller, busy)?;
+        let mut asked = self.what(body, &place, context, record).await?;
+        let permit = self.may(&caller, &mut asked, record)?;
+        let outgoing = self.room(caller, asked, place, context)?;
+        Ok((outgoing, permit))
     }
-}
 
-/// Step 6: the session of a legacy request, and what the stream answers that it takes up again, where that is known (SPEC C-41,
-/// C-52). To the modern era a session means nothing: what such a request says of one goes no further (SPEC C-47).
-fn own_session(
-    arrival: &Arrival<'_>,
-    server: &Server,
-    head: &Parts,
-    caller: &Caller,
-    era: Era,
-) -> Result<(Option<Session>, Option<Target>), Refusal> {
-    if era != Era::Legacy {
-        return Ok((None, None));
+    /// Steps 2 and 3: the caller, by a token that is genuine, valid, and issued for this server.
+    async fn who(&self) -> Result<Arc<Caller>, Refusal> {
+        let Self { arrival, server, head, .. } = self;
+        let presented = Presented::find(&head.headers, head.uri.query())?;
+        let (verifier, peer) = (&arrival.connection.gateway.verifier, arrival.connection.peer);
+        let caller = verifier.verify(presented, &server.issuers, Some(peer), arrival.now).await?;
+        caller.is_for(&server.resource, &server.audiences)?;
+        Ok(caller)
     }
-    let gateway = &arrival.connection.gateway;
-    let session = session::of_request(gateway, server, caller, &head.headers)?;
-    let Some(event) = head.headers.get(headers::LAST_EVENT_ID) else { return Ok((session, None)) };
-    // An event id alone proves nothing: it could be anybody's (attack 134).
-    let session = session.ok_or(Refusal::UnknownSession)?;
-    let taken_up = gateway.origins.check(server, caller, &session, event.as_bytes())?;
-    Ok((Some(session), taken_up))
-}
 
-/// Step 4 for a POST: media type before the body, the body before its meaning, its meaning before the headers that repeat it.
-async fn read_message(
-    server: &Server,
-    door: Door,
-    head: &Parts,
-    body: &mut Incoming,
-    place: &Place,
-    known: &mut Known,
-) -> Result<Asked, Refusal> {
-    headers::check_media(&head.headers)?;
-    let body = body::read(body, head.version, server.limits.request_body, place).await?;
-    let mut unreadable = |fault: MessageFault| {
-        known.id = fault.id;
-        fault.refusal
-    };
-    if server.batches && batch::is_batch(&body) {
-        let messages = batch::read(&body, &head.headers, server.limits.json_depth).map_err(unreadable)?;
-        let target = target::of_batch(&messages)?;
-        let methods = messages.iter().map(|message| message.method.clone());
-        let parts = match &target {
-            Target::Several(targets) => methods.zip(targets.iter().cloned()).collect(),
-            _ => Vec::new(),
+    /// The caller is verified: its request takes a place, and its connection is not closed for
+    /// others.
+    fn enter(&self, caller: &Caller, busy: &mut Busy) -> Result<RequestPlace, Refusal> {
+        let Self { arrival, server, .. } = self;
+        let usage = &arrival.connection.gateway.usage;
+        let place = usage.enter(&server.series.name, server.limits, caller, arrival.snapshot.limits)?;
+        busy.secure()?;
+        Ok(place)
+    }
+
+    /// Step 4: what the request asks.
+    async fn what(
+        &self,
+        body: &mut Incoming,
+        place: &RequestPlace,
+        context: &mut RequestContext,
+        record: &mut Record,
+    ) -> Result<Asked, Refusal> {
+        let Self { server, endpoint, head, .. } = *self;
+        crossing::check_connection(&head.headers, &server.identity_names)?;
+        headers::check_shape(&head.headers)?;
+        let mut asked = match (endpoint, &head.method) {
+            (Endpoint::Streamable | Endpoint::Messages, &Method::POST) => {
+                asked::read_message(server, endpoint, head, body, place, context).await?
+            }
+            // A body means nothing here and is not forwarded: it could hide a message (attack 108).
+            (Endpoint::Streamable | Endpoint::Events, &Method::GET) => {
+                asked::read_bodiless(Target::Stream, head, body, context).await?
+            }
+            (Endpoint::Streamable, &Method::DELETE) => {
+                asked::read_bodiless(Target::EndSession, head, body, context).await?
+            }
+            _ => return Err(Refusal::Method(endpoint.methods())),
         };
-        known.method = Some(Text::from("batch"));
-        let lists = messages.iter().any(|message| list_of(&message.method).is_some()).then_some(Lists::Any);
-        let answers = messages.iter().any(|message| message.kind == MessageKind::Response);
-        let may_stream = messages.iter().any(|message| message.kind == MessageKind::Request);
-        return Ok(Asked { parts, lists, answers, may_stream, ..Asked::plain(target, body) });
+        let method = context.method.get_or_insert_with(|| Text::from(head.method.as_str()));
+        match asked.parts.as_slice() {
+            [] => record.asked(method, &asked.target),
+            [(method, one)] => record.asked(method, one),
+            _ => record.asked_together(mem::take(&mut asked.parts)),
+        }
+        context.target = Some(asked.target.clone());
+        Ok(asked)
     }
-    let message = parse::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
-    known.id.clone_from(&message.id);
-    known.method = Some(message.method.clone());
-    known.era = headers::agree(&head.headers, &message)?;
-    let mut target = target::of(&message)?;
-    if door == Door::Messages {
-        target = told_on_a_stream(&message, known.era, target)?;
+
+    /// Step 5: whether the rules permit it. A task needs the permission for the call that made it,
+    /// so the target is replaced by what was permitted.
+    fn may(&self, caller: &Caller, asked: &mut Asked, record: &mut Record) -> Result<Permit, Refusal> {
+        let Self { arrival, server, .. } = self;
+        let (policy, tasks) = (&server.policy, &arrival.connection.gateway.tasks);
+        let target = match tasks.resolve(server, caller, mem::replace(&mut asked.target, Target::Open), arrival.now) {
+            Ok(target) => target,
+            // A caller that may not even connect gets that refusal.
+            Err(unknown) => return Err(evaluate(policy, caller, &Target::Open).err().unwrap_or(unknown)),
+        };
+        record.judge_each(|one| (deciding_rule(policy, one), evaluate(policy, caller, one)));
+        let permit = evaluate(policy, caller, &target)?;
+        record.permitted(permit.rule(), permit.reported());
+        asked.target = target;
+        Ok(permit)
     }
-    let is_call = matches!(target, Target::Tool(_));
-    Ok(Asked {
-        lists: list_of(&message.method),
-        answers: message.kind == MessageKind::Response,
-        may_stream: message.kind == MessageKind::Request,
-        asks_for_task: is_call && message.params.task,
-        task: if is_call { promise(&message, known.era, &body) } else { Promise::None },
-        ..Asked::plain(target, body)
-    })
+
+    /// Step 6: whether the session and the event are the caller's, and whether there is room for
+    /// what the request begins.
+    fn room(
+        &self,
+        caller: Arc<Caller>,
+        asked: Asked,
+        mut place: RequestPlace,
+        context: &RequestContext,
+    ) -> Result<Outgoing, Refusal> {
+        let Self { arrival, server, endpoint, head } = *self;
+        let (gateway, limits, name) = (&arrival.connection.gateway, server.limits, &server.series.name);
+        let target = asked.target;
+        let ((session, resumed), message_path) = match endpoint {
+            Endpoint::Streamable => (self.session(&caller, context.era)?, None),
+            // `Mcp-Session-Id` means nothing to this transport.
+            Endpoint::Events => ((None, None), None),
+            Endpoint::Messages => {
+                let path = legacy_sse::message_path(&gateway.session_keys, server, &caller, head.uri.query())?;
+                ((None, None), Some(path))
+            }
+        };
+        if asked.answers && session.is_none() && message_path.is_none() {
+            // Ids of a server's requests are small numbers: without a session any caller could
+            // answer another caller's request (attack 132).
+            return Err(Refusal::UnknownSession);
+        }
+        // `Last-Event-ID` on anything but a GET stream changes nothing.
+        let resumed = resumed.filter(|_| matches!(target, Target::Stream));
+        let method = context.method.as_deref().unwrap_or_default();
+        let lives_on = matches!(target, Target::Stream) || method == method::SUBSCRIBE;
+        // Places are taken for what the answer may need, and given back when it does not. A message
+        // that ends or answers something takes none: otherwise a caller whose streams all wait for
+        // its answer could never give it.
+        if asked.may_stream || lives_on {
+            place.asks()?;
+            // The answer to a message of 2024-11-05 comes on a stream that is open already.
+            if endpoint != Endpoint::Messages {
+                place.may_stream(limits.streams_per_caller.min(arrival.snapshot.limits.streams_of_caller))?;
+            }
+        }
+        if asked.asks_for_task {
+            gateway.tasks.check(name, &caller, arrival.now)?;
+        }
+        // A batch cannot hold `initialize`, and on the transport of 2024-11-05 a session is a
+        // stream.
+        let begins = method == "initialize" && endpoint == Endpoint::Streamable;
+        if begins {
+            gateway.sessions.begin(name, &caller, limits.sessions_per_caller, arrival.now)?;
+        }
+        Ok(Outgoing {
+            caller,
+            body: asked.body,
+            era: context.era,
+            endpoint,
+            session,
+            message_path,
+            lists: ListPlan::of(server, asked.lists, context.era),
+            task: if resumed.is_some() { TaskAnswer::Perhaps } else { asked.task },
+            begins,
+            lives_on,
+            target: resumed.unwrap_or(target),
+            place,
+        })
+    }
+
+    /// The session of a legacy request, and what the stream answers that it resumes, if that is
+    /// known (SPEC C-41, C-52). The modern protocol has no sessions: its upstream gets no session
+    /// id (SPEC C-47).
+    fn session(&self, caller: &Caller, era: Era) -> Result<(Option<McpSession>, Option<Target>), Refusal> {
+        if era != Era::Legacy {
+            return Ok((None, None));
+        }
+        let (gateway, headers) = (&self.arrival.connection.gateway, &self.head.headers);
+        let session = session::open(&gateway.session_keys, self.server, caller, headers)?;
+        let Some(event) = headers.get(LAST_EVENT_ID) else { return Ok((session, None)) };
+        // An event id without a session proves nothing: any caller may guess it (attack 134).
+        let session = session.ok_or(Refusal::UnknownSession)?;
+        let resumed = gateway.events.check(self.server, caller, session.id.as_bytes(), event.as_bytes())?;
+        Ok((Some(session), resumed))
+    }
 }
 
-/// What is otherwise where the answer comes on the stream of 2024-11-05: there nobody sees which task it makes, nor whose tasks
-/// it lists.
-fn told_on_a_stream(message: &Message, era: Era, target: Target) -> Result<Target, Refusal> {
-    match target {
-        _ if era != Era::Legacy => Err(Refusal::NotAMessage("its version has no such transport")),
-        _ if message.params.task => Err(Refusal::BadParams("this transport has no tasks")),
-        Target::TaskList => Ok(Target::Method(message.method.clone())),
-        target => Ok(target),
-    }
-}
-
-/// Whether the answer to a call may be a task: 2025-11-25 asks for one, a client of 2026-07-28 says that it knows them, and a
-/// server of that version decides. What is not seen here is a task that nobody may touch.
-fn promise(message: &Message, era: Era, body: &[u8]) -> Promise {
-    if message.params.task {
-        Promise::Expected
-    } else if era == Era::Legacy {
-        Promise::None
-    } else if memchr::memmem::find(body, TASKS_EXTENSION).is_some() {
-        Promise::Expected
-    } else {
-        Promise::Perhaps
-    }
-}
-
-/// The body is read, though only to be forgotten: the library notices that a client has gone once nothing of a request is left.
-async fn bodiless(target: Target, head: &Parts, body: &mut Incoming, known: &mut Known) -> Result<Asked, Refusal> {
-    body::skip(body, head.version, IGNORED_BODY_BYTES_MAX).await?;
-    known.era = headers::era_without_body(&head.headers)?;
-    // A stream that is taken up again may hold the answer to a list, and that of 2024-11-05 holds all answers. So may any other:
-    // upstreams put on a session's own stream what they owe to a call that was cancelled, or whose answer nobody waits for.
-    let lists = matches!(target, Target::Stream).then_some(Lists::Any);
-    Ok(Asked { lists, ..Asked::plain(target, Bytes::new()) })
-}
-
-fn refuse(refusal: &Refusal, known: &Known, server: &Server, mut record: Record) -> Response<ReplyBody> {
+fn refuse(refusal: &Refusal, context: &RequestContext, server: &Server, mut record: Record) -> Response<ReplyBody> {
     record.refused(refusal);
-    if let (Refusal::Scope { .. }, Some(target)) = (refusal, &known.target) {
+    if let (Refusal::Scope { .. }, Some(target)) = (refusal, &context.target) {
         record.decided_by(deciding_rule(&server.policy, target));
     }
-    let response = reply::refuse(refusal, known, Some(server));
+    let response = reply::refuse(refusal, context, Some(server));
     record.answered(response.status());
     response
 }
+
+#[cfg(test)]
+mod tests;

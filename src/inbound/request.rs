@@ -1,76 +1,13 @@
-//! The bounds and the shape of a request's head, before anybody is asked who they are (SPEC F-03, F-12, D-41).
+//! A request on its way in: its head, its body, its session, and the paths that need no upstream.
 
-use http::{
-    Version,
-    header::{CONTENT_LENGTH, HOST},
-    request::Parts,
-};
-
-use crate::{
-    base::{
-        limits::{HEADER_BLOCK_BYTES_MAX, HEADER_FIELD_BYTES_MAX, HEADER_FIELDS_MAX, URI_BYTES_MAX},
-        names::split_port,
-    },
-    decide::{
-        fields::{crossing, origin::Sites},
-        refusal::Refusal,
-    },
-};
-
-/// Checks sizes and `Expect`.
-pub(super) fn check_head(head: &Parts) -> Result<(), Refusal> {
-    let target_bytes = head.uri.path().len() + head.uri.query().map_or(0, |query| query.len() + 1);
-    if target_bytes > URI_BYTES_MAX {
-        return Err(Refusal::UriTooLong);
-    }
-    if head.headers.len() > HEADER_FIELDS_MAX {
-        return Err(Refusal::HeadersTooLarge);
-    }
-    let mut block_bytes = 0;
-    for (name, value) in &head.headers {
-        if value.len() > HEADER_FIELD_BYTES_MAX {
-            return Err(Refusal::HeadersTooLarge);
-        }
-        block_bytes += name.as_str().len() + value.len() + 4;
-    }
-    // HTTP/2 permits two lengths that agree; whoever reads the request after us may not (SPEC F-09).
-    if head.headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
-        return Err(Refusal::BadRequest("two Content-Length fields"));
-    }
-    if block_bytes > HEADER_BLOCK_BYTES_MAX {
-        return Err(Refusal::HeadersTooLarge);
-    }
-    crossing::check_expectation(&head.headers)
-}
-
-/// Checks that the request names one host, and that it is ours: what the upstream's own check against DNS rebinding would have
-/// done, had it seen the client's `Host` (SPEC D-41, D-42).
-pub(super) fn check_host(head: &Parts, server_name: Option<&str>, sites: &Sites) -> Result<(), Refusal> {
-    let mut hosts = head.headers.get_all(HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(_), Some(_)) => return Err(Refusal::BadRequest("two Host fields")),
-        (Some(host), None) => Some(host.to_str().map_err(|_| Refusal::BadRequest("Host is not ASCII"))?),
-        (None, _) => None,
-    };
-    let authority = head.uri.authority().map(http::uri::Authority::as_str);
-    let named = match (authority, host) {
-        // RFC 9113 §8.3.1 and RFC 9112 §3.2.2: where both are there, they are the same.
-        (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => {
-            return Err(Refusal::BadRequest("Host is not the authority of the request"));
-        }
-        (Some(authority), _) => authority,
-        (None, Some(host)) => host,
-        (None, None) => return Err(Refusal::BadRequest("no Host")),
-    };
-    sites.host_is_ours(named)?;
-    // One certificate may name several hosts; the one that TLS was opened for is the one that is asked (SPEC F-19).
-    if let Some(server_name) = server_name
-        && split_port(named).is_ok_and(|(host, _)| !host.eq_ignore_ascii_case(server_name))
-    {
-        return Err(Refusal::Misdirected);
-    }
-    if head.version < Version::HTTP_11 && host.is_none() {
-        return Err(Refusal::BadRequest("no Host"));
-    }
-    Ok(())
-}
+pub(in crate::inbound) mod arrival;
+pub(in crate::inbound) mod asked;
+pub(in crate::inbound) mod body;
+pub(in crate::inbound) mod context;
+pub(in crate::inbound) mod drain;
+pub(in crate::inbound) mod embedded;
+pub(in crate::inbound) mod head;
+pub(in crate::inbound) mod metadata;
+pub(in crate::inbound) mod service;
+pub(in crate::inbound) mod session;
+pub(in crate::inbound) mod upload;

@@ -4,7 +4,6 @@ pub mod event_ids;
 pub mod list_filter;
 pub mod list_guard;
 pub mod lists;
-pub mod media;
 pub mod message_endpoint;
 pub mod sse;
 pub mod task;

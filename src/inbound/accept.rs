@@ -1,0 +1,10 @@
+//! Client connections: the listener, TLS, HTTP framing, the bound on connections, and the drain.
+
+pub mod listener;
+pub mod phase;
+pub mod room;
+pub mod tls;
+
+pub(in crate::inbound) mod connection;
+pub(in crate::inbound) mod framing;
+pub(in crate::inbound) mod handshake;

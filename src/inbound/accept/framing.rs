@@ -1,0 +1,5 @@
+//! The watch over HTTP framing: what a client breaks is counted, logged and answered.
+
+pub(in crate::inbound) mod breach;
+pub(in crate::inbound) mod h2_watch;
+pub(in crate::inbound) mod inlet;

@@ -1,0 +1,353 @@
+//! Bounds client connections, and chooses the idle one that makes room for the next (attack 174).
+//!
+//! Each connection has a `Seat`. When all seats are taken, the oldest idle connections of the peer
+//! with the most seats are closed. A connection is idle as long as none of its requests is safe. A
+//! request is safe once its caller is verified, so half a body to an unknown path holds no seat. A
+//! connection that has just come, or has just had an answer, is not closed for a peer with more
+//! seats. If no connection may be closed, the next one waits. A request that needs more descriptors
+//! than are left makes room in the same way before it is sent on.
+
+mod choice;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    net::IpAddr,
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::Notify, time::timeout};
+
+use self::choice::Holder;
+use crate::{
+    base::{
+        limits::{
+            ADMIN_CONNECTIONS_MAX,
+            connections::{CONNECTION_YOUNG, CONNECTIONS_CLOSED_AT_ONCE, CONNECTIONS_MAX},
+        },
+        peer,
+    },
+    observe::metrics::{ConnectionSeries, Metrics},
+    outbound::upstream::Spare,
+};
+
+/// The numbers of connections that the limit on open files allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionBounds {
+    /// Client connections.
+    pub connections: usize,
+    /// Client connections and requests together: each request may need a connection to its
+    /// upstream.
+    pub total: usize,
+    /// Connections to the admin port.
+    pub admin: usize,
+}
+
+impl ConnectionBounds {
+    /// Without a limit on open files.
+    pub const NONE: Self = Self { connections: CONNECTIONS_MAX, total: usize::MAX, admin: ADMIN_CONNECTIONS_MAX };
+
+    /// Connections to upstreams that always fit.
+    #[must_use]
+    pub fn upstreams(&self) -> usize {
+        self.total.saturating_sub(self.connections)
+    }
+}
+
+/// The seats of all listeners.
+pub struct Room {
+    bounds: ConnectionBounds,
+    spare: Arc<Spare>,
+    started: Instant,
+    seats: Mutex<HashMap<u64, Taken>>,
+    next: AtomicU64,
+    /// How many are taken, to read without the lock.
+    open: AtomicUsize,
+    /// Safe requests. A request whose caller is not verified never gets to an upstream.
+    safe: AtomicUsize,
+    /// Accepted connections without a seat.
+    waiting: AtomicUsize,
+    /// Notified when a seat is free, or its connection has become idle.
+    freed: Notify,
+    series: ConnectionSeries,
+}
+
+struct Taken {
+    peer: IpAddr,
+    activity: Arc<Activity>,
+}
+
+/// The seat of one connection. Given back on drop.
+pub(in crate::inbound) struct Seat {
+    id: u64,
+    activity: Arc<Activity>,
+}
+
+/// One request in [`Activity::work`].
+const REQUEST: u64 = 1;
+/// One safe request, in addition.
+const SAFE: u64 = 1 << 32;
+/// The connection is being closed: no more requests become safe.
+const LEAVES: u64 = 1 << 63;
+
+/// The requests of one connection.
+pub(in crate::inbound) struct Activity {
+    room: Arc<Room>,
+    /// The number of requests under way, and of safe ones: see [`REQUEST`] and [`SAFE`].
+    work: AtomicU64,
+    /// When it became idle, in nanoseconds since the room was made.
+    idle_since: AtomicU64,
+    /// Whether it was asked to make room.
+    is_asked: AtomicBool,
+    asked: Notify,
+}
+
+fn nanos(passed: Duration) -> u64 {
+    passed.as_secs() * 1_000_000_000 + u64::from(passed.subsec_nanos())
+}
+
+/// Counts a connection as waiting until it is dropped.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl Room {
+    /// The bounds.
+    #[must_use]
+    pub fn bounds(&self) -> ConnectionBounds {
+        self.bounds
+    }
+
+    /// A room with all seats free.
+    #[must_use]
+    pub fn new(bounds: ConnectionBounds, spare: Arc<Spare>, metrics: &Metrics) -> Arc<Self> {
+        let series = metrics.connections(bounds.connections);
+        Arc::new(Self {
+            bounds,
+            spare,
+            started: Instant::now(),
+            seats: Mutex::default(),
+            next: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            safe: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            freed: Notify::new(),
+            series,
+        })
+    }
+
+    /// A seat for a connection of `peer`. `None` if all are taken: then idle connections were asked
+    /// to make room.
+    pub(in crate::inbound) fn try_seat(self: &Arc<Self>, peer: IpAddr) -> Option<Seat> {
+        let peer = peer::network(peer);
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        if seats.len() >= self.bounds.connections {
+            let wanted = (self.bounds.connections / 64).clamp(1, CONNECTIONS_CLOSED_AT_ONCE);
+            self.ask(&seats, wanted, Some(peer));
+            return None;
+        }
+        let activity = Arc::new(Activity {
+            room: Arc::clone(self),
+            work: AtomicU64::new(0),
+            idle_since: AtomicU64::new(self.now()),
+            is_asked: AtomicBool::new(false),
+            asked: Notify::new(),
+        });
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        seats.insert(id, Taken { peer, activity: Arc::clone(&activity) });
+        self.open.store(seats.len(), Ordering::Relaxed);
+        Some(Seat { id, activity })
+    }
+
+    /// Waits for a seat for a connection of `peer`. Cancel-safe.
+    pub(in crate::inbound) async fn seat(self: &Arc<Self>, peer: IpAddr) -> Seat {
+        let _waits = Waits::of(&self.waiting);
+        loop {
+            let freed = self.freed.notified();
+            if let Some(seat) = self.try_seat(peer) {
+                return seat;
+            }
+            // A connection that has just come may be closed after a while.
+            let _ = timeout(CONNECTION_YOUNG, freed).await;
+        }
+    }
+
+    /// Whether one more request may ask its upstream. If descriptors run short, idle connections to
+    /// upstreams are closed, and then idle client connections are asked to make room. The request
+    /// is already counted as safe.
+    pub(in crate::inbound) fn admits_request(&self) -> bool {
+        let used = self.open.load(Ordering::Relaxed) + self.safe.load(Ordering::Relaxed) + self.spare.idle();
+        let excess = used.saturating_sub(self.bounds.total);
+        let excess = excess - self.spare.close(excess).min(excess);
+        excess == 0 || {
+            let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+            self.ask(&seats, excess, None) >= excess
+        }
+    }
+
+    /// Makes room for a few descriptors: the system has none left, although the count said
+    /// otherwise.
+    pub(in crate::inbound) fn press(&self) {
+        self.spare.close(CONNECTIONS_CLOSED_AT_ONCE);
+        let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ask(&seats, CONNECTIONS_CLOSED_AT_ONCE.min(seats.len() / 8 + 1), None);
+    }
+
+    /// Asks idle connections to close until `wanted` are closing, for a new connection of the peer
+    /// `newcomer` if there is one. Returns how many are closing.
+    fn ask(&self, seats: &HashMap<u64, Taken>, wanted: usize, newcomer: Option<IpAddr>) -> usize {
+        let is_asked = |taken: &&Taken| taken.activity.is_asked.load(Ordering::Relaxed);
+        let closing = seats.values().filter(is_asked).count();
+        if closing >= wanted {
+            return closing;
+        }
+        let mut peers: HashMap<IpAddr, Holder> = HashMap::new();
+        for (id, taken) in seats {
+            let holder = peers.entry(taken.peer).or_default();
+            holder.seats += 1;
+            if taken.activity.may_leave() && !is_asked(&taken) {
+                let since = taken.activity.idle_since.load(Ordering::Relaxed);
+                holder.idle.push(choice::IdleConnection { since, id: *id });
+            }
+        }
+        let old_since = self.now().saturating_sub(nanos(CONNECTION_YOUNG));
+        let newcomer = newcomer.map(|peer| {
+            let own = peers.get_mut(&peer);
+            own.map_or(0, |own| {
+                own.is_newcomers = true;
+                own.seats
+            })
+        });
+        let rule = choice::DisplacementRule { more_than: newcomer.unwrap_or(0), old_since };
+        let chosen = choice::choose(peers.into_values().collect(), wanted - closing, rule);
+        for taken in chosen.iter().filter_map(|id| seats.get(id)) {
+            taken.activity.is_asked.store(true, Ordering::Relaxed);
+            taken.activity.asked.notify_one();
+        }
+        closing + chosen.len()
+    }
+
+    fn now(&self) -> u64 {
+        nanos(self.started.elapsed())
+    }
+
+    fn notify_waiting(&self) {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.freed.notify_one();
+        }
+    }
+}
+
+impl Seat {
+    /// The requests of its connection.
+    pub(in crate::inbound) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let room = &self.activity.room;
+        let mut seats = room.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        seats.remove(&self.id);
+        room.open.store(seats.len(), Ordering::Relaxed);
+        drop(seats);
+        room.notify_waiting();
+    }
+}
+
+impl Activity {
+    /// A request begins.
+    pub(in crate::inbound) fn begin(&self) {
+        self.work.fetch_add(REQUEST, Ordering::Relaxed);
+    }
+
+    /// Makes a request safe. Returns false if the connection is being closed.
+    pub(in crate::inbound) fn secure(&self) -> bool {
+        self.room.safe.fetch_add(1, Ordering::Relaxed);
+        self.work.fetch_add(SAFE, Ordering::Relaxed) & LEAVES == 0
+    }
+
+    /// Lets no more requests become safe, unless one is. Returns whether it did.
+    pub(in crate::inbound) fn leave(&self) -> bool {
+        let leaves = |work: u64| (work < SAFE).then_some(work | LEAVES);
+        self.work.fetch_update(Ordering::Relaxed, Ordering::Relaxed, leaves).is_ok()
+    }
+
+    /// Makes a safe request unsafe.
+    pub(in crate::inbound) fn expose(&self) {
+        self.less(SAFE);
+    }
+
+    /// A request is over.
+    pub(in crate::inbound) fn end(&self, was_safe: bool) {
+        self.less(if was_safe { REQUEST + SAFE } else { REQUEST });
+    }
+
+    fn less(&self, work: u64) {
+        let left = (self.work.fetch_sub(work, Ordering::Relaxed) - work) & !LEAVES;
+        let was_safe = work >= SAFE;
+        if was_safe {
+            self.room.safe.fetch_sub(1, Ordering::Relaxed);
+        }
+        let is_idle_now = if was_safe { left < SAFE } else { left == 0 };
+        if is_idle_now {
+            self.idle_since.store(self.room.now(), Ordering::Relaxed);
+            self.room.notify_waiting();
+        }
+    }
+
+    /// Whether no request is under way.
+    pub(in crate::inbound) fn is_idle(&self) -> bool {
+        self.work.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether it may be closed to make room: none of its requests is safe.
+    pub(in crate::inbound) fn may_leave(&self) -> bool {
+        self.work.load(Ordering::Relaxed) < SAFE
+    }
+
+    /// Ends when the connection must make room and may be closed.
+    pub(in crate::inbound) async fn asked(&self) {
+        loop {
+            let mut asked = pin!(self.asked.notified());
+            let mut waits = false;
+            poll_fn(|cx| {
+                // The first poll registers the waker. A busy connection wakes often; later polls do
+                // nothing until it is asked.
+                if waits && !self.is_asked.load(Ordering::Relaxed) {
+                    return Poll::Pending;
+                }
+                waits = true;
+                asked.as_mut().poll(cx)
+            })
+            .await;
+            if self.may_leave() {
+                self.room.series.closed_for_room();
+                return;
+            }
+            // A request became safe first: another connection makes room.
+            self.is_asked.store(false, Ordering::Relaxed);
+            self.room.notify_waiting();
+        }
+    }
+}
+
+impl<'a> Waits<'a> {
+    fn of(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::SeqCst);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,18 @@
+//! An answer on its way out: asked for, filtered or watched, relayed, ended; or a refusal.
+
+pub(in crate::inbound) mod broken;
+pub(in crate::inbound) mod event_watch;
+pub(in crate::inbound) mod filter;
+pub(in crate::inbound) mod forward;
+pub(in crate::inbound) mod keep_alive;
+pub(in crate::inbound) mod lease;
+pub(in crate::inbound) mod outgoing;
+pub(in crate::inbound) mod relay;
+pub(in crate::inbound) mod reply;
+pub(in crate::inbound) mod reply_body;
+pub(in crate::inbound) mod session;
+pub(in crate::inbound) mod source;
+pub(in crate::inbound) mod stall;
+pub(in crate::inbound) mod task_watch;
+pub(in crate::inbound) mod upstream_request;
+pub(in crate::inbound) mod watch;

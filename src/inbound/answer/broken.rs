@@ -1,0 +1,31 @@
+//! Why an answer ends before its framing says so.
+
+use std::{error::Error, fmt};
+
+use crate::{decide::refusal::Refusal, outbound::upstream::BrokeOff};
+
+/// Why an answer breaks off.
+#[derive(Debug)]
+pub(in crate::inbound) enum Broken {
+    /// The upstream broke off.
+    Upstream(BrokeOff),
+    /// The next bytes may not pass. The answer must not end as if it were complete.
+    Unfit(&'static str),
+    /// The next bytes must be read, and there is no room to hold them.
+    NoRoom(Refusal),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upstream(error) => match error.source() {
+                Some(cause) => write!(out, "the upstream broke off: {error}: {cause}"),
+                None => write!(out, "the upstream broke off: {error}"),
+            },
+            Self::Unfit(why) => write!(out, "the upstream's answer may not pass: {why}"),
+            Self::NoRoom(refusal) => write!(out, "no room to read the upstream's answer: {}", refusal.row().reason),
+        }
+    }
+}
+
+impl Error for Broken {}

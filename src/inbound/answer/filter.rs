@@ -1,0 +1,7 @@
+//! The lists in an answer: which are filtered, how, and which end the answer.
+
+pub(in crate::inbound) mod edited;
+pub(in crate::inbound) mod guarded;
+pub(in crate::inbound) mod list_filter;
+pub(in crate::inbound) mod plan;
+pub(in crate::inbound) mod whole;

@@ -1,0 +1,87 @@
+//! Filters lists to the items that one caller may use.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::plan::judges_tasks;
+use crate::{
+    base::text::Text,
+    decide::{
+        mcp::{
+            answer::{
+                list_filter,
+                lists::{Hide, ListedItem, Lists},
+            },
+            request::target::Target,
+        },
+        policy::evaluate::evaluate,
+        refusal::Refusal,
+        token::caller::Caller,
+    },
+    inbound::state::{gateway::Gateway, server::Server},
+};
+
+/// [`list_filter::filter`], or [`list_filter::filter_body`].
+type Filter = fn(&Bytes, Lists, &mut dyn FnMut(ListedItem<'_>) -> bool) -> Result<Bytes, &'static str>;
+
+/// Decides what one caller sees.
+pub(in crate::inbound) struct ListFilter {
+    /// For the rules in force, and the owners of tasks.
+    pub(in crate::inbound) gateway: Arc<Gateway>,
+    /// The server as it was when the answer began.
+    pub(in crate::inbound) server: Arc<Server>,
+    /// The verified caller.
+    pub(in crate::inbound) caller: Arc<Caller>,
+    /// The lists that are filtered.
+    pub(in crate::inbound) lists: Lists,
+}
+
+impl ListFilter {
+    /// A message without the items that the caller may not see.
+    pub(super) fn message(&self, message: &Bytes) -> Result<Bytes, &'static str> {
+        self.filter_by(list_filter::filter, message)
+    }
+
+    /// The same for the whole body of an answer.
+    pub(super) fn body(&self, body: &Bytes) -> Result<Bytes, &'static str> {
+        self.filter_by(list_filter::filter_body, body)
+    }
+
+    /// Filters by the rules in force: a stream may have begun under others (P7).
+    fn filter_by(&self, filter: Filter, message: &Bytes) -> Result<Bytes, &'static str> {
+        let snapshot = self.gateway.snapshot.load();
+        // If the server is gone, its stream ends; until then its old rules hold.
+        let server = snapshot.successor(&self.server).unwrap_or(&self.server);
+        filter(message, self.lists, &mut |item| self.keep(server, item))
+    }
+
+    /// Whether the caller owns a task and is still permitted its tool: what `tasks/get` would
+    /// answer.
+    fn may_touch_task(&self, server: &Server, id: &str) -> bool {
+        let tool = self.gateway.tasks.tool_of(&server.series.name, &self.caller, id, self.gateway.clock.now());
+        tool.is_some_and(|tool| evaluate(&server.policy, &self.caller, &Target::Tool(tool)).is_ok())
+    }
+
+    /// Whether the caller sees an item: the rules that decide about its use decide.
+    fn keep(&self, server: &Server, item: ListedItem<'_>) -> bool {
+        let Server { policy, hide, .. } = server;
+        let target = match item {
+            ListedItem::Tool(name) => Target::Tool(Text::from(name)),
+            ListedItem::Prompt(name) => Target::Prompt(Text::from(name)),
+            ListedItem::Resource(uri) => Target::Resources(vec![Text::from(uri)]),
+            ListedItem::Template(template) => Target::Template(Text::from(template)),
+            ListedItem::Task(id) if judges_tasks(policy) => return self.may_touch_task(server, id),
+            ListedItem::Task(_) => return true,
+        };
+        match (hide, evaluate(policy, &self.caller, &target)) {
+            (Hide::Never, _) | (_, Ok(_)) => true,
+            // A hidden item can never trigger step-up.
+            (Hide::Forbidden, Err(refusal)) => matches!(refusal, Refusal::Scope { .. }),
+            (Hide::Unauthorized, Err(_)) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

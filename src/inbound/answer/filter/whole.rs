@@ -1,0 +1,134 @@
+//! Reads an answer to its end and filters its lists, or says why it cannot be read.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header::CONTENT_ENCODING};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::list_filter::ListFilter;
+use crate::{
+    base::limits::{BODY_TOTAL_TIMEOUT, LIST_BYTES_MAX},
+    decide::refusal::Refusal,
+    inbound::state::usage::{Charge, RequestPlace},
+    observe::upstream::UpstreamOutcome,
+    outbound::upstream::Answer,
+};
+
+/// Why an answer that must be read cannot be.
+pub(in crate::inbound) struct Unread {
+    /// What the client gets.
+    pub(in crate::inbound) refusal: Refusal,
+    /// How the upstream failed, and the words for the log; `None` if it did not fail.
+    pub(in crate::inbound) fault: Option<(UpstreamOutcome, &'static str)>,
+}
+
+impl From<Refusal> for Unread {
+    fn from(refusal: Refusal) -> Self {
+        let fault = match &refusal {
+            Refusal::TooManyBodyBytes | Refusal::OverloadedBodyBytes => None,
+            Refusal::UpstreamTimeout(_) => Some((UpstreamOutcome::Timeout, "its answer did not end in time")),
+            Refusal::UpstreamAnswer(why) => Some((UpstreamOutcome::Unfit, *why)),
+            refusal => Some((UpstreamOutcome::Unfit, refusal.row().reason)),
+        };
+        Self { refusal, fault }
+    }
+}
+
+/// Checks that the answer is not encoded: an encoding would hide its lists.
+///
+/// # Errors
+/// [`Refusal::UpstreamAnswer`].
+pub(in crate::inbound) fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let plain = headers.get_all(CONTENT_ENCODING).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let mut codings = plain.map(<[u8]>::trim_ascii);
+    if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(Refusal::UpstreamAnswer("it encodes a list that must be read, though it was asked not to"))
+    }
+}
+
+/// Reads an answer that is not a stream, and filters its lists. Bytes are charged to `place` before
+/// they are kept. The `Content-Type` does not matter: clients differ in what they read as JSON
+/// (SPEC C-55, attack 146).
+///
+/// # Errors
+/// [`Refusal::UpstreamAnswer`] for an answer that cannot be read, because it cannot be filtered. As
+/// [`RequestPlace::charge`] if there is no room for it.
+pub(in crate::inbound) async fn read(
+    answer: Answer,
+    filter: &ListFilter,
+    place: &RequestPlace,
+) -> Result<Bytes, Unread> {
+    let mut charge = place.charge(answer.size_hint().lower().min(LIST_BYTES_MAX as u64))?;
+    let message = collect(answer, &mut charge).await?;
+    if message.is_empty() {
+        return Ok(message);
+    }
+    let kept = filter.body(&message).map_err(|why| Unread {
+        fault: Some((UpstreamOutcome::Unfit, why)),
+        ..Unread::from(Refusal::UpstreamAnswer("it holds a list that cannot be read with one meaning"))
+    })?;
+    Ok(charge.hold(kept))
+}
+
+/// All bytes of an answer. An answer that came in one piece is not copied.
+async fn collect(mut answer: Answer, charge: &mut Charge) -> Result<Bytes, Unread> {
+    const LATE: Refusal = Refusal::UpstreamTimeout("did not finish a list in time");
+    const TOO_LONG: Refusal = Refusal::UpstreamAnswer("it holds a list that is too long to be read");
+    if answer.size_hint().lower() > LIST_BYTES_MAX as u64 {
+        return Err(TOO_LONG.into());
+    }
+    let deadline = Instant::now() + BODY_TOTAL_TIMEOUT;
+    let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = timeout_at(deadline, answer.frame()).await.map_err(|_| LATE)? {
+        let frame = frame.map_err(|_| Unread {
+            refusal: Refusal::UpstreamAnswer("it broke off"),
+            fault: Some((UpstreamOutcome::BrokeOff, "it broke off")),
+        })?;
+        let Ok(piece) = frame.into_data() else { continue };
+        let bytes = first.len() + whole.len() + piece.len();
+        if bytes > LIST_BYTES_MAX {
+            return Err(TOO_LONG.into());
+        }
+        charge.arrived(bytes)?;
+        if first.is_empty() && whole.is_empty() {
+            first = piece;
+            continue;
+        }
+        whole.extend_from_slice(&std::mem::take(&mut first));
+        whole.extend_from_slice(&piece);
+    }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn c55_attack_146_whatever_hides_the_list_is_refused() {
+        let cases: &[(&[&[u8]], bool)] = &[
+            (&[], true),
+            (&[b"identity"], true),
+            (&[b"Identity , identity"], true),
+            (&[b""], true),
+            (&[b"gzip"], false),
+            (&[b"br"], false),
+            (&[b"identity, br"], false),
+            (&[b"identity", b"zstd"], false),
+            (&[b"x-unknown"], false),
+            (&[b"identity\xff"], false),
+        ];
+        for (lines, expected) in cases {
+            let mut headers = HeaderMap::new();
+            for line in *lines {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_bytes(line).unwrap());
+            }
+            assert_eq!(check_coding(&headers).is_ok(), *expected, "{lines:?}");
+        }
+    }
+}

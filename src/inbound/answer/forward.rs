@@ -1,0 +1,231 @@
+//! Asks the upstream, and checks that its answer may be relayed. Until then a refusal is possible.
+
+use std::{mem, sync::Arc};
+
+use http::{
+    HeaderValue, Method, Response, StatusCode,
+    header::{CACHE_CONTROL, WWW_AUTHENTICATE},
+    request::Parts,
+    response,
+};
+use http_body::Body;
+
+use crate::{
+    decide::{
+        event_stream::is_event_stream,
+        fields::{answer, crossing},
+        header_names::{ABOUT_BYTES, MCP_SESSION_ID},
+        policy::evaluate::Permit,
+        refusal::Refusal,
+    },
+    inbound::{
+        answer::{
+            filter::{
+                edited::Edited,
+                guarded::Guarded,
+                list_filter::ListFilter,
+                whole::{self, Unread},
+            },
+            outgoing::Outgoing,
+            session,
+            source::AnswerSource,
+            upstream_request,
+        },
+        legacy_sse::{Endpoint, EndpointRewriter},
+        request::arrival::Arrival,
+        state::{gateway::Gateway, server::Server},
+    },
+    observe::{record::Record, upstream::UpstreamOutcome},
+    outbound::{
+        dial::DialFaultKind,
+        fault::{Fault, FaultKind},
+        upstream::Answer,
+    },
+};
+
+/// An answer that may be relayed.
+pub(in crate::inbound) struct Answered {
+    /// Its head, for the client.
+    pub(in crate::inbound) head: response::Parts,
+    /// Its bytes.
+    pub(in crate::inbound) source: AnswerSource,
+    /// Whether it is an event stream.
+    pub(in crate::inbound) is_stream: bool,
+    /// The method of the request.
+    pub(in crate::inbound) method: Method,
+    /// The request, without its body.
+    pub(in crate::inbound) outgoing: Outgoing,
+}
+
+/// Sends the request and checks the answer.
+pub(in crate::inbound) async fn ask(
+    record: &mut Record,
+    arrival: &Arrival<'_>,
+    server: &Arc<Server>,
+    head: Parts,
+    mut outgoing: Outgoing,
+    permit: Permit,
+) -> Result<Answered, Refusal> {
+    let (gateway, now) = (&arrival.connection.gateway, arrival.now);
+    if !gateway.room.admits_request() {
+        session::begins_nothing(&gateway.sessions, server, &outgoing, now);
+        return Err(Refusal::OverloadedDescriptors);
+    }
+    let headers = match upstream_request::headers_of(arrival.connection, server, head.headers, &outgoing) {
+        Ok(headers) => headers,
+        Err(refusal) => {
+            session::begins_nothing(&gateway.sessions, server, &outgoing, now);
+            return Err(refusal);
+        }
+    };
+    let (method, body) = (head.method, mem::take(&mut outgoing.body));
+    let upstream = &server.upstream;
+    let sent = match outgoing.message_path.take() {
+        Some(path) => upstream.send_to(permit, path, method.clone(), headers, body).await,
+        None => upstream.send(permit, method.clone(), headers, body).await,
+    };
+    let answer = match sent {
+        Ok(answer) => answer,
+        Err(fault) => {
+            // After one of these faults the request may have arrived, and a session may have begun.
+            if !matches!(fault.kind, FaultKind::Timeout | FaultKind::Broken) {
+                session::begins_nothing(&gateway.sessions, server, &outgoing, now);
+            }
+            return Err(refusal_of(&fault, record));
+        }
+    };
+    if !answer.headers().contains_key(MCP_SESSION_ID) {
+        session::begins_nothing(&gateway.sessions, server, &outgoing, now);
+    }
+    if let Err(what) = check_answer(&answer, server) {
+        return Err(not_relayed(what, answer.status(), record));
+    }
+
+    let (mut head, body) = answer.into_parts();
+    if let Err(what) = answer::one_reading(head.status, &mut head.headers) {
+        return Err(not_relayed(what, head.status, record));
+    }
+    crossing::clean_response(&mut head.headers);
+    if let Err(refusal) = session::learn(gateway, server, &outgoing, &method, &mut head, now) {
+        if let Refusal::UpstreamAnswer(what) = refusal {
+            return Err(not_relayed(what, head.status, record));
+        }
+        return Err(refusal);
+    }
+    let is_stream = is_event_stream(&head.headers);
+    if outgoing.endpoint == Endpoint::Events && head.status.is_success() && !is_stream {
+        return Err(not_relayed("it is not an event stream", head.status, record));
+    }
+    match filter(gateway, server, &outgoing, &mut head, body, is_stream).await {
+        Ok(source) => Ok(Answered { head, source, is_stream, method, outgoing }),
+        Err(Unread { refusal, fault }) => {
+            match fault {
+                Some((outcome, why)) => record.failed(outcome, "answer", &why),
+                None => record.upstream(UpstreamOutcome::of_status(head.status)),
+            }
+            Err(refusal)
+        }
+    }
+}
+
+/// Filters the lists of an answer that was asked for one (SPEC C-55). Any other answer, and one
+/// that failed, may hold no list.
+///
+/// The event stream of 2024-11-05 is always read, for the endpoint in it. The answers to its
+/// messages hold no list; one that was asked for a list is not shown.
+async fn filter(
+    gateway: &Arc<Gateway>,
+    server: &Arc<Server>,
+    outgoing: &Outgoing,
+    head: &mut response::Parts,
+    body: Answer,
+    is_stream: bool,
+) -> Result<AnswerSource, Unread> {
+    let is_read = outgoing.lists.cut.is_some() || outgoing.endpoint == Endpoint::Events;
+    if body.is_end_stream() {
+        return Ok(AnswerSource::Plain(body));
+    }
+    if !is_read || !head.status.is_success() {
+        return Ok(guard(outgoing, head, body, is_stream)?);
+    }
+    whole::check_coding(&head.headers)?;
+    let lists = outgoing.lists.cut.map(|lists| ListFilter {
+        gateway: Arc::clone(gateway),
+        server: Arc::clone(server),
+        caller: Arc::clone(&outgoing.caller),
+        lists,
+    });
+    if is_stream {
+        let endpoint =
+            (outgoing.endpoint == Endpoint::Events).then(|| EndpointRewriter::new(gateway, server, &outgoing.caller));
+        return Ok(AnswerSource::Edited(Box::new(Edited::new(body, lists, endpoint, &outgoing.place))));
+    }
+    let whole = match &lists {
+        Some(lists) if outgoing.endpoint != Endpoint::Messages => {
+            Some(whole::read(body, lists, &outgoing.place).await?)
+        }
+        _ => None,
+    };
+    // The upstream's fields describe other bytes, and this list was made for one caller (SPEC
+    //
+    for about in ABOUT_BYTES {
+        head.headers.remove(about);
+    }
+    head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    Ok(AnswerSource::Whole(whole))
+}
+
+/// Passes an answer unchanged, up to a list that does not belong there.
+fn guard(outgoing: &Outgoing, head: &response::Parts, body: Answer, is_stream: bool) -> Result<AnswerSource, Refusal> {
+    let Some(lists) = outgoing.lists.guarded else { return Ok(AnswerSource::Plain(body)) };
+    match whole::check_coding(&head.headers) {
+        Ok(()) => Ok(AnswerSource::Guarded(Box::new(Guarded::new(body, lists, is_stream)))),
+        // A request that failed was often not understood, `Accept-Encoding` included, and the
+        // client needs its status. No client reads a message from an encoded failure.
+        Err(_) if !head.status.is_success() => Ok(AnswerSource::Plain(body)),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+fn refusal_of(fault: &Fault, record: &mut Record) -> Refusal {
+    let (outcome, refusal) = match fault.kind {
+        FaultKind::Timeout => (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout("did not answer in time")),
+        FaultKind::Broken => (UpstreamOutcome::BrokeOff, Refusal::UpstreamAnswer("it broke off before an answer")),
+        FaultKind::Busy => (UpstreamOutcome::Unreachable, Refusal::UpstreamBusy),
+        FaultKind::Dial(DialFaultKind::NoDescriptors) => (UpstreamOutcome::Unreachable, Refusal::OverloadedDescriptors),
+        FaultKind::Dial(kind) if kind.is_timeout() => {
+            (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout(kind.phrase()))
+        }
+        FaultKind::Dial(kind) => (UpstreamOutcome::Unreachable, Refusal::UpstreamUnreachable(kind.phrase())),
+        _ => (UpstreamOutcome::Unreachable, Refusal::UpstreamUnreachable("cannot be reached")),
+    };
+    if fault.logged {
+        record.failed_again(outcome, fault.kind.label());
+    } else {
+        record.failed(outcome, fault.kind.label(), &fault.cause);
+    }
+    refusal
+}
+
+/// Refuses an answer that would send the client to another authorization server or another place
+/// (SPEC, F-30, attack 148).
+fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), &'static str> {
+    Err(match answer.status() {
+        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => "it asks for a credential of its own",
+        StatusCode::FORBIDDEN if server.credential.is_ours() || answer.headers().contains_key(WWW_AUTHENTICATE) => {
+            "it refuses the gateway's own credential"
+        }
+        status if status.is_informational() => "it wants to change the protocol",
+        status if status.is_redirection() => "it redirects",
+        StatusCode::PARTIAL_CONTENT => "it sends a part of something",
+        _ => return Ok(()),
+    })
+}
+
+fn not_relayed(what: &'static str, status: StatusCode, record: &mut Record) -> Refusal {
+    record.failed(UpstreamOutcome::Unfit, "answer", &format_args!("status {}: {what}", status.as_u16()));
+    Refusal::UpstreamAnswer(what)
+}
+
+#[cfg(test)]
+mod tests;

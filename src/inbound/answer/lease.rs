@@ -1,0 +1,162 @@
+//! Ends a long stream when its permit ends: by the token's expiry, revocation, or a reload (P7).
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::{
+    base::clock::Clock,
+    decide::{
+        mcp::{answer::lists::Lists, request::target::Target},
+        policy::evaluate::evaluate,
+        token::caller::Caller,
+    },
+    inbound::{
+        answer::filter::plan::lists_to_cut,
+        state::{
+            gateway::Gateway,
+            server::{Server, Transport},
+        },
+    },
+};
+
+/// The longest lease: a token without an expiry does not keep a stream open for ever.
+const LEASE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often the wall clock is read again: it may have been set, or the machine may have slept.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// The right to keep one stream open. It ends when the token expires or is revoked, or when a
+/// reload takes the permission away. The stream's body holds it; the task that watches the body
+/// polls it too.
+pub(in crate::inbound) struct Lease(Arc<Mutex<Ending>>);
+
+/// The lease of a body that may be gone already.
+#[derive(Default)]
+pub(in crate::inbound) struct WeakLease(Weak<Mutex<Ending>>);
+
+/// `None` once it has ended.
+type Ending = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
+
+impl Lease {
+    /// The lease of a stream that `caller` may keep open while `target` is permitted, and while no
+    /// list that may come on it (`lists`) must be cut that was not cut when it began.
+    pub(in crate::inbound) fn new(
+        gateway: &Arc<Gateway>,
+        server: &Arc<Server>,
+        caller: Arc<Caller>,
+        target: &Target,
+        lists: Option<Lists>,
+    ) -> Self {
+        // The token may have expired while its key was fetched, or before the upstream answered.
+        let expired = until(Arc::clone(&gateway.clock), caller.expires().saturating_add(server.skew(&caller)));
+        let mut reloads = gateway.reloads();
+        let local = server.issuer_of(&caller).and_then(|issuer| issuer.local()).map(Arc::clone);
+        // A reload may have come between the decision and the upstream's answer.
+        reloads.mark_changed();
+        let before = Arc::clone(server);
+        let gateway = Arc::downgrade(gateway);
+        // A subscription's body may be long, and the stream may stay open for days.
+        let target = target.detached();
+        Self(Arc::new(Mutex::new(Some(Box::pin(async move {
+            let taken_away = async {
+                while reloads.changed().await.is_ok() {
+                    let Some(gateway) = gateway.upgrade() else { return };
+                    let snapshot = gateway.snapshot.load();
+                    let Some(server) = snapshot.successor(&before) else { return };
+                    if !shows_the_same(&before, server, lists) || !may_still(server, &caller, &target) {
+                        return;
+                    }
+                }
+            };
+            let revoked = async {
+                match (&local, caller.claims().get("jti").and_then(Value::as_str)) {
+                    (Some(local), Some(jti)) => local.until_revoked(jti).await,
+                    // Other issuers do not announce revocations.
+                    _ => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = expired => {}
+                () = taken_away => {}
+                () = revoked => {}
+            }
+        })))))
+    }
+
+    /// A lease that ends with `ending`.
+    #[cfg(test)]
+    pub(in crate::inbound) fn for_tests(ending: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Some(Box::pin(ending)))))
+    }
+
+    /// Ready when the stream must end.
+    pub(in crate::inbound) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_ending(&self.0, cx)
+    }
+
+    /// For the task that watches the body.
+    pub(in crate::inbound) fn weak(&self) -> WeakLease {
+        WeakLease(Arc::downgrade(&self.0))
+    }
+}
+
+impl WeakLease {
+    /// Ready when the stream still exists and must end.
+    pub(in crate::inbound) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.upgrade().map_or(Poll::Pending, |ending| poll_ending(&ending, cx))
+    }
+}
+
+/// Waits until `end`, a time since 1970.
+async fn until(clock: Arc<dyn Clock>, end: Duration) {
+    let start = clock.now().wall;
+    let end = end.min(start.saturating_add(LEASE_MAX));
+    loop {
+        let left = end.saturating_sub(clock.now().wall);
+        if left.is_zero() {
+            return;
+        }
+        sleep(left.min(LOOK_EVERY)).await;
+    }
+}
+
+fn poll_ending(ending: &Mutex<Ending>, cx: &mut Context<'_>) -> Poll<()> {
+    let mut ending = ending.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(future) = ending.as_mut() else { return Poll::Ready(()) };
+    let ended = future.as_mut().poll(cx);
+    if ended.is_ready() {
+        *ending = None;
+    }
+    ended
+}
+
+/// Whether a stream that began under `before` may go on under `now`. Its lists are filtered by the
+/// rules in force, but whether the stream is read for lists was settled when it began. A stream of
+/// 2024-11-05 ends with any change.
+fn shows_the_same(before: &Server, now: &Server, lists: Option<Lists>) -> bool {
+    let is_cut = lists_to_cut(before, lists);
+    match now.transport {
+        Transport::Streamable => {
+            lists_to_cut(now, lists).is_none_or(|now| matches!(is_cut, Some(cut) if cut == now || cut == Lists::Any))
+        }
+        Transport::Sse { .. } => before.hide == now.hide && before.policy == now.policy,
+    }
+}
+
+/// Repeats the checks of the gate that a reload can change: the caller's issuer, its audience, and
+/// the rules.
+fn may_still(server: &Server, caller: &Caller, target: &Target) -> bool {
+    let is_trusted = server.issuers.iter().any(|issuer| issuer.rules().issuers.contains(caller.issuer()));
+    is_trusted
+        && caller.is_for(&server.resource, &server.audiences).is_ok()
+        && evaluate(&server.policy, caller, target).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Relays an answer to the client. From here on nothing can be refused, only ended.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, Response, header::CACHE_CONTROL};
+
+use crate::{
+    decide::{event_stream, mcp::answer::lists::Lists},
+    inbound::{
+        answer::{
+            forward::Answered,
+            lease::Lease,
+            relay::body::{RelayBody, Relayed},
+            reply_body::ReplyBody,
+            watch::AnswerWatch,
+        },
+        request::arrival::Busy,
+        state::{gateway::Gateway, server::Server},
+    },
+    observe::{record::Record, upstream::UpstreamOutcome},
+};
+
+pub(in crate::inbound) mod body;
+
+/// The response of an answer that may be relayed.
+pub(in crate::inbound) fn relay(
+    gateway: &Arc<Gateway>,
+    server: &Arc<Server>,
+    answered: Answered,
+    mut record: Record,
+    busy: Busy,
+) -> Response<ReplyBody> {
+    let Answered { mut head, source, is_stream, method, mut outgoing } = answered;
+    let watch = AnswerWatch::of(gateway, server, &outgoing, &head.headers, is_stream);
+    outgoing.place.answered(is_stream);
+    record.upstream(UpstreamOutcome::of_status(head.status));
+    if is_stream {
+        record.streams(head.status);
+        event_stream::announce(&mut head.headers);
+    } else if !head.headers.contains_key(CACHE_CONTROL) {
+        // An answer that needed a token must not be cached for other callers (SPEC A-70).
+        head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
+    record.answered(head.status);
+    // Any list may come on a GET stream, and none on a subscription.
+    let lists = (method == Method::GET).then_some(Lists::Any);
+    let lease =
+        (outgoing.lives_on && is_stream).then(|| Lease::new(gateway, server, outgoing.caller, &outgoing.target, lists));
+    let body = RelayBody::new(Relayed { source, lease, watch, record, place: outgoing.place, busy });
+    Response::from_parts(head, ReplyBody::Relay(Box::new(body)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! The body of a relayed answer, with all that must end when it ends.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::{
+    inbound::{
+        answer::{broken::Broken, lease::Lease, source::AnswerSource, stall, watch::AnswerWatch},
+        request::arrival::Busy,
+        state::usage::RequestPlace,
+    },
+    observe::{
+        record::{End, Record},
+        upstream::UpstreamOutcome,
+    },
+};
+
+/// What a relayed body holds from its start to its end.
+pub(in crate::inbound) struct Relayed {
+    /// The bytes.
+    pub(in crate::inbound) source: AnswerSource,
+    /// Ends a long stream with its permit.
+    pub(in crate::inbound) lease: Option<Lease>,
+    /// Reads the bytes as they pass.
+    pub(in crate::inbound) watch: Option<Box<AnswerWatch>>,
+    /// The record of the request.
+    pub(in crate::inbound) record: Record,
+    /// The caller's place.
+    pub(in crate::inbound) place: RequestPlace,
+    /// Marks the connection as busy.
+    pub(in crate::inbound) busy: Busy,
+}
+
+/// The body of a relayed answer.
+pub(in crate::inbound) struct RelayBody {
+    source: AnswerSource,
+    lease: Option<Lease>,
+    watch: Option<Box<AnswerWatch>>,
+    /// The rest of a frame that is handed out in pieces.
+    rest: Option<Bytes>,
+    /// The upstream's failure, held back for one turn.
+    broken: Option<Broken>,
+    record: Record,
+    /// The caller's place; given back with the last frame.
+    place: Option<RequestPlace>,
+    busy: Busy,
+}
+
+impl RelayBody {
+    /// Begins to relay.
+    pub(in crate::inbound) fn new(relayed: Relayed) -> Self {
+        let Relayed { source, lease, watch, mut record, place, busy } = relayed;
+        record.relays();
+        if let Some(lease) = &lease {
+            stall::tie(lease, busy.answer());
+        }
+        Self { source, lease, watch, rest: None, broken: None, record, place: Some(place), busy }
+    }
+
+    /// The piece of a frame that is handed out now.
+    fn first_piece(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        match frame.into_data() {
+            Ok(piece) => {
+                self.rest = Some(piece);
+                Frame::data(stall::take_piece(&mut self.rest).unwrap_or_default())
+            }
+            Err(other) => other,
+        }
+    }
+}
+
+/// hyper does not ask a body for its end once all the bytes that it announced are there: it drops
+/// it.
+impl Drop for RelayBody {
+    fn drop(&mut self) {
+        if let Some(end) = stall::ended(self.busy.answer()) {
+            self.record.ends(end);
+        }
+        if self.source.is_whole() && self.rest.is_none() && self.broken.is_none() {
+            self.record.ends(End::Finished);
+        }
+    }
+}
+
+impl Body for RelayBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(lease) = &self.lease
+            && lease.poll_ended(cx).is_ready()
+        {
+            self.record.ends(End::PermitExpired);
+            return Poll::Ready(None);
+        }
+        if let Some(piece) = stall::take_piece(&mut self.rest) {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let frame = self.source.poll_frame(cx);
+        if let Poll::Ready(Some(Err(error))) = frame {
+            match &error {
+                Broken::Upstream(_) => self.record.failed(UpstreamOutcome::BrokeOff, "broke_off", &error),
+                Broken::Unfit(_) => self.record.failed(UpstreamOutcome::Unfit, "answer", &error),
+                Broken::NoRoom(refusal) => {
+                    self.record.refused(refusal);
+                    self.record.ends(End::Overloaded);
+                }
+            }
+            // On an error hyper drops what it has not written yet. One turn later it has written
+            // it, and the client gets what came before the upstream's end (SPEC F-24).
+            self.broken = Some(error);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Some(watch) = &mut self.watch {
+            match &frame {
+                Poll::Ready(Some(Ok(piece))) => {
+                    if let Some(piece) = piece.data_ref() {
+                        watch.see(piece);
+                    }
+                }
+                Poll::Ready(_) => watch.end(),
+                Poll::Pending => return watch.poll_comment(cx).map(|comment| Some(Ok(Frame::data(comment)))),
+            }
+        }
+        if let Poll::Ready(None) = frame {
+            self.record.ends(End::Finished);
+        }
+        let frame = match frame {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(self.first_piece(frame)))),
+            other => other,
+        };
+        // The client may send its next request as soon as it has the last byte, before this body is
+        // dropped.
+        if frame.is_ready() && self.is_end_stream() {
+            self.place = None;
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_none() && self.source.is_end_stream(self.watch.is_some())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.rest.is_some() { SizeHint::default() } else { self.source.size_hint() }
+    }
+}

@@ -1,0 +1,96 @@
+//! The session in an answer: sealed for its caller, and counted when it begins or ends.
+
+use http::{HeaderMap, HeaderValue, Method, response};
+
+use crate::{
+    base::{clock::Now, limits::SESSION_ID_BYTES_MAX},
+    decide::{header_names::MCP_SESSION_ID, mcp::session_seal::SessionKeys, refusal::Refusal, token::caller::Caller},
+    inbound::{
+        answer::outgoing::Outgoing,
+        legacy_sse::Endpoint,
+        request::session::{McpSession, bound},
+        state::{gateway::Gateway, server::Server, sessions::SessionQuota},
+    },
+};
+
+/// Gives back the place of a session that the request did not begin after all.
+pub(in crate::inbound) fn begins_nothing(quota: &SessionQuota, server: &Server, outgoing: &Outgoing, now: Now) {
+    if outgoing.begins {
+        let most = server.limits.sessions_per_caller;
+        quota.began_nothing(&server.series.name, &outgoing.caller, most, now);
+    }
+}
+
+/// Seals the session that the answer names, and counts the sessions that begin and end.
+///
+/// # Errors
+/// As [`seal`].
+pub(in crate::inbound) fn learn(
+    gateway: &Gateway,
+    server: &Server,
+    outgoing: &Outgoing,
+    method: &Method,
+    head: &mut response::Parts,
+    now: Now,
+) -> Result<(), Refusal> {
+    if outgoing.endpoint != Endpoint::Streamable {
+        head.headers.remove(MCP_SESSION_ID);
+        return Ok(());
+    }
+    let (name, caller, most) = (&server.series.name, &outgoing.caller, server.limits.sessions_per_caller);
+    let asked = outgoing.session.as_ref();
+    // Some servers without sessions assign a fresh id in every answer. An id that is assigned
+    // outside of the answer to `initialize` is sealed, so that its caller may send it back, but it
+    // begins no session (SPEC C-41).
+    let is_named = head.headers.contains_key(MCP_SESSION_ID);
+    match seal(&gateway.session_keys, server, caller, asked, &mut head.headers)? {
+        Some(id) if outgoing.begins => gateway.sessions.opened(name, caller, &id, now),
+        None if is_named => begins_nothing(&gateway.sessions, server, outgoing, now),
+        _ => {}
+    }
+    // A 404 ends nothing: the session was over, and its place comes back with time. An upstream
+    // that answers 2xx for a session that it does not have is believed, once.
+    if let Some(session) = asked
+        && method == Method::DELETE
+        && head.status.is_success()
+    {
+        gateway.sessions.ended(name, caller, &session.id, most, now);
+    }
+    Ok(())
+}
+
+/// Seals the session id of an answer for its caller. Returns the upstream's id of a session that
+/// the request did not name.
+///
+/// # Errors
+/// [`Refusal::UpstreamAnswer`] for an id that the transport does not allow: the client could not
+/// send it back.
+fn seal(
+    keys: &SessionKeys,
+    server: &Server,
+    caller: &Caller,
+    asked: Option<&McpSession>,
+    headers: &mut HeaderMap,
+) -> Result<Option<HeaderValue>, Refusal> {
+    const NOT_PLAIN: Refusal = Refusal::UpstreamAnswer("its session id is not one plain value");
+    let mut lines = headers.get_all(MCP_SESSION_ID).iter();
+    let id = match (lines.next(), lines.next()) {
+        (None, _) => return Ok(None),
+        (Some(id), None) => id.clone(),
+        (Some(_), Some(_)) => return Err(NOT_PLAIN),
+    };
+    // The caller knows this session, perhaps by the seal of an older key: it keeps that id.
+    if let Some(session) = asked.filter(|session| session.id == id) {
+        headers.insert(MCP_SESSION_ID, session.given.clone());
+        return Ok(None);
+    }
+    let plain = id.to_str().ok().filter(|id| {
+        !id.is_empty() && id.len() <= SESSION_ID_BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    let sealed = keys
+        .seal(bound(server, caller), plain.ok_or(NOT_PLAIN)?)
+        .and_then(|sealed| HeaderValue::try_from(sealed).ok())
+        .ok_or(Refusal::Internal("a session cannot be sealed"))?;
+    headers.insert(MCP_SESSION_ID, sealed);
+    Ok(Some(id))
+}

@@ -1,0 +1,75 @@
+//! Where the bytes of a relayed answer come from: the upstream itself, or a filter over it.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::{
+    inbound::answer::{
+        broken::Broken,
+        filter::{edited::Edited, guarded::Guarded},
+    },
+    outbound::upstream::Answer,
+};
+
+/// The bytes of a relayed answer.
+pub(in crate::inbound) enum AnswerSource {
+    /// The upstream's, unchanged (P1).
+    Plain(Answer),
+    /// A filtered list; `None` once it was taken.
+    Whole(Option<Bytes>),
+    /// An event stream that is filtered event by event.
+    Edited(Box<Edited>),
+    /// The upstream's, unchanged, up to a list that does not belong there.
+    Guarded(Box<Guarded>),
+}
+
+impl AnswerSource {
+    /// The next frame.
+    pub(in crate::inbound) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self {
+            Self::Plain(answer) => Pin::new(answer).poll_frame(cx).map_err(Broken::Upstream),
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Edited(edited) => edited.poll_frame(cx),
+            Self::Guarded(guarded) => guarded.poll_frame(cx),
+        }
+    }
+
+    /// Whether all bytes were taken, as far as that is known without asking for more.
+    pub(in crate::inbound) fn is_whole(&self) -> bool {
+        match self {
+            Self::Plain(answer) => answer.is_end_stream() || answer.size_hint().exact() == Some(0),
+            Self::Guarded(guarded) => guarded.is_end_stream() || guarded.size_hint().exact() == Some(0),
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Edited(_) => false,
+        }
+    }
+
+    /// Whether hyper may stop to ask for frames. If the answer `is_watched`, the watch must see the
+    /// end first.
+    pub(in crate::inbound) fn is_end_stream(&self, is_watched: bool) -> bool {
+        match self {
+            Self::Plain(answer) => !is_watched && answer.is_end_stream(),
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Guarded(guarded) => !is_watched && guarded.is_end_stream(),
+            Self::Edited(_) => false,
+        }
+    }
+
+    /// The length that is left.
+    pub(in crate::inbound) fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Plain(answer) => answer.size_hint(),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Guarded(guarded) => guarded.size_hint(),
+            Self::Edited(_) => SizeHint::default(),
+        }
+    }
+}

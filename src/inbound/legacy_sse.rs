@@ -1,0 +1,126 @@
+//! The HTTP with SSE transport of 2024-11-05: its paths, and the endpoint in its first event.
+//!
+//! The upstream tells the client of each stream where to send messages. An id in that URI alone
+//! selects the stream that answers. The client gets a URI of the gateway instead, with the
+//! upstream's URI sealed for this caller and this server (SPEC C-95…C-99).
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+
+use crate::{
+    decide::{
+        mcp::{
+            answer::{
+                message_endpoint::{self, Base},
+                sse::Event,
+            },
+            session_seal::{Sealed, SealedFor, SessionKeys},
+        },
+        refusal::Refusal,
+        token::caller::Caller,
+    },
+    inbound::state::{
+        gateway::Gateway,
+        server::{Server, Transport},
+    },
+};
+
+/// The parameter of a message's URI.
+const SESSION: &str = "session=";
+
+/// The path of a server that a request came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// Streamable HTTP: everything at one path.
+    Streamable,
+    /// The event stream of 2024-11-05.
+    Events,
+    /// The path for messages of 2024-11-05.
+    Messages,
+}
+
+impl Endpoint {
+    /// The endpoint at the path of `server` itself.
+    pub(super) fn of(server: &Server) -> Self {
+        match server.transport {
+            Transport::Streamable => Self::Streamable,
+            Transport::Sse { .. } => Self::Events,
+        }
+    }
+
+    /// The methods that it accepts. A POST to the event stream must fail with 405: so clients of
+    /// both transports find out which one is served.
+    pub(super) fn methods(self) -> &'static str {
+        match self {
+            Self::Streamable => "POST, GET, DELETE, OPTIONS",
+            Self::Events => "GET, OPTIONS",
+            Self::Messages => "POST, OPTIONS",
+        }
+    }
+}
+
+/// Replaces the upstream's endpoint with the gateway's, in the stream of one caller.
+pub(super) struct EndpointRewriter {
+    gateway: Arc<Gateway>,
+    server: Arc<Server>,
+    caller: Arc<Caller>,
+}
+
+impl EndpointRewriter {
+    /// For the stream of `caller`.
+    pub(super) fn new(gateway: &Arc<Gateway>, server: &Arc<Server>, caller: &Arc<Caller>) -> Self {
+        Self { gateway: Arc::clone(gateway), server: Arc::clone(server), caller: Arc::clone(caller) }
+    }
+
+    /// The event for the client, if it names an endpoint; `None` for any other event.
+    ///
+    /// # Errors
+    /// Why the event may not pass (attack 152).
+    pub(super) fn rewrite(&self, event: &Event) -> Result<Option<Bytes>, &'static str> {
+        if event.kind() != Some(b"endpoint") {
+            return Ok(None);
+        }
+        // Clients ignore an event without data.
+        let Some(named) = event.data() else { return Ok(None) };
+        let Transport::Sse { messages } = &self.server.transport else { return Err("this server has no endpoint") };
+        let upstream = self.server.upstream.settings();
+        let base = Base {
+            scheme: if upstream.peer.tls { "https" } else { "http" },
+            authority: &upstream.authority,
+            path_and_query: &upstream.path_and_query,
+        };
+        let target = message_endpoint::resolve(base, &named)?;
+        let text = URL_SAFE_NO_PAD.encode(target);
+        let sealed = self.gateway.session_keys.seal(bound(&self.server, &self.caller), &text);
+        let sealed = sealed.ok_or("it cannot be sealed")?;
+        Ok(Some(event.with_data(format!("{messages}?{SESSION}{sealed}").as_bytes())))
+    }
+}
+
+/// The upstream's path for a message that `caller` sends to the gateway's endpoint with this
+/// `query`.
+///
+/// # Errors
+/// [`Refusal::UnknownSession`] for an endpoint of another caller or server, and for one that was
+/// never sealed (SPEC C-97, C-99, attack 153).
+pub(super) fn message_path(
+    keys: &SessionKeys,
+    server: &Server,
+    caller: &Caller,
+    query: Option<&str>,
+) -> Result<PathAndQuery, Refusal> {
+    // A seal has one spelling, so the query can hold nothing else.
+    let sealed = query.and_then(|query| query.strip_prefix(SESSION));
+    let text = sealed.and_then(|sealed| keys.open(bound(server, caller), sealed));
+    let target =
+        text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
+    let target = target.filter(|target| message_endpoint::is_own(target)).ok_or(Refusal::UnknownSession)?;
+    PathAndQuery::try_from(target).map_err(|_| Refusal::UnknownSession)
+}
+
+fn bound<'a>(server: &'a Server, caller: &'a Caller) -> SealedFor<'a> {
+    SealedFor { kind: Sealed::Endpoint, server: &server.series.name, caller }
+}

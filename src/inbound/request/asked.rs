@@ -1,0 +1,168 @@
+//! What a request asks: its body read, and the message in it understood.
+
+use bytes::Bytes;
+use http::request::Parts;
+use hyper::body::Incoming;
+
+use crate::{
+    base::{limits::IGNORED_BODY_BYTES_MAX, text::Text},
+    decide::{
+        mcp::{
+            answer::lists::Lists,
+            method::list_of,
+            request::{
+                batch, headers,
+                message::{Message, MessageFault, MessageKind},
+                parse,
+                target::{self, Target},
+            },
+            version::Era,
+        },
+        refusal::Refusal,
+    },
+    inbound::{
+        answer::outgoing::TaskAnswer,
+        legacy_sse::Endpoint,
+        request::{body, context::RequestContext},
+        state::{server::Server, usage::RequestPlace},
+    },
+};
+
+/// How a client of 2026-07-28 says in `clientCapabilities` that it knows tasks.
+const TASKS_EXTENSION: &[u8] = b"io.modelcontextprotocol/tasks";
+
+/// What a request asks, as far as the later steps need it.
+pub(in crate::inbound) struct Asked {
+    /// What it touches.
+    pub(in crate::inbound) target: Target,
+    /// What each message of a batch asks.
+    pub(in crate::inbound) parts: Vec<(Text, Target)>,
+    /// The bytes that were read.
+    pub(in crate::inbound) body: Bytes,
+    /// The list that it asks for, perhaps among other things.
+    pub(in crate::inbound) lists: Option<Lists>,
+    /// Whether it answers a request of the server.
+    pub(in crate::inbound) answers: bool,
+    /// Whether it holds a request, so that an event stream may be the answer.
+    pub(in crate::inbound) may_stream: bool,
+    /// Whether it is a call that is to become a task (2025-11-25).
+    pub(in crate::inbound) asks_for_task: bool,
+    /// Whether the answer may be a task.
+    pub(in crate::inbound) task: TaskAnswer,
+}
+
+impl Asked {
+    fn plain(target: Target, body: Bytes) -> Self {
+        Self {
+            target,
+            parts: Vec::new(),
+            body,
+            lists: None,
+            answers: false,
+            may_stream: false,
+            asks_for_task: false,
+            task: TaskAnswer::None,
+        }
+    }
+}
+
+/// Reads a POST: the media type is checked before the body is read, and the header fields that
+/// repeat the body after it is understood.
+pub(in crate::inbound) async fn read_message(
+    server: &Server,
+    endpoint: Endpoint,
+    head: &Parts,
+    body: &mut Incoming,
+    place: &RequestPlace,
+    context: &mut RequestContext,
+) -> Result<Asked, Refusal> {
+    headers::check_media(&head.headers)?;
+    let body = body::read(body, head.version, server.limits.request_body, place).await?;
+    understand(server, endpoint, head, body, context)
+}
+
+fn understand(
+    server: &Server,
+    endpoint: Endpoint,
+    head: &Parts,
+    body: Bytes,
+    context: &mut RequestContext,
+) -> Result<Asked, Refusal> {
+    let mut unreadable = |fault: MessageFault| {
+        context.id = fault.id;
+        fault.refusal
+    };
+    if server.batches && batch::is_batch(&body) {
+        let messages = batch::read(&body, &head.headers, server.limits.json_depth).map_err(unreadable)?;
+        let target = target::of_batch(&messages)?;
+        let methods = messages.iter().map(|message| message.method.clone());
+        let parts = match &target {
+            Target::Several(targets) => methods.zip(targets.iter().cloned()).collect(),
+            _ => Vec::new(),
+        };
+        context.method = Some(Text::from("batch"));
+        let lists = messages.iter().any(|message| list_of(&message.method).is_some()).then_some(Lists::Any);
+        let answers = messages.iter().any(|message| message.kind == MessageKind::Response);
+        let may_stream = messages.iter().any(|message| message.kind == MessageKind::Request);
+        return Ok(Asked { parts, lists, answers, may_stream, ..Asked::plain(target, body) });
+    }
+    let message = parse::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
+    context.id.clone_from(&message.id);
+    context.method = Some(message.method.clone());
+    context.era = headers::agree(&head.headers, &message)?;
+    let mut target = target::of(&message)?;
+    if endpoint == Endpoint::Messages {
+        target = legacy_sse_target(&message, context.era, target)?;
+    }
+    let is_call = matches!(target, Target::Tool(_));
+    Ok(Asked {
+        lists: list_of(&message.method),
+        answers: message.kind == MessageKind::Response,
+        may_stream: message.kind == MessageKind::Request,
+        asks_for_task: is_call && message.params.task,
+        task: if is_call { task_answer(&message, context.era, &body) } else { TaskAnswer::None },
+        ..Asked::plain(target, body)
+    })
+}
+
+/// The target on the transport of 2024-11-05, where the answer comes on another request's stream:
+/// the gateway cannot see which task an answer makes, nor whose tasks it lists.
+fn legacy_sse_target(message: &Message, era: Era, target: Target) -> Result<Target, Refusal> {
+    match target {
+        _ if era != Era::Legacy => Err(Refusal::NotAMessage("its version has no such transport")),
+        _ if message.params.task => Err(Refusal::BadParams("this transport has no tasks")),
+        Target::TaskList => Ok(Target::Method(message.method.clone())),
+        target => Ok(target),
+    }
+}
+
+/// Whether the answer to a call may be a task. 2025-11-25 asks for one; a client of 2026-07-28 says
+/// that it knows tasks, and the server decides. A task that is not seen here cannot be used later.
+fn task_answer(message: &Message, era: Era, body: &[u8]) -> TaskAnswer {
+    if message.params.task {
+        TaskAnswer::Expected
+    } else if era == Era::Legacy {
+        TaskAnswer::None
+    } else if memchr::memmem::find(body, TASKS_EXTENSION).is_some() {
+        TaskAnswer::Expected
+    } else {
+        TaskAnswer::Perhaps
+    }
+}
+
+/// Reads a request without a message. A body is read and discarded: hyper notices that a client has
+/// left only once the whole request has been read.
+pub(in crate::inbound) async fn read_bodiless(
+    target: Target,
+    head: &Parts,
+    body: &mut Incoming,
+    context: &mut RequestContext,
+) -> Result<Asked, Refusal> {
+    body::skip(body, head.version, IGNORED_BODY_BYTES_MAX).await?;
+    context.era = headers::era_without_body(&head.headers)?;
+    // Any list may come on a GET stream. A resumed stream may hold the answer to a list request,
+    // and the stream of 2024-11-05 holds all answers. On a session's own stream, upstreams also
+    // send answers to calls that were cancelled or whose client has left.
+    let lists = matches!(target, Target::Stream).then_some(Lists::Any);
+    Ok(Asked { lists, ..Asked::plain(target, Bytes::new()) })
+}

@@ -1,0 +1,135 @@
+//! Reads a request body whole and within its bounds (SPEC C-22), or discards it.
+
+use std::{error::Error, io, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, HeaderValue, Version,
+    header::{CONNECTION, EXPECT},
+    request::Parts,
+};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::{
+    base::limits::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT, IGNORED_BODY_BYTES_MAX, REFUSED_BODY_TIMEOUT},
+    decide::refusal::Refusal,
+    inbound::state::usage::RequestPlace,
+};
+
+/// Reads `incoming`. A body that came in one piece is not copied. Bytes are charged to `place`
+/// before they are kept.
+pub(in crate::inbound) async fn read(
+    incoming: &mut Incoming,
+    version: Version,
+    bytes_max: u64,
+    place: &RequestPlace,
+) -> Result<Bytes, Refusal> {
+    let announced = incoming.size_hint().lower();
+    if announced > bytes_max {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let mut charge = place.charge(announced)?;
+    let began = Instant::now();
+    let Some(first) = next_piece(incoming, version, began).await? else { return Ok(Bytes::new()) };
+    check_size(first.len(), bytes_max)?;
+    charge.arrived(first.len())?;
+    let Some(second) = next_piece(incoming, version, began).await? else { return Ok(charge.hold(first)) };
+
+    // The announced length, but no more than the limit: the client may announce anything.
+    let announced = incoming.size_hint().lower().min(bytes_max);
+    let mut whole = BytesMut::with_capacity(first.len() + second.len() + usize::try_from(announced).unwrap_or(0));
+    whole.extend_from_slice(&first);
+    let mut piece = Some(second);
+    while let Some(bytes) = piece {
+        check_size(whole.len() + bytes.len(), bytes_max)?;
+        charge.arrived(whole.len() + bytes.len())?;
+        whole.extend_from_slice(&bytes);
+        piece = next_piece(incoming, version, began).await?;
+    }
+    Ok(charge.hold(whole.freeze()))
+}
+
+/// Reads `incoming` to its end and discards it.
+pub(in crate::inbound) async fn skip(incoming: &mut Incoming, version: Version, bytes_max: u64) -> Result<(), Refusal> {
+    if incoming.size_hint().lower() > bytes_max {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let (began, mut skipped) = (Instant::now(), 0_usize);
+    while let Some(piece) = next_piece(incoming, version, began).await? {
+        skipped += piece.len();
+        check_size(skipped, bytes_max)?;
+    }
+    Ok(())
+}
+
+/// Settles the rest of a body whose request is answered early: a small rest is read and discarded;
+/// otherwise the answer's `headers` say that the connection closes (RFC 9112 §9.6). Without that, a
+/// client that sends the body later loses its next request. Returns whether nothing is left.
+pub(in crate::inbound) async fn settle(incoming: &mut Incoming, head: &Parts, headers: &mut HeaderMap) -> bool {
+    if incoming.is_end_stream() || head.version > Version::HTTP_11 {
+        return true;
+    }
+    // A client that waits for `100 Continue` does not get it.
+    let will_come = !head.headers.contains_key(EXPECT);
+    if will_come
+        && incoming.size_hint().lower() <= IGNORED_BODY_BYTES_MAX
+        && matches!(
+            timeout(REFUSED_BODY_TIMEOUT, skip(incoming, head.version, IGNORED_BODY_BYTES_MAX)).await,
+            Ok(Ok(_))
+        )
+    {
+        return true;
+    }
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    false
+}
+
+/// The next piece of data; trailers are dropped (SPEC F-14).
+async fn next_piece(incoming: &mut Incoming, version: Version, began: Instant) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        if incoming.is_end_stream() {
+            return Ok(None);
+        }
+        let deadline = earlier(Instant::now() + BODY_IDLE_TIMEOUT, began, BODY_TOTAL_TIMEOUT);
+        let frame = match timeout_at(deadline, incoming.frame()).await {
+            Err(_) => return Err(Refusal::BodyTimeout),
+            Ok(None) if is_cut_off(incoming, version) => return Err(Refusal::BodyAborted),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(cause))) => return Err(why_broken(&cause)),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        if let Ok(data) = frame.into_data()
+            && !data.is_empty()
+        {
+            return Ok(Some(data));
+        }
+    }
+}
+
+/// Whether a body ended before its announced end: hyper reports `RST_STREAM(NO_ERROR)` as an end.
+fn is_cut_off(incoming: &Incoming, version: Version) -> bool {
+    incoming.size_hint().lower() > 0 || version > Version::HTTP_11 && !incoming.is_end_stream()
+}
+
+/// Distinguishes a client that broke the framing from one that left: a reset stream, or the end of
+/// the connection.
+fn why_broken(cause: &hyper::Error) -> Refusal {
+    let is_invalid =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
+    let is_framing = cause.source().is_some_and(|source| match source.downcast_ref::<h2::Error>() {
+        Some(error) => error.is_library() || error.get_io().is_some_and(is_invalid),
+        None => source.downcast_ref::<io::Error>().is_some_and(is_invalid),
+    });
+    if is_framing { Refusal::BodyBroken } else { Refusal::BodyAborted }
+}
+
+fn earlier(idle: Instant, began: Instant, total: Duration) -> Instant {
+    idle.min(began + total)
+}
+
+fn check_size(bytes: usize, bytes_max: u64) -> Result<(), Refusal> {
+    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= bytes_max) { Ok(()) } else { Err(Refusal::BodyTooLarge) }
+}

@@ -1,0 +1,31 @@
+//! What is known of a request when it is refused: enough to answer in its own terms.
+
+use std::sync::Arc;
+
+use crate::{
+    base::text::Text,
+    decide::{
+        mcp::{request::target::Target, version::Era},
+        token::caller::Caller,
+    },
+};
+
+/// What the steps before a refusal have found out.
+pub(in crate::inbound) struct RequestContext {
+    /// The JSON-RPC id, as raw JSON.
+    pub(in crate::inbound) id: Option<Text>,
+    /// The MCP method, or the HTTP method of a request without a message.
+    pub(in crate::inbound) method: Option<Text>,
+    /// What the request touches.
+    pub(in crate::inbound) target: Option<Target>,
+    /// Whether it follows the legacy or the modern protocol.
+    pub(in crate::inbound) era: Era,
+    /// The verified caller.
+    pub(in crate::inbound) caller: Option<Arc<Caller>>,
+}
+
+impl Default for RequestContext {
+    fn default() -> Self {
+        Self { id: None, method: None, target: None, era: Era::Legacy, caller: None }
+    }
+}

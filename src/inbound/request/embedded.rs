@@ -1,0 +1,53 @@
+//! Passes a request to the embedded authorization server, its body read whole, and its answer on.
+
+use bytes::Bytes;
+use http::{Method, Response, request::Parts};
+use hyper::body::Incoming;
+
+use crate::{
+    authorization_server::{
+        embedded::{Asked, Embedded},
+        endpoint,
+    },
+    base::limits::ISSUER_BODY_BYTES_MAX,
+    decide::{refusal::Refusal, routing::IssuerEndpoint},
+    inbound::{
+        answer::reply_body::{DeliveryBody, ReplyBody},
+        request::{
+            arrival::{Arrival, Busy},
+            body,
+        },
+    },
+};
+
+/// Answers one request. The authorization server itself handles CORS, methods and OAuth errors.
+///
+/// # Errors
+/// The body could not be read, or there is no room: the authorization server did not see the
+/// request.
+pub(in crate::inbound) async fn answer(
+    arrival: &Arrival<'_>,
+    embedded: &Embedded,
+    endpoint: IssuerEndpoint,
+    head: &Parts,
+    incoming: &mut Incoming,
+    busy: &mut Busy,
+) -> Result<Response<ReplyBody>, Refusal> {
+    let (gateway, peer) = (&arrival.connection.gateway, arrival.connection.peer);
+    let place = gateway.usage.enter_unproved(peer, arrival.snapshot.limits)?;
+    let reads = head.method == Method::POST;
+    let body =
+        if reads { body::read(incoming, head.version, ISSUER_BODY_BYTES_MAX, &place).await? } else { Bytes::new() };
+    // The request holds one of a bounded number of places.
+    busy.secure()?;
+    let asked = Asked { endpoint, head, body, peer, now: arrival.now };
+    // Boxed: hyper keeps room for this future as long as the connection lives.
+    let answer = Box::pin(endpoint::answer(embedded, asked)).await;
+    drop(place);
+    busy.expose();
+    let mut response = answer.response.map(|bytes| ReplyBody::Issued(DeliveryBody::new(bytes, answer.on_delivered)));
+    if !reads {
+        body::settle(incoming, head, response.headers_mut()).await;
+    }
+    Ok(response)
+}

@@ -1,0 +1,87 @@
+//! Answers discovery: a server's own metadata, and the mirror of its issuer's (RFC 9728, RFC 8414).
+
+use http::{
+    HeaderValue, Method, Response, StatusCode,
+    header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH},
+    request::Parts,
+};
+
+use crate::{
+    decide::{
+        fields::cors::{self, CorsKind},
+        refusal::Refusal,
+    },
+    inbound::{
+        answer::{
+            reply::{self, preflight},
+            reply_body::ReplyBody,
+        },
+        request::context::RequestContext,
+        state::server::Server,
+    },
+    outbound::discover::Discovery,
+};
+
+/// Long enough to save requests, and short enough that a changed list of issuers is soon seen (RFC
+/// 9728 §7.10).
+const PUBLIC_FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=600");
+/// The methods of a metadata document.
+const METHODS: &str = "GET, HEAD, OPTIONS";
+/// After a failed fetch, an earlier request would get the same failure.
+const RETRY_AFTER_SECS: u64 = 5;
+
+/// The protected resource metadata of `server`.
+pub(in crate::inbound) fn resource(head: &Parts, server: &Server) -> Response<ReplyBody> {
+    if let Some(response) = unless_read(head) {
+        return response;
+    }
+    public(if is_current(head, &server.metadata.etag) {
+        cached(reply::empty(StatusCode::NOT_MODIFIED), Some(&server.metadata.etag))
+    } else {
+        cached(reply::json(StatusCode::OK, server.metadata.body.clone()), Some(&server.metadata.etag))
+    })
+}
+
+/// The issuer's metadata, unchanged: clients of 2025-03-26 look for it at the resource.
+pub(in crate::inbound) async fn issuer(head: &Parts, discovery: &Discovery) -> Response<ReplyBody> {
+    if let Some(response) = unless_read(head) {
+        return response;
+    }
+    public(match discovery.document().await {
+        Ok(document) => cached(reply::json(StatusCode::OK, document), None),
+        Err(_) => {
+            let refusal = Refusal::KeysUnavailable { retry_after_secs: RETRY_AFTER_SECS };
+            reply::refuse(&refusal, &RequestContext::default(), None)
+        }
+    })
+}
+
+/// The answer to a method other than GET and HEAD.
+fn unless_read(head: &Parts) -> Option<Response<ReplyBody>> {
+    match head.method {
+        Method::GET | Method::HEAD => None,
+        Method::OPTIONS => Some(preflight(&head.headers, None, CorsKind::Discovery, METHODS)),
+        _ => Some(public(reply::refuse(&Refusal::Method(METHODS), &RequestContext::default(), None))),
+    }
+}
+
+/// Lets every web page read the answer, refusals too.
+fn public(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+    cors::expose(None, CorsKind::Discovery, response.headers_mut());
+    response
+}
+
+fn is_current(head: &Parts, etag: &HeaderValue) -> bool {
+    head.headers.get(IF_NONE_MATCH).is_some_and(|wanted| {
+        let wanted = wanted.as_bytes();
+        wanted == b"*" || wanted.split(|b| *b == b',').any(|one| one.trim_ascii() == etag.as_bytes())
+    })
+}
+
+fn cached(mut response: Response<ReplyBody>, etag: Option<&HeaderValue>) -> Response<ReplyBody> {
+    response.headers_mut().insert(CACHE_CONTROL, PUBLIC_FOR_A_WHILE);
+    if let Some(etag) = etag {
+        response.headers_mut().insert(ETAG, etag.clone());
+    }
+    response
+}

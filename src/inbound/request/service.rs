@@ -1,0 +1,168 @@
+//! Where a request arrives: one snapshot, one time, one record; then its path decides who answers.
+
+use std::{convert::Infallible, sync::Arc};
+
+use http::{
+    HeaderValue, Method, Request, Response,
+    header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION},
+    request::Parts,
+};
+use hyper::body::Incoming;
+
+use crate::{
+    authorization_server::embedded::Embedded,
+    decide::{
+        fields::cors::{self, CorsKind},
+        refusal::Refusal,
+        routing::{IssuerEndpoint, Route},
+    },
+    inbound::{
+        answer::{
+            reply::{self, preflight},
+            reply_body::ReplyBody,
+        },
+        gate,
+        legacy_sse::Endpoint,
+        request::{
+            arrival::{Arrival, Busy, Connection},
+            body,
+            context::RequestContext,
+            embedded, head, metadata,
+        },
+        state::server::{Mirror, Server},
+    },
+    observe::record::Record,
+};
+
+/// Answers one request. It never fails: an error would end the connection of other requests.
+pub(in crate::inbound) async fn answer(
+    connection: &Connection,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Infallible> {
+    let gateway = &connection.gateway;
+    let mut busy = connection.busy();
+    let (head, mut body) = request.into_parts();
+    if let Some(refusal) = connection.breach.refusal_of(&head) {
+        let mut response = reply::refuse(&refusal, &RequestContext::default(), None);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return Ok(response);
+    }
+    let snapshot = gateway.snapshot.load_full();
+    let now = gateway.clock.now();
+    let arrival = Arrival { connection, snapshot: &snapshot, now };
+    let mut record = Record::open(&gateway.observe, now, connection.peer);
+
+    let route = match check(&head, &arrival) {
+        Ok(route) => route,
+        Err(refusal) => return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await),
+    };
+    Ok(match route {
+        Route::ResourceMetadata(server)
+        | Route::IssuerMetadata(server)
+        | Route::Server(server)
+        | Route::Messages(server) => {
+            let Some(server) = snapshot.servers.get(server) else {
+                let refusal = Refusal::Internal("a route without a server");
+                return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await);
+            };
+            match route {
+                Route::ResourceMetadata(_) => record_answer(metadata::resource(&head, server), record),
+                Route::IssuerMetadata(_) => match &server.mirror {
+                    Mirror::Elsewhere(discovery) => record_answer(metadata::issuer(&head, discovery).await, record),
+                    Mirror::Inside(embedded) => {
+                        issue(&arrival, embedded, IssuerEndpoint::Metadata, head, body, record, &mut busy).await
+                    }
+                },
+                _ => {
+                    record.server(&server.series);
+                    let endpoint =
+                        if let Route::Messages(_) = route { Endpoint::Messages } else { Endpoint::of(server) };
+                    serve(&arrival, server, endpoint, head, body, record, busy).await
+                }
+            }
+        }
+        Route::Issuer(issuer, endpoint) => match snapshot.embedded.get(issuer) {
+            Some(embedded) => issue(&arrival, embedded, endpoint, head, body, record, &mut busy).await,
+            None => {
+                let refusal = Refusal::Internal("a route without an authorization server");
+                refuse_unrouted(&refusal, &head, &mut body, &mut record).await
+            }
+        },
+        Route::NotFound => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
+    })
+}
+
+fn check(head: &Parts, arrival: &Arrival<'_>) -> Result<Route, Refusal> {
+    head::check_head(head)?;
+    head::check_host(head, arrival.connection.server_name.as_deref(), &arrival.snapshot.sites)?;
+    Ok(arrival.snapshot.routes.find(head.uri.path()))
+}
+
+async fn refuse_unrouted(
+    refusal: &Refusal,
+    head: &Parts,
+    body: &mut Incoming,
+    record: &mut Record,
+) -> Response<ReplyBody> {
+    record.refused(refusal);
+    let mut response = reply::refuse(refusal, &RequestContext::default(), None);
+    record.answered(response.status());
+    // A browser that probes for a document must be able to read the 404.
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    body::settle(body, head, response.headers_mut()).await;
+    response
+}
+
+fn record_answer(response: Response<ReplyBody>, mut record: Record) -> Response<ReplyBody> {
+    record.answered(response.status());
+    response
+}
+
+/// One request to an embedded authorization server.
+async fn issue(
+    arrival: &Arrival<'_>,
+    embedded: &Embedded,
+    endpoint: IssuerEndpoint,
+    head: Parts,
+    mut body: Incoming,
+    mut record: Record,
+    busy: &mut Busy,
+) -> Response<ReplyBody> {
+    match embedded::answer(arrival, embedded, endpoint, &head, &mut body, busy).await {
+        Ok(response) => record_answer(response, record),
+        Err(refusal) => refuse_unrouted(&refusal, &head, &mut body, &mut record).await,
+    }
+}
+
+/// One request to an MCP server: CORS around the gate.
+async fn serve(
+    arrival: &Arrival<'_>,
+    server: &Arc<Server>,
+    endpoint: Endpoint,
+    head: Parts,
+    mut body: Incoming,
+    mut record: Record,
+    busy: Busy,
+) -> Response<ReplyBody> {
+    let origin = match server.sites.origin_verdict(&head.headers) {
+        Ok(origin) => origin,
+        Err(refusal) => {
+            record.refused(&refusal);
+            let mut response = reply::refuse(&refusal, &RequestContext::default(), Some(server));
+            record.answered(response.status());
+            cors::expose(None, CorsKind::Mcp, response.headers_mut());
+            body::settle(&mut body, &head, response.headers_mut()).await;
+            return response;
+        }
+    };
+    if head.method == Method::OPTIONS {
+        let response = preflight(&head.headers, origin.as_ref(), CorsKind::Mcp, endpoint.methods());
+        record.answered(response.status());
+        return response;
+    }
+    // Boxed: hyper keeps room for this future as long as the connection lives, and an event stream
+    // outlives it.
+    let mut response = Box::pin(gate::pass(arrival, server, endpoint, head, body, record, busy)).await;
+    cors::expose(origin.as_ref(), CorsKind::Mcp, response.headers_mut());
+    response
+}

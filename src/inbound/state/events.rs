@@ -1,0 +1,175 @@
+//! Which caller's stream held each event, so that `Last-Event-ID` resumes no other caller's stream.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    base::limits::{EVENTS_MAX, EVENTS_PER_CALLER_MAX},
+    decide::{
+        mcp::request::target::Target,
+        policy::{evaluate::evaluate, rule::Policy},
+        refusal::Refusal,
+        token::caller::Caller,
+    },
+    inbound::state::{
+        per_caller::{PerCaller, PerCallerBounds, owner},
+        server::Server,
+    },
+};
+
+/// Streams that may share an event id in one session; with more, the id resumes nothing. The
+/// transport requires ids that are unique in a session.
+const SHARED_MAX: usize = 64;
+
+/// The streams that events came on, bounded for each caller.
+pub struct EventOwners {
+    noted: Mutex<Noted>,
+    keys: RandomState,
+}
+
+struct Noted {
+    /// By session and event.
+    in_session: PerCaller<EventSource>,
+    /// By event alone: it has an owner only while a single caller's streams have held it.
+    anywhere: PerCaller<EventSource>,
+}
+
+struct EventSource {
+    /// What the streams answered that held the event.
+    target: Arc<Target>,
+    /// Whether streams of other callers held an event with the same id, as counters do: outside of
+    /// its session the id proves nothing.
+    repeats: bool,
+}
+
+/// The caller, server and session of a stream, as keyed hashes.
+#[derive(Clone, Copy)]
+pub(in crate::inbound) struct StreamOwner {
+    caller: u64,
+    server: u64,
+    session: u64,
+}
+
+impl Default for EventOwners {
+    fn default() -> Self {
+        Self::bounded(PerCallerBounds { each: EVENTS_PER_CALLER_MAX, all: EVENTS_MAX })
+    }
+}
+
+impl EventOwners {
+    fn bounded(bounds: PerCallerBounds) -> Self {
+        let noted = Noted { in_session: PerCaller::new(bounds), anywhere: PerCaller::new(bounds) };
+        Self { noted: Mutex::new(noted), keys: RandomState::new() }
+    }
+
+    /// Checks that `caller` may resume a stream after `event` in `session`, which is the caller's.
+    /// Returns what that stream answers, if it is known. An event that another process relayed is
+    /// not known here: the upstream decides about it.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownSession`] for another caller's event; the refusal of the call that the
+    /// stream answers, since the stream may hold that call's result (SPEC C-52, attack 135).
+    pub(in crate::inbound) fn check(
+        &self,
+        server: &Server,
+        caller: &Caller,
+        session: &[u8],
+        event: &[u8],
+    ) -> Result<Option<Target>, Refusal> {
+        let stream = self.stream(server.series.name.as_str(), caller, session);
+        self.may_take_up(stream, &server.policy, caller, event)
+    }
+
+    fn may_take_up(
+        &self,
+        stream: StreamOwner,
+        policy: &Policy,
+        caller: &Caller,
+        event: &[u8],
+    ) -> Result<Option<Target>, Refusal> {
+        let Some(target) = self.source_of(stream, event)? else { return Ok(None) };
+        let _permit = evaluate(policy, caller, &target)?;
+        Ok(Some(Target::clone(&target)))
+    }
+
+    fn source_of(&self, stream: StreamOwner, event: &[u8]) -> Result<Option<Arc<Target>>, Refusal> {
+        let event = event.trim_ascii();
+        let noted = self.lock();
+        if let Some((_, source)) = noted.in_session.find(self.key_in_session(stream, event)) {
+            return Ok(Some(Arc::clone(&source.target)));
+        }
+        match noted.anywhere.find(self.key_anywhere(stream, event)) {
+            Some((_, source)) if source.repeats => Ok(None),
+            Some((owner, source)) if owner == stream.caller => Ok(Some(Arc::clone(&source.target))),
+            Some(_) => Err(Refusal::UnknownSession),
+            None => Ok(None),
+        }
+    }
+
+    /// Notes an event of a stream that answers `target`.
+    pub(in crate::inbound) fn note(&self, stream: StreamOwner, event: &[u8], target: &Arc<Target>) {
+        // A header field has no white space around its value, and a client never sends an empty id.
+        let event = event.trim_ascii();
+        if event.is_empty() {
+            return;
+        }
+        let mut noted = self.lock();
+        put(&mut noted.in_session, stream.caller, self.key_in_session(stream, event), target);
+        put(&mut noted.anywhere, stream.caller, self.key_anywhere(stream, event), target);
+    }
+
+    /// The owner of a stream in `session`, the upstream's id.
+    pub(in crate::inbound) fn stream(&self, server: &str, caller: &Caller, session: &[u8]) -> StreamOwner {
+        StreamOwner {
+            caller: owner(&self.keys, server, caller),
+            server: self.keys.hash_one(("server", server)),
+            session: self.keys.hash_one(("session", server, session)),
+        }
+    }
+
+    fn key_in_session(&self, stream: StreamOwner, event: &[u8]) -> u64 {
+        self.keys.hash_one(("in session", stream.session, stream.caller, event))
+    }
+
+    fn key_anywhere(&self, stream: StreamOwner, event: &[u8]) -> u64 {
+        self.keys.hash_one(("anywhere", stream.server, event))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn put(noted: &mut PerCaller<EventSource>, caller: u64, key: u64, target: &Arc<Target>) {
+    match noted.find_mut(key) {
+        None => noted.put(caller, key, EventSource { target: Arc::clone(target), repeats: false }),
+        Some((owner, source)) => {
+            source.repeats |= owner != caller;
+            add(&mut source.target, target);
+        }
+    }
+}
+
+/// Adds what another stream with the same event id answers. An event that comes again, as replayed
+/// events do, changes nothing. Otherwise the id could resume any of the streams, so the caller
+/// needs permission for all of them; no caller has it for more than [`SHARED_MAX`].
+fn add(known: &mut Arc<Target>, target: &Arc<Target>) {
+    if known == target {
+        return;
+    }
+    let mut all = match &**known {
+        Target::Several(parts) if parts.is_empty() || parts.contains(target) => return,
+        Target::Several(parts) => parts.clone(),
+        single => vec![single.clone()],
+    };
+    all.push(Target::clone(target));
+    if all.len() > SHARED_MAX {
+        all.clear();
+    }
+    *known = Arc::new(Target::Several(all));
+}

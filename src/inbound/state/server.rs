@@ -1,0 +1,172 @@
+//! The configuration in force as values: servers with their rules, documents, bounds and upstreams.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+
+use crate::{
+    authorization_server::embedded::Embedded,
+    base::names::Resource,
+    decide::{
+        fields::origin::Sites, mcp::answer::lists::Hide, policy::rule::Policy, resource_server::challenge::Challenges,
+        routing::Routes, token::caller::Caller,
+    },
+    observe::metrics::ServerSeries,
+    outbound::{
+        credential::{Credential, IdentityHeader},
+        discover::Discovery,
+        keys::IssuerKeys,
+        upstream::Upstream,
+    },
+};
+
+/// All that a request may need of the configuration, built whole and swapped whole.
+pub struct Snapshot {
+    /// Bounds for all callers together.
+    pub limits: TotalLimits,
+    /// The host names of the gateway.
+    pub sites: Sites,
+    /// The paths that the gateway answers.
+    pub routes: Routes,
+    /// Servers, indexed as in `routes`.
+    pub servers: Vec<Arc<Server>>,
+    /// Embedded authorization servers, indexed as in `routes`.
+    pub embedded: Vec<Arc<Embedded>>,
+}
+
+impl Snapshot {
+    /// The server of this snapshot with the name and the transport of `before`.
+    pub(in crate::inbound) fn successor(&self, before: &Server) -> Option<&Arc<Server>> {
+        let is_same = |now: &&Arc<Server>| now.series.name == before.series.name && now.transport == before.transport;
+        self.servers.iter().find(is_same)
+    }
+}
+
+/// One server, ready to serve.
+pub struct Server {
+    /// Its name and its counters.
+    pub series: Arc<ServerSeries>,
+    /// Its MCP transport. Two servers of one name differ in it.
+    pub transport: Transport,
+    /// Its resource identifier.
+    pub resource: Resource,
+    /// The browser origins that may call it.
+    pub sites: Sites,
+    /// The public host and scheme, told to the upstream.
+    pub public: PublicFace,
+    /// Values that `aud` may hold instead of the resource.
+    pub audiences: Vec<Box<str>>,
+    /// The issuers whose tokens it accepts, preferred first.
+    pub issuers: Vec<Arc<IssuerKeys>>,
+    /// The metadata of its first issuer, which it mirrors.
+    pub mirror: Mirror,
+    /// Its rules.
+    pub policy: Policy,
+    /// Its `WWW-Authenticate` challenges.
+    pub challenges: Challenges,
+    /// Its protected resource metadata (RFC 9728).
+    pub metadata: MetadataDocument,
+    /// The MCP server that its requests go to.
+    pub upstream: Arc<Upstream>,
+    /// What the upstream gets in place of the caller's token.
+    pub credential: Credential,
+    /// Claims that the upstream gets as headers.
+    pub identity_headers: Vec<IdentityHeader>,
+    /// The names of these headers and of the upstream's credential: removed from client requests.
+    pub identity_names: Vec<HeaderName>,
+    /// Proxy headers that the operator lets clients send.
+    pub passed_headers: Vec<HeaderName>,
+    /// Bounds for this server.
+    pub limits: ServerLimits,
+    /// Which items its lists leave out.
+    pub hide: Hide,
+    /// Whether it accepts the batches of 2025-03-26.
+    pub batches: bool,
+    /// An event stream gets a comment after this time of silence.
+    pub stream_keep_alive: Option<Duration>,
+    /// Whether a refused `tools/call` gets a tool result that says so, instead of a 403.
+    pub deny_as_tool_error: bool,
+}
+
+/// Where the metadata of a server's first issuer is.
+pub enum Mirror {
+    /// At the issuer.
+    Elsewhere(Arc<Discovery>),
+    /// At the embedded authorization server.
+    Inside(Arc<Embedded>),
+}
+
+/// An MCP transport over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Streamable HTTP, of 2025-03-26 and later.
+    Streamable,
+    /// HTTP with SSE, of 2024-11-05: one event stream from the server, one path for messages to it.
+    Sse {
+        /// The public path for messages.
+        messages: Box<str>,
+    },
+}
+
+/// The public host and scheme of a server, as header values (P5).
+pub struct PublicFace {
+    /// Host and port of `public_url`.
+    pub host: HeaderValue,
+    /// Its scheme.
+    pub scheme: HeaderValue,
+}
+
+/// A metadata document that is rendered once.
+pub struct MetadataDocument {
+    /// Its bytes.
+    pub body: Bytes,
+    /// Its strong entity tag.
+    pub etag: HeaderValue,
+}
+
+/// Bounds of one server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Bytes of a request body.
+    pub request_body: u64,
+    /// Levels of JSON nesting.
+    pub json_depth: u32,
+    /// Open event streams of one caller.
+    pub streams_per_caller: u32,
+    /// Open sessions of one caller.
+    pub sessions_per_caller: u32,
+    /// HTTP/2 connections to the upstream.
+    pub upstream_connections: u32,
+    /// Requests under way of one caller.
+    pub requests_per_caller: u32,
+    /// Bytes held of the request bodies of one caller.
+    pub body_bytes_per_caller: u64,
+}
+
+/// Bounds of what all callers hold together at all servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TotalLimits {
+    /// Requests under way; an event stream no longer counts once it has begun.
+    pub requests: u32,
+    /// Bytes of request bodies.
+    pub body_bytes: u64,
+    /// Requests under way to embedded authorization servers, whose callers are not verified.
+    pub unproved: u32,
+    /// Open event streams of one caller at one server, at most, whatever that server allows.
+    pub streams_of_caller: u32,
+}
+
+impl Server {
+    /// The issuer of the caller's token.
+    #[must_use]
+    pub fn issuer_of(&self, caller: &Caller) -> Option<&Arc<IssuerKeys>> {
+        self.issuers.iter().find(|issuer| issuer.rules().name == *caller.authorization_server())
+    }
+
+    /// The clock skew that is allowed for the caller's issuer.
+    #[must_use]
+    pub fn skew(&self, caller: &Caller) -> Duration {
+        self.issuer_of(caller).map_or(Duration::ZERO, |issuer| issuer.rules().clock_skew)
+    }
+}

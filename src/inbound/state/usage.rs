@@ -1,0 +1,170 @@
+//! Counts what each caller and all callers together hold: requests, event streams, body bytes.
+//!
+//! A place is taken before the request may cost anything, and given back when it is dropped: two
+//! requests at once cannot both take the last place (attacks 172, 173).
+
+mod charge;
+mod counts;
+mod place;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use self::counts::{Counts, HeldBounds, Holding, share};
+pub(in crate::inbound) use self::{charge::Charge, place::RequestPlace};
+use crate::{
+    base::{
+        limits::held::{PEER_SHARE, REQUESTS_FOR_ANSWERS},
+        names::ServerName,
+        peer::network,
+    },
+    decide::{refusal::Refusal, token::caller::Caller},
+    inbound::state::server::{ServerLimits, TotalLimits},
+};
+
+/// Above this number of callers, those that hold nothing are removed.
+const SWEPT_ABOVE: usize = 4_096;
+
+/// What is held now.
+pub struct Usage {
+    callers: Mutex<Callers>,
+    seed: u64,
+    /// What is held at the endpoints of embedded authorization servers, where callers are not
+    /// verified yet: by peer address, and of all peers together.
+    peers: Mutex<HashMap<IpAddr, Arc<Holding>>>,
+    unproved: Arc<Counts>,
+    all: Arc<Counts>,
+}
+
+/// By [`key`], which keeps no text.
+#[derive(Default)]
+struct Callers {
+    /// By server and caller.
+    at_servers: HashMap<u64, Arc<Holding>, BuildHasherDefault<Hashed>>,
+    /// By caller.
+    everywhere: HashMap<u64, Arc<Counts>, BuildHasherDefault<Hashed>>,
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        Self {
+            callers: Mutex::default(),
+            seed: RandomState::new().hash_one("usage"),
+            peers: Mutex::default(),
+            unproved: Arc::default(),
+            all: Arc::default(),
+        }
+    }
+}
+
+impl Usage {
+    /// Takes a place for a request of `caller`, before its body is read.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyRequests`], [`Refusal::OverloadedRequests`].
+    pub(in crate::inbound) fn enter(
+        &self,
+        server: &ServerName,
+        limits: ServerLimits,
+        caller: &Caller,
+        all: TotalLimits,
+    ) -> Result<RequestPlace, Refusal> {
+        let bounds = HeldBounds { body_bytes: limits.body_bytes_per_caller, all, is_verified: true };
+        RequestPlace::take(
+            self.holding(server, caller),
+            limits.requests_per_caller.into(),
+            REQUESTS_FOR_ANSWERS,
+            bounds,
+        )
+    }
+
+    /// Takes a place for a request of `peer` to an embedded authorization server. Together such
+    /// requests get a share of all places, so that clients without a token cannot take the places
+    /// of those with one; one peer gets a part of that share.
+    ///
+    /// # Errors
+    /// [`Refusal::OverloadedRequests`].
+    pub(in crate::inbound) fn enter_unproved(&self, peer: IpAddr, all: TotalLimits) -> Result<RequestPlace, Refusal> {
+        let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_verified: false };
+        RequestPlace::take(self.peer(network(peer)), u64::from(all.unproved).div_ceil(PEER_SHARE), 0, bounds)
+    }
+
+    /// The bytes that are held now of request bodies, and of answers that are read.
+    pub fn body_bytes(&self) -> u64 {
+        self.all.body_bytes.held()
+    }
+
+    fn peer(&self, peer: IpAddr) -> Arc<Holding> {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if peers.len() > SWEPT_ABOVE && peers.len().is_power_of_two() && !peers.contains_key(&peer) {
+            peers.retain(|_, holding| Arc::strong_count(holding) > 1);
+        }
+        let new =
+            || Holding { everywhere: Arc::clone(&self.unproved), all: Arc::clone(&self.all), ..Holding::default() };
+        Arc::clone(peers.entry(peer).or_insert_with(|| Arc::new(new())))
+    }
+
+    fn holding(&self, server: &ServerName, caller: &Caller) -> Arc<Holding> {
+        let person = key(self.seed, caller.principal());
+        let here = key(person, server.as_str());
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(holding) = callers.at_servers.get(&here) {
+            return Arc::clone(holding);
+        }
+        callers.sweep();
+        let everywhere = Arc::clone(callers.everywhere.entry(person).or_default());
+        let holding = Arc::new(Holding { everywhere, all: Arc::clone(&self.all), ..Holding::default() });
+        callers.at_servers.insert(here, Arc::clone(&holding));
+        holding
+    }
+}
+
+impl Callers {
+    /// Now and then removes callers that hold nothing. Called before a caller is added.
+    fn sweep(&mut self) {
+        if self.at_servers.len() > SWEPT_ABOVE && self.at_servers.len().is_power_of_two() {
+            self.at_servers.retain(|_, holding| Arc::strong_count(holding) > 1);
+            self.everywhere.retain(|_, counts| Arc::strong_count(counts) > 1);
+        }
+    }
+}
+
+/// The key of a caller, or of a caller at a server. Every request computes it, so it is cheap: a
+/// principal is the front of a SHA-256, which no client can choose, and server names are the
+/// operator's.
+fn key(seed: u64, text: &str) -> u64 {
+    let fold = |key: u64, word: [u8; 8]| {
+        let mixed = (key.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        mixed ^ mixed >> 32
+    };
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    words.iter().copied().chain([last]).fold(seed, fold)
+}
+
+/// A hasher for keys that are hashes already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}

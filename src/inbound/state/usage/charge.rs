@@ -1,0 +1,93 @@
+//! Charges for held body bytes, from before they are kept until the last one is dropped.
+
+use std::{mem, sync::Arc};
+
+use bytes::Bytes;
+
+use super::counts::{HeldBounds, Holding, share};
+use crate::{
+    base::limits::held::{BODY_BYTES_UNCHARGED, BODY_CHARGE_BYTES},
+    decide::refusal::Refusal,
+};
+
+/// The bytes that are held of one request body, or of an answer that is read. Given back on drop.
+pub(in crate::inbound) struct Charge {
+    pub(super) holding: Arc<Holding>,
+    pub(super) bounds: HeldBounds,
+    /// Bytes charged to the caller.
+    pub(super) own: u64,
+    /// Bytes charged to all.
+    pub(super) all: u64,
+}
+
+impl Charge {
+    /// Charges for a body of which `bytes` have arrived so far, before the newest of them are kept.
+    ///
+    /// # Errors
+    /// As [`super::place::RequestPlace::charge`].
+    pub(in crate::inbound) fn arrived(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        if bytes <= BODY_BYTES_UNCHARGED {
+            return Ok(());
+        }
+        if bytes > self.own {
+            self.take_own((bytes - self.own).next_multiple_of(BODY_CHARGE_BYTES))?;
+        }
+        let (more, most) = (bytes.saturating_sub(self.all), self.bounds.all.body_bytes);
+        let fits = |held: u64| held.saturating_add(more) <= most;
+        self.holding.all.body_bytes.take(more, fits).ok_or(Refusal::OverloadedBodyBytes)?;
+        self.all += more;
+        Ok(())
+    }
+
+    /// The body as bytes that stay charged until their last part is dropped, wherever that is.
+    pub(in crate::inbound) fn hold(self, body: Bytes) -> Bytes {
+        if self.all == 0 { body } else { Bytes::from_owner(Charged { body, _charge: self }) }
+    }
+
+    /// The same for a part of what is held. Bytes that arrive later are charged again.
+    pub(in crate::inbound) fn hold_part(&mut self, part: Bytes) -> Bytes {
+        if self.own == 0 {
+            return part;
+        }
+        let rest = Self { holding: Arc::clone(&self.holding), bounds: self.bounds, own: 0, all: 0 };
+        mem::replace(self, rest).hold(part)
+    }
+
+    /// Charges the caller alone. A first body always fits, or a body that is larger than the bound
+    /// could never be sent.
+    pub(super) fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
+        let own = if self.bounds.is_verified { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
+        let (mine, most) = (self.own, self.bounds.body_bytes);
+        let fits = |most: u64| move |held: u64| held == mine || held.saturating_add(more) <= most;
+        let Holding { here, everywhere, .. } = &*self.holding;
+        if here.body_bytes.take(more, fits(most)).is_none() {
+            return Err(own);
+        }
+        if everywhere.body_bytes.take(more, fits(share(self.bounds.all.body_bytes))).is_none() {
+            here.body_bytes.give(more);
+            return Err(own);
+        }
+        self.own += more;
+        Ok(())
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.holding.here.body_bytes.give(self.own);
+        self.holding.everywhere.body_bytes.give(self.own);
+        self.holding.all.body_bytes.give(self.all);
+    }
+}
+
+struct Charged {
+    body: Bytes,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for Charged {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}

@@ -1,0 +1,109 @@
+//! The place of one request among those under way, and of the event stream that may answer it.
+
+use std::{mem, sync::Arc};
+
+use super::{
+    charge::Charge,
+    counts::{HeldBounds, Holding, share},
+};
+use crate::{base::limits::held::BODY_BYTES_UNCHARGED, decide::refusal::Refusal};
+
+/// A place for one request, and for the event stream that may answer it. Given back on drop.
+pub(in crate::inbound) struct RequestPlace {
+    holding: Arc<Holding>,
+    bounds: HeldBounds,
+    /// Whether the caller has more requests under way than allowed: only a message that answers or
+    /// ends something passes then.
+    is_over: bool,
+    is_request: bool,
+    is_stream: bool,
+}
+
+impl RequestPlace {
+    /// Takes a place. Beyond `most` requests there are `room` places for messages that answer or
+    /// end something.
+    pub(super) fn take(holding: Arc<Holding>, most: u64, room: u64, bounds: HeldBounds) -> Result<Self, Refusal> {
+        let own = if bounds.is_verified { Refusal::TooManyRequests } else { Refusal::OverloadedRequests };
+        let Holding { here, everywhere, all, .. } = &*holding;
+        let in_all = u64::from(bounds.all.requests);
+        let before = here.requests.take(1, |held| held < most.saturating_add(room)).ok_or(own.clone())?;
+        let share = if bounds.is_verified { share(in_all) } else { bounds.all.unproved.into() };
+        if everywhere.requests.take(1, |held| held < share).is_none() {
+            here.requests.give(1);
+            return Err(own);
+        }
+        if all.requests.take(1, |held| held < in_all).is_none() {
+            here.requests.give(1);
+            everywhere.requests.give(1);
+            return Err(Refusal::OverloadedRequests);
+        }
+        Ok(Self { is_over: before >= most, is_request: true, is_stream: false, bounds, holding })
+    }
+
+    /// Checks that the caller may ask something, now that the message is known to be a request.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyRequests`].
+    pub(in crate::inbound) fn asks(&self) -> Result<(), Refusal> {
+        if self.is_over { Err(Refusal::TooManyRequests) } else { Ok(()) }
+    }
+
+    /// Takes a place among the caller's event streams: the answer may be one.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyStreams`].
+    pub(in crate::inbound) fn may_stream(&mut self, streams_max: u32) -> Result<(), Refusal> {
+        let taken = self.holding.streams.take(1, |held| held < u64::from(streams_max));
+        self.is_stream = taken.is_some();
+        taken.map(drop).ok_or(Refusal::TooManyStreams)
+    }
+
+    /// The answer has begun: an event stream gives back its place among the requests, and any other
+    /// answer gives back its place among the streams.
+    pub(in crate::inbound) fn answered(&mut self, is_stream: bool) {
+        if is_stream { self.give_request() } else { self.give_stream() }
+    }
+
+    /// Begins to charge for a body that announces this many bytes, or 0. The caller is charged for
+    /// the announced bytes at once, so that a body that begins can finish. The total is charged
+    /// only for bytes that arrived, so that an announcement keeps no other caller out.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyBodyBytes`], [`Refusal::OverloadedBodyBytes`].
+    pub(in crate::inbound) fn charge(&self, announced: u64) -> Result<Charge, Refusal> {
+        let mut charge = self.charge_later();
+        if announced > BODY_BYTES_UNCHARGED {
+            charge.take_own(announced)?;
+            if self.holding.all.body_bytes.held().saturating_add(announced) > self.bounds.all.body_bytes {
+                return Err(Refusal::OverloadedBodyBytes);
+            }
+        }
+        Ok(charge)
+    }
+
+    /// Begins to charge for bytes whose number is not announced.
+    pub(in crate::inbound) fn charge_later(&self) -> Charge {
+        Charge { holding: Arc::clone(&self.holding), bounds: self.bounds, own: 0, all: 0 }
+    }
+
+    fn give_request(&mut self) {
+        if mem::take(&mut self.is_request) {
+            self.holding.here.requests.give(1);
+            self.holding.everywhere.requests.give(1);
+            self.holding.all.requests.give(1);
+        }
+    }
+
+    fn give_stream(&mut self) {
+        if mem::take(&mut self.is_stream) {
+            self.holding.streams.give(1);
+        }
+    }
+}
+
+impl Drop for RequestPlace {
+    fn drop(&mut self) {
+        self.give_request();
+        self.give_stream();
+    }
+}

@@ -1,0 +1,218 @@
+//! How much each caller may hold, and when it is given back.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::*;
+
+const KIB: u64 = 1024;
+const LIMITS: ServerLimits = ServerLimits {
+    request_body: 4_096 * KIB,
+    json_depth: 64,
+    streams_per_caller: 64,
+    sessions_per_caller: 64,
+    requests_per_caller: 64,
+    body_bytes_per_caller: 32_768 * KIB,
+    upstream_connections: 8,
+};
+const ALL: TotalLimits = TotalLimits { requests: 40, body_bytes: 4_000 * KIB, unproved: 10, streams_of_caller: 64 };
+
+fn caller(subject: &str) -> Caller {
+    Caller::for_tests(subject, &[], json!({}))
+}
+
+fn limits(requests_per_caller: u32, body_bytes_per_caller: u64) -> ServerLimits {
+    ServerLimits { requests_per_caller, body_bytes_per_caller, ..LIMITS }
+}
+
+/// Enters until that is refused.
+fn fill(enter: impl Fn() -> Result<RequestPlace, Refusal>) -> (Vec<RequestPlace>, Refusal) {
+    let mut places = Vec::new();
+    loop {
+        match enter() {
+            Ok(place) => places.push(place),
+            Err(refusal) => return (places, refusal),
+        }
+    }
+}
+
+#[test]
+fn attack_173_requests_are_bounded_for_each_caller_and_in_all() {
+    let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
+    let at = |server: &ServerName, caller: &Caller, most| usage.enter(server, limits(most, 1), caller, ALL);
+
+    // A caller has room for what answers or ends something, beyond what they may ask; and no more
+    // than a quarter of all.
+    let (mut held, refusal) = fill(|| at(&s, &alice, 3));
+    assert_eq!((held.len(), refusal), (10, Refusal::TooManyRequests), "a quarter of all");
+    let asks: Vec<bool> = held.iter().map(|place| place.asks().is_ok()).collect();
+    assert_eq!(asks.iter().filter(|asks| **asks).count(), 3);
+    assert!(asks[..3].iter().all(|asks| *asks));
+    assert!(matches!(at(&ServerName::from("other"), &alice, 3), Err(Refusal::TooManyRequests)), "at all servers");
+
+    // Other callers have the rest, and clients without a token a part of it.
+    let (bobs, _) = fill(|| at(&s, &caller("bob"), 64));
+    let (carols, _) = fill(|| at(&s, &caller("carol"), 64));
+    let peers = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"];
+    let filled = peers.map(|peer| fill(|| usage.enter_unproved(peer.parse().unwrap(), ALL)));
+    assert!(filled.iter().all(|(_, refusal)| *refusal == Refusal::OverloadedRequests));
+    assert_eq!(filled.each_ref().map(|(places, _)| places.len()), [5, 0, 5, 0], "half of a quarter for one address");
+    assert_eq!((bobs.len(), carols.len()), (10, 10));
+    assert!(matches!(at(&s, &caller("dora"), 64), Err(Refusal::OverloadedRequests)));
+    drop(filled);
+    assert!(at(&s, &caller("dora"), 64).is_ok());
+
+    // What is given back can be taken, once.
+    held.truncate(1);
+    assert!(at(&s, &alice, 3).is_ok_and(|place| place.asks().is_ok()));
+    drop((held, bobs, carols));
+    assert_eq!((usage.all.requests.held(), usage.body_bytes()), (0, 0));
+    let callers = usage.callers.lock().unwrap();
+    assert!(callers.at_servers.values().all(|holding| holding.here.requests.held() == 0));
+    assert!(callers.everywhere.values().all(|counts| counts.requests.held() == 0));
+}
+
+#[test]
+fn attack_172_a_place_among_the_streams_is_taken_before_and_given_back_when_there_is_none() {
+    let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
+    let enter = || usage.enter(&s, LIMITS, &alice, TotalLimits { requests: 1_024, ..ALL }).unwrap();
+    let mut places: Vec<RequestPlace> = (0..5).map(|_| enter()).collect();
+    let taken: Vec<bool> = places.iter_mut().map(|place| place.may_stream(3).is_ok()).collect();
+    assert_eq!(taken, [true, true, true, false, false], "none is answered yet");
+
+    // Two are answered without a stream; the third by a stream, which no longer counts as a
+    // request.
+    let mut streams = places.drain(..3).collect::<Vec<_>>();
+    streams[0].answered(false);
+    streams[1].answered(false);
+    streams[2].answered(true);
+    assert_eq!(usage.all.requests.held(), 4, "five, less the stream");
+    let mut later: Vec<RequestPlace> = (0..3).map(|_| enter()).collect();
+    let taken: Vec<bool> = later.iter_mut().map(|place| place.may_stream(3).is_ok()).collect();
+    assert_eq!(taken, [true, true, false]);
+    drop((streams, later, places));
+    let mut places: Vec<RequestPlace> = (0..4).map(|_| enter()).collect();
+    assert_eq!(places.iter_mut().filter_map(|place| place.may_stream(3).ok()).count(), 3);
+}
+
+#[test]
+fn attack_173_bytes_are_charged_before_they_are_kept_and_until_the_last_is_gone() {
+    let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
+    let place = usage.enter(&s, limits(64, 1_000 * KIB), &alice, ALL).unwrap();
+    let mut charge = place.charge(600 * KIB).unwrap();
+    assert_eq!(usage.body_bytes(), 0, "an announcement takes nothing from others");
+    assert_eq!(place.charge(600 * KIB).err(), Some(Refusal::TooManyBodyBytes), "and all of it from the caller");
+    charge.arrived(100 * 1024).unwrap();
+    charge.arrived(600 * 1024).unwrap();
+    assert_eq!(usage.body_bytes(), 600 * KIB);
+    let body = charge.hold(Bytes::from(vec![b'x'; 600 * 1024]));
+    let part = body.slice(7..9);
+    drop((body, place));
+    assert_eq!(usage.body_bytes(), 600 * KIB, "a part of it keeps all of it");
+    drop(part);
+    assert_eq!(usage.body_bytes(), 0);
+    let callers = usage.callers.lock().unwrap();
+    assert!(callers.at_servers.values().all(|holding| holding.here.body_bytes.held() == 0));
+    assert!(callers.everywhere.values().all(|counts| counts.body_bytes.held() == 0));
+}
+
+#[test]
+fn attack_173_bodies_without_a_length_and_small_ones() {
+    let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
+    let place = usage.enter(&s, limits(64, 200 * KIB), &alice, ALL).unwrap();
+    let mut small = place.charge(0).unwrap();
+    small.arrived(16 * 1024).unwrap();
+    assert_eq!((small.own, small.all), (0, 0), "small ones are bounded by the requests");
+    small.arrived(16 * 1024 + 1).unwrap();
+    assert_eq!((small.own, small.all), (64 * KIB, 16 * KIB + 1), "the caller pays in steps");
+    let mut other = place.charge(0).unwrap();
+    other.arrived(128 * 1024).unwrap();
+    assert_eq!(other.arrived(129 * 1024).err(), Some(Refusal::TooManyBodyBytes));
+    drop(small);
+    other.arrived(129 * 1024).unwrap();
+    drop(other);
+
+    // One body always fits into what is a caller's own, but not into what all have.
+    let mut long = place.charge(3_000 * KIB).unwrap();
+    long.arrived(3_000 * 1024).unwrap();
+    assert_eq!(place.charge(17 * KIB).err(), Some(Refusal::TooManyBodyBytes));
+    let bobs = usage.enter(&s, limits(64, 2_000 * KIB), &caller("bob"), ALL).unwrap();
+    assert_eq!(bobs.charge(1_001 * KIB).err(), Some(Refusal::OverloadedBodyBytes), "more is announced than is left");
+    let mut charge = bobs.charge(0).unwrap();
+    charge.arrived(1_000 * 1024).unwrap();
+    assert_eq!(charge.arrived(1_000 * 1024 + 1).err(), Some(Refusal::OverloadedBodyBytes));
+    drop((long, charge));
+    assert_eq!(usage.body_bytes(), 0);
+}
+
+#[test]
+fn attack_173_forms_of_one_network_take_half_of_what_clients_without_a_token_get() {
+    let usage = Usage::default();
+    let enter = |address: u128| usage.enter_unproved(IpAddr::V6(Ipv6Addr::from_bits(address)), ALL).unwrap();
+    let network = 0x2001_0db8_0001_0002_u128 << 64;
+    let (one, same, other, last) = (enter(network), enter(network + 7), enter(2 << 64), enter(3 << 64));
+    let mut charge = one.charge(0).unwrap();
+    charge.arrived(448 * 1024).unwrap();
+    assert_eq!(same.charge(60 * KIB).err(), Some(Refusal::OverloadedBodyBytes), "the same /64");
+    let mut others = other.charge(0).unwrap();
+    others.arrived(448 * 1024).unwrap();
+    assert_eq!(last.charge(105 * KIB).err(), Some(Refusal::OverloadedBodyBytes), "a quarter of all is taken");
+    drop((charge, others));
+    assert!(last.charge(17 * KIB).is_ok());
+    drop((one, same, other, last));
+    let peers = usage.peers.lock().unwrap();
+    assert!(peers.values().all(|peer| peer.here.requests.held() == 0 && peer.here.body_bytes.held() == 0));
+    assert_eq!((usage.unproved.requests.held(), usage.unproved.body_bytes.held(), usage.body_bytes()), (0, 0, 0));
+}
+
+#[test]
+fn attack_173_a_part_that_goes_on_takes_its_charge_along() {
+    let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
+    let place = usage.enter(&s, LIMITS, &alice, ALL).unwrap();
+    let mut charge = place.charge_later();
+    charge.arrived(16 * 1024).unwrap();
+    let small = charge.hold_part(Bytes::from(vec![b'x'; 16 * 1024]));
+    assert_eq!((usage.body_bytes(), charge.own), (0, 0), "small ones are not charged");
+    charge.arrived(600 * 1024).unwrap();
+    let long = charge.hold_part(Bytes::from(vec![b'x'; 500 * 1024]));
+    assert_eq!((usage.body_bytes(), charge.all), (600 * KIB, 0));
+    charge.arrived(100 * 1024).unwrap();
+    assert_eq!(usage.body_bytes(), 700 * KIB);
+    drop((small, long));
+    assert_eq!(usage.body_bytes(), 100 * KIB);
+    drop(charge);
+    assert_eq!(usage.body_bytes(), 0);
+}
+
+#[test]
+fn callers_and_servers_are_told_apart() {
+    use std::collections::HashSet;
+    let seed = Usage::default().seed;
+    let mut keys = HashSet::new();
+    for number in 0..1_000 {
+        let person = key(seed, caller(&number.to_string()).principal());
+        for server in ["", "a", "b", "weather", "weather-2", "weather_2", "a.long.name.of.a.server"] {
+            assert!(keys.insert(key(person, server)), "{number} at {server:?}");
+        }
+    }
+    assert_ne!(key(seed, "x"), key(Usage::default().seed, "x"), "each process has its own");
+}
+
+#[test]
+fn callers_who_hold_nothing_are_forgotten() {
+    let (usage, s) = (Usage::default(), ServerName::from("s"));
+    let kept = usage.enter(&s, LIMITS, &caller("kept"), ALL).unwrap();
+    for number in 0..3 * SWEPT_ABOVE {
+        drop(usage.enter(&s, LIMITS, &caller(&number.to_string()), ALL).unwrap());
+    }
+    let sizes = |usage: &Usage| {
+        let callers = usage.callers.lock().unwrap();
+        (callers.at_servers.len(), callers.everywhere.len())
+    };
+    let (at_servers, everywhere) = sizes(&usage);
+    assert!(at_servers <= 2 * SWEPT_ABOVE && everywhere <= 2 * SWEPT_ABOVE, "{at_servers} {everywhere}");
+    drop(kept);
+    assert_eq!(usage.all.requests.held(), 0);
+}
