@@ -191,10 +191,10 @@ fn wanted(arguments: &Explain, server: &Server) -> Result<Target, Refusal> {
             (method, if is_of_task { json!({"taskId": "unknown"}) } else { json!({}) })
         }
     };
-    let mut body = json!({"jsonrpc": "2.0", "method": method, "params": params});
-    if !method::find(method).is_some_and(|row| row.is_notification) {
-        body["id"] = json!(1);
-    }
+    let body = match method::find(method) {
+        Some(row) if row.is_notification => json!({"jsonrpc": "2.0", "method": method, "params": params}),
+        _ => json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}),
+    };
     let body = Bytes::from(body.to_string());
     let message = parse::read(&body, server.limits.json_depth).map_err(|fault| fault.refusal)?;
     target::of(&message)
