@@ -52,6 +52,8 @@
 //! [`app::App::bind`] builds the snapshot and binds every listener before any serves; [`app::App::serve`] owns every task. A changed
 //! configuration is built whole and swapped as one `Arc`, or the one before stays. SIGTERM drains up to a deadline.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test may spawn tasks and read the environment"))]
+
 mod app;
 mod authorization_server;
 // Public for the fuzz targets and the differential test only.
