@@ -162,3 +162,6 @@ pub(in crate::inbound) async fn read_bodiless(
     let lists = matches!(target, Target::Stream).then_some(Lists::Any);
     Ok(McpRequest { lists, ..McpRequest::plain(target, Bytes::new()) })
 }
+
+#[cfg(test)]
+mod tests;
