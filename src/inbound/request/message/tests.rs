@@ -7,14 +7,13 @@ use crate::inbound::testing::{PATH, TestGateway};
 
 const CLIENT_VERSION: &str = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28""#;
 
+/// Header fields of a request.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 /// Whether it answers, may stream, asks for a task; and whether the answer may be one.
 type Facts = (bool, bool, bool, TaskAnswer);
 
-async fn read_as(
-    endpoint: Endpoint,
-    fields: &[(&str, &str)],
-    body: &str,
-) -> (Result<McpRequest, Refusal>, RequestContext) {
+async fn read_as(endpoint: Endpoint, fields: Fields<'_>, body: &str) -> (Result<McpRequest, Refusal>, RequestContext) {
     let world = TestGateway::with(|server| server.batches = true).await;
     let request = fields.iter().fold(Request::post(PATH), |request, (name, value)| request.header(*name, *value));
     let (head, ()) = request.body(()).unwrap().into_parts();
@@ -36,7 +35,7 @@ async fn what_later_steps_need_is_learnt_of_each_message() {
         ))
     };
     let extension = r#""extensions":{"io.modelcontextprotocol/tasks":{}}"#;
-    let cases: Vec<(&[(&str, &str)], String, Facts)> = vec![
+    let cases: Vec<(Fields<'_>, String, Facts)> = vec![
         (&[], call(""), (false, true, false, TaskAnswer::None)),
         (&[], call(r#","task":{}"#), (false, true, true, TaskAnswer::Expected)),
         (modern, capable(""), (false, true, false, TaskAnswer::Perhaps)),
