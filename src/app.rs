@@ -25,7 +25,7 @@ use crate::{
     decide::{fields::crossing, mcp::session_seal::SessionKeys},
     inbound::{
         accept::{
-            listener::Listener,
+            listener::ClientListener,
             phase::Phase,
             room::Room,
             tls::{Certificates, Concern},
@@ -56,7 +56,7 @@ pub struct App {
     parts: Parts,
     gateway: Arc<Gateway>,
     status: Arc<Status>,
-    listeners: Vec<Listener>,
+    listeners: Vec<ClientListener>,
     certificates: Vec<WatchedCertificate>,
     admin: TcpListener,
     watch: FileWatch,
@@ -115,7 +115,8 @@ impl App {
         let (mut listeners, mut watched) = (Vec::new(), Vec::new());
         for (listen, certificates) in settings.listen.iter().zip(certificates) {
             let system = |cause: io::Error| StartFault::System(format!("listen {}: {cause}", listen.address));
-            let bound = Listener::bind(listen.address, certificates.as_ref(), &observe.metrics).map_err(system)?;
+            let bound =
+                ClientListener::bind(listen.address, certificates.as_ref(), &observe.metrics).map_err(system)?;
             let listener = bound.local_addr().map_err(system)?;
             watched.extend(certificates.map(|certificates| WatchedCertificate { certificates, listener }));
             listeners.push(bound);

@@ -28,20 +28,20 @@
 //! accept   inbound/accept: listener → tls → connection (framing: what breaks HTTP; room: how many; phase: the drain)
 //! arrive   inbound/request/service   takes one Arc<Snapshot> + Now, opens observe/record
 //!          inbound/request/head      the head has one meaning; the host is the gateway's
-//!          decide/routing              → discovery: request/metadata → done
+//!          decide/routing            → discovery: request/metadata → done
 //!                                    → paths of an embedded authorization server: request/embedded → done
-//! gate     inbound/gate
-//!   1 may a browser call from there decide/fields/origin
-//!   2 what was presented            decide/token/presented
-//!   3 is it genuine                 outbound/verify: issuer → its keys → decide/token/jwt                ⇒ Caller
-//!   4 what is wanted                request/asked: body → decide/mcp/request      ⇒ Target
-//!   5 may they                      state/tasks: a task is as good as its tool; decide/policy/evaluate   ⇒ Permit
-//!   6 is there room, is it theirs   request/session, state/{events, usage, tasks, sessions}; legacy_sse
-//!   7 ask                           answer/forward: upstream_request, outbound/upstream (takes the Permit),
-//!                                   answer/session, answer/filter                                        ⇒ Answered
-//!   ------------------------------- the point of no return: from here on nothing can be refused, only ended
-//!   8 relay                         answer/relay: watch (tasks, event ids, silence), lease (ends with the permit),
-//!                                   stall (ends when the client does not read)
+//! gate     inbound/gate, which numbers these steps
+//!          may a browser call from there  decide/fields/origin
+//!          what was presented             decide/token/presented
+//!          is it genuine                  outbound/verify: issuer → its keys → decide/token/jwt              ⇒ Caller
+//!          what is wanted                 request/message: body → decide/mcp/request  ⇒ Target
+//!          may they                       state/tasks: which tool made a task; decide/policy/evaluate        ⇒ Permit
+//!          is there room, is it theirs    request/session, legacy_sse, state/{events, usage, tasks, sessions}
+//!          ask                            answer/forward: upstream_request, outbound/upstream (takes the Permit),
+//!                                         answer/session, answer/filter                                      ⇒ Answered
+//!          ------------------------------ the point of no return: from here on nothing can be refused, only ended
+//!          relay                          answer/relay: watch (new tasks, event ids, silence), lease (ends with the
+//!                                         permit), stall (ends when the client does not read)
 //! refuse   (any step) decide/refusal → answer/reply
 //! end      record dropped → metrics, audit line
 //! ```

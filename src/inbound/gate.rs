@@ -4,7 +4,7 @@
 //! 1 may a browser call from there   request/service, before the gate: decide/origin
 //! 2 what was presented              decide/token/presented
 //! 3 is it genuine                   outbound/verify                                   ⇒ Caller
-//! 4 what is wanted                  request/asked: the body, and the message in it    ⇒ Target
+//! 4 what is wanted                  request/message: the body, and the message in it  ⇒ Target
 //! 5 may they                        state/tasks, decide/policy/evaluate               ⇒ Permit
 //! 6 is there room, is it theirs     state: session, event, stream, task, quota        ⇒ Outgoing
 //! 7 ask the upstream                answer/forward, which spends the Permit           ⇒ Answered
@@ -44,9 +44,9 @@ use crate::{
         legacy_sse::{self, Endpoint},
         request::{
             arrival::{Arrival, Busy},
-            asked::{self, Asked},
             body,
             context::RequestContext,
+            message::{self, McpRequest},
             session::{self, McpSession},
             upload,
         },
@@ -141,20 +141,20 @@ impl Judge<'_> {
         place: &RequestPlace,
         context: &mut RequestContext,
         record: &mut Record,
-    ) -> Result<Asked, Refusal> {
+    ) -> Result<McpRequest, Refusal> {
         let Self { server, endpoint, head, .. } = *self;
         crossing::check_connection(&head.headers, &server.identity_names)?;
         headers::check_shape(&head.headers)?;
         let mut asked = match (endpoint, &head.method) {
             (Endpoint::Streamable | Endpoint::Messages, &Method::POST) => {
-                asked::read_message(server, endpoint, head, body, place, context).await?
+                message::read(server, endpoint, head, body, place, context).await?
             }
             // A body means nothing here and is not forwarded: it could hide a message (attack 108).
             (Endpoint::Streamable | Endpoint::Events, &Method::GET) => {
-                asked::read_bodiless(Target::Stream, head, body, context).await?
+                message::read_bodiless(Target::Stream, head, body, context).await?
             }
             (Endpoint::Streamable, &Method::DELETE) => {
-                asked::read_bodiless(Target::EndSession, head, body, context).await?
+                message::read_bodiless(Target::EndSession, head, body, context).await?
             }
             _ => return Err(Refusal::Method(endpoint.methods())),
         };
@@ -170,7 +170,7 @@ impl Judge<'_> {
 
     /// Step 5: whether the rules permit it. A task needs the permission for the call that made it,
     /// so the target is replaced by what was permitted.
-    fn may(&self, caller: &Caller, asked: &mut Asked, record: &mut Record) -> Result<Permit, Refusal> {
+    fn may(&self, caller: &Caller, asked: &mut McpRequest, record: &mut Record) -> Result<Permit, Refusal> {
         let Self { arrival, server, .. } = self;
         let (policy, tasks) = (&server.policy, &arrival.connection.gateway.tasks);
         let target = match tasks.resolve(server, caller, mem::replace(&mut asked.target, Target::Open), arrival.now) {
@@ -190,7 +190,7 @@ impl Judge<'_> {
     fn room(
         &self,
         caller: Arc<Caller>,
-        asked: Asked,
+        asked: McpRequest,
         mut place: RequestPlace,
         context: &RequestContext,
     ) -> Result<Outgoing, Refusal> {

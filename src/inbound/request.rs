@@ -1,12 +1,12 @@
 //! A request on its way in: its head, its body, its session, and the paths that need no upstream.
 
 pub(in crate::inbound) mod arrival;
-pub(in crate::inbound) mod asked;
 pub(in crate::inbound) mod body;
 pub(in crate::inbound) mod context;
 pub(in crate::inbound) mod drain;
 pub(in crate::inbound) mod embedded;
 pub(in crate::inbound) mod head;
+pub(in crate::inbound) mod message;
 pub(in crate::inbound) mod metadata;
 pub(in crate::inbound) mod service;
 pub(in crate::inbound) mod session;

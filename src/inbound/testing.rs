@@ -75,6 +75,9 @@ use crate::{
 /// The path of the server, and of its upstream.
 pub(super) const PATH: &str = "/mcp";
 
+/// A change of the server at a reload.
+pub(super) type Change = fn(&mut Server);
+
 /// A gateway with one server.
 pub(super) struct TestGateway {
     pub(super) gateway: Arc<Gateway>,
@@ -167,7 +170,7 @@ impl TestGateway {
     }
 
     /// Puts a changed server in force; without `change` the server is gone.
-    pub(super) fn reload(&self, change: Option<fn(&mut Server)>) {
+    pub(super) fn reload(&self, change: Option<Change>) {
         let mut next = snapshot(&self.server);
         next.servers = change
             .map(|change| server(&self.gateway.observe.metrics, &self.upstream, &self.issuer, change))

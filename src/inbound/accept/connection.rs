@@ -72,7 +72,7 @@ pub(in crate::inbound) async fn serve(
     let shaken = tokio::select! {
         biased;
         shaken = handshake::shake(stream, config, &breach) => shaken,
-        () = seat.activity().asked() => return debug!(%peer, "closed during the TLS handshake to make room for another connection"),
+        () = seat.activity().asked() => return debug!(%peer, "closed during its TLS handshake to make room"),
     };
     let Some(stream) = shaken else { return };
     let session = stream.get_ref().1;

@@ -33,13 +33,13 @@ use crate::{
 const NO_PEER: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// A bound listener that does not serve yet.
-pub struct Listener {
+pub struct ClientListener {
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     series: ListenerSeries,
 }
 
-impl Listener {
+impl ClientListener {
     /// Binds `address`. With `certificates` it speaks TLS. Must run inside the tokio runtime.
     ///
     /// # Errors

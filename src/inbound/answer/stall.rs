@@ -63,7 +63,7 @@ where
 /// One stream and the clock over it.
 struct Task<F> {
     stream: Option<F>,
-    /// Runs since hyper first held a frame after a turn.
+    /// Runs from the first poll that left a frame with hyper.
     clock: Option<Pin<Box<Sleep>>>,
     /// Frames that were handed out when the clock was set.
     seen: u32,

@@ -1,4 +1,4 @@
-//! Counts what each caller and all callers together hold: requests, event streams, body bytes.
+//! HeldCounts what each caller and all callers together hold: requests, event streams, body bytes.
 //!
 //! A place is taken before the request may cost anything, and given back when it is dropped: two
 //! requests at once cannot both take the last place (attacks 172, 173).
@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use self::counts::{Counts, HeldBounds, Holding, share};
+use self::counts::{HeldBounds, HeldCounts, Holding, share};
 pub(in crate::inbound) use self::{charge::Charge, place::RequestPlace};
 use crate::{
     base::{
@@ -38,8 +38,8 @@ pub struct Usage {
     /// What is held at the endpoints of embedded authorization servers, where callers are not
     /// verified yet: by peer address, and of all peers together.
     peers: Mutex<HashMap<IpAddr, Arc<Holding>>>,
-    unproved: Arc<Counts>,
-    all: Arc<Counts>,
+    unproved: Arc<HeldCounts>,
+    all: Arc<HeldCounts>,
 }
 
 /// By [`key`], which keeps no text.
@@ -48,7 +48,7 @@ struct Callers {
     /// By server and caller.
     at_servers: HashMap<u64, Arc<Holding>, BuildHasherDefault<Hashed>>,
     /// By caller.
-    everywhere: HashMap<u64, Arc<Counts>, BuildHasherDefault<Hashed>>,
+    everywhere: HashMap<u64, Arc<HeldCounts>, BuildHasherDefault<Hashed>>,
 }
 
 impl Default for Usage {

@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(choose(vec![own, young.clone()], 3, rule(17)), [9], "its own makes room");
         let old = holder(0, &[(100, 1), (150, 2)]);
         assert_eq!(choose(vec![attacker, old], 3, rule(17)), [1], "one that has been idle for a while");
-        // Of a peer with more seats, as many as are too many.
+        // A peer with more seats loses those above the limit.
         let larger = holder(2, &[(150, 1), (160, 2), (170, 3)]);
         assert_eq!(choose(vec![larger, young], 9, rule(3)), [1, 2]);
         assert_eq!(choose(vec![holder(0, &[(150, 4)])], 9, rule(0)), [4], "the first of its peer displaces any");

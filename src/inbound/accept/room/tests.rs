@@ -37,16 +37,16 @@ async fn attack_174_the_idle_make_room_and_the_active_stay() {
     begin_safe(&active);
     let old = room.try_seat(address("10.0.0.2")).unwrap();
     let young = room.try_seat(address("10.0.0.2")).unwrap();
-    // The active peer asks for another: the other's oldest makes room.
+    // The active peer opens another connection: the oldest idle one of the other peer makes room.
     assert!(room.try_seat(address("10.0.0.1")).is_none());
     timeout(SOON, old.activity().asked()).await.unwrap();
     assert_eq!(closed(&metrics), "1");
-    assert!(room.try_seat(address("10.0.0.1")).is_none(), "it is on its way; nobody else is asked");
+    assert!(room.try_seat(address("10.0.0.1")).is_none(), "it is on its way; no other connection is asked");
     drop(old);
     let next = room.try_seat(address("10.0.0.1")).unwrap();
     begin_safe(&next);
     begin_safe(&young);
-    // All are active: the new one waits until one is idle, and that one makes room.
+    // All are active: the new connection waits until one is idle, and that one makes room.
     let mut waiting = std::pin::pin!(room.seat(address("10.0.0.3")));
     assert!(futures_poll(waiting.as_mut()).is_none());
     next.activity().end(true);
@@ -129,7 +129,7 @@ async fn attack_174_a_request_of_which_nothing_is_proved_does_not_keep_its_seat(
     drop(half);
     let next = room.try_seat(address("10.0.0.1")).unwrap();
     begin_safe(&next);
-    // One request of two is at work; when it is over, what is left is not.
+    // One of two requests is safe. When it is over, the connection may be closed.
     assert!(room.try_seat(address("10.0.0.2")).is_none());
     assert!(!proved.activity().may_leave());
     proved.activity().expose();

@@ -12,7 +12,7 @@ use crate::{
         policy::rule::{Access, Policy},
         token::presented::Presented,
     },
-    inbound::testing::{self, TestGateway, caller, policy},
+    inbound::testing::{self, Change, TestGateway, caller, policy},
 };
 
 fn lease(world: &TestGateway, lists: Option<Lists>) -> Lease {
@@ -25,8 +25,8 @@ fn has_ended(lease: &Lease) -> bool {
 
 #[tokio::test]
 async fn p7_a_reload_ends_a_stream_that_it_takes_the_permission_for_away() {
-    let deny: fn(&mut Server) = |server| server.policy = Policy { access: Access::Rules(vec![]), ..policy() };
-    let cases: [(&str, Option<fn(&mut Server)>, bool); 7] = [
+    let deny: Change = |server| server.policy = Policy { access: Access::Rules(vec![]), ..policy() };
+    let cases: [(&str, Option<Change>, bool); 7] = [
         ("nothing changed", Some(|_| ()), false),
         ("other rules", Some(|server| server.policy.access = Access::Authenticated), false),
         ("no rule permits it", Some(deny), true),

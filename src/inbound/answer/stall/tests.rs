@@ -1,4 +1,4 @@
-//! Which answers are ended from outside, and when. The clock is tokio's own, which the tests turn.
+//! Which answers are ended from outside, and when, by tokio's paused clock.
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
@@ -19,13 +19,13 @@ const ALMOST: Duration = WRITE_STALL_TIMEOUT.saturating_sub(Duration::from_secs(
 enum Turn {
     /// The body hands out a frame, and the client has no room for it.
     Holds,
-    /// It takes nothing, and the body is not asked.
+    /// The client takes nothing, and the body is not asked.
     Keeps,
     /// The body was asked and waits for its upstream.
     Waits,
 }
 
-/// Tells why it was dropped.
+/// Reports why it was dropped.
 struct Dropped {
     only: Arc<OnlyAnswer>,
     tell: Option<oneshot::Sender<Option<End>>>,
@@ -37,7 +37,7 @@ impl Drop for Dropped {
     }
 }
 
-/// Runs a stream that does what it is told, and tells why it ended.
+/// Runs a stream by the turns that it is sent, and reports why it ended.
 fn run(lease: Option<Lease>) -> (UnboundedSender<Turn>, oneshot::Receiver<Option<End>>) {
     let (tell, told) = oneshot::channel();
     let (turn, mut turns) = unbounded_channel();
@@ -100,7 +100,7 @@ async fn attack_171_progress_keeps_a_slow_stream_alive_and_its_end_does_not() {
         settle().await;
         assert!(told.try_recv().is_err(), "it took something");
     }
-    // Woken for another reason: nothing was taken.
+    // A wake-up for another reason: the client took nothing.
     advance(ALMOST).await;
     turn.send(Turn::Keeps).unwrap();
     let end = timeout(2 * WRITE_STALL_TIMEOUT, told).await;
@@ -115,7 +115,7 @@ async fn attack_171_p7_a_permit_ends_a_stream_that_is_not_read() {
     turn.send(Turn::Holds).unwrap();
     assert_eq!(timeout(2 * permit, told).await.unwrap(), Ok(Some(End::PermitExpired)));
 
-    // One that is read is ended by its own body, in good order.
+    // The body of a stream that is read ends it without an error.
     let (turn, mut told) = run(Some(lease()));
     turn.send(Turn::Waits).unwrap();
     settle().await;

@@ -35,7 +35,7 @@ fn tool(name: &str) -> Arc<Target> {
     Arc::new(Target::Tool(name.into()))
 }
 
-/// What streams held, and who takes one up.
+/// The events that streams held.
 struct Case(EventOwners);
 
 impl Case {

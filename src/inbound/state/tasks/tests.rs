@@ -1,4 +1,4 @@
-//! TaskOwner a task is, for how long, and what too many of them cost (SPEC C-87…C-92).
+//! Which caller owns a task, for how long, and what happens to too many tasks (SPEC C-87…C-92).
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ fn task(id: &str, ttl_secs: Option<u64>) -> Task {
     Task { id: id.to_owned(), ttl: ttl_secs.map(Duration::from_secs) }
 }
 
-/// Some tasks, and who asks for them at which server.
+/// The tasks of one server.
 struct Case {
     tasks: Tasks,
     server: ServerName,

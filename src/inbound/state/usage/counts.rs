@@ -10,17 +10,17 @@ use crate::{base::limits::held::CALLER_SHARE, inbound::state::server::TotalLimit
 /// What one caller holds at one server, or one peer at all embedded authorization servers.
 #[derive(Default)]
 pub(super) struct Holding {
-    pub(super) here: Counts,
+    pub(super) here: HeldCounts,
     pub(super) streams: Count,
     /// The same caller at all servers; for a peer, all peers together.
-    pub(super) everywhere: Arc<Counts>,
+    pub(super) everywhere: Arc<HeldCounts>,
     /// All callers at all servers.
-    pub(super) all: Arc<Counts>,
+    pub(super) all: Arc<HeldCounts>,
 }
 
 /// Requests under way, and bytes held of bodies.
 #[derive(Default)]
-pub(super) struct Counts {
+pub(super) struct HeldCounts {
     pub(super) requests: Count,
     pub(super) body_bytes: Count,
 }

@@ -27,7 +27,7 @@ fn limits(requests_per_caller: u32, body_bytes_per_caller: u64) -> ServerLimits 
     ServerLimits { requests_per_caller, body_bytes_per_caller, ..LIMITS }
 }
 
-/// Enters until that is refused.
+/// Takes places until that is refused.
 fn fill(enter: impl Fn() -> Result<RequestPlace, Refusal>) -> (Vec<RequestPlace>, Refusal) {
     let mut places = Vec::new();
     loop {
@@ -43,8 +43,8 @@ fn attack_173_requests_are_bounded_for_each_caller_and_in_all() {
     let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
     let at = |server: &ServerName, caller: &Caller, most| usage.enter(server, limits(most, 1), caller, ALL);
 
-    // A caller has room for what answers or ends something, beyond what they may ask; and no more
-    // than a quarter of all.
+    // A caller has places for messages that answer or end something, beyond its requests, and no
+    // more than a quarter of all places.
     let (mut held, refusal) = fill(|| at(&s, &alice, 3));
     assert_eq!((held.len(), refusal), (10, Refusal::TooManyRequests), "a quarter of all");
     let asks: Vec<bool> = held.iter().map(|place| place.asks().is_ok()).collect();
@@ -52,7 +52,7 @@ fn attack_173_requests_are_bounded_for_each_caller_and_in_all() {
     assert!(asks[..3].iter().all(|asks| *asks));
     assert!(matches!(at(&ServerName::from("other"), &alice, 3), Err(Refusal::TooManyRequests)), "at all servers");
 
-    // Other callers have the rest, and clients without a token a part of it.
+    // Other callers get the rest, and clients without a token a part of it.
     let (bobs, _) = fill(|| at(&s, &caller("bob"), 64));
     let (carols, _) = fill(|| at(&s, &caller("carol"), 64));
     let peers = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"];
@@ -64,7 +64,7 @@ fn attack_173_requests_are_bounded_for_each_caller_and_in_all() {
     drop(filled);
     assert!(at(&s, &caller("dora"), 64).is_ok());
 
-    // What is given back can be taken, once.
+    // A place that is given back can be taken once.
     held.truncate(1);
     assert!(at(&s, &alice, 3).is_ok_and(|place| place.asks().is_ok()));
     drop((held, bobs, carols));
@@ -134,7 +134,7 @@ fn attack_173_bodies_without_a_length_and_small_ones() {
     other.arrived(129 * 1024).unwrap();
     drop(other);
 
-    // One body always fits into what is a caller's own, but not into what all have.
+    // A first body always fits into the caller's bound, but not into the total.
     let mut long = place.charge(3_000 * KIB).unwrap();
     long.arrived(3_000 * 1024).unwrap();
     assert_eq!(place.charge(17 * KIB).err(), Some(Refusal::TooManyBodyBytes));

@@ -1,4 +1,4 @@
-//! Cases of the inlet: what passes, in which pieces, and what stands for what does not.
+//! Which input passes the inlet, in which pieces, and what replaces the rest.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -75,7 +75,7 @@ async fn attack_183_what_may_pass_passes_unchanged_and_the_rest_becomes_one_refu
         (TWO_LENGTHS.into(), refused.into()),
         ("\u{16}\u{3}\u{1}".into(), refused.into()),
         (format!("{GOOD}\r\n\r\n\r\n"), format!("{GOOD}{refused}")),
-        // A head that the client leaves unfinished is not a head.
+        // An unfinished head does not pass.
         (format!("{GOOD}POST / HT"), GOOD.into()),
         (CHUNKED.replace("0\r\n\r\n", "x\r\n"), CHUNKED.replace("0\r\n\r\n", "\0")),
         (refused.into(), refused.into()),
@@ -120,7 +120,7 @@ async fn attack_183_no_more_than_a_bound_is_read_after_a_violation() {
     reader.read_to_end(&mut all).await.unwrap();
     drop(reader);
     assert_eq!(all, REFUSED_REQUEST);
-    // What it forgets, and what the pipe holds.
+    // The bytes that are discarded, and those in the pipe.
     assert!(flood.await.unwrap() < 2 * IGNORED_BODY_BYTES_MAX + 8 * 1024);
     assert!(metrics.encode().contains("violation=\"content_length\"} 1\n"), "once");
 }

@@ -32,7 +32,7 @@ use crate::{
 const TASKS_EXTENSION: &[u8] = b"io.modelcontextprotocol/tasks";
 
 /// What a request asks, as far as the later steps need it.
-pub(in crate::inbound) struct Asked {
+pub(in crate::inbound) struct McpRequest {
     /// What it touches.
     pub(in crate::inbound) target: Target,
     /// What each message of a batch asks.
@@ -51,7 +51,7 @@ pub(in crate::inbound) struct Asked {
     pub(in crate::inbound) task: TaskAnswer,
 }
 
-impl Asked {
+impl McpRequest {
     fn plain(target: Target, body: Bytes) -> Self {
         Self {
             target,
@@ -68,14 +68,14 @@ impl Asked {
 
 /// Reads a POST: the media type is checked before the body is read, and the header fields that
 /// repeat the body after it is understood.
-pub(in crate::inbound) async fn read_message(
+pub(in crate::inbound) async fn read(
     server: &Server,
     endpoint: Endpoint,
     head: &Parts,
     body: &mut Incoming,
     place: &RequestPlace,
     context: &mut RequestContext,
-) -> Result<Asked, Refusal> {
+) -> Result<McpRequest, Refusal> {
     headers::check_media(&head.headers)?;
     let body = body::read(body, head.version, server.limits.request_body, place).await?;
     understand(server, endpoint, head, body, context)
@@ -87,7 +87,7 @@ fn understand(
     head: &Parts,
     body: Bytes,
     context: &mut RequestContext,
-) -> Result<Asked, Refusal> {
+) -> Result<McpRequest, Refusal> {
     let mut unreadable = |fault: MessageFault| {
         context.id = fault.id;
         fault.refusal
@@ -104,7 +104,7 @@ fn understand(
         let lists = messages.iter().any(|message| list_of(&message.method).is_some()).then_some(Lists::Any);
         let answers = messages.iter().any(|message| message.kind == MessageKind::Response);
         let may_stream = messages.iter().any(|message| message.kind == MessageKind::Request);
-        return Ok(Asked { parts, lists, answers, may_stream, ..Asked::plain(target, body) });
+        return Ok(McpRequest { parts, lists, answers, may_stream, ..McpRequest::plain(target, body) });
     }
     let message = parse::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
     context.id.clone_from(&message.id);
@@ -115,13 +115,13 @@ fn understand(
         target = legacy_sse_target(&message, context.era, target)?;
     }
     let is_call = matches!(target, Target::Tool(_));
-    Ok(Asked {
+    Ok(McpRequest {
         lists: list_of(&message.method),
         answers: message.kind == MessageKind::Response,
         may_stream: message.kind == MessageKind::Request,
         asks_for_task: is_call && message.params.task,
         task: if is_call { task_answer(&message, context.era, &body) } else { TaskAnswer::None },
-        ..Asked::plain(target, body)
+        ..McpRequest::plain(target, body)
     })
 }
 
@@ -157,12 +157,15 @@ pub(in crate::inbound) async fn read_bodiless(
     head: &Parts,
     body: &mut Incoming,
     context: &mut RequestContext,
-) -> Result<Asked, Refusal> {
+) -> Result<McpRequest, Refusal> {
     body::skip(body, head.version, IGNORED_BODY_BYTES_MAX).await?;
     context.era = headers::era_without_body(&head.headers)?;
     // Any list may come on a GET stream. A resumed stream may hold the answer to a list request,
     // and the stream of 2024-11-05 holds all answers. On a session's own stream, upstreams also
     // send answers to calls that were cancelled or whose client has left.
     let lists = matches!(target, Target::Stream).then_some(Lists::Any);
-    Ok(Asked { lists, ..Asked::plain(target, Bytes::new()) })
+    Ok(McpRequest { lists, ..McpRequest::plain(target, Bytes::new()) })
 }
+
+#[cfg(test)]
+mod tests;
