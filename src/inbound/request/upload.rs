@@ -51,6 +51,10 @@ pub(in crate::inbound) async fn discard(
     if incoming.size_hint().upper().is_none_or(|announced| announced > most) {
         answer.insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "`drain` ends it with the connection, and its deadline ends it at last"
+    )]
     let task = tokio::spawn(async move {
         read_and_discard(incoming, most, REFUSED_UPLOAD_TIMEOUT).await;
         // Until here the connection is busy.
