@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     clippy::string_slice,
     reason = "a test may stop the moment something is not as expected"
 )]
