@@ -337,7 +337,7 @@ pub(super) const CASES: &[Case] = &[
         "    rules:\n      - {methods: [tools/call, ping, tools/list, \"acme/*\"]}\n",
         &[
             "12:20 servers.weather.rules[0].methods[0]: found \"tools/call\"; expected a method that nothing else decides about; this one is decided by a `tools` rule",
-            "12:32 servers.weather.rules[0].methods[1]: found \"ping\"; expected a method that nothing else decides about; this one is decided by `scopes` of the server: every caller that may connect may call it",
+            "12:32 servers.weather.rules[0].methods[1]: found \"ping\"; expected a method that nothing else decides about; this one is decided by `scopes` of the server: a caller that may connect may call it",
             "12:38 servers.weather.rules[0].methods[2]: found \"tools/list\"; expected a method that nothing else decides about; this one is decided by `scopes` of the server; what the list shows is decided by the rules and `hide`",
         ],
     ),
