@@ -37,23 +37,23 @@ use crate::{
 mod host;
 mod places;
 
-/// After an accept that failed, for want of file descriptors most likely.
+/// The pause after a failed accept, which usually means that no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const JSON: &str = "application/json";
 
-/// What the port tells.
+/// What the port reports.
 pub trait Tells: Send + Sync + 'static {
     /// The host name that it answers to, besides `localhost` and IP addresses.
     fn host(&self) -> Box<str>;
-    /// How things stand.
+    /// The readiness of the process and its servers.
     fn ready(&self) -> Report;
     /// The text of all metrics.
     fn metrics(&self) -> String;
 }
 
-/// Serves until it is dropped; its connections end with it. There are at most `most` of them, and a
-/// new one always gets in: where all places are taken, a half-sent request loses its own (attack
-/// 175).
+/// Serves until it is dropped; its connections end with it. There are at most `most` connections. A
+/// new one is always accepted: if all places are taken, another one is closed, half-sent requests
+/// first (attack 175).
 pub async fn serve(listener: TcpListener, most: usize, tells: Arc<impl Tells>) {
     let mut places = AdminPlaces::new(most);
     let mut connections = JoinSet::new();
@@ -104,7 +104,7 @@ async fn converse(tcp: TcpStream, tells: Arc<impl Tells>, asked: Arc<AtomicBool>
         .max_buf_size(ADMIN_HEAD_BYTES_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(tcp), service);
-    // The client learns of a failure by the connection's end.
+    // On a failure the connection ends, which the client notices.
     let _ = timeout(ADMIN_CONNECTION_TIMEOUT, connection).await;
 }
 

@@ -129,8 +129,8 @@ impl Builder {
         Ok((Snapshot { limits, sites, routes, servers, embedded }, parts))
     }
 
-    /// Each embedded authorization server: the one before where the settings continue it, else a new
-    /// one with keys of its own.
+    /// Each embedded authorization server: the one before where the settings continue it, else a
+    /// new one with keys of its own.
     fn states(&self, settings: &Settings, before: &Parts) -> Result<Vec<Kept>, Vec<String>> {
         let (mut states, mut wrong) = (Vec::new(), Vec::new());
         for embedded in &settings.embedded {

@@ -14,7 +14,7 @@ use crate::{
     inbound::{accept::room::ConnectionBounds, state::server::TotalLimits},
 };
 
-/// What is open at the start, where the system does not tell.
+/// Descriptors that are open at the start, if the system does not report them.
 const IN_USE_USUALLY: u64 = 32;
 
 /// Raises the soft limit on open files to the hard limit. The soft limit is low for programs that
@@ -50,13 +50,13 @@ pub fn bounds(listeners: usize) -> ConnectionBounds {
     bounds
 }
 
-/// What is open now.
+/// The number of open descriptors.
 fn in_use() -> u64 {
-    // One of the entries is the folder that is read.
+    // One of the entries is the open folder itself.
     fs::read_dir("/proc/self/fd").map_or(IN_USE_USUALLY, |entries| (entries.count() as u64).saturating_sub(1))
 }
 
-/// What a limit leaves for clients and their requests: the limit minus open descriptors, listeners
+/// The descriptors for clients and their requests: the limit minus open descriptors, listeners
 /// with one accepted connection each, the admin port, files, and a margin between counting and
 /// closing. Half of that is for connections to upstreams.
 fn under(limit: u64, in_use: u64, listeners: u64) -> ConnectionBounds {
@@ -71,8 +71,8 @@ fn under(limit: u64, in_use: u64, listeners: u64) -> ConnectionBounds {
     ConnectionBounds { connections: (total / 2).min(CONNECTIONS_MAX), total, admin }
 }
 
-/// What all callers together may hold, where there are so many descriptors: a request or a stream
-/// may need one for its upstream.
+/// What all callers together may hold with these descriptors: a request or a stream may need one
+/// for its upstream.
 #[must_use]
 pub fn totals(limits: Totals, bounds: ConnectionBounds) -> TotalLimits {
     let share = |all: usize| u32::try_from(all as u64 / CALLER_SHARE).unwrap_or(u32::MAX).max(1);
@@ -82,7 +82,7 @@ pub fn totals(limits: Totals, bounds: ConnectionBounds) -> TotalLimits {
     TotalLimits { requests, body_bytes, unproved, streams_of_caller: share(bounds.upstreams()) }
 }
 
-/// Logs what all callers together may hold, and warns of what is written and too much.
+/// Logs what all callers together may hold, and warns of configured limits that are too high.
 pub fn tell(settings: &Settings, bounds: ConnectionBounds) {
     let TotalLimits { requests, body_bytes, streams_of_caller, .. } = totals(settings.limits, bounds);
     tracing::info!(requests, body_bytes, "limits of all callers together");

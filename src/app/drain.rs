@@ -10,23 +10,23 @@ use tokio::{
 
 use crate::inbound::accept::phase::Phase;
 
-/// What is left after the deadline gets this long to notice that it has been cut.
+/// How long tasks that are cut at the deadline get to notice it.
 const CUT_GRACE: Duration = Duration::from_secs(2);
 
-/// Begins the end, from wherever it is held.
+/// Begins the drain. Every clone begins the same one.
 #[derive(Clone, Debug)]
 pub struct Drain {
     phase: Arc<watch::Sender<Phase>>,
 }
 
-/// How the end went.
+/// How the drain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Everything under way was finished.
     Finished,
     /// The deadline cut what was left.
     Cut,
-    /// It was told not to wait.
+    /// A second signal ended it.
     Forced,
 }
 
@@ -47,20 +47,19 @@ impl Drain {
         });
     }
 
-    /// How far it has come, now and later.
+    /// The phase of the drain, now and later.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Phase> {
         self.phase.subscribe()
     }
 
-    /// Waits until the process has come as far as `phase`.
+    /// Waits until the process has reached `phase`.
     pub async fn reached(&self, phase: Phase) {
-        // The sender is held here, so it cannot be gone.
+        // This holds the sender, so the channel is open.
         let _ = self.watch().wait_for(|now| *now >= phase).await;
     }
 
-    /// Waits for `serving` to end by itself: at most until `limit` has passed, or a second stop.
-    /// Then it is cut.
+    /// Waits for `serving` to end, until `limit` has passed or a second stop. Then cuts it.
     pub async fn finish(&self, serving: &mut JoinSet<()>, limit: Duration) -> Ended {
         let mut ended = tokio::select! {
             () = all(serving) => Ended::Finished,

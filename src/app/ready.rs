@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::outbound::keys::KeyState;
 
-/// What must be done once before the first request is welcome, and what may go wrong later.
+/// What must happen before the process is ready, and what may go wrong later.
 #[derive(Debug, Default)]
 pub struct Readiness {
     listening: AtomicBool,
@@ -22,7 +22,7 @@ pub struct Readiness {
     reload: Mutex<Option<String>>,
 }
 
-/// One server, as far as readiness is concerned.
+/// What readiness needs to know of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerState {
     /// Its name.
@@ -31,27 +31,27 @@ pub struct ServerState {
     pub issuers: Vec<IssuerState>,
 }
 
-/// One issuer's keys, as far as readiness is concerned.
+/// What readiness needs to know of one issuer's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerState {
     /// Its name in the configuration.
     pub name: String,
     /// Whether there are keys to verify tokens with.
     pub keys: KeyState,
-    /// What went wrong last.
+    /// The last error.
     pub last_error: Option<String>,
-    /// What else an operator should know of it.
+    /// A trouble of its embedded authorization server.
     pub trouble: Option<String>,
 }
 
 /// The answer of `/readyz`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// What must come to pass first; empty when ready.
+    /// Why it is not ready; empty if it is ready.
     pub reasons: Vec<String>,
-    /// What an operator should know all the same.
+    /// Notes for the operator that do not make it unready.
     pub notes: Vec<String>,
-    /// Each server by itself, in the configuration's order.
+    /// Each server, in the order of the configuration.
     pub servers: Vec<ServerReport>,
 }
 
@@ -60,9 +60,9 @@ pub struct Report {
 pub struct ServerReport {
     /// Its name.
     pub name: String,
-    /// What must come to pass first; empty when ready.
+    /// Why it is not ready; empty if it is ready.
     pub reasons: Vec<String>,
-    /// What an operator should know all the same.
+    /// Notes for the operator that do not make it unready.
     pub notes: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ impl Readiness {
         self.listening.store(true, Ordering::Release);
     }
 
-    /// The end has begun: no more requests, please.
+    /// The drain has begun: the process is no longer ready.
     pub fn draining(&self) {
         self.draining.store(true, Ordering::Release);
     }
@@ -82,12 +82,12 @@ impl Readiness {
         *self.reload.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
-    /// How things stand.
+    /// The report.
     ///
     /// A server is ready once one of its issuers has keys, and the process once one of its servers
-    /// is. An issuer that fails later is a note: it fails for every replica at once, and making all
-    /// of them unready would turn a 503 for new tokens into no answer at all. An issuer that
-    /// withdraws its keys is a reason: no token of it is accepted any more.
+    /// is. An issuer that fails later is a note: it fails for every replica at once, and if all of
+    /// them were unready, clients would get no answer instead of a 503 for new tokens. An issuer
+    /// that withdraws its keys is a reason: no token of it is accepted any more.
     #[must_use]
     pub fn report(&self, servers: impl IntoIterator<Item = ServerState>) -> Report {
         let mut common = Vec::new();
@@ -144,7 +144,7 @@ fn with(error: Option<&str>, state: &str) -> String {
     error.map_or_else(|| state.to_owned(), |error| format!("{state}: {error}"))
 }
 
-/// Servers share issuers: what holds for several is said once.
+/// Servers share issuers: removes repeated notes.
 fn add_new(into: &mut Vec<String>, more: &[String]) {
     for one in more {
         if !into.contains(one) {
@@ -154,7 +154,7 @@ fn add_new(into: &mut Vec<String>, more: &[String]) {
 }
 
 impl Report {
-    /// Whether requests are welcome.
+    /// Whether the process is ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.reasons.is_empty()
@@ -177,7 +177,7 @@ impl Report {
 }
 
 impl ServerReport {
-    /// Whether requests to it are welcome.
+    /// Whether it is ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.reasons.is_empty()

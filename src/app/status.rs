@@ -17,7 +17,7 @@ use crate::{
     outbound::{keys::IssuerKeys, upstream::Upstream},
 };
 
-/// Shared by the admin port and the supervisor, which changes what it tells.
+/// The status of the process. The supervisor updates it, and the admin port reports it.
 pub(super) struct Status {
     pub(super) observe: Arc<Observe>,
     pub(super) readiness: Readiness,
@@ -25,16 +25,16 @@ pub(super) struct Status {
     told: ArcSwap<InForce>,
 }
 
-/// The configuration in force, as far as the admin port tells of it.
+/// The part of the configuration in force that the admin port reports.
 struct InForce {
     /// Host of `public_url`.
     host: Box<str>,
     issuers: Vec<Arc<IssuerKeys>>,
-    /// Of its embedded authorization servers.
+    /// Its embedded authorization servers.
     states: Vec<Kept>,
     /// Each server, and its issuers by their index.
     servers: Vec<(ServerName, Vec<usize>)>,
-    /// Of its servers.
+    /// The upstreams of its servers.
     upstreams: Vec<Arc<Upstream>>,
 }
 
@@ -44,8 +44,8 @@ impl Status {
         Self { observe: Arc::clone(observe), readiness: Readiness::default(), usage: Arc::clone(usage), told }
     }
 
-    /// Another configuration is in force. Servers that are ready stay so while changed issuers are
-    /// asked for their keys.
+    /// Takes over a changed configuration. Servers that are ready stay ready while the keys of
+    /// changed issuers are fetched.
     pub(super) fn follow(&self, settings: &Settings, parts: &Parts) {
         self.ready();
         self.told.store(Arc::new(InForce::of(settings, parts)));
@@ -66,8 +66,8 @@ impl InForce {
 
     fn issuer(&self, issuer: &IssuerKeys) -> IssuerState {
         let (name, status) = (&issuer.rules().name, issuer.status());
-        // Tokens that were issued go on working: no reason to send requests elsewhere, where the
-        // store is the same.
+        // Issued tokens stay valid, and other replicas have the same store: the process stays
+        // ready.
         let mut states = self.states.iter().filter(|kept| kept.settings.name == *name);
         let trouble = states.find_map(|kept| kept.state.trouble());
         IssuerState { name: name.to_string(), keys: status.state, last_error: status.last_error, trouble }
@@ -86,8 +86,7 @@ impl Tells for Status {
             name: name.to_string(),
             issuers: indexes.iter().filter_map(|index| issuers.get(*index)).cloned().collect(),
         }));
-        // No server waits for an issuer that none of them names; its own troubles are worth a note
-        // all the same.
+        // An issuer that no server names does not affect readiness; its troubles become notes.
         let is_used = |index: usize| told.servers.iter().any(|(_, indexes)| indexes.contains(&index));
         for (_, issuer) in issuers.into_iter().enumerate().filter(|(index, _)| !is_used(*index)) {
             let troubles = issuer.last_error.into_iter().chain(issuer.trouble);

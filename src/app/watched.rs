@@ -15,8 +15,7 @@ pub(super) struct WatchedCertificate {
 }
 
 impl WatchedCertificate {
-    /// Looks at its files, and at what clients of `host` will find wrong with it. Each change is
-    /// logged once.
+    /// Checks its files, and whether clients of `host` will accept it. Logs each change once.
     pub(super) fn look(&self, host: &str, wall: Duration, metrics: &Metrics) {
         let (listener, path) = (self.listener, self.certificates.path().display());
         match self.certificates.reload_if_changed() {
@@ -27,13 +26,13 @@ impl WatchedCertificate {
             }
             Err(why) => {
                 metrics.certificate_refused();
-                tracing::error!(%listener, why, "a changed certificate cannot be used; the one before stays");
+                tracing::error!(%listener, why, "a changed certificate cannot be used; the previous one stays in use");
             }
         }
         self.tell(host, wall, metrics);
     }
 
-    /// Exports the end of the certificate in use, and warns of what has not been told before.
+    /// Exports the expiry of the certificate in use, and logs new warnings.
     pub(super) fn tell(&self, host: &str, wall: Duration, metrics: &Metrics) {
         let (listener, path) = (self.listener, self.certificates.path().display());
         if let Some(not_after) = self.certificates.not_after() {

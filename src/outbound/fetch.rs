@@ -176,7 +176,7 @@ fn plan(wanted: &Wanted<'_>) -> Result<(Peer, String, request::Builder), Fault> 
     }
     let tls = match uri.scheme_str() {
         Some("https") => true,
-        Some("http") if wanted.plaintext.suits(authority) => false,
+        Some("http") if wanted.plaintext.permits(authority) => false,
         Some("http") => return Err(refused("http:// is not permitted here")),
         _ => return Err(refused("not an https:// URL")),
     };
@@ -193,7 +193,7 @@ fn plan(wanted: &Wanted<'_>) -> Result<(Peer, String, request::Builder), Fault> 
 }
 
 impl Plaintext {
-    fn suits(self, authority: &Authority) -> bool {
+    fn permits(self, authority: &Authority) -> bool {
         match self {
             Self::Refused => false,
             Self::Loopback => is_loopback_name(authority.host()),

@@ -102,7 +102,8 @@ impl IssuerKeys {
         Self::embedded(settings, Arc::default(), fetch, clock)
     }
 
-    /// Like [`Self::new`]; where the issuer is embedded, its keys are those that are published in `local`.
+    /// Like [`Self::new`]; where the issuer is embedded, its keys are those that are published in
+    /// `local`.
     #[must_use]
     pub fn embedded(settings: IssuerSettings, local: Arc<LocalKeys>, fetch: Fetch, clock: Arc<dyn Clock>) -> Arc<Self> {
         let plaintext = if settings.allow_http { Plaintext::Permitted } else { Plaintext::Loopback };

@@ -24,7 +24,7 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// What asks the system: a host name to its addresses.
+/// Looks up the addresses of a host name.
 pub type LookUp = Box<dyn Fn(Box<str>) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> + Send + Sync>;
 
 /// A look-up's outcome, for all that wait.
@@ -32,9 +32,8 @@ type Found = Result<Arc<[IpAddr]>, Arc<io::Error>>;
 
 /// Look-ups under way, by name.
 ///
-/// The system's look-up takes a thread and cannot be cancelled: a caller that gives up leaves the
-/// thread behind. So callers of one name share one look-up, and a caller that gives up leaves it to
-/// the next one.
+/// The system's look-up takes a thread and cannot be cancelled. So callers of one name share one
+/// look-up, and if a caller gives up, the next one gets the result.
 pub struct Resolver {
     under_way: Mutex<UnderWay>,
     configured: Arc<Semaphore>,
@@ -71,7 +70,7 @@ impl Resolver {
     /// The addresses of `host`; an address is its own. The caller bounds the wait.
     ///
     /// # Errors
-    /// What the system's resolver says.
+    /// The error of the system's resolver.
     pub async fn resolve(self: &Arc<Self>, host: &str, rule: AddressRule) -> io::Result<Vec<IpAddr>> {
         if let Ok(address) = host.parse() {
             return Ok(vec![address]);
@@ -117,7 +116,7 @@ async fn look_up(resolver: Weak<Resolver>, name: (Box<str>, AddressRule), outcom
     let turn = loop {
         select! {
             turn = turns.acquire() => break turn,
-            // Every caller gave up before the turn came: the name leaves the queue.
+            // Every caller gave up before its turn: the name leaves the queue.
             () = outcome.closed() => {
                 let Some(resolver) = resolver.upgrade() else { return };
                 let mut under_way = resolver.lock();

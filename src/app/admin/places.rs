@@ -38,8 +38,8 @@ impl AdminPlaces {
         Self { most, all: Vec::new() }
     }
 
-    /// Ends one connection if all places are taken. Its descriptor is free once its task, which is
-    /// told here, has ended.
+    /// Aborts one connection if all places are taken, and returns its task: its descriptor is free
+    /// once that task has ended.
     pub(super) fn make_room(&mut self) -> Option<Id> {
         if self.all.len() < self.most {
             return None;
@@ -62,8 +62,8 @@ impl AdminPlaces {
     }
 }
 
-/// The oldest connection of the peer that holds most. Half-sent requests go first, unless they are
-/// so few that the next probe could be among them.
+/// The oldest connection of the peer with the most connections. Half-sent requests are closed
+/// first, unless they are so few that a probe could be among them.
 fn leaves(holders: &[Holder]) -> Option<usize> {
     let few = (holders.len() / ADMIN_SHARE_FOR_HEADS).max(1);
     let are_many = holders.iter().filter(|holder| !holder.asked).count() > few;

@@ -23,7 +23,7 @@ use crate::{
     outbound::keys::settings::KeySource,
 };
 
-/// The peer address that a token came from; `None` for one that no client sent.
+/// The network that a token came from; `None` for a token that no client sent.
 pub(super) type ClientNetwork = Option<IpAddr>;
 
 /// The fetches that unknown keys of one issuer may cause.
@@ -32,36 +32,36 @@ pub(super) struct Demand {
     /// Whether a fetch on demand helps: a file is read again within seconds anyway.
     may_ask: bool,
     state: Mutex<State>,
-    /// Notified of each question that was opened or moved forward.
+    /// Notified of each new ticket, and of a ticket that moves forward.
     told: Notify,
 }
 
 /// Why an attempt begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// It is time, or there is news.
+    /// It was scheduled, or there is a new document.
     Schedule,
-    /// An unknown key asked for it.
-    Question,
+    /// An unknown key has a ticket for it.
+    Ticket,
 }
 
 #[derive(Default)]
 struct State {
     /// How many attempts have begun.
     begun: u64,
-    /// When the next attempt begins without a question; `None` while one is under way.
+    /// When the next attempt begins without a ticket; `None` during an attempt.
     scheduled: Option<Duration>,
-    /// The fetch that was asked for and has not begun.
-    question: Option<Question>,
-    /// The last fetches that questions caused, oldest first.
-    caused: VecDeque<Question>,
+    /// The ticket whose fetch has not begun.
+    ticket: Option<RefetchTicket>,
+    /// The last tickets whose fetches began, oldest first.
+    caused: VecDeque<RefetchTicket>,
     waiting: HashMap<ClientNetwork, usize>,
     waiting_total: usize,
 }
 
-/// A fetch that an unknown key causes, or caused.
+/// A fetch that an unknown key causes: when, and for which client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Question {
+struct RefetchTicket {
     at: Duration,
     peer: ClientNetwork,
 }
@@ -83,24 +83,24 @@ impl Demand {
         self.state().begun.saturating_add(1)
     }
 
-    /// A place to wait for `attempt`, which is asked for unless it has begun or begins by itself in
-    /// time.
+    /// Returns a place to wait for `attempt`, and issues a ticket for it unless it has begun or
+    /// begins in time anyway.
     ///
     /// # Errors
-    /// When the next fetch may begin, where that is too far away or too many wait.
+    /// When the next fetch may begin, if that is too late or too many requests wait.
     pub(super) fn ask(&self, peer: ClientNetwork, attempt: u64, now: Duration) -> Result<WaitingPlace<'_>, Duration> {
         let mut state = self.state();
         if state.begun < attempt {
             let asked = if self.may_ask { state.soonest(self.floor, peer, now) } else { Duration::MAX };
-            let open = state.question.map_or(Duration::MAX, |question| question.at);
-            // Where asking is of no use, the attempt under way is soon followed by another.
+            let open = state.ticket.map_or(Duration::MAX, |ticket| ticket.at);
+            // Without tickets, another attempt soon follows the one under way.
             let scheduled = state.scheduled.unwrap_or(if self.may_ask { Duration::MAX } else { now }).max(now);
             let begins = asked.min(open).min(scheduled);
             if begins > now.saturating_add(KEY_WAIT) {
                 return Err(begins);
             }
             if asked == begins && asked < open {
-                state.question = Some(Question { at: asked, peer });
+                state.ticket = Some(RefetchTicket { at: asked, peer });
                 self.told.notify_one();
             }
         }
@@ -113,19 +113,19 @@ impl Demand {
         Ok(WaitingPlace { demand: self, peer })
     }
 
-    /// When the next attempt begins, as far as that is known.
+    /// When the next attempt begins, if known.
     pub(super) fn next(&self, now: Duration) -> Duration {
         self.state().next(now)
     }
 
-    /// An attempt begins; its number. It answers the open question.
+    /// Begins an attempt, which serves the open ticket. Returns its number.
     pub(super) fn begin(&self, cause: Cause, now: Duration) -> u64 {
         let mut state = self.state();
         state.begun = state.begun.saturating_add(1);
         state.scheduled = None;
-        if let Some(question) = state.question.take().filter(|_| cause == Cause::Question) {
-            state.caused.push_back(Question { at: now, ..question });
-            // Older ones decide nothing.
+        if let Some(ticket) = state.ticket.take().filter(|_| cause == Cause::Ticket) {
+            state.caused.push_back(RefetchTicket { at: now, ..ticket });
+            // Older ones do not count any more.
             if state.caused.len() > EXTRA_FETCHES_MAX.saturating_add(1) {
                 state.caused.pop_front();
             }
@@ -133,20 +133,20 @@ impl Demand {
         state.begun
     }
 
-    /// The attempt has ended, and the next one begins at `next` unless a question comes first.
+    /// The attempt has ended, and the next one begins at `next` unless a ticket comes first.
     pub(super) fn rest_until(&self, next: Duration) {
         self.state().scheduled = Some(next);
     }
 
-    /// Waits until a question is there and its time has come.
+    /// Waits until there is a ticket and it is due.
     pub(super) async fn due(&self, clock: &dyn Clock) {
         loop {
             let told = self.told.notified();
-            let question = self.state().question;
-            match question {
+            let ticket = self.state().ticket;
+            match ticket {
                 None => told.await,
-                Some(question) => select! {
-                    () = sleep(question.at.saturating_sub(clock.now().mono)) => return,
+                Some(ticket) => select! {
+                    () = sleep(ticket.at.saturating_sub(clock.now().mono)) => return,
                     // It may have moved forward.
                     () = told => {}
                 },
@@ -160,12 +160,12 @@ impl Demand {
 }
 
 impl State {
-    /// When `peer` may cause a fetch: `now`, if at once.
+    /// When `peer` may cause a fetch: `now` or later.
     fn soonest(&self, floor: Duration, peer: ClientNetwork, now: Duration) -> Duration {
         let share = u32::try_from(EXTRA_FETCHES_MAX.saturating_add(1)).unwrap_or(u32::MAX);
         let after_last = self.caused.back().map(|last| last.at.saturating_add(floor / share));
         // The first fetch belongs to no peer; the others are extra.
-        let after = |fetch: Option<&Question>| fetch.map(|fetch| fetch.at.saturating_add(floor));
+        let after = |fetch: Option<&RefetchTicket>| fetch.map(|fetch| fetch.at.saturating_add(floor));
         let of_all = after(self.caused.iter().rev().nth(EXTRA_FETCHES_MAX));
         let mut own = self.caused.iter().rev().filter(|fetch| peer.is_some() && fetch.peer == peer);
         let of_peer = after(own.nth(EXTRA_FETCHES_PER_PEER_MAX));
@@ -173,13 +173,13 @@ impl State {
     }
 
     fn next(&self, now: Duration) -> Duration {
-        let question = self.question.map(|question| question.at);
+        let ticket = self.ticket.map(|ticket| ticket.at);
         // An attempt that is under way ends within seconds; the exact time is not known.
-        self.scheduled.into_iter().chain(question).min().unwrap_or(now)
+        self.scheduled.into_iter().chain(ticket).min().unwrap_or(now)
     }
 }
 
-/// The refusal of a token for which no fetch begins before `next`: asking again makes sense then.
+/// The refusal of a token for which no fetch begins before `next`: the client may retry then.
 pub(super) fn unavailable_until(next: Duration, now: Now) -> Refusal {
     let wait = next.saturating_sub(now.mono);
     let begun = u64::from(wait.subsec_nanos() > 0);

@@ -23,15 +23,15 @@ use crate::{
 pub struct Newer<'a> {
     issuer: &'a IssuerKeys,
     peer: ClientNetwork,
-    /// The number of the first attempt that can prove it.
+    /// The number of the first attempt that can prove that the key does not exist.
     attempt: u64,
     until: Instant,
     place: Option<WaitingPlace<'a>>,
 }
 
 impl IssuerKeys {
-    /// Keys for a token that has just arrived from `peer` and whose key is unknown; `None` where no
-    /// client sent it.
+    /// Keys for a token with an unknown key that has just arrived from `peer`; `None` if no client
+    /// sent it.
     #[must_use]
     pub fn newer(&self, peer: Option<IpAddr>) -> Newer<'_> {
         Newer {
@@ -49,13 +49,12 @@ impl IssuerKeys {
 }
 
 impl Newer<'_> {
-    /// Keys of another generation than `seen`, which has not the token's key; waits up to
+    /// Keys of another generation than `seen`, which does not have the token's key. Waits up to
     /// [`KEY_WAIT`] for their fetch to begin.
     ///
     /// # Errors
-    /// [`crate::decide::refusal::TokenFault::UnknownKey`] where a fetch that began after the
-    /// token's arrival brought no others; [`Refusal::KeysUnavailable`] where no fetch could tell in
-    /// time.
+    /// [`crate::decide::refusal::TokenFault::UnknownKey`] if a fetch that began after the token's
+    /// arrival brought no new keys; [`Refusal::KeysUnavailable`] if no such fetch ended in time.
     pub async fn than(&mut self, seen: u64) -> Result<Arc<Published>, Refusal> {
         let (issuer, attempt) = (self.issuer, self.attempt);
         let now = issuer.clock.now();

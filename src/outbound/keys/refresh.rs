@@ -22,8 +22,7 @@ use crate::{
 };
 
 impl IssuerKeys {
-    /// Fetches now and again for as long as it is polled; its owner stops it by dropping the
-    /// future.
+    /// Fetches again and again. Its owner stops it by dropping the future.
     pub async fn keep_fresh(self: Arc<Self>) {
         tokio::join!(self.discovery.keep_fresh(), self.keep_keys_fresh());
     }
@@ -53,7 +52,7 @@ impl IssuerKeys {
                 *progress = Progress { attempts: progress.attempts.saturating_add(1), fault };
             });
             cause = select! {
-                () = self.demand.due(&*self.clock) => Cause::Question,
+                () = self.demand.due(&*self.clock) => Cause::Ticket,
                 () = sleep(wait) => Cause::Schedule,
                 // Embedded keys are in force as soon as they are made.
                 () = DocumentSource::changed(&mut news) => Cause::Schedule,
@@ -65,7 +64,7 @@ impl IssuerKeys {
         }
     }
 
-    /// One attempt; how long to wait before the next.
+    /// Makes one attempt. Returns the time to wait before the next.
     async fn refresh(&self) -> Result<Duration, Fault> {
         let fetched = self.clock.now();
         let KeyDocument { body, wait } = self.source.read().await?;
@@ -79,9 +78,9 @@ impl IssuerKeys {
         Ok(wait)
     }
 
-    /// Other keys than before. A broken document keeps the good one in force. A whole one without a
-    /// usable key does not: the issuer has withdrawn its keys, and a stolen one must not be served
-    /// from memory (SPEC B-44, attack 89).
+    /// Accepts a changed document. An invalid document keeps the previous keys in force. A valid
+    /// one without a usable key does not: the issuer has withdrawn its keys, and a stolen key must
+    /// not stay valid (SPEC B-44, attack 89).
     fn accept(&self, document: &[u8], digest: [u8; 32], fetched: Now) -> Result<Published, Fault> {
         let generation = self.published.load().as_ref().map_or(0, |before| before.generation).saturating_add(1);
         let set = match KeySet::read(document) {
@@ -101,8 +100,8 @@ impl IssuerKeys {
         Ok(Published { set, generation, fetched, digest })
     }
 
-    /// Warns once for each outage, and again when it gets worse: `told` is what the last warning
-    /// said. The retries are for debugging.
+    /// Warns once for each outage, and again when it gets worse: `told` is the state in the last
+    /// warning. Retries are logged for debugging.
     fn log_failure(&self, fault: &Fault, failures: u32, told: Option<KeyState>) -> KeyState {
         let authorization_server = &self.rules().name;
         let now = self.clock.now();

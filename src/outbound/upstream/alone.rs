@@ -18,8 +18,8 @@ use crate::{
 };
 
 impl Pools {
-    /// A connection for one request, dialled by it. `None` where the upstream turns out to speak
-    /// HTTP/2, and takes no stream yet.
+    /// A connection for one request, which dials it. `None` if the upstream turns out to speak
+    /// HTTP/2 and has no free stream yet.
     pub(super) async fn own_in_time(self: &Arc<Self>, arrived: Instant) -> Result<Option<Leg>, Fault> {
         let deadline = arrived + self.connect_timeout;
         loop {
@@ -39,8 +39,8 @@ impl Pools {
                         });
                     }
                     Err(failed) => {
-                        // What was left of the time was too short: the dial before this one knows
-                        // why the upstream is away.
+                        // The remaining time was too short; the dial before this one knows why the
+                        // upstream is away.
                         let is_cut_short = failed.kind.is_timeout() && now >= arrived + UPSTREAM_REDIAL_FIRST;
                         if let Some(known) = self.outage.fault().filter(|_| is_cut_short) {
                             return Err(known);

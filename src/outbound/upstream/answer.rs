@@ -19,7 +19,7 @@ use super::{h1::Own, h2::StreamSlot, idle::IdlePool};
 pub struct Answer(Source);
 
 enum Source {
-    /// From a connection of its own.
+    /// From a connection that no other request uses.
     Alone { incoming: Incoming, leg: Option<(Own, Arc<IdlePool>)> },
     /// From a shared connection; `left` of its announced bytes are still to come.
     Shared { stream: RecvStream, slot: Option<StreamSlot>, left: Option<u64> },
@@ -50,7 +50,7 @@ impl Answer {
         Self(Source::Alone { incoming, leg: own.map(|own| (own, pool)) })
     }
 
-    /// `announced` is what `Content-Length` said; the library holds the peer to it.
+    /// `announced` is the value of `Content-Length`; the library enforces it.
     pub(super) fn shared(stream: RecvStream, slot: StreamSlot, announced: Option<u64>) -> Self {
         let is_whole = stream.is_end_stream();
         Self(Source::Shared { left: announced.or(is_whole.then_some(0)), slot: (!is_whole).then_some(slot), stream })
@@ -118,8 +118,8 @@ fn poll_alone(
                 finish(leg, cx);
                 return Poll::Ready(None);
             }
-            // Nothing waits: let the connection read, once. What that brings is taken in this same
-            // turn, so that all that has arrived leaves in one write.
+            // Let the connection read, once. Its data is taken in this same poll, so that all of it
+            // leaves in one write.
             Poll::Pending if connection_was_polled => return Poll::Pending,
             Poll::Pending => {
                 let Some((own, _)) = leg.as_mut() else { return Poll::Pending };
@@ -156,7 +156,7 @@ fn poll_shared(
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        // An answer without a body may never be polled; its connection is as good as new.
+        // An answer without a body may never be polled; its connection can be reused.
         if let Source::Alone { incoming, leg } = &mut self.0
             && incoming.is_end_stream()
         {

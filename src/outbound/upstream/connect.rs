@@ -1,4 +1,4 @@
-//! Opens a connection to an upstream, ready for requests: dial, TLS, and the greeting of HTTP/2.
+//! Opens a connection to an upstream, ready for requests: dial, TLS, the HTTP/2 handshake.
 
 use std::{
     io,
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// Idle connections that are closed where there is no descriptor for a new one.
+/// How many idle connections are closed if there is no descriptor for a new one.
 const CLOSED_FOR_A_DIAL: usize = 8;
 
 /// Opens connections.
@@ -50,7 +50,7 @@ impl Connector {
         let dialled = self.dialler.dial(&self.peer, AddressRule::Configured, limit).await;
         let stream = dialled.inspect_err(|fault| {
             if fault.kind == DialFaultKind::NoDescriptors {
-                // The next attempt finds some.
+                // Then the next attempt finds a free one.
                 self.spare.close(CLOSED_FOR_A_DIAL);
             }
         })?;
@@ -68,7 +68,7 @@ impl Connector {
     }
 }
 
-/// A part of `most`, by chance.
+/// A random part of `most`.
 pub(super) fn jitter(most: Duration) -> Duration {
     let mut part = [0; 4];
     // Without randomness, connections age together: no harm.

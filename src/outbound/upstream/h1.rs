@@ -1,4 +1,4 @@
-//! An HTTP/1.1 connection that one request at a time has to itself.
+//! An HTTP/1.1 connection, which carries one request at a time.
 
 use std::{
     future::{Future, poll_fn},
@@ -90,7 +90,7 @@ impl Own {
             Ok((Ok(response), ended)) => Ok((response, (!ended).then_some(self))),
             Ok((Err(failed), _)) => Err(unsent(failed)),
             Err(end) => {
-                // What the connection had not taken of us comes back when it is dropped.
+                // Dropping the connection gives back a request that it has not taken.
                 drop(self.connection);
                 match response.await {
                     Err(mut failed) if failed.message().is_some() => {
@@ -104,7 +104,7 @@ impl Own {
 }
 
 impl UpstreamRequest {
-    /// HTTP/1.1 wants the origin form; the authority stands in Host.
+    /// In HTTP/1.1 the target is in origin form, and the authority is in Host.
     fn into_h1(self, host: HeaderValue) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body));
         *request.method_mut() = self.method;

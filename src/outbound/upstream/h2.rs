@@ -42,11 +42,11 @@ use crate::{
     },
 };
 
-/// As long as the peer's SETTINGS have not arrived; no number of streams that a peer can name.
+/// Stands for a limit that is not known yet, before the peer's SETTINGS; no peer can send it.
 const UNTOLD: usize = usize::MAX - 1;
 
-/// A connection that takes streams. Dropping the last [`Link`] and the last stream closes it, with
-/// a GOAWAY of ours.
+/// A connection that takes streams. Dropping the last [`Link`] and the last stream closes it with a
+/// GOAWAY.
 pub(super) struct Link {
     sender: SendRequest<Bytes>,
     state: Arc<LinkState>,
@@ -63,7 +63,7 @@ struct LinkState {
     is_closed: AtomicBool,
     /// Whether anything was read since the driver last looked.
     heard: AtomicBool,
-    /// Told when it ends or `streams_max` changes.
+    /// Notified when it ends or `streams_max` changes.
     changed: Notify,
 }
 
@@ -76,8 +76,8 @@ pub(super) struct StreamSlot {
 }
 
 impl Link {
-    /// Greets the peer and waits for its SETTINGS: only they say how many streams it takes. `freed`
-    /// is told of more room and of the end.
+    /// Does the HTTP/2 handshake and waits for the peer's SETTINGS, which say how many streams it
+    /// takes. Notifies `freed` of more room and of the end.
     pub(super) async fn over(
         stream: Stream,
         counts: &Arc<Counts>,
@@ -141,12 +141,12 @@ impl Link {
         self.state.streams.load(Ordering::Acquire)
     }
 
-    /// Streams that it takes besides those.
+    /// More streams that it takes now.
     pub(super) fn room(&self) -> usize {
         self.state.streams_max.load(Ordering::Acquire).saturating_sub(self.streams())
     }
 
-    /// Takes a place. The caller looked for [`Self::room`] and holds the pool's lock.
+    /// Takes a place. The caller has checked [`Self::room`] and holds the pool's lock.
     pub(super) fn slot(&self, counts: &Arc<Counts>, freed: &Arc<Notify>) -> StreamSlot {
         self.state.streams.fetch_add(1, Ordering::AcqRel);
         StreamSlot {
@@ -184,8 +184,8 @@ impl StreamSlot {
             Err(cause) => return Err(Undone::Failed(Unsent::broken(cause))),
         };
         if !outgoing.body.is_empty() {
-            // All of it waits in the library for the peer's window. A stream that the peer has just
-            // ended says why below.
+            // The library holds all of it until the peer's window allows more. If the peer has just
+            // ended the stream, the response below says why.
             let _ = body.send_data(outgoing.body.clone(), true);
         }
         match response.await {
@@ -217,7 +217,7 @@ impl Drop for StreamSlot {
 pub(super) enum Undone {
     /// Not a byte of it was queued.
     Unsent(Fault),
-    /// The peer says that it did nothing with it.
+    /// The peer says that it did not process it.
     Unprocessed(Unsent),
     /// It may have been processed.
     Failed(Unsent),
@@ -244,8 +244,8 @@ impl UpstreamRequest {
     }
 }
 
-/// Lets a connection read and write until it ends. A peer that is silent while streams are open is
-/// asked whether it is there; one that does not answer is given up.
+/// Lets a connection read and write until it ends. A peer that is silent while streams are open
+/// gets a PING; without an answer the connection is closed.
 async fn drive(mut connection: Connection<Heard, Bytes>, state: Arc<LinkState>, freed: Arc<Notify>, opened: Opened) {
     let mut pings = connection.ping_pong();
     let mut ticks = interval(UPSTREAM_H2_PING);
@@ -278,7 +278,7 @@ async fn drive(mut connection: Connection<Heard, Bytes>, state: Arc<LinkState>, 
     })
     .await;
     state.is_closed.store(true, Ordering::Release);
-    // Closed first, so that the tasks it wakes find the descriptor free.
+    // Closed first, so that the tasks that it wakes find the descriptor free.
     drop(connection);
     drop(opened);
     state.changed.notify_waiters();
@@ -289,7 +289,7 @@ fn reset(cause: &str) -> DialFault {
     DialFault { kind: DialFaultKind::Reset, cause: io::Error::other(cause.to_owned()) }
 }
 
-/// A stream that notes when the peer says anything.
+/// A stream that notes when the peer sends anything.
 struct Heard {
     stream: Stream,
     state: Arc<LinkState>,

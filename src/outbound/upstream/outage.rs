@@ -52,7 +52,7 @@ pub(super) enum Turn {
     Fail(Fault),
 }
 
-/// The right to dial once. Its holder tells how it went; dropping it passes the right on.
+/// The right to dial once. Its holder reports the result; dropping it passes the right on.
 pub(super) struct Attempt {
     outage: Arc<Outage>,
     is_probe: bool,
@@ -63,14 +63,13 @@ impl Outage {
         Arc::new(Self { server, away: Mutex::default(), changed: Notify::new() })
     }
 
-    /// Completes when the answer of [`Self::ask`] may be another one.
+    /// Completes when the result of [`Self::ask`] may have changed.
     pub(super) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }
 
-    /// Asks for a call that arrived at `arrived`. Calls that came before the upstream was known to
-    /// be away for good wait for it as long as their `connect_timeout` lets them; later ones fail
-    /// at once.
+    /// What a call that arrived at `arrived` may do. Calls from the first two seconds of an outage
+    /// wait for the upstream up to their `connect_timeout`; later ones fail at once.
     pub(super) fn ask(self: &Arc<Self>, now: Instant, arrived: Instant) -> Turn {
         let mut away = self.lock();
         let Some(away) = away.as_mut() else { return Turn::Dial(self.attempt(false)) };
@@ -79,7 +78,7 @@ impl Outage {
             return Turn::Dial(self.attempt(true));
         }
         if away.kind.may_pass() && arrived < away.since + UPSTREAM_AWAY_PATIENCE {
-            // A probe tells of its end.
+            // The end of a probe notifies the waiting calls.
             return Turn::Wait(if away.is_probed { now + UPSTREAM_PROBE_EVERY } else { away.next });
         }
         away.failed += 1;

@@ -28,7 +28,7 @@ fn fetched(demand: &Demand, peer: ClientNetwork, now: Duration) -> Result<Durati
     let attempt = demand.next_attempt();
     let _place = demand.ask(peer, attempt, now)?;
     let at = demand.next(now);
-    assert_eq!(demand.begin(Cause::Question, at), attempt);
+    assert_eq!(demand.begin(Cause::Ticket, at), attempt);
     demand.rest_until(at + secs(480));
     Ok(at)
 }
@@ -69,12 +69,12 @@ fn attack_181_where_the_next_fetch_is_too_far_away_the_answer_says_when_it_is() 
     demand.rest_until(secs(480));
     assert_eq!(fetched(&demand, peer(1), secs(10)), Ok(secs(10)));
     assert_eq!(fetched(&demand, peer(2), secs(11)), Err(secs(60)), "a sixth of the floor after the last one");
-    assert_eq!(demand.state().question, None, "nothing is asked for");
+    assert_eq!(demand.state().ticket, None, "nothing is asked for");
     // A fetch that comes by itself is as good.
     demand.rest_until(secs(14));
     let attempt = demand.next_attempt();
     assert!(demand.ask(peer(2), attempt, secs(11)).is_ok());
-    assert_eq!(demand.state().question, None);
+    assert_eq!(demand.state().ticket, None);
     assert_eq!(demand.begin(Cause::Schedule, secs(14)), attempt);
     assert_eq!(demand.state().caused.len(), 1, "and is charged to no peer");
 }
@@ -84,14 +84,14 @@ fn attack_181_a_fetch_under_way_answers_no_token_that_came_after_its_beginning()
     let demand = demand();
     let before = demand.next_attempt();
     let _first = demand.ask(peer(1), before, secs(10)).ok().unwrap();
-    assert_eq!(demand.begin(Cause::Question, secs(10)), before);
+    assert_eq!(demand.begin(Cause::Ticket, secs(10)), before);
     let during = demand.next_attempt();
     assert!(during > before);
     let _second = demand.ask(peer(1), during, secs(11)).ok().unwrap();
     assert_eq!(demand.next(secs(11)), secs(15), "another one is asked for");
     // The token from before the fetch needs no other, however late it takes its place.
     let _third = demand.ask(peer(2), before, secs(11)).ok().unwrap();
-    assert_eq!(demand.state().question, Some(Question { at: secs(15), peer: peer(1) }));
+    assert_eq!(demand.state().ticket, Some(RefetchTicket { at: secs(15), peer: peer(1) }));
 }
 
 #[test]
@@ -118,5 +118,5 @@ fn a_file_is_waited_for_and_never_asked_for() {
     assert!(demand.ask(peer(1), attempt, secs(9)).is_ok(), "while it is read");
     demand.rest_until(secs(11));
     assert!(demand.ask(peer(1), attempt, secs(10)).is_ok());
-    assert_eq!(demand.state().question, None);
+    assert_eq!(demand.state().ticket, None);
 }
