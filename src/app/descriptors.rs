@@ -8,10 +8,9 @@ use crate::{
     base::limits::{
         ADMIN_CONNECTIONS_LEAST, ADMIN_CONNECTIONS_MAX, STREAMS_PER_CALLER,
         connections::{CONNECTIONS_MAX, DESCRIPTOR_SHARE, DESCRIPTORS_FOR_FILES},
-        held::CALLER_SHARE,
     },
     config::{Settings, Totals},
-    inbound::{room::Bounds, snapshot::TotalLimits},
+    inbound::{room::Bounds, snapshot::TotalLimits, usage::share},
 };
 
 /// What is open at the start, where the system does not tell.
@@ -75,11 +74,11 @@ fn under(limit: u64, in_use: u64, listeners: u64) -> Bounds {
 /// may need one for its upstream.
 #[must_use]
 pub fn totals(limits: Totals, bounds: Bounds) -> TotalLimits {
-    let share = |all: usize| u32::try_from(all as u64 / CALLER_SHARE).unwrap_or(u32::MAX).max(1);
+    let part = |all: usize| u32::try_from(share(all as u64)).unwrap_or(u32::MAX);
     let Totals { requests, is_requests_written, body_bytes } = limits;
     let requests = if is_requests_written { requests } else { requests.min(upstreams(bounds)) };
-    let unproved = share(requests as usize).min(share(bounds.connections));
-    TotalLimits { requests, body_bytes, unproved, streams_of_caller: share(bounds.upstreams()) }
+    let unproved = part(requests as usize).min(part(bounds.connections));
+    TotalLimits { requests, body_bytes, unproved, streams_of_caller: part(bounds.upstreams()) }
 }
 
 /// Logs what all callers together may hold, and warns of what is written and too much.

@@ -198,8 +198,9 @@ fn key(seed: u64, text: &str) -> u64 {
     words.iter().copied().chain([last]).fold(seed, fold)
 }
 
-/// A caller's part of what is there for all.
-fn share(all: u64) -> u64 {
+/// One caller's part of what all callers together may hold.
+#[must_use]
+pub fn share(all: u64) -> u64 {
     (all / CALLER_SHARE).max(1)
 }
 

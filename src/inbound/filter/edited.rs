@@ -102,7 +102,7 @@ fn edit(event: &Event, cut: &Cut) -> Result<Bytes, &'static str> {
     if event.holds_bare_message() {
         return Err("a message that is no event");
     }
-    // What has no brace and no bracket holds no list, whoever reads it.
+    // Data without a brace and a bracket holds no list for any reader.
     let data = match event.data() {
         Some(data) if memchr2(b'{', b'[', &data).is_some() => data,
         _ => return Ok(raw.clone()),

@@ -142,8 +142,9 @@ fn each_of(most: u32) -> Duration {
 }
 
 impl Level {
-    /// What is left where each session takes `each`. After a reload that changed the bound it is as many as before, or as many
-    /// as the new bound has: nobody is shut out for longer than [`SESSION_AGE`] by a bound that was not theirs.
+    /// What is left where each session takes `each`. A reload that changed the bound keeps the number
+    /// of sessions, up to the new bound: an old bound shuts no caller out for longer than
+    /// [`SESSION_AGE`].
     fn left(&self, each: Duration, now: Duration) -> Duration {
         let left = self.until.saturating_sub(now);
         if each == self.each {
