@@ -65,7 +65,7 @@ pub async fn serve(listener: TcpListener, most: usize, tells: Arc<impl Tells>) {
                     while let Some(ended) = connections.try_join_next_with_id() {
                         places.give_back(task_of(&ended));
                     }
-                    while places.make_room().is_some()
+                    while !places.has_room()
                         && let Some(ended) = connections.join_next_with_id().await
                     {
                         places.give_back(task_of(&ended));

@@ -8,10 +8,12 @@ use crate::{
     base::limits::{
         ADMIN_CONNECTIONS_LEAST, ADMIN_CONNECTIONS_MAX, STREAMS_PER_CALLER,
         connections::{CONNECTIONS_MAX, DESCRIPTOR_SHARE, DESCRIPTORS_FOR_FILES},
-        held::CALLER_SHARE,
     },
     config::{Settings, Totals},
-    inbound::{accept::room::ConnectionBounds, state::server::TotalLimits},
+    inbound::{
+        accept::room::ConnectionBounds,
+        state::{server::TotalLimits, usage::share},
+    },
 };
 
 /// Descriptors that are open at the start, if the system does not report them.
@@ -75,11 +77,11 @@ fn under(limit: u64, in_use: u64, listeners: u64) -> ConnectionBounds {
 /// for its upstream.
 #[must_use]
 pub fn totals(limits: Totals, bounds: ConnectionBounds) -> TotalLimits {
-    let share = |all: usize| u32::try_from(all as u64 / CALLER_SHARE).unwrap_or(u32::MAX).max(1);
+    let part = |all: usize| u32::try_from(share(all as u64)).unwrap_or(u32::MAX);
     let Totals { requests, is_requests_written, body_bytes } = limits;
     let requests = if is_requests_written { requests } else { requests.min(upstreams(bounds)) };
-    let unproved = share(requests as usize).min(share(bounds.connections));
-    TotalLimits { requests, body_bytes, unproved, streams_of_caller: share(bounds.upstreams()) }
+    let unproved = part(requests as usize).min(part(bounds.connections));
+    TotalLimits { requests, body_bytes, unproved, streams_of_caller: part(bounds.upstreams()) }
 }
 
 /// Logs what all callers together may hold, and warns of configured limits that are too high.

@@ -89,7 +89,7 @@ async fn attack_179_full_connections_get_company_and_are_balanced() {
     }
     gate.add_permits(20);
     all_answered(begun).await;
-    until_no_stream(&world).await;
+    until_none(&world, "portcullis_upstream_streams").await;
     world.close().await;
 }
 
@@ -128,11 +128,11 @@ async fn attack_179_a_call_that_gets_no_stream_in_time_is_503_and_one_that_waits
     world.close().await;
 }
 
-/// A stream is given back a moment after its answer has arrived.
-async fn until_no_stream(world: &World) {
+/// Waits until a gauge is 0: a stream is given back a moment after its answer has arrived.
+async fn until_none(world: &World, gauge: &str) {
     let deadline = Instant::now() + PATIENCE;
-    while world.metrics().await["portcullis_upstream_streams"] > 0.0 {
-        assert!(Instant::now() < deadline, "a stream is not given back");
+    while world.metrics().await[gauge] > 0.0 {
+        assert!(Instant::now() < deadline, "{gauge} does not fall to 0");
         sleep(Duration::from_millis(10)).await;
     }
 }
@@ -156,7 +156,7 @@ async fn attack_179_a_client_that_leaves_gives_its_stream_back() {
     all_answered(begun).await;
     all_answered(waiting).await;
     assert_eq!(upstream.connections(), 1);
-    until_no_stream(&world).await;
+    until_none(&world, "portcullis_upstream_streams").await;
     world.close().await;
 }
 
@@ -168,9 +168,7 @@ async fn attack_177_an_h2_upstream_that_restarts_loses_no_call() {
     upstream.stop();
     upstream.until_open(0).await;
     // What is written before the gateway has seen the end may have run: it is not sent again (SPEC C-57).
-    while world.metrics().await["portcullis_upstream_connections"] > 0.0 {
-        tokio::task::yield_now().await;
-    }
+    until_none(&world, "portcullis_upstream_connections").await;
     let begun = begin(&world, 1..41).await;
     world.gateway.line(|line| line.contains("cannot be reached")).await;
     upstream.resume().await;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::{
-    wire_h2::{HEADERS, block, frame, greet, outcome},
+    wire_h2::{HEADERS, block, common, frame, greet, outcome},
     world::{Ask, Plan, World, call, process::PATIENCE, server::json},
 };
 
@@ -165,14 +165,7 @@ async fn attack_183_a_head_that_comes_too_slowly_gets_a_408() {
 async fn attack_183_what_http_2_refuses_by_itself_leaves_a_counter_and_a_line() {
     let world = Plan::standard().tls().start().await;
     let bearer = format!("Bearer {}", world.token());
-    let good = [
-        (":method", "POST"),
-        (":scheme", "https"),
-        (":authority", world.authority.as_str()),
-        (":path", "/mcp"),
-        ("content-type", "application/json"),
-        ("authorization", bearer.as_str()),
-    ];
+    let good = common(&world.authority, &bearer);
     let upper: Vec<(&str, &str)> = good.iter().copied().chain([("X-Upper", "x")]).collect();
     let rows: Vec<(&str, Vec<u8>)> = vec![
         ("h2_protocol_error", frame(0, 0, 0, b"data on no stream")),

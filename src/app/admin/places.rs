@@ -38,17 +38,18 @@ impl AdminPlaces {
         Self { most, all: Vec::new() }
     }
 
-    /// Aborts one connection if all places are taken, and returns its task: its descriptor is free
-    /// once that task has ended.
-    pub(super) fn make_room(&mut self) -> Option<Id> {
+    /// Whether there is room for one more. If all places are taken, it ends one connection, whose
+    /// descriptor is free once its task has ended.
+    pub(super) fn has_room(&self) -> bool {
         if self.all.len() < self.most {
-            return None;
+            return true;
         }
         let holders: Vec<Holder> =
             self.all.iter().map(|place| Holder { peer: place.peer, asked: place.asked.load(Relaxed) }).collect();
-        let leaves = self.all.get(leaves(&holders)?)?;
-        leaves.task.abort();
-        Some(leaves.task.id())
+        if let Some(place) = leaves(&holders).and_then(|index| self.all.get(index)) {
+            place.task.abort();
+        }
+        false
     }
 
     /// A connection of `peer` is served by `task`, which sets `asked` once the request has arrived.

@@ -184,7 +184,7 @@ impl Room {
     pub(in crate::inbound) fn admits_request(&self) -> bool {
         let used = self.open.load(Ordering::Relaxed) + self.safe.load(Ordering::Relaxed) + self.spare.idle();
         let excess = used.saturating_sub(self.bounds.total);
-        let excess = excess - self.spare.close(excess).min(excess);
+        let excess = excess.saturating_sub(self.spare.close(excess));
         excess == 0 || {
             let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
             self.ask(&seats, excess, None) >= excess

@@ -1,4 +1,4 @@
-//! HeldCounts what each caller and all callers together hold: requests, event streams, body bytes.
+//! Counts what each caller and all callers together hold: requests, event streams, body bytes.
 //!
 //! A place is taken before the request may cost anything, and given back when it is dropped: two
 //! requests at once cannot both take the last place (attacks 172, 173).
@@ -16,7 +16,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use self::counts::{HeldBounds, HeldCounts, Holding, share};
+pub use self::counts::share;
+use self::counts::{HeldBounds, HeldCounts, Holding};
 pub(in crate::inbound) use self::{charge::Charge, place::RequestPlace};
 use crate::{
     base::{

@@ -47,14 +47,7 @@ async fn attack_183_each_kind_that_http_2_resets_without_an_answer_is_told() {
     world.until_ready().await;
     world.upstream.answer_with(|_| vec![Step::Hang]);
     let bearer = format!("Bearer {}", world.token());
-    let good = [
-        (":method", "POST"),
-        (":scheme", "https"),
-        (":authority", world.authority.as_str()),
-        (":path", "/mcp"),
-        ("content-type", "application/json"),
-        ("authorization", bearer.as_str()),
-    ];
+    let good = common(&world.authority, &bearer);
     let none = [(":method", "GET"), (":scheme", "https"), (":authority", &world.authority), (":path", "/none")];
     let opened = |stream: u32| frame(HEADERS, 4, stream, &block(&good));
     let rows: Vec<(&str, &str, Vec<u8>)> = vec![

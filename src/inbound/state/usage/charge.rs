@@ -45,7 +45,8 @@ impl Charge {
         if self.all == 0 { body } else { Bytes::from_owner(Charged { body, _charge: self }) }
     }
 
-    /// The same for a part of what is held. Bytes that arrive later are charged again.
+    /// Like [`Self::hold`], for a part of the bytes. It takes the whole charge; bytes that arrive
+    /// later are charged anew.
     pub(in crate::inbound) fn hold_part(&mut self, part: Bytes) -> Bytes {
         if self.own == 0 {
             return part;

@@ -55,7 +55,8 @@ pub(super) struct HeldBounds {
     pub(super) is_verified: bool,
 }
 
-/// One caller's share of a total.
-pub(super) fn share(all: u64) -> u64 {
+/// One caller's part of what all callers together may hold.
+#[must_use]
+pub fn share(all: u64) -> u64 {
     (all / CALLER_SHARE).max(1)
 }
