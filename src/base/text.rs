@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_shares_the_buffer_and_a_stranger_is_copied() {
+    fn a_part_shares_the_buffer_and_other_text_is_copied() {
         let body = Bytes::from_static(b"{\"name\":\"add\"}");
         let inside = std::str::from_utf8(&body[9..12]).unwrap();
         let part = Text::part_of(&body, inside);

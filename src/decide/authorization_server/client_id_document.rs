@@ -31,7 +31,7 @@ impl DocumentUrl {
             return Err("the URL is too long");
         }
         let url = Url::read(client_id)?;
-        check_stranger(&url, allow_loopback)?;
+        check_fetchable(&url, allow_loopback)?;
         let path = url.rest.split('?').next().unwrap_or_default();
         if matches!(path, "" | "/") {
             return Err("the URL has no path");
@@ -59,7 +59,7 @@ impl DocumentUrl {
 
 /// Checks the text of a URL that a client wants fetched (SPEC D-30). The fetcher also checks the
 /// addresses of its host.
-pub(super) fn check_stranger(url: &Url<'_>, allow_loopback: bool) -> Result<(), &'static str> {
+pub(super) fn check_fetchable(url: &Url<'_>, allow_loopback: bool) -> Result<(), &'static str> {
     if allow_loopback && url.is_plain_loopback() {
         return Ok(());
     }

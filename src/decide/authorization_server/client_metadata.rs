@@ -10,7 +10,7 @@ use crate::{
     decide::{
         authorization_server::{
             client::{Client, ClientAuth, ClientOrigin, Grants},
-            client_id_document::{DocumentUrl, check_stranger},
+            client_id_document::{DocumentUrl, check_fetchable},
             error::{Code, OAuthError},
             people::read_scope,
             redirect_uri::RedirectUri,
@@ -207,7 +207,7 @@ impl Members {
                 }
             }
             (None, Some(url)) if url.len() <= CLIENT_ID_BYTES_MAX => {
-                let read = Url::read(url).and_then(|url| check_stranger(&url, allow_loopback));
+                let read = Url::read(url).and_then(|url| check_fetchable(&url, allow_loopback));
                 read.map_err(wrong).map(|()| Method::KeysAt(url.into()))
             }
             (None, Some(_)) => Err(wrong("jwks_uri is too long")),

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn e24_nobody_elses_key_speaks_for_a_client() {
+    fn e24_a_key_of_another_client_is_refused() {
         let kid = json!({"kid": P256.kid});
         assert_eq!(verdict(&FOREIGN_KEY, "ES256", &json!({}), &json!({})), Err(AssertionFault::Signature));
         assert_eq!(verdict(&FOREIGN_KEY, "ES256", &kid, &json!({})), Err(AssertionFault::Signature));

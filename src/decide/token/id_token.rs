@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn e43_a_signature_of_none_of_a_strangers_or_of_another_key_is_refused() {
+    fn e43_a_signature_that_is_absent_or_made_with_another_key_is_refused() {
         let header = json!({"typ": "JWT"});
         assert_eq!(judged(&RSA.token("RS256", &header, &good())), Ok(()));
         assert_eq!(judged(&P256.token("none", &header, &good())), Err(TokenFault::Malformed));

@@ -152,13 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn c92_whoever_has_too_much_loses_their_own_oldest() {
+    fn c92_a_caller_with_too_many_entries_loses_their_own_oldest() {
         let kept = filled(PerCallerBounds { each: 2, all: 9 }, &[(1, 10), (2, 20), (1, 11), (1, 12), (1, 13)]);
         assert_eq!(keys(&kept), [12, 13, 20]);
     }
 
     #[test]
-    fn c92_when_all_is_full_whoever_has_most_loses() {
+    fn c92_when_all_is_full_the_caller_with_most_entries_loses() {
         let bounds = PerCallerBounds { each: 9, all: 4 };
         let kept = filled(bounds, &[(2, 20), (1, 10), (1, 11), (1, 12), (3, 30), (3, 31)]);
         assert_eq!(keys(&kept), [12, 20, 30, 31]);

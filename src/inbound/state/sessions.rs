@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn c48_attack_154_a_caller_who_begins_too_many_is_stopped_and_nobody_else() {
+    fn c48_attack_154_a_caller_who_begins_too_many_sessions_is_stopped_and_others_are_not() {
         const MOST: u32 = SESSIONS_PER_CALLER;
         let quota = SessionQuota::default();
         let (server, other) = (ServerName::from("s"), ServerName::from("o"));

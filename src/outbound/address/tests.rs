@@ -95,7 +95,7 @@ fn d30_private_addresses_may_be_dialled_only_where_the_operator_wrote_the_host()
 }
 
 #[test]
-fn d30_link_local_metadata_services_and_addresses_of_nobody_are_never_dialled() {
+fn d30_link_local_metadata_services_and_unassigned_addresses_are_never_dialled() {
     for address in [
         "0.0.0.0",
         "0.1.2.3",

@@ -108,7 +108,7 @@ async fn attempt_after(discovery: &Discovery, wait: Duration) {
 }
 
 #[tokio::test]
-async fn where_nobody_needs_the_document_nobody_asks_for_it() {
+async fn a_document_that_no_server_needs_is_not_fetched() {
     let site = Site::plain().await;
     let own = metadata(&site.url("/tenant"));
     site.answer(OAUTH, Answer::json(&own));

@@ -184,7 +184,7 @@ async fn b73_a_reload_that_changes_an_issuer_forgets_what_the_old_one_proved() {
 }
 
 #[tokio::test]
-async fn attack_078_an_iss_that_is_nearly_ours_is_refused_and_dials_nobody() {
+async fn attack_078_an_iss_that_is_nearly_ours_is_refused_and_dials_no_host() {
     let world = World::new().await;
     let hits = world.site.all_hits();
     for iss in [

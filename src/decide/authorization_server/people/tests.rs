@@ -84,7 +84,12 @@ fn e16_e45_what_a_rule_names_must_all_hold() {
         ("account, but by the IdP", everything(|rule| rule.accounts = vec!["ann".into()]), &idp_ann, false),
         ("group", everything(|rule| rule.groups = vec!["ops".into(), "dev".into()]), &ann, true),
         ("another group", everything(|rule| rule.groups = vec!["ops".into()]), &ann, false),
-        ("a group of the IdP is none of ours", everything(|rule| rule.groups = vec!["dev".into()]), &idp_ann, false),
+        (
+            "a group that the IdP names is not a local group",
+            everything(|rule| rule.groups = vec!["dev".into()]),
+            &idp_ann,
+            false,
+        ),
         ("groups without an account", everything(|rule| rule.groups = vec!["dev".into()]), &impostor, false),
         ("claim in a list", everything(|rule| rule.claims = vec![claim("groups", &json!(["admins"]))]), &idp_ann, true),
         ("claim of an account", everything(|rule| rule.claims = vec![claim("groups", &json!(["dev"]))]), &ann, false),
@@ -122,7 +127,7 @@ fn e16_e45_what_a_rule_names_must_all_hold() {
             false,
         ),
         (
-            "account and claim are nobody",
+            "account and claim match no person",
             everything(|rule| (rule.accounts, rule.claims) = (vec!["ann".into()], vec![claim("sub", &json!(["ann"]))])),
             &idp_ann,
             false,

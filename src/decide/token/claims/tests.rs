@@ -83,8 +83,8 @@ fn attack_077_b13_the_audience_is_this_resource_and_no_other() {
         let caller = read_changed(&json!({ "aud": audiences })).unwrap();
         assert_eq!(caller.is_for(&RESOURCE.into(), &[]), verdict, "{audiences}");
     }
-    let nobody = read_changed(&json!({"aud": null})).unwrap();
-    assert_eq!(nobody.is_for(&RESOURCE.into(), &[]), Err(Refusal::Token(TokenFault::Audience)), "no aud");
+    let without_audience = read_changed(&json!({"aud": null})).unwrap();
+    assert_eq!(without_audience.is_for(&RESOURCE.into(), &[]), Err(Refusal::Token(TokenFault::Audience)), "no aud");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn c87_a_task_is_forgotten_when_its_time_is_over() {
 }
 
 #[test]
-fn c88_an_id_that_two_calls_claim_is_nobodys() {
+fn c88_a_task_id_that_two_calls_claim_has_no_owner() {
     let case = Case::new();
     case.make("alice", "safe", "t", Some(60), 0);
     case.make("alice", "safe", "t", Some(90), 10);
@@ -95,7 +95,7 @@ fn c88_an_id_that_two_calls_claim_is_nobodys() {
 }
 
 #[test]
-fn c92_ten_thousand_tasks_of_one_caller_push_out_nobody_elses() {
+fn c92_ten_thousand_tasks_of_one_caller_push_out_no_others() {
     let case = Case::new();
     case.make("bob", "safe", "bobs", None, 0);
     for number in 0..10_000 {
@@ -109,7 +109,7 @@ fn c92_ten_thousand_tasks_of_one_caller_push_out_nobody_elses() {
 }
 
 #[test]
-fn c92_where_all_is_full_whoever_has_most_loses() {
+fn c92_when_the_store_is_full_the_caller_with_most_tasks_loses() {
     let case = Case::bounded(8, 4);
     for (subject, id) in [("bob", "b1"), ("alice", "a1"), ("alice", "a2"), ("alice", "a3"), ("carol", "c1")] {
         case.make(subject, "safe", id, None, 0);

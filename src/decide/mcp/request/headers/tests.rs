@@ -274,7 +274,7 @@ fn c76_a_notification_needs_no_header_and_may_have_no_wrong_one() {
         ("modern by its body", &[], note(MODERN), Ok(Era::Modern)),
         ("by both", &[V28, of_note], note(MODERN), Ok(Era::Modern)),
         ("another version", &[V25], note(MODERN), MISMATCH),
-        ("a version that is none", &[], note(odd), Err(-32602)),
+        ("an invalid version", &[], note(odd), Err(-32602)),
         ("another method", &[V28, CALL], note(""), MISMATCH),
         ("c14: a call, without name", &[V28], message(false, "tools/call", r#""name":"danger""#), Ok(Era::Modern)),
         ("c14: a call, with another name", &[V28, SAFE], message(false, "tools/call", r#""name":"danger""#), MISMATCH),
