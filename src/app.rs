@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     app::{
-        build::{Builder, Parts},
+        build::{Builder, BuiltParts},
         drain::{Drain, Ended},
         reload::FileWatch,
         status::Status,
@@ -53,7 +53,7 @@ pub struct App {
     config: PathBuf,
     settings: Settings,
     builder: Builder,
-    parts: Parts,
+    parts: BuiltParts,
     gateway: Arc<Gateway>,
     status: Arc<Status>,
     listeners: Vec<ClientListener>,
@@ -89,7 +89,7 @@ impl App {
         let certificates = certificates(&settings).map_err(StartFault::Config)?;
         let builder = Builder::new(Arc::clone(observe), Arc::clone(clock))
             .map_err(|fault| StartFault::System(fault.to_string()))?;
-        let (mut snapshot, parts) = builder.build(&settings, &Parts::default()).map_err(StartFault::Config)?;
+        let (mut snapshot, parts) = builder.build(&settings, &BuiltParts::default()).map_err(StartFault::Config)?;
         let bounds = descriptors::bounds(settings.listen.len());
         snapshot.limits = descriptors::totals(settings.limits, bounds);
         descriptors::tell(&settings, bounds);
@@ -250,7 +250,7 @@ pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>
     // A check does not create a store.
     let settings = &settings.clone().without_stores();
     match Builder::new(Arc::clone(observe), Arc::clone(clock)) {
-        Ok(builder) => wrong.extend(builder.build(settings, &Parts::default()).err().unwrap_or_default()),
+        Ok(builder) => wrong.extend(builder.build(settings, &BuiltParts::default()).err().unwrap_or_default()),
         Err(fault) => wrong.push(fault.to_string()),
     }
     if wrong.is_empty() { Ok(warnings) } else { Err(wrong) }

@@ -24,6 +24,7 @@ mod tidy {
     mod ids;
     mod links;
     mod map;
+    mod types;
 }
 
 /// From the bottom to the top: an import goes downward or stays.

@@ -56,7 +56,7 @@ pub struct Builder {
 
 /// What outlives a snapshot, so that a reload loses neither keys nor connections.
 #[derive(Default)]
-pub struct Parts {
+pub struct BuiltParts {
     /// Issuers, in the order of the settings.
     pub issuers: Vec<Arc<IssuerKeys>>,
     /// Upstreams, in the order of the snapshot's servers.
@@ -104,12 +104,12 @@ impl Builder {
     /// # Errors
     /// What cannot be built, one sentence each. The configuration was checked before, so these are
     /// rare.
-    pub fn build(&self, settings: &Settings, before: &Parts) -> Result<(Snapshot, Parts), Vec<String>> {
+    pub fn build(&self, settings: &Settings, before: &BuiltParts) -> Result<(Snapshot, BuiltParts), Vec<String>> {
         let doors = doors(&settings.servers);
         let upstreams = each(&doors, |door| self.upstream(door.upstream, before))?;
         let states = self.states(settings, before)?;
         let issuers = settings.authorization_servers.iter().map(|issuer| self.issuer(issuer, before, &states));
-        let parts = Parts { issuers: issuers.collect(), upstreams, states };
+        let parts = BuiltParts { issuers: issuers.collect(), upstreams, states };
         let embedded: Vec<Arc<Embedded>> = (settings.embedded.iter().zip(&parts.states))
             .map(|(settings, kept)| Arc::new(Embedded { settings: settings.clone(), state: Arc::clone(&kept.state) }))
             .collect();
@@ -131,7 +131,7 @@ impl Builder {
 
     /// Each embedded authorization server: the one before where the settings continue it, else a
     /// new one with keys of its own.
-    fn states(&self, settings: &Settings, before: &Parts) -> Result<Vec<Kept>, Vec<String>> {
+    fn states(&self, settings: &Settings, before: &BuiltParts) -> Result<Vec<Kept>, Vec<String>> {
         let (mut states, mut wrong) = (Vec::new(), Vec::new());
         for embedded in &settings.embedded {
             let same = before.states.iter().find(|kept| embedded.continues(&kept.settings));
@@ -158,13 +158,13 @@ impl Builder {
         Ok(Kept { settings: settings.clone(), issuer, state })
     }
 
-    fn issuer(&self, settings: &IssuerSettings, before: &Parts, states: &[Kept]) -> Arc<IssuerKeys> {
+    fn issuer(&self, settings: &IssuerSettings, before: &BuiltParts, states: &[Kept]) -> Arc<IssuerKeys> {
         let embedded = states.iter().map(|kept| &kept.issuer);
         let same = embedded.chain(&before.issuers).find(|issuer| issuer.settings() == settings);
         same.map_or_else(|| IssuerKeys::new(settings.clone(), self.fetch.clone(), Arc::clone(&self.clock)), Arc::clone)
     }
 
-    fn upstream(&self, settings: &UpstreamSettings, before: &Parts) -> Result<Arc<Upstream>, String> {
+    fn upstream(&self, settings: &UpstreamSettings, before: &BuiltParts) -> Result<Arc<Upstream>, String> {
         if let Some(same) = before.upstreams.iter().find(|upstream| upstream.settings() == settings) {
             return Ok(Arc::clone(same));
         }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use crate::{
     app::{
         admin::Tells,
-        build::{Kept, Parts},
+        build::{BuiltParts, Kept},
         ready::{IssuerState, Readiness, Report, ServerState},
     },
     base::names::ServerName,
@@ -39,21 +39,21 @@ struct InForce {
 }
 
 impl Status {
-    pub(super) fn new(observe: &Arc<Observe>, usage: &Arc<Usage>, settings: &Settings, parts: &Parts) -> Self {
+    pub(super) fn new(observe: &Arc<Observe>, usage: &Arc<Usage>, settings: &Settings, parts: &BuiltParts) -> Self {
         let told = ArcSwap::from_pointee(InForce::of(settings, parts));
         Self { observe: Arc::clone(observe), readiness: Readiness::default(), usage: Arc::clone(usage), told }
     }
 
     /// Takes over a changed configuration. Servers that are ready stay ready while the keys of
     /// changed issuers are fetched.
-    pub(super) fn follow(&self, settings: &Settings, parts: &Parts) {
+    pub(super) fn follow(&self, settings: &Settings, parts: &BuiltParts) {
         self.ready();
         self.told.store(Arc::new(InForce::of(settings, parts)));
     }
 }
 
 impl InForce {
-    fn of(settings: &Settings, parts: &Parts) -> Self {
+    fn of(settings: &Settings, parts: &BuiltParts) -> Self {
         let servers = settings.servers.iter();
         Self {
             host: settings.public_url.host().into(),

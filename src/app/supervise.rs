@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     app::{
-        build::{Builder, Parts},
+        build::{Builder, BuiltParts},
         descriptors,
         reload::{self, FileWatch},
         status::Status,
@@ -28,7 +28,7 @@ pub(super) struct Supervisor {
     pub(super) config: PathBuf,
     pub(super) settings: Settings,
     pub(super) builder: Builder,
-    pub(super) parts: Parts,
+    pub(super) parts: BuiltParts,
     pub(super) gateway: Arc<Gateway>,
     pub(super) status: Arc<Status>,
     pub(super) certificates: Vec<WatchedCertificate>,

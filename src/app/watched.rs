@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
-    inbound::accept::tls::{Certificates, Change},
+    inbound::accept::tls::{CertificateChange, Certificates},
     observe::metrics::Metrics,
 };
 
@@ -19,9 +19,11 @@ impl WatchedCertificate {
     pub(super) fn look(&self, host: &str, wall: Duration, metrics: &Metrics) {
         let (listener, path) = (self.listener, self.certificates.path().display());
         match self.certificates.reload_if_changed() {
-            Ok(Change::None) => {}
-            Ok(Change::Replaced) => tracing::info!(%listener, certificate = %path, "a changed certificate is in use"),
-            Ok(Change::Back) => {
+            Ok(CertificateChange::None) => {}
+            Ok(CertificateChange::Replaced) => {
+                tracing::info!(%listener, certificate = %path, "a changed certificate is in use")
+            }
+            Ok(CertificateChange::Back) => {
                 tracing::info!(%listener, certificate = %path, "the certificate's files are there again");
             }
             Err(why) => {

@@ -1,9 +1,6 @@
 //! An embedded server in process, with a clock that tests turn, for tests of its endpoints.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -23,7 +20,7 @@ use crate::{
         settings::{Dynamic, EmbeddedSettings, Login, RegistrationSettings, StoreSettings},
         store::kind::EntryKind,
     },
-    base::clock::{Clock, Now},
+    base::clock::{Clock, Now, testing::HandClock},
     decide::{
         authorization_server::{
             client::{Client, ClientAuth, ClientOrigin, Grants},
@@ -57,23 +54,6 @@ pub(crate) const PASSWORD: &str = "correct horse";
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$kfFdDmif3TWi6ojW7tV2VA$MLCQ39KhZW7z4fWPQhHYFaMye8d9QPSKtv5ZeWpka/A";
 /// The verifier of [`World::code`].
 pub(crate) const VERIFIER: &str = "0123456789-0123456789-0123456789-0123456789";
-
-/// A clock that tests turn.
-pub(crate) struct HandClock(Mutex<Now>);
-
-impl HandClock {
-    /// Time goes by.
-    pub(crate) fn turn(&self, by: Duration) {
-        let mut now = self.0.lock().unwrap();
-        *now = Now { wall: now.wall + by, mono: now.mono + by };
-    }
-}
-
-impl Clock for HandClock {
-    fn now(&self) -> Now {
-        *self.0.lock().unwrap()
-    }
-}
 
 /// One replica with its memory store.
 pub(crate) struct World {
@@ -199,7 +179,7 @@ impl World {
         let mut settings = settings();
         change(&mut settings);
         let wall = Duration::from_secs(START_SECS);
-        let clock = Arc::new(HandClock(Mutex::new(Now { wall, mono: Duration::from_secs(1) })));
+        let clock = HandClock::at(Now { wall, mono: Duration::from_secs(1) });
         let local = Arc::new(LocalKeys::default());
         let state = State::new(
             &settings,

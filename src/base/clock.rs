@@ -1,5 +1,8 @@
 //! The time as a value: read once where a request arrives, then passed down.
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use std::time::Duration;
 
 /// One reading of the clocks, taken once where a request arrives.

@@ -14,7 +14,7 @@ use tokio::{runtime, task::JoinSet};
 
 use crate::{
     app::{
-        build::{Builder, Parts},
+        build::{Builder, BuiltParts},
         clock::SystemClock,
     },
     base::{clock::Clock, limits::TOKEN_BYTES_MAX, names::Scope},
@@ -81,7 +81,7 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(fault)?;
     let entered = runtime.enter();
     let (snapshot, _) = builder
-        .build(&settings.clone().without_stores(), &Parts::default())
+        .build(&settings.clone().without_stores(), &BuiltParts::default())
         .map_err(|problems| (BAD_CONFIG, problems.join("\n")))?;
     drop(entered);
     let server = snapshot.servers.iter().find(|server| &*server.series.name == name).ok_or_else(|| {

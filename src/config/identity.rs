@@ -16,10 +16,10 @@ use crate::{
 const CREDENTIALS: &[&str] = &["authorization", "cookie"];
 
 /// A credential, and the reference that its secret came from.
-pub(super) type Referred = (Credential, Option<Box<str>>);
+pub(super) type ReferredCredential = (Credential, Option<Box<str>>);
 
 /// `credential` and `identity_headers`, which may not set the same header.
-pub(super) fn towards_upstream(fields: &mut Fields<'_>) -> (Option<Referred>, Vec<IdentityHeader>) {
+pub(super) fn towards_upstream(fields: &mut Fields<'_>) -> (Option<ReferredCredential>, Vec<IdentityHeader>) {
     let credential = match fields.get("credential") {
         Some(field) => credential(&field),
         None => Some((Credential::Strip, None)),
@@ -38,7 +38,7 @@ pub(super) fn towards_upstream(fields: &mut Fields<'_>) -> (Option<Referred>, Ve
 pub(super) fn check_passed(
     fields: &Fields<'_>,
     passed: &Written<HeaderName>,
-    credential: Option<&Referred>,
+    credential: Option<&ReferredCredential>,
     identity: &[IdentityHeader],
 ) {
     let credential = match credential {
@@ -57,7 +57,7 @@ pub(super) fn check_passed(
 }
 
 /// `credential`.
-fn credential(field: &Field<'_>) -> Option<Referred> {
+fn credential(field: &Field<'_>) -> Option<ReferredCredential> {
     if !field.is_map() {
         return field.wrong_kind("a map with one of strip, header, forward");
     }
@@ -71,7 +71,7 @@ fn credential(field: &Field<'_>) -> Option<Referred> {
     })
 }
 
-fn header(fields: &mut Fields<'_>) -> Option<Referred> {
+fn header(fields: &mut Fields<'_>) -> Option<ReferredCredential> {
     let name = fields
         .need("name", "the header's name")
         .and_then(|field| value::header(field.reading, &field.place, field.text("a header name")?, &[]));
@@ -90,7 +90,7 @@ fn header(fields: &mut Fields<'_>) -> Option<Referred> {
 }
 
 /// The caller's token is forwarded only where the file says `dangerous` (SPEC D-12).
-fn forward(fields: &mut Fields<'_>) -> Option<Referred> {
+fn forward(fields: &mut Fields<'_>) -> Option<ReferredCredential> {
     let of = fields.of.clone();
     let dangerous = fields.need("dangerous", "dangerous: true")?;
     if !dangerous.bool()? {

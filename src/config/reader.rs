@@ -6,7 +6,7 @@ use crate::config::{
     place::Place,
     problem::{nearest, quoted},
     reading::Reading,
-    tree::{Key, Meaning, Node, Value},
+    tree::{KeyNode, Meaning, Node, Value},
 };
 
 /// One value, and the path of its key.
@@ -170,7 +170,7 @@ impl<'r> Field<'r> {
     /// The entries of a map whose keys the operator chooses; a duplicate key is a mistake.
     pub(super) fn entries(&self, expected: &str) -> Option<Vec<Entry<'r>>> {
         let Value::Map(entries) = &self.node.value else { return self.wrong_kind(&format!("a map of {expected}")) };
-        let entry = |(key, node): (&'r Key, &'r Node)| {
+        let entry = |(key, node): (&'r KeyNode, &'r Node)| {
             let at = Place::new(key.at, &self.name_of(key));
             Entry { name: &key.text, at, value: self.child(key, node) }
         };
@@ -199,11 +199,11 @@ impl<'r> Field<'r> {
         result
     }
 
-    fn child(&self, key: &Key, node: &'r Node) -> Self {
+    fn child(&self, key: &KeyNode, node: &'r Node) -> Self {
         Self { reading: self.reading, place: Place::new(node.at, &self.name_of(key)), node }
     }
 
-    fn name_of(&self, key: &Key) -> String {
+    fn name_of(&self, key: &KeyNode) -> String {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
         let word = match key.text.bytes().all(plain) && !key.text.is_empty() {
             true => key.text.clone(),
@@ -213,7 +213,7 @@ impl<'r> Field<'r> {
     }
 
     /// The entries; a key that is written again is a mistake and is left out.
-    fn unique(&self, entries: &'r [(Key, Node)]) -> impl Iterator<Item = (&'r Key, &'r Node)> {
+    fn unique(&self, entries: &'r [(KeyNode, Node)]) -> impl Iterator<Item = (&'r KeyNode, &'r Node)> {
         let mut seen: HashSet<&str> = HashSet::new();
         let mut first = Vec::with_capacity(entries.len());
         for (key, node) in entries {
@@ -242,7 +242,7 @@ pub(super) struct Fields<'r> {
     section: &'static str,
     /// The map itself.
     pub(super) of: Field<'r>,
-    entries: Vec<(&'r Key, &'r Node)>,
+    entries: Vec<(&'r KeyNode, &'r Node)>,
     asked: Vec<&'static str>,
 }
 

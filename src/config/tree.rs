@@ -32,12 +32,12 @@ pub(super) enum Value {
     /// A list.
     List(Vec<Node>),
     /// A map, in the file's order, duplicates kept.
-    Map(Vec<(Key, Node)>),
+    Map(Vec<(KeyNode, Node)>),
 }
 
 /// A key of a map.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Key {
+pub(super) struct KeyNode {
     pub(super) at: Position,
     pub(super) text: String,
 }
@@ -142,14 +142,14 @@ struct Open {
 
 enum OpenKind {
     List(Vec<Node>),
-    Map(Vec<(Key, Node)>, Slot),
+    Map(Vec<(KeyNode, Node)>, Slot),
 }
 
 /// What a map waits for next.
 enum Slot {
     Key,
     /// The value of this key; `None` where the key was refused, and its value is dropped.
-    Value(Option<Key>),
+    Value(Option<KeyNode>),
 }
 
 struct Builder<'r> {
@@ -257,7 +257,7 @@ impl Builder<'_> {
 }
 
 /// A key; `None` where it cannot be one.
-fn key_from(reading: &Reading<'_>, node: Node) -> Option<Key> {
+fn key_from(reading: &Reading<'_>, node: Node) -> Option<KeyNode> {
     let place = Place::new(node.at, "");
     match node.value {
         // A merge lets two places set one key; YAML readers differ on which one wins.
@@ -265,7 +265,7 @@ fn key_from(reading: &Reading<'_>, node: Node) -> Option<Key> {
             reading.problem(&place, "a merge key (<<)", "the keys themselves, written out");
             None
         }
-        Value::Scalar { text, .. } => Some(Key { at: node.at, text }),
+        Value::Scalar { text, .. } => Some(KeyNode { at: node.at, text }),
         Value::List(_) | Value::Map(_) => {
             reading.problem(&place, "a list or a map as a key", "a key that is one word");
             None

@@ -15,7 +15,7 @@ use crate::{
         listen::file_bytes,
         place::Written,
         reader::{Field, Fields},
-        value::{self, Url},
+        value::{self, WrittenUrl},
     },
     decide::fields::crossing,
     outbound::{dial::Peer, upstream::UpstreamSettings},
@@ -102,7 +102,7 @@ fn passed(item: &Field<'_>) -> Option<Written<HeaderName>> {
 }
 
 /// An upstream's URL.
-pub(super) fn url<'r>(field: &Field<'r>) -> Option<Url<'r>> {
+pub(super) fn url<'r>(field: &Field<'r>) -> Option<WrittenUrl<'r>> {
     match value::url(field.text("a URL such as http://127.0.0.1:8000/mcp")?) {
         Ok(url) => Some(url),
         Err(expected) => field.wrong(expected),

@@ -67,7 +67,7 @@ pub(super) fn size_between(
 
 /// The parts of an absolute URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Url<'a> {
+pub(super) struct WrittenUrl<'a> {
     pub(super) https: bool,
     /// Host and port as written.
     pub(super) authority: &'a str,
@@ -78,7 +78,7 @@ pub(super) struct Url<'a> {
     pub(super) path_and_query: Box<str>,
 }
 
-impl Url<'_> {
+impl WrittenUrl<'_> {
     /// Whether the host is this machine.
     pub(super) fn is_loopback(&self) -> bool {
         is_loopback_name(&self.host)
@@ -89,7 +89,7 @@ impl Url<'_> {
 ///
 /// # Errors
 /// What is expected instead.
-pub(super) fn url(text: &str) -> Result<Url<'_>, &'static str> {
+pub(super) fn url(text: &str) -> Result<WrittenUrl<'_>, &'static str> {
     let (https, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
         (Some(rest), _) => (true, rest),
         (_, Some(rest)) => (false, rest),
@@ -121,7 +121,7 @@ pub(super) fn url(text: &str) -> Result<Url<'_>, &'static str> {
         path => path.to_owned(),
     };
     PathAndQuery::try_from(target.as_str()).map_err(|_| "a URL with a valid path")?;
-    Ok(Url {
+    Ok(WrittenUrl {
         https,
         authority,
         host: bare.unwrap_or(host).to_ascii_lowercase().into(),

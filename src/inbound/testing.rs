@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     base::{
-        clock::{Clock, Now},
+        clock::{Clock, Now, testing::HandClock},
         names::ServerName,
         secret::Secret,
     },
@@ -31,7 +31,7 @@ use crate::{
         routing::{RouteEntry, Routes},
         token::{
             caller::Caller,
-            testing::{P256, claims, rules, with},
+            testing::{P256, claims, now, rules, with},
         },
     },
     inbound::{
@@ -62,7 +62,7 @@ use crate::{
         dial::{Dialler, Peer},
         fetch::{
             client_tls,
-            testing::{HandClock, Site, fetch_trusting},
+            testing::{Site, fetch_trusting},
             tls_roots,
         },
         keys::{IssuerKeys, IssuerSettings, KeySource, LocalKeys},
@@ -128,7 +128,7 @@ impl TestGateway {
     /// The server is changed by `change`.
     pub(super) async fn with(change: impl FnOnce(&mut Server)) -> Self {
         let (site, clock, metrics, local) =
-            (Site::plain().await, HandClock::new(), Metrics::new(), Arc::<LocalKeys>::default());
+            (Site::plain().await, HandClock::at(now()), Metrics::new(), Arc::<LocalKeys>::default());
         local.publish(Bytes::from(json!({"keys": [P256.jwk()]}).to_string()));
         let mut rules = rules();
         rules.issuers.push("https://login.example".into());

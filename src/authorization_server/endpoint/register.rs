@@ -22,7 +22,7 @@ use crate::{
     decide::authorization_server::{
         client::{Client, ClientAuth},
         error::{Code, OAuthError},
-        registration::{Method, RegistrationRequest},
+        registration::{ClientAuthMethod, RegistrationRequest},
     },
 };
 
@@ -95,15 +95,15 @@ fn read(asked: &Asked<'_>) -> Result<RegistrationRequest, OAuthError> {
 }
 
 /// How the client will authenticate, and its secret, which only this answer contains.
-fn credentials(method: &Method) -> Result<(ClientAuth, Option<String>), OAuthError> {
+fn credentials(method: &ClientAuthMethod) -> Result<(ClientAuth, Option<String>), OAuthError> {
     Ok(match method {
-        Method::None => (ClientAuth::None, None),
-        Method::SecretBasic | Method::SecretPost => {
+        ClientAuthMethod::None => (ClientAuth::None, None),
+        ClientAuthMethod::SecretBasic | ClientAuthMethod::SecretPost => {
             let secret = random::unguessable().map_err(failed)?;
             (ClientAuth::Secret(random::digest_of(secret.as_bytes())), Some(secret))
         }
-        Method::Keys(keys) => (ClientAuth::Keys(keys.clone()), None),
-        Method::KeysAt(url) => (ClientAuth::KeysAt(url.clone()), None),
+        ClientAuthMethod::Keys(keys) => (ClientAuth::Keys(keys.clone()), None),
+        ClientAuthMethod::KeysAt(url) => (ClientAuth::KeysAt(url.clone()), None),
     })
 }
 
@@ -112,7 +112,7 @@ fn failed(cause: &'static str) -> OAuthError {
 }
 
 /// The registration as stored (RFC 7591 §3.2.1); it may differ from the request.
-fn effective(client: &Client, method: &Method, secret: Option<&str>, now: u64) -> Map<String, Value> {
+fn effective(client: &Client, method: &ClientAuthMethod, secret: Option<&str>, now: u64) -> Map<String, Value> {
     let mut body = Map::new();
     let mut say = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
     say("client_id", json!(client.id));
@@ -138,14 +138,14 @@ fn effective(client: &Client, method: &Method, secret: Option<&str>, now: u64) -
         say("scope", json!(Scope::join(scopes)));
     }
     let name = match method {
-        Method::None => "none",
-        Method::SecretBasic => "client_secret_basic",
-        Method::SecretPost => "client_secret_post",
-        Method::Keys(keys) => {
+        ClientAuthMethod::None => "none",
+        ClientAuthMethod::SecretBasic => "client_secret_basic",
+        ClientAuthMethod::SecretPost => "client_secret_post",
+        ClientAuthMethod::Keys(keys) => {
             say("jwks", serde_json::from_str(keys).unwrap_or_default());
             "private_key_jwt"
         }
-        Method::KeysAt(url) => {
+        ClientAuthMethod::KeysAt(url) => {
             say("jwks_uri", json!(url));
             "private_key_jwt"
         }

@@ -18,7 +18,7 @@ use crate::base::{clock::Now, limits::UNUSED_CLIENT_AGE};
 mod file;
 mod redis;
 
-use self::redis::Server;
+use self::redis::RedisServer;
 
 /// The system's clock, which tests can put forward.
 pub(crate) struct Turned {
@@ -50,7 +50,7 @@ struct Stand {
     clock: Arc<Turned>,
     store: Arc<Store>,
     _folder: Option<TempDir>,
-    server: Option<Server>,
+    server: Option<RedisServer>,
 }
 
 impl Stand {
@@ -59,13 +59,13 @@ impl Stand {
         let file = StoreSettings::File(folder.path().join("as.db"));
         let mut all =
             vec![Self::new("memory", &StoreSettings::Memory, None, None), Self::new("file", &file, Some(folder), None)];
-        if let Some(server) = Server::start() {
+        if let Some(server) = RedisServer::start() {
             all.push(Self::new("redis", &server.settings(), None, Some(server)));
         }
         all
     }
 
-    fn new(name: &'static str, settings: &StoreSettings, folder: Option<TempDir>, server: Option<Server>) -> Self {
+    fn new(name: &'static str, settings: &StoreSettings, folder: Option<TempDir>, server: Option<RedisServer>) -> Self {
         let clock = Turned::new();
         let store = Arc::new(Store::open(settings, Roots::empty(), Arc::clone(&clock) as Arc<dyn Clock>).unwrap());
         Self { name, clock, store, _folder: folder, server }

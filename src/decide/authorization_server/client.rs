@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::names::Scope,
-    decide::authorization_server::{redirect_uri::RedirectUri, url::Url},
+    decide::authorization_server::{redirect_uri::RedirectUri, url::WebUrl},
 };
 
 /// A client.
@@ -67,7 +67,7 @@ impl Client {
     /// The host of its document, which vouches for the client.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        let url = (self.origin == ClientOrigin::Document).then(|| Url::read(&self.id));
+        let url = (self.origin == ClientOrigin::Document).then(|| WebUrl::read(&self.id));
         url?.ok().map(|url| url.host)
     }
 

@@ -1,6 +1,6 @@
 //! Which client ids are URLs of Client ID Metadata Documents (SPEC E-32).
 
-use crate::{base::limits::CLIENT_ID_BYTES_MAX, decide::authorization_server::url::Url};
+use crate::{base::limits::CLIENT_ID_BYTES_MAX, decide::authorization_server::url::WebUrl};
 
 #[cfg(test)]
 mod tests;
@@ -30,7 +30,7 @@ impl DocumentUrl {
         if client_id.len() > CLIENT_ID_BYTES_MAX {
             return Err("the URL is too long");
         }
-        let url = Url::read(client_id)?;
+        let url = WebUrl::read(client_id)?;
         check_fetchable(&url, allow_loopback)?;
         let path = url.rest.split('?').next().unwrap_or_default();
         if matches!(path, "" | "/") {
@@ -48,18 +48,18 @@ impl DocumentUrl {
     /// The host, for allow-lists and for the consent page.
     #[must_use]
     pub fn host(&self) -> &str {
-        Url::read(&self.text).map_or("", |url| url.host)
+        WebUrl::read(&self.text).map_or("", |url| url.host)
     }
 
     /// Whether the document is on this machine, which only `allow_loopback` lets in.
     pub(super) fn is_loopback(&self) -> bool {
-        Url::read(&self.text).is_ok_and(|url| url.is_loopback())
+        WebUrl::read(&self.text).is_ok_and(|url| url.is_loopback())
     }
 }
 
 /// Checks the text of a URL that a client wants fetched (SPEC D-30). The fetcher also checks the
 /// addresses of its host.
-pub(super) fn check_fetchable(url: &Url<'_>, allow_loopback: bool) -> Result<(), &'static str> {
+pub(super) fn check_fetchable(url: &WebUrl<'_>, allow_loopback: bool) -> Result<(), &'static str> {
     if allow_loopback && url.is_plain_loopback() {
         return Ok(());
     }

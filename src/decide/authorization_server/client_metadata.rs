@@ -14,8 +14,8 @@ use crate::{
             error::{Code, OAuthError},
             people::read_scope,
             redirect_uri::RedirectUri,
-            registration::{Method, RegistrationRequest},
-            url::Url,
+            registration::{ClientAuthMethod, RegistrationRequest},
+            url::WebUrl,
         },
         json::strict,
         token::jwk::KeySet,
@@ -81,10 +81,10 @@ fn document(url: &DocumentUrl, json: &[u8]) -> Result<(RegistrationRequest, Clie
         return Err(wrong("client_name is missing"));
     }
     let auth = match &registration.method {
-        Method::None => ClientAuth::None,
-        Method::Keys(keys) => ClientAuth::Keys(keys.clone()),
-        Method::KeysAt(url) => ClientAuth::KeysAt(url.clone()),
-        Method::SecretBasic | Method::SecretPost => {
+        ClientAuthMethod::None => ClientAuth::None,
+        ClientAuthMethod::Keys(keys) => ClientAuth::Keys(keys.clone()),
+        ClientAuthMethod::KeysAt(url) => ClientAuth::KeysAt(url.clone()),
+        ClientAuthMethod::SecretBasic | ClientAuthMethod::SecretPost => {
             return Err(wrong("token_endpoint_auth_method must be none or private_key_jwt in a document"));
         }
     };
@@ -125,7 +125,10 @@ impl Members {
         }
     }
 
-    fn registration(&self, method: impl Fn(&Self) -> Result<Method, Wrong>) -> Result<RegistrationRequest, Wrong> {
+    fn registration(
+        &self,
+        method: impl Fn(&Self) -> Result<ClientAuthMethod, Wrong>,
+    ) -> Result<RegistrationRequest, Wrong> {
         let redirect_uris = self.redirect_uris()?;
         self.check_application_type(&redirect_uris)?;
         self.check_response_types()?;
@@ -186,29 +189,29 @@ impl Members {
         Ok(Grants { code: true, refresh: types.contains(&"refresh_token"), credentials: false })
     }
 
-    fn method(&self, default: &str, allow_loopback: bool) -> Result<Method, Wrong> {
+    fn method(&self, default: &str, allow_loopback: bool) -> Result<ClientAuthMethod, Wrong> {
         match self.text("token_endpoint_auth_method")?.unwrap_or(default) {
-            "none" => Ok(Method::None),
-            "client_secret_basic" => Ok(Method::SecretBasic),
-            "client_secret_post" => Ok(Method::SecretPost),
+            "none" => Ok(ClientAuthMethod::None),
+            "client_secret_basic" => Ok(ClientAuthMethod::SecretBasic),
+            "client_secret_post" => Ok(ClientAuthMethod::SecretPost),
             "private_key_jwt" => self.keys(allow_loopback),
             _ => Err(wrong("token_endpoint_auth_method is not supported")),
         }
     }
 
     /// One key set, not two that could differ (RFC 7591 §2).
-    fn keys(&self, allow_loopback: bool) -> Result<Method, Wrong> {
+    fn keys(&self, allow_loopback: bool) -> Result<ClientAuthMethod, Wrong> {
         match (self.get("jwks"), self.text("jwks_uri")?) {
             (Some(keys), None) => {
                 let text = keys.to_string();
                 match KeySet::read(text.as_bytes()) {
-                    Ok(_) => Ok(Method::Keys(text.into())),
+                    Ok(_) => Ok(ClientAuthMethod::Keys(text.into())),
                     Err(_) => Err(wrong("jwks has no key that could verify a signature")),
                 }
             }
             (None, Some(url)) if url.len() <= CLIENT_ID_BYTES_MAX => {
-                let read = Url::read(url).and_then(|url| check_fetchable(&url, allow_loopback));
-                read.map_err(wrong).map(|()| Method::KeysAt(url.into()))
+                let read = WebUrl::read(url).and_then(|url| check_fetchable(&url, allow_loopback));
+                read.map_err(wrong).map(|()| ClientAuthMethod::KeysAt(url.into()))
             }
             (None, Some(_)) => Err(wrong("jwks_uri is too long")),
             (Some(_), Some(_)) => Err(wrong("there are both jwks and jwks_uri")),

@@ -6,7 +6,7 @@ use crate::{
     base::limits::REDIRECT_URI_BYTES_MAX,
     decide::authorization_server::{
         form::{decode, encode},
-        url::{Url, check_characters, check_path},
+        url::{WebUrl, check_characters, check_path},
     },
 };
 
@@ -31,7 +31,7 @@ pub struct RedirectUri {
 
 /// The two kinds of redirect URIs.
 enum Kind<'a> {
-    Web(Url<'a>),
+    Web(WebUrl<'a>),
     /// A scheme that an installed program has claimed, and what comes after its colon.
     Private(&'a str, &'a str),
 }
@@ -140,7 +140,7 @@ impl RedirectUri {
 fn kind(text: &str) -> Result<Kind<'_>, &'static str> {
     let (scheme, rest) = text.split_once(':').ok_or("the URL has no scheme")?;
     if matches!(scheme, "https" | "http") {
-        return Url::read(text).map(Kind::Web);
+        return WebUrl::read(text).map(Kind::Web);
     }
     check_characters(text)?;
     // A reversed domain name. No scheme that a browser or an operating system handles itself has a

@@ -17,7 +17,7 @@ pub struct RegistrationRequest {
     /// `redirect_uris`.
     pub redirect_uris: Vec<RedirectUri>,
     /// `token_endpoint_auth_method`.
-    pub method: Method,
+    pub method: ClientAuthMethod,
     /// `grant_types`; `client_credentials` is for clients that the operator wrote.
     pub grants: Grants,
     /// `scope`.
@@ -26,7 +26,7 @@ pub struct RegistrationRequest {
 
 /// `token_endpoint_auth_method` of a registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Method {
+pub enum ClientAuthMethod {
     /// `none`.
     None,
     /// `client_secret_basic`; the default of RFC 7591.

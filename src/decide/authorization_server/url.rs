@@ -10,7 +10,7 @@ use crate::base::{names::split_port, percent::escaped_byte};
 
 /// A URL of the web, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Url<'a> {
+pub(super) struct WebUrl<'a> {
     pub(super) https: bool,
     /// In lower case, an IPv6 address in brackets.
     pub(super) host: &'a str,
@@ -22,7 +22,7 @@ pub(super) struct Url<'a> {
     pub(super) rest: &'a str,
 }
 
-impl<'a> Url<'a> {
+impl<'a> WebUrl<'a> {
     /// Reads `https://…` or `http://…`.
     ///
     /// # Errors

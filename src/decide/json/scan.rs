@@ -5,11 +5,11 @@ use crate::{base::limits::JSON_NUMBER_BYTES_MAX, decide::json::run};
 use super::strings::Quoted;
 
 /// Why the text is not JSON with one meaning.
-pub(in crate::decide) type Fault = &'static str;
+pub(in crate::decide) type JsonFault = &'static str;
 
 /// The one fault that is not of the grammar: the text is JSON, but readers disagree about its
 /// value.
-pub(in crate::decide) const OUT_OF_RANGE: Fault = "a number out of range";
+pub(in crate::decide) const OUT_OF_RANGE: JsonFault = "a number out of range";
 
 /// How much of a string is looked at byte by byte.
 const SHORT: usize = 16;
@@ -101,7 +101,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The rest of `true`, `false` or `null`.
-    pub(in crate::decide) fn literal(&mut self, rest: &str) -> Result<(), Fault> {
+    pub(in crate::decide) fn literal(&mut self, rest: &str) -> Result<(), JsonFault> {
         if self.text.get(self.at..).is_some_and(|text| text.starts_with(rest)) {
             self.at += rest.len();
             Ok(())
@@ -112,7 +112,7 @@ impl<'a> Scan<'a> {
 
     /// A string, from after its opening quote.
     #[inline]
-    pub(in crate::decide) fn string(&mut self) -> Result<Quoted<'a>, Fault> {
+    pub(in crate::decide) fn string(&mut self) -> Result<Quoted<'a>, JsonFault> {
         let start = self.at;
         let mut escaped = false;
         // Most strings are short names: for those, byte by byte is faster than lanes.
@@ -139,7 +139,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<(), Fault> {
+    fn escape(&mut self) -> Result<(), JsonFault> {
         match self.next() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
             Some(b'u') => match self.unit()? {
@@ -159,7 +159,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Readers make U+FFFD, WTF-8 or an error of half a pair: three names out of one (SPEC C-29).
-    fn half(&mut self) -> Result<(), Fault> {
+    fn half(&mut self) -> Result<(), JsonFault> {
         if self.halves == Halves::Refused {
             return Err("a lone surrogate");
         }
@@ -167,7 +167,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn unit(&mut self) -> Result<u32, Fault> {
+    fn unit(&mut self) -> Result<u32, JsonFault> {
         let mut unit = 0;
         for _ in 0..4 {
             let digit = self.next().and_then(|byte| char::from(byte).to_digit(16));
@@ -177,7 +177,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A number that every reader reads as the same, whose first byte `first` is taken already.
-    pub(in crate::decide) fn number(&mut self, first: u8) -> Result<(), Fault> {
+    pub(in crate::decide) fn number(&mut self, first: u8) -> Result<(), JsonFault> {
         let start = self.at.saturating_sub(1);
         let exponent = self.numeral(first)?;
         let raw = self.since(start);
@@ -194,8 +194,8 @@ impl<'a> Scan<'a> {
 
     /// A number of any size, whose first byte `first` is taken already: what RFC 8259 §6 allows.
     /// Whether it has an exponent.
-    pub(in crate::decide) fn numeral(&mut self, first: u8) -> Result<bool, Fault> {
-        const WRONG: Fault = "not JSON: not a number";
+    pub(in crate::decide) fn numeral(&mut self, first: u8) -> Result<bool, JsonFault> {
+        const WRONG: JsonFault = "not JSON: not a number";
         let lead = if first == b'-' { self.next().ok_or(WRONG)? } else { first };
         match lead {
             b'0' => {}

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::scan::Fault;
+use super::scan::JsonFault;
 use crate::base::text::BYTE_ORDER_MARK;
 
 /// UTF-8 without a byte order mark (SPEC C-23). UTF-16 and UTF-32 fail in the grammar: their ASCII
 /// is full of NULs.
-pub(in crate::decide) fn text_of(body: &Bytes) -> Result<&str, Fault> {
+pub(in crate::decide) fn text_of(body: &Bytes) -> Result<&str, JsonFault> {
     // Some stacks skip the mark, some call it a syntax error, and some take it for a hint of the
     // encoding.
     if body.starts_with(BYTE_ORDER_MARK) {

@@ -3,7 +3,7 @@
 use crate::{
     base::limits::{JSON_VALUES_MAX, LIST_JSON_DEPTH_MAX},
     decide::json::{
-        scan::{Fault, Scan},
+        scan::{JsonFault, Scan},
         strings::Quoted,
     },
 };
@@ -25,7 +25,7 @@ pub(in crate::decide) struct Word<'a> {
 
 impl<'a> Word<'a> {
     /// Its only meaning.
-    pub(in crate::decide) fn one_meaning(self) -> Result<Quoted<'a>, Fault> {
+    pub(in crate::decide) fn one_meaning(self) -> Result<Quoted<'a>, JsonFault> {
         if self.broken { Err("a lone surrogate in a word that decides") } else { Ok(self.text) }
     }
 }
@@ -42,7 +42,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes to the next value; where it starts, and its first byte, which is taken.
-    pub(in crate::decide) fn value(&mut self) -> Result<(usize, u8), Fault> {
+    pub(in crate::decide) fn value(&mut self) -> Result<(usize, u8), JsonFault> {
         self.values += 1;
         if self.values > JSON_VALUES_MAX {
             return Err("too many values");
@@ -53,7 +53,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The rest of a string, from after its opening quote.
-    pub(in crate::decide) fn word(&mut self) -> Result<Word<'a>, Fault> {
+    pub(in crate::decide) fn word(&mut self) -> Result<Word<'a>, JsonFault> {
         let text = self.scan.string()?;
         Ok(Word { text, broken: self.scan.met_half() })
     }
@@ -61,8 +61,8 @@ impl<'a> Walk<'a> {
     /// The rest of an object whose brace is taken: `each` takes every member's value.
     pub(in crate::decide) fn members(
         &mut self,
-        mut each: impl FnMut(&mut Self, Word<'a>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut each: impl FnMut(&mut Self, Word<'a>) -> Result<(), JsonFault>,
+    ) -> Result<(), JsonFault> {
         self.deeper()?;
         self.scan.space();
         if !self.scan.eat(b'}') {
@@ -81,8 +81,8 @@ impl<'a> Walk<'a> {
     /// The rest of an array whose bracket is taken: `each` takes every element.
     pub(in crate::decide) fn elements(
         &mut self,
-        mut each: impl FnMut(&mut Self) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut each: impl FnMut(&mut Self) -> Result<(), JsonFault>,
+    ) -> Result<(), JsonFault> {
         self.deeper()?;
         self.scan.space();
         if !self.scan.eat(b']') {
@@ -98,13 +98,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Nothing but white space is left.
-    pub(in crate::decide) fn end(&mut self) -> Result<(), Fault> {
+    pub(in crate::decide) fn end(&mut self) -> Result<(), JsonFault> {
         self.scan.space();
         self.scan.next().map_or(Ok(()), |_| Err("not JSON: something after the message"))
     }
 
     /// Goes over the value whose first byte is taken. Nesting costs a bit, never native stack.
-    pub(in crate::decide) fn skip(&mut self, first: u8) -> Result<(), Fault> {
+    pub(in crate::decide) fn skip(&mut self, first: u8) -> Result<(), JsonFault> {
         let (base, mut first) = (self.depth, first);
         let mut objects = Kinds::default();
         loop {
@@ -134,7 +134,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn scalar(&mut self, first: u8) -> Result<(), Fault> {
+    fn scalar(&mut self, first: u8) -> Result<(), JsonFault> {
         match first {
             b'"' => self.word().map(drop),
             // Numbers do not name items. Readers see 1e400 as infinity, as a large number or as an
@@ -149,7 +149,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A member's name and its colon.
-    fn name(&mut self) -> Result<Word<'a>, Fault> {
+    fn name(&mut self) -> Result<Word<'a>, JsonFault> {
         self.scan.space();
         if !self.scan.eat(b'"') {
             return Err("not JSON: no member name where one must be");
@@ -160,7 +160,7 @@ impl<'a> Walk<'a> {
     }
 
     /// After a value: whether its object or array, which `end` closes, ends.
-    fn ends(&mut self, end: u8) -> Result<bool, Fault> {
+    fn ends(&mut self, end: u8) -> Result<bool, JsonFault> {
         self.scan.space();
         match self.scan.next() {
             Some(b',') => Ok(false),
@@ -170,7 +170,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn deeper(&mut self) -> Result<(), Fault> {
+    fn deeper(&mut self) -> Result<(), JsonFault> {
         self.depth += 1;
         if self.depth > LIST_JSON_DEPTH_MAX { Err("nested too deep") } else { Ok(()) }
     }

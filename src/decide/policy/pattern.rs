@@ -9,7 +9,7 @@ use crate::decide::policy::{
     spelling::Spelling,
     uri::{
         self,
-        reading::{How, Reading},
+        reading::{How, UriReading},
     },
 };
 
@@ -87,7 +87,7 @@ impl Pattern {
     /// Whether another spelling of it matches `reading`, or the same one to a file system that
     /// ignores case.
     #[must_use]
-    pub fn is_like(&self, reading: &Reading<'_>, deny: bool) -> bool {
+    pub fn is_like(&self, reading: &UriReading<'_>, deny: bool) -> bool {
         if self.alike.iter().any(|form| form.matches(&reading.text, deny)) {
             return true;
         }

@@ -7,7 +7,7 @@ use crate::decide::{
         uri::{
             self,
             hazard::{self, Hazard},
-            reading::{How, Reading, as_written},
+            reading::{How, UriReading, as_written},
         },
     },
     refusal::Refusal,
@@ -62,7 +62,7 @@ pub(super) fn visit<'p>(all: &'p [Rule], uri: &str, visit: Visit<'_, 'p>) -> Res
 
 fn visit_reading<'p>(
     all: &'p [Rule],
-    reading: &Reading<'_>,
+    reading: &UriReading<'_>,
     hazard: Option<Hazard>,
     visit: Visit<'_, 'p>,
 ) -> Result<(), Refusal> {
@@ -85,7 +85,7 @@ fn visit_reading<'p>(
 
 /// How `rule` stands to `reading`. Hazards count where the URI is judged as written: a pattern that
 /// matches everything, and one that is the same byte for byte, are safe with any.
-pub(super) fn matches(rule: &Rule, patterns: &[Pattern], reading: &Reading<'_>, hazard: Option<Hazard>) -> Match {
+pub(super) fn matches(rule: &Rule, patterns: &[Pattern], reading: &UriReading<'_>, hazard: Option<Hazard>) -> Match {
     let is_exact =
         |pattern: &Pattern| pattern.is_everything() || (pattern.is_literal() && pattern.matches(&reading.text, false));
     if patterns.iter().any(is_exact) {

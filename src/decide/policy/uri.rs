@@ -7,8 +7,8 @@
 use url::Url;
 
 use self::{
-    parts::Parts,
-    reading::{How, Reading, add, as_written, scheme_is_file},
+    parts::UriParts,
+    reading::{How, UriReading, add, as_written, scheme_is_file},
 };
 
 mod file;
@@ -22,7 +22,7 @@ mod tests;
 /// another parameter of the query in front or alone. Servers that take a query apart accept its
 /// parameters in any order and ignore those they do not know.
 #[must_use]
-pub fn asked(uri: &str) -> Vec<Reading<'_>> {
+pub fn asked(uri: &str) -> Vec<UriReading<'_>> {
     let mut all = all_readings(uri);
     let whole: Vec<String> = (all.iter().filter(|reading| !matches!(reading.how, How::Possible | How::Rfc3986)))
         .map(|reading| reading.text.to_string())
@@ -37,13 +37,13 @@ pub fn asked(uri: &str) -> Vec<Reading<'_>> {
 
 /// Every reading of `uri`, each once; the first is the text as written.
 #[must_use]
-pub fn readings(uri: &str) -> Vec<Reading<'_>> {
+pub fn readings(uri: &str) -> Vec<UriReading<'_>> {
     if is_plain(uri) { vec![as_written(uri)] } else { all_readings(uri) }
 }
 
 /// The full search; for a plain URI it finds the same.
 #[must_use]
-pub fn all_readings(uri: &str) -> Vec<Reading<'_>> {
+pub fn all_readings(uri: &str) -> Vec<UriReading<'_>> {
     let mut all = vec![as_written(uri)];
     let is_file = scheme_is_file(uri);
     let mut texts = vec![uri.to_owned()];
@@ -124,8 +124,8 @@ pub fn is_plain(uri: &str) -> bool {
 }
 
 /// The readings of one text that a server gets hold of.
-fn spread(text: &str, all: &mut Vec<Reading<'_>>) {
-    let Some(parts) = Parts::of(text) else { return };
+fn spread(text: &str, all: &mut Vec<UriReading<'_>>) {
+    let Some(parts) = UriParts::of(text) else { return };
     if parts.scheme.eq_ignore_ascii_case("file") {
         file::spread(text, all);
         return;

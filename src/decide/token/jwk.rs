@@ -18,12 +18,12 @@ use crate::{
 /// The usable keys of one issuer.
 #[derive(Default)]
 pub struct KeySet {
-    pub(super) keys: Vec<Key>,
+    pub(super) keys: Vec<PublicKey>,
     pub(super) skipped: usize,
 }
 
 /// One usable key.
-pub struct Key {
+pub struct PublicKey {
     pub(super) id: Option<Box<str>>,
     /// Algorithms that this key may verify: its family, narrowed by its own `alg`.
     pub(super) algorithms: Vec<Algorithm>,
@@ -79,7 +79,7 @@ impl KeySet {
             return Err(KeySetFault::TooManyKeys);
         }
         // A key of an unknown kind must not disable the others (RFC 7517 §5).
-        let keys: Vec<Key> = entries.iter().filter_map(|entry| Key::read(entry.as_object()?)).collect();
+        let keys: Vec<PublicKey> = entries.iter().filter_map(|entry| PublicKey::read(entry.as_object()?)).collect();
         if keys.is_empty() {
             return Err(KeySetFault::NoUsableKey);
         }
@@ -114,7 +114,7 @@ impl KeySet {
     ///
     /// With a `kid`: every key with exactly that id (a set may use an id twice), and no key without
     /// an id. Without a `kid`: every key that can verify `algorithm`.
-    pub fn candidates<'a>(&'a self, kid: Option<&'a str>, algorithm: Algorithm) -> impl Iterator<Item = &'a Key> {
+    pub fn candidates<'a>(&'a self, kid: Option<&'a str>, algorithm: Algorithm) -> impl Iterator<Item = &'a PublicKey> {
         self.keys
             .iter()
             .filter(move |key| kid.is_none_or(|kid| key.id.as_deref() == Some(kid)))
@@ -129,7 +129,7 @@ impl fmt::Debug for KeySet {
     }
 }
 
-impl Key {
+impl PublicKey {
     /// One entry, or `None` if it may not verify signatures. The library that will use the key
     /// parses it here, so that a point off the curve or a bad modulus is found now and not during a
     /// request.

@@ -47,7 +47,7 @@ struct Looked {
 
 /// How the files have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum CertificateChange {
     /// No change.
     None,
     /// Another pair is in use.
@@ -76,12 +76,12 @@ impl Certificates {
     /// # Errors
     /// What is wrong, and with which file: at the first check after a change, and not again until
     /// the files change.
-    pub fn reload_if_changed(&self) -> Result<Change, String> {
+    pub fn reload_if_changed(&self) -> Result<CertificateChange, String> {
         let found = stamps(&self.certificate, &self.key);
         let before = {
             let mut looked_at = self.looked_at();
             if looked_at.files == found {
-                return Ok(Change::None);
+                return Ok(CertificateChange::None);
             }
             std::mem::replace(&mut looked_at.files, found.clone())
         };
@@ -89,7 +89,7 @@ impl Certificates {
         let pair = read_pair(&self.certificate, &self.key)?;
         let is_same = self.current.load().key.cert == pair.key.cert;
         self.current.store(Arc::new(pair));
-        Ok(if before.is_err() && is_same { Change::Back } else { Change::Replaced })
+        Ok(if before.is_err() && is_same { CertificateChange::Back } else { CertificateChange::Replaced })
     }
 
     /// What clients of `host` will find wrong with the certificates in use, without the concerns of
@@ -210,16 +210,16 @@ mod tests {
         let (certificate, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
         let first = write_pair(folder.path());
         let certificates = Certificates::load(&certificate, &key).unwrap();
-        assert_eq!(certificates.reload_if_changed(), Ok(Change::None));
+        assert_eq!(certificates.reload_if_changed(), Ok(CertificateChange::None));
 
         let second = write_pair(folder.path());
         assert_ne!(first, second);
-        assert_eq!(certificates.reload_if_changed(), Ok(Change::Replaced));
+        assert_eq!(certificates.reload_if_changed(), Ok(CertificateChange::Replaced));
         assert_eq!(certificates.current.load().key.cert, vec![second.clone()]);
 
         fs::write(&certificate, "not a certificate").unwrap();
         assert!(certificates.reload_if_changed().unwrap_err().contains("tls.crt"));
-        assert_eq!(certificates.reload_if_changed(), Ok(Change::None), "reported once");
+        assert_eq!(certificates.reload_if_changed(), Ok(CertificateChange::None), "reported once");
         assert_eq!(certificates.current.load().key.cert, vec![second]);
     }
 
@@ -253,19 +253,19 @@ mod tests {
         for _ in 0..2 {
             fs::rename(&certificate, &away).unwrap();
             assert!(certificates.reload_if_changed().unwrap_err().contains("tls.crt"));
-            assert_eq!(certificates.reload_if_changed(), Ok(Change::None), "reported once");
+            assert_eq!(certificates.reload_if_changed(), Ok(CertificateChange::None), "reported once");
             // Another file is missing: another thing to report.
             fs::rename(&away, &certificate).unwrap();
             fs::rename(&key, &away).unwrap();
             assert!(certificates.reload_if_changed().unwrap_err().contains("tls.key"));
             fs::rename(&away, &key).unwrap();
-            assert_eq!(certificates.reload_if_changed(), Ok(Change::Back));
-            assert_eq!(certificates.reload_if_changed(), Ok(Change::None));
+            assert_eq!(certificates.reload_if_changed(), Ok(CertificateChange::Back));
+            assert_eq!(certificates.reload_if_changed(), Ok(CertificateChange::None));
         }
         fs::remove_file(&certificate).unwrap();
         assert!(certificates.reload_if_changed().is_err());
         write_pair(folder.path());
-        assert_eq!(certificates.reload_if_changed(), Ok(Change::Replaced));
+        assert_eq!(certificates.reload_if_changed(), Ok(CertificateChange::Replaced));
     }
 
     #[test]

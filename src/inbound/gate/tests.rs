@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     inbound::testing::{PATH, TestGateway, request},
-    outbound::fetch::testing::Answer as Script,
+    outbound::fetch::testing::ScriptedAnswer,
 };
 
 fn call(tool: &str) -> String {
@@ -55,7 +55,7 @@ async fn the_first_step_that_says_no_answers_and_the_upstream_hears_nothing() {
 #[tokio::test]
 async fn a_permitted_call_is_relayed_once_without_its_token() {
     let world = TestGateway::new().await;
-    world.site.answer(PATH, Script::json(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#));
+    world.site.answer(PATH, ScriptedAnswer::json(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#));
     let token = world.token("danger");
     for tool in ["safe", "danger"] {
         let answer = world.answer(&world.post(&format!("Authorization: Bearer {token}\r\n"), &call(tool))).await;
@@ -72,7 +72,7 @@ async fn a_permitted_call_is_relayed_once_without_its_token() {
 async fn places_for_sessions_are_taken_before_the_upstream_is_asked() {
     let world = TestGateway::new().await;
     let script = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nMcp-Session-Id: one\r\n\r\n{}";
-    world.site.answer(PATH, Script::raw(script));
+    world.site.answer(PATH, ScriptedAnswer::raw(script));
     let sent = world.post(&format!("Authorization: Bearer {}\r\n", world.token("")), initialize());
     for expected in [200, 200, 429] {
         let answer = world.answer(&sent).await;
@@ -85,7 +85,7 @@ async fn places_for_sessions_are_taken_before_the_upstream_is_asked() {
 async fn an_answer_that_may_not_be_relayed_is_a_refusal_with_a_status_of_its_own() {
     let world = TestGateway::new().await;
     let sent = world.post(&format!("Authorization: Bearer {}\r\n", world.token("")), &call("safe"));
-    world.site.answer(PATH, Script::raw("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"));
+    world.site.answer(PATH, ScriptedAnswer::raw("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"));
     let answer = world.answer(&sent).await;
     assert_eq!(status(&answer), 502, "{answer}");
     assert!(

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::outbound::fetch::testing::{Answer, Site, fetch_trusting, ring_timers};
+use crate::outbound::fetch::testing::{ScriptedAnswer, Site, fetch_trusting, ring_timers};
 
 const OAUTH: &str = "/.well-known/oauth-authorization-server/tenant";
 const OPENID: &str = "/.well-known/openid-configuration/tenant";
@@ -31,8 +31,8 @@ async fn a08_the_document_is_taken_from_the_first_place_that_has_the_issuers_own
     for (place, hits) in [(OAUTH, 1), (OPENID, 2), (APPENDED, 3)] {
         let site = Site::plain().await;
         let own = metadata(&site.url("/tenant"));
-        site.answer(OPENID, Answer::json(metadata(&site.url(""))));
-        site.answer(place, Answer::json(&own));
+        site.answer(OPENID, ScriptedAnswer::json(metadata(&site.url(""))));
+        site.answer(place, ScriptedAnswer::json(&own));
         let (discovery, _owner) = discovery(&site, Start::AtOnce);
         assert_eq!(discovery.document().await.unwrap(), own, "{place}");
         assert_eq!(site.all_hits(), [OAUTH, OPENID, APPENDED][..hits], "{place}");
@@ -52,7 +52,7 @@ async fn a08_another_issuers_document_is_refused_and_both_names_are_told() {
         ("another case", "/TENANT"),
     ] {
         let site = Site::plain().await;
-        site.answer(OPENID, Answer::json(metadata(&site.url(found))));
+        site.answer(OPENID, ScriptedAnswer::json(metadata(&site.url(found))));
         let (discovery, _owner) = discovery(&site, Start::AtOnce);
         let fault = discovery.document().await.unwrap_err();
         assert_eq!(fault.kind.label(), "issuer", "{case}");
@@ -65,8 +65,8 @@ async fn a08_another_issuers_document_is_refused_and_both_names_are_told() {
 #[tokio::test]
 async fn the_fault_tells_of_every_place_and_an_absent_host_is_dialled_once() {
     let site = Site::plain().await;
-    site.answer(OAUTH, Answer::typed("Content-Type: text/html", "<html>"));
-    site.answer(APPENDED, Answer::json("[]"));
+    site.answer(OAUTH, ScriptedAnswer::typed("Content-Type: text/html", "<html>"));
+    site.answer(APPENDED, ScriptedAnswer::json("[]"));
     let (first, _owner) = discovery(&site, Start::AtOnce);
     let fault = first.document().await.unwrap_err();
     assert_eq!(fault.kind.label(), "media_type");
@@ -84,19 +84,19 @@ async fn the_fault_tells_of_every_place_and_an_absent_host_is_dialled_once() {
 async fn a_good_document_stays_while_the_issuer_is_away_and_requests_never_fetch() {
     let site = Site::plain().await;
     let first = metadata(&site.url("/tenant"));
-    site.answer(OAUTH, Answer::json(&first));
+    site.answer(OAUTH, ScriptedAnswer::json(&first));
     let (discovery, _owner) = discovery(&site, Start::AtOnce);
     for _ in 0..1_000 {
         assert_eq!(discovery.document().await.unwrap(), first);
     }
     assert_eq!(site.all_hits(), [OAUTH]);
 
-    site.answer(OAUTH, Answer::raw("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"));
+    site.answer(OAUTH, ScriptedAnswer::raw("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"));
     attempt_after(&discovery, METADATA_AGE).await;
     assert_eq!(discovery.document().await.unwrap(), first);
 
     let second = first.replace("1.0", "2.0");
-    site.answer(OAUTH, Answer::json(&second));
+    site.answer(OAUTH, ScriptedAnswer::json(&second));
     attempt_after(&discovery, Duration::from_secs(1)).await;
     assert_eq!(discovery.document().await.unwrap(), second);
 }
@@ -111,7 +111,7 @@ async fn attempt_after(discovery: &Discovery, wait: Duration) {
 async fn a_document_that_no_server_needs_is_not_fetched() {
     let site = Site::plain().await;
     let own = metadata(&site.url("/tenant"));
-    site.answer(OAUTH, Answer::json(&own));
+    site.answer(OAUTH, ScriptedAnswer::json(&own));
     let (discovery, _owner) = discovery(&site, Start::WhenAsked);
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -160,7 +160,7 @@ fn b41_d30_a_document_cannot_lead_into_the_network_or_off_tls() {
 #[tokio::test]
 async fn a_document_without_keys_says_so() {
     let site = Site::plain().await;
-    site.answer(OAUTH, Answer::json(json!({"issuer": site.url("/tenant")}).to_string()));
+    site.answer(OAUTH, ScriptedAnswer::json(json!({"issuer": site.url("/tenant")}).to_string()));
     let (discovery, _owner) = discovery(&site, Start::AtOnce);
     assert!(discovery.key_place().await.unwrap_err().cause.contains("no jwks_uri"));
 }

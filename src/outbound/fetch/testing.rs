@@ -1,4 +1,4 @@
-//! A site that answers as a test says, well or badly, and a clock turned by hand.
+//! A site that answers as a test says, well or badly.
 
 use std::{
     collections::HashMap,
@@ -17,24 +17,21 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{
-    base::clock::{Clock, Now},
-    outbound::{
-        dial::Dialler,
-        fetch::{Fetch, client_tls, private_roots},
-    },
+use crate::outbound::{
+    dial::Dialler,
+    fetch::{Fetch, client_tls, private_roots},
 };
 
 /// What a path answers.
 #[derive(Clone)]
-pub(crate) enum Answer {
+pub(crate) enum ScriptedAnswer {
     /// These bytes, then the end of the connection.
     Bytes(Vec<u8>),
     /// These bytes, then others without end.
     Endless(Vec<u8>),
 }
 
-impl Answer {
+impl ScriptedAnswer {
     /// 200 with a JSON body.
     pub(crate) fn json(body: impl AsRef<str>) -> Self {
         Self::typed("Content-Type: application/json", body)
@@ -62,7 +59,7 @@ pub(crate) struct Site {
 
 #[derive(Default)]
 struct Shared {
-    answers: Mutex<HashMap<String, Answer>>,
+    answers: Mutex<HashMap<String, ScriptedAnswer>>,
     held: Mutex<HashMap<String, Gate>>,
     hits: Mutex<Vec<String>>,
     posted: Mutex<Vec<String>>,
@@ -101,7 +98,7 @@ impl Site {
         format!("{}://{}{path}", self.scheme, self.address)
     }
 
-    pub(crate) fn answer(&self, path: &str, answer: Answer) {
+    pub(crate) fn answer(&self, path: &str, answer: ScriptedAnswer) {
         self.shared.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
@@ -198,9 +195,9 @@ async fn reply(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
         gate.reached.notify_one();
         gate.opened.notified().await;
     }
-    match answer.unwrap_or_else(|| Answer::raw("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")) {
-        Answer::Bytes(bytes) => stream.write_all(&bytes).await.ok()?,
-        Answer::Endless(bytes) => {
+    match answer.unwrap_or_else(|| ScriptedAnswer::raw("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")) {
+        ScriptedAnswer::Bytes(bytes) => stream.write_all(&bytes).await.ok()?,
+        ScriptedAnswer::Endless(bytes) => {
             stream.write_all(&bytes).await.ok()?;
             loop {
                 stream.write_all(b"4\r\nmore\r\n").await.ok()?;
@@ -213,32 +210,6 @@ async fn reply(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
 /// A client that trusts `certificates` only.
 pub(crate) fn fetch_trusting(certificates: &[CertificateDer<'static>]) -> Fetch {
     Fetch::new(Dialler::new(client_tls(private_roots(certificates).unwrap(), false)))
-}
-
-/// A clock turned by hand; it begins at the time of the token tests.
-pub(crate) struct HandClock(Mutex<Now>);
-
-impl HandClock {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(crate::decide::token::testing::now())))
-    }
-
-    /// Time goes by.
-    pub(crate) fn turn(&self, by: Duration) {
-        let mut now = self.0.lock().unwrap();
-        *now = Now { wall: now.wall + by, mono: now.mono + by };
-    }
-
-    /// Sets the system's clock.
-    pub(crate) fn set_wall(&self, wall: Duration) {
-        self.0.lock().unwrap().wall = wall;
-    }
-}
-
-impl Clock for HandClock {
-    fn now(&self) -> Now {
-        *self.0.lock().unwrap()
-    }
 }
 
 /// Lets every timer of the next `by` ring, without waiting. Only while no fetch is under way, or

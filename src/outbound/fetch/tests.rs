@@ -3,7 +3,7 @@
 use http::HeaderValue;
 
 use super::{
-    testing::{Answer, Site, fetch_trusting},
+    testing::{ScriptedAnswer, Site, fetch_trusting},
     *,
 };
 
@@ -13,7 +13,7 @@ fn wanted(url: &str) -> Wanted<'_> {
     Wanted { url, rule: AddressRule::Configured, plaintext: Plaintext::Loopback, bytes_max: LIMIT }
 }
 
-async fn get(answer: Answer) -> (Result<Fetched, Fault>, Vec<String>) {
+async fn get(answer: ScriptedAnswer) -> (Result<Fetched, Fault>, Vec<String>) {
     let site = Site::plain().await;
     site.answer("/keys?v=1", answer);
     let result = fetch_trusting(&[]).get(&wanted(&site.url("/keys?v=1"))).await;
@@ -24,22 +24,22 @@ async fn get(answer: Answer) -> (Result<Fetched, Fault>, Vec<String>) {
 async fn b41_a_json_document_is_taken() {
     let full = "x".repeat(LIMIT);
     for (case, answer, body) in [
-        ("json", Answer::json("{}"), "{}"),
-        ("parameters", Answer::typed("Content-Type: Application/JSON; charset=utf-8", "{}"), "{}"),
-        ("key set", Answer::typed("Content-Type: application/jwk-set+json", "{}"), "{}"),
-        ("plain file server", Answer::typed("Content-Type: text/plain", "{}"), "{}"),
-        ("at the limit", Answer::json(&full), &full),
+        ("json", ScriptedAnswer::json("{}"), "{}"),
+        ("parameters", ScriptedAnswer::typed("Content-Type: Application/JSON; charset=utf-8", "{}"), "{}"),
+        ("key set", ScriptedAnswer::typed("Content-Type: application/jwk-set+json", "{}"), "{}"),
+        ("plain file server", ScriptedAnswer::typed("Content-Type: text/plain", "{}"), "{}"),
+        ("at the limit", ScriptedAnswer::json(&full), &full),
         (
             "chunked",
-            Answer::raw(
+            ScriptedAnswer::raw(
                 "HTTP/1.1 200 OK\r\nContent-Type: text/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
             ),
             "{}",
         ),
-        ("to the end", Answer::raw("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}"), "{}"),
+        ("to the end", ScriptedAnswer::raw("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}"), "{}"),
         (
             "a length too short",
-            Answer::raw("HTTP/1.1 200 OK\r\nContent-Type: text/json\r\nContent-Length: 1\r\n\r\n{}"),
+            ScriptedAnswer::raw("HTTP/1.1 200 OK\r\nContent-Type: text/json\r\nContent-Length: 1\r\n\r\n{}"),
             "{",
         ),
     ] {
@@ -54,27 +54,42 @@ async fn d32_what_is_not_a_small_json_document_is_refused_by_name() {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
     for (case, answer, what, cause) in [
-        ("a login page", Answer::typed("Content-Type: text/html", "<html>"), "media_type", "text/html"),
-        ("no type", Answer::raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), "media_type", "no Content-Type"),
-        ("xml+json look-alike", Answer::typed("Content-Type: text/x+json", "{}"), "media_type", "not JSON"),
-        ("compressed", Answer::typed("Content-Type: text/json\r\nContent-Encoding: gzip", "{}"), "media_type", "gzip"),
-        ("absent", Answer::raw("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), "status", "404"),
-        ("no content", Answer::raw("HTTP/1.1 204 No Content\r\n\r\n"), "status", "204"),
-        ("down", Answer::raw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), "status_5xx", "503"),
-        ("one byte too many", Answer::json("x".repeat(LIMIT + 1)), "too_large", "longer than 1000"),
+        ("a login page", ScriptedAnswer::typed("Content-Type: text/html", "<html>"), "media_type", "text/html"),
+        (
+            "no type",
+            ScriptedAnswer::raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+            "media_type",
+            "no Content-Type",
+        ),
+        ("xml+json look-alike", ScriptedAnswer::typed("Content-Type: text/x+json", "{}"), "media_type", "not JSON"),
+        (
+            "compressed",
+            ScriptedAnswer::typed("Content-Type: text/json\r\nContent-Encoding: gzip", "{}"),
+            "media_type",
+            "gzip",
+        ),
+        ("absent", ScriptedAnswer::raw("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), "status", "404"),
+        ("no content", ScriptedAnswer::raw("HTTP/1.1 204 No Content\r\n\r\n"), "status", "204"),
+        (
+            "down",
+            ScriptedAnswer::raw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"),
+            "status_5xx",
+            "503",
+        ),
+        ("one byte too many", ScriptedAnswer::json("x".repeat(LIMIT + 1)), "too_large", "longer than 1000"),
         (
             "announced too long",
-            Answer::raw(format!("{head}Content-Length: 999999999\r\n\r\n{{")),
+            ScriptedAnswer::raw(format!("{head}Content-Length: 999999999\r\n\r\n{{")),
             "too_large",
             "longer",
         ),
-        ("without end", Answer::Endless(chunked.clone().into_bytes()), "too_large", "longer"),
-        ("a head without end", Answer::Endless(b"HTTP/1.1 200 OK\r\nX: ".to_vec()), "http", ""),
-        ("a length too long", Answer::raw(format!("{head}Content-Length: 9\r\n\r\n{{}}")), "body", ""),
-        ("a chunk cut off", Answer::raw(format!("{chunked}9\r\n{{}}")), "body", ""),
-        ("no last chunk", Answer::raw(format!("{chunked}2\r\n{{}}\r\n")), "body", ""),
-        ("no answer", Answer::raw(""), "http", ""),
-        ("not HTTP", Answer::raw("SSH-2.0-OpenSSH\r\n"), "http", ""),
+        ("without end", ScriptedAnswer::Endless(chunked.clone().into_bytes()), "too_large", "longer"),
+        ("a head without end", ScriptedAnswer::Endless(b"HTTP/1.1 200 OK\r\nX: ".to_vec()), "http", ""),
+        ("a length too long", ScriptedAnswer::raw(format!("{head}Content-Length: 9\r\n\r\n{{}}")), "body", ""),
+        ("a chunk cut off", ScriptedAnswer::raw(format!("{chunked}9\r\n{{}}")), "body", ""),
+        ("no last chunk", ScriptedAnswer::raw(format!("{chunked}2\r\n{{}}\r\n")), "body", ""),
+        ("no answer", ScriptedAnswer::raw(""), "http", ""),
+        ("not HTTP", ScriptedAnswer::raw("SSH-2.0-OpenSSH\r\n"), "http", ""),
     ] {
         let (result, _) = get(answer).await;
         let fault = result.expect_err(case);
@@ -93,7 +108,7 @@ async fn d31_a_redirect_is_not_followed() {
         let site = Site::plain().await;
         for target in ["http://169.254.169.254/latest/meta-data/", &site.url("/elsewhere")] {
             let head = format!("HTTP/1.1 {status}\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n");
-            site.answer("/keys", Answer::raw(head));
+            site.answer("/keys", ScriptedAnswer::raw(head));
             let fault = fetch_trusting(&[]).get(&wanted(&site.url("/keys"))).await.unwrap_err();
             assert_eq!(fault.kind.label(), "redirect");
             assert_eq!(site.hits("/elsewhere"), 0);
@@ -139,7 +154,7 @@ async fn d30_an_url_that_may_not_be_asked_is_not_dialled() {
 #[tokio::test]
 async fn b41_keys_come_over_tls_from_whom_we_trust() {
     let (site, certificate) = Site::tls().await;
-    site.answer("/keys", Answer::json("{}"));
+    site.answer("/keys", ScriptedAnswer::json("{}"));
     let url = site.url("/keys");
     let trusting = fetch_trusting(&[certificate]);
     assert_eq!(trusting.get(&wanted(&url)).await.unwrap().body, "{}");

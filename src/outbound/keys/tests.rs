@@ -11,9 +11,12 @@ use tokio::{task::JoinSet, time};
 
 use super::*;
 use crate::{
-    base::limits::{JWKS_AGE_DEFAULT, JWKS_BYTES_MAX, JWKS_STALE_MAX, KEY_WAITERS_PER_PEER_MAX},
-    decide::token::testing::{ED25519, FOREIGN_KEY, P256, rules, with},
-    outbound::fetch::testing::{Answer, HandClock, Site, fetch_trusting, ring_timers},
+    base::{
+        clock::testing::HandClock,
+        limits::{JWKS_AGE_DEFAULT, JWKS_BYTES_MAX, JWKS_STALE_MAX, KEY_WAITERS_PER_PEER_MAX},
+    },
+    decide::token::testing::{self, ED25519, FOREIGN_KEY, P256, rules, with},
+    outbound::fetch::testing::{ScriptedAnswer, Site, fetch_trusting, ring_timers},
 };
 
 const FLOOR: Duration = Duration::from_secs(30);
@@ -29,7 +32,7 @@ struct Kept {
 
 impl Kept {
     fn new(source: KeySource) -> Self {
-        let clock = HandClock::new();
+        let clock = HandClock::at(testing::now());
         let settings = IssuerSettings { rules: rules(), keys: source, refetch_floor: FLOOR, allow_http: false };
         let keys = IssuerKeys::new(settings, fetch_trusting(&[]), clock.clone());
         let mut owner = JoinSet::new();
@@ -66,8 +69,8 @@ impl Kept {
     }
 }
 
-fn jwks(keys: &[Value]) -> Answer {
-    Answer::json(json!({ "keys": keys }).to_string())
+fn jwks(keys: &[Value]) -> ScriptedAnswer {
+    ScriptedAnswer::json(json!({ "keys": keys }).to_string())
 }
 
 fn renamed(kid: &str) -> Value {
@@ -269,7 +272,7 @@ async fn b44_a_broken_document_changes_nothing_and_an_empty_one_withdraws_the_ke
     for (broken, why) in
         [("{\"keys\":[", "Malformed"), ("[]", "Malformed"), ("{\"keys\":{}}", "Malformed"), (&*huge, "too_large")]
     {
-        site.answer("/jwks", Answer::json(broken));
+        site.answer("/jwks", ScriptedAnswer::json(broken));
         kept.clock.turn(FLOOR);
         assert!(is_503(&kept.ask("new", seen).await), "{why}");
         assert!(kept.keys.status().last_error.unwrap().contains(why), "{why}");
@@ -293,7 +296,7 @@ async fn b41_keys_are_found_through_the_metadata_even_when_it_comes_late() {
     let site = Site::plain().await;
     site.answer("/jwks", jwks(&[P256.jwk()]));
     let issuer = site.url("/realms/main");
-    let clock = HandClock::new();
+    let clock = HandClock::at(testing::now());
     let mut rules = rules();
     rules.issuers = vec![issuer.as_str().into()];
     let settings = IssuerSettings { rules, keys: KeySource::Discover, refetch_floor: FLOOR, allow_http: false };
@@ -304,7 +307,7 @@ async fn b41_keys_are_found_through_the_metadata_even_when_it_comes_late() {
     assert_eq!(site.hits("/jwks"), 0);
 
     let metadata = json!({"issuer": issuer, "jwks_uri": site.url("/jwks")}).to_string();
-    site.answer("/.well-known/oauth-authorization-server/realms/main", Answer::json(&metadata));
+    site.answer("/.well-known/oauth-authorization-server/realms/main", ScriptedAnswer::json(&metadata));
     let mut progress = keys.progress.subscribe();
     ring_timers(Duration::from_secs(1)).await;
     progress.wait_for(|progress| progress.fault.is_none() && progress.attempts > 0).await.unwrap();

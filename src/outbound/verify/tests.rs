@@ -6,10 +6,13 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::{
-    base::{clock::Clock, limits::JWKS_STALE_MAX},
-    decide::token::testing::{ED25519, FOREIGN_KEY, ISSUER, P256, TestKey, claims, rules, with},
+    base::{
+        clock::{Clock, testing::HandClock},
+        limits::JWKS_STALE_MAX,
+    },
+    decide::token::testing::{self, ED25519, FOREIGN_KEY, ISSUER, P256, TestKey, claims, rules, with},
     outbound::{
-        fetch::testing::{Answer, HandClock, Site, fetch_trusting},
+        fetch::testing::{ScriptedAnswer, Site, fetch_trusting},
         keys::{IssuerSettings, KeySource, LocalKeys},
     },
 };
@@ -35,7 +38,7 @@ impl World {
         let site = Site::plain().await;
         publish(&site, "/a", &[P256.jwk()]);
         publish(&site, "/b", &[ED25519.jwk()]);
-        let clock = HandClock::new();
+        let clock = HandClock::at(testing::now());
         let mut owner = JoinSet::new();
         let a = issuer(&site, &clock, &mut owner, ISSUER, "/a");
         let b = issuer(&site, &clock, &mut owner, ISSUER_B, "/b");
@@ -67,7 +70,7 @@ fn issuer(site: &Site, clock: &Arc<HandClock>, owner: &mut JoinSet<()>, name: &s
 }
 
 fn publish(site: &Site, path: &str, keys: &[Value]) {
-    site.answer(path, Answer::json(json!({ "keys": keys }).to_string()));
+    site.answer(path, ScriptedAnswer::json(json!({ "keys": keys }).to_string()));
 }
 
 fn token(key: &TestKey, header: &Value, changes: &Value) -> String {
@@ -118,7 +121,7 @@ async fn b73_one_byte_more_or_less_is_another_token() {
 
 #[tokio::test]
 async fn e27_a_token_that_was_revoked_inside_is_refused_from_memory_and_fresh() {
-    let clock = HandClock::new();
+    let clock = HandClock::at(testing::now());
     let local = Arc::new(LocalKeys::default());
     let mut rules = rules();
     rules.issuers = vec![ISSUER.into()];

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     decide::token::testing::{P256, at},
-    outbound::fetch::testing::{Answer, Site, fetch_trusting},
+    outbound::fetch::testing::{ScriptedAnswer, Site, fetch_trusting},
 };
 
 const NOW_SECS: u64 = 1_800_000_000;
@@ -58,7 +58,7 @@ async fn e33_a_document_is_held_for_as_long_as_it_says_within_our_bounds() {
         ("Content-Type: application/json\r\nCache-Control: max-age=99999999", 86_399, 86_400),
     ] {
         let host = Host::new().await;
-        host.site.answer("/c.json", Answer::typed(lines, host.document("/c.json")));
+        host.site.answer("/c.json", ScriptedAnswer::typed(lines, host.document("/c.json")));
         let client = host.get("/c.json", later(0)).await.unwrap();
         assert_eq!(*client.id, *host.text("/c.json"));
         host.get("/c.json", later(still)).await.unwrap();
@@ -76,33 +76,33 @@ async fn d34_attack_158_what_is_no_document_is_refused_and_not_remembered() {
     let json = "Content-Type: application/json";
     let mut now = 0;
     for (case, answer) in [
-        ("another's id", Answer::json(host.document("/other.json"))),
-        ("no id", Answer::json("{}")),
-        ("too long", Answer::json(format!("{good}{}", " ".repeat(CLIENT_DOCUMENT_BYTES_MAX)))),
+        ("another's id", ScriptedAnswer::json(host.document("/other.json"))),
+        ("no id", ScriptedAnswer::json("{}")),
+        ("too long", ScriptedAnswer::json(format!("{good}{}", " ".repeat(CLIENT_DOCUMENT_BYTES_MAX)))),
         (
             "without end",
-            Answer::Endless(format!("HTTP/1.1 200 OK\r\n{json}\r\nTransfer-Encoding: chunked\r\n\r\n").into()),
+            ScriptedAnswer::Endless(format!("HTTP/1.1 200 OK\r\n{json}\r\nTransfer-Encoding: chunked\r\n\r\n").into()),
         ),
-        ("HTML", Answer::typed("Content-Type: text/html", &good)),
+        ("HTML", ScriptedAnswer::typed("Content-Type: text/html", &good)),
         (
             "redirect",
-            Answer::raw(format!(
+            ScriptedAnswer::raw(format!(
                 "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
                 host.text("/d.json")
             )),
         ),
-        ("304", Answer::raw("HTTP/1.1 304 Not Modified\r\n\r\n")),
-        ("404", Answer::raw("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")),
-        ("a shared secret", Answer::json(good.replace("\"none\"", "\"client_secret_post\""))),
-        ("a redirect that runs", Answer::json(good.replace("http://127.0.0.1/cb", "javascript:alert(1)"))),
-        ("no JSON", Answer::json("nothing")),
+        ("304", ScriptedAnswer::raw("HTTP/1.1 304 Not Modified\r\n\r\n")),
+        ("404", ScriptedAnswer::raw("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")),
+        ("a shared secret", ScriptedAnswer::json(good.replace("\"none\"", "\"client_secret_post\""))),
+        ("a redirect that runs", ScriptedAnswer::json(good.replace("http://127.0.0.1/cb", "javascript:alert(1)"))),
+        ("no JSON", ScriptedAnswer::json("nothing")),
     ] {
         now += 60;
         host.site.answer("/c.json", answer);
         let refused = host.get("/c.json", later(now)).await.unwrap_err();
         assert_eq!(refused.code, Code::InvalidClient, "{case}");
         assert!(!refused.description.contains("localhost"), "{case}: says nothing of what was found");
-        host.site.answer("/c.json", Answer::json(&good));
+        host.site.answer("/c.json", ScriptedAnswer::json(&good));
         let url = host.url("/c.json");
         assert_eq!(host.documents.held(&url, later(now)), None, "{case}");
     }
@@ -113,8 +113,8 @@ async fn d34_attack_158_what_is_no_document_is_refused_and_not_remembered() {
 #[tokio::test]
 async fn d30_attack_158_a_private_address_is_not_asked_unless_a_test_of_the_machine_says_so() {
     let host = Host::new().await;
-    host.site.answer("/c.json", Answer::json(host.document("/c.json")));
-    host.site.answer("/keys", Answer::json(json!({"keys": [P256.jwk()]}).to_string()));
+    host.site.answer("/c.json", ScriptedAnswer::json(host.document("/c.json")));
+    host.site.answer("/keys", ScriptedAnswer::json(json!({"keys": [P256.jwk()]}).to_string()));
     let (url, keys) = (host.url("/c.json"), host.text("/keys"));
     assert!(host.documents.client(&host.fetch, &url, Reach::Public, later(0)).await.is_err());
     assert!(host.documents.keys(&host.fetch, &keys, Reach::Public, later(0)).await.is_err());
@@ -131,17 +131,18 @@ async fn d30_attack_158_a_private_address_is_not_asked_unless_a_test_of_the_mach
 async fn e24_key_sets_of_clients_are_held_for_minutes_and_no_longer() {
     let host = Host::new().await;
     let set = json!({"keys": [P256.jwk()]}).to_string();
-    host.site.answer("/keys", Answer::typed("Content-Type: application/json\r\nCache-Control: max-age=86400", &set));
+    host.site
+        .answer("/keys", ScriptedAnswer::typed("Content-Type: application/json\r\nCache-Control: max-age=86400", &set));
     let url = host.text("/keys");
     let get = async |secs| host.documents.keys(&host.fetch, &url, Reach::Loopback, later(secs)).await;
     assert_eq!(*get(0).await.unwrap(), *set);
     get(299).await.unwrap();
     assert_eq!(host.site.hits("/keys"), 1);
     for (secs, bad) in [(300, "{\"keys\":[]}".to_owned()), (400, " ".repeat(CLIENT_KEYS_BYTES_MAX + 1))] {
-        host.site.answer("/keys", Answer::json(bad));
+        host.site.answer("/keys", ScriptedAnswer::json(bad));
         assert_eq!(get(secs).await.unwrap_err().code, Code::InvalidClient, "a withdrawn key is gone");
     }
-    host.site.answer("/keys", Answer::json(&set));
+    host.site.answer("/keys", ScriptedAnswer::json(&set));
     get(500).await.unwrap();
 }
 
@@ -163,7 +164,7 @@ async fn e33_nobody_uses_us_to_hammer_a_host() {
 #[tokio::test]
 async fn e33_questions_about_what_is_not_there_keep_no_known_client_out() {
     let host = Host::new().await;
-    host.site.answer("/c.json", Answer::json(host.document("/c.json")));
+    host.site.answer("/c.json", ScriptedAnswer::json(host.document("/c.json")));
     host.get("/c.json", later(0)).await.unwrap();
     for path in 0..50 {
         let _ = host.get(&format!("/{path}"), later(300)).await;

@@ -31,7 +31,7 @@ use crate::{
         routing::IssuerEndpoint,
         token::testing::{FOREIGN_KEY, P256, RSA, with},
     },
-    outbound::fetch::testing::{Answer, Site},
+    outbound::fetch::testing::{ScriptedAnswer, Site},
 };
 
 mod renewal;
@@ -69,8 +69,8 @@ impl Scene {
             }),
             &metadata,
         );
-        idp.answer("/.well-known/oauth-authorization-server", Answer::json(document.to_string()));
-        idp.answer("/jwks", Answer::json(json!({"keys": [P256.jwk(), RSA.jwk()]}).to_string()));
+        idp.answer("/.well-known/oauth-authorization-server", ScriptedAnswer::json(document.to_string()));
+        idp.answer("/jwks", ScriptedAnswer::json(json!({"keys": [P256.jwk(), RSA.jwk()]}).to_string()));
         let world = World::with(|settings| {
             settings.login = Login::Oidc(OidcSettings {
                 issuer: issuer.as_str().into(),
@@ -150,7 +150,7 @@ impl Scene {
     }
 
     fn grants(&self, answer: &Value) {
-        self.idp.answer("/token", Answer::json(answer.to_string()));
+        self.idp.answer("/token", ScriptedAnswer::json(answer.to_string()));
     }
 
     async fn callback(&self, query: &str, browser: &str) -> Reply {
@@ -205,12 +205,14 @@ async fn e40_d56_a_login_at_the_idp_becomes_a_code_and_a_token_of_ours() {
     let refreshed = scene.world.refresh(issued.text("refresh_token")).await;
     assert_eq!(refreshed.status, 200, "{}", refreshed.json);
     assert!(scene.idp.posted().pop().unwrap().ends_with("grant_type=refresh_token&refresh_token=theirs-1"));
-    scene.idp.answer("/token", Answer::raw("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"));
+    scene.idp.answer("/token", ScriptedAnswer::raw("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"));
     let away = scene.world.refresh(refreshed.text("refresh_token")).await;
     assert_eq!(away.refusal(), (503, "temporarily_unavailable"));
     let refusal = json!({"error": "invalid_grant"}).to_string();
     let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n";
-    scene.idp.answer("/token", Answer::raw(format!("{head}Content-Length: {}\r\n\r\n{refusal}", refusal.len())));
+    scene
+        .idp
+        .answer("/token", ScriptedAnswer::raw(format!("{head}Content-Length: {}\r\n\r\n{refusal}", refusal.len())));
     let ended = scene.world.refresh(refreshed.text("refresh_token")).await;
     assert_eq!(ended.refusal(), (400, "invalid_grant"));
     assert!(scene.idp.posted().pop().unwrap().ends_with("refresh_token=theirs-2"));

@@ -10,9 +10,9 @@ use crate::{
         keys::random::name_of,
         settings::{Login, OidcSettings, StoreSettings},
         store::{Store, kind::EntryKind},
-        testing::{ECHO, FILES, HandClock, ISSUER, START_SECS, VERIFIER, World, ada, exchange, form_request, refresh},
+        testing::{ECHO, FILES, ISSUER, START_SECS, VERIFIER, World, ada, exchange, form_request, refresh},
     },
-    base::secret::Secret,
+    base::{clock::testing::HandClock, secret::Secret},
     decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint as E},
 };
 

@@ -11,20 +11,20 @@ use super::*;
 const PASSWORD: &str = "correct%2Fhorse";
 
 /// A Redis process, stopped on drop.
-pub(crate) struct Server {
+pub(crate) struct RedisServer {
     child: Child,
     pub(crate) port: u16,
     folder: TempDir,
     options: Vec<String>,
 }
 
-impl Drop for Server {
+impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
     }
 }
 
-impl Server {
+impl RedisServer {
     /// `None` if Redis is not installed, with a loud note.
     pub(crate) fn start() -> Option<Self> {
         Self::start_with(|_, port| vec!["--port".into(), port.to_string()])
@@ -108,7 +108,7 @@ async fn fails_soon(store: &Store) -> StoreFault {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_is_told_at_once_and_ends_by_itself() {
-    let Some(mut server) = Server::start() else { return };
+    let Some(mut server) = RedisServer::start() else { return };
     let (store, clock) = store(&server.settings());
     let until = clock.now().wall + Duration::from_secs(600);
     store.put(EntryKind::Code, "k", b"1".to_vec(), until).await.unwrap();
@@ -138,7 +138,7 @@ const STORE_AWAY_AND_MORE: Duration = Duration::from_millis(1_100);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_hangs_is_given_up_and_found_again() {
-    let Some(server) = Server::start() else { return };
+    let Some(server) = RedisServer::start() else { return };
     let (store, clock) = store(&server.settings());
     let store = Arc::new(store);
     let until = clock.now().wall + Duration::from_secs(600);
@@ -166,7 +166,7 @@ async fn a_redis_that_is_away_is_no_reason_not_to_start() {
 
 #[tokio::test]
 async fn p10_a_wrong_password_is_named_and_not_shown() {
-    let Some(server) = Server::start() else { return };
+    let Some(server) = RedisServer::start() else { return };
     for (login, expected) in [
         (":hunter2@", "Password authentication failed"),
         ("somebody:hunter2@", "authentication failed"),
@@ -204,7 +204,7 @@ fn p10_a_wrong_url_is_explained_and_not_shown() {
 
 #[tokio::test]
 async fn a_full_redis_refuses_what_is_new_and_forgets_nothing() {
-    let Some(server) = Server::start_with(|_, port| {
+    let Some(server) = RedisServer::start_with(|_, port| {
         ["--port", &port.to_string(), "--maxmemory", "4mb", "--maxmemory-policy", "noeviction"]
             .map(str::to_owned)
             .into()
@@ -228,7 +228,7 @@ async fn a_full_redis_refuses_what_is_new_and_forgets_nothing() {
 
 #[tokio::test]
 async fn a_sweep_takes_names_of_the_dead_by_the_clock_of_redis() {
-    let Some(server) = Server::start() else { return };
+    let Some(server) = RedisServer::start() else { return };
     let (store, clock) = store(&server.settings());
     let now = clock.now().wall;
     for (key, until) in [("dead", now), ("lives", now + Duration::from_secs(600))] {
@@ -253,7 +253,7 @@ async fn a_sweep_takes_names_of_the_dead_by_the_clock_of_redis() {
 async fn rediss_takes_a_certificate_that_we_trust_and_no_other() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-    let Some(server) = Server::start_with(|folder, port| {
+    let Some(server) = RedisServer::start_with(|folder, port| {
         std::fs::write(folder.join("cert.pem"), &pem).unwrap();
         std::fs::write(folder.join("key.pem"), &key).unwrap();
         let path = |name: &str| folder.join(name).display().to_string();

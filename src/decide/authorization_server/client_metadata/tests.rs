@@ -12,7 +12,7 @@ use crate::{
         client::{Client, ClientAuth, ClientOrigin, Grants},
         client_id_document::DocumentUrl,
         error::Code,
-        registration::{Method, RegistrationRequest},
+        registration::{ClientAuthMethod, RegistrationRequest},
     },
 };
 
@@ -48,7 +48,7 @@ fn document(members: &Value) -> Result<Client, &'static str> {
 #[test]
 fn e35_what_a_registration_leaves_out_is_filled_in() {
     let read = register(&json!({})).unwrap();
-    assert_eq!((read.name, read.method, read.scopes), (None, Method::SecretBasic, None));
+    assert_eq!((read.name, read.method, read.scopes), (None, ClientAuthMethod::SecretBasic, None));
     assert_eq!(read.grants, Grants { code: true, refresh: false, credentials: false });
     assert_eq!(read.redirect_uris.iter().map(|uri| uri.as_str()).collect::<Vec<_>>(), [CALLBACK]);
 }
@@ -68,7 +68,7 @@ fn e35_what_it_says_is_kept_and_what_we_do_not_know_is_ignored() {
     assert_eq!(read.name.as_deref(), Some("My App"));
     assert_eq!(read.redirect_uris.len(), 2);
     assert_eq!(read.grants, Grants { code: true, refresh: true, credentials: false });
-    assert_eq!(read.method, Method::None);
+    assert_eq!(read.method, ClientAuthMethod::None);
     assert_eq!(read.scopes.as_deref().map(Scope::join).as_deref(), Some("mcp:tools offline_access"));
     let client = read.into_client("dyn_1".into(), ClientAuth::None);
     assert_eq!((client.origin, client.scopes.is_none(), client.host()), (ClientOrigin::Dynamic, true, None));
@@ -172,16 +172,16 @@ fn attack_157_a_name_is_short_and_is_what_it_looks_like() {
 fn e24_the_method_is_one_that_we_have() {
     let keys = key_set();
     for (members, wanted) in [
-        (json!({"token_endpoint_auth_method": "none"}), Ok(Method::None)),
-        (json!({"token_endpoint_auth_method": "client_secret_basic"}), Ok(Method::SecretBasic)),
-        (json!({"token_endpoint_auth_method": "client_secret_post"}), Ok(Method::SecretPost)),
+        (json!({"token_endpoint_auth_method": "none"}), Ok(ClientAuthMethod::None)),
+        (json!({"token_endpoint_auth_method": "client_secret_basic"}), Ok(ClientAuthMethod::SecretBasic)),
+        (json!({"token_endpoint_auth_method": "client_secret_post"}), Ok(ClientAuthMethod::SecretPost)),
         (
             json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys}),
-            Ok(Method::Keys(keys.to_string().into())),
+            Ok(ClientAuthMethod::Keys(keys.to_string().into())),
         ),
         (
             json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://app.example/keys"}),
-            Ok(Method::KeysAt("https://app.example/keys".into())),
+            Ok(ClientAuthMethod::KeysAt("https://app.example/keys".into())),
         ),
         (json!({"token_endpoint_auth_method": "private_key_jwt"}), Err(Code::InvalidClientMetadata)),
         (

@@ -5,7 +5,7 @@
 //! else: if this watch cannot read the bytes, it stops, and the library usually ends the
 //! connection.
 
-use crate::decide::fields::framing::hpack::{Fault, Section, Table};
+use crate::decide::fields::framing::hpack::{BlockFault, Section, Table};
 
 #[cfg(test)]
 mod tests;
@@ -159,10 +159,10 @@ impl Blocks {
         }
     }
 
-    fn refuse(&mut self, fault: Fault) -> Result<(), Malformed> {
+    fn refuse(&mut self, fault: BlockFault) -> Result<(), Malformed> {
         match fault {
-            Fault::PseudoInTrailers => Err(Malformed("a pseudo-header field in trailers")),
-            Fault::Unreadable => self.give_up(),
+            BlockFault::PseudoInTrailers => Err(Malformed("a pseudo-header field in trailers")),
+            BlockFault::Unreadable => self.give_up(),
         }
     }
 

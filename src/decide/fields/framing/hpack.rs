@@ -36,7 +36,7 @@ pub(super) enum Section {
 
 /// Why a block does not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum BlockFault {
     /// It is not HPACK; the library will report it.
     Unreadable,
     /// A pseudo-header field in trailers (RFC 9113 §8.1).
@@ -75,7 +75,7 @@ impl Default for Table {
 impl Table {
     /// Reads one whole block. `is_spoilt` becomes true where a `#` in a `:path` was replaced by a
     /// byte that the library refuses, so that it resets the stream; a fault may follow.
-    pub(super) fn read(&mut self, block: &mut [u8], section: Section, is_spoilt: &mut bool) -> Result<(), Fault> {
+    pub(super) fn read(&mut self, block: &mut [u8], section: Section, is_spoilt: &mut bool) -> Result<(), BlockFault> {
         let mut at = 0;
         while let Some(first) = block.get(at).copied() {
             let name = match first {
@@ -102,14 +102,14 @@ impl Table {
                 }
             };
             if section == Section::Trailers && name.kind != Kind::Field {
-                return Err(Fault::PseudoInTrailers);
+                return Err(BlockFault::PseudoInTrailers);
             }
         }
         Ok(())
     }
 
-    fn name(&self, index: usize) -> Result<Name, Fault> {
-        let place = index.checked_sub(1).ok_or(Fault::Unreadable)?;
+    fn name(&self, index: usize) -> Result<Name, BlockFault> {
+        let place = index.checked_sub(1).ok_or(BlockFault::Unreadable)?;
         match STATIC_NAMES.get(place) {
             Some(bytes) => {
                 let kind = match index {
@@ -121,7 +121,7 @@ impl Table {
             }
             None => {
                 let entry = self.entries.get(place - STATIC_NAMES.len());
-                entry.map(|(name, _)| *name).ok_or(Fault::Unreadable)
+                entry.map(|(name, _)| *name).ok_or(BlockFault::Unreadable)
             }
         }
     }
@@ -135,9 +135,9 @@ impl Table {
         }
     }
 
-    fn resize(&mut self, bytes_max: usize) -> Result<(), Fault> {
+    fn resize(&mut self, bytes_max: usize) -> Result<(), BlockFault> {
         if bytes_max > TABLE_BYTES_MAX {
-            return Err(Fault::Unreadable);
+            return Err(BlockFault::Unreadable);
         }
         self.bytes_max = bytes_max;
         self.evict(bytes_max);
@@ -154,9 +154,9 @@ impl Table {
 }
 
 /// An integer whose first byte holds `prefix` bits of it (RFC 7541 §5.1).
-fn integer(block: &[u8], at: &mut usize, prefix: u32) -> Result<usize, Fault> {
+fn integer(block: &[u8], at: &mut usize, prefix: u32) -> Result<usize, BlockFault> {
     let mut next = || {
-        let byte = block.get(*at).copied().ok_or(Fault::Unreadable)?;
+        let byte = block.get(*at).copied().ok_or(BlockFault::Unreadable)?;
         *at += 1;
         Ok(usize::from(byte))
     };
@@ -172,7 +172,7 @@ fn integer(block: &[u8], at: &mut usize, prefix: u32) -> Result<usize, Fault> {
             return Ok(value);
         }
     }
-    Err(Fault::Unreadable)
+    Err(BlockFault::Unreadable)
 }
 
 /// Where a text stands in a block, and how it is written (RFC 7541 §5.2).
@@ -181,12 +181,12 @@ struct Text {
     is_coded: bool,
 }
 
-fn text(block: &[u8], at: &mut usize) -> Result<Text, Fault> {
+fn text(block: &[u8], at: &mut usize) -> Result<Text, BlockFault> {
     let is_coded = block.get(*at).is_some_and(|first| first & 0x80 != 0);
     let length = integer(block, at, 7)?;
     let place = *at..*at + length;
     *at = place.end;
-    if place.end <= block.len() { Ok(Text { place, is_coded }) } else { Err(Fault::Unreadable) }
+    if place.end <= block.len() { Ok(Text { place, is_coded }) } else { Err(BlockFault::Unreadable) }
 }
 
 impl Text {
@@ -195,17 +195,17 @@ impl Text {
     }
 
     /// Its length once it is decoded.
-    fn bytes(&self, block: &[u8]) -> Result<usize, Fault> {
+    fn bytes(&self, block: &[u8]) -> Result<usize, BlockFault> {
         if !self.is_coded {
             return Ok(self.place.len());
         }
         let mut count = 0;
-        huffman::symbols(self.written(block), |_| count += 1).ok_or(Fault::Unreadable)?;
+        huffman::symbols(self.written(block), |_| count += 1).ok_or(BlockFault::Unreadable)?;
         Ok(count)
     }
 
     /// Replaces each `#` by a byte that no path may hold, and tells whether there was one.
-    fn spoil_fragment(&self, block: &mut [u8]) -> Result<bool, Fault> {
+    fn spoil_fragment(&self, block: &mut [u8]) -> Result<bool, BlockFault> {
         let mut is_spoilt = false;
         if !self.is_coded {
             for byte in block.get_mut(self.place.clone()).unwrap_or_default() {
@@ -221,7 +221,7 @@ impl Text {
                 last_bits.push(symbol.last_bit);
             }
         };
-        huffman::symbols(self.written(block), &mut note).ok_or(Fault::Unreadable)?;
+        huffman::symbols(self.written(block), &mut note).ok_or(BlockFault::Unreadable)?;
         for bit in last_bits {
             if let Some(byte) = block.get_mut(self.place.start + bit / 8) {
                 *byte ^= 0x80 >> (bit % 8);
@@ -232,7 +232,7 @@ impl Text {
     }
 }
 
-fn new_name(block: &[u8], at: &mut usize) -> Result<Name, Fault> {
+fn new_name(block: &[u8], at: &mut usize) -> Result<Name, BlockFault> {
     let name = text(block, at)?;
     let (written, bytes) = (name.written(block), name.bytes(block)?);
     let (is_path, is_pseudo) = if name.is_coded {
@@ -243,7 +243,7 @@ fn new_name(block: &[u8], at: &mut usize) -> Result<Name, Fault> {
             is_pseudo |= place == 0 && PATH_CODED.first() == Some(&coded);
             place += 1;
         };
-        huffman::symbols(written, &mut compare).ok_or(Fault::Unreadable)?;
+        huffman::symbols(written, &mut compare).ok_or(BlockFault::Unreadable)?;
         (is_path, is_pseudo)
     } else {
         (written == PATH, written.first() == Some(&b':'))

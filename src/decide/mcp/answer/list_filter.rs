@@ -10,7 +10,7 @@ use self::cuts::Cuts;
 use crate::decide::{
     json::{
         lookalike::resembles,
-        scan::Fault,
+        scan::JsonFault,
         text::text_of,
         walk::{Walk, Word},
     },
@@ -106,7 +106,7 @@ struct Filter<'k> {
 
 impl Filter<'_> {
     /// A message, from after its brace.
-    fn message(&mut self, walk: &mut Walk<'_>) -> Result<Envelope, Fault> {
+    fn message(&mut self, walk: &mut Walk<'_>) -> Result<Envelope, JsonFault> {
         let mut known = Known::new(ENVELOPE);
         let mut envelope = Envelope::None;
         walk.members(|walk, name| {
@@ -125,7 +125,7 @@ impl Filter<'_> {
         Ok(envelope)
     }
 
-    fn result(&mut self, walk: &mut Walk<'_>) -> Result<(), Fault> {
+    fn result(&mut self, walk: &mut Walk<'_>) -> Result<(), JsonFault> {
         let behind_brace = walk.at();
         let mut known = Known::new(RESULT);
         let (mut has_list, mut is_cached, mut scope) = (false, false, None);
@@ -171,7 +171,7 @@ impl Filter<'_> {
 
     /// A list, from after its bracket. A removed item takes the comma before it along; before the
     /// first item that stays, the comma after it.
-    fn list(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<(), Fault> {
+    fn list(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<(), JsonFault> {
         let (mut is_kept, mut cut_from, mut end_before) = (false, None, 0);
         walk.elements(|walk| {
             let (start, first) = walk.value()?;
@@ -201,7 +201,7 @@ impl Filter<'_> {
     }
 
     /// Whether an item stays, from after its brace. An item without a name cannot be judged.
-    fn item(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<bool, Fault> {
+    fn item(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<bool, JsonFault> {
         let mut known = Known::new(kind.key());
         let mut keep = None;
         walk.members(|walk, name| {
@@ -233,7 +233,7 @@ impl Known {
 
     /// Which of the rows it is, if any. Readers take the first of two, the last, or another that
     /// only looks like it.
-    fn member(&mut self, name: Word<'_>) -> Result<Option<&'static str>, Fault> {
+    fn member(&mut self, name: Word<'_>) -> Result<Option<&'static str>, JsonFault> {
         let name = name.one_meaning()?.meaning();
         let Some(at) = self.rows.iter().position(|row| *row == name) else {
             return if resembles(self.rows.iter().copied(), &name) {

@@ -15,7 +15,7 @@ use crate::{
     base::limits::JSON_VALUES_MAX,
     decide::{
         json::{
-            scan::{Fault, Scan},
+            scan::{JsonFault, Scan},
             strings::Names,
             text::text_of,
         },
@@ -45,13 +45,13 @@ pub fn read(body: &Bytes, depth_max: u32) -> Result<Message, MessageFault> {
 /// Why the walk ended early.
 enum Stop {
     /// Not JSON, or over a bound.
-    Unreadable(Fault),
+    Unreadable(JsonFault),
     /// An array. Nothing in it is looked at.
     Batch,
 }
 
-impl From<Fault> for Stop {
-    fn from(why: Fault) -> Self {
+impl From<JsonFault> for Stop {
+    fn from(why: JsonFault) -> Self {
         Self::Unreadable(why)
     }
 }
@@ -117,7 +117,7 @@ fn walk<'a>(scan: &mut Scan<'a>, depth_max: u32, found: &mut Collected<'a>) -> R
 
 /// Reads a value that begins with `first` and is neither object nor array.
 #[inline]
-fn scalar<'a>(scan: &mut Scan<'a>, first: u8) -> Result<Scalar<'a>, Fault> {
+fn scalar<'a>(scan: &mut Scan<'a>, first: u8) -> Result<Scalar<'a>, JsonFault> {
     match first {
         b'"' => scan.string().map(Scalar::Text),
         b'-' | b'0'..=b'9' => scan.number(first).map(|()| Scalar::Number),
@@ -128,7 +128,7 @@ fn scalar<'a>(scan: &mut Scan<'a>, first: u8) -> Result<Scalar<'a>, Fault> {
     }
 }
 
-fn begin(open: &mut Vec<Open>, new: Open, depth_max: u32) -> Result<(), Fault> {
+fn begin(open: &mut Vec<Open>, new: Open, depth_max: u32) -> Result<(), JsonFault> {
     if open.len() >= usize::try_from(depth_max).unwrap_or(usize::MAX) {
         return Err("nested too deep");
     }
@@ -143,7 +143,7 @@ fn next_slot<'a>(
     open: &mut Vec<Open>,
     names: &mut Names<'a>,
     found: &mut Collected<'a>,
-) -> Result<Option<Slot>, Fault> {
+) -> Result<Option<Slot>, JsonFault> {
     loop {
         scan.space();
         let Some(Open { role, names: mark }) = open.last() else {
@@ -181,7 +181,7 @@ fn member<'a>(
     mark: usize,
     names: &mut Names<'a>,
     found: &mut Collected<'a>,
-) -> Result<Slot, Fault> {
+) -> Result<Slot, JsonFault> {
     if !scan.eat(b'"') {
         return Err("not JSON: no member name where one must be");
     }

@@ -2,12 +2,12 @@
 
 use super::{
     parts::{before, collapsed, without_dots},
-    reading::{How, Reading, add},
+    reading::{How, UriReading, add},
 };
 
 /// Adds the files that `text` names: with its query and fragment as parts of the path, and without
 /// them.
-pub(super) fn spread(text: &str, all: &mut Vec<Reading<'_>>) {
+pub(super) fn spread(text: &str, all: &mut Vec<UriReading<'_>>) {
     let (_, whole) = text.split_once(':').unwrap_or_default();
     let short = before(whole, &['?', '#']);
     for rest in [short, whole].into_iter().take(if short == whole { 1 } else { 2 }) {
@@ -28,7 +28,7 @@ fn resolved(path: &str) -> String {
     without_dots(&collapsed(&format!("/{path}")))
 }
 
-fn posix(rest: &str, all: &mut Vec<Reading<'_>>) {
+fn posix(rest: &str, all: &mut Vec<UriReading<'_>>) {
     let (host, path) = split(rest);
     add_path(all, "", &resolved(path), How::Posix);
     let name = host.rsplit('@').next().unwrap_or_default().to_lowercase();
@@ -39,7 +39,7 @@ fn posix(rest: &str, all: &mut Vec<Reading<'_>>) {
     }
 }
 
-fn windows(rest: &str, all: &mut Vec<Reading<'_>>) {
+fn windows(rest: &str, all: &mut Vec<UriReading<'_>>) {
     let (host, path) = split(rest);
     let name = host.rsplit('@').next().unwrap_or_default().to_lowercase();
     if drive(host).is_some() {
@@ -69,7 +69,7 @@ fn strip_word<'t>(text: &'t str, word: &str) -> Option<&'t str> {
 }
 
 /// A path of this machine.
-fn on_drive(path: &str, all: &mut Vec<Reading<'_>>) {
+fn on_drive(path: &str, all: &mut Vec<UriReading<'_>>) {
     let path = resolved(path);
     let inner = path.strip_prefix('/').unwrap_or(&path);
     let Some((letter, rest)) = drive(inner) else {
@@ -80,13 +80,13 @@ fn on_drive(path: &str, all: &mut Vec<Reading<'_>>) {
 }
 
 /// A path of another machine, which may be this one by another name.
-fn on_host(host: &str, path: &str, all: &mut Vec<Reading<'_>>) {
+fn on_host(host: &str, path: &str, all: &mut Vec<UriReading<'_>>) {
     add_path(all, host, &trimmed(&resolved(path)), How::Windows);
     administrative(path, all);
 }
 
 /// The drive that an administrative share stands for: `\\localhost\c$`.
-fn administrative(path: &str, all: &mut Vec<Reading<'_>>) {
+fn administrative(path: &str, all: &mut Vec<UriReading<'_>>) {
     let path = resolved(path);
     let share = before(path.strip_prefix('/').unwrap_or_default(), &['/']);
     if let [letter, b'$'] = share.as_bytes()
@@ -114,7 +114,7 @@ fn trimmed(path: &str) -> String {
     path.split('/').map(trim).collect::<Vec<_>>().join("/")
 }
 
-fn add_path(all: &mut Vec<Reading<'_>>, host: &str, path: &str, how: How) {
+fn add_path(all: &mut Vec<UriReading<'_>>, host: &str, path: &str, how: How) {
     // Most file systems open `x` for `x/`.
     let bare = path.strip_suffix('/').filter(|bare| !bare.is_empty());
     if let Some(bare) = bare {

@@ -2,7 +2,7 @@
 
 use super::{
     file::drive,
-    parts::{PARAMETERS_MAX, Parts, decoded, parameters},
+    parts::{PARAMETERS_MAX, UriParts, decoded, parameters},
     reading::scheme_is_file as is_file,
 };
 
@@ -41,7 +41,7 @@ fn patterned(uri: &str, decoded: &str) -> Result<(), &'static str> {
     if uri.contains('\\') {
         return Err("a backslash");
     }
-    Parts::of(uri).ok_or("no scheme")?;
+    UriParts::of(uri).ok_or("no scheme")?;
     let (_, rest) = uri.split_once(':').unwrap_or_default();
     for escape in rest.split('%').skip(1) {
         let pair = escape.get(..2).filter(|pair| pair.bytes().all(|byte| byte.is_ascii_hexdigit()));

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use url::{Host, Url};
 
 /// A URI taken apart, nothing checked but the scheme.
-pub(super) struct Parts<'t> {
+pub(super) struct UriParts<'t> {
     pub(super) scheme: &'t str,
     pub(super) authority: Option<&'t str>,
     pub(super) path: &'t str,
@@ -17,7 +17,7 @@ pub(super) struct Parts<'t> {
     rest: &'t str,
 }
 
-impl<'t> Parts<'t> {
+impl<'t> UriParts<'t> {
     /// Takes `text` apart; nothing where it has no scheme.
     pub(super) fn of(text: &'t str) -> Option<Self> {
         let (scheme, rest) = text.split_once(':')?;

@@ -6,7 +6,7 @@ use crate::decide::policy::fold::folded;
 
 /// One way to read a URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading<'u> {
+pub struct UriReading<'u> {
     /// The URI that a reader of this kind takes it for.
     pub text: Cow<'u, str>,
     /// Which kind of server reads it so.
@@ -17,7 +17,7 @@ pub struct Reading<'u> {
     folded: OnceCell<Vec<String>>,
 }
 
-impl Reading<'_> {
+impl UriReading<'_> {
     /// The text as file systems that ignore case compare it: in lower case, and folded.
     #[must_use]
     pub fn folded(&self) -> &[String] {
@@ -69,8 +69,8 @@ impl How {
 
 /// The URI as it came: the first of its readings, which allocates nothing.
 #[must_use]
-pub fn as_written(uri: &str) -> Reading<'_> {
-    Reading { text: Cow::Borrowed(uri), how: How::Written, folds: scheme_is_file(uri), folded: OnceCell::new() }
+pub fn as_written(uri: &str) -> UriReading<'_> {
+    UriReading { text: Cow::Borrowed(uri), how: How::Written, folds: scheme_is_file(uri), folded: OnceCell::new() }
 }
 
 pub(super) fn scheme_is_file(uri: &str) -> bool {
@@ -80,13 +80,13 @@ pub(super) fn scheme_is_file(uri: &str) -> bool {
 }
 
 /// Adds a reading unless it is there.
-pub(super) fn add(all: &mut Vec<Reading<'_>>, text: String, how: How) {
+pub(super) fn add(all: &mut Vec<UriReading<'_>>, text: String, how: How) {
     let folds = match how {
         How::Posix | How::Windows => true,
         How::Possible => text.starts_with("file:"),
         _ => false,
     };
     if !all.iter().any(|known| known.text == text && (known.folds || !folds)) {
-        all.push(Reading { text: Cow::Owned(text), how, folds, folded: OnceCell::new() });
+        all.push(UriReading { text: Cow::Owned(text), how, folds, folded: OnceCell::new() });
     }
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     base::limits::JWKS_KEYS_MAX,
     decide::token::{
-        jwk::Key,
+        jwk::PublicKey,
         testing::{
             ED25519, FOREIGN_KEY, ISSUER, P256, P384, RESOURCE, RSA, TestKey, base64url, claims, key_set, now,
             read_keys, rules, with,
@@ -349,8 +349,8 @@ fn b31_a_key_that_the_library_cannot_use_verifies_nothing_and_does_not_panic() {
         (RSA.kid, Algorithm::RS256, jsonwebtoken::DecodingKey::from_secret(b"x")),
     ];
     for (kid, algorithm, decoding) in broken {
-        let keys =
-            KeySet { keys: vec![Key { id: Some(kid.into()), algorithms: vec![algorithm], decoding }], skipped: 0 };
+        let broken = PublicKey { id: Some(kid.into()), algorithms: vec![algorithm], decoding };
+        let keys = KeySet { keys: vec![broken], skipped: 0 };
         let key = [&RSA, &P256, &ED25519].into_iter().find(|key| key.kid == kid).unwrap();
         let name = if algorithm == Algorithm::EdDSA { "EdDSA".to_owned() } else { format!("{algorithm:?}") };
         assert_eq!(

@@ -12,7 +12,7 @@ use crate::{
         answer::filter::plan::ListPlan,
         testing::{PATH, TestGateway},
     },
-    outbound::fetch::testing::Answer as Script,
+    outbound::fetch::testing::ScriptedAnswer,
 };
 
 const TOOLS: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"safe"},{"name":"danger"}]}}"#;
@@ -26,7 +26,7 @@ async fn ask_as(world: &TestGateway, change: impl FnOnce(&mut Outgoing)) -> Resu
 
 async fn asked(script: &str, change: impl FnOnce(&mut Outgoing)) -> Result<Answered, Refusal> {
     let world = TestGateway::new().await;
-    world.site.answer(PATH, Script::raw(script));
+    world.site.answer(PATH, ScriptedAnswer::raw(script));
     ask_as(&world, change).await
 }
 
@@ -76,7 +76,7 @@ async fn a_session_that_may_have_begun_stays_counted_and_no_other() {
         ("HTTP/1.1 20", true),
     ] {
         let world = TestGateway::new().await;
-        world.site.answer(PATH, Script::raw(script));
+        world.site.answer(PATH, ScriptedAnswer::raw(script));
         let (sessions, name, most) = (&world.gateway.sessions, &world.server.series.name, 2);
         let caller = crate::inbound::testing::caller(&[]);
         sessions.begin(name, &caller, most, world.now()).unwrap();

@@ -11,10 +11,14 @@ use crate::{
         request::session::McpSession,
         testing::{PATH, TestGateway},
     },
-    outbound::fetch::testing::Answer as Script,
+    outbound::fetch::testing::ScriptedAnswer,
 };
 
-async fn relayed(world: &TestGateway, script: Script, change: impl FnOnce(&mut Outgoing)) -> Response<ReplyBody> {
+async fn relayed(
+    world: &TestGateway,
+    script: ScriptedAnswer,
+    change: impl FnOnce(&mut Outgoing),
+) -> Response<ReplyBody> {
     world.site.answer(PATH, script);
     let (outgoing, permit) = world.outgoing(change);
     let (head, ()) = Request::post(PATH).body(()).unwrap().into_parts();
@@ -24,7 +28,7 @@ async fn relayed(world: &TestGateway, script: Script, change: impl FnOnce(&mut O
 }
 
 async fn head_of(script: &str) -> HeaderMap {
-    relayed(&TestGateway::new().await, Script::raw(script), |_| ()).await.headers().clone()
+    relayed(&TestGateway::new().await, ScriptedAnswer::raw(script), |_| ()).await.headers().clone()
 }
 
 /// The bytes that came before the end, and why it broke off.
@@ -57,9 +61,9 @@ async fn a70_an_answer_is_private_unless_its_upstream_says_more() {
 #[tokio::test]
 async fn f24_what_came_before_an_upstream_broke_off_arrives_and_the_end_is_no_polite_one() {
     let world = TestGateway::new().await;
-    let whole = relayed(&world, Script::raw("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfour"), |_| ()).await;
+    let whole = relayed(&world, ScriptedAnswer::raw("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfour"), |_| ()).await;
     assert!(matches!(read(whole).await, (body, None) if body == "four"));
-    let broken = relayed(&world, Script::raw("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfour"), |_| ()).await;
+    let broken = relayed(&world, ScriptedAnswer::raw("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfour"), |_| ()).await;
     assert!(matches!(read(broken).await, (body, Some(Broken::Upstream(_))) if body == "four"));
 }
 
@@ -69,7 +73,7 @@ async fn c55_a_list_that_was_not_asked_for_ends_the_answer() {
     for (lists, passes) in [(None, true), (Some(Lists::Tasks), true), (Some(Lists::Any), false)] {
         let world = TestGateway::new().await;
         let guarded = |outgoing: &mut Outgoing| outgoing.lists = ListPlan { cut: None, guarded: lists };
-        let response = relayed(&world, Script::json(body), guarded).await;
+        let response = relayed(&world, ScriptedAnswer::json(body), guarded).await;
         match read(response).await {
             (bytes, None) => assert!(passes && bytes == body, "{lists:?}"),
             (bytes, Some(broken)) => {
@@ -85,7 +89,7 @@ async fn c55_a_list_that_was_not_asked_for_ends_the_answer() {
 #[tokio::test]
 async fn p7_a_stream_that_lives_on_ends_in_good_order_when_its_permission_is_gone() {
     let script = || {
-        Script::Endless(
+        ScriptedAnswer::Endless(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n".into(),
         )
     };
@@ -110,7 +114,7 @@ async fn c52_the_events_of_a_session_are_noted_for_its_caller() {
     let in_session = |outgoing: &mut Outgoing| {
         outgoing.session = Some(McpSession { id: "theirs".parse().unwrap(), given: "sealed".parse().unwrap() });
     };
-    let script = Script::typed("Content-Type: text/event-stream", "id: event-one\ndata: x\n\n");
+    let script = ScriptedAnswer::typed("Content-Type: text/event-stream", "id: event-one\ndata: x\n\n");
     let response = relayed(&world, script, in_session).await;
     assert!(matches!(read(response).await, (_, None)));
     let events = &world.gateway.events;

@@ -2,7 +2,7 @@
 
 use memchr::memchr2;
 
-use super::name::{Name, Step};
+use super::name::{Name, NameStep};
 use crate::decide::mcp::answer::lists::Lists;
 
 /// The value whose members or elements come next, as far as it matters what it is.
@@ -75,9 +75,9 @@ impl Json {
         match &mut self.word {
             Word::None => return self.between(byte),
             Word::Name(name) => match name.step(byte) {
-                Step::GoesOn => {}
-                Step::IsOther => self.word = Word::Skipped,
-                Step::Ends => {
+                NameStep::GoesOn => {}
+                NameStep::IsOther => self.word = Word::Skipped,
+                NameStep::Ends => {
                     self.leads_on = match self.place {
                         Place::Message => name.text() == "result",
                         Place::Result => lists.kind(name.text()).is_some(),

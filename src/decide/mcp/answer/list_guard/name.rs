@@ -5,7 +5,7 @@ const NAME_MAX: usize = 17;
 
 /// How the string goes on after a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum NameStep {
     /// It does.
     GoesOn,
     /// It is at its end.
@@ -39,40 +39,40 @@ impl Name {
     }
 
     /// Takes the next byte.
-    pub(super) fn step(&mut self, byte: u8) -> Step {
+    pub(super) fn step(&mut self, byte: u8) -> NameStep {
         match (self.escape, byte) {
-            (Escape::None, b'"') => Step::Ends,
+            (Escape::None, b'"') => NameStep::Ends,
             (Escape::None, b'\\') => self.escape(Escape::Begun),
             (Escape::None, _) => self.push(byte),
             (Escape::Begun, b'u') => self.escape(Escape::Unicode(0, 0)),
             // No short escape stands for a letter.
-            (Escape::Begun, _) => Step::IsOther,
+            (Escape::Begun, _) => NameStep::IsOther,
             (Escape::Unicode(digits, value), _) => {
                 // Without its digits it is not JSON; only the end of the string still matters.
                 let Some(digit) = char::from(byte).to_digit(16) else {
-                    return if byte == b'"' { Step::Ends } else { Step::IsOther };
+                    return if byte == b'"' { NameStep::Ends } else { NameStep::IsOther };
                 };
                 let value = value << 4 | digit;
                 if digits < 3 {
                     return self.escape(Escape::Unicode(digits + 1, value));
                 }
                 self.escape = Escape::None;
-                u8::try_from(value).map_or(Step::IsOther, |byte| self.push(byte))
+                u8::try_from(value).map_or(NameStep::IsOther, |byte| self.push(byte))
             }
         }
     }
 
-    fn escape(&mut self, escape: Escape) -> Step {
+    fn escape(&mut self, escape: Escape) -> NameStep {
         self.escape = escape;
-        Step::GoesOn
+        NameStep::GoesOn
     }
 
-    fn push(&mut self, byte: u8) -> Step {
+    fn push(&mut self, byte: u8) -> NameStep {
         match self.text.get_mut(self.len) {
             Some(place) if byte.is_ascii() => *place = byte,
-            _ => return Step::IsOther,
+            _ => return NameStep::IsOther,
         }
         self.len += 1;
-        Step::GoesOn
+        NameStep::GoesOn
     }
 }
