@@ -1,10 +1,10 @@
-//! The words that an operator types, and the exit code of each.
+//! The command line: its commands and their exit codes.
 //!
 //! | exit code | means |
 //! |---|---|
 //! | 0 | done; a clean stop; allowed |
-//! | 1 | a fault of the system or of something that we depend on |
-//! | 2 | the configuration or the command line is not good |
+//! | 1 | the system, or a service that the gateway depends on, failed |
+//! | 2 | the configuration or the command line is wrong |
 //! | 3 | refused (`explain`) |
 
 use std::{ffi::OsString, process::ExitCode};
@@ -41,7 +41,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 fault, 2 bad configuration or ar
 enum Command {
     /// Serve, and print the addresses that were bound.
     ///
-    /// SIGTERM or SIGINT drains and stops; a second one stops at once. SIGHUP, or a change of the file, reads the configuration again.
+    /// SIGTERM or SIGINT drains and stops; a second one stops at once. SIGHUP, or a change of the
+    /// file, reads the configuration again.
     Run(ConfigFile),
     /// Check a configuration and print every problem at once, as file:line:column.
     Check(ConfigFile),
@@ -49,13 +50,14 @@ enum Command {
     Explain(Explain),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
-    /// Hash a password for an accounts file: asked for without echo, or read as one line from standard input.
+    /// Hash a password for an accounts file: typed without echo, or one line of standard input.
     HashPassword,
 }
 
-/// Does what `arguments` say; the first is the name of the program.
+/// Runs the command in `arguments`, the first of which is the program's name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // Both libraries panic at first use where several backends are compiled in and none was chosen. A choice made before ours is as good.
+    // Both libraries panic at first use if several backends are compiled in and none was chosen.
+    // An error means that one was chosen before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
 

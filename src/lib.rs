@@ -12,45 +12,52 @@
 //!  decide     PURE: bytes and values in, verdicts out
 //!  base       PURE: shared words: names, secrets, limits, the clock as a value
 //! ```
-//! Who wants to know whether the gateway is right reads `base` and `decide`, and then [`inbound`]'s gate, which calls them in order.
+//! To review the gateway, read `base` and `decide`, then `inbound/gate`, which calls them in order.
 //!
 //! # Ports
-//! | port | speaks | answers |
-//! |---|---|---|
-//! | each of `listen:` | HTTP/1.1 and HTTP/2 over TLS, or HTTP/1.1 in plain text | discovery, preflight, and every request to a server's path, or to its `legacy_sse` path and the messages beneath it |
-//! | `admin:` | HTTP/1.1 in plain text | `/healthz`, `/readyz`, `/readyz/<server>`, `/metrics` |
+//! - Each of `listen:` speaks HTTP/1.1 and HTTP/2 over TLS, or HTTP/1.1 in plain text. It answers
+//!   discovery, preflight, the paths of an embedded authorization server, and every request to an
+//!   MCP server's path, or to its `legacy_sse` path and the message endpoints under it.
+//! - `admin:` speaks HTTP/1.1 in plain text. It answers `/healthz`, `/readyz`, `/readyz/<server>`
+//!   and `/metrics`.
 //!
-//! Standard output carries the addresses that were bound, then `ready`, then one line for each decision ([`observe::audit`]);
-//! standard error carries the log.
+//! Standard output carries the bound addresses, then `ready`, then the audit lines
+//! ([`observe::audit`]); standard error carries the log.
 //!
 //! # The life of a request
 //! ```text
-//! accept   inbound/accept: listener → tls → connection (framing: what breaks HTTP; room: how many; phase: the drain)
-//! arrive   inbound/request/service   takes one Arc<Snapshot> + Now, opens observe/record
-//!          inbound/request/head      the head has one meaning; the host is the gateway's
-//!          decide/routing            → discovery: request/metadata → done
-//!                                    → paths of an embedded authorization server: request/embedded → done
+//! accept   inbound/accept: listener → tls → connection
+//!          (framing: breaches of HTTP; room: how many connections; phase: the drain)
+//! arrive   inbound/request/service    takes one Arc<Snapshot> + Now, opens observe/record
+//!          inbound/request/head       the head has one meaning; the host is the gateway's
+//!          decide/routing             → discovery: request/metadata → done
+//!                                     → embedded authorization server: request/embedded → done
 //! gate     inbound/gate, which numbers these steps
-//!          may a browser call from there  decide/fields/origin
-//!          what was presented             decide/token/presented
-//!          is it genuine                  outbound/verify: issuer → its keys → decide/token/jwt              ⇒ Caller
-//!          what is wanted                 request/message: body → decide/mcp/request  ⇒ Target
-//!          may they                       state/tasks: which tool made a task; decide/policy/evaluate        ⇒ Permit
-//!          is there room, is it theirs    request/session, legacy_sse, state/{events, usage, tasks, sessions}
-//!          ask                            answer/forward: upstream_request, outbound/upstream (takes the Permit),
-//!                                         answer/session, answer/filter                                      ⇒ Answered
-//!          ------------------------------ the point of no return: from here on nothing can be refused, only ended
-//!          relay                          answer/relay: watch (new tasks, event ids, silence), lease (ends with the
-//!                                         permit), stall (ends when the client does not read)
+//!          is the origin allowed      decide/fields/origin
+//!          which credential came      decide/token/presented                       ⇒ Presented
+//!          is it genuine              outbound/verify: issuer → keys → token/jwt   ⇒ Caller
+//!          what is the target         request/message: body → decide/mcp/request   ⇒ Target
+//!          may the caller use it      state/tasks: the tool that made a task
+//!                                     decide/policy/evaluate                       ⇒ Permit
+//!          is there room,             request/session, legacy_sse
+//!          and is the state theirs   state/{events, usage, tasks, sessions}
+//!          ask                        answer/forward: upstream_request,
+//!                                     outbound/upstream (takes the Permit),
+//!                                     answer/session, answer/filter                ⇒ Answered
+//!          -------------------------- the point of no return: no refusal after this line
+//!          relay                      answer/relay: watch (new tasks, event ids, silence),
+//!                                     lease (ends with the permit),
+//!                                     stall (ends when the client does not read)
 //! refuse   (any step) decide/refusal → answer/reply
 //! end      record dropped → metrics, audit line
 //! ```
-//! A chain of proof runs through it: `Presented` (theirs, unchecked) → `Caller` (only verification makes one) → `Target` (asked) →
-//! `Permit` (only `evaluate` makes one) → `Upstream::send` consumes it.
+//! A chain of proof runs through it: `Presented` (unchecked) → `Caller` (only verification makes
+//! one) → `Target` → `Permit` (only `evaluate` makes one) → `Upstream::send` consumes the permit.
 //!
 //! # The life of the process
-//! [`app::App::bind`] builds the snapshot and binds every listener before any serves; [`app::App::serve`] owns every task. A changed
-//! configuration is built whole and swapped as one `Arc`, or the one before stays. SIGTERM drains up to a deadline.
+//! [`app::App::bind`] builds the snapshot and binds every listener before any of them serves;
+//! [`app::App::serve`] owns every task. On reload, the whole new snapshot is built and swapped as
+//! one `Arc`; if that fails, the old snapshot stays. SIGTERM drains up to a deadline.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test may spawn tasks and read the environment"))]
 

@@ -18,6 +18,7 @@ use std::{
 
 mod tidy {
     mod attacks;
+    mod comments;
     mod cycles;
     mod documents;
     mod english;

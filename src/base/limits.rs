@@ -309,9 +309,9 @@ pub const ARRIVAL_WAIT: Duration = Duration::from_millis(250);
 /// One value in its store.
 pub const STORE_VALUE_BYTES_MAX: usize = 64 * KIB;
 /// Entries of a kind that any unauthenticated request can create, such as a started login.
-pub const STORE_STRANGERS_ENTRIES_MAX: usize = 65_536;
+pub const STORE_ANYONE_ENTRIES_MAX: usize = 65_536;
 /// Bytes that these may take together.
-pub const STORE_STRANGERS_BYTES_MAX: usize = 64 * MIB;
+pub const STORE_ANYONE_BYTES_MAX: usize = 64 * MIB;
 /// Entries of any other kind.
 pub const STORE_ENTRIES_MAX: usize = 1_048_576;
 /// Bytes that these may take together.

@@ -17,25 +17,25 @@ pub(super) struct ConfigFile {
 pub(super) struct Explain {
     #[command(flatten)]
     pub config: ConfigFile,
-    /// The server that is asked, by its key under `servers:`.
+    /// The MCP server of the request: its key under `servers:`.
     #[arg(long, value_name = "NAME", requires = "target", requires = "credential")]
     pub server: Option<String>,
-    /// A tool that is called.
+    /// The tool to call.
     #[arg(long, value_name = "NAME", group = "target", requires = "server")]
     pub tool: Option<String>,
-    /// A resource that is read.
+    /// The resource to read.
     #[arg(long, value_name = "URI", group = "target", requires = "server")]
     pub resource: Option<String>,
-    /// A prompt that is asked for.
+    /// The prompt to get.
     #[arg(long, value_name = "NAME", group = "target", requires = "server")]
     pub prompt: Option<String>,
-    /// A method without parameters, such as `tools/list`.
+    /// The method to call, without parameters, such as `tools/list`.
     #[arg(long, value_name = "NAME", group = "target", requires = "server")]
     pub method: Option<String>,
-    /// A file with a token, which is verified with the issuer's keys.
+    /// A file with the access token, which is verified with the issuer's keys.
     #[arg(long, value_name = "FILE", group = "credential", requires = "server")]
     pub token_file: Option<PathBuf>,
-    /// Scopes of an imagined token, separated by spaces; it has no other claims.
+    /// The scopes of a token without other claims, separated by spaces; no token is needed.
     #[arg(long, value_name = "SCOPES", group = "credential", requires = "server")]
     pub scopes: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `portcullis check`: every problem of a configuration at once, or how much it configures.
+//! `portcullis check`: prints every problem of a configuration, or what it configures.
 
 use std::{path::Path, sync::Arc};
 
@@ -21,8 +21,8 @@ pub(super) fn check(path: &Path) -> u8 {
     for warning in &loaded.warnings {
         complain(&format!("warning: {warning}"));
     }
-    // What only the making shows: pairs of certificate and key, trust roots, paths.
-    match makeable(&loaded.settings) {
+    // Some problems show only when the parts are built: certificates, trust roots, paths.
+    match buildable(&loaded.settings) {
         Ok(warnings) => {
             for warning in warnings {
                 complain(&format!("warning: {}: {warning}", path.display()));
@@ -39,7 +39,7 @@ pub(super) fn check(path: &Path) -> u8 {
     0
 }
 
-fn makeable(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
+fn buildable(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let observe = unobserved(&clock).map_err(|fault| vec![fault.to_string()])?;
     app::check(settings, &observe, &clock)

@@ -1,4 +1,4 @@
-//! `portcullis explain`: a configuration as understood, or how one request would be decided: by the code that decides.
+//! `portcullis explain`: a configuration with its defaults, or how one request would be decided.
 
 use std::{
     fs::File,
@@ -42,7 +42,6 @@ use crate::{
     outbound::verify::Verifier,
 };
 
-/// Explains.
 pub(super) fn explain(arguments: &Explain) -> u8 {
     let loaded = match load(&arguments.config.path) {
         Ok(loaded) => loaded,
@@ -52,7 +51,7 @@ pub(super) fn explain(arguments: &Explain) -> u8 {
         print(file_as_understood::print(&loaded.settings).trim_end());
         return 0;
     };
-    // Trouble with the issuer shows here, beside what it led to.
+    // Failures to fetch the issuer's keys are logged beside the refusal that they cause.
     let _ = log::start(false, tracing::Level::WARN);
     match decided(arguments, &loaded.settings, server) {
         Ok(story) => {
@@ -93,25 +92,27 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
     let caller = match (&arguments.token_file, &arguments.scopes) {
         (Some(file), _) => {
             let token = read_token(file).map_err(|cause| (BAD_CONFIG, format!("--token-file: {cause}")))?;
-            match runtime.block_on(prove(&token, server, &*clock)) {
+            match runtime.block_on(verify(&token, server, &*clock)) {
                 Ok(caller) => caller,
                 Err(refusal) => return Ok(refused(lines, server, &refusal, None)),
             }
         }
         (None, scopes) => {
-            lines.push("The token is imagined: good, for this resource, and with these scopes alone.".to_owned());
+            lines.push(
+                "The token is assumed: valid, for this resource, with these scopes and no other claims.".to_owned(),
+            );
             Arc::new(imagined(scopes.as_deref().unwrap_or_default(), server)?)
         }
     };
     if arguments.token_file.is_some() {
-        lines.push(format!("The token is good: issued by {} ({}).", caller.issuer(), caller.authorization_server()));
+        lines.push(format!("The token is valid: issued by {} ({}).", caller.issuer(), caller.authorization_server()));
     }
     lines.extend(versions(arguments));
-    let asked = match wanted(arguments, server) {
-        Ok(asked) => asked,
+    let target = match target_of(arguments, server) {
+        Ok(target) => target,
         Err(refusal) => return Ok(refused(lines, server, &refusal, Some(&caller))),
     };
-    let explanation = explain_policy(&server.policy, &caller, &asked);
+    let explanation = explain_policy(&server.policy, &caller, &target);
     lines.extend(explanation.steps);
     match explanation.verdict {
         Ok(rule) => {
@@ -123,7 +124,7 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
         }
         Err(refusal) => {
             let mut story = refused(lines, server, &refusal, Some(&caller));
-            if server.deny_as_tool_error && matches!(asked, Target::Tool(_)) {
+            if server.deny_as_tool_error && matches!(target, Target::Tool(_)) {
                 story
                     .lines
                     .push("deny_as is tool_error: the answer is a result that says so, with status 200".to_owned());
@@ -143,7 +144,7 @@ fn refused(mut lines: Vec<String>, server: &Server, refusal: &Refusal, caller: O
     Story { lines, allowed: false }
 }
 
-/// What a token file may hold: one token, and white space around it.
+/// Reads a token file: one token, with white space around it.
 fn read_token(file: &Path) -> io::Result<String> {
     let mut text = String::new();
     // One byte over the limit is enough to be refused like any token that is too long.
@@ -151,8 +152,8 @@ fn read_token(file: &Path) -> io::Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// Goes the way that a request's token goes.
-async fn prove(token: &str, server: &Server, clock: &dyn Clock) -> Result<Arc<Caller>, Refusal> {
+/// Verifies a token as the gateway verifies a request's token.
+async fn verify(token: &str, server: &Server, clock: &dyn Clock) -> Result<Arc<Caller>, Refusal> {
     let mut headers = HeaderMap::new();
     let mut value =
         HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| Refusal::BadRequest("not a header value"))?;
@@ -160,7 +161,7 @@ async fn prove(token: &str, server: &Server, clock: &dyn Clock) -> Result<Arc<Ca
     headers.insert(AUTHORIZATION, value);
     let presented = Presented::find(&headers, None)?;
 
-    // The keys are fetched as they are for the gateway; the tasks end with this function.
+    // The tasks that fetch the issuers' keys end with this function.
     let mut keepers = JoinSet::new();
     for issuer in &server.issuers {
         keepers.spawn(Arc::clone(issuer).keep_fresh());
@@ -178,8 +179,8 @@ fn imagined(scopes: &str, server: &Server) -> Result<Caller, Failed> {
     Ok(Caller::hypothetical(scopes.collect::<Result<_, _>>()?, &server.resource))
 }
 
-/// Asks as a client would, so that the same code says what is touched.
-fn wanted(arguments: &Explain, server: &Server) -> Result<Target, Refusal> {
+/// The target, found by the gateway's own code in the message that a client would send.
+fn target_of(arguments: &Explain, server: &Server) -> Result<Target, Refusal> {
     let (method, params) = match arguments {
         Explain { tool: Some(name), .. } => (method::CALL_TOOL, json!({"name": name, "arguments": {}})),
         Explain { prompt: Some(name), .. } => (method::GET_PROMPT, json!({"name": name})),
@@ -187,7 +188,7 @@ fn wanted(arguments: &Explain, server: &Server) -> Result<Target, Refusal> {
         Explain { method, .. } => {
             let method = method.as_deref().unwrap_or_default();
             let is_of_task = method::find(method).is_some_and(|row| row.touches == Touches::Task);
-            // Some task: one that the gateway has not seen being made.
+            // The id of a task that the gateway has not seen.
             (method, if is_of_task { json!({"taskId": "unknown"}) } else { json!({}) })
         }
     };
@@ -200,7 +201,7 @@ fn wanted(arguments: &Explain, server: &Server) -> Result<Target, Refusal> {
     target::of(&message)
 }
 
-/// Which versions define the method that is asked about, where not all of them do.
+/// The protocol versions that define the method, unless all of them do.
 fn versions(arguments: &Explain) -> Option<String> {
     let method = arguments.method.as_deref()?;
     let when = match method::find(method)?.era {

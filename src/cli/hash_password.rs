@@ -1,4 +1,4 @@
-//! `portcullis hash-password`: makes the line of an accounts file out of a password that nobody sees.
+//! `portcullis hash-password`: hashes a password, typed without echo, for an accounts file.
 
 use std::{
     io::{self, BufRead, IsTerminal, Read, Write},
@@ -13,7 +13,8 @@ use crate::{
     cli::terminal::{BAD_CONFIG, FAULT, complain, print},
 };
 
-/// Reads the password and prints its hash. It is never an argument: other users of the machine see those.
+/// Reads the password and prints its hash. The password is never an argument: other users of the
+/// machine can read those.
 pub(super) fn hash_password() -> u8 {
     let stdin = io::stdin();
     let password = if stdin.is_terminal() { ask() } else { line(&mut stdin.lock()) };
@@ -36,10 +37,10 @@ pub(super) fn hash_password() -> u8 {
     }
 }
 
-/// One line, without its end. More than a password can have is not read.
+/// One line, without its line break. At most two bytes more than the longest password are read.
 fn line(from: &mut impl BufRead) -> Result<Zeroizing<Vec<u8>>, String> {
     let bytes_max = PASSWORD_BYTES_MAX.saturating_add(2);
-    // As large as it can become: growing would leave copies behind.
+    // Allocated at its full size: a buffer that grows leaves copies of the password in memory.
     let mut line = Zeroizing::new(Vec::with_capacity(bytes_max));
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
     from.take(limit).read_until(b'\n', &mut line).map_err(|cause| format!("standard input: {cause}"))?;
@@ -55,16 +56,16 @@ fn line(from: &mut impl BufRead) -> Result<Zeroizing<Vec<u8>>, String> {
 fn ask() -> Result<Zeroizing<Vec<u8>>, String> {
     let quiet = Quiet::begin()?;
     let first = quiet.ask("Password: ")?;
-    let second = quiet.ask("The same again: ")?;
+    let second = quiet.ask("Repeat the password: ")?;
     match *first == *second {
         true => Ok(first),
-        false => Err("the two are not the same".into()),
+        false => Err("the passwords differ".into()),
     }
 }
 
-/// A terminal that does not show what is typed, until this goes away.
+/// Hides what is typed on the terminal until it is dropped.
 struct Quiet {
-    /// As `stty -g` says it.
+    /// The terminal's settings before, as `stty -g` prints them.
     before: String,
 }
 
@@ -72,7 +73,7 @@ impl Quiet {
     fn begin() -> Result<Self, String> {
         let before = stty(&["-g"])?;
         let quiet = Self { before: before.trim().to_owned() };
-        // With Ctrl-C as the end of a line no signal ends us while nothing is shown.
+        // Ctrl-C ends the line instead of the process: otherwise the terminal would stay silent.
         stty(&["-echo", "-isig", "eol", "^C"])?;
         Ok(quiet)
     }
@@ -92,7 +93,7 @@ impl Drop for Quiet {
     }
 }
 
-/// A line of a terminal on which Ctrl-C ends a line.
+/// One line of the terminal. Ctrl-C, which ends a line here, is an error.
 fn interruptible(from: &mut impl BufRead) -> Result<Zeroizing<Vec<u8>>, String> {
     const CTRL_C: u8 = 3;
     let bytes_max = PASSWORD_BYTES_MAX.saturating_add(1);
@@ -110,12 +111,12 @@ fn interruptible(from: &mut impl BufRead) -> Result<Zeroizing<Vec<u8>>, String> 
     }
 }
 
-/// The tool that sets terminals: what the system itself offers for it cannot be called without `unsafe`.
+/// Sets the terminal with `stty`: the system call would need `unsafe`.
 fn stty(arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("stty").args(arguments).stdin(Stdio::inherit()).stderr(Stdio::null()).output();
     match output {
         Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        _ => Err("the terminal cannot be told to hide what is typed: give the password on standard input".into()),
+        _ => Err("the terminal cannot hide what is typed (stty failed): give the password on standard input".into()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `portcullis run`: serves until it is told to stop.
+//! `portcullis run`: serves until a signal stops it.
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
@@ -12,12 +12,12 @@ use crate::{
     observe::{Observe, audit::Audit, log, metrics::Metrics},
 };
 
-/// At the end: for file operations that hang.
+/// On exit, how long to wait for file operations that hang.
 const BLOCKING_GRACE: Duration = Duration::from_secs(1);
-/// At the end: for a reader of lines that is slow.
+/// On exit, how long to wait for a slow reader of the log or the audit lines.
 const WRITER_GRACE: Duration = Duration::from_secs(2);
 
-/// Serves by the file at `path`.
+/// Serves with the configuration at `path`.
 pub(super) fn run(path: &Path) -> u8 {
     let loaded = match load(path) {
         Ok(loaded) => loaded,
@@ -57,7 +57,7 @@ fn serve_logged(path: &Path, settings: Settings, warnings: &[Problem]) -> Result
     let audit = Audit::start(settings.log.json, Box::new(io::stdout()), metrics.audit_dropped())
         .map_err(system("the audit writer"))?;
     let observe = Observe::new(metrics, audit, Arc::clone(&clock));
-    // As many workers as the container may use, which is what the default counts.
+    // The default is one worker for each CPU that the container may use.
     let runtime = runtime::Builder::new_multi_thread().enable_all().build().map_err(system("the runtime"))?;
 
     let ended = runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! What a command prints, and the code it exits with.
+//! The output and the exit codes of commands.
 
 use std::{
     io::{self, Write},
@@ -14,7 +14,7 @@ pub(super) const BAD_CONFIG: u8 = 2;
 /// `explain`: the request would be refused.
 pub(super) const REFUSED: u8 = 3;
 
-/// Reads a configuration. Its problems go to standard error.
+/// Reads a configuration. Prints its problems to standard error.
 pub(super) fn load(path: &Path) -> Result<file::Loaded, u8> {
     file::load(path).map_err(|problems| {
         complain(&problems.to_string());
@@ -22,13 +22,13 @@ pub(super) fn load(path: &Path) -> Result<file::Loaded, u8> {
     })
 }
 
-/// Writes a line, or several, to standard output. A reader that closed it gets no more, without an error.
+/// Writes lines to standard output. An error is ignored: the reader may have closed its end.
 pub(super) fn print(text: &str) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
-/// Writes a line, or several, to standard error.
+/// Writes lines to standard error.
 pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

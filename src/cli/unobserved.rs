@@ -7,7 +7,7 @@ use crate::{
     observe::{Observe, audit::Audit, metrics::Metrics},
 };
 
-/// Metrics that are never read, and an audit log that drops its lines.
+/// Metrics that no client reads, and an audit log that drops its lines.
 ///
 /// # Errors
 /// The audit writer's thread cannot be started.

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_forgiven_and_a_stranger_is_not() {
+    fn a_typing_error_gets_a_suggestion_and_an_unknown_word_does_not() {
         let words = ["issuer", "profile", "algorithms", "jwks"];
         for (text, verdict) in [
             ("isuer", Some("issuer")),

@@ -4,43 +4,62 @@
 //! each. They are an interface: `audit` is its version, and grows when a field changes its meaning
 //! or goes away; fields may be added. A field without a value is left out.
 //!
-//! | `event` | is written |
-//! |---|---|
-//! | `decided` | when a request is refused, when its answer begins to stream, or when its answer ends; at the latest a second after the request arrived and was decided. One line for each thing that the request names |
-//! | `ended` | when the answer ends, with the same `request`. If a request with one decision ends before its `decided` line is written, that line has the fields of this one instead |
-//! | `violation` | when a connection broke HTTP, or failed its TLS handshake, in a way that ended it: at most ten lines a second for each `reason` |
+//! When each `event` is written:
+//!
+//! - `decided`: when a request is refused, when its answer begins to stream, or when its answer
+//!   ends; at the latest a second after the request arrived and was decided. One line for each
+//!   thing that the request names
+//! - `ended`: when the answer ends, with the same `request`. If a request with one decision ends
+//!   before its `decided` line is written, that line has the fields of this one instead
+//! - `violation`: when a connection broke HTTP, or failed its TLS handshake, in a way that ended
+//!   it: at most ten lines a second for each `reason`
 //!
 //! Each request has one line with the field `ended`. What a request names several of, as a batch
 //! does, has one `decided` line each, with `index`, and one `ended` line for all.
 //!
-//! | field | is |
-//! |---|---|
-//! | `audit` | 2 |
-//! | `event` | `decided`, `ended` or `violation` |
-//! | `time` | when the request arrived; of `ended` and `violation`, when it ended or broke HTTP. RFC 3339 in UTC |
-//! | `request` | the request: unique in the lines of all processes; log lines about it carry it, too |
-//! | `server` | the key of `servers:`; absent where the path names none |
-//! | `peer` | the address that connected |
-//! | `issuer`, `client` | `iss` and client of the proved token; absent where none was proved |
-//! | `principal` | the user, as 32 hexadecimal digits: the first half of `printf '%s\0%s' "$iss" "$sub" \| sha256sum` |
-//! | `token` | the token, made the same way from `iss` and `jti`; absent without a `jti` |
-//! | `index` | which of the things that the request names this line is about, from 0; absent if it names one |
-//! | `method` | the JSON-RPC method |
-//! | `target_kind` | `open`, `tool`, `prompt`, `resource`, `template`, `method`, `task`, `task_list`, `stream` or `end_session` |
-//! | `target` | name or URI |
-//! | `targets` | how many things the request names, where there are several; those after the fiftieth have no line |
-//! | `verdict` | `allowed`, `refused`, or `unfinished` where the client left before one |
-//! | `reason` | why it was refused: the words of `data.reason` in the answer; `batch_refused` for what was refused only because of another member of its batch; `upstream_…` for what was allowed and then failed; for a violation, its name ([`crate::decide::fields::framing::violation::Violation`]), or `tls_handshake`, `tls_alert` (the client refused the handshake), `tls_timeout` |
-//! | `rule` | index in the server's `rules` of the rule that decided; absent where none did |
-//! | `reported` | the reason for which a `report_only` rule would have refused |
-//! | `required_scopes`, `granted_scopes` | where scope was missing, or would have been: each elevation can be traced |
-//! | `status` | HTTP status that went out; 499 where the client left before it; absent while the upstream is awaited |
-//! | `streamed` | `true` where the answer is an event stream |
-//! | `upstream` | what the upstream answered: `ok`, `error_4xx`, `error_5xx`, or `broke_off`, `unfit`, `unreachable`, `timeout`; absent where it was not asked or had not answered yet |
-//! | `ended` | why the answer ended: `finished`, `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed`, or `overloaded` where a stream was ended because the next event to be read did not fit into the limits |
-//! | `duration_ms` | from the head's arrival to the last byte |
-//! | `listener` | of a violation: the address that was connected to |
-//! | `suppressed` | of a violation: how many others with this reason were not written since the last line; a line without `peer` tells only this number |
+//! The fields:
+//!
+//! - `audit`: 2
+//! - `event`: `decided`, `ended` or `violation`
+//! - `time`: when the request arrived; of `ended` and `violation`, when it ended or broke HTTP.
+//!   RFC 3339 in UTC
+//! - `request`: the request: unique in the lines of all processes; log lines about it carry it, too
+//! - `server`: the key of `servers:`; absent where the path names none
+//! - `peer`: the address that connected
+//! - `issuer`, `client`: `iss` and client of the proved token; absent where none was proved
+//! - `principal`: the user, as 32 hexadecimal digits: the first half of
+//!   `printf '%s\0%s' "$iss" "$sub" | sha256sum`
+//! - `token`: the token, made the same way from `iss` and `jti`; absent without a `jti`
+//! - `index`: which of the things that the request names this line is about, from 0; absent if it
+//!   names one
+//! - `method`: the JSON-RPC method
+//! - `target_kind`: `open`, `tool`, `prompt`, `resource`, `template`, `method`, `task`,
+//!   `task_list`, `stream` or `end_session`
+//! - `target`: name or URI
+//! - `targets`: how many things the request names, where there are several; those after the
+//!   fiftieth have no line
+//! - `verdict`: `allowed`, `refused`, or `unfinished` where the client left before one
+//! - `reason`: why it was refused: the words of `data.reason` in the answer; `batch_refused` for
+//!   what was refused only because of another member of its batch; `upstream_…` for what was
+//!   allowed and then failed; for a violation, its name
+//!   ([`crate::decide::fields::framing::violation::Violation`]), or `tls_handshake`, `tls_alert`
+//!   (the client refused the handshake), `tls_timeout`
+//! - `rule`: index in the server's `rules` of the rule that decided; absent where none did
+//! - `reported`: the reason for which a `report_only` rule would have refused
+//! - `required_scopes`, `granted_scopes`: where scope was missing, or would have been: each
+//!   elevation can be traced
+//! - `status`: HTTP status that went out; 499 where the client left before it; absent while the
+//!   upstream is awaited
+//! - `streamed`: `true` where the answer is an event stream
+//! - `upstream`: what the upstream answered: `ok`, `error_4xx`, `error_5xx`, or `broke_off`,
+//!   `unfit`, `unreachable`, `timeout`; absent where it was not asked or had not answered yet
+//! - `ended`: why the answer ended: `finished`, `client_gone`, `client_stalled`, `drain`,
+//!   `permit_expired`, `upstream_failed`, or `overloaded` where a stream was ended because the next
+//!   event to be read did not fit into the limits
+//! - `duration_ms`: from the head's arrival to the last byte
+//! - `listener`: of a violation: the address that was connected to
+//! - `suppressed`: of a violation: how many others with this reason were not written since the last
+//!   line; a line without `peer` tells only this number
 //!
 //! Text from outside is cut ([`TEXT_BYTES_MAX`], [`TARGET_BYTES_MAX`], then `…`) and escaped, so
 //! that a tool's name cannot start a line of its own.

@@ -3,35 +3,47 @@
 //! Names and labels are an interface: dashboards and alerts are built on them. All begin with
 //! `portcullis_`.
 //!
-//! | name | labels | counts |
-//! |---|---|---|
-//! | `requests_total` | `server`, `outcome`, `upstream` | requests that ended. `outcome` is the decision: `allowed`, the reason of a refusal ([`crate::decide::refusal`]), `document` (answered without a decision: metadata, preflight) or `client_gone` (the client left before a decision). `upstream` is its outcome there: `ok`, `error_4xx`, `error_5xx`, `broke_off`, `unfit` (may not be relayed), `unreachable`, `timeout`, or `none` (not asked, or the client left first). `server` is empty where the path names none |
-//! | `requests_ended_total` | `server`, `ended` | why their answers ended: `finished`, `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed`, `overloaded` |
-//! | `decisions_total` | `server`, `outcome` | decisions: one for each thing that a request names, so that a batch of five calls counts five; counted with the audit line |
-//! | `request_duration_seconds` | `server` | histogram, from the head's arrival to the last byte of the answer; to the head of the answer where that is an event stream |
-//! | `reported_total` | `server`, `reason` | what `report_only` rules would have refused |
-//! | `upstream_failures_total` | `server`, `what` | failures of the upstream by kind; the log has a warning for the first of each kind, then at most one every ten seconds |
-//! | `upstream_connections` | `server` | gauge: open connections to the upstream, idle ones included |
-//! | `upstream_streams` | `server` | gauge: requests under way on them |
-//! | `requests_in_flight` | | gauge |
-//! | `streams_open` | | gauge: event streams |
-//! | `request_body_bytes` | | gauge: bytes that are held of request bodies and of lists to be cut, those up to 16 KiB not counted |
-//! | `connections_open` | | gauge: client connections |
-//! | `connections_max` | | gauge: how many there may be |
-//! | `connections_closed_for_room_total` | | idle client connections that were closed because a new connection or a request needed the room |
-//! | `connections_total` | `listener` | accepted; the label is the listener's address |
-//! | `tls_handshake_failures_total` | `listener` | connections that sent nothing are not counted |
-//! | `protocol_violations_total` | `listener`, `violation` | connections and streams that were refused because they broke HTTP, by [`crate::decide::fields::framing::violation::Violation`] |
-//! | `jwks_fetches_total` | `issuer`, `result` | `ok` or `failed`; `issuer` is the name in the configuration |
-//! | `jwks_keys` | `issuer` | gauge: usable keys held |
-//! | `jwks_keys_skipped` | `issuer` | gauge: keys of the set that cannot be used |
-//! | `config_reloads_total` | | configurations taken |
-//! | `config_reload_failures_total` | | configurations refused; the one before stays |
-//! | `config_last_reload_success_timestamp_seconds` | | gauge: since 1970; the start counts |
-//! | `certificate_reload_failures_total` | | changed certificates that could not be used |
-//! | `certificate_not_after_seconds` | `listener` | gauge: when the certificate in use expires, since 1970 |
-//! | `audit_dropped_total` | | audit lines lost to a reader that is too slow |
-//! | `build_info` | `version` | always 1 |
+//! Name (labels): what it counts.
+//!
+//! - `requests_total` (`server`, `outcome`, `upstream`): requests that ended. `outcome` is the
+//!   decision: `allowed`, the reason of a refusal ([`crate::decide::refusal`]), `document`
+//!   (metadata or preflight, no decision) or `client_gone` (the client left before a decision).
+//!   `upstream`: `ok`, `error_4xx`, `error_5xx`, `broke_off`, `unfit` (may not be relayed),
+//!   `unreachable`, `timeout`, or `none` (not asked, or the client left first). `server` is empty
+//!   if the path belongs to no server
+//! - `requests_ended_total` (`server`, `ended`): why their answers ended: `finished`,
+//!   `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed`, `overloaded`
+//! - `decisions_total` (`server`, `outcome`): one for each target of a request, so a batch of
+//!   five calls counts five; counted with the audit line
+//! - `request_duration_seconds` (`server`): histogram, from the head's arrival to the last byte of
+//!   the answer; to the head of the answer where that is an event stream
+//! - `reported_total` (`server`, `reason`): what `report_only` rules would have refused
+//! - `upstream_failures_total` (`server`, `what`): failures by kind; each kind is logged as a
+//!   warning at most every ten seconds
+//! - `upstream_connections` (`server`): gauge: open connections to the upstream, idle ones included
+//! - `upstream_streams` (`server`): gauge: requests under way on them
+//! - `requests_in_flight`: gauge
+//! - `streams_open`: gauge: event streams
+//! - `request_body_bytes`: gauge: bytes held of bodies and lists that are longer than 16 KiB
+//! - `connections_open`: gauge: client connections
+//! - `connections_max`: gauge: how many there may be
+//! - `connections_closed_for_room_total`: idle client connections closed to make room
+//! - `connections_total` (`listener`): accepted; the label is the listener's address
+//! - `tls_handshake_failures_total` (`listener`): connections that sent nothing are not counted
+//! - `protocol_violations_total` (`listener`, `violation`): connections and streams that were
+//!   refused because they broke HTTP, by [`crate::decide::fields::framing::violation::Violation`]
+//! - `jwks_fetches_total` (`issuer`, `result`): `ok` or `failed`; `issuer` is the name in the
+//!   configuration
+//! - `jwks_keys` (`issuer`): gauge: usable keys held
+//! - `jwks_keys_skipped` (`issuer`): gauge: keys of the set that cannot be used
+//! - `config_reloads_total`: configurations taken
+//! - `config_reload_failures_total`: configurations refused; the old one stays in force
+//! - `config_last_reload_success_timestamp_seconds`: gauge: since 1970; the start counts
+//! - `certificate_reload_failures_total`: changed certificates that could not be used
+//! - `certificate_not_after_seconds` (`listener`): gauge: when the certificate in use expires,
+//!   since 1970
+//! - `audit_dropped_total`: audit lines lost to a reader that is too slow
+//! - `build_info` (`version`): always 1
 
 use std::{
     collections::BTreeMap,

@@ -120,7 +120,7 @@ pub(crate) fn error(error: &OAuthError) -> EndpointAnswer {
 pub(crate) fn denied(denied: &Denied) -> EndpointAnswer {
     let (code, status) = denied.error.code.row();
     let (heading, advice) = in_words(denied.error.code);
-    // 401 requires a challenge, and there is none for browsers (RFC 9110 §15.5.2).
+    // 401 requires a challenge, and browsers have no fitting one (RFC 9110 §15.5.2).
     let status = if status == StatusCode::UNAUTHORIZED { StatusCode::BAD_REQUEST } else { status };
     let page = ErrorPage { heading, what: sentence(&shown(&denied.error.description)), advice, code };
     let mut answer = answer(status, heading, &page, &[]);

@@ -115,7 +115,7 @@ async fn proceed(
 /// The error for `prompt=none` (OpenID Connect Core §3.1.2.6).
 fn must_be_shown(person: Option<&Person>) -> OAuthError {
     match person {
-        None => Code::LoginRequired.because("the user has not logged in, and prompt is none"),
-        Some(_) => Code::ConsentRequired.because("the user must be asked for consent, and prompt is none"),
+        None => Code::LoginRequired.because("prompt=none, but the user has not logged in"),
+        Some(_) => Code::ConsentRequired.because("prompt=none, but the user must be asked for consent"),
     }
 }

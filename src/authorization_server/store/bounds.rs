@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     authorization_server::store::kind::EntryKind,
     base::limits::{
-        STORE_BYTES_MAX, STORE_ENTRIES_MAX, STORE_STRANGERS_BYTES_MAX, STORE_STRANGERS_ENTRIES_MAX, UNUSED_CLIENT_AGE,
+        STORE_ANYONE_BYTES_MAX, STORE_ANYONE_ENTRIES_MAX, STORE_BYTES_MAX, STORE_ENTRIES_MAX, UNUSED_CLIENT_AGE,
     },
 };
 
@@ -30,7 +30,7 @@ pub(super) struct StoreBounds {
 
 /// The bounds of every store.
 pub(super) const BOUNDS: StoreBounds = StoreBounds {
-    anyone: KindBound { entries: STORE_STRANGERS_ENTRIES_MAX, bytes: STORE_STRANGERS_BYTES_MAX },
+    anyone: KindBound { entries: STORE_ANYONE_ENTRIES_MAX, bytes: STORE_ANYONE_BYTES_MAX },
     others: KindBound { entries: STORE_ENTRIES_MAX, bytes: STORE_BYTES_MAX },
 };
 

@@ -248,8 +248,8 @@ fn sweep_some(file: &Connection, now: Duration, kind: EntryKind) -> rusqlite::Re
     file.execute(SWEEP, params![kind.name(), millis(now), count(STORE_SWEEP_ENTRIES)])
 }
 
-/// Creates the file if there is none, with mode 0600 from the start, and returns its absolute path:
-/// SQLite gives names such as `:memory:` and `file:…` a special meaning.
+/// Creates the file if it does not exist, with mode 0600 from the start, and returns its absolute
+/// path: SQLite gives names such as `:memory:` and `file:…` a special meaning.
 fn prepare(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "names no file"))?;
     let folder = match path.parent() {

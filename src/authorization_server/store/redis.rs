@@ -239,7 +239,7 @@ impl Redis {
         }
     }
 
-    /// The connection and its number; dials if there is none.
+    /// The connection and its number; dials if there is no connection.
     async fn connection(&self, clock: &dyn Clock) -> Result<(MultiplexedConnection, u64), StoreFault> {
         if let Some(found) = self.at_hand(clock)? {
             return Ok(found);

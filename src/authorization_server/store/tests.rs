@@ -256,7 +256,7 @@ const FEW: StoreBounds =
     StoreBounds { anyone: KindBound { entries: 3, bytes: 100 }, others: KindBound { entries: 5, bytes: 1_000 } };
 
 #[tokio::test]
-async fn strangers_push_out_nobody() {
+async fn entries_that_anyone_can_create_evict_no_others() {
     let folder = tempfile::tempdir().unwrap();
     let file = File::open(&folder.path().join("as.db"), FEW).unwrap();
     for (name, backend) in [("memory", Backend::Memory(Memory::new(FEW))), ("file", Backend::File(file))] {
@@ -296,7 +296,7 @@ async fn strangers_push_out_nobody() {
 }
 
 #[tokio::test]
-async fn attack_157_clients_that_nobody_has_used_give_way_to_new_ones() {
+async fn attack_157_unused_clients_give_way_to_new_ones() {
     let folder = tempfile::tempdir().unwrap();
     let file = File::open(&folder.path().join("as.db"), FEW).unwrap();
     for (name, backend) in [("memory", Backend::Memory(Memory::new(FEW))), ("file", Backend::File(file))] {

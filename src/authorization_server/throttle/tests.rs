@@ -98,7 +98,7 @@ fn e28_what_has_a_rate_comes_back_one_by_one() {
 }
 
 #[test]
-fn e28_who_logs_in_makes_nobody_wait_who_comes_from_the_same_address() {
+fn e28_a_successful_login_does_not_delay_others_at_the_same_address() {
     let throttle = Throttle::default();
     let from = Action::LoginFrom(SOMEBODY);
     let mut now = 0;
@@ -131,7 +131,7 @@ fn e28_e35_all_addresses_of_one_ipv6_subnet_are_one() {
 }
 
 #[test]
-fn e28_a_flood_of_names_frees_nobody_who_must_wait() {
+fn e28_a_flood_of_names_does_not_shorten_a_wait() {
     let throttle = Throttle::default();
     let to = Action::LoginTo("ada");
     while throttle.attempt(to, at(0)).is_ok() {}

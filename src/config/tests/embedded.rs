@@ -235,7 +235,7 @@ fn a_reload_goes_on_with_what_is_remembered_unless_it_is_another_issuer() {
 }
 
 #[test]
-fn who_serves_nobody_opens_no_store() {
+fn without_stores_no_store_is_opened() {
     let folder = folder(ACCOUNTS);
     let settings = whole(folder.path()).without_stores();
     assert!(settings.embedded.iter().all(|embedded| embedded.store == StoreSettings::Memory));

@@ -169,7 +169,7 @@ fn shape(at: &str, node: &Node, schema: &Value) {
                 _ => "string",
             };
             if let Some(words) = schema["enum"].as_array() {
-                assert!(words.contains(&value), "{at}: {value} is none of {words:?}");
+                assert!(words.contains(&value), "{at}: {value} is not in {words:?}");
             } else if !schema["const"].is_null() {
                 assert_eq!(schema["const"], value, "{at}");
             } else {

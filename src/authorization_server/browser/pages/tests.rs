@@ -176,8 +176,8 @@ fn e10_an_error_page_says_what_happened_and_what_to_do() {
     }
 }
 
-/// Each page is whole and says what it is for. To look at the pages, run this test with `PAGES`: the
-/// folder that it writes them into.
+/// Each page is complete and says what it is for. To look at the pages, run this test with `PAGES`:
+/// the folder that it writes them into.
 #[tokio::test]
 async fn pages_are_written_for_the_eye() {
     #[expect(clippy::disallowed_methods, reason = "where a person wants the pages is not a setting of the product")]

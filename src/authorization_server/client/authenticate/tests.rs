@@ -31,7 +31,7 @@ async fn e26_a_secret_comes_in_the_header_or_in_the_form() {
         ("part of the secret", world.post(E::Revoke, &post("web app", SECRET.get(..10).unwrap())).await, OUT),
         ("no secret", world.post(E::Revoke, &[("token", "x"), ("client_id", "web app")]).await, OUT),
         ("an empty secret", world.post(E::Revoke, &post("web app", "")).await, OUT),
-        ("unknown client", world.post(E::Revoke, &post("nobody", SECRET)).await, OUT),
+        ("unknown client", world.post(E::Revoke, &post("unknown", SECRET)).await, OUT),
         ("a public one's secret", world.post(E::Revoke, &post("app", SECRET)).await, OUT),
         ("no client", world.post(E::Revoke, &ASK).await, OUT),
     ] {
@@ -140,7 +140,7 @@ async fn e24_private_key_jwt_proves_a_client_once() {
         ("another's key", assertion(&FOREIGN_KEY, &json!({"kid": "p256"}), &json!({"jti": "2"}))),
         ("another audience", assertion(&P256, &none, &json!({"jti": "2", "aud": "https://as.example"}))),
         ("another client", assertion(&P256, &none, &json!({"jti": "2", "iss": "app", "sub": "app"}))),
-        ("nobody", assertion(&P256, &none, &json!({"jti": "2", "iss": "nobody", "sub": "nobody"}))),
+        ("unknown", assertion(&P256, &none, &json!({"jti": "2", "iss": "unknown", "sub": "unknown"}))),
         ("expired", assertion(&P256, &none, &json!({"jti": "2", "exp": START_SECS - 31}))),
         ("too long", assertion(&P256, &none, &json!({"jti": "2", "exp": START_SECS + 900}))),
         ("an access token", assertion(&P256, &json!({"typ": "at+jwt"}), &json!({"jti": "2"}))),
@@ -206,7 +206,7 @@ fn e34_a_star_stands_for_whole_labels() {
 }
 
 #[tokio::test]
-async fn e35_attack_157_a_client_that_nobody_has_used_is_forgotten_in_a_day() {
+async fn e35_attack_157_an_unused_client_is_deleted_after_a_day() {
     let world = World::new().await;
     let body = json!({"redirect_uris": ["https://x.example/cb"], "token_endpoint_auth_method": "none"}).to_string();
     let request = Request::builder().method(Method::POST).header(header::CONTENT_TYPE, "application/json");

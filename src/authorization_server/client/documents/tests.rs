@@ -147,7 +147,7 @@ async fn e24_key_sets_of_clients_are_held_for_minutes_and_no_longer() {
 }
 
 #[tokio::test]
-async fn e33_nobody_uses_us_to_hammer_a_host() {
+async fn e33_fetches_of_documents_cannot_flood_a_host() {
     let host = Host::new().await;
     for path in 0..50 {
         let _ = host.get(&format!("/{path}"), later(0)).await;

@@ -20,7 +20,7 @@ async fn e10_without_a_client_and_its_address_there_is_a_page_and_no_redirect() 
     // SPEC E-10, E-14, D-06, D-55, attack 159.
     for (client, redirect, why) in [
         ("", BACK, "client_id is missing"),
-        ("nobody", BACK, "the client is not registered here"),
+        ("unknown", BACK, "the client is not registered here"),
         ("<script>alert(1)</script>", BACK, "the client is not registered here"),
         ("app", "https://app.example/back/", "redirect_uri is not one"),
         ("app", "https://app.example/bac", "redirect_uri is not one"),
@@ -113,7 +113,7 @@ async fn e18_redirects_and_cookies_of_the_authorize_endpoint_are_not_kept() {
 async fn e28_one_address_begins_only_so_many_logins() {
     let world = World::new().await;
     for _ in 0..300 {
-        assert_eq!(Browser::default().authorize(&world, "nobody", BACK, "a", &[]).await.status, 400);
+        assert_eq!(Browser::default().authorize(&world, "unknown", BACK, "a", &[]).await.status, 400);
     }
     let shown = Browser::default().begin(&world, "a").await;
     assert_eq!((shown.status.as_u16(), &shown.headers[header::RETRY_AFTER]), (429, &header::HeaderValue::from(1)));

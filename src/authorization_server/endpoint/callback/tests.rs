@@ -278,7 +278,7 @@ async fn d04_d05_attack_163_the_callback_is_the_browsers_that_consented_and_come
 }
 
 #[tokio::test]
-async fn d01_d03_nobody_is_sent_to_the_idp_before_a_consent_to_this_very_client() {
+async fn d01_d03_no_browser_goes_to_the_idp_before_consent_to_this_client() {
     let scene = Scene::new().await;
     let mut browser = Browser::default();
     for client in ["app", "other"] {
@@ -328,7 +328,7 @@ async fn d56_attack_164_an_answer_in_another_issuers_name_is_refused() {
 }
 
 #[tokio::test]
-async fn attack_165_what_the_idp_says_of_its_error_reaches_nobody() {
+async fn attack_165_the_error_description_of_the_idp_is_not_passed_on() {
     let scene = Scene::new().await;
     let departed = scene.depart().await;
     let state = departed.query.get("state").unwrap();

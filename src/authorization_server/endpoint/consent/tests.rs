@@ -82,7 +82,7 @@ async fn d03_consent_for_one_client_or_person_skips_nothing_for_another() {
 }
 
 #[tokio::test]
-async fn e16_nobody_gets_what_no_rule_gives_them() {
+async fn e16_scopes_that_no_rule_gives_are_not_granted() {
     let world = World::new().await;
     let mut browser = Browser::default();
     let id = browser.begin(&world, "a").await.flow();

@@ -31,7 +31,7 @@ fn told(shown: &Shown, name: &str) -> (u16, String) {
 async fn e28_unknown_accounts_and_wrong_passwords_are_told_the_same() {
     let world = World::new().await;
     let mut all = Vec::new();
-    for (name, password) in [("ada", "wrong"), ("nobody", PASSWORD), ("nobody", "wrong"), ("bob", "")] {
+    for (name, password) in [("ada", "wrong"), ("unknown", PASSWORD), ("unknown", "wrong"), ("bob", "")] {
         let (mut browser, id) = begun(&world).await;
         let shown = browser.log_in(&world, &id, name, password).await;
         assert!(!shown.headers.contains_key(header::SET_COOKIE));
@@ -60,7 +60,7 @@ async fn d55_a_login_is_answered_with_303_and_with_a_session_of_its_own() {
 
 #[tokio::test]
 async fn e28_too_many_attempts_wait_for_everybody_alike() {
-    for name in ["ada", "nobody"] {
+    for name in ["ada", "unknown"] {
         let world = World::new().await;
         let (mut browser, id) = begun(&world).await;
         for _ in 0..6 {

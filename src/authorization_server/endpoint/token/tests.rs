@@ -33,7 +33,7 @@ fn with<'a>(pairs: &[(&'a str, &'a str)], name: &'a str, value: &'a str) -> Vec<
 }
 
 #[tokio::test]
-async fn e20_a_code_becomes_tokens_that_nobody_stores() {
+async fn e20_a_code_becomes_tokens_that_no_cache_stores() {
     let world = World::new().await;
     let reply = world.login().await;
     assert_eq!(reply.headers[header::CACHE_CONTROL], "no-store");

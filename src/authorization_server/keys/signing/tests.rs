@@ -78,7 +78,7 @@ async fn e25_a_token_of_before_the_change_is_good_after_it() {
 }
 
 #[tokio::test]
-async fn e25_replicas_sign_with_the_same_keys_whoever_came_first() {
+async fn e25_replicas_sign_with_the_same_keys_whichever_started_first() {
     let world = World::new().await;
     let state = &world.embedded.state;
     let second = SigningKeys::new(Arc::default());

@@ -72,8 +72,8 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (LOGIN, "login: {}".to_owned(), "7:14 §.login: found none of them; expected exactly one of accounts, oidc"),
         (
             LOGIN,
-            "login: {accounts: nobody.yaml}".to_owned(),
-            "7:25 §.login.accounts: found nobody.yaml, which cannot be read (No such file or directory (os error 2)); expected a file that can be read",
+            "login: {accounts: missing.yaml}".to_owned(),
+            "7:25 §.login.accounts: found missing.yaml, which cannot be read (No such file or directory (os error 2)); expected a file that can be read",
         ),
         (
             LOGIN,

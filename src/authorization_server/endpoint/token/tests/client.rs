@@ -50,7 +50,7 @@ async fn e27_with_one_server_it_need_not_be_named() {
 }
 
 #[tokio::test]
-async fn e27_nobody_else_acts_for_itself() {
+async fn e27_other_clients_may_not_use_client_credentials() {
     let world = World::with(|settings| {
         let all = Grants { code: true, refresh: true, credentials: true };
         let secret = settings.clients[3].auth.clone();

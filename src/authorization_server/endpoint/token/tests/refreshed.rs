@@ -58,7 +58,7 @@ async fn e23_the_last_but_one_is_no_better_once_its_answer_has_arrived() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn e23_whoever_never_got_the_answer_gets_the_same_one_again() {
+async fn e23_a_client_that_never_got_the_answer_gets_the_same_token_again() {
     let world = World::new().await;
     let login = world.login().await;
     let lost = world.ask(E::Token, form_request(&refresh(login.text("refresh_token")), None)).await;
