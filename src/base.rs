@@ -9,5 +9,4 @@ pub mod names;
 pub mod peer;
 pub mod percent;
 pub mod secret;
-pub mod sha256;
 pub mod text;

@@ -30,7 +30,10 @@ use crate::{
         admin::{host::HostFault, places::AdminPlaces},
         ready::Report,
     },
-    base::limits::{ADMIN_CONNECTION_TIMEOUT, ADMIN_HEAD_BYTES_MAX, ADMIN_HEAD_TIMEOUT, HEADER_FIELDS_MAX},
+    base::{
+        limits::{ADMIN_CONNECTION_TIMEOUT, ADMIN_HEAD_BYTES_MAX, ADMIN_HEAD_TIMEOUT, HEADER_FIELDS_MAX},
+        media::JSON,
+    },
     observe::{accept::RefusedAccepts, metrics},
 };
 
@@ -39,7 +42,6 @@ mod places;
 
 /// The pause after a failed accept, which usually means that no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-const JSON: &str = "application/json";
 
 /// What the port reports.
 pub trait Tells: Send + Sync + 'static {

@@ -17,7 +17,10 @@ use crate::{
         throttle::Throttle,
         upkeep::failing::FailingTasks,
     },
-    base::clock::{Clock, Now},
+    base::{
+        clock::{Clock, Now},
+        media,
+    },
     decide::{
         authorization_server::{
             error::{Code, OAuthError},
@@ -134,16 +137,15 @@ impl State {
 }
 
 impl Asked<'_> {
-    /// The media type of the body, without parameters.
-    pub(crate) fn media_type(&self) -> &str {
-        let value = self.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        value.and_then(|value| value.split(';').next()).unwrap_or_default().trim()
+    /// Whether the body is labelled with this media type.
+    pub(crate) fn is(&self, essence: &str) -> bool {
+        self.head.headers.get(CONTENT_TYPE).is_some_and(|value| media::is(value.as_bytes(), essence))
     }
 
     /// The body as a form. JSON text is refused: a page of another site can make a browser post it
     /// as `text/plain` (SPEC E-20).
     pub(crate) fn form(&self) -> Result<Form, OAuthError> {
-        if !self.media_type().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if !self.is(media::FORM) {
             return Err(Code::InvalidRequest.because("the body must be application/x-www-form-urlencoded"));
         }
         Form::read(&self.body)

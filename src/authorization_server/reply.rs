@@ -15,7 +15,8 @@ use http::{
 use serde_json::{Value, json};
 
 use crate::{
-    authorization_server::{delivery::OnDelivered, keys::random::digest_of, store::fault::StoreFault},
+    authorization_server::{delivery::OnDelivered, store::fault::StoreFault},
+    base::{digest::sha256, media},
     decide::authorization_server::error::{Code, OAuthError},
 };
 
@@ -89,7 +90,7 @@ pub(crate) fn public(status: StatusCode, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media::JSON));
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
@@ -170,7 +171,7 @@ pub(crate) fn page(status: StatusCode, html: String, cookies: &[String], form_ta
 fn policy(html: &str, form_targets: &[&str]) -> HeaderValue {
     let style = html.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
     let style = match style {
-        Some((style, _)) => format!("'sha256-{}'", STANDARD.encode(digest_of(style.as_bytes()))),
+        Some((style, _)) => format!("'sha256-{}'", STANDARD.encode(sha256(style.as_bytes()))),
         None => "'none'".to_owned(),
     };
     let mut policy =

@@ -20,7 +20,10 @@ use crate::{
         settings::{Dynamic, EmbeddedSettings, Login, RegistrationSettings, StoreSettings},
         store::kind::EntryKind,
     },
-    base::clock::{Clock, Now, testing::HandClock},
+    base::{
+        clock::{Clock, Now, testing::HandClock},
+        digest::{sha256, sha256_base64url},
+    },
     decide::{
         authorization_server::{
             client::{Client, ClientAuth, ClientOrigin, Grants},
@@ -112,11 +115,11 @@ pub(crate) fn settings() -> EmbeddedSettings {
         clients: vec![
             client("app", ClientAuth::None),
             client("other", ClientAuth::None),
-            client("web app", ClientAuth::Secret(random::digest_of(SECRET.as_bytes()))),
+            client("web app", ClientAuth::Secret(sha256(SECRET.as_bytes()))),
             Client {
                 grants: Grants { code: false, refresh: false, credentials: true },
                 redirect_uris: Vec::new(),
-                ..client("robot", ClientAuth::Secret(random::digest_of(SECRET.as_bytes())))
+                ..client("robot", ClientAuth::Secret(sha256(SECRET.as_bytes())))
             },
         ],
         grants: vec![grant(&["staff"], &[], &["a", "b"]), grant(&[], &["robot"], &["a"])],
@@ -256,7 +259,7 @@ impl World {
         let text = random::unguessable().unwrap();
         let until = self.clock.now().wall + Duration::from_secs(60);
         let value = serde_json::to_vec(code).unwrap();
-        self.embedded.state.store.put(EntryKind::Code, &random::name_of(&text), value, until).await.unwrap();
+        self.embedded.state.store.put(EntryKind::Code, &sha256_base64url(&text), value, until).await.unwrap();
         text
     }
 

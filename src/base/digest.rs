@@ -1,16 +1,26 @@
-//! SHA-256: whole, and as the short text that a record says in place of a name.
+//! SHA-256: its bytes, its base64url text, and the short hexadecimal text that stands in records.
 
 use std::fmt::Write;
 
-use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+/// Length of a SHA-256.
+pub const SHA256_BYTES: usize = 32;
 
 /// The SHA-256 of `bytes`.
 #[must_use]
-pub fn sha256(bytes: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
-    let mut out = [0; SHA256_OUTPUT_LEN];
+pub fn sha256(bytes: &[u8]) -> [u8; SHA256_BYTES] {
+    let mut out = [0; SHA256_BYTES];
     // Both have the same length.
     out.iter_mut().zip(digest(&SHA256, bytes).as_ref()).for_each(|(to, from)| *to = *from);
     out
+}
+
+/// The SHA-256 of `text` as base64url, 43 characters.
+#[must_use]
+pub fn sha256_base64url(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(sha256(text.as_bytes()))
 }
 
 /// Bytes of the digest that are kept: enough that no two names share them.
@@ -43,6 +53,14 @@ impl Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_what_sha256sum_says() {
+        // printf abc | sha256sum
+        assert_eq!(sha256(b"abc").first_chunk::<4>(), Some(&[0xba, 0x78, 0x16, 0xbf]));
+        // printf abc | openssl sha256 -binary | base64 | tr +/ -_ | tr -d =
+        assert_eq!(sha256_base64url("abc"), "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
+    }
 
     #[test]
     fn b72_a_digest_is_what_sha256sum_says() {

@@ -16,6 +16,38 @@ pub fn unescape(text: &str) -> impl Iterator<Item = u8> {
     percent_decode(text.as_bytes())
 }
 
+/// The bytes of a name or a value of a form: escapes undone, and each `+` a space. `None` if a `%`
+/// has no two hexadecimal digits behind it.
+#[must_use]
+pub fn form_unescape(text: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = text.iter().copied();
+    let mut unescaped = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        unescaped.push(match byte {
+            b'+' => b' ',
+            b'%' => escaped_byte(bytes.next(), bytes.next())?,
+            byte => byte,
+        });
+    }
+    Some(unescaped)
+}
+
+/// `text` as RFC 8187 §3.2.1 writes it in a header field: `UTF-8''` and all but `attr-char`
+/// escaped.
+#[must_use]
+pub fn extended_value(text: &str) -> String {
+    const NOT_ATTR_CHAR: &AsciiSet = &RESERVED
+        .remove(b'!')
+        .remove(b'#')
+        .remove(b'$')
+        .remove(b'&')
+        .remove(b'+')
+        .remove(b'^')
+        .remove(b'`')
+        .remove(b'|');
+    format!("UTF-8''{}", utf8_percent_encode(text, NOT_ATTR_CHAR))
+}
+
 /// The byte that `%` and these two digits stand for.
 #[must_use]
 pub fn escaped_byte(high: Option<u8>, low: Option<u8>) -> Option<u8> {
@@ -35,6 +67,9 @@ mod tests {
         assert!(unescape(&escaped).eq(all.bytes()));
         assert_eq!(escape("a b/\u{e9}").to_string(), "a%20b%2F%C3%A9");
         assert_eq!(String::from_utf8(unescape("a%2Fb%2%zz%").collect()).unwrap(), "a/b%2%zz%");
+        assert_eq!(escape("a:b c%+é~").to_string(), "a%3Ab%20c%25%2B%C3%A9~");
+        assert_eq!(form_unescape(b"a+b%2b%C3%A9;").as_deref(), Some("a b+é;".as_bytes()));
+        assert!([&b"%"[..], b"a%4", b"%zz", b"%+1"].iter().all(|text| form_unescape(text).is_none()));
         assert_eq!((escaped_byte(Some(b'2'), Some(b'f')), escaped_byte(Some(b'g'), Some(b'0'))), (Some(b'/'), None));
     }
 }

@@ -18,29 +18,13 @@ use crate::{
     },
     decide::{
         resource_server::vendor::{self, GENERIC, Vendor},
-        token::rules::TokenRules,
+        token::{rules::TokenRules, token_type},
     },
     outbound::keys::{IssuerSettings, KeySource},
 };
 
 /// A larger `clock_skew` gets a warning (SPEC B-21).
 pub const CLOCK_SKEW_USUAL: Duration = Duration::from_secs(120);
-
-/// Types of JWT that issuers also sign and that are never access tokens (SPEC B-32, RFC 8725
-/// §3.12).
-const OTHER_TYPES: &[&str] = &[
-    "client-authentication+jwt",
-    "dpop+jwt",
-    "entity-statement+jwt",
-    "id+jwt",
-    "id_token",
-    "kb+jwt",
-    "logout+jwt",
-    "oauth-authz-req+jwt",
-    "oauth-id-jag+jwt",
-    "secevent+jwt",
-    "token-introspection+jwt",
-];
 
 /// Keys of an external issuer, which cannot be written beside `embedded`.
 const ELSEWHERE: &[&str] = &[
@@ -236,12 +220,11 @@ fn token_types(field: &Field<'_>) -> Vec<Box<str>> {
     let mut types: Vec<Box<str>> = Vec::new();
     for item in &items {
         let Some(text) = item.text(EXPECTED) else { continue };
-        let lower = text.to_ascii_lowercase();
-        let bare = lower.strip_prefix("application/").unwrap_or(&lower);
+        let bare = token_type::short(text);
         let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'_' | b'.');
         if bare.is_empty() || !bare.bytes().all(word) {
             item.wrong::<()>(EXPECTED);
-        } else if OTHER_TYPES.contains(&bare) {
+        } else if token_type::is_other(&bare) {
             item.wrong::<()>("a type of access tokens: this one is for another purpose (RFC 8725 §3.12)");
         } else if types.iter().any(|known| **known == *bare) {
             field.reading.problem(&item.place, &format!("{} a second time", quoted(text)), "each one once");

@@ -10,7 +10,7 @@ use crate::{base::media, decide::header_names::X_ACCEL_BUFFERING};
 /// Whether these are the headers of an event stream.
 #[must_use]
 pub fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|value| media::is(value.as_bytes(), "text/event-stream"))
+    headers.get(CONTENT_TYPE).is_some_and(|value| media::is(value.as_bytes(), media::EVENT_STREAM))
 }
 
 /// Tells proxies between the gateway and the client to pass each event on at once (SPEC C-59).

@@ -12,4 +12,4 @@ pub mod rules;
 #[cfg(test)]
 pub(crate) mod testing;
 mod times;
-mod token_type;
+pub mod token_type;

@@ -1,10 +1,9 @@
 //! Adds to a request what the upstream may know: a credential, and claims as headers.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::decide::token::caller::Caller;
+use crate::{base::percent::extended_value, decide::token::caller::Caller};
 
 /// The credential that the upstream gets instead of the caller's token (P4).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,26 +73,7 @@ fn field_value(claim: &Value) -> Option<HeaderValue> {
         && !text.starts_with(' ')
         && !text.ends_with(' ')
         && !text.starts_with("UTF-8''");
-    HeaderValue::try_from(if is_plain { text } else { percent_escaped(&text) }).ok()
-}
-
-/// What RFC 8187 §3.2.1 has escaped: everything but its `attr-char`.
-const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'!')
-    .remove(b'#')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'+')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'^')
-    .remove(b'_')
-    .remove(b'`')
-    .remove(b'|')
-    .remove(b'~');
-
-fn percent_escaped(text: &str) -> String {
-    format!("UTF-8''{}", utf8_percent_encode(text, NOT_ATTR_CHAR))
+    HeaderValue::try_from(if is_plain { text } else { extended_value(&text) }).ok()
 }
 
 #[cfg(test)]

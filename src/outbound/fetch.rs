@@ -21,6 +21,7 @@ use tokio::{select, time::timeout};
 use crate::{
     base::{
         limits::{FETCH_HEAD_BYTES_MAX, FETCH_HEAD_FIELDS_MAX, FETCH_TIMEOUT},
+        media,
         names::is_loopback_name,
     },
     outbound::{
@@ -132,7 +133,7 @@ impl Fetch {
             let mut request = head
                 .method("POST")
                 .uri(target)
-                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(CONTENT_TYPE, media::FORM)
                 .body(Full::from(form))
                 .map_err(|cause| fault(FaultKind::Url, wanted, cause))?;
             if let Some(mut authorization) = authorization {
@@ -185,7 +186,7 @@ fn plan(wanted: &Wanted<'_>) -> Result<(Peer, String, request::Builder), Fault> 
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
     let head = Request::builder()
         .header(HOST, authority.as_str())
-        .header(ACCEPT, "application/json")
+        .header(ACCEPT, media::JSON)
         .header(ACCEPT_ENCODING, "identity")
         .header(USER_AGENT, concat!("portcullis/", env!("CARGO_PKG_VERSION")))
         .header(CONNECTION, "close");
@@ -272,9 +273,9 @@ fn check_type(headers: &HeaderMap) -> Result<(), String> {
         return Err(format!("content coding {coding:?} was not asked for"));
     }
     let Some(value) = headers.get(CONTENT_TYPE) else { return Err("no Content-Type".to_owned()) };
-    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let is_json = matches!(&*essence, "application/json" | "text/json" | "text/plain")
-        || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let essence = media::essence(value.as_bytes()).to_ascii_lowercase();
+    let is_json = [media::JSON, "text/json", "text/plain"].iter().any(|json| essence == json.as_bytes())
+        || (essence.starts_with(b"application/") && essence.ends_with(b"+json"));
     if is_json { Ok(()) } else { Err(format!("{value:?} is not JSON")) }
 }
 

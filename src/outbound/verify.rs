@@ -11,8 +11,8 @@ use moka::{Expiry, sync::Cache};
 use crate::{
     base::{
         clock::Now,
+        digest::sha256,
         limits::{TOKENS_REMEMBERED_BYTES_MAX, TOKENS_REMEMBERED_MAX},
-        sha256::sha256,
     },
     decide::{
         refusal::{Refusal, TokenFault},

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header::COOKIE};
 
-use crate::authorization_server::{embedded::Embedded, keys::random::name_of};
+use crate::{authorization_server::embedded::Embedded, base::digest::sha256_base64url};
 
 #[cfg(test)]
 mod tests;
@@ -53,7 +53,7 @@ impl Cookie {
             Self::Browser => "browser",
             Self::Login => "login",
         };
-        let issuer = name_of(&embedded.settings.issuer);
+        let issuer = sha256_base64url(&embedded.settings.issuer);
         format!("{prefix}portcullis-{what}-{}", issuer.get(..8).unwrap_or_default())
     }
 }

@@ -4,11 +4,14 @@ use crate::{
     authorization_server::{
         browser::flow::{self, BridgeFlow, Flow},
         embedded::Embedded,
-        keys::random::{digest_of, unguessable},
+        keys::random::unguessable,
         person::bridge::{Bridge, unavailable},
         settings::OidcSettings,
     },
-    base::names::{Scope, is_loopback_name},
+    base::{
+        digest::sha256,
+        names::{Scope, is_loopback_name},
+    },
     decide::{
         authorization_server::{
             error::{Code, OAuthError},
@@ -35,11 +38,8 @@ pub(crate) async fn depart(embedded: &Embedded, id: &str, before: &[u8], mut flo
     let (state, nonce, verifier) = (format!("{id}.{}", random()?), random()?, random()?);
     let challenge = Challenge::of(&verifier);
     let hint = flow.request.login_hint.clone();
-    flow.bridge = Some(BridgeFlow {
-        state: digest_of(state.as_bytes()),
-        nonce: nonce.as_str().into(),
-        verifier: verifier.into(),
-    });
+    flow.bridge =
+        Some(BridgeFlow { state: sha256(state.as_bytes()), nonce: nonce.as_str().into(), verifier: verifier.into() });
     flow::advance(embedded, id, before, &flow).await?;
 
     let (scope, callback) = (scope_of(&bridge.settings), callback_url(embedded));

@@ -10,10 +10,14 @@ use crate::{
         embedded::{Asked, Embedded},
         event,
         grant::code,
-        keys::random::{bytes, digest_of, name_of},
+        keys::random::bytes,
         store::kind::EntryKind,
     },
-    base::{limits::FLOW_AGE, names::Scope},
+    base::{
+        digest::{sha256, sha256_base64url},
+        limits::FLOW_AGE,
+        names::Scope,
+    },
     decide::{
         authorization_server::{
             client::{Client, ClientAuth},
@@ -79,7 +83,7 @@ impl Flow {
 pub(crate) async fn begin(embedded: &Embedded, flow: &Flow) -> Result<String, OAuthError> {
     let id = URL_SAFE_NO_PAD.encode(bytes::<16>().map_err(failed)?);
     let until = embedded.state.clock.now().wall.saturating_add(FLOW_AGE);
-    match embedded.state.store.create(EntryKind::Flow, &name_of(&id), written(flow)?, until).await? {
+    match embedded.state.store.create(EntryKind::Flow, &sha256_base64url(&id), written(flow)?, until).await? {
         true => Ok(id),
         false => Err(failed("a new flow's id exists already")),
     }
@@ -94,9 +98,9 @@ pub(crate) async fn resume(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> 
     if id.len() != ID_CHARS {
         return Err(over());
     }
-    let before = embedded.state.store.get(EntryKind::Flow, &name_of(id)).await?.ok_or_else(over)?;
+    let before = embedded.state.store.get(EntryKind::Flow, &sha256_base64url(id)).await?.ok_or_else(over)?;
     let flow: Flow = serde_json::from_slice(&before).map_err(|_| over())?;
-    let browser = Cookie::Browser.get(embedded, &asked.head.headers).map(|cookie| digest_of(cookie.as_bytes()));
+    let browser = Cookie::Browser.get(embedded, &asked.head.headers).map(|cookie| sha256(cookie.as_bytes()));
     if browser.is_none_or(|browser| verify_slices_are_equal(&browser, &flow.browser).is_err()) {
         event::note(embedded, "flow", Some(&flow.client.id), None, "refused: another browser");
         return Err(
@@ -108,7 +112,7 @@ pub(crate) async fn resume(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> 
 
 /// Writes the flow after a step, if it is still `before`.
 pub(crate) async fn advance(embedded: &Embedded, id: &str, before: &[u8], flow: &Flow) -> Result<(), OAuthError> {
-    match embedded.state.store.replace(EntryKind::Flow, &name_of(id), before, written(flow)?, None).await? {
+    match embedded.state.store.replace(EntryKind::Flow, &sha256_base64url(id), before, written(flow)?, None).await? {
         true => Ok(()),
         false => Err(over()),
     }
@@ -116,7 +120,7 @@ pub(crate) async fn advance(embedded: &Embedded, id: &str, before: &[u8], flow: 
 
 /// Ends the flow, at most once. It must still be the flow that the answer was decided on.
 pub(crate) async fn end(embedded: &Embedded, id: &str, flow: &Flow) -> Result<(), OAuthError> {
-    let taken = embedded.state.store.take(EntryKind::Flow, &name_of(id)).await?.ok_or_else(over)?;
+    let taken = embedded.state.store.take(EntryKind::Flow, &sha256_base64url(id)).await?.ok_or_else(over)?;
     match serde_json::from_slice::<Flow>(&taken) {
         Ok(taken) if taken == *flow => Ok(()),
         // Another page of the same browser has changed it, perhaps for another user.

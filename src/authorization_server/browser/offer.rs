@@ -5,10 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     authorization_server::{
         embedded::Embedded,
-        keys::random::name_of,
         store::{fault::StoreFault, kind::EntryKind},
     },
-    base::{limits::CONSENT_AGE, names::Scope},
+    base::{digest::sha256_base64url, limits::CONSENT_AGE, names::Scope},
     decide::authorization_server::{
         client::Client,
         people::{self, Grantee, Person},
@@ -137,5 +136,5 @@ fn read(kept: Option<&[u8]>) -> Remembered {
 /// D-03).
 fn key(person: &Person, client: &Client) -> String {
     // The length separates the two unambiguously.
-    name_of(&format!("{}:{}{}", person.subject.len(), person.subject, client.id))
+    sha256_base64url(&format!("{}:{}{}", person.subject.len(), person.subject, client.id))
 }

@@ -7,12 +7,15 @@ use crate::{
     authorization_server::{
         browser::cookie::Cookie,
         embedded::{Asked, Embedded},
-        keys::random::{digest_of, name_of, unguessable},
+        keys::random::unguessable,
         person::accounts::{Account, Accounts},
         settings::Login,
         store::{fault::StoreFault, kind::EntryKind},
     },
-    base::limits::LOGIN_AGE,
+    base::{
+        digest::{sha256, sha256_base64url},
+        limits::LOGIN_AGE,
+    },
     decide::authorization_server::{
         error::{Code, OAuthError},
         people::Person,
@@ -33,21 +36,23 @@ pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>, person: &Perso
     let failed = |cause: &'static str| Code::ServerError.because(cause);
     let store = &embedded.state.store;
     if let Some(old) = Cookie::Login.get(embedded, &asked.head.headers) {
-        store.delete(EntryKind::Login, &name_of(old)).await?;
+        store.delete(EntryKind::Login, &sha256_base64url(old)).await?;
     }
     let account = accounts(embedded)?.find(person.account.as_deref().unwrap_or_default());
     let account = account.ok_or_else(|| failed("the account that logged in was removed"))?;
     let session = SignInSession { account: account.name.clone(), proof: proof(account) };
     let value = serde_json::to_vec(&session).map_err(|_| failed("a session cannot be written as JSON"))?;
     let cookie = unguessable().map_err(failed)?;
-    store.put(EntryKind::Login, &name_of(&cookie), value, asked.now.wall.saturating_add(LOGIN_AGE)).await?;
+    store.put(EntryKind::Login, &sha256_base64url(&cookie), value, asked.now.wall.saturating_add(LOGIN_AGE)).await?;
     Ok(Cookie::Login.set(embedded, &cookie, LOGIN_AGE.as_secs()))
 }
 
 /// The user who has logged in with this browser, with the account as it is now.
 pub(crate) async fn signed_in(embedded: &Embedded, asked: &Asked<'_>) -> Result<Option<Person>, StoreFault> {
     let Some(cookie) = Cookie::Login.get(embedded, &asked.head.headers) else { return Ok(None) };
-    let Some(value) = embedded.state.store.get(EntryKind::Login, &name_of(cookie)).await? else { return Ok(None) };
+    let Some(value) = embedded.state.store.get(EntryKind::Login, &sha256_base64url(cookie)).await? else {
+        return Ok(None);
+    };
     let session = serde_json::from_slice::<SignInSession>(&value).ok();
     let account = session.and_then(|session| {
         let account = accounts(embedded).ok()?.find(&session.account)?;
@@ -68,5 +73,5 @@ pub(crate) fn accounts(embedded: &Embedded) -> Result<&Accounts, OAuthError> {
 }
 
 fn proof(account: &Account) -> [u8; 32] {
-    digest_of(account.hash.as_bytes())
+    sha256(account.hash.as_bytes())
 }

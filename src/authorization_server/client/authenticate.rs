@@ -9,10 +9,13 @@ use crate::{
         client::find::{find, reach},
         embedded::{Asked, Embedded},
         event,
-        keys::random::{digest_of, name_of},
         reply::Denied,
         store::kind::EntryKind,
         throttle::Action,
+    },
+    base::{
+        digest::{sha256, sha256_base64url},
+        percent::form_unescape,
     },
     decide::{
         authorization_server::{
@@ -133,22 +136,8 @@ fn basic(asked: &Asked<'_>) -> Result<Option<Credentials>, OAuthError> {
     pair().map(Some).ok_or_else(failed)
 }
 
-/// Decodes `application/x-www-form-urlencoded`.
 fn form_decoded(text: &str) -> Option<Box<str>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-                let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok().map(Into::into)
+    String::from_utf8(form_unescape(text.as_bytes())?).ok().map(Into::into)
 }
 
 async fn verify(embedded: &Embedded, client: &Client, proof: &Proof<'_>, asked: &Asked<'_>) -> Result<(), Denied> {
@@ -156,7 +145,7 @@ async fn verify(embedded: &Embedded, client: &Client, proof: &Proof<'_>, asked: 
         (ClientAuth::None, Proof::None) => Ok(()),
         (ClientAuth::Secret(digest), Proof::Secret(secret)) => {
             // Digests are compared in constant time: the time says nothing about the secret.
-            verify_slices_are_equal(digest, &digest_of(secret.as_bytes())).map_err(|_| failed().into())
+            verify_slices_are_equal(digest, &sha256(secret.as_bytes())).map_err(|_| failed().into())
         }
         (ClientAuth::Keys(keys), Proof::Assertion(token)) => {
             verify_assertion(embedded, client, keys, token, asked).await
@@ -188,7 +177,7 @@ async fn verify_assertion(
         failed()
     })?;
     // An assertion is accepted once (RFC 7523 §3). Two clients may use the same `jti`.
-    let name = name_of(&format!("{}\0{}", client.id, proved.id));
+    let name = sha256_base64url(&format!("{}\0{}", client.id, proved.id));
     match embedded.state.store.create(EntryKind::Assertion, &name, Vec::new(), proved.until).await? {
         true => Ok(()),
         false => Err(Code::InvalidClient.because("the client assertion was already used").into()),

@@ -12,12 +12,12 @@ use crate::{
         embedded::{Asked, Embedded},
         event,
         grant::code,
-        keys::random::{digest_of, unguessable},
+        keys::random::unguessable,
         reply::{self, Denied, EndpointAnswer},
         settings::Login,
         throttle::Action,
     },
-    base::limits::FLOW_AGE,
+    base::{digest::sha256, limits::FLOW_AGE},
     decide::{
         authorization_server::{
             client::Client,
@@ -102,7 +102,7 @@ async fn proceed(
         (Login::Oidc(_), _) | (_, Some(_)) => IssuerEndpoint::Consent,
         (Login::Accounts(_), None) => IssuerEndpoint::Login,
     };
-    let browser = digest_of(cookie.as_bytes());
+    let browser = sha256(cookie.as_bytes());
     let flow = Flow::new(request, client, browser, person);
     let id = flow::begin(embedded, &flow).await?;
     let mut cookies = vec![Cookie::Browser.set(embedded, &cookie, FLOW_AGE.as_secs())];

@@ -8,11 +8,10 @@ use crate::{
             pages,
         },
         embedded::{Asked, Embedded},
-        keys::random::digest_of,
         person::bridge::{Bridge, session::IdpSession},
         reply::{self, EndpointAnswer},
     },
-    base::{clock::Now, names::Scope},
+    base::{clock::Now, digest::sha256, names::Scope},
     decide::authorization_server::{
         error::{Code, OAuthError},
         form::Form,
@@ -43,7 +42,7 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuthE
     // finish the flow (attack 163).
     let (mut flow, before) = flow::resume(embedded, id, asked).await?;
     let sent = flow.bridge.take().ok_or_else(|| Code::InvalidRequest.because(UNKNOWN))?;
-    let is_same = aws_lc_rs::constant_time::verify_slices_are_equal(&sent.state, &digest_of(state.as_bytes())).is_ok();
+    let is_same = aws_lc_rs::constant_time::verify_slices_are_equal(&sent.state, &sha256(state.as_bytes())).is_ok();
     if !is_same || flow.consented.is_none() {
         return Err(Code::InvalidRequest.because(UNKNOWN));
     }

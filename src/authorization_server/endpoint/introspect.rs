@@ -11,10 +11,9 @@ use crate::{
             access_token,
             family::{self, read_token},
         },
-        keys::random::digest_of,
         reply::{self, Denied, EndpointAnswer},
     },
-    base::names::Scope,
+    base::{digest::sha256, names::Scope},
     decide::authorization_server::{
         client::{Client, ClientAuth, ClientOrigin},
         error::Code,
@@ -53,7 +52,7 @@ async fn describe(
             return Ok(None);
         };
         let idle_max = embedded.settings.refresh_token_ttl.as_secs();
-        let standing = family.standing(&digest_of(secret.as_bytes()), asked.now.unix_secs(), idle_max);
+        let standing = family.standing(&sha256(secret.as_bytes()), asked.now.unix_secs(), idle_max);
         let is_active = matches!(standing, Standing::Newest | Standing::Unanswered(_));
         return Ok(is_active.then(|| {
             json!({

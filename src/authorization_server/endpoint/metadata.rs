@@ -10,11 +10,10 @@ use serde_json::{Map, Value, json};
 use crate::{
     authorization_server::{
         embedded::{Asked, Embedded},
-        keys::random::name_of,
         reply::{self, EndpointAnswer},
         settings::Dynamic,
     },
-    base::names::Scope,
+    base::{digest::sha256_base64url, names::Scope},
     decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint},
 };
 
@@ -40,7 +39,7 @@ pub(crate) fn keys(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
 }
 
 fn cached(body: Bytes, asked: &Asked<'_>) -> EndpointAnswer {
-    let etag = format!("\"{}\"", name_of(&String::from_utf8_lossy(&body)));
+    let etag = format!("\"{}\"", sha256_base64url(&String::from_utf8_lossy(&body)));
     let wanted = asked.head.headers.get(IF_NONE_MATCH).map(HeaderValue::as_bytes).unwrap_or_default();
     let is_current = wanted == b"*" || wanted.split(|b| *b == b',').any(|one| one.trim_ascii() == etag.as_bytes());
     let mut response = if is_current {

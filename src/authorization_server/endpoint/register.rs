@@ -15,7 +15,9 @@ use crate::{
         throttle::Action,
     },
     base::{
+        digest::sha256,
         limits::{REGISTRATION_BYTES_MAX, UNUSED_CLIENT_AGE},
+        media,
         names::Scope,
         secret::Secret,
     },
@@ -85,7 +87,7 @@ fn check_token(asked: &Asked<'_>, expected: &Secret) -> Result<(), OAuthError> {
 }
 
 fn read(asked: &Asked<'_>) -> Result<RegistrationRequest, OAuthError> {
-    if !asked.media_type().eq_ignore_ascii_case("application/json") {
+    if !asked.is(media::JSON) {
         return Err(Code::InvalidClientMetadata.because("the body must be application/json"));
     }
     if asked.body.len() > REGISTRATION_BYTES_MAX {
@@ -100,7 +102,7 @@ fn credentials(method: &ClientAuthMethod) -> Result<(ClientAuth, Option<String>)
         ClientAuthMethod::None => (ClientAuth::None, None),
         ClientAuthMethod::SecretBasic | ClientAuthMethod::SecretPost => {
             let secret = random::unguessable().map_err(failed)?;
-            (ClientAuth::Secret(random::digest_of(secret.as_bytes())), Some(secret))
+            (ClientAuth::Secret(sha256(secret.as_bytes())), Some(secret))
         }
         ClientAuthMethod::Keys(keys) => (ClientAuth::Keys(keys.clone()), None),
         ClientAuthMethod::KeysAt(url) => (ClientAuth::KeysAt(url.clone()), None),

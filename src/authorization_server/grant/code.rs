@@ -4,13 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     authorization_server::{
-        client::registered,
-        embedded::Embedded,
-        event,
-        keys::random::{name_of, unguessable},
-        store::kind::EntryKind,
+        client::registered, embedded::Embedded, event, keys::random::unguessable, store::kind::EntryKind,
     },
-    base::{limits::CODE_AGE, names::Scope},
+    base::{digest::sha256_base64url, limits::CODE_AGE, names::Scope},
     decide::authorization_server::{
         error::{Code, OAuthError},
         people::Person,
@@ -66,7 +62,7 @@ pub(crate) async fn issue(
     };
     let value = serde_json::to_vec(&code).map_err(|_| failed("a code cannot be written as JSON"))?;
     let until = embedded.state.clock.now().wall.saturating_add(CODE_AGE);
-    if !embedded.state.store.create(EntryKind::Code, &name_of(&text), value, until).await? {
+    if !embedded.state.store.create(EntryKind::Code, &sha256_base64url(&text), value, until).await? {
         return Err(failed("a new code exists already"));
     }
     event::note(embedded, "code", Some(&code.client), Some(&code.person.subject), "issued");

@@ -7,11 +7,8 @@ use std::{
 };
 
 use crate::{
-    authorization_server::{
-        keys::random::name_of,
-        store::{Store, fault::StoreFault, kind::EntryKind},
-    },
-    base::clock::Now,
+    authorization_server::store::{Store, fault::StoreFault, kind::EntryKind},
+    base::{clock::Now, digest::sha256_base64url},
     outbound::keys::LocalKeys,
 };
 
@@ -82,5 +79,5 @@ impl Revocations {
 /// id is half of a refresh token: with the id, an attacker who sees an access token could present a
 /// wrong refresh token and so end the family.
 pub(crate) fn stem(family: &str) -> String {
-    name_of(family).chars().take(STEM_CHARS).collect()
+    sha256_base64url(family).chars().take(STEM_CHARS).collect()
 }

@@ -16,11 +16,12 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{
     authorization_server::{
-        keys::{random::name_of, seal::Sealer},
+        keys::seal::Sealer,
         store::{Store, fault::StoreFault, kind::EntryKind},
     },
     base::{
         clock::{Clock, Now},
+        digest::sha256_base64url,
         limits::{ACCESS_TOKEN_TTL_MAX, SIGNING_KEY_AGE, SIGNING_KEY_LEAD, SIGNING_KEYS_POLL},
     },
     decide::token::jwk::KeySet,
@@ -212,7 +213,7 @@ impl Key {
         let mut key = Self { kid: Box::default(), pair, record };
         let (x, y) = key.point();
         // RFC 7638 §3: members in this order, without spaces.
-        key.kid = name_of(&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)).into();
+        key.kid = sha256_base64url(&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)).into();
         Ok(key)
     }
 

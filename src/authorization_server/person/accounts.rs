@@ -5,11 +5,9 @@ use serde_json::Map;
 use tokio::task::spawn_blocking;
 
 use crate::{
-    authorization_server::{
-        keys::random::{self, digest_of},
-        throttle::Throttle,
-    },
+    authorization_server::{keys::random, throttle::Throttle},
     base::{
+        digest::sha256,
         limits::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PASSWORD_MEMORY_KIB_MAX},
         secret::Secret,
     },
@@ -83,7 +81,7 @@ impl Accounts {
     /// The hash to check for an unknown name: always the same account's for the same name. So even
     /// if hashes differ in cost, an unknown name always takes as long as one known name.
     fn decoy(&self, name: &str) -> &str {
-        let [first, second, ..] = digest_of(name.as_bytes());
+        let [first, second, ..] = sha256(name.as_bytes());
         let count = self.accounts.len().max(1);
         let account = self.accounts.get(usize::from(u16::from_le_bytes([first, second])) % count);
         account.map_or(DECOY, |account| &account.hash)

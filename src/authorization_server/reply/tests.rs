@@ -10,7 +10,7 @@ fn header<'a>(answer: &'a EndpointAnswer, name: &str) -> &'a str {
 fn e18_d02_a_page_runs_nothing_and_is_framed_nowhere() {
     let html = "<html><style>p{}</style><form action=x></form></html>".to_owned();
     let answer = page(StatusCode::OK, html, &["a=1".to_owned(), "b=2".to_owned()], &["https://app.example"]);
-    let digest = STANDARD.encode(digest_of(b"p{}"));
+    let digest = STANDARD.encode(sha256(b"p{}"));
     assert_eq!(
         header(&answer, "content-security-policy"),
         format!(

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    authorization_server::keys::random::digest_of,
-    base::names::Scope,
+    base::{digest::sha256, names::Scope},
     config::{
         keys::embedded::GRANT_TYPES,
         listen::file_bytes,
@@ -132,7 +131,7 @@ fn auth(fields: &mut Fields<'_>, reference: &mut Reference) -> Option<ClientAuth
     let secret = secret.map(|field| {
         let referred = secret::long_secret(&field)?;
         *reference = Some(referred.reference);
-        Some(ClientAuth::Secret(digest_of(referred.secret.expose())))
+        Some(ClientAuth::Secret(sha256(referred.secret.expose())))
     });
     let jwks = jwks.map(|field| {
         let path = value::path(&field, "the path of a key set")?;

@@ -7,10 +7,8 @@ use tempfile::TempDir;
 
 use super::read_in;
 use crate::{
-    authorization_server::{
-        keys::random::digest_of,
-        settings::{Dynamic, EmbeddedSettings, Login, StoreSettings},
-    },
+    authorization_server::settings::{Dynamic, EmbeddedSettings, Login, StoreSettings},
+    base::digest::sha256,
     config::{Settings, explain, file::Loaded, problem::Problems},
     decide::authorization_server::client::{ClientAuth, ClientOrigin, Grants},
     outbound::keys::KeySource,
@@ -127,7 +125,7 @@ fn an_embedded_authorization_server_means_what_is_written() {
     assert_eq!(desktop.grants, Grants { code: true, refresh: true, credentials: false });
     assert_eq!(texts(desktop.scopes.as_ref().unwrap().iter().map(|scope| scope.as_str())), ["mcp:connect"]);
     assert_eq!(desktop.redirect_uris[1].as_str(), "com.example.app:/callback");
-    assert_eq!(batch.auth, ClientAuth::Secret(digest_of(b"0123456789abcdef0123456789abcdef")));
+    assert_eq!(batch.auth, ClientAuth::Secret(sha256(b"0123456789abcdef0123456789abcdef")));
     assert_eq!(batch.grants, Grants { code: false, refresh: false, credentials: true });
     assert!(matches!(&signer.auth, ClientAuth::Keys(keys) if keys.contains("P-256")));
     assert_eq!(web.auth, ClientAuth::KeysAt("https://web.example.com/keys".into()));

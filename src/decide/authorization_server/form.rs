@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     base::{
         limits::{FORM_BYTES_MAX, FORM_PARAMETERS_MAX},
-        percent::{escape, escaped_byte},
+        percent::{escape, form_unescape},
     },
     decide::authorization_server::error::{Code, OAuthError},
 };
@@ -77,22 +77,14 @@ impl fmt::Debug for Form {
 /// characters (RFC 6749 appendix A has none but the tab). A character that must be escaped and is
 /// not may be read differently by the next parser.
 pub(super) fn decode(text: &[u8]) -> Result<Box<str>, &'static str> {
-    let mut bytes = text.iter().copied();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        let byte = match byte {
-            b'+' => b' ',
-            b'%' => {
-                let byte = escaped_byte(bytes.next(), bytes.next());
-                byte.ok_or("a parameter has a % without two hexadecimal digits")?
-            }
-            // Some parsers begin a new parameter at a semicolon.
-            b';' => return Err("a parameter has a semicolon that is not escaped"),
-            b'!'..=b'~' => byte,
-            _ => return Err("a parameter has a character that is not escaped"),
-        };
-        decoded.push(byte);
+    // Some parsers begin a new parameter at a semicolon.
+    if text.contains(&b';') {
+        return Err("a parameter has a semicolon that is not escaped");
     }
+    if !text.iter().all(u8::is_ascii_graphic) {
+        return Err("a parameter has a character that is not escaped");
+    }
+    let decoded = form_unescape(text).ok_or("a parameter has a % without two hexadecimal digits")?;
     let decoded = String::from_utf8(decoded).map_err(|_| "a parameter is not UTF-8")?;
     if decoded.contains(|letter: char| letter.is_control() && letter != '\t') {
         return Err("a parameter has a control character");
@@ -113,10 +105,4 @@ pub fn encode(pairs: &[(&str, &str)]) -> String {
         query.extend(escape(value));
     }
     query
-}
-
-/// One word in form encoding: unreserved characters as they are, everything else in percent form.
-#[must_use]
-pub fn encode_word(word: &str) -> String {
-    escape(word).to_string()
 }

@@ -1,11 +1,11 @@
 //! Proof Key for Code Exchange with S256, for every client (RFC 7636, SPEC E-11, E-21).
 
-use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    base::digest::sha256,
+    base::digest::{SHA256_BYTES, sha256_base64url},
     decide::authorization_server::error::{Code, OAuthError},
 };
 
@@ -32,7 +32,7 @@ impl Challenge {
         }
         // The decoder accepts only one spelling: no padding, no bits left over.
         match URL_SAFE_NO_PAD.decode(challenge) {
-            Ok(bytes) if bytes.len() == digest::SHA256_OUTPUT_LEN => Ok(Self(challenge.into())),
+            Ok(bytes) if bytes.len() == SHA256_BYTES => Ok(Self(challenge.into())),
             _ => wrong("code_challenge must be the base64url form of a SHA-256, 43 characters"),
         }
     }
@@ -58,7 +58,7 @@ impl Challenge {
     /// The challenge of a verifier, for the gateway as a client of the upstream IdP.
     #[must_use]
     pub fn of(verifier: &str) -> Self {
-        Self(URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes())).into())
+        Self(sha256_base64url(verifier).into())
     }
 
     /// As sent.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     base::{clock::Now, limits::ASSERTION_AGE_MAX},
-    decide::token::{jwk::KeySet, jwt::UnverifiedJwt, times::check_times},
+    decide::token::{jwk::KeySet, jwt::UnverifiedJwt, times::check_times, token_type::short},
 };
 
 /// How far clocks may differ.
@@ -58,8 +58,7 @@ pub fn verify(
     now: Now,
 ) -> Result<Assertion, AssertionFault> {
     token.check_signature(keys).map_err(|_| AssertionFault::Signature)?;
-    let typ = token.typ().unwrap_or("jwt").to_ascii_lowercase();
-    if !TYPES.contains(&typ.strip_prefix("application/").unwrap_or(&typ)) {
+    if !TYPES.contains(&&*short(token.typ().unwrap_or("jwt"))) {
         return Err(AssertionFault::Type);
     }
     let text = |name: &str| token.claims().get(name).and_then(Value::as_str);

@@ -10,7 +10,7 @@ use crate::{
     base::{clock::Now, limits::CLOCK_SKEW_MAX, names::Issuer},
     decide::{
         refusal::TokenFault,
-        token::{jwk::KeySet, jwt::UnverifiedJwt, times::check_times},
+        token::{jwk::KeySet, jwt::UnverifiedJwt, times::check_times, token_type::short},
     },
 };
 
@@ -47,10 +47,7 @@ pub fn verify<'t>(
     if token.issuer() != expected.issuer.as_str() {
         return Err(TokenFault::Issuer);
     }
-    if token.typ().is_some_and(|typ| {
-        let typ = typ.to_ascii_lowercase();
-        NOT_ID_TOKENS.contains(&typ.strip_prefix("application/").unwrap_or(&typ))
-    }) {
+    if token.typ().is_some_and(|typ| NOT_ID_TOKENS.contains(&&*short(typ))) {
         return Err(TokenFault::Type);
     }
     let claims = token.signed(expected.algorithms, keys)?;

@@ -2,14 +2,16 @@
 
 use serde_json::{Map, Value};
 
-/// Header types of JWTs that are something else. They stay refused if a configuration lists them.
-const OTHER_TYPES: [&str; 15] = [
+/// Header types of JWTs that issuers also sign and that are never access tokens (SPEC B-32). A
+/// configuration cannot list them.
+const OTHER_TYPES: [&str; 16] = [
     "client-authentication+jwt",
     "dpop+jwt",
     "entity-statement+jwt",
     "id+jwt",
     "id_token",
     "id_token+jwt",
+    "kb+jwt",
     "logout+jwt",
     "oauth-authz-req+jwt",
     "oauth-client-attestation+jwt",
@@ -53,7 +55,7 @@ pub(super) fn judge(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[
         Some(typ) => short(typ),
     };
     let possible = accepted.iter().any(|accepted| **accepted == *typ)
-        && !OTHER_TYPES.contains(&&*typ)
+        && !is_other(&typ)
         && !FOREIGN_CLAIMS.iter().any(|name| claims.contains_key(*name))
         // Cognito writes `access` or `id`, Keycloak `Bearer`, `ID`, `Refresh`, `Offline`, `Logout`.
         && claims.get("token_use").is_none_or(|usage| usage == "access")
@@ -62,8 +64,15 @@ pub(super) fn judge(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[
     possible.then_some(if shown { Evidence::Shown } else { Evidence::Missing })
 }
 
+/// Whether `typ`, as [`short`] writes it, is of JWTs with another purpose than access.
+#[must_use]
+pub fn is_other(typ: &str) -> bool {
+    OTHER_TYPES.contains(&typ)
+}
+
 /// `typ` in lower case, without the `application/` that RFC 7515 §4.1.9 lets a writer leave out.
-fn short(typ: &str) -> String {
+#[must_use]
+pub fn short(typ: &str) -> String {
     let typ = typ.to_ascii_lowercase();
     match typ.strip_prefix("application/") {
         Some(short) if !short.contains('/') => short.to_owned(),

@@ -7,7 +7,7 @@ use http::{
 };
 
 use crate::{
-    base::limits::UPSTREAM_BUSY_RETRY_SECS,
+    base::{limits::UPSTREAM_BUSY_RETRY_SECS, media},
     decide::{
         fields::cors::{self, CorsKind},
         mcp::{
@@ -19,7 +19,7 @@ use crate::{
     inbound::{answer::reply_body::ReplyBody, request::context::RequestContext, state::server::Server},
 };
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const JSON: HeaderValue = HeaderValue::from_static(media::JSON);
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// A JSON answer.

@@ -9,7 +9,7 @@ use tokio::{select, time::sleep};
 use tracing::{debug, info, warn};
 
 use crate::{
-    base::{clock::Now, sha256::sha256},
+    base::{clock::Now, digest::sha256},
     decide::token::jwk::{KeySet, KeySetFault},
     outbound::{
         fault::Fault,

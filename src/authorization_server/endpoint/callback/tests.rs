@@ -13,12 +13,11 @@ use crate::{
             departure,
             flow::{self, Flow},
         },
-        keys::random::digest_of,
         settings::{Login, OidcSettings},
         store::kind::EntryKind,
         testing::{Browser, ECHO, ISSUER, Reply, START_SECS, VERIFIER, World, exchange},
     },
-    base::secret::Secret,
+    base::{digest::sha256, secret::Secret},
     decide::{
         authorization_server::{
             form::Form,
@@ -105,7 +104,7 @@ impl Scene {
         let flow = Flow {
             request,
             client,
-            browser: digest_of(BROWSER.as_bytes()),
+            browser: sha256(BROWSER.as_bytes()),
             person: None,
             consented: Some(vec!["a".into(), "b".into()]),
             bridge: None,

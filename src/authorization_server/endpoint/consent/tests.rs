@@ -5,12 +5,11 @@ use http::header;
 use crate::{
     authorization_server::{
         grant::code::AuthorizationCode,
-        keys::random::name_of,
         settings::{Login, OidcSettings},
         store::kind::EntryKind,
         testing::{Browser, ECHO, FILES, ISSUER, PASSWORD, VERIFIER, World, client, posted},
     },
-    base::secret::Secret,
+    base::{digest::sha256_base64url, secret::Secret},
     decide::{
         authorization_server::{client::ClientAuth, form, pkce::Challenge, redirect_uri::RedirectUri},
         routing::IssuerEndpoint as E,
@@ -33,7 +32,7 @@ async fn e15_a_consent_becomes_one_code_that_is_bound_to_all_that_was_asked() {
     assert_eq!(shown.headers[header::REFERRER_POLICY], "no-referrer");
     assert_eq!(shown.parameter("state").as_deref(), Some("a state & more"));
     assert_eq!(shown.parameter("iss").as_deref(), Some(ISSUER));
-    let name = name_of(&shown.parameter("code").unwrap());
+    let name = sha256_base64url(&shown.parameter("code").unwrap());
     let code = world.embedded.state.store.get(EntryKind::Code, &name).await.unwrap().unwrap();
     let code: AuthorizationCode = serde_json::from_slice(&code).unwrap();
     assert_eq!((&*code.client, code.redirect_uri.as_deref()), ("app", Some(BACK)));

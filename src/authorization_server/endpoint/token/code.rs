@@ -8,12 +8,12 @@ use crate::{
         embedded::{Asked, Embedded},
         event,
         grant::{access_token::AccessGrant, code::AuthorizationCode, family},
-        keys::random::name_of,
         person::current,
         reply::{Denied, EndpointAnswer},
         settings::Login,
         store::{fault::StoreFault, kind::EntryKind},
     },
+    base::digest::sha256_base64url,
     decide::authorization_server::{
         client::Client,
         error::{Code, OAuthError},
@@ -33,7 +33,7 @@ pub(crate) async fn exchange(
         return Err(Code::UnauthorizedClient.because("this client is not allowed to use authorization codes").into());
     }
     let store = &embedded.state.store;
-    let name = name_of(form.get("code").ok_or_else(|| Code::InvalidRequest.because("code is missing"))?);
+    let name = sha256_base64url(form.get("code").ok_or_else(|| Code::InvalidRequest.because("code is missing"))?);
     let before = store.get(EntryKind::Code, &name).await?.ok_or_else(invalid)?;
     let code: AuthorizationCode = serde_json::from_slice(&before).map_err(|_| invalid())?;
     if let Some(family) = &code.spent {

@@ -14,15 +14,12 @@ use crate::{
             code::AuthorizationCode,
             family::{self, read_token, written},
         },
-        keys::{
-            random::{self, digest_of},
-            seal::Sealer,
-        },
+        keys::{random, seal::Sealer},
         person::{bridge::session::Renewed, current},
         reply::{Denied, EndpointAnswer},
         store::kind::EntryKind,
     },
-    base::{limits::ARRIVAL_WAIT, names::Scope},
+    base::{digest::sha256, limits::ARRIVAL_WAIT, names::Scope},
     decide::authorization_server::{
         client::Client,
         error::{Code, OAuthError},
@@ -54,7 +51,7 @@ pub(crate) async fn begin(
         person: code.person.clone(),
         scopes: code.scopes.clone(),
         resources: code.resources.clone(),
-        current: digest_of(secret.as_bytes()),
+        current: sha256(secret.as_bytes()),
         previous: None,
         count: 1,
         renewed: asked.now.unix_secs(),
@@ -87,7 +84,7 @@ pub(crate) async fn exchange(
             return presented.end(&family, "presented by another client: revoked").await;
         }
         let idle_max = embedded.settings.refresh_token_ttl.as_secs();
-        match family.standing(&digest_of(secret.as_bytes()), asked.now.unix_secs(), idle_max) {
+        match family.standing(&sha256(secret.as_bytes()), asked.now.unix_secs(), idle_max) {
             Standing::Expired => {
                 embedded.state.store.delete(EntryKind::Family, id).await?;
                 return Err(invalid().into());
@@ -160,7 +157,7 @@ impl Presented<'_> {
             return self.end(family, "grant removed: revoked").await.map(Some);
         };
         let secret = random::unguessable().map_err(failed)?;
-        let digest = digest_of(secret.as_bytes());
+        let digest = sha256(secret.as_bytes());
         let sealer = Sealer::of_token(self.secret.as_bytes()).map_err(failed)?;
         let sealed = sealer.seal(PLACE, secret.as_bytes()).map_err(failed)?;
         let known = Family { person, bridge, ..family.clone() };

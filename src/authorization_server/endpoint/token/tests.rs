@@ -7,12 +7,11 @@ use http::{Method, Request, header};
 use crate::{
     authorization_server::{
         grant::code::AuthorizationCode,
-        keys::random::name_of,
         settings::{Login, OidcSettings, StoreSettings},
         store::{Store, kind::EntryKind},
         testing::{ECHO, FILES, ISSUER, START_SECS, VERIFIER, World, ada, exchange, form_request, refresh},
     },
-    base::{clock::testing::HandClock, secret::Secret},
+    base::{clock::testing::HandClock, digest::sha256_base64url, secret::Secret},
     decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint as E},
 };
 
@@ -112,7 +111,7 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
         person.claims.insert(name.to_owned(), "evil".into());
     }
     let code = world.code("app", &["a"], &[ECHO]).await;
-    let kept = world.embedded.state.store.get(EntryKind::Code, &name_of(&code)).await.unwrap().unwrap();
+    let kept = world.embedded.state.store.get(EntryKind::Code, &sha256_base64url(&code)).await.unwrap().unwrap();
     let code: AuthorizationCode = serde_json::from_slice(&kept).unwrap();
     let code = world.keep_code(&AuthorizationCode { person, ..code }).await;
     // The way that users log in decides which claims count.

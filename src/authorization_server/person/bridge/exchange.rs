@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Bridge, unavailable};
 use crate::{
+    base::percent::escape,
     decide::{
         authorization_server::{error::OAuthError, form},
         json::strict,
@@ -73,7 +74,7 @@ impl Bridge {
 
 /// RFC 6749 §2.3.1: form-encode both parts, then Basic.
 fn basic(id: &str, secret: &str) -> Result<HeaderValue, OAuthError> {
-    let pair = format!("{}:{}", form::encode_word(id), form::encode_word(secret));
+    let pair = format!("{}:{}", escape(id), escape(secret));
     HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).map_err(|_| {
         unavailable(&Fault::new(FaultKind::TokenEndpoint, "the IdP client credential cannot be sent in a header"))
     })

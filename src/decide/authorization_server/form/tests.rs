@@ -1,6 +1,6 @@
 //! Forms that have one meaning, and forms that do not.
 
-use super::{Form, encode, encode_word};
+use super::{Form, encode};
 use crate::{
     base::limits::{FORM_BYTES_MAX, FORM_PARAMETERS_MAX},
     decide::authorization_server::error::Code,
@@ -102,5 +102,4 @@ fn e13_what_is_written_reads_back_unchanged() {
     assert_eq!(encode(&[]), "");
     assert_eq!(encode(&[("a", "1 2"), ("b", "ÿ")]), "a=1%202&b=%C3%BF");
     // RFC 6749 §2.3.1: what stands before and after the colon of Basic.
-    assert_eq!(encode_word("a:b c%+é~"), "a%3Ab%20c%25%2B%C3%A9~");
 }

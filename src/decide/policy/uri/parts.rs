@@ -4,6 +4,8 @@ use std::net::Ipv6Addr;
 
 use url::{Host, Url};
 
+use crate::base::percent::unescape;
+
 /// A URI taken apart, nothing checked but the scheme.
 pub(super) struct UriParts<'t> {
     pub(super) scheme: &'t str,
@@ -217,20 +219,6 @@ pub(super) fn collapsed(path: &str) -> String {
 /// `text` with its percent escapes undone, once. A `%` that begins no escape stays; bytes that are
 /// not UTF-8 become U+FFFD.
 pub(super) fn decoded(text: &str) -> String {
-    if !text.contains('%') {
-        return text.to_owned();
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = after.split_first_chunk().filter(|_| *first == b'%').and_then(|(pair, after)| {
-            let digit = |byte: u8| char::from(byte).to_digit(16);
-            let [high, low] = *pair;
-            Some((u8::try_from(digit(high)? * 16 + digit(low)?).ok()?, after))
-        });
-        let (byte, after) = escaped.unwrap_or((*first, after));
-        bytes.push(byte);
-        rest = after;
-    }
+    let bytes: Vec<u8> = unescape(text).collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }

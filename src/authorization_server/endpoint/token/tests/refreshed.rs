@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::with;
 use crate::{
     authorization_server::{
-        keys::random::name_of,
         person::accounts::Accounts,
         settings::Login,
         store::kind::EntryKind,
         testing::{ECHO, FILES, World, exchange, form_request, refresh},
     },
+    base::digest::sha256_base64url,
     decide::routing::IssuerEndpoint as E,
 };
 
@@ -173,7 +173,7 @@ async fn e23_a_wrong_half_to_a_right_one_is_a_second_use() {
     let world = World::new().await;
     let login = world.login().await;
     let token = login.text("refresh_token").to_owned();
-    let forged = format!("{}.{}", token.split('.').next().unwrap(), name_of("guess"));
+    let forged = format!("{}.{}", token.split('.').next().unwrap(), sha256_base64url("guess"));
     assert_eq!(world.refresh(&forged).await.refusal(), DEAD);
     assert_eq!(world.refresh(&token).await.refusal(), DEAD);
 }

@@ -40,7 +40,7 @@ pub fn check_media(headers: &HeaderMap) -> Result<(), Refusal> {
 /// `application/json`, and no parameter but `charset=utf-8`. A type that only starts like it is
 /// another type, though some stacks take it (attack 41).
 fn is_json_in_utf8(value: &[u8]) -> bool {
-    if !media::is(value, "application/json") {
+    if !media::is(value, media::JSON) {
         return false;
     }
     let parts = value.split(|byte| *byte == b';').skip(1).map(<[u8]>::trim_ascii);
