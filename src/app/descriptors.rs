@@ -80,8 +80,8 @@ pub fn totals(limits: Totals, bounds: ConnectionBounds) -> TotalLimits {
     let part = |all: usize| u32::try_from(share(all as u64)).unwrap_or(u32::MAX);
     let Totals { requests, is_requests_written, body_bytes } = limits;
     let requests = if is_requests_written { requests } else { requests.min(upstreams(bounds)) };
-    let unproved = part(requests as usize).min(part(bounds.connections));
-    TotalLimits { requests, body_bytes, unproved, streams_of_caller: part(bounds.upstreams()) }
+    let unverified = part(requests as usize).min(part(bounds.connections));
+    TotalLimits { requests, body_bytes, unverified, streams_of_caller: part(bounds.upstreams()) }
 }
 
 /// Logs what all callers together may hold, and warns of configured limits that are too high.
@@ -140,14 +140,14 @@ mod tests {
     fn attack_174_totals_follow_the_descriptors_unless_they_are_written() {
         let limits = |requests, is_requests_written| Totals { requests, is_requests_written, body_bytes: 9 };
         let (few, many) = (under(64, 14, 1), under(65_536, 14, 1));
-        for (limits, bounds, requests, unproved, streams_of_caller) in [
+        for (limits, bounds, requests, unverified, streams_of_caller) in [
             (limits(1_024, false), few, 17, 4, 4),
             (limits(8, false), few, 8, 2, 4),
             (limits(1_024, true), few, 1_024, 4, 4),
             (limits(1_024, false), many, 1_024, 256, 8_172),
             (limits(1, true), under(16, 14, 1), 1, 1, 1),
         ] {
-            let expected = TotalLimits { requests, body_bytes: 9, unproved, streams_of_caller };
+            let expected = TotalLimits { requests, body_bytes: 9, unverified, streams_of_caller };
             assert_eq!(totals(limits, bounds), expected, "{limits:?} {bounds:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! Client connections: the listener, TLS, HTTP framing, the bound on connections, and the drain.
+//! Client connections: listener, TLS, HTTP framing, the bound on connections, and the drain.
 
 pub mod listener;
 pub mod phase;

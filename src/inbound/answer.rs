@@ -1,4 +1,4 @@
-//! An answer on its way out: asked for, filtered or watched, relayed, ended; or a refusal.
+//! Asks the upstream, filters and relays its answer, and ends streams; or answers with a refusal.
 
 pub(in crate::inbound) mod broken;
 pub(in crate::inbound) mod event_watch;

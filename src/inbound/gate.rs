@@ -1,15 +1,15 @@
 //! Open this first: the eight steps of a request to an MCP server, and the point of no return.
 //!
 //! ```text
-//! 1 may a browser call from there   request/service, before the gate: decide/origin
-//! 2 what was presented              decide/token/presented
-//! 3 is it genuine                   outbound/verify                                   ⇒ Caller
-//! 4 what is wanted                  request/message: the body, and the message in it  ⇒ Target
-//! 5 may they                        state/tasks, decide/policy/evaluate               ⇒ Permit
-//! 6 is there room, is it theirs     state: session, event, stream, task, quota        ⇒ Outgoing
-//! 7 ask the upstream                answer/forward, which spends the Permit           ⇒ Answered
-//! ---------------------- the point of no return: nothing can be refused any more, only ended
-//! 8 relay the answer                answer/relay, which cannot fail
+//! 1 is the origin allowed              request/service, before the gate: decide/fields/origin
+//! 2 which credential came              decide/token/presented
+//! 3 is it genuine                      outbound/verify                              ⇒ Caller
+//! 4 what is the target                 request/message: the body and its message    ⇒ Target
+//! 5 may the caller use it              state/tasks, decide/policy/evaluate          ⇒ Permit
+//! 6 is there room, is it the caller's  state: session, event, stream, task          ⇒ Outgoing
+//! 7 ask the upstream                   answer/forward, which consumes the Permit    ⇒ Answered
+//! ------------------------- the point of no return: nothing can be refused, only ended
+//! 8 relay the answer                   answer/relay, which cannot fail
 //! ```
 //! The caller is verified before a byte of the body is read.
 
@@ -124,8 +124,8 @@ impl Judge<'_> {
         Ok(caller)
     }
 
-    /// The caller is verified: its request takes a place, and its connection is not closed for
-    /// others.
+    /// Takes a place for the request of a verified caller. From here on its connection is not
+    /// closed to make room for another client.
     fn enter(&self, caller: &Caller, busy: &mut Busy) -> Result<RequestPlace, Refusal> {
         let Self { arrival, server, .. } = self;
         let usage = &arrival.connection.gateway.usage;
@@ -134,7 +134,7 @@ impl Judge<'_> {
         Ok(place)
     }
 
-    /// Step 4: what the request asks.
+    /// Step 4: the target of the request, and what else its message asks.
     async fn what(
         &self,
         body: &mut Incoming,
@@ -149,7 +149,8 @@ impl Judge<'_> {
             (Endpoint::Streamable | Endpoint::Messages, &Method::POST) => {
                 message::read(server, endpoint, head, body, place, context).await?
             }
-            // A body means nothing here and is not forwarded: it could hide a message (attack 108).
+            // A body has no meaning here and is not forwarded: it could hide a message (attack
+            // 108).
             (Endpoint::Streamable | Endpoint::Events, &Method::GET) => {
                 message::read_bodiless(Target::Stream, head, body, context).await?
             }
@@ -168,14 +169,14 @@ impl Judge<'_> {
         Ok(asked)
     }
 
-    /// Step 5: whether the rules permit it. A task needs the permission for the call that made it,
-    /// so the target is replaced by what was permitted.
+    /// Step 5: whether the rules permit it. A request about a task needs the permission for the
+    /// call that made the task, so its target is replaced by the target of that call.
     fn may(&self, caller: &Caller, asked: &mut McpRequest, record: &mut Record) -> Result<Permit, Refusal> {
         let Self { arrival, server, .. } = self;
         let (policy, tasks) = (&server.policy, &arrival.connection.gateway.tasks);
         let target = match tasks.resolve(server, caller, mem::replace(&mut asked.target, Target::Open), arrival.now) {
             Ok(target) => target,
-            // A caller that may not even connect gets that refusal.
+            // A caller that may not connect is refused for that, and not for the task.
             Err(unknown) => return Err(evaluate(policy, caller, &Target::Open).err().unwrap_or(unknown)),
         };
         record.judge_each(|one| (deciding_rule(policy, one), evaluate(policy, caller, one)));
@@ -185,8 +186,8 @@ impl Judge<'_> {
         Ok(permit)
     }
 
-    /// Step 6: whether the session and the event are the caller's, and whether there is room for
-    /// what the request begins.
+    /// Step 6: whether the session and the event belong to the caller, and whether there is room
+    /// for the session, stream or task that the request begins.
     fn room(
         &self,
         caller: Arc<Caller>,
@@ -199,7 +200,7 @@ impl Judge<'_> {
         let target = asked.target;
         let ((session, resumed), message_path) = match endpoint {
             Endpoint::Streamable => (self.session(&caller, context.era)?, None),
-            // `Mcp-Session-Id` means nothing to this transport.
+            // This transport has no `Mcp-Session-Id`.
             Endpoint::Events => ((None, None), None),
             Endpoint::Messages => {
                 let path = legacy_sse::message_path(&gateway.session_keys, server, &caller, head.uri.query())?;
@@ -207,20 +208,20 @@ impl Judge<'_> {
             }
         };
         if asked.answers && session.is_none() && message_path.is_none() {
-            // Ids of a server's requests are small numbers: without a session any caller could
-            // answer another caller's request (attack 132).
+            // The ids of a server's requests are small numbers. Without a session, any caller could
+            // answer a request that the server sent to another caller (attack 132).
             return Err(Refusal::UnknownSession);
         }
-        // `Last-Event-ID` on anything but a GET stream changes nothing.
+        // `Last-Event-ID` on anything but a GET stream is ignored.
         let resumed = resumed.filter(|_| matches!(target, Target::Stream));
         let method = context.method.as_deref().unwrap_or_default();
         let lives_on = matches!(target, Target::Stream) || method == method::SUBSCRIBE;
-        // Places are taken for what the answer may need, and given back when it does not. A message
-        // that ends or answers something takes none: otherwise a caller whose streams all wait for
-        // its answer could never give it.
+        // Places are taken for the stream, task or session that the answer may begin, and given
+        // back if it begins none. A message that ends or answers something takes no place:
+        // otherwise a caller whose streams all wait for that message could never send it.
         if asked.may_stream || lives_on {
             place.asks()?;
-            // The answer to a message of 2024-11-05 comes on a stream that is open already.
+            // On the transport of 2024-11-05 the answer comes on a stream that is already open.
             if endpoint != Endpoint::Messages {
                 place.may_stream(limits.streams_per_caller.min(arrival.snapshot.limits.streams_of_caller))?;
             }
@@ -228,8 +229,7 @@ impl Judge<'_> {
         if asked.asks_for_task {
             gateway.tasks.check(name, &caller, arrival.now)?;
         }
-        // A batch cannot hold `initialize`, and on the transport of 2024-11-05 a session is a
-        // stream.
+        // A batch cannot hold `initialize`. On the transport of 2024-11-05 a session is a stream.
         let begins = method == "initialize" && endpoint == Endpoint::Streamable;
         if begins {
             gateway.sessions.begin(name, &caller, limits.sessions_per_caller, arrival.now)?;
@@ -250,9 +250,9 @@ impl Judge<'_> {
         })
     }
 
-    /// The session of a legacy request, and what the stream answers that it resumes, if that is
-    /// known (SPEC C-41, C-52). The modern protocol has no sessions: its upstream gets no session
-    /// id (SPEC C-47).
+    /// The session of a legacy request, and the target of the stream that it resumes, if the
+    /// gateway knows it (SPEC C-41, C-52). The modern protocol has no sessions: its upstream gets
+    /// no session id (SPEC C-47).
     fn session(&self, caller: &Caller, era: Era) -> Result<(Option<McpSession>, Option<Target>), Refusal> {
         if era != Era::Legacy {
             return Ok((None, None));

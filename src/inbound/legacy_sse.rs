@@ -1,8 +1,8 @@
 //! The HTTP with SSE transport of 2024-11-05: its paths, and the endpoint in its first event.
 //!
-//! The upstream tells the client of each stream where to send messages. An id in that URI alone
-//! selects the stream that answers. The client gets a URI of the gateway instead, with the
-//! upstream's URI sealed for this caller and this server (SPEC C-95…C-99).
+//! On each stream the upstream names a URI for messages. Only an id in that URI selects the stream
+//! that answers. The client gets a URI of the gateway instead, in which the upstream's URI is
+//! sealed for this caller and this server (SPEC C-95…C-99).
 
 use std::sync::Arc;
 
@@ -28,13 +28,13 @@ use crate::{
     },
 };
 
-/// The parameter of a message's URI.
+/// The query parameter of a message's URI.
 const SESSION: &str = "session=";
 
-/// The path of a server that a request came by.
+/// The path of a server at which a request arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// Streamable HTTP: everything at one path.
+    /// Streamable HTTP: all messages and streams at one path.
     Streamable,
     /// The event stream of 2024-11-05.
     Events,
@@ -51,8 +51,8 @@ impl Endpoint {
         }
     }
 
-    /// The methods that it accepts. A POST to the event stream must fail with 405: so clients of
-    /// both transports find out which one is served.
+    /// The HTTP methods of this path. A POST to the event stream must fail with 405: by this
+    /// answer, clients of both transports find out which one the server uses.
     pub(super) fn methods(self) -> &'static str {
         match self {
             Self::Streamable => "POST, GET, DELETE, OPTIONS",
@@ -70,7 +70,7 @@ pub(super) struct EndpointRewriter {
 }
 
 impl EndpointRewriter {
-    /// For the stream of `caller`.
+    /// Rewrites the stream of `caller`.
     pub(super) fn new(gateway: &Arc<Gateway>, server: &Arc<Server>, caller: &Arc<Caller>) -> Self {
         Self { gateway: Arc::clone(gateway), server: Arc::clone(server), caller: Arc::clone(caller) }
     }
@@ -85,7 +85,9 @@ impl EndpointRewriter {
         }
         // Clients ignore an event without data.
         let Some(named) = event.data() else { return Ok(None) };
-        let Transport::Sse { messages } = &self.server.transport else { return Err("this server has no endpoint") };
+        let Transport::Sse { messages } = &self.server.transport else {
+            return Err("this server does not use the transport of 2024-11-05");
+        };
         let upstream = self.server.upstream.settings();
         let base = Base {
             scheme: if upstream.peer.tls { "https" } else { "http" },
@@ -95,7 +97,7 @@ impl EndpointRewriter {
         let target = message_endpoint::resolve(base, &named)?;
         let text = URL_SAFE_NO_PAD.encode(target);
         let sealed = self.gateway.session_keys.seal(bound(&self.server, &self.caller), &text);
-        let sealed = sealed.ok_or("it cannot be sealed")?;
+        let sealed = sealed.ok_or("the endpoint cannot be sealed")?;
         Ok(Some(event.with_data(format!("{messages}?{SESSION}{sealed}").as_bytes())))
     }
 }
@@ -104,15 +106,15 @@ impl EndpointRewriter {
 /// `query`.
 ///
 /// # Errors
-/// [`Refusal::UnknownSession`] for an endpoint of another caller or server, and for one that was
-/// never sealed (SPEC C-97, C-99, attack 153).
+/// [`Refusal::UnknownSession`] for the endpoint of another caller or server, and for an endpoint
+/// that was never sealed (SPEC C-97, C-99, attack 153).
 pub(super) fn message_path(
     keys: &SessionKeys,
     server: &Server,
     caller: &Caller,
     query: Option<&str>,
 ) -> Result<PathAndQuery, Refusal> {
-    // A seal has one spelling, so the query can hold nothing else.
+    // The query holds the sealed URI and nothing else.
     let sealed = query.and_then(|query| query.strip_prefix(SESSION));
     let text = sealed.and_then(|sealed| keys.open(bound(server, caller), sealed));
     let target =

@@ -1,4 +1,4 @@
-//! A request on its way in: its head, its body, its session, and the paths that need no upstream.
+//! Reads a request: head, body, message, session; and answers the paths that need no upstream.
 
 pub(in crate::inbound) mod arrival;
 pub(in crate::inbound) mod body;

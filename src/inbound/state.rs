@@ -1,4 +1,4 @@
-//! What outlives a request: the configuration in force, and what is kept or counted of each caller.
+//! State beyond one request: the snapshot in force, and the stores and counts for each caller.
 
 pub mod events;
 pub mod gateway;

@@ -94,7 +94,7 @@ pub(super) struct TestGateway {
     _keys: JoinSet<()>,
 }
 
-/// A rule for tools: `name` needs `scopes`.
+/// A rule: the tools that match `tools` need `scopes`.
 pub(super) fn rule(tools: &str, scopes: &[&str]) -> Rule {
     Rule {
         subject: Subject::Tools(vec![Glob::new(tools)]),
@@ -106,7 +106,7 @@ pub(super) fn rule(tools: &str, scopes: &[&str]) -> Rule {
     }
 }
 
-/// Every caller may use `safe`; `danger` needs the scope of that name.
+/// Every caller may use `safe`; `danger` needs the scope `danger`.
 pub(super) fn policy() -> Policy {
     Policy {
         connect: Vec::new(),
@@ -125,7 +125,7 @@ impl TestGateway {
         Self::with(|_| ()).await
     }
 
-    /// The server is changed by `change`.
+    /// A gateway whose server is changed by `change`.
     pub(super) async fn with(change: impl FnOnce(&mut Server)) -> Self {
         let (site, clock, metrics, local) =
             (Site::plain().await, HandClock::at(now()), Metrics::new(), Arc::<LocalKeys>::default());
@@ -169,7 +169,7 @@ impl TestGateway {
         Self { gateway, server, site, clock, local, upstream, issuer, snapshot, connection, _seat: seat, _keys: keys }
     }
 
-    /// Puts a changed server in force; without `change` the server is gone.
+    /// Reloads with a changed server; without `change`, with no server.
     pub(super) fn reload(&self, change: Option<Change>) {
         let mut next = snapshot(&self.server);
         next.servers = change
@@ -210,7 +210,7 @@ impl TestGateway {
             endpoint: Endpoint::Streamable,
             session: None,
             message_path: None,
-            lists: ListPlan { cut: None, guarded: None },
+            lists: ListPlan { filtered: None, guarded: None },
             task: TaskAnswer::None,
             target,
             begins: false,
@@ -226,7 +226,7 @@ impl TestGateway {
         P256.token("ES256", &json!({}), &with(&claims(), &json!({ "scope": scope })))
     }
 
-    /// Sends `request` on a connection of its own, and returns all that comes back.
+    /// Sends `request` on a new connection, and returns all bytes that come back.
     pub(super) async fn answer(&self, request: &str) -> String {
         let (mut client, stream) = duplex(64 * 1024);
         let service = service_fn(|request: Request<Incoming>| service::answer(&self.connection, request));
@@ -316,7 +316,7 @@ fn server(
 fn snapshot(server: &Arc<Server>) -> Snapshot {
     let entry = RouteEntry { path: PATH, root: false, legacy: false };
     Snapshot {
-        limits: TotalLimits { requests: 64, body_bytes: 8 * 1024 * 1024, unproved: 8, streams_of_caller: 8 },
+        limits: TotalLimits { requests: 64, body_bytes: 8 * 1024 * 1024, unverified: 8, streams_of_caller: 8 },
         sites: sites(),
         routes: Routes::new(&[entry], &[]).unwrap(),
         servers: vec![Arc::clone(server)],

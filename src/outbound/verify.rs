@@ -138,18 +138,18 @@ impl Verifier {
         peer: Option<IpAddr>,
         now: Now,
     ) -> Result<Arc<Caller>, Refusal> {
-        let unproved = UnverifiedJwt::read(token)?;
+        let unverified = UnverifiedJwt::read(token)?;
         // Issuer first, then its keys: the token only chooses among the configured issuers (P6,
         // SPEC B-10).
         let issuer = issuers
             .iter()
-            .find(|issuer| issuer.rules().issuers.iter().any(|name| name.as_str() == unproved.issuer()))
+            .find(|issuer| issuer.rules().issuers.iter().any(|name| name.as_str() == unverified.issuer()))
             .ok_or(Refusal::Token(TokenFault::Issuer))?;
 
         let keys = issuer.current_or_first(now).await?;
-        let (keys, caller) = match unproved.verify(issuer.rules(), &keys.set, now) {
+        let (keys, caller) = match unverified.verify(issuer.rules(), &keys.set, now) {
             // Boxed: it is rare, and every request would carry the room for it.
-            Err(UNKNOWN_KEY) => Box::pin(prove_later(&unproved, issuer, keys.generation, peer, now)).await?,
+            Err(UNKNOWN_KEY) => Box::pin(verify_later(&unverified, issuer, keys.generation, peer, now)).await?,
             proof => (keys, proof?),
         };
         let caller = Arc::new(caller);
@@ -184,8 +184,8 @@ impl Verifier {
 }
 
 /// Verifies it with newer keys than generation `seen`, which does not have the token's key.
-async fn prove_later(
-    unproved: &UnverifiedJwt<'_>,
+async fn verify_later(
+    unverified: &UnverifiedJwt<'_>,
     issuer: &IssuerKeys,
     mut seen: u64,
     peer: Option<IpAddr>,
@@ -194,7 +194,7 @@ async fn prove_later(
     let mut newer = issuer.newer(peer);
     loop {
         let keys = newer.than(seen).await?;
-        match unproved.verify(issuer.rules(), &keys.set, now) {
+        match unverified.verify(issuer.rules(), &keys.set, now) {
             Err(UNKNOWN_KEY) => seen = keys.generation,
             proof => return Ok((keys, proof?)),
         }

@@ -1,4 +1,4 @@
-//! One client connection: TLS, the HTTP version, the watch over its framing, and its end.
+//! Serves one client connection: TLS, HTTP version, framing watch, and its end.
 
 mod watched;
 
@@ -50,7 +50,7 @@ use crate::{
     observe::metrics::ListenerSeries,
 };
 
-/// Serves one connection to its end. An idle connection ends early if its seat is needed.
+/// Serves one connection to its end. An idle connection is closed early if its seat is needed.
 pub(in crate::inbound) async fn serve(
     stream: TcpStream,
     peer: IpAddr,
@@ -123,7 +123,7 @@ where
         .max_pending_accept_reset_streams(H2_RESETS_MAX)
         .max_local_error_reset_streams(H2_RESETS_MAX)
         .max_send_buf_size(H2_SEND_BUFFER_BYTES_MAX)
-        // A client that vanished does not hold its streams for ever.
+        // Ends the streams of a client that has vanished.
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
         .serve_connection(TokioIo::new(WatchedStream::new(stream, side, &load)), service);
@@ -158,8 +158,8 @@ where
     }
 }
 
-/// Drives a connection until it ends by itself, has been idle for too long, must make room, or is
-/// ended by the drain.
+/// Drives a connection until it ends by itself, has been idle for too long, must make room, or the
+/// drain ends it.
 async fn until_end<C>(served: C, load: &Load, breach: &Breach, phase: &mut watch::Receiver<Phase>)
 where
     C: Finish<Output = hyper::Result<()>>,
@@ -182,7 +182,8 @@ where
                 let finished = load.finished();
                 let is_idle = load.activity.is_idle() && finished == finished_before;
                 if is_finishing && (is_idle || makes_room && load.activity.leave()) {
-                    // It was asked to finish and did not: a client that never sends a byte is cut.
+                    // The connection was asked to finish and did not, for example because its
+                    // client never sends a byte.
                     return;
                 }
                 if is_idle {
@@ -199,7 +200,7 @@ where
             () = load.activity.asked() => {
                 finished_before = load.finished();
                 if finished_before == 0 && load.activity.leave() {
-                    // It never had an answer, so there is nothing to finish.
+                    // The connection never had an answer, so there is nothing to finish.
                     return;
                 }
                 served.as_mut().finish();
@@ -208,7 +209,7 @@ where
             }
             changed = phase.changed() => {
                 if changed.is_err() || *phase.borrow() == Phase::Ended {
-                    // The drain cut what is dropped with the connection.
+                    // The drain cuts all requests of this connection.
                     breach.observe().cut();
                     return;
                 }

@@ -1,4 +1,4 @@
-//! The watch over HTTP framing: what a client breaks is counted, logged and answered.
+//! Watches HTTP framing: violations are counted, logged and answered.
 
 pub(in crate::inbound) mod breach;
 pub(in crate::inbound) mod h2_watch;

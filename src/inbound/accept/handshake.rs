@@ -1,4 +1,4 @@
-//! The TLS handshake of a client connection, and what is noted when it fails.
+//! Performs the TLS handshake of a client connection, and notes why it fails.
 
 use std::{io, sync::Arc};
 

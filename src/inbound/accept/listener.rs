@@ -1,4 +1,4 @@
-//! Accepts connections, bounded in number, until the drain ends them.
+//! Accepts client connections, bounded in number, until the drain.
 
 use std::{
     io,
@@ -29,7 +29,7 @@ use crate::{
     outbound::vanished,
 };
 
-/// The peer of the branch that is switched off.
+/// A placeholder for the `select!` branch that is disabled.
 const NO_PEER: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// A bound listener that does not serve yet.
@@ -48,9 +48,9 @@ impl ClientListener {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restart must not wait for the connections of the old process.
         socket.set_reuseaddr(true)?;
-        // Accepted connections inherit it, so it costs no system call for each of them.
+        // Accepted connections inherit this option, so they need no system call of their own.
         if let Err(cause) = vanished::notice(&socket).and_then(|()| vanished::notice_sooner(&socket)) {
-            warn!(%address, %cause, "TCP keep-alive could not be set: clients that vanish hold their connections for hours");
+            warn!(%address, %cause, "TCP keep-alive could not be set; vanished clients will hold their connections for hours");
         }
         socket.bind(address)?;
         let tls = certificates.map(Certificates::server_config).transpose()?;
@@ -59,7 +59,7 @@ impl ClientListener {
         Ok(Self { listener, tls, series })
     }
 
-    /// The address it is bound to.
+    /// The bound address.
     ///
     /// # Errors
     /// The error of the system.
@@ -89,8 +89,7 @@ impl ClientListener {
                         None => accepted = Some((stream, peer)),
                     },
                     Err(cause) => {
-                        // Probably out of descriptors: the pause keeps the loop from spinning until
-                        // some are closed.
+                        // Probably out of descriptors: wait until some are closed.
                         refused.tell(&cause);
                         gateway.room.press();
                         sleep(Duration::from_millis(50)).await;

@@ -1,4 +1,4 @@
-//! How far the end of the process has come.
+//! The phases of the process: serving, draining, ended.
 
 /// The phase of the process, for listeners and connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -7,6 +7,6 @@ pub enum Phase {
     Serving,
     /// No new connections; requests under way may finish.
     Draining,
-    /// What is still open is cut.
+    /// Open requests are cut.
     Ended,
 }

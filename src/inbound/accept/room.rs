@@ -1,11 +1,11 @@
-//! Bounds client connections, and chooses the idle one that makes room for the next (attack 174).
+//! Bounds client connections; idle connections make room for new ones (attack 174).
 //!
 //! Each connection has a `Seat`. When all seats are taken, the oldest idle connections of the peer
-//! with the most seats are closed. A connection is idle as long as none of its requests is safe. A
+//! with the most seats are closed. A connection is idle while none of its requests is safe. A
 //! request is safe once its caller is verified, so half a body to an unknown path holds no seat. A
-//! connection that has just come, or has just had an answer, is not closed for a peer with more
-//! seats. If no connection may be closed, the next one waits. A request that needs more descriptors
-//! than are left makes room in the same way before it is sent on.
+//! connection that is new, or has just had an answer, is not closed for a peer with more seats. If
+//! no connection may be closed, the new connection waits. If a request needs a descriptor and few
+//! are left, idle connections are closed in the same way before the upstream is asked.
 
 mod choice;
 #[cfg(test)]
@@ -52,10 +52,10 @@ pub struct ConnectionBounds {
 }
 
 impl ConnectionBounds {
-    /// Without a limit on open files.
+    /// The bounds without a limit on open files.
     pub const NONE: Self = Self { connections: CONNECTIONS_MAX, total: usize::MAX, admin: ADMIN_CONNECTIONS_MAX };
 
-    /// Connections to upstreams that always fit.
+    /// The number of upstream connections that are always possible.
     #[must_use]
     pub fn upstreams(&self) -> usize {
         self.total.saturating_sub(self.connections)
@@ -69,13 +69,13 @@ pub struct Room {
     started: Instant,
     seats: Mutex<HashMap<u64, Taken>>,
     next: AtomicU64,
-    /// How many are taken, to read without the lock.
+    /// The number of taken seats, readable without the lock.
     open: AtomicUsize,
     /// Safe requests. A request whose caller is not verified never gets to an upstream.
     safe: AtomicUsize,
     /// Accepted connections without a seat.
     waiting: AtomicUsize,
-    /// Notified when a seat is free, or its connection has become idle.
+    /// Notified when a seat becomes free, or a connection becomes idle.
     freed: Notify,
     series: ConnectionSeries,
 }
@@ -91,11 +91,11 @@ pub(in crate::inbound) struct Seat {
     activity: Arc<Activity>,
 }
 
-/// One request in [`Activity::work`].
+/// Adds one request to [`Activity::work`].
 const REQUEST: u64 = 1;
-/// One safe request, in addition.
+/// Added to [`REQUEST`] for a safe request.
 const SAFE: u64 = 1 << 32;
-/// The connection is being closed: no more requests become safe.
+/// Set when the connection is being closed: no more requests become safe.
 const LEAVES: u64 = 1 << 63;
 
 /// The requests of one connection.
@@ -103,9 +103,9 @@ pub(in crate::inbound) struct Activity {
     room: Arc<Room>,
     /// The number of requests under way, and of safe ones: see [`REQUEST`] and [`SAFE`].
     work: AtomicU64,
-    /// When it became idle, in nanoseconds since the room was made.
+    /// When the connection became idle, in nanoseconds since the room was made.
     idle_since: AtomicU64,
-    /// Whether it was asked to make room.
+    /// Whether the connection was asked to make room.
     is_asked: AtomicBool,
     asked: Notify,
 }
@@ -124,7 +124,7 @@ impl Room {
         self.bounds
     }
 
-    /// A room with all seats free.
+    /// A room in which all seats are free.
     #[must_use]
     pub fn new(bounds: ConnectionBounds, spare: Arc<Spare>, metrics: &Metrics) -> Arc<Self> {
         let series = metrics.connections(bounds.connections);
@@ -173,7 +173,7 @@ impl Room {
             if let Some(seat) = self.try_seat(peer) {
                 return seat;
             }
-            // A connection that has just come may be closed after a while.
+            // New connections may be closed after this time.
             let _ = timeout(CONNECTION_YOUNG, freed).await;
         }
     }
@@ -191,8 +191,7 @@ impl Room {
         }
     }
 
-    /// Makes room for a few descriptors: the system has none left, although the count said
-    /// otherwise.
+    /// Frees a few descriptors: the system has no more, although the count says otherwise.
     pub(in crate::inbound) fn press(&self) {
         self.spare.close(CONNECTIONS_CLOSED_AT_ONCE);
         let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
@@ -274,7 +273,8 @@ impl Activity {
         self.work.fetch_add(SAFE, Ordering::Relaxed) & LEAVES == 0
     }
 
-    /// Lets no more requests become safe, unless one is. Returns whether it did.
+    /// Begins to close the connection, unless a request is safe. Returns true if it is being
+    /// closed.
     pub(in crate::inbound) fn leave(&self) -> bool {
         let leaves = |work: u64| (work < SAFE).then_some(work | LEAVES);
         self.work.fetch_update(Ordering::Relaxed, Ordering::Relaxed, leaves).is_ok()
@@ -285,7 +285,7 @@ impl Activity {
         self.less(SAFE);
     }
 
-    /// A request is over.
+    /// A request has ended.
     pub(in crate::inbound) fn end(&self, was_safe: bool) {
         self.less(if was_safe { REQUEST + SAFE } else { REQUEST });
     }
@@ -308,7 +308,7 @@ impl Activity {
         self.work.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether it may be closed to make room: none of its requests is safe.
+    /// Whether the connection may be closed to make room: none of its requests is safe.
     pub(in crate::inbound) fn may_leave(&self) -> bool {
         self.work.load(Ordering::Relaxed) < SAFE
     }
@@ -319,8 +319,8 @@ impl Activity {
             let mut asked = pin!(self.asked.notified());
             let mut waits = false;
             poll_fn(|cx| {
-                // The first poll registers the waker. A busy connection wakes often; later polls do
-                // nothing until it is asked.
+                // The first poll registers the waker. A busy connection wakes often, so later polls
+                // do nothing until it is asked.
                 if waits && !self.is_asked.load(Ordering::Relaxed) {
                     return Poll::Pending;
                 }

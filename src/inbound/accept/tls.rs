@@ -1,4 +1,4 @@
-//! The certificate of a listener, and its replacement when the files change.
+//! Loads the certificate of a listener, and replaces it when the files change.
 
 use std::{
     fmt, fs, io,
@@ -32,27 +32,27 @@ pub struct Certificates {
     looked_at: Mutex<Looked>,
 }
 
-/// A certificate chain with its key, and the dates and order of its certificates.
+/// A certificate chain and its key, with the findings about dates and order.
 struct Pair {
     key: Arc<CertifiedKey>,
     chain: Chain,
 }
 
-/// What the last check found and reported.
+/// The findings of the last check, which are reported already.
 struct Looked {
-    /// The state of the files, or why it could not be read.
+    /// The state of the files, or why they could not be read.
     files: Result<[FileStamp; 2], String>,
     concerns: Vec<Concern>,
 }
 
-/// How the files have changed.
+/// What a check of the files has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateChange {
     /// No change.
     None,
-    /// Another pair is in use.
+    /// A new pair is in use.
     Replaced,
-    /// Files that were missing are back, unchanged.
+    /// Missing files are back, unchanged.
     Back,
 }
 
@@ -74,8 +74,8 @@ impl Certificates {
     /// Loads the files again if they changed. A bad new pair leaves the old one in use.
     ///
     /// # Errors
-    /// What is wrong, and with which file: at the first check after a change, and not again until
-    /// the files change.
+    /// The problem and its file, at the first check after a change; not again until the files
+    /// change.
     pub fn reload_if_changed(&self) -> Result<CertificateChange, String> {
         let found = stamps(&self.certificate, &self.key);
         let before = {
@@ -93,7 +93,7 @@ impl Certificates {
     }
 
     /// What clients of `host` will find wrong with the certificates in use, without the concerns of
-    /// the last call: each is reported once, until it changes or is gone.
+    /// the last call. So each concern is reported once, until it changes or ends.
     pub fn news(&self, host: &str, wall: Duration) -> Vec<Concern> {
         let pair = self.current.load();
         let concerns = pair.key.cert.first().map(|leaf| pair.chain.concerns(leaf, host, wall)).unwrap_or_default();
@@ -108,8 +108,8 @@ impl Certificates {
         &self.certificate
     }
 
-    /// When the first of the certificates in use expires, in seconds since 1970; `None` if the leaf
-    /// cannot be read.
+    /// When the first certificate of the chain in use expires, in seconds since 1970; `None` if the
+    /// leaf cannot be read.
     #[must_use]
     pub fn not_after(&self) -> Option<u64> {
         self.current.load().chain.not_after()
@@ -119,7 +119,8 @@ impl Certificates {
         self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The server side of TLS: 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, no early data (SPEC F-18).
+    /// The TLS settings of the server: 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, no early data
+    /// (SPEC F-18).
     ///
     /// # Errors
     /// The error of the TLS library.
@@ -165,7 +166,7 @@ fn read_pair(certificate: &Path, key: &Path) -> Result<Pair, String> {
         .and_then(Iterator::collect)
         .map_err(|cause| format!("{}: expected certificates in PEM: {cause}", certificate.display()))?;
     if chain.is_empty() {
-        return Err(format!("{}: no certificate in it", certificate.display()));
+        return Err(format!("{}: the file has no certificate", certificate.display()));
     }
     let private = PrivateKeyDer::from_pem_file(key)
         .map_err(|cause| format!("{}: expected a private key in PEM: {cause}", key.display()))?;
@@ -254,7 +255,7 @@ mod tests {
             fs::rename(&certificate, &away).unwrap();
             assert!(certificates.reload_if_changed().unwrap_err().contains("tls.crt"));
             assert_eq!(certificates.reload_if_changed(), Ok(CertificateChange::None), "reported once");
-            // Another file is missing: another thing to report.
+            // Another file is missing, which is reported.
             fs::rename(&away, &certificate).unwrap();
             fs::rename(&key, &away).unwrap();
             assert!(certificates.reload_if_changed().unwrap_err().contains("tls.key"));

@@ -1,4 +1,4 @@
-//! Why an answer ends before its framing says so.
+//! Why a relayed answer breaks off before its end.
 
 use std::{error::Error, fmt};
 
@@ -9,9 +9,9 @@ use crate::{decide::refusal::Refusal, outbound::upstream::BrokeOff};
 pub(in crate::inbound) enum Broken {
     /// The upstream broke off.
     Upstream(BrokeOff),
-    /// The next bytes may not pass. The answer must not end as if it were complete.
+    /// The next bytes may not be relayed. The client must not take the answer for complete.
     Unfit(&'static str),
-    /// The next bytes must be read, and there is no room to hold them.
+    /// There is no room to hold the next bytes, which must be read before they are relayed.
     NoRoom(Refusal),
 }
 

@@ -1,4 +1,4 @@
-//! Notes the event ids of one stream as it passes, with the caller whose stream it is.
+//! Notes the event ids of one stream as they pass, with the caller who owns the stream.
 
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ pub(in crate::inbound) struct EventWatch {
 }
 
 impl EventWatch {
-    /// Watches the stream that answers a request for `target` in `session`, the upstream's id.
+    /// Watches a stream that answers a request for `target`. `session` is the upstream's session
+    /// id.
     pub(in crate::inbound) fn new(
         gateway: &Arc<Gateway>,
         server: &Server,

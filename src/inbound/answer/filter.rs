@@ -1,4 +1,4 @@
-//! The lists in an answer: which are filtered, how, and which end the answer.
+//! Lists in an answer: which are filtered, how, and which break the answer off.
 
 pub(in crate::inbound) mod edited;
 pub(in crate::inbound) mod guarded;

@@ -1,4 +1,4 @@
-//! Asks the upstream, and checks that its answer may be relayed. Until then a refusal is possible.
+//! Asks the upstream, and checks that its answer may be relayed: the last step that may refuse.
 
 use std::{mem, sync::Arc};
 
@@ -45,11 +45,11 @@ use crate::{
 
 /// An answer that may be relayed.
 pub(in crate::inbound) struct Answered {
-    /// Its head, for the client.
+    /// The head for the client.
     pub(in crate::inbound) head: response::Parts,
-    /// Its bytes.
+    /// The bytes of the body.
     pub(in crate::inbound) source: AnswerSource,
-    /// Whether it is an event stream.
+    /// Whether the answer is an event stream.
     pub(in crate::inbound) is_stream: bool,
     /// The method of the request.
     pub(in crate::inbound) method: Method,
@@ -128,11 +128,12 @@ pub(in crate::inbound) async fn ask(
     }
 }
 
-/// Filters the lists of an answer that was asked for one (SPEC C-55). Any other answer, and one
-/// that failed, may hold no list.
+/// Filters the answer to a request for a list (SPEC C-55). Any other answer, and the answer to a
+/// failed request, may hold no list.
 ///
-/// The event stream of 2024-11-05 is always read, for the endpoint in it. The answers to its
-/// messages hold no list; one that was asked for a list is not shown.
+/// The event stream of 2024-11-05 is always read, because it names the endpoint. The answer to a
+/// message of that transport holds no list: if the message asks for a list, its answer is replaced
+/// by an empty body.
 async fn filter(
     gateway: &Arc<Gateway>,
     server: &Arc<Server>,
@@ -141,7 +142,7 @@ async fn filter(
     body: Answer,
     is_stream: bool,
 ) -> Result<AnswerSource, Unread> {
-    let is_read = outgoing.lists.cut.is_some() || outgoing.endpoint == Endpoint::Events;
+    let is_read = outgoing.lists.filtered.is_some() || outgoing.endpoint == Endpoint::Events;
     if body.is_end_stream() {
         return Ok(AnswerSource::Plain(body));
     }
@@ -149,7 +150,7 @@ async fn filter(
         return Ok(guard(outgoing, head, body, is_stream)?);
     }
     whole::check_coding(&head.headers)?;
-    let lists = outgoing.lists.cut.map(|lists| ListFilter {
+    let lists = outgoing.lists.filtered.map(|lists| ListFilter {
         gateway: Arc::clone(gateway),
         server: Arc::clone(server),
         caller: Arc::clone(&outgoing.caller),
@@ -166,8 +167,8 @@ async fn filter(
         }
         _ => None,
     };
-    // The upstream's fields describe other bytes, and this list was made for one caller (SPEC
-    //
+    // These header fields describe the upstream's bytes, and the filtered list is for one caller
+    // only (SPEC A-72).
     for about in ABOUT_BYTES {
         head.headers.remove(about);
     }
@@ -175,13 +176,13 @@ async fn filter(
     Ok(AnswerSource::Whole(whole))
 }
 
-/// Passes an answer unchanged, up to a list that does not belong there.
+/// Relays an answer unchanged, and breaks it off where a list starts.
 fn guard(outgoing: &Outgoing, head: &response::Parts, body: Answer, is_stream: bool) -> Result<AnswerSource, Refusal> {
     let Some(lists) = outgoing.lists.guarded else { return Ok(AnswerSource::Plain(body)) };
     match whole::check_coding(&head.headers) {
         Ok(()) => Ok(AnswerSource::Guarded(Box::new(Guarded::new(body, lists, is_stream)))),
-        // A request that failed was often not understood, `Accept-Encoding` included, and the
-        // client needs its status. No client reads a message from an encoded failure.
+        // A server that fails early may ignore `Accept-Encoding`, and the client needs the status.
+        // No client reads a message from an encoded error body.
         Err(_) if !head.status.is_success() => Ok(AnswerSource::Plain(body)),
         Err(refusal) => Err(refusal),
     }
@@ -207,17 +208,17 @@ fn refusal_of(fault: &Fault, record: &mut Record) -> Refusal {
     refusal
 }
 
-/// Refuses an answer that would send the client to another authorization server or another place
+/// Refuses an answer that would send the client to another authorization server or another URL
 /// (SPEC, F-30, attack 148).
 fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), &'static str> {
     Err(match answer.status() {
-        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => "it asks for a credential of its own",
+        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => "it asks the client for a credential",
         StatusCode::FORBIDDEN if server.credential.is_ours() || answer.headers().contains_key(WWW_AUTHENTICATE) => {
             "it refuses the gateway's own credential"
         }
-        status if status.is_informational() => "it wants to change the protocol",
+        status if status.is_informational() => "it switches the protocol",
         status if status.is_redirection() => "it redirects",
-        StatusCode::PARTIAL_CONTENT => "it sends a part of something",
+        StatusCode::PARTIAL_CONTENT => "it is a partial response",
         _ => return Ok(()),
     })
 }

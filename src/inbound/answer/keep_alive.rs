@@ -1,4 +1,4 @@
-//! Keeps a silent event stream open with a comment now and then, only between events (SPEC C-54).
+//! Keeps a silent event stream open by comments between its events (SPEC C-54).
 
 use std::{
     pin::Pin,
@@ -21,7 +21,7 @@ pub(in crate::inbound) struct KeepAlive {
 }
 
 impl KeepAlive {
-    /// A comment is due after each `every` of silence.
+    /// A timer that asks for a comment after each `every` of silence.
     pub(in crate::inbound) fn new(every: Duration) -> Self {
         Self { every, silent: Box::pin(sleep(every)), tail: *b" \n\n" }
     }
@@ -35,7 +35,8 @@ impl KeepAlive {
         self.restart();
     }
 
-    /// Ready with a comment when the stream has been silent for long enough, between two events.
+    /// Ready with a comment when the stream has been silent for long enough and is between two
+    /// events.
     pub(in crate::inbound) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         while self.silent.as_mut().poll(cx).is_ready() {
             self.restart();
@@ -50,8 +51,8 @@ impl KeepAlive {
         self.silent.as_mut().reset(Instant::now() + self.every);
     }
 
-    /// Whether a blank line came last. A lone CR may be half of a CRLF, so a stream with such lines
-    /// gets no comments.
+    /// Whether the last line was blank. A lone CR may be half of a CRLF, so a stream that ends its
+    /// lines with CR gets no comments.
     fn is_between_events(&self) -> bool {
         matches!(self.tail, [_, b'\n', b'\n'] | [b'\n', b'\r', b'\n'])
     }

@@ -1,4 +1,4 @@
-//! Ends a long stream when its permit ends: by the token's expiry, revocation, or a reload (P7).
+//! Ends a long stream when its permit ends: by token expiry, revocation, or a reload (P7).
 
 use std::{
     pin::Pin,
@@ -18,7 +18,7 @@ use crate::{
         token::caller::Caller,
     },
     inbound::{
-        answer::filter::plan::lists_to_cut,
+        answer::filter::plan::lists_to_filter,
         state::{
             gateway::Gateway,
             server::{Server, Transport},
@@ -28,24 +28,25 @@ use crate::{
 
 /// The longest lease: a token without an expiry does not keep a stream open for ever.
 const LEASE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How often the wall clock is read again: it may have been set, or the machine may have slept.
+/// How often the wall clock is read again: it may have been set, or the machine may have been
+/// suspended.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// The right to keep one stream open. It ends when the token expires or is revoked, or when a
-/// reload takes the permission away. The stream's body holds it; the task that watches the body
+/// reload removes the permission. The stream's body holds the lease; the task that watches the body
 /// polls it too.
 pub(in crate::inbound) struct Lease(Arc<Mutex<Ending>>);
 
-/// The lease of a body that may be gone already.
+/// The lease of a body that may have been dropped.
 #[derive(Default)]
 pub(in crate::inbound) struct WeakLease(Weak<Mutex<Ending>>);
 
-/// `None` once it has ended.
+/// `None` once the lease has ended.
 type Ending = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 
 impl Lease {
-    /// The lease of a stream that `caller` may keep open while `target` is permitted, and while no
-    /// list that may come on it (`lists`) must be cut that was not cut when it began.
+    /// The lease of a stream that `caller` may keep open while `target` is permitted. It also ends
+    /// when new rules filter a list (of `lists`) that the stream has passed unfiltered so far.
     pub(in crate::inbound) fn new(
         gateway: &Arc<Gateway>,
         server: &Arc<Server>,
@@ -61,7 +62,7 @@ impl Lease {
         reloads.mark_changed();
         let before = Arc::clone(server);
         let gateway = Arc::downgrade(gateway);
-        // A subscription's body may be long, and the stream may stay open for days.
+        // A copy: the stream may stay open for days, and must not keep the bytes of a long request.
         let target = target.detached();
         Self(Arc::new(Mutex::new(Some(Box::pin(async move {
             let taken_away = async {
@@ -100,14 +101,14 @@ impl Lease {
         poll_ending(&self.0, cx)
     }
 
-    /// For the task that watches the body.
+    /// The lease for the task that watches the body.
     pub(in crate::inbound) fn weak(&self) -> WeakLease {
         WeakLease(Arc::downgrade(&self.0))
     }
 }
 
 impl WeakLease {
-    /// Ready when the stream still exists and must end.
+    /// Ready when the stream must end; never if it was dropped.
     pub(in crate::inbound) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.upgrade().map_or(Poll::Pending, |ending| poll_ending(&ending, cx))
     }
@@ -136,21 +137,19 @@ fn poll_ending(ending: &Mutex<Ending>, cx: &mut Context<'_>) -> Poll<()> {
     ended
 }
 
-/// Whether a stream that began under `before` may go on under `now`. Its lists are filtered by the
-/// rules in force, but whether the stream is read for lists was settled when it began. A stream of
-/// 2024-11-05 ends with any change.
+/// Whether a stream that began under `before` shows no more than it may under `now`. Lists are
+/// filtered by the rules in force, but whether a stream is filtered at all is decided when it
+/// begins. A stream of 2024-11-05 ends with any change of the rules.
 fn shows_the_same(before: &Server, now: &Server, lists: Option<Lists>) -> bool {
-    let is_cut = lists_to_cut(before, lists);
+    let filtered_before = lists_to_filter(before, lists);
     match now.transport {
-        Transport::Streamable => {
-            lists_to_cut(now, lists).is_none_or(|now| matches!(is_cut, Some(cut) if cut == now || cut == Lists::Any))
-        }
+        Transport::Streamable => lists_to_filter(now, lists)
+            .is_none_or(|now| matches!(filtered_before, Some(cut) if cut == now || cut == Lists::Any)),
         Transport::Sse { .. } => before.hide == now.hide && before.policy == now.policy,
     }
 }
 
-/// Repeats the checks of the gate that a reload can change: the caller's issuer, its audience, and
-/// the rules.
+/// Repeats the checks of the gate whose result a reload can change: issuer, audience, and rules.
 fn may_still(server: &Server, caller: &Caller, target: &Target) -> bool {
     let is_trusted = server.issuers.iter().any(|issuer| issuer.rules().issuers.contains(caller.issuer()));
     is_trusted

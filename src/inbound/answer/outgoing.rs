@@ -18,12 +18,12 @@ use crate::{
 /// Whether an answer may be a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::inbound) enum TaskAnswer {
-    /// It may not.
+    /// The answer is not a task.
     None,
-    /// It may, though the client did not say that it knows tasks: it is read in the form it comes
-    /// in.
+    /// The answer may be a task, although the client did not say that it knows tasks. If the
+    /// upstream encodes it, the task is not found.
     Perhaps,
-    /// It may: the upstream is asked for a form that can be read.
+    /// The answer may be a task. The upstream is asked for an answer without an encoding.
     Expected,
 }
 
@@ -33,24 +33,24 @@ pub(in crate::inbound) struct Outgoing {
     pub(in crate::inbound) caller: Arc<Caller>,
     /// The bytes that were judged: exactly these are forwarded (P1).
     pub(in crate::inbound) body: Bytes,
-    /// Whether it follows the legacy or the modern protocol.
+    /// Whether the request follows the legacy or the modern protocol.
     pub(in crate::inbound) era: Era,
-    /// The path that it came by.
+    /// The path at which the request arrived.
     pub(in crate::inbound) endpoint: Endpoint,
-    /// The session that it belongs to.
+    /// The session of the request.
     pub(in crate::inbound) session: Option<McpSession>,
     /// The path that an upstream of 2024-11-05 named for this message.
     pub(in crate::inbound) message_path: Option<PathAndQuery>,
-    /// What is done about lists in the answer.
+    /// What happens to lists in the answer.
     pub(in crate::inbound) lists: ListPlan,
     /// Whether the answer may be a task.
     pub(in crate::inbound) task: TaskAnswer,
-    /// What the caller is permitted, and must stay permitted while the answer lives on.
+    /// The permitted target. It must stay permitted while the answer lives on.
     pub(in crate::inbound) target: Target,
-    /// Whether the answer may begin a session. Then one is counted already.
+    /// Whether the answer may begin a session. That session is counted already.
     pub(in crate::inbound) begins: bool,
-    /// Whether the answer is a stream that lives on by itself.
+    /// Whether the answer is a long stream: a GET stream or a subscription.
     pub(in crate::inbound) lives_on: bool,
-    /// Its place among what the caller has under way.
+    /// The places of the request among all that the caller has under way.
     pub(in crate::inbound) place: RequestPlace,
 }

@@ -1,4 +1,4 @@
-//! Relays an answer to the client. From here on nothing can be refused, only ended.
+//! Relays an answer to the client. It cannot refuse; it can only end the answer.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub(in crate::inbound) fn relay(
         head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     }
     record.answered(head.status);
-    // Any list may come on a GET stream, and none on a subscription.
+    // Any list may come on a GET stream, and no list on a subscription.
     let lists = (method == Method::GET).then_some(Lists::Any);
     let lease =
         (outgoing.lives_on && is_stream).then(|| Lease::new(gateway, server, outgoing.caller, &outgoing.target, lists));

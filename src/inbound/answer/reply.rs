@@ -1,4 +1,4 @@
-//! Answers that are made here, among them every refusal: the only place where one becomes HTTP.
+//! Answers made by the gateway. Every refusal becomes an HTTP response here.
 
 use bytes::Bytes;
 use http::{
@@ -52,7 +52,7 @@ pub(in crate::inbound) fn preflight(
     response
 }
 
-/// Turns `refusal` into the answer of its row. `server` is the one that the path names, if any.
+/// Turns `refusal` into the answer of its row. `server` is the server that the path names, if any.
 pub(in crate::inbound) fn refuse(
     refusal: &Refusal,
     context: &RequestContext,

@@ -1,4 +1,4 @@
-//! The bodies of all answers: made here, by the embedded authorization server, or by an upstream.
+//! Bodies of all answers: from the gateway, an embedded authorization server, or an upstream.
 
 use std::{
     pin::Pin,
@@ -15,30 +15,29 @@ use crate::{
 
 /// The body of an answer.
 pub(in crate::inbound) enum ReplyBody {
-    /// Made here; `None` once it was taken.
+    /// Made by the gateway; `None` once it was taken.
     Whole(Option<Bytes>),
-    /// Made by the embedded authorization server, which may ask to be told of its delivery.
+    /// Made by an embedded authorization server, which may ask to be told of the delivery.
     Issued(DeliveryBody),
     /// Relayed from an upstream.
     Relay(Box<RelayBody>),
 }
 
-/// An answer, and what to do once the connection has taken all of it.
+/// An answer, and what to call once the connection has taken all its bytes.
 pub(in crate::inbound) struct DeliveryBody {
     bytes: Option<Bytes>,
     sent: Option<OnDelivered>,
 }
 
 impl DeliveryBody {
-    /// An answer of which nothing was taken yet.
+    /// An answer from which no byte was taken yet.
     pub(in crate::inbound) fn new(bytes: Bytes, sent: Option<OnDelivered>) -> Self {
         Self { bytes: (!bytes.is_empty()).then_some(bytes), sent }
     }
 }
 
-/// hyper does not ask a body for its end once all the bytes that it announced are there: it drops
-/// it. So an answer counts as delivered once its last byte was taken, and not if it is dropped
-/// before.
+/// hyper drops a body once all announced bytes have come, without a poll for its end. So an answer
+/// counts as delivered if it is dropped after its last byte was taken.
 impl Drop for DeliveryBody {
     fn drop(&mut self) {
         if let (None, Some(sent)) = (&self.bytes, self.sent.take()) {

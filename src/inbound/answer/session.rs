@@ -1,4 +1,4 @@
-//! The session in an answer: sealed for its caller, and counted when it begins or ends.
+//! Seals the session id in an answer for its caller, and counts sessions that begin or end.
 
 use http::{HeaderMap, HeaderValue, Method, response};
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Gives back the place of a session that the request did not begin after all.
+/// Gives back the place of a session, because the request has not begun one.
 pub(in crate::inbound) fn begins_nothing(quota: &SessionQuota, server: &Server, outgoing: &Outgoing, now: Now) {
     if outgoing.begins {
         let most = server.limits.sessions_per_caller;
@@ -21,7 +21,7 @@ pub(in crate::inbound) fn begins_nothing(quota: &SessionQuota, server: &Server, 
     }
 }
 
-/// Seals the session that the answer names, and counts the sessions that begin and end.
+/// Seals the session id in the answer, and counts the session if it begins or ends.
 ///
 /// # Errors
 /// As [`seal`].
@@ -39,17 +39,17 @@ pub(in crate::inbound) fn learn(
     }
     let (name, caller, most) = (&server.series.name, &outgoing.caller, server.limits.sessions_per_caller);
     let asked = outgoing.session.as_ref();
-    // Some servers without sessions assign a fresh id in every answer. An id that is assigned
-    // outside of the answer to `initialize` is sealed, so that its caller may send it back, but it
-    // begins no session (SPEC C-41).
+    // Some servers without sessions assign a fresh id in every answer. An id in any answer but that
+    // to `initialize` is sealed, so that the caller may send it back, but it begins no session
+    // (SPEC C-41).
     let is_named = head.headers.contains_key(MCP_SESSION_ID);
     match seal(&gateway.session_keys, server, caller, asked, &mut head.headers)? {
         Some(id) if outgoing.begins => gateway.sessions.opened(name, caller, &id, now),
         None if is_named => begins_nothing(&gateway.sessions, server, outgoing, now),
         _ => {}
     }
-    // A 404 ends nothing: the session was over, and its place comes back with time. An upstream
-    // that answers 2xx for a session that it does not have is believed, once.
+    // A 404 ends no session: the session was over, and its place comes back with time. Each session
+    // is given back once, even if the upstream answers 2xx again and again.
     if let Some(session) = asked
         && method == Method::DELETE
         && head.status.is_success()
@@ -63,8 +63,8 @@ pub(in crate::inbound) fn learn(
 /// the request did not name.
 ///
 /// # Errors
-/// [`Refusal::UpstreamAnswer`] for an id that the transport does not allow: the client could not
-/// send it back.
+/// [`Refusal::UpstreamAnswer`] for an id that the transport does not allow, because the client
+/// could not send it back.
 fn seal(
     keys: &SessionKeys,
     server: &Server,
@@ -79,7 +79,7 @@ fn seal(
         (Some(id), None) => id.clone(),
         (Some(_), Some(_)) => return Err(NOT_PLAIN),
     };
-    // The caller knows this session, perhaps by the seal of an older key: it keeps that id.
+    // The caller keeps the id that it knows, perhaps sealed with an older key.
     if let Some(session) = asked.filter(|session| session.id == id) {
         headers.insert(MCP_SESSION_ID, session.given.clone());
         return Ok(None);
@@ -90,7 +90,7 @@ fn seal(
     let sealed = keys
         .seal(bound(server, caller), plain.ok_or(NOT_PLAIN)?)
         .and_then(|sealed| HeaderValue::try_from(sealed).ok())
-        .ok_or(Refusal::Internal("a session cannot be sealed"))?;
+        .ok_or(Refusal::Internal("the session id cannot be sealed"))?;
     headers.insert(MCP_SESSION_ID, sealed);
     Ok(Some(id))
 }

@@ -18,13 +18,13 @@ use crate::{
 
 /// The bytes of a relayed answer.
 pub(in crate::inbound) enum AnswerSource {
-    /// The upstream's, unchanged (P1).
+    /// The upstream's bytes, unchanged (P1).
     Plain(Answer),
     /// A filtered list; `None` once it was taken.
     Whole(Option<Bytes>),
     /// An event stream that is filtered event by event.
     Edited(Box<Edited>),
-    /// The upstream's, unchanged, up to a list that does not belong there.
+    /// The upstream's bytes, unchanged, broken off where a list starts.
     Guarded(Box<Guarded>),
 }
 
@@ -42,7 +42,7 @@ impl AnswerSource {
         }
     }
 
-    /// Whether all bytes were taken, as far as that is known without asking for more.
+    /// Whether all bytes were taken, as far as that is known without another poll.
     pub(in crate::inbound) fn is_whole(&self) -> bool {
         match self {
             Self::Plain(answer) => answer.is_end_stream() || answer.size_hint().exact() == Some(0),
@@ -52,8 +52,8 @@ impl AnswerSource {
         }
     }
 
-    /// Whether hyper may stop to ask for frames. If the answer `is_watched`, the watch must see the
-    /// end first.
+    /// Whether hyper may stop polling for frames. If the answer `is_watched`, the watch must see
+    /// the end first.
     pub(in crate::inbound) fn is_end_stream(&self, is_watched: bool) -> bool {
         match self {
             Self::Plain(answer) => !is_watched && answer.is_end_stream(),
@@ -63,7 +63,7 @@ impl AnswerSource {
         }
     }
 
-    /// The length that is left.
+    /// The number of bytes left.
     pub(in crate::inbound) fn size_hint(&self) -> SizeHint {
         match self {
             Self::Plain(answer) => answer.size_hint(),

@@ -37,10 +37,9 @@ task_local! {
 /// What the body of a stream tells the task of the stream.
 #[derive(Default)]
 struct Stream {
-    /// Frames that the body has handed out.
+    /// The number of frames that the body has handed out.
     frames: Cell<u32>,
-    /// Whether hyper holds the last of them. Otherwise the body waits for its upstream, or has
-    /// ended.
+    /// Whether hyper holds the last frame. Otherwise the body waits for its upstream, or has ended.
     is_held: Cell<bool>,
     lease: RefCell<WeakLease>,
     ended: Cell<Option<End>>,
@@ -63,7 +62,7 @@ where
 /// One stream and the clock over it.
 struct Task<F> {
     stream: Option<F>,
-    /// Runs from the first poll that left a frame with hyper.
+    /// Runs since the first poll after which hyper held a frame.
     clock: Option<Pin<Box<Sleep>>>,
     /// Frames that were handed out when the clock was set.
     seen: u32,
@@ -85,7 +84,7 @@ impl<F: Future<Output = ()> + Unpin> Future for Task<F> {
             _ if task.is_stalled(frames, cx) => End::ClientStalled,
             _ => return Poll::Pending,
         };
-        // Before the body is dropped, so that its record names the reason.
+        // Set before the body is dropped, so that its record names the reason.
         let _ = STREAM.try_with(|stream| stream.ended.set(Some(end)));
         task.stream = None;
         Poll::Ready(())
@@ -93,8 +92,8 @@ impl<F: Future<Output = ()> + Unpin> Future for Task<F> {
 }
 
 impl<F> Task<F> {
-    /// Whether one frame has been held for [`WRITE_STALL_TIMEOUT`]. The clock is not set back at
-    /// each frame, so a client that stops after it took some has up to twice that time.
+    /// Whether one frame has been held for [`WRITE_STALL_TIMEOUT`]. The clock is not reset at each
+    /// frame, so a client that stops after a few frames has up to twice that time.
     fn is_stalled(&mut self, frames: u32, cx: &mut Context<'_>) -> bool {
         let clock = self.clock.get_or_insert_with(|| {
             self.seen = frames;
@@ -123,9 +122,9 @@ pub(in crate::inbound) fn note<T, E>(frame: &Poll<Option<Result<T, E>>>) {
     });
 }
 
-/// Takes the next piece of `bytes`. On HTTP/2 hyper holds a frame until the client gives it room:
-/// small frames show the progress of a slow client, and little is held for a client that takes one
-/// byte and stops.
+/// Takes the next piece of `bytes`. On HTTP/2 hyper holds a frame until the client opens its
+/// window. Small frames show the progress of a slow client, and hold little memory for a client
+/// that stops.
 pub(in crate::inbound) fn take_piece(bytes: &mut Option<Bytes>) -> Option<Bytes> {
     match bytes {
         Some(whole) if whole.len() > H2_PIECE_BYTES_MAX && STREAM.try_with(|_| ()).is_ok() => {
@@ -155,14 +154,14 @@ impl OnlyAnswer {
     }
 }
 
-/// Lets `lease` end the answer under way from outside.
+/// Lets the task of the stream, or the HTTP/1.1 connection, end the answer by `lease`.
 pub(in crate::inbound) fn tie(lease: &Lease, only: &OnlyAnswer) {
     if STREAM.try_with(|stream| stream.lease.replace(lease.weak())).is_err() {
         *only.lease.lock().unwrap_or_else(PoisonError::into_inner) = lease.weak();
     }
 }
 
-/// Why the answer whose body is being dropped was ended from outside, if it was.
+/// Why the answer was ended from outside; `None` if its body is dropped for another reason.
 pub(in crate::inbound) fn ended(only: &OnlyAnswer) -> Option<End> {
     STREAM.try_with(|stream| stream.ended.get()).unwrap_or_else(|_| only.ended.get().copied())
 }

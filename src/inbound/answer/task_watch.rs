@@ -1,4 +1,4 @@
-//! Finds the task that a call makes in its answer, before the client can ask for that task.
+//! Finds the task in the answer to a call, before the client can ask for that task.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(in crate::inbound) struct TaskWatch {
 }
 
 impl TaskWatch {
-    /// Watches the answer to a call of `tool`, whose head is `headers`.
+    /// Watches the answer to a call of `tool`. `headers` are those of the answer.
     pub(in crate::inbound) fn new(
         gateway: &Arc<Gateway>,
         server: &Server,

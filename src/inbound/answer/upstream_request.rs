@@ -1,4 +1,4 @@
-//! The header fields that the upstream gets: the client's, stripped, with the gateway's added.
+//! Makes the header fields for the upstream: strips the client's, and adds the gateway's.
 
 use http::{
     HeaderMap, HeaderValue,
@@ -23,8 +23,8 @@ use crate::{
     outbound::credential::Credential,
 };
 
-/// Turns the client's `headers` into those of the upstream's request. A field that the gateway adds
-/// is never taken from the client.
+/// Turns the client's `headers` into those for the upstream. A field that the gateway adds is never
+/// taken from the client.
 ///
 /// # Errors
 /// [`Refusal::Loop`] if the request has passed this process before.
@@ -42,7 +42,7 @@ pub(in crate::inbound) fn headers_of(
         matches!(server.credential, Credential::Forward).then(|| headers.get(AUTHORIZATION).cloned()).flatten();
     crossing::clean_request(&mut headers, &server.identity_names, &server.passed_headers);
     if outgoing.era == Era::Legacy {
-        // The legacy protocol does not define them, and they were not compared with the body
+        // The legacy protocol does not define these fields, so they were not compared with the body
         // (attack 195).
         headers.remove(MCP_METHOD);
         headers.remove(MCP_NAME);
@@ -60,8 +60,8 @@ pub(in crate::inbound) fn headers_of(
         || outgoing.endpoint == Endpoint::Events
         || outgoing.session.is_some();
     if is_read {
-        // An answer that must be read must not be encoded: one with lists, a task, an endpoint, or
-        // the event ids of a session.
+        // An encoded answer cannot be read for lists, a task, an endpoint, or the event ids of a
+        // session.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     if outgoing.body.is_empty() {

@@ -1,4 +1,4 @@
-//! What reads an answer as it passes, without changing its bytes: new tasks, event ids, silence.
+//! Watches an answer while it is relayed: notes new tasks and event ids, and breaks silence.
 
 use std::{
     sync::Arc,
@@ -45,7 +45,7 @@ impl AnswerWatch {
             }
             _ => None,
         };
-        // The modern protocol resumes no stream.
+        // The modern protocol cannot resume a stream.
         let session = outgoing.session.as_ref().filter(|_| is_stream && outgoing.era == Era::Legacy);
         let events =
             session.map(|session| EventWatch::new(gateway, server, caller, session.id.as_bytes(), &outgoing.target));

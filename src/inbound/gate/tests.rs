@@ -1,4 +1,4 @@
-//! In which order a request is refused, and that a refused one never gets to the upstream.
+//! The order of refusals, and that a refused request never gets to the upstream.
 
 use super::*;
 use crate::{

@@ -1,4 +1,4 @@
-//! A request, the connection that it came on, and the guard that marks that connection as busy.
+//! A request, its connection, and the guard that marks the connection as busy.
 
 use std::{
     mem,
@@ -25,13 +25,13 @@ use crate::{
     },
 };
 
-/// One request and what surrounds it.
+/// What every step of one request may read.
 pub(in crate::inbound) struct Arrival<'a> {
-    /// The connection that it came on.
+    /// The connection of the request.
     pub(in crate::inbound) connection: &'a Connection,
-    /// The configuration for the whole of the request.
+    /// The configuration, the same from the first step to the last.
     pub(in crate::inbound) snapshot: &'a Snapshot,
-    /// When it came.
+    /// When the request arrived.
     pub(in crate::inbound) now: Now,
 }
 
@@ -41,20 +41,20 @@ pub(in crate::inbound) struct Connection {
     pub(in crate::inbound) gateway: Arc<Gateway>,
     /// The address of the client.
     pub(in crate::inbound) peer: IpAddr,
-    /// The same as a field value.
+    /// The address of the client, as a field value.
     pub(in crate::inbound) peer_value: Option<HeaderValue>,
     /// The server name (SNI) of the TLS handshake.
     pub(in crate::inbound) server_name: Option<Box<str>>,
-    /// How the client broke HTTP.
+    /// Records how the client broke HTTP.
     pub(in crate::inbound) breach: Arc<Breach>,
-    /// The upload of a refused request that is being drained.
+    /// Drains the upload of a refused request.
     pub(in crate::inbound) drain: UploadDrain,
     load: Arc<Load>,
 }
 
 /// The requests of one connection, for deciding how long it has been idle.
 pub(in crate::inbound) struct Load {
-    /// Its requests under way.
+    /// The requests under way.
     pub(in crate::inbound) activity: Arc<Activity>,
     finished: AtomicU64,
     /// The answer under way, on a connection that has one at a time.
@@ -85,7 +85,7 @@ impl Connection {
         Self { gateway, peer, peer_value, server_name, breach, drain: UploadDrain::default(), load }
     }
 
-    /// Its load.
+    /// The requests of this connection.
     pub(in crate::inbound) fn load(&self) -> &Arc<Load> {
         &self.load
     }
@@ -99,7 +99,7 @@ impl Connection {
 }
 
 impl Load {
-    /// The number of requests that are over.
+    /// The number of finished requests.
     pub(in crate::inbound) fn finished(&self) -> u64 {
         self.finished.load(Ordering::Relaxed)
     }
@@ -118,8 +118,8 @@ impl Busy {
         Err(Refusal::OverloadedDescriptors)
     }
 
-    /// From now on the connection may be closed to make room: what is left to do is not worth a
-    /// seat that another client waits for.
+    /// From now on the connection may be closed to make room: the rest of this request matters less
+    /// than the client that waits for a seat.
     pub(in crate::inbound) fn expose(&mut self) {
         if mem::take(&mut self.is_safe) {
             self.load.activity.expose();

@@ -66,13 +66,14 @@ pub(in crate::inbound) async fn skip(incoming: &mut Incoming, version: Version, 
 }
 
 /// Settles the rest of a body whose request is answered early: a small rest is read and discarded;
-/// otherwise the answer's `headers` say that the connection closes (RFC 9112 §9.6). Without that, a
-/// client that sends the body later loses its next request. Returns whether nothing is left.
+/// otherwise the answer's `headers` say that the connection closes (RFC 9112 §9.6). Otherwise a
+/// client that sends the body later would lose its next request. Returns true if no bytes of the
+/// body are left.
 pub(in crate::inbound) async fn settle(incoming: &mut Incoming, head: &Parts, headers: &mut HeaderMap) -> bool {
     if incoming.is_end_stream() || head.version > Version::HTTP_11 {
         return true;
     }
-    // A client that waits for `100 Continue` does not get it.
+    // A client that waits for `100 Continue` does not get it, and sends no body.
     let will_come = !head.headers.contains_key(EXPECT);
     if will_come
         && incoming.size_hint().lower() <= IGNORED_BODY_BYTES_MAX
@@ -114,8 +115,8 @@ fn is_cut_off(incoming: &Incoming, version: Version) -> bool {
     incoming.size_hint().lower() > 0 || version > Version::HTTP_11 && !incoming.is_end_stream()
 }
 
-/// Distinguishes a client that broke the framing from one that left: a reset stream, or the end of
-/// the connection.
+/// Distinguishes a client that broke the framing from a client that left, which shows as a reset
+/// stream or the end of the connection.
 fn why_broken(cause: &hyper::Error) -> Refusal {
     let is_invalid =
         |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);

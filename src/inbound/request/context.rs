@@ -1,4 +1,4 @@
-//! What is known of a request when it is refused: enough to answer in its own terms.
+//! What a refusal may repeat of its request: JSON-RPC id, method, target, protocol era, caller.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::{
     },
 };
 
-/// What the steps before a refusal have found out.
+/// What the steps before a refusal have learned.
 pub(in crate::inbound) struct RequestContext {
     /// The JSON-RPC id, as raw JSON.
     pub(in crate::inbound) id: Option<Text>,
     /// The MCP method, or the HTTP method of a request without a message.
     pub(in crate::inbound) method: Option<Text>,
-    /// What the request touches.
+    /// The target of the request.
     pub(in crate::inbound) target: Option<Target>,
-    /// Whether it follows the legacy or the modern protocol.
+    /// Whether the request follows the legacy or the modern protocol.
     pub(in crate::inbound) era: Era,
     /// The verified caller.
     pub(in crate::inbound) caller: Option<Arc<Caller>>,

@@ -11,7 +11,7 @@ pub(in crate::inbound) struct UploadDrain {
 }
 
 impl UploadDrain {
-    /// Keeps the handle of a new task, and stops the one before.
+    /// Keeps the handle of a new task, and stops the previous task.
     pub(in crate::inbound) fn replace(&self, task: AbortHandle) {
         let before = self.task.lock().unwrap_or_else(PoisonError::into_inner).replace(task);
         if let Some(before) = before {

@@ -1,4 +1,4 @@
-//! Passes a request to the embedded authorization server, its body read whole, and its answer on.
+//! Passes a request to an embedded authorization server, with its body read whole.
 
 use bytes::Bytes;
 use http::{Method, Response, request::Parts};
@@ -23,7 +23,7 @@ use crate::{
 /// Answers one request. The authorization server itself handles CORS, methods and OAuth errors.
 ///
 /// # Errors
-/// The body could not be read, or there is no room: the authorization server did not see the
+/// The body could not be read, or there is no room: the authorization server has not seen the
 /// request.
 pub(in crate::inbound) async fn answer(
     arrival: &Arrival<'_>,
@@ -34,7 +34,7 @@ pub(in crate::inbound) async fn answer(
     busy: &mut Busy,
 ) -> Result<Response<ReplyBody>, Refusal> {
     let (gateway, peer) = (&arrival.connection.gateway, arrival.connection.peer);
-    let place = gateway.usage.enter_unproved(peer, arrival.snapshot.limits)?;
+    let place = gateway.usage.enter_unverified(peer, arrival.snapshot.limits)?;
     let reads = head.method == Method::POST;
     let body =
         if reads { body::read(incoming, head.version, ISSUER_BODY_BYTES_MAX, &place).await? } else { Bytes::new() };

@@ -1,4 +1,4 @@
-//! Checks a request's head: its bounds, `Expect`, and `Host` (SPEC F-03, F-12, D-41).
+//! Checks the head of a request: sizes, `Expect`, and `Host` (SPEC F-03, F-12, D-41).
 
 use http::{
     Version,
@@ -43,9 +43,9 @@ pub(in crate::inbound) fn check_head(head: &Parts) -> Result<(), Refusal> {
     crossing::check_expectation(&head.headers)
 }
 
-/// Checks that the request names one host, and that the host is the gateway's. It replaces the
-/// upstream's own check against DNS rebinding, which does not see the client's `Host` (SPEC D-41,
-/// D-42).
+/// Checks that the request names one host, and that the host is the gateway's. This check replaces
+/// the upstream's own check against DNS rebinding, which does not see the client's `Host` (SPEC
+/// D-41, D-42).
 pub(in crate::inbound) fn check_host(head: &Parts, server_name: Option<&str>, sites: &Sites) -> Result<(), Refusal> {
     let mut hosts = head.headers.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
@@ -55,7 +55,7 @@ pub(in crate::inbound) fn check_host(head: &Parts, server_name: Option<&str>, si
     };
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
     let named = match (authority, host) {
-        // RFC 9113 §8.3.1 and RFC 9112 §3.2.2: if both are present, they are equal.
+        // RFC 9113 §8.3.1 and RFC 9112 §3.2.2: if both are present, they must be equal.
         (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => {
             return Err(Refusal::BadRequest("Host is not the authority of the request"));
         }

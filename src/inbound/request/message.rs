@@ -1,4 +1,4 @@
-//! What a request asks: its body read, and the message in it understood.
+//! Reads the message of a request: its target, and what the later steps need.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -28,24 +28,24 @@ use crate::{
     },
 };
 
-/// How a client of 2026-07-28 says in `clientCapabilities` that it knows tasks.
+/// The extension by which a client of 2026-07-28 says in `clientCapabilities` that it knows tasks.
 const TASKS_EXTENSION: &[u8] = b"io.modelcontextprotocol/tasks";
 
-/// What a request asks, as far as the later steps need it.
+/// What the later steps need of a message.
 pub(in crate::inbound) struct McpRequest {
-    /// What it touches.
+    /// What the message touches.
     pub(in crate::inbound) target: Target,
-    /// What each message of a batch asks.
+    /// Method and target of each message in a batch.
     pub(in crate::inbound) parts: Vec<(Text, Target)>,
-    /// The bytes that were read.
+    /// The body, as it was read.
     pub(in crate::inbound) body: Bytes,
-    /// The list that it asks for, perhaps among other things.
+    /// The lists that the message, or a message of the batch, asks for.
     pub(in crate::inbound) lists: Option<Lists>,
-    /// Whether it answers a request of the server.
+    /// Whether a message answers a request of the server.
     pub(in crate::inbound) answers: bool,
-    /// Whether it holds a request, so that an event stream may be the answer.
+    /// Whether a message is a request, so that an event stream may be the answer.
     pub(in crate::inbound) may_stream: bool,
-    /// Whether it is a call that is to become a task (2025-11-25).
+    /// Whether a call asks to be run as a task (2025-11-25).
     pub(in crate::inbound) asks_for_task: bool,
     /// Whether the answer may be a task.
     pub(in crate::inbound) task: TaskAnswer,
@@ -66,8 +66,8 @@ impl McpRequest {
     }
 }
 
-/// Reads a POST: the media type is checked before the body is read, and the header fields that
-/// repeat the body after it is understood.
+/// Reads a POST. The media type is checked before the body is read; header fields that repeat a
+/// part of the body are checked after it.
 pub(in crate::inbound) async fn read(
     server: &Server,
     endpoint: Endpoint,
@@ -125,19 +125,20 @@ fn understand(
     })
 }
 
-/// The target on the transport of 2024-11-05, where the answer comes on another request's stream:
-/// the gateway cannot see which task an answer makes, nor whose tasks it lists.
+/// The target on the transport of 2024-11-05. The answer comes on the stream of another request, so
+/// the gateway cannot see which task it makes or which tasks it lists.
 fn legacy_sse_target(message: &Message, era: Era, target: Target) -> Result<Target, Refusal> {
     match target {
-        _ if era != Era::Legacy => Err(Refusal::NotAMessage("its version has no such transport")),
+        _ if era != Era::Legacy => Err(Refusal::NotAMessage("its protocol version has no such transport")),
         _ if message.params.task => Err(Refusal::BadParams("this transport has no tasks")),
         Target::TaskList => Ok(Target::Method(message.method.clone())),
         target => Ok(target),
     }
 }
 
-/// Whether the answer to a call may be a task. 2025-11-25 asks for one; a client of 2026-07-28 says
-/// that it knows tasks, and the server decides. A task that is not seen here cannot be used later.
+/// Whether the answer to a call may be a task. A client of 2025-11-25 asks for a task. A client of
+/// 2026-07-28 says that it knows tasks, and the server decides. A task that is not noticed in the
+/// answer cannot be used later.
 fn task_answer(message: &Message, era: Era, body: &[u8]) -> TaskAnswer {
     if message.params.task {
         TaskAnswer::Expected
@@ -150,8 +151,8 @@ fn task_answer(message: &Message, era: Era, body: &[u8]) -> TaskAnswer {
     }
 }
 
-/// Reads a request without a message. A body is read and discarded: hyper notices that a client has
-/// left only once the whole request has been read.
+/// Reads a request without a message. Its body is read and discarded, because hyper notices only
+/// after the whole request that a client has left.
 pub(in crate::inbound) async fn read_bodiless(
     target: Target,
     head: &Parts,

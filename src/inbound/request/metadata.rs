@@ -1,4 +1,4 @@
-//! Answers discovery: a server's own metadata, and the mirror of its issuer's (RFC 9728, RFC 8414).
+//! Answers discovery: a server's metadata, and a copy of its issuer's (RFC 9728, RFC 8414).
 
 use http::{
     HeaderValue, Method, Response, StatusCode,
@@ -22,12 +22,12 @@ use crate::{
     outbound::discover::Discovery,
 };
 
-/// Long enough to save requests, and short enough that a changed list of issuers is soon seen (RFC
-/// 9728 §7.10).
+/// Long enough to save requests, and short enough that clients soon see a changed list of issuers
+/// (RFC 9728 §7.10).
 const PUBLIC_FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=600");
 /// The methods of a metadata document.
 const METHODS: &str = "GET, HEAD, OPTIONS";
-/// After a failed fetch, an earlier request would get the same failure.
+/// An earlier retry would get the same failure, which is remembered.
 const RETRY_AFTER_SECS: u64 = 5;
 
 /// The protected resource metadata of `server`.
@@ -56,7 +56,7 @@ pub(in crate::inbound) async fn issuer(head: &Parts, discovery: &Discovery) -> R
     })
 }
 
-/// The answer to a method other than GET and HEAD.
+/// The answer to any method other than GET and HEAD.
 fn unless_read(head: &Parts) -> Option<Response<ReplyBody>> {
     match head.method {
         Method::GET | Method::HEAD => None,

@@ -1,4 +1,4 @@
-//! Where a request arrives: one snapshot, one time, one record; then its path decides who answers.
+//! Where every request arrives: takes one snapshot, one time, one record, and routes by path.
 
 use std::{convert::Infallible, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The session that a request names: opened for its caller, under the id that the upstream knows.
+//! Unseals the session id of a request for its caller: the upstream gets its own id back.
 
 use http::{HeaderMap, HeaderValue};
 
@@ -20,12 +20,12 @@ pub(in crate::inbound) struct McpSession {
     pub(in crate::inbound) given: HeaderValue,
 }
 
-/// Opens the session that `headers` name, if they name one.
+/// Unseals the session id in `headers`, if there is an id.
 ///
 /// # Errors
-/// [`Refusal::BadSessionHeader`] for two ids in one field. [`Refusal::UnknownSession`] for an id of
-/// another caller or server, one that was sealed with a key that is gone, and one that was never
-/// sealed: the client must begin a new session (SPEC C-42).
+/// [`Refusal::BadSessionHeader`] for two ids in one field. [`Refusal::UnknownSession`] for the id
+/// of another caller or server, for an id that was sealed with a removed key, and for an id that
+/// was never sealed: the client must begin a new session (SPEC C-42).
 pub(in crate::inbound) fn open(
     keys: &SessionKeys,
     server: &Server,
@@ -35,14 +35,14 @@ pub(in crate::inbound) fn open(
     let Some(given) = headers.get(MCP_SESSION_ID) else { return Ok(None) };
     let sealed = given.to_str().map_err(|_| Refusal::UnknownSession)?;
     let id = keys.open(bound(server, caller), sealed).ok_or({
-        // Two lines that an intermediary has joined are not one value (attack 131).
+        // An intermediary has joined two fields (attack 131).
         if sealed.contains(',') { Refusal::BadSessionHeader } else { Refusal::UnknownSession }
     })?;
     let id = HeaderValue::try_from(id).map_err(|_| Refusal::UnknownSession)?;
     Ok(Some(McpSession { id, given: given.clone() }))
 }
 
-/// What a sealed session id is bound to.
+/// The caller and server that a session id is sealed for.
 pub(in crate::inbound) fn bound<'a>(server: &'a Server, caller: &'a Caller) -> SealedFor<'a> {
     SealedFor { kind: Sealed::Session, server: &server.series.name, caller }
 }

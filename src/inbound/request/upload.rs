@@ -42,7 +42,7 @@ pub(in crate::inbound) async fn discard(
         body::settle(&mut incoming, head, answer).await;
         return;
     }
-    // A small body has arrived already.
+    // A small body has probably arrived already.
     let is_small = incoming.size_hint().lower() <= IGNORED_BODY_BYTES_MAX;
     if is_small && body::settle(&mut incoming, head, answer).await {
         return;

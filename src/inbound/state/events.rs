@@ -1,4 +1,4 @@
-//! Which caller's stream held each event, so that `Last-Event-ID` resumes no other caller's stream.
+//! Notes which caller's stream held each event: `Last-Event-ID` resumes only the caller's own.
 
 #[cfg(test)]
 mod tests;
@@ -22,28 +22,29 @@ use crate::{
     },
 };
 
-/// Streams that may share an event id in one session; with more, the id resumes nothing. The
+/// How many streams may share an event id in one session; if more do, the id resumes no stream. The
 /// transport requires ids that are unique in a session.
 const SHARED_MAX: usize = 64;
 
-/// The streams that events came on, bounded for each caller.
+/// The stream of each event, bounded for each caller.
 pub struct EventOwners {
     noted: Mutex<Noted>,
     keys: RandomState,
 }
 
 struct Noted {
-    /// By session and event.
+    /// Keyed by session and event.
     in_session: PerCaller<EventSource>,
-    /// By event alone: it has an owner only while a single caller's streams have held it.
+    /// Keyed by event alone. An event has an owner here only while no other caller's stream has
+    /// held its id.
     anywhere: PerCaller<EventSource>,
 }
 
 struct EventSource {
-    /// What the streams answered that held the event.
+    /// The target of the stream that held the event, or the targets if several held it.
     target: Arc<Target>,
-    /// Whether streams of other callers held an event with the same id, as counters do: outside of
-    /// its session the id proves nothing.
+    /// Whether a stream of another caller held an event with this id, as happens with counters.
+    /// Then the id proves nothing outside of its session.
     repeats: bool,
 }
 
@@ -67,13 +68,13 @@ impl EventOwners {
         Self { noted: Mutex::new(noted), keys: RandomState::new() }
     }
 
-    /// Checks that `caller` may resume a stream after `event` in `session`, which is the caller's.
-    /// Returns what that stream answers, if it is known. An event that another process relayed is
-    /// not known here: the upstream decides about it.
+    /// Checks that `caller` may resume a stream after `event` in `session`, which belongs to the
+    /// caller. Returns the target of that stream, if it is known. An event that another process
+    /// relayed is not known here: the upstream decides about it.
     ///
     /// # Errors
-    /// [`Refusal::UnknownSession`] for another caller's event; the refusal of the call that the
-    /// stream answers, since the stream may hold that call's result (SPEC C-52, attack 135).
+    /// [`Refusal::UnknownSession`] for another caller's event; the refusal of the stream's target,
+    /// because the stream may hold the result of a call (SPEC C-52, attack 135).
     pub(in crate::inbound) fn check(
         &self,
         server: &Server,
@@ -82,10 +83,10 @@ impl EventOwners {
         event: &[u8],
     ) -> Result<Option<Target>, Refusal> {
         let stream = self.stream(server.series.name.as_str(), caller, session);
-        self.may_take_up(stream, &server.policy, caller, event)
+        self.may_resume(stream, &server.policy, caller, event)
     }
 
-    fn may_take_up(
+    fn may_resume(
         &self,
         stream: StreamOwner,
         policy: &Policy,
@@ -113,7 +114,7 @@ impl EventOwners {
 
     /// Notes an event of a stream that answers `target`.
     pub(in crate::inbound) fn note(&self, stream: StreamOwner, event: &[u8], target: &Arc<Target>) {
-        // A header field has no white space around its value, and a client never sends an empty id.
+        // A header field has no white space around its value, and no client sends an empty id.
         let event = event.trim_ascii();
         if event.is_empty() {
             return;
@@ -123,7 +124,7 @@ impl EventOwners {
         put(&mut noted.anywhere, stream.caller, self.key_anywhere(stream, event), target);
     }
 
-    /// The owner of a stream in `session`, the upstream's id.
+    /// The owner of a stream. `session` is the upstream's session id.
     pub(in crate::inbound) fn stream(&self, server: &str, caller: &Caller, session: &[u8]) -> StreamOwner {
         StreamOwner {
             caller: owner(&self.keys, server, caller),
@@ -155,9 +156,9 @@ fn put(noted: &mut PerCaller<EventSource>, caller: u64, key: u64, target: &Arc<T
     }
 }
 
-/// Adds what another stream with the same event id answers. An event that comes again, as replayed
-/// events do, changes nothing. Otherwise the id could resume any of the streams, so the caller
-/// needs permission for all of them; no caller has it for more than [`SHARED_MAX`].
+/// Adds the target of another stream with the same event id. A replayed event has the same target
+/// and changes nothing. Otherwise the id could resume any of the streams, so the caller needs
+/// permission for all their targets; above [`SHARED_MAX`] targets, it is always refused.
 fn add(known: &mut Arc<Target>, target: &Arc<Target>) {
     if known == target {
         return;

@@ -1,4 +1,4 @@
-//! What lives as long as the process: the snapshot in force, and every store of the request path.
+//! The state that lives as long as the process: snapshot in force, stores of the request path.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     /// Caches verified tokens across reloads.
     pub verifier: Verifier,
-    /// Counters and audit lines.
+    /// Metrics and audit lines.
     pub observe: Arc<Observe>,
     /// Bounds client connections.
     pub room: Arc<Room>,
@@ -37,11 +37,11 @@ pub struct Gateway {
     pub tasks: Tasks,
     /// Which caller's stream held each event.
     pub events: EventOwners,
-    /// Seal the session ids and endpoints of upstreams.
+    /// Keys that seal the session ids and endpoints of upstreams.
     pub session_keys: SessionKeys,
     /// The gateway's name in `Via`: fixed for the process, different in each process.
     pub pseudonym: Box<str>,
-    /// The `Via` line with that name.
+    /// The value of the `Via` field with that name.
     pub via: HeaderValue,
     /// Announces each new snapshot.
     pub reloaded: watch::Sender<()>,

@@ -1,4 +1,4 @@
-//! A bounded map of what each caller made: no caller can push out the entries of another.
+//! A map bounded for each caller: no caller can push out the entries of another.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -7,8 +7,8 @@ use std::{
 
 use crate::decide::token::caller::Caller;
 
-/// The key of a caller at a server: a keyed hash, which keeps no text and which no client can make
-/// collide.
+/// The key of a caller at a server: a keyed hash, so that no text is kept and no client can cause a
+/// collision.
 pub(in crate::inbound) fn owner(keys: &RandomState, server: &str, caller: &Caller) -> u64 {
     keys.hash_one(("caller", server, caller.issuer().as_str(), caller.subject()))
 }
@@ -16,9 +16,10 @@ pub(in crate::inbound) fn owner(keys: &RandomState, server: &str, caller: &Calle
 /// How many entries are kept.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::inbound) struct PerCallerBounds {
-    /// For one owner. The next entry replaces the owner's oldest.
+    /// For one owner. Above it, a new entry replaces the owner's oldest.
     pub(in crate::inbound) each: usize,
-    /// For all owners together. The next entry replaces the oldest of the owner with the most.
+    /// For all owners together. Above it, a new entry replaces the oldest of the owner with the
+    /// most entries.
     pub(in crate::inbound) all: usize,
 }
 
@@ -50,7 +51,7 @@ impl<V> PerCaller<V> {
         self.entries.get(&key).map(|entry| (entry.owner, &entry.value))
     }
 
-    /// The same, to change the value. The entry stays as old as it is.
+    /// As [`Self::find`], to change the value. The age of the entry stays the same.
     pub(in crate::inbound) fn find_mut(&mut self, key: u64) -> Option<(u64, &mut V)> {
         self.entries.get_mut(&key).map(|entry| (entry.owner, &mut entry.value))
     }
@@ -65,7 +66,7 @@ impl<V> PerCaller<V> {
         self.entries.len()
     }
 
-    /// Adds an entry as the newest of its owner; it replaces the entry with the same key.
+    /// Adds an entry as the newest of its owner. It replaces an entry with the same key.
     pub(in crate::inbound) fn put(&mut self, owner: u64, key: u64, value: V) {
         self.remove(key);
         if self.count(owner) >= self.bounds.each {
@@ -86,7 +87,7 @@ impl<V> PerCaller<V> {
         }
     }
 
-    /// Removes the entries of `owner` for which `keep` says no.
+    /// Removes the entries of `owner` for which `keep` is false.
     pub(in crate::inbound) fn retain_of(&mut self, owner: u64, keep: impl Fn(&V) -> bool) {
         let mut entries = std::mem::take(&mut self.entries);
         self.change(owner, |keys| {
@@ -101,7 +102,7 @@ impl<V> PerCaller<V> {
         self.entries = entries;
     }
 
-    /// Removes the entries of all owners for which `keep` says no.
+    /// Removes the entries of all owners for which `keep` is false.
     pub(in crate::inbound) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
         let owners: Vec<u64> = self.owners.keys().copied().collect();
         for owner in owners {
@@ -117,7 +118,7 @@ impl<V> PerCaller<V> {
         }
     }
 
-    /// Changes the keys of one owner, and the record of their number.
+    /// Changes the keys of one owner, and keeps `sizes` up to date.
     fn change(&mut self, owner: u64, change: impl FnOnce(&mut VecDeque<u64>)) {
         let keys = self.owners.entry(owner).or_default();
         self.sizes.remove(&(keys.len(), owner));

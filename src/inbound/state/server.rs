@@ -1,4 +1,4 @@
-//! The configuration in force as values: servers with their rules, documents, bounds and upstreams.
+//! The snapshot of a configuration: servers with their rules, documents, limits and upstreams.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// All that a request may need of the configuration, built whole and swapped whole.
+/// All that a request may need from the configuration. A reload swaps it whole.
 pub struct Snapshot {
     /// Bounds for all callers together.
     pub limits: TotalLimits,
@@ -36,7 +36,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The server of this snapshot with the name and the transport of `before`.
+    /// The server in this snapshot that has the name and transport of `before`.
     pub(in crate::inbound) fn successor(&self, before: &Server) -> Option<&Arc<Server>> {
         let is_same = |now: &&Arc<Server>| now.series.name == before.series.name && now.transport == before.transport;
         self.servers.iter().find(is_same)
@@ -47,13 +47,14 @@ impl Snapshot {
 pub struct Server {
     /// Its name and its counters.
     pub series: Arc<ServerSeries>,
-    /// Its MCP transport. Two servers of one name differ in it.
+    /// Its MCP transport. A server with `legacy_sse` is two servers with one name and two
+    /// transports.
     pub transport: Transport,
     /// Its resource identifier.
     pub resource: Resource,
     /// The browser origins that may call it.
     pub sites: Sites,
-    /// The public host and scheme, told to the upstream.
+    /// The public host and scheme, sent to the upstream.
     pub public: PublicFace,
     /// Values that `aud` may hold instead of the resource.
     pub audiences: Vec<Box<str>>,
@@ -69,27 +70,28 @@ pub struct Server {
     pub metadata: MetadataDocument,
     /// The MCP server that its requests go to.
     pub upstream: Arc<Upstream>,
-    /// What the upstream gets in place of the caller's token.
+    /// The credential that the upstream gets instead of the caller's token.
     pub credential: Credential,
-    /// Claims that the upstream gets as headers.
+    /// Claims that the upstream gets as header fields.
     pub identity_headers: Vec<IdentityHeader>,
-    /// The names of these headers and of the upstream's credential: removed from client requests.
+    /// The names of these header fields and of the upstream's credential: removed from client
+    /// requests.
     pub identity_names: Vec<HeaderName>,
-    /// Proxy headers that the operator lets clients send.
+    /// Proxy header fields that the operator lets clients send.
     pub passed_headers: Vec<HeaderName>,
     /// Bounds for this server.
     pub limits: ServerLimits,
-    /// Which items its lists leave out.
+    /// Which items are hidden in lists.
     pub hide: Hide,
     /// Whether it accepts the batches of 2025-03-26.
     pub batches: bool,
-    /// An event stream gets a comment after this time of silence.
+    /// After this time of silence an event stream gets a comment.
     pub stream_keep_alive: Option<Duration>,
-    /// Whether a refused `tools/call` gets a tool result that says so, instead of a 403.
+    /// Whether a refused `tools/call` gets a tool result with an error instead of a 403.
     pub deny_as_tool_error: bool,
 }
 
-/// Where the metadata of a server's first issuer is.
+/// Where to get the metadata of a server's first issuer.
 pub enum Mirror {
     /// At the issuer.
     Elsewhere(Arc<Discovery>),
@@ -117,7 +119,7 @@ pub struct PublicFace {
     pub scheme: HeaderValue,
 }
 
-/// A metadata document that is rendered once.
+/// A metadata document, rendered once.
 pub struct MetadataDocument {
     /// Its bytes.
     pub body: Bytes,
@@ -140,7 +142,7 @@ pub struct ServerLimits {
     pub upstream_connections: u32,
     /// Requests under way of one caller.
     pub requests_per_caller: u32,
-    /// Bytes held of the request bodies of one caller.
+    /// Bytes held in request bodies of one caller.
     pub body_bytes_per_caller: u64,
 }
 
@@ -152,8 +154,8 @@ pub struct TotalLimits {
     /// Bytes of request bodies.
     pub body_bytes: u64,
     /// Requests under way to embedded authorization servers, whose callers are not verified.
-    pub unproved: u32,
-    /// Open event streams of one caller at one server, at most, whatever that server allows.
+    pub unverified: u32,
+    /// Open event streams of one caller at one server, even if that server's own limit is higher.
     pub streams_of_caller: u32,
 }
 

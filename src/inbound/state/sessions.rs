@@ -1,4 +1,4 @@
-//! Bounds the open sessions of each caller at a server.
+//! Bounds the open sessions of each caller at each server.
 
 use std::{
     collections::HashMap,
@@ -20,8 +20,8 @@ const SWEPT_ABOVE: usize = 16_384;
 /// Above this number of ids of one caller, those that are too old are removed.
 const IDS_SWEPT_ABOVE: usize = 64;
 
-/// Counts the sessions that each caller has begun and not ended. A session that is never ended
-/// expires: the count falls evenly over [`SESSION_AGE`].
+/// Counts the open sessions of each caller. A session that is never ended expires: the count falls
+/// evenly over [`SESSION_AGE`].
 #[derive(Default)]
 pub struct SessionQuota {
     levels: Mutex<HashMap<u64, Level>>,
@@ -30,30 +30,30 @@ pub struct SessionQuota {
 
 /// The number of a caller's sessions, as the time that it takes for all of them to expire.
 struct Level {
-    /// The latest arrival that changed it. Requests that arrive together are counted in any order,
-    /// and an earlier one must not find more left than the later one did.
+    /// The latest arrival time that changed the level. Requests that arrive together are counted in
+    /// any order, and an earlier request must not see a higher level than a later one saw.
     seen: Duration,
-    /// When the last one expires, on the monotonic clock.
+    /// When the last session expires, on the monotonic clock.
     until: Duration,
-    /// The time that each one takes.
+    /// The time after which one session expires.
     each: Duration,
-    /// Digests of the upstream's ids of sessions that can still end. At most a few times as many as
-    /// the bound, because none is kept for much longer than [`SESSION_AGE`].
+    /// The upstream's ids, as digests, of sessions that can still end. Ids older than
+    /// [`SESSION_AGE`] are removed, so there are at most a few times as many as the bound.
     open: HashMap<u64, OpenedSession>,
 }
 
 /// The answers that assigned one session id.
 struct OpenedSession {
-    /// How many; more than one if the upstream gives several sessions the same id.
+    /// How many answers; more than one if the upstream gives several sessions the same id.
     count: u32,
-    /// When the last one came, on the monotonic clock.
+    /// When the last answer came, on the monotonic clock.
     last: Duration,
 }
 
 impl SessionQuota {
-    /// Counts a session before the upstream is asked for it, if the caller may begin another one
-    /// under the bound `most`: two requests at once cannot both take the last place. A session that
-    /// does not begin after all is given back by [`Self::began_nothing`].
+    /// Counts a session before the upstream is asked for it, unless the caller has `most` sessions.
+    /// So two requests at once cannot both take the last place. If no session begins,
+    /// [`Self::began_nothing`] gives the place back.
     pub(in crate::inbound) fn begin(
         &self,
         server: &ServerName,
@@ -67,8 +67,8 @@ impl SessionQuota {
         if change(&mut levels, key, most, now, begin) { Ok(()) } else { Err(Refusal::TooManySessions) }
     }
 
-    /// Notes the upstream's id of a session that was counted and has begun: only a session with a
-    /// noted id can end.
+    /// Notes the upstream's id of a counted session that has begun. Only a session with a noted id
+    /// can end.
     pub(in crate::inbound) fn opened(&self, server: &ServerName, caller: &Caller, id: &HeaderValue, now: Now) {
         let (key, id) = (owner(&self.keys, server, caller), self.keys.hash_one(id));
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +80,7 @@ impl SessionQuota {
         }
     }
 
-    /// Gives back the place of a session that ended, once: otherwise a caller could end one session
+    /// Gives back the place of an ended session, once: otherwise a caller could end one session
     /// again and again to begin any number of others. A session that began in another process has
     /// no place here.
     pub(in crate::inbound) fn ended(
@@ -102,8 +102,8 @@ impl SessionQuota {
         change(&mut levels, key, most, now, |left, each| Some(left.saturating_sub(each)));
     }
 
-    /// Gives back the place of a session that did not begin after all. A session that has expired
-    /// gives nothing back, so a caller cannot save up places.
+    /// Gives back the place of a session that has not begun. An expired session gives no place
+    /// back, so a caller cannot save up places.
     pub(in crate::inbound) fn began_nothing(&self, server: &ServerName, caller: &Caller, most: u32, now: Now) {
         let key = owner(&self.keys, server, caller);
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,7 +111,7 @@ impl SessionQuota {
     }
 }
 
-/// Changes the level of a caller by `by`, which may refuse. Returns whether the level was changed.
+/// Changes the level of a caller by `by`, which may refuse. Returns true if the level was changed.
 fn change(
     levels: &mut HashMap<u64, Level>,
     key: u64,
@@ -143,9 +143,9 @@ fn each_of(most: u32) -> Duration {
 }
 
 impl Level {
-    /// The time that is left if each session takes `each`. After a reload that changed the bound,
-    /// the caller has as many sessions as before, or as many as the new bound allows: the old bound
-    /// shuts no caller out for longer than [`SESSION_AGE`].
+    /// The level, as time, if one session expires after `each`. After a reload that changed the
+    /// bound, the caller has as many sessions as before, but no more than the new bound: a caller
+    /// at the old bound waits for [`SESSION_AGE`] at most.
     fn left(&self, each: Duration, now: Duration) -> Duration {
         let left = self.until.saturating_sub(now);
         if each == self.each {
@@ -171,7 +171,7 @@ mod tests {
         Caller::for_tests(subject, &[], json!({}))
     }
 
-    /// Begins sessions at one moment until that is refused, and returns their number.
+    /// Begins sessions at one time until one is refused, and returns their number.
     fn begin_all(quota: &SessionQuota, server: &ServerName, caller: &Caller, most: u32, now: Now) -> u32 {
         let mut count = 0;
         while quota.begin(server, caller, most, now).is_ok() {
@@ -225,7 +225,7 @@ mod tests {
         let (quota, server, alice) = (SessionQuota::default(), ServerName::from("s"), caller("alice"));
         let begin = |secs| quota.begin(&server, &alice, 10, at(secs));
         assert_eq!((0..30).filter(|_| begin(0).is_ok()).count(), 10, "none is answered yet");
-        // Seven were answered without a session, late.
+        // Seven answers come late and begin no session.
         for _ in 0..7 {
             quota.began_nothing(&server, &alice, 10, at(100));
         }

@@ -1,4 +1,4 @@
-//! Which caller made each task, with which tool: later requests need the same permission.
+//! Notes which caller made each task with which tool: later requests need the same permission.
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// From this number of tasks on, expired ones are removed now and then.
+/// From this number of tasks on, expired tasks are removed from time to time.
 const SWEPT_FROM: usize = 4_096;
 
 /// The tasks of all callers, bounded for each (SPEC C-92).
@@ -47,18 +47,18 @@ struct Made {
     tool: Text,
     /// When it expires, on the monotonic clock.
     until: Duration,
-    /// Whether two calls made it: it cannot be known which call's result it holds.
+    /// Whether two calls made it. Then it is unknown which call's result the task holds.
     disputed: bool,
 }
 
-/// The owner of a task, as far as one caller may know it.
+/// The owner of a task, as one caller may see it.
 #[derive(Debug, PartialEq)]
 enum TaskOwner {
-    /// The caller, who made it with this tool.
+    /// The caller made the task with this tool.
     Own(Text),
-    /// Another caller, or disputed.
+    /// Another caller made the task, or it is disputed.
     Other,
-    /// Not made through this process, or expired.
+    /// The task was not made through this process, or has expired.
     Unknown,
 }
 
@@ -74,14 +74,15 @@ impl Tasks {
         Self { kept: Mutex::new(kept), keys: RandomState::new() }
     }
 
-    /// Turns [`Target::Tasks`] into what the caller needs permission for: the tools that made the
-    /// tasks, and what else the request names. Other targets stay as they are.
+    /// Turns [`Target::Tasks`] into the targets that the caller needs permission for: the tools
+    /// that made the tasks, and any other targets of the request. Any other target stays the same.
     ///
-    /// A task that is not known here passes only by a `methods` rule: with such a rule the operator
-    /// says that the upstream protects its tasks. Another caller's task never passes (attack 136).
+    /// An unknown task passes only by a `methods` rule. With such a rule, the operator says that
+    /// the upstream protects its tasks. Another caller's task never passes (attack 136).
     ///
     /// # Errors
-    /// [`Refusal::UnknownTask`], the same for another caller's task and for one that never existed.
+    /// [`Refusal::UnknownTask`], the same for another caller's task and for a task that never
+    /// existed.
     pub(in crate::inbound) fn resolve(
         &self,
         server: &Server,
@@ -90,12 +91,13 @@ impl Tasks {
         now: Now,
     ) -> Result<Target, Refusal> {
         let Target::Tasks { method, ids, resources } = target else { return Ok(target) };
-        // A subscription to a task tells what `tasks/get` tells, and no rule can name a
+        // A subscription to a task returns the same data as `tasks/get`, and no rule can name a
         // subscription.
         let method = if method == method::SUBSCRIBE { Text::from("tasks/get") } else { method };
         let is_guarded = names_method(&server.policy, &method);
         let mut parts = Vec::with_capacity(ids.len() + 2);
-        // A rule for the method always counts: it may deny what the rule for the tool allows.
+        // A rule for the method always counts: it may deny a call that the rule for the tool
+        // allows.
         parts.extend(is_guarded.then_some(Target::Method(method)));
         for id in &ids {
             match self.owner_of(&server.series.name, caller, id, now) {
@@ -144,10 +146,10 @@ impl Tasks {
 
     /// Stores a task that a call of `tool` has made.
     ///
-    /// An id that the upstream gives out twice has no owner until it expires: if the first caller
+    /// A task id that the upstream assigns twice has no owner until it expires. If the first caller
     /// kept it, they could read the second caller's result; if the second caller got it, a client
-    /// could trick an upstream into handing tasks over. The same holds for two tools of one caller,
-    /// because one may need more permission than the other.
+    /// could trick an upstream into handing over tasks. The same is true for two tools of one
+    /// caller, because one tool may need more permission than the other.
     pub(in crate::inbound) fn remember(
         &self,
         server: &ServerName,

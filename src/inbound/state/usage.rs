@@ -1,6 +1,6 @@
-//! Counts what each caller and all callers together hold: requests, event streams, body bytes.
+//! Counts requests, event streams and body bytes under way, for each caller and in total.
 //!
-//! A place is taken before the request may cost anything, and given back when it is dropped: two
+//! A place is taken before the request uses memory or an upstream, and given back on drop: two
 //! requests at once cannot both take the last place (attacks 172, 173).
 
 mod charge;
@@ -29,26 +29,26 @@ use crate::{
     inbound::state::server::{ServerLimits, TotalLimits},
 };
 
-/// Above this number of callers, those that hold nothing are removed.
+/// Above this number of callers, callers without places or bytes are removed.
 const SWEPT_ABOVE: usize = 4_096;
 
-/// What is held now.
+/// The places and bytes in use.
 pub struct Usage {
     callers: Mutex<Callers>,
     seed: u64,
-    /// What is held at the endpoints of embedded authorization servers, where callers are not
-    /// verified yet: by peer address, and of all peers together.
+    /// Use of the endpoints of embedded authorization servers, where callers are not verified yet:
+    /// by peer address, and (`unverified`) of all peers together.
     peers: Mutex<HashMap<IpAddr, Arc<Holding>>>,
-    unproved: Arc<HeldCounts>,
+    unverified: Arc<HeldCounts>,
     all: Arc<HeldCounts>,
 }
 
-/// By [`key`], which keeps no text.
+/// Keyed by [`key`], so that no text is kept.
 #[derive(Default)]
 struct Callers {
-    /// By server and caller.
+    /// Keyed by server and caller.
     at_servers: HashMap<u64, Arc<Holding>, BuildHasherDefault<Hashed>>,
-    /// By caller.
+    /// Keyed by caller.
     everywhere: HashMap<u64, Arc<HeldCounts>, BuildHasherDefault<Hashed>>,
 }
 
@@ -58,7 +58,7 @@ impl Default for Usage {
             callers: Mutex::default(),
             seed: RandomState::new().hash_one("usage"),
             peers: Mutex::default(),
-            unproved: Arc::default(),
+            unverified: Arc::default(),
             all: Arc::default(),
         }
     }
@@ -87,16 +87,16 @@ impl Usage {
 
     /// Takes a place for a request of `peer` to an embedded authorization server. Together such
     /// requests get a share of all places, so that clients without a token cannot take the places
-    /// of those with one; one peer gets a part of that share.
+    /// of callers with a token. One peer gets a part of that share.
     ///
     /// # Errors
     /// [`Refusal::OverloadedRequests`].
-    pub(in crate::inbound) fn enter_unproved(&self, peer: IpAddr, all: TotalLimits) -> Result<RequestPlace, Refusal> {
+    pub(in crate::inbound) fn enter_unverified(&self, peer: IpAddr, all: TotalLimits) -> Result<RequestPlace, Refusal> {
         let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_verified: false };
-        RequestPlace::take(self.peer(network(peer)), u64::from(all.unproved).div_ceil(PEER_SHARE), 0, bounds)
+        RequestPlace::take(self.peer(network(peer)), u64::from(all.unverified).div_ceil(PEER_SHARE), 0, bounds)
     }
 
-    /// The bytes that are held now of request bodies, and of answers that are read.
+    /// Bytes held in request bodies, and in answers that are read.
     pub fn body_bytes(&self) -> u64 {
         self.all.body_bytes.held()
     }
@@ -107,7 +107,7 @@ impl Usage {
             peers.retain(|_, holding| Arc::strong_count(holding) > 1);
         }
         let new =
-            || Holding { everywhere: Arc::clone(&self.unproved), all: Arc::clone(&self.all), ..Holding::default() };
+            || Holding { everywhere: Arc::clone(&self.unverified), all: Arc::clone(&self.all), ..Holding::default() };
         Arc::clone(peers.entry(peer).or_insert_with(|| Arc::new(new())))
     }
 
@@ -127,7 +127,7 @@ impl Usage {
 }
 
 impl Callers {
-    /// Now and then removes callers that hold nothing. Called before a caller is added.
+    /// From time to time, removes callers without places or bytes. Called before a caller is added.
     fn sweep(&mut self) {
         if self.at_servers.len() > SWEPT_ABOVE && self.at_servers.len().is_power_of_two() {
             self.at_servers.retain(|_, holding| Arc::strong_count(holding) > 1);
@@ -136,9 +136,9 @@ impl Callers {
     }
 }
 
-/// The key of a caller, or of a caller at a server. Every request computes it, so it is cheap: a
-/// principal is the front of a SHA-256, which no client can choose, and server names are the
-/// operator's.
+/// The key of a caller, or of a caller at a server. Every request computes it, so it is cheap. No
+/// client can cause a collision: a principal is the first part of a SHA-256, and the operator
+/// chooses server names.
 fn key(seed: u64, text: &str) -> u64 {
     let fold = |key: u64, word: [u8; 8]| {
         let mixed = (key.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);

@@ -42,9 +42,9 @@ impl Bridge {
             clock_skew: CLOCK_SKEW,
         };
         let no_keys = || unavailable(&Fault::new(FaultKind::KeySet, "the IdP's keys cannot be fetched"));
-        let unproved = UnverifiedJwt::read(token).map_err(|_| refused(TokenFault::Malformed))?;
+        let unverified = UnverifiedJwt::read(token).map_err(|_| refused(TokenFault::Malformed))?;
         let mut keys = self.keys.current_or_first(now).await.map_err(|_| no_keys())?;
-        let mut proof = id_token::verify(&unproved, &expected, &keys.set, now);
+        let mut proof = id_token::verify(&unverified, &expected, &keys.set, now);
         // The token came from the IdP itself, so a client cannot cause key fetches.
         let mut newer = self.keys.newer(None);
         while proof == Err(TokenFault::UnknownKey) {
@@ -52,7 +52,7 @@ impl Bridge {
                 Refusal::Token(fault) => refused(fault),
                 _ => no_keys(),
             })?;
-            proof = id_token::verify(&unproved, &expected, &keys.set, now);
+            proof = id_token::verify(&unverified, &expected, &keys.set, now);
         }
         proof.map(described).map_err(refused)
     }

@@ -1,4 +1,4 @@
-//! The bytes of one client connection: shown to the framing watch, and ended if the client stalls.
+//! Shows the bytes of one client connection to the framing watch, and ends stalled writes.
 
 use std::{
     io, iter,
@@ -21,11 +21,11 @@ use crate::{
     observe::record::End,
 };
 
-/// A stream, watched in the directions that show how the client breaks HTTP.
+/// A stream that is watched for violations of HTTP.
 pub(super) struct WatchedStream<S> {
     stream: S,
     side: Side,
-    /// Runs while the client takes nothing of what is written.
+    /// Runs while the client does not read.
     write_deadline: Option<Pin<Box<Sleep>>>,
     load: Arc<Load>,
 }
@@ -43,9 +43,9 @@ impl<S> WatchedStream<S> {
         Self { stream, side, write_deadline: None, load: Arc::clone(load) }
     }
 
-    /// Passes on the result of a write. A write that waits for too long fails, and so does one
-    /// whose answer must end: hyper asks a body for nothing while a write is blocked, so a stream
-    /// that its client does not read would outlive its permit (attack 171).
+    /// Passes on the result of a write. A write that waits for too long fails. So does a write
+    /// whose answer must end: hyper does not poll a body while a write is blocked, so a stream that
+    /// its client does not read would outlive its permit (attack 171).
     fn watch_write<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if wrote.is_ready() {
             self.write_deadline = None;
@@ -62,7 +62,7 @@ impl<S> WatchedStream<S> {
         Poll::Pending
     }
 
-    /// Shows the watch which bytes of `pieces` were sent.
+    /// Shows the sent bytes of `pieces` to the watch.
     fn watch_sent<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>, wrote: &Poll<io::Result<usize>>) {
         let (Side::Http2(watch), Poll::Ready(Ok(bytes))) = (&mut self.side, wrote) else { return };
         let mut left = *bytes;

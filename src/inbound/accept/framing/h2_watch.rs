@@ -1,4 +1,4 @@
-//! The watch over an HTTP/2 connection: what hyper refused, and what it does not refuse.
+//! Watches an HTTP/2 connection for violations, whether hyper refuses them or not.
 
 use std::{io, sync::Arc};
 
@@ -20,12 +20,12 @@ pub(in crate::inbound) struct H2Watch {
 }
 
 impl H2Watch {
-    /// The watch over a connection on which nothing was sent yet.
+    /// The watch over a new connection.
     pub(in crate::inbound) fn new(breach: Arc<Breach>) -> Self {
         Self { frames: Frames::new(), blocks: Blocks::new(), breach }
     }
 
-    /// Reads bytes that have come.
+    /// Reads incoming bytes.
     pub(in crate::inbound) fn came(&mut self, bytes: &mut [u8]) -> io::Result<()> {
         self.blocks.watch(bytes).map_err(|malformed| {
             self.breach.note(Violation::H2Protocol);
@@ -33,7 +33,7 @@ impl H2Watch {
         })
     }
 
-    /// Reads bytes that were sent.
+    /// Reads outgoing bytes.
     pub(in crate::inbound) fn sent(&mut self, bytes: &[u8]) {
         let breach = &self.breach;
         self.frames.watch(bytes, |cutoff| {

@@ -1,4 +1,4 @@
-//! Passes well-framed HTTP/1.1 input to hyper, and puts a refused request in place of the rest.
+//! Passes well-framed HTTP/1.1 input to hyper, and replaces the rest by a refused request.
 
 use std::{
     io, mem,
@@ -18,11 +18,11 @@ use crate::{
     inbound::accept::framing::breach::Breach,
 };
 
-/// Replaces a head that may not pass. The watch passes no HTTP/1.1 request without a `Host`, so no
-/// client can send this head, and the service recognises it. The service answers it after all
-/// earlier requests, so answers stay in order.
+/// Replaces a head that may not pass. The service recognises it, and no client can send it, because
+/// the watch passes no HTTP/1.1 request without a `Host`. The service answers it after all earlier
+/// requests, so answers stay in order.
 const REFUSED_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
-/// Not a valid chunk: the request under way finds its body broken.
+/// Not a valid chunk: the body of the request under way fails.
 const BROKEN_CHUNK: &[u8] = &[0];
 
 /// The watch over incoming bytes.
@@ -31,7 +31,7 @@ pub(in crate::inbound) struct Inlet {
     breach: Arc<Breach>,
     /// The beginning of an incomplete head.
     held: Vec<u8>,
-    /// Bytes that may pass and did not fit into the buffer yet.
+    /// Bytes that may pass but did not fit into the buffer yet.
     passing: Vec<u8>,
     /// Set by a violation: the bytes read and discarded since then.
     refused: Option<u64>,
@@ -44,7 +44,7 @@ pub(in crate::inbound) struct Inlet {
 }
 
 impl Inlet {
-    /// The watch over a connection on which nothing has come yet.
+    /// The watch over a new connection.
     pub(in crate::inbound) fn new(breach: Arc<Breach>) -> Self {
         Self {
             framing: Framing::new(),
@@ -58,7 +58,7 @@ impl Inlet {
         }
     }
 
-    /// Reads from `stream` the bytes that may pass.
+    /// Reads the bytes of `stream` that may pass.
     pub(in crate::inbound) fn poll_read<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
@@ -164,7 +164,8 @@ impl Inlet {
         self.passing.drain(..here);
     }
 
-    /// Reads and discards what comes after a violation. Ready at its end, or when it is too much.
+    /// Reads and discards the bytes after a violation. Ready at their end, or when there are too
+    /// many.
     fn poll_discard<S: AsyncRead + Unpin>(&mut self, stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut room = [0; 4096];
         loop {

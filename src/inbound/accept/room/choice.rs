@@ -1,4 +1,4 @@
-//! Which idle connections make room: the oldest of the peer with the most seats.
+//! Chooses the idle connections that make room: the oldest of the peer with the most seats.
 
 use std::collections::BinaryHeap;
 
@@ -11,12 +11,12 @@ pub(super) struct IdleConnection {
     pub(super) id: u64,
 }
 
-/// The seats of one peer. Ordered by who makes room first.
+/// The seats of one peer. The peer that makes room first is the largest in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Holder {
     /// All its connections, busy or idle.
     pub(super) seats: usize,
-    /// Whether the connection that needs a seat is its own.
+    /// Whether the new connection belongs to this peer.
     pub(super) is_newcomers: bool,
     /// Its idle connections.
     pub(super) idle: Vec<IdleConnection>,
@@ -25,14 +25,14 @@ pub(super) struct Holder {
 /// Which connections of other peers a new connection may displace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DisplacementRule {
-    /// Those of a peer with more seats than this, the number of its own peer;
+    /// Connections of a peer with more seats than this, which is the number of its own peer;
     pub(super) more_than: usize,
-    /// and those of any peer that became idle then or before.
+    /// and connections of any peer that became idle then or earlier.
     pub(super) old_since: u64,
 }
 
 impl Holder {
-    /// Takes its oldest idle connection, if that may make room.
+    /// Takes the oldest idle connection, if it may make room.
     fn leaves(&mut self, rule: DisplacementRule) -> Option<IdleConnection> {
         let may_leave = |oldest: &IdleConnection| {
             self.is_newcomers || self.seats > rule.more_than || oldest.since <= rule.old_since
@@ -44,11 +44,11 @@ impl Holder {
     }
 }
 
-/// The numbers of at most `wanted` connections. Each is taken from the peer with the most seats
-/// left, so that all peers are cut down to the same level.
+/// Chooses at most `wanted` connections, and returns their numbers. Each is taken from the peer
+/// that then has the most seats, so that the largest peers shrink to the same size.
 pub(super) fn choose(mut peers: Vec<Holder>, wanted: usize, rule: DisplacementRule) -> Vec<u64> {
     for holder in &mut peers {
-        // The oldest last: it is taken from the end.
+        // The oldest comes last, because connections are taken from the end.
         holder.idle.sort_unstable_by(|one, other| other.cmp(one));
     }
     let mut largest: BinaryHeap<Holder> = peers.into();
@@ -68,7 +68,7 @@ pub(super) fn choose(mut peers: Vec<Holder>, wanted: usize, rule: DisplacementRu
 mod tests {
     use super::*;
 
-    /// Without a new connection every idle one may be displaced.
+    /// Without a new connection, every idle connection may be displaced.
     const ANY: DisplacementRule = DisplacementRule { more_than: 0, old_since: 0 };
 
     fn holder(active: usize, connections: &[(u64, u64)]) -> Holder {

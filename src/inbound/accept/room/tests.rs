@@ -1,4 +1,4 @@
-//! Seats: which connection gets one, makes room, or waits.
+//! Which connection gets a seat, makes room, or waits.
 
 use std::time::Duration;
 
@@ -37,7 +37,8 @@ async fn attack_174_the_idle_make_room_and_the_active_stay() {
     begin_safe(&active);
     let old = room.try_seat(address("10.0.0.2")).unwrap();
     let young = room.try_seat(address("10.0.0.2")).unwrap();
-    // The active peer opens another connection: the oldest idle one of the other peer makes room.
+    // The active peer opens another connection: the oldest idle connection of the other peer makes
+    // room.
     assert!(room.try_seat(address("10.0.0.1")).is_none());
     timeout(SOON, old.activity().asked()).await.unwrap();
     assert_eq!(closed(&metrics), "1");
@@ -46,7 +47,7 @@ async fn attack_174_the_idle_make_room_and_the_active_stay() {
     let next = room.try_seat(address("10.0.0.1")).unwrap();
     begin_safe(&next);
     begin_safe(&young);
-    // All are active: the new connection waits until one is idle, and that one makes room.
+    // All are active: the new connection waits until a connection is idle, which then makes room.
     let mut waiting = std::pin::pin!(room.seat(address("10.0.0.3")));
     assert!(futures_poll(waiting.as_mut()).is_none());
     next.activity().end(true);
@@ -100,7 +101,7 @@ async fn attack_174_requests_make_room_before_descriptors_run_out() {
     let seats: Vec<Seat> = (0..4).map(|_| room.try_seat(address("10.0.0.1")).unwrap()).collect();
     let more = |count| (0..count).for_each(|_| begin_safe(&seats[3]));
     more(1);
-    // Requests without a verified caller ask no upstream, however many there are.
+    // Requests without a verified caller never ask an upstream.
     (0..100).for_each(|_| seats[2].activity().begin());
     assert!(room.admits_request(), "four and one");
     assert_eq!(closed(&metrics), "0");

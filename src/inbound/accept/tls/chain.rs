@@ -1,4 +1,4 @@
-//! What clients will find wrong with a certificate chain: dates, and order.
+//! Finds what clients will refuse in a certificate chain: dates and order.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::leaf::{self, Concern, Dates};
 /// The dates and the order of a chain, the server's own certificate first.
 pub(super) struct Chain {
     dates: Vec<Result<Dates, String>>,
-    /// The first certificate that the next one did not issue, counted from 1.
+    /// The place of the first certificate that the next certificate did not issue, counted from 1.
     broken: Option<usize>,
 }
 
@@ -27,7 +27,8 @@ impl Chain {
         Self { dates, broken }
     }
 
-    /// What clients of `host` (brackets kept) will find wrong at `wall`; `leaf` is the first.
+    /// What clients of `host` (with brackets, if it has them) will find wrong at `wall`. `leaf` is
+    /// the first certificate.
     pub(super) fn concerns(&self, leaf: &CertificateDer<'_>, host: &str, wall: Duration) -> Vec<Concern> {
         let mut concerns = Vec::new();
         for (index, dates) in self.dates.iter().enumerate() {
@@ -43,16 +44,17 @@ impl Chain {
         concerns
     }
 
-    /// When the first of them expires, in seconds since 1970; `None` if the leaf cannot be read.
+    /// When the first certificate of the chain expires, in seconds since 1970; `None` if the leaf
+    /// cannot be read.
     pub(super) fn not_after(&self) -> Option<u64> {
         self.dates.first()?.as_ref().ok()?;
         self.dates.iter().flatten().map(|dates| dates.not_after).min()
     }
 }
 
-/// Whether the next certificate surely did not issue the one at `place`, counted from 1. A client's
-/// verifier that trusts the next certificate is asked about the path up to it, at a time at which
-/// all certificates in the path are valid.
+/// Whether the next certificate surely did not issue the certificate at `place`, counted from 1. To
+/// find out, a verifier that trusts the next certificate checks the path up to it, at a time at
+/// which all certificates in the path are valid.
 fn is_broken(chain: &[CertificateDer<'_>], dates: &[Result<Dates, String>], place: usize) -> bool {
     let (Some(path), Some(issuer)) = (chain.get(..place), chain.get(place)) else { return false };
     let Some((leaf, between)) = path.split_first() else { return false };
@@ -117,7 +119,7 @@ mod tests {
         assert_eq!(found(&[&own, middle.der()]), (vec![], Some(AT_LONG)));
         assert_eq!(found(&[&own, middle.der(), root.der()]), (vec![], Some(AT_LONG)));
 
-        // An intermediate that has expired, or soon will, before the leaf does.
+        // An intermediate certificate that expires before the leaf.
         let above = |place: usize, concern| Concern::Above { place, concern: Box::new(concern) };
         let over = issuer("over", (2026, 1, 1), Some(&root));
         let own = leaf(LONG, &over);

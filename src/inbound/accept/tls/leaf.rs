@@ -1,4 +1,4 @@
-//! What clients will find wrong with a certificate: its dates, and its host names.
+//! Finds what clients will refuse in a certificate: its dates and its host names.
 
 use std::{fmt, time::Duration};
 
@@ -12,7 +12,7 @@ use rustls::{
 use crate::base::limits::CERTIFICATE_ENDS_SOON;
 
 const DAY_SECS: u64 = 86_400;
-/// Names of a certificate that a warning prints.
+/// How many names of a certificate a warning prints.
 const NAMES_SHOWN: usize = 8;
 
 /// The validity of a certificate, in seconds since 1970.
@@ -57,8 +57,8 @@ pub enum Concern {
     },
 }
 
-/// Reads the dates of `leaf` as a client's verifier does: its errors for the two ends of time name
-/// them. No trust anchor is needed, because a verifier checks the dates first.
+/// Reads the dates of `leaf` by the errors of a client's verifier at the two ends of time, which
+/// name the dates. It needs no trust anchor, because a verifier checks the dates first.
 pub(super) fn dates(leaf: &CertificateDer<'_>) -> Result<Dates, String> {
     let parsed = ParsedCertificate::try_from(leaf).map_err(|fault| fault.to_string())?;
     let ask = |at: u64| {
@@ -72,7 +72,7 @@ pub(super) fn dates(leaf: &CertificateDer<'_>) -> Result<Dates, String> {
     };
     let not_before = match ask(0) {
         Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => not_before.as_secs(),
-        // It is valid since 1970.
+        // The certificate is valid since 1970.
         _ => 0,
     };
     Ok(Dates { not_before, not_after })
@@ -97,7 +97,7 @@ pub(super) fn of_time(dates: &Result<Dates, String>, wall: Duration) -> Option<C
     }
 }
 
-/// The concern that `leaf` does not name `host` (brackets kept).
+/// The concern that `leaf` does not name `host` (with brackets, if it has them).
 pub(super) fn other_host(leaf: &CertificateDer<'_>, host: &str) -> Option<Concern> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let names = match (ParsedCertificate::try_from(leaf), ServerName::try_from(bare)) {
@@ -114,7 +114,7 @@ pub(super) fn other_host(leaf: &CertificateDer<'_>, host: &str) -> Option<Concer
     Some(Concern::OtherHost { host: host.to_owned(), names })
 }
 
-/// A name as an operator writes it. rustls writes `DnsName("a.example")` and
+/// A name as an operator writes it: rustls writes `DnsName("a.example")` and
 /// `IpAddress(192.0.2.7)`.
 fn plain(name: &str) -> String {
     let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
@@ -124,7 +124,7 @@ fn plain(name: &str) -> String {
 impl fmt::Display for Concern {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(why) => write!(out, "clients cannot read it ({why}); use another one"),
+            Self::Unreadable(why) => write!(out, "clients cannot read it ({why}); replace it"),
             Self::Expired => out.write_str("it has expired and clients refuse it; replace it"),
             Self::NotYetValid => {
                 out.write_str("it is not valid yet and clients refuse it; check its dates and this clock")

@@ -1,4 +1,4 @@
-//! An event stream that is edited event by event: its lists are filtered, its endpoint is replaced.
+//! Edits an event stream event by event: filters its lists, and replaces its endpoint.
 
 use std::{
     borrow::Cow,
@@ -22,14 +22,14 @@ use crate::{
     outbound::upstream::Answer,
 };
 
-/// An event stream, each event of which is relayed as soon as it is complete.
+/// An edited event stream. Each event is relayed as soon as it is complete.
 pub(in crate::inbound) struct Edited {
-    /// `None` once the stream was ended here: dropping it tells the upstream that the client left.
+    /// `None` once the stream has ended or was broken off. The drop tells the upstream to stop.
     answer: Option<Answer>,
     events: Events,
     lists: Option<ListFilter>,
     endpoint: Option<EndpointRewriter>,
-    /// For the unfinished event.
+    /// The charge for the unfinished event.
     charge: Charge,
 }
 
@@ -45,8 +45,8 @@ impl Edited {
         Self { answer, events, lists, endpoint, charge: place.charge_later() }
     }
 
-    /// The next event. An event that cannot be read breaks the stream off; one without an end is
-    /// dropped.
+    /// The next event. An event that cannot be read breaks the stream off; an unfinished event at
+    /// the end is dropped.
     pub(in crate::inbound) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
@@ -76,13 +76,13 @@ impl Edited {
         }
     }
 
-    /// What is relayed of an event, charged until it is dropped; or why the stream breaks off here.
+    /// The edited event, charged until it is dropped; or why the stream breaks off here.
     fn pass(&mut self, event: Result<Event, TooLong>) -> Result<Bytes, &'static str> {
         let passed = event.map_err(|TooLong| "an event is too long").and_then(|event| self.edit(&event))?;
         Ok(self.charge.hold_part(passed))
     }
 
-    /// Drops the upstream's answer and what is held of it.
+    /// Drops the upstream's answer and the bytes that are held.
     fn break_off(&mut self, why: Broken) -> Broken {
         self.answer = None;
         self.events = Events::new(0);
@@ -105,9 +105,9 @@ fn filtered(event: &Event, lists: &ListFilter) -> Result<Bytes, &'static str> {
     let raw = event.raw();
     // A bare message in an event stream is not an event, but some clients read it (attack 146).
     if event.holds_bare_message() {
-        return Err("a message that is no event");
+        return Err("a message outside of an event");
     }
-    // Data without a brace and a bracket holds no list for any reader.
+    // Data without `{` and `[` holds no list, whatever parser reads it.
     let data = match event.data() {
         Some(data) if memchr2(b'{', b'[', &data).is_some() => data,
         _ => return Ok(raw.clone()),

@@ -1,4 +1,4 @@
-//! An answer in which no list belongs: it passes unchanged, and breaks off where a list starts.
+//! Relays an answer that may hold no list: unchanged, and broken off where a list starts.
 
 use std::{
     pin::Pin,
@@ -14,9 +14,9 @@ use crate::{
     outbound::upstream::Answer,
 };
 
-/// An answer that is searched for lists as it passes.
+/// An answer that is searched for lists while it is relayed.
 pub(in crate::inbound) struct Guarded {
-    /// `None` once it was broken off here: dropping it tells the upstream that the client left.
+    /// `None` once the answer was broken off. The drop tells the upstream to stop.
     answer: Option<Answer>,
     guard: Guard,
 }
@@ -32,7 +32,7 @@ impl Guarded {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        const WHY: &str = "a list where none was asked for";
+        const WHY: &str = "a list in the answer to a request for something else";
         let Some(answer) = &mut self.answer else { return Poll::Ready(None) };
         let frame = Pin::new(answer).poll_frame(cx).map_err(Broken::Upstream);
         if let Poll::Ready(Some(Ok(frame))) = &frame
@@ -45,12 +45,12 @@ impl Guarded {
         frame
     }
 
-    /// Whether all of it has come. An answer that was broken off never ends so.
+    /// Whether all bytes have come. False for an answer that was broken off.
     pub(in crate::inbound) fn is_end_stream(&self) -> bool {
         self.answer.as_ref().is_some_and(Body::is_end_stream)
     }
 
-    /// The length that is left, as the upstream announced it.
+    /// The number of bytes left, as the upstream announced it.
     pub(in crate::inbound) fn size_hint(&self) -> SizeHint {
         self.answer.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }

@@ -25,15 +25,15 @@ use crate::{
 /// [`list_filter::filter`], or [`list_filter::filter_body`].
 type Filter = fn(&Bytes, Lists, &mut dyn FnMut(ListedItem<'_>) -> bool) -> Result<Bytes, &'static str>;
 
-/// Decides what one caller sees.
+/// Decides which items one caller sees.
 pub(in crate::inbound) struct ListFilter {
-    /// For the rules in force, and the owners of tasks.
+    /// Knows the rules in force and the owners of tasks.
     pub(in crate::inbound) gateway: Arc<Gateway>,
     /// The server as it was when the answer began.
     pub(in crate::inbound) server: Arc<Server>,
     /// The verified caller.
     pub(in crate::inbound) caller: Arc<Caller>,
-    /// The lists that are filtered.
+    /// The lists to filter.
     pub(in crate::inbound) lists: Lists,
 }
 
@@ -43,27 +43,26 @@ impl ListFilter {
         self.filter_by(list_filter::filter, message)
     }
 
-    /// The same for the whole body of an answer.
+    /// The whole body of an answer without the items that the caller may not see.
     pub(super) fn body(&self, body: &Bytes) -> Result<Bytes, &'static str> {
         self.filter_by(list_filter::filter_body, body)
     }
 
-    /// Filters by the rules in force: a stream may have begun under others (P7).
+    /// Filters by the rules in force: the stream may have begun under older rules (P7).
     fn filter_by(&self, filter: Filter, message: &Bytes) -> Result<Bytes, &'static str> {
         let snapshot = self.gateway.snapshot.load();
-        // If the server is gone, its stream ends; until then its old rules hold.
+        // If a reload removed the server, its stream ends. Until then its old rules apply.
         let server = snapshot.successor(&self.server).unwrap_or(&self.server);
         filter(message, self.lists, &mut |item| self.keep(server, item))
     }
 
-    /// Whether the caller owns a task and is still permitted its tool: what `tasks/get` would
-    /// answer.
+    /// Whether the caller owns the task and may still use its tool, as for `tasks/get`.
     fn may_touch_task(&self, server: &Server, id: &str) -> bool {
         let tool = self.gateway.tasks.tool_of(&server.series.name, &self.caller, id, self.gateway.clock.now());
         tool.is_some_and(|tool| evaluate(&server.policy, &self.caller, &Target::Tool(tool)).is_ok())
     }
 
-    /// Whether the caller sees an item: the rules that decide about its use decide.
+    /// Whether the caller sees an item: decided by the rules for its use.
     fn keep(&self, server: &Server, item: ListedItem<'_>) -> bool {
         let Server { policy, hide, .. } = server;
         let target = match item {

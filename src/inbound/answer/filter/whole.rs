@@ -15,11 +15,11 @@ use crate::{
     outbound::upstream::Answer,
 };
 
-/// Why an answer that must be read cannot be.
+/// Why an answer cannot be filtered.
 pub(in crate::inbound) struct Unread {
-    /// What the client gets.
+    /// The refusal for the client.
     pub(in crate::inbound) refusal: Refusal,
-    /// How the upstream failed, and the words for the log; `None` if it did not fail.
+    /// How the upstream failed, and a text for the log; `None` if it did not fail.
     pub(in crate::inbound) fault: Option<(UpstreamOutcome, &'static str)>,
 }
 
@@ -35,7 +35,7 @@ impl From<Refusal> for Unread {
     }
 }
 
-/// Checks that the answer is not encoded: an encoding would hide its lists.
+/// Checks that the answer has no `Content-Encoding`, which would hide its lists.
 ///
 /// # Errors
 /// [`Refusal::UpstreamAnswer`].
@@ -45,17 +45,17 @@ pub(in crate::inbound) fn check_coding(headers: &HeaderMap) -> Result<(), Refusa
     if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
         Ok(())
     } else {
-        Err(Refusal::UpstreamAnswer("it encodes a list that must be read, though it was asked not to"))
+        Err(Refusal::UpstreamAnswer("it encodes a list that must be filtered, despite Accept-Encoding: identity"))
     }
 }
 
-/// Reads an answer that is not a stream, and filters its lists. Bytes are charged to `place` before
-/// they are kept. The `Content-Type` does not matter: clients differ in what they read as JSON
-/// (SPEC C-55, attack 146).
+/// Reads an answer that is not an event stream, and filters its lists. Bytes are charged to `place`
+/// before they are kept. The `Content-Type` is ignored, because clients differ in what they read as
+/// JSON (SPEC C-55, attack 146).
 ///
 /// # Errors
-/// [`Refusal::UpstreamAnswer`] for an answer that cannot be read, because it cannot be filtered. As
-/// [`RequestPlace::charge`] if there is no room for it.
+/// [`Refusal::UpstreamAnswer`] for an answer that cannot be read. As [`RequestPlace::charge`] if
+/// there is no room for it.
 pub(in crate::inbound) async fn read(
     answer: Answer,
     filter: &ListFilter,
@@ -68,7 +68,7 @@ pub(in crate::inbound) async fn read(
     }
     let kept = filter.body(&message).map_err(|why| Unread {
         fault: Some((UpstreamOutcome::Unfit, why)),
-        ..Unread::from(Refusal::UpstreamAnswer("it holds a list that cannot be read with one meaning"))
+        ..Unread::from(Refusal::UpstreamAnswer("it holds a list that parsers may read in different ways"))
     })?;
     Ok(charge.hold(kept))
 }

@@ -30,8 +30,8 @@ async fn asked(script: &str, change: impl FnOnce(&mut Outgoing)) -> Result<Answe
     ask_as(&world, change).await
 }
 
-fn lists(cut: Option<Lists>, guarded: Option<Lists>) -> impl FnOnce(&mut Outgoing) {
-    move |outgoing| outgoing.lists = ListPlan { cut, guarded }
+fn lists(filtered: Option<Lists>, guarded: Option<Lists>) -> impl FnOnce(&mut Outgoing) {
+    move |outgoing| outgoing.lists = ListPlan { filtered, guarded }
 }
 
 #[tokio::test]
@@ -43,10 +43,10 @@ async fn answers_that_would_send_the_client_elsewhere_are_refused() {
         ("500 Internal Server Error\r\n", Ok(500)),
         ("403 Forbidden\r\n", Ok(403)),
         ("403 Forbidden\r\nWWW-Authenticate: Bearer\r\n", Err("it refuses the gateway's own credential")),
-        ("401 Unauthorized\r\n", Err("it asks for a credential of its own")),
-        ("407 Proxy Authentication Required\r\n", Err("it asks for a credential of its own")),
+        ("401 Unauthorized\r\n", Err("it asks the client for a credential")),
+        ("407 Proxy Authentication Required\r\n", Err("it asks the client for a credential")),
         ("307 Temporary Redirect\r\nLocation: https://other.example\r\n", Err("it redirects")),
-        ("206 Partial Content\r\n", Err("it sends a part of something")),
+        ("206 Partial Content\r\n", Err("it is a partial response")),
         ("200 OK\r\nMcp-Session-Id: a\r\nMcp-Session-Id: b\r\n", Err("its session id is not one plain value")),
         ("200 OK\r\nMcp-Session-Id: a b\r\n", Err("its session id is not one plain value")),
     ];
@@ -109,7 +109,7 @@ async fn c55_a_list_that_was_asked_for_is_read_and_filtered() {
     let answered = asked(&script("Content-Type: text/event-stream\r\n", "data: {}\n\n"), tools()).await.unwrap();
     assert!(answered.is_stream && matches!(answered.source, AnswerSource::Edited(_)));
 
-    // What cannot be read is not shown.
+    // An answer that cannot be read is refused.
     for (fields, body) in [
         ("Content-Encoding: gzip\r\n", TOOLS),
         ("", "{"),

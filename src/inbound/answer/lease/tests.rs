@@ -62,7 +62,7 @@ async fn p7_a_stream_whose_lists_pass_uncut_ends_when_they_must_be_cut() {
         world.reload(Some(|server| server.hide = Hide::Unauthorized));
         assert_eq!(has_ended(&lease), ends, "{lists:?}");
     }
-    // The other way round nothing is shown that was not.
+    // A stream that was filtered goes on when lists need no filter any more.
     let world = TestGateway::new().await;
     let lease = lease(&world, Some(Lists::Any));
     world.reload(Some(|server| server.hide = Hide::Never));

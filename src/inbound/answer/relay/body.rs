@@ -1,4 +1,4 @@
-//! The body of a relayed answer, with all that must end when it ends.
+//! The body of a relayed answer, which holds all that must end with it.
 
 use std::{
     pin::Pin,
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// What a relayed body holds from its start to its end.
+/// The parts of a relayed body.
 pub(in crate::inbound) struct Relayed {
     /// The bytes.
     pub(in crate::inbound) source: AnswerSource,
@@ -43,7 +43,7 @@ pub(in crate::inbound) struct RelayBody {
     watch: Option<Box<AnswerWatch>>,
     /// The rest of a frame that is handed out in pieces.
     rest: Option<Bytes>,
-    /// The upstream's failure, held back for one turn.
+    /// Why the answer broke off, held back for one poll.
     broken: Option<Broken>,
     record: Record,
     /// The caller's place; given back with the last frame.
@@ -62,7 +62,7 @@ impl RelayBody {
         Self { source, lease, watch, rest: None, broken: None, record, place: Some(place), busy }
     }
 
-    /// The piece of a frame that is handed out now.
+    /// The first piece of a frame; the rest follows.
     fn first_piece(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
         match frame.into_data() {
             Ok(piece) => {
@@ -74,8 +74,7 @@ impl RelayBody {
     }
 }
 
-/// hyper does not ask a body for its end once all the bytes that it announced are there: it drops
-/// it.
+/// hyper drops a body once all announced bytes have come, without a poll for its end.
 impl Drop for RelayBody {
     fn drop(&mut self) {
         if let Some(end) = stall::ended(self.busy.answer()) {
@@ -114,8 +113,9 @@ impl Body for RelayBody {
                     self.record.ends(End::Overloaded);
                 }
             }
-            // On an error hyper drops what it has not written yet. One turn later it has written
-            // it, and the client gets what came before the upstream's end (SPEC F-24).
+            // On an error hyper drops bytes that it has not written yet. After one more poll they
+            // are written, and the client gets all that came before the answer broke off (SPEC
+            // F-24).
             self.broken = Some(error);
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -138,8 +138,8 @@ impl Body for RelayBody {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(self.first_piece(frame)))),
             other => other,
         };
-        // The client may send its next request as soon as it has the last byte, before this body is
-        // dropped.
+        // The client may send its next request as soon as it has the last byte, which is before
+        // this body is dropped.
         if frame.is_ready() && self.is_end_stream() {
             self.place = None;
         }

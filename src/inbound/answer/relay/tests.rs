@@ -1,4 +1,4 @@
-//! What a client gets of scripted answers: head, bytes and end.
+//! Which head, bytes and end a client gets for scripted answers.
 
 use http::{HeaderMap, Request, header::CONTENT_LENGTH};
 use http_body_util::BodyExt;
@@ -31,7 +31,7 @@ async fn head_of(script: &str) -> HeaderMap {
     relayed(&TestGateway::new().await, ScriptedAnswer::raw(script), |_| ()).await.headers().clone()
 }
 
-/// The bytes that came before the end, and why it broke off.
+/// The bytes of the body, and why it broke off.
 async fn read(mut response: Response<ReplyBody>) -> (String, Option<Broken>) {
     let mut bytes = Vec::new();
     while let Some(frame) = response.body_mut().frame().await {
@@ -72,7 +72,7 @@ async fn c55_a_list_that_was_not_asked_for_ends_the_answer() {
     let body = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"danger"}]}}"#;
     for (lists, passes) in [(None, true), (Some(Lists::Tasks), true), (Some(Lists::Any), false)] {
         let world = TestGateway::new().await;
-        let guarded = |outgoing: &mut Outgoing| outgoing.lists = ListPlan { cut: None, guarded: lists };
+        let guarded = |outgoing: &mut Outgoing| outgoing.lists = ListPlan { filtered: None, guarded: lists };
         let response = relayed(&world, ScriptedAnswer::json(body), guarded).await;
         match read(response).await {
             (bytes, None) => assert!(passes && bytes == body, "{lists:?}"),

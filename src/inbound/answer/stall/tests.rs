@@ -1,4 +1,4 @@
-//! Which answers are ended from outside, and when, by tokio's paused clock.
+//! Which answers are ended from outside, and when, on tokio's paused clock.
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use super::*;
 
 const ALMOST: Duration = WRITE_STALL_TIMEOUT.saturating_sub(Duration::from_secs(1));
 
-/// What hyper's stream does in one turn.
+/// What hyper does with the stream in one poll.
 #[derive(Clone, Copy)]
 enum Turn {
     /// The body hands out a frame, and the client has no room for it.
@@ -37,7 +37,7 @@ impl Drop for Dropped {
     }
 }
 
-/// Runs a stream by the turns that it is sent, and reports why it ended.
+/// Runs a stream that does the [`Turn`]s it is sent, and reports why it ended.
 fn run(lease: Option<Lease>) -> (UnboundedSender<Turn>, oneshot::Receiver<Option<End>>) {
     let (tell, told) = oneshot::channel();
     let (turn, mut turns) = unbounded_channel();
@@ -100,7 +100,7 @@ async fn attack_171_progress_keeps_a_slow_stream_alive_and_its_end_does_not() {
         settle().await;
         assert!(told.try_recv().is_err(), "it took something");
     }
-    // A wake-up for another reason: the client took nothing.
+    // The task wakes for another reason; the client took no frame.
     advance(ALMOST).await;
     turn.send(Turn::Keeps).unwrap();
     let end = timeout(2 * WRITE_STALL_TIMEOUT, told).await;
@@ -115,7 +115,7 @@ async fn attack_171_p7_a_permit_ends_a_stream_that_is_not_read() {
     turn.send(Turn::Holds).unwrap();
     assert_eq!(timeout(2 * permit, told).await.unwrap(), Ok(Some(End::PermitExpired)));
 
-    // The body of a stream that is read ends it without an error.
+    // If the client reads, the body itself ends the stream, without an error.
     let (turn, mut told) = run(Some(lease()));
     turn.send(Turn::Waits).unwrap();
     settle().await;

@@ -1,4 +1,4 @@
-//! What the gate learns of a message, and which messages each transport takes.
+//! What the gate learns from a message, and which messages each transport accepts.
 
 use http::Request;
 
@@ -10,7 +10,7 @@ const CLIENT_VERSION: &str = r#""io.modelcontextprotocol/protocolVersion":"2026-
 /// Header fields of a request.
 type Fields<'a> = &'a [(&'a str, &'a str)];
 
-/// Whether it answers, may stream, asks for a task; and whether the answer may be one.
+/// `answers`, `may_stream`, `asks_for_task` and `task` of an [`McpRequest`].
 type Facts = (bool, bool, bool, TaskAnswer);
 
 async fn read_as(endpoint: Endpoint, fields: Fields<'_>, body: &str) -> (Result<McpRequest, Refusal>, RequestContext) {

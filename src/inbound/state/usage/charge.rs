@@ -1,4 +1,4 @@
-//! Charges for held body bytes, from before they are kept until the last one is dropped.
+//! Charges for body bytes, from before they are kept until the last byte is dropped.
 
 use std::{mem, sync::Arc};
 
@@ -10,18 +10,18 @@ use crate::{
     decide::refusal::Refusal,
 };
 
-/// The bytes that are held of one request body, or of an answer that is read. Given back on drop.
+/// The charge for one request body, or for an answer that is read. Given back on drop.
 pub(in crate::inbound) struct Charge {
     pub(super) holding: Arc<Holding>,
     pub(super) bounds: HeldBounds,
     /// Bytes charged to the caller.
     pub(super) own: u64,
-    /// Bytes charged to all.
+    /// Bytes charged to the total.
     pub(super) all: u64,
 }
 
 impl Charge {
-    /// Charges for a body of which `bytes` have arrived so far, before the newest of them are kept.
+    /// Charges for a body of which `bytes` have arrived, before the newest bytes are kept.
     ///
     /// # Errors
     /// As [`super::place::RequestPlace::charge`].
@@ -40,13 +40,13 @@ impl Charge {
         Ok(())
     }
 
-    /// The body as bytes that stay charged until their last part is dropped, wherever that is.
+    /// The body as bytes that stay charged until the last reference to them is dropped.
     pub(in crate::inbound) fn hold(self, body: Bytes) -> Bytes {
         if self.all == 0 { body } else { Bytes::from_owner(Charged { body, _charge: self }) }
     }
 
-    /// Like [`Self::hold`], for a part of the bytes. It takes the whole charge; bytes that arrive
-    /// later are charged anew.
+    /// As [`Self::hold`], for a part of the bytes. The part takes the whole charge; later bytes are
+    /// charged anew.
     pub(in crate::inbound) fn hold_part(&mut self, part: Bytes) -> Bytes {
         if self.own == 0 {
             return part;
@@ -55,8 +55,8 @@ impl Charge {
         mem::replace(self, rest).hold(part)
     }
 
-    /// Charges the caller alone. A first body always fits, or a body that is larger than the bound
-    /// could never be sent.
+    /// Charges only the caller, not the total. The caller's first body always fits: otherwise a
+    /// body larger than the bound could never be sent.
     pub(super) fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
         let own = if self.bounds.is_verified { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
         let (mine, most) = (self.own, self.bounds.body_bytes);

@@ -1,4 +1,4 @@
-//! Counters of what is held, and the bounds that they are compared with.
+//! Counters of requests, streams and bytes in use, and the bounds on them.
 
 use std::sync::{
     Arc,
@@ -7,18 +7,18 @@ use std::sync::{
 
 use crate::{base::limits::held::CALLER_SHARE, inbound::state::server::TotalLimits};
 
-/// What one caller holds at one server, or one peer at all embedded authorization servers.
+/// The use of one caller at one server, or of one peer at all embedded authorization servers.
 #[derive(Default)]
 pub(super) struct Holding {
     pub(super) here: HeldCounts,
     pub(super) streams: Count,
-    /// The same caller at all servers; for a peer, all peers together.
+    /// The use of the same caller at all servers; for a peer, that of all peers.
     pub(super) everywhere: Arc<HeldCounts>,
-    /// All callers at all servers.
+    /// The use of all callers at all servers.
     pub(super) all: Arc<HeldCounts>,
 }
 
-/// Requests under way, and bytes held of bodies.
+/// Requests under way, and bytes held in bodies.
 #[derive(Default)]
 pub(super) struct HeldCounts {
     pub(super) requests: Count,
@@ -29,13 +29,13 @@ pub(super) struct HeldCounts {
 pub(super) struct Count(AtomicU64);
 
 impl Count {
-    /// Adds `more` if `fits` allows it for the present count, and returns that count.
+    /// Adds `more` if `fits` is true for the old count, and returns the old count.
     pub(super) fn take(&self, more: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {
         let add = |held: u64| fits(held).then(|| held.saturating_add(more));
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()
     }
 
-    /// Subtracts what was added.
+    /// Subtracts `back`, which was added before.
     pub(super) fn give(&self, back: u64) {
         self.0.fetch_sub(back, Ordering::Relaxed);
     }
@@ -51,11 +51,11 @@ impl Count {
 pub(super) struct HeldBounds {
     pub(super) body_bytes: u64,
     pub(super) all: TotalLimits,
-    /// Whether the caller is verified: then a refusal tells it that it holds too much.
+    /// Whether the caller is verified: then a refusal says that the caller itself uses too much.
     pub(super) is_verified: bool,
 }
 
-/// One caller's part of what all callers together may hold.
+/// The largest part of a total bound that one caller may use.
 #[must_use]
 pub fn share(all: u64) -> u64 {
     (all / CALLER_SHARE).max(1)

@@ -1,4 +1,4 @@
-//! The place of one request among those under way, and of the event stream that may answer it.
+//! The places of one request: among the requests under way, and among the event streams.
 
 use std::{mem, sync::Arc};
 
@@ -8,26 +8,26 @@ use super::{
 };
 use crate::{base::limits::held::BODY_BYTES_UNCHARGED, decide::refusal::Refusal};
 
-/// A place for one request, and for the event stream that may answer it. Given back on drop.
+/// A place for a request, and for the event stream that may answer it. Given back on drop.
 pub(in crate::inbound) struct RequestPlace {
     holding: Arc<Holding>,
     bounds: HeldBounds,
-    /// Whether the caller has more requests under way than allowed: only a message that answers or
-    /// ends something passes then.
+    /// Whether the caller has more requests under way than allowed. Then only a message that
+    /// answers or ends something passes.
     is_over: bool,
     is_request: bool,
     is_stream: bool,
 }
 
 impl RequestPlace {
-    /// Takes a place. Beyond `most` requests there are `room` places for messages that answer or
-    /// end something.
+    /// Takes a place. Above `most` requests there are `room` more places, for messages that answer
+    /// or end something.
     pub(super) fn take(holding: Arc<Holding>, most: u64, room: u64, bounds: HeldBounds) -> Result<Self, Refusal> {
         let own = if bounds.is_verified { Refusal::TooManyRequests } else { Refusal::OverloadedRequests };
         let Holding { here, everywhere, all, .. } = &*holding;
         let in_all = u64::from(bounds.all.requests);
         let before = here.requests.take(1, |held| held < most.saturating_add(room)).ok_or(own.clone())?;
-        let share = if bounds.is_verified { share(in_all) } else { bounds.all.unproved.into() };
+        let share = if bounds.is_verified { share(in_all) } else { bounds.all.unverified.into() };
         if everywhere.requests.take(1, |held| held < share).is_none() {
             here.requests.give(1);
             return Err(own);
@@ -40,7 +40,8 @@ impl RequestPlace {
         Ok(Self { is_over: before >= most, is_request: true, is_stream: false, bounds, holding })
     }
 
-    /// Checks that the caller may ask something, now that the message is known to be a request.
+    /// Checks that the caller may send another request. Called once the message is known to be a
+    /// request.
     ///
     /// # Errors
     /// [`Refusal::TooManyRequests`].
@@ -48,7 +49,7 @@ impl RequestPlace {
         if self.is_over { Err(Refusal::TooManyRequests) } else { Ok(()) }
     }
 
-    /// Takes a place among the caller's event streams: the answer may be one.
+    /// Takes a place among the caller's event streams, because the answer may be an event stream.
     ///
     /// # Errors
     /// [`Refusal::TooManyStreams`].
@@ -58,15 +59,15 @@ impl RequestPlace {
         taken.map(drop).ok_or(Refusal::TooManyStreams)
     }
 
-    /// The answer has begun: an event stream gives back its place among the requests, and any other
-    /// answer gives back its place among the streams.
+    /// Called when the answer begins. An event stream gives back its place among the requests; any
+    /// other answer gives back its place among the streams.
     pub(in crate::inbound) fn answered(&mut self, is_stream: bool) {
         if is_stream { self.give_request() } else { self.give_stream() }
     }
 
     /// Begins to charge for a body that announces this many bytes, or 0. The caller is charged for
-    /// the announced bytes at once, so that a body that begins can finish. The total is charged
-    /// only for bytes that arrived, so that an announcement keeps no other caller out.
+    /// them at once, so that a body that begins can also end. The total is charged only for bytes
+    /// that have arrived, so that an announcement cannot keep other callers out.
     ///
     /// # Errors
     /// [`Refusal::TooManyBodyBytes`], [`Refusal::OverloadedBodyBytes`].
@@ -81,7 +82,7 @@ impl RequestPlace {
         Ok(charge)
     }
 
-    /// Begins to charge for bytes whose number is not announced.
+    /// Begins to charge for a body of unknown length.
     pub(in crate::inbound) fn charge_later(&self) -> Charge {
         Charge { holding: Arc::clone(&self.holding), bounds: self.bounds, own: 0, all: 0 }
     }

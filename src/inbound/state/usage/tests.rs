@@ -1,4 +1,4 @@
-//! How much each caller may hold, and when it is given back.
+//! How many requests, streams and bytes each caller may use, and when they are given back.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -17,7 +17,7 @@ const LIMITS: ServerLimits = ServerLimits {
     body_bytes_per_caller: 32_768 * KIB,
     upstream_connections: 8,
 };
-const ALL: TotalLimits = TotalLimits { requests: 40, body_bytes: 4_000 * KIB, unproved: 10, streams_of_caller: 64 };
+const ALL: TotalLimits = TotalLimits { requests: 40, body_bytes: 4_000 * KIB, unverified: 10, streams_of_caller: 64 };
 
 fn caller(subject: &str) -> Caller {
     Caller::for_tests(subject, &[], json!({}))
@@ -27,7 +27,7 @@ fn limits(requests_per_caller: u32, body_bytes_per_caller: u64) -> ServerLimits 
     ServerLimits { requests_per_caller, body_bytes_per_caller, ..LIMITS }
 }
 
-/// Takes places until that is refused.
+/// Takes places until one is refused.
 fn fill(enter: impl Fn() -> Result<RequestPlace, Refusal>) -> (Vec<RequestPlace>, Refusal) {
     let mut places = Vec::new();
     loop {
@@ -43,7 +43,7 @@ fn attack_173_requests_are_bounded_for_each_caller_and_in_all() {
     let (usage, s, alice) = (Usage::default(), ServerName::from("s"), caller("alice"));
     let at = |server: &ServerName, caller: &Caller, most| usage.enter(server, limits(most, 1), caller, ALL);
 
-    // A caller has places for messages that answer or end something, beyond its requests, and no
+    // Above its requests, a caller has places for messages that answer or end something, but no
     // more than a quarter of all places.
     let (mut held, refusal) = fill(|| at(&s, &alice, 3));
     assert_eq!((held.len(), refusal), (10, Refusal::TooManyRequests), "a quarter of all");
@@ -52,11 +52,11 @@ fn attack_173_requests_are_bounded_for_each_caller_and_in_all() {
     assert!(asks[..3].iter().all(|asks| *asks));
     assert!(matches!(at(&ServerName::from("other"), &alice, 3), Err(Refusal::TooManyRequests)), "at all servers");
 
-    // Other callers get the rest, and clients without a token a part of it.
+    // Other callers get the rest; clients without a token get a part of it.
     let (bobs, _) = fill(|| at(&s, &caller("bob"), 64));
     let (carols, _) = fill(|| at(&s, &caller("carol"), 64));
     let peers = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"];
-    let filled = peers.map(|peer| fill(|| usage.enter_unproved(peer.parse().unwrap(), ALL)));
+    let filled = peers.map(|peer| fill(|| usage.enter_unverified(peer.parse().unwrap(), ALL)));
     assert!(filled.iter().all(|(_, refusal)| *refusal == Refusal::OverloadedRequests));
     assert_eq!(filled.each_ref().map(|(places, _)| places.len()), [5, 0, 5, 0], "half of a quarter for one address");
     assert_eq!((bobs.len(), carols.len()), (10, 10));
@@ -82,8 +82,8 @@ fn attack_172_a_place_among_the_streams_is_taken_before_and_given_back_when_ther
     let taken: Vec<bool> = places.iter_mut().map(|place| place.may_stream(3).is_ok()).collect();
     assert_eq!(taken, [true, true, true, false, false], "none is answered yet");
 
-    // Two are answered without a stream; the third by a stream, which no longer counts as a
-    // request.
+    // Two are answered without a stream. The third is answered by a stream, which no longer counts
+    // as a request.
     let mut streams = places.drain(..3).collect::<Vec<_>>();
     streams[0].answered(false);
     streams[1].answered(false);
@@ -150,7 +150,7 @@ fn attack_173_bodies_without_a_length_and_small_ones() {
 #[test]
 fn attack_173_forms_of_one_network_take_half_of_what_clients_without_a_token_get() {
     let usage = Usage::default();
-    let enter = |address: u128| usage.enter_unproved(IpAddr::V6(Ipv6Addr::from_bits(address)), ALL).unwrap();
+    let enter = |address: u128| usage.enter_unverified(IpAddr::V6(Ipv6Addr::from_bits(address)), ALL).unwrap();
     let network = 0x2001_0db8_0001_0002_u128 << 64;
     let (one, same, other, last) = (enter(network), enter(network + 7), enter(2 << 64), enter(3 << 64));
     let mut charge = one.charge(0).unwrap();
@@ -164,7 +164,7 @@ fn attack_173_forms_of_one_network_take_half_of_what_clients_without_a_token_get
     drop((one, same, other, last));
     let peers = usage.peers.lock().unwrap();
     assert!(peers.values().all(|peer| peer.here.requests.held() == 0 && peer.here.body_bytes.held() == 0));
-    assert_eq!((usage.unproved.requests.held(), usage.unproved.body_bytes.held(), usage.body_bytes()), (0, 0, 0));
+    assert_eq!((usage.unverified.requests.held(), usage.unverified.body_bytes.held(), usage.body_bytes()), (0, 0, 0));
 }
 
 #[test]

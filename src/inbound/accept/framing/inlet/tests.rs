@@ -43,7 +43,7 @@ fn reader() -> (Reader, DuplexStream, Arc<Metrics>) {
     (Reader { inlet: Inlet::new(breach), stream }, far, metrics)
 }
 
-/// What comes out of these bytes, sent in pieces of `len` and read in pieces of `room`.
+/// The output for these bytes, sent in pieces of `len` and read in pieces of `room`.
 async fn read(bytes: &str, len: usize, room: usize) -> String {
     let (mut reader, mut far, _metrics) = reader();
     let send = async {
@@ -120,7 +120,7 @@ async fn attack_183_no_more_than_a_bound_is_read_after_a_violation() {
     reader.read_to_end(&mut all).await.unwrap();
     drop(reader);
     assert_eq!(all, REFUSED_REQUEST);
-    // The bytes that are discarded, and those in the pipe.
+    // The discarded bytes, and the bytes in the pipe.
     assert!(flood.await.unwrap() < 2 * IGNORED_BODY_BYTES_MAX + 8 * 1024);
     assert!(metrics.encode().contains("violation=\"content_length\"} 1\n"), "once");
 }

@@ -14,7 +14,7 @@ use crate::{
 const TOOLS: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"safe"},{"name":"danger"},{"name":"x"}]}}"#;
 const TASKS: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tasks":[{"taskId":"a"},{"taskId":"b"},{"taskId":"c"}]}}"#;
 
-/// The values of `member` in the list that is left.
+/// The values of `member` in the filtered list.
 fn seen(world: &TestGateway, scopes: &[&str], lists: Lists, message: &'static str) -> Vec<String> {
     let filter = ListFilter {
         gateway: Arc::clone(&world.gateway),
@@ -34,7 +34,7 @@ async fn c55_a_caller_sees_the_tools_that_it_may_use() {
     let cases: [(Hide, &[&str], &[&str]); 6] = [
         (Hide::Unauthorized, &[], &["safe"]),
         (Hide::Unauthorized, &["danger"], &["safe", "danger"]),
-        // With more scope it could use it: it is shown, so that a client can ask for that.
+        // `danger` is shown, because a client can ask for the scope that it needs.
         (Hide::Forbidden, &[], &["safe", "danger"]),
         (Hide::Forbidden, &["danger"], &["safe", "danger"]),
         (Hide::Never, &[], &["safe", "danger", "x"]),
