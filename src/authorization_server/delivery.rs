@@ -1,4 +1,4 @@
-//! Records which refresh tokens were delivered, so that the token before can no longer be retried.
+//! Records which refresh tokens were delivered, so that their predecessors can no longer be used.
 
 use tokio::sync::{Mutex, mpsc};
 
@@ -10,8 +10,8 @@ use crate::{
 /// Runs once the connection has taken the whole answer; dropped without running if it never does.
 pub type OnDelivered = Box<dyn FnOnce() + Send>;
 
-/// Deliveries that wait to be recorded. One that finds no room is recorded by the next exchange;
-/// until then a retry with the token before returns the same successor.
+/// Deliveries that may wait to be recorded. When the queue is full, the next exchange records the
+/// delivery; until then a retry with the previous token returns the same successor.
 const WAITING_MAX: usize = 4_096;
 /// How often to retry if the family changes meanwhile.
 const ATTEMPTS: usize = 3;
@@ -36,7 +36,7 @@ impl Default for Deliveries {
 }
 
 impl Deliveries {
-    /// What to run once the answer with this token was delivered.
+    /// The function to run once the answer with this token was delivered.
     pub(crate) fn when_delivered(&self, family: &str, token: [u8; 32]) -> OnDelivered {
         let sender = self.sender.clone();
         let family = family.into();
@@ -59,7 +59,7 @@ impl Deliveries {
         }
     }
 
-    /// Records all that wait now, for tests without an upkeep task.
+    /// Records all waiting deliveries, for tests without an upkeep task.
     #[cfg(test)]
     pub(crate) async fn record_all(&self, store: &Store) {
         let mut waiting = self.waiting.lock().await;

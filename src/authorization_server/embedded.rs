@@ -1,4 +1,4 @@
-//! One embedded authorization server at work: its settings, its state, and a request to it.
+//! One embedded authorization server: its settings, its state, and the requests to it.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -44,7 +44,7 @@ pub struct Embedded {
 
 /// What outlives a reload.
 pub struct State {
-    /// All that must be remembered.
+    /// Flows, sign-in sessions, codes, families, clients, consents, keys and revocations.
     pub store: Store,
     /// Seals secrets in the store.
     pub sealer: Sealer,
@@ -68,7 +68,7 @@ pub struct State {
     pub(crate) failing: FailingTasks,
 }
 
-/// One request to the embedded server. The body has been read whole.
+/// One request to the embedded server, with its whole body.
 pub struct Asked<'a> {
     /// Which endpoint.
     pub endpoint: IssuerEndpoint,
@@ -97,8 +97,8 @@ impl Embedded {
 }
 
 impl State {
-    /// Opens the store and creates all else that outlives a reload. Signing keys and revocations
-    /// are published to `local`, from which the gateway verifies tokens.
+    /// Opens the store and creates the rest of the state. Signing keys and revocations are
+    /// published to `local`, with which the gateway verifies tokens.
     ///
     /// # Errors
     /// What is wrong with the store, or that the system has no randomness.
@@ -129,7 +129,7 @@ impl State {
         }))
     }
 
-    /// An upkeep task that fails at the moment, and why; in practice, that the store is away.
+    /// An upkeep task that fails at the moment, and why. The usual cause is an unreachable store.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         self.failing.first()

@@ -29,14 +29,14 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 /// Response headers that clients in browsers must be able to read.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("WWW-Authenticate, Retry-After");
-/// `Retry-After` while the store or the IdP is away.
+/// `Retry-After` while the store or the IdP cannot be reached.
 const RETRY_SECS: u64 = 5;
 
 /// An answer of an endpoint.
 pub struct EndpointAnswer {
-    /// The answer, whole.
+    /// The whole answer.
     pub response: Response<Bytes>,
-    /// What to do once the connection has taken all of it.
+    /// Runs once the connection has taken the whole answer.
     pub on_delivered: Option<OnDelivered>,
 }
 

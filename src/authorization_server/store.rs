@@ -1,4 +1,4 @@
-//! The store: what the embedded server must remember, with the few operations that are atomic.
+//! The store of the embedded server: memory, file or Redis, with a few atomic operations.
 
 use std::{sync::Arc, time::Duration};
 

@@ -171,13 +171,13 @@ impl World {
         Self::with(|_| ()).await
     }
 
-    /// With other settings.
+    /// A world with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut EmbeddedSettings)) -> Self {
         let roots = private_roots(&[]).unwrap();
         Self::fetching(Fetch::new(Dialler::new(client_tls(roots, false))), change).await
     }
 
-    /// With other settings, and with trust in a certificate.
+    /// A world with other settings and another fetch client.
     pub(crate) async fn fetching(fetch: Fetch, change: impl FnOnce(&mut EmbeddedSettings)) -> Self {
         let mut settings = settings();
         change(&mut settings);
@@ -196,7 +196,7 @@ impl World {
         Self { embedded: Embedded { settings, state }, clock, local }
     }
 
-    /// The same after a reload.
+    /// The same world after a reload.
     pub(crate) fn reloaded(&self, change: impl FnOnce(&mut EmbeddedSettings)) -> Self {
         let mut settings = self.embedded.settings.clone();
         change(&mut settings);
@@ -254,7 +254,7 @@ impl World {
         self.keep_code(&code).await
     }
 
-    /// Any code.
+    /// Stores `code`; returns it as a client receives it.
     pub(crate) async fn keep_code(&self, code: &AuthorizationCode) -> String {
         let text = random::unguessable().unwrap();
         let until = self.clock.now().wall + Duration::from_secs(60);

@@ -22,7 +22,7 @@ mod tests;
 /// How often a wait doubles at most.
 const DOUBLINGS_MAX: u32 = 10;
 
-/// What is counted and limited.
+/// An action that is counted and limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action<'a> {
     /// A failed login to an account, existing or not, from an address.
@@ -43,10 +43,10 @@ pub enum Action<'a> {
 
 /// How a limit works.
 enum Rule {
-    /// `free` actions cost nothing; after that each doubles the wait, up to `longest`. One is
-    /// forgotten every `forgotten`.
+    /// `free` actions cause no wait; the next causes a wait of `first`, and each further one doubles
+    /// it, up to `longest`. One action is forgotten every `forgotten`.
     Backoff { free: u32, first: Duration, longest: Duration, forgotten: Duration },
-    /// `at_once` actions, and one more after each `every`.
+    /// `at_once` actions at a time, and one more after each `every`.
     Rate { at_once: u32, every: Duration },
 }
 
@@ -73,8 +73,8 @@ impl Action<'_> {
         }
     }
 
-    /// With each address replaced by its network: a host with one IPv6 address has all 2⁶⁴
-    /// addresses of its subnet (RFC 4291 §2.5.4).
+    /// Replaces the address by its network: a host with one IPv6 address can use all 2⁶⁴ addresses
+    /// of its subnet (RFC 4291 §2.5.4).
     fn of_network(self) -> Self {
         match self {
             Self::LoginToFrom(name, address) => Self::LoginToFrom(name, network(address)),
@@ -102,11 +102,11 @@ impl Action<'_> {
 /// The count of one action; times are monotonic.
 #[derive(Clone, Copy)]
 struct Entry {
-    /// How many still count.
+    /// How many actions still count.
     count: u32,
-    /// When forgetting began.
+    /// The time from which forgetting is counted.
     since: Duration,
-    /// The next one is permitted from here on.
+    /// When the next action is permitted.
     next: Duration,
 }
 
@@ -120,14 +120,13 @@ impl Entry {
         Self { count: self.count.saturating_sub(gone), since, ..self }
     }
 
-    /// One more.
+    /// With one more action.
     fn counted(self, rule: &Rule, now: Duration) -> Self {
         let since = if self.count == 0 { now } else { self.since };
         let count = self.count.saturating_add(1);
         match *rule {
             Rule::Backoff { free, first, longest, .. } => {
-                // Capped at what leads to the longest wait, so that it is forgotten in bounded
-                // time.
+                // Capped at the count of the longest wait, so that it is forgotten in bounded time.
                 let count = count.min(free.saturating_add(DOUBLINGS_MAX));
                 let wait = match count.saturating_sub(free).checked_sub(1) {
                     None => Duration::ZERO,
@@ -190,9 +189,9 @@ impl Throttle {
         Ok(())
     }
 
-    /// Takes back an attempt that succeeded. For an account all failures are forgotten: its owner
-    /// has logged in. For an address only one is: otherwise an attacker with one account could
-    /// guess at others between logins to it.
+    /// Takes back an attempt that succeeded. For an account, all failures are forgotten: its owner
+    /// has logged in. For an address, only this attempt is: otherwise an attacker with one account
+    /// could guess other passwords between logins to that account.
     pub fn refund(&self, action: Action<'_>) {
         let key = self.key(action);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -238,8 +237,8 @@ fn count(known: &mut HashMap<(u8, u64), Entry>, key: (u8, u64), action: Action<'
     *entry = entry.at(&rule, now.mono).counted(&rule, now.mono);
 }
 
-/// Removes entries without a wait: a flood of names cannot remove one that must wait (attack 163).
-/// If all must wait, removes those with the shorter waits.
+/// Removes entries without a wait, so that a flood of names removes no entry that must wait
+/// (attack 163). If all must wait, removes those with the shorter waits.
 fn make_room(known: &mut HashMap<(u8, u64), Entry>, now: Duration) {
     known.retain(|_, entry| entry.next > now);
     if known.len() >= THROTTLED_MAX {

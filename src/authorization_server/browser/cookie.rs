@@ -1,4 +1,4 @@
-//! Cookies: `__Host-`, `Secure`, `HttpOnly`, `SameSite=Lax` (SPEC D-03); plainer on loopback.
+//! Cookies: `__Host-`, `Secure`, `HttpOnly`, `SameSite=Lax` (SPEC D-03); without TLS, fewer.
 
 use http::{HeaderMap, header::COOKIE};
 
@@ -31,7 +31,7 @@ impl Cookie {
         self.set(embedded, "", 0)
     }
 
-    /// The value; `None` if the cookie is missing or there twice.
+    /// The value; `None` if the cookie is missing or comes twice.
     pub(crate) fn get<'h>(self, embedded: &Embedded, headers: &'h HeaderMap) -> Option<&'h str> {
         let name = self.name(embedded);
         let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
@@ -39,7 +39,7 @@ impl Cookie {
             let (key, value) = pair.trim().split_once('=')?;
             (key == name).then_some(value)
         });
-        // One of two may be set by an attacker, and their order depends on paths.
+        // An attacker may have set one of two, and their order depends on paths.
         match (values.next(), values.next()) {
             (Some(value), None) if is_well_formed(value) => Some(value),
             _ => None,
@@ -58,7 +58,7 @@ impl Cookie {
     }
 }
 
-/// Whether it has the form of
+/// Whether the value has the form of
 /// [`unguessable`](crate::authorization_server::keys::random::unguessable).
 fn is_well_formed(value: &str) -> bool {
     value.len() == 43 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))

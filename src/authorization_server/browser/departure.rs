@@ -74,7 +74,8 @@ fn scope_of(settings: &OidcSettings) -> String {
     Scope::join(&scopes)
 }
 
-/// The callback. Each embedded server has one IdP, so its callback tells IdPs apart (SPEC D-56).
+/// The redirect URI for the IdP. Each embedded server has one IdP, so the URI identifies the IdP
+/// (SPEC D-56).
 pub(crate) fn callback_url(embedded: &Embedded) -> String {
     embedded.url(IssuerEndpoint::Callback)
 }

@@ -45,7 +45,7 @@ pub(crate) struct Flow {
     pub(crate) client: Client,
     /// SHA-256 of the browser's cookie.
     pub(crate) browser: [u8; 32],
-    /// The user who has logged in for it.
+    /// The user who has logged in.
     pub(crate) person: Option<Person>,
     /// What the user has consented to.
     pub(crate) consented: Option<Vec<Scope>>,
@@ -66,8 +66,8 @@ pub(crate) struct BridgeFlow {
 
 impl Flow {
     /// A new flow. It keeps only what pages show of the client: a registration may be much longer,
-    /// and one address could fill the store with copies of it (attack 157). The chosen redirect URI
-    /// tells whether the client is native, as all of them would.
+    /// and one address could fill the store with copies of it (attack 157). The redirect URI of the
+    /// request alone shows whether the client is native.
     pub(crate) fn new(
         request: AuthorizationRequest,
         client: Client,
@@ -92,8 +92,8 @@ pub(crate) async fn begin(embedded: &Embedded, flow: &Flow) -> Result<String, OA
 /// The flow `id`, if this browser began it (SPEC D-05, attack 163), and its bytes in the store.
 ///
 /// # Errors
-/// `access_denied` for another browser's flow, `invalid_request` for one that is unknown, expired
-/// or finished.
+/// `access_denied` if another browser began the flow, `invalid_request` if the flow is unknown,
+/// expired or finished.
 pub(crate) async fn resume(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Result<(Flow, Vec<u8>), OAuthError> {
     if id.len() != ID_CHARS {
         return Err(over());
@@ -110,7 +110,7 @@ pub(crate) async fn resume(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> 
     Ok((flow, before))
 }
 
-/// Writes the flow after a step, if it is still `before`.
+/// Replaces the flow in the store, if it is still `before`.
 pub(crate) async fn advance(embedded: &Embedded, id: &str, before: &[u8], flow: &Flow) -> Result<(), OAuthError> {
     match embedded.state.store.replace(EntryKind::Flow, &sha256_base64url(id), before, written(flow)?, None).await? {
         true => Ok(()),
@@ -118,12 +118,12 @@ pub(crate) async fn advance(embedded: &Embedded, id: &str, before: &[u8], flow: 
     }
 }
 
-/// Ends the flow, at most once. It must still be the flow that the answer was decided on.
+/// Ends the flow, at most once, and only if it is unchanged since `flow` was read.
 pub(crate) async fn end(embedded: &Embedded, id: &str, flow: &Flow) -> Result<(), OAuthError> {
     let taken = embedded.state.store.take(EntryKind::Flow, &sha256_base64url(id)).await?.ok_or_else(over)?;
     match serde_json::from_slice::<Flow>(&taken) {
         Ok(taken) if taken == *flow => Ok(()),
-        // Another page of the same browser has changed it, perhaps for another user.
+        // Another page of the same browser has changed the flow, perhaps for another user.
         _ => Err(over()),
     }
 }

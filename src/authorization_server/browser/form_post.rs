@@ -18,8 +18,8 @@ use crate::{
     },
 };
 
-/// A form from the flow's browser. That a page of this server sent it is known only after
-/// [`FormPost::check`].
+/// A form from the flow's browser. Only [`FormPost::check`] proves that a page of this server sent
+/// it.
 pub(crate) struct FormPost {
     /// Its fields.
     pub(crate) form: Form,
@@ -59,8 +59,7 @@ impl FormPost {
 }
 
 /// The CSRF value of a page's form: a MAC of the flow and of what the page shows, with the
-/// browser's cookie as key. It does not fit a page that now shows something else. `None` without
-/// the cookie.
+/// browser's cookie as key. It is wrong for a page with other content. `None` without the cookie.
 pub(crate) fn csrf(embedded: &Embedded, asked: &Asked<'_>, id: &str, purpose: &[&str]) -> Option<String> {
     let cookie = Cookie::Browser.get(embedded, &asked.head.headers)?;
     let key = hmac::Key::new(hmac::HMAC_SHA256, cookie.as_bytes());
@@ -73,7 +72,7 @@ pub(crate) fn csrf(embedded: &Embedded, asked: &Asked<'_>, id: &str, purpose: &[
     Some(URL_SAFE_NO_PAD.encode(context.sign()))
 }
 
-/// What the browser says about the origin of the form, if it says so.
+/// Checks the browser's statement about the origin of the form, if it sends one.
 fn same_origin(embedded: &Embedded, asked: &Asked<'_>) -> Result<(), OAuthError> {
     let settings = &embedded.settings;
     let origin = settings.issuer.strip_suffix(&*settings.path).unwrap_or(&settings.issuer);

@@ -1,4 +1,4 @@
-//! What a user may grant a client, how much of it they granted before, and how that is remembered.
+//! Offers: what a user may grant a client, what they granted before, and how that is remembered.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ use crate::{
 /// How often to retry if the entry changes meanwhile.
 const WRITES_MAX: usize = 4;
 
-/// What a user may grant a client, and how much of it they granted before.
+/// What a user may grant a client, and what they granted before.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Offer {
     /// The requested scopes that may be granted, each with whether the user granted it before, at
@@ -59,7 +59,7 @@ impl Offer {
         Self { scopes, knows_servers: false, is_nothing: false }
     }
 
-    /// Whether no question is left. For a native client the user is always asked (RFC 8252 §8.6),
+    /// Whether consent can be skipped. For a native client the user is always asked (RFC 8252 §8.6),
     /// even if it also has other redirect URIs: any program on the computer can claim to be that
     /// client.
     pub(crate) fn is_settled(&self, client: &Client, request: &AuthorizationRequest) -> bool {

@@ -68,8 +68,8 @@ pub(crate) fn login(embedded: &Embedded, status: StatusCode, view: &LoginView<'_
         client_id: shown(&flow.client.id),
         origin: origin(&embedded.settings.issuer),
     };
-    // Chromium checks redirects after a form against `form-action`: without a consent page the next
-    // address is the client's. The page has a password field, so no other address is permitted.
+    // Chromium checks redirects after a form against `form-action`. If consent is remembered, the
+    // next address is the client's; the page has a password field, so no other is permitted.
     let title = if problem.is_some() { "Not signed in" } else { "Sign in" };
     answer(status, title, &page, &[flow.request.back.uri.form_target()])
 }
@@ -103,8 +103,8 @@ pub(crate) fn consent(embedded: &Embedded, view: &ConsentView<'_>) -> EndpointAn
         person: flow.person.as_ref().map(|person| shown(&person.name)),
         idp: idp.map(without_scheme),
     };
-    // Chromium checks all further redirects against `form-action`. Where the client or the company
-    // IdP redirects to is not known here, and the page has no secret, so any https site is
+    // Chromium checks all further redirects against `form-action`. This server does not know where
+    // the client or the company IdP redirects to, and the page has no secret, so any https site is
     // permitted.
     let targets = [back.form_target(), "https:", idp.unwrap_or_default()];
     let title = if offer.is_nothing { "No access" } else { "Allow access?" };
@@ -134,15 +134,15 @@ pub(crate) fn denied(denied: &Denied) -> EndpointAnswer {
 fn in_words(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::InvalidClient | Code::UnauthorizedClient => (
-            "This application is not known here",
-            "Remove the connection in the application and add it again, so that it registers anew.",
+            "Unknown application",
+            "Remove the connection in the application and add it again, so that the application registers again.",
         ),
         Code::AccessDenied => {
-            ("This cannot go on here", "Go back to the application and begin again, in one browser window.")
+            ("This sign-in cannot continue", "Go back to the application and begin again, in one browser window.")
         }
-        Code::SlowDown => ("Too many attempts", "Wait a little, then try again."),
+        Code::SlowDown => ("Too many attempts", "Wait a moment, then try again."),
         Code::TemporarilyUnavailable => ("Not available right now", "Try again in a few seconds."),
-        Code::ServerError => ("Something is wrong here", "Tell the operator of this server; its log has the cause."),
+        Code::ServerError => ("Something went wrong", "Tell the operator of this server; its log has the cause."),
         _ => (
             "This request cannot be answered",
             "Go back to the application and begin again. If this happens again, the application has a bug.",

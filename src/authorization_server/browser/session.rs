@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// A session, as the store has it under the cookie's digest.
+/// A session, stored under the cookie's digest.
 #[derive(Serialize, Deserialize)]
 struct SignInSession {
     account: Box<str>,
@@ -30,8 +30,8 @@ struct SignInSession {
     proof: [u8; 32],
 }
 
-/// Begins a session with a new cookie, whatever cookie the browser sent: one that an attacker
-/// planted is of no use to them. Returns `Set-Cookie`.
+/// Begins a session with a new cookie, whatever cookie the browser sent: an attacker may have
+/// planted that one. Returns `Set-Cookie`.
 pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>, person: &Person) -> Result<String, OAuthError> {
     let failed = |cause: &'static str| Code::ServerError.because(cause);
     let store = &embedded.state.store;
@@ -47,7 +47,7 @@ pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>, person: &Perso
     Ok(Cookie::Login.set(embedded, &cookie, LOGIN_AGE.as_secs()))
 }
 
-/// The user who has logged in with this browser, with the account as it is now.
+/// The user who has logged in with this browser, with the account's current groups.
 pub(crate) async fn signed_in(embedded: &Embedded, asked: &Asked<'_>) -> Result<Option<Person>, StoreFault> {
     let Some(cookie) = Cookie::Login.get(embedded, &asked.head.headers) else { return Ok(None) };
     let Some(value) = embedded.state.store.get(EntryKind::Login, &sha256_base64url(cookie)).await? else {

@@ -53,15 +53,15 @@ pub struct ClientDocuments {
     clients: Cache<Box<str>, Held<Client>>,
     keys: Cache<Box<str>, Held<Box<str>>>,
     /// When each host may be asked again, so that clients cannot use this server to flood a host. A
-    /// known URL is counted by itself: requests for other URLs of its host do not delay it.
+    /// known URL has its own count: requests for other URLs of its host do not delay it.
     hosts: Cache<Box<str>, Duration>,
-    /// Known URLs: they gave a usable document or key set.
+    /// URLs that returned a usable document or key set.
     known: Cache<Box<str>, ()>,
-    /// Makes check and count one step.
+    /// Makes checking and counting one step.
     counting: Mutex<()>,
 }
 
-/// A fetched value, until when it may be used (monotonic), and for how long.
+/// A fetched value, and how long it may be used (`until` is monotonic).
 #[derive(Clone)]
 struct Held<T> {
     value: T,
@@ -146,7 +146,7 @@ impl ClientDocuments {
         fetched.map(|fetched| (fetched.body, fetched.max_age)).map_err(|fault| unusable(url, fault))
     }
 
-    /// Counts one request to `whom`; returns whether it may be sent.
+    /// Counts one request to a host or known URL; returns whether it may be sent.
     fn may_ask(&self, whom: &str, now: Now) -> bool {
         let _alone = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         let key = whom.to_ascii_lowercase().into_boxed_str();

@@ -16,7 +16,7 @@ use crate::{
 /// The client with this id.
 ///
 /// # Errors
-/// `invalid_client`; `temporarily_unavailable` if the store is away.
+/// `invalid_client`; `temporarily_unavailable` if the store fails.
 pub(crate) async fn find(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Result<Client, OAuthError> {
     if let Some(client) = embedded.settings.clients.iter().find(|client| *client.id == *id) {
         return Ok(client.clone());

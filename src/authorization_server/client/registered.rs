@@ -16,7 +16,7 @@ use crate::{
 const PREFIX: &str = "dyn_";
 /// 128 random bits as base64url.
 const RANDOM_CHARS: usize = 22;
-/// How old the last renewal must be for the next: not every request renews.
+/// How old the last renewal must be before the next: not every request renews.
 const RENEWED_AFTER_SECS: u64 = 24 * 3600;
 
 /// A registered client as the store has it, under its id.
@@ -26,7 +26,7 @@ pub(crate) struct RegisteredClient {
     pub(crate) client: Client,
     /// When it was last renewed, in seconds since 1970.
     pub(crate) seen: u64,
-    /// Whether a user has allowed it anything.
+    /// Whether a user has allowed the client anything.
     #[serde(default)]
     pub(crate) used: bool,
 }
@@ -72,7 +72,7 @@ async fn renew(
     let value =
         serde_json::to_vec(&renewed).map_err(|_| Code::InvalidClient.because("the client is not registered here"))?;
     let until = now.wall.saturating_add(DYNAMIC_CLIENT_AGE);
-    // If another request was faster, that one has renewed it.
+    // If another request was faster, it has renewed the entry.
     embedded.state.store.replace(EntryKind::Client, id, before, value, Some(until)).await?;
     Ok(renewed.client)
 }

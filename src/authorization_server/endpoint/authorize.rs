@@ -35,8 +35,8 @@ mod tests;
 
 /// `GET authorize`.
 pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
-    // Until client and redirect URI are known, errors are shown on a page: an address that is not
-    // the client's gets no redirect (SPEC E-10).
+    // Until client and redirect URI are checked, errors are shown on a page: the browser is never
+    // redirected to an address that the client did not register (SPEC E-10).
     let (client, form, back) = match identify(embedded, asked).await {
         Ok(known) => known,
         Err(denied) => {

@@ -33,7 +33,7 @@ pub(crate) async fn callback(embedded: &Embedded, asked: &Asked<'_>) -> Endpoint
 /// The next address for the browser. An error is shown on a page: without a flow of this browser
 /// there is no client to return to.
 async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuthError> {
-    const UNKNOWN: &str = "this answer of the identity provider does not belong to a login that began here";
+    const UNKNOWN: &str = "this answer of the identity provider belongs to no login of this server";
     let bridge = bridge_of(embedded)?;
     let form = asked.query()?;
     let state = form.get("state").ok_or_else(|| Code::InvalidRequest.because(UNKNOWN))?;
@@ -46,7 +46,7 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuthE
     if !is_same || flow.consented.is_none() {
         return Err(Code::InvalidRequest.because(UNKNOWN));
     }
-    // From here on the state is used up, whatever the outcome.
+    // From here on the state cannot be used again, whatever the outcome.
     flow::advance(embedded, id, &before, &flow).await?;
     match log_in(embedded, bridge, &form, &sent, asked.now).await {
         Ok((person, session)) => admit(embedded, id, flow, person, session).await,

@@ -35,7 +35,7 @@ mod tests;
 const PURPOSE: [&str; 1] = ["login"];
 /// The same sentence for an unknown account and a wrong password: it does not reveal which accounts
 /// exist.
-const WRONG: &str = "That account and password do not go together.";
+const WRONG: &str = "The account or the password is wrong.";
 
 /// `GET login`.
 pub(crate) async fn show(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {

@@ -26,7 +26,7 @@ use crate::{
 /// possession that did not happen.
 const RESERVED: [&str; 10] = ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "cnf"];
 
-/// What an access token says.
+/// The content of an access token.
 pub(crate) struct AccessGrant<'a> {
     /// The client.
     pub(crate) client: &'a Client,
@@ -38,7 +38,7 @@ pub(crate) struct AccessGrant<'a> {
     pub(crate) scopes: &'a [Scope],
     /// `aud`.
     pub(crate) resources: &'a [Box<str>],
-    /// The refresh family, or a random text without one.
+    /// The refresh family; random text if there is none.
     pub(crate) family: &'a str,
     /// The latest expiry, in seconds since 1970.
     pub(crate) ends: u64,

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// An authorization code, as the store has it under the code's digest. Valid for one minute.
+/// An authorization code, stored under the code's digest. Valid for one minute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AuthorizationCode {
     /// `client_id`.
@@ -39,7 +39,7 @@ pub(crate) struct AuthorizationCode {
 /// Issues a code; returns the address for the browser.
 ///
 /// # Errors
-/// `server_error`, or `temporarily_unavailable` if the store is away.
+/// `server_error`, or `temporarily_unavailable` if the store fails.
 pub(crate) async fn issue(
     embedded: &Embedded,
     request: AuthorizationRequest,

@@ -12,7 +12,7 @@ use crate::{
     outbound::keys::LocalKeys,
 };
 
-/// How much of a family's digest the `jti` of its tokens contains.
+/// How many characters of its family's digest the `jti` of an access token contains.
 const STEM_CHARS: usize = 22;
 
 /// Revocations, shared with the gateway's verifier.
@@ -25,8 +25,8 @@ pub(crate) struct Revocations {
 struct Known {
     /// From the last list of the store.
     listed: HashSet<Box<str>>,
-    /// Revoked by this replica, each until its last token expires: a list of the store that was
-    /// requested before does not contain it.
+    /// Revoked by this replica, each until its last token expires: a list that was requested from
+    /// the store before the revocation does not contain it.
     own: HashMap<Box<str>, Duration>,
 }
 

@@ -38,28 +38,28 @@ impl Sealer {
         Ok(Self(vec![derive(secret)?]))
     }
 
-    /// Seals `plain` for one purpose, `place`; it opens for that purpose only.
+    /// Seals `plain`; it opens only for the same `purpose`.
     ///
     /// # Errors
     /// If the system has no randomness.
-    pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, &'static str> {
+    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, &'static str> {
         let key = self.0.first().ok_or("no key to seal with")?;
         let mut sealed = plain.to_vec();
         let nonce = key
-            .seal_in_place_append_tag(Aad::from(place.as_bytes()), &mut sealed)
+            .seal_in_place_append_tag(Aad::from(purpose.as_bytes()), &mut sealed)
             .map_err(|_| "the library cannot seal")?;
         sealed.extend_from_slice(nonce.as_ref());
         Ok(sealed)
     }
 
-    /// The plain text, if `sealed` was sealed with one of these keys for this `place`.
+    /// The plain text, if `sealed` was sealed with one of these keys for `purpose`.
     #[must_use]
-    pub fn open(&self, place: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let (sealed, nonce) = sealed.split_at_checked(sealed.len().checked_sub(NONCE_BYTES)?)?;
         self.0.iter().find_map(|key| {
             let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
             let mut bytes = sealed.to_vec();
-            let plain = key.open_in_place(nonce, Aad::from(place.as_bytes()), &mut bytes).ok()?.len();
+            let plain = key.open_in_place(nonce, Aad::from(purpose.as_bytes()), &mut bytes).ok()?.len();
             bytes.truncate(plain);
             Some(bytes)
         })
@@ -69,14 +69,14 @@ impl Sealer {
     ///
     /// # Errors
     /// As for [`Self::seal`].
-    pub fn seal_value(&self, place: &str, value: &impl Serialize) -> Result<Vec<u8>, &'static str> {
-        self.seal(place, &serde_json::to_vec(value).map_err(|_| "a value cannot be written as JSON")?)
+    pub fn seal_value(&self, purpose: &str, value: &impl Serialize) -> Result<Vec<u8>, &'static str> {
+        self.seal(purpose, &serde_json::to_vec(value).map_err(|_| "a value cannot be written as JSON")?)
     }
 
     /// [`Self::open`] for a value.
     #[must_use]
-    pub fn open_value<T: DeserializeOwned>(&self, place: &str, sealed: &[u8]) -> Option<T> {
-        serde_json::from_slice(&self.open(place, sealed)?).ok()
+    pub fn open_value<T: DeserializeOwned>(&self, purpose: &str, sealed: &[u8]) -> Option<T> {
+        serde_json::from_slice(&self.open(purpose, sealed)?).ok()
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
         assert_ne!(sealed, before.seal("idp", b"hunter2").unwrap(), "a nonce is never used twice");
         let rotated = Sealer::new(&[new.clone(), old]).unwrap();
         assert_eq!(rotated.open("idp", &sealed).as_deref(), Some(&b"hunter2"[..]));
-        assert_eq!(rotated.open("keys", &sealed), None, "another place");
+        assert_eq!(rotated.open("keys", &sealed), None, "another purpose");
         assert_eq!(Sealer::new(&[new]).unwrap().open("idp", &sealed), None, "another key");
         for cut in 0..sealed.len() {
             assert_eq!(before.open("idp", &sealed[..cut]), None);

@@ -31,9 +31,9 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// The key of their entry in the store, and the purpose that they are sealed for.
+/// The key of the signing keys' entry in the store, and the purpose that they are sealed for.
 const PLACE: &str = "signing";
-/// How long the store keeps them after the last rotation.
+/// How long the store keeps the signing keys after the last rotation.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 /// Without keys no token can be issued, so the store is asked again soon.
 const RETRY: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ pub struct SigningKeys {
 
 /// The keys in force.
 struct Ring {
-    /// As the store has them; the same bytes need not be opened again.
+    /// The sealed keys in the store: while these bytes stay the same, nothing is opened again.
     sealed: Vec<u8>,
     /// Oldest first; never empty.
     keys: Vec<Key>,
@@ -72,7 +72,7 @@ struct Record {
 }
 
 impl SigningKeys {
-    /// No keys yet: [`Self::refresh`] loads them. Public keys are published to `local`, from which
+    /// No keys yet: [`Self::refresh`] loads them. Public keys are published to `local`, with which
     /// the gateway verifies tokens.
     #[must_use]
     pub fn new(local: Arc<LocalKeys>) -> Self {
@@ -162,8 +162,8 @@ impl SigningKeys {
     }
 }
 
-/// The keys after a rotation: one more if the newest has signed for long enough, without those
-/// whose last token has expired. `None` if nothing changes.
+/// The keys after a rotation: with a new key if the newest has signed for long enough, and
+/// without the keys whose last token has expired. `None` if nothing changes.
 fn rotated(keys: &[Key], now: Now) -> Result<Option<Vec<Record>>, StoreFault> {
     let now_secs = now.unix_secs();
     let overlap = ACCESS_TOKEN_TTL_MAX.saturating_add(SIGNING_KEY_LEAD).as_secs();

@@ -17,7 +17,7 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// The minimum of `m` (KiB) times `t`: OWASP's recommendations for argon2id with `p=1` all reach
+/// The minimum of `m` (KiB) times `t`: all of OWASP's recommendations for argon2id with `p=1` reach
 /// it.
 const WORK_MIN: u64 = 7 * 1_024 * 5;
 /// The maximum of passes and of lanes: with more, each login would take seconds.
@@ -43,7 +43,7 @@ pub struct Account {
     pub groups: Vec<Box<str>>,
     /// The name on pages; by default the account name.
     pub display: Option<Box<str>>,
-    /// `sub` of its tokens; by default the account name.
+    /// `sub` of the user's tokens; by default the account name.
     pub subject: Option<Box<str>>,
 }
 
@@ -60,7 +60,7 @@ impl Accounts {
         let account = self.find(name);
         let hash = account.map_or_else(|| self.decoy(name), |account| &account.hash);
         let (hash, password) = (hash.to_owned(), password.clone());
-        // The permit moves into the work: if the browser disconnects, its place is free only when
+        // The permit moves into the work: if the browser disconnects, the permit is free only when
         // the work is done.
         let permit = throttle.passwords().acquire_owned().await.ok()?;
         let is_right = spawn_blocking(move || {
@@ -78,8 +78,8 @@ impl Accounts {
         }
     }
 
-    /// The hash to check for an unknown name: always the same account's for the same name. So even
-    /// if hashes differ in cost, an unknown name always takes as long as one known name.
+    /// The hash to check for an unknown name: that of one account, always the same for the same
+    /// name. So even if hashes differ in cost, an unknown name takes as long as a known one.
     fn decoy(&self, name: &str) -> &str {
         let [first, second, ..] = sha256(name.as_bytes());
         let count = self.accounts.len().max(1);

@@ -46,7 +46,7 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// No metadata yet: [`Self::keep_fresh`] fetches it.
+    /// Without metadata: [`Self::keep_fresh`] fetches it.
     #[must_use]
     pub fn new(settings: OidcSettings, fetch: Fetch, clock: Arc<dyn Clock>) -> Self {
         let rules = TokenRules {

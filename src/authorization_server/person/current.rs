@@ -1,12 +1,12 @@
-//! Whether a user may still act here: the account as it is configured now.
+//! Whether a user may still log in, and their groups now.
 
 use crate::{
     authorization_server::{embedded::Embedded, settings::Login},
     decide::authorization_server::people::Person,
 };
 
-/// The person with the groups of now. `None` if the account was removed, or if users no longer log
-/// in the way that this person did.
+/// The user with their current groups. `None` if the account was removed, or if the configuration
+/// changed between local accounts and the company IdP.
 pub(crate) fn person_now(embedded: &Embedded, person: &Person) -> Option<Person> {
     match (&embedded.settings.login, &person.account) {
         (Login::Accounts(accounts), Some(name)) => {

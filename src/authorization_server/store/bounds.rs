@@ -1,4 +1,4 @@
-//! How much each kind of entry may take in memory and in a file. Redis has its own `maxmemory`.
+//! How much room each kind of entry has in memory and in a file. Redis has its own `maxmemory`.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// How much one kind may take.
+/// How much room one kind has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KindBound {
     /// Entries.
@@ -18,11 +18,11 @@ pub(super) struct KindBound {
     pub(super) bytes: usize,
 }
 
-/// How much each kind may take. Anyone can begin flows and register clients; these must not push
-/// out what users have consented to.
+/// How much room each kind has. Anyone can begin flows and register clients; these must not push
+/// out codes, families and consents.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StoreBounds {
-    /// Kinds that anyone can create.
+    /// Kinds that unauthenticated clients can create.
     pub(super) anyone: KindBound,
     /// All other kinds.
     pub(super) others: KindBound,
@@ -46,8 +46,8 @@ impl StoreBounds {
 }
 
 /// When a kind is full, its entries that expire within this time are evicted, the next to expire
-/// first. Of clients these are the ones that no user has used yet: mass registration evicts its own
-/// clients first.
+/// first. Only clients that no user has allowed anything expire so soon: mass registration evicts
+/// its own clients.
 pub(super) fn evicts_within(kind: EntryKind) -> Option<Duration> {
     (kind == EntryKind::Client).then_some(UNUSED_CLIENT_AGE)
 }

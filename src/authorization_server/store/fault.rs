@@ -7,7 +7,7 @@ use crate::{
     decide::authorization_server::error::{Code, OAuthError},
 };
 
-/// The store is away, full, or contains something unreadable.
+/// The store cannot be reached, is full, or contains an unreadable entry.
 #[derive(Clone, Debug)]
 pub struct StoreFault(pub String);
 

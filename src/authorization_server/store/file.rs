@@ -64,7 +64,7 @@ const SWEEP: &str =
 /// See [`evicts_within`].
 const EVICT: &str = "DELETE FROM entry WHERE rowid IN
   (SELECT rowid FROM entry WHERE kind = ?1 AND until <= ?2 AND key <> ?3 ORDER BY until LIMIT ?4)";
-/// The size of an entry, and what its kind takes.
+/// The size of an entry, and the usage of its kind.
 const USAGE: &str = "SELECT
   coalesce((SELECT length(value) FROM entry WHERE kind = ?1 AND key = ?2), -1),
   coalesce((SELECT entries FROM usage WHERE kind = ?1), 0),
@@ -72,7 +72,7 @@ const USAGE: &str = "SELECT
 
 /// The open file. No other process can open it at the same time.
 pub(crate) struct File {
-    /// Operations wait for it in order, without a thread; only the one that holds it uses a thread.
+    /// Operations wait for the lock in order; only the operation that holds it uses a thread.
     connection: Arc<Mutex<Connection>>,
     bounds: StoreBounds,
 }

@@ -7,7 +7,7 @@ pub enum EntryKind {
     Flow,
     /// A browser's sign-in session.
     Login,
-    /// An authorization code. A used one stays, marked, until it would have expired.
+    /// An authorization code. A used code stays, marked, until it would have expired.
     Code,
     /// The refresh tokens of one consent.
     Family,
@@ -15,7 +15,7 @@ pub enum EntryKind {
     Client,
     /// What a user has allowed a client.
     Consent,
-    /// Signing keys, under one key.
+    /// The signing keys, in one entry.
     Keys,
     /// Access tokens and families that were revoked before they expired.
     Revoked,
@@ -52,7 +52,7 @@ impl EntryKind {
         }
     }
 
-    /// Whether [`Store::list`](super::Store::list) takes it.
+    /// Whether [`Store::list`](super::Store::list) accepts it.
     pub(super) fn is_listed(self) -> bool {
         matches!(self, Self::Keys | Self::Revoked)
     }

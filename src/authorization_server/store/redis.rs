@@ -3,7 +3,7 @@
 //! An entry is a string under `portcullis:as:<kind>:<key>` with an expiry (PXAT). Redis must be
 //! configured with `maxmemory-policy noeviction`, so that a full store refuses new entries instead
 //! of dropping consents and revocations. What survives a crash of its machine depends on
-//! `appendfsync`. Redis 6.2 or Valkey 7.2 and later.
+//! `appendfsync`. Requires Redis 6.2 or Valkey 7.2.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -64,7 +64,7 @@ pub(crate) struct Redis {
 #[derive(Default)]
 struct Link {
     open: Option<Open>,
-    /// Until when (monotonic) Redis counts as away, and why.
+    /// Until when (monotonic) Redis is not dialled again, and why the last attempt failed.
     away: Option<(Duration, StoreFault)>,
     dialled: u64,
 }

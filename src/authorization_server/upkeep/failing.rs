@@ -22,7 +22,7 @@ impl FailingTasks {
                 info!(task, "the embedded authorization server's store is reachable again");
             }
             (Err(fault), None) => {
-                warn!(task, %fault, "the embedded authorization server continues with what it has in memory");
+                warn!(task, %fault, "upkeep of the embedded authorization server failed; it continues with the keys and revocations in memory");
                 failing.push((task, fault.to_string()));
             }
             (Err(fault), Some(at)) => {

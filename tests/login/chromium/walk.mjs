@@ -115,7 +115,7 @@ async function byMouse(settings, label) {
   await logIn(page, 'not the password');
   const told = await words(page);
   await shot(page, `${label}-2-wrong-password`);
-  claim(/password/i.test(told) && /do not go together/.test(told) && await page.locator('input[type=password]').inputValue() === '',
+  claim(/password/i.test(told) && /is wrong/.test(told) && await page.locator('input[type=password]').inputValue() === '',
     `${label}: a wrong password is told, and not kept in the field`, told.split('\n').find((line) => line.includes('go together')));
   await logIn(page);
   await allow(page).waitFor();

@@ -44,7 +44,7 @@ impl<'a> Layout<'a> {
 #[template(
     ext = "html",
     source = r##"{% macro who() %}{% if let Some(name) = client %}“<bdi>{{ name }}</bdi>”{% else %}the application <bdi>{{ client_id }}</bdi>{% endif %}{% endmacro %}<main><h1>Sign in</h1>
-<p class="quiet">to go on to {% call who() %}{% endcall %}</p>
+<p class="quiet">to continue to {% call who() %}{% endcall %}</p>
 {% if let Some(problem) = problem %}
 <div class="problem" role="alert" id="problem"><p>You are not signed in</p><p>{{ problem }}</p></div>
 {% endif %}
@@ -78,15 +78,15 @@ pub(crate) struct LoginPage<'a> {
 {% macro small(item) %}{% if item.words.is_some() || !item.servers.is_empty() %}<small>{% if item.words.is_some() %}<code>{{ item.scope }}</code> {% endif %}{% if !item.servers.is_empty() %}at {% for server in item.servers %}<bdi>{{ server }}</bdi>{% if !loop.last %}, {% endif %}{% endfor %}{% endif %}</small>{% endif %}{% endmacro %}<main><h1>{% if let Some(name) = client %}“<bdi>{{ name }}</bdi>”{% else %}An application{% endif %} {% if is_nothing %}cannot get access{% else %}asks for access{% endif %}</h1>
 {% if is_claimed && client.is_some() %}<p class="quiet">The application chose this name itself; it is not verified.</p>{% endif %}
 <dl>
-<div><dt>Who asks</dt><dd>{% match vouched %}{% when Vouched::Host with (host) %}<strong><bdi>{{ host }}</bdi></strong><small>This site describes the application.</small>{% when Vouched::Unchecked %}<strong>Registered itself</strong><small>Any application can: make sure that you have just started it yourself.</small>{% when Vouched::Operator %}<strong><bdi>{{ client_id }}</bdi></strong><small>Set up by the operator of this server.</small>{% endmatch %}</dd></div>
+<div><dt>Who asks</dt><dd>{% match vouched %}{% when Vouched::Host with (host) %}<strong><bdi>{{ host }}</bdi></strong><small>This site describes the application.</small>{% when Vouched::Unchecked %}<strong>Registered itself</strong><small>Any application can: make sure that you have just started this yourself.</small>{% when Vouched::Operator %}<strong><bdi>{{ client_id }}</bdi></strong><small>Set up by the operator of this server.</small>{% endmatch %}</dd></div>
 <div><dt>Access to</dt>{% for server in servers %}<dd><strong><bdi>{{ server.name }}</bdi></strong><small><bdi>{{ server.resource }}</bdi></small></dd>{% endfor %}</div>
-<div><dt>Then sends you to</dt><dd><strong><bdi>{{ back_host }}</bdi></strong>{% if is_local %} <span class="quiet">(a program on this computer)</span>{% endif %}<small><bdi>{{ back }}</bdi></small></dd></div>
+<div><dt>Returns you to</dt><dd><strong><bdi>{{ back_host }}</bdi></strong>{% if is_local %} <span class="quiet">(a program on this computer)</span>{% endif %}<small><bdi>{{ back }}</bdi></small></dd></div>
 </dl>
 {% if is_native %}
-<div class="warning" role="note"><p>Only go on if you have just started this yourself</p><p>The answer goes to a program on your own computer. Any program there can use this name; this server cannot check which one it is.</p></div>
+<div class="warning" role="note"><p>Continue only if you have just started this yourself</p><p>The answer goes to a program on your own computer. Any program there can use this name; this server cannot check which program it is.</p></div>
 {% endif %}
 {% if is_nothing %}
-<div class="problem" role="alert"><p>This account may not allow it</p><p>None of what the application asks for is open to your account. Use another account, or ask the operator of this server.</p></div>
+<div class="problem" role="alert"><p>This account may not allow it</p><p>Your account has no right to anything that the application asks for. Use another account, or ask the operator of this server.</p></div>
 {% else %}
 {% if !new.is_empty() %}
 <h2>{% if known.is_empty() %}It will be able to{% else %}New: it will also be able to{% endif %}</h2>
@@ -148,7 +148,7 @@ pub(crate) struct ErrorPage<'a> {
 pub(crate) enum Vouched {
     /// The host of its document.
     Host(String),
-    /// No one: it registered itself.
+    /// No one: the client registered itself.
     Unchecked,
     /// The operator, in the configuration.
     Operator,

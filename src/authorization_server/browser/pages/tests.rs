@@ -160,11 +160,11 @@ fn d02_what_is_shown_has_a_bound() {
 fn e10_an_error_page_says_what_happened_and_what_to_do() {
     for (code, status, heading) in [
         (Code::InvalidRequest, 400, "This request cannot be answered"),
-        (Code::InvalidClient, 400, "This application is not known here"),
-        (Code::AccessDenied, 403, "This cannot go on here"),
+        (Code::InvalidClient, 400, "Unknown application"),
+        (Code::AccessDenied, 403, "This sign-in cannot continue"),
         (Code::SlowDown, 429, "Too many attempts"),
         (Code::TemporarilyUnavailable, 503, "Not available right now"),
-        (Code::ServerError, 500, "Something is wrong here"),
+        (Code::ServerError, 500, "Something went wrong"),
     ] {
         let response = pages::error(&code.because("what <happened> there")).response;
         let html = std::str::from_utf8(response.body()).unwrap();

@@ -159,6 +159,6 @@ async fn e34_a_native_way_back_is_always_asked_about() {
     let shown = browser.authorize(&world, "both", "http://127.0.0.1:4711/back", "a", &[]).await;
     assert!(shown.location().starts_with("https://gw.example/oauth/consent?flow="), "{}", shown.location());
     let page = browser.get(&world, E::Consent, shown.location()).await;
-    assert!(page.text.contains("Only go on if you have just started this yourself"));
+    assert!(page.text.contains("Continue only if you have just started this yourself"));
     assert!(world.embedded.state.store.everything(EntryKind::Code).len() == 2);
 }

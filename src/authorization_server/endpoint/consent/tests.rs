@@ -208,7 +208,7 @@ async fn e34_clients_of_ones_own_machine_are_asked_about_each_time() {
     for _ in 0..2 {
         let id = browser.ask_ada(&world, "native", "http://127.0.0.1:4711/back", "a").await;
         let shown = browser.get(&world, E::Consent, &page(&id)).await;
-        assert!(shown.text.contains("Only go on if you have just started this yourself"), "{}", shown.text);
+        assert!(shown.text.contains("Continue only if you have just started this yourself"), "{}", shown.text);
         assert!(shown.text.contains("<bdi>127.0.0.1</bdi>"));
         let shown = browser.answer(&world, &id, "allow").await;
         assert!(shown.location().starts_with("http://127.0.0.1:4711/back?code="));

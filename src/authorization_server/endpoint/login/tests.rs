@@ -38,7 +38,7 @@ async fn e28_unknown_accounts_and_wrong_passwords_are_told_the_same() {
         all.push(told(&shown, name));
     }
     assert_eq!(all[0].0, 403);
-    assert!(all[0].1.contains("role=\"alert\"") && all[0].1.contains("That account and password do not go together."));
+    assert!(all[0].1.contains("role=\"alert\"") && all[0].1.contains("The account or the password is wrong."));
     assert!(all.iter().all(|one| *one == all[0]), "{all:#?}");
     assert!(!all[0].1.contains("wrong\""), "a password never comes back");
 }

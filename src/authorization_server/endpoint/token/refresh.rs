@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The purpose that successors are sealed for.
-const PLACE: &str = "successor";
+const SEALED_FOR: &str = "successor";
 /// The time between two checks whether an answer was delivered.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 /// How often to retry if the family changes meanwhile.
@@ -90,7 +90,8 @@ pub(crate) async fn exchange(
                 return Err(invalid().into());
             }
             Standing::Reused => return presented.end(&family, "used twice: revoked").await,
-            // Its answer may be on its way now; once delivered, this is a second use.
+            // The answer to its first use may still be on its way; once that answer is delivered,
+            // this is a second use.
             Standing::Unanswered(_) if waited < ARRIVAL_WAIT => {
                 sleep(LOOK_AGAIN).await;
                 waited = waited.saturating_add(LOOK_AGAIN);
@@ -126,7 +127,7 @@ struct Presented<'a> {
     secret: &'a str,
 }
 
-/// What the user may still have.
+/// What is left of the grant for this request.
 struct Judged {
     scopes: Vec<Scope>,
     resources: Vec<Box<str>>,
@@ -159,7 +160,7 @@ impl Presented<'_> {
         let secret = random::unguessable().map_err(failed)?;
         let digest = sha256(secret.as_bytes());
         let sealer = Sealer::of_token(self.secret.as_bytes()).map_err(failed)?;
-        let sealed = sealer.seal(PLACE, secret.as_bytes()).map_err(failed)?;
+        let sealed = sealer.seal(SEALED_FOR, secret.as_bytes()).map_err(failed)?;
         let known = Family { person, bridge, ..family.clone() };
         let after = known.exchanged(digest, sealed, self.asked.now.unix_secs());
         let store = &self.embedded.state.store;
@@ -169,10 +170,10 @@ impl Presented<'_> {
         self.issue(&after, &judged, &secret).map(Some)
     }
 
-    /// Sends the successor again, which was never delivered.
+    /// Sends the successor again, because it was never delivered.
     async fn again(&self, family: &Family, sealed: &[u8]) -> Result<EndpointAnswer, Denied> {
         self.check_request(family)?;
-        let secret = Sealer::of_token(self.secret.as_bytes()).map_err(failed)?.open(PLACE, sealed);
+        let secret = Sealer::of_token(self.secret.as_bytes()).map_err(failed)?.open(SEALED_FOR, sealed);
         let secret = secret.and_then(|secret| String::from_utf8(secret).ok()).ok_or_else(invalid)?;
         // The IdP was asked when the successor was issued, but the configuration may have changed.
         let Some(person) = current::person_now(self.embedded, &family.person) else {
@@ -238,8 +239,7 @@ impl Presented<'_> {
         }
     }
 
-    /// What the user may still have of the grant, narrowed to the request; `None` if nothing is
-    /// left.
+    /// What is left of the grant for this user, narrowed to the request; `None` if nothing.
     fn judge(&self, family: &Family, person: &Person) -> Result<Option<Judged>, OAuthError> {
         let settings = &self.embedded.settings;
         let grantee = Grantee::Person(person);

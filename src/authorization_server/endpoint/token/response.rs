@@ -14,11 +14,11 @@ use crate::{
     decide::authorization_server::error::OAuthError,
 };
 
-/// A refresh token for the response, and what to do once it was delivered.
+/// A refresh token for the response.
 pub(super) struct NewRefreshToken {
     /// The token.
     pub(super) token: String,
-    /// What to do once it was delivered.
+    /// Runs once the response was delivered.
     pub(super) on_delivered: Option<OnDelivered>,
 }
 

@@ -1,4 +1,4 @@
-//! A user's session at the company IdP: whether it is still alive (SPEC E-41).
+//! Asks the company IdP whether a user's session there is still alive (SPEC E-41).
 
 use serde::{Deserialize, Serialize};
 
@@ -12,18 +12,18 @@ use crate::{
 };
 
 /// The purpose that sessions are sealed for.
-const PLACE: &str = "bridge";
+const SEALED_FOR: &str = "bridge";
 
 /// What the IdP answers to a refresh.
 #[derive(Debug)]
 pub(crate) enum Renewed {
     /// The session is alive: the user, perhaps with other claims, and the session to seal next.
     Alive(Person, Vec<u8>),
-    /// The IdP has ended the session.
+    /// The session has ended.
     Ended,
 }
 
-/// What is kept, sealed, with a refresh family: enough to ask the IdP again.
+/// The session as a refresh family keeps it, sealed: enough to ask the IdP again.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct IdpSession {
     /// The user as of the last answer.
@@ -35,7 +35,7 @@ pub(crate) struct IdpSession {
 impl IdpSession {
     /// The session sealed for the store.
     pub(crate) fn seal(&self, sealer: &Sealer) -> Result<Vec<u8>, OAuthError> {
-        sealer.seal_value(PLACE, self).map_err(|why| Code::ServerError.because(why))
+        sealer.seal_value(SEALED_FOR, self).map_err(|why| Code::ServerError.because(why))
     }
 }
 
@@ -45,7 +45,7 @@ impl Bridge {
     /// # Errors
     /// `temporarily_unavailable` if the IdP cannot be asked.
     pub(crate) async fn renew(&self, sealer: &Sealer, sealed: &[u8]) -> Result<Renewed, OAuthError> {
-        let Some(session) = sealer.open_value::<IdpSession>(PLACE, sealed) else {
+        let Some(session) = sealer.open_value::<IdpSession>(SEALED_FOR, sealed) else {
             tracing::warn!("an IdP session cannot be opened: its seal key is no longer configured");
             return Ok(Renewed::Ended);
         };
