@@ -1,4 +1,4 @@
-//! Binds, serves, reloads and stops the gateway; the only layer that knows all others.
+//! Binds, serves, reloads and stops the gateway; of all layers, only `cli` is above.
 
 use std::{fmt, io, path::PathBuf, sync::Arc};
 
@@ -48,7 +48,7 @@ mod status;
 mod supervise;
 mod watched;
 
-/// A gateway whose listeners are bound and do not serve yet.
+/// A gateway whose listeners are bound but do not serve yet.
 pub struct App {
     config: PathBuf,
     settings: Settings,
@@ -144,19 +144,20 @@ impl App {
         })
     }
 
-    /// Stops the gateway when told to.
+    /// The drain, which stops the gateway.
     #[must_use]
     pub fn drain(&self) -> Drain {
         self.drain.clone()
     }
 
-    /// Makes the gateway read its files again.
+    /// Notify it to make the gateway read its files again.
     #[must_use]
     pub fn reload(&self) -> Arc<Notify> {
         Arc::clone(&self.reload)
     }
 
-    /// Where it listens: `listening https://…` for each public listener, then `admin http://…`.
+    /// The bound addresses: `listening https://…` for each public listener, then `admin
+    /// http://…`.
     ///
     /// # Errors
     /// The system's.
@@ -170,8 +171,8 @@ impl App {
         Ok(lines)
     }
 
-    /// Serves until it is told to stop. Calls `serving` once every listener serves. No task runs
-    /// any more when it returns.
+    /// Serves until the drain ends. Calls `serving` once every listener serves. When it returns,
+    /// all tasks have ended.
     pub async fn serve(mut self, serving: impl FnOnce()) -> Ended {
         let mut listeners = JoinSet::new();
         for bound in std::mem::take(&mut self.listeners) {
@@ -181,8 +182,8 @@ impl App {
         status.readiness.listening();
         serving();
 
-        // The supervisor stops when the drain begins, but its tasks go on: requests under way may
-        // need fresh keys, and /readyz must say that this process drains.
+        // The supervisor stops when the drain begins, but its tasks continue: requests in progress
+        // may need fresh keys, and /readyz must say that this process drains.
         let mut background = JoinSet::new();
         background.spawn(admin::serve(self.admin, self.gateway.room.bounds().admin, Arc::clone(&status)));
         background.spawn(write_overdue_lines(Arc::clone(&status.observe)));
@@ -218,7 +219,7 @@ impl App {
     }
 }
 
-/// Writes overdue audit lines, until it is dropped.
+/// Writes overdue audit lines until it is dropped.
 async fn write_overdue_lines(observe: Arc<Observe>) {
     let mut every = interval(overdue::EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -228,8 +229,8 @@ async fn write_overdue_lines(observe: Arc<Observe>) {
     }
 }
 
-/// Reports what in `settings` cannot be applied, as a start would: certificates, trust roots,
-/// routes. Settings that work and are likely to fail soon are warnings.
+/// Reports what a start with `settings` would refuse: certificates, trust roots, routes. Returns
+/// warnings about settings that work now but will probably fail soon.
 ///
 /// # Errors
 /// One sentence for each problem.

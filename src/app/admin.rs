@@ -43,9 +43,9 @@ mod places;
 /// The pause after a failed accept, which usually means that no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What the port reports.
+/// What the admin port reports.
 pub trait Tells: Send + Sync + 'static {
-    /// The host name that it answers to, besides `localhost` and IP addresses.
+    /// The accepted host name, besides `localhost` and IP addresses.
     fn host(&self) -> Box<str>;
     /// The readiness of the process and its servers.
     fn ready(&self) -> Report;
@@ -54,7 +54,7 @@ pub trait Tells: Send + Sync + 'static {
 }
 
 /// Serves until it is dropped; its connections end with it. There are at most `most` connections. A
-/// new one is always accepted: if all places are taken, another one is closed, half-sent requests
+/// new connection is always accepted: if there is no room, an old one is closed, half-sent requests
 /// first (attack 175).
 pub async fn serve(listener: TcpListener, most: usize, tells: Arc<impl Tells>) {
     let mut places = AdminPlaces::new(most);
@@ -106,7 +106,7 @@ async fn converse(tcp: TcpStream, tells: Arc<impl Tells>, asked: Arc<AtomicBool>
         .max_buf_size(ADMIN_HEAD_BYTES_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(tcp), service);
-    // On a failure the connection ends, which the client notices.
+    // An error ends the connection, which the client notices.
     let _ = timeout(ADMIN_CONNECTION_TIMEOUT, connection).await;
 }
 

@@ -1,4 +1,4 @@
-//! Builds a snapshot from settings; keeps unchanged keys, metadata and connections on a reload.
+//! Builds a snapshot from settings; a reload keeps unchanged keys, metadata and connections.
 
 use std::{
     env::split_paths,
@@ -42,7 +42,7 @@ use crate::{
     },
 };
 
-/// Builds snapshots from what the process has.
+/// Builds snapshots; holds what all of them share.
 pub struct Builder {
     observe: Arc<Observe>,
     clock: Arc<dyn Clock>,
@@ -54,7 +54,7 @@ pub struct Builder {
     pub spare: Arc<Spare>,
 }
 
-/// What outlives a snapshot, so that a reload loses neither keys nor connections.
+/// The parts that outlive a snapshot, so that a reload loses neither keys nor connections.
 #[derive(Default)]
 pub struct BuiltParts {
     /// Issuers, in the order of the settings.
@@ -62,22 +62,23 @@ pub struct BuiltParts {
     /// Upstreams, in the order of the snapshot's servers.
     pub upstreams: Vec<Arc<Upstream>>,
     /// The embedded authorization servers, in the order of the settings.
-    pub states: Vec<Kept>,
+    pub states: Vec<EmbeddedParts>,
 }
 
-/// An embedded authorization server: what goes on for as long as its settings continue it.
+/// The parts of an embedded authorization server. They stay for as long as the settings continue
+/// it ([`EmbeddedSettings::continues`]).
 #[derive(Clone)]
-pub struct Kept {
+pub struct EmbeddedParts {
     /// Its settings in the configuration in force.
     pub settings: EmbeddedSettings,
-    /// Its keys, as the gateway verifies with them.
+    /// The keys with which the gateway verifies its tokens.
     pub issuer: Arc<IssuerKeys>,
-    /// What it remembers.
+    /// Its state.
     pub state: Arc<State>,
 }
 
 impl Builder {
-    /// Reads the trust roots: those built in, and what `SSL_CERT_FILE` and `SSL_CERT_DIR` add.
+    /// Reads the trust roots: the built-in ones and those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     ///
     /// # Errors
     /// What is wrong with them.
@@ -99,45 +100,45 @@ impl Builder {
         })
     }
 
-    /// Makes the snapshot that `settings` describe.
+    /// Builds the snapshot that `settings` describe; `before` are the parts of the previous one.
     ///
     /// # Errors
     /// What cannot be built, one sentence each. The configuration was checked before, so these are
     /// rare.
     pub fn build(&self, settings: &Settings, before: &BuiltParts) -> Result<(Snapshot, BuiltParts), Vec<String>> {
-        let doors = doors(&settings.servers);
-        let upstreams = each(&doors, |door| self.upstream(door.upstream, before))?;
+        let endpoints = endpoints(&settings.servers);
+        let upstreams = each(&endpoints, |endpoint| self.upstream(endpoint.upstream, before))?;
         let states = self.states(settings, before)?;
         let issuers = settings.authorization_servers.iter().map(|issuer| self.issuer(issuer, before, &states));
         let parts = BuiltParts { issuers: issuers.collect(), upstreams, states };
         let embedded: Vec<Arc<Embedded>> = (settings.embedded.iter().zip(&parts.states))
             .map(|(settings, kept)| Arc::new(Embedded { settings: settings.clone(), state: Arc::clone(&kept.state) }))
             .collect();
-        let entries: Vec<RouteEntry<'_>> = doors.iter().map(Door::route).collect();
+        let entries: Vec<RouteEntry<'_>> = endpoints.iter().map(ServerEndpoint::route).collect();
         let issuers: Vec<&str> = settings.embedded.iter().map(|embedded| &*embedded.path).collect();
         let routes = Routes::new(&entries, &issuers).map_err(|fault| vec![format!("paths: {fault:?}")])?;
         let no_origins: [&str; 0] = [];
         let sites = Sites::new(settings.public_url.origin(), &no_origins)
             .map_err(|fault| vec![format!("public_url: {fault:?}")])?;
         let mut upstreams = parts.upstreams.iter();
-        let servers = each(&doors, |door| {
+        let servers = each(&endpoints, |endpoint| {
             let upstream = upstreams.next().ok_or_else(|| "no upstream".to_owned())?;
-            self.server(settings, door, upstream, &parts.issuers, &embedded).map(Arc::new)
+            self.server(settings, endpoint, upstream, &parts.issuers, &embedded).map(Arc::new)
         })?;
-        // The caller narrows them: it knows the limit on open files.
+        // Without the limit on open files, which the caller applies.
         let limits = descriptors::totals(settings.limits, ConnectionBounds::NONE);
         Ok((Snapshot { limits, sites, routes, servers, embedded }, parts))
     }
 
-    /// Each embedded authorization server: the one before where the settings continue it, else a
-    /// new one with keys of its own.
-    fn states(&self, settings: &Settings, before: &BuiltParts) -> Result<Vec<Kept>, Vec<String>> {
+    /// The embedded authorization servers. Where the settings continue a server of before, its
+    /// parts stay; otherwise it is built anew.
+    fn states(&self, settings: &Settings, before: &BuiltParts) -> Result<Vec<EmbeddedParts>, Vec<String>> {
         let (mut states, mut wrong) = (Vec::new(), Vec::new());
         for embedded in &settings.embedded {
             let same = before.states.iter().find(|kept| embedded.continues(&kept.settings));
             let issuer = settings.authorization_servers.iter().find(|issuer| issuer.rules.name == embedded.name);
             let kept = match (same, issuer) {
-                (Some(kept), _) => Ok(Kept { settings: embedded.clone(), ..kept.clone() }),
+                (Some(kept), _) => Ok(EmbeddedParts { settings: embedded.clone(), ..kept.clone() }),
                 (None, Some(issuer)) => self.begin(embedded, issuer),
                 (None, None) => Err("not among the authorization servers".to_owned()),
             };
@@ -150,15 +151,15 @@ impl Builder {
     }
 
     /// A new embedded authorization server. It publishes its keys to the gateway in memory.
-    fn begin(&self, settings: &EmbeddedSettings, issuer: &IssuerSettings) -> Result<Kept, String> {
+    fn begin(&self, settings: &EmbeddedSettings, issuer: &IssuerSettings) -> Result<EmbeddedParts, String> {
         let local: Arc<LocalKeys> = Arc::default();
         let (fetch, clock) = (self.fetch.clone(), Arc::clone(&self.clock));
         let state = State::new(settings, fetch.clone(), self.roots.clone(), Arc::clone(&clock), Arc::clone(&local))?;
         let issuer = IssuerKeys::embedded(issuer.clone(), local, fetch, clock);
-        Ok(Kept { settings: settings.clone(), issuer, state })
+        Ok(EmbeddedParts { settings: settings.clone(), issuer, state })
     }
 
-    fn issuer(&self, settings: &IssuerSettings, before: &BuiltParts, states: &[Kept]) -> Arc<IssuerKeys> {
+    fn issuer(&self, settings: &IssuerSettings, before: &BuiltParts, states: &[EmbeddedParts]) -> Arc<IssuerKeys> {
         let embedded = states.iter().map(|kept| &kept.issuer);
         let same = embedded.chain(&before.issuers).find(|issuer| issuer.settings() == settings);
         same.map_or_else(|| IssuerKeys::new(settings.clone(), self.fetch.clone(), Arc::clone(&self.clock)), Arc::clone)
@@ -179,20 +180,20 @@ impl Builder {
     fn server(
         &self,
         settings: &Settings,
-        door: &Door<'_>,
+        endpoint: &ServerEndpoint<'_>,
         upstream: &Arc<Upstream>,
         all: &[Arc<IssuerKeys>],
         embedded: &[Arc<Embedded>],
     ) -> Result<Server, String> {
-        let (server, public_url) = (door.server, &settings.public_url);
-        let resource = public_url.resource(door.path);
+        let (server, public_url) = (endpoint.server, &settings.public_url);
+        let resource = public_url.resource(endpoint.path);
         let issuers: Vec<Arc<IssuerKeys>> =
             server.authorization_servers.iter().filter_map(|index| all.get(*index)).map(Arc::clone).collect();
         let preferred = issuers.first().ok_or("no authorization server")?;
         let published: Vec<Issuer> =
             issuers.iter().filter_map(|issuer| issuer.rules().issuers.first()).cloned().collect();
         let first_scope = server.first_challenge.as_deref().unwrap_or_default();
-        let path = if door.path == "/" { "" } else { door.path };
+        let path = if endpoint.path == "/" { "" } else { endpoint.path };
         let metadata_url = format!("{}/.well-known/oauth-protected-resource{path}", public_url.origin());
         let origins: Vec<&str> = server.allowed_origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
         let document = ResourceMetadata {
@@ -205,9 +206,9 @@ impl Builder {
         let authority = public_url.origin().split_once("://").map_or("", |(_, authority)| authority);
         Ok(Server {
             series: self.observe.metrics.series(&server.name),
-            transport: match door.legacy {
+            transport: match endpoint.legacy {
                 false => Transport::Streamable,
-                true => Transport::Sse { messages: messages_path(door.path).into() },
+                true => Transport::Sse { messages: messages_path(endpoint.path).into() },
             },
             mirror: match embedded.iter().find(|embedded| embedded.settings.name == preferred.rules().name) {
                 Some(embedded) => Mirror::Inside(Arc::clone(embedded)),
@@ -229,7 +230,7 @@ impl Builder {
                 .audiences
                 .iter()
                 .cloned()
-                .chain(door.other.map(|path| public_url.resource(path).as_str().into()))
+                .chain(endpoint.other.map(|path| public_url.resource(path).as_str().into()))
                 .collect(),
             issuers,
             policy: server.policy.clone(),
@@ -243,13 +244,12 @@ impl Builder {
             batches: server.batches,
             stream_keep_alive: server.stream_keep_alive,
             // Answers come on the stream; no client reads a result in the answer to a message.
-            deny_as_tool_error: server.deny_as == DenyAs::ToolError && !door.legacy,
+            deny_as_tool_error: server.deny_as == DenyAs::ToolError && !endpoint.legacy,
         })
     }
 }
 
-/// Names that only we may send to the upstream: those of identity headers, and of its own
-/// credential.
+/// Headers that only the gateway may send to the upstream: identity headers and its credential.
 fn reserved(server: &ServerSettings) -> Vec<HeaderName> {
     let identity = server.identity_headers.iter().map(|header| header.name.clone());
     let credential = match &server.credential {
@@ -259,21 +259,20 @@ fn reserved(server: &ServerSettings) -> Vec<HeaderName> {
     identity.chain(credential).collect()
 }
 
-/// One of the ways into a server.
-struct Door<'a> {
+/// One public endpoint of a server.
+struct ServerEndpoint<'a> {
     server: &'a ServerSettings,
     path: &'a str,
     upstream: &'a UpstreamSettings,
-    /// Whether it is that of 2024-11-05.
+    /// Whether it speaks the HTTP+SSE transport of MCP 2024-11-05.
     legacy: bool,
-    /// The path of the server's other door.
+    /// The path of the server's other endpoint.
     other: Option<&'a str>,
 }
 
-/// The ways into all servers: first each server's own, in their order, and then those of
-/// 2024-11-05.
-fn doors(servers: &[ServerSettings]) -> Vec<Door<'_>> {
-    let own = servers.iter().map(|server| Door {
+/// All endpoints: the main endpoint of each server in order, then the `legacy_sse` endpoints.
+fn endpoints(servers: &[ServerSettings]) -> Vec<ServerEndpoint<'_>> {
+    let own = servers.iter().map(|server| ServerEndpoint {
         server,
         path: &server.path,
         upstream: &server.upstream,
@@ -282,24 +281,27 @@ fn doors(servers: &[ServerSettings]) -> Vec<Door<'_>> {
     });
     let legacy = servers.iter().filter_map(|server| {
         let LegacySse { path, upstream } = server.legacy_sse.as_ref()?;
-        Some(Door { server, path, upstream, legacy: true, other: Some(&server.path) })
+        Some(ServerEndpoint { server, path, upstream, legacy: true, other: Some(&server.path) })
     });
     own.chain(legacy).collect()
 }
 
-impl<'a> Door<'a> {
+impl<'a> ServerEndpoint<'a> {
     fn route(&self) -> RouteEntry<'a> {
         RouteEntry { path: self.path, root: self.server.root && !self.legacy, legacy: self.legacy }
     }
 }
 
-/// Makes one thing of each way into a server, or tells all that went wrong.
-fn each<T>(doors: &[Door<'_>], mut make: impl FnMut(&Door<'_>) -> Result<T, String>) -> Result<Vec<T>, Vec<String>> {
+/// Calls `make` for each endpoint; returns all results, or all errors.
+fn each<T>(
+    endpoints: &[ServerEndpoint<'_>],
+    mut make: impl FnMut(&ServerEndpoint<'_>) -> Result<T, String>,
+) -> Result<Vec<T>, Vec<String>> {
     let (mut made, mut wrong) = (Vec::new(), Vec::new());
-    for door in doors {
-        match make(door) {
+    for endpoint in endpoints {
+        match make(endpoint) {
             Ok(one) => made.push(one),
-            Err(why) => wrong.push(format!("servers.{}: {why}", door.server.name)),
+            Err(why) => wrong.push(format!("servers.{}: {why}", endpoint.server.name)),
         }
     }
     if wrong.is_empty() { Ok(made) } else { Err(wrong) }

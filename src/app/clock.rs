@@ -4,9 +4,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::base::clock::{Clock, Now};
 
-/// 9999-12-31T23:59:59Z, used if the system's clock is before 1970: every token is expired then. At
-/// zero, none would be.
-const NO_TIME_AT_ALL: Duration = Duration::from_secs(253_402_300_799);
+/// 9999-12-31T23:59:59Z, used if the system's clock is before 1970: every token is expired then.
+/// With 1970 no token would be.
+const NO_TIME: Duration = Duration::from_secs(253_402_300_799);
 
 /// Reads the system's clocks.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// Starts counting.
+    /// Monotonic time starts now.
     #[must_use]
     pub fn start() -> Self {
         Self { started: Instant::now() }
@@ -24,7 +24,7 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(NO_TIME_AT_ALL);
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(NO_TIME);
         Now { wall, mono: self.started.elapsed() }
     }
 }

@@ -66,14 +66,14 @@ fn under(limit: u64, in_use: u64, listeners: u64) -> ConnectionBounds {
     let admin = (share / 2).clamp(ADMIN_CONNECTIONS_LEAST as u64, ADMIN_CONNECTIONS_MAX as u64);
     let files = share.min(DESCRIPTORS_FOR_FILES);
     let missed = (share / 4).min(ADMIN_CONNECTIONS_MAX as u64);
-    // The admin port accepts one more before it closes one.
+    // The admin port accepts a new connection before it closes an old one.
     let total = limit.saturating_sub(in_use + 2 * listeners + admin + 1 + files + missed).max(2);
     let total = usize::try_from(total).unwrap_or(usize::MAX);
     let admin = usize::try_from(admin).unwrap_or(ADMIN_CONNECTIONS_LEAST);
     ConnectionBounds { connections: (total / 2).min(CONNECTIONS_MAX), total, admin }
 }
 
-/// What all callers together may hold with these descriptors: a request or a stream may need one
+/// The limits of all callers together under `bounds`: a request or a stream may need a descriptor
 /// for its upstream.
 #[must_use]
 pub fn totals(limits: Totals, bounds: ConnectionBounds) -> TotalLimits {
@@ -84,7 +84,7 @@ pub fn totals(limits: Totals, bounds: ConnectionBounds) -> TotalLimits {
     TotalLimits { requests, body_bytes, unverified, streams_of_caller: part(bounds.upstreams()) }
 }
 
-/// Logs what all callers together may hold, and warns of configured limits that are too high.
+/// Logs the limits of all callers together, and warns of configured limits that are too high.
 pub fn tell(settings: &Settings, bounds: ConnectionBounds) {
     let TotalLimits { requests, body_bytes, streams_of_caller, .. } = totals(settings.limits, bounds);
     tracing::info!(requests, body_bytes, "limits of all callers together");

@@ -1,4 +1,4 @@
-//! Stops the process: no new connections, time for requests under way, then the cut.
+//! Drains the process: no new connections, time for requests in progress, then the cut.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,10 +10,10 @@ use tokio::{
 
 use crate::inbound::accept::phase::Phase;
 
-/// How long tasks that are cut at the deadline get to notice it.
+/// How long tasks that were cut at the deadline may take to end.
 const CUT_GRACE: Duration = Duration::from_secs(2);
 
-/// Begins the drain. Every clone begins the same one.
+/// The drain of this process; clones share it.
 #[derive(Clone, Debug)]
 pub struct Drain {
     phase: Arc<watch::Sender<Phase>>,
@@ -22,22 +22,22 @@ pub struct Drain {
 /// How the drain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Everything under way was finished.
+    /// All requests were finished.
     Finished,
-    /// The deadline cut what was left.
+    /// The deadline cut open requests.
     Cut,
-    /// A second signal ended it.
+    /// A second signal cut open requests.
     Forced,
 }
 
 impl Drain {
-    /// Serving.
+    /// Not begun: the process serves.
     #[must_use]
     pub fn new() -> Self {
         Self { phase: Arc::new(watch::Sender::new(Phase::Serving)) }
     }
 
-    /// The first call begins the drain; the next one ends it at once.
+    /// The first call begins the drain; the second one cuts all requests at once.
     pub fn stop(&self) {
         self.phase.send_modify(|phase| {
             *phase = match phase {
@@ -59,7 +59,7 @@ impl Drain {
         let _ = self.watch().wait_for(|now| *now >= phase).await;
     }
 
-    /// Waits for `serving` to end, until `limit` has passed or a second stop. Then cuts it.
+    /// Waits until `serving` has ended; cuts it after `limit` or on a second [`Self::stop`].
     pub async fn finish(&self, serving: &mut JoinSet<()>, limit: Duration) -> Ended {
         let mut ended = tokio::select! {
             () = all(serving) => Ended::Finished,

@@ -1,4 +1,4 @@
-//! `/readyz`: decides whether this process should get requests, for all servers and for each.
+//! `/readyz`: decides whether the process and each of its servers should get requests.
 
 use std::{
     collections::HashSet,
@@ -12,17 +12,17 @@ use serde_json::{Map, Value, json};
 
 use crate::outbound::keys::KeyState;
 
-/// What must happen before the process is ready, and what may go wrong later.
+/// The state of the process that readiness depends on, besides its servers.
 #[derive(Debug, Default)]
 pub struct Readiness {
     listening: AtomicBool,
     draining: AtomicBool,
-    /// Servers that were ready before: a reload can leave one without keys for a moment.
+    /// Servers that were ready once: after a reload, a server may have no keys for a moment.
     were_ready: Mutex<HashSet<String>>,
     reload: Mutex<Option<String>>,
 }
 
-/// What readiness needs to know of one server.
+/// The state of one server that readiness depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerState {
     /// Its name.
@@ -31,7 +31,7 @@ pub struct ServerState {
     pub issuers: Vec<IssuerState>,
 }
 
-/// What readiness needs to know of one issuer's keys.
+/// The state of one issuer that readiness depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerState {
     /// Its name in the configuration.
@@ -40,7 +40,7 @@ pub struct IssuerState {
     pub keys: KeyState,
     /// The last error.
     pub last_error: Option<String>,
-    /// A trouble of its embedded authorization server.
+    /// A problem of its embedded authorization server.
     pub trouble: Option<String>,
 }
 
@@ -49,7 +49,7 @@ pub struct IssuerState {
 pub struct Report {
     /// Why it is not ready; empty if it is ready.
     pub reasons: Vec<String>,
-    /// Notes for the operator that do not make it unready.
+    /// Notes for the operator, which do not affect readiness.
     pub notes: Vec<String>,
     /// Each server, in the order of the configuration.
     pub servers: Vec<ServerReport>,
@@ -67,17 +67,17 @@ pub struct ServerReport {
 }
 
 impl Readiness {
-    /// All listeners are bound and serve.
+    /// Records that all listeners serve.
     pub fn listening(&self) {
         self.listening.store(true, Ordering::Release);
     }
 
-    /// The drain has begun: the process is no longer ready.
+    /// Records that the drain has begun: the process is no longer ready.
     pub fn draining(&self) {
         self.draining.store(true, Ordering::Release);
     }
 
-    /// A reload was refused, or (`None`) the configuration in force is the one in the file.
+    /// Records why a reload was refused; `None` once the configuration file is in force.
     pub fn reload_refused(&self, why: Option<String>) {
         *self.reload.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
@@ -87,7 +87,7 @@ impl Readiness {
     /// A server is ready once one of its issuers has keys, and the process once one of its servers
     /// is. An issuer that fails later is a note: it fails for every replica at once, and if all of
     /// them were unready, clients would get no answer instead of a 503 for new tokens. An issuer
-    /// that withdraws its keys is a reason: no token of it is accepted any more.
+    /// that withdraws its keys is a reason: its tokens are no longer accepted.
     #[must_use]
     pub fn report(&self, servers: impl IntoIterator<Item = ServerState>) -> Report {
         let mut common = Vec::new();
@@ -125,8 +125,10 @@ impl Readiness {
             let why = match issuer.keys {
                 KeyState::Usable => error.map(str::to_owned),
                 KeyState::Missing => Some(error.unwrap_or("not fetched yet").to_owned()),
-                KeyState::TooOld => Some(with(error, "too old, every token of it gets 503")),
-                KeyState::Withdrawn => Some(with(error, "withdrawn by the issuer, every token of it gets 503")),
+                KeyState::TooOld => Some(with(error, "too old: every token of this issuer gets 503")),
+                KeyState::Withdrawn => {
+                    Some(with(error, "withdrawn by the issuer: every token of this issuer gets 503"))
+                }
             };
             let why = why.map(|why| format!("keys of authorization server {name}: {why}"));
             let into = if can_answer { &mut report.notes } else { &mut report.reasons };

@@ -4,16 +4,16 @@ use std::{fs, path::PathBuf};
 
 use crate::{authorization_server::settings::StoreSettings, base::file_stamp::FileStamp, config::Settings};
 
-/// The state of every file that the settings were read from; `None` for one that cannot be seen.
+/// The stamp of every file that the settings were read from; `None` if it cannot be read.
 pub type Stamps = Vec<Option<FileStamp>>;
 
-/// Looks at `files`.
+/// The stamps of `files` now.
 #[must_use]
 pub fn stamps(files: &[PathBuf]) -> Stamps {
     files.iter().map(|file| Some(FileStamp::of(&fs::metadata(file).ok()?))).collect()
 }
 
-/// Tells a finished change from one under way.
+/// Notices changed files, once a change is complete.
 #[derive(Debug)]
 pub struct FileWatch {
     read: Stamps,
@@ -21,7 +21,7 @@ pub struct FileWatch {
 }
 
 impl FileWatch {
-    /// Watches from `read`: the state in which the files were read.
+    /// `read` are the stamps with which the files were read.
     #[must_use]
     pub fn from(read: Stamps) -> Self {
         Self { read, moving: None }
@@ -43,8 +43,8 @@ impl FileWatch {
     }
 }
 
-/// The sections that only a restart can change: sockets are bound and logs are open. A reload that
-/// changes one is refused whole, because half of a file is not the operator's configuration.
+/// The changed sections that need a restart: sockets are bound and logs are open. The whole reload
+/// is refused then, because half of a file is not the operator's configuration.
 #[must_use]
 pub fn needs_restart(now: &Settings, wanted: &Settings) -> Vec<String> {
     let sections = [
@@ -54,7 +54,7 @@ pub fn needs_restart(now: &Settings, wanted: &Settings) -> Vec<String> {
         ("log", now.log != wanted.log),
     ];
     let changed = sections.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section.to_owned());
-    // A file has one owner at a time, and requests under way still use the previous one.
+    // Only one store can open a file, and requests in progress still use the previous store.
     let held = wanted.embedded.iter().filter_map(|embedded| {
         let StoreSettings::File(_) = embedded.store else { return None };
         let holder = now.embedded.iter().find(|holder| holder.store == embedded.store)?;

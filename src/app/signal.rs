@@ -1,4 +1,4 @@
-//! Signals: SIGTERM and SIGINT stop the process, a second one at once; SIGHUP reloads.
+//! Signals: SIGTERM and SIGINT drain the process, a second one stops it at once; SIGHUP reloads.
 
 use std::{io, sync::Arc};
 
@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::app::drain::Drain;
 
-/// The signals that we listen to.
+/// The signals that the gateway handles.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -29,7 +29,7 @@ impl Signals {
         })
     }
 
-    /// Passes the signals on until it is dropped.
+    /// Passes the signals to `drain` and `reload` until it is dropped.
     pub async fn relay(mut self, drain: Drain, reload: Arc<Notify>) {
         loop {
             tokio::select! {
@@ -43,6 +43,6 @@ impl Signals {
 }
 
 fn stop(signal: &'static str, drain: &Drain) {
-    tracing::info!(signal, "told to stop");
+    tracing::info!(signal, "stopping on a signal");
     drain.stop();
 }

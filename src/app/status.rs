@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use crate::{
     app::{
         admin::Tells,
-        build::{BuiltParts, Kept},
+        build::{BuiltParts, EmbeddedParts},
         ready::{IssuerState, Readiness, Report, ServerState},
     },
     base::names::ServerName,
@@ -30,11 +30,11 @@ struct InForce {
     /// Host of `public_url`.
     host: Box<str>,
     issuers: Vec<Arc<IssuerKeys>>,
-    /// Its embedded authorization servers.
-    states: Vec<Kept>,
-    /// Each server, and its issuers by their index.
+    /// The embedded authorization servers.
+    states: Vec<EmbeddedParts>,
+    /// Each server, and the indexes of its issuers.
     servers: Vec<(ServerName, Vec<usize>)>,
-    /// The upstreams of its servers.
+    /// The upstreams of the servers.
     upstreams: Vec<Arc<Upstream>>,
 }
 
@@ -44,7 +44,7 @@ impl Status {
         Self { observe: Arc::clone(observe), readiness: Readiness::default(), usage: Arc::clone(usage), told }
     }
 
-    /// Takes over a changed configuration. Servers that are ready stay ready while the keys of
+    /// Reports a changed configuration from now on. Ready servers stay ready while the keys of
     /// changed issuers are fetched.
     pub(super) fn follow(&self, settings: &Settings, parts: &BuiltParts) {
         self.ready();
@@ -66,8 +66,8 @@ impl InForce {
 
     fn issuer(&self, issuer: &IssuerKeys) -> IssuerState {
         let (name, status) = (&issuer.rules().name, issuer.status());
-        // Issued tokens stay valid, and other replicas have the same store: the process stays
-        // ready.
+        // A problem of the store does not affect readiness: issued tokens stay valid, and the other
+        // replicas have the same store.
         let mut states = self.states.iter().filter(|kept| kept.settings.name == *name);
         let trouble = states.find_map(|kept| kept.state.trouble());
         IssuerState { name: name.to_string(), keys: status.state, last_error: status.last_error, trouble }
@@ -86,7 +86,7 @@ impl Tells for Status {
             name: name.to_string(),
             issuers: indexes.iter().filter_map(|index| issuers.get(*index)).cloned().collect(),
         }));
-        // An issuer that no server names does not affect readiness; its troubles become notes.
+        // An issuer that no server names does not affect readiness; its problems become notes.
         let is_used = |index: usize| told.servers.iter().any(|(_, indexes)| indexes.contains(&index));
         for (_, issuer) in issuers.into_iter().enumerate().filter(|(index, _)| !is_used(*index)) {
             let troubles = issuer.last_error.into_iter().chain(issuer.trouble);

@@ -35,14 +35,14 @@ pub(super) struct Supervisor {
     pub(super) watch: FileWatch,
     pub(super) reload: Arc<Notify>,
     pub(super) background: JoinSet<()>,
-    /// The task of each issuer.
+    /// The task that keeps the keys of each issuer fresh.
     pub(super) keepers: Vec<(Arc<IssuerKeys>, AbortHandle)>,
-    /// The task of each embedded authorization server.
+    /// The upkeep task of each embedded authorization server.
     pub(super) states: Vec<(Arc<State>, AbortHandle)>,
 }
 
 impl Supervisor {
-    /// Runs until it is dropped at an await; what it changes, it changes between two of them.
+    /// Runs until it is dropped. It can be dropped at any await: a reload is applied between two.
     pub(super) async fn run(&mut self) {
         self.keep_states();
         self.keep_keys();
@@ -54,14 +54,14 @@ impl Supervisor {
                 () = self.reload.notified() => self.read_again().await,
                 Some(Err(fault)) = self.background.join_next() => {
                     if !fault.is_cancelled() {
-                        tracing::error!(%fault, "a background task failed; a restart brings it back");
+                        tracing::error!(%fault, "a background task failed; restart the process to get it back");
                     }
                 }
             }
         }
     }
 
-    /// Keeps one task for each issuer, and aborts those of issuers that are gone.
+    /// Starts a task for each new issuer, and aborts the tasks of removed issuers.
     fn keep_keys(&mut self) {
         let wanted = &self.parts.issuers;
         self.keepers.retain(|(issuer, task)| {
@@ -80,8 +80,8 @@ impl Supervisor {
         }
     }
 
-    /// Keeps one task for each embedded authorization server: it makes keys, reads revocations, and
-    /// cleans its store.
+    /// Starts the upkeep task of each new embedded authorization server, and aborts those of
+    /// removed servers.
     fn keep_states(&mut self) {
         let wanted = &self.parts.states;
         self.states.retain(|(state, task)| {

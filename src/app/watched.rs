@@ -1,4 +1,4 @@
-//! Watches a listener's certificate: reloads it on a change, exports its expiry, warns.
+//! Watches a listener's certificate: reloads a changed one, exports its expiry, logs warnings.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ pub(super) struct WatchedCertificate {
 }
 
 impl WatchedCertificate {
-    /// Checks its files, and whether clients of `host` will accept it. Logs each change once.
+    /// Reads changed files, and checks that clients of `host` will accept the certificate.
     pub(super) fn look(&self, host: &str, wall: Duration, metrics: &Metrics) {
         let (listener, path) = (self.listener, self.certificates.path().display());
         match self.certificates.reload_if_changed() {
@@ -24,7 +24,7 @@ impl WatchedCertificate {
                 tracing::info!(%listener, certificate = %path, "a changed certificate is in use")
             }
             Ok(CertificateChange::Back) => {
-                tracing::info!(%listener, certificate = %path, "the certificate's files are there again");
+                tracing::info!(%listener, certificate = %path, "the certificate's files can be read again");
             }
             Err(why) => {
                 metrics.certificate_refused();

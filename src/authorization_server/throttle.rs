@@ -43,8 +43,8 @@ pub enum Action<'a> {
 
 /// How a limit works.
 enum Rule {
-    /// `free` actions cause no wait; the next causes a wait of `first`, and each further one doubles
-    /// it, up to `longest`. One action is forgotten every `forgotten`.
+    /// `free` actions cause no wait; the next causes a wait of `first`, and each further one
+    /// doubles it, up to `longest`. One action is forgotten every `forgotten`.
     Backoff { free: u32, first: Duration, longest: Duration, forgotten: Duration },
     /// `at_once` actions at a time, and one more after each `every`.
     Rate { at_once: u32, every: Duration },
@@ -73,8 +73,8 @@ impl Action<'_> {
         }
     }
 
-    /// Replaces the address by its network: a host with one IPv6 address can use all 2⁶⁴ addresses
-    /// of its subnet (RFC 4291 §2.5.4).
+    /// Replaces the address by its network: a host with one IPv6 address can use all 2⁶⁴
+    /// addresses of its subnet (RFC 4291 §2.5.4).
     fn of_network(self) -> Self {
         match self {
             Self::LoginToFrom(name, address) => Self::LoginToFrom(name, network(address)),

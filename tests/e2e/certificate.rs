@@ -124,7 +124,7 @@ async fn attack_189_a_missing_file_is_an_error_once_and_its_return_is_told() {
     let failures = "portcullis_certificate_reload_failures_total";
     assert_eq!(world.metric(failures).await, Some(1.0));
     std::fs::rename(&away, &file).unwrap();
-    until(&world, "the certificate's files are there again", 1).await;
+    until(&world, "the certificate's files can be read again", 1).await;
     // The same again is another change, and several looks in between are none.
     std::fs::rename(&file, &away).unwrap();
     until(&world, "a changed certificate cannot be used", 2).await;

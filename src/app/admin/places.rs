@@ -1,4 +1,4 @@
-//! The open admin connections, and which one is closed to make room for the next.
+//! The open admin connections, and which connection is closed to make room for a new one.
 
 use std::{
     net::IpAddr,
@@ -33,13 +33,13 @@ struct Holder {
 }
 
 impl AdminPlaces {
-    /// At most this many.
+    /// For at most `most` connections.
     pub(super) fn new(most: usize) -> Self {
         Self { most, all: Vec::new() }
     }
 
-    /// Whether there is room for one more. If all places are taken, it ends one connection, whose
-    /// descriptor is free once its task has ended.
+    /// Whether there is room for a new connection. If not, closes an old one, whose descriptor is
+    /// free once its task has ended.
     pub(super) fn has_room(&self) -> bool {
         if self.all.len() < self.most {
             return true;
@@ -52,19 +52,19 @@ impl AdminPlaces {
         false
     }
 
-    /// A connection of `peer` is served by `task`, which sets `asked` once the request has arrived.
+    /// Adds a connection of `peer`, served by `task`, which sets `asked` once the request arrived.
     pub(super) fn take(&mut self, peer: IpAddr, asked: Arc<AtomicBool>, task: AbortHandle) {
         self.all.push(Place { peer: network(peer), asked, task });
     }
 
-    /// A task has ended.
+    /// Removes the connection whose task has ended.
     pub(super) fn give_back(&mut self, task: Id) {
         self.all.retain(|place| place.task.id() != task);
     }
 }
 
-/// The oldest connection of the peer with the most connections. Half-sent requests are closed
-/// first, unless they are so few that a probe could be among them.
+/// The connection to close: the oldest of the peer with the most connections. Half-sent requests
+/// are closed first, unless they are so few that a probe could be among them.
 fn leaves(holders: &[Holder]) -> Option<usize> {
     let few = (holders.len() / ADMIN_SHARE_FOR_HEADS).max(1);
     let are_many = holders.iter().filter(|holder| !holder.asked).count() > few;

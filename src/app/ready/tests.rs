@@ -67,7 +67,7 @@ fn attack_176_one_unreachable_issuer_holds_up_its_own_servers_alone() {
 fn an_issuer_that_fails_later_is_a_note_whether_readiness_was_asked_for_before_or_not() {
     for (later, note) in [
         (issuer(Usable, Some("timeout")), "timeout"),
-        (issuer(TooOld, Some("timeout")), "too old, every token of it gets 503: timeout"),
+        (issuer(TooOld, Some("timeout")), "too old: every token of this issuer gets 503: timeout"),
     ] {
         let report = listening().report([server("a", &[later])]);
         assert!(report.is_ready() && report.server("a").unwrap().is_ready());
@@ -83,7 +83,8 @@ fn an_issuer_that_fails_later_is_a_note_whether_readiness_was_asked_for_before_o
 
 #[test]
 fn b44_keys_that_their_issuer_withdrew_are_a_reason_on_every_replica() {
-    let why = "keys of authorization server corporate: withdrawn by the issuer, every token of it gets 503: no keys";
+    let why =
+        "keys of authorization server corporate: withdrawn by the issuer: every token of this issuer gets 503: no keys";
     let asked = listening();
     assert!(asked.report([server("a", &[issuer(Usable, None)])]).is_ready());
     for readiness in [asked, listening()] {

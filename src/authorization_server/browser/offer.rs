@@ -59,9 +59,9 @@ impl Offer {
         Self { scopes, knows_servers: false, is_nothing: false }
     }
 
-    /// Whether consent can be skipped. For a native client the user is always asked (RFC 8252 §8.6),
-    /// even if it also has other redirect URIs: any program on the computer can claim to be that
-    /// client.
+    /// Whether consent can be skipped. For a native client the user is always asked (RFC 8252
+    /// §8.6), even if it also has other redirect URIs: any program on the computer can claim to be
+    /// that client.
     pub(crate) fn is_settled(&self, client: &Client, request: &AuthorizationRequest) -> bool {
         let is_native = client.is_native() || request.back.uri.is_native();
         let is_known = self.knows_servers && self.scopes.iter().all(|(_, is_known)| *is_known);
