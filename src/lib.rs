@@ -51,7 +51,7 @@
 //!   8 relay the answer               answer/relay: filter (lists), watch (new tasks, event ids,
 //!                                    silence), lease (ends with the permit), stall (ends when
 //!                                    the client does not read)
-//! refuse   (any step before that) decide/refusal → answer/reply
+//! refuse   (any step before that) decide/refusal: its table has a row for each → answer/reply
 //! end      record dropped → metrics, audit line
 //! ```
 //! A chain of proof runs through it: `Presented` (the client's, unchecked) → `Caller` (only

@@ -269,7 +269,7 @@ impl Judge<'_> {
 
 fn refuse(refusal: &Refusal, context: &RequestContext, server: &Server, mut record: Record) -> Response<ReplyBody> {
     record.refused(refusal);
-    if let (Refusal::Scope { .. }, Some(target)) = (refusal, &context.target) {
+    if let (Some(_), Some(target)) = (refusal.row().needed(), &context.target) {
         record.decided_by(deciding_rule(&server.policy, target));
     }
     let response = reply::refuse(refusal, context, Some(server));

@@ -4,7 +4,12 @@ use std::{net::IpAddr, sync::Arc};
 
 use crate::{
     base::{clock::Now, limits::BATCH_MESSAGES_MAX, names::Scope, text::Text},
-    decide::{mcp::request::target::Target, policy::evaluate::Permit, refusal::Refusal, token::caller::Caller},
+    decide::{
+        mcp::request::target::Target,
+        policy::evaluate::Permit,
+        refusal::{Refusal, row::By},
+        token::caller::Caller,
+    },
     observe::{
         audit::{Decision, Verdict, Who},
         metrics::ServerSeries,
@@ -115,10 +120,7 @@ impl Facts {
 
     /// A request is allowed or refused as a whole.
     fn verdict_of(&self, refused: Option<&Refusal>, permitted: bool) -> Verdict {
-        let by_policy = matches!(
-            self.refusal,
-            Some(Refusal::Scope { .. } | Refusal::Forbidden { .. } | Refusal::NoRule | Refusal::UnsafeUri(_))
-        );
+        let by_policy = self.refusal.as_ref().is_some_and(|refusal| matches!(refusal.row().by, By::Policy(_)));
         match (self.verdict, refused) {
             (Verdict::Refused(_), Some(refusal)) if by_policy => Verdict::Refused(refusal.row().reason),
             (Verdict::Refused(_), None) if by_policy && permitted => Verdict::Refused(BATCH_REFUSED),
@@ -136,8 +138,7 @@ impl Facts {
     }
 
     fn scopes<'a>(&'a self, refusal: Option<&'a Refusal>) -> Option<(&'a [Scope], &'a [Scope])> {
-        let Some(Refusal::Scope { needed, .. }) = refusal else { return None };
-        Some((needed, self.caller.as_deref().map_or(&[][..], Caller::scopes)))
+        Some((refusal?.row().needed()?, self.caller.as_deref().map_or(&[][..], Caller::scopes)))
     }
 }
 

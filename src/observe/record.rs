@@ -7,7 +7,14 @@ use http::StatusCode;
 pub use crate::observe::{end::End, facts::Judged};
 use crate::{
     base::{clock::Now, text::Text},
-    decide::{mcp::request::target::Target, refusal::Refusal, token::caller::Caller},
+    decide::{
+        mcp::request::target::Target,
+        refusal::{
+            Refusal,
+            row::{By, PolicyRefusal, UpstreamFailure},
+        },
+        token::caller::Caller,
+    },
     observe::{
         audit::{AuditEntry, AuditEvent, Verdict},
         facts::{Facts, Named, SeparateTargets},
@@ -130,27 +137,30 @@ impl Record {
     /// The request was refused, or it was allowed and failed for this reason. A client that left
     /// during its body was not refused.
     pub fn refused(&mut self, refusal: &Refusal) {
-        if *refusal == Refusal::BodyAborted {
-            self.has_left = true;
-            return;
-        }
+        let row = refusal.row();
+        let (rule, upstream) = match row.by {
+            By::Departure => {
+                self.has_left = true;
+                return;
+            }
+            By::Policy(PolicyRefusal::Rule(rule)) => (Some(rule), UpstreamOutcome::None),
+            By::Policy(PolicyRefusal::Scope(_) | PolicyRefusal::NoRule | PolicyRefusal::UnsafeUri(_)) | By::Gateway => {
+                (None, UpstreamOutcome::None)
+            }
+            By::Upstream(UpstreamFailure::Unreachable) => (None, UpstreamOutcome::Unreachable),
+            By::Upstream(UpstreamFailure::Timeout) => (None, UpstreamOutcome::Timeout),
+            By::Upstream(UpstreamFailure::Unfit) => (None, UpstreamOutcome::Unfit),
+        };
         if let Telling::Open = self.telling {
             self.learn(|facts| {
-                facts.verdict = Verdict::Refused(refusal.row().reason);
-                if let Refusal::Forbidden { rule } = refusal {
-                    facts.rule = Some(*rule);
-                }
+                facts.verdict = Verdict::Refused(row.reason);
+                facts.rule = rule.or(facts.rule);
                 facts.refusal = Some(refusal.clone());
             });
             return;
         }
         if self.upstream == UpstreamOutcome::None {
-            self.upstream = match refusal {
-                Refusal::UpstreamUnreachable(_) | Refusal::UpstreamBusy => UpstreamOutcome::Unreachable,
-                Refusal::UpstreamTimeout(_) => UpstreamOutcome::Timeout,
-                Refusal::UpstreamAnswer(_) => UpstreamOutcome::Unfit,
-                _ => UpstreamOutcome::None,
-            };
+            self.upstream = upstream;
         }
         self.failure = Some(refusal.clone());
     }

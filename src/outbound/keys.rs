@@ -16,7 +16,7 @@ use crate::{
         names::Issuer,
     },
     decide::{
-        refusal::{Refusal, TokenFault},
+        refusal::Refusal,
         token::{caller::Caller, rules::TokenRules},
     },
     outbound::{
@@ -29,7 +29,7 @@ use crate::{
 
 mod demand;
 mod local;
-mod newer;
+pub mod newer;
 mod published;
 mod refresh;
 mod settings;
@@ -199,13 +199,6 @@ impl IssuerKeys {
 
     async fn wait_for(&self, reached: impl FnMut(&Progress) -> bool) -> bool {
         timeout(FETCH_TIMEOUT, self.progress.subscribe().wait_for(reached)).await.is_ok()
-    }
-
-    /// What an unknown key means after the last attempt: the issuer does not have it, or was not
-    /// reached.
-    fn verdict(&self, now: Now) -> Refusal {
-        let is_certain = self.progress.borrow().fault.is_none() && self.current(now).is_some();
-        if is_certain { Refusal::Token(TokenFault::UnknownKey) } else { self.unavailable(now) }
     }
 
     fn unavailable(&self, now: Now) -> Refusal {

@@ -9,10 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use self::{about::About, sentence::sentence};
-use crate::{
-    base::names::Scope,
-    decide::{mcp::version::Era, refusal::Refusal},
-};
+use crate::{base::names::Scope, decide::mcp::version::Era};
 
 /// The JSON-RPC error body.
 #[must_use]
@@ -78,11 +75,10 @@ struct Data<'a> {
 
 impl<'a> Data<'a> {
     fn of(about: &About<'a>) -> Self {
-        let scopes = match about.refusal {
-            Refusal::Scope { needed } if about.required_scopes.is_empty() => needed,
-            _ => about.required_scopes,
-        };
-        Self { reason: about.refusal.row().reason, required_scopes: scopes.iter().map(Scope::as_str).collect() }
+        let row = about.refusal.row();
+        let needed = row.needed().filter(|_| about.required_scopes.is_empty());
+        let scopes = needed.unwrap_or(about.required_scopes);
+        Self { reason: row.reason, required_scopes: scopes.iter().map(Scope::as_str).collect() }
     }
 }
 

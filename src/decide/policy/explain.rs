@@ -14,7 +14,10 @@ use crate::{
             template::Template,
             uri::{self, hazard, reading::How},
         },
-        refusal::Refusal,
+        refusal::{
+            Refusal,
+            row::{By, PolicyRefusal},
+        },
         token::caller::Caller,
     },
 };
@@ -234,12 +237,15 @@ fn title(index: usize, rule: &Rule) -> String {
 }
 
 fn sentence(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Scope { needed } => format!("scope is missing; all that this needs is {}.", list(needed, " ")),
-        Refusal::Forbidden { rule } => format!("rules[{rule}] forbids it, and no scope would help."),
-        Refusal::NoRule => "no rule matches, and no rule means no.".to_owned(),
-        Refusal::UnsafeUri(why) => format!("the URI has {why}, so a pattern cannot judge it."),
-        other => format!("{}.", other.row().reason),
+    let row = refusal.row();
+    match row.by {
+        By::Policy(PolicyRefusal::Scope(needed)) => {
+            format!("scope is missing; all that this needs is {}.", list(needed, " "))
+        }
+        By::Policy(PolicyRefusal::Rule(rule)) => format!("rules[{rule}] forbids it, and no scope would help."),
+        By::Policy(PolicyRefusal::NoRule) => "no rule matches, and no rule means no.".to_owned(),
+        By::Policy(PolicyRefusal::UnsafeUri(why)) => format!("the URI has {why}, so a pattern cannot judge it."),
+        By::Gateway | By::Upstream(_) | By::Departure => format!("{}.", row.reason),
     }
 }
 

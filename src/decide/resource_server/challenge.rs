@@ -5,9 +5,9 @@ use http::HeaderValue;
 
 use crate::{
     base::names::Scope,
-    decide::{
-        refusal::{BearerError, ChallengeKind, PresentationFault, Refusal, TokenFault},
-        token::caller::Caller,
+    decide::refusal::{
+        PresentationFault, TokenFault,
+        row::{BearerError, ChallengeKind},
     },
 };
 
@@ -70,7 +70,7 @@ impl Challenges {
         let first_scope: Option<Box<str>> = (!first.is_empty()).then(|| Scope::join(first).into());
 
         let rendered = |error| render(metadata_url, first_scope.as_deref(), error).ok_or(ChallengeFault::MetadataUrl);
-        let presentations = PRESENTATIONS.map(|fault| (BearerError::InvalidRequest, presentation(fault)));
+        let presentations = PRESENTATIONS.map(|fault| (BearerError::InvalidRequest, fault.description()));
         let tokens = TOKENS.map(|fault| (BearerError::InvalidToken, fault.description()));
         let mut constant = Vec::with_capacity(presentations.len() + tokens.len());
         for (error, description) in presentations.into_iter().chain(tokens) {
@@ -92,34 +92,29 @@ impl Challenges {
         self.first_scope.as_deref()
     }
 
-    /// The header for `refusal`, or `None` where its row has no challenge. The same refusal of the
-    /// same caller gives the same bytes: clients compare them to end a loop (SPEC A-53).
+    /// The header for the challenge of a refusal's row; `granted` are the scopes of the caller's
+    /// token. The same refusal of the same caller gives the same bytes: clients compare them to end
+    /// a loop (SPEC A-53).
     #[must_use]
-    pub fn header(&self, refusal: &Refusal, caller: Option<&Caller>) -> Option<HeaderValue> {
-        let error = match refusal.row().challenge {
-            ChallengeKind::None => return None,
-            ChallengeKind::Bare => return Some(self.bare.clone()),
-            ChallengeKind::Error(error) => error,
-        };
-        match refusal {
-            Refusal::Scope { needed } => {
-                let asked = self.asked(needed, caller);
+    pub fn header(&self, kind: ChallengeKind<'_>, granted: &[Scope]) -> Option<HeaderValue> {
+        match kind {
+            ChallengeKind::None => None,
+            ChallengeKind::Bare => Some(self.bare.clone()),
+            ChallengeKind::Error(error, description) => Some(self.constant(error, description)),
+            ChallengeKind::Scope(needed) => {
+                let asked = self.asked(needed, granted);
                 let scope = Scope::join(asked.iter().filter(|scope| Scope::is_valid(scope)));
-                render(&self.metadata_url, Some(&scope), Some((error, "the token lacks scope")))
+                let lacking = (BearerError::InsufficientScope, "the token lacks scope");
+                render(&self.metadata_url, Some(&scope), Some(lacking))
             }
-            Refusal::Presentation(fault) => Some(self.constant(error, presentation(*fault))),
-            Refusal::Token(fault) => Some(self.constant(error, fault.description())),
-            // Any other row with a challenge gets the bare one, which clients can follow.
-            _ => Some(self.bare.clone()),
         }
     }
 
     /// The scopes that a 403 asks for: needed ∪ (granted ∩ known), needed first, in stable order.
     /// Clients that do not add the new scopes to the old ones would lose the old (SPEC A-52).
     #[must_use]
-    pub fn asked(&self, needed: &[Scope], caller: Option<&Caller>) -> Vec<Scope> {
+    pub fn asked(&self, needed: &[Scope], granted: &[Scope]) -> Vec<Scope> {
         let mut asked: Vec<Scope> = Vec::with_capacity(needed.len());
-        let granted = caller.map(Caller::scopes).unwrap_or_default();
         let repeated = self.known.iter().filter(|scope| granted.contains(scope));
         for scope in needed.iter().chain(repeated) {
             if !asked.contains(scope) {
@@ -174,15 +169,6 @@ const TOKENS: [TokenFault; 8] = [
     TokenFault::SenderConstraint,
     TokenFault::Type,
 ];
-
-fn presentation(fault: PresentationFault) -> &'static str {
-    match fault {
-        PresentationFault::TwoCredentials => "more than one credential",
-        PresentationFault::InQuery => "a token in the query is not accepted",
-        PresentationFault::InForm => "a token in a form is not accepted",
-        PresentationFault::Malformed => "Authorization is not one Bearer token",
-    }
-}
 
 fn refuse_markers(text: &str) -> Result<(), ChallengeFault> {
     match MARKERS.into_iter().find(|marker| text.contains(marker)) {

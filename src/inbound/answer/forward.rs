@@ -27,7 +27,7 @@ use crate::{
                 whole::{self, Unread},
             },
             outgoing::Outgoing,
-            session,
+            session::{self, NotSealed},
             source::AnswerSource,
             upstream_request,
         },
@@ -106,12 +106,10 @@ pub(in crate::inbound) async fn ask(
         return Err(not_relayed(what, head.status, record));
     }
     crossing::clean_response(&mut head.headers);
-    if let Err(refusal) = session::learn(gateway, server, &outgoing, &method, &mut head, now) {
-        if let Refusal::UpstreamAnswer(what) = refusal {
-            return Err(not_relayed(what, head.status, record));
-        }
-        return Err(refusal);
-    }
+    session::learn(gateway, server, &outgoing, &method, &mut head, now).map_err(|why| match why {
+        NotSealed::NotPlain => not_relayed("its session id is not one plain value", head.status, record),
+        NotSealed::NoKey => Refusal::Internal("the session id cannot be sealed"),
+    })?;
     let is_stream = is_event_stream(&head.headers);
     if outgoing.endpoint == Endpoint::Events && head.status.is_success() && !is_stream {
         return Err(not_relayed("it is not an event stream", head.status, record));
@@ -147,7 +145,7 @@ async fn filter(
         return Ok(AnswerSource::Plain(body));
     }
     if !is_read || !head.status.is_success() {
-        return Ok(guard(outgoing, head, body, is_stream)?);
+        return guard(outgoing, head, body, is_stream);
     }
     whole::check_coding(&head.headers)?;
     let lists = outgoing.lists.filtered.map(|lists| ListFilter {
@@ -177,14 +175,14 @@ async fn filter(
 }
 
 /// Relays an answer unchanged, and breaks it off where a list starts.
-fn guard(outgoing: &Outgoing, head: &response::Parts, body: Answer, is_stream: bool) -> Result<AnswerSource, Refusal> {
+fn guard(outgoing: &Outgoing, head: &response::Parts, body: Answer, is_stream: bool) -> Result<AnswerSource, Unread> {
     let Some(lists) = outgoing.lists.guarded else { return Ok(AnswerSource::Plain(body)) };
     match whole::check_coding(&head.headers) {
         Ok(()) => Ok(AnswerSource::Guarded(Box::new(Guarded::new(body, lists, is_stream)))),
         // A server that fails early may ignore `Accept-Encoding`, and the client needs the status.
         // No client reads a message from an encoded error body.
         Err(_) if !head.status.is_success() => Ok(AnswerSource::Plain(body)),
-        Err(refusal) => Err(refusal),
+        Err(unread) => Err(unread),
     }
 }
 

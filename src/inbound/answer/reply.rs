@@ -3,18 +3,19 @@
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
 };
 
 use crate::{
-    base::{limits::UPSTREAM_BUSY_RETRY_SECS, media},
+    base::media,
     decide::{
         fields::cors::{self, CorsKind},
         mcp::{
             error::{self, about::About},
             request::target::Target,
         },
-        refusal::Refusal,
+        refusal::{Refusal, row::By},
+        token::caller::Caller,
     },
     inbound::{answer::reply_body::ReplyBody, request::context::RequestContext, state::server::Server},
 };
@@ -59,9 +60,11 @@ pub(in crate::inbound) fn refuse(
     server: Option<&Server>,
 ) -> Response<ReplyBody> {
     let caller = context.caller.as_deref();
-    let required = match (refusal, server) {
-        (Refusal::Scope { needed }, Some(server)) => server.challenges.asked(needed, caller),
-        _ => Vec::new(),
+    let granted = caller.map(Caller::scopes).unwrap_or_default();
+    let row = refusal.row();
+    let required = match (row.needed(), server) {
+        (Some(needed), Some(server)) => server.challenges.asked(needed, granted),
+        (None, _) | (_, None) => Vec::new(),
     };
     let about = About {
         refusal,
@@ -71,46 +74,24 @@ pub(in crate::inbound) fn refuse(
         caller,
         required_scopes: &required,
     };
-    if server.is_some_and(|server| server.deny_as_tool_error) && is_denied_tool_call(refusal, context) {
+    if server.is_some_and(|server| server.deny_as_tool_error) && is_denied_tool_call(row.by, context) {
         return json(StatusCode::OK, error::tool_result(&about, context.era));
     }
-    let row = refusal.row();
     let mut response = json(row.status, error::body(&about));
     let headers = response.headers_mut();
-    if let Some(challenge) = server.and_then(|server| server.challenges.header(refusal, caller)) {
+    if let Some(challenge) = server.and_then(|server| server.challenges.header(row.challenge, granted)) {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
-    match refusal {
-        Refusal::Method(allowed) => {
-            headers.insert(ALLOW, HeaderValue::from_static(allowed));
-        }
-        Refusal::KeysUnavailable { retry_after_secs } => {
-            headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_secs));
-        }
-        Refusal::UpstreamBusy => {
-            headers.insert(RETRY_AFTER, HeaderValue::from(UPSTREAM_BUSY_RETRY_SECS));
-        }
-        Refusal::TooManyStreams | Refusal::TooManyRequests | Refusal::TooManyBodyBytes => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        // Many callers wait at once.
-        Refusal::OverloadedRequests | Refusal::OverloadedBodyBytes | Refusal::OverloadedDescriptors => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        Refusal::TooManySessions | Refusal::TooManyTasks => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
-        }
-        Refusal::ContentCoding => {
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        }
-        _ => {}
+    if let Some((name, value)) = row.hint.field() {
+        headers.insert(name, value);
     }
     response
 }
 
 /// For `deny_as: tool_error`: a call with an id that policy refused.
-fn is_denied_tool_call(refusal: &Refusal, context: &RequestContext) -> bool {
-    matches!(refusal, Refusal::Scope { .. } | Refusal::Forbidden { .. } | Refusal::NoRule)
-        && matches!(context.target, Some(Target::Tool(_)))
-        && context.id.is_some()
+fn is_denied_tool_call(by: By<'_>, context: &RequestContext) -> bool {
+    matches!(by, By::Policy(_)) && matches!(context.target, Some(Target::Tool(_))) && context.id.is_some()
 }
+
+#[cfg(test)]
+mod tests;

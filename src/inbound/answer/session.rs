@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, Method, response};
 
 use crate::{
     base::{clock::Now, limits::SESSION_ID_BYTES_MAX},
-    decide::{header_names::MCP_SESSION_ID, mcp::session_seal::SessionKeys, refusal::Refusal, token::caller::Caller},
+    decide::{header_names::MCP_SESSION_ID, mcp::session_seal::SessionKeys, token::caller::Caller},
     inbound::{
         answer::outgoing::Outgoing,
         legacy_sse::Endpoint,
@@ -21,6 +21,14 @@ pub(in crate::inbound) fn begins_nothing(quota: &SessionQuota, server: &Server, 
     }
 }
 
+/// Why the session id in an answer cannot be sealed.
+pub(in crate::inbound) enum NotSealed {
+    /// The transport does not allow such an id: the client could not send it back.
+    NotPlain,
+    /// There is no key.
+    NoKey,
+}
+
 /// Seals the session id in the answer, and counts the session if it begins or ends.
 ///
 /// # Errors
@@ -32,7 +40,7 @@ pub(in crate::inbound) fn learn(
     method: &Method,
     head: &mut response::Parts,
     now: Now,
-) -> Result<(), Refusal> {
+) -> Result<(), NotSealed> {
     if outgoing.endpoint != Endpoint::Streamable {
         head.headers.remove(MCP_SESSION_ID);
         return Ok(());
@@ -63,21 +71,19 @@ pub(in crate::inbound) fn learn(
 /// the request did not name.
 ///
 /// # Errors
-/// [`Refusal::UpstreamAnswer`] for an id that the transport does not allow, because the client
-/// could not send it back.
+/// [`NotSealed`].
 fn seal(
     keys: &SessionKeys,
     server: &Server,
     caller: &Caller,
     asked: Option<&McpSession>,
     headers: &mut HeaderMap,
-) -> Result<Option<HeaderValue>, Refusal> {
-    const NOT_PLAIN: Refusal = Refusal::UpstreamAnswer("its session id is not one plain value");
+) -> Result<Option<HeaderValue>, NotSealed> {
     let mut lines = headers.get_all(MCP_SESSION_ID).iter();
     let id = match (lines.next(), lines.next()) {
         (None, _) => return Ok(None),
         (Some(id), None) => id.clone(),
-        (Some(_), Some(_)) => return Err(NOT_PLAIN),
+        (Some(_), Some(_)) => return Err(NotSealed::NotPlain),
     };
     // The caller keeps the id that it knows, perhaps sealed with an older key.
     if let Some(session) = asked.filter(|session| session.id == id) {
@@ -88,9 +94,9 @@ fn seal(
         !id.is_empty() && id.len() <= SESSION_ID_BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_graphic())
     });
     let sealed = keys
-        .seal(bound(server, caller), plain.ok_or(NOT_PLAIN)?)
+        .seal(bound(server, caller), plain.ok_or(NotSealed::NotPlain)?)
         .and_then(|sealed| HeaderValue::try_from(sealed).ok())
-        .ok_or(Refusal::Internal("the session id cannot be sealed"))?;
+        .ok_or(NotSealed::NoKey)?;
     headers.insert(MCP_SESSION_ID, sealed);
     Ok(Some(id))
 }

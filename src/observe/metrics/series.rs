@@ -278,26 +278,17 @@ impl fmt::Debug for ServerSeries {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::refusal::testing::every_row;
 
     #[test]
     fn outcomes_are_sorted_so_that_each_is_found() {
         assert!(OUTCOMES.is_sorted_by(|a, b| a < b));
     }
 
-    /// Reads the table of refusals itself, so that a new word there shows here.
     #[test]
     fn every_reason_of_a_refusal_has_its_place() {
-        let table = include_str!("../../decide/refusal.rs");
-        let (rows, faults) = table.split_once("impl PresentationFault").unwrap();
-        let rows = rows.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split('"').nth(1));
-        let faults = faults.lines().filter_map(|line| {
-            let (_, word) = line.trim().strip_prefix("Self::")?.split_once("=> \"")?;
-            Some(word.trim_end_matches("\","))
-        });
-        let words: Vec<&str> = rows.chain(faults).filter(|word| !word.contains(' ')).collect();
-        assert!(words.len() > 50, "the table was not found");
-        for word in words {
-            assert!(OUTCOMES.binary_search(&word).is_ok() || word.starts_with("invalid_"), "{word}");
+        for reason in every_row().iter().map(|refusal| refusal.row().reason) {
+            assert!(OUTCOMES.binary_search(&reason).is_ok(), "{reason}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         limits::{KEY_WAIT, KEY_WAIT_GRACE},
         peer::network,
     },
-    decide::refusal::Refusal,
+    decide::refusal::{Refusal, TokenFault},
     outbound::keys::{
         IssuerKeys, KeySource, Published,
         demand::{ClientNetwork, WaitingPlace, unavailable_until},
@@ -27,6 +27,24 @@ pub struct Newer<'a> {
     attempt: u64,
     until: Instant,
     place: Option<WaitingPlace<'a>>,
+}
+
+/// Why no newer keys came.
+#[derive(Debug)]
+pub enum NoNewerKeys {
+    /// The issuer does not have the key.
+    UnknownKey,
+    /// The issuer was not reached: what the client gets.
+    Unavailable(Refusal),
+}
+
+impl From<NoNewerKeys> for Refusal {
+    fn from(why: NoNewerKeys) -> Self {
+        match why {
+            NoNewerKeys::UnknownKey => Self::Token(TokenFault::UnknownKey),
+            NoNewerKeys::Unavailable(refusal) => refusal,
+        }
+    }
 }
 
 impl IssuerKeys {
@@ -46,6 +64,12 @@ impl IssuerKeys {
     fn newer_than(&self, seen_generation: u64, now: Now) -> Option<Arc<Published>> {
         self.current(now).filter(|published| published.generation != seen_generation)
     }
+
+    /// What an unknown key means after the last attempt.
+    fn verdict(&self, now: Now) -> NoNewerKeys {
+        let is_certain = self.progress.borrow().fault.is_none() && self.current(now).is_some();
+        if is_certain { NoNewerKeys::UnknownKey } else { NoNewerKeys::Unavailable(self.unavailable(now)) }
+    }
 }
 
 impl Newer<'_> {
@@ -53,9 +77,9 @@ impl Newer<'_> {
     /// [`KEY_WAIT`] for their fetch to begin.
     ///
     /// # Errors
-    /// [`crate::decide::refusal::TokenFault::UnknownKey`] if a fetch that began after the token's
-    /// arrival brought no new keys; [`Refusal::KeysUnavailable`] if no such fetch ended in time.
-    pub async fn than(&mut self, seen: u64) -> Result<Arc<Published>, Refusal> {
+    /// [`NoNewerKeys::UnknownKey`] if a fetch that began after the token's arrival brought no new
+    /// keys; [`NoNewerKeys::Unavailable`] if no such fetch ended in time.
+    pub async fn than(&mut self, seen: u64) -> Result<Arc<Published>, NoNewerKeys> {
         let (issuer, attempt) = (self.issuer, self.attempt);
         let now = issuer.clock.now();
         if let Some(newer) = issuer.newer_than(seen, now) {
@@ -69,7 +93,7 @@ impl Newer<'_> {
         if progress.borrow().attempts < attempt {
             if self.place.is_none() {
                 let place = issuer.demand.ask(self.peer, attempt, now.mono);
-                self.place = Some(place.map_err(|next| unavailable_until(next, now))?);
+                self.place = Some(place.map_err(|next| NoNewerKeys::Unavailable(unavailable_until(next, now)))?);
             }
             // A fetch that began too early to prove anything may still bring the key.
             let wait = progress.wait_for(|progress| {
@@ -78,7 +102,7 @@ impl Newer<'_> {
             let is_in_time = timeout_at(self.until, wait).await.is_ok();
             let now = issuer.clock.now();
             if !is_in_time {
-                return issuer.newer_than(seen, now).ok_or_else(|| issuer.unavailable(now));
+                return issuer.newer_than(seen, now).ok_or_else(|| NoNewerKeys::Unavailable(issuer.unavailable(now)));
             }
         }
         let now = issuer.clock.now();

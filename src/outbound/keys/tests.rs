@@ -15,7 +15,10 @@ use crate::{
         clock::testing::HandClock,
         limits::{JWKS_AGE_DEFAULT, JWKS_BYTES_MAX, JWKS_STALE_MAX, KEY_WAITERS_PER_PEER_MAX},
     },
-    decide::token::testing::{self, ED25519, FOREIGN_KEY, P256, rules, with},
+    decide::{
+        refusal::TokenFault,
+        token::testing::{self, ED25519, FOREIGN_KEY, P256, rules, with},
+    },
     outbound::fetch::testing::{ScriptedAnswer, Site, fetch_trusting, ring_timers},
 };
 

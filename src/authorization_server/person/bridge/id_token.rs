@@ -10,13 +10,16 @@ use crate::{
             error::{Code, OAuthError},
             people::Person,
         },
-        refusal::{Refusal, TokenFault},
+        refusal::TokenFault,
         token::{
             id_token::{self, Expected},
             jwt::UnverifiedJwt,
         },
     },
-    outbound::fault::{Fault, FaultKind},
+    outbound::{
+        fault::{Fault, FaultKind},
+        keys::newer::NoNewerKeys,
+    },
 };
 
 /// Claims about the token, not about the user.
@@ -48,9 +51,9 @@ impl Bridge {
         // The token came from the IdP itself, so a client cannot cause key fetches.
         let mut newer = self.keys.newer(None);
         while proof == Err(TokenFault::UnknownKey) {
-            keys = newer.than(keys.generation).await.map_err(|refusal| match refusal {
-                Refusal::Token(fault) => refused(fault),
-                _ => no_keys(),
+            keys = newer.than(keys.generation).await.map_err(|why| match why {
+                NoNewerKeys::UnknownKey => refused(TokenFault::UnknownKey),
+                NoNewerKeys::Unavailable(_) => no_keys(),
             })?;
             proof = id_token::verify(&unverified, &expected, &keys.set, now);
         }

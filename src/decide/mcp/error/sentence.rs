@@ -1,15 +1,11 @@
-//! One sentence for each refusal, for the user or the model that must act on it.
+//! Writes out the sentence of a refusal, for the user or the model that must act on it.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::about::About;
 use crate::{
     base::{names::Scope, text::Text},
-    decide::{
-        mcp::request::target::Target,
-        refusal::{PresentationFault, Refusal, TokenFault},
-        token::caller::Caller,
-    },
+    decide::{mcp::request::target::Target, refusal::row::Sentence, token::caller::Caller},
 };
 
 /// How much of a name from the caller's body is shown.
@@ -26,74 +22,15 @@ const SCOPES_MAX: usize = 16;
 #[must_use]
 pub fn sentence(about: &About<'_>) -> String {
     let what = What(about);
-    match about.refusal {
-        Refusal::BadRequest(why) => format!("the HTTP request is not acceptable: {why}"),
-        Refusal::NotFound => "there is no MCP server at this path".into(),
-        Refusal::Misdirected => "this gateway does not serve that host name".into(),
-        Refusal::Method(allowed) => format!("this path takes only {allowed}"),
-        Refusal::UriTooLong => "the request's URI is too long".into(),
-        Refusal::HeadersTooLarge => "the request has too many or too large header fields".into(),
-        Refusal::HeadTimeout => "the request's header came too slowly".into(),
-        Refusal::Expectation => "the only expectation that can be met is 100-continue".into(),
-        Refusal::Loop => "the request has been through this gateway before: its upstream leads back to it".into(),
-        Refusal::ForeignOrigin => "browser pages from this origin may not call this server".into(),
-
-        Refusal::NoCredential => "this server needs an access token: send it as Authorization: Bearer".into(),
-        Refusal::Presentation(fault) => presentation(*fault).into(),
-        Refusal::Token(fault) => token(*fault),
-        Refusal::KeysUnavailable { retry_after_secs } => {
-            format!(
-                "the token cannot be checked now: its issuer's keys are out of reach, or its key is not among them yet; \
-                 try again in {retry_after_secs} s"
-            )
-        }
-
-        Refusal::MediaType => "the body must be application/json in UTF-8".into(),
-        Refusal::ContentCoding => "the body must not be compressed".into(),
-        Refusal::BodyTooLarge => "the body is larger than this server takes".into(),
-        Refusal::BodyTimeout => "the body came too slowly".into(),
-        Refusal::BodyBroken | Refusal::BodyAborted => "the body broke off before its end".into(),
-        Refusal::Unreadable(why) => format!("the body cannot be read with one meaning: {why}"),
-        Refusal::NotAMessage(why) => format!("the body is not one JSON-RPC message with one meaning: {why}"),
-        Refusal::BadParams(why) => format!("the parameters of {what} are not acceptable: {why}"),
-        Refusal::HeaderMismatch(why) => format!("headers and body disagree: {why}"),
-        Refusal::BadSessionHeader => "Mcp-Session-Id and Last-Event-ID must each be one short plain value".into(),
-        Refusal::UnknownSession => "there is no such session; start a new one with initialize".into(),
-
-        Refusal::Scope { needed } => {
+    match about.refusal.row().sentence {
+        Sentence::Whole(all) => all.to_owned(),
+        Sentence::Detail(start, detail) => format!("{start}{detail}"),
+        Sentence::Seconds(start, seconds) => format!("{start}{seconds} s"),
+        Sentence::Asked(before, after, detail) => format!("{before}{what}{after}{detail}"),
+        Sentence::Needs(needed) => {
             let needed = if needed.is_empty() { about.required_scopes } else { needed };
             lacking(&what, needed, about.caller.map(Caller::scopes))
         }
-        Refusal::Forbidden { .. } => format!("{what} is not allowed for this caller, and no scope would change that"),
-        Refusal::NoRule => format!("{what} is not allowed: no rule of this server permits it"),
-        Refusal::UnsafeUri(why) => format!("{what} is not allowed: {why}"),
-        Refusal::UnknownTask => format!("{what} is not allowed: this caller created no such task through this gateway"),
-        Refusal::TooManyStreams => "this caller has too many open streams; close one and try again".into(),
-        Refusal::TooManySessions => {
-            "this caller has too many sessions; end those that are done with DELETE and try again later".into()
-        }
-        Refusal::OverloadedDescriptors => {
-            "the gateway has no file descriptor left for this request; try again later".into()
-        }
-        Refusal::TooManyRequests => {
-            "this caller has too many requests under way; wait for some of the answers and try again".into()
-        }
-        Refusal::TooManyBodyBytes => {
-            "this caller sends too many large bodies at once; send them one after the other".into()
-        }
-        Refusal::OverloadedRequests => "the gateway has too many requests under way; try again later".into(),
-        Refusal::OverloadedBodyBytes => "the gateway holds too many large bodies; try again later".into(),
-        Refusal::TooManyTasks => "this caller has too many tasks; try again when some have ended".into(),
-
-        Refusal::UpstreamUnreachable(how) | Refusal::UpstreamTimeout(how) => {
-            format!("the MCP server behind this gateway {how}")
-        }
-        Refusal::UpstreamBusy => {
-            "the MCP server behind this gateway has no room for another call now; try again".into()
-        }
-        Refusal::UpstreamAnswer(why) => format!("the MCP server behind this gateway gave no usable answer: {why}"),
-        // What went wrong inside is for the log.
-        Refusal::Internal(_) => "the gateway failed; the request was not carried out".into(),
     }
 }
 
@@ -106,20 +43,6 @@ pub(super) fn lacking(what: &dyn Display, needed: &[Scope], granted: Option<&[Sc
         Some([]) => format!("{what} needs {noun} {needed}; the token has none"),
         Some(granted) => format!("{what} needs {noun} {needed}; the token has {}", Listed(granted)),
     }
-}
-
-fn presentation(fault: PresentationFault) -> &'static str {
-    match fault {
-        PresentationFault::TwoCredentials => "more than one credential: send one Authorization header with one token",
-        PresentationFault::InQuery => "a token may not be sent in the URI: send it as Authorization: Bearer",
-        PresentationFault::InForm => "a token may not be sent in a form: send it as Authorization: Bearer",
-        PresentationFault::Malformed => "the Authorization header is not Bearer with one token",
-    }
-}
-
-/// The words of the challenge, so that body and header say the same.
-fn token(fault: TokenFault) -> String {
-    format!("the access token was refused: {}", fault.description())
 }
 
 /// What was asked for, as far as it is known: "tools/call admin_reset".

@@ -7,7 +7,7 @@ use crate::{
     base::text::Text,
     decide::{
         mcp::request::target::Target,
-        refusal::{PresentationFault, TokenFault},
+        refusal::{Refusal, TokenFault, testing::every_row},
     },
 };
 
@@ -19,56 +19,9 @@ fn about<'a>(refusal: &'a Refusal, method: Option<&'a str>, target: Option<&'a T
     About { refusal, id: None, method, target, caller: None, required_scopes: &[] }
 }
 
-fn every_refusal() -> Vec<Refusal> {
-    use Refusal::*;
-    let mut all = vec![
-        BadRequest("a"),
-        NotFound,
-        Misdirected,
-        Method("POST"),
-        UriTooLong,
-        HeadersTooLarge,
-        Expectation,
-        ForeignOrigin,
-        NoCredential,
-        KeysUnavailable { retry_after_secs: 3 },
-        MediaType,
-        ContentCoding,
-        BodyTooLarge,
-        BodyTimeout,
-        BodyBroken,
-        BodyAborted,
-        Unreadable("a"),
-        NotAMessage("a"),
-        BadParams("a"),
-        HeaderMismatch("a"),
-        BadSessionHeader,
-        UnknownSession,
-        Scope { needed: scopes(&["a"]) },
-        Forbidden { rule: 7 },
-        NoRule,
-        UnsafeUri("a"),
-        TooManyStreams,
-        TooManyRequests,
-        TooManyBodyBytes,
-        OverloadedRequests,
-        OverloadedBodyBytes,
-        UpstreamUnreachable("cannot be reached"),
-        UpstreamBusy,
-        UpstreamAnswer("a"),
-        UpstreamTimeout("did not answer in time"),
-        Internal("the secret of 10.0.0.7"),
-    ];
-    all.extend(
-        [PresentationFault::TwoCredentials, PresentationFault::InQuery, PresentationFault::Malformed].map(Presentation),
-    );
-    all.extend([TokenFault::Expired, TokenFault::Signature, TokenFault::Audience].map(Token));
-    all
-}
-
 #[test]
 fn c65_every_refusal_has_a_sentence_and_a_code_that_is_ours_to_use() {
-    for refusal in every_refusal() {
+    for refusal in every_row() {
         let bytes = body(&about(&refusal, None, None));
         let value: Value = serde_json::from_slice(&bytes).unwrap();
         let code = value["error"]["code"].as_i64().unwrap();

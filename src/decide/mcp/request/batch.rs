@@ -19,7 +19,7 @@ use crate::{
                 parse,
             },
         },
-        refusal::Refusal,
+        refusal::{Refusal, row::PARSE_ERROR},
     },
 };
 
@@ -50,7 +50,7 @@ fn messages(body: &Bytes, headers: &HeaderMap, depth_max: u32) -> Result<Vec<Mes
         // The array is a level, too.
         match parse::read(&body.slice_ref(part), depth_max.saturating_sub(1)) {
             Ok(message) => messages.push(message),
-            Err(MessageFault { refusal: refusal @ Refusal::Unreadable(_), .. }) => return Err(refusal),
+            Err(MessageFault { refusal, .. }) if refusal.row().code == PARSE_ERROR => return Err(refusal),
             Err(MessageFault { refusal, .. }) => drop(fault.get_or_insert(refusal)),
         }
     }

@@ -16,7 +16,6 @@ use crate::{
             request::target::Target,
         },
         policy::evaluate::evaluate,
-        refusal::Refusal,
         token::caller::Caller,
     },
     inbound::state::{gateway::Gateway, server::Server},
@@ -76,7 +75,7 @@ impl ListFilter {
         match (hide, evaluate(policy, &self.caller, &target)) {
             (Hide::Never, _) | (_, Ok(_)) => true,
             // A hidden item can never trigger step-up.
-            (Hide::Forbidden, Err(refusal)) => matches!(refusal, Refusal::Scope { .. }),
+            (Hide::Forbidden, Err(refusal)) => refusal.row().needed().is_some(),
             (Hide::Unauthorized, Err(_)) => false,
         }
     }

@@ -23,15 +23,23 @@ pub(in crate::inbound) struct Unread {
     pub(in crate::inbound) fault: Option<(UpstreamOutcome, &'static str)>,
 }
 
-impl From<Refusal> for Unread {
-    fn from(refusal: Refusal) -> Self {
-        let fault = match &refusal {
-            Refusal::TooManyBodyBytes | Refusal::OverloadedBodyBytes => None,
-            Refusal::UpstreamTimeout(_) => Some((UpstreamOutcome::Timeout, "its answer did not end in time")),
-            Refusal::UpstreamAnswer(why) => Some((UpstreamOutcome::Unfit, *why)),
-            refusal => Some((UpstreamOutcome::Unfit, refusal.row().reason)),
-        };
-        Self { refusal, fault }
+impl Unread {
+    /// There is no room for it, which is not the fault of the upstream.
+    fn no_room(refusal: Refusal) -> Self {
+        Self { refusal, fault: None }
+    }
+
+    /// It may not be relayed.
+    fn unfit(why: &'static str) -> Self {
+        Self { refusal: Refusal::UpstreamAnswer(why), fault: Some((UpstreamOutcome::Unfit, why)) }
+    }
+
+    /// It did not end in time.
+    fn late() -> Self {
+        Self {
+            refusal: Refusal::UpstreamTimeout("did not finish a list in time"),
+            fault: Some((UpstreamOutcome::Timeout, "its answer did not end in time")),
+        }
     }
 }
 
@@ -39,13 +47,13 @@ impl From<Refusal> for Unread {
 ///
 /// # Errors
 /// [`Refusal::UpstreamAnswer`].
-pub(in crate::inbound) fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(in crate::inbound) fn check_coding(headers: &HeaderMap) -> Result<(), Unread> {
     let plain = headers.get_all(CONTENT_ENCODING).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     let mut codings = plain.map(<[u8]>::trim_ascii);
     if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
         Ok(())
     } else {
-        Err(Refusal::UpstreamAnswer("it encodes a list that must be filtered, despite Accept-Encoding: identity"))
+        Err(Unread::unfit("it encodes a list that must be filtered, despite Accept-Encoding: identity"))
     }
 }
 
@@ -61,28 +69,27 @@ pub(in crate::inbound) async fn read(
     filter: &ListFilter,
     place: &RequestPlace,
 ) -> Result<Bytes, Unread> {
-    let mut charge = place.charge(answer.size_hint().lower().min(LIST_BYTES_MAX as u64))?;
+    let mut charge = place.charge(answer.size_hint().lower().min(LIST_BYTES_MAX as u64)).map_err(Unread::no_room)?;
     let message = collect(answer, &mut charge).await?;
     if message.is_empty() {
         return Ok(message);
     }
     let kept = filter.body(&message).map_err(|why| Unread {
         fault: Some((UpstreamOutcome::Unfit, why)),
-        ..Unread::from(Refusal::UpstreamAnswer("it holds a list that parsers may read in different ways"))
+        ..Unread::unfit("it holds a list that parsers may read in different ways")
     })?;
     Ok(charge.hold(kept))
 }
 
 /// All bytes of an answer. An answer that came in one piece is not copied.
 async fn collect(mut answer: Answer, charge: &mut Charge) -> Result<Bytes, Unread> {
-    const LATE: Refusal = Refusal::UpstreamTimeout("did not finish a list in time");
-    const TOO_LONG: Refusal = Refusal::UpstreamAnswer("it holds a list that is too long to be read");
+    const TOO_LONG: &str = "it holds a list that is too long to be read";
     if answer.size_hint().lower() > LIST_BYTES_MAX as u64 {
-        return Err(TOO_LONG.into());
+        return Err(Unread::unfit(TOO_LONG));
     }
     let deadline = Instant::now() + BODY_TOTAL_TIMEOUT;
     let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
-    while let Some(frame) = timeout_at(deadline, answer.frame()).await.map_err(|_| LATE)? {
+    while let Some(frame) = timeout_at(deadline, answer.frame()).await.map_err(|_| Unread::late())? {
         let frame = frame.map_err(|_| Unread {
             refusal: Refusal::UpstreamAnswer("it broke off"),
             fault: Some((UpstreamOutcome::BrokeOff, "it broke off")),
@@ -90,9 +97,9 @@ async fn collect(mut answer: Answer, charge: &mut Charge) -> Result<Bytes, Unrea
         let Ok(piece) = frame.into_data() else { continue };
         let bytes = first.len() + whole.len() + piece.len();
         if bytes > LIST_BYTES_MAX {
-            return Err(TOO_LONG.into());
+            return Err(Unread::unfit(TOO_LONG));
         }
-        charge.arrived(bytes)?;
+        charge.arrived(bytes).map_err(Unread::no_room)?;
         if first.is_empty() && whole.is_empty() {
             first = piece;
             continue;
