@@ -9,8 +9,7 @@ const WORDS: [&str; 5] = ["whoever", "nobody", "stranger", "is none", "of our ow
 /// What may say "nobody": the Unix user of that name.
 const UNIX_USER: [&str; 2] = ["`nobody`", "user nobody"];
 /// Folders whose texts are read. Of a `.rs` file, names in its code do not count.
-/// Add ("src", "rs") when its comments and messages are rewritten.
-const FOLDERS: [(&str, &str); 3] = [("docs", "md"), ("tests", "md"), ("examples", "rs")];
+const FOLDERS: [(&str, &str); 4] = [("docs", "md"), ("tests", "md"), ("examples", "rs"), ("src", "rs")];
 /// Single files that are read.
 const FILES: [&str; 4] = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
 
