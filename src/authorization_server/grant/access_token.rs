@@ -38,7 +38,7 @@ pub(crate) struct AccessGrant<'a> {
     pub(crate) scopes: &'a [Scope],
     /// `aud`.
     pub(crate) resources: &'a [Box<str>],
-    /// The refresh family; random text if there is none.
+    /// The refresh family; random text for an access token without a family.
     pub(crate) family: &'a str,
     /// The latest expiry, in seconds since 1970.
     pub(crate) ends: u64,
