@@ -53,7 +53,7 @@ use crate::{
 /// The whole file: parsed, checked, with every default filled in. Plain data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// The URL that clients type.
+    /// The public URL of the gateway.
     pub public_url: PublicUrl,
     /// Public listeners; never empty.
     pub listen: Vec<ListenSettings>,
@@ -67,7 +67,7 @@ pub struct Settings {
     pub servers: Vec<ServerSettings>,
     /// Limits of all callers together.
     pub limits: Totals,
-    /// The first seals, all open.
+    /// Keys of session ids: the first seals, all open.
     pub session_keys: Vec<Secret>,
     /// How to log.
     pub log: LogSettings,
@@ -76,25 +76,25 @@ pub struct Settings {
     /// Files that these settings were read from: the YAML, CAs, secrets. Certificates and key sets
     /// are watched elsewhere.
     pub files: Vec<PathBuf>,
-    /// What the file says where these settings hold something else, for `explain`.
+    /// References and file names as written, for `explain`.
     pub provenance: Provenance,
 }
 
-/// What the file says where the settings hold something else. `explain` prints it; no decision uses
-/// it.
+/// References and file names as written, in place of the secrets and contents that the settings
+/// hold. `explain` prints them; no decision uses them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
     /// References of the session keys, in their order.
     pub session_keys: Vec<Box<str>>,
     /// `profile` of each authorization server, in their order.
     pub profiles: Vec<Option<Box<str>>>,
-    /// The same for each embedded authorization server, in their order.
+    /// Those of each embedded authorization server, in their order.
     pub embedded: Vec<EmbeddedProvenance>,
-    /// The same for each server, in their order.
+    /// Those of each server, in their order.
     pub servers: Vec<ServerProvenance>,
 }
 
-/// What the file says in one embedded authorization server.
+/// References and file names of one embedded authorization server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmbeddedProvenance {
     /// The file of `login.accounts`.
@@ -119,7 +119,7 @@ impl Settings {
     }
 }
 
-/// What the file says in one server.
+/// References and file names of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerProvenance {
     /// The reference of `credential.header.value`.
@@ -153,7 +153,7 @@ pub struct ServerSettings {
     pub name: ServerName,
     /// Its public path.
     pub path: Box<str>,
-    /// Whether its metadata documents are also served at the root forms.
+    /// Whether its metadata documents are also served at the root of `/.well-known/`.
     pub root: bool,
     /// Where requests are sent.
     pub upstream: UpstreamSettings,
@@ -163,13 +163,13 @@ pub struct ServerSettings {
     pub audiences: Vec<Box<str>>,
     /// `scopes` and `access` or `rules`.
     pub policy: Policy,
-    /// `scopes_supported` of the metadata: as written, else every scope the server names.
+    /// `scopes_supported` of the metadata; by default every scope that the server names.
     pub scopes_supported: Vec<Scope>,
     /// Scopes of the first 401; `None` leaves the parameter out.
     pub first_challenge: Option<Vec<Scope>>,
     /// Every scope that this server names, sorted.
     pub known_scopes: Vec<Scope>,
-    /// What lists hide.
+    /// Which items lists hide.
     pub hide: Hide,
     /// How a refused tools/call is answered.
     pub deny_as: DenyAs,
@@ -177,17 +177,17 @@ pub struct ServerSettings {
     pub credential: Credential,
     /// Claims that the upstream receives as headers.
     pub identity_headers: Vec<IdentityHeader>,
-    /// Headers that are removed by default, and pass here as clients write them.
+    /// Headers that pass from clients although they are removed by default.
     pub pass_headers: Vec<HeaderName>,
     /// Browser origins besides `public_url`'s own, as written.
     pub allowed_origins: Vec<HeaderValue>,
     /// Its limits.
     pub limits: ServerLimits,
-    /// Whether batches of MCP 2025-03-26 are read.
+    /// Whether batches of MCP 2025-03-26 are accepted.
     pub batches: bool,
     /// After this time without an event, an event stream gets a comment.
     pub stream_keep_alive: Option<Duration>,
-    /// The HTTP+SSE transport of MCP 2024-11-05, where it is also served.
+    /// The HTTP+SSE transport of MCP 2024-11-05, if it is also served.
     pub legacy_sse: Option<LegacySse>,
 }
 
@@ -213,9 +213,9 @@ pub enum DenyAs {
 /// `limits:`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
-    /// Requests in progress: what is written, or as many as the memory limit allows.
+    /// Requests in progress: as written, or as many as the memory limit allows.
     pub requests: u32,
-    /// Whether that is written. If not, the limit on open files may allow fewer.
+    /// Whether `requests` is written. If not, the limit on open files may allow fewer.
     pub is_requests_written: bool,
     /// Bytes of request bodies.
     pub body_bytes: u64,

@@ -17,7 +17,7 @@ use crate::{
 /// Longest name or subject: both go into tokens.
 const NAME_BYTES_MAX: usize = 255;
 
-/// The accounts in the file at `path`, which `field` names. Problems are reported at their place in
+/// The accounts in the file at `path`, which `field` names. Problems are reported with the line in
 /// that file.
 pub(super) fn accounts(field: &Field<'_>, path: &Path) -> Option<Accounts> {
     let shown = path.display().to_string();

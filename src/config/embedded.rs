@@ -69,8 +69,8 @@ const RESERVED_CLAIMS: &[&str] = &[
     "token_introspection",
 ];
 
-/// An embedded authorization server as written. Other sections are compared with it even where
-/// parts of it are wrong.
+/// An embedded authorization server as written. Other sections are compared with it even if parts
+/// of it are wrong.
 pub(super) struct WrittenEmbedded {
     pub(super) place: Place,
     pub(super) path: Option<Written<Box<str>>>,
@@ -243,7 +243,8 @@ fn descriptions(field: &Field<'_>) -> Vec<(Scope, Box<str>)> {
     read
 }
 
-/// A client that acts for itself has its id as `sub`: no account may have the same (RFC 9068 §5).
+/// A client that acts for itself has its id as `sub`: no account may have the same `sub` (RFC 9068
+/// §5).
 fn subjects_are_no_clients(place: &Place, reading: &Reading<'_>, accounts: &Accounts, clients: &[clients::Read]) {
     for account in &accounts.accounts {
         let subject = account.subject.as_deref().unwrap_or(&account.name);
@@ -255,11 +256,11 @@ fn subjects_are_no_clients(place: &Place, reading: &Reading<'_>, accounts: &Acco
 }
 
 impl WrittenEmbedded {
-    /// How the gateway verifies the tokens of this server. None of it can be configured.
+    /// How the gateway verifies the tokens of this server, which cannot be configured.
     pub(super) fn issuer_settings(&self) -> Option<IssuerSettings> {
         let settings = self.settings.as_ref()?;
         Some(IssuerSettings {
-            // The replica that signs may have another clock than this one.
+            // The clock of the replica that signs may differ from this replica's.
             rules: TokenRules::embedded(settings.name.clone(), settings.issuer.clone(), CLOCK_SKEW.default),
             keys: KeySource::Embedded,
             refetch_floor: REFETCH_FLOOR.default,
@@ -267,7 +268,7 @@ impl WrittenEmbedded {
         })
     }
 
-    /// The settings, completed by what other sections say.
+    /// The settings, completed with the servers of the file.
     pub(super) fn finish(
         &self,
         index: usize,

@@ -26,7 +26,7 @@ use crate::{
 mod embedded;
 mod removed;
 
-/// YAML that `check` accepts and that means these settings. Paths are absolute.
+/// YAML that `check` accepts and reads as these settings. Paths are absolute.
 #[must_use]
 pub fn print(settings: &Settings) -> String {
     let kept = &settings.provenance;
@@ -99,7 +99,7 @@ fn issuer(issuer: &IssuerSettings, profile: Option<&str>) -> Out {
         KeySource::Embedded => ("discover", yes()),
     };
     let mut entries = vec![("issuer", text(rules.issuers.first().map_or("", |issuer| issuer)))];
-    // A profile also sets what has no key: the claim that names the client, and scope prefixes.
+    // A profile also sets values that have no key: the client's claim, and scope prefixes.
     entries.extend(profile.map(|name| ("profile", text(name))));
     entries.extend([
         ("jwks", flow([keys])),
@@ -194,8 +194,7 @@ fn credential(credential: &Credential, kept: &ServerProvenance) -> Out {
     match credential {
         Credential::Strip => flow([("strip", yes())]),
         Credential::Forward => flow([("forward", flow([("dangerous", yes())]))]),
-        // The value itself is never printed: without its reference, the line is one that `check`
-        // refuses.
+        // The secret itself is never printed: without its reference, `check` refuses the line.
         Credential::Header(name, _) => {
             let value = text(kept.credential.as_deref().unwrap_or_default());
             flow([("header", flow([("name", text(name.as_str())), ("value", value)]))])

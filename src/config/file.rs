@@ -18,13 +18,13 @@ use crate::{
     },
 };
 
-/// Shortest key that seals sessions (HMAC-SHA-256).
+/// Shortest key that seals session ids (HMAC-SHA-256).
 const SESSION_KEY_BYTES_MIN: usize = 32;
 
 /// A file without problems.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
-    /// What it means.
+    /// Its settings.
     pub settings: Settings,
     /// Warnings, in the file's order.
     pub warnings: Vec<Problem>,
@@ -90,7 +90,7 @@ pub fn read_with(text: &str, name: &str, base: &Path, lookup: &Lookup<'_>) -> Re
 
 /// The file as a whole. Asks for all keys before the first `?`, so that every mistake is reported.
 pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
-    let public_url = fields.need("public_url", "what clients type, such as https://mcp.example.com");
+    let public_url = fields.need("public_url", "the public URL of the gateway, such as https://mcp.example.com");
     let public_url = public_url.and_then(|field| listen::public_url(&field));
     let listeners = fields.need("listen", "a list of addresses to listen on");
     let listeners = listeners.map(|field| listen::listeners(&field)).unwrap_or_default();
@@ -157,7 +157,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     })
 }
 
-/// `log` where it is not written.
+/// The default of `log`.
 const LOG: LogSettings = LogSettings { json: LOG_FORMAT.default, level: LOG_LEVEL.default };
 
 fn log(fields: &mut Fields<'_>) -> LogSettings {

@@ -1,4 +1,4 @@
-//! Reads what the upstream learns about the caller: `credential` and `identity_headers`.
+//! Reads `credential` and `identity_headers`: what the upstream receives instead of the token.
 
 use http::{HeaderName, HeaderValue};
 
@@ -15,7 +15,7 @@ use crate::{
 /// Headers that carry credentials: a claim in one of them would be read as a credential.
 const CREDENTIALS: &[&str] = &["authorization", "cookie"];
 
-/// A credential, and the reference that its secret came from.
+/// A credential, and the reference of its secret.
 pub(super) type ReferredCredential = (Credential, Option<Box<str>>);
 
 /// `credential` and `identity_headers`, which may not set the same header.
@@ -89,7 +89,7 @@ fn header(fields: &mut Fields<'_>) -> Option<ReferredCredential> {
     Some((Credential::Header(name?, value), Some(reference)))
 }
 
-/// The caller's token is forwarded only where the file says `dangerous` (SPEC D-12).
+/// The caller's token is forwarded only if the file says `dangerous` (SPEC D-12).
 fn forward(fields: &mut Fields<'_>) -> Option<ReferredCredential> {
     let of = fields.of.clone();
     let dangerous = fields.need("dangerous", "dangerous: true")?;

@@ -1,4 +1,4 @@
-//! Reads `authorization_servers`: which issuers are trusted, and what their tokens look like.
+//! Reads `authorization_servers`: the trusted issuers, and the format of their tokens.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(super) struct WrittenAuthorizationServer {
     pub(super) name: Box<str>,
     pub(super) profile: Option<Box<str>>,
     pub(super) settings: Option<IssuerSettings>,
-    /// Set where it is embedded.
+    /// Set if it is embedded.
     pub(super) embedded: Option<WrittenEmbedded>,
 }
 

@@ -1,7 +1,7 @@
 //! The table of configuration keys, from which schema, readers and reference take their values.
 //!
-//! A key is described once, here: its name, what its value looks like, its bounds, its default and
-//! what it means. Readers take bounds and defaults from the constants below; `schema.rs` and
+//! A key is described once, here: its name, the form of its value, its bounds, its default and its
+//! meaning. Readers take bounds and defaults from the constants below; `schema.rs` and
 //! `reference.rs` walk the whole table. Tests compare the table with what the readers ask for.
 
 use std::{
@@ -140,7 +140,7 @@ fn admin() -> KeySection {
         about: "Where `/healthz`, `/readyz` and `/metrics` are served. This is never a public listener.",
         one_of: &[],
         keys: vec![
-            // A section that is written must say it; the default is for a file without the section.
+            // Required if the section is written; the default is for a file without the section.
             KeyRow::required("address", ADDRESS, "The IP address and port.").or(ADMIN_ADDRESS.to_string().into()),
         ],
     }

@@ -16,7 +16,7 @@ use crate::{
     config::{Totals, reader::Field, server::WrittenServer, value},
 };
 
-/// `limits`, with room for the largest body that a server takes.
+/// `limits`, with room for the largest body that a server accepts.
 pub(super) fn totals(field: Option<&Field<'_>>, servers: &[WrittenServer]) -> Option<Totals> {
     let bodies = servers.iter().filter_map(|server| server.settings.as_ref()).map(|server| server.limits.request_body);
     let largest = bodies.max().unwrap_or(0).max(ISSUER_BODY_BYTES_MAX);

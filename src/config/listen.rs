@@ -29,8 +29,7 @@ pub(super) fn public_url(field: &Field<'_>) -> Option<PublicUrl> {
 
 /// One listener as written.
 pub(super) struct WrittenListener {
-    /// Kept apart, so that conflicts of addresses are found even where the entry has other
-    /// mistakes.
+    /// Kept apart, so that conflicts of addresses are found even if the entry has other mistakes.
     pub(super) address: Option<Written<SocketAddr>>,
     pub(super) settings: Option<ListenSettings>,
 }
@@ -94,7 +93,7 @@ fn tls_files(fields: &mut Fields<'_>) -> Option<TlsFiles> {
     Some(TlsFiles { certificate: certificate?, key: key? })
 }
 
-/// A PEM file that is readable now. The listener reads it again, and whenever it changes.
+/// A PEM file that can be read now. The listener reads it again whenever it changes.
 fn pem(field: &Field<'_>, what: &str, holds: impl FnOnce(&[u8]) -> bool) -> Option<PathBuf> {
     let path = value::path(field, "a path")?;
     let bytes = file_bytes(field, &path)?;

@@ -18,7 +18,7 @@ pub struct Problem {
     pub key: String,
     /// What the file says, ready to print.
     pub found: String,
-    /// What is expected instead, or what follows from it.
+    /// What is expected instead; in a warning, also what follows from the value.
     pub expected: String,
     /// The word that was probably meant.
     pub suggestion: Option<String>,
@@ -71,8 +71,8 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Sorts problems into the file's order and removes duplicates. Two aliases of one node report the
-/// same mistake under two keys, and both stay.
+/// Sorts problems into the file's order and removes duplicates. Mistakes that two aliases of one
+/// value report under two keys both stay.
 pub(super) fn sort(problems: &mut Vec<Problem>) {
     problems.sort_by(|a, b| {
         (&a.file, a.line, a.column, &a.key, &a.found).cmp(&(&b.file, b.line, b.column, &b.key, &b.found))
@@ -80,7 +80,7 @@ pub(super) fn sort(problems: &mut Vec<Problem>) {
     problems.dedup();
 }
 
-/// `text` in quotes: escaped, shortened, and hidden where it could hold a secret.
+/// `text` in quotes: escaped, shortened, and hidden if it could contain a secret.
 pub(super) fn quoted(text: &str) -> String {
     // URLs hold secrets as `https://user:password@host` or `?token=…` (P10).
     if text.contains("://") && text.contains(['@', '?']) {
@@ -119,7 +119,7 @@ pub(super) fn nearest<'w>(text: &str, words: impl IntoIterator<Item = &'w str>) 
         .map(|(_, word)| word.to_owned())
 }
 
-/// The edit distance: insertions, deletions, replacements and swaps of neighbours.
+/// The edit distance: insertions, deletions, replacements and swaps of neighbouring letters.
 fn slips(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) =
         (a.to_lowercase().chars().take(65).collect(), b.to_lowercase().chars().take(65).collect());

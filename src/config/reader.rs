@@ -22,7 +22,7 @@ impl<'r> Field<'r> {
         Self { reading, place: Place::new(node.at, ""), node }
     }
 
-    /// Records a mistake, and shows the scalar that is there.
+    /// Records a mistake that shows the value.
     pub(super) fn wrong<T>(&self, expected: &str) -> Option<T> {
         self.reading.problem(&self.place, &self.shown(), expected);
         None
@@ -35,7 +35,7 @@ impl<'r> Field<'r> {
         None
     }
 
-    /// Like [`Self::wrong`], but names the kind of the value instead of showing it.
+    /// Like [`Self::wrong`], but names the kind of the value only.
     pub(super) fn wrong_kind<T>(&self, expected: &str) -> Option<T> {
         self.reading.problem(&self.place, self.kind(), expected);
         None
@@ -212,7 +212,7 @@ impl<'r> Field<'r> {
         if self.place.key.is_empty() { word } else { format!("{}.{word}", self.place.key) }
     }
 
-    /// The entries; a key that is written again is a mistake and is left out.
+    /// The entries; a duplicate key is a mistake and is left out.
     fn unique(&self, entries: &'r [(KeyNode, Node)]) -> impl Iterator<Item = (&'r KeyNode, &'r Node)> {
         let mut seen: HashSet<&str> = HashSet::new();
         let mut first = Vec::with_capacity(entries.len());
@@ -231,7 +231,7 @@ impl<'r> Field<'r> {
 /// An entry of a map whose keys the operator chooses.
 pub(super) struct Entry<'r> {
     pub(super) name: &'r str,
-    /// Where the name is written.
+    /// The place of the name.
     pub(super) at: Place,
     pub(super) value: Field<'r>,
 }
@@ -271,12 +271,12 @@ impl<'r> Fields<'r> {
         found
     }
 
-    /// A bool that is `false` where it is not written.
+    /// A bool; `false` if it is not written.
     pub(super) fn flag(&mut self, key: &'static str) -> bool {
         self.get(key).and_then(|field| field.bool()).unwrap_or(false)
     }
 
-    /// Exactly one of `keys`. All that are written are read, so that every mistake is reported.
+    /// Exactly one of `keys`. All written ones are read, so that every mistake is reported.
     pub(super) fn exactly_one<T>(
         &mut self,
         keys: &[&'static str],

@@ -1,7 +1,7 @@
 //! Collects the problems, warnings and files of one run over a configuration file.
 //!
-//! A run with a problem yields no settings ([`Reading::finish`]). Readers therefore use a default
-//! in place of a wrong value and continue; such a default is never in force.
+//! A run with a problem yields no settings ([`Reading::finish`]). So readers can replace a wrong
+//! value by a default and continue; that default is never in force.
 
 use std::{
     cell::RefCell,
@@ -65,7 +65,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Adds what was found in another file. Returns whether that file has no problem.
+    /// Adds the problems, warnings and files of another run. Returns whether it has no problem.
     pub(super) fn absorb(&self, other: Reading<'_>) -> bool {
         let problems = other.problems.into_inner();
         let is_whole = problems.is_empty();

@@ -11,7 +11,7 @@ use crate::config::{
     yaml::Out,
 };
 
-/// What stands above the tables.
+/// The text above the tables.
 const INTRODUCTION: &str = "\
 <!-- Generated from the table in src/config/keys.rs. Do not edit.
      To write it again: UPDATE_DOCS=1 cargo test --locked --test docs configuration -->
@@ -60,7 +60,7 @@ pub fn page() -> String {
     out
 }
 
-/// The table of one map, and then those of the maps inside it.
+/// The table of one map, followed by the tables of the maps inside it.
 fn section(path: &str, of: &KeySection, out: &mut String) {
     let heading = if path.is_empty() { "Top level".to_owned() } else { format!("`{path}`") };
     out.push_str(&format!("\n## {heading}\n\n{}", of.about));
@@ -94,7 +94,7 @@ fn inner<'s>(path: &str, shape: &'s ValueShape) -> Option<(String, &'s KeySectio
     }
 }
 
-/// What is written as the value of a key.
+/// The cell that describes a key's value.
 fn value(path: &str, key: &KeyRow) -> String {
     let shape = shape(&key.shape);
     match inner(&join(path, key.name), &key.shape) {
@@ -131,7 +131,7 @@ fn listed(list: &ListShape) -> String {
     }
 }
 
-/// What applies where a key is not written.
+/// The cell with a key's default.
 fn default(of: &KeySection, key: &KeyRow) -> String {
     match (&key.preset, &key.shape) {
         (Preset::Value(Value::String(text)), _) => code(text),

@@ -1,4 +1,4 @@
-//! Reads `access` and `rules`: who may touch what, compiled for `decide::policy`.
+//! Reads `access` and `rules`, compiled for `decide::policy`.
 
 use serde_json::{Number, Value};
 
@@ -51,7 +51,7 @@ fn rules(field: &Field<'_>) -> Option<(Vec<Rule>, Vec<Vec<Place>>)> {
     unreachable::warn(&read);
     let rules: Vec<Rule> = read.into_iter().filter_map(|(_, rule)| rule).collect();
     if !rules.is_empty() && rules.len() == items.len() && rules.iter().all(|rule| rule.deny && !rule.report_only) {
-        // SPEC C-03: a list of what is forbidden protects against nothing that has a second name.
+        // SPEC C-03: a deny list does not cover a tool's second name.
         let expected = "at least one rule that allows: no match refuses, so this server answers no call at all";
         field.reading.warning(&field.place, "rules that only deny", expected);
     }
@@ -62,7 +62,7 @@ fn rules(field: &Field<'_>) -> Option<(Vec<Rule>, Vec<Vec<Place>>)> {
     Some((rules, places))
 }
 
-/// A rule, and where its patterns are written.
+/// A rule, and the places of its patterns.
 fn rule(field: &Field<'_>) -> Option<(Rule, Vec<Place>)> {
     field.section("servers.*.rules[]", |fields| {
         let subject = fields.exactly_one(TARGETS, |kind, field| subject(kind, &field));
@@ -93,7 +93,7 @@ fn bare(scopes: Option<Vec<Written<Scope>>>) -> Vec<Scope> {
     scopes.unwrap_or_default().into_iter().map(|scope| scope.value).collect()
 }
 
-/// "One of none" would be read as "no condition": it must not be written.
+/// An empty list is refused: it would read as "no condition".
 fn any_scopes(field: &Field<'_>) -> Vec<Written<Scope>> {
     if field.is_list() && field.full_list("scopes").is_none() {
         return Vec::new();
@@ -122,12 +122,12 @@ fn pattern<'f>(field: &Field<'f>, of_methods: bool) -> Option<&'f str> {
     let text = field.text("a pattern: a name, with * for any text and ? for any character")?;
     let elsewhere = method::find(text).filter(|_| of_methods).and_then(Method::decided_by);
     match elsewhere {
-        Some(by) => field.wrong(&format!("a method that nothing else decides about; this one is decided by {by}")),
+        Some(by) => field.wrong(&format!("a method that rules decide; this method is decided by {by}")),
         None => Some(text),
     }
 }
 
-/// Claims, and the values of which each must have one.
+/// Claims, each with its accepted values.
 pub(super) fn conditions_on_claims(field: &Field<'_>) -> Option<Vec<(Box<str>, Vec<Value>)>> {
     const VALUES: &str = "values of a claim: text, numbers, true or false";
     let entries = field.entries("claims")?;

@@ -1,4 +1,4 @@
-//! Reads `servers`: where each MCP server is, and who may use what.
+//! Reads `servers`: each MCP server's path, upstream, rules and limits.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -29,7 +29,7 @@ use crate::{
 /// (SPEC A-10).
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// A server as written. Other sections are compared with it even where parts of it are wrong.
+/// A server as written. Other sections are compared with it even if parts of it are wrong.
 #[derive(Default)]
 pub(super) struct WrittenServer {
     pub(super) path: Option<Written<Box<str>>>,
@@ -167,7 +167,7 @@ fn keep_alive(field: &Field<'_>) -> Option<Duration> {
     value::duration_of(field, (KEEP_ALIVE_MIN, KEEP_ALIVE_MAX), "off, or ")
 }
 
-/// `limits` where it is not written.
+/// The default of `limits`.
 const LIMITS: ServerLimits = ServerLimits {
     request_body: REQUEST_BODY.default,
     json_depth: NESTING.default,
@@ -236,7 +236,7 @@ fn first_challenge(written: Option<ChallengeScope>, connect: &[Scope], known: &[
     (!scopes.is_empty()).then_some(scopes)
 }
 
-/// Those of `scopes` that metadata and challenges may name.
+/// The scopes that metadata and challenges may name.
 pub(super) fn advertised(scopes: &[Scope]) -> Vec<Scope> {
     scopes.iter().filter(|scope| scope.as_str() != OFFLINE_ACCESS).cloned().collect()
 }

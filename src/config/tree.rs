@@ -9,8 +9,8 @@ use crate::config::{
     reading::Reading,
 };
 
-/// Bound of one file, in which each use of an alias counts again: a value counts one, and one more
-/// for each 16 bytes of text. It stops an alias bomb.
+/// The maximum cost of one file: a value costs one, and one more for each 16 bytes of text. Each
+/// use of an alias costs as much as its value, which stops an alias bomb.
 const COST_MAX: usize = 200_000;
 /// Elements of one list, and keys of one map: duplicates are found pair by pair.
 const ENTRIES_MAX: usize = 4_096;
@@ -27,7 +27,7 @@ pub(super) struct Node {
 /// What a value is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
-    /// A scalar; `plain` where it has no quotes, so that it may be a number, a bool or nothing.
+    /// A scalar; `plain` if it has no quotes, so that it may be a number, a bool or nothing.
     Scalar { text: String, plain: bool },
     /// A list.
     List(Vec<Node>),
@@ -49,7 +49,7 @@ pub(super) enum Meaning<'a> {
     Nothing,
     /// `true` or `false`.
     Bool(bool),
-    /// A number to some YAML reader.
+    /// Text that some YAML readers take for a number.
     Number(&'a str),
     /// Text.
     Text(&'a str),
@@ -104,7 +104,7 @@ fn is_number(text: &str) -> bool {
         && bare.parse::<f64>().is_ok()
 }
 
-/// Parses `text`. Records YAML errors in `reading`; `None` where there is no tree.
+/// Parses `text`. Records YAML errors in `reading`; `None` if they leave no tree.
 pub(super) fn parse(text: &str, reading: &Reading<'_>) -> Option<Node> {
     let mut options = Options::default();
     options.set_emit_comments(false);
@@ -148,7 +148,7 @@ enum OpenKind {
 /// What a map waits for next.
 enum Slot {
     Key,
-    /// The value of this key; `None` where the key was refused, and its value is dropped.
+    /// The value of this key; `None` if the key was refused, and its value is dropped.
     Value(Option<KeyNode>),
 }
 
@@ -199,7 +199,7 @@ impl Builder<'_> {
                     let (node, cost) = (node.clone(), *cost);
                     self.close(node, 0, cost)?;
                 }
-                None => self.unknown_alias(at, "an alias inside the value that it stands for")?,
+                None => self.unknown_alias(at, "an alias inside its own value")?,
             },
             Event::UnresolvedAlias(_) => self.unknown_alias(at, "an alias without an anchor before it")?,
             _ => {}
@@ -256,7 +256,7 @@ impl Builder<'_> {
     }
 }
 
-/// A key; `None` where it cannot be one.
+/// A key; `None` if the node cannot be a key.
 fn key_from(reading: &Reading<'_>, node: Node) -> Option<KeyNode> {
     let place = Place::new(node.at, "");
     match node.value {

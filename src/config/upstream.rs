@@ -24,11 +24,11 @@ use crate::{
 /// An upstream as written.
 #[derive(Default)]
 pub(super) struct WrittenUpstream {
-    /// The host and port to dial: known even where another key is wrong.
+    /// The host and port to dial: known even if another key is wrong.
     pub(super) peer: Option<Written<Peer>>,
     /// The file of the private CA.
     pub(super) ca: Option<PathBuf>,
-    /// Headers that pass although they are removed by default.
+    /// Headers that pass from clients although they are removed by default.
     pub(super) pass_headers: Vec<Written<HeaderName>>,
     pub(super) settings: Option<UpstreamSettings>,
 }

@@ -1,4 +1,4 @@
-//! Reads what is inside scalars: durations, sizes, URLs, header names, scopes.
+//! Reads scalars with a format: durations, sizes, URLs, header names, scopes.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -39,7 +39,7 @@ pub(super) fn integer(fields: &mut Fields<'_>, key: &RangedKey<u32>) -> u32 {
     fields.get(key.name).and_then(|field| field.integer(key.least, key.most)).unwrap_or(key.default)
 }
 
-/// What the word under `key` stands for, or its default.
+/// The value of the word under `key`, or its default.
 pub(super) fn word<T: Copy>(fields: &mut Fields<'_>, key: &WordKey<T>) -> T {
     fields.get(key.name).and_then(|field| field.word(key.words)).unwrap_or(key.default)
 }
@@ -74,7 +74,7 @@ pub(super) struct WrittenUrl<'a> {
     /// In lower case; an IPv6 address without brackets.
     pub(super) host: Box<str>,
     pub(super) port: u16,
-    /// `/` where none is written.
+    /// `/` if none is written.
     pub(super) path_and_query: Box<str>,
 }
 

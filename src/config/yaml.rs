@@ -1,4 +1,4 @@
-//! Writes YAML.
+//! Writes YAML, for `explain` and the reference.
 
 use std::{borrow::Borrow, fmt::Write};
 

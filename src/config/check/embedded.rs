@@ -29,7 +29,8 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     }
 }
 
-/// A server on one of its paths would never be reached, or would answer in its name.
+/// A server on a path of the authorization server would never be reached, or would answer in its
+/// place.
 fn paths_are_free(reading: &Reading<'_>, sections: &Sections<'_>, embedded: &WrittenEmbedded) {
     let Some(path) = &embedded.path else { return };
     let below = |other: &str| {
@@ -48,7 +49,8 @@ fn paths_are_free(reading: &Reading<'_>, sections: &Sections<'_>, embedded: &Wri
     }
 }
 
-/// Two with the same path are one issuer; two on one store would use each other's keys and codes.
+/// Two embedded servers with the same path are one issuer; two with one store would use each
+/// other's keys and codes.
 fn shares_no_path_or_store(reading: &Reading<'_>, embedded: &WrittenEmbedded, earlier: &[&WrittenEmbedded]) {
     for other in earlier {
         if let (Some(path), Some(others)) = (&embedded.path, &other.path) {
@@ -69,7 +71,7 @@ fn shares_no_path_or_store(reading: &Reading<'_>, embedded: &WrittenEmbedded, ea
     }
 }
 
-/// What outlives the process must be readable after a restart, and by other replicas.
+/// Entries of a store must be readable after a restart, and by other replicas.
 fn has_session_keys(reading: &Reading<'_>, sections: &Sections<'_>, embedded: &WrittenEmbedded) {
     if let Some(store) = &embedded.store
         && store.value != StoreSettings::Memory

@@ -1,4 +1,4 @@
-//! The sections that the checks across sections compare.
+//! The sections of the file that the checks compare.
 
 use std::net::SocketAddr;
 

@@ -21,11 +21,11 @@ use crate::{
     },
 };
 
-/// How ids of registered clients begin; a configured client may not use it.
+/// The prefix of registered clients' ids; a configured client may not use it.
 const OF_REGISTERED: &str = "dyn_";
 const ID_BYTES_MAX: usize = 128;
 
-/// One client; `None` where it has a mistake.
+/// One client; `None` if it has a mistake.
 pub(super) type Read = Option<Client>;
 /// The reference of its secret, or the file of its keys.
 type Reference = Option<Box<str>>;
@@ -180,7 +180,7 @@ fn grant_types(field: &Field<'_>) -> Option<Grants> {
     Some(grants)
 }
 
-/// An empty list is refused: a client without scopes is one to leave out.
+/// An empty list is refused: a client without scopes can do nothing.
 fn scopes(field: &Field<'_>) -> Vec<Scope> {
     if field.is_list() && field.full_list("scopes").is_none() {
         return Vec::new();

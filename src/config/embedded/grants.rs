@@ -27,7 +27,7 @@ fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> Gr
     let clients_at = fields.get("clients");
     let scopes = fields.need("scopes", "a non-empty list of scopes or patterns of scopes");
 
-    // A condition that can never hold is a mistake.
+    // A condition that no user can meet is a mistake.
     for field in [&accounts_at, &groups_at].into_iter().flatten() {
         if matches!(login, Some(Login::Oidc(_))) {
             field.wrong_kind::<()>("`claims`: with `login.oidc` there are no local accounts and no groups");
@@ -53,7 +53,7 @@ fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> Gr
             item.warn("a group that an account has");
         }
     });
-    // Where one client has a mistake, its name is not known.
+    // A client with a mistake has no known id, so then ids are not checked.
     let known: Option<Vec<_>> = clients.iter().map(Option::as_ref).collect();
     let clients = listed(clients_at.as_ref(), "ids of clients", |item, id| {
         let Some(known) = &known else { return };

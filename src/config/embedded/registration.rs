@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// `registration`, and the reference of its token. Where it is not written, no client can register.
+/// `registration`, and the reference of its token. By default no client can register.
 pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSettings>, Option<Box<str>>) {
     let closed =
         RegistrationSettings { dynamic: Dynamic::Off, document_hosts: Vec::new(), allow_loopback_documents: false };

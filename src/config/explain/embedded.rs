@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// The entry of `authorization_servers` with this name, where it is embedded.
+/// The entry of `authorization_servers` with this name, if it is embedded.
 pub(super) fn find(settings: &Settings, name: &AuthorizationServerName) -> Option<Out> {
     let index = settings.embedded.iter().position(|embedded| embedded.name == *name)?;
     let nowhere = EmbeddedProvenance::default();
@@ -62,8 +62,8 @@ fn login(login: &Login, kept: &EmbeddedProvenance) -> Out {
             map([
                 ("issuer", text(&of.issuer)),
                 ("client_id", text(&of.client_id)),
-                // The secret itself is never printed: without its reference, the line is one that
-                // `check` refuses.
+                // The secret itself is never printed: without its reference, `check` refuses the
+                // line.
                 ("client_secret", text(kept.client_secret.as_deref().unwrap_or_default())),
                 ("scopes", texts(&of.scopes)),
             ]),

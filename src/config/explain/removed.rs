@@ -1,8 +1,8 @@
-//! Prints which headers of a request never reach an upstream.
+//! Prints the headers that are removed from every request.
 
 use crate::decide::fields::proxy_only;
 
-/// The headers that no request brings to an upstream, as comments.
+/// The headers that are removed from every request, as YAML comments.
 pub(super) fn headers() -> String {
     let mut out =
         "# Headers that only a proxy in front could say are removed from every request, with any other sign for - as well;\n\

@@ -38,7 +38,7 @@ pub(in crate::config) const OIDC_SCOPES: &[&str] = &["openid", "profile", "email
 /// Words of `grant_types`.
 pub(in crate::config) const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
 
-/// What `registration.dynamic` says.
+/// The words of `registration.dynamic`.
 #[derive(Clone, Copy, PartialEq)]
 pub(in crate::config) enum DynamicWord {
     Open,
@@ -75,7 +75,7 @@ pub(super) fn section() -> KeySection {
             KeyRow::required(
                 "grants",
                 filled_list("grants", ValueShape::Section(grant())),
-                "Who may be granted which scopes. A scope that no entry names is never granted.",
+                "The scopes that users and clients may be granted. A scope that no entry names is never granted.",
             ),
             ACCESS_TOKEN_TTL.row(),
             REFRESH_TOKEN_TTL.row(),
@@ -198,7 +198,7 @@ fn client() -> KeySection {
 fn grant() -> KeySection {
     let names = |what: &'static str, one: &'static str| filled_list(what, filled(one));
     KeySection {
-        about: "One grant. It applies where all its conditions hold; an entry with `scopes` alone applies to every \
+        about: "One grant. It applies if all its conditions are met; an entry with `scopes` alone applies to every \
                 user.",
         one_of: &[],
         keys: vec![
@@ -233,8 +233,8 @@ fn store() -> KeySection {
         about: "Where logins, tokens and signing keys are stored. All stores but `memory` need `session_keys`.",
         one_of: &["memory", "file", "redis"],
         keys: vec![
-            KeyRow::optional("memory", only_true(), "In the memory of the process: every login ends with it."),
-            KeyRow::optional("file", FILE, "In this file, for one replica. It is created where it does not exist."),
+            KeyRow::optional("memory", only_true(), "In the memory of the process: every login ends with the process."),
+            KeyRow::optional("file", FILE, "In this file, for one replica. The file is created if it does not exist."),
             KeyRow::optional(
                 "redis",
                 matching(

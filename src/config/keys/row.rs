@@ -8,14 +8,14 @@ use serde_json::Value;
 pub(in crate::config) struct KeySection {
     /// What the map is for: one or two sentences.
     pub(in crate::config) about: &'static str,
-    /// Exactly one of these keys must be written; empty where there is no such choice.
+    /// Exactly one of these keys must be written; empty if there is no such choice.
     pub(in crate::config) one_of: &'static [&'static str],
     /// Its keys, in the order of the documentation.
     pub(in crate::config) keys: Vec<KeyRow>,
 }
 
 impl KeySection {
-    /// Whether every key that must be written has a default for a file without this map.
+    /// Whether the map can be left out: all its required keys have a default.
     pub(in crate::config) fn has_defaults(&self) -> bool {
         self.one_of.is_empty() && self.keys.iter().all(|key| !key.required || !matches!(key.preset, Preset::Nothing))
     }
@@ -25,20 +25,20 @@ impl KeySection {
 pub(in crate::config) struct KeyRow {
     pub(in crate::config) name: &'static str,
     pub(in crate::config) shape: ValueShape,
-    /// Whether it must be written where its map is written.
+    /// Whether it must be written if its map is.
     pub(in crate::config) required: bool,
     pub(in crate::config) preset: Preset,
     /// What the key means: full sentences.
     pub(in crate::config) about: &'static str,
 }
 
-/// What applies where a key is not written.
+/// The default of a key.
 pub(in crate::config) enum Preset {
     /// Nothing: the feature is off, or the list is empty.
     Nothing,
     /// This value.
     Value(Value),
-    /// A value that depends on something else, in words that continue "Default: ".
+    /// It depends on something else, in words that continue "Default: ".
     Depends(String),
 }
 
@@ -62,7 +62,7 @@ pub(in crate::config) enum ValueShape {
     OffOr(Box<ValueShape>),
     /// A list.
     List(ListShape),
-    /// A map whose keys mean something elsewhere: scopes, claims, headers.
+    /// A map whose keys are scopes, claims or headers.
     Map {
         /// What is mapped to what, such as "claims by header name".
         what: &'static str,
@@ -125,12 +125,12 @@ impl KeyRow {
         Self::optional(name, ValueShape::Section(section), about)
     }
 
-    /// A flag that is `false` where it is not written.
+    /// A flag; `false` by default.
     pub(super) fn flag(name: &'static str, about: &'static str) -> Self {
         Self::optional(name, ValueShape::Flag, about).or(Value::Bool(false))
     }
 
-    /// The same key, which must be written.
+    /// The same key, but required.
     pub(super) fn must(self) -> Self {
         Self { required: true, ..self }
     }
@@ -168,7 +168,7 @@ pub(super) fn filled_list(what: &'static str, of: impl Into<ValueShape>) -> List
     ListShape { what, may_be_empty: false, of: Box::new(of.into()) }
 }
 
-/// A map whose keys mean something elsewhere.
+/// A map whose keys are scopes, claims or headers.
 pub(super) fn map(what: &'static str, of: impl Into<ValueShape>) -> ValueShape {
     ValueShape::Map { what, of: Box::new(of.into()) }
 }

@@ -2,14 +2,14 @@
 
 use crate::config::keys::row::{KeyRow, KeySection, PATTERN, SCOPE, ValueShape, filled_list, list, map};
 
-/// The kinds of targets, one of which each rule is about.
+/// The kinds of targets; each rule is about one of them.
 pub(in crate::config) const TARGETS: &[&str] = &["tools", "resources", "prompts", "methods"];
 
 /// `servers.*.rules[]`.
 pub(super) fn section() -> KeySection {
     let patterns = || filled_list("patterns", PATTERN);
     KeySection {
-        about: "One rule: which targets of one kind it matches, and what a token needs for them. A rule without \
+        about: "One rule: the targets of one kind that it matches, and what a token needs for them. A rule without \
                 conditions permits its targets to every caller that has `scopes` of the server.",
         one_of: TARGETS,
         keys: vec![
@@ -34,8 +34,8 @@ pub(super) fn section() -> KeySection {
                 map("accepted values by claim", ValueShape::ClaimValues),
                 "Each of these claims of the token has one of its values.",
             ),
-            KeyRow::flag("deny", "Refuses the targets whatever the token. Such a rule has no conditions."),
-            KeyRow::flag("report_only", "Logs what the rule would refuse, and permits it."),
+            KeyRow::flag("deny", "Refuses the targets to every caller. Such a rule has no conditions."),
+            KeyRow::flag("report_only", "Permits what the rule would refuse, and logs it."),
         ],
     }
 }

@@ -57,16 +57,16 @@ pub(in crate::config) const DENY_AS: WordKey<DenyAs> = WordKey {
             tool error that the model can read, for clients that drop the 403.",
 };
 
-/// `batches`; the value is whether they are read.
+/// `batches`; the value is whether they are accepted.
 pub(in crate::config) const BATCHES: WordKey<bool> = WordKey {
     name: "batches",
     words: &[("refuse", false), (ASSUMED, true)],
     default: false,
-    about: "JSON-RPC batches: they are refused, or read as MCP 2025-03-26 has them. Each message of a batch is then \
+    about: "Whether JSON-RPC batches are refused, or accepted as in MCP 2025-03-26. Then each message of a batch is \
             checked, and one refused message refuses the batch.",
 };
 
-/// What the first 401 asks for.
+/// The scopes that the first 401 asks for.
 #[derive(Clone, Copy, PartialEq)]
 pub(in crate::config) enum ChallengeScope {
     Baseline,
@@ -103,7 +103,7 @@ pub(super) fn section() -> KeySection {
         KeyRow::optional(
             "rules",
             filled_list("rules", ValueShape::Section(rule::section())),
-            "Who may use what. The first rule that matches decides; what no rule matches is refused.",
+            "The rules of access. The first rule that matches decides; a target that no rule matches is refused.",
         ),
         HIDE.row(),
         DENY_AS.row(),
@@ -123,7 +123,7 @@ pub(super) fn section() -> KeySection {
                     form: TextForm::MatchingOrNull("^(null|[a-z][a-z0-9+.-]*://[^/?#@A-Z*]+)$"),
                 },
             ),
-            "Browser origins that are allowed besides the origin of `public_url`. A browser elsewhere gets 403.",
+            "Browser origins that are allowed besides the origin of `public_url`. Pages of other origins get 403.",
         ),
         KeyRow::section("limits", limits::section()),
         BATCHES.row(),
@@ -141,7 +141,11 @@ pub(super) fn section() -> KeySection {
         )
         .or("off".into()),
     ]);
-    KeySection { about: "One MCP server: where it is, and who may use what.", one_of: &["access", "rules"], keys }
+    KeySection {
+        about: "One MCP server: its path, its upstream, and the rules of access.",
+        one_of: &["access", "rules"],
+        keys,
+    }
 }
 
 /// Which tokens are accepted, and which scopes they need.
@@ -190,7 +194,7 @@ fn upstream() -> KeySection {
             KeyRow::optional(
                 "pass_headers",
                 list("header names", matching("a header name", "^[A-Za-z0-9-]+$")),
-                "Headers that only a proxy could vouch for are removed from every request (`portcullis explain` lists \
+                "Headers that only a proxy can set truthfully are removed from every request (`portcullis explain` lists \
                  them). The headers named here pass as clients write them.",
             ),
             CONNECT_TIMEOUT.row(),

@@ -12,7 +12,7 @@ use crate::config::{
 /// A duration (`Duration`), a size (`u64`) or a number (`u32`) between two bounds.
 pub(in crate::config) struct RangedKey<T> {
     pub(in crate::config) name: &'static str,
-    /// What applies where it is not written.
+    /// The default.
     pub(in crate::config) default: T,
     /// The least value that may be written.
     pub(in crate::config) least: T,
@@ -49,12 +49,12 @@ impl RangedKey<u32> {
     }
 }
 
-/// One of some words, each of which stands for a value.
+/// A choice of words, each of which stands for a value.
 pub(in crate::config) struct WordKey<T: 'static> {
     pub(in crate::config) name: &'static str,
-    /// All words, with what they stand for.
+    /// All words, with their values.
     pub(in crate::config) words: &'static [(&'static str, T)],
-    /// What applies where it is not written.
+    /// The default.
     pub(in crate::config) default: T,
     /// What the key means.
     pub(in crate::config) about: &'static str,

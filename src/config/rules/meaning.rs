@@ -1,11 +1,11 @@
-//! Warns of patterns that mean less than they seem to: signs that are plain text here, no scheme.
+//! Warns of patterns that probably match nothing: text such as `!x`, and URIs without a scheme.
 
 use crate::{
     config::{place::Place, reading::Reading},
     decide::policy::rule::{Rule, Subject},
 };
 
-/// Checks the patterns of `rules`, which are written at `places`: one warning for each at most.
+/// Checks the patterns of `rules`, which are written at `places`: at most one warning each.
 pub(super) fn check(reading: &Reading<'_>, rules: &[Rule], places: &[Vec<Place>]) {
     for (rule, places) in rules.iter().zip(places) {
         let of_resources = matches!(rule.subject, Subject::Resources(_));
@@ -18,13 +18,13 @@ pub(super) fn check(reading: &Reading<'_>, rules: &[Rule], places: &[Vec<Place>]
     }
 }
 
-/// A sign that shells and other gateways give a meaning.
+/// Finds characters that have a meaning in shells and other gateways, and are plain text here.
 fn plain_text(pattern: &str) -> Option<(String, String)> {
     if let Some(rest) = pattern.strip_prefix('!') {
         let expected = format!("a rule about {rest:?} above this one: `!` excludes nothing here, it is plain text");
         return Some(("which begins with `!`".to_owned(), expected));
     }
-    // An IPv6 address, and a variable of a URI template, are what they look like.
+    // Brackets of an IPv6 address and braces of a URI template are not reported.
     if let Some(choice) = between(pattern, '[', ']').filter(|inside| !inside.contains([':', '/'])) {
         let expected = "one pattern for each character, or `?`, if a choice is meant: brackets are plain text here";
         return Some((format!("which holds `[{choice}]`"), expected.to_owned()));
@@ -37,15 +37,15 @@ fn plain_text(pattern: &str) -> Option<(String, String)> {
     None
 }
 
-/// What stands between the first `open` and the `close` after it, if anything.
+/// The text between the first `open` and the next `close`, if there is any.
 fn between(text: &str, open: char, close: char) -> Option<&str> {
     let (_, rest) = text.split_once(open)?;
     let (inside, _) = rest.split_once(close)?;
     (!inside.is_empty()).then_some(inside)
 }
 
-/// A pattern that can match no text with a scheme. One that begins with a wildcard, or with a
-/// template's variable, can.
+/// Finds a pattern that cannot match a URI, because it has no scheme and begins neither with a
+/// wildcard nor with a template's variable.
 fn without_scheme(pattern: &str) -> Option<(String, String)> {
     let pattern = pattern.trim_start();
     let is_scheme = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.');

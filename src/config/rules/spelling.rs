@@ -1,4 +1,4 @@
-//! Checks resource patterns for cheaper fall-through (an error) and other spellings (a warning).
+//! Checks resource patterns: URIs that fall to a weaker rule (error), other spellings (warning).
 
 use crate::{
     config::{place::Place, reading::Reading},
@@ -27,7 +27,7 @@ pub(super) fn check(reading: &Reading<'_>, policy: &Policy, rules: &[Rule], plac
         let written = written.unwrap_or_default();
         let also = if written.contains('?') { " and whose `?` stands for one character" } else { "" };
         let what = format!(
-            "{written:?}, whose `*` stops at \"/\"{also}: {:?} falls to rules[{}], which asks for less",
+            "{written:?}, whose `*` stops at \"/\"{also}: {:?} falls to rules[{}], which requires less",
             found.example, found.falls_to
         );
         reading.problem(place, &what, &format!("{:?}, where `**` crosses it", found.instead));

@@ -1,4 +1,4 @@
-//! Warns of rules that can never decide, because the rules above them match all that they match.
+//! Warns of rules that can never decide, because the rules above match all their targets.
 
 use crate::{
     config::reader::Field,
@@ -8,13 +8,12 @@ use crate::{
     },
 };
 
-/// Patterns of a file, and pairs of them that are looked at closely. Beyond this the warning would
-/// cost more than it is worth.
+/// The most patterns of a file, and pairs of patterns, that are compared: comparing takes time.
 const PATTERNS_MAX: usize = 4_096;
 const PAIRS_MAX: usize = 200_000;
 
-/// First match decides, so a rule whose every pattern is covered by earlier rules of its kind is
-/// never asked.
+/// The first matching rule decides, so a rule never decides if earlier rules of its kind cover all
+/// of its patterns.
 pub(super) fn warn(rules: &[(&Field<'_>, Option<Rule>)]) {
     let count = |rule: &Option<Rule>| rule.as_ref().map_or(0, |rule| rule.subject.patterns().len());
     if rules.iter().map(|(_, rule)| count(rule)).sum::<usize>() > PATTERNS_MAX {
@@ -25,7 +24,7 @@ pub(super) fn warn(rules: &[(&Field<'_>, Option<Rule>)]) {
     for (field, rule) in rules {
         let Some(rule) = rule else { continue };
         let kind = rule.subject.key();
-        // Only in a resource pattern that permits is there a slash at which wildcards stop.
+        // Wildcards stop at a slash only in a resource pattern that permits.
         let crosses = rule.deny || !matches!(rule.subject, Subject::Resources(_));
         let patterns: Vec<Covering> =
             rule.subject.patterns().into_iter().map(|pattern| Covering::new(pattern, crosses)).collect();
@@ -37,19 +36,19 @@ pub(super) fn warn(rules: &[(&Field<'_>, Option<Rule>)]) {
             })
         };
         if !patterns.is_empty() && patterns.iter().all(is_covered) {
-            let expected = "an order in which this rule is asked: earlier ones match everything that it matches";
+            let expected = "an order in which this rule can decide: earlier rules match everything that it matches";
             field.reading.warning(&field.place, found(rule), expected);
         }
         earlier.extend(patterns.into_iter().map(|pattern| (kind, pattern)));
     }
 }
 
-/// What the author of the rule meant, and does not get.
+/// The warning, with the rule's effect that is lost.
 fn found(rule: &Rule) -> &'static str {
     if rule.deny {
         "a rule that can never decide, so it denies nothing"
     } else if rule.has_conditions() {
-        "a rule that can never decide, so its scopes and claims are never asked for"
+        "a rule that can never decide, so its scopes and claims are never required"
     } else {
         "a rule that can never decide"
     }

@@ -49,7 +49,7 @@ fn what_yaml_itself_gets_wrong_has_its_place() {
         ),
         (
             "a: &a [*a]\n",
-            "gateway.yaml:1:8 found an alias inside the value that it stands for; expected an alias of a value that is written above it",
+            "gateway.yaml:1:8 found an alias inside its own value; expected an alias of a value that is written above it",
         ),
         ("b:\n  <<: {a: 1}\n", "gateway.yaml:2:3 found a merge key (<<); expected the keys themselves, written out"),
         ("[a]: 1\n", "gateway.yaml:1:1 found a list or a map as a key; expected a key that is one word"),

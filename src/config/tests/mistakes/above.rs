@@ -6,7 +6,7 @@ pub(super) const CASES: &[Case] = &[
     (
         "public_url: https://mcp.example.com\n",
         "",
-        &["1:1 public_url: found nothing; expected what clients type, such as https://mcp.example.com"],
+        &["1:1 public_url: found nothing; expected the public URL of the gateway, such as https://mcp.example.com"],
     ),
     (
         "public_url: https://mcp.example.com",

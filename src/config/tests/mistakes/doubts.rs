@@ -10,8 +10,8 @@ fn told(rules: &str) -> Vec<String> {
 
 #[test]
 fn a_rule_that_can_never_decide_is_told_whatever_covers_it() {
-    const ORDER: &str = "expected an order in which this rule is asked: earlier ones match everything that it matches";
-    const SCOPES: &str = "rules[1]: found a rule that can never decide, so its scopes and claims are never asked for";
+    const ORDER: &str = "expected an order in which this rule can decide: earlier rules match everything that it matches";
+    const SCOPES: &str = "rules[1]: found a rule that can never decide, so its scopes and claims are never required";
     const DENIES: &str = "rules[1]: found a rule that can never decide, so it denies nothing";
     const PLAIN: &str = "rules[1]: found a rule that can never decide";
     for (rules, found) in [

@@ -336,16 +336,16 @@ pub(super) const CASES: &[Case] = &[
         ACCESS,
         "    rules:\n      - {methods: [tools/call, ping, tools/list, \"acme/*\"]}\n",
         &[
-            "12:20 servers.weather.rules[0].methods[0]: found \"tools/call\"; expected a method that nothing else decides about; this one is decided by a `tools` rule",
-            "12:32 servers.weather.rules[0].methods[1]: found \"ping\"; expected a method that nothing else decides about; this one is decided by `scopes` of the server: a caller that may connect may call it",
-            "12:38 servers.weather.rules[0].methods[2]: found \"tools/list\"; expected a method that nothing else decides about; this one is decided by `scopes` of the server; what the list shows is decided by the rules and `hide`",
+            "12:20 servers.weather.rules[0].methods[0]: found \"tools/call\"; expected a method that rules decide; this method is decided by a `tools` rule",
+            "12:32 servers.weather.rules[0].methods[1]: found \"ping\"; expected a method that rules decide; this method is decided by `scopes` of the server: a caller that may connect may call it",
+            "12:38 servers.weather.rules[0].methods[2]: found \"tools/list\"; expected a method that rules decide; this method is decided by `scopes` of the server; what the list shows is decided by the rules and `hide`",
         ],
     ),
     (
         ACCESS,
         "    rules:\n      - {methods: [notifications/tasks/status, tasks/get], deny: true}\n      - {tools: [a]}\n",
         &[
-            "12:20 servers.weather.rules[0].methods[0]: found \"notifications/tasks/status\"; expected a method that nothing else decides about; this one is decided by `scopes` of the server: a caller that may connect may call it",
+            "12:20 servers.weather.rules[0].methods[0]: found \"notifications/tasks/status\"; expected a method that rules decide; this method is decided by `scopes` of the server: a caller that may connect may call it",
         ],
     ),
     (ACCESS, "    rules:\n      - [tools]\n", &["12:9 servers.weather.rules[0]: found a list; expected a map"]),
