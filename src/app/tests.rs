@@ -51,7 +51,7 @@ async fn ask(address: &str, path: &str) -> String {
     text
 }
 
-/// Asks until the answer is as wanted: each question waits for an answer, so this never spins.
+/// Repeats a request until its answer is as wanted.
 async fn until(address: &str, path: &str, wanted: impl Fn(&str) -> bool) -> String {
     let asking = async {
         loop {

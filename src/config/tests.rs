@@ -1,4 +1,4 @@
-//! Cases of the configuration: helpers here, tables in the files below.
+//! Tests of the configuration: helpers here, tables of cases in the files below.
 
 use std::{ffi::OsString, path::Path};
 

@@ -1,4 +1,4 @@
-//! What the admin port answers, to whom, and while others hold its connections.
+//! The admin port: answers, host names, and many connections at once.
 
 use http::header::HOST;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,4 +1,4 @@
-//! When a server is ready, in tables of keys that are there, not there yet, and gone.
+//! When a server is ready: tables of keys that are present, not fetched yet, and withdrawn.
 
 use super::{
     KeyState::{Missing, TooOld, Usable, Withdrawn},
@@ -73,8 +73,7 @@ fn an_issuer_that_fails_later_is_a_note_whether_readiness_was_asked_for_before_o
         assert!(report.is_ready() && report.server("a").unwrap().is_ready());
         assert_eq!(report.notes, [format!("keys of authorization server corporate: {note}")]);
     }
-    // After a reload an issuer may be without keys for a moment; a server that is added has not
-    // been ready yet.
+    // After a reload an issuer may have no keys for a moment; an added server was never ready.
     let readiness = listening();
     assert!(readiness.report([server("a", &[issuer(Usable, None)])]).is_ready());
     let report = readiness.report([server("a", &[issuer(Missing, None)]), server("new", &[issuer(Missing, None)])]);

@@ -1,4 +1,4 @@
-//! What every store must do: memory, file and Redis.
+//! The same tests for every store: memory, file and Redis.
 
 use std::{
     io::Write as _,
@@ -44,7 +44,7 @@ impl Clock for Turned {
     }
 }
 
-/// An empty store of each kind, with what keeps it alive.
+/// An empty store of each kind, with the folder or process that it needs.
 struct Stand {
     name: &'static str,
     clock: Arc<Turned>,
@@ -75,7 +75,7 @@ impl Stand {
         self.clock.now().wall + Duration::from_millis(millis)
     }
 
-    /// Redis uses its own clock, which tests cannot turn.
+    /// Redis uses its own clock, which tests cannot set.
     async fn let_pass(&self, millis: u64) {
         match self.server {
             Some(_) => tokio::time::sleep(Duration::from_millis(millis)).await,
@@ -285,7 +285,7 @@ async fn entries_that_anyone_can_create_evict_no_others() {
         store.create(EntryKind::Flow, "5", vec![1; 10], soon).await.unwrap();
         assert_eq!(store.get(EntryKind::Family, "f").await.unwrap(), Some(ten()), "{name}");
         store.put(EntryKind::Family, "g", ten(), late).await.unwrap();
-        // Expired entries make room by themselves.
+        // Expired entries are removed to make room.
         clock.put_forward(Duration::from_secs(61));
         for key in ["6", "7", "8"] {
             assert!(store.create(EntryKind::Flow, key, ten(), late).await.unwrap(), "{name}");

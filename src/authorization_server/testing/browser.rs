@@ -31,7 +31,7 @@ impl Shown {
         location.to_str().unwrap()
     }
 
-    /// A parameter of the redirect, as it stands there.
+    /// A parameter of the redirect's address.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let (_, query) = self.location().split_once('?')?;
         let query = form::Form::read(query.as_bytes()).unwrap();
@@ -52,7 +52,7 @@ impl Shown {
 }
 
 impl Browser {
-    /// Sends any request with the cookies, and keeps what it gets.
+    /// Sends any request with the cookies, and keeps the cookies of the answer.
     pub(crate) async fn send(&mut self, world: &World, endpoint: E, mut request: Request<Bytes>) -> Shown {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {

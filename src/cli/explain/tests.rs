@@ -1,4 +1,4 @@
-//! Cases of `explain`: what it says, and how it ends.
+//! `explain`: its output and its exit codes.
 
 use std::{fs, path::PathBuf};
 

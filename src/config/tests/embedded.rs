@@ -1,4 +1,4 @@
-//! `embedded` and the accounts file: what they mean, their mistakes, and reloads.
+//! `embedded` and the accounts file: settings, mistakes and reloads.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -19,7 +19,7 @@ mod mistakes;
 /// An argon2id hash of `hunter2`, as the reference implementation writes it.
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Rdescudvoc7LkZnQF2NNsUmkZrBLLpb6QXV1P8UYJ/U";
 
-/// Every key that there is, where there is a choice the longer one.
+/// Every key; of alternatives, the longer one.
 const WHOLE: &str = r#"
 public_url: https://mcp.example.com
 listen:
@@ -223,7 +223,7 @@ fn a_reload_goes_on_with_what_is_remembered_unless_it_is_another_issuer() {
             assert_eq!(after.embedded[index].continues(&before.embedded[index]), goes_on, "{to}, {index}");
         }
     }
-    // Another password is a change of the file, and of nothing else.
+    // Another password changes the accounts and nothing else.
     let changed = ACCOUNTS.replace("HASH", HASH).replacen("Ada Lovelace", "Ada", 1);
     fs::write(folder.path().join("accounts.yaml"), changed).unwrap();
     let after = with(WHOLE, folder.path()).unwrap().settings;

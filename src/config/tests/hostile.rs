@@ -1,4 +1,4 @@
-//! Text that is meant to make a YAML reader hang, overflow or take one thing for another.
+//! Text that tries to make a YAML reader hang, overflow or misread a value.
 
 use super::{SMALLEST, problems, read};
 

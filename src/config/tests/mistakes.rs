@@ -1,4 +1,4 @@
-//! One mistake, one line: where it is, what is there, what should be.
+//! One mistake, one line: its place, what was found, what was expected.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ const UPSTREAM: &str = "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n";
 const ACCESS: &str = "    access: authenticated\n";
 const LISTEN: &str = "  - address: 127.0.0.1:8080\n";
 
-/// What is replaced, what stands there instead, and the problems without the file's name.
+/// The replaced text, its replacement, and the problems without the file's name.
 type Case = (&'static str, &'static str, &'static [&'static str]);
 
 #[test]
@@ -153,7 +153,7 @@ fn what_is_right_is_neither_refused_nor_warned_of() {
             ACCESS,
             "    rules: [{resources: [\"file:///a/*\"], scopes: [x]}, {resources: [\"file:///a/**\", \"memo:**\"], deny: true}, {resources: [\"*\"]}]\n",
         ),
-        // A star of a denial reaches farther than the same above it.
+        // The `*` of a denial matches more than the same `*` of a rule that permits.
         (ACCESS, "    rules: [{resources: [\"file:///a/*\"]}, {resources: [\"file:///a/*\"], deny: true}]\n"),
         (ACCESS, "    rules: [{methods: [tasks/get, \"acme/*\"]}]\n    identity_headers: {X-Forwarded-User: sub}\n"),
     ] {

@@ -15,14 +15,14 @@ use crate::config::{
     tree::{self, Node},
 };
 
-/// Where the schema describes something of `embedded`.
+/// The place of a key of `embedded` in the schema.
 macro_rules! concat_embedded {
     ($pointer:literal) => {
         concat!("/properties/authorization_servers/additionalProperties/properties/embedded", $pointer)
     };
 }
 
-/// Every map that the readers know, and where the schema describes it.
+/// Every map that the readers know, and its place in the schema.
 const SECTIONS: &[(&str, &str)] = &[
     ("", ""),
     ("listen[]", "/properties/listen/items"),

@@ -12,7 +12,7 @@ use crate::config::{
     reference,
 };
 
-/// `written` with every default that its maps leave out, and how many these are.
+/// `written` with all omitted defaults added, and their number.
 fn spelled_out(section: &KeySection, written: &Value, count: &mut usize) -> Value {
     let mut out = written.as_object().cloned().unwrap_or_default();
     for key in &section.keys {

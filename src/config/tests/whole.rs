@@ -1,4 +1,4 @@
-//! Whole files: the documented example, the starter, the defaults, and what `explain` prints.
+//! Whole files: the documented example, the smallest file, defaults, and the output of `explain`.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     outbound::{credential::Credential, keys::KeySource},
 };
 
-/// The documented example with every key; where it offers a choice, the longer one.
+/// The documented example with every key; of alternatives, the longer one.
 pub(super) const EXAMPLE: &str = r#"
 public_url: https://mcp.example.com
 listen:
@@ -74,7 +74,7 @@ log: {format: json, level: info}
 drain: {timeout: 30s}
 "#;
 
-/// A folder with everything that the example names.
+/// A folder with all files that the example names.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["mcp.example.com".to_owned()]).unwrap();
@@ -186,7 +186,7 @@ fn what_explain_prints_is_a_file_that_means_the_same() {
     for text in [EXAMPLE, SMALLEST, &forward, &challenge, include_str!("../../../gateway.yaml")] {
         let before = read_in(text, folder.path()).unwrap().settings;
         let printed = explain::print(&before);
-        // Attack 190: what is removed from requests is there to be read.
+        // Attack 190: `explain` lists the headers that are removed from requests.
         assert!(
             [" proxy", " x-auth-request-*", " x-auth-token", " x-forwarded*"].iter().all(|name| printed.contains(name))
         );

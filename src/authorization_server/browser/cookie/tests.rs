@@ -1,4 +1,4 @@
-//! Cookies: what is set, and what is read.
+//! Cookies: the attributes that are set, and the values that are accepted.
 
 use http::HeaderValue;
 

@@ -1,4 +1,4 @@
-//! Flows: ended once, and only in the state that the answer was decided on.
+//! Flows: each ends once, and only if it is unchanged.
 
 use crate::{
     authorization_server::{

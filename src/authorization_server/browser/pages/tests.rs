@@ -1,4 +1,4 @@
-//! Pages: what they show; no foreign markup, no scripts, no external resources.
+//! Pages: their content; no foreign markup, no scripts, no external resources.
 
 use std::fs;
 

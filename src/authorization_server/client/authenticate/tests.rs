@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// A request whose only question is who asks: an authenticated client gets 200.
+/// A request that answers 200 to every authenticated client.
 const ASK: [(&str, &str); 1] = [("token", "x")];
 const IN: (u16, &str) = (200, "");
 const OUT: (u16, &str) = (401, "invalid_client");

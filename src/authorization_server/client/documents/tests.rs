@@ -1,4 +1,4 @@
-//! Valid and invalid documents, from a host that answers as a test says (SPEC E-33, attack 158).
+//! Valid and invalid documents from a scripted host (SPEC E-33, attack 158).
 
 use serde_json::json;
 
@@ -23,8 +23,7 @@ impl Host {
     }
 
     fn url(&self, path: &str) -> DocumentUrl {
-        // The certificate is valid for the name as well. An address as host is refused before any
-        // fetch.
+        // By name, because an IP address as host is refused before any fetch.
         DocumentUrl::parse(&self.text(path), true).unwrap()
     }
 

@@ -1,4 +1,4 @@
-//! The authorize endpoint: which errors go to a page, which to the client, and what continues.
+//! The authorize endpoint: errors on a page, errors for the client, and valid requests.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The callback, against an IdP that answers as a test says. tests/login uses a real IdP.
+//! The callback, against a scripted IdP. tests/login uses a real IdP.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ impl Scene {
         Self::with(json!({})).await
     }
 
-    /// With other members of the IdP's metadata.
+    /// A scene with other members of the IdP's metadata.
     async fn with(metadata: Value) -> Self {
         let idp = Site::plain().await;
         let issuer = idp.url("");
@@ -134,7 +134,7 @@ impl Scene {
         Departed { location, query }
     }
 
-    /// The claims of a good ID token.
+    /// The claims of a valid ID token.
     fn claims(&self, departed: &Departed) -> Value {
         json!({
             "iss": self.idp.url(""), "sub": "u-1", "aud": US, "iat": START_SECS, "exp": START_SECS + 300,

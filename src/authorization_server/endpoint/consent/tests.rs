@@ -1,4 +1,4 @@
-//! Consent: what is asked, once; and that only the page itself can answer.
+//! Consent: asked once for each scope, and answered only by the page itself.
 
 use http::header;
 

@@ -1,4 +1,4 @@
-//! Login: which attempts succeed, what failures show, and rate limits.
+//! Login: successful attempts, failures and rate limits.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The token endpoint: what it accepts and refuses, and what a second use ends.
+//! The token endpoint: accepted and refused requests, and codes that are used twice.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
 mod client;
 mod refreshed;
 
-/// The id of a client that is not registered, in the form of one that is.
+/// A client id in the form of a registered client's, but not registered.
 const DYNAMIC: &str = "dyn_0123456789012345678901";
 
 fn without<'a>(pairs: &[(&'a str, &'a str)], name: &str) -> Vec<(&'a str, &'a str)> {
@@ -88,8 +88,8 @@ async fn e25_an_access_token_says_what_rfc_9068_asks_for() {
     assert_eq!(claims["groups"], serde_json::json!(["staff"]), "what token_claims names");
     let jti = claims["jti"].as_str().unwrap();
     assert!(jti.len() >= 44);
-    // Half of a refresh token must not be readable in an access token: its bearer could end the
-    // family with a wrong half.
+    // An access token must not contain the family's id: its bearer could end the family with a
+    // wrong refresh token.
     let family = reply.text("refresh_token").split('.').next().unwrap();
     assert!(!jti.contains(family));
 
@@ -114,7 +114,7 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
     let kept = world.embedded.state.store.get(EntryKind::Code, &sha256_base64url(&code)).await.unwrap().unwrap();
     let code: AuthorizationCode = serde_json::from_slice(&kept).unwrap();
     let code = world.keep_code(&AuthorizationCode { person, ..code }).await;
-    // The way that users log in decides which claims count.
+    // Whether users log in with accounts or at the IdP decides which claims count.
     let world = world.reloaded(|settings| {
         settings.login = Login::Oidc(OidcSettings {
             issuer: "https://idp.example".into(),

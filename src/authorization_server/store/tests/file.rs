@@ -1,4 +1,4 @@
-//! The file store: private, for one process, and consistent after any kill.
+//! The file store: its mode, its lock, and its consistency after a kill at any moment.
 
 use std::{
     fs,
@@ -166,7 +166,7 @@ async fn e15_a_kill_loses_nothing_and_halves_nothing() {
             }
             true
         };
-        // Anywhere from opening the file to some hundred writes later.
+        // At any moment from the opening of the file to some hundred writes later.
         let patience = u64::from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos());
         for _ in 0..patience / 7 % 120 {
             assert!(hear(lines.next()), "it went by itself");

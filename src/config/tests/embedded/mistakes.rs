@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{ACCOUNTS, HASH, WHOLE, folder, with};
 
-/// A small file with what is tested in the place of `BODY`, and of `TOP` at its end.
+/// A small file: each test replaces `BODY`, and `TOP` at the end.
 const SMALL: &str = "\
 public_url: https://mcp.example.com
 listen: [{address: \"127.0.0.1:8080\"}]

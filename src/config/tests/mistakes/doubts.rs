@@ -1,8 +1,8 @@
-//! Rules that mean less than they seem to: those that never decide, and patterns of plain text.
+//! Warnings about rules that never decide, and patterns that probably match nothing.
 
 use super::{super::warnings, ACCESS, changed};
 
-/// What is warned of where the rules are these, without the file's name and the server's.
+/// The warnings about these rules, without the names of file and server.
 fn told(rules: &str) -> Vec<String> {
     let all = warnings(&changed(ACCESS, &format!("    rules: [{rules}]\n")));
     all.iter().map(|line| line.split_once("servers.weather.").unwrap().1.to_owned()).collect()
@@ -10,7 +10,8 @@ fn told(rules: &str) -> Vec<String> {
 
 #[test]
 fn a_rule_that_can_never_decide_is_told_whatever_covers_it() {
-    const ORDER: &str = "expected an order in which this rule can decide: earlier rules match everything that it matches";
+    const ORDER: &str =
+        "expected an order in which this rule can decide: earlier rules match everything that it matches";
     const SCOPES: &str = "rules[1]: found a rule that can never decide, so its scopes and claims are never required";
     const DENIES: &str = "rules[1]: found a rule that can never decide, so it denies nothing";
     const PLAIN: &str = "rules[1]: found a rule that can never decide";

@@ -1,4 +1,4 @@
-//! Mistakes in the headers that are given back to an upstream.
+//! Mistakes in `pass_headers`.
 
 use super::{Case, UPSTREAM};
 

@@ -1,4 +1,4 @@
-//! Mistakes in the bounds of a server and of all.
+//! Mistakes in `limits`, of a server and of the whole file.
 
 use super::{Case, UPSTREAM};
 

@@ -1,9 +1,9 @@
-//! Mistakes in resource patterns: what falls to a cheaper rule.
+//! Mistakes in resource patterns: URIs that fall to a weaker rule.
 
 use super::{ACCESS, Case};
 
 pub(super) const CASES: &[Case] = &[
-    // Attack 170: what a star no longer reaches falls to a rule that asks for less.
+    // Attack 170: a URI that `*` no longer matches falls to a rule that requires less.
     (
         ACCESS,
         "    rules:\n      - {resources: [\"memo:a\", \"file:///a/*\"], scopes: [x]}\n      - {resources: [\"*\"]}\n",

@@ -1,4 +1,4 @@
-//! `client_credentials`: authenticated, configured clients, for what a rule grants (SPEC E-27).
+//! `client_credentials`: for authenticated, configured clients with a grant (SPEC E-27).
 
 use super::{with, without};
 use crate::{

@@ -1,4 +1,4 @@
-//! Refresh tokens: one chain, one holder, ended with the grant (SPEC E-23, E-41, attack 162).
+//! Refresh tokens: rotation, second use, and the end of a family (SPEC E-23, E-41, attack 162).
 
 use std::time::Duration;
 
