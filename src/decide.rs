@@ -1,5 +1,4 @@
-//! Every decision, as pure functions of bytes and values: nothing here reads a clock, a file or a
-//! socket.
+//! All decisions, as pure functions of bytes and values: no clock, no file, no socket.
 
 pub mod authorization_server;
 pub mod event_stream;

@@ -1,4 +1,4 @@
-//! MCP messages: what a request touches, and what an answer may show (P2).
+//! Reads MCP messages: finds the target of a request, and filters answers (P2).
 
 pub mod answer;
 pub mod error;

@@ -1,4 +1,4 @@
-//! Which caller may touch what: rules as plain data, and the function that decides.
+//! Policy: the rules as plain data, and the function that decides about a caller and a target.
 
 pub mod automaton;
 pub mod evaluate;

@@ -1,4 +1,4 @@
-//! Access tokens: from the header of a request to a verified caller.
+//! Tokens: from the `Authorization` field of a request to a verified caller.
 
 pub mod assertion;
 pub(in crate::decide) mod audience;

@@ -1,4 +1,4 @@
-//! Answers: event streams, lists cut to what the caller may use, tasks, and message endpoints.
+//! Answers: event streams, filtered lists, tasks, and message endpoints.
 
 pub mod event_ids;
 pub mod list_filter;

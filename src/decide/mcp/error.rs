@@ -1,4 +1,4 @@
-//! The JSON-RPC error body of a refusal.
+//! Writes the JSON-RPC error body of a refusal.
 
 pub mod about;
 pub mod sentence;
@@ -19,9 +19,9 @@ pub fn body(about: &About<'_>) -> Vec<u8> {
     written(&Answer { jsonrpc: "2.0", id: id_of(about), outcome: Outcome::Error(error) })
 }
 
-/// A `tools/call` result with `isError: true` that says the same, for `deny_as: tool_error`.
+/// A `tools/call` result with `isError: true` and the same sentence, for `deny_as: tool_error`.
 ///
-/// A modern result says that it is complete; legacy schemas do not know the member.
+/// A modern result has `resultType: complete`; legacy schemas do not know that member.
 #[must_use]
 pub fn tool_result(about: &About<'_>, era: Era) -> Vec<u8> {
     let result = ToolResult {
@@ -32,14 +32,14 @@ pub fn tool_result(about: &About<'_>, era: Era) -> Vec<u8> {
     written(&Answer { jsonrpc: "2.0", id: id_of(about), outcome: Outcome::Result(result) })
 }
 
-/// The id with its exact type; left out where it is unknown, as schemas since 2025-11-25 have it
-/// (SPEC C-66). Parsed again, because text that is not a JSON value would break out of the body.
+/// The id with its exact type; left out if it is unknown, as in the schemas since 2025-11-25 (SPEC
+/// C-66). It is parsed again, because text that is not a JSON value would break the body.
 fn id_of<'a>(about: &About<'a>) -> Option<&'a RawValue> {
     about.id.and_then(|id| serde_json::from_str(id.as_str()).ok())
 }
 
 fn written(answer: &Answer<'_>) -> Vec<u8> {
-    // Text and numbers always have a JSON form.
+    // Strings and numbers always have a JSON form.
     serde_json::to_vec(answer).unwrap_or_default()
 }
 

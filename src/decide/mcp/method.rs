@@ -32,7 +32,7 @@ pub struct Method {
     pub touches: Touches,
     /// The parameter that `Mcp-Name` repeats in 2026-07-28, if it must repeat one.
     pub mcp_name: Option<Param>,
-    /// The list that it asks for.
+    /// The list that it requests.
     pub list: Option<Lists>,
     /// The eras that define it.
     pub era: MethodEra,
@@ -73,7 +73,7 @@ pub enum Param {
 /// The eras that define a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MethodEra {
-    /// Every version, perhaps from one of the later ones on.
+    /// Every version, or all versions since the one that added it.
     Both,
     /// Versions before 2026-07-28.
     Legacy,
@@ -91,10 +91,10 @@ const PLAIN: Method = Method {
     era: MethodEra::Both,
 };
 
-/// A client's notification.
+/// The row of a client's notification.
 const NOTIFICATION: Method = Method { is_notification: true, era: MethodEra::Legacy, ..PLAIN };
 
-/// A method of tasks that takes `params.taskId`.
+/// The row of a method with `params.taskId`.
 const TASK: Method = Method { touches: Touches::Task, mcp_name: Some(Param::TaskId), ..PLAIN };
 
 /// Every method, the most frequent first. A method that is not here needs a `methods` rule.
@@ -132,7 +132,7 @@ pub fn find(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name == name)
 }
 
-/// The list that the method `name` asks for.
+/// The list that the method `name` requests.
 #[must_use]
 pub fn list_of(name: &str) -> Option<Lists> {
     find(name)?.list
@@ -151,14 +151,14 @@ impl Method {
                 Some("`scopes` of the server; what the list shows is decided by the rules and `hide`")
             }
             Touches::Nothing => Some("`scopes` of the server: a caller that may connect may call it"),
-            // A rule for the method decides as well as the tool's rule.
+            // A rule for the method decides in addition to the tool's rule.
             Touches::Task | Touches::TaskList => None,
         }
     }
 }
 
 impl Param {
-    /// Its value.
+    /// The value of this parameter.
     #[must_use]
     pub fn of(self, params: &Params) -> Option<&Text> {
         match self {
@@ -168,7 +168,7 @@ impl Param {
         }
     }
 
-    /// What to tell a client that left it out.
+    /// The sentence for a client that left it out.
     #[must_use]
     pub const fn missing(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Requests: the message in a body, the headers that repeat it, and what it touches.
+//! Requests: the message in a body, the header fields that repeat it, and its target.
 
 pub mod batch;
 pub mod headers;

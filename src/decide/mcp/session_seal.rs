@@ -1,8 +1,8 @@
 //! Seals session ids, so that a session is usable only by its caller at its server.
 //!
 //! A seal is a keyed digest after the upstream's text, so every process with the key can check it
-//! and none has to store it (SPEC C-41). It proves to which caller the session belongs. It does not
-//! authenticate: the token does that, on every request.
+//! and no process has to store it (SPEC C-41). It proves which caller owns the session. It does not
+//! authenticate the caller: the token does that, on every request.
 
 use std::fmt;
 
@@ -17,17 +17,17 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// Bytes of the digest that are kept: 128 bits cannot be guessed by requests.
+/// The length of the truncated digest: 128 bits cannot be guessed by requests.
 const DIGEST_BYTES: usize = 16;
-/// Their length as text.
+/// The length of the digest as text.
 const SEAL_BYTES: usize = 22;
-/// Between the upstream's text and the digest.
+/// Separates the upstream's text from the digest.
 const MARK: char = '.';
 
-/// What a seal adds to the text.
+/// The number of bytes that a seal adds to the text.
 pub const SEAL_ADDS: usize = SEAL_BYTES + 1;
 
-/// What is sealed: a seal of one kind opens nothing of another.
+/// What is sealed. A seal of one kind does not open the other kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sealed {
     /// `Mcp-Session-Id`.
@@ -36,19 +36,19 @@ pub enum Sealed {
     Endpoint,
 }
 
-/// What a seal is bound to.
+/// The caller and server that a seal is bound to.
 #[derive(Clone, Copy)]
 pub struct SealedFor<'a> {
     /// What is sealed.
     pub kind: Sealed,
-    /// The server. The name, not the path: a session of a strict route is not valid on a lax one
-    /// (attack 129).
+    /// The server, by its name: a session of one server is not valid at another server (attack
+    /// 129).
     pub server: &'a ServerName,
     /// The caller: issuer and subject, not the token, which changes while the session stays.
     pub caller: &'a Caller,
 }
 
-/// The keys of `session_keys`: the first seals, all open.
+/// The keys of `session_keys`. The first key seals; every key opens.
 pub struct SessionKeys(Vec<hmac::Key>);
 
 impl SessionKeys {
@@ -58,7 +58,7 @@ impl SessionKeys {
         Self(keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.expose())).collect())
     }
 
-    /// The text as the caller gets it; `None` without a key.
+    /// The sealed text for the caller; `None` without a key.
     #[must_use]
     pub fn seal(&self, bound: SealedFor<'_>, text: &str) -> Option<String> {
         let digest = hmac::sign(self.0.first()?, &spelled(bound, text));
@@ -70,7 +70,7 @@ impl SessionKeys {
     #[must_use]
     pub fn open<'s>(&self, bound: SealedFor<'_>, sealed: &'s str) -> Option<&'s str> {
         let (text, seal) = sealed.rsplit_once(MARK)?;
-        // Exactly one spelling opens: the decoder refuses what is left over in the last character.
+        // A seal has one spelling only: the decoder refuses unused bits in the last character.
         let given = URL_SAFE_NO_PAD.decode(seal).ok().filter(|given| given.len() == DIGEST_BYTES)?;
         let spelled = spelled(bound, text);
         let matches = |key: &hmac::Key| {
@@ -80,7 +80,7 @@ impl SessionKeys {
                 .get(..DIGEST_BYTES)
                 .is_some_and(|digest| aws_lc_rs::constant_time::verify_slices_are_equal(digest, &given).is_ok())
         };
-        // Every key is tried, so that timing does not show which one it was.
+        // Every key is tried, so that timing does not show which key matched.
         self.0.iter().fold(false, |known, key| matches(key) | known).then_some(text)
     }
 }
@@ -91,8 +91,8 @@ impl fmt::Debug for SessionKeys {
     }
 }
 
-/// One text for all that is bound. Lengths stand before parts, so that no two bindings spell the
-/// same.
+/// The text that is digested. Each part is preceded by its length, so that two bindings never give
+/// the same text.
 fn spelled(bound: SealedFor<'_>, text: &str) -> Vec<u8> {
     let kind: &[u8] = match bound.kind {
         Sealed::Session => b"session",

@@ -8,12 +8,12 @@ pub enum Era {
     /// 2026-07-28 and later: each request stands alone, with its version and capabilities in
     /// `_meta`.
     Modern,
-    /// A version that is not a date, in header and body alike: an upstream may take the message for
-    /// either of the two. It is held to what both of them ask.
+    /// Header and body have the same version, which is not a date: an upstream may treat the
+    /// message as legacy or as modern. It must meet the requirements of both.
     Unknown,
 }
 
-/// One version, as far as a gateway must know it.
+/// The properties of one version that a gateway must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {
     /// The date that names it.
@@ -28,7 +28,7 @@ pub struct Version {
     pub get: bool,
     /// Whether a client may answer the server's requests by POST.
     pub client_responses: bool,
-    /// Whether `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name` must be there.
+    /// Whether `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name` are required.
     pub standard_headers: bool,
     /// Whether a client that closes the answer's stream thereby cancels the request.
     pub close_cancels: bool,
@@ -45,9 +45,10 @@ const LEGACY: Version = Version {
     close_cancels: false,
 };
 
-/// The oldest first. A version that is not here is the upstream's to answer (SPEC C-17, C-18).
+/// All known versions, the oldest first. The upstream answers a request with an unknown version
+/// (SPEC C-17, C-18).
 pub const VERSIONS: [Version; 5] = [
-    // HTTP+SSE: the session is an id in the URI that the first event names.
+    // HTTP with SSE: the session is an id in the URI that the first event names.
     Version { name: "2024-11-05", sessions: false, ..LEGACY },
     Version { name: ASSUMED, batches: true, ..LEGACY },
     Version { name: "2025-06-18", ..LEGACY },
@@ -64,7 +65,7 @@ pub const VERSIONS: [Version; 5] = [
     },
 ];
 
-/// What a request without `MCP-Protocol-Version` speaks, unless its session says otherwise
+/// The version of a request without `MCP-Protocol-Version`, unless its session has another version
 /// (2025-06-18 transports).
 pub const ASSUMED: &str = "2025-03-26";
 
@@ -77,8 +78,8 @@ pub fn find(name: &str) -> Option<&'static Version> {
     VERSIONS.iter().find(|version| version.name == name)
 }
 
-/// The era of `name`, which [`is_date`]. Unknown versions belong to the era that their date falls
-/// into: dates of this shape sort as text.
+/// The era of `name`, which must be a date ([`is_date`]). An unknown version belongs to the era of
+/// its date: such dates sort as text.
 #[must_use]
 pub fn era_of(name: &str) -> Era {
     if name < FIRST_MODERN { Era::Legacy } else { Era::Modern }

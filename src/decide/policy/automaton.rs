@@ -1,9 +1,9 @@
-//! A pattern as an automaton: what it matches, and whether it covers another pattern.
+//! Runs a pattern as an automaton, and tells whether it covers another pattern.
 
 #[cfg(test)]
 mod tests;
 
-/// One step of a pattern. `slash` tells whether a wildcard may stand for `/`.
+/// One step of a pattern. `slash`: whether the wildcard may match `/`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Char(char),
@@ -11,17 +11,17 @@ pub(super) enum Step {
     Star { slash: bool },
 }
 
-/// Which wildcards may stand for `/`. Two stars always may, and so may a star that is the whole
-/// pattern.
+/// Which wildcards may match `/`. `**` always may, and so may `*` if it is the whole pattern.
 #[derive(Clone, Copy)]
 pub(super) enum Crossing {
     None,
-    /// `?` alone.
+    /// Only `?`.
     One,
     All,
 }
 
-/// A pattern as an automaton. Its state is the places that a text leads to.
+/// A pattern as an automaton. Its state is the set of places in the pattern that the text so far
+/// leads to.
 pub(super) struct Machine {
     steps: Vec<Step>,
 }
@@ -52,7 +52,7 @@ impl Machine {
         self.closed(vec![0])
     }
 
-    /// Past each star, which may stand for nothing.
+    /// Adds the places after each star, because a star may match nothing.
     fn closed(&self, mut places: Places) -> Places {
         let mut looked_at = 0;
         while let Some(place) = places.get(looked_at).copied() {
@@ -66,7 +66,7 @@ impl Machine {
         places
     }
 
-    /// Where the places lead with one more character, or with all that a wildcard stands for.
+    /// The places after one more character, or after a wildcard of another pattern.
     pub(super) fn after(&self, places: &Places, step: Step) -> Places {
         let takes = |slash: bool| match step {
             Step::Char(character) => slash || character != '/',
@@ -89,8 +89,8 @@ impl Machine {
         places.contains(&self.steps.len())
     }
 
-    /// Whether it surely matches all that `other` matches: some stars of it take each wildcard of
-    /// `other` whole.
+    /// Whether this pattern surely matches all that `other` matches: each wildcard of `other` is
+    /// matched by a wildcard of this pattern.
     fn covers(&self, other: &Self) -> bool {
         let mut places = self.start();
         for step in &other.steps {
@@ -103,15 +103,15 @@ impl Machine {
     }
 }
 
-/// A pattern of a rule that other patterns may cover, or that may cover others.
+/// A pattern that can be compared with other patterns.
 pub struct Covering {
     machine: Machine,
-    /// Before the first wildcard.
+    /// The text before the first wildcard.
     fixed: String,
 }
 
 impl Covering {
-    /// Compiles `pattern`; with `crosses`, each of its wildcards may stand for `/`.
+    /// Compiles `pattern`. If `crosses`, each wildcard may match `/`.
     #[must_use]
     pub fn new(pattern: &str, crosses: bool) -> Self {
         let crossing = if crosses { Crossing::All } else { Crossing::None };
@@ -119,13 +119,13 @@ impl Covering {
         Self { machine: Machine::new(pattern, crossing), fixed }
     }
 
-    /// Whether `other` could be covered at all, told at a glance.
+    /// A quick check: false if this pattern surely does not cover `other`.
     #[must_use]
     pub fn begins(&self, other: &Self) -> bool {
         other.fixed.starts_with(&self.fixed)
     }
 
-    /// Whether it surely matches everything that `other` matches. When in doubt it says no.
+    /// Whether this pattern surely matches everything that `other` matches. False in doubt.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self.begins(other) && self.machine.covers(&other.machine)

@@ -19,8 +19,8 @@ use crate::{
 #[cfg(test)]
 pub(super) mod tests;
 
-/// Proof that policy allowed one request. Only [`evaluate`] makes one; `upstream::send` consumes
-/// it.
+/// Proof that the policy permits one request. Only [`evaluate`] makes a permit; `Upstream::send`
+/// consumes it.
 ///
 /// ```compile_fail,E0451
 /// let forged = portcullis::decide::policy::evaluate::Permit { rule: None, reported: None };
@@ -33,26 +33,26 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Index of the deciding rule, the first if several had to agree. `None` if permission to
-    /// connect was enough.
+    /// The index of the deciding rule, or of the first if several had to permit. `None` if
+    /// permission to connect is enough.
     #[must_use]
     pub fn rule(&self) -> Option<usize> {
         self.rule
     }
 
-    /// What a `report_only` rule would have refused.
+    /// The refusal of a `report_only` rule, which is only reported.
     #[must_use]
     pub fn reported(&self) -> Option<&Refusal> {
         self.reported.as_ref()
     }
 }
 
-/// Decides.
+/// Decides whether `caller` may touch `target`.
 ///
-/// Refusals that no scope can change come first: a step-up for them would loop through consent
-/// (SPEC A-56). Otherwise [`Refusal::Scope`] names everything that the operation needs at once,
-/// `connect` first, then the scopes of each rule, in the order of the configuration. It leaves out
-/// only what the caller holds through a broader scope (SPEC A-51, A-54).
+/// Refusals that no scope can change come first: a step-up would loop through consent (SPEC A-56).
+/// Otherwise [`Refusal::Scope`] names all scopes that the operation needs, those of `connect`
+/// first, then those of each rule, in the order of the configuration. It leaves out only a scope
+/// that a broader scope of the caller implies (SPEC A-51, A-54).
 ///
 /// # Errors
 /// [`Refusal::Scope`], [`Refusal::Forbidden`], [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
@@ -93,12 +93,13 @@ pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Per
     Err(Refusal::Scope { needed: needed(policy, granted, deciding) })
 }
 
-/// The first rule that decides about `target`, for records of a refusal that does not name the
-/// rule.
+/// The first rule that decides about `target`, for the audit line of a refusal that does not name
+/// the rule.
 #[must_use]
 pub fn deciding_rule(policy: &Policy, target: &Target) -> Option<usize> {
     let mut first = None;
-    // Where a later resource has no rule, the first one's still decided about the first.
+    // An error is ignored: if a later resource has no rule, the rule of the first resource still
+    // counts.
     let _ = each_deciding(policy, target, &mut |index, _| {
         first.get_or_insert(index);
         Ok(())
@@ -106,15 +107,15 @@ pub fn deciding_rule(policy: &Policy, target: &Target) -> Option<usize> {
     first
 }
 
-/// Whether `granted` covers `needed`, itself or by `scope_implies`.
+/// Whether `granted` has `needed`, or a scope that implies it (`scope_implies`).
 #[must_use]
 pub fn covers(policy: &Policy, granted: &[Scope], needed: &Scope) -> bool {
     held_by(policy, granted, needed).is_some()
 }
 
-/// The granted scope that is `needed` or stands for it, through any number of implications. Each
-/// scope is looked at once, so that scopes which imply each other end the search. Wildcards in a
-/// token mean nothing (attack 82).
+/// The granted scope that is `needed` or implies it, directly or through other scopes. Each scope
+/// is visited once, so that the search ends even if scopes imply each other. A `*` in a token's
+/// scope is not a wildcard (attack 82).
 pub(super) fn held_by<'a>(policy: &'a Policy, granted: &[Scope], needed: &'a Scope) -> Option<&'a Scope> {
     if granted.contains(needed) {
         return Some(needed);
@@ -146,8 +147,8 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
     };
     match target {
         Target::Open | Target::Stream | Target::EndSession => Ok(()),
-        // Without a rule for it, only the caller's own tasks are shown, and permission to connect
-        // is enough.
+        // Without a rule for `tasks/list`, only the caller's own tasks are shown, and permission to
+        // connect is enough.
         Target::TaskList => {
             let listing = Target::Method(LIST_TASKS.into());
             let deciding = rules.iter().enumerate().find(|(_, rule)| names(&rule.subject, &listing));
@@ -158,11 +159,12 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
             let (index, rule) = deciding.ok_or(Refusal::NoRule)?;
             visit(index, rule)
         }
-        // `target::of` never makes an empty list; if it did, nothing would have been judged.
+        // `target::of` never makes an empty list. An empty list is refused, because nothing in it
+        // can be judged.
         Target::Resources(uris) if uris.is_empty() => Err(Refusal::NoRule),
         Target::Resources(uris) => uris.iter().try_for_each(|uri| resource::visit(rules, uri, visit)),
         Target::Template(template) => template::visit(rules, template, visit),
-        // The owner of the tasks is not known here: only a rule for the method itself can permit
+        // The owner of the tasks is unknown here, so only a rule for the method itself can permit
         // this.
         Target::Tasks { method, resources, .. } => {
             each_deciding(policy, &Target::Method(method.clone()), visit)?;
@@ -173,8 +175,8 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
     }
 }
 
-/// Whether a `methods:` rule names `method`: then the operator relies on the upstream to guard what
-/// it touches.
+/// Whether a `methods:` rule names `method`. Then the operator relies on the upstream to protect
+/// the tasks that the method touches.
 #[must_use]
 pub fn names_method(policy: &Policy, method: &Text) -> bool {
     let Access::Rules(rules) = &policy.access else { return false };
@@ -199,7 +201,8 @@ pub(super) fn claims_match(claims: &Map<String, Value>, rule: &Rule) -> bool {
     rule.claims.iter().all(|(name, values)| claims.get(&**name).is_some_and(|claim| claim_matches(claim, values)))
 }
 
-/// Equal in type and value (`"1"` is not `1`), or a list that holds such a value.
+/// Whether the claim equals one of the values in type and value (`"1"` is not `1`), or is a list
+/// with such a value.
 pub(in crate::decide) fn claim_matches(claim: &Value, values: &[Value]) -> bool {
     values.contains(claim) || claim.as_array().is_some_and(|list| list.iter().any(|one| values.contains(one)))
 }
@@ -216,7 +219,7 @@ pub(super) fn holds_any(policy: &Policy, granted: &[Scope], scopes: &[Scope]) ->
     scopes.is_empty() || scopes.iter().any(|scope| covers(policy, granted, scope))
 }
 
-/// All that connecting and these rules need, each once. Of `any_scope` the first listed is asked
+/// All scopes that connecting and these rules need, each once. Of `any_scope` the first is asked
 /// for.
 fn needed<'p>(policy: &Policy, granted: &[Scope], rules: impl IntoIterator<Item = &'p Rule>) -> Vec<Scope> {
     let mut needed: Vec<Scope> = Vec::new();

@@ -25,18 +25,18 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// A decision and how it came about. It is not a [`super::evaluate::Permit`]: nothing can be sent
-/// with it.
+/// A decision and its reasons. It is not a [`super::evaluate::Permit`]: no request can be sent with
+/// it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// One sentence each, in the order of the decision. Of the caller they name scopes, never
-    /// values of claims (P10).
+    /// The steps of the decision, in order, one sentence each. They name the caller's scopes, but
+    /// never values of claims (P10).
     pub steps: Vec<String>,
-    /// What [`evaluate`] said: the deciding rule, or the refusal.
+    /// The verdict of [`evaluate`]: the deciding rule, or the refusal.
     pub verdict: Result<Option<usize>, Refusal>,
 }
 
-/// Explains. The verdict is that of `evaluate`; the steps only tell what it looked at.
+/// Explains a decision. The verdict is that of [`evaluate`]; the steps only describe it.
 #[must_use]
 pub fn explain(policy: &Policy, caller: &Caller, target: &Target) -> Explanation {
     let verdict = evaluate(policy, caller, target);
@@ -135,11 +135,11 @@ impl Story<'_> {
         }
     }
 
-    /// Each reading of a URI, and what the rules say to it.
+    /// Explains each reading of a URI by the rules.
     fn resource(&mut self, rules: &[Rule], uri: &str) {
         let is_everything = |patterns: &[Pattern]| patterns.iter().any(Pattern::is_everything);
         if resource::rules(rules).next().is_some_and(|(_, _, patterns)| is_everything(patterns)) {
-            // No other rule is asked, however a server reads the URI.
+            // No other rule applies, whatever a server makes of the URI.
             return self.by_rules(rules, uri, |_, _| Match::Yes, true);
         }
         let (hazard, readings) =
@@ -193,7 +193,7 @@ impl Story<'_> {
         }
     }
 
-    /// Tells whether the rule decided.
+    /// Returns whether the rule decided.
     fn tried(&mut self, index: usize, rule: &Rule, name: &str, matched: bool) -> bool {
         let verb = if matched { "matches" } else { "does not match" };
         self.say(format!("{} {verb} {name:?}.", title(index, rule)));

@@ -1,17 +1,17 @@
-//! How file systems that ignore case compare names: by case folding and canonical equivalence.
+//! Folds names as file systems that ignore case do: case folding and canonical equivalence.
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
 /// `text` as such a file system compares it. APFS, HFS+ and case-folding ext4 compare the canonical
 /// decomposition after full case folding, so that `ſ` is `s`, the Kelvin sign is `k` and `ß` is
-/// `ss`; HFS+ and ext4 skip characters that are not seen. The form is the composed one, in which
-/// `?` stands for a letter with its accent.
+/// `ss`; HFS+ and ext4 skip invisible characters. The result is composed, so that `?` matches a
+/// letter with its accent.
 pub(super) fn folded(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    // Lower case of upper case is the full folding, but for `ẞ`, whose own lower case must come
-    // first. `ı` becomes `i` as well, which only judges more alike.
+    // To upper case, then to lower case, is the full folding, except for `ẞ`, whose own lower case
+    // must come first. `ı` becomes `i` as well, so a few more names are treated as equal.
     let cased: String = decomposed(text)
         .chars()
         .filter(|character| !is_ignorable(*character))
@@ -22,7 +22,7 @@ pub(super) fn folded(text: &str) -> String {
     ComposingNormalizerBorrowed::new_nfc().normalize(&cased).into_owned()
 }
 
-/// `text` with each accent after its letter: what comes first in it comes first in every form.
+/// `text` with each accent after its letter. A prefix of it is a prefix in every form.
 pub(super) fn decomposed(text: &str) -> std::borrow::Cow<'_, str> {
     DecomposingNormalizerBorrowed::new_nfd().normalize(text)
 }

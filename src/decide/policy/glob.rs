@@ -3,29 +3,28 @@
 #[cfg(test)]
 mod tests;
 
-/// A compiled pattern. `*` stands for any run of characters, `/` among them, and `**` for the same;
-/// `?` for one character. Nothing escapes them: a name that holds a star is matched by that star,
-/// and by more.
+/// A compiled pattern. `*` and `**` match any run of characters, including `/`; `?` matches one
+/// character. There is no escape: a `*` in the pattern also matches a literal `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
     pattern: Box<str>,
     shape: Shape,
 }
 
-/// What most patterns are is one comparison.
+/// The common forms of a pattern, each of which is one comparison, and the general forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Shape {
     /// No wildcard.
     Literal,
-    /// `get_*`; with nothing before the star it matches everything.
+    /// `get_*`. An empty prefix matches everything.
     Prefix(Box<str>),
     /// `file:///pub/*` where a star stops at a slash.
     Segment(Box<str>),
     /// `*_read`.
     Suffix(Box<str>),
-    /// All others, with each run of stars written as one.
+    /// Any other pattern, with each run of stars reduced to one.
     Wild(Box<str>),
-    /// All others where a star stops at a slash: what every match begins with, and the rest.
+    /// Any other pattern where a star stops at a slash: the literal prefix, and the rest.
     Within(Box<str>, Box<[Token]>),
 }
 
@@ -36,7 +35,7 @@ enum Token {
     Char(char),
     /// `?`: one character other than a slash.
     One,
-    /// `?` where it may be a slash as well.
+    /// `?`: one character, which may be a slash.
     OneOrSlash,
     /// `*`: any run of characters without a slash.
     Run,
@@ -58,7 +57,7 @@ impl Glob {
         Self { pattern: pattern.into(), shape: Shape::within(pattern, Token::One) }
     }
 
-    /// As [`Glob::within`], but `?` stands for a slash as well.
+    /// As [`Glob::within`], but `?` also matches a slash.
     #[must_use]
     pub fn within_but_for_one(pattern: &str) -> Self {
         Self { pattern: pattern.into(), shape: Shape::within(pattern, Token::OneOrSlash) }
@@ -70,19 +69,19 @@ impl Glob {
         &self.pattern
     }
 
-    /// Whether it stands for just one text.
+    /// Whether the pattern has no wildcard.
     #[must_use]
     pub fn is_literal(&self) -> bool {
         self.shape == Shape::Literal
     }
 
-    /// Whether it matches every text there is.
+    /// Whether the pattern matches every text.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         matches!(&self.shape, Shape::Prefix(prefix) if prefix.is_empty())
     }
 
-    /// What every text that it matches begins with.
+    /// The prefix of every text that the pattern matches.
     #[must_use]
     pub fn literal_prefix(&self) -> &str {
         self.pattern.split(['*', '?']).next().unwrap_or_default()
@@ -158,9 +157,9 @@ impl Shape {
     }
 }
 
-/// Only the last star is ever widened: whatever an earlier one could still take, the last one can
-/// take as well. So a pattern with many stars costs pattern × text steps, not the exponential of
-/// plain backtracking.
+/// Only the last star is ever extended, because it can match all that an earlier star could. So a
+/// pattern with many stars costs pattern × text steps, and not exponential time as plain
+/// backtracking does.
 fn wild(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut last_star = None;
@@ -174,7 +173,7 @@ fn wild(pattern: &str, text: &str) -> bool {
             }
             (Some('?'), Some(_)) => {}
             (Some(wanted), Some(found)) if wanted == found => {}
-            // A wider star leaves even less text.
+            // To extend the star would leave even less text.
             (Some(_), None) => return false,
             (_, Some(_)) => match &mut last_star {
                 Some((after_star, taken)) => {
@@ -187,7 +186,7 @@ fn wild(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// With two kinds of star, remembering the last star is not enough. So all places in the pattern
+/// With two kinds of star, it is not enough to remember the last star. So all places in the pattern
 /// that the text so far can lead to are kept: at most pattern × text steps.
 fn within(tokens: &[Token], text: &str) -> bool {
     // Whether the text so far leads to the place before each token, and to the end.
@@ -216,7 +215,8 @@ fn within(tokens: &[Token], text: &str) -> bool {
     at_end
 }
 
-/// Goes on past each star, which may stand for nothing. Tells whether that leads to the end.
+/// Adds the places after each star, because a star may match nothing. Returns whether the end is
+/// reached.
 fn enter(places: &mut [(Token, bool)], from_the_start: bool) -> bool {
     let mut passes = from_the_start;
     for (token, is_here) in places {

@@ -1,7 +1,6 @@
 //! Finds rules that permit more since `*` in a resource pattern stops at `/`.
 //!
-//! A star now stops at a slash. What it no longer matches falls to a later rule, which may ask for
-//! less.
+//! A text that the star no longer matches falls to a later rule, which may need less.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -19,33 +18,33 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// A pattern that lets something fall to a rule that asks for less.
+/// A pattern that lets a text fall to a rule that needs less.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Narrowed {
     /// Index of its rule.
     pub rule: usize,
     /// Index among the rule's patterns.
     pub pattern: usize,
-    /// A URI that it no longer matches.
+    /// A URI that the pattern no longer matches.
     pub example: String,
-    /// The rule that decides about it now.
+    /// The rule that decides about that URI now.
     pub falls_to: usize,
-    /// What to write instead.
+    /// The pattern to write instead.
     pub instead: String,
 }
 
-/// States visited for one pattern. Beyond this, a pattern that could be narrowed counts as
+/// States visited for one pattern. Above this number, a pattern that could be narrowed counts as
 /// narrowed.
 const STATES_MAX: usize = 2_000;
 
-/// Every pattern of `rules` whose narrower meaning lets more pass. Of `policy` the scopes of
-/// connecting and their implications count.
+/// Finds every pattern of `rules` whose narrower meaning permits more. Of `policy`, only the scopes
+/// for connecting and `scope_implies` are used.
 #[must_use]
 pub fn find(policy: &Policy, rules: &[Rule]) -> Vec<Narrowed> {
     let mut found = Vec::new();
     for (index, rule, patterns) in resource::rules(rules) {
-        // A rule that refuses no request cannot let more pass, and in a denial a star still crosses
-        // slashes.
+        // A rule that refuses no request cannot let more pass, and in a `deny` rule a star still
+        // matches slashes.
         if rule.deny || rule.report_only || !rule.has_conditions() {
             continue;
         }
@@ -69,13 +68,14 @@ pub fn find(policy: &Policy, rules: &[Rule]) -> Vec<Narrowed> {
     found
 }
 
-/// Whether a pattern has a star that stops at a slash. Where a `?` stops, the rule still guards.
+/// Whether the pattern has a star that stops at a slash. A `?` does not count: the rule still
+/// guards texts with a slash there.
 fn is_narrower(pattern: &Pattern) -> bool {
     let is_single = |run: &str| run.len() == 1;
     !pattern.is_everything() && pattern.as_str().split(|character| character != '*').any(is_single)
 }
 
-/// Whether all that `later` permits, `earlier` permits as well.
+/// Whether `earlier` permits everything that `later` permits.
 fn is_as_strict(policy: &Policy, later: &Rule, earlier: &Rule) -> bool {
     if later.report_only {
         return false;
@@ -96,7 +96,7 @@ fn is_as_strict(policy: &Policy, later: &Rule, earlier: &Rule) -> bool {
     earlier.scopes.iter().all(holds) && holds_any && is_claimed
 }
 
-/// The pattern with the meaning that it had.
+/// The pattern that keeps the old meaning.
 fn instead(pattern: &str) -> String {
     let mut doubled = String::with_capacity(pattern.len() + 4);
     let mut characters = pattern.chars().peekable();
@@ -110,16 +110,16 @@ fn instead(pattern: &str) -> String {
     doubled
 }
 
-/// A walk through all texts that one pattern matched.
+/// A search through all texts that one pattern matched before.
 struct Search {
     rule: usize,
-    /// As it was.
+    /// The pattern with its old meaning.
     pattern: Machine,
-    /// What its rule still guards.
+    /// The texts that its rule still guards.
     guarded: Machine,
-    /// What decided before this rule.
+    /// The patterns of earlier rules, with their old meaning.
     above: Vec<Machine>,
-    /// What decides now, and by which rule.
+    /// The patterns that decide now, each with its rule.
     now: Vec<(usize, Machine)>,
     alphabet: Vec<char>,
 }
@@ -130,7 +130,7 @@ impl Search {
         let own = prefix(pattern);
         let (mut above, mut now) = (Vec::new(), Vec::new());
         let crossing = |crosses: bool| if crosses { Crossing::All } else { Crossing::None };
-        // Where a query may begin, its mark is the better example.
+        // If the pattern may match a query, an example with `?` is clearer.
         let mut alphabet = if pattern.contains('?') { vec!['?', 'x', '/'] } else { vec!['x', '/'] };
         for (index, other, patterns) in resource::rules(rules) {
             for text in patterns.iter().flat_map(Pattern::spellings) {
@@ -145,7 +145,7 @@ impl Search {
                 }
             }
         }
-        // One character that no pattern names stands for all of those.
+        // One character that no pattern names represents all such characters.
         let other = ('a'..='z').chain('\u{100}'..='\u{1000}').find(|character| !alphabet.contains(character));
         alphabet.extend(other);
         let mut seen = HashSet::new();
@@ -154,7 +154,7 @@ impl Search {
         Self { rule, pattern, guarded, above, now, alphabet }
     }
 
-    /// A text that falls from the rule to one of `asks_less`, and to which.
+    /// A text that falls from this rule to a rule of `asks_less`, and that rule.
     fn run(&self, asks_less: &[usize]) -> Option<(String, usize)> {
         let start = self.start();
         let mut known = HashSet::from([start.clone()]);
@@ -192,7 +192,7 @@ impl Search {
         self.machines().zip(state).map(|(machine, places)| machine.after(places, Step::Char(character))).collect()
     }
 
-    /// The same example with something between two slashes, where that falls as well.
+    /// The example with a name between two slashes, if that text falls as well.
     fn like_a_uri(&self, text: &str, falls_to: usize) -> Option<String> {
         let (scheme, mut rest) = match text.split_once(":///") {
             Some((scheme, rest)) => (format!("{scheme}:///"), rest.to_owned()),
@@ -208,7 +208,7 @@ impl Search {
         [format!("{scheme}{rest}x"), format!("{scheme}{rest}")].into_iter().find(falls)
     }
 
-    /// Which rule decides now about a text that this rule decided about.
+    /// The rule that decides now about a text that this rule decided about before.
     fn falls_to(&self, state: &[Places]) -> Option<usize> {
         let mut state = state.iter();
         let was_ours = state.next().is_some_and(|places| self.pattern.accepts(places));

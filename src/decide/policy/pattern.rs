@@ -1,4 +1,4 @@
-//! A resource pattern of a rule: what it matches as written, and in any other spelling.
+//! A resource pattern of a rule: matches URIs as written, and in other spellings.
 
 use std::fmt::Write;
 
@@ -16,19 +16,20 @@ use crate::decide::policy::{
 #[cfg(test)]
 mod tests;
 
-/// A compiled resource pattern. `*` and `?` stop at `/`, except in a rule that denies; `**` does
-/// not; `*` alone is everything.
+/// A compiled resource pattern. `*` and `?` stop at `/`, except in a `deny` rule; `**` does not;
+/// the pattern `*` matches everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     written: Spelling,
-    /// Other spellings of the same: a rule is about a resource, however the operator wrote it.
+    /// Other spellings of the pattern: a rule is about a resource, whatever spelling the operator
+    /// used.
     alike: Box<[Spelling]>,
-    /// All spellings in lower case, and as file systems that ignore case compare them.
+    /// All spellings in lower case, and folded as file systems that ignore case do.
     folded: Box<[Spelling]>,
-    /// Those of them that name a drive, without it: a path without a drive is one on the drive
-    /// where the server runs.
+    /// The folded spellings that name a drive, without the drive: a path without a drive is on the
+    /// drive where the server runs.
     driveless: Box<[Spelling]>,
-    /// All spellings that have a `?`, where it stands for a slash as well.
+    /// All spellings with a `?`, which here also matches a slash.
     one_crosses: Box<[Glob]>,
     queries: Box<[Query]>,
 }
@@ -66,26 +67,26 @@ impl Pattern {
         [&self.written].into_iter().chain(&self.alike).map(|form| form.within.as_str())
     }
 
-    /// Whether it stands for just one text.
+    /// Whether the pattern has no wildcard.
     #[must_use]
     pub fn is_literal(&self) -> bool {
         self.written.within.is_literal()
     }
 
-    /// Whether it matches every text there is.
+    /// Whether the pattern matches every text.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         self.written.within.is_everything()
     }
 
-    /// Whether it matches `text`, in a rule that denies or in one that does not.
+    /// Whether the pattern matches `text`. `deny`: whether its rule denies.
     #[must_use]
     pub fn matches(&self, text: &str, deny: bool) -> bool {
         self.written.matches(text, deny)
     }
 
-    /// Whether another spelling of it matches `reading`, or the same one to a file system that
-    /// ignores case.
+    /// Whether another spelling of the pattern matches `reading`, or a spelling that differs only
+    /// in case on a file system that ignores case.
     #[must_use]
     pub fn is_like(&self, reading: &UriReading<'_>, deny: bool) -> bool {
         if self.alike.iter().any(|form| form.matches(&reading.text, deny)) {
@@ -101,9 +102,8 @@ impl Pattern {
         reading.folded().iter().any(|text| self.is_folded(text, deny))
     }
 
-    /// Whether a rule that refuses some callers must guard `text` as well: a slash stands where the
-    /// pattern has a `?`, which may be the mark of a query, or its parameters come in another
-    /// order.
+    /// Whether a rule that refuses some callers must guard `text` as well: `text` has a slash where
+    /// the pattern has a `?` (which may begin a query), or has the parameters in another order.
     #[must_use]
     pub fn guards(&self, text: &str, deny: bool) -> bool {
         (!deny && self.one_crosses.iter().any(|glob| glob.matches(text)))
@@ -124,7 +124,7 @@ impl Pattern {
         prefixes.into_iter().any(|prefix| starts.iter().any(|fixed| meets(&prefix, &decomposed(fixed))))
     }
 
-    /// The pattern as a WHATWG parser spells it, where that differs and no URI could match both.
+    /// The pattern in the spelling of a WHATWG parser, if it differs and no URI could match both.
     #[must_use]
     pub fn canonical(&self) -> Option<String> {
         let pattern = self.as_str();
@@ -152,20 +152,20 @@ fn is_every_file(pattern: &str) -> bool {
     pattern.strip_prefix("file:///").is_some_and(|rest| rest.starts_with('*') && rest.trim_matches('*').is_empty())
 }
 
-/// All readings of a pattern, its wildcards kept.
+/// All readings of a pattern, with its wildcards.
 fn spellings(pattern: &str) -> Vec<String> {
     let Some(marks) = Marks::of(pattern) else { return Vec::new() };
     let mut all: Vec<String> = Vec::new();
     for reading in uri::readings(&marks.text) {
         let restored = marks.restored(&reading.text).filter(|text| *text != pattern && !all.contains(text));
-        // `file://host/**` without its host, which some servers drop, is not about every file.
+        // Some servers drop the host of `file://host/**`, but the pattern is not about every file.
         let is_parsed = matches!(reading.how, How::Written | How::Whatwg | How::Decoded);
         all.extend(restored.filter(|text| is_parsed || !is_every_file(text)));
     }
     all
 }
 
-/// A pattern whose wildcards are replaced by words that every parser leaves alone.
+/// A pattern whose wildcards are replaced by words that no parser changes.
 struct Marks<'p> {
     text: String,
     wildcards: Vec<&'p str>,
@@ -190,9 +190,10 @@ impl<'p> Marks<'p> {
         Some(Self { text, wildcards })
     }
 
-    /// A reading of the text with the wildcards back in place; nothing where it lost one.
+    /// A reading of the text with its wildcards restored; `None` if the reading has lost a
+    /// wildcard.
     fn restored(&self, reading: &str) -> Option<String> {
-        // A star that was escaped is a character; `?` is the narrowest that matches it.
+        // An escaped star is a character; `?` is the narrowest wildcard that matches it.
         let mut restored = String::new();
         let mut rest = reading;
         for (index, wildcard) in self.wildcards.iter().enumerate() {
@@ -210,7 +211,7 @@ fn mark(index: usize) -> Option<String> {
     Some(format!("{MARK}{}{}x", letter(index / 26)?, letter(index % 26)?))
 }
 
-/// What comes before the first run of stars or question mark, that, and what comes after it.
+/// Splits `text` into the part before the first wildcard, the wildcard, and the rest.
 fn next_wildcard(text: &str) -> Option<(&str, &str, &str)> {
     let at = text.find(['*', '?'])?;
     let (fixed, rest) = text.split_at_checked(at)?;

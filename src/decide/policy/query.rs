@@ -1,8 +1,8 @@
-//! Whether a URI has all parameters that a pattern's query names, in any order.
+//! Finds whether a URI has all parameters of a pattern's query, in any order.
 
 use crate::decide::policy::{spelling::Spelling, uri};
 
-/// A pattern with two parameters or more, taken apart at one of its question marks.
+/// A pattern with two parameters or more, split at one of its question marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Query {
     front: Spelling,
@@ -10,8 +10,8 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// All that `pattern` can be read as: each question mark before the first `&` may begin the
-    /// query, the others are wildcards.
+    /// All readings of `pattern`: each `?` before the first `&` may begin the query, and any other
+    /// `?` is a wildcard.
     pub(super) fn all_of(pattern: &str) -> Vec<Self> {
         let Some(ends) = pattern.find('&') else { return Vec::new() };
         let splits = pattern.match_indices('?').take_while(|(at, _)| *at < ends);
@@ -24,8 +24,8 @@ impl Query {
         queries.collect()
     }
 
-    /// Whether a server that ignores the order of parameters, and those that it does not know,
-    /// could read `text` as something that the pattern matches.
+    /// Whether the pattern could match `text` for a server that ignores unknown parameters and the
+    /// order of parameters.
     pub(super) fn is_in(&self, text: &str, deny: bool) -> bool {
         let Some((front, _)) = text.split_once('?') else { return false };
         let is_there =

@@ -1,4 +1,4 @@
-//! Which resource rules decide about a URI: those that match any reading of it (SPEC C-04).
+//! Finds the resource rules that decide about a URI: those that match any reading (SPEC C-04).
 
 use crate::decide::{
     policy::{
@@ -16,23 +16,24 @@ use crate::decide::{
 #[cfg(test)]
 mod tests;
 
-/// How a rule stands to one reading.
+/// How a rule relates to one reading of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Match {
-    /// It is about something else.
+    /// The rule is about another resource.
     No,
-    /// It names the resource in another spelling: it must permit as well, and the rules below it
-    /// are asked too.
+    /// The rule names the resource in another spelling: it must permit, and the rules below it are
+    /// asked as well.
     Alike,
-    /// The same, but what only its conditions or its denial reach is not permitted by it.
+    /// As `Alike`, but the rule only guards the reading: it does not count as a rule that permits
+    /// it.
     Guards,
-    /// It decides.
+    /// The rule decides.
     Yes,
-    /// Its pattern cannot judge the URI, so neither can any rule below it.
+    /// The pattern cannot judge the URI, so no rule below it can.
     Unsafe(&'static str),
 }
 
-/// The rules about resources.
+/// The resource rules, each with its index and patterns.
 pub(super) fn rules(rules: &[Rule]) -> impl Iterator<Item = (usize, &Rule, &[Pattern])> {
     rules.iter().enumerate().filter_map(|(index, rule)| match &rule.subject {
         Subject::Resources(patterns) => Some((index, rule, patterns.as_slice())),
@@ -47,7 +48,7 @@ pub(super) fn rules(rules: &[Rule]) -> impl Iterator<Item = (usize, &Rule, &[Pat
 /// The visitor's; [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
 pub(super) fn visit<'p>(all: &'p [Rule], uri: &str, visit: Visit<'_, 'p>) -> Result<(), Refusal> {
     let Some((index, rule, patterns)) = rules(all).next() else { return Err(Refusal::NoRule) };
-    // There is nothing that another spelling could dodge.
+    // No other spelling could avoid a pattern that matches everything.
     if patterns.iter().any(Pattern::is_everything) {
         return visit(index, rule);
     }
@@ -72,7 +73,7 @@ fn visit_reading<'p>(
             Match::No => {}
             Match::Alike => {
                 visit(index, rule)?;
-                // The text itself must be permitted as it is written.
+                // The URI must also be permitted as written.
                 is_named |= reading.how != How::Written;
             }
             Match::Guards => visit(index, rule)?,
@@ -83,8 +84,9 @@ fn visit_reading<'p>(
     if is_named { Ok(()) } else { Err(Refusal::NoRule) }
 }
 
-/// How `rule` stands to `reading`. Hazards count where the URI is judged as written: a pattern that
-/// matches everything, and one that is the same byte for byte, are safe with any.
+/// How `rule` relates to `reading`. Hazards count where the URI is judged as written. A pattern
+/// that matches everything, and a pattern that equals the URI byte by byte, are safe with any
+/// hazard.
 pub(super) fn matches(rule: &Rule, patterns: &[Pattern], reading: &UriReading<'_>, hazard: Option<Hazard>) -> Match {
     let is_exact =
         |pattern: &Pattern| pattern.is_everything() || (pattern.is_literal() && pattern.matches(&reading.text, false));

@@ -10,20 +10,20 @@ use crate::{
     },
 };
 
-/// All that one server's policy says.
+/// The policy of one server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// What every request needs (`scopes:`).
+    /// The scopes that every request needs (`scopes:`).
     pub connect: Vec<Scope>,
     /// `access: authenticated` or `rules:`.
     pub access: Access,
-    /// `scope_implies`: a broader scope, and the patterns of those it stands for.
+    /// `scope_implies`: a broader scope, and patterns of the scopes that it implies.
     pub implies: Vec<(Scope, Vec<Glob>)>,
 }
 
 impl Policy {
-    /// Every scope that the policy names, each once: `connect` first, then the rules' in their
-    /// order, then those that only stand for others.
+    /// Every scope that the policy names, each once: first those of `connect`, then those of the
+    /// rules in order, then the scopes of `scope_implies`.
     #[must_use]
     pub fn scopes(&self) -> Vec<Scope> {
         let rules: &[Rule] = match &self.access {
@@ -42,7 +42,7 @@ impl Policy {
     }
 }
 
-/// Exactly one of the two.
+/// How a server decides about tools, resources, prompts and methods.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Access {
     /// Any valid token may use everything.
@@ -54,32 +54,32 @@ pub enum Access {
 /// One rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// What it is about.
+    /// What the rule is about.
     pub subject: Subject,
     /// Scopes that are all needed.
     pub scopes: Vec<Scope>,
-    /// Scopes of which one is needed, where there are any.
+    /// If not empty, one of these scopes is needed.
     pub any_scope: Vec<Scope>,
     /// Claims that must have one of these values; a scope cannot replace them.
     pub claims: Vec<(Box<str>, Vec<Value>)>,
     /// Refuse, with any scope.
     pub deny: bool,
-    /// Log what would be refused, and let it pass.
+    /// Log what the rule would refuse, and permit it.
     pub report_only: bool,
 }
 
 impl Rule {
-    /// Whether it permits only some callers.
+    /// Whether the rule permits only some callers.
     #[must_use]
     pub fn has_conditions(&self) -> bool {
         !(self.scopes.is_empty() && self.any_scope.is_empty() && self.claims.is_empty())
     }
 }
 
-/// What is done with each rule that decides, and its index.
+/// Called for each rule that decides, with its index.
 pub(super) type Visit<'v, 'p> = &'v mut dyn FnMut(usize, &'p Rule) -> Result<(), Refusal>;
 
-/// What a rule is about: exactly one kind.
+/// What a rule is about.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
     /// Tool names.
@@ -110,7 +110,7 @@ impl Subject {
         }
     }
 
-    /// The key that it is written under.
+    /// The key of this subject in the configuration.
     #[must_use]
     pub fn key(&self) -> &'static str {
         match self {

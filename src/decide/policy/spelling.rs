@@ -2,7 +2,7 @@
 
 use crate::decide::policy::glob::Glob;
 
-/// One spelling of a pattern, with stars of both kinds.
+/// One spelling, compiled both with stars that stop at a slash and with stars that do not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Spelling {
     pub(super) within: Glob,

@@ -1,4 +1,4 @@
-//! Which resource rules decide about a URI template: all that its expansions could reach.
+//! Finds the resource rules that decide about a URI template: all that an expansion may match.
 
 use crate::decide::{
     policy::{
@@ -17,14 +17,15 @@ use crate::decide::{
 #[cfg(test)]
 mod tests;
 
-/// What stands for an expression where a template is read as a URI. A template that holds it is
-/// read as if it had an expression there, which reaches no fewer rules.
+/// Replaces an expression when a template is read as a URI. A template that contains this word is
+/// read as if it had an expression there, which can only reach more rules.
 const MARK: &str = "wqz";
 
-/// A template, and what its expansions begin with.
+/// A template, and the prefixes of its expansions.
 pub(super) struct Template<'t> {
     text: &'t str,
-    /// With a slash in each expression that may expand to one, so that `*` does not stand for it.
+    /// The template with a slash in each expression that may expand to a slash, so that `*` does
+    /// not match it.
     judged: String,
     hazard: Option<&'static str>,
     begins: Vec<String>,
@@ -45,7 +46,7 @@ impl<'t> Template<'t> {
         Self { text, judged: judged(text), hazard, begins }
     }
 
-    /// How a rule stands to the template: [`Match::Alike`] where an expansion might meet it.
+    /// How a rule relates to the template: [`Match::Alike`] if it may match an expansion.
     pub(super) fn meets(&self, rule: &Rule, patterns: &[Pattern]) -> Match {
         let is_exact =
             |pattern: &Pattern| pattern.is_everything() || (pattern.is_literal() && pattern.matches(self.text, false));
@@ -63,11 +64,10 @@ impl<'t> Template<'t> {
     }
 }
 
-/// A template is judged by its own text, braces and all: a pattern allows `file:///pub/{+path}`
-/// only if it covers every text of that form. Completion fills in the argument and opens nothing;
-/// what is read later is judged as a URI. But the candidates may name what an earlier rule guards.
-/// So every rule above the matching one that some expansion could reach must permit as well (SPEC
-/// C-05).
+/// A template is judged by its own text, with its braces: a pattern permits `file:///pub/{+path}`
+/// only if it covers every text of that form. Completion only fills in the argument; a later read
+/// is judged as a URI. But the suggestions may name resources that an earlier rule guards. So every
+/// rule above the matching rule must permit as well, if it may match an expansion (SPEC C-05).
 ///
 /// # Errors
 /// The visitor's; [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
@@ -84,7 +84,7 @@ pub(super) fn visit<'p>(all: &'p [Rule], template: &str, visit: Visit<'_, 'p>) -
     Err(Refusal::NoRule)
 }
 
-/// What all expansions of a reading begin with.
+/// The prefix of all expansions of a reading.
 fn begin(reading: &str, how: How) -> String {
     let fixed = reading.split(MARK).next().unwrap_or_default();
     let is_whole = fixed.len() == reading.len();
@@ -92,13 +92,12 @@ fn begin(reading: &str, how: How) -> String {
     if is_whole || authority.contains('/') || how == How::Written {
         return fixed.to_owned();
     }
-    // What an expression adds to an authority may be a port or an address that is spelled
-    // otherwise.
+    // An expression in an authority may add a port, or an address in another spelling.
     let scheme = fixed.split(':').next().unwrap_or_default();
     format!("{scheme}:")
 }
 
-/// `text` with each expression replaced by a word that every parser leaves alone.
+/// `text` with each expression replaced by a word that no parser changes.
 fn marked(text: &str) -> String {
     let mut marked = String::new();
     for (index, part) in text.split('{').enumerate() {
@@ -111,8 +110,8 @@ fn marked(text: &str) -> String {
     marked
 }
 
-/// `text` with a slash in each expression that may expand to one: `+`, `#` and `/` (RFC 6570 §3.2),
-/// and `{path*}` to FastMCP.
+/// `text` with a slash in each expression that may expand to a slash: `+`, `#` and `/` (RFC 6570
+/// §3.2), and `{path*}` in FastMCP.
 fn judged(text: &str) -> String {
     text.replace("{+", "{/+").replace("{#", "{/#").replace("*}", "*/}")
 }

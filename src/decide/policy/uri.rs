@@ -1,8 +1,8 @@
-//! Which resources a URI can name: every reading that a real server gives it (SPEC C-04).
+//! Finds every reading that a real server may give a URI (SPEC C-04).
 //!
-//! The official SDKs pass a URI through a WHATWG parser before they look it up, templates hand out
-//! percent-decoded parts, and handlers of `file:` make a path of it. A rule that judged the text
-//! alone could be dodged by another spelling.
+//! The official SDKs pass a URI through a WHATWG parser before they look it up, templates return
+//! percent-decoded parts, and handlers of `file:` turn it into a path. If a rule judged only the
+//! text, another spelling would avoid it.
 
 use url::Url;
 
@@ -18,9 +18,9 @@ pub mod reading;
 #[cfg(test)]
 mod tests;
 
-/// Every reading of a URI that a client asks for: those of [`all_readings`], and the same with
-/// another parameter of the query in front or alone. Servers that take a query apart accept its
-/// parameters in any order and ignore those they do not know.
+/// Every reading of a URI that a client asks for: those of [`all_readings`], and those with another
+/// parameter of the query first or alone. Servers that parse a query accept its parameters in any
+/// order and ignore unknown parameters.
 #[must_use]
 pub fn asked(uri: &str) -> Vec<UriReading<'_>> {
     let mut all = all_readings(uri);
@@ -41,20 +41,21 @@ pub fn readings(uri: &str) -> Vec<UriReading<'_>> {
     if is_plain(uri) { vec![as_written(uri)] } else { all_readings(uri) }
 }
 
-/// The full search; for a plain URI it finds the same.
+/// The full search. For a plain URI it finds the same as [`readings`].
 #[must_use]
 pub fn all_readings(uri: &str) -> Vec<UriReading<'_>> {
     let mut all = vec![as_written(uri)];
     let is_file = scheme_is_file(uri);
     let mut texts = vec![uri.to_owned()];
-    // A parser trims blanks and control characters, other readers whatever Unicode calls a blank.
+    // A WHATWG parser trims ASCII blanks and control characters; other readers trim all Unicode
+    // white space.
     texts.extend(Some(uri.trim()).filter(|trimmed| *trimmed != uri).map(str::to_owned));
-    // The delimiters count for a reader that parses first, too.
+    // A reader that parses first also removes the delimiters.
     let parsed = whatwg(uri);
     for text in [Some(uri), parsed.as_deref()].into_iter().flatten() {
         texts.extend(Some(parts::unwrapped(text)).filter(|inner| *inner != text).map(str::to_owned));
     }
-    // Servers decode once; what they then hand to a file system may be decoded by it once more.
+    // Servers decode once. For a file, a second decoding may follow.
     for level in 0..if is_file { 3 } else { 2 } {
         let how = if level == 0 { How::Whatwg } else { How::Decoded };
         let parsed: Vec<String> = texts.iter().filter_map(|text| whatwg(text)).collect();
@@ -79,15 +80,15 @@ pub fn all_readings(uri: &str) -> Vec<UriReading<'_>> {
     all
 }
 
-/// The URI that a WHATWG parser makes of `uri`, where it takes it.
+/// The URI that a WHATWG parser makes of `uri`; `None` if it refuses `uri`.
 #[must_use]
 pub fn whatwg(uri: &str) -> Option<String> {
     Url::parse(uri).ok().map(String::from)
 }
 
-/// Whether all readers see the same in `uri`: what most clients send, told apart in one pass.
+/// Whether all readers read `uri` alike, as they do most URIs. Found in one pass.
 ///
-/// When in doubt it says no; [`readings`] then takes a longer look.
+/// False in doubt; then [`readings`] makes the full search.
 #[must_use]
 pub fn is_plain(uri: &str) -> bool {
     let Some((scheme, rest)) = uri.split_once("://") else { return false };
@@ -97,7 +98,7 @@ pub fn is_plain(uri: &str) -> bool {
         return false;
     }
     let is_file = scheme == "file";
-    // A last label that begins with a letter is not a number, so not a part of an address.
+    // If the last label begins with a letter, the host is not an address.
     let last = authority.rsplit('.').next().unwrap_or_default();
     let is_plain_host = authority.as_bytes().iter().all(is_lower)
         && last.starts_with(|first: char| first.is_ascii_lowercase())
@@ -123,7 +124,7 @@ pub fn is_plain(uri: &str) -> bool {
     if path.is_empty() { is_file } else { before != b'/' && !(is_file && before == b'.') }
 }
 
-/// The readings of one text that a server gets hold of.
+/// Adds the readings of one text.
 fn spread(text: &str, all: &mut Vec<UriReading<'_>>) {
     let Some(parts) = UriParts::of(text) else { return };
     if parts.scheme.eq_ignore_ascii_case("file") {
@@ -132,7 +133,7 @@ fn spread(text: &str, all: &mut Vec<UriReading<'_>>) {
     }
     let scheme = parts.scheme.to_ascii_lowercase();
     let tails = parts.tails();
-    // A server that looks a path up in a folder opens `x` for `x/`.
+    // A server that looks up a path in a folder opens `x` for `x/`.
     let bare: Vec<String> = tails.iter().filter_map(|tail| parts::bare(tail)).collect();
     match parts.authority {
         Some(authority) => {
@@ -149,7 +150,7 @@ fn spread(text: &str, all: &mut Vec<UriReading<'_>>) {
                     add(all, format!("{scheme}://{host}{tail}"), How::Possible);
                 }
             }
-            // A server with a root of its own may take the authority for the first folder.
+            // A server with its own root folder may treat the authority as the first folder.
             let (climbed, whole) = (parts.climbed(), parts.whole());
             if climbed != whole {
                 add(all, format!("{scheme}://{climbed}"), How::Rfc3986);
@@ -160,7 +161,7 @@ fn spread(text: &str, all: &mut Vec<UriReading<'_>>) {
             bare.iter().for_each(|tail| add(all, format!("{scheme}:{tail}"), How::Possible));
         }
     }
-    // A server that looks at the path alone.
+    // Some servers read only the path.
     if parts.authority.unwrap_or_default().is_empty() && parts.path.starts_with('/') {
         tails.iter().for_each(|tail| add(all, format!("{scheme}://{tail}"), How::Possible));
     }

@@ -13,23 +13,23 @@ use crate::{
 const SKEW: Duration = Duration::from_secs(30);
 /// The longest `jti`.
 const ID_BYTES_MAX: usize = 256;
-/// What may stand in the header's `typ`: an access token or an ID token that a client happens to
-/// hold must not pass.
+/// Accepted values of the header's `typ`: an access token or an ID token that a client holds must
+/// not pass as an assertion.
 const TYPES: [&str; 2] = ["jwt", "client-authentication+jwt"];
 
-/// An assertion that holds. It may be used once.
+/// A verified assertion. It may be used once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assertion {
     /// `jti`.
     pub id: Box<str>,
-    /// When it no longer holds, since 1970: its `jti` is remembered until then.
+    /// When the assertion expires, since 1970. Its `jti` is remembered until then.
     pub until: Duration,
 }
 
-/// Why it does not.
+/// Why an assertion is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AssertionFault {
-    /// No key of the client verifies its signature; a newer one might.
+    /// No known key of the client verifies the signature. A newer key might.
     Signature,
     /// Another type of JWT.
     Type,
@@ -37,7 +37,7 @@ pub enum AssertionFault {
     Client,
     /// `aud` is not exactly one of the accepted audiences.
     Audience,
-    /// No `exp`, one that is past, or one too far ahead; or it holds only later.
+    /// `exp` is missing, past, or too far in the future; or the assertion is not valid yet.
     Time,
     /// No `jti` to remember.
     Id,
@@ -45,8 +45,8 @@ pub enum AssertionFault {
 
 /// Verifies that `client` made `token` for one of `audiences`.
 ///
-/// The audience must be one text: with a list, an assertion for another authorization server could
-/// be used here.
+/// The audience must be a single string: if it were a list, an assertion for another authorization
+/// server could be used here.
 ///
 /// # Errors
 /// [`AssertionFault`].

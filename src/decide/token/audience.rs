@@ -1,9 +1,9 @@
 //! Whether an `aud` value names a resource (RFC 8707 §2, RFC 3986 §6.2).
 
-/// Whether `audience` is `resource` in another spelling: scheme and host in any case, the default
-/// port written out, and `/` for a root resource, which older clients cannot help sending. No
-/// percent-decoding, no dot segments, no prefixes: each of them would let a token for one path of
-/// this host open another (SPEC B-13, B-15).
+/// Whether `audience` is `resource`, perhaps in another spelling: scheme and host in any case, the
+/// default port written out, and a `/` after a root resource, which older clients always send. No
+/// percent-decoding, no dot segments, no prefixes: each would let a token for one path of this host
+/// open another path (SPEC B-13, B-15).
 pub(in crate::decide) fn same(resource: &str, audience: &str) -> bool {
     if resource == audience {
         return true;
@@ -18,7 +18,7 @@ fn is_root(rest: &str) -> bool {
     matches!(rest, "" | "/")
 }
 
-/// A URI cut at its first marks; nothing is decoded.
+/// A URI split into its parts, without decoding.
 struct Parts<'a> {
     scheme: &'a str,
     /// Without the scheme's default port.
@@ -36,8 +36,8 @@ impl<'a> Parts<'a> {
         } else if scheme.eq_ignore_ascii_case("http") {
             ":80"
         } else {
-            // Only web URIs have a case-insensitive host that we know of; any other resource
-            // matches byte by byte.
+            // Only web URIs surely have a case-insensitive host. Any other resource is compared
+            // byte by byte.
             return None;
         };
         Some(Self { scheme, authority: authority.strip_suffix(default_port).unwrap_or(authority), rest })

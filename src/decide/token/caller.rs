@@ -53,15 +53,15 @@ impl Caller {
         &self.subject
     }
 
-    /// Issuer and subject as records name them: the same for the same principal, without showing a
-    /// name (SPEC B-72). It is the start of SHA-256 over `iss`, a zero byte and `sub`, so it can be
-    /// computed from the two.
+    /// Issuer and subject as logs and audit lines show them: always the same for one principal,
+    /// without a name (SPEC B-72). It is the start of SHA-256 over `iss`, a zero byte and `sub`, so
+    /// an operator can compute it.
     #[must_use]
     pub fn principal(&self) -> &str {
         self.principal.as_str()
     }
 
-    /// `jti` in the same way, if there is one.
+    /// The digest of `jti`, if the token has a `jti`.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.token_id.as_ref().map(Digest::as_str)
@@ -73,7 +73,7 @@ impl Caller {
         self.client.as_deref()
     }
 
-    /// Scopes granted, sorted, each once.
+    /// The granted scopes, sorted, each once.
     #[must_use]
     pub fn scopes(&self) -> &[Scope] {
         &self.scopes
@@ -94,13 +94,13 @@ impl Caller {
     /// Whether the token is for `resource`, or for one of the `aliases` written in the
     /// configuration (SPEC B-12…B-16).
     ///
-    /// Scheme and host may be in any case and the default port may be written out; all else is
-    /// compared byte by byte, and a shorter path does not cover a longer one. Aliases are compared
-    /// byte by byte.
+    /// Scheme and host may be in any case, and the default port may be written out. All other parts
+    /// are compared byte by byte, and a shorter path does not cover a longer path. Aliases are
+    /// compared byte by byte.
     ///
-    /// An alias may be a client id, which is also the audience of the client's ID tokens. Most ID
-    /// tokens are refused by verification. One without `nonce` can look like an access token, so
-    /// with an alias the token must show that it is one.
+    /// An alias may be a client id, which is also the audience of the client's ID tokens.
+    /// Verification refuses most ID tokens. An ID token without `nonce` can look like an access
+    /// token, so with an alias the token must show that it is an access token.
     ///
     /// # Errors
     /// [`TokenFault::Audience`]; [`TokenFault::Type`] with an alias.
@@ -145,7 +145,7 @@ impl Caller {
         }
     }
 
-    /// A caller for tests of what comes after verification. `claims` must be an object.
+    /// A caller for tests of the steps after verification. `claims` must be an object.
     #[cfg(test)]
     pub(crate) fn for_tests(subject: &str, scopes: &[&str], claims: Value) -> Self {
         let Value::Object(claims) = claims else { panic!("claims are an object") };

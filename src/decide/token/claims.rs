@@ -33,8 +33,8 @@ pub(in crate::decide::token) fn read(
 ) -> Result<Caller, TokenFault> {
     let expires = check_times(claims, rules.clock_skew.min(CLOCK_SKEW_MAX), now)?;
     if claims.contains_key("cnf") {
-        // Proof of possession is not supported; without the proof, the token may be stolen (RFC
-        // 7800 §3.1).
+        // Proof of possession is not supported. Without the proof, a sender-constrained token may
+        // be stolen (RFC 7800 §3.1).
         return Err(TokenFault::SenderConstraint);
     }
     if claims.get("jti").is_some_and(|jti| !jti.is_string()) {
@@ -71,8 +71,8 @@ fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenFault> {
     }
 }
 
-/// The first of `names` that is there. One of another shape is refused, not skipped: the next might
-/// name another client.
+/// The first of the claims `names` that is present. A claim that is not a string is refused, not
+/// skipped: the next claim might name another client.
 fn client(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<Option<Arc<str>>, TokenFault> {
     match names.iter().find_map(|name| claims.get(&**name)) {
         None => Ok(None),
@@ -81,9 +81,9 @@ fn client(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<Option<Arc<
     }
 }
 
-/// All scopes of the configured claims. Text is cut at spaces and nowhere else (RFC 6749 §3.3). An
-/// element of a list is one scope as it stands: `["a b"]` must not become two, and as one it equals
-/// no scope that a rule can name.
+/// All scopes of the configured claims. A string is split at spaces only (RFC 6749 §3.3). Each
+/// element of a list is one scope: `["a b"]` must not become two scopes, and no rule can name the
+/// scope `a b`.
 fn scopes(claims: &Map<String, Value>, rules: &TokenRules) -> Result<Vec<Scope>, TokenFault> {
     let mut scopes = Vec::new();
     for claim in rules.scope_claims.iter().filter_map(|name| claims.get(&**name)) {
@@ -102,7 +102,8 @@ fn scopes(claims: &Map<String, Value>, rules: &TokenRules) -> Result<Vec<Scope>,
     Ok(sorted(scopes))
 }
 
-/// `text` without the longest of the configured prefixes; a prefix alone stays what it is.
+/// `text` without the longest matching prefix of the configuration. A text that is only a prefix
+/// stays unchanged.
 fn scope(text: &str, rules: &TokenRules) -> Scope {
     let cut = rules.scope_prefixes.iter().filter_map(|prefix| text.strip_prefix(&**prefix));
     Scope::from(cut.filter(|rest| !rest.is_empty()).min_by_key(|rest| rest.len()).unwrap_or(text))

@@ -14,12 +14,12 @@ use crate::{
     },
 };
 
-/// How long a subject may be (OpenID Connect Core §2), in bytes.
+/// The longest subject (OpenID Connect Core §2).
 const SUBJECT_BYTES_MAX: usize = 255;
 /// Header types of JWTs that are not ID tokens.
 const NOT_ID_TOKENS: [&str; 4] = ["at+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt"];
 
-/// What the token must say.
+/// What the claims of an ID token are compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// `iss`.
@@ -34,7 +34,8 @@ pub struct Expected<'a> {
     pub clock_skew: Duration,
 }
 
-/// The verified claims. [`TokenFault::UnknownKey`] tells that newer keys might help.
+/// Verifies an ID token and returns its claims. [`TokenFault::UnknownKey`] means that a newer key
+/// might verify it.
 ///
 /// # Errors
 /// [`TokenFault`].

@@ -35,17 +35,17 @@ pub struct PublicKey {
 pub enum KeySetFault {
     /// Over [`crate::base::limits::JWKS_BYTES_MAX`].
     TooLarge,
-    /// Not strict JSON, or no `keys` list in it.
+    /// Not strict JSON, or without a `keys` list.
     Malformed,
     /// More than [`crate::base::limits::JWKS_KEYS_MAX`] keys.
     TooManyKeys,
-    /// Not one key that could verify a token.
+    /// No key could verify a token.
     NoUsableKey,
 }
 
 /// The algorithm called `name` (RFC 7518 §3.1, RFC 8037, RFC 9864), compared case-sensitively;
-/// `None` for `none`, for every HMAC, and for unsupported ones. A symmetric algorithm must never be
-/// accepted: its "public" key forges tokens.
+/// `None` for `none`, for every HMAC, and for unsupported algorithms. A symmetric algorithm must
+/// never be accepted: a client could forge tokens with the published key.
 #[must_use]
 pub fn asymmetric(name: &str) -> Option<Algorithm> {
     Some(match name {
@@ -57,14 +57,14 @@ pub fn asymmetric(name: &str) -> Option<Algorithm> {
         "PS512" => Algorithm::PS512,
         "ES256" => Algorithm::ES256,
         "ES384" => Algorithm::ES384,
-        // RFC 9864 gives EdDSA over Ed25519, the only curve that we take, a name of its own.
+        // `Ed25519` is the name of RFC 9864 for EdDSA over Ed25519, the only supported curve.
         "EdDSA" | "Ed25519" => Algorithm::EdDSA,
         _ => return None,
     })
 }
 
 impl KeySet {
-    /// Reads `document`; unknown, private, symmetric and weak keys are skipped and counted.
+    /// Reads `document`. Unknown, private, symmetric and weak keys are skipped and counted.
     ///
     /// # Errors
     /// [`KeySetFault`].
@@ -78,7 +78,7 @@ impl KeySet {
         if entries.len() > JWKS_KEYS_MAX {
             return Err(KeySetFault::TooManyKeys);
         }
-        // A key of an unknown kind must not disable the others (RFC 7517 §5).
+        // A key of an unknown type must not disable the other keys (RFC 7517 §5).
         let keys: Vec<PublicKey> = entries.iter().filter_map(|entry| PublicKey::read(entry.as_object()?)).collect();
         if keys.is_empty() {
             return Err(KeySetFault::NoUsableKey);
@@ -130,12 +130,10 @@ impl fmt::Debug for KeySet {
 }
 
 impl PublicKey {
-    /// One entry, or `None` if it may not verify signatures. The library that will use the key
-    /// parses it here, so that a point off the curve or a bad modulus is found now and not during a
-    /// request.
+    /// Reads one entry; `None` if it may not verify signatures. The crypto library parses the key
+    /// here, so that a point off the curve or a bad modulus is found now and not during a request.
     fn read(entry: &Map<String, Value>) -> Option<Self> {
-        // A private key in a published document: anyone can sign with it, so its signatures prove
-        // nothing.
+        // A published private key: every client can sign with it, so its signatures prove nothing.
         if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|name| entry.contains_key(*name)) {
             return None;
         }
@@ -180,18 +178,18 @@ fn octets(entry: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
 
 fn rsa(entry: &Map<String, Value>) -> Option<DecodingKey> {
     let (n, e) = (octets(entry, "n")?, octets(entry, "e")?);
-    // Some issuers write the sign octet of ASN.1 into `n` although RFC 7518 §6.3.1.1 forbids it:
-    // the number is the same.
+    // Some issuers write the sign octet of ASN.1 into `n`, although RFC 7518 §6.3.1.1 forbids it.
+    // The number is the same.
     let (n, e) = (unsigned(&n), unsigned(&e));
     let (first, last) = (n.first()?, n.last()?);
     let bits = n.len().saturating_mul(8).saturating_sub(first.leading_zeros() as usize);
-    // The library's own bounds, which it looks at only when a signature is there. Weaker can be
-    // factored, longer burns CPU.
+    // The bounds of the library, which checks them only when it verifies a signature. A shorter
+    // modulus can be factored; a longer modulus costs too much CPU.
     if !(2048..=8192).contains(&bits) || last % 2 == 0 {
         return None;
     }
-    // An even exponent is not RSA, with 1 every message is its own signature, and huge ones burn
-    // CPU.
+    // An even exponent is not RSA, with exponent 1 every message is its own signature, and a huge
+    // exponent costs too much CPU.
     let exponent = e.iter().try_fold(0_u64, |sum, octet| Some(sum.checked_mul(256)? | u64::from(*octet)))?;
     if exponent < 3 || exponent % 2 == 0 || exponent > u64::from(u32::MAX) {
         return None;

@@ -24,9 +24,9 @@ use crate::{
     },
 };
 
-/// A token that has the shape of a JWT. Nothing of it is verified.
+/// A token in the form of a JWT. No part of it is verified.
 pub struct UnverifiedJwt<'a> {
-    /// Header and payload as they were signed: `header.payload`, byte by byte.
+    /// The signed bytes: `header.payload`.
     signed: &'a str,
     signature: Vec<u8>,
     algorithm: Algorithm,
@@ -38,13 +38,14 @@ pub struct UnverifiedJwt<'a> {
 
 /// Header members that are refused. `crit` and `b64` change what the signature means, and no
 /// extension is supported (RFC 7515 §4.1.11, RFC 7797); `jku`, `x5u`, `jwk` and `x5c` offer a key
-/// of the sender (RFC 8725 §3.10); `zip` and `cty` wrap something else. `x5t` is allowed: it only
-/// names a certificate, Entra writes it beside `kid`, and it is not read.
+/// of the sender (RFC 8725 §3.10); `zip` and `cty` mean that the payload is compressed or another
+/// JWT. `x5t` is allowed and ignored: it only names a certificate, and Entra writes it beside
+/// `kid`.
 const REFUSED_MEMBERS: [&str; 8] = ["crit", "b64", "jku", "x5u", "jwk", "x5c", "zip", "cty"];
 
 impl<'a> UnverifiedJwt<'a> {
-    /// Reads the shape: size, three canonical parts, strict JSON, allowed header members, `iss`
-    /// (SPEC B-07, B-33…B-39).
+    /// Reads a token: size, three canonical parts, strict JSON, allowed header members, `iss` (SPEC
+    /// B-07, B-33…B-39).
     ///
     /// # Errors
     /// [`TokenFault`].
@@ -57,8 +58,8 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(TokenFault::Oversize);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
-        // A further dot would be in `payload`, where it is not base64url: this also refuses the
-        // five parts of a JWE.
+        // A further dot would be in `payload`, where it is not base64url. So the five parts of a
+        // JWE are refused, too.
         let (header, payload) = signed.split_once('.').ok_or(TokenFault::Malformed)?;
 
         let header = object(header)?;
@@ -84,23 +85,23 @@ impl<'a> UnverifiedJwt<'a> {
         let claims = object(payload)?;
         let issuer = match claims.get("iss") {
             Some(Value::String(issuer)) => issuer.clone(),
-            // `iss` as a list would be good for one issuer and used for another.
+            // A list in `iss` could be accepted for one issuer and used for another.
             _ => return Err(TokenFault::Issuer),
         };
         Ok(Self { signed, signature, algorithm, issuer, typ, key_id, claims: Arc::new(claims) })
     }
 
-    /// The `iss` that it claims: only for choosing among configured issuers.
+    /// The unverified `iss`, only for choosing among the configured issuers.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Verifies it with the issuer's rules and keys. [`TokenFault::UnknownKey`] tells that newer
-    /// keys might help.
+    /// Verifies the token with the issuer's rules and keys. [`TokenFault::UnknownKey`] means that a
+    /// newer key might verify it.
     ///
-    /// The order matters: no claim but `iss` is read before the signature is verified, so that an
-    /// attacker who cannot sign learns nothing about how claims are judged.
+    /// No claim but `iss` is read before the signature is verified, so that an attacker who cannot
+    /// sign learns nothing about the checks of claims.
     ///
     /// # Errors
     /// [`TokenFault`].
@@ -123,9 +124,9 @@ impl<'a> UnverifiedJwt<'a> {
         let mut tried = false;
         for key in keys.candidates(self.key_id(), self.algorithm) {
             tried = true;
-            // The provider by name: `jsonwebtoken::crypto::verify` asks a global one, which panics
-            // here, in the request path, where another crate turned on a second backend. An error
-            // is a key that cannot be used: it verifies nothing.
+            // The provider is named here, because `jsonwebtoken::crypto::verify` uses a global
+            // provider and panics if another crate has enabled a second backend. An error means
+            // that the key is unusable: it verifies no token.
             let verifier = (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm, &key.decoding);
             if verifier.is_ok_and(|verifier| verifier.verify(self.signed.as_bytes(), &self.signature).is_ok()) {
                 return Ok(());
@@ -135,14 +136,13 @@ impl<'a> UnverifiedJwt<'a> {
             Some(kid) if !keys.knows(kid) => Err(TokenFault::UnknownKey),
             Some(_) if !tried => Err(TokenFault::Algorithm),
             Some(_) => Err(TokenFault::Signature),
-            // An issuer that does not name its keys may have changed them: the signing key may be
-            // newer than the known ones.
+            // The token names no key, so its key may be newer than the known keys.
             None => Err(TokenFault::UnknownKey),
         }
     }
 
-    /// Its claims, if one of `keys` signed it with one of `algorithms`: for JWTs that are not
-    /// access tokens. The caller of this function checks the claims.
+    /// The claims, if one of `keys` has signed the JWT with one of `algorithms`. For JWTs that are
+    /// not access tokens: the caller of this function checks the claims.
     ///
     /// # Errors
     /// [`TokenFault`].
@@ -160,12 +160,12 @@ impl<'a> UnverifiedJwt<'a> {
         self.typ.as_deref()
     }
 
-    /// Its claims, verified or not.
+    /// The claims, which may be unverified.
     pub(super) fn claims(&self) -> &Map<String, Value> {
         &self.claims
     }
 
-    /// The key id, for remembering that it is unknown.
+    /// The key id, to remember that it is unknown.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.key_id.as_deref()
@@ -178,8 +178,8 @@ impl fmt::Debug for UnverifiedJwt<'_> {
     }
 }
 
-/// Base64url without padding and with canonical last bits: a second spelling of one token would be
-/// a second cache entry.
+/// Decodes base64url without padding and with canonical last bits: another spelling of one token
+/// would be another cache entry.
 fn octets(part: &str) -> Result<Vec<u8>, TokenFault> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Malformed)
 }

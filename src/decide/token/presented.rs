@@ -1,4 +1,4 @@
-//! Finds the one credential of a request: `Authorization: Bearer`, once.
+//! Finds the credential of a request: one `Authorization: Bearer` field.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::{
     decide::refusal::{PresentationFault, Refusal, TokenFault},
 };
 
-/// A bearer token as it came, unverified.
+/// An unverified bearer token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Presented<'a> {
     pub(super) token: &'a str,
@@ -19,9 +19,9 @@ impl<'a> Presented<'a> {
     /// Takes the credential from the headers (SPEC B-01…B-06). Two credentials, or one in the
     /// query, are refused.
     ///
-    /// Another scheme (`Basic`, `DPoP`) is not a credential here, so it gets the challenge that
-    /// says what is needed. Cookies, `X-Api-Key`, `X-Forwarded-Access-Token` and the like are not
-    /// read: a proxy before the gateway could be made to set them.
+    /// Another scheme (`Basic`, `DPoP`) is not a credential here, so the client gets the challenge,
+    /// which asks for a bearer token. Cookies, `X-Api-Key`, `X-Forwarded-Access-Token` and similar
+    /// fields are not read: an attacker could make a proxy before the gateway set them.
     ///
     /// # Errors
     /// [`Refusal::NoCredential`], [`Refusal::Presentation`], or
@@ -30,7 +30,8 @@ impl<'a> Presented<'a> {
         let mut fields = headers.get_all(AUTHORIZATION).iter();
         let first = fields.next();
         if fields.next().is_some() {
-            // Upstreams take the first or the last: neither is safe (RFC 9110 §5.3).
+            // Some upstreams read the first field and some the last, so neither is safe (RFC 9110
+            // §5.3).
             return Err(Refusal::Presentation(PresentationFault::TwoCredentials));
         }
         if query.is_some_and(names_a_token) {
@@ -41,8 +42,8 @@ impl<'a> Presented<'a> {
         let text = field.to_str().map_err(|_| Refusal::Presentation(PresentationFault::Malformed))?;
         let token = bearer(text)?;
         if headers.contains_key("dpop") {
-            // A proof says that the token is bound to a key; as `Bearer` it would be used unbound
-            // (RFC 9449 §7.2).
+            // The DPoP proof says that the token is bound to a key. As `Bearer` it would be used
+            // without that bond (RFC 9449 §7.2).
             return Err(Refusal::Presentation(PresentationFault::TwoCredentials));
         }
         Ok(Self { token })
@@ -69,7 +70,7 @@ fn bearer(field: &str) -> Result<&str, Refusal> {
         return Err(malformed);
     }
     if !scheme.eq_ignore_ascii_case("bearer") {
-        // `Basic x, Bearer y`: some servers would split at the comma and take the second.
+        // `Basic x, Bearer y`: some servers would split at the comma and use the second part.
         let hidden = rest.split(',').skip(1).map(str::trim_start).any(|piece| {
             piece.split_at_checked(scheme_length(piece)).is_some_and(|(name, _)| name.eq_ignore_ascii_case("bearer"))
         });
@@ -90,14 +91,14 @@ fn bearer(field: &str) -> Result<&str, Refusal> {
         return Err(Refusal::Presentation(PresentationFault::TwoCredentials));
     }
     let body = token.trim_end_matches('=');
-    // No early exit: so the compiler looks at many bytes at once.
+    // No early exit, so that the compiler can compare many bytes at once.
     if body.is_empty() || !body.bytes().fold(true, |plain, byte| plain & is_b64token(byte)) {
         return Err(malformed);
     }
     Ok(token)
 }
 
-/// A byte of a b64token, its padding aside (RFC 9110 §11.2).
+/// Whether `byte` may be in a b64token, before its padding (RFC 9110 §11.2).
 const fn is_b64token(byte: u8) -> bool {
     // Letters of both cases differ in one bit.
     let letter = byte | 0x20;
@@ -115,8 +116,8 @@ fn scheme_length(field: &str) -> usize {
 }
 
 /// Whether a parameter of `query` is called `access_token`, in any case, percent-encoded or not,
-/// with or without a value. A token there is written to every access log on the way (RFC 6750
-/// §5.3), so it is refused.
+/// with or without a value. Proxies write such a token to their access logs (RFC 6750 §5.3), so it
+/// is refused.
 fn names_a_token(query: &str) -> bool {
     query.split(['&', ';']).any(|parameter| {
         let name = parameter.split('=').next().unwrap_or_default();

@@ -6,32 +6,32 @@ use jsonwebtoken::Algorithm;
 
 use crate::base::names::{AuthorizationServerName, Issuer};
 
-/// What one authorization server's tokens must be like.
+/// The requirements for the tokens of one authorization server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRules {
     /// Its name in the configuration.
     pub name: AuthorizationServerName,
-    /// `iss` must equal one of these; the first is published. (Some vendors sign one issuer's
-    /// tokens under two names.)
+    /// `iss` must equal one of these names; the first is published. Some vendors use two names for
+    /// one issuer.
     pub issuers: Vec<Issuer>,
     /// Asymmetric algorithms that it may use.
     pub algorithms: Vec<Algorithm>,
     /// `typ` values accepted, in lower case, without `application/`; `jwt` also stands for an
     /// absent `typ`.
     pub token_types: Vec<Box<str>>,
-    /// How far clocks may be apart.
+    /// How far clocks may differ.
     pub clock_skew: Duration,
     /// Claims that hold scopes.
     pub scope_claims: Vec<Box<str>>,
-    /// Claim that names the client, tried in order.
+    /// Claims that may name the client, tried in order.
     pub client_claims: Vec<Box<str>>,
     /// Prefixes that are removed from each scope (`api://id/` at some vendors).
     pub scope_prefixes: Vec<Box<str>>,
 }
 
 impl TokenRules {
-    /// The rules for access tokens of an embedded authorization server, which are as it signs them
-    /// (RFC 9068). None of them can be configured.
+    /// The fixed rules for the access tokens that an embedded authorization server signs (RFC
+    /// 9068).
     #[must_use]
     pub fn embedded(name: AuthorizationServerName, issuer: Issuer, clock_skew: Duration) -> Self {
         Self {

@@ -38,7 +38,7 @@ enum Pair {
 pub(crate) static RSA: LazyLock<TestKey> =
     LazyLock::new(|| TestKey { kid: "rsa", pair: Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()) });
 pub(crate) static P256: LazyLock<TestKey> = LazyLock::new(|| TestKey::p256("p256"));
-/// Another issuer's key: same kind, not in [`key_set`].
+/// Another issuer's key: the same type, but not in [`key_set`].
 pub(crate) static FOREIGN_KEY: LazyLock<TestKey> = LazyLock::new(|| TestKey::p256("foreign"));
 pub(crate) static P384: LazyLock<TestKey> = LazyLock::new(|| {
     let pair = EcdsaKeyPair::generate(&signature::ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
@@ -101,15 +101,15 @@ impl TestKey {
         format!("{signed}.{signature}")
     }
 
-    /// A token of `claims`, with `kid`, `typ: at+jwt`, and the members of `header` over them;
-    /// `null` takes one out.
+    /// A token of `claims`, with `kid` and `typ: at+jwt`. The members of `header` are added or
+    /// replaced; `null` removes a member.
     pub(crate) fn token(&self, algorithm: &str, header: &Value, claims: &Value) -> String {
         let base = json!({"alg": algorithm, "kid": self.kid, "typ": "at+jwt"});
         self.raw(algorithm, with(&base, header).to_string().as_bytes(), claims.to_string().as_bytes())
     }
 }
 
-/// `base` with the members of `changes` over its own; `null` takes one out.
+/// `base` with the members of `changes` added or replaced; `null` removes a member.
 pub(crate) fn with(base: &Value, changes: &Value) -> Value {
     let mut all = base.clone();
     let members = all.as_object_mut().unwrap();
@@ -126,7 +126,7 @@ pub(crate) fn base64url(octets: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(octets)
 }
 
-/// The public keys of this file, but [`FOREIGN_KEY`]'s.
+/// The public keys of this file, without [`FOREIGN_KEY`].
 pub(crate) fn key_set() -> KeySet {
     read_keys(&[RSA.jwk(), P256.jwk(), P384.jwk(), ED25519.jwk()])
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{base::clock::Now, decide::refusal::TokenFault};
 
-/// Checks `exp`, `nbf` and `iat`; gives `exp`.
+/// Checks `exp`, `nbf` and `iat`, and returns `exp`.
 pub(in crate::decide::token) fn check_times(
     claims: &Map<String, Value>,
     skew: Duration,
@@ -25,8 +25,8 @@ pub(in crate::decide::token) fn check_times(
     Ok(expires)
 }
 
-/// A NumericDate (RFC 7519 §2): seconds since 1970, perhaps with a fraction. Above 2^53 readers
-/// disagree about its value.
+/// A NumericDate (RFC 7519 §2): seconds since 1970, perhaps with a fraction. Above 2^53, readers
+/// disagree about the value.
 fn time(value: &Value) -> Option<Duration> {
     const SECS_MAX: u64 = 1 << 53;
     let time = match value.as_u64() {

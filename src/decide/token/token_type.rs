@@ -30,23 +30,23 @@ const FOREIGN_CLAIMS: [&str; 8] =
     ["nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu", "token_introspection"];
 
 /// Claims that issuers write into access tokens and not into ID tokens: RFC 9068 §2.2, Okta, Entra,
-/// Auth0; `token_use` and `typ` count, too, once [`judge`] has seen what they say. `azp` and
-/// `roles` do not: ID tokens have them.
+/// Auth0. `token_use` and `typ` count after [`judge`] has checked their values. `azp` and `roles`
+/// do not count, because ID tokens have them.
 const OWN_CLAIMS: [&str; 9] = ["client_id", "cid", "scope", "scp", "token_use", "typ", "azpacr", "appidacr", "gty"];
 
-/// Whether a token shows that it is an access token.
+/// How sure it is that a token is an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence {
-    /// Its type, or a claim that no ID token has.
+    /// Its type, or a claim that no ID token has, shows it.
     Shown,
     /// Nothing shows it. An ID token that was requested without `nonce` can look like this.
     Missing,
 }
 
-/// Judges header `typ` and `claims`; `None` is another type of JWT. `accepted` is
-/// [`super::rules::TokenRules::token_types`].
+/// Judges a token by its header `typ` and its `claims`; `None` for another type of JWT. `accepted`
+/// is [`super::rules::TokenRules::token_types`].
 ///
-/// Every check applies to every type, because many issuers write `typ: JWT` into everything. A
+/// Every check applies to every type, because many issuers write `typ: JWT` into all tokens. A
 /// token whose audience is the resource is an access token; for an alias see
 /// [`super::caller::Caller::is_for`].
 pub(super) fn judge(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[Box<str>]) -> Option<Evidence> {

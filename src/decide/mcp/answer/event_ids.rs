@@ -1,30 +1,30 @@
-//! Finds the ids of a stream's events while the stream passes.
+//! Finds the event ids in a stream while it is relayed.
 
 use memchr::memchr2;
 
 use crate::base::{limits::EVENT_ID_BYTES_MAX, text::BYTE_ORDER_MARK};
 
-/// How a line begins that sets the id (WHATWG HTML §9.2.6).
+/// The start of a line that sets the id (WHATWG HTML §9.2.6).
 const FIELD: &[u8] = b"id:";
 
-/// Where in a stream the last piece ended.
+/// A reader of one stream, which keeps its place between pieces.
 #[derive(Debug, Default)]
 pub struct EventIds {
     line: Line,
-    /// What has come of the id in this line.
+    /// The part of this line's id that has come.
     value: Vec<u8>,
 }
 
-/// What is known of the current line.
+/// The state of the current line.
 #[derive(Clone, Copy, Debug)]
 enum Line {
-    /// The first of all: so many bytes of the mark have come.
+    /// The first line of the stream: this many bytes of the byte order mark have come.
     First(usize),
-    /// It has so many bytes of the field's name.
+    /// This many bytes of the field name have come.
     Name(usize),
-    /// It sets the id.
+    /// The line sets the id.
     Id,
-    /// It says something else.
+    /// The line is about something else.
     Other,
 }
 
@@ -35,7 +35,7 @@ impl Default for Line {
 }
 
 impl EventIds {
-    /// Tells `note` of each id that ends in `piece`.
+    /// Calls `note` for each id that ends in `piece`.
     pub fn see(&mut self, piece: &[u8], mut note: impl FnMut(&[u8])) {
         let mut rest = piece;
         while let Some((&byte, behind)) = rest.split_first() {
@@ -49,7 +49,7 @@ impl EventIds {
                     self.line = if had + 1 == FIELD.len() { Line::Id } else { Line::Name(had + 1) };
                     rest = behind;
                 }
-                // The LF of a CRLF makes an empty line here, which changes nothing.
+                // The LF of a CRLF counts as an empty line here, which has no effect.
                 Line::Name(_) if matches!(byte, b'\r' | b'\n') => {
                     self.line = Line::Name(0);
                     rest = behind;

@@ -17,15 +17,15 @@ use crate::decide::{
     mcp::answer::lists::{ItemKind, ListedItem, Lists},
 };
 
-/// Cuts a JSON-RPC message, or an array of them, to what `keep` says. Where nothing is cut, these
-/// are the very same bytes.
+/// Filters the lists in a JSON-RPC message, or in an array of messages, by `keep`. If no item is
+/// removed, the bytes stay the same.
 ///
-/// A `cacheScope` beside such a list becomes `private`, and so does a missing one that a client
-/// would take for public (SPEC A-72): what one caller sees is not for another's cache, even if
-/// nothing had to be cut for this one.
+/// A `cacheScope` beside such a list becomes `private`. If it is missing and a client would assume
+/// `public`, it is added (SPEC A-72): the list of one caller must not be cached for another, even
+/// if no item was removed.
 ///
 /// # Errors
-/// Why the message cannot be read with one meaning: then nothing of it may be shown.
+/// Why the message has no single meaning: then no part of it may be shown.
 pub fn filter(
     message: &Bytes,
     lists: Lists,
@@ -34,8 +34,8 @@ pub fn filter(
     cut(message, lists, keep).map(|(kept, _)| kept)
 }
 
-/// The same for the whole body of an answer: an object must be a response, and what an array holds
-/// must be messages.
+/// As [`filter`], for the whole body of an answer: an object must be a response, and the elements
+/// of an array must be messages.
 ///
 /// # Errors
 /// As [`filter`].
@@ -50,7 +50,7 @@ pub fn filter_body(
     }
 }
 
-/// What stays of a message, and whether it may be the body of an answer.
+/// The filtered message, and whether it may be the body of an answer.
 fn cut(
     message: &Bytes,
     lists: Lists,
@@ -66,15 +66,15 @@ fn cut(
                 answers &= filter.message(walk)? != Envelope::None;
                 Ok(())
             }
-            _ => Err("an array of something else than messages"),
+            _ => Err("an array with elements that are not messages"),
         })?,
-        _ => return Err("no message"),
+        _ => return Err("not a message"),
     }
     walk.end()?;
     Ok((filter.cuts.apply(message), answers))
 }
 
-/// What the members of an object make it.
+/// What an object is, by its members.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Envelope {
     Response,
@@ -82,7 +82,7 @@ enum Envelope {
     None,
 }
 
-/// Those of a message, and the lists, which have no place beside them.
+/// The members of a message, and the lists, which may not stand beside them.
 const ENVELOPE: &[&str] = &[
     "result",
     "error",
@@ -105,7 +105,7 @@ struct Filter<'k> {
 }
 
 impl Filter<'_> {
-    /// A message, from after its brace.
+    /// Reads a message whose `{` is taken.
     fn message(&mut self, walk: &mut Walk<'_>) -> Result<Envelope, JsonFault> {
         let mut known = Known::new(ENVELOPE);
         let mut envelope = Envelope::None;
@@ -149,7 +149,8 @@ impl Filter<'_> {
                         has_list = true;
                         return match first {
                             b'[' => self.list(walk, kind),
-                            // An empty list to some servers, and nothing to every client.
+                            // `null` is an empty list for some servers, and no client shows items
+                            // of it.
                             b'n' => walk.skip(first),
                             _ => Err("a list that is not an array"),
                         };
@@ -162,15 +163,15 @@ impl Filter<'_> {
         match scope {
             _ if !has_list => {}
             Some(Some((start, end))) => self.cuts.replace(start, end, r#""private""#),
-            // Without `ttlMs` it is stale at once, and no cache keeps it.
+            // Without `ttlMs` the answer is stale at once, so no cache keeps it.
             None if is_cached => self.cuts.replace(behind_brace, behind_brace, r#""cacheScope":"private","#),
             Some(None) | None => {}
         }
         Ok(())
     }
 
-    /// A list, from after its bracket. A removed item takes the comma before it along; before the
-    /// first item that stays, the comma after it.
+    /// Reads a list whose `[` is taken. A removed item takes the comma before it along; if no item
+    /// before it stays, the comma after it.
     fn list(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<(), JsonFault> {
         let (mut is_kept, mut cut_from, mut end_before) = (false, None, 0);
         walk.elements(|walk| {
@@ -200,7 +201,7 @@ impl Filter<'_> {
         Ok(())
     }
 
-    /// Whether an item stays, from after its brace. An item without a name cannot be judged.
+    /// Whether an item whose `{` is taken stays. An item without a name cannot be judged.
     fn item(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<bool, JsonFault> {
         let mut known = Known::new(kind.key());
         let mut keep = None;
@@ -220,7 +221,7 @@ impl Filter<'_> {
     }
 }
 
-/// The members of an object that decide, and which of them were met.
+/// The members of an object that matter, and which of them have come.
 struct Known {
     rows: &'static [&'static str],
     met: u32,
@@ -231,8 +232,8 @@ impl Known {
         Self { rows, met: 0 }
     }
 
-    /// Which of the rows it is, if any. Readers take the first of two, the last, or another that
-    /// only looks like it.
+    /// The row of the member `name`, if it has a row. Of two equal names some readers use the first
+    /// and some the last, and some accept a look-alike, so both are refused.
     fn member(&mut self, name: Word<'_>) -> Result<Option<&'static str>, JsonFault> {
         let name = name.one_meaning()?.meaning();
         let Some(at) = self.rows.iter().position(|row| *row == name) else {

@@ -1,8 +1,8 @@
-//! Finds the start of a list in an answer that must not have one, while the answer passes.
+//! Finds the start of a list in an answer that must not have a list, while it is relayed.
 //!
-//! Servers of 2025-11-25 and before send an answer to the request that used its id last. A client
-//! that uses the id of a list request again gets the list as the answer to another request. Such an
-//! answer cannot be held back, so it is only watched.
+//! Servers of 2025-11-25 and before send an answer to the request that last used its JSON-RPC id. A
+//! client that reuses the id of a list request gets the list as the answer to another request. Such
+//! an answer cannot be held back, so it is only watched.
 
 mod json;
 mod lines;
@@ -13,31 +13,33 @@ mod tests;
 use self::{json::Json, lines::EventLines};
 use crate::{base::text::BYTE_ORDER_MARK, decide::mcp::answer::lists::Lists};
 
-/// Looks for lists in the bytes of one answer, in pieces of any size. It keeps no bytes.
+/// Searches the bytes of one answer for lists, in pieces of any size. It keeps no bytes.
 ///
-/// A list is an array that is a member of a message's `result`; a message is the whole answer, an
-/// element of an array that is, or the data of an event. Text that is not JSON may be taken for a
-/// list, but never hides a list from a reader of JSON in UTF-8.
+/// A list is an array that is a member of a message's `result`. A message is the whole answer, an
+/// element of an array that is the whole answer, or the data of an event. Text that is not JSON may
+/// be mistaken for a list, but can never hide a list from a reader of JSON in UTF-8.
 #[derive(Debug)]
 pub struct Guard {
     lists: Lists,
-    /// The answer as text.
+    /// Reads the answer as JSON.
     text: Option<Json>,
-    /// The answer as a stream of events.
+    /// Reads the answer as an event stream.
     events: Option<EventLines>,
     is_stream: bool,
-    /// Its first byte that means something has come.
+    /// Whether a first byte other than white space has come.
     begun: bool,
 }
 
 impl Guard {
-    /// At the start of an answer, which says that it is a stream of events or does not.
+    /// A guard at the start of an answer. `is_stream`: whether the answer is labelled as an event
+    /// stream.
     #[must_use]
     pub fn new(lists: Lists, is_stream: bool) -> Self {
         Self { lists, text: Some(Json::default()), events: Some(EventLines::default()), is_stream, begun: false }
     }
 
-    /// Takes the next piece; whether a list starts in it. If so, the piece must not be passed on.
+    /// Takes the next piece, and returns whether a list starts in it. Then the piece must not be
+    /// relayed.
     pub fn meets(&mut self, piece: &[u8]) -> bool {
         if !self.begun {
             self.choose(piece);
@@ -48,7 +50,8 @@ impl Guard {
     }
 
     /// Some clients look at the bytes and not at the label (attack 146). So a stream that begins
-    /// like a message is read as both, and so is any other answer that does not begin like one.
+    /// like a message is read in both ways, and so is an answer with another label that does not
+    /// begin like a message.
     fn choose(&mut self, piece: &[u8]) {
         let means_nothing = |byte: &u8| byte.is_ascii_whitespace() || BYTE_ORDER_MARK.contains(byte);
         let Some(first) = piece.iter().find(|byte| !means_nothing(byte)) else { return };

@@ -1,4 +1,4 @@
-//! The lists of MCP, and what names an item of each.
+//! The lists of MCP, and the member that names an item of each.
 
 /// Which list a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,22 +13,22 @@ pub enum Lists {
     Templates,
     /// `tasks/list`.
     Tasks,
-    /// Whichever comes: a batch, or a stream that is taken up again.
+    /// Any list: for a batch, a GET stream or a resumed stream.
     Any,
 }
 
-/// What lists leave out (`hide:`).
+/// Which items are hidden in lists (`hide:`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hide {
-    /// Nothing.
+    /// No item.
     Never,
-    /// What no scope could unlock.
+    /// Items that no scope could permit.
     Forbidden,
-    /// Everything this token may not use now.
+    /// Items that the token may not use now.
     Unauthorized,
 }
 
-/// One item of a list, by what a rule is asked about.
+/// One item of a list, by the name that rules match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListedItem<'a> {
     /// `name` of a tool.
@@ -43,7 +43,7 @@ pub enum ListedItem<'a> {
     Task(&'a str),
 }
 
-/// What the items of a list are.
+/// The kind of a list's items.
 #[derive(Clone, Copy)]
 pub(super) enum ItemKind {
     Tool,
@@ -76,7 +76,7 @@ impl ItemKind {
 }
 
 impl Lists {
-    /// What the items of this member of a result are, if it is one of these lists.
+    /// The kind of items in this member of a result; `None` if it is not one of these lists.
     pub(super) fn kind(self, member: &str) -> Option<ItemKind> {
         let (list, kind) = match member {
             "tools" => (Self::Tools, ItemKind::Tool),

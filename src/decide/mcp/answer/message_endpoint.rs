@@ -1,4 +1,4 @@
-//! Where an upstream of 2024-11-05 wants its messages: a path of its own origin (SPEC C-96).
+//! Resolves the message endpoint of a 2024-11-05 upstream: a path at its own origin (SPEC C-96).
 
 use crate::base::{limits::ENDPOINT_BYTES_MAX, names::split_port};
 
@@ -9,23 +9,23 @@ pub struct Base<'a> {
     pub scheme: &'a str,
     /// Host and port.
     pub authority: &'a str,
-    /// What is asked there.
+    /// Path and query of the stream.
     pub path_and_query: &'a str,
 }
 
-const ELSEWHERE: &str = "it is not of the event stream's origin";
+const ELSEWHERE: &str = "it is not at the origin of the event stream";
 const NO_URI: &str = "it is not a URI";
 
-/// Resolves what an `endpoint` event says to path and query (RFC 3986 §5.2).
+/// Resolves the URI of an `endpoint` event to path and query (RFC 3986 §5.2).
 ///
 /// The `endpoint` event decides where this caller's messages go, together with the upstream's
 /// credential: never to another origin (attack 152).
 ///
 /// # Errors
-/// Why it cannot be used.
+/// Why the endpoint cannot be used.
 pub fn resolve(base: Base<'_>, reference: &[u8]) -> Result<String, &'static str> {
     let reference = std::str::from_utf8(reference).map_err(|_| NO_URI)?;
-    // Browsers take `\` for `/`, and drop tabs and line ends.
+    // Browsers read `\` as `/`, and drop tabs and line ends.
     if reference.is_empty() || !reference.bytes().all(is_uri_byte) {
         return Err(NO_URI);
     }
@@ -46,10 +46,10 @@ pub fn resolve(base: Base<'_>, reference: &[u8]) -> Result<String, &'static str>
     if is_own(&resolved) { Ok(resolved) } else { Err(NO_URI) }
 }
 
-/// Whether `target` is a path and query of one reading: what [`resolve`] makes.
+/// Whether `target` is a path and query with one reading, as [`resolve`] makes it.
 #[must_use]
 pub fn is_own(target: &str) -> bool {
-    // Two slashes at the start would name a host if it were resolved once more.
+    // Two slashes at the start would name a host if the target were resolved again.
     target.starts_with('/')
         && !target.starts_with("//")
         && target.len() <= ENDPOINT_BYTES_MAX
@@ -61,7 +61,8 @@ fn is_uri_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
 }
 
-/// What follows scheme and authority, where there are any: those of `base`.
+/// The part of `reference` after scheme and authority. If it has them, they must be those of
+/// `base`.
 fn below_origin<'a>(base: Base<'_>, reference: &'a str) -> Result<&'a str, &'static str> {
     let marked = reference.find([':', '/', '?']).and_then(|at| reference.split_at_checked(at));
     let (scheme, rest) = match marked {
@@ -72,7 +73,7 @@ fn below_origin<'a>(base: Base<'_>, reference: &'a str) -> Result<&'a str, &'sta
         return Err(ELSEWHERE);
     }
     let Some(net) = rest.strip_prefix("//") else {
-        // `http:messages` is a path for some readers and a host for others.
+        // `http:messages` is a path to some readers and a host to others.
         return if scheme.is_some() { Err(NO_URI) } else { Ok(rest) };
     };
     let end = net.find(['/', '?']).unwrap_or(net.len());
@@ -96,7 +97,8 @@ fn same_authority(base: Base<'_>, authority: &str) -> bool {
     }
 }
 
-/// RFC 3986 §5.2.4. Some servers decode an escaped dot, others do not.
+/// Removes dot segments (RFC 3986 §5.2.4). An escaped dot is refused, because only some servers
+/// decode it.
 fn without_dots(path: &str) -> Result<String, &'static str> {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
@@ -219,7 +221,8 @@ mod tests {
     #[test]
     fn c96_the_longest_endpoint_comes_back_in_a_uri_that_is_read() {
         let sealed = ENDPOINT_BYTES_MAX.div_ceil(3) * 4 + SEAL_ADDS;
-        // Half is left to the public path, and to what a proxy before us puts before it.
+        // Half of the bound is left for the public path, and for a prefix that a proxy before the
+        // gateway adds.
         assert!(sealed < URI_BYTES_MAX / 2, "{sealed}");
     }
 

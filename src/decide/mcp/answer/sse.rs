@@ -11,29 +11,29 @@ use memchr::memchr2;
 
 use self::boundary::EventBoundary;
 
-/// Takes a stream apart, however it was cut into pieces on its way.
+/// Splits a stream into events, in whatever pieces it comes.
 ///
-/// After each [`push`](Self::push) take out what [`next`](Self::next) has. The raw bytes of all
-/// events and [`rest`](Self::rest) are the stream, byte for byte.
+/// After each [`push`](Self::push), call [`next`](Self::next) until it returns `None`. The raw
+/// bytes of all events and [`rest`](Self::rest) are the stream, byte for byte.
 #[derive(Debug)]
 pub struct Events {
     event_bytes_max: usize,
     boundary: EventBoundary,
-    /// What earlier pieces hold of the unfinished event.
+    /// The bytes of the unfinished event from earlier pieces.
     held: BytesMut,
-    /// What was pushed and not looked at.
+    /// Pushed bytes that were not read yet.
     piece: Bytes,
-    /// The unfinished event is over the bound: all of it is forgotten.
+    /// Whether the unfinished event is over the bound and is being skipped.
     skipping: bool,
     ended: bool,
 }
 
-/// An event is longer than the bound. It is skipped; the next one is whole.
+/// An event is longer than the bound. It is skipped; the next event is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
 
 impl Events {
-    /// At the start of a stream whose events have at most `event_bytes_max` bytes.
+    /// A reader at the start of a stream. Events may have `event_bytes_max` bytes.
     #[must_use]
     pub fn new(event_bytes_max: usize) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Events {
         }
     }
 
-    /// The next piece of the stream.
+    /// Adds the next piece of the stream.
     pub fn push(&mut self, piece: Bytes) {
         if self.piece.is_empty() {
             self.piece = piece;
@@ -58,14 +58,13 @@ impl Events {
         }
     }
 
-    /// The stream has ended: an event that only waited for a line feed after its carriage return is
-    /// complete.
+    /// Ends the stream. An event that only waited for the LF of a CRLF is complete now.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// The next complete event. It is known to be complete as soon as its last byte is here, but
-    /// for one that ends in the first half of a CRLF.
+    /// The next complete event. An event is complete when its last byte has come, unless that byte
+    /// may be the first half of a CRLF.
     #[expect(clippy::should_implement_trait, reason = "nothing now is not the end: more comes with the next piece")]
     pub fn next(&mut self) -> Option<Result<Event, TooLong>> {
         loop {
@@ -91,7 +90,7 @@ impl Events {
         }
     }
 
-    /// Keeps what there is of the unfinished event, up to the bound.
+    /// Keeps the bytes of the unfinished event, up to the bound.
     fn hold(&mut self) -> Option<TooLong> {
         let tail = std::mem::take(&mut self.piece);
         if self.skipping {
@@ -106,13 +105,13 @@ impl Events {
         None
     }
 
-    /// How many bytes of the stream are kept here.
+    /// The number of bytes that are kept here.
     #[must_use]
     pub fn held(&self) -> usize {
         self.held.len() + self.piece.len()
     }
 
-    /// What is left of an unfinished event.
+    /// The bytes of the unfinished event.
     #[must_use]
     pub fn rest(mut self) -> Bytes {
         if self.held.is_empty() {
@@ -128,18 +127,19 @@ impl Events {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     raw: Bytes,
-    /// Bytes before its first line: a byte order mark, or the LF of the line end before.
+    /// The number of bytes before its first line: a byte order mark, or the LF of the previous line
+    /// end.
     lead: usize,
 }
 
 impl Event {
-    /// As it came, up to and with its blank line; a comment up to the end of its line.
+    /// The raw bytes, up to and including the blank line; of a comment, up to the end of its line.
     #[must_use]
     pub fn raw(&self) -> &Bytes {
         &self.raw
     }
 
-    /// Its data, lines joined by LF; `None` for an event without data, which a client does not see.
+    /// The data, with lines joined by LF; `None` for an event without data, which clients ignore.
     #[must_use]
     pub fn data(&self) -> Option<Cow<'_, [u8]>> {
         let mut pieces = self.values(b"data");
@@ -154,27 +154,26 @@ impl Event {
         Some(Cow::Owned(joined))
     }
 
-    /// Its type, where it is not the usual `message`.
+    /// The event type; `None` for the default, `message`.
     #[must_use]
     pub fn kind(&self) -> Option<&[u8]> {
         self.values(b"event").last().filter(|kind| !kind.is_empty())
     }
 
-    /// Whether a line has a brace or a bracket where the name of a field is expected: a message
-    /// outside an event.
+    /// Whether a line has `{` or `[` where a field name is expected: a message outside of an event.
     #[must_use]
     pub fn holds_bare_message(&self) -> bool {
         self.lines().any(|line| memchr2(b'{', b'[', line.name()).is_some())
     }
 
-    /// The id that a client would send as `Last-Event-ID` from now on; an empty one resets it.
+    /// The id that a client sends as `Last-Event-ID` from now on; an empty id resets it.
     #[must_use]
     pub fn id(&self) -> Option<&[u8]> {
         self.values(b"id").filter(|id| memchr::memchr(0, id).is_none()).last()
     }
 
-    /// The event with `data` in place of its data, where that began. Every other line stays as it
-    /// is, where it is, and so does a comment.
+    /// The event with other `data`, at the place where its data began. All other lines and comments
+    /// stay unchanged.
     #[must_use]
     pub fn with_data(&self, data: &[u8]) -> Bytes {
         let mut edited = Vec::with_capacity(self.raw.len() + data.len());
@@ -187,8 +186,8 @@ impl Event {
                 is_written = true;
             }
             if is_blank && line.end == b"\n" && edited.ends_with(b"\r") {
-                // What stood between is gone: without this the two would be one line end, and the
-                // event without its own.
+                // The lines between were removed. Without this LF, CR and LF would become one line
+                // end, and the event would lose its blank line.
                 edited.push(b'\n');
             }
             if !is_data {
@@ -209,8 +208,8 @@ impl Event {
     }
 }
 
-/// Writes `data` as lines that look like `model` where that is one of data: a line break inside
-/// would end the field.
+/// Writes `data` as one line for each of its lines, because a line break would end the field. The
+/// lines are formatted as `model`, if that is a data line.
 fn write_data(out: &mut Vec<u8>, data: &[u8], model: &Line<'_>, end_before: &[u8]) {
     let (name, end): (&[u8], _) = match model.text.strip_prefix(b"data:") {
         Some(value) if value.first() != Some(&b' ') => (b"data:", model.end),
@@ -230,19 +229,19 @@ fn write_data(out: &mut Vec<u8>, data: &[u8], model: &Line<'_>, end_before: &[u8
     }
 }
 
-/// What follows the line end that `text` begins with.
+/// `text` after the line end that it begins with; `None` if it does not begin with a line end.
 fn behind_end(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix(b"\r\n").or_else(|| text.strip_prefix(b"\r")).or_else(|| text.strip_prefix(b"\n"))
 }
 
-/// One line and what ends it.
+/// One line and its line end.
 struct Line<'a> {
     text: &'a [u8],
     end: &'a [u8],
 }
 
 impl<'a> Line<'a> {
-    /// The field that it sets; empty for a comment.
+    /// The field name; empty for a comment.
     fn name(&self) -> &'a [u8] {
         let end = memchr::memchr(b':', self.text).unwrap_or(self.text.len());
         self.text.get(..end).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The task that the answer to a `tools/call` has created.
+//! Reads the task that the answer to a `tools/call` has created.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -12,19 +12,18 @@ use crate::base::limits::NAME_BYTES_MAX;
 pub struct Task {
     /// Its id.
     pub id: String,
-    /// How long the server keeps it; `None` if it does not say, or keeps it for ever.
+    /// How long the server keeps the task; `None` if it does not say, or keeps the task for ever.
     pub ttl: Option<Duration>,
 }
 
-/// The task that `answer` makes (SPEC C-87).
+/// The task that `answer` has created (SPEC C-87).
 ///
-/// 2025-11-25 puts it into `result.task`, the extension of 2026-07-28 into `result` itself with a
-/// `resultType` of `task`; a server may do both for old clients. An answer that can be read in two
-/// ways creates no task, so no caller may touch it.
+/// 2025-11-25 has the task in `result.task`. The extension of 2026-07-28 has it in `result` itself,
+/// with `resultType` `task`; a server may do both for old clients. A task in an answer that can be
+/// read in two ways is ignored, so no caller may touch it.
 #[must_use]
 pub fn made_by(answer: &[u8]) -> Option<Task> {
-    // Most answers create no task, and cost no more than this. A name with escapes in it is not
-    // looked for.
+    // Most answers create no task, and cost only this search. An escaped member name is ignored.
     memmem::find(answer, br#""taskId""#)?;
     let answer: Answer<'_> = serde_json::from_slice(answer).ok()?;
     if answer.method.is_some() || answer.error.is_some() {
@@ -37,7 +36,7 @@ pub fn made_by(answer: &[u8]) -> Option<Task> {
         (Some("task"), Some(id), Some(task)) if task.task_id == id => (id, ttl_ms.or(task.ttl)),
         _ => return None,
     };
-    // A longer one could not be asked for.
+    // A longer id could not be requested.
     if id.is_empty() || id.len() > NAME_BYTES_MAX {
         return None;
     }
@@ -49,7 +48,7 @@ pub fn made_by(answer: &[u8]) -> Option<Task> {
     Some(Task { id: id.into_owned(), ttl })
 }
 
-// The readers of these types refuse a duplicate member, and one of another type.
+// The derived readers of these types refuse a duplicate member, and a member of another type.
 
 #[derive(Deserialize)]
 struct Answer<'a> {

@@ -1,4 +1,4 @@
-//! Finds the task in the answer to a call while the answer passes, in pieces of any size.
+//! Finds the task in the answer to a call while it is relayed, in pieces of any size.
 
 use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_ENCODING};
@@ -15,31 +15,31 @@ use crate::{
     },
 };
 
-/// Looks at an answer for the task that it makes.
+/// Searches an answer for the task that it creates.
 #[derive(Debug)]
 pub struct TaskSearch {
     reading: Reading,
-    /// How much is still looked at: a call that becomes a task says so at once.
+    /// How many bytes are still searched: the answer names its task early.
     left: usize,
 }
 
-/// What has been read of the answer.
+/// The part of the answer that has been read.
 #[derive(Debug)]
 enum Reading {
     Json(Whole),
     Events(Box<Events>),
-    /// There is nothing more to find: one call makes one task.
+    /// The search is over: one call creates one task.
     Nothing,
 }
 
 impl TaskSearch {
-    /// At the start of an answer with these header fields.
+    /// A search at the start of an answer with these header fields.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         Self { reading: Reading::of(headers), left: TASK_STREAM_BYTES_MAX }
     }
 
-    /// Takes the next piece; the task that is complete with it.
+    /// Takes the next piece, and returns the task that is complete with it.
     pub fn see(&mut self, piece: &Bytes) -> Option<Task> {
         match self.left.checked_sub(piece.len()) {
             Some(left) => self.left = left,
@@ -48,7 +48,7 @@ impl TaskSearch {
         self.reading.take_in(piece)
     }
 
-    /// The answer has ended; the task that is complete with its end.
+    /// Ends the answer, and returns the task that is complete with its end.
     pub fn end(&mut self) -> Option<Task> {
         let Reading::Events(events) = &mut self.reading else { return None };
         events.end();
@@ -89,7 +89,7 @@ impl Reading {
 
 fn first_task(events: &mut Events) -> Option<Task> {
     while let Some(event) = events.next() {
-        // One that is too long is skipped: it makes no task, and the next may.
+        // An event that is too long is skipped; the next event may have the task.
         let Ok(event) = event else { continue };
         if let Some(task) = event.data().and_then(|data| made_by(&data)) {
             return Some(task);
@@ -98,9 +98,9 @@ fn first_task(events: &mut Events) -> Option<Task> {
     None
 }
 
-/// A JSON answer as it grows. A body of known length is not asked for more when its last byte has
-/// come, and a client may read before a body of unknown length has ended: so its end is told from
-/// its brackets.
+/// The bytes of a JSON answer so far. Its end is found by its brackets, because hyper does not poll
+/// a body of known length after its last byte, and a client may read a body of unknown length
+/// before it ends.
 #[derive(Debug, Default)]
 struct Whole {
     bytes: Vec<u8>,
@@ -144,7 +144,7 @@ mod tests {
         headers
     }
 
-    /// The ids that are found in pieces of `size`, each with the number of bytes that it took.
+    /// The ids found in pieces of `size`, each with the number of bytes read so far.
     fn found(headers: &HeaderMap, body: &str, size: usize) -> Vec<(String, usize)> {
         let mut search = TaskSearch::of(headers);
         let mut seen = 0;

@@ -1,19 +1,19 @@
-//! What a refusal's body is written from.
+//! The facts from which the body of a refusal is written.
 
 use crate::{
     base::{names::Scope, text::Text},
     decide::{mcp::request::target::Target, refusal::Refusal, token::caller::Caller},
 };
 
-/// What a refusal's body is written from.
+/// The facts from which the body of a refusal is written.
 pub struct About<'a> {
-    /// Why.
+    /// The refusal.
     pub refusal: &'a Refusal,
     /// Raw JSON of the request's id, if known.
     pub id: Option<&'a Text>,
-    /// The method, where the body was read.
+    /// The method, if the body was read.
     pub method: Option<&'a str>,
-    /// What it would have touched.
+    /// The target of the request, if known.
     pub target: Option<&'a Target>,
     /// The caller, if verified.
     pub caller: Option<&'a Caller>,

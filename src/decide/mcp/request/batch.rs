@@ -1,8 +1,8 @@
 //! Reads a batch of 2025-03-26: an array of messages that is allowed or refused as a whole.
 //!
-//! The array is split where its commas seem to be, and each part is then read as a message. A JSON
-//! text has only one structure: if every part is one whole value, the parts are the array's
-//! elements; if the split was wrong, some part is not a value.
+//! The array is split at the commas that a simple scan finds, and each part is then read as a
+//! message. A JSON text has only one structure: if every part is one whole value, the parts are the
+//! elements of the array. If the split was wrong, some part is not a value.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -35,9 +35,8 @@ pub fn is_batch(body: &[u8]) -> bool {
 /// Reads the messages of a batch: requests and notifications, or only responses (SPEC C-30).
 ///
 /// # Errors
-/// As [`parse::read`], for the first message that is at fault, without its `id`. A fault of the
-/// grammar comes before other faults, wherever they are, except inside a nested array, which is not
-/// read.
+/// As [`parse::read`], for the first faulty message, without its `id`. A fault of the grammar
+/// anywhere comes before other faults, except in a nested array, which is not read.
 pub fn read(body: &Bytes, headers: &HeaderMap, depth_max: u32) -> Result<Vec<Message>, MessageFault> {
     messages(body, headers, depth_max).map_err(|refusal| MessageFault { refusal, id: None })
 }
@@ -47,7 +46,7 @@ fn messages(body: &Bytes, headers: &HeaderMap, depth_max: u32) -> Result<Vec<Mes
     let mut messages = Vec::with_capacity(parts.len());
     let mut fault = None;
     for part in parts {
-        // The array is a level, too.
+        // The array is a level of nesting, too.
         match parse::read(&body.slice_ref(part), depth_max.saturating_sub(1)) {
             Ok(message) => messages.push(message),
             Err(MessageFault { refusal, .. }) if refusal.row().code == PARSE_ERROR => return Err(refusal),
@@ -106,7 +105,7 @@ fn split(body: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
             }
             _ => {}
         }
-        // After each of these there is at most one more value.
+        // After each of these bytes comes at most one more value.
         values += usize::from(matches!(byte, b'{' | b'[' | b','));
         if values > JSON_VALUES_MAX {
             return Err(Refusal::Unreadable("too many values"));
@@ -115,29 +114,29 @@ fn split(body: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
     Err(Refusal::Unreadable("not JSON: broken off"))
 }
 
-/// What a message may not be where it stands in a batch.
+/// Refuses a message that may not be in a batch.
 fn check_member(message: &Message) -> Result<(), Refusal> {
     let what = if message.method == INITIALIZE {
         "initialize in a batch"
     } else if message.params.meta_version.is_some() || message.method == SUBSCRIBE {
         "a batch with a message of a version without batches"
     } else if message.params.task || message.method.starts_with("tasks/") {
-        // The owner of a task is known only for single calls.
-        "a batch with a task, which its version does not know"
+        // The gateway notes the owner of a task only for single calls.
+        "a batch with a task, which the version of batches does not know"
     } else {
         return Ok(());
     };
     Err(Refusal::NotAMessage(what))
 }
 
-/// What messages may not be together.
+/// Refuses messages that may not be in one batch.
 fn check_together(messages: &[Message]) -> Result<(), Refusal> {
     let responses = messages.iter().filter(|message| message.kind == MessageKind::Response).count();
     if responses != 0 && responses != messages.len() {
         return Err(Refusal::NotAMessage("a batch of responses and other messages"));
     }
-    // `"a"` and `"\u0061"` are one id: what it means is compared. The answers to two requests with
-    // one id cannot be told apart.
+    // `"a"` and `"\u0061"` are one id, so meanings are compared. The answers to two requests with
+    // one id could not be told apart.
     let mut ids: Vec<Value> = Vec::new();
     for id in messages.iter().filter_map(|message| message.id.as_ref()) {
         let id = serde_json::from_str(id).map_err(|_| Refusal::NotAMessage("id is not a JSON value"))?;

@@ -26,27 +26,27 @@ use crate::{
     },
 };
 
-/// The version that the client says it speaks.
+/// The protocol version of the client.
 pub const PROTOCOL_VERSION: &str = "mcp-protocol-version";
-/// The body's `method`, once more.
+/// Repeats `method` of the body.
 pub const METHOD: &str = "mcp-method";
-/// The name, URI or task id in the body's `params`, once more.
+/// Repeats the name, URI or task id in `params` of the body.
 pub const NAME: &str = "mcp-name";
 /// The legacy session.
 pub const SESSION_ID: &str = "mcp-session-id";
-/// Where a legacy stream is taken up again.
+/// The event after which a legacy stream is resumed.
 pub const LAST_EVENT_ID: &str = "last-event-id";
 
-/// A session id with its seal.
+/// The longest session id with its seal.
 const SEALED_ID_BYTES_MAX: usize = SESSION_ID_BYTES_MAX + SEAL_ADDS;
-/// A version that is not a date.
+/// The longest version that is not a date.
 const VERSION_BYTES_MAX: usize = 32;
 
 const NO_DATE: Refusal = Refusal::BadRequest("MCP-Protocol-Version is not a date");
 const TWO_VERSIONS: Refusal = Refusal::BadRequest("more than one MCP-Protocol-Version");
 
-/// Checks `Mcp-Session-Id`, `Last-Event-ID` and `MCP-Protocol-Version`: one line each, of a plain
-/// shape (SPEC C-16, C-40, C-53).
+/// Checks `Mcp-Session-Id`, `Last-Event-ID` and `MCP-Protocol-Version`: at most one field line
+/// each, with a plain value (SPEC C-16, C-40, C-53).
 ///
 /// # Errors
 /// [`Refusal::BadSessionHeader`], [`Refusal::BadRequest`].
@@ -65,7 +65,7 @@ pub fn check_shape(headers: &HeaderMap) -> Result<(), Refusal> {
     one_version(headers).map(|_| ())
 }
 
-/// The era that a request without a body names: GET and DELETE.
+/// The era of a request without a body: GET or DELETE.
 ///
 /// # Errors
 /// [`Refusal::BadRequest`] as [`check_shape`].
@@ -73,8 +73,8 @@ pub fn era_without_body(headers: &HeaderMap) -> Result<Era, Refusal> {
     Ok(version_of(headers)?.map_or(Era::Legacy, version::era_of))
 }
 
-/// Whether these headers permit a batch: with a version that has batches, or without a version, as
-/// its clients send it.
+/// Whether these headers permit a batch: they name a version with batches, or no version, as
+/// clients of that version do.
 ///
 /// # Errors
 /// [`Refusal::BadRequest`] as [`check_shape`].
@@ -82,9 +82,9 @@ pub fn permit_batch(headers: &HeaderMap) -> Result<bool, Refusal> {
     Ok(version_of(headers)?.is_none_or(|name| version::find(name).is_some_and(|version| version.batches)))
 }
 
-/// The era of a message (SPEC C-15): that of the date in its header, which `_meta` repeats in the
-/// modern era and may repeat before. Upstreams disagree whether the body or the header decides it,
-/// so a request whose two disagree is not forwarded.
+/// The era of a message (SPEC C-15): that of the version in its header field. `_meta` must repeat
+/// the version in the modern era, and may repeat it before. Some upstreams use the header field and
+/// some the body, so a request in which they differ is refused.
 ///
 /// # Errors
 /// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`],
@@ -93,8 +93,8 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     let header = one_version(headers)?;
     let body = message.params.meta_version.as_deref();
     if let Some(header) = header.filter(|header| !version::is_date(header)) {
-        // Not a known version. If the body says the same, the upstream tells its client which
-        // versions it speaks (SPEC C-18), and header and body agree in either era.
+        // Not a known version. If the body has the same version, the request is forwarded: the
+        // upstream tells the client which versions it speaks (SPEC C-18).
         return if body == Some(header) && message.kind != MessageKind::Response {
             Ok(Era::Unknown)
         } else {
@@ -103,13 +103,13 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     }
     let era = header.map_or(Era::Legacy, version::era_of);
     match (message.kind, header, body) {
-        // The modern era has no server-to-client requests, so there is nothing to answer (SPEC
-        // C-34).
+        // The modern era has no requests from server to client, so a client has nothing to answer
+        // (SPEC C-34).
         (MessageKind::Response, ..) if era == Era::Modern => Err(Refusal::NotAMessage("a response in the modern era")),
         (MessageKind::Response, ..) => Ok(Era::Legacy),
 
-        // A legacy version in `_meta` makes nothing modern: its answer is still watched for lists
-        // (attack 187).
+        // A legacy version in `_meta` does not make a message modern: its answer is still searched
+        // for lists (attack 187).
         (_, Some(header), Some(body)) if header == body => Ok(era),
         (_, Some(_), Some(_)) => Err(Refusal::HeaderMismatch("MCP-Protocol-Version is not the version in _meta")),
         (MessageKind::Request, None, Some(_)) => {
@@ -119,7 +119,7 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
             Err(Refusal::BadParams("MCP-Protocol-Version is modern and _meta has no protocol version"))
         }
 
-        // The specification asks nothing of a notification's headers (SPEC C-76).
+        // The specification requires no header fields for a notification (SPEC C-76).
         (MessageKind::Notification, None, Some(body)) if version::is_date(body) => Ok(version::era_of(body)),
         (MessageKind::Notification, None, Some(_)) => {
             Err(Refusal::BadParams("the protocol version in _meta is not a date"))
@@ -130,11 +130,11 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
 }
 
 /// Checks that `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name` agree with the body (SPEC C-15,
-/// C-70…C-76); says in which era the message is.
+/// C-70…C-76), and returns the era of the message.
 ///
-/// A legacy message's `Mcp-Method` and `Mcp-Name` are neither needed nor believed: its body is
-/// judged (SPEC C-71, attack 53). `Mcp-Param-*` decides nothing here and goes on untouched (SPEC
-/// C-75).
+/// A legacy message needs no `Mcp-Method` and `Mcp-Name`, and they are ignored: its body is judged
+/// (SPEC C-71, attack 53). `Mcp-Param-*` is forwarded unchanged, because no decision depends on it
+/// (SPEC C-75).
 ///
 /// # Errors
 /// [`Refusal::HeaderMismatch`], [`Refusal::BadParams`], [`Refusal::NotAMessage`],
@@ -166,8 +166,8 @@ fn agree_on_name(headers: &HeaderMap, message: &Message) -> Result<(), Refusal> 
     let header = only(headers, NAME, Refusal::HeaderMismatch("more than one Mcp-Name"))?;
     let header = header.map(meaning).transpose()?;
     let Some(param) = method::find(&message.method).and_then(|method| method.mcp_name) else {
-        // The specification does not say what the field means here; its value must at least be in
-        // the body.
+        // The specification does not define the field for this method, so its value must be one of
+        // the names in the body.
         let known = [&params.name, &params.uri, &params.task_id, &params.ref_name, &params.ref_uri];
         let said = |name: &str| known.iter().any(|known| known.as_deref() == Some(name));
         return if header.as_deref().is_none_or(said) { Ok(()) } else { Err(NOT_THE_NAME) };
@@ -181,16 +181,16 @@ fn agree_on_name(headers: &HeaderMap, message: &Message) -> Result<(), Refusal> 
     }
 }
 
-/// What a value of `Mcp-Name` means (SPEC C-72): itself, or the UTF-8 inside `=?base64?…?=`. The
-/// sentinel is matched byte for byte and its padding must be whole, as the specification says;
-/// anything else is the text itself.
+/// The meaning of a value of `Mcp-Name` (SPEC C-72): the UTF-8 inside `=?base64?…?=`, or the text
+/// itself. The marks are matched byte by byte and the base64 must be padded, as the specification
+/// says; any other value is the text itself.
 fn meaning(value: &[u8]) -> Result<Cow<'_, str>, Refusal> {
     const BROKEN: Refusal = Refusal::HeaderMismatch("Mcp-Name is not base64 of UTF-8");
     if let Some(encoded) = value.strip_prefix(b"=?base64?").and_then(|rest| rest.strip_suffix(b"?=")) {
         let bytes = STANDARD.decode(encoded).map_err(|_| BROKEN)?;
         return String::from_utf8(bytes).map(Cow::Owned).map_err(|_| BROKEN);
     }
-    // Bytes that are not ASCII text would be read differently in each encoding (attack 60).
+    // Bytes outside ASCII would be read differently in each encoding (attack 60).
     match std::str::from_utf8(value) {
         Ok(text) if text.bytes().all(|byte| matches!(byte, b'\t' | 0x20..=0x7E)) => Ok(Cow::Borrowed(text)),
         _ => Err(Refusal::HeaderMismatch("Mcp-Name is not ASCII text")),
@@ -203,7 +203,7 @@ fn version_of(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     if version.is_none_or(version::is_date) { Ok(version) } else { Err(NO_DATE) }
 }
 
-/// The version, as far as it is one short word.
+/// The version, if it is one short word.
 fn one_version(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let Some(value) = only(headers, PROTOCOL_VERSION, TWO_VERSIONS)? else {
         return Ok(None);
@@ -215,8 +215,8 @@ fn one_version(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     }
 }
 
-/// The value of the one line `name`, without white space around it. Of two lines some stacks take
-/// the first and some the last (attacks 54, 55), so two equal ones are refused as well.
+/// The value of the only field line `name`, trimmed. If there are two, some stacks use the first
+/// and some the last (attacks 54, 55), so even two equal lines are refused.
 fn only<'a>(headers: &'a HeaderMap, name: &str, twice: Refusal) -> Result<Option<&'a [u8]>, Refusal> {
     let mut lines = headers.get_all(name).iter();
     match (lines.next(), lines.next()) {

@@ -1,22 +1,21 @@
-//! One JSON-RPC message, as far as a decision needs it.
+//! The parts of a JSON-RPC message that decisions need.
 
 use crate::{base::text::Text, decide::refusal::Refusal};
 
-/// One JSON-RPC message, as far as a decision needs it.
+/// The parts of a JSON-RPC message that decisions need.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     /// Request, notification or response.
     pub kind: MessageKind,
-    /// The raw JSON of `id`, where there is one: echoed in refusals with its exact type (SPEC
-    /// C-66).
+    /// The raw JSON of `id`, if there is one. Refusals repeat it with its exact type (SPEC C-66).
     pub id: Option<Text>,
     /// `method`; empty for a response.
     pub method: Text,
-    /// What `params` says.
+    /// The members of `params` that matter.
     pub params: Params,
 }
 
-/// What kind of message (SPEC C-10).
+/// The kind of a message (SPEC C-10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageKind {
     /// `method` and `id`.
@@ -27,14 +26,14 @@ pub enum MessageKind {
     Response,
 }
 
-/// The members of `params` that name what a message touches, or its version.
+/// The members of `params` that name the target of a message, its version, or a task.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Params {
     /// `params.name`: tool or prompt.
     pub name: Option<Text>,
     /// `params.uri`: resource.
     pub uri: Option<Text>,
-    /// Whether there is a `params.task`: the call is to become a task (2025-11-25).
+    /// Whether there is a `params.task`: the call asks to be run as a task (2025-11-25).
     pub task: bool,
     /// `params.taskId`.
     pub task_id: Option<Text>,
@@ -54,7 +53,7 @@ pub struct Params {
     pub task_ids: Vec<Text>,
 }
 
-/// A refusal, with the raw `id` where it was read before the fault: the answer echoes it.
+/// A refusal, with the raw `id` if it was read before the fault: the answer repeats it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MessageFault {
     /// Why.

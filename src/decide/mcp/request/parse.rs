@@ -1,4 +1,4 @@
-//! Reads one message without copying it; refuses what two JSON readers could read differently.
+//! Reads one message without a copy; refuses JSON that two readers could read differently.
 
 mod collect;
 mod members;
@@ -27,8 +27,8 @@ use crate::{
 /// Reads one message (SPEC C-10…C-14, C-23…C-29). A batch is refused.
 ///
 /// # Errors
-/// [`Refusal::Unreadable`], [`Refusal::NotAMessage`], [`Refusal::BadParams`]; the first of them
-/// that is true, in this order.
+/// [`Refusal::Unreadable`], [`Refusal::NotAMessage`] or [`Refusal::BadParams`]: the first that
+/// applies, in this order.
 pub fn read(body: &Bytes, depth_max: u32) -> Result<Message, MessageFault> {
     let text = match text_of(body) {
         Ok(text) => text,
@@ -46,7 +46,7 @@ pub fn read(body: &Bytes, depth_max: u32) -> Result<Message, MessageFault> {
 enum Stop {
     /// Not JSON, or over a bound.
     Unreadable(JsonFault),
-    /// An array. Nothing in it is looked at.
+    /// An array. Its elements are not read.
     Batch,
 }
 
@@ -59,11 +59,11 @@ impl From<JsonFault> for Stop {
 /// An object or array that has begun.
 struct Open {
     role: Role,
-    /// For an object, where its names start.
+    /// For an object, where its names start in the list of all names.
     names: Option<usize>,
 }
 
-/// Reads the one value of the text. Nesting costs an entry in `open`, never native stack.
+/// Reads the one value of the text. Nesting costs an entry in `open`, but no native stack.
 fn walk<'a>(scan: &mut Scan<'a>, depth_max: u32, found: &mut Collected<'a>) -> Result<(), Stop> {
     let mut open: Vec<Open> = Vec::with_capacity(8);
     let mut names = Names::new();
@@ -136,8 +136,8 @@ fn begin(open: &mut Vec<Open>, new: Open, depth_max: u32) -> Result<(), JsonFaul
     Ok(())
 }
 
-/// After a value: ends what ends here, and says what the next value is for; `None` at the end of
-/// the text.
+/// After a value: closes objects and arrays that end here, and returns the slot of the next value;
+/// `None` at the end of the text.
 fn next_slot<'a>(
     scan: &mut Scan<'a>,
     open: &mut Vec<Open>,
@@ -170,11 +170,11 @@ fn next_slot<'a>(
     }
 }
 
-/// Readers take the first, the last, both or an error (attacks 1 to 4), in `arguments` as well as
-/// in the envelope.
+/// Of two equal names readers use the first, the last, both, or fail (attacks 1 to 4), in
+/// `arguments` as well as in the envelope.
 const TWICE: &str = "a member name that comes twice";
 
-/// Reads a member's name and its colon; what its value is for.
+/// Reads a member's name and its colon, and returns the slot of its value.
 fn member<'a>(
     scan: &mut Scan<'a>,
     role: Role,

@@ -1,4 +1,4 @@
-//! What a message touches: the target that a rule must permit (SPEC C.0).
+//! Finds the target of a message, which a rule must permit (SPEC C.0).
 
 use crate::{
     base::text::Text,
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// What is touched.
+/// What a request touches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A method that touches no named thing, a notification, or a client's response: permission to
@@ -26,12 +26,13 @@ pub enum Target {
     Resources(Vec<Text>),
     /// A resource *template*, by its raw text (`completion/complete`, SPEC C-05).
     Template(Text),
-    /// A method that needs a `methods:` rule: an unknown one, or one whose object cannot be seen.
+    /// A method that needs a `methods:` rule: an unknown method, or a method whose object cannot be
+    /// seen.
     Method(Text),
     /// Tasks, by their ids: their owner and their tool decide (SPEC C-88). `subscriptions/listen`
     /// may also name resources.
     Tasks {
-        /// What is done with them.
+        /// The method.
         method: Text,
         /// Their ids; never empty.
         ids: Vec<Text>,
@@ -70,13 +71,13 @@ impl Target {
     }
 }
 
-/// Says what `message` touches.
+/// The target of `message`.
 ///
-/// A method that touches something touches it as well when it comes without an `id`: servers run it
-/// (SPEC C-14). The name of a notification on a request is not a method of the protocol.
+/// A message without an `id` has the same target as the request, because servers run it (SPEC
+/// C-14). A request with the name of a notification is an unknown method.
 ///
 /// # Errors
-/// [`Refusal::BadParams`] where the message does not name it.
+/// [`Refusal::BadParams`] if the message does not name its target.
 pub fn of(message: &Message) -> Result<Target, Refusal> {
     if message.kind == MessageKind::Response {
         return Ok(Target::Open);
@@ -91,8 +92,8 @@ pub fn of(message: &Message) -> Result<Target, Refusal> {
         Touches::Nothing => Ok(Target::Open),
         Touches::Tool => required(params, Param::Name).map(Target::Tool),
         Touches::Prompt => required(params, Param::Name).map(Target::Prompt),
-        // Gone in 2026-07-28, where only the upstream's answer says so (SPEC C-79). Without a URI
-        // they touch nothing.
+        // These methods do not exist in 2026-07-28, and the upstream says so (SPEC C-79). Without a
+        // URI they touch nothing.
         Touches::Resource
             if method.era == MethodEra::Legacy && params.uri.is_none() && params.meta_version.is_some() =>
         {
@@ -126,8 +127,8 @@ fn completed(params: &Params) -> Result<Target, Refusal> {
     }
 }
 
-/// Each resource and each task of a `subscriptions/listen` (SPEC C-84): a task's updates carry its
-/// tool's result.
+/// The resources and tasks of a `subscriptions/listen` (SPEC C-84). Tasks count, because their
+/// updates carry the result of the tool.
 fn listened(message: &Message) -> Result<Target, Refusal> {
     let Params { subscriptions, task_ids, .. } = &message.params;
     Ok(match (subscriptions.is_empty(), task_ids.is_empty()) {
@@ -139,10 +140,10 @@ fn listened(message: &Message) -> Result<Target, Refusal> {
     })
 }
 
-/// What the messages of a batch touch, all together (SPEC C-30).
+/// The targets of all messages of a batch (SPEC C-30).
 ///
 /// # Errors
-/// As [`of`], for the first of them.
+/// As [`of`], for the first faulty message.
 pub fn of_batch(messages: &[Message]) -> Result<Target, Refusal> {
     messages.iter().map(of).collect::<Result<Vec<_>, _>>().map(Target::Several)
 }

@@ -1,4 +1,4 @@
-//! Which files a `file:` URI can name, on POSIX and on Windows.
+//! Finds the files that a `file:` URI can name, on POSIX and on Windows.
 
 use super::{
     parts::{before, collapsed, without_dots},
@@ -23,7 +23,7 @@ fn split(rest: &str) -> (&str, &str) {
     (authority, after.strip_prefix(authority).unwrap_or_default())
 }
 
-/// What the file system makes of a path.
+/// The path as a file system resolves it.
 fn resolved(path: &str) -> String {
     without_dots(&collapsed(&format!("/{path}")))
 }
@@ -34,7 +34,7 @@ fn posix(rest: &str, all: &mut Vec<UriReading<'_>>) {
     let name = host.rsplit('@').next().unwrap_or_default().to_lowercase();
     if !name.is_empty() && name != "localhost" {
         add_path(all, &name, &resolved(path), How::Posix);
-        // A server that cuts off `file://` and opens the rest.
+        // Some servers remove `file://` and open the rest.
         add_path(all, "", &resolved(&format!("{host}{path}")), How::Posix);
     }
 }
@@ -68,7 +68,7 @@ fn strip_word<'t>(text: &'t str, word: &str) -> Option<&'t str> {
     front.eq_ignore_ascii_case(word).then_some(rest)
 }
 
-/// A path of this machine.
+/// Adds a path of this machine.
 fn on_drive(path: &str, all: &mut Vec<UriReading<'_>>) {
     let path = resolved(path);
     let inner = path.strip_prefix('/').unwrap_or(&path);
@@ -79,13 +79,13 @@ fn on_drive(path: &str, all: &mut Vec<UriReading<'_>>) {
     add_path(all, "", &trimmed(&resolved(&format!("{letter}:/{rest}"))), How::Windows);
 }
 
-/// A path of another machine, which may be this one by another name.
+/// Adds a path of another host, which may be this machine under another name.
 fn on_host(host: &str, path: &str, all: &mut Vec<UriReading<'_>>) {
     add_path(all, host, &trimmed(&resolved(path)), How::Windows);
     administrative(path, all);
 }
 
-/// The drive that an administrative share stands for: `\\localhost\c$`.
+/// Adds the drive of an administrative share: `\\localhost\c$`.
 fn administrative(path: &str, all: &mut Vec<UriReading<'_>>) {
     let path = resolved(path);
     let share = before(path.strip_prefix('/').unwrap_or_default(), &['/']);

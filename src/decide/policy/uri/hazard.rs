@@ -1,4 +1,4 @@
-//! What makes a URI too ambiguous for a pattern to judge (SPEC C-04).
+//! Finds hazards that make a URI too ambiguous for a pattern to judge (SPEC C-04).
 
 use super::{
     file::drive,
@@ -6,16 +6,16 @@ use super::{
     reading::scheme_is_file as is_file,
 };
 
-/// What is wrong with a URI.
+/// A hazard of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hazard {
-    /// Refused by the first rule that it does not meet as written.
+    /// Refused by the first rule that does not match the URI as written.
     Always(&'static str),
     /// Refused by the first rule with a wildcard.
     Pattern(&'static str),
 }
 
-/// What is hazardous about `uri`.
+/// The hazard of `uri`, if it has one.
 #[must_use]
 pub fn of(uri: &str) -> Option<Hazard> {
     let decoded = decoded(uri);
@@ -31,7 +31,8 @@ pub fn of(uri: &str) -> Option<Hazard> {
     patterned(uri, &decoded).err().map(Hazard::Pattern)
 }
 
-/// What would let a URI dodge a prefix or a wildcard: unclear path ends, folders and targets.
+/// Finds what would let a URI avoid a prefix or a wildcard: an unclear end of a path, folder or
+/// target.
 fn patterned(uri: &str, decoded: &str) -> Result<(), &'static str> {
     // RFC 3986 §2: ASCII only. Full-width slashes and two-dot leaders turn into `/` and `..` under
     // NFKC.
@@ -65,7 +66,7 @@ fn patterned(uri: &str, decoded: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// `file:///C:/SECRET~1.TXT` names a file by a name that no rule can know.
+/// `file:///C:/SECRET~1.TXT` names a file by a short name, which no rule can know.
 fn has_short_name(uri: &str) -> bool {
     let (_, rest) = uri.split_once(':').unwrap_or_default();
     let rest = rest.replace('\\', "/");

@@ -1,4 +1,4 @@
-//! The parts of a URI (RFC 3986 §3), and how each may be written.
+//! Splits a URI into its parts (RFC 3986 §3), and finds the spellings of each part.
 
 use std::net::Ipv6Addr;
 
@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use crate::base::percent::unescape;
 
-/// A URI taken apart, nothing checked but the scheme.
+/// A URI split into its parts. Only the scheme is checked.
 pub(super) struct UriParts<'t> {
     pub(super) scheme: &'t str,
     pub(super) authority: Option<&'t str>,
@@ -20,7 +20,7 @@ pub(super) struct UriParts<'t> {
 }
 
 impl<'t> UriParts<'t> {
-    /// Takes `text` apart; nothing where it has no scheme.
+    /// Splits `text`; `None` if it has no scheme.
     pub(super) fn of(text: &'t str) -> Option<Self> {
         let (scheme, rest) = text.split_once(':')?;
         let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -40,9 +40,9 @@ impl<'t> UriParts<'t> {
         Some(Self { scheme, authority, path, query, fragment, rest })
     }
 
-    /// What may follow the authority: without dot segments, without doubled slashes, with the query
-    /// and the fragment and without what servers drop, and where `?` and `#` are letters of a path
-    /// like any other.
+    /// All spellings of the part after the authority: without dot segments, without doubled
+    /// slashes, with and without the query and the fragment, and with `?` and `#` as ordinary
+    /// letters of the path.
     pub(super) fn tails(&self) -> Vec<String> {
         let Self { path, query, fragment, .. } = self;
         let query = if *query == "?" { "" } else { query };
@@ -65,22 +65,21 @@ impl<'t> UriParts<'t> {
         self.rest
     }
 
-    /// The same where the authority is a folder that `..` leaves.
+    /// As [`Self::whole`], where the authority is a folder that `..` can leave.
     pub(super) fn climbed(&self) -> String {
         let climbed = without_dots(&format!("/{}", self.rest));
         climbed.strip_prefix('/').unwrap_or(&climbed).to_owned()
     }
 }
 
-/// What follows an authority without the slash at the end of its path, where there is one.
+/// `tail` without the slash at the end of its path; `None` if it has no such slash.
 pub(super) fn bare(tail: &str) -> Option<String> {
     let path = before(tail, &['?', '#']);
     let after = tail.strip_prefix(path)?;
     path.strip_suffix('/').map(|path| format!("{path}{after}"))
 }
 
-/// Parameters of a query that are moved to its front, one at a time. [`super::hazard`] refuses
-/// more.
+/// The most parameters that a query may have. [`super::hazard`] refuses more.
 pub(super) const PARAMETERS_MAX: usize = 32;
 
 /// The parameters of the query, if there is one.
@@ -89,8 +88,8 @@ pub(in crate::decide::policy) fn parameters(text: &str) -> impl Iterator<Item = 
     query.split('&').filter(|parameter| !parameter.is_empty())
 }
 
-/// `text` with each parameter of its query before the others, and with only that one. Empty if
-/// there is no choice.
+/// `text` with each parameter of its query moved to the front, and with that parameter alone. Empty
+/// if the query has fewer than two parameters.
 pub(super) fn parameter_orders(text: &str) -> Vec<String> {
     let mut orders = Vec::new();
     let short = before(text, &['#']);
@@ -109,8 +108,7 @@ pub(super) fn parameter_orders(text: &str) -> Vec<String> {
     orders
 }
 
-/// `text` without the delimiters of RFC 3986 appendix C: `<URL:…>`. Python's `urllib` takes them
-/// off.
+/// `text` without the delimiters of RFC 3986 appendix C: `<URL:…>`. Python's `urllib` removes them.
 pub(super) fn unwrapped(text: &str) -> &str {
     let text = text.trim();
     let text = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text).trim();
@@ -152,7 +150,7 @@ fn host_and_port(address: &str) -> (&str, &str) {
     }
 }
 
-/// The address that a host stands for to what dials it, whatever the scheme: `127.1` is
+/// The address that a host name means when it is dialled, whatever the scheme: `127.1` is
 /// `127.0.0.1`.
 pub(super) fn dialled(authority: &str) -> Option<String> {
     let address = authority.rsplit('@').next().unwrap_or_default();
@@ -193,7 +191,7 @@ pub(super) fn without_dots(path: &str) -> String {
     format!("{lead}{}", kept.join("/"))
 }
 
-/// How many dots a segment consists of, where it is one or two.
+/// The number of dots, if the segment is `.` or `..`.
 fn dots(segment: &str) -> Option<usize> {
     let mut rest = segment;
     let mut count = 0;
@@ -216,8 +214,8 @@ pub(super) fn collapsed(path: &str) -> String {
     single
 }
 
-/// `text` with its percent escapes undone, once. A `%` that begins no escape stays; bytes that are
-/// not UTF-8 become U+FFFD.
+/// `text`, percent-decoded once. A `%` without two hex digits stays; bytes that are not UTF-8
+/// become U+FFFD.
 pub(super) fn decoded(text: &str) -> String {
     let bytes: Vec<u8> = unescape(text).collect();
     String::from_utf8_lossy(&bytes).into_owned()

@@ -1,24 +1,24 @@
-//! One way to read a URI, and the kind of server that reads it so.
+//! One reading of a URI, and the kind of server that reads it in this way.
 
 use std::{borrow::Cow, cell::OnceCell};
 
 use crate::decide::policy::fold::folded;
 
-/// One way to read a URI.
+/// One reading of a URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UriReading<'u> {
-    /// The URI that a reader of this kind takes it for.
+    /// The URI as this kind of server understands it.
     pub text: Cow<'u, str>,
-    /// Which kind of server reads it so.
+    /// The kind of server.
     pub how: How,
-    /// Whether such a reader may ignore case: file systems of Windows and macOS do.
+    /// Whether this kind of server may ignore case, as file systems of Windows and macOS do.
     pub folds: bool,
-    /// Made when a rule asks for it.
+    /// Computed when a rule needs it.
     folded: OnceCell<Vec<String>>,
 }
 
 impl UriReading<'_> {
-    /// The text as file systems that ignore case compare it: in lower case, and folded.
+    /// The text in lower case, and folded, as file systems that ignore case compare it.
     #[must_use]
     pub fn folded(&self) -> &[String] {
         self.folded.get_or_init(|| {
@@ -38,21 +38,21 @@ pub enum How {
     Written,
     /// A WHATWG parser: `new URL(uri)` of JavaScript, `AnyUrl` of pydantic.
     Whatwg,
-    /// A server that normalises as RFC 3986 §6.2 says, or looks at some parts alone.
+    /// A server that normalises by RFC 3986 §6.2, or reads only some parts.
     Rfc3986,
-    /// A server that undoes percent escapes.
+    /// A server that percent-decodes.
     Decoded,
-    /// A server that makes a POSIX path of it.
+    /// A server that turns the URI into a POSIX path.
     Posix,
-    /// A server that makes a Windows path of it.
+    /// A server that turns the URI into a Windows path.
     Windows,
-    /// A reading of only some servers: a rule that matches it must permit, but no rule needs to
+    /// A reading of only some servers. A rule that matches it must permit, but no rule needs to
     /// match it.
     Possible,
 }
 
 impl How {
-    /// As `explain` says it.
+    /// The words of `explain`.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ pub(super) fn scheme_is_file(uri: &str) -> bool {
     letters.by_ref().take(4).eq(*b"file") && letters.next().is_none()
 }
 
-/// Adds a reading unless it is there.
+/// Adds a reading, unless it is known.
 pub(super) fn add(all: &mut Vec<UriReading<'_>>, text: String, how: How) {
     let folds = match how {
         How::Posix | How::Windows => true,

@@ -199,7 +199,7 @@ fn attack_076_times() {
     for (changes, verdict) in cases {
         assert_eq!(read_changed(&changes).map(drop), verdict, "{changes}");
     }
-    // `null` above means "absent"; present, it is no time.
+    // `null` above means "absent". A claim with the value `null` is not a time.
     for name in ["exp", "nbf", "iat"] {
         let mut all = claims();
         all[name] = Value::Null;

@@ -34,7 +34,7 @@ fn attack_092_unusable_keys_are_skipped_and_counted() {
     let rsa = |changes| with(&RSA.jwk(), &changes);
     let ec = |changes| with(&P256.jwk(), &changes);
     let ed = |changes| with(&ED25519.jwk(), &changes);
-    // The right point, cut at the wrong place: 31 and 33 octets.
+    // The right point, split at the wrong place: 31 and 33 octets.
     let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(P256.jwk()[name].as_str().unwrap()).unwrap();
     let point = [coordinate("x"), coordinate("y")].concat();
     let (short, long) = point.split_at(31);

@@ -98,7 +98,7 @@ fn attack_068_hmac_with_a_public_key_as_its_secret() {
             let tag = aws_lc_rs::hmac::sign(&aws_lc_rs::hmac::Key::new(algorithm, &secret), unsigned.as_bytes());
             let token = format!("{unsigned}.{}", base64url(tag.as_ref()));
             assert_eq!(verdict(&token), Err(TokenFault::Algorithm), "{name}");
-            // Not even a configuration that lists it lets one in.
+            // Refused even if the configuration lists the algorithm.
             let listed = TokenRules { algorithms: vec![name.parse().unwrap()], ..rules() };
             assert_eq!(verdict_with(&listed, &key_set(), &token), Err(TokenFault::Algorithm), "{name}");
         }
@@ -160,7 +160,7 @@ fn attack_071_072_header_members_that_may_not_be_there() {
         assert_eq!(verdict(&token), Err(TokenFault::Header), "{name}: null");
     }
     assert_eq!(verdict(&header(&json!({"x5t": "thumb", "x5t#S256": "thumb"}))), Ok(()), "a thumbprint opens nothing");
-    // A token with its own key in the header verifies with that key, and with none of ours.
+    // A token with its own key in the header verifies with that key only.
     let own = FOREIGN_KEY.token("ES256", &json!({"jwk": FOREIGN_KEY.jwk()}), &claims());
     assert_eq!(verdict(&own), Err(TokenFault::Header));
 }
@@ -303,8 +303,8 @@ fn attack_080_b32_other_jwts_of_the_same_issuer() {
     }
     assert_eq!(verdict(&header(&json!({"typ": "JWT"}))), Err(TokenFault::Type), "not opted in");
 
-    // B-16: made without `nonce`, an ID token passes here, and fails where only its client's id
-    // lets it in.
+    // B-16: an ID token without `nonce` passes here. It is refused later, where only an alias with
+    // its client's id would let it in.
     let bare = with(&claims(), &json!({"aud": "web", "client_id": null, "azp": "web", "scope": null}));
     let caller = verdict_with(&both, &key_set(), &RSA.token("RS256", &json!({"typ": "JWT"}), &bare)).unwrap();
     assert_eq!(caller.is_for(&RESOURCE.into(), &["web".into()]), Err(Refusal::Token(TokenFault::Type)));
@@ -332,7 +332,7 @@ fn b35_b36_a_token_without_a_key_name() {
     assert_eq!(verdict(&anonymous), Ok(()));
     let foreign = FOREIGN_KEY.token("ES256", &json!({"kid": null}), &claims());
     assert_eq!(verdict(&foreign), Err(TokenFault::UnknownKey), "newer keys might hold it");
-    // Two keys of one name: each is tried. After too many others, no key is.
+    // If two keys have one id, each is tried. After too many keys, no further key is tried.
     let twins = read_keys(&[with(&FOREIGN_KEY.jwk(), &json!({"kid": "p256"})), P256.jwk()]);
     assert!(verdict_with(&rules(), &twins, &P256.token("ES256", &json!({}), &claims())).is_ok());
     let mut many = vec![FOREIGN_KEY.jwk(); JWKS_KEYS_MAX - 1];

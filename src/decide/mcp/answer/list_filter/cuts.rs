@@ -1,4 +1,4 @@
-//! Removals from a text, and replacements in it.
+//! Removes and replaces parts of a text.
 
 use bytes::Bytes;
 
@@ -13,7 +13,7 @@ struct Cut {
 }
 
 impl Cuts {
-    /// Takes a stretch out.
+    /// Removes a part.
     pub(super) fn remove(&mut self, start: usize, end: usize) {
         match self.0.last_mut() {
             Some(last) if last.end == start && last.with.is_empty() => last.end = end,
@@ -21,7 +21,7 @@ impl Cuts {
         }
     }
 
-    /// Puts `with` where a stretch was.
+    /// Replaces a part by `with`.
     pub(super) fn replace(&mut self, start: usize, end: usize, with: &'static str) {
         self.0.push(Cut { start, end, with });
     }

@@ -1,14 +1,14 @@
-//! Follows JSON byte by byte, only to know where a list starts.
+//! Follows JSON byte by byte to find where a list starts.
 
 use memchr::memchr2;
 
 use super::name::{Name, NameStep};
 use crate::decide::mcp::answer::lists::Lists;
 
-/// The value whose members or elements come next, as far as it matters what it is.
+/// The innermost open value, as far as it matters.
 #[derive(Clone, Copy, Debug, Default)]
 enum Place {
-    /// Before a message, or after one, where another may follow.
+    /// Outside of any message.
     #[default]
     Outside,
     /// An array of messages.
@@ -19,42 +19,41 @@ enum Place {
     Result,
 }
 
-/// What the next byte belongs to.
+/// The string that the next byte belongs to.
 #[derive(Clone, Copy, Debug, Default)]
 enum Word {
     /// No string.
     #[default]
     None,
-    /// The name of a member that may matter.
+    /// A member name that may matter.
     Name(Name),
     /// Another string.
     Skipped,
-    /// The same, after a backslash.
+    /// Another string, after a backslash.
     Escaped,
 }
 
-/// A place in a text.
+/// The state after the bytes so far.
 #[derive(Debug, Default)]
 pub(super) struct Json {
     place: Place,
     in_batch: bool,
-    /// How many values are open in this place whose insides do not matter.
+    /// How many open values have content that does not matter.
     deep: usize,
     word: Word,
-    /// The member that we are in has a name that leads on: to a message's result, or to a list in
-    /// one.
+    /// Whether the current member has a name that matters: `result` of a message, or a list in a
+    /// result.
     leads_on: bool,
-    /// The colon of that member was passed.
+    /// Whether the colon of that member has come.
     in_value: bool,
 }
 
 impl Json {
-    /// Takes the next bytes; whether one of `lists` starts in them.
+    /// Takes the next bytes, and returns whether one of `lists` starts in them.
     pub(super) fn meets(&mut self, lists: Lists, bytes: &[u8]) -> bool {
         let mut rest = bytes;
         loop {
-            // Skips what does not matter: the content of strings, and all but the brackets of deep
-            // values.
+            // Skips the content of strings, and all but the brackets of deep values.
             let next = match self.word {
                 Word::Skipped => memchr2(b'"', b'\\', rest),
                 Word::None if self.deep > 0 => rest.iter().position(|byte| opens_or_closes(*byte)),
@@ -70,7 +69,7 @@ impl Json {
         }
     }
 
-    /// Takes one byte; whether it starts a list.
+    /// Takes one byte, and returns whether it starts a list.
     fn step(&mut self, lists: Lists, byte: u8) -> bool {
         match &mut self.word {
             Word::None => return self.between(byte),

@@ -1,4 +1,4 @@
-//! Follows an event stream line by line, and passes the data of its events on.
+//! Follows an event stream line by line, and searches the data of its events for lists.
 
 use memchr::memchr2;
 
@@ -7,14 +7,14 @@ use crate::{base::text::BYTE_ORDER_MARK, decide::mcp::answer::lists::Lists};
 
 const DATA: &[u8] = b"data";
 
-/// What the next byte of a line belongs to.
+/// Where in a line the next byte is.
 #[derive(Clone, Copy, Debug)]
 enum At {
-    /// The byte order mark that a stream may start with: how much of it has come.
+    /// In the byte order mark at the start of the stream: this many bytes of it have come.
     Mark(usize),
-    /// The name of the field, which is that of data so far: how much of it has come.
+    /// In the field name, which is `data` so far: this many bytes of it have come.
     Name(usize),
-    /// After the colon of data; a space there does not count.
+    /// After the colon of `data`; one space there is ignored.
     Colon,
     /// Data.
     Data,
@@ -22,12 +22,12 @@ enum At {
     Other,
 }
 
-/// A place in a stream.
+/// The state after the bytes so far.
 #[derive(Debug)]
 pub(super) struct EventLines {
     data: Json,
     at: At,
-    /// The line before has ended in CR: an LF that follows belongs to it.
+    /// Whether the previous line ended in CR: an LF that follows belongs to it.
     behind_cr: bool,
 }
 
@@ -38,7 +38,7 @@ impl Default for EventLines {
 }
 
 impl EventLines {
-    /// Takes the next bytes; whether one of `lists` starts in the data among them.
+    /// Takes the next bytes, and returns whether one of `lists` starts in their data.
     pub(super) fn meets(&mut self, lists: Lists, bytes: &[u8]) -> bool {
         let mut rest = bytes;
         while let Some((byte, behind)) = rest.split_first() {
@@ -59,7 +59,7 @@ impl EventLines {
                         self.at = At::Mark(come + 1);
                         rest = behind;
                     }
-                    // Half of one is the start of a line after all.
+                    // Half of a byte order mark is the start of a line.
                     Some(_) if come > 0 => self.at = At::Other,
                     _ => self.at = At::Name(0),
                 },
@@ -78,7 +78,7 @@ impl EventLines {
         false
     }
 
-    /// Takes a byte of a line that may be one of data.
+    /// Takes a byte of a line that may begin with `data`.
     fn name(&mut self, come: usize, byte: u8) {
         let is_rest_of_end = std::mem::take(&mut self.behind_cr) && byte == b'\n';
         match byte {

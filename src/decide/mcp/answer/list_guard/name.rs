@@ -1,20 +1,20 @@
-//! Reads a member name, unescaped, as long as it may be one that matters.
+//! Reads and unescapes a member name, as long as it may be a name that matters.
 
 /// The longest name that matters: `resourceTemplates`.
 const NAME_MAX: usize = 17;
 
-/// How the string goes on after a byte.
+/// The state of the string after a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NameStep {
-    /// It does.
+    /// The string goes on.
     GoesOn,
-    /// It is at its end.
+    /// The string has ended.
     Ends,
-    /// It is not a name that matters.
+    /// The name does not matter.
     IsOther,
 }
 
-/// A name as far as it has come, from after its opening quote.
+/// The part of a name that has come after its opening quote.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Name {
     text: [u8; NAME_MAX],
@@ -28,12 +28,12 @@ enum Escape {
     None,
     /// After the backslash.
     Begun,
-    /// After the `u`: how many digits have come, and their value.
+    /// After the `u`: the number of digits so far, and their value.
     Unicode(u8, u32),
 }
 
 impl Name {
-    /// What it says.
+    /// The unescaped text.
     pub(super) fn text(&self) -> &str {
         self.text.get(..self.len).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
@@ -45,10 +45,10 @@ impl Name {
             (Escape::None, b'\\') => self.escape(Escape::Begun),
             (Escape::None, _) => self.push(byte),
             (Escape::Begun, b'u') => self.escape(Escape::Unicode(0, 0)),
-            // No short escape stands for a letter.
+            // A short escape is never a letter.
             (Escape::Begun, _) => NameStep::IsOther,
             (Escape::Unicode(digits, value), _) => {
-                // Without its digits it is not JSON; only the end of the string still matters.
+                // An escape without its digits is not JSON. Only the end of the string matters now.
                 let Some(digit) = char::from(byte).to_digit(16) else {
                     return if byte == b'"' { NameStep::Ends } else { NameStep::IsOther };
                 };

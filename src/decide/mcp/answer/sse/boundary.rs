@@ -1,40 +1,40 @@
-//! Where an event ends, with each kind of line end and wherever the stream was cut.
+//! Finds where an event ends, with every kind of line end and in pieces of any size.
 //!
 //! A comment before the first field of an event belongs to no event, so it ends with its line:
-//! upstreams keep a silent stream open with comments that no blank line follows.
+//! upstreams keep a silent stream open with comments without a blank line.
 
 use memchr::memchr2;
 
 use crate::base::text::BYTE_ORDER_MARK;
 
-/// How a line ended.
+/// How the last line ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum LineEnd {
-    /// In LF or CRLF, or no line has ended yet.
+    /// With LF or CRLF, or no line has ended yet.
     #[default]
     Fed,
-    /// In CR; an LF that follows belongs to it.
+    /// With CR; an LF that follows belongs to it.
     Open,
-    /// In CR without LF.
+    /// With CR without LF.
     Bare,
 }
 
-/// Where in the stream we are.
+/// The state after the bytes so far.
 #[derive(Debug)]
 pub(super) struct EventBoundary {
-    /// Bytes of a byte order mark so far; `None` after the start of the stream.
+    /// The bytes of a byte order mark so far; `None` after the start of the stream.
     mark: Option<usize>,
     last: LineEnd,
     in_line: bool,
-    /// The line is a comment that stands before every field.
+    /// Whether the line is a comment before the first field.
     in_comment: bool,
-    /// The event has a field already.
+    /// Whether the event has a field already.
     has_field: bool,
-    /// The last line has ended in CR, and an LF may follow.
+    /// Whether the last line ended in CR, and an LF may follow.
     waits: bool,
-    /// The event has a byte already.
+    /// Whether the event has a byte already.
     begun: bool,
-    /// Bytes before the event's first line.
+    /// The number of bytes before the event's first line.
     lead: usize,
 }
 
@@ -54,7 +54,7 @@ impl Default for EventBoundary {
 }
 
 impl EventBoundary {
-    /// Looks at the next bytes, all of them or up to the end of an event: how many those are.
+    /// Reads the next bytes. Returns how many belong to the event, if it ends in them.
     pub(super) fn next(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = self.skip_mark(bytes);
         loop {
@@ -80,7 +80,7 @@ impl EventBoundary {
             if self.last == LineEnd::Open {
                 self.last = if byte == b'\n' { LineEnd::Fed } else { LineEnd::Bare };
                 if byte == b'\n' {
-                    // After a CR that has ended the previous event already.
+                    // The LF after a CR that has already ended the previous event.
                     self.lead += usize::from(!begun);
                     at += 1;
                     continue;
@@ -91,8 +91,8 @@ impl EventBoundary {
                     self.last = LineEnd::Fed;
                     return Some(at + 1);
                 }
-                // If lines end in CR without LF, this is the end: waiting for the next byte would
-                // hold the event back.
+                // In a stream whose lines end in CR without LF, the event ends here: to wait for
+                // the next byte would delay it.
                 b'\r' if self.last == LineEnd::Bare => {
                     self.last = LineEnd::Open;
                     return Some(at + 1);
@@ -110,12 +110,12 @@ impl EventBoundary {
         }
     }
 
-    /// Whether an event is complete, but for an LF that may follow.
+    /// Whether an event is complete, except that an LF may follow.
     pub(super) fn waits(&self) -> bool {
         self.waits
     }
 
-    /// The next event begins; how many bytes stood before the first line of the one that has ended.
+    /// Begins the next event. Returns how many bytes were before the first line of the ended event.
     pub(super) fn begin(&mut self) -> usize {
         self.in_line = false;
         self.has_field = false;
@@ -124,7 +124,7 @@ impl EventBoundary {
         std::mem::take(&mut self.lead)
     }
 
-    /// One byte order mark at the start of the stream means nothing.
+    /// Skips a byte order mark at the start of the stream.
     fn skip_mark(&mut self, bytes: &[u8]) -> usize {
         let Some(seen) = self.mark else { return 0 };
         let wanted = BYTE_ORDER_MARK.get(seen..).unwrap_or_default();
@@ -136,7 +136,7 @@ impl EventBoundary {
         } else if same == bytes.len() {
             self.mark = Some(seen + same);
         } else {
-            // It was the start of a line after all.
+            // The bytes were not a mark, but the start of a line.
             self.in_line = seen + same > 0;
             self.begun = self.in_line;
             self.has_field = self.in_line;

@@ -81,12 +81,15 @@ fn c30_attack_048_what_is_no_batch_is_refused() {
         ),
         (
             format!("[{}]", with("1", "tools/call", r#"{"name":"a","task":{}}"#)),
-            "a batch with a task, which its version does not know",
+            "a batch with a task, which the version of batches does not know",
         ),
-        (format!("[{}]", with("1", "tasks/list", "{}")), "a batch with a task, which its version does not know"),
+        (
+            format!("[{}]", with("1", "tasks/list", "{}")),
+            "a batch with a task, which the version of batches does not know",
+        ),
         (
             format!("[{}]", with("1", "tasks/result", r#"{"taskId":"t"}"#)),
-            "a batch with a task, which its version does not know",
+            "a batch with a task, which the version of batches does not know",
         ),
         (twice("1", "1"), "a batch in which an id comes twice"),
         (twice("\"a\"", "\"\\u0061\""), "a batch in which an id comes twice"),

@@ -1,4 +1,4 @@
-//! A request body must be labelled as JSON in UTF-8 without compression.
+//! Checks that a request body is labelled as uncompressed JSON in UTF-8.
 
 use http::{
     HeaderMap,
@@ -9,8 +9,8 @@ use crate::{base::media, decide::refusal::Refusal};
 
 /// Checks media type, charset and content coding before the body is read (SPEC C-20, C-21).
 ///
-/// A form, which could carry an `access_token` (RFC 6750 §2.2), is a wrong media type like any
-/// other.
+/// A form, which could carry an `access_token` (RFC 6750 §2.2), is refused as any other wrong media
+/// type.
 ///
 /// # Errors
 /// [`Refusal::MediaType`], [`Refusal::ContentCoding`], [`Refusal::BadRequest`] for two
@@ -28,7 +28,8 @@ pub fn check_media(headers: &HeaderMap) -> Result<(), Refusal> {
         return Err(Refusal::MediaType);
     }
 
-    // Some upstreams decompress bodies, and would run what was never judged (attacks 37, 38).
+    // Some upstreams decompress bodies, and would execute a message that was not judged (attacks
+    // 37, 38).
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
@@ -37,8 +38,8 @@ pub fn check_media(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// `application/json`, and no parameter but `charset=utf-8`. A type that only starts like it is
-/// another type, though some stacks take it (attack 41).
+/// Whether `value` is `application/json` with no parameter but `charset=utf-8`. A type that only
+/// starts like this is another type, although some stacks accept it (attack 41).
 fn is_json_in_utf8(value: &[u8]) -> bool {
     if !media::is(value, media::JSON) {
         return false;

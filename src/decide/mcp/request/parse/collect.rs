@@ -1,4 +1,4 @@
-//! Collects the members that matter, and decides at the end what message they make.
+//! Collects the members that matter, and makes the message of them at the end.
 
 use bytes::Bytes;
 
@@ -27,8 +27,8 @@ pub(super) enum Scalar<'a> {
     Word,
 }
 
-/// What was met so far. Faults of meaning wait for the end: a fault of the grammar comes before
-/// them, and the `id` is known even if it comes last.
+/// What was read so far. Faults of meaning are reported at the end: a fault of the grammar comes
+/// before them, and the `id` is known even if it is the last member.
 pub(super) struct Collected<'a> {
     body: &'a Bytes,
     versioned: bool,
@@ -44,7 +44,7 @@ pub(super) struct Collected<'a> {
 }
 
 impl<'a> Collected<'a> {
-    /// Nothing yet.
+    /// A collection without members.
     pub(super) fn new(body: &'a Bytes) -> Self {
         Self {
             body,
@@ -70,7 +70,7 @@ impl<'a> Collected<'a> {
         self.bad_params.get_or_insert(why);
     }
 
-    /// An object begins; what it is.
+    /// Begins an object, and returns its role.
     pub(super) fn object(&mut self, slot: Slot) -> Role {
         match slot {
             Slot::Root => Role::Envelope,
@@ -93,7 +93,7 @@ impl<'a> Collected<'a> {
         }
     }
 
-    /// An array begins; what it is.
+    /// Begins an array, and returns its role.
     pub(super) fn array(&mut self, slot: Slot) -> Role {
         match slot {
             Slot::Subscriptions => Role::Subscriptions,
@@ -102,13 +102,13 @@ impl<'a> Collected<'a> {
         }
     }
 
-    /// A string, number or word; `raw` is how it stands in the body.
+    /// Takes a string, number or word. `raw` is its text in the body.
     pub(super) fn scalar(&mut self, slot: Slot, value: Scalar<'a>, raw: &'a str) {
         match (slot, value) {
             (Slot::Jsonrpc, Scalar::Text(text)) => self.versioned = text.meaning() == "2.0",
             (Slot::Id, Scalar::Text(_)) => self.identify(raw),
-            // A fraction, an exponent, a minus zero or more than 64 bits: some stacks read a float,
-            // or a notification.
+            // An id with a fraction, an exponent, a minus zero or more than 64 bits is refused:
+            // some stacks read it as a float, and some run the request as a notification.
             (Slot::Id, Scalar::Number) if raw != "-0" && raw.parse::<i64>().is_ok() => self.identify(raw),
             (Slot::Method, Scalar::Text(text)) => match short(text, self.body, NAME_BYTES_MAX) {
                 Some(method) if !method.is_empty() => self.method = Some(method),
@@ -145,7 +145,7 @@ impl<'a> Collected<'a> {
     }
 
     fn identify(&mut self, raw: &'a str) {
-        // The id is echoed in refusals, so it may not be as long as a body.
+        // Refusals repeat the id, so its length is bounded.
         if raw.len() > NAME_BYTES_MAX {
             return self.misplaced_id("id is too long");
         }
@@ -159,7 +159,7 @@ impl<'a> Collected<'a> {
         self.no_message(why);
     }
 
-    /// A value of a type that does not belong here.
+    /// Takes a value of a wrong type.
     fn misplaced(&mut self, slot: Slot) -> Role {
         match slot {
             Slot::Root => self.no_message("not an object"),
@@ -183,12 +183,12 @@ impl<'a> Collected<'a> {
             Slot::MetaVersion => self.no_params("the protocol version in _meta is not a string"),
             Slot::MetaCapabilities => self.no_params("the client capabilities in _meta are not an object"),
             Slot::Subscriptions => self.no_params("resourceSubscriptions is not an array"),
-            Slot::Subscription => self.no_params("resourceSubscriptions holds something else than strings"),
+            Slot::Subscription => self.no_params("resourceSubscriptions has an element that is not a string"),
             Slot::TaskIds => self.no_params("taskIds is not an array"),
-            Slot::ListenedTask => self.no_params("taskIds holds something else than strings"),
+            Slot::ListenedTask => self.no_params("taskIds has an element that is not a string"),
             // A method of an extension may have a `ref`, `notifications` or `task` of its own type.
-            // Where the protocol's own method needs the object, the target is missing, and that
-            // refuses.
+            // If a method of the protocol needs the object, its target is missing, and the message
+            // is refused for that.
             Slot::Ref | Slot::Notifications | Slot::Task | Slot::Other => {}
         }
         Role::Other
@@ -210,13 +210,13 @@ impl<'a> Collected<'a> {
         kept
     }
 
-    /// A refusal of the text itself, with the `id` as far as it is known.
+    /// A refusal of the text itself, with the `id` if it is known.
     pub(super) fn unreadable(self, why: &'static str) -> MessageFault {
         let refusal = if why == OUT_OF_RANGE { Refusal::NotAMessage(why) } else { Refusal::Unreadable(why) };
         MessageFault { refusal, id: self.id }
     }
 
-    /// The message.
+    /// Makes the message.
     pub(super) fn message(mut self) -> Result<Message, MessageFault> {
         if let Some(why) = self.not_a_message.or_else(|| self.shape()) {
             return Err(MessageFault { refusal: Refusal::NotAMessage(why), id: self.id });
@@ -233,7 +233,7 @@ impl<'a> Collected<'a> {
     }
 
     /// Why the members together are not a message (SPEC C-10, C-12). Some servers run every object
-    /// with a `method` (attacks 27, 28), so it may have nothing of a response.
+    /// with a `method` (attacks 27, 28), so it may have no member of a response.
     fn shape(&self) -> Option<&'static str> {
         if !self.versioned {
             return Some("jsonrpc is not \"2.0\"");
@@ -252,8 +252,8 @@ impl<'a> Collected<'a> {
     }
 }
 
-/// The meaning of `text`, where that takes no more than `bytes_max`. An escape is at most six times
-/// as long as what it means.
+/// The meaning of `text`; `None` if it is longer than `bytes_max`. An escape is at most six times
+/// as long as its meaning.
 fn short(text: Quoted<'_>, body: &Bytes, bytes_max: usize) -> Option<Text> {
     if text.raw().len() > bytes_max.saturating_mul(6) {
         return None;

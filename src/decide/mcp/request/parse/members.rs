@@ -1,8 +1,8 @@
-//! The members of a message that the protocol defines, and their place.
+//! The members of a message that the protocol defines, and where they may be.
 
 use crate::decide::json::lookalike::resembles;
 
-/// Which object or array the reader is in.
+/// The object or array that is being read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Role {
     /// The message.
@@ -21,11 +21,12 @@ pub(super) enum Role {
     Subscriptions,
     /// `params.notifications.taskIds`.
     TaskIds,
-    /// Anything else: its grammar and its names are checked, its meaning is the upstream's.
+    /// Any other object or array: its grammar and its names are checked, and the upstream reads its
+    /// meaning.
     Other,
 }
 
-/// What a value is for.
+/// The meaning of a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Slot {
     /// The whole body.
@@ -74,11 +75,11 @@ pub(super) enum Slot {
     TaskIds,
     /// See `TaskIds`.
     ListenedTask,
-    /// Nothing that a decision needs.
+    /// No decision needs the value.
     Other,
 }
 
-/// One member: its exact name, and what it is for.
+/// One member: its exact name, and its slot.
 type Row = (&'static str, Slot);
 
 const ENVELOPE: &[Row] = &[
@@ -141,7 +142,7 @@ impl Role {
         }
     }
 
-    /// What an element of this array is for.
+    /// The slot of an element of this array.
     pub(super) fn element(self) -> Slot {
         match self {
             Self::Subscriptions => Slot::Subscription,
@@ -150,8 +151,8 @@ impl Role {
         }
     }
 
-    /// What the member `name` of this object is for; nothing where it only looks like one of the
-    /// protocol's.
+    /// The slot of the member `name` of this object; `None` if the name only looks like a name of
+    /// the protocol.
     pub(super) fn member(self, name: &str) -> Option<Slot> {
         let rows = self.rows();
         if let Some((_, slot)) = rows.iter().find(|(exact, _)| *exact == name) {
