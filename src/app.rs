@@ -156,8 +156,7 @@ impl App {
         Arc::clone(&self.reload)
     }
 
-    /// The bound addresses: `listening https://…` for each public listener, then `admin
-    /// http://…`.
+    /// Lines for the operator: `listening https://…` for each listener, then `admin http://…`.
     ///
     /// # Errors
     /// The system's.

@@ -93,7 +93,7 @@ pub fn tell(settings: &Settings, bounds: ConnectionBounds) {
         tracing::warn!(
             requests,
             descriptors,
-            "limits.requests is more than the file descriptors that are left for upstreams, so that callers together may use up all of them: \
+            "limits.requests exceeds the number of file descriptors for upstreams, so callers together may use up all of them: \
              raise the limit on open files (ulimit -Hn, LimitNOFILE=), or lower limits.requests"
         );
     }
@@ -104,8 +104,8 @@ pub fn tell(settings: &Settings, bounds: ConnectionBounds) {
                 server = %server.name,
                 streams_per_caller = written,
                 bound = streams_of_caller,
-                "one caller gets fewer streams than limits.streams_per_caller says, a quarter of the file descriptors that are left for \
-                 upstreams: raise the limit on open files (ulimit -Hn, LimitNOFILE=)"
+                "one caller may open fewer streams than limits.streams_per_caller: a quarter of the file descriptors for upstreams; \
+                 raise the limit on open files (ulimit -Hn, LimitNOFILE=)"
             );
         }
     }

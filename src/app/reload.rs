@@ -58,8 +58,8 @@ pub fn needs_restart(now: &Settings, wanted: &Settings) -> Vec<String> {
     let held = wanted.embedded.iter().filter_map(|embedded| {
         let StoreSettings::File(_) = embedded.store else { return None };
         let holder = now.embedded.iter().find(|holder| holder.store == embedded.store)?;
-        let goes_on = embedded.continues(holder);
-        (!goes_on).then(|| format!("authorization_servers.{}.embedded, on the same store file", embedded.name))
+        let continues = embedded.continues(holder);
+        (!continues).then(|| format!("authorization_servers.{}.embedded, on the same store file", embedded.name))
     });
     changed.chain(held).map(|what| format!("{what}: changed, which needs a restart")).collect()
 }
@@ -73,18 +73,18 @@ mod tests {
     }
 
     #[test]
-    fn a_change_counts_once_and_only_when_it_lies_still() {
+    fn a_change_counts_once_and_only_when_it_is_complete() {
         let mut watch = FileWatch::from(state(1));
         for (seen, changed, why) in [
             (1, false, "nothing happened"),
-            (2, false, "it may still be under way"),
-            (3, false, "it was"),
-            (3, true, "it lies still"),
-            (3, false, "once is enough, also where the file was bad"),
-            (4, false, "the next one"),
-            (3, false, "was taken back"),
-            (4, false, "and begins again"),
-            (4, true, "and lies still"),
+            (2, false, "the change may be incomplete"),
+            (3, false, "it was incomplete"),
+            (3, true, "it is complete"),
+            (3, false, "each change counts once, even if the file is bad"),
+            (4, false, "the next change"),
+            (3, false, "it was taken back"),
+            (4, false, "it begins again"),
+            (4, true, "it is complete"),
         ] {
             assert_eq!(watch.has_changed(state(seen)), changed, "{why}");
         }

@@ -21,7 +21,7 @@ impl WatchedCertificate {
         match self.certificates.reload_if_changed() {
             Ok(CertificateChange::None) => {}
             Ok(CertificateChange::Replaced) => {
-                tracing::info!(%listener, certificate = %path, "a changed certificate is in use")
+                tracing::info!(%listener, certificate = %path, "a changed certificate is in use");
             }
             Ok(CertificateChange::Back) => {
                 tracing::info!(%listener, certificate = %path, "the certificate's files can be read again");

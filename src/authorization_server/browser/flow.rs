@@ -36,12 +36,13 @@ mod tests;
 /// 128 random bits as base64url.
 const ID_CHARS: usize = 22;
 
-/// An authorization request on its way through login and consent. Kept for ten minutes (SPEC D-04).
+/// An authorization request on its way through login and consent. Expires in ten minutes (SPEC
+/// D-04).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Flow {
     /// The request.
     pub(crate) request: AuthorizationRequest,
-    /// Its client, as of the request.
+    /// The client, as it was at the time of the request.
     pub(crate) client: Client,
     /// SHA-256 of the browser's cookie.
     pub(crate) browser: [u8; 32],

@@ -92,7 +92,7 @@ impl ClientDocuments {
     /// The client that the document at `url` describes. Failures are not cached.
     ///
     /// # Errors
-    /// `invalid_client`. Only the log says what was fetched or why it failed.
+    /// `invalid_client`. Only the log has the cause.
     pub async fn client(&self, fetch: &Fetch, url: &DocumentUrl, reach: Reach, now: Now) -> Result<Client, OAuthError> {
         if let Some(client) = self.held(url, now) {
             return Ok(client);
@@ -147,9 +147,9 @@ impl ClientDocuments {
     }
 
     /// Counts one request to a host or known URL; returns whether it may be sent.
-    fn may_ask(&self, whom: &str, now: Now) -> bool {
+    fn may_ask(&self, host_or_url: &str, now: Now) -> bool {
         let _alone = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = whom.to_ascii_lowercase().into_boxed_str();
+        let key = host_or_url.to_ascii_lowercase().into_boxed_str();
         let next = self.hosts.get(&key).unwrap_or_default().max(now.mono);
         let room = CLIENT_DOCUMENT_EVERY.saturating_mul(CLIENT_DOCUMENTS_AT_ONCE.saturating_sub(1));
         if next > now.mono.saturating_add(room) {
@@ -185,8 +185,8 @@ fn host_of(url: &str) -> Option<String> {
     uri.host().filter(|host| !host.is_empty()).map(str::to_owned)
 }
 
-/// Logs what is wrong. The client does not learn it, because an attacker could probe the internal
-/// network with it (SPEC D-34).
+/// Logs the cause. The client does not learn it: an attacker could probe the internal network with
+/// it (SPEC D-34).
 fn unusable(url: &str, cause: impl std::fmt::Display) -> OAuthError {
     let place = url.split(['?', '#']).next().unwrap_or_default();
     info!(target: "portcullis::authorization_server", event = "document", client = place, %cause, outcome = "refused", "client document refused");

@@ -57,7 +57,7 @@ pub(crate) struct Redis {
     /// Its resolver looks up one name only, so that a DNS that hangs blocks one thread.
     dialler: Dialler,
     link: Mutex<Link>,
-    /// Held by the task that dials; the others wait and use its connection.
+    /// Held by the task that dials; other tasks wait and use its connection.
     dialling: tokio::sync::Mutex<()>,
 }
 
@@ -181,7 +181,7 @@ impl Redis {
         self.ask(clock, &command).await
     }
 
-    /// Walks the index of the kind, never all of Redis, whose size clients decide.
+    /// Reads the index of the kind: a scan of all of Redis could take too long.
     pub(crate) async fn list(&self, clock: &dyn Clock, kind: EntryKind) -> Result<Vec<(String, Vec<u8>)>, StoreFault> {
         let keys: Vec<String> = self.ask(clock, cmd("ZRANGE").arg(index(kind)).arg(0).arg(-1)).await?;
         let mut found = Vec::with_capacity(keys.len());
@@ -202,9 +202,8 @@ impl Redis {
         Ok(())
     }
 
-    /// Writes a key into the index of its kind, if that kind is listed. The index comes first: a
-    /// name without an entry is harmless, an entry without a name would be a revocation without
-    /// effect.
+    /// Writes a key into the index of its kind, if that kind is listed. The index comes before the
+    /// entry: a key without an entry is harmless, but a revocation outside the index has no effect.
     async fn enter(&self, clock: &dyn Clock, kind: EntryKind, key: &str, until: Duration) -> Result<(), StoreFault> {
         if !kind.is_listed() {
             return Ok(());

@@ -154,7 +154,7 @@ async fn e24_private_key_jwt_proves_a_client_once() {
 }
 
 #[tokio::test]
-async fn e24_a_symmetric_signature_is_none() {
+async fn e24_a_symmetric_signature_is_refused() {
     let world = keyed().await;
     let claims = json!({"iss": "signer", "sub": "signer", "aud": ISSUER, "jti": "1", "exp": START_SECS + 60});
     for algorithm in ["HS256", "none", "hs256"] {

@@ -355,7 +355,7 @@ async fn e45_claims_become_scopes_by_configuration_alone() {
 }
 
 #[tokio::test]
-async fn e45_whom_no_entry_names_gets_nothing_where_there_are_no_scopes_either() {
+async fn e45_a_user_whom_no_grant_names_gets_no_access_without_scopes() {
     for (department, outcome) in [("eng", "code="), ("ops", "error=access_denied")] {
         let scene = Scene::new().await;
         let store = &scene.world.embedded.state.store;

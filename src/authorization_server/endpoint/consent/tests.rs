@@ -181,7 +181,7 @@ async fn e16_an_account_that_is_gone_allows_nothing() {
 }
 
 #[tokio::test]
-async fn e16_whom_no_entry_names_gets_nothing_where_there_are_no_scopes_either() {
+async fn e16_a_user_whom_no_grant_names_gets_no_access_without_scopes() {
     let world = World::with(|settings| {
         for server in &mut settings.resources {
             (server.scopes, server.default_scopes) = (Vec::new(), Vec::new());

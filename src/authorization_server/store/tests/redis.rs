@@ -158,7 +158,7 @@ async fn a_store_that_hangs_is_given_up_and_found_again() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_away_is_no_reason_not_to_start() {
+async fn without_redis_the_store_opens_all_the_same() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (store, _) = store(&settings(&format!("redis://:hunter2@127.0.0.1:{port}")));
     assert!(!fails_soon(&store).await.to_string().contains("hunter2"));

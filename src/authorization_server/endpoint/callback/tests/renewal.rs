@@ -37,7 +37,7 @@ async fn e41_a_session_that_the_idp_cannot_confirm_ends() {
 }
 
 #[tokio::test]
-async fn e41_without_a_refresh_token_of_the_idps_there_is_none_of_ours() {
+async fn e41_without_an_idp_refresh_token_no_refresh_token_is_issued() {
     let scene = Scene::new().await;
     let departed = scene.depart().await;
     let token = P256.token("ES256", &json!({"typ": "JWT"}), &scene.claims(&departed));

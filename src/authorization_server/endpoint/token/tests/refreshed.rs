@@ -49,7 +49,7 @@ async fn e23_attack_162_a_token_that_comes_twice_ends_them_all() {
 }
 
 #[tokio::test]
-async fn e23_the_last_but_one_is_no_better_once_its_answer_has_arrived() {
+async fn e23_an_older_token_is_refused_once_its_successor_was_delivered() {
     let world = World::new().await;
     let login = world.login().await;
     let second = world.refresh(login.text("refresh_token")).await;
@@ -217,7 +217,7 @@ async fn e23_an_account_that_is_gone_ends_its_families_and_groups_are_read_anew(
 }
 
 #[tokio::test]
-async fn e15_a_code_of_an_account_that_is_gone_is_none() {
+async fn e15_a_code_of_a_removed_account_is_refused() {
     let world = World::new().await;
     let code = world.code("app", &["a"], &[ECHO]).await;
     let after = world.reloaded(|settings| match &mut settings.login {
