@@ -1,6 +1,7 @@
 //! `portcullis explain`: a configuration with its defaults, or how one request would be decided.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, Read},
     path::Path,
@@ -9,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::{runtime, task::JoinSet};
 
 use crate::{
@@ -35,7 +36,10 @@ use crate::{
         },
         policy::explain::explain as explain_policy,
         refusal::Refusal,
-        token::{caller::Caller, presented::Presented},
+        token::{
+            caller::{Attributes, Caller},
+            presented::Presented,
+        },
     },
     inbound::state::server::Server,
     observe::log,
@@ -72,6 +76,23 @@ struct Story {
 
 type Failed = (u8, String);
 
+/// The token that the request is explained for.
+enum ExplainedToken {
+    /// From a file, and verified.
+    Verified(Arc<Caller>),
+    /// Assumed to be valid, with these scopes.
+    Assumed { scopes: Vec<Scope>, claims: Map<String, Value> },
+}
+
+impl ExplainedToken {
+    fn attributes(&self) -> Attributes<'_> {
+        match self {
+            Self::Verified(caller) => caller.attributes(),
+            Self::Assumed { scopes, claims } => Attributes { scopes, claims },
+        }
+    }
+}
+
 fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story, Failed> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let fault = |cause: io::Error| (FAULT, cause.to_string());
@@ -89,30 +110,32 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
     })?;
 
     let mut lines = vec![format!("Server {name}, resource {}.", server.resource)];
-    let caller = match (&arguments.token_file, &arguments.scopes) {
+    let token = match (&arguments.token_file, &arguments.scopes) {
         (Some(file), _) => {
             let token = read_token(file).map_err(|cause| (BAD_CONFIG, format!("--token-file: {cause}")))?;
             match runtime.block_on(verify(&token, server, &*clock)) {
-                Ok(caller) => caller,
-                Err(refusal) => return Ok(refused(lines, server, &refusal, None)),
+                Ok(caller) => {
+                    let (issuer, name) = (caller.issuer(), caller.authorization_server());
+                    lines.push(format!("The token is valid: issued by {issuer} ({name})."));
+                    ExplainedToken::Verified(caller)
+                }
+                Err(refusal) => return Ok(refused(lines, server, &refusal, &[])),
             }
         }
         (None, scopes) => {
             lines.push(
                 "The token is assumed: valid, for this resource, with these scopes and no other claims.".to_owned(),
             );
-            Arc::new(imagined(scopes.as_deref().unwrap_or_default(), server)?)
+            assumed(scopes.as_deref().unwrap_or_default())?
         }
     };
-    if arguments.token_file.is_some() {
-        lines.push(format!("The token is valid: issued by {} ({}).", caller.issuer(), caller.authorization_server()));
-    }
+    let attributes = token.attributes();
     lines.extend(versions(arguments));
     let target = match target_of(arguments, server) {
         Ok(target) => target,
-        Err(refusal) => return Ok(refused(lines, server, &refusal, Some(&caller))),
+        Err(refusal) => return Ok(refused(lines, server, &refusal, attributes.scopes)),
     };
-    let explanation = explain_policy(&server.policy, &caller, &target);
+    let explanation = explain_policy(&server.policy, attributes, &target);
     lines.extend(explanation.steps);
     match explanation.verdict {
         Ok(rule) => {
@@ -123,7 +146,7 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
             Ok(Story { lines, allowed: true })
         }
         Err(refusal) => {
-            let mut story = refused(lines, server, &refusal, Some(&caller));
+            let mut story = refused(lines, server, &refusal, attributes.scopes);
             if server.deny_as_tool_error && matches!(target, Target::Tool(_)) {
                 story
                     .lines
@@ -134,10 +157,10 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
     }
 }
 
-fn refused(mut lines: Vec<String>, server: &Server, refusal: &Refusal, caller: Option<&Caller>) -> Story {
+fn refused(mut lines: Vec<String>, server: &Server, refusal: &Refusal, granted: &[Scope]) -> Story {
     let row = refusal.row();
     lines.push(format!("verdict: refused, {} ({})", row.reason, row.status));
-    match server.challenges.header(row.challenge, caller.map(Caller::scopes).unwrap_or_default()) {
+    match server.challenges.header(row.challenge, granted) {
         Some(challenge) => lines.push(format!("WWW-Authenticate: {}", challenge.to_str().unwrap_or_default())),
         None => lines.push("no WWW-Authenticate is sent".to_owned()),
     }
@@ -171,12 +194,14 @@ async fn verify(token: &str, server: &Server, clock: &dyn Clock) -> Result<Arc<C
     Ok(caller)
 }
 
-fn imagined(scopes: &str, server: &Server) -> Result<Caller, Failed> {
+/// A token with these scopes, each once and in order, as those of a verified token are.
+fn assumed(scopes: &str) -> Result<ExplainedToken, Failed> {
     let scopes = scopes.split_ascii_whitespace().map(|scope| {
         let valid = Scope::is_valid(scope).then(|| Scope::from(scope));
         valid.ok_or_else(|| (BAD_CONFIG, format!("--scopes: {scope:?} is not a scope (RFC 6749 §3.3)")))
     });
-    Ok(Caller::hypothetical(scopes.collect::<Result<_, _>>()?, &server.resource))
+    let scopes: BTreeSet<Scope> = scopes.collect::<Result<_, _>>()?;
+    Ok(ExplainedToken::Assumed { scopes: scopes.into_iter().collect(), claims: Map::new() })
 }
 
 /// The target, found by the gateway's own code in the message that a client would send.

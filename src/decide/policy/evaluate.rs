@@ -12,7 +12,7 @@ use crate::{
             template,
         },
         refusal::Refusal,
-        token::caller::Caller,
+        token::caller::{Attributes, Caller},
     },
 };
 
@@ -47,7 +47,25 @@ impl Permit {
     }
 }
 
+/// What the rules say of a target that they allow. It is not a [`Permit`]: no request can be sent
+/// with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// Index of the deciding rule, as in [`Permit::rule`].
+    pub rule: Option<usize>,
+    /// What a `report_only` rule would have refused.
+    pub reported: Option<Refusal>,
+}
+
 /// Decides whether `caller` may touch `target`.
+///
+/// # Errors
+/// As [`judge`].
+pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Permit, Refusal> {
+    judge(policy, caller.attributes(), target).map(|Ruling { rule, reported }| Permit { rule, reported })
+}
+
+/// Decides whether the rules allow `target` to a token with these scopes and claims.
 ///
 /// Refusals that no scope can change come first: a step-up would loop through consent (SPEC A-56).
 /// Otherwise [`Refusal::Scope`] names all scopes that the operation needs, those of `connect`
@@ -56,14 +74,14 @@ impl Permit {
 ///
 /// # Errors
 /// [`Refusal::Scope`], [`Refusal::Forbidden`], [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
-pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Permit, Refusal> {
-    let granted = caller.scopes();
-    let mut permit = Permit { rule: None, reported: None };
+pub fn judge(policy: &Policy, attributes: Attributes<'_>, target: &Target) -> Result<Ruling, Refusal> {
+    let Attributes { scopes: granted, claims } = attributes;
+    let mut ruling = Ruling { rule: None, reported: None };
     let mut lacking = !holds_all(policy, granted, &policy.connect);
 
     each_deciding(policy, target, &mut |index, rule| {
-        permit.rule.get_or_insert(index);
-        let refusal = if rule.deny || !claims_match(caller.claims(), rule) {
+        ruling.rule.get_or_insert(index);
+        let refusal = if rule.deny || !claims_match(claims, rule) {
             Refusal::Forbidden { rule: index }
         } else if holds(policy, granted, rule) {
             return Ok(());
@@ -76,12 +94,12 @@ pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Per
         if !rule.report_only {
             return Err(refusal);
         }
-        permit.reported.get_or_insert(refusal);
+        ruling.reported.get_or_insert(refusal);
         Ok(())
     })?;
 
     if !lacking {
-        return Ok(permit);
+        return Ok(ruling);
     }
     let mut deciding = Vec::new();
     each_deciding(policy, target, &mut |_, rule| {

@@ -1,4 +1,4 @@
-//! Explains a decision step by step; the verdict is that of `evaluate`.
+//! Explains a decision step by step; the verdict is that of `judge`.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use crate::{
     decide::{
         mcp::{method::LIST_TASKS, request::target::Target},
         policy::{
-            evaluate::{claim_matches, evaluate, held_by, holds_any, names},
+            evaluate::{claim_matches, held_by, holds_any, judge, names},
             pattern::Pattern,
             resource::{self, Match},
             rule::{Access, Policy, Rule, Subject},
@@ -18,7 +18,7 @@ use crate::{
             Refusal,
             row::{By, PolicyRefusal},
         },
-        token::caller::Caller,
+        token::caller::Attributes,
     },
 };
 
@@ -32,15 +32,15 @@ pub struct Explanation {
     /// The steps of the decision, in order, one sentence each. They name the caller's scopes, but
     /// never values of claims (P10).
     pub steps: Vec<String>,
-    /// The verdict of [`evaluate`]: the deciding rule, or the refusal.
+    /// The verdict of [`judge`]: the deciding rule, or the refusal.
     pub verdict: Result<Option<usize>, Refusal>,
 }
 
-/// Explains a decision. The verdict is that of [`evaluate`]; the steps only describe it.
+/// Explains a decision. The verdict is that of [`judge`]; the steps only describe it.
 #[must_use]
-pub fn explain(policy: &Policy, caller: &Caller, target: &Target) -> Explanation {
-    let verdict = evaluate(policy, caller, target);
-    let mut story = Story { policy, caller, steps: Vec::new() };
+pub fn explain(policy: &Policy, attributes: Attributes<'_>, target: &Target) -> Explanation {
+    let verdict = judge(policy, attributes, target);
+    let mut story = Story { policy, attributes, steps: Vec::new() };
     story.connecting();
     match &policy.access {
         Access::Authenticated => {
@@ -49,23 +49,23 @@ pub fn explain(policy: &Policy, caller: &Caller, target: &Target) -> Explanation
         Access::Rules(rules) => story.rules(rules, target),
     }
     match &verdict {
-        Ok(permit) => {
-            if let Some(refusal) = permit.reported() {
+        Ok(ruling) => {
+            if let Some(refusal) = &ruling.reported {
                 story.say(format!("Would refuse, but only reports: {}", sentence(refusal)));
             }
-            story.say(match permit.rule() {
+            story.say(match ruling.rule {
                 Some(index) => format!("Permitted by rules[{index}]."),
                 None => "Permitted.".to_owned(),
             });
         }
         Err(refusal) => story.say(format!("Refused: {}", sentence(refusal))),
     }
-    Explanation { steps: story.steps, verdict: verdict.map(|permit| permit.rule()) }
+    Explanation { steps: story.steps, verdict: verdict.map(|ruling| ruling.rule) }
 }
 
 struct Story<'a> {
     policy: &'a Policy,
-    caller: &'a Caller,
+    attributes: Attributes<'a>,
     steps: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ impl Story<'_> {
     }
 
     fn connecting(&mut self) {
-        let granted = self.caller.scopes();
+        let granted = self.attributes.scopes;
         self.say(if granted.is_empty() {
             "The token has no scope.".to_owned()
         } else {
@@ -95,7 +95,7 @@ impl Story<'_> {
     }
 
     fn how_held(&self, scope: &Scope) -> String {
-        match held_by(self.policy, self.caller.scopes(), scope) {
+        match held_by(self.policy, self.attributes.scopes, scope) {
             Some(holder) if holder == scope => "held".to_owned(),
             Some(holder) => format!("held, because {holder} implies it"),
             None => "missing".to_owned(),
@@ -161,7 +161,7 @@ impl Story<'_> {
         self.by_rules(rules, template, |rule, patterns| read.meets(rule, patterns), true);
     }
 
-    /// Goes through the rules about resources as `evaluate` does.
+    /// Goes through the rules about resources as `judge` does.
     fn by_rules(&mut self, rules: &[Rule], text: &str, meets: impl Fn(&Rule, &[Pattern]) -> Match, is_needed: bool) {
         let mut is_alike = false;
         for (index, rule) in rules.iter().enumerate() {
@@ -213,7 +213,7 @@ impl Story<'_> {
             return;
         }
         for (claim, values) in &rule.claims {
-            let held = match self.caller.claims().get(&**claim) {
+            let held = match self.attributes.claims.get(&**claim) {
                 Some(value) if claim_matches(value, values) => "it is",
                 Some(_) => "it is not",
                 None => "the token has no such claim",
@@ -226,7 +226,7 @@ impl Story<'_> {
             let how = self.how_held(scope);
             self.say(format!("{who} needs one of several scopes, such as {scope}: {how}."));
         }
-        if !holds_any(self.policy, self.caller.scopes(), &rule.any_scope) {
+        if !holds_any(self.policy, self.attributes.scopes, &rule.any_scope) {
             self.say(format!("{who} asks for the first of them: {first}."));
         }
     }

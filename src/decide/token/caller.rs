@@ -17,7 +17,26 @@ use crate::{
     },
 };
 
-/// A caller. Only a verified token makes one: the fields are private to this folder.
+/// A caller. Only a verified token makes one: the fields are private to this folder, and other code
+/// can only read them.
+///
+/// ```
+/// use portcullis::decide::token::caller::Caller;
+///
+/// fn subject(caller: &Caller) -> &str {
+///     caller.subject()
+/// }
+/// ```
+///
+/// It can be neither created nor changed elsewhere:
+///
+/// ```compile_fail,E0451
+/// use portcullis::decide::token::caller::Caller;
+///
+/// fn forged(caller: Caller) -> Caller {
+///     Caller { subject: "admin".into(), ..caller }
+/// }
+/// ```
 #[derive(Debug, PartialEq)]
 pub struct Caller {
     pub(super) authorization_server: AuthorizationServerName,
@@ -79,6 +98,12 @@ impl Caller {
         &self.scopes
     }
 
+    /// What the rules look at.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes<'_> {
+        Attributes { scopes: &self.scopes, claims: &self.claims }
+    }
+
     /// `exp` as time since 1970.
     #[must_use]
     pub fn expires(&self) -> Duration {
@@ -126,25 +151,6 @@ impl Caller {
         if now.wall < end { Ok(()) } else { Err(Refusal::Token(TokenFault::Expired)) }
     }
 
-    /// An imagined caller with only `scopes`, for `resource`, used by `explain`. Never on the
-    /// request path, where only a verified token makes a caller.
-    #[must_use]
-    pub fn hypothetical(scopes: Vec<Scope>, resource: &Resource) -> Self {
-        Self {
-            authorization_server: "hypothetical".into(),
-            issuer: "hypothetical".into(),
-            subject: "hypothetical".into(),
-            principal: Digest::of(&["hypothetical", "hypothetical"]),
-            token_id: None,
-            client: None,
-            scopes: sorted(scopes),
-            audiences: vec![resource.as_str().into()],
-            evidence: Evidence::Shown,
-            expires: Duration::MAX,
-            claims: Arc::default(),
-        }
-    }
-
     /// A caller for tests of the steps after verification. `claims` must be an object.
     #[cfg(test)]
     pub(crate) fn for_tests(subject: &str, scopes: &[&str], claims: Value) -> Self {
@@ -163,6 +169,23 @@ impl Caller {
             claims: Arc::new(claims),
         }
     }
+
+    /// The same caller from another issuer.
+    #[cfg(test)]
+    pub(crate) fn issued_by(self, issuer: &str) -> Self {
+        let principal = Digest::of(&[issuer, &self.subject]);
+        Self { issuer: issuer.into(), principal, ..self }
+    }
+}
+
+/// What the rules look at: the scopes and claims of a [`Caller`], or of a token that `explain`
+/// assumes. They are enough for a verdict; a permit needs a [`Caller`].
+#[derive(Clone, Copy, Debug)]
+pub struct Attributes<'a> {
+    /// Scopes granted.
+    pub scopes: &'a [Scope],
+    /// All claims of the token.
+    pub claims: &'a Map<String, Value>,
 }
 
 /// Each scope once, in order.

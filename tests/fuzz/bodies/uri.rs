@@ -1,18 +1,16 @@
 //! What must hold for the readings of a resource URI.
 
-use portcullis::{
-    base::names::Resource,
-    decide::{
-        mcp::request::target::Target,
-        policy::{
-            evaluate::evaluate,
-            pattern::Pattern,
-            rule::{Access, Policy, Rule, Subject},
-            uri::{self, reading::How},
-        },
-        token::caller::Caller,
+use portcullis::decide::{
+    mcp::request::target::Target,
+    policy::{
+        evaluate::judge,
+        pattern::Pattern,
+        rule::{Access, Policy, Rule, Subject},
+        uri::{self, reading::How},
     },
+    token::caller::Attributes,
 };
+use serde_json::Map;
 
 /// Readings of one URI.
 const READINGS_MAX: usize = 400;
@@ -64,6 +62,6 @@ fn allow(pattern: &str) -> Rule {
 
 fn permits(rules: Vec<Rule>, uri: &str) -> bool {
     let policy = Policy { connect: Vec::new(), access: Access::Rules(rules), implies: Vec::new() };
-    let caller = Caller::hypothetical(Vec::new(), &Resource::from("https://gw.example/mcp"));
-    evaluate(&policy, &caller, &Target::Resources(vec![uri.into()])).is_ok()
+    let nothing = Attributes { scopes: &[], claims: &Map::new() };
+    judge(&policy, nothing, &Target::Resources(vec![uri.into()])).is_ok()
 }

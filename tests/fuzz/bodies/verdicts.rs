@@ -1,9 +1,12 @@
 //! What must hold for verdicts about paths, pages and rules, each compared with a plainer way to the same answer.
 
+use std::{sync::LazyLock, time::Duration};
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use portcullis::{
     base::{
-        names::{Resource, Scope, ServerName},
+        clock::Now,
+        names::{Scope, ServerName},
         secret::Secret,
     },
     decide::{
@@ -16,7 +19,7 @@ use portcullis::{
             session_seal::{Sealed, SealedFor, SessionKeys},
         },
         policy::{
-            evaluate::{deciding_rule, evaluate},
+            evaluate::{deciding_rule, judge},
             explain::explain,
             glob::Glob,
             rule::{Access, Policy, Rule, Subject},
@@ -24,20 +27,47 @@ use portcullis::{
         },
         refusal::Refusal,
         routing::{Route, RouteEntry, Routes},
-        token::caller::Caller,
+        token::{
+            caller::{Attributes, Caller},
+            jwk::KeySet,
+            jwt::UnverifiedJwt,
+            rules::TokenRules,
+        },
     },
 };
+use serde_json::Map;
 
 use super::{fields, lines, parts};
+
+/// The caller of a token that was signed once, and is verified as of that time: only verification
+/// makes a caller. The private key was not kept.
+static CALLER: LazyLock<Caller> = LazyLock::new(|| {
+    let keys = concat!(
+        r#"{"keys":[{"kty":"EC","crv":"P-256","#,
+        r#""x":"YhjI5p831k7A8wxml1CkLYyi5CqwKnZOLvpSClPM3OY","#,
+        r#""y":"zznWCM-rRKGnmzU3aDRgswesdPQH80ymPdXMXKPlptM"}]}"#,
+    );
+    let token = concat!(
+        "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.",
+        "eyJpc3MiOiJoeXBvdGhldGljYWwiLCJzdWIiOiJoeXBvdGhldGljYWwiLCJhdWQiOiJodHRwczovL2d3",
+        "LmV4YW1wbGUvbWNwIiwiaWF0IjoxODAwMDAwMDAwLCJleHAiOjE4MDAwMDAzMDB9.",
+        "LxX8HdFD3-DWpHpBi9IZFJu_H1DQk0NOgTXuRgYL_dfHCQlcPyAZRjFwpAx3SI8EdMY4CcGpmvXRCISFthAC6A",
+    );
+    let rules = TokenRules::embedded("embedded".into(), "hypothetical".into(), Duration::ZERO);
+    let keys = KeySet::read(keys.as_bytes()).expect("a key set");
+    let now = Now { wall: Duration::from_secs(1_800_000_000), mono: Duration::ZERO };
+    let unverified = UnverifiedJwt::read(token).expect("a token");
+    unverified.verify(&rules, &keys, now).expect("its signature and times are valid")
+});
 
 /// What opens is what was sealed, for this caller, server and kind alone; and whatever is sealed opens.
 /// Input: what a client sends as its session.
 pub(crate) fn session(input: &[u8]) -> bool {
     let Ok(given) = std::str::from_utf8(input) else { return false };
     let keys = SessionKeys::new(&[Secret::new(vec![7; 32])]);
-    let caller = Caller::hypothetical(Vec::new(), &Resource::from("https://gw.example/mcp"));
+    let caller = &*CALLER;
     let (server, other) = (ServerName::from("s"), ServerName::from("o"));
-    let bound = SealedFor { kind: Sealed::Session, server: &server, caller: &caller };
+    let bound = SealedFor { kind: Sealed::Session, server: &server, caller };
     let sealed = keys.seal(bound, given).expect("there is a key");
     assert_eq!(keys.open(bound, &sealed), Some(given));
     for stranger in [SealedFor { kind: Sealed::Endpoint, ..bound }, SealedFor { server: &other, ..bound }] {
@@ -176,14 +206,17 @@ pub(crate) fn policy(input: &[u8]) -> bool {
         targets.extend([Target::Tool, Target::Prompt, Target::Template, Target::Method].map(|of| of((*text).into())));
         targets.push(Target::Resources(vec![(*text).into()]));
     }
-    let caller = |scopes: &[Scope]| Caller::hypothetical(scopes.to_vec(), &Resource::from("https://gw.example/mcp"));
-    let all = caller(&[policy.scopes(), granted.clone()].concat());
-    let asks = caller(&granted);
+    let claims = Map::new();
+    let judged = |scopes: &[Scope], target| {
+        judge(&policy, Attributes { scopes, claims: &claims }, target).map(|ruling| ruling.rule)
+    };
+    let all = [policy.scopes(), granted.clone()].concat();
     let mut permitted_any = false;
     for target in &targets {
-        let verdict = evaluate(&policy, &asks, target).map(|permit| permit.rule());
-        assert_eq!(explain(&policy, &asks, target).verdict, verdict, "{target:?}");
-        let with_all = evaluate(&policy, &all, target).map(|permit| permit.rule());
+        let verdict = judged(&granted, target);
+        let asks = Attributes { scopes: &granted, claims: &claims };
+        assert_eq!(explain(&policy, asks, target).verdict, verdict, "{target:?}");
+        let with_all = judged(&all, target);
         match &verdict {
             Ok(rule) => {
                 assert_eq!(*rule, deciding_rule(&policy, target), "{target:?}");
@@ -192,8 +225,8 @@ pub(crate) fn policy(input: &[u8]) -> bool {
             }
             Err(Refusal::Scope { needed }) => {
                 assert!(!needed.is_empty() && needed.iter().all(|scope| policy.scopes().contains(scope)), "{target:?}");
-                let stepped_up = caller(&[needed.clone(), granted.clone()].concat());
-                assert!(evaluate(&policy, &stepped_up, target).is_ok(), "{needed:?} for {target:?}");
+                let stepped_up = [needed.clone(), granted.clone()].concat();
+                assert!(judged(&stepped_up, target).is_ok(), "{needed:?} for {target:?}");
                 assert!(with_all.is_ok(), "{target:?}");
             }
             // What no scope can mend is not mended by all of them.

@@ -38,8 +38,8 @@ fn c41_a_session_opens_for_its_caller_at_its_server_alone() {
 
 #[test]
 fn c41_the_issuer_is_bound_as_well() {
-    let house = Caller::hypothetical(Vec::new(), &crate::base::names::Resource::from("https://gw.example/mcp"));
-    let corporate = Caller::for_tests(house.subject(), &[], json!({}));
+    let corporate = Caller::for_tests("alice", &[], json!({}));
+    let house = Caller::for_tests("alice", &[], json!({})).issued_by("https://gw.example");
     assert_ne!(house.issuer(), corporate.issuer());
     let (server, keys) = (ServerName::from("s"), keys(&[1]));
     let sealed = keys.seal(bound(Sealed::Session, &server, &house), "id").unwrap();

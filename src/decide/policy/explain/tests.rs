@@ -36,7 +36,7 @@ fn a_story_names_each_rule_tried_and_what_was_missing() {
     };
     let caller = Caller::for_tests("ann", &["admin", "x"], json!({"department": "eng", "email": "ann@example.com"}));
     assert_eq!(
-        explain(&policy, &caller, &tool("add")),
+        explain(&policy, caller.attributes(), &tool("add")),
         Explanation {
             steps: [
                 "The token has scope admin x.",
@@ -84,7 +84,7 @@ fn every_kind_of_verdict_ends_in_its_sentence() {
         (&ruled, Target::Template("file:///{x}".into()), "Refused: scope is missing; all that this needs is s."),
         (&ruled, Target::Template("file:///pub/{x}".into()), "Permitted by rules[3]."),
     ] {
-        let steps = explain(policy, &caller(""), &target).steps;
+        let steps = explain(policy, caller("").attributes(), &target).steps;
         assert_eq!(steps.last().map(String::as_str), Some(last), "{steps:#?}");
     }
 }
@@ -93,7 +93,7 @@ fn every_kind_of_verdict_ends_in_its_sentence() {
 fn p10_a_story_does_not_tell_the_values_of_claims() {
     let policy = policy("", vec![rule(Subject::Tools, "*").claims("email", &json!(["bob@example.com"]))]);
     let caller = Caller::for_tests("ann", &[], json!({"email": "ann@example.com"}));
-    let story = explain(&policy, &caller, &tool("x")).steps.join("\n");
+    let story = explain(&policy, caller.attributes(), &tool("x")).steps.join("\n");
     assert!(story.contains("\"bob@example.com\": it is not."), "{story}");
     assert!(!story.contains("ann"), "{story}");
 }
@@ -142,7 +142,7 @@ proptest! {
     #[test]
     fn the_story_ends_as_the_decision_did(policy in policies(), granted in "[ab]( [ab])?|", target in targets()) {
         let caller = caller(&granted);
-        let told = explain(&policy, &caller, &target);
+        let told = explain(&policy, caller.attributes(), &target);
         let decided = evaluate(&policy, &caller, &target);
         let permitted = told.steps.last().is_some_and(|step| step.starts_with("Permitted"));
         prop_assert_eq!(permitted, decided.is_ok());
