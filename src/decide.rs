@@ -1,9 +1,7 @@
 //! All decisions, as pure functions of bytes and values: no clock, no file, no socket.
 
 pub mod authorization_server;
-pub mod event_stream;
 pub mod fields;
-pub mod header_names;
 pub mod json;
 pub mod mcp;
 pub mod policy;

@@ -21,8 +21,7 @@ use hyper::body::Incoming;
 use crate::{
     base::text::Text,
     decide::{
-        fields::crossing,
-        header_names::LAST_EVENT_ID,
+        fields::{crossing, header_names::LAST_EVENT_ID},
         mcp::{
             method,
             request::{headers, target::Target},

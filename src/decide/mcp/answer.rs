@@ -1,6 +1,7 @@
 //! Answers: event streams, filtered lists, tasks, and message endpoints.
 
 pub mod event_ids;
+pub mod event_stream;
 pub mod list_filter;
 pub mod list_guard;
 pub mod lists;

@@ -12,9 +12,11 @@ use http_body::Body;
 
 use crate::{
     decide::{
-        event_stream::is_event_stream,
-        fields::{answer, crossing},
-        header_names::{ABOUT_BYTES, MCP_SESSION_ID},
+        fields::{
+            answer, crossing,
+            header_names::{ABOUT_BYTES, MCP_SESSION_ID},
+        },
+        mcp::answer::event_stream::is_event_stream,
         policy::evaluate::Permit,
         refusal::Refusal,
     },

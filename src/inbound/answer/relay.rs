@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Method, Response, header::CACHE_CONTROL};
 
 use crate::{
-    decide::{event_stream, mcp::answer::lists::Lists},
+    decide::mcp::answer::{event_stream, lists::Lists},
     inbound::{
         answer::{
             forward::Answered,

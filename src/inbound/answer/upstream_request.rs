@@ -7,9 +7,12 @@ use http::{
 
 use crate::{
     decide::{
-        fields::crossing,
-        header_names::{
-            LAST_EVENT_ID, MCP_METHOD, MCP_NAME, MCP_SESSION_ID, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO,
+        fields::{
+            crossing,
+            header_names::{
+                LAST_EVENT_ID, MCP_METHOD, MCP_NAME, MCP_SESSION_ID, X_FORWARDED_FOR, X_FORWARDED_HOST,
+                X_FORWARDED_PROTO,
+            },
         },
         mcp::version::Era,
         refusal::Refusal,

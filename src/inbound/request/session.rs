@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::{
     decide::{
-        header_names::MCP_SESSION_ID,
+        fields::header_names::MCP_SESSION_ID,
         mcp::session_seal::{Sealed, SealedFor, SessionKeys},
         refusal::Refusal,
         token::caller::Caller,

@@ -1,36 +1,23 @@
 //! Finds the event ids in a stream while it is relayed.
 
-use memchr::memchr2;
-
-use crate::base::{limits::EVENT_ID_BYTES_MAX, text::BYTE_ORDER_MARK};
-
-/// The start of a line that sets the id (WHATWG HTML §9.2.6).
-const FIELD: &[u8] = b"id:";
+use crate::{
+    base::limits::EVENT_ID_BYTES_MAX,
+    decide::mcp::answer::sse::field::{FieldPart, FieldReader},
+};
 
 /// A reader of one stream, which keeps its place between pieces.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct EventIds {
-    line: Line,
+    lines: FieldReader,
     /// The part of this line's id that has come.
     value: Vec<u8>,
+    /// The id in this line is longer than any that is noted.
+    is_too_long: bool,
 }
 
-/// The state of the current line.
-#[derive(Clone, Copy, Debug)]
-enum Line {
-    /// The first line of the stream: this many bytes of the byte order mark have come.
-    First(usize),
-    /// This many bytes of the field name have come.
-    Name(usize),
-    /// The line sets the id.
-    Id,
-    /// The line is about something else.
-    Other,
-}
-
-impl Default for Line {
+impl Default for EventIds {
     fn default() -> Self {
-        Self::First(0)
+        Self { lines: FieldReader::new(b"id:"), value: Vec::new(), is_too_long: false }
     }
 }
 
@@ -38,51 +25,24 @@ impl EventIds {
     /// Calls `note` for each id that ends in `piece`.
     pub fn see(&mut self, piece: &[u8], mut note: impl FnMut(&[u8])) {
         let mut rest = piece;
-        while let Some((&byte, behind)) = rest.split_first() {
-            match self.line {
-                Line::First(had) if BYTE_ORDER_MARK.get(had) == Some(&byte) => {
-                    self.line = if had + 1 == BYTE_ORDER_MARK.len() { Line::Name(0) } else { Line::First(had + 1) };
-                    rest = behind;
+        while let Some(part) = self.lines.next(&mut rest) {
+            match part {
+                FieldPart::Value(text) => {
+                    self.is_too_long |= self.value.len() + text.len() > EVENT_ID_BYTES_MAX;
+                    if !self.is_too_long {
+                        self.value.extend_from_slice(text);
+                    }
                 }
-                Line::First(had) => self.line = if had == 0 { Line::Name(0) } else { Line::Other },
-                Line::Name(had) if FIELD.get(had) == Some(&byte) => {
-                    self.line = if had + 1 == FIELD.len() { Line::Id } else { Line::Name(had + 1) };
-                    rest = behind;
+                FieldPart::ValueEnd => {
+                    // An id with a NUL in it is ignored.
+                    if !std::mem::take(&mut self.is_too_long) && memchr::memchr(0, &self.value).is_none() {
+                        note(&self.value);
+                    }
+                    self.value.clear();
                 }
-                // The LF of a CRLF counts as an empty line here, which has no effect.
-                Line::Name(_) if matches!(byte, b'\r' | b'\n') => {
-                    self.line = Line::Name(0);
-                    rest = behind;
-                }
-                Line::Name(_) => self.line = Line::Other,
-                Line::Id | Line::Other => rest = self.read_on(rest, &mut note),
+                FieldPart::EventEnd => {}
             }
         }
-    }
-
-    /// Reads to the end of the line or of the piece; returns the rest.
-    fn read_on<'a>(&mut self, rest: &'a [u8], note: &mut impl FnMut(&[u8])) -> &'a [u8] {
-        let end = memchr2(b'\r', b'\n', rest);
-        let (text, behind) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, &[]));
-        if matches!(self.line, Line::Id) {
-            if self.value.len() + text.len() > EVENT_ID_BYTES_MAX {
-                self.value.clear();
-                self.line = Line::Other;
-            } else {
-                self.value.extend_from_slice(text);
-            }
-        }
-        if end.is_some() {
-            if matches!(self.line, Line::Id) {
-                // An id with a NUL in it is ignored.
-                if memchr::memchr(0, &self.value).is_none() {
-                    note(&self.value);
-                }
-                self.value.clear();
-            }
-            self.line = Line::Name(0);
-        }
-        behind
     }
 }
 

@@ -1,6 +1,7 @@
 //! Splits an event stream into events, and reads them (WHATWG HTML §9.2.5).
 
 mod boundary;
+pub(super) mod field;
 #[cfg(test)]
 mod tests;
 

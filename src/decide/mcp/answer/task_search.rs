@@ -6,9 +6,9 @@ use http::{HeaderMap, header::CONTENT_ENCODING};
 use crate::{
     base::limits::{TASK_ANSWER_BYTES_MAX, TASK_STREAM_BYTES_MAX},
     decide::{
-        event_stream::is_event_stream,
         json::end::ValueEnd,
         mcp::answer::{
+            event_stream::is_event_stream,
             sse::Events,
             task::{Task, made_by},
         },

@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 
 use super::*;
 use crate::{
-    decide::{header_names::X_ACCEL_BUFFERING, refusal::Refusal, token::caller::Caller},
+    decide::{fields::header_names::X_ACCEL_BUFFERING, refusal::Refusal, token::caller::Caller},
     inbound::{
         answer::{broken::Broken, filter::plan::ListPlan, forward, outgoing::Outgoing},
         request::session::McpSession,

@@ -1,7 +1,8 @@
 //! Finds where an event ends, with every kind of line end and in pieces of any size.
 //!
 //! A comment before the first field of an event belongs to no event, so it ends with its line:
-//! upstreams keep a silent stream open with comments without a blank line.
+//! upstreams keep a silent stream open with comments without a blank line. [`super::field`] reads a
+//! stream, too; this is apart because every line counts here, and only one field's lines there.
 
 use memchr::memchr2;
 

@@ -5,7 +5,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
 };
 
-use crate::{base::media, decide::header_names::X_ACCEL_BUFFERING};
+use crate::{base::media, decide::fields::header_names::X_ACCEL_BUFFERING};
 
 /// Whether these are the headers of an event stream.
 #[must_use]
