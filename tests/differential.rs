@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::HeaderMap;
 use portcullis::{
-    base::limits::JSON_DEPTH,
+    base::limits::messages::JSON_DEPTH,
     decide::mcp::request::{batch, parse, target},
 };
 use rmcp::model::ClientJsonRpcMessage;

@@ -31,7 +31,10 @@ use crate::{
         ready::Report,
     },
     base::{
-        limits::{ADMIN_CONNECTION_TIMEOUT, ADMIN_HEAD_BYTES_MAX, ADMIN_HEAD_TIMEOUT, HEADER_FIELDS_MAX},
+        limits::{
+            connections::HEADER_FIELDS_MAX,
+            operating::{ADMIN_CONNECTION_TIMEOUT, ADMIN_HEAD_BYTES_MAX, ADMIN_HEAD_TIMEOUT},
+        },
         media::JSON,
     },
     observe::{accept::RefusedAccepts, metrics},

@@ -6,8 +6,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
     base::limits::{
-        ADMIN_CONNECTIONS_LEAST, ADMIN_CONNECTIONS_MAX, STREAMS_PER_CALLER,
         connections::{CONNECTIONS_MAX, DESCRIPTOR_SHARE, DESCRIPTORS_FOR_FILES},
+        held::STREAMS_PER_CALLER,
+        operating::{ADMIN_CONNECTIONS_LEAST, ADMIN_CONNECTIONS_MAX},
     },
     config::{Settings, Totals},
     inbound::{

@@ -17,7 +17,7 @@ use crate::{
         watched::WatchedCertificate,
     },
     authorization_server::{embedded::State, upkeep},
-    base::limits::FILES_LOOKED_AT_EVERY,
+    base::limits::operating::FILES_LOOKED_AT_EVERY,
     config::{Settings, file},
     inbound::state::gateway::Gateway,
     outbound::keys::IssuerKeys,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     authorization_server::settings::StoreSettings,
-    base::{clock::Clock, limits::STORE_VALUE_BYTES_MAX},
+    base::{clock::Clock, limits::authorization_server::STORE_VALUE_BYTES_MAX},
     outbound::fetch::Roots,
 };
 

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::base::{
     clock::Now,
-    limits::{PASSWORDS_AT_ONCE, THROTTLED_MAX},
+    limits::authorization_server::{PASSWORDS_AT_ONCE, THROTTLED_MAX},
     peer::network,
 };
 

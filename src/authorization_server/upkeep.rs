@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use crate::{
     authorization_server::{embedded::State, keys::random},
-    base::limits::{REVOCATIONS_POLL, STORE_SWEEP_EVERY},
+    base::limits::authorization_server::{REVOCATIONS_POLL, STORE_SWEEP_EVERY},
 };
 
 pub(crate) mod failing;

@@ -18,7 +18,7 @@ use crate::{
         build::{Builder, BuiltParts},
         clock::SystemClock,
     },
-    base::{clock::Clock, limits::TOKEN_BYTES_MAX, names::Scope},
+    base::{clock::Clock, limits::tokens::TOKEN_BYTES_MAX, names::Scope},
     cli::{
         arguments::Explain,
         terminal::{BAD_CONFIG, FAULT, REFUSED, complain, load, print},

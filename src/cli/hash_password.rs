@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     authorization_server::person::accounts,
-    base::limits::PASSWORD_BYTES_MAX,
+    base::limits::authorization_server::PASSWORD_BYTES_MAX,
     cli::terminal::{BAD_CONFIG, FAULT, complain, print},
 };
 

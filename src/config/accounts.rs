@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path};
 
 use crate::{
     authorization_server::person::accounts::{Account, Accounts, check_hash},
-    base::limits::CONFIG_BYTES_MAX,
+    base::limits::operating::CONFIG_BYTES_MAX,
     config::{
         place::Written,
         problem::quoted,

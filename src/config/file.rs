@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use crate::{
-    base::limits::CONFIG_BYTES_MAX,
+    base::limits::operating::CONFIG_BYTES_MAX,
     config::{
         LogSettings, Provenance, ServerProvenance, Settings, check,
         environment::{self, Lookup},

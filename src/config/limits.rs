@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     base::limits::{
-        ISSUER_BODY_BYTES_MAX,
+        authorization_server::EMBEDDED_BODY_BYTES_MAX,
         held::{
             BODY_BYTES, BODY_BYTES_MAX, MEMORY_BYTES_PER_REQUEST, MEMORY_SHARE_OF_BODIES, REQUESTS, REQUESTS_LEAST,
             REQUESTS_MAX,
@@ -19,7 +19,7 @@ use crate::{
 /// `limits`, with room for the largest body that a server accepts.
 pub(super) fn totals(field: Option<&Field<'_>>, servers: &[WrittenServer]) -> Option<Totals> {
     let bodies = servers.iter().filter_map(|server| server.settings.as_ref()).map(|server| server.limits.request_body);
-    let largest = bodies.max().unwrap_or(0).max(ISSUER_BODY_BYTES_MAX);
+    let largest = bodies.max().unwrap_or(0).max(EMBEDDED_BODY_BYTES_MAX);
     let defaults = defaults(memory_limit(Path::new("/")), largest);
     let Some(field) = field else { return Some(defaults) };
     field.section("limits", |fields| {

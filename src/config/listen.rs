@@ -8,7 +8,7 @@ use std::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use crate::{
-    base::{limits::SECRET_FILE_BYTES_MAX, names::PublicUrl},
+    base::{limits::operating::SECRET_FILE_BYTES_MAX, names::PublicUrl},
     config::{
         ListenSettings, TlsFiles,
         place::Written,

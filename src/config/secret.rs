@@ -10,7 +10,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{limits::SECRET_FILE_BYTES_MAX, secret::Secret},
+    base::{limits::operating::SECRET_FILE_BYTES_MAX, secret::Secret},
     config::reader::Field,
 };
 

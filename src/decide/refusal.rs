@@ -97,7 +97,7 @@ pub enum Refusal {
     TooManyStreams,
     /// Over `limits.sessions_per_caller`.
     TooManySessions,
-    /// Over [`crate::base::limits::TASKS_PER_CALLER_MAX`].
+    /// Over [`crate::base::limits::held::TASKS_PER_CALLER_MAX`].
     TooManyTasks,
     /// Over `limits.requests_per_caller` of the server, or over a caller's share of
     /// `limits.requests`.

@@ -26,7 +26,7 @@
 //! - `request`: the request: unique in the lines of all processes; log lines about it carry it, too
 //! - `server`: the key of `servers:`; absent where the path names none
 //! - `peer`: the address that connected
-//! - `issuer`, `client`: `iss` and client of the proved token; absent where none was proved
+//! - `issuer`, `client`: `iss` and client of the verified token; absent where none was verified
 //! - `principal`: the user, as 32 hexadecimal digits: the first half of
 //!   `printf '%s\0%s' "$iss" "$sub" | sha256sum`
 //! - `token`: the token, made the same way from `iss` and `jti`; absent without a `jti`
@@ -73,7 +73,7 @@ use std::{
 use prometheus_client::metrics::counter::Counter;
 
 use crate::{
-    base::{limits::AUDIT_LINES_MAX, names::Scope},
+    base::{limits::operating::AUDIT_LINES_MAX, names::Scope},
     observe::{audit::line::Line, end::End, lines::Lines, request_id::RequestId, upstream::UpstreamOutcome},
 };
 

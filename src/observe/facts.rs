@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use crate::{
-    base::{clock::Now, limits::BATCH_MESSAGES_MAX, names::Scope, text::Text},
+    base::{clock::Now, limits::messages::BATCH_MESSAGES_MAX, names::Scope, text::Text},
     decide::{
         mcp::request::target::Target,
         policy::evaluate::Permit,

@@ -18,7 +18,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{base::limits::LOG_LINES_MAX, observe::lines::Lines};
+use crate::{base::limits::operating::LOG_LINES_MAX, observe::lines::Lines};
 
 /// The writer of the log. The process closes it at its end.
 #[derive(Clone)]

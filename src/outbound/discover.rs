@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     base::{
-        limits::{FETCH_TIMEOUT, METADATA_AGE, METADATA_BYTES_MAX},
+        limits::fetch::{FETCH_TIMEOUT, METADATA_AGE, METADATA_BYTES_MAX},
         names::{Issuer, is_loopback_name},
     },
     decide::resource_server::issuer_metadata::{self, MetadataFault},

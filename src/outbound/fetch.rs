@@ -20,7 +20,7 @@ use tokio::{select, time::timeout};
 
 use crate::{
     base::{
-        limits::{FETCH_HEAD_BYTES_MAX, FETCH_HEAD_FIELDS_MAX, FETCH_TIMEOUT},
+        limits::fetch::{FETCH_HEAD_BYTES_MAX, FETCH_HEAD_FIELDS_MAX, FETCH_TIMEOUT},
         media,
         names::is_loopback_name,
     },

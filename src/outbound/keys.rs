@@ -12,7 +12,7 @@ use tokio::{sync::watch, time::timeout};
 use crate::{
     base::{
         clock::{Clock, Now},
-        limits::FETCH_TIMEOUT,
+        limits::fetch::FETCH_TIMEOUT,
         names::Issuer,
     },
     decide::{
@@ -80,7 +80,7 @@ pub enum KeyState {
     Missing,
     /// There are keys in force.
     Usable,
-    /// The issuer has not confirmed its keys for [`crate::base::limits::JWKS_STALE_MAX`].
+    /// The issuer has not confirmed its keys for [`crate::base::limits::fetch::JWKS_STALE_MAX`].
     TooOld,
     /// The issuer's key set has no usable key.
     Withdrawn,
@@ -151,7 +151,7 @@ impl IssuerKeys {
     }
 
     /// The keys in force, unless the issuer has not confirmed them for
-    /// [`crate::base::limits::JWKS_STALE_MAX`].
+    /// [`crate::base::limits::fetch::JWKS_STALE_MAX`].
     #[must_use]
     pub fn current(&self, now: Now) -> Option<Arc<Published>> {
         self.published.load_full().filter(|published| published.is_usable(now))

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    base::limits::{LOOK_UPS_MAX, LOOK_UPS_OUTSIDE_MAX},
+    base::limits::fetch::{LOOK_UPS_MAX, LOOK_UPS_OUTSIDE_MAX},
     outbound::address::AddressRule,
 };
 

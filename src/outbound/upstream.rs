@@ -16,7 +16,7 @@ use self::{
     request::{Unsent, UpstreamRequest},
 };
 use crate::{
-    base::limits::UPSTREAM_REDIAL_FIRST,
+    base::limits::upstreams::UPSTREAM_REDIAL_FIRST,
     decide::policy::evaluate::Permit,
     outbound::{
         dial::Dialler,

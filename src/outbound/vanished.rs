@@ -46,7 +46,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::base::limits::WRITE_STALL_TIMEOUT;
+    use crate::base::limits::connections::WRITE_STALL_TIMEOUT;
 
     #[test]
     fn attack_197_what_a_listener_accepts_is_watched() {

@@ -12,7 +12,7 @@ use crate::{
     base::{
         clock::Now,
         digest::sha256,
-        limits::{TOKENS_REMEMBERED_BYTES_MAX, TOKENS_REMEMBERED_MAX},
+        limits::tokens::{TOKENS_REMEMBERED_BYTES_MAX, TOKENS_REMEMBERED_MAX},
     },
     decide::{
         refusal::{Refusal, TokenFault},
@@ -107,7 +107,7 @@ impl Verifier {
             Memory::Holds(caller) => Ok(caller),
             Memory::Expired => Err(Refusal::Token(TokenFault::Expired)),
             Memory::Revoked => Err(Refusal::Token(TokenFault::Revoked)),
-            Memory::Nothing => self.prove(presented.token(), fingerprint, issuers, peer, now).await,
+            Memory::Nothing => self.verify_anew(presented.token(), fingerprint, issuers, peer, now).await,
         }
     }
 
@@ -130,7 +130,7 @@ impl Verifier {
         Memory::Holds(Arc::clone(&remembered.caller))
     }
 
-    async fn prove(
+    async fn verify_anew(
         &self,
         token: &str,
         fingerprint: Fingerprint,
@@ -150,7 +150,7 @@ impl Verifier {
         let (keys, caller) = match unverified.verify(issuer.rules(), &keys.set, now) {
             // Boxed: it is rare, and every request would carry the room for it.
             Err(UNKNOWN_KEY) => Box::pin(verify_later(&unverified, issuer, keys.generation, peer, now)).await?,
-            proof => (keys, proof?),
+            verdict => (keys, verdict?),
         };
         let caller = Arc::new(caller);
         if issuer.is_revoked(&caller) {

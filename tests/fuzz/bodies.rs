@@ -8,7 +8,7 @@ use std::path::Path;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, uri::PathAndQuery};
 use portcullis::{
-    base::limits::{BATCH_MESSAGES_MAX, JWKS_KEYS_MAX, TOKEN_BYTES_MAX},
+    base::limits::{fetch::JWKS_KEYS_MAX, messages::BATCH_MESSAGES_MAX, tokens::TOKEN_BYTES_MAX},
     config::{explain, file},
     decide::{
         fields::framing::{
@@ -332,9 +332,9 @@ pub(crate) fn message_headers(input: &[u8]) -> bool {
 /// Nothing about a token's shape stops the reader, and what it takes is within its bounds.
 pub(crate) fn jwt_read(input: &[u8]) -> bool {
     let Ok(token) = std::str::from_utf8(input) else { return false };
-    let Ok(unproved) = UnverifiedJwt::read(token) else { return false };
+    let Ok(unverified) = UnverifiedJwt::read(token) else { return false };
     assert!(token.len() <= TOKEN_BYTES_MAX && token.split('.').count() == 3);
-    let _ = (unproved.issuer(), unproved.key_id());
+    let _ = (unverified.issuer(), unverified.key_id());
     true
 }
 

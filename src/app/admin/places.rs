@@ -10,7 +10,7 @@ use std::{
 
 use tokio::task::{AbortHandle, Id};
 
-use crate::base::{limits::ADMIN_SHARE_FOR_HEADS, peer::network};
+use crate::base::{limits::operating::ADMIN_SHARE_FOR_HEADS, peer::network};
 
 /// The open connections, oldest first.
 pub(super) struct AdminPlaces {
@@ -79,7 +79,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::base::limits::{ADMIN_CONNECTIONS_LEAST, ADMIN_CONNECTIONS_MAX};
+    use crate::base::limits::operating::{ADMIN_CONNECTIONS_LEAST, ADMIN_CONNECTIONS_MAX};
 
     const FOR_HEADS: usize = ADMIN_CONNECTIONS_MAX / ADMIN_SHARE_FOR_HEADS;
 

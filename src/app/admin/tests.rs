@@ -4,7 +4,7 @@ use http::header::HOST;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::{app::ready::ServerReport, base::limits::ADMIN_CONNECTIONS_MAX};
+use crate::{app::ready::ServerReport, base::limits::operating::ADMIN_CONNECTIONS_MAX};
 
 struct Told(Vec<String>);
 

@@ -15,7 +15,7 @@ use crate::{
     },
     base::{
         digest::{sha256, sha256_base64url},
-        limits::FLOW_AGE,
+        limits::authorization_server::FLOW_AGE,
         names::Scope,
     },
     decide::{

@@ -7,7 +7,7 @@ use crate::{
         embedded::Embedded,
         store::{fault::StoreFault, kind::EntryKind},
     },
-    base::{digest::sha256_base64url, limits::CONSENT_AGE, names::Scope},
+    base::{digest::sha256_base64url, limits::authorization_server::CONSENT_AGE, names::Scope},
     decide::authorization_server::{
         client::Client,
         people::{self, Grantee, Person},

@@ -13,7 +13,7 @@ use crate::{
         reply::{self, Denied, EndpointAnswer},
         settings::Login,
     },
-    base::{limits::SHOWN_CHARS_MAX, names::Scope},
+    base::{limits::authorization_server::SHOWN_CHARS_MAX, names::Scope},
     decide::{
         authorization_server::{
             client::{Client, ClientOrigin},

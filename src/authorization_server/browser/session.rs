@@ -14,7 +14,7 @@ use crate::{
     },
     base::{
         digest::{sha256, sha256_base64url},
-        limits::LOGIN_AGE,
+        limits::authorization_server::LOGIN_AGE,
     },
     decide::authorization_server::{
         error::{Code, OAuthError},

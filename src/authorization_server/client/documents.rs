@@ -12,7 +12,7 @@ use tracing::info;
 use crate::{
     base::{
         clock::Now,
-        limits::{
+        limits::authorization_server::{
             CLIENT_DOCUMENT_AGE_DEFAULT, CLIENT_DOCUMENT_AGE_MAX, CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_BYTES_MAX,
             CLIENT_DOCUMENT_EVERY, CLIENT_DOCUMENTS_AT_ONCE, CLIENT_DOCUMENTS_MAX, CLIENT_KEYS_BYTES_MAX,
         },

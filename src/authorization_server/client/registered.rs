@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     authorization_server::{embedded::Embedded, keys::random, store::kind::EntryKind},
-    base::{clock::Now, limits::DYNAMIC_CLIENT_AGE},
+    base::{clock::Now, limits::authorization_server::DYNAMIC_CLIENT_AGE},
     decide::authorization_server::{
         client::Client,
         error::{Code, OAuthError},

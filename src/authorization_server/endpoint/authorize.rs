@@ -17,7 +17,7 @@ use crate::{
         settings::Login,
         throttle::Action,
     },
-    base::{digest::sha256, limits::FLOW_AGE},
+    base::{digest::sha256, limits::authorization_server::FLOW_AGE},
     decide::{
         authorization_server::{
             client::Client,

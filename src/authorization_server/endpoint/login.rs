@@ -18,7 +18,7 @@ use crate::{
         reply::{self, EndpointAnswer},
         throttle::Action,
     },
-    base::{limits::ACCOUNT_NAME_BYTES_MAX, secret::Secret},
+    base::{limits::authorization_server::ACCOUNT_NAME_BYTES_MAX, secret::Secret},
     decide::{
         authorization_server::{
             error::{Code, OAuthError},

@@ -16,7 +16,7 @@ use crate::{
     },
     base::{
         digest::sha256,
-        limits::{REGISTRATION_BYTES_MAX, UNUSED_CLIENT_AGE},
+        limits::authorization_server::{REGISTRATION_BYTES_MAX, UNUSED_CLIENT_AGE},
         media,
         names::Scope,
         secret::Secret,

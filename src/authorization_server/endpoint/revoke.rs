@@ -14,7 +14,7 @@ use crate::{
         },
         reply::{self, Denied, EndpointAnswer},
     },
-    base::limits::CLOCK_SKEW_MAX,
+    base::limits::tokens::CLOCK_SKEW_MAX,
     decide::authorization_server::{
         client::Client,
         error::{Code, OAuthError},

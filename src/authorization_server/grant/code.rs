@@ -6,7 +6,7 @@ use crate::{
     authorization_server::{
         client::registered, embedded::Embedded, event, keys::random::unguessable, store::kind::EntryKind,
     },
-    base::{digest::sha256_base64url, limits::CODE_AGE, names::Scope},
+    base::{digest::sha256_base64url, limits::authorization_server::CODE_AGE, names::Scope},
     decide::authorization_server::{
         error::{Code, OAuthError},
         people::Person,

@@ -11,7 +11,7 @@ use crate::{
         keys::random,
         store::{fault::StoreFault, kind::EntryKind},
     },
-    base::limits::CLOCK_SKEW_MAX,
+    base::limits::tokens::CLOCK_SKEW_MAX,
     decide::authorization_server::refresh_family::Family,
 };
 

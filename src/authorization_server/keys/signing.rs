@@ -22,7 +22,7 @@ use crate::{
     base::{
         clock::{Clock, Now},
         digest::sha256_base64url,
-        limits::{ACCESS_TOKEN_TTL_MAX, SIGNING_KEY_AGE, SIGNING_KEY_LEAD, SIGNING_KEYS_POLL},
+        limits::authorization_server::{ACCESS_TOKEN_TTL_MAX, SIGNING_KEY_AGE, SIGNING_KEY_LEAD, SIGNING_KEYS_POLL},
     },
     decide::token::jwk::KeySet,
     outbound::keys::LocalKeys,

@@ -8,7 +8,7 @@ use crate::{
     authorization_server::{keys::random, throttle::Throttle},
     base::{
         digest::sha256,
-        limits::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PASSWORD_MEMORY_KIB_MAX},
+        limits::authorization_server::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PASSWORD_MEMORY_KIB_MAX},
         secret::Secret,
     },
     decide::authorization_server::people::Person,

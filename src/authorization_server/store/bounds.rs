@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     authorization_server::store::kind::EntryKind,
-    base::limits::{
+    base::limits::authorization_server::{
         STORE_ANYONE_BYTES_MAX, STORE_ANYONE_ENTRIES_MAX, STORE_BYTES_MAX, STORE_ENTRIES_MAX, UNUSED_CLIENT_AGE,
     },
 };

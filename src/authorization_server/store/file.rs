@@ -20,7 +20,7 @@ use super::{
     fault::StoreFault,
     kind::EntryKind,
 };
-use crate::base::limits::{STORE_BUSY_TIMEOUT, STORE_SWEEP_ENTRIES, STORE_WORK_TIMEOUT};
+use crate::base::limits::authorization_server::{STORE_BUSY_TIMEOUT, STORE_SWEEP_ENTRIES, STORE_WORK_TIMEOUT};
 
 /// SQLite's application id of the file: "Port".
 const APPLICATION: i32 = 0x506f_7274;

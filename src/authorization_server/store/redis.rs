@@ -21,7 +21,7 @@ use super::{fault::StoreFault, kind::EntryKind};
 use crate::{
     base::{
         clock::Clock,
-        limits::{STORE_ANSWER_TIMEOUT, STORE_AWAY, STORE_DIAL_TIMEOUT, STORE_LIST_BATCH},
+        limits::authorization_server::{STORE_ANSWER_TIMEOUT, STORE_AWAY, STORE_DIAL_TIMEOUT, STORE_LIST_BATCH},
         secret::Secret,
     },
     outbound::{

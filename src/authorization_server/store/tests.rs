@@ -13,7 +13,7 @@ use super::{
     bounds::{KindBound, StoreBounds},
     *,
 };
-use crate::base::{clock::Now, limits::UNUSED_CLIENT_AGE};
+use crate::base::{clock::Now, limits::authorization_server::UNUSED_CLIENT_AGE};
 
 mod file;
 mod redis;

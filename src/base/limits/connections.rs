@@ -1,6 +1,53 @@
-//! Bounds on client connections, and on the time after which a silent peer counts as gone.
+//! Bounds on client connections: their number, and what each may cost (SPEC F-12, F-13, F-17).
 
 use std::time::Duration;
+
+use super::KIB;
+
+/// Length of the kernel's queue of connections that are not accepted yet.
+pub const LISTEN_BACKLOG: u32 = 8_192;
+/// A TLS handshake takes two round trips; slower is an attack or a broken network.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the first byte of a head to its last: slowloris.
+pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// A kept-alive connection with no request.
+pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a connection that was asked to finish, and carries no request, may take to do so.
+pub const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
+/// A peer that reads nothing of what is written to it.
+pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Between two pieces of a request body.
+pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// From a request body's first byte to its last, whatever arrives between.
+pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long an answer that needs no body waits for the body to arrive, so that the connection can
+/// go on.
+pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
+/// How much of a refused upload of a known caller is read and dropped: this many times
+/// `limits.request_body` …
+pub const REFUSED_UPLOAD_TIMES: u64 = 2;
+/// … and no longer than this.
+pub const REFUSED_UPLOAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// All fields of one head together.
+pub const HEADER_BLOCK_BYTES_MAX: usize = 32 * KIB;
+/// One field value.
+pub const HEADER_FIELD_BYTES_MAX: usize = 16 * KIB;
+/// Fields in one head.
+pub const HEADER_FIELDS_MAX: usize = 100;
+/// The request target.
+pub const URI_BYTES_MAX: usize = 8 * KIB;
+/// Chunk extensions mean nothing to the gateway; more than this on one chunk is a flood.
+pub const CHUNK_EXTENSION_BYTES_MAX: usize = 256;
+/// Streams that one HTTP/2 connection may have open.
+pub const H2_STREAMS_MAX: u32 = 100;
+/// Streams that a peer may open and reset before the connection is closed (CVE-2023-44487).
+pub const H2_RESETS_MAX: usize = 64;
+/// What is written to one HTTP/2 stream and not yet taken by a slow reader.
+pub const H2_SEND_BUFFER_BYTES_MAX: usize = 256 * KIB;
+/// What a body hands out at once on HTTP/2. A client that takes less than this in
+/// [`WRITE_STALL_TIMEOUT`] is stalled; this much stays with the library for each stream when a
+/// client takes one byte and stops.
+pub const H2_PIECE_BYTES_MAX: usize = 16 * KIB;
 
 /// Open client connections; the next one waits in the listen queue.
 pub const CONNECTIONS_MAX: usize = 32_768;
@@ -25,5 +72,5 @@ pub const PEER_PROBE_EVERY: Duration = Duration::from_secs(10);
 pub const PEER_PROBES: u32 = 3;
 /// A client whose kernel acknowledges nothing of what was sent is gone. Linux also counts the time
 /// in which a living client has no room for more, so this is longer than
-/// [`super::WRITE_STALL_TIMEOUT`], which tells the two apart.
+/// [`WRITE_STALL_TIMEOUT`], which tells the two apart.
 pub const CLIENT_GONE_AFTER: Duration = Duration::from_secs(75);

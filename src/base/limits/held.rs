@@ -1,7 +1,8 @@
-//! Bounds on what callers hold at one time, each and together (attacks 172, 173).
+//! Bounds on what callers hold, each and together (SPEC C-48, C-92, attacks 154, 172, 173).
 
-const KIB: u64 = 1024;
-const MIB: u64 = 1024 * KIB;
+use std::time::Duration;
+
+use super::{KIB, MIB};
 
 /// Requests that one caller may have under way at one server, by default. As many as streams,
 /// because a request also counts as a stream until its answer turns out not to be one.
@@ -13,7 +14,7 @@ pub const REQUESTS_MAX: u32 = 65_536;
 pub const REQUESTS_FOR_ANSWERS: u64 = 16;
 /// Default of `limits.body_bytes_per_caller`: bytes held of request bodies and of filtered lists of
 /// one caller at one server.
-pub const BODY_BYTES_PER_CALLER: u64 = 32 * MIB;
+pub const BODY_BYTES_PER_CALLER: u64 = 32 * MIB as u64;
 /// Largest `limits.body_bytes_per_caller`, and `limits.body_bytes`.
 pub const BODY_BYTES_MAX: u64 = 1 << 40;
 /// One caller at all servers, or all clients without a token, get at most one part in this many of
@@ -23,11 +24,11 @@ pub const CALLER_SHARE: u64 = 4;
 /// get.
 pub const PEER_SHARE: u64 = 2;
 /// A body up to this size is not charged: the bound on requests bounds such bodies as well.
-pub const BODY_BYTES_UNCHARGED: u64 = 16 * KIB;
+pub const BODY_BYTES_UNCHARGED: u64 = 16 * KIB as u64;
 /// Steps in which a body that announces no length is charged to its caller.
-pub const BODY_CHARGE_BYTES: u64 = 64 * KIB;
+pub const BODY_CHARGE_BYTES: u64 = 64 * KIB as u64;
 /// Default of `limits.requests`, requests of all callers: one for this much of the memory limit …
-pub const MEMORY_BYTES_PER_REQUEST: u64 = 256 * KIB;
+pub const MEMORY_BYTES_PER_REQUEST: u64 = 256 * KIB as u64;
 /// … but no fewer than this …
 pub const REQUESTS_LEAST: u32 = 64;
 /// … and no more.
@@ -36,4 +37,28 @@ pub const REQUESTS: u32 = 1_024;
 /// the memory limit …
 pub const MEMORY_SHARE_OF_BODIES: u64 = 4;
 /// … and no more than this.
-pub const BODY_BYTES: u64 = 256 * MIB;
+pub const BODY_BYTES: u64 = 256 * MIB as u64;
+
+/// Default of `limits.streams_per_caller`.
+pub const STREAMS_PER_CALLER: u32 = 64;
+/// Largest `limits.streams_per_caller`.
+pub const STREAMS_PER_CALLER_MAX: u32 = 65_536;
+/// Default of `limits.sessions_per_caller`: open sessions of one caller at one server. They are
+/// forgotten evenly over [`SESSION_AGE`].
+pub const SESSIONS_PER_CALLER: u32 = 1_024;
+/// Largest `limits.sessions_per_caller`: for a service account that many clients share and that
+/// ends no session.
+pub const SESSIONS_PER_CALLER_MAX: u32 = 1_000_000;
+/// A session no longer counts after this time without a request: most clients never end theirs.
+pub const SESSION_AGE: Duration = Duration::from_secs(1_800);
+/// Tasks of one caller at one server that are remembered. A caller with more loses the oldest;
+/// other callers lose none.
+pub const TASKS_PER_CALLER_MAX: usize = 1_024;
+/// Tasks of all callers.
+pub const TASKS_MAX: usize = 262_144;
+/// A task is remembered for the time that its `ttl` says, and no longer than this.
+pub const TASK_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Events of one caller whose origin is remembered, for `Last-Event-ID`.
+pub const EVENTS_PER_CALLER_MAX: usize = 4_096;
+/// Events of all callers.
+pub const EVENTS_MAX: usize = 524_288;

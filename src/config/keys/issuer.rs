@@ -6,7 +6,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use crate::{
-    base::limits::CLOCK_SKEW_MAX,
+    base::limits::tokens::CLOCK_SKEW_MAX,
     config::{
         keys::{
             embedded,

@@ -1,6 +1,6 @@
 //! Which client ids are URLs of Client ID Metadata Documents (SPEC E-32).
 
-use crate::{base::limits::CLIENT_ID_BYTES_MAX, decide::authorization_server::url::WebUrl};
+use crate::{base::limits::authorization_server::CLIENT_ID_BYTES_MAX, decide::authorization_server::url::WebUrl};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    base::limits::{
+    base::limits::authorization_server::{
         CLIENT_ID_BYTES_MAX, CLIENT_NAME_CHARS_MAX, CLIENT_WORDS_MAX, REDIRECT_URIS_MAX, REGISTRATION_BYTES_MAX,
         REGISTRATION_JSON_DEPTH_MAX,
     },

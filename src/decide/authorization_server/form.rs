@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     base::{
-        limits::{FORM_BYTES_MAX, FORM_PARAMETERS_MAX},
+        limits::authorization_server::{FORM_BYTES_MAX, FORM_PARAMETERS_MAX},
         percent::{escape, form_unescape},
     },
     decide::authorization_server::error::{Code, OAuthError},

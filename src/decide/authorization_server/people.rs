@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     base::{
-        limits::{SCOPE_BYTES_MAX, SCOPES_MAX},
+        limits::authorization_server::{SCOPE_BYTES_MAX, SCOPES_MAX},
         names::Scope,
     },
     decide::policy::{evaluate::claim_matches, glob::Glob},

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    base::limits::REDIRECT_URI_BYTES_MAX,
+    base::limits::authorization_server::REDIRECT_URI_BYTES_MAX,
     decide::authorization_server::{
         form::{decode, encode},
         url::{WebUrl, check_characters, check_path},

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{
-        limits::{LOGIN_HINT_BYTES_MAX, PROMPT_BYTES_MAX, RESOURCES_ASKED_MAX, STATE_BYTES_MAX},
+        limits::authorization_server::{LOGIN_HINT_BYTES_MAX, PROMPT_BYTES_MAX, RESOURCES_ASKED_MAX, STATE_BYTES_MAX},
         names::Scope,
     },
     decide::{

@@ -1,6 +1,6 @@
 //! Stops HTTP/1.1 framing that two parsers could read differently (SPEC F-03, F-09).
 
-use crate::base::limits::{CHUNK_EXTENSION_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, URI_BYTES_MAX};
+use crate::base::limits::connections::{CHUNK_EXTENSION_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, URI_BYTES_MAX};
 
 pub mod blocks;
 pub mod frames;

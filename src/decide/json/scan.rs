@@ -1,6 +1,6 @@
 //! The tokens of RFC 8259, exactly.
 
-use crate::{base::limits::JSON_NUMBER_BYTES_MAX, decide::json::run};
+use crate::{base::limits::messages::JSON_NUMBER_BYTES_MAX, decide::json::run};
 
 use super::strings::Quoted;
 

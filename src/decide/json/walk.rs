@@ -1,7 +1,7 @@
 //! Steps through the members and elements that matter, and skips all other values.
 
 use crate::{
-    base::limits::{JSON_VALUES_MAX, LIST_JSON_DEPTH_MAX},
+    base::limits::messages::{JSON_VALUES_MAX, LIST_JSON_DEPTH_MAX},
     decide::json::{
         scan::{JsonFault, Scan},
         strings::Quoted,

@@ -16,7 +16,7 @@ pub enum PresentationFault {
 /// What can be wrong with a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenFault {
-    /// Longer than [`crate::base::limits::TOKEN_BYTES_MAX`].
+    /// Longer than [`crate::base::limits::tokens::TOKEN_BYTES_MAX`].
     Oversize,
     /// Not three canonical base64url parts of strict JSON objects.
     Malformed,

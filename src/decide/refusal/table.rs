@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use crate::{
-    base::limits::UPSTREAM_BUSY_RETRY_SECS,
+    base::limits::upstreams::UPSTREAM_BUSY_RETRY_SECS,
     decide::refusal::{
         Refusal,
         row::{BearerError, By, ChallengeKind, Hint, PARSE_ERROR, PolicyRefusal, Row, Sentence, UpstreamFailure},

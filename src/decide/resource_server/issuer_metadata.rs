@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::base::limits::METADATA_BYTES_MAX;
+use crate::base::limits::fetch::METADATA_BYTES_MAX;
 
 #[cfg(test)]
 mod tests;

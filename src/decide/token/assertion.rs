@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::{
-    base::{clock::Now, limits::ASSERTION_AGE_MAX},
+    base::{clock::Now, limits::authorization_server::ASSERTION_AGE_MAX},
     decide::token::{jwk::KeySet, jwt::UnverifiedJwt, times::check_times, token_type::short},
 };
 

@@ -8,7 +8,7 @@ use crate::{
     base::{
         clock::Now,
         digest::Digest,
-        limits::CLOCK_SKEW_MAX,
+        limits::tokens::CLOCK_SKEW_MAX,
         names::{AuthorizationServerName, Issuer, Resource, Scope},
     },
     decide::{

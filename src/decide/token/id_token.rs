@@ -7,7 +7,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use crate::{
-    base::{clock::Now, limits::CLOCK_SKEW_MAX, names::Issuer},
+    base::{clock::Now, limits::tokens::CLOCK_SKEW_MAX, names::Issuer},
     decide::{
         refusal::TokenFault,
         token::{jwk::KeySet, jwt::UnverifiedJwt, times::check_times, token_type::short},

@@ -11,7 +11,10 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde_json::{Map, Value};
 
 use crate::{
-    base::limits::{JWKS_BYTES_MAX, JWKS_KEYS_MAX, KEYS_TRIED_MAX, KID_BYTES_MAX, TOKEN_JSON_DEPTH_MAX},
+    base::limits::{
+        fetch::{JWKS_BYTES_MAX, JWKS_KEYS_MAX},
+        tokens::{KEYS_TRIED_MAX, KID_BYTES_MAX, TOKEN_JSON_DEPTH_MAX},
+    },
     decide::json::strict,
 };
 
@@ -33,11 +36,11 @@ pub struct PublicKey {
 /// Why a document is not a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeySetFault {
-    /// Over [`crate::base::limits::JWKS_BYTES_MAX`].
+    /// Over [`crate::base::limits::fetch::JWKS_BYTES_MAX`].
     TooLarge,
     /// Not strict JSON, or without a `keys` list.
     Malformed,
-    /// More than [`crate::base::limits::JWKS_KEYS_MAX`] keys.
+    /// More than [`crate::base::limits::fetch::JWKS_KEYS_MAX`] keys.
     TooManyKeys,
     /// No key could verify a token.
     NoUsableKey,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     base::{
         clock::Now,
-        limits::{KID_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_JSON_DEPTH_MAX},
+        limits::tokens::{KID_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_JSON_DEPTH_MAX},
     },
     decide::{
         json::strict,

@@ -5,7 +5,7 @@ use std::fmt;
 use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::{
-    base::{limits::TOKEN_BYTES_MAX, percent::unescape},
+    base::{limits::tokens::TOKEN_BYTES_MAX, percent::unescape},
     decide::refusal::{PresentationFault, Refusal, TokenFault},
 };
 

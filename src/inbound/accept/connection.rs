@@ -28,9 +28,9 @@ use tracing::debug;
 
 use self::watched::{Side, WatchedStream};
 use crate::{
-    base::limits::{
+    base::limits::connections::{
         FINISH_TIMEOUT, H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX,
-        HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT, URI_BYTES_MAX, connections::ROOM_TIMEOUT,
+        HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT, ROOM_TIMEOUT, URI_BYTES_MAX,
     },
     decide::fields::framing::violation::Violation,
     inbound::{

@@ -11,7 +11,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tracing::debug;
 
 use crate::{
-    base::limits::TLS_HANDSHAKE_TIMEOUT, decide::fields::framing::violation::Violation,
+    base::limits::connections::TLS_HANDSHAKE_TIMEOUT, decide::fields::framing::violation::Violation,
     inbound::accept::framing::breach::Breach, observe::violations::HandshakeFault,
 };
 

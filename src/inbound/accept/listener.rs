@@ -17,7 +17,7 @@ use tokio::{
 use tracing::warn;
 
 use crate::{
-    base::limits::LISTEN_BACKLOG,
+    base::limits::connections::LISTEN_BACKLOG,
     inbound::{
         accept::{connection, phase::Phase, room::Seat, tls::Certificates},
         state::gateway::Gateway,

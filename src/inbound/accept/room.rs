@@ -30,8 +30,8 @@ use self::choice::Holder;
 use crate::{
     base::{
         limits::{
-            ADMIN_CONNECTIONS_MAX,
             connections::{CONNECTION_YOUNG, CONNECTIONS_CLOSED_AT_ONCE, CONNECTIONS_MAX},
+            operating::ADMIN_CONNECTIONS_MAX,
         },
         peer,
     },

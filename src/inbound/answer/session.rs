@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, Method, response};
 
 use crate::{
-    base::{clock::Now, limits::SESSION_ID_BYTES_MAX},
+    base::{clock::Now, limits::messages::SESSION_ID_BYTES_MAX},
     decide::{fields::header_names::MCP_SESSION_ID, mcp::session_seal::SessionKeys, token::caller::Caller},
     inbound::{
         answer::outgoing::Outgoing,

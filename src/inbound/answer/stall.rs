@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    base::limits::{H2_PIECE_BYTES_MAX, WRITE_STALL_TIMEOUT},
+    base::limits::connections::{H2_PIECE_BYTES_MAX, WRITE_STALL_TIMEOUT},
     inbound::answer::lease::{Lease, WeakLease},
     observe::record::End,
 };

@@ -14,7 +14,10 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
-    base::limits::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT, IGNORED_BODY_BYTES_MAX, REFUSED_BODY_TIMEOUT},
+    base::limits::{
+        connections::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT, REFUSED_BODY_TIMEOUT},
+        messages::IGNORED_BODY_BYTES_MAX,
+    },
     decide::refusal::Refusal,
     inbound::state::usage::RequestPlace,
 };

@@ -9,7 +9,7 @@ use crate::{
         embedded::{Asked, Embedded},
         endpoint,
     },
-    base::limits::ISSUER_BODY_BYTES_MAX,
+    base::limits::authorization_server::EMBEDDED_BODY_BYTES_MAX,
     decide::{refusal::Refusal, routing::IssuerEndpoint},
     inbound::{
         answer::reply_body::{DeliveryBody, ReplyBody},
@@ -37,7 +37,7 @@ pub(in crate::inbound) async fn answer(
     let place = gateway.usage.enter_unverified(peer, arrival.snapshot.limits)?;
     let reads = head.method == Method::POST;
     let body =
-        if reads { body::read(incoming, head.version, ISSUER_BODY_BYTES_MAX, &place).await? } else { Bytes::new() };
+        if reads { body::read(incoming, head.version, EMBEDDED_BODY_BYTES_MAX, &place).await? } else { Bytes::new() };
     // The request holds one of a bounded number of places.
     busy.secure()?;
     let asked = Asked { endpoint, head, body, peer, now: arrival.now };

@@ -8,7 +8,7 @@ use http::{
 
 use crate::{
     base::{
-        limits::{HEADER_BLOCK_BYTES_MAX, HEADER_FIELD_BYTES_MAX, HEADER_FIELDS_MAX, URI_BYTES_MAX},
+        limits::connections::{HEADER_BLOCK_BYTES_MAX, HEADER_FIELD_BYTES_MAX, HEADER_FIELDS_MAX, URI_BYTES_MAX},
         names::split_port,
     },
     decide::{

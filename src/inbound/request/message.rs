@@ -5,7 +5,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 
 use crate::{
-    base::{limits::IGNORED_BODY_BYTES_MAX, text::Text},
+    base::{limits::messages::IGNORED_BODY_BYTES_MAX, text::Text},
     decide::{
         mcp::{
             answer::lists::Lists,

@@ -14,7 +14,10 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    base::limits::{IGNORED_BODY_BYTES_MAX, REFUSED_UPLOAD_TIMEOUT, REFUSED_UPLOAD_TIMES},
+    base::limits::{
+        connections::{REFUSED_UPLOAD_TIMEOUT, REFUSED_UPLOAD_TIMES},
+        messages::IGNORED_BODY_BYTES_MAX,
+    },
     inbound::request::{arrival::Busy, body, drain::UploadDrain},
 };
 

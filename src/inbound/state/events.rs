@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    base::limits::{EVENTS_MAX, EVENTS_PER_CALLER_MAX},
+    base::limits::held::{EVENTS_MAX, EVENTS_PER_CALLER_MAX},
     decide::{
         mcp::request::target::Target,
         policy::{evaluate::evaluate, rule::Policy},

@@ -10,7 +10,7 @@ use std::{
 use http::HeaderValue;
 
 use crate::{
-    base::{clock::Now, limits::SESSION_AGE, names::ServerName},
+    base::{clock::Now, limits::held::SESSION_AGE, names::ServerName},
     decide::{refusal::Refusal, token::caller::Caller},
     inbound::state::per_caller::owner,
 };
@@ -161,7 +161,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::limits::{SESSIONS_PER_CALLER, SESSIONS_PER_CALLER_MAX};
+    use crate::base::limits::held::{SESSIONS_PER_CALLER, SESSIONS_PER_CALLER_MAX};
 
     fn at(secs: u64) -> Now {
         Now { wall: Duration::from_secs(1_000_000 + secs), mono: Duration::from_secs(secs) }

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     base::{
         clock::Now,
-        limits::{TASK_AGE_MAX, TASKS_MAX, TASKS_PER_CALLER_MAX},
+        limits::held::{TASK_AGE_MAX, TASKS_MAX, TASKS_PER_CALLER_MAX},
         names::ServerName,
         text::Text,
     },

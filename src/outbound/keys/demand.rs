@@ -17,7 +17,9 @@ use tokio::{select, sync::Notify, time::sleep};
 use crate::{
     base::{
         clock::{Clock, Now},
-        limits::{EXTRA_FETCHES_MAX, EXTRA_FETCHES_PER_PEER_MAX, KEY_WAIT, KEY_WAITERS_MAX, KEY_WAITERS_PER_PEER_MAX},
+        limits::fetch::{
+            EXTRA_FETCHES_MAX, EXTRA_FETCHES_PER_PEER_MAX, KEY_WAIT, KEY_WAITERS_MAX, KEY_WAITERS_PER_PEER_MAX,
+        },
     },
     decide::refusal::Refusal,
     outbound::keys::settings::KeySource,

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::{sync::watch, time::timeout};
 
-use crate::base::limits::FETCH_TIMEOUT;
+use crate::base::limits::fetch::FETCH_TIMEOUT;
 
 /// Written by the embedded authorization server, read by the gateway.
 #[derive(Default)]

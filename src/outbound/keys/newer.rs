@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     base::{
         clock::Now,
-        limits::{KEY_WAIT, KEY_WAIT_GRACE},
+        limits::fetch::{KEY_WAIT, KEY_WAIT_GRACE},
         peer::network,
     },
     decide::refusal::{Refusal, TokenFault},

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    base::{clock::Now, limits::JWKS_STALE_MAX},
+    base::{clock::Now, limits::fetch::JWKS_STALE_MAX},
     decide::token::jwk::KeySet,
 };
 

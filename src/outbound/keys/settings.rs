@@ -26,7 +26,7 @@ pub struct IssuerSettings {
     /// Where its keys are.
     pub keys: KeySource,
     /// Unknown keys cause one fetch in this time, and at most
-    /// [`crate::base::limits::EXTRA_FETCHES_MAX`] more.
+    /// [`crate::base::limits::fetch::EXTRA_FETCHES_MAX`] more.
     pub refetch_floor: Duration,
     /// Whether an `http://` issuer that is not loopback may be asked.
     pub allow_http: bool,

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use tokio::{sync::watch, task::spawn_blocking};
 
 use crate::{
-    base::limits::{FILES_LOOKED_AT_EVERY, JWKS_AGE_DEFAULT, JWKS_AGE_MAX, JWKS_AGE_MIN, JWKS_BYTES_MAX},
+    base::limits::{
+        fetch::{JWKS_AGE_DEFAULT, JWKS_AGE_MAX, JWKS_AGE_MIN, JWKS_BYTES_MAX},
+        operating::FILES_LOOKED_AT_EVERY,
+    },
     outbound::{
         address::AddressRule,
         dial::DialFaultKind,

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     base::{
         clock::testing::HandClock,
-        limits::{JWKS_AGE_DEFAULT, JWKS_BYTES_MAX, JWKS_STALE_MAX, KEY_WAITERS_PER_PEER_MAX},
+        limits::fetch::{JWKS_AGE_DEFAULT, JWKS_BYTES_MAX, JWKS_STALE_MAX, KEY_WAITERS_PER_PEER_MAX},
     },
     decide::{
         refusal::TokenFault,

@@ -10,7 +10,7 @@ use super::{
     pools::{Leg, Pools},
 };
 use crate::{
-    base::limits::UPSTREAM_REDIAL_FIRST,
+    base::limits::upstreams::UPSTREAM_REDIAL_FIRST,
     outbound::{
         dial::DialFaultKind,
         fault::{Fault, FaultKind},

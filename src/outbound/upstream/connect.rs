@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{counts::Counts, h1::Own, h2::Link, spare::Spare};
 use crate::{
-    base::limits::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER},
+    base::limits::upstreams::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER},
     outbound::{
         address::AddressRule,
         dial::{DialFault, DialFaultKind, Dialler, Peer},

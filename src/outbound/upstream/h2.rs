@@ -32,7 +32,7 @@ use super::{
     request::{Unsent, UpstreamRequest},
 };
 use crate::{
-    base::limits::{
+    base::limits::upstreams::{
         UPSTREAM_H2_CONNECTION_WINDOW_BYTES, UPSTREAM_H2_HEADER_BYTES_MAX, UPSTREAM_H2_PING,
         UPSTREAM_H2_STREAM_WINDOW_BYTES,
     },

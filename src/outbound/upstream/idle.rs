@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::time::Instant;
 
 use super::h1::Own;
-use crate::base::limits::{UPSTREAM_IDLE_MAX, UPSTREAM_IDLE_TIMEOUT};
+use crate::base::limits::upstreams::{UPSTREAM_IDLE_MAX, UPSTREAM_IDLE_TIMEOUT};
 
 /// A connection that waits for its next request.
 struct Idle {

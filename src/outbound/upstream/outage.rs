@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     base::{
-        limits::{UPSTREAM_AWAY_PATIENCE, UPSTREAM_PROBE_EVERY, UPSTREAM_REDIAL_FIRST, UPSTREAM_REDIAL_MAX},
+        limits::upstreams::{UPSTREAM_AWAY_PATIENCE, UPSTREAM_PROBE_EVERY, UPSTREAM_REDIAL_FIRST, UPSTREAM_REDIAL_MAX},
         names::ServerName,
     },
     outbound::{

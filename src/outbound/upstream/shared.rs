@@ -15,7 +15,7 @@ use super::{
     pools::{Leg, Pools},
 };
 use crate::{
-    base::limits::UPSTREAM_REDIAL_MAX,
+    base::limits::upstreams::UPSTREAM_REDIAL_MAX,
     outbound::{
         dial::{DialFault, DialFaultKind},
         fault::{Fault, FaultKind},

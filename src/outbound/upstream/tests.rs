@@ -15,7 +15,7 @@ use tokio::{
 use super::{connect::jitter, h2::Link, *};
 use crate::{
     base::{
-        limits::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER, UPSTREAM_H2_PING},
+        limits::upstreams::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER, UPSTREAM_H2_PING},
         names::ServerName,
     },
     outbound::{

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     base::{
         clock::{Clock, testing::HandClock},
-        limits::JWKS_STALE_MAX,
+        limits::fetch::JWKS_STALE_MAX,
     },
     decide::token::testing::{self, ED25519, FOREIGN_KEY, ISSUER, P256, TestKey, claims, rules, with},
     outbound::{

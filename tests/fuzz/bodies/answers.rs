@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use portcullis::{
-    base::limits::EVENT_ID_BYTES_MAX,
+    base::limits::messages::EVENT_ID_BYTES_MAX,
     decide::mcp::answer::{
         event_ids::EventIds,
         list_filter,

@@ -3,7 +3,7 @@
 use http::Uri;
 use portcullis::{
     base::{
-        limits::{CLIENT_NAME_CHARS_MAX, FORM_PARAMETERS_MAX, REDIRECT_URIS_MAX},
+        limits::authorization_server::{CLIENT_NAME_CHARS_MAX, FORM_PARAMETERS_MAX, REDIRECT_URIS_MAX},
         names::Scope,
     },
     decide::authorization_server::{

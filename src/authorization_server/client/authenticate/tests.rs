@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     authorization_server::testing::{Browser, ISSUER, Reply, SECRET, START_SECS, World, client, form_request},
-    base::limits::{DYNAMIC_CLIENT_AGE, UNUSED_CLIENT_AGE},
+    base::limits::authorization_server::{DYNAMIC_CLIENT_AGE, UNUSED_CLIENT_AGE},
     decide::{
         routing::IssuerEndpoint as E,
         token::testing::{FOREIGN_KEY, P256, RSA, TestKey, with},

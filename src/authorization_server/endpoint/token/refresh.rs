@@ -19,7 +19,7 @@ use crate::{
         reply::{Denied, EndpointAnswer},
         store::kind::EntryKind,
     },
-    base::{digest::sha256, limits::ARRIVAL_WAIT, names::Scope},
+    base::{digest::sha256, limits::authorization_server::REFRESH_WAITS_FOR_DELIVERY, names::Scope},
     decide::authorization_server::{
         client::Client,
         error::{Code, OAuthError},
@@ -92,7 +92,7 @@ pub(crate) async fn exchange(
             Standing::Reused => return presented.end(&family, "used twice: revoked").await,
             // The answer to its first use may still be on its way; once that answer is delivered,
             // this is a second use.
-            Standing::Unanswered(_) if waited < ARRIVAL_WAIT => {
+            Standing::Unanswered(_) if waited < REFRESH_WAITS_FOR_DELIVERY => {
                 sleep(LOOK_AGAIN).await;
                 waited = waited.saturating_add(LOOK_AGAIN);
             }

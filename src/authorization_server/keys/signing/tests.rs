@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     authorization_server::testing::{ISSUER, World},
-    base::limits::JWKS_BYTES_MAX,
+    base::limits::fetch::JWKS_BYTES_MAX,
     decide::token::jwt::UnverifiedJwt,
 };
 

@@ -1,7 +1,7 @@
 //! Client ids that are URLs.
 
 use super::DocumentUrl;
-use crate::base::limits::CLIENT_ID_BYTES_MAX;
+use crate::base::limits::authorization_server::CLIENT_ID_BYTES_MAX;
 
 #[test]
 fn e32_a_document_url_has_one_reading() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::read_document;
 use crate::{
     base::{
-        limits::{CLIENT_NAME_CHARS_MAX, REDIRECT_URIS_MAX, REGISTRATION_BYTES_MAX},
+        limits::authorization_server::{CLIENT_NAME_CHARS_MAX, REDIRECT_URIS_MAX, REGISTRATION_BYTES_MAX},
         names::Scope,
     },
     decide::authorization_server::{

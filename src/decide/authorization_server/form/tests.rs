@@ -2,7 +2,7 @@
 
 use super::{Form, encode};
 use crate::{
-    base::limits::{FORM_BYTES_MAX, FORM_PARAMETERS_MAX},
+    base::limits::authorization_server::{FORM_BYTES_MAX, FORM_PARAMETERS_MAX},
     decide::authorization_server::error::Code,
 };
 

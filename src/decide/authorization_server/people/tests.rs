@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{GrantRule, Grantee, Person, allowed, read_scope};
 use crate::{
     base::{
-        limits::{SCOPE_BYTES_MAX, SCOPES_MAX},
+        limits::authorization_server::{SCOPE_BYTES_MAX, SCOPES_MAX},
         names::Scope,
     },
     decide::policy::glob::Glob,

@@ -1,7 +1,7 @@
 //! Redirect URIs: which may be registered, and which requested one matches.
 
 use super::RedirectUri;
-use crate::base::limits::REDIRECT_URI_BYTES_MAX;
+use crate::base::limits::authorization_server::REDIRECT_URI_BYTES_MAX;
 
 fn uri(text: &str) -> RedirectUri {
     RedirectUri::parse(text).unwrap_or_else(|what| panic!("{text}: {what}"))

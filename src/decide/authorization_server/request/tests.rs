@@ -3,7 +3,7 @@
 use super::{AuthorizationRequest, Protected, ReturnTo, narrow};
 use crate::{
     base::{
-        limits::{LOGIN_HINT_BYTES_MAX, RESOURCES_ASKED_MAX, STATE_BYTES_MAX},
+        limits::authorization_server::{LOGIN_HINT_BYTES_MAX, RESOURCES_ASKED_MAX, STATE_BYTES_MAX},
         names::Scope,
     },
     decide::authorization_server::{

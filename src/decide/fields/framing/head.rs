@@ -3,7 +3,7 @@
 use http::Uri;
 
 use super::violation::{FramingFault, Violation};
-use crate::base::limits::HEADER_FIELDS_MAX;
+use crate::base::limits::connections::HEADER_FIELDS_MAX;
 
 /// What is remembered of a head while its lines come.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Finds the event ids in a stream while it is relayed.
 
 use crate::{
-    base::limits::EVENT_ID_BYTES_MAX,
+    base::limits::messages::EVENT_ID_BYTES_MAX,
     decide::mcp::answer::sse::field::{FieldPart, FieldReader},
 };
 

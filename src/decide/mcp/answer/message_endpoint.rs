@@ -1,6 +1,6 @@
 //! Resolves the message endpoint of a 2024-11-05 upstream: a path at its own origin (SPEC C-96).
 
-use crate::base::{limits::ENDPOINT_BYTES_MAX, names::split_port};
+use crate::base::{limits::messages::ENDPOINT_BYTES_MAX, names::split_port};
 
 /// The URL of the event stream, against which the endpoint is resolved.
 #[derive(Clone, Copy, Debug)]
@@ -123,7 +123,7 @@ fn without_dots(path: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{base::limits::URI_BYTES_MAX, decide::mcp::session_seal::SEAL_ADDS};
+    use crate::{base::limits::connections::URI_BYTES_MAX, decide::mcp::session_seal::SEAL_ADDS};
 
     const HTTP: Base<'_> = Base { scheme: "http", authority: "up.example:8000", path_and_query: "/a/sse?v=1" };
     const HTTPS: Base<'_> = Base { scheme: "https", authority: "up.example", path_and_query: "/sse" };

@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 use memchr::memmem;
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::base::limits::NAME_BYTES_MAX;
+use crate::base::limits::messages::NAME_BYTES_MAX;
 
 /// A task, as described by the answer that creates it.
 #[derive(Clone, Debug, PartialEq, Eq)]

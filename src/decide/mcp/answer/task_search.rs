@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_ENCODING};
 
 use crate::{
-    base::limits::{TASK_ANSWER_BYTES_MAX, TASK_STREAM_BYTES_MAX},
+    base::limits::messages::{TASK_ANSWER_BYTES_MAX, TASK_STREAM_BYTES_MAX},
     decide::{
         json::end::ValueEnd,
         mcp::answer::{

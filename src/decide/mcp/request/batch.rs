@@ -9,7 +9,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use crate::{
-    base::limits::{BATCH_MESSAGES_MAX, JSON_VALUES_MAX},
+    base::limits::messages::{BATCH_MESSAGES_MAX, JSON_VALUES_MAX},
     decide::{
         mcp::{
             method::{INITIALIZE, SUBSCRIBE},

@@ -12,7 +12,7 @@ use http::HeaderMap;
 pub use self::media::check_media;
 use crate::{
     base::{
-        limits::{EVENT_ID_BYTES_MAX, SESSION_ID_BYTES_MAX},
+        limits::messages::{EVENT_ID_BYTES_MAX, SESSION_ID_BYTES_MAX},
         text::Text,
     },
     decide::{

@@ -12,7 +12,7 @@ use self::{
     members::{Role, Slot},
 };
 use crate::{
-    base::limits::JSON_VALUES_MAX,
+    base::limits::messages::JSON_VALUES_MAX,
     decide::{
         json::{
             scan::{JsonFault, Scan},

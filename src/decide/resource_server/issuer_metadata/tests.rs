@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{IssuerFault, MetadataFault, places, read};
-use crate::base::limits::METADATA_BYTES_MAX;
+use crate::base::limits::fetch::METADATA_BYTES_MAX;
 
 const ISSUER: &str = "https://auth.example/tenant";
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    base::limits::JWKS_KEYS_MAX,
+    base::limits::fetch::JWKS_KEYS_MAX,
     decide::token::{
         jwk::PublicKey,
         testing::{
@@ -362,7 +362,7 @@ fn b31_a_key_that_the_library_cannot_use_verifies_nothing_and_does_not_panic() {
 }
 
 #[test]
-fn p10_an_unproved_token_does_not_print() {
+fn p10_an_unverified_token_does_not_print() {
     let token = header(&json!({}));
     assert_eq!(format!("{:?}", UnverifiedJwt::read(&token)), "Ok(UnverifiedJwt(…))");
 }

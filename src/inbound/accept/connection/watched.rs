@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    base::limits::WRITE_STALL_TIMEOUT,
+    base::limits::connections::WRITE_STALL_TIMEOUT,
     inbound::{
         accept::framing::{h2_watch::H2Watch, inlet::Inlet},
         request::arrival::Load,

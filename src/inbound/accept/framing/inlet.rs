@@ -13,7 +13,10 @@ use tokio::{
 };
 
 use crate::{
-    base::limits::{HEADER_READ_TIMEOUT, IGNORED_BODY_BYTES_MAX, REFUSED_BODY_TIMEOUT},
+    base::limits::{
+        connections::{HEADER_READ_TIMEOUT, REFUSED_BODY_TIMEOUT},
+        messages::IGNORED_BODY_BYTES_MAX,
+    },
     decide::fields::framing::{Framing, Halt, violation::Violation},
     inbound::accept::framing::breach::Breach,
 };

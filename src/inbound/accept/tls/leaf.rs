@@ -9,7 +9,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use crate::base::limits::CERTIFICATE_ENDS_SOON;
+use crate::base::limits::operating::CERTIFICATE_ENDS_SOON;
 
 const DAY_SECS: u64 = 86_400;
 /// How many names of a certificate a warning prints.

@@ -12,7 +12,7 @@ use memchr::memchr2;
 
 use super::list_filter::ListFilter;
 use crate::{
-    base::limits::LIST_BYTES_MAX,
+    base::limits::messages::LIST_BYTES_MAX,
     decide::mcp::answer::sse::{Event, Events, TooLong},
     inbound::{
         answer::broken::Broken,

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::list_filter::ListFilter;
 use crate::{
-    base::limits::{BODY_TOTAL_TIMEOUT, LIST_BYTES_MAX},
+    base::limits::{connections::BODY_TOTAL_TIMEOUT, messages::LIST_BYTES_MAX},
     decide::refusal::Refusal,
     inbound::state::usage::{Charge, RequestPlace},
     observe::upstream::UpstreamOutcome,

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::base::limits::{JSON_VALUES_MAX, LIST_JSON_DEPTH_MAX};
+use crate::base::limits::messages::{JSON_VALUES_MAX, LIST_JSON_DEPTH_MAX};
 
 /// Cuts everything whose name holds an `x`.
 fn cut(text: &str, lists: Lists) -> Result<String, &'static str> {

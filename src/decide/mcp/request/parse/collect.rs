@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     base::{
-        limits::{NAME_BYTES_MAX, RESOURCE_URI_BYTES_MAX, SUBSCRIPTIONS_MAX},
+        limits::messages::{NAME_BYTES_MAX, RESOURCE_URI_BYTES_MAX, SUBSCRIPTIONS_MAX},
         text::Text,
     },
     decide::{

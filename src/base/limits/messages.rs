@@ -1,0 +1,42 @@
+//! Bounds on what is read: bodies, names, ids, lists and batches (SPEC C-22, C-26, C-30, C-55).
+
+use super::{KIB, MIB};
+
+/// Default of `limits.request_body`.
+pub const REQUEST_BODY_BYTES: u64 = 4 * MIB as u64;
+/// Largest `limits.request_body`: bodies are held whole in memory.
+pub const REQUEST_BODY_BYTES_MAX: u64 = 1 << 30;
+/// Default of `limits.json_depth`, the nesting of JSON.
+pub const JSON_DEPTH: u32 = 64;
+/// Largest `limits.json_depth`.
+pub const JSON_DEPTH_MAX: u32 = 512;
+/// Characters of one JSON number: parsers disagree about longer ones.
+pub const JSON_NUMBER_BYTES_MAX: usize = 128;
+/// Members and elements in one body, all levels together.
+pub const JSON_VALUES_MAX: usize = 1_000_000;
+/// A method, tool, prompt or task name. The specification suggests 128 (2026-07-28 tools).
+pub const NAME_BYTES_MAX: usize = 1_024;
+/// A resource URI.
+pub const RESOURCE_URI_BYTES_MAX: usize = 8 * KIB;
+/// URIs that one `subscriptions/listen` may name.
+pub const SUBSCRIPTIONS_MAX: usize = 256;
+/// A list as JSON, or one event of a stream that may hold a list.
+pub const LIST_BYTES_MAX: usize = 16 * MIB;
+/// Nesting of such an answer: schemas of tools go deep.
+pub const LIST_JSON_DEPTH_MAX: u32 = 512;
+/// Messages in one batch (SPEC C-30).
+pub const BATCH_MESSAGES_MAX: usize = 50;
+/// A session id of an upstream (SPEC C-40).
+pub const SESSION_ID_BYTES_MAX: usize = 256;
+/// An id of an event, which comes back in `Last-Event-ID` (SPEC C-53).
+pub const EVENT_ID_BYTES_MAX: usize = 1_024;
+/// Path and query of the message endpoint that an upstream of 2024-11-05 names. The sealed URI is a
+/// third longer and fits into [`super::connections::URI_BYTES_MAX`] and the limits of clients and
+/// proxies (RFC 9110 §4.1).
+pub const ENDPOINT_BYTES_MAX: usize = 2 * KIB;
+/// Largest answer that is looked at for the task it makes: such an answer is small.
+pub const TASK_ANSWER_BYTES_MAX: usize = 64 * KIB;
+/// How much of a call's stream is looked at for the task that it makes.
+pub const TASK_STREAM_BYTES_MAX: usize = MIB;
+/// What is read and thrown away of a body that means nothing.
+pub const IGNORED_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
