@@ -1,4 +1,4 @@
-//! The rules of the embedded authorization server (OAuth 2.1).
+//! The decisions of the embedded authorization server (OAuth 2.1).
 
 pub mod client;
 pub mod client_id_document;

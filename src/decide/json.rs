@@ -1,4 +1,4 @@
-//! Strict JSON: text with one meaning; what two readers could read differently is refused.
+//! Strict JSON: refuses text that two readers could read differently.
 
 pub(in crate::decide) mod end;
 pub(in crate::decide) mod lookalike;

@@ -1,4 +1,4 @@
-//! OAuth for the protected servers: challenges, metadata documents, and vendor differences.
+//! OAuth for the MCP servers: challenges, metadata documents, and vendor differences.
 
 pub mod challenge;
 pub mod issuer_metadata;

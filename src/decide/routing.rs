@@ -13,23 +13,23 @@ mod tests;
 pub struct RouteEntry<'a> {
     /// Its public path.
     pub path: &'a str,
-    /// Whether the documents at the root are this server's, where there are several.
+    /// Whether the documents at the root are about this server, if there are several servers.
     pub root: bool,
-    /// Whether it is the event stream of 2024-11-05, whose messages come by a path below. It
-    /// belongs to a server, and the documents at the root are never about it.
+    /// Whether the path is the event stream of 2024-11-05, whose messages come to a path below it.
+    /// The documents at the root are never about it.
     pub legacy: bool,
 }
 
-/// What a path is. Servers are numbered in the given order.
+/// The meaning of a path. Servers are numbered in the given order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// A server's endpoint.
     Server(usize),
-    /// Where messages for an event stream of 2024-11-05 go.
+    /// The message endpoint of an event stream of 2024-11-05.
     Messages(usize),
-    /// Its protected resource metadata.
+    /// The protected resource metadata of a server.
     ResourceMetadata(usize),
-    /// The metadata of its issuer.
+    /// The metadata of a server's issuer.
     IssuerMetadata(usize),
     /// An endpoint of an embedded authorization server.
     Issuer(usize, IssuerEndpoint),
@@ -37,20 +37,20 @@ pub enum Route {
     NotFound,
 }
 
-/// What an embedded authorization server answers.
+/// An endpoint of an embedded authorization server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IssuerEndpoint {
     /// RFC 8414 and OpenID Connect discovery.
     Metadata,
     /// Its key set.
     Jwks,
-    /// Where a client sends its user.
+    /// The authorization endpoint, to which a client sends its user.
     Authorize,
     /// The login form.
     Login,
     /// The consent form.
     Consent,
-    /// Where the upstream IdP sends the user back to.
+    /// The callback, to which the upstream IdP sends the user back.
     Callback,
     /// RFC 6749 §3.2.
     Token,
@@ -63,7 +63,7 @@ pub enum IssuerEndpoint {
 }
 
 impl IssuerEndpoint {
-    /// Those that lie below the issuer's own path.
+    /// The endpoints below the issuer's path.
     pub const BELOW: [Self; 9] = [
         Self::Jwks,
         Self::Authorize,
@@ -76,11 +76,11 @@ impl IssuerEndpoint {
         Self::Introspect,
     ];
 
-    /// Those that also lie at the root, where there is one embedded authorization server (SPEC
-    /// E-08).
+    /// The endpoints that are also at the root, if there is only one embedded authorization server
+    /// (SPEC E-08).
     pub const AT_THE_ROOT: [Self; 3] = [Self::Authorize, Self::Token, Self::Register];
 
-    /// What follows the issuer's path.
+    /// The path after the issuer's path.
     #[must_use]
     pub fn suffix(self) -> &'static str {
         match self {
@@ -98,7 +98,7 @@ impl IssuerEndpoint {
     }
 }
 
-/// What answers at a path. Servers and issuers are numbered in the given order.
+/// The owner of a path. Servers and issuers are numbered in the given order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// A server.
@@ -107,37 +107,37 @@ pub enum Owner {
     Issuer(usize),
 }
 
-/// Why not everything can be reached.
+/// Why the routes cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteFault {
-    /// A path that [`is_plain_path`] refuses; `/`, where it is an issuer's.
+    /// A path that [`is_plain_path`] refuses, or `/` for an issuer.
     Path {
-        /// Whose.
+        /// The owner of the path.
         of: Owner,
     },
-    /// Two entries claim one path: the same endpoint, or the documents at the root.
+    /// Two entries have one path: the same endpoint, or the documents at the root.
     Taken {
         /// The path.
         path: Box<str>,
-        /// What had it first.
+        /// The first owner.
         by: Option<Owner>,
-        /// What wants it as well.
+        /// The second owner.
         of: Option<Owner>,
     },
 }
 
 /// Every path that the gateway answers.
 ///
-/// Upstream frameworks fold case, decode `%6d`, accept an extra slash or cut at `;`. A route that
-/// did the same would be reachable under names that no rule was written for; so a path is one of
-/// these byte strings, or nothing.
+/// Upstream frameworks ignore case, decode `%6d`, accept an extra slash or cut at `;`. A route that
+/// did the same would have names that no operator wrote; so a path must be one of these byte
+/// strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routes {
     paths: HashMap<Box<str>, Route>,
 }
 
 impl Routes {
-    /// Lists every path: of the servers, and of the embedded authorization servers at the paths in
+    /// Lists every path of the servers, and of the embedded authorization servers at the paths in
     /// `issuers`.
     ///
     /// # Errors
@@ -153,8 +153,7 @@ impl Routes {
             if entry.legacy {
                 routes.add(messages_path(entry.path), Route::Messages(server))?;
             }
-            // RFC 9728 §3.1: a slash that directly follows the host goes before anything is
-            // inserted.
+            // RFC 9728 §3.1: a slash directly after the host is removed before the insertion.
             let path = if entry.path == "/" { "" } else { entry.path };
             // Inserted, never appended: RFC 9728 does not define `{path}/.well-known/…` (SPEC
             //
@@ -199,7 +198,7 @@ impl Routes {
         Ok(())
     }
 
-    /// What `raw_path` is, as it came: no query, nothing decoded.
+    /// The route of `raw_path`, which has no query and is not decoded.
     #[must_use]
     pub fn find(&self, raw_path: &str) -> Route {
         self.paths.get(raw_path).copied().unwrap_or(Route::NotFound)
@@ -211,7 +210,7 @@ impl Routes {
                 free.insert(route);
                 Ok(())
             }
-            // One server comes to the same document by several ways.
+            // A server may add the same document in several ways.
             Entry::Occupied(taken) if *taken.get() == route => Ok(()),
             Entry::Occupied(taken) => {
                 Err(RouteFault::Taken { path: taken.key().clone(), by: taken.get().owner(), of: route.owner() })
@@ -221,7 +220,7 @@ impl Routes {
 }
 
 impl Route {
-    /// Which server's it is.
+    /// The server of this route.
     #[must_use]
     pub fn server(self) -> Option<usize> {
         match self {
@@ -241,14 +240,15 @@ impl Route {
     }
 }
 
-/// Where the messages for the event stream at `path` go.
+/// The path for messages of the event stream at `path`.
 #[must_use]
 pub fn messages_path(path: &str) -> String {
     format!("{}/messages", path.trim_end_matches('/'))
 }
 
 /// Whether a configured path has one spelling: `/`, or segments of unreserved characters and a few
-/// more, none empty, none of dots, no slash at the end, nothing under `/.well-known/`.
+/// more. No segment is empty or only dots; there is no slash at the end; the path is not under
+/// `/.well-known/`.
 #[must_use]
 pub fn is_plain_path(path: &str) -> bool {
     let Some(segments) = path.strip_prefix('/') else {

@@ -14,19 +14,19 @@ pub struct Client {
     pub id: Box<str>,
     /// `client_name`: untrusted text; escape it wherever it is shown.
     pub name: Option<Box<str>>,
-    /// Where it came from.
+    /// Where the client was defined.
     pub origin: ClientOrigin,
     /// `redirect_uris`.
     pub redirect_uris: Vec<RedirectUri>,
-    /// How it authenticates.
+    /// How the client authenticates.
     pub auth: ClientAuth,
-    /// What it may ask for.
+    /// The grant types that it may use.
     pub grants: Grants,
-    /// `scope`: the most that it can get; `None` is no bound.
+    /// `scope`: the most scopes that it can get; `None` for no bound.
     pub scopes: Option<Vec<Scope>>,
 }
 
-/// Where a client came from.
+/// Where a client was defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientOrigin {
     /// The configuration.
@@ -64,15 +64,15 @@ pub struct Grants {
 }
 
 impl Client {
-    /// The host of its document, which vouches for the client.
+    /// The host of the client's document, which vouches for the client.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         let url = (self.origin == ClientOrigin::Document).then(|| WebUrl::read(&self.id));
         url?.ok().map(|url| url.host)
     }
 
-    /// Whether every redirect leads to the user's own machine, where any program may pose as this
-    /// client (SPEC E-34).
+    /// Whether every redirect URI leads to the user's own machine, where any program can
+    /// impersonate this client (SPEC E-34).
     #[must_use]
     pub fn is_native(&self) -> bool {
         !self.redirect_uris.is_empty() && self.redirect_uris.iter().all(RedirectUri::is_native)

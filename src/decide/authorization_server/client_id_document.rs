@@ -1,19 +1,19 @@
-//! Which client ids are URLs of Client ID Metadata Documents (SPEC E-32).
+//! Recognises client ids that are URLs of Client ID Metadata Documents (SPEC E-32).
 
 use crate::{base::limits::authorization_server::CLIENT_ID_BYTES_MAX, decide::authorization_server::url::WebUrl};
 
 #[cfg(test)]
 mod tests;
 
-/// A client id that names its own document.
+/// A client id that is the URL of the client's document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentUrl {
     text: Box<str>,
 }
 
 impl DocumentUrl {
-    /// Whether a client id means a document: it begins like a URL. Ids that we mint never do (SPEC
-    /// E-37).
+    /// Whether a client id begins like a URL, which means a document. Ids that the gateway assigns
+    /// never do (SPEC E-37).
     #[must_use]
     pub fn looks_like_one(client_id: &str) -> bool {
         let begins =
@@ -21,11 +21,11 @@ impl DocumentUrl {
         begins("https:") || begins("http:")
     }
 
-    /// `https`, a host that is a name, a path, no dot segments, no fragment, no user name; `http`
-    /// to a loopback host only where `allow_loopback` says so (tests of a whole machine).
+    /// Requires `https`, a host that is a name, a path, no dot segments, no fragment, no user name.
+    /// `http` to a loopback host only with `allow_loopback` (for tests on one machine).
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// What is wrong with the URL.
     pub fn parse(client_id: &str, allow_loopback: bool) -> Result<Self, &'static str> {
         if client_id.len() > CLIENT_ID_BYTES_MAX {
             return Err("the URL is too long");
@@ -51,7 +51,7 @@ impl DocumentUrl {
         WebUrl::read(&self.text).map_or("", |url| url.host)
     }
 
-    /// Whether the document is on this machine, which only `allow_loopback` lets in.
+    /// Whether the document is on this machine, which only `allow_loopback` permits.
     pub(super) fn is_loopback(&self) -> bool {
         WebUrl::read(&self.text).is_ok_and(|url| url.is_loopback())
     }

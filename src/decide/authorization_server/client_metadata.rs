@@ -32,9 +32,9 @@ impl RegistrationRequest {
     }
 }
 
-/// Reads the document that was fetched from `url` (SPEC E-33, E-24): its `client_id` must be that
-/// very URL, `client_name` and `redirect_uris` must be there, and it must not ask for a shared
-/// secret. Its `scope` does not bind the client either.
+/// Reads the document that was fetched from `url` (SPEC E-33, E-24). Its `client_id` must equal the
+/// URL, `client_name` and `redirect_uris` are required, and it must not ask for a shared secret.
+/// Its `scope` does not limit the client.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -49,7 +49,7 @@ struct Wrong {
     what: &'static str,
 }
 
-/// Of redirect URIs, where RFC 7591 §3.2.2 has a word of its own.
+/// A fault of redirect URIs, which have an own error code in RFC 7591 §3.2.2.
 fn redirect(what: &'static str) -> Wrong {
     Wrong { code: Code::InvalidRedirectUri, what }
 }
@@ -61,8 +61,8 @@ fn wrong(what: &'static str) -> Wrong {
 /// A registration request.
 fn registration(json: &[u8]) -> Result<RegistrationRequest, Wrong> {
     let members = Members::read(json)?;
-    // RFC 7591 §2: the default. `client_id` and `client_secret` are for us to say, and those in the
-    // request are not looked at.
+    // RFC 7591 §2 defines the default. The gateway assigns `client_id` and `client_secret`, and
+    // ignores those in the request.
     members.registration(|members| members.method("client_secret_basic", false))
 }
 
@@ -70,7 +70,7 @@ fn registration(json: &[u8]) -> Result<RegistrationRequest, Wrong> {
 fn document(url: &DocumentUrl, json: &[u8]) -> Result<(RegistrationRequest, ClientAuth), Wrong> {
     let members = Members::read(json)?;
     if members.text("client_id")? != Some(url.as_str()) {
-        return Err(wrong("the document's client_id is not the URL that it is at"));
+        return Err(wrong("the document's client_id is not the document's URL"));
     }
     // A public document cannot hold a secret.
     if members.get("client_secret").is_some() || members.get("client_secret_expires_at").is_some() {
@@ -102,7 +102,7 @@ impl Members {
         members.map(Self).map_err(|_| wrong("the client metadata is not a JSON object with each name once"))
     }
 
-    /// The member; `null` counts as left out.
+    /// The member `name`; `null` counts as absent.
     fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())
     }
@@ -111,17 +111,17 @@ impl Members {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(wrong("a member of the client metadata must be a string and is not")),
+            Some(_) => Err(wrong("a member of the client metadata is not a string")),
         }
     }
 
-    /// A list of texts.
+    /// A list of strings.
     fn words(&self, name: &str) -> Result<Option<Vec<&str>>, Wrong> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let words = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
         match words {
             Some(words) if words.len() <= CLIENT_WORDS_MAX => Ok(Some(words)),
-            _ => Err(wrong("a member of the client metadata must be a short list of strings and is not")),
+            _ => Err(wrong("a member of the client metadata is not a short list of strings")),
         }
     }
 
@@ -159,8 +159,8 @@ impl Members {
         Ok(uris)
     }
 
-    /// SPEC E-36. A client that does not say what it is is what its redirect URIs are; `https` is
-    /// good for native ones, too (RFC 8252 §7.2).
+    /// Checks redirect URIs by `application_type` (SPEC E-36). Without a type, all redirect URIs
+    /// are allowed; native clients may use `https`, too (RFC 8252 §7.2).
     fn check_application_type(&self, uris: &[RedirectUri]) -> Result<(), Wrong> {
         match self.text("application_type")? {
             None | Some("native") => Ok(()),
@@ -174,17 +174,17 @@ impl Members {
 
     fn check_response_types(&self) -> Result<(), Wrong> {
         match self.words("response_types")? {
-            Some(types) if !types.contains(&"code") => Err(wrong("response_types must have code in it")),
+            Some(types) if !types.contains(&"code") => Err(wrong("response_types must contain code")),
             _ => Ok(()),
         }
     }
 
-    /// RFC 7591 §2: the default is authorization codes only. Grants that registered clients cannot
-    /// have are left out, and the answer says which remain.
+    /// RFC 7591 §2: the default is `authorization_code` only. Grant types that registered clients
+    /// cannot have are left out, and the answer lists the rest.
     fn grants(&self) -> Result<Grants, Wrong> {
         let types = self.words("grant_types")?.unwrap_or_else(|| vec!["authorization_code"]);
         if !types.contains(&"authorization_code") {
-            return Err(wrong("grant_types must have authorization_code in it"));
+            return Err(wrong("grant_types must contain authorization_code"));
         }
         Ok(Grants { code: true, refresh: types.contains(&"refresh_token"), credentials: false })
     }
@@ -199,7 +199,7 @@ impl Members {
         }
     }
 
-    /// One key set, not two that could differ (RFC 7591 §2).
+    /// The key set: `jwks` or `jwks_uri`, not both, because they could differ (RFC 7591 §2).
     fn keys(&self, allow_loopback: bool) -> Result<ClientAuthMethod, Wrong> {
         match (self.get("jwks"), self.text("jwks_uri")?) {
             (Some(keys), None) => {
@@ -233,8 +233,8 @@ impl Members {
     }
 }
 
-/// Characters that show nothing, or show others elsewhere than where they stand (UAX #9): a name
-/// must be what it looks like.
+/// Whether `letter` is invisible, or changes the order of other characters (UAX #9): a name must be
+/// what it looks like.
 fn is_deceptive(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,

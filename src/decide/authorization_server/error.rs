@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
-/// A refusal of the authorization server.
+/// A refusal of the embedded authorization server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuthError {
     /// `error`.
     pub code: Code,
     /// `error_description`: what was found and what was expected. Only characters of RFC 6749 §5.2;
-    /// no secret, and nothing of the input.
+    /// no secret, and no part of the input.
     pub description: Cow<'static, str>,
 }
 
@@ -35,17 +35,17 @@ pub enum Code {
     InvalidTarget,
     /// `access_denied`.
     AccessDenied,
-    /// `login_required` of OpenID Connect Core §3.1.2.6: no user is logged in, and no page may be
+    /// `login_required` (OpenID Connect Core §3.1.2.6): no user is logged in, and no page may be
     /// shown.
     LoginRequired,
-    /// `consent_required`, of the same table: the user must be asked, and no page may be shown.
+    /// `consent_required` (same section): the user must be asked, and no page may be shown.
     ConsentRequired,
-    /// `interaction_required`, of the same table: another page must be shown first, and none may
-    /// be.
+    /// `interaction_required` (same section): another page must be shown first, and no page may be
+    /// shown.
     InteractionRequired,
-    /// `request_not_supported`, of the same table: signed requests are not read.
+    /// `request_not_supported` (same section): signed requests are not supported.
     RequestNotSupported,
-    /// `request_uri_not_supported`, of the same table.
+    /// `request_uri_not_supported` (same section).
     RequestUriNotSupported,
     /// `invalid_redirect_uri`.
     InvalidRedirectUri,
@@ -62,7 +62,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// Its spelling, and the status of an answer that is not a redirect.
+    /// The text of `error`, and the status of an answer that is not a redirect.
     #[must_use]
     pub fn row(self) -> (&'static str, StatusCode) {
         use StatusCode as S;
@@ -90,7 +90,7 @@ impl Code {
         }
     }
 
-    /// With a description.
+    /// This error with a description.
     #[must_use]
     pub fn because(self, description: impl Into<Cow<'static, str>>) -> OAuthError {
         OAuthError { code: self, description: description.into() }

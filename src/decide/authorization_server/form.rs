@@ -1,4 +1,4 @@
-//! `application/x-www-form-urlencoded` with one meaning (RFC 6749 §3.1, SPEC E-14).
+//! Reads forms and queries that have one meaning (RFC 6749 §3.1, SPEC E-14).
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// The one parameter that may appear several times (RFC 8707 §2).
+/// The only parameter that may appear several times (RFC 8707 §2).
 const REPEATED: &str = "resource";
 
 /// Parameters of a query or a form.
@@ -45,16 +45,17 @@ impl Form {
             if name.is_empty() {
                 return Err(wrong("a parameter has no name"));
             }
-            // Readers take the first or the last of two. An empty one counts here.
+            // Of two values some readers use the first and some the last. An empty value counts
+            // here.
             if *name != *REPEATED && pairs.iter().any(|(known, _)| *known == name) {
-                return Err(wrong("a parameter comes more than once; only resource may"));
+                return Err(wrong("a parameter appears more than once; only resource may"));
             }
             pairs.push((name, value));
         }
         Ok(Self { pairs })
     }
 
-    /// The parameter; one without a value counts as left out (RFC 6749 §3.1).
+    /// The parameter; without a value it counts as absent (RFC 6749 §3.1).
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(key, value)| **key == *name && !value.is_empty()).map(|(_, value)| &**value)
@@ -66,18 +67,18 @@ impl Form {
     }
 }
 
-/// Only names: values are codes, passwords and secrets.
+/// Prints only names: values are codes, passwords and secrets.
 impl fmt::Debug for Form {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_list().entries(self.pairs.iter().map(|(name, _)| name)).finish()
     }
 }
 
-/// One name or value: `+` is a space, `%` begins an escape, the whole is UTF-8 without control
-/// characters (RFC 6749 appendix A has none but the tab). A character that must be escaped and is
-/// not may be read differently by the next parser.
+/// Decodes one name or value: `+` is a space, `%` begins an escape, and the result must be UTF-8
+/// without control characters other than a tab (RFC 6749 appendix A). A character that should be
+/// escaped is refused, because another parser may read it differently.
 pub(super) fn decode(text: &[u8]) -> Result<Box<str>, &'static str> {
-    // Some parsers begin a new parameter at a semicolon.
+    // Some parsers start a new parameter at a semicolon.
     if text.contains(&b';') {
         return Err("a parameter has a semicolon that is not escaped");
     }
@@ -92,7 +93,7 @@ pub(super) fn decode(text: &[u8]) -> Result<Box<str>, &'static str> {
     Ok(decoded.into())
 }
 
-/// Writes parameters as a query: `a=1&b=2`, everything but unreserved characters in percent form.
+/// Writes parameters as a query: `a=1&b=2`, percent-encoded except for unreserved characters.
 #[must_use]
 pub fn encode(pairs: &[(&str, &str)]) -> String {
     let mut query = String::with_capacity(pairs.iter().map(|(name, value)| name.len() + value.len() + 2).sum());

@@ -1,4 +1,4 @@
-//! Which scopes a user or a client may get: `grants:` of the configuration (SPEC E-16, E-45).
+//! Decides which scopes a user or a client may get, by `grants:` (SPEC E-16, E-45).
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,7 +19,7 @@ mod tests;
 pub struct Person {
     /// `sub` of their tokens: stable, and never given to another user.
     pub subject: Box<str>,
-    /// What they are called on the consent page.
+    /// Their name on the consent page.
     pub name: Box<str>,
     /// The local account; `None` for a user of the upstream IdP.
     pub account: Option<Box<str>>,
@@ -29,19 +29,19 @@ pub struct Person {
     pub claims: Map<String, Value>,
 }
 
-/// One entry of `grants:`. All its conditions must hold; without conditions it is for every user
-/// who can log in.
+/// One entry of `grants:`. All its conditions must be met; without conditions it applies to every
+/// user who can log in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GrantRule {
     /// Any of these accounts.
     pub accounts: Vec<Box<str>>,
     /// Any of these groups of a local account.
     pub groups: Vec<Box<str>>,
-    /// Claims of the IdP, each of which must have (or hold, where it is a list) one of the values.
+    /// Claims of the IdP. Each must equal one of the values, or be a list with such a value.
     pub claims: Vec<(Box<str>, Vec<Value>)>,
     /// Any of these configured clients, for `client_credentials`, which has no user.
     pub clients: Vec<Box<str>>,
-    /// What may be granted.
+    /// The scopes that may be granted.
     pub scopes: Vec<Glob>,
 }
 
@@ -54,7 +54,7 @@ pub enum Grantee<'a> {
     Client(&'a str),
 }
 
-/// The scopes of `asked` that some rule grants, in their order, each once.
+/// The scopes of `asked` that a rule grants, in the same order, each once.
 #[must_use]
 pub fn allowed(rules: &[GrantRule], grantee: Grantee<'_>, asked: &[Scope]) -> Vec<Scope> {
     let rules: Vec<&GrantRule> = rules.iter().filter(|rule| rule.is_for(grantee)).collect();
@@ -68,8 +68,8 @@ pub fn allowed(rules: &[GrantRule], grantee: Grantee<'_>, asked: &[Scope]) -> Ve
     allowed
 }
 
-/// Whether a user or a client may have access without any scope, as for servers that define none.
-/// Some rule must name them (promise P3): the upstream IdP may let any user log in.
+/// Whether a user or a client may get a token without scopes, for servers that define no scopes. A
+/// rule must match them (promise P3): the upstream IdP may let any user log in.
 #[must_use]
 pub fn is_named(rules: &[GrantRule], grantee: Grantee<'_>) -> bool {
     rules.iter().any(|rule| rule.is_for(grantee))
@@ -79,8 +79,7 @@ impl GrantRule {
     fn is_for(&self, grantee: Grantee<'_>) -> bool {
         match grantee {
             Grantee::Person(person) => self.clients.is_empty() && self.matches(person),
-            // A rule that also names users, or names no client, does not grant anything to a client
-            // itself.
+            // A rule that also names users, or names no client, grants nothing to a client itself.
             Grantee::Client(id) => {
                 let names_people = !(self.accounts.is_empty() && self.groups.is_empty() && self.claims.is_empty());
                 !names_people && self.clients.iter().any(|client| **client == *id)
@@ -91,7 +90,7 @@ impl GrantRule {
     fn matches(&self, person: &Person) -> bool {
         let account = person.account.as_ref();
         let is_account = self.accounts.is_empty() || account.is_some_and(|account| self.accounts.contains(account));
-        // Groups belong to local accounts: a group of the IdP is a claim (SPEC E-45).
+        // Groups belong to local accounts only: a group of the IdP is a claim (SPEC E-45).
         let is_member = self.groups.is_empty()
             || account.is_some() && self.groups.iter().any(|group| person.groups.contains(group));
         let has_claim = |(name, values): &(Box<str>, Vec<Value>)| {
@@ -101,11 +100,11 @@ impl GrantRule {
     }
 }
 
-/// Reads `scope`: words between single spaces (RFC 6749 §3.3), each kept once. An empty text has
-/// none.
+/// Reads `scope`: words between single spaces (RFC 6749 §3.3), each kept once. An empty text has no
+/// scope.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the text.
 pub fn read_scope(text: &str) -> Result<Vec<Scope>, &'static str> {
     if text.len() > SCOPE_BYTES_MAX {
         return Err("scope is too long");

@@ -17,20 +17,20 @@ mod tests;
 pub struct Challenge(Box<str>);
 
 impl Challenge {
-    /// From `code_challenge` and `code_challenge_method`, both of which must be there; the method
-    /// must be `S256`.
+    /// Reads `code_challenge` and `code_challenge_method`, which are both required; the method must
+    /// be `S256`.
     ///
     /// # Errors
     /// `invalid_request`.
     pub fn read(challenge: Option<&str>, method: Option<&str>) -> Result<Self, OAuthError> {
         let wrong = |what: &'static str| Err(Code::InvalidRequest.because(what));
         let Some(challenge) = challenge else { return wrong("code_challenge is missing") };
-        // RFC 7636 §4.3: without a method it would be `plain`, which shows the verifier to everyone
-        // who sees the request.
+        // RFC 7636 §4.3: without a method it would be `plain`, which shows the verifier to every
+        // reader of the request.
         if method != Some("S256") {
             return wrong("code_challenge_method must be S256");
         }
-        // The decoder accepts only one spelling: no padding, no bits left over.
+        // The decoder accepts only one spelling: no padding, no unused bits.
         match URL_SAFE_NO_PAD.decode(challenge) {
             Ok(bytes) if bytes.len() == SHA256_BYTES => Ok(Self(challenge.into())),
             _ => wrong("code_challenge must be the base64url form of a SHA-256, 43 characters"),
@@ -51,7 +51,7 @@ impl Challenge {
         }
         match verify_slices_are_equal(Self::of(verifier).0.as_bytes(), self.0.as_bytes()) {
             Ok(()) => Ok(()),
-            Err(_) => wrong("code_verifier is not the one that code_challenge was made of"),
+            Err(_) => wrong("code_verifier does not match code_challenge"),
         }
     }
 
@@ -61,7 +61,7 @@ impl Challenge {
         Self(sha256_base64url(verifier).into())
     }
 
-    /// As sent.
+    /// The challenge as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

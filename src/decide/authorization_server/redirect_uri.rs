@@ -1,4 +1,4 @@
-//! Which redirect URIs may be registered, and which requested one matches (SPEC E-30, E-31).
+//! Decides which redirect URIs may be registered, and which requested URIs match (E-30, E-31).
 
 use serde::{Deserialize, Serialize};
 
@@ -17,12 +17,12 @@ mod tests;
 /// 164).
 const OURS: [&str; 7] = ["code", "state", "iss", "error", "error_description", "error_uri", "response"];
 
-/// Redirect URIs of widely used clients whose schemes have no dot. The whole URI must match,
-/// because any program can claim a scheme. Cursor registers this one together with an https one,
+/// Redirect URIs of widely used clients with a scheme without a dot. The whole URI must match,
+/// because any program can claim a scheme. Cursor registers this URI together with an https URI,
 /// and fails if either is refused.
 const KNOWN: [&str; 1] = ["cursor://anysphere.cursor-mcp/oauth/callback"];
 
-/// A redirect URI as the client wrote it: it is compared and used as these very bytes.
+/// A redirect URI, compared and used exactly as the client wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RedirectUri {
@@ -32,35 +32,37 @@ pub struct RedirectUri {
 /// The two kinds of redirect URIs.
 enum Kind<'a> {
     Web(WebUrl<'a>),
-    /// A scheme that an installed program has claimed, and what comes after its colon.
+    /// A private-use scheme, and the part after its colon.
     Private(&'a str, &'a str),
 }
 
 impl RedirectUri {
-    /// `https` anywhere, `http` to a loopback host, and a private-use scheme with a dot in it (RFC
-    /// 8252 §7.1). No fragment, no user name, no control characters, no scheme that a browser
+    /// Accepts `https` to any host, `http` to a loopback host, and a private-use scheme with a dot
+    /// (RFC 8252 §7.1). No fragment, no user name, no control characters, no scheme that a browser
     /// executes (`javascript:`, `data:` …).
     ///
     /// # Errors
-    /// What is wrong with it, for `error_description`.
+    /// What is wrong with the URI, for `error_description`.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         if text.len() > REDIRECT_URI_BYTES_MAX {
             return Err("the URL is too long");
         }
         let rest = match kind(text)? {
             Kind::Web(url) if !url.https && !url.is_plain_loopback() => {
-                return Err("http:// is for 127.0.0.1, [::1] and localhost alone; the URL must begin with https://");
+                return Err(
+                    "http:// is allowed only for 127.0.0.1, [::1] and localhost; the URL must begin with https://",
+                );
             }
             Kind::Web(url) => url.rest,
             Kind::Private(_, rest) => rest,
         };
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        // A second question mark is data, but some readers split at the last one, and would find
-        // our parameters after it.
+        // A second question mark is data, but some readers split at the last question mark, and
+        // would find the answer's parameters after it.
         if query.contains('?') {
             return Err("the URL has a second question mark");
         }
-        // Some readers search for `&state=` anywhere, and would find one in the path first.
+        // Some readers search for `&state=` anywhere, and would find it in the path first.
         for parameter in query.split('&').chain(path.split('&').skip(1)) {
             let parameter = decode(parameter.as_bytes()).map_err(|_| "the URL's query is not a list of parameters")?;
             // An escaped equals sign does not hide a name: the part before it is compared.
@@ -71,13 +73,14 @@ impl RedirectUri {
         Ok(Self { text: text.into() })
     }
 
-    /// As written.
+    /// The URI as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether `asked` is this one: byte by byte, but for the port of a loopback host over `http`.
+    /// Whether `asked` is this URI, byte by byte except for the port of a loopback host over
+    /// `http`.
     #[must_use]
     pub fn matches(&self, asked: &str) -> bool {
         if *self.text == *asked {
@@ -92,7 +95,7 @@ impl RedirectUri {
         on_this_machine(&self.text).is_some_and(|ours| on_this_machine(asked) == Some(ours))
     }
 
-    /// Where it leads, for the consent page: the host, or the private-use scheme.
+    /// The destination for the consent page: the host, or the private-use scheme.
     #[must_use]
     pub fn host(&self) -> &str {
         match kind(&self.text) {
@@ -102,8 +105,8 @@ impl RedirectUri {
         }
     }
 
-    /// What a page's `form-action` must name so that a browser follows a form's answer there: the
-    /// origin, or a private-use scheme with its colon.
+    /// The source that `form-action` of a page must name, so that a browser follows a redirect
+    /// after a form: the origin, or a private-use scheme with its colon.
     #[must_use]
     pub fn form_target(&self) -> &str {
         match kind(&self.text) {
@@ -113,8 +116,8 @@ impl RedirectUri {
         }
     }
 
-    /// Whether it leads to a program on the user's machine, which any program can impersonate: a
-    /// loopback host or a private-use scheme.
+    /// Whether it leads to a program on the user's machine, which another program can impersonate:
+    /// a loopback host or a private-use scheme.
     #[must_use]
     pub fn is_native(&self) -> bool {
         match kind(&self.text) {
@@ -143,7 +146,7 @@ fn kind(text: &str) -> Result<Kind<'_>, &'static str> {
         return WebUrl::read(text).map(Kind::Web);
     }
     check_characters(text)?;
-    // A reversed domain name. No scheme that a browser or an operating system handles itself has a
+    // A reversed domain name. Schemes that browsers and operating systems handle themselves have no
     // dot.
     let is_label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'+'))

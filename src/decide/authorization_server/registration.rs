@@ -1,4 +1,4 @@
-//! A registration request (RFC 7591 §2), checked.
+//! A checked registration request (RFC 7591 §2).
 
 use crate::{
     base::names::Scope,
@@ -8,8 +8,8 @@ use crate::{
     },
 };
 
-/// What a registration asks for, checked (RFC 7591 §2): what it does not say is filled in, what we
-/// do not know is ignored, and a `client_id` of its own choice too.
+/// A checked registration request (RFC 7591 §2). Defaults are filled in; unknown members, and a
+/// `client_id` that the client chose, are ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrationRequest {
     /// `client_name`.
@@ -18,7 +18,7 @@ pub struct RegistrationRequest {
     pub redirect_uris: Vec<RedirectUri>,
     /// `token_endpoint_auth_method`.
     pub method: ClientAuthMethod,
-    /// `grant_types`; `client_credentials` is for clients that the operator wrote.
+    /// `grant_types`; `client_credentials` is only for configured clients.
     pub grants: Grants,
     /// `scope`.
     pub scopes: Option<Vec<Scope>>,
@@ -40,10 +40,10 @@ pub enum ClientAuthMethod {
 }
 
 impl RegistrationRequest {
-    /// The client that it registers.
+    /// The registered client.
     ///
-    /// Its `scope` is not a bound: a client that registers with the scope of the first challenge
-    /// must be able to ask for more later (SPEC A-51, E-16). Rules and consent limit it.
+    /// The `scope` is not a limit: a client that registers with the scope of the first challenge
+    /// must be able to request more later (SPEC A-51, E-16). Rules and consent limit it.
     #[must_use]
     pub fn into_client(self, id: Box<str>, auth: ClientAuth) -> Client {
         Client {

@@ -23,58 +23,58 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// Where the answer to a request goes, known to be the client's.
+/// The verified redirect URI of the client, and `state`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnTo {
-    /// The redirect URI, as asked for (with its port).
+    /// The redirect URI of the request, with its port.
     pub uri: RedirectUri,
     /// `state`, unchanged.
     pub state: Option<Box<str>>,
 }
 
-/// A resource that tokens can be made for.
+/// A resource for which tokens can be issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protected {
     /// Its identifier (RFC 8707 `resource`, and `aud`).
     pub resource: Box<str>,
     /// Its name in the configuration, for the consent page.
     pub name: Box<str>,
-    /// Scopes that it names.
+    /// The scopes of the resource.
     pub scopes: Vec<Scope>,
-    /// What is granted if a request has no scope.
+    /// The scopes of a request without `scope`.
     pub default_scopes: Vec<Scope>,
 }
 
-/// A whole request.
+/// A checked authorization request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
     /// `client_id`.
     pub client: Box<str>,
     /// Where the answer goes.
     pub back: ReturnTo,
-    /// Whether the request itself named the redirect URI: then the token request must name the same
-    /// (RFC 6749 §4.1.3).
+    /// Whether the request named the redirect URI. Then the token request must name it as well (RFC
+    /// 6749 §4.1.3).
     pub named_redirect: bool,
     /// `code_challenge`.
     pub challenge: Challenge,
-    /// `resource`, each of them one of ours; never empty.
+    /// `resource`: identifiers of known resources; never empty.
     pub resources: Vec<Box<str>>,
     /// `scope`, else the defaults of the resources.
     pub scopes: Vec<Scope>,
-    /// `login_hint`, for the company's IdP.
+    /// `login_hint`, for the upstream IdP.
     pub login_hint: Option<Box<str>>,
-    /// `prompt` has `consent`, `login` or `select_account` in it: nothing is skipped.
+    /// `prompt` contains `consent`, `login` or `select_account`: no page is skipped.
     pub always_ask: bool,
     /// `prompt=none`: no page may be shown.
     pub never_ask: bool,
 }
 
 impl ReturnTo {
-    /// Finds where the answer to `form` goes. One registered redirect URI may be left out of the
-    /// request.
+    /// Finds the redirect URI for the answer to `form`. The request may leave it out if only one is
+    /// registered.
     ///
     /// # Errors
-    /// What to show on the gateway's page: nothing may be sent to an address that is not the
+    /// The error for the gateway's own page: no answer may be sent to a URI that is not the
     /// client's (RFC 6749 §4.1.2.1).
     pub fn find(client: &Client, form: &Form) -> Result<Self, OAuthError> {
         let wrong = |what: &'static str| Code::InvalidRequest.because(what);
@@ -87,20 +87,20 @@ impl ReturnTo {
             (Some(asked), registered) if registered.iter().any(|uri| uri.matches(asked)) => {
                 RedirectUri::parse(asked).map_err(wrong)?
             }
-            (Some(_), _) => return Err(wrong("redirect_uri is not one that this client has registered")),
+            (Some(_), _) => return Err(wrong("redirect_uri is not registered for this client")),
             (None, [only]) => only.clone(),
             (None, _) => return Err(wrong("redirect_uri is missing, and this client has registered several")),
         };
         Ok(Self { uri, state: state.map(Into::into) })
     }
 
-    /// The address with a code (RFC 6749 §4.1.2, RFC 9207).
+    /// The redirect URI with a code (RFC 6749 §4.1.2, RFC 9207).
     #[must_use]
     pub fn with_code(&self, code: &str, issuer: &str) -> String {
         self.with(&[("code", code)], issuer)
     }
 
-    /// The address with an error.
+    /// The redirect URI with an error.
     #[must_use]
     pub fn with_error(&self, error: &OAuthError, issuer: &str) -> String {
         let (word, _) = error.code.row();
@@ -123,7 +123,7 @@ impl AuthorizationRequest {
     /// server names are not granted, and refused only if nothing else is requested (E-16).
     ///
     /// # Errors
-    /// What to tell the client by a redirect.
+    /// The error that the client gets by a redirect.
     pub fn read(client: &Client, back: ReturnTo, form: &Form, resources: &[Protected]) -> Result<Self, OAuthError> {
         if !client.grants.code {
             return Err(Code::UnauthorizedClient.because("this client may not use the authorization code grant"));
@@ -151,7 +151,7 @@ impl AuthorizationRequest {
     }
 }
 
-/// Refuses what is not supported, if ignoring it would change the request or leave the client
+/// Refuses unsupported parameters, if to ignore them would change the request or leave the client
 /// waiting.
 fn check_form(form: &Form) -> Result<(), OAuthError> {
     match form.get("response_type") {
@@ -171,21 +171,23 @@ fn check_form(form: &Form) -> Result<(), OAuthError> {
     Ok(())
 }
 
-/// The servers that the request names, in its order. Without `resource`, the server must be the
-/// only one (SPEC E-12).
+/// The resources that the request names, in its order. A request without `resource` is for the only
+/// resource (SPEC E-12).
 fn protected<'p>(form: &Form, resources: &'p [Protected]) -> Result<Vec<&'p Protected>, OAuthError> {
     let named: Vec<&Protected> =
         pick(form, |asked| resources.iter().find(|one| same(&one.resource, asked)), UNKNOWN_RESOURCE)?;
     match (named.as_slice(), resources) {
         ([], [only]) => Ok(vec![only]),
-        ([], _) => Err(Code::InvalidTarget.because("resource is missing, and there is more than one to choose from")),
+        ([], _) => {
+            Err(Code::InvalidTarget.because("resource is missing, and this authorization server has more than one"))
+        }
         _ => Ok(named),
     }
 }
 
-const UNKNOWN_RESOURCE: &str = "resource is not the identifier of a server that this authorization server is for";
+const UNKNOWN_RESOURCE: &str = "resource is not the identifier of a server of this authorization server";
 
-/// What `find` returns for each `resource`, each once.
+/// The results of `find` for each `resource`, each once.
 fn pick<'r, T: PartialEq + ?Sized>(
     form: &Form,
     find: impl Fn(&str) -> Option<&'r T>,
@@ -194,7 +196,7 @@ fn pick<'r, T: PartialEq + ?Sized>(
     let mut picked: Vec<&T> = Vec::new();
     for (count, asked) in form.all("resource").enumerate() {
         if count == RESOURCES_ASKED_MAX {
-            return Err(Code::InvalidTarget.because("resource comes too often"));
+            return Err(Code::InvalidTarget.because("resource appears too often"));
         }
         let one = find(asked).ok_or_else(|| Code::InvalidTarget.because(unknown))?;
         if !picked.contains(&one) {
@@ -221,9 +223,9 @@ fn scopes(client: &Client, form: &Form, resources: &[&Protected]) -> Result<Vec<
         return Ok(scopes);
     }
     asked.retain(|scope| is_named(scope) && is_within(scope));
-    // A server that names no scope is opened by a token without scopes.
+    // For a server without scopes, a token without scopes is enough.
     if asked.is_empty() && resources.iter().any(|one| !one.scopes.is_empty()) {
-        return Err(Code::InvalidScope.because("scope has nothing that this client may ask for at this resource"));
+        return Err(Code::InvalidScope.because("scope has no scope that this client may request for this resource"));
     }
     Ok(asked)
 }
@@ -231,8 +233,8 @@ fn scopes(client: &Client, form: &Form, resources: &[&Protected]) -> Result<Vec<
 /// OpenID Connect Core §11.
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// Whether to ask always, and whether never to. Words that we do not know are ignored, as unknown
-/// parameters are.
+/// Reads `prompt` as `always_ask` and `never_ask`. Unknown words are ignored, as unknown parameters
+/// are.
 fn read_prompt(text: &str) -> Result<(bool, bool), OAuthError> {
     if text.len() > PROMPT_BYTES_MAX {
         return Err(Code::InvalidRequest.because("prompt is too long"));
@@ -252,6 +254,6 @@ fn read_prompt(text: &str) -> Result<(bool, bool), OAuthError> {
 /// `invalid_target`.
 pub fn narrow(granted: &[Box<str>], form: &Form) -> Result<Vec<Box<str>>, OAuthError> {
     let find = |asked: &str| granted.iter().find(|one| same(one, asked));
-    let picked: Vec<&Box<str>> = pick(form, find, "resource is not one that was granted")?;
+    let picked: Vec<&Box<str>> = pick(form, find, "resource was not granted")?;
     Ok(if picked.is_empty() { granted.to_vec() } else { picked.into_iter().cloned().collect() })
 }

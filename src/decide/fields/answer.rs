@@ -1,4 +1,4 @@
-//! Whether the fields that frame and label an upstream's answer have one reading.
+//! Checks that the fields that frame and label an upstream's answer have one reading.
 
 use std::str;
 
@@ -10,17 +10,16 @@ use http::{
 #[cfg(test)]
 mod tests;
 
-/// Gives the fields that frame and label an answer one value, or names the field that has none
-/// (attack 188).
+/// Reduces the fields that frame and label an answer to one value each (attack 188).
 ///
-/// The HTTP library combines several of them; clients take the first, the last, or join them.
-/// Several equal values become one (RFC 9110 §8.6). A transfer coding besides `chunked` is still
-/// applied to the bytes, and no client would learn of it. A 204 has no body, even if it has a
-/// length.
+/// If there are several, the HTTP library combines them, and clients use the first, the last, or
+/// the joined value. Several equal values become one (RFC 9110 §8.6). A transfer coding besides
+/// `chunked` would still be applied to the bytes, but clients would not learn of it. A 204 has no
+/// body, even if it has a length.
 ///
-/// The field that has two values, for the log and the answer.
+/// Why a field has no single value, for the log and the answer.
 pub fn one_reading(status: StatusCode, headers: &mut HeaderMap) -> Result<(), &'static str> {
-    // Usually each field comes once with one value: this check is enough.
+    // Usually each field comes once with one value, and this check is enough.
     let is_usual = headers.len() == headers.keys_len() && status != StatusCode::NO_CONTENT;
     if is_usual && headers.iter().all(|(name, value)| has_one_reading(name, value.as_bytes())) {
         return Ok(());
@@ -72,8 +71,8 @@ fn one_length(headers: &mut HeaderMap) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether every reader takes `value` for the same number: only digits, without a leading zero,
-/// which some take for octal.
+/// Whether every reader reads `value` as the same number: only digits, without a leading zero,
+/// which some read as octal.
 fn is_plain(value: &[u8]) -> bool {
     (1..=19).contains(&value.len())
         && value.iter().all(u8::is_ascii_digit)
@@ -81,13 +80,13 @@ fn is_plain(value: &[u8]) -> bool {
 }
 
 fn number(value: &[u8]) -> Option<u64> {
-    // `parse` would take a sign.
+    // `parse` would accept a sign.
     let digits = str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
     digits.parse().ok()
 }
 
-/// Clients that look for `text/event-stream` anywhere in the joined lines read a stream where we
-/// relay JSON.
+/// Some clients search for `text/event-stream` anywhere in the joined lines, and would read an
+/// event stream where the gateway relays JSON.
 fn one_type(headers: &mut HeaderMap) -> Result<(), &'static str> {
     const NOT_ONE: &str = "it has more than one Content-Type";
     let mut lines = headers.get_all(CONTENT_TYPE).iter();
@@ -108,7 +107,7 @@ fn one_type(headers: &mut HeaderMap) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The elements of a list; a comma in quotes parts nothing.
+/// The elements of a list. A comma in quotes is not a separator.
 fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     line.split(move |byte| {

@@ -1,10 +1,10 @@
-//! CORS: preflight answers, and what a page of another origin may read (Fetch §3.2).
+//! Writes CORS fields: preflight answers, and what a page of another origin may read (Fetch §3.2).
 
 use std::fmt::Write;
 
 use http::{HeaderMap, HeaderValue, Method, header};
 
-/// What is asked for.
+/// What a page calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CorsKind {
     /// A server's endpoint: allowed origins only, each by name.
@@ -18,17 +18,17 @@ const ALLOWED_HEADERS: &str = "authorization, content-type, accept, mcp-protocol
 /// A challenge that a page cannot read starts no login.
 const EXPOSED_HEADERS: HeaderValue =
     HeaderValue::from_static("WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, DPoP-Nonce, Retry-After");
-/// Seconds; browsers cut longer ones anyway, and a changed allow-list should be felt soon.
+/// In seconds. Browsers shorten longer times, and a changed allow-list should take effect soon.
 const MAX_AGE_SECS: HeaderValue = HeaderValue::from_static("600");
-/// Header fields for tool parameters; no tool needs more.
+/// The most header fields for tool parameters.
 const PARAM_HEADERS_MAX: usize = 64;
 const PARAM_PREFIX: &str = "mcp-param-";
 
-/// Adds to `answer` what allows the request that a preflight announces. `origin` is the one that
-/// was found to be allowed.
+/// Adds the fields to `answer` that allow the request of a preflight. `origin` is the allowed
+/// origin.
 ///
-/// An unsupported method is not allowed. A page on the public network that wants to reach a private
-/// one is not allowed either (SPEC A-68), nor are cookies: there is no `Allow-Credentials`.
+/// An unsupported method is not allowed. Requests from a public to a private network are not
+/// allowed either (SPEC A-68), and neither are cookies: there is no `Allow-Credentials`.
 pub fn preflight(request: &HeaderMap, origin: Option<&HeaderValue>, kind: CorsKind, answer: &mut HeaderMap) {
     let (methods, allowed): (&[Method], _) = match kind {
         CorsKind::Mcp => (
@@ -53,8 +53,8 @@ pub fn preflight(request: &HeaderMap, origin: Option<&HeaderValue>, kind: CorsKi
     answer.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECS);
 }
 
-/// Adds to an actual answer, refusals among them, what lets the page read it. What the upstream
-/// said of CORS must be gone by then (SPEC A-66).
+/// Adds the fields to an answer, or to a refusal, that let the page read it. The upstream's CORS
+/// fields must be removed before (SPEC A-66).
 pub fn expose(origin: Option<&HeaderValue>, kind: CorsKind, answer: &mut HeaderMap) {
     vary(kind, answer);
     let Some(origin) = allow_origin(origin, kind) else {
@@ -66,7 +66,7 @@ pub fn expose(origin: Option<&HeaderValue>, kind: CorsKind, answer: &mut HeaderM
     }
 }
 
-/// Also without an `Origin`: a cache must not mix answers for different origins.
+/// Added even without an `Origin`: a cache must not mix answers for different origins.
 fn vary(kind: CorsKind, answer: &mut HeaderMap) {
     if kind == CorsKind::Mcp {
         answer.append(header::VARY, HeaderValue::from_static("Origin"));
@@ -81,7 +81,7 @@ fn allow_origin(origin: Option<&HeaderValue>, kind: CorsKind) -> Option<HeaderVa
 }
 
 /// The fixed list, and the requested `mcp-param-*` fields, whose names depend on the tool. `*`
-/// would leave out `Authorization` (Fetch §3.2.3).
+/// would not include `Authorization` (Fetch §3.2.3).
 fn allowed_headers(request: &HeaderMap) -> HeaderValue {
     let lines = request.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS).iter().filter_map(|line| line.to_str().ok());
     let mut params: Vec<String> = lines

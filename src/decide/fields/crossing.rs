@@ -1,4 +1,4 @@
-//! Which header fields may cross from one hop to the next (SPEC F-01…F-07, F-27).
+//! Decides which header fields may cross the gateway (SPEC F-01…F-07, F-27).
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
@@ -7,23 +7,23 @@ use crate::decide::{fields::proxy_only, refusal::Refusal};
 #[cfg(test)]
 mod tests;
 
-/// Names that are removed without an allocation; a usual request has four or five.
+/// How many names are removed without an allocation. A usual request has four or five.
 const REMOVED_USUALLY_MAX: usize = 16;
-/// No name that we know is longer.
+/// The longest known name.
 pub(super) const NAME_BYTES_MAX: usize = 64;
 
-/// Checks what a request says about this hop, before anything relies on its header fields.
+/// Checks the `Connection` field, before anything relies on other fields.
 ///
-/// A field that `Connection` names is dropped by every proxy on the way (RFC 9110 §7.6.1). Naming
-/// one that decides something here would make two hops judge different requests (attack 107).
-/// `Upgrade` is not a fault: it is removed.
+/// Every proxy drops the fields that `Connection` names (RFC 9110 §7.6.1). If it names a field that
+/// decides something here, two proxies would judge different requests (attack 107). `Upgrade` is
+/// allowed and removed.
 ///
 /// # Errors
 /// [`Refusal::BadRequest`].
 pub fn check_connection(headers: &HeaderMap, identity: &[HeaderName]) -> Result<(), Refusal> {
     for line in headers.get_all(header::CONNECTION) {
         let Ok(line) = line.to_str() else {
-            return Err(Refusal::BadRequest("Connection holds bytes that no field name has"));
+            return Err(Refusal::BadRequest("Connection has bytes that cannot be in a field name"));
         };
         let is_usual = |name: &str| name.eq_ignore_ascii_case("keep-alive") || name.eq_ignore_ascii_case("close");
         for name in elements(line).filter(|name| !is_usual(name)) {
@@ -38,7 +38,7 @@ pub fn check_connection(headers: &HeaderMap, identity: &[HeaderName]) -> Result<
     Ok(())
 }
 
-/// Whether the request expects what we can meet: nothing, or one `100-continue` (SPEC F-08).
+/// Checks `Expect`: it is absent, or one `100-continue` (SPEC F-08).
 ///
 /// # Errors
 /// [`Refusal::Expectation`].
@@ -51,13 +51,14 @@ pub fn check_expectation(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Removes from a request what the upstream must not get: hop-by-hop fields, the caller's
+/// Removes the fields of a request that the upstream must not get: hop-by-hop fields, the caller's
 /// credentials, fields that only a proxy may send (attack 190), and fields that the gateway writes.
-/// `identity` are the identity headers; a client that sends them forges them (attack 103). `passed`
-/// are those that the operator lets pass, in exactly this spelling.
+/// `identity`: names of the identity headers; from a client they are forged (attack 103). `passed`:
+/// names that the operator lets pass, in exactly this spelling.
 ///
-/// Any other sign in place of a dash goes as well: WSGI, CGI and PHP servers read `x_auth_subject`,
-/// `x.auth.subject` and, some of them, `x~auth~subject` as `x-auth-subject` (attack 65).
+/// A name with another sign in place of a dash is removed as well: WSGI, CGI and PHP servers read
+/// `x_auth_subject`, `x.auth.subject` and, some of them, `x~auth~subject` as `x-auth-subject`
+/// (attack 65).
 pub fn clean_request(headers: &mut HeaderMap, identity: &[HeaderName], passed: &[HeaderName]) {
     let nominates = nominates(headers);
     remove_where(headers, |headers, name| {
@@ -66,7 +67,8 @@ pub fn clean_request(headers: &mut HeaderMap, identity: &[HeaderName], passed: &
     });
 }
 
-/// Checks the names of almost every request first; the long list is for the rest.
+/// Whether a field is removed. The usual names are checked first, and the long list only for the
+/// rest.
 fn stays_here(name: &HeaderName, bytes: &[u8], passed: &[HeaderName]) -> bool {
     if crosses_usually(bytes) {
         false
@@ -79,7 +81,7 @@ fn stays_here(name: &HeaderName, bytes: &[u8], passed: &[HeaderName]) -> bool {
     }
 }
 
-/// Names of usual requests that an upstream gets.
+/// Usual field names that the upstream gets.
 fn crosses_usually(name: &[u8]) -> bool {
     matches!(
         name,
@@ -100,8 +102,8 @@ fn crosses_usually(name: &[u8]) -> bool {
     )
 }
 
-/// Whether `name` is removed only because only a proxy may send it, so that the operator can let it
-/// pass ([`clean_request`]).
+/// Whether `name` is removed only because it belongs to a proxy. Then the operator can let it pass
+/// ([`clean_request`]).
 #[must_use]
 pub fn can_be_passed(name: &HeaderName) -> bool {
     let bytes = name.as_str().as_bytes();
@@ -109,10 +111,11 @@ pub fn can_be_passed(name: &HeaderName) -> bool {
     proxy_only::is_outside(bytes) && !is_hop_by_hop(bytes) && !is_ours(bytes) && !is_written_anew
 }
 
-/// Removes from an answer the hop-by-hop fields, and what only the gateway may say in the name of
+/// Removes hop-by-hop fields from an answer, and fields with which only the gateway may speak for
 /// its origin.
 ///
-/// `Content-Length` goes where `Transfer-Encoding` was: RFC 9112 §6.3 says which of them was true.
+/// If there is a `Transfer-Encoding`, `Content-Length` is removed as well: by RFC 9112 §6.3 the
+/// coding counts.
 pub fn clean_response(headers: &mut HeaderMap) {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
@@ -124,7 +127,7 @@ pub fn clean_response(headers: &mut HeaderMap) {
     });
 }
 
-/// The line that the gateway adds to `Via` (RFC 9110 §7.6.3); `None` if `pseudonym` is not a plain
+/// The value that the gateway adds to `Via` (RFC 9110 §7.6.3); `None` if `pseudonym` is not a plain
 /// name. Made once for each HTTP version.
 #[must_use]
 pub fn via(version: Version, pseudonym: &str) -> Option<HeaderValue> {
@@ -139,12 +142,12 @@ pub fn via(version: Version, pseudonym: &str) -> Option<HeaderValue> {
     if is_plain { HeaderValue::try_from(format!("{version} {pseudonym}")).ok() } else { None }
 }
 
-/// Adds the line.
+/// Adds the value of [`via`].
 pub fn append_via(headers: &mut HeaderMap, line: &HeaderValue) {
     headers.append(header::VIA, line.clone());
 }
 
-/// Whether the request has been through `pseudonym` before: [`Refusal::Loop`].
+/// Whether the request has passed the gateway `pseudonym` before ([`Refusal::Loop`]).
 #[must_use]
 pub fn loops(headers: &HeaderMap, pseudonym: &str) -> bool {
     let lines = headers.get_all(header::VIA).iter().filter_map(|line| line.to_str().ok());
@@ -154,7 +157,8 @@ pub fn loops(headers: &HeaderMap, pseudonym: &str) -> bool {
     })
 }
 
-/// RFC 9110 §7.6.1, and the fields of forward proxies. `Close` is not a field (RFC 9112 §9.6).
+/// Hop-by-hop fields (RFC 9110 §7.6.1) and the fields of forward proxies. `Close` is not a field
+/// (RFC 9112 §9.6).
 fn is_hop_by_hop(name: &[u8]) -> bool {
     matches!(
         name,
@@ -169,8 +173,8 @@ fn is_hop_by_hop(name: &[u8]) -> bool {
     ) || name.starts_with(b"proxy-")
 }
 
-/// Fields that decide something here or at the upstream: no hop may drop them, and no look-alike
-/// may replace them.
+/// Fields that decide something here or at the upstream: `Connection` may not name them, and no
+/// look-alike may replace them.
 fn decides(name: &[u8]) -> bool {
     is_ours(name)
         || proxy_only::is_outside(name)
@@ -179,17 +183,17 @@ fn decides(name: &[u8]) -> bool {
         || name.starts_with(b"content-")
 }
 
-/// Credentials, which stop here (SPEC B-70, F-27), and fields meant for the gateway: the upstream
-/// gets its own `Host`.
+/// Credentials, which are not forwarded (SPEC B-70, F-27), and fields for the gateway itself: the
+/// upstream gets another `Host`.
 fn is_ours(name: &[u8]) -> bool {
     matches!(name, b"authorization" | b"dpop" | b"cookie" | b"cookie2" | b"host" | b"origin" | b"expect")
 }
 
-/// What an answer may not say in the name of the gateway. A challenge or a cookie of the upstream
-/// would start a login or a session with the gateway (SPEC A-38, F-27, attack 148). The gateway
-/// decides about CORS. The rest would bind browsers, for all servers at this name, to
-/// another host, a policy or a reporting endpoint, or send them to a URL of the upstream. The last
-/// two make a proxy before the gateway serve its own files.
+/// Fields of an answer that would speak for the gateway's origin. A challenge or a cookie of the
+/// upstream would start a login or a session with the gateway (SPEC A-38, F-27, attack 148). The
+/// gateway decides about CORS. The other fields would bind browsers, for all servers at this
+/// host name, to another host, a policy or a reporting endpoint, or send them to a URL of the
+/// upstream. The last two make a proxy before the gateway serve its own files.
 fn speaks_for_origin(name: &[u8]) -> bool {
     matches!(
         name,
@@ -220,15 +224,15 @@ fn is_identity(name: &HeaderName, identity: &[HeaderName]) -> bool {
     identity.iter().any(|ours| folds_to(ours, name))
 }
 
-/// Whether a server that takes any sign for a dash reads both as one name.
+/// Whether both are one name for a server that reads any sign as a dash.
 #[must_use]
 pub fn folds_to(one: &HeaderName, other: &HeaderName) -> bool {
     let (one, other) = (one.as_str().as_bytes(), other.as_str().as_bytes());
     one.len() == other.len() && one.iter().map(|byte| fold(*byte)).eq(other.iter().map(|byte| fold(*byte)))
 }
 
-/// Asks `known` about a name as a server that takes any sign for a dash would read it.
-/// What is longer than any name that we know counts as known.
+/// Asks `known` about a name, as read by a server that reads any sign as a dash. A name longer than
+/// all known names counts as known.
 fn folded(name: &HeaderName, known: fn(&[u8]) -> bool) -> bool {
     let bytes = name.as_str().as_bytes();
     let mut dashed = [0; NAME_BYTES_MAX];
@@ -241,13 +245,13 @@ fn folded(name: &HeaderName, known: fn(&[u8]) -> bool) -> bool {
     }
 }
 
-/// CGI servers make variables of names: lighttpd and Apache 2.2 fold everything that is not a
+/// CGI servers turn names into variables: lighttpd and Apache 2.2 replace every byte that is not a
 /// letter or a digit.
 fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte } else { b'-' }
 }
 
-/// Whether `Connection` names more than what is removed anyway, as it does in hardly any message.
+/// Whether `Connection` names a field that is not removed anyway, which is rare.
 fn nominates(headers: &HeaderMap) -> bool {
     headers.get_all(header::CONNECTION).iter().any(|line| {
         let line = line.as_bytes();
@@ -260,12 +264,13 @@ fn is_nominated(headers: &HeaderMap, name: &[u8]) -> bool {
     lines.flat_map(elements).any(|element| element.as_bytes().eq_ignore_ascii_case(name))
 }
 
-/// The elements of a list, the empty ones left out (RFC 9110 §5.6.1).
+/// The elements of a list that are not empty (RFC 9110 §5.6.1).
 fn elements(line: &str) -> impl Iterator<Item = &str> {
     line.split(',').map(|element| element.trim_matches([' ', '\t'])).filter(|element| !element.is_empty())
 }
 
-/// Collects the names first, because `Connection` is read for each of them; then removes them.
+/// Removes the fields for which `goes` is true. All names are collected first, because `goes` reads
+/// `Connection`.
 fn remove_where(headers: &mut HeaderMap, goes: impl Fn(&HeaderMap, &HeaderName) -> bool) {
     let mut usual = [const { None }; REMOVED_USUALLY_MAX];
     let mut unusual = Vec::new();

@@ -13,16 +13,16 @@ pub mod violation;
 use head::Head;
 use violation::{FramingFault, Violation};
 
-/// Request line and fields together. Heads that are merely large are refused by the request path,
-/// which knows more; this bound keeps what is gathered here small, and below what the HTTP library
-/// takes.
+/// Request line and fields together. The request path refuses a head that is only large, with a
+/// better answer. This bound limits the bytes that are held here, below the bound of the HTTP
+/// library.
 pub const HEAD_BYTES_MAX: usize = HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX + 16 * 1024;
-/// Empty lines before a request line that are read over (RFC 9112 §2.2).
+/// How many empty lines before a request line are ignored (RFC 9112 §2.2).
 const EMPTY_LINES_MAX: u8 = 2;
-/// 2^60 bytes in one chunk are an overflow being tried out.
+/// A chunk of 2^60 bytes is an attempt at an overflow.
 const CHUNK_SIZE_DIGITS_MAX: u8 = 15;
 
-/// The watch over the inbound bytes of one connection, which come in pieces of any size.
+/// Watches the incoming bytes of one connection, which come in pieces of any size.
 #[derive(Debug, Default)]
 pub struct Framing {
     state: State,
@@ -35,19 +35,19 @@ pub struct Framing {
 /// Where a connection must stop, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Halt {
-    /// How many bytes of the watched piece may pass. Nothing of a head that is at fault passes.
+    /// How many bytes of the watched piece may pass. No byte of a faulty head passes.
     pub at: usize,
-    /// Whether a body is at fault: its request has passed already.
+    /// Whether the fault is in a body, whose request has passed already.
     pub in_body: bool,
-    /// What is wrong.
+    /// The violation.
     pub violation: Violation,
-    /// The same in words.
+    /// The violation in words.
     pub what: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Before a request line, after so many empty lines.
+    /// Before a request line, after this many empty lines.
     Between(u8),
     /// In a head, after its request line.
     Fields,
@@ -76,13 +76,13 @@ impl Default for State {
 }
 
 impl Framing {
-    /// A connection on which nothing has come yet.
+    /// The watch over a new connection.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether a head has begun and not ended: the time in which it must come is running.
+    /// Whether a head has begun and not ended. Its timeout runs meanwhile.
     #[must_use]
     pub fn is_in_head(&self) -> bool {
         match self.state {
@@ -92,9 +92,9 @@ impl Framing {
         }
     }
 
-    /// Watches the next piece, and says how many of its bytes may pass: a head passes when it is
-    /// whole, so the beginning of one is kept until then. After a violation the connection is lost:
-    /// what follows has no meaning.
+    /// Watches the next piece, and returns how many of its bytes may pass. A head passes when it is
+    /// whole; until then its beginning is kept. After a violation the connection must end, because
+    /// the next bytes have no meaning.
     ///
     /// # Errors
     /// [`Halt`].
@@ -110,7 +110,7 @@ impl Framing {
         Ok(if self.is_in_head() { passes } else { bytes.len() })
     }
 
-    /// Takes one line, one run of data or one byte off the front.
+    /// Reads one line, one run of data or one byte.
     fn step<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], FramingFault> {
         match self.state {
             State::Between(_) | State::Fields | State::Trailers => self.gather_line(bytes),
@@ -155,7 +155,7 @@ impl Framing {
         }
     }
 
-    /// Reads up to the end of a line; a line that came in pieces is put together first.
+    /// Reads to the end of a line. A line that comes in pieces is joined first.
     fn gather_line<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], FramingFault> {
         if self.state == State::Between(0) && self.partial.is_empty() {
             head::check_first(bytes)?;
@@ -184,7 +184,7 @@ impl Framing {
         Ok(rest)
     }
 
-    /// Judges one whole line, its end included.
+    /// Judges one whole line, including its end.
     fn line(&mut self, line: &[u8]) -> Result<(), FramingFault> {
         let line = line
             .strip_suffix(b"\r\n")
@@ -210,8 +210,8 @@ impl Framing {
                 self.head.field(line)?;
                 State::Fields
             }
-            // Trailers are dropped later; here they must only be lines whose end every reader sees
-            // at the same place.
+            // Trailers are dropped later. Here they must only be lines whose end all readers agree
+            // about.
             _ if line.is_empty() => {
                 self.line_bytes = 0;
                 State::Between(0)

@@ -1,4 +1,4 @@
-//! Names of header fields that the request path sets, removes or reads, and `http` does not define.
+//! Header field names of the request path that the crate `http` does not define.
 
 use http::{
     HeaderName,
@@ -24,7 +24,7 @@ pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-p
 /// `X-Accel-Buffering`: `no` tells nginx not to buffer an answer.
 pub const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// What an answer says about its own bytes (RFC 9110 §8.6, §8.8, RFC 9530, RFC 3230).
+/// Fields that describe the bytes of an answer (RFC 9110 §8.6, §8.8, RFC 9530, RFC 3230).
 pub const ABOUT_BYTES: [HeaderName; 6] = [
     CONTENT_LENGTH,
     ETAG,

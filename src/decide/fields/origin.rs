@@ -1,4 +1,4 @@
-//! Which `Host` names and which `Origin` values a server accepts (SPEC A.4, D.5).
+//! Decides which `Host` names and `Origin` values a server accepts (SPEC A.4, D.5).
 
 use http::{HeaderMap, HeaderValue, header};
 
@@ -14,8 +14,8 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sites {
     own: Site,
-    /// Serialised as browsers do it (RFC 6454 §6.2): lower case, no default port. The first is the
-    /// gateway's.
+    /// Serialised as in browsers (RFC 6454 §6.2): lower case, no default port. The first is the
+    /// gateway's own.
     origins: Vec<Box<str>>,
     null_is_allowed: bool,
 }
@@ -35,13 +35,13 @@ pub enum SiteFault {
 struct Site {
     scheme: Box<str>,
     host: Box<str>,
-    /// As written, or the scheme's default; `None` for schemes without ports, such as
+    /// The written port, or the default of the scheme; `None` for schemes without ports, such as
     /// `vscode-webview`.
     port: Option<u16>,
 }
 
 impl Sites {
-    /// Reads `public_url`, whose path does not matter, and `allowed_origins`.
+    /// Reads `public_url`, ignoring its path, and `allowed_origins`.
     ///
     /// # Errors
     /// [`SiteFault`].
@@ -62,11 +62,11 @@ impl Sites {
     }
 
     /// Whether `authority`, from `Host` or `:authority`, is a name of the gateway (SPEC D-41,
-    /// attack 99). The upstream gets another `Host`, so its own guard against DNS rebinding never
-    /// sees the name; this is the guard.
+    /// attack 99). The upstream gets another `Host`, so its own guard against DNS rebinding cannot
+    /// see the name: this check replaces it.
     ///
-    /// If the public URL is a loopback name, every loopback name is accepted, at any port: a tunnel
-    /// or a port-forward changes the port, and an attacker cannot point any of these names at the
+    /// If the public URL has a loopback name, every loopback name is accepted, at any port: a
+    /// tunnel or a port-forward changes the port, and an attacker cannot point these names at the
     /// gateway.
     ///
     /// # Errors
@@ -82,9 +82,9 @@ impl Sites {
         if is_ours { Ok(()) } else { Err(Refusal::Misdirected) }
     }
 
-    /// Whether the calling page is allowed (SPEC D-40, attack 105): `Ok(None)` without an `Origin`,
-    /// which browsers always send across origins; else the value to echo. A loopback origin at
-    /// another port is another origin: it must be listed.
+    /// Whether the calling page is allowed (SPEC D-40, attack 105). Returns the origin to repeat in
+    /// the answer, or `Ok(None)` without an `Origin`: browsers send it with every request to
+    /// another origin. A loopback origin at another port is another origin and must be listed.
     ///
     /// # Errors
     /// [`Refusal::ForeignOrigin`].
@@ -107,7 +107,7 @@ impl Sites {
 }
 
 impl Site {
-    /// Reads `scheme://host[:port]` and nothing more.
+    /// Reads `scheme://host[:port]`, with nothing after it.
     fn read(origin: &str) -> Option<Self> {
         let (scheme, authority) = origin.split_once("://")?;
         Self::of(scheme, authority)

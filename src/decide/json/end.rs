@@ -1,6 +1,6 @@
-//! Where an object or an array ends, byte by byte, without reading its content.
+//! Finds where an object or an array ends, byte by byte, without reading its content.
 
-/// How far a value has come. Its end is where its last bracket closes.
+/// A value that is followed to its end, where its last bracket closes.
 #[derive(Debug, Default)]
 pub(in crate::decide) struct ValueEnd {
     open: usize,
@@ -9,7 +9,7 @@ pub(in crate::decide) struct ValueEnd {
 }
 
 impl ValueEnd {
-    /// Takes the next byte; whether the value ends with it.
+    /// Takes the next byte, and returns whether the value ends with it.
     pub(in crate::decide) fn is_at(&mut self, byte: u8) -> bool {
         match byte {
             _ if self.is_escaped => self.is_escaped = false,

@@ -1,9 +1,9 @@
-//! Member names that some readers take for another: other case, invisible characters, white space.
+//! Finds member names that some readers read as another: by case, invisible characters, blanks.
 
-/// Longer than any name that is compared.
+/// A longer name is not compared.
 pub(in crate::decide) const NAME_CHARS_MAX: usize = 64;
 
-/// Whether some reader takes `name` for one of `rows`, though it is not one of them.
+/// Whether some reader reads `name` as one of `rows`, although it differs.
 pub(in crate::decide) fn resembles<'r>(mut rows: impl Iterator<Item = &'r str>, name: &str) -> bool {
     if name.bytes().all(|byte| byte.is_ascii_graphic()) {
         return rows.any(|exact| name.eq_ignore_ascii_case(exact));
@@ -15,18 +15,18 @@ pub(in crate::decide) fn resembles<'r>(mut rows: impl Iterator<Item = &'r str>, 
     }
 }
 
-/// `name` as a reader sees it that ignores case and trims (CVE-2026-27896, GHSA-q382-vc8q-7jhj).
+/// `name` as read by a reader that ignores case and trims (CVE-2026-27896, GHSA-q382-vc8q-7jhj).
 ///
-/// Upper case first, then lower: that way ſ becomes s, the Kelvin sign k, ı and İ i, and the
-/// ligature ﬁ two letters, as at least one of Go's, Java's and JavaScript's comparisons has it.
+/// To upper case first, then to lower: so ſ becomes s, the Kelvin sign k, ı and İ become i, and the
+/// ligature ﬁ two letters, as in at least one of the comparisons of Go, Java and JavaScript.
 fn folded(name: &str) -> String {
     let kept = name.chars().filter(|c| !is_trimmed(*c));
     let cased = kept.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     cased.filter(|c| !is_trimmed(*c)).take(NAME_CHARS_MAX).collect()
 }
 
-/// White space of any language, controls, what has no width, and the dot that lower-casing İ
-/// leaves.
+/// White space of any language, control characters, characters without width, and the dot that İ
+/// leaves in lower case.
 fn is_trimmed(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()

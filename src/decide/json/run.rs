@@ -1,9 +1,9 @@
-//! Finds how far a run of harmless bytes goes, sixteen at a time.
+//! Finds the end of a run of ordinary bytes, sixteen bytes at a time.
 
 /// Index of the first byte that `stop` matches, or the length.
 ///
-/// Looking at whole lanes without an early exit lets the compiler use the machine's vector compare;
-/// a body of a megabyte is mostly such runs.
+/// To compare whole lanes without an early exit lets the compiler use vector instructions; a body
+/// of a megabyte is mostly such runs.
 #[inline]
 pub(super) fn until(bytes: &[u8], stop: impl Fn(u8) -> bool) -> usize {
     let (lanes, tail) = bytes.as_chunks::<16>();

@@ -1,4 +1,4 @@
-//! The tokens of RFC 8259, exactly.
+//! Reads the tokens of JSON exactly as RFC 8259 defines them.
 
 use crate::{base::limits::messages::JSON_NUMBER_BYTES_MAX, decide::json::run};
 
@@ -7,14 +7,14 @@ use super::strings::Quoted;
 /// Why the text is not JSON with one meaning.
 pub(in crate::decide) type JsonFault = &'static str;
 
-/// The one fault that is not of the grammar: the text is JSON, but readers disagree about its
+/// The only fault that is not about the grammar: the text is JSON, but readers disagree about its
 /// value.
 pub(in crate::decide) const OUT_OF_RANGE: JsonFault = "a number out of range";
 
-/// How much of a string is looked at byte by byte.
+/// How many bytes of a string are read one by one.
 const SHORT: usize = 16;
 
-/// The bytes that do not stand for themselves inside a string.
+/// The bytes that end a run of ordinary bytes in a string.
 #[inline]
 fn ends_run(byte: u8) -> bool {
     byte == b'"' || byte == b'\\' || byte < b' '
@@ -27,30 +27,30 @@ pub(in crate::decide) struct Scan<'a> {
     halves: Halves,
 }
 
-/// What half of a surrogate pair is in a string.
+/// How a lone half of a surrogate pair in a string is handled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Halves {
-    /// A fault.
+    /// It is a fault.
     Refused,
-    /// Let pass, and none was met since the last check.
+    /// It is tolerated, and there was no half since the last check.
     Borne,
-    /// Let pass, and there was one.
+    /// It is tolerated, and there was a half.
     Met,
 }
 
 impl<'a> Scan<'a> {
-    /// At the start of `text`, which is UTF-8 by its type: no scan looks at that again.
+    /// A scan at the start of `text`, which is UTF-8 by its type, so that no scan checks it again.
     pub(in crate::decide) fn new(text: &'a str) -> Self {
         Self { text, at: 0, halves: Halves::Refused }
     }
 
-    /// At the start of `text`, in which half a surrogate pair may stand where nothing is decided:
-    /// servers that truncate a description write it.
+    /// A scan that tolerates half a surrogate pair in strings that decide nothing: servers that
+    /// truncate a description write it.
     pub(in crate::decide) fn bearing_halves(text: &'a str) -> Self {
         Self { text, at: 0, halves: Halves::Borne }
     }
 
-    /// Whether half a surrogate pair was let pass since the last look.
+    /// Whether there was half a surrogate pair since the last check.
     pub(in crate::decide) fn met_half(&mut self) -> bool {
         let met = self.halves == Halves::Met;
         if met {
@@ -59,7 +59,7 @@ impl<'a> Scan<'a> {
         met
     }
 
-    /// Where we are, for [`Self::since`].
+    /// The current place, for [`Self::since`].
     #[inline]
     pub(in crate::decide) fn at(&self) -> usize {
         self.at
@@ -100,7 +100,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The rest of `true`, `false` or `null`.
+    /// Reads the rest of `true`, `false` or `null`.
     pub(in crate::decide) fn literal(&mut self, rest: &str) -> Result<(), JsonFault> {
         if self.text.get(self.at..).is_some_and(|text| text.starts_with(rest)) {
             self.at += rest.len();
@@ -110,12 +110,12 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A string, from after its opening quote.
+    /// Reads a string whose opening quote is taken.
     #[inline]
     pub(in crate::decide) fn string(&mut self) -> Result<Quoted<'a>, JsonFault> {
         let start = self.at;
         let mut escaped = false;
-        // Most strings are short names: for those, byte by byte is faster than lanes.
+        // Most strings are short names, which are faster to read byte by byte than in lanes.
         let short = self.text.as_bytes().get(start..).unwrap_or_default().iter().take(SHORT);
         self.at += short.take_while(|byte| !ends_run(**byte)).count();
         loop {
@@ -158,7 +158,8 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Readers make U+FFFD, WTF-8 or an error of half a pair: three names out of one (SPEC C-29).
+    /// Readers turn half a pair into U+FFFD, WTF-8 or an error, which makes three names out of one
+    /// (SPEC C-29).
     fn half(&mut self) -> Result<(), JsonFault> {
         if self.halves == Halves::Refused {
             return Err("a lone surrogate");
@@ -176,7 +177,7 @@ impl<'a> Scan<'a> {
         Ok(unit)
     }
 
-    /// A number that every reader reads as the same, whose first byte `first` is taken already.
+    /// Reads a number that all readers read alike. Its first byte, `first`, is taken.
     pub(in crate::decide) fn number(&mut self, first: u8) -> Result<(), JsonFault> {
         let start = self.at.saturating_sub(1);
         let exponent = self.numeral(first)?;
@@ -184,16 +185,16 @@ impl<'a> Scan<'a> {
         if raw.len() > JSON_NUMBER_BYTES_MAX {
             return Err("a number that is too long");
         }
-        // Beyond a double, some readers see infinity and some an error (SPEC I.1 attack 23).
-        // Without an exponent the bound above keeps every number far below.
+        // Beyond a double, some readers read infinity and some fail (SPEC I.1 attack 23). Without
+        // an exponent the bound above keeps every number far smaller.
         if exponent && !raw.parse::<f64>().is_ok_and(f64::is_finite) {
             return Err(OUT_OF_RANGE);
         }
         Ok(())
     }
 
-    /// A number of any size, whose first byte `first` is taken already: what RFC 8259 §6 allows.
-    /// Whether it has an exponent.
+    /// Reads any number of RFC 8259 §6. Its first byte, `first`, is taken. Returns whether it has
+    /// an exponent.
     pub(in crate::decide) fn numeral(&mut self, first: u8) -> Result<bool, JsonFault> {
         const WRONG: JsonFault = "not JSON: not a number";
         let lead = if first == b'-' { self.next().ok_or(WRONG)? } else { first };

@@ -1,19 +1,19 @@
-//! Reads a JSON object that has one meaning: no name twice, no BOM, nothing after it.
+//! Reads a JSON object with one meaning: no name twice, no byte order mark, no bytes after it.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Deserializer, Map, Number, Value};
 
-/// The bytes are not a JSON object with one meaning. Which rule they break is not reported: the
-/// input is untrusted.
+/// The bytes are not a JSON object with one meaning. The reason is not reported, because the input
+/// is untrusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotStrict;
 
-/// Reads one object from `bytes`, with at most `depth_max` objects and arrays inside one another.
+/// Reads one object from `bytes`, nested at most `depth_max` levels deep.
 ///
-/// RFC 7515 §4 and RFC 7519 §4 let a reader take the last of two members with one name; then one
-/// reader may check the first and another act on the last. So duplicates are refused at any depth.
+/// RFC 7515 §4 and RFC 7519 §4 let a reader use the last of two members with one name. Then one
+/// reader may check the first and another use the last. So duplicates are refused at any depth.
 ///
 /// # Errors
 /// [`NotStrict`].

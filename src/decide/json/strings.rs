@@ -1,4 +1,4 @@
-//! JSON strings, unescaped only when they are read, and the check for duplicate names.
+//! JSON strings, unescaped only when needed, and the check for duplicate names.
 
 use std::{borrow::Cow, cmp::Ordering, str::Chars};
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::base::text::Text;
 
-/// What stands between two quotes. The scan has proved that every escape is whole.
+/// The text between two quotes. The scan has checked that every escape is valid.
 #[derive(Clone, Copy)]
 pub(in crate::decide) struct Quoted<'a> {
     raw: &'a str,
@@ -14,22 +14,22 @@ pub(in crate::decide) struct Quoted<'a> {
 }
 
 impl<'a> Quoted<'a> {
-    /// `escaped` where `raw` has a backslash.
+    /// `escaped`: whether `raw` has a backslash.
     pub(in crate::decide) fn new(raw: &'a str, escaped: bool) -> Self {
         Self { raw, escaped }
     }
 
-    /// As written, escapes and all.
+    /// The text as written, with its escapes.
     pub(in crate::decide) fn raw(self) -> &'a str {
         self.raw
     }
 
-    /// What it means.
+    /// The unescaped text.
     pub(in crate::decide) fn meaning(self) -> Cow<'a, str> {
         if self.escaped { Cow::Owned(self.chars().collect()) } else { Cow::Borrowed(self.raw) }
     }
 
-    /// What it means, as a part of `body` where it stands there word for word.
+    /// The unescaped text. It shares the bytes of `body` if the string has no escapes.
     pub(in crate::decide) fn text(self, body: &Bytes) -> Text {
         match self.meaning() {
             Cow::Borrowed(part) => Text::part_of(body, part),
@@ -46,7 +46,7 @@ impl<'a> Quoted<'a> {
         if self.escaped || other.escaped { self.chars().eq(other.chars()) } else { self.raw == other.raw }
     }
 
-    /// By code points; the order of UTF-8 bytes is the same one, so both arms agree.
+    /// Compares by code points, which is also the order of UTF-8 bytes, so both arms agree.
     fn order(self, other: Self) -> Ordering {
         if self.escaped || other.escaped { self.chars().cmp(other.chars()) } else { self.raw.cmp(other.raw) }
     }
@@ -93,26 +93,27 @@ impl Unescaped<'_> {
     }
 }
 
-/// The member names of all objects that are open, the innermost last.
+/// The member names of all open objects, the innermost last.
 pub(in crate::decide) struct Names<'a>(Vec<Quoted<'a>>);
 
-/// Up to this count each name is compared with each; a larger object is sorted once, at its end. No
-/// hash: chosen names cannot make a sort slow, and nothing random is needed.
+/// Up to this number of names, each name is compared with each; a larger object is sorted once, at
+/// its end. Unlike a hash map, a sort cannot be made slow by chosen names, and needs no random
+/// seed.
 const COMPARED: usize = 16;
 
 impl<'a> Names<'a> {
-    /// Of no object.
+    /// An empty list.
     pub(in crate::decide) fn new() -> Self {
         Self(Vec::with_capacity(24))
     }
 
-    /// Where the names of an object that opens now will start.
+    /// The mark of an object that opens now: where its names will start.
     pub(in crate::decide) fn mark(&self) -> usize {
         self.0.len()
     }
 
-    /// Notes a name of the innermost object, which started at `mark`; whether it is known to be
-    /// new.
+    /// Notes a name of the innermost object, which started at `mark`. False if the name is a known
+    /// duplicate.
     #[inline]
     pub(in crate::decide) fn is_new(&mut self, mark: usize, name: Quoted<'a>) -> bool {
         let earlier = self.0.get(mark..).unwrap_or_default();
@@ -121,8 +122,8 @@ impl<'a> Names<'a> {
         !twice
     }
 
-    /// Ends the object that started at `mark`; whether all its names differ, as far as `is_new` has
-    /// not said so.
+    /// Ends the object that started at `mark`. False if it has a duplicate that `is_new` did not
+    /// find.
     #[inline]
     pub(in crate::decide) fn end(&mut self, mark: usize) -> bool {
         let names = self.0.get_mut(mark..).unwrap_or_default();

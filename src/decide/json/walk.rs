@@ -8,40 +8,40 @@ use crate::{
     },
 };
 
-/// A place in a text, and how deep it lies.
+/// A reader of a text, with its place and depth.
 pub(in crate::decide) struct Walk<'a> {
     scan: Scan<'a>,
     depth: u32,
     values: usize,
 }
 
-/// A string that may have no single meaning.
+/// A string, which may have no single meaning.
 #[derive(Clone, Copy)]
 pub(in crate::decide) struct Word<'a> {
     text: Quoted<'a>,
-    /// It holds half of a surrogate pair, which each reader reads in its own way.
+    /// Whether it has half of a surrogate pair, which readers read differently.
     broken: bool,
 }
 
 impl<'a> Word<'a> {
-    /// Its only meaning.
+    /// The string, if it has one meaning.
     pub(in crate::decide) fn one_meaning(self) -> Result<Quoted<'a>, JsonFault> {
-        if self.broken { Err("a lone surrogate in a word that decides") } else { Ok(self.text) }
+        if self.broken { Err("a lone surrogate in a string that decides") } else { Ok(self.text) }
     }
 }
 
 impl<'a> Walk<'a> {
-    /// At the start of `text`.
+    /// A reader at the start of `text`.
     pub(in crate::decide) fn new(text: &'a str) -> Self {
         Self { scan: Scan::bearing_halves(text), depth: 0, values: 0 }
     }
 
-    /// Where we are.
+    /// The current place.
     pub(in crate::decide) fn at(&self) -> usize {
         self.scan.at()
     }
 
-    /// Goes to the next value; where it starts, and its first byte, which is taken.
+    /// Goes to the next value and takes its first byte. Returns its start and that byte.
     pub(in crate::decide) fn value(&mut self) -> Result<(usize, u8), JsonFault> {
         self.values += 1;
         if self.values > JSON_VALUES_MAX {
@@ -52,13 +52,13 @@ impl<'a> Walk<'a> {
         self.scan.next().map(|first| (start, first)).ok_or("not JSON: broken off")
     }
 
-    /// The rest of a string, from after its opening quote.
+    /// Reads a string whose opening quote is taken.
     pub(in crate::decide) fn word(&mut self) -> Result<Word<'a>, JsonFault> {
         let text = self.scan.string()?;
         Ok(Word { text, broken: self.scan.met_half() })
     }
 
-    /// The rest of an object whose brace is taken: `each` takes every member's value.
+    /// Reads an object whose `{` is taken. `each` must take every member's value.
     pub(in crate::decide) fn members(
         &mut self,
         mut each: impl FnMut(&mut Self, Word<'a>) -> Result<(), JsonFault>,
@@ -78,7 +78,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The rest of an array whose bracket is taken: `each` takes every element.
+    /// Reads an array whose `[` is taken. `each` must take every element.
     pub(in crate::decide) fn elements(
         &mut self,
         mut each: impl FnMut(&mut Self) -> Result<(), JsonFault>,
@@ -97,13 +97,13 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Nothing but white space is left.
+    /// Checks that only white space is left.
     pub(in crate::decide) fn end(&mut self) -> Result<(), JsonFault> {
         self.scan.space();
         self.scan.next().map_or(Ok(()), |_| Err("not JSON: something after the message"))
     }
 
-    /// Goes over the value whose first byte is taken. Nesting costs a bit, never native stack.
+    /// Skips a value whose first byte is taken. Nesting costs a bit, but no native stack.
     pub(in crate::decide) fn skip(&mut self, first: u8) -> Result<(), JsonFault> {
         let (base, mut first) = (self.depth, first);
         let mut objects = Kinds::default();
@@ -137,9 +137,9 @@ impl<'a> Walk<'a> {
     fn scalar(&mut self, first: u8) -> Result<(), JsonFault> {
         match first {
             b'"' => self.word().map(drop),
-            // Numbers do not name items. Readers see 1e400 as infinity, as a large number or as an
-            // error, but all agree where it ends, so a reader that shows anything shows the items
-            // that were judged (SPEC I.1 attack 23).
+            // No item is named by a number. Readers read 1e400 as infinity, as a large number or as
+            // an error, but all agree where it ends, so any reader sees the items that were judged
+            // (SPEC I.1 attack 23).
             b'-' | b'0'..=b'9' => self.scan.numeral(first).map(drop),
             b't' => self.scan.literal("rue"),
             b'f' => self.scan.literal("alse"),
@@ -148,7 +148,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A member's name and its colon.
+    /// Reads a member's name and its colon.
     fn name(&mut self) -> Result<Word<'a>, JsonFault> {
         self.scan.space();
         if !self.scan.eat(b'"') {
@@ -159,7 +159,7 @@ impl<'a> Walk<'a> {
         if self.scan.eat(b':') { Ok(name) } else { Err("not JSON: no colon after a member name") }
     }
 
-    /// After a value: whether its object or array, which `end` closes, ends.
+    /// After a value: whether its object or array ends, which the byte `end` closes.
     fn ends(&mut self, end: u8) -> Result<bool, JsonFault> {
         self.scan.space();
         match self.scan.next() {

@@ -14,11 +14,11 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// What clients search for anywhere in the raw header (SPEC A-35); no other value may contain it.
+/// Some clients search the raw field for these texts (SPEC A-35), so no value may contain them.
 const MARKERS: [&str; 3] = ["scope=", "error=", "resource_metadata="];
 
-/// What one server's challenges are made of, built once. The constant ones are rendered once, too:
-/// an answer to a flood of bad tokens costs no formatting.
+/// The challenges of one server. Constant challenges are rendered once, so that a flood of bad
+/// tokens costs no formatting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenges {
     metadata_url: Box<str>,
@@ -28,30 +28,30 @@ pub struct Challenges {
     constant: Vec<(BearerError, &'static str, HeaderValue)>,
 }
 
-/// Why no challenge can be written.
+/// Why challenges cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChallengeFault {
     /// The URL of the document is not absolute, or would break out of its quotes.
     MetadataUrl,
-    /// The URL or a scope contains what clients search the header for; what it contains.
+    /// The URL or a scope contains this text, which clients search for.
     Marker(&'static str),
     /// Not a scope token (RFC 6749 §3.3).
     Scope(Scope),
 }
 
 impl Challenges {
-    /// Renders what is constant.
+    /// Renders the constant challenges.
     ///
-    /// `metadata_url` is the absolute URL of the server's RFC 9728 document; `first_scope` what the
-    /// first 401 asks for, left out where empty; `known` every scope that this server names: what a
-    /// 403 may repeat of those already granted. `offline_access` is never asked for in passing
-    /// (SPEC A-10).
+    /// `metadata_url`: the absolute URL of the server's RFC 9728 document. `first_scope`: the
+    /// scopes that the first 401 asks for; empty leaves the parameter out. `known`: every scope
+    /// that this server names; a 403 repeats only granted scopes of this list. `offline_access` is
+    /// never added (SPEC A-10).
     ///
     /// # Errors
     /// [`ChallengeFault`].
     pub fn new(metadata_url: &str, first_scope: &[Scope], known: &[Scope]) -> Result<Self, ChallengeFault> {
-        // RFC 9110 §5.6.4: within quotes `"` and `\` would need an escape, which naive clients do
-        // not undo.
+        // RFC 9110 §5.6.4: within quotes `"` and `\` would need an escape, which simple clients do
+        // not decode.
         let is_quotable = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
         if !metadata_url.contains("://") || !metadata_url.bytes().all(is_quotable) {
             return Err(ChallengeFault::MetadataUrl);
@@ -86,7 +86,7 @@ impl Challenges {
         &self.metadata_url
     }
 
-    /// `scope` of the first 401; with `None` the parameter is left out.
+    /// `scope` of the first 401; `None` leaves the parameter out.
     #[must_use]
     pub fn first_scope(&self) -> Option<&str> {
         self.first_scope.as_deref()
@@ -111,7 +111,8 @@ impl Challenges {
     }
 
     /// The scopes that a 403 asks for: needed ∪ (granted ∩ known), needed first, in stable order.
-    /// Clients that do not add the new scopes to the old ones would lose the old (SPEC A-52).
+    /// Some clients request only these scopes, and would lose granted scopes that are not repeated
+    /// (SPEC A-52).
     #[must_use]
     pub fn asked(&self, needed: &[Scope], granted: &[Scope]) -> Vec<Scope> {
         let mut asked: Vec<Scope> = Vec::with_capacity(needed.len());
@@ -130,8 +131,7 @@ impl Challenges {
     }
 }
 
-/// Writes one header. Each value has been checked to need no escape, so a client may cut it out
-/// with a pattern.
+/// Writes one challenge. No value needs an escape, so a client may extract values with a pattern.
 fn render(metadata_url: &str, scope: Option<&str>, error: Option<(BearerError, &str)>) -> Option<HeaderValue> {
     let mut text = format!("Bearer resource_metadata=\"{metadata_url}\"");
     let mut add = |name: &str, value: &str| {
@@ -158,7 +158,7 @@ const PRESENTATIONS: [PresentationFault; 4] = [
     PresentationFault::Malformed,
 ];
 
-/// One fault for each description; a test holds the list complete.
+/// One fault for each description. A test keeps the list complete.
 const TOKENS: [TokenFault; 8] = [
     TokenFault::Malformed,
     TokenFault::Expired,

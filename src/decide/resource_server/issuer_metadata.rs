@@ -7,25 +7,25 @@ use crate::base::limits::fetch::METADATA_BYTES_MAX;
 #[cfg(test)]
 mod tests;
 
-/// Characters of a foreign issuer that a fault repeats.
+/// How many characters of a wrong issuer a fault repeats.
 const FOUND_CHARS_MAX: usize = 256;
 
-/// What the gateway uses of the document. Clients get the document as it came.
+/// The members that the gateway uses. Clients get the document unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ServerMetadata {
-    /// `issuer`, equal to the one that was asked for.
+    /// `issuer`, equal to the expected issuer.
     pub issuer: String,
-    /// `jwks_uri`; the fetcher checks where it points.
+    /// `jwks_uri`; the fetcher checks its host and addresses.
     pub jwks_uri: Option<String>,
     /// `authorization_endpoint`.
     pub authorization_endpoint: Option<String>,
     /// `token_endpoint`.
     pub token_endpoint: Option<String>,
-    /// `registration_endpoint`: clients without one need to be registered beforehand.
+    /// `registration_endpoint`; without it, clients must be registered in advance.
     pub registration_endpoint: Option<String>,
     /// `code_challenge_methods_supported`: MCP clients refuse a server that does not list `S256`.
     pub code_challenge_methods_supported: Option<Vec<String>>,
-    /// `token_endpoint_auth_methods_supported`; `client_secret_basic` where it is absent.
+    /// `token_endpoint_auth_methods_supported`; if absent, `client_secret_basic`.
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// `authorization_response_iss_parameter_supported` (RFC 9207 §3).
     #[serde(default)]
@@ -39,17 +39,17 @@ pub enum MetadataFault {
     TooLarge,
     /// Not one JSON object with these members, each once.
     Unreadable,
-    /// `issuer` is another's; what it says, shortened.
+    /// `issuer` is not the expected issuer.
     Issuer {
-        /// The issuer in the document.
+        /// The issuer in the document, shortened.
         found: Box<str>,
     },
 }
 
 /// Reads `document`, which was fetched for `expected_issuer`.
 ///
-/// RFC 8414 §3.3: the issuers must be identical, code point by code point, or one tenant could pass
-/// for another.
+/// RFC 8414 §3.3: the issuers must be identical, code point by code point; otherwise one tenant
+/// could impersonate another.
 ///
 /// # Errors
 /// [`MetadataFault`].
@@ -57,8 +57,8 @@ pub fn read(document: &[u8], expected_issuer: &str) -> Result<ServerMetadata, Me
     if document.len() > METADATA_BYTES_MAX {
         return Err(MetadataFault::TooLarge);
     }
-    // A derived reader takes an array for an object with its members in order; a document is an
-    // object.
+    // A derived reader accepts an array as an object with its members in order, so an array is
+    // refused first.
     if document.trim_ascii_start().first() != Some(&b'{') {
         return Err(MetadataFault::Unreadable);
     }
@@ -69,22 +69,22 @@ pub fn read(document: &[u8], expected_issuer: &str) -> Result<ServerMetadata, Me
     Ok(metadata)
 }
 
-/// Why an issuer has no metadata to look for.
+/// Why an issuer cannot have metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssuerFault {
     /// Neither `https://` nor `http://`.
     Scheme,
-    /// No host, or one with userinfo.
+    /// No host, or userinfo.
     Host,
     /// RFC 8414 §2: an issuer has no query and no fragment.
     QueryOrFragment,
-    /// A character that stands in no URL.
+    /// A character that may not be in a URL.
     Character,
 }
 
-/// Where `issuer`'s metadata may be, in the order to try: RFC 8414 (inserted before the path),
-/// OpenID Connect inserted the same way, OpenID Connect appended. Cut and joined as text: a URL
-/// library would normalise what must stay as it is.
+/// The URLs where `issuer`'s metadata may be, in the order to try: RFC 8414 (inserted before the
+/// path), OpenID Connect inserted in the same way, OpenID Connect appended. They are joined as
+/// text, because a URL library would normalise parts that must stay unchanged.
 ///
 /// # Errors
 /// [`IssuerFault`].
@@ -101,8 +101,7 @@ pub fn places(issuer: &str) -> Result<Vec<String>, IssuerFault> {
     if host.is_empty() || host.starts_with(':') || host.contains('@') {
         return Err(IssuerFault::Host);
     }
-    // RFC 8414 §3.1, OpenID Connect Discovery §4: a slash at the end goes before anything is
-    // inserted or appended.
+    // RFC 8414 §3.1, OpenID Connect Discovery §4: a slash at the end is removed first.
     let whole = issuer.strip_suffix('/').unwrap_or(issuer);
     let path = after_scheme.strip_prefix(host).unwrap_or_default();
     let path = path.strip_suffix('/').unwrap_or(path);

@@ -9,7 +9,7 @@ use crate::base::{
     names::{Issuer, Resource, Scope},
 };
 
-/// What the document says.
+/// The facts in the document.
 pub struct ResourceMetadata<'a> {
     /// `resource`.
     pub resource: &'a Resource,
@@ -24,8 +24,8 @@ pub struct ResourceMetadata<'a> {
 impl ResourceMetadata<'_> {
     /// The document: the same bytes for the same facts.
     ///
-    /// `offline_access` is between client and authorization server, and never listed (SPEC A-10).
-    /// Nothing is claimed of DPoP or mTLS, which we do not check.
+    /// `offline_access` is between client and authorization server, so it is never listed (SPEC
+    /// DPoP and mTLS are not mentioned, because the gateway does not check them.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let scopes = self.scopes_supported.iter().map(|scope| &**scope).filter(|scope| *scope != "offline_access");

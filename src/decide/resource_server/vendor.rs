@@ -1,7 +1,8 @@
-//! Where vendors depart from the RFCs, one row each.
+//! Deviations of vendors from the RFCs, one row each.
 
-/// One vendor's departures, as defaults for what the configuration leaves unwritten. A row never
-/// overrides a written line, and never accepts an issuer or an audience: those are always written.
+/// The deviations of one vendor, as defaults for settings that the configuration leaves out. A row
+/// never overrides a written setting, and never accepts an issuer or an audience: those are always
+/// written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vendor {
     /// The value of `profile`.
@@ -11,18 +12,18 @@ pub struct Vendor {
     /// `typ` values of an access token, in lower case, without `application/`; `jwt` also stands
     /// for an absent one.
     pub token_types: &'static [&'static str],
-    /// Claims that may name the client, first found wins.
+    /// Claims that may name the client; the first present claim counts.
     pub client_claims: &'static [&'static str],
-    /// How requested scopes begin that come back as their last segment only: asked for as
-    /// `api://weather/tools.read`, granted as `tools.read`.
+    /// Prefixes of requested scopes that are granted as their last segment only:
+    /// `api://weather/tools.read` is requested, `tools.read` is granted.
     pub scope_prefixes: &'static [&'static str],
     /// What an operator must know about this vendor.
     pub notes: &'static [&'static str],
 }
 
 impl Vendor {
-    /// How a scope that was asked for is spelled in this vendor's tokens. Which application it
-    /// belongs to is lost, so this is sound only beside the check of the audience.
+    /// The spelling of a requested scope in this vendor's tokens. It does not name the application,
+    /// so the audience must be checked as well.
     #[must_use]
     pub fn granted_as<'a>(&self, asked: &'a str) -> &'a str {
         let is_prefixed = self.scope_prefixes.iter().any(|prefix| asked.starts_with(prefix));
@@ -44,7 +45,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     VENDORS.iter().map(|vendor| vendor.name)
 }
 
-/// What a server without a profile is taken for.
+/// The row for an authorization server without a profile.
 pub const GENERIC: Vendor = Vendor {
     name: "generic",
     scope_claims: &["scope", "scp"],

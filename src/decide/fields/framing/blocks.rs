@@ -1,8 +1,8 @@
-//! Watches HTTP/2 header blocks for what the HTTP library drops silently (attack 191).
+//! Watches HTTP/2 header blocks for faults that the HTTP library hides (attack 191).
 //!
-//! HTTP/1.1 refuses a target with a fragment, and trailers must not have pseudo-header fields (RFC
-//! 9113 §8.1, §8.3.1). The library cuts off the fragment and skips the fields. It judges everything
-//! else: if this watch cannot read the bytes, it stops, and the library usually ends the
+//! A target must not have a fragment, and trailers must not have pseudo-header fields (RFC 9113
+//! §8.1, §8.3.1). The library silently cuts off the fragment and skips the fields. It judges
+//! everything else: if this watch cannot read the bytes, it stops, and the library usually ends the
 //! connection.
 
 use crate::decide::fields::framing::hpack::{BlockFault, Section, Table};
@@ -19,23 +19,23 @@ const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
-/// What PRIORITY puts before a block.
+/// The bytes that PRIORITY puts before a block.
 const PRIORITY_BYTES: usize = 5;
-/// A block that is larger is refused by the library.
+/// The library refuses a larger block.
 const BLOCK_BYTES_MAX: usize = 64 * 1024;
 
-/// The watch over the inbound bytes of one HTTP/2 connection, which come in pieces of any size.
+/// Watches the incoming bytes of one HTTP/2 connection, which come in pieces of any size.
 #[derive(Debug, Default)]
 pub struct Blocks {
     preface: usize,
     head: [u8; HEAD_BYTES],
     filled: usize,
-    /// Bytes of the payload under way that are still to come.
+    /// The bytes of the current payload that have not come yet.
     left: usize,
     frame: Frame,
-    /// The payload under way, where it did not come in one piece.
+    /// The current payload, if it comes in several pieces.
     payload: Vec<u8>,
-    /// The block under way, as far as earlier frames had it.
+    /// The part of the current block from earlier frames.
     block: Vec<u8>,
     is_in_block: bool,
     section: Section,
@@ -44,7 +44,7 @@ pub struct Blocks {
     is_over: bool,
 }
 
-/// The frame under way.
+/// The current frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Frame {
     #[default]
@@ -62,14 +62,14 @@ enum Frame {
 pub struct Malformed(pub &'static str);
 
 impl Blocks {
-    /// A connection on which nothing has come yet.
+    /// The watch over a new connection.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Watches the next piece. A `#` in `:path` becomes a byte that the library refuses, so that it
-    /// resets the stream.
+    /// Watches the next piece. Replaces a `#` in `:path` by a byte that makes the library reset the
+    /// stream.
     ///
     /// # Errors
     /// [`Malformed`].
@@ -117,7 +117,8 @@ impl Blocks {
             CONTINUATION => Frame::Continuation { flags },
             _ => Frame::Other,
         };
-        // A block is one frame after the other; anything else ends the connection (RFC 9113 §6.10).
+        // No other frame may come between the frames of a block; the library ends the connection if
+        // one does (RFC 9113 §6.10).
         self.is_over = self.is_in_block != matches!(self.frame, Frame::Continuation { .. });
         if self.frame != Frame::Other && self.left + self.block.len() > BLOCK_BYTES_MAX {
             return self.give_up();
@@ -130,7 +131,7 @@ impl Blocks {
         let (Frame::Headers { flags } | Frame::Continuation { flags }) = self.frame else { return Ok(()) };
         let is_whole = self.left == 0;
         let is_last = flags & END_HEADERS != 0;
-        // Mostly all is here at once, and nothing is copied.
+        // Usually the block comes in one piece, and nothing is copied.
         if is_whole && self.payload.is_empty() && is_last && !self.is_in_block {
             let Some(fragment) = stripped(self.frame, piece) else { return self.give_up() };
             return match self.table.read(fragment, self.section, &mut false) {
@@ -152,7 +153,7 @@ impl Blocks {
         let mut block = std::mem::take(&mut self.block);
         let mut is_spoilt = false;
         match self.table.read(&mut block, self.section, &mut is_spoilt) {
-            // The library has its bytes already.
+            // The library has the earlier bytes already.
             _ if is_spoilt => Err(Malformed("a fragment in :path")),
             Ok(()) => Ok(()),
             Err(fault) => self.refuse(fault),
@@ -166,7 +167,7 @@ impl Blocks {
         }
     }
 
-    /// The library ends the connection, or the stream; what follows is not read.
+    /// Stops the watch: the library ends the connection or the stream.
     #[expect(clippy::unnecessary_wraps, reason = "it is what the caller returns")]
     fn give_up(&mut self) -> Result<(), Malformed> {
         self.is_over = true;

@@ -1,24 +1,24 @@
-//! Reads the error codes of outgoing HTTP/2 frames, the only sign of what the library refused.
+//! Reads error codes in outgoing HTTP/2 frames: only they show what the library refused.
 
 /// RFC 9113 §4.1: length, type, flags, stream.
 const HEAD_BYTES: usize = 9;
-/// RFC 9113 §6.4: its payload is a code.
+/// RFC 9113 §6.4: the payload is a code.
 const RST_STREAM: u8 = 3;
-/// RFC 9113 §6.8: its payload is a stream, a code, and perhaps more.
+/// RFC 9113 §6.8: the payload is a stream, a code, and perhaps debug data.
 const GOAWAY: u8 = 7;
-/// The part of a payload that is looked at.
+/// How many bytes of a payload are read.
 const LOOKED_AT_BYTES: usize = 8;
 
-/// The watch over the outbound bytes of one HTTP/2 connection, which go in pieces of any size.
+/// Watches the outgoing bytes of one HTTP/2 connection, in pieces of any size.
 #[derive(Clone, Debug, Default)]
 pub struct Frames {
-    /// The head of a frame as far as it went, then the beginning of its payload.
+    /// The head of the current frame, then the beginning of its payload.
     seen: [u8; HEAD_BYTES + LOOKED_AT_BYTES],
     filled: usize,
-    /// How much of `seen` the current frame fills before it is read; only the head until that is
-    /// known.
+    /// How many bytes of `seen` are filled before they are read: first the head, then part of the
+    /// payload.
     wanted: usize,
-    /// Bytes of the payload that are passed over.
+    /// Bytes of the payload to skip.
     skip: usize,
 }
 
@@ -32,13 +32,13 @@ pub enum Cutoff {
 }
 
 impl Frames {
-    /// A connection on which nothing was sent yet.
+    /// The watch over a new connection.
     #[must_use]
     pub fn new() -> Self {
         Self { wanted: HEAD_BYTES, ..Self::default() }
     }
 
-    /// Watches the next piece, and tells each frame in it that ends something.
+    /// Watches the next piece, and reports each frame that ends a stream or the connection.
     pub fn watch(&mut self, bytes: &[u8], mut tell: impl FnMut(Cutoff)) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -63,8 +63,8 @@ impl Frames {
         }
     }
 
-    /// Reads what is filled: first a head, and then, where it is of use, the beginning of its
-    /// payload.
+    /// Reads the filled bytes: first a head, and then, for a frame that matters, the beginning of
+    /// its payload.
     fn read(&mut self) -> Option<Cutoff> {
         let [a, b, c, kind, _, _, _, _, _, payload @ ..] = self.seen;
         let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
@@ -117,7 +117,7 @@ mod tests {
             frame(GOAWAY, &[0, 0, 0, 9, 0, 0, 0, 11, b'd', b'e', b'b', b'u', b'g']),
             frame(RST_STREAM, &[0, 0, 0, 0]),
             frame(GOAWAY, &[0; 8]),
-            // Shorter than they may be: read over.
+            // Too short: ignored.
             frame(RST_STREAM, &[1]),
             frame(GOAWAY, &[1; 7]),
             frame(RST_STREAM, &7_u32.to_be_bytes()),

@@ -1,11 +1,11 @@
-//! The lines of a request head that decide its host and where its body ends.
+//! Reads the lines of a request head that decide its host and where its body ends.
 
 use http::Uri;
 
 use super::violation::{FramingFault, Violation};
 use crate::base::limits::connections::HEADER_FIELDS_MAX;
 
-/// What is remembered of a head while its lines come.
+/// The facts about a head, collected line by line.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     is_http_10: bool,
@@ -22,16 +22,16 @@ enum Host {
     #[default]
     None,
     One,
-    /// The target named an authority, and this `Host` names the same.
+    /// The same host as the authority in the target.
     Same,
 }
 
-/// How long the body is.
+/// The length of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
-    /// So many bytes.
+    /// This many bytes.
     Length(u64),
-    /// As many as its chunks say.
+    /// As the chunks say.
     Chunked,
 }
 
@@ -56,7 +56,7 @@ impl Head {
         Ok(Self { is_http_10, authority, ..Self::default() })
     }
 
-    /// Reads one field line, and keeps what it says about the framing.
+    /// Reads one field line, and keeps its facts about the framing.
     pub(super) fn field(&mut self, line: &[u8]) -> Result<(), FramingFault> {
         let (name, value) = split_field(line)?;
         self.fields += 1;
@@ -71,7 +71,7 @@ impl Head {
         }
     }
 
-    /// What the whole head says about its body.
+    /// The length of the body, by the whole head.
     pub(super) fn body(&self) -> Result<Body, FramingFault> {
         match (&self.host, &self.authority) {
             (Host::None, _) if !self.is_http_10 => return Err((Violation::Host, "a request without Host")),
@@ -79,7 +79,7 @@ impl Head {
             _ => {}
         }
         match (self.is_chunked, self.length) {
-            // RFC 9112 §6.1: the way to smuggle a request past one of two parsers.
+            // RFC 9112 §6.1: two parsers may read two different requests (smuggling).
             (true, Some(_)) => Err((Violation::LengthAndCoding, "both Content-Length and Transfer-Encoding")),
             (true, None) if self.is_http_10 => Err((Violation::TransferEncoding, "Transfer-Encoding in HTTP/1.0")),
             (true, None) => Ok(Body::Chunked),
@@ -119,7 +119,7 @@ impl Head {
     }
 }
 
-/// Bytes that cannot begin a request are refused at once: most likely TLS on a port for plain text.
+/// Refuses bytes that cannot begin a request, most likely TLS on a plain-text port.
 pub(super) fn check_first(bytes: &[u8]) -> Result<(), FramingFault> {
     match bytes.first() {
         Some(byte) if !is_token_byte(*byte) && !matches!(byte, b'\r' | b'\n') => {
@@ -135,7 +135,7 @@ fn authority_of(target: &[u8]) -> Result<Option<Vec<u8>>, FramingFault> {
         return Err((Violation::Target, "a target with a byte that may not be in one"));
     }
     let is_origin_form = target.first() == Some(&b'/') || target == b"*";
-    // Where the HTTP library may disagree it is asked, so that both refuse the same.
+    // For bytes that the HTTP library may refuse, it is asked, so that both decide alike.
     if (!is_origin_form || target.iter().any(|b| matches!(b, b'"' | b'<' | b'>' | b'`')))
         && Uri::try_from(target).is_err()
     {
@@ -158,22 +158,22 @@ fn authority_of(target: &[u8]) -> Result<Option<Vec<u8>>, FramingFault> {
     Ok(Some(authority.to_vec()))
 }
 
-/// Splits a field line into name and value, blanks around the value taken off. Refused: a line that
-/// continues the one before (obs-fold), blanks before the colon, control characters.
+/// Splits a field line into name and trimmed value. Refuses a line that continues the previous line
+/// (obs-fold), blanks before the colon, and control characters.
 pub(super) fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), FramingFault> {
     let colon = line.iter().position(|b| !is_token_byte(*b)).ok_or((Violation::Field, "a field without a colon"))?;
     let (name, rest) = line.split_at_checked(colon).ok_or((Violation::Field, "a field without a colon"))?;
     let Some(value) = rest.strip_prefix(b":").filter(|_| !name.is_empty()) else {
         return Err((Violation::Field, "a field name that is not a token, or has blanks around it"));
     };
-    // No early exit: so the compiler looks at many bytes at once, and tokens are long.
+    // No early exit, so that the compiler can compare many bytes at once: tokens are long.
     if value.iter().fold(false, |found, byte| found | is_field_control(*byte)) {
         return Err((Violation::Field, "a control character in a field"));
     }
     Ok((name, trim_blanks(value)))
 }
 
-/// Spaces and tabs only: what else counts as white space differs between parsers.
+/// Trims spaces and tabs only: parsers differ in what else is white space.
 fn trim_blanks(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
@@ -181,7 +181,7 @@ fn trim_blanks(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// What a field value may not hold (RFC 9110 §5.5).
+/// Whether a field value must not contain `byte` (RFC 9110 §5.5).
 const fn is_field_control(byte: u8) -> bool {
     ((byte < b' ') & (byte != b'\t')) | (byte == 0x7F)
 }
@@ -191,7 +191,7 @@ const fn is_token_byte(byte: u8) -> bool {
     matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'^'..=b'z' | b'|' | b'~')
 }
 
-/// RFC 3986 §3.2.2 and a port; no user, no list, no escapes.
+/// Bytes of a host and port (RFC 3986 §3.2.2): no user, no list, no escapes.
 const fn is_host_byte(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'[' | b']')
 }

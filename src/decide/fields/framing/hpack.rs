@@ -8,42 +8,42 @@ use huffman::Symbol;
 
 /// SETTINGS_HEADER_TABLE_SIZE: the default.
 const TABLE_BYTES_MAX: usize = 4_096;
-/// What an entry counts beside its name and value (RFC 7541 §4.1).
+/// The size of an entry in addition to its name and value (RFC 7541 §4.1).
 const ENTRY_BYTES: usize = 32;
-/// Lengths of the static table's names (RFC 7541, appendix A), from index 1 on.
+/// Lengths of the names in the static table (RFC 7541, appendix A), from index 1.
 const STATIC_NAMES: [u8; 61] = [
     10, 7, 7, 5, 5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 14, 15, 15, 13, 6, 27, 3, 5, 13, 13, 19, 16, 16, 14, 16, 13, 12, 6, 4,
     4, 6, 7, 4, 4, 8, 17, 13, 8, 19, 13, 4, 8, 12, 18, 19, 5, 7, 7, 11, 6, 10, 25, 17, 10, 4, 3, 16,
 ];
-/// The last index of a pseudo-header field there, and those of `:path`.
+/// The last index of a pseudo-header field in it, and the indexes of `:path`.
 const STATIC_PSEUDO_LAST: usize = 14;
 const STATIC_PATHS: Range<usize> = 4..6;
 const PATH: &[u8] = b":path";
 /// `:path` in Huffman code: codes and their lengths.
 const PATH_CODED: [(u32, usize); 5] = [(0x5c, 7), (0x2b, 6), (0x3, 5), (0x9, 5), (0x27, 6)];
-/// `#` in Huffman code; with its last bit turned it is `>`, which no path may hold either.
+/// `#` in Huffman code. With its last bit flipped it is `>`, which may not be in a path either.
 const NUMBER_SIGN: (u32, usize) = (0xffa, 12);
 
-/// What a header block is.
+/// The purpose of a header block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Section {
     /// The head of a request.
     #[default]
     Head,
-    /// What follows its body.
+    /// The trailers after its body.
     Trailers,
 }
 
 /// Why a block does not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BlockFault {
-    /// It is not HPACK; the library will report it.
+    /// The block is not HPACK; the library will report it.
     Unreadable,
     /// A pseudo-header field in trailers (RFC 9113 §8.1).
     PseudoInTrailers,
 }
 
-/// Which kind of name it is, and its length.
+/// The kind and the length of a name.
 #[derive(Clone, Copy, Debug)]
 struct Name {
     kind: Kind,
@@ -57,10 +57,10 @@ enum Kind {
     Field,
 }
 
-/// The dynamic table of one connection, without its texts.
+/// The dynamic table of one connection, without the texts.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// The youngest first: names, and the sizes of the entries.
+    /// The entries, newest first: name and size.
     entries: VecDeque<(Name, usize)>,
     bytes: usize,
     bytes_max: usize,
@@ -73,20 +73,20 @@ impl Default for Table {
 }
 
 impl Table {
-    /// Reads one whole block. `is_spoilt` becomes true where a `#` in a `:path` was replaced by a
-    /// byte that the library refuses, so that it resets the stream; a fault may follow.
+    /// Reads one whole block. `is_spoilt` becomes true if a `#` in a `:path` was replaced by a byte
+    /// that makes the library reset the stream; a fault may follow.
     pub(super) fn read(&mut self, block: &mut [u8], section: Section, is_spoilt: &mut bool) -> Result<(), BlockFault> {
         let mut at = 0;
         while let Some(first) = block.get(at).copied() {
             let name = match first {
                 // Indexed.
                 0x80.. => self.name(integer(block, &mut at, 7)?)?,
-                // A new size of the table.
+                // A new size for the table.
                 0x20..0x40 => {
                     self.resize(integer(block, &mut at, 5)?)?;
                     continue;
                 }
-                // A literal: to be indexed, or not.
+                // A literal, indexed or not.
                 _ => {
                     let is_kept = first & 0x40 != 0;
                     let index = integer(block, &mut at, if is_kept { 6 } else { 4 })?;
@@ -153,7 +153,7 @@ impl Table {
     }
 }
 
-/// An integer whose first byte holds `prefix` bits of it (RFC 7541 §5.1).
+/// Reads an integer with `prefix` bits in its first byte (RFC 7541 §5.1).
 fn integer(block: &[u8], at: &mut usize, prefix: u32) -> Result<usize, BlockFault> {
     let mut next = || {
         let byte = block.get(*at).copied().ok_or(BlockFault::Unreadable)?;
@@ -175,7 +175,7 @@ fn integer(block: &[u8], at: &mut usize, prefix: u32) -> Result<usize, BlockFaul
     Err(BlockFault::Unreadable)
 }
 
-/// Where a text stands in a block, and how it is written (RFC 7541 §5.2).
+/// The place and the coding of a text in a block (RFC 7541 §5.2).
 struct Text {
     place: Range<usize>,
     is_coded: bool,
@@ -194,7 +194,7 @@ impl Text {
         block.get(self.place.clone()).unwrap_or_default()
     }
 
-    /// Its length once it is decoded.
+    /// The length of the decoded text.
     fn bytes(&self, block: &[u8]) -> Result<usize, BlockFault> {
         if !self.is_coded {
             return Ok(self.place.len());
@@ -204,7 +204,7 @@ impl Text {
         Ok(count)
     }
 
-    /// Replaces each `#` by a byte that no path may hold, and tells whether there was one.
+    /// Replaces each `#` by a byte that may not be in a path. Returns whether there was a `#`.
     fn spoil_fragment(&self, block: &mut [u8]) -> Result<bool, BlockFault> {
         let mut is_spoilt = false;
         if !self.is_coded {

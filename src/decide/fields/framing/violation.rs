@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::decide::refusal::Refusal;
 
-/// One way.
+/// A violation of HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
     /// Both `Content-Length` and `Transfer-Encoding`.
@@ -21,23 +21,23 @@ pub enum Violation {
     RequestLine,
     /// Neither HTTP/1.1 nor HTTP/1.0.
     Version,
-    /// A target with a byte that may not be in one, or for another host than `Host` says.
+    /// A target with an invalid byte, or for another host than `Host` names.
     Target,
-    /// No `Host`, two of them, or one that is not a valid host.
+    /// No `Host`, two of them, or an invalid host.
     Host,
-    /// A field that continues another line, has no colon, or a byte that may not be there.
+    /// A field that continues another line, has no colon, or has an invalid byte.
     Field,
     /// Too many empty lines before a request.
     EmptyLines,
-    /// Too many fields, or too many bytes of them.
+    /// Too many fields, or too many bytes in them.
     HeadTooLarge,
     /// A request line that is too long.
     TargetTooLong,
     /// A head that did not come in time.
     HeadTimeout,
-    /// Something that the HTTP library refused, and this watch did not.
+    /// A violation that only the HTTP library has found.
     Library,
-    /// Nothing came until the connection had been idle for too long.
+    /// The client sent no byte until the connection had been idle for too long.
     Silent,
     /// HTTP/2: PROTOCOL_ERROR (RFC 9113 §7).
     H2Protocol,
@@ -59,11 +59,11 @@ pub enum Violation {
     H2Connection,
 }
 
-/// A violation, and the same in words.
+/// A violation, and its description.
 pub(super) type FramingFault = (Violation, &'static str);
 
 impl Violation {
-    /// The word for it.
+    /// The label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -95,8 +95,8 @@ impl Violation {
         }
     }
 
-    /// What the error code of a frame that we send says of the client, where it says something: RFC
-    /// 9113 §7. NO_ERROR, CANCEL and INTERNAL_ERROR are about us or about the upstream.
+    /// The violation that an outgoing frame with this error code reports (RFC 9113 §7). `None` for
+    /// NO_ERROR, CANCEL and INTERNAL_ERROR, which are about the gateway or the upstream.
     #[must_use]
     pub const fn of_h2(code: u32) -> Option<Self> {
         Some(match code {
@@ -113,7 +113,7 @@ impl Violation {
         })
     }
 
-    /// The refusal that an HTTP/1.1 client gets; `what` is said in it.
+    /// The refusal for an HTTP/1.1 client, with the description `what`.
     #[must_use]
     pub const fn refusal(self, what: &'static str) -> Refusal {
         match self {
@@ -124,7 +124,7 @@ impl Violation {
         }
     }
 
-    /// The status of that answer.
+    /// The status of that refusal.
     #[must_use]
     pub fn status(self) -> StatusCode {
         self.refusal("").row().status

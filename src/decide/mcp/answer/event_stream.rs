@@ -1,4 +1,4 @@
-//! Whether an answer is an event stream, and what its head tells the proxies on its way.
+//! Tells whether an answer is an event stream, and announces streams to proxies.
 
 use http::{
     HeaderMap, HeaderValue,
@@ -7,7 +7,7 @@ use http::{
 
 use crate::{base::media, decide::fields::header_names::X_ACCEL_BUFFERING};
 
-/// Whether these are the headers of an event stream.
+/// Whether these are the header fields of an event stream.
 #[must_use]
 pub fn is_event_stream(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| media::is(value.as_bytes(), media::EVENT_STREAM))

@@ -1,9 +1,9 @@
-//! The Huffman code of HPACK (RFC 7541, appendix B), as far as telling its symbols apart.
+//! Splits HPACK's Huffman code (RFC 7541, appendix B) into symbols, without decoding them.
 
 /// The shortest code.
 const BITS_MIN: usize = 5;
-/// For each length from the shortest on: the first code, and how many there are. The code is
-/// canonical, so that this is all of it. EOS, which no text may hold, is left out.
+/// For each length, from the shortest: the first code, and the number of codes. The code is
+/// canonical, so this describes it fully. EOS is left out, because no text may contain it.
 const CODES: [(u32, u32); 26] = [
     (0x0, 10),
     (0x14, 26),
@@ -35,18 +35,18 @@ const CODES: [(u32, u32); 26] = [
 /// Padding is shorter than a byte (RFC 7541 §5.2).
 const PADDING_BITS_MAX: usize = 7;
 
-/// One symbol as it is written.
+/// One symbol in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Symbol {
     /// Its code.
     pub(super) code: u32,
     /// The code's length.
     pub(super) bits: usize,
-    /// Where its last bit is, counted from the beginning.
+    /// The index of its last bit in the text.
     pub(super) last_bit: usize,
 }
 
-/// Shows each symbol of `written`; `None` if the code is invalid.
+/// Calls `each` for every symbol of `written`; `None` if the code is invalid.
 pub(super) fn symbols(written: &[u8], mut each: impl FnMut(Symbol)) -> Option<()> {
     let (mut code, mut bits) = (0_u32, 0_usize);
     for (at, byte) in written.iter().enumerate() {
@@ -63,7 +63,7 @@ pub(super) fn symbols(written: &[u8], mut each: impl FnMut(Symbol)) -> Option<()
             }
         }
     }
-    // Padding is the beginning of the longest code, which is all ones.
+    // Padding is a prefix of the longest code, which is all ones.
     (bits <= PADDING_BITS_MAX && code == (1 << bits) - 1).then_some(())
 }
 
@@ -73,12 +73,12 @@ mod tests {
 
     #[test]
     fn the_code_is_whole_and_no_code_begins_another() {
-        // Kraft's sum is 1 but for EOS: nothing else is missing, and nothing overlaps.
+        // Kraft's sum is 1 without EOS: no other code is missing, and no codes overlap.
         let sum: u64 =
             CODES.iter().enumerate().map(|(row, (_, count))| u64::from(*count) << (30 - BITS_MIN - row)).sum();
         assert_eq!(sum, (1 << 30) - 1);
         assert_eq!(CODES.iter().map(|(_, count)| count).sum::<u32>(), 256);
-        // Canonical: each length goes on where the one before ended.
+        // Canonical: each length continues where the previous length ended.
         let mut next = 0;
         for (first, count) in CODES {
             next <<= 1;
