@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     base::limits::messages::{BATCH_MESSAGES_MAX, JSON_VALUES_MAX},
     decide::{
+        json::end::Quotes,
         mcp::{
             method::{INITIALIZE, SUBSCRIBE},
             request::{
@@ -75,15 +76,12 @@ fn split(body: &[u8]) -> Result<Vec<&[u8]>, Refusal> {
     let inside = inside.strip_prefix(b"[").ok_or(Refusal::Unreadable("not JSON: no value where one must be"))?;
 
     let (mut parts, mut part_start) = (Vec::new(), 0);
-    let (mut depth, mut values, mut in_string, mut escaped) = (0_usize, 1_usize, false, false);
+    let (mut depth, mut values, mut quotes) = (0_usize, 1_usize, Quotes::default());
     for (at, byte) in inside.iter().enumerate() {
-        if in_string {
-            in_string = escaped || *byte != b'"';
-            escaped = !escaped && *byte == b'\\';
+        if quotes.holds(*byte) {
             continue;
         }
         match byte {
-            b'"' => in_string = true,
             b'{' | b'[' => depth += 1,
             b'}' | b']' if depth > 0 => depth -= 1,
             b']' => {
