@@ -24,25 +24,26 @@ impl Default for EventIds {
 impl EventIds {
     /// Calls `note` for each id that ends in `piece`.
     pub fn see(&mut self, piece: &[u8], mut note: impl FnMut(&[u8])) {
-        let mut rest = piece;
-        while let Some(part) = self.lines.next(&mut rest) {
+        let Self { lines, value, is_too_long } = self;
+        lines.any(piece, |part| {
             match part {
                 FieldPart::Value(text) => {
-                    self.is_too_long |= self.value.len() + text.len() > EVENT_ID_BYTES_MAX;
-                    if !self.is_too_long {
-                        self.value.extend_from_slice(text);
+                    *is_too_long |= value.len() + text.len() > EVENT_ID_BYTES_MAX;
+                    if !*is_too_long {
+                        value.extend_from_slice(text);
                     }
                 }
                 FieldPart::ValueEnd => {
                     // An id with a NUL in it is ignored.
-                    if !std::mem::take(&mut self.is_too_long) && memchr::memchr(0, &self.value).is_none() {
-                        note(&self.value);
+                    if !std::mem::take(is_too_long) && memchr::memchr(0, value).is_none() {
+                        note(value);
                     }
-                    self.value.clear();
+                    value.clear();
                 }
                 FieldPart::EventEnd => {}
             }
-        }
+            false
+        });
     }
 }
 

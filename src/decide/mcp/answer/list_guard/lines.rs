@@ -24,21 +24,22 @@ impl Default for EventLines {
 impl EventLines {
     /// Takes the next bytes, and returns whether one of `lists` starts in their data.
     pub(super) fn meets(&mut self, lists: Lists, bytes: &[u8]) -> bool {
-        let mut rest = bytes;
-        while let Some(part) = self.lines.next(&mut rest) {
-            match part {
-                FieldPart::Value(text) => {
-                    // A space after the colon does not count.
-                    let is_rest = std::mem::replace(&mut self.in_line, true);
-                    let text = text.strip_prefix(b" ").filter(|_| !is_rest).unwrap_or(text);
-                    if self.data.meets(lists, text) {
-                        return true;
-                    }
-                }
-                FieldPart::ValueEnd => self.in_line = false,
-                FieldPart::EventEnd => self.data = Json::default(),
+        let Self { lines, data, in_line } = self;
+        lines.any(bytes, |part| match part {
+            FieldPart::Value(text) => {
+                // A space after the colon does not count.
+                let is_rest = std::mem::replace(in_line, true);
+                let text = text.strip_prefix(b" ").filter(|_| !is_rest).unwrap_or(text);
+                data.meets(lists, text)
             }
-        }
-        false
+            FieldPart::ValueEnd => {
+                *in_line = false;
+                false
+            }
+            FieldPart::EventEnd => {
+                *data = Json::default();
+                false
+            }
+        })
     }
 }

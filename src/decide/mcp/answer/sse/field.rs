@@ -44,29 +44,33 @@ impl FieldReader {
         Self { start, at: At::Mark(0), after_cr: false }
     }
 
-    /// The next part in `rest`, which becomes what follows it. `None`: all of `rest` was read.
-    pub(in crate::decide::mcp::answer) fn next<'a>(&mut self, rest: &mut &'a [u8]) -> Option<FieldPart<'a>> {
-        loop {
-            let (&byte, behind) = rest.split_first()?;
+    /// Reads `bytes`, and calls `on` for each part in them until it returns true; whether it did.
+    pub(in crate::decide::mcp::answer) fn any(
+        &mut self,
+        bytes: &[u8],
+        mut on: impl FnMut(FieldPart<'_>) -> bool,
+    ) -> bool {
+        let mut rest = bytes;
+        while let Some((&byte, behind)) = rest.split_first() {
             match self.at {
                 At::Mark(come) => match BYTE_ORDER_MARK.get(come) {
                     Some(wanted) if *wanted == byte => {
                         self.at = At::Mark(come + 1);
-                        *rest = behind;
+                        rest = behind;
                     }
                     // Half of one is the start of a line after all.
                     Some(_) if come > 0 => self.at = At::Other,
                     _ => self.at = At::Start(0),
                 },
                 At::Start(come) => {
-                    *rest = behind;
+                    rest = behind;
                     let is_rest_of_end = std::mem::take(&mut self.after_cr) && byte == b'\n';
                     match byte {
                         b'\n' if is_rest_of_end => {}
                         b'\r' | b'\n' => {
                             self.end_line(byte);
-                            if come == 0 {
-                                return Some(FieldPart::EventEnd);
+                            if come == 0 && on(FieldPart::EventEnd) {
+                                return true;
                             }
                         }
                         _ if self.start.get(come) != Some(&byte) => self.at = At::Other,
@@ -74,28 +78,24 @@ impl FieldReader {
                         _ => self.at = At::Start(come + 1),
                     }
                 }
-                At::Value if !matches!(byte, b'\r' | b'\n') => {
-                    let end = memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
-                    let (text, after) = rest.split_at_checked(end)?;
-                    *rest = after;
-                    return Some(FieldPart::Value(text));
-                }
-                At::Value => {
-                    *rest = behind;
-                    self.end_line(byte);
-                    return Some(FieldPart::ValueEnd);
-                }
-                At::Other => {
-                    let end = memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
-                    let Some((&end, behind)) = rest.get(end..)?.split_first() else {
-                        *rest = &[];
-                        return None;
+                At::Value | At::Other => {
+                    let is_value = matches!(self.at, At::Value);
+                    let line = rest.get(..memchr2(b'\r', b'\n', rest).unwrap_or(rest.len())).unwrap_or_default();
+                    if is_value && !line.is_empty() && on(FieldPart::Value(line)) {
+                        return true;
+                    }
+                    let Some((&end, behind)) = rest.get(line.len()..).and_then(<[u8]>::split_first) else {
+                        return false;
                     };
-                    *rest = behind;
                     self.end_line(end);
+                    rest = behind;
+                    if is_value && on(FieldPart::ValueEnd) {
+                        return true;
+                    }
                 }
             }
         }
+        false
     }
 
     fn end_line(&mut self, end: u8) {
