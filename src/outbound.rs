@@ -1,4 +1,4 @@
-//! Connections from the gateway to others: issuers, their keys, upstreams.
+//! Connections from the gateway to issuers and upstreams; the keys of issuers.
 
 pub mod address;
 pub mod credential;

@@ -1,4 +1,4 @@
-//! SHA-256: its bytes, its base64url text, and the short hexadecimal text that stands in records.
+//! SHA-256 as bytes, as base64url text, and as the short hexadecimal text of logs.
 
 use std::fmt::Write;
 
@@ -23,15 +23,15 @@ pub fn sha256_base64url(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(sha256(text.as_bytes()))
 }
 
-/// Bytes of the digest that are kept: enough that no two names share them.
+/// The length of a truncated digest, long enough that no two names share one.
 const KEPT: usize = 16;
 
-/// The front of a SHA-256, as hexadecimal text.
+/// The first half of a SHA-256, as hexadecimal text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digest(Box<str>);
 
 impl Digest {
-    /// Of `parts` with a zero byte between them.
+    /// The digest of `parts`, with a zero byte between them.
     #[must_use]
     pub fn of(parts: &[&str]) -> Self {
         let whole = sha256(parts.join("\0").as_bytes());

@@ -1,8 +1,8 @@
-//! Tells one state of a file from another by what the file system says about it.
+//! Recognises that a file has changed by its inode, length and time.
 
 use std::os::unix::fs::MetadataExt;
 
-/// One state of a file. Kubernetes swaps a symbolic link, which changes the inode.
+/// The state of a file. Kubernetes swaps a symbolic link, which changes the inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileStamp {
     /// The inode.
@@ -14,7 +14,7 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
-    /// The state that `metadata` describes.
+    /// The state in `metadata`.
     #[must_use]
     pub fn of(metadata: &impl MetadataExt) -> Self {
         Self { inode: metadata.ino(), bytes: metadata.size(), modified: (metadata.mtime(), metadata.mtime_nsec()) }

@@ -2,7 +2,7 @@
 
 /// JSON (RFC 8259).
 pub const JSON: &str = "application/json";
-/// A form, as HTML and OAuth send it.
+/// A form, as in HTML and OAuth.
 pub const FORM: &str = "application/x-www-form-urlencoded";
 /// An event stream (WHATWG HTML §9.2).
 pub const EVENT_STREAM: &str = "text/event-stream";
@@ -13,7 +13,7 @@ pub fn essence(value: &[u8]) -> &[u8] {
     value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
 }
 
-/// Whether the value is of this type, whatever its parameters.
+/// Whether the value has this type, with any parameters.
 #[must_use]
 pub fn is(value: &[u8], essence_wanted: &str) -> bool {
     essence(value).eq_ignore_ascii_case(essence_wanted.as_bytes())

@@ -1,4 +1,4 @@
-//! Names and identifiers, each with its own type so that none is passed for another.
+//! Names and identifiers, each with its own type, so that they cannot be confused.
 
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
@@ -86,8 +86,8 @@ name!(
 );
 
 impl Scope {
-    /// Whether `text` may stand in a `scope` value: `%x21 / %x23-5B / %x5D-7E`, one or more (RFC
-    /// 6749 §3.3).
+    /// Whether `text` is a valid scope token: `%x21 / %x23-5B / %x5D-7E`, one or more (RFC 6749
+    /// §3.3).
     #[must_use]
     pub fn is_valid(text: &str) -> bool {
         !text.is_empty() && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
@@ -106,8 +106,8 @@ impl Scope {
     }
 }
 
-/// The gateway's public scheme, host and port. Everything that the gateway publishes starts with
-/// this one spelling (P5).
+/// The gateway's public scheme, host and port. Every URL that the gateway publishes starts with
+/// this spelling (P5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     origin: Box<str>,
@@ -120,7 +120,7 @@ impl PublicUrl {
     /// Reads `https://host[:port]`; `http://` only for a loopback host (RFC 9728 §1.2).
     ///
     /// # Errors
-    /// What is expected instead, as a sentence's end.
+    /// What is expected instead, as the end of a sentence.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (https, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
@@ -142,7 +142,7 @@ impl PublicUrl {
             return Err("no port if it is the default port of the scheme (443 for https, 80 for http)");
         }
         if !https && !is_loopback_name(host) {
-            return Err("https://; http:// is for a loopback host alone");
+            return Err("https://; http:// is allowed only for a loopback host");
         }
         Ok(Self { origin: text.into(), https, host: host.into(), port: port.unwrap_or(default_port) })
     }
@@ -153,7 +153,7 @@ impl PublicUrl {
         &self.origin
     }
 
-    /// Whether clients speak TLS to it.
+    /// Whether clients use TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.https
@@ -171,7 +171,7 @@ impl PublicUrl {
         self.port
     }
 
-    /// The resource identifier of a server at `path`; a root server's has no slash (RFC 9728 §1.2,
+    /// The resource identifier of a server at `path`. At the root it has no slash (RFC 9728 §1.2,
     /// SPEC A-03).
     #[must_use]
     pub fn resource(&self, path: &str) -> Resource {
@@ -180,7 +180,7 @@ impl PublicUrl {
     }
 }
 
-/// Splits `host[:port]`, brackets kept.
+/// Splits `host[:port]`; an IPv6 address keeps its brackets.
 ///
 /// # Errors
 /// What is expected instead.

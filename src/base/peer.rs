@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The /64 of an IPv6 address, or the IPv4 address, also when IPv6 maps it: a listener on `[::]`
+/// The /64 of an IPv6 address, or the IPv4 address, even if mapped to IPv6: a listener on `[::]`
 /// sees mapped addresses.
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {

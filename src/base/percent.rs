@@ -5,19 +5,19 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode
 /// Everything but the unreserved characters of RFC 3986 §2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// `text` with all but its unreserved characters escaped.
+/// `text`, percent-encoded except for unreserved characters.
 #[must_use]
 pub fn escape(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, RESERVED)
 }
 
-/// The bytes of `text` with its escapes undone. A `%` without two hexadecimal digits stays.
+/// The percent-decoded bytes of `text`. A `%` without two hexadecimal digits stays.
 pub fn unescape(text: &str) -> impl Iterator<Item = u8> {
     percent_decode(text.as_bytes())
 }
 
-/// The bytes of a name or a value of a form: escapes undone, and each `+` a space. `None` if a `%`
-/// has no two hexadecimal digits behind it.
+/// The decoded bytes of a name or value in a form: percent-decoded, and each `+` is a space. `None`
+/// if a `%` is not followed by two hexadecimal digits.
 #[must_use]
 pub fn form_unescape(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = text.iter().copied();
@@ -32,8 +32,8 @@ pub fn form_unescape(text: &[u8]) -> Option<Vec<u8>> {
     Some(unescaped)
 }
 
-/// `text` as RFC 8187 §3.2.1 writes it in a header field: `UTF-8''` and all but `attr-char`
-/// escaped.
+/// `text` for a header field as in RFC 8187 §3.2.1: `UTF-8''`, and percent-encoded except for
+/// `attr-char`.
 #[must_use]
 pub fn extended_value(text: &str) -> String {
     const NOT_ATTR_CHAR: &AsciiSet = &RESERVED
@@ -48,7 +48,7 @@ pub fn extended_value(text: &str) -> String {
     format!("UTF-8''{}", utf8_percent_encode(text, NOT_ATTR_CHAR))
 }
 
-/// The byte that `%` and these two digits stand for.
+/// The byte of an escape with these two digits.
 #[must_use]
 pub fn escaped_byte(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);

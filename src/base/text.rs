@@ -1,18 +1,18 @@
-//! Text that shares the buffer that it was read from.
+//! Text that shares the buffer from which it was read.
 
 use std::{borrow::Borrow, fmt, ops::Deref};
 
 use bytes::Bytes;
 
-/// The UTF-8 byte order mark. It may stand before a text or a stream, and means nothing.
+/// The UTF-8 byte order mark. It may precede a text or a stream, and has no meaning.
 pub const BYTE_ORDER_MARK: &[u8; 3] = b"\xEF\xBB\xBF";
 
-/// UTF-8 text in a shared buffer: cloning and cutting copy nothing.
+/// UTF-8 text in a shared buffer: a clone or a part copies no bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Text(Bytes);
 
 impl Text {
-    /// A part of `body` as text of its own. `part` should lie inside `body`; any other text is
+    /// Text that shares the bytes of `body`. `part` should be a part of `body`; any other text is
     /// copied.
     #[must_use]
     pub fn part_of(body: &Bytes, part: &str) -> Self {

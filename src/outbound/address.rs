@@ -16,8 +16,8 @@ pub enum AddressRule {
 }
 
 impl AddressRule {
-    /// Whether `address` may be dialled. An address that contains an IPv4 address must pass for
-    /// that one too.
+    /// Whether `address` may be dialled. If it contains an IPv4 address, that address must be
+    /// permitted, too.
     #[must_use]
     pub fn permits(self, address: IpAddr) -> bool {
         match address {
@@ -53,9 +53,9 @@ impl AddressRule {
 /// multicast, broadcast, or a cloud's metadata service.
 fn is_never_a_service_v4(address: Ipv4Addr) -> bool {
     match address.octets() {
-        // Linux takes a connection to 0.0.0.0 for one to itself.
+        // Linux connects to itself for 0.0.0.0.
         [0, ..] => true,
-        // Link-local, and in it 169.254.169.254.
+        // Link-local, including 169.254.169.254.
         [169, 254, ..] => true,
         // Multicast and broadcast.
         [224..=239, ..] | [255, 255, 255, 255] => true,
@@ -73,7 +73,7 @@ fn is_never_a_service_v6(address: Ipv6Addr) -> bool {
     }
 }
 
-/// The IPv4 address that a packet to `address` may end up at: NAT64 (RFC 6052), 6to4 (RFC 3056),
+/// The IPv4 address to which a packet for `address` may be sent: NAT64 (RFC 6052), 6to4 (RFC 3056),
 /// IPv4-compatible (RFC 4291 §2.5.5.1).
 fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {
@@ -95,7 +95,7 @@ fn joined(high: u16, low: u16) -> Ipv4Addr {
     Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))
 }
 
-/// By the IANA registry of special-purpose IPv4 addresses (RFC 6890).
+/// Whether an address is public, by the IANA registry of special-purpose IPv4 addresses (RFC 6890).
 fn is_public_v4(address: Ipv4Addr) -> bool {
     !matches!(
         address.octets(),
@@ -113,15 +113,15 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     )
 }
 
-/// Inside 2000::/3, the one range given out for global unicast, and not in a part that is reserved
-/// for another use.
+/// Whether an address is in 2000::/3, the range for global unicast, and not in a part that is
+/// reserved for another use.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
         // 2001::/23, IETF protocol assignments: Teredo, benchmarking, ORCHID.
         [0x2001, 0..=0x01ff, ..] => false,
         // Documentation.
         [0x2001, 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
-        // 6to4: the relay decides where it ends.
+        // 6to4: a relay decides where the packet goes.
         [0x2002, ..] => false,
         [first, ..] => first & 0xe000 == 0x2000,
     }

@@ -1,4 +1,4 @@
-//! Adds to a request what the upstream may know: a credential, and claims as headers.
+//! Adds the upstream's credential and the identity headers to a request.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::Value;
@@ -8,15 +8,16 @@ use crate::{base::percent::extended_value, decide::token::caller::Caller};
 /// The credential that the upstream gets instead of the caller's token (P4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
-    /// Nothing.
+    /// No credential.
     Strip,
     /// A fixed header; the value is marked sensitive, so that it does not print.
     Header(HeaderName, HeaderValue),
-    /// The caller's own token: dangerous, and only where gateway and upstream are one resource.
+    /// The caller's own token: dangerous, and only right if gateway and upstream are one resource.
     Forward,
 }
 
-/// One identity header: a claim's value under a name that is always removed from what comes in.
+/// One identity header: the value of a claim, in a field that is always removed from client
+/// requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeader {
     /// The header.
@@ -26,8 +27,8 @@ pub struct IdentityHeader {
 }
 
 impl Credential {
-    /// Adds the credential to headers from which the caller's was removed; `presented` is the
-    /// caller's own field value.
+    /// Adds the credential to header fields without the caller's credential. `presented` is the
+    /// caller's field value.
     pub fn add_to(&self, headers: &mut HeaderMap, presented: Option<HeaderValue>) {
         match self {
             Self::Strip => {}
@@ -43,7 +44,7 @@ impl Credential {
         }
     }
 
-    /// Whether the gateway has its own credential at the upstream, so that a 403 of the upstream is
+    /// Whether the gateway has its own credential at the upstream. Then a 403 of the upstream is
     /// about that credential.
     #[must_use]
     pub fn is_ours(&self) -> bool {
@@ -60,9 +61,9 @@ impl IdentityHeader {
     }
 }
 
-/// A claim as a field value with one meaning: text as it is, everything else as compact JSON, so
-/// that the list `["a,b"]` never reads like `["a","b"]`. What is not printable ASCII is written as
-/// RFC 8187's `UTF-8''` with percent escapes.
+/// A claim as a field value with one meaning: a string as it is, any other value as compact JSON,
+/// so that the list `["a,b"]` never reads like `["a","b"]`. Text that is not printable ASCII is
+/// written as `UTF-8''` with percent escapes (RFC 8187).
 fn field_value(claim: &Value) -> Option<HeaderValue> {
     let text = match claim {
         Value::Null => return None,

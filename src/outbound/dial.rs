@@ -42,7 +42,7 @@ pub enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// What dialling needs besides the peer.
+/// Opens connections.
 #[derive(Clone)]
 pub struct Dialler {
     /// Trust roots and protocols of TLS.
@@ -60,17 +60,17 @@ enum Step {
 }
 
 impl Dialler {
-    /// Trusts what `tls` trusts, and asks the system's resolver.
+    /// A dialler with these TLS settings and the system's resolver.
     #[must_use]
     pub fn new(tls: Arc<rustls::ClientConfig>) -> Self {
         Self { tls, resolver: Resolver::system() }
     }
 
-    /// Dials `peer` within `limit`. The address that was checked is the one connected to, so a name
-    /// cannot be rebound in between (SPEC D-30).
+    /// Dials `peer` within `limit`. It connects to the address that was checked, so a name cannot
+    /// be rebound in between (SPEC D-30).
     ///
     /// # Errors
-    /// [`DialFault`] tells why.
+    /// [`DialFault`].
     pub async fn dial(&self, peer: &Peer, rule: AddressRule, limit: Duration) -> Result<Stream, DialFault> {
         let deadline = Instant::now() + limit;
         let mut step = Step::Resolve;
@@ -118,15 +118,15 @@ impl Dialler {
     }
 }
 
-/// Connects to the first address that answers. Each gets its share of the time, so that a dead one
-/// does not hide the next.
+/// Connects to the first address that answers. Each address gets its share of the time, so that a
+/// dead address does not hide the next.
 async fn connect_first(
     addresses: &[IpAddr],
     port: u16,
     rule: AddressRule,
     deadline: Instant,
 ) -> Result<TcpStream, DialFault> {
-    // One forbidden address refuses the name: a mixed answer is what rebinding looks like.
+    // One forbidden address makes the name forbidden: a mixed answer looks like DNS rebinding.
     if addresses.iter().any(|address| !rule.permits(*address)) {
         let cause =
             io::Error::new(io::ErrorKind::PermissionDenied, "the name leads to an address that may not be dialled");
@@ -140,8 +140,8 @@ async fn connect_first(
             Ok(Err(cause)) => DialFault { kind: DialFaultKind::of_connect(&cause, *address), cause },
             Err(_) => DialFault { kind: DialFaultKind::ConnectTimeout, cause: io::ErrorKind::TimedOut.into() },
         };
-        // Without IPv6 the system reports every IPv6 address as unreachable; that must not hide the
-        // error of the server's IPv4 address.
+        // Without IPv6 the system reports every IPv6 address as unreachable. That must not hide the
+        // error of an IPv4 address.
         if fault.as_ref().is_none_or(|before| before.kind == DialFaultKind::Unreachable) {
             fault = Some(failed);
         }

@@ -48,17 +48,17 @@ struct Good {
     jwks_uri: Option<String>,
 }
 
-/// When the metadata is fetched first.
+/// When the metadata is fetched for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// At once: it says where the keys are.
+    /// At once, because it names the URL of the keys.
     AtOnce,
-    /// When the document is asked for: an issuer whose keys come from elsewhere may have no
+    /// When the document is needed: an issuer whose keys come from another source may have no
     /// metadata.
     WhenAsked,
 }
 
-/// Where an issuer's keys are, and how they may be fetched.
+/// The URL of an issuer's keys, and how it may be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPlace {
     /// The URL.
@@ -82,8 +82,8 @@ impl Discovery {
         &self.issuer
     }
 
-    /// The document as the issuer wrote it, for the mirror: the last good one, however old, because
-    /// an old document helps a client more than an error. Waits for the first attempt only.
+    /// The last good document, unchanged, for the mirror. It may be old, because an old document
+    /// helps a client more than an error. Waits for the first attempt only.
     ///
     /// # Errors
     /// The fault of the last attempt, if there is no document yet.
@@ -91,10 +91,10 @@ impl Discovery {
         self.good().await.map(|good| good.document.clone())
     }
 
-    /// Where the keys are, by the document.
+    /// The URL of the keys, by the document.
     ///
     /// # Errors
-    /// No document, or one whose `jwks_uri` is absent or may not be asked.
+    /// There is no document, or its `jwks_uri` is absent or may not be fetched.
     pub async fn key_place(&self) -> Result<KeyPlace, Fault> {
         let good = self.good().await?;
         let url =
@@ -102,17 +102,17 @@ impl Discovery {
         self.place("jwks_uri", url)
     }
 
-    /// How a URL that the document names as `member` may be asked.
+    /// How a URL in `member` of the document may be fetched.
     ///
     /// # Errors
-    /// One that may not.
+    /// The URL may not be fetched.
     pub fn place(&self, member: &str, url: &str) -> Result<KeyPlace, Fault> {
         key_place(&self.issuer, self.plaintext, member, url)
     }
 
     /// Waits until the next attempt has ended.
     pub async fn attempted(&self) {
-        // The sender lives as long as `self`, so the wait ends with an attempt and in no other way.
+        // The sender lives as long as `self`, so the wait ends only with an attempt.
         let _ = self.state.subscribe().changed().await;
     }
 
@@ -120,7 +120,7 @@ impl Discovery {
         if self.state.borrow().attempts == 0 {
             self.wanted.notify_one();
             let mut state = self.state.subscribe();
-            // Also after a timeout: use what is there now.
+            // After a timeout, too, the present state is used.
             let _ = timeout(FETCH_TIMEOUT, state.wait_for(|state| state.attempts > 0)).await;
         }
         let state = self.state.borrow();
@@ -131,8 +131,7 @@ impl Discovery {
         }
     }
 
-    /// Fetches now and again for as long as it is polled; its owner stops it by dropping the
-    /// future.
+    /// Fetches again and again. Its owner stops it by dropping the future.
     pub async fn keep_fresh(&self) {
         if self.start == Start::WhenAsked {
             self.wanted.notified().await;
@@ -203,8 +202,8 @@ impl Discovery {
     }
 }
 
-/// The first URL with a good answer; otherwise one fault with all causes. Its kind is that of the
-/// first URL that failed by more than a missing document.
+/// Tries all URLs, and returns the first good answer, or one fault with all causes. Its kind is
+/// that of the first URL whose failure was not just a missing document.
 async fn try_each<'a, T, F>(places: &'a [String], look_at: impl Fn(&'a str) -> F) -> Result<T, Fault>
 where
     F: Future<Output = Result<T, Fault>>,
@@ -230,14 +229,14 @@ where
     Err(Fault::new(kind.unwrap_or(FaultKind::Status), causes.join("; ")))
 }
 
-/// How a URL of `issuer`'s document, its `member`, may be asked.
+/// How a URL in `member` of `issuer`'s document may be fetched.
 ///
-/// The operator trusts the issuer to say who may call, but not to choose what the gateway connects
-/// to inside the network. So a URL on another host must lead to a public address (SPEC D-30). Two
-/// hosts are exempt, because the configuration already names them or their network: the issuer's
-/// own host, and any host if the issuer is on a private network, where a company's key host is too.
-/// Even then [`AddressRule::Configured`] excludes link-local addresses and metadata services. In
-/// other cases the operator configures `jwks: {url: …}`.
+/// The operator trusts the issuer to name callers, but not to choose hosts inside the network. So a
+/// URL on another host must lead to a public address (SPEC D-30). Two hosts are exempt, because the
+/// configuration already names them or their network: the issuer's own host, and any host if the
+/// issuer is on a private network, where a company's key host is too. Even then
+/// [`AddressRule::Configured`] excludes link-local addresses and metadata services. In other cases
+/// the operator configures `jwks: {url: …}`.
 fn key_place(issuer: &str, plaintext: Plaintext, member: &str, url: &str) -> Result<KeyPlace, Fault> {
     let bad = |cause: &str| Fault::new(FaultKind::Metadata, format_args!("{member} {url:?} {cause}"));
     let uri: Uri = url.parse().map_err(|_| bad("is not a URL"))?;
@@ -253,7 +252,7 @@ fn key_place(issuer: &str, plaintext: Plaintext, member: &str, url: &str) -> Res
     Ok(KeyPlace { url: url.to_owned(), rule, plaintext })
 }
 
-/// Whether `host` (brackets kept) names something on a private network by its very form.
+/// Whether `host` (an IPv6 address in brackets) has the form of a name on a private network.
 fn is_private_name(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = bare.parse::<IpAddr>() {

@@ -1,18 +1,17 @@
-//! A failure of something outside: what failed, as a metric label, and the cause for logs.
+//! A failure outside of the gateway: what failed, as a metric label, and the cause for logs.
 
 use std::fmt;
 
 use crate::outbound::dial::DialFaultKind;
 
-/// A failure of something that the gateway depends on.
+/// A failure of an issuer, an upstream or a file.
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// What failed.
     pub kind: FaultKind,
     /// The cause, for logs; never sent to a client (SPEC D-34).
     pub cause: String,
-    /// Whether a log line already reports it: an outage is logged once, not for every call that it
-    /// fails.
+    /// Whether a log line already reports it: an outage is logged once, not for every failed call.
     pub logged: bool,
 }
 
@@ -33,7 +32,7 @@ pub enum FaultKind {
     Url,
     /// The peer does not speak HTTP.
     Http,
-    /// The answer is longer than it may be.
+    /// The answer is longer than the bound.
     TooLarge,
     /// The answer is a redirect.
     Redirect,
@@ -62,7 +61,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// The stable word of metrics and logs.
+    /// The stable label of metrics and logs.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {

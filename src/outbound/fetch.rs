@@ -39,7 +39,7 @@ mod tests;
 
 pub use roots::{Roots, client_tls, native_roots, private_roots, tls_roots};
 
-/// The longest pause between two attempts that fail.
+/// The longest pause between two failed attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// Fetches small documents. No connection, cookie or proxy setting outlives one fetch (SPEC D-32).
@@ -53,22 +53,22 @@ pub struct Fetch {
 pub enum Plaintext {
     /// Never.
     Refused,
-    /// From a loopback host only: no network lies between.
+    /// From a loopback host only, without a network in between.
     Loopback,
-    /// From anywhere: the operator said `allow_http`.
+    /// From any host: the operator has set `allow_http`.
     Permitted,
 }
 
 /// One document to fetch.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// Where it is.
+    /// The URL.
     pub url: &'a str,
     /// Which addresses the host may lead to.
     pub rule: AddressRule,
-    /// Whether it may come without TLS.
+    /// Whether it may be fetched without TLS.
     pub plaintext: Plaintext,
-    /// How long it may be.
+    /// Its longest length.
     pub bytes_max: usize,
 }
 
@@ -77,7 +77,7 @@ pub struct Wanted<'a> {
 pub struct Fetched {
     /// The document.
     pub body: Bytes,
-    /// How long it says to stay good; zero where it must not be stored.
+    /// How long it stays fresh, by its own words; zero if it must not be stored.
     pub max_age: Option<Duration>,
 }
 
@@ -91,7 +91,7 @@ pub struct Posted {
 }
 
 impl Fetch {
-    /// A client that dials by `dialler`.
+    /// Fetches over connections of `dialler`.
     #[must_use]
     pub fn new(dialler: Dialler) -> Self {
         Self { dialler }
@@ -118,7 +118,8 @@ impl Fetch {
         self.ask(&peer, request, wanted, &[StatusCode::OK]).await.map(|(_, fetched)| fetched)
     }
 
-    /// Sends a form to a token endpoint, with our credential there, within [`FETCH_TIMEOUT`].
+    /// Sends a form to a token endpoint, with the gateway's credential there, within
+    /// [`FETCH_TIMEOUT`].
     ///
     /// # Errors
     /// A [`Fault`] that names the step that failed. A refusal of RFC 6749 §5.2 is not a fault.
@@ -163,7 +164,7 @@ impl Fetch {
     }
 }
 
-/// The host, the request target, and the head that every request has.
+/// The host, the request target, and the common head of all requests.
 fn plan(wanted: &Wanted<'_>) -> Result<(Peer, String, request::Builder), Fault> {
     let refused = |cause: &str| fault(FaultKind::Url, wanted, cause);
     if wanted.url.contains('#') {
@@ -203,7 +204,7 @@ impl Plaintext {
     }
 }
 
-/// Sends and reads in this task: dropping the future closes the connection.
+/// Sends and reads in this task, so that dropping the future closes the connection.
 async fn converse(
     stream: Stream,
     request: Request<Full<Bytes>>,
@@ -226,7 +227,7 @@ async fn converse(
         result = &mut exchange => return result,
         _ = &mut connection => {}
     }
-    // The connection has ended; what it read before that is still to be taken.
+    // The connection has ended, but the bytes that it has read are still to be taken.
     exchange.await
 }
 
@@ -239,7 +240,8 @@ async fn read(
     let too_large = || fault(FaultKind::TooLarge, wanted, format_args!("longer than {} bytes", wanted.bytes_max));
 
     if head.status.is_redirection() {
-        // Never followed: the server must not choose where the gateway connects next (SPEC D-31).
+        // Redirects are never followed: the server must not choose where the gateway connects next
+        // (SPEC D-31).
         return Err(fault(FaultKind::Redirect, wanted, format_args!("{}: redirects are not followed", head.status)));
     }
     if !answers.contains(&head.status) {
@@ -266,11 +268,11 @@ fn status_kind(status: StatusCode) -> FaultKind {
     if status.is_server_error() { FaultKind::ServerError } else { FaultKind::Status }
 }
 
-/// Accepts JSON by its media type, and `text/plain`, which file servers and Go's sniffing send for
-/// JSON. An HTML page, such as a login page, is named here instead of failing later as bad JSON.
+/// Accepts JSON media types, and `text/plain`, which file servers and Go's sniffing send for JSON.
+/// An HTML page, such as a login page, is reported here instead of failing later as bad JSON.
 fn check_type(headers: &HeaderMap) -> Result<(), String> {
     if let Some(coding) = headers.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
-        return Err(format!("content coding {coding:?} was not asked for"));
+        return Err(format!("content coding {coding:?} was not requested"));
     }
     let Some(value) = headers.get(CONTENT_TYPE) else { return Err("no Content-Type".to_owned()) };
     let essence = media::essence(value.as_bytes()).to_ascii_lowercase();
@@ -279,8 +281,8 @@ fn check_type(headers: &HeaderMap) -> Result<(), String> {
     if is_json { Ok(()) } else { Err(format!("{value:?} is not JSON")) }
 }
 
-/// `Cache-Control` as RFC 9111 §5.2.2 reads it for a private cache. Of two `max-age` the shorter
-/// holds.
+/// `max-age` of `Cache-Control` for a private cache (RFC 9111 §5.2.2). Of two values the shorter
+/// counts.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
     let ages = directives.flat_map(|line| line.split(',')).filter_map(|directive| {
@@ -295,12 +297,12 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
     ages.min()
 }
 
-/// How long to wait after `failures` in a row: 1 s, 2 s, 4 s … [`BACKOFF_MAX`].
+/// The wait after this many failures in a row: 1 s, 2 s, 4 s … [`BACKOFF_MAX`].
 pub(in crate::outbound) fn backoff(failures: u32) -> Duration {
     Duration::from_secs(1_u64.checked_shl(failures.saturating_sub(1)).unwrap_or(u64::MAX)).min(BACKOFF_MAX)
 }
 
-/// hyper's message is the outer one; the cause beneath says what happened.
+/// The cause of the error, which says more than hyper's own message.
 fn why(error: &hyper::Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
@@ -311,7 +313,7 @@ fn why(error: &hyper::Error) -> String {
 /// A fault that names the document, without its query, which may hold a key.
 fn fault(kind: FaultKind, wanted: &Wanted<'_>, cause: impl std::fmt::Display) -> Fault {
     let place = wanted.url.split(['?', '#']).next().unwrap_or_default();
-    // What stands before an `@` may be a password.
+    // The part before an `@` may be a password.
     let place = place.rsplit_once('@').map_or(place, |(_, host)| host);
     Fault::new(kind, format_args!("{place}: {cause}"))
 }

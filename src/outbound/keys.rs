@@ -1,4 +1,4 @@
-//! One issuer's keys: fetched ahead of need, kept while the issuer is away, shared by all requests.
+//! One issuer's keys: fetched ahead of need, kept in an outage, shared by all requests.
 
 use std::sync::{
     Arc,
@@ -41,8 +41,8 @@ pub use local::LocalKeys;
 pub use published::{IssuerId, Published};
 pub use settings::{IssuerSettings, KeySource};
 
-/// One issuer's keys. Only [`Self::keep_fresh`] fetches; a request can do no more than ask it to,
-/// and wait ([`newer::Newer`]).
+/// One issuer's keys. Only [`Self::keep_fresh`] fetches; a request can only ask for a fetch, and
+/// wait ([`newer::Newer`]).
 pub struct IssuerKeys {
     id: IssuerId,
     settings: IssuerSettings,
@@ -56,20 +56,20 @@ pub struct IssuerKeys {
     fetches_failed: AtomicU64,
 }
 
-/// How an issuer's keys are, for /readyz and metrics.
+/// The state of an issuer's keys, for `/readyz` and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyStatus {
-    /// Whether there are keys to verify with.
+    /// Whether tokens can be verified.
     pub state: KeyState,
-    /// Why the last attempt failed; `None` after a good one.
+    /// Why the last attempt failed; `None` if it succeeded.
     pub last_error: Option<String>,
     /// Usable keys.
     pub keys: usize,
     /// Keys of the document that were skipped.
     pub skipped: usize,
-    /// Attempts that went well.
+    /// Successful attempts.
     pub fetches_ok: u64,
-    /// Attempts that failed.
+    /// Failed attempts.
     pub fetches_failed: u64,
 }
 
@@ -86,29 +86,29 @@ pub enum KeyState {
     Withdrawn,
 }
 
-/// How far the fetching has come.
+/// The progress of the fetches.
 #[derive(Clone, Default)]
 struct Progress {
-    /// Attempts that have ended, one after the other.
+    /// The number of ended attempts.
     attempts: u64,
-    /// Why the last one failed.
+    /// Why the last attempt failed.
     fault: Option<Arc<Fault>>,
 }
 
 impl IssuerKeys {
-    /// The keys of the issuer in `settings`; none are there before [`Self::keep_fresh`] runs.
+    /// The keys of the issuer in `settings`. There are none before [`Self::keep_fresh`] runs.
     #[must_use]
     pub fn new(settings: IssuerSettings, fetch: Fetch, clock: Arc<dyn Clock>) -> Arc<Self> {
         Self::embedded(settings, Arc::default(), fetch, clock)
     }
 
-    /// Like [`Self::new`]; where the issuer is embedded, its keys are those that are published in
-    /// `local`.
+    /// As [`Self::new`], for an embedded issuer, which publishes its keys in `local`.
     #[must_use]
     pub fn embedded(settings: IssuerSettings, local: Arc<LocalKeys>, fetch: Fetch, clock: Arc<dyn Clock>) -> Arc<Self> {
         let plaintext = if settings.allow_http { Plaintext::Permitted } else { Plaintext::Loopback };
         let start = if settings.keys == KeySource::Discover { Start::AtOnce } else { Start::WhenAsked };
-        // The configuration ensures that there is one; metadata of an empty name is never found.
+        // The configuration ensures that there is an issuer. Metadata of an empty name is never
+        // found.
         let issuer = settings.rules.issuers.first().cloned().unwrap_or_else(|| Issuer::from(""));
         let discovery = Arc::new(Discovery::new(issuer, plaintext, start, fetch.clone()));
         let source = DocumentSource::new(&settings.keys, local, plaintext, fetch, Arc::clone(&discovery));
@@ -126,25 +126,25 @@ impl IssuerKeys {
         })
     }
 
-    /// Its identity: a reload that changes the settings makes a new one.
+    /// Its identity. A reload that changes the settings makes a new one.
     #[must_use]
     pub fn id(&self) -> &IssuerId {
         &self.id
     }
 
-    /// Its settings. A reload that changes them makes another [`IssuerKeys`].
+    /// Its settings. A reload that changes them makes new [`IssuerKeys`].
     #[must_use]
     pub fn settings(&self) -> &IssuerSettings {
         &self.settings
     }
 
-    /// What its tokens must be like.
+    /// The requirements for its tokens.
     #[must_use]
     pub fn rules(&self) -> &TokenRules {
         &self.settings.rules
     }
 
-    /// Its metadata, kept fresh along with the keys.
+    /// Its metadata, kept fresh together with the keys.
     #[must_use]
     pub fn discovery(&self) -> &Arc<Discovery> {
         &self.discovery
@@ -157,7 +157,7 @@ impl IssuerKeys {
         self.published.load_full().filter(|published| published.is_usable(now))
     }
 
-    /// The generation of [`Self::current`], for the path that needs no more.
+    /// The generation of [`Self::current`], for a caller that needs only this.
     #[must_use]
     pub fn generation(&self, now: Now) -> Option<u64> {
         self.published
@@ -170,7 +170,7 @@ impl IssuerKeys {
     /// The keys in force. Waits for the first attempt only.
     ///
     /// # Errors
-    /// [`Refusal::KeysUnavailable`]: after a 401 the client would drop its token because of an
+    /// [`Refusal::KeysUnavailable`]: with a 401 the client would drop its token because of an
     /// outage (SPEC A-39).
     pub async fn current_or_first(&self, now: Now) -> Result<Arc<Published>, Refusal> {
         if let Some(published) = self.current(now) {
@@ -182,15 +182,15 @@ impl IssuerKeys {
         self.current(now).ok_or_else(|| self.unavailable(now))
     }
 
-    /// What the embedded authorization server writes, where this is its issuer.
+    /// The keys and revocations of the embedded authorization server; `None` for any other issuer.
     #[must_use]
     pub fn local(&self) -> Option<&Arc<LocalKeys>> {
         self.source.local()
     }
 
-    /// Whether the token of `caller` was revoked before it expired. Only revocations by the
-    /// embedded authorization server are known. A token without `jti` cannot be revoked, so it is
-    /// not one of its tokens, and counts as revoked.
+    /// Whether the token of `caller` was revoked before it expired. Only revocations by an embedded
+    /// authorization server are known. Its tokens have a `jti`, so a token of this issuer without
+    /// `jti` counts as revoked.
     #[must_use]
     pub fn is_revoked(&self, caller: &Caller) -> bool {
         let Some(local) = self.local() else { return false };
@@ -214,7 +214,7 @@ impl IssuerKeys {
         }
     }
 
-    /// How the keys are.
+    /// The state of the keys.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
         let published = self.published.load();

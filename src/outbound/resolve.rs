@@ -1,4 +1,4 @@
-//! Resolves host names: one shared look-up for each name, and a few at once.
+//! Resolves host names: one shared look-up for each name, and only a few at once.
 
 use std::{
     collections::HashMap,
@@ -27,13 +27,13 @@ mod tests;
 /// Looks up the addresses of a host name.
 pub type LookUp = Box<dyn Fn(Box<str>) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> + Send + Sync>;
 
-/// A look-up's outcome, for all that wait.
+/// The outcome of a look-up, for all calls that wait.
 type Found = Result<Arc<[IpAddr]>, Arc<io::Error>>;
 
 /// Look-ups under way, by name.
 ///
 /// The system's look-up takes a thread and cannot be cancelled. So callers of one name share one
-/// look-up, and if a caller gives up, the next one gets the result.
+/// look-up, and if a caller gives up, the next caller gets the result.
 pub struct Resolver {
     under_way: Mutex<UnderWay>,
     configured: Arc<Semaphore>,
@@ -48,7 +48,7 @@ struct UnderWay {
 }
 
 impl Resolver {
-    /// Asks the system's resolver for each new connection, so that a changed record is seen.
+    /// Uses the system's resolver for each new connection, so that a changed record is noticed.
     #[must_use]
     pub fn system() -> Arc<Self> {
         Self::new(Box::new(|host| {
@@ -56,7 +56,7 @@ impl Resolver {
         }))
     }
 
-    /// Asks `look_up`.
+    /// Uses `look_up`.
     #[must_use]
     pub fn new(look_up: LookUp) -> Arc<Self> {
         Arc::new(Self {
@@ -67,7 +67,7 @@ impl Resolver {
         })
     }
 
-    /// The addresses of `host`; an address is its own. The caller bounds the wait.
+    /// The addresses of `host`, which may be an address itself. The caller bounds the wait.
     ///
     /// # Errors
     /// The error of the system's resolver.
@@ -87,7 +87,7 @@ impl Resolver {
         }
     }
 
-    /// Waits for the look-up that is under way, or begins one.
+    /// Joins the current look-up of the name, or begins one.
     fn join(self: &Arc<Self>, host: &str, rule: AddressRule) -> watch::Receiver<Option<Found>> {
         let name = (Box::from(host), rule);
         let mut under_way = self.lock();
@@ -116,7 +116,7 @@ async fn look_up(resolver: Weak<Resolver>, name: (Box<str>, AddressRule), outcom
     let turn = loop {
         select! {
             turn = turns.acquire() => break turn,
-            // Every caller gave up before its turn: the name leaves the queue.
+            // Every caller gave up before the look-up's turn: the name leaves the queue.
             () = outcome.closed() => {
                 let Some(resolver) = resolver.upgrade() else { return };
                 let mut under_way = resolver.lock();

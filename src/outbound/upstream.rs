@@ -57,11 +57,11 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Prepares the pool; the dialler's TLS must offer both protocols by ALPN. Its idle connections
-    /// are among those that `spare` closes.
+    /// Prepares the pool. The dialler's TLS must offer both protocols by ALPN. `spare` may close
+    /// its idle connections.
     ///
     /// # Errors
-    /// A setting that is not a valid part of a URL. The configuration has checked them already.
+    /// A setting is not a valid part of a URL. The configuration has checked this already.
     pub fn new(settings: &UpstreamSettings, dialler: Dialler, spare: &Arc<Spare>) -> Result<Arc<Self>, Fault> {
         let bad = |cause: http::Error| Fault::new(FaultKind::UpstreamSettings, cause);
         Ok(Arc::new(Self {
@@ -74,24 +74,24 @@ impl Upstream {
         }))
     }
 
-    /// What it was made from.
+    /// Its settings.
     #[must_use]
     pub fn settings(&self) -> &UpstreamSettings {
         &self.settings
     }
 
-    /// What it carries now.
+    /// Its open connections and requests.
     #[must_use]
     pub fn figures(&self) -> Figures {
         self.pools.figures()
     }
 
-    /// Sends one request and returns the answer's head with its body still to come. It consumes the
-    /// permit: one decision, one request.
+    /// Sends one request, and returns the head of the answer with a body that is still to come. It
+    /// consumes the permit: one decision, one request.
     ///
-    /// A request is sent again only where not one byte of it was written, and once where the
-    /// upstream says that it did nothing with it (SPEC C-57). A connection that is refused is
-    /// dialled again until `connect_timeout`.
+    /// A request is sent again only if no byte of it was written, and once if the upstream says
+    /// that it has not processed it (SPEC C-57). A refused connection is dialled again until
+    /// `connect_timeout`.
     ///
     /// # Errors
     /// [`FaultKind::Dial`], [`FaultKind::Busy`], [`FaultKind::Timeout`] if the response head came
@@ -106,8 +106,7 @@ impl Upstream {
         self.send_to(permit, self.target.clone(), method, headers, body).await
     }
 
-    /// Sends one request to another path of the same origin: one that the upstream itself has
-    /// named.
+    /// Sends one request to another path of the same origin, which the upstream itself has named.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -122,7 +121,7 @@ impl Upstream {
         drop(permit);
         let mut outgoing = UpstreamRequest { method, target, headers, body };
         let mut may_repeat = true;
-        // Since when the call waits for a connection; most calls never do.
+        // When the call began to wait for a connection; most calls never wait.
         let mut arrived = None;
         loop {
             let pooled = self.at_once().await;
@@ -172,15 +171,15 @@ impl Upstream {
             }
             Ok(Err(undone)) => Err(undone),
             Err(_) => {
-                // A connection that answers one call too late takes no other.
+                // A connection that answers one call too late gets no other call.
                 slot.retire();
                 Err(Undone::Failed(Unsent { fault: no_head(limit), again: None }))
             }
         }
     }
 
-    /// Before a request is offered to another new connection, after one that closed before it took
-    /// a byte.
+    /// Waits before a request is tried on another new connection, after a connection closed without
+    /// taking a byte.
     async fn pause(&self, arrived: Option<Instant>, fault: Fault) -> Result<(), Fault> {
         let deadline = arrived.map(|arrived| arrived + self.settings.connect_timeout);
         match deadline.filter(|deadline| *deadline > Instant::now()) {
@@ -192,7 +191,7 @@ impl Upstream {
         }
     }
 
-    /// A connection that is open already.
+    /// Takes an open connection.
     async fn at_once(&self) -> Option<Leg> {
         if self.pools.speaks_h2() {
             self.pools.shared_at_once().map(Leg::Shared)
@@ -201,7 +200,7 @@ impl Upstream {
         }
     }
 
-    /// A connection within `connect_timeout` of `arrived`.
+    /// Finds a connection within `connect_timeout` of `arrived`.
     async fn in_time(&self, arrived: Instant) -> Result<Leg, Fault> {
         loop {
             let leg = if self.pools.speaks_h2() {
@@ -215,8 +214,8 @@ impl Upstream {
         }
     }
 
-    /// Closes connections that have been idle for too long; the owner of the pool calls this now
-    /// and then.
+    /// Closes connections that have been idle for too long. The owner of the pool calls this from
+    /// time to time.
     pub fn prune(&self) {
         self.pools.prune();
     }

@@ -1,7 +1,7 @@
 //! Configures TCP keep-alive, so that the kernel notices a vanished peer (attack 197).
 //!
-//! A laptop that is closed or a node that loses power sends no FIN. A quiet stream to or from it
-//! would hold its descriptors, and its caller's place among the streams, for two hours or for ever.
+//! A laptop that is closed or a node that loses power sends no FIN. A silent stream to or from it
+//! would hold descriptors, and its caller's place among the streams, for two hours or for ever.
 
 use std::{io, os::fd::AsFd};
 
@@ -9,8 +9,8 @@ use rustix::net::sockopt;
 
 use crate::base::limits::connections::{CLIENT_GONE_AFTER, PEER_PROBE_EVERY, PEER_PROBES, PEER_SILENT_AFTER};
 
-/// Probes the peer of a silent connection, and ends the connection if it does not answer. A
-/// listener hands this on to what it accepts.
+/// Probes the peer of a silent connection, and ends the connection if it does not answer.
+/// Connections that a listener accepts inherit this.
 ///
 /// # Errors
 /// The system's.
@@ -25,11 +25,11 @@ pub fn notice(socket: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Also ends a connection whose peer acknowledges nothing of what was sent: while something is on
-/// its way there are no probes.
+/// Also ends a connection whose peer does not acknowledge sent bytes: as long as there are such
+/// bytes, the kernel does not probe.
 ///
-/// This is for clients only. An upstream may leave a large request unread for longer while it is
-/// at work, and `response_timeout` bounds that.
+/// This is for clients only. A busy upstream may leave a large request unread for longer, and
+/// `response_timeout` bounds that.
 ///
 /// # Errors
 /// The system's.

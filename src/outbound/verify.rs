@@ -1,4 +1,4 @@
-//! Verifies a presented token: from memory, or with the issuer's keys. Returns the caller.
+//! Verifies a presented token, from memory or with the issuer's keys, and returns the caller.
 
 use std::{
     net::IpAddr,
@@ -24,17 +24,19 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// What a remembered token counts at least, so that the bound on bytes also bounds their number.
+/// The least size that a remembered token counts, so that the bound on bytes also bounds the number
+/// of tokens.
 const REMEMBERED_BYTES_MIN: u64 = TOKENS_REMEMBERED_BYTES_MAX / TOKENS_REMEMBERED_MAX;
 /// Bytes of parsed claims for each byte of a token, at most: map nodes, texts and values.
 const CLAIMS_PER_TOKEN_BYTE: u64 = 4;
-/// How long an expired token is remembered as expired: a clock that is set back must not revive it.
+/// How long an expired token is remembered as expired: if the clock is set back, it must stay
+/// expired.
 const EXPIRED_REMEMBERED: Duration = Duration::from_secs(3600);
 
 /// The longest time that a valid token is remembered.
 const LIVES_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Newer keys may help.
+/// A newer key may verify the token.
 const UNKNOWN_KEY: Refusal = Refusal::Token(TokenFault::UnknownKey);
 
 /// SHA-256 of a token's bytes.
@@ -45,13 +47,13 @@ pub struct Verifier {
     remembered: Cache<Fingerprint, Arc<Remembered>>,
 }
 
-/// A token that was verified once.
+/// A remembered token.
 struct Remembered {
     caller: Arc<Caller>,
     /// The issuer and settings that verified it, and the generation of the keys.
     issuer: IssuerId,
     generation: u64,
-    /// `exp` on the clock that never goes back (attack 91).
+    /// `exp` on the monotonic clock (attack 91).
     until: Duration,
     /// How long it was still valid when it was verified.
     lives: Duration,
@@ -59,7 +61,8 @@ struct Remembered {
 }
 
 impl Remembered {
-    /// How long it stays in memory. A token that lives longer than a day is verified again daily.
+    /// How long the token stays in memory. A token that is valid for longer than a day is verified
+    /// again daily.
     fn kept(&self) -> Duration {
         self.lives.min(LIVES_MAX).saturating_add(EXPIRED_REMEMBERED)
     }
@@ -70,12 +73,12 @@ enum Memory {
     Holds(Arc<Caller>),
     Expired,
     Revoked,
-    /// Never verified, or not with these keys.
+    /// The token was never verified, or not with these keys.
     Nothing,
 }
 
 impl Verifier {
-    /// Creates a verifier that remembers nothing yet.
+    /// A verifier without remembered tokens.
     #[must_use]
     pub fn new() -> Self {
         let remembered = Cache::builder()
@@ -86,11 +89,12 @@ impl Verifier {
         Self { remembered }
     }
 
-    /// The caller that the token names, verified with the keys of the one of `issuers` that its
-    /// `iss` names. The audience is not checked here: [`Caller::is_for`] does that for each server.
+    /// Verifies the token with the keys of the issuer in `issuers` that its `iss` names, and
+    /// returns its caller. The audience is not checked here: [`Caller::is_for`] does that for each
+    /// server.
     ///
     /// A remembered token costs a digest and a look-up, without waiting. Refusals are not
-    /// remembered. `peer` is the client's address, if there is one; it bounds the fetches for
+    /// remembered. `peer` is the client's address, if there is a client; it bounds the fetches for
     /// unknown keys.
     ///
     /// # Errors
@@ -113,7 +117,7 @@ impl Verifier {
 
     fn recall(&self, fingerprint: &Fingerprint, issuers: &[Arc<IssuerKeys>], now: Now) -> Memory {
         let Some(remembered) = self.remembered.get(fingerprint) else { return Memory::Nothing };
-        // Not one of this server's issuers, or one whose settings a reload has changed.
+        // The issuer is not one of this server's, or a reload has changed its settings.
         let Some(issuer) = issuers.iter().find(|issuer| *issuer.id() == remembered.issuer) else {
             return Memory::Nothing;
         };
@@ -148,7 +152,7 @@ impl Verifier {
 
         let keys = issuer.current_or_first(now).await?;
         let (keys, caller) = match unverified.verify(issuer.rules(), &keys.set, now) {
-            // Boxed: it is rare, and every request would carry the room for it.
+            // Boxed: it is rare, and every request would need the space for it.
             Err(UNKNOWN_KEY) => Box::pin(verify_later(&unverified, issuer, keys.generation, peer, now)).await?,
             verdict => (keys, verdict?),
         };
@@ -183,7 +187,7 @@ impl Verifier {
     }
 }
 
-/// Verifies it with newer keys than generation `seen`, which does not have the token's key.
+/// Verifies the token with newer keys than generation `seen`, which does not have its key.
 async fn verify_later(
     unverified: &UnverifiedJwt<'_>,
     issuer: &IssuerKeys,
@@ -216,7 +220,7 @@ impl Expiry<Fingerprint, Arc<Remembered>> for UntilWellExpired {
         Some(remembered.kept())
     }
 
-    // Without this an entry that is written again would keep the deadline of the first one.
+    // Without this an updated entry would keep its first deadline.
     fn expire_after_update(
         &self,
         _: &Fingerprint,

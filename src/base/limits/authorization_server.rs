@@ -8,31 +8,32 @@ use super::{KIB, MIB};
 pub const CLIENT_DOCUMENT_BYTES_MAX: usize = 5 * KIB;
 /// A key set that a client's document names.
 pub const CLIENT_KEYS_BYTES_MAX: usize = 64 * KIB;
-/// Documents and key sets of clients that are remembered.
+/// Remembered documents and key sets of clients.
 pub const CLIENT_DOCUMENTS_MAX: u64 = 4_096;
-/// How often one host is asked for documents: one in this time, after a few at once.
+/// One host is asked for one document in this time, after [`CLIENT_DOCUMENTS_AT_ONCE`].
 pub const CLIENT_DOCUMENT_EVERY: Duration = Duration::from_secs(2);
-/// How many of them may come at once.
+/// How many documents one host may be asked for at once.
 pub const CLIENT_DOCUMENTS_AT_ONCE: u32 = 10;
-/// A client's document is held at least this long, whatever it says.
+/// A client's document is kept at least this long, whatever its `max-age`.
 pub const CLIENT_DOCUMENT_AGE_MIN: Duration = Duration::from_secs(60);
-/// At most.
+/// A client's document is kept at most this long.
 pub const CLIENT_DOCUMENT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
-/// Where it says nothing; and the longest for a key set, because a key that was withdrawn must stop
-/// working.
+/// A client's document without `max-age` is kept this long. A key set is never kept longer, because
+/// a withdrawn key must stop working.
 pub const CLIENT_DOCUMENT_AGE_DEFAULT: Duration = Duration::from_secs(300);
 /// A client that registered itself is deleted after this time if no user has allowed it anything
 /// (SPEC E-35): every client can register, and unused registrations must not fill the store.
 pub const UNUSED_CLIENT_AGE: Duration = Duration::from_secs(24 * 3600);
 /// A client that registered itself and was used is deleted after this time without use.
 pub const DYNAMIC_CLIENT_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
-/// The longest that a client's assertion may hold from now on (RFC 7523 §3).
+/// The longest remaining lifetime of a client's assertion (RFC 7523 §3).
 pub const ASSERTION_AGE_MAX: Duration = Duration::from_secs(300);
-/// The longest that `access_token_ttl` may be: keys stay published for as long.
+/// Largest `access_token_ttl`: keys stay published for this long.
 pub const ACCESS_TOKEN_TTL_MAX: Duration = Duration::from_secs(24 * 3600);
 /// A key signs for this long.
 pub const SIGNING_KEY_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// From a key's publication to its first signature: every cache of the key set has it by then.
+/// The time from a key's publication to its first signature: by then every cache of the key set has
+/// the key.
 pub const SIGNING_KEY_LEAD: Duration = Duration::from_secs(600);
 /// How often the store is asked for signing keys.
 pub const SIGNING_KEYS_POLL: Duration = Duration::from_secs(10);
@@ -53,19 +54,19 @@ pub const STORE_ANYONE_BYTES_MAX: usize = 64 * MIB;
 pub const STORE_ENTRIES_MAX: usize = 1_048_576;
 /// Bytes that these may take together.
 pub const STORE_BYTES_MAX: usize = 512 * MIB;
-/// Dead entries that the file store removes at once: others wait meanwhile.
+/// Expired entries that the file store removes at once, while other operations wait.
 pub const STORE_SWEEP_ENTRIES: usize = 512;
 /// How long the file store waits for the previous process to release the file.
 pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// One operation on the file store, the wait for its turn included: a disk may hang.
+/// One operation on the file store, including the wait for its turn: a disk may hang.
 pub const STORE_WORK_TIMEOUT: Duration = Duration::from_secs(5);
-/// Reaching Redis, from the name look-up to the login.
+/// The time to connect to Redis, from the name look-up to the login.
 pub const STORE_DIAL_TIMEOUT: Duration = Duration::from_secs(1);
-/// One operation in Redis, dialling included.
+/// One operation in Redis, including the dial.
 pub const STORE_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// After a failure Redis is not asked for this time, and each operation fails at once.
+/// After a failure Redis is not asked for this time; each operation fails at once.
 pub const STORE_AWAY: Duration = Duration::from_secs(1);
-/// Values that Redis is asked for with one command.
+/// Values that one command requests from Redis.
 pub const STORE_LIST_BATCH: usize = 512;
 /// The body of a request: a form, or the metadata of a client.
 pub const EMBEDDED_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
@@ -78,7 +79,7 @@ pub const FORM_PARAMETERS_MAX: usize = 64;
 pub const STATE_BYTES_MAX: usize = 2 * KIB;
 /// `client_id`, which may be a URL.
 pub const CLIENT_ID_BYTES_MAX: usize = KIB;
-/// One redirect URI; with `state` and a code it must still fit where URLs fit.
+/// One redirect URI; with `state` and a code it must not be too long for a URL.
 pub const REDIRECT_URI_BYTES_MAX: usize = 2 * KIB;
 /// Redirect URIs of one client.
 pub const REDIRECT_URIS_MAX: usize = 16;
@@ -86,40 +87,40 @@ pub const REDIRECT_URIS_MAX: usize = 16;
 pub const CLIENT_NAME_CHARS_MAX: usize = 120;
 /// `grant_types` and `response_types` of one client, each.
 pub const CLIENT_WORDS_MAX: usize = 16;
-/// A registration request, perhaps with a key set in it.
+/// A registration request, perhaps with a key set.
 pub const REGISTRATION_BYTES_MAX: usize = 16 * KIB;
 /// Nesting of a registration or a client's document: a key set's certificates are four deep.
 pub const REGISTRATION_JSON_DEPTH_MAX: u32 = 16;
 /// One `scope` value.
 pub const SCOPE_BYTES_MAX: usize = 8 * KIB;
-/// Scope tokens in it: some clients ask for every scope that a server names.
+/// Scope tokens in one `scope` value: some clients request every scope that a server names.
 pub const SCOPES_MAX: usize = 256;
 /// `resource` parameters of one request.
 pub const RESOURCES_ASKED_MAX: usize = 16;
 /// `login_hint`: the longest mail address (RFC 5321 §4.5.3.1: 64 + 1 + 255).
 pub const LOGIN_HINT_BYTES_MAX: usize = 320;
-/// `prompt`: all its words together are shorter.
+/// `prompt`: all known words together are shorter.
 pub const PROMPT_BYTES_MAX: usize = 64;
-/// From the authorize endpoint to the code, login and consent included (SPEC D-04).
+/// The time from the authorize endpoint to the code, including login and consent (SPEC D-04).
 pub const FLOW_AGE: Duration = Duration::from_secs(600);
-/// An authorization code (SPEC E-15).
+/// The lifetime of an authorization code (SPEC E-15).
 pub const CODE_AGE: Duration = Duration::from_secs(60);
-/// A sign-in of a browser, however often it is used.
+/// The lifetime of a browser's sign-in, however often it is used.
 pub const LOGIN_AGE: Duration = Duration::from_secs(8 * 3600);
-/// A user's consent to a client, after its last use.
+/// The lifetime of a user's consent to a client after its last use.
 pub const CONSENT_AGE: Duration = Duration::from_secs(365 * 24 * 3600);
-/// The name of an account as typed.
+/// The name of an account, as typed.
 pub const ACCOUNT_NAME_BYTES_MAX: usize = 320;
 /// A password.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
-/// The shortest that is hashed (NIST SP 800-63B §3.1.1.2 has 8 where there is a second factor or a
-/// rate limit).
+/// The shortest password that is hashed (NIST SP 800-63B §3.1.1.2: 8 with a second factor or a rate
+/// limit).
 pub const PASSWORD_CHARS_MIN: usize = 8;
-/// Passwords that are checked at the same time: each check takes some 50 ms of one processor.
+/// Passwords that are checked at the same time: each check takes about 50 ms of one processor.
 pub const PASSWORDS_AT_ONCE: usize = 2;
 /// Memory that one check of a password may take, in KiB, as argon2 counts.
 pub const PASSWORD_MEMORY_KIB_MAX: u32 = 262_144;
-/// Names and addresses whose attempts are counted.
+/// Account names and addresses whose attempts are counted.
 pub const THROTTLED_MAX: usize = 65_536;
 /// Characters that a page shows of one text from outside.
 pub const SHOWN_CHARS_MAX: usize = 200;

@@ -6,24 +6,24 @@ use super::KIB;
 
 /// Length of the kernel's queue of connections that are not accepted yet.
 pub const LISTEN_BACKLOG: u32 = 8_192;
-/// A TLS handshake takes two round trips; slower is an attack or a broken network.
+/// The time for a TLS handshake, which takes two round trips: a slower one is an attack or a broken
+/// network.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// From the first byte of a head to its last: slowloris.
+/// The time from the first byte of a head to its last (slowloris).
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// A kept-alive connection with no request.
+/// How long a connection without a request is kept open.
 pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long a connection that was asked to finish, and carries no request, may take to do so.
+/// How long an idle connection that was asked to finish may take.
 pub const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
-/// A peer that reads nothing of what is written to it.
+/// How long a peer may leave written bytes unread.
 pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// Between two pieces of a request body.
+/// The time between two pieces of a request body.
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
-/// From a request body's first byte to its last, whatever arrives between.
+/// The time from a request body's first byte to its last.
 pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long an answer that needs no body waits for the body to arrive, so that the connection can
-/// go on.
+/// How long an answer that needs no body waits for the body, so that the connection can be reused.
 pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
-/// How much of a refused upload of a known caller is read and dropped: this many times
+/// How much of a verified caller's refused upload is read and discarded: this many times
 /// `limits.request_body` …
 pub const REFUSED_UPLOAD_TIMES: u64 = 2;
 /// … and no longer than this.
@@ -36,39 +36,38 @@ pub const HEADER_FIELD_BYTES_MAX: usize = 16 * KIB;
 pub const HEADER_FIELDS_MAX: usize = 100;
 /// The request target.
 pub const URI_BYTES_MAX: usize = 8 * KIB;
-/// Chunk extensions mean nothing to the gateway; more than this on one chunk is a flood.
+/// The extensions of one chunk, which the gateway ignores: more than this is a flood.
 pub const CHUNK_EXTENSION_BYTES_MAX: usize = 256;
 /// Streams that one HTTP/2 connection may have open.
 pub const H2_STREAMS_MAX: u32 = 100;
 /// Streams that a peer may open and reset before the connection is closed (CVE-2023-44487).
 pub const H2_RESETS_MAX: usize = 64;
-/// What is written to one HTTP/2 stream and not yet taken by a slow reader.
+/// Bytes that are held for a slow reader of one HTTP/2 stream.
 pub const H2_SEND_BUFFER_BYTES_MAX: usize = 256 * KIB;
-/// What a body hands out at once on HTTP/2. A client that takes less than this in
-/// [`WRITE_STALL_TIMEOUT`] is stalled; this much stays with the library for each stream when a
-/// client takes one byte and stops.
+/// The largest piece of a body on HTTP/2. A client that takes less than this in
+/// [`WRITE_STALL_TIMEOUT`] is stalled. If a client takes one byte and stops, the library holds this
+/// much for each stream.
 pub const H2_PIECE_BYTES_MAX: usize = 16 * KIB;
 
-/// Open client connections; the next one waits in the listen queue.
+/// Open client connections; further connections wait in the listen queue.
 pub const CONNECTIONS_MAX: usize = 32_768;
 /// Idle connections that are asked at once to make room for new ones.
 pub const CONNECTIONS_CLOSED_AT_ONCE: usize = 256;
-/// For so long a connection that has come, or has had its last answer, does not make room for a
-/// peer with more connections: its request may be on its way, over two round trips of TLS.
+/// For this time a connection that is new, or has had an answer, does not make room for a peer with
+/// more connections: its next request may be on its way, after two round trips of TLS.
 pub const CONNECTION_YOUNG: Duration = Duration::from_secs(2);
 /// How long an HTTP/2 connection that must make room may take to send its GOAWAY.
 pub const ROOM_TIMEOUT: Duration = Duration::from_millis(100);
-/// File descriptors that are kept for files that are read, for issuers and stores, and for what a
-/// library opens …
+/// File descriptors that are reserved for files, issuers, stores and libraries …
 pub const DESCRIPTORS_FOR_FILES: u64 = 16;
 /// … but no more than one part in this many of the limit. Half of that part bounds the reserve of
-/// the admin port, and a quarter the margin between counting and closing.
+/// the admin port, and a quarter of it the margin between counting and closing.
 pub const DESCRIPTOR_SHARE: u64 = 8;
 /// TCP keep-alive: a silent peer is probed after this time …
 pub const PEER_SILENT_AFTER: Duration = Duration::from_secs(30);
 /// … this often …
 pub const PEER_PROBE_EVERY: Duration = Duration::from_secs(10);
-/// … and is gone after so many probes without an answer.
+/// … and counts as gone after this many probes without an answer.
 pub const PEER_PROBES: u32 = 3;
 /// A client whose kernel acknowledges nothing of what was sent is gone. Linux also counts the time
 /// in which a living client has no room for more, so this is longer than

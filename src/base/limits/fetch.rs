@@ -10,39 +10,39 @@ pub const JWKS_BYTES_MAX: usize = 512 * KIB;
 pub const JWKS_KEYS_MAX: usize = 100;
 /// An authorization server's metadata.
 pub const METADATA_BYTES_MAX: usize = 64 * KIB;
-/// The head of what is fetched: real ones are under 4 KiB.
+/// The head of a fetched document: real heads are under 4 KiB.
 pub const FETCH_HEAD_BYTES_MAX: usize = 16 * KIB;
-/// Fields in it.
+/// Fields in that head.
 pub const FETCH_HEAD_FIELDS_MAX: usize = 100;
 /// One fetch, from the name look-up to the last byte.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-/// Keys are asked for again no sooner than this, whatever their `max-age` says.
+/// Keys are fetched again no sooner than this, whatever their `max-age`.
 pub const JWKS_AGE_MIN: Duration = Duration::from_secs(60);
-/// Keys are asked for again at least this often: a removed key must stop working.
+/// Keys are fetched again at least this often: a removed key must stop working.
 pub const JWKS_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
-/// Age of keys whose answer says nothing.
+/// Age of keys without `max-age`.
 pub const JWKS_AGE_DEFAULT: Duration = Duration::from_secs(600);
-/// Keys older than this are not used even when the issuer cannot be reached.
+/// Older keys are not used, even if the issuer cannot be reached.
 pub const JWKS_STALE_MAX: Duration = Duration::from_secs(24 * 3600);
-/// How long a token whose key is unknown waits for a fetch that could bring it.
+/// How long a token with an unknown key waits for a fetch that could bring the key.
 pub const KEY_WAIT: Duration = Duration::from_secs(5);
-/// How much longer it waits for the answer, where the fetch has begun at the last moment.
+/// How much longer the token waits, if the fetch began at the last moment.
 pub const KEY_WAIT_GRACE: Duration = Duration::from_millis(500);
 /// Fetches that unknown keys may cause besides the first, for each issuer and `refetch_floor` (SPEC
-/// B-43). They are spread evenly, so that with the default floor the next one is never more than
+/// B-43). They are spread evenly, so that with the default floor the next fetch is never more than
 /// [`KEY_WAIT`] away.
 pub const EXTRA_FETCHES_MAX: usize = 5;
-/// How many of these extra fetches one peer address may cause (IPv6: one /64); the last one is left
-/// to other peers.
+/// How many of these extra fetches one peer address may cause (IPv6: one /64); the last is for
+/// other peers.
 pub const EXTRA_FETCHES_PER_PEER_MAX: usize = 4;
-/// Requests that wait for one issuer's keys because their token's key is unknown; the next one gets
-/// 503 at once.
+/// Requests that wait for one issuer's keys because their token's key is unknown; the next request
+/// gets 503 at once.
 pub const KEY_WAITERS_MAX: usize = 2_048;
-/// How many of them may come from one peer address (IPv6: one /64).
+/// How many of these requests may come from one peer address (IPv6: one /64).
 pub const KEY_WAITERS_PER_PEER_MAX: usize = 1_024;
 /// Age at which an issuer's metadata is fetched again.
 pub const METADATA_AGE: Duration = Duration::from_secs(600);
-/// Look-ups of configured names at once: each occupies a thread for as long as DNS hangs.
+/// Look-ups of configured names at once: each occupies a thread while DNS does not answer.
 pub const LOOK_UPS_MAX: usize = 8;
 /// Look-ups at once of names from fetched documents; a separate bound, so that they never delay
 /// configured names.

@@ -22,21 +22,21 @@ pub const RESOURCE_URI_BYTES_MAX: usize = 8 * KIB;
 pub const SUBSCRIPTIONS_MAX: usize = 256;
 /// A list as JSON, or one event of a stream that may hold a list.
 pub const LIST_BYTES_MAX: usize = 16 * MIB;
-/// Nesting of such an answer: schemas of tools go deep.
+/// Nesting of such an answer: tool schemas are deep.
 pub const LIST_JSON_DEPTH_MAX: u32 = 512;
 /// Messages in one batch (SPEC C-30).
 pub const BATCH_MESSAGES_MAX: usize = 50;
 /// A session id of an upstream (SPEC C-40).
 pub const SESSION_ID_BYTES_MAX: usize = 256;
-/// An id of an event, which comes back in `Last-Event-ID` (SPEC C-53).
+/// An event id, which a client sends back in `Last-Event-ID` (SPEC C-53).
 pub const EVENT_ID_BYTES_MAX: usize = 1_024;
 /// Path and query of the message endpoint that an upstream of 2024-11-05 names. The sealed URI is a
 /// third longer and fits into [`super::connections::URI_BYTES_MAX`] and the limits of clients and
 /// proxies (RFC 9110 §4.1).
 pub const ENDPOINT_BYTES_MAX: usize = 2 * KIB;
-/// Largest answer that is looked at for the task it makes: such an answer is small.
+/// The largest answer that is searched for a task: such an answer is small.
 pub const TASK_ANSWER_BYTES_MAX: usize = 64 * KIB;
-/// How much of a call's stream is looked at for the task that it makes.
+/// How much of a call's stream is searched for a task.
 pub const TASK_STREAM_BYTES_MAX: usize = MIB;
-/// What is read and thrown away of a body that means nothing.
+/// How much of an ignored body is read and discarded.
 pub const IGNORED_BODY_BYTES_MAX: u64 = 64 * KIB as u64;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::{KIB, MIB};
 
-/// Open connections: a probe or a scrape at a time is usual. The next one closes one of them.
+/// Open connections: usually one probe or scrape at a time. The next connection closes one of them.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
-/// The same where descriptors are few.
+/// The same if there are few descriptors.
 pub const ADMIN_CONNECTIONS_LEAST: usize = 4;
-/// One part in this many of them is left to requests that are still arriving, where clients read
+/// One part in this many of them is kept for requests that are still arriving, if clients read
 /// their answers slowly.
 pub const ADMIN_SHARE_FOR_HEADS: usize = 8;
 /// From accept to the last byte of a request's head.
@@ -21,11 +21,11 @@ pub const ADMIN_HEAD_BYTES_MAX: usize = 16 * KIB;
 pub const CONFIG_BYTES_MAX: u64 = MIB as u64;
 /// A file that a secret or a key set is read from.
 pub const SECRET_FILE_BYTES_MAX: u64 = 64 * KIB as u64;
-/// Audit lines that wait for a slow reader; the next ones are counted and dropped.
+/// Audit lines that wait for a slow reader; more lines are counted and dropped.
 pub const AUDIT_LINES_MAX: usize = 16_384;
-/// Log lines that wait for a slow reader; the next ones are counted and lost.
+/// Log lines that wait for a slow reader; more lines are counted and dropped.
 pub const LOG_LINES_MAX: usize = 4_096;
 /// A certificate that expires within this time causes a warning once a day.
 pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3600);
-/// How often configuration, certificate and key files are looked at.
+/// How often configuration, certificate and key files are checked for changes.
 pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);

@@ -56,7 +56,7 @@ servers:
     rules: [{tools: [\"*\"]}]
 ";
     let expected = [
-        "1:13 public_url: found \"http://mcp.example.com\"; expected https://; http:// is for a loopback host alone",
+        "1:13 public_url: found \"http://mcp.example.com\"; expected https://; http:// is allowed only for a loopback host",
         "3:14 listen[0].address: found 0.0.0.0:8080 without TLS; expected `tls`, a loopback address, or `plaintext: true` where TLS ends in front of the gateway",
         "4:5 listen[0].adress: found an unknown key; expected address, tls or plaintext; did you mean \"address\"?",
         "8:18 authorization_servers.corporate.algorithms[0]: found \"HS256\"; expected an asymmetric algorithm: with HS* a key that verifies can also sign (RFC 8725 §3.1)",

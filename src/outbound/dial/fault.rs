@@ -1,4 +1,4 @@
-//! Why a connection could not be opened: a label for metrics and logs, and a phrase for clients.
+//! Why a connection could not be opened: label for metrics and logs, phrase for clients, advice.
 
 use std::{io, net::IpAddr};
 
@@ -19,7 +19,7 @@ pub struct DialFault {
 /// The kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialFaultKind {
-    /// The name has no address, or DNS says that it failed.
+    /// The name has no address, or DNS reports a failure.
     Resolve,
     /// DNS does not answer.
     ResolveTimeout,
@@ -85,13 +85,13 @@ impl DialFaultKind {
         self.row().0
     }
 
-    /// What a client may read.
+    /// The phrase for clients.
     #[must_use]
     pub const fn phrase(self) -> &'static str {
         self.row().1
     }
 
-    /// What an operator can do about it.
+    /// The advice for operators.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -112,9 +112,9 @@ impl DialFaultKind {
         matches!(self, Self::ResolveTimeout | Self::ConnectTimeout | Self::TlsTimeout)
     }
 
-    /// Whether dialling again soon may help: a restart looks like this. The name of a service
-    /// without a ready instance has no address for a while; a proxy in front of one hangs up. A
-    /// certificate does not change by asking again.
+    /// Whether it may help to dial again soon, as during a restart. The name of a service without a
+    /// ready instance has no address for a while, and a proxy in front of it closes connections. A
+    /// certificate does not change so soon.
     #[must_use]
     pub fn may_pass(self) -> bool {
         matches!(
@@ -129,7 +129,7 @@ impl DialFaultKind {
         )
     }
 
-    /// Of a failed `connect` to `address`.
+    /// The kind of a failed `connect` to `address`.
     pub(super) fn of_connect(cause: &io::Error, address: IpAddr) -> Self {
         use io::ErrorKind::{
             AddrNotAvailable, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
@@ -143,14 +143,14 @@ impl DialFaultKind {
             HostUnreachable | NetworkUnreachable | NetworkDown => Self::Unreachable,
             ConnectionReset | ConnectionAborted => Self::Reset,
             TimedOut => Self::ConnectTimeout,
-            // A host without IPv6 says this of every IPv6 address.
+            // A host without IPv6 reports this for every IPv6 address.
             AddrNotAvailable if address.is_ipv6() => Self::Unreachable,
             AddrNotAvailable => Self::NoPorts,
             _ => Self::Connect,
         }
     }
 
-    /// Of a failed TLS handshake.
+    /// The kind of a failed TLS handshake.
     pub(super) fn of_tls(cause: &io::Error) -> Self {
         if is_hang_up(cause) {
             return Self::Reset;
@@ -167,7 +167,7 @@ impl DialFaultKind {
     }
 }
 
-/// Whether the peer closed the connection, in one way or another.
+/// Whether the peer closed the connection, in any way.
 fn is_hang_up(cause: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
     matches!(cause.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)

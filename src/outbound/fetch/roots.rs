@@ -10,23 +10,23 @@ use tracing::warn;
 
 use crate::outbound::fault::{Fault, FaultKind};
 
-/// Certificates that a server's chain may end in.
+/// The trusted roots of a server's certificate chain.
 pub type Roots = RootCertStore;
 
-/// The public roots that are built in, so that an image from scratch works, and `extra` besides.
+/// The built-in public roots, so that an image without a trust store works, and `extra`.
 ///
 /// # Errors
-/// A certificate of `extra` that cannot be a trust anchor.
+/// A certificate in `extra` cannot be a trust anchor.
 pub fn tls_roots(extra: &[CertificateDer<'static>]) -> Result<Roots, Fault> {
     let mut roots = private_roots(extra)?;
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     Ok(roots)
 }
 
-/// The certificates of `ca` and no public ones.
+/// The certificates of `ca`, without the public roots.
 ///
 /// # Errors
-/// A certificate that cannot be a trust anchor.
+/// A certificate cannot be a trust anchor.
 pub fn private_roots(ca: &[CertificateDer<'static>]) -> Result<Roots, Fault> {
     let mut roots = RootCertStore::empty();
     for certificate in ca {
@@ -39,7 +39,8 @@ pub fn private_roots(ca: &[CertificateDer<'static>]) -> Result<Roots, Fault> {
 /// paths.
 ///
 /// # Errors
-/// Nothing usable there. A bad certificate beside good ones is logged: system stores have some.
+/// There is no usable certificate. A bad certificate beside good ones is only logged, because
+/// system stores have some.
 pub fn native_roots(file: Option<&Path>, directories: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let from_file = file.map(|file| rustls_native_certs::load_certs_from_paths(Some(file), None));
     let from_directories =
@@ -59,11 +60,10 @@ pub fn native_roots(file: Option<&Path>, directories: &[PathBuf]) -> Result<Vec<
     }
 }
 
-/// TLS 1.2 or 1.3 as a client. `alpn_h2` says whether to offer HTTP/2.
+/// TLS 1.2 or 1.3 as a client. `alpn_h2`: whether to offer HTTP/2.
 #[must_use]
 pub fn client_tls(roots: Roots, alpn_h2: bool) -> Arc<ClientConfig> {
-    // The provider is named, so that a second one in the tree cannot make rustls panic for want of
-    // a choice.
+    // The provider is named, so that a second provider in the build cannot make rustls panic.
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     #[expect(
         clippy::expect_used,

@@ -1,9 +1,9 @@
-//! Decides when an unknown key may cause a fetch, and how many requests may wait for it.
+//! Decides when an unknown key causes a fetch, and how many requests may wait for keys.
 //!
-//! Within one `refetch_floor` unknown keys cause one fetch and at most [`EXTRA_FETCHES_MAX`] more,
-//! spread evenly. Each fetch answers every token that arrived before it began, regardless of which
-//! token caused it: a flood of invented keys delays a rotated key and never hides it (SPEC B-43,
-//! attacks 75 and 181).
+//! Within one `refetch_floor`, unknown keys cause one fetch and at most [`EXTRA_FETCHES_MAX`] more,
+//! spread evenly. Each fetch counts for every token that arrived before it began, whichever token
+//! caused it: a flood of invented keys delays a rotated key but never hides it (SPEC B-43, attacks
+//! 75 and 181).
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -31,7 +31,7 @@ pub(super) type ClientNetwork = Option<IpAddr>;
 /// The fetches that unknown keys of one issuer may cause.
 pub(super) struct Demand {
     floor: Duration,
-    /// Whether a fetch on demand helps: a file is read again within seconds anyway.
+    /// Whether a fetch on demand helps. It does not for a file, which is read again within seconds.
     may_ask: bool,
     state: Mutex<State>,
     /// Notified of each new ticket, and of a ticket that moves forward.
@@ -41,19 +41,19 @@ pub(super) struct Demand {
 /// Why an attempt begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// It was scheduled, or there is a new document.
+    /// The schedule, or a new document.
     Schedule,
-    /// An unknown key has a ticket for it.
+    /// The ticket of an unknown key.
     Ticket,
 }
 
 #[derive(Default)]
 struct State {
-    /// How many attempts have begun.
+    /// The number of begun attempts.
     begun: u64,
     /// When the next attempt begins without a ticket; `None` during an attempt.
     scheduled: Option<Duration>,
-    /// The ticket whose fetch has not begun.
+    /// The ticket for the next fetch.
     ticket: Option<RefetchTicket>,
     /// The last tickets whose fetches began, oldest first.
     caused: VecDeque<RefetchTicket>,
@@ -61,7 +61,7 @@ struct State {
     waiting_total: usize,
 }
 
-/// A fetch that an unknown key causes: when, and for which client.
+/// The right of an unknown key to a fetch: when, and for which client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RefetchTicket {
     at: Duration,
@@ -85,17 +85,17 @@ impl Demand {
         self.state().begun.saturating_add(1)
     }
 
-    /// Returns a place to wait for `attempt`, and issues a ticket for it unless it has begun or
+    /// Returns a place to wait for `attempt`. Issues a ticket, unless the attempt has begun or
     /// begins in time anyway.
     ///
     /// # Errors
-    /// When the next fetch may begin, if that is too late or too many requests wait.
+    /// The time of the next fetch, if it is too late or too many requests wait.
     pub(super) fn ask(&self, peer: ClientNetwork, attempt: u64, now: Duration) -> Result<WaitingPlace<'_>, Duration> {
         let mut state = self.state();
         if state.begun < attempt {
             let asked = if self.may_ask { state.soonest(self.floor, peer, now) } else { Duration::MAX };
             let open = state.ticket.map_or(Duration::MAX, |ticket| ticket.at);
-            // Without tickets, another attempt soon follows the one under way.
+            // Without tickets, the next attempt follows the current one soon.
             let scheduled = state.scheduled.unwrap_or(if self.may_ask { Duration::MAX } else { now }).max(now);
             let begins = asked.min(open).min(scheduled);
             if begins > now.saturating_add(KEY_WAIT) {
@@ -127,7 +127,7 @@ impl Demand {
         state.scheduled = None;
         if let Some(ticket) = state.ticket.take().filter(|_| cause == Cause::Ticket) {
             state.caused.push_back(RefetchTicket { at: now, ..ticket });
-            // Older ones do not count any more.
+            // Older tickets do not count any more.
             if state.caused.len() > EXTRA_FETCHES_MAX.saturating_add(1) {
                 state.caused.pop_front();
             }
@@ -135,7 +135,7 @@ impl Demand {
         state.begun
     }
 
-    /// The attempt has ended, and the next one begins at `next` unless a ticket comes first.
+    /// Ends the attempt. The next attempt begins at `next`, unless a ticket comes first.
     pub(super) fn rest_until(&self, next: Duration) {
         self.state().scheduled = Some(next);
     }
@@ -149,7 +149,7 @@ impl Demand {
                 None => told.await,
                 Some(ticket) => select! {
                     () = sleep(ticket.at.saturating_sub(clock.now().mono)) => return,
-                    // It may have moved forward.
+                    // The ticket may have moved forward.
                     () = told => {}
                 },
             }
@@ -166,7 +166,7 @@ impl State {
     fn soonest(&self, floor: Duration, peer: ClientNetwork, now: Duration) -> Duration {
         let share = u32::try_from(EXTRA_FETCHES_MAX.saturating_add(1)).unwrap_or(u32::MAX);
         let after_last = self.caused.back().map(|last| last.at.saturating_add(floor / share));
-        // The first fetch belongs to no peer; the others are extra.
+        // The first fetch counts for no peer; the others are extra.
         let after = |fetch: Option<&RefetchTicket>| fetch.map(|fetch| fetch.at.saturating_add(floor));
         let of_all = after(self.caused.iter().rev().nth(EXTRA_FETCHES_MAX));
         let mut own = self.caused.iter().rev().filter(|fetch| peer.is_some() && fetch.peer == peer);
@@ -176,12 +176,12 @@ impl State {
 
     fn next(&self, now: Duration) -> Duration {
         let ticket = self.ticket.map(|ticket| ticket.at);
-        // An attempt that is under way ends within seconds; the exact time is not known.
+        // The current attempt ends within seconds; the exact time is unknown.
         self.scheduled.into_iter().chain(ticket).min().unwrap_or(now)
     }
 }
 
-/// The refusal of a token for which no fetch begins before `next`: the client may retry then.
+/// The refusal of a token that must wait for a fetch at `next`: the client may retry then.
 pub(super) fn unavailable_until(next: Duration, now: Now) -> Refusal {
     let wait = next.saturating_sub(now.mono);
     let begun = u64::from(wait.subsec_nanos() > 0);

@@ -12,7 +12,7 @@ use crate::base::limits::fetch::FETCH_TIMEOUT;
 #[derive(Default)]
 pub struct LocalKeys {
     document: watch::Sender<Option<Bytes>>,
-    /// `jti` of access tokens that were revoked before they expired; all tokens of a family share
+    /// `jti` of access tokens that were revoked before they expired. All tokens of a family share
     /// the part before the dot.
     revoked: ArcSwap<HashSet<Box<str>>>,
     /// Notified of each change of [`Self::revoked`], which every request reads without a lock.
@@ -49,7 +49,7 @@ impl LocalKeys {
     /// Waits until [`Self::is_revoked`], which may never happen.
     pub async fn until_revoked(&self, jti: &str) {
         let mut revocations = self.revocations.subscribe();
-        // The sender lives as long as `self`, so the wait does not end without a change.
+        // The sender lives as long as `self`, so the wait ends only with a change.
         while !self.is_revoked(jti) && revocations.changed().await.is_ok() {}
     }
 
@@ -58,10 +58,10 @@ impl LocalKeys {
         self.document.borrow().clone()
     }
 
-    /// [`Self::document`]. At the start of the process, waits for the first one.
+    /// As [`Self::document`], but waits for the first document at the start of the process.
     pub(super) async fn first_document(&self) -> Option<Bytes> {
         let mut documents = self.document.subscribe();
-        // Also after a timeout: use what is there now.
+        // After a timeout, too, the present document is used.
         let _ = timeout(FETCH_TIMEOUT, documents.wait_for(Option::is_some)).await;
         self.document()
     }

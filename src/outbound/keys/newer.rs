@@ -1,4 +1,4 @@
-//! Waits until newer keys arrive for one token, or a fetch shows that there are none.
+//! Waits for newer keys for one token, or for a fetch that shows that there are none.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -17,9 +17,8 @@ use crate::{
     },
 };
 
-/// One token's wait. A key set proves that a key does not exist only if its fetch began after the
-/// token arrived: an issuer may have published the key while an earlier fetch was under way (attack
-/// 181).
+/// One token's wait. A fetch proves that a key does not exist only if it began after the token
+/// arrived: the issuer may have published the key during an earlier fetch (attack 181).
 pub struct Newer<'a> {
     issuer: &'a IssuerKeys,
     peer: ClientNetwork,
@@ -29,12 +28,12 @@ pub struct Newer<'a> {
     place: Option<WaitingPlace<'a>>,
 }
 
-/// Why no newer keys came.
+/// Why there are no newer keys.
 #[derive(Debug)]
 pub enum NoNewerKeys {
     /// The issuer does not have the key.
     UnknownKey,
-    /// The issuer was not reached: what the client gets.
+    /// The issuer was not reached; the refusal for the client.
     Unavailable(Refusal),
 }
 
@@ -48,8 +47,8 @@ impl From<NoNewerKeys> for Refusal {
 }
 
 impl IssuerKeys {
-    /// Keys for a token with an unknown key that has just arrived from `peer`; `None` if no client
-    /// sent it.
+    /// Begins the wait for a token with an unknown key that has just arrived from `peer`, or from
+    /// no client.
     #[must_use]
     pub fn newer(&self, peer: Option<IpAddr>) -> Newer<'_> {
         Newer {
@@ -65,7 +64,7 @@ impl IssuerKeys {
         self.current(now).filter(|published| published.generation != seen_generation)
     }
 
-    /// What an unknown key means after the last attempt.
+    /// The verdict about an unknown key after the last attempt.
     fn verdict(&self, now: Now) -> NoNewerKeys {
         let is_certain = self.progress.borrow().fault.is_none() && self.current(now).is_some();
         if is_certain { NoNewerKeys::UnknownKey } else { NoNewerKeys::Unavailable(self.unavailable(now)) }
@@ -73,8 +72,8 @@ impl IssuerKeys {
 }
 
 impl Newer<'_> {
-    /// Keys of another generation than `seen`, which does not have the token's key. Waits up to
-    /// [`KEY_WAIT`] for their fetch to begin.
+    /// Waits for keys of another generation than `seen`, which does not have the token's key. The
+    /// fetch must begin within [`KEY_WAIT`].
     ///
     /// # Errors
     /// [`NoNewerKeys::UnknownKey`] if a fetch that began after the token's arrival brought no new
@@ -95,7 +94,7 @@ impl Newer<'_> {
                 let place = issuer.demand.ask(self.peer, attempt, now.mono);
                 self.place = Some(place.map_err(|next| NoNewerKeys::Unavailable(unavailable_until(next, now)))?);
             }
-            // A fetch that began too early to prove anything may still bring the key.
+            // A fetch that began too early may still bring the key.
             let wait = progress.wait_for(|progress| {
                 progress.attempts >= attempt || issuer.newer_than(seen, issuer.clock.now()).is_some()
             });

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The identity of one [`super::IssuerKeys`] in this process. A remembered token is valid only with
-/// the same one, so never under other settings.
+/// the same identity, so never with other settings.
 #[derive(Clone, Debug)]
 pub struct IssuerId(Arc<()>);
 
@@ -31,22 +31,22 @@ impl Eq for IssuerId {}
 pub struct Published {
     /// The keys.
     pub set: Arc<KeySet>,
-    /// Counts changes of the document: a token that was verified with another generation is
+    /// Counts changes of the document. A token that was verified with another generation is
     /// verified again.
     pub generation: u64,
-    /// When the issuer last confirmed it.
+    /// When the issuer last confirmed the key set.
     pub fetched: Now,
     /// SHA-256 of the document.
     pub(super) digest: [u8; 32],
 }
 
 impl Published {
-    /// How long ago the issuer last confirmed it.
+    /// The time since the issuer last confirmed the key set.
     pub(super) fn age(&self, now: Now) -> Duration {
         now.mono.saturating_sub(self.fetched.mono)
     }
 
-    /// Whether tokens may be verified with it.
+    /// Whether tokens may be verified with the key set.
     pub(super) fn is_usable(&self, now: Now) -> bool {
         !self.set.is_empty() && self.age(now) < JWKS_STALE_MAX
     }

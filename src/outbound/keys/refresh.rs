@@ -56,7 +56,7 @@ impl IssuerKeys {
                 () = sleep(wait) => Cause::Schedule,
                 // Embedded keys are in force as soon as they are made.
                 () = DocumentSource::changed(&mut news) => Cause::Schedule,
-                // The new metadata may say where the keys are.
+                // The new metadata may name the URL of the keys.
                 () = self.discovery.attempted(), if failures > 0 && self.settings.keys == KeySource::Discover => {
                     Cause::Schedule
                 }
@@ -79,8 +79,8 @@ impl IssuerKeys {
     }
 
     /// Accepts a changed document. An invalid document keeps the previous keys in force. A valid
-    /// one without a usable key does not: the issuer has withdrawn its keys, and a stolen key must
-    /// not stay valid (SPEC B-44, attack 89).
+    /// document without a usable key does not: the issuer has withdrawn its keys, and a stolen key
+    /// must not stay valid (SPEC B-44, attack 89).
     fn accept(&self, document: &[u8], digest: [u8; 32], fetched: Now) -> Result<Published, Fault> {
         let generation = self.published.load().as_ref().map_or(0, |before| before.generation).saturating_add(1);
         let set = match KeySet::read(document) {
@@ -100,8 +100,8 @@ impl IssuerKeys {
         Ok(Published { set, generation, fetched, digest })
     }
 
-    /// Warns once for each outage, and again when it gets worse: `told` is the state in the last
-    /// warning. Retries are logged for debugging.
+    /// Warns once for each outage, and again when it gets worse. `told` is the state in the last
+    /// warning. Other retries are logged at `debug`.
     fn log_failure(&self, fault: &Fault, failures: u32, told: Option<KeyState>) -> KeyState {
         let authorization_server = &self.rules().name;
         let now = self.clock.now();
@@ -113,7 +113,7 @@ impl IssuerKeys {
             KeyState::Missing => warn!(%authorization_server, %fault, "no keys yet: tokens of this issuer get 503"),
             KeyState::TooOld => warn!(
                 %authorization_server, %fault, age_secs,
-                "the keys are too old: every token of this issuer gets 503 until its key set can be fetched"
+                "the keys are too old: every token of this issuer gets 503 until the key set can be fetched"
             ),
             KeyState::Withdrawn => warn!(
                 %authorization_server, %fault,

@@ -1,4 +1,4 @@
-//! What the configuration says about one issuer's tokens and keys.
+//! Settings for one issuer's tokens and keys.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,21 +13,21 @@ pub enum KeySource {
     Url(Box<str>),
     /// From this file, read again when it changes.
     File(PathBuf),
-    /// From the embedded authorization server of the same name, which hands them over in memory.
+    /// From the embedded authorization server of the same name, in memory.
     Embedded,
 }
 
 /// The tokens and keys of one authorization server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerSettings {
-    /// The rules for its tokens; the first of `rules.issuers` is published, and its metadata
+    /// The rules for its tokens. The first of `rules.issuers` is published, and its metadata is
     /// fetched.
     pub rules: TokenRules,
-    /// Where its keys are.
+    /// Where its keys come from.
     pub keys: KeySource,
     /// Unknown keys cause one fetch in this time, and at most
     /// [`crate::base::limits::fetch::EXTRA_FETCHES_MAX`] more.
     pub refetch_floor: Duration,
-    /// Whether an `http://` issuer that is not loopback may be asked.
+    /// Whether the issuer may have an `http://` URL that is not loopback.
     pub allow_http: bool,
 }

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Where to read.
+/// The source of a document.
 pub(super) enum DocumentSource {
     Discovered(Arc<Discovery>, Fetch),
     Fixed(KeyPlace, Fetch),
@@ -28,7 +28,7 @@ pub(super) enum DocumentSource {
     Local(Arc<LocalKeys>),
 }
 
-/// What was read.
+/// A document that was read.
 pub(super) struct KeyDocument {
     pub(super) body: Bytes,
     /// When to read again.
@@ -53,7 +53,7 @@ impl DocumentSource {
         }
     }
 
-    /// What the embedded authorization server writes, where this is its issuer.
+    /// The keys of the embedded authorization server; `None` for any other source.
     pub(super) fn local(&self) -> Option<&Arc<LocalKeys>> {
         match self {
             Self::Local(keys) => Some(keys),
@@ -67,8 +67,8 @@ impl DocumentSource {
             Self::Fixed(place, fetch) => get(fetch, place).await,
             Self::File(path) => {
                 let path = path.clone();
-                // The file is read whole each time. It is small and usually in the page cache,
-                // while its time and size stay the same after an edit within one tick.
+                // The file is read whole each time. It is small and usually in the page cache, and
+                // an edit may leave its time and size unchanged.
                 let body = spawn_blocking(move || read_file(&path))
                     .await
                     .map_err(|cause| Fault::new(FaultKind::KeyFile, cause))??;
@@ -81,7 +81,7 @@ impl DocumentSource {
         }
     }
 
-    /// Waits for a newer document than the last one read; for ever if only a fetch shows it.
+    /// Waits for a newer document than the last one. Never ends if only a fetch can show it.
     pub(super) async fn changed(news: &mut Option<watch::Receiver<Option<Bytes>>>) {
         let is_new = match news {
             Some(news) => news.changed().await.is_ok(),
@@ -138,8 +138,8 @@ async fn get(fetch: &Fetch, place: &KeyPlace) -> Result<KeyDocument, Fault> {
     }
 }
 
-/// When to fetch again: before the keys expire, so that no request waits, and within the gateway's
-/// bounds (SPEC B-42).
+/// The time until the next fetch: before the keys expire, so that no request waits, and within the
+/// gateway's bounds (SPEC B-42).
 fn refresh_in(max_age: Option<Duration>) -> Duration {
     let age = max_age.unwrap_or(JWKS_AGE_DEFAULT);
     (age / 5).saturating_mul(4).clamp(JWKS_AGE_MIN, JWKS_AGE_MAX)

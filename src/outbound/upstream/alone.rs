@@ -1,4 +1,4 @@
-//! Finds an HTTP/1.1 connection for a call: one that became idle, or a new one.
+//! Finds an HTTP/1.1 connection for a call: an idle connection, or a new one.
 
 use std::{pin::pin, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Pools {
-    /// A connection for one request, which dials it. `None` if the upstream turns out to speak
+    /// Finds or dials a connection for one request. `None` if the upstream turns out to speak
     /// HTTP/2 and has no free stream yet.
     pub(super) async fn own_in_time(self: &Arc<Self>, arrived: Instant) -> Result<Option<Leg>, Fault> {
         let deadline = arrived + self.connect_timeout;
@@ -39,7 +39,7 @@ impl Pools {
                         });
                     }
                     Err(failed) => {
-                        // The remaining time was too short; the dial before this one knows why the
+                        // The remaining time was too short. The previous dial knows why the
                         // upstream is away.
                         let is_cut_short = failed.kind.is_timeout() && now >= arrived + UPSTREAM_REDIAL_FIRST;
                         if let Some(known) = self.outage.fault().filter(|_| is_cut_short) {

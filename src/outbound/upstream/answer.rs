@@ -1,4 +1,4 @@
-//! The body of an upstream's answer, which drives the HTTP/1.1 connection that it comes from.
+//! The body of an upstream's answer. It drives its HTTP/1.1 connection.
 
 use std::{
     fmt,
@@ -14,18 +14,18 @@ use hyper::body::Incoming;
 
 use super::{h1::Own, h2::StreamSlot, idle::IdlePool};
 
-/// An answer's body. Dropping it before its end closes the connection or resets the stream, so that
-/// the upstream learns that the client left.
+/// The body of an answer. If it is dropped before its end, the connection is closed or the stream
+/// is reset, so that the upstream learns that the client left.
 pub struct Answer(Source);
 
 enum Source {
-    /// From a connection that no other request uses.
+    /// From an HTTP/1.1 connection.
     Alone { incoming: Incoming, leg: Option<(Own, Arc<IdlePool>)> },
-    /// From a shared connection; `left` of its announced bytes are still to come.
+    /// From a stream of an HTTP/2 connection; `left` announced bytes are still to come.
     Shared { stream: RecvStream, slot: Option<StreamSlot>, left: Option<u64> },
 }
 
-/// The upstream ended an answer before its framing said so.
+/// The upstream broke off an answer before its end.
 #[derive(Debug)]
 pub enum BrokeOff {
     /// Over HTTP/1.1.
@@ -57,7 +57,8 @@ impl Answer {
     }
 }
 
-/// The answer is complete: the connection goes back, if the upstream has left it clean (SPEC F-11).
+/// Returns the connection of a complete answer to the pool, if the upstream sent nothing after it
+/// (SPEC F-11).
 fn finish(leg: &mut Option<(Own, Arc<IdlePool>)>, cx: &mut Context<'_>) {
     if let Some((mut own, pool)) = leg.take()
         && own.settles(cx)
@@ -79,7 +80,7 @@ impl Body for Answer {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            // Not before the connection went back: the end is seen by polling.
+            // Only after the connection was returned, which a poll does.
             Source::Alone { incoming, leg } => leg.is_none() && incoming.is_end_stream(),
             Source::Shared { stream, .. } => stream.is_end_stream(),
         }
@@ -101,10 +102,10 @@ fn poll_alone(
     let mut connection_was_polled = false;
     loop {
         match Pin::new(&mut *incoming).poll_frame(cx) {
-            // Trailers end here (SPEC F-14).
+            // Trailers are dropped (SPEC F-14).
             Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {}
             Poll::Ready(Some(Ok(frame))) => {
-                // With a known length the last piece is the end: the reader may not poll again.
+                // With a known length the reader may not poll again after the last piece.
                 if incoming.is_end_stream() {
                     finish(leg, cx);
                 }
@@ -118,8 +119,8 @@ fn poll_alone(
                 finish(leg, cx);
                 return Poll::Ready(None);
             }
-            // Let the connection read, once. Its data is taken in this same poll, so that all of it
-            // leaves in one write.
+            // Let the connection read, once. Its data is taken in the same poll, so that all of it
+            // is written at once.
             Poll::Pending if connection_was_polled => return Poll::Pending,
             Poll::Pending => {
                 let Some((own, _)) = leg.as_mut() else { return Poll::Pending };
@@ -139,13 +140,13 @@ fn poll_shared(
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
     let polled = std::task::ready!(stream.poll_data(cx));
-    // Trailers end here (SPEC F-14): the end of data is the end.
+    // Trailers are dropped (SPEC F-14): the end of the data is the end of the answer.
     if !matches!(polled, Some(Ok(_))) || stream.is_end_stream() {
         *slot = None;
     }
     Poll::Ready(polled.map(|data| match data {
         Ok(data) => {
-            // Taken: the peer may send as much again. It fails only where nothing more can come.
+            // The peer may send this many more bytes. This fails only if no more bytes can come.
             let _ = stream.flow_control().release_capacity(data.len());
             *left = left.map(|left| left.saturating_sub(data.len() as u64));
             Ok(Frame::data(data))
@@ -156,7 +157,7 @@ fn poll_shared(
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        // An answer without a body may never be polled; its connection can be reused.
+        // An answer without a body may never be polled, and its connection can be reused.
         if let Source::Alone { incoming, leg } = &mut self.0
             && incoming.is_end_stream()
         {

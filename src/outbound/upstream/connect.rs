@@ -37,7 +37,7 @@ pub(super) struct Connector {
     pub(super) speaks_h2: AtomicBool,
 }
 
-/// A connection that was just opened.
+/// A new connection.
 pub(super) enum Fresh {
     Own(Own),
     Shared(Link),
@@ -50,7 +50,7 @@ impl Connector {
         let dialled = self.dialler.dial(&self.peer, AddressRule::Configured, limit).await;
         let stream = dialled.inspect_err(|fault| {
             if fault.kind == DialFaultKind::NoDescriptors {
-                // Then the next attempt finds a free one.
+                // The next attempt finds a free descriptor.
                 self.spare.close(CLOSED_FOR_A_DIAL);
             }
         })?;
@@ -71,7 +71,7 @@ impl Connector {
 /// A random part of `most`.
 pub(super) fn jitter(most: Duration) -> Duration {
     let mut part = [0; 4];
-    // Without randomness, connections age together: no harm.
+    // Without randomness, connections only age together.
     let _ = aws_lc_rs::rand::fill(&mut part);
     most.mul_f64(f64::from(u32::from_ne_bytes(part)) / f64::from(u32::MAX))
 }

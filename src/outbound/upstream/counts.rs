@@ -16,17 +16,17 @@ pub(super) struct Counts {
     streams: AtomicUsize,
 }
 
-/// What an upstream carries at the moment of a scrape.
+/// The connections and requests of an upstream at the moment of a scrape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Open connections, those included that wait for their next request.
+    /// Open connections, including idle ones.
     pub connections: usize,
     /// Requests under way on them.
     pub streams: usize,
 }
 
 impl Counts {
-    /// The figures, where `idle` of the HTTP/1.1 connections carry nothing.
+    /// The figures, if `idle` HTTP/1.1 connections carry no request.
     pub(super) fn figures(&self, idle: usize) -> Figures {
         let own = self.own.load(Ordering::Relaxed);
         Figures {
@@ -36,7 +36,7 @@ impl Counts {
     }
 }
 
-/// One more of what a counter counts, until it is dropped.
+/// Adds one to a counter until it is dropped.
 pub(super) struct Opened {
     counts: Arc<Counts>,
     which: fn(&Counts) -> &AtomicUsize,

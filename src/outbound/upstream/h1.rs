@@ -23,8 +23,8 @@ use super::{
 };
 use crate::outbound::dial::{DialFault, DialFaultKind, Stream};
 
-/// The connection. Nothing runs in the background for it: it is driven by the request that holds
-/// it, so dropping the request closes the upstream leg at once (SPEC C-56).
+/// An HTTP/1.1 connection. It has no background task: the request that holds it drives it, so
+/// dropping the request closes it at once (SPEC C-56).
 pub(super) struct Own {
     sender: http1::SendRequest<Full<Bytes>>,
     connection: Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>,
@@ -33,7 +33,7 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// Over a stream that did not agree on HTTP/2.
+    /// Opens a connection over a stream that did not agree on HTTP/2.
     pub(super) async fn over(stream: Stream, counts: &Arc<Counts>, old_at: Instant) -> Result<Self, DialFault> {
         let (sender, connection) = http1::Builder::new()
             .handshake(TokioIo::new(stream))
@@ -42,14 +42,14 @@ impl Own {
         Ok(Self { sender, connection: Box::pin(connection), old_at, _opened: Opened::own(counts) })
     }
 
-    /// Whether it carries no further request.
+    /// Whether it is too old for another request.
     pub(super) fn is_old(&self, now: Instant) -> bool {
         now >= self.old_at
     }
 
-    /// Whether the server has neither closed it nor spoken out of turn since its last request.
+    /// Whether the server has neither closed it nor sent a byte since the last answer.
     ///
-    /// Polled outside the runtime's budget: a poll that is put off would make a dead one look
+    /// Polled outside the runtime's budget: a postponed poll would make a dead connection look
     /// alive.
     pub(super) async fn is_alive(&mut self) -> bool {
         let ended = poll_fn(|cx| Poll::Ready(pin!(unconstrained(self.connection.as_mut())).poll(cx).is_ready())).await;
@@ -74,8 +74,8 @@ impl Own {
     ) -> Result<(Response<Incoming>, Option<Self>), Unsent> {
         let mut response = pin!(self.sender.try_send_request(outgoing.into_h1(host)));
         let outcome = poll_fn(|cx| {
-            // The connection first: it writes the request and reads the answer that the second poll
-            // takes.
+            // The connection is polled first: it writes the request and reads the answer for the
+            // second poll.
             let ended = self.connection.as_mut().poll(cx);
             match response.as_mut().poll(cx) {
                 Poll::Ready(outcome) => Poll::Ready(Ok((outcome, ended.is_ready()))),
@@ -90,7 +90,7 @@ impl Own {
             Ok((Ok(response), ended)) => Ok((response, (!ended).then_some(self))),
             Ok((Err(failed), _)) => Err(unsent(failed)),
             Err(end) => {
-                // Dropping the connection gives back a request that it has not taken.
+                // If the connection has not taken the request, dropping it returns the request.
                 drop(self.connection);
                 match response.await {
                     Err(mut failed) if failed.message().is_some() => {
@@ -104,7 +104,7 @@ impl Own {
 }
 
 impl UpstreamRequest {
-    /// In HTTP/1.1 the target is in origin form, and the authority is in Host.
+    /// Converts a request to HTTP/1.1: the target in origin form, the authority in `Host`.
     fn into_h1(self, host: HeaderValue) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body));
         *request.method_mut() = self.method;
@@ -114,11 +114,11 @@ impl UpstreamRequest {
         request
     }
 
-    /// What [`Self::into_h1`] made, of which not a byte was written.
+    /// Reverts [`Self::into_h1`], if no byte of the request was written.
     fn from_h1(request: Request<Full<Bytes>>) -> Box<Self> {
         let (mut head, mut body) = request.into_parts();
         head.headers.remove(HOST);
-        // A body that is whole yields it at once.
+        // A whole body is ready at once.
         let first =
             pin!(http_body_util::BodyExt::frame(&mut body)).poll(&mut Context::from_waker(std::task::Waker::noop()));
         let body = match first {

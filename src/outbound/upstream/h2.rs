@@ -1,4 +1,4 @@
-//! An HTTP/2 connection that requests share: its handshake, its driver task, its streams.
+//! A shared HTTP/2 connection: its handshake, its driver task, its streams.
 
 use std::{
     future::{Future, poll_fn},
@@ -42,32 +42,32 @@ use crate::{
     },
 };
 
-/// Stands for a limit that is not known yet, before the peer's SETTINGS; no peer can send it.
+/// Marks a limit that is unknown before the peer's SETTINGS; no peer can send this value.
 const UNTOLD: usize = usize::MAX - 1;
 
-/// A connection that takes streams. Dropping the last [`Link`] and the last stream closes it with a
-/// GOAWAY.
+/// A connection that accepts streams. Dropping the last [`Link`] and the last stream closes it with
+/// a GOAWAY.
 pub(super) struct Link {
     sender: SendRequest<Bytes>,
     state: Arc<LinkState>,
     old_at: Instant,
 }
 
-/// What the driver and the pool know of a connection.
+/// The state of a connection, shared by driver and pool.
 struct LinkState {
-    /// Streams that the peer takes at once; [`UNTOLD`] at first.
+    /// The peer's limit on open streams; [`UNTOLD`] at first.
     streams_max: AtomicUsize,
-    /// Streams that are open, as slots count them.
+    /// Open streams, counted by slots.
     streams: AtomicUsize,
-    /// Whether it takes no further streams.
+    /// Whether the connection accepts no more streams.
     is_closed: AtomicBool,
-    /// Whether anything was read since the driver last looked.
+    /// Whether a byte was read since the driver's last check.
     heard: AtomicBool,
-    /// Notified when it ends or `streams_max` changes.
+    /// Notified when the connection ends or `streams_max` changes.
     changed: Notify,
 }
 
-/// A stream's place on a connection, free again when dropped.
+/// The place of a stream on a connection, given back on drop.
 pub(super) struct StreamSlot {
     sender: SendRequest<Bytes>,
     state: Arc<LinkState>,
@@ -76,8 +76,8 @@ pub(super) struct StreamSlot {
 }
 
 impl Link {
-    /// Does the HTTP/2 handshake and waits for the peer's SETTINGS, which say how many streams it
-    /// takes. Notifies `freed` of more room and of the end.
+    /// Performs the HTTP/2 handshake and waits for the peer's SETTINGS, which limit its streams.
+    /// Notifies `freed` of more room and of the end.
     pub(super) async fn over(
         stream: Stream,
         counts: &Arc<Counts>,
@@ -126,12 +126,12 @@ impl Link {
         }
     }
 
-    /// Whether it takes no further streams at all.
+    /// Whether the connection accepts no more streams.
     pub(super) fn is_closed(&self) -> bool {
         self.state.is_closed.load(Ordering::Acquire)
     }
 
-    /// Whether it is to be replaced.
+    /// Whether the connection should be replaced.
     pub(super) fn is_old(&self, now: Instant) -> bool {
         now >= self.old_at
     }
@@ -141,7 +141,7 @@ impl Link {
         self.state.streams.load(Ordering::Acquire)
     }
 
-    /// More streams that it takes now.
+    /// How many more streams the connection accepts now.
     pub(super) fn room(&self) -> usize {
         self.state.streams_max.load(Ordering::Acquire).saturating_sub(self.streams())
     }
@@ -164,8 +164,8 @@ impl StreamSlot {
     /// A request is sent again if it was never queued, because the connection is going away, or if
     /// the peer says that it was not processed (RFC 9113 §8.7): its stream was reset with
     /// REFUSED_STREAM, or is above the last stream of a GOAWAY. The library does not report a
-    /// GOAWAY to streams up to that one: they go on, and fail with an I/O error if the connection
-    /// ends before them.
+    /// GOAWAY to the streams up to the last stream: they go on, and fail with an I/O error if the
+    /// connection ends first.
     pub(super) async fn send(
         &mut self,
         outgoing: &UpstreamRequest,
@@ -184,8 +184,8 @@ impl StreamSlot {
             Err(cause) => return Err(Undone::Failed(Unsent::broken(cause))),
         };
         if !outgoing.body.is_empty() {
-            // The library holds all of it until the peer's window allows more. If the peer has just
-            // ended the stream, the response below says why.
+            // The library holds the whole body until the peer's window allows it. If the peer has
+            // just ended the stream, the response below says why.
             let _ = body.send_data(outgoing.body.clone(), true);
         }
         match response.await {
@@ -200,7 +200,7 @@ impl StreamSlot {
         }
     }
 
-    /// Gives the connection no further streams.
+    /// Puts no more streams on the connection.
     pub(super) fn retire(&self) {
         self.state.is_closed.store(true, Ordering::Release);
     }
@@ -215,16 +215,16 @@ impl Drop for StreamSlot {
 
 /// A request that got no answer.
 pub(super) enum Undone {
-    /// Not a byte of it was queued.
+    /// No byte of the request was queued.
     Unsent(Fault),
-    /// The peer says that it did not process it.
+    /// The peer says that it did not process the request.
     Unprocessed(Unsent),
-    /// It may have been processed.
+    /// The peer may have processed the request.
     Failed(Unsent),
 }
 
-/// Whether the peer says that it has not processed a stream. From GOAWAY the library fails exactly
-/// the streams above its last one.
+/// Whether the peer says that it has not processed a stream. After a GOAWAY the library fails
+/// exactly the streams above its last stream.
 fn is_unprocessed(cause: &::h2::Error) -> bool {
     cause.is_remote() && (cause.is_go_away() || (cause.is_reset() && cause.reason() == Some(Reason::REFUSED_STREAM)))
 }
@@ -244,8 +244,8 @@ impl UpstreamRequest {
     }
 }
 
-/// Lets a connection read and write until it ends. A peer that is silent while streams are open
-/// gets a PING; without an answer the connection is closed.
+/// Drives a connection until it ends. A peer that is silent while streams are open gets a PING;
+/// without an answer the connection is closed.
 async fn drive(mut connection: Connection<Heard, Bytes>, state: Arc<LinkState>, freed: Arc<Notify>, opened: Opened) {
     let mut pings = connection.ping_pong();
     let mut ticks = interval(UPSTREAM_H2_PING);
@@ -278,7 +278,7 @@ async fn drive(mut connection: Connection<Heard, Bytes>, state: Arc<LinkState>, 
     })
     .await;
     state.is_closed.store(true, Ordering::Release);
-    // Closed first, so that the tasks that it wakes find the descriptor free.
+    // Closed first, so that the woken tasks find the descriptor free.
     drop(connection);
     drop(opened);
     state.changed.notify_waiters();
@@ -289,7 +289,7 @@ fn reset(cause: &str) -> DialFault {
     DialFault { kind: DialFaultKind::Reset, cause: io::Error::other(cause.to_owned()) }
 }
 
-/// A stream that notes when the peer sends anything.
+/// A stream that notes when the peer sends a byte.
 struct Heard {
     stream: Stream,
     state: Arc<LinkState>,

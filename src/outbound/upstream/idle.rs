@@ -1,4 +1,4 @@
-//! The idle HTTP/1.1 connections to one upstream, the freshest last.
+//! The idle HTTP/1.1 connections to one upstream, the most recently used last.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -17,7 +17,7 @@ struct Idle {
 }
 
 impl Idle {
-    /// Whether it may still be used.
+    /// Whether the connection may still be used.
     fn is_good(&self, now: Instant) -> bool {
         !self.is_late(now) && !self.own.is_old(now)
     }
@@ -43,13 +43,13 @@ impl IdlePool {
         self.lock().len()
     }
 
-    /// Takes the freshest connection that is still open.
+    /// Takes the most recently used connection that is still open.
     pub(super) async fn take(&self) -> Option<Own> {
         loop {
             let mut idle = self.pop()?;
             let now = Instant::now();
             if idle.is_late(now) {
-                // Those below are older still.
+                // The remaining connections are even older.
                 self.clear();
                 return None;
             }
@@ -65,7 +65,7 @@ impl IdlePool {
         Some(idle)
     }
 
-    /// Takes a connection back whose answer was read to its end, if there is room.
+    /// Takes a connection back, if there is room. Its answer was read to its end.
     pub(super) fn put_back(&self, own: Own) {
         let since = Instant::now();
         if own.is_old(since) {
@@ -78,7 +78,7 @@ impl IdlePool {
         }
     }
 
-    /// Closes those that may not be used again.
+    /// Closes connections that may not be used again.
     pub(super) fn prune(&self, now: Instant) {
         let mut list = self.lock();
         let before = list.len();
@@ -86,12 +86,12 @@ impl IdlePool {
         self.gone(before - list.len());
     }
 
-    /// Closes all.
+    /// Closes all connections.
     fn clear(&self) {
         self.close(usize::MAX);
     }
 
-    /// Closes the oldest, `wanted` at most. Returns how many were closed.
+    /// Closes at most `wanted` connections, the oldest first. Returns how many were closed.
     pub(super) fn close(&self, wanted: usize) -> usize {
         let closed: Vec<Idle> = {
             let mut list = self.lock();
@@ -106,7 +106,7 @@ impl IdlePool {
         self.total.fetch_sub(count, Ordering::Relaxed);
     }
 
-    /// A panic while it is held leaves a list of connections, which is sound as it is.
+    /// After a panic the list of connections is still valid.
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! The HTTP/2 connections to one upstream: picks the one that takes the next stream.
+//! The HTTP/2 connections to one upstream: picks the connection for the next stream.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +13,7 @@ use crate::outbound::fault::Fault;
 /// The connections.
 pub(super) struct Links {
     state: Mutex<LinksState>,
-    /// Told when a stream ends, when a connection opens or ends, and when a dial fails.
+    /// Notified when a stream ends, when a connection opens or ends, and when a dial fails.
     pub(super) freed: Arc<Notify>,
     pub(super) most: usize,
 }
@@ -23,16 +23,17 @@ pub(super) struct LinksState {
     pub(super) links: Vec<Link>,
     /// Calls that wait for a stream.
     pub(super) waiting: usize,
-    /// The dial under way: never more than one, so that a burst opens what it needs.
+    /// The current dial. There is never more than one, so that a burst opens only the connections
+    /// that it needs.
     pub(super) dialling: Option<AbortHandle>,
-    /// Dials that failed for a reason that waiting does not cure, and the last one's.
+    /// The number of dials that failed for a lasting reason, and the last reason.
     pub(super) failures: u64,
     pub(super) fault: Option<Fault>,
 }
 
 impl LinksState {
-    /// A place on the connection with the fewest streams, where there is more room than the calls
-    /// ahead of this one need.
+    /// Takes a place on the connection with the fewest streams, if there is more room than earlier
+    /// calls need.
     pub(super) fn take(
         &mut self,
         now: Instant,
@@ -41,8 +42,8 @@ impl LinksState {
         freed: &Arc<Notify>,
     ) -> Option<StreamSlot> {
         self.links.retain(|link| !link.is_closed());
-        // What is old takes no further stream as soon as there is another with room. It ends with
-        // its last stream.
+        // An old connection gets no more streams as soon as another connection has room. It ends
+        // with its last stream.
         if self.links.iter().any(|link| link.is_old(now))
             && self.links.iter().any(|link| !link.is_old(now) && link.room() > 0)
         {
@@ -62,7 +63,7 @@ impl LinksState {
     }
 }
 
-/// One of the calls that wait.
+/// A call that waits.
 pub(super) struct Queued<'a>(&'a Links);
 
 impl<'a> Queued<'a> {
@@ -80,12 +81,12 @@ impl Drop for Queued<'_> {
 }
 
 impl Links {
-    /// At most this many connections.
+    /// A pool of at most `most` connections.
     pub(super) fn new(most: usize) -> Self {
         Self { state: Mutex::default(), freed: Arc::default(), most }
     }
 
-    /// Adds a connection that a call dialled for itself, and takes a place on it.
+    /// Adds a connection that a call has dialled, and takes a place on it.
     pub(super) fn share(&self, link: Link, counts: &Arc<Counts>) -> Option<StreamSlot> {
         let mut state = self.lock();
         state.links.push(link);
@@ -95,13 +96,13 @@ impl Links {
         slot
     }
 
-    /// Closes connections that are old and carry nothing.
+    /// Closes old connections without streams.
     pub(super) fn prune(&self) {
         let now = Instant::now();
         self.lock().links.retain(|link| !link.is_closed() && (!link.is_old(now) || link.streams() > 0));
     }
 
-    /// Closes connections that carry nothing; how many.
+    /// Closes connections without streams. Returns how many were closed.
     pub(super) fn close_idle(&self) -> usize {
         let mut state = self.lock();
         let before = state.links.len();

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// Whether one upstream can be reached, from the results of its dials. All its calls share it.
+/// Whether one upstream can be reached, by the results of its dials. All its calls share this.
 pub(super) struct Outage {
     server: ServerName,
     away: Mutex<Option<Away>>,
@@ -34,7 +34,7 @@ struct Away {
     /// When it may be dialled again.
     next: Instant,
     pause: Duration,
-    /// Whether one call is dialling it.
+    /// Whether a call is dialling the upstream.
     is_probed: bool,
     kind: DialFaultKind,
     fault: Fault,
@@ -46,13 +46,14 @@ struct Away {
 pub(super) enum Turn {
     /// Dial.
     Dial(Attempt),
-    /// Ask again at this time, or when something changes.
+    /// Ask again at this time, or after a change.
     Wait(Instant),
     /// Give up: the upstream is known to be away.
     Fail(Fault),
 }
 
-/// The right to dial once. Its holder reports the result; dropping it passes the right on.
+/// The right to dial once. Its holder reports the result. If it is dropped, the next call gets the
+/// right.
 pub(super) struct Attempt {
     outage: Arc<Outage>,
     is_probe: bool,
@@ -69,7 +70,7 @@ impl Outage {
     }
 
     /// What a call that arrived at `arrived` may do. Calls from the first two seconds of an outage
-    /// wait for the upstream up to their `connect_timeout`; later ones fail at once.
+    /// wait up to their `connect_timeout`; later calls fail at once.
     pub(super) fn ask(self: &Arc<Self>, now: Instant, arrived: Instant) -> Turn {
         let mut away = self.lock();
         let Some(away) = away.as_mut() else { return Turn::Dial(self.attempt(false)) };
@@ -159,7 +160,7 @@ impl Drop for Attempt {
         if !self.is_probe {
             return;
         }
-        // The caller left during its dial: the next one tries.
+        // The caller left during its dial: the next call may dial.
         if let Some(away) = self.outage.lock().as_mut() {
             away.is_probed = false;
         }

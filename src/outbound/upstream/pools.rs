@@ -1,4 +1,4 @@
-//! The open connections to one upstream, and what opens more of them.
+//! The connection pools of one upstream, and the dialler that fills them.
 
 use std::{
     sync::{
@@ -25,8 +25,8 @@ use crate::outbound::dial::Dialler;
 
 /// Connections to one upstream.
 ///
-/// Each HTTP/1.1 connection carries one request at a time, and there are as many as requests.
-/// HTTP/2 connections are shared, and few.
+/// An HTTP/1.1 connection carries one request at a time, so there are as many as requests. HTTP/2
+/// connections are shared, so there are few.
 pub(super) struct Pools {
     pub(super) connect_timeout: Duration,
     pub(super) connector: Arc<Connector>,
@@ -36,14 +36,14 @@ pub(super) struct Pools {
     pub(super) links: Arc<Links>,
 }
 
-/// What carries one request.
+/// The connection or stream that carries one request.
 pub(super) enum Leg {
     Own(Own),
     Shared(StreamSlot),
 }
 
 impl Pools {
-    /// Has no connection yet. Its idle connections will be among those that `spare` closes.
+    /// Pools without connections. `spare` may close their idle connections.
     pub(super) fn new(settings: &UpstreamSettings, dialler: Dialler, spare: &Arc<Spare>) -> Arc<Self> {
         let (counts, idle) = (Arc::<Counts>::default(), spare.idle_pool());
         let links = Arc::new(Links::new(settings.connections as usize));
@@ -60,12 +60,12 @@ impl Pools {
         Arc::new(Self { connect_timeout: settings.connect_timeout, connector, outage, counts, idle, links })
     }
 
-    /// Whether the upstream agreed on HTTP/2 last.
+    /// Whether the last connection agreed on HTTP/2.
     pub(super) fn speaks_h2(&self) -> bool {
         self.connector.speaks_h2.load(Ordering::Acquire)
     }
 
-    /// What they carry now.
+    /// The open connections and requests.
     pub(super) fn figures(&self) -> Figures {
         self.counts.figures(self.idle.len())
     }

@@ -1,4 +1,4 @@
-//! A request on its way to an upstream, and what is left of it when it gets no answer.
+//! A request to an upstream, and the request that got no answer.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, uri::PathAndQuery};
 
 use crate::outbound::fault::{Fault, FaultKind};
 
-/// A request on its way.
+/// A request to an upstream.
 pub(super) struct UpstreamRequest {
     pub(super) method: Method,
     pub(super) target: PathAndQuery,
@@ -18,7 +18,7 @@ pub(super) struct UpstreamRequest {
 /// A request that got no answer.
 pub(super) struct Unsent {
     pub(super) fault: Fault,
-    /// The request, if not one byte of it was written.
+    /// The request, if no byte of it was written.
     pub(super) again: Option<Box<UpstreamRequest>>,
 }
 

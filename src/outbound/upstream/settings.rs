@@ -1,4 +1,4 @@
-//! What the configuration says about one upstream.
+//! Settings for one upstream.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use rustls::pki_types::CertificateDer;
 
 use crate::{base::names::ServerName, outbound::dial::Peer};
 
-/// Where one upstream is, and how many connections and how much time it gets.
+/// The address of one upstream, and bounds on its connections and times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
-    /// The server that it belongs to, for logs.
+    /// The name of the server, for logs.
     pub server: ServerName,
-    /// Whom to dial.
+    /// The host to dial.
     pub peer: Peer,
-    /// What `Host` says: the URL's own authority.
+    /// The value of `Host`: the authority of the URL.
     pub authority: Box<str>,
-    /// The request target: the URL's path and query, whatever the client wrote (SPEC F-20).
+    /// The request target: path and query of the URL, whatever the client wrote (SPEC F-20).
     pub path_and_query: Box<str>,
-    /// A private CA instead of the public ones.
+    /// A private CA instead of the public roots.
     pub ca: Option<Vec<CertificateDer<'static>>>,
-    /// HTTP/2 connections at once.
+    /// The most open HTTP/2 connections.
     pub connections: u32,
-    /// For a free stream, name look-up, TCP and TLS together.
+    /// The time for a free stream, name look-up, TCP and TLS together.
     pub connect_timeout: Duration,
-    /// From the request to the response head; never applied to an open stream.
+    /// The time from the request to the response head. It does not apply to an open stream.
     pub response_timeout: Duration,
 }

@@ -1,4 +1,4 @@
-//! Finds an HTTP/2 stream for a call: dials one more connection where all are full, queues calls.
+//! Finds an HTTP/2 stream for a call: queues calls, and dials another connection if all are full.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -22,11 +22,11 @@ use crate::{
     },
 };
 
-/// How long a call whose time is up still waits for the dial under way, to name its failure.
+/// How long a call whose time is over still waits for the current dial, to report its failure.
 const LAST_WORD: Duration = Duration::from_millis(50);
 
 impl Pools {
-    /// A stream that is free now. Where its connection is old, another one is dialled meanwhile.
+    /// Takes a free stream. If its connection is old, another connection is dialled meanwhile.
     pub(super) fn shared_at_once(self: &Arc<Self>) -> Option<StreamSlot> {
         let now = Instant::now();
         let mut state = self.links.lock();
@@ -41,7 +41,7 @@ impl Pools {
         Some(slot)
     }
 
-    /// Waits for a stream, and has another connection dialled where all are full. `None` where the
+    /// Waits for a stream, and starts to dial another connection if all are full. `None` if the
     /// upstream turns out to speak HTTP/1.1.
     pub(super) async fn shared_in_time(self: &Arc<Self>, arrived: Instant) -> Result<Option<Leg>, Fault> {
         let deadline = arrived + self.connect_timeout;
@@ -50,14 +50,14 @@ impl Pools {
         let _queued = Queued::new(links);
         let (mut is_first, mut is_over) = (true, false);
         loop {
-            // Before anything is looked at, so that no change is missed.
+            // Before the state is read, so that no change is missed.
             let mut freed = pin!(links.freed.notified());
             freed.as_mut().enable();
             let now = Instant::now();
             let mut until = deadline;
             {
                 let mut state = links.lock();
-                // Later calls stand behind those that waited before them.
+                // A call waits behind all earlier calls.
                 let ahead = if std::mem::take(&mut is_first) { state.waiting.saturating_sub(1) } else { 0 };
                 if let Some(slot) = state.take(now, ahead, &self.counts, &links.freed) {
                     return Ok(Some(Leg::Shared(slot)));
@@ -72,7 +72,7 @@ impl Pools {
                     return Err(fault.clone());
                 }
                 if now >= deadline {
-                    // A dial that ends in this very moment says why.
+                    // The current dial may end now, and give the reason.
                     if is_over || !state.links.is_empty() {
                         return Err(self.no_slot(!state.links.is_empty()));
                     }
@@ -103,7 +103,7 @@ impl Pools {
         }
     }
 
-    /// Dials for all that wait: the caller that began it may leave.
+    /// Dials for all calls that wait: the call that began the dial may leave.
     fn dial_shared(self: &Arc<Self>, attempt: Attempt) -> AbortHandle {
         let (connector, pools) = (Arc::clone(&self.connector), Arc::downgrade(self));
         let limit = self.connect_timeout;

@@ -20,7 +20,7 @@ impl Spare {
         self.idle.load(Ordering::Relaxed)
     }
 
-    /// Closes idle connections until `wanted` are closed. Returns how many were.
+    /// Closes up to `wanted` idle connections. Returns how many were closed.
     pub fn close(&self, wanted: usize) -> usize {
         if wanted == 0 {
             return 0;

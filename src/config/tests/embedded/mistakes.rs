@@ -260,7 +260,7 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
 #[test]
 fn e07_no_authorization_server_is_served_in_the_clear() {
     let text = SMALL.replace("https://mcp.example.com", "http://mcp.example.com");
-    let expected = "gateway.yaml:1:13 public_url: found \"http://mcp.example.com\"; expected https://; http:// is for a loopback host alone";
+    let expected = "gateway.yaml:1:13 public_url: found \"http://mcp.example.com\"; expected https://; http:// is allowed only for a loopback host";
     assert_eq!(told(&text), [expected]);
     assert_eq!(warned(&SMALL.replace("https://mcp.example.com", "http://127.0.0.1:8080")).len(), 1);
 }
