@@ -1,4 +1,4 @@
-//! Logs, metrics and audit lines: what operators see. A request never waits for them.
+//! Logs, metrics and audit lines for operators. A request never waits for them.
 
 pub use observer::Observe;
 

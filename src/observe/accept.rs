@@ -1,4 +1,4 @@
-//! Warns of connections that could not be accepted, at most once in ten seconds.
+//! Warns when connections cannot be accepted, at most once in ten seconds.
 
 use std::{
     io,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::observe::sampled::Sampled;
 
-/// The first failure is logged at once, the next one after this time.
+/// The first failure is logged at once, the next failure after this time.
 const WARNING_EVERY: Duration = Duration::from_secs(10);
 
 /// Failed accepts of one listener.
@@ -18,13 +18,13 @@ pub struct RefusedAccepts {
 }
 
 impl RefusedAccepts {
-    /// For the listener with this name or address.
+    /// A counter for the listener with this name or address.
     #[must_use]
     pub fn new(listener: impl Into<Box<str>>) -> Self {
         Self { listener: listener.into(), sampled: Sampled::new(WARNING_EVERY, 1) }
     }
 
-    /// Reports one more failure.
+    /// Reports a failure.
     pub fn tell(&self, cause: &io::Error) {
         if let Some(left_out) = self.sampled.admit((), Instant::now()) {
             tracing::warn!(

@@ -1,68 +1,68 @@
 //! The audit log: caller, server, target, verdict, rule, end; never arguments or tokens.
 //!
-//! The lines go to standard output, JSON objects (or `key=value` where `log.format` is `text`), one
-//! each. They are an interface: `audit` is its version, and grows when a field changes its meaning
-//! or goes away; fields may be added. A field without a value is left out.
+//! The lines go to standard output: one JSON object a line, or `key=value` if `log.format` is
+//! `text`. They are an interface: `audit` is its version, and grows when a field changes its
+//! meaning or is removed; fields may be added. A field without a value is left out.
 //!
 //! When each `event` is written:
 //!
 //! - `decided`: when a request is refused, when its answer begins to stream, or when its answer
 //!   ends; at the latest a second after the request arrived and was decided. One line for each
-//!   thing that the request names
-//! - `ended`: when the answer ends, with the same `request`. If a request with one decision ends
-//!   before its `decided` line is written, that line has the fields of this one instead
+//!   target of the request
+//! - `ended`: when the answer ends, with the same `request`. If a request with one target ends
+//!   before its `decided` line is written, the `decided` line has the fields of both
 //! - `violation`: when a connection broke HTTP, or failed its TLS handshake, in a way that ended
 //!   it: at most ten lines a second for each `reason`
 //!
-//! Each request has one line with the field `ended`. What a request names several of, as a batch
-//! does, has one `decided` line each, with `index`, and one `ended` line for all.
+//! Each request has one line with the field `ended`. A request with several targets, such as a
+//! batch, has a `decided` line for each target, with `index`, and one `ended` line.
 //!
 //! The fields:
 //!
 //! - `audit`: 2
 //! - `event`: `decided`, `ended` or `violation`
-//! - `time`: when the request arrived; of `ended` and `violation`, when it ended or broke HTTP.
+//! - `time`: when the request arrived; for `ended` and `violation`, when it ended or broke HTTP.
 //!   RFC 3339 in UTC
-//! - `request`: the request: unique in the lines of all processes; log lines about it carry it, too
-//! - `server`: the key of `servers:`; absent where the path names none
-//! - `peer`: the address that connected
+//! - `request`: the id of the request, unique among all processes; log lines about the request have
+//!   it, too
+//! - `server`: the key of `servers:`; absent if the path names no server
+//! - `peer`: the address of the client
 //! - `issuer`, `client`: `iss` and client of the verified token; absent where none was verified
 //! - `principal`: the user, as 32 hexadecimal digits: the first half of
 //!   `printf '%s\0%s' "$iss" "$sub" | sha256sum`
-//! - `token`: the token, made the same way from `iss` and `jti`; absent without a `jti`
-//! - `index`: which of the things that the request names this line is about, from 0; absent if it
-//!   names one
+//! - `token`: the token, computed in the same way from `iss` and `jti`; absent without a `jti`
+//! - `index`: the number of this target among those of the request, from 0; absent if there is one
+//!   target
 //! - `method`: the JSON-RPC method
 //! - `target_kind`: `open`, `tool`, `prompt`, `resource`, `template`, `method`, `task`,
 //!   `task_list`, `stream` or `end_session`
 //! - `target`: name or URI
-//! - `targets`: how many things the request names, where there are several; those after the
-//!   fiftieth have no line
-//! - `verdict`: `allowed`, `refused`, or `unfinished` where the client left before one
-//! - `reason`: why it was refused: the words of `data.reason` in the answer; `batch_refused` for
-//!   what was refused only because of another member of its batch; `upstream_…` for what was
-//!   allowed and then failed; for a violation, its name
+//! - `targets`: the number of targets, if there are several; those after the fiftieth have no line
+//! - `verdict`: `allowed`, `refused`, or `unfinished` if the client left before a verdict
+//! - `reason`: why it was refused, as in `data.reason` of the answer; `batch_refused` for a target
+//!   that was refused only because of another target of its batch; `upstream_…` for a request that
+//!   was allowed and then failed; for a violation, its name
 //!   ([`crate::decide::fields::framing::violation::Violation`]), or `tls_handshake`, `tls_alert`
 //!   (the client refused the handshake), `tls_timeout`
-//! - `rule`: index in the server's `rules` of the rule that decided; absent where none did
-//! - `reported`: the reason for which a `report_only` rule would have refused
-//! - `required_scopes`, `granted_scopes`: where scope was missing, or would have been: each
-//!   elevation can be traced
-//! - `status`: HTTP status that went out; 499 where the client left before it; absent while the
-//!   upstream is awaited
-//! - `streamed`: `true` where the answer is an event stream
-//! - `upstream`: what the upstream answered: `ok`, `error_4xx`, `error_5xx`, or `broke_off`,
-//!   `unfit`, `unreachable`, `timeout`; absent where it was not asked or had not answered yet
+//! - `rule`: the index of the deciding rule in the server's `rules`; absent if no rule decided
+//! - `reported`: the reason why a `report_only` rule would have refused
+//! - `required_scopes`, `granted_scopes`: if scope was missing, or would have been missing, so that
+//!   each step-up can be traced
+//! - `status`: the HTTP status of the answer; 499 if the client left before it; absent while the
+//!   gateway waits for the upstream
+//! - `streamed`: `true` if the answer is an event stream
+//! - `upstream`: the outcome at the upstream: `ok`, `error_4xx`, `error_5xx`, `broke_off`, `unfit`,
+//!   `unreachable`, `timeout`; absent if it was not asked or has not answered yet
 //! - `ended`: why the answer ended: `finished`, `client_gone`, `client_stalled`, `drain`,
-//!   `permit_expired`, `upstream_failed`, or `overloaded` where a stream was ended because the next
-//!   event to be read did not fit into the limits
+//!   `permit_expired`, `upstream_failed`, or `overloaded` if there was no room for the next event
+//!   of a stream that must be read
 //! - `duration_ms`: from the head's arrival to the last byte
-//! - `listener`: of a violation: the address that was connected to
-//! - `suppressed`: of a violation: how many others with this reason were not written since the last
-//!   line; a line without `peer` tells only this number
+//! - `listener`: for a violation: the address of the listener
+//! - `suppressed`: for a violation: how many others with this reason were left out since the last
+//!   line; a line without `peer` only gives this number
 //!
-//! Text from outside is cut ([`TEXT_BYTES_MAX`], [`TARGET_BYTES_MAX`], then `…`) and escaped, so
-//! that a tool's name cannot start a line of its own.
+//! Text from outside is shortened ([`TEXT_BYTES_MAX`], [`TARGET_BYTES_MAX`], then `…`) and escaped,
+//! so that the name of a tool cannot begin a new line.
 
 use std::{
     io::{self, Write},
@@ -88,16 +88,16 @@ pub const TEXT_BYTES_MAX: usize = 128;
 /// Scopes of one list.
 const SCOPES_MAX: usize = 64;
 
-/// What a line about a request says.
+/// The facts of a line about a request.
 #[derive(Clone, Copy, Debug)]
 pub struct AuditEntry<'a> {
     /// `decided` or `ended`.
     pub event: AuditEvent,
     /// When the request arrived or ended, since 1970.
     pub wall: Duration,
-    /// Which request.
+    /// The id of the request.
     pub request: RequestId,
-    /// The server's name; empty where the path names none.
+    /// The server's name; empty if the path names no server.
     pub server: &'a str,
     /// The address that connected.
     pub peer: IpAddr,
@@ -105,35 +105,35 @@ pub struct AuditEntry<'a> {
     pub decision: Option<Decision<'a>>,
     /// Why it was refused after it was allowed, or what failed.
     pub failure: Option<&'static str>,
-    /// HTTP status that went out.
+    /// The HTTP status of the answer.
     pub status: Option<u16>,
     /// Whether the answer is an event stream.
     pub streamed: bool,
-    /// What the upstream answered.
+    /// The outcome at the upstream.
     pub upstream: UpstreamOutcome,
     /// Why and when the answer ended.
     pub end: Option<(End, Duration)>,
 }
 
-/// Which line about a request it is.
+/// The kind of a line about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditEvent {
     /// The decision, perhaps with the end.
     Decided,
-    /// The end alone.
+    /// Only the end.
     Ended,
 }
 
-/// What was decided about one thing that a request names.
+/// The decision about one target of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Decision<'a> {
     /// The caller, if the token was verified.
     pub who: Option<Who<'a>>,
-    /// Which of the things that it names, and their number, where there are several.
+    /// The index of the target, and the number of targets, if there are several.
     pub index: Option<(usize, usize)>,
     /// The JSON-RPC method.
     pub method: Option<&'a str>,
-    /// Kind and name of what is touched.
+    /// Kind and name of the target.
     pub target: Option<(&'static str, Option<&'a str>)>,
     /// The verdict.
     pub verdict: Verdict,
@@ -141,24 +141,24 @@ pub struct Decision<'a> {
     pub rule: Option<usize>,
     /// Why a `report_only` rule would have refused.
     pub reported: Option<&'static str>,
-    /// What the operation needs, and what the token grants.
+    /// The needed scopes, and the scopes of the token.
     pub scopes: Option<(&'a [Scope], &'a [Scope])>,
 }
 
-/// What a line about a connection that broke HTTP says.
+/// The facts of a line about a connection that broke HTTP.
 #[derive(Clone, Copy, Debug)]
 pub struct ViolationLine<'a> {
-    /// When that was, since 1970.
+    /// The time, since 1970.
     pub wall: Duration,
-    /// The address that was connected to; absent where only a number is told.
+    /// The address of the listener; absent in a line that only gives a number.
     pub listener: Option<&'a str>,
     /// The address that connected.
     pub peer: Option<IpAddr>,
-    /// The word for the violation.
+    /// The label of the violation.
     pub reason: &'static str,
-    /// HTTP status that went out, where one did.
+    /// The HTTP status of the answer, if there was an answer.
     pub status: Option<u16>,
-    /// How many others had no line.
+    /// How many other violations had no line.
     pub suppressed: u64,
 }
 
@@ -180,9 +180,9 @@ pub struct Who<'a> {
 pub enum Verdict {
     /// Allowed.
     Allowed,
-    /// Refused, for this reason.
+    /// Refused for this reason.
     Refused(&'static str),
-    /// The client left before it was decided.
+    /// The client left before the decision.
     Unfinished,
 }
 
@@ -203,19 +203,19 @@ impl Audit {
         let lines = Lines::start("audit", AUDIT_LINES_MAX, sink, move |lines, fault, is_first| {
             lost.inc_by(u64::try_from(lines).unwrap_or(u64::MAX));
             if is_first {
-                tracing::error!(%fault, "audit lines cannot be written; they are counted and lost");
+                tracing::error!(%fault, "audit lines cannot be written; lost lines are counted");
             }
         })?;
         Ok(Self { lines, json, dropped })
     }
 
-    /// Queues one line. Never waits for the sink: if too many lines wait already, this one is
-    /// counted and lost.
+    /// Queues one line. Never waits for the sink: if too many lines wait already, the line is
+    /// counted and dropped.
     pub fn write(&self, entry: &AuditEntry<'_>) {
         self.push(&render(entry, self.json));
     }
 
-    /// The same about a violation.
+    /// Queues one line about a violation.
     pub fn write_violation(&self, violation: &ViolationLine<'_>) {
         self.push(&render_violation(violation, self.json));
     }

@@ -1,6 +1,6 @@
 //! Why the answer to a request ended.
 
-/// The reason; its word is in the audit line and the label of a metric.
+/// The reason: a field of the audit line, and the label of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// Every byte was passed to the connection.
@@ -9,18 +9,18 @@ pub enum End {
     ClientGone,
     /// The client did not read its answer, and the gateway ended it.
     ClientStalled,
-    /// The deadline of the drain ended it.
+    /// The deadline of the drain cut it.
     Drain,
     /// The token expired or was revoked, or a reload withdrew the permission.
     PermitExpired,
-    /// The upstream sent no answer, broke it off, or sent one that may not be relayed.
+    /// The upstream sent no answer, broke it off, or sent an answer that may not be relayed.
     UpstreamFailed,
     /// The answer is a stream that must be read, and there was no room to hold its next event.
     Overloaded,
 }
 
 impl End {
-    /// All of them, in the order of [`Self::index`].
+    /// All reasons, in the order of [`Self::index`].
     pub const ALL: [Self; 7] = [
         Self::Finished,
         Self::ClientGone,
@@ -31,7 +31,7 @@ impl End {
         Self::Overloaded,
     ];
 
-    /// The word for it.
+    /// The label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

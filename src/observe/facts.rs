@@ -17,10 +17,10 @@ use crate::{
     },
 };
 
-/// Why a member of a batch was refused that would have been allowed alone.
+/// The reason for a target of a refused batch that would have been allowed alone.
 const BATCH_REFUSED: &str = "batch_refused";
 
-/// They do not change after the decision.
+/// The facts of one request. They do not change after the decision.
 pub(super) struct Facts {
     pub(super) id: RequestId,
     pub(super) opened: Now,
@@ -29,7 +29,7 @@ pub(super) struct Facts {
     pub(super) caller: Option<Arc<Caller>>,
     pub(super) method: Option<Text>,
     pub(super) target: Option<Named>,
-    /// The things that it names, where there are several.
+    /// The targets of the request, if there are several.
     pub(super) parts: SeparateTargets,
     pub(super) verdict: Verdict,
     pub(super) refusal: Option<Refusal>,
@@ -43,7 +43,7 @@ pub(super) struct Named {
     name: Option<Text>,
 }
 
-/// Several things that one request names.
+/// The targets of a request, if there are several.
 #[derive(Default)]
 pub(super) struct SeparateTargets {
     /// At most as many as a batch may have.
@@ -55,11 +55,11 @@ struct SeparateTarget {
     method: Text,
     target: Target,
     named: Named,
-    /// What the rules say of it alone.
+    /// The verdict about this target alone.
     judged: Option<Judged>,
 }
 
-/// The rule that decides about one thing, and the verdict about it alone.
+/// The rule that decides about one target, and the verdict about this target alone.
 pub type Judged = (Option<usize>, Result<Permit, Refusal>);
 
 impl Facts {
@@ -80,7 +80,7 @@ impl Facts {
         }
     }
 
-    /// What was decided, for each thing that the request names.
+    /// Calls `tell` with the decision about each target.
     pub(super) fn each_decision(&self, mut tell: impl FnMut(&Decision<'_>)) {
         if self.parts.each.is_empty() {
             let about_scope = self.refusal.as_ref().or(self.reported.as_ref());
@@ -113,7 +113,7 @@ impl Facts {
         }
     }
 
-    /// Whether there is one line for each of several things.
+    /// Whether there are several targets, each with its own line.
     pub(super) fn is_several(&self) -> bool {
         !self.parts.each.is_empty()
     }
@@ -143,7 +143,7 @@ impl Facts {
 }
 
 impl SeparateTargets {
-    /// The things that `target` names, asked by `method`; empty where it is one thing.
+    /// The targets in `target`, requested by `method`; empty if there is only one.
     pub(super) fn of(method: &Text, target: &Target) -> Self {
         let mut all = Vec::new();
         let mut add = |target| all.push((method.clone(), target));
@@ -160,7 +160,7 @@ impl SeparateTargets {
         Self::together(all)
     }
 
-    /// Things asked together, each with its own method; empty where it is one.
+    /// The targets of a batch, each with its own method; empty if there is only one.
     pub(super) fn together(all: Vec<(Text, Target)>) -> Self {
         let total = all.len();
         if total < 2 {
@@ -173,8 +173,7 @@ impl SeparateTargets {
         Self { each: all.into_iter().take(BATCH_MESSAGES_MAX).map(part).collect(), total }
     }
 
-    /// Asks the rules about each thing alone; the rules for a task are those of its tool, so a task
-    /// is left out.
+    /// Judges each target alone. A task is left out, because the rules of its tool decide.
     pub(super) fn judge(&mut self, judge: impl Fn(&Target) -> Judged) {
         for part in &mut self.each {
             if !matches!(part.target, Target::Tasks { .. }) {

@@ -11,9 +11,9 @@ use std::{
     time::Duration,
 };
 
-/// The writer lets lines gather this long: one write for many.
+/// How long the writer gathers lines for one write.
 const GATHER: Duration = Duration::from_millis(5);
-/// Room that is kept between two writes.
+/// The capacity that is kept between two writes.
 const BUFFER_KEPT_BYTES: usize = 1024 * 1024;
 
 /// A queue of lines. Its thread writes them to the sink.

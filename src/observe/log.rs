@@ -29,11 +29,11 @@ struct Shared {
     lost: AtomicU64,
 }
 
-/// Starts the log of this process: its own events at `level`, those of libraries from `warn` up,
-/// because at lower levels libraries print the data that they handle.
+/// Starts the log of this process: the gateway's events from `level` up, and those of libraries
+/// from `warn` up, because at lower levels libraries print data.
 ///
 /// # Errors
-/// There is a log already, or the system cannot start a thread.
+/// The log is already started, or the system cannot start a thread.
 pub fn start(json: bool, level: Level) -> Result<Log, String> {
     // A failure to write to standard error cannot be reported anywhere.
     let lines =
@@ -66,7 +66,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 impl Write for Log {
-    /// Takes one event, whole.
+    /// Takes one whole event.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let lost = self.0.lost.swap(0, Ordering::Relaxed);
         if lost > 0

@@ -3,7 +3,7 @@
 //! Names and labels are an interface: dashboards and alerts are built on them. All begin with
 //! `portcullis_`.
 //!
-//! Name (labels): what it counts.
+//! Name (labels): meaning.
 //!
 //! - `requests_total` (`server`, `outcome`, `upstream`): requests that ended. `outcome` is the
 //!   decision: `allowed`, the reason of a refusal ([`crate::decide::refusal`]), `document`
@@ -15,8 +15,8 @@
 //!   `client_gone`, `client_stalled`, `drain`, `permit_expired`, `upstream_failed`, `overloaded`
 //! - `decisions_total` (`server`, `outcome`): one for each target of a request, so a batch of
 //!   five calls counts five; counted with the audit line
-//! - `request_duration_seconds` (`server`): histogram, from the head's arrival to the last byte of
-//!   the answer; to the head of the answer where that is an event stream
+//! - `request_duration_seconds` (`server`): histogram, from the arrival of the head to the last
+//!   byte of the answer; for an event stream, to the head of the answer
 //! - `reported_total` (`server`, `reason`): what `report_only` rules would have refused
 //! - `upstream_failures_total` (`server`, `what`): failures by kind; each kind is logged as a
 //!   warning at most every ten seconds
@@ -26,7 +26,7 @@
 //! - `streams_open`: gauge: event streams
 //! - `request_body_bytes`: gauge: bytes held of bodies and lists that are longer than 16 KiB
 //! - `connections_open`: gauge: client connections
-//! - `connections_max`: gauge: how many there may be
+//! - `connections_max`: gauge: the bound on client connections
 //! - `connections_closed_for_room_total`: idle client connections closed to make room
 //! - `connections_total` (`listener`): accepted; the label is the listener's address
 //! - `tls_handshake_failures_total` (`listener`): connections that sent nothing are not counted
@@ -36,13 +36,13 @@
 //!   configuration
 //! - `jwks_keys` (`issuer`): gauge: usable keys held
 //! - `jwks_keys_skipped` (`issuer`): gauge: keys of the set that cannot be used
-//! - `config_reloads_total`: configurations taken
-//! - `config_reload_failures_total`: configurations refused; the old one stays in force
+//! - `config_reloads_total`: accepted configurations
+//! - `config_reload_failures_total`: refused configurations; the old one stays in force
 //! - `config_last_reload_success_timestamp_seconds`: gauge: since 1970; the start counts
 //! - `certificate_reload_failures_total`: changed certificates that could not be used
 //! - `certificate_not_after_seconds` (`listener`): gauge: when the certificate in use expires,
 //!   since 1970
-//! - `audit_dropped_total`: audit lines lost to a reader that is too slow
+//! - `audit_dropped_total`: audit lines lost because their reader is too slow
 //! - `build_info` (`version`): always 1
 
 use std::{
@@ -119,12 +119,12 @@ struct Fetches {
     result: &'static str,
 }
 
-/// What is known of one issuer's keys at the moment of a scrape.
+/// The state of one issuer's keys at the moment of a scrape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IssuerFigures {
-    /// Fetches that brought a key set, since the start.
+    /// Successful fetches since the start.
     pub fetched: u64,
-    /// Fetches that did not.
+    /// Failed fetches.
     pub failed: u64,
     /// Usable keys held.
     pub keys: usize,
@@ -142,17 +142,17 @@ pub struct ListenerSeries {
     open: Gauge,
 }
 
-/// What bounds client connections, and what that bound does.
+/// The metrics of the bound on client connections.
 pub struct ConnectionSeries {
     closed_for_room: Counter,
 }
 
-/// Counts one in a gauge until it is dropped.
+/// Adds one to a gauge until it is dropped.
 #[must_use]
 pub struct Held(Gauge);
 
 impl Metrics {
-    /// All at zero.
+    /// All metrics at zero.
     #[must_use]
     pub fn new() -> Arc<Self> {
         let mut registry = Registry::with_prefix("portcullis");
@@ -212,7 +212,8 @@ impl Metrics {
         })
     }
 
-    /// The series of `server`; the same one for the same name, so that counts go on across reloads.
+    /// The series of `server`. The same name gets the same series, so that counts continue across
+    /// reloads.
     #[must_use]
     pub fn series(&self, server: &ServerName) -> Arc<ServerSeries> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -237,29 +238,29 @@ impl Metrics {
         }
     }
 
-    /// The series of the bound on client connections, which is `most`.
+    /// The series of the bound `most` on client connections.
     #[must_use]
     pub fn connections(&self, most: usize) -> ConnectionSeries {
         self.connections_max.set(i64::try_from(most).unwrap_or(i64::MAX));
         ConnectionSeries { closed_for_room: self.connections_closed_for_room.clone() }
     }
 
-    /// A request is under way until the answer is dropped.
+    /// A request is under way until the result is dropped.
     pub fn request_open(&self) -> Held {
         Held::of(&self.requests_in_flight)
     }
 
-    /// An event stream is under way until the answer is dropped.
+    /// An event stream is under way until the result is dropped.
     pub fn stream_open(&self) -> Held {
         Held::of(&self.streams_open)
     }
 
-    /// Bytes of request bodies that are held at this moment, asked for at each scrape.
+    /// Sets the bytes held in request bodies, at each scrape.
     pub fn body_bytes(&self, held: u64) {
         self.body_bytes.set(i64::try_from(held).unwrap_or(i64::MAX));
     }
 
-    /// A configuration is in force: at the start, and after each reload that was taken.
+    /// A configuration is in force: at the start, and after each successful reload.
     pub fn config_taken(&self, wall: Duration, reload: bool) {
         self.config_last_success.set(i64::try_from(wall.as_secs()).unwrap_or(i64::MAX));
         if reload {
@@ -277,14 +278,14 @@ impl Metrics {
         self.certificate_reload_failures.inc();
     }
 
-    /// The certificate in use by the listener at `address` holds until `not_after`, in seconds
-    /// since 1970.
+    /// The certificate in use by the listener at `address` expires at `not_after`, in seconds since
+    /// 1970.
     pub fn certificate(&self, address: impl fmt::Display, not_after: u64) {
         let labels = Listener { listener: address.to_string() };
         self.certificate_not_after.get_or_create(&labels).set(i64::try_from(not_after).unwrap_or(i64::MAX));
     }
 
-    /// An issuer's figures as they are now: they are asked for at each scrape.
+    /// Sets an issuer's figures, at each scrape.
     pub fn issuer(&self, name: &AuthorizationServerName, figures: IssuerFigures) {
         let labels = Issuer { issuer: name.to_string() };
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
@@ -296,7 +297,7 @@ impl Metrics {
         }
     }
 
-    /// What each server's upstreams carry now, connections and requests: asked for at each scrape.
+    /// Sets connections and requests of each server's upstreams, at each scrape.
     pub fn upstreams<'a>(&self, figures: impl Iterator<Item = (&'a ServerName, usize, usize)>) {
         let mut sums = BTreeMap::<&ServerName, [usize; 2]>::new();
         for (server, connections, streams) in figures {
@@ -334,7 +335,7 @@ impl Metrics {
         self.audit_dropped.clone()
     }
 
-    /// The text of all metrics, as [`CONTENT_TYPE`] says.
+    /// The text of all metrics, of type [`CONTENT_TYPE`].
     #[must_use]
     pub fn encode(&self) -> String {
         let mut text = String::new();
@@ -351,7 +352,7 @@ fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &
 }
 
 impl ListenerSeries {
-    /// A connection was accepted; it is open until the answer is dropped.
+    /// A connection was accepted; it is open until the result is dropped.
     pub fn accepted(&self) -> Held {
         self.accepted.inc();
         Held::of(&self.open)
@@ -369,7 +370,7 @@ impl ListenerSeries {
         self.violations.get_or_create(&labels).inc();
     }
 
-    /// Its TLS handshake failed.
+    /// The TLS handshake of a connection failed.
     pub fn handshake_failed(&self) {
         self.handshake_failures.inc();
     }

@@ -1,4 +1,4 @@
-//! What every record needs to open and to end: metrics, audit log, clock, request ids.
+//! The observer, which all records share: metrics, audit log, clock, request ids.
 
 use std::{
     sync::{
@@ -57,8 +57,8 @@ impl Observe {
         })
     }
 
-    /// Says that the drain cuts what is still open: a record that is dropped from now on without a
-    /// reason ends with `drain`.
+    /// The drain cuts open requests: a record that is dropped without a reason from now on ends
+    /// with `drain`.
     pub fn cut(&self) {
         self.is_cut.store(true, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Writes audit lines that are due before their request ends, and counts of left-out lines.
+//! Writes audit lines of slow requests before they end, and the numbers of left-out lines.
 
 use std::time::Duration;
 

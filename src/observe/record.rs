@@ -1,4 +1,4 @@
-//! The record of one request: collects its facts; writes its audit lines and counts its end.
+//! The record of one request: collects facts, writes audit lines, counts the end.
 
 use std::{fmt::Display, net::IpAddr, sync::Arc, time::Duration};
 
@@ -29,35 +29,35 @@ mod tests;
 
 /// The status that nginx logs if the client left before the answer; never sent.
 const CLIENT_GONE: u16 = 499;
-/// A decision that is older than this is written before the request ends.
+/// An older decision is written before the request ends.
 const TOLD_AFTER: Duration = Duration::from_millis(500);
 
-/// Filled by the steps of a request; dropping it counts the request and writes its end, also when
-/// the request's future is dropped half-way.
+/// The record of one request, filled by its steps. On drop it counts the request and writes its
+/// end, even if the request's future is dropped early.
 pub struct Record {
     observe: Arc<Observe>,
-    /// Shared while the decision waits to be written; they do not change then.
+    /// Shared, and unchanged, while the decision waits to be written.
     facts: Arc<Facts>,
     telling: Telling,
-    /// What failed after it was allowed.
+    /// The failure of an allowed request.
     failure: Option<Refusal>,
     upstream: UpstreamOutcome,
     status: Option<StatusCode>,
     streaming: Option<Streaming>,
     end: Option<End>,
-    /// The answer goes on after its head.
+    /// Whether the answer goes on after its head.
     relays: bool,
-    /// The client left before there was an answer.
+    /// Whether the client left before the answer.
     has_left: bool,
     _in_flight: Held,
 }
 
-/// What the audit log has about the request.
+/// The state of the audit line.
 #[derive(Clone, Copy)]
 enum Telling {
     /// No decision yet.
     Open,
-    /// Decided and not written yet; the index of the waiting facts.
+    /// Decided and not written yet, with the index of the waiting facts.
     Decided(usize),
     /// The decision is written.
     Told,
@@ -118,7 +118,7 @@ impl Record {
         self.learn(|facts| facts.parts.judge(judge));
     }
 
-    /// The request was allowed: by which rule, and what a `report_only` rule would have refused.
+    /// The request was allowed by `rule`. `reported` is the refusal of a `report_only` rule.
     pub fn permitted(&mut self, rule: Option<usize>, reported: Option<&Refusal>) {
         self.learn(|facts| {
             facts.verdict = Verdict::Allowed;
@@ -127,14 +127,14 @@ impl Record {
         });
     }
 
-    /// The decision is final: it is written from now on even if the request never ends.
+    /// The decision is final. It is written soon, even if the request does not end.
     pub fn decided(&mut self) {
         if let Telling::Open = self.telling {
             self.telling = Telling::Decided(self.observe.untold.put(&self.facts));
         }
     }
 
-    /// The request was refused, or it was allowed and failed for this reason. A client that left
+    /// The request was refused, or was allowed and failed, for this reason. A client that left
     /// during its body was not refused.
     pub fn refused(&mut self, refusal: &Refusal) {
         let row = refusal.row();
@@ -165,7 +165,7 @@ impl Record {
         self.failure = Some(refusal.clone());
     }
 
-    /// The rule that decided, if neither permit nor refusal names it.
+    /// The deciding rule, if neither permit nor refusal names it.
     pub fn decided_by(&mut self, rule: Option<usize>) {
         self.learn(|facts| facts.rule = facts.rule.or(rule));
     }
@@ -187,13 +187,12 @@ impl Record {
         series(&self.observe, &self.facts).upstream_failed_again(what);
     }
 
-    /// The status that went out.
+    /// The status of the answer.
     pub fn answered(&mut self, status: StatusCode) {
         self.status = (!self.has_left).then_some(status);
     }
 
-    /// The answer has a body that is relayed: it is finished when [`Self::ends`] says so, not when
-    /// the record is dropped.
+    /// The answer has a relayed body. It ends with [`Self::ends`], not when the record is dropped.
     pub fn relays(&mut self) {
         self.relays = true;
     }
@@ -224,7 +223,7 @@ impl Record {
         }
     }
 
-    /// Takes the decision back if no line has it yet; then only this record writes it.
+    /// Takes the decision back if it is not written yet; then only this record writes it.
     fn is_untold(&mut self) -> bool {
         match self.telling {
             Telling::Open => true,
@@ -307,7 +306,7 @@ impl Drop for Record {
     }
 }
 
-/// Writes decisions that have waited long enough, as far as possible in their order.
+/// Writes decisions that have waited long enough, in order as far as possible.
 pub(super) fn tell_older(observe: &Observe) {
     let before = observe.clock.now().mono.saturating_sub(TOLD_AFTER);
     observe.untold.tell_older(before, &mut |facts| tell(observe, facts, &entry(facts, AuditEvent::Decided)));
@@ -318,7 +317,7 @@ fn tell(observe: &Observe, facts: &Facts, entry: &AuditEntry<'_>) {
     tell_as(observe, facts, entry, facts.verdict);
 }
 
-/// The same for a request that was refused after it was allowed.
+/// As [`tell`], for a request that was refused after it was allowed.
 fn tell_as(observe: &Observe, facts: &Facts, entry: &AuditEntry<'_>, verdict: Verdict) {
     let series = series(observe, facts);
     facts.each_decision(|decision| {

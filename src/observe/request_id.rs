@@ -1,4 +1,4 @@
-//! The id of a request, which all its log and audit lines carry.
+//! The id of a request, in all its log and audit lines.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use std::{
 /// Hexadecimal digits of a process: 48 bits.
 const PROCESS_DIGITS: usize = 12;
 
-/// A request: the name of its process and a number.
+/// The id of a request: the random name of its process, and a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId {
     process: [u8; PROCESS_DIGITS],
@@ -21,7 +21,7 @@ impl RequestId {
         self.number
     }
 
-    /// Writes it without a formatter: every line has one.
+    /// Writes the id without a formatter, because every line has an id.
     pub(super) fn write_to(self, text: &mut String) {
         text.push_str(str::from_utf8(&self.process).unwrap_or_default());
         text.push('-');
@@ -41,7 +41,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The last of the hexadecimal digits of `value`.
+/// The last hexadecimal digit of `value`.
 fn hex_digit(value: u64) -> char {
     u32::try_from(value & 15).ok().and_then(|digit| char::from_digit(digit, 16)).unwrap_or('0')
 }
@@ -53,7 +53,7 @@ pub(super) struct RequestIds {
 }
 
 impl RequestIds {
-    /// With a random prefix for this process; the id is not a secret.
+    /// Ids with a random name for this process. The name is not a secret.
     pub(super) fn new() -> Self {
         let mut random = RandomState::new().hash_one("request");
         let process = [(); PROCESS_DIGITS].map(|()| {

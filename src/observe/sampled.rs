@@ -1,4 +1,4 @@
-//! Bounds how often one kind of event is logged, and counts those that were left out.
+//! Bounds how often one kind of event is logged, and counts the events that are left out.
 
 use std::{
     mem,
@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Admits a few of each kind in a span of time. The kinds must be a closed set: each is remembered.
+/// Admits a few events of each kind in a span of time. The kinds must be a closed set, because each
+/// is remembered.
 #[derive(Debug)]
 pub struct Sampled<K> {
     every: Duration,
@@ -23,13 +24,14 @@ struct Seen<K> {
 }
 
 impl<K: Copy + PartialEq> Sampled<K> {
-    /// Admits `at_most` of each kind in each span of `every`.
+    /// Admits `at_most` events of each kind in each span of `every`.
     #[must_use]
     pub const fn new(every: Duration, at_most: u32) -> Self {
         Self { every, at_most, seen: Mutex::new(Vec::new()) }
     }
 
-    /// Whether one more of this kind is logged; if so, how many were left out since the last one.
+    /// If another event of this kind may be logged, returns how many were left out since the last
+    /// one.
     pub fn admit(&self, kind: K, now: Instant) -> Option<u64> {
         let mut all = self.lock();
         let Some(seen) = all.iter_mut().find(|seen| seen.kind == kind) else {
@@ -47,8 +49,7 @@ impl<K: Copy + PartialEq> Sampled<K> {
         Some(mem::take(&mut seen.left_out))
     }
 
-    /// The kinds with events that were left out and whose span is over, with their number. They
-    /// count as reported now.
+    /// The number of left-out events of each kind whose span is over. They count as reported now.
     pub fn left_out(&self, now: Instant) -> Vec<(K, u64)> {
         let mut all = self.lock();
         let over =

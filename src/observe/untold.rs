@@ -1,4 +1,4 @@
-//! Decisions that wait for their audit line, so that slow requests are logged before they end.
+//! Decisions that wait for their audit line: a slow request is logged before it ends.
 
 use std::{
     mem,
@@ -8,10 +8,10 @@ use std::{
 
 use crate::observe::facts::Facts;
 
-/// Enough that two workers rarely meet.
+/// Enough shards that two workers rarely need the same one.
 const SHARDS: usize = 16;
 
-/// Each waits for the short time between its decision and its line.
+/// The waiting decisions.
 #[derive(Default)]
 pub(super) struct Untold {
     shards: [Mutex<Shard>; SHARDS],
@@ -24,7 +24,7 @@ struct Shard {
 }
 
 impl Untold {
-    /// Keeps the facts of a request until they are taken. Returns their index.
+    /// Keeps the facts of a request, and returns their index.
     pub(super) fn put(&self, facts: &Arc<Facts>) -> usize {
         let Some(mut shard) = self.shard(facts) else { return usize::MAX };
         let Shard { slots, free } = &mut *shard;
@@ -39,7 +39,7 @@ impl Untold {
         slots.len() - 1
     }
 
-    /// Takes them back: `false` if they were written meanwhile.
+    /// Takes the facts back; `false` if they were written meanwhile.
     pub(super) fn take(&self, index: usize, facts: &Arc<Facts>) -> bool {
         let Some(mut shard) = self.shard(facts) else { return true };
         match shard.slots.get_mut(index) {
@@ -54,8 +54,8 @@ impl Untold {
         }
     }
 
-    /// Takes those that arrived before `before` and writes each under the lock, so that the line of
-    /// its end follows.
+    /// Takes the decisions of requests that arrived before `before`, and writes each under the
+    /// lock, so that the line of its end comes later.
     pub(super) fn tell_older(&self, before: Duration, tell: &mut dyn FnMut(&Facts)) {
         for shard in &self.shards {
             let mut shard = lock(shard);

@@ -12,38 +12,37 @@ use crate::{
     observe::{request_id::RequestId, sampled::Sampled},
 };
 
-/// The first failure of a kind is logged at once, the next one after this time.
+/// The first failure of a kind is logged at once, the next failure after this time.
 const WARNING_EVERY: Duration = Duration::from_secs(10);
 
 /// The outcome of a request at the upstream: the label `upstream` of a metric, and a field of the
 /// audit line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UpstreamOutcome {
-    /// It was not asked, or the client left before it answered.
+    /// The upstream was not asked, or the client left before its answer.
     #[default]
     None,
-    /// It answered with a status below 400.
+    /// A status below 400.
     Ok,
-    /// It answered with a status from 400 to 499.
+    /// A status from 400 to 499.
     Error4xx,
-    /// It answered with a status from 500.
+    /// A status of 500 or more.
     Error5xx,
-    /// It broke off before its answer was whole.
+    /// The upstream broke off its answer.
     BrokeOff,
-    /// Its answer may not be relayed: a redirect, a challenge of its own, a list that cannot be
-    /// filtered.
+    /// The answer may not be relayed: a redirect, a challenge, a list that cannot be filtered.
     Unfit,
-    /// It could not be reached, or had no room.
+    /// The upstream could not be reached, or had no room.
     Unreachable,
-    /// It did not answer in time.
+    /// The upstream did not answer in time.
     Timeout,
 }
 
 impl UpstreamOutcome {
-    /// How many there are.
+    /// The number of outcomes.
     pub const COUNT: usize = 8;
 
-    /// The outcome that the status of an answer means, as long as nothing else goes wrong.
+    /// The outcome by the status of an answer, if nothing else goes wrong.
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
@@ -53,7 +52,7 @@ impl UpstreamOutcome {
         }
     }
 
-    /// The word for it.
+    /// The label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,20 +67,20 @@ impl UpstreamOutcome {
         }
     }
 
-    /// Its place among all, below [`Self::COUNT`].
+    /// The index of the outcome, below [`Self::COUNT`].
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// Whether the answer failed by the upstream's fault. An error that it answered is an answer.
+    /// Whether the upstream failed to answer. An error status is an answer.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         matches!(self, Self::BrokeOff | Self::Unfit | Self::Unreachable | Self::Timeout)
     }
 }
 
-/// The warnings about one server: one for each kind of failure, then at most one every ten seconds.
+/// The warnings about one server: at most one every ten seconds for each kind of failure.
 #[derive(Debug)]
 pub(super) struct Warnings(Sampled<&'static str>);
 
@@ -104,10 +103,8 @@ fn advice(kind: &str) -> &'static str {
     match kind {
         "timeout" => "see why the upstream is slow, or raise upstream.response_timeout",
         "broken" | "broke_off" => "look in the upstream's log: it closed the connection before its answer was whole",
-        "answer" => {
-            "the upstream must serve MCP itself at upstream.url, without redirects and without a login of its own"
-        }
-        "busy" => "raise limits.upstream_connections, or the number of streams that the upstream takes",
+        "answer" => "the upstream must serve MCP at upstream.url, without redirects and without a login",
+        "busy" => "raise limits.upstream_connections, or the number of streams that the upstream allows",
         "resolve_timeout" => "check the name servers of this host",
         "connect_timeout" | "tls_timeout" => "see why the upstream is slow, or raise upstream.connect_timeout",
         _ => "check that the upstream runs, and upstream.url",

@@ -7,28 +7,28 @@ use crate::{
     observe::{audit::ViolationLine, metrics::ListenerSeries, observer::Observe},
 };
 
-/// The peer that broke HTTP, and the listener.
+/// The peer that broke HTTP or TLS, and the listener.
 #[derive(Clone, Copy)]
 pub struct Violator<'a> {
-    /// The listener that was connected to.
+    /// The listener of the connection.
     pub listener: &'a ListenerSeries,
-    /// The address that connected.
+    /// The address of the client.
     pub peer: IpAddr,
 }
 
 /// How a TLS handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandshakeFault {
-    /// The client sent something else than a handshake that this listener accepts, or left.
+    /// The client sent no handshake that this listener accepts, or left.
     Failed,
-    /// The client refused the handshake: it does not trust the certificate, most likely.
+    /// The client refused the handshake, most likely because it does not trust the certificate.
     Alert,
-    /// It did not end in time.
+    /// The handshake did not end in time.
     Timeout,
 }
 
 impl HandshakeFault {
-    /// The word for it.
+    /// The label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl Observe {
     }
 }
 
-/// Writes how many violations had no line, once their kind is quiet.
+/// Writes how many violations had no line, when no more of their kind come.
 pub(super) fn tell_suppressed(observe: &Observe) {
     for (reason, suppressed) in observe.violations.left_out(Instant::now()) {
         let wall = observe.clock.now().wall;

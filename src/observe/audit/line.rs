@@ -1,13 +1,13 @@
-//! Writes one audit line, JSON or `key=value`, so that no value can break out of its field.
+//! Writes one audit line, JSON or `key=value`. No value can break out of its field.
 
 use std::{fmt::Write, net::IpAddr, time::Duration};
 
 use crate::observe::request_id::RequestId;
 
-/// Most lines fit.
+/// The initial capacity, enough for most lines.
 const LINE_BYTES: usize = 768;
 
-/// A line under way.
+/// A line that is being written.
 pub(super) struct Line {
     text: String,
     json: bool,
@@ -27,13 +27,13 @@ impl Line {
         self.text
     }
 
-    /// Text from outside, cut at `bytes_max`.
+    /// Text from outside, shortened to `bytes_max`.
     pub(super) fn text(&mut self, key: &str, value: &str, bytes_max: usize) {
         self.key(key);
         self.quoted(value, bytes_max);
     }
 
-    /// A fixed word of the format: it needs no escape.
+    /// A fixed word of the format, which needs no escape.
     pub(super) fn word(&mut self, key: &str, value: &'static str) {
         self.key(key);
         let bare = !self.json || value == "true";
@@ -51,7 +51,7 @@ impl Line {
                     self.text.push_str(after);
                 }
             }
-            // Writing to a String cannot fail; so below.
+            // Writing to a String cannot fail, here and below.
             IpAddr::V6(address) => drop(write!(self.text, "{address}")),
         }
         self.quote();
@@ -77,8 +77,7 @@ impl Line {
         self.digits(micros % 1000, 3);
     }
 
-    /// Written by hand, as numbers are: the library's formatter costs more than the rest of the
-    /// line.
+    /// Written by hand, like numbers: the library's formatter costs more than the rest of the line.
     pub(super) fn time(&mut self, key: &str, wall: Duration) {
         self.key(key);
         let Civil { year, month, day } = Civil::of_day(wall.as_secs() / 86_400);
@@ -112,13 +111,13 @@ impl Line {
             }
             self.text.push(']');
         } else {
-            // Scope tokens hold neither spaces nor quotes (RFC 6749 §3.3).
+            // Scope tokens have neither spaces nor quotes (RFC 6749 §3.3).
             let joined = values.collect::<Vec<_>>().join(" ");
             self.quoted(&joined, usize::MAX);
         }
     }
 
-    /// A number, with zeros before it up to `width` digits.
+    /// A number, padded with zeros to `width` digits.
     fn digits(&mut self, value: u64, width: usize) {
         let (mut buffer, mut left, mut used) = ([b'0'; 20], value, 0);
         for digit in buffer.iter_mut().rev() {
@@ -133,7 +132,7 @@ impl Line {
         self.text.push_str(digits.unwrap_or_default());
     }
 
-    /// Around what needs no escape.
+    /// A quote around text that needs no escape.
     fn quote(&mut self) {
         if self.json {
             self.text.push('"');
@@ -180,8 +179,8 @@ impl Line {
         self.text.push_str(if was_cut { "…\"" } else { "\"" });
     }
 
-    /// Besides what JSON requires: characters that move a terminal's cursor, end a line for some
-    /// readers, or change the direction of writing.
+    /// Escapes more than JSON requires: characters that move a terminal's cursor, end a line for
+    /// some readers, or change the direction of writing.
     fn escaped(&mut self, character: char) {
         match character {
             '"' => self.text.push_str("\\\""),
@@ -189,7 +188,7 @@ impl Line {
             c if c.is_control()
                 || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}') =>
             {
-                // All of these are in the first plane: one UTF-16 unit is enough.
+                // All of these are in the Basic Multilingual Plane: one UTF-16 unit is enough.
                 let _ = write!(self.text, "\\u{:04x}", u32::from(c));
             }
             c => self.text.push(c),
@@ -214,8 +213,8 @@ struct Civil {
 }
 
 impl Civil {
-    /// The day that comes `days` after 1970-01-01, counted in years that begin in March, so that
-    /// the leap day is a year's last.
+    /// The day `days` after 1970-01-01. It is counted in years that begin in March, so that a leap
+    /// day is the last day of its year.
     fn of_day(days: u64) -> Self {
         const DAYS_IN_400_YEARS: u64 = 146_097;
         const FROM_0000_03_01_TO_1970: u64 = 719_468;

@@ -17,11 +17,11 @@ use crate::{
     },
 };
 
-/// From a call answered out of memory to one that runs for minutes.
+/// Buckets from a call that is answered at once to a call that runs for minutes.
 const DURATIONS_SECS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
-/// Every outcome, sorted. A word that is missing here still counts, by the slow way.
+/// Every outcome, sorted. An outcome that is missing here is still counted, but more slowly.
 const OUTCOMES: [&str; 67] = [
     "allowed",
     "bad_params",
@@ -143,9 +143,9 @@ pub(super) struct ServerFamilies {
 pub struct ServerSeries {
     /// The server.
     pub name: ServerName,
-    /// Of requests that were allowed, by what came of them.
+    /// Counters of allowed requests, by the outcome at the upstream.
     allowed: [OnceLock<Counter>; UpstreamOutcome::COUNT],
-    /// Of those that did not get to the upstream.
+    /// Counters of requests that did not get to the upstream.
     outcomes: [OnceLock<Counter>; OUTCOMES.len()],
     decisions: [OnceLock<Counter>; OUTCOMES.len()],
     ended: [OnceLock<Counter>; End::ALL.len()],
@@ -189,7 +189,7 @@ impl ServerFamilies {
             warnings: Warnings::new(),
             families: self.clone(),
         };
-        // At zero from the start, so that a rate over it has a beginning.
+        // At zero from the start, so that a rate has a first value.
         series.with_request(ALLOWED, UpstreamOutcome::Ok, |_| ());
         series
     }
@@ -198,9 +198,8 @@ impl ServerFamilies {
 const ALLOWED: &str = "allowed";
 
 impl ServerSeries {
-    /// A request ended: what was decided, what came of it at the upstream, and why its answer
-    /// ended. `outcome` is `allowed`, the reason of a refusal, `document` (answered without a
-    /// decision) or `client_gone` (the client left before one).
+    /// A request ended. `outcome`, the decision, is `allowed`, the reason of a refusal, `document`
+    /// (no decision needed) or `client_gone` (the client left before a decision).
     pub fn request(&self, outcome: &'static str, upstream: UpstreamOutcome, end: End) {
         self.with_request(outcome, upstream, |counter| {
             counter.inc();
@@ -212,7 +211,7 @@ impl ServerSeries {
         }
     }
 
-    /// Something that a request names was allowed or refused.
+    /// A target of a request was allowed or refused.
     pub fn decided(&self, outcome: &'static str) {
         let look_up =
             || self.families.decisions.get_or_create_owned(&Decided { server: self.name.to_string(), outcome });
@@ -222,7 +221,7 @@ impl ServerSeries {
         };
     }
 
-    /// How long a request took.
+    /// The duration of a request.
     pub fn took(&self, duration: Duration) {
         self.durations.observe(duration.as_secs_f64());
     }
@@ -233,15 +232,15 @@ impl ServerSeries {
         self.families.reported.get_or_create(&labels).inc();
     }
 
-    /// The upstream failed while it answered `request`: `connect`, `tls`, `timeout`,
-    /// `answer`, `broke_off` … All are counted; of each kind one warning is logged, and then at
-    /// most one every ten seconds.
+    /// The upstream failed while it answered `request`: `connect`, `tls`, `timeout`, `answer`,
+    /// `broke_off` … All failures are counted; for each kind, at most one warning is logged every
+    /// ten seconds.
     pub fn upstream_failed(&self, what: &'static str, cause: &dyn fmt::Display, request: RequestId) {
         self.upstream_failed_again(what);
         self.warnings.warn(&self.name, what, cause, request);
     }
 
-    /// The same where a log line told of it before.
+    /// As [`Self::upstream_failed`], for a failure that is logged already.
     pub fn upstream_failed_again(&self, what: &'static str) {
         let labels = Failure { server: self.name.to_string(), what };
         self.families.upstream_failures.get_or_create(&labels).inc();
@@ -264,7 +263,7 @@ impl ServerSeries {
     }
 }
 
-/// The place of a word in [`OUTCOMES`]; the word of most requests is its first.
+/// The index of an outcome in [`OUTCOMES`]; the most frequent outcome is the first.
 fn place(outcome: &str) -> Option<usize> {
     if outcome == ALLOWED { Some(0) } else { OUTCOMES.binary_search(&outcome).ok() }
 }
