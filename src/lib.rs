@@ -13,8 +13,8 @@
 //!             fields json mcp token policy resource_server authorization_server routing refusal
 //!  base       PURE: names, secrets, limits, time as a value, small tools
 //! ```
-//! To become sure that the gateway is right, read `base` and `decide`, and then `inbound/gate`,
-//! which calls them in order.
+//! To review the gateway, read `base` and `decide` first, then `inbound/gate`, which calls them in
+//! order.
 //!
 //! # Ports
 //! | port | protocol | answers |
@@ -22,8 +22,9 @@
 //! | each of `listen:` | HTTP/1.1 and HTTP/2 over TLS, or plain HTTP/1.1 | MCP, discovery, OAuth |
 //! | `admin:` | plain HTTP/1.1 | `/healthz`, `/readyz`, `/readyz/<server>`, `/metrics` |
 //!
-//! MCP is served at the path of each server, or at its `legacy_sse` path and the path for messages
-//! under it. OAuth is served at the paths of an embedded authorization server.
+//! Each MCP server has a path. A server with `legacy_sse` has two more: one for the event stream of
+//! MCP 2024-11-05, and one under it for messages. An embedded authorization server has the paths of
+//! OAuth.
 //!
 //! Standard output gets the bound addresses, then `ready`, then one line for each decision
 //! (`observe/audit`). Standard error gets the log.
@@ -31,7 +32,8 @@
 //! # The life of a request
 //! ```text
 //! accept   inbound/accept: listener → tls → connection
-//!          (framing: a client that breaks HTTP; room: how many connections; phase: the drain)
+//!          (framing: answers a client that breaks HTTP; room: how many connections;
+//!          phase: serving, draining or ended)
 //! arrive   inbound/request/service   takes one Arc<Snapshot> + Now, opens observe/record
 //!          inbound/request/head      checks bounds, and that the host is the gateway's
 //!          decide/routing            → discovery: request/metadata → done
@@ -44,19 +46,20 @@
 //!   5 may the caller use it          state/tasks: which tool made a task;
 //!                                    decide/policy/evaluate                             ⇒ Permit
 //!   6 is there room,                 state/{usage, tasks, sessions}
-//!     is it the caller's             request/session, legacy_sse, state/events
+//!     is the session the caller's    request/session, legacy_sse, state/events
 //!   7 ask the upstream               answer/forward: upstream_request; outbound/upstream
 //!                                    (takes the Permit); answer/session, answer/filter  ⇒ Answered
 //!   ------------------------------ the point of no return: nothing can be refused, only ended
 //!   8 relay the answer               answer/relay: filter (lists), watch (new tasks, event ids,
-//!                                    silence), lease (ends with the permit), stall (ends when
+//!                                    silence), lease (ends a stream when the token expires or
+//!                                    the permission is withdrawn), stall (ends an answer that
 //!                                    the client does not read)
-//! refuse   (any step before that) decide/refusal: its table has a row for each → answer/reply
-//! end      record dropped → metrics, audit line
+//! refuse   any step before the point of no return: a row of decide/refusal/table → answer/reply
+//! end      the record is dropped → metrics, audit line
 //! ```
-//! A chain of proof runs through it: `Presented` (the client's, unchecked) → `Caller` (only
-//! verification makes one) → `Target` (what is asked) → `Permit` (only `evaluate` makes one) →
-//! `Upstream::send` consumes it.
+//! Each step needs the proof that an earlier one made: `Presented` (the token as the client sent
+//! it) → `Caller` (only verification makes one) → `Target` (what the request touches) → `Permit`
+//! (only `evaluate` makes one) → `Upstream::send`, which consumes the permit.
 //!
 //! # The life of the process
 //! [`app::App::bind`] builds the snapshot and binds every listener before any serves;

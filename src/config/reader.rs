@@ -22,7 +22,7 @@ impl<'r> Field<'r> {
         Self { reading, place: Place::new(node.at, ""), node }
     }
 
-    /// Records a mistake that shows the value.
+    /// Records a mistake. The message shows the value.
     pub(super) fn wrong<T>(&self, expected: &str) -> Option<T> {
         self.reading.problem(&self.place, &self.shown(), expected);
         None
@@ -35,13 +35,13 @@ impl<'r> Field<'r> {
         None
     }
 
-    /// Like [`Self::wrong`], but names the kind of the value only.
+    /// Like [`Self::wrong`], but the message shows the kind of the value and not the value.
     pub(super) fn wrong_kind<T>(&self, expected: &str) -> Option<T> {
         self.reading.problem(&self.place, self.kind(), expected);
         None
     }
 
-    /// Records a warning that shows the value.
+    /// Records a warning. The message shows the value.
     pub(super) fn warn(&self, expected: &str) {
         self.reading.warning(&self.place, &self.shown(), expected);
     }
@@ -87,7 +87,7 @@ impl<'r> Field<'r> {
         matches!(self.node.value, Value::List(_))
     }
 
-    /// Text that is not empty; a number or a bool must be quoted to be text.
+    /// Text that is not empty. A number or a bool is a mistake: in quotes it would be text.
     pub(super) fn text(&self, expected: &str) -> Option<&'r str> {
         match self.node.meaning() {
             Some(Meaning::Text("")) => {
@@ -95,7 +95,7 @@ impl<'r> Field<'r> {
                 None
             }
             Some(Meaning::Text(text)) => Some(text),
-            Some(Meaning::Number(_) | Meaning::Bool(_)) => self.wrong(&format!("{expected} (as text: quote it)")),
+            Some(Meaning::Number(_) | Meaning::Bool(_)) => self.wrong(&format!("{expected} (quote it)")),
             Some(Meaning::Nothing) | None => self.wrong(expected),
         }
     }
@@ -103,7 +103,8 @@ impl<'r> Field<'r> {
     pub(super) fn bool(&self) -> Option<bool> {
         match self.node.meaning() {
             Some(Meaning::Bool(value)) => Some(value),
-            // These are bools in YAML 1.1. Other text is not shown, since it could be a secret.
+            // These words are bools in YAML 1.1, so the message may show them. Other text could be
+            // a secret.
             Some(Meaning::Text("yes" | "no" | "on" | "off" | "y" | "n" | "Yes" | "No" | "On" | "Off")) => {
                 self.wrong("true or false")
             }
@@ -134,7 +135,7 @@ impl<'r> Field<'r> {
         self.wrong_word(&one_of(&names), names.iter().copied())
     }
 
-    /// The elements of a list, each with its name.
+    /// The elements of a list, each with its path, such as `listen[0]`.
     pub(super) fn list(&self, expected: &str) -> Option<Vec<Self>> {
         let Value::List(items) = &self.node.value else { return self.wrong_kind(&format!("a list of {expected}")) };
         let name = |index: usize| format!("{}[{index}]", self.place.key);
@@ -236,7 +237,7 @@ pub(super) struct Entry<'r> {
     pub(super) value: Field<'r>,
 }
 
-/// The keys of one map, as its reader asks for them.
+/// The entries of a map whose keys are fixed, and the keys that its reader has asked for.
 pub(super) struct Fields<'r> {
     #[cfg(test)]
     section: &'static str,
@@ -276,7 +277,8 @@ impl<'r> Fields<'r> {
         self.get(key).and_then(|field| field.bool()).unwrap_or(false)
     }
 
-    /// Exactly one of `keys`. All written ones are read, so that every mistake is reported.
+    /// Reads exactly one of `keys`. If several are written, all are read, so that every mistake is
+    /// reported.
     pub(super) fn exactly_one<T>(
         &mut self,
         keys: &[&'static str],

@@ -6,7 +6,7 @@
 //! 3 is it genuine                      outbound/verify                              ⇒ Caller
 //! 4 what is the target                 request/message: the body and its message    ⇒ Target
 //! 5 may the caller use it              state/tasks, decide/policy/evaluate          ⇒ Permit
-//! 6 is there room, is it the caller's  state: session, event, stream, task          ⇒ Outgoing
+//! 6 is there room, whose session is it state: session, event, stream, task          ⇒ Outgoing
 //! 7 ask the upstream                   answer/forward, which consumes the Permit    ⇒ Answered
 //! ------------------------- the point of no return: nothing can be refused, only ended
 //! 8 relay the answer                   answer/relay, which cannot fail
@@ -123,8 +123,8 @@ impl Judge<'_> {
         Ok(caller)
     }
 
-    /// Takes a place for the request of a verified caller. From here on its connection is not
-    /// closed to make room for another client.
+    /// Takes a place for the request of a verified caller. From here on, the gateway no longer
+    /// closes this connection to make room for another client.
     fn enter(&self, caller: &Caller, busy: &mut Busy) -> Result<RequestPlace, Refusal> {
         let Self { arrival, server, .. } = self;
         let usage = &arrival.connection.gateway.usage;
@@ -133,7 +133,7 @@ impl Judge<'_> {
         Ok(place)
     }
 
-    /// Step 4: the target of the request, and what else its message asks.
+    /// Step 4: reads the request's message and finds its target.
     async fn what(
         &self,
         body: &mut Incoming,
@@ -175,7 +175,7 @@ impl Judge<'_> {
         let (policy, tasks) = (&server.policy, &arrival.connection.gateway.tasks);
         let target = match tasks.resolve(server, caller, mem::replace(&mut asked.target, Target::Open), arrival.now) {
             Ok(target) => target,
-            // A caller that may not connect is refused for that, and not for the task.
+            // If the caller may not even connect, that is the refusal, not the unknown task.
             Err(unknown) => return Err(evaluate(policy, caller, &Target::Open).err().unwrap_or(unknown)),
         };
         record.judge_each(|one| (deciding_rule(policy, one), evaluate(policy, caller, one)));
@@ -199,7 +199,7 @@ impl Judge<'_> {
         let target = asked.target;
         let ((session, resumed), message_path) = match endpoint {
             Endpoint::Streamable => (self.session(&caller, context.era)?, None),
-            // This transport has no `Mcp-Session-Id`.
+            // The transport of 2024-11-05 has no `Mcp-Session-Id`.
             Endpoint::Events => ((None, None), None),
             Endpoint::Messages => {
                 let path = legacy_sse::message_path(&gateway.session_keys, server, &caller, head.uri.query())?;
@@ -215,9 +215,9 @@ impl Judge<'_> {
         let resumed = resumed.filter(|_| matches!(target, Target::Stream));
         let method = context.method.as_deref().unwrap_or_default();
         let lives_on = matches!(target, Target::Stream) || method == method::SUBSCRIBE;
-        // Places are taken for the stream, task or session that the answer may begin, and given
-        // back if it begins none. A message that ends or answers something takes no place:
-        // otherwise a caller whose streams all wait for that message could never send it.
+        // Takes a place for each stream, task or session that the answer may begin. The place is
+        // given back if the answer begins none. A message that ends or answers something takes no
+        // place: the caller must be able to send it even if all its streams wait for it.
         if asked.may_stream || lives_on {
             place.asks()?;
             // On the transport of 2024-11-05 the answer comes on a stream that is already open.
@@ -228,7 +228,8 @@ impl Judge<'_> {
         if asked.asks_for_task {
             gateway.tasks.check(name, &caller, arrival.now)?;
         }
-        // A batch cannot hold `initialize`. On the transport of 2024-11-05 a session is a stream.
+        // A batch cannot hold `initialize`. On the transport of 2024-11-05 the event stream is the
+        // session, and it already counts as a stream.
         let begins = method == "initialize" && endpoint == Endpoint::Streamable;
         if begins {
             gateway.sessions.begin(name, &caller, limits.sessions_per_caller, arrival.now)?;
@@ -249,9 +250,9 @@ impl Judge<'_> {
         })
     }
 
-    /// The session of a legacy request, and the target of the stream that it resumes, if the
-    /// gateway knows it (SPEC C-41, C-52). The modern protocol has no sessions: its upstream gets
-    /// no session id (SPEC C-47).
+    /// The session of a legacy request. If the request resumes a stream that the gateway knows,
+    /// also the target of that stream (SPEC C-41, C-52). The modern protocol has no sessions, so
+    /// the upstream gets no session id (SPEC C-47).
     fn session(&self, caller: &Caller, era: Era) -> Result<(Option<McpSession>, Option<Target>), Refusal> {
         if era != Era::Legacy {
             return Ok((None, None));

@@ -29,7 +29,7 @@ mod tests;
 
 /// The status that nginx logs if the client left before the answer; never sent.
 const CLIENT_GONE: u16 = 499;
-/// An older decision is written before the request ends.
+/// If a request takes longer than this, its decision is written before it ends.
 const TOLD_AFTER: Duration = Duration::from_millis(500);
 
 /// The record of one request, filled by its steps. On drop it counts the request and writes its
@@ -45,7 +45,7 @@ pub struct Record {
     status: Option<StatusCode>,
     streaming: Option<Streaming>,
     end: Option<End>,
-    /// Whether the answer goes on after its head.
+    /// Whether the answer has a body that is relayed.
     relays: bool,
     /// Whether the client left before the answer.
     has_left: bool,
@@ -113,7 +113,7 @@ impl Record {
         self.learn(|facts| facts.parts = SeparateTargets::together(each));
     }
 
-    /// Evaluates the rules for each target of a batch alone.
+    /// Evaluates the rules for each target of a batch separately.
     pub fn judge_each(&mut self, judge: impl Fn(&Target) -> Judged) {
         self.learn(|facts| facts.parts.judge(judge));
     }
@@ -181,7 +181,7 @@ impl Record {
         series(&self.observe, &self.facts).upstream_failed(what, cause, self.facts.id);
     }
 
-    /// The upstream failed by an outage that is logged already: counts it.
+    /// The upstream failed because of an outage that is already in the log: only counts it.
     pub fn failed_again(&mut self, outcome: UpstreamOutcome, what: &'static str) {
         self.upstream = outcome;
         series(&self.observe, &self.facts).upstream_failed_again(what);
@@ -192,14 +192,15 @@ impl Record {
         self.status = (!self.has_left).then_some(status);
     }
 
-    /// The answer has a relayed body. It ends with [`Self::ends`], not when the record is dropped.
+    /// The answer has a body that is relayed. It counts as finished only if [`Self::ends`] says so:
+    /// the record may also be dropped because the client left.
     pub fn relays(&mut self) {
         self.relays = true;
     }
 
     /// The answer is an event stream with this status: writes the decision now, and counts the
     /// stream as open until the record is dropped. A stream may last for hours, so the record
-    /// releases the buffer of the request.
+    /// drops the facts that keep the request's body in memory.
     pub fn streams(&mut self, status: StatusCode) {
         self.status = Some(status);
         self.streaming = Some(Streaming { head_after: self.elapsed(), _open: self.observe.metrics.stream_open() });
@@ -212,7 +213,7 @@ impl Record {
         self.facts = Arc::new(Facts { server, verdict, ..Facts::new(id, opened, peer) });
     }
 
-    /// Why the answer ends. The first reason stands.
+    /// Why the answer ends. Only the first reason counts.
     pub fn ends(&mut self, end: End) {
         self.end.get_or_insert(end);
     }
@@ -223,7 +224,8 @@ impl Record {
         }
     }
 
-    /// Takes the decision back if it is not written yet; then only this record writes it.
+    /// Whether no line has the decision yet. If none has it, takes it out of those that wait, so
+    /// that only this record writes it.
     fn is_untold(&mut self) -> bool {
         match self.telling {
             Telling::Open => true,
@@ -298,7 +300,8 @@ impl Drop for Record {
             let whole = AuditEntry { event: AuditEvent::Decided, wall, ..ending };
             tell_as(&self.observe, &self.facts, &whole, self.verdict());
         } else if self.status.is_none() {
-            // Without a decision only the end is written. A public document has no line.
+            // The client left before a decision: only the end is written. An answer without a
+            // decision is a public document, which gets no line.
             self.facts.each_decision(|decision| {
                 self.observe.audit.write(&AuditEntry { decision: Some(*decision), ..ending });
             });
@@ -306,7 +309,7 @@ impl Drop for Record {
     }
 }
 
-/// Writes decisions that have waited long enough, in order as far as possible.
+/// Writes the waiting decisions of all requests that take longer than [`TOLD_AFTER`].
 pub(super) fn tell_older(observe: &Observe) {
     let before = observe.clock.now().mono.saturating_sub(TOLD_AFTER);
     observe.untold.tell_older(before, &mut |facts| tell(observe, facts, &entry(facts, AuditEvent::Decided)));
@@ -317,7 +320,7 @@ fn tell(observe: &Observe, facts: &Facts, entry: &AuditEntry<'_>) {
     tell_as(observe, facts, entry, facts.verdict);
 }
 
-/// As [`tell`], for a request that was refused after it was allowed.
+/// Like [`tell`], for a request whose final verdict may differ from that of its facts.
 fn tell_as(observe: &Observe, facts: &Facts, entry: &AuditEntry<'_>, verdict: Verdict) {
     let series = series(observe, facts);
     facts.each_decision(|decision| {

@@ -36,7 +36,7 @@ const EXPIRED_REMEMBERED: Duration = Duration::from_secs(3600);
 /// The longest time that a valid token is remembered.
 const LIVES_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// A newer key may verify the token.
+/// The key set does not have the token's key. A newer key set may have it.
 const UNKNOWN_KEY: Refusal = Refusal::Token(TokenFault::UnknownKey);
 
 /// SHA-256 of a token's bytes.
@@ -53,16 +53,17 @@ struct Remembered {
     /// The issuer and settings that verified it, and the generation of the keys.
     issuer: IssuerId,
     generation: u64,
-    /// `exp` on the monotonic clock (attack 91).
+    /// When it expires, clock skew included, on the monotonic clock: the wall clock may be set back
+    /// (attack 91).
     until: Duration,
-    /// How long it was still valid when it was verified.
+    /// The time from its verification to its expiry.
     lives: Duration,
     bytes: u32,
 }
 
 impl Remembered {
-    /// How long the token stays in memory. A token that is valid for longer than a day is verified
-    /// again daily.
+    /// How long it stays in memory. A token that is valid for longer than [`LIVES_MAX`] is verified
+    /// again after that time and [`EXPIRED_REMEMBERED`].
     fn kept(&self) -> Duration {
         self.lives.min(LIVES_MAX).saturating_add(EXPIRED_REMEMBERED)
     }
@@ -89,13 +90,13 @@ impl Verifier {
         Self { remembered }
     }
 
-    /// Verifies the token with the keys of the issuer in `issuers` that its `iss` names, and
-    /// returns its caller. The audience is not checked here: [`Caller::is_for`] does that for each
+    /// Verifies the token with the keys of its issuer, and returns the caller. `iss` must name one
+    /// of `issuers`. The audience is not checked here: [`Caller::is_for`] does that for each
     /// server.
     ///
-    /// A remembered token costs a digest and a look-up, without waiting. Refusals are not
-    /// remembered. `peer` is the client's address, if there is a client; it bounds the fetches for
-    /// unknown keys.
+    /// A token that is remembered needs only a digest and a look-up, and never waits. Refusals are
+    /// not remembered. `peer` is the client's address, if there is one: fetches for unknown keys
+    /// are limited for each address.
     ///
     /// # Errors
     /// [`Refusal::Token`], or [`Refusal::KeysUnavailable`] if the keys cannot be fetched.
@@ -152,7 +153,7 @@ impl Verifier {
 
         let keys = issuer.current_or_first(now).await?;
         let (keys, caller) = match unverified.verify(issuer.rules(), &keys.set, now) {
-            // Boxed: it is rare, and every request would need the space for it.
+            // Boxed: the call is rare, and must not enlarge the future of every request.
             Err(UNKNOWN_KEY) => Box::pin(verify_later(&unverified, issuer, keys.generation, peer, now)).await?,
             verdict => (keys, verdict?),
         };
@@ -220,7 +221,7 @@ impl Expiry<Fingerprint, Arc<Remembered>> for UntilWellExpired {
         Some(remembered.kept())
     }
 
-    // Without this an updated entry would keep its first deadline.
+    // Without this method, an entry that is inserted again would keep its first deadline.
     fn expire_after_update(
         &self,
         _: &Fingerprint,

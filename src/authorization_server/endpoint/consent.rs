@@ -1,6 +1,6 @@
 //! `consent`: asks the user what a client may do, and shows what is new (SPEC D-01…D-03).
 //!
-//! The answer is remembered (SPEC E-34), and bound to what the page showed (SPEC E-16).
+//! Consent is remembered (SPEC E-34), and covers only what the page showed (SPEC E-16).
 
 use crate::{
     authorization_server::{
@@ -101,7 +101,7 @@ async fn allow(
     let (client, resources) = (flow.client.clone(), flow.request.resources.clone());
     let location = flow::finish(embedded, id, flow, person.clone(), scopes.clone(), None).await?;
     if let Err(fault) = offer::remember(embedded, &person, &client, &resources, &scopes).await {
-        // The code is issued all the same; next time the user is asked again.
+        // The authorization code is valid anyway; only the next request asks the user again.
         tracing::warn!(target: "portcullis::authorization_server", %fault, "a consent could not be stored; the user will be asked again");
     }
     Ok(location)
@@ -112,7 +112,7 @@ async fn offer_of(embedded: &Embedded, flow: &Flow) -> Result<Option<Offer>, OAu
     match (&embedded.settings.login, &flow.person) {
         (Login::Oidc(_), _) => Ok(Some(Offer::before_login(&flow.request))),
         (Login::Accounts(_), Some(person)) => {
-            // The login may be ten minutes old; the account may have been removed since.
+            // The account may have been removed since the login, up to ten minutes ago.
             let gone = || Code::AccessDenied.because("the account that logged in was removed");
             let person = current::person_now(embedded, person).ok_or_else(gone)?;
             Ok(Some(Offer::to(embedded, &flow.client, &flow.request, &person).await?))

@@ -33,22 +33,22 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The index of the deciding rule, or of the first if several had to permit. `None` if
+    /// The index of the deciding rule, or of the first one if several rules decided. `None` if
     /// permission to connect is enough.
     #[must_use]
     pub fn rule(&self) -> Option<usize> {
         self.rule
     }
 
-    /// The refusal of a `report_only` rule, which is only reported.
+    /// What a `report_only` rule would have refused.
     #[must_use]
     pub fn reported(&self) -> Option<&Refusal> {
         self.reported.as_ref()
     }
 }
 
-/// What the rules say of a target that they allow. It is not a [`Permit`]: no request can be sent
-/// with it.
+/// The decision of the rules to allow a target. It is not a [`Permit`]: no request can be sent with
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruling {
     /// Index of the deciding rule, as in [`Permit::rule`].
@@ -67,10 +67,13 @@ pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Per
 
 /// Decides whether the rules allow `target` to a token with these scopes and claims.
 ///
-/// Refusals that no scope can change come first: a step-up would loop through consent (SPEC A-56).
-/// Otherwise [`Refusal::Scope`] names all scopes that the operation needs, those of `connect`
-/// first, then those of each rule, in the order of the configuration. It leaves out only a scope
-/// that a broader scope of the caller implies (SPEC ).
+/// A refusal that no scope can change takes precedence over [`Refusal::Scope`]. Otherwise the
+/// client would get more scope by a step-up, be refused again, and loop through consent (SPEC
+///
+///
+/// [`Refusal::Scope`] names all scopes that the operation needs: first those of `connect`, then
+/// those of each rule, in the order of the configuration. It leaves out only the scopes that a
+/// broader scope of the caller implies (SPEC ).
 ///
 /// # Errors
 /// [`Refusal::Scope`], [`Refusal::Forbidden`], [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
@@ -157,8 +160,8 @@ pub(super) fn held_by<'a>(policy: &'a Policy, granted: &[Scope], needed: &'a Sco
     None
 }
 
-/// Visits the rules that decide about `target`: none if permission to connect is enough, one for a
-/// name, one for each resource.
+/// Visits the rules that decide about `target`: one for a tool, prompt or method, and one for each
+/// resource. Visits none if permission to connect is enough.
 fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) -> Result<(), Refusal> {
     let Access::Rules(rules) = &policy.access else {
         return Ok(());
@@ -193,8 +196,8 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
     }
 }
 
-/// Whether a `methods:` rule names `method`. Then the operator relies on the upstream to protect
-/// the tasks that the method touches.
+/// Whether a `methods:` rule names `method`. With such a rule, the upstream alone protects the
+/// tasks that the method touches.
 #[must_use]
 pub fn names_method(policy: &Policy, method: &Text) -> bool {
     let Access::Rules(rules) = &policy.access else { return false };
@@ -237,8 +240,8 @@ pub(super) fn holds_any(policy: &Policy, granted: &[Scope], scopes: &[Scope]) ->
     scopes.is_empty() || scopes.iter().any(|scope| covers(policy, granted, scope))
 }
 
-/// All scopes that connecting and these rules need, each once. Of `any_scope` the first is asked
-/// for.
+/// All scopes that `connect` and these rules need, each once. A rule whose `any_scope` the caller
+/// does not satisfy adds only the first scope of that list.
 fn needed<'p>(policy: &Policy, granted: &[Scope], rules: impl IntoIterator<Item = &'p Rule>) -> Vec<Scope> {
     let mut needed: Vec<Scope> = Vec::new();
     let mut add = |scope: &Scope| {

@@ -89,7 +89,8 @@ pub(in crate::inbound) async fn ask(
     let answer = match sent {
         Ok(answer) => answer,
         Err(fault) => {
-            // After one of these faults the request may have arrived, and a session may have begun.
+            // After a timeout or a broken connection, the upstream may have received the request
+            // and begun a session. After any other fault it has not.
             if !matches!(fault.kind, FaultKind::Timeout | FaultKind::Broken) {
                 session::begins_nothing(&gateway.sessions, server, &outgoing, now);
             }
@@ -128,12 +129,12 @@ pub(in crate::inbound) async fn ask(
     }
 }
 
-/// Filters the answer to a request for a list (SPEC C-55). Any other answer, and the answer to a
-/// failed request, may hold no list.
+/// Filters the answer to a request for a list (SPEC C-55). Any other answer, and any error answer,
+/// must not contain a list: see [`guard`].
 ///
-/// The event stream of 2024-11-05 is always read, because it names the endpoint. The answer to a
-/// message of that transport holds no list: if the message asks for a list, its answer is replaced
-/// by an empty body.
+/// The event stream of 2024-11-05 is always read, because it contains the upstream's endpoint,
+/// which is replaced. On that transport, a list comes on the event stream and not in the answer to
+/// the POST that requests it. So the body of that answer is replaced by an empty one.
 async fn filter(
     gateway: &Arc<Gateway>,
     server: &Arc<Server>,
@@ -176,13 +177,14 @@ async fn filter(
     Ok(AnswerSource::Whole(whole))
 }
 
-/// Relays an answer unchanged, and breaks it off where a list starts.
+/// Relays an answer unchanged. If the rules hide parts of lists, ends it where a list starts.
 fn guard(outgoing: &Outgoing, head: &response::Parts, body: Answer, is_stream: bool) -> Result<AnswerSource, Unread> {
     let Some(lists) = outgoing.lists.guarded else { return Ok(AnswerSource::Plain(body)) };
     match whole::check_coding(&head.headers) {
         Ok(()) => Ok(AnswerSource::Guarded(Box::new(Guarded::new(body, lists, is_stream)))),
-        // A server that fails early may ignore `Accept-Encoding`, and the client needs the status.
-        // No client reads a message from an encoded error body.
+        // An encoded error answer is relayed unread: the client needs its status, and a server that
+        // fails early may ignore `Accept-Encoding`. It cannot leak a list, because no client reads
+        // a message from an encoded error body.
         Err(_) if !head.status.is_success() => Ok(AnswerSource::Plain(body)),
         Err(unread) => Err(unread),
     }

@@ -1,4 +1,4 @@
-//! Notes which caller's stream held each event: `Last-Event-ID` resumes only the caller's own.
+//! Notes whose stream carried each event: `Last-Event-ID` resumes only the caller's own streams.
 
 #[cfg(test)]
 mod tests;
@@ -22,8 +22,8 @@ use crate::{
     },
 };
 
-/// How many streams may share an event id in one session; if more do, the id resumes no stream. The
-/// transport requires ids that are unique in a session.
+/// How many streams of one session may share an event id, although the transport requires unique
+/// ids. If more streams share an id, it resumes none of them.
 const SHARED_MAX: usize = 64;
 
 /// The stream of each event, bounded for each caller.
@@ -33,18 +33,18 @@ pub struct EventOwners {
 }
 
 struct Noted {
-    /// Keyed by session and event.
+    /// Keyed by session, caller and event id.
     in_session: PerCaller<EventSource>,
-    /// Keyed by event alone. An event has an owner here only while no other caller's stream has
-    /// held its id.
+    /// Keyed by server and event id. The owner of an id counts only until a stream of another
+    /// caller carries the same id.
     anywhere: PerCaller<EventSource>,
 }
 
 struct EventSource {
-    /// The target of the stream that held the event, or the targets if several held it.
+    /// The target of the stream that carried the event, or the targets if several streams did.
     target: Arc<Target>,
-    /// Whether a stream of another caller held an event with this id, as happens with counters.
-    /// Then the id proves nothing outside of its session.
+    /// Whether streams of several callers carried this event id, as happens if the upstream uses a
+    /// counter. Such an id proves nothing outside its session.
     repeats: bool,
 }
 
@@ -73,8 +73,9 @@ impl EventOwners {
     /// relayed is not known here: the upstream decides about it.
     ///
     /// # Errors
-    /// [`Refusal::UnknownSession`] for another caller's event; the refusal of the stream's target,
-    /// because the stream may hold the result of a call (SPEC C-52, attack 135).
+    /// [`Refusal::UnknownSession`] for another caller's event. If the caller may not use the
+    /// stream's target, the refusal of [`evaluate`]: the stream may carry the result of a call
+    /// (SPEC C-52, attack 135).
     pub(in crate::inbound) fn check(
         &self,
         server: &Server,
@@ -114,7 +115,8 @@ impl EventOwners {
 
     /// Notes an event of a stream that answers `target`.
     pub(in crate::inbound) fn note(&self, stream: StreamOwner, event: &[u8], target: &Arc<Target>) {
-        // A header field has no white space around its value, and no client sends an empty id.
+        // HTTP strips the white space around a field's value, so `Last-Event-ID` comes without it.
+        // No client sends an empty id.
         let event = event.trim_ascii();
         if event.is_empty() {
             return;
@@ -156,9 +158,9 @@ fn put(noted: &mut PerCaller<EventSource>, caller: u64, key: u64, target: &Arc<T
     }
 }
 
-/// Adds the target of another stream with the same event id. A replayed event has the same target
-/// and changes nothing. Otherwise the id could resume any of the streams, so the caller needs
-/// permission for all their targets; above [`SHARED_MAX`] targets, it is always refused.
+/// Adds the target of a further stream with the same event id. A replayed event has the same
+/// target and changes nothing. If the targets differ, the id could resume any of the streams, so
+/// the caller needs permission for all of them. Above [`SHARED_MAX`] targets the id is refused.
 fn add(known: &mut Arc<Target>, target: &Arc<Target>) {
     if known == target {
         return;

@@ -361,7 +361,7 @@ fn each_mistake_in_the_accounts_has_its_line_in_their_file() {
         ),
         (
             "accounts: [{name: 5, password: 'HASH'}, {name: ' ada', password: 'HASH', groups: x}]\n",
-            "1:19 accounts[0].name: found the number 5; expected a name of at most 255 bytes, without control characters and without white space around it (as text: quote it)\nAT accounts[1].name: found \" ada\"; expected a name of at most 255 bytes, without control characters and without white space around it\nAT accounts[1].groups: found text; expected a list of a group's name",
+            "1:19 accounts[0].name: found the number 5; expected a name of at most 255 bytes, without control characters and without white space around it (quote it)\nAT accounts[1].name: found \" ada\"; expected a name of at most 255 bytes, without control characters and without white space around it\nAT accounts[1].groups: found text; expected a list of a group's name",
         ),
         (
             "accounts:\n- {name: ada, password: 'HASH'}\n- {name: ada, password: 'HASH'}\n",

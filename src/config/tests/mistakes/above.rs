@@ -18,7 +18,7 @@ pub(super) const CASES: &[Case] = &[
     (
         "public_url: https://mcp.example.com",
         "public_url: 5",
-        &["1:13 public_url: found the number 5; expected a URL such as https://mcp.example.com (as text: quote it)"],
+        &["1:13 public_url: found the number 5; expected a URL such as https://mcp.example.com (quote it)"],
     ),
     (
         "public_url: https://mcp.example.com",

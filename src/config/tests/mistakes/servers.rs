@@ -107,7 +107,7 @@ pub(super) const CASES: &[Case] = &[
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    audiences: [\"\", 5]\n",
         &[
             "11:17 servers.weather.audiences[0]: found empty text; expected an audience",
-            "11:21 servers.weather.audiences[1]: found the number 5; expected an audience (as text: quote it)",
+            "11:21 servers.weather.audiences[1]: found the number 5; expected an audience (quote it)",
         ],
     ),
     (
@@ -318,7 +318,7 @@ pub(super) const CASES: &[Case] = &[
         ACCESS,
         "    rules:\n      - {tools: [a]}\n      - {tools: [b, 5], scopes: [ok, \"mcp tools\"], any_scope: []}\n",
         &[
-            "13:21 servers.weather.rules[1].tools[1]: found the number 5; expected a pattern: a name, with * for any text and ? for any character (as text: quote it)",
+            "13:21 servers.weather.rules[1].tools[1]: found the number 5; expected a pattern: a name, with * for any text and ? for any character (quote it)",
             "13:38 servers.weather.rules[1].scopes[1]: found \"mcp tools\"; expected one scope: no spaces, quotes, backslashes or characters outside ASCII",
             "13:63 servers.weather.rules[1].any_scope: found an empty list; expected a non-empty list of scopes",
         ],
