@@ -139,7 +139,8 @@ impl State {
 impl Asked<'_> {
     /// Whether the body is labelled with this media type.
     pub(crate) fn is(&self, essence: &str) -> bool {
-        self.head.headers.get(CONTENT_TYPE).is_some_and(|value| media::is(value.as_bytes(), essence))
+        let value = self.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        value.is_some_and(|value| media::is(value.as_bytes(), essence))
     }
 
     /// The body as a form. JSON text is refused: a page of another site can make a browser post it

@@ -1,4 +1,4 @@
-//! Bounds on time, bytes and counts, each with the reason for its size: one file a topic.
+//! Bounds on time, bytes and counts, one file for each topic.
 
 pub mod authorization_server;
 pub mod connections;

@@ -1,6 +1,6 @@
 //! Percent-encoding (RFC 3986 §2.1).
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentDecode, PercentEncode, percent_decode, utf8_percent_encode};
 
 /// Everything but the unreserved characters of RFC 3986 §2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -12,7 +12,8 @@ pub fn escape(text: &str) -> PercentEncode<'_> {
 }
 
 /// The percent-decoded bytes of `text`. A `%` without two hexadecimal digits stays.
-pub fn unescape(text: &str) -> impl Iterator<Item = u8> {
+#[must_use]
+pub fn unescape(text: &str) -> PercentDecode<'_> {
     percent_decode(text.as_bytes())
 }
 

@@ -275,7 +275,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), String> {
         return Err(format!("content coding {coding:?} was not requested"));
     }
     let Some(value) = headers.get(CONTENT_TYPE) else { return Err("no Content-Type".to_owned()) };
-    let essence = media::essence(value.as_bytes()).to_ascii_lowercase();
+    let essence = media::essence(value.to_str().unwrap_or_default().as_bytes()).to_ascii_lowercase();
     let is_json = [media::JSON, "text/json", "text/plain"].iter().any(|json| essence == json.as_bytes())
         || (essence.starts_with(b"application/") && essence.ends_with(b"+json"));
     if is_json { Ok(()) } else { Err(format!("{value:?} is not JSON")) }

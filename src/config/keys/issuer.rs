@@ -88,8 +88,8 @@ pub(super) fn section() -> KeySection {
             KeyRow::optional(
                 "token_types",
                 filled_list("JWT types", matching("a JWT type", "^[A-Za-z0-9+._/-]+$")),
-                "Accepted values of the token header `typ`. ID tokens and other kinds of JWT are refused even where \
-                 their `typ` is listed.",
+                "Accepted values of the token header `typ`. The types of other kinds of JWT, such as `dpop+jwt`, \
+                 cannot be listed. ID tokens are refused even where their `typ` is listed.",
             )
             .or(GENERIC.token_types.iter().map(|name| type_name(name)).collect()),
             CLOCK_SKEW.row(),

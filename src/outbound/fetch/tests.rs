@@ -61,6 +61,12 @@ async fn d32_what_is_not_a_small_json_document_is_refused_by_name() {
             "media_type",
             "no Content-Type",
         ),
+        (
+            "not readable as text",
+            ScriptedAnswer::typed("Content-Type: application/json; charset=\u{fc}", "{}"),
+            "media_type",
+            "not JSON",
+        ),
         ("xml+json look-alike", ScriptedAnswer::typed("Content-Type: text/x+json", "{}"), "media_type", "not JSON"),
         (
             "compressed",

@@ -260,7 +260,7 @@ def attack_135_a_stream_with_the_result_of_a_tool_that_was_taken_away(t):
 
 @attack(154)
 def attack_154_too_many_of_everything(t):
-    """Past each limit of one caller's; the others must not notice. What the limits are, base/limits.rs says, but for the streams'."""
+    """Past each limit of one caller's; the others must not notice. What the limits are, base/limits/held.rs says, but for the streams'."""
     own = [t.session("A", path="few") for _ in range(STREAMS_MAX + 1)]
     held = [t.stream(get(*session(ident)), "A", "few") for ident in own[:-1]]
     t.claim(all(stream.status == 200 for stream in held), "as many as allowed", f"{len(held)} streams open")

@@ -54,6 +54,7 @@ async fn e20_only_posted_forms_are_taken() {
         (Some("text/plain"), false),
         (Some("multipart/form-data; boundary=x"), false),
         (None, false),
+        (Some("application/x-www-form-urlencoded; charset=\u{fc}"), false),
         (Some("Application/X-WWW-Form-Urlencoded; charset=UTF-8"), true),
     ] {
         let mut request = Request::builder().method(Method::POST);

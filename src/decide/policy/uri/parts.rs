@@ -217,6 +217,5 @@ pub(super) fn collapsed(path: &str) -> String {
 /// `text`, percent-decoded once. A `%` without two hex digits stays; bytes that are not UTF-8
 /// become U+FFFD.
 pub(super) fn decoded(text: &str) -> String {
-    let bytes: Vec<u8> = unescape(text).collect();
-    String::from_utf8_lossy(&bytes).into_owned()
+    unescape(text).decode_utf8_lossy().into_owned()
 }

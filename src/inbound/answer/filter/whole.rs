@@ -46,7 +46,7 @@ impl Unread {
 /// Checks that the answer has no `Content-Encoding`, which would hide its lists.
 ///
 /// # Errors
-/// [`Refusal::UpstreamAnswer`].
+/// [`Unread`], with [`Refusal::UpstreamAnswer`].
 pub(in crate::inbound) fn check_coding(headers: &HeaderMap) -> Result<(), Unread> {
     let plain = headers.get_all(CONTENT_ENCODING).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     let mut codings = plain.map(<[u8]>::trim_ascii);
@@ -62,8 +62,8 @@ pub(in crate::inbound) fn check_coding(headers: &HeaderMap) -> Result<(), Unread
 /// JSON (SPEC C-55, attack 146).
 ///
 /// # Errors
-/// [`Refusal::UpstreamAnswer`] for an answer that cannot be read. As [`RequestPlace::charge`] if
-/// there is no room for it.
+/// [`Unread`]: with the refusal of [`RequestPlace::charge`] if there is no room, otherwise with
+/// [`Refusal::UpstreamAnswer`] or [`Refusal::UpstreamTimeout`].
 pub(in crate::inbound) async fn read(
     answer: Answer,
     filter: &ListFilter,
