@@ -62,8 +62,8 @@
 //! (only `evaluate` makes one) → `Upstream::send`, which consumes the permit.
 //!
 //! # The life of the process
-//! [`app::App::bind`] builds the snapshot and binds every listener before any serves;
-//! [`app::App::serve`] owns every task. A changed configuration is built whole and swapped as one
+//! `app::App::bind` builds the snapshot and binds every listener before any of them serves;
+//! `app::App::serve` owns every task. A changed configuration is built whole and swapped as one
 //! `Arc`; if it has a problem, the old one stays. SIGTERM drains up to a deadline.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test may spawn tasks and read the environment"))]

@@ -7,7 +7,7 @@ use std::{
 
 use crate::base::clock::{Clock, Now};
 
-/// Shows one time until the test changes it.
+/// Returns one time until the test changes it.
 pub(crate) struct HandClock(Mutex<Now>);
 
 impl HandClock {
@@ -15,7 +15,7 @@ impl HandClock {
         Arc::new(Self(Mutex::new(now)))
     }
 
-    /// Moves both clocks on.
+    /// Advances both clocks.
     pub(crate) fn turn(&self, by: Duration) {
         let mut now = self.0.lock().unwrap();
         *now = Now { wall: now.wall + by, mono: now.mono + by };

@@ -69,7 +69,7 @@ pub const PEER_SILENT_AFTER: Duration = Duration::from_secs(30);
 pub const PEER_PROBE_EVERY: Duration = Duration::from_secs(10);
 /// … and counts as gone after this many probes without an answer.
 pub const PEER_PROBES: u32 = 3;
-/// A client whose kernel acknowledges nothing of what was sent is gone. Linux also counts the time
-/// in which a living client has no room for more, so this is longer than
-/// [`WRITE_STALL_TIMEOUT`], which tells the two apart.
+/// A client whose kernel acknowledges no sent byte for this time is gone. Linux also counts the
+/// time in which a live client has no room for more bytes, so this is longer than
+/// [`WRITE_STALL_TIMEOUT`], which ends such a client first.
 pub const CLIENT_GONE_AFTER: Duration = Duration::from_secs(75);

@@ -1,4 +1,4 @@
-//! Which paths lead where, and which lead nowhere.
+//! The route of each path, and paths without a route.
 
 use super::{IssuerEndpoint as E, Owner, Route, RouteEntry, RouteFault, Routes, is_plain_path, messages_path};
 
@@ -27,7 +27,7 @@ fn c95_an_old_event_stream_has_documents_and_messages_and_takes_no_root() {
         ("/w/sse/.well-known/openid-configuration", Route::IssuerMetadata(1)),
         ("/.well-known/oauth-protected-resource/w/sse/messages", Route::NotFound),
         ("/w/sse/messages/.well-known/openid-configuration", Route::NotFound),
-        // The one server's, as if nothing stood beside it.
+        // The documents of the only server, as if there were no `legacy_sse`.
         ("/.well-known/oauth-protected-resource", Route::ResourceMetadata(0)),
         ("/.well-known/openid-configuration", Route::IssuerMetadata(0)),
     ] {
@@ -120,14 +120,14 @@ fn e01_an_embedded_issuer_has_its_documents_in_every_form_and_its_endpoints_belo
         ("/oauth/introspect", Route::Issuer(0, E::Introspect)),
         ("/b/as/token", Route::Issuer(1, E::Token)),
         ("/.well-known/openid-configuration/b/as", Route::Issuer(1, E::Metadata)),
-        // The mirror stays the server's.
+        // The mirror is still about the server.
         ("/.well-known/openid-configuration", Route::IssuerMetadata(0)),
         ("/.well-known/oauth-protected-resource/oauth", Route::NotFound),
         ("/oauth", Route::NotFound),
         ("/oauth/", Route::NotFound),
         ("/oauth/token/", Route::NotFound),
         ("/OAuth/token", Route::NotFound),
-        // Of two, none is the one that a client without metadata could mean.
+        // With two authorization servers, a client without metadata cannot say which it means.
         ("/token", Route::NotFound),
         ("/authorize", Route::NotFound),
     ] {

@@ -13,7 +13,7 @@ use crate::{
     },
     decide::{
         refusal::{Refusal, TokenFault},
-        token::{audience, token_type::Evidence},
+        token::{audience, token_type::TokenType},
     },
 };
 
@@ -47,7 +47,7 @@ pub struct Caller {
     pub(super) client: Option<Arc<str>>,
     pub(super) scopes: Vec<Scope>,
     pub(super) audiences: Vec<Box<str>>,
-    pub(super) evidence: Evidence,
+    pub(super) token_type: TokenType,
     pub(super) expires: Duration,
     pub(super) claims: Arc<Map<String, Value>>,
 }
@@ -136,9 +136,9 @@ impl Caller {
         if !self.audiences.iter().any(|audience| aliases.contains(audience)) {
             return Err(Refusal::Token(TokenFault::Audience));
         }
-        match self.evidence {
-            Evidence::Shown => Ok(()),
-            Evidence::Missing => Err(Refusal::Token(TokenFault::Type)),
+        match self.token_type {
+            TokenType::Access => Ok(()),
+            TokenType::Unclear => Err(Refusal::Token(TokenFault::Type)),
         }
     }
 
@@ -164,7 +164,7 @@ impl Caller {
             client: Some("client".into()),
             scopes: sorted(scopes.iter().map(|scope| Scope::from(*scope)).collect()),
             audiences: vec!["https://gw.example/mcp".into()],
-            evidence: Evidence::Shown,
+            token_type: TokenType::Access,
             expires: Duration::MAX,
             claims: Arc::new(claims),
         }

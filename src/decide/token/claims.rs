@@ -17,7 +17,7 @@ use crate::{
             caller::{Caller, sorted},
             rules::TokenRules,
             times::check_times,
-            token_type::Evidence,
+            token_type::TokenType,
         },
     },
 };
@@ -26,7 +26,7 @@ use crate::{
 /// were checked.
 pub(in crate::decide::token) fn read(
     claims: &Arc<Map<String, Value>>,
-    evidence: Evidence,
+    token_type: TokenType,
     issuer: &Issuer,
     rules: &TokenRules,
     now: Now,
@@ -53,7 +53,7 @@ pub(in crate::decide::token) fn read(
         client: client(claims, &rules.client_claims)?,
         scopes: scopes(claims, rules)?,
         audiences: audiences(claims)?,
-        evidence,
+        token_type,
         expires,
         claims: Arc::clone(claims),
     })

@@ -115,9 +115,9 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(TokenFault::Algorithm);
         }
         self.check_signature(keys)?;
-        let evidence =
+        let token_type =
             token_type::judge(self.typ.as_deref(), &self.claims, &rules.token_types).ok_or(TokenFault::Type)?;
-        claims::read(&self.claims, evidence, issuer, rules, now)
+        claims::read(&self.claims, token_type, issuer, rules, now)
     }
 
     pub(super) fn check_signature(&self, keys: &KeySet) -> Result<(), TokenFault> {

@@ -36,11 +36,11 @@ const OWN_CLAIMS: [&str; 9] = ["client_id", "cid", "scope", "scp", "token_use", 
 
 /// How sure it is that a token is an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Evidence {
+pub(super) enum TokenType {
     /// Its type, or a claim that no ID token has, shows it.
-    Shown,
+    Access,
     /// Nothing shows it. An ID token that was requested without `nonce` can look like this.
-    Missing,
+    Unclear,
 }
 
 /// Judges a token by its header `typ` and its `claims`; `None` for another type of JWT. `accepted`
@@ -49,7 +49,7 @@ pub(super) enum Evidence {
 /// Every check applies to every type, because many issuers write `typ: JWT` into all tokens. A
 /// token whose audience is the resource is an access token; for an alias see
 /// [`super::caller::Caller::is_for`].
-pub(super) fn judge(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[Box<str>]) -> Option<Evidence> {
+pub(super) fn judge(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[Box<str>]) -> Option<TokenType> {
     let typ = match typ {
         None => "jwt".to_owned(),
         Some(typ) => short(typ),
@@ -61,7 +61,7 @@ pub(super) fn judge(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[
         && claims.get("token_use").is_none_or(|usage| usage == "access")
         && claims.get("typ").is_none_or(|typ| typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("bearer")));
     let shown = typ == "at+jwt" || OWN_CLAIMS.iter().any(|name| claims.contains_key(*name));
-    possible.then_some(if shown { Evidence::Shown } else { Evidence::Missing })
+    possible.then_some(if shown { TokenType::Access } else { TokenType::Unclear })
 }
 
 /// Whether `typ`, as [`short`] writes it, is of JWTs with another purpose than access.
@@ -94,20 +94,20 @@ mod tests {
     fn b16_what_no_id_token_has() {
         let accepted: [Box<str>; 2] = ["at+jwt".into(), "jwt".into()];
         let cases = [
-            ("at+jwt", json!({}), Evidence::Shown),
-            ("Application/AT+JWT", json!({}), Evidence::Shown),
-            ("JWT", json!({}), Evidence::Missing),
-            ("JWT", json!({"azp": "c", "roles": ["r"], "sid": "s", "auth_time": 1}), Evidence::Missing),
-            ("JWT", json!({"client_id": "c"}), Evidence::Shown),
-            ("JWT", json!({"cid": "c"}), Evidence::Shown),
-            ("JWT", json!({"scope": ""}), Evidence::Shown),
-            ("JWT", json!({"scp": []}), Evidence::Shown),
-            ("JWT", json!({"token_use": "access"}), Evidence::Shown),
-            ("JWT", json!({"typ": "Bearer"}), Evidence::Shown),
-            ("JWT", json!({"azp": "c", "azpacr": "1", "roles": ["r"]}), Evidence::Shown),
+            ("at+jwt", json!({}), TokenType::Access),
+            ("Application/AT+JWT", json!({}), TokenType::Access),
+            ("JWT", json!({}), TokenType::Unclear),
+            ("JWT", json!({"azp": "c", "roles": ["r"], "sid": "s", "auth_time": 1}), TokenType::Unclear),
+            ("JWT", json!({"client_id": "c"}), TokenType::Access),
+            ("JWT", json!({"cid": "c"}), TokenType::Access),
+            ("JWT", json!({"scope": ""}), TokenType::Access),
+            ("JWT", json!({"scp": []}), TokenType::Access),
+            ("JWT", json!({"token_use": "access"}), TokenType::Access),
+            ("JWT", json!({"typ": "Bearer"}), TokenType::Access),
+            ("JWT", json!({"azp": "c", "azpacr": "1", "roles": ["r"]}), TokenType::Access),
         ];
-        for (typ, claims, evidence) in cases {
-            assert_eq!(judge(Some(typ), claims.as_object().unwrap(), &accepted), Some(evidence), "{typ} {claims}");
+        for (typ, claims, token_type) in cases {
+            assert_eq!(judge(Some(typ), claims.as_object().unwrap(), &accepted), Some(token_type), "{typ} {claims}");
         }
     }
 

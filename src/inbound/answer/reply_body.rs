@@ -17,7 +17,7 @@ use crate::{
 pub(in crate::inbound) enum ReplyBody {
     /// Made by the gateway; `None` once it was taken.
     Whole(Option<Bytes>),
-    /// Made by an embedded authorization server, which may ask to be told of the delivery.
+    /// Made by an embedded authorization server, which may ask to be notified of the delivery.
     Issued(DeliveryBody),
     /// Relayed from an upstream.
     Relay(Box<RelayBody>),

@@ -150,7 +150,7 @@ fn closing_writes_what_waits_and_drops_what_comes_later() {
     assert_eq!(dropped.get(), 1);
 }
 
-/// A reader that takes nothing until it is told to.
+/// A reader that reads nothing until it is released.
 struct Stuck {
     entered: Sender<()>,
     go: Receiver<()>,

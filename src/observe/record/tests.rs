@@ -23,7 +23,7 @@ use crate::{
 
 mod batch;
 
-/// A clock that goes on by a millisecond each time it is read.
+/// A clock that advances by a millisecond at each reading.
 #[derive(Default)]
 struct Ticking(AtomicU64);
 
@@ -48,7 +48,7 @@ impl Write for Lines {
     }
 }
 
-/// Runs `story` on an open record, and tells the audit lines and the metrics that came of it.
+/// Runs `story` on an open record, and returns its audit lines and metrics.
 fn told(story: impl FnOnce(&mut Record, &Arc<ServerSeries>)) -> (Vec<Value>, String) {
     let metrics = Metrics::new();
     let lines = Lines::default();
@@ -78,7 +78,7 @@ fn ended(end: &str) -> String {
     format!("portcullis_requests_ended_total{{server=\"weather\",ended=\"{end}\"}} 1\n")
 }
 
-/// A call that is allowed, as far as its decision.
+/// An allowed call, up to its decision.
 fn allow(record: &mut Record, series: &Arc<ServerSeries>) {
     record.server(series);
     record.asked(&Text::from("tools/call"), &Target::Tool(Text::from("add")));
@@ -86,7 +86,7 @@ fn allow(record: &mut Record, series: &Arc<ServerSeries>) {
     record.decided();
 }
 
-/// Lets the clock go on by so many milliseconds.
+/// Advances the clock by this many milliseconds.
 fn wait(record: &Record, millis: u64) {
     for _ in 0..millis {
         record.observe.clock.now();
@@ -137,7 +137,7 @@ fn a57_a_refusal_for_scope_says_what_was_required_and_granted() {
     assert!(metrics.contains(&decided("insufficient_scope", 1)));
 }
 
-/// What a request left behind.
+/// The audit lines and metrics of a request.
 struct Left {
     server: &'static str,
     outcome: &'static str,

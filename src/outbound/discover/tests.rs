@@ -22,7 +22,7 @@ fn discovery(site: &Site, start: Start) -> (Arc<Discovery>, JoinSet<()>) {
 }
 
 fn metadata(issuer: &str) -> String {
-    // Spaces and order are the issuer's own: the mirror must keep them.
+    // The mirror must keep the issuer's spaces and order.
     format!("{{ \"jwks_uri\":\"{issuer}/jwks\",\n  \"issuer\": \"{issuer}\", \"x\": 1.0 }}")
 }
 

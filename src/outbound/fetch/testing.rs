@@ -1,4 +1,4 @@
-//! A site that answers as a test says, well or badly.
+//! A site with scripted answers, good and bad.
 
 use std::{
     collections::HashMap,
@@ -22,12 +22,12 @@ use crate::outbound::{
     fetch::{Fetch, client_tls, private_roots},
 };
 
-/// What a path answers.
+/// A scripted answer.
 #[derive(Clone)]
 pub(crate) enum ScriptedAnswer {
     /// These bytes, then the end of the connection.
     Bytes(Vec<u8>),
-    /// These bytes, then others without end.
+    /// These bytes, then endless others.
     Endless(Vec<u8>),
 }
 
@@ -49,7 +49,7 @@ impl ScriptedAnswer {
     }
 }
 
-/// A site on a port of its own. It ends with its value.
+/// A site on a free port. It ends when its value is dropped.
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     scheme: &'static str,
@@ -102,19 +102,19 @@ impl Site {
         self.shared.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
-    /// The next request for `path` is answered, with what is published now, once the gate is open.
+    /// Holds back the next answer for `path`, which is the present one, until the gate is opened.
     pub(crate) fn hold(&self, path: &str) -> Gate {
         let gate = Gate::default();
         self.shared.held.lock().unwrap().insert(path.to_owned(), gate.clone());
         gate
     }
 
-    /// How many requests came for `path`.
+    /// The number of requests for `path`.
     pub(crate) fn hits(&self, path: &str) -> usize {
         self.shared.hits.lock().unwrap().iter().filter(|hit| *hit == path).count()
     }
 
-    /// Every path that was asked for, in order.
+    /// Every requested path, in order.
     pub(crate) fn all_hits(&self) -> Vec<String> {
         self.shared.hits.lock().unwrap().clone()
     }
@@ -164,7 +164,7 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shar
         connections.spawn(async move {
             match tls {
                 None => reply(stream, &shared).await,
-                // A client that does not trust us ends the handshake.
+                // A client that does not trust the certificate ends the handshake.
                 Some(tls) => match tls.accept(stream).await {
                     Ok(stream) => reply(stream, &shared).await,
                     Err(_) => None,
@@ -212,8 +212,8 @@ pub(crate) fn fetch_trusting(certificates: &[CertificateDer<'static>]) -> Fetch 
     Fetch::new(Dialler::new(client_tls(private_roots(certificates).unwrap(), false)))
 }
 
-/// Lets every timer of the next `by` ring, without waiting. Only while no fetch is under way, or
-/// its timer rings, too.
+/// Lets every timer of the next `by` expire, without waiting. Call it only while there is no fetch,
+/// whose timer would expire, too.
 pub(crate) async fn ring_timers(by: Duration) {
     time::pause();
     time::advance(by).await;

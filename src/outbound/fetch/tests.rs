@@ -1,4 +1,4 @@
-//! Good documents, and every way in which a document is refused.
+//! Good documents, and every reason to refuse a document.
 
 use http::HeaderValue;
 
@@ -142,7 +142,8 @@ async fn d30_an_url_that_may_not_be_asked_is_not_dialled() {
         (public("https://[::ffff:169.254.169.254]/keys"), ["address", "address"]),
         (public("https://[::1]/keys"), ["address", "address"]),
         (anyhow("http://10.0.0.1/keys"), ["address", "address"]),
-        // How far a resolver takes numbers for addresses differs; neither way leads inside.
+        // Resolvers differ in which numbers they read as addresses; no reading leads into the
+        // network.
         (anyhow("http://2130706433/keys"), ["address", "resolve"]),
         (anyhow("http://0x7f.1/keys"), ["address", "resolve"]),
         (
@@ -164,12 +165,12 @@ async fn b41_keys_come_over_tls_from_whom_we_trust() {
     let url = site.url("/keys");
     let trusting = fetch_trusting(&[certificate]);
     assert_eq!(trusting.get(&wanted(&url)).await.unwrap().body, "{}");
-    // Another name than the certificate's.
+    // A name that is not in the certificate.
     assert_eq!(
         trusting.get(&wanted(&url.replace("127.0.0.1", "127.0.0.2"))).await.unwrap_err().kind.label(),
         "refused"
     );
-    // Another authority than ours.
+    // An authority that is not trusted.
     let public = Fetch::new(Dialler::new(client_tls(tls_roots(&[]).unwrap(), false)));
     assert_eq!(public.get(&wanted(&url)).await.unwrap_err().kind.label(), "tls_unknown_issuer");
     assert_eq!(site.hits("/keys"), 1);

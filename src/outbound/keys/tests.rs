@@ -1,4 +1,4 @@
-//! One issuer's keys in good times and outages: how often it is asked, and what requests get.
+//! One issuer's keys, also in outages: how often it is asked, and what requests get.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ const FLOOR: Duration = Duration::from_secs(30);
 const PEER: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
 const UNKNOWN: Refusal = Refusal::Token(TokenFault::UnknownKey);
 
-/// Keys with their loop running until the value is dropped.
+/// Keys whose refresh loop runs until the value is dropped.
 struct Kept {
     keys: Arc<IssuerKeys>,
     clock: Arc<HandClock>,
@@ -51,7 +51,7 @@ impl Kept {
         self.keys.current_or_first(self.clock.now()).await
     }
 
-    /// What a token gets whose key the generation `seen` does not have.
+    /// The result for a token whose key is not in the generation `seen`.
     async fn ask(&self, kid: &str, mut seen: u64) -> Result<u64, Refusal> {
         let mut newer = self.keys.newer(PEER);
         loop {
@@ -94,7 +94,7 @@ async fn b42_all_who_wait_for_the_first_keys_share_one_fetch() {
         let kept = Arc::clone(&kept);
         waiting.spawn(async move { kept.first().await.map(|published| published.set.len()) });
     }
-    // Attack 92: the symmetric key is not one of them.
+    // Attack 92: the symmetric key is skipped.
     assert!(waiting.join_all().await.iter().all(|keys| *keys == Ok(1)));
     assert_eq!(site.hits("/jwks"), 1);
     let status = kept.keys.status();
@@ -147,7 +147,7 @@ async fn attack_181_a_token_waits_for_the_next_fetch_and_is_told_when_none_comes
     let seen = kept.first().await.unwrap().generation;
     assert_eq!(kept.ask("invented", seen).await, Err(UNKNOWN));
     site.answer("/jwks", jwks(&[P256.jwk(), renamed("new")]));
-    // 4.9 s of the 5 s until the next one have passed.
+    // 4.9 s of the 5 s until the next fetch have passed.
     kept.clock.turn(FLOOR / 6 - Duration::from_millis(100));
     assert_eq!(kept.ask("new", seen).await, Ok(seen + 1));
 
@@ -172,7 +172,7 @@ async fn attack_181_a_fetch_that_began_before_the_token_came_proves_nothing_agai
     let gate = site.hold("/jwks");
     let arriving = async {
         gate.reached().await;
-        // The answer under way says nothing of the key that is published now.
+        // The current answer does not have the key that is published now.
         site.answer("/jwks", jwks(&[P256.jwk(), renamed("new")]));
         kept.clock.turn(FLOOR);
         let opening = async { gate.open() };
@@ -234,7 +234,7 @@ async fn b44_while_the_issuer_is_down_its_keys_stay_and_unknown_kids_get_503() {
         kept.keys.status().state == KeyState::Usable && kept.keys.status().last_error.unwrap().starts_with("refused")
     );
 
-    // Not for ever: keys that were not confirmed for a day are not used.
+    // Keys that were not confirmed for a day are not used.
     kept.clock.turn(JWKS_STALE_MAX - Duration::from_secs(1));
     assert!(kept.first().await.is_ok());
     kept.clock.turn(Duration::from_secs(1));

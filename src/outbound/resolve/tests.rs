@@ -1,4 +1,4 @@
-//! Look-ups that hang, fail or are abandoned: how many run, and which callers get the outcome.
+//! Look-ups that hang, fail or are abandoned: how many run, and which calls get the outcome.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -9,7 +9,7 @@ use tokio::{task::yield_now, time::timeout};
 
 use super::*;
 
-/// A DNS that hangs until it is told otherwise, and counts.
+/// A name server that hangs until it is released, and counts look-ups.
 struct Dns {
     resolver: Arc<Resolver>,
     asked: Arc<AtomicUsize>,
@@ -61,7 +61,7 @@ async fn attack_182_callers_of_one_name_share_one_look_up() {
         assert_eq!(caller.await.unwrap().unwrap(), ["192.0.2.1".parse::<IpAddr>().unwrap()]);
     }
     assert_eq!((dns.asked.load(Ordering::SeqCst), dns.names()), (1, 0));
-    // A new connection asks again, so that a changed record is seen.
+    // A new connection asks again, so that a changed record is noticed.
     dns.answers.add_permits(1);
     dns.ask("mcp.example", AddressRule::Configured).await.unwrap().unwrap();
     assert_eq!(dns.asked.load(Ordering::SeqCst), 2);
@@ -104,7 +104,7 @@ async fn attack_182_look_ups_are_bounded_and_names_from_outside_do_not_delay_con
         yield_now().await;
     }
     assert_eq!(dns.asked.load(Ordering::SeqCst), LOOK_UPS_OUTSIDE_MAX + LOOK_UPS_MAX);
-    // A name that waits for its turn is forgotten with its last caller.
+    // A name that waits for its turn leaves the queue with its last caller.
     for caller in outside.iter().chain(&configured) {
         caller.abort();
     }

@@ -25,7 +25,8 @@ use crate::{
     },
 };
 
-/// Between two requests: shorter than the idle timeout, so that only age ends a connection.
+/// The time between two requests, shorter than the idle timeout, so that only age ends a
+/// connection.
 const BUSY_EVERY: Duration = Duration::from_secs(3);
 
 /// An upstream whose name leads to 127.0.0.N, for the N that the test sets.
@@ -111,7 +112,7 @@ async fn attack_178_an_old_h2_connection_takes_no_stream_beside_a_new_one_and_en
     let (old, old_server) = link(&upstream, now + Duration::from_secs(60)).await;
     let first = upstream.pools.links.share(old, &upstream.pools.counts).unwrap();
     later(Duration::from_secs(61)).await;
-    // Until there is another, the old one serves.
+    // The old connection serves until there is another.
     let second = upstream.pools.shared_at_once().unwrap();
     assert!(!old_server.is_finished());
     let (new, new_server) = link(&upstream, now + Duration::from_secs(600)).await;

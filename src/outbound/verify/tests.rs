@@ -93,7 +93,7 @@ async fn b73_a_proved_token_is_remembered_until_it_expires() {
     let first = world.verify(&token).await.unwrap();
     assert_eq!((first.issuer().as_str(), first.subject()), (ISSUER, "ada"));
     assert!(Arc::ptr_eq(&first, &world.verify(&token).await.unwrap()));
-    // For every server that takes this issuer, and for no other.
+    // For every server with this issuer, and for no other.
     assert!(Arc::ptr_eq(&first, &world.verify_among(&token, &[Arc::clone(&world.a)]).await.unwrap()));
     let elsewhere = world.verify_among(&token, &[Arc::clone(&world.b)]).await;
     assert_eq!(elsewhere.err(), Some(Refusal::Token(TokenFault::Issuer)));
@@ -130,7 +130,7 @@ async fn e27_a_token_that_was_revoked_inside_is_refused_from_memory_and_fresh() 
     let mut owner = JoinSet::new();
     owner.spawn(Arc::clone(&keys).keep_fresh());
     local.publish(json!({"keys": [P256.jwk()]}).to_string().into());
-    // Published is in force, without a wait for the next look.
+    // A published key is in force at once.
     while keys.current(clock.now()).is_none() {
         tokio::task::yield_now().await;
     }
@@ -168,7 +168,7 @@ async fn attack_091_a_clock_set_back_brings_no_remembered_token_to_life() {
     world.clock.turn(caller.expires() - begun + world.a.rules().clock_skew);
     world.clock.set_wall(begun);
     assert_eq!(world.verify(&token).await.err(), Some(Refusal::Token(TokenFault::Expired)));
-    // Nor does one set forward leave it alive.
+    // A clock that is set forward does not keep it valid either.
     let other = self::token(&P256, &json!({}), &json!({"jti": "2"}));
     world.verify(&other).await.unwrap();
     world.clock.set_wall(begun + Duration::from_secs(3600));
@@ -227,7 +227,7 @@ async fn attack_089_a_rotated_key_is_found_and_a_removed_one_stops_even_for_reme
     assert_eq!(world.site.hits("/a"), 2);
     world.clock.turn(FLOOR);
     assert_eq!(world.verify(&old).await.err(), Some(UNKNOWN));
-    // The other issuer's tokens are not touched by it.
+    // Tokens of the other issuer are not affected.
     assert!(world.verify(&of_b()).await.is_ok());
     assert_eq!(world.site.hits("/b"), 1);
 }
@@ -242,7 +242,7 @@ async fn b44_with_the_issuer_stopped_known_tokens_keep_working_and_unknown_kids_
         let token = token(&P256, &json!({ "kid": kid }), &json!({}));
         assert!(matches!(world.verify(&token).await, Err(Refusal::KeysUnavailable { .. })), "{kid}");
     }
-    // Remembered, and new ones of a known key.
+    // Remembered tokens, and new tokens of a known key.
     assert!(world.verify(&known).await.is_ok());
     assert!(world.verify(&token(&P256, &json!({}), &json!({"jti": "2", "exp": 1_900_000_000}))).await.is_ok());
 
@@ -271,7 +271,7 @@ async fn b43_attack_075_tokens_with_random_kids_cause_one_fetch_together() {
 async fn attack_181_a_token_is_tried_with_every_key_set_until_one_is_younger_than_it() {
     let world = World::new().await;
     // The issuer changes its keys twice: the fetch for another token brings the first change, which
-    // has not this key yet.
+    // does not have this key yet.
     publish(&world.site, "/a", &[P256.jwk(), ED25519.jwk()]);
     let gate = world.site.hold("/a");
     let other = token(&FOREIGN_KEY, &json!({"kid": "other"}), &json!({}));

@@ -1,4 +1,4 @@
-//! What clients say about themselves, believed or not.
+//! Which client metadata is accepted.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn key_set() -> Value {
         "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]})
 }
 
-/// `base` with these members set; `null` takes one away.
+/// `base` with these members set; `null` removes a member.
 fn with(mut base: Value, members: &Value) -> Vec<u8> {
     for (name, value) in members.as_object().unwrap() {
         match value {
@@ -322,7 +322,7 @@ fn e24_a_document_proves_itself_by_keys() {
     assert_eq!(with_keys.auth, ClientAuth::Keys(keys.to_string().into()));
     let members = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://keys.example/k"});
     assert_eq!(document(&members).unwrap().auth, ClientAuth::KeysAt("https://keys.example/k".into()));
-    // A document on this machine, where that is allowed, may have its keys there, too.
+    // If a document on this machine is allowed, so are keys on this machine.
     let url = DocumentUrl::parse("http://127.0.0.1:4000/c", true).unwrap();
     let local = json!({"client_id": url.as_str(), "client_name": "App", "redirect_uris": [CALLBACK],
         "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "http://127.0.0.1:4000/k"});

@@ -101,5 +101,5 @@ fn e13_what_is_written_reads_back_unchanged() {
     }
     assert_eq!(encode(&[]), "");
     assert_eq!(encode(&[("a", "1 2"), ("b", "ÿ")]), "a=1%202&b=%C3%BF");
-    // RFC 6749 §2.3.1: what stands before and after the colon of Basic.
+    // RFC 6749 §2.3.1: the parts before and after the colon of Basic.
 }

@@ -1,4 +1,4 @@
-//! Redirect URIs: which may be registered, and which requested one matches.
+//! Which redirect URIs may be registered, and which requested URIs match.
 
 use super::RedirectUri;
 use crate::base::limits::authorization_server::REDIRECT_URI_BYTES_MAX;

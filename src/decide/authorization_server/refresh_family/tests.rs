@@ -1,4 +1,4 @@
-//! What each token of a family is at each time.
+//! The standing of each token of a family at each time.
 
 use serde_json::Map;
 

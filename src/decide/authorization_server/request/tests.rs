@@ -1,4 +1,4 @@
-//! Authorization requests: errors on our page, errors by redirect, and what is read.
+//! Authorization requests: errors on the gateway's page, errors by redirect, and good requests.
 
 use super::{AuthorizationRequest, Protected, ReturnTo, narrow};
 use crate::{
@@ -40,7 +40,7 @@ fn form(pairs: &[(&str, &str)]) -> Form {
     Form::read(encode(pairs).as_bytes()).unwrap()
 }
 
-/// A good request with these parameters changed; an empty value takes one away.
+/// A good request with these parameters changed; an empty value removes a parameter.
 fn changed(changes: &[(&str, &str)]) -> Form {
     let good = [
         ("client_id", "c"),
@@ -209,8 +209,8 @@ fn e16_scopes_are_those_that_the_servers_name() {
         (&bound, "a", "a b", Some("b")),
         (&bound, "a", "a", None),
         (&bound, "a b", "", Some("b")),
-        // RFC 6749 has no word for it: clients ask for it in passing, and get what their grant
-        // types say.
+        // Many clients add `offline_access`. It is ignored: their grant types decide about refresh
+        // tokens.
         (&free, "a", "b offline_access", Some("b")),
         (&free, "a", "offline_access", Some("a")),
         (&free, "off", "offline_access", Some("offline_access")),

@@ -1,4 +1,4 @@
-//! Which fields cross a hop.
+//! Which fields cross the gateway.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -126,7 +126,7 @@ fn f01_f05_b70_what_stays_here() {
         "content-length",
         "x-auth-subject",
         "x_team",
-        // Attack 65: what a WSGI server would take for a name of ours.
+        // Attack 65: names that a WSGI server reads as one of the gateway's names.
         "x_auth_subject",
         "x-auth_subject",
         "x-team",
@@ -152,7 +152,7 @@ fn attack_190_what_only_a_proxy_could_say_stays_here_however_it_is_spelled() {
     let listed = super::proxy_only::listed();
     let names = listed.iter().map(|name| name.replace('*', if name.ends_with("-*") { "any" } else { "" }));
     for name in names {
-        // All that a field name may hold besides letters and digits (RFC 9110 §5.6.2).
+        // All characters of a field name besides letters and digits (RFC 9110 §5.6.2).
         for sign in "-_.!#$%&'*+^`|~".split_terminator("").skip(1) {
             let spelled = name.replace('-', sign);
             let mut request = headers(&[(&spelled, "x"), (&spelled, "y"), ("accept", "*/*")]);
@@ -213,7 +213,7 @@ fn attack_190_a_header_is_given_back_in_one_spelling() {
     ]);
     clean_request(&mut request, &[], &passed);
     assert_eq!(request, headers(&[("x-auth-token", "1")]));
-    // What we write ourselves is never given back.
+    // Fields that the gateway writes itself cannot be passed.
     let mut request = headers(&[("x-auth-token", "1")]);
     clean_request(&mut request, &passed, &passed);
     assert!(request.is_empty());

@@ -1,4 +1,4 @@
-//! Which pattern covers which.
+//! Which patterns cover which other patterns.
 
 use proptest::prelude::{ProptestConfig, prop_assert, proptest};
 
@@ -29,7 +29,7 @@ fn a_pattern_that_covers_another_is_told_where_that_is_sure() {
     ] {
         assert_eq!(Covering::new(earlier, false).covers(&Covering::new(later, false)), verdict, "{earlier} {later}");
     }
-    // In a denial wildcards reach farther than in the same pattern above it.
+    // In a `deny` rule wildcards match more than in the same pattern of an earlier rule.
     assert!(!Covering::new("a/*", false).covers(&Covering::new("a/*", true)));
     assert!(Covering::new("a/*", true).covers(&Covering::new("a/**", false)));
 }

@@ -1,4 +1,4 @@
-//! Who may touch what, as a table.
+//! Decisions about callers and targets, as a table.
 
 use serde_json::json;
 
@@ -109,7 +109,7 @@ fn b53_no_rule_means_no() {
         (tool("sub"), NO_RULE),
         (Target::Prompt("add".into()), NO_RULE),
         (Target::Method("acme/x".into()), by(1)),
-        // C-01: an unknown method, and one whose name is a tool's.
+        // C-01: an unknown method, and a method with the name of a tool.
         (Target::Method("vendor/exec".into()), NO_RULE),
         (Target::Method("add".into()), NO_RULE),
         (tool("acme/x"), NO_RULE),
@@ -166,7 +166,7 @@ fn a51_one_challenge_names_all_that_is_needed() {
         ("mcp:basic math", "any", by(1)),
         ("mcp:basic b", "both", lacks("mcp:basic a")),
         ("mcp:basic a", "both", lacks("mcp:basic a b")),
-        // A-55: a token with less than was once asked for is good for what it covers.
+        // A-55: a token with fewer scopes than requested is valid for what they cover.
         ("mcp:basic a c", "both", by(2)),
         // B-51: exact and case-sensitive; attack 82: no wildcards from the token.
         ("mcp:basic Z A", "write", lacks("mcp:basic z a")),
@@ -251,7 +251,7 @@ fn a_report_only_rule_refuses_nothing_and_says_what_it_would() {
         ("mcp", "denied", reported(1, Refusal::Forbidden { rule: 1 })),
         ("mcp", "claimed", reported(2, Refusal::Forbidden { rule: 2 })),
         ("mcp", "other", lacks("mcp y")),
-        // Connecting is not on trial.
+        // Permission to connect is not under test.
         ("", "scoped", lacks("mcp")),
     ] {
         assert_eq!(evaluate(&policy, &caller(granted), &tool(target)), verdict, "{granted:?} {target}");
@@ -288,8 +288,7 @@ fn a54_a_broader_scope_stands_for_narrower_ones() {
     ] {
         assert_eq!(covers(&policy, &scopes(granted), &needed.into()), verdict, "{granted:?} for {needed}");
     }
-    // What is held by way of `admin` is not asked for: the caller's authorization server may not
-    // even offer it.
+    // A scope that `admin` implies is not requested: the authorization server may not offer it.
     assert_eq!(evaluate(&policy, &caller("admin"), &tool("x")), lacks("math"));
     assert_eq!(evaluate(&policy, &caller("admin math"), &tool("x")), by(0));
 }
@@ -341,11 +340,11 @@ fn c30_a_batch_is_permitted_whole_or_not_at_all() {
         ("mcp", several(&[&Target::Open]), CONNECTED),
         ("", several(&[&Target::Open]), lacks("mcp")),
         ("mcp s:a s:b s:d", several(&[&Target::Open, &b, &a]), by(1)),
-        // One challenge for all of it.
+        // One challenge names all of them.
         ("mcp", several(&[&b, &a]), lacks("mcp s:b s:c s:a")),
         ("mcp s:a", several(&[&a, &b, &file]), lacks("mcp s:a s:b s:c s:r")),
         ("mcp s:a", several(&[&a, &several(&[&file])]), lacks("mcp s:a s:r")),
-        // What no scope can mend, wherever it stands.
+        // A refusal that no scope can change, at any place.
         ("mcp", several(&[&a, &tool("no")]), forbidden(2)),
         ("mcp", several(&[&tool("no"), &a]), forbidden(2)),
         ("mcp", several(&[&a, &tool("other")]), NO_RULE),
@@ -365,16 +364,16 @@ fn c04_a_uri_that_could_mean_another_does_not_pass_a_pattern() {
     for (rules, verdict) in [
         (vec![prefix()], dotted()),
         (vec![prefix().reports()], dotted()),
-        // A rule that it does not match may be the one that it was written to dodge.
+        // The URI may have been written to avoid a rule that it does not match.
         (vec![about("file:///etc/*").denies(), about("*")], dotted()),
         (vec![prefix(), about(odd)], dotted()),
-        // Byte for byte, or everything: there is nothing to dodge.
+        // An exact pattern, or a pattern for everything, cannot be avoided.
         (vec![about(odd), prefix()], by(0)),
         (vec![about("file:///x"), about("**")], by(1)),
         (vec![about("file:///x")], NO_RULE),
-        // Rules about other things are not in play.
+        // Rules about other subjects do not apply.
         (vec![rule(Subject::Tools, "file:///*"), about(odd)], by(1)),
-        // What the operator wrote byte for byte is one thing; what servers read in it is another.
+        // An exact pattern permits the URI as written, but its other readings are judged as well.
         (vec![about("file:///etc/passwd").denies(), about(odd)], forbidden(0)),
         (vec![about(odd), about("file:///etc/*").denies()], forbidden(1)),
     ] {

@@ -1,4 +1,4 @@
-//! What is told of a decision, and that it is the decision.
+//! The steps of an explanation, and that its verdict is that of `evaluate`.
 
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert_eq, proptest};
 use serde_json::json;

@@ -54,11 +54,11 @@ fn attack_170_a_pattern_that_lets_more_fall_to_a_cheaper_rule_is_found() {
 fn attack_170_nothing_is_found_where_nothing_more_passes() {
     let scoped = |pattern: &str| about(pattern).needs("hr");
     for rules in [
-        // Nothing below, or nothing that meets it.
+        // No later rule, or no later rule that matches.
         vec![scoped("file:///a/*")],
         vec![scoped("file:///a/*"), about("file:///b/**")],
         vec![scoped("file:///a/*"), about("file:///a/b"), about("memo:**")],
-        // As strict below.
+        // A later rule that is as strict.
         vec![scoped("file:///a/*"), about("*").denies()],
         vec![scoped("file:///a/*"), about("*").needs("hr other")],
         vec![scoped("file:///a/*"), about("*").needs("admin")],
@@ -66,14 +66,14 @@ fn attack_170_nothing_is_found_where_nothing_more_passes() {
         vec![about("file:///a/*").needs_any("a b"), about("*").needs("b")],
         vec![about("file:///a/*").needs_any("a b"), about("*").needs_any("b")],
         vec![about("file:///a/*").claims("c", &json!(["v", "w"])), about("*").claims("c", &json!(["v"]))],
-        // A rule between, or above, decides about all of it.
+        // An earlier rule, or a rule in between, decides about all texts.
         vec![scoped("file:///a/*"), about("file:///a/**").denies(), about("*")],
         vec![about("file:///a/**").denies(), scoped("file:///a/*"), about("*")],
-        // Where a `?` stops, the rule is asked as well.
+        // If a `?` stops at a slash, the rule is asked as well.
         vec![scoped("search://q?user=boss"), about("*")],
         vec![scoped("file:///a?c"), about("*")],
         vec![scoped("file:///a?c"), about("file:///**").needs("x")],
-        // Nothing narrower.
+        // No narrower meaning.
         vec![scoped("file:///a/**"), about("*")],
         vec![scoped("file:///a"), about("*")],
         vec![about("file:///a/*").denies(), about("*")],
@@ -90,7 +90,7 @@ fn attack_170_nothing_is_found_where_nothing_more_passes() {
 fn many_patterns_end_the_search_and_count_as_found() {
     let hard = "**a*a*a*a*a*a*a*b **b*a*b*a*b*c **c*b*a*c*d";
     let rules = vec![about("file:///*a*b*c*d").needs("hr"), about(hard).needs("hr"), about("file:///**a")];
-    // However long it would take, it ends.
+    // The search ends, however long it would take.
     let _ = found(&rules);
 }
 

@@ -1,4 +1,4 @@
-//! What a resource pattern matches, and how else it could be written.
+//! What a resource pattern matches, and its other spellings.
 
 use super::Pattern;
 

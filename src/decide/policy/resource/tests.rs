@@ -43,7 +43,7 @@ pub(crate) const OF_SECRET: [&str; 25] = [
     "file://host/secret.txt",
 ];
 
-/// What a glob guards, and how else it may be spelled.
+/// A glob, and other spellings of the resources that it guards.
 pub(crate) const OF_GUARDED: [(&str, &[&str]); 8] = [
     (
         "http://internal.example/**",
@@ -266,7 +266,7 @@ fn attack_167_a_slash_at_the_end_is_dropped_by_some_servers() {
         let policy = policy("", vec![about_one(guarded).denies(), everything()]);
         assert_eq!(read(&policy, "", uri), Err(Refusal::Forbidden { rule: 0 }), "{uri:?} under {guarded}");
     }
-    // And a rule that permits `x` need not name `x/`, nor does it permit that.
+    // A rule that permits `x` need not name `x/`, and does not permit it.
     let only = policy("", vec![about("http://h.example/a/**")]);
     assert!(read(&only, "", "http://h.example/a/b/").is_ok());
     let literal = policy("", vec![about("http://h.example/a")]);
@@ -290,7 +290,7 @@ fn a_rule_about_one_host_or_drive_leaves_the_others_alone() {
             }
         }
     }
-    // On Windows a path without a drive is on one of them.
+    // On Windows a path without a drive is on some drive.
     let policy = policy("", vec![about("file:///c:/**").denies(), everything()]);
     assert!(is_no(&read(&policy, "", "file:///x")));
 }

@@ -1,4 +1,4 @@
-//! What a template is judged by.
+//! Which rules decide about a template.
 
 use crate::decide::{
     mcp::request::target::Target,
@@ -17,7 +17,7 @@ fn attack_169_c05_a_template_is_judged_by_its_own_text_and_by_what_it_could_reac
     for (rules, template, verdict) in [
         (vec![public()], "file:///{path}", NO_RULE),
         (vec![public()], "file:///pub/{path}", by(0)),
-        // It expands to deeper paths, where a star stops.
+        // The template expands to deeper paths, which a star does not match.
         (vec![public()], "file:///pub/{+path}", NO_RULE),
         (vec![public()], "file:///pub/{path*}", NO_RULE),
         (vec![about("file:///pub/**")], "file:///pub/{+path}", by(0)),
@@ -26,13 +26,13 @@ fn attack_169_c05_a_template_is_judged_by_its_own_text_and_by_what_it_could_reac
         (vec![public()], "file:///pub/../{path}", Err(Refusal::UnsafeUri("a dot segment"))),
         (vec![about("file:///{path}")], "file:///{path}", by(0)),
         (vec![about("*")], "{+uri}", by(0)),
-        // Candidates could name what the rule above guards.
+        // Suggestions could name a resource that the earlier rule guards.
         (vec![secret().denies(), all()], "file:///{+path}", forbidden(0)),
         (vec![secret().needs("s"), all()], "file:///{+path}", lacks("s")),
         (vec![secret().needs("s"), all().needs("f")], "file:///sec{x}/y", lacks("s f")),
         (vec![secret().denies(), all()], "file:///pub/{+path}", by(1)),
         (vec![about("file:///secret").denies(), all()], "file:///{x}", forbidden(0)),
-        // However it is spelled.
+        // In every spelling.
         (vec![secret().denies(), about("*")], "FILE:///{+path}", forbidden(0)),
         (vec![secret().denies(), about("*")], "file:/sec{x}/y", forbidden(0)),
         (vec![secret().denies(), about("*")], "file:///SEC{x}/y", forbidden(0)),

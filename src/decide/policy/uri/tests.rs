@@ -1,4 +1,4 @@
-//! What servers make of a URI.
+//! How servers read a URI.
 
 use super::{How, hazard, is_plain, readings, whatwg};
 

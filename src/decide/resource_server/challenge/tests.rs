@@ -39,7 +39,7 @@ fn a30_a36_a50_each_situation_has_its_challenge() {
     let bare = format!("Bearer resource_metadata=\"{URL}\", scope=\"mcp:connect b\"");
     let needed = scopes("mcp:connect danger");
     for (refusal, expected) in [
-        // A-32: no `error` where no credential came.
+        // A-32: no `error` without a credential.
         (Refusal::NoCredential, Some(bare.clone())),
         (
             Refusal::Token(TokenFault::Expired),
@@ -60,7 +60,7 @@ fn a30_a36_a50_each_situation_has_its_challenge() {
                  error_description=\"the token lacks scope\""
             )),
         ),
-        // A-56: nothing to step up to.
+        // A-56: no scope would help.
         (Refusal::Forbidden { rule: 0 }, None),
         (Refusal::NoRule, None),
         (Refusal::UnsafeUri("x"), None),

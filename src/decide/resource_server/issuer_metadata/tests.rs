@@ -1,4 +1,4 @@
-//! Which metadata is accepted, and where it is looked for.
+//! Which metadata is accepted, and at which URLs it is searched.
 
 use serde_json::json;
 
@@ -84,7 +84,7 @@ fn b41_metadata_is_looked_for_where_the_rfcs_say() {
                 "https://Login.Example:443/a/%7Eb/.well-known/openid-configuration".to_owned(),
             ],
         ),
-        // A path that repeats the host's text is cut from the end.
+        // A path that repeats the text of the host.
         (
             "https://a/a",
             vec![

@@ -14,7 +14,7 @@ use crate::decide::{
 };
 
 fn read_with(rules: &TokenRules, claims: &Value) -> Result<Caller, TokenFault> {
-    read(&Arc::new(claims.as_object().unwrap().clone()), Evidence::Shown, &rules.issuers[0], rules, now())
+    read(&Arc::new(claims.as_object().unwrap().clone()), TokenType::Access, &rules.issuers[0], rules, now())
 }
 
 fn read_changed(changes: &Value) -> Result<Caller, TokenFault> {
@@ -151,15 +151,16 @@ fn b16_aliases_are_compared_byte_by_byte() {
 fn b16_behind_an_alias_a_bare_token_may_be_an_id_token() {
     let aliases: [Box<str>; 1] = ["client".into()];
     let cases = [
-        ("client", Evidence::Shown, Ok(())),
-        ("client", Evidence::Missing, Err(Refusal::Token(TokenFault::Type))),
-        (RESOURCE, Evidence::Missing, Ok(())),
-        ("other", Evidence::Missing, Err(Refusal::Token(TokenFault::Audience))),
+        ("client", TokenType::Access, Ok(())),
+        ("client", TokenType::Unclear, Err(Refusal::Token(TokenFault::Type))),
+        (RESOURCE, TokenType::Unclear, Ok(())),
+        ("other", TokenType::Unclear, Err(Refusal::Token(TokenFault::Audience))),
     ];
-    for (audience, evidence, verdict) in cases {
+    for (audience, token_type, verdict) in cases {
         let all = with(&claims(), &json!({ "aud": audience }));
-        let caller = read(&Arc::new(all.as_object().unwrap().clone()), evidence, &"i".into(), &rules(), now()).unwrap();
-        assert_eq!(caller.is_for(&RESOURCE.into(), &aliases), verdict, "{audience} {evidence:?}");
+        let caller =
+            read(&Arc::new(all.as_object().unwrap().clone()), token_type, &"i".into(), &rules(), now()).unwrap();
+        assert_eq!(caller.is_for(&RESOURCE.into(), &aliases), verdict, "{audience} {token_type:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Cases of a request that names several things: each is told and counted.
+//! Cases of a request with several targets: each is logged and counted.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn batch() -> Vec<(Text, Target)> {
     vec![call("add"), call("reset"), (Text::from("ping"), Target::Open)]
 }
 
-/// What the rules say of one thing: `reset` is forbidden by the fourth rule.
+/// The verdict about one target: the fourth rule forbids `reset`.
 fn rules(target: &Target) -> Judged {
     match target {
         Target::Tool(name) if **name == *"reset" => (Some(4), Err(Refusal::Forbidden { rule: 4 })),

@@ -8,7 +8,7 @@ const FLOOR: Duration = Duration::from_secs(30);
 
 fn demand() -> Demand {
     let demand = Demand::new(FLOOR, &KeySource::Url("https://idp.example/keys".into()));
-    // The first attempt, which every issuer has at the start.
+    // The first attempt, at the start.
     demand.begin(Cause::Schedule, Duration::ZERO);
     demand.rest_until(secs(480));
     demand
@@ -22,8 +22,8 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// When a token of `peer` that arrives at `now` is answered, or else may come back; the fetch is
-/// made.
+/// The time of the answer to a token of `peer` that arrives at `now`, or the time to retry. Makes
+/// the fetch.
 fn fetched(demand: &Demand, peer: ClientNetwork, now: Duration) -> Result<Duration, Duration> {
     let attempt = demand.next_attempt();
     let _place = demand.ask(peer, attempt, now)?;
@@ -70,7 +70,7 @@ fn attack_181_where_the_next_fetch_is_too_far_away_the_answer_says_when_it_is() 
     assert_eq!(fetched(&demand, peer(1), secs(10)), Ok(secs(10)));
     assert_eq!(fetched(&demand, peer(2), secs(11)), Err(secs(60)), "a sixth of the floor after the last one");
     assert_eq!(demand.state().ticket, None, "nothing is asked for");
-    // A fetch that comes by itself is as good.
+    // A scheduled fetch counts as well.
     demand.rest_until(secs(14));
     let attempt = demand.next_attempt();
     assert!(demand.ask(peer(2), attempt, secs(11)).is_ok());
@@ -89,7 +89,7 @@ fn attack_181_a_fetch_under_way_answers_no_token_that_came_after_its_beginning()
     assert!(during > before);
     let _second = demand.ask(peer(1), during, secs(11)).ok().unwrap();
     assert_eq!(demand.next(secs(11)), secs(15), "another one is asked for");
-    // The token from before the fetch needs no other, however late it takes its place.
+    // A token that arrived before the fetch needs no other fetch, however late it takes its place.
     let _third = demand.ask(peer(2), before, secs(11)).ok().unwrap();
     assert_eq!(demand.state().ticket, Some(RefetchTicket { at: secs(15), peer: peer(1) }));
 }

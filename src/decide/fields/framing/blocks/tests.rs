@@ -1,4 +1,4 @@
-//! Blocks in every form in which a path, and a pseudo-header field, can be written.
+//! Header blocks with paths and pseudo-header fields in every form.
 
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ fn coded(text: &[u8]) -> Vec<u8> {
     [&[u8::try_from(text.len()).unwrap() | 0x80], text].concat()
 }
 
-/// A literal: its first byte says how it is kept, and where its name is.
+/// A literal field. Its first byte says whether it is indexed, and where its name is.
 fn literal(first: u8, name: &[u8], value: &[u8]) -> Vec<u8> {
     [&[first], name, value].concat()
 }
@@ -37,7 +37,7 @@ enum Outcome {
     Ends,
 }
 
-/// What becomes of a connection whose bytes come in pieces of `len`.
+/// The outcome of a connection whose bytes come in pieces of `len`.
 fn outcome_in(bytes: &[u8], len: usize) -> Outcome {
     let mut blocks = Blocks::new();
     let mut passed = bytes.to_vec();
@@ -89,7 +89,7 @@ fn attack_191_a_fragment_in_a_path_is_spoilt_however_it_is_written() {
         let (first, second) = block.split_at(block.len() / 2);
         let parts = [frame(HEADERS, 0, 1, first), frame(CONTINUATION, END_HEADERS, 1, second)];
         assert_eq!(outcome(&parts), Outcome::Ends, "{what}, in two frames");
-        // What comes after another request is watched as well.
+        // A later request is watched as well.
         let before = frame(HEADERS, END_HEADERS, 1, &plain);
         let data = frame(0, 1, 1, b"#####");
         assert_eq!(outcome(&[before, data, frame(HEADERS, END_HEADERS, 3, &block)]), Outcome::Spoilt, "{what}, later");
@@ -163,14 +163,14 @@ fn attack_191_a_fragment_before_what_is_no_hpack_does_not_pass_in_pieces_either(
 
 #[test]
 fn attack_191_entries_leave_the_table_as_the_rfc_says() {
-    // 40 entries of 100 bytes, and one more: what was `:path` is another name's place now.
+    // 40 entries of 100 bytes, and one more: the index of `:path` belongs to another name now.
     let mut block = vec![0x83, 0x87];
     block.extend(literal(0x44, b"", &raw(&[b'/'; 63])));
     for _ in 0..40 {
         block.extend(literal(0x40, &raw(b"x-abc"), &raw(&[b'y'; 63])));
     }
     let head = frame(HEADERS, END_HEADERS, 1, &block);
-    // Index 102 is the oldest that is left.
+    // Index 102 is the oldest remaining entry.
     let oldest = frame(HEADERS, END_HEADERS, 3, &literal(0x7f, &[38], &raw(b"#")));
     assert_eq!(outcome(&[head.clone(), oldest]), Outcome::Passes);
     let mut blocks = Blocks::new();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::base::limits::messages::{JSON_VALUES_MAX, LIST_JSON_DEPTH_MAX};
 
-/// Cuts everything whose name holds an `x`.
+/// Removes every item whose name has an `x`.
 fn cut(text: &str, lists: Lists) -> Result<String, &'static str> {
     let mut keep = |item: ListedItem<'_>| {
         let (ListedItem::Tool(name)
@@ -146,13 +146,13 @@ fn attack_023_a_number_of_any_size_hides_no_item() {
         ] {
             assert_eq!(tools(&numbered(&given)), result(&numbered(&expected)), "{:.40}", number);
         }
-        // Where something decides, a number is what it always was: no name, no list, no item.
+        // A number in a place that decides is neither a name nor a list nor an item.
         for other in [format!(r#"{{"name":{number}}}"#), number.to_owned()] {
             assert!(tools(&numbered(&other)).is_err(), "{:.40}", number);
         }
         assert!(tools(&format!(r#"{{"tools":{number}}}"#)).is_err(), "{:.40}", number);
     }
-    // What would end elsewhere for another reader is no number at all.
+    // Text that other readers would end elsewhere is not a number.
     for wrong in [
         "1e",
         "1e+",
@@ -221,7 +221,7 @@ fn c94_nothing_is_copied_where_nothing_is_cut() {
 #[test]
 fn c55_attack_146_what_has_two_meanings_or_none_is_refused() {
     let inside = [
-        // Names that come twice or look alike, where they decide.
+        // Duplicate or look-alike names in places that decide.
         r#"{"tools":[],"tools":[{"name":"x"}]}"#,
         r#"{"tools":[],"t\u006fols":[{"name":"x"}]}"#,
         r#"{"tools":[],"Tools":[{"name":"x"}]}"#,

@@ -1,4 +1,4 @@
-//! Lists in answers that must not have one: found in every form, and nowhere else.
+//! Lists in answers that must not have a list: found in every form, without false alarms.
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
@@ -13,7 +13,7 @@ fn met_in<'a>(lists: Lists, is_stream: bool, pieces: impl IntoIterator<Item = &'
     pieces.into_iter().position(|piece| guard.meets(piece))
 }
 
-/// Whether a list starts in these bytes, however they are cut.
+/// Whether a list starts in these bytes, in pieces of every size.
 fn meets(lists: Lists, is_stream: bool, bytes: &[u8]) -> bool {
     let whole = met_in(lists, is_stream, [bytes]).is_some();
     for len in [1, 2, 3, 7, 64] {
@@ -45,18 +45,18 @@ fn c55_a_list_is_met_wherever_a_client_would_read_one() {
         list.replace(r#""tools""#, r#""a":{"b":[[1,"]}"],{}]},"c":"\\\"","tools":null,"tools""#),
         list.replace(r#""result""#, r#""result":null,"params":{"result":[{}]},"result""#),
         list.replace(r#""id":7"#, r#""id":"\u005c\"{\\""#),
-        // More than one, and what precedes them.
+        // Several messages, and text before them.
         format!("\u{FEFF}{list}"),
         format!("{{\"id\":1}}\n{list}"),
         format!("1 null \"{{\" ]}} [] {list}"),
-        // An event stream that is not labelled as one.
+        // An event stream with another label.
         format!("data: {list}\n\n"),
         format!(": c\r\ndata: {}\r\n\r\n", list.replace(":[", "\r\ndata::\r\ndata:[")),
     ];
     for case in &cases {
         assert!(meets(Lists::Any, false, case.as_bytes()), "{case}");
     }
-    // The names are told with the bracket, not before it.
+    // A list is reported at its bracket, not before.
     let (before, behind) = list.split_at(list.find("[{").unwrap());
     assert_eq!(met_in(Lists::Any, false, [before, behind].map(str::as_bytes)), Some(1));
 }
@@ -185,12 +185,11 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The text with some letters of its strings written as escapes, and with space where some may be.
+/// The text with some letters of its strings as escapes, and with additional white space.
 fn written(value: &Value, escaped: Option<char>, is_pretty: bool) -> String {
     let text = if is_pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) }.unwrap();
     match escaped {
-        // After a backslash a letter means something else, and outside of strings there are only
-        // those of `null`.
+        // A letter after a backslash, or of `null`, must not be escaped.
         Some(letter) if !text.contains(&format!("\\{letter}")) && !"nul".contains(letter) => {
             text.replace(letter, &format!("\\u{:04X}", u32::from(letter)))
         }
@@ -198,7 +197,7 @@ fn written(value: &Value, escaped: Option<char>, is_pretty: bool) -> String {
     }
 }
 
-/// `bytes` cut where the cuts say.
+/// `bytes`, split at `cuts`.
 fn cut<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
     let mut at: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
     at.extend([0, bytes.len()]);

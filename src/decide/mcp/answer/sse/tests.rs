@@ -1,4 +1,4 @@
-//! Event streams, cut at every place.
+//! Event streams, split at every place.
 
 use proptest::{collection::vec, prelude::*};
 
@@ -6,7 +6,7 @@ use super::*;
 
 const MAX: usize = 1024;
 
-/// The events of a stream that comes in these pieces, and what is left.
+/// The events of a stream that comes in these pieces, and the remaining bytes.
 fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Result<Event, TooLong>>, Bytes) {
     let mut events = Events::new(MAX);
     let mut all = Vec::new();
@@ -132,7 +132,7 @@ fn c54_a_comment_before_the_fields_of_an_event_leaves_with_its_line() {
         (": ping\ndata: a\n\n: ping\n", &[": ping\n", "data: a\n\n", ": ping\n"]),
         ("\u{FEFF}: ping\n\n", &["\u{FEFF}: ping\n", "\n"]),
         ("data: a\r\r\n: ping\n", &["data: a\r\r", "\n: ping\n"]),
-        // Within an event it is part of it, and what no line end completes is nothing yet.
+        // Within an event a comment is part of it. A line without its end is not complete yet.
         ("data: a\n: ping\n", &[]),
         ("id: 1\n:\n\n", &["id: 1\n:\n\n"]),
         (" : ping\n", &[]),

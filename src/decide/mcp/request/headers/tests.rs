@@ -124,7 +124,7 @@ fn c16_c40_c53_shapes() {
         (&[("last-event-id", &long[..1024])], Ok(())),
         (&[("last-event-id", &long)], Err(40004)),
         (&[("last-event-id", b"a\tb")], Err(40004)),
-        // Servers read Latin-1 or UTF-8: two spellings of one event.
+        // Servers read Latin-1 or UTF-8, so one event id would have two spellings.
         (&[("last-event-id", b"a\xE9")], Err(40004)),
         (&[("last-event-id", "\u{e9}9".as_bytes())], Err(40004)),
         (&[("last-event-id", b"a"), ("last-event-id", b"b")], Err(40004)),
@@ -132,7 +132,8 @@ fn c16_c40_c53_shapes() {
         (&[("mcp-protocol-version", b"1900-01-01")], Ok(())),
         (&[("mcp-protocol-version", b"")], Err(40001)),
         (&[("mcp-protocol-version", b"2025-11-25, 2026-07-28")], Err(40001)),
-        // A word may be a version that the upstream answers; the body has to agree with it.
+        // A word that is not a date may be a version that the upstream answers; the body must have
+        // the same.
         (&[("mcp-protocol-version", b"DRAFT-2026-v1")], Ok(())),
         (&[("mcp-protocol-version", b"v1 v2")], Err(40001)),
         (&[("mcp-protocol-version", b"v\"1")], Err(40001)),
@@ -337,7 +338,7 @@ fn attack_187_a_legacy_version_in_the_body_makes_nothing_modern() {
     for version in legacy {
         for (what, request) in [("a request", true), ("a notification", false)] {
             assert_eq!(verdict(&[header(version)], &said(version, request)), Ok(Era::Legacy), "{what} {version}");
-            // As in attack 51: which of the two counts is not the same everywhere.
+            // As in attack 51: servers differ in which of the two counts.
             for other in ["2026-07-28", "2025-11-24", "v1"] {
                 let got = verdict(&[header(version), CALL, DANGER], &said(other, request));
                 assert_eq!(got, MISMATCH, "{what} {version} {other}");

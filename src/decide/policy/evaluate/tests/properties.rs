@@ -59,7 +59,7 @@ impl Dice {
         path
     }
 
-    /// A URI by which some real server reads what `GUARDED` guards.
+    /// A URI that some real server reads as a resource that `GUARDED` guards.
     fn spelling(&mut self) -> String {
         let before = self.of(&["", "", "", " ", "\t", "\n "]);
         let after = self.of(&["", "", "", " ", "?", "#", "#a", "\r\n"]);
@@ -118,7 +118,7 @@ fn attack_167_attack_168_ten_thousand_spellings_of_guarded_resources_are_refused
     }
 }
 
-/// What the first rule that matches one text says, without another thought.
+/// The verdict of the first rule that matches one text, without other readings.
 fn is_denied(policy: &Policy, text: &str) -> bool {
     let Access::Rules(rules) = &policy.access else { return false };
     let deciding = rules.iter().find(|rule| match &rule.subject {
@@ -265,7 +265,7 @@ proptest! {
         prop_assert!(verdict(&fewer).is_err() || verdict(&granted).is_ok());
     }
 
-    /// A refusing rule of any kind, placed above, allows the caller no more than before.
+    /// If any refusing rule is placed first, the caller is allowed no more than before.
     #[test]
     fn adding_a_rule_above_that_refuses_allows_no_more(
         policy in policies(), added in rules(), target in targets(), granted in "[ab]( [ab])?|"
@@ -275,7 +275,7 @@ proptest! {
         prop_assert!(evaluate(&stricter, &caller, &target).is_err() || evaluate(&policy, &caller, &target).is_ok());
     }
 
-    /// Nor does a copy of a rule that asks for more, right above it.
+    /// So it is with a stricter copy of a rule, placed directly before it.
     #[test]
     fn a_stricter_copy_right_above_allows_no_more(
         policy in policies(), which in 0..5usize, added in rules(), target in targets(), granted in "[ab]( [ab])?|"

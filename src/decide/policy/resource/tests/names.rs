@@ -1,4 +1,4 @@
-//! File names in other Unicode forms, parameters in other orders, and question marks that are none.
+//! File names in other Unicode forms, parameters in other orders, and question marks of wildcards.
 
 use super::{everything, is_no, read};
 use crate::decide::{
@@ -6,7 +6,7 @@ use crate::decide::{
     refusal::Refusal,
 };
 
-/// Names of `file:` that a disk of macOS, or one of Linux that ignores case, opens as one file.
+/// Names of `file:` that macOS, or a Linux disk that ignores case, opens as one file.
 const ONE_FILE: [(&str, &[&str]); 6] = [
     (
         "file:///private/l%C3%B6hne.txt",
@@ -43,16 +43,16 @@ fn attack_167_attack_168_a_file_is_guarded_under_each_name_that_its_disk_takes_f
             assert!(is_no(&read(&glob, "", uri)), "{uri:?} {below}");
         }
     }
-    // A server that cuts off `file://` opens the rest as a path, whatever its case.
+    // A server that removes `file://` opens the rest as a path, in any case.
     let denied = policy("", vec![about("file:///secret/a.txt").denies(), everything()]);
     assert!(is_no(&read(&denied, "", "file://Secret/A.txt")));
-    // What no disk takes for it, and what is no file.
+    // Names that no disk opens as this file, and URIs that are not files.
     let rules = vec![about("file:///secret.txt file:///löhne memo://secret").denies(), everything()];
     let denied = policy("", rules);
     for uri in ["file:///lohne", "file:///%EF%BD%93ecret.txt", "file:///s%C3%A9cret.txt", "memo://%C5%BFecret"] {
         assert!(read(&denied, "", uri).is_ok(), "{uri:?}");
     }
-    // And a rule that permits one name permits no other.
+    // A rule that permits one name permits no other name.
     let only = policy("", vec![about_one("file:///löhne.txt")]);
     assert_eq!(read(&only, "", "file:///lo%CC%88hne.txt"), Err(Refusal::NoRule));
     let glob = policy("", vec![about("file:///pub/**")]);
@@ -99,7 +99,7 @@ fn attack_192_a_rule_about_several_parameters_holds_in_every_order_and_among_oth
         assert!(read(&literal, "", uri).is_ok(), "{uri:?}");
         assert!(read(&three, "", uri).is_ok(), "{uri:?}");
     }
-    // What a rule permits it permits in its own order.
+    // A rule permits parameters only in its own order.
     let only = policy("", vec![about_one("search://q?a=1&b=2").needs("x"), about_one("search://q?b=*").needs("y")]);
     assert_eq!(read(&only, "y", "search://q?b=2&a=1"), Err(Refusal::Scope { needed: scopes("x y") }));
     let only = policy("", vec![about_one("search://q?a=1&b=2").needs("x")]);
@@ -114,7 +114,7 @@ fn attack_170_a_rule_with_conditions_guards_what_a_slash_makes_of_its_question_m
     assert!(read(&scoped, "hr r", "search://q/user=boss").is_ok());
     assert_eq!(read(&scoped, "", "search://q?user=boss"), Err(Refusal::Scope { needed: scopes("hr") }));
     assert!(read(&scoped, "r", "search://q/user=clerk").is_ok());
-    // It permits nothing by that.
+    // The guard itself permits nothing.
     let only = policy("", vec![about_one("file:///a?c").needs("hr")]);
     assert_eq!(read(&only, "hr", "file:///a/c"), Err(Refusal::NoRule));
     let plain = policy("", vec![about_one("file:///a?c"), about("file:///**").denies()]);

@@ -1,4 +1,4 @@
-//! What the parser accepts, `serde_json` accepts, and both read the same.
+//! Every text that the parser accepts, `serde_json` accepts and reads alike.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::decide::json::scan::OUT_OF_RANGE;
 
 use super::*;
 
-/// JSON texts that lie close to a message: right members in any order, often twice, often of a
+/// JSON texts that are similar to a message: its members in any order, often twice, often of a
 /// wrong type, seldom broken.
 fn texts() -> impl Strategy<Value = String> {
     let string = prop_oneof![
@@ -102,8 +102,8 @@ proptest! {
     #[test]
     fn what_serde_json_calls_broken_we_call_unreadable(text in texts()) {
         if serde_json::from_str::<Value>(&text).is_err() {
-            // A number beyond a double is JSON that its readers disagree about: refused as well,
-            // and not for its grammar.
+            // A number beyond a double is valid JSON, but readers disagree about it, so it is
+            // refused for another reason than its grammar.
             let fault = peek(&text).expect_err(&text);
             if fault.refusal != NOT(OUT_OF_RANGE) {
                 refused(&text, UNREADABLE);
