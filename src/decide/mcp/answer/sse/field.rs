@@ -1,33 +1,33 @@
-//! Follows one field through an event stream that passes in pieces of any size, and keeps no bytes.
+//! Follows one field through an event stream, in pieces of any size. It keeps no bytes.
 
 use memchr::memchr2;
 
 use crate::base::text::BYTE_ORDER_MARK;
 
-/// A place in a stream.
+/// The state after the bytes so far.
 #[derive(Debug)]
 pub(in crate::decide::mcp::answer) struct FieldReader {
-    /// How a line of the field begins: its name and a colon.
+    /// The start of a line of the field: its name and a colon.
     start: &'static [u8],
     at: At,
-    /// The line before has ended in CR: an LF that follows belongs to it.
+    /// Whether the previous line ended in CR: an LF that follows belongs to it.
     after_cr: bool,
 }
 
-/// What the next byte belongs to.
+/// Where in a line the next byte is.
 #[derive(Clone, Copy, Debug)]
 enum At {
-    /// The byte order mark that a stream may start with: so many bytes of it have come.
+    /// In the byte order mark at the start of the stream: this many bytes of it have come.
     Mark(usize),
-    /// The start of a line: so many bytes of the field's have come.
+    /// At the start of a line: this many bytes of the field's name and colon have come.
     Start(usize),
-    /// The field's value.
+    /// In the value of the field.
     Value,
-    /// A comment or another field.
+    /// In a comment or another field.
     Other,
 }
 
-/// What the stream says about the field.
+/// A part of the stream that concerns the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::decide::mcp::answer) enum FieldPart<'a> {
     /// A part of a value, which begins directly after the colon.
@@ -39,12 +39,12 @@ pub(in crate::decide::mcp::answer) enum FieldPart<'a> {
 }
 
 impl FieldReader {
-    /// At the start of a stream. `start` is the field's name and a colon.
+    /// The state at the start of a stream. `start` is the field's name and a colon.
     pub(in crate::decide::mcp::answer) fn new(start: &'static [u8]) -> Self {
         Self { start, at: At::Mark(0), after_cr: false }
     }
 
-    /// Reads `bytes`, and calls `on` for each part in them until it returns true; whether it did.
+    /// Reads `bytes`, and calls `on` for each part until it returns true. Returns whether it did.
     pub(in crate::decide::mcp::answer) fn any(
         &mut self,
         bytes: &[u8],
@@ -58,7 +58,7 @@ impl FieldReader {
                         self.at = At::Mark(come + 1);
                         rest = behind;
                     }
-                    // Half of one is the start of a line after all.
+                    // Half of a byte order mark is the start of a line.
                     Some(_) if come > 0 => self.at = At::Other,
                     _ => self.at = At::Start(0),
                 },
