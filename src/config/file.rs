@@ -9,12 +9,12 @@ use crate::{
         environment::{self, Lookup},
         issuer,
         keys::{ADMIN_ADDRESS, DRAIN_TIMEOUT, LOG_FORMAT, LOG_LEVEL},
-        limits, listen,
+        listen,
         place::{Place, Written},
         problem::{Problem, Problems},
         reader::{Field, Fields},
         reading::Reading,
-        secret, server, tree, value,
+        secret, server, totals, tree, value,
     },
 };
 
@@ -101,7 +101,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let names: Vec<Box<str>> = issuers.iter().map(|issuer| issuer.name.clone()).collect();
     let servers = fields.need("servers", "at least one server by name");
     let servers = servers.map(|field| server::servers(&field, &names)).unwrap_or_default();
-    let limits = limits::totals(fields.get("limits").as_ref(), &servers);
+    let limits = totals::totals(fields.get("limits").as_ref(), &servers);
     let keys = fields.get("session_keys").map(|field| session_keys(&field)).unwrap_or_default();
     let log = match fields.get("log") {
         Some(field) => field.section("log", |fields| Some(log(fields))),

@@ -26,8 +26,6 @@ pub const UPSTREAM_CONNECTION_AGE_JITTER: Duration = Duration::from_secs(30);
 pub const UPSTREAM_CONNECTIONS: u32 = 8;
 /// Largest `limits.upstream_connections`.
 pub const UPSTREAM_CONNECTIONS_MAX: u32 = 64;
-/// `Retry-After` of a call for which no HTTP/2 stream was free: streams end all the time.
-pub const UPSTREAM_BUSY_RETRY_SECS: u64 = 1;
 /// A call that arrives this long after the upstream was first found away fails at once.
 pub const UPSTREAM_AWAY_PATIENCE: Duration = Duration::from_secs(2);
 /// First pause before an upstream that is away is dialled again; each pause is twice the previous

@@ -2,16 +2,15 @@
 
 use http::StatusCode;
 
-use crate::{
-    base::limits::upstreams::UPSTREAM_BUSY_RETRY_SECS,
-    decide::refusal::{
-        Refusal,
-        row::{BearerError, By, ChallengeKind, Hint, PARSE_ERROR, PolicyRefusal, Row, Sentence, UpstreamFailure},
-    },
+use crate::decide::refusal::{
+    Refusal,
+    row::{BearerError, By, ChallengeKind, Hint, PARSE_ERROR, PolicyRefusal, Row, Sentence, UpstreamFailure},
 };
 
 /// Seconds after which a caller may have room again, where its own requests take it.
 const RETRY_SOON: u64 = 1;
+/// Where no HTTP/2 stream to the upstream was free: streams end all the time.
+const RETRY_FREE_STREAM: u64 = 1;
 /// Where the requests of all callers take it: many callers wait at once.
 const RETRY_LATER: u64 = 5;
 /// Where sessions or tasks take it, which last longer than requests.
@@ -239,7 +238,7 @@ impl Refusal {
             ),
             Self::UpstreamBusy => (
                 (StatusCode::SERVICE_UNAVAILABLE, -32603, "upstream_busy"),
-                (None, RetryAfter(UPSTREAM_BUSY_RETRY_SECS), Upstream(Unreachable)),
+                (None, RetryAfter(RETRY_FREE_STREAM), Upstream(Unreachable)),
                 Whole("the MCP server behind this gateway has no room for another call now; try again"),
             ),
             Self::UpstreamAnswer(why) => (

@@ -215,9 +215,8 @@ fn refusal_of(fault: &Fault, record: &mut Record) -> Refusal {
 fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), &'static str> {
     Err(match answer.status() {
         StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => "it asks the client for a credential",
-        StatusCode::FORBIDDEN if server.credential.is_ours() || answer.headers().contains_key(WWW_AUTHENTICATE) => {
-            "it refuses the gateway's own credential"
-        }
+        StatusCode::FORBIDDEN if server.credential.is_ours() => "it refuses the gateway's own credential",
+        StatusCode::FORBIDDEN if answer.headers().contains_key(WWW_AUTHENTICATE) => "it asks the client for more scope",
         status if status.is_informational() => "it switches the protocol",
         status if status.is_redirection() => "it redirects",
         StatusCode::PARTIAL_CONTENT => "it is a partial response",

@@ -42,7 +42,7 @@ async fn answers_that_would_send_the_client_elsewhere_are_refused() {
         ("404 Not Found\r\n", Ok(404)),
         ("500 Internal Server Error\r\n", Ok(500)),
         ("403 Forbidden\r\n", Ok(403)),
-        ("403 Forbidden\r\nWWW-Authenticate: Bearer\r\n", Err("it refuses the gateway's own credential")),
+        ("403 Forbidden\r\nWWW-Authenticate: Bearer\r\n", Err("it asks the client for more scope")),
         ("401 Unauthorized\r\n", Err("it asks the client for a credential")),
         ("407 Proxy Authentication Required\r\n", Err("it asks the client for a credential")),
         ("307 Temporary Redirect\r\nLocation: https://other.example\r\n", Err("it redirects")),
