@@ -54,8 +54,8 @@
 //!                                    silence), lease (ends a stream when the token expires or
 //!                                    the permission is withdrawn), stall (ends an answer that
 //!                                    the client does not read)
-//! refuse   any step before the point of no return: a row of decide/refusal/table → its words in decide/mcp/error/sentence
-//!          → answer/reply
+//! refuse   any step before the point of no return: a row of decide/refusal/table, its words from
+//!          decide/mcp/error/sentence → answer/reply
 //! end      the record is dropped → metrics, audit line
 //! ```
 //! Each step needs the proof that an earlier one made: `Presented` (the token as the client sent
