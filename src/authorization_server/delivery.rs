@@ -1,6 +1,17 @@
 //! Records which refresh tokens were delivered, so that their predecessors can no longer be used.
 
-use tokio::sync::{Mutex, mpsc};
+use std::{
+    collections::VecDeque,
+    future::pending,
+    sync::{self, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    select,
+    sync::{Mutex, mpsc},
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     authorization_server::store::{Store, fault::StoreFault, kind::EntryKind},
@@ -13,6 +24,9 @@ pub type OnDelivered = Box<dyn FnOnce() + Send>;
 /// Deliveries that may wait to be recorded. When the queue is full, the next exchange records the
 /// delivery; until then a retry with the previous token returns the same successor.
 const WAITING_MAX: usize = 4_096;
+/// Sealed tokens that may wait for the end of their grace. Beyond that, and after a restart, a
+/// sealed token stays in its record until the next exchange; its grace is over all the same.
+const SEALED_MAX: usize = 65_536;
 /// How often to retry if the family changes meanwhile.
 const ATTEMPTS: usize = 3;
 
@@ -20,42 +34,49 @@ const ATTEMPTS: usize = 3;
 pub(crate) struct Deliveries {
     sender: mpsc::Sender<Delivery>,
     waiting: Mutex<mpsc::Receiver<Delivery>>,
+    /// Delivered tokens of which the store keeps a sealed copy, in the order of delivery.
+    sealed: sync::Mutex<VecDeque<(Instant, Delivery)>>,
 }
 
 struct Delivery {
     family: Box<str>,
     /// Digest of the delivered token. A family with a newer token is left alone.
     token: [u8; 32],
+    /// How long the store keeps a sealed copy of the token.
+    grace: Duration,
 }
 
 impl Default for Deliveries {
     fn default() -> Self {
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
-        Self { sender, waiting: Mutex::new(waiting) }
+        Self { sender, waiting: Mutex::new(waiting), sealed: sync::Mutex::default() }
     }
 }
 
 impl Deliveries {
     /// The function to run once the answer with this token was delivered.
-    pub(crate) fn when_delivered(&self, family: &str, token: [u8; 32]) -> OnDelivered {
+    pub(crate) fn when_delivered(&self, family: &str, token: [u8; 32], grace: Duration) -> OnDelivered {
         let sender = self.sender.clone();
         let family = family.into();
         Box::new(move || {
             // A full queue only delays the record, see `WAITING_MAX`.
-            let _ = sender.try_send(Delivery { family, token });
+            let _ = sender.try_send(Delivery { family, token, grace });
         })
     }
 
-    /// Waits for the next delivery and records it in the store.
+    /// Waits for the next delivery, or the next end of a grace, and records it in the store.
     ///
     /// # Errors
     /// [`StoreFault`]; that delivery stays unrecorded.
     pub(crate) async fn record_next(&self, store: &Store) -> Result<(), StoreFault> {
         // Only a second upkeep task can wait for this lock; its turn comes when the first ends.
-        let next = self.waiting.lock().await.recv().await;
-        match next {
-            Some(delivery) => record(store, &delivery).await,
-            None => Ok(()),
+        let mut waiting = self.waiting.lock().await;
+        select! {
+            next = waiting.recv() => match next {
+                Some(delivery) => self.record(store, delivery).await,
+                None => Ok(()),
+            },
+            () = self.grace_over() => self.forget(store).await,
         }
     }
 
@@ -64,18 +85,58 @@ impl Deliveries {
     pub(crate) async fn record_all(&self, store: &Store) {
         let mut waiting = self.waiting.lock().await;
         while let Ok(delivery) = waiting.try_recv() {
-            record(store, &delivery).await.unwrap();
+            self.record(store, delivery).await.unwrap();
         }
+    }
+
+    async fn record(&self, store: &Store, delivery: Delivery) -> Result<(), StoreFault> {
+        let token = delivery.token;
+        if delivery.grace.is_zero() {
+            return change(store, &delivery.family, |family| {
+                let answered = family.answered_with(&token)?;
+                Some(answered.without_sealed(&token).unwrap_or(answered))
+            })
+            .await;
+        }
+        change(store, &delivery.family, |family| family.answered_with(&token)).await?;
+        let mut sealed = self.sealed();
+        if sealed.len() < SEALED_MAX {
+            let due = Instant::now() + delivery.grace;
+            // A reload may have changed `refresh_grace`.
+            let at = sealed.partition_point(|(earlier, _)| *earlier <= due);
+            sealed.insert(at, (due, delivery));
+        }
+        Ok(())
+    }
+
+    /// Waits until the grace of a delivered token is over.
+    async fn grace_over(&self) {
+        let due = self.sealed().front().map(|(due, _)| *due);
+        match due {
+            Some(due) => sleep_until(due).await,
+            None => pending().await,
+        }
+    }
+
+    /// Deletes the sealed copy whose grace ended first.
+    async fn forget(&self, store: &Store) -> Result<(), StoreFault> {
+        let Some((_, delivery)) = self.sealed().pop_front() else { return Ok(()) };
+        change(store, &delivery.family, |family| family.without_sealed(&delivery.token)).await
+    }
+
+    fn sealed(&self) -> sync::MutexGuard<'_, VecDeque<(Instant, Delivery)>> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn record(store: &Store, delivery: &Delivery) -> Result<(), StoreFault> {
+/// Replaces a family in the store by what `changed` makes of it; `None` leaves it alone.
+async fn change(store: &Store, family: &str, changed: impl Fn(&Family) -> Option<Family>) -> Result<(), StoreFault> {
     for _ in 0..ATTEMPTS {
-        let Some(before) = store.get(EntryKind::Family, &delivery.family).await? else { return Ok(()) };
-        let Ok(family) = serde_json::from_slice::<Family>(&before) else { return Ok(()) };
-        let Some(answered) = family.answered_with(&delivery.token) else { return Ok(()) };
-        let after = serde_json::to_vec(&answered).map_err(|cause| StoreFault(cause.to_string()))?;
-        if store.replace(EntryKind::Family, &delivery.family, &before, after, None).await? {
+        let Some(before) = store.get(EntryKind::Family, family).await? else { return Ok(()) };
+        let Ok(known) = serde_json::from_slice::<Family>(&before) else { return Ok(()) };
+        let Some(after) = changed(&known) else { return Ok(()) };
+        let after = serde_json::to_vec(&after).map_err(|cause| StoreFault(cause.to_string()))?;
+        if store.replace(EntryKind::Family, family, &before, after, None).await? {
             return Ok(());
         }
     }

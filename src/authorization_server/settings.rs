@@ -8,7 +8,9 @@ use crate::{
         names::{AuthorizationServerName, Issuer, Scope},
         secret::Secret,
     },
-    decide::authorization_server::{client::Client, people::GrantRule, request::Protected},
+    decide::authorization_server::{
+        client::Client, people::GrantRule, refresh_family::RefreshBounds, request::Protected,
+    },
 };
 
 /// One embedded authorization server as understood.
@@ -34,6 +36,8 @@ pub struct EmbeddedSettings {
     pub access_token_ttl: Duration,
     /// Lifetime of an unused refresh token, and of all refresh tokens of one consent together.
     pub refresh_token_ttl: Duration,
+    /// How long a refresh token that was just exchanged can be presented again for the same answer.
+    pub refresh_grace: Duration,
     /// Claims of the user that access tokens carry besides `sub`: `groups`, or claims of the IdP.
     pub token_claims: Vec<Box<str>>,
     /// Descriptions of scopes for the consent page.
@@ -46,6 +50,12 @@ pub struct EmbeddedSettings {
 }
 
 impl EmbeddedSettings {
+    /// How long its refresh tokens are good for.
+    #[must_use]
+    pub fn refresh_bounds(&self) -> RefreshBounds {
+        RefreshBounds { idle_max: self.refresh_token_ttl, grace: self.refresh_grace }
+    }
+
     /// Whether these settings continue the authorization server of `before`: the same issuer with
     /// the same store, the same keys for it, and the same way to log in. Its state then stays.
     #[must_use]

@@ -126,6 +126,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         resources: vec![protected(ECHO, &["a", "b"]), protected(FILES, &["b", "c"])],
         access_token_ttl: Duration::from_secs(600),
         refresh_token_ttl: Duration::from_secs(30 * 24 * 3600),
+        refresh_grace: Duration::ZERO,
         token_claims: vec!["groups".into()],
         scope_descriptions: Vec::new(),
         store: StoreSettings::Memory,

@@ -16,7 +16,7 @@ use crate::{
         accounts::accounts,
         issuer_url::issuer_url,
         keys::{
-            embedded::{ACCESS_TOKEN_TTL, OIDC_SCOPES, REFRESH_TOKEN_TTL},
+            embedded::{ACCESS_TOKEN_TTL, OIDC_SCOPES, REFRESH_GRACE, REFRESH_TOKEN_TTL},
             issuer::{CLOCK_SKEW, REFETCH_FLOOR},
         },
         place::{Place, Written},
@@ -117,6 +117,7 @@ fn settings(
         field.warn("at most 15m: a user who loses a right keeps it until their token expires");
     }
     let refresh_token_ttl = value::duration(fields, &REFRESH_TOKEN_TTL);
+    let refresh_grace = value::duration(fields, &REFRESH_GRACE);
     let token_claims = fields.get("token_claims").map(|field| claims_of_tokens(&field, login.as_ref()));
     let scope_descriptions = fields.get("scope_descriptions").map(|field| descriptions(&field)).unwrap_or_default();
     let (store, redis) = store::store(fields);
@@ -138,6 +139,7 @@ fn settings(
         resources: Vec::new(),
         access_token_ttl,
         refresh_token_ttl,
+        refresh_grace,
         token_claims: token_claims.unwrap_or_default(),
         scope_descriptions,
         store: read.store.as_ref()?.value.clone(),

@@ -91,7 +91,7 @@ class World:
         if not (folder / "session.key").exists():
             (folder / "session.key").write_text(secrets.token_hex(32))
         defaults = {"LOGIN": {"accounts": "accounts.yaml"}, "REGISTRATION": {"dynamic": "open"}, "CLIENTS": [], "GRANTS": GRANTS,
-                    "STORE": {"memory": True}, "TOKEN_CLAIMS": ["groups"]}
+                    "STORE": {"memory": True}, "TOKEN_CLAIMS": ["groups"], "REFRESH_GRACE": "0s"}
         written = {key: json.dumps(value) for key, value in {**defaults, **values}.items()}
         ports = {"PUBLIC": ports["GATEWAY"], **ports}
         config = folder / f"gateway-{ports['GATEWAY']}.yaml"

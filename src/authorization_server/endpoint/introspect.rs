@@ -13,11 +13,12 @@ use crate::{
         },
         reply::{self, Denied, EndpointAnswer},
     },
-    base::{digest::sha256, names::Scope},
+    base::names::Scope,
     decide::authorization_server::{
         client::{Client, ClientAuth, ClientOrigin},
         error::Code,
-        refresh_family::Standing,
+        form::Form,
+        refresh_family::{PresentedToken, Standing},
     },
 };
 
@@ -51,9 +52,9 @@ async fn describe(
         let Some(family) = family::find(embedded, id).await?.filter(|family| family.client == client.id) else {
             return Ok(None);
         };
-        let idle_max = embedded.settings.refresh_token_ttl.as_secs();
-        let standing = family.standing(&sha256(secret.as_bytes()), asked.now.unix_secs(), idle_max);
-        let is_active = matches!(standing, Standing::Newest | Standing::Unanswered(_));
+        let presented = PresentedToken::with(secret, &Form::default(), asked.now.wall);
+        let standing = family.standing(&presented, embedded.settings.refresh_bounds());
+        let is_active = matches!(standing, Standing::Newest | Standing::Repeated(_) | Standing::Unanswered(_));
         return Ok(is_active.then(|| {
             json!({
                 "active": true, "client_id": family.client, "sub": family.person.subject, "exp": family.ends,

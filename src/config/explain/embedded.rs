@@ -40,6 +40,7 @@ fn embedded(of: &EmbeddedSettings, kept: &EmbeddedProvenance) -> Out {
         ("grants", listed(of.grants.iter().map(grant).collect())),
         ("access_token_ttl", text(&duration_text(of.access_token_ttl))),
         ("refresh_token_ttl", text(&duration_text(of.refresh_token_ttl))),
+        ("refresh_grace", text(&duration_text(of.refresh_grace))),
         ("token_claims", texts(&of.token_claims)),
         ("scope_descriptions", Out::FlowMap(words.collect())),
         ("store", store(&of.store, kept)),

@@ -32,6 +32,16 @@ pub(in crate::config) const REFRESH_TOKEN_TTL: RangedKey<Duration> = RangedKey {
     about: "How long after a login its tokens can be refreshed.",
 };
 
+/// `refresh_grace`.
+pub(in crate::config) const REFRESH_GRACE: RangedKey<Duration> = RangedKey {
+    name: "refresh_grace",
+    default: Duration::from_secs(30),
+    least: Duration::ZERO,
+    most: Duration::from_secs(300),
+    about: "How long after its first use a refresh token is answered again with the same new one, if the client sends \
+            the same request twice. Later, or with `0s`, a second use ends the login.",
+};
+
 /// Default of `login.oidc.scopes`: `openid` makes it a login, the others bring a name to show.
 pub(in crate::config) const OIDC_SCOPES: &[&str] = &["openid", "profile", "email"];
 
@@ -79,6 +89,7 @@ pub(super) fn section() -> KeySection {
             ),
             ACCESS_TOKEN_TTL.row(),
             REFRESH_TOKEN_TTL.row(),
+            REFRESH_GRACE.row(),
             KeyRow::optional(
                 "token_claims",
                 list("claim names", filled("a claim name")),

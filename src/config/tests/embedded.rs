@@ -45,6 +45,7 @@ authorization_servers:
         - {scopes: [mcp:connect]}
       access_token_ttl: 5m
       refresh_token_ttl: 90d
+      refresh_grace: 0s
       token_claims: [groups]
       scope_descriptions: {"files:read": "Read your files", mcp:connect: Connect}
       store: {file: as.db}
@@ -135,6 +136,7 @@ fn an_embedded_authorization_server_means_what_is_written() {
     assert_eq!((texts(&own.grants[1].groups), own.grants[1].accounts.len()), (texts(["staff", "ops"]), 0));
     assert_eq!(texts(own.grants[1].scopes.iter().map(|glob| glob.as_str())), ["files:*", "mcp:connect"]);
     assert_eq!((own.access_token_ttl, own.refresh_token_ttl), (minutes(5), minutes(90 * 24 * 60)));
+    assert_eq!(own.refresh_grace, Duration::ZERO);
     assert_eq!(texts(&own.token_claims), ["groups"]);
     assert_eq!(own.scope_descriptions[1], ("mcp:connect".into(), "Connect".into()));
     assert_eq!(own.store, StoreSettings::File(folder.path().join("as.db")));
@@ -150,6 +152,7 @@ fn an_embedded_authorization_server_means_what_is_written() {
         StoreSettings::Redis(crate::base::secret::Secret::new(b"redis://:hunter2@redis.internal:6379/0".to_vec()))
     );
     assert_eq!((bridge.access_token_ttl, bridge.refresh_token_ttl), (minutes(10), minutes(30 * 24 * 60)));
+    assert_eq!(bridge.refresh_grace, Duration::from_secs(30));
     assert_eq!(bridge.registration.dynamic, Dynamic::Off);
 }
 

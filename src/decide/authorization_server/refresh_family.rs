@@ -1,14 +1,24 @@
 //! A family of refresh tokens: only the newest is valid, and reuse ends it (SPEC E-23).
 //!
 //! The answer with the new token may be lost, for example if the process is killed after the store
-//! has the token and before the client has it. So the record keeps the new token, sealed with the
-//! old one, until the answer has been written. A client that presents the old token before that
-//! gets the same new token again. There is never more than one chain.
+//! has the token and before the client has it. And clients refresh twice: two windows share one
+//! token, or a retry follows a lost answer. So the record keeps the new token, sealed with the old
+//! one, until the answer has been written and `refresh_grace` is over. A client that presents the
+//! old token before that gets the same new token again. There is never more than one chain.
+//!
+//! The price of the grace: until it ends, a thief of the old token gets the new one as well. Once
+//! one of the two holders uses the new token, the old one is reuse again and ends the family.
+
+use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::{base::names::Scope, decide::authorization_server::people::Person};
+use crate::{
+    base::{digest::sha256, names::Scope},
+    decide::authorization_server::{form::Form, people::Person},
+};
 
 #[cfg(test)]
 mod tests;
@@ -43,8 +53,44 @@ pub struct Family {
 pub struct Previous {
     /// SHA-256 of its secret.
     pub digest: [u8; 32],
-    /// Its successor, sealed with this token; `None` once the answer has been written.
+    /// Its successor, sealed with this token; `None` once the answer has been written and the grace
+    /// is over.
     pub successor: Option<Vec<u8>>,
+    /// Its first use. `None` in a record of a release without `refresh_grace`: there, `successor`
+    /// is `None` as soon as the answer was written, and such a token gets no grace.
+    #[serde(default)]
+    pub used: Option<FirstUse>,
+}
+
+/// The first use of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstUse {
+    /// When, in milliseconds since 1970.
+    pub at_millis: u64,
+    /// [`PresentedToken::parameters`].
+    pub parameters: [u8; 32],
+    /// Whether its answer has been written.
+    pub delivered: bool,
+}
+
+/// A use of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PresentedToken {
+    /// SHA-256 of its secret.
+    pub digest: [u8; 32],
+    /// Digest of `scope` and `resource` of the request: only a request for the same is a repeat.
+    pub parameters: [u8; 32],
+    /// When, in milliseconds since 1970.
+    pub at_millis: u64,
+}
+
+/// How long refresh tokens are good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshBounds {
+    /// `refresh_token_ttl`.
+    pub idle_max: Duration,
+    /// `refresh_grace`.
+    pub grace: Duration,
 }
 
 /// The standing of a presented token.
@@ -52,6 +98,8 @@ pub struct Previous {
 pub enum Standing<'a> {
     /// The newest token: it is exchanged for the next.
     Newest,
+    /// The previous token, used again for the same within the grace: its successor, sealed with it.
+    Repeated(&'a [u8]),
     /// The previous token, whose answer was never written: its successor, sealed with it.
     Unanswered(&'a [u8]),
     /// Already exchanged, or never issued: the family ends.
@@ -60,51 +108,113 @@ pub enum Standing<'a> {
     Expired,
 }
 
-impl Family {
-    /// The standing of the token with this digest, compared in constant time.
+impl PresentedToken {
+    /// The token with this `secret`, presented with `form`.
     #[must_use]
-    pub fn standing(&self, digest: &[u8; 32], now: u64, idle_max: u64) -> Standing<'_> {
-        let is = |other: &[u8; 32]| verify_slices_are_equal(digest, other).is_ok();
+    pub fn with(secret: &str, form: &Form, now: Duration) -> Self {
+        // The order of words and resources has no meaning (RFC 6749 §3.3, RFC 8707 §2).
+        let sorted = |mut words: Vec<&str>| {
+            words.sort_unstable();
+            words.dedup();
+            json!(words)
+        };
+        let scope = form.get("scope").map(|scope| sorted(scope.split(' ').collect()));
+        let parameters = json!([scope, sorted(form.all("resource").collect())]).to_string();
+        Self {
+            digest: sha256(secret.as_bytes()),
+            parameters: sha256(parameters.as_bytes()),
+            at_millis: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn at_secs(&self) -> u64 {
+        self.at_millis / 1_000
+    }
+}
+
+impl Previous {
+    /// The standing of this token when it is `presented` again; `None` if that is reuse.
+    fn standing(&self, presented: &PresentedToken, grace: Duration) -> Option<Standing<'_>> {
+        let sealed = self.successor.as_deref()?;
+        match &self.used {
+            Some(first) if first.is_repeated_by(presented, grace) => Some(Standing::Repeated(sealed)),
+            Some(first) if first.delivered => None,
+            Some(_) | None => Some(Standing::Unanswered(sealed)),
+        }
+    }
+}
+
+impl FirstUse {
+    /// Whether `again` is the same request within the grace, which no repeat prolongs. The clocks
+    /// of replicas differ, and a clock may go back: a use that seems to be before the first is
+    /// within the grace only by as much.
+    fn is_repeated_by(&self, again: &PresentedToken, grace: Duration) -> bool {
+        let apart = Duration::from_millis(self.at_millis.abs_diff(again.at_millis));
+        self.parameters == again.parameters && apart < grace
+    }
+}
+
+impl Family {
+    /// The standing of a presented token, compared in constant time.
+    #[must_use]
+    pub fn standing(&self, presented: &PresentedToken, bounds: RefreshBounds) -> Standing<'_> {
+        let is = |other: &[u8; 32]| verify_slices_are_equal(&presented.digest, other).is_ok();
         let previous = self.previous.as_ref().filter(|previous| is(&previous.digest));
         // Reuse is checked before age, so that a stolen token is reported as long as the record
         // exists.
-        let standing = match previous.and_then(|previous| previous.successor.as_deref()) {
+        let standing = match previous.and_then(|previous| previous.standing(presented, bounds.grace)) {
             _ if is(&self.current) => Standing::Newest,
-            Some(successor) => Standing::Unanswered(successor),
+            Some(standing) => standing,
             None => return Standing::Reused,
         };
         // If the clock went back, the token is not older.
-        let idle = now.saturating_sub(self.renewed);
-        if now >= self.ends || idle >= idle_max { Standing::Expired } else { standing }
+        let idle = presented.at_secs().saturating_sub(self.renewed);
+        let is_over = presented.at_secs() >= self.ends || idle >= bounds.idle_max.as_secs();
+        if is_over { Standing::Expired } else { standing }
     }
 
-    /// The family after an exchange of its newest token for a token with `digest`, which is
-    /// `sealed` with the old token.
+    /// The family after its newest token was `presented` and exchanged for a token with `digest`,
+    /// which is `sealed` with the old token.
     #[must_use]
-    pub fn exchanged(&self, digest: [u8; 32], sealed: Vec<u8>, now: u64) -> Self {
+    pub fn exchanged(&self, presented: &PresentedToken, digest: [u8; 32], sealed: Vec<u8>) -> Self {
+        let used = FirstUse { at_millis: presented.at_millis, parameters: presented.parameters, delivered: false };
         Self {
             current: digest,
-            previous: Some(Previous { digest: self.current, successor: Some(sealed) }),
+            previous: Some(Previous { digest: self.current, successor: Some(sealed), used: Some(used) }),
             count: self.count.saturating_add(1),
             // The clocks of replicas differ: a slow clock must not make the family end earlier.
-            renewed: now.max(self.renewed),
+            renewed: presented.at_secs().max(self.renewed),
             ..self.clone()
         }
     }
 
-    /// The family after the answer was written.
-    #[must_use]
-    pub fn answered(&self) -> Self {
-        let previous = self.previous.as_ref().map(|previous| Previous { successor: None, ..previous.clone() });
-        Self { previous, ..self.clone() }
-    }
-
-    /// [`Self::answered`] for the answer with the token of this `digest`. `None` if that token is
-    /// no longer the newest, or its answer is noted already: a late report about one answer must
-    /// not count for the next, whose token may still be lost.
+    /// The family after the answer with the token of this `digest` was written. `None` if that
+    /// token is no longer the newest, or its answer is noted already: a late report about one
+    /// answer must not count for the next, whose token may still be lost.
     #[must_use]
     pub fn answered_with(&self, digest: &[u8; 32]) -> Option<Self> {
-        let awaits = self.previous.as_ref().is_some_and(|previous| previous.successor.is_some());
-        (awaits && verify_slices_are_equal(digest, &self.current).is_ok()).then(|| self.answered())
+        let previous = self.sealed_before(digest)?;
+        let previous = match &previous.used {
+            Some(first) if first.delivered => return None,
+            Some(first) => Previous { used: Some(FirstUse { delivered: true, ..first.clone() }), ..previous.clone() },
+            // Exchanged by a release without grace.
+            None => Previous { successor: None, ..previous.clone() },
+        };
+        Some(Self { previous: Some(previous), ..self.clone() })
+    }
+
+    /// The family without the sealed copy of its newest token, which has this `digest`: its answer
+    /// was written and the grace is over. `None` if there is no such copy.
+    #[must_use]
+    pub fn without_sealed(&self, digest: &[u8; 32]) -> Option<Self> {
+        let previous = self.sealed_before(digest)?;
+        let previous = Previous { successor: None, ..previous.clone() };
+        Some(Self { previous: Some(previous), ..self.clone() })
+    }
+
+    /// The previous token, if the token of this `digest` is the newest and sealed with it.
+    fn sealed_before(&self, digest: &[u8; 32]) -> Option<&Previous> {
+        let previous = self.previous.as_ref().filter(|previous| previous.successor.is_some())?;
+        verify_slices_are_equal(digest, &self.current).is_ok().then_some(previous)
     }
 }

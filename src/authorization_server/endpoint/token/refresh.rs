@@ -25,7 +25,7 @@ use crate::{
         error::{Code, OAuthError},
         form::Form,
         people::{self, Grantee, Person},
-        refresh_family::{Family, Standing},
+        refresh_family::{Family, PresentedToken, Standing},
         request,
     },
 };
@@ -73,7 +73,8 @@ pub(crate) async fn exchange(
 ) -> Result<EndpointAnswer, Denied> {
     let token = form.get("refresh_token").ok_or_else(|| Code::InvalidRequest.because("refresh_token is missing"))?;
     let (id, secret) = read_token(token).ok_or_else(invalid)?;
-    let presented = Presented { embedded, client, form, asked, id, secret };
+    let presented = PresentedToken::with(secret, form, asked.now.wall);
+    let exchange = Exchange { embedded, client, form, asked, id, secret, presented };
     let mut renewed = None;
     let mut attempts = 0;
     let mut waited = Duration::ZERO;
@@ -81,25 +82,26 @@ pub(crate) async fn exchange(
         let before = embedded.state.store.get(EntryKind::Family, id).await?.ok_or_else(invalid)?;
         let family: Family = serde_json::from_slice(&before).map_err(|_| invalid())?;
         if family.client != client.id {
-            return presented.end(&family, "presented by another client: revoked").await;
+            return exchange.end(&family, "presented by another client: revoked").await;
         }
-        let idle_max = embedded.settings.refresh_token_ttl.as_secs();
-        match family.standing(&sha256(secret.as_bytes()), asked.now.unix_secs(), idle_max) {
+        match family.standing(&presented, embedded.settings.refresh_bounds()) {
             Standing::Expired => {
                 embedded.state.store.delete(EntryKind::Family, id).await?;
                 return Err(invalid().into());
             }
-            Standing::Reused => return presented.end(&family, "used twice: revoked").await,
+            Standing::Reused => return exchange.end(&family, "used twice: revoked").await,
+            // The provider is not asked again: it was asked for the first use.
+            Standing::Repeated(sealed) => return exchange.again(&family, sealed).await,
             // The answer to its first use may still be on its way; once that answer is delivered,
             // this is a second use.
             Standing::Unanswered(_) if waited < REFRESH_WAITS_FOR_DELIVERY => {
                 sleep(LOOK_AGAIN).await;
                 waited = waited.saturating_add(LOOK_AGAIN);
             }
-            Standing::Unanswered(sealed) => return presented.again(&family, sealed).await,
+            Standing::Unanswered(sealed) => return exchange.again(&family, sealed).await,
             Standing::Newest => {
                 attempts += 1;
-                if let Some(issued) = presented.next(&family, &before, &mut renewed).await? {
+                if let Some(issued) = exchange.next(&family, &before, &mut renewed).await? {
                     return Ok(issued);
                 }
             }
@@ -117,14 +119,15 @@ fn failed(cause: &'static str) -> OAuthError {
     Code::ServerError.because(cause)
 }
 
-/// A refresh token that its client presents.
-struct Presented<'a> {
+/// A refresh token that its client presents, to be exchanged.
+struct Exchange<'a> {
     embedded: &'a Embedded,
     client: &'a Client,
     form: &'a Form,
     asked: &'a Asked<'a>,
     id: &'a str,
     secret: &'a str,
+    presented: PresentedToken,
 }
 
 /// What is left of the grant for this request.
@@ -133,7 +136,7 @@ struct Judged {
     resources: Vec<Box<str>>,
 }
 
-impl Presented<'_> {
+impl Exchange<'_> {
     /// Exchanges the newest token; `None` if the family has changed meanwhile.
     async fn next(
         &self,
@@ -162,7 +165,7 @@ impl Presented<'_> {
         let sealer = Sealer::of_token(self.secret.as_bytes()).map_err(failed)?;
         let sealed = sealer.seal(SEALED_FOR, secret.as_bytes()).map_err(failed)?;
         let known = Family { person, bridge, ..family.clone() };
-        let after = known.exchanged(digest, sealed, self.asked.now.unix_secs());
+        let after = known.exchanged(&self.presented, digest, sealed);
         let store = &self.embedded.state.store;
         if !store.replace(EntryKind::Family, self.id, before, written(&after)?, None).await? {
             return Ok(None);
@@ -170,7 +173,8 @@ impl Presented<'_> {
         self.issue(&after, &judged, &secret).map(Some)
     }
 
-    /// Sends the successor again, because it was never delivered.
+    /// Sends the successor again: it was never delivered, or its client asks twice. Writes nothing,
+    /// so that the grace is not prolonged.
     async fn again(&self, family: &Family, sealed: &[u8]) -> Result<EndpointAnswer, Denied> {
         self.check_request(family)?;
         let secret = Sealer::of_token(self.secret.as_bytes()).map_err(failed)?.open(SEALED_FOR, sealed);
@@ -186,7 +190,8 @@ impl Presented<'_> {
     }
 
     fn issue(&self, family: &Family, judged: &Judged, secret: &str) -> Result<EndpointAnswer, Denied> {
-        let on_delivered = self.embedded.state.deliveries.when_delivered(self.id, family.current);
+        let grace = self.embedded.settings.refresh_grace;
+        let on_delivered = self.embedded.state.deliveries.when_delivered(self.id, family.current, grace);
         let refresh_token =
             NewRefreshToken { token: format!("{}.{secret}", self.id), on_delivered: Some(on_delivered) };
         let grant = AccessGrant {

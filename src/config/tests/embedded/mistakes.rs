@@ -62,7 +62,7 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             "path: /oauth",
             "pth: /oauth".to_owned(),
-            "6:7 §.path: found nothing; expected the authorization server's public path, such as /oauth\n6:7 §.pth: found an unknown key; expected path, login, registration, clients, grants, access_token_ttl, refresh_token_ttl, token_claims, scope_descriptions or store; did you mean \"path\"?",
+            "6:7 §.path: found nothing; expected the authorization server's public path, such as /oauth\n6:7 §.pth: found an unknown key; expected path, login, registration, clients, grants, access_token_ttl, refresh_token_ttl, refresh_grace, token_claims, scope_descriptions or store; did you mean \"path\"?",
         ),
         (
             "    embedded:\n",
@@ -209,6 +209,11 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
             GRANTS,
             under("refresh_token_ttl: 500d"),
             "9:26 §.refresh_token_ttl: found \"500d\"; expected a duration such as 30s, 5m or 30d, from 1m to 365d",
+        ),
+        (
+            GRANTS,
+            under("refresh_grace: 10m"),
+            "9:22 §.refresh_grace: found \"10m\"; expected a duration such as 30s, 5m or 24h, from 0s to 5m",
         ),
         (
             GRANTS,
