@@ -116,7 +116,8 @@ impl App {
         for (listen, certificates) in settings.listen.iter().zip(certificates) {
             let system = |cause: io::Error| StartFault::System(format!("listen {}: {cause}", listen.address));
             let bound =
-                ClientListener::bind(listen.address, certificates.as_ref(), &observe.metrics).map_err(system)?;
+                ClientListener::bind(listen.address, certificates.as_ref(), listen.proxy_protocol, &observe.metrics)
+                    .map_err(system)?;
             let listener = bound.local_addr().map_err(system)?;
             watched.extend(certificates.map(|certificates| WatchedCertificate { certificates, listener }));
             listeners.push(bound);

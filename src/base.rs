@@ -1,5 +1,6 @@
 //! Types and small tools that every layer uses: names, secrets, limits, digests, time. Pure.
 
+pub mod address_range;
 pub mod clock;
 pub mod digest;
 pub mod file_stamp;

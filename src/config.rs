@@ -38,6 +38,7 @@ use http::{HeaderName, HeaderValue};
 use crate::{
     authorization_server::settings::{EmbeddedSettings, StoreSettings},
     base::{
+        address_range::AddressRange,
         names::{PublicUrl, Scope, ServerName},
         secret::Secret,
     },
@@ -55,6 +56,8 @@ use crate::{
 pub struct Settings {
     /// The public URL of the gateway.
     pub public_url: PublicUrl,
+    /// Proxies that name the client of a request or a connection.
+    pub trusted_proxies: Vec<AddressRange>,
     /// Public listeners; never empty.
     pub listen: Vec<ListenSettings>,
     /// Where /healthz, /readyz and /metrics are served.
@@ -135,6 +138,8 @@ pub struct ListenSettings {
     pub address: SocketAddr,
     /// Certificate chain and key files (PEM); `None` for plaintext.
     pub tls: Option<TlsFiles>,
+    /// Whether each connection must begin with a PROXY header of a trusted proxy.
+    pub proxy_protocol: bool,
 }
 
 /// PEM files of a listener, read again when they change.

@@ -31,7 +31,7 @@
 //!
 //! # The life of a request
 //! ```text
-//! accept   inbound/accept: listener → tls → connection
+//! accept   inbound/accept: listener → proxied → tls → connection
 //!          (framing: answers a client that breaks HTTP; room: how many connections;
 //!          phase: serving, draining or ended)
 //! arrive   inbound/request/service   takes one Arc<Snapshot> + Now, opens observe/record

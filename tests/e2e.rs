@@ -41,6 +41,7 @@ mod e2e {
     mod operate;
     mod outage;
     mod outside;
+    mod proxied;
     mod ready;
     mod real;
     mod relay;

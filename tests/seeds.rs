@@ -16,12 +16,13 @@ mod bodies;
 
 type Body = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Body); 27] = [
+const TARGETS: [(&str, Body); 29] = [
     ("batch", bodies::batch),
     ("blocks", bodies::blocks),
     ("config", bodies::config),
     ("endpoint", bodies::endpoint),
     ("event_ids", bodies::event_ids),
+    ("forwarded", bodies::forwarded),
     ("frames", bodies::frames),
     ("framing", bodies::framing),
     ("grant_form", bodies::grant_form),
@@ -38,6 +39,7 @@ const TARGETS: [(&str, Body); 27] = [
     ("peek", bodies::peek),
     ("policy", bodies::policy),
     ("presented", bodies::presented),
+    ("proxy_header", bodies::proxy_header),
     ("route", bodies::route),
     ("server_metadata", bodies::server_metadata),
     ("session", bodies::session),

@@ -127,7 +127,8 @@ impl Builder {
         })?;
         // Without the limit on open files, which the caller applies.
         let limits = descriptors::totals(settings.limits, ConnectionBounds::NONE);
-        Ok((Snapshot { limits, sites, routes, servers, embedded }, parts))
+        let trusted_proxies = settings.trusted_proxies.as_slice().into();
+        Ok((Snapshot { limits, trusted_proxies, sites, routes, servers, embedded }, parts))
     }
 
     /// The embedded authorization servers. Where the settings continue a server of before, its

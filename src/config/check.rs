@@ -15,6 +15,7 @@ pub(super) mod sections;
 /// Runs every check across sections.
 pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     admin_has_its_own_address(reading, sections);
+    proxies_are_known(reading, sections);
     paths_are_unique(reading, sections.servers);
     embedded::check(reading, sections);
     one_root_at_most(reading, sections.servers);
@@ -29,6 +30,17 @@ fn admin_has_its_own_address(reading: &Reading<'_>, sections: &Sections<'_>) {
     if admin.value.port() != 0 && listeners.any(|listener| listener.value == admin.value) {
         let found = format!("{}, which is a public listener's", admin.value);
         reading.problem(&admin.place, &found, "an address of its own");
+    }
+}
+
+/// Without trusted proxies, a listener with the PROXY protocol would close every connection.
+fn proxies_are_known(reading: &Reading<'_>, sections: &Sections<'_>) {
+    if sections.has_trusted_proxies {
+        return;
+    }
+    for place in sections.listeners.iter().filter_map(|listener| listener.proxy_protocol.as_ref()) {
+        let expected = "`trusted_proxies` at the top level, with the networks of the proxies that send PROXY headers";
+        reading.problem(place, "true without `trusted_proxies`", expected);
     }
 }
 

@@ -36,6 +36,7 @@ pub fn print(settings: &Settings) -> String {
     let servers = settings.servers.iter().enumerate();
     let whole = map([
         ("public_url", text(settings.public_url.origin())),
+        ("trusted_proxies", Out::Flow(settings.trusted_proxies.iter().map(|range| text(&range.to_string())).collect())),
         ("listen", Out::List(settings.listen.iter().map(listener).collect())),
         ("admin", flow([("address", text(&settings.admin.to_string()))])),
         (
@@ -78,13 +79,14 @@ pub fn print(settings: &Settings) -> String {
 
 fn listener(listener: &ListenSettings) -> Out {
     let address = ("address", text(&listener.address.to_string()));
+    let proxy_protocol = ("proxy_protocol", Out::Plain(listener.proxy_protocol.to_string()));
     match &listener.tls {
         Some(tls) => {
             let path = |path: &std::path::Path| text(&path.display().to_string());
             let tls = flow([("certificate", path(&tls.certificate)), ("key", path(&tls.key))]);
-            map([address, ("tls", tls)])
+            map([address, ("tls", tls), proxy_protocol])
         }
-        None => map([address, ("plaintext", Out::Plain("true".to_owned()))]),
+        None => map([address, ("plaintext", yes()), proxy_protocol]),
     }
 }
 

@@ -92,6 +92,8 @@ pub fn read_with(text: &str, name: &str, base: &Path, lookup: &Lookup<'_>) -> Re
 pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let public_url = fields.need("public_url", "the public URL of the gateway, such as https://mcp.example.com");
     let public_url = public_url.and_then(|field| listen::public_url(&field));
+    let proxies = fields.get("trusted_proxies");
+    let trusted_proxies = proxies.as_ref().map(listen::trusted_proxies).unwrap_or_default();
     let listeners = fields.need("listen", "a list of addresses to listen on");
     let listeners = listeners.map(|field| listen::listeners(&field)).unwrap_or_default();
     let admin = fields.get("admin");
@@ -117,6 +119,8 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let sections = check::sections::Sections {
         public_url: public_url.as_ref(),
         listeners: &listeners,
+        // A network with a mistake is still written.
+        has_trusted_proxies: proxies.is_some_and(|field| field.list("").is_some_and(|of| !of.is_empty())),
         admin: admin_at,
         issuers: &issuers,
         servers: &servers,
@@ -143,6 +147,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
         inside().map(|(index, of)| of.finish(index, &servers, &public_url, &session_keys)).collect::<Option<_>>();
     Some(Settings {
         public_url,
+        trusted_proxies,
         listen: listeners.into_iter().map(|listener| listener.settings).collect::<Option<_>>()?,
         admin: admin_at?.value,
         embedded: embedded?,

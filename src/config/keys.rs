@@ -18,7 +18,7 @@ use crate::{
     },
     config::{
         keys::{
-            row::{ADDRESS, FILE, KeyRow, KeySection, SECRET, ValueShape, filled_list, list, matching},
+            row::{ADDRESS, FILE, KeyRow, KeySection, NETWORK, SECRET, ValueShape, filled_list, list, matching},
             typed::{RangedKey, WordKey},
         },
         units::{DURATION_MAX, size_text},
@@ -80,6 +80,16 @@ pub(super) fn file() -> KeySection {
                 "The URL that clients type: scheme, host and port. Every URL that the gateway publishes starts with \
                  it.",
             ),
+            KeyRow::optional(
+                "trusted_proxies",
+                list("networks", NETWORK),
+                "The proxies in front of the gateway, such as `10.0.0.0/8`. What they say about the address of a \
+                 client counts for limits and audit lines, and is sent to the upstream: the PROXY header of a \
+                 listener with `proxy_protocol`, and the last address in `Forwarded` or `X-Forwarded-For` that is \
+                 not in one of these networks. Each proxy must overwrite one of the two fields or add to its end. \
+                 If a request has both fields and they name different clients, the address of the proxy counts. \
+                 Nothing that other peers send is believed.",
+            ),
             KeyRow::required(
                 "listen",
                 filled_list("listeners", ValueShape::Section(listener())),
@@ -130,6 +140,11 @@ fn listener() -> KeySection {
                 "plaintext",
                 "Permits an address without `tls` that is not a loopback address, where TLS ends at a proxy in front \
                  of the gateway.",
+            ),
+            KeyRow::flag(
+                "proxy_protocol",
+                "Each connection must begin with a PROXY header, version 1 or 2, before TLS. A connection without \
+                 one, or from outside of `trusted_proxies`, is closed.",
             ),
         ],
     }

@@ -8,16 +8,38 @@ use std::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use crate::{
-    base::{limits::operating::SECRET_FILE_BYTES_MAX, names::PublicUrl},
+    base::{
+        address_range::{AddressRange, BadAddressRange},
+        limits::operating::SECRET_FILE_BYTES_MAX,
+        names::PublicUrl,
+    },
     config::{
         ListenSettings, TlsFiles,
-        place::Written,
+        place::{Place, Written},
         reader::{Field, Fields},
         secret, value,
     },
 };
 
 const ADDRESS: &str = "an IP address and a port, such as 0.0.0.0:8443 or \"[::]:8443\"";
+
+/// `trusted_proxies`.
+pub(super) fn trusted_proxies(field: &Field<'_>) -> Vec<AddressRange> {
+    const EXPECTED: &str = "a network of proxies such as 10.0.0.0/8 or fd00::/8";
+    let range = |item: &Field<'_>| match item.text(EXPECTED)?.parse::<AddressRange>() {
+        Ok(range) => {
+            if range.holds_all() {
+                item.warn("the networks of your own proxies: with this one, every client may claim any address");
+            }
+            Some(range)
+        }
+        Err(BadAddressRange::Form) => item.wrong(EXPECTED),
+        Err(BadAddressRange::HostBits(meant)) => {
+            item.wrong(&format!("the first address of the network, as in {meant}"))
+        }
+    };
+    field.distinct("networks").unwrap_or_default().iter().filter_map(range).collect()
+}
 
 /// `public_url`.
 pub(super) fn public_url(field: &Field<'_>) -> Option<PublicUrl> {
@@ -32,6 +54,8 @@ pub(super) struct WrittenListener {
     /// Kept apart, so that conflicts of addresses are found even if the entry has other mistakes.
     pub(super) address: Option<Written<SocketAddr>>,
     pub(super) settings: Option<ListenSettings>,
+    /// The place of `proxy_protocol: true`.
+    pub(super) proxy_protocol: Option<Place>,
 }
 
 /// `listen`.
@@ -49,11 +73,13 @@ pub(super) fn listeners(field: &Field<'_>) -> Vec<WrittenListener> {
 }
 
 fn listener(field: &Field<'_>) -> WrittenListener {
-    let mut address = None;
+    let (mut address, mut proxy_protocol) = (None, None);
     let settings = field.section("listen[]", |fields| {
         address = fields.need("address", ADDRESS).and_then(|field| socket_address(&field));
         let tls = fields.get("tls");
         let plaintext = fields.get("plaintext");
+        let proxied = fields.get("proxy_protocol").filter(|field| field.bool() == Some(true));
+        proxy_protocol = proxied.map(|field| field.place);
         let insists = plaintext.as_ref().and_then(Field::bool).unwrap_or(false);
         if let (Some(_), Some(plaintext), true) = (&tls, &plaintext, insists) {
             plaintext.wrong::<()>("either `tls` or `plaintext: true`, not both");
@@ -69,9 +95,9 @@ fn listener(field: &Field<'_>) -> WrittenListener {
             let found = format!("{} without TLS", address.value);
             field.reading.problem(&address.place, &found, expected);
         }
-        Some(ListenSettings { address: address.value, tls: files })
+        Some(ListenSettings { address: address.value, tls: files, proxy_protocol: proxy_protocol.is_some() })
     });
-    WrittenListener { address, settings }
+    WrittenListener { address, settings, proxy_protocol }
 }
 
 fn socket_address(field: &Field<'_>) -> Option<Written<SocketAddr>> {

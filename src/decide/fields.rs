@@ -1,9 +1,11 @@
-//! HTTP framing and header fields: their names, which may cross, Host and Origin, and CORS.
+//! HTTP framing, the PROXY header, and header fields: names, crossing, Host, Origin, CORS, client.
 
 pub mod answer;
 pub mod cors;
 pub mod crossing;
+pub mod forwarded;
 pub mod framing;
 pub mod header_names;
 pub mod origin;
+pub mod proxy_header;
 pub mod proxy_only;

@@ -1,4 +1,4 @@
-//! Client connections: listener, TLS, HTTP framing, the bound on connections, and the drain.
+//! Client connections: listener, PROXY header, TLS, framing, their number, and the drain.
 
 pub mod listener;
 pub mod phase;
@@ -8,3 +8,4 @@ pub mod tls;
 pub(in crate::inbound) mod connection;
 pub(in crate::inbound) mod framing;
 pub(in crate::inbound) mod handshake;
+pub(in crate::inbound) mod proxied;

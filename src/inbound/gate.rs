@@ -117,7 +117,7 @@ impl Judge<'_> {
     async fn who(&self) -> Result<Arc<Caller>, Refusal> {
         let Self { arrival, server, head, .. } = self;
         let presented = Presented::find(&head.headers, head.uri.query())?;
-        let (verifier, peer) = (&arrival.connection.gateway.verifier, arrival.connection.peer);
+        let (verifier, peer) = (&arrival.connection.gateway.verifier, arrival.client.address);
         let caller = verifier.verify(presented, &server.issuers, Some(peer), arrival.now).await?;
         caller.is_for(&server.resource, &server.audiences)?;
         Ok(caller)

@@ -184,7 +184,12 @@ impl TestGateway {
     }
 
     pub(super) fn arrival(&self) -> Arrival<'_> {
-        Arrival { connection: &self.connection, snapshot: &self.snapshot, now: self.now() }
+        Arrival {
+            connection: &self.connection,
+            snapshot: &self.snapshot,
+            now: self.now(),
+            client: &self.connection.peer,
+        }
     }
 
     /// The connection that requests come on.
@@ -317,6 +322,7 @@ fn snapshot(server: &Arc<Server>) -> Snapshot {
     let entry = RouteEntry { path: PATH, root: false, legacy: false };
     Snapshot {
         limits: TotalLimits { requests: 64, body_bytes: 8 * 1024 * 1024, unverified: 8, streams_of_caller: 8 },
+        trusted_proxies: Arc::default(),
         sites: sites(),
         routes: Routes::new(&[entry], &[]).unwrap(),
         servers: vec![Arc::clone(server)],

@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod client;
 pub mod dns;
 pub mod h2;
+pub mod haproxy;
 pub mod issuer;
 pub mod key;
 pub mod leak;
@@ -153,6 +154,11 @@ impl World {
     pub async fn connect_h2(&self) -> Live {
         let address = self.gateway.listening_address();
         Live::connect(address, self.tls_as("localhost"), &[b"h2"], Arc::clone(&self.captured)).await
+    }
+
+    /// The TLS of a client that trusts the test's authority.
+    pub fn client_tls(&self) -> Arc<rustls::ClientConfig> {
+        certificate::client_config()
     }
 
     fn tls_as<'a>(&self, name: &'a str) -> Option<(Arc<rustls::ClientConfig>, &'a str)> {

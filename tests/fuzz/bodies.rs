@@ -39,6 +39,8 @@ mod answers;
 mod crossing;
 #[path = "bodies/grant.rs"]
 mod grant;
+#[path = "bodies/proxied.rs"]
+mod proxied;
 #[path = "bodies/uri.rs"]
 mod uri;
 #[path = "bodies/verdicts.rs"]
@@ -48,6 +50,7 @@ mod watched;
 pub(crate) use answers::{event_ids, list, sse, task_search};
 pub(crate) use crossing::hop;
 pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request};
+pub(crate) use proxied::{forwarded, proxy_header};
 pub(crate) use uri::uri;
 pub(crate) use verdicts::{origin, policy, route, session};
 pub(crate) use watched::guard;

@@ -9,6 +9,10 @@ pub const LISTEN_BACKLOG: u32 = 8_192;
 /// The time for a TLS handshake, which takes two round trips: a slower one is an attack or a broken
 /// network.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time for the PROXY header, which a proxy sends before anything else.
+pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// One PROXY header: version 2 may carry more than addresses.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4 * KIB;
 /// The time from the first byte of a head to its last (slowloris).
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection without a request is kept open.

@@ -11,6 +11,8 @@ use crate::{
 pub(in crate::config) struct Sections<'s> {
     pub(in crate::config) public_url: Option<&'s PublicUrl>,
     pub(in crate::config) listeners: &'s [WrittenListener],
+    /// Whether any network is written, valid or not.
+    pub(in crate::config) has_trusted_proxies: bool,
     pub(in crate::config) admin: Option<&'s Written<SocketAddr>>,
     pub(in crate::config) issuers: &'s [WrittenAuthorizationServer],
     pub(in crate::config) servers: &'s [WrittenServer],

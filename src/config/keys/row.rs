@@ -191,6 +191,8 @@ pub(super) fn only_true() -> ValueShape {
 /// An IP address with a port.
 pub(super) const ADDRESS: TextShape =
     matching("an IP address and a port", "^(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+):[0-9]{1,5}$");
+/// A network in CIDR notation.
+pub(super) const NETWORK: TextShape = matching("a network such as 10.0.0.0/8", "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$");
 /// A file.
 pub(super) const FILE: TextShape = matching("the path of a file", ".");
 /// Any text but the empty one, described by a pattern.

@@ -58,7 +58,7 @@ servers:
     let expected = [
         "1:13 public_url: found \"http://mcp.example.com\"; expected https://; http:// is allowed only for a loopback host",
         "3:14 listen[0].address: found 0.0.0.0:8080 without TLS; expected `tls`, a loopback address, or `plaintext: true` where TLS ends in front of the gateway",
-        "4:5 listen[0].adress: found an unknown key; expected address, tls or plaintext; did you mean \"address\"?",
+        "4:5 listen[0].adress: found an unknown key; expected address, tls, plaintext or proxy_protocol; did you mean \"address\"?",
         "8:18 authorization_servers.corporate.algorithms[0]: found \"HS256\"; expected an asymmetric algorithm: with HS* a key that verifies can also sign (RFC 8725 §3.1)",
         "11:5 servers.weather: found access and rules; expected exactly one of access, rules",
         "12:5 servers.weather.path: found this key a second time; expected each key once",
@@ -120,6 +120,11 @@ fn what_may_stay_is_warned_of() {
             UPSTREAM,
             "    upstream: {url: \"http://127.0.0.1:8000/mcp\", pass_headers: [X-Auth-Token]}\n",
             "10:65 servers.weather.upstream.pass_headers[0]: found x-auth-token: every client can write it; expected a header from which the upstream does not learn who calls",
+        ),
+        (
+            "public_url: https://mcp.example.com",
+            "public_url: https://mcp.example.com\ntrusted_proxies: [0.0.0.0/0]",
+            "2:19 trusted_proxies[0]: found \"0.0.0.0/0\"; expected the networks of your own proxies: with this one, every client may claim any address",
         ),
         (
             ACCESS,

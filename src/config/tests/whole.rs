@@ -17,11 +17,13 @@ use crate::{
 /// The documented example with every key; of alternatives, the longer one.
 pub(super) const EXAMPLE: &str = r#"
 public_url: https://mcp.example.com
+trusted_proxies: [10.0.0.0/8, "fd00::/8", 192.0.2.1]
 listen:
   - address: 0.0.0.0:8443
     tls: {certificate: tls/tls.crt, key: tls/tls.key}
   - address: 0.0.0.0:8080
     plaintext: true
+    proxy_protocol: true
 admin: {address: "127.0.0.1:9901"}
 authorization_servers:
   corporate:

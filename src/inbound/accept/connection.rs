@@ -1,4 +1,4 @@
-//! Serves one client connection: TLS, HTTP version, framing watch, and its end.
+//! Serves one client connection: PROXY header, TLS, HTTP version, framing watch, and its end.
 
 mod watched;
 
@@ -38,6 +38,7 @@ use crate::{
             framing::{breach::Breach, h2_watch::H2Watch, inlet::Inlet},
             handshake,
             phase::Phase,
+            proxied,
             room::Seat,
         },
         answer::{reply_body::ReplyBody, stall::StreamTasks},
@@ -50,19 +51,40 @@ use crate::{
     observe::metrics::ListenerSeries,
 };
 
+/// What a listener's connections share.
+#[derive(Clone)]
+pub(in crate::inbound) struct Reception {
+    /// `None` for plaintext.
+    pub(in crate::inbound) tls: Option<Arc<ServerConfig>>,
+    /// Whether each connection begins with a PROXY header.
+    pub(in crate::inbound) has_proxy_header: bool,
+    /// The listener's counters.
+    pub(in crate::inbound) series: ListenerSeries,
+}
+
 /// Serves one connection to its end. An idle connection is closed early if its seat is needed.
 pub(in crate::inbound) async fn serve(
-    stream: TcpStream,
-    peer: IpAddr,
+    mut stream: TcpStream,
+    mut peer: IpAddr,
     seat: Seat,
-    tls: Option<Arc<ServerConfig>>,
-    series: ListenerSeries,
+    Reception { tls, has_proxy_header, series }: Reception,
     gateway: Arc<Gateway>,
     mut phase: watch::Receiver<Phase>,
 ) {
     let _open = series.accepted();
     if let Err(cause) = stream.set_nodelay(true) {
         debug!(%cause, "TCP_NODELAY could not be set");
+    }
+    if has_proxy_header {
+        let proxies = Arc::clone(&gateway.snapshot.load().trusted_proxies);
+        let breach = Breach::new(&gateway.observe, &series, peer);
+        let client = tokio::select! {
+            biased;
+            client = proxied::client(&mut stream, &breach, &proxies) => client,
+            () = seat.activity().asked() => return debug!(%peer, "closed before its PROXY header to make room"),
+        };
+        let Some(client) = client else { return };
+        peer = client;
     }
     let breach = Breach::new(&gateway.observe, &series, peer);
     let Some(config) = tls else {

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
@@ -19,13 +18,15 @@ use tracing::warn;
 use crate::{
     base::limits::connections::LISTEN_BACKLOG,
     inbound::{
-        accept::{connection, phase::Phase, room::Seat, tls::Certificates},
+        accept::{
+            connection::{self, Reception},
+            phase::Phase,
+            room::Seat,
+            tls::Certificates,
+        },
         state::gateway::Gateway,
     },
-    observe::{
-        accept::RefusedAccepts,
-        metrics::{ListenerSeries, Metrics},
-    },
+    observe::{accept::RefusedAccepts, metrics::Metrics},
     outbound::vanished,
 };
 
@@ -35,16 +36,21 @@ const NO_PEER: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// A bound listener that does not serve yet.
 pub struct ClientListener {
     listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
-    series: ListenerSeries,
+    reception: Reception,
 }
 
 impl ClientListener {
-    /// Binds `address`. With `certificates` it speaks TLS. Must run inside the tokio runtime.
+    /// Binds `address`. With `certificates` it speaks TLS; with `has_proxy_header` each connection
+    /// must begin with a PROXY header. Must run inside the tokio runtime.
     ///
     /// # Errors
     /// The error of the system.
-    pub fn bind(address: SocketAddr, certificates: Option<&Arc<Certificates>>, metrics: &Metrics) -> io::Result<Self> {
+    pub fn bind(
+        address: SocketAddr,
+        certificates: Option<&Arc<Certificates>>,
+        has_proxy_header: bool,
+        metrics: &Metrics,
+    ) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restart must not wait for the connections of the old process.
         socket.set_reuseaddr(true)?;
@@ -56,7 +62,7 @@ impl ClientListener {
         let tls = certificates.map(Certificates::server_config).transpose()?;
         let listener = socket.listen(LISTEN_BACKLOG)?;
         let series = metrics.listener(listener.local_addr()?);
-        Ok(Self { listener, tls, series })
+        Ok(Self { listener, reception: Reception { tls, has_proxy_header, series } })
     }
 
     /// The bound address.
@@ -70,7 +76,7 @@ impl ClientListener {
     /// Whether it speaks TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
-        self.tls.is_some()
+        self.reception.tls.is_some()
     }
 
     /// Serves until `phase` has ended, or is draining and the last connection is done.
@@ -125,7 +131,6 @@ impl ClientListener {
         gateway: &Arc<Gateway>,
         phase: &watch::Receiver<Phase>,
     ) -> impl Future<Output = ()> + use<> {
-        let (tls, series) = (self.tls.clone(), self.series.clone());
-        connection::serve(stream, peer.ip(), seat, tls, series, Arc::clone(gateway), phase.clone())
+        connection::serve(stream, peer.ip(), seat, self.reception.clone(), Arc::clone(gateway), phase.clone())
     }
 }

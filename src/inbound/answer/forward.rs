@@ -73,7 +73,7 @@ pub(in crate::inbound) async fn ask(
         session::begins_nothing(&gateway.sessions, server, &outgoing, now);
         return Err(Refusal::OverloadedDescriptors);
     }
-    let headers = match upstream_request::headers_of(arrival.connection, server, head.headers, &outgoing) {
+    let headers = match upstream_request::headers_of(arrival, server, head.headers, &outgoing) {
         Ok(headers) => headers,
         Err(refusal) => {
             session::begins_nothing(&gateway.sessions, server, &outgoing, now);

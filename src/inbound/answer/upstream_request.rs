@@ -20,7 +20,7 @@ use crate::{
     inbound::{
         answer::outgoing::{Outgoing, TaskAnswer},
         legacy_sse::Endpoint,
-        request::arrival::Connection,
+        request::arrival::Arrival,
         state::server::Server,
     },
     outbound::credential::Credential,
@@ -32,12 +32,12 @@ use crate::{
 /// # Errors
 /// [`Refusal::Loop`] if the request has passed this process before.
 pub(in crate::inbound) fn headers_of(
-    connection: &Connection,
+    arrival: &Arrival<'_>,
     server: &Server,
     mut headers: HeaderMap,
     outgoing: &Outgoing,
 ) -> Result<HeaderMap, Refusal> {
-    let gateway = &connection.gateway;
+    let gateway = &arrival.connection.gateway;
     if crossing::loops(&headers, &gateway.pseudonym) {
         return Err(Refusal::Loop);
     }
@@ -71,8 +71,8 @@ pub(in crate::inbound) fn headers_of(
         headers.remove(CONTENT_TYPE);
     }
     crossing::append_via(&mut headers, &gateway.via);
-    if let Some(peer) = &connection.peer_value {
-        headers.insert(X_FORWARDED_FOR, peer.clone());
+    if let Some(client) = &arrival.client.value {
+        headers.insert(X_FORWARDED_FOR, client.clone());
     }
     headers.insert(X_FORWARDED_HOST, server.public.host.clone());
     headers.insert(X_FORWARDED_PROTO, server.public.scheme.clone());

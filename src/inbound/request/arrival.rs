@@ -33,16 +33,32 @@ pub(in crate::inbound) struct Arrival<'a> {
     pub(in crate::inbound) snapshot: &'a Snapshot,
     /// When the request arrived.
     pub(in crate::inbound) now: Now,
+    /// The address of the client, for limits, audit lines and the upstream.
+    pub(in crate::inbound) client: &'a ClientAddress,
+}
+
+/// The address of a client.
+pub(in crate::inbound) struct ClientAddress {
+    /// The address.
+    pub(in crate::inbound) address: IpAddr,
+    /// The same as a field value.
+    pub(in crate::inbound) value: Option<HeaderValue>,
+}
+
+impl ClientAddress {
+    /// The address, in both forms.
+    pub(in crate::inbound) fn new(address: IpAddr) -> Self {
+        Self { address, value: HeaderValue::try_from(address.to_string()).ok() }
+    }
 }
 
 /// What all requests of one connection share.
 pub(in crate::inbound) struct Connection {
     /// The gateway.
     pub(in crate::inbound) gateway: Arc<Gateway>,
-    /// The address of the client.
-    pub(in crate::inbound) peer: IpAddr,
-    /// The address of the client, as a field value.
-    pub(in crate::inbound) peer_value: Option<HeaderValue>,
+    /// The address at the other end: of the client, or of a proxy. The PROXY header of a trusted
+    /// proxy has replaced its address.
+    pub(in crate::inbound) peer: ClientAddress,
     /// The server name (SNI) of the TLS handshake.
     pub(in crate::inbound) server_name: Option<Box<str>>,
     /// Records how the client broke HTTP.
@@ -75,14 +91,13 @@ impl Connection {
         server_name: Option<Box<str>>,
         seat: &Seat,
     ) -> Self {
-        let peer = breach.peer();
-        let peer_value = HeaderValue::try_from(peer.to_string()).ok();
+        let peer = ClientAddress::new(breach.peer());
         let load = Arc::new(Load {
             activity: Arc::clone(seat.activity()),
             finished: AtomicU64::new(0),
             answer: OnlyAnswer::default(),
         });
-        Self { gateway, peer, peer_value, server_name, breach, drain: UploadDrain::default(), load }
+        Self { gateway, peer, server_name, breach, drain: UploadDrain::default(), load }
     }
 
     /// The requests of this connection.

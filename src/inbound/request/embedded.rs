@@ -33,7 +33,7 @@ pub(in crate::inbound) async fn answer(
     incoming: &mut Incoming,
     busy: &mut Busy,
 ) -> Result<Response<ReplyBody>, Refusal> {
-    let (gateway, peer) = (&arrival.connection.gateway, arrival.connection.peer);
+    let (gateway, peer) = (&arrival.connection.gateway, arrival.client.address);
     let place = gateway.usage.enter_unverified(peer, arrival.snapshot.limits)?;
     let reads = head.method == Method::POST;
     let body =

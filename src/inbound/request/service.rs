@@ -12,7 +12,10 @@ use hyper::body::Incoming;
 use crate::{
     authorization_server::embedded::Embedded,
     decide::{
-        fields::cors::{self, CorsKind},
+        fields::{
+            cors::{self, CorsKind},
+            forwarded,
+        },
         refusal::Refusal,
         routing::{IssuerEndpoint, Route},
     },
@@ -24,7 +27,7 @@ use crate::{
         gate,
         legacy_sse::Endpoint,
         request::{
-            arrival::{Arrival, Busy, Connection},
+            arrival::{Arrival, Busy, ClientAddress, Connection},
             body,
             context::RequestContext,
             embedded, head, metadata,
@@ -49,8 +52,11 @@ pub(in crate::inbound) async fn answer(
     }
     let snapshot = gateway.snapshot.load_full();
     let now = gateway.clock.now();
-    let arrival = Arrival { connection, snapshot: &snapshot, now };
-    let mut record = Record::open(&gateway.observe, now, connection.peer);
+    let told = forwarded::client(connection.peer.address, &head.headers, &snapshot.trusted_proxies);
+    let told = (told != connection.peer.address).then(|| ClientAddress::new(told));
+    let client = told.as_ref().unwrap_or(&connection.peer);
+    let arrival = Arrival { connection, snapshot: &snapshot, now, client };
+    let mut record = Record::open(&gateway.observe, now, client.address);
 
     let route = match check(&head, &arrival) {
         Ok(route) => route,

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::{
     authorization_server::embedded::Embedded,
-    base::names::Resource,
+    base::{address_range::AddressRange, names::Resource},
     decide::{
         fields::origin::Sites, mcp::answer::lists::Hide, policy::rule::Policy, resource_server::challenge::Challenges,
         routing::Routes, token::caller::Caller,
@@ -25,6 +25,8 @@ use crate::{
 pub struct Snapshot {
     /// Bounds for all callers together.
     pub limits: TotalLimits,
+    /// Proxies that name the client of a request or a connection.
+    pub trusted_proxies: Arc<[AddressRange]>,
     /// The host names of the gateway.
     pub sites: Sites,
     /// The paths that the gateway answers.

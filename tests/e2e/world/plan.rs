@@ -47,6 +47,7 @@ pub struct Plan {
     servers: String,
     issuers: String,
     top: String,
+    listener: String,
     tls: bool,
     upstream_tls: bool,
     environment: Vec<(String, String)>,
@@ -61,6 +62,7 @@ impl Plan {
             servers: STANDARD.to_owned(),
             issuers: "  house: {issuer: \"@ISSUER@\", token_types: [at+jwt, JWT]}\n".to_owned(),
             top: String::new(),
+            listener: String::new(),
             tls: false,
             upstream_tls: false,
             environment: Vec::new(),
@@ -92,6 +94,13 @@ impl Plan {
     pub fn top(mut self, yaml: &str) -> Self {
         self.top.push_str(yaml);
         self.top.push('\n');
+        self
+    }
+
+    /// More keys of the public listener.
+    pub fn listener(mut self, yaml: &str) -> Self {
+        self.listener.push_str(", ");
+        self.listener.push_str(yaml);
         self
     }
 
@@ -208,9 +217,9 @@ impl Plan {
     fn yaml(&self, port: u16) -> String {
         let tls = if self.tls { ", tls: {certificate: tls.crt, key: tls.key}" } else { "" };
         format!(
-            "public_url: @PUBLIC@\nlisten:\n  - {{address: \"127.0.0.1:{port}\"{tls}}}\nadmin: {{address: \"127.0.0.1:0\"}}\n\
+            "public_url: @PUBLIC@\nlisten:\n  - {{address: \"127.0.0.1:{port}\"{tls}{}}}\nadmin: {{address: \"127.0.0.1:0\"}}\n\
              {}authorization_servers:\n{}servers:{}",
-            self.top, self.issuers, self.servers
+            self.listener, self.top, self.issuers, self.servers
         )
     }
 }

@@ -29,14 +29,24 @@ pub(super) const CASES: &[Case] = &[
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\nsesion_keys: []",
         &[
-            "2:1 sesion_keys: found an unknown key; expected public_url, listen, admin, authorization_servers, servers, limits, session_keys, log or drain; did you mean \"session_keys\"?",
+            "2:1 sesion_keys: found an unknown key; expected public_url, trusted_proxies, listen, admin, authorization_servers, servers, limits, session_keys, log or drain; did you mean \"session_keys\"?",
         ],
     ),
     (
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\nembedded: {}",
         &[
-            "2:1 embedded: found an unknown key; expected public_url, listen, admin, authorization_servers, servers, limits, session_keys, log or drain",
+            "2:1 embedded: found an unknown key; expected public_url, trusted_proxies, listen, admin, authorization_servers, servers, limits, session_keys, log or drain",
+        ],
+    ),
+    (
+        "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\ntrusted_proxies: [10.1.0.1/8, 10.0.0.0/33, localhost, 10.0.0.0/8, 10.0.0.0/8]",
+        &[
+            "2:19 trusted_proxies[0]: found \"10.1.0.1/8\"; expected the first address of the network, as in 10.0.0.0/8",
+            "2:31 trusted_proxies[1]: found \"10.0.0.0/33\"; expected a network of proxies such as 10.0.0.0/8 or fd00::/8",
+            "2:44 trusted_proxies[2]: found \"localhost\"; expected a network of proxies such as 10.0.0.0/8 or fd00::/8",
+            "2:67 trusted_proxies[4]: found \"10.0.0.0/8\" a second time; expected each one once",
         ],
     ),
     (
@@ -115,6 +125,13 @@ pub(super) const CASES: &[Case] = &[
         LISTEN,
         "  - address: 127.0.0.1:8080\n  - address: 127.0.0.1:8080\n",
         &["4:14 listen[1].address: found 127.0.0.1:8080 a second time; expected each address once"],
+    ),
+    (
+        LISTEN,
+        "  - address: 127.0.0.1:8080\n    proxy_protocol: true\n",
+        &[
+            "4:21 listen[0].proxy_protocol: found true without `trusted_proxies`; expected `trusted_proxies` at the top level, with the networks of the proxies that send PROXY headers",
+        ],
     ),
     (
         LISTEN,
@@ -282,7 +299,7 @@ pub(super) const CASES: &[Case] = &[
         "authorization_servers: {}\nissuers:\n  corporate:\n",
         &[
             "4:24 authorization_servers: found an empty map; expected at least one authorization server",
-            "5:1 issuers: found an unknown key; expected public_url, listen, admin, authorization_servers, servers, limits, session_keys, log or drain",
+            "5:1 issuers: found an unknown key; expected public_url, trusted_proxies, listen, admin, authorization_servers, servers, limits, session_keys, log or drain",
         ],
     ),
     (

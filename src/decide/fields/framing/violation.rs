@@ -37,6 +37,10 @@ pub enum Violation {
     HeadTimeout,
     /// A violation that only the HTTP library has found.
     Library,
+    /// A PROXY header that is missing, malformed or late, from a trusted proxy.
+    ProxyHeader,
+    /// A connection to a listener with the PROXY protocol, but not from a trusted proxy.
+    ProxyUntrusted,
     /// The client sent no byte until the connection had been idle for too long.
     Silent,
     /// HTTP/2: PROTOCOL_ERROR (RFC 9113 §7).
@@ -82,6 +86,8 @@ impl Violation {
             Self::TargetTooLong => "target_too_long",
             Self::HeadTimeout => "head_timeout",
             Self::Library => "library",
+            Self::ProxyHeader => "proxy_header",
+            Self::ProxyUntrusted => "proxy_untrusted",
             Self::Silent => "silent",
             Self::H2Protocol => "h2_protocol_error",
             Self::H2FlowControl => "h2_flow_control_error",
