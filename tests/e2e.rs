@@ -35,6 +35,7 @@ mod e2e {
     mod legacy_sse;
     mod limits;
     mod lists;
+    mod login;
     mod media;
     mod message;
     mod modern;

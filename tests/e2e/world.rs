@@ -17,6 +17,8 @@ pub mod leak;
 pub mod nginx;
 pub mod plan;
 pub mod process;
+#[allow(dead_code, reason = "more tests will ask it")]
+pub mod redis;
 pub mod server;
 pub mod table;
 pub mod token;
@@ -26,6 +28,7 @@ pub use client::{Live, Reply};
 pub use issuer::Issuer;
 pub use plan::Plan;
 pub use process::Process;
+pub use redis::Redis;
 pub use server::{Seen, Step, Upstream};
 pub use table::{Row, Want, call, modern, request, row};
 
@@ -142,6 +145,16 @@ impl World {
     pub async fn connect(&self) -> Live {
         let address = self.gateway.listening_address();
         Live::connect(address, self.tls_as("localhost"), &[b"http/1.1"], Arc::clone(&self.captured)).await
+    }
+
+    /// An open connection to another replica, without TLS.
+    pub async fn connect_to(&self, address: std::net::SocketAddr) -> Live {
+        Live::connect(address, None, &[], Arc::clone(&self.captured)).await
+    }
+
+    /// Fails if a secret of this world is in what another replica printed.
+    pub fn nothing_leaked_by(&self, other: &Process) {
+        leak::nothing_leaked(&self.captured, &other.output());
     }
 
     /// The same, whose TLS asks for another name; an address asks for none.

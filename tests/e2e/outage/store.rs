@@ -7,11 +7,11 @@ use tokio::{
 };
 
 use super::{RECOVERS, is_well, say_loudly, until_readyz};
-use crate::e2e::world::{Ask, Plan, Reply, World};
+use crate::e2e::world::{Ask, Plan, Redis, Reply, World};
 
 mod relay;
 
-use relay::{Mode, Redis, Relay};
+use relay::{Mode, Relay};
 
 const SECRET: &str = "bW9yZS10aGFuLXRoaXJ0eS10d28tYnl0ZXMtb2YtcmFuZG9t";
 const PASSWORD: &str = "a-password-of-redis";

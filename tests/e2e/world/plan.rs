@@ -129,6 +129,11 @@ impl Plan {
         self
     }
 
+    /// All environment variables of the gateway.
+    pub fn whole_environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
     /// The gateway asks this name server, and no other: it gets an `/etc/resolv.conf` of its own, which needs root. A look-up that
     /// hangs does so for longer than any test.
     pub fn name_server(self, address: IpAddr) -> Self {

@@ -59,6 +59,8 @@ pub enum Step {
     Flood(Bytes, usize),
     /// Waits until the test adds a permit.
     Await(Arc<Semaphore>),
+    /// Waits this long, or until the peer hangs up.
+    Pause(std::time::Duration),
     /// Waits until the peer hangs up.
     Hang,
     /// Hangs up.
@@ -257,6 +259,10 @@ async fn play(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), step: Step) ->
                 permit = gate.acquire() => { permit.unwrap().forget(); true }
                 _ = stream.read(&mut byte) => false,
             }
+        }
+        Step::Pause(long) => {
+            let mut byte = [0];
+            timeout(long, stream.read(&mut byte)).await.is_err()
         }
         Step::Hang => {
             let mut byte = [0];

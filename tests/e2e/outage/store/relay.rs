@@ -1,59 +1,14 @@
-//! A real Redis, and a relay before it that passes, refuses, hangs, delays, truncates or lies.
+//! A relay before Redis that passes, refuses, hangs, delays, truncates or lies.
 
-use std::{
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
-    time::{Instant, sleep},
+    time::sleep,
 };
-
-/// A Redis of our own, which ends with its value.
-pub struct Redis {
-    child: Child,
-    pub port: u16,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Redis {
-    /// None where it is not installed.
-    pub async fn start(password: &str) -> Option<Self> {
-        // Another process may take the port between our asking and Redis' binding it.
-        for _ in 0..10 {
-            let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-            let folder = tempfile::tempdir().unwrap();
-            let child = Command::new("redis-server")
-                .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--requirepass", password])
-                .args(["--port", &port.to_string(), "--dir"])
-                .arg(folder.path())
-                .stdout(Stdio::null())
-                .spawn()
-                .ok()?;
-            let mut redis = Self { child, port, _folder: folder };
-            let deadline = Instant::now() + Duration::from_secs(10);
-            while redis.child.try_wait().unwrap().is_none() && Instant::now() < deadline {
-                if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-                    return Some(redis);
-                }
-                sleep(Duration::from_millis(10)).await;
-            }
-        }
-        panic!("redis-server does not start");
-    }
-}
 
 /// What the relay does with what Redis answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
