@@ -3,4 +3,5 @@
 pub(crate) mod authenticate;
 pub mod documents;
 pub(crate) mod find;
+pub(crate) mod last_good;
 pub(crate) mod registered;

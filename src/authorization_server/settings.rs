@@ -105,6 +105,8 @@ pub struct RegistrationSettings {
     /// Hosts whose Client ID Metadata Documents are accepted: exact names, `*.example.com`, or `*`;
     /// empty for none.
     pub document_hosts: Vec<Box<str>>,
+    /// Clients that are refused although they registered or have an accepted document.
+    pub refused_clients: Vec<Box<str>>,
     /// Whether a document may be on loopback: for tests on one machine.
     pub allow_loopback_documents: bool,
 }

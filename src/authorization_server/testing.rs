@@ -110,6 +110,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         registration: RegistrationSettings {
             dynamic: Dynamic::Open,
             document_hosts: Vec::new(),
+            refused_clients: Vec::new(),
             allow_loopback_documents: false,
         },
         clients: vec![

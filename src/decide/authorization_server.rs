@@ -5,6 +5,7 @@ pub mod client_id_document;
 pub mod client_metadata;
 pub mod error;
 pub mod form;
+pub mod last_good;
 pub mod people;
 pub mod pkce;
 pub mod redirect_uri;

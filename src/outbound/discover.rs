@@ -214,7 +214,7 @@ where
         match look_at(place).await {
             Ok(found) => return Ok(found),
             Err(fault) => {
-                if fault.kind != FaultKind::Status {
+                if !matches!(fault.kind, FaultKind::Status | FaultKind::Gone | FaultKind::TooMany) {
                     kind.get_or_insert(fault.kind);
                 }
                 let host_is_out_of_reach = matches!(fault.kind, FaultKind::Url | FaultKind::Dial(_));

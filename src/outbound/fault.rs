@@ -36,8 +36,12 @@ pub enum FaultKind {
     TooLarge,
     /// The answer is a redirect.
     Redirect,
-    /// The answer's status is not a success, and below 500.
+    /// The answer's status is not a success, and below 500, and neither of the next two.
     Status,
+    /// The answer's status is 404 or 410.
+    Gone,
+    /// The answer's status is 429.
+    TooMany,
     /// The answer's status is 500 or more.
     ServerError,
     /// The answer is not JSON.
@@ -74,7 +78,7 @@ impl FaultKind {
             Self::Http => "http",
             Self::TooLarge => "too_large",
             Self::Redirect => "redirect",
-            Self::Status => "status",
+            Self::Status | Self::Gone | Self::TooMany => "status",
             Self::ServerError => "status_5xx",
             Self::MediaType => "media_type",
             Self::Body => "body",

@@ -265,7 +265,12 @@ async fn read(
 }
 
 fn status_kind(status: StatusCode) -> FaultKind {
-    if status.is_server_error() { FaultKind::ServerError } else { FaultKind::Status }
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::GONE => FaultKind::Gone,
+        StatusCode::TOO_MANY_REQUESTS => FaultKind::TooMany,
+        status if status.is_server_error() => FaultKind::ServerError,
+        _ => FaultKind::Status,
+    }
 }
 
 /// Accepts JSON media types, and `text/plain`, which file servers and Go's sniffing send for JSON.

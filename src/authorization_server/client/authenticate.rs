@@ -6,7 +6,7 @@ use http::header::AUTHORIZATION;
 
 use crate::{
     authorization_server::{
-        client::find::{find, reach},
+        client::find::{find, keys_at},
         embedded::{Asked, Embedded},
         event,
         reply::Denied,
@@ -22,6 +22,7 @@ use crate::{
             client::{Client, ClientAuth},
             error::{Code, OAuthError},
             form::Form,
+            last_good::Purpose,
         },
         routing::IssuerEndpoint,
         token::{assertion, jwk::KeySet, jwt::UnverifiedJwt},
@@ -54,7 +55,7 @@ pub(crate) async fn authenticate(embedded: &Embedded, form: &Form, asked: &Asked
     let (id, proof) = read(form, asked)?;
     let (throttle, now) = (&embedded.state.throttle, asked.now);
     let actions = [Action::ClientSecret(&id), Action::ClientFrom(asked.peer)];
-    let client = find(embedded, &id, asked).await?;
+    let client = find(embedded, &id, Purpose::Token, asked).await?;
     let verdict = verify(embedded, &client, &proof, asked).await;
     if let Err(denied) = &verdict
         && denied.error.code == Code::InvalidClient
@@ -151,8 +152,7 @@ async fn verify(embedded: &Embedded, client: &Client, proof: &Proof<'_>, asked: 
             verify_assertion(embedded, client, keys, token, asked).await
         }
         (ClientAuth::KeysAt(url), Proof::Assertion(token)) => {
-            let state = &embedded.state;
-            let keys = state.documents.keys(&state.fetch, url, reach(embedded), asked.now).await?;
+            let keys = keys_at(embedded, url, asked).await?;
             verify_assertion(embedded, client, &keys, token, asked).await
         }
         (ClientAuth::None | ClientAuth::Secret(_) | ClientAuth::Keys(_) | ClientAuth::KeysAt(_), _) => {

@@ -1,4 +1,4 @@
-//! Client ID Metadata Documents: fetched, cached within bounds (SPEC E-33, D-30…D-34).
+//! Client ID Metadata Documents and key sets of clients: fetched, cached within bounds (SPEC E-33).
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -14,7 +14,8 @@ use crate::{
         clock::Now,
         limits::authorization_server::{
             CLIENT_DOCUMENT_AGE_DEFAULT, CLIENT_DOCUMENT_AGE_MAX, CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_BYTES_MAX,
-            CLIENT_DOCUMENT_EVERY, CLIENT_DOCUMENTS_AT_ONCE, CLIENT_DOCUMENTS_MAX, CLIENT_KEYS_BYTES_MAX,
+            CLIENT_DOCUMENT_EVERY, CLIENT_DOCUMENT_PAUSE, CLIENT_DOCUMENTS_AT_ONCE, CLIENT_DOCUMENTS_MAX,
+            CLIENT_KEYS_BYTES_MAX,
         },
         names::is_loopback_name,
     },
@@ -29,6 +30,7 @@ use crate::{
     },
     outbound::{
         address::AddressRule,
+        fault::{Fault, FaultKind},
         fetch::{Fetch, Plaintext, Wanted},
     },
 };
@@ -48,6 +50,32 @@ pub enum Reach {
     Loopback,
 }
 
+/// Why a document or key set cannot be used. The log has the cause, and the client does not learn
+/// it: an attacker could probe the internal network with it (SPEC D-34).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentFault {
+    /// The host has withdrawn it, or what the host sent is not a usable document: the last good one
+    /// ends, too.
+    Ended,
+    /// The host refuses to send it. The last good one does not serve, and does not end either.
+    Refused,
+    /// The host was not reached, failed, or must not be asked now: the last good one may serve.
+    Away,
+}
+
+impl From<DocumentFault> for OAuthError {
+    fn from(fault: DocumentFault) -> Self {
+        match fault {
+            DocumentFault::Ended => {
+                Code::InvalidClient.because("the document of this client_id, or its key set, cannot be used")
+            }
+            // Not `invalid_client`: clients discard their tokens and their registration then.
+            DocumentFault::Refused | DocumentFault::Away => Code::TemporarilyUnavailable
+                .because("the document of this client_id, or its key set, cannot be fetched now; try again later"),
+        }
+    }
+}
+
 /// Fetched documents, and key sets of clients.
 pub struct ClientDocuments {
     clients: Cache<Box<str>, Held<Client>>,
@@ -57,6 +85,8 @@ pub struct ClientDocuments {
     hosts: Cache<Box<str>, Duration>,
     /// URLs that returned a usable document or key set.
     known: Cache<Box<str>, ()>,
+    /// Until when (monotonic) URLs whose last good document serves are not fetched again.
+    paused: Cache<Box<str>, Duration>,
     /// Makes checking and counting one step.
     counting: Mutex<()>,
 }
@@ -67,6 +97,8 @@ struct Held<T> {
     value: T,
     until: Duration,
     age: Duration,
+    /// When it was fetched, in seconds since 1970.
+    seen: u64,
 }
 
 impl Default for ClientDocuments {
@@ -77,6 +109,7 @@ impl Default for ClientDocuments {
             keys: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).expire_after(ByAge).build(),
             hosts: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(hosts_expire).build(),
             known: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_idle(KNOWN_FOR).build(),
+            paused: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(CLIENT_DOCUMENT_PAUSE).build(),
             counting: Mutex::default(),
         }
     }
@@ -86,14 +119,32 @@ impl ClientDocuments {
     /// The client, if its document is cached.
     #[must_use]
     pub fn held(&self, url: &DocumentUrl, now: Now) -> Option<Client> {
-        self.clients.get(url.as_str()).filter(|held| now.mono < held.until).map(|held| held.value)
+        self.held_since(url, now).map(|(client, _)| client)
+    }
+
+    /// As [`Self::held`], with the time at which the document was fetched, in seconds since 1970.
+    #[must_use]
+    pub fn held_since(&self, url: &DocumentUrl, now: Now) -> Option<(Client, u64)> {
+        self.clients.get(url.as_str()).filter(|held| now.mono < held.until).map(|held| (held.value, held.seen))
+    }
+
+    /// The key set, if it is cached, and when it was fetched, in seconds since 1970.
+    #[must_use]
+    pub fn held_keys(&self, url: &str, now: Now) -> Option<(Box<str>, u64)> {
+        self.keys.get(url).filter(|held| now.mono < held.until).map(|held| (held.value, held.seen))
     }
 
     /// The client that the document at `url` describes. Failures are not cached.
     ///
     /// # Errors
-    /// `invalid_client`. Only the log has the cause.
-    pub async fn client(&self, fetch: &Fetch, url: &DocumentUrl, reach: Reach, now: Now) -> Result<Client, OAuthError> {
+    /// [`DocumentFault`].
+    pub async fn client(
+        &self,
+        fetch: &Fetch,
+        url: &DocumentUrl,
+        reach: Reach,
+        now: Now,
+    ) -> Result<Client, DocumentFault> {
         if let Some(client) = self.held(url, now) {
             return Ok(client);
         }
@@ -108,10 +159,10 @@ impl ClientDocuments {
     /// The key set at a client's `jwks_uri`, as its JSON text.
     ///
     /// # Errors
-    /// `invalid_client`.
-    pub async fn keys(&self, fetch: &Fetch, url: &str, reach: Reach, now: Now) -> Result<Box<str>, OAuthError> {
-        if let Some(held) = self.keys.get(url).filter(|held| now.mono < held.until) {
-            return Ok(held.value);
+    /// [`DocumentFault`].
+    pub async fn keys(&self, fetch: &Fetch, url: &str, reach: Reach, now: Now) -> Result<Box<str>, DocumentFault> {
+        if let Some((keys, _)) = self.held_keys(url, now) {
+            return Ok(keys);
         }
         let host = host_of(url).ok_or_else(|| unusable(url, "the URL has no host"))?;
         let (body, age) = self.fetch(fetch, url, &host, reach, CLIENT_KEYS_BYTES_MAX, now).await?;
@@ -125,6 +176,24 @@ impl ClientDocuments {
         Ok(text)
     }
 
+    /// Counts a URL as known: the store has its last good document or key set.
+    pub fn know(&self, url: &str) {
+        if !self.known.contains_key(url) {
+            self.known.insert(url.into(), ());
+        }
+    }
+
+    /// Whether the URL is not to be fetched for the moment.
+    #[must_use]
+    pub fn is_paused(&self, url: &str, now: Now) -> bool {
+        self.paused.get(url).is_some_and(|until| now.mono < until)
+    }
+
+    /// Leaves the URL alone for a moment: its host fails, and each fetch could take seconds.
+    pub fn pause(&self, url: &str, now: Now) {
+        self.paused.insert(url.into(), now.mono.saturating_add(CLIENT_DOCUMENT_PAUSE));
+    }
+
     async fn fetch(
         &self,
         fetch: &Fetch,
@@ -133,17 +202,17 @@ impl ClientDocuments {
         reach: Reach,
         bytes_max: usize,
         now: Now,
-    ) -> Result<(Bytes, Option<Duration>), OAuthError> {
+    ) -> Result<(Bytes, Option<Duration>), DocumentFault> {
         // A host is never equal to a URL, so both fit one table.
         if !self.may_ask(if self.known.contains_key(url) { url } else { host }, now) {
-            return Err(unusable(url, "too many requests to its host"));
+            return Err(refused(url, DocumentFault::Away, "too many requests to its host"));
         }
         let (rule, plaintext) = match reach {
             Reach::Loopback if is_loopback_name(host) => (AddressRule::Configured, Plaintext::Loopback),
             _ => (AddressRule::PublicOnly, Plaintext::Refused),
         };
         let fetched = fetch.get(&Wanted { url, rule, plaintext, bytes_max }).await;
-        fetched.map(|fetched| (fetched.body, fetched.max_age)).map_err(|fault| unusable(url, fault))
+        fetched.map(|fetched| (fetched.body, fetched.max_age)).map_err(|fault| refused(url, verdict(&fault), &fault))
     }
 
     /// Counts one request to a host or known URL; returns whether it may be sent.
@@ -162,7 +231,7 @@ impl ClientDocuments {
 
 impl<T> Held<T> {
     fn new(value: T, age: Duration, now: Now) -> Self {
-        Self { value, until: now.mono.saturating_add(age), age }
+        Self { value, until: now.mono.saturating_add(age), age, seen: now.unix_secs() }
     }
 }
 
@@ -185,10 +254,29 @@ fn host_of(url: &str) -> Option<String> {
     uri.host().filter(|host| !host.is_empty()).map(str::to_owned)
 }
 
-/// Logs the cause. The client does not learn it: an attacker could probe the internal network with
-/// it (SPEC D-34).
-fn unusable(url: &str, cause: impl std::fmt::Display) -> OAuthError {
+/// What a failed fetch says about the document.
+fn verdict(fault: &Fault) -> DocumentFault {
+    match fault.kind {
+        FaultKind::Gone | FaultKind::Redirect | FaultKind::MediaType | FaultKind::TooLarge | FaultKind::Url => {
+            DocumentFault::Ended
+        }
+        // Such as a 403 for this server's address.
+        FaultKind::Status => DocumentFault::Refused,
+        _ => DocumentFault::Away,
+    }
+}
+
+fn unusable(url: &str, cause: impl std::fmt::Display) -> DocumentFault {
+    refused(url, DocumentFault::Ended, cause)
+}
+
+/// Logs the cause.
+fn refused(url: &str, fault: DocumentFault, cause: impl std::fmt::Display) -> DocumentFault {
     let place = url.split(['?', '#']).next().unwrap_or_default();
-    info!(target: "portcullis::authorization_server", event = "document", client = place, %cause, outcome = "refused", "client document refused");
-    Code::InvalidClient.because("the document of this client_id, or its key set, cannot be used")
+    let outcome = match fault {
+        DocumentFault::Ended => "not usable",
+        DocumentFault::Refused | DocumentFault::Away => "not fetched",
+    };
+    info!(target: "portcullis::authorization_server", event = "document", client = place, %cause, outcome, "client document {outcome}");
+    fault
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     authorization_server::{
-        client::{documents::Reach, registered},
+        client::{
+            documents::{DocumentFault, Reach},
+            last_good, registered,
+        },
         embedded::{Asked, Embedded},
         throttle::Action,
     },
@@ -10,28 +13,46 @@ use crate::{
         client::Client,
         client_id_document::DocumentUrl,
         error::{Code, OAuthError},
+        last_good::Purpose,
     },
 };
+
+#[cfg(test)]
+mod tests;
 
 /// The client with this id.
 ///
 /// # Errors
-/// `invalid_client`; `temporarily_unavailable` if the store fails.
-pub(crate) async fn find(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Result<Client, OAuthError> {
+/// `invalid_client`; `temporarily_unavailable` if the store or the host of its document fails.
+pub(crate) async fn find(
+    embedded: &Embedded,
+    id: &str,
+    purpose: Purpose<'_>,
+    asked: &Asked<'_>,
+) -> Result<Client, OAuthError> {
     if let Some(client) = embedded.settings.clients.iter().find(|client| *client.id == *id) {
         return Ok(client.clone());
     }
-    if DocumentUrl::looks_like_one(id) {
-        return described(embedded, id, asked).await;
-    }
     let unknown = || Code::InvalidClient.because("the client is not registered here");
+    // Takes effect at once, whatever this server has cached or stored of the client.
+    if embedded.settings.registration.refused_clients.iter().any(|refused| **refused == *id) {
+        return Err(unknown());
+    }
+    if DocumentUrl::looks_like_one(id) {
+        return described(embedded, id, purpose, asked).await;
+    }
     if !registered::is_registered_id(id) {
         return Err(unknown());
     }
     registered::find(embedded, id, asked.now).await?.ok_or_else(unknown)
 }
 
-async fn described(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Result<Client, OAuthError> {
+async fn described(
+    embedded: &Embedded,
+    id: &str,
+    purpose: Purpose<'_>,
+    asked: &Asked<'_>,
+) -> Result<Client, OAuthError> {
     let registration = &embedded.settings.registration;
     let refused = |cause: &'static str| Code::InvalidClient.because(cause);
     if registration.document_hosts.is_empty() {
@@ -41,19 +62,79 @@ async fn described(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Result<C
     if !registration.document_hosts.iter().any(|pattern| matches(pattern, url.host())) {
         return Err(refused("client documents from this host are not accepted here"));
     }
-    let state = &embedded.state;
-    if let Some(client) = state.documents.held(&url, asked.now) {
+    let (state, now) = (&embedded.state, asked.now);
+    if let Some(client) = state.documents.held(&url, now) {
         return Ok(client);
     }
-    // Any unauthenticated request can cause a fetch, so fetches are limited.
-    let action = Action::Authorize(asked.peer);
-    state.throttle.check(action, asked.now).map_err(|_| Code::SlowDown.because("too many attempts"))?;
-    state.throttle.count(action, asked.now);
-    state.documents.client(&state.fetch, &url, reach(embedded), asked.now).await
+    let kept = last_good::find(embedded, &url).await?;
+    if kept.is_some() {
+        state.documents.know(url.as_str());
+    }
+    let fetched = match kept.is_some() && state.documents.is_paused(url.as_str(), now) {
+        true => Err(DocumentFault::Away),
+        false => {
+            // Any unauthenticated request can cause a fetch, so fetches are limited.
+            let action = Action::Authorize(asked.peer);
+            state.throttle.check(action, now).map_err(|_| Code::SlowDown.because("too many attempts"))?;
+            state.throttle.count(action, now);
+            state.documents.client(&state.fetch, &url, reach(embedded), now).await
+        }
+    };
+    let Some(kept) = kept else { return fetched.map_err(OAuthError::from) };
+    match fetched {
+        Ok(client) => {
+            if let Err(fault) = last_good::record(embedded, &url, Some(&client), now).await {
+                tracing::warn!(target: "portcullis::authorization_server", client = id, %fault, "the document of a client could not be stored");
+            }
+            Ok(client)
+        }
+        Err(DocumentFault::Ended) => {
+            last_good::record(embedded, &url, None, now).await?;
+            Err(DocumentFault::Ended.into())
+        }
+        Err(DocumentFault::Refused) => Err(DocumentFault::Refused.into()),
+        Err(DocumentFault::Away) => {
+            if !state.documents.is_paused(url.as_str(), now) {
+                state.documents.pause(url.as_str(), now);
+            }
+            let Some(client) = kept.serves(purpose, now.unix_secs()) else { return Err(DocumentFault::Away.into()) };
+            let age_secs = now.unix_secs().saturating_sub(kept.seen);
+            tracing::debug!(target: "portcullis::authorization_server", client = id, age_secs, "the last good document of a client serves");
+            Ok(client.clone())
+        }
+    }
+}
+
+/// The key set at a client's `jwks_uri`; while its host fails, the last good one for an hour.
+///
+/// # Errors
+/// `invalid_client`; `temporarily_unavailable` if the store or the host fails.
+pub(crate) async fn keys_at(embedded: &Embedded, url: &str, asked: &Asked<'_>) -> Result<Box<str>, OAuthError> {
+    let (state, now) = (&embedded.state, asked.now);
+    let fetched = match state.documents.is_paused(url, now) {
+        true => Err(DocumentFault::Away),
+        false => state.documents.keys(&state.fetch, url, reach(embedded), now).await,
+    };
+    match fetched {
+        Ok(keys) => Ok(keys),
+        Err(DocumentFault::Away) => {
+            let kept = last_good::keys(embedded, url, now).await?.ok_or(DocumentFault::Away)?;
+            if !state.documents.is_paused(url, now) {
+                state.documents.pause(url, now);
+            }
+            Ok(kept)
+        }
+        Err(fault) => {
+            if fault == DocumentFault::Ended {
+                last_good::forget_keys(embedded, url).await?;
+            }
+            Err(fault.into())
+        }
+    }
 }
 
 /// Where a client's document and keys may be.
-pub(crate) fn reach(embedded: &Embedded) -> Reach {
+fn reach(embedded: &Embedded) -> Reach {
     if embedded.settings.registration.allow_loopback_documents { Reach::Loopback } else { Reach::Public }
 }
 

@@ -23,6 +23,7 @@ use crate::{
             client::Client,
             error::{Code, OAuthError},
             form::Form,
+            last_good::Purpose,
             people::Person,
             request::{AuthorizationRequest, ReturnTo},
         },
@@ -63,7 +64,7 @@ async fn identify(embedded: &Embedded, asked: &Asked<'_>) -> Result<(Client, For
     embedded.state.throttle.attempt(Action::Authorize(asked.peer), asked.now).map_err(Denied::slow_down)?;
     let form = asked.query()?;
     let id = form.get("client_id").ok_or_else(|| Code::InvalidRequest.because("client_id is missing"))?;
-    let client = find(embedded, id, asked).await?;
+    let client = find(embedded, id, Purpose::Authorize(form.get("redirect_uri")), asked).await?;
     let back = ReturnTo::find(&client, &form)?;
     Ok((client, form, back))
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     authorization_server::{
-        client::authenticate::{authenticate, tried_basic},
+        client::{
+            authenticate::{authenticate, tried_basic},
+            last_good,
+        },
         embedded::{Asked, Embedded},
         event,
         reply::{self, Denied, EndpointAnswer},
@@ -37,6 +40,9 @@ async fn answer(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
         "refresh_token" => refresh::exchange(embedded, &client, &form, asked).await,
         _ => credentials::issue(embedded, &client, &form, asked).await,
     };
+    if issued.is_ok() && grant == "refresh_token" {
+        last_good::used(embedded, &client, asked.now).await;
+    }
     if let Err(denied) = &issued {
         event::note(embedded, "token", Some(&client.id), None, denied.error.code.row().0);
     }

@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     authorization_server::{
-        client::registered, embedded::Embedded, event, keys::random::unguessable, store::kind::EntryKind,
+        client::{last_good, registered},
+        embedded::Embedded,
+        event,
+        keys::random::unguessable,
+        store::kind::EntryKind,
     },
     base::{digest::sha256_base64url, limits::authorization_server::CODE_AGE, names::Scope},
     decide::authorization_server::{
@@ -49,6 +53,12 @@ pub(crate) async fn issue(
 ) -> Result<String, OAuthError> {
     let text = unguessable().map_err(failed)?;
     registered::mark_used(embedded, &request.client).await?;
+    if let Err(fault) =
+        last_good::allowed(embedded, &request.client, &request.back.uri, embedded.state.clock.now()).await
+    {
+        // The code is valid anyway; the client depends on its document's host a while longer.
+        tracing::warn!(target: "portcullis::authorization_server", client = &*request.client, %fault, "the document of a client could not be stored");
+    }
     let back = request.back;
     let code = AuthorizationCode {
         client: request.client,

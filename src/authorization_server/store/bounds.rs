@@ -39,7 +39,7 @@ impl StoreBounds {
     pub(super) fn of(&self, kind: EntryKind) -> KindBound {
         use EntryKind as K;
         match kind {
-            K::Flow | K::Client => self.anyone,
+            K::Flow | K::Client | K::Document => self.anyone,
             K::Login | K::Code | K::Family | K::Consent | K::Keys | K::Revoked | K::Assertion => self.others,
         }
     }
@@ -47,7 +47,8 @@ impl StoreBounds {
 
 /// When a kind is full, its entries that expire within this time are evicted, the next to expire
 /// first. Only clients that no user has allowed anything expire so soon: mass registration evicts
-/// its own clients.
+/// its own clients. A client's document expires so soon until the client refreshes a token: consents
+/// to invented documents evict each other, and none of a client in use.
 pub(super) fn evicts_within(kind: EntryKind) -> Option<Duration> {
-    (kind == EntryKind::Client).then_some(UNUSED_CLIENT_AGE)
+    matches!(kind, EntryKind::Client | EntryKind::Document).then_some(UNUSED_CLIENT_AGE)
 }

@@ -21,11 +21,13 @@ pub enum EntryKind {
     Revoked,
     /// `jti` of client assertions.
     Assertion,
+    /// The last good document, or key set, of a client in use.
+    Document,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Flow,
         Self::Login,
         Self::Code,
@@ -35,6 +37,7 @@ impl EntryKind {
         Self::Keys,
         Self::Revoked,
         Self::Assertion,
+        Self::Document,
     ];
 
     /// Its name in files and in Redis. A changed name would lose the entries of this kind.
@@ -49,6 +52,7 @@ impl EntryKind {
             Self::Keys => "keys",
             Self::Revoked => "revoked",
             Self::Assertion => "assertion",
+            Self::Document => "document",
         }
     }
 

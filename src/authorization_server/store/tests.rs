@@ -322,6 +322,24 @@ async fn attack_157_unused_clients_give_way_to_new_ones() {
     }
 }
 
+#[tokio::test]
+async fn e33_documents_of_clients_in_use_are_not_pushed_out() {
+    let memory = Backend::Memory(Memory::new(FEW));
+    let clock = Turned::new();
+    let store = Store { clock: Arc::clone(&clock) as Arc<dyn Clock>, backend: memory };
+    let (new, used) = (clock.now().wall + UNUSED_CLIENT_AGE, clock.now().wall + 90 * UNUSED_CLIENT_AGE);
+    store.create(EntryKind::Document, "used", vec![1], used).await.unwrap();
+    store.create(EntryKind::Client, "client", vec![1], used).await.unwrap();
+    for count in 0..100 {
+        let until = new + Duration::from_millis(count);
+        clock.put_forward(Duration::from_millis(1));
+        assert!(store.create(EntryKind::Document, &count.to_string(), vec![1], until).await.unwrap());
+    }
+    assert!(store.get(EntryKind::Document, "used").await.unwrap().is_some());
+    assert!(store.get(EntryKind::Client, "client").await.unwrap().is_some());
+    assert!(store.get(EntryKind::Document, "99").await.unwrap().is_some());
+}
+
 /// Written past the test harness, which hides the output of tests that pass.
 fn say_loudly(what: &str) {
     writeln!(std::io::stderr(), "\n!!! {what} !!!\n").unwrap();

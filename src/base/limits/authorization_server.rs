@@ -21,6 +21,20 @@ pub const CLIENT_DOCUMENT_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// A client's document without `max-age` is kept this long. A key set is never kept longer, because
 /// a withdrawn key must stop working.
 pub const CLIENT_DOCUMENT_AGE_DEFAULT: Duration = Duration::from_secs(300);
+/// While the host of a client's document fails, its last good version serves refreshes for this
+/// long after it was fetched.
+pub const STALE_DOCUMENT_REFRESHES: Duration = Duration::from_secs(24 * 3600);
+/// As [`STALE_DOCUMENT_REFRESHES`], for new authorizations.
+pub const STALE_DOCUMENT_AUTHORIZES: Duration = Duration::from_secs(3600);
+/// As [`STALE_DOCUMENT_REFRESHES`], for keys of a client that signs assertions.
+pub const STALE_DOCUMENT_KEYS: Duration = Duration::from_secs(3600);
+/// Redirect origins that the store remembers of one document.
+pub const STALE_DOCUMENT_ORIGINS_MAX: usize = 16;
+/// The store forgets the document of a client in use after this time without use.
+pub const LAST_GOOD_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// After a failed fetch of a document that the store still has, its host is left alone for this
+/// long.
+pub const CLIENT_DOCUMENT_PAUSE: Duration = Duration::from_secs(10);
 /// A client that registered itself is deleted after this time if no user has allowed it anything
 /// (SPEC E-35): every client can register, and unused registrations must not fill the store.
 pub const UNUSED_CLIENT_AGE: Duration = Duration::from_secs(24 * 3600);

@@ -7,13 +7,18 @@ use crate::{
         problem::quoted,
         reader::{Field, Fields},
         secret::{self, Referred},
+        value,
     },
 };
 
 /// `registration`, and the reference of its token. By default no client can register.
 pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSettings>, Option<Box<str>>) {
-    let closed =
-        RegistrationSettings { dynamic: Dynamic::Off, document_hosts: Vec::new(), allow_loopback_documents: false };
+    let closed = RegistrationSettings {
+        dynamic: Dynamic::Off,
+        document_hosts: Vec::new(),
+        refused_clients: Vec::new(),
+        allow_loopback_documents: false,
+    };
     let Some(field) = field else { return (Some(closed), None) };
     let mut reference = None;
     let read = field.section("authorization_servers.*.embedded.registration", |fields| {
@@ -24,6 +29,8 @@ pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSett
         let documents = documents.map(|field| {
             field.section("authorization_servers.*.embedded.registration.client_id_documents", documents_of)
         });
+        let refused = fields.get("refused_clients");
+        let refused_clients = refused.map(|field| value::texts(&field, "a client id")).unwrap_or_default();
         let dynamic = match (word.unwrap_or(Some(DYNAMIC.default))?, token_at) {
             (DynamicWord::Token, Some(_)) => {
                 let Referred { secret, reference: from } = token?;
@@ -44,7 +51,8 @@ pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSett
             (DynamicWord::Off, None) => Dynamic::Off,
         };
         let (document_hosts, allow_loopback_documents) = documents.unwrap_or(Some((Vec::new(), false)))?;
-        Some(RegistrationSettings { dynamic, document_hosts, allow_loopback_documents })
+        let refused_clients = refused_clients.into_iter().map(|id| id.value).collect();
+        Some(RegistrationSettings { dynamic, document_hosts, refused_clients, allow_loopback_documents })
     });
     (read, reference)
 }

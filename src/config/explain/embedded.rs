@@ -89,6 +89,9 @@ fn registration(of: &RegistrationSettings, kept: &EmbeddedProvenance) -> Out {
         let documents = flow([("hosts", texts(&of.document_hosts)), ("allow_loopback", loopback)]);
         entries.push(("client_id_documents", documents));
     }
+    if !of.refused_clients.is_empty() {
+        entries.push(("refused_clients", texts(&of.refused_clients)));
+    }
     map(entries)
 }
 

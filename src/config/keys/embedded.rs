@@ -153,6 +153,12 @@ fn registration() -> KeySection {
                 "The token that a registration must present with `dynamic: token`: at least 32 random bytes.",
             ),
             KeyRow::section("client_id_documents", documents()),
+            KeyRow::optional(
+                "refused_clients",
+                filled_list("client ids", filled("a client id")),
+                "Clients that are refused at once although they registered or have an accepted document: no new \
+                 authorization and no refresh. Access tokens that they have live until they expire.",
+            ),
         ],
     }
 }

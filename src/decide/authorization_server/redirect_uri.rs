@@ -116,6 +116,22 @@ impl RedirectUri {
         }
     }
 
+    /// What a consent is bound to (SPEC D-03): the origin; on this machine without the port, which
+    /// native clients choose anew each time; a private-use scheme with its colon.
+    #[must_use]
+    pub fn consent_origin(&self) -> Box<str> {
+        match kind(&self.text) {
+            Ok(Kind::Web(url)) if url.is_loopback() => {
+                format!("{}://{}", if url.https { "https" } else { "http" }, url.host).into()
+            }
+            Ok(Kind::Web(url)) if url.https => url.origin.strip_suffix(":443").unwrap_or(url.origin).into(),
+            Ok(Kind::Web(url)) => url.origin.into(),
+            Ok(Kind::Private(scheme, _)) => format!("{scheme}:").into(),
+            // Never the same as another origin.
+            Err(_) => self.text.clone(),
+        }
+    }
+
     /// Whether it leads to a program on the user's machine, which another program can impersonate:
     /// a loopback host or a private-use scheme.
     #[must_use]
