@@ -11,6 +11,7 @@ use crate::{
     decide::authorization_server::{
         client::Client,
         people::{self, Grantee, Person},
+        redirect_uri::RedirectUri,
         request::AuthorizationRequest,
     },
 };
@@ -26,6 +27,8 @@ pub(crate) struct Offer {
     pub(crate) scopes: Vec<(Scope, bool)>,
     /// Whether the user granted access to each of these servers before.
     pub(crate) knows_servers: bool,
+    /// Whether the user granted the client anything before, with this redirect origin.
+    pub(crate) knows_client: bool,
     /// Whether nothing may be granted: none of the requested scopes, or, if none was requested, no
     /// access at all.
     pub(crate) is_nothing: bool,
@@ -41,7 +44,7 @@ impl Offer {
     ) -> Result<Self, StoreFault> {
         let (grants, grantee) = (&embedded.settings.grants, Grantee::Person(person));
         let allowed = people::allowed(grants, grantee, &request.scopes);
-        let kept = embedded.state.store.get(EntryKind::Consent, &key(person, client)).await?;
+        let kept = embedded.state.store.get(EntryKind::Consent, &key(person, client, &request.back.uri)).await?;
         let remembered = read(kept.as_deref());
         let is_nothing = allowed.is_empty() && !(request.scopes.is_empty() && people::is_named(grants, grantee));
         let scopes = allowed.into_iter().map(|scope| {
@@ -49,14 +52,14 @@ impl Offer {
             (scope, is_known)
         });
         let knows_servers = request.resources.iter().all(|one| remembered.of(one).is_some());
-        Ok(Self { scopes: scopes.collect(), knows_servers, is_nothing })
+        Ok(Self { scopes: scopes.collect(), knows_servers, knows_client: kept.is_some(), is_nothing })
     }
 
     /// All requested scopes, for a user who has not logged in yet; the login removes what they may
     /// not grant.
     pub(crate) fn before_login(request: &AuthorizationRequest) -> Self {
         let scopes = request.scopes.iter().map(|scope| (scope.clone(), false)).collect();
-        Self { scopes, knows_servers: false, is_nothing: false }
+        Self { scopes, knows_servers: false, knows_client: false, is_nothing: false }
     }
 
     /// Whether consent can be skipped. For a native client the user is always asked (RFC 8252
@@ -98,7 +101,7 @@ impl Remembered {
     }
 }
 
-/// Records that `person` has granted `scopes` at `resources` to `client`.
+/// Records that `person` has granted what `request` asks for, as far as `scopes`, to `client`.
 ///
 /// # Errors
 /// [`StoreFault`].
@@ -106,15 +109,15 @@ pub(crate) async fn remember(
     embedded: &Embedded,
     person: &Person,
     client: &Client,
-    resources: &[Box<str>],
+    request: &AuthorizationRequest,
     scopes: &[Scope],
 ) -> Result<(), StoreFault> {
-    let (store, key) = (&embedded.state.store, key(person, client));
+    let (store, key) = (&embedded.state.store, key(person, client, &request.back.uri));
     let until = embedded.state.clock.now().wall.saturating_add(CONSENT_AGE);
     for _ in 0..WRITES_MAX {
         let before = store.get(EntryKind::Consent, &key).await?;
         let mut remembered = read(before.as_deref());
-        resources.iter().for_each(|one| remembered.add(one, scopes));
+        request.resources.iter().for_each(|one| remembered.add(one, scopes));
         let value = serde_json::to_vec(&remembered).map_err(|cause| StoreFault(cause.to_string()))?;
         let is_written = match &before {
             Some(before) => store.replace(EntryKind::Consent, &key, before, value, Some(until)).await?,
@@ -132,9 +135,13 @@ fn read(kept: Option<&[u8]>) -> Remembered {
     kept.and_then(|kept| serde_json::from_slice(kept).ok()).unwrap_or_default()
 }
 
-/// The store's key, from user and client: a grant to one client says nothing about another (SPEC
-/// D-03).
-fn key(person: &Person, client: &Client) -> String {
-    // The length separates the two unambiguously.
-    sha256_base64url(&format!("{}:{}{}", person.subject.len(), person.subject, client.id))
+/// The store's key, from user, client and redirect origin: a grant to one client says nothing about
+/// another, and none about the same client that sends its codes elsewhere (SPEC D-03).
+///
+/// Earlier releases left out the origin. Their entries are not found: the user is asked once
+/// more, because it is not known which origin they saw.
+fn key(person: &Person, client: &Client, uri: &RedirectUri) -> String {
+    let (subject, id, origin) = (&*person.subject, &*client.id, uri.consent_origin());
+    // The lengths separate the parts unambiguously.
+    sha256_base64url(&format!("{} {} {subject}{id}{origin}", subject.len(), id.len()))
 }

@@ -18,12 +18,13 @@ use crate::{
         authorization_server::{
             client::{Client, ClientOrigin},
             error::{Code, OAuthError},
+            request::ReturnTo,
         },
         routing::IssuerEndpoint,
     },
 };
 
-use template::{ConsentPage, ErrorPage, Layout, LoginPage, ScopeRow, ServerRow, Vouched};
+use template::{ConsentPage, ErrorLink, ErrorPage, Layout, LoginPage, ScopeRow, ServerRow, Vouched};
 
 mod template;
 #[cfg(test)]
@@ -116,13 +117,23 @@ pub(crate) fn error(error: &OAuthError) -> EndpointAnswer {
     denied(&Denied::from(error.clone()))
 }
 
+/// The error page with a link to the client, which gets the error if the user follows it.
+pub(crate) fn error_for(error: &OAuthError, back: &ReturnTo, issuer: &str) -> EndpointAnswer {
+    let link = ErrorLink { url: back.with_error(error, issuer), host: shown(back.uri.host()) };
+    error_page(&Denied::from(error.clone()), Some(link))
+}
+
 /// The error page, with the `Retry-After` of `denied`.
 pub(crate) fn denied(denied: &Denied) -> EndpointAnswer {
+    error_page(denied, None)
+}
+
+fn error_page(denied: &Denied, link: Option<ErrorLink>) -> EndpointAnswer {
     let (code, status) = denied.error.code.row();
     let (heading, advice) = in_words(denied.error.code);
     // 401 requires a challenge, and browsers have no fitting one (RFC 9110 §15.5.2).
     let status = if status == StatusCode::UNAUTHORIZED { StatusCode::BAD_REQUEST } else { status };
-    let page = ErrorPage { heading, what: sentence(&shown(&denied.error.description)), advice, code };
+    let page = ErrorPage { heading, what: sentence(&shown(&denied.error.description)), advice, code, link };
     let mut answer = answer(status, heading, &page, &[]);
     if let Some(wait) = denied.wait {
         reply::retry_after(&mut answer, wait);

@@ -7,10 +7,11 @@ use crate::{
             last_good, registered,
         },
         embedded::{Asked, Embedded},
+        settings::Dynamic,
         throttle::Action,
     },
     decide::authorization_server::{
-        client::Client,
+        client::{Client, ClientOrigin},
         client_id_document::DocumentUrl,
         error::{Code, OAuthError},
         last_good::Purpose,
@@ -129,6 +130,20 @@ pub(crate) async fn keys_at(embedded: &Embedded, url: &str, asked: &Asked<'_>) -
                 last_good::forget_keys(embedded, url).await?;
             }
             Err(fault.into())
+        }
+    }
+}
+
+/// Whether the operator has chosen this client: not if any client could have registered, or if the
+/// documents of every host are accepted.
+pub(crate) fn is_vouched_for(embedded: &Embedded, client: &Client) -> bool {
+    let registration = &embedded.settings.registration;
+    match client.origin {
+        ClientOrigin::Configured => true,
+        ClientOrigin::Dynamic => matches!(registration.dynamic, Dynamic::Token(_)),
+        ClientOrigin::Document => {
+            let host = client.host().unwrap_or_default();
+            registration.document_hosts.iter().any(|pattern| **pattern != *"*" && matches(pattern, host))
         }
     }
 }

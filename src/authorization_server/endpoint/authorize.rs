@@ -8,7 +8,7 @@ use crate::{
             offer::Offer,
             pages, session,
         },
-        client::find::find,
+        client::find::{find, is_vouched_for},
         embedded::{Asked, Embedded},
         event,
         grant::code,
@@ -45,12 +45,32 @@ pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAns
             return pages::denied(&denied);
         }
     };
+    let is_vouched = is_vouched_for(embedded, &client);
     match proceed(embedded, asked, client, &form, back.clone()).await {
         Ok(next) => reply::redirect(&next.location, &next.cookies),
-        Err(error) => {
+        Err(Stopped { error, knows_client }) => {
             event::note(embedded, "authorize", form.get("client_id"), None, &error.description);
-            reply::redirect(&back.with_error(&error, &embedded.settings.issuer), &[])
+            // RFC 9700 §4.11.2: with a client that anyone could register, a link to this server
+            // would lead to any site. The user decides whether to go there.
+            if is_vouched || knows_client || back.uri.is_native() {
+                return reply::redirect(&back.with_error(&error, &embedded.settings.issuer), &[]);
+            }
+            pages::error_for(&error, &back, &embedded.settings.issuer)
         }
+    }
+}
+
+/// Why there is no next page.
+struct Stopped {
+    error: OAuthError,
+    /// Whether the user has logged in and has allowed this client something before, with this
+    /// redirect origin. Only then may a request with `prompt=none` of any client end there.
+    knows_client: bool,
+}
+
+impl<E: Into<OAuthError>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), knows_client: false }
     }
 }
 
@@ -75,7 +95,7 @@ async fn proceed(
     client: Client,
     form: &Form,
     back: ReturnTo,
-) -> Result<Next, OAuthError> {
+) -> Result<Next, Stopped> {
     let request = AuthorizationRequest::read(&client, back, form, &embedded.settings.resources)?;
     let person = match embedded.settings.login {
         Login::Accounts(_) => session::signed_in(embedded, asked).await?,
@@ -83,8 +103,10 @@ async fn proceed(
     };
     let is_signed_in = person.is_some();
     let person = person.filter(|_| !request.always_ask);
+    let mut knows_client = false;
     if let Some(person) = &person {
         let offer = Offer::to(embedded, &client, &request, person).await?;
+        knows_client = offer.knows_client;
         if offer.is_settled(&client, &request) {
             event::note(embedded, "consent", Some(&client.id), Some(&person.subject), "remembered");
             let location = code::issue(embedded, request, person.clone(), offer.into_scopes(), None).await?;
@@ -92,7 +114,7 @@ async fn proceed(
         }
     }
     if request.never_ask {
-        return Err(must_be_shown(person.as_ref()));
+        return Err(Stopped { error: must_be_shown(person.as_ref()), knows_client });
     }
     let cookie = match Cookie::Browser.get(embedded, &asked.head.headers) {
         Some(cookie) => cookie.to_owned(),

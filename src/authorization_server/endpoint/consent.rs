@@ -98,9 +98,9 @@ async fn allow(
     person: Person,
     scopes: Vec<Scope>,
 ) -> Result<String, OAuthError> {
-    let (client, resources) = (flow.client.clone(), flow.request.resources.clone());
+    let (client, request) = (flow.client.clone(), flow.request.clone());
     let location = flow::finish(embedded, id, flow, person.clone(), scopes.clone(), None).await?;
-    if let Err(fault) = offer::remember(embedded, &person, &client, &resources, &scopes).await {
+    if let Err(fault) = offer::remember(embedded, &person, &client, &request, &scopes).await {
         // The authorization code is valid anyway; only the next request asks the user again.
         tracing::warn!(target: "portcullis::authorization_server", %fault, "a consent could not be stored; the user will be asked again");
     }

@@ -134,6 +134,10 @@ pub(crate) struct ConsentPage<'a> {
 <div class="problem" role="alert"><p>What happened</p><p>{{ what }}</p></div>
 <p>{{ advice }}</p>
 <p><code>{{ code }}</code></p>
+{% if let Some(link) = link %}
+<p><a href="{{ link.url }}" rel="noreferrer noopener">Return to <bdi>{{ link.host }}</bdi></a></p>
+<p class="quiet">This server does not know that site: any application can register here. Continue only if you came from there.</p>
+{% endif %}
 </main>
 <footer></footer>"##
 )]
@@ -142,6 +146,15 @@ pub(crate) struct ErrorPage<'a> {
     pub(crate) what: String,
     pub(crate) advice: &'a str,
     pub(crate) code: &'a str,
+    pub(crate) link: Option<ErrorLink>,
+}
+
+/// The way back to a client that the operator has not chosen.
+pub(crate) struct ErrorLink {
+    /// The redirect URI, with the error; `https`.
+    pub(crate) url: String,
+    /// Its host.
+    pub(crate) host: String,
 }
 
 /// Who confirms what a client says about itself.

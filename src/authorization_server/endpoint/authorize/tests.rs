@@ -6,10 +6,17 @@ use http::header;
 
 use crate::{
     authorization_server::{
+        settings::Dynamic,
         store::kind::EntryKind,
         testing::{Browser, ISSUER, World, client},
     },
-    decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint as E},
+    decide::{
+        authorization_server::{
+            client::{Client, ClientAuth, ClientOrigin},
+            redirect_uri::RedirectUri,
+        },
+        routing::IssuerEndpoint as E,
+    },
 };
 
 const BACK: &str = "https://app.example/back";
@@ -75,6 +82,72 @@ async fn e10_what_else_is_wrong_goes_back_by_redirect_with_state_and_iss() {
         assert_eq!(shown.parameter("iss").as_deref(), Some(ISSUER));
         assert_eq!(shown.parameter("code"), None);
     }
+}
+
+/// A client as anyone could register it.
+fn registered(id: &str, origin: ClientOrigin) -> Client {
+    let mut client = client(id, ClientAuth::None);
+    client.origin = origin;
+    client.redirect_uris.push(RedirectUri::parse("http://127.0.0.1/back").unwrap());
+    client.redirect_uris.push(RedirectUri::parse("com.example.app:/back").unwrap());
+    client
+}
+
+#[tokio::test]
+async fn e10_before_sign_in_no_error_leads_to_a_site_that_anyone_could_register() {
+    const DOCUMENT: &str = "https://client.example/c.json";
+    let world = World::with(|settings| {
+        settings.clients = vec![
+            registered("dyn", ClientOrigin::Dynamic),
+            registered(DOCUMENT, ClientOrigin::Document),
+            registered("app", ClientOrigin::Configured),
+        ];
+        settings.registration.document_hosts = vec!["*".into()];
+    });
+    let world = world.await;
+    let token = world.reloaded(|settings| {
+        settings.registration.dynamic = Dynamic::Token(crate::base::secret::Secret::new(vec![1; 32]));
+        settings.registration.document_hosts = vec!["*".into(), "*.example".into(), "client.example".into()];
+    });
+    for (name, value) in [("response_type", "token"), ("scope", "nothing"), ("prompt", "none"), ("resource", "x")] {
+        for id in ["dyn", DOCUMENT] {
+            let shown = Browser::default().authorize(&world, id, BACK, "a", &[(name, value)]).await;
+            assert_eq!(shown.status, 400, "{id} {name}: {shown:?}");
+            assert!(!shown.headers.contains_key(header::LOCATION), "{id} {name}");
+            assert!(shown.text.contains("Return to <bdi>app.example</bdi>"), "{}", shown.text);
+            assert!(shown.text.contains("href=\"https://app.example/back?error="), "{}", shown.text);
+            assert!(shown.text.contains("rel=\"noreferrer noopener\""), "{}", shown.text);
+        }
+        for (world, id, uri) in [
+            (&world, "dyn", "http://127.0.0.1:4711/back"),
+            (&world, "dyn", "com.example.app:/back"),
+            (&world, "app", BACK),
+            (&token, "dyn", BACK),
+            (&token, DOCUMENT, BACK),
+        ] {
+            let shown = Browser::default().authorize(world, id, uri, "a", &[(name, value)]).await;
+            assert_eq!(shown.status, 303, "{id} {uri} {name}");
+            assert!(shown.parameter("error").is_some() && shown.parameter("iss").is_some(), "{id} {uri} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn e10_after_sign_in_errors_lead_back_even_to_such_a_site() {
+    let world = World::with(|settings| settings.clients = vec![registered("dyn", ClientOrigin::Dynamic)]).await;
+    let mut browser = Browser::default();
+    let id = browser.ask_ada(&world, "dyn", BACK, "a").await;
+    let denied = browser.answer(&world, &id, "deny").await;
+    assert_eq!(denied.parameter("error").as_deref(), Some("access_denied"));
+    // Signed in, but the user does not know this client.
+    let silent = browser.authorize(&world, "dyn", BACK, "a", &[("prompt", "none")]).await;
+    assert_eq!(silent.status, 400);
+    let id = browser.ask_ada(&world, "dyn", BACK, "a").await;
+    browser.answer(&world, &id, "allow").await;
+    let silent = browser.authorize(&world, "dyn", BACK, "a", &[("prompt", "none")]).await;
+    assert!(silent.parameter("code").is_some());
+    let more = browser.authorize(&world, "dyn", BACK, "a b", &[("prompt", "none")]).await;
+    assert_eq!(more.parameter("error").as_deref(), Some("consent_required"));
 }
 
 #[tokio::test]
@@ -148,8 +221,7 @@ async fn d03_a_session_ends_with_its_time_its_password_and_its_account() {
 #[tokio::test]
 async fn e34_a_native_way_back_is_always_asked_about() {
     let mut both = client("both", ClientAuth::None);
-    let loopback =
-        crate::decide::authorization_server::redirect_uri::RedirectUri::parse("http://127.0.0.1/back").unwrap();
+    let loopback = RedirectUri::parse("http://127.0.0.1/back").unwrap();
     both.redirect_uris.push(loopback);
     let world = World::with(|settings| settings.clients.push(both)).await;
     let mut browser = Browser::default();

@@ -81,6 +81,33 @@ async fn d03_consent_for_one_client_or_person_skips_nothing_for_another() {
 }
 
 #[tokio::test]
+async fn d03_consent_for_one_redirect_origin_skips_nothing_for_another() {
+    const ELSEWHERE: &str = "https://elsewhere.example/back";
+    let world = World::new().await;
+    let mut browser = Browser::default();
+    browser.consent_to(&world, "a").await;
+    assert!(browser.begin(&world, "a").await.parameter("code").is_some());
+    let moved = world.reloaded(|settings| {
+        settings.clients[0].redirect_uris = [ELSEWHERE, "https://app.example/other", "https://app.example:444/back"]
+            .map(|uri| RedirectUri::parse(uri).unwrap())
+            .to_vec();
+    });
+    let ask = async |browser: &mut Browser, uri: &str| browser.authorize(&moved, "app", uri, "a", &[]).await;
+    assert!(ask(&mut browser, "https://app.example/other").await.parameter("code").is_some(), "the same origin");
+    for uri in [ELSEWHERE, "https://app.example:444/back"] {
+        let silent = browser.authorize(&moved, "app", uri, "a", &[("prompt", "none")]).await;
+        assert_eq!(silent.parameter("error").as_deref(), Some("consent_required"), "{uri}");
+        let shown = ask(&mut browser, uri).await;
+        assert!(shown.location().starts_with(&page("")), "{uri}: {}", shown.location());
+        let text = browser.get(&moved, E::Consent, &page(&shown.flow())).await.text;
+        assert!(!text.contains("already allowed"), "{uri}");
+        browser.answer(&moved, &shown.flow(), "allow").await;
+        assert!(ask(&mut browser, uri).await.parameter("code").is_some(), "{uri}");
+    }
+    assert!(browser.begin(&world, "a").await.parameter("code").is_some(), "the first is still allowed");
+}
+
+#[tokio::test]
 async fn e16_scopes_that_no_rule_gives_are_not_granted() {
     let world = World::new().await;
     let mut browser = Browser::default();

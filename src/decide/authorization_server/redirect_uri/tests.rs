@@ -244,6 +244,25 @@ fn e13_an_answer_is_added_to_what_is_there() {
 }
 
 #[test]
+fn d03_a_consent_is_for_an_origin() {
+    for (uri, origin) in [
+        ("https://app.example/cb?x=1", "https://app.example"),
+        ("https://app.example:443/cb", "https://app.example"),
+        ("https://app.example:8443/cb", "https://app.example:8443"),
+        ("https://app.example", "https://app.example"),
+        ("http://127.0.0.1:4711/cb", "http://127.0.0.1"),
+        ("http://127.0.0.1/other", "http://127.0.0.1"),
+        ("http://localhost:1/cb", "http://localhost"),
+        ("http://[::1]:9/cb", "http://[::1]"),
+        ("https://localhost:8443/cb", "https://localhost"),
+        ("com.example.app:/cb", "com.example.app:"),
+        ("com.example.app://host/cb", "com.example.app:"),
+    ] {
+        assert_eq!(&*RedirectUri::parse(uri).unwrap().consent_origin(), origin, "{uri}");
+    }
+}
+
+#[test]
 fn a_redirect_uri_is_kept_as_its_text() {
     let kept = serde_json::to_string(&uri("http://localhost:1/cb")).unwrap();
     assert_eq!(kept, r#""http://localhost:1/cb""#);
