@@ -127,6 +127,10 @@ impl Builder {
         })?;
         // Without the limit on open files, which the caller applies.
         let limits = descriptors::totals(settings.limits, ConnectionBounds::NONE);
+        // From here on nothing fails, and the settings are in force.
+        for embedded in &embedded {
+            embedded.state.follow(&embedded.settings);
+        }
         let trusted_proxies = settings.trusted_proxies.as_slice().into();
         Ok((Snapshot { limits, trusted_proxies, sites, routes, servers, embedded }, parts))
     }

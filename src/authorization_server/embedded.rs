@@ -129,6 +129,13 @@ impl State {
         }))
     }
 
+    /// Follows a reload that continues this authorization server.
+    pub fn follow(&self, settings: &EmbeddedSettings) {
+        if let (Some(bridge), Login::Oidc(oidc)) = (&self.bridge, &settings.login) {
+            bridge.follow(oidc);
+        }
+    }
+
     /// An upkeep task that fails at the moment, and why. The usual cause is an unreachable store.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {

@@ -62,7 +62,7 @@ impl EmbeddedSettings {
     pub fn continues(&self, before: &Self) -> bool {
         let same_login = match (&before.login, &self.login) {
             (Login::Accounts(_), Login::Accounts(_)) => true,
-            (Login::Oidc(before), Login::Oidc(now)) => before == now,
+            (Login::Oidc(before), Login::Oidc(now)) => before.is_same_idp(now),
             (Login::Accounts(_), Login::Oidc(_)) | (Login::Oidc(_), Login::Accounts(_)) => false,
         };
         same_login
@@ -95,6 +95,25 @@ pub struct OidcSettings {
     pub scopes: Vec<Scope>,
     /// Whether `http://` beyond loopback is allowed.
     pub allow_http: bool,
+    /// Whether an address counts of which the IdP does not say whether it is verified.
+    pub trust_email: bool,
+}
+
+impl Login {
+    /// Whether an address counts of which the IdP does not say whether it is verified.
+    #[must_use]
+    pub fn trusts_email(&self) -> bool {
+        matches!(self, Self::Oidc(oidc) if oidc.trust_email)
+    }
+}
+
+impl OidcSettings {
+    /// Whether both are the same client of the same IdP, so that its sessions go on. A rotated
+    /// secret, other scopes and other trust in its claims do not make it another.
+    #[must_use]
+    pub fn is_same_idp(&self, other: &Self) -> bool {
+        self.issuer == other.issuer && self.client_id == other.client_id && self.allow_http == other.allow_http
+    }
 }
 
 /// `registration:`.
@@ -131,4 +150,38 @@ pub enum StoreSettings {
     File(PathBuf),
     /// In Redis or Valkey, for several replicas. The URL may contain a password.
     Redis(Secret),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorization_server::testing;
+
+    #[test]
+    fn a9_a_rotated_secret_or_another_scope_list_is_the_same_idp() {
+        let with = |change: fn(&mut OidcSettings)| {
+            let mut oidc = OidcSettings {
+                issuer: "https://idp.example".into(),
+                client_id: "gateway".into(),
+                client_secret: Secret::new(b"one".to_vec()),
+                scopes: vec!["openid".into()],
+                allow_http: false,
+                trust_email: false,
+            };
+            change(&mut oidc);
+            EmbeddedSettings { login: Login::Oidc(oidc), ..testing::settings() }
+        };
+        let before = with(|_| ());
+        for (case, after, continues) in [
+            ("the same", with(|_| ()), true),
+            ("another secret", with(|oidc| oidc.client_secret = Secret::new(b"two".to_vec())), true),
+            ("other scopes", with(|oidc| oidc.scopes = vec!["offline_access".into()]), true),
+            ("trust", with(|oidc| oidc.trust_email = true), true),
+            ("another issuer", with(|oidc| oidc.issuer = "https://idp.example/".into()), false),
+            ("another client", with(|oidc| oidc.client_id = "other".into()), false),
+            ("accounts", testing::settings(), false),
+        ] {
+            assert_eq!(after.continues(&before), continues, "{case}");
+        }
+    }
 }

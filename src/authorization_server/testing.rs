@@ -92,6 +92,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         accounts: Vec::new(),
         groups: groups.iter().map(|one| Box::from(*one)).collect(),
         claims: Vec::new(),
+        trusts_email: false,
         clients: clients.iter().map(|one| Box::from(*one)).collect(),
         scopes: scopes.iter().map(|one| Glob::new(one)).collect(),
     };

@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     app::{self, clock::SystemClock},
+    authorization_server::settings::{EmbeddedSettings, Login},
     base::clock::Clock,
     cli::{
         terminal::{BAD_CONFIG, complain, load, print},
@@ -35,6 +36,9 @@ pub(super) fn check(path: &Path) -> u8 {
             return BAD_CONFIG;
         }
     }
+    for line in trusted(&loaded.settings) {
+        print(&format!("{}: {line}", path.display()));
+    }
     print(&format!("{}: ok, {}", path.display(), summary(&loaded.settings)));
     0
 }
@@ -43,6 +47,23 @@ fn buildable(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let observe = unobserved(&clock).map_err(|fault| vec![fault.to_string()])?;
     app::check(settings, &observe, &clock)
+}
+
+/// Which addresses count, for each embedded server that decides by an address.
+fn trusted(settings: &Settings) -> Vec<String> {
+    let by_email = |of: &EmbeddedSettings| {
+        of.token_claims.iter().any(|claim| **claim == *"email")
+            || of.grants.iter().any(|rule| rule.claims.iter().any(|(claim, _)| **claim == *"email"))
+    };
+    let line = |of: &EmbeddedSettings| {
+        let which = match &of.login {
+            Login::Accounts(_) => return None,
+            Login::Oidc(oidc) if oidc.trust_email => "unless the provider says `email_verified: false`",
+            Login::Oidc(_) => "only if the provider says `email_verified: true`",
+        };
+        by_email(of).then(|| format!("authorization_servers.{}: an `email` counts {which}", of.name))
+    };
+    settings.embedded.iter().filter_map(line).collect()
 }
 
 fn summary(settings: &Settings) -> String {

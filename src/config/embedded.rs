@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     authorization_server::{
+        grant::access_token::{self, AccessGrant},
         person::accounts::Accounts,
         settings::{EmbeddedSettings, Login, OidcSettings, StoreSettings},
     },
@@ -27,7 +28,14 @@ use crate::{
         server::advertised,
         value,
     },
-    decide::{authorization_server::request::Protected, routing::is_plain_path, token::rules::TokenRules},
+    decide::{
+        authorization_server::{
+            people::{self, Grantee},
+            request::Protected,
+        },
+        routing::is_plain_path,
+        token::rules::TokenRules,
+    },
     outbound::keys::{IssuerSettings, KeySource},
 };
 
@@ -198,6 +206,11 @@ fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box<str>>) {
         }
         None => OIDC_SCOPES.iter().map(|scope| Scope::from(*scope)).collect(),
     };
+    let trusting = fields.get("trust_email");
+    let trust_email = trusting.as_ref().and_then(Field::bool).unwrap_or(false);
+    if let Some(field) = trusting.filter(|_| trust_email) {
+        field.warn("false, unless the provider verifies every address: a user who can type another's address there gets the grants of that address");
+    }
     let settings = || {
         Some(OidcSettings {
             issuer: issuer?.value,
@@ -205,6 +218,7 @@ fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box<str>>) {
             client_secret: secret?,
             scopes,
             allow_http: false,
+            trust_email,
         })
     };
     (settings(), reference)
@@ -281,6 +295,36 @@ impl WrittenEmbedded {
         let taking = servers.iter().filter(|server| server.authorization_servers.contains(&index));
         let resources = taking.flat_map(|server| protected(server, public_url)).collect();
         Some(EmbeddedSettings { resources, seal_keys: seal_keys.to_vec(), ..self.settings.clone()? })
+    }
+
+    /// Warns of accounts whose access token would be too large for its servers.
+    pub(super) fn check_token_sizes(&self, settings: &EmbeddedSettings, reading: &Reading<'_>) {
+        let Login::Accounts(accounts) = &settings.login else { return };
+        let resources: Vec<Box<str>> = settings.resources.iter().map(|one| one.resource.clone()).collect();
+        let asked: Vec<Scope> = settings.resources.iter().flat_map(|one| one.scopes.iter().cloned()).collect();
+        for account in &accounts.accounts {
+            let person = account.person();
+            let grant = AccessGrant {
+                client_id: "",
+                subject: &person.subject,
+                person: Some(&person),
+                scopes: &people::allowed(&settings.grants, Grantee::Person(&person), &asked),
+                resources: &resources,
+                family: "",
+                ends: u64::MAX,
+            };
+            if let Err(large) = access_token::size(settings, &grant) {
+                let found = format!(
+                    "the account {}, whose access token can have {} bytes, {} of them in `{}`",
+                    quoted(&account.name),
+                    large.bytes,
+                    large.claim_bytes,
+                    large.claim
+                );
+                let expected = format!("at most {} bytes: a longer token is not issued", large.most);
+                reading.warning(&self.place, &found, &expected);
+            }
+        }
     }
 }
 

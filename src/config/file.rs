@@ -6,6 +6,7 @@ use crate::{
     base::limits::operating::CONFIG_BYTES_MAX,
     config::{
         LogSettings, Provenance, ServerProvenance, Settings, check,
+        embedded::WrittenEmbedded,
         environment::{self, Lookup},
         issuer,
         keys::{ADMIN_ADDRESS, DRAIN_TIMEOUT, LOG_FORMAT, LOG_LEVEL},
@@ -143,8 +144,12 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
             .collect(),
     };
     let (public_url, servers) = (public_url?, servers_of?);
-    let embedded =
-        inside().map(|(index, of)| of.finish(index, &servers, &public_url, &session_keys)).collect::<Option<_>>();
+    let finish = |(index, of): (usize, &WrittenEmbedded)| {
+        let settings = of.finish(index, &servers, &public_url, &session_keys)?;
+        of.check_token_sizes(&settings, fields.of.reading);
+        Some(settings)
+    };
+    let embedded = inside().map(finish).collect::<Option<_>>();
     Some(Settings {
         public_url,
         trusted_proxies,

@@ -12,4 +12,5 @@ pub mod redirect_uri;
 pub mod refresh_family;
 pub mod registration;
 pub mod request;
+pub mod token_size;
 mod url;

@@ -14,9 +14,9 @@ use crate::{
     base::names::Scope,
     decide::{
         authorization_server::{
-            client::Client,
             error::{Code, OAuthError},
-            people::Person,
+            people::{self, Person},
+            token_size::{self, TokenTooLarge},
         },
         token::{caller::Caller, jwt::UnverifiedJwt, rules::TokenRules},
     },
@@ -28,8 +28,8 @@ const RESERVED: [&str; 10] = ["iss", "sub", "aud", "exp", "iat", "nbf", "jti", "
 
 /// The content of an access token.
 pub(crate) struct AccessGrant<'a> {
-    /// The client.
-    pub(crate) client: &'a Client,
+    /// `client_id`.
+    pub(crate) client_id: &'a str,
     /// `sub`.
     pub(crate) subject: &'a str,
     /// The user, if the token is for one.
@@ -47,22 +47,65 @@ pub(crate) struct AccessGrant<'a> {
 /// Signs an access token that expires at `ends` (RFC 9068 §2.2).
 ///
 /// # Errors
-/// `temporarily_unavailable` if there is no signing key yet.
+/// `temporarily_unavailable` if there is no signing key yet, `server_error` if the token would be
+/// too large.
 pub(crate) fn sign(
     embedded: &Embedded,
     asked: &Asked<'_>,
     grant: &AccessGrant<'_>,
     ends: u64,
 ) -> Result<String, OAuthError> {
-    let settings = &embedded.settings;
     let failed = |cause: &'static str| {
         tracing::error!(target: "portcullis::authorization_server", cause, "no token can be issued");
         Code::TemporarilyUnavailable.because("no token can be issued at the moment; try again later")
     };
     let unique = random::unguessable().map_err(failed)?;
+    let id = format!("{}.{}", stem(grant.family), unique.get(..22).unwrap_or(&unique));
+    let claims = claims(&embedded.settings, grant, &id, asked.now.unix_secs(), ends);
+    let token = embedded.state.keys.sign(&claims, asked.now).map_err(failed)?;
+    // Its servers would refuse a longer token, and the client would have its user sign in again and
+    // again.
+    token_size::check(token.len(), &claims).map_err(|large| too_large(large, grant.client_id))?;
+    Ok(token)
+}
+
+/// Checks that the access token of this grant will not be too large for its servers.
+///
+/// # Errors
+/// `server_error`, which names the claim.
+pub(crate) fn check_size(settings: &EmbeddedSettings, grant: &AccessGrant<'_>) -> Result<(), OAuthError> {
+    size(settings, grant).map_err(|large| too_large(large, grant.client_id))
+}
+
+/// As [`check_size`], without a word in the log.
+///
+/// # Errors
+/// [`TokenTooLarge`].
+pub(crate) fn size(settings: &EmbeddedSettings, grant: &AccessGrant<'_>) -> Result<(), TokenTooLarge> {
+    const DIGITS: u64 = 9_999_999_999;
+    let id = "x".repeat(45);
+    let claims = claims(settings, grant, &id, DIGITS, DIGITS);
+    token_size::check(token_size::signed_bytes(&claims), &claims)
+}
+
+fn too_large(large: TokenTooLarge, client: &str) -> OAuthError {
+    tracing::error!(
+        target: "portcullis::authorization_server", client, claim = large.claim, claim_bytes = large.claim_bytes, bytes = large.bytes, most = large.most,
+        "an access token is too large for its servers and is not issued; shorten the claim, or remove it from token_claims"
+    );
+    large.into()
+}
+
+fn claims(
+    settings: &EmbeddedSettings,
+    grant: &AccessGrant<'_>,
+    id: &str,
+    issued_at: u64,
+    ends: u64,
+) -> Map<String, Value> {
     let mut claims = Map::new();
     for name in settings.token_claims.iter().filter(|name| !RESERVED.contains(&&***name)) {
-        if let Some(value) = grant.person.and_then(|person| claim(person, name)) {
+        if let Some(value) = grant.person.and_then(|person| claim(settings, person, name)) {
             claims.insert(name.to_string(), value);
         }
     }
@@ -76,18 +119,22 @@ pub(crate) fn sign(
             several => json!(several),
         },
     );
-    say("client_id", json!(grant.client.id));
-    say("iat", json!(asked.now.unix_secs()));
+    say("client_id", json!(grant.client_id));
+    say("iat", json!(issued_at));
     say("exp", json!(ends));
-    say("jti", json!(format!("{}.{}", stem(grant.family), unique.get(..22).unwrap_or(&unique))));
+    say("jti", json!(id));
     if !grant.scopes.is_empty() {
         say("scope", json!(Scope::join(grant.scopes)));
     }
-    embedded.state.keys.sign(&claims, asked.now).map_err(failed)
+    claims
 }
 
-/// A claim of the user that is configured for tokens.
-fn claim(person: &Person, name: &str) -> Option<Value> {
+/// A claim of the user that is configured for tokens. An address that counts for no grant must not
+/// count for the rules of a server, or for an upstream, either.
+fn claim(settings: &EmbeddedSettings, person: &Person, name: &str) -> Option<Value> {
+    if name == "email" && !people::has_verified_email(&person.claims, settings.login.trusts_email()) {
+        return None;
+    }
     match (&person.account, name) {
         (Some(_), "groups") => Some(json!(person.groups)),
         (Some(_), _) => None,

@@ -7,6 +7,7 @@ use crate::{
         client::{last_good, registered},
         embedded::Embedded,
         event,
+        grant::access_token::{self, AccessGrant},
         keys::random::unguessable,
         store::kind::EntryKind,
     },
@@ -51,6 +52,19 @@ pub(crate) async fn issue(
     scopes: Vec<Scope>,
     session: Option<Vec<u8>>,
 ) -> Result<String, OAuthError> {
+    // Here the user sees the cause; at the token endpoint only the client would.
+    access_token::check_size(
+        &embedded.settings,
+        &AccessGrant {
+            client_id: &request.client,
+            subject: &person.subject,
+            person: Some(&person),
+            scopes: &scopes,
+            resources: &request.resources,
+            family: "",
+            ends: u64::MAX,
+        },
+    )?;
     let text = unguessable().map_err(failed)?;
     registered::mark_used(embedded, &request.client).await?;
     if let Err(fault) =

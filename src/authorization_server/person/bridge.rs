@@ -5,6 +5,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
+
 use crate::{
     authorization_server::settings::OidcSettings,
     base::clock::Clock,
@@ -38,8 +40,8 @@ const REFETCH_FLOOR: Duration = Duration::from_secs(10);
 
 /// The company IdP.
 pub struct Bridge {
-    /// As configured.
-    pub(crate) settings: OidcSettings,
+    /// As configured last: a reload may change the secret and the scopes.
+    settings: ArcSwap<OidcSettings>,
     keys: Arc<IssuerKeys>,
     fetch: Fetch,
     clock: Arc<dyn Clock>,
@@ -66,7 +68,20 @@ impl Bridge {
             allow_http: settings.allow_http,
         };
         let keys = IssuerKeys::new(of_keys, fetch.clone(), Arc::clone(&clock));
-        Self { settings, keys, fetch, clock }
+        Self { settings: ArcSwap::from_pointee(settings), keys, fetch, clock }
+    }
+
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> Arc<OidcSettings> {
+        self.settings.load_full()
+    }
+
+    /// Follows a reload. Only settings of the same IdP are taken: keys, metadata and sessions are
+    /// those of that IdP.
+    pub(crate) fn follow(&self, settings: &OidcSettings) {
+        if settings.is_same_idp(&self.settings.load()) {
+            self.settings.store(Arc::new(settings.clone()));
+        }
     }
 
     /// Keeps metadata and keys fresh for as long as it is polled.
@@ -80,7 +95,7 @@ impl Bridge {
     /// `temporarily_unavailable`.
     pub(crate) async fn metadata(&self) -> Result<ServerMetadata, OAuthError> {
         let document = self.keys.discovery().document().await.map_err(|fault| unavailable(&fault))?;
-        issuer_metadata::read(&document, &self.settings.issuer)
+        issuer_metadata::read(&document, &self.settings.load().issuer)
             .map_err(|fault| unavailable(&Fault::new(FaultKind::Metadata, format_args!("{fault:?}"))))
     }
 }

@@ -71,6 +71,7 @@ fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> Gr
         accounts,
         groups,
         claims: claims_at.and_then(|field| conditions_on_claims(&field)).unwrap_or_default(),
+        trusts_email: login.is_some_and(Login::trusts_email),
         clients,
         scopes: scopes.map(|field| globs(&field)).unwrap_or_default(),
     }

@@ -67,6 +67,7 @@ fn login(login: &Login, kept: &EmbeddedProvenance) -> Out {
                 // line.
                 ("client_secret", text(kept.client_secret.as_deref().unwrap_or_default())),
                 ("scopes", texts(&of.scopes)),
+                ("trust_email", Out::Plain(of.trust_email.to_string())),
             ]),
         )]),
     }

@@ -137,6 +137,12 @@ fn oidc() -> KeySection {
                 "Scopes that are requested from the provider. `openid` is always added.",
             )
             .or(json!(OIDC_SCOPES)),
+            KeyRow::flag(
+                "trust_email",
+                "Whether an `email` counts of which the provider does not say whether it is verified, such as those \
+                 of Entra ID. With `email_verified: false` it never counts: neither for `grants` nor in \
+                 `token_claims`.",
+            ),
         ],
     }
 }

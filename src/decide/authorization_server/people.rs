@@ -39,6 +39,8 @@ pub struct GrantRule {
     pub groups: Vec<Box<str>>,
     /// Claims of the IdP. Each must equal one of the values, or be a list with such a value.
     pub claims: Vec<(Box<str>, Vec<Value>)>,
+    /// Whether an `email` counts of which the IdP does not say whether it is verified.
+    pub trusts_email: bool,
     /// Any of these configured clients, for `client_credentials`, which has no user.
     pub clients: Vec<Box<str>>,
     /// The scopes that may be granted.
@@ -94,9 +96,24 @@ impl GrantRule {
         let is_member = self.groups.is_empty()
             || account.is_some() && self.groups.iter().any(|group| person.groups.contains(group));
         let has_claim = |(name, values): &(Box<str>, Vec<Value>)| {
-            person.claims.get(&**name).is_some_and(|claim| claim_matches(claim, values))
+            // Anyone can type another user's address at an IdP that does not verify it.
+            (**name != *"email" || has_verified_email(&person.claims, self.trusts_email))
+                && person.claims.get(&**name).is_some_and(|claim| claim_matches(claim, values))
         };
         is_account && is_member && self.claims.iter().all(has_claim)
+    }
+}
+
+/// Whether the address in `email` counts: the IdP says that it is verified, or says nothing and
+/// `trusts_unsaid`. Some IdPs write `"true"`. An address that the IdP calls unverified never
+/// counts.
+#[must_use]
+pub fn has_verified_email(claims: &Map<String, Value>, trusts_unsaid: bool) -> bool {
+    match claims.get("email_verified") {
+        None | Some(Value::Null) => trusts_unsaid,
+        Some(Value::Bool(is_verified)) => *is_verified,
+        Some(Value::String(text)) => text == "true",
+        Some(_) => false,
     }
 }
 

@@ -254,8 +254,13 @@ impl LoginWorld {
     pub async fn reload_seals(&self, replica: usize, names: &[&str]) {
         let before = self.reloads(replica).await;
         self.edit_seals(replica, names);
+        self.until_reloaded(replica, before + 1).await;
+    }
+
+    /// Waits until a replica has read so many changed configurations since its start.
+    pub async fn until_reloaded(&self, replica: usize, count: u64) {
         let deadline = Instant::now() + NOTICED;
-        while self.reloads(replica).await <= before {
+        while self.reloads(replica).await < count {
             assert!(Instant::now() < deadline, "not reloaded:\n{}", self.process(replica).tail());
             sleep(Duration::from_millis(50)).await;
         }

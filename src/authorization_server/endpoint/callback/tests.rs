@@ -77,11 +77,13 @@ impl Scene {
                 client_secret: Secret::new(b"50% of a secret".to_vec()),
                 scopes: vec!["profile".into(), "offline_access".into()],
                 allow_http: false,
+                trust_email: false,
             });
             settings.grants = vec![GrantRule {
                 accounts: Vec::new(),
                 groups: Vec::new(),
                 claims: vec![("department".into(), vec!["eng".into()])],
+                trusts_email: false,
                 clients: Vec::new(),
                 scopes: vec![Glob::new("a")],
             }];

@@ -270,6 +270,7 @@ async fn d01_consent_comes_before_the_company_idp_learns_of_anything() {
             client_secret: Secret::new(b"secret".to_vec()),
             scopes: vec!["openid".into()],
             allow_http: false,
+            trust_email: false,
         });
     });
     let mut browser = Browser::default();

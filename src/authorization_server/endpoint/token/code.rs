@@ -74,7 +74,7 @@ pub(crate) async fn exchange(
         return Err(invalid().into());
     }
     let grant = AccessGrant {
-        client,
+        client_id: &client.id,
         subject: &spent.person.subject,
         person: Some(&spent.person),
         scopes: &spent.scopes,

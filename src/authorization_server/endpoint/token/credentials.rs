@@ -41,7 +41,7 @@ pub(crate) async fn issue(
     embedded.state.store.get(EntryKind::Revoked, &client.id).await?;
     let family = random::unguessable().map_err(|cause| Code::ServerError.because(cause))?;
     let grant = AccessGrant {
-        client,
+        client_id: &client.id,
         subject: &client.id,
         person: None,
         scopes: &scopes,

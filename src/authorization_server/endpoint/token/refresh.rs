@@ -10,7 +10,7 @@ use crate::{
         embedded::{Asked, Embedded},
         event,
         grant::{
-            access_token::AccessGrant,
+            access_token::{self, AccessGrant},
             code::AuthorizationCode,
             family::{self, read_token, written},
         },
@@ -195,7 +195,7 @@ impl Exchange<'_> {
         let refresh_token =
             NewRefreshToken { token: format!("{}.{secret}", self.id), on_delivered: Some(on_delivered) };
         let grant = AccessGrant {
-            client: self.client,
+            client_id: &self.client.id,
             subject: &family.person.subject,
             person: Some(&family.person),
             scopes: &judged.scopes,
@@ -262,6 +262,20 @@ impl Exchange<'_> {
                 return Err(Code::InvalidScope.because("none of the requested scopes is granted any more"));
             }
         }
-        Ok(Some(Judged { scopes, resources: request::narrow(&resources, self.form)? }))
+        let resources = request::narrow(&resources, self.form)?;
+        // Before the token is used up: the operator may shorten the claim.
+        access_token::check_size(
+            settings,
+            &AccessGrant {
+                client_id: &self.client.id,
+                subject: &person.subject,
+                person: Some(person),
+                scopes: &scopes,
+                resources: &resources,
+                family: self.id,
+                ends: family.ends,
+            },
+        )?;
+        Ok(Some(Judged { scopes, resources }))
     }
 }

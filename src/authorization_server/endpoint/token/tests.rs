@@ -9,7 +9,7 @@ use crate::{
         grant::code::AuthorizationCode,
         settings::{Login, OidcSettings, StoreSettings},
         store::{Store, kind::EntryKind},
-        testing::{ECHO, FILES, ISSUER, START_SECS, VERIFIER, World, ada, exchange, form_request, refresh},
+        testing::{Browser, ECHO, FILES, ISSUER, START_SECS, VERIFIER, World, ada, exchange, form_request, refresh},
     },
     base::{clock::testing::HandClock, digest::sha256_base64url, secret::Secret},
     decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint as E},
@@ -112,6 +112,7 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
     for name in ["sub", "aud", "scope", "cnf", "email"] {
         person.claims.insert(name.to_owned(), "evil".into());
     }
+    person.claims.insert("email_verified".to_owned(), true.into());
     let code = world.code("app", &["a"], &[ECHO]).await;
     let kept = world.embedded.state.store.get(EntryKind::Code, &sha256_base64url(&code)).await.unwrap().unwrap();
     let code: AuthorizationCode = serde_json::from_slice(&kept).unwrap();
@@ -124,6 +125,7 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
             client_secret: Secret::new(b"secret".to_vec()),
             scopes: Vec::new(),
             allow_http: false,
+            trust_email: false,
         });
     });
     let reply = world.post(E::Token, &exchange(&code)).await;
@@ -132,6 +134,7 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
     assert_eq!((claims["sub"].as_str(), claims["aud"].as_str()), (Some("ada"), Some(ECHO)));
     assert_eq!((claims["scope"].as_str(), claims.get("cnf")), (Some("a"), None));
     assert_eq!(claims["email"], "evil");
+    assert!(!claims.contains_key("email_verified"), "not among token_claims");
 }
 
 #[tokio::test]
@@ -327,4 +330,31 @@ async fn e20_with_the_store_away_nothing_is_issued_and_what_was_issued_is_good()
     let reply = world.post(E::Revoke, &[("client_id", "app"), ("token", login.text("access_token"))]).await;
     assert_eq!(reply.status, 503, "the other replicas have not heard of it");
     assert!(world.caller(login.text("access_token")).is_none(), "but this one has");
+}
+
+#[tokio::test]
+async fn a8_a_token_that_its_servers_would_refuse_is_not_issued_and_its_claim_is_named() {
+    let world = World::new().await;
+    let refreshed = world.login().await.text("refresh_token").to_owned();
+    let many: Vec<Box<str>> = (0..400).map(|n| format!("department-of-many-things-{n}").into()).collect();
+    let grown = world.reloaded(|settings| {
+        let Login::Accounts(accounts) = &mut settings.login else { panic!("accounts") };
+        accounts.accounts[0].groups.extend(many.clone());
+    });
+    // The user sees it before there is a code.
+    let mut browser = Browser::default();
+    let id = browser.ask_ada(&grown, "app", "https://app.example/back", "a").await;
+    let shown = browser.answer(&grown, &id, "allow").await;
+    assert_eq!(shown.status, 500);
+    assert!(shown.text.contains("its largest claim is groups with"), "{}", shown.text);
+    let codes = grown.embedded.state.store.everything(EntryKind::Code);
+    assert!(codes.iter().all(|(_, code)| serde_json::from_slice::<AuthorizationCode>(code).unwrap().spent.is_some()));
+    // A refresh is refused without using up the token.
+    let reply = grown.refresh(&refreshed).await;
+    assert_eq!(reply.refusal(), (500, "server_error"));
+    assert!(reply.text("error_description").contains("groups"), "{}", reply.json);
+    let without = grown.reloaded(|settings| settings.token_claims.clear());
+    let reply = without.refresh(&refreshed).await;
+    assert_eq!(reply.status, 200, "{}", reply.json);
+    assert!(world.caller(reply.text("access_token")).is_some());
 }

@@ -34,8 +34,9 @@ impl Bridge {
         let metadata = self.metadata().await?;
         let endpoint = metadata.token_endpoint.as_deref().unwrap_or_default();
         let place = self.keys.discovery().place("token_endpoint", endpoint).map_err(|fault| unavailable(&fault))?;
-        let secret = std::str::from_utf8(self.settings.client_secret.expose()).unwrap_or_default();
-        let id = &*self.settings.client_id;
+        let settings = self.settings();
+        let secret = std::str::from_utf8(settings.client_secret.expose()).unwrap_or_default();
+        let id = &*settings.client_id;
         let mut parameters = parameters.to_vec();
         // RFC 8414 §2: the default is Basic.
         let methods = metadata.token_endpoint_auth_methods_supported.as_deref();

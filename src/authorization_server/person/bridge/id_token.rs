@@ -37,9 +37,10 @@ impl Bridge {
             tracing::warn!(?fault, "the company IdP sent an ID token that is not valid");
             Code::InvalidRequest.because("the identity provider's answer is not valid")
         };
+        let settings = self.settings();
         let expected = Expected {
-            issuer: &self.settings.issuer,
-            client_id: &self.settings.client_id,
+            issuer: &settings.issuer,
+            client_id: &settings.client_id,
             nonce,
             algorithms: &ALGORITHMS,
             clock_skew: CLOCK_SKEW,

@@ -16,6 +16,7 @@ fn rule(scopes: &str) -> GrantRule {
         accounts: Vec::new(),
         groups: Vec::new(),
         claims: Vec::new(),
+        trusts_email: false,
         clients: Vec::new(),
         scopes: scopes.split_whitespace().map(Glob::new).collect(),
     }
@@ -150,6 +151,36 @@ fn e27_a_client_alone_gets_what_rules_say_of_that_client() {
         ("claims are named, too", GrantRule { claims: vec![claim("sub", &json!(["ci"]))], ..of(&["ci"]) }, false),
     ] {
         assert_eq!(granted(&[rule], Grantee::Client("ci"), "x") == "x", good, "{case}");
+    }
+}
+
+#[test]
+fn e45_only_a_verified_address_counts() {
+    let by_email = GrantRule { claims: vec![claim("email", &json!(["ada@example.com"]))], ..rule("a") };
+    let trusting = GrantRule { trusts_email: true, ..by_email.clone() };
+    for (said, strict, trusted) in [
+        (json!({}), false, true),
+        (json!({"email_verified": null}), false, true),
+        (json!({"email_verified": true}), true, true),
+        (json!({"email_verified": "true"}), true, true),
+        (json!({"email_verified": false}), false, false),
+        (json!({"email_verified": "false"}), false, false),
+        (json!({"email_verified": "TRUE"}), false, false),
+        (json!({"email_verified": "yes"}), false, false),
+        (json!({"email_verified": 1}), false, false),
+        (json!({"email_verified": [true]}), false, false),
+    ] {
+        let mut claims = said.clone();
+        claims["email"] = json!("ada@example.com");
+        let ada = of_idp(claims);
+        for (rule, counts) in [(&by_email, strict), (&trusting, trusted)] {
+            let granted = granted(std::slice::from_ref(rule), Grantee::Person(&ada), "a");
+            assert_eq!(granted == "a", counts, "{said} {}", rule.trusts_email);
+        }
+        let by_another = GrantRule { claims: vec![claim("department", &json!(["eng"]))], ..rule("a") };
+        let mut claims = said;
+        claims["department"] = json!("eng");
+        assert_eq!(granted(&[by_another], Grantee::Person(&of_idp(claims)), "a"), "a", "other claims count");
     }
 }
 

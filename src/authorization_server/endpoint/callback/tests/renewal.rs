@@ -47,3 +47,54 @@ async fn e41_without_an_idp_refresh_token_no_refresh_token_is_issued() {
     let issued = scene.world.post(IssuerEndpoint::Token, &exchange(query.get("code").unwrap())).await;
     assert_eq!((issued.status.as_u16(), issued.json.get("refresh_token")), (200, None), "{}", issued.json);
 }
+
+#[tokio::test]
+async fn a9_after_a_reload_the_idp_is_asked_with_the_new_secret_and_scopes() {
+    let scene = Scene::new().await;
+    scene.depart().await;
+    let reloaded = scene.world.reloaded(|settings| {
+        let Login::Oidc(oidc) = &mut settings.login else { panic!("oidc") };
+        oidc.client_secret = Secret::new(b"two".to_vec());
+        oidc.scopes = vec!["email".into()];
+    });
+    scene.world.embedded.state.follow(&reloaded.embedded.settings);
+    let departed = scene.depart().await;
+    assert_eq!(departed.query.get("scope"), Some("openid email"));
+    scene.grant(&scene.claims(&departed));
+    assert_eq!(scene.back(&departed).await.status, 303);
+    let asked = scene.idp.posted().pop().unwrap();
+    assert!(asked.contains("authorization: Basic Z2F0ZXdheTp0d28="), "{asked}");
+    // Another IdP does not take the place of this one.
+    let elsewhere = scene.world.reloaded(|settings| {
+        let Login::Oidc(oidc) = &mut settings.login else { panic!("oidc") };
+        oidc.client_id = "other".into();
+    });
+    scene.world.embedded.state.follow(&elsewhere.embedded.settings);
+    assert_eq!(&*scene.world.embedded.state.bridge.as_ref().unwrap().settings().client_id, US);
+}
+
+#[tokio::test]
+async fn e45_an_address_that_is_not_verified_is_no_claim_of_a_token() {
+    for (said, trust, is_in_token) in [
+        (json!({"email_verified": true}), false, true),
+        (json!({"email_verified": false}), false, false),
+        (json!({"email_verified": false}), true, false),
+        (json!({}), false, false),
+        (json!({}), true, true),
+    ] {
+        let scene = Scene::new().await;
+        let departed = scene.depart().await;
+        let claims = with(&scene.claims(&departed), &with(&json!({"email": "ada@example.com"}), &said));
+        scene.grant(&claims);
+        let reply = scene.back(&departed).await;
+        let query = Form::read(location(&reply).split_once('?').unwrap().1.as_bytes()).unwrap();
+        let world = scene.world.reloaded(|settings| {
+            settings.token_claims = vec!["email".into()];
+            let Login::Oidc(oidc) = &mut settings.login else { panic!("oidc") };
+            oidc.trust_email = trust;
+        });
+        let issued = world.post(IssuerEndpoint::Token, &exchange(query.get("code").unwrap())).await;
+        let caller = world.caller(issued.text("access_token")).unwrap();
+        assert_eq!(caller.claims().contains_key("email"), is_in_token, "{said} {trust}");
+    }
+}
