@@ -4,6 +4,7 @@ pub(crate) mod cookie;
 pub(crate) mod departure;
 pub(crate) mod flow;
 pub(crate) mod form_post;
+pub(crate) mod known;
 pub(crate) mod offer;
 pub(crate) mod pages;
 pub(crate) mod session;

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::base::{
     clock::Now,
     limits::authorization_server::{PASSWORDS_AT_ONCE, THROTTLED_MAX},
-    peer::network,
+    peer::{network, site},
 };
 
 #[cfg(test)]
@@ -21,6 +21,11 @@ mod tests;
 
 /// How often a wait doubles at most.
 const DOUBLINGS_MAX: u32 = 10;
+
+/// A site may do in all its subnets what this many of them may.
+const SUBNETS_OF_SITE: u32 = 16;
+/// Set in the kind of a count for a site.
+const OF_SITE: u8 = 1 << 7;
 
 /// An action that is counted and limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +36,11 @@ pub enum Action<'a> {
     LoginTo(&'a str),
     /// A failed login from an address.
     LoginFrom(IpAddr),
+    /// A failed login by a browser that has signed in to the same account before, given as its id.
+    LoginOfKnown([u8; 16]),
+    /// A request to the authorize endpoint by a browser that has signed in to an account before,
+    /// given as the account's digest.
+    AuthorizeOfKnown([u8; 32]),
     /// A wrong secret or assertion of a client.
     ClientSecret(&'a str),
     /// A wrong secret or assertion, from an address.
@@ -51,7 +61,9 @@ enum Rule {
 }
 
 impl Action<'_> {
-    /// A whole office may share one address, so limits per address are wider than limits per name.
+    /// Users come first: a browser that is known for the account has its own limits, and accounts
+    /// and clients are limited apart from addresses. A whole office may share one address, so
+    /// limits per address are wider than limits per name.
     fn rule(self) -> Rule {
         const fn secs(secs: u64) -> Duration {
             Duration::from_secs(secs)
@@ -68,7 +80,13 @@ impl Action<'_> {
             Self::LoginFrom(_) => Rule::Backoff { free: 30, first: secs(1), longest: secs(60), forgotten: secs(30) },
             Self::ClientSecret(_) => Rule::Rate { at_once: 20, every: secs(1) },
             Self::ClientFrom(_) => Rule::Rate { at_once: 60, every: secs(1) },
-            Self::Registration(_) => Rule::Rate { at_once: 30, every: secs(2) },
+            // No attempt elsewhere counts. A stolen cookie permits a few hundred guesses a day.
+            Self::LoginOfKnown(_) => {
+                Rule::Backoff { free: 10, first: secs(2), longest: secs(300), forgotten: secs(300) }
+            }
+            Self::AuthorizeOfKnown(_) => Rule::Rate { at_once: 60, every: secs(1) },
+            // Hosted clients register from a few addresses for all their users.
+            Self::Registration(_) => Rule::Rate { at_once: 30, every: secs(1) },
             Self::Authorize(_) => Rule::Rate { at_once: 300, every: Duration::from_millis(200) },
         }
     }
@@ -82,8 +100,22 @@ impl Action<'_> {
             Self::ClientFrom(address) => Self::ClientFrom(network(address)),
             Self::Registration(address) => Self::Registration(network(address)),
             Self::Authorize(address) => Self::Authorize(network(address)),
-            Self::LoginTo(_) | Self::ClientSecret(_) => self,
+            Self::LoginTo(_) | Self::ClientSecret(_) | Self::LoginOfKnown(_) | Self::AuthorizeOfKnown(_) => self,
         }
+    }
+
+    /// The same action of the whole IPv6 site, which may misbehave in many of its subnets.
+    fn of_site(self) -> Option<Self> {
+        Some(match self {
+            Self::LoginToFrom(name, address) => Self::LoginToFrom(name, site(address)?),
+            Self::LoginFrom(address) => Self::LoginFrom(site(address)?),
+            Self::ClientFrom(address) => Self::ClientFrom(site(address)?),
+            Self::Registration(address) => Self::Registration(site(address)?),
+            Self::Authorize(address) => Self::Authorize(site(address)?),
+            Self::LoginTo(_) | Self::ClientSecret(_) | Self::LoginOfKnown(_) | Self::AuthorizeOfKnown(_) => {
+                return None;
+            }
+        })
     }
 
     fn kind(self) -> u8 {
@@ -95,7 +127,39 @@ impl Action<'_> {
             Self::ClientFrom(_) => 3,
             Self::Registration(_) => 4,
             Self::Authorize(_) => 5,
+            Self::LoginOfKnown(_) => 7,
+            Self::AuthorizeOfKnown(_) => 8,
         }
+    }
+}
+
+impl Rule {
+    /// The rule for a site of [`SUBNETS_OF_SITE`] subnets that each do what one may.
+    fn of_site(self) -> Self {
+        match self {
+            Self::Backoff { free, first, longest, forgotten } => {
+                let (free, forgotten) = (free.saturating_mul(SUBNETS_OF_SITE), forgotten / SUBNETS_OF_SITE);
+                Self::Backoff { free, first, longest, forgotten }
+            }
+            Self::Rate { at_once, every } => {
+                Self::Rate { at_once: at_once.saturating_mul(SUBNETS_OF_SITE), every: every / SUBNETS_OF_SITE }
+            }
+        }
+    }
+}
+
+/// The kind of an action, and a hash of what it names.
+type CountKey = (u8, u64);
+
+/// Where an action counts, each time with its rule: for its network, and for its site.
+struct Counted {
+    own: (CountKey, Rule),
+    site: Option<(CountKey, Rule)>,
+}
+
+impl Counted {
+    fn each(&self) -> impl Iterator<Item = &(CountKey, Rule)> {
+        [Some(&self.own), self.site.as_ref()].into_iter().flatten()
     }
 }
 
@@ -144,7 +208,7 @@ impl Entry {
 
 /// Counts actions, in bounded memory; each replica has its own.
 pub struct Throttle {
-    known: Mutex<HashMap<(u8, u64), Entry>>,
+    known: Mutex<HashMap<CountKey, Entry>>,
     hasher: RandomState,
     passwords: Arc<Semaphore>,
 }
@@ -165,16 +229,16 @@ impl Throttle {
     /// # Errors
     /// How long to wait.
     pub fn check(&self, action: Action<'_>, now: Now) -> Result<(), Duration> {
-        let key = self.key(action);
+        let counted = self.counted(action);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        wait(known.get(&key), now)
+        wait(&known, &counted, now)
     }
 
     /// Counts one action.
     pub fn count(&self, action: Action<'_>, now: Now) {
-        let key = self.key(action);
+        let counted = self.counted(action);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        count(&mut known, key, action, now);
+        count(&mut known, &counted, now);
     }
 
     /// [`Self::check`] and [`Self::count`] in one step, so that parallel attempts gain nothing.
@@ -182,29 +246,29 @@ impl Throttle {
     /// # Errors
     /// How long to wait; nothing was counted.
     pub fn attempt(&self, action: Action<'_>, now: Now) -> Result<(), Duration> {
-        let key = self.key(action);
+        let counted = self.counted(action);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        wait(known.get(&key), now)?;
-        count(&mut known, key, action, now);
+        wait(&known, &counted, now)?;
+        count(&mut known, &counted, now);
         Ok(())
     }
 
-    /// Takes back an attempt that succeeded. For an account, all failures are forgotten: its owner
-    /// has logged in. For an address, only this attempt is: otherwise an attacker with one account
-    /// could guess other passwords between logins to that account.
+    /// Takes back an attempt that succeeded. For an account or a known browser, all failures are
+    /// forgotten: its owner has logged in. For an address, only this attempt is: otherwise an
+    /// attacker with one account could guess other passwords between logins to that account.
     pub fn refund(&self, action: Action<'_>) {
-        let key = self.key(action);
+        let Counted { own: (own, _), site } = self.counted(action);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        match (action, known.get_mut(&key)) {
-            (Action::LoginTo(_) | Action::LoginToFrom(..), _) => {
-                known.remove(&key);
-            }
-            (_, Some(entry)) => {
+        let is_of_account = matches!(action, Action::LoginTo(_) | Action::LoginToFrom(..) | Action::LoginOfKnown(_));
+        if is_of_account {
+            known.remove(&own);
+        }
+        for key in [(!is_of_account).then_some(own), site.map(|(key, _)| key)].into_iter().flatten() {
+            if let Some(entry) = known.get_mut(&key) {
                 entry.count = entry.count.saturating_sub(1);
                 // Other users at this address need not wait either.
                 entry.next = entry.since;
             }
-            (_, None) => {}
         }
     }
 
@@ -216,30 +280,34 @@ impl Throttle {
 
     /// Only a hash of the name is kept: a user may type a password into the name field. The hash
     /// key is random per process, so that an attacker cannot find two names with one count.
-    fn key(&self, action: Action<'_>) -> (u8, u64) {
-        (action.kind(), self.hasher.hash_one(action.of_network()))
+    fn counted(&self, action: Action<'_>) -> Counted {
+        let key = |site: u8, action: Action<'_>| (action.kind() | site, self.hasher.hash_one(action));
+        let site = action.of_site().map(|site| (key(OF_SITE, site), action.rule().of_site()));
+        Counted { own: (key(0, action.of_network()), action.rule()), site }
     }
 }
 
-fn wait(entry: Option<&Entry>, now: Now) -> Result<(), Duration> {
-    match entry.map(|entry| entry.next.saturating_sub(now.mono)) {
+fn wait(known: &HashMap<CountKey, Entry>, counted: &Counted, now: Now) -> Result<(), Duration> {
+    let entries = counted.each().filter_map(|(key, _)| known.get(key));
+    match entries.map(|entry| entry.next.saturating_sub(now.mono)).max() {
         None | Some(Duration::ZERO) => Ok(()),
         Some(wait) => Err(wait),
     }
 }
 
-fn count(known: &mut HashMap<(u8, u64), Entry>, key: (u8, u64), action: Action<'_>, now: Now) {
-    let rule = action.rule();
-    if known.len() >= THROTTLED_MAX && !known.contains_key(&key) {
-        make_room(known, now.mono);
+fn count(known: &mut HashMap<CountKey, Entry>, counted: &Counted, now: Now) {
+    for (key, rule) in counted.each() {
+        if known.len() >= THROTTLED_MAX && !known.contains_key(key) {
+            make_room(known, now.mono);
+        }
+        let entry = known.entry(*key).or_insert(Entry { count: 0, since: now.mono, next: now.mono });
+        *entry = entry.at(rule, now.mono).counted(rule, now.mono);
     }
-    let entry = known.entry(key).or_insert(Entry { count: 0, since: now.mono, next: now.mono });
-    *entry = entry.at(&rule, now.mono).counted(&rule, now.mono);
 }
 
 /// Removes entries without a wait, so that a flood of names removes no entry that must wait
 /// (attack 163). If all must wait, removes those with the shorter waits.
-fn make_room(known: &mut HashMap<(u8, u64), Entry>, now: Duration) {
+fn make_room(known: &mut HashMap<CountKey, Entry>, now: Duration) {
     known.retain(|_, entry| entry.next > now);
     if known.len() >= THROTTLED_MAX {
         let mut ends: Vec<Duration> = known.values().map(|entry| entry.next).collect();

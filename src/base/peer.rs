@@ -12,6 +12,15 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The /48 of an IPv6 address, which providers give to one customer (RFC 6177); `None` for IPv4.
+#[must_use]
+pub fn site(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Some(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 80 << 80))),
+        IpAddr::V4(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +35,7 @@ mod tests {
         ] {
             assert_eq!(network(address.parse().unwrap()), peer.parse::<IpAddr>().unwrap(), "{address}");
         }
+        assert_eq!(site("2001:db8:1:2:3::".parse().unwrap()), Some("2001:db8:1::".parse().unwrap()));
+        assert_eq!(site("::ffff:192.0.2.7".parse().unwrap()), None);
     }
 }

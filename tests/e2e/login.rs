@@ -9,6 +9,7 @@
 pub mod browser;
 mod claims;
 pub mod client;
+mod crowds;
 mod documents;
 pub mod idp;
 pub mod world;

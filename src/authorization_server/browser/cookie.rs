@@ -19,11 +19,7 @@ pub(crate) enum Cookie {
 impl Cookie {
     /// `Set-Cookie` with `value`, for `max_age_secs`.
     pub(crate) fn set(self, embedded: &Embedded, value: &str, max_age_secs: u64) -> String {
-        // Browsers accept `__Host-` only with Secure and Path=/, over TLS: another host of the
-        // domain cannot set one (attack 163).
-        let secure = if embedded.is_https() { "; Secure" } else { "" };
-        // Lax, not Strict: the IdP's callback comes from another site.
-        format!("{}={value}; Path=/; Max-Age={max_age_secs}; HttpOnly; SameSite=Lax{secure}", self.name(embedded))
+        line(embedded, &self.name(embedded), value, max_age_secs)
     }
 
     /// `Set-Cookie` that deletes it.
@@ -34,11 +30,7 @@ impl Cookie {
     /// The value; `None` if the cookie is missing or comes twice.
     pub(crate) fn get<'h>(self, embedded: &Embedded, headers: &'h HeaderMap) -> Option<&'h str> {
         let name = self.name(embedded);
-        let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-        let mut values = lines.flat_map(|line| line.split(';')).filter_map(|pair| {
-            let (key, value) = pair.trim().split_once('=')?;
-            (key == name).then_some(value)
-        });
+        let mut values = pairs(headers).filter(|(key, _)| *key == name).map(|(_, value)| value);
         // An attacker may have set one of two, and their order depends on paths.
         match (values.next(), values.next()) {
             (Some(value), None) if is_well_formed(value) => Some(value),
@@ -48,14 +40,33 @@ impl Cookie {
 
     /// Several embedded servers may share a host or its ports; each has its own cookie names.
     fn name(self, embedded: &Embedded) -> String {
-        let prefix = if embedded.is_https() { "__Host-" } else { "" };
-        let what = match self {
-            Self::Browser => "browser",
-            Self::Login => "login",
-        };
-        let issuer = sha256_base64url(&embedded.settings.issuer);
-        format!("{prefix}portcullis-{what}-{}", issuer.get(..8).unwrap_or_default())
+        match self {
+            Self::Browser => name(embedded, "browser"),
+            Self::Login => name(embedded, "login"),
+        }
     }
+}
+
+/// The name of a cookie of this server.
+pub(super) fn name(embedded: &Embedded, what: &str) -> String {
+    let prefix = if embedded.is_https() { "__Host-" } else { "" };
+    let issuer = sha256_base64url(&embedded.settings.issuer);
+    format!("{prefix}portcullis-{what}-{}", issuer.get(..8).unwrap_or_default())
+}
+
+/// `Set-Cookie` with this name and value.
+pub(super) fn line(embedded: &Embedded, name: &str, value: &str, max_age_secs: u64) -> String {
+    // Browsers accept `__Host-` only with Secure and Path=/, over TLS: another host of the domain
+    // cannot set one (attack 163).
+    let secure = if embedded.is_https() { "; Secure" } else { "" };
+    // Lax, not Strict: the IdP's callback comes from another site.
+    format!("{name}={value}; Path=/; Max-Age={max_age_secs}; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// Names and values of all cookies of a request.
+pub(super) fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
 }
 
 /// Whether the value has the form of

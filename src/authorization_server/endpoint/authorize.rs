@@ -5,6 +5,7 @@ use crate::{
         browser::{
             cookie::Cookie,
             flow::{self, Flow, page_url},
+            known,
             offer::Offer,
             pages, session,
         },
@@ -81,7 +82,11 @@ struct Next {
 }
 
 async fn identify(embedded: &Embedded, asked: &Asked<'_>) -> Result<(Client, Form, ReturnTo), Denied> {
-    embedded.state.throttle.attempt(Action::Authorize(asked.peer), asked.now).map_err(Denied::slow_down)?;
+    let throttle = &embedded.state.throttle;
+    let known = known::any(embedded, asked).map(|known| Action::AuthorizeOfKnown(known.account));
+    if !known.is_some_and(|known| throttle.attempt(known, asked.now).is_ok()) {
+        throttle.attempt(Action::Authorize(asked.peer), asked.now).map_err(Denied::slow_down)?;
+    }
     let form = asked.query()?;
     let id = form.get("client_id").ok_or_else(|| Code::InvalidRequest.because("client_id is missing"))?;
     let client = find(embedded, id, Purpose::Authorize(form.get("redirect_uri")), asked).await?;

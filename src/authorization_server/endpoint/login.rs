@@ -9,6 +9,7 @@ use crate::{
         browser::{
             flow::{self, Flow, page_url},
             form_post::{FormPost, csrf},
+            known::{self, KnownBrowser},
             offer::Offer,
             pages::{self, LoginView},
             session,
@@ -70,7 +71,8 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAns
     let of_client = Some(&*posted.flow.client.id);
     let again =
         |status, problem: &str| form_page(embedded, asked, (&posted.id, &posted.flow), status, name, Some(problem));
-    if let Err(wait) = may_try(embedded, asked, name) {
+    let known = known::find(embedded, asked, name);
+    if let Err(wait) = may_try(embedded, asked, name, known) {
         event::note(embedded, "login", of_client, None, "refused: too many attempts");
         let mut answer =
             again(StatusCode::TOO_MANY_REQUESTS, &format!("Too many attempts. Try again in {}.", in_words(wait)))?;
@@ -83,17 +85,27 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAns
         event::note(embedded, "login", of_client, None, "refused: account or password");
         return again(StatusCode::FORBIDDEN, WRONG);
     };
-    throttle.refund(Action::LoginToFrom(name, asked.peer));
-    throttle.refund(Action::LoginTo(name));
-    throttle.refund(Action::LoginFrom(asked.peer));
+    match known {
+        Some(known) => throttle.refund(Action::LoginOfKnown(known.id)),
+        None => {
+            throttle.refund(Action::LoginToFrom(name, asked.peer));
+            throttle.refund(Action::LoginTo(name));
+            throttle.refund(Action::LoginFrom(asked.peer));
+        }
+    }
     event::note(embedded, "login", of_client, Some(&person.subject), "logged in");
-    admit(embedded, asked, posted, person).await
+    let remembered = known::remember(embedded, asked, name).map_err(|cause| Code::ServerError.because(cause))?;
+    admit(embedded, asked, posted, person, remembered).await
 }
 
-/// Whether one more attempt is permitted. It is counted before the password is checked, so that
-/// parallel attempts gain nothing.
-fn may_try(embedded: &Embedded, asked: &Asked<'_>, name: &str) -> Result<(), Duration> {
+/// Whether one more attempt is permitted. A browser that has signed in to the account before has
+/// its own limit: failures elsewhere, and of others at its address, do not delay it (attack 202).
+/// An attempt is counted before the password is checked, so that parallel attempts gain nothing.
+fn may_try(embedded: &Embedded, asked: &Asked<'_>, name: &str, known: Option<KnownBrowser>) -> Result<(), Duration> {
     let (throttle, now) = (&embedded.state.throttle, asked.now);
+    if let Some(known) = known {
+        return throttle.attempt(Action::LoginOfKnown(known.id), now);
+    }
     throttle.check(Action::LoginToFrom(name, asked.peer), now)?;
     throttle.check(Action::LoginTo(name), now)?;
     throttle.attempt(Action::LoginFrom(asked.peer), now)?;
@@ -107,11 +119,12 @@ async fn admit(
     asked: &Asked<'_>,
     posted: FormPost,
     person: Person,
+    remembered: String,
 ) -> Result<EndpointAnswer, OAuthError> {
     let FormPost { id, mut flow, before, .. } = posted;
     flow.person = Some(person.clone());
     flow::advance(embedded, &id, &before, &flow).await?;
-    let cookies = [session::begin(embedded, asked, &person).await?];
+    let cookies = [session::begin(embedded, asked, &person).await?, remembered];
     let offer = Offer::to(embedded, &flow.client, &flow.request, &person).await?;
     if !offer.is_settled(&flow.client, &flow.request) || flow.request.always_ask {
         return Ok(reply::redirect(&page_url(embedded, IssuerEndpoint::Consent, &id), &cookies));

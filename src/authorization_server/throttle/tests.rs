@@ -77,7 +77,7 @@ fn e28_a_login_that_works_does_not_pay_for_guesses_at_others() {
 #[test]
 fn e28_what_has_a_rate_comes_back_one_by_one() {
     for (action, at_once, every_ms) in [
-        (Action::Registration(SOMEBODY), 30, 2_000),
+        (Action::Registration(SOMEBODY), 30, 1_000),
         (Action::ClientSecret("robot"), 20, 1_000),
         (Action::ClientFrom(SOMEBODY), 60, 1_000),
         (Action::Authorize(SOMEBODY), 300, 200),
@@ -140,4 +140,39 @@ fn e28_a_flood_of_names_does_not_shorten_a_wait() {
     }
     assert!(throttle.check(to, at(1)).is_err());
     assert!(throttle.known.lock().unwrap().len() <= THROTTLED_MAX);
+}
+
+#[test]
+fn login_d1_many_subnets_of_one_ipv6_site_are_limited_together() {
+    let throttle = Throttle::default();
+    let address = |subnet: u16, host: u16| format!("2001:db8:1:{subnet:x}::{host:x}").parse::<IpAddr>().unwrap();
+    let mut guesses = 0;
+    for subnet in 0..400 {
+        for host in 0..5 {
+            guesses += u32::from(throttle.attempt(Action::LoginToFrom("ada", address(subnet, host)), at(0)).is_ok());
+        }
+    }
+    assert_eq!(guesses, 16 * 5 + 1, "as many as sixteen subnets have");
+    let elsewhere = Action::LoginToFrom("ada", "2001:db8:2::1".parse().unwrap());
+    assert_eq!(throttle.attempt(elsewhere, at(0)), Ok(()), "another site");
+    assert_eq!(throttle.attempt(Action::LoginToFrom("bob", address(1, 1)), at(0)), Ok(()), "another account");
+    // A few subnets that behave are not held up by each other.
+    let throttle = Throttle::default();
+    for subnet in 0..10 {
+        for host in 0..30 {
+            throttle.attempt(Action::Registration(address(subnet, host)), at(0)).unwrap();
+        }
+    }
+    throttle.attempt(Action::Registration(address(0, 0)), at(0)).unwrap_err();
+    throttle.attempt(Action::Registration(address(11, 0)), at(0)).unwrap();
+}
+
+#[test]
+fn login_d1_a_hosted_client_has_2000_sign_ins_an_hour_from_one_address() {
+    let throttle = Throttle::default();
+    for count in 0..2_000 {
+        let now = at(count * 3_600 / 2_000);
+        throttle.attempt(Action::Registration(SOMEBODY), now).unwrap();
+        throttle.check(Action::ClientFrom(SOMEBODY), now).unwrap();
+    }
 }

@@ -121,6 +121,11 @@ pub const FLOW_AGE: Duration = Duration::from_secs(600);
 pub const CODE_AGE: Duration = Duration::from_secs(60);
 /// The lifetime of a browser's sign-in, however often it is used.
 pub const LOGIN_AGE: Duration = Duration::from_secs(8 * 3600);
+/// For this time after its last sign-in to an account, a browser has its own limit on failed logins
+/// to that account.
+pub const KNOWN_BROWSER_AGE: Duration = Duration::from_secs(180 * 24 * 3600);
+/// Cookies of known browsers that one request may have tried.
+pub const KNOWN_BROWSERS_TRIED_MAX: usize = 8;
 /// The lifetime of a user's consent to a client after its last use.
 pub const CONSENT_AGE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The name of an account, as typed.

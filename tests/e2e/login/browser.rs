@@ -17,6 +17,8 @@ pub struct Browser {
     pub password: String,
     /// Which button of the consent page the user presses: `allow` or `deny`.
     pub decision: String,
+    /// The address that a trusted proxy in front says it has.
+    pub from: Option<String>,
     /// Which replica gets each request in turn.
     pub replicas: Vec<usize>,
     /// The paths that answered, without queries: `/oauth/login`, `/oauth/consent`, ….
@@ -119,6 +121,10 @@ impl Browser {
     async fn send(&mut self, login: &LoginWorld, ask: Ask, target: &str) -> Reply {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let ask = if cookies.is_empty() { ask } else { ask.with("Cookie", cookies.join("; ")) };
+        let ask = match &self.from {
+            Some(from) => ask.with("X-Forwarded-For", from),
+            None => ask,
+        };
         let replica = self.replicas[self.steps % self.replicas.len()];
         self.steps += 1;
         let reply = login.send_to(replica, &ask).await;

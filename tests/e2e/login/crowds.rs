@@ -1,0 +1,102 @@
+//! A few must not lock everyone out: who is limited when one attacks, and who is not.
+
+use serde_json::json;
+
+use super::{
+    browser::Browser,
+    client::Client,
+    world::{LoginPlan, LoginWorld, PASSWORD},
+};
+use crate::e2e::world::{Ask, Plan, Reply};
+
+fn behind_a_proxy(plan: Plan) -> Plan {
+    plan.top("trusted_proxies: [127.0.0.1/32]")
+}
+
+/// One login, from the request to the answer to the password; the session is forgotten.
+async fn log_in(login: &LoginWorld, browser: &mut Browser) -> Reply {
+    let url = Client::desktop().request(login, "mcp:connect").url;
+    let begun = browser.get(login, &url).await;
+    if begun.status != 303 {
+        return begun;
+    }
+    let page = browser.get(login, begun.header("location").unwrap()).await;
+    let (account, password) = (browser.account.clone(), browser.password.clone());
+    let answer = browser.submit(login, &page, &[("account", &account), ("password", &password)]).await;
+    browser.cookies.retain(|(name, _)| name.contains("-known-"));
+    answer
+}
+
+#[tokio::test]
+async fn login_d1_attack_202_one_attacker_at_the_same_address_locks_no_user_out() {
+    let login = LoginPlan::accounts().start().await;
+    let mut ada = Browser::of("ada", PASSWORD);
+    assert_eq!(log_in(&login, &mut ada).await.status, 303);
+    let (mut refused, mut succeeded) = (0, 0);
+    for round in 0..40 {
+        // Guesses at the account itself, and at others.
+        for name in ["ada".to_owned(), format!("somebody-{round}")] {
+            refused += usize::from(log_in(&login, &mut Browser::of(&name, "wrong")).await.status == 429);
+        }
+        succeeded += usize::from(log_in(&login, &mut ada).await.status == 303);
+    }
+    assert!(refused >= 40, "{refused}");
+    assert_eq!(succeeded, 40, "of 40 logins of a known browser");
+    let other = log_in(&login, &mut Browser::of("ada", PASSWORD)).await;
+    assert_eq!(other.status, 429, "any other browser at this address waits");
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_d1_attack_202_a_proxy_in_front_keeps_addresses_apart_and_replicas_know_a_browser() {
+    let plan = LoginPlan::accounts().around(behind_a_proxy).redis().await.replicas(2);
+    let login = plan.start().await;
+    let from = |account: &str, from: &str, replica: usize| Browser {
+        from: Some(from.to_owned()),
+        replicas: vec![replica],
+        ..Browser::of(account, PASSWORD)
+    };
+    let mut ada = from("ada", "203.0.113.1", 0);
+    assert_eq!(log_in(&login, &mut ada).await.status, 303);
+    for count in 0..40 {
+        let mut attacker = Browser { password: "wrong".to_owned(), ..from("ada", "203.0.113.66", 1) };
+        let status = log_in(&login, &mut attacker).await.status;
+        assert_eq!(status, if count < 6 { 403 } else { 429 }, "{count}");
+    }
+    assert_eq!(log_in(&login, &mut from("bob", "203.0.113.66", 1)).await.status, 303, "another account");
+    assert_eq!(log_in(&login, &mut from("ada", "203.0.113.2", 1)).await.status, 303, "another address");
+    assert_eq!(log_in(&login, &mut from("ada", "203.0.113.66", 1)).await.status, 429);
+    let mut same = Browser { from: Some("203.0.113.66".to_owned()), replicas: vec![1], ..ada };
+    assert_eq!(log_in(&login, &mut same).await.status, 303, "known at the other replica, whatever its address");
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_d1_people_of_a_hosted_client_sign_in_from_its_few_addresses() {
+    const PEOPLE: usize = 80;
+    let login = LoginPlan::accounts().around(behind_a_proxy).start().await;
+    let body = json!({
+        "client_name": "Hosted", "redirect_uris": ["http://127.0.0.1:33418/callback"], "token_endpoint_auth_method": "none",
+    });
+    for person in 0..PEOPLE {
+        let hosted = format!("198.51.100.{}", person % 4);
+        let at_hosted = |ask: Ask| ask.with("X-Forwarded-For", &hosted);
+        let reply = login.world.send(&at_hosted(Ask::post("/oauth/register", body.to_string()))).await;
+        assert_eq!(reply.status, 201, "{person}: {reply:?}");
+        let client = Client::with_id(reply.json()["client_id"].as_str().unwrap());
+        let mut browser = Browser { from: Some(format!("203.0.113.{}", person % 250)), ..Browser::of("ada", PASSWORD) };
+        let (code, verifier) = client.code(&login, &mut browser, "mcp:connect").await;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", &client.redirect),
+            ("code_verifier", &verifier),
+        ];
+        let wrong = [("grant_type", "refresh_token"), ("refresh_token", "invented")];
+        // Another user of the hosted client misbehaves at the same address.
+        assert_eq!(login.world.send(&at_hosted(client.form("/oauth/token", &wrong))).await.status, 400);
+        let reply = login.world.send(&at_hosted(client.form("/oauth/token", &form))).await;
+        login.tokens(&reply);
+    }
+    login.close().await;
+}
