@@ -8,15 +8,15 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
         ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_SECURITY_POLICY,
-        CONTENT_TYPE, LOCATION, PRAGMA, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE,
-        X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        CONTENT_TYPE, LOCATION, PRAGMA, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+        WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
 };
 use serde_json::{Value, json};
 
 use crate::{
-    authorization_server::{delivery::OnDelivered, store::fault::StoreFault},
-    base::{digest::sha256, media},
+    authorization_server::{delivery::OnDelivered, embedded::Embedded, store::fault::StoreFault},
+    base::{digest::sha256, media, names::is_loopback_name},
     decide::authorization_server::error::{Code, OAuthError},
 };
 
@@ -26,6 +26,7 @@ mod tests;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 /// Response headers that clients in browsers must be able to read.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("WWW-Authenticate, Retry-After");
@@ -203,6 +204,22 @@ fn form_target(target: &str) -> Option<&str> {
 fn set(headers: &mut HeaderMap, cookies: &[String]) {
     for cookie in cookies.iter().filter_map(|cookie| HeaderValue::try_from(cookie).ok()) {
         headers.append(SET_COOKIE, cookie);
+    }
+}
+
+/// An empty answer to a request that only looks.
+pub(crate) fn nothing() -> EndpointAnswer {
+    let mut response = Response::new(Bytes::new());
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response.into()
+}
+
+/// Tells browsers to ask this host over TLS alone (RFC 6797), if it is asked so now. Not on this
+/// machine, where servers of other projects share the host name.
+pub(crate) fn only_over_tls(embedded: &Embedded, answer: &mut EndpointAnswer) {
+    let host = embedded.settings.issuer.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+    if embedded.is_https() && host.is_some_and(|host| !is_loopback_name(&host)) {
+        answer.response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, A_YEAR);
     }
 }
 

@@ -146,6 +146,7 @@ pub(crate) fn client(id: &str, auth: ClientAuth) -> Client {
         auth,
         grants: Grants { code: true, refresh: true, credentials: false },
         scopes: None,
+        introspects: Vec::new(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Reads the file of local accounts: names, password hashes and groups.
 
-use std::{collections::HashSet, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use crate::{
     authorization_server::person::accounts::{Account, Accounts, check_hash},
@@ -12,6 +15,7 @@ use crate::{
         reading::Reading,
         secret, tree, value,
     },
+    decide::authorization_server::account_name::look,
 };
 
 /// Longest name or subject: both go into tokens.
@@ -39,10 +43,12 @@ pub(super) fn accounts(field: &Field<'_>, path: &Path) -> Option<Accounts> {
 
 fn list(field: &Field<'_>) -> Accounts {
     let (mut names, mut subjects) = (HashSet::new(), HashSet::new());
+    let mut looks: HashMap<String, Box<str>> = HashMap::new();
     let mut accounts = Vec::new();
     for item in field.full_list("accounts").unwrap_or_default() {
         let Some(read) = item.section("accounts file[]", account) else { continue };
         let (account, name, subject) = read;
+        let place = name.place.clone();
         if !names.insert(account.name.clone()) {
             field.reading.problem(&name.place, &format!("{} a second time", quoted(&name.value)), "each name once");
         } else if let Some(subject) = subject.or(Some(name))
@@ -54,6 +60,16 @@ fn list(field: &Field<'_>) -> Accounts {
                 &subject.place,
                 &found,
                 "each subject once (an account without `subject` uses its name)",
+            );
+        }
+        if let Some(other) = looks.insert(look(&account.name), account.name.clone())
+            && other != account.name
+        {
+            let found = format!("{}, which looks like {}", quoted(&account.name), quoted(&other));
+            field.reading.problem(
+                &place,
+                &found,
+                "names that people can tell apart: not by case, by invisible characters, or by letters of another script that look the same",
             );
         }
         accounts.push(account);

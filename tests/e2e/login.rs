@@ -12,6 +12,7 @@ pub mod client;
 mod crowds;
 mod documents;
 pub mod idp;
+mod protocol;
 pub mod world;
 
 use browser::{Browser, Shown};

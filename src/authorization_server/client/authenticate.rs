@@ -20,6 +20,7 @@ use crate::{
     decide::{
         authorization_server::{
             client::{Client, ClientAuth},
+            client_id_document::DocumentUrl,
             error::{Code, OAuthError},
             form::Form,
             last_good::Purpose,
@@ -55,8 +56,16 @@ pub(crate) async fn authenticate(embedded: &Embedded, form: &Form, asked: &Asked
     let (id, proof) = read(form, asked)?;
     let (throttle, now) = (&embedded.state.throttle, asked.now);
     let actions = [Action::ClientSecret(&id), Action::ClientFrom(asked.peer)];
-    let client = find(embedded, &id, Purpose::Token, asked).await?;
-    let verdict = verify(embedded, &client, &proof, asked).await;
+    // An unknown client is refused in the same words as a known one, and counted in the same way:
+    // the answer says nothing about which ids exist. That of a document is a public address.
+    let found = match find(embedded, &id, Purpose::Token, asked).await {
+        Err(error) if error.code == Code::InvalidClient && !DocumentUrl::looks_like_one(&id) => Err(failed()),
+        found => found,
+    };
+    let verdict = match found {
+        Ok(client) => verify(embedded, &client, &proof, asked).await.map(|()| client),
+        Err(error) => Err(error.into()),
+    };
     if let Err(denied) = &verdict
         && denied.error.code == Code::InvalidClient
     {
@@ -70,7 +79,7 @@ pub(crate) async fn authenticate(embedded: &Embedded, form: &Form, asked: &Asked
             }
         }
     }
-    verdict.map(|()| client)
+    verdict
 }
 
 /// Whether the request tried `Authorization: Basic`; a refusal then carries that challenge (RFC
@@ -115,7 +124,9 @@ fn nameless() -> OAuthError {
 }
 
 fn failed() -> OAuthError {
-    Code::InvalidClient.because("client authentication failed")
+    Code::InvalidClient.because(
+        "client authentication failed: the client is unknown, its credential is wrong, or it registered another method",
+    )
 }
 
 /// Id and secret in `Authorization: Basic`, each form-encoded (RFC 6749 §2.3.1).
@@ -156,7 +167,7 @@ async fn verify(embedded: &Embedded, client: &Client, proof: &Proof<'_>, asked: 
             verify_assertion(embedded, client, &keys, token, asked).await
         }
         (ClientAuth::None | ClientAuth::Secret(_) | ClientAuth::Keys(_) | ClientAuth::KeysAt(_), _) => {
-            Err(Code::InvalidClient.because("the client registered another authentication method").into())
+            Err(failed().into())
         }
     }
 }

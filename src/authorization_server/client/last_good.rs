@@ -64,11 +64,12 @@ pub(crate) async fn allowed(
     .await
 }
 
-/// Records that the client has refreshed a token: its document and its key set are kept for as long
-/// as it is used. A failure is logged: it must not fail the refresh.
-pub(crate) async fn used(embedded: &Embedded, client: &Client, now: Now) {
+/// Records that the client has got a token: its key set is kept and, if it has refreshed, its
+/// document for as long as it is used. A failure is logged: the client has its token.
+pub(crate) async fn used(embedded: &Embedded, client: &Client, has_refreshed: bool, now: Now) {
     let kept = async {
-        if client.origin == ClientOrigin::Document
+        if has_refreshed
+            && client.origin == ClientOrigin::Document
             && let Some((client, seen)) = described(embedded, &client.id, now)
         {
             change(embedded, &client.id, now, |kept| match kept {

@@ -61,6 +61,15 @@ pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAns
     }
 }
 
+/// `HEAD authorize`: whether client and redirect URI are good. It begins no login and issues no
+/// code.
+pub(crate) async fn look(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
+    match identify(embedded, asked).await {
+        Ok(_) => reply::nothing(),
+        Err(denied) => pages::denied(&denied),
+    }
+}
+
 /// Why there is no next page.
 struct Stopped {
     error: OAuthError,

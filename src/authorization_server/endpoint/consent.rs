@@ -10,6 +10,7 @@ use crate::{
             form_post::{FormPost, csrf},
             offer::{self, Offer},
             pages::{self, ConsentView},
+            session,
         },
         embedded::{Asked, Embedded},
         event,
@@ -42,7 +43,7 @@ async fn shown(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer,
     let form = asked.query()?;
     let id = form.get("flow").unwrap_or_default();
     let (flow, _) = flow::resume(embedded, id, asked).await?;
-    let Some(offer) = offer_of(embedded, &flow).await? else {
+    let Some(offer) = offer_of(embedded, &flow, asked).await? else {
         return Ok(reply::redirect(&page_url(embedded, IssuerEndpoint::Login, id), &[]));
     };
     let csrf = csrf(embedded, asked, id, &purpose(&flow, &offer).each_ref().map(String::as_str));
@@ -61,7 +62,7 @@ pub(crate) async fn decide(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAn
 async fn decided(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuthError> {
     let posted = FormPost::read(embedded, asked).await?;
     let no_login = || Code::AccessDenied.because("no user has logged in for this request");
-    let offer = offer_of(embedded, &posted.flow).await?.ok_or_else(no_login)?;
+    let offer = offer_of(embedded, &posted.flow, asked).await?.ok_or_else(no_login)?;
     // Only what the page showed is granted: a page with other scopes or another account has another
     // CSRF value.
     posted.check(embedded, asked, &purpose(&posted.flow, &offer).each_ref().map(String::as_str))?;
@@ -108,13 +109,20 @@ async fn allow(
 }
 
 /// What the user may grant in a flow; `None` if they must log in first.
-async fn offer_of(embedded: &Embedded, flow: &Flow) -> Result<Option<Offer>, OAuthError> {
+///
+/// The browser must have the session of the user who logged in. Over plain HTTP another server on
+/// the same host can plant the flow's cookie: its owner would answer for the user who logs in.
+async fn offer_of(embedded: &Embedded, flow: &Flow, asked: &Asked<'_>) -> Result<Option<Offer>, OAuthError> {
     match (&embedded.settings.login, &flow.person) {
         (Login::Oidc(_), _) => Ok(Some(Offer::before_login(&flow.request))),
         (Login::Accounts(_), Some(person)) => {
             // The account may have been removed since the login, up to ten minutes ago.
             let gone = || Code::AccessDenied.because("the account that logged in was removed");
             let person = current::person_now(embedded, person).ok_or_else(gone)?;
+            let session = session::signed_in(embedded, asked).await?;
+            if session.is_none_or(|session| session.subject != person.subject) {
+                return Ok(None);
+            }
             Ok(Some(Offer::to(embedded, &flow.client, &flow.request, &person).await?))
         }
         (Login::Accounts(_), None) => Ok(None),

@@ -1,7 +1,7 @@
 //! `introspect`: what an active token says (RFC 7662).
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     authorization_server::{
@@ -15,7 +15,7 @@ use crate::{
     },
     base::names::Scope,
     decide::authorization_server::{
-        client::{Client, ClientAuth, ClientOrigin},
+        client::{Client, ClientAuth},
         error::Code,
         form::Form,
         refresh_family::{PresentedToken, Standing},
@@ -40,8 +40,8 @@ pub(crate) async fn introspect(embedded: &Embedded, asked: &Asked<'_>) -> Endpoi
 }
 
 /// What an active token says; `None` if it is not active, or not for this client to see. Its own
-/// client may see it, and configured clients, which act as resource servers. A registered client
-/// may not see others' tokens, because anyone can register.
+/// client may see it, and a client that the operator has named for one of its servers (RFC 7662
+/// §4).
 async fn describe(
     embedded: &Embedded,
     client: &Client,
@@ -63,7 +63,7 @@ async fn describe(
         }));
     }
     let Some(caller) = access_token::read(embedded, token, asked) else { return Ok(None) };
-    let concerns = client.origin == ClientOrigin::Configured || caller.client() == Some(&*client.id);
+    let concerns = caller.client() == Some(&*client.id) || serves(embedded, client, caller.claims());
     let id = caller.claims().get("jti").and_then(Value::as_str).unwrap_or_default();
     if !concerns || embedded.state.revocations.is_revoked(id) {
         return Ok(None);
@@ -72,4 +72,15 @@ async fn describe(
     said.insert("active".to_owned(), json!(true));
     said.insert("token_type".to_owned(), json!("Bearer"));
     Ok(Some(Value::Object(said)))
+}
+
+/// Whether a token is for a server that this client introspects for.
+fn serves(embedded: &Embedded, client: &Client, claims: &Map<String, Value>) -> bool {
+    let is_for = |resource: &str| match claims.get("aud") {
+        Some(Value::String(one)) => one == resource,
+        Some(Value::Array(several)) => several.iter().any(|one| one == resource),
+        _ => false,
+    };
+    let mut named = embedded.settings.resources.iter().filter(|one| client.introspects.contains(&one.name));
+    named.any(|one| is_for(&one.resource))
 }

@@ -22,6 +22,7 @@ use crate::{
     base::{limits::authorization_server::ACCOUNT_NAME_BYTES_MAX, secret::Secret},
     decide::{
         authorization_server::{
+            account_name,
             error::{Code, OAuthError},
             people::Person,
         },
@@ -67,7 +68,8 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAns
     let accounts = session::accounts(embedded)?;
     let posted = FormPost::read(embedded, asked).await?;
     posted.check(embedded, asked, &PURPOSE)?;
-    let name = posted.form.get("account").unwrap_or_default();
+    // One account has one count of attempts, however its name is typed.
+    let name = &*account_name::normal(posted.form.get("account").unwrap_or_default());
     let of_client = Some(&*posted.flow.client.id);
     let again =
         |status, problem: &str| form_page(embedded, asked, (&posted.id, &posted.flow), status, name, Some(problem));

@@ -30,7 +30,13 @@ const ASSERTION_ALGORITHMS: [&str; 9] =
 
 /// The metadata.
 pub(crate) fn document(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
-    cached(Value::Object(describe(embedded)).to_string().into(), asked)
+    let mut all = describe(embedded);
+    if asked.head.uri.path().contains("/openid-configuration") {
+        // OpenID Connect Discovery §3 requires both; no ID token is issued.
+        all.insert("subject_types_supported".to_owned(), json!(["public"]));
+        all.insert("id_token_signing_alg_values_supported".to_owned(), json!(["ES256"]));
+    }
+    cached(Value::Object(all).to_string().into(), asked)
 }
 
 /// The key set.

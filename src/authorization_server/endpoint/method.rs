@@ -66,7 +66,8 @@ pub(crate) fn not_allowed(asked: &Asked<'_>) -> EndpointAnswer {
     response.into()
 }
 
-fn is_page(endpoint: IssuerEndpoint) -> bool {
+/// Whether it answers people, not clients.
+pub(crate) fn is_page(endpoint: IssuerEndpoint) -> bool {
     use IssuerEndpoint as E;
     match endpoint {
         E::Authorize | E::Login | E::Consent | E::Callback => true,
@@ -78,8 +79,8 @@ fn methods(endpoint: IssuerEndpoint) -> &'static str {
     use IssuerEndpoint as E;
     match endpoint {
         E::Metadata | E::Jwks => "GET, HEAD, OPTIONS",
-        E::Authorize | E::Callback => "GET, OPTIONS",
-        E::Login | E::Consent => "GET, POST, OPTIONS",
+        E::Authorize | E::Callback => "GET, HEAD, OPTIONS",
+        E::Login | E::Consent => "GET, HEAD, POST, OPTIONS",
         E::Token | E::Register | E::Revoke | E::Introspect => "POST, OPTIONS",
     }
 }

@@ -40,8 +40,8 @@ async fn answer(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
         "refresh_token" => refresh::exchange(embedded, &client, &form, asked).await,
         _ => credentials::issue(embedded, &client, &form, asked).await,
     };
-    if issued.is_ok() && grant == "refresh_token" {
-        last_good::used(embedded, &client, asked.now).await;
+    if issued.is_ok() {
+        last_good::used(embedded, &client, grant == "refresh_token", asked.now).await;
     }
     if let Err(denied) = &issued {
         event::note(embedded, "token", Some(&client.id), None, denied.error.code.row().0);

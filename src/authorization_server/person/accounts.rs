@@ -11,7 +11,7 @@ use crate::{
         limits::authorization_server::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PASSWORD_MEMORY_KIB_MAX},
         secret::Secret,
     },
-    decide::authorization_server::people::Person,
+    decide::authorization_server::{account_name::normal, people::Person},
 };
 
 #[cfg(test)]
@@ -48,10 +48,11 @@ pub struct Account {
 }
 
 impl Accounts {
-    /// The account with this name.
+    /// The account with this name, which may be typed in another normal form.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Account> {
-        self.accounts.iter().find(|account| *account.name == *name)
+        let name = normal(name);
+        self.accounts.iter().find(|account| normal(&account.name) == name)
     }
 
     /// The user, if the password is right. Takes as long for an unknown account as for a wrong
@@ -104,10 +105,16 @@ impl Account {
 
 fn matches(hash: &str, password: &[u8]) -> bool {
     // Hashes that cost too much were refused when the configuration was read.
-    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
+    let Ok(hash) = PasswordHash::new(hash) else { return false };
+    let is_right = |password: &[u8]| Argon2::default().verify_password(password, &hash).is_ok();
+    let normal = std::str::from_utf8(password).map(normal).unwrap_or_default();
+    // Earlier releases hashed a password as it was typed. Whether it is checked twice depends on
+    // the typed password alone, so the time says nothing about the account.
+    is_right(normal.as_bytes()) || (normal.as_bytes() != password && is_right(password))
 }
 
-/// Hashes a password with argon2id and a random salt.
+/// Hashes a password with argon2id and a random salt. It is normalised first, as those that users
+/// type.
 ///
 /// # Errors
 /// What is wrong with the password, or that the system has no randomness.
@@ -124,7 +131,8 @@ pub fn hash_password(password: &[u8]) -> Result<String, String> {
     }
     let salt = random::bytes::<16>()?;
     let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT);
-    let hash: PasswordHash = hasher.hash_password_with_salt(password, &salt).map_err(|cause| cause.to_string())?;
+    let hash: PasswordHash =
+        hasher.hash_password_with_salt(normal(text).as_bytes(), &salt).map_err(|cause| cause.to_string())?;
     Ok(hash.to_string())
 }
 

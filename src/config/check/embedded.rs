@@ -2,7 +2,7 @@
 
 use crate::{
     authorization_server::settings::StoreSettings,
-    config::{check::sections::Sections, embedded::WrittenEmbedded, reading::Reading},
+    config::{check::sections::Sections, embedded::WrittenEmbedded, problem::quoted, reading::Reading},
     decide::routing::{IssuerEndpoint, messages_path},
 };
 
@@ -16,6 +16,7 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
         let earlier: Vec<&WrittenEmbedded> = inside.iter().take(position).map(|(_, other)| *other).collect();
         shares_no_path_or_store(reading, embedded, &earlier);
         has_session_keys(reading, sections, embedded);
+        introspected_servers_exist(reading, sections, *index, embedded);
         let is_taken = sections
             .servers
             .iter()
@@ -67,6 +68,31 @@ fn shares_no_path_or_store(reading: &Reading<'_>, embedded: &WrittenEmbedded, ea
             && store.value == others.value
         {
             reading.problem(&store.place, &format!("the store of {}", other.place.key), "a store of its own");
+        }
+    }
+}
+
+/// A client introspects for servers that accept the tokens of this authorization server.
+fn introspected_servers_exist(
+    reading: &Reading<'_>,
+    sections: &Sections<'_>,
+    index: usize,
+    embedded: &WrittenEmbedded,
+) {
+    let Some(settings) = &embedded.settings else { return };
+    // With a mistake in a server, its name may be missing here.
+    let servers: Option<Vec<_>> = sections.servers.iter().map(|server| server.settings.as_ref()).collect();
+    let Some(servers) = servers else { return };
+    let taking: Vec<&str> = servers
+        .iter()
+        .filter(|server| server.authorization_servers.contains(&index))
+        .map(|server| server.name.as_str())
+        .collect();
+    for client in &settings.clients {
+        for name in client.introspects.iter().filter(|name| !taking.contains(&&***name)) {
+            let found = format!("the client {} introspects for {}", quoted(&client.id), quoted(name));
+            let expected = format!("a server that accepts its tokens: {}", taking.join(", "));
+            reading.problem(&embedded.place, &found, &expected);
         }
     }
 }

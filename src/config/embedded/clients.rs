@@ -68,6 +68,9 @@ fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mu
     let redirects_at = fields.get("redirect_uris");
     let redirect_uris = redirects_at.as_ref().map(redirect_uris).unwrap_or_default();
     let auth = auth(fields, reference);
+    let introspects_at = fields.get("introspects");
+    let introspects = introspects_at.as_ref().map(|field| value::texts(field, "the name of a server"));
+    let introspects = introspects.unwrap_or_default().into_iter().map(|name| name.value).collect();
     let types = fields.get("grant_types");
     let scopes = fields.get("scopes").map(|field| scopes(&field));
 
@@ -104,7 +107,19 @@ fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mu
             "`secret`, `jwks` or `jwks_uri` of the client",
         );
     }
-    Some(Client { id: id?.value, name, origin: ClientOrigin::Configured, redirect_uris, auth: auth?, grants, scopes })
+    if introspects_at.is_some() && is_public {
+        reading.problem(at, "introspects without authentication", "`secret`, `jwks` or `jwks_uri` of the client");
+    }
+    Some(Client {
+        id: id?.value,
+        name,
+        origin: ClientOrigin::Configured,
+        redirect_uris,
+        auth: auth?,
+        grants,
+        scopes,
+        introspects,
+    })
 }
 
 fn redirect_uris(field: &Field<'_>) -> Vec<RedirectUri> {

@@ -112,6 +112,9 @@ fn client(of: &Client, reference: Option<&str>) -> Out {
     let may = [of.grants.code, of.grants.refresh, of.grants.credentials];
     let types = GRANT_TYPES.into_iter().zip(may).filter(|(_, may)| *may).map(|(word, _)| text(word));
     entries.push(("grant_types", Out::Flow(types.collect())));
+    if !of.introspects.is_empty() {
+        entries.push(("introspects", texts(&of.introspects)));
+    }
     entries.extend(of.scopes.as_ref().map(|scopes| ("scopes", texts(scopes))));
     flow(entries)
 }

@@ -212,6 +212,12 @@ fn client() -> KeySection {
             .or_else(
                 "`authorization_code` and `refresh_token` where it has `redirect_uris`, else `client_credentials`",
             ),
+            KeyRow::optional(
+                "introspects",
+                filled_list("names of servers", filled("a server's name")),
+                "The servers whose tokens it may introspect (RFC 7662). Without it, a client introspects its own \
+                 tokens only.",
+            ),
             KeyRow::optional("scopes", filled_list("scopes", SCOPE), "It is never granted any other scope.")
                 .or_else("no limit"),
         ],

@@ -14,6 +14,7 @@ use crate::{
     outbound::keys::KeySource,
 };
 
+mod everyday;
 mod mistakes;
 
 /// An argon2id hash of `hunter2`, as the reference implementation writes it.
@@ -33,9 +34,10 @@ authorization_servers:
         dynamic: token
         token: env:SESSION_KEY
         client_id_documents: {hosts: ["*.example.com", claude.ai]}
+        refused_clients: ["https://claude.ai/evil.json", dyn_1]
       clients:
         - {id: desktop, name: "Desktop: app", redirect_uris: ["http://127.0.0.1/callback", "com.example.app:/callback"], scopes: [mcp:connect]}
-        - {id: batch, secret: env:SESSION_KEY, grant_types: [client_credentials]}
+        - {id: batch, secret: env:SESSION_KEY, grant_types: [client_credentials], introspects: [files]}
         - {id: signer, jwks: keys.json, grant_types: [client_credentials]}
         - {id: web, jwks_uri: "https://web.example.com/keys", redirect_uris: ["https://web.example.com/cb"], grant_types: [authorization_code]}
       grants:
@@ -119,6 +121,7 @@ fn an_embedded_authorization_server_means_what_is_written() {
     let Dynamic::Token(token) = &own.registration.dynamic else { panic!("a token") };
     assert_eq!(token.expose().len(), 32);
     assert_eq!(own.registration.document_hosts, ["*.example.com", "claude.ai"].map(Box::from));
+    assert_eq!(own.registration.refused_clients, ["https://claude.ai/evil.json", "dyn_1"].map(Box::from));
     assert!(!own.registration.allow_loopback_documents);
 
     let [desktop, batch, signer, web] = own.clients.as_slice() else { panic!("four clients") };
@@ -128,6 +131,7 @@ fn an_embedded_authorization_server_means_what_is_written() {
     assert_eq!(desktop.redirect_uris[1].as_str(), "com.example.app:/callback");
     assert_eq!(batch.auth, ClientAuth::Secret(sha256(b"0123456789abcdef0123456789abcdef")));
     assert_eq!(batch.grants, Grants { code: false, refresh: false, credentials: true });
+    assert_eq!((&*batch.introspects, &*signer.introspects), (&["files".into()][..], &[][..]));
     assert!(matches!(&signer.auth, ClientAuth::Keys(keys) if keys.contains("P-256")));
     assert_eq!(web.auth, ClientAuth::KeysAt("https://web.example.com/keys".into()));
     assert_eq!(web.grants, Grants { code: true, refresh: false, credentials: false });
@@ -154,6 +158,7 @@ fn an_embedded_authorization_server_means_what_is_written() {
     assert_eq!((bridge.access_token_ttl, bridge.refresh_token_ttl), (minutes(10), minutes(30 * 24 * 60)));
     assert_eq!(bridge.refresh_grace, Duration::from_secs(30));
     assert_eq!(bridge.registration.dynamic, Dynamic::Off);
+    assert!(!oidc.trust_email && !bridge.grants[0].trusts_email);
 }
 
 fn minutes(count: u64) -> Duration {

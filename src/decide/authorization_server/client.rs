@@ -24,6 +24,10 @@ pub struct Client {
     pub grants: Grants,
     /// `scope`: the most scopes that it can get; `None` for no bound.
     pub scopes: Option<Vec<Scope>>,
+    /// The servers whose tokens it may introspect; only configured clients have any. Absent in
+    /// entries of earlier releases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub introspects: Vec<Box<str>>,
 }
 
 /// Where a client was defined.

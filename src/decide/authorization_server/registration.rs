@@ -54,6 +54,7 @@ impl RegistrationRequest {
             auth,
             grants: self.grants,
             scopes: None,
+            introspects: Vec::new(),
         }
     }
 }

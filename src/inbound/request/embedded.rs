@@ -10,7 +10,11 @@ use crate::{
         endpoint,
     },
     base::limits::authorization_server::EMBEDDED_BODY_BYTES_MAX,
-    decide::{refusal::Refusal, routing::IssuerEndpoint},
+    decide::{
+        mcp::error::{about::About, sentence::sentence},
+        refusal::Refusal,
+        routing::IssuerEndpoint,
+    },
     inbound::{
         answer::reply_body::{DeliveryBody, ReplyBody},
         request::{
@@ -50,4 +54,20 @@ pub(in crate::inbound) async fn answer(
         body::settle(incoming, head, response.headers_mut()).await;
     }
     Ok(response)
+}
+
+/// Refuses a request that the authorization server has not seen, in the form of its endpoint.
+pub(in crate::inbound) fn refuse(
+    embedded: &Embedded,
+    endpoint: IssuerEndpoint,
+    refusal: &Refusal,
+) -> Response<ReplyBody> {
+    let row = refusal.row();
+    let about = About { refusal, id: None, method: None, target: None, caller: None, required_scopes: &[] };
+    let answer = endpoint::refuse(embedded, endpoint, row.status, sentence(&about));
+    let mut response = answer.response.map(|bytes| ReplyBody::Issued(DeliveryBody::new(bytes, None)));
+    if let Some((name, value)) = row.hint.field() {
+        response.headers_mut().insert(name, value);
+    }
+    response
 }

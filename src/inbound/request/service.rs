@@ -136,7 +136,13 @@ async fn issue(
 ) -> Response<ReplyBody> {
     match embedded::answer(arrival, embedded, endpoint, &head, &mut body, busy).await {
         Ok(response) => record_answer(response, record),
-        Err(refusal) => refuse_unrouted(&refusal, &head, &mut body, &mut record).await,
+        Err(refusal) => {
+            record.refused(&refusal);
+            let mut response = embedded::refuse(embedded, endpoint, &refusal);
+            record.answered(response.status());
+            body::settle(&mut body, &head, response.headers_mut()).await;
+            response
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// What `portcullis check` prints of a world's configuration.
-async fn checked(login: &super::world::LoginWorld) -> String {
+pub async fn checked(login: &super::world::LoginWorld) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
         .args(["check", "--config"])
         .arg(login.config(0))

@@ -78,12 +78,15 @@ pub(crate) fn grant_redirect(input: &[u8]) -> bool {
         let other = RedirectUri::parse(&asked).expect("a match is a redirect URI");
         leads(&other);
         assert_eq!(other.host(), uri.host());
+        // A consent for one is a consent for the other.
+        assert_eq!(other.consent_origin(), uri.consent_origin());
         assert_eq!(without_port(&other), without_port(&uri));
     }
     true
 }
 
 fn leads(uri: &RedirectUri) {
+    assert!(uri.consent_origin().contains(uri.host()) && !uri.consent_origin().is_empty());
     let (text, answer) = (uri.as_str(), uri.with(&[("code", "c&d"), ("state", "s")]));
     assert!(answer.starts_with(text) && answer.ends_with("code=c%26d&state=s"));
     assert_eq!(answer.split(['?', '&']).filter(|part| part.starts_with("state=")).count(), 1, "{answer}");
@@ -168,6 +171,7 @@ pub(crate) fn grant_request(input: &[u8]) -> bool {
         auth: ClientAuth::None,
         grants: Grants { code: true, refresh: true, credentials: false },
         scopes: None,
+        introspects: Vec::new(),
     };
     let resources =
         [("https://gw.example/a", "a b"), ("https://gw.example", "c")].map(|(resource, scopes)| Protected {

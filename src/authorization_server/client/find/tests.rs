@@ -67,7 +67,7 @@ impl Stand {
         let (embedded, now) = (&self.world.embedded, self.world.clock.now());
         last_good::allowed(embedded, &client.id, &RedirectUri::parse(WEB).unwrap(), now).await.unwrap();
         if refreshes {
-            last_good::used(embedded, &client, now).await;
+            last_good::used(embedded, &client, true, now).await;
         }
     }
 
@@ -198,7 +198,7 @@ async fn e24_the_last_good_keys_of_a_client_in_use_serve_for_an_hour() {
             auth: crate::decide::authorization_server::client::ClientAuth::KeysAt(keys.as_str().into()),
             ..stand.find(Purpose::Token).await.unwrap()
         };
-        last_good::used(&stand.world.embedded, &client, stand.world.clock.now()).await;
+        last_good::used(&stand.world.embedded, &client, false, stand.world.clock.now()).await;
     };
     keys_now().await.unwrap();
     use_it().await;

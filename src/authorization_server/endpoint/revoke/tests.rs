@@ -79,9 +79,21 @@ async fn e06_a_revocation_reaches_the_other_replica_and_is_forgotten_with_its_to
 
 #[tokio::test]
 async fn e06_introspection_is_for_clients_that_prove_who_they_are() {
-    let world = World::new().await;
+    let world = World::with(|settings| {
+        settings.resources[0].name = "echo".into();
+        settings.clients[2].introspects = vec!["echo".into()];
+    })
+    .await;
     let login = world.login().await;
     let access = login.text("access_token");
+    // A configured client that is named for no server of the token sees nothing.
+    for name in [None, Some("another server")] {
+        let nosy = world.reloaded(|settings| {
+            settings.clients[2].introspects = name.into_iter().map(Into::into).collect();
+        });
+        let reply = nosy.basic(E::Introspect, WEB, &[("token", access)]).await;
+        assert_eq!(reply.json, serde_json::json!({"active": false}), "{name:?}");
+    }
     let reply = world.post(E::Introspect, &by("app", access)).await;
     assert_eq!(reply.refusal(), (401, "invalid_client"));
 

@@ -81,3 +81,28 @@ fn e28_only_hashes_that_cost_enough_and_not_too_much_are_taken() {
         assert!(check_hash(bad).is_err(), "{bad}");
     }
 }
+
+#[tokio::test]
+async fn a13_a_password_is_one_in_each_normal_form_also_with_a_hash_of_an_earlier_release() {
+    let (composed, decomposed) = ("crème brûlée", "cre\u{300}me bru\u{302}le\u{301}e");
+    let earlier = Argon2::default().hash_password_with_salt(decomposed.as_bytes(), b"some salt of 16b").unwrap();
+    let accounts = Accounts {
+        accounts: vec![
+            account("jos\u{e9}", &hash_password(decomposed.as_bytes()).unwrap()),
+            account("earlier", &earlier.to_string()),
+        ],
+    };
+    let throttle = Throttle::default();
+    for (name, password, is_right) in [
+        ("jos\u{e9}", composed, true),
+        ("jos\u{e9}", decomposed, true),
+        ("jose\u{301}", composed, true),
+        ("jose", composed, false),
+        ("jos\u{e9}", "creme brulee", false),
+        ("earlier", decomposed, true),
+        ("earlier", composed, false),
+    ] {
+        let typed = Secret::new(password.as_bytes().to_vec());
+        assert_eq!(accounts.verify(name, &typed, &throttle).await.is_some(), is_right, "{name} {password}");
+    }
+}

@@ -15,6 +15,7 @@ fn client(auth: ClientAuth, uris: &[&str]) -> Client {
         auth,
         grants: Grants { code: true, refresh: true, credentials: false },
         scopes: None,
+        introspects: Vec::new(),
     }
 }
 

@@ -28,6 +28,7 @@ fn client(uris: &[&str]) -> Client {
         auth: ClientAuth::None,
         grants: Grants { code: true, refresh: true, credentials: false },
         scopes: None,
+        introspects: Vec::new(),
     }
 }
 

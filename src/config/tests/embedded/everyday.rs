@@ -1,0 +1,59 @@
+//! Settings of `embedded` for everyday operation: what is trusted, warned of and refused.
+
+use super::{ACCOUNTS, WHOLE, folder, with};
+
+fn warnings(text: &str, accounts: &str) -> String {
+    let folder = folder(accounts);
+    let loaded = with(text, folder.path()).unwrap_or_else(|problems| panic!("{problems}"));
+    loaded.warnings.iter().map(|warning| format!("{warning}\n")).collect()
+}
+
+fn problems(text: &str, accounts: &str) -> String {
+    let folder = folder(accounts);
+    with(text, folder.path()).expect_err("a mistake").to_string()
+}
+
+#[test]
+fn a10_trusted_addresses_are_warned_of_and_reach_every_grant() {
+    let trusting = WHOLE.replace("offline_access]}", "offline_access], trust_email: true}");
+    let said = warnings(&trusting, ACCOUNTS);
+    assert!(said.contains("login.oidc.trust_email: found true; expected false, unless"), "{said}");
+    let folder = folder(ACCOUNTS);
+    assert!(with(&trusting, folder.path()).unwrap().settings.embedded[1].grants[0].trusts_email);
+}
+
+#[test]
+fn a8_an_account_whose_token_would_be_too_large_is_warned_of() {
+    let groups: Vec<String> = (0..400).map(|n| format!("department-of-the-house-{n}")).collect();
+    let accounts = ACCOUNTS.replace("groups: [staff, ops]", &format!("groups: [staff, ops, {}]", groups.join(", ")));
+    let said = warnings(WHOLE, &accounts);
+    assert!(said.contains("the account \"bob@example.com\", whose access token can have"), "{said}");
+    assert!(said.contains("of them in `groups`; expected at most 8192 bytes"), "{said}");
+    assert!(!said.contains("ada"), "{said}");
+    let without = WHOLE.replace("      token_claims: [groups]\n", "");
+    assert_eq!(warnings(&without, &accounts), "");
+}
+
+#[test]
+fn a13_a_client_introspects_for_servers_that_exist_and_proves_who_it_is() {
+    for (name, expected) in
+        [("open", "a server that accepts its tokens: files"), ("flies", "accepts its tokens: files")]
+    {
+        let said = problems(&WHOLE.replace("introspects: [files]", &format!("introspects: [{name}]")), ACCOUNTS);
+        assert!(said.contains(&format!("the client \"batch\" introspects for \"{name}\"")), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+    let said = problems(&WHOLE.replace("scopes: [mcp:connect]}", "introspects: [files]}"), ACCOUNTS);
+    assert!(said.contains("introspects without authentication"), "{said}");
+}
+
+#[test]
+fn a13_accounts_that_look_alike_are_refused() {
+    for (name, like) in [("Ada", true), ("\u{430}d\u{430}", true), ("ad\u{200b}a", true), ("adam", false)] {
+        let accounts = ACCOUNTS.replace("bob@example.com", name);
+        match like {
+            true => assert!(problems(WHOLE, &accounts).contains("which looks like \"ada\""), "{name:?}"),
+            false => assert_eq!(warnings(WHOLE, &accounts), "", "{name:?}"),
+        }
+    }
+}
