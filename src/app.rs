@@ -8,7 +8,7 @@ use tokio::{
     net::TcpListener,
     sync::Notify,
     task::JoinSet,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 use crate::{
@@ -208,7 +208,10 @@ impl App {
         status.readiness.draining();
         let limit = supervisor.settings.drain_timeout;
         tracing::info!(limit_secs = limit.as_secs(), "draining");
+        let began = Instant::now();
         let ended = drain.finish(&mut listeners, limit).await;
+        let left = limit.saturating_sub(began.elapsed());
+        let ended = if ended == Ended::Forced { ended } else { supervisor.finish_exchanges(left, ended).await };
         supervisor.background.shutdown().await;
         match ended {
             Ended::Finished => tracing::info!("stopped"),

@@ -106,6 +106,11 @@ impl Tells for Status {
             };
             self.observe.metrics.issuer(&issuer.rules().name, figures);
         }
+        for kept in &self.told.load().states {
+            if let Some(bridge) = &kept.state.bridge {
+                self.observe.metrics.idp(&kept.settings.name, bridge.figures().by_result());
+            }
+        }
         self.observe.metrics.upstreams(self.told.load().upstreams.iter().map(|upstream| {
             let figures = upstream.figures();
             (&upstream.settings().server, figures.connections, figures.streams)

@@ -1,17 +1,18 @@
 //! Background work while requests are served: keys, certificates, reloads.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Notify,
     task::{AbortHandle, JoinSet, spawn_blocking},
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use crate::{
     app::{
         build::{Builder, BuiltParts},
         descriptors,
+        drain::Ended,
         reload::{self, FileWatch},
         status::Status,
         watched::WatchedCertificate,
@@ -95,6 +96,23 @@ impl Supervisor {
             if !self.states.iter().any(|(state, _)| Arc::ptr_eq(state, &kept.state)) {
                 let task = self.background.spawn(upkeep::run(Arc::clone(&kept.state)));
                 self.states.push((Arc::clone(&kept.state), task));
+            }
+        }
+    }
+
+    /// Waits for the exchanges with IdPs that are under way, after all requests have ended. Each
+    /// has a client that disconnected; its login would be lost with the IdP's answer.
+    pub(super) async fn finish_exchanges(&self, limit: Duration, ended: Ended) -> Ended {
+        let all = async {
+            for (state, _) in &self.states {
+                state.finished().await;
+            }
+        };
+        match timeout(limit, all).await {
+            Ok(()) => ended,
+            Err(_) => {
+                tracing::warn!("the deadline cut an exchange with a company IdP; its user may have to sign in again");
+                Ended::Cut
             }
         }
     }

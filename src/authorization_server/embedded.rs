@@ -12,6 +12,7 @@ use crate::{
         grant::revocations::Revocations,
         keys::{seal::Sealer, signing::SigningKeys},
         person::bridge::Bridge,
+        renewals::Renewals,
         settings::{EmbeddedSettings, Login},
         store::Store,
         throttle::Throttle,
@@ -64,6 +65,8 @@ pub struct State {
     pub(crate) revocations: Revocations,
     /// Refresh tokens that were delivered and not yet recorded as such.
     pub(crate) deliveries: Deliveries,
+    /// Exchanges with the company IdP that are under way.
+    pub(crate) renewals: Renewals,
     /// Upkeep tasks that fail at the moment.
     pub(crate) failing: FailingTasks,
 }
@@ -125,6 +128,7 @@ impl State {
             clock,
             revocations: Revocations::new(local),
             deliveries: Deliveries::default(),
+            renewals: Renewals::default(),
             failing: FailingTasks::default(),
         }))
     }
@@ -136,10 +140,21 @@ impl State {
         }
     }
 
-    /// An upkeep task that fails at the moment, and why. The usual cause is an unreachable store.
+    /// What the operator must know: that the company IdP refuses the gateway, or why an upkeep task
+    /// fails at the moment. The usual cause of that is an unreachable store.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.failing.first()
+        let refused = self.bridge.as_ref().and_then(Bridge::trouble);
+        match (self.failing.first(), refused) {
+            (Some(failing), Some(refused)) => Some(format!("{refused}; {failing}")),
+            (failing, refused) => failing.or(refused),
+        }
+    }
+
+    /// Waits until the exchanges with the company IdP that are under way have ended: their new
+    /// refresh tokens exist only in this process until they are stored.
+    pub async fn finished(&self) {
+        self.renewals.finished().await;
     }
 }
 

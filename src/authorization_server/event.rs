@@ -2,7 +2,10 @@
 
 use tracing::info;
 
-use crate::{authorization_server::embedded::Embedded, base::digest::Digest};
+use crate::{
+    authorization_server::embedded::Embedded,
+    base::{digest::Digest, names::Issuer},
+};
 
 /// Logs one decision. `subject` is logged as the digest that audit lines have for their principal
 /// (SPEC B-72).
@@ -13,7 +16,18 @@ pub(crate) fn note(
     subject: Option<&str>,
     outcome: &str,
 ) {
-    let subject = subject.map(|subject| Digest::of(&[&embedded.settings.issuer, subject]));
+    note_of(&embedded.settings.issuer, event, client, subject, outcome);
+}
+
+/// As [`note`], for work that outlives its request.
+pub(crate) fn note_of(
+    issuer: &Issuer,
+    event: &'static str,
+    client: Option<&str>,
+    subject: Option<&str>,
+    outcome: &str,
+) {
+    let subject = subject.map(|subject| Digest::of(&[issuer, subject]));
     let subject = subject.as_ref().map(Digest::as_str);
     info!(target: "portcullis::authorization_server", event, client, subject, outcome, "{event}: {outcome}");
 }

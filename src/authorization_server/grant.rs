@@ -3,4 +3,5 @@
 pub(crate) mod access_token;
 pub(crate) mod code;
 pub(crate) mod family;
+pub(crate) mod renewal;
 pub(crate) mod revocations;

@@ -52,6 +52,12 @@ impl Store {
         Ok(Self { clock, backend })
     }
 
+    /// Whether other processes use it at the same time.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.backend, Backend::Redis(_))
+    }
+
     /// The value.
     ///
     /// # Errors

@@ -36,6 +36,9 @@
 //!   configuration
 //! - `jwks_keys` (`issuer`): gauge: usable keys held
 //! - `jwks_keys_skipped` (`issuer`): gauge: keys of the set that cannot be used
+//! - `idp_exchanges_total` (`issuer`, `result`): requests of an embedded authorization server to
+//!   its company IdP's token endpoint: `granted`, `over` (the session has ended), `refused` (the
+//!   IdP refuses the gateway: the operator must act) or `unavailable`
 //! - `config_reloads_total`: accepted configurations
 //! - `config_reload_failures_total`: refused configurations; the old one stays in force
 //! - `config_last_reload_success_timestamp_seconds`: gauge: since 1970; the start counts
@@ -48,7 +51,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -58,13 +61,17 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
-pub use crate::observe::metrics::series::ServerSeries;
+pub use crate::observe::metrics::{issuers::IssuerFigures, series::ServerSeries};
 use crate::{
     base::names::{AuthorizationServerName, ServerName},
     decide::fields::framing::violation::Violation,
-    observe::metrics::series::{ServerFamilies, ServerLabel},
+    observe::metrics::{
+        issuers::IssuerFamilies,
+        series::{ServerFamilies, ServerLabel},
+    },
 };
 
+mod issuers;
 mod series;
 
 /// The media type of [`Metrics::encode`].
@@ -84,9 +91,7 @@ pub struct Metrics {
     connections: Family<Listener, Counter>,
     handshake_failures: Family<Listener, Counter>,
     violations: Family<Violated, Counter>,
-    jwks_fetches: Family<Fetches, Counter>,
-    jwks_keys: Family<Issuer, Gauge>,
-    jwks_keys_skipped: Family<Issuer, Gauge>,
+    issuers: IssuerFamilies,
     config_reloads: Counter,
     config_reload_failures: Counter,
     config_last_success: Gauge,
@@ -106,30 +111,6 @@ struct Listener {
 struct Violated {
     listener: String,
     violation: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Issuer {
-    issuer: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Fetches {
-    issuer: String,
-    result: &'static str,
-}
-
-/// The state of one issuer's keys at the moment of a scrape.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct IssuerFigures {
-    /// Successful fetches since the start.
-    pub fetched: u64,
-    /// Failed fetches.
-    pub failed: u64,
-    /// Usable keys held.
-    pub keys: usize,
-    /// Keys of the set that cannot be used.
-    pub skipped: usize,
 }
 
 /// The counters of one listener.
@@ -177,9 +158,7 @@ impl Metrics {
                 "protocol_violations",
                 "Connections and streams refused because they broke HTTP",
             ),
-            jwks_fetches: add(&mut registry, "jwks_fetches", "Fetches of an issuer's keys"),
-            jwks_keys: add(&mut registry, "jwks_keys", "Usable keys held of an issuer"),
-            jwks_keys_skipped: add(&mut registry, "jwks_keys_skipped", "Keys of an issuer that cannot be used"),
+            issuers: IssuerFamilies::register(&mut registry),
             config_reloads: add(&mut registry, "config_reloads", "Configurations taken while running"),
             config_reload_failures: add(
                 &mut registry,
@@ -287,14 +266,17 @@ impl Metrics {
 
     /// Sets an issuer's figures, at each scrape.
     pub fn issuer(&self, name: &AuthorizationServerName, figures: IssuerFigures) {
-        let labels = Issuer { issuer: name.to_string() };
-        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.jwks_keys.get_or_create(&labels).set(gauge(figures.keys));
-        self.jwks_keys_skipped.get_or_create(&labels).set(gauge(figures.skipped));
-        for (result, count) in [("ok", figures.fetched), ("failed", figures.failed)] {
-            let labels = Fetches { issuer: name.to_string(), result };
-            self.jwks_fetches.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
-        }
+        self.issuers.set(name, figures);
+    }
+
+    /// Sets the figures of the company IdP of an embedded server, at each scrape.
+    pub fn idp(&self, name: &AuthorizationServerName, figures: [(&'static str, u64); 4]) {
+        self.issuers.set_idp(name, figures);
+    }
+
+    /// An issuer is no longer in the configuration.
+    pub fn issuer_gone(&self, name: &AuthorizationServerName) {
+        self.issuers.remove(name);
     }
 
     /// Sets connections and requests of each server's upstreams, at each scrape.
@@ -317,16 +299,6 @@ impl Metrics {
     pub fn upstreams_replaced(&self) {
         self.upstream_connections.clear();
         self.upstream_streams.clear();
-    }
-
-    /// An issuer is no longer in the configuration.
-    pub fn issuer_gone(&self, name: &AuthorizationServerName) {
-        let labels = Issuer { issuer: name.to_string() };
-        self.jwks_keys.remove(&labels);
-        self.jwks_keys_skipped.remove(&labels);
-        for result in ["ok", "failed"] {
-            self.jwks_fetches.remove(&Fetches { issuer: name.to_string(), result });
-        }
     }
 
     /// The counter of lost audit lines.

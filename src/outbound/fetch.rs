@@ -84,7 +84,7 @@ pub struct Fetched {
 /// The answer to a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
-    /// 200, or a refusal of RFC 6749 §5.2: 400 or 401.
+    /// 200, or a refusal: 400 or 401 (RFC 6749 §5.2), or 403, which some IdPs use.
     pub status: StatusCode,
     /// The JSON.
     pub body: Bytes,
@@ -118,8 +118,8 @@ impl Fetch {
         self.ask(&peer, request, wanted, &[StatusCode::OK]).await.map(|(_, fetched)| fetched)
     }
 
-    /// Sends a form to a token endpoint, with the gateway's credential there, within
-    /// [`FETCH_TIMEOUT`].
+    /// Sends a form to a token endpoint, with the gateway's credential there. The whole answer must
+    /// come `within` this time.
     ///
     /// # Errors
     /// A [`Fault`] that names the step that failed. A refusal of RFC 6749 §5.2 is not a fault.
@@ -128,6 +128,7 @@ impl Fetch {
         wanted: &Wanted<'_>,
         form: String,
         authorization: Option<HeaderValue>,
+        within: Duration,
     ) -> Result<Posted, Fault> {
         let post = async {
             let (peer, target, head) = plan(wanted)?;
@@ -141,13 +142,14 @@ impl Fetch {
                 authorization.set_sensitive(true);
                 request.headers_mut().insert(AUTHORIZATION, authorization);
             }
-            const ANSWERS: [StatusCode; 3] = [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED];
+            const ANSWERS: [StatusCode; 4] =
+                [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
             let (status, fetched) = self.ask(&peer, request, wanted, &ANSWERS).await?;
             Ok(Posted { status, body: fetched.body })
         };
-        match timeout(FETCH_TIMEOUT, post).await {
+        match timeout(within, post).await {
             Ok(result) => result,
-            Err(_) => Err(fault(FaultKind::Timeout, wanted, format_args!("no whole answer within {FETCH_TIMEOUT:?}"))),
+            Err(_) => Err(fault(FaultKind::Timeout, wanted, format_args!("no whole answer within {within:?}"))),
         }
     }
 

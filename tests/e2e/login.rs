@@ -11,8 +11,11 @@ mod claims;
 pub mod client;
 mod crowds;
 mod documents;
+mod doubled;
 pub mod idp;
 mod protocol;
+mod refusals;
+mod slow_idp;
 pub mod world;
 
 use browser::{Browser, Shown};

@@ -8,10 +8,10 @@ use crate::{
             pages,
         },
         embedded::{Asked, Embedded},
-        person::bridge::{Bridge, session::IdpSession},
+        person::bridge::{Bridge, exchange::NotGranted, session::IdpSession},
         reply::{self, EndpointAnswer},
     },
-    base::{clock::Now, digest::sha256, names::Scope},
+    base::{clock::Now, digest::sha256, limits::fetch::FETCH_TIMEOUT, names::Scope},
     decide::authorization_server::{
         error::{Code, OAuthError},
         form::Form,
@@ -52,14 +52,29 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuthE
         Ok((person, session)) => admit(embedded, id, flow, person, session).await,
         // An answer that is not from the IdP, or not valid, ends on a page; the client is not told
         // (SPEC E-43, attack 164).
-        Err(error) if error.code == Code::InvalidRequest => Err(error),
-        Err(error) => {
+        Err(LoginFault::OnPage(error)) => Err(error),
+        Err(LoginFault::ToClient(error)) if error.code == Code::InvalidRequest => Err(error),
+        Err(LoginFault::ToClient(error)) => {
             tracing::info!(
                 target: "portcullis::authorization_server", event = "login", outcome = "refused", client = %flow.request.client,
                 why = %error.description, "the company IdP did not log the user in"
             );
             Ok(flow.request.back.with_error(&error, &embedded.settings.issuer))
         }
+    }
+}
+
+/// Why no user was logged in, and who is told.
+enum LoginFault {
+    /// The client.
+    ToClient(OAuthError),
+    /// The user: only the operator can help, and a client would begin again and again.
+    OnPage(OAuthError),
+}
+
+impl From<OAuthError> for LoginFault {
+    fn from(error: OAuthError) -> Self {
+        Self::ToClient(error)
     }
 }
 
@@ -70,32 +85,36 @@ async fn log_in(
     form: &Form,
     sent: &BridgeFlow,
     now: Now,
-) -> Result<(Person, Option<Vec<u8>>), OAuthError> {
+) -> Result<(Person, Option<Vec<u8>>), LoginFault> {
     let metadata = bridge.metadata().await?;
     // Mix-up attack: `iss` names another IdP, or is missing although this IdP always sends it
     // (RFC 9207 §2.4).
     match form.get("iss") {
         Some(issuer) if issuer == bridge.settings().issuer.as_str() => {}
         None if !metadata.authorization_response_iss_parameter_supported => {}
-        _ => return Err(Code::InvalidRequest.because("the answer does not come from the identity provider")),
+        _ => return Err(Code::InvalidRequest.because("the answer does not come from the identity provider").into()),
     }
     // Only the error code is logged: the description is text from outside (attack 165).
     if let Some(error) = form.get("error") {
         let error: String = error.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect();
         tracing::info!(error, "the company IdP answered with an error");
-        return Err(Code::AccessDenied.because("the identity provider did not log the user in"));
+        return Err(Code::AccessDenied.because("the identity provider did not log the user in").into());
     }
     let code = form.get("code").ok_or_else(|| Code::AccessDenied.because("the identity provider sent no code"))?;
     let callback = callback_url(embedded);
-    let granted = bridge
-        .exchange(&[
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", &callback),
-            ("code_verifier", &sent.verifier),
-        ])
-        .await?
-        .ok_or_else(|| Code::AccessDenied.because("the identity provider refused its own code"))?;
+    let parameters = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", &*callback),
+        ("code_verifier", &*sent.verifier),
+    ];
+    let granted = bridge.exchange(&parameters, None, FETCH_TIMEOUT).await.map_err(|failed| match failed {
+        NotGranted::Over => {
+            LoginFault::ToClient(Code::AccessDenied.because("the identity provider refused its own code"))
+        }
+        NotGranted::Gateway(error) => LoginFault::OnPage(error),
+        NotGranted::Unavailable(error) => LoginFault::ToClient(error),
+    })?;
     let token =
         granted.id_token.ok_or_else(|| Code::InvalidRequest.because("the identity provider sent no ID token"))?;
     let person = bridge.person(&token, Some(&sent.nonce), now).await?;
@@ -107,7 +126,8 @@ async fn log_in(
         );
         return Ok((person, None));
     };
-    let sealed = IdpSession { person: person.clone(), refresh_token }.seal(&embedded.state.sealer)?;
+    let session = IdpSession { person: person.clone(), refresh_token };
+    let sealed = bridge.seal(&embedded.state.sealer, &session)?;
     Ok((person, Some(sealed)))
 }
 

@@ -6,12 +6,12 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     authorization_server::{
-        embedded::{Asked, Embedded},
+        embedded::{Asked, Embedded, State},
         grant::revocations::stem,
         keys::random,
         store::{fault::StoreFault, kind::EntryKind},
     },
-    base::limits::tokens::CLOCK_SKEW_MAX,
+    base::{clock::Now, limits::tokens::CLOCK_SKEW_MAX},
     decide::authorization_server::refresh_family::Family,
 };
 
@@ -37,7 +37,15 @@ pub(crate) fn read_token(token: &str) -> Option<(&str, &str)> {
 /// # Errors
 /// [`StoreFault`].
 pub(crate) async fn find(embedded: &Embedded, id: &str) -> Result<Option<Family>, StoreFault> {
-    let kept = embedded.state.store.get(EntryKind::Family, id).await?;
+    read(&embedded.state, id).await
+}
+
+/// As [`find`], for work that outlives its request.
+///
+/// # Errors
+/// [`StoreFault`].
+pub(crate) async fn read(state: &State, id: &str) -> Result<Option<Family>, StoreFault> {
+    let kept = state.store.get(EntryKind::Family, id).await?;
     Ok(kept.and_then(|kept| serde_json::from_slice(&kept).ok()))
 }
 
@@ -54,8 +62,16 @@ pub(crate) fn written(family: &Family) -> Result<Vec<u8>, StoreFault> {
 /// # Errors
 /// [`StoreFault`].
 pub(crate) async fn end(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Result<(), StoreFault> {
-    let state = &embedded.state;
-    let revoked = state.revocations.revoke(&state.store, &stem(id), last_expiry(embedded, asked), asked.now).await;
+    end_of(&embedded.state, id, embedded.settings.access_token_ttl, asked.now).await
+}
+
+/// As [`end`], for work that outlives its request. Access tokens live for `access_token_ttl`.
+///
+/// # Errors
+/// [`StoreFault`].
+pub(crate) async fn end_of(state: &State, id: &str, access_token_ttl: Duration, now: Now) -> Result<(), StoreFault> {
+    let until = now.wall.saturating_add(access_token_ttl).saturating_add(CLOCK_SKEW_MAX);
+    let revoked = state.revocations.revoke(&state.store, &stem(id), until, now).await;
     // The deletion is tried even if the revocation failed.
     state.store.delete(EntryKind::Family, id).await?;
     revoked

@@ -22,7 +22,10 @@ use crate::{
     },
 };
 
-mod exchange;
+use health::{IdpFigures, IdpHealth};
+
+pub(crate) mod exchange;
+pub mod health;
 mod id_token;
 pub(crate) mod session;
 
@@ -45,6 +48,7 @@ pub struct Bridge {
     keys: Arc<IssuerKeys>,
     fetch: Fetch,
     clock: Arc<dyn Clock>,
+    health: IdpHealth,
 }
 
 impl Bridge {
@@ -68,7 +72,7 @@ impl Bridge {
             allow_http: settings.allow_http,
         };
         let keys = IssuerKeys::new(of_keys, fetch.clone(), Arc::clone(&clock));
-        Self { settings: ArcSwap::from_pointee(settings), keys, fetch, clock }
+        Self { settings: ArcSwap::from_pointee(settings), keys, fetch, clock, health: IdpHealth::default() }
     }
 
     /// The settings in force.
@@ -87,6 +91,17 @@ impl Bridge {
     /// Keeps metadata and keys fresh for as long as it is polled.
     pub async fn keep_fresh(&self) {
         Arc::clone(&self.keys).keep_fresh().await;
+    }
+
+    /// What the operator must do, while the IdP refuses the gateway.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.health.trouble()
+    }
+
+    /// What the IdP answered since the start.
+    #[must_use]
+    pub fn figures(&self) -> IdpFigures {
+        self.health.figures()
     }
 
     /// The IdP's metadata.

@@ -23,11 +23,13 @@ pub enum EntryKind {
     Assertion,
     /// The last good document, or key set, of a client in use.
     Document,
+    /// Which replica asks the company IdP about a family.
+    Lease,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Flow,
         Self::Login,
         Self::Code,
@@ -38,6 +40,7 @@ impl EntryKind {
         Self::Revoked,
         Self::Assertion,
         Self::Document,
+        Self::Lease,
     ];
 
     /// Its name in files and in Redis. A changed name would lose the entries of this kind.
@@ -53,6 +56,7 @@ impl EntryKind {
             Self::Revoked => "revoked",
             Self::Assertion => "assertion",
             Self::Document => "document",
+            Self::Lease => "lease",
         }
     }
 

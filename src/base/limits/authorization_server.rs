@@ -58,6 +58,23 @@ pub const STORE_SWEEP_EVERY: Duration = Duration::from_secs(300);
 /// How long a second use of a refresh token waits to learn whether the answer to the first was
 /// delivered.
 pub const REFRESH_WAITS_FOR_DELIVERY: Duration = Duration::from_millis(250);
+/// How long the company IdP may take to answer a refresh. Longer than other fetches: after a
+/// timeout its new refresh token is lost, and the old one has to be presented again.
+pub const IDP_REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a refresh waits for the IdP; then it gets 503, and a retry joins the same exchange.
+pub const REFRESH_WAITS_FOR_IDP: Duration = Duration::from_secs(20);
+/// How long the answer of the IdP is good for an exchange: a client that was gone may come back.
+pub const IDP_ANSWER_FRESH: Duration = Duration::from_secs(30);
+/// How long a new refresh token of the IdP is kept in memory while the store is away.
+pub const IDP_TOKEN_KEPT: Duration = Duration::from_secs(60);
+/// Families whose sessions one replica asks the IdP about at once.
+pub const RENEWALS_MAX: usize = 4_096;
+/// After this time without a sign of life of its holder, another replica takes a lease.
+pub const LEASE_AGE: Duration = Duration::from_secs(10);
+/// How often the holder of a lease prolongs it.
+pub const LEASE_PROLONGED_EVERY: Duration = Duration::from_secs(3);
+/// How often a replica that waits for a lease tries again.
+pub const LEASE_POLL: Duration = Duration::from_millis(150);
 /// One value in its store.
 pub const STORE_VALUE_BYTES_MAX: usize = 64 * KIB;
 /// Entries of a kind that any unauthenticated request can create, such as a started login.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    base::{digest::sha256, names::Scope},
+    base::{digest::sha256, limits::authorization_server::IDP_ANSWER_FRESH, names::Scope},
     decide::authorization_server::{form::Form, people::Person},
 };
 
@@ -46,6 +46,10 @@ pub struct Family {
     pub ends: u64,
     /// The refresh token of the upstream IdP, sealed.
     pub bridge: Option<Vec<u8>>,
+    /// When the IdP confirmed the session for an exchange of the newest token, in milliseconds
+    /// since 1970. `None` before that, and in records of a release that exchanged at once.
+    #[serde(default)]
+    pub confirmed: Option<u64>,
 }
 
 /// A token that was exchanged.
@@ -120,11 +124,7 @@ impl PresentedToken {
         };
         let scope = form.get("scope").map(|scope| sorted(scope.split(' ').collect()));
         let parameters = json!([scope, sorted(form.all("resource").collect())]).to_string();
-        Self {
-            digest: sha256(secret.as_bytes()),
-            parameters: sha256(parameters.as_bytes()),
-            at_millis: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-        }
+        Self { digest: sha256(secret.as_bytes()), parameters: sha256(parameters.as_bytes()), at_millis: millis(now) }
     }
 
     fn at_secs(&self) -> u64 {
@@ -184,8 +184,22 @@ impl Family {
             count: self.count.saturating_add(1),
             // The clocks of replicas differ: a slow clock must not make the family end earlier.
             renewed: presented.at_secs().max(self.renewed),
+            confirmed: None,
             ..self.clone()
         }
+    }
+
+    /// The family after the IdP has confirmed the session of `person`, which is `sealed`.
+    #[must_use]
+    pub fn confirmed_at(&self, now: Duration, person: Person, sealed: Vec<u8>) -> Self {
+        Self { person, bridge: Some(sealed), confirmed: Some(millis(now)), ..self.clone() }
+    }
+
+    /// Whether the newest token may be exchanged without another question to the IdP: it has
+    /// confirmed the session just now, and the request that asked is gone or comes again.
+    #[must_use]
+    pub fn is_confirmed(&self, now: Duration) -> bool {
+        self.confirmed.is_some_and(|at| Duration::from_millis(at.abs_diff(millis(now))) < IDP_ANSWER_FRESH)
     }
 
     /// The family after the answer with the token of this `digest` was written. `None` if that
@@ -217,4 +231,8 @@ impl Family {
         let previous = self.previous.as_ref().filter(|previous| previous.successor.is_some())?;
         verify_slices_are_equal(digest, &self.current).is_ok().then_some(previous)
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

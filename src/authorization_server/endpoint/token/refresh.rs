@@ -13,9 +13,11 @@ use crate::{
             access_token::{self, AccessGrant},
             code::AuthorizationCode,
             family::{self, read_token, written},
+            renewal,
         },
         keys::{random, seal::Sealer},
-        person::{bridge::session::Renewed, current},
+        person::current,
+        renewals::Renewal,
         reply::{Denied, EndpointAnswer},
         store::kind::EntryKind,
     },
@@ -57,6 +59,7 @@ pub(crate) async fn begin(
         renewed: asked.now.unix_secs(),
         ends: ends.as_secs(),
         bridge: code.bridge.clone(),
+        confirmed: None,
     };
     if !embedded.state.store.create(EntryKind::Family, id, written(&family)?, ends).await? {
         return Err(failed("the new family's id exists already").into());
@@ -75,7 +78,6 @@ pub(crate) async fn exchange(
     let (id, secret) = read_token(token).ok_or_else(invalid)?;
     let presented = PresentedToken::with(secret, form, asked.now.wall);
     let exchange = Exchange { embedded, client, form, asked, id, secret, presented };
-    let mut renewed = None;
     let mut attempts = 0;
     let mut waited = Duration::ZERO;
     while attempts < ATTEMPTS {
@@ -101,7 +103,7 @@ pub(crate) async fn exchange(
             Standing::Unanswered(sealed) => return exchange.again(&family, sealed).await,
             Standing::Newest => {
                 attempts += 1;
-                if let Some(issued) = exchange.next(&family, &before, &mut renewed).await? {
+                if let Some(issued) = exchange.next(&family, &before).await? {
                     return Ok(issued);
                 }
             }
@@ -138,25 +140,21 @@ struct Judged {
 
 impl Exchange<'_> {
     /// Exchanges the newest token; `None` if the family has changed meanwhile.
-    async fn next(
-        &self,
-        family: &Family,
-        before: &[u8],
-        renewed: &mut Option<(Person, Option<Vec<u8>>)>,
-    ) -> Result<Option<EndpointAnswer>, Denied> {
+    async fn next(&self, family: &Family, before: &[u8]) -> Result<Option<EndpointAnswer>, Denied> {
         // A mistake in the request does not use up the token.
         self.check_request(family)?;
-        let (person, bridge) = match renewed {
-            Some(known) => known.clone(),
-            None => {
-                let Some(found) = self.still_there(family).await? else {
-                    return self.end(family, "session over: revoked").await.map(Some);
-                };
-                // The IdP may accept its token only once, so its answer is kept for the next
-                // attempt.
-                renewed.insert(found).clone()
-            }
+        let Some(person) = current::person_now(self.embedded, &family.person) else {
+            return self.end(family, "session over: revoked").await.map(Some);
         };
+        // The IdP's answer is stored with the family, and used for one exchange.
+        let now = self.embedded.state.clock.now().wall;
+        if self.embedded.state.bridge.is_some() && !family.is_confirmed(now) {
+            return match renewal::renew(self.embedded, self.id, family.current).await {
+                Renewal::Changed => Ok(None),
+                Renewal::Ended => Err(invalid().into()),
+                Renewal::Failed(error) => Err(error.into()),
+            };
+        }
         let Some(judged) = self.judge(family, &person)? else {
             return self.end(family, "grant removed: revoked").await.map(Some);
         };
@@ -164,7 +162,7 @@ impl Exchange<'_> {
         let digest = sha256(secret.as_bytes());
         let sealer = Sealer::of_token(self.secret.as_bytes()).map_err(failed)?;
         let sealed = sealer.seal(SEALED_FOR, secret.as_bytes()).map_err(failed)?;
-        let known = Family { person, bridge, ..family.clone() };
+        let known = Family { person, ..family.clone() };
         let after = known.exchanged(&self.presented, digest, sealed);
         let store = &self.embedded.state.store;
         if !store.replace(EntryKind::Family, self.id, before, written(&after)?, None).await? {
@@ -230,18 +228,6 @@ impl Exchange<'_> {
     fn scopes(&self) -> Result<Option<Vec<Scope>>, OAuthError> {
         let asked = self.form.get("scope").map(people::read_scope).transpose();
         asked.map_err(|cause| Code::InvalidScope.because(cause))
-    }
-
-    /// The user as of now, and the IdP session to keep; `None` if the session has ended.
-    async fn still_there(&self, family: &Family) -> Result<Option<(Person, Option<Vec<u8>>)>, Denied> {
-        let Some(person) = current::person_now(self.embedded, &family.person) else { return Ok(None) };
-        let Some(bridge) = &self.embedded.state.bridge else { return Ok(Some((person, None))) };
-        // Without an IdP session the IdP cannot be asked, so the family ends.
-        let Some(sealed) = &family.bridge else { return Ok(None) };
-        match bridge.renew(&self.embedded.state.sealer, sealed).await? {
-            Renewed::Alive(person, next) if person.subject == family.person.subject => Ok(Some((person, Some(next)))),
-            Renewed::Alive(..) | Renewed::Ended => Ok(None),
-        }
     }
 
     /// What is left of the grant for this user, narrowed to the request; `None` if nothing.

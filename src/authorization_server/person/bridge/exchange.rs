@@ -1,5 +1,7 @@
 //! Asks the company IdP's token endpoint (RFC 6749 §2.3.1, §4.1.3, §6).
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
@@ -8,7 +10,11 @@ use super::{Bridge, unavailable};
 use crate::{
     base::percent::escape,
     decide::{
-        authorization_server::{error::OAuthError, form},
+        authorization_server::{
+            error::{Code, OAuthError},
+            form,
+            idp_refusal::IdpRefusal,
+        },
         json::strict,
     },
     outbound::{
@@ -21,6 +27,8 @@ use crate::{
 const BYTES_MAX: usize = 64 * 1024;
 /// The maximum nesting of its JSON.
 const DEPTH_MAX: u32 = 16;
+/// How much of an error code is read; a longer one is unknown anyway.
+const ERROR_CHARS_MAX: usize = 80;
 
 /// What the IdP granted.
 pub(crate) struct Granted {
@@ -28,9 +36,58 @@ pub(crate) struct Granted {
     pub(crate) refresh_token: Option<Box<str>>,
 }
 
+/// Why the IdP granted nothing.
+pub(crate) enum NotGranted {
+    /// The session is over, or the code is not valid.
+    Over,
+    /// It refuses the gateway: the operator must act.
+    Gateway(OAuthError),
+    /// It cannot be asked now.
+    Unavailable(OAuthError),
+}
+
 impl Bridge {
-    /// What the token endpoint grants for `parameters`; `None` if it answers `invalid_grant`.
-    pub(crate) async fn exchange(&self, parameters: &[(&str, &str)]) -> Result<Option<Granted>, OAuthError> {
+    /// What the token endpoint grants for `parameters`, with the refresh token of `user` or with a
+    /// code. The outcome is counted.
+    pub(crate) async fn exchange(
+        &self,
+        parameters: &[(&str, &str)],
+        user: Option<&str>,
+        within: Duration,
+    ) -> Result<Granted, NotGranted> {
+        let answered = self.ask(parameters, within).await.map_err(|error| {
+            self.health.unavailable();
+            NotGranted::Unavailable(error)
+        })?;
+        let (status, error) = match answered {
+            Ok(granted) => {
+                self.health.granted();
+                return Ok(granted);
+            }
+            Err(refusal) => refusal,
+        };
+        match self.health.refused(status, &error, user, self.clock.now().mono) {
+            IdpRefusal::Session => {
+                tracing::info!(error, status = status.as_u16(), "the company IdP says that a session or a code is over");
+                Err(NotGranted::Over)
+            }
+            IdpRefusal::Gateway => Err(NotGranted::Gateway(Code::TemporarilyUnavailable.because(
+                "the company's identity provider refuses this gateway: its administrator must act, another sign-in does not help",
+            ))),
+            IdpRefusal::Unclear | IdpRefusal::Moment => {
+                let status = status.as_u16();
+                let cause = format_args!("the token endpoint refused the request: {status} {error}");
+                Err(NotGranted::Unavailable(unavailable(&Fault::new(FaultKind::TokenEndpoint, cause))))
+            }
+        }
+    }
+
+    /// Asks the token endpoint: what it grants, or status and error code of its refusal.
+    async fn ask(
+        &self,
+        parameters: &[(&str, &str)],
+        within: Duration,
+    ) -> Result<Result<Granted, (StatusCode, String)>, OAuthError> {
         let metadata = self.metadata().await?;
         let endpoint = metadata.token_endpoint.as_deref().unwrap_or_default();
         let place = self.keys.discovery().place("token_endpoint", endpoint).map_err(|fault| unavailable(&fault))?;
@@ -48,7 +105,7 @@ impl Bridge {
             None
         };
         let wanted = Wanted { url: &place.url, rule: place.rule, plaintext: place.plaintext, bytes_max: BYTES_MAX };
-        let posted = self.fetch.post_form(&wanted, form::encode(&parameters), authorization).await;
+        let posted = self.fetch.post_form(&wanted, form::encode(&parameters), authorization, within).await;
         let posted = posted.map_err(|fault| unavailable(&fault))?;
         let unreadable = || {
             unavailable(&Fault::new(
@@ -59,17 +116,13 @@ impl Bridge {
         let answer = strict::object(&posted.body, DEPTH_MAX).map_err(|strict::NotStrict| unreadable())?;
         let text = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(Box::from);
         if !posted.status.is_success() {
+            // Only characters of RFC 6749 §5.2 come into the log: the text is from outside.
+            let is_plain = |c: &char| (' '..='~').contains(c) && !matches!(c, '"' | '\\');
             let error: Box<str> = text("error").unwrap_or_default();
-            if is_refusal(posted.status, &error) {
-                return Ok(None);
-            }
-            let error: String = error.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect();
-            return Err(unavailable(&Fault::new(
-                FaultKind::TokenEndpoint,
-                format_args!("the token endpoint refused the request: {error}"),
-            )));
+            let error = error.chars().filter(is_plain).take(ERROR_CHARS_MAX).collect();
+            return Ok(Err((posted.status, error)));
         }
-        Ok(Some(Granted { id_token: text("id_token"), refresh_token: text("refresh_token") }))
+        Ok(Ok(Granted { id_token: text("id_token"), refresh_token: text("refresh_token") }))
     }
 }
 
@@ -79,10 +132,4 @@ fn basic(id: &str, secret: &str) -> Result<HeaderValue, OAuthError> {
     HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).map_err(|_| {
         unavailable(&Fault::new(FaultKind::TokenEndpoint, "the IdP client credential cannot be sent in a header"))
     })
-}
-
-/// Whether the IdP refused the code or token. Any other failure means that the IdP could not be
-/// asked.
-fn is_refusal(status: StatusCode, error: &str) -> bool {
-    status == StatusCode::BAD_REQUEST && error == "invalid_grant"
 }

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Bridge;
+use super::{Bridge, exchange::NotGranted};
 use crate::{
     authorization_server::keys::seal::Sealer,
+    base::limits::authorization_server::IDP_REFRESH_TIMEOUT,
     decide::authorization_server::{
         error::{Code, OAuthError},
         people::Person,
@@ -13,15 +14,6 @@ use crate::{
 
 /// The purpose that sessions are sealed for.
 const SEALED_FOR: &str = "bridge";
-
-/// What the IdP answers to a refresh.
-#[derive(Debug)]
-pub(crate) enum Renewed {
-    /// The session is alive: the user, perhaps with other claims, and the session to seal next.
-    Alive(Person, Vec<u8>),
-    /// The session has ended.
-    Ended,
-}
 
 /// The session as a refresh family keeps it, sealed: enough to ask the IdP again.
 #[derive(Serialize, Deserialize)]
@@ -32,40 +24,62 @@ pub(crate) struct IdpSession {
     pub(crate) refresh_token: Box<str>,
 }
 
-impl IdpSession {
-    /// The session sealed for the store.
-    pub(crate) fn seal(&self, sealer: &Sealer) -> Result<Vec<u8>, OAuthError> {
-        sealer.seal_value(SEALED_FOR, self).map_err(|why| Code::ServerError.because(why))
-    }
+/// The answer of the IdP to a refresh. The session is alive, but nothing of the ID token is
+/// verified.
+pub(crate) struct Refreshed {
+    /// The user as of the answer before, with the refresh token to use from now on.
+    pub(crate) session: IdpSession,
+    /// Whether that refresh token is a new one.
+    pub(crate) is_rotated: bool,
+    id_token: Option<Box<str>>,
 }
 
 impl Bridge {
-    /// Asks the IdP whether the sealed session is still alive.
+    /// The session sealed for the store.
+    pub(crate) fn seal(&self, sealer: &Sealer, session: &IdpSession) -> Result<Vec<u8>, OAuthError> {
+        sealer.seal_value(SEALED_FOR, session).map_err(|why| Code::ServerError.because(why))
+    }
+
+    /// The session that was sealed.
+    pub(crate) fn open(&self, sealer: &Sealer, sealed: &[u8]) -> Option<IdpSession> {
+        let session = sealer.open_value(SEALED_FOR, sealed);
+        if session.is_none() {
+            tracing::warn!("an IdP session cannot be opened: its seal key is no longer configured");
+        }
+        session
+    }
+
+    /// Asks the IdP whether the session is still alive; `None` if it is over. The caller must store
+    /// the answer's session before anything else: the IdP may not accept the old token again.
     ///
     /// # Errors
-    /// `temporarily_unavailable` if the IdP cannot be asked.
-    pub(crate) async fn renew(&self, sealer: &Sealer, sealed: &[u8]) -> Result<Renewed, OAuthError> {
-        let Some(session) = sealer.open_value::<IdpSession>(SEALED_FOR, sealed) else {
-            tracing::warn!("an IdP session cannot be opened: its seal key is no longer configured");
-            return Ok(Renewed::Ended);
-        };
+    /// `temporarily_unavailable` if the IdP cannot be asked, or refuses the gateway.
+    pub(crate) async fn refresh(&self, session: IdpSession) -> Result<Option<Refreshed>, OAuthError> {
         let form = [("grant_type", "refresh_token"), ("refresh_token", &*session.refresh_token)];
-        let Some(granted) = self.exchange(&form).await? else { return Ok(Renewed::Ended) };
-        let person = match &granted.id_token {
-            None => session.person.clone(),
-            Some(token) => {
-                let person = self.person(token, None, self.clock.now()).await?;
-                if person.subject != session.person.subject {
-                    // OpenID Connect Core §12.2: a refresh never changes the subject.
-                    tracing::error!("the company IdP answered a refresh with another user's ID token");
-                    return Ok(Renewed::Ended);
-                }
-                person
-            }
+        let granted = match self.exchange(&form, Some(&session.person.subject), IDP_REFRESH_TIMEOUT).await {
+            Ok(granted) => granted,
+            Err(NotGranted::Over) => return Ok(None),
+            Err(NotGranted::Gateway(error) | NotGranted::Unavailable(error)) => return Err(error),
         };
         // Without a new refresh token the IdP does not rotate: the old one stays valid.
-        let refresh_token = granted.refresh_token.unwrap_or(session.refresh_token);
-        let sealed = IdpSession { person: person.clone(), refresh_token }.seal(sealer)?;
-        Ok(Renewed::Alive(person, sealed))
+        let newer = granted.refresh_token.filter(|newer| *newer != session.refresh_token);
+        let is_rotated = newer.is_some();
+        let refresh_token = newer.unwrap_or(session.refresh_token);
+        let session = IdpSession { refresh_token, ..session };
+        Ok(Some(Refreshed { session, is_rotated, id_token: granted.id_token }))
+    }
+
+    /// The session with the user of the ID token, if the answer had one.
+    ///
+    /// # Errors
+    /// `temporarily_unavailable`: the ID token is not valid, or cannot be verified now. That is not
+    /// the user's fault, so the session stays.
+    pub(crate) async fn believe(&self, refreshed: Refreshed) -> Result<IdpSession, OAuthError> {
+        let Some(token) = &refreshed.id_token else { return Ok(refreshed.session) };
+        let person = self.person(token, None, self.clock.now()).await.map_err(|error| match error.code {
+            Code::InvalidRequest => Code::TemporarilyUnavailable.because(error.description),
+            _ => error,
+        })?;
+        Ok(IdpSession { person, ..refreshed.session })
     }
 }

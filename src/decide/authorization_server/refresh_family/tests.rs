@@ -42,6 +42,7 @@ fn family() -> Family {
         renewed: 10_000,
         ends: 20_000,
         bridge: None,
+        confirmed: None,
     }
 }
 
@@ -180,4 +181,17 @@ fn login_a2_a_family_of_the_release_before_the_grace_is_read_and_stays_strict() 
     assert_eq!(answered.standing(&at(0, 10_000), GRACE), Standing::Reused);
     assert_eq!(lost.standing(&at(0, 10_000), GRACE), Standing::Unanswered(&[7]));
     assert_eq!(lost.answered_with(&[1; 32]).unwrap(), answered);
+}
+
+#[test]
+fn login_a4_a_confirmed_session_is_good_for_one_exchange_and_for_a_moment() {
+    let secs = Duration::from_secs;
+    assert!(!family().is_confirmed(secs(10_000)));
+    let confirmed = family().confirmed_at(secs(10_000), family().person, b"sealed".to_vec());
+    for (now, is_fresh) in [(10_000, true), (10_029, true), (10_030, false), (9_971, true), (9_970, false)] {
+        assert_eq!(confirmed.is_confirmed(secs(now)), is_fresh, "{now}");
+    }
+    assert_eq!(confirmed.bridge.as_deref(), Some(&b"sealed"[..]));
+    assert!(!next(&confirmed, 2, 10_001).is_confirmed(secs(10_001)), "the next exchange asks again");
+    assert!(delivered(&next(&confirmed, 2, 10_001)).confirmed.is_none());
 }

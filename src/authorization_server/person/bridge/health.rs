@@ -1,0 +1,135 @@
+//! What the company IdP answered so far, for the operator: figures, and what must be done.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::StatusCode;
+
+use crate::decide::authorization_server::idp_refusal::{IdpRefusal, UnclearRefusals, classify};
+
+/// Exchanges at the IdP's token endpoint since the start, by result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IdpFigures {
+    /// The IdP granted tokens.
+    pub granted: u64,
+    /// The session was over, or the code refused.
+    pub over: u64,
+    /// The IdP refused the gateway.
+    pub refused: u64,
+    /// The IdP could not be asked.
+    pub unavailable: u64,
+}
+
+impl IdpFigures {
+    /// Each result by its label.
+    #[must_use]
+    pub fn by_result(&self) -> [(&'static str, u64); 4] {
+        [("granted", self.granted), ("over", self.over), ("refused", self.refused), ("unavailable", self.unavailable)]
+    }
+}
+
+/// The record of exchanges.
+#[derive(Default)]
+pub(crate) struct IdpHealth {
+    granted: AtomicU64,
+    over: AtomicU64,
+    refused: AtomicU64,
+    unavailable: AtomicU64,
+    judged: Mutex<Judged>,
+}
+
+#[derive(Default)]
+struct Judged {
+    unclear: UnclearRefusals,
+    /// Why the IdP refuses the gateway, and what to do.
+    trouble: Option<String>,
+}
+
+impl IdpHealth {
+    /// The IdP granted tokens.
+    pub(crate) fn granted(&self) {
+        self.granted.fetch_add(1, Ordering::Relaxed);
+        self.known();
+    }
+
+    /// The IdP could not be asked.
+    pub(crate) fn unavailable(&self) {
+        self.unavailable.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whom a refusal is about; never [`IdpRefusal::Unclear`]. Without a `user` it is that of a
+    /// code: an unclear one is about the gateway, because the code came from the IdP just now.
+    pub(crate) fn refused(&self, status: StatusCode, error: &str, user: Option<&str>, mono: Duration) -> IdpRefusal {
+        let about = match (classify(status, error), user) {
+            (IdpRefusal::Unclear, Some(user)) => self.judged().unclear.refused(error, user, mono),
+            (IdpRefusal::Unclear, None) => IdpRefusal::Gateway,
+            (IdpRefusal::Session, Some(_)) => {
+                self.known();
+                IdpRefusal::Session
+            }
+            (about, _) => about,
+        };
+        let count = match about {
+            IdpRefusal::Session => &self.over,
+            IdpRefusal::Gateway => &self.refused,
+            IdpRefusal::Unclear | IdpRefusal::Moment => &self.unavailable,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        if about == IdpRefusal::Gateway {
+            self.report(status, error);
+        }
+        about
+    }
+
+    /// What the operator must do, while the IdP refuses the gateway.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.judged().trouble.clone()
+    }
+
+    /// The figures.
+    pub(crate) fn figures(&self) -> IdpFigures {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        IdpFigures {
+            granted: read(&self.granted),
+            over: read(&self.over),
+            refused: read(&self.refused),
+            unavailable: read(&self.unavailable),
+        }
+    }
+
+    /// Logs a refusal of the gateway when it begins, or when its cause changes.
+    fn report(&self, status: StatusCode, error: &str) {
+        let advice = match error {
+            "invalid_client" | "" => "check login.oidc.client_id and login.oidc.client_secret",
+            "unauthorized_client" | "unsupported_grant_type" => {
+                "allow this client the grants authorization_code and refresh_token at the IdP"
+            }
+            "invalid_scope" => "allow this client the scopes of login.oidc.scopes at the IdP",
+            _ => "it refuses every session alike: look into its log, and check the client there",
+        };
+        let code = if error.is_empty() { "no error code" } else { error };
+        let text = format!("the company IdP refuses the gateway ({} {code}): {advice}", status.as_u16());
+        let mut judged = self.judged();
+        if judged.trouble.as_ref() != Some(&text) {
+            tracing::error!(error = code, status = status.as_u16(), "{text}; sessions are kept, and refreshes get 503");
+            judged.trouble = Some(text);
+        }
+    }
+
+    fn known(&self) {
+        let mut judged = self.judged();
+        judged.unclear.known();
+        if judged.trouble.take().is_some() {
+            tracing::info!("the company IdP accepts the gateway again");
+        }
+    }
+
+    fn judged(&self) -> MutexGuard<'_, Judged> {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
