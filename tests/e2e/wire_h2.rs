@@ -380,7 +380,7 @@ async fn attack_174_requests_on_few_connections_leave_descriptors_for_others() {
             let other = world.mint().claim("sub", "bob".into()).token();
             assert_eq!(world.send(&world.post(call("safe")).token(&other)).await.status, 200, "another caller");
         } else {
-            world.gateway.line(|line| line.contains("limits.requests is more than the file descriptors")).await;
+            world.gateway.line(|line| line.contains("limits.requests exceeds the number of file descriptors")).await;
         }
         assert!(!world.gateway.output().contains("Too many open files"));
         drop(busy);
