@@ -368,7 +368,7 @@ async fn attack_174_requests_on_few_connections_leave_descriptors_for_others() {
         let mut busy = hello(&world).await;
         for number in 0..60 {
             let stream = number * 2 + 1;
-            busy.write(&frame(HEADERS, 4, stream, &heads[stream as usize % callers])).await;
+            busy.write(&frame(HEADERS, 4, stream, &heads[number as usize % callers])).await;
             busy.write(&frame(DATA, 1, stream, call("get_slow").as_bytes())).await;
         }
         // Those for which no connection to the upstream may be opened are refused, and the port that the probes use still answers.
