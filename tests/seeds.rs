@@ -13,40 +13,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 #[path = "fuzz/bodies.rs"]
 mod bodies;
-
-type Body = fn(&[u8]) -> bool;
-
-const TARGETS: [(&str, Body); 29] = [
-    ("batch", bodies::batch),
-    ("blocks", bodies::blocks),
-    ("config", bodies::config),
-    ("endpoint", bodies::endpoint),
-    ("event_ids", bodies::event_ids),
-    ("forwarded", bodies::forwarded),
-    ("frames", bodies::frames),
-    ("framing", bodies::framing),
-    ("grant_form", bodies::grant_form),
-    ("grant_redirect", bodies::grant_redirect),
-    ("grant_registration", bodies::grant_registration),
-    ("grant_request", bodies::grant_request),
-    ("guard", bodies::guard),
-    ("hop", bodies::hop),
-    ("jwks_read", bodies::jwks_read),
-    ("jwt_read", bodies::jwt_read),
-    ("list", bodies::list),
-    ("message_headers", bodies::message_headers),
-    ("origin", bodies::origin),
-    ("peek", bodies::peek),
-    ("policy", bodies::policy),
-    ("presented", bodies::presented),
-    ("proxy_header", bodies::proxy_header),
-    ("route", bodies::route),
-    ("server_metadata", bodies::server_metadata),
-    ("session", bodies::session),
-    ("sse", bodies::sse),
-    ("task_search", bodies::task_search),
-    ("uri", bodies::uri),
-];
+use bodies::TARGETS;
 
 fn fuzz() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz")
@@ -65,12 +32,7 @@ fn names(folder: &str) -> BTreeSet<String> {
 #[test]
 fn every_target_has_seeds_and_all_seeds_have_a_target() {
     let replayed: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
-    let built: BTreeSet<String> =
-        manifest.split("[[bin]]").skip(1).map(|bin| bin.split('"').nth(1).unwrap_or_default().to_owned()).collect();
     assert_eq!(names("seeds"), replayed);
-    assert_eq!(names("fuzz_targets"), replayed);
-    assert_eq!(built, replayed);
 }
 
 #[test]

@@ -368,7 +368,7 @@ async fn attack_174_requests_on_few_connections_leave_descriptors_for_others() {
         let mut busy = hello(&world).await;
         for number in 0..60 {
             let stream = number * 2 + 1;
-            busy.write(&frame(HEADERS, 4, stream, &heads[stream as usize % callers])).await;
+            busy.write(&frame(HEADERS, 4, stream, &heads[number as usize % callers])).await;
             busy.write(&frame(DATA, 1, stream, call("get_slow").as_bytes())).await;
         }
         // Those for which no connection to the upstream may be opened are refused, and the port that the probes use still answers.
@@ -380,7 +380,7 @@ async fn attack_174_requests_on_few_connections_leave_descriptors_for_others() {
             let other = world.mint().claim("sub", "bob".into()).token();
             assert_eq!(world.send(&world.post(call("safe")).token(&other)).await.status, 200, "another caller");
         } else {
-            world.gateway.line(|line| line.contains("limits.requests is more than the file descriptors")).await;
+            world.gateway.line(|line| line.contains("limits.requests exceeds the number of file descriptors")).await;
         }
         assert!(!world.gateway.output().contains("Too many open files"));
         drop(busy);

@@ -1,7 +1,6 @@
 //! What must hold for whatever bytes come: a function for each reader, shared by its fuzz target and the replay of its seeds.
 //!
 //! Each panics where a promise is broken, and else tells whether the input was accepted.
-#![allow(dead_code, unused_imports, reason = "each fuzz target calls one of these")]
 
 use std::path::Path;
 
@@ -41,6 +40,8 @@ mod crossing;
 mod grant;
 #[path = "bodies/proxied.rs"]
 mod proxied;
+#[path = "bodies/table.rs"]
+mod table;
 #[path = "bodies/uri.rs"]
 mod uri;
 #[path = "bodies/verdicts.rs"]
@@ -51,6 +52,7 @@ pub(crate) use answers::{event_ids, list, sse, task_search};
 pub(crate) use crossing::hop;
 pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request};
 pub(crate) use proxied::{forwarded, proxy_header};
+pub(crate) use table::TARGETS;
 pub(crate) use uri::uri;
 pub(crate) use verdicts::{origin, policy, route, session};
 pub(crate) use watched::guard;
