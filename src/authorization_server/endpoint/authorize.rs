@@ -93,7 +93,7 @@ struct Next {
 async fn identify(embedded: &Embedded, asked: &Asked<'_>) -> Result<(Client, Form, ReturnTo), Denied> {
     let throttle = &embedded.state.throttle;
     let known = known::any(embedded, asked).map(|known| Action::AuthorizeOfKnown(known.account));
-    if !known.is_some_and(|known| throttle.attempt(known, asked.now).is_ok()) {
+    if known.is_none_or(|known| throttle.attempt(known, asked.now).is_err()) {
         throttle.attempt(Action::Authorize(asked.peer), asked.now).map_err(Denied::slow_down)?;
     }
     let form = asked.query()?;

@@ -73,7 +73,7 @@ fn a_withdrawn_document_serves_for_nothing_and_no_older_fetch_brings_it_back() {
     let gone = kept.with_fetched(None, SEEN + 10).unwrap();
     assert_eq!(gone.serves(Purpose::Token, SEEN + 10), None);
     assert_eq!(gone.with_fetched(kept.client.clone(), SEEN + 9), None, "a slow replica");
-    let back = gone.with_fetched(kept.client.clone(), SEEN + 11).unwrap();
+    let back = gone.with_fetched(kept.client, SEEN + 11).unwrap();
     assert!(back.serves(Purpose::Token, SEEN + 11).is_some(), "the host has it again");
 }
 
