@@ -251,6 +251,7 @@ impl World {
             challenge: Challenge::of(VERIFIER),
             resources: resources.iter().map(|one| Box::from(*one)).collect(),
             scopes,
+            named: Vec::new(),
             person: ada(),
             bridge: None,
             spent: None,

@@ -16,6 +16,7 @@ pub mod idp;
 mod protocol;
 mod refusals;
 mod slow_idp;
+mod staying;
 pub mod world;
 
 use browser::{Browser, Shown};

@@ -13,8 +13,11 @@ use crate::{
         reply::{self, EndpointAnswer},
         settings::Dynamic,
     },
-    base::{digest::sha256_base64url, names::Scope},
-    decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint},
+    base::digest::sha256_base64url,
+    decide::{
+        authorization_server::{client::ClientAuth, request::OFFLINE_ACCESS},
+        routing::IssuerEndpoint,
+    },
 };
 
 #[cfg(test)]
@@ -107,13 +110,20 @@ fn describe(embedded: &Embedded) -> Map<String, Value> {
     all
 }
 
-/// Each scope of the servers once, in their order.
-fn scopes(embedded: &Embedded) -> Vec<&Scope> {
-    let mut all: Vec<&Scope> = Vec::new();
-    for scope in embedded.settings.resources.iter().flat_map(|resource| &resource.scopes) {
-        if !all.contains(&scope) {
+/// Each scope of the servers once, in their order; then `offline_access`, if there is a client that
+/// gets refresh tokens. Only the metadata of a resource never has it (SPEC A-10).
+fn scopes(embedded: &Embedded) -> Vec<&str> {
+    let settings = &embedded.settings;
+    let mut all: Vec<&str> = Vec::new();
+    for scope in settings.resources.iter().flat_map(|resource| &resource.scopes) {
+        if !all.contains(&scope.as_str()) {
             all.push(scope);
         }
+    }
+    let others = settings.registration.dynamic != Dynamic::Off || !settings.registration.document_hosts.is_empty();
+    let refreshes = others || settings.clients.iter().any(|client| client.grants.refresh);
+    if refreshes && !all.contains(&OFFLINE_ACCESS) {
+        all.push(OFFLINE_ACCESS);
     }
     all
 }

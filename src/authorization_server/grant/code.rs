@@ -33,6 +33,10 @@ pub(crate) struct AuthorizationCode {
     pub(crate) resources: Vec<Box<str>>,
     /// The granted scopes.
     pub(crate) scopes: Vec<Scope>,
+    /// Scopes that the authorization request named and that were not granted. Missing in codes of
+    /// a release that did not remember them.
+    #[serde(default)]
+    pub(crate) named: Vec<Scope>,
     /// The user who granted them.
     pub(crate) person: Person,
     /// The session at the company IdP, sealed.
@@ -74,12 +78,14 @@ pub(crate) async fn issue(
         tracing::warn!(target: "portcullis::authorization_server", client = &*request.client, %fault, "the document of a client could not be stored");
     }
     let back = request.back;
+    let named = request.named.into_iter().chain(request.scopes).filter(|scope| !scopes.contains(scope)).collect();
     let code = AuthorizationCode {
         client: request.client,
         redirect_uri: request.named_redirect.then(|| back.uri.as_str().into()),
         challenge: request.challenge,
         resources: request.resources,
         scopes,
+        named,
         person,
         bridge: session,
         spent: None,

@@ -126,6 +126,8 @@ pub const REGISTRATION_JSON_DEPTH_MAX: u32 = 16;
 pub const SCOPE_BYTES_MAX: usize = 8 * KIB;
 /// Scope tokens in one `scope` value: some clients request every scope that a server names.
 pub const SCOPES_MAX: usize = 256;
+/// Scopes that a request named and that were not granted, as far as they are remembered.
+pub const NAMED_SCOPES_BYTES_MAX: usize = KIB;
 /// `resource` parameters of one request.
 pub const RESOURCES_ASKED_MAX: usize = 16;
 /// `login_hint`: the longest mail address (RFC 5321 §4.5.3.1: 64 + 1 + 255).

@@ -179,10 +179,11 @@ impl Members {
         }
     }
 
-    /// RFC 7591 §2: the default is `authorization_code` only. Grant types that registered clients
-    /// cannot have are left out, and the answer lists the rest.
+    /// The default of RFC 7591 §2 is `authorization_code` only, but clients that leave out
+    /// `grant_types` want to stay signed in as well, and §3.2.1 lets the server decide. Grant types
+    /// that registered clients cannot have are left out, and the answer lists the rest.
     fn grants(&self) -> Result<Grants, Wrong> {
-        let types = self.words("grant_types")?.unwrap_or_else(|| vec!["authorization_code"]);
+        let types = self.words("grant_types")?.unwrap_or_else(|| vec!["authorization_code", "refresh_token"]);
         if !types.contains(&"authorization_code") {
             return Err(wrong("grant_types must contain authorization_code"));
         }

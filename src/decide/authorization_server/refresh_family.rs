@@ -32,6 +32,10 @@ pub struct Family {
     pub person: Person,
     /// The granted scopes.
     pub scopes: Vec<Scope>,
+    /// Scopes that the authorization request named and that were not granted: named again at a
+    /// refresh, they are ignored. Missing in records of a release that did not remember them.
+    #[serde(default)]
+    pub named: Vec<Scope>,
     /// The resources that the grant is for.
     pub resources: Vec<Box<str>>,
     /// SHA-256 of the newest token's secret.
@@ -187,6 +191,14 @@ impl Family {
             confirmed: None,
             ..self.clone()
         }
+    }
+
+    /// Whether a refresh may name this scope. One that was named before and not granted is ignored,
+    /// because clients repeat the scopes of their authorization request; any other is too much (RFC
+    /// 6749 §6).
+    #[must_use]
+    pub fn may_name(&self, scope: &Scope) -> bool {
+        self.scopes.contains(scope) || self.named.contains(scope)
     }
 
     /// The family after the IdP has confirmed the session of `person`, which is `sealed`.

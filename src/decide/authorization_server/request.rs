@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{
-        limits::authorization_server::{LOGIN_HINT_BYTES_MAX, PROMPT_BYTES_MAX, RESOURCES_ASKED_MAX, STATE_BYTES_MAX},
+        limits::authorization_server::{
+            LOGIN_HINT_BYTES_MAX, NAMED_SCOPES_BYTES_MAX, PROMPT_BYTES_MAX, RESOURCES_ASKED_MAX, STATE_BYTES_MAX,
+        },
         names::Scope,
     },
     decide::{
@@ -61,6 +63,10 @@ pub struct AuthorizationRequest {
     pub resources: Vec<Box<str>>,
     /// `scope`, else the defaults of the resources.
     pub scopes: Vec<Scope>,
+    /// Scopes that the request named besides `scopes`: a client may repeat them at a refresh.
+    /// `offline_access` is first. Missing in flows of a release that did not remember them.
+    #[serde(default)]
+    pub named: Vec<Scope>,
     /// `login_hint`, for the upstream IdP.
     pub login_hint: Option<Box<str>>,
     /// `prompt` contains `consent`, `login` or `select_account`: no page is skipped.
@@ -118,9 +124,10 @@ impl ReturnTo {
 impl AuthorizationRequest {
     /// Reads the rest of a request whose client and return address are known.
     ///
-    /// `offline_access` is removed from the scopes unless a server names it: only the client's
-    /// grant types decide whether it gets a refresh token (SPEC A-10). Scopes that no requested
-    /// server names are not granted, and refused only if nothing else is requested (E-16).
+    /// `offline_access` is not among the scopes unless a server names it: only the client's grant
+    /// types decide whether it gets a refresh token, and the answer with one echoes it. Scopes that
+    /// no requested server names are not granted, and refused only if nothing else is requested
+    /// (E-16).
     ///
     /// # Errors
     /// The error that the client gets by a redirect.
@@ -132,6 +139,7 @@ impl AuthorizationRequest {
         let challenge = Challenge::read(form.get("code_challenge"), form.get("code_challenge_method"))?;
         let asked = protected(form, resources)?;
         let scopes = scopes(client, form, &asked)?;
+        let named = named(form, &scopes)?;
         let login_hint = form.get("login_hint");
         if login_hint.is_some_and(|hint| hint.len() > LOGIN_HINT_BYTES_MAX || hint.contains(char::is_control)) {
             return Err(Code::InvalidRequest.because("login_hint is too long, or has control characters"));
@@ -144,6 +152,7 @@ impl AuthorizationRequest {
             challenge,
             resources: asked.iter().map(|one| one.resource.clone()).collect(),
             scopes,
+            named,
             login_hint: login_hint.map(Into::into),
             always_ask,
             never_ask,
@@ -230,8 +239,24 @@ fn scopes(client: &Client, form: &Form, resources: &[&Protected]) -> Result<Vec<
     Ok(asked)
 }
 
-/// OpenID Connect Core §11.
-const OFFLINE_ACCESS: &str = "offline_access";
+/// OpenID Connect Core §11: the client wants a refresh token.
+pub const OFFLINE_ACCESS: &str = "offline_access";
+
+/// The scopes that `form` names besides `scopes`, as far as they are short.
+fn named(form: &Form, scopes: &[Scope]) -> Result<Vec<Scope>, OAuthError> {
+    let text = form.get("scope").unwrap_or_default();
+    let mut named = read_scope(text).map_err(|what| Code::InvalidScope.because(what))?;
+    named.retain(|scope| !scopes.contains(scope));
+    named.sort_by_key(|scope| scope.as_str() != OFFLINE_ACCESS);
+    // The flow is stored for a client for which no user has signed in yet.
+    let mut room = NAMED_SCOPES_BYTES_MAX;
+    named.retain(|scope| {
+        let fits = scope.as_str().len() < room;
+        room = if fits { room - scope.as_str().len() } else { room };
+        fits
+    });
+    Ok(named)
+}
 
 /// Reads `prompt` as `always_ask` and `never_ask`. Unknown words are ignored, as unknown parameters
 /// are.

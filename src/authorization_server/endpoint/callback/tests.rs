@@ -98,6 +98,7 @@ impl Scene {
             challenge: Challenge::of(VERIFIER),
             resources: vec![ECHO.into()],
             scopes: vec!["a".into(), "b".into()],
+            named: Vec::new(),
             login_hint: Some("ada@corp.example".into()),
             always_ask: false,
             never_ask: false,

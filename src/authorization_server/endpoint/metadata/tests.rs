@@ -40,7 +40,7 @@ async fn e02_e03_e04_the_document_has_what_clients_look_for() {
     assert_eq!(all["response_types_supported"], json!(["code"]));
     assert_eq!(all["code_challenge_methods_supported"], json!(["S256"]));
     assert_eq!(all["authorization_response_iss_parameter_supported"], true);
-    assert_eq!(all["scopes_supported"], json!(["a", "b", "c"]));
+    assert_eq!(all["scopes_supported"], json!(["a", "b", "c", "offline_access"]));
     assert_eq!(all["protected_resources"], json!([ECHO, FILES]));
     assert_eq!(all["grant_types_supported"], json!(["authorization_code", "refresh_token", "client_credentials"]));
     assert_eq!(

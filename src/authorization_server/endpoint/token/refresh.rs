@@ -28,7 +28,7 @@ use crate::{
         form::Form,
         people::{self, Grantee, Person},
         refresh_family::{Family, PresentedToken, Standing},
-        request,
+        request::{self, OFFLINE_ACCESS},
     },
 };
 
@@ -52,6 +52,7 @@ pub(crate) async fn begin(
         client: code.client.clone(),
         person: code.person.clone(),
         scopes: code.scopes.clone(),
+        named: code.named.clone(),
         resources: code.resources.clone(),
         current: sha256(secret.as_bytes()),
         previous: None,
@@ -64,7 +65,11 @@ pub(crate) async fn begin(
     if !embedded.state.store.create(EntryKind::Family, id, written(&family)?, ends).await? {
         return Err(failed("the new family's id exists already").into());
     }
-    Ok(NewRefreshToken { token: format!("{id}.{secret}"), on_delivered: None })
+    Ok(NewRefreshToken {
+        token: format!("{id}.{secret}"),
+        on_delivered: None,
+        is_offline: is_offline(&family.named, None),
+    })
 }
 
 /// `grant_type=refresh_token`.
@@ -115,6 +120,13 @@ pub(crate) async fn exchange(
 fn invalid() -> OAuthError {
     Code::InvalidGrant
         .because("the refresh token is invalid, expired, already used, revoked, or was issued to another client")
+}
+
+/// Whether the answer echoes `offline_access`: the authorization request named it, and this request
+/// does not leave it out.
+fn is_offline(named: &[Scope], asked: Option<&[Scope]>) -> bool {
+    let has = |scopes: &[Scope]| scopes.iter().any(|scope| scope.as_str() == OFFLINE_ACCESS);
+    has(named) && asked.is_none_or(has)
 }
 
 fn failed(cause: &'static str) -> OAuthError {
@@ -190,8 +202,11 @@ impl Exchange<'_> {
     fn issue(&self, family: &Family, judged: &Judged, secret: &str) -> Result<EndpointAnswer, Denied> {
         let grace = self.embedded.settings.refresh_grace;
         let on_delivered = self.embedded.state.deliveries.when_delivered(self.id, family.current, grace);
-        let refresh_token =
-            NewRefreshToken { token: format!("{}.{secret}", self.id), on_delivered: Some(on_delivered) };
+        let refresh_token = NewRefreshToken {
+            token: format!("{}.{secret}", self.id),
+            on_delivered: Some(on_delivered),
+            is_offline: is_offline(&family.named, self.scopes()?.as_deref()),
+        };
         let grant = AccessGrant {
             client_id: &self.client.id,
             subject: &family.person.subject,
@@ -219,7 +234,7 @@ impl Exchange<'_> {
             return Err(Code::UnauthorizedClient.because("this client is not allowed to use refresh tokens"));
         }
         let asked = self.scopes()?;
-        if asked.is_some_and(|asked| asked.iter().any(|scope| !family.scopes.contains(scope))) {
+        if asked.is_some_and(|asked| asked.iter().any(|scope| !family.may_name(scope))) {
             return Err(Code::InvalidScope.because("scope exceeds what was granted"));
         }
         request::narrow(&family.resources, self.form).map(drop)
@@ -244,7 +259,8 @@ impl Exchange<'_> {
         }
         if let Some(asked) = self.scopes()? {
             scopes.retain(|scope| asked.contains(scope));
-            if scopes.is_empty() {
+            // For a server without scopes, a token without scopes is enough.
+            if scopes.is_empty() && !family.scopes.is_empty() {
                 return Err(Code::InvalidScope.because("none of the requested scopes is granted any more"));
             }
         }

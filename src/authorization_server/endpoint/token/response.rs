@@ -11,7 +11,7 @@ use crate::{
         reply::{self, EndpointAnswer},
     },
     base::names::Scope,
-    decide::authorization_server::error::OAuthError,
+    decide::authorization_server::{error::OAuthError, request::OFFLINE_ACCESS},
 };
 
 /// A refresh token for the response.
@@ -20,6 +20,9 @@ pub(super) struct NewRefreshToken {
     pub(super) token: String,
     /// Runs once the response was delivered.
     pub(super) on_delivered: Option<OnDelivered>,
+    /// Whether the answer echoes `offline_access`. Access tokens never contain it: it means nothing
+    /// to servers.
+    pub(super) is_offline: bool,
 }
 
 /// Signs an access token and answers with it.
@@ -40,8 +43,12 @@ pub(super) fn issue(
     say("access_token", json!(token));
     say("token_type", json!("Bearer"));
     say("expires_in", json!(ends.saturating_sub(now)));
-    if !grant.scopes.is_empty() {
-        say("scope", json!(Scope::join(grant.scopes)));
+    let mut scopes = grant.scopes.to_vec();
+    if refresh_token.as_ref().is_some_and(|token| token.is_offline) {
+        scopes.push(OFFLINE_ACCESS.into());
+    }
+    if !scopes.is_empty() {
+        say("scope", json!(Scope::join(&scopes)));
     }
     let mut on_delivered = None;
     if let Some(refresh_token) = refresh_token {

@@ -49,7 +49,9 @@ fn document(members: &Value) -> Result<Client, &'static str> {
 fn e35_what_a_registration_leaves_out_is_filled_in() {
     let read = register(&json!({})).unwrap();
     assert_eq!((read.name, read.method, read.scopes), (None, ClientAuthMethod::SecretBasic, None));
-    assert_eq!(read.grants, Grants { code: true, refresh: false, credentials: false });
+    assert_eq!(read.grants, Grants { code: true, refresh: true, credentials: false });
+    let excluded = register(&json!({"grant_types": ["authorization_code"]})).unwrap();
+    assert_eq!(excluded.grants, Grants { code: true, refresh: false, credentials: false });
     assert_eq!(read.redirect_uris.iter().map(|uri| uri.as_str()).collect::<Vec<_>>(), [CALLBACK]);
 }
 

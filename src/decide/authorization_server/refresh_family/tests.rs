@@ -35,6 +35,7 @@ fn family() -> Family {
             claims: Map::new(),
         },
         scopes: vec!["a".into()],
+        named: vec!["openid".into()],
         resources: vec!["https://gw.example/mcp".into()],
         current: [1; 32],
         previous: None,
@@ -194,4 +195,13 @@ fn login_a4_a_confirmed_session_is_good_for_one_exchange_and_for_a_moment() {
     assert_eq!(confirmed.bridge.as_deref(), Some(&b"sealed"[..]));
     assert!(!next(&confirmed, 2, 10_001).is_confirmed(secs(10_001)), "the next exchange asks again");
     assert!(delivered(&next(&confirmed, 2, 10_001)).confirmed.is_none());
+}
+
+#[test]
+fn e29_login_b5_a_refresh_may_name_what_the_authorization_request_named() {
+    let names = |family: &Family| ["a", "openid", "b", "offline_access"].map(|scope| family.may_name(&scope.into()));
+    assert_eq!(names(&family()), [true, true, false, false]);
+    let mut written = serde_json::to_value(family()).unwrap();
+    written.as_object_mut().unwrap().remove("named");
+    assert_eq!(names(&serde_json::from_value(written).unwrap()), [true, false, false, false], "of the release before");
 }

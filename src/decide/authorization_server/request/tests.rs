@@ -225,6 +225,22 @@ fn e16_scopes_are_those_that_the_servers_name() {
 }
 
 #[test]
+fn e29_login_b5_scopes_that_are_not_granted_are_remembered_as_far_as_they_are_short() {
+    let resources = [protected("https://gw.example/a", "a b", "a")];
+    let free = client(&[CALLBACK]);
+    let named = |scope: &str| {
+        Scope::join(
+            &read_by(&free, &[("scope", scope), ("resource", "https://gw.example/a")], &resources).unwrap().named,
+        )
+    };
+    assert_eq!(named(""), "");
+    assert_eq!(named("a b"), "");
+    assert_eq!(named("openid a profile offline_access"), "offline_access openid profile");
+    let long = "x".repeat(600);
+    assert_eq!(named(&format!("a {long} {long}y z offline_access")), format!("offline_access {long} z"));
+}
+
+#[test]
 fn e17_prompt_and_login_hint_are_read_and_bounded() {
     for (prompt, wanted) in [
         ("", Some((false, false))),
