@@ -11,7 +11,7 @@ use crate::{
         delivery::Deliveries,
         grant::revocations::Revocations,
         keys::{seal::Sealer, signing::SigningKeys},
-        person::bridge::Bridge,
+        person::{bridge::Bridge, passwords::PasswordThreads},
         renewals::Renewals,
         settings::{EmbeddedSettings, Login},
         store::Store,
@@ -55,6 +55,8 @@ pub struct State {
     pub documents: ClientDocuments,
     /// Rate limits.
     pub throttle: Throttle,
+    /// Threads that check passwords.
+    pub passwords: PasswordThreads,
     /// The company IdP, if users log in there.
     pub bridge: Option<Bridge>,
     /// Fetches client documents and asks the IdP.
@@ -123,6 +125,7 @@ impl State {
             keys: SigningKeys::new(Arc::clone(&local)),
             documents: ClientDocuments::default(),
             throttle: Throttle::default(),
+            passwords: PasswordThreads::default(),
             bridge,
             fetch,
             clock,

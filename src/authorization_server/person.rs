@@ -3,3 +3,4 @@
 pub mod accounts;
 pub mod bridge;
 pub(crate) mod current;
+pub mod passwords;

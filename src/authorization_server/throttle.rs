@@ -4,15 +4,13 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use tokio::sync::Semaphore;
-
 use crate::base::{
     clock::Now,
-    limits::authorization_server::{PASSWORDS_AT_ONCE, THROTTLED_MAX},
+    limits::authorization_server::THROTTLED_MAX,
     peer::{network, site},
 };
 
@@ -163,6 +161,10 @@ impl Counted {
     }
 }
 
+/// The next action is permitted at any time. Requests are not counted in the order in which they
+/// arrived: one that arrived earlier need not wait for one that arrived later.
+const NO_WAIT: Duration = Duration::ZERO;
+
 /// The count of one action; times are monotonic.
 #[derive(Clone, Copy)]
 struct Entry {
@@ -196,10 +198,11 @@ impl Entry {
                     None => Duration::ZERO,
                     Some(times) => first.saturating_mul(2_u32.saturating_pow(times)).min(longest),
                 };
-                Self { count, since: now, next: now.saturating_add(wait) }
+                let next = if wait.is_zero() { NO_WAIT } else { now.saturating_add(wait) };
+                Self { count, since: now, next }
             }
             Rule::Rate { at_once, every } => {
-                let next = if count < at_once { now } else { since.saturating_add(every) };
+                let next = if count < at_once { NO_WAIT } else { since.saturating_add(every) };
                 Self { count, since, next }
             }
         }
@@ -207,20 +210,10 @@ impl Entry {
 }
 
 /// Counts actions, in bounded memory; each replica has its own.
+#[derive(Default)]
 pub struct Throttle {
     known: Mutex<HashMap<CountKey, Entry>>,
     hasher: RandomState,
-    passwords: Arc<Semaphore>,
-}
-
-impl Default for Throttle {
-    fn default() -> Self {
-        Self {
-            known: Mutex::default(),
-            hasher: RandomState::new(),
-            passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
-        }
-    }
 }
 
 impl Throttle {
@@ -267,15 +260,9 @@ impl Throttle {
             if let Some(entry) = known.get_mut(&key) {
                 entry.count = entry.count.saturating_sub(1);
                 // Other users at this address need not wait either.
-                entry.next = entry.since;
+                entry.next = NO_WAIT;
             }
         }
-    }
-
-    /// Limits how many passwords are checked at a time: each check takes a core and memory.
-    #[must_use]
-    pub(crate) fn passwords(&self) -> Arc<Semaphore> {
-        Arc::clone(&self.passwords)
     }
 
     /// Only a hash of the name is kept: a user may type a password into the name field. The hash
@@ -300,7 +287,7 @@ fn count(known: &mut HashMap<CountKey, Entry>, counted: &Counted, now: Now) {
         if known.len() >= THROTTLED_MAX && !known.contains_key(key) {
             make_room(known, now.mono);
         }
-        let entry = known.entry(*key).or_insert(Entry { count: 0, since: now.mono, next: now.mono });
+        let entry = known.entry(*key).or_insert(Entry { count: 0, since: now.mono, next: NO_WAIT });
         *entry = entry.at(rule, now.mono).counted(rule, now.mono);
     }
 }

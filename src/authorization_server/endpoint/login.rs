@@ -16,6 +16,7 @@ use crate::{
         },
         embedded::{Asked, Embedded},
         event,
+        person::passwords::PasswordLine,
         reply::{self, EndpointAnswer},
         throttle::Action,
     },
@@ -35,6 +36,8 @@ mod tests;
 
 /// What the CSRF value of the page is bound to.
 const PURPOSE: [&str; 1] = ["login"];
+/// When to try again if too many passwords are checked.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// The same sentence for an unknown account and a wrong password: it does not reveal which accounts
 /// exist.
 const WRONG: &str = "The account or the password is wrong.";
@@ -82,8 +85,15 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAns
         return Ok(answer);
     }
     let password = Secret::new(posted.form.get("password").unwrap_or_default().as_bytes().to_vec());
-    let throttle = &embedded.state.throttle;
-    let Some(person) = accounts.verify(name, &password, throttle).await else {
+    let (throttle, threads) = (&embedded.state.throttle, &embedded.state.passwords);
+    let line = if known.is_some() { PasswordLine::Known } else { PasswordLine::Other };
+    let Ok(verified) = accounts.verify(name, &password, threads, line).await else {
+        event::note(embedded, "login", of_client, None, "refused: too many logins at once");
+        let mut answer = again(StatusCode::SERVICE_UNAVAILABLE, "Too many people sign in now. Try again in a moment.")?;
+        reply::retry_after(&mut answer, BUSY_WAIT);
+        return Ok(answer);
+    };
+    let Some(person) = verified else {
         event::note(embedded, "login", of_client, None, "refused: account or password");
         return again(StatusCode::FORBIDDEN, WRONG);
     };

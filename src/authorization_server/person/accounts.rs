@@ -1,11 +1,13 @@
 //! Local accounts: argon2id hashes, checked without revealing which accounts exist (SPEC E-28).
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc::PasswordHash};
 use serde_json::Map;
-use tokio::task::spawn_blocking;
 
 use crate::{
-    authorization_server::{keys::random, throttle::Throttle},
+    authorization_server::{
+        keys::random,
+        person::passwords::{LineFull, PasswordLine, PasswordThreads},
+    },
     base::{
         digest::sha256,
         limits::authorization_server::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PASSWORD_MEMORY_KIB_MAX},
@@ -56,27 +58,21 @@ impl Accounts {
     }
 
     /// The user, if the password is right. Takes as long for an unknown account as for a wrong
-    /// password; runs on the pool for blocking work, a few at a time.
-    pub async fn verify(&self, name: &str, password: &Secret, throttle: &Throttle) -> Option<Person> {
+    /// password.
+    ///
+    /// # Errors
+    /// [`LineFull`].
+    pub async fn verify(
+        &self,
+        name: &str,
+        password: &Secret,
+        threads: &PasswordThreads,
+        line: PasswordLine,
+    ) -> Result<Option<Person>, LineFull> {
         let account = self.find(name);
         let hash = account.map_or_else(|| self.decoy(name), |account| &account.hash);
-        let (hash, password) = (hash.to_owned(), password.clone());
-        // The permit moves into the work: if the browser disconnects, the permit is free only when
-        // the work is done.
-        let permit = throttle.passwords().acquire_owned().await.ok()?;
-        let is_right = spawn_blocking(move || {
-            let is_right = matches(&hash, password.expose());
-            drop(permit);
-            is_right
-        });
-        match is_right.await {
-            Ok(true) => account.map(Account::person),
-            Ok(false) => None,
-            Err(cause) => {
-                tracing::error!(%cause, "password check failed");
-                None
-            }
-        }
+        let is_right = threads.check(hash, password, line).await?;
+        Ok(account.filter(|_| is_right).map(Account::person))
     }
 
     /// The hash to check for an unknown name: that of one account, always the same for the same
@@ -101,16 +97,6 @@ impl Account {
             claims: Map::new(),
         }
     }
-}
-
-fn matches(hash: &str, password: &[u8]) -> bool {
-    // Hashes that cost too much were refused when the configuration was read.
-    let Ok(hash) = PasswordHash::new(hash) else { return false };
-    let is_right = |password: &[u8]| Argon2::default().verify_password(password, &hash).is_ok();
-    let normal = std::str::from_utf8(password).map(normal).unwrap_or_default();
-    // Earlier releases hashed a password as it was typed. Whether it is checked twice depends on
-    // the typed password alone, so the time says nothing about the account.
-    is_right(normal.as_bytes()) || (normal.as_bytes() != password && is_right(password))
 }
 
 /// Hashes a password with argon2id and a random salt. It is normalised first, as those that users

@@ -176,3 +176,15 @@ fn login_d1_a_hosted_client_has_2000_sign_ins_an_hour_from_one_address() {
         throttle.check(Action::ClientFrom(SOMEBODY), now).unwrap();
     }
 }
+
+#[test]
+fn login_d3_attempts_that_are_counted_out_of_order_need_not_wait_for_each_other() {
+    let throttle = Throttle::default();
+    let (one, other) = (Action::LoginTo("ada"), Action::Authorize(SOMEBODY));
+    for now in [5, 3, 4, 1] {
+        throttle.attempt(one, at(now)).unwrap();
+        throttle.attempt(other, at(now)).unwrap();
+    }
+    throttle.refund(other);
+    throttle.attempt(other, at(1)).unwrap();
+}

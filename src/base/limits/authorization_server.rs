@@ -154,8 +154,11 @@ pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// The shortest password that is hashed (NIST SP 800-63B §3.1.1.2: 8 with a second factor or a rate
 /// limit).
 pub const PASSWORD_CHARS_MIN: usize = 8;
-/// Passwords that are checked at the same time: each check takes about 50 ms of one processor.
-pub const PASSWORDS_AT_ONCE: usize = 2;
+/// Threads that check passwords; there are no more than cores. Each check takes about 50 ms of a
+/// core, and memory.
+pub const PASSWORD_THREADS_MAX: usize = 8;
+/// Checks of passwords that wait, of known browsers and of others, each.
+pub const PASSWORDS_WAITING_MAX: usize = 256;
 /// Memory that one check of a password may take, in KiB, as argon2 counts.
 pub const PASSWORD_MEMORY_KIB_MAX: u32 = 262_144;
 /// Account names and addresses whose attempts are counted.

@@ -1,10 +1,13 @@
 //! A few must not lock everyone out: who is limited when one attacks, and who is not.
 
+use std::{future::poll_fn, task::Poll, time::Duration};
+
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use super::{
     browser::Browser,
-    client::Client,
+    client::{Client, call_tool},
     world::{LoginPlan, LoginWorld, PASSWORD},
 };
 use crate::e2e::world::{Ask, Plan, Reply};
@@ -98,5 +101,75 @@ async fn login_d1_people_of_a_hosted_client_sign_in_from_its_few_addresses() {
         let reply = login.world.send(&at_hosted(client.form("/oauth/token", &form))).await;
         login.tokens(&reply);
     }
+    login.close().await;
+}
+
+/// The worst of a hundred, in microseconds.
+fn p99(mut all: Vec<Duration>) -> u128 {
+    all.sort_unstable();
+    all[all.len() * 99 / 100].as_micros()
+}
+
+async fn calls(login: &LoginWorld, access: &str, during: impl Future<Output = ()>) -> Vec<Duration> {
+    let (mut times, mut during) = (Vec::new(), std::pin::pin!(during));
+    loop {
+        let began = Instant::now();
+        let call = call_tool(login, 0, access, "safe");
+        tokio::select! {
+            reply = call => assert_eq!(reply.status, 200),
+            () = &mut during => return times,
+        }
+        times.push(began.elapsed());
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn login_d3_fifty_logins_at_once_do_not_hold_up_calls() {
+    let login = LoginPlan::accounts().around(behind_a_proxy).start().await;
+    let tokens = Client::desktop().sign_in(&login, &mut Browser::of("ada", PASSWORD), "mcp:connect").await;
+    let quiet = calls(&login, &tokens.access, sleep(Duration::from_secs(2))).await;
+    let logins = async {
+        let mut people: Vec<_> = (0..50)
+            .map(|person| {
+                let login = &login;
+                Box::pin(async move {
+                    let from = Some(format!("203.0.113.{person}"));
+                    log_in(login, &mut Browser { from, ..Browser::of("ada", PASSWORD) }).await.status
+                })
+            })
+            .collect();
+        let mut statuses = Vec::new();
+        poll_fn(|cx| {
+            people.retain_mut(|one| match one.as_mut().poll(cx) {
+                Poll::Ready(status) => {
+                    statuses.push(status);
+                    false
+                }
+                Poll::Pending => true,
+            });
+            if people.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        assert!(statuses.iter().all(|status| *status == 303), "{statuses:?}");
+    };
+    let busy = calls(&login, &tokens.access, logins).await;
+    let (before, during, many) = (p99(quiet), p99(busy.clone()), busy.len());
+    println!("p99 of a call: {before} us, and {during} us during 50 logins at once ({many} calls)");
+    assert!(many >= 50, "{many} calls");
+    // The figure that counts is measured by itself; other tests run beside this one.
+    assert!(during < 10 * before.max(5_000), "{before} us, then {during} us");
+
+    let (pid, mut threads) = (login.world.gateway.pid(), 0);
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+        let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+        if let Some((_, rest)) = stat.split_once("(password) ") {
+            // The nineteenth field of proc_pid_stat(5).
+            assert_eq!(rest.split(' ').nth(16), Some("10"), "{stat}");
+            threads += 1;
+        }
+    }
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert!((1..=cores).contains(&threads), "{threads} threads");
     login.close().await;
 }

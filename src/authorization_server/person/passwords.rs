@@ -1,0 +1,196 @@
+//! Checks passwords on a few threads of low priority, so that calls to MCP servers do not wait.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use argon2::{Argon2, PasswordVerifier, password_hash::phc::PasswordHash};
+use tokio::sync::oneshot;
+
+use crate::{
+    base::{
+        limits::authorization_server::{PASSWORD_THREADS_MAX, PASSWORDS_WAITING_MAX},
+        secret::Secret,
+    },
+    decide::authorization_server::account_name::normal,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// How much nicer than the rest of the process the threads are (`nice(2)`): where all cores are in
+/// use they get about a tenth of one.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+/// So many checks of known browsers go before one of another browser that waits.
+const KNOWN_IN_A_ROW_MAX: usize = 3;
+
+/// In which line a check waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordLine {
+    /// The browser has signed in to the account before: a flood of guesses does not delay it.
+    Known,
+    /// Any other browser.
+    Other,
+}
+
+/// Too many checks wait already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineFull;
+
+/// The threads, which begin when they are needed and end with their owner, each after the check
+/// that it is at.
+#[derive(Default)]
+pub struct PasswordThreads(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    lines: Mutex<Lines>,
+    came: Condvar,
+}
+
+#[derive(Default)]
+struct Lines {
+    known: VecDeque<Check>,
+    others: VecDeque<Check>,
+    known_in_a_row: usize,
+    threads: usize,
+    idle: usize,
+    has_ended: bool,
+}
+
+struct Check {
+    hash: Box<str>,
+    password: Secret,
+    /// Closed if the browser has left: then the check is not made.
+    answer: oneshot::Sender<bool>,
+}
+
+impl PasswordThreads {
+    /// Whether the password is the one of `hash`.
+    ///
+    /// # Errors
+    /// [`LineFull`].
+    pub async fn check(&self, hash: &str, password: &Secret, line: PasswordLine) -> Result<bool, LineFull> {
+        let (answer, answered) = oneshot::channel();
+        let check = Check { hash: hash.into(), password: password.clone(), answer };
+        self.0.enter(check, line)?;
+        if let Err(cause) = self.0.staff() {
+            tracing::error!(%cause, "no thread for checking passwords");
+        }
+        self.0.came.notify_one();
+        // Without an answer the check has failed: the password is not accepted.
+        Ok(answered.await.unwrap_or(false))
+    }
+}
+
+impl Drop for PasswordThreads {
+    fn drop(&mut self) {
+        self.0.lock().has_ended = true;
+        self.0.came.notify_all();
+    }
+}
+
+impl Shared {
+    fn enter(&self, check: Check, line: PasswordLine) -> Result<(), LineFull> {
+        let mut lines = self.lock();
+        let line = match line {
+            PasswordLine::Known => &mut lines.known,
+            PasswordLine::Other => &mut lines.others,
+        };
+        line.retain(|waiting| !waiting.answer.is_closed());
+        if line.len() >= PASSWORDS_WAITING_MAX {
+            return Err(LineFull);
+        }
+        line.push_back(check);
+        Ok(())
+    }
+
+    /// Begins one more thread, if all are at work and there may be more.
+    fn staff(self: &Arc<Self>) -> std::io::Result<()> {
+        let most = thread::available_parallelism().map_or(1, usize::from).min(PASSWORD_THREADS_MAX);
+        let mut lines = self.lock();
+        if lines.threads >= most || lines.idle > 0 {
+            return Ok(());
+        }
+        let place = Place(Arc::clone(self));
+        thread::Builder::new().name("password".to_owned()).spawn(move || place.work())?;
+        lines.threads += 1;
+        Ok(())
+    }
+
+    /// The next check; `None` at the end.
+    fn next(&self) -> Option<Check> {
+        let mut lines = self.lock();
+        loop {
+            if lines.has_ended {
+                return None;
+            }
+            if let Some(check) = lines.next() {
+                return Some(check);
+            }
+            lines.idle += 1;
+            lines = self.came.wait(lines).unwrap_or_else(PoisonError::into_inner);
+            lines.idle -= 1;
+        }
+    }
+
+    /// A poisoned lock is usable: no step leaves the lines half changed.
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    fn next(&mut self) -> Option<Check> {
+        let turn_of_others = self.known_in_a_row >= KNOWN_IN_A_ROW_MAX && !self.others.is_empty();
+        if let Some(check) = (!turn_of_others).then(|| self.known.pop_front()).flatten() {
+            self.known_in_a_row += 1;
+            return Some(check);
+        }
+        self.known_in_a_row = 0;
+        self.others.pop_front()
+    }
+}
+
+/// The place of one thread; free again when the thread ends, even by a panic.
+struct Place(Arc<Shared>);
+
+impl Place {
+    fn work(&self) {
+        lower_priority();
+        while let Some(check) = self.0.next() {
+            if !check.answer.is_closed() {
+                let _ = check.answer.send(matches(&check.hash, check.password.expose()));
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut lines = self.0.lock();
+        lines.threads = lines.threads.saturating_sub(1);
+    }
+}
+
+/// On Linux the priority is that of the calling thread; elsewhere it is that of the process, which
+/// stays as it is.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    if let Err(cause) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::warn!(%cause, "passwords are checked at normal priority");
+    }
+}
+
+fn matches(hash: &str, password: &[u8]) -> bool {
+    // Hashes that cost too much were refused when the configuration was read.
+    let Ok(hash) = PasswordHash::new(hash) else { return false };
+    let is_right = |password: &[u8]| Argon2::default().verify_password(password, &hash).is_ok();
+    let normal = std::str::from_utf8(password).map(normal).unwrap_or_default();
+    // Earlier releases hashed a password as it was typed. Whether it is checked twice depends on
+    // the typed password alone, so the time says nothing about the account.
+    is_right(normal.as_bytes()) || (normal.as_bytes() != password && is_right(password))
+}
