@@ -72,7 +72,7 @@ impl<'a> StoreLease<'a> {
             match self.store.replace(EntryKind::Lease, self.name, self.entry().as_slice(), self.entry(), until).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    tracing::warn!("a lease in the store was lost: this process stood still, or the clocks differ")
+                    tracing::warn!("a lease in the store was lost: this process stood still, or the clocks differ");
                 }
                 // The store may be back before the lease expires; the work goes on in any case.
                 Err(fault) => tracing::warn!(%fault, "a lease in the store was not prolonged"),

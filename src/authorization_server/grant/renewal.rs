@@ -70,7 +70,7 @@ struct Work {
 
 impl Work {
     async fn run(self) -> Renewal {
-        match self.take_turn().await {
+        match Box::pin(self.take_turn()).await {
             Ok(renewal) => renewal,
             Err(fault) => Renewal::Failed(fault.into()),
         }
@@ -81,7 +81,7 @@ impl Work {
         let deadline = Instant::now() + REFRESH_WAITS_FOR_IDP;
         loop {
             if let Some(lease) = StoreLease::take(&self.state.store, &*self.state.clock, &self.id).await? {
-                return lease.during(self.ask()).await;
+                return lease.during(Box::pin(self.ask())).await;
             }
             if self.question().await?.is_none() {
                 return Ok(Renewal::Changed);

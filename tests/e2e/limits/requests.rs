@@ -131,7 +131,7 @@ async fn attack_173_who_has_no_token_takes_no_more_than_a_share_at_the_authoriza
         in_flight(f64::from(number.min(2))).await;
     }
     let answer = asks("127.0.0.8", "503", "one address has its part").await;
-    assert!(answer.contains("overloaded_requests") && answer.contains("retry-after: 5\r\n"), "{answer}");
+    assert!(answer.contains("temporarily_unavailable") && answer.contains("retry-after: 5\r\n"), "{answer}");
     asks("127.0.0.9", "400", "another address is answered as ever").await;
     let attack = async |mut others: Others| {
         for number in 3..=4 {
@@ -144,7 +144,7 @@ async fn attack_173_who_has_no_token_takes_no_more_than_a_share_at_the_authoriza
             let _ = tcp.write_all(b"y").await;
             let mut answer = String::new();
             timeout(PATIENCE, tcp.read_to_string(&mut answer)).await.unwrap().unwrap();
-            assert!(answer.starts_with("HTTP/1.1 400 ") || answer.contains("overloaded_requests"), "{answer}");
+            assert!(answer.starts_with("HTTP/1.1 400 ") || answer.contains("temporarily_unavailable"), "{answer}");
         }
         asks("127.0.0.8", "400", "and their places are free").await;
     };
