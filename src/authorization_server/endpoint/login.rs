@@ -61,7 +61,8 @@ async fn shown(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer,
 
 /// `POST login`.
 pub(crate) async fn attempt(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
-    match attempted(embedded, asked).await {
+    // Boxed: each connection has room for the largest endpoint.
+    match Box::pin(attempted(embedded, asked)).await {
         Ok(answer) => answer,
         Err(error) => pages::error(&error),
     }
