@@ -145,6 +145,15 @@ impl App {
         })
     }
 
+    /// Refuses a start with a store that deletes live entries.
+    ///
+    /// # Errors
+    /// [`StartFault::Config`].
+    pub async fn examine_stores(&self) -> Result<(), StartFault> {
+        let refused = self.parts.refused_stores(&BuiltParts::default()).await;
+        if refused.is_empty() { Ok(()) } else { Err(StartFault::Config(refused)) }
+    }
+
     /// The drain, which stops the gateway.
     #[must_use]
     pub fn drain(&self) -> Drain {
@@ -213,6 +222,11 @@ impl App {
         let left = limit.saturating_sub(began.elapsed());
         let ended = if ended == Ended::Forced { ended } else { supervisor.finish_exchanges(left, ended).await };
         supervisor.background.shutdown().await;
+        if ended != Ended::Forced {
+            for kept in &supervisor.parts.states {
+                kept.state.leave().await;
+            }
+        }
         match ended {
             Ended::Finished => tracing::info!("stopped"),
             Ended::Cut => tracing::warn!("stopped; open requests were cut"),

@@ -27,6 +27,7 @@ pub mod keys;
 pub(crate) mod lease;
 pub mod person;
 pub(crate) mod renewals;
+mod replica;
 pub mod reply;
 pub mod settings;
 pub mod store;

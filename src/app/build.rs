@@ -77,6 +77,20 @@ pub struct EmbeddedParts {
     pub state: Arc<State>,
 }
 
+impl BuiltParts {
+    /// Why stores that were not among the parts `before` must not be used, one sentence each.
+    pub async fn refused_stores(&self, before: &Self) -> Vec<String> {
+        let mut refused = Vec::new();
+        for kept in &self.states {
+            let is_new = !before.states.iter().any(|one| Arc::ptr_eq(&one.state, &kept.state));
+            if is_new && let Some(why) = kept.state.refusal().await {
+                refused.push(format!("authorization_servers.{}.embedded.{why}", kept.settings.name));
+            }
+        }
+        refused
+    }
+}
+
 impl Builder {
     /// Reads the trust roots: the built-in ones and those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     ///

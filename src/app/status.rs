@@ -13,7 +13,10 @@ use crate::{
     base::names::ServerName,
     config::Settings,
     inbound::state::usage::Usage,
-    observe::{Observe, metrics::IssuerFigures},
+    observe::{
+        Observe,
+        metrics::{IssuerFigures, StoreFigures},
+    },
     outbound::{keys::IssuerKeys, upstream::Upstream},
 };
 
@@ -111,6 +114,18 @@ impl Tells for Status {
                 self.observe.metrics.idp(&kept.settings.name, bridge.figures().by_result());
             }
         }
+        let told = self.told.load();
+        self.observe.metrics.stores(told.states.iter().filter_map(|kept| {
+            let (state, name) = (kept.state.store_state()?, &kept.settings.name);
+            let figures = StoreFigures {
+                keys: state.keys,
+                refused: state.refused,
+                losses: state.losses,
+                signing_keys_replaced: state.signing_keys_replaced,
+                evicts: state.evicts,
+            };
+            Some((name, figures))
+        }));
         self.observe.metrics.upstreams(self.told.load().upstreams.iter().map(|upstream| {
             let figures = upstream.figures();
             (&upstream.settings().server, figures.connections, figures.streams)

@@ -148,12 +148,15 @@ impl Supervisor {
             }
             Err(fault) => Err(vec![fault.to_string()]),
         };
-        let taken = loaded.and_then(|loaded| {
-            for warning in &loaded.warnings {
-                tracing::warn!("{warning}");
+        let taken = match loaded {
+            Ok(loaded) => {
+                for warning in &loaded.warnings {
+                    tracing::warn!("{warning}");
+                }
+                self.take(loaded.settings).await
             }
-            self.take(loaded.settings)
-        });
+            Err(problems) => Err(problems),
+        };
         let Err(wrong) = taken else {
             self.status.readiness.reload_refused(None);
             self.status.observe.metrics.config_taken(self.gateway.clock.now().wall, true);
@@ -167,7 +170,8 @@ impl Supervisor {
         self.status.readiness.reload_refused(Some(wrong.join("; ")));
     }
 
-    fn take(&mut self, wanted: Settings) -> Result<(), Vec<String>> {
+    /// Everything changes after the only await, so that dropping it changes nothing.
+    async fn take(&mut self, wanted: Settings) -> Result<(), Vec<String>> {
         if wanted == self.settings {
             tracing::info!("the configuration was read again and has not changed");
             return Ok(());
@@ -177,6 +181,10 @@ impl Supervisor {
             return Err(fixed);
         }
         let (mut snapshot, parts) = self.builder.build(&wanted, &self.parts)?;
+        let refused = parts.refused_stores(&self.parts).await;
+        if !refused.is_empty() {
+            return Err(refused);
+        }
         let bounds = self.gateway.room.bounds();
         snapshot.limits = descriptors::totals(wanted.limits, bounds);
         descriptors::tell(&wanted, bounds);

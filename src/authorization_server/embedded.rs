@@ -13,10 +13,11 @@ use crate::{
         keys::{seal::Sealer, signing::SigningKeys},
         person::{bridge::Bridge, passwords::PasswordThreads},
         renewals::Renewals,
+        replica::Replica,
         settings::{EmbeddedSettings, Login},
         store::Store,
         throttle::Throttle,
-        upkeep::failing::FailingTasks,
+        upkeep::{failing::FailingTasks, identity::StoreIdentity, seal_standing::SealStanding},
     },
     base::{
         clock::{Clock, Now},
@@ -48,7 +49,7 @@ pub struct State {
     /// Flows, sign-in sessions, codes, families, clients, consents, keys and revocations.
     pub store: Store,
     /// Seals secrets in the store.
-    pub sealer: Sealer,
+    pub sealer: Arc<Sealer>,
     /// Keys that sign tokens.
     pub keys: SigningKeys,
     /// Client ID Metadata Documents.
@@ -71,6 +72,29 @@ pub struct State {
     pub(crate) renewals: Renewals,
     /// Upkeep tasks that fail at the moment.
     pub(crate) failing: FailingTasks,
+    /// This process among the replicas of the store.
+    pub(crate) replica: Replica,
+    /// Which keys the store still needs.
+    pub(crate) seal_standing: SealStanding,
+    /// Whether the store is still the same.
+    pub(crate) identity: StoreIdentity,
+    /// Whether the operator allows Redis to evict live entries.
+    pub(crate) allow_eviction: bool,
+}
+
+/// How the store is, for the metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreState {
+    /// The configured seal keys by their ids, and whether the store needs each.
+    pub keys: Vec<(String, bool)>,
+    /// Stored values that were refused.
+    pub refused: u64,
+    /// How often the store was found empty, replaced or deleted.
+    pub losses: u64,
+    /// How often signing keys were replaced because no key opened them.
+    pub signing_keys_replaced: u64,
+    /// Whether Redis evicts live entries.
+    pub evicts: bool,
 }
 
 /// One request to the embedded server, with its whole body.
@@ -119,9 +143,11 @@ impl State {
             Login::Accounts(_) => None,
             Login::Oidc(oidc) => Some(Bridge::new(oidc.clone(), fetch.clone(), Arc::clone(&clock))),
         };
+        let sealer = Arc::new(Sealer::new(&settings.seal_keys)?);
+        let replica = Replica::new(clock.now().wall)?;
         Ok(Arc::new(Self {
-            store,
-            sealer: Sealer::new(&settings.seal_keys)?,
+            store: store.sealed_with(Arc::clone(&sealer)),
+            sealer,
             keys: SigningKeys::new(Arc::clone(&local)),
             documents: ClientDocuments::default(),
             throttle: Throttle::default(),
@@ -133,6 +159,10 @@ impl State {
             deliveries: Deliveries::default(),
             renewals: Renewals::default(),
             failing: FailingTasks::default(),
+            replica,
+            seal_standing: SealStanding::default(),
+            identity: StoreIdentity::default(),
+            allow_eviction: settings.allow_eviction,
         }))
     }
 
@@ -143,21 +173,65 @@ impl State {
         }
     }
 
-    /// What the operator must know: that the company IdP refuses the gateway, or why an upkeep task
-    /// fails at the moment. The usual cause of that is an unreachable store.
-    #[must_use]
-    pub fn trouble(&self) -> Option<String> {
-        let refused = self.bridge.as_ref().and_then(Bridge::trouble);
-        match (self.failing.first(), refused) {
-            (Some(failing), Some(refused)) => Some(format!("{refused}; {failing}")),
-            (failing, refused) => failing.or(refused),
-        }
-    }
-
     /// Waits until the exchanges with the company IdP that are under way have ended: their new
     /// refresh tokens exist only in this process until they are stored.
     pub async fn finished(&self) {
         self.renewals.finished().await;
+    }
+
+    /// What the operator must know: that the company IdP refuses the gateway, an upkeep task that
+    /// fails, a store that was lost or evicts entries, keys of `session_keys` that the store still
+    /// needs.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let refused = self.bridge.as_ref().and_then(Bridge::trouble);
+        let mut troubles: Vec<String> = refused.into_iter().chain(self.failing.first()).collect();
+        if self.store.seals().is_some() {
+            troubles.extend(self.identity.troubles(self.clock.now()));
+            let needed = self.seal_standing.needed(&self.sealer).into_iter();
+            let position = |key| self.sealer.ids().position(|one| one == key);
+            troubles.extend(needed.map(|(key, why)| match position(key) {
+                Some(position) => format!("the store still needs session_keys[{position}] (key {key}): {why}"),
+                None => format!("the store needs key {key}: {why}"),
+            }));
+        }
+        (!troubles.is_empty()).then(|| troubles.join("; "))
+    }
+
+    /// Tells the other replicas that this process ends, if the store can be reached at once.
+    pub async fn leave(&self) {
+        if self.store.is_shared() && self.failing.first().is_none() {
+            // Otherwise they notice by its age.
+            let _ = self.replica.leave(&self.store).await;
+        }
+    }
+
+    /// How the store is; `None` for a memory store.
+    #[must_use]
+    pub fn store_state(&self) -> Option<StoreState> {
+        let seals = self.store.seals()?;
+        let needed = self.seal_standing.needed(&self.sealer);
+        let is_needed = |(position, key)| position == 0 || needed.iter().any(|(one, _)| *one == key);
+        let keys = self.sealer.ids().enumerate();
+        Some(StoreState {
+            keys: keys.map(|(position, key)| (key.to_string(), is_needed((position, key)))).collect(),
+            refused: seals.refused(),
+            losses: self.identity.losses(),
+            signing_keys_replaced: self.keys.replaced(),
+            evicts: self.identity.is_evicting(),
+        })
+    }
+
+    /// Why this server must not start with its store: Redis evicts live entries, and that is not
+    /// allowed. A Redis that does not answer is no reason.
+    pub async fn refusal(&self) -> Option<String> {
+        if self.allow_eviction {
+            return None;
+        }
+        let policy = self.store.eviction().await.ok()??;
+        Some(format!(
+            "store.redis: found maxmemory-policy {policy}, by which Redis deletes logins and revocations when it is full; expected noeviction: set it in Redis, or write allow_eviction: true beside redis"
+        ))
     }
 }
 

@@ -3,3 +3,4 @@
 pub mod random;
 pub mod seal;
 pub mod signing;
+mod unopened;

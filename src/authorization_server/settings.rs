@@ -44,6 +44,8 @@ pub struct EmbeddedSettings {
     pub scope_descriptions: Vec<(Scope, Box<str>)>,
     /// Which store it uses.
     pub store: StoreSettings,
+    /// Whether a Redis that evicts live entries is accepted.
+    pub allow_eviction: bool,
     /// Keys that seal secrets in the store: the first seals, all open. Empty with the memory store
     /// alone.
     pub seal_keys: Vec<Secret>,
@@ -69,6 +71,7 @@ impl EmbeddedSettings {
             && before.name == self.name
             && before.issuer == self.issuer
             && before.store == self.store
+            && before.allow_eviction == self.allow_eviction
             && before.seal_keys == self.seal_keys
     }
 }

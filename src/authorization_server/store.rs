@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    authorization_server::settings::StoreSettings,
+    authorization_server::{keys::seal::Sealer, settings::StoreSettings},
     base::{clock::Clock, limits::authorization_server::STORE_VALUE_BYTES_MAX},
     outbound::fetch::Roots,
 };
@@ -14,21 +14,31 @@ use file::File;
 use kind::EntryKind;
 use memory::Memory;
 use redis::Redis;
+use seals::Seals;
 
+mod batch;
 mod bounds;
 pub mod fault;
 mod file;
 pub mod kind;
 mod memory;
+mod opened_file;
 mod redis;
+pub(crate) mod renew;
+pub(crate) mod seals;
 #[cfg(test)]
 mod tests;
+
+/// How often a change is tried again while the seal of the value changes.
+const ATTEMPTS: usize = 4;
 
 /// A store. Times are since 1970; an expired entry is absent, swept or not. After a write returns,
 /// the entry survives a kill of the process and a crash of the machine (file; Redis as configured).
 pub struct Store {
     clock: Arc<dyn Clock>,
     backend: Backend,
+    /// Seals of values; `None` for a store that does not.
+    seals: Option<Seals>,
 }
 
 enum Backend {
@@ -49,7 +59,23 @@ impl Store {
             StoreSettings::File(path) => Backend::File(File::open(path, BOUNDS)?),
             StoreSettings::Redis(url) => Backend::Redis(Box::new(Redis::new(url, roots)?)),
         };
-        Ok(Self { clock, backend })
+        Ok(Self { clock, backend, seals: None })
+    }
+
+    /// The same store, whose values are sealed from now on. A memory store is not: only this
+    /// process can write to it.
+    #[must_use]
+    pub fn sealed_with(self, sealer: Arc<Sealer>) -> Self {
+        let seals = match self.backend {
+            Backend::Memory(_) => None,
+            Backend::File(_) | Backend::Redis(_) => Some(Seals::new(sealer)),
+        };
+        Self { seals, ..self }
+    }
+
+    /// Its seals, if it seals its values.
+    pub(crate) fn seals(&self) -> Option<&Seals> {
+        self.seals.as_ref()
     }
 
     /// Whether other processes use it at the same time.
@@ -63,11 +89,8 @@ impl Store {
     /// # Errors
     /// [`StoreFault`].
     pub async fn get(&self, kind: EntryKind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        match &self.backend {
-            Backend::Memory(memory) => Ok(memory.get(self.now(), kind, key)),
-            Backend::File(file) => file.get(self.now(), kind, key).await,
-            Backend::Redis(redis) => redis.get(&*self.clock, kind, key).await,
-        }
+        let stored = self.get_raw(kind, key).await?;
+        self.read(kind, key, stored)
     }
 
     /// Writes, replacing any entry.
@@ -75,7 +98,7 @@ impl Store {
     /// # Errors
     /// [`StoreFault`].
     pub async fn put(&self, kind: EntryKind, key: &str, value: Vec<u8>, until: Duration) -> Result<(), StoreFault> {
-        check(&value)?;
+        let value = self.written(kind, key, value)?;
         match &self.backend {
             Backend::Memory(memory) => memory.put(self.now(), kind, key, value, until),
             Backend::File(file) => file.put(self.now(), kind, key, value, until).await,
@@ -94,11 +117,31 @@ impl Store {
         value: Vec<u8>,
         until: Duration,
     ) -> Result<bool, StoreFault> {
-        check(&value)?;
-        match &self.backend {
-            Backend::Memory(memory) => memory.create(self.now(), kind, key, value, until),
-            Backend::File(file) => file.create(self.now(), kind, key, value, until).await,
-            Backend::Redis(redis) => redis.create(&*self.clock, kind, key, &value, until).await,
+        let value = self.written(kind, key, value)?;
+        let created = match &self.backend {
+            Backend::Memory(memory) => memory.create(self.now(), kind, key, value.clone(), until)?,
+            Backend::File(file) => file.create(self.now(), kind, key, value.clone(), until).await?,
+            Backend::Redis(redis) => redis.create(&*self.clock, kind, key, &value, until).await?,
+        };
+        if created || self.seals.is_none() || !kind.is_sealed() {
+            return Ok(created);
+        }
+        Box::pin(self.create_anew(kind, key, value, until)).await
+    }
+
+    /// Replaces a refused value: it counts as absent, so it does not stand in the way either.
+    async fn create_anew(
+        &self,
+        kind: EntryKind,
+        key: &str,
+        value: Vec<u8>,
+        until: Duration,
+    ) -> Result<bool, StoreFault> {
+        match self.get_raw(kind, key).await? {
+            Some(stored) if self.read(kind, key, Some(stored.clone()))?.is_none() => {
+                self.replace_raw(kind, key, &stored, value, Some(until)).await
+            }
+            _ => Ok(false),
         }
     }
 
@@ -107,11 +150,12 @@ impl Store {
     /// # Errors
     /// [`StoreFault`].
     pub async fn take(&self, kind: EntryKind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
-        match &self.backend {
-            Backend::Memory(memory) => Ok(memory.take(self.now(), kind, key)),
-            Backend::File(file) => file.take(self.now(), kind, key).await,
-            Backend::Redis(redis) => redis.take(&*self.clock, kind, key).await,
-        }
+        let stored = match &self.backend {
+            Backend::Memory(memory) => memory.take(self.now(), kind, key),
+            Backend::File(file) => file.take(self.now(), kind, key).await?,
+            Backend::Redis(redis) => redis.take(&*self.clock, kind, key).await?,
+        };
+        self.read(kind, key, stored)
     }
 
     /// Replaces `expected`, byte for byte, with `value`; returns whether it did. Without `until`
@@ -127,12 +171,36 @@ impl Store {
         value: Vec<u8>,
         until: Option<Duration>,
     ) -> Result<bool, StoreFault> {
-        check(&value)?;
-        match &self.backend {
-            Backend::Memory(memory) => Ok(memory.replace(self.now(), kind, key, expected, value, until)),
-            Backend::File(file) => file.replace(self.now(), kind, key, expected, value, until).await,
-            Backend::Redis(redis) => redis.replace(&*self.clock, kind, key, expected, &value, until).await,
+        let value = self.written(kind, key, value)?;
+        let Some(seals) = self.seals.as_ref().filter(|_| kind.is_sealed()) else {
+            return self.replace_raw(kind, key, expected, value, until).await;
+        };
+        if self.replace_raw(kind, key, &seals.seal(kind, key, expected)?, value.clone(), until).await? {
+            return Ok(true);
         }
+        // Rarely needed, so its state is on the heap.
+        Box::pin(self.replace_seal(kind, key, expected, value, until)).await
+    }
+
+    /// [`Self::replace`] for a value whose seal is of another key, or that has none yet.
+    async fn replace_seal(
+        &self,
+        kind: EntryKind,
+        key: &str,
+        expected: &[u8],
+        value: Vec<u8>,
+        until: Option<Duration>,
+    ) -> Result<bool, StoreFault> {
+        for _ in 0..ATTEMPTS {
+            let Some(stored) = self.get_raw(kind, key).await? else { return Ok(false) };
+            if self.read(kind, key, Some(stored.clone()))?.as_deref() != Some(expected) {
+                return Ok(false);
+            }
+            if self.replace_raw(kind, key, &stored, value.clone(), until).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Deletes.
@@ -140,10 +208,15 @@ impl Store {
     /// # Errors
     /// [`StoreFault`].
     pub async fn delete(&self, kind: EntryKind, key: &str) -> Result<(), StoreFault> {
-        self.take(kind, key).await.map(drop)
+        match &self.backend {
+            Backend::Memory(memory) => drop(memory.take(self.now(), kind, key)),
+            Backend::File(file) => drop(file.take(self.now(), kind, key).await?),
+            Backend::Redis(redis) => drop(redis.take(&*self.clock, kind, key).await?),
+        }
+        Ok(())
     }
 
-    /// All entries of one kind, in no order. Only keys and revocations are listed: they are few.
+    /// All entries of one kind, in no order. Only kinds with few entries are listed.
     ///
     /// # Errors
     /// [`StoreFault`], also for any other kind.
@@ -184,6 +257,46 @@ impl Store {
 
     fn now(&self) -> Duration {
         self.clock.now().wall
+    }
+
+    /// A value as it is stored.
+    fn written(&self, kind: EntryKind, key: &str, value: Vec<u8>) -> Result<Vec<u8>, StoreFault> {
+        let value = match self.seals.as_ref().filter(|_| kind.is_sealed()) {
+            Some(seals) => seals.seal(kind, key, &value)?,
+            None => value,
+        };
+        check(&value).map(|()| value)
+    }
+
+    /// What a stored value is worth.
+    fn read(&self, kind: EntryKind, key: &str, stored: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, StoreFault> {
+        match (&self.seals, stored) {
+            (Some(seals), Some(stored)) if kind.is_sealed() => seals.read(kind, key, &stored),
+            (_, stored) => Ok(stored),
+        }
+    }
+
+    async fn get_raw(&self, kind: EntryKind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.get(self.now(), kind, key)),
+            Backend::File(file) => file.get(self.now(), kind, key).await,
+            Backend::Redis(redis) => redis.get(&*self.clock, kind, key).await,
+        }
+    }
+
+    async fn replace_raw(
+        &self,
+        kind: EntryKind,
+        key: &str,
+        expected: &[u8],
+        value: Vec<u8>,
+        until: Option<Duration>,
+    ) -> Result<bool, StoreFault> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.replace(self.now(), kind, key, expected, value, until)),
+            Backend::File(file) => file.replace(self.now(), kind, key, expected, value, until).await,
+            Backend::Redis(redis) => redis.replace(&*self.clock, kind, key, expected, &value, until).await,
+        }
     }
 }
 

@@ -132,6 +132,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         token_claims: vec!["groups".into()],
         scope_descriptions: Vec::new(),
         store: StoreSettings::Memory,
+        allow_eviction: false,
         seal_keys: Vec::new(),
     }
 }

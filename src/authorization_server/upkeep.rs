@@ -1,21 +1,29 @@
-//! Background work: refreshes keys, revocations and IdP metadata; sweeps the store.
+//! Background work: keys, seals, revocations, IdP metadata; watches and sweeps the store.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
 use crate::{
-    authorization_server::{embedded::State, keys::random},
-    base::limits::authorization_server::{REVOCATIONS_POLL, STORE_SWEEP_EVERY},
+    authorization_server::{embedded::State, keys::random, replica::Others, store::fault::StoreFault},
+    base::limits::authorization_server::{REPLICA_EVERY, REVOCATIONS_POLL, STORE_IDENTITY_EVERY, STORE_SWEEP_EVERY},
 };
 
 pub(crate) mod failing;
+pub(crate) mod identity;
+pub(crate) mod seal_standing;
+mod seals;
+
+/// How soon the seals are looked at again while the signing keys are not loaded.
+const SOON: Duration = Duration::from_millis(500);
 
 /// Does all background work for as long as it is polled.
 pub async fn run(state: Arc<State>) {
     tokio::join!(
         refresh_keys(&state),
         refresh_revocations(&state),
+        keep_seals(&state),
+        watch_store(&state),
         sweep_store(&state),
         record_deliveries(&state),
         refresh_bridge(&state)
@@ -33,6 +41,42 @@ async fn refresh_revocations(state: &State) {
     loop {
         state.failing.record("revocations", state.revocations.refresh(&state.store, state.clock.now()).await);
         sleep(jittered(REVOCATIONS_POLL)).await;
+    }
+}
+
+async fn keep_seals(state: &State) {
+    if state.store.seals().is_none() {
+        return;
+    }
+    loop {
+        state.failing.record("seals", look_at_seals(state).await);
+        sleep(jittered(if state.keys.era().is_some() { REPLICA_EVERY } else { SOON })).await;
+    }
+}
+
+async fn look_at_seals(state: &State) -> Result<(), StoreFault> {
+    let others = if state.store.is_shared() {
+        let (keys, ring) = (state.sealer.ids().collect(), state.keys.ring_digest());
+        state.replica.announce(&state.store, keys, ring, state.clock.now().wall).await?;
+        state.replica.others(&state.store).await?
+    } else {
+        Others::default()
+    };
+    state.store.seals().inspect(|seals| seals.others_have(others.keys()));
+    seals::look(state, &others).await
+}
+
+async fn watch_store(state: &State) {
+    if state.store.seals().is_none() {
+        return;
+    }
+    loop {
+        let (identity, store, now) = (&state.identity, &state.store, state.clock.now());
+        state.failing.record("identity", identity.look(store, now).await);
+        if !state.allow_eviction {
+            state.failing.record("eviction", identity.look_for_eviction(store, now).await);
+        }
+        sleep(jittered(STORE_IDENTITY_EVERY)).await;
     }
 }
 
@@ -63,14 +107,4 @@ fn jittered(wait: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_shortened_by_a_fifth_at_most() {
-        for _ in 0..1_000 {
-            let wait = jittered(Duration::from_secs(10));
-            assert!(wait > Duration::from_secs(8) && wait <= Duration::from_secs(10), "{wait:?}");
-        }
-    }
-}
+mod tests;

@@ -63,6 +63,7 @@ fn serve_logged(path: &Path, settings: Settings, warnings: &[Problem]) -> Result
     let ended = runtime.block_on(async {
         let signals = Signals::install().map_err(system("signals"))?;
         let app = App::bind(path.to_owned(), settings, &observe, &clock)?;
+        app.examine_stores().await?;
         let addresses = app.addresses().map_err(system("listeners"))?;
         let mut relay = JoinSet::new();
         relay.spawn(signals.relay(app.drain(), app.reload()));

@@ -128,7 +128,7 @@ fn settings(
     let refresh_grace = value::duration(fields, &REFRESH_GRACE);
     let token_claims = fields.get("token_claims").map(|field| claims_of_tokens(&field, login.as_ref()));
     let scope_descriptions = fields.get("scope_descriptions").map(|field| descriptions(&field)).unwrap_or_default();
-    let (store, redis) = store::store(fields);
+    let store::WrittenStore { store, redis, allow_eviction } = store::store(fields);
     (read.store, read.kept.redis) = (store, redis);
     if let Some(Login::Accounts(accounts)) = &login {
         subjects_are_no_clients(&read.place, fields.of.reading, accounts, &clients);
@@ -151,6 +151,7 @@ fn settings(
         token_claims: token_claims.unwrap_or_default(),
         scope_descriptions,
         store: read.store.as_ref()?.value.clone(),
+        allow_eviction,
         seal_keys: Vec::new(),
     })
 }

@@ -14,5 +14,6 @@ pub mod redirect_uri;
 pub mod refresh_family;
 pub mod registration;
 pub mod request;
+pub mod stored_value;
 pub mod token_size;
 mod url;

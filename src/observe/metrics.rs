@@ -39,6 +39,13 @@
 //! - `idp_exchanges_total` (`issuer`, `result`): requests of an embedded authorization server to
 //!   its company IdP's token endpoint: `granted`, `over` (the session has ended), `refused` (the
 //!   IdP refuses the gateway: the operator must act) or `unavailable`
+//! - `store_key_needed` (`issuer`, `key`): gauge: whether the store of the embedded authorization
+//!   server needs this key of `session_keys`; a key at 0 may be removed. The label is an id that
+//!   reveals nothing of the key
+//! - `store_values_refused_total` (`issuer`): stored values that were changed, or belong elsewhere
+//! - `store_losses_total` (`issuer`): the store was found empty, replaced or deleted
+//! - `store_evicts` (`issuer`): gauge: whether Redis deletes live entries when it is full
+//! - `signing_keys_replaced_total` (`issuer`): no key of `session_keys` opened the signing keys
 //! - `config_reloads_total`: accepted configurations
 //! - `config_reload_failures_total`: refused configurations; the old one stays in force
 //! - `config_last_reload_success_timestamp_seconds`: gauge: since 1970; the start counts
@@ -61,18 +68,20 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
-pub use crate::observe::metrics::{issuers::IssuerFigures, series::ServerSeries};
+pub use crate::observe::metrics::{issuers::IssuerFigures, series::ServerSeries, store::StoreFigures};
 use crate::{
     base::names::{AuthorizationServerName, ServerName},
-    decide::fields::framing::violation::Violation,
     observe::metrics::{
         issuers::IssuerFamilies,
         series::{ServerFamilies, ServerLabel},
+        store::StoreFamilies,
     },
 };
 
+mod handles;
 mod issuers;
 mod series;
+mod store;
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -100,6 +109,7 @@ pub struct Metrics {
     audit_dropped: Counter,
     upstream_connections: Family<ServerLabel, Gauge>,
     upstream_streams: Family<ServerLabel, Gauge>,
+    stores: StoreFamilies,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -187,6 +197,7 @@ impl Metrics {
                 "Open connections to upstreams, idle ones included",
             ),
             upstream_streams: add(&mut registry, "upstream_streams", "Requests under way on connections to upstreams"),
+            stores: StoreFamilies::register(&mut registry),
             registry,
         })
     }
@@ -279,6 +290,11 @@ impl Metrics {
         self.issuers.remove(name);
     }
 
+    /// Sets the figures of all stores, at each scrape.
+    pub fn stores<'a>(&self, stores: impl Iterator<Item = (&'a AuthorizationServerName, StoreFigures)>) {
+        self.stores.set(stores);
+    }
+
     /// Sets connections and requests of each server's upstreams, at each scrape.
     pub fn upstreams<'a>(&self, figures: impl Iterator<Item = (&'a ServerName, usize, usize)>) {
         let mut sums = BTreeMap::<&ServerName, [usize; 2]>::new();
@@ -321,51 +337,6 @@ fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &
     let metric = M::default();
     registry.register(name, help, metric.clone());
     metric
-}
-
-impl ListenerSeries {
-    /// A connection was accepted; it is open until the result is dropped.
-    pub fn accepted(&self) -> Held {
-        self.accepted.inc();
-        Held::of(&self.open)
-    }
-
-    /// The listener's address.
-    #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// A connection broke HTTP in this way.
-    pub fn violated(&self, violation: Violation) {
-        let labels = Violated { listener: self.address.to_string(), violation: violation.as_str() };
-        self.violations.get_or_create(&labels).inc();
-    }
-
-    /// The TLS handshake of a connection failed.
-    pub fn handshake_failed(&self) {
-        self.handshake_failures.inc();
-    }
-}
-
-impl ConnectionSeries {
-    /// An idle connection makes room.
-    pub fn closed_for_room(&self) {
-        self.closed_for_room.inc();
-    }
-}
-
-impl Held {
-    fn of(gauge: &Gauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }
 
 #[cfg(test)]

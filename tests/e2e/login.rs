@@ -15,8 +15,10 @@ mod doubled;
 pub mod idp;
 mod protocol;
 mod refusals;
+mod seals;
 mod slow_idp;
 mod staying;
+mod store_lost;
 pub mod world;
 
 use browser::{Browser, Shown};

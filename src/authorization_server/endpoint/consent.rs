@@ -53,7 +53,7 @@ async fn shown(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer,
 
 /// `POST consent`.
 pub(crate) async fn decide(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
-    match decided(embedded, asked).await {
+    match Box::pin(decided(embedded, asked)).await {
         Ok(location) => reply::redirect(&location, &[]),
         Err(error) => pages::error(&error),
     }

@@ -16,13 +16,16 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{
     authorization_server::{
-        keys::seal::Sealer,
-        store::{Store, fault::StoreFault, kind::EntryKind},
+        keys::{seal::Sealer, unopened::Unopened},
+        replica::Others,
+        store::{Store, fault::StoreFault, kind::EntryKind, seals::SealEra},
     },
     base::{
         clock::{Clock, Now},
-        digest::sha256_base64url,
-        limits::authorization_server::{ACCESS_TOKEN_TTL_MAX, SIGNING_KEY_AGE, SIGNING_KEY_LEAD, SIGNING_KEYS_POLL},
+        digest::{sha256, sha256_base64url},
+        limits::authorization_server::{
+            ACCESS_TOKEN_TTL_MAX, SIGNING_KEY_AGE, SIGNING_KEY_LEAD, SIGNING_KEYS_POLL, SIGNING_KEYS_UNOPENED_MAX,
+        },
     },
     decide::token::jwk::KeySet,
     outbound::keys::LocalKeys,
@@ -31,8 +34,16 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// The key of the signing keys' entry in the store, and the purpose that they are sealed for.
+/// The key of the signing keys' entry in the store, and the purpose that they were sealed for
+/// before values were sealed. They still are while a version that does not seal values may run: it
+/// must be able to read them.
 const PLACE: &str = "signing";
+/// The purpose that they are sealed for in a store whose values all have a seal. So an attacker
+/// without a key cannot make a replica believe values without a seal, unless they have a copy of
+/// the signing keys from before the upgrade.
+const SEALED_STORE: &str = "signing keys of a store whose values are sealed";
+/// Where replaced keys stay, so that they come back if their seal key does.
+const ASIDE: &str = "signing.aside";
 /// How long the store keeps the signing keys after the last rotation.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 /// Without keys no token can be issued, so the store is asked again soon.
@@ -44,6 +55,8 @@ const ATTEMPTS: usize = 4;
 pub struct SigningKeys {
     local: Arc<LocalKeys>,
     ring: ArcSwapOption<Ring>,
+    /// Signing keys in the store that none of the keys opens.
+    unopened: Unopened,
 }
 
 /// The keys in force.
@@ -52,6 +65,8 @@ struct Ring {
     sealed: Vec<u8>,
     /// Oldest first; never empty.
     keys: Vec<Key>,
+    /// Whether the values of their store are all sealed.
+    era: SealEra,
     document: Bytes,
     set: Arc<KeySet>,
 }
@@ -76,7 +91,7 @@ impl SigningKeys {
     /// the gateway verifies tokens.
     #[must_use]
     pub fn new(local: Arc<LocalKeys>) -> Self {
-        Self { local, ring: ArcSwapOption::empty() }
+        Self { local, ring: ArcSwapOption::empty(), unopened: Unopened::default() }
     }
 
     /// Reads the keys from the store, creates the first or the next one when it is due, and
@@ -89,36 +104,137 @@ impl SigningKeys {
             let now = clock.now();
             let Some(sealed) = store.get(EntryKind::Keys, PLACE).await? else {
                 // A replica that loses this race reads the winner's keys in the next round.
-                let first = sealed_records(sealer, &[Record::make(now.wall)?])?;
+                let first = sealed_records(sealer, SealEra::Sealed, &[Record::make(now.wall)?])?;
                 store.create(EntryKind::Keys, PLACE, first, now.wall.saturating_add(KEPT)).await?;
                 continue;
             };
-            let ring = self.opened(sealed, sealer)?;
+            let Some(ring) = self.opened(&sealed, sealer)? else {
+                self.replace_unopened(store, sealer, sealed, now).await?;
+                continue;
+            };
+            store.seals().inspect(|seals| seals.begin(ring.era));
             let Some(next) = rotated(&ring.keys, now)? else { return Ok(()) };
-            let next = sealed_records(sealer, &next)?;
+            let next = sealed_records(sealer, ring.era, &next)?;
             // Won or lost, the next round reads the store again.
             store.replace(EntryKind::Keys, PLACE, &ring.sealed, next, Some(now.wall.saturating_add(KEPT))).await?;
         }
         Err(StoreFault("other replicas keep changing the signing keys".to_owned()))
     }
 
-    /// Puts the keys in `sealed` into use and publishes them.
-    fn opened(&self, sealed: Vec<u8>, sealer: &Sealer) -> Result<Arc<Ring>, StoreFault> {
-        if let Some(ring) = self.ring.load_full().filter(|ring| ring.sealed == sealed) {
-            return Ok(ring);
+    /// Replaces keys that no configured key opens. With a shared store not at once, and not while a
+    /// replica that runs has opened them: then this replica has the wrong seal keys.
+    ///
+    /// # Errors
+    /// [`StoreFault`], also while the keys are not replaced.
+    async fn replace_unopened(
+        &self,
+        store: &Store,
+        sealer: &Sealer,
+        sealed: Vec<u8>,
+        now: Now,
+    ) -> Result<(), StoreFault> {
+        let digest = digest(&sealed);
+        let lasts = self.unopened.lasts(&digest, now);
+        if store.is_shared() {
+            if Others::all(store).await?.open(&digest) {
+                return Err(fault(
+                    "none of this replica's session_keys opens the signing keys in the store, but another replica opens them: give this replica the same session_keys",
+                ));
+            }
+            if lasts < SIGNING_KEYS_UNOPENED_MAX {
+                return Err(fault(format_args!(
+                    "none of the session_keys opens the signing keys in the store; unless another replica opens them, they are replaced in {} s",
+                    SIGNING_KEYS_UNOPENED_MAX.saturating_sub(lasts).as_secs()
+                )));
+            }
         }
-        let records: Vec<Record> = sealer
-            .open_value(PLACE, &sealed)
-            .ok_or_else(|| fault("none of the configured seal_keys opens the signing keys in the store"))?;
+        let until = now.wall.saturating_add(KEPT);
+        // Keys that are known need not be lost: those in use, or those that were replaced before.
+        let known: Option<Vec<Record>> = match self.ring.load_full() {
+            Some(ring) => Some(ring.keys.iter().map(|key| key.record.clone()).collect()),
+            None => {
+                let aside = store.get(EntryKind::Keys, ASIDE).await?;
+                aside.and_then(|aside| records_of(sealer, &aside)).map(|(_, records)| records)
+            }
+        };
+        store.put(EntryKind::Keys, ASIDE, sealed.clone(), until).await?;
+        let is_known = known.is_some();
+        let records = match known {
+            Some(records) => records,
+            None => vec![Record::make(now.wall)?],
+        };
+        let next = sealed_records(sealer, SealEra::Sealed, &records)?;
+        if store.replace(EntryKind::Keys, PLACE, &sealed, next, Some(until)).await? {
+            self.unopened.replace();
+            tracing::error!(
+                target: "portcullis::authorization_server", is_known,
+                "none of the session_keys opened the signing keys in the store: they were replaced; unless they were known, every access token issued before is refused, and what the lost key sealed counts as absent"
+            );
+        }
+        Ok(())
+    }
+
+    /// Seals the keys in the store with the first key of `sealer`, and for `era`, if they are not.
+    /// Returns whether they are now.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    pub(crate) async fn reseal(
+        &self,
+        store: &Store,
+        sealer: &Sealer,
+        era: SealEra,
+        now: Now,
+    ) -> Result<bool, StoreFault> {
+        let Some(sealed) = store.get(EntryKind::Keys, PLACE).await? else { return Ok(false) };
+        let Some(ring) = self.opened(&sealed, sealer)? else { return Ok(false) };
+        let is_first = sealer.opened(purpose(ring.era), &sealed).is_some_and(|(position, _)| position == 0);
+        if is_first && ring.era == era {
+            return Ok(true);
+        }
+        let records: Vec<Record> = ring.keys.iter().map(|key| key.record.clone()).collect();
+        let again = sealed_records(sealer, era, &records)?;
+        let until = now.wall.saturating_add(KEPT);
+        if !store.replace(EntryKind::Keys, PLACE, &sealed, again.clone(), Some(until)).await? {
+            return Ok(false);
+        }
+        self.opened(&again, sealer)?;
+        store.seals().inspect(|seals| seals.begin(era));
+        Ok(true)
+    }
+
+    /// Puts the keys in `sealed` into use and publishes them; `None` if no key opens them.
+    fn opened(&self, sealed: &[u8], sealer: &Sealer) -> Result<Option<Arc<Ring>>, StoreFault> {
+        if let Some(ring) = self.ring.load_full().filter(|ring| ring.sealed == sealed) {
+            return Ok(Some(ring));
+        }
+        let Some((era, records)) = records_of(sealer, sealed) else { return Ok(None) };
         let keys = records.into_iter().map(Key::read).collect::<Result<Vec<_>, _>>()?;
         let document = Bytes::from(json!({ "keys": keys.iter().map(Key::jwk).collect::<Vec<_>>() }).to_string());
         let set = KeySet::read(&document)
             .map_err(|found| fault(format_args!("the signing keys in the store are not usable: {found:?}")))?;
         info!(keys = keys.len(), "signing keys loaded");
-        let ring = Arc::new(Ring { sealed, keys, document: document.clone(), set: Arc::new(set) });
+        let ring =
+            Arc::new(Ring { sealed: sealed.to_vec(), keys, era, document: document.clone(), set: Arc::new(set) });
         self.ring.store(Some(Arc::clone(&ring)));
         self.local.publish(document);
-        Ok(ring)
+        Ok(Some(ring))
+    }
+
+    /// Whether the keys say that the values of their store are sealed; `None` before the first
+    /// refresh.
+    pub(crate) fn era(&self) -> Option<SealEra> {
+        self.ring.load().as_ref().map(|ring| ring.era)
+    }
+
+    /// The digest of the keys in use, as the store has them.
+    pub(crate) fn ring_digest(&self) -> Option<String> {
+        self.ring.load().as_ref().map(|ring| digest(&ring.sealed))
+    }
+
+    /// How often signing keys were replaced because no key opened them.
+    pub(crate) fn replaced(&self) -> u64 {
+        self.unopened.replaced()
     }
 
     /// When [`Self::refresh`] is due.
@@ -183,8 +299,23 @@ fn rotated(keys: &[Key], now: Now) -> Result<Option<Vec<Record>>, StoreFault> {
     Ok((is_old || records.len() != keys.len()).then_some(records))
 }
 
-fn sealed_records(sealer: &Sealer, records: &[Record]) -> Result<Vec<u8>, StoreFault> {
-    sealer.seal_value(PLACE, &records).map_err(fault)
+fn purpose(era: SealEra) -> &'static str {
+    match era {
+        SealEra::Sealed => SEALED_STORE,
+        SealEra::Mixed | SealEra::Unknown => PLACE,
+    }
+}
+
+fn sealed_records(sealer: &Sealer, era: SealEra, records: &[Record]) -> Result<Vec<u8>, StoreFault> {
+    sealer.seal_value(purpose(era), &records).map_err(fault)
+}
+
+fn records_of(sealer: &Sealer, sealed: &[u8]) -> Option<(SealEra, Vec<Record>)> {
+    [SealEra::Sealed, SealEra::Mixed].into_iter().find_map(|era| Some((era, sealer.open_value(purpose(era), sealed)?)))
+}
+
+fn digest(sealed: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(sha256(sealed))
 }
 
 fn fault(cause: impl fmt::Display) -> StoreFault {

@@ -19,8 +19,11 @@ use super::{
     bounds::{StoreBounds, evicts_within},
     fault::StoreFault,
     kind::EntryKind,
+    opened_file::OpenedFile,
 };
 use crate::base::limits::authorization_server::{STORE_BUSY_TIMEOUT, STORE_SWEEP_ENTRIES, STORE_WORK_TIMEOUT};
+
+mod scan;
 
 /// SQLite's application id of the file: "Port".
 const APPLICATION: i32 = 0x506f_7274;
@@ -75,6 +78,8 @@ pub(crate) struct File {
     /// Operations wait for the lock in order; only the operation that holds it uses a thread.
     connection: Arc<Mutex<Connection>>,
     bounds: StoreBounds,
+    /// Which file it is.
+    pub(super) opened: OpenedFile,
 }
 
 impl File {
@@ -95,7 +100,8 @@ impl File {
             }
             Found::Broken(how) => return Err(fault(format!("is damaged; restore it or move it away: {how}"))),
         }
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), bounds })
+        let opened = OpenedFile::of(place).map_err(|error| fault(error.to_string()))?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), bounds, opened })
     }
 
     pub(crate) async fn get(&self, now: Duration, kind: EntryKind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {

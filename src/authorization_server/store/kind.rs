@@ -25,11 +25,13 @@ pub enum EntryKind {
     Document,
     /// Which replica asks the company IdP about a family.
     Lease,
+    /// About the store itself: its id, and the replicas that use it.
+    Store,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub(super) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Flow,
         Self::Login,
         Self::Code,
@@ -41,6 +43,7 @@ impl EntryKind {
         Self::Assertion,
         Self::Document,
         Self::Lease,
+        Self::Store,
     ];
 
     /// Its name in files and in Redis. A changed name would lose the entries of this kind.
@@ -57,11 +60,24 @@ impl EntryKind {
             Self::Assertion => "assertion",
             Self::Document => "document",
             Self::Lease => "lease",
+            Self::Store => "store",
         }
     }
 
     /// Whether [`Store::list`](super::Store::list) accepts it.
     pub(super) fn is_listed(self) -> bool {
-        matches!(self, Self::Keys | Self::Revoked)
+        matches!(self, Self::Keys | Self::Revoked | Self::Store)
+    }
+
+    /// Whether the store seals its values. The signing keys are encrypted as a whole; the values of
+    /// revocations and assertions are empty; a lease names its holder alone; a replica with other
+    /// keys must read what is about the store.
+    pub(crate) fn is_sealed(self) -> bool {
+        match self {
+            Self::Flow | Self::Login | Self::Code | Self::Family | Self::Client | Self::Consent | Self::Document => {
+                true
+            }
+            Self::Keys | Self::Revoked | Self::Assertion | Self::Lease | Self::Store => false,
+        }
     }
 }

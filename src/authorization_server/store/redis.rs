@@ -1,9 +1,9 @@
 //! The Redis store: entries in Redis or Valkey, for several replicas.
 //!
 //! An entry is a string under `portcullis:as:<kind>:<key>` with an expiry (PXAT). Redis must be
-//! configured with `maxmemory-policy noeviction`, so that a full store refuses new entries instead
-//! of dropping consents and revocations. What survives a crash of its machine depends on
-//! `appendfsync`. Requires Redis 6.2 or Valkey 7.2.
+//! configured with `maxmemory-policy noeviction` ([`Redis::eviction`]), so that a full store
+//! refuses new entries instead of dropping consents and revocations. What survives a crash of its
+//! machine depends on `appendfsync`. Requires Redis 6.2 or Valkey 7.2.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -30,6 +30,8 @@ use crate::{
         fetch::{Roots, client_tls},
     },
 };
+
+mod scan;
 
 /// Replaces `ARGV[1]` with `ARGV[2]`. In Lua a missing string is `false`, which equals no text.
 const REPLACE: &str = "\

@@ -53,6 +53,27 @@ pub const SIGNING_KEY_LEAD: Duration = Duration::from_secs(600);
 pub const SIGNING_KEYS_POLL: Duration = Duration::from_secs(10);
 /// How often the store is asked for revocations.
 pub const REVOCATIONS_POLL: Duration = Duration::from_secs(2);
+/// How often a replica says that it runs, and hears of the others.
+pub const REPLICA_EVERY: Duration = Duration::from_secs(5);
+/// A replica that was not heard of for this time does not run.
+pub const REPLICA_AGE: Duration = Duration::from_secs(30);
+/// Signing keys that this replica cannot open are replaced after this time, unless another replica
+/// opens them: a replica with wrong keys must not replace those of all others. A replica that
+/// starts together with this one has announced itself by then.
+pub const SIGNING_KEYS_UNOPENED_MAX: Duration = Duration::from_secs(30);
+/// How long replicas of a version that does not seal values may write to a store after the first of
+/// a version that does; then values without a seal are refused.
+pub const UNSEALED_VALUES_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How often a store whose seals are in order is gone through.
+pub const SEALS_EVERY: Duration = Duration::from_secs(3600);
+/// How soon a store with values of another key is gone through again.
+pub const SEALS_AGAIN: Duration = Duration::from_secs(10);
+/// How often it is checked that the store is still the same.
+pub const STORE_IDENTITY_EVERY: Duration = Duration::from_secs(2);
+/// How often Redis is asked whether it evicts entries.
+pub const STORE_EVICTION_EVERY: Duration = Duration::from_secs(10);
+/// How long `/readyz` reports that the store was emptied.
+pub const STORE_LOSS_REPORTED: Duration = Duration::from_secs(3600);
 /// How often the store is cleaned.
 pub const STORE_SWEEP_EVERY: Duration = Duration::from_secs(300);
 /// How long a second use of a refresh token waits to learn whether the answer to the first was

@@ -14,15 +14,27 @@ use crate::{
 
 const URL: &str = "a URL such as redis://redis.internal:6379/0";
 
-/// `store`, and the reference or the URL of `redis`.
-pub(super) fn store(fields: &mut Fields<'_>) -> (Option<Written<StoreSettings>>, Option<Box<str>>) {
+/// `store` as read.
+pub(super) struct WrittenStore {
+    pub(super) store: Option<Written<StoreSettings>>,
+    /// The reference or the URL of `redis`.
+    pub(super) redis: Option<Box<str>>,
+    /// `allow_eviction`.
+    pub(super) allow_eviction: bool,
+}
+
+/// `store`.
+pub(super) fn store(fields: &mut Fields<'_>) -> WrittenStore {
     let mut redis = None;
     let Some(field) = fields.get("store") else {
         warn_of_memory(&fields.of, "no `store`");
-        return (Some(Written { value: StoreSettings::Memory, place: fields.of.place.clone() }), None);
+        let store = Some(Written { value: StoreSettings::Memory, place: fields.of.place.clone() });
+        return WrittenStore { store, redis, allow_eviction: false };
     };
+    let mut allow_eviction = false;
     let kept = std::cell::RefCell::new(&mut redis);
     let read = field.section("authorization_servers.*.embedded.store", |fields| {
+        allow_eviction = may_evict(fields);
         fields.exactly_one(&["memory", "file", "redis"], |kind, field| match kind {
             "file" => {
                 let path = value::path(&field, "the path of a file, which is created where it does not exist")?;
@@ -40,7 +52,21 @@ pub(super) fn store(fields: &mut Fields<'_>) -> (Option<Written<StoreSettings>>,
             _ => field.wrong("memory: true, or a `file` or `redis` in its place"),
         })
     });
-    (read, redis)
+    WrittenStore { store: read, redis, allow_eviction }
+}
+
+/// `allow_eviction`, which is about Redis.
+fn may_evict(fields: &mut Fields<'_>) -> bool {
+    let Some(field) = fields.get("allow_eviction") else { return false };
+    let is_allowed = field.bool().unwrap_or_default();
+    if fields.get("redis").is_none() {
+        field.reading.problem(&field.place, "no `redis` beside it", "allow_eviction only with `redis`");
+    } else if is_allowed {
+        field.warn(
+            "maxmemory-policy noeviction in Redis: a Redis that evicts deletes logins and revocations when it is full",
+        );
+    }
+    is_allowed
 }
 
 fn warn_of_memory(field: &Field<'_>, found: &str) {

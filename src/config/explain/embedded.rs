@@ -43,7 +43,7 @@ fn embedded(of: &EmbeddedSettings, kept: &EmbeddedProvenance) -> Out {
         ("refresh_grace", text(&duration_text(of.refresh_grace))),
         ("token_claims", texts(&of.token_claims)),
         ("scope_descriptions", Out::FlowMap(words.collect())),
-        ("store", store(&of.store, kept)),
+        ("store", store(of, kept)),
     ])
 }
 
@@ -135,10 +135,13 @@ fn grant(of: &GrantRule) -> Out {
     flow(entries)
 }
 
-fn store(store: &StoreSettings, kept: &EmbeddedProvenance) -> Out {
-    match store {
+fn store(of: &EmbeddedSettings, kept: &EmbeddedProvenance) -> Out {
+    match &of.store {
         StoreSettings::Memory => flow([("memory", yes())]),
         StoreSettings::File(path) => flow([("file", text(&path.display().to_string()))]),
-        StoreSettings::Redis(_) => flow([("redis", text(kept.redis.as_deref().unwrap_or_default()))]),
+        StoreSettings::Redis(_) => {
+            let url = ("redis", text(kept.redis.as_deref().unwrap_or_default()));
+            if of.allow_eviction { flow([url, ("allow_eviction", yes())]) } else { flow([url]) }
+        }
     }
 }

@@ -272,6 +272,10 @@ fn store() -> KeySection {
                 ),
                 "In Redis or Valkey, for several replicas. A URL with a password must be a reference.",
             ),
+            KeyRow::flag(
+                "allow_eviction",
+                "Whether to accept a Redis whose `maxmemory-policy` deletes live entries when it is full; otherwise such a Redis stops the start.",
+            ),
         ],
     }
 }

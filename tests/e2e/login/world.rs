@@ -8,7 +8,7 @@ use super::{
     client::Tokens,
     idp::{self, Idp},
 };
-use crate::e2e::world::{Ask, Plan, Process, Redis, Reply, World};
+use crate::e2e::world::{Ask, Plan, Process, Redis, Reply, World, process::NotStarted};
 
 /// The password of the local accounts `ada` (of `staff`) and `bob` (of no group).
 pub const PASSWORD: &str = "correct horse";
@@ -140,6 +140,24 @@ impl LoginPlan {
 
     /// Starts everything.
     pub async fn start_unready(self) -> LoginWorld {
+        match self.try_start().await {
+            Ok(login) => login,
+            Err(ended) => panic!("the gateway did not start: code {:?}\n{}", ended.code, ended.output),
+        }
+    }
+
+    /// Starts everything; the gateway must refuse to.
+    pub async fn refused_start(self) -> NotStarted {
+        match self.try_start().await {
+            Ok(login) => {
+                login.close().await;
+                panic!("it started")
+            }
+            Err(ended) => ended,
+        }
+    }
+
+    async fn try_start(self) -> Result<LoginWorld, NotStarted> {
         let mut own = "  own:\n    embedded:\n      path: /oauth\n".to_owned();
         for (name, value) in &self.keys {
             writeln!(own, "      {name}: {value}").unwrap();
@@ -165,7 +183,7 @@ impl LoginPlan {
             plan = plan.environment(name, value);
         }
         let environment = plan.whole_environment().to_vec();
-        let world = plan.start().await;
+        let world = plan.try_start().await?;
         for secret in [PASSWORD, REDIS_PASSWORD, idp::SECRET, "key-of-48-bytes-or-more"] {
             world.secret(secret);
         }
@@ -178,7 +196,7 @@ impl LoginPlan {
             let process = login.begun(replica).await;
             login.others.push(process);
         }
-        login
+        Ok(login)
     }
 }
 

@@ -16,6 +16,7 @@ use portcullis::{
         redirect_uri::RedirectUri,
         registration::RegistrationRequest,
         request::{AuthorizationRequest, Protected, ReturnTo, narrow},
+        stored_value,
     },
 };
 use serde_json::Value;
@@ -212,4 +213,20 @@ pub(crate) fn grant_request(input: &[u8]) -> bool {
 fn is_sayable(error: &OAuthError) {
     let is_good = |byte: u8| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
     assert!(!error.description.is_empty() && error.description.bytes().all(is_good), "{error:?}");
+}
+
+/// A stored value that has a seal is the join of its parts, and no other text.
+pub(crate) fn stored_value(input: &[u8]) -> bool {
+    let value = stored_value::split(input);
+    match value.seal {
+        None => {
+            assert_eq!(value.plain, input);
+            false
+        }
+        Some((key, tag)) => {
+            assert!(value.plain.len() < input.len());
+            assert_eq!(stored_value::join(&value.plain, key, &tag).as_deref(), Some(input));
+            true
+        }
+    }
 }

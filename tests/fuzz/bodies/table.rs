@@ -4,7 +4,7 @@
 type Body = fn(&[u8]) -> bool;
 
 /// Each target by its name.
-pub(crate) const TARGETS: [(&str, Body); 29] = [
+pub(crate) const TARGETS: [(&str, Body); 30] = [
     ("batch", super::batch),
     ("blocks", super::blocks),
     ("config", super::config),
@@ -32,6 +32,7 @@ pub(crate) const TARGETS: [(&str, Body); 29] = [
     ("server_metadata", super::server_metadata),
     ("session", super::session),
     ("sse", super::sse),
+    ("stored_value", super::stored_value),
     ("task_search", super::task_search),
     ("uri", super::uri),
 ];

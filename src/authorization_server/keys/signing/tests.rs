@@ -102,15 +102,24 @@ async fn e25_replicas_sign_with_the_same_keys_whichever_started_first() {
 }
 
 #[tokio::test]
-async fn e25_keys_that_cannot_be_opened_are_no_reason_to_make_others() {
+async fn login_a1_keys_that_cannot_be_opened_are_replaced_and_come_back_with_their_seal_key() {
     let world = World::new().await;
     let state = &world.embedded.state;
-    let before = state.store.get(EntryKind::Keys, PLACE).await.unwrap();
+    let before = state.store.get(EntryKind::Keys, PLACE).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&before).into_owned();
+    assert!(!text.contains("pkcs8") && !text.contains("signs_from"), "sealed, name and all");
+    let first = published(&state.keys);
     let other = Sealer::new(&[]).unwrap();
     let keys = SigningKeys::new(Arc::default());
-    let refused = keys.refresh(&state.store, &other, &*world.clock).await.unwrap_err();
-    assert!(refused.0.contains("seal_keys"), "{refused}");
-    assert_eq!(state.store.get(EntryKind::Keys, PLACE).await.unwrap(), before);
-    let kept = String::from_utf8_lossy(&before.unwrap()).into_owned();
-    assert!(!kept.contains("pkcs8") && !kept.contains("signs_from"), "sealed, name and all");
+    keys.refresh(&state.store, &other, &*world.clock).await.unwrap();
+    assert_eq!((keys.replaced(), published(&keys).len()), (1, 1));
+    assert_ne!(published(&keys), first);
+    // Never an empty key set: the replaced keys were set aside, and open again.
+    let back = SigningKeys::new(Arc::default());
+    back.refresh(&state.store, &state.sealer, &*world.clock).await.unwrap();
+    assert_eq!(published(&back), first);
+    // A process that has the keys in use keeps them, whatever became of the entry.
+    state.store.put(EntryKind::Keys, PLACE, b"of no key".to_vec(), world.clock.now().wall + DAY).await.unwrap();
+    state.keys.refresh(&state.store, &state.sealer, &*world.clock).await.unwrap();
+    assert_eq!(published(&state.keys), first);
 }

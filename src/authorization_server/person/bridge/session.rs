@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The purpose that sessions are sealed for.
-const SEALED_FOR: &str = "bridge";
+pub(crate) const SEALED_FOR: &str = "bridge";
 
 /// The session as a refresh family keeps it, sealed: enough to ask the IdP again.
 #[derive(Serialize, Deserialize)]
