@@ -150,7 +150,7 @@ impl Builder {
     }
 
     /// The embedded authorization servers. Where the settings continue a server of before, its
-    /// parts stay; otherwise it is built anew.
+    /// parts stay; otherwise new parts are built.
     fn states(&self, settings: &Settings, before: &BuiltParts) -> Result<Vec<EmbeddedParts>, Vec<String>> {
         let (mut states, mut wrong) = (Vec::new(), Vec::new());
         for embedded in &settings.embedded {

@@ -1,7 +1,6 @@
 //! `portcullis explain`: a configuration with its defaults, or how one request would be decided.
 
 use std::{
-    collections::BTreeSet,
     fs::File,
     io::{self, Read},
     path::Path,
@@ -37,7 +36,7 @@ use crate::{
         policy::explain::explain as explain_policy,
         refusal::Refusal,
         token::{
-            caller::{Attributes, Caller},
+            caller::{Attributes, Caller, sorted},
             presented::Presented,
         },
     },
@@ -200,8 +199,8 @@ fn assumed(scopes: &str) -> Result<ExplainedToken, Failed> {
         let valid = Scope::is_valid(scope).then(|| Scope::from(scope));
         valid.ok_or_else(|| (BAD_CONFIG, format!("--scopes: {scope:?} is not a scope (RFC 6749 §3.3)")))
     });
-    let scopes: BTreeSet<Scope> = scopes.collect::<Result<_, _>>()?;
-    Ok(ExplainedToken::Assumed { scopes: scopes.into_iter().collect(), claims: Map::new() })
+    let scopes = sorted(scopes.collect::<Result<_, _>>()?);
+    Ok(ExplainedToken::Assumed { scopes, claims: Map::new() })
 }
 
 /// The target, found by the gateway's own code in the message that a client would send.

@@ -23,27 +23,26 @@ pub(super) mod tests;
 /// consumes it.
 ///
 /// ```compile_fail,E0451
-/// let forged = portcullis::decide::policy::evaluate::Permit { rule: None, reported: None };
+/// use portcullis::decide::policy::evaluate::{Permit, Ruling};
+/// let forged = Permit { ruling: Ruling { rule: None, reported: None } };
 /// ```
 #[derive(Debug, PartialEq)]
 #[must_use]
 pub struct Permit {
-    rule: Option<usize>,
-    reported: Option<Refusal>,
+    ruling: Ruling,
 }
 
 impl Permit {
-    /// The index of the deciding rule, or of the first one if several rules decided. `None` if
-    /// permission to connect is enough.
+    /// [`Ruling::rule`].
     #[must_use]
     pub fn rule(&self) -> Option<usize> {
-        self.rule
+        self.ruling.rule
     }
 
-    /// What a `report_only` rule would have refused.
+    /// [`Ruling::reported`].
     #[must_use]
     pub fn reported(&self) -> Option<&Refusal> {
-        self.reported.as_ref()
+        self.ruling.reported.as_ref()
     }
 }
 
@@ -51,7 +50,8 @@ impl Permit {
 /// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruling {
-    /// Index of the deciding rule, as in [`Permit::rule`].
+    /// The index of the deciding rule, or of the first one if several rules decided. `None` if
+    /// permission to connect is enough.
     pub rule: Option<usize>,
     /// What a `report_only` rule would have refused.
     pub reported: Option<Refusal>,
@@ -62,7 +62,7 @@ pub struct Ruling {
 /// # Errors
 /// As [`judge`].
 pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Permit, Refusal> {
-    judge(policy, caller.attributes(), target).map(|Ruling { rule, reported }| Permit { rule, reported })
+    judge(policy, caller.attributes(), target).map(|ruling| Permit { ruling })
 }
 
 /// Decides whether the rules allow `target` to a token with these scopes and claims.

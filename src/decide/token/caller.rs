@@ -189,7 +189,8 @@ pub struct Attributes<'a> {
 }
 
 /// Each scope once, in order.
-pub(super) fn sorted(mut scopes: Vec<Scope>) -> Vec<Scope> {
+#[must_use]
+pub fn sorted(mut scopes: Vec<Scope>) -> Vec<Scope> {
     scopes.sort_unstable();
     scopes.dedup();
     scopes

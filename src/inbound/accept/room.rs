@@ -182,13 +182,23 @@ impl Room {
     /// upstreams are closed, and then idle client connections are asked to make room. The request
     /// is already counted as safe.
     pub(in crate::inbound) fn admits_request(&self) -> bool {
-        let used = self.open.load(Ordering::Relaxed) + self.safe.load(Ordering::Relaxed) + self.spare.idle();
-        let excess = used.saturating_sub(self.bounds.total);
-        let excess = excess.saturating_sub(self.spare.close(excess));
+        let excess = self.excess();
+        if excess == 0 {
+            return true;
+        }
+        let left = excess - self.spare.close(excess).min(excess);
+        // The first count may include connections that another request was closing at that moment.
+        let excess = left.min(self.excess());
         excess == 0 || {
             let seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
             self.ask(&seats, excess, None) >= excess
         }
+    }
+
+    /// How many descriptors more than the bound are in use.
+    fn excess(&self) -> usize {
+        let used = self.open.load(Ordering::Relaxed) + self.safe.load(Ordering::Relaxed) + self.spare.idle();
+        used.saturating_sub(self.bounds.total)
     }
 
     /// Frees a few descriptors: the system has no more, although the count says otherwise.

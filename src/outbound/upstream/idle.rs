@@ -60,7 +60,8 @@ impl IdlePool {
     }
 
     fn pop(&self) -> Option<Idle> {
-        let idle = self.lock().pop()?;
+        let mut list = self.lock();
+        let idle = list.pop()?;
         self.gone(1);
         Some(idle)
     }
@@ -91,17 +92,17 @@ impl IdlePool {
         self.close(usize::MAX);
     }
 
-    /// Closes at most `wanted` connections, the oldest first. Returns how many were closed.
+    /// Closes at most `wanted` connections, the oldest first. Returns how many were closed. When it
+    /// returns, the total no longer counts what other callers have closed either.
     pub(super) fn close(&self, wanted: usize) -> usize {
-        let closed: Vec<Idle> = {
-            let mut list = self.lock();
-            let most = wanted.min(list.len());
-            list.drain(..most).collect()
-        };
-        self.gone(closed.len());
-        closed.len()
+        let mut list = self.lock();
+        let most = wanted.min(list.len());
+        drop(list.drain(..most));
+        self.gone(most);
+        most
     }
 
+    /// Subtracts connections that have left the list. Called with the list locked.
     fn gone(&self, count: usize) {
         self.total.fetch_sub(count, Ordering::Relaxed);
     }

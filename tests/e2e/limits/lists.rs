@@ -88,7 +88,8 @@ async fn attack_173_lists_that_are_read_are_charged_to_their_caller() {
         assert_eq!(world.send(&ask(&world, "bob")).await.status, 200);
         let before = world.gateway.resident_kib();
         let attack = async |mut others: Others| {
-            // Of all at once too many might be refused: two that meet at the bound both find no room.
+            // If all came at once, too many might be refused: two that meet at the bound both find
+            // no room.
             let mut lives = world.begin(&ask(&world, "mallory"), 4).await;
             bodies::until_held(&world, 4 * (LIST - TAIL)).await;
             lives.extend(world.begin(&ask(&world, "mallory"), LISTS - 4).await);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Permit, covers, evaluate};
+use super::{Permit, Ruling, covers, evaluate};
 use crate::{
     base::names::Scope,
     decide::{
@@ -81,11 +81,11 @@ fn resources(uris: &[&str]) -> Target {
 }
 
 pub(crate) fn by(rule: usize) -> Result<Permit, Refusal> {
-    Ok(Permit { rule: Some(rule), reported: None })
+    Ok(Permit { ruling: Ruling { rule: Some(rule), reported: None } })
 }
 
 fn reported(rule: usize, refusal: Refusal) -> Result<Permit, Refusal> {
-    Ok(Permit { rule: Some(rule), reported: Some(refusal) })
+    Ok(Permit { ruling: Ruling { rule: Some(rule), reported: Some(refusal) } })
 }
 
 pub(crate) fn lacks(words: &str) -> Result<Permit, Refusal> {
@@ -97,7 +97,7 @@ pub(crate) fn forbidden(rule: usize) -> Result<Permit, Refusal> {
 }
 
 pub(crate) const NO_RULE: Result<Permit, Refusal> = Err(Refusal::NoRule);
-const CONNECTED: Result<Permit, Refusal> = Ok(Permit { rule: None, reported: None });
+const CONNECTED: Result<Permit, Refusal> = Ok(Permit { ruling: Ruling { rule: None, reported: None } });
 
 #[test]
 fn b53_no_rule_means_no() {
@@ -350,7 +350,11 @@ fn c30_a_batch_is_permitted_whole_or_not_at_all() {
         ("mcp", several(&[&a, &tool("other")]), NO_RULE),
         ("mcp s:a", several(&[&a, &several(&[])]), NO_RULE),
         ("mcp s:a", several(&[&a, &resources(&["file:///a/../b"])]), Err(Refusal::UnsafeUri("a dot segment"))),
-        ("mcp s:a", several(&[&a, &tool("try")]), Ok(Permit { rule: Some(0), reported: Some(try_it) })),
+        (
+            "mcp s:a",
+            several(&[&a, &tool("try")]),
+            Ok(Permit { ruling: Ruling { rule: Some(0), reported: Some(try_it) } }),
+        ),
     ] {
         assert_eq!(evaluate(&policy, &caller(granted), &parts), verdict, "{granted:?} {parts:?}");
     }

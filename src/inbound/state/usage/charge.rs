@@ -46,7 +46,7 @@ impl Charge {
     }
 
     /// As [`Self::hold`], for a part of the bytes. The part takes the whole charge; later bytes are
-    /// charged anew.
+    /// charged by themselves.
     pub(in crate::inbound) fn hold_part(&mut self, part: Bytes) -> Bytes {
         if self.own == 0 {
             return part;
