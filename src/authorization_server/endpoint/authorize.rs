@@ -116,7 +116,7 @@ async fn proceed(
         Login::Oidc(_) => None,
     };
     let is_signed_in = person.is_some();
-    let person = person.filter(|_| !request.always_ask);
+    let person = person.filter(|_| !request.signs_in_again);
     let mut knows_client = false;
     if let Some(person) = &person {
         let offer = Offer::to(embedded, &client, &request, person).await?;

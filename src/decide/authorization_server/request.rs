@@ -69,8 +69,13 @@ pub struct AuthorizationRequest {
     pub named: Vec<Scope>,
     /// `login_hint`, for the upstream IdP.
     pub login_hint: Option<Box<str>>,
-    /// `prompt` contains `consent`, `login` or `select_account`: no page is skipped.
+    /// `prompt` contains `consent`, `login` or `select_account`: consent is asked again.
     pub always_ask: bool,
+    /// `prompt` contains `login` or `select_account`: the user signs in again. `consent` alone asks
+    /// for no password (OpenID Connect Core §3.1.2.1). Missing in flows of a release that did not
+    /// tell them apart: those have asked already.
+    #[serde(default)]
+    pub signs_in_again: bool,
     /// `prompt=none`: no page may be shown.
     pub never_ask: bool,
 }
@@ -144,7 +149,7 @@ impl AuthorizationRequest {
         if login_hint.is_some_and(|hint| hint.len() > LOGIN_HINT_BYTES_MAX || hint.contains(char::is_control)) {
             return Err(Code::InvalidRequest.because("login_hint is too long, or has control characters"));
         }
-        let (always_ask, never_ask) = read_prompt(form.get("prompt").unwrap_or_default())?;
+        let prompt = Prompt::read(form.get("prompt").unwrap_or_default())?;
         Ok(Self {
             client: client.id.clone(),
             back,
@@ -154,8 +159,9 @@ impl AuthorizationRequest {
             scopes,
             named,
             login_hint: login_hint.map(Into::into),
-            always_ask,
-            never_ask,
+            always_ask: prompt.always_ask,
+            signs_in_again: prompt.signs_in_again,
+            never_ask: prompt.never_ask,
         })
     }
 }
@@ -258,18 +264,27 @@ fn named(form: &Form, scopes: &[Scope]) -> Result<Vec<Scope>, OAuthError> {
     Ok(named)
 }
 
-/// Reads `prompt` as `always_ask` and `never_ask`. Unknown words are ignored, as unknown parameters
-/// are.
-fn read_prompt(text: &str) -> Result<(bool, bool), OAuthError> {
-    if text.len() > PROMPT_BYTES_MAX {
-        return Err(Code::InvalidRequest.because("prompt is too long"));
+/// What `prompt` says.
+struct Prompt {
+    always_ask: bool,
+    signs_in_again: bool,
+    never_ask: bool,
+}
+
+impl Prompt {
+    /// Unknown words are ignored, as unknown parameters are.
+    fn read(text: &str) -> Result<Self, OAuthError> {
+        if text.len() > PROMPT_BYTES_MAX {
+            return Err(Code::InvalidRequest.because("prompt is too long"));
+        }
+        let has = |wanted: &[&str]| text.split(' ').any(|word| wanted.contains(&word));
+        let never_ask = has(&["none"]);
+        if never_ask && text != "none" {
+            return Err(Code::InvalidRequest.because("prompt has none and another value"));
+        }
+        let signs_in_again = has(&["login", "select_account"]);
+        Ok(Self { always_ask: signs_in_again || has(&["consent"]), signs_in_again, never_ask })
     }
-    let has = |wanted: &[&str]| text.split(' ').any(|word| wanted.contains(&word));
-    let never_ask = has(&["none"]);
-    if never_ask && text != "none" {
-        return Err(Code::InvalidRequest.because("prompt has none and another value"));
-    }
-    Ok((has(&["consent", "login", "select_account"]), never_ask))
 }
 
 /// The part of `granted` that the `resource` of a token request names; all of it without `resource`

@@ -101,6 +101,7 @@ impl Scene {
             named: Vec::new(),
             login_hint: Some("ada@corp.example".into()),
             always_ask: false,
+            signs_in_again: false,
             never_ask: false,
         };
         let client = world.embedded.settings.clients[0].clone();

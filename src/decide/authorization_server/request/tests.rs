@@ -243,19 +243,20 @@ fn e29_login_b5_scopes_that_are_not_granted_are_remembered_as_far_as_they_are_sh
 #[test]
 fn e17_prompt_and_login_hint_are_read_and_bounded() {
     for (prompt, wanted) in [
-        ("", Some((false, false))),
-        ("login", Some((true, false))),
-        ("consent", Some((true, false))),
-        ("select_account", Some((true, false))),
-        ("login consent", Some((true, false))),
-        ("create", Some((false, false))),
-        ("none", Some((false, true))),
+        ("", Some((false, false, false))),
+        ("login", Some((true, true, false))),
+        ("consent", Some((true, false, false))),
+        ("select_account", Some((true, true, false))),
+        ("login consent", Some((true, true, false))),
+        ("create", Some((false, false, false))),
+        ("none", Some((false, false, true))),
         ("none login", None),
         ("consent none", None),
         ("none ", None),
         (&"login ".repeat(20), None),
     ] {
-        let found = read(&[("prompt", prompt)]).map(|request| (request.always_ask, request.never_ask));
+        let found =
+            read(&[("prompt", prompt)]).map(|request| (request.always_ask, request.signs_in_again, request.never_ask));
         assert_eq!(found, wanted.ok_or(Code::InvalidRequest), "{prompt}");
     }
     for (hint, good) in [
