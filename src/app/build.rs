@@ -78,6 +78,13 @@ pub struct EmbeddedParts {
 }
 
 impl BuiltParts {
+    /// Tells what outlives a reload that the settings of these parts are in force.
+    pub fn follow(&self) {
+        for kept in &self.states {
+            kept.state.follow(&kept.settings);
+        }
+    }
+
     /// Why stores that were not among the parts `before` must not be used, one sentence each.
     pub async fn refused_stores(&self, before: &Self) -> Vec<String> {
         let mut refused = Vec::new();
@@ -141,10 +148,6 @@ impl Builder {
         })?;
         // Without the limit on open files, which the caller applies.
         let limits = descriptors::totals(settings.limits, ConnectionBounds::NONE);
-        // From here on nothing fails, and the settings are in force.
-        for embedded in &embedded {
-            embedded.state.follow(&embedded.settings);
-        }
         let trusted_proxies = settings.trusted_proxies.as_slice().into();
         Ok((Snapshot { limits, trusted_proxies, sites, routes, servers, embedded }, parts))
     }

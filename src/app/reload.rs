@@ -27,6 +27,12 @@ impl FileWatch {
         Self { read, moving: None }
     }
 
+    /// Whether a change was noticed that may not be complete.
+    #[must_use]
+    pub fn is_moving(&self) -> bool {
+        self.moving.is_some()
+    }
+
     /// Whether the files have changed and did not change again since the last call: a half-written
     /// file must not cause a failed reload. True once for each change.
     pub fn has_changed(&mut self, seen: Stamps) -> bool {

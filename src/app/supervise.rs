@@ -18,7 +18,7 @@ use crate::{
         watched::WatchedCertificate,
     },
     authorization_server::{embedded::State, upkeep},
-    base::limits::operating::FILES_LOOKED_AT_EVERY,
+    base::limits::operating::{FILES_AT_REST, FILES_LOOKED_AT_EVERY},
     config::{Settings, file},
     inbound::state::gateway::Gateway,
     outbound::keys::IssuerKeys,
@@ -51,7 +51,12 @@ impl Supervisor {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = look.tick() => self.look().await,
+                _ = look.tick() => {
+                    self.look().await;
+                    if self.watch.is_moving() {
+                        look.reset_after(FILES_AT_REST);
+                    }
+                }
                 () = self.reload.notified() => self.read_again().await,
                 Some(Err(fault)) = self.background.join_next() => {
                     if !fault.is_cancelled() {
@@ -188,6 +193,7 @@ impl Supervisor {
         let bounds = self.gateway.room.bounds();
         snapshot.limits = descriptors::totals(wanted.limits, bounds);
         descriptors::tell(&wanted, bounds);
+        parts.follow();
         self.gateway.replace(snapshot);
         self.parts = parts;
         self.status.observe.metrics.upstreams_replaced();

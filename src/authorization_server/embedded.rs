@@ -64,7 +64,7 @@ pub struct State {
     pub fetch: Fetch,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Access tokens and families revoked before they expired.
+    /// Access tokens and families revoked before they expired, and whose tokens count at all.
     pub(crate) revocations: Revocations,
     /// Refresh tokens that were delivered and not yet recorded as such.
     pub(crate) deliveries: Deliveries,
@@ -145,17 +145,19 @@ impl State {
         };
         let sealer = Arc::new(Sealer::new(&settings.seal_keys)?);
         let replica = Replica::new(clock.now().wall)?;
+        let revocations = Revocations::new(Arc::clone(&local));
+        revocations.accept_only(settings.holders());
         Ok(Arc::new(Self {
             store: store.sealed_with(Arc::clone(&sealer)),
             sealer,
-            keys: SigningKeys::new(Arc::clone(&local)),
+            keys: SigningKeys::new(local),
             documents: ClientDocuments::default(),
             throttle: Throttle::default(),
             passwords: PasswordThreads::default(),
             bridge,
             fetch,
             clock,
-            revocations: Revocations::new(local),
+            revocations,
             deliveries: Deliveries::default(),
             renewals: Renewals::default(),
             failing: FailingTasks::default(),
@@ -168,6 +170,7 @@ impl State {
 
     /// Follows a reload that continues this authorization server.
     pub fn follow(&self, settings: &EmbeddedSettings) {
+        self.revocations.accept_only(settings.holders());
         if let (Some(bridge), Login::Oidc(oidc)) = (&self.bridge, &settings.login) {
             bridge.follow(oidc);
         }

@@ -9,7 +9,7 @@ use crate::{
         secret::Secret,
     },
     decide::authorization_server::{
-        client::Client, people::GrantRule, refresh_family::RefreshBounds, request::Protected,
+        client::Client, holders::Holders, people::GrantRule, refresh_family::RefreshBounds, request::Protected,
     },
 };
 
@@ -56,6 +56,20 @@ impl EmbeddedSettings {
     #[must_use]
     pub fn refresh_bounds(&self) -> RefreshBounds {
         RefreshBounds { idle_max: self.refresh_token_ttl, grace: self.refresh_grace }
+    }
+
+    /// Whose access tokens count.
+    #[must_use]
+    pub fn holders(&self) -> Holders {
+        let accounts = match &self.login {
+            Login::Accounts(accounts) => Some(accounts.accounts.iter().map(|one| one.subject().into()).collect()),
+            Login::Oidc(_) => None,
+        };
+        Holders {
+            accounts,
+            clients: self.clients.iter().map(|client| client.id.clone()).collect(),
+            refused: self.registration.refused_clients.iter().cloned().collect(),
+        }
     }
 
     /// Whether these settings continue the authorization server of `before`: the same issuer with

@@ -45,7 +45,7 @@ mod registration;
 mod store;
 
 /// A longer `access_token_ttl` gets a warning.
-const ACCESS_TOKEN_TTL_USUAL: Duration = Duration::from_secs(15 * 60);
+const ACCESS_TOKEN_TTL_USUAL: Duration = Duration::from_secs(3600);
 
 /// Claims that have their own meaning in an access token (RFC 9068 §2.2, RFC 7519 §4.1), or that
 /// make it look like another kind of token (SPEC B-16). No claim about a user may replace them.
@@ -122,7 +122,12 @@ fn settings(
     let long = fields.get("access_token_ttl");
     let access_token_ttl = value::duration(fields, &ACCESS_TOKEN_TTL);
     if let Some(field) = long.filter(|_| access_token_ttl > ACCESS_TOKEN_TTL_USUAL) {
-        field.warn("at most 15m: a user who loses a right keeps it until their token expires");
+        field.warn(match &login {
+            Some(Login::Oidc(_)) => {
+                "at most 1h: a user who is disabled at the identity provider, or loses a group there, is noticed only at the next refresh"
+            }
+            _ => "at most 1h: a user who loses a group keeps its scopes until the next refresh",
+        });
     }
     let refresh_token_ttl = value::duration(fields, &REFRESH_TOKEN_TTL);
     let refresh_grace = value::duration(fields, &REFRESH_GRACE);
@@ -264,7 +269,7 @@ fn descriptions(field: &Field<'_>) -> Vec<(Scope, Box<str>)> {
 /// §5).
 fn subjects_are_no_clients(place: &Place, reading: &Reading<'_>, accounts: &Accounts, clients: &[clients::Read]) {
     for account in &accounts.accounts {
-        let subject = account.subject.as_deref().unwrap_or(&account.name);
+        let subject = account.subject();
         if clients.iter().flatten().any(|client| *client.id == *subject) {
             let found = format!("{} as a client's id and as an account's subject", quoted(subject));
             reading.problem(place, &found, "another `subject` for the account, or another id for the client");

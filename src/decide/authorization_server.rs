@@ -6,6 +6,7 @@ pub mod client_id_document;
 pub mod client_metadata;
 pub mod error;
 pub mod form;
+pub mod holders;
 pub mod idp_refusal;
 pub mod last_good;
 pub mod people;

@@ -6,7 +6,6 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwapOption;
-use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
@@ -188,13 +187,11 @@ impl IssuerKeys {
         self.source.local()
     }
 
-    /// Whether the token of `caller` was revoked before it expired. Only revocations by an embedded
-    /// authorization server are known. Its tokens have a `jti`, so a token of this issuer without
-    /// `jti` counts as revoked.
+    /// Whether the token of `caller` no longer counts although it has not expired. This is known of
+    /// an embedded authorization server only.
     #[must_use]
-    pub fn is_revoked(&self, caller: &Caller) -> bool {
-        let Some(local) = self.local() else { return false };
-        caller.claims().get("jti").and_then(Value::as_str).is_none_or(|jti| local.is_revoked(jti))
+    pub fn is_withdrawn(&self, caller: &Caller) -> bool {
+        self.local().is_some_and(|local| local.is_withdrawn(caller))
     }
 
     async fn wait_for(&self, reached: impl FnMut(&Progress) -> bool) -> bool {

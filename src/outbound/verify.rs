@@ -129,7 +129,7 @@ impl Verifier {
         if issuer.generation(now) != Some(remembered.generation) {
             return Memory::Nothing;
         }
-        if issuer.is_revoked(&remembered.caller) {
+        if issuer.is_withdrawn(&remembered.caller) {
             return Memory::Revoked;
         }
         Memory::Holds(Arc::clone(&remembered.caller))
@@ -158,7 +158,7 @@ impl Verifier {
             verdict => (keys, verdict?),
         };
         let caller = Arc::new(caller);
-        if issuer.is_revoked(&caller) {
+        if issuer.is_withdrawn(&caller) {
             return Err(Refusal::Token(TokenFault::Revoked));
         }
         self.remember(token, fingerprint, &caller, issuer, &keys, now);

@@ -129,7 +129,7 @@ async fn e27_an_open_stream_ends_with_the_revocation_of_its_token() {
     live.until("one").await;
     let revoked = world.send(&form("/oauth/revoke", format!("token={token}"))).await;
     assert_eq!(revoked.status, 200, "{revoked:?}");
-    // The upstream never ends it, and the token would hold for ten minutes.
+    // The upstream never ends it, and the token would hold for an hour.
     live.rest().await;
     world.upstream.until_hung_up(1).await;
     world.close().await;

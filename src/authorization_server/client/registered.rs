@@ -7,13 +7,11 @@ use crate::{
     authorization_server::{embedded::Embedded, keys::random, store::kind::EntryKind},
     base::{clock::Now, limits::authorization_server::DYNAMIC_CLIENT_AGE},
     decide::authorization_server::{
-        client::Client,
+        client::{Client, REGISTERED_PREFIX},
         error::{Code, OAuthError},
     },
 };
 
-/// The start of these clients' ids, so that none looks like the URL of a document.
-const PREFIX: &str = "dyn_";
 /// 128 random bits as base64url.
 const RANDOM_CHARS: usize = 22;
 /// How old the last renewal must be before the next: not every request renews.
@@ -33,12 +31,12 @@ pub(crate) struct RegisteredClient {
 
 /// An id for a new client.
 pub(crate) fn new_id() -> Result<Box<str>, &'static str> {
-    Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::bytes::<16>()?)).into())
+    Ok(format!("{REGISTERED_PREFIX}{}", URL_SAFE_NO_PAD.encode(random::bytes::<16>()?)).into())
 }
 
 /// Whether an id can be that of a registered client.
 pub(crate) fn is_registered_id(id: &str) -> bool {
-    id.strip_prefix(PREFIX).is_some_and(|rest| rest.len() == RANDOM_CHARS)
+    id.strip_prefix(REGISTERED_PREFIX).is_some_and(|rest| rest.len() == RANDOM_CHARS)
 }
 
 /// The client with this id; renews its entry if it is in use.

@@ -64,8 +64,7 @@ async fn describe(
     }
     let Some(caller) = access_token::read(embedded, token, asked) else { return Ok(None) };
     let concerns = caller.client() == Some(&*client.id) || serves(embedded, client, caller.claims());
-    let id = caller.claims().get("jti").and_then(Value::as_str).unwrap_or_default();
-    if !concerns || embedded.state.revocations.is_revoked(id) {
+    if !concerns || embedded.state.revocations.have_withdrawn(&caller) {
         return Ok(None);
     }
     let mut said = caller.claims().clone();

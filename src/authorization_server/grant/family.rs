@@ -11,7 +11,10 @@ use crate::{
         keys::random,
         store::{fault::StoreFault, kind::EntryKind},
     },
-    base::{clock::Now, limits::tokens::CLOCK_SKEW_MAX},
+    base::{
+        clock::Now,
+        limits::{authorization_server::ACCESS_TOKEN_TTL_MAX, tokens::CLOCK_SKEW_MAX},
+    },
     decide::authorization_server::refresh_family::Family,
 };
 
@@ -62,15 +65,16 @@ pub(crate) fn written(family: &Family) -> Result<Vec<u8>, StoreFault> {
 /// # Errors
 /// [`StoreFault`].
 pub(crate) async fn end(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Result<(), StoreFault> {
-    end_of(&embedded.state, id, embedded.settings.access_token_ttl, asked.now).await
+    end_of(&embedded.state, id, asked.now).await
 }
 
-/// As [`end`], for work that outlives its request. Access tokens live for `access_token_ttl`.
+/// As [`end`], for work that outlives its request. The revocation lasts for the longest life that
+/// an access token can have: a reload may just have shortened `access_token_ttl`.
 ///
 /// # Errors
 /// [`StoreFault`].
-pub(crate) async fn end_of(state: &State, id: &str, access_token_ttl: Duration, now: Now) -> Result<(), StoreFault> {
-    let until = now.wall.saturating_add(access_token_ttl).saturating_add(CLOCK_SKEW_MAX);
+pub(crate) async fn end_of(state: &State, id: &str, now: Now) -> Result<(), StoreFault> {
+    let until = now.wall.saturating_add(ACCESS_TOKEN_TTL_MAX).saturating_add(CLOCK_SKEW_MAX);
     let revoked = state.revocations.revoke(&state.store, &stem(id), until, now).await;
     // The deletion is tried even if the revocation failed.
     state.store.delete(EntryKind::Family, id).await?;

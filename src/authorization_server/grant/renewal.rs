@@ -38,13 +38,7 @@ const STORE_AGAIN: Duration = Duration::from_millis(250);
 /// or waits for the exchange under way.
 pub(crate) async fn renew(embedded: &Embedded, id: &str, current: [u8; 32]) -> Renewal {
     let state = &embedded.state;
-    let work = Work {
-        state: Arc::clone(state),
-        issuer: embedded.settings.issuer.clone(),
-        access_token_ttl: embedded.settings.access_token_ttl,
-        id: id.into(),
-        current,
-    };
+    let work = Work { state: Arc::clone(state), issuer: embedded.settings.issuer.clone(), id: id.into(), current };
     let Some(mut outcome) = state.renewals.join(id, || work.run()) else {
         return busy("too many refreshes are under way; try again later");
     };
@@ -63,7 +57,6 @@ fn busy(why: &'static str) -> Renewal {
 struct Work {
     state: Arc<State>,
     issuer: Issuer,
-    access_token_ttl: Duration,
     id: Box<str>,
     current: [u8; 32],
 }
@@ -185,7 +178,7 @@ impl Work {
 
     async fn end(&self, family: &Family, outcome: &'static str) -> Result<Renewal, StoreFault> {
         event::note_of(&self.issuer, "refresh", Some(&family.client), Some(&family.person.subject), outcome);
-        family::end_of(&self.state, &self.id, self.access_token_ttl, self.state.clock.now()).await?;
+        family::end_of(&self.state, &self.id, self.state.clock.now()).await?;
         Ok(Renewal::Ended)
     }
 }

@@ -9,6 +9,7 @@ use std::{
 use crate::{
     authorization_server::store::{Store, fault::StoreFault, kind::EntryKind},
     base::{clock::Now, digest::sha256_base64url},
+    decide::{authorization_server::holders::Holders, token::caller::Caller},
     outbound::keys::LocalKeys,
 };
 
@@ -60,9 +61,14 @@ impl Revocations {
         Ok(())
     }
 
-    /// Whether this replica knows that the token with this `jti` is revoked.
-    pub(crate) fn is_revoked(&self, jti: &str) -> bool {
-        self.local.is_revoked(jti)
+    /// Replaces the users and clients whose access tokens count at this replica.
+    pub(crate) fn accept_only(&self, holders: Holders) {
+        self.local.accept_only(holders);
+    }
+
+    /// Whether this replica knows that the token of `caller` no longer counts.
+    pub(crate) fn have_withdrawn(&self, caller: &Caller) -> bool {
+        self.local.is_withdrawn(caller)
     }
 
     fn change(&self, now: Now, change: impl FnOnce(&mut Known)) {

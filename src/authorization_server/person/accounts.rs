@@ -86,11 +86,17 @@ impl Accounts {
 }
 
 impl Account {
+    /// `sub` of the user's tokens.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.subject.as_ref().unwrap_or(&self.name)
+    }
+
     /// The user that tokens name.
     #[must_use]
     pub fn person(&self) -> Person {
         Person {
-            subject: self.subject.as_ref().unwrap_or(&self.name).clone(),
+            subject: self.subject().into(),
             name: self.display.as_ref().unwrap_or(&self.name).clone(),
             account: Some(self.name.clone()),
             groups: self.groups.clone(),

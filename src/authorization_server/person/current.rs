@@ -11,8 +11,7 @@ pub(crate) fn person_now(embedded: &Embedded, person: &Person) -> Option<Person>
     match (&embedded.settings.login, &person.account) {
         (Login::Accounts(accounts), Some(name)) => {
             let account = accounts.accounts.iter().find(|account| account.name == *name)?;
-            let subject = account.subject.as_ref().unwrap_or(&account.name);
-            (*subject == person.subject).then(|| Person { groups: account.groups.clone(), ..person.clone() })
+            (*account.subject() == *person.subject).then(|| Person { groups: account.groups.clone(), ..person.clone() })
         }
         (Login::Oidc(_), None) => Some(person.clone()),
         (Login::Accounts(_), None) | (Login::Oidc(_), Some(_)) => None,

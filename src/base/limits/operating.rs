@@ -29,3 +29,5 @@ pub const LOG_LINES_MAX: usize = 4_096;
 pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How often configuration, certificate and key files are checked for changes.
 pub const FILES_LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
+/// For how long changed files must stay as they are before they are read: they may be half-written.
+pub const FILES_AT_REST: Duration = Duration::from_millis(500);

@@ -14,15 +14,13 @@ use crate::{
     },
     decide::{
         authorization_server::{
-            client::{Client, ClientAuth, ClientOrigin, Grants},
+            client::{Client, ClientAuth, ClientOrigin, Grants, REGISTERED_PREFIX},
             redirect_uri::RedirectUri,
         },
         token::jwk::KeySet,
     },
 };
 
-/// The prefix of registered clients' ids; a configured client may not use it.
-const OF_REGISTERED: &str = "dyn_";
 const ID_BYTES_MAX: usize = 128;
 
 /// One client; `None` if it has a mistake.
@@ -56,7 +54,7 @@ fn id(field: &Field<'_>) -> Option<Written<Box<str>>> {
     const EXPECTED: &str = "an id of at most 128 letters, digits and -._~, not one that begins with dyn_";
     let text = field.text(EXPECTED)?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-    match text.len() <= ID_BYTES_MAX && text.bytes().all(plain) && !text.starts_with(OF_REGISTERED) {
+    match text.len() <= ID_BYTES_MAX && text.bytes().all(plain) && !text.starts_with(REGISTERED_PREFIX) {
         true => Some(Written { value: text.into(), place: field.place.clone() }),
         false => field.wrong(EXPECTED),
     }

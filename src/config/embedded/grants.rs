@@ -44,7 +44,8 @@ fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> Gr
     let accounts = listed(accounts_at.as_ref(), "names of accounts", |item, name| {
         let Some(Login::Accounts(of)) = login else { return };
         if !of.accounts.iter().any(|account| *account.name == *name) {
-            item.wrong_word::<()>("the name of an account", of.accounts.iter().map(|account| &*account.name));
+            // Not an error: it would keep in force the accounts of before, with the removed one.
+            item.warn("the name of an account: this one is not there, and gets nothing");
         }
     });
     let groups = listed(groups_at.as_ref(), "names of groups", |item, name| {

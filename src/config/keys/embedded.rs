@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::config::keys::{
-    row::{
-        FILE, ISSUER, KeyRow, KeySection, NAME, PATTERN, SCOPE, SECRET, ValueShape, filled, filled_list, list, map,
-        matching, only_true,
+use crate::{
+    base::limits::authorization_server::ACCESS_TOKEN_TTL_MAX,
+    config::keys::{
+        row::{
+            FILE, ISSUER, KeyRow, KeySection, NAME, PATTERN, SCOPE, SECRET, ValueShape, filled, filled_list, list, map,
+            matching, only_true,
+        },
+        typed::{RangedKey, WordKey},
     },
-    typed::{RangedKey, WordKey},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -17,10 +20,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// `access_token_ttl`.
 pub(in crate::config) const ACCESS_TOKEN_TTL: RangedKey<Duration> = RangedKey {
     name: "access_token_ttl",
-    default: Duration::from_secs(10 * 60),
+    default: Duration::from_secs(3600),
     least: MINUTE,
-    most: Duration::from_secs(3600),
-    about: "Lifetime of an access token. A user who loses a right keeps it until their token expires.",
+    most: ACCESS_TOKEN_TTL_MAX,
+    about: "Lifetime of an access token. Revoked tokens, and those of removed accounts, end within seconds; a group \
+            that a user loses, or a user that the identity provider disables, counts at the next refresh only.",
 };
 
 /// `refresh_token_ttl`.
@@ -163,7 +167,7 @@ fn registration() -> KeySection {
                 "refused_clients",
                 filled_list("client ids", filled("a client id")),
                 "Clients that are refused at once although they registered or have an accepted document: no new \
-                 authorization and no refresh. Access tokens that they have live until they expire.",
+                 authorization, no refresh, and no call with an access token that they have.",
             ),
         ],
     }

@@ -155,7 +155,7 @@ fn an_embedded_authorization_server_means_what_is_written() {
         bridge.store,
         StoreSettings::Redis(crate::base::secret::Secret::new(b"redis://:hunter2@redis.internal:6379/0".to_vec()))
     );
-    assert_eq!((bridge.access_token_ttl, bridge.refresh_token_ttl), (minutes(10), minutes(30 * 24 * 60)));
+    assert_eq!((bridge.access_token_ttl, bridge.refresh_token_ttl), (minutes(60), minutes(30 * 24 * 60)));
     assert_eq!(bridge.refresh_grace, Duration::from_secs(30));
     assert_eq!(bridge.registration.dynamic, Dynamic::Off);
     assert!(!oidc.trust_email && !bridge.grants[0].trusts_email);

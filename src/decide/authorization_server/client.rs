@@ -7,6 +7,10 @@ use crate::{
     decide::authorization_server::{redirect_uri::RedirectUri, url::WebUrl},
 };
 
+/// The start of the ids of registered clients. It does not look like the URL of a document, and a
+/// configured client may not use it (SPEC E-37).
+pub const REGISTERED_PREFIX: &str = "dyn_";
+
 /// A client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {

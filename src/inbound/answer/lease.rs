@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::{
@@ -32,9 +31,9 @@ const LEASE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// suspended.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// The right to keep one stream open. It ends when the token expires or is revoked, or when a
-/// reload removes the permission. The stream's body holds the lease; the task that watches the body
-/// polls it too.
+/// The right to keep one stream open. It ends when the token expires or is revoked, when its user
+/// or client is removed, or when a reload removes the permission. The stream's body holds the
+/// lease; the task that watches the body polls it too.
 pub(in crate::inbound) struct Lease(Arc<Mutex<Ending>>);
 
 /// The lease of a body that may have been dropped.
@@ -76,10 +75,10 @@ impl Lease {
                 }
             };
             let revoked = async {
-                match (&local, caller.claims().get("jti").and_then(Value::as_str)) {
-                    (Some(local), Some(jti)) => local.until_revoked(jti).await,
+                match &local {
+                    Some(local) => local.until_withdrawn(&caller).await,
                     // Other issuers do not announce revocations.
-                    _ => std::future::pending().await,
+                    None => std::future::pending().await,
                 }
             };
             tokio::select! {

@@ -2,11 +2,15 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
+use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
-use crate::base::limits::fetch::FETCH_TIMEOUT;
+use crate::{
+    base::limits::fetch::FETCH_TIMEOUT,
+    decide::{authorization_server::holders::Holders, token::caller::Caller},
+};
 
 /// Written by the embedded authorization server, read by the gateway.
 #[derive(Default)]
@@ -15,7 +19,9 @@ pub struct LocalKeys {
     /// `jti` of access tokens that were revoked before they expired. All tokens of a family share
     /// the part before the dot.
     revoked: ArcSwap<HashSet<Box<str>>>,
-    /// Notified of each change of [`Self::revoked`], which every request reads without a lock.
+    /// The users and clients of the configuration; before the first report, all that tokens name.
+    holders: ArcSwapOption<Holders>,
+    /// Notified of each change of the two above, which every request reads without a lock.
     revocations: watch::Sender<()>,
 }
 
@@ -38,6 +44,14 @@ impl LocalKeys {
         }
     }
 
+    /// Replaces the users and clients whose tokens count.
+    pub fn accept_only(&self, holders: Holders) {
+        if self.holders.load().as_deref() != Some(&holders) {
+            self.holders.store(Some(Arc::new(holders)));
+            self.revocations.send_replace(());
+        }
+    }
+
     /// Whether the token with this `jti`, or its whole family, is revoked.
     #[must_use]
     pub fn is_revoked(&self, jti: &str) -> bool {
@@ -46,11 +60,21 @@ impl LocalKeys {
         !revoked.is_empty() && (revoked.contains(jti) || revoked.contains(family))
     }
 
-    /// Waits until [`Self::is_revoked`], which may never happen.
-    pub async fn until_revoked(&self, jti: &str) {
+    /// Whether the token of `caller` no longer counts: it is revoked, or its user or client was
+    /// removed. All tokens of the embedded server have a `jti`, so one without counts as revoked.
+    #[must_use]
+    pub fn is_withdrawn(&self, caller: &Caller) -> bool {
+        let is_revoked = caller.claims().get("jti").and_then(Value::as_str).is_none_or(|jti| self.is_revoked(jti));
+        let holders = self.holders.load();
+        let is_held = |holders: &Arc<Holders>| holders.include(caller.subject(), caller.client().unwrap_or_default());
+        is_revoked || !holders.as_ref().is_none_or(is_held)
+    }
+
+    /// Waits until [`Self::is_withdrawn`], which may never happen.
+    pub async fn until_withdrawn(&self, caller: &Caller) {
         let mut revocations = self.revocations.subscribe();
         // The sender lives as long as `self`, so the wait ends only with a change.
-        while !self.is_revoked(jti) && revocations.changed().await.is_ok() {}
+        while !self.is_withdrawn(caller) && revocations.changed().await.is_ok() {}
     }
 
     /// The key set in force.
@@ -76,6 +100,7 @@ impl LocalKeys {
 mod tests {
     use std::time::Duration;
 
+    use serde_json::json;
     use tokio::time::timeout;
 
     use super::*;
@@ -108,12 +133,34 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_a_revocation_learns_of_it_and_of_no_other() {
         let keys = LocalKeys::default();
-        let mut waiting = std::pin::pin!(keys.until_revoked("family.one"));
+        let caller = Caller::for_tests("ada", &[], json!({"jti": "family.one"}));
+        let mut waiting = std::pin::pin!(keys.until_withdrawn(&caller));
         assert!(timeout(Duration::from_secs(1), &mut waiting).await.is_err());
         keys.revoke(set(&["other"]));
         assert!(timeout(Duration::from_secs(1), &mut waiting).await.is_err());
         keys.revoke(set(&["other", "family"]));
         waiting.await;
-        keys.until_revoked("other.one").await;
+        keys.until_withdrawn(&Caller::for_tests("ada", &[], json!({"jti": "other.one"}))).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn b1_who_waits_learns_of_the_removal_of_its_user_and_of_no_other() {
+        let keys = LocalKeys::default();
+        let holders = |accounts: &[&str]| Holders {
+            accounts: Some(accounts.iter().map(|one| Box::from(*one)).collect()),
+            clients: [Box::from("client")].into(),
+            refused: HashSet::new(),
+        };
+        let caller = Caller::for_tests("ada", &[], json!({"jti": "family.one"}));
+        let mut waiting = std::pin::pin!(keys.until_withdrawn(&caller));
+        keys.accept_only(holders(&["ada", "bob"]));
+        assert!(timeout(Duration::from_secs(1), &mut waiting).await.is_err());
+        keys.accept_only(holders(&["ada"]));
+        assert!(timeout(Duration::from_secs(1), &mut waiting).await.is_err());
+        keys.accept_only(holders(&["bob"]));
+        waiting.await;
+        keys.accept_only(holders(&["ada", "bob"]));
+        assert!(!keys.is_withdrawn(&caller), "the account is there again");
+        assert!(keys.is_withdrawn(&Caller::for_tests("ada", &[], json!({}))), "a token without jti");
     }
 }

@@ -1,0 +1,78 @@
+//! Whether the user and the client of an access token are still in the configuration.
+
+use std::collections::HashSet;
+
+use crate::decide::authorization_server::{client::REGISTERED_PREFIX, client_id_document::DocumentUrl};
+
+/// The users and clients that may use access tokens which were issued to them earlier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holders {
+    /// The subjects of the local accounts; `None` if users log in at the company IdP, which alone
+    /// knows them.
+    pub accounts: Option<HashSet<Box<str>>>,
+    /// The configured clients.
+    pub clients: HashSet<Box<str>>,
+    /// `refused_clients`.
+    pub refused: HashSet<Box<str>>,
+}
+
+impl Holders {
+    /// Whether a token of this `subject` and this `client` may still be used.
+    #[must_use]
+    pub fn include(&self, subject: &str, client: &str) -> bool {
+        self.has_client(client) && self.has_subject(subject, client)
+    }
+
+    fn has_client(&self, client: &str) -> bool {
+        // Registrations and documents are not in the configuration. Any other id is that of a
+        // client which was configured when the token was issued.
+        let may_be_outside = client.starts_with(REGISTERED_PREFIX) || DocumentUrl::looks_like_one(client);
+        self.clients.contains(client) || (may_be_outside && !self.refused.contains(client))
+    }
+
+    fn has_subject(&self, subject: &str, client: &str) -> bool {
+        let Some(accounts) = &self.accounts else { return true };
+        // A client that acts for itself is the subject of its tokens; no account has its name.
+        subject == client || accounts.contains(subject)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b1_a_token_counts_while_its_user_and_its_client_are_in_the_configuration() {
+        let set = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
+        let local = Holders {
+            accounts: Some(set(&["ada", "bob"])),
+            clients: set(&["desktop", "nightly"]),
+            refused: set(&["dyn_bad", "https://bad.example/client", "desktop"]),
+        };
+        let bridge = Holders { accounts: None, ..local.clone() };
+        for (subject, client, at_accounts, at_idp) in [
+            ("ada", "desktop", true, true),
+            ("bob", "dyn_good", true, true),
+            ("bob", "https://good.example/client", true, true),
+            // The user was removed, or was never there.
+            ("eve", "desktop", false, true),
+            ("Ada", "desktop", false, true),
+            ("", "desktop", false, true),
+            // The client was removed or is refused.
+            ("ada", "laptop", false, false),
+            ("ada", "", false, false),
+            ("ada", "dyn_bad", false, false),
+            ("ada", "https://bad.example/client", false, false),
+            // A client for itself.
+            ("nightly", "nightly", true, true),
+            ("weekly", "weekly", false, false),
+            ("dyn_good", "dyn_good", true, true),
+            ("dyn_bad", "dyn_bad", false, false),
+            // Not for itself.
+            ("nightly", "desktop", false, true),
+        ] {
+            assert_eq!(local.include(subject, client), at_accounts, "accounts: {subject} {client}");
+            assert_eq!(bridge.include(subject, client), at_idp, "IdP: {subject} {client}");
+        }
+    }
+}
