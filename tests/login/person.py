@@ -199,8 +199,8 @@ class Browser:
                 page = self.follow(self.log_in(page, account, password), until)
             elif page.kind == "consent":
                 page = self.follow(self.press(page, answer), until)
-            elif page.button("continue"):           # the consent page of oidc-provider
-                page = self.follow(self.press(page, "continue"), until)
+            elif page.button("continue"):           # the consent page of oidc-provider, the first page of Canaille
+                page = self.follow(self.submit(page, *page.button("continue"), text=account), until)
             else:
                 return page
         raise RuntimeError(f"login and consent do not end, at {page.url.split('?')[0]}: {page.words[:300]}")

@@ -91,7 +91,7 @@ class World:
         if not (folder / "session.key").exists():
             (folder / "session.key").write_text(secrets.token_hex(32))
         defaults = {"LOGIN": {"accounts": "accounts.yaml"}, "REGISTRATION": {"dynamic": "open"}, "CLIENTS": [], "GRANTS": GRANTS,
-                    "STORE": {"memory": True}, "TOKEN_CLAIMS": ["groups"], "REFRESH_GRACE": "0s"}
+                    "STORE": {"memory": True}, "TOKEN_CLAIMS": ["groups"], "REFRESH_GRACE": "0s", "PROXIED": False}
         written = {key: json.dumps(value) for key, value in {**defaults, **values}.items()}
         ports = {"PUBLIC": ports["GATEWAY"], **ports}
         config = folder / f"gateway-{ports['GATEWAY']}.yaml"
@@ -166,11 +166,11 @@ def find(program):
 
 def install():
     """(Python with SDK 2, with SDK 1, Node.js, the folder of the npm packages)"""
-    apt("login", {"chromium": "chromium", "redis-server": "redis-server", "npm": "npm"})
+    apt("login", {"chromium": "chromium", "redis-server": "redis-server", "npm": "npm", "haproxy": "haproxy"})
     python2 = INTEROP.environment("sdk2", "requirements.txt", "constraints.txt")
     python1 = INTEROP.environment("sdk1", "requirements-sdk1.txt", "constraints-sdk1.txt")
     folder = PARTS.npm_ci("npm", "npm", said="npm packages of npm/package-lock.json")
-    for script in ("sdk/flow.mjs", "idp/server.mjs", "chromium/walk.mjs"):
+    for script in ("sdk/flow.mjs", "sdk/window.mjs", "idp/server.mjs", "chromium/walk.mjs"):
         shutil.copy(HERE / script, folder / pathlib.Path(script).name.replace("server", "idp"))
     return python2, python1, node(folder / "node_modules"), folder
 
