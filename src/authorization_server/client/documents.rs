@@ -50,6 +50,14 @@ pub enum Reach {
     Loopback,
 }
 
+impl Reach {
+    /// What `client_id_documents.allow_loopback` allows.
+    #[must_use]
+    pub fn of(allows_loopback: bool) -> Self {
+        if allows_loopback { Self::Loopback } else { Self::Public }
+    }
+}
+
 /// Why a document or key set cannot be used. The log has the cause, and the client does not learn
 /// it: an attacker could probe the internal network with it (SPEC D-34).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -150,7 +150,7 @@ pub(crate) fn is_vouched_for(embedded: &Embedded, client: &Client) -> bool {
 
 /// Where a client's document and keys may be.
 fn reach(embedded: &Embedded) -> Reach {
-    if embedded.settings.registration.allow_loopback_documents { Reach::Loopback } else { Reach::Public }
+    Reach::of(embedded.settings.registration.allow_loopback_documents)
 }
 
 /// Whether a host matches `pattern`: an exact name, `*.example.com`, or `*`.

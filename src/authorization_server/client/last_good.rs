@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     authorization_server::{
+        client::documents::Reach,
         embedded::Embedded,
         store::{fault::StoreFault, kind::EntryKind},
     },
@@ -55,11 +56,22 @@ pub(crate) async fn allowed(
     uri: &RedirectUri,
     now: Now,
 ) -> Result<(), StoreFault> {
-    let Some((client, seen)) = described(embedded, client_id, now) else { return Ok(()) };
+    let loopback = embedded.settings.registration.allow_loopback_documents;
+    let Ok(url) = DocumentUrl::parse(client_id, loopback) else { return Ok(()) };
+    let documents = &embedded.state.documents;
+    if documents.held(&url, now).is_none() && find(embedded, &url).await?.is_none() {
+        // Another replica has fetched it for the page that the user has seen. A failure is logged,
+        // and the client depends on its host a while longer.
+        let _ = documents.client(&embedded.state.fetch, &url, Reach::of(loopback), now).await;
+    }
+    let held = documents.held_since(&url, now);
     let origin = uri.consent_origin();
-    change(embedded, client_id, now, |kept| match kept {
-        Some(kept) => kept.with_origin(&origin),
-        None => Some(LastGood { client: Some(client.clone()), seen, used: false, origins: vec![origin.clone()] }),
+    change(embedded, client_id, now, |kept| match (kept, &held) {
+        (Some(kept), _) => kept.with_origin(&origin),
+        (None, Some((client, seen))) => {
+            Some(LastGood { client: Some(client.clone()), seen: *seen, used: false, origins: vec![origin.clone()] })
+        }
+        (None, None) => None,
     })
     .await
 }

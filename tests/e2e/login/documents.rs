@@ -125,6 +125,21 @@ async fn login_a3_a_client_in_use_outlives_its_documents_host_on_every_replica_a
 }
 
 #[tokio::test]
+async fn login_a3_a_document_is_kept_although_another_replica_fetched_it_for_the_consent_page() {
+    let host = DocumentHost::start(&[WEB]).await;
+    let login = host.plan().redis().await.replicas(2).start().await;
+    let client = host.client(WEB);
+    // A balancer sends the authorization request to one replica and the consent to the other.
+    let mut browser = Browser { replicas: vec![0, 1, 1, 1, 1, 1, 1, 1], ..Browser::of("ada", PASSWORD) };
+    let (code, verifier) = client.code(&login, &mut browser, "mcp:connect").await;
+    host.status(503);
+    let tokens = login.tokens(&client.exchange(&login, 0, &code, &verifier).await);
+    let tokens = client.refreshed(&login, 1, tokens.refresh()).await;
+    client.refreshed(&login, 0, tokens.refresh()).await;
+    login.close().await;
+}
+
+#[tokio::test]
 async fn login_a3_the_operator_ends_a_client_whatever_is_kept_of_its_document() {
     let host = DocumentHost::start(&[WEB]).await;
     let mut login = host.plan().file().start().await;

@@ -183,12 +183,13 @@ class Documents:
     """Serves Client ID Metadata Documents on the loopback."""
 
     def __enter__(self):
-        self.held, documents = {}, self
+        self.held, self.down, self.asked, documents = {}, False, 0, self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                body = documents.held.get(self.path)
-                self.send_response(200 if body else 404)
+                documents.asked += 1
+                body = None if documents.down else documents.held.get(self.path)
+                self.send_response(503 if documents.down else 200 if body else 404)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body or b"")))
                 self.end_headers()

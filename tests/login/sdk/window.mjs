@@ -37,8 +37,10 @@ class Provider {
     put(options.store, { ...read(), client });
   }
 
-  tokens() { return read().tokens; }
-  saveTokens(tokens) { this.written += 1; put(options.store, { ...read(), tokens }); }
+  held = read().tokens;
+
+  tokens() { return this.held; }
+  saveTokens(tokens) { this.written += 1; this.held = tokens; put(options.store, { ...read(), tokens }); }
   codeVerifier() { return ''; }
   saveCodeVerifier() {}
   redirectToAuthorization() { throw new Error('the user is asked to sign in again'); }
@@ -49,6 +51,7 @@ writeFileSync(`${options.go}/ready-${options.name}`, '');
 for (let number = 0; number < Number(options.rounds); number += 1) {
   while (!existsSync(`${options.go}/go-${number}`)) await wait(1);
   const provider = new Provider();
+  const began = provider.tokens().refresh_token;
   let told;
   try {
     const outcome = await auth(provider, { serverUrl: options.url });
@@ -57,7 +60,7 @@ for (let number = 0; number < Number(options.rounds); number += 1) {
       'content-type': 'application/json', accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call',
       'mcp-name': 'list_stations' } });
     await answer.text();
-    told = { outcome, status: answer.status, refreshed: provider.written > 0, refresh_token: provider.tokens().refresh_token };
+    told = { outcome, status: answer.status, refreshed: provider.written > 0, began, refresh_token: provider.tokens().refresh_token };
   } catch (error) {
     told = { error: `${error.name}: ${error.message}`, dropped: provider.dropped };
   }

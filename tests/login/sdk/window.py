@@ -70,11 +70,11 @@ async def play(a, shared):
         oauth = OAuthClientProvider(server_url=a.url, storage=shared, redirect_handler=sent_away, callback_handler=sent_away, client_metadata=metadata)
         await oauth._initialize()
         oauth.context.token_expiry_time = time.time() - 1
-        before, told = shared.written, {}
+        before, told, began = shared.written, {}, oauth.context.current_tokens.refresh_token
         try:
             async with http.AsyncClient(auth=oauth, timeout=30) as asks:
                 answer = await asks.post(a.url, json=CALL, headers=HEADERS)
-                told = {"status": answer.status_code, "refreshed": shared.written > before, "refresh_token": oauth.context.current_tokens.refresh_token}
+                told = {"status": answer.status_code, "refreshed": shared.written > before, "began": began, "refresh_token": oauth.context.current_tokens.refresh_token}
         except BaseException as e:
             while getattr(e, "exceptions", None):
                 e = e.exceptions[0]
