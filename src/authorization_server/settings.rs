@@ -9,7 +9,8 @@ use crate::{
         secret::Secret,
     },
     decide::authorization_server::{
-        client::Client, holders::Holders, people::GrantRule, refresh_family::RefreshBounds, request::Protected,
+        client::Client, holders::Holders, people::GrantRule, redirect_scheme::RedirectSchemes,
+        refresh_family::RefreshBounds, request::Protected,
     },
 };
 
@@ -138,6 +139,8 @@ impl OidcSettings {
 pub struct RegistrationSettings {
     /// RFC 7591.
     pub dynamic: Dynamic,
+    /// Which private-use schemes the redirect URIs of clients without an entry may have.
+    pub redirect_schemes: RedirectSchemes,
     /// Hosts whose Client ID Metadata Documents are accepted: exact names, `*.example.com`, or `*`;
     /// empty for none.
     pub document_hosts: Vec<Box<str>>,

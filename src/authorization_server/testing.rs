@@ -30,6 +30,7 @@ use crate::{
             form,
             people::{GrantRule, Person},
             pkce::Challenge,
+            redirect_scheme::RedirectSchemes,
             redirect_uri::RedirectUri,
             request::Protected,
         },
@@ -110,6 +111,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         login: Login::Accounts(Accounts { accounts: vec![account("ada", &["staff"]), account("bob", &[])] }),
         registration: RegistrationSettings {
             dynamic: Dynamic::Open,
+            redirect_schemes: RedirectSchemes::Known,
             document_hosts: Vec::new(),
             refused_clients: Vec::new(),
             allow_loopback_documents: false,

@@ -89,7 +89,7 @@ fn inner<'s>(path: &str, shape: &'s ValueShape) -> Option<(String, &'s KeySectio
         ValueShape::Section(section) => Some((path.to_owned(), section)),
         ValueShape::ByName(section) => Some((format!("{path}.<name>"), section)),
         ValueShape::List(list) => inner(&format!("{path}[]"), &list.of),
-        ValueShape::OffOr(other) => inner(path, other),
+        ValueShape::OffOr(other) | ValueShape::WordsOr(_, other) => inner(path, other),
         _ => None,
     }
 }
@@ -115,6 +115,7 @@ fn shape(of: &ValueShape) -> String {
             format!("a duration from {} to {}", duration_text(*least), duration_text(*most))
         }
         ValueShape::OffOr(other) => format!("`off`, or {}", shape(other)),
+        ValueShape::WordsOr(all, other) => format!("{}, or {}", words(all, "or"), shape(other)),
         ValueShape::List(list) => listed(list),
         ValueShape::Map { what, .. } => format!("a map of {what}"),
         ValueShape::ByName(_) => "a map by name".to_owned(),

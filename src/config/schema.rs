@@ -88,6 +88,7 @@ fn shape(of: &ValueShape) -> Value {
             };
             json!({"anyOf": [off, element(other)]})
         }
+        ValueShape::WordsOr(words, other) => json!({"anyOf": [{"enum": words}, element(other)]}),
         ValueShape::List(list) => {
             let items = json!({"type": "array", "items": element(&list.of)});
             if list.may_be_empty { items } else { merged(items, json!({"minItems": 1})) }

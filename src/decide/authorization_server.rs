@@ -11,6 +11,8 @@ pub mod idp_refusal;
 pub mod last_good;
 pub mod people;
 pub mod pkce;
+pub mod private_scheme;
+pub mod redirect_scheme;
 pub mod redirect_uri;
 pub mod refresh_family;
 pub mod registration;

@@ -16,6 +16,7 @@ pub mod idp;
 mod lasting;
 mod protocol;
 mod refusals;
+mod registering;
 mod seals;
 mod slow_idp;
 mod staying;

@@ -44,7 +44,11 @@ impl Offer {
     ) -> Result<Self, StoreFault> {
         let (grants, grantee) = (&embedded.settings.grants, Grantee::Person(person));
         let allowed = people::allowed(grants, grantee, &request.scopes);
-        let kept = embedded.state.store.get(EntryKind::Consent, &key(person, client, &request.back.uri)).await?;
+        // Any program may claim a scheme without a dot: no consent to one is a consent to another.
+        let kept = match request.back.uri.is_claimable() {
+            true => None,
+            false => embedded.state.store.get(EntryKind::Consent, &key(person, client, &request.back.uri)).await?,
+        };
         let remembered = read(kept.as_deref());
         let is_nothing = allowed.is_empty() && !(request.scopes.is_empty() && people::is_named(grants, grantee));
         let scopes = allowed.into_iter().map(|scope| {
@@ -101,7 +105,8 @@ impl Remembered {
     }
 }
 
-/// Records that `person` has granted what `request` asks for, as far as `scopes`, to `client`.
+/// Records that `person` has granted what `request` asks for, as far as `scopes`, to `client`;
+/// nothing if any program may claim the redirect URI.
 ///
 /// # Errors
 /// [`StoreFault`].
@@ -112,6 +117,9 @@ pub(crate) async fn remember(
     request: &AuthorizationRequest,
     scopes: &[Scope],
 ) -> Result<(), StoreFault> {
+    if request.back.uri.is_claimable() {
+        return Ok(());
+    }
     let (store, key) = (&embedded.state.store, key(person, client, &request.back.uri));
     let until = embedded.state.clock.now().wall.saturating_add(CONSENT_AGE);
     for _ in 0..WRITES_MAX {

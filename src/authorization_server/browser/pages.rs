@@ -98,6 +98,7 @@ pub(crate) fn consent(embedded: &Embedded, view: &ConsentView<'_>) -> EndpointAn
         back_host: shown(back.host()),
         is_local: back.is_native(),
         is_native: flow.client.is_native() || back.is_native(),
+        claimable: back.private_scheme().filter(|_| back.is_claimable()).map(shown),
         is_nothing: offer.is_nothing,
         new: new.iter().map(|(scope, _)| item(embedded, flow, scope)).collect(),
         known: known.iter().map(|(scope, _)| item(embedded, flow, scope)).collect(),
@@ -119,7 +120,8 @@ pub(crate) fn error(error: &OAuthError) -> EndpointAnswer {
 
 /// The error page with a link to the client, which gets the error if the user follows it.
 pub(crate) fn error_for(error: &OAuthError, back: &ReturnTo, issuer: &str) -> EndpointAnswer {
-    let link = ErrorLink { url: back.with_error(error, issuer), host: shown(back.uri.host()) };
+    let is_program = back.uri.is_native();
+    let link = ErrorLink { url: back.with_error(error, issuer), host: shown(back.uri.host()), is_program };
     error_page(&Denied::from(error.clone()), Some(link))
 }
 

@@ -39,13 +39,14 @@ pub(crate) async fn find(
     if embedded.settings.registration.refused_clients.iter().any(|refused| **refused == *id) {
         return Err(unknown());
     }
-    if DocumentUrl::looks_like_one(id) {
-        return described(embedded, id, purpose, asked).await;
-    }
-    if !registered::is_registered_id(id) {
-        return Err(unknown());
-    }
-    registered::find(embedded, id, asked.now).await?.ok_or_else(unknown)
+    let mut client = match DocumentUrl::looks_like_one(id) {
+        true => described(embedded, id, purpose, asked).await?,
+        false if !registered::is_registered_id(id) => return Err(unknown()),
+        false => registered::find(embedded, id, asked.now).await?.ok_or_else(unknown)?,
+    };
+    // The configuration may have been narrowed since the client registered.
+    client.redirect_uris.retain(|uri| embedded.settings.registration.redirect_schemes.accept(uri));
+    Ok(client)
 }
 
 async fn described(

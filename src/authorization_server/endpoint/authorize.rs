@@ -53,7 +53,8 @@ pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAns
             event::note(embedded, "authorize", form.get("client_id"), None, &error.description);
             // RFC 9700 §4.11.2: with a client that anyone could register, a link to this server
             // would lead to any site. The user decides whether to go there.
-            if is_vouched || knows_client || back.uri.is_native() {
+            // Nor is the answer handed to a program that need not be the client.
+            if !back.uri.is_claimable() && (is_vouched || knows_client || back.uri.is_native()) {
                 return reply::redirect(&back.with_error(&error, &embedded.settings.issuer), &[]);
             }
             pages::error_for(&error, &back, &embedded.settings.issuer)

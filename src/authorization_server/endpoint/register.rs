@@ -53,9 +53,10 @@ async fn admit(embedded: &Embedded, asked: &Asked<'_>) -> Result<Map<String, Val
     if let Dynamic::Token(expected) = &embedded.settings.registration.dynamic {
         check_token(asked, expected)?;
     }
-    let registration = read(asked)?;
+    let registration = read(embedded, asked)?;
     let (auth, secret) = credentials(&registration.method)?;
-    let method = registration.method.clone();
+    let (method, application_type, left_out) =
+        (registration.method.clone(), registration.application_type, registration.left_out);
     let id = registered::new_id().map_err(failed)?;
     let client = registration.into_client(id, auth);
     let now = asked.now.unix_secs();
@@ -66,7 +67,17 @@ async fn admit(embedded: &Embedded, asked: &Asked<'_>) -> Result<Map<String, Val
         return Err(failed("the new client's id exists already").into());
     }
     event::note(embedded, "registration", Some(&record.client.id), None, "registered");
-    Ok(effective(&record.client, &method, secret.as_deref(), now))
+    if let Some(why) = left_out {
+        tracing::info!(
+            target: "portcullis::authorization_server", event = "registration", client = &*record.client.id, why,
+            "a redirect URI was left out of a registration; registration.redirect_schemes decides about private-use schemes"
+        );
+    }
+    let mut body = effective(&record.client, &method, secret.as_deref(), now);
+    if let Some(kind) = application_type {
+        body.insert("application_type".to_owned(), json!(kind.word()));
+    }
+    Ok(body)
 }
 
 /// The initial access token (RFC 7591 §3), compared in constant time.
@@ -86,14 +97,14 @@ fn check_token(asked: &Asked<'_>, expected: &Secret) -> Result<(), OAuthError> {
     }
 }
 
-fn read(asked: &Asked<'_>) -> Result<RegistrationRequest, OAuthError> {
+fn read(embedded: &Embedded, asked: &Asked<'_>) -> Result<RegistrationRequest, OAuthError> {
     if !asked.is(media::JSON) {
         return Err(Code::InvalidClientMetadata.because("the body must be application/json"));
     }
     if asked.body.len() > REGISTRATION_BYTES_MAX {
         return Err(Code::InvalidClientMetadata.because("the registration is too long"));
     }
-    RegistrationRequest::read(&asked.body)
+    RegistrationRequest::read(&asked.body, &embedded.settings.registration.redirect_schemes)
 }
 
 /// How the client will authenticate, and its secret, which only this answer contains.

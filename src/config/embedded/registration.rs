@@ -3,18 +3,20 @@
 use crate::{
     authorization_server::settings::{Dynamic, RegistrationSettings},
     config::{
-        keys::embedded::{DYNAMIC, DynamicWord},
+        keys::embedded::{DYNAMIC, DynamicWord, REDIRECT_SCHEMES},
         problem::quoted,
-        reader::{Field, Fields},
+        reader::{Field, Fields, one_of},
         secret::{self, Referred},
         value,
     },
+    decide::authorization_server::{private_scheme::check_scheme, redirect_scheme::RedirectSchemes},
 };
 
 /// `registration`, and the reference of its token. By default no client can register.
 pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSettings>, Option<Box<str>>) {
     let closed = RegistrationSettings {
         dynamic: Dynamic::Off,
+        redirect_schemes: RedirectSchemes::Known,
         document_hosts: Vec::new(),
         refused_clients: Vec::new(),
         allow_loopback_documents: false,
@@ -25,6 +27,8 @@ pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSett
         let word = fields.get(DYNAMIC.name).map(|field| field.word(DYNAMIC.words));
         let token_at = fields.get("token");
         let token = token_at.as_ref().and_then(|field| secret::long_secret(field));
+        let schemes = fields.get("redirect_schemes");
+        let redirect_schemes = schemes.map_or(Some(RedirectSchemes::Known), |field| redirect_schemes(&field));
         let documents = fields.get("client_id_documents");
         let documents = documents.map(|field| {
             field.section("authorization_servers.*.embedded.registration.client_id_documents", documents_of)
@@ -52,9 +56,41 @@ pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSett
         };
         let (document_hosts, allow_loopback_documents) = documents.unwrap_or(Some((Vec::new(), false)))?;
         let refused_clients = refused_clients.into_iter().map(|id| id.value).collect();
-        Some(RegistrationSettings { dynamic, document_hosts, refused_clients, allow_loopback_documents })
+        Some(RegistrationSettings {
+            dynamic,
+            redirect_schemes: redirect_schemes?,
+            document_hosts,
+            refused_clients,
+            allow_loopback_documents,
+        })
     });
     (read, reference)
+}
+
+/// `redirect_schemes`. An empty list permits no private-use scheme.
+fn redirect_schemes(field: &Field<'_>) -> Option<RedirectSchemes> {
+    if !field.is_list() {
+        return match field.scalar_text() {
+            Some("known") => Some(RedirectSchemes::Known),
+            Some("any") => Some(RedirectSchemes::Any),
+            _ => field.wrong_word(&format!("{}, or a list of schemes", one_of(&REDIRECT_SCHEMES)), REDIRECT_SCHEMES),
+        };
+    }
+    let (mut known, mut schemes) = (false, Vec::new());
+    for item in field.distinct("private-use schemes")? {
+        match item.text("a private-use scheme, without its colon")? {
+            "known" => known = true,
+            text => match check_scheme(text) {
+                Ok(()) => schemes.push(text.into()),
+                Err(_) => {
+                    return item.wrong(
+                        "a private-use scheme in lower case, without its colon, such as com.example.app or cursor; not one that a browser or the operating system runs or reads",
+                    );
+                }
+            },
+        }
+    }
+    Some(RedirectSchemes::Listed { known, schemes })
 }
 
 /// `client_id_documents`.

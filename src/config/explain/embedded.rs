@@ -15,6 +15,7 @@ use crate::{
         authorization_server::{
             client::{Client, ClientAuth},
             people::GrantRule,
+            redirect_scheme::RedirectSchemes,
         },
         policy::glob::Glob,
     },
@@ -85,6 +86,17 @@ fn registration(of: &RegistrationSettings, kept: &EmbeddedProvenance) -> Out {
     if let Dynamic::Token(_) = of.dynamic {
         entries.push(("token", text(kept.token.as_deref().unwrap_or_default())));
     }
+    entries.push((
+        "redirect_schemes",
+        match &of.redirect_schemes {
+            RedirectSchemes::Known => text("known"),
+            RedirectSchemes::Any => text("any"),
+            RedirectSchemes::Listed { known, schemes } => {
+                let known = known.then_some("known").into_iter();
+                Out::Flow(known.chain(schemes.iter().map(|scheme| &**scheme)).map(text).collect())
+            }
+        },
+    ));
     if !of.document_hosts.is_empty() {
         let loopback = Out::Plain(of.allow_loopback_documents.to_string());
         let documents = flow([("hosts", texts(&of.document_hosts)), ("allow_loopback", loopback)]);

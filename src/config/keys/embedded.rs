@@ -52,6 +52,9 @@ pub(in crate::config) const OIDC_SCOPES: &[&str] = &["openid", "profile", "email
 /// Words of `grant_types`.
 pub(in crate::config) const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
 
+/// Words of `registration.redirect_schemes`. In a list, `known` stands for the default as well.
+pub(in crate::config) const REDIRECT_SCHEMES: [&str; 2] = ["known", "any"];
+
 /// The words of `registration.dynamic`.
 #[derive(Clone, Copy, PartialEq)]
 pub(in crate::config) enum DynamicWord {
@@ -162,6 +165,19 @@ fn registration() -> KeySection {
                 SECRET,
                 "The token that a registration must present with `dynamic: token`: at least 32 random bytes.",
             ),
+            KeyRow::optional(
+                "redirect_schemes",
+                ValueShape::WordsOr(
+                    REDIRECT_SCHEMES.to_vec(),
+                    Box::new(list("private-use schemes", matching("a scheme", "^[a-z][a-z0-9.+-]*$")).into()),
+                ),
+                "The private-use schemes that redirect URIs of such clients may have, besides `https` and `http` on \
+                 loopback. `known`: those with a dot, such as `com.example.app`, and those of widely used clients, \
+                 such as `cursor` and `vscode`. `any`: all. A list: these alone, and with `known` among them those \
+                 as well. Schemes that a browser or the operating system runs or reads, such as `javascript`, are \
+                 never accepted. Other redirect URIs of a client are left out of its registration.",
+            )
+            .or(json!("known")),
             KeyRow::section("client_id_documents", documents()),
             KeyRow::optional(
                 "refused_clients",
@@ -202,8 +218,8 @@ fn client() -> KeySection {
             KeyRow::optional(
                 "redirect_uris",
                 filled_list("redirect URIs", filled("a redirect URI")),
-                "Where the browser may be sent back to. URIs are compared byte by byte; on a loopback host the port \
-                 may differ.",
+                "Where the browser may be sent back to: `https`, `http` on loopback, or a private-use scheme. URIs \
+                 are compared byte by byte; on a loopback host the port may differ.",
             ),
             KeyRow::optional("secret", SECRET, "Its secret: at least 32 random bytes."),
             KeyRow::optional("jwks", FILE, "A file with its public keys."),

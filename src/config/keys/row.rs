@@ -58,6 +58,8 @@ pub(in crate::config) enum ValueShape {
     Size(u64, u64),
     /// A duration between two bounds.
     Duration(Duration, Duration),
+    /// One of these words, or something else that is not text.
+    WordsOr(Vec<&'static str>, Box<ValueShape>),
     /// `off`, or something else.
     OffOr(Box<ValueShape>),
     /// A list.

@@ -16,6 +16,7 @@ use crate::{
 
 mod everyday;
 mod mistakes;
+mod registration;
 
 /// An argon2id hash of `hunter2`, as the reference implementation writes it.
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Rdescudvoc7LkZnQF2NNsUmkZrBLLpb6QXV1P8UYJ/U";

@@ -105,7 +105,7 @@ fn each_inside(shape: &ValueShape, walk: fn(&KeySection)) {
     match shape {
         ValueShape::Section(section) | ValueShape::ByName(section) => walk(section),
         ValueShape::List(list) => each_inside(&list.of, walk),
-        ValueShape::OffOr(other) => each_inside(other, walk),
+        ValueShape::OffOr(other) | ValueShape::WordsOr(_, other) => each_inside(other, walk),
         _ => {}
     }
 }

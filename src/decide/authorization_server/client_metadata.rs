@@ -13,8 +13,9 @@ use crate::{
             client_id_document::{DocumentUrl, check_fetchable},
             error::{Code, OAuthError},
             people::read_scope,
+            redirect_scheme::RedirectSchemes,
             redirect_uri::RedirectUri,
-            registration::{ClientAuthMethod, RegistrationRequest},
+            registration::{ApplicationType, ClientAuthMethod, RegistrationRequest},
             url::WebUrl,
         },
         json::strict,
@@ -23,18 +24,20 @@ use crate::{
 };
 
 impl RegistrationRequest {
-    /// Reads a registration request.
+    /// Reads a registration request. Redirect URIs that cannot be used are left out; it is refused
+    /// only if no other remains.
     ///
     /// # Errors
     /// `invalid_redirect_uri`, `invalid_client_metadata`.
-    pub fn read(json: &[u8]) -> Result<Self, OAuthError> {
-        registration(json).map_err(|wrong| wrong.code.because(wrong.what))
+    pub fn read(json: &[u8], schemes: &RedirectSchemes) -> Result<Self, OAuthError> {
+        registration(json, schemes).map_err(|wrong| wrong.code.because(wrong.what))
     }
 }
 
 /// Reads the document that was fetched from `url` (SPEC E-33, E-24). Its `client_id` must equal the
 /// URL, `client_name` and `redirect_uris` are required, and it must not ask for a shared secret.
-/// Its `scope` does not limit the client.
+/// Its `scope` does not limit the client. Redirect URIs with any private-use scheme are kept: the
+/// configuration, which may change while the document is kept, decides about them at each use.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -59,11 +62,11 @@ fn wrong(what: &'static str) -> Wrong {
 }
 
 /// A registration request.
-fn registration(json: &[u8]) -> Result<RegistrationRequest, Wrong> {
+fn registration(json: &[u8], schemes: &RedirectSchemes) -> Result<RegistrationRequest, Wrong> {
     let members = Members::read(json)?;
     // RFC 7591 §2 defines the default. The gateway assigns `client_id` and `client_secret`, and
     // ignores those in the request.
-    members.registration(|members| members.method("client_secret_basic", false))
+    members.registration(schemes, |members| members.method("client_secret_basic", false))
 }
 
 /// A client's document, and how the client authenticates.
@@ -76,7 +79,8 @@ fn document(url: &DocumentUrl, json: &[u8]) -> Result<(RegistrationRequest, Clie
     if members.get("client_secret").is_some() || members.get("client_secret_expires_at").is_some() {
         return Err(wrong("the document has a client secret"));
     }
-    let registration = members.registration(|members| members.method("none", url.is_loopback()))?;
+    let registration =
+        members.registration(&RedirectSchemes::Any, |members| members.method("none", url.is_loopback()))?;
     if registration.name.is_none() {
         return Err(wrong("client_name is missing"));
     }
@@ -127,48 +131,53 @@ impl Members {
 
     fn registration(
         &self,
+        schemes: &RedirectSchemes,
         method: impl Fn(&Self) -> Result<ClientAuthMethod, Wrong>,
     ) -> Result<RegistrationRequest, Wrong> {
-        let redirect_uris = self.redirect_uris()?;
-        self.check_application_type(&redirect_uris)?;
+        let (redirect_uris, left_out) = self.redirect_uris(schemes)?;
         self.check_response_types()?;
         let scopes = self.text("scope")?.map(read_scope).transpose().map_err(wrong)?;
         Ok(RegistrationRequest {
             name: self.name()?,
+            application_type: self.application_type(&redirect_uris),
             redirect_uris,
+            left_out,
             method: method(self)?,
             grants: self.grants()?,
             scopes,
         })
     }
 
-    fn redirect_uris(&self) -> Result<Vec<RedirectUri>, Wrong> {
+    /// The redirect URIs that can be used, and what is wrong with the first other one.
+    fn redirect_uris(&self, schemes: &RedirectSchemes) -> Result<(Vec<RedirectUri>, Option<&'static str>), Wrong> {
         let list = match self.get("redirect_uris") {
             None => return Err(redirect("redirect_uris is missing")),
             Some(Value::Array(list)) if (1..=REDIRECT_URIS_MAX).contains(&list.len()) => list,
             Some(_) => return Err(redirect("redirect_uris must be a list of 1 to 16 URLs")),
         };
-        let mut uris: Vec<RedirectUri> = Vec::with_capacity(list.len());
+        let (mut uris, mut left_out): (Vec<RedirectUri>, _) = (Vec::with_capacity(list.len()), None);
         for value in list {
             let text = value.as_str().ok_or_else(|| redirect("redirect_uris must be a list of 1 to 16 URLs"))?;
-            let uri = RedirectUri::parse(text).map_err(redirect)?;
-            if !uris.contains(&uri) {
-                uris.push(uri);
+            match schemes.read(text) {
+                Ok(uri) if uris.contains(&uri) => {}
+                Ok(uri) => uris.push(uri),
+                Err(what) => left_out = left_out.or(Some(what)),
             }
         }
-        Ok(uris)
+        match left_out {
+            Some(what) if uris.is_empty() => Err(redirect(what)),
+            _ => Ok((uris, left_out)),
+        }
     }
 
-    /// Checks redirect URIs by `application_type` (SPEC E-36). Without a type, all redirect URIs
-    /// are allowed; native clients may use `https`, too (RFC 8252 §7.2).
-    fn check_application_type(&self, uris: &[RedirectUri]) -> Result<(), Wrong> {
-        match self.text("application_type")? {
-            None | Some("native") => Ok(()),
-            Some("web") if uris.iter().any(RedirectUri::is_native) => Err(redirect(
-                "a redirect URI of a web application must begin with https:// and lead to another machine",
-            )),
-            Some("web") => Ok(()),
-            Some(_) => Err(wrong("application_type must be native or web")),
+    /// `application_type`: nothing depends on it. A client that calls itself `web` and has a
+    /// redirect URI on the user's machine is native (SPEC E-36); unknown types are ignored.
+    fn application_type(&self, uris: &[RedirectUri]) -> Option<ApplicationType> {
+        match self.get("application_type").and_then(Value::as_str) {
+            Some("native") => Some(ApplicationType::Native),
+            Some("web") if uris.iter().any(RedirectUri::is_native) => Some(ApplicationType::Native),
+            Some("web") => Some(ApplicationType::Web),
+            _ => None,
         }
     }
 

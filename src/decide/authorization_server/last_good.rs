@@ -66,14 +66,15 @@ impl LastGood {
     }
 
     /// Whether a user has allowed the client something with the redirect origin of this request: a
-    /// code is never sent to an origin that only a stale document vouches for.
+    /// code is never sent to an origin that only a stale document vouches for. A scheme without a
+    /// dot, which any program may claim, is not such an origin.
     fn has_allowed(&self, client: &Client, asked: Option<&str>) -> bool {
         let uri = match (asked, client.redirect_uris.as_slice()) {
             (Some(asked), _) => RedirectUri::parse(asked).ok(),
             (None, [only]) => Some(only.clone()),
             (None, _) => None,
         };
-        uri.is_some_and(|uri| self.origins.contains(&uri.consent_origin()))
+        uri.is_some_and(|uri| !uri.is_claimable() && self.origins.contains(&uri.consent_origin()))
     }
 
     /// With one more redirect origin; `None` if that changes nothing. The oldest origin makes room.

@@ -6,6 +6,7 @@ use crate::{
     base::limits::authorization_server::REDIRECT_URI_BYTES_MAX,
     decide::authorization_server::{
         form::{decode, encode},
+        private_scheme::check_scheme,
         url::{WebUrl, check_characters, check_path},
     },
 };
@@ -16,11 +17,6 @@ mod tests;
 /// Parameters that an answer adds. A redirect URI must not have them already (SPEC E-04, attack
 /// 164).
 const OURS: [&str; 7] = ["code", "state", "iss", "error", "error_description", "error_uri", "response"];
-
-/// Redirect URIs of widely used clients with a scheme without a dot. The whole URI must match,
-/// because any program can claim a scheme. Cursor registers this URI together with an https URI,
-/// and fails if either is refused.
-const KNOWN: [&str; 1] = ["cursor://anysphere.cursor-mcp/oauth/callback"];
 
 /// A redirect URI, compared and used exactly as the client wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +33,10 @@ enum Kind<'a> {
 }
 
 impl RedirectUri {
-    /// Accepts `https` to any host, `http` to a loopback host, and a private-use scheme with a dot
-    /// (RFC 8252 §7.1). No fragment, no user name, no control characters, no scheme that a browser
-    /// executes (`javascript:`, `data:` …).
+    /// Accepts `https` to any host, `http` to a loopback host, and a private-use scheme (RFC 8252
+    /// §7.1). No fragment, no user name, no control characters, no scheme that a browser or the
+    /// system runs or reads (`javascript:`, `data:` …). Which private-use schemes clients may
+    /// register is another question ([`super::redirect_scheme::RedirectSchemes`]).
     ///
     /// # Errors
     /// What is wrong with the URI, for `error_description`.
@@ -142,6 +139,22 @@ impl RedirectUri {
         }
     }
 
+    /// The private-use scheme, if it has one.
+    #[must_use]
+    pub fn private_scheme(&self) -> Option<&str> {
+        match kind(&self.text) {
+            Ok(Kind::Private(scheme, _)) => Some(scheme),
+            Ok(Kind::Web(_)) | Err(_) => None,
+        }
+    }
+
+    /// Whether any program on the user's machine may rightly claim it: a private-use scheme without
+    /// a dot, which no domain name stands behind (RFC 8252 §8.6).
+    #[must_use]
+    pub fn is_claimable(&self) -> bool {
+        self.private_scheme().is_some_and(|scheme| !scheme.contains('.'))
+    }
+
     /// The URI with parameters added to its query.
     #[must_use]
     pub fn with(&self, parameters: &[(&str, &str)]) -> String {
@@ -162,17 +175,7 @@ fn kind(text: &str) -> Result<Kind<'_>, &'static str> {
         return WebUrl::read(text).map(Kind::Web);
     }
     check_characters(text)?;
-    // A reversed domain name. Schemes that browsers and operating systems handle themselves have no
-    // dot.
-    let is_label = |label: &str| {
-        !label.is_empty() && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'+'))
-    };
-    let is_private = (scheme.contains('.') || KNOWN.contains(&text))
-        && scheme.starts_with(|first: char| first.is_ascii_lowercase())
-        && scheme.split('.').all(is_label);
-    if !is_private {
-        return Err("the URL's scheme is neither https nor a private-use scheme such as com.example.app");
-    }
+    check_scheme(scheme)?;
     if !rest.starts_with('/') {
         return Err("the URL has no slash after its private-use scheme");
     }

@@ -14,14 +14,27 @@ use crate::{
 pub struct RegistrationRequest {
     /// `client_name`.
     pub name: Option<Box<str>>,
-    /// `redirect_uris`.
+    /// `application_type`.
+    pub application_type: Option<ApplicationType>,
+    /// `redirect_uris`, as far as they can be used.
     pub redirect_uris: Vec<RedirectUri>,
+    /// What is wrong with the first redirect URI that was left out.
+    pub left_out: Option<&'static str>,
     /// `token_endpoint_auth_method`.
     pub method: ClientAuthMethod,
     /// `grant_types`; `client_credentials` is only for configured clients.
     pub grants: Grants,
     /// `scope`.
     pub scopes: Option<Vec<Scope>>,
+}
+
+/// `application_type` (OpenID Connect Dynamic Client Registration §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApplicationType {
+    /// `native`.
+    Native,
+    /// `web`.
+    Web,
 }
 
 /// `token_endpoint_auth_method` of a registration.
@@ -37,6 +50,17 @@ pub enum ClientAuthMethod {
     Keys(Box<str>),
     /// `private_key_jwt` with `jwks_uri`.
     KeysAt(Box<str>),
+}
+
+impl ApplicationType {
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Web => "web",
+        }
+    }
 }
 
 impl RegistrationRequest {

@@ -94,7 +94,7 @@ impl ReturnTo {
             return Err(wrong("state is too long"));
         }
         let uri = match (form.get("redirect_uri"), client.redirect_uris.as_slice()) {
-            (_, []) => return Err(wrong("this client has no redirect URI")),
+            (_, []) => return Err(wrong("this client has no redirect URI that is accepted here")),
             (Some(asked), registered) if registered.iter().any(|uri| uri.matches(asked)) => {
                 RedirectUri::parse(asked).map_err(wrong)?
             }

@@ -13,8 +13,10 @@ use portcullis::{
         error::OAuthError,
         form::{Form, encode},
         people::read_scope,
+        private_scheme::check_scheme,
+        redirect_scheme::RedirectSchemes,
         redirect_uri::RedirectUri,
-        registration::RegistrationRequest,
+        registration::{ApplicationType, RegistrationRequest},
         request::{AuthorizationRequest, Protected, ReturnTo, narrow},
         stored_value,
     },
@@ -95,9 +97,14 @@ fn leads(uri: &RedirectUri) {
     if let Some(after) = text.strip_prefix("http://") {
         assert!(["127.0.0.1", "[::1]", "localhost"].iter().any(|host| after.starts_with(host)) && uri.is_native());
     } else if !text.starts_with("https://") {
-        assert!(text.split(':').next().is_some_and(|scheme| {
-            (scheme.contains('.') || text == "cursor://anysphere.cursor-mcp/oauth/callback") && scheme == uri.host()
-        }));
+        let scheme = text.split(':').next().expect("a scheme");
+        assert_eq!((uri.private_scheme(), uri.host()), (Some(scheme), scheme));
+        assert_eq!(uri.is_claimable(), !scheme.contains('.'));
+        assert!(uri.is_native() && check_scheme(scheme).is_ok() && RedirectSchemes::Any.accept(uri));
+        let lower = scheme.to_ascii_lowercase();
+        assert!(
+            !["javascript", "data", "file", "vbscript", "ws", "intent"].contains(&&*lower) && !lower.starts_with("ms-")
+        );
         return;
     }
     agrees(text, uri.host());
@@ -134,7 +141,7 @@ pub(crate) fn grant_registration(input: &[u8]) -> bool {
         assert!(client.name.is_some() && client.host() == Some("app.example"));
         assert!(!matches!(client.auth, ClientAuth::Secret(_)) && !client.grants.credentials);
     }
-    let read = match RegistrationRequest::read(input) {
+    let read = match RegistrationRequest::read(input, &RedirectSchemes::Known) {
         Ok(read) => read,
         Err(error) => {
             is_sayable(&error);
@@ -145,12 +152,15 @@ pub(crate) fn grant_registration(input: &[u8]) -> bool {
     let theirs: Vec<&str> =
         value["redirect_uris"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     assert!((1..=REDIRECT_URIS_MAX).contains(&theirs.len()));
-    assert!(theirs.iter().all(|uri| read.redirect_uris.iter().any(|ours| ours.as_str() == *uri)));
+    let is_kept = |uri: &str| read.redirect_uris.iter().any(|ours| ours.as_str() == uri);
+    assert!(theirs.iter().all(|uri| is_kept(uri) == RedirectSchemes::Known.read(uri).is_ok()));
+    assert_eq!(read.left_out.is_some(), theirs.iter().any(|uri| !is_kept(uri)));
+    assert!(!read.redirect_uris.is_empty());
     assert!(read.redirect_uris.iter().all(|ours| theirs.contains(&ours.as_str())));
     if let Some(name) = &read.name {
         assert!((1..=CLIENT_NAME_CHARS_MAX).contains(&name.chars().count()) && !name.contains(char::is_control));
     }
-    if value["application_type"] == "web" {
+    if read.application_type == Some(ApplicationType::Web) {
         assert!(!read.redirect_uris.iter().any(RedirectUri::is_native));
     }
     assert!(read.grants.code && !read.grants.credentials);

@@ -83,7 +83,7 @@ pub(crate) struct LoginPage<'a> {
 <div><dt>Returns you to</dt><dd><strong><bdi>{{ back_host }}</bdi></strong>{% if is_local %} <span class="quiet">(a program on this computer)</span>{% endif %}<small><bdi>{{ back }}</bdi></small></dd></div>
 </dl>
 {% if is_native %}
-<div class="warning" role="note"><p>Continue only if you have just started this yourself</p><p>The answer goes to a program on your own computer. Any program there can use this name; this server cannot check which program it is.</p></div>
+<div class="warning" role="note"><p>Continue only if you have just started this yourself</p><p>The answer goes to a program on your own computer. {% if let Some(scheme) = claimable %}Any program there can claim addresses that begin with <bdi>{{ scheme }}:</bdi>{% else %}Any program there can use this name{% endif %}; this server cannot check which program it is.</p></div>
 {% endif %}
 {% if is_nothing %}
 <div class="problem" role="alert"><p>This account may not allow it</p><p>Your account has no right to anything that the application asks for. Use another account, or ask the operator of this server.</p></div>
@@ -120,6 +120,8 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) back_host: String,
     pub(crate) is_local: bool,
     pub(crate) is_native: bool,
+    /// The scheme of the redirect URI, if any program may claim it.
+    pub(crate) claimable: Option<String>,
     pub(crate) is_nothing: bool,
     pub(crate) new: Vec<ScopeRow<'a>>,
     pub(crate) known: Vec<ScopeRow<'a>>,
@@ -136,7 +138,7 @@ pub(crate) struct ConsentPage<'a> {
 <p><code>{{ code }}</code></p>
 {% if let Some(link) = link %}
 <p><a href="{{ link.url }}" rel="noreferrer noopener">Return to <bdi>{{ link.host }}</bdi></a></p>
-<p class="quiet">This server does not know that site: any application can register here. Continue only if you came from there.</p>
+<p class="quiet">{% if link.is_program %}That is a program on your computer, and any program there can claim this name.{% else %}This server does not know that site: any application can register here.{% endif %} Continue only if you came from there.</p>
 {% endif %}
 </main>
 <footer></footer>"##
@@ -151,10 +153,12 @@ pub(crate) struct ErrorPage<'a> {
 
 /// The way back to a client that the operator has not chosen.
 pub(crate) struct ErrorLink {
-    /// The redirect URI, with the error; `https`.
+    /// The redirect URI, with the error.
     pub(crate) url: String,
-    /// Its host.
+    /// Its host or private-use scheme.
     pub(crate) host: String,
+    /// Whether it leads to a program on the user's computer.
+    pub(crate) is_program: bool,
 }
 
 /// Who confirms what a client says about itself.

@@ -246,6 +246,30 @@ async fn e34_clients_of_ones_own_machine_are_asked_about_each_time() {
 }
 
 #[tokio::test]
+async fn attack_216_no_consent_to_a_scheme_that_any_program_may_claim_is_remembered() {
+    const HERE: &str = "cursor://anysphere.cursor-mcp/oauth/callback";
+    let mut native = client("native", ClientAuth::None);
+    native.redirect_uris.push(RedirectUri::parse(HERE).unwrap());
+    let world = World::with(|settings| settings.clients.push(native)).await;
+    let mut browser = Browser::default();
+    for _ in 0..2 {
+        let id = browser.ask_ada(&world, "native", HERE, "a").await;
+        let shown = browser.get(&world, E::Consent, &page(&id)).await;
+        assert!(shown.text.contains("claim addresses that begin with <bdi>cursor:</bdi>"), "{}", shown.text);
+        assert!(!shown.text.contains("already allowed"), "{}", shown.text);
+        let shown = browser.answer(&world, &id, "allow").await;
+        assert!(shown.location().starts_with(&format!("{HERE}?code=")), "{}", shown.location());
+        assert_eq!(world.embedded.state.store.everything(EntryKind::Consent).len(), 0);
+    }
+    // Nor does an answer without a page go there, although the operator set up the client.
+    let silent = browser.authorize(&world, "native", HERE, "a", &[("prompt", "none")]).await;
+    assert_eq!(silent.status, 400, "{}", silent.text);
+    assert!(silent.text.contains("Return to <bdi>cursor</bdi>"), "{}", silent.text);
+    assert!(silent.text.contains("any program there can claim this name"), "{}", silent.text);
+    assert!(silent.text.contains(&format!("href=\"{HERE}?error=consent_required")), "{}", silent.text);
+}
+
+#[tokio::test]
 async fn d04_a_flow_has_its_time_and_its_login() {
     let world = World::new().await;
     let mut browser = Browser::default();

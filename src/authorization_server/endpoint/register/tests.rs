@@ -6,7 +6,7 @@ use http::{Method, Request, header};
 use super::*;
 use crate::{
     authorization_server::testing::{Reply, START_SECS, World},
-    decide::routing::IssuerEndpoint as E,
+    decide::{authorization_server::redirect_scheme::RedirectSchemes, routing::IssuerEndpoint as E},
 };
 
 async fn send(world: &World, body: impl Into<Bytes>, bearer: Option<&str>) -> Reply {
@@ -47,6 +47,31 @@ async fn e35_a_registration_is_answered_with_what_was_registered() {
     assert!(!String::from_utf8(kept).unwrap().contains(secret), "told once, and kept as a digest");
     assert_eq!(world.basic(E::Revoke, (id, secret), &[("token", "x")]).await.status, 200);
     assert_eq!(world.basic(E::Revoke, (id, "guess"), &[("token", "x")]).await.status, 401);
+}
+
+#[tokio::test]
+async fn e35_b3_the_answer_lists_the_redirect_uris_that_are_left() {
+    let world = World::new().await;
+    let mut body = good();
+    body["redirect_uris"] = json!([
+        "cursor://anysphere.cursor-mcp/oauth/callback",
+        "javascript:alert(1)",
+        "http://localhost:8787/callback"
+    ]);
+    body["application_type"] = json!("web");
+    let reply = send(&world, body.to_string(), None).await;
+    assert_eq!(reply.status, 201, "{}", reply.json);
+    let left = ["cursor://anysphere.cursor-mcp/oauth/callback", "http://localhost:8787/callback"];
+    assert_eq!(reply.json["redirect_uris"], json!(left));
+    assert_eq!(reply.json["application_type"], "native");
+    let narrow = world.reloaded(|settings| {
+        settings.registration.redirect_schemes = RedirectSchemes::Listed { known: false, schemes: Vec::new() };
+    });
+    let reply = send(&narrow, body.to_string(), None).await;
+    assert_eq!(reply.json["redirect_uris"], json!(&left[1..]));
+    body["redirect_uris"] = json!(&left[..1]);
+    assert_eq!(send(&narrow, body.to_string(), None).await.refusal(), (400, "invalid_redirect_uri"));
+    assert_eq!(send(&world, body.to_string(), None).await.status, 201);
 }
 
 #[tokio::test]

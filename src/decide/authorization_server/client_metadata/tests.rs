@@ -12,7 +12,8 @@ use crate::{
         client::{Client, ClientAuth, ClientOrigin, Grants},
         client_id_document::DocumentUrl,
         error::Code,
-        registration::{ClientAuthMethod, RegistrationRequest},
+        redirect_scheme::RedirectSchemes,
+        registration::{ApplicationType, ClientAuthMethod, RegistrationRequest},
     },
 };
 
@@ -37,7 +38,8 @@ fn with(mut base: Value, members: &Value) -> Vec<u8> {
 }
 
 fn register(members: &Value) -> Result<RegistrationRequest, Code> {
-    RegistrationRequest::read(&with(json!({"redirect_uris": [CALLBACK]}), members)).map_err(|error| error.code)
+    let json = with(json!({"redirect_uris": [CALLBACK]}), members);
+    RegistrationRequest::read(&json, &RedirectSchemes::Known).map_err(|error| error.code)
 }
 
 fn document(members: &Value) -> Result<Client, &'static str> {
@@ -95,7 +97,8 @@ fn e30_e35_attack_157_redirect_uris_are_checked_and_counted() {
         json!([CALLBACK, null]),
         json!([[CALLBACK]]),
         json!(["javascript:alert(1)"]),
-        json!([CALLBACK, "data:text/html,x"]),
+        json!(["data:text/html,x", "javascript:alert(1)"]),
+        json!(["myapp2:cb"]),
         json!(["http://evil/cb"]),
         json!(["https://x/cb#f"]),
         json!([""]),
@@ -107,27 +110,57 @@ fn e30_e35_attack_157_redirect_uris_are_checked_and_counted() {
 }
 
 #[test]
-fn e36_a_web_application_is_elsewhere() {
-    for (kind, uri, good) in [
-        (json!("web"), CALLBACK, true),
-        (json!("web"), "http://localhost:1/cb", false),
-        (json!("web"), "https://localhost/cb", false),
-        (json!("web"), "https://127.0.0.1/cb", false),
-        (json!("web"), "https://127.9.9.9/cb", false),
-        (json!("web"), "https://[::1]/cb", false),
-        (json!("web"), "com.example.app:/cb", false),
-        (json!("native"), "http://localhost:1/cb", true),
-        (json!("native"), "com.example.app:/cb", true),
-        (json!("native"), CALLBACK, true),
-        (Value::Null, "http://localhost:1/cb", true),
-        (Value::Null, CALLBACK, true),
+fn e30_redirect_uris_that_cannot_be_used_are_left_out() {
+    let uris = json!([
+        "javascript:alert(1)",
+        CALLBACK,
+        "cursor://a/cb",
+        "myapp://cb",
+        "http://evil/cb",
+        "https://x/cb#f",
+        "com.example.app:/cb",
+        "vscode://b/cb",
+        CALLBACK,
+    ]);
+    let read = register(&json!({"redirect_uris": uris})).unwrap();
+    let kept: Vec<&str> = read.redirect_uris.iter().map(|uri| uri.as_str()).collect();
+    assert_eq!(kept, [CALLBACK, "cursor://a/cb", "com.example.app:/cb", "vscode://b/cb"]);
+    assert!(read.left_out.is_some_and(|why| why.contains("never accepted")), "{:?}", read.left_out);
+    assert_eq!(register(&json!({})).unwrap().left_out, None);
+    // Of a document all are kept that some configuration accepts: it may change while it is kept.
+    let client = document(&json!({"redirect_uris": uris})).unwrap();
+    let kept: Vec<&str> = client.redirect_uris.iter().map(|uri| uri.as_str()).collect();
+    assert_eq!(kept, [CALLBACK, "cursor://a/cb", "myapp://cb", "com.example.app:/cb", "vscode://b/cb"]);
+}
+
+#[test]
+fn e36_b2_the_type_of_an_application_refuses_nothing() {
+    use ApplicationType::{Native, Web};
+    for (kind, uri, effective) in [
+        (json!("web"), CALLBACK, Some(Web)),
+        (json!("web"), "http://localhost:1/cb", Some(Native)),
+        (json!("web"), "https://localhost/cb", Some(Native)),
+        (json!("web"), "https://127.0.0.1/cb", Some(Native)),
+        (json!("web"), "https://127.9.9.9/cb", Some(Native)),
+        (json!("web"), "https://[::1]/cb", Some(Native)),
+        (json!("web"), "com.example.app:/cb", Some(Native)),
+        (json!("web"), "cursor://a/cb", Some(Native)),
+        (json!("web"), "javascript:alert(1)", Some(Web)),
+        (json!("native"), "http://localhost:1/cb", Some(Native)),
+        (json!("native"), "com.example.app:/cb", Some(Native)),
+        (json!("native"), CALLBACK, Some(Native)),
+        (Value::Null, "http://localhost:1/cb", None),
+        (Value::Null, CALLBACK, None),
+        (json!("spa"), "http://localhost:1/cb", None),
+        (json!("browser"), CALLBACK, None),
+        (json!("Web"), CALLBACK, None),
+        (json!(""), CALLBACK, None),
+        (json!(["web"]), CALLBACK, None),
+        (json!(1), CALLBACK, None),
     ] {
-        let verdict = register(&json!({"application_type": kind, "redirect_uris": [CALLBACK, uri]}));
-        let refused = verdict.err();
-        assert_eq!(refused, (!good).then_some(Code::InvalidRedirectUri), "{kind} {uri}");
-    }
-    for kind in [json!("browser"), json!("Web"), json!(""), json!(["web"]), json!(1)] {
-        assert_eq!(register(&json!({"application_type": kind})), Err(Code::InvalidClientMetadata), "{kind}");
+        let read = register(&json!({"application_type": kind, "redirect_uris": [CALLBACK, uri]})).unwrap();
+        assert_eq!(read.application_type, effective, "{kind} {uri}");
+        assert!(document(&json!({"application_type": kind, "redirect_uris": [CALLBACK, uri]})).is_ok());
     }
 }
 
@@ -272,11 +305,15 @@ fn b38_attack_157_only_strict_and_short_json_is_read() {
         &long,
         &deep,
     ] {
-        let refused = RegistrationRequest::read(bad.as_bytes()).unwrap_err();
+        let refused = RegistrationRequest::read(bad.as_bytes(), &RedirectSchemes::Known).unwrap_err();
         assert_eq!(refused.code, Code::InvalidClientMetadata, "{bad}");
     }
     let nulls = br#"{"redirect_uris":["https://app.example/cb"],"client_name":null,"scope":null,"jwks":null,"grant_types":null}"#;
-    assert_eq!(RegistrationRequest::read(nulls), Ok(register(&json!({})).unwrap()), "null is left out");
+    assert_eq!(
+        RegistrationRequest::read(nulls, &RedirectSchemes::Known),
+        Ok(register(&json!({})).unwrap()),
+        "null is left out"
+    );
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Which redirect URIs may be registered, and which requested URIs match.
 
 use super::RedirectUri;
-use crate::base::limits::authorization_server::REDIRECT_URI_BYTES_MAX;
+use crate::{
+    base::limits::authorization_server::REDIRECT_URI_BYTES_MAX,
+    decide::authorization_server::redirect_scheme::RedirectSchemes,
+};
 
 fn uri(text: &str) -> RedirectUri {
     RedirectUri::parse(text).unwrap_or_else(|what| panic!("{text}: {what}"))
@@ -27,6 +30,8 @@ fn e30_https_loopback_and_private_schemes_are_taken() {
         ("com.example.app:/cb", "com.example.app", "com.example.app:", true),
         ("com.example.app://oauth/cb?x=a@b", "com.example.app", "com.example.app:", true),
         ("cursor://anysphere.cursor-mcp/oauth/callback", "cursor", "cursor:", true),
+        ("cursor://elsewhere/cb", "cursor", "cursor:", true),
+        ("vscode://vscode.github-authentication/did-authenticate", "vscode", "vscode:", true),
         ("com.example-2.app+x:/", "com.example-2.app+x", "com.example-2.app+x:", true),
     ] {
         let uri = uri(text);
@@ -47,8 +52,6 @@ fn e30_attack_157_all_others_are_refused() {
         "http://evil/cb",
         "https://app.example/cb?x=y?state=z",
         "com.example.app:/cb?x?",
-        "cursor://anysphere.cursor-mcp/oauth/callback2",
-        "cursor://elsewhere/cb",
         "http://app.example/cb",
         "http://127.0.0.2/cb",
         "http://127.1/cb",
@@ -142,8 +145,9 @@ fn e30_attack_157_all_others_are_refused() {
         "ws://app.example/cb",
         "mailto:a@b.example",
         "urn:ietf:wg:oauth:2.0:oob",
-        "myapp:/cb",
-        "myapp://cb",
+        "myapp:cb",
+        "cursor:cb",
+        "Cursor://anysphere.cursor-mcp/oauth/callback",
         "intent://x#Intent;end",
         "com.Example.app:/cb",
         ".app:/cb",
@@ -165,6 +169,29 @@ fn e30_attack_157_all_others_are_refused() {
     ] {
         assert!(RedirectUri::parse(bad).is_err(), "{bad:?}");
         assert!(serde_json::from_value::<RedirectUri>(serde_json::json!(bad)).is_err(), "from the store: {bad:?}");
+    }
+}
+
+#[test]
+fn e30_a_scheme_that_is_not_known_needs_the_operators_word() {
+    for text in ["myapp:/cb", "myapp://cb"] {
+        assert!(RedirectSchemes::Known.read(text).is_err(), "{text}");
+        assert!(RedirectSchemes::Any.accept(&uri(text)));
+        // A stored client keeps it: what is accepted is decided at each use.
+        assert_eq!(serde_json::from_value::<RedirectUri>(serde_json::json!(text)).unwrap(), uri(text));
+    }
+}
+
+#[test]
+fn e30_any_program_may_claim_a_scheme_without_a_dot() {
+    for (text, is_claimable) in [
+        ("cursor://anysphere.cursor-mcp/oauth/callback", true),
+        ("myapp:/cb", true),
+        ("com.example.app:/cb", false),
+        ("http://127.0.0.1/cb", false),
+        ("https://app.example/cb", false),
+    ] {
+        assert_eq!(uri(text).is_claimable(), is_claimable, "{text}");
     }
 }
 
@@ -223,6 +250,15 @@ fn e31_d06_attack_159_only_the_port_of_a_loopback_host_may_differ() {
         ("com.example.app:/cb", "com.example.app://cb", false),
         ("com.example.app://h:1/cb", "com.example.app://h:2/cb", false),
         ("com.example.app:/cb", "com.example.app2:/cb", false),
+        ("cursor://a/cb", "cursor://a/cb", true),
+        ("cursor://a/cb", "cursor://a/cb/", false),
+        ("cursor://a/cb", "cursor://a/cb?x=1", false),
+        ("cursor://a/cb", "cursor://b/cb", false),
+        ("cursor://a/cb", "cursor://a:1/cb", false),
+        ("cursor://a/cb", "Cursor://a/cb", false),
+        ("cursor://a/cb", "cursor://A/cb", false),
+        ("cursor://a/cb", "cursor:/a/cb", false),
+        ("cursor://a/cb", "vscode://a/cb", false),
     ] {
         assert_eq!(uri(registered).matches(asked), good, "{registered} {asked}");
     }
