@@ -14,6 +14,7 @@ pub mod listen;
 mod origin;
 mod place;
 pub mod problem;
+mod reach;
 mod reader;
 mod reading;
 pub mod reference;

@@ -7,6 +7,7 @@ pub mod discover;
 pub mod fault;
 pub mod fetch;
 pub mod keys;
+pub mod reach;
 pub mod resolve;
 pub mod upstream;
 pub mod vanished;

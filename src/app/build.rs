@@ -175,16 +175,17 @@ impl Builder {
     /// A new embedded authorization server. It publishes its keys to the gateway in memory.
     fn begin(&self, settings: &EmbeddedSettings, issuer: &IssuerSettings) -> Result<EmbeddedParts, String> {
         let local: Arc<LocalKeys> = Arc::default();
-        let (fetch, clock) = (self.fetch.clone(), Arc::clone(&self.clock));
-        let state = State::new(settings, fetch.clone(), self.roots.clone(), Arc::clone(&clock), Arc::clone(&local))?;
-        let issuer = IssuerKeys::embedded(issuer.clone(), local, fetch, clock);
+        let clock = Arc::clone(&self.clock);
+        let state =
+            State::new(settings, self.fetch.clone(), self.roots.clone(), Arc::clone(&clock), Arc::clone(&local))?;
+        let issuer = IssuerKeys::embedded(issuer.clone(), local, &self.fetch, clock);
         Ok(EmbeddedParts { settings: settings.clone(), issuer, state })
     }
 
     fn issuer(&self, settings: &IssuerSettings, before: &BuiltParts, states: &[EmbeddedParts]) -> Arc<IssuerKeys> {
         let embedded = states.iter().map(|kept| &kept.issuer);
         let same = embedded.chain(&before.issuers).find(|issuer| issuer.settings() == settings);
-        same.map_or_else(|| IssuerKeys::new(settings.clone(), self.fetch.clone(), Arc::clone(&self.clock)), Arc::clone)
+        same.map_or_else(|| IssuerKeys::new(settings.clone(), &self.fetch, Arc::clone(&self.clock)), Arc::clone)
     }
 
     fn upstream(&self, settings: &UpstreamSettings, before: &BuiltParts) -> Result<Arc<Upstream>, String> {

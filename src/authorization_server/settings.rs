@@ -12,6 +12,7 @@ use crate::{
         client::Client, holders::Holders, people::GrantRule, redirect_scheme::RedirectSchemes,
         refresh_family::RefreshBounds, request::Protected,
     },
+    outbound::{keys::KeySource, reach::IssuerReach},
 };
 
 /// One embedded authorization server as understood.
@@ -111,8 +112,10 @@ pub struct OidcSettings {
     pub client_secret: Secret,
     /// Scopes to request from the IdP; `openid` is always added.
     pub scopes: Vec<Scope>,
-    /// Whether `http://` beyond loopback is allowed.
-    pub allow_http: bool,
+    /// How it is reached.
+    pub reach: IssuerReach,
+    /// Where its keys come from.
+    pub jwks: KeySource,
     /// Whether an address counts of which the IdP does not say whether it is verified.
     pub trust_email: bool,
 }
@@ -126,11 +129,18 @@ impl Login {
 }
 
 impl OidcSettings {
-    /// Whether both are the same client of the same IdP, so that its sessions go on. A rotated
-    /// secret, other scopes and other trust in its claims do not make it another.
+    /// Whether both are the same client of the same IdP, so that its sessions go on: the same name
+    /// and the same client. Where it is reached, by which CA, a rotated secret, other scopes and
+    /// other trust in its claims do not make it another.
     #[must_use]
     pub fn is_same_idp(&self, other: &Self) -> bool {
-        self.issuer == other.issuer && self.client_id == other.client_id && self.allow_http == other.allow_http
+        self.issuer == other.issuer && self.client_id == other.client_id
+    }
+
+    /// Whether keys and metadata that were fetched for `other` are good for these settings.
+    #[must_use]
+    pub fn has_same_keys(&self, other: &Self) -> bool {
+        self.issuer == other.issuer && self.reach == other.reach && self.jwks == other.jwks
     }
 }
 
@@ -185,7 +195,8 @@ mod tests {
                 client_id: "gateway".into(),
                 client_secret: Secret::new(b"one".to_vec()),
                 scopes: vec!["openid".into()],
-                allow_http: false,
+                reach: IssuerReach::default(),
+                jwks: KeySource::Discover,
                 trust_email: false,
             };
             change(&mut oidc);
@@ -197,6 +208,8 @@ mod tests {
             ("another secret", with(|oidc| oidc.client_secret = Secret::new(b"two".to_vec())), true),
             ("other scopes", with(|oidc| oidc.scopes = vec!["offline_access".into()]), true),
             ("trust", with(|oidc| oidc.trust_email = true), true),
+            ("another way to it", with(|oidc| oidc.reach.allow_http = true), true),
+            ("other keys", with(|oidc| oidc.jwks = KeySource::Url("https://keys.example".into())), true),
             ("another issuer", with(|oidc| oidc.issuer = "https://idp.example/".into()), false),
             ("another client", with(|oidc| oidc.client_id = "other".into()), false),
             ("accounts", testing::settings(), false),

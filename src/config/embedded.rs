@@ -6,7 +6,7 @@ use crate::{
     authorization_server::{
         grant::access_token::{self, AccessGrant},
         person::accounts::Accounts,
-        settings::{EmbeddedSettings, Login, OidcSettings, StoreSettings},
+        settings::{EmbeddedSettings, Login, StoreSettings},
     },
     base::{
         names::{AuthorizationServerName, Issuer, PublicUrl, Scope},
@@ -15,16 +15,14 @@ use crate::{
     config::{
         EmbeddedProvenance, ServerSettings,
         accounts::accounts,
-        issuer_url::issuer_url,
         keys::{
-            embedded::{ACCESS_TOKEN_TTL, OIDC_SCOPES, REFRESH_GRACE, REFRESH_TOKEN_TTL},
+            embedded::{ACCESS_TOKEN_TTL, REFRESH_GRACE, REFRESH_TOKEN_TTL},
             issuer::{CLOCK_SKEW, REFETCH_FLOOR},
         },
         place::{Place, Written},
         problem::quoted,
         reader::{Field, Fields},
         reading::Reading,
-        secret,
         server::advertised,
         value,
     },
@@ -36,11 +34,15 @@ use crate::{
         routing::is_plain_path,
         token::rules::TokenRules,
     },
-    outbound::keys::{IssuerSettings, KeySource},
+    outbound::{
+        keys::{IssuerSettings, KeySource},
+        reach::IssuerReach,
+    },
 };
 
 mod clients;
 mod grants;
+mod oidc;
 mod registration;
 mod store;
 
@@ -184,50 +186,12 @@ fn login_of(field: &Field<'_>, kept: &mut EmbeddedProvenance) -> Option<Login> {
                 accounts.map(Login::Accounts)
             }
             _ => field.section("authorization_servers.*.embedded.login.oidc", |fields| {
-                let (settings, reference) = oidc(fields);
+                let (settings, reference) = oidc::oidc(fields);
                 kept.borrow_mut().client_secret = reference;
                 settings.map(Login::Oidc)
             }),
         })
     })
-}
-
-fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box<str>>) {
-    let issuer = fields.need("issuer", "the IdP's issuer, exactly as its tokens spell it");
-    let issuer = issuer.and_then(|field| issuer_url(&field, false));
-    let client_id = fields.need("client_id", "the gateway's client id at the IdP");
-    let client_id = client_id.and_then(|field| field.text("the gateway's client id at the IdP").map(Box::from));
-    let secret = fields.need("client_secret", "a reference to the gateway's secret at the IdP: env:NAME or file:PATH");
-    let (secret, reference) = secret
-        .and_then(|field| secret::secret(&field))
-        .map_or((None, None), |referred| (Some(referred.secret), Some(referred.reference)));
-    let scopes = match fields.get("scopes") {
-        Some(field) => {
-            let mut scopes: Vec<Scope> = value::scopes(&field).into_iter().map(|scope| scope.value).collect();
-            // Without `openid` the IdP issues no ID token, so that no login succeeds.
-            if !scopes.iter().any(|scope| scope.as_str() == "openid") {
-                scopes.insert(0, Scope::from("openid"));
-            }
-            scopes
-        }
-        None => OIDC_SCOPES.iter().map(|scope| Scope::from(*scope)).collect(),
-    };
-    let trusting = fields.get("trust_email");
-    let trust_email = trusting.as_ref().and_then(Field::bool).unwrap_or(false);
-    if let Some(field) = trusting.filter(|_| trust_email) {
-        field.warn("false, unless the provider verifies every address: a user who can type another's address there gets the grants of that address");
-    }
-    let settings = || {
-        Some(OidcSettings {
-            issuer: issuer?.value,
-            client_id: client_id?,
-            client_secret: secret?,
-            scopes,
-            allow_http: false,
-            trust_email,
-        })
-    };
-    (settings(), reference)
 }
 
 fn claims_of_tokens(field: &Field<'_>, login: Option<&Login>) -> Vec<Box<str>> {
@@ -286,7 +250,7 @@ impl WrittenEmbedded {
             rules: TokenRules::embedded(settings.name.clone(), settings.issuer.clone(), CLOCK_SKEW.default),
             keys: KeySource::Embedded,
             refetch_floor: REFETCH_FLOOR.default,
-            allow_http: false,
+            reach: IssuerReach::default(),
         })
     }
 

@@ -1,6 +1,5 @@
 //! Prints settings as a file with every default written out and secrets by reference.
 
-use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
 use crate::{
@@ -8,7 +7,6 @@ use crate::{
         ListenSettings, ServerProvenance, ServerSettings, Settings, Totals,
         keys::{
             LOG_FORMAT, LOG_LEVEL,
-            issuer::algorithm_name,
             server::{BATCHES, DENY_AS, HIDE},
         },
         server::advertised,
@@ -16,14 +14,11 @@ use crate::{
         yaml::{Out, flow, map, text, texts, yes},
     },
     decide::policy::rule::{Access, Rule},
-    outbound::{
-        credential::Credential,
-        keys::{IssuerSettings, KeySource},
-        upstream::UpstreamSettings,
-    },
+    outbound::{credential::Credential, keys::IssuerSettings, upstream::UpstreamSettings},
 };
 
 mod embedded;
+mod issuer;
 mod removed;
 
 /// YAML that `check` accepts and reads as these settings. Paths are absolute.
@@ -90,28 +85,20 @@ fn listener(listener: &ListenSettings) -> Out {
     }
 }
 
-fn issuer(issuer: &IssuerSettings, profile: Option<&str>) -> Out {
-    let rules = &issuer.rules;
-    let algorithm = |algorithm: &Algorithm| text(algorithm_name(*algorithm));
-    let keys = match &issuer.keys {
-        KeySource::Discover => ("discover", yes()),
-        KeySource::Url(url) => ("url", text(url)),
-        KeySource::File(path) => ("file", text(&path.display().to_string())),
-        // An embedded authorization server is printed by `embedded::find`.
-        KeySource::Embedded => ("discover", yes()),
-    };
+fn issuer(of: &IssuerSettings, profile: Option<&str>) -> Out {
+    let rules = &of.rules;
     let mut entries = vec![("issuer", text(rules.issuers.first().map_or("", |issuer| issuer)))];
     // A profile also sets values that have no key: the client's claim, and scope prefixes.
     entries.extend(profile.map(|name| ("profile", text(name))));
     entries.extend([
-        ("jwks", flow([keys])),
-        ("algorithms", Out::Flow(rules.algorithms.iter().map(algorithm).collect())),
+        ("jwks", issuer::jwks(&of.keys)),
+        ("algorithms", issuer::algorithms(&rules.algorithms)),
         ("token_types", texts(&rules.token_types)),
         ("clock_skew", text(&duration_text(rules.clock_skew))),
         ("scope_claims", texts(&rules.scope_claims)),
-        ("refetch_floor", text(&duration_text(issuer.refetch_floor))),
-        ("allow_http", Out::Plain(issuer.allow_http.to_string())),
+        ("refetch_floor", text(&duration_text(of.refetch_floor))),
     ]);
+    entries.extend(issuer::reach(&of.reach));
     map(entries)
 }
 

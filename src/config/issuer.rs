@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use jsonwebtoken::Algorithm;
-
 use crate::{
     base::names::{AuthorizationServerName, Issuer, PublicUrl},
     config::{
         embedded::{WrittenEmbedded, embedded},
-        issuer_url::{issuer_url, web_url},
-        keys::issuer::{ALGORITHMS, ALL_ALGORITHMS, CLOCK_SKEW, REFETCH_FLOOR},
-        listen::file_bytes,
+        keys::issuer::{CLOCK_SKEW, REFETCH_FLOOR},
         place::Written,
         problem::quoted,
+        reach,
         reader::{Field, Fields},
         value,
     },
@@ -20,7 +17,7 @@ use crate::{
         resource_server::vendor::{self, GENERIC, Vendor},
         token::{rules::TokenRules, token_type},
     },
-    outbound::keys::{IssuerSettings, KeySource},
+    outbound::{keys::IssuerSettings, reach::IssuerReach},
 };
 
 /// A larger `clock_skew` gets a warning (SPEC B-21).
@@ -30,6 +27,8 @@ pub const CLOCK_SKEW_USUAL: Duration = Duration::from_secs(120);
 const ELSEWHERE: &[&str] = &[
     "issuer",
     "allow_http",
+    "ca",
+    "reach_at",
     "profile",
     "jwks",
     "algorithms",
@@ -73,7 +72,7 @@ pub(super) fn authorization_servers(
                 issuers.extend(issuer.map(|value| Written { value, place: inside.place.clone() }));
                 return Some(settings);
             }
-            let (issuer, allow_http) = issuer(fields);
+            let (issuer, reach) = reach::issuer(fields, "the issuer's URL, exactly as its tokens spell it");
             if let Some(issuer) = &issuer {
                 // A token's `iss` must pick one entry: with two, an attacker would choose the
                 // weaker one.
@@ -89,7 +88,7 @@ pub(super) fn authorization_servers(
                     None => issuers.push(issuer.clone()),
                 }
             }
-            rest(fields, name.as_deref(), issuer, allow_http, &mut read.profile)
+            rest(fields, name.as_deref(), issuer, reach, &mut read.profile)
         });
         servers.push(read);
     }
@@ -113,20 +112,15 @@ fn rest(
     fields: &mut Fields<'_>,
     name: Option<&str>,
     issuer: Option<Written<Issuer>>,
-    allow_http: bool,
+    reach: Option<IssuerReach>,
     profile_name: &mut Option<Box<str>>,
 ) -> Option<IssuerSettings> {
     let profile = fields.get("profile").and_then(|field| vendor(&field));
     *profile_name = profile.map(|row| row.name.into());
     let vendor = profile.unwrap_or(&GENERIC);
-    let keys = match fields.get("jwks") {
-        Some(field) => field.section("authorization_servers.*.jwks", |fields| key_source(fields, allow_http)),
-        None => Some(KeySource::Discover),
-    };
-    let algorithms = match fields.get("algorithms") {
-        Some(field) => algorithms(&field),
-        None => ALGORITHMS.to_vec(),
-    };
+    let allow_http = reach.as_ref().is_some_and(|reach| reach.allow_http);
+    let keys = reach::jwks(fields, "authorization_servers.*.jwks", allow_http);
+    let algorithms = reach::algorithms(fields);
     let default = |of: &[&str]| -> Vec<Box<str>> { of.iter().map(|word| Box::from(*word)).collect() };
     let token_types = match fields.get("token_types") {
         Some(field) => token_types(&field),
@@ -155,21 +149,8 @@ fn rest(
         },
         keys: keys?,
         refetch_floor,
-        allow_http,
+        reach: reach?,
     })
-}
-
-/// `issuer` and `allow_http`, which permits an http:// issuer.
-fn issuer(fields: &mut Fields<'_>) -> (Option<Written<Issuer>>, bool) {
-    let allow_http = fields.get("allow_http");
-    let allowed = allow_http.as_ref().and_then(Field::bool).unwrap_or(false);
-    if let Some(field) = allow_http.filter(|_| allowed) {
-        field.warn("false: an attacker on the network can answer in the issuer's name");
-    }
-    let issuer = fields
-        .need("issuer", "the issuer's URL, exactly as its tokens spell it")
-        .and_then(|field| issuer_url(&field, allowed));
-    (issuer, allowed)
 }
 
 fn vendor(field: &Field<'_>) -> Option<&'static Vendor> {
@@ -177,41 +158,6 @@ fn vendor(field: &Field<'_>) -> Option<&'static Vendor> {
     let expected = format!("a vendor: {}", names.join(", "));
     let row = vendor::row(field.text(&expected)?);
     row.or_else(|| field.wrong_word(&expected, names))
-}
-
-fn key_source(fields: &mut Fields<'_>, allow_http: bool) -> Option<KeySource> {
-    fields.exactly_one(&["discover", "url", "file"], |kind, field| match kind {
-        "url" => web_url(&field, allow_http).map(|url| KeySource::Url(url.into())),
-        "file" => {
-            let path = value::path(&field, "the path of a key set")?;
-            file_bytes(&field, &path)?;
-            Some(KeySource::File(path))
-        }
-        _ if field.bool()? => Some(KeySource::Discover),
-        _ => field.wrong("discover: true, or a `url` or a `file` in its place"),
-    })
-}
-
-fn algorithms(field: &Field<'_>) -> Vec<Algorithm> {
-    if field.is_list() && field.full_list("asymmetric algorithms").is_none() {
-        return Vec::new();
-    }
-    let names: Vec<&str> = ALL_ALGORITHMS.iter().map(|(name, _)| *name).collect();
-    let expected = format!("an asymmetric algorithm: {}", names.join(", "));
-    let items = field.distinct("algorithms").unwrap_or_default();
-    let algorithm = |item: &Field<'_>| {
-        let text = item.text(&expected)?;
-        let upper = text.to_ascii_uppercase();
-        if upper == "NONE" {
-            return item.wrong("an asymmetric algorithm: with `none` everyone can forge tokens (RFC 8725 §3.1)");
-        }
-        if upper.starts_with("HS") {
-            return item.wrong("an asymmetric algorithm: with HS* a key that verifies can also sign (RFC 8725 §3.1)");
-        }
-        let found = ALL_ALGORITHMS.iter().find(|(name, _)| *name == text).map(|(_, algorithm)| *algorithm);
-        found.or_else(|| item.wrong_word(&expected, names.iter().copied()))
-    };
-    items.iter().filter_map(algorithm).collect()
 }
 
 fn token_types(field: &Field<'_>) -> Vec<Box<str>> {

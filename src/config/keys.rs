@@ -28,6 +28,8 @@ use crate::{
 pub(super) mod embedded;
 pub(super) mod issuer;
 pub(super) mod limits;
+pub(super) mod oidc;
+pub(super) mod reach;
 pub(super) mod row;
 pub(super) mod rule;
 pub(super) mod server;

@@ -111,7 +111,7 @@ pub(super) fn url<'r>(field: &Field<'r>) -> Option<WrittenUrl<'r>> {
 
 /// The certificates of a private CA. They are read now, because the TLS settings are built from
 /// them.
-fn authorities(field: &Field<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
+pub(super) fn authorities(field: &Field<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
     let path = value::path(field, "the path of a PEM file")?;
     let bytes = file_bytes(field, &path)?;
     field.reading.depends_on(&path);

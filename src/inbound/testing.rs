@@ -136,9 +136,9 @@ impl TestGateway {
             rules,
             keys: KeySource::Embedded,
             refetch_floor: Duration::from_secs(30),
-            allow_http: false,
+            reach: crate::outbound::reach::IssuerReach::default(),
         };
-        let issuer = IssuerKeys::embedded(settings, Arc::clone(&local), fetch_trusting(&[]), clock.clone());
+        let issuer = IssuerKeys::embedded(settings, Arc::clone(&local), &fetch_trusting(&[]), clock.clone());
         let mut keys = JoinSet::new();
         keys.spawn(Arc::clone(&issuer).keep_fresh());
         let upstream = upstream(&site);

@@ -18,8 +18,9 @@ use crate::{
     decide::resource_server::issuer_metadata::{self, MetadataFault},
     outbound::{
         address::AddressRule,
+        dial::DialFaultKind,
         fault::{Fault, FaultKind},
-        fetch::{Fetch, Plaintext, Wanted, backoff},
+        fetch::{Fetch, Plaintext, Wanted, backoff, peer_of},
     },
 };
 
@@ -69,6 +70,19 @@ pub struct KeyPlace {
     pub plaintext: Plaintext,
 }
 
+impl KeyPlace {
+    /// The fault of a fetch. If the host may not lead to a private address, it names the key of the
+    /// configuration that permits it.
+    #[must_use]
+    pub fn advised(&self, fault: Fault, key: &str) -> Fault {
+        if fault.kind != FaultKind::Dial(DialFaultKind::Address) || self.rule != AddressRule::PublicOnly {
+            return fault;
+        }
+        let cause = format!("{}; if this host is right, configure {key}", fault.cause);
+        Fault { cause, ..fault }
+    }
+}
+
 impl Discovery {
     /// The metadata of `issuer`. Nothing is fetched before [`Self::keep_fresh`] runs.
     #[must_use]
@@ -107,7 +121,21 @@ impl Discovery {
     /// # Errors
     /// The URL may not be fetched.
     pub fn place(&self, member: &str, url: &str) -> Result<KeyPlace, Fault> {
-        key_place(&self.issuer, self.plaintext, member, url)
+        let Some(detour) = self.fetch.detour() else {
+            return key_place(&self.issuer, self.plaintext, member, url);
+        };
+        // The configuration names this place and how it is reached.
+        if url.parse().ok().and_then(|url| peer_of(&url)).is_some_and(|peer| detour.is_at(&peer)) {
+            return Ok(KeyPlace {
+                url: url.to_owned(),
+                rule: AddressRule::Configured,
+                plaintext: Plaintext::Permitted,
+            });
+        }
+        let place = key_place(&self.issuer, self.plaintext, member, url)?;
+        // An issuer that is reached on a private network is on it.
+        let rule = if is_private_name(&detour.peer.host) { AddressRule::Configured } else { place.rule };
+        Ok(KeyPlace { rule, ..place })
     }
 
     /// Waits until the next attempt has ended.

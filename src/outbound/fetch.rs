@@ -1,6 +1,6 @@
 //! Fetches metadata, keys and tokens: bounded in bytes and time, over TLS, no redirects.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -28,6 +28,7 @@ use crate::{
         address::AddressRule,
         dial::{Dialler, Peer, Stream},
         fault::{Fault, FaultKind},
+        reach::{IssuerReach, ReachAt},
     },
 };
 
@@ -46,6 +47,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Fetch {
     dialler: Dialler,
+    /// Where one origin is reached instead.
+    detour: Option<Arc<ReachAt>>,
 }
 
 /// Whether a document may come over `http://`.
@@ -94,7 +97,25 @@ impl Fetch {
     /// Fetches over connections of `dialler`.
     #[must_use]
     pub fn new(dialler: Dialler) -> Self {
-        Self { dialler }
+        Self { dialler, detour: None }
+    }
+
+    /// The same for an issuer that is reached in its own way.
+    #[must_use]
+    pub fn reaching(&self, reach: &IssuerReach) -> Self {
+        let tls = match &reach.ca {
+            None => Arc::clone(&self.dialler.tls),
+            // The configuration was checked. If the certificates were no roots nevertheless, no
+            // server would be trusted.
+            Some(ca) => client_tls(private_roots(&ca.certificates).unwrap_or_else(|_| Roots::empty()), false),
+        };
+        let dialler = Dialler { tls, resolver: Arc::clone(&self.dialler.resolver) };
+        Self { dialler, detour: reach.at.clone().map(Arc::new) }
+    }
+
+    /// Where the issuer's origin is reached instead.
+    pub(in crate::outbound) fn detour(&self) -> Option<&ReachAt> {
+        self.detour.as_deref()
     }
 
     /// Fetches one JSON document within [`FETCH_TIMEOUT`], over a connection of its own.
@@ -109,13 +130,13 @@ impl Fetch {
     }
 
     async fn get_unhurried(&self, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
-        let (peer, target, head) = plan(wanted)?;
+        let Planned { peer, rule, target, head } = self.plan(wanted)?;
         let request = head
             .method("GET")
             .uri(target)
             .body(Full::default())
             .map_err(|cause| fault(FaultKind::Url, wanted, cause))?;
-        self.ask(&peer, request, wanted, &[StatusCode::OK]).await.map(|(_, fetched)| fetched)
+        self.ask((&peer, rule), request, wanted, &[StatusCode::OK]).await.map(|(_, fetched)| fetched)
     }
 
     /// Sends a form to a token endpoint, with the gateway's credential there. The whole answer must
@@ -131,7 +152,7 @@ impl Fetch {
         within: Duration,
     ) -> Result<Posted, Fault> {
         let post = async {
-            let (peer, target, head) = plan(wanted)?;
+            let Planned { peer, rule, target, head } = self.plan(wanted)?;
             let mut request = head
                 .method("POST")
                 .uri(target)
@@ -144,7 +165,7 @@ impl Fetch {
             }
             const ANSWERS: [StatusCode; 4] =
                 [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-            let (status, fetched) = self.ask(&peer, request, wanted, &ANSWERS).await?;
+            let (status, fetched) = self.ask((&peer, rule), request, wanted, &ANSWERS).await?;
             Ok(Posted { status, body: fetched.body })
         };
         match timeout(within, post).await {
@@ -155,45 +176,76 @@ impl Fetch {
 
     async fn ask(
         &self,
-        peer: &Peer,
+        (peer, rule): (&Peer, AddressRule),
         request: Request<Full<Bytes>>,
         wanted: &Wanted<'_>,
         answers: &[StatusCode],
     ) -> Result<(StatusCode, Fetched), Fault> {
-        let stream = self.dialler.dial(peer, wanted.rule, FETCH_TIMEOUT).await;
-        let stream = stream.map_err(|failed| fault(FaultKind::Dial(failed.kind), wanted, failed.cause))?;
+        let stream = self.dialler.dial(peer, rule, FETCH_TIMEOUT).await;
+        let stream = stream.map_err(|failed| match self.detour().filter(|detour| detour.is_at(peer)) {
+            None => fault(FaultKind::Dial(failed.kind), wanted, failed.cause),
+            Some(detour) => {
+                let cause = format_args!("at {}: {}", detour.url(), failed.cause);
+                fault(FaultKind::Dial(failed.kind), wanted, cause)
+            }
+        })?;
         converse(stream, request, wanted, answers).await
     }
 }
 
-/// The host, the request target, and the common head of all requests.
-fn plan(wanted: &Wanted<'_>) -> Result<(Peer, String, request::Builder), Fault> {
-    let refused = |cause: &str| fault(FaultKind::Url, wanted, cause);
-    if wanted.url.contains('#') {
-        return Err(refused("a fragment is never sent"));
+/// What one request needs.
+struct Planned {
+    peer: Peer,
+    rule: AddressRule,
+    target: String,
+    /// The head that all requests have.
+    head: request::Builder,
+}
+
+impl Fetch {
+    fn plan(&self, wanted: &Wanted<'_>) -> Result<Planned, Fault> {
+        let refused = |cause: &str| fault(FaultKind::Url, wanted, cause);
+        if wanted.url.contains('#') {
+            return Err(refused("a fragment is never sent"));
+        }
+        let uri: Uri = wanted.url.parse().map_err(|cause| fault(FaultKind::Url, wanted, cause))?;
+        let authority =
+            uri.authority().filter(|authority| !authority.host().is_empty()).ok_or_else(|| refused("no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(refused("it must not contain a user name or password"));
+        }
+        let peer = peer_of(&uri).ok_or_else(|| refused("not an https:// URL"))?;
+        if !peer.tls && !wanted.plaintext.permits(authority) {
+            return Err(refused("http:// is not permitted here"));
+        }
+        let target = uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+        let mut head = Request::builder()
+            .header(HOST, authority.as_str())
+            .header(ACCEPT, media::JSON)
+            .header(ACCEPT_ENCODING, "identity")
+            .header(USER_AGENT, concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+            .header(CONNECTION, "close");
+        match self.detour.as_deref().filter(|detour| detour.stands_for(&peer)) {
+            None => Ok(Planned { peer, rule: wanted.rule, target, head }),
+            // The issuer gets its public name as `Host`, and the public scheme as from a proxy:
+            // many issuers build their URLs, and the name that is compared, from these.
+            Some(detour) => {
+                head = head.header("x-forwarded-proto", if peer.tls { "https" } else { "http" });
+                Ok(Planned { peer: detour.peer.clone(), rule: AddressRule::Configured, target, head })
+            }
+        }
     }
-    let uri: Uri = wanted.url.parse().map_err(|cause| fault(FaultKind::Url, wanted, cause))?;
-    let authority =
-        uri.authority().filter(|authority| !authority.host().is_empty()).ok_or_else(|| refused("no host"))?;
-    if authority.as_str().contains('@') {
-        return Err(refused("it must not contain a user name or password"));
-    }
-    let tls = match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") if wanted.plaintext.permits(authority) => false,
-        Some("http") => return Err(refused("http:// is not permitted here")),
-        _ => return Err(refused("not an https:// URL")),
+}
+
+/// The host of an http:// or https:// URL.
+pub(in crate::outbound) fn peer_of(url: &Uri) -> Option<Peer> {
+    let tls = match url.scheme_str()? {
+        "https" => true,
+        "http" => false,
+        _ => return None,
     };
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']').into();
-    let peer = Peer { host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls };
-    let target = uri.path_and_query().map_or("/", |target| target.as_str());
-    let head = Request::builder()
-        .header(HOST, authority.as_str())
-        .header(ACCEPT, media::JSON)
-        .header(ACCEPT_ENCODING, "identity")
-        .header(USER_AGENT, concat!("portcullis/", env!("CARGO_PKG_VERSION")))
-        .header(CONNECTION, "close");
-    Ok((peer, target.to_owned(), head))
+    let host = url.host()?.trim_start_matches('[').trim_end_matches(']').into();
+    Some(Peer { host, port: url.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls })
 }
 
 impl Plaintext {

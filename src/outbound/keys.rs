@@ -97,14 +97,20 @@ struct Progress {
 impl IssuerKeys {
     /// The keys of the issuer in `settings`. There are none before [`Self::keep_fresh`] runs.
     #[must_use]
-    pub fn new(settings: IssuerSettings, fetch: Fetch, clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn new(settings: IssuerSettings, fetch: &Fetch, clock: Arc<dyn Clock>) -> Arc<Self> {
         Self::embedded(settings, Arc::default(), fetch, clock)
     }
 
     /// As [`Self::new`], for an embedded issuer, which publishes its keys in `local`.
     #[must_use]
-    pub fn embedded(settings: IssuerSettings, local: Arc<LocalKeys>, fetch: Fetch, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let plaintext = if settings.allow_http { Plaintext::Permitted } else { Plaintext::Loopback };
+    pub fn embedded(
+        settings: IssuerSettings,
+        local: Arc<LocalKeys>,
+        fetch: &Fetch,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
+        let fetch = fetch.reaching(&settings.reach);
+        let plaintext = if settings.reach.allow_http { Plaintext::Permitted } else { Plaintext::Loopback };
         let start = if settings.keys == KeySource::Discover { Start::AtOnce } else { Start::WhenAsked };
         // The configuration ensures that there is an issuer. Metadata of an empty name is never
         // found.

@@ -13,6 +13,7 @@ mod crowds;
 mod documents;
 mod doubled;
 pub mod idp;
+mod idp_place;
 mod lasting;
 mod protocol;
 mod refusals;

@@ -29,10 +29,13 @@ use crate::{
 /// `temporarily_unavailable`, or those of [`flow::advance`].
 pub(crate) async fn depart(embedded: &Embedded, id: &str, before: &[u8], mut flow: Flow) -> Result<String, OAuthError> {
     let bridge = bridge_of(embedded)?;
-    let settings = bridge.settings();
+    let link = bridge.link();
+    let settings = &link.settings;
     let metadata = bridge.metadata().await?;
     let endpoint = metadata.authorization_endpoint.as_deref().unwrap_or_default();
-    if !is_web_address(endpoint, settings.allow_http) {
+    // With `reach_at` alone, `allow_http` is for the network inside, not for browsers.
+    let allow_http = settings.reach.allow_http && settings.issuer.starts_with("http://");
+    if !is_web_address(endpoint, allow_http) {
         return Err(unavailable(&Fault::new(FaultKind::Metadata, "the authorization_endpoint is not an https URL")));
     }
     let random = || unguessable().map_err(|why| Code::ServerError.because(why));
@@ -43,7 +46,7 @@ pub(crate) async fn depart(embedded: &Embedded, id: &str, before: &[u8], mut flo
         Some(BridgeFlow { state: sha256(state.as_bytes()), nonce: nonce.as_str().into(), verifier: verifier.into() });
     flow::advance(embedded, id, before, &flow).await?;
 
-    let (scope, callback) = (scope_of(&settings), callback_url(embedded));
+    let (scope, callback) = (scope_of(settings), callback_url(embedded));
     let mut parameters = vec![
         ("response_type", "code"),
         ("client_id", &*settings.client_id),

@@ -90,7 +90,7 @@ async fn log_in(
     // Mix-up attack: `iss` names another IdP, or is missing although this IdP always sends it
     // (RFC 9207 §2.4).
     match form.get("iss") {
-        Some(issuer) if issuer == bridge.settings().issuer.as_str() => {}
+        Some(issuer) if issuer == bridge.link().settings.issuer.as_str() => {}
         None if !metadata.authorization_response_iss_parameter_supported => {}
         _ => return Err(Code::InvalidRequest.because("the answer does not come from the identity provider").into()),
     }

@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 use crate::{
     authorization_server::settings::OidcSettings,
@@ -18,7 +19,7 @@ use crate::{
     outbound::{
         fault::{Fault, FaultKind},
         fetch::Fetch,
-        keys::{IssuerKeys, IssuerSettings, KeySource},
+        keys::{IssuerKeys, IssuerSettings},
     },
 };
 
@@ -43,18 +44,25 @@ const REFETCH_FLOOR: Duration = Duration::from_secs(10);
 
 /// The company IdP.
 pub struct Bridge {
-    /// As configured last: a reload may change the secret and the scopes.
-    settings: ArcSwap<OidcSettings>,
-    keys: Arc<IssuerKeys>,
+    link: ArcSwap<IdpLink>,
+    /// Notified when `link` has other keys.
+    relinked: Notify,
     fetch: Fetch,
     clock: Arc<dyn Clock>,
     health: IdpHealth,
 }
 
-impl Bridge {
-    /// Without metadata: [`Self::keep_fresh`] fetches it.
-    #[must_use]
-    pub fn new(settings: OidcSettings, fetch: Fetch, clock: Arc<dyn Clock>) -> Self {
+/// The IdP as configured last: a reload may change everything but its name and the client.
+pub(crate) struct IdpLink {
+    /// As configured.
+    pub(crate) settings: OidcSettings,
+    keys: Arc<IssuerKeys>,
+    /// Connects in the way of `settings.reach`.
+    fetch: Fetch,
+}
+
+impl IdpLink {
+    fn new(settings: OidcSettings, fetch: &Fetch, clock: &Arc<dyn Clock>) -> Self {
         let rules = TokenRules {
             name: "login.oidc".into(),
             issuers: vec![settings.issuer.clone()],
@@ -67,30 +75,54 @@ impl Bridge {
         };
         let of_keys = IssuerSettings {
             rules,
-            keys: KeySource::Discover,
+            keys: settings.jwks.clone(),
             refetch_floor: REFETCH_FLOOR,
-            allow_http: settings.allow_http,
+            reach: settings.reach.clone(),
         };
-        let keys = IssuerKeys::new(of_keys, fetch.clone(), Arc::clone(&clock));
-        Self { settings: ArcSwap::from_pointee(settings), keys, fetch, clock, health: IdpHealth::default() }
+        let keys = IssuerKeys::new(of_keys, fetch, Arc::clone(clock));
+        let fetch = fetch.reaching(&settings.reach);
+        Self { settings, keys, fetch }
+    }
+}
+
+impl Bridge {
+    /// Without metadata: [`Self::keep_fresh`] fetches it.
+    #[must_use]
+    pub fn new(settings: OidcSettings, fetch: Fetch, clock: Arc<dyn Clock>) -> Self {
+        let link = ArcSwap::from_pointee(IdpLink::new(settings, &fetch, &clock));
+        Self { link, relinked: Notify::new(), fetch, clock, health: IdpHealth::default() }
     }
 
-    /// The settings in force.
-    pub(crate) fn settings(&self) -> Arc<OidcSettings> {
-        self.settings.load_full()
+    /// The IdP as configured last.
+    pub(crate) fn link(&self) -> Arc<IdpLink> {
+        self.link.load_full()
     }
 
-    /// Follows a reload. Only settings of the same IdP are taken: keys, metadata and sessions are
-    /// those of that IdP.
+    /// Follows a reload. Only settings of the same IdP are taken, because sessions are those of
+    /// that IdP.
     pub(crate) fn follow(&self, settings: &OidcSettings) {
-        if settings.is_same_idp(&self.settings.load()) {
-            self.settings.store(Arc::new(settings.clone()));
+        let link = self.link();
+        if !settings.is_same_idp(&link.settings) {
+            return;
+        }
+        if settings.has_same_keys(&link.settings) {
+            let (keys, fetch) = (Arc::clone(&link.keys), link.fetch.clone());
+            self.link.store(Arc::new(IdpLink { settings: settings.clone(), keys, fetch }));
+        } else {
+            self.link.store(Arc::new(IdpLink::new(settings.clone(), &self.fetch, &self.clock)));
+            self.relinked.notify_one();
         }
     }
 
     /// Keeps metadata and keys fresh for as long as it is polled.
     pub async fn keep_fresh(&self) {
-        Arc::clone(&self.keys).keep_fresh().await;
+        loop {
+            let keys = Arc::clone(&self.link().keys);
+            tokio::select! {
+                () = keys.keep_fresh() => {}
+                () = self.relinked.notified() => {}
+            }
+        }
     }
 
     /// What the operator must do, while the IdP refuses the gateway.
@@ -109,8 +141,9 @@ impl Bridge {
     /// # Errors
     /// `temporarily_unavailable`.
     pub(crate) async fn metadata(&self) -> Result<ServerMetadata, OAuthError> {
-        let document = self.keys.discovery().document().await.map_err(|fault| unavailable(&fault))?;
-        issuer_metadata::read(&document, &self.settings.load().issuer)
+        let link = self.link();
+        let document = link.keys.discovery().document().await.map_err(|fault| unavailable(&fault))?;
+        issuer_metadata::read(&document, &link.settings.issuer)
             .map_err(|fault| unavailable(&Fault::new(FaultKind::Metadata, format_args!("{fault:?}"))))
     }
 }

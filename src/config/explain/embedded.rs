@@ -3,10 +3,13 @@
 use serde_json::Value;
 
 use crate::{
-    authorization_server::settings::{Dynamic, EmbeddedSettings, Login, RegistrationSettings, StoreSettings},
+    authorization_server::settings::{
+        Dynamic, EmbeddedSettings, Login, OidcSettings, RegistrationSettings, StoreSettings,
+    },
     base::names::AuthorizationServerName,
     config::{
         EmbeddedProvenance, Settings,
+        explain::issuer::{jwks, reach},
         keys::embedded::{DYNAMIC, DynamicWord, GRANT_TYPES},
         units::duration_text,
         yaml::{Out, flow, map, text, texts, yes},
@@ -59,19 +62,21 @@ fn login(login: &Login, kept: &EmbeddedProvenance) -> Out {
             let path = kept.accounts.as_ref().map(|path| path.display().to_string());
             flow([("accounts", text(&path.unwrap_or_default()))])
         }
-        Login::Oidc(of) => map([(
-            "oidc",
-            map([
-                ("issuer", text(&of.issuer)),
-                ("client_id", text(&of.client_id)),
-                // The secret itself is never printed: without its reference, `check` refuses the
-                // line.
-                ("client_secret", text(kept.client_secret.as_deref().unwrap_or_default())),
-                ("scopes", texts(&of.scopes)),
-                ("trust_email", Out::Plain(of.trust_email.to_string())),
-            ]),
-        )]),
+        Login::Oidc(of) => map([("oidc", oidc(of, kept))]),
     }
+}
+
+fn oidc(of: &OidcSettings, kept: &EmbeddedProvenance) -> Out {
+    let mut entries = vec![("issuer", text(&of.issuer)), ("jwks", jwks(&of.jwks))];
+    entries.extend(reach(&of.reach));
+    entries.extend([
+        ("client_id", text(&of.client_id)),
+        // The secret itself is never printed: without its reference, `check` refuses the line.
+        ("client_secret", text(kept.client_secret.as_deref().unwrap_or_default())),
+        ("scopes", texts(&of.scopes)),
+        ("trust_email", Out::Plain(of.trust_email.to_string())),
+    ]);
+    map(entries)
 }
 
 fn registration(of: &RegistrationSettings, kept: &EmbeddedProvenance) -> Out {

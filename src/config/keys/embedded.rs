@@ -7,8 +7,9 @@ use serde_json::json;
 use crate::{
     base::limits::authorization_server::ACCESS_TOKEN_TTL_MAX,
     config::keys::{
+        oidc,
         row::{
-            FILE, ISSUER, KeyRow, KeySection, NAME, PATTERN, SCOPE, SECRET, ValueShape, filled, filled_list, list, map,
+            FILE, KeyRow, KeySection, NAME, PATTERN, SCOPE, SECRET, ValueShape, filled, filled_list, list, map,
             matching, only_true,
         },
         typed::{RangedKey, WordKey},
@@ -45,9 +46,6 @@ pub(in crate::config) const REFRESH_GRACE: RangedKey<Duration> = RangedKey {
     about: "How long after its first use a refresh token is answered again with the same new one, if the client sends \
             the same request twice. Later, or with `0s`, a second use ends the login.",
 };
-
-/// Default of `login.oidc.scopes`: `openid` makes it a login, the others bring a name to show.
-pub(in crate::config) const OIDC_SCOPES: &[&str] = &["openid", "profile", "email"];
 
 /// Words of `grant_types`.
 pub(in crate::config) const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
@@ -125,31 +123,7 @@ fn login() -> KeySection {
                  with `name` and `password` (a hash that `portcullis hash-password` prints), and optionally \
                  `groups`, `display` and `subject`.",
             ),
-            KeyRow::section("oidc", oidc()),
-        ],
-    }
-}
-
-fn oidc() -> KeySection {
-    KeySection {
-        about: "The company's OpenID Connect provider, at which users log in.",
-        one_of: &[],
-        keys: vec![
-            KeyRow::required("issuer", ISSUER, "The provider's issuer, exactly as its tokens spell it."),
-            KeyRow::required("client_id", NAME, "The gateway's client id at the provider."),
-            KeyRow::required("client_secret", SECRET, "The gateway's client secret at the provider."),
-            KeyRow::optional(
-                "scopes",
-                list("scopes", SCOPE),
-                "Scopes that are requested from the provider. `openid` is always added.",
-            )
-            .or(json!(OIDC_SCOPES)),
-            KeyRow::flag(
-                "trust_email",
-                "Whether an `email` counts of which the provider does not say whether it is verified, such as those \
-                 of Entra ID. With `email_verified: false` it never counts: neither for `grants` nor in \
-                 `token_claims`.",
-            ),
+            KeyRow::section("oidc", oidc::section()),
         ],
     }
 }

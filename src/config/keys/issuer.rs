@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use crate::{
@@ -10,30 +9,14 @@ use crate::{
     config::{
         keys::{
             embedded,
-            row::{FILE, ISSUER, KeyRow, KeySection, ValueShape, filled_list, matching, only_true},
+            reach::{algorithms, allow_http, ca, jwks, reach_at},
+            row::{ISSUER, KeyRow, KeySection, ValueShape, filled_list, matching},
             typed::RangedKey,
         },
         units::DURATION_MAX,
     },
     decide::resource_server::vendor::{self, GENERIC},
 };
-
-/// Every algorithm that may be written: asymmetric, and used by some issuer.
-pub(in crate::config) const ALL_ALGORITHMS: &[(&str, Algorithm)] = &[
-    ("RS256", Algorithm::RS256),
-    ("RS384", Algorithm::RS384),
-    ("RS512", Algorithm::RS512),
-    ("PS256", Algorithm::PS256),
-    ("PS384", Algorithm::PS384),
-    ("PS512", Algorithm::PS512),
-    ("ES256", Algorithm::ES256),
-    ("ES384", Algorithm::ES384),
-    ("EdDSA", Algorithm::EdDSA),
-];
-
-/// Default of `algorithms` (SPEC B-30).
-pub(in crate::config) const ALGORITHMS: &[Algorithm] =
-    &[Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
 
 /// `clock_skew` (SPEC B-21). Tokens of an embedded authorization server have the same default: the
 /// replica that signs may have another clock than the replica that verifies.
@@ -76,15 +59,7 @@ pub(super) fn section() -> KeySection {
             )
             .or_else(format!("`{}`", GENERIC.name)),
             KeyRow::section("jwks", jwks()).or(json!({"discover": true})),
-            KeyRow::optional(
-                "algorithms",
-                filled_list(
-                    "signature algorithms",
-                    ValueShape::Words(ALL_ALGORITHMS.iter().map(|(name, _)| *name).collect()),
-                ),
-                "Accepted signature algorithms. All are asymmetric: `none` and HMAC cannot be configured.",
-            )
-            .or(ALGORITHMS.iter().map(|algorithm| algorithm_name(*algorithm)).collect()),
+            algorithms(),
             KeyRow::optional(
                 "token_types",
                 filled_list("JWT types", matching("a JWT type", "^[A-Za-z0-9+._/-]+$")),
@@ -100,29 +75,14 @@ pub(super) fn section() -> KeySection {
             )
             .or(GENERIC.scope_claims.iter().copied().collect()),
             REFETCH_FLOOR.row(),
-            KeyRow::flag("allow_http", "Dangerous: permits an `http://` issuer on another host than this one."),
+            ca(),
+            reach_at(),
+            allow_http(),
         ],
     }
-}
-
-/// The name of an algorithm that may be written.
-pub(in crate::config) fn algorithm_name(algorithm: Algorithm) -> &'static str {
-    ALL_ALGORITHMS.iter().find(|(_, other)| *other == algorithm).map_or("", |(name, _)| name)
 }
 
 /// RFC 7519 §5.1 recommends capitals for `JWT`; types are compared without regard to case.
 fn type_name(name: &str) -> Value {
     if name == "jwt" { "JWT".into() } else { name.into() }
-}
-
-fn jwks() -> KeySection {
-    KeySection {
-        about: "Where the issuer's keys come from.",
-        one_of: &["discover", "url", "file"],
-        keys: vec![
-            KeyRow::optional("discover", only_true(), "The keys come from `jwks_uri` of the issuer's metadata."),
-            KeyRow::optional("url", matching("a URL", "^https?://"), "The keys come from this URL."),
-            KeyRow::optional("file", FILE, "The keys come from this file, which is read again when it changes."),
-        ],
-    }
 }

@@ -16,6 +16,7 @@ use crate::{
 
 mod everyday;
 mod mistakes;
+mod oidc;
 mod registration;
 
 /// An argon2id hash of `hunter2`, as the reference implementation writes it.
@@ -171,7 +172,7 @@ fn the_gateway_believes_its_own_issuer_in_one_way_alone() {
     let folder = folder(ACCOUNTS);
     let settings = whole(folder.path());
     let issuer = &settings.authorization_servers[0];
-    assert!(issuer.keys == KeySource::Embedded && !issuer.allow_http);
+    assert!(issuer.keys == KeySource::Embedded && !issuer.reach.allow_http);
     assert_eq!(issuer.rules.algorithms, [Algorithm::ES256]);
     assert_eq!(issuer.rules.token_types, ["at+jwt"].map(Box::from));
     assert_eq!((issuer.rules.issuers[0].as_str(), issuer.rules.issuers.len()), ("https://mcp.example.com/oauth", 1));

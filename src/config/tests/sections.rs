@@ -33,6 +33,10 @@ const SECTIONS: &[(&str, &str)] = &[
     ("authorization_servers.*.embedded", concat_embedded!("")),
     ("authorization_servers.*.embedded.login", concat_embedded!("/properties/login")),
     ("authorization_servers.*.embedded.login.oidc", concat_embedded!("/properties/login/properties/oidc")),
+    (
+        "authorization_servers.*.embedded.login.oidc.jwks",
+        concat_embedded!("/properties/login/properties/oidc/properties/jwks"),
+    ),
     ("authorization_servers.*.embedded.registration", concat_embedded!("/properties/registration")),
     (
         "authorization_servers.*.embedded.registration.client_id_documents",
@@ -63,7 +67,7 @@ listen: [{tls: {}}]
 admin: {}
 authorization_servers:
   a: {jwks: {}}
-  b: {embedded: {login: {oidc: {}}, registration: {client_id_documents: {}}, clients: [{}], grants: [{}], store: {}}}
+  b: {embedded: {login: {oidc: {jwks: {}}}, registration: {client_id_documents: {}}, clients: [{}], grants: [{}], store: {}}}
 servers:
   a: {upstream: {}, rules: [{}], limits: {}, credential: {header: {}, forward: {}}, legacy_sse: {}}
 limits: {}

@@ -153,7 +153,7 @@ fn the_smallest_file_has_every_default() {
 
     let issuer = &settings.authorization_servers[0];
     assert_eq!(issuer.keys, KeySource::Discover);
-    assert_eq!((issuer.refetch_floor, issuer.allow_http), (Duration::from_secs(30), false));
+    assert_eq!((issuer.refetch_floor, issuer.reach.allow_http), (Duration::from_secs(30), false));
     let rules = &issuer.rules;
     assert_eq!(rules.algorithms, [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA]);
     assert_eq!(rules.token_types, ["at+jwt", "jwt"].map(Box::from));

@@ -164,3 +164,31 @@ async fn a_document_without_keys_says_so() {
     let (discovery, _owner) = discovery(&site, Start::AtOnce);
     assert!(discovery.key_place().await.unwrap_err().cause.contains("no jwks_uri"));
 }
+
+#[test]
+fn c2_an_issuer_that_is_reached_inside_may_have_endpoints_inside() {
+    use crate::outbound::{
+        dial::Peer,
+        reach::{IssuerReach, ReachAt},
+    };
+    let place = |inside: &str, url: &str| {
+        let peer = |host: &str, port, tls| Peer { host: host.into(), port, tls };
+        let at = ReachAt { public: peer("login.example.com", 443, true), peer: peer(inside, 8080, false) };
+        let fetch = fetch_trusting(&[]).reaching(&IssuerReach { at: Some(at), ..IssuerReach::default() });
+        let issuer = "https://login.example.com/realms/main".into();
+        let place = Discovery::new(issuer, Plaintext::Permitted, Start::WhenAsked, fetch).place("token_endpoint", url);
+        place.map(|place| (place.rule, place.plaintext)).ok()
+    };
+    let (inside, outside) = (AddressRule::Configured, AddressRule::PublicOnly);
+    for (at, url, expected) in [
+        ("keycloak", "https://login.example.com/token", Some((inside, Plaintext::Refused))),
+        ("keycloak", "https://sts.example.com/token", Some((inside, Plaintext::Refused))),
+        ("keycloak", "http://keycloak:8080/token", Some((inside, Plaintext::Permitted))),
+        ("keycloak", "http://keycloak:8081/token", None),
+        ("keycloak", "http://login.example.com/token", None),
+        ("idp.example.net", "https://sts.example.com/token", Some((outside, Plaintext::Refused))),
+        ("idp.example.net", "http://idp.example.net:8080/token", Some((inside, Plaintext::Permitted))),
+    ] {
+        assert_eq!(place(at, url), expected, "{at} {url}");
+    }
+}

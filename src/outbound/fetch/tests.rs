@@ -6,6 +6,7 @@ use super::{
     testing::{ScriptedAnswer, Site, fetch_trusting},
     *,
 };
+use crate::outbound::reach::PrivateCa;
 
 const LIMIT: usize = 1_000;
 
@@ -242,4 +243,52 @@ fn b42_cache_control_says_how_long() {
 fn the_wait_after_failures_grows_to_a_bound() {
     let waits: Vec<u64> = [0, 1, 2, 3, 4, 5, 6, 64, 65, u32::MAX].map(|failures| backoff(failures).as_secs()).to_vec();
     assert_eq!(waits, [1, 1, 2, 4, 8, 16, 30, 30, 30, 30]);
+}
+
+#[tokio::test]
+async fn c2_an_issuer_is_reached_at_another_place_under_its_public_name() {
+    let site = Site::plain().await;
+    site.answer("/keys?v=1", ScriptedAnswer::json("{}"));
+    let peer = |host: &str, port, tls| Peer { host: host.into(), port, tls };
+    let at = ReachAt {
+        public: peer("login.example.invalid", 443, true),
+        peer: peer("127.0.0.1", site.address.port(), false),
+    };
+    let reach = IssuerReach { at: Some(at), ..IssuerReach::default() };
+    let fetch = fetch_trusting(&[]).reaching(&reach);
+    // Whatever the rule for public names is: the configuration names the place.
+    let public = |url| Wanted { rule: AddressRule::PublicOnly, plaintext: Plaintext::Refused, ..wanted(url) };
+    for url in ["https://login.example.invalid/keys?v=1", "https://LOGIN.example.invalid:443/keys?v=1"] {
+        assert_eq!(fetch.get(&public(url)).await.unwrap().body, "{}", "{url}");
+    }
+    let posted = public("https://login.example.invalid/keys?v=1");
+    fetch.post_form(&posted, "a=b".to_owned(), None, FETCH_TIMEOUT).await.unwrap();
+    let head = site.posted().pop().unwrap().to_ascii_lowercase();
+    assert!(
+        head.contains("host: login.example.invalid\r\n") && head.contains("x-forwarded-proto: https\r\n"),
+        "{head}"
+    );
+    // Another scheme, port or host is not the issuer's origin.
+    for (url, kind) in [
+        ("http://login.example.invalid/keys?v=1", "url"),
+        ("https://login.example.invalid:8443/keys?v=1", "resolve"),
+        ("https://login.example.invalid.example/keys?v=1", "resolve"),
+    ] {
+        assert_eq!(fetch.get(&public(url)).await.unwrap_err().kind.label(), kind, "{url}");
+    }
+    assert_eq!(site.hits("/keys?v=1"), 3);
+    site.stop().await;
+    let fault = fetch.get(&public("https://login.example.invalid/keys")).await.unwrap_err();
+    assert!(fault.cause.contains(&format!("at http://{}", site.address)), "{fault}");
+}
+
+#[tokio::test]
+async fn c2_a_private_ca_is_trusted_for_its_issuer_alone() {
+    let (site, certificate) = Site::tls().await;
+    site.answer("/keys", ScriptedAnswer::json("{}"));
+    let shared = fetch_trusting(&[]);
+    let ca = PrivateCa { path: "ca.pem".into(), certificates: vec![certificate] };
+    let own = shared.reaching(&IssuerReach { ca: Some(ca), ..IssuerReach::default() });
+    assert_eq!(own.get(&wanted(&site.url("/keys"))).await.unwrap().body, "{}");
+    assert_eq!(shared.get(&wanted(&site.url("/keys"))).await.unwrap_err().kind.label(), "tls_unknown_issuer");
 }

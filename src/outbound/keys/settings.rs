@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::decide::token::rules::TokenRules;
+use crate::{decide::token::rules::TokenRules, outbound::reach::IssuerReach};
 
 /// Where an issuer's keys come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,6 @@ pub struct IssuerSettings {
     /// Unknown keys cause one fetch in this time, and at most
     /// [`crate::base::limits::fetch::EXTRA_FETCHES_MAX`] more.
     pub refetch_floor: Duration,
-    /// Whether the issuer may have an `http://` URL that is not loopback.
-    pub allow_http: bool,
+    /// How it is reached.
+    pub reach: IssuerReach,
 }

@@ -12,7 +12,6 @@ use crate::{
     },
     outbound::{
         address::AddressRule,
-        dial::DialFaultKind,
         discover::{Discovery, KeyPlace},
         fault::{Fault, FaultKind},
         fetch::{Fetch, Plaintext, Wanted, backoff},
@@ -128,13 +127,7 @@ async fn get(fetch: &Fetch, place: &KeyPlace) -> Result<KeyDocument, Fault> {
     let wanted = Wanted { url: &place.url, rule: place.rule, plaintext: place.plaintext, bytes_max: JWKS_BYTES_MAX };
     match fetch.get(&wanted).await {
         Ok(fetched) => Ok(KeyDocument { wait: refresh_in(fetched.max_age), body: fetched.body }),
-        Err(fault)
-            if fault.kind == FaultKind::Dial(DialFaultKind::Address) && place.rule == AddressRule::PublicOnly =>
-        {
-            let cause = format_args!("{}; if this host is right, configure it as `jwks: {{url: …}}`", fault.cause);
-            Err(Fault { cause: cause.to_string(), ..fault })
-        }
-        Err(fault) => Err(fault),
+        Err(fault) => Err(place.advised(fault, "`jwks: {url: …}`")),
     }
 }
 

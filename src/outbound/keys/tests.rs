@@ -36,8 +36,13 @@ struct Kept {
 impl Kept {
     fn new(source: KeySource) -> Self {
         let clock = HandClock::at(testing::now());
-        let settings = IssuerSettings { rules: rules(), keys: source, refetch_floor: FLOOR, allow_http: false };
-        let keys = IssuerKeys::new(settings, fetch_trusting(&[]), clock.clone());
+        let settings = IssuerSettings {
+            rules: rules(),
+            keys: source,
+            refetch_floor: FLOOR,
+            reach: crate::outbound::reach::IssuerReach::default(),
+        };
+        let keys = IssuerKeys::new(settings, &fetch_trusting(&[]), clock.clone());
         let mut owner = JoinSet::new();
         owner.spawn(Arc::clone(&keys).keep_fresh());
         Self { keys, clock, _loop: owner }
@@ -302,8 +307,13 @@ async fn b41_keys_are_found_through_the_metadata_even_when_it_comes_late() {
     let clock = HandClock::at(testing::now());
     let mut rules = rules();
     rules.issuers = vec![issuer.as_str().into()];
-    let settings = IssuerSettings { rules, keys: KeySource::Discover, refetch_floor: FLOOR, allow_http: false };
-    let keys = IssuerKeys::new(settings, fetch_trusting(&[]), clock.clone());
+    let settings = IssuerSettings {
+        rules,
+        keys: KeySource::Discover,
+        refetch_floor: FLOOR,
+        reach: crate::outbound::reach::IssuerReach::default(),
+    };
+    let keys = IssuerKeys::new(settings, &fetch_trusting(&[]), clock.clone());
     let mut owner = JoinSet::new();
     owner.spawn(Arc::clone(&keys).keep_fresh());
     assert!(is_503(&keys.current_or_first(clock.now()).await));

@@ -63,8 +63,9 @@ fn issuer(site: &Site, clock: &Arc<HandClock>, owner: &mut JoinSet<()>, name: &s
     let mut rules = rules();
     rules.issuers = vec![name.into()];
     let keys = KeySource::Url(site.url(path).into());
-    let settings = IssuerSettings { rules, keys, refetch_floor: FLOOR, allow_http: false };
-    let keys = IssuerKeys::new(settings, fetch_trusting(&[]), clock.clone());
+    let settings =
+        IssuerSettings { rules, keys, refetch_floor: FLOOR, reach: crate::outbound::reach::IssuerReach::default() };
+    let keys = IssuerKeys::new(settings, &fetch_trusting(&[]), clock.clone());
     owner.spawn(Arc::clone(&keys).keep_fresh());
     keys
 }
@@ -125,8 +126,13 @@ async fn e27_a_token_that_was_revoked_inside_is_refused_from_memory_and_fresh() 
     let local = Arc::new(LocalKeys::default());
     let mut rules = rules();
     rules.issuers = vec![ISSUER.into()];
-    let settings = IssuerSettings { rules, keys: KeySource::Embedded, refetch_floor: FLOOR, allow_http: false };
-    let keys = IssuerKeys::embedded(settings, Arc::clone(&local), fetch_trusting(&[]), clock.clone());
+    let settings = IssuerSettings {
+        rules,
+        keys: KeySource::Embedded,
+        refetch_floor: FLOOR,
+        reach: crate::outbound::reach::IssuerReach::default(),
+    };
+    let keys = IssuerKeys::embedded(settings, Arc::clone(&local), &fetch_trusting(&[]), clock.clone());
     let mut owner = JoinSet::new();
     owner.spawn(Arc::clone(&keys).keep_fresh());
     local.publish(json!({"keys": [P256.jwk()]}).to_string().into());

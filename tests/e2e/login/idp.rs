@@ -12,10 +12,11 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use serde_json::{Map, Value, json};
+use tokio_rustls::TlsAcceptor;
 use url::form_urlencoded::parse;
 
 use crate::e2e::world::{
-    Seen, Step, Upstream,
+    Seen, Step, Upstream, certificate,
     issuer::house_key_set,
     key::{Alg, HOUSE},
     server::{full, json as answer},
@@ -70,7 +71,8 @@ pub struct Mind {
     /// How often the userinfo endpoint was asked.
     pub userinfo_requests: usize,
 
-    issuer: String,
+    /// The issuer, and the base of the URLs in the metadata.
+    pub issuer: String,
     count: usize,
     codes: HashMap<String, (String, Parameters)>,
     /// The subject of each session that is alive.
@@ -83,7 +85,15 @@ pub struct Mind {
 impl Idp {
     /// With two users: `ada` of the groups `staff` and `admins`, `bob` of the group `guests`.
     pub async fn start() -> Self {
-        let server = Upstream::start(None).await;
+        Self::at(Upstream::start(None).await)
+    }
+
+    /// The same over TLS, with a certificate of the tests' authority.
+    pub async fn start_tls() -> Self {
+        Self::at(Upstream::start(Some(TlsAcceptor::from(certificate::leaf().server_config()))).await)
+    }
+
+    fn at(server: Upstream) -> Self {
         let person = |name: &str, groups: &[&str]| {
             let claims = json!({
                 "preferred_username": name, "email": format!("{name}@corp.example"), "email_verified": true, "groups": groups,
@@ -136,7 +146,19 @@ impl Idp {
     /// `login: …` of the gateway's configuration, and the environment that it needs. `more` are
     /// further keys of `login.oidc`, each with a comma before it.
     pub fn login(&self, more: &str) -> String {
-        format!("{{oidc: {{issuer: \"{}\", client_id: {CLIENT}, client_secret: env:IDP_SECRET{more}}}}}", self.url())
+        let issuer = self.with(|idp| idp.issuer.clone());
+        format!("{{oidc: {{issuer: \"{issuer}\", client_id: {CLIENT}, client_secret: env:IDP_SECRET{more}}}}}")
+    }
+
+    /// Takes a public name. Browsers still find it at its own address, and the gateway must reach
+    /// it there.
+    pub fn named(self, issuer: &str) -> Self {
+        let browsers = format!("{}/authorize", self.url());
+        self.with(|idp| {
+            idp.issuer = issuer.to_owned();
+            idp.metadata.insert("authorization_endpoint".to_owned(), json!(browsers));
+        });
+        self
     }
 }
 

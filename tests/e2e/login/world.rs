@@ -80,7 +80,11 @@ impl LoginPlan {
 
     /// The same with further keys of `login.oidc`, each with a comma before it.
     pub async fn idp_with(more: &str) -> Self {
-        let idp = Idp::start().await;
+        Self::at(Idp::start().await, more)
+    }
+
+    /// The same with this IdP.
+    pub fn at(idp: Idp, more: &str) -> Self {
         let plan = Self::accounts()
             .key("login", &idp.login(more))
             .key("grants", "[{claims: {groups: [staff]}, scopes: [\"mcp:*\"]}]");

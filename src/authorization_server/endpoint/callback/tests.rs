@@ -76,7 +76,8 @@ impl Scene {
                 client_id: US.into(),
                 client_secret: Secret::new(b"50% of a secret".to_vec()),
                 scopes: vec!["profile".into(), "offline_access".into()],
-                allow_http: false,
+                reach: crate::outbound::reach::IssuerReach::default(),
+                jwks: crate::outbound::keys::KeySource::Discover,
                 trust_email: false,
             });
             settings.grants = vec![GrantRule {

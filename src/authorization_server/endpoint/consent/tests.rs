@@ -293,7 +293,8 @@ async fn d01_consent_comes_before_the_company_idp_learns_of_anything() {
             client_id: "us".into(),
             client_secret: Secret::new(b"secret".to_vec()),
             scopes: vec!["openid".into()],
-            allow_http: false,
+            reach: crate::outbound::reach::IssuerReach::default(),
+            jwks: crate::outbound::keys::KeySource::Discover,
             trust_email: false,
         });
     });

@@ -124,7 +124,8 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
             client_id: "us".into(),
             client_secret: Secret::new(b"secret".to_vec()),
             scopes: Vec::new(),
-            allow_http: false,
+            reach: crate::outbound::reach::IssuerReach::default(),
+            jwks: crate::outbound::keys::KeySource::Discover,
             trust_email: false,
         });
     });

@@ -90,8 +90,9 @@ impl Bridge {
     ) -> Result<Result<Granted, (StatusCode, String)>, OAuthError> {
         let metadata = self.metadata().await?;
         let endpoint = metadata.token_endpoint.as_deref().unwrap_or_default();
-        let place = self.keys.discovery().place("token_endpoint", endpoint).map_err(|fault| unavailable(&fault))?;
-        let settings = self.settings();
+        let link = self.link();
+        let place = link.keys.discovery().place("token_endpoint", endpoint).map_err(|fault| unavailable(&fault))?;
+        let settings = &link.settings;
         let secret = std::str::from_utf8(settings.client_secret.expose()).unwrap_or_default();
         let id = &*settings.client_id;
         let mut parameters = parameters.to_vec();
@@ -105,8 +106,8 @@ impl Bridge {
             None
         };
         let wanted = Wanted { url: &place.url, rule: place.rule, plaintext: place.plaintext, bytes_max: BYTES_MAX };
-        let posted = self.fetch.post_form(&wanted, form::encode(&parameters), authorization, within).await;
-        let posted = posted.map_err(|fault| unavailable(&fault))?;
+        let posted = link.fetch.post_form(&wanted, form::encode(&parameters), authorization, within).await;
+        let posted = posted.map_err(|fault| unavailable(&place.advised(fault, "login.oidc.reach_at")))?;
         let unreadable = || {
             unavailable(&Fault::new(
                 FaultKind::TokenEndpoint,

@@ -37,7 +37,8 @@ impl Bridge {
             tracing::warn!(?fault, "the company IdP sent an ID token that is not valid");
             Code::InvalidRequest.because("the identity provider's answer is not valid")
         };
-        let settings = self.settings();
+        let link = self.link();
+        let settings = &link.settings;
         let expected = Expected {
             issuer: &settings.issuer,
             client_id: &settings.client_id,
@@ -47,10 +48,10 @@ impl Bridge {
         };
         let no_keys = || unavailable(&Fault::new(FaultKind::KeySet, "the IdP's keys cannot be fetched"));
         let unverified = UnverifiedJwt::read(token).map_err(|_| refused(TokenFault::Malformed))?;
-        let mut keys = self.keys.current_or_first(now).await.map_err(|_| no_keys())?;
+        let mut keys = link.keys.current_or_first(now).await.map_err(|_| no_keys())?;
         let mut proof = id_token::verify(&unverified, &expected, &keys.set, now);
         // The token came from the IdP itself, so a client cannot cause key fetches.
-        let mut newer = self.keys.newer(None);
+        let mut newer = link.keys.newer(None);
         while proof == Err(TokenFault::UnknownKey) {
             keys = newer.than(keys.generation).await.map_err(|why| match why {
                 NoNewerKeys::UnknownKey => refused(TokenFault::UnknownKey),
