@@ -21,6 +21,7 @@ use crate::{
 
 mod arguments;
 mod check;
+mod check_seals;
 mod explain;
 mod hash_password;
 mod run;

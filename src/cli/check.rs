@@ -4,12 +4,10 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     app::{self, clock::SystemClock},
-    authorization_server::{
-        keys::seal::Sealer,
-        settings::{EmbeddedSettings, Login, StoreSettings},
-    },
+    authorization_server::settings::{EmbeddedSettings, Login},
     base::clock::Clock,
     cli::{
+        check_seals::{self, SealLine},
         terminal::{BAD_CONFIG, complain, load, print},
         unobserved::unobserved,
     },
@@ -43,25 +41,13 @@ pub(super) fn check(path: &Path) -> u8 {
         print(&format!("{}: {line}", path.display()));
     }
     print(&format!("{}: ok, {}", path.display(), summary(&loaded.settings)));
-    for line in seal_keys(&loaded.settings) {
-        print(&line);
+    for line in check_seals::lines(&loaded.settings) {
+        match line {
+            SealLine::Told(line) => print(&line),
+            SealLine::Warned(line) => complain(&format!("warning: {}: {line}", path.display())),
+        }
     }
     0
-}
-
-/// The ids by which `/readyz`, the metrics and the log name the keys that seal stores. A check does
-/// not open a store: a running gateway holds its file, and knows better what a shared one needs.
-fn seal_keys(settings: &Settings) -> Vec<String> {
-    let stores = settings.embedded.iter().filter(|embedded| embedded.store != StoreSettings::Memory);
-    let sealer = stores.filter_map(|embedded| Sealer::new(&embedded.seal_keys).ok()).next();
-    let ids: Vec<_> = sealer.iter().flat_map(Sealer::ids).collect();
-    let several = ids.iter().enumerate().filter(|_| ids.len() > 1);
-    several
-        .map(|(position, id)| match position {
-            0 => format!("session_keys[0] is key {id}: it seals the store"),
-            _ => format!("session_keys[{position}] is key {id}: remove it when the metric portcullis_store_key_needed of every replica is 0 for it"),
-        })
-        .collect()
 }
 
 fn buildable(settings: &Settings) -> Result<Vec<String>, Vec<String>> {

@@ -314,6 +314,11 @@ fn records_of(sealer: &Sealer, sealed: &[u8]) -> Option<(SealEra, Vec<Record>)> 
     [SealEra::Sealed, SealEra::Mixed].into_iter().find_map(|era| Some((era, sealer.open_value(purpose(era), sealed)?)))
 }
 
+/// The position of the key that opens the sealed signing keys of a store.
+pub(crate) fn opened_by(sealer: &Sealer, sealed: &[u8]) -> Option<usize> {
+    [SealEra::Sealed, SealEra::Mixed].into_iter().find_map(|era| Some(sealer.opened(purpose(era), sealed)?.0))
+}
+
 fn digest(sealed: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(sha256(sealed))
 }

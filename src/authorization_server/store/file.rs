@@ -23,6 +23,7 @@ use super::{
 };
 use crate::base::limits::authorization_server::{STORE_BUSY_TIMEOUT, STORE_SWEEP_ENTRIES, STORE_WORK_TIMEOUT};
 
+pub(crate) mod census;
 mod scan;
 
 /// SQLite's application id of the file: "Port".

@@ -51,6 +51,54 @@ async fn login_a1_the_rotation_of_the_readme_keeps_every_login_on_the_file_store
 }
 
 #[tokio::test]
+async fn login_a1_check_says_which_keys_a_file_still_needs() {
+    let mut login = LoginPlan::idp().await.file().start().await;
+    signed_in(&login).await;
+    let (code, told, _) = login.check(0).await;
+    assert!(code == Some(0) && told.contains("as.db: a running gateway has it open"), "{told}");
+
+    login.stop(0, "TERM").await;
+    let (code, told, _) = login.check(0).await;
+    let first = told.lines().find(|line| line.contains("session_keys[0] is key")).expect(&told);
+    assert!(
+        code == Some(0) && first.contains("it seals the signing keys and ") && first.ends_with(" entries"),
+        "{told}"
+    );
+    let of_a = first.split(' ').nth(4).unwrap().trim_end_matches(':').to_owned();
+
+    // B is first, and nothing is sealed with it yet.
+    login.edit_seals(0, &["B", "A"]);
+    let (code, told, complained) = login.check(0).await;
+    assert_eq!((code, complained.as_str()), (Some(0), ""));
+    assert!(told.contains("it will seal the store"), "{told}");
+    let needed = format!("session_keys[1] is key {of_a}: it still seals the signing keys and ");
+    assert!(told.contains(&needed), "{told}");
+
+    // Without A, what it sealed would be lost.
+    login.edit_seals(0, &["B"]);
+    let (code, _, complained) = login.check(0).await;
+    assert_eq!(code, Some(0));
+    let lost = format!(" entries are sealed with key {of_a}, which is not in session_keys: they are lost");
+    assert!(
+        complained.contains(&lost) && complained.contains("none of session_keys opens the signing keys"),
+        "{complained}"
+    );
+
+    login.edit_seals(0, &["B", "A"]);
+    login.resume(0).await;
+    until_free(&login, 0).await;
+    login.stop(0, "TERM").await;
+    let (_, told, complained) = login.check(0).await;
+    let free = format!("session_keys[1] is key {of_a}: the store no longer needs it");
+    assert!(told.contains(&free) && complained.is_empty(), "{told}{complained}");
+    login.edit_seals(0, &["B"]);
+    let (_, told, complained) = login.check(0).await;
+    assert!(told.contains("it seals the signing keys and ") && complained.is_empty(), "{told}{complained}");
+    login.resume(0).await;
+    login.close().await;
+}
+
+#[tokio::test]
 async fn login_a1_every_kind_of_value_outlives_the_rotation() {
     let mut login = LoginPlan::accounts().file().start().await;
     let mut client = Client::register(&login, serde_json::json!({"redirect_uris": ["https://app.example/back"]})).await;

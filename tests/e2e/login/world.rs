@@ -309,6 +309,12 @@ impl LoginWorld {
     /// Stops a replica with this signal (`TERM` or `KILL`) and starts it again; it may have another
     /// configuration by then.
     pub async fn restart(&mut self, replica: usize, signal: &str) {
+        self.stop(replica, signal).await;
+        self.resume(replica).await;
+    }
+
+    /// Stops a replica.
+    pub async fn stop(&mut self, replica: usize, signal: &str) {
         self.process(replica).signal(signal);
         let process = match replica.checked_sub(1) {
             None => &mut self.world.gateway,
@@ -316,11 +322,25 @@ impl LoginWorld {
         };
         process.exit_code().await;
         self.world.nothing_leaked_by(self.process(replica));
+    }
+
+    /// Starts a replica that was stopped.
+    pub async fn resume(&mut self, replica: usize) {
         let process = self.begun(replica).await;
         match replica.checked_sub(1) {
             None => self.world.gateway = process,
             Some(other) => self.others[other] = process,
         }
+    }
+
+    /// What `portcullis check` says about a replica's configuration: its exit code, standard output
+    /// and standard error.
+    pub async fn check(&self, replica: usize) -> (Option<i32>, String, String) {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.args(["check", "--config"]).arg(self.config(replica)).envs(self.environment.iter().cloned());
+        let said = command.output().await.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (said.status.code(), text(&said.stdout), text(&said.stderr))
     }
 
     async fn begun(&self, replica: usize) -> Process {
