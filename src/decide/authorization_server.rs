@@ -20,3 +20,4 @@ pub mod request;
 pub mod stored_value;
 pub mod token_size;
 mod url;
+pub mod visible_text;

@@ -15,6 +15,7 @@ mod doubled;
 pub mod idp;
 mod idp_place;
 mod lasting;
+mod odd_clients;
 mod protocol;
 mod refusals;
 mod registering;

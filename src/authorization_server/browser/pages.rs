@@ -19,6 +19,7 @@ use crate::{
             client::{Client, ClientOrigin},
             error::{Code, OAuthError},
             request::ReturnTo,
+            visible_text::visible,
         },
         routing::IssuerEndpoint,
     },
@@ -95,7 +96,7 @@ pub(crate) fn consent(embedded: &Embedded, view: &ConsentView<'_>) -> EndpointAn
         vouched: vouched(&flow.client),
         servers: servers(embedded, flow),
         back: shown(back.as_str()),
-        back_host: shown(back.host()),
+        back_host: shown(&back.host()),
         is_local: back.is_native(),
         is_native: flow.client.is_native() || back.is_native(),
         claimable: back.private_scheme().filter(|_| back.is_claimable()).map(shown),
@@ -121,7 +122,7 @@ pub(crate) fn error(error: &OAuthError) -> EndpointAnswer {
 /// The error page with a link to the client, which gets the error if the user follows it.
 pub(crate) fn error_for(error: &OAuthError, back: &ReturnTo, issuer: &str) -> EndpointAnswer {
     let is_program = back.uri.is_native();
-    let link = ErrorLink { url: back.with_error(error, issuer), host: shown(back.uri.host()), is_program };
+    let link = ErrorLink { url: back.with_error(error, issuer), host: shown(&back.uri.host()), is_program };
     error_page(&Denied::from(error.clone()), Some(link))
 }
 
@@ -149,6 +150,10 @@ fn in_words(code: Code) -> (&'static str, &'static str) {
         Code::InvalidClient | Code::UnauthorizedClient => (
             "Unknown application",
             "Remove the connection in the application and add it again, so that the application registers again.",
+        ),
+        Code::InvalidClientMetadata => (
+            "This application cannot be used here",
+            "Tell the maker of the application: the document that describes it must be corrected. Its address is the application's client_id.",
         ),
         Code::AccessDenied => {
             ("This sign-in cannot continue", "Go back to the application and begin again, in one browser window.")
@@ -186,7 +191,7 @@ fn answer(status: StatusCode, title: &str, body: &impl Template, form_targets: &
 
 fn vouched(client: &Client) -> Vouched {
     match (client.origin, client.host()) {
-        (ClientOrigin::Document, Some(host)) => Vouched::Host(shown(host)),
+        (ClientOrigin::Document, Some(host)) => Vouched::Host(shown(&host)),
         (ClientOrigin::Configured, _) => Vouched::Operator,
         (ClientOrigin::Dynamic | ClientOrigin::Document, _) => Vouched::Unchecked,
     }
@@ -208,17 +213,11 @@ fn item<'a>(embedded: &'a Embedded, flow: &Flow, scope: &'a Scope) -> ScopeRow<'
     ScopeRow { scope: scope.as_str(), words, servers }
 }
 
-/// Text from outside: shortened, and without invisible and direction-changing characters (UAX #9),
-/// which could affect text beyond their element.
+/// Text from outside: shortened, and without characters that cannot be seen or that change the
+/// order of others, which could affect text beyond their element.
 fn shown(text: &str) -> String {
-    let is_plain = |letter: &char| {
-        !letter.is_control()
-            && !matches!(
-                letter,
-                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}'
-            )
-    };
-    let mut letters = text.chars().filter(is_plain);
+    let text = visible(text);
+    let mut letters = text.chars();
     let mut shown: String = letters.by_ref().take(SHOWN_CHARS_MAX).collect();
     if letters.next().is_some() {
         shown.push('…');

@@ -1,6 +1,7 @@
 //! Client ID Metadata Documents and key sets of clients: fetched, cached within bounds (SPEC E-33).
 
 use std::{
+    borrow::Cow,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -58,13 +59,14 @@ impl Reach {
     }
 }
 
-/// Why a document or key set cannot be used. The log has the cause, and the client does not learn
-/// it: an attacker could probe the internal network with it (SPEC D-34).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a document or key set cannot be used. The log has the cause. Of a document that a public
+/// host has sent, the answer says what is wrong with it, in fixed words; why a host was not reached
+/// it does not say: an attacker could probe the internal network with it (SPEC D-34).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DocumentFault {
     /// The host has withdrawn it, or what the host sent is not a usable document: the last good one
-    /// ends, too.
-    Ended,
+    /// ends, too. With what is wrong with it.
+    Ended(Cow<'static, str>),
     /// The host refuses to send it. The last good one does not serve, and does not end either.
     Refused,
     /// The host was not reached, failed, or must not be asked now: the last good one may serve.
@@ -74,9 +76,8 @@ pub enum DocumentFault {
 impl From<DocumentFault> for OAuthError {
     fn from(fault: DocumentFault) -> Self {
         match fault {
-            DocumentFault::Ended => {
-                Code::InvalidClient.because("the document of this client_id, or its key set, cannot be used")
-            }
+            DocumentFault::Ended(what) => Code::InvalidClient
+                .because(format!("the document of this client_id, or its key set, cannot be used: {what}")),
             // Not `invalid_client`: clients discard their tokens and their registration then.
             DocumentFault::Refused | DocumentFault::Away => Code::TemporarilyUnavailable
                 .because("the document of this client_id, or its key set, cannot be fetched now; try again later"),
@@ -156,8 +157,8 @@ impl ClientDocuments {
         if let Some(client) = self.held(url, now) {
             return Ok(client);
         }
-        let (body, age) = self.fetch(fetch, url.as_str(), url.host(), reach, CLIENT_DOCUMENT_BYTES_MAX, now).await?;
-        let client = client_metadata::read_document(url, &body).map_err(|cause| unusable(url.as_str(), cause))?;
+        let (body, age) = self.fetch(fetch, url.as_str(), &url.host(), reach, CLIENT_DOCUMENT_BYTES_MAX, now).await?;
+        let client = client_metadata::read_document(url, &body).map_err(|what| unusable(url.as_str(), what))?;
         let age = age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_MAX);
         self.known.insert(url.as_str().into(), ());
         self.clients.insert(url.as_str().into(), Held::new(client.clone(), age, now));
@@ -174,8 +175,9 @@ impl ClientDocuments {
         }
         let host = host_of(url).ok_or_else(|| unusable(url, "the URL has no host"))?;
         let (body, age) = self.fetch(fetch, url, &host, reach, CLIENT_KEYS_BYTES_MAX, now).await?;
-        KeySet::read(&body).map_err(|cause| unusable(url, format_args!("not a usable key set: {cause:?}")))?;
-        let text: Box<str> = std::str::from_utf8(&body).map_err(|_| unusable(url, "not UTF-8"))?.into();
+        let unusable_set = DocumentFault::Ended("it is not a usable key set".into());
+        KeySet::read(&body).map_err(|cause| refused(url, unusable_set, format_args!("not a key set: {cause:?}")))?;
+        let text: Box<str> = std::str::from_utf8(&body).map_err(|_| unusable(url, "it is not UTF-8"))?.into();
         // A withdrawn key must stop working soon.
         let age =
             age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_DEFAULT);
@@ -264,25 +266,29 @@ fn host_of(url: &str) -> Option<String> {
 
 /// What a failed fetch says about the document.
 fn verdict(fault: &Fault) -> DocumentFault {
+    let ended = |what: &'static str| DocumentFault::Ended(what.into());
     match fault.kind {
-        FaultKind::Gone | FaultKind::Redirect | FaultKind::MediaType | FaultKind::TooLarge | FaultKind::Url => {
-            DocumentFault::Ended
-        }
+        FaultKind::Gone => ended("its host answers that it does not exist (404 or 410)"),
+        FaultKind::Redirect => ended("its host answers with a redirect, which is not followed"),
+        FaultKind::MediaType => ended("its host does not send it as JSON (Content-Type)"),
+        FaultKind::TooLarge => ended("it is too long"),
+        FaultKind::Url => ended("its URL cannot be fetched"),
         // Such as a 403 for this server's address.
         FaultKind::Status => DocumentFault::Refused,
         _ => DocumentFault::Away,
     }
 }
 
-fn unusable(url: &str, cause: impl std::fmt::Display) -> DocumentFault {
-    refused(url, DocumentFault::Ended, cause)
+fn unusable(url: &str, what: impl Into<Cow<'static, str>>) -> DocumentFault {
+    let what = what.into();
+    refused(url, DocumentFault::Ended(what.clone()), what)
 }
 
 /// Logs the cause.
 fn refused(url: &str, fault: DocumentFault, cause: impl std::fmt::Display) -> DocumentFault {
     let place = url.split(['?', '#']).next().unwrap_or_default();
     let outcome = match fault {
-        DocumentFault::Ended => "not usable",
+        DocumentFault::Ended(_) => "not usable",
         DocumentFault::Refused | DocumentFault::Away => "not fetched",
     };
     info!(target: "portcullis::authorization_server", event = "document", client = place, %cause, outcome, "client document {outcome}");

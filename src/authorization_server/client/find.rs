@@ -36,7 +36,7 @@ pub(crate) async fn find(
     }
     let unknown = || Code::InvalidClient.because("the client is not registered here");
     // Takes effect at once, whatever this server has cached or stored of the client.
-    if embedded.settings.registration.refused_clients.iter().any(|refused| **refused == *id) {
+    if embedded.settings.registration.refused_clients.iter().any(|refused| DocumentUrl::is_same(refused, id)) {
         return Err(unknown());
     }
     let mut client = match DocumentUrl::looks_like_one(id) {
@@ -61,7 +61,7 @@ async fn described(
         return Err(refused("a client_id that is a URL is not accepted here"));
     }
     let url = DocumentUrl::parse(id, registration.allow_loopback_documents).map_err(refused)?;
-    if !registration.document_hosts.iter().any(|pattern| matches(pattern, url.host())) {
+    if !registration.document_hosts.iter().any(|pattern| matches(pattern, &url.host())) {
         return Err(refused("client documents from this host are not accepted here"));
     }
     let (state, now) = (&embedded.state, asked.now);
@@ -82,7 +82,7 @@ async fn described(
             state.documents.client(&state.fetch, &url, reach(embedded), now).await
         }
     };
-    let Some(kept) = kept else { return fetched.map_err(OAuthError::from) };
+    let Some(kept) = kept else { return fetched.map_err(|fault| told(fault, purpose)) };
     match fetched {
         Ok(client) => {
             if let Err(fault) = last_good::record(embedded, &url, Some(&client), now).await {
@@ -90,9 +90,9 @@ async fn described(
             }
             Ok(client)
         }
-        Err(DocumentFault::Ended) => {
+        Err(fault @ DocumentFault::Ended(_)) => {
             last_good::record(embedded, &url, None, now).await?;
-            Err(DocumentFault::Ended.into())
+            Err(told(fault, purpose))
         }
         Err(DocumentFault::Refused) => Err(DocumentFault::Refused.into()),
         Err(DocumentFault::Away) => {
@@ -104,6 +104,17 @@ async fn described(
             tracing::debug!(target: "portcullis::authorization_server", client = id, age_secs, "the last good document of a client serves");
             Ok(client.clone())
         }
+    }
+}
+
+/// The error for a document that cannot be used. The page of a new authorization says that the
+/// maker of the client must act; other endpoints answer `invalid_client`.
+fn told(fault: DocumentFault, purpose: Purpose<'_>) -> OAuthError {
+    let is_unusable = matches!(fault, DocumentFault::Ended(_));
+    let error = OAuthError::from(fault);
+    match purpose {
+        Purpose::Authorize(_) if is_unusable => OAuthError { code: Code::InvalidClientMetadata, ..error },
+        Purpose::Authorize(_) | Purpose::Token => error,
     }
 }
 
@@ -127,7 +138,7 @@ pub(crate) async fn keys_at(embedded: &Embedded, url: &str, asked: &Asked<'_>) -
             Ok(kept)
         }
         Err(fault) => {
-            if fault == DocumentFault::Ended {
+            if matches!(fault, DocumentFault::Ended(_)) {
                 last_good::forget_keys(embedded, url).await?;
             }
             Err(fault.into())
@@ -144,7 +155,7 @@ pub(crate) fn is_vouched_for(embedded: &Embedded, client: &Client) -> bool {
         ClientOrigin::Dynamic => matches!(registration.dynamic, Dynamic::Token(_)),
         ClientOrigin::Document => {
             let host = client.host().unwrap_or_default();
-            registration.document_hosts.iter().any(|pattern| **pattern != *"*" && matches(pattern, host))
+            registration.document_hosts.iter().any(|pattern| **pattern != *"*" && matches(pattern, &host))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{KIB, MIB};
 
 /// A Client ID Metadata Document (SPEC E-33).
-pub const CLIENT_DOCUMENT_BYTES_MAX: usize = 5 * KIB;
+pub const CLIENT_DOCUMENT_BYTES_MAX: usize = 16 * KIB;
 /// A key set that a client's document names.
 pub const CLIENT_KEYS_BYTES_MAX: usize = 64 * KIB;
 /// Remembered documents and key sets of clients.
@@ -134,8 +134,8 @@ pub const CLIENT_ID_BYTES_MAX: usize = KIB;
 /// One redirect URI; with `state` and a code it must not be too long for a URL.
 pub const REDIRECT_URI_BYTES_MAX: usize = 2 * KIB;
 /// Redirect URIs of one client.
-pub const REDIRECT_URIS_MAX: usize = 16;
-/// `client_name`: a line of the consent page.
+pub const REDIRECT_URIS_MAX: usize = 64;
+/// `client_name`: a line of the consent page; what is longer is shortened.
 pub const CLIENT_NAME_CHARS_MAX: usize = 120;
 /// `grant_types` and `response_types` of one client, each.
 pub const CLIENT_WORDS_MAX: usize = 16;

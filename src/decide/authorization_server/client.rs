@@ -1,5 +1,7 @@
 //! OAuth clients: configured, registered (RFC 7591), or described by their own document.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -74,7 +76,7 @@ pub struct Grants {
 impl Client {
     /// The host of the client's document, which vouches for the client.
     #[must_use]
-    pub fn host(&self) -> Option<&str> {
+    pub fn host(&self) -> Option<Cow<'_, str>> {
         let url = (self.origin == ClientOrigin::Document).then(|| WebUrl::read(&self.id));
         url?.ok().map(|url| url.host)
     }

@@ -1,6 +1,11 @@
 //! Recognises client ids that are URLs of Client ID Metadata Documents (SPEC E-32).
 
-use crate::{base::limits::authorization_server::CLIENT_ID_BYTES_MAX, decide::authorization_server::url::WebUrl};
+use std::borrow::Cow;
+
+use crate::{
+    base::limits::authorization_server::CLIENT_ID_BYTES_MAX,
+    decide::{authorization_server::url::WebUrl, token::audience::same},
+};
 
 #[cfg(test)]
 mod tests;
@@ -45,10 +50,17 @@ impl DocumentUrl {
         &self.text
     }
 
-    /// The host, for allow-lists and for the consent page.
+    /// The host in lower case, for allow-lists and for the consent page.
     #[must_use]
-    pub fn host(&self) -> &str {
-        WebUrl::read(&self.text).map_or("", |url| url.host)
+    pub fn host(&self) -> Cow<'_, str> {
+        WebUrl::read(&self.text).map_or("".into(), |url| url.host)
+    }
+
+    /// Whether two ids name the same document: host and default port may be spelled differently.
+    /// To refuse a client only: each spelling is a client of its own.
+    #[must_use]
+    pub fn is_same(one: &str, other: &str) -> bool {
+        same(one, other)
     }
 
     /// Whether the document is on this machine, which only `allow_loopback` permits.

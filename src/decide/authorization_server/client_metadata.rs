@@ -1,5 +1,7 @@
 //! Reads client metadata: strict JSON, short values, and names that do not deceive a user.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::{
@@ -17,6 +19,7 @@ use crate::{
             redirect_uri::RedirectUri,
             registration::{ApplicationType, ClientAuthMethod, RegistrationRequest},
             url::WebUrl,
+            visible_text::visible,
         },
         json::strict,
         token::jwk::KeySet,
@@ -41,7 +44,7 @@ impl RegistrationRequest {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn read_document(url: &DocumentUrl, json: &[u8]) -> Result<Client, &'static str> {
+pub fn read_document(url: &DocumentUrl, json: &[u8]) -> Result<Client, Cow<'static, str>> {
     let (registration, auth) = document(url, json).map_err(|wrong| wrong.what)?;
     Ok(Client { origin: ClientOrigin::Document, ..registration.into_client(url.as_str().into(), auth) })
 }
@@ -49,16 +52,16 @@ pub fn read_document(url: &DocumentUrl, json: &[u8]) -> Result<Client, &'static 
 /// What is wrong with it.
 struct Wrong {
     code: Code,
-    what: &'static str,
+    what: Cow<'static, str>,
 }
 
 /// A fault of redirect URIs, which have an own error code in RFC 7591 §3.2.2.
-fn redirect(what: &'static str) -> Wrong {
-    Wrong { code: Code::InvalidRedirectUri, what }
+fn redirect(what: impl Into<Cow<'static, str>>) -> Wrong {
+    Wrong { code: Code::InvalidRedirectUri, what: what.into() }
 }
 
-fn wrong(what: &'static str) -> Wrong {
-    Wrong { code: Code::InvalidClientMetadata, what }
+fn wrong(what: impl Into<Cow<'static, str>>) -> Wrong {
+    Wrong { code: Code::InvalidClientMetadata, what: what.into() }
 }
 
 /// A registration request.
@@ -115,7 +118,7 @@ impl Members {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(wrong("a member of the client metadata is not a string")),
+            Some(_) => Err(wrong(format!("{name} is not a string"))),
         }
     }
 
@@ -125,7 +128,7 @@ impl Members {
         let words = value.as_array().and_then(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
         match words {
             Some(words) if words.len() <= CLIENT_WORDS_MAX => Ok(Some(words)),
-            _ => Err(wrong("a member of the client metadata is not a short list of strings")),
+            _ => Err(wrong(format!("{name} is not a list of at most {CLIENT_WORDS_MAX} strings"))),
         }
     }
 
@@ -136,7 +139,8 @@ impl Members {
     ) -> Result<RegistrationRequest, Wrong> {
         let (redirect_uris, left_out) = self.redirect_uris(schemes)?;
         self.check_response_types()?;
-        let scopes = self.text("scope")?.map(read_scope).transpose().map_err(wrong)?;
+        // Not a limit, so a list that cannot be read keeps no client out.
+        let scopes = self.get("scope").and_then(Value::as_str).and_then(|text| read_scope(text).ok());
         Ok(RegistrationRequest {
             name: self.name()?,
             application_type: self.application_type(&redirect_uris),
@@ -150,14 +154,15 @@ impl Members {
 
     /// The redirect URIs that can be used, and what is wrong with the first other one.
     fn redirect_uris(&self, schemes: &RedirectSchemes) -> Result<(Vec<RedirectUri>, Option<&'static str>), Wrong> {
+        let no_list = || format!("redirect_uris is not a list of 1 to {REDIRECT_URIS_MAX} URLs");
         let list = match self.get("redirect_uris") {
             None => return Err(redirect("redirect_uris is missing")),
             Some(Value::Array(list)) if (1..=REDIRECT_URIS_MAX).contains(&list.len()) => list,
-            Some(_) => return Err(redirect("redirect_uris must be a list of 1 to 16 URLs")),
+            Some(_) => return Err(redirect(no_list())),
         };
         let (mut uris, mut left_out): (Vec<RedirectUri>, _) = (Vec::with_capacity(list.len()), None);
         for value in list {
-            let text = value.as_str().ok_or_else(|| redirect("redirect_uris must be a list of 1 to 16 URLs"))?;
+            let text = value.as_str().ok_or_else(|| redirect(no_list()))?;
             match schemes.read(text) {
                 Ok(uri) if uris.contains(&uri) => {}
                 Ok(uri) => uris.push(uri),
@@ -165,7 +170,7 @@ impl Members {
             }
         }
         match left_out {
-            Some(what) if uris.is_empty() => Err(redirect(what)),
+            Some(what) if uris.is_empty() => Err(redirect(format!("redirect_uris has no usable URL: {what}"))),
             _ => Ok((uris, left_out)),
         }
     }
@@ -183,16 +188,20 @@ impl Members {
 
     fn check_response_types(&self) -> Result<(), Wrong> {
         match self.words("response_types")? {
-            Some(types) if !types.contains(&"code") => Err(wrong("response_types must contain code")),
+            Some(types) if !types.is_empty() && !types.contains(&"code") => {
+                Err(wrong("response_types must contain code"))
+            }
             _ => Ok(()),
         }
     }
 
     /// The default of RFC 7591 §2 is `authorization_code` only, but clients that leave out
-    /// `grant_types` want to stay signed in as well, and §3.2.1 lets the server decide. Grant types
-    /// that registered clients cannot have are left out, and the answer lists the rest.
+    /// `grant_types`, or leave it empty, want to stay signed in as well, and §3.2.1 lets the server
+    /// decide. Grant types that registered clients cannot have are left out, and the answer lists
+    /// the rest.
     fn grants(&self) -> Result<Grants, Wrong> {
-        let types = self.words("grant_types")?.unwrap_or_else(|| vec!["authorization_code", "refresh_token"]);
+        let types = self.words("grant_types")?.filter(|types| !types.is_empty());
+        let types = types.unwrap_or_else(|| vec!["authorization_code", "refresh_token"]);
         if !types.contains(&"authorization_code") {
             return Err(wrong("grant_types must contain authorization_code"));
         }
@@ -229,28 +238,17 @@ impl Members {
         }
     }
 
+    /// The name as people can see it, shortened if it is longer than a line.
     fn name(&self) -> Result<Option<Box<str>>, Wrong> {
-        let Some(name) = self.text("client_name")?.map(str::trim).filter(|name| !name.is_empty()) else {
-            return Ok(None);
-        };
-        if name.chars().nth(CLIENT_NAME_CHARS_MAX).is_some() {
-            return Err(wrong("client_name is longer than 120 characters"));
+        let name = visible(self.text("client_name")?.unwrap_or_default());
+        let name = name.trim();
+        let mut short: String = name.chars().take(CLIENT_NAME_CHARS_MAX).collect();
+        if short.len() < name.len() {
+            short.pop();
+            short.push('…');
         }
-        if name.contains(is_deceptive) {
-            return Err(wrong("client_name has control, direction or invisible characters"));
-        }
-        Ok(Some(name.into()))
+        Ok((!short.is_empty()).then(|| short.into()))
     }
-}
-
-/// Whether `letter` is invisible, or changes the order of other characters (UAX #9): a name must be
-/// what it looks like.
-fn is_deceptive(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter,
-            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
-            | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}'
-            | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFF}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[cfg(test)]

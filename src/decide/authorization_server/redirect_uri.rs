@@ -1,5 +1,7 @@
 //! Decides which redirect URIs may be registered, and which requested URIs match (E-30, E-31).
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -86,7 +88,7 @@ impl RedirectUri {
         // RFC 8252 §7.3: a native client listens on any free port. Only the port may differ;
         // `localhost` is not `127.0.0.1`.
         let on_this_machine = |text| match kind(text) {
-            Ok(Kind::Web(url)) if !url.https && url.is_plain_loopback() => Some((url.host, url.rest)),
+            Ok(Kind::Web(url)) if !url.https && url.is_plain_loopback() => Some((url.written_host, url.rest)),
             _ => None,
         };
         on_this_machine(&self.text).is_some_and(|ours| on_this_machine(asked) == Some(ours))
@@ -94,11 +96,11 @@ impl RedirectUri {
 
     /// The destination for the consent page: the host, or the private-use scheme.
     #[must_use]
-    pub fn host(&self) -> &str {
+    pub fn host(&self) -> Cow<'_, str> {
         match kind(&self.text) {
             Ok(Kind::Web(url)) => url.host,
-            Ok(Kind::Private(scheme, _)) => scheme,
-            Err(_) => "",
+            Ok(Kind::Private(scheme, _)) => scheme.into(),
+            Err(_) => "".into(),
         }
     }
 
@@ -121,8 +123,10 @@ impl RedirectUri {
             Ok(Kind::Web(url)) if url.is_loopback() => {
                 format!("{}://{}", if url.https { "https" } else { "http" }, url.host).into()
             }
-            Ok(Kind::Web(url)) if url.https => url.origin.strip_suffix(":443").unwrap_or(url.origin).into(),
-            Ok(Kind::Web(url)) => url.origin.into(),
+            Ok(Kind::Web(url)) => {
+                let origin = if url.https { url.origin.strip_suffix(":443") } else { None };
+                origin.unwrap_or(url.origin).to_ascii_lowercase().into()
+            }
             Ok(Kind::Private(scheme, _)) => format!("{scheme}:").into(),
             // Never the same as another origin.
             Err(_) => self.text.clone(),

@@ -4,16 +4,21 @@
 //! its own parser reads. So nothing is normalised here: what a parser would rewrite, repair or
 //! decode before the host is an error.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    borrow::Cow,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use crate::base::{names::split_port, percent::escaped_byte};
 
 /// A URL of the web, taken apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WebUrl<'a> {
     pub(super) https: bool,
-    /// In lower case, an IPv6 address in brackets.
-    pub(super) host: &'a str,
+    /// In lower case, whatever the URL has; an IPv6 address in brackets.
+    pub(super) host: Cow<'a, str>,
+    /// The host as written.
+    pub(super) written_host: &'a str,
     /// Whether the host is an address, not a name.
     pub(super) is_address: bool,
     /// Scheme, host and port as written.
@@ -45,15 +50,20 @@ impl<'a> WebUrl<'a> {
         if port.is_some_and(|port| authority.len() != host.len() + 1 + port.to_string().len()) {
             return Err("the URL's port begins with a zero");
         }
-        let is_address = check_host(host)?;
+        let written_host = host;
+        let host = match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(host.to_ascii_lowercase()),
+            false => Cow::Borrowed(host),
+        };
+        let is_address = check_host(&host)?;
         check_path(rest)?;
-        Ok(Self { https, host, is_address, origin, rest })
+        Ok(Self { https, host, written_host, is_address, origin, rest })
     }
 
     /// Whether the host is one of the three names of this machine that RFC 8252 §7.3 and native
     /// clients use.
     pub(super) fn is_plain_loopback(&self) -> bool {
-        matches!(self.host, "127.0.0.1" | "[::1]" | "localhost")
+        matches!(&*self.host, "127.0.0.1" | "[::1]" | "localhost")
     }
 
     /// Whether the host is this machine, by any of its names (RFC 6761 §6.3 for those below
@@ -93,7 +103,7 @@ pub(super) fn check_characters(text: &str) -> Result<(), &'static str> {
 /// Whether the host is an address, which must be in its one canonical spelling: `127.1`, `0x7f.1`
 /// and `2130706433` are the same machine to a browser and strange names to others.
 fn check_host(host: &str) -> Result<bool, &'static str> {
-    const WRONG: &str = "the URL's host is neither a name in lower case nor an address in its usual form";
+    const WRONG: &str = "the URL's host is neither a name nor an address in its usual form";
     if let Some(bare) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         let is_canonical = bare.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == bare);
         return if is_canonical { Ok(true) } else { Err(WRONG) };
