@@ -1,7 +1,7 @@
 //! Passes every YAML that the documents show through `portcullis check`, so that what is printed is what works.
 //!
-//! A block that is only a part says so in a comment on the line before its fence, `<!-- part: top -->` for top-level keys or
-//! `<!-- part: server -->` for keys of one server, and is completed here. Files and variables that it names are made up.
+//! A block that is only a part says so in a comment on the line before its fence, `<!-- part: top -->` for top-level keys,
+//! `<!-- part: server -->` for keys of one server or `<!-- part: login -->` for keys of `embedded`, and is completed here. Files and variables that it names are made up.
 
 #![allow(
     clippy::unwrap_used,
@@ -54,6 +54,11 @@ fn blocks(name: &str, document: &str) -> Vec<Block> {
                 let decides = body.contains("rules:") || body.contains("access:");
                 let base = if decides { SERVER.replace("    access: authenticated\n", "") } else { SERVER.to_owned() };
                 format!("{TOP}{base}{inner}")
+            }
+            Some("login") => {
+                let inner: String = body.lines().map(|line| format!("      {line}\n")).collect();
+                let own = format!("  own:\n    embedded:\n      path: /oauth\n      store: {{memory: true}}\n{inner}");
+                format!("{}{own}{SERVER}", TOP.replace("  corporate: {issuer: \"https://login.example.com\"}\n", ""))
             }
             Some(other) => panic!("{name}:{at}: no such part: {other}"),
         };

@@ -141,7 +141,7 @@ impl State {
         let store = Store::open(&settings.store, roots, Arc::clone(&clock)).map_err(|fault| fault.to_string())?;
         let bridge = match &settings.login {
             Login::Accounts(_) => None,
-            Login::Oidc(oidc) => Some(Bridge::new(oidc.clone(), fetch.clone(), Arc::clone(&clock))),
+            Login::Oidc(oidc) => Some(Bridge::new((**oidc).clone(), fetch.clone(), Arc::clone(&clock))),
         };
         let sealer = Arc::new(Sealer::new(&settings.seal_keys)?);
         let replica = Replica::new(clock.now().wall)?;

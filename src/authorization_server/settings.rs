@@ -9,7 +9,7 @@ use crate::{
         secret::Secret,
     },
     decide::authorization_server::{
-        client::Client, holders::Holders, people::GrantRule, redirect_scheme::RedirectSchemes,
+        client::Client, holders::Holders, idp_profile::IdpProfile, people::GrantRule, redirect_scheme::RedirectSchemes,
         refresh_family::RefreshBounds, request::Protected,
     },
     outbound::{keys::KeySource, reach::IssuerReach},
@@ -98,7 +98,7 @@ pub enum Login {
     /// Local accounts.
     Accounts(Accounts),
     /// The company's OpenID Connect provider.
-    Oidc(OidcSettings),
+    Oidc(Box<OidcSettings>),
 }
 
 /// The company's IdP. The embedded server is a confidential client there.
@@ -110,8 +110,12 @@ pub struct OidcSettings {
     pub client_id: Box<str>,
     /// The embedded server's client secret at the IdP.
     pub client_secret: Secret,
+    /// Which provider it is.
+    pub profile: &'static IdpProfile,
     /// Scopes to request from the IdP; `openid` is always added.
     pub scopes: Vec<Scope>,
+    /// Further parameters of the authorization request, those of the profile included.
+    pub authorize_parameters: Vec<(Box<str>, Box<str>)>,
     /// How it is reached.
     pub reach: IssuerReach,
     /// Where its keys come from.
@@ -130,11 +134,20 @@ impl Login {
 
 impl OidcSettings {
     /// Whether both are the same client of the same IdP, so that its sessions go on: the same name
-    /// and the same client. Where it is reached, by which CA, a rotated secret, other scopes and
-    /// other trust in its claims do not make it another.
+    /// and the same client. Where it is reached, by which CA, a rotated secret, what is
+    /// asked of it, and which of its claims are trusted do not make it another.
     #[must_use]
     pub fn is_same_idp(&self, other: &Self) -> bool {
         self.issuer == other.issuer && self.client_id == other.client_id
+    }
+
+    /// What to do about an IdP that gives no refresh token.
+    #[must_use]
+    pub fn refresh_token_advice(&self) -> String {
+        let asks_offline = self.scopes.iter().any(|scope| scope.as_str() == "offline_access");
+        let prompt = self.authorize_parameters.iter().find(|(name, _)| **name == *"prompt");
+        let asks_consent = prompt.is_some_and(|(_, value)| value.split(' ').any(|word| word == "consent"));
+        self.profile.advice(&self.issuer, asks_offline, asks_consent)
     }
 
     /// Whether keys and metadata that were fetched for `other` are good for these settings.
@@ -185,7 +198,10 @@ pub enum StoreSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authorization_server::testing;
+    use crate::{
+        authorization_server::testing,
+        decide::authorization_server::idp_profile::{self, GENERIC},
+    };
 
     #[test]
     fn a9_a_rotated_secret_or_another_scope_list_is_the_same_idp() {
@@ -194,19 +210,23 @@ mod tests {
                 issuer: "https://idp.example".into(),
                 client_id: "gateway".into(),
                 client_secret: Secret::new(b"one".to_vec()),
+                profile: &GENERIC,
                 scopes: vec!["openid".into()],
+                authorize_parameters: Vec::new(),
                 reach: IssuerReach::default(),
                 jwks: KeySource::Discover,
                 trust_email: false,
             };
             change(&mut oidc);
-            EmbeddedSettings { login: Login::Oidc(oidc), ..testing::settings() }
+            EmbeddedSettings { login: Login::Oidc(Box::new(oidc)), ..testing::settings() }
         };
         let before = with(|_| ());
         for (case, after, continues) in [
             ("the same", with(|_| ()), true),
             ("another secret", with(|oidc| oidc.client_secret = Secret::new(b"two".to_vec())), true),
             ("other scopes", with(|oidc| oidc.scopes = vec!["offline_access".into()]), true),
+            ("a profile", with(|oidc| oidc.profile = idp_profile::row("google").unwrap()), true),
+            ("parameters", with(|oidc| oidc.authorize_parameters = vec![("hd".into(), "corp.example".into())]), true),
             ("trust", with(|oidc| oidc.trust_email = true), true),
             ("another way to it", with(|oidc| oidc.reach.allow_http = true), true),
             ("other keys", with(|oidc| oidc.jwks = KeySource::Url("https://keys.example".into())), true),

@@ -188,7 +188,7 @@ fn login_of(field: &Field<'_>, kept: &mut EmbeddedProvenance) -> Option<Login> {
             _ => field.section("authorization_servers.*.embedded.login.oidc", |fields| {
                 let (settings, reference) = oidc::oidc(fields);
                 kept.borrow_mut().client_secret = reference;
-                settings.map(Login::Oidc)
+                settings.map(|settings| Login::Oidc(Box::new(settings)))
             }),
         })
     })

@@ -14,6 +14,7 @@ mod documents;
 mod doubled;
 pub mod idp;
 mod idp_place;
+mod idp_profiles;
 mod lasting;
 mod odd_clients;
 mod protocol;

@@ -15,7 +15,7 @@ use crate::{
     decide::{
         authorization_server::{
             error::{Code, OAuthError},
-            form,
+            form, idp_request,
             pkce::Challenge,
         },
         routing::IssuerEndpoint,
@@ -58,6 +58,8 @@ pub(crate) async fn depart(embedded: &Embedded, id: &str, before: &[u8], mut flo
         ("code_challenge_method", "S256"),
     ];
     parameters.extend(hint.as_deref().map(|hint| ("login_hint", hint)));
+    let parameters = idp_request::with_configured(parameters, &settings.authorize_parameters);
+    let parameters: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (&**name, &**value)).collect();
     let mark = if endpoint.contains('?') { '&' } else { '?' };
     Ok(format!("{endpoint}{mark}{}", form::encode(&parameters)))
 }

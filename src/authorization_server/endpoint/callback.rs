@@ -121,8 +121,9 @@ async fn log_in(
     // Without an IdP refresh token the embedded server could not ask whether the session is alive,
     // so the client gets no refresh token (SPEC E-41).
     let Some(refresh_token) = granted.refresh_token else {
+        let advice = bridge.link().settings.refresh_token_advice();
         tracing::warn!(
-            "the company IdP sent no refresh token, so users must log in again when their access token expires; add `offline_access` to login.oidc.scopes"
+            "the company IdP sent no refresh token, so users must log in again when their access token expires; {advice}"
         );
         return Ok((person, None));
     };

@@ -67,13 +67,16 @@ fn login(login: &Login, kept: &EmbeddedProvenance) -> Out {
 }
 
 fn oidc(of: &OidcSettings, kept: &EmbeddedProvenance) -> Out {
+    let parameters = of.authorize_parameters.iter().map(|(name, value)| (name.to_string(), text(value)));
     let mut entries = vec![("issuer", text(&of.issuer)), ("jwks", jwks(&of.jwks))];
     entries.extend(reach(&of.reach));
     entries.extend([
         ("client_id", text(&of.client_id)),
         // The secret itself is never printed: without its reference, `check` refuses the line.
         ("client_secret", text(kept.client_secret.as_deref().unwrap_or_default())),
+        ("profile", text(of.profile.name)),
         ("scopes", texts(&of.scopes)),
+        ("authorize_parameters", Out::FlowMap(parameters.collect())),
         ("trust_email", Out::Plain(of.trust_email.to_string())),
     ]);
     map(entries)

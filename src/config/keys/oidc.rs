@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::config::keys::{
-    reach::{allow_http, ca, jwks, reach_at},
-    row::{ISSUER, KeyRow, KeySection, NAME, SCOPE, SECRET, list},
+use crate::{
+    config::keys::{
+        reach::{allow_http, ca, jwks, reach_at},
+        row::{ISSUER, KeyRow, KeySection, NAME, SCOPE, SECRET, ValueShape, filled, list, map},
+    },
+    decide::authorization_server::idp_profile::{self, GENERIC},
 };
-
-/// Default of `scopes`: `openid` makes it a login, the others bring a name to show.
-pub(in crate::config) const SCOPES: &[&str] = &["openid", "profile", "email"];
 
 /// `login.oidc`.
 pub(super) fn section() -> KeySection {
@@ -24,17 +24,36 @@ pub(super) fn section() -> KeySection {
             KeyRow::required("client_id", NAME, "The gateway's client id at the provider."),
             KeyRow::required("client_secret", SECRET, "The gateway's client secret at the provider."),
             KeyRow::optional(
+                "profile",
+                ValueShape::Words(idp_profile::names().collect()),
+                "The provider, whose ways become the defaults of `scopes`, `authorize_parameters` and `trust_email`: \
+                 `google` sends `access_type: offline` and `prompt: consent`; `entra`, `okta`, `auth0` and `scalekit` \
+                 request `offline_access`; `lemonldap` sends `prompt: consent` with `offline_access`. `wso2` is WSO2 \
+                 Identity Server and Asgardeo.",
+            )
+            .or_else(format!("`{}`", GENERIC.name)),
+            KeyRow::optional(
                 "scopes",
                 list("scopes", SCOPE),
                 "Scopes that are requested from the provider. `openid` is always added.",
             )
-            .or(json!(SCOPES)),
-            KeyRow::flag(
+            .or_else("`[openid, profile, email]`, and `offline_access` where the `profile` needs it"),
+            KeyRow::optional(
+                "authorize_parameters",
+                map("values by parameter", filled("the value of a parameter")),
+                "Further parameters of the gateway's authorization request to the provider, such as \
+                 `{prompt: consent}`, `{hd: example.com}` or `{acr_values: mfa}`. Those that protect the answer, such \
+                 as `state`, `nonce`, `redirect_uri` and `code_challenge`, cannot be written.",
+            )
+            .or_else("those of the `profile`"),
+            KeyRow::optional(
                 "trust_email",
+                ValueShape::Flag,
                 "Whether an `email` counts of which the provider does not say whether it is verified, such as those \
-                 of Entra ID. With `email_verified: false` it never counts: neither for `grants` nor in \
-                 `token_claims`.",
-            ),
+                 of Entra ID. With `email_verified: false` (at Entra ID: `xms_edov: false`) it never counts: neither \
+                 for `grants` nor in `token_claims`.",
+            )
+            .or_else("`true` with `profile: entra`, where the administrators of the tenant set the addresses; otherwise `false`"),
         ],
     }
 }

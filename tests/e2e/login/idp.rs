@@ -44,8 +44,10 @@ pub struct Mind {
     pub people: HashMap<String, Map<String, Value>>,
     /// Members that replace those of the metadata; null removes.
     pub metadata: Map<String, Value>,
-    /// Whether a code brings a refresh token.
+    /// Whether a code brings a refresh token without `offline_access`.
     pub gives_refresh_token: bool,
+    /// Scopes that end every sign-in.
+    pub refused_scopes: Vec<String>,
     /// Whether a refresh brings a new refresh token and ends the old one.
     pub rotates: bool,
     /// Whether a refresh brings an ID token.
@@ -105,6 +107,7 @@ impl Idp {
             people: HashMap::from([person("ada", &["staff", "admins"]), person("bob", &["guests"])]),
             metadata: Map::new(),
             gives_refresh_token: true,
+            refused_scopes: Vec::new(),
             rotates: true,
             id_token_at_refresh: true,
             delay: Duration::ZERO,
@@ -213,7 +216,9 @@ impl Mind {
         {
             let mut query = back.query_pairs_mut();
             query.append_pair("state", &asked["state"]).append_pair("iss", &self.issuer);
-            match &self.sign_in_error {
+            let scopes = asked.get("scope").map(String::as_str).unwrap_or_default();
+            let refused = scopes.split(' ').any(|scope| self.refused_scopes.iter().any(|refused| refused == scope));
+            match self.sign_in_error.as_deref().or(refused.then_some("invalid_scope")) {
                 Some(error) => drop(query.append_pair("error", error)),
                 None => {
                     self.count += 1;
@@ -257,7 +262,9 @@ impl Mind {
         self.sessions.insert(session, subject.clone());
         let mut granted = self.granted(session);
         granted["id_token"] = json!(self.id_token(&subject, asked.get("nonce")));
-        if self.gives_refresh_token {
+        // OpenID Connect Core §11: `offline_access` counts only with `prompt=consent`.
+        let has = |name: &str, word: &str| asked.get(name).is_some_and(|text| text.split(' ').any(|one| one == word));
+        if self.gives_refresh_token || (has("scope", "offline_access") && has("prompt", "consent")) {
             granted["refresh_token"] = json!(self.refresh_token(session));
         }
         (200, granted)

@@ -32,7 +32,8 @@ const provider = new Provider(`http://${options.host ?? '127.0.0.1'}:${port}`, {
   conformIdTokenClaims: false,
   pkce: { required: () => true },
   rotateRefreshToken: true,
-  issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+  // OpenID Connect Core §11: for `offline_access`, which it drops without `prompt=consent`.
+  issueRefreshToken: (_ctx, client, code) => client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
   ttl: { AccessToken: 600, IdToken: 600, RefreshToken: 3600, Grant: 3600, Session: 3600, Interaction: 600 },
   findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...PEOPLE[id] }) }),
   features: { devInteractions: { enabled: true }, registration: { enabled: false } },

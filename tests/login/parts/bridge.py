@@ -47,7 +47,8 @@ def provider(world, started, folder, port, callback, host="127.0.0.1"):
                   env={**os.environ, "CLIENT_SECRET": secret, "NODE_NO_WARNINGS": "1"})
     started.append(idp)
     idp.ready(f"{base}/.well-known/openid-configuration")
-    return {"oidc": {"issuer": base, "client_id": "portcullis", "client_secret": "file:client.secret", "scopes": ["openid", "profile", "groups", "offline_access"]}}, secret
+    return {"oidc": {"issuer": base, "client_id": "portcullis", "client_secret": "file:client.secret", "scopes": ["openid", "profile", "groups", "offline_access"],
+                     "authorize_parameters": {"prompt": "consent"}}}, secret
 
 
 def registering(judge, world, started, folder, base):

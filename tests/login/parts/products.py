@@ -98,7 +98,7 @@ def lemon(judge, world):
     with Ended(judge) as started:
         ports, folder = free_ports("IDP"), RUN / "lemonldap-ng"
         company = Company(judge, world, started, "lemonldap", {
-            "issuer": f"http://127.0.0.1:{ports['IDP']}/", "scopes": ["openid", "profile", "email", "groups", "offline_access"]}, "dwho", "dwho")
+            "issuer": f"http://127.0.0.1:{ports['IDP']}/", "profile": "lemonldap", "scopes": ["openid", "profile", "email", "groups", "offline_access"]}, "dwho", "dwho")
         command, env = lemonldap.configure(PARTS, installed, folder, ports["IDP"], company.callback)
         people = lemonldap.People(folder)
         idp = serve(started, ports["IDP"], "idp-lemonldap", command, env)

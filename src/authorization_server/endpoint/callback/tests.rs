@@ -71,15 +71,17 @@ impl Scene {
         idp.answer("/.well-known/oauth-authorization-server", ScriptedAnswer::json(document.to_string()));
         idp.answer("/jwks", ScriptedAnswer::json(json!({"keys": [P256.jwk(), RSA.jwk()]}).to_string()));
         let world = World::with(|settings| {
-            settings.login = Login::Oidc(OidcSettings {
+            settings.login = Login::Oidc(Box::new(OidcSettings {
                 issuer: issuer.as_str().into(),
                 client_id: US.into(),
                 client_secret: Secret::new(b"50% of a secret".to_vec()),
                 scopes: vec!["profile".into(), "offline_access".into()],
                 reach: crate::outbound::reach::IssuerReach::default(),
                 jwks: crate::outbound::keys::KeySource::Discover,
+                profile: &crate::decide::authorization_server::idp_profile::GENERIC,
+                authorize_parameters: Vec::new(),
                 trust_email: false,
-            });
+            }));
             settings.grants = vec![GrantRule {
                 accounts: Vec::new(),
                 groups: Vec::new(),

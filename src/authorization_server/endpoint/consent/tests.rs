@@ -288,15 +288,17 @@ async fn d04_a_flow_has_its_time_and_its_login() {
 async fn d01_consent_comes_before_the_company_idp_learns_of_anything() {
     let world = World::new().await;
     let bridged = world.reloaded(|settings| {
-        settings.login = Login::Oidc(OidcSettings {
+        settings.login = Login::Oidc(Box::new(OidcSettings {
             issuer: "http://127.0.0.1:9000/realms/main".into(),
             client_id: "us".into(),
             client_secret: Secret::new(b"secret".to_vec()),
             scopes: vec!["openid".into()],
             reach: crate::outbound::reach::IssuerReach::default(),
             jwks: crate::outbound::keys::KeySource::Discover,
+            profile: &crate::decide::authorization_server::idp_profile::GENERIC,
+            authorize_parameters: Vec::new(),
             trust_email: false,
-        });
+        }));
     });
     let mut browser = Browser::default();
     let start = browser.begin(&bridged, "a b").await;

@@ -119,15 +119,17 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
     let code = world.keep_code(&AuthorizationCode { person, ..code }).await;
     // Whether users log in with accounts or at the IdP decides which claims count.
     let world = world.reloaded(|settings| {
-        settings.login = Login::Oidc(OidcSettings {
+        settings.login = Login::Oidc(Box::new(OidcSettings {
             issuer: "https://idp.example".into(),
             client_id: "us".into(),
             client_secret: Secret::new(b"secret".to_vec()),
             scopes: Vec::new(),
             reach: crate::outbound::reach::IssuerReach::default(),
             jwks: crate::outbound::keys::KeySource::Discover,
+            profile: &crate::decide::authorization_server::idp_profile::GENERIC,
+            authorize_parameters: Vec::new(),
             trust_email: false,
-        });
+        }));
     });
     let reply = world.post(E::Token, &exchange(&code)).await;
     let caller = world.caller(reply.text("access_token")).unwrap();

@@ -8,6 +8,7 @@ use crate::{
     decide::{
         authorization_server::{
             error::{Code, OAuthError},
+            idp_profile::IdpProfile,
             people::Person,
         },
         refusal::TokenFault,
@@ -59,20 +60,22 @@ impl Bridge {
             })?;
             proof = id_token::verify(&unverified, &expected, &keys.set, now);
         }
-        proof.map(described).map_err(refused)
+        proof.map(|claims| described(claims, settings.profile)).map_err(refused)
     }
 }
 
-fn described(claims: &Map<String, Value>) -> Person {
+fn described(claims: &Map<String, Value>, profile: &IdpProfile) -> Person {
     let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let name: String =
         NAMES.iter().find_map(|name| text(name)).unwrap_or_default().chars().take(NAME_CHARS_MAX).collect();
     let about_them = claims.iter().filter(|(name, _)| !OF_THE_TOKEN.contains(&name.as_str()));
+    let mut about_them: Map<String, Value> = about_them.map(|(name, value)| (name.clone(), value.clone())).collect();
+    profile.say_verified(&mut about_them);
     Person {
         subject: text("sub").unwrap_or_default().into(),
         name: name.into(),
         account: None,
         groups: Vec::new(),
-        claims: about_them.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        claims: about_them,
     }
 }

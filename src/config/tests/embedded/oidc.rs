@@ -24,7 +24,7 @@ fn read(text: &str) -> Result<(Loaded, OidcSettings), String> {
     let again = with(&printed, folder.path()).unwrap_or_else(|problems| panic!("{problems}\n{printed}"));
     let Login::Oidc(oidc) = loaded.settings.embedded[1].login.clone() else { panic!("oidc") };
     assert_eq!(again.settings.embedded[1].login, Login::Oidc(oidc.clone()), "explain prints what was read");
-    Ok((loaded, oidc))
+    Ok((loaded, *oidc))
 }
 
 fn refused(text: &str) -> String {
@@ -90,4 +90,56 @@ fn c2_a_plain_issuer_has_the_same_keys() {
     let at = reach.at.as_ref().unwrap();
     assert_eq!((&*at.public.host, at.url().as_str()), ("partner.example.net", "https://10.0.0.7:443"));
     assert!(reach.ca.is_some() && !reach.allow_http);
+}
+
+#[test]
+fn c1_a_profile_gives_defaults_and_what_is_written_wins() {
+    let sent = |oidc: &OidcSettings| -> Vec<String> {
+        oidc.authorize_parameters.iter().map(|(name, value)| format!("{name}={value}")).collect()
+    };
+    let bare = WHOLE.replace(", scopes: [profile, offline_access]}", ", profile: PROFILE}");
+    let (_, google) = read(&bare.replace("PROFILE", "google")).unwrap();
+    assert_eq!(
+        (google.profile.name, sent(&google)),
+        ("google", vec!["access_type=offline".to_owned(), "prompt=consent".to_owned()])
+    );
+    assert_eq!(google.scopes.len(), 3);
+    let (_, entra) = read(&bare.replace("PROFILE", "entra")).unwrap();
+    assert!(entra.trust_email && entra.scopes.iter().any(|scope| scope.as_str() == "offline_access"));
+    let written = "google, authorize_parameters: {prompt: select_account, hd: corp.example}, trust_email: true";
+    let (loaded, google) = read(&bare.replace("PROFILE", written)).unwrap();
+    assert_eq!(sent(&google), ["prompt=select_account", "hd=corp.example", "access_type=offline"]);
+    assert!(loaded.warnings.iter().any(|warning| warning.to_string().contains("trust_email")));
+    let (_, lemonldap) = read(&more("profile: lemonldap")).unwrap();
+    assert_eq!(sent(&lemonldap), ["prompt=consent"]);
+    let (_, generic) = read(WHOLE).unwrap();
+    assert_eq!((generic.profile.name, sent(&generic)), ("generic", Vec::new()));
+}
+
+#[test]
+fn c1_what_would_break_a_sign_in_is_refused() {
+    for (keys, expected) in [
+        (
+            "profile: gogle",
+            "a provider: generic, google, entra, okta, auth0, keycloak, cognito, scalekit, wso2, lemonldap, canaille; did you mean \"google\"?",
+        ),
+        ("profile: google", "scopes[1]: found offline_access; expected no offline_access: this provider refuses it"),
+        ("profile: cognito", "this provider refuses it; `profile: cognito` asks"),
+        (
+            "authorize_parameters: {state: x}",
+            "authorize_parameters.state: found \"state\" with the value \"x\"; expected a parameter that the gateway does not set itself",
+        ),
+        ("authorize_parameters: {Code_Challenge: x}", "a parameter that the gateway does not set itself"),
+        ("authorize_parameters: {prompt: none}", "a prompt other than none"),
+        ("authorize_parameters: {max_age: 60}", "the value of a parameter (quote it)"),
+        ("authorize_parameters: {\"a b\": x}", "the name of a parameter such as access_type"),
+        ("authorize_parameters: [a]", "a map of texts by parameter"),
+    ] {
+        let said = refused(&more(keys));
+        assert!(said.contains(expected), "{keys}: {said}");
+    }
+    let google = WHOLE.replace(ISSUER, "issuer: \"https://accounts.google.com\"");
+    let (loaded, _) = read(&google).unwrap();
+    let warnings: String = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert!(warnings.contains("`profile: google` asks for refresh tokens in its way"), "{warnings}");
 }
