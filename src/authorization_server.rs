@@ -25,6 +25,7 @@ mod event;
 pub mod grant;
 pub mod keys;
 pub(crate) mod lease;
+pub(crate) mod noted_calls;
 pub mod person;
 pub(crate) mod renewals;
 mod replica;

@@ -11,6 +11,7 @@ use crate::{
         delivery::Deliveries,
         grant::revocations::Revocations,
         keys::{seal::Sealer, signing::SigningKeys},
+        noted_calls::NotedCalls,
         person::{bridge::Bridge, passwords::PasswordThreads},
         renewals::Renewals,
         replica::Replica,
@@ -68,6 +69,8 @@ pub struct State {
     pub(crate) revocations: Revocations,
     /// Refresh tokens that were delivered and not yet recorded as such.
     pub(crate) deliveries: Deliveries,
+    /// Calls that were refused for lack of scope and noted lately.
+    pub(crate) noted_calls: NotedCalls,
     /// Exchanges with the company IdP that are under way.
     pub(crate) renewals: Renewals,
     /// Upkeep tasks that fail at the moment.
@@ -159,6 +162,7 @@ impl State {
             clock,
             revocations,
             deliveries: Deliveries::default(),
+            noted_calls: NotedCalls::default(),
             renewals: Renewals::default(),
             failing: FailingTasks::default(),
             replica,

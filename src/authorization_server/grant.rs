@@ -5,3 +5,4 @@ pub(crate) mod code;
 pub(crate) mod family;
 pub(crate) mod renewal;
 pub(crate) mod revocations;
+pub mod step_up;

@@ -15,11 +15,12 @@
 
 use std::{mem, sync::Arc};
 
-use http::{Method, Response, request::Parts};
+use http::{Method, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
-    base::text::Text,
+    authorization_server::grant::step_up,
+    base::{names::Scope, text::Text},
     decide::{
         fields::{crossing, header_names::LAST_EVENT_ID},
         mcp::{
@@ -70,6 +71,10 @@ pub(super) async fn pass(
         Ok(permitted) => permitted,
         Err(refusal) => {
             let mut response = refuse(&refusal, &context, server, record);
+            if let (StatusCode::FORBIDDEN, Some(needed)) = (response.status(), refusal.row().needed()) {
+                // Rare, so its state is on the heap.
+                Box::pin(lacked(arrival, context.caller.as_deref(), needed)).await;
+            }
             if context.caller.is_some() {
                 let (drain, most) = (&arrival.connection.drain, server.limits.request_body);
                 upload::discard(drain, body, &head, most, busy, response.headers_mut()).await;
@@ -264,6 +269,16 @@ impl Judge<'_> {
         let session = session.ok_or(Refusal::UnknownSession)?;
         let resumed = gateway.events.check(self.server, caller, session.id.as_bytes(), event.as_bytes())?;
         Ok((Some(session), resumed))
+    }
+}
+
+/// Tells the embedded authorization server what the token of `caller` lacks: the client may only
+/// refresh it, and would be refused again.
+async fn lacked(arrival: &Arrival<'_>, caller: Option<&Caller>, needed: &[Scope]) {
+    let Some(caller) = caller else { return };
+    let mut embedded = arrival.snapshot.embedded.iter();
+    if let Some(issuer) = embedded.find(|one| one.settings.name == *caller.authorization_server()) {
+        step_up::note(issuer, caller, needed, arrival.now).await;
     }
 }
 

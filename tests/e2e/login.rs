@@ -23,6 +23,7 @@ mod registering;
 mod seals;
 mod slow_idp;
 mod staying;
+mod step_up;
 mod store_lost;
 pub mod world;
 

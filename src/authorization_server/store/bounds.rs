@@ -40,9 +40,16 @@ impl StoreBounds {
         use EntryKind as K;
         match kind {
             K::Flow | K::Client | K::Document => self.anyone,
-            K::Login | K::Code | K::Family | K::Consent | K::Keys | K::Revoked | K::Assertion | K::Lease | K::Store => {
-                self.others
-            }
+            K::Login
+            | K::Code
+            | K::Family
+            | K::Consent
+            | K::Keys
+            | K::Revoked
+            | K::Assertion
+            | K::Lease
+            | K::StepUp
+            | K::Store => self.others,
         }
     }
 }

@@ -25,13 +25,15 @@ pub enum EntryKind {
     Document,
     /// Which replica asks the company IdP about a family.
     Lease,
+    /// Calls of one client for one user that were refused for lack of scope.
+    StepUp,
     /// About the store itself: its id, and the replicas that use it.
     Store,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Flow,
         Self::Login,
         Self::Code,
@@ -43,6 +45,7 @@ impl EntryKind {
         Self::Assertion,
         Self::Document,
         Self::Lease,
+        Self::StepUp,
         Self::Store,
     ];
 
@@ -60,6 +63,7 @@ impl EntryKind {
             Self::Assertion => "assertion",
             Self::Document => "document",
             Self::Lease => "lease",
+            Self::StepUp => "step_up",
             Self::Store => "store",
         }
     }
@@ -74,9 +78,14 @@ impl EntryKind {
     /// keys must read what is about the store.
     pub(crate) fn is_sealed(self) -> bool {
         match self {
-            Self::Flow | Self::Login | Self::Code | Self::Family | Self::Client | Self::Consent | Self::Document => {
-                true
-            }
+            Self::Flow
+            | Self::Login
+            | Self::Code
+            | Self::Family
+            | Self::Client
+            | Self::Consent
+            | Self::Document
+            | Self::StepUp => true,
             Self::Keys | Self::Revoked | Self::Assertion | Self::Lease | Self::Store => false,
         }
     }

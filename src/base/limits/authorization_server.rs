@@ -159,6 +159,24 @@ pub const PROMPT_BYTES_MAX: usize = 64;
 pub const FLOW_AGE: Duration = Duration::from_secs(600);
 /// The lifetime of an authorization code (SPEC E-15).
 pub const CODE_AGE: Duration = Duration::from_secs(60);
+/// For this time after a call was refused for lack of scope, a refresh of the same login may be
+/// refused once, so that its client asks for the scope.
+pub const STEP_UP_REFRESH_WITHIN: Duration = Duration::from_secs(60);
+/// How long a refused call is remembered: an authorization that follows it takes [`FLOW_AGE`].
+pub const STEP_UP_AGE: Duration = Duration::from_secs(15 * 60);
+/// How long it is remembered that a refresh was refused, so that the login that its client begins
+/// instead replaces the old one.
+pub const STEP_UP_TOLD_AGE: Duration = Duration::from_secs(24 * 3600);
+/// How long it is remembered that a client asks for more scope by itself.
+pub const STEP_UP_BY_ITSELF_AGE: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Refused calls of one client for one user.
+pub const STEP_UPS_MAX: usize = 8;
+/// How often one replica notes refused calls of the same login for the same scopes.
+pub const STEP_UP_NOTED_EVERY: Duration = Duration::from_secs(5);
+/// Refused calls that one replica keeps apart.
+pub const STEP_UP_NOTES_MAX: usize = 16_384;
+/// How long the answer to a refused call waits until the call is noted.
+pub const STEP_UP_NOTE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The lifetime of a browser's sign-in, however often it is used.
 pub const LOGIN_AGE: Duration = Duration::from_secs(8 * 3600);
 /// For this time after its last sign-in to an account, a browser has its own limit on failed logins

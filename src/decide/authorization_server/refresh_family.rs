@@ -54,6 +54,10 @@ pub struct Family {
     /// since 1970. `None` before that, and in records of a release that exchanged at once.
     #[serde(default)]
     pub confirmed: Option<u64>,
+    /// Scopes for whose lack a refresh was refused once. Missing in records of a release that did
+    /// not do so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told_to_step_up: Vec<Scope>,
 }
 
 /// A token that was exchanged.
@@ -191,6 +195,15 @@ impl Family {
             confirmed: None,
             ..self.clone()
         }
+    }
+
+    /// The family after a refresh was refused for lack of these scopes, so that its client asks for
+    /// them.
+    #[must_use]
+    pub fn told_of(&self, missing: &[Scope]) -> Self {
+        let mut told_to_step_up = self.told_to_step_up.clone();
+        told_to_step_up.extend(missing.iter().filter(|scope| !self.told_to_step_up.contains(scope)).cloned());
+        Self { told_to_step_up, ..self.clone() }
     }
 
     /// Whether a refresh may name this scope. One that was named before and not granted is ignored,

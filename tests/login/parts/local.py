@@ -83,6 +83,10 @@ def story(judge, base, name, folder, code, took, client):
     judge('error="insufficient_scope"' in (refused.get("challenge") or "") and WRITE in (refused.get("challenge") or ""),
           f"{who}: 403 names the scope that is missing", refused.get("challenge"))
     kinds = [page["kind"] for page in up["pages"]]
+    grants = [(x["grant_type"], x["status"]) for x in up["exchanges"] if x.get("grant_type")]
+    before = [("refresh_token", 400)] if name == "ts1" else []
+    judge(grants == [*before, ("authorization_code", 200)],
+          f"{who}: {'it only refreshes, is refused once, and authorizes' if before else 'it authorizes by itself'}", grants)
     judge(kinds == ["consent"], f"{who}: the step-up asks for consent and for no password", kinds)
     new, old = split_scopes("\n".join(up["pages"][-1]["words"]) if up["pages"] else "")
     judge(WORDS[WRITE] in new and WORDS[READ] not in new, f"{who}: only the new scope is shown as new", WORDS[WRITE] if new else "no such page")

@@ -75,6 +75,8 @@ class Provider {
   saveCodeVerifier(verifier) { this.verifier = verifier; }
   discoveryState() { return this.discovery; }
   saveDiscoveryState(discovery) { this.discovery = discovery; }
+  // Told invalid_grant, an SDK drops the tokens and authorizes: only so does 1.x ever ask for more scope.
+  invalidateCredentials(what) { if (what === 'all' || what === 'tokens') this.held = undefined; }
 
   async redirectToAuthorization(to) {
     const query = new URL(to).searchParams;
@@ -117,26 +119,8 @@ async function loggedIn(work) {
   }
 }
 
-const scopes = (challenge) => /scope="([^"]*)"/.exec(challenge)?.[1];
-
-// SDK 1.x answers a 403 by refreshing, which cannot widen the scope, and gives up at the second 403. Its application must
-// drop the tokens and have the SDK authorize anew, with the scope of the challenge.
-async function steppedUp(work) {
-  const mine = current;
-  try {
-    return await loggedIn(work);
-  } catch (error) {
-    if (!old || error.code !== 403) throw error;
-    const { challenge } = mine.exchanges.findLast((x) => x.status === 403);
-    provider.held = undefined;
-    await auth(provider, { serverUrl: url, scope: scopes(challenge), fetchFn: recorded });
-    await finish();
-    return work();
-  }
-}
-
 const text = (result) => result.content.map((part) => part.text ?? '').join('');
-const call = async ([name, args]) => text(await steppedUp(() => client.callTool({ name, arguments: args })));
+const call = async ([name, args]) => text(await loggedIn(() => client.callTool({ name, arguments: args })));
 
 async function play() {
   await step('login', async (s) => {

@@ -7,13 +7,13 @@ use crate::{
     authorization_server::{
         embedded::{Asked, Embedded},
         event,
-        grant::{access_token::AccessGrant, code::AuthorizationCode, family},
+        grant::{access_token::AccessGrant, code::AuthorizationCode, family, step_up},
         person::current,
         reply::{Denied, EndpointAnswer},
         settings::Login,
         store::{fault::StoreFault, kind::EntryKind},
     },
-    base::digest::sha256_base64url,
+    base::{digest::sha256_base64url, names::Scope},
     decide::authorization_server::{
         client::Client,
         error::{Code, OAuthError},
@@ -83,6 +83,8 @@ pub(crate) async fn exchange(
         ends: ends.as_secs(),
     };
     let issued = response::issue(embedded, asked, &grant, refresh_token)?;
+    let requested: Vec<Scope> = spent.scopes.iter().chain(&spent.named).cloned().collect();
+    step_up::authorized(embedded, &client.id, &spent.person.subject, &requested, asked).await;
     event::note(embedded, "code", Some(&client.id), Some(&spent.person.subject), "exchanged");
     Ok(issued)
 }

@@ -13,7 +13,7 @@ use crate::{
             access_token::{self, AccessGrant},
             code::AuthorizationCode,
             family::{self, read_token, written},
-            renewal,
+            renewal, step_up,
         },
         keys::{random, seal::Sealer},
         person::current,
@@ -61,6 +61,7 @@ pub(crate) async fn begin(
         ends: ends.as_secs(),
         bridge: code.bridge.clone(),
         confirmed: None,
+        told_to_step_up: Vec::new(),
     };
     if !embedded.state.store.create(EntryKind::Family, id, written(&family)?, ends).await? {
         return Err(failed("the new family's id exists already").into());
@@ -158,6 +159,23 @@ impl Exchange<'_> {
         let Some(person) = current::person_now(self.embedded, &family.person) else {
             return self.end(family, "session over: revoked").await.map(Some);
         };
+        // The token is not used up: a client that only tries again gets the next.
+        match step_up::is_refused(self.embedded, (self.id, family, before), &person, self.client, self.asked.now)
+            .await?
+        {
+            None => return Ok(None),
+            Some(false) => {}
+            Some(true) => {
+                event::note(
+                    self.embedded,
+                    "refresh",
+                    Some(&self.client.id),
+                    Some(&person.subject),
+                    "refused once, so that the client asks for more scope",
+                );
+                return Err(invalid().into());
+            }
+        }
         // The IdP's answer is stored with the family, and used for one exchange.
         let now = self.embedded.state.clock.now().wall;
         if self.embedded.state.bridge.is_some() && !family.is_confirmed(now) {

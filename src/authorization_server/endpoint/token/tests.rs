@@ -18,6 +18,7 @@ use crate::{
 mod client;
 mod refreshed;
 mod repeated;
+mod step_up;
 
 /// A client id in the form of a registered client's, but not registered.
 const DYNAMIC: &str = "dyn_0123456789012345678901";

@@ -44,6 +44,7 @@ fn family() -> Family {
         ends: 20_000,
         bridge: None,
         confirmed: None,
+        told_to_step_up: Vec::new(),
     }
 }
 
