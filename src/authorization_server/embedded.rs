@@ -7,12 +7,13 @@ use http::{header::CONTENT_TYPE, request::Parts};
 
 use crate::{
     authorization_server::{
+        browser::used_states::UsedStates,
         client::documents::ClientDocuments,
         delivery::Deliveries,
         grant::revocations::Revocations,
         keys::{seal::Sealer, signing::SigningKeys},
         noted_calls::NotedCalls,
-        person::{bridge::Bridge, passwords::PasswordThreads},
+        person::{bridge::Bridge, claims_seen::ClaimsSeen, passwords::PasswordThreads},
         renewals::Renewals,
         replica::Replica,
         settings::{EmbeddedSettings, Login},
@@ -73,6 +74,10 @@ pub struct State {
     pub(crate) noted_calls: NotedCalls,
     /// Exchanges with the company IdP that are under way.
     pub(crate) renewals: Renewals,
+    /// Answers of the company IdP that were used.
+    pub(crate) used_states: UsedStates,
+    /// Which claims the company IdP has provided.
+    pub(crate) claims_seen: ClaimsSeen,
     /// Upkeep tasks that fail at the moment.
     pub(crate) failing: FailingTasks,
     /// This process among the replicas of the store.
@@ -164,6 +169,8 @@ impl State {
             deliveries: Deliveries::default(),
             noted_calls: NotedCalls::default(),
             renewals: Renewals::default(),
+            used_states: UsedStates::default(),
+            claims_seen: ClaimsSeen::default(),
             failing: FailingTasks::default(),
             replica,
             seal_standing: SealStanding::default(),
@@ -193,6 +200,7 @@ impl State {
     pub fn trouble(&self) -> Option<String> {
         let refused = self.bridge.as_ref().and_then(Bridge::trouble);
         let mut troubles: Vec<String> = refused.into_iter().chain(self.failing.first()).collect();
+        troubles.extend(self.claims_seen.trouble());
         if self.store.seals().is_some() {
             troubles.extend(self.identity.troubles(self.clock.now()));
             let needed = self.seal_standing.needed(&self.sealer).into_iter();

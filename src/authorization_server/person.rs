@@ -2,5 +2,6 @@
 
 pub mod accounts;
 pub mod bridge;
+pub(crate) mod claims_seen;
 pub(crate) mod current;
 pub mod passwords;

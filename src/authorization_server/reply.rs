@@ -18,6 +18,7 @@ use crate::{
     authorization_server::{delivery::OnDelivered, embedded::Embedded, store::fault::StoreFault},
     base::{digest::sha256, media, names::is_loopback_name},
     decide::authorization_server::error::{Code, OAuthError},
+    observe::record::Ungranted,
 };
 
 #[cfg(test)]
@@ -39,11 +40,20 @@ pub struct EndpointAnswer {
     pub response: Response<Bytes>,
     /// Runs once the connection has taken the whole answer.
     pub on_delivered: Option<OnDelivered>,
+    /// What a client asked for and its user does not get, for the audit line.
+    pub ungranted: Option<Box<Ungranted>>,
 }
 
 impl From<Response<Bytes>> for EndpointAnswer {
     fn from(response: Response<Bytes>) -> Self {
-        Self { response, on_delivered: None }
+        Self { response, on_delivered: None, ungranted: None }
+    }
+}
+
+impl EndpointAnswer {
+    /// The same answer, with what the user does not get.
+    pub(crate) fn without(self, ungranted: Option<Box<Ungranted>>) -> Self {
+        Self { ungranted, ..self }
     }
 }
 

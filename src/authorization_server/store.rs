@@ -146,11 +146,12 @@ impl Store {
         }
     }
 
-    /// Removes and returns the value: at most one of several callers gets it.
+    /// Removes and returns the value, for tests: at most one of several callers gets it.
     ///
     /// # Errors
     /// [`StoreFault`].
-    pub async fn take(&self, kind: EntryKind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
+    #[cfg(test)]
+    pub(crate) async fn take(&self, kind: EntryKind, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
         let stored = match &self.backend {
             Backend::Memory(memory) => memory.take(self.now(), kind, key),
             Backend::File(file) => file.take(self.now(), kind, key).await?,

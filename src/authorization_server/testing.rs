@@ -150,6 +150,7 @@ pub(crate) fn client(id: &str, auth: ClientAuth) -> Client {
         grants: Grants { code: true, refresh: true, credentials: false },
         scopes: None,
         introspects: Vec::new(),
+        trusted: false,
     }
 }
 

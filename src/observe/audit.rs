@@ -48,6 +48,8 @@
 //! - `reported`: the reason why a `report_only` rule would have refused
 //! - `required_scopes`, `granted_scopes`: if scope was missing, or would have been missing, so that
 //!   each step-up can be traced
+//! - `ungranted_scopes`: an embedded authorization server issued a code to `client` for
+//!   `principal`, without these scopes, which `grants` do not give to this user
 //! - `status`: the HTTP status of the answer; 499 if the client left before it; absent while the
 //!   gateway waits for the upstream
 //! - `streamed`: `true` if the answer is an event stream
@@ -143,6 +145,8 @@ pub struct Decision<'a> {
     pub reported: Option<&'static str>,
     /// The needed scopes, and the scopes of the token.
     pub scopes: Option<(&'a [Scope], &'a [Scope])>,
+    /// What a client asked for and a user cannot get.
+    pub ungranted: &'a [Scope],
 }
 
 /// The facts of a line about a connection that broke HTTP.
@@ -329,6 +333,10 @@ fn add_decision(line: &mut Line, decision: &Decision<'_>, failure: Option<&'stat
     if let Some((required, granted)) = decision.scopes {
         line.list("required_scopes", required.iter().take(SCOPES_MAX).map(Scope::as_str), TEXT_BYTES_MAX);
         line.list("granted_scopes", granted.iter().take(SCOPES_MAX).map(Scope::as_str), TEXT_BYTES_MAX);
+    }
+    if !decision.ungranted.is_empty() {
+        let ungranted = decision.ungranted.iter().take(SCOPES_MAX);
+        line.list("ungranted_scopes", ungranted.map(Scope::as_str), TEXT_BYTES_MAX);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use crate::{
-    base::{clock::Now, limits::messages::BATCH_MESSAGES_MAX, names::Scope, text::Text},
+    base::{clock::Now, digest::Digest, limits::messages::BATCH_MESSAGES_MAX, names::Scope, text::Text},
     decide::{
         mcp::request::target::Target,
         policy::evaluate::Permit,
@@ -35,6 +35,20 @@ pub(super) struct Facts {
     pub(super) refusal: Option<Refusal>,
     pub(super) rule: Option<usize>,
     pub(super) reported: Option<Refusal>,
+    pub(super) ungranted: Option<Box<Ungranted>>,
+}
+
+/// What the user of an embedded authorization server did not get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ungranted {
+    /// The issuer.
+    pub issuer: Box<str>,
+    /// The user.
+    pub principal: Digest,
+    /// The client that asked.
+    pub client: Box<str>,
+    /// The scopes that the client asked for, and `grants` do not give to the user.
+    pub scopes: Vec<Scope>,
 }
 
 /// The kind and name of a target.
@@ -77,6 +91,7 @@ impl Facts {
             refusal: None,
             rule: None,
             reported: None,
+            ungranted: None,
         }
     }
 
@@ -92,6 +107,7 @@ impl Facts {
                 rule: self.rule,
                 reported: self.reported.as_ref().map(|refusal| refusal.row().reason),
                 scopes: self.scopes(about_scope),
+                ungranted: self.ungranted.as_ref().map_or(&[], |one| &*one.scopes),
                 who: self.who(),
             });
         }
@@ -108,6 +124,7 @@ impl Facts {
                 rule,
                 reported: reported.map(|refusal| refusal.row().reason),
                 scopes: self.scopes(refused.or(reported)),
+                ungranted: &[],
                 who: self.who(),
             });
         }
@@ -129,11 +146,15 @@ impl Facts {
     }
 
     fn who(&self) -> Option<Who<'_>> {
-        self.caller.as_deref().map(|caller| Who {
+        let caller = self.caller.as_deref().map(|caller| Who {
             issuer: caller.issuer(),
             principal: caller.principal(),
             token: caller.token_id(),
             client: caller.client(),
+        });
+        caller.or_else(|| {
+            let one = self.ungranted.as_deref()?;
+            Some(Who { issuer: &one.issuer, principal: one.principal.as_str(), token: None, client: Some(&one.client) })
         })
     }
 

@@ -4,7 +4,10 @@ use std::{fmt::Display, net::IpAddr, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
-pub use crate::observe::{end::End, facts::Judged};
+pub use crate::observe::{
+    end::End,
+    facts::{Judged, Ungranted},
+};
 use crate::{
     base::{clock::Now, text::Text},
     decide::{
@@ -124,6 +127,14 @@ impl Record {
             facts.verdict = Verdict::Allowed;
             facts.rule = rule;
             facts.reported = reported.cloned();
+        });
+    }
+
+    /// An embedded authorization server issued a code, with fewer scopes than the client asked for.
+    pub fn ungranted(&mut self, ungranted: Box<Ungranted>) {
+        self.learn(|facts| {
+            facts.verdict = Verdict::Allowed;
+            facts.ungranted = Some(ungranted);
         });
     }
 

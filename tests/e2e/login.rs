@@ -21,6 +21,7 @@ mod protocol;
 mod refusals;
 mod registering;
 mod seals;
+mod sign_in_first;
 mod slow_idp;
 mod staying;
 mod step_up;

@@ -8,7 +8,8 @@ use crate::{
     authorization_server::{
         browser::{
             cookie::Cookie,
-            flow::{self, Flow},
+            flow::{Flow, FlowAt},
+            named_flow,
         },
         embedded::{Asked, Embedded},
     },
@@ -23,12 +24,12 @@ use crate::{
 pub(crate) struct FormPost {
     /// Its fields.
     pub(crate) form: Form,
-    /// The id of its flow.
-    pub(crate) id: String,
+    /// How it names its flow.
+    pub(crate) named: String,
     /// Its flow.
     pub(crate) flow: Flow,
-    /// The flow's bytes in the store.
-    pub(crate) before: Vec<u8>,
+    /// Where the flow is.
+    pub(crate) at: FlowAt,
 }
 
 impl FormPost {
@@ -39,9 +40,9 @@ impl FormPost {
     pub(crate) async fn read(embedded: &Embedded, asked: &Asked<'_>) -> Result<Self, OAuthError> {
         same_origin(embedded, asked)?;
         let form = asked.form()?;
-        let id = form.get("flow").unwrap_or_default().to_owned();
-        let (flow, before) = flow::resume(embedded, &id, asked).await?;
-        Ok(Self { form, id, flow, before })
+        let named = form.get("flow").unwrap_or_default().to_owned();
+        let (flow, at) = named_flow::resume(embedded, &named, asked).await?;
+        Ok(Self { form, named, flow, at })
     }
 
     /// Checks the CSRF value: whether the form is from the page for this flow and `purpose`.
@@ -49,7 +50,7 @@ impl FormPost {
     /// # Errors
     /// `access_denied`.
     pub(crate) fn check(&self, embedded: &Embedded, asked: &Asked<'_>, purpose: &[&str]) -> Result<(), OAuthError> {
-        let expected = csrf(embedded, asked, &self.id, purpose);
+        let expected = csrf(embedded, asked, &self.named, purpose);
         let sent = self.form.get("csrf").unwrap_or_default();
         match expected.is_some_and(|expected| verify_slices_are_equal(expected.as_bytes(), sent.as_bytes()).is_ok()) {
             true => Ok(()),

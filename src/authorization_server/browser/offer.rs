@@ -1,5 +1,7 @@
 //! Offers: what a user may grant a client, what they granted before, and how that is remembered.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -7,13 +9,18 @@ use crate::{
         embedded::Embedded,
         store::{fault::StoreFault, kind::EntryKind},
     },
-    base::{digest::sha256_base64url, limits::authorization_server::CONSENT_AGE, names::Scope},
+    base::{
+        digest::{Digest, sha256_base64url},
+        limits::authorization_server::CONSENT_AGE,
+        names::Scope,
+    },
     decide::authorization_server::{
         client::Client,
         people::{self, Grantee, Person},
         redirect_uri::RedirectUri,
         request::AuthorizationRequest,
     },
+    observe::record::Ungranted,
 };
 
 /// How often to retry if the entry changes meanwhile.
@@ -29,6 +36,10 @@ pub(crate) struct Offer {
     pub(crate) knows_servers: bool,
     /// Whether the user granted the client anything before, with this redirect origin.
     pub(crate) knows_client: bool,
+    /// The requested scopes that no rule gives to this user.
+    pub(crate) missing: Vec<Scope>,
+    /// Whether the operator has consented for all users.
+    pub(crate) is_trusted: bool,
     /// Whether nothing may be granted: none of the requested scopes, or, if none was requested, no
     /// access at all.
     pub(crate) is_nothing: bool,
@@ -51,28 +62,61 @@ impl Offer {
         };
         let remembered = read(kept.as_deref());
         let is_nothing = allowed.is_empty() && !(request.scopes.is_empty() && people::is_named(grants, grantee));
+        let missing = request.scopes.iter().filter(|scope| !allowed.contains(scope)).cloned().collect();
+        // As configured now: what a flow says of its client may be older.
+        let mut configured = embedded.settings.clients.iter();
+        let is_trusted = configured.any(|one| one.id == client.id && one.trusted);
         let scopes = allowed.into_iter().map(|scope| {
             let is_known = request.resources.iter().all(|one| remembered.has(one, &scope));
             (scope, is_known)
         });
         let knows_servers = request.resources.iter().all(|one| remembered.of(one).is_some());
-        Ok(Self { scopes: scopes.collect(), knows_servers, knows_client: kept.is_some(), is_nothing })
-    }
-
-    /// All requested scopes, for a user who has not logged in yet; the login removes what they may
-    /// not grant.
-    pub(crate) fn before_login(request: &AuthorizationRequest) -> Self {
-        let scopes = request.scopes.iter().map(|scope| (scope.clone(), false)).collect();
-        Self { scopes, knows_servers: false, knows_client: false, is_nothing: false }
+        Ok(Self {
+            scopes: scopes.collect(),
+            knows_servers,
+            knows_client: kept.is_some(),
+            missing,
+            is_trusted,
+            is_nothing,
+        })
     }
 
     /// Whether consent can be skipped. For a native client the user is always asked (RFC 8252
     /// §8.6), even if it also has other redirect URIs: any program on the computer can claim to be
-    /// that client.
+    /// that client. A user who cannot get all that is asked for is told so, unless no page may be
+    /// shown: otherwise the client would begin again and again.
     pub(crate) fn is_settled(&self, client: &Client, request: &AuthorizationRequest) -> bool {
         let is_native = client.is_native() || request.back.uri.is_native();
         let is_known = self.knows_servers && self.scopes.iter().all(|(_, is_known)| *is_known);
-        is_known && !self.is_nothing && !is_native && !request.always_ask
+        let is_whole = self.missing.is_empty() || request.never_ask;
+        let is_remembered = is_known && is_whole && !is_native && !request.always_ask;
+        !self.is_nothing && (self.is_trusted || is_remembered)
+    }
+
+    /// Why consent was skipped, for the log.
+    pub(crate) fn settled_by(&self) -> &'static str {
+        if self.is_trusted { "trusted client" } else { "remembered" }
+    }
+
+    /// `outcome` for the log, with the scopes that the user cannot get.
+    pub(crate) fn outcome(&self, outcome: &'static str) -> Cow<'static, str> {
+        match &*self.missing {
+            [] => outcome.into(),
+            missing => format!("{outcome}; grants do not give this user: {}", Scope::join(missing)).into(),
+        }
+    }
+
+    /// What `person` does not get, for the audit line.
+    pub(crate) fn ungranted(&self, embedded: &Embedded, client: &Client, person: &Person) -> Option<Box<Ungranted>> {
+        let issuer = &embedded.settings.issuer;
+        (!self.missing.is_empty()).then(|| {
+            Box::new(Ungranted {
+                issuer: issuer.as_str().into(),
+                principal: Digest::of(&[issuer, &person.subject]),
+                client: client.id.clone(),
+                scopes: self.missing.clone(),
+            })
+        })
     }
 
     /// The scopes to grant.

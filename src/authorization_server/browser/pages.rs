@@ -103,13 +103,13 @@ pub(crate) fn consent(embedded: &Embedded, view: &ConsentView<'_>) -> EndpointAn
         is_nothing: offer.is_nothing,
         new: new.iter().map(|(scope, _)| item(embedded, flow, scope)).collect(),
         known: known.iter().map(|(scope, _)| item(embedded, flow, scope)).collect(),
+        missing: offer.missing.iter().map(|scope| item(embedded, flow, scope)).collect(),
         person: flow.person.as_ref().map(|person| shown(&person.name)),
         idp: idp.map(without_scheme),
     };
     // Chromium checks all further redirects against `form-action`. This server does not know where
-    // the client or the company IdP redirects to, and the page has no secret, so any https site is
-    // permitted.
-    let targets = [back.form_target(), "https:", idp.unwrap_or_default()];
+    // the client redirects to, and the page has no secret, so any https site is permitted.
+    let targets = [back.form_target(), "https:"];
     let title = if offer.is_nothing { "No access" } else { "Allow access?" };
     answer(StatusCode::OK, title, &page, &targets)
 }

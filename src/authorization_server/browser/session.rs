@@ -28,6 +28,9 @@ struct SignInSession {
     account: Box<str>,
     /// SHA-256 of the password hash: a new password ends the account's sessions.
     proof: [u8; 32],
+    /// When it began, in seconds since 1970. Missing in sessions of earlier releases.
+    #[serde(default)]
+    since: u64,
 }
 
 /// Begins a session with a new cookie, whatever cookie the browser sent: an attacker may have
@@ -40,20 +43,27 @@ pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>, person: &Perso
     }
     let account = accounts(embedded)?.find(person.account.as_deref().unwrap_or_default());
     let account = account.ok_or_else(|| failed("the account that logged in was removed"))?;
-    let session = SignInSession { account: account.name.clone(), proof: proof(account) };
+    let session = SignInSession { account: account.name.clone(), proof: proof(account), since: asked.now.unix_secs() };
     let value = serde_json::to_vec(&session).map_err(|_| failed("a session cannot be written as JSON"))?;
     let cookie = unguessable().map_err(failed)?;
     store.put(EntryKind::Login, &sha256_base64url(&cookie), value, asked.now.wall.saturating_add(LOGIN_AGE)).await?;
     Ok(Cookie::Login.set(embedded, &cookie, LOGIN_AGE.as_secs()))
 }
 
-/// The user who has logged in with this browser, with the account's current groups.
-pub(crate) async fn signed_in(embedded: &Embedded, asked: &Asked<'_>) -> Result<Option<Person>, StoreFault> {
+/// The user who has logged in with this browser, with the account's current groups; if `max_age` is
+/// given, only if that was at most so many seconds ago.
+pub(crate) async fn signed_in(
+    embedded: &Embedded,
+    asked: &Asked<'_>,
+    max_age: Option<u64>,
+) -> Result<Option<Person>, StoreFault> {
     let Some(cookie) = Cookie::Login.get(embedded, &asked.head.headers) else { return Ok(None) };
     let Some(value) = embedded.state.store.get(EntryKind::Login, &sha256_base64url(cookie)).await? else {
         return Ok(None);
     };
     let session = serde_json::from_slice::<SignInSession>(&value).ok();
+    let age = |session: &SignInSession| asked.now.unix_secs().saturating_sub(session.since);
+    let session = session.filter(|session| max_age.is_none_or(|max_age| age(session) <= max_age));
     let account = session.and_then(|session| {
         let account = accounts(embedded).ok()?.find(&session.account)?;
         verify_slices_are_equal(&proof(account), &session.proof).is_ok().then_some(account)

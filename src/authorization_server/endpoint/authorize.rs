@@ -4,12 +4,13 @@ use crate::{
     authorization_server::{
         browser::{
             cookie::Cookie,
+            departure,
             flow::{self, Flow, page_url},
-            known,
+            known, named_flow,
             offer::Offer,
-            pages, session,
+            pages, session, way_back,
         },
-        client::find::{find, is_vouched_for},
+        client::find::find,
         embedded::{Asked, Embedded},
         event,
         grant::code,
@@ -30,6 +31,7 @@ use crate::{
         },
         routing::IssuerEndpoint,
     },
+    observe::record::Ungranted,
 };
 
 #[cfg(test)]
@@ -46,18 +48,11 @@ pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAns
             return pages::denied(&denied);
         }
     };
-    let is_vouched = is_vouched_for(embedded, &client);
-    match proceed(embedded, asked, client, &form, back.clone()).await {
-        Ok(next) => reply::redirect(&next.location, &next.cookies),
+    match proceed(embedded, asked, client.clone(), &form, back.clone()).await {
+        Ok(next) => reply::redirect(&next.location, &next.cookies).without(next.ungranted),
         Err(Stopped { error, knows_client }) => {
             event::note(embedded, "authorize", form.get("client_id"), None, &error.description);
-            // RFC 9700 §4.11.2: with a client that anyone could register, a link to this server
-            // would lead to any site. The user decides whether to go there.
-            // Nor is the answer handed to a program that need not be the client.
-            if !back.uri.is_claimable() && (is_vouched || knows_client || back.uri.is_native()) {
-                return reply::redirect(&back.with_error(&error, &embedded.settings.issuer), &[]);
-            }
-            pages::error_for(&error, &back, &embedded.settings.issuer)
+            way_back::tell(embedded, &client, &back, &error, knows_client)
         }
     }
 }
@@ -89,6 +84,7 @@ impl<E: Into<OAuthError>> From<E> for Stopped {
 struct Next {
     location: String,
     cookies: Vec<String>,
+    ungranted: Option<Box<Ungranted>>,
 }
 
 async fn identify(embedded: &Embedded, asked: &Asked<'_>) -> Result<(Client, Form, ReturnTo), Denied> {
@@ -112,42 +108,59 @@ async fn proceed(
     back: ReturnTo,
 ) -> Result<Next, Stopped> {
     let request = AuthorizationRequest::read(&client, back, form, &embedded.settings.resources)?;
-    let person = match embedded.settings.login {
-        Login::Accounts(_) => session::signed_in(embedded, asked).await?,
-        Login::Oidc(_) => None,
-    };
-    let is_signed_in = person.is_some();
+    if let Login::Oidc(_) = embedded.settings.login {
+        return Ok(to_idp(embedded, asked, client, request).await?);
+    }
+    let is_signed_in = session::signed_in(embedded, asked, None).await?.is_some();
+    let person = session::signed_in(embedded, asked, request.max_age).await?;
     let person = person.filter(|_| !request.signs_in_again);
     let mut knows_client = false;
     if let Some(person) = &person {
         let offer = Offer::to(embedded, &client, &request, person).await?;
         knows_client = offer.knows_client;
         if offer.is_settled(&client, &request) {
-            event::note(embedded, "consent", Some(&client.id), Some(&person.subject), "remembered");
+            let outcome = offer.outcome(offer.settled_by());
+            event::note(embedded, "consent", Some(&client.id), Some(&person.subject), &outcome);
+            let ungranted = offer.ungranted(embedded, &client, person);
             let location = code::issue(embedded, request, person.clone(), offer.into_scopes(), None).await?;
-            return Ok(Next { location, cookies: Vec::new() });
+            return Ok(Next { location, cookies: Vec::new(), ungranted });
         }
     }
     if request.never_ask {
         return Err(Stopped { error: must_be_shown(person.as_ref()), knows_client });
     }
+    let (cookie, set_cookie) = browser_cookie(embedded, asked)?;
+    let page = if person.is_some() { IssuerEndpoint::Consent } else { IssuerEndpoint::Login };
+    let flow = Flow::new(request, client, sha256(cookie.as_bytes()), person, asked.now);
+    let named = named_flow::begin(embedded, &flow).await?;
+    let mut cookies = vec![set_cookie];
+    if !is_signed_in && Cookie::Login.get(embedded, &asked.head.headers).is_some() {
+        cookies.push(Cookie::Login.clear(embedded));
+    }
+    Ok(Next { location: page_url(embedded, page, &named), cookies, ungranted: None })
+}
+
+/// Users of a company IdP sign in first: only then is it known what they can grant (SPEC D-01).
+async fn to_idp(
+    embedded: &Embedded,
+    asked: &Asked<'_>,
+    client: Client,
+    request: AuthorizationRequest,
+) -> Result<Next, OAuthError> {
+    let (cookie, set_cookie) = browser_cookie(embedded, asked)?;
+    let flow = Flow::new(request, client, sha256(cookie.as_bytes()), None, asked.now);
+    let location = departure::depart(embedded, &flow::new_id()?, &flow, None).await?;
+    Ok(Next { location, cookies: vec![set_cookie], ungranted: None })
+}
+
+/// The cookie of the browser, which keeps it while flows are under way, and `Set-Cookie`.
+fn browser_cookie(embedded: &Embedded, asked: &Asked<'_>) -> Result<(String, String), OAuthError> {
     let cookie = match Cookie::Browser.get(embedded, &asked.head.headers) {
         Some(cookie) => cookie.to_owned(),
         None => unguessable().map_err(|cause| Code::ServerError.because(cause))?,
     };
-    let page = match (&embedded.settings.login, &person) {
-        // Consent comes before the request to the company IdP (SPEC D-01).
-        (Login::Oidc(_), _) | (_, Some(_)) => IssuerEndpoint::Consent,
-        (Login::Accounts(_), None) => IssuerEndpoint::Login,
-    };
-    let browser = sha256(cookie.as_bytes());
-    let flow = Flow::new(request, client, browser, person);
-    let id = flow::begin(embedded, &flow).await?;
-    let mut cookies = vec![Cookie::Browser.set(embedded, &cookie, FLOW_AGE.as_secs())];
-    if !is_signed_in && Cookie::Login.get(embedded, &asked.head.headers).is_some() {
-        cookies.push(Cookie::Login.clear(embedded));
-    }
-    Ok(Next { location: page_url(embedded, page, &id), cookies })
+    let set_cookie = Cookie::Browser.set(embedded, &cookie, FLOW_AGE.as_secs());
+    Ok((cookie, set_cookie))
 }
 
 /// The error for `prompt=none` (OpenID Connect Core §3.1.2.6).

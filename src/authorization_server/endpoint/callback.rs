@@ -3,19 +3,25 @@
 use crate::{
     authorization_server::{
         browser::{
-            departure::{bridge_of, callback_url},
-            flow::{self, BridgeFlow, Flow},
-            pages,
+            departure::{self, ExpectedAnswer, bridge_of, callback_url},
+            flow::{self, Flow, FlowAt, page_url},
+            offer::Offer,
+            pages, way_back,
         },
         embedded::{Asked, Embedded},
+        event,
         person::bridge::{Bridge, exchange::NotGranted, session::IdpSession},
-        reply::{self, EndpointAnswer},
+        reply::{self, Denied, EndpointAnswer},
+        throttle::Action,
     },
-    base::{clock::Now, digest::sha256, limits::fetch::FETCH_TIMEOUT, names::Scope},
-    decide::authorization_server::{
-        error::{Code, OAuthError},
-        form::Form,
-        people::{self, Grantee, Person},
+    base::{clock::Now, limits::fetch::FETCH_TIMEOUT},
+    decide::{
+        authorization_server::{
+            error::{Code, OAuthError},
+            form::Form,
+            people::Person,
+        },
+        routing::IssuerEndpoint,
     },
 };
 
@@ -25,41 +31,37 @@ mod tests;
 /// `GET callback`.
 pub(crate) async fn callback(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
     match arrive(embedded, asked).await {
-        Ok(location) => reply::redirect(&location, &[]),
-        Err(error) => pages::error(&error),
+        Ok(answer) => answer,
+        Err(denied) => pages::denied(&denied),
     }
 }
 
 /// The next address for the browser. An error is shown on a page: without a flow of this browser
 /// there is no client to return to.
-async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuthError> {
-    const UNKNOWN: &str = "this answer of the identity provider belongs to no login of this server";
+async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer, Denied> {
     let bridge = bridge_of(embedded)?;
     let form = asked.query()?;
-    let state = form.get("state").ok_or_else(|| Code::InvalidRequest.because(UNKNOWN))?;
-    let (id, _) = state.split_once('.').ok_or_else(|| Code::InvalidRequest.because(UNKNOWN))?;
-    // Only the browser that consented has the cookie, so an attacker cannot make another user
-    // finish the flow (attack 163).
-    let (mut flow, before) = flow::resume(embedded, id, asked).await?;
-    let sent = flow.bridge.take().ok_or_else(|| Code::InvalidRequest.because(UNKNOWN))?;
-    let is_same = aws_lc_rs::constant_time::verify_slices_are_equal(&sent.state, &sha256(state.as_bytes())).is_ok();
-    if !is_same || flow.consented.is_none() {
-        return Err(Code::InvalidRequest.because(UNKNOWN));
-    }
-    // From here on the state cannot be used again, whatever the outcome.
-    flow::advance(embedded, id, &before, &flow).await?;
-    match log_in(embedded, bridge, &form, &sent, asked.now).await {
-        Ok((person, session)) => admit(embedded, id, flow, person, session).await,
+    let state = form.get("state").unwrap_or_default();
+    // Each answer causes a request to the IdP. One that signs a user in does not count.
+    let (throttle, action) = (&embedded.state.throttle, Action::Authorize(asked.peer));
+    throttle.attempt(action, asked.now).map_err(Denied::slow_down)?;
+    let (flow, at, expected) = departure::returned(embedded, state, asked).await?;
+    match log_in(embedded, bridge, &form, (&flow, &expected), asked.now).await {
+        Ok((person, session)) => {
+            throttle.refund(action);
+            embedded.state.claims_seen.note(&embedded.settings.grants, &person);
+            Ok(admit(embedded, flow, &at, person, session).await?)
+        }
         // An answer that is not from the IdP, or not valid, ends on a page; the client is not told
         // (SPEC E-43, attack 164).
-        Err(LoginFault::OnPage(error)) => Err(error),
-        Err(LoginFault::ToClient(error)) if error.code == Code::InvalidRequest => Err(error),
+        Err(LoginFault::OnPage(error)) => Err(error.into()),
+        Err(LoginFault::ToClient(error)) if error.code == Code::InvalidRequest => Err(error.into()),
         Err(LoginFault::ToClient(error)) => {
             tracing::info!(
                 target: "portcullis::authorization_server", event = "login", outcome = "refused", client = %flow.request.client,
                 why = %error.description, "the company IdP did not log the user in"
             );
-            Ok(flow.request.back.with_error(&error, &embedded.settings.issuer))
+            Ok(way_back::tell(embedded, &flow.client, &flow.request.back, &error, false))
         }
     }
 }
@@ -83,7 +85,7 @@ async fn log_in(
     embedded: &Embedded,
     bridge: &Bridge,
     form: &Form,
-    sent: &BridgeFlow,
+    (flow, expected): (&Flow, &ExpectedAnswer),
     now: Now,
 ) -> Result<(Person, Option<Vec<u8>>), LoginFault> {
     let metadata = bridge.metadata().await?;
@@ -98,7 +100,7 @@ async fn log_in(
     if let Some(error) = form.get("error") {
         let error: String = error.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect();
         tracing::info!(error, "the company IdP answered with an error");
-        return Err(Code::AccessDenied.because("the identity provider did not log the user in").into());
+        return Err(not_signed_in(&error, flow).into());
     }
     let code = form.get("code").ok_or_else(|| Code::AccessDenied.because("the identity provider sent no code"))?;
     let callback = callback_url(embedded);
@@ -106,7 +108,7 @@ async fn log_in(
         ("grant_type", "authorization_code"),
         ("code", code),
         ("redirect_uri", &*callback),
-        ("code_verifier", &*sent.verifier),
+        ("code_verifier", &*expected.verifier),
     ];
     let granted = bridge.exchange(&parameters, None, FETCH_TIMEOUT).await.map_err(|failed| match failed {
         NotGranted::Over => {
@@ -117,7 +119,7 @@ async fn log_in(
     })?;
     let token =
         granted.id_token.ok_or_else(|| Code::InvalidRequest.because("the identity provider sent no ID token"))?;
-    let person = bridge.person(&token, Some(&sent.nonce), now).await?;
+    let person = bridge.person(&token, Some(&expected.nonce), now).await?;
     // Without an IdP refresh token the embedded server could not ask whether the session is alive,
     // so the client gets no refresh token (SPEC E-41).
     let Some(refresh_token) = granted.refresh_token else {
@@ -132,20 +134,46 @@ async fn log_in(
     Ok((person, Some(sealed)))
 }
 
-/// Grants what the user consented to, as far as the rules allow it.
+/// What the client is told of an error of the IdP. With `prompt=none` it must learn that a page is
+/// needed (OpenID Connect Core §3.1.2.6).
+fn not_signed_in(error: &str, flow: &Flow) -> OAuthError {
+    let code = match error {
+        "login_required" if flow.request.never_ask => Code::LoginRequired,
+        "interaction_required" | "consent_required" | "account_selection_required" if flow.request.never_ask => {
+            Code::InteractionRequired
+        }
+        _ => Code::AccessDenied,
+    };
+    code.because("the identity provider did not log the user in")
+}
+
+/// Continues the flow for the user who has signed in at the IdP: with the consent page, or, if
+/// nothing is left to ask, with a code.
 async fn admit(
     embedded: &Embedded,
-    id: &str,
-    flow: Flow,
+    mut flow: Flow,
+    at: &FlowAt,
     person: Person,
     session: Option<Vec<u8>>,
-) -> Result<String, OAuthError> {
-    let consented: Vec<Scope> = flow.consented.clone().unwrap_or_default();
-    let (grants, grantee) = (&embedded.settings.grants, Grantee::Person(&person));
-    let scopes = people::allowed(grants, grantee, &consented);
-    if scopes.is_empty() && !(consented.is_empty() && people::is_named(grants, grantee)) {
-        let error = Code::AccessDenied.because("this account may not grant any of the requested scopes");
-        return Ok(flow.request.back.with_error(&error, &embedded.settings.issuer));
+) -> Result<EndpointAnswer, OAuthError> {
+    let client = flow.client.clone();
+    let offer = Offer::to(embedded, &client, &flow.request, &person).await?;
+    let of_client = Some(&*client.id);
+    event::note(embedded, "login", of_client, Some(&person.subject), &offer.outcome("logged in"));
+    let is_settled = offer.is_settled(&client, &flow.request);
+    if flow.request.never_ask && !is_settled {
+        let error = Code::ConsentRequired.because("prompt=none, but the user must be asked for consent");
+        return Ok(way_back::tell(embedded, &client, &flow.request.back, &error, offer.knows_client));
     }
-    flow::finish(embedded, id, flow, person, scopes, session).await
+    let (subject, ungranted) = (person.subject.clone(), offer.ungranted(embedded, &client, &person));
+    flow.person = Some(person);
+    flow.session = session;
+    let cookie = flow::hold(embedded, &at.id, &mut flow)?;
+    let at = flow::sign_in(embedded, at, &flow).await?;
+    if !is_settled {
+        return Ok(reply::redirect(&page_url(embedded, IssuerEndpoint::Consent, &at.id), &[cookie]));
+    }
+    event::note(embedded, "consent", of_client, Some(&subject), &offer.outcome(offer.settled_by()));
+    let location = flow::finish(embedded, &at, flow, offer.into_scopes()).await?;
+    Ok(reply::redirect(&location, &[]).without(ungranted))
 }

@@ -1,13 +1,15 @@
 //! `consent`: asks the user what a client may do, and shows what is new (SPEC D-01…D-03).
 //!
-//! Consent is remembered (SPEC E-34), and covers only what the page showed (SPEC E-16).
+//! The user has signed in, so the page shows what this user can grant, and what not. Consent is
+//! remembered (SPEC E-34), and covers only what the page showed (SPEC E-16).
 
 use crate::{
     authorization_server::{
         browser::{
             departure,
-            flow::{self, Flow, page_url},
+            flow::{self, Flow, FlowAt, page_url},
             form_post::{FormPost, csrf},
+            named_flow,
             offer::{self, Offer},
             pages::{self, ConsentView},
             session,
@@ -20,10 +22,7 @@ use crate::{
     },
     base::names::Scope,
     decide::{
-        authorization_server::{
-            error::{Code, OAuthError},
-            people::Person,
-        },
+        authorization_server::error::{Code, OAuthError},
         routing::IssuerEndpoint,
     },
 };
@@ -41,28 +40,44 @@ pub(crate) async fn show(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnsw
 
 async fn shown(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer, OAuthError> {
     let form = asked.query()?;
-    let id = form.get("flow").unwrap_or_default();
-    let (flow, _) = flow::resume(embedded, id, asked).await?;
+    let named = form.get("flow").unwrap_or_default();
+    let (flow, at) = named_flow::resume(embedded, named, asked).await?;
     let Some(offer) = offer_of(embedded, &flow, asked).await? else {
-        return Ok(reply::redirect(&page_url(embedded, IssuerEndpoint::Login, id), &[]));
+        return Ok(reply::redirect(&sign_in_url(embedded, named, &at, &flow).await?, &[]));
     };
-    let csrf = csrf(embedded, asked, id, &purpose(&flow, &offer).each_ref().map(String::as_str));
+    let csrf = csrf(embedded, asked, named, &purpose(&flow, &offer).each_ref().map(String::as_str));
     let csrf = csrf.ok_or_else(|| Code::AccessDenied.because("the browser's cookie is missing"))?;
-    Ok(pages::consent(embedded, &ConsentView { flow: &flow, id, csrf: &csrf, offer: &offer }))
+    Ok(pages::consent(embedded, &ConsentView { flow: &flow, id: named, csrf: &csrf, offer: &offer }))
+}
+
+/// Where a user goes who has not signed in for this flow.
+async fn sign_in_url(embedded: &Embedded, named: &str, at: &FlowAt, flow: &Flow) -> Result<String, OAuthError> {
+    match embedded.settings.login {
+        Login::Accounts(_) => Ok(page_url(embedded, IssuerEndpoint::Login, named)),
+        // An earlier release asked for consent before the sign-in.
+        Login::Oidc(_) => departure::depart(embedded, &at.id, flow, None).await,
+    }
 }
 
 /// `POST consent`.
 pub(crate) async fn decide(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
     match Box::pin(decided(embedded, asked)).await {
-        Ok(location) => reply::redirect(&location, &[]),
+        Ok(answer) => answer,
         Err(error) => pages::error(&error),
     }
 }
 
-async fn decided(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuthError> {
+async fn decided(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer, OAuthError> {
     let posted = FormPost::read(embedded, asked).await?;
-    let no_login = || Code::AccessDenied.because("no user has logged in for this request");
-    let offer = offer_of(embedded, &posted.flow, asked).await?.ok_or_else(no_login)?;
+    let Some(offer) = offer_of(embedded, &posted.flow, asked).await? else {
+        if posted.at.is_stored()
+            && let Login::Oidc(_) = embedded.settings.login
+        {
+            // The page of an earlier release: the user signs in, and is then asked again.
+            return Ok(reply::redirect(&sign_in_url(embedded, &posted.named, &posted.at, &posted.flow).await?, &[]));
+        }
+        return Err(Code::AccessDenied.because("no user has logged in for this request"));
+    };
     // Only what the page showed is granted: a page with other scopes or another account has another
     // CSRF value.
     posted.check(embedded, asked, &purpose(&posted.flow, &offer).each_ref().map(String::as_str))?;
@@ -74,33 +89,26 @@ async fn decided(embedded: &Embedded, asked: &Asked<'_>) -> Result<String, OAuth
     if is_allowed && offer.is_nothing {
         return Err(Code::AccessDenied.because("this account may not grant any of the requested scopes"));
     }
-    let FormPost { id, mut flow, before, .. } = posted;
+    let FormPost { at, flow, .. } = posted;
     let (client, subject) = (flow.client.id.clone(), flow.person.as_ref().map(|person| person.subject.clone()));
-    event::note(embedded, "consent", Some(&client), subject.as_deref(), if is_allowed { "allowed" } else { "denied" });
-    if !is_allowed {
-        flow::end(embedded, &id, &flow).await?;
+    let outcome = offer.outcome(if is_allowed { "allowed" } else { "denied" });
+    event::note(embedded, "consent", Some(&client), subject.as_deref(), &outcome);
+    let person = flow.person.as_ref().filter(|_| is_allowed);
+    let ungranted = person.and_then(|person| offer.ungranted(embedded, &flow.client, person));
+    let location = if is_allowed {
+        allow(embedded, &at, flow, offer.into_scopes()).await?
+    } else {
+        flow::end(embedded, &at).await?;
         let error = Code::AccessDenied.because("the user denied access");
-        return Ok(flow.request.back.with_error(&error, &embedded.settings.issuer));
-    }
-    let scopes = offer.into_scopes();
-    match flow.person.clone() {
-        Some(person) => allow(embedded, &id, flow, person, scopes).await,
-        None => {
-            flow.consented = Some(scopes);
-            departure::depart(embedded, &id, &before, flow).await
-        }
-    }
+        flow.request.back.with_error(&error, &embedded.settings.issuer)
+    };
+    Ok(reply::redirect(&location, &[flow::let_go(embedded, &at.id)]).without(ungranted))
 }
 
-async fn allow(
-    embedded: &Embedded,
-    id: &str,
-    flow: Flow,
-    person: Person,
-    scopes: Vec<Scope>,
-) -> Result<String, OAuthError> {
-    let (client, request) = (flow.client.clone(), flow.request.clone());
-    let location = flow::finish(embedded, id, flow, person.clone(), scopes.clone(), None).await?;
+async fn allow(embedded: &Embedded, at: &FlowAt, flow: Flow, scopes: Vec<Scope>) -> Result<String, OAuthError> {
+    let (client, request, person) = (flow.client.clone(), flow.request.clone(), flow.person.clone());
+    let location = flow::finish(embedded, at, flow, scopes.clone()).await?;
+    let Some(person) = person else { return Ok(location) };
     if let Err(fault) = offer::remember(embedded, &person, &client, &request, &scopes).await {
         // The authorization code is valid anyway; only the next request asks the user again.
         tracing::warn!(target: "portcullis::authorization_server", %fault, "a consent could not be stored; the user will be asked again");
@@ -110,23 +118,21 @@ async fn allow(
 
 /// What the user may grant in a flow; `None` if they must log in first.
 ///
-/// The browser must have the session of the user who logged in. Over plain HTTP another server on
-/// the same host can plant the flow's cookie: its owner would answer for the user who logs in.
+/// With local accounts, the browser must have the session of the user who logged in. Over plain
+/// HTTP another server on the same host can plant the flow's cookie: its owner would answer for the
+/// user who logs in. With a company IdP, [`flow::hold`] prevents that.
 async fn offer_of(embedded: &Embedded, flow: &Flow, asked: &Asked<'_>) -> Result<Option<Offer>, OAuthError> {
-    match (&embedded.settings.login, &flow.person) {
-        (Login::Oidc(_), _) => Ok(Some(Offer::before_login(&flow.request))),
-        (Login::Accounts(_), Some(person)) => {
-            // The account may have been removed since the login, up to ten minutes ago.
-            let gone = || Code::AccessDenied.because("the account that logged in was removed");
-            let person = current::person_now(embedded, person).ok_or_else(gone)?;
-            let session = session::signed_in(embedded, asked).await?;
-            if session.is_none_or(|session| session.subject != person.subject) {
-                return Ok(None);
-            }
-            Ok(Some(Offer::to(embedded, &flow.client, &flow.request, &person).await?))
+    let Some(person) = &flow.person else { return Ok(None) };
+    // The account may have been removed since the login, up to ten minutes ago.
+    let gone = || Code::AccessDenied.because("the account that logged in was removed");
+    let person = current::person_now(embedded, person).ok_or_else(gone)?;
+    if let Login::Accounts(_) = &embedded.settings.login {
+        let session = session::signed_in(embedded, asked, None).await?;
+        if session.is_none_or(|session| session.subject != person.subject) {
+            return Ok(None);
         }
-        (Login::Accounts(_), None) => Ok(None),
     }
+    Ok(Some(Offer::to(embedded, &flow.client, &flow.request, &person).await?))
 }
 
 /// What the CSRF value of the page is bound to: the user and the scopes.

@@ -7,9 +7,11 @@ use http::StatusCode;
 use crate::{
     authorization_server::{
         browser::{
+            departure,
             flow::{self, Flow, page_url},
             form_post::{FormPost, csrf},
             known::{self, KnownBrowser},
+            named_flow,
             offer::Offer,
             pages::{self, LoginView},
             session,
@@ -18,6 +20,7 @@ use crate::{
         event,
         person::passwords::PasswordLine,
         reply::{self, EndpointAnswer},
+        settings::Login,
         throttle::Action,
     },
     base::{limits::authorization_server::ACCOUNT_NAME_BYTES_MAX, secret::Secret},
@@ -51,12 +54,16 @@ pub(crate) async fn show(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnsw
 }
 
 async fn shown(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer, OAuthError> {
-    session::accounts(embedded)?;
     let form = asked.query()?;
-    let id = form.get("flow").unwrap_or_default();
-    let (flow, _) = flow::resume(embedded, id, asked).await?;
+    let named = form.get("flow").unwrap_or_default();
+    let (flow, at) = named_flow::resume(embedded, named, asked).await?;
+    if let Login::Oidc(_) = embedded.settings.login {
+        // "Use another account" on the consent page.
+        let location = departure::depart(embedded, &at.id, &flow, Some("select_account")).await?;
+        return Ok(reply::redirect(&location, &[]));
+    }
     let account = flow.request.login_hint.clone().unwrap_or_default();
-    form_page(embedded, asked, (id, &flow), StatusCode::OK, &account, None)
+    form_page(embedded, asked, (named, &flow), StatusCode::OK, &account, None)
 }
 
 /// `POST login`.
@@ -76,7 +83,7 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAns
     let name = &*account_name::normal(posted.form.get("account").unwrap_or_default());
     let of_client = Some(&*posted.flow.client.id);
     let again =
-        |status, problem: &str| form_page(embedded, asked, (&posted.id, &posted.flow), status, name, Some(problem));
+        |status, problem: &str| form_page(embedded, asked, (&posted.named, &posted.flow), status, name, Some(problem));
     let known = known::find(embedded, asked, name);
     if let Err(wait) = may_try(embedded, asked, name, known) {
         event::note(embedded, "login", of_client, None, "refused: too many attempts");
@@ -134,31 +141,33 @@ async fn admit(
     person: Person,
     remembered: String,
 ) -> Result<EndpointAnswer, OAuthError> {
-    let FormPost { id, mut flow, before, .. } = posted;
+    let FormPost { at, mut flow, .. } = posted;
     flow.person = Some(person.clone());
-    flow::advance(embedded, &id, &before, &flow).await?;
+    let at = flow::sign_in(embedded, &at, &flow).await?;
     let cookies = [session::begin(embedded, asked, &person).await?, remembered];
     let offer = Offer::to(embedded, &flow.client, &flow.request, &person).await?;
-    if !offer.is_settled(&flow.client, &flow.request) || flow.request.always_ask {
-        return Ok(reply::redirect(&page_url(embedded, IssuerEndpoint::Consent, &id), &cookies));
+    if !offer.is_settled(&flow.client, &flow.request) {
+        return Ok(reply::redirect(&page_url(embedded, IssuerEndpoint::Consent, &at.id), &cookies));
     }
-    event::note(embedded, "consent", Some(&flow.client.id), Some(&person.subject), "remembered");
-    let location = flow::finish(embedded, &id, flow, person, offer.into_scopes(), None).await?;
-    Ok(reply::redirect(&location, &cookies))
+    let outcome = offer.outcome(offer.settled_by());
+    event::note(embedded, "consent", Some(&flow.client.id), Some(&person.subject), &outcome);
+    let ungranted = offer.ungranted(embedded, &flow.client, &person);
+    let location = flow::finish(embedded, &at, flow, offer.into_scopes()).await?;
+    Ok(reply::redirect(&location, &cookies).without(ungranted))
 }
 
 fn form_page(
     embedded: &Embedded,
     asked: &Asked<'_>,
-    (id, flow): (&str, &Flow),
+    (named, flow): (&str, &Flow),
     status: StatusCode,
     account: &str,
     problem: Option<&str>,
 ) -> Result<EndpointAnswer, OAuthError> {
-    let csrf = csrf(embedded, asked, id, &PURPOSE)
+    let csrf = csrf(embedded, asked, named, &PURPOSE)
         .ok_or_else(|| Code::AccessDenied.because("the browser's cookie is missing"))?;
     let account = if account.len() > ACCOUNT_NAME_BYTES_MAX { "" } else { account };
-    Ok(pages::login(embedded, status, &LoginView { flow, id, csrf: &csrf, account, problem }))
+    Ok(pages::login(embedded, status, &LoginView { flow, id: named, csrf: &csrf, account, problem }))
 }
 
 /// A wait in words, rounded up.

@@ -132,6 +132,7 @@ impl Browser {
         if start.location().contains("/login") {
             let next = self.log_in(world, &id, "ada", PASSWORD).await;
             assert!(next.location().contains("/consent"), "{next:?}");
+            return next.flow();
         }
         id
     }

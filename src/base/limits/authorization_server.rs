@@ -157,6 +157,13 @@ pub const LOGIN_HINT_BYTES_MAX: usize = 320;
 pub const PROMPT_BYTES_MAX: usize = 64;
 /// The time from the authorize endpoint to the code, including login and consent (SPEC D-04).
 pub const FLOW_AGE: Duration = Duration::from_secs(600);
+/// A flow as it travels in the browser: a part of URLs, which have at most
+/// [`super::connections::URI_BYTES_MAX`].
+pub const SEALED_FLOW_BYTES_MAX: usize = 7 * KIB;
+/// A longer list of scopes travels as positions among the scopes of the servers.
+pub const SEALED_SCOPES_BYTES_MAX: usize = 256;
+/// Answers of the company IdP that one process remembers, so that it looks at each once.
+pub const USED_STATES_MAX: u64 = 65_536;
 /// The lifetime of an authorization code (SPEC E-15).
 pub const CODE_AGE: Duration = Duration::from_secs(60);
 /// For this time after a call was refused for lack of scope, a refresh of the same login may be

@@ -71,6 +71,8 @@ fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mu
     let introspects = introspects.unwrap_or_default().into_iter().map(|name| name.value).collect();
     let types = fields.get("grant_types");
     let scopes = fields.get("scopes").map(|field| scopes(&field));
+    let trusted_at = fields.get("trusted");
+    let trusted = trusted_at.as_ref().is_some_and(|field| field.bool().unwrap_or_default());
 
     let is_public = matches!(auth, Some(ClientAuth::None));
     let has_redirects = redirects_at.is_some();
@@ -108,6 +110,9 @@ fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mu
     if introspects_at.is_some() && is_public {
         reading.problem(at, "introspects without authentication", "`secret`, `jwks` or `jwks_uri` of the client");
     }
+    if let Some(field) = trusted_at.filter(|_| trusted) {
+        may_be_trusted(&field, &grants, is_public, &redirect_uris);
+    }
     Some(Client {
         id: id?.value,
         name,
@@ -117,7 +122,27 @@ fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mu
         grants,
         scopes,
         introspects,
+        trusted,
     })
+}
+
+/// Without a consent page, the user cannot see where the code goes: only a site of the client, or a
+/// client with a secret, can use it there.
+fn may_be_trusted(field: &Field<'_>, grants: &Grants, is_public: bool, redirect_uris: &[RedirectUri]) {
+    let reading = field.reading;
+    if !grants.code {
+        reading.problem(&field.place, "trusted without authorization_code", "a client for which users sign in");
+        return;
+    }
+    let native = redirect_uris.iter().find(|uri| uri.is_native()).filter(|_| is_public);
+    if let Some(uri) = native {
+        reading.problem(
+            &field.place,
+            &format!("a trusted public client with the redirect URI {}", quoted(uri.as_str())),
+            "https redirect URIs only, or `secret`, `jwks` or `jwks_uri`: any program on the user's computer could \
+             take the place of this client, and no page would ask the user",
+        );
+    }
 }
 
 fn redirect_uris(field: &Field<'_>) -> Vec<RedirectUri> {

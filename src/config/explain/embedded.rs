@@ -136,6 +136,7 @@ fn client(of: &Client, reference: Option<&str>) -> Out {
         entries.push(("introspects", texts(&of.introspects)));
     }
     entries.extend(of.scopes.as_ref().map(|scopes| ("scopes", texts(scopes))));
+    entries.extend(of.trusted.then(|| ("trusted", Out::Plain("true".to_owned()))));
     flow(entries)
 }
 

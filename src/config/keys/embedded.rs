@@ -214,6 +214,11 @@ fn client() -> KeySection {
             ),
             KeyRow::optional("scopes", filled_list("scopes", SCOPE), "It is never granted any other scope.")
                 .or_else("no limit"),
+            KeyRow::flag(
+                "trusted",
+                "Its users are not asked for consent: the operator has consented for them. For a public client only \
+                 with `https` redirect URIs. Users who can get none of the requested scopes still see a page.",
+            ),
         ],
     }
 }

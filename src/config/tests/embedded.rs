@@ -41,7 +41,7 @@ authorization_servers:
         - {id: desktop, name: "Desktop: app", redirect_uris: ["http://127.0.0.1/callback", "com.example.app:/callback"], scopes: [mcp:connect]}
         - {id: batch, secret: env:SESSION_KEY, grant_types: [client_credentials], introspects: [files]}
         - {id: signer, jwks: keys.json, grant_types: [client_credentials]}
-        - {id: web, jwks_uri: "https://web.example.com/keys", redirect_uris: ["https://web.example.com/cb"], grant_types: [authorization_code]}
+        - {id: web, jwks_uri: "https://web.example.com/keys", redirect_uris: ["https://web.example.com/cb"], grant_types: [authorization_code], trusted: true}
       grants:
         - {accounts: [ada], scopes: ["*"]}
         - {groups: [staff, ops], scopes: ["files:*", mcp:connect]}

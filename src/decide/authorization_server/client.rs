@@ -34,6 +34,10 @@ pub struct Client {
     /// entries of earlier releases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub introspects: Vec<Box<str>>,
+    /// Whether the operator has consented for all users; only configured clients are. Absent in
+    /// entries of earlier releases.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trusted: bool,
 }
 
 /// Where a client was defined.

@@ -77,6 +77,11 @@ pub fn is_named(rules: &[GrantRule], grantee: Grantee<'_>) -> bool {
     rules.iter().any(|rule| rule.is_for(grantee))
 }
 
+/// The claims that the rules name.
+pub fn named_claims(rules: &[GrantRule]) -> impl Iterator<Item = &str> {
+    rules.iter().flat_map(|rule| rule.claims.iter().map(|(name, _)| &**name))
+}
+
 impl GrantRule {
     fn is_for(&self, grantee: Grantee<'_>) -> bool {
         match grantee {

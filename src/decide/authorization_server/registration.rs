@@ -79,6 +79,7 @@ impl RegistrationRequest {
             grants: self.grants,
             scopes: None,
             introspects: Vec::new(),
+            trusted: false,
         }
     }
 }

@@ -78,6 +78,14 @@ pub struct AuthorizationRequest {
     pub signs_in_again: bool,
     /// `prompt=none`: no page may be shown.
     pub never_ask: bool,
+    /// The words of `prompt` that are for the upstream IdP: `none`, `login` and `select_account`.
+    /// `consent` is for this server's own page. Missing in flows of earlier releases.
+    #[serde(default)]
+    pub idp_prompt: Box<str>,
+    /// `max_age`: the user must have signed in at most so many seconds ago. Missing in flows of
+    /// earlier releases.
+    #[serde(default)]
+    pub max_age: Option<u64>,
 }
 
 impl ReturnTo {
@@ -162,6 +170,8 @@ impl AuthorizationRequest {
             always_ask: prompt.always_ask,
             signs_in_again: prompt.signs_in_again,
             never_ask: prompt.never_ask,
+            idp_prompt: prompt.for_idp,
+            max_age: max_age(form)?,
         })
     }
 }
@@ -264,11 +274,24 @@ fn named(form: &Form, scopes: &[Scope]) -> Result<Vec<Scope>, OAuthError> {
     Ok(named)
 }
 
+/// `max_age` (OpenID Connect Core §3.1.2.1): seconds.
+fn max_age(form: &Form) -> Result<Option<u64>, OAuthError> {
+    let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match form.get("max_age") {
+        None => Ok(None),
+        Some(text) => match Some(text).filter(is_number).and_then(|text| text.parse().ok()) {
+            Some(secs) => Ok(Some(secs)),
+            None => Err(Code::InvalidRequest.because("max_age must be a number of seconds")),
+        },
+    }
+}
+
 /// What `prompt` says.
 struct Prompt {
     always_ask: bool,
     signs_in_again: bool,
     never_ask: bool,
+    for_idp: Box<str>,
 }
 
 impl Prompt {
@@ -283,7 +306,9 @@ impl Prompt {
             return Err(Code::InvalidRequest.because("prompt has none and another value"));
         }
         let signs_in_again = has(&["login", "select_account"]);
-        Ok(Self { always_ask: signs_in_again || has(&["consent"]), signs_in_again, never_ask })
+        let words = ["none", "login", "select_account"].into_iter().filter(|word| has(&[word]));
+        let for_idp = words.collect::<Vec<_>>().join(" ").into();
+        Ok(Self { always_ask: signs_in_again || has(&["consent"]), signs_in_again, never_ask, for_idp })
     }
 }
 

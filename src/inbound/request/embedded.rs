@@ -22,6 +22,7 @@ use crate::{
             body,
         },
     },
+    observe::record::Record,
 };
 
 /// Answers one request. The authorization server itself handles CORS, methods and OAuth errors.
@@ -35,6 +36,7 @@ pub(in crate::inbound) async fn answer(
     endpoint: IssuerEndpoint,
     head: &Parts,
     incoming: &mut Incoming,
+    record: &mut Record,
     busy: &mut Busy,
 ) -> Result<Response<ReplyBody>, Refusal> {
     let (gateway, peer) = (&arrival.connection.gateway, arrival.client.address);
@@ -48,6 +50,9 @@ pub(in crate::inbound) async fn answer(
     // Boxed: hyper keeps room for this future as long as the connection lives.
     let answer = Box::pin(endpoint::answer(embedded, asked)).await;
     drop(place);
+    if let Some(ungranted) = answer.ungranted {
+        record.ungranted(ungranted);
+    }
     busy.expose();
     let mut response = answer.response.map(|bytes| ReplyBody::Issued(DeliveryBody::new(bytes, answer.on_delivered)));
     if !reads {

@@ -134,7 +134,7 @@ async fn issue(
     mut record: Record,
     busy: &mut Busy,
 ) -> Response<ReplyBody> {
-    match embedded::answer(arrival, embedded, endpoint, &head, &mut body, busy).await {
+    match embedded::answer(arrival, embedded, endpoint, &head, &mut body, &mut record, busy).await {
         Ok(response) => record_answer(response, record),
         Err(refusal) => {
             record.refused(&refusal);

@@ -22,6 +22,7 @@ fn decision() -> Decision<'static> {
         rule: None,
         reported: None,
         scopes: None,
+        ungranted: &[],
     }
 }
 
@@ -68,6 +69,7 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
         json!({"audit": 2, "event": "decided", "time": "2023-11-14T22:13:20.007Z", "request": id, "server": "weather",
                "peer": "10.0.0.1", "verdict": "allowed", "reason": "upstream_timeout", "status": 504, "upstream": "timeout"})
     );
+    let ungranted = [Scope::from("d")];
     let (needed, granted) = ([Scope::from("a"), Scope::from("b")], [Scope::from("c")]);
     let full = AuditEntry {
         event: AuditEvent::Decided,
@@ -80,6 +82,7 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
             rule: Some(4),
             reported: Some("no_rule"),
             scopes: Some((&needed, &granted)),
+            ungranted: &ungranted,
         }),
         status: Some(403),
         streamed: true,
@@ -94,7 +97,7 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
                "peer": "10.0.0.1", "issuer": "https://idp", "principal": "0c0c", "token": "1d1d", "client": "inspector",
                "index": 1, "method": "resources/read", "target_kind": "resource", "target": "file:///a", "targets": 3,
                "verdict": "refused", "reason": "insufficient_scope", "rule": 4, "reported": "no_rule",
-               "required_scopes": ["a", "b"], "granted_scopes": ["c"], "status": 403, "streamed": true,
+               "required_scopes": ["a", "b"], "granted_scopes": ["c"], "ungranted_scopes": ["d"], "status": 403, "streamed": true,
                "upstream": "broke_off", "ended": "upstream_failed", "duration_ms": 1.234})
     );
     assert_eq!(
@@ -103,7 +106,7 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
             "audit=2 event=decided time=2023-11-14T22:13:20.007Z request={id} server=\"weather\" peer=10.0.0.1 \
              issuer=\"https://idp\" principal=\"0c0c\" token=\"1d1d\" client=\"inspector\" index=1 \
              method=\"resources/read\" target_kind=resource target=\"file:///a\" targets=3 verdict=refused \
-             reason=insufficient_scope rule=4 reported=no_rule required_scopes=\"a b\" granted_scopes=\"c\" status=403 \
+             reason=insufficient_scope rule=4 reported=no_rule required_scopes=\"a b\" granted_scopes=\"c\" ungranted_scopes=\"d\" status=403 \
              streamed=true upstream=broke_off ended=upstream_failed duration_ms=1.234\n"
         )
     );

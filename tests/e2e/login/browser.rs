@@ -24,6 +24,8 @@ pub struct Browser {
     /// The paths that answered, without queries: `/oauth/login`, `/oauth/consent`, ….
     pub visited: Vec<String>,
     pub steps: usize,
+    /// Whether it shows the first consent page instead of answering it.
+    pub stops_at_consent: bool,
 }
 
 /// What a browser shows at the end.
@@ -63,7 +65,7 @@ impl Browser {
                 typed = true;
                 let (account, password) = (self.account.clone(), self.password.clone());
                 reply = self.submit(login, &reply, &[("account", &account), ("password", &password)]).await;
-            } else if text.contains("name=\"decision\"") {
+            } else if text.contains("name=\"decision\"") && !self.stops_at_consent {
                 let decision = self.decision.clone();
                 reply = self.submit(login, &reply, &[("decision", &decision)]).await;
             } else {

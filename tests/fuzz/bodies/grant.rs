@@ -187,6 +187,7 @@ pub(crate) fn grant_request(input: &[u8]) -> bool {
         grants: Grants { code: true, refresh: true, credentials: false },
         scopes: None,
         introspects: Vec::new(),
+        trusted: false,
     };
     let resources =
         [("https://gw.example/a", "a b"), ("https://gw.example", "c")].map(|(resource, scopes)| Protected {

@@ -239,7 +239,7 @@ async function framed() {
   await context.close();
 }
 
-// The IdP is another site than ours: consent and callback go from one to the other and back.
+// The IdP is another site than ours: the browser goes there first, and comes back to consent.
 async function byBridge() {
   base = bridge;
   const client = await registered('Bridge Walker');
@@ -252,19 +252,19 @@ async function byBridge() {
   const { context, page } = await opened('bridge');
   const asked = request(client, 'mcp:connect');
   await page.goto(asked.url);
-  await shot(page, 'bridge-1-consent');
-  await then(page, () => allow(page).click());
   const idp = page.url();
-  claim(idp.startsWith('http://localhost:'), 'bridge: consent first, then the browser goes to the IdP, which is another site', idp.split('?')[0]);
+  claim(idp.startsWith('http://localhost:'), 'bridge: sign-in first, at the IdP, which is another site', idp.split('?')[0]);
   await atIdp(page);
+  await shot(page, 'bridge-1-consent');
+  claim(page.url().startsWith(`${base}/oauth/consent`), 'bridge: then consent, for the user who signed in', page.url().split('?')[0]);
+  await then(page, () => allow(page).click());
   await arrives(page, client, asked, 'bridge: back from the IdP');
   await context.close();
 
   // This one stops at the IdP's login; the address that led there is opened in another browser.
   const begun = await opened('bridge, begun');
-  await begun.page.goto(request(client, 'mcp:connect').url);
   const sent = begun.page.waitForRequest((one) => one.url().startsWith('http://localhost:'));
-  await then(begun.page, () => allow(begun.page).click());
+  await begun.page.goto(request(client, 'mcp:connect').url);
   const address = (await sent).url();
 
   const other = await opened('bridge, another browser');

@@ -63,7 +63,7 @@ def registering(judge, world, started, folder, base):
           f"a client that insists on registering gets in (TypeScript sdk {told['sdk']}): login, step-up, refresh, revocation",
           " · ".join(f"{name} {step.get('scope')}" for name, step in steps.items()) if code == 0 else next((s["error"] for s in told["steps"] if s.get("error")), client.tail()))
     kinds = [page["kind"] for page in steps.get("login", {"pages": []})["pages"]]
-    judge(kinds[:2] == ["consent", "login"], "it is asked here what the client may do before it is sent to the IdP", kinds)
+    judge(kinds and kinds[0] == "login" and kinds[-1] == "consent", "the person signs in at the IdP first, then is asked here what the client may do", kinds)
     return [report.read_text()] if report.exists() else []
 
 
@@ -106,8 +106,11 @@ def mapped(judge, issuer, resource):
         seen.append(json.dumps(tokens))
     client = oauth.Client(issuer, resource)
     client.register()
-    came = oauth.came_with(Browser().go(client.authorize(ALL)[0], client.redirect, "mallory", "any"))
-    judge.same((came.get("error"), came.get("iss")), ("access_denied", issuer), "who is in no mapped group gets nothing")
+    browser = Browser()
+    page = browser.go(client.authorize(ALL)[0], client.redirect, "mallory", "any")
+    judge("cannot get access" in page.words and WRITE in page.words and not page.button("allow"), "who is in no mapped group is told what the account cannot give")
+    came = oauth.came_with(browser.press(page, "deny"))
+    judge.same((came.get("error"), came.get("iss")), ("access_denied", issuer), "and gets nothing")
     return seen
 
 
@@ -118,8 +121,7 @@ def swapped(judge, issuer, resource, idp):
 
     def at_idp(browser, account="alice"):
         """As far as the IdP's address, and as far as the callback that it leads to."""
-        page = browser.open(client.authorize(READ)[0], client.redirect)
-        sent = browser.press(page, "allow")
+        sent = browser.request("GET", client.authorize(READ)[0])
         while not sent.location.startswith(idp):
             sent = browser.request("GET", sent.location)
         return sent.location
@@ -143,7 +145,7 @@ def swapped(judge, issuer, resource, idp):
     judge("code" not in oauth.came_with(page), "the state of one login with the IdP's code of another gives no code", f"{page.status} {oauth.came_with(page).get('error', '')}")
     page = one.open(mine, client.redirect)
     judge("code" not in oauth.came_with(page), "and that state is spent", f"{page.status} {oauth.came_with(page).get('error', '')}")
-    page = other.open(theirs, client.redirect)
+    page = other.go(theirs, client.redirect)
     judge("code" in oauth.came_with(page), "while the other login goes on", page.status)
     page = other.open(theirs, client.redirect)
     judge(page.status == 400 and not page.location, "once: the same callback again is refused", page.status)

@@ -98,13 +98,18 @@ pub(crate) struct LoginPage<'a> {
 {% endif %}
 {% if new.is_empty() && known.is_empty() %}<p>It will be able to connect as you; it asks for nothing beyond that.</p>{% endif %}
 {% endif %}
+{% if !missing.is_empty() %}
+<h2>Your account cannot give it</h2>
+<ul class="missing">{% for item in missing %}<li>{% call words(item) %}{% endcall %}{% call small(item) %}{% endcall %}</li>{% endfor %}</ul>
+<p class="quiet">The operator of this server decides which accounts can give this. To connect again does not change it.</p>
+{% endif %}
 <form method="post" action="{{ action }}">
 <input type="hidden" name="flow" value="{{ id }}">
 <input type="hidden" name="csrf" value="{{ csrf }}">
 <div class="buttons">{% if !is_nothing %}<button name="decision" value="allow">Allow</button>{% endif %}<button class="other" name="decision" value="deny">{% if is_nothing %}Go back{% else %}Deny{% endif %}</button></div>
 </form>
 </main>
-<footer>{% if let Some(person) = person %}Signed in as <bdi>{{ person }}</bdi>. <a href="{{ other }}">Use another account</a>{% else if let Some(idp) = idp %}You sign in at <bdi>{{ idp }}</bdi> next.{% endif %}</footer>"##
+<footer>{% if let Some(person) = person %}Signed in as <bdi>{{ person }}</bdi>{% if let Some(idp) = idp %} at <bdi>{{ idp }}</bdi>{% endif %}. <a href="{{ other }}">Use another account</a>{% endif %}</footer>"##
 )]
 pub(crate) struct ConsentPage<'a> {
     pub(crate) action: &'a str,
@@ -125,6 +130,7 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) is_nothing: bool,
     pub(crate) new: Vec<ScopeRow<'a>>,
     pub(crate) known: Vec<ScopeRow<'a>>,
+    pub(crate) missing: Vec<ScopeRow<'a>>,
     pub(crate) person: Option<String>,
     pub(crate) idp: Option<&'a str>,
 }
@@ -209,7 +215,7 @@ ul{margin:0;padding:0;list-style:none}
 li>code{color:inherit;font-size:1rem}
 li{padding:.5rem 0 .5rem 1.5rem;position:relative}
 li::before{content:"";position:absolute;left:.25rem;top:1.05rem;width:.5rem;height:.5rem;border-radius:50%;background:var(--strong)}
-ul.known li::before{box-sizing:border-box;background:none;border:2px solid var(--quiet)}
+ul.known li::before,ul.missing li::before{box-sizing:border-box;background:none;border:2px solid var(--quiet)}
 .new{display:inline-block;margin-left:.375rem;padding:0 .4375rem;border:1px solid var(--strong);border-radius:1rem;color:var(--strong);font-size:.8125rem;font-weight:600}
 .warning,.problem{margin:1.25rem 0 0;padding:.75rem 1rem;border-left:4px solid var(--warn-line);border-radius:.25rem;background:var(--warn-ground)}
 .problem{margin:1rem 0;border-color:var(--bad-line);background:var(--bad-ground)}

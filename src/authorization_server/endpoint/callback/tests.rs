@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Request, header};
+use http::header;
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
         },
         settings::{Login, OidcSettings},
         store::kind::EntryKind,
-        testing::{Browser, ECHO, ISSUER, Reply, START_SECS, VERIFIER, World, exchange},
+        testing::{Browser, ECHO, ISSUER, Reply, START_SECS, Shown, VERIFIER, World, exchange},
     },
     base::{digest::sha256, secret::Secret},
     decide::{
@@ -34,16 +33,17 @@ use crate::{
 };
 
 mod renewal;
+mod sign_in_first;
 
 const BROWSER: &str = "0123456789012345678901234567890123456789abc";
 const ANOTHER: &str = "0123456789012345678901234567890123456789xyz";
 const US: &str = "gateway";
 
-/// An IdP, the embedded server, and one request with consent.
+/// An IdP, the embedded server, and one request.
 struct Scene {
     idp: Site,
     world: World,
-    flow: String,
+    flow: Flow,
 }
 
 /// The request with which the browser was sent to the IdP.
@@ -106,39 +106,26 @@ impl Scene {
             always_ask: false,
             signs_in_again: false,
             never_ask: false,
+            idp_prompt: "".into(),
+            max_age: None,
         };
         let client = world.embedded.settings.clients[0].clone();
-        let flow = Flow {
-            request,
-            client,
-            browser: sha256(BROWSER.as_bytes()),
-            person: None,
-            consented: Some(vec!["a".into(), "b".into()]),
-            bridge: None,
-        };
-        let flow = flow::begin(&world.embedded, &flow).await.unwrap();
+        let now = crate::base::clock::Clock::now(&*world.clock);
+        let flow = Flow::new(request, client, sha256(BROWSER.as_bytes()), None, now);
         Self { idp, world, flow }
     }
 
-    fn request(&self, query: &str, browser: &str) -> Request<Bytes> {
-        let cookie = Cookie::Browser.set(&self.world.embedded, browser, 600);
-        let cookie = cookie.split(';').next().unwrap();
-        Request::get(format!("/oauth/callback?{query}")).header(header::COOKIE, cookie).body(Bytes::new()).unwrap()
+    /// The browser with this cookie.
+    fn browser(&self, value: &str) -> Browser {
+        let cookie = Cookie::Browser.set(&self.world.embedded, value, 600);
+        let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+        Browser { cookies: vec![(name.into(), value.into())] }
     }
 
     async fn depart(&self) -> Departed {
-        let (head, body) = self.request("", BROWSER).into_parts();
-        let asked = crate::authorization_server::embedded::Asked {
-            endpoint: IssuerEndpoint::Consent,
-            head: &head,
-            body,
-            peer: [192, 0, 2, 1].into(),
-            now: crate::base::clock::Clock::now(&*self.world.clock),
-        };
-        let (flow, before) = flow::resume(&self.world.embedded, &self.flow, &asked).await.unwrap();
-        let location = departure::depart(&self.world.embedded, &self.flow, &before, flow).await.unwrap();
-        let query = Form::read(location.split_once('?').unwrap().1.as_bytes()).unwrap();
-        Departed { location, query }
+        let id = flow::new_id().unwrap();
+        let location = departure::depart(&self.world.embedded, &id, &self.flow, None).await.unwrap();
+        Departed::to(location)
     }
 
     /// The claims of a valid ID token.
@@ -159,19 +146,36 @@ impl Scene {
         self.idp.answer("/token", ScriptedAnswer::json(answer.to_string()));
     }
 
-    async fn callback(&self, query: &str, browser: &str) -> Reply {
-        self.world.tell(IssuerEndpoint::Callback, self.request(query, browser)).await
+    async fn callback(&self, query: &str, browser: &mut Browser) -> Shown {
+        browser.get(&self.world, IssuerEndpoint::Callback, &format!("/oauth/callback?{query}")).await
+    }
+
+    /// The browser returns with a code; its user allows what the consent page asks.
+    async fn back(&self, departed: &Departed) -> Shown {
+        let mut browser = self.browser(BROWSER);
+        let shown = self.arrive(departed, &mut browser).await;
+        match location(&shown).starts_with(&format!("{ISSUER}/consent?")) {
+            true => browser.answer(&self.world, &shown.flow(), "allow").await,
+            false => shown,
+        }
     }
 
     /// The browser returns with a code.
-    async fn back(&self, departed: &Departed) -> Reply {
+    async fn arrive(&self, departed: &Departed, browser: &mut Browser) -> Shown {
         let state = departed.query.get("state").unwrap();
-        self.callback(&format!("code=c-1&state={state}"), BROWSER).await
+        self.callback(&format!("code=c-1&state={state}"), browser).await
     }
 }
 
-fn location(reply: &Reply) -> &str {
-    reply.headers.get(header::LOCATION).map_or("", |location| location.to_str().unwrap())
+impl Departed {
+    fn to(location: String) -> Self {
+        let query = Form::read(location.split_once('?').unwrap().1.as_bytes()).unwrap();
+        Self { location, query }
+    }
+}
+
+fn location(shown: &Shown) -> &str {
+    shown.headers.get(header::LOCATION).map_or("", |location| location.to_str().unwrap())
 }
 
 #[tokio::test]
@@ -260,7 +264,7 @@ async fn e43_an_id_token_that_cannot_be_believed_gives_no_code() {
 }
 
 #[tokio::test]
-async fn d04_d05_attack_163_the_callback_is_the_browsers_that_consented_and_comes_once() {
+async fn d04_d05_attack_163_attack_205_the_callback_is_the_browsers_that_departed_and_comes_once() {
     let scene = Scene::new().await;
     let departed = scene.depart().await;
     scene.grant(&scene.claims(&departed));
@@ -269,13 +273,13 @@ async fn d04_d05_attack_163_the_callback_is_the_browsers_that_consented_and_come
         ("code=c-1".to_owned(), BROWSER, 400),
         ("code=c-1&state=".to_owned(), BROWSER, 400),
         ("code=c-1&state=x.y".to_owned(), BROWSER, 400),
-        (format!("code=c-1&state={}.other", scene.flow), BROWSER, 400),
-        (format!("code=c-1&state={}", scene.flow), BROWSER, 400),
+        (format!("code=c-1&state={state}.other"), BROWSER, 400),
+        (format!("code=c-1&state={}", state.get(1..).unwrap()), BROWSER, 400),
         (format!("code=c-1&state={state}&state={state}"), BROWSER, 400),
         (format!("code=c-1&state={state}"), ANOTHER, 403),
     ] {
-        let reply = scene.callback(&query, browser).await;
-        assert_eq!((reply.status.as_u16(), location(&reply)), (status, ""), "{query}");
+        let shown = scene.callback(&query, &mut scene.browser(browser)).await;
+        assert_eq!((shown.status.as_u16(), location(&shown)), (status, ""), "{query}");
     }
     assert!(scene.idp.posted().is_empty(), "the IdP was not asked");
     assert!(location(&scene.back(&departed).await).contains("code="), "its own browser is not hindered");
@@ -284,29 +288,43 @@ async fn d04_d05_attack_163_the_callback_is_the_browsers_that_consented_and_come
 }
 
 #[tokio::test]
-async fn d01_d03_no_browser_goes_to_the_idp_before_consent_to_this_client() {
+async fn d01_d03_login_c5_no_code_comes_before_consent_to_this_client() {
     let scene = Scene::new().await;
     let mut browser = Browser::default();
-    for client in ["app", "other"] {
-        // The same browser, which the IdP may know: consent is asked for each client, each time.
-        for _ in 0..2 {
-            let start = browser.authorize(&scene.world, client, "https://app.example/back", "a", &[]).await;
-            assert!(start.location().contains("/oauth/consent?"), "{start:?}");
-            let away = browser.answer(&scene.world, &start.flow(), "allow").await;
-            assert!(away.location().starts_with(&scene.idp.url("/auth?")), "{away:?}");
-        }
+    for (count, client) in ["app", "other"].into_iter().enumerate() {
+        // The same browser, which the IdP may know: each client is asked about.
+        let start = browser.authorize(&scene.world, client, "https://app.example/back", "a b", &[]).await;
+        assert!(start.location().starts_with(&scene.idp.url("/auth?")), "{start:?}");
+        let stored = scene.world.embedded.state.store.everything(EntryKind::Flow);
+        assert_eq!(stored.len(), count, "before the sign-in nothing is stored");
+        let departed = Departed::to(start.location().to_owned());
+        scene.grant(&scene.claims(&departed));
+        let shown = scene.arrive(&departed, &mut browser).await;
+        assert!(shown.location().starts_with(&format!("{ISSUER}/consent?flow=")), "{shown:?}");
+        let page = browser.get(&scene.world, IssuerEndpoint::Consent, shown.location()).await;
+        let (can, cannot) = page.text.split_once("Your account cannot give it").unwrap();
+        assert!(can.contains("<code>a</code>") && !can.contains("<code>b</code>"), "{can}");
+        assert!(cannot.contains("<code>b</code>") && !cannot.contains("<code>a</code>"), "{cannot}");
+        assert!(page.text.contains("Signed in as <bdi>ada</bdi> at <bdi>127.0.0.1"), "{}", page.text);
+        assert!(scene.world.embedded.state.store.everything(EntryKind::Code).is_empty());
+        // Another browser that knows the cookie of the flow, but did not come back from the IdP.
+        let mut planted = browser.clone();
+        planted.cookies.retain(|(name, _)| !name.contains("-flow-"));
+        assert_eq!(planted.get(&scene.world, IssuerEndpoint::Consent, shown.location()).await.status, 403);
+        let code = browser.answer(&scene.world, &shown.flow(), "allow").await;
+        assert!(code.parameter("code").is_some(), "{code:?}");
+        assert!(!browser.cookies.iter().any(|(name, _)| name.contains("-flow-")));
+        scene.world.embedded.state.store.delete(EntryKind::Code, &name_of(&code)).await.unwrap();
     }
-    let start = browser.begin(&scene.world, "a").await;
-    let denied = browser.answer(&scene.world, &start.flow(), "deny").await;
+    let departed = Departed::to(browser.begin(&scene.world, "a b").await.location().to_owned());
+    scene.grant(&scene.claims(&departed));
+    let shown = scene.arrive(&departed, &mut browser).await;
+    let denied = browser.answer(&scene.world, &shown.flow(), "deny").await;
     assert_eq!(denied.parameter("error").as_deref(), Some("access_denied"));
-    assert!(scene.idp.posted().is_empty());
 }
 
-#[tokio::test]
-async fn d04_a_callback_without_a_departure_is_refused() {
-    let scene = Scene::new().await;
-    let reply = scene.callback(&format!("code=c-1&state={}.{}", scene.flow, "x".repeat(43)), BROWSER).await;
-    assert_eq!((reply.status.as_u16(), location(&reply)), (400, ""));
+fn name_of(shown: &Shown) -> String {
+    crate::base::digest::sha256_base64url(&shown.parameter("code").unwrap())
 }
 
 #[tokio::test]
@@ -327,8 +345,8 @@ async fn d56_attack_164_an_answer_in_another_issuers_name_is_refused() {
             format!("&{}", crate::decide::authorization_server::form::encode(&[("iss", iss)]))
         });
         let state = departed.query.get("state").unwrap();
-        let reply = scene.callback(&format!("code=c-1&state={state}{iss}"), BROWSER).await;
-        assert_eq!(location(&reply).contains("code="), is_taken, "{metadata} {iss}");
+        let reply = scene.callback(&format!("code=c-1&state={state}{iss}"), &mut scene.browser(BROWSER)).await;
+        assert_eq!(location(&reply).contains("/consent?"), is_taken, "{metadata} {iss}");
         assert_eq!(scene.idp.posted().len(), usize::from(is_taken), "{metadata} {iss}");
     }
 }
@@ -339,7 +357,7 @@ async fn attack_165_the_error_description_of_the_idp_is_not_passed_on() {
     let departed = scene.depart().await;
     let state = departed.query.get("state").unwrap();
     let query = format!("error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E&state={state}");
-    let reply = scene.callback(&query, BROWSER).await;
+    let reply = scene.callback(&query, &mut scene.browser(BROWSER)).await;
     assert_eq!(reply.status, 303);
     let back = location(&reply);
     assert!(back.starts_with("https://app.example/back?error=access_denied"), "{back}");
@@ -348,31 +366,27 @@ async fn attack_165_the_error_description_of_the_idp_is_not_passed_on() {
 
 #[tokio::test]
 async fn e45_claims_become_scopes_by_configuration_alone() {
-    for (change, outcome) in [
-        (json!({"department": ["ops", "eng"]}), "code="),
-        (json!({"department": "ops"}), "error=access_denied"),
-        (json!({"department": null, "groups": ["admins"], "scope": "a b"}), "error=access_denied"),
+    for (change, status) in [
+        (json!({"department": ["ops", "eng"]}), 303),
+        (json!({"department": "ops"}), 403),
+        (json!({"department": null, "groups": ["admins"], "scope": "a b"}), 403),
     ] {
         let scene = Scene::new().await;
         let departed = scene.depart().await;
         scene.grant(&with(&scene.claims(&departed), &change));
-        let reply = scene.back(&departed).await;
-        assert!(location(&reply).contains(outcome), "{change}: {}", location(&reply));
+        let shown = scene.back(&departed).await;
+        assert_eq!((shown.status.as_u16(), location(&shown).contains("code=")), (status, status == 303), "{change}");
     }
 }
 
 #[tokio::test]
 async fn e45_a_user_whom_no_grant_names_gets_no_access_without_scopes() {
-    for (department, outcome) in [("eng", "code="), ("ops", "error=access_denied")] {
-        let scene = Scene::new().await;
-        let store = &scene.world.embedded.state.store;
-        let (name, before) = store.everything(EntryKind::Flow).pop().unwrap();
-        let mut flow: Flow = serde_json::from_slice(&before).unwrap();
-        (flow.request.scopes, flow.consented) = (Vec::new(), Some(Vec::new()));
-        store.replace(EntryKind::Flow, &name, &before, serde_json::to_vec(&flow).unwrap(), None).await.unwrap();
+    for (department, status) in [("eng", 303), ("ops", 403)] {
+        let mut scene = Scene::new().await;
+        scene.flow.request.scopes = Vec::new();
         let departed = scene.depart().await;
         scene.grant(&with(&scene.claims(&departed), &json!({"department": department})));
-        let reply = scene.back(&departed).await;
-        assert!(location(&reply).contains(outcome), "{department}: {}", location(&reply));
+        let shown = scene.back(&departed).await;
+        assert_eq!((shown.status.as_u16(), location(&shown).contains("code=")), (status, status == 303));
     }
 }

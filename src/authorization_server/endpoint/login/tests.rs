@@ -49,7 +49,7 @@ async fn d55_a_login_is_answered_with_303_and_with_a_session_of_its_own() {
     let (mut browser, id) = begun(&world).await;
     let before = browser.cookies.clone();
     let first = browser.log_in(&world, &id, "ada", PASSWORD).await;
-    assert_eq!((first.status.as_u16(), first.location()), (303, &*format!("{ISSUER}/consent?flow={id}")));
+    assert_eq!((first.status.as_u16(), first.location()), (303, &*format!("{ISSUER}/consent?flow={}", first.flow())));
     let session = |browser: &Browser| browser.cookies.iter().find(|(name, _)| name.contains("-login-")).cloned();
     let old = session(&browser).unwrap();
     assert!(!before.contains(&old));

@@ -57,3 +57,29 @@ fn a13_accounts_that_look_alike_are_refused() {
         }
     }
 }
+
+#[test]
+fn c4_a_client_is_trusted_only_if_no_other_program_can_take_its_place() {
+    let web = "id: web, jwks_uri: \"https://web.example.com/keys\", redirect_uris: [\"https://web.example.com/cb\"]";
+    for (client, said) in [
+        (web.to_owned(), None),
+        (web.replace("https://web.example.com/cb", "http://127.0.0.1/cb"), None),
+        ("id: web, redirect_uris: [\"https://web.example.com/cb\"]".to_owned(), None),
+        (
+            "id: web, redirect_uris: [\"https://web.example.com/cb\", \"http://127.0.0.1/cb\"]".to_owned(),
+            Some("a trusted public client with the redirect URI \"http://127.0.0.1/cb\""),
+        ),
+        (
+            "id: web, redirect_uris: [\"com.example.web:/cb\"]".to_owned(),
+            Some("a trusted public client with the redirect URI \"com.example.web:/cb\""),
+        ),
+    ] {
+        let text = WHOLE.replace(web, &client);
+        match said {
+            Some(said) => assert!(problems(&text, ACCOUNTS).contains(said), "{client}"),
+            None => assert_eq!(warnings(&text, ACCOUNTS), "", "{client}"),
+        }
+    }
+    let batch = WHOLE.replace("grant_types: [client_credentials], introspects: [files]", "trusted: true");
+    assert!(problems(&batch, ACCOUNTS).contains("trusted without authorization_code"));
+}

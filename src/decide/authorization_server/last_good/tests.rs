@@ -16,6 +16,7 @@ fn client(auth: ClientAuth, uris: &[&str]) -> Client {
         grants: Grants { code: true, refresh: true, credentials: false },
         scopes: None,
         introspects: Vec::new(),
+        trusted: false,
     }
 }
 

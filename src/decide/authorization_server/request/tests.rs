@@ -29,6 +29,7 @@ fn client(uris: &[&str]) -> Client {
         grants: Grants { code: true, refresh: true, credentials: false },
         scopes: None,
         introspects: Vec::new(),
+        trusted: false,
     }
 }
 
@@ -258,6 +259,14 @@ fn e17_prompt_and_login_hint_are_read_and_bounded() {
         let found =
             read(&[("prompt", prompt)]).map(|request| (request.always_ask, request.signs_in_again, request.never_ask));
         assert_eq!(found, wanted.ok_or(Code::InvalidRequest), "{prompt}");
+        if let Ok(request) = read(&[("prompt", prompt)]) {
+            assert_eq!(&*request.idp_prompt, prompt.replace("consent", "").replace("create", "").trim(), "{prompt}");
+        }
+    }
+    for (age, wanted) in [("0", Some(0)), ("3600", Some(3600)), ("-1", None), ("+1", None), ("1.5", None), ("x", None)]
+    {
+        let found = read(&[("max_age", age)]).map(|request| request.max_age);
+        assert_eq!(found, wanted.map(Some).ok_or(Code::InvalidRequest), "{age}");
     }
     for (hint, good) in [
         ("ann@company.example".to_owned(), true),

@@ -105,6 +105,7 @@ fn e48_b8_help_is_for_what_an_authorization_can_bring_and_a_refresh_cannot() {
         grants: Grants { code: true, refresh: true, credentials: false },
         scopes: None,
         introspects: Vec::new(),
+        trusted: false,
     };
     let grants = [GrantRule {
         accounts: Vec::new(),

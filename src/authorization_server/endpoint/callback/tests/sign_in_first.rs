@@ -1,0 +1,136 @@
+//! Users of the IdP sign in first, and consent to what they can get; both are remembered.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{base::digest::sha256_base64url, decide::authorization_server::client::ClientOrigin};
+
+#[tokio::test]
+async fn login_c4_consent_through_the_idp_is_remembered_and_a_trusted_client_needs_none() {
+    let scene = Scene::new().await;
+    let arrive = async |world: &World, client: &str, scope: &str, more: &[(&str, &str)]| {
+        let mut browser = Browser::default();
+        let start = browser.authorize(world, client, "https://app.example/back", scope, more).await;
+        let departed = Departed::to(start.location().to_owned());
+        scene.grant(&scene.claims(&departed));
+        let state = departed.query.get("state").unwrap().to_owned();
+        let shown = browser.get(world, IssuerEndpoint::Callback, &format!("/cb?code=c-1&state={state}")).await;
+        (shown, browser, departed)
+    };
+    let (shown, mut browser, _) = arrive(&scene.world, "app", "a", &[]).await;
+    assert!(browser.answer(&scene.world, &shown.flow(), "allow").await.parameter("code").is_some());
+    let (shown, ..) = arrive(&scene.world, "app", "a", &[]).await;
+    assert!(shown.parameter("code").is_some(), "remembered: {shown:?}");
+    // What the user cannot get is said each time, or the client would begin again and again.
+    let (shown, ..) = arrive(&scene.world, "app", "a b", &[]).await;
+    assert!(shown.location().contains("/consent?"));
+    let (shown, _, departed) = arrive(&scene.world, "app", "a", &[("prompt", "consent"), ("max_age", "60")]).await;
+    assert!(shown.location().contains("/consent?"));
+    assert_eq!((departed.query.get("prompt"), departed.query.get("max_age")), (None, Some("60")));
+    let (shown, _, departed) = arrive(&scene.world, "app", "a b", &[("prompt", "none")]).await;
+    assert!(shown.parameter("code").is_some(), "no page may be shown");
+    assert_eq!(departed.query.get("prompt"), Some("none"));
+    let (shown, ..) = arrive(&scene.world, "other", "a", &[("prompt", "none")]).await;
+    assert_eq!(shown.parameter("error").as_deref(), Some("consent_required"));
+
+    let trusting = scene.world.reloaded(|settings| settings.clients[1].trusted = true);
+    for (scope, prompt) in [("a", ""), ("a b", "consent"), ("a", "login")] {
+        let (shown, _, departed) = arrive(&trusting, "other", scope, &[("prompt", prompt)]).await;
+        assert!(shown.parameter("code").is_some(), "{scope} {prompt}");
+        assert_eq!(departed.query.get("prompt"), Some(prompt).filter(|prompt| *prompt == "login"));
+    }
+    let (shown, mut browser, _) = arrive(&trusting, "other", "b", &[]).await;
+    let page = browser.get(&trusting, IssuerEndpoint::Consent, shown.location()).await;
+    assert!(page.text.contains("This account may not allow it"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn login_c4_another_account_is_chosen_at_the_idp_and_takes_the_place_of_the_first() {
+    let scene = Scene::new().await;
+    let mut browser = scene.browser(BROWSER);
+    let departed = scene.depart().await;
+    scene.grant(&with(&scene.claims(&departed), &json!({"department": "ops"})));
+    let shown = scene.arrive(&departed, &mut browser).await;
+    let page = browser.get(&scene.world, IssuerEndpoint::Consent, shown.location()).await;
+    assert!(page.text.contains(&format!("{ISSUER}/login?flow={}\">Use another account", shown.flow())));
+    let first = page.field("csrf");
+    let id = shown.flow();
+    let away = browser.get(&scene.world, IssuerEndpoint::Login, &format!("{ISSUER}/login?flow={id}")).await;
+    let departed = Departed::to(away.location().to_owned());
+    assert_eq!((departed.query.get("prompt"), departed.query.get("login_hint")), (Some("select_account"), None));
+    scene.grant(&with(&scene.claims(&departed), &json!({"sub": "u-2", "preferred_username": "eve"})));
+    let shown = scene.arrive(&departed, &mut browser).await;
+    assert_eq!(shown.flow(), id);
+    let form = [("flow", &*id), ("csrf", &*first), ("decision", "deny")];
+    assert_eq!(browser.post(&scene.world, IssuerEndpoint::Consent, &form).await.status, 403, "that was ada's page");
+    let code = browser.answer(&scene.world, &id, "allow").await;
+    let issued = scene.world.post(IssuerEndpoint::Token, &exchange(&code.parameter("code").unwrap())).await;
+    assert_eq!(scene.world.caller(issued.text("access_token")).unwrap().subject(), "u-2");
+}
+
+#[tokio::test]
+async fn login_c5_an_error_of_the_idp_leads_to_no_site_that_anyone_could_register() {
+    let scene = Scene::new().await;
+    let anyone = scene.world.reloaded(|settings| settings.clients[0].origin = ClientOrigin::Dynamic);
+    for (error, told) in
+        [("login_required", "login_required"), ("consent_required", "interaction_required"), ("other", "access_denied")]
+    {
+        for world in [&scene.world, &anyone] {
+            let mut browser = Browser::default();
+            let start = browser.authorize(world, "app", "https://app.example/back", "a", &[("prompt", "none")]).await;
+            let departed = Departed::to(start.location().to_owned());
+            let uri = format!("/cb?error={error}&state={}", departed.query.get("state").unwrap());
+            let shown = browser.get(world, IssuerEndpoint::Callback, &uri).await;
+            if std::ptr::eq(world, &anyone) {
+                assert!(location(&shown).is_empty() && shown.text.contains("Return to <bdi>app.example</bdi>"));
+            } else {
+                assert_eq!(shown.parameter("error").as_deref(), Some(told), "{error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn login_c5_a_claim_of_grants_that_no_sign_in_has_provided_is_reported() {
+    let scene = Scene::new().await;
+    for (change, is_missing) in [
+        (json!({"department": null}), true),
+        (json!({"department": null, "groups": ["eng"]}), true),
+        (json!({}), false),
+        (json!({"department": null}), false),
+    ] {
+        let departed = scene.depart().await;
+        scene.grant(&with(&scene.claims(&departed), &change));
+        scene.back(&departed).await;
+        let trouble = scene.world.embedded.state.trouble().unwrap_or_default();
+        assert_eq!(trouble.contains("grants name `department`"), is_missing, "{change}: {trouble}");
+    }
+}
+
+#[tokio::test]
+async fn login_c5_a_flow_that_an_earlier_release_stored_goes_on_after_an_upgrade() {
+    let scene = Scene::new().await;
+    let (store, state) = (&scene.world.embedded.state.store, "0123456789012345678901.random");
+    let mut stored = serde_json::to_value(&scene.flow).unwrap();
+    let earlier = stored.as_object_mut().unwrap();
+    for name in ["session", "holder", "until"] {
+        earlier.remove(name);
+    }
+    let nonce = "a nonce of the earlier release";
+    earlier.insert("consented".into(), json!(["a", "b"]));
+    earlier.insert(
+        "bridge".into(),
+        json!({"state": sha256(state.as_bytes()), "nonce": nonce, "verifier": "v".repeat(43)}),
+    );
+    let key = sha256_base64url("0123456789012345678901");
+    let until = scene.world.embedded.state.clock.now().wall + Duration::from_secs(300);
+    store.put(EntryKind::Flow, &key, stored.to_string().into_bytes(), until).await.unwrap();
+    let departed = Departed::to(format!("https://idp?state={state}&nonce=x"));
+    let claims = with(&scene.claims(&departed), &json!({"nonce": nonce}));
+    scene.grant(&claims);
+    let other = scene.callback("code=c-1&state=0123456789012345678901.other", &mut scene.browser(BROWSER)).await;
+    assert_eq!(other.status, 400);
+    assert!(location(&scene.back(&departed).await).contains("code="));
+    assert!(scene.idp.posted().pop().unwrap().contains(&"v".repeat(43)));
+    assert_eq!(scene.back(&departed).await.status, 400, "a second time");
+}
