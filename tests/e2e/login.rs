@@ -18,6 +18,8 @@ mod idp_profiles;
 mod lasting;
 mod odd_clients;
 mod protocol;
+mod providers;
+mod recipes;
 mod refusals;
 mod registering;
 mod seals;

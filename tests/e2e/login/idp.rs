@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio_rustls::TlsAcceptor;
 use url::form_urlencoded::parse;
 
+use super::providers::Manners;
 use crate::e2e::world::{
     Seen, Step, Upstream, certificate,
     issuer::house_key_set,
@@ -63,6 +64,8 @@ pub struct Mind {
     pub sign_in_error: Option<String>,
     /// How ID tokens are signed.
     pub alg: Alg,
+    /// The ways of a certain provider.
+    pub manners: Manners,
 
     /// The authorization requests so far.
     pub authorizations: Vec<Parameters>,
@@ -77,8 +80,8 @@ pub struct Mind {
     pub issuer: String,
     count: usize,
     codes: HashMap<String, (String, Parameters)>,
-    /// The subject of each session that is alive.
-    sessions: HashMap<usize, String>,
+    /// The subject of each session that is alive, and the request with which it began.
+    sessions: HashMap<usize, (String, Parameters)>,
     /// The session of each refresh token and of each access token that was ever issued.
     tokens: HashMap<String, usize>,
     used: HashSet<String>,
@@ -115,6 +118,7 @@ impl Idp {
             refresh_answer: None,
             sign_in_error: None,
             alg: Alg::Es256,
+            manners: Manners::default(),
             authorizations: Vec::new(),
             token_requests: Vec::new(),
             reuses: 0,
@@ -184,7 +188,7 @@ impl Mind {
     fn answer(&mut self, seen: &Seen) -> Vec<Step> {
         let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
         match path {
-            "/.well-known/openid-configuration" => answer(200, self.document().to_string()),
+            _ if path.ends_with("/.well-known/openid-configuration") => answer(200, self.document().to_string()),
             "/jwks" => answer(200, house_key_set().to_string()),
             "/authorize" => self.authorize(read(query.as_bytes())),
             "/token" => self.token(seen),
@@ -259,29 +263,28 @@ impl Mind {
         }
         self.count += 1;
         let session = self.count;
-        self.sessions.insert(session, subject.clone());
         let mut granted = self.granted(session);
-        granted["id_token"] = json!(self.id_token(&subject, asked.get("nonce")));
-        // OpenID Connect Core §11: `offline_access` counts only with `prompt=consent`.
-        let has = |name: &str, word: &str| asked.get(name).is_some_and(|text| text.split(' ').any(|one| one == word));
-        if self.gives_refresh_token || (has("scope", "offline_access") && has("prompt", "consent")) {
+        granted["id_token"] = json!(self.id_token(&subject, &asked, asked.get("nonce")));
+        if self.gives_refresh_token || self.manners.gives_refresh_token(&asked) {
             granted["refresh_token"] = json!(self.refresh_token(session));
         }
+        self.sessions.insert(session, (subject, asked));
         (200, granted)
     }
 
     fn refreshed(&mut self, token: &str) -> (u16, Value) {
-        let refused = || (400, json!({"error": "invalid_grant"}));
+        let over = self.manners.over.clone();
+        let refused = || over.unwrap_or_else(|| (400, json!({"error": "invalid_grant"})));
         let Some(session) = self.tokens.get(token).copied() else { return refused() };
         if self.used.contains(token) {
             self.reuses += 1;
             self.sessions.remove(&session);
             return refused();
         }
-        let Some(subject) = self.sessions.get(&session).cloned() else { return refused() };
+        let Some((subject, asked)) = self.sessions.get(&session).cloned() else { return refused() };
         let mut granted = self.granted(session);
         if self.id_token_at_refresh {
-            granted["id_token"] = json!(self.id_token(&subject, None));
+            granted["id_token"] = json!(self.id_token(&subject, &asked, None));
         }
         if self.rotates {
             self.used.insert(token.to_owned());
@@ -294,10 +297,10 @@ impl Mind {
         self.userinfo_requests += 1;
         let token = seen.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let session = token.and_then(|token| self.tokens.get(token));
-        let Some(subject) = session.and_then(|session| self.sessions.get(session)) else {
+        let Some((subject, asked)) = session.and_then(|session| self.sessions.get(session)) else {
             return answer(401, r#"{"error":"invalid_token"}"#);
         };
-        let mut claims = self.people[subject].clone();
+        let mut claims = self.manners.in_userinfo(&self.people[subject], asked);
         claims.insert("sub".to_owned(), json!(subject));
         answer(200, Value::Object(claims).to_string())
     }
@@ -319,14 +322,14 @@ impl Mind {
     }
 
     /// An ID token; signed without the library that the product verifies with.
-    fn id_token(&self, subject: &str, nonce: Option<&String>) -> String {
+    fn id_token(&self, subject: &str, asked: &Parameters, nonce: Option<&String>) -> String {
         let kid = match self.alg {
             Alg::Rs256 | Alg::Ps256 => "rs",
             Alg::Es256 => "es",
             Alg::Es384 => "es384",
             Alg::EdDsa => "ed",
         };
-        let mut claims = self.people[subject].clone();
+        let mut claims = self.manners.in_id_token(&self.people[subject], asked);
         let more = json!({
             "iss": self.issuer, "sub": subject, "aud": CLIENT, "iat": now(), "exp": now() + 300, "auth_time": now(), "nonce": nonce,
         });
