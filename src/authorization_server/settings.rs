@@ -10,7 +10,7 @@ use crate::{
     },
     decide::authorization_server::{
         client::Client, holders::Holders, idp_profile::IdpProfile, people::GrantRule, redirect_scheme::RedirectSchemes,
-        refresh_family::RefreshBounds, request::Protected,
+        refresh_family::RefreshBounds, resources::Protected,
     },
     outbound::{keys::KeySource, reach::IssuerReach},
 };

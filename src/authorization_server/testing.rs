@@ -32,7 +32,7 @@ use crate::{
             pkce::Challenge,
             redirect_scheme::RedirectSchemes,
             redirect_uri::RedirectUri,
-            request::Protected,
+            resources::Protected,
         },
         policy::glob::Glob,
         routing::IssuerEndpoint,
@@ -157,9 +157,11 @@ pub(crate) fn client(id: &str, auth: ClientAuth) -> Client {
 fn protected(resource: &str, scopes: &[&str]) -> Protected {
     Protected {
         resource: resource.into(),
-        name: "server".into(),
+        name: resource.rsplit('/').next().unwrap().into(),
         scopes: scopes.iter().map(|one| (*one).into()).collect(),
         default_scopes: scopes.iter().take(1).map(|one| (*one).into()).collect(),
+        is_root: false,
+        passes_token: false,
     }
 }
 

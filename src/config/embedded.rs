@@ -29,12 +29,13 @@ use crate::{
     decide::{
         authorization_server::{
             people::{self, Grantee},
-            request::Protected,
+            resources::Protected,
         },
         routing::is_plain_path,
         token::rules::TokenRules,
     },
     outbound::{
+        credential::Credential,
         keys::{IssuerSettings, KeySource},
         reach::IssuerReach,
     },
@@ -312,5 +313,7 @@ fn protected<'s>(server: &'s ServerSettings, public_url: &'s PublicUrl) -> impl 
         name: server.name.as_str().into(),
         scopes: scopes.clone(),
         default_scopes: default_scopes.clone(),
+        is_root: server.root || *server.path == *"/",
+        passes_token: matches!(server.credential, Credential::Forward),
     })
 }

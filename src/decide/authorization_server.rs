@@ -19,6 +19,7 @@ pub mod redirect_uri;
 pub mod refresh_family;
 pub mod registration;
 pub mod request;
+pub mod resources;
 pub mod step_up;
 pub mod stored_value;
 pub mod token_size;

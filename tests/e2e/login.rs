@@ -23,6 +23,7 @@ mod recipes;
 mod refusals;
 mod registering;
 mod seals;
+mod several_servers;
 mod sign_in_first;
 mod slow_idp;
 mod staying;

@@ -19,6 +19,7 @@ use crate::{
             client::{Client, ClientOrigin},
             error::{Code, OAuthError},
             request::ReturnTo,
+            resources,
             visible_text::visible,
         },
         routing::IssuerEndpoint,
@@ -94,7 +95,7 @@ pub(crate) fn consent(embedded: &Embedded, view: &ConsentView<'_>) -> EndpointAn
         client_id: shown(&flow.client.id),
         is_claimed: flow.client.origin != ClientOrigin::Configured,
         vouched: vouched(&flow.client),
-        servers: servers(embedded, flow),
+        servers: servers(embedded, flow, offer),
         back: shown(back.as_str()),
         back_host: shown(&back.host()),
         is_local: back.is_native(),
@@ -197,8 +198,15 @@ fn vouched(client: &Client) -> Vouched {
     }
 }
 
-fn servers(embedded: &Embedded, flow: &Flow) -> Vec<ServerRow> {
-    let of_flow = embedded.settings.resources.iter().filter(|one| flow.request.resources.contains(&one.resource));
+/// The servers that the application gets access to; if it gets none, those that it asks for.
+fn servers(embedded: &Embedded, flow: &Flow, offer: &Offer) -> Vec<ServerRow> {
+    let (known, request) = (&embedded.settings.resources, &flow.request);
+    let offered: Vec<Scope> = offer.scopes.iter().map(|(scope, _)| scope.clone()).collect();
+    let left = match offer.is_nothing {
+        true => request.resources.clone(),
+        false => resources::left(&request.resources, known, &request.scopes, &offered),
+    };
+    let of_flow = known.iter().filter(|one| left.contains(&one.resource));
     of_flow.map(|one| ServerRow { name: shown(&one.name), resource: shown(&one.resource) }).collect()
 }
 

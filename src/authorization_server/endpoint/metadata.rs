@@ -15,7 +15,7 @@ use crate::{
     },
     base::digest::sha256_base64url,
     decide::{
-        authorization_server::{client::ClientAuth, request::OFFLINE_ACCESS},
+        authorization_server::{client::ClientAuth, resources::OFFLINE_ACCESS},
         routing::IssuerEndpoint,
     },
 };

@@ -17,6 +17,7 @@ use crate::{
         people::Person,
         pkce::Challenge,
         request::AuthorizationRequest,
+        resources,
     },
 };
 
@@ -56,6 +57,8 @@ pub(crate) async fn issue(
     scopes: Vec<Scope>,
     session: Option<Vec<u8>>,
 ) -> Result<String, OAuthError> {
+    let known = &embedded.settings.resources;
+    let resources = resources::left(&request.resources, known, &request.scopes, &scopes);
     // Here the user sees the cause; at the token endpoint only the client would.
     access_token::check_size(
         &embedded.settings,
@@ -64,7 +67,7 @@ pub(crate) async fn issue(
             subject: &person.subject,
             person: Some(&person),
             scopes: &scopes,
-            resources: &request.resources,
+            resources: &resources,
             family: "",
             ends: u64::MAX,
         },
@@ -83,7 +86,7 @@ pub(crate) async fn issue(
         client: request.client,
         redirect_uri: request.named_redirect.then(|| back.uri.as_str().into()),
         challenge: request.challenge,
-        resources: request.resources,
+        resources,
         scopes,
         named,
         person,

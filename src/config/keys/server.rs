@@ -93,7 +93,8 @@ pub(super) fn section() -> KeySection {
         ),
         KeyRow::flag(
             "root",
-            "Whether its metadata documents are also served at the root of `/.well-known/`. One server may set it.",
+            "Whether its metadata documents are also served at the root of `/.well-known/`, and whether it is meant by an \
+             authorization request without `resource`. One server may set it.",
         ),
         KeyRow::section("upstream", upstream()).must(),
     ];

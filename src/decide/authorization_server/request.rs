@@ -5,20 +5,18 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::{
         limits::authorization_server::{
-            LOGIN_HINT_BYTES_MAX, NAMED_SCOPES_BYTES_MAX, PROMPT_BYTES_MAX, RESOURCES_ASKED_MAX, STATE_BYTES_MAX,
+            LOGIN_HINT_BYTES_MAX, NAMED_SCOPES_BYTES_MAX, PROMPT_BYTES_MAX, STATE_BYTES_MAX,
         },
         names::Scope,
     },
-    decide::{
-        authorization_server::{
-            client::Client,
-            error::{Code, OAuthError},
-            form::Form,
-            people::read_scope,
-            pkce::Challenge,
-            redirect_uri::RedirectUri,
-        },
-        token::audience::same,
+    decide::authorization_server::{
+        client::Client,
+        error::{Code, OAuthError},
+        form::Form,
+        people::read_scope,
+        pkce::Challenge,
+        redirect_uri::RedirectUri,
+        resources::{OFFLINE_ACCESS, Protected, requested},
     },
 };
 
@@ -32,19 +30,6 @@ pub struct ReturnTo {
     pub uri: RedirectUri,
     /// `state`, unchanged.
     pub state: Option<Box<str>>,
-}
-
-/// A resource for which tokens can be issued.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Protected {
-    /// Its identifier (RFC 8707 `resource`, and `aud`).
-    pub resource: Box<str>,
-    /// Its name in the configuration, for the consent page.
-    pub name: Box<str>,
-    /// The scopes of the resource.
-    pub scopes: Vec<Scope>,
-    /// The scopes of a request without `scope`.
-    pub default_scopes: Vec<Scope>,
 }
 
 /// A checked authorization request.
@@ -150,7 +135,7 @@ impl AuthorizationRequest {
         }
         check_form(form)?;
         let challenge = Challenge::read(form.get("code_challenge"), form.get("code_challenge_method"))?;
-        let asked = protected(form, resources)?;
+        let asked = requested(form, resources)?;
         let scopes = scopes(client, form, &asked)?;
         let named = named(form, &scopes)?;
         let login_hint = form.get("login_hint");
@@ -196,41 +181,6 @@ fn check_form(form: &Form) -> Result<(), OAuthError> {
     Ok(())
 }
 
-/// The resources that the request names, in its order. A request without `resource` is for the only
-/// resource (SPEC E-12).
-fn protected<'p>(form: &Form, resources: &'p [Protected]) -> Result<Vec<&'p Protected>, OAuthError> {
-    let named: Vec<&Protected> =
-        pick(form, |asked| resources.iter().find(|one| same(&one.resource, asked)), UNKNOWN_RESOURCE)?;
-    match (named.as_slice(), resources) {
-        ([], [only]) => Ok(vec![only]),
-        ([], _) => {
-            Err(Code::InvalidTarget.because("resource is missing, and this authorization server has more than one"))
-        }
-        _ => Ok(named),
-    }
-}
-
-const UNKNOWN_RESOURCE: &str = "resource is not the identifier of a server of this authorization server";
-
-/// The results of `find` for each `resource`, each once.
-fn pick<'r, T: PartialEq + ?Sized>(
-    form: &Form,
-    find: impl Fn(&str) -> Option<&'r T>,
-    unknown: &'static str,
-) -> Result<Vec<&'r T>, OAuthError> {
-    let mut picked: Vec<&T> = Vec::new();
-    for (count, asked) in form.all("resource").enumerate() {
-        if count == RESOURCES_ASKED_MAX {
-            return Err(Code::InvalidTarget.because("resource appears too often"));
-        }
-        let one = find(asked).ok_or_else(|| Code::InvalidTarget.because(unknown))?;
-        if !picked.contains(&one) {
-            picked.push(one);
-        }
-    }
-    Ok(picked)
-}
-
 fn scopes(client: &Client, form: &Form, resources: &[&Protected]) -> Result<Vec<Scope>, OAuthError> {
     let text = form.get("scope").unwrap_or_default();
     let mut asked = read_scope(text).map_err(|what| Code::InvalidScope.because(what))?;
@@ -254,9 +204,6 @@ fn scopes(client: &Client, form: &Form, resources: &[&Protected]) -> Result<Vec<
     }
     Ok(asked)
 }
-
-/// OpenID Connect Core §11: the client wants a refresh token.
-pub const OFFLINE_ACCESS: &str = "offline_access";
 
 /// The scopes that `form` names besides `scopes`, as far as they are short.
 fn named(form: &Form, scopes: &[Scope]) -> Result<Vec<Scope>, OAuthError> {
@@ -310,15 +257,4 @@ impl Prompt {
         let for_idp = words.collect::<Vec<_>>().join(" ").into();
         Ok(Self { always_ask: signs_in_again || has(&["consent"]), signs_in_again, never_ask, for_idp })
     }
-}
-
-/// The part of `granted` that the `resource` of a token request names; all of it without `resource`
-/// (SPEC E-22).
-///
-/// # Errors
-/// `invalid_target`.
-pub fn narrow(granted: &[Box<str>], form: &Form) -> Result<Vec<Box<str>>, OAuthError> {
-    let find = |asked: &str| granted.iter().find(|one| same(one, asked));
-    let picked: Vec<&Box<str>> = pick(form, find, "resource was not granted")?;
-    Ok(if picked.is_empty() { granted.to_vec() } else { picked.into_iter().cloned().collect() })
 }

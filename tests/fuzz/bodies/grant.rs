@@ -17,7 +17,8 @@ use portcullis::{
         redirect_scheme::RedirectSchemes,
         redirect_uri::RedirectUri,
         registration::{ApplicationType, RegistrationRequest},
-        request::{AuthorizationRequest, Protected, ReturnTo, narrow},
+        request::{AuthorizationRequest, ReturnTo},
+        resources::{Protected, left, narrow},
         stored_value,
     },
 };
@@ -192,9 +193,11 @@ pub(crate) fn grant_request(input: &[u8]) -> bool {
     let resources =
         [("https://gw.example/a", "a b"), ("https://gw.example", "c")].map(|(resource, scopes)| Protected {
             resource: resource.into(),
-            name: "n".into(),
+            name: resource.into(),
             scopes: read_scope(scopes).expect("scopes"),
             default_scopes: Vec::new(),
+            is_root: false,
+            passes_token: false,
         });
     let Ok(back) = ReturnTo::find(&client, &form) else { return false };
     let request = AuthorizationRequest::read(&client, back.clone(), &form, &resources);
@@ -214,11 +217,12 @@ pub(crate) fn grant_request(input: &[u8]) -> bool {
     assert_eq!(form.get("code_challenge"), Some(request.challenge.as_str()));
     let named = |resource: &str| resources.iter().find(|one| *one.resource == *resource).expect("one of ours");
     assert!(!request.resources.is_empty());
+    assert_eq!(left(&request.resources, &resources, &request.scopes, &request.scopes), request.resources);
     let offered: Vec<_> = request.resources.iter().flat_map(|one| &named(one).scopes).collect();
     assert!(request.scopes.iter().all(|scope| offered.contains(&scope)));
     assert_eq!(read_scope(&Scope::join(&request.scopes)).as_ref(), Ok(&request.scopes));
     assert!(!(request.always_ask && request.never_ask));
-    assert_eq!(narrow(&request.resources, &form).as_ref(), Ok(&request.resources));
+    assert_eq!(narrow(&request.resources, &resources, &form).as_ref(), Ok(&request.resources));
     let kept = serde_json::to_vec(&request).expect("JSON");
     assert_eq!(serde_json::from_slice::<AuthorizationRequest>(&kept).expect("a request"), request);
     true

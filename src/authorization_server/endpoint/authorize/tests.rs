@@ -67,7 +67,6 @@ async fn e10_what_else_is_wrong_goes_back_by_redirect_with_state_and_iss() {
         ("code_challenge_method", "", "invalid_request"),
         ("resource", "https://gw.example/other", "invalid_target"),
         ("resource", "https://gw.example/echo#x", "invalid_target"),
-        ("resource", "", "invalid_target"),
         ("scope", "nothing", "invalid_scope"),
         ("scope", "a  b", "invalid_scope"),
         ("request", "x", "request_not_supported"),

@@ -18,7 +18,7 @@ use crate::{
         client::Client,
         error::{Code, OAuthError},
         form::Form,
-        request,
+        resources,
     },
 };
 
@@ -47,7 +47,7 @@ pub(crate) async fn exchange(
     }
     check_redirect(&code, client, form)?;
     code.challenge.verify(form.get("code_verifier"))?;
-    let resources = request::narrow(&code.resources, form)?;
+    let resources = resources::narrow(&code.resources, &embedded.settings.resources, form)?;
     if current::person_now(embedded, &code.person).is_none() {
         return Err(Code::InvalidGrant.because("the account of the user was removed").into());
     }

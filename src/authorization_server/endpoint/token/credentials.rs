@@ -17,7 +17,7 @@ use crate::{
         error::{Code, OAuthError},
         form::Form,
         people::{self, Grantee},
-        request,
+        resources,
     },
 };
 
@@ -64,13 +64,13 @@ fn names_a_person(embedded: &Embedded, id: &str) -> bool {
     }
 }
 
-/// The resources. A token for several servers is never issued by default.
 fn resources(embedded: &Embedded, form: &Form) -> Result<Vec<Box<str>>, OAuthError> {
-    let known: Vec<Box<str>> = embedded.settings.resources.iter().map(|one| one.resource.clone()).collect();
-    if form.all("resource").next().is_none() && known.len() != 1 {
-        return Err(Code::InvalidTarget.because("resource is missing, and there is more than one"));
+    let known = &embedded.settings.resources;
+    if form.all("resource").next().is_none() {
+        return resources::of_one_server(known);
     }
-    request::narrow(&known, form)
+    let all: Vec<Box<str>> = known.iter().map(|one| one.resource.clone()).collect();
+    resources::narrow(&all, known, form)
 }
 
 fn scopes(embedded: &Embedded, client: &Client, form: &Form, resources: &[Box<str>]) -> Result<Vec<Scope>, OAuthError> {

@@ -28,7 +28,7 @@ use crate::{
         form::Form,
         people::{self, Grantee, Person},
         refresh_family::{Family, PresentedToken, Standing},
-        request::{self, OFFLINE_ACCESS},
+        resources::{self, OFFLINE_ACCESS},
     },
 };
 
@@ -255,7 +255,7 @@ impl Exchange<'_> {
         if asked.is_some_and(|asked| asked.iter().any(|scope| !family.may_name(scope))) {
             return Err(Code::InvalidScope.because("scope exceeds what was granted"));
         }
-        request::narrow(&family.resources, self.form).map(drop)
+        resources::narrow(&family.resources, &self.embedded.settings.resources, self.form).map(drop)
     }
 
     fn scopes(&self) -> Result<Option<Vec<Scope>>, OAuthError> {
@@ -272,7 +272,9 @@ impl Exchange<'_> {
         let is_known = |resource: &str| settings.resources.iter().any(|known| *known.resource == *resource);
         let resources: Vec<Box<str>> = family.resources.iter().filter(|one| is_known(one)).cloned().collect();
         let may = !scopes.is_empty() || (family.scopes.is_empty() && people::is_named(&settings.grants, grantee));
-        if resources.is_empty() || !may {
+        // A server at which the user has lost every scope is lost, too.
+        let left = resources::left(&resources, &settings.resources, &family.scopes, &scopes);
+        if left.is_empty() || !may {
             return Ok(None);
         }
         if let Some(asked) = self.scopes()? {
@@ -282,7 +284,7 @@ impl Exchange<'_> {
                 return Err(Code::InvalidScope.because("none of the requested scopes is granted any more"));
             }
         }
-        let resources = request::narrow(&resources, self.form)?;
+        let resources = resources::narrow(&left, &settings.resources, self.form)?;
         // Before the token is used up: the operator may shorten the claim.
         access_token::check_size(
             settings,

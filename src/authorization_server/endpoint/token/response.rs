@@ -11,7 +11,7 @@ use crate::{
         reply::{self, EndpointAnswer},
     },
     base::names::Scope,
-    decide::authorization_server::{error::OAuthError, request::OFFLINE_ACCESS},
+    decide::authorization_server::{error::OAuthError, resources::OFFLINE_ACCESS},
 };
 
 /// A refresh token for the response.

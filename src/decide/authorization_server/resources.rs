@@ -1,0 +1,178 @@
+//! Decides for which servers a token is: `resource`, and what a request without it means (E-12).
+
+use crate::{
+    base::{limits::authorization_server::RESOURCES_ASKED_MAX, names::Scope},
+    decide::{
+        authorization_server::{
+            error::{Code, OAuthError},
+            form::Form,
+            people::read_scope,
+        },
+        token::audience::same,
+    },
+};
+
+#[cfg(test)]
+mod tests;
+
+/// OpenID Connect Core §11: the client wants a refresh token.
+pub const OFFLINE_ACCESS: &str = "offline_access";
+
+/// A resource for which tokens can be issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Protected {
+    /// Its identifier (RFC 8707 `resource`, and `aud`).
+    pub resource: Box<str>,
+    /// The name of its server in the configuration, for the consent page. A server with two paths
+    /// is two resources.
+    pub name: Box<str>,
+    /// The scopes of the resource.
+    pub scopes: Vec<Scope>,
+    /// The scopes of a request without `scope`.
+    pub default_scopes: Vec<Scope>,
+    /// Whether it is of the root server.
+    pub is_root: bool,
+    /// Whether its upstream gets the caller's token (`credential: {forward}`), which it could use
+    /// at every other server that the token is for.
+    pub passes_token: bool,
+}
+
+impl Protected {
+    fn names(&self, scopes: &[Scope]) -> bool {
+        scopes.iter().any(|scope| self.scopes.contains(scope))
+    }
+}
+
+/// The resources that an authorization request names, in its order, each once. Without `resource`
+/// they follow from its scopes.
+///
+/// # Errors
+/// `invalid_target`, `invalid_scope`.
+pub fn requested<'p>(form: &Form, resources: &'p [Protected]) -> Result<Vec<&'p Protected>, OAuthError> {
+    let picked = pick(form, |asked| Ok(resources.iter().find(|one| is_name(&one.resource, asked))))?;
+    if !picked.is_empty() {
+        return Ok(picked);
+    }
+    let scopes = read_scope(form.get("scope").unwrap_or_default());
+    let mut scopes = scopes.map_err(|what| Code::InvalidScope.because(what))?;
+    // Many clients add it, whatever the server.
+    scopes.retain(|scope| scope.as_str() != OFFLINE_ACCESS);
+    assumed(&scopes, resources)
+}
+
+/// The resources of a request without `resource`: those of the only server, else of the root
+/// server, else of every server that names one of the scopes. A request for no such scope is for
+/// the servers that have none, and one without scopes for all. Scopes that only other servers name
+/// are not for the root server.
+///
+/// Never among several is a server whose upstream gets the token: it could use it at the others
+/// (attack 218).
+fn assumed<'p>(scopes: &[Scope], resources: &'p [Protected]) -> Result<Vec<&'p Protected>, OAuthError> {
+    let missing = |why: &str| Err(Code::InvalidTarget.because(format!("resource is missing, and {why}")));
+    if resources.is_empty() {
+        return missing("no server uses this authorization server");
+    }
+    if is_one_server(resources) {
+        return Ok(resources.iter().collect());
+    }
+    let is_named = resources.iter().any(|one| one.names(scopes));
+    let fits = |one: &&Protected| !is_named || one.names(scopes);
+    let root: Vec<&Protected> = resources.iter().filter(|one| one.is_root).filter(fits).collect();
+    if !root.is_empty() {
+        return Ok(root);
+    }
+    let needs_none = |one: &&Protected| is_named || scopes.is_empty() || one.scopes.is_empty();
+    let fitting: Vec<&Protected> = resources.iter().filter(fits).filter(needs_none).collect();
+    if fitting.is_empty() {
+        return Err(Code::InvalidScope.because("scope has no scope of a server of this authorization server"));
+    }
+    let safe: Vec<&Protected> = fitting.into_iter().filter(|one| !one.passes_token).collect();
+    match safe.len() {
+        0 => missing("each server that could be meant passes tokens on"),
+        count if count > RESOURCES_ASKED_MAX => missing("too many servers could be meant"),
+        _ => Ok(safe),
+    }
+}
+
+/// The resources of a request without `resource` by a client that acts for itself: those of the
+/// only server, else of the root server. No user consents to a token for several servers here, so
+/// the request must name them.
+///
+/// # Errors
+/// `invalid_target`.
+pub fn of_one_server(resources: &[Protected]) -> Result<Vec<Box<str>>, OAuthError> {
+    let is_one = is_one_server(resources);
+    let one = resources.iter().filter(|one| is_one || one.is_root).map(|one| one.resource.clone());
+    let one: Vec<Box<str>> = one.collect();
+    match one.is_empty() {
+        false => Ok(one),
+        true => {
+            Err(Code::InvalidTarget.because("resource is missing, and this authorization server has more than one"))
+        }
+    }
+}
+
+fn is_one_server(resources: &[Protected]) -> bool {
+    resources.first().is_some_and(|first| resources.iter().all(|one| one.name == first.name))
+}
+
+/// The part of `granted` that the `resource` of a token request names; all of it without `resource`
+/// (SPEC E-22). A name of no server is ignored beside one that was granted: some clients always
+/// send the origin as well. A server of `known` that was not granted is refused.
+///
+/// # Errors
+/// `invalid_target`.
+pub fn narrow(granted: &[Box<str>], known: &[Protected], form: &Form) -> Result<Vec<Box<str>>, OAuthError> {
+    let find = |asked: &str| match granted.iter().find(|one| is_name(one, asked)) {
+        None if known.iter().any(|one| is_name(&one.resource, asked)) => {
+            Err(Code::InvalidTarget.because("resource was not granted"))
+        }
+        found => Ok(found),
+    };
+    let picked: Vec<&Box<str>> = pick(form, find)?;
+    Ok(if picked.is_empty() { granted.to_vec() } else { picked.into_iter().cloned().collect() })
+}
+
+/// The part of `resources` that is left of a request for `asked` when only `granted` is granted: a
+/// server drops out if it names scopes that were asked for, and none of those that are granted. Its
+/// user would be refused there, and must not get in with the scopes of another server (attack 219).
+#[must_use]
+pub fn left(resources: &[Box<str>], known: &[Protected], asked: &[Scope], granted: &[Scope]) -> Vec<Box<str>> {
+    let has_lost_all =
+        |resource: &str| known.iter().any(|one| *one.resource == *resource && one.names(asked) && !one.names(granted));
+    resources.iter().filter(|one| !has_lost_all(one)).cloned().collect()
+}
+
+/// The results of `find` for each `resource`, each once. Those without a result are ignored if
+/// another has one.
+fn pick<'r, T: PartialEq + ?Sized>(
+    form: &Form,
+    find: impl Fn(&str) -> Result<Option<&'r T>, OAuthError>,
+) -> Result<Vec<&'r T>, OAuthError> {
+    let mut picked: Vec<&T> = Vec::new();
+    let mut has_unknown = false;
+    for (count, asked) in form.all("resource").enumerate() {
+        if count == RESOURCES_ASKED_MAX {
+            return Err(Code::InvalidTarget.because("resource appears too often"));
+        }
+        match find(asked)? {
+            Some(one) if picked.contains(&one) => {}
+            Some(one) => picked.push(one),
+            None => has_unknown = true,
+        }
+    }
+    if has_unknown && picked.is_empty() {
+        return Err(
+            Code::InvalidTarget.because("resource is not the identifier of a server of this authorization server")
+        );
+    }
+    Ok(picked)
+}
+
+/// Whether `asked` is `resource`, perhaps in another spelling: as for the audience of a token, and
+/// with or without a slash at its end, since a server has both paths.
+fn is_name(resource: &str, asked: &str) -> bool {
+    same(resource, asked)
+        || asked.strip_suffix('/').is_some_and(|asked| same(resource, asked))
+        || resource.strip_suffix('/').is_some_and(|resource| same(resource, asked))
+}

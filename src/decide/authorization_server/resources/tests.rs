@@ -1,0 +1,192 @@
+//! For which servers a token is, however they are spelled, and when they are not named.
+
+use super::{Protected, left, narrow, of_one_server, requested};
+use crate::{
+    base::{limits::authorization_server::RESOURCES_ASKED_MAX, names::Scope},
+    decide::authorization_server::{
+        error::Code,
+        form::{Form, encode},
+        people::read_scope,
+    },
+};
+
+const A: &str = "https://gw.example/a";
+const B: &str = "https://gw.example/b";
+const ROOT: &str = "https://gw.example";
+
+/// A server of its own name.
+fn protected(resource: &str, scopes: &str) -> Protected {
+    Protected {
+        resource: resource.into(),
+        name: resource.into(),
+        scopes: read_scope(scopes).unwrap(),
+        default_scopes: Vec::new(),
+        is_root: false,
+        passes_token: false,
+    }
+}
+
+fn root(of: Protected) -> Protected {
+    Protected { is_root: true, ..of }
+}
+
+fn passing(of: Protected) -> Protected {
+    Protected { passes_token: true, ..of }
+}
+
+fn form(resources: &[&str], scope: &str) -> Form {
+    let resources = resources.iter().map(|resource| ("resource", *resource));
+    Form::read(encode(&resources.chain([("scope", scope)]).collect::<Vec<_>>()).as_bytes()).unwrap()
+}
+
+fn found(resources: &[Protected], asked: &[&str], scope: &str) -> Result<Vec<String>, Code> {
+    let found = requested(&form(asked, scope), resources).map_err(|error| error.code)?;
+    Ok(found.into_iter().map(|one| one.resource.to_string()).collect())
+}
+
+fn texts(of: &[&str]) -> Vec<String> {
+    of.iter().map(|one| (*one).to_owned()).collect()
+}
+
+#[test]
+fn e12_attack_161_resources_are_ours() {
+    let all = [protected(A, ""), protected(B, ""), protected(ROOT, "")];
+    let one = &all[..1];
+    let many = vec![A; RESOURCES_ASKED_MAX];
+    let too_many = vec![A; RESOURCES_ASKED_MAX + 1];
+    for (resources, asked, wanted) in [
+        (one, &[][..], Some(&[A][..])),
+        (&all[..0], &[], None),
+        (&all, &[A], Some(&[A])),
+        (&all, &[B, A, B], Some(&[B, A])),
+        (&all, &[ROOT], Some(&[ROOT])),
+        (&all, &["https://gw.example/"], Some(&[ROOT])),
+        (&all, &["HTTPS://GW.example:443/a"], Some(&[A])),
+        (&all, &many[..], Some(&[A])),
+        (&all, &too_many[..], None),
+        // Equivalent spellings.
+        (one, &["https://gw.example/a/"], Some(&[A])),
+        (one, &["https://GW.Example:443/a/", A], Some(&[A])),
+        // Others are not: no part of a URL is decoded, and nothing is resolved.
+        (one, &["https://gw.example/a//"], None),
+        (one, &["https://gw.example//a"], None),
+        (one, &["https://other.example/a"], None),
+        (one, &["https://gw.example/a#f"], None),
+        (one, &["https://gw.example/a#/"], None),
+        (one, &["https://gw.example/a?x"], None),
+        (one, &["https://gw.example/a?/"], None),
+        (one, &["https://gw.example/A"], None),
+        (one, &["https://gw.example/%61"], None),
+        (one, &["https://gw.example/x/../a"], None),
+        (one, &["https://gw.example/ab"], None),
+        (one, &["https://gw.example"], None),
+        (one, &["https://gw.example:8443/a"], None),
+        (one, &["https://u@gw.example/a"], None),
+        (one, &["http://gw.example/a"], None),
+        (one, &["https://gw.example.evil/a"], None),
+        (one, &["/a"], None),
+        (one, &["/"], None),
+        (one, &["urn:a"], None),
+        // An unknown one is ignored beside a known one, and refused alone.
+        (&all, &[A, "https://other.example/a"], Some(&[A])),
+        (&all, &["https://other.example/a", B, "urn:x", A], Some(&[B, A])),
+        (one, &[A, "https://gw.example"], Some(&[A])),
+        (&all, &["https://other.example/a", "urn:x"], None),
+    ] {
+        assert_eq!(found(resources, asked, ""), wanted.map(texts).ok_or(Code::InvalidTarget), "{asked:?}");
+    }
+}
+
+#[test]
+fn e12_b6_without_a_resource_it_is_the_root_server_or_those_whose_scopes_fit() {
+    let [a, b, open] = [protected(A, "a both"), protected(B, "b both"), protected("https://gw.example/o", "")];
+    let o = "https://gw.example/o";
+    let top = root(protected(ROOT, "top both"));
+    let plain = [a.clone(), b.clone(), open.clone()];
+    let rooted = [a.clone(), b.clone(), open.clone(), top];
+    let bare = [a.clone(), root(open.clone())];
+    let passes = [a.clone(), passing(b.clone()), open];
+    let all_pass = [passing(a.clone()), passing(b)];
+    let twice = [a.clone(), Protected { resource: "https://gw.example/a/sse".into(), ..a }];
+    for (case, resources, scope, wanted) in [
+        ("those that name it", &plain[..], "a", Ok(&[A][..])),
+        ("those that name it", &plain, "both", Ok(&[A, B])),
+        ("those that name any of them", &plain, "a b", Ok(&[A, B])),
+        ("others are ignored", &plain, "a openid profile", Ok(&[A])),
+        ("no scopes", &plain, "", Ok(&[A, B, o])),
+        ("offline_access says nothing", &plain, "offline_access", Ok(&[A, B, o])),
+        ("of no server: those without scopes", &plain, "openid", Ok(&[o])),
+        ("of no server", &plain[..2], "openid", Err(Code::InvalidScope)),
+        ("the root server", &rooted, "", Ok(&[ROOT])),
+        ("the root server", &rooted, "top", Ok(&[ROOT])),
+        ("the root server alone", &rooted, "both", Ok(&[ROOT])),
+        ("not of the root server", &rooted, "a", Ok(&[A])),
+        ("of no server", &rooted, "openid", Ok(&[ROOT])),
+        ("a root server without scopes", &bare, "", Ok(&[o])),
+        ("a root server without scopes", &bare, "a", Ok(&[A])),
+        // Attack 218: a server that passes the token on is never one of several.
+        ("passes the token on", &passes, "both", Ok(&[A])),
+        ("passes the token on", &passes, "", Ok(&[A, o])),
+        ("passes the token on, and no other fits", &passes, "b", Err(Code::InvalidTarget)),
+        ("all pass the token on", &all_pass, "both", Err(Code::InvalidTarget)),
+        ("the only server passes it on", &all_pass[..1], "both", Ok(&[A])),
+        ("one server with two paths", &twice, "a", Ok(&[A, "https://gw.example/a/sse"])),
+    ] {
+        assert_eq!(found(resources, &[], scope), wanted.map(texts), "{case}: {scope:?}");
+    }
+    let many = |count: usize| (0..count).map(|n| protected(&format!("{A}/{n}"), "a")).collect::<Vec<_>>();
+    assert_eq!(found(&many(RESOURCES_ASKED_MAX), &[], "a").map(|found| found.len()), Ok(RESOURCES_ASKED_MAX));
+    assert_eq!(found(&many(RESOURCES_ASKED_MAX + 1), &[], "a"), Err(Code::InvalidTarget));
+    assert_eq!(found(&plain, &[], "a  b"), Err(Code::InvalidScope));
+    // A client that acts for itself gets one server, or none.
+    let own = |resources: &[Protected]| of_one_server(resources).map(|of| of.len()).map_err(|error| error.code);
+    assert_eq!((own(&plain), own(&[])), (Err(Code::InvalidTarget), Err(Code::InvalidTarget)));
+    assert_eq!((own(&rooted), own(&twice), own(&plain[..1])), (Ok(1), Ok(2), Ok(1)));
+}
+
+#[test]
+fn e22_attack_161_a_token_is_for_no_more_than_was_granted() {
+    let granted: Vec<Box<str>> = vec![A.into(), ROOT.into()];
+    let known = [protected(A, ""), protected(ROOT, ""), protected("https://gw.example/c", "")];
+    for (asked, wanted) in [
+        (&[][..], Some(&[A, ROOT][..])),
+        (&[A], Some(&[A])),
+        (&["https://gw.example/", A, ROOT], Some(&[ROOT, A])),
+        (&["https://GW.example:443/a/"], Some(&[A])),
+        (&["https://gw.example/c"], None),
+        (&["https://gw.example/c/"], None),
+        (&[A, "https://gw.example/c"], None),
+        (&["https://gw.example/c", A], None),
+        (&[A, "https://gw.example/c/"], None),
+        (&["https://gw.example/a#f"], None),
+        (&["https://other.example/a"], None),
+        (&[A, "https://other.example/a"], Some(&[A])),
+        (&["https://other.example/a", "urn:x"], None),
+    ] {
+        let found = narrow(&granted, &known, &form(asked, "")).map_err(|error| error.code);
+        let wanted = wanted.map(|list| list.iter().map(|one| Box::from(*one)).collect::<Vec<Box<str>>>());
+        assert_eq!(found, wanted.ok_or(Code::InvalidTarget), "{asked:?}");
+    }
+}
+
+#[test]
+fn attack_219_a_server_whose_scopes_are_all_refused_drops_out() {
+    let known = [protected(A, "a both"), protected(B, "b both"), protected(ROOT, "")];
+    let scopes = |text: &str| -> Vec<Scope> { read_scope(text).unwrap() };
+    for (resources, asked, granted, wanted) in [
+        (&[A, B][..], "a b", "a b", &[A, B][..]),
+        (&[A, B], "a b", "a", &[A]),
+        (&[A, B], "a b", "b", &[B]),
+        (&[A, B], "both b", "both", &[A, B]),
+        (&[A, B, ROOT], "a b", "a", &[A, ROOT]),
+        // The client asked for nothing there: its user consented to the server itself.
+        (&[A, B], "a", "a", &[A, B]),
+        (&[A, B], "", "", &[A, B]),
+        (&[A], "a", "", &[]),
+        (&["https://gone.example"], "a", "", &["https://gone.example"]),
+    ] {
+        let resources: Vec<Box<str>> = resources.iter().map(|one| Box::from(*one)).collect();
+        let found = left(&resources, &known, &scopes(asked), &scopes(granted));
+        assert_eq!(found.iter().map(|one| &**one).collect::<Vec<_>>(), wanted, "{asked:?} {granted:?}");
+    }
+}
