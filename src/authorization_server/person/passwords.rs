@@ -4,9 +4,11 @@ use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
+    time::Duration,
 };
 
-use argon2::{Argon2, PasswordVerifier, password_hash::phc::PasswordHash};
+use argon2::{Algorithm, Argon2, Block, Params, Version, password_hash::phc::PasswordHash};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -26,6 +28,11 @@ mod tests;
 const NICENESS: i32 = 10;
 /// So many checks of known browsers go before one of another browser that waits.
 const KNOWN_IN_A_ROW_MAX: usize = 3;
+
+/// How long a thread keeps its memory after a check.
+const MEMORY_KEPT: Duration = Duration::from_secs(5);
+/// The longest output of an argon2 hash in the PHC format.
+const OUTPUT_BYTES_MAX: usize = 64;
 
 /// In which line a check waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +117,7 @@ impl Shared {
 
     /// Begins one more thread, if all are at work and there may be more.
     fn staff(self: &Arc<Self>) -> std::io::Result<()> {
-        let most = thread::available_parallelism().map_or(1, usize::from).min(PASSWORD_THREADS_MAX);
+        let most = threads_max(thread::available_parallelism().map_or(1, usize::from));
         let mut lines = self.lock();
         if lines.threads >= most || lines.idle > 0 {
             return Ok(());
@@ -121,8 +128,8 @@ impl Shared {
         Ok(())
     }
 
-    /// The next check; `None` at the end.
-    fn next(&self) -> Option<Check> {
+    /// The next check; `None` at the end. The memory is given back if none comes for a while.
+    fn next(&self, memory: &mut CheckMemory) -> Option<Check> {
         let mut lines = self.lock();
         loop {
             if lines.has_ended {
@@ -132,7 +139,16 @@ impl Shared {
                 return Some(check);
             }
             lines.idle += 1;
-            lines = self.came.wait(lines).unwrap_or_else(PoisonError::into_inner);
+            lines = if memory.0.is_empty() {
+                self.came.wait(lines).unwrap_or_else(PoisonError::into_inner)
+            } else {
+                let (lines, waited) =
+                    self.came.wait_timeout(lines, MEMORY_KEPT).unwrap_or_else(PoisonError::into_inner);
+                if waited.timed_out() {
+                    *memory = CheckMemory::default();
+                }
+                lines
+            };
             lines.idle -= 1;
         }
     }
@@ -161,9 +177,10 @@ struct Place(Arc<Shared>);
 impl Place {
     fn work(&self) {
         lower_priority();
-        while let Some(check) = self.0.next() {
+        let mut memory = CheckMemory::default();
+        while let Some(check) = self.0.next(&mut memory) {
             if !check.answer.is_closed() {
-                let _ = check.answer.send(matches(&check.hash, check.password.expose()));
+                let _ = check.answer.send(matches(&check.hash, check.password.expose(), &mut memory));
             }
         }
     }
@@ -185,12 +202,40 @@ fn lower_priority() {
     }
 }
 
-fn matches(hash: &str, password: &[u8]) -> bool {
+/// How many threads check passwords. One core is left to the calls: a thread of low priority, too,
+/// keeps its core for some milliseconds after another wants it.
+fn threads_max(cores: usize) -> usize {
+    cores.saturating_sub(1).clamp(1, PASSWORD_THREADS_MAX)
+}
+
+/// What argon2 works in, kept from one check to the next: to take it anew costs thousands of page
+/// faults, which hold up every other thread of the process.
+#[derive(Default)]
+struct CheckMemory(Vec<Block>);
+
+fn matches(hash: &str, password: &[u8], memory: &mut CheckMemory) -> bool {
     // Hashes that cost too much were refused when the configuration was read.
     let Ok(hash) = PasswordHash::new(hash) else { return false };
-    let is_right = |password: &[u8]| Argon2::default().verify_password(password, &hash).is_ok();
+    let mut is_right = |password: &[u8]| memory.is_of(password, &hash).unwrap_or(false);
     let normal = std::str::from_utf8(password).map(normal).unwrap_or_default();
     // Earlier releases hashed a password as it was typed. Whether it is checked twice depends on
     // the typed password alone, so the time says nothing about the account.
     is_right(normal.as_bytes()) || (normal.as_bytes() != password && is_right(password))
+}
+
+impl CheckMemory {
+    /// Whether `hash` is of this password, compared in constant time; `None` if it cannot be
+    /// computed.
+    fn is_of(&mut self, password: &[u8], hash: &PasswordHash) -> Option<bool> {
+        let (salt, expected) = (hash.salt.as_ref()?, hash.hash.as_ref()?);
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+        let version = hash.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+        let params = Params::try_from(hash).ok()?;
+        let mut output = [0; OUTPUT_BYTES_MAX];
+        let output = output.get_mut(..expected.len())?;
+        self.0.resize(params.block_count(), Block::default());
+        let argon2 = Argon2::new(algorithm, version, params);
+        argon2.hash_password_into_with_memory(password, salt.as_ref(), output, &mut self.0).ok()?;
+        Some(verify_slices_are_equal(output, expected.as_ref()).is_ok())
+    }
 }

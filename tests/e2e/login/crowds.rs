@@ -170,6 +170,6 @@ async fn login_d3_fifty_logins_at_once_do_not_hold_up_calls() {
         }
     }
     let cores = std::thread::available_parallelism().unwrap().get();
-    assert!((1..=cores).contains(&threads), "{threads} threads");
+    assert!((1..=(cores - 1).max(1)).contains(&threads), "{threads} threads");
     login.close().await;
 }

@@ -17,7 +17,8 @@ fn login_d3_attack_202_known_browsers_go_first_and_others_are_not_forgotten() {
         shared.enter(check, line).unwrap();
         answers.push(answered);
     }
-    let order: Vec<Box<str>> = (0..12).filter_map(|_| shared.next()).map(|check| check.hash).collect();
+    let order: Vec<Box<str>> =
+        (0..12).filter_map(|_| shared.next(&mut CheckMemory::default())).map(|check| check.hash).collect();
     let wanted = ["known", "known", "known", "other", "known", "known", "known", "other", "other", "other", "other"];
     assert_eq!(order.iter().take(11).map(|name| &**name).collect::<Vec<_>>(), wanted);
 }
@@ -40,7 +41,7 @@ fn login_d3_lines_are_bounded_apart_and_who_left_takes_no_place() {
 }
 
 #[tokio::test]
-async fn login_d3_as_many_threads_as_cores_check_and_all_end_with_their_owner() {
+async fn login_d3_one_core_is_left_to_calls_and_all_threads_end_with_their_owner() {
     let threads = PasswordThreads::default();
     let shared = Arc::clone(&threads.0);
     let hash = hash_password(b"correct horse").unwrap();
@@ -54,10 +55,35 @@ async fn login_d3_as_many_threads_as_cores_check_and_all_end_with_their_owner() 
         threads.check("no hash", &right, PasswordLine::Other),
     );
     assert_eq!(both, (Ok(true), Ok(false), Ok(true), Ok(false), Ok(false)));
-    let most = thread::available_parallelism().unwrap().get().min(PASSWORD_THREADS_MAX);
+    let most = threads_max(thread::available_parallelism().unwrap().get());
     assert!((1..=most).contains(&shared.lock().threads));
+    assert_eq!([0, 1, 2, 3, 4, 64].map(threads_max), [1, 1, 1, 2, 3, PASSWORD_THREADS_MAX]);
     drop(threads);
     while shared.lock().threads > 0 {
         tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn login_d3_memory_is_used_again_for_hashes_of_every_cost_and_says_the_same_as_the_library() {
+    use argon2::{PasswordHasher, PasswordVerifier};
+
+    let mut memory = CheckMemory::default();
+    for (algorithm, m, t, p) in [
+        (Algorithm::Argon2id, 64, 2, 1),
+        (Algorithm::Argon2id, 8, 1, 1),
+        (Algorithm::Argon2id, 256, 3, 4),
+        (Algorithm::Argon2i, 64, 1, 2),
+    ] {
+        let maker = Argon2::new(algorithm, Version::V0x13, Params::new(m, t, p, None).unwrap());
+        let hash: PasswordHash = maker.hash_password_with_salt(b"correct horse", b"sixteen bytes or").unwrap();
+        let hash = hash.to_string();
+        for password in [&b"correct horse"[..], b"correct hors", b""] {
+            let library = Argon2::default().verify_password(password, &PasswordHash::new(&hash).unwrap()).is_ok();
+            assert_eq!(matches(&hash, password, &mut memory), library, "{hash}");
+        }
+    }
+    for broken in ["", "$argon2id$v=19$m=64,t=2,p=1", "$argon2x$v=19$m=64,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g"] {
+        assert!(!matches(broken, b"correct horse", &mut memory), "{broken}");
     }
 }
