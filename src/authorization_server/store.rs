@@ -57,8 +57,8 @@ impl Store {
     pub fn open(settings: &StoreSettings, roots: Roots, clock: Arc<dyn Clock>) -> Result<Self, StoreFault> {
         let backend = match settings {
             StoreSettings::Memory => Backend::Memory(Memory::new(BOUNDS)),
-            StoreSettings::File(path) => Backend::File(File::open(path, BOUNDS)?),
-            StoreSettings::Redis(url) => Backend::Redis(Box::new(Redis::new(url, roots)?)),
+            StoreSettings::File(path) => Backend::File(File::open(path, BOUNDS, clock.now().wall)?),
+            StoreSettings::Redis(url) => Backend::Redis(Box::new(Redis::new(url, roots, BOUNDS)?)),
         };
         Ok(Self { clock, backend, seals: None })
     }
@@ -120,14 +120,36 @@ impl Store {
     ) -> Result<bool, StoreFault> {
         let value = self.written(kind, key, value)?;
         let created = match &self.backend {
-            Backend::Memory(memory) => memory.create(self.now(), kind, key, value.clone(), until)?,
-            Backend::File(file) => file.create(self.now(), kind, key, value.clone(), until).await?,
+            Backend::Memory(memory) => memory.create(self.now(), kind, key, value.clone(), until, None)?,
+            Backend::File(file) => file.create(self.now(), kind, key, value.clone(), until, None).await?,
             Backend::Redis(redis) => redis.create(&*self.clock, kind, key, &value, until).await?,
         };
         if created || self.seals.is_none() || !kind.is_sealed() {
             return Ok(created);
         }
         Box::pin(self.create_anew(kind, key, value, until)).await
+    }
+
+    /// As [`Self::create`], for an entry of kind [`EntryKind::Client`] that waits for its first
+    /// use. If there is no room, the oldest entry of the group whose waiting entries have the most
+    /// bytes is evicted. The wait ends when [`Self::replace`] gives the entry another expiry.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    pub async fn create_waiting(
+        &self,
+        key: &str,
+        value: Vec<u8>,
+        until: Duration,
+        group: &str,
+    ) -> Result<bool, StoreFault> {
+        let kind = EntryKind::Client;
+        let value = self.written(kind, key, value)?;
+        match &self.backend {
+            Backend::Memory(memory) => memory.create(self.now(), kind, key, value, until, Some(group)),
+            Backend::File(file) => file.create(self.now(), kind, key, value, until, Some(group)).await,
+            Backend::Redis(redis) => redis.create_waiting(&*self.clock, kind, key, &value, until, group).await,
+        }
     }
 
     /// Replaces a refused value: it counts as absent, so it does not stand in the way either.

@@ -21,6 +21,19 @@ pub fn site(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
+/// The addresses that probably belong to one party: the /24 of an IPv4 address, the /48 of an IPv6
+/// address.
+#[must_use]
+pub fn prefix(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(address) => format!("{}/48", Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +50,12 @@ mod tests {
         }
         assert_eq!(site("2001:db8:1:2:3::".parse().unwrap()), Some("2001:db8:1::".parse().unwrap()));
         assert_eq!(site("::ffff:192.0.2.7".parse().unwrap()), None);
+        for (address, expected) in [
+            ("192.0.2.7", "192.0.2.0/24"),
+            ("::ffff:192.0.2.7", "192.0.2.0/24"),
+            ("2001:db8:1:2:3::", "2001:db8:1::/48"),
+        ] {
+            assert_eq!(prefix(address.parse().unwrap()), expected);
+        }
     }
 }

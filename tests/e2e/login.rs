@@ -12,6 +12,7 @@ pub mod client;
 mod crowds;
 mod documents;
 mod doubled;
+mod floods;
 pub mod idp;
 mod idp_place;
 mod idp_profiles;

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    net::IpAddr,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -15,10 +16,12 @@ use crate::{
         clock::Now,
         limits::authorization_server::{
             CLIENT_DOCUMENT_AGE_DEFAULT, CLIENT_DOCUMENT_AGE_MAX, CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_BYTES_MAX,
-            CLIENT_DOCUMENT_EVERY, CLIENT_DOCUMENT_PAUSE, CLIENT_DOCUMENTS_AT_ONCE, CLIENT_DOCUMENTS_MAX,
-            CLIENT_KEYS_BYTES_MAX,
+            CLIENT_DOCUMENT_EVERY, CLIENT_DOCUMENT_OF_HOST_EVERY, CLIENT_DOCUMENT_OF_PEER_EVERY, CLIENT_DOCUMENT_PAUSE,
+            CLIENT_DOCUMENTS_AT_ONCE, CLIENT_DOCUMENTS_MAX, CLIENT_DOCUMENTS_OF_HOST_AT_ONCE,
+            CLIENT_DOCUMENTS_OF_PEER_AT_ONCE, CLIENT_KEYS_BYTES_MAX, THROTTLED_MAX,
         },
         names::is_loopback_name,
+        peer::network,
     },
     decide::{
         authorization_server::{
@@ -89,9 +92,13 @@ impl From<DocumentFault> for OAuthError {
 pub struct ClientDocuments {
     clients: Cache<Box<str>, Held<Client>>,
     keys: Cache<Box<str>, Held<Box<str>>>,
-    /// When each host may be asked again, so that clients cannot use this server to flood a host. A
-    /// known URL has its own count: requests for other URLs of its host do not delay it.
+    /// When each URL may be asked for again: clients cannot use this server to flood a host.
+    urls: Cache<Box<str>, Duration>,
+    /// When each host may be asked for URLs that are not known. Requests for other URLs of its host
+    /// do not delay a known one.
     hosts: Cache<Box<str>, Duration>,
+    /// The share of each client address in that.
+    shares: Cache<(Box<str>, IpAddr), Duration>,
     /// URLs that returned a usable document or key set.
     known: Cache<Box<str>, ()>,
     /// Until when (monotonic) URLs whose last good document serves are not fetched again.
@@ -112,11 +119,12 @@ struct Held<T> {
 
 impl Default for ClientDocuments {
     fn default() -> Self {
-        let hosts_expire = CLIENT_DOCUMENT_EVERY.saturating_mul(CLIENT_DOCUMENTS_AT_ONCE).saturating_mul(2);
         Self {
             clients: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).expire_after(ByAge).build(),
             keys: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).expire_after(ByAge).build(),
-            hosts: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(hosts_expire).build(),
+            urls: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(OF_URL.forgotten()).build(),
+            hosts: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(OF_HOST.forgotten()).build(),
+            shares: Cache::builder().max_capacity(THROTTLED_MAX as u64).time_to_live(OF_PEER.forgotten()).build(),
             known: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_idle(KNOWN_FOR).build(),
             paused: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(CLIENT_DOCUMENT_PAUSE).build(),
             counting: Mutex::default(),
@@ -151,13 +159,14 @@ impl ClientDocuments {
         &self,
         fetch: &Fetch,
         url: &DocumentUrl,
-        reach: Reach,
+        (reach, peer): (Reach, Option<IpAddr>),
         now: Now,
     ) -> Result<Client, DocumentFault> {
         if let Some(client) = self.held(url, now) {
             return Ok(client);
         }
-        let (body, age) = self.fetch(fetch, url.as_str(), &url.host(), reach, CLIENT_DOCUMENT_BYTES_MAX, now).await?;
+        let (body, age) =
+            self.fetch(fetch, (url.as_str(), &url.host()), (reach, peer), CLIENT_DOCUMENT_BYTES_MAX, now).await?;
         let client = client_metadata::read_document(url, &body).map_err(|what| unusable(url.as_str(), what))?;
         let age = age.unwrap_or(CLIENT_DOCUMENT_AGE_DEFAULT).clamp(CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_AGE_MAX);
         self.known.insert(url.as_str().into(), ());
@@ -169,12 +178,18 @@ impl ClientDocuments {
     ///
     /// # Errors
     /// [`DocumentFault`].
-    pub async fn keys(&self, fetch: &Fetch, url: &str, reach: Reach, now: Now) -> Result<Box<str>, DocumentFault> {
+    pub async fn keys(
+        &self,
+        fetch: &Fetch,
+        url: &str,
+        (reach, peer): (Reach, Option<IpAddr>),
+        now: Now,
+    ) -> Result<Box<str>, DocumentFault> {
         if let Some((keys, _)) = self.held_keys(url, now) {
             return Ok(keys);
         }
         let host = host_of(url).ok_or_else(|| unusable(url, "the URL has no host"))?;
-        let (body, age) = self.fetch(fetch, url, &host, reach, CLIENT_KEYS_BYTES_MAX, now).await?;
+        let (body, age) = self.fetch(fetch, (url, &host), (reach, peer), CLIENT_KEYS_BYTES_MAX, now).await?;
         let unusable_set = DocumentFault::Ended("it is not a usable key set".into());
         KeySet::read(&body).map_err(|cause| refused(url, unusable_set, format_args!("not a key set: {cause:?}")))?;
         let text: Box<str> = std::str::from_utf8(&body).map_err(|_| unusable(url, "it is not UTF-8"))?.into();
@@ -207,14 +222,12 @@ impl ClientDocuments {
     async fn fetch(
         &self,
         fetch: &Fetch,
-        url: &str,
-        host: &str,
-        reach: Reach,
+        (url, host): (&str, &str),
+        (reach, peer): (Reach, Option<IpAddr>),
         bytes_max: usize,
         now: Now,
     ) -> Result<(Bytes, Option<Duration>), DocumentFault> {
-        // A host is never equal to a URL, so both fit one table.
-        if !self.may_ask(if self.known.contains_key(url) { url } else { host }, now) {
+        if !self.may_ask(url, host, peer, now) {
             return Err(refused(url, DocumentFault::Away, "too many requests to its host"));
         }
         let (rule, plaintext) = match reach {
@@ -225,17 +238,49 @@ impl ClientDocuments {
         fetched.map(|fetched| (fetched.body, fetched.max_age)).map_err(|fault| refused(url, verdict(&fault), &fault))
     }
 
-    /// Counts one request to a host or known URL; returns whether it may be sent.
-    fn may_ask(&self, host_or_url: &str, now: Now) -> bool {
+    /// Counts one request; returns whether it may be sent. For a URL that is not known, the host
+    /// and the client address must have room as well: anyone can invent URLs. Without a client
+    /// address, a user has allowed the client something.
+    fn may_ask(&self, url: &str, host: &str, peer: Option<IpAddr>, now: Now) -> bool {
         let _alone = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = host_or_url.to_ascii_lowercase().into_boxed_str();
-        let next = self.hosts.get(&key).unwrap_or_default().max(now.mono);
-        let room = CLIENT_DOCUMENT_EVERY.saturating_mul(CLIENT_DOCUMENTS_AT_ONCE.saturating_sub(1));
-        if next > now.mono.saturating_add(room) {
-            return false;
+        let host: Box<str> = host.to_ascii_lowercase().into();
+        let Some(of_url) = OF_URL.counted(self.urls.get(url), now) else { return false };
+        if let Some(peer) = peer.filter(|_| !self.known.contains_key(url)) {
+            let share = (host.clone(), network(peer));
+            let Some(of_peer) = OF_PEER.counted(self.shares.get(&share), now) else { return false };
+            let Some(of_host) = OF_HOST.counted(self.hosts.get(&host), now) else { return false };
+            self.shares.insert(share, of_peer);
+            self.hosts.insert(host, of_host);
         }
-        self.hosts.insert(key, next.saturating_add(CLIENT_DOCUMENT_EVERY));
+        self.urls.insert(url.into(), of_url);
         true
+    }
+}
+
+/// So many requests at once, and one more after each `every`.
+struct FetchRate {
+    at_once: u32,
+    every: Duration,
+}
+
+const OF_URL: FetchRate = FetchRate { at_once: CLIENT_DOCUMENTS_AT_ONCE, every: CLIENT_DOCUMENT_EVERY };
+const OF_HOST: FetchRate =
+    FetchRate { at_once: CLIENT_DOCUMENTS_OF_HOST_AT_ONCE, every: CLIENT_DOCUMENT_OF_HOST_EVERY };
+const OF_PEER: FetchRate =
+    FetchRate { at_once: CLIENT_DOCUMENTS_OF_PEER_AT_ONCE, every: CLIENT_DOCUMENT_OF_PEER_EVERY };
+
+impl FetchRate {
+    /// The count after one more request, from the count before it; `None` if there is no room.
+    /// Counts are times: when all counted requests are forgotten.
+    fn counted(&self, before: Option<Duration>, now: Now) -> Option<Duration> {
+        let next = before.unwrap_or_default().max(now.mono);
+        let room = self.every.saturating_mul(self.at_once.saturating_sub(1));
+        (next <= now.mono.saturating_add(room)).then(|| next.saturating_add(self.every))
+    }
+
+    /// A count may be forgotten after this time.
+    fn forgotten(&self) -> Duration {
+        self.every.saturating_mul(self.at_once).saturating_mul(2)
     }
 }
 

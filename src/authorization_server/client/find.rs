@@ -79,7 +79,7 @@ async fn described(
             let action = Action::Authorize(asked.peer);
             state.throttle.check(action, now).map_err(|_| Code::SlowDown.because("too many attempts"))?;
             state.throttle.count(action, now);
-            state.documents.client(&state.fetch, &url, reach(embedded), now).await
+            state.documents.client(&state.fetch, &url, (reach(embedded), Some(asked.peer)), now).await
         }
     };
     let Some(kept) = kept else { return fetched.map_err(|fault| told(fault, purpose)) };
@@ -126,7 +126,7 @@ pub(crate) async fn keys_at(embedded: &Embedded, url: &str, asked: &Asked<'_>) -
     let (state, now) = (&embedded.state, asked.now);
     let fetched = match state.documents.is_paused(url, now) {
         true => Err(DocumentFault::Away),
-        false => state.documents.keys(&state.fetch, url, reach(embedded), now).await,
+        false => state.documents.keys(&state.fetch, url, (reach(embedded), Some(asked.peer)), now).await,
     };
     match fetched {
         Ok(keys) => Ok(keys),

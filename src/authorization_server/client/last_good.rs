@@ -62,7 +62,7 @@ pub(crate) async fn allowed(
     if documents.held(&url, now).is_none() && find(embedded, &url).await?.is_none() {
         // Another replica has fetched it for the page that the user has seen. A failure is logged,
         // and the client depends on its host a while longer.
-        let _ = documents.client(&embedded.state.fetch, &url, Reach::of(loopback), now).await;
+        let _ = documents.client(&embedded.state.fetch, &url, (Reach::of(loopback), None), now).await;
     }
     let held = documents.held_since(&url, now);
     let origin = uri.consent_origin();

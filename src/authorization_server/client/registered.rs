@@ -27,6 +27,10 @@ pub(crate) struct RegisteredClient {
     /// Whether a user has allowed the client anything.
     #[serde(default)]
     pub(crate) used: bool,
+    /// The address prefix from which it registered, until it is used. Missing in entries of earlier
+    /// releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prefix: Option<Box<str>>,
 }
 
 /// An id for a new client.
@@ -66,7 +70,7 @@ async fn renew(
     found: RegisteredClient,
     now: Now,
 ) -> Result<Client, OAuthError> {
-    let renewed = RegisteredClient { seen: now.unix_secs(), used: true, ..found };
+    let renewed = RegisteredClient { seen: now.unix_secs(), used: true, prefix: None, ..found };
     let value =
         serde_json::to_vec(&renewed).map_err(|_| Code::InvalidClient.because("the client is not registered here"))?;
     let until = now.wall.saturating_add(DYNAMIC_CLIENT_AGE);

@@ -11,7 +11,6 @@ use crate::{
         keys::random,
         reply::{self, Denied, EndpointAnswer},
         settings::Dynamic,
-        store::kind::EntryKind,
         throttle::Action,
     },
     base::{
@@ -19,6 +18,7 @@ use crate::{
         limits::authorization_server::{REGISTRATION_BYTES_MAX, UNUSED_CLIENT_AGE},
         media,
         names::Scope,
+        peer,
         secret::Secret,
     },
     decide::authorization_server::{
@@ -60,10 +60,12 @@ async fn admit(embedded: &Embedded, asked: &Asked<'_>) -> Result<Map<String, Val
     let id = registered::new_id().map_err(failed)?;
     let client = registration.into_client(id, auth);
     let now = asked.now.unix_secs();
-    let record = RegisteredClient { client, seen: now, used: false };
+    let prefix = peer::prefix(asked.peer);
+    let record = RegisteredClient { client, seen: now, used: false, prefix: Some(prefix.as_str().into()) };
     let value = serde_json::to_vec(&record).map_err(|_| failed("the client cannot be written as JSON"))?;
     let until = asked.now.wall.saturating_add(UNUSED_CLIENT_AGE);
-    if !embedded.state.store.create(EntryKind::Client, &record.client.id, value, until).await? {
+    // If the store is full, it is the prefix with the most unused registrations that loses one.
+    if !embedded.state.store.create_waiting(&record.client.id, value, until, &prefix).await? {
         return Err(failed("the new client's id exists already").into());
     }
     event::note(embedded, "registration", Some(&record.client.id), None, "registered");

@@ -55,9 +55,8 @@ impl StoreBounds {
 }
 
 /// When a kind is full, its entries that expire within this time are evicted, the next to expire
-/// first. Only clients that no user has allowed anything expire so soon: mass registration evicts
-/// its own clients. A client's document expires so soon until the client refreshes a token:
-/// consents to invented documents evict each other, and none of a client in use.
+/// first. A client's document expires so soon until the client refreshes a token: consents to
+/// invented documents evict each other, and none of a client in use.
 pub(super) fn evicts_within(kind: EntryKind) -> Option<Duration> {
-    matches!(kind, EntryKind::Client | EntryKind::Document).then_some(UNUSED_CLIENT_AGE)
+    matches!(kind, EntryKind::Document).then_some(UNUSED_CLIENT_AGE)
 }

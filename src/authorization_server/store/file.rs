@@ -1,6 +1,7 @@
 //! The file store: one SQLite file, for one replica.
 //!
-//! Each write is one statement, and on disk when it returns (write-ahead log, `synchronous=FULL`).
+//! Each write is one statement or transaction, and on disk when it returns (write-ahead log,
+//! `synchronous=FULL`).
 //! The file must be on a local disk: locks on network file systems are not reliable.
 
 use std::{
@@ -21,10 +22,13 @@ use super::{
     kind::EntryKind,
     opened_file::OpenedFile,
 };
-use crate::base::limits::authorization_server::{STORE_BUSY_TIMEOUT, STORE_SWEEP_ENTRIES, STORE_WORK_TIMEOUT};
+use crate::base::limits::authorization_server::{
+    STORE_BUSY_TIMEOUT, STORE_SWEEP_ENTRIES, STORE_WORK_TIMEOUT, UNUSED_CLIENT_AGE,
+};
 
 pub(crate) mod census;
 mod scan;
+mod waiting;
 
 /// SQLite's application id of the file: "Port".
 const APPLICATION: i32 = 0x506f_7274;
@@ -85,7 +89,7 @@ pub(crate) struct File {
 
 impl File {
     /// Opens the file, or creates it.
-    pub(crate) fn open(path: &Path, bounds: StoreBounds) -> Result<Self, StoreFault> {
+    pub(crate) fn open(path: &Path, bounds: StoreBounds, now: Duration) -> Result<Self, StoreFault> {
         let fault = |what: String| StoreFault(format!("{}: {what}", path.display()));
         let place = prepare(path).map_err(|error| fault(error.to_string()))?;
         let connection = connect(&place).map_err(|error| fault(explain(&error)))?;
@@ -101,6 +105,8 @@ impl File {
             }
             Found::Broken(how) => return Err(fault(format!("is damaged; restore it or move it away: {how}"))),
         }
+        waiting::prepare(&connection, millis(now.saturating_add(UNUSED_CLIENT_AGE)))
+            .map_err(|error| fault(explain(&error)))?;
         let opened = OpenedFile::of(place).map_err(|error| fault(error.to_string()))?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)), bounds, opened })
     }
@@ -136,8 +142,9 @@ impl File {
         key: &str,
         value: Vec<u8>,
         until: Duration,
+        group: Option<&str>,
     ) -> Result<bool, StoreFault> {
-        let (key, bounds) = (key.to_owned(), self.bounds);
+        let (key, group, bounds) = (key.to_owned(), group.map(str::to_owned), self.bounds);
         let created = self.work(move |file| {
             let there: Option<i64> =
                 file.query_row(GET, params![kind.name(), key, millis(now)], |_| Ok(1)).optional()?;
@@ -147,8 +154,12 @@ impl File {
             if !has_room(file, &bounds, now, kind, &key, &value)? {
                 return Ok(None);
             }
-            file.execute(CREATE, params![kind.name(), key, value, millis(until), millis(now)])
-                .map(|rows| Some(rows > 0))
+            let (work, bytes) = (file.unchecked_transaction()?, count(key.len().saturating_add(value.len())));
+            let rows = work.execute(CREATE, params![kind.name(), key, value, millis(until), millis(now)])?;
+            if let Some(group) = group.filter(|_| rows > 0) {
+                waiting::enter(&work, kind, &key, &group, millis(until), bytes)?;
+            }
+            work.commit().map(|()| Some(rows > 0))
         });
         created.await?.ok_or_else(|| StoreFault::full(kind))
     }
@@ -240,6 +251,11 @@ fn has_room(
     };
     if fits()? || (sweep_some(file, now, kind)? > 0 && fits()?) {
         return Ok(true);
+    }
+    while waiting::evict(file, kind)? {
+        if fits()? {
+            return Ok(true);
+        }
     }
     let Some(soon) = evicts_within(kind) else { return Ok(false) };
     let last = millis(now.saturating_add(soon));

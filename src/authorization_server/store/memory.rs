@@ -12,6 +12,10 @@ use super::{
     kind::EntryKind,
 };
 
+use waiting::WaitingEntries;
+
+mod waiting;
+
 /// All kinds, each in a table of its own.
 pub(crate) struct Memory {
     bounds: StoreBounds,
@@ -23,6 +27,8 @@ struct Table {
     entries: HashMap<Arc<str>, Entry>,
     /// The same entries by expiry, so that expired ones are found without a scan.
     by_expiry: BTreeSet<(Duration, Arc<str>)>,
+    /// Those that wait for their first use.
+    waiting: WaitingEntries,
     /// Bytes of keys and values.
     bytes: usize,
 }
@@ -30,6 +36,8 @@ struct Table {
 struct Entry {
     value: Vec<u8>,
     until: Duration,
+    /// The group in which it waits for its first use.
+    group: Option<Arc<str>>,
 }
 
 impl Memory {
@@ -53,7 +61,7 @@ impl Memory {
             if !self.make_room(table, now, kind, key, &value) {
                 return Err(StoreFault::full(kind));
             }
-            table.write(key, value, until);
+            table.write(key, value, until, None);
             Ok(())
         })
     }
@@ -65,6 +73,7 @@ impl Memory {
         key: &str,
         value: Vec<u8>,
         until: Duration,
+        group: Option<&str>,
     ) -> Result<bool, StoreFault> {
         self.on(now, kind, |table| {
             if table.entries.contains_key(key) {
@@ -73,7 +82,7 @@ impl Memory {
             if !self.make_room(table, now, kind, key, &value) {
                 return Err(StoreFault::full(kind));
             }
-            table.write(key, value, until);
+            table.write(key, value, until, group.map(Arc::from));
             Ok(true)
         })
     }
@@ -95,8 +104,10 @@ impl Memory {
     ) -> bool {
         self.on(now, kind, |table| match table.entries.get(key) {
             Some(entry) if entry.value == expected => {
+                // Another expiry is the first use.
+                let group = entry.group.clone().filter(|_| until.is_none());
                 let until = until.unwrap_or(entry.until);
-                table.write(key, value, until);
+                table.write(key, value, until, group);
                 true
             }
             _ => false,
@@ -124,8 +135,9 @@ impl Memory {
     fn make_room(&self, table: &mut Table, now: Duration, kind: EntryKind, key: &str, value: &[u8]) -> bool {
         while !self.has_room(table, kind, key, value) {
             let last = evicts_within(kind).map(|soon| now.saturating_add(soon));
-            let first = table.by_expiry.first().filter(|(until, first)| Some(*until) <= last && **first != *key);
-            let Some((_, first)) = first.cloned() else { return false };
+            let soon = || table.by_expiry.first().filter(|(until, _)| Some(*until) <= last).map(|(_, key)| key.clone());
+            let first = table.waiting.first().or_else(soon).filter(|first| **first != *key);
+            let Some(first) = first else { return false };
             table.remove(&first);
         }
         true
@@ -147,17 +159,24 @@ impl Memory {
 }
 
 impl Table {
-    fn write(&mut self, key: &str, value: Vec<u8>, until: Duration) {
+    fn write(&mut self, key: &str, value: Vec<u8>, until: Duration, group: Option<Arc<str>>) {
         self.remove(key);
         let key: Arc<str> = key.into();
         self.bytes += key.len() + value.len();
         self.by_expiry.insert((until, Arc::clone(&key)));
-        self.entries.insert(key, Entry { value, until });
+        if let Some(group) = &group {
+            self.waiting.add(group, &key, until, key.len() + value.len());
+        }
+        self.entries.insert(key, Entry { value, until, group });
     }
 
     fn remove(&mut self, key: &str) -> Option<Entry> {
         let (key, entry) = self.entries.remove_entry(key)?;
-        self.bytes = self.bytes.saturating_sub(key.len() + entry.value.len());
+        let bytes = key.len() + entry.value.len();
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if let Some(group) = &entry.group {
+            self.waiting.remove(group, &key, entry.until, bytes);
+        }
         self.by_expiry.remove(&(entry.until, key));
         Some(entry)
     }

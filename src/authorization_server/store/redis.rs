@@ -3,7 +3,8 @@
 //! An entry is a string under `portcullis:as:<kind>:<key>` with an expiry (PXAT). Redis must be
 //! configured with `maxmemory-policy noeviction` ([`Redis::eviction`]), so that a full store
 //! refuses new entries instead of dropping consents and revocations. What survives a crash of its
-//! machine depends on `appendfsync`. Requires Redis 6.2 or Valkey 7.2.
+//! machine depends on `appendfsync`. Registrations that no user has allowed anything are bounded
+//! ([`waiting`]). Requires Redis 6.2 or Valkey 7.2.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -17,7 +18,7 @@ use ::redis::{
 use rustls::ClientConfig;
 use tokio::{task::JoinHandle, time::timeout};
 
-use super::{fault::StoreFault, kind::EntryKind};
+use super::{bounds::StoreBounds, fault::StoreFault, kind::EntryKind};
 use crate::{
     base::{
         clock::Clock,
@@ -32,6 +33,7 @@ use crate::{
 };
 
 mod scan;
+mod waiting;
 
 /// Replaces `ARGV[1]` with `ARGV[2]`. In Lua a missing string is `false`, which equals no text.
 const REPLACE: &str = "\
@@ -55,6 +57,8 @@ const UNTIL_MAX: Duration = Duration::from_millis(253_402_300_799_999);
 /// One shared connection, opened on first use.
 pub(crate) struct Redis {
     peer: Peer,
+    /// Bytes that entries of one kind that wait for their first use may take together.
+    waiting_bytes_max: usize,
     login: RedisConnectionInfo,
     /// Its resolver looks up one name only, so that a DNS that hangs blocks one thread.
     dialler: Dialler,
@@ -85,7 +89,7 @@ impl Drop for Open {
 
 impl Redis {
     /// `redis://` or, with TLS, `rediss://`; then `[[user]:password@]host[:port][/database]`.
-    pub(crate) fn new(url: &Secret, roots: Roots) -> Result<Self, StoreFault> {
+    pub(crate) fn new(url: &Secret, roots: Roots, bounds: StoreBounds) -> Result<Self, StoreFault> {
         let wrong = |what: &str| StoreFault(format!("the URL of Redis {what}"));
         let text = std::str::from_utf8(url.expose()).map_err(|_| wrong("is not text"))?.trim();
         let (tls, rest) = match (text.strip_prefix("redis://"), text.strip_prefix("rediss://")) {
@@ -112,6 +116,7 @@ impl Redis {
         let mut config = ClientConfig::clone(&client_tls(roots, false));
         config.alpn_protocols.clear();
         Ok(Self {
+            waiting_bytes_max: bounds.anyone.bytes,
             peer: Peer { host: host.as_str().into(), port: *port, tls },
             login,
             dialler: Dialler::new(Arc::new(config)),
@@ -174,6 +179,9 @@ impl Redis {
         value: &[u8],
         until: Option<Duration>,
     ) -> Result<bool, StoreFault> {
+        if let (EntryKind::Client, Some(until)) = (kind, until) {
+            return self.begin_use(clock, kind, key, (expected, value), until).await;
+        }
         if let Some(until) = until {
             self.enter(clock, kind, key, until).await?;
         }
@@ -201,7 +209,7 @@ impl Redis {
         for kind in EntryKind::ALL.into_iter().filter(|kind| kind.is_listed()) {
             self.ask::<()>(clock, cmd("EVAL").arg(SWEEP).arg(1).arg(index(kind))).await?;
         }
-        Ok(())
+        self.sweep_waiting(clock, EntryKind::Client).await
     }
 
     /// Writes a key into the index of its kind, if that kind is listed. The index comes before the

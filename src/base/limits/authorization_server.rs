@@ -10,10 +10,21 @@ pub const CLIENT_DOCUMENT_BYTES_MAX: usize = 16 * KIB;
 pub const CLIENT_KEYS_BYTES_MAX: usize = 64 * KIB;
 /// Remembered documents and key sets of clients.
 pub const CLIENT_DOCUMENTS_MAX: u64 = 4_096;
-/// One host is asked for one document in this time, after [`CLIENT_DOCUMENTS_AT_ONCE`].
+/// A host is asked for the same document, or key set, once in this time, after
+/// [`CLIENT_DOCUMENTS_AT_ONCE`].
 pub const CLIENT_DOCUMENT_EVERY: Duration = Duration::from_secs(2);
-/// How many documents one host may be asked for at once.
+/// How often a host may be asked for the same document at once.
 pub const CLIENT_DOCUMENTS_AT_ONCE: u32 = 10;
+/// One host is asked for documents that it did not send before in this time, after
+/// [`CLIENT_DOCUMENTS_OF_HOST_AT_ONCE`].
+pub const CLIENT_DOCUMENT_OF_HOST_EVERY: Duration = Duration::from_millis(500);
+/// How many such documents one host may be asked for at once.
+pub const CLIENT_DOCUMENTS_OF_HOST_AT_ONCE: u32 = 40;
+/// One client address may cause one of these requests in this time: an eighth of what the host may
+/// be asked for.
+pub const CLIENT_DOCUMENT_OF_PEER_EVERY: Duration = Duration::from_secs(4);
+/// How many of them one client address may cause at once.
+pub const CLIENT_DOCUMENTS_OF_PEER_AT_ONCE: u32 = 8;
 /// A client's document is kept at least this long, whatever its `max-age`.
 pub const CLIENT_DOCUMENT_AGE_MIN: Duration = Duration::from_secs(60);
 /// A client's document is kept at most this long.
@@ -100,6 +111,10 @@ pub const LEASE_POLL: Duration = Duration::from_millis(150);
 pub const STORE_VALUE_BYTES_MAX: usize = 64 * KIB;
 /// Entries of a kind that any unauthenticated request can create, such as a started login.
 pub const STORE_ANYONE_ENTRIES_MAX: usize = 65_536;
+/// What Redis needs for an entry that waits for its first use, besides key and value; roughly.
+pub const WAITING_OVERHEAD_BYTES: usize = 512;
+/// Expired entries that one registration removes from the index in Redis.
+pub const WAITING_SWEPT_MAX: usize = 100;
 /// Bytes that these may take together.
 pub const STORE_ANYONE_BYTES_MAX: usize = 64 * MIB;
 /// Entries of any other kind.

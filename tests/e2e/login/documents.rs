@@ -18,13 +18,13 @@ const WEB: &str = "https://client.example/cb";
 const ELSEWHERE: &str = "https://elsewhere.example/cb";
 
 /// The host of one client's document.
-struct DocumentHost {
+pub struct DocumentHost {
     server: Upstream,
     says: Arc<Mutex<(u16, Vec<String>)>>,
 }
 
 impl DocumentHost {
-    async fn start(redirects: &[&str]) -> Self {
+    pub async fn start(redirects: &[&str]) -> Self {
         let server = Upstream::start(None).await;
         let host = Self { says: Arc::new(Mutex::new((200, Vec::new()))), server };
         host.redirects(redirects);
@@ -41,8 +41,13 @@ impl DocumentHost {
         host
     }
 
-    fn id(&self) -> String {
+    pub fn id(&self) -> String {
         format!("{}/client.json", self.server.url())
+    }
+
+    /// How often it was asked.
+    pub fn requests(&self) -> usize {
+        self.server.count()
     }
 
     fn status(&self, status: u16) {
@@ -53,12 +58,12 @@ impl DocumentHost {
         self.says.lock().unwrap().1 = redirects.iter().map(|uri| (*uri).to_owned()).collect();
     }
 
-    fn client(&self, redirect: &str) -> Client {
+    pub fn client(&self, redirect: &str) -> Client {
         Client { redirect: redirect.to_owned(), ..Client::with_id(&self.id()) }
     }
 
     /// A gateway that accepts this host.
-    fn plan(&self) -> LoginPlan {
+    pub fn plan(&self) -> LoginPlan {
         LoginPlan::accounts().key(
             "registration",
             "{dynamic: open, client_id_documents: {hosts: [127.0.0.1], allow_loopback: true}, refused_clients: [nobody]}",

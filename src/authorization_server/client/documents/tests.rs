@@ -9,6 +9,7 @@ use crate::{
 };
 
 const NOW_SECS: u64 = 1_800_000_000;
+const PEER: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)));
 
 struct Host {
     site: Site,
@@ -40,7 +41,7 @@ impl Host {
     }
 
     async fn get(&self, path: &str, now: Now) -> Result<Client, OAuthError> {
-        Ok(self.documents.client(&self.fetch, &self.url(path), Reach::Loopback, now).await?)
+        Ok(self.documents.client(&self.fetch, &self.url(path), (Reach::Loopback, PEER), now).await?)
     }
 }
 
@@ -126,11 +127,11 @@ async fn d30_attack_158_a_private_address_is_not_asked_unless_a_test_of_the_mach
     host.site.answer("/c.json", ScriptedAnswer::json(host.document("/c.json")));
     host.site.answer("/keys", ScriptedAnswer::json(json!({"keys": [P256.jwk()]}).to_string()));
     let (url, keys) = (host.url("/c.json"), host.text("/keys"));
-    assert!(host.documents.client(&host.fetch, &url, Reach::Public, later(0)).await.is_err());
-    assert!(host.documents.keys(&host.fetch, &keys, Reach::Public, later(0)).await.is_err());
+    assert!(host.documents.client(&host.fetch, &url, (Reach::Public, PEER), later(0)).await.is_err());
+    assert!(host.documents.keys(&host.fetch, &keys, (Reach::Public, PEER), later(0)).await.is_err());
     for metadata in ["http://169.254.169.254/latest", "https://169.254.169.254/latest", "https://[::ffff:10.0.0.1]/"] {
         for reach in [Reach::Public, Reach::Loopback] {
-            assert!(host.documents.keys(&host.fetch, metadata, reach, later(0)).await.is_err(), "{metadata}");
+            assert!(host.documents.keys(&host.fetch, metadata, (reach, PEER), later(0)).await.is_err(), "{metadata}");
         }
     }
     assert_eq!(host.site.all_hits().len(), 0);
@@ -144,7 +145,7 @@ async fn e24_key_sets_of_clients_are_held_for_minutes_and_no_longer() {
     host.site
         .answer("/keys", ScriptedAnswer::typed("Content-Type: application/json\r\nCache-Control: max-age=86400", &set));
     let url = host.text("/keys");
-    let get = async |secs| host.documents.keys(&host.fetch, &url, Reach::Loopback, later(secs)).await;
+    let get = async |secs| host.documents.keys(&host.fetch, &url, (Reach::Loopback, PEER), later(secs)).await;
     assert_eq!(*get(0).await.unwrap(), *set);
     get(299).await.unwrap();
     assert_eq!(host.site.hits("/keys"), 1);
@@ -162,13 +163,49 @@ async fn e33_fetches_of_documents_cannot_flood_a_host() {
     for path in 0..50 {
         let _ = host.get(&format!("/{path}"), later(0)).await;
     }
-    assert_eq!(host.site.all_hits().len(), CLIENT_DOCUMENTS_AT_ONCE as usize);
-    let _ = host.get("/later", later(2)).await;
+    assert_eq!(host.site.all_hits().len(), CLIENT_DOCUMENTS_OF_PEER_AT_ONCE as usize);
+    let _ = host.get("/later", later(4)).await;
     assert_eq!(host.site.hits("/later"), 1, "one more after a while");
-    let _ = host.get("/again", later(2)).await;
+    let _ = host.get("/again", later(4)).await;
     assert_eq!(host.site.hits("/again"), 0);
     let _ = host.get("/again", later(60)).await;
     assert_eq!(host.site.hits("/again"), 1);
+
+    let host = Host::new().await;
+    for path in 0..400_u16 {
+        let peer = IpAddr::from([192, 0, 2, (path % 100) as u8]);
+        let url = host.url(&format!("/{path}"));
+        let _ = host.documents.client(&host.fetch, &url, (Reach::Loopback, Some(peer)), later(0)).await;
+    }
+    assert_eq!(host.site.all_hits().len(), CLIENT_DOCUMENTS_OF_HOST_AT_ONCE as usize, "from all addresses together");
+    for _ in 0..50 {
+        let _ = host.get("/same", later(100)).await;
+    }
+    assert_eq!(host.site.hits("/same"), CLIENT_DOCUMENTS_OF_PEER_AT_ONCE as usize);
+}
+
+#[tokio::test]
+async fn login_d2_attack_208_invented_documents_keep_no_client_of_their_host_out() {
+    let host = Host::new().await;
+    let attacker = |path: u64, secs: u64| {
+        let (url, documents, fetch) = (host.url(&format!("/invented/{path}")), &host.documents, &host.fetch);
+        async move {
+            documents.client(fetch, &url, (Reach::Loopback, Some(IpAddr::from([203, 0, 113, 66]))), later(secs)).await
+        }
+    };
+    let mut refused = 0;
+    for secs in 0..60 {
+        for twice in 0..2 {
+            refused += u64::from(attacker(secs * 2 + twice, secs).await == Err(DocumentFault::Away));
+        }
+        if secs % 5 == 4 {
+            // A client of the same host, which no user of this server has used before.
+            let path = format!("/client-{secs}.json");
+            host.site.answer(&path, ScriptedAnswer::json(host.document(&path)));
+            host.get(&path, later(secs)).await.unwrap();
+        }
+    }
+    assert!(refused >= 90, "{refused} of 120");
 }
 
 #[tokio::test]

@@ -5,7 +5,10 @@ use http::{Method, Request, header};
 
 use super::*;
 use crate::{
-    authorization_server::testing::{Reply, START_SECS, World},
+    authorization_server::{
+        store::kind::EntryKind,
+        testing::{Reply, START_SECS, World},
+    },
     decide::{authorization_server::redirect_scheme::RedirectSchemes, routing::IssuerEndpoint as E},
 };
 
