@@ -157,10 +157,19 @@ pub(crate) fn redirect(location: &str, cookies: &[String]) -> EndpointAnswer {
     response.into()
 }
 
-/// A page. Its policy permits no script and no frame, and forms only to this server and
-/// `form_targets` (SPEC D-02, E-18).
-pub(crate) fn page(status: StatusCode, html: String, cookies: &[String], form_targets: &[&str]) -> EndpointAnswer {
-    let policy = policy(&html, form_targets);
+/// Where the forms of a page may lead. Chromium applies `form-action` also to all redirects that
+/// follow a form, to the last site of a chain that begins at the client (login B4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FormTargets {
+    /// To this server alone: for a page that takes a password or a code.
+    Own,
+    /// To this server, whose answer may be a redirect to any site: for a page without a secret.
+    AndOnward,
+}
+
+/// A page. Its policy permits no script and no frame (SPEC D-02, E-18).
+pub(crate) fn page(status: StatusCode, html: String, cookies: &[String], forms: FormTargets) -> EndpointAnswer {
+    let policy = policy(&html, forms);
     // Under `no-referrer` browsers send `Origin: null` with a form; a form from this server's page
     // would look like one from another site.
     let referrer = if html.contains("<form") { HeaderValue::from_static("same-origin") } else { NO_REFERRER };
@@ -177,43 +186,36 @@ pub(crate) fn page(status: StatusCode, html: String, cookies: &[String], form_ta
     response.into()
 }
 
-/// The style sheet is permitted by its digest, and no other style applies. Browsers also check
-/// redirects after a form against `form-action`, so the client's address must be in it.
-fn policy(html: &str, form_targets: &[&str]) -> HeaderValue {
+/// The style sheet is permitted by its digest, and no other style applies.
+fn policy(html: &str, forms: FormTargets) -> HeaderValue {
+    const REST: &str = "frame-ancestors 'none'; base-uri 'none'";
     let style = html.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
     let style = match style {
         Some((style, _)) => format!("'sha256-{}'", STANDARD.encode(sha256(style.as_bytes()))),
         None => "'none'".to_owned(),
     };
-    let mut policy =
-        format!("default-src 'none'; style-src {style}; frame-ancestors 'none'; base-uri 'none'; form-action 'self'");
-    for target in form_targets.iter().filter_map(|target| form_target(target)) {
-        policy.push(' ');
-        policy.push_str(target);
-    }
-    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(
-        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-    ))
+    // `default-src` says nothing about forms.
+    let forms = match forms {
+        FormTargets::Own => "; form-action 'self'",
+        FormTargets::AndOnward => "",
+    };
+    HeaderValue::try_from(format!("default-src 'none'; style-src {style}; {REST}{forms}")).unwrap_or(
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
+    )
 }
 
-/// A target that `form-action` can express: an origin or a scheme. A target that could end the
-/// directive is left out.
-fn form_target(target: &str) -> Option<&str> {
-    if target.is_empty() || !target.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.+:/[]_".contains(&b)) {
-        return None;
-    }
-    // CSP has no IPv6 addresses (CSP3 §2.3.1): permit the scheme instead.
-    match target.split_once("://[") {
-        Some(("http", _)) => Some("http:"),
-        Some(("https", _)) => Some("https:"),
-        Some(_) => None,
-        None => Some(target),
-    }
-}
-
-fn set(headers: &mut HeaderMap, cookies: &[String]) {
+/// Sets cookies.
+pub(crate) fn set(headers: &mut HeaderMap, cookies: &[String]) {
     for cookie in cookies.iter().filter_map(|cookie| HeaderValue::try_from(cookie).ok()) {
         headers.append(SET_COOKIE, cookie);
+    }
+}
+
+/// Has the browser leave a page for `location` at once, also without scripts. Unlike a redirect
+/// this is a new navigation, to which the policy of the page before does not apply.
+pub(crate) fn refresh(answer: &mut EndpointAnswer, location: &str) {
+    if let Ok(refresh) = HeaderValue::try_from(format!("0; url={location}")) {
+        answer.response.headers_mut().insert(HeaderName::from_static("refresh"), refresh);
     }
 }
 

@@ -18,6 +18,7 @@ mod idp_place;
 mod idp_profiles;
 mod lasting;
 mod odd_clients;
+mod onward;
 mod protocol;
 mod providers;
 mod recipes;

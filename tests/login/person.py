@@ -73,6 +73,8 @@ class Page:
 
     @property
     def location(self):
+        if (onward := self.headers.get("refresh", "")).startswith("0; url="):
+            return onward.removeprefix("0; url=")
         where = self.headers.get("location")
         return urllib.parse.urljoin(self.url, where) if where and self.status in (301, 302, 303, 307, 308) else None
 

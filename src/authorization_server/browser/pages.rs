@@ -1,4 +1,4 @@
-//! The pages: login, consent, error. HTML without scripts; usable on a phone and by keyboard.
+//! The pages: login, consent, onward, error. HTML without scripts; usable by phone and keyboard.
 
 use askama::Template;
 use http::StatusCode;
@@ -10,7 +10,7 @@ use crate::{
             offer::Offer,
         },
         embedded::Embedded,
-        reply::{self, Denied, EndpointAnswer},
+        reply::{self, Denied, EndpointAnswer, FormTargets},
         settings::Login,
     },
     base::{limits::authorization_server::SHOWN_CHARS_MAX, names::Scope},
@@ -18,6 +18,7 @@ use crate::{
         authorization_server::{
             client::{Client, ClientOrigin},
             error::{Code, OAuthError},
+            redirect_uri::RedirectUri,
             request::ReturnTo,
             resources,
             visible_text::visible,
@@ -26,7 +27,7 @@ use crate::{
     },
 };
 
-use template::{ConsentPage, ErrorLink, ErrorPage, Layout, LoginPage, ScopeRow, ServerRow, Vouched};
+use template::{ConsentPage, ErrorLink, ErrorPage, Layout, LoginPage, OnwardPage, ScopeRow, ServerRow, Vouched};
 
 mod template;
 #[cfg(test)]
@@ -71,10 +72,8 @@ pub(crate) fn login(embedded: &Embedded, status: StatusCode, view: &LoginView<'_
         client_id: shown(&flow.client.id),
         origin: origin(&embedded.settings.issuer),
     };
-    // Chromium checks redirects after a form against `form-action`. If consent is remembered, the
-    // next address is the client's; the page has a password field, so no other is permitted.
     let title = if problem.is_some() { "Not signed in" } else { "Sign in" };
-    answer(status, title, &page, &[flow.request.back.uri.form_target()])
+    answer(status, title, &page, FormTargets::Own)
 }
 
 /// The consent page.
@@ -108,11 +107,19 @@ pub(crate) fn consent(embedded: &Embedded, view: &ConsentView<'_>) -> EndpointAn
         person: flow.person.as_ref().map(|person| shown(&person.name)),
         idp: idp.map(without_scheme),
     };
-    // Chromium checks all further redirects against `form-action`. This server does not know where
-    // the client redirects to, and the page has no secret, so any https site is permitted.
-    let targets = [back.form_target(), "https:"];
+    // The page has no secret, and this server does not know where the client redirects to.
     let title = if offer.is_nothing { "No access" } else { "Allow access?" };
-    answer(StatusCode::OK, title, &page, &targets)
+    answer(StatusCode::OK, title, &page, FormTargets::AndOnward)
+}
+
+/// The page after a login that needs no consent. It leads to the client at once; a redirect would
+/// be bound by the policy of the login page, wherever the client redirects to.
+pub(crate) fn onward(uri: &RedirectUri, location: &str, cookies: &[String]) -> EndpointAnswer {
+    let page = OnwardPage { url: location, host: shown(&uri.host()) };
+    let mut answer = answer(StatusCode::OK, "Signed in", &page, FormTargets::Own);
+    reply::refresh(&mut answer, location);
+    reply::set(answer.response.headers_mut(), cookies);
+    answer
 }
 
 /// The error page.
@@ -138,7 +145,7 @@ fn error_page(denied: &Denied, link: Option<ErrorLink>) -> EndpointAnswer {
     // 401 requires a challenge, and browsers have no fitting one (RFC 9110 §15.5.2).
     let status = if status == StatusCode::UNAUTHORIZED { StatusCode::BAD_REQUEST } else { status };
     let page = ErrorPage { heading, what: sentence(&shown(&denied.error.description)), advice, code, link };
-    let mut answer = answer(status, heading, &page, &[]);
+    let mut answer = answer(status, heading, &page, FormTargets::Own);
     if let Some(wait) = denied.wait {
         reply::retry_after(&mut answer, wait);
     }
@@ -179,10 +186,10 @@ fn sentence(text: &str) -> String {
     first.chain(rest.chars()).chain(['.']).collect()
 }
 
-fn answer(status: StatusCode, title: &str, body: &impl Template, form_targets: &[&str]) -> EndpointAnswer {
+fn answer(status: StatusCode, title: &str, body: &impl Template, forms: FormTargets) -> EndpointAnswer {
     let html = body.render().and_then(|body| Layout::around(title, &body).render());
     match html {
-        Ok(html) => reply::page(status, html, &[], form_targets),
+        Ok(html) => reply::page(status, html, &[], forms),
         Err(cause) => {
             tracing::error!(%cause, "a page cannot be rendered");
             reply::refuse(&Code::ServerError.because("a page cannot be rendered"), false)

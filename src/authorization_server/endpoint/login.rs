@@ -152,8 +152,9 @@ async fn admit(
     let outcome = offer.outcome(offer.settled_by());
     event::note(embedded, "consent", Some(&flow.client.id), Some(&person.subject), &outcome);
     let ungranted = offer.ungranted(embedded, &flow.client, &person);
+    let back = flow.request.back.uri.clone();
     let location = flow::finish(embedded, &at, flow, offer.into_scopes()).await?;
-    Ok(reply::redirect(&location, &cookies).without(ungranted))
+    Ok(pages::onward(&back, &location, &cookies).without(ungranted))
 }
 
 fn form_page(

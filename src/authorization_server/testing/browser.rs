@@ -26,9 +26,11 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// Where the browser goes on by itself: by a redirect, or by a page that leads on at once.
     pub(crate) fn location(&self) -> &str {
-        let location = self.headers.get(header::LOCATION).unwrap_or_else(|| panic!("no redirect: {self:?}"));
-        location.to_str().unwrap()
+        let (location, refresh) = (self.headers.get(header::LOCATION), self.headers.get("refresh"));
+        let location = location.or(refresh).unwrap_or_else(|| panic!("no redirect: {self:?}")).to_str().unwrap();
+        location.strip_prefix("0; url=").unwrap_or(location)
     }
 
     /// A parameter of the redirect's address.

@@ -104,17 +104,6 @@ impl RedirectUri {
         }
     }
 
-    /// The source that `form-action` of a page must name, so that a browser follows a redirect
-    /// after a form: the origin, or a private-use scheme with its colon.
-    #[must_use]
-    pub fn form_target(&self) -> &str {
-        match kind(&self.text) {
-            Ok(Kind::Web(url)) => url.origin,
-            Ok(Kind::Private(_, rest)) => self.text.strip_suffix(rest).unwrap_or_default(),
-            Err(_) => "",
-        }
-    }
-
     /// What a consent is bound to (SPEC D-03): the origin; on this machine without the port, which
     /// native clients choose anew each time; a private-use scheme with its colon.
     #[must_use]

@@ -55,7 +55,9 @@ impl Browser {
         let mut typed = false;
         for _ in 0..STEPS_MAX {
             let text = reply.text();
-            if let Some(location) = reply.header("location") {
+            // A page may lead on at once, as a redirect does.
+            let refresh = reply.header("refresh").and_then(|value| value.strip_prefix("0; url="));
+            if let Some(location) = reply.header("location").or(refresh) {
                 let next = login.world.public.parse::<Url>().unwrap().join(location).unwrap();
                 match self.follow(login, next).await {
                     Ok(next) => reply = next,

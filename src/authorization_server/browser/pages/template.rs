@@ -157,6 +157,21 @@ pub(crate) struct ErrorPage<'a> {
     pub(crate) link: Option<ErrorLink>,
 }
 
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r##"<main><h1>Signed in</h1>
+<p>You go on to <bdi>{{ host }}</bdi>. If nothing happens: <a href="{{ url }}" rel="noreferrer noopener">continue</a>.</p>
+</main>
+<footer></footer>"##
+)]
+pub(crate) struct OnwardPage<'a> {
+    /// The redirect URI, with the code.
+    pub(crate) url: &'a str,
+    /// Its host or private-use scheme.
+    pub(crate) host: String,
+}
+
 /// The way back to a client that the operator has not chosen.
 pub(crate) struct ErrorLink {
     /// The redirect URI, with the error.
