@@ -198,8 +198,8 @@ impl State {
     /// needs.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        let refused = self.bridge.as_ref().and_then(Bridge::trouble);
-        let mut troubles: Vec<String> = refused.into_iter().chain(self.failing.first()).collect();
+        let at_the_idp = self.bridge.as_ref().map(Bridge::troubles).unwrap_or_default();
+        let mut troubles: Vec<String> = at_the_idp.into_iter().chain(self.failing.first()).collect();
         troubles.extend(self.claims_seen.trouble());
         if self.store.seals().is_some() {
             troubles.extend(self.identity.troubles(self.clock.now()));

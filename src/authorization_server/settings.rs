@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use jsonwebtoken::Algorithm;
+
 use crate::{
     authorization_server::person::accounts::Accounts,
     base::{
@@ -110,6 +112,8 @@ pub struct OidcSettings {
     pub client_id: Box<str>,
     /// The embedded server's client secret at the IdP.
     pub client_secret: Secret,
+    /// How its ID tokens may be signed.
+    pub algorithms: Vec<Algorithm>,
     /// Which provider it is.
     pub profile: &'static IdpProfile,
     /// Scopes to request from the IdP; `openid` is always added.
@@ -153,7 +157,10 @@ impl OidcSettings {
     /// Whether keys and metadata that were fetched for `other` are good for these settings.
     #[must_use]
     pub fn has_same_keys(&self, other: &Self) -> bool {
-        self.issuer == other.issuer && self.reach == other.reach && self.jwks == other.jwks
+        self.issuer == other.issuer
+            && self.reach == other.reach
+            && self.jwks == other.jwks
+            && self.algorithms == other.algorithms
     }
 }
 
@@ -210,6 +217,7 @@ mod tests {
                 issuer: "https://idp.example".into(),
                 client_id: "gateway".into(),
                 client_secret: Secret::new(b"one".to_vec()),
+                algorithms: vec![Algorithm::RS256],
                 profile: &GENERIC,
                 scopes: vec!["openid".into()],
                 authorize_parameters: Vec::new(),
@@ -229,6 +237,7 @@ mod tests {
             ("parameters", with(|oidc| oidc.authorize_parameters = vec![("hd".into(), "corp.example".into())]), true),
             ("trust", with(|oidc| oidc.trust_email = true), true),
             ("another way to it", with(|oidc| oidc.reach.allow_http = true), true),
+            ("other algorithms", with(|oidc| oidc.algorithms = vec![Algorithm::RS512]), true),
             ("other keys", with(|oidc| oidc.jwks = KeySource::Url("https://keys.example".into())), true),
             ("another issuer", with(|oidc| oidc.issuer = "https://idp.example/".into()), false),
             ("another client", with(|oidc| oidc.client_id = "other".into()), false),

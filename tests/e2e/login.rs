@@ -14,6 +14,7 @@ mod documents;
 mod doubled;
 mod floods;
 pub mod idp;
+mod idp_algorithms;
 mod idp_place;
 mod idp_profiles;
 mod lasting;

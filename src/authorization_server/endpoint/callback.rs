@@ -10,7 +10,7 @@ use crate::{
         },
         embedded::{Asked, Embedded},
         event,
-        person::bridge::{Bridge, exchange::NotGranted, session::IdpSession},
+        person::bridge::{Bridge, exchange::NotGranted, id_token::NotBelieved, session::IdpSession},
         reply::{self, Denied, EndpointAnswer},
         throttle::Action,
     },
@@ -119,7 +119,10 @@ async fn log_in(
     })?;
     let token =
         granted.id_token.ok_or_else(|| Code::InvalidRequest.because("the identity provider sent no ID token"))?;
-    let person = bridge.person(&token, Some(&expected.nonce), now).await?;
+    let person = bridge.person(&token, Some(&expected.nonce), now).await.map_err(|fault| match fault {
+        NotBelieved::Gateway(error) => LoginFault::OnPage(error),
+        fault => LoginFault::ToClient(fault.into_error()),
+    })?;
     // Without an IdP refresh token the embedded server could not ask whether the session is alive,
     // so the client gets no refresh token (SPEC E-41).
     let Some(refresh_token) = granted.refresh_token else {

@@ -27,16 +27,9 @@ use health::{IdpFigures, IdpHealth};
 
 pub(crate) mod exchange;
 pub mod health;
-mod id_token;
+pub(crate) mod id_token;
 pub(crate) mod session;
 
-/// Algorithms of ID tokens: asymmetric. Every IdP supports RS256 (OpenID Connect Core §15.1).
-const ALGORITHMS: [jsonwebtoken::Algorithm; 4] = [
-    jsonwebtoken::Algorithm::RS256,
-    jsonwebtoken::Algorithm::PS256,
-    jsonwebtoken::Algorithm::ES256,
-    jsonwebtoken::Algorithm::EdDSA,
-];
 /// How far the clocks of the IdP and the gateway may differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(30);
 /// The minimum time between two fetches of the IdP's keys for an unknown key.
@@ -66,7 +59,7 @@ impl IdpLink {
         let rules = TokenRules {
             name: "login.oidc".into(),
             issuers: vec![settings.issuer.clone()],
-            algorithms: ALGORITHMS.to_vec(),
+            algorithms: settings.algorithms.clone(),
             token_types: Vec::new(),
             clock_skew: CLOCK_SKEW,
             scope_claims: Vec::new(),
@@ -125,9 +118,9 @@ impl Bridge {
         }
     }
 
-    /// What the operator must do, while the IdP refuses the gateway.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        self.health.trouble()
+    /// What the operator must do, so that users can sign in.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        self.health.troubles()
     }
 
     /// What the IdP answered since the start.

@@ -23,6 +23,7 @@ pub(super) fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box
     let (issuer, reach) = reach::issuer(fields, "the IdP's issuer, exactly as its tokens spell it");
     let allow_http = reach.as_ref().is_some_and(|reach| reach.allow_http);
     let jwks = reach::jwks(fields, "authorization_servers.*.embedded.login.oidc.jwks", allow_http);
+    let algorithms = reach::algorithms(fields);
     let client_id = fields.need("client_id", "the gateway's client id at the IdP");
     let client_id = client_id.and_then(|field| field.text("the gateway's client id at the IdP").map(Box::from));
     let secret = fields.need("client_secret", "a reference to the gateway's secret at the IdP: env:NAME or file:PATH");
@@ -46,6 +47,7 @@ pub(super) fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box
             client_secret: secret?,
             reach: reach?,
             jwks: jwks?,
+            algorithms,
             profile: row,
             scopes,
             authorize_parameters,

@@ -9,7 +9,7 @@ use crate::{
     base::names::AuthorizationServerName,
     config::{
         EmbeddedProvenance, Settings,
-        explain::issuer::{jwks, reach},
+        explain::issuer::{algorithms, jwks, reach},
         keys::embedded::{DYNAMIC, DynamicWord, GRANT_TYPES},
         units::duration_text,
         yaml::{Out, flow, map, text, texts, yes},
@@ -70,6 +70,7 @@ fn oidc(of: &OidcSettings, kept: &EmbeddedProvenance) -> Out {
     let parameters = of.authorize_parameters.iter().map(|(name, value)| (name.to_string(), text(value)));
     let mut entries = vec![("issuer", text(&of.issuer)), ("jwks", jwks(&of.jwks))];
     entries.extend(reach(&of.reach));
+    entries.push(("algorithms", algorithms(&of.algorithms)));
     entries.extend([
         ("client_id", text(&of.client_id)),
         // The secret itself is never printed: without its reference, `check` refuses the line.

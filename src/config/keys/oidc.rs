@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     config::keys::{
-        reach::{allow_http, ca, jwks, reach_at},
+        reach::{algorithms, allow_http, ca, jwks, reach_at},
         row::{ISSUER, KeyRow, KeySection, NAME, SCOPE, SECRET, ValueShape, filled, list, map},
     },
     decide::authorization_server::idp_profile::{self, GENERIC},
@@ -21,6 +21,7 @@ pub(super) fn section() -> KeySection {
             ca(),
             reach_at(),
             allow_http(),
+            algorithms(),
             KeyRow::required("client_id", NAME, "The gateway's client id at the provider."),
             KeyRow::required("client_secret", SECRET, "The gateway's client secret at the provider."),
             KeyRow::optional(

@@ -172,6 +172,17 @@ impl<'a> UnverifiedJwt<'a> {
     }
 }
 
+/// The `alg` of a token's header for a message, shortened to letters and digits. Nothing is
+/// verified, and a token without one has `unknown`.
+#[must_use]
+pub fn named_algorithm(token: &str) -> String {
+    const CHARS_MAX: usize = 16;
+    let header = token.split('.').next().map(object);
+    let named = header.and_then(Result::ok).and_then(|header| header.get("alg")?.as_str().map(str::to_owned));
+    let plain: String = named.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(CHARS_MAX).collect();
+    if plain.is_empty() { "unknown".to_owned() } else { plain }
+}
+
 impl fmt::Debug for UnverifiedJwt<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("UnverifiedJwt(…)")

@@ -66,6 +66,8 @@ pub struct Mind {
     pub alg: Alg,
     /// The ways of a certain provider.
     pub manners: Manners,
+    /// What the header of ID tokens says instead.
+    pub says_alg: Option<String>,
 
     /// The authorization requests so far.
     pub authorizations: Vec<Parameters>,
@@ -119,6 +121,7 @@ impl Idp {
             sign_in_error: None,
             alg: Alg::Es256,
             manners: Manners::default(),
+            says_alg: None,
             authorizations: Vec::new(),
             token_requests: Vec::new(),
             reuses: 0,
@@ -334,7 +337,8 @@ impl Mind {
             "iss": self.issuer, "sub": subject, "aud": CLIENT, "iat": now(), "exp": now() + 300, "auth_time": now(), "nonce": nonce,
         });
         claims.extend(more.as_object().unwrap().clone().into_iter().filter(|(_, value)| !value.is_null()));
-        let header = json!({"alg": self.alg.name(), "kid": kid, "typ": "JWT"}).to_string();
+        let said = self.says_alg.as_deref().unwrap_or(self.alg.name());
+        let header = json!({"alg": said, "kid": kid, "typ": "JWT"}).to_string();
         let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(json!(claims).to_string()));
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(HOUSE.sign(self.alg, input.as_bytes())))
     }

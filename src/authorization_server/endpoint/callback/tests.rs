@@ -78,6 +78,7 @@ impl Scene {
                 scopes: vec!["profile".into(), "offline_access".into()],
                 reach: crate::outbound::reach::IssuerReach::default(),
                 jwks: crate::outbound::keys::KeySource::Discover,
+                algorithms: vec![jsonwebtoken::Algorithm::ES256, jsonwebtoken::Algorithm::RS256],
                 profile: &crate::decide::authorization_server::idp_profile::GENERIC,
                 authorize_parameters: Vec::new(),
                 trust_email: false,
@@ -248,13 +249,16 @@ async fn e43_an_id_token_that_cannot_be_believed_gives_no_code() {
         let reply = scene.back(&departed).await;
         assert_eq!((reply.status.as_u16(), location(&reply)), (400, ""), "{change}");
     }
-    for (name, answer) in
-        [("alg none", json!({"id_token": "eyJhbGciOiJub25lIn0.e30."})), ("no ID token", json!({"access_token": "x"}))]
-    {
+    // An algorithm that is not allowed is for the operator: another sign-in does not help.
+    for (name, status, answer) in [
+        ("alg none", 503, json!({"id_token": "eyJhbGciOiJub25lIn0.e30."})),
+        ("no ID token", 400, json!({"access_token": "x"})),
+    ] {
         let scene = Scene::new().await;
         let departed = scene.depart().await;
         scene.grants(&answer);
-        assert_eq!(scene.back(&departed).await.status, 400, "{name}");
+        let reply = scene.back(&departed).await;
+        assert_eq!((reply.status.as_u16(), location(&reply)), (status, ""), "{name}");
     }
     let scene = Scene::new().await;
     let departed = scene.depart().await;

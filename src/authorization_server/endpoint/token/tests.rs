@@ -127,6 +127,7 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
             scopes: Vec::new(),
             reach: crate::outbound::reach::IssuerReach::default(),
             jwks: crate::outbound::keys::KeySource::Discover,
+            algorithms: vec![jsonwebtoken::Algorithm::ES256, jsonwebtoken::Algorithm::RS256],
             profile: &crate::decide::authorization_server::idp_profile::GENERIC,
             authorize_parameters: Vec::new(),
             trust_email: false,

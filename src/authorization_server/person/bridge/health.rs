@@ -19,7 +19,7 @@ pub struct IdpFigures {
     pub granted: u64,
     /// The session was over, or the code refused.
     pub over: u64,
-    /// The IdP refused the gateway.
+    /// The IdP refused the gateway, or signed its ID token in a way that is not allowed.
     pub refused: u64,
     /// The IdP could not be asked.
     pub unavailable: u64,
@@ -48,6 +48,8 @@ struct Judged {
     unclear: UnclearRefusals,
     /// Why the IdP refuses the gateway, and what to do.
     trouble: Option<String>,
+    /// Why the gateway does not accept the IdP's ID tokens, and what to do.
+    not_believed: Option<String>,
 }
 
 impl IdpHealth {
@@ -86,9 +88,28 @@ impl IdpHealth {
         about
     }
 
-    /// What the operator must do, while the IdP refuses the gateway.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        self.judged().trouble.clone()
+    /// What the operator must do, while the IdP refuses the gateway, or signs ID tokens in a way
+    /// that is not allowed.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let judged = self.judged();
+        judged.trouble.iter().chain(&judged.not_believed).cloned().collect()
+    }
+
+    /// An ID token is signed in a way that is not allowed. Logged when it begins, or changes.
+    pub(crate) fn not_believed(&self, why: String) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let mut judged = self.judged();
+        if judged.not_believed.as_ref() != Some(&why) {
+            tracing::error!("{why}; no user can sign in until then");
+            judged.not_believed = Some(why);
+        }
+    }
+
+    /// An ID token was valid.
+    pub(crate) fn believed(&self) {
+        if self.judged().not_believed.take().is_some() {
+            tracing::info!("the company IdP's ID tokens are accepted again");
+        }
     }
 
     /// The figures.

@@ -1,9 +1,11 @@
 //! Verifies an ID token and reads the user and their claims from it (SPEC E-43, E-45).
 
+use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
-use super::{ALGORITHMS, Bridge, CLOCK_SKEW, unavailable};
+use super::{Bridge, CLOCK_SKEW, unavailable};
 use crate::{
+    authorization_server::settings::OidcSettings,
     base::clock::Now,
     decide::{
         authorization_server::{
@@ -11,10 +13,11 @@ use crate::{
             idp_profile::IdpProfile,
             people::Person,
         },
-        refusal::TokenFault,
+        refusal::{Refusal, TokenFault},
         token::{
             id_token::{self, Expected},
-            jwt::UnverifiedJwt,
+            jwk::asymmetric,
+            jwt::{UnverifiedJwt, named_algorithm},
         },
     },
     outbound::{
@@ -31,24 +34,45 @@ const NAMES: [&str; 4] = ["preferred_username", "email", "name", "sub"];
 /// The maximum length of a display name.
 const NAME_CHARS_MAX: usize = 80;
 
+/// Why no user is known from an ID token.
+pub(crate) enum NotBelieved {
+    /// The IdP signs in a way that is not allowed: the operator must act.
+    Gateway(OAuthError),
+    /// The token is not valid.
+    Answer(OAuthError),
+    /// It cannot be verified now.
+    Unavailable(OAuthError),
+}
+
+impl NotBelieved {
+    /// The error for the client or the page.
+    pub(crate) fn into_error(self) -> OAuthError {
+        match self {
+            Self::Gateway(error) | Self::Answer(error) | Self::Unavailable(error) => error,
+        }
+    }
+}
+
 impl Bridge {
     /// Verifies an ID token; returns the user who logged in.
-    pub(crate) async fn person(&self, token: &str, nonce: Option<&str>, now: Now) -> Result<Person, OAuthError> {
-        let refused = |fault: TokenFault| {
-            tracing::warn!(?fault, "the company IdP sent an ID token that is not valid");
-            Code::InvalidRequest.because("the identity provider's answer is not valid")
-        };
+    pub(crate) async fn person(&self, token: &str, nonce: Option<&str>, now: Now) -> Result<Person, NotBelieved> {
         let link = self.link();
         let settings = &link.settings;
+        let refused = |fault: TokenFault| self.refused(settings, token, fault);
         let expected = Expected {
             issuer: &settings.issuer,
             client_id: &settings.client_id,
             nonce,
-            algorithms: &ALGORITHMS,
+            algorithms: &settings.algorithms,
             clock_skew: CLOCK_SKEW,
         };
-        let no_keys = || unavailable(&Fault::new(FaultKind::KeySet, "the IdP's keys cannot be fetched"));
-        let unverified = UnverifiedJwt::read(token).map_err(|_| refused(TokenFault::Malformed))?;
+        let no_keys = || {
+            NotBelieved::Unavailable(unavailable(&Fault::new(FaultKind::KeySet, "the IdP's keys cannot be fetched")))
+        };
+        let unverified = UnverifiedJwt::read(token).map_err(|refusal| match refusal {
+            Refusal::Token(fault) => refused(fault),
+            _ => refused(TokenFault::Malformed),
+        })?;
         let mut keys = link.keys.current_or_first(now).await.map_err(|_| no_keys())?;
         let mut proof = id_token::verify(&unverified, &expected, &keys.set, now);
         // The token came from the IdP itself, so a client cannot cause key fetches.
@@ -60,8 +84,38 @@ impl Bridge {
             })?;
             proof = id_token::verify(&unverified, &expected, &keys.set, now);
         }
-        proof.map(|claims| described(claims, settings.profile)).map_err(refused)
+        let person = proof.map(|claims| described(claims, settings.profile)).map_err(refused)?;
+        self.health.believed();
+        Ok(person)
     }
+
+    /// Logs why an ID token is refused, and says whom the fault is about.
+    fn refused(&self, settings: &OidcSettings, token: &str, fault: TokenFault) -> NotBelieved {
+        if fault == TokenFault::Algorithm {
+            self.health.not_believed(algorithm_trouble(&named_algorithm(token), &settings.algorithms));
+            return NotBelieved::Gateway(Code::TemporarilyUnavailable.because(
+                "the identity provider signs its answer in a way that this gateway does not accept: the administrator must act, another sign-in does not help",
+            ));
+        }
+        tracing::warn!(?fault, "the company IdP sent an ID token that is not valid");
+        NotBelieved::Answer(Code::InvalidRequest.because("the identity provider's answer is not valid"))
+    }
+}
+
+/// Which algorithm was found, which are allowed, and what to do.
+fn algorithm_trouble(found: &str, allowed: &[Algorithm]) -> String {
+    let names: Vec<String> = allowed.iter().map(|algorithm| format!("{algorithm:?}")).collect();
+    let advice = match asymmetric(found) {
+        Some(algorithm) if allowed.contains(&algorithm) => {
+            "the key that it names is not for this algorithm: look into the IdP's key set".to_owned()
+        }
+        Some(_) => {
+            format!("add {found} to login.oidc.algorithms, or choose another algorithm for this client at the IdP")
+        }
+        // With HS* the client secret would sign, and with `none` anyone could (RFC 8725 §3.1).
+        None => "choose one of these for this client at the IdP".to_owned(),
+    };
+    format!("the company IdP signs ID tokens with {found}; allowed are {}: {advice}", names.join(", "))
 }
 
 fn described(claims: &Map<String, Value>, profile: &IdpProfile) -> Person {
@@ -77,5 +131,24 @@ fn described(claims: &Map<String, Value>, profile: &IdpProfile) -> Person {
         account: None,
         groups: Vec::new(),
         claims: about_them,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c7_the_trouble_names_what_was_found_what_is_allowed_and_what_to_do() {
+        let allowed = [Algorithm::RS256, Algorithm::EdDSA];
+        for (found, expected) in [
+            ("RS512", "with RS512; allowed are RS256, EdDSA: add RS512 to login.oidc.algorithms"),
+            ("HS512", "with HS512; allowed are RS256, EdDSA: choose one of these for this client at the IdP"),
+            ("none", "with none; allowed are RS256, EdDSA: choose one of these"),
+            ("RS256", "the key that it names is not for this algorithm"),
+        ] {
+            let said = algorithm_trouble(found, &allowed);
+            assert!(said.contains(expected), "{said}");
+        }
     }
 }

@@ -76,10 +76,8 @@ impl Bridge {
     /// the user's fault, so the session stays.
     pub(crate) async fn believe(&self, refreshed: Refreshed) -> Result<IdpSession, OAuthError> {
         let Some(token) = &refreshed.id_token else { return Ok(refreshed.session) };
-        let person = self.person(token, None, self.clock.now()).await.map_err(|error| match error.code {
-            Code::InvalidRequest => Code::TemporarilyUnavailable.because(error.description),
-            _ => error,
-        })?;
+        let person = self.person(token, None, self.clock.now()).await;
+        let person = person.map_err(|fault| Code::TemporarilyUnavailable.because(fault.into_error().description))?;
         Ok(IdpSession { person, ..refreshed.session })
     }
 }

@@ -1,5 +1,7 @@
 //! `login.oidc`: how the provider is reached, what is sent to it, and what is refused.
 
+use jsonwebtoken::Algorithm;
+
 use super::{ACCOUNTS, HASH, WHOLE, folder, with};
 use crate::{
     authorization_server::settings::{Login, OidcSettings},
@@ -142,4 +144,18 @@ fn c1_what_would_break_a_sign_in_is_refused() {
     let (loaded, _) = read(&google).unwrap();
     let warnings: String = loaded.warnings.iter().map(ToString::to_string).collect();
     assert!(warnings.contains("`profile: google` asks for refresh tokens in its way"), "{warnings}");
+}
+
+#[test]
+fn c7_asymmetric_algorithms_alone_can_be_allowed() {
+    let (_, oidc) = read(&more("algorithms: [RS512, ES384]")).unwrap();
+    assert_eq!(oidc.algorithms, [Algorithm::RS512, Algorithm::ES384]);
+    assert_eq!(read(WHOLE).unwrap().1.algorithms.len(), 4);
+    for algorithms in ["[HS256]", "[none]", "[]"] {
+        let said = refused(&more(&format!("algorithms: {algorithms}")));
+        assert!(
+            said.contains("login.oidc.algorithms") && said.contains("asymmetric algorithm"),
+            "{algorithms}: {said}"
+        );
+    }
 }
