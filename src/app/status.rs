@@ -15,7 +15,7 @@ use crate::{
     inbound::state::usage::Usage,
     observe::{
         Observe,
-        metrics::{IssuerFigures, StoreFigures},
+        metrics::{CompanyIdpFigures, IssuerFigures, StoreFigures},
     },
     outbound::{keys::IssuerKeys, upstream::Upstream},
 };
@@ -111,7 +111,12 @@ impl Tells for Status {
         }
         for kept in &self.told.load().states {
             if let Some(bridge) = &kept.state.bridge {
-                self.observe.metrics.idp(&kept.settings.name, bridge.figures().by_result());
+                let figures = CompanyIdpFigures {
+                    exchanges: bridge.figures().by_result(),
+                    metadata_fetches: bridge.metadata_fetches(),
+                    is_up: bridge.is_up(),
+                };
+                self.observe.metrics.idp(&kept.settings.name, figures);
             }
         }
         let told = self.told.load();

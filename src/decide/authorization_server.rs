@@ -7,6 +7,7 @@ pub mod client_metadata;
 pub mod error;
 pub mod form;
 pub mod holders;
+pub mod idp_metadata;
 pub mod idp_profile;
 pub mod idp_refusal;
 pub mod idp_request;

@@ -39,6 +39,8 @@
 //! - `idp_exchanges_total` (`issuer`, `result`): requests of an embedded authorization server to
 //!   its company IdP's token endpoint: `granted`, `over` (the session has ended), `refused` (the
 //!   IdP refuses the gateway: the operator must act) or `unavailable`
+//! - `idp_metadata_fetches_total` (`issuer`, `result`): fetches of its metadata: `ok` or `failed`
+//! - `idp_up` (`issuer`): gauge: whether users can sign in there, as far as is known
 //! - `store_key_needed` (`issuer`, `key`): gauge: whether the store of the embedded authorization
 //!   server needs this key of `session_keys`; a key at 0 may be removed. The label is an id that
 //!   reveals nothing of the key
@@ -68,7 +70,11 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
-pub use crate::observe::metrics::{issuers::IssuerFigures, series::ServerSeries, store::StoreFigures};
+pub use crate::observe::metrics::{
+    issuers::{CompanyIdpFigures, IssuerFigures},
+    series::ServerSeries,
+    store::StoreFigures,
+};
 use crate::{
     base::names::{AuthorizationServerName, ServerName},
     observe::metrics::{
@@ -281,7 +287,7 @@ impl Metrics {
     }
 
     /// Sets the figures of the company IdP of an embedded server, at each scrape.
-    pub fn idp(&self, name: &AuthorizationServerName, figures: [(&'static str, u64); 4]) {
+    pub fn idp(&self, name: &AuthorizationServerName, figures: CompanyIdpFigures) {
         self.issuers.set_idp(name, figures);
     }
 

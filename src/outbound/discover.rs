@@ -42,6 +42,8 @@ struct State {
     good: Option<Arc<Good>>,
     fault: Option<Fault>,
     attempts: u64,
+    /// How many of the attempts failed.
+    failed: u64,
 }
 
 struct Good {
@@ -103,6 +105,25 @@ impl Discovery {
     /// The fault of the last attempt, if there is no document yet.
     pub async fn document(&self) -> Result<Bytes, Fault> {
         self.good().await.map(|good| good.document.clone())
+    }
+
+    /// The last good document, without waiting.
+    #[must_use]
+    pub fn last_good(&self) -> Option<Bytes> {
+        self.state.borrow().good.as_ref().map(|good| good.document.clone())
+    }
+
+    /// Why the last attempt failed; `None` if it succeeded, or there was none.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.state.borrow().fault.clone()
+    }
+
+    /// Successful and failed attempts since the start.
+    #[must_use]
+    pub fn fetches(&self) -> (u64, u64) {
+        let state = self.state.borrow();
+        (state.attempts.saturating_sub(state.failed), state.failed)
     }
 
     /// The URL of the keys, by the document.
@@ -211,7 +232,8 @@ impl Discovery {
             info!(issuer = %self.issuer, bytes = good.document.len(), "new issuer metadata");
         }
         self.state.send_modify(|state| {
-            *state = State { good: Some(Arc::new(good)), fault: None, attempts: state.attempts.saturating_add(1) };
+            let attempts = state.attempts.saturating_add(1);
+            *state = State { good: Some(Arc::new(good)), fault: None, attempts, failed: state.failed };
         });
     }
 
@@ -226,6 +248,7 @@ impl Discovery {
         self.state.send_modify(|state| {
             state.fault = Some(fault);
             state.attempts = state.attempts.saturating_add(1);
+            state.failed = state.failed.saturating_add(1);
         });
     }
 }

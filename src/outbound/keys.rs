@@ -137,6 +137,12 @@ impl IssuerKeys {
         &self.id
     }
 
+    /// The time by its clock.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
     /// Its settings. A reload that changes them makes new [`IssuerKeys`].
     #[must_use]
     pub fn settings(&self) -> &IssuerSettings {

@@ -17,6 +17,7 @@ pub mod idp;
 mod idp_algorithms;
 mod idp_place;
 mod idp_profiles;
+mod idp_ready;
 mod lasting;
 mod odd_clients;
 mod onward;

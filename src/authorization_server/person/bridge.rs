@@ -12,14 +12,17 @@ use crate::{
     authorization_server::settings::OidcSettings,
     base::clock::Clock,
     decide::{
-        authorization_server::error::{Code, OAuthError},
+        authorization_server::{
+            error::{Code, OAuthError},
+            idp_metadata,
+        },
         resource_server::issuer_metadata::{self, ServerMetadata},
         token::rules::TokenRules,
     },
     outbound::{
         fault::{Fault, FaultKind},
         fetch::Fetch,
-        keys::{IssuerKeys, IssuerSettings},
+        keys::{IssuerKeys, IssuerSettings, KeyState},
     },
 };
 
@@ -76,6 +79,37 @@ impl IdpLink {
         let fetch = fetch.reaching(&settings.reach);
         Self { settings, keys, fetch }
     }
+
+    /// Looks once at the metadata, and says in the log whether users can sign in. Otherwise the
+    /// first user would be the first to notice.
+    async fn probe(&self) {
+        let _ = self.keys.discovery().document().await;
+        // The keys are fetched after the metadata.
+        let _ = self.keys.current_or_first(self.keys.now()).await;
+        match self.trouble() {
+            None => tracing::info!(issuer = %self.settings.issuer, "the company IdP was found"),
+            Some(trouble) => tracing::error!(issuer = %self.settings.issuer, "{trouble}"),
+        }
+    }
+
+    /// Why no user can sign in, by metadata and keys.
+    fn trouble(&self) -> Option<String> {
+        let discovery = self.keys.discovery();
+        let status = self.keys.status();
+        let why = if let Some(fault) = discovery.fault() {
+            format!("the metadata of the IdP cannot be fetched: {fault}")
+        } else if let Some(document) = discovery.last_good() {
+            let metadata = issuer_metadata::read(&document, &self.settings.issuer).ok()?;
+            match (idp_metadata::trouble(&metadata, &self.settings.algorithms), status.state) {
+                (Some(why), _) => why,
+                (None, KeyState::Usable) => return None,
+                (None, _) => format!("the IdP's keys cannot be used: {}", status.last_error?),
+            }
+        } else {
+            return None;
+        };
+        Some(format!("login.oidc: no user can sign in: {why}"))
+    }
 }
 
 impl Bridge {
@@ -110,9 +144,9 @@ impl Bridge {
     /// Keeps metadata and keys fresh for as long as it is polled.
     pub async fn keep_fresh(&self) {
         loop {
-            let keys = Arc::clone(&self.link().keys);
+            let link = self.link();
             tokio::select! {
-                () = keys.keep_fresh() => {}
+                ((), ()) = async { tokio::join!(Arc::clone(&link.keys).keep_fresh(), link.probe()) } => {}
                 () = self.relinked.notified() => {}
             }
         }
@@ -120,7 +154,19 @@ impl Bridge {
 
     /// What the operator must do, so that users can sign in.
     pub(crate) fn troubles(&self) -> Vec<String> {
-        self.health.troubles()
+        self.link().trouble().into_iter().chain(self.health.troubles()).collect()
+    }
+
+    /// Successful and failed fetches of its metadata.
+    #[must_use]
+    pub fn metadata_fetches(&self) -> (u64, u64) {
+        self.link().keys.discovery().fetches()
+    }
+
+    /// Whether users can sign in, as far as is known.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.troubles().is_empty()
     }
 
     /// What the IdP answered since the start.

@@ -1,6 +1,7 @@
 //! Reads an authorization server's metadata (RFC 8414, OpenID Connect Discovery).
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::base::limits::fetch::METADATA_BYTES_MAX;
 
@@ -21,6 +22,10 @@ pub struct ServerMetadata {
     pub authorization_endpoint: Option<String>,
     /// `token_endpoint`.
     pub token_endpoint: Option<String>,
+    /// `userinfo_endpoint` (OpenID Connect Core §5.3).
+    pub userinfo_endpoint: Option<String>,
+    /// `id_token_signing_alg_values_supported`, in whatever form.
+    pub id_token_signing_alg_values_supported: Option<Value>,
     /// `registration_endpoint`; without it, clients must be registered in advance.
     pub registration_endpoint: Option<String>,
     /// `code_challenge_methods_supported`: MCP clients refuse a server that does not list `S256`.

@@ -29,6 +29,19 @@ pub(super) struct IssuerFamilies {
     jwks_keys: Family<Issuer, Gauge>,
     jwks_keys_skipped: Family<Issuer, Gauge>,
     idp_exchanges: Family<Fetches, Counter>,
+    idp_metadata_fetches: Family<Fetches, Counter>,
+    idp_up: Family<Issuer, Gauge>,
+}
+
+/// The state of one company IdP at the moment of a scrape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompanyIdpFigures {
+    /// Exchanges by result.
+    pub exchanges: [(&'static str, u64); 4],
+    /// Successful and failed fetches of its metadata.
+    pub metadata_fetches: (u64, u64),
+    /// Whether users can sign in, as far as is known.
+    pub is_up: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -49,6 +62,8 @@ impl IssuerFamilies {
             jwks_keys: add(registry, "jwks_keys", "Usable keys held of an issuer"),
             jwks_keys_skipped: add(registry, "jwks_keys_skipped", "Keys of an issuer that cannot be used"),
             idp_exchanges: add(registry, "idp_exchanges", "Requests to the token endpoint of a company IdP"),
+            idp_metadata_fetches: add(registry, "idp_metadata_fetches", "Fetches of a company IdP's metadata"),
+            idp_up: add(registry, "idp_up", "Whether users can sign in at a company IdP, as far as is known"),
         }
     }
 
@@ -63,18 +78,26 @@ impl IssuerFamilies {
         }
     }
 
-    pub(super) fn set_idp(&self, name: &AuthorizationServerName, figures: [(&'static str, u64); 4]) {
-        for (result, count) in figures {
+    pub(super) fn set_idp(&self, name: &AuthorizationServerName, figures: CompanyIdpFigures) {
+        for (result, count) in figures.exchanges {
             let labels = Fetches { issuer: name.to_string(), result };
             self.idp_exchanges.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
         }
+        let (ok, failed) = figures.metadata_fetches;
+        for (result, count) in [("ok", ok), ("failed", failed)] {
+            let labels = Fetches { issuer: name.to_string(), result };
+            self.idp_metadata_fetches.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
+        }
+        self.idp_up.get_or_create(&Issuer { issuer: name.to_string() }).set(i64::from(figures.is_up));
     }
 
     pub(super) fn remove(&self, name: &AuthorizationServerName) {
         let labels = Issuer { issuer: name.to_string() };
         self.jwks_keys.remove(&labels);
         self.jwks_keys_skipped.remove(&labels);
+        self.idp_up.remove(&labels);
         for result in ["ok", "failed"] {
+            self.idp_metadata_fetches.remove(&Fetches { issuer: name.to_string(), result });
             self.jwks_fetches.remove(&Fetches { issuer: name.to_string(), result });
         }
         for result in ["granted", "over", "refused", "unavailable"] {
