@@ -124,6 +124,10 @@ pub struct OidcSettings {
     pub reach: IssuerReach,
     /// Where its keys come from.
     pub jwks: KeySource,
+    /// Whether claims are read from the userinfo endpoint as well.
+    pub userinfo: bool,
+    /// How long claims count that a refresh does not bring anew.
+    pub claims_max_age: Duration,
     /// Whether an address counts of which the IdP does not say whether it is verified.
     pub trust_email: bool,
 }
@@ -223,6 +227,8 @@ mod tests {
                 authorize_parameters: Vec::new(),
                 reach: IssuerReach::default(),
                 jwks: KeySource::Discover,
+                userinfo: false,
+                claims_max_age: Duration::from_secs(3600),
                 trust_email: false,
             };
             change(&mut oidc);
@@ -235,6 +241,8 @@ mod tests {
             ("other scopes", with(|oidc| oidc.scopes = vec!["offline_access".into()]), true),
             ("a profile", with(|oidc| oidc.profile = idp_profile::row("google").unwrap()), true),
             ("parameters", with(|oidc| oidc.authorize_parameters = vec![("hd".into(), "corp.example".into())]), true),
+            ("userinfo", with(|oidc| oidc.userinfo = true), true),
+            ("an age", with(|oidc| oidc.claims_max_age = Duration::ZERO), true),
             ("trust", with(|oidc| oidc.trust_email = true), true),
             ("another way to it", with(|oidc| oidc.reach.allow_http = true), true),
             ("other algorithms", with(|oidc| oidc.algorithms = vec![Algorithm::RS512]), true),

@@ -25,4 +25,5 @@ pub mod step_up;
 pub mod stored_value;
 pub mod token_size;
 mod url;
+pub mod userinfo;
 pub mod visible_text;

@@ -123,19 +123,28 @@ impl Fetch {
     /// # Errors
     /// A [`Fault`] that names the step that failed.
     pub async fn get(&self, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
-        match timeout(FETCH_TIMEOUT, self.get_unhurried(wanted)).await {
+        self.get_with(wanted, None).await
+    }
+
+    /// As [`Self::get`], with a credential of the same server.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn get_with(&self, wanted: &Wanted<'_>, credential: Option<HeaderValue>) -> Result<Fetched, Fault> {
+        match timeout(FETCH_TIMEOUT, self.get_unhurried(wanted, credential)).await {
             Ok(result) => result,
             Err(_) => Err(fault(FaultKind::Timeout, wanted, format_args!("no whole answer within {FETCH_TIMEOUT:?}"))),
         }
     }
 
-    async fn get_unhurried(&self, wanted: &Wanted<'_>) -> Result<Fetched, Fault> {
+    async fn get_unhurried(&self, wanted: &Wanted<'_>, credential: Option<HeaderValue>) -> Result<Fetched, Fault> {
         let Planned { peer, rule, target, head } = self.plan(wanted)?;
-        let request = head
-            .method("GET")
-            .uri(target)
-            .body(Full::default())
-            .map_err(|cause| fault(FaultKind::Url, wanted, cause))?;
+        let request = head.method("GET").uri(target).body(Full::default());
+        let mut request = request.map_err(|cause| fault(FaultKind::Url, wanted, cause))?;
+        if let Some(mut credential) = credential {
+            credential.set_sensitive(true);
+            request.headers_mut().insert(AUTHORIZATION, credential);
+        }
         self.ask((&peer, rule), request, wanted, &[StatusCode::OK]).await.map(|(_, fetched)| fetched)
     }
 

@@ -15,6 +15,7 @@ mod doubled;
 mod floods;
 pub mod idp;
 mod idp_algorithms;
+mod idp_claims;
 mod idp_place;
 mod idp_profiles;
 mod idp_ready;

@@ -50,7 +50,7 @@ mod verdicts;
 mod watched;
 pub(crate) use answers::{event_ids, list, sse, task_search};
 pub(crate) use crossing::hop;
-pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request, stored_value};
+pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request, idp_userinfo, stored_value};
 pub(crate) use proxied::{forwarded, proxy_header};
 pub(crate) use table::TARGETS;
 pub(crate) use uri::uri;

@@ -30,7 +30,7 @@ mod tests;
 
 /// `GET callback`.
 pub(crate) async fn callback(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
-    match arrive(embedded, asked).await {
+    match Box::pin(arrive(embedded, asked)).await {
         Ok(answer) => answer,
         Err(denied) => pages::denied(&denied),
     }
@@ -117,9 +117,7 @@ async fn log_in(
         NotGranted::Gateway(error) => LoginFault::OnPage(error),
         NotGranted::Unavailable(error) => LoginFault::ToClient(error),
     })?;
-    let token =
-        granted.id_token.ok_or_else(|| Code::InvalidRequest.because("the identity provider sent no ID token"))?;
-    let person = bridge.person(&token, Some(&expected.nonce), now).await.map_err(|fault| match fault {
+    let person = bridge.signs_in(&granted, &expected.nonce, now).await.map_err(|fault| match fault {
         NotBelieved::Gateway(error) => LoginFault::OnPage(error),
         fault => LoginFault::ToClient(fault.into_error()),
     })?;
@@ -132,7 +130,7 @@ async fn log_in(
         );
         return Ok((person, None));
     };
-    let session = IdpSession { person: person.clone(), refresh_token };
+    let session = IdpSession { person: person.clone(), refresh_token, claims_at: Some(now.wall.as_secs()) };
     let sealed = bridge.seal(&embedded.state.sealer, &session)?;
     Ok((person, Some(sealed)))
 }

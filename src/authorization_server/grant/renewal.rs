@@ -20,7 +20,10 @@ use crate::{
         event,
         grant::family::{self, written},
         lease::StoreLease,
-        person::bridge::{Bridge, session::Refreshed},
+        person::bridge::{
+            Bridge,
+            session::{Believed, Refreshed},
+        },
         renewals::Renewal,
         store::{fault::StoreFault, kind::EntryKind},
     },
@@ -122,17 +125,16 @@ impl Work {
                 return Ok(Renewal::Changed);
             }
         }
-        let before = refreshed.session.person.subject.clone();
         let session = match bridge.believe(refreshed).await {
-            Ok(session) => session,
+            Ok(Believed::Session(session)) => session,
+            Ok(Believed::ClaimsTooOld) => return self.end_now("claims too old: revoked").await,
+            Ok(Believed::OtherUser) => {
+                // OpenID Connect Core §12.2, §5.3.4: a refresh never changes the subject.
+                tracing::error!("the company IdP answered a refresh with claims of another user");
+                return self.end_now("another user at the IdP: revoked").await;
+            }
             Err(error) => return Ok(Renewal::Failed(error)),
         };
-        if session.person.subject != before {
-            // OpenID Connect Core §12.2: a refresh never changes the subject.
-            tracing::error!("the company IdP answered a refresh with another user's ID token");
-            let Some(family) = family::read(&self.state, &self.id).await? else { return Ok(Renewal::Changed) };
-            return self.end(&family, "another user at the IdP: revoked").await;
-        }
         let sealed = match seal(&session) {
             Ok(sealed) => sealed,
             Err(error) => return Ok(Renewal::Failed(error)),
@@ -174,6 +176,13 @@ impl Work {
         }
         let after = written(&changed(&family))?;
         Ok(store.replace(EntryKind::Family, &self.id, &before, after, None).await?.then_some(true))
+    }
+
+    async fn end_now(&self, outcome: &'static str) -> Result<Renewal, StoreFault> {
+        match family::read(&self.state, &self.id).await? {
+            Some(family) => self.end(&family, outcome).await,
+            None => Ok(Renewal::Changed),
+        }
     }
 
     async fn end(&self, family: &Family, outcome: &'static str) -> Result<Renewal, StoreFault> {

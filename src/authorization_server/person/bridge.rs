@@ -32,6 +32,7 @@ pub(crate) mod exchange;
 pub mod health;
 pub(crate) mod id_token;
 pub(crate) mod session;
+mod userinfo;
 
 /// How far the clocks of the IdP and the gateway may differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(30);

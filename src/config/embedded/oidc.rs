@@ -4,6 +4,7 @@ use crate::{
     authorization_server::settings::OidcSettings,
     base::names::Scope,
     config::{
+        keys::oidc::CLAIMS_MAX_AGE,
         problem::quoted,
         reach,
         reader::{Field, Fields},
@@ -35,6 +36,8 @@ pub(super) fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box
     let scopes = scopes(fields, row, issuer.as_ref().map_or("", |issuer| &issuer.value));
     let asks_offline = scopes.iter().any(|scope| scope.as_str() == OFFLINE);
     let authorize_parameters = authorize_parameters(fields, row, asks_offline);
+    let userinfo = fields.flag("userinfo");
+    let claims_max_age = value::duration(fields, &CLAIMS_MAX_AGE);
     let trusting = fields.get("trust_email");
     let trust_email = trusting.as_ref().and_then(Field::bool);
     if let Some(field) = trusting.filter(|_| trust_email == Some(true) && !row.trusts_email) {
@@ -51,6 +54,8 @@ pub(super) fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box
             profile: row,
             scopes,
             authorize_parameters,
+            userinfo,
+            claims_max_age,
             trust_email: trust_email.unwrap_or(row.trusts_email),
         })
     };

@@ -78,6 +78,8 @@ fn oidc(of: &OidcSettings, kept: &EmbeddedProvenance) -> Out {
         ("profile", text(of.profile.name)),
         ("scopes", texts(&of.scopes)),
         ("authorize_parameters", Out::FlowMap(parameters.collect())),
+        ("userinfo", Out::Plain(of.userinfo.to_string())),
+        ("claims_max_age", text(&duration_text(of.claims_max_age))),
         ("trust_email", Out::Plain(of.trust_email.to_string())),
     ]);
     map(entries)

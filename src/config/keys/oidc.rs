@@ -1,13 +1,26 @@
 //! The keys of `login.oidc`, the company's OpenID Connect provider.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::{
     config::keys::{
         reach::{algorithms, allow_http, ca, jwks, reach_at},
         row::{ISSUER, KeyRow, KeySection, NAME, SCOPE, SECRET, ValueShape, filled, list, map},
+        typed::RangedKey,
     },
     decide::authorization_server::idp_profile::{self, GENERIC},
+};
+
+/// `claims_max_age`.
+pub(in crate::config) const CLAIMS_MAX_AGE: RangedKey<Duration> = RangedKey {
+    name: "claims_max_age",
+    default: Duration::from_secs(3600),
+    least: Duration::ZERO,
+    most: Duration::from_secs(30 * 24 * 3600),
+    about: "How long the claims of a user count if the provider sends no ID token at a refresh and its userinfo \
+            endpoint does not say them either. A refresh after that ends the login.",
 };
 
 /// `login.oidc`.
@@ -47,6 +60,12 @@ pub(super) fn section() -> KeySection {
                  as `state`, `nonce`, `redirect_uri` and `code_challenge`, cannot be written.",
             )
             .or_else("those of the `profile`"),
+            KeyRow::flag(
+                "userinfo",
+                "Whether claims, such as `groups`, are also read from the provider's userinfo endpoint: at the sign-in \
+                 and at each refresh. Without it, the endpoint is asked only if a refresh brings no ID token.",
+            ),
+            CLAIMS_MAX_AGE.row(),
             KeyRow::optional(
                 "trust_email",
                 ValueShape::Flag,

@@ -69,6 +69,11 @@ pub struct Mind {
     /// What the header of ID tokens says instead.
     pub says_alg: Option<String>,
 
+    /// Claims that ID tokens do not have.
+    pub only_in_userinfo: Vec<String>,
+    /// The answer of the userinfo endpoint, in place of its own.
+    pub userinfo_answer: Option<(u16, Value)>,
+
     /// The authorization requests so far.
     pub authorizations: Vec<Parameters>,
     /// The token requests so far.
@@ -122,6 +127,8 @@ impl Idp {
             alg: Alg::Es256,
             manners: Manners::default(),
             says_alg: None,
+            only_in_userinfo: Vec::new(),
+            userinfo_answer: None,
             authorizations: Vec::new(),
             token_requests: Vec::new(),
             reuses: 0,
@@ -298,6 +305,9 @@ impl Mind {
 
     fn userinfo(&mut self, seen: &Seen) -> Vec<Step> {
         self.userinfo_requests += 1;
+        if let Some((status, body)) = &self.userinfo_answer {
+            return answer(*status, body.to_string());
+        }
         let token = seen.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let session = token.and_then(|token| self.tokens.get(token));
         let Some((subject, asked)) = session.and_then(|session| self.sessions.get(session)) else {
@@ -333,6 +343,7 @@ impl Mind {
             Alg::EdDsa => "ed",
         };
         let mut claims = self.manners.in_id_token(&self.people[subject], asked);
+        claims.retain(|name, _| !self.only_in_userinfo.contains(name));
         let more = json!({
             "iss": self.issuer, "sub": subject, "aud": CLIENT, "iat": now(), "exp": now() + 300, "auth_time": now(), "nonce": nonce,
         });

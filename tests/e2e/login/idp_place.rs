@@ -79,7 +79,7 @@ async fn login_c2_an_idp_behind_a_private_ca() {
     login.edit(0, |text| text.replace("ca: ca.pem, ", ""));
     login.until_reloaded(0, 1).await;
     let shown = Browser::of("", "").open(&login, &Client::desktop().request(&login, "mcp:connect").url).await;
-    assert_eq!(shown.page().status, 503);
+    assert_eq!(shown.parameter("error").as_deref(), Some("temporarily_unavailable"));
     // A reload brings the CA back: the state of the server stays.
     login.edit(0, |text| text.replace("reach_at:", "ca: ca.pem, reach_at:"));
     login.until_reloaded(0, 2).await;
@@ -97,7 +97,7 @@ async fn login_c2_attack_210_a_place_that_is_another_issuer_logs_no_user_in() {
     let login = LoginPlan::at(idp, "").key("login", &text).start().await;
     let client = Client::desktop();
     let shown = Browser::of("", "").open(&login, &client.request(&login, "mcp:connect").url).await;
-    assert_eq!(shown.page().status, 503);
+    assert_eq!(shown.parameter("error").as_deref(), Some("temporarily_unavailable"));
     login.process(0).line(|line| line.contains(&format!("issuer is \\\"{other}\\\"")) && line.contains(PUBLIC)).await;
     login.close().await;
 

@@ -19,7 +19,7 @@ use portcullis::{
         registration::{ApplicationType, RegistrationRequest},
         request::{AuthorizationRequest, ReturnTo},
         resources::{Protected, left, narrow},
-        stored_value,
+        stored_value, userinfo,
     },
 };
 use serde_json::Value;
@@ -248,4 +248,18 @@ pub(crate) fn stored_value(input: &[u8]) -> bool {
             true
         }
     }
+}
+
+/// Only an answer about the subject is used, and no address is verified by another source. Input: a subject, a line feed, a body.
+pub(crate) fn idp_userinfo(input: &[u8]) -> bool {
+    let mut parts = input.splitn(2, |byte| *byte == b'\n');
+    let Some(Ok(subject)) = parts.next().map(std::str::from_utf8) else { return false };
+    let Ok(claims) = userinfo::read(parts.next().unwrap_or_default(), subject) else { return false };
+    assert_eq!(claims.get("sub").and_then(Value::as_str), Some(subject));
+    let token = serde_json::json!({"sub": subject, "email": "a@x", "email_verified": true});
+    let both = userinfo::completed(token.as_object().cloned().unwrap_or_default(), claims.clone());
+    let expected =
+        if claims.contains_key("email") { claims.get("email_verified") } else { token.get("email_verified") };
+    assert_eq!(both.get("email_verified"), expected);
+    true
 }

@@ -4,7 +4,7 @@
 type Body = fn(&[u8]) -> bool;
 
 /// Each target by its name.
-pub(crate) const TARGETS: [(&str, Body); 30] = [
+pub(crate) const TARGETS: [(&str, Body); 31] = [
     ("batch", super::batch),
     ("blocks", super::blocks),
     ("config", super::config),
@@ -19,6 +19,7 @@ pub(crate) const TARGETS: [(&str, Body); 30] = [
     ("grant_request", super::grant_request),
     ("guard", super::guard),
     ("hop", super::hop),
+    ("idp_userinfo", super::idp_userinfo),
     ("jwks_read", super::jwks_read),
     ("jwt_read", super::jwt_read),
     ("list", super::list),

@@ -81,6 +81,8 @@ impl Scene {
                 algorithms: vec![jsonwebtoken::Algorithm::ES256, jsonwebtoken::Algorithm::RS256],
                 profile: &crate::decide::authorization_server::idp_profile::GENERIC,
                 authorize_parameters: Vec::new(),
+                userinfo: false,
+                claims_max_age: std::time::Duration::from_secs(3600),
                 trust_email: false,
             }));
             settings.grants = vec![GrantRule {

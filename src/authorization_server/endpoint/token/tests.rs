@@ -130,6 +130,8 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
             algorithms: vec![jsonwebtoken::Algorithm::ES256, jsonwebtoken::Algorithm::RS256],
             profile: &crate::decide::authorization_server::idp_profile::GENERIC,
             authorize_parameters: Vec::new(),
+            userinfo: false,
+            claims_max_age: std::time::Duration::from_secs(3600),
             trust_email: false,
         }));
     });

@@ -32,6 +32,8 @@ const ERROR_CHARS_MAX: usize = 80;
 
 /// What the IdP granted.
 pub(crate) struct Granted {
+    /// For the userinfo endpoint alone; it is never stored.
+    pub(crate) access_token: Option<Box<str>>,
     pub(crate) id_token: Option<Box<str>>,
     pub(crate) refresh_token: Option<Box<str>>,
 }
@@ -123,7 +125,11 @@ impl Bridge {
             let error = error.chars().filter(is_plain).take(ERROR_CHARS_MAX).collect();
             return Ok(Err((posted.status, error)));
         }
-        Ok(Ok(Granted { id_token: text("id_token"), refresh_token: text("refresh_token") }))
+        Ok(Ok(Granted {
+            access_token: text("access_token"),
+            id_token: text("id_token"),
+            refresh_token: text("refresh_token"),
+        }))
     }
 }
 

@@ -3,7 +3,7 @@
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
-use super::{Bridge, CLOCK_SKEW, unavailable};
+use super::{Bridge, CLOCK_SKEW, exchange::Granted, unavailable, userinfo::Userinfo};
 use crate::{
     authorization_server::settings::OidcSettings,
     base::clock::Now,
@@ -12,6 +12,7 @@ use crate::{
             error::{Code, OAuthError},
             idp_profile::IdpProfile,
             people::Person,
+            userinfo,
         },
         refusal::{Refusal, TokenFault},
         token::{
@@ -54,6 +55,31 @@ impl NotBelieved {
 }
 
 impl Bridge {
+    /// The user who signs in: by the ID token, and by userinfo where it is configured.
+    pub(crate) async fn signs_in(&self, granted: &Granted, nonce: &str, now: Now) -> Result<Person, NotBelieved> {
+        let answer = |why: &'static str| NotBelieved::Answer(Code::InvalidRequest.because(why));
+        let token = granted.id_token.as_deref().ok_or_else(|| answer("the identity provider sent no ID token"))?;
+        let person = self.person(token, Some(nonce), now).await?;
+        let link = self.link();
+        if !link.settings.userinfo {
+            return Ok(person);
+        }
+        let asked = self.userinfo(granted.access_token.as_deref(), &person.subject).await;
+        match asked.map_err(NotBelieved::Unavailable)? {
+            Userinfo::Claims(claims) => Ok(completed_by(person, claims, link.settings.profile)),
+            Userinfo::OtherSubject => {
+                tracing::error!("the company IdP's userinfo endpoint answered about another user than the ID token");
+                Err(answer("the identity provider's answer is not valid"))
+            }
+            Userinfo::Nothing(why) => {
+                self.health.not_believed(format!("login.oidc.userinfo: {why}"));
+                Err(NotBelieved::Gateway(Code::TemporarilyUnavailable.because(
+                    "the identity provider does not say enough about users: the administrator must act, another sign-in does not help",
+                )))
+            }
+        }
+    }
+
     /// Verifies an ID token; returns the user who logged in.
     pub(crate) async fn person(&self, token: &str, nonce: Option<&str>, now: Now) -> Result<Person, NotBelieved> {
         let link = self.link();
@@ -118,7 +144,15 @@ fn algorithm_trouble(found: &str, allowed: &[Algorithm]) -> String {
     format!("the company IdP signs ID tokens with {found}; allowed are {}: {advice}", names.join(", "))
 }
 
-fn described(claims: &Map<String, Value>, profile: &IdpProfile) -> Person {
+/// The user of an ID token, with the claims of userinfo besides.
+pub(super) fn completed_by(person: Person, userinfo: Map<String, Value>, profile: &IdpProfile) -> Person {
+    let mut claims = userinfo::completed(person.claims, userinfo);
+    claims.insert("sub".to_owned(), Value::String(person.subject.into()));
+    described(&claims, profile)
+}
+
+/// The user that claims describe.
+pub(super) fn described(claims: &Map<String, Value>, profile: &IdpProfile) -> Person {
     let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let name: String =
         NAMES.iter().find_map(|name| text(name)).unwrap_or_default().chars().take(NAME_CHARS_MAX).collect();

@@ -1,8 +1,15 @@
 //! Asks the company IdP whether a user's session there is still alive (SPEC E-41).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Bridge, exchange::NotGranted};
+use super::{
+    Bridge,
+    exchange::NotGranted,
+    id_token::{completed_by, described},
+    userinfo::Userinfo,
+};
 use crate::{
     authorization_server::keys::seal::Sealer,
     base::limits::authorization_server::IDP_REFRESH_TIMEOUT,
@@ -22,6 +29,20 @@ pub(crate) struct IdpSession {
     pub(crate) person: Person,
     /// The IdP's refresh token.
     pub(crate) refresh_token: Box<str>,
+    /// When the IdP said these claims, in seconds since 1970. Missing in sessions of a release that
+    /// did not ask: their claims count as said at the first refresh after the upgrade.
+    #[serde(default)]
+    pub(crate) claims_at: Option<u64>,
+}
+
+/// What the answer to a refresh says about the user.
+pub(crate) enum Believed {
+    /// The session with claims that count.
+    Session(IdpSession),
+    /// The IdP did not say the claims for longer than `claims_max_age`.
+    ClaimsTooOld,
+    /// It is about another user.
+    OtherUser,
 }
 
 /// The answer of the IdP to a refresh. The session is alive, but nothing of the ID token is
@@ -32,6 +53,7 @@ pub(crate) struct Refreshed {
     /// Whether that refresh token is a new one.
     pub(crate) is_rotated: bool,
     id_token: Option<Box<str>>,
+    access_token: Option<Box<str>>,
 }
 
 impl Bridge {
@@ -66,18 +88,60 @@ impl Bridge {
         let is_rotated = newer.is_some();
         let refresh_token = newer.unwrap_or(session.refresh_token);
         let session = IdpSession { refresh_token, ..session };
-        Ok(Some(Refreshed { session, is_rotated, id_token: granted.id_token }))
+        let (id_token, access_token) = (granted.id_token, granted.access_token);
+        Ok(Some(Refreshed { session, is_rotated, id_token, access_token }))
     }
 
-    /// The session with the user of the ID token, if the answer had one.
+    /// What the answer says about the user: by its ID token; by userinfo if it has none, or where
+    /// that is configured; else by the claims of before, for as long as they count.
     ///
     /// # Errors
-    /// `temporarily_unavailable`: the ID token is not valid, or cannot be verified now. That is not
-    /// the user's fault, so the session stays.
-    pub(crate) async fn believe(&self, refreshed: Refreshed) -> Result<IdpSession, OAuthError> {
-        let Some(token) = &refreshed.id_token else { return Ok(refreshed.session) };
-        let person = self.person(token, None, self.clock.now()).await;
-        let person = person.map_err(|fault| Code::TemporarilyUnavailable.because(fault.into_error().description))?;
-        Ok(IdpSession { person, ..refreshed.session })
+    /// `temporarily_unavailable`: the ID token is not valid, or something cannot be asked now. That
+    /// is not the user's fault, so the session stays.
+    pub(crate) async fn believe(&self, refreshed: Refreshed) -> Result<Believed, OAuthError> {
+        let Refreshed { session, id_token, access_token, .. } = refreshed;
+        let (link, now) = (self.link(), self.clock.now());
+        let settings = &link.settings;
+        let said = |person, session: IdpSession| {
+            Ok(Believed::Session(IdpSession { person, claims_at: Some(now.wall.as_secs()), ..session }))
+        };
+        let person = match &id_token {
+            None => None,
+            Some(token) => Some(
+                self.person(token, None, now)
+                    .await
+                    .map_err(|fault| Code::TemporarilyUnavailable.because(fault.into_error().description))?,
+            ),
+        };
+        if person.as_ref().is_some_and(|person| person.subject != session.person.subject) {
+            return Ok(Believed::OtherUser);
+        }
+        let person = match person {
+            Some(person) if !settings.userinfo => return said(person, session),
+            person => person,
+        };
+        let why = match self.userinfo(access_token.as_deref(), &session.person.subject).await? {
+            Userinfo::Claims(claims) => {
+                let person = match person {
+                    Some(person) => completed_by(person, claims, settings.profile),
+                    // Claims that it does not say are gone: the ID token of before is old.
+                    None => described(&claims, settings.profile),
+                };
+                return said(person, session);
+            }
+            Userinfo::OtherSubject => return Ok(Believed::OtherUser),
+            Userinfo::Nothing(why) => why,
+        };
+        let said_at = session.claims_at.unwrap_or(now.wall.as_secs());
+        let age = Duration::from_secs(now.wall.as_secs().saturating_sub(said_at));
+        if age > settings.claims_max_age {
+            tracing::warn!(
+                age_secs = age.as_secs(),
+                max_age_secs = settings.claims_max_age.as_secs(),
+                "a login ends because its claims are older than login.oidc.claims_max_age: at its refresh the IdP sent no ID token, and {why}"
+            );
+            return Ok(Believed::ClaimsTooOld);
+        }
+        Ok(Believed::Session(IdpSession { claims_at: Some(said_at), ..session }))
     }
 }
