@@ -30,6 +30,7 @@ mod tests;
 
 /// `GET callback`.
 pub(crate) async fn callback(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer {
+    // Boxed: each connection has room for the largest endpoint.
     match Box::pin(arrive(embedded, asked)).await {
         Ok(answer) => answer,
         Err(denied) => pages::denied(&denied),

@@ -9,12 +9,15 @@ const SOME: StoreBounds =
 /// The value of a registration: seven fill Redis, which counts more for each.
 const VALUE: [u8; 40] = [1; 40];
 
-fn few() -> Vec<(&'static str, Store, Arc<Turned>, Option<TempDir>, Option<RedisServer>)> {
+/// What a store needs for as long as it is used.
+type Ground = (Option<TempDir>, Option<RedisServer>);
+
+fn few() -> Vec<(&'static str, Store, Ground)> {
     let mut all = Vec::new();
     let mut add = |name, backend, folder, server| {
         let clock = Turned::new();
         let store = Store { clock: Arc::clone(&clock) as Arc<dyn Clock>, backend, seals: None };
-        all.push((name, store, clock, folder, server));
+        all.push((name, store, (folder, server)));
     };
     add("memory", Backend::Memory(Memory::new(SOME)), None, None);
     let folder = tempfile::tempdir().unwrap();
@@ -39,7 +42,7 @@ async fn is_there(store: &Store, key: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn login_d2_attack_207_a_flood_of_registrations_pushes_out_its_own() {
-    for (name, store, _, _folder, _server) in few() {
+    for (name, store, _ground) in few() {
         register(&store, "fresh", "192.0.2.0/24", 0).await.unwrap();
         for count in 0..150 {
             let group = format!("203.0.{}.0/24", count % 3);
@@ -54,7 +57,7 @@ async fn login_d2_attack_207_a_flood_of_registrations_pushes_out_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn login_d2_attack_157_attack_209_a_client_in_use_is_never_pushed_out() {
-    for (name, store, _, _folder, _server) in few() {
+    for (name, store, _ground) in few() {
         let used = store.now() + 90 * UNUSED_CLIENT_AGE;
         for key in ["one", "two"] {
             register(&store, key, "203.0.113.0/24", 0).await.unwrap();
