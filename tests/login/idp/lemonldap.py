@@ -74,6 +74,9 @@ class People:
 
     def __init__(self, folder):
         self.file = folder / "people.json"
+        self.restore()
+
+    def restore(self):
         self.accounts = {"dwho": {"uid": "dwho", "cn": "Doctor Who", "mail": "dwho@badwolf.example"},
                          "rtyler": {"uid": "rtyler", "cn": "Rose Tyler", "mail": "rtyler@badwolf.example"}}
         self.groups = {"eng": ["dwho"], "users": ["dwho", "rtyler"]}
@@ -96,8 +99,8 @@ class People:
         self.write()
 
 
-def configure(parts, installed, folder, port, callback):
-    """Writes the portal's configuration; returns the command and its environment."""
+def configure(parts, installed, folder, port, callbacks):
+    """Writes the portal's configuration with the relying parties `offline` and `online`; returns the command and its environment."""
     root = installed / "root"
     for name in ("conf", "sessions/lock", "psessions/lock", "cache", "notifications", "stub"):
         (folder / name).mkdir(parents=True)
@@ -105,6 +108,8 @@ def configure(parts, installed, folder, port, callback):
     public = parts.command("openssl", "openssl", "rsa", "-in", folder / "sign.key", "-pubout")
     conf = json.loads((root / "var/lib/lemonldap-ng/conf/lmConf-1.json").read_text())
     of = "oidcRPMetaDataOptions"
+    # An offline refresh token, as OpenID Connect Core §11 gives it, or one that ends with the user's session at the portal.
+    parties = {"offline": {f"{of}AllowOffline": 1}, "online": {f"{of}RefreshToken": 1}}
     conf.update({
         "portal": f"http://127.0.0.1:{port}/", "domain": "127.0.0.1", "securedCookie": 0, "captcha": "NoCaptcha",
         "portalDisplayRegister": 0, "portalDisplayResetPassword": 0, "locationRules": {"127.0.0.1": {"default": "accept"}},
@@ -115,10 +120,10 @@ def configure(parts, installed, folder, port, callback):
         "notificationStorageOptions": {"dirName": f"{folder}/notifications"},
         "issuerDBOpenIDConnectActivation": 1, "oidcServiceAllowAuthorizationCodeFlow": 1,
         "oidcServicePrivateKeySig": (folder / "sign.key").read_text(), "oidcServicePublicKeySig": public, "oidcServiceKeyIdSig": "k1",
-        of: {"portcullis": {f"{of}ClientID": "portcullis", f"{of}ClientSecret": "idp-secret", f"{of}RedirectUris": callback, f"{of}IDTokenSignAlg": "RS256",
-                            f"{of}BypassConsent": 1, f"{of}RefreshToken": 1, f"{of}IDTokenForceClaims": 1, f"{of}AllowOffline": 1}},
-        "oidcRPMetaDataExportedVars": {"portcullis": {"email": "mail", "name": "cn", "preferred_username": "uid", "groups": "groups;string;always"}},
-        f"{of}ExtraClaims": {"portcullis": {"groups": "groups"}}})
+        of: {name: {f"{of}ClientID": name, f"{of}ClientSecret": "idp-secret", f"{of}RedirectUris": callbacks[name], f"{of}IDTokenSignAlg": "RS256",
+                    f"{of}BypassConsent": 1, f"{of}IDTokenForceClaims": 1, **more} for name, more in parties.items()},
+        "oidcRPMetaDataExportedVars": {name: {"email": "mail", "name": "cn", "preferred_username": "uid", "groups": "groups;string;always"} for name in parties},
+        f"{of}ExtraClaims": {name: {"groups": "groups"} for name in parties}})
     (folder / "conf/lmConf-1.json").write_text(json.dumps(conf, indent=1))
     (folder / "lemonldap-ng.ini").write_text(INI.format(folder=folder, root=root))
     (folder / "stub/NoCaptcha.pm").write_text(NO_CAPTCHA)

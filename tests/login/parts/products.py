@@ -97,30 +97,50 @@ def lemon(judge, world):
     PARTS.once("lemonldap", [" ".join(lemonldap.PACKAGES)], lambda: lemonldap.install(PARTS, installed), said="LemonLDAP::NG")
     with Ended(judge) as started:
         ports, folder = free_ports("IDP"), RUN / "lemonldap-ng"
-        company = Company(judge, world, started, "lemonldap", {
-            "issuer": f"http://127.0.0.1:{ports['IDP']}/", "profile": "lemonldap", "scopes": ["openid", "profile", "email", "groups", "offline_access"]}, "dwho", "dwho")
-        command, env = lemonldap.configure(PARTS, installed, folder, ports["IDP"], company.callback)
+        scopes = ["openid", "profile", "email", "groups"]
+        login = {"issuer": f"http://127.0.0.1:{ports['IDP']}/", "scopes": scopes}
+        companies = {name: Company(judge, world, started, f"lemonldap-{name}", {**login, "client_id": name, **more}, "dwho", "dwho") for name, more in {
+            "offline": {"scopes": [*scopes, "offline_access"], "authorize_parameters": {"prompt": "consent"}}, "online": {}}.items()}
+        command, env = lemonldap.configure(PARTS, installed, folder, ports["IDP"], {name: company.callback for name, company in companies.items()})
         people = lemonldap.People(folder)
         idp = serve(started, ports["IDP"], "idp-lemonldap", command, env)
-        company.begin()
-
-        client, tokens = company.sign_in()
-        judge.same(company.may(tokens), {READ, WRITE}, "lemonldap: a member of the group signs in and gets what the group may")
-        judge(oauth.call(company.resource, tokens["access_token"]).status == 200, "lemonldap: and calls")
-        judge("refresh_token" in tokens, "lemonldap: offline_access gives a refresh token, for it is asked for with prompt=consent")
-        tokens = company.stays(client, tokens)
-        _, others = company.sign_in("rtyler", "rtyler")
-        judge.same(company.may(others), {READ}, "lemonldap: another person gets what everybody may")
-
-        people.leave("eng", "dwho")
-        answer = client.refresh(tokens["refresh_token"])
-        judge(answer.status == 200 and company.may(answer.json) == {READ}, "lemonldap: removed from the group: the next refresh no longer gives its scope", f"{answer} {answer.json.get('scope')}")
-        people.groups["eng"].append("dwho")
-        people.write()
-        client, tokens = company.sign_in()
-        tokens = company.stays(client, tokens)
+        for company in companies.values():
+            company.begin()
+        # An online session of the portal keeps the groups of its sign-in; an offline one looks them up at each refresh.
+        members(judge, companies["offline"], people)
+        signed_out(judge, idp, **companies)
+        client, tokens = companies["offline"].sign_in()
         people.delete("dwho")
-        company.loses(client, tokens, "deleted")
+        companies["offline"].loses(client, tokens, "deleted")
+
+
+def members(judge, company, people):
+    """What the group gives, and what leaving it takes."""
+    name = company.name
+    client, tokens = company.sign_in()
+    judge.same(company.may(tokens), {READ, WRITE}, f"{name}: a member of the group signs in and gets what the group may")
+    judge(oauth.call(company.resource, tokens["access_token"]).status == 200, f"{name}: and calls")
+    tokens = company.stays(client, tokens)
+    _, others = company.sign_in("rtyler", "rtyler")
+    judge.same(company.may(others), {READ}, f"{name}: another person gets what everybody may")
+    people.leave("eng", "dwho")
+    answer = client.refresh(tokens["refresh_token"])
+    judge(answer.status == 200 and company.may(answer.json) == {READ}, f"{name}: removed from the group: the next refresh no longer gives its scope", f"{answer} {answer.json.get('scope')}")
+    people.restore()
+
+
+def signed_out(judge, idp, offline, online):
+    """Signed out at the portal: a session there ends, an offline one goes on, as the product says."""
+    for company, ends in ((online, True), (offline, False)):
+        browser = Browser()
+        client = oauth.Client(company.issuer, company.resource)
+        client.register()
+        tokens = company.stays(client, client.tokens(browser, ALL, "dwho", account="dwho"))
+        browser.request("GET", f"{idp}/?logout=1")
+        if ends:
+            company.loses(client, tokens, "signed out")
+        else:
+            company.stays(client, tokens)
 
 
 def serve(started, port, name, command, env=None):
