@@ -337,7 +337,7 @@ impl Mind {
     /// An ID token; signed without the library that the product verifies with.
     fn id_token(&self, subject: &str, asked: &Parameters, nonce: Option<&String>) -> String {
         let kid = match self.alg {
-            Alg::Rs256 | Alg::Ps256 => "rs",
+            Alg::Rs256 | Alg::Rs512 | Alg::Ps256 => "rs",
             Alg::Es256 => "es",
             Alg::Es384 => "es384",
             Alg::EdDsa => "ed",

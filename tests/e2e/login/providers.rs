@@ -12,8 +12,6 @@ pub struct Manners {
     pub refresh_token_for: Vec<(&'static str, &'static str)>,
     /// The scope without which it tells no groups.
     pub groups_scope: Option<&'static str>,
-    /// Claims that only its userinfo endpoint has.
-    pub userinfo_alone: Vec<&'static str>,
     /// Claims that only its ID tokens have.
     pub id_token_alone: Vec<&'static str>,
     /// What it answers to the refresh of a session that is over.
@@ -29,6 +27,8 @@ pub struct Provider {
     pub manners: Manners,
     /// Whether it ends every sign-in that asks for `offline_access`.
     pub refuses_offline_access: bool,
+    /// Whether only its userinfo endpoint has groups and addresses.
+    pub is_told_by_userinfo: bool,
     pub alg: Alg,
     pub rotates: bool,
     pub id_token_at_refresh: bool,
@@ -48,7 +48,6 @@ impl Default for Manners {
             // OpenID Connect Core §11: `offline_access` counts only with `prompt=consent`.
             refresh_token_for: vec![("scope", "offline_access"), ("prompt", "consent")],
             groups_scope: None,
-            userinfo_alone: Vec::new(),
             id_token_alone: Vec::new(),
             over: None,
         }
@@ -63,7 +62,7 @@ impl Manners {
 
     /// The claims in an ID token.
     pub fn in_id_token(&self, claims: &Map<String, Value>, asked: &Parameters) -> Map<String, Value> {
-        self.told(claims, asked, &self.userinfo_alone)
+        self.told(claims, asked, &[])
     }
 
     /// The claims at the userinfo endpoint.
@@ -94,6 +93,9 @@ impl Provider {
         idp.metadata.insert("authorization_endpoint".to_owned(), json!(format!("{place}/authorize")));
         idp.manners = self.manners.clone();
         idp.gives_refresh_token = false;
+        if self.is_told_by_userinfo {
+            idp.only_in_userinfo = ["groups", "email", "email_verified"].map(str::to_owned).to_vec();
+        }
         if self.refuses_offline_access {
             idp.refused_scopes.push("offline_access".to_owned());
         }
@@ -121,6 +123,7 @@ fn by_groups(recipe: &'static str, claim: &str, readers: &str, writers: &str) ->
         // A code always brings a refresh token.
         manners: Manners { refresh_token_for: Vec::new(), ..Manners::default() },
         refuses_offline_access: false,
+        is_told_by_userinfo: false,
         alg: Alg::Rs256,
         rotates: true,
         id_token_at_refresh: true,
@@ -168,6 +171,19 @@ pub fn entra() -> Provider {
         other: json!({"email": "eve@example.com", "oid": "eve", "tid": "11111111"}),
         left: Some(of(json!(["Mcp.Reader"]), "ada@example.com")),
         ..by_groups("Microsoft Entra ID", "roles", "", "")
+    }
+}
+
+pub fn okta() -> Provider {
+    Provider {
+        is_told_by_userinfo: true,
+        manners: Manners {
+            refresh_token_for: vec![("scope", "offline_access")],
+            groups_scope: Some("groups"),
+            over: error(400, "invalid_grant", "The refresh token is invalid or expired."),
+            ..Manners::default()
+        },
+        ..by_groups("Okta", "groups", "mcp-readers", "mcp-writers")
     }
 }
 
@@ -223,6 +239,34 @@ pub fn scalekit() -> Provider {
         other: json!({"oid": "org_1", "email": "ada@example.com"}),
         left: Some(of("ada.new@example.com")),
         ..by_groups("Scalekit", "none", "", "")
+    }
+}
+
+pub fn wso2() -> Provider {
+    Provider {
+        is_told_by_userinfo: true,
+        rotates: false,
+        manners: Manners {
+            groups_scope: Some("groups"),
+            over: error(400, "invalid_grant", "Persisted access token data not found"),
+            refresh_token_for: Vec::new(),
+            ..Manners::default()
+        },
+        ..by_groups("WSO2 Identity Server and Asgardeo", "groups", "mcp-readers", "mcp-writers")
+    }
+}
+
+pub fn canaille() -> Provider {
+    Provider {
+        id_token_at_refresh: false,
+        manners: Manners {
+            groups_scope: Some("groups"),
+            over: error(400, "invalid_request", "There is no \"user\" for this token."),
+            refresh_token_for: Vec::new(),
+            ..Manners::default()
+        },
+        alg: Alg::Rs512,
+        ..by_groups("Canaille", "groups", "mcp-readers", "mcp-writers")
     }
 }
 

@@ -152,6 +152,11 @@ async fn login_recipes_entra() {
 }
 
 #[tokio::test]
+async fn login_recipes_okta() {
+    keeps_its_promise(providers::okta()).await;
+}
+
+#[tokio::test]
 async fn login_recipes_auth0() {
     keeps_its_promise(providers::auth0()).await;
 }
@@ -172,6 +177,16 @@ async fn login_recipes_scalekit() {
 }
 
 #[tokio::test]
+async fn login_recipes_wso2() {
+    keeps_its_promise(providers::wso2()).await;
+}
+
+#[tokio::test]
+async fn login_recipes_canaille() {
+    keeps_its_promise(providers::canaille()).await;
+}
+
+#[tokio::test]
 async fn login_recipes_lemonldap() {
     keeps_its_promise(providers::lemonldap()).await;
 }
@@ -181,10 +196,13 @@ fn login_recipes_of_the_page_are_all_tested() {
     let tested = [
         providers::google(),
         providers::entra(),
+        providers::okta(),
         providers::auth0(),
         providers::keycloak(),
         providers::cognito(),
         providers::scalekit(),
+        providers::wso2(),
+        providers::canaille(),
         providers::lemonldap(),
     ];
     let document = document();

@@ -7,7 +7,7 @@ use aws_lc_rs::{
     rsa::KeySize,
     signature::{
         ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-        RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
+        RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
     },
 };
 use base64::{
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alg {
     Rs256,
+    Rs512,
     Ps256,
     Es256,
     Es384,
@@ -31,6 +32,7 @@ impl Alg {
     pub fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
+            Self::Rs512 => "RS512",
             Self::Ps256 => "PS256",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
@@ -61,13 +63,14 @@ impl Keys {
     pub fn sign(&self, alg: Alg, input: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match alg {
-            Alg::Rs256 | Alg::Ps256 => {
+            Alg::Rs256 | Alg::Rs512 | Alg::Ps256 => {
+                let scheme: &dyn RsaEncoding = match alg {
+                    Alg::Rs256 => &RSA_PKCS1_SHA256,
+                    Alg::Rs512 => &RSA_PKCS1_SHA512,
+                    _ => &RSA_PSS_SHA256,
+                };
                 let mut signature = vec![0; self.rsa.public_modulus_len()];
-                if alg == Alg::Rs256 {
-                    self.rsa.sign(&RSA_PKCS1_SHA256, &random, input, &mut signature).unwrap();
-                } else {
-                    self.rsa.sign(&RSA_PSS_SHA256, &random, input, &mut signature).unwrap();
-                }
+                self.rsa.sign(scheme, &random, input, &mut signature).unwrap();
                 signature
             }
             Alg::Es256 => self.p256.sign(&random, input).unwrap().as_ref().to_vec(),
@@ -80,7 +83,7 @@ impl Keys {
     pub fn jwk(&self, alg: Alg, kid: &str) -> Value {
         let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let mut jwk = match alg {
-            Alg::Rs256 | Alg::Ps256 => {
+            Alg::Rs256 | Alg::Rs512 | Alg::Ps256 => {
                 json!({"kty": "RSA", "n": b64(&self.rsa_modulus()), "e": "AQAB"})
             }
             Alg::Es256 => {

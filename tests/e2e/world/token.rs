@@ -68,7 +68,7 @@ impl Mint {
     pub fn alg(mut self, alg: Alg) -> Self {
         self.alg = alg;
         let kid = match alg {
-            Alg::Rs256 | Alg::Ps256 => "rs",
+            Alg::Rs256 | Alg::Rs512 | Alg::Ps256 => "rs",
             Alg::Es256 => "es",
             Alg::Es384 => "es384",
             Alg::EdDsa => "ed",
