@@ -23,8 +23,8 @@ pub const CLIENT_DOCUMENTS_OF_HOST_AT_ONCE: u32 = 40;
 /// One client address may cause one of these requests in this time: an eighth of what the host may
 /// be asked for.
 pub const CLIENT_DOCUMENT_OF_PEER_EVERY: Duration = Duration::from_secs(4);
-/// How many of them one client address may cause at once.
-pub const CLIENT_DOCUMENTS_OF_PEER_AT_ONCE: u32 = 8;
+/// How many of them one client address may cause at once: several users may share it.
+pub const CLIENT_DOCUMENTS_OF_PEER_AT_ONCE: u32 = 10;
 /// A client's document is kept at least this long, whatever its `max-age`.
 pub const CLIENT_DOCUMENT_AGE_MIN: Duration = Duration::from_secs(60);
 /// A client's document is kept at most this long.
