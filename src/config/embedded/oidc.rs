@@ -40,7 +40,7 @@ pub(super) fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box
     let claims_max_age = value::duration(fields, &CLAIMS_MAX_AGE);
     let trusting = fields.get("trust_email");
     let trust_email = trusting.as_ref().and_then(Field::bool);
-    if let Some(field) = trusting.filter(|_| trust_email == Some(true) && !row.trusts_email) {
+    if let Some(field) = trusting.filter(|_| trust_email == Some(true)) {
         field.warn("false, unless the provider verifies every address: a user who can type another's address there gets the grants of that address");
     }
     let settings = || {
@@ -56,7 +56,7 @@ pub(super) fn oidc(fields: &mut Fields<'_>) -> (Option<OidcSettings>, Option<Box
             authorize_parameters,
             userinfo,
             claims_max_age,
-            trust_email: trust_email.unwrap_or(row.trusts_email),
+            trust_email: trust_email.unwrap_or(false),
         })
     };
     (settings(), reference)

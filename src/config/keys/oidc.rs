@@ -66,14 +66,12 @@ pub(super) fn section() -> KeySection {
                  and at each refresh. Without it, the endpoint is asked only if a refresh brings no ID token.",
             ),
             CLAIMS_MAX_AGE.row(),
-            KeyRow::optional(
+            KeyRow::flag(
                 "trust_email",
-                ValueShape::Flag,
                 "Whether an `email` counts of which the provider does not say whether it is verified, such as those \
                  of Entra ID. With `email_verified: false` (at Entra ID: `xms_edov: false`) it never counts: neither \
                  for `grants` nor in `token_claims`.",
-            )
-            .or_else("`true` with `profile: entra`, where the administrators of the tenant set the addresses; otherwise `false`"),
+            ),
         ],
     }
 }

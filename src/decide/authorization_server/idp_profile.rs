@@ -16,8 +16,6 @@ pub struct IdpProfile {
     pub offline: OfflineAccess,
     /// Defaults of `authorize_parameters`.
     pub parameters: &'static [(&'static str, &'static str)],
-    /// Default of `trust_email`.
-    pub trusts_email: bool,
     /// The claim that says whether `email` is verified, where it is not `email_verified`.
     pub verified_claim: Option<&'static str>,
     /// What to do if it gives no refresh token although it was asked as above.
@@ -48,7 +46,6 @@ pub const GENERIC: IdpProfile = IdpProfile {
     scopes: USUAL,
     offline: OfflineAccess::Optional,
     parameters: &[],
-    trusts_email: false,
     verified_claim: None,
     advice: "allow this client refresh tokens at the provider",
     host: "",
@@ -70,16 +67,15 @@ const PROFILES: &[IdpProfile] = &[
         host: "accounts.google.com",
         ..GENERIC
     },
-    // Entra sends no `email_verified`. In one tenant, administrators set the addresses; the danger
-    // is in applications for all tenants, whose issuers are not this one. The optional claim
-    // `xms_edov` says whether the owner of the address' domain is verified.
+    // Entra sends no `email_verified`, and warns against rights by an address: those of guests come
+    // from elsewhere. The optional claim `xms_edov` says whether the owner of the address' domain is
+    // verified.
     // https://learn.microsoft.com/entra/identity-platform/scopes-oidc#the-offline_access-scope
     // https://learn.microsoft.com/entra/identity-platform/migrate-off-email-claim-authorization
     IdpProfile {
         name: "entra",
         scopes: OFFLINE,
         offline: OfflineAccess::Needed,
-        trusts_email: true,
         verified_claim: Some("xms_edov"),
         advice: "register the application as a web application with a secret",
         host: "login.microsoftonline.com",

@@ -117,11 +117,11 @@ async fn login_c1_attack_212_a_parameter_that_protects_the_answer_stops_the_star
 #[tokio::test]
 async fn login_a10_the_profile_says_whether_an_address_counts_of_which_nothing_is_said() {
     for (profile, claims, counts) in [
-        ("entra", json!({}), true),
-        ("entra", json!({"xms_edov": false}), false),
-        ("entra", json!({"email_verified": false}), false),
-        ("entra, trust_email: false", json!({}), false),
-        ("entra, trust_email: false", json!({"xms_edov": "1"}), true),
+        ("entra", json!({}), false),
+        ("entra", json!({"xms_edov": "1"}), true),
+        ("entra, trust_email: true", json!({}), true),
+        ("entra, trust_email: true", json!({"xms_edov": false}), false),
+        ("entra, trust_email: true", json!({"email_verified": false}), false),
         ("okta", json!({}), false),
     ] {
         let plan = LoginPlan::idp_with(&format!(", profile: {profile}")).await;
