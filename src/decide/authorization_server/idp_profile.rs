@@ -67,9 +67,9 @@ const PROFILES: &[IdpProfile] = &[
         host: "accounts.google.com",
         ..GENERIC
     },
-    // Entra sends no `email_verified`, and warns against rights by an address: those of guests come
-    // from elsewhere. The optional claim `xms_edov` says whether the owner of the address' domain is
-    // verified.
+    // Entra sends no `email_verified`, and Microsoft warns against rights by an address: those of
+    // guests come from elsewhere. The optional claim `xms_edov` says whether the owner of the
+    // address' domain is verified.
     // https://learn.microsoft.com/entra/identity-platform/scopes-oidc#the-offline_access-scope
     // https://learn.microsoft.com/entra/identity-platform/migrate-off-email-claim-authorization
     IdpProfile {
