@@ -107,7 +107,7 @@ fn c1_a_profile_gives_defaults_and_what_is_written_wins() {
     );
     assert_eq!(google.scopes.len(), 3);
     let (_, entra) = read(&bare.replace("PROFILE", "entra")).unwrap();
-    assert!(entra.trust_email && entra.scopes.iter().any(|scope| scope.as_str() == "offline_access"));
+    assert!(!entra.trust_email && entra.scopes.iter().any(|scope| scope.as_str() == "offline_access"));
     let written = "google, authorize_parameters: {prompt: select_account, hd: corp.example}, trust_email: true";
     let (loaded, google) = read(&bare.replace("PROFILE", written)).unwrap();
     assert_eq!(sent(&google), ["prompt=select_account", "hd=corp.example", "access_type=offline"]);
