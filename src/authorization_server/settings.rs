@@ -173,6 +173,8 @@ impl OidcSettings {
 pub struct RegistrationSettings {
     /// RFC 7591.
     pub dynamic: Dynamic,
+    /// Whether registered clients may use `client_credentials`.
+    pub may_act_alone: bool,
     /// Which private-use schemes the redirect URIs of clients without an entry may have.
     pub redirect_schemes: RedirectSchemes,
     /// Hosts whose Client ID Metadata Documents are accepted: exact names, `*.example.com`, or `*`;

@@ -95,6 +95,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         claims: Vec::new(),
         trusts_email: false,
         clients: clients.iter().map(|one| Box::from(*one)).collect(),
+        registered: None,
         scopes: scopes.iter().map(|one| Glob::new(one)).collect(),
     };
     let account = |name: &str, groups: &[&str]| Account {
@@ -111,6 +112,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         login: Login::Accounts(Accounts { accounts: vec![account("ada", &["staff"]), account("bob", &[])] }),
         registration: RegistrationSettings {
             dynamic: Dynamic::Open,
+            may_act_alone: false,
             redirect_schemes: RedirectSchemes::Known,
             document_hosts: Vec::new(),
             refused_clients: Vec::new(),
@@ -151,6 +153,7 @@ pub(crate) fn client(id: &str, auth: ClientAuth) -> Client {
         scopes: None,
         introspects: Vec::new(),
         trusted: false,
+        with_token: false,
     }
 }
 

@@ -45,6 +45,8 @@ pub enum Action<'a> {
     ClientFrom(IpAddr),
     /// A registration from an address.
     Registration(IpAddr),
+    /// A token for a registered client that acts for itself, from an address.
+    Credentials(IpAddr),
     /// A request to the authorize endpoint, which may cause a fetch or a write, from an address.
     Authorize(IpAddr),
 }
@@ -85,6 +87,7 @@ impl Action<'_> {
             Self::AuthorizeOfKnown(_) => Rule::Rate { at_once: 60, every: secs(1) },
             // Hosted clients register from a few addresses for all their users.
             Self::Registration(_) => Rule::Rate { at_once: 30, every: secs(1) },
+            Self::Credentials(_) => Rule::Rate { at_once: 30, every: secs(1) },
             Self::Authorize(_) => Rule::Rate { at_once: 300, every: Duration::from_millis(200) },
         }
     }
@@ -97,6 +100,7 @@ impl Action<'_> {
             Self::LoginFrom(address) => Self::LoginFrom(network(address)),
             Self::ClientFrom(address) => Self::ClientFrom(network(address)),
             Self::Registration(address) => Self::Registration(network(address)),
+            Self::Credentials(address) => Self::Credentials(network(address)),
             Self::Authorize(address) => Self::Authorize(network(address)),
             Self::LoginTo(_) | Self::ClientSecret(_) | Self::LoginOfKnown(_) | Self::AuthorizeOfKnown(_) => self,
         }
@@ -109,6 +113,7 @@ impl Action<'_> {
             Self::LoginFrom(address) => Self::LoginFrom(site(address)?),
             Self::ClientFrom(address) => Self::ClientFrom(site(address)?),
             Self::Registration(address) => Self::Registration(site(address)?),
+            Self::Credentials(address) => Self::Credentials(site(address)?),
             Self::Authorize(address) => Self::Authorize(site(address)?),
             Self::LoginTo(_) | Self::ClientSecret(_) | Self::LoginOfKnown(_) | Self::AuthorizeOfKnown(_) => {
                 return None;
@@ -127,6 +132,7 @@ impl Action<'_> {
             Self::Authorize(_) => 5,
             Self::LoginOfKnown(_) => 7,
             Self::AuthorizeOfKnown(_) => 8,
+            Self::Credentials(_) => 9,
         }
     }
 }

@@ -121,7 +121,7 @@ fn settings(
     let (clients, references): (Vec<_>, Vec<_>) = clients.into_iter().unzip();
     read.kept.clients = references;
     let grants = fields.need("grants", "who may be granted which scopes: a scope that no entry names is never granted");
-    let grants = grants.and_then(|field| grants::grants(&field, login.as_ref(), &clients));
+    let grants = grants.and_then(|field| grants::grants(&field, login.as_ref(), registration.as_ref(), &clients));
     let long = fields.get("access_token_ttl");
     let access_token_ttl = value::duration(fields, &ACCESS_TOKEN_TTL);
     if let Some(field) = long.filter(|_| access_token_ttl > ACCESS_TOKEN_TTL_USUAL) {

@@ -173,6 +173,7 @@ pub(crate) fn open(embedded: &Embedded, sealed_for: FlowDestination, text: &str)
             scopes: None,
             introspects: Vec::new(),
             trusted: false,
+            with_token: false,
         },
         request: AuthorizationRequest {
             client,

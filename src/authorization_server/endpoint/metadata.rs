@@ -86,7 +86,7 @@ fn describe(embedded: &Embedded) -> Map<String, Value> {
     say("response_types_supported", json!(["code"]));
     say("response_modes_supported", json!(["query"]));
     let mut grants = vec!["authorization_code", "refresh_token"];
-    if settings.clients.iter().any(|client| client.grants.credentials) {
+    if settings.registration.may_act_alone || settings.clients.iter().any(|client| client.grants.credentials) {
         grants.push("client_credentials");
     }
     say("grant_types_supported", json!(grants));

@@ -24,7 +24,7 @@ use crate::{
     decide::authorization_server::{
         client::{Client, ClientAuth},
         error::{Code, OAuthError},
-        registration::{ClientAuthMethod, RegistrationRequest},
+        registration::{ClientAuthMethod, RegistrationRequest, Terms},
     },
 };
 
@@ -58,7 +58,8 @@ async fn admit(embedded: &Embedded, asked: &Asked<'_>) -> Result<Map<String, Val
     let (method, application_type, left_out) =
         (registration.method.clone(), registration.application_type, registration.left_out);
     let id = registered::new_id().map_err(failed)?;
-    let client = registration.into_client(id, auth);
+    let with_token = matches!(embedded.settings.registration.dynamic, Dynamic::Token(_));
+    let client = Client { with_token, ..registration.into_client(id, auth) };
     let now = asked.now.unix_secs();
     let prefix = peer::prefix(asked.peer);
     let record = RegisteredClient { client, seen: now, used: false, prefix: Some(prefix.as_str().into()) };
@@ -106,7 +107,9 @@ fn read(embedded: &Embedded, asked: &Asked<'_>) -> Result<RegistrationRequest, O
     if asked.body.len() > REGISTRATION_BYTES_MAX {
         return Err(Code::InvalidClientMetadata.because("the registration is too long"));
     }
-    RegistrationRequest::read(&asked.body, &embedded.settings.registration.redirect_schemes)
+    let registration = &embedded.settings.registration;
+    let terms = Terms { schemes: &registration.redirect_schemes, may_act_alone: registration.may_act_alone };
+    RegistrationRequest::read(&asked.body, terms)
 }
 
 /// How the client will authenticate, and its secret, which only this answer contains.
@@ -140,7 +143,9 @@ fn effective(client: &Client, method: &ClientAuthMethod, secret: Option<&str>, n
     if let Some(name) = &client.name {
         say("client_name", json!(name));
     }
-    say("redirect_uris", json!(client.redirect_uris));
+    if client.grants.code {
+        say("redirect_uris", json!(client.redirect_uris));
+    }
     let grants = [
         (client.grants.code, "authorization_code"),
         (client.grants.refresh, "refresh_token"),

@@ -123,6 +123,7 @@ fn client(fields: &mut Fields<'_>, id: Option<Written<Box<str>>>, reference: &mu
         scopes,
         introspects,
         trusted,
+        with_token: false,
     })
 }
 

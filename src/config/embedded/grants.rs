@@ -1,30 +1,56 @@
 //! Reads `grants`: who may be granted which scopes by an embedded authorization server.
 
 use crate::{
-    authorization_server::settings::Login,
+    authorization_server::settings::{Dynamic, Login, RegistrationSettings},
     base::names::Scope,
     config::{
         embedded::clients::Read,
+        keys::embedded::REGISTERED,
         reader::{Field, Fields},
         rules::conditions_on_claims,
     },
-    decide::{authorization_server::people::GrantRule, policy::glob::Glob},
+    decide::{
+        authorization_server::people::{GrantRule, RegisteredBy},
+        policy::glob::Glob,
+    },
 };
 
 /// `grants`. An empty list is refused: such a server could not issue a token.
-pub(super) fn grants(field: &Field<'_>, login: Option<&Login>, clients: &[Read]) -> Option<Vec<GrantRule>> {
+///
+/// With `dynamic: open` and `client_credentials` an entry must say that anyone gets something.
+pub(super) fn grants(
+    field: &Field<'_>,
+    login: Option<&Login>,
+    registration: Option<&RegistrationSettings>,
+    clients: &[Read],
+) -> Option<Vec<GrantRule>> {
     let items = field.full_list("grants: without one, no scope is granted")?;
     let read = |item: &Field<'_>| {
-        item.section("authorization_servers.*.embedded.grants[]", |fields| Some(grant(fields, login, clients)))
+        item.section("authorization_servers.*.embedded.grants[]", |fields| {
+            Some(grant(fields, login, registration, clients))
+        })
     };
-    Some(items.iter().filter_map(read).collect())
+    let rules: Vec<GrantRule> = items.iter().filter_map(read).collect();
+    let is_open = registration.is_some_and(|of| of.may_act_alone && of.dynamic == Dynamic::Open);
+    if is_open && rules.iter().all(|rule| rule.registered.is_none()) {
+        let found = "no entry for clients that register, which `dynamic: open` permits to anyone";
+        let expected = "an entry {registered: anyone, scopes: …}, `dynamic: token`, or no client_credentials";
+        field.reading.problem(&field.place, found, expected);
+    }
+    Some(rules)
 }
 
-fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> GrantRule {
+fn grant(
+    fields: &mut Fields<'_>,
+    login: Option<&Login>,
+    registration: Option<&RegistrationSettings>,
+    clients: &[Read],
+) -> GrantRule {
     let accounts_at = fields.get("accounts");
     let groups_at = fields.get("groups");
     let claims_at = fields.get("claims");
     let clients_at = fields.get("clients");
+    let registered_at = fields.get("registered");
     let scopes = fields.need("scopes", "a non-empty list of scopes or patterns of scopes");
 
     // A condition that no user can meet is a mistake.
@@ -41,6 +67,12 @@ fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> Gr
     {
         field.wrong_kind::<()>("an entry of its own: a client that acts for itself has no user");
     }
+    if let Some(field) = &registered_at
+        && [&accounts_at, &groups_at, &claims_at, &clients_at].into_iter().any(Option::is_some)
+    {
+        field.wrong_kind::<()>("an entry of its own: a client that registered itself acts without a user");
+    }
+    let registered = registered_at.and_then(|field| registered(&field, registration));
     let accounts = listed(accounts_at.as_ref(), "names of accounts", |item, name| {
         let Some(Login::Accounts(of)) = login else { return };
         if !of.accounts.iter().any(|account| *account.name == *name) {
@@ -74,7 +106,23 @@ fn grant(fields: &mut Fields<'_>, login: Option<&Login>, clients: &[Read]) -> Gr
         claims: claims_at.and_then(|field| conditions_on_claims(&field)).unwrap_or_default(),
         trusts_email: login.is_some_and(Login::trusts_email),
         clients,
+        registered,
         scopes: scopes.map(|field| globs(&field)).unwrap_or_default(),
+    }
+}
+
+/// `registered`.
+fn registered(field: &Field<'_>, registration: Option<&RegistrationSettings>) -> Option<RegisteredBy> {
+    let [token, anyone] = REGISTERED;
+    let by = field.word(&[(token, RegisteredBy::Token), (anyone, RegisteredBy::Anyone)])?;
+    match registration {
+        Some(of) if !of.may_act_alone => {
+            field.wrong("no such entry, or `client_credentials` among registration.grant_types")
+        }
+        Some(of) if of.dynamic == Dynamic::Open && by == RegisteredBy::Token => {
+            field.wrong("anyone: with `dynamic: open` every client can register and gets these scopes")
+        }
+        _ => Some(by),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     authorization_server::settings::{Dynamic, RegistrationSettings},
     config::{
-        keys::embedded::{DYNAMIC, DynamicWord, REDIRECT_SCHEMES},
+        keys::embedded::{DYNAMIC, DynamicWord, REDIRECT_SCHEMES, REGISTERED_GRANT_TYPES},
         problem::quoted,
         reader::{Field, Fields, one_of},
         secret::{self, Referred},
@@ -16,6 +16,7 @@ use crate::{
 pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSettings>, Option<Box<str>>) {
     let closed = RegistrationSettings {
         dynamic: Dynamic::Off,
+        may_act_alone: false,
         redirect_schemes: RedirectSchemes::Known,
         document_hosts: Vec::new(),
         refused_clients: Vec::new(),
@@ -27,6 +28,8 @@ pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSett
         let word = fields.get(DYNAMIC.name).map(|field| field.word(DYNAMIC.words));
         let token_at = fields.get("token");
         let token = token_at.as_ref().and_then(|field| secret::long_secret(field));
+        let types_at = fields.get("grant_types");
+        let may_act_alone = types_at.as_ref().map_or(Some(false), grant_types);
         let schemes = fields.get("redirect_schemes");
         let redirect_schemes = schemes.map_or(Some(RedirectSchemes::Known), |field| redirect_schemes(&field));
         let documents = fields.get("client_id_documents");
@@ -54,10 +57,14 @@ pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSett
             (DynamicWord::Open, None) => Dynamic::Open,
             (DynamicWord::Off, None) => Dynamic::Off,
         };
+        if let (Some(at), Some(true), Dynamic::Off) = (&types_at, may_act_alone, &dynamic) {
+            at.wrong_kind::<()>("`dynamic: token` or `dynamic: open` beside it: no client can register");
+        }
         let (document_hosts, allow_loopback_documents) = documents.unwrap_or(Some((Vec::new(), false)))?;
         let refused_clients = refused_clients.into_iter().map(|id| id.value).collect();
         Some(RegistrationSettings {
             dynamic,
+            may_act_alone: may_act_alone?,
             redirect_schemes: redirect_schemes?,
             document_hosts,
             refused_clients,
@@ -65,6 +72,20 @@ pub(super) fn registration(field: Option<Field<'_>>) -> (Option<RegistrationSett
         })
     });
     (read, reference)
+}
+
+/// `grant_types`: whether registered clients may use `client_credentials`.
+fn grant_types(field: &Field<'_>) -> Option<bool> {
+    field.full_list("grant types")?;
+    let [code, credentials] = REGISTERED_GRANT_TYPES;
+    let mut named = Vec::new();
+    for item in field.distinct("grant types")? {
+        named.push(item.word(&[(code, code), (credentials, credentials)])?);
+    }
+    match named.contains(&code) {
+        true => Some(named.contains(&credentials)),
+        false => field.wrong_kind("authorization_code among them: registered clients sign users in"),
+    }
 }
 
 /// `redirect_schemes`. An empty list permits no private-use scheme.

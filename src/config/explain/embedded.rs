@@ -10,14 +10,14 @@ use crate::{
     config::{
         EmbeddedProvenance, Settings,
         explain::issuer::{algorithms, jwks, reach},
-        keys::embedded::{DYNAMIC, DynamicWord, GRANT_TYPES},
+        keys::embedded::{DYNAMIC, DynamicWord, GRANT_TYPES, REGISTERED, REGISTERED_GRANT_TYPES},
         units::duration_text,
         yaml::{Out, flow, map, text, texts, yes},
     },
     decide::{
         authorization_server::{
             client::{Client, ClientAuth},
-            people::GrantRule,
+            people::{GrantRule, RegisteredBy},
             redirect_scheme::RedirectSchemes,
         },
         policy::glob::Glob,
@@ -97,6 +97,9 @@ fn registration(of: &RegistrationSettings, kept: &EmbeddedProvenance) -> Out {
     if let Dynamic::Token(_) = of.dynamic {
         entries.push(("token", text(kept.token.as_deref().unwrap_or_default())));
     }
+    if of.may_act_alone {
+        entries.push(("grant_types", texts(&REGISTERED_GRANT_TYPES)));
+    }
     entries.push((
         "redirect_schemes",
         match &of.redirect_schemes {
@@ -155,6 +158,10 @@ fn grant(of: &GrantRule) -> Out {
         let claims = of.claims.iter().map(|(claim, of)| (claim.to_string(), values(of)));
         entries.push(("claims", Out::FlowMap(claims.collect())));
     }
+    entries.extend(of.registered.map(|by| {
+        let [token, anyone] = REGISTERED;
+        ("registered", text(if by == RegisteredBy::Token { token } else { anyone }))
+    }));
     entries.push(("scopes", Out::Flow(of.scopes.iter().map(Glob::as_str).map(text).collect())));
     flow(entries)
 }

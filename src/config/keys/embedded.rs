@@ -50,6 +50,12 @@ pub(in crate::config) const REFRESH_GRACE: RangedKey<Duration> = RangedKey {
 /// Words of `grant_types`.
 pub(in crate::config) const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
 
+/// Words of `registration.grant_types`.
+pub(in crate::config) const REGISTERED_GRANT_TYPES: [&str; 2] = ["authorization_code", "client_credentials"];
+
+/// Words of `grants[].registered`.
+pub(in crate::config) const REGISTERED: [&str; 2] = ["token", "anyone"];
+
 /// Words of `registration.redirect_schemes`. In a list, `known` stands for the default as well.
 pub(in crate::config) const REDIRECT_SCHEMES: [&str; 2] = ["known", "any"];
 
@@ -139,6 +145,13 @@ fn registration() -> KeySection {
                 SECRET,
                 "The token that a registration must present with `dynamic: token`: at least 32 random bytes.",
             ),
+            KeyRow::optional(
+                "grant_types",
+                filled_list("grant types", ValueShape::Words(REGISTERED_GRANT_TYPES.to_vec())),
+                "The grants that clients may register. With `client_credentials` a client acts for itself, without a \
+                 user: it needs no redirect URI, and gets the scopes of the `grants` for `registered` clients.",
+            )
+            .or(json!(["authorization_code"])),
             KeyRow::optional(
                 "redirect_schemes",
                 ValueShape::WordsOr(
@@ -246,6 +259,12 @@ fn grant() -> KeySection {
                 names("client ids", "a client id"),
                 "One of these clients acts for itself (`client_credentials`). Such an entry has no condition on \
                  users.",
+            ),
+            KeyRow::optional(
+                "registered",
+                ValueShape::Words(REGISTERED.to_vec()),
+                "A client that registered itself acts for itself: `token`, one that presented the token of the \
+                 registration; `anyone`, any. Such an entry has no other condition.",
             ),
             KeyRow::required(
                 "scopes",

@@ -38,6 +38,10 @@ pub struct Client {
     /// entries of earlier releases.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub trusted: bool,
+    /// Whether it registered with the operator's initial access token. Absent in entries of earlier
+    /// releases.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_token: bool,
 }
 
 /// Where a client was defined.

@@ -17,7 +17,7 @@ use crate::{
             people::read_scope,
             redirect_scheme::RedirectSchemes,
             redirect_uri::RedirectUri,
-            registration::{ApplicationType, ClientAuthMethod, RegistrationRequest},
+            registration::{ApplicationType, ClientAuthMethod, RegistrationRequest, Terms},
             url::WebUrl,
             visible_text::visible,
         },
@@ -32,8 +32,8 @@ impl RegistrationRequest {
     ///
     /// # Errors
     /// `invalid_redirect_uri`, `invalid_client_metadata`.
-    pub fn read(json: &[u8], schemes: &RedirectSchemes) -> Result<Self, OAuthError> {
-        registration(json, schemes).map_err(|wrong| wrong.code.because(wrong.what))
+    pub fn read(json: &[u8], terms: Terms<'_>) -> Result<Self, OAuthError> {
+        registration(json, terms).map_err(|wrong| wrong.code.because(wrong.what))
     }
 }
 
@@ -65,11 +65,11 @@ fn wrong(what: impl Into<Cow<'static, str>>) -> Wrong {
 }
 
 /// A registration request.
-fn registration(json: &[u8], schemes: &RedirectSchemes) -> Result<RegistrationRequest, Wrong> {
+fn registration(json: &[u8], terms: Terms<'_>) -> Result<RegistrationRequest, Wrong> {
     let members = Members::read(json)?;
     // RFC 7591 §2 defines the default. The gateway assigns `client_id` and `client_secret`, and
     // ignores those in the request.
-    members.registration(schemes, |members| members.method("client_secret_basic", false))
+    members.registration(terms, |members| members.method("client_secret_basic", false))
 }
 
 /// A client's document, and how the client authenticates.
@@ -83,7 +83,7 @@ fn document(url: &DocumentUrl, json: &[u8]) -> Result<(RegistrationRequest, Clie
         return Err(wrong("the document has a client secret"));
     }
     let registration =
-        members.registration(&RedirectSchemes::Any, |members| members.method("none", url.is_loopback()))?;
+        members.registration(Terms::OF_DOCUMENTS, |members| members.method("none", url.is_loopback()))?;
     if registration.name.is_none() {
         return Err(wrong("client_name is missing"));
     }
@@ -134,10 +134,22 @@ impl Members {
 
     fn registration(
         &self,
-        schemes: &RedirectSchemes,
+        terms: Terms<'_>,
         method: impl Fn(&Self) -> Result<ClientAuthMethod, Wrong>,
     ) -> Result<RegistrationRequest, Wrong> {
-        let (redirect_uris, left_out) = self.redirect_uris(schemes)?;
+        // First, because a client that acts for itself has no redirect URI.
+        let grants = self.grants(terms.may_act_alone)?;
+        let method = method(self)?;
+        if grants.credentials && method == ClientAuthMethod::None {
+            // OAuth 2.1 §4.2: the id alone must not be enough to get a token.
+            return Err(wrong(
+                "client_credentials needs a client secret or keys; token_endpoint_auth_method names neither",
+            ));
+        }
+        let (redirect_uris, left_out) = match grants.code {
+            true => self.redirect_uris(terms.schemes)?,
+            false => (Vec::new(), None),
+        };
         self.check_response_types()?;
         // Not a limit, so a list that cannot be read keeps no client out.
         let scopes = self.get("scope").and_then(Value::as_str).and_then(|text| read_scope(text).ok());
@@ -146,8 +158,8 @@ impl Members {
             application_type: self.application_type(&redirect_uris),
             redirect_uris,
             left_out,
-            method: method(self)?,
-            grants: self.grants()?,
+            method,
+            grants,
             scopes,
         })
     }
@@ -188,6 +200,7 @@ impl Members {
 
     fn check_response_types(&self) -> Result<(), Wrong> {
         match self.words("response_types")? {
+            // A client that acts for itself uses none.
             Some(types) if !types.is_empty() && !types.contains(&"code") => {
                 Err(wrong("response_types must contain code"))
             }
@@ -199,13 +212,17 @@ impl Members {
     /// `grant_types`, or leave it empty, want to stay signed in as well, and §3.2.1 lets the server
     /// decide. Grant types that registered clients cannot have are left out, and the answer lists
     /// the rest.
-    fn grants(&self) -> Result<Grants, Wrong> {
+    fn grants(&self, may_act_alone: bool) -> Result<Grants, Wrong> {
         let types = self.words("grant_types")?.filter(|types| !types.is_empty());
         let types = types.unwrap_or_else(|| vec!["authorization_code", "refresh_token"]);
-        if !types.contains(&"authorization_code") {
-            return Err(wrong("grant_types must contain authorization_code"));
+        let has = |name: &str| types.contains(&name);
+        let code = has("authorization_code");
+        let credentials = may_act_alone && has("client_credentials");
+        match (code || credentials, has("client_credentials")) {
+            (true, _) => Ok(Grants { code, refresh: code && has("refresh_token"), credentials }),
+            (false, true) => Err(wrong("client_credentials is not allowed here for clients that register themselves")),
+            (false, false) => Err(wrong("grant_types must contain authorization_code")),
         }
-        Ok(Grants { code: true, refresh: types.contains(&"refresh_token"), credentials: false })
     }
 
     fn method(&self, default: &str, allow_loopback: bool) -> Result<ClientAuthMethod, Wrong> {

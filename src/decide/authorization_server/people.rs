@@ -43,8 +43,19 @@ pub struct GrantRule {
     pub trusts_email: bool,
     /// Any of these configured clients, for `client_credentials`, which has no user.
     pub clients: Vec<Box<str>>,
+    /// Clients that registered themselves, for `client_credentials`.
+    pub registered: Option<RegisteredBy>,
     /// The scopes that may be granted.
     pub scopes: Vec<Glob>,
+}
+
+/// Which registered clients a rule is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegisteredBy {
+    /// Those with the operator's initial access token.
+    Token,
+    /// All.
+    Anyone,
 }
 
 /// A user or a client.
@@ -52,8 +63,14 @@ pub struct GrantRule {
 pub enum Grantee<'a> {
     /// A user who has logged in.
     Person(&'a Person),
-    /// A client that acts for itself.
+    /// A configured client that acts for itself.
     Client(&'a str),
+    /// A registered client that acts for itself, and whether it registered with the operator's
+    /// initial access token.
+    Registered {
+        /// Whether it did.
+        with_token: bool,
+    },
 }
 
 /// The scopes of `asked` that a rule grants, in the same order, each once.
@@ -85,13 +102,24 @@ pub fn named_claims(rules: &[GrantRule]) -> impl Iterator<Item = &str> {
 impl GrantRule {
     fn is_for(&self, grantee: Grantee<'_>) -> bool {
         match grantee {
-            Grantee::Person(person) => self.clients.is_empty() && self.matches(person),
+            Grantee::Person(person) => self.clients.is_empty() && self.registered.is_none() && self.matches(person),
             // A rule that also names users, or names no client, grants nothing to a client itself.
             Grantee::Client(id) => {
-                let names_people = !(self.accounts.is_empty() && self.groups.is_empty() && self.claims.is_empty());
-                !names_people && self.clients.iter().any(|client| **client == *id)
+                !self.names_people() && self.registered.is_none() && self.clients.iter().any(|client| **client == *id)
+            }
+            Grantee::Registered { with_token } => {
+                let is_one = match self.registered {
+                    None => false,
+                    Some(RegisteredBy::Token) => with_token,
+                    Some(RegisteredBy::Anyone) => true,
+                };
+                is_one && !self.names_people() && self.clients.is_empty()
             }
         }
+    }
+
+    fn names_people(&self) -> bool {
+        !(self.accounts.is_empty() && self.groups.is_empty() && self.claims.is_empty())
     }
 
     fn matches(&self, person: &Person) -> bool {

@@ -4,9 +4,24 @@ use crate::{
     base::names::Scope,
     decide::authorization_server::{
         client::{Client, ClientAuth, ClientOrigin, Grants},
+        redirect_scheme::RedirectSchemes,
         redirect_uri::RedirectUri,
     },
 };
+
+/// What clients may register.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Which private-use schemes their redirect URIs may have.
+    pub schemes: &'a RedirectSchemes,
+    /// Whether they may use `client_credentials`.
+    pub may_act_alone: bool,
+}
+
+impl Terms<'_> {
+    /// For documents: the configuration decides about schemes at each use.
+    pub const OF_DOCUMENTS: Self = Self { schemes: &RedirectSchemes::Any, may_act_alone: false };
+}
 
 /// A checked registration request (RFC 7591 §2). Defaults are filled in; unknown members, and a
 /// `client_id` that the client chose, are ignored.
@@ -22,7 +37,7 @@ pub struct RegistrationRequest {
     pub left_out: Option<&'static str>,
     /// `token_endpoint_auth_method`.
     pub method: ClientAuthMethod,
-    /// `grant_types`; `client_credentials` is only for configured clients.
+    /// `grant_types`; `client_credentials` only if the terms permit it.
     pub grants: Grants,
     /// `scope`.
     pub scopes: Option<Vec<Scope>>,
@@ -79,6 +94,7 @@ impl RegistrationRequest {
             grants: self.grants,
             scopes: None,
             introspects: Vec::new(),
+            with_token: false,
             trusted: false,
         }
     }

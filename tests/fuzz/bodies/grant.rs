@@ -16,7 +16,7 @@ use portcullis::{
         private_scheme::check_scheme,
         redirect_scheme::RedirectSchemes,
         redirect_uri::RedirectUri,
-        registration::{ApplicationType, RegistrationRequest},
+        registration::{ApplicationType, ClientAuthMethod, RegistrationRequest, Terms},
         request::{AuthorizationRequest, ReturnTo},
         resources::{Protected, left, narrow},
         stored_value, userinfo,
@@ -146,7 +146,16 @@ pub(crate) fn grant_registration(input: &[u8]) -> bool {
         assert!(client.name.is_some() && client.host().as_deref() == Some("app.example"));
         assert!(!matches!(client.auth, ClientAuth::Secret(_)) && !client.grants.credentials);
     }
-    let read = match RegistrationRequest::read(input, &RedirectSchemes::Known) {
+    // With `client_credentials` there is a credential, and a redirect URI where there are users.
+    let open = Terms { schemes: &RedirectSchemes::Any, may_act_alone: true };
+    if let Ok(read) = RegistrationRequest::read(input, open) {
+        assert_eq!(read.grants.code, !read.redirect_uris.is_empty());
+        assert!(read.grants.code || read.grants.credentials);
+        assert!(!read.grants.credentials || read.method != ClientAuthMethod::None);
+        assert!(!read.grants.refresh || read.grants.code);
+    }
+    let read = match RegistrationRequest::read(input, Terms { schemes: &RedirectSchemes::Known, may_act_alone: false })
+    {
         Ok(read) => read,
         Err(error) => {
             is_sayable(&error);
@@ -189,6 +198,7 @@ pub(crate) fn grant_request(input: &[u8]) -> bool {
         scopes: None,
         introspects: Vec::new(),
         trusted: false,
+        with_token: false,
     };
     let resources =
         [("https://gw.example/a", "a b"), ("https://gw.example", "c")].map(|(resource, scopes)| Protected {

@@ -91,6 +91,7 @@ impl Scene {
                 claims: vec![("department".into(), vec!["eng".into()])],
                 trusts_email: false,
                 clients: Vec::new(),
+                registered: None,
                 scopes: vec![Glob::new("a")],
             }];
         })

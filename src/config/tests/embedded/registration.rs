@@ -1,7 +1,10 @@
 //! `registration`: which clients are accepted without an entry, as read, refused and printed.
 
 use super::{ACCOUNTS, WHOLE, folder, with};
-use crate::{config::explain, decide::authorization_server::redirect_scheme::RedirectSchemes};
+use crate::{
+    config::explain,
+    decide::authorization_server::{people::RegisteredBy, redirect_scheme::RedirectSchemes},
+};
 
 /// The whole file with these keys of `registration`.
 fn with_keys(keys: &str) -> String {
@@ -50,5 +53,55 @@ fn b3_schemes_are_a_word_or_a_list() {
         ("redirect_schemes: {a: b}", "redirect_schemes: found"),
     ] {
         assert!(problems(keys).contains(said), "{keys}: {}", problems(keys));
+    }
+}
+
+#[test]
+fn b9_clients_act_for_themselves_where_registration_and_grants_say_so() {
+    let folder = folder(ACCOUNTS);
+    let both = "grant_types: [authorization_code, client_credentials]";
+    let granted = |keys: &str, entry: &str| {
+        let text = with_keys(keys);
+        let grants = text.find("      grants:\n").unwrap() + "      grants:\n".len();
+        let (before, after) = text.split_at(grants);
+        format!("{before}        - {entry}\n{after}")
+    };
+    let open = |text: &str| {
+        text.replace("dynamic: token\n", "dynamic: open\n").replace("        token: env:SESSION_KEY\n", "")
+    };
+    for (text, may, by) in [
+        (with_keys("grant_types: [authorization_code]"), false, None),
+        (with_keys(both), true, None),
+        (granted(both, "{registered: token, scopes: [mcp:connect]}"), true, Some(RegisteredBy::Token)),
+        (open(&granted(both, "{registered: anyone, scopes: [mcp:connect]}")), true, Some(RegisteredBy::Anyone)),
+    ] {
+        let settings = with(&text, folder.path()).unwrap_or_else(|wrong| panic!("{text}: {wrong}")).settings;
+        let embedded = &settings.embedded[0];
+        assert_eq!((embedded.registration.may_act_alone, embedded.grants[0].registered), (may, by), "{text}");
+        let printed = explain::print(&settings);
+        let again = with(&printed, folder.path()).unwrap_or_else(|wrong| panic!("{wrong}\n{printed}")).settings;
+        assert_eq!(
+            (&again.embedded[0].registration, &again.embedded[0].grants),
+            (&embedded.registration, &embedded.grants)
+        );
+    }
+    for (text, said) in [
+        (open(&with_keys(both)), "no entry for clients that register, which `dynamic: open` permits to anyone"),
+        (
+            open(&granted(both, "{registered: token, scopes: [a]}")),
+            "expected anyone: with `dynamic: open` every client",
+        ),
+        (
+            granted("# nothing", "{registered: token, scopes: [a]}"),
+            "`client_credentials` among registration.grant_types",
+        ),
+        (granted(both, "{registered: token, groups: [staff], scopes: [a]}"), "an entry of its own"),
+        (granted(both, "{registered: all, scopes: [a]}"), "grants[0].registered: found \"all\""),
+        (with_keys("grant_types: [client_credentials]"), "authorization_code among them"),
+        (with_keys("grant_types: [implicit]"), "grant_types[0]: found \"implicit\""),
+        (with_keys("grant_types: []"), "grant_types: found"),
+    ] {
+        let problems = with(&text, folder.path()).expect_err(&text).to_string();
+        assert!(problems.contains(said), "{said}: {problems}");
     }
 }

@@ -15,11 +15,15 @@ use crate::{
         client_id_document::DocumentUrl,
         error::Code,
         redirect_scheme::RedirectSchemes,
-        registration::{ApplicationType, ClientAuthMethod, RegistrationRequest},
+        registration::{ApplicationType, ClientAuthMethod, RegistrationRequest, Terms},
     },
 };
 
+mod alone;
+
 const URL: &str = "https://app.example/client.json";
+/// Without `client_credentials`.
+const TERMS: Terms<'_> = Terms { schemes: &RedirectSchemes::Known, may_act_alone: false };
 const CALLBACK: &str = "https://app.example/cb";
 
 fn key_set() -> Value {
@@ -41,7 +45,7 @@ fn with(mut base: Value, members: &Value) -> Vec<u8> {
 
 fn register(members: &Value) -> Result<RegistrationRequest, Code> {
     let json = with(json!({"redirect_uris": [CALLBACK]}), members);
-    RegistrationRequest::read(&json, &RedirectSchemes::Known).map_err(|error| error.code)
+    RegistrationRequest::read(&json, TERMS).map_err(|error| error.code)
 }
 
 fn document(members: &Value) -> Result<Client, Cow<'static, str>> {
@@ -320,15 +324,11 @@ fn b38_attack_157_only_strict_and_short_json_is_read() {
         &long,
         &deep,
     ] {
-        let refused = RegistrationRequest::read(bad.as_bytes(), &RedirectSchemes::Known).unwrap_err();
+        let refused = RegistrationRequest::read(bad.as_bytes(), TERMS).unwrap_err();
         assert_eq!(refused.code, Code::InvalidClientMetadata, "{bad}");
     }
     let nulls = br#"{"redirect_uris":["https://app.example/cb"],"client_name":null,"scope":null,"jwks":null,"grant_types":null}"#;
-    assert_eq!(
-        RegistrationRequest::read(nulls, &RedirectSchemes::Known),
-        Ok(register(&json!({})).unwrap()),
-        "null is left out"
-    );
+    assert_eq!(RegistrationRequest::read(nulls, TERMS), Ok(register(&json!({})).unwrap()), "null is left out");
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn client(auth: ClientAuth, uris: &[&str]) -> Client {
         scopes: None,
         introspects: Vec::new(),
         trusted: false,
+        with_token: false,
     }
 }
 

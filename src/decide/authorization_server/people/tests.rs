@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{GrantRule, Grantee, Person, allowed, read_scope};
+use super::{GrantRule, Grantee, Person, RegisteredBy, allowed, is_named, read_scope};
 use crate::{
     base::{
         limits::authorization_server::{SCOPE_BYTES_MAX, SCOPES_MAX},
@@ -18,6 +18,7 @@ fn rule(scopes: &str) -> GrantRule {
         claims: Vec::new(),
         trusts_email: false,
         clients: Vec::new(),
+        registered: None,
         scopes: scopes.split_whitespace().map(Glob::new).collect(),
     }
 }
@@ -136,6 +137,28 @@ fn e16_e45_what_a_rule_names_must_all_hold() {
         ("a rule for clients", everything(|rule| rule.clients = vec!["ann".into()]), &ann, false),
     ] {
         assert_eq!(granted(&rules, Grantee::Person(person), "x") == "x", good, "{case}");
+    }
+}
+
+#[test]
+fn e35_b9_a_registered_client_gets_what_rules_say_of_registered_clients() {
+    let of = |by: RegisteredBy| GrantRule { registered: Some(by), ..rule("x") };
+    let (token, anyone) = (of(RegisteredBy::Token), of(RegisteredBy::Anyone));
+    for (case, rule, with_token, without) in [
+        ("anyone", anyone.clone(), true, true),
+        ("with the token", token.clone(), true, false),
+        ("every user", rule("x"), false, false),
+        ("a configured client", GrantRule { clients: vec!["dyn_1".into()], ..rule("x") }, false, false),
+        ("people are named, too", GrantRule { accounts: vec!["ada".into()], ..anyone.clone() }, false, false),
+        ("clients are named, too", GrantRule { clients: vec!["dyn_1".into()], ..anyone.clone() }, false, false),
+    ] {
+        let gets = |with_token| granted(std::slice::from_ref(&rule), Grantee::Registered { with_token }, "x") == "x";
+        assert_eq!((gets(true), gets(false)), (with_token, without), "{case}");
+    }
+    // Nor is such a rule for anyone else.
+    for rule in [token, anyone] {
+        assert_eq!(granted(std::slice::from_ref(&rule), Grantee::Client("dyn_1"), "x"), "");
+        assert!(!is_named(&[rule], Grantee::Client("dyn_1")));
     }
 }
 

@@ -31,6 +31,7 @@ fn client(uris: &[&str]) -> Client {
         scopes: None,
         introspects: Vec::new(),
         trusted: false,
+        with_token: false,
     }
 }
 

@@ -106,6 +106,7 @@ fn e48_b8_help_is_for_what_an_authorization_can_bring_and_a_refresh_cannot() {
         scopes: None,
         introspects: Vec::new(),
         trusted: false,
+        with_token: false,
     };
     let grants = [GrantRule {
         accounts: Vec::new(),
@@ -113,6 +114,7 @@ fn e48_b8_help_is_for_what_an_authorization_can_bring_and_a_refresh_cannot() {
         claims: Vec::new(),
         trusts_email: false,
         clients: Vec::new(),
+        registered: None,
         scopes: vec![Glob::new("read"), Glob::new("pay*")],
     }];
     let told = Family { told_to_step_up: scopes("pay"), ..family.clone() };

@@ -1,0 +1,152 @@
+//! Clients that register and act for themselves, without a user (`client_credentials`).
+
+use serde_json::json;
+
+use super::{
+    client::{Client, call_tool},
+    world::{LoginPlan, LoginWorld},
+};
+use crate::e2e::world::{Ask, Reply};
+
+const TOKEN: &str = "the-initial-access-token-of-more-than-thirty-two-bytes";
+const USERS: &str = "{groups: [staff], scopes: [\"mcp:*\"]}";
+
+fn plan(registration: &str, registered: &str) -> LoginPlan {
+    LoginPlan::accounts()
+        .around(|plan| plan.environment("INITIAL", TOKEN))
+        .key("registration", registration)
+        .key("grants", &format!("[{USERS}, {{registered: {registered}, scopes: [\"mcp:connect\"]}}]"))
+}
+
+const OPEN: &str = "{dynamic: open, grant_types: [authorization_code, client_credentials]}";
+const BY_TOKEN: &str = "{dynamic: token, token: env:INITIAL, grant_types: [authorization_code, client_credentials]}";
+
+/// Registers as the article of a vendor says: no redirect URI, no method.
+async fn register(login: &LoginWorld, bearer: Option<&str>) -> Result<Client, (u16, String)> {
+    let body = json!({"client_name": "Robot", "redirect_uris": [], "grant_types": ["client_credentials"]});
+    let ask = Ask::post("/oauth/register", body.to_string());
+    let ask = match bearer {
+        Some(token) => ask.with("Authorization", format!("Bearer {token}")),
+        None => ask,
+    };
+    let reply = login.send_to(0, &ask).await;
+    let json = reply.json();
+    if reply.status != 201 {
+        return Err((reply.status, json["error"].as_str().unwrap().to_owned()));
+    }
+    assert_eq!((&json["grant_types"], json.get("redirect_uris")), (&json!(["client_credentials"]), None), "{json}");
+    let secret = json["client_secret"].as_str().unwrap().to_owned();
+    login.world.issued(&format!(".{secret}"));
+    Ok(Client { secret: Some(secret), ..Client::with_id(json["client_id"].as_str().unwrap()) })
+}
+
+async fn token(login: &LoginWorld, client: &Client, scope: &str) -> Reply {
+    client.post(login, 0, "/oauth/token", &[("grant_type", "client_credentials"), ("scope", scope)]).await
+}
+
+fn refusal(reply: &Reply) -> (u16, String) {
+    (reply.status, reply.json()["error"].as_str().unwrap_or_default().to_owned())
+}
+
+fn refused(status: u16, error: &str) -> (u16, String) {
+    (status, error.to_owned())
+}
+
+#[tokio::test]
+async fn login_b9_a_registered_client_acts_for_itself_where_the_operator_has_opted_in() {
+    for (registration, registered, bearer) in [(BY_TOKEN, "token", Some(TOKEN)), (OPEN, "anyone", None)] {
+        let login = plan(registration, registered).start().await;
+        let metadata = login.send_to(0, &Ask::get("/.well-known/oauth-authorization-server/oauth")).await;
+        assert!(metadata.json()["grant_types_supported"].to_string().contains("client_credentials"));
+        let client = register(&login, bearer).await.unwrap();
+        let reply = token(&login, &client, "mcp:connect mcp:danger").await;
+        let tokens = login.tokens(&reply);
+        assert_eq!((&*tokens.scope, tokens.refresh.as_deref()), ("mcp:connect", None));
+        assert_eq!(tokens.claim("sub"), json!(client.id));
+        assert_eq!(call_tool(&login, 0, &tokens.access, "safe").await.status, 200);
+        assert_eq!(call_tool(&login, 0, &tokens.access, "danger").await.status, 403);
+        assert_eq!(refusal(&token(&login, &client, "mcp:danger").await), refused(400, "invalid_scope"));
+        let wrong = Client { secret: Some("guess".to_owned()), ..client.clone() };
+        assert_eq!(refusal(&token(&login, &wrong, "mcp:connect").await), refused(401, "invalid_client"));
+        // It has no user, and signs none in.
+        let request = client.request(&login, "mcp:connect").url.replace(&login.world.public, "");
+        assert_eq!(login.send_to(0, &Ask::get(&request)).await.status, 400);
+        login.close().await;
+    }
+}
+
+#[tokio::test]
+async fn login_b9_attack_220_without_the_operators_word_there_is_no_token_and_the_error_says_why() {
+    let login = LoginPlan::accounts().start().await;
+    assert_eq!(register(&login, None).await.unwrap_err(), refused(400, "invalid_client_metadata"));
+    login.close().await;
+    // A client without a secret would need its id alone.
+    let login = plan(OPEN, "anyone").start().await;
+    let public = json!({"grant_types": ["client_credentials"], "token_endpoint_auth_method": "none"});
+    let reply = Client::try_register(&login, public).await;
+    assert_eq!(refusal(&reply), refused(400, "invalid_client_metadata"));
+    // A client that did not register the grant.
+    let secret = json!({"token_endpoint_auth_method": "client_secret_basic"});
+    let client = Client::register(&login, secret).await;
+    assert_eq!(refusal(&token(&login, &client, "mcp:connect").await), refused(400, "unauthorized_client"));
+    login.close().await;
+    for (registration, grants, said) in [
+        (OPEN, format!("[{USERS}]"), "registered: anyone"),
+        (OPEN, format!("[{USERS}, {{registered: token, scopes: [\"*\"]}}]"), "anyone: with `dynamic: open`"),
+        ("{dynamic: open}", format!("[{USERS}, {{registered: anyone, scopes: [\"*\"]}}]"), "no such entry"),
+        (
+            BY_TOKEN,
+            format!("[{USERS}, {{registered: token, groups: [staff], scopes: [\"*\"]}}]"),
+            "an entry of its own",
+        ),
+        ("{grant_types: [authorization_code, client_credentials]}", format!("[{USERS}]"), "no client can register"),
+        ("{dynamic: open, grant_types: [client_credentials]}", format!("[{USERS}]"), "authorization_code among them"),
+    ] {
+        let plan = LoginPlan::accounts().around(|plan| plan.environment("INITIAL", TOKEN));
+        let ended = plan.key("registration", registration).key("grants", &grants).refused_start().await;
+        assert!(ended.output.contains(said), "{said}: {}", ended.output);
+    }
+}
+
+#[tokio::test]
+async fn login_b9_attack_221_a_client_of_anyone_gets_nothing_once_the_operator_asks_for_the_token() {
+    let login = plan(OPEN, "anyone").start().await;
+    let client = register(&login, None).await.unwrap();
+    login.tokens(&token(&login, &client, "mcp:connect").await);
+    login.edit(0, |text| {
+        text.replace("dynamic: open", "dynamic: token, token: env:INITIAL")
+            .replace("registered: anyone", "registered: token")
+    });
+    login.until_reloaded(0, 1).await;
+    assert_eq!(refusal(&token(&login, &client, "mcp:connect").await), refused(400, "invalid_scope"));
+    assert_eq!(register(&login, None).await.unwrap_err(), refused(401, "invalid_token"));
+    let chosen = register(&login, Some(TOKEN)).await.unwrap();
+    login.tokens(&token(&login, &chosen, "mcp:connect").await);
+    // Withdrawn, it ends for all at once.
+    login.edit(0, |text| {
+        text.replace(", grant_types: [authorization_code, client_credentials]", "")
+            .replace(", {registered: token, scopes: [\"mcp:connect\"]}", "")
+    });
+    login.until_reloaded(0, 2).await;
+    for client in [&client, &chosen] {
+        assert_eq!(refusal(&token(&login, client, "mcp:connect").await), refused(400, "unauthorized_client"));
+    }
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_b9_attack_222_one_address_gets_only_so_many_tokens_whatever_it_registers() {
+    let login = plan(OPEN, "anyone").start().await;
+    let clients = [register(&login, None).await.unwrap(), register(&login, None).await.unwrap()];
+    let (mut issued, mut slowed) = (0, 0);
+    for attempt in 0..80 {
+        let reply = token(&login, &clients[attempt % 2], "mcp:connect").await;
+        match reply.status {
+            200 => issued += usize::from(login.tokens(&reply).refresh.is_none()),
+            429 => slowed += usize::from(reply.header("retry-after").is_some()),
+            other => panic!("{other}: {reply:?}"),
+        }
+    }
+    assert!((30..60).contains(&issued) && slowed >= 20, "{issued} issued, {slowed} slowed down");
+    login.close().await;
+}
