@@ -168,7 +168,10 @@ async fn attack_185_what_the_upstream_did_is_told_apart_from_the_decision() {
     assert_eq!(world.send(&world.post(call("get_nothing"))).await.status, 502);
     world.upstream.answer_with(|_| vec![Step::Hang]);
     assert_eq!(world.send(&world.post(call("get_late"))).await.status, 504);
-    world.upstream.answer_with(|_| full(302, &[("Location", "https://elsewhere.example/")], ""));
+    // Without a connection that the next call could use while the upstream stops.
+    world
+        .upstream
+        .answer_with(|_| full(302, &[("Location", "https://elsewhere.example/"), ("Connection", "close")], ""));
     assert_eq!(world.send(&world.post(call("get_moved"))).await.status, 502);
     world.upstream.stop();
     assert_eq!(world.send(&world.post(call("get_down"))).await.status, 502);
