@@ -126,7 +126,7 @@ pub struct OidcSettings {
     pub jwks: KeySource,
     /// Whether claims are read from the userinfo endpoint as well.
     pub userinfo: bool,
-    /// How long claims count that a refresh does not bring anew.
+    /// How long claims count after the IdP last sent them.
     pub claims_max_age: Duration,
     /// Whether an address counts of which the IdP does not say whether it is verified.
     pub trust_email: bool,
@@ -211,27 +211,15 @@ pub enum StoreSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        authorization_server::testing,
-        decide::authorization_server::idp_profile::{self, GENERIC},
-    };
+    use crate::{authorization_server::testing, decide::authorization_server::idp_profile};
 
     #[test]
     fn a9_a_rotated_secret_or_another_scope_list_is_the_same_idp() {
         let with = |change: fn(&mut OidcSettings)| {
             let mut oidc = OidcSettings {
-                issuer: "https://idp.example".into(),
-                client_id: "gateway".into(),
-                client_secret: Secret::new(b"one".to_vec()),
                 algorithms: vec![Algorithm::RS256],
-                profile: &GENERIC,
                 scopes: vec!["openid".into()],
-                authorize_parameters: Vec::new(),
-                reach: IssuerReach::default(),
-                jwks: KeySource::Discover,
-                userinfo: false,
-                claims_max_age: Duration::from_secs(3600),
-                trust_email: false,
+                ..testing::company_idp("https://idp.example", "gateway", b"one")
             };
             change(&mut oidc);
             EmbeddedSettings { login: Login::Oidc(Box::new(oidc)), ..testing::settings() }

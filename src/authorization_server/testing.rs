@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
+use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
 mod browser;
@@ -17,17 +18,19 @@ use crate::{
         keys::random,
         person::accounts::{Account, Accounts},
         reply::EndpointAnswer,
-        settings::{Dynamic, EmbeddedSettings, Login, RegistrationSettings, StoreSettings},
+        settings::{Dynamic, EmbeddedSettings, Login, OidcSettings, RegistrationSettings, StoreSettings},
         store::kind::EntryKind,
     },
     base::{
         clock::{Clock, Now, testing::HandClock},
         digest::{sha256, sha256_base64url},
+        secret::Secret,
     },
     decide::{
         authorization_server::{
             client::{Client, ClientAuth, ClientOrigin, Grants},
             form,
+            idp_profile::GENERIC,
             people::{GrantRule, Person},
             pkce::Challenge,
             redirect_scheme::RedirectSchemes,
@@ -41,7 +44,8 @@ use crate::{
     outbound::{
         dial::Dialler,
         fetch::{Fetch, client_tls, private_roots},
-        keys::LocalKeys,
+        keys::{KeySource, LocalKeys},
+        reach::IssuerReach,
     },
 };
 
@@ -298,6 +302,24 @@ impl World {
         let caller = UnverifiedJwt::read(token).ok()?.verify(&rules, &keys, self.clock.now()).ok()?;
         let jti = caller.claims()["jti"].as_str()?;
         (!self.local.is_revoked(jti)).then_some(caller)
+    }
+}
+
+/// A company IdP with the defaults of the tests, and no scopes.
+pub(crate) fn company_idp(issuer: &str, client_id: &str, secret: &[u8]) -> OidcSettings {
+    OidcSettings {
+        issuer: issuer.into(),
+        client_id: client_id.into(),
+        client_secret: Secret::new(secret.to_vec()),
+        scopes: Vec::new(),
+        reach: IssuerReach::default(),
+        jwks: KeySource::Discover,
+        algorithms: vec![Algorithm::ES256, Algorithm::RS256],
+        profile: &GENERIC,
+        authorize_parameters: Vec::new(),
+        userinfo: false,
+        claims_max_age: Duration::from_secs(3600),
+        trust_email: false,
     }
 }
 

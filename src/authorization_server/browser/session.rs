@@ -33,6 +33,21 @@ struct SignInSession {
     since: u64,
 }
 
+/// A user who has logged in with this browser.
+pub(crate) struct SignedIn {
+    /// The user, with the account's current groups.
+    pub(crate) person: Person,
+    /// How long ago, in seconds.
+    age: u64,
+}
+
+impl SignedIn {
+    /// The user; if `max_age` is given, only if they logged in at most so many seconds ago.
+    pub(crate) fn within(self, max_age: Option<u64>) -> Option<Person> {
+        max_age.is_none_or(|max_age| self.age <= max_age).then_some(self.person)
+    }
+}
+
 /// Begins a session with a new cookie, whatever cookie the browser sent: an attacker may have
 /// planted that one. Returns `Set-Cookie`.
 pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>, person: &Person) -> Result<String, OAuthError> {
@@ -50,25 +65,19 @@ pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>, person: &Perso
     Ok(Cookie::Login.set(embedded, &cookie, LOGIN_AGE.as_secs()))
 }
 
-/// The user who has logged in with this browser, with the account's current groups; if `max_age` is
-/// given, only if that was at most so many seconds ago.
-pub(crate) async fn signed_in(
-    embedded: &Embedded,
-    asked: &Asked<'_>,
-    max_age: Option<u64>,
-) -> Result<Option<Person>, StoreFault> {
+/// The user who has logged in with this browser.
+pub(crate) async fn signed_in(embedded: &Embedded, asked: &Asked<'_>) -> Result<Option<SignedIn>, StoreFault> {
     let Some(cookie) = Cookie::Login.get(embedded, &asked.head.headers) else { return Ok(None) };
     let Some(value) = embedded.state.store.get(EntryKind::Login, &sha256_base64url(cookie)).await? else {
         return Ok(None);
     };
     let session = serde_json::from_slice::<SignInSession>(&value).ok();
-    let age = |session: &SignInSession| asked.now.unix_secs().saturating_sub(session.since);
-    let session = session.filter(|session| max_age.is_none_or(|max_age| age(session) <= max_age));
-    let account = session.and_then(|session| {
+    Ok(session.and_then(|session| {
         let account = accounts(embedded).ok()?.find(&session.account)?;
-        verify_slices_are_equal(&proof(account), &session.proof).is_ok().then_some(account)
-    });
-    Ok(account.map(Account::person))
+        let age = asked.now.unix_secs().saturating_sub(session.since);
+        let is_current = verify_slices_are_equal(&proof(account), &session.proof).is_ok();
+        is_current.then(|| SignedIn { person: account.person(), age })
+    }))
 }
 
 /// The local accounts, if users log in with these.

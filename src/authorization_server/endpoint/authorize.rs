@@ -111,8 +111,9 @@ async fn proceed(
     if let Login::Oidc(_) = embedded.settings.login {
         return Ok(to_idp(embedded, asked, client, request).await?);
     }
-    let is_signed_in = session::signed_in(embedded, asked, None).await?.is_some();
-    let person = session::signed_in(embedded, asked, request.max_age).await?;
+    let session = session::signed_in(embedded, asked).await?;
+    let is_signed_in = session.is_some();
+    let person = session.and_then(|session| session.within(request.max_age));
     let person = person.filter(|_| !request.signs_in_again);
     let mut knows_client = false;
     if let Some(person) = &person {

@@ -127,8 +127,8 @@ async fn offer_of(embedded: &Embedded, flow: &Flow, asked: &Asked<'_>) -> Result
     let gone = || Code::AccessDenied.because("the account that logged in was removed");
     let person = current::person_now(embedded, person).ok_or_else(gone)?;
     if let Login::Accounts(_) = &embedded.settings.login {
-        let session = session::signed_in(embedded, asked, None).await?;
-        if session.is_none_or(|session| session.subject != person.subject) {
+        let session = session::signed_in(embedded, asked).await?;
+        if session.is_none_or(|session| session.person.subject != person.subject) {
             return Ok(None);
         }
     }

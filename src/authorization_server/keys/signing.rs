@@ -188,8 +188,7 @@ impl SigningKeys {
     ) -> Result<bool, StoreFault> {
         let Some(sealed) = store.get(EntryKind::Keys, PLACE).await? else { return Ok(false) };
         let Some(ring) = self.opened(&sealed, sealer)? else { return Ok(false) };
-        let is_first = sealer.opened(purpose(ring.era), &sealed).is_some_and(|(position, _)| position == 0);
-        if is_first && ring.era == era {
+        if opened_by(sealer, &sealed) == Some(0) && ring.era == era {
             return Ok(true);
         }
         let records: Vec<Record> = ring.keys.iter().map(|key| key.record.clone()).collect();

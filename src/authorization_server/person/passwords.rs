@@ -208,8 +208,8 @@ fn threads_max(cores: usize) -> usize {
     cores.saturating_sub(1).clamp(1, PASSWORD_THREADS_MAX)
 }
 
-/// What argon2 works in, kept from one check to the next: to take it anew costs thousands of page
-/// faults, which hold up every other thread of the process.
+/// The memory in which argon2 works, kept from one check to the next: each new allocation costs
+/// thousands of page faults, which hold up every other thread of the process.
 #[derive(Default)]
 struct CheckMemory(Vec<Block>);
 

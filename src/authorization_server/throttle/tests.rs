@@ -9,12 +9,12 @@ fn at(secs: u64) -> Now {
     Now { wall: time, mono: time }
 }
 
-const SOMEBODY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 
 #[test]
 fn e28_logins_to_an_account_cost_more_each_time() {
     let throttle = Throttle::default();
-    let to = Action::LoginToFrom("ada", SOMEBODY);
+    let to = Action::LoginToFrom("ada", ADDRESS);
     for _ in 0..5 {
         assert_eq!(throttle.attempt(to, at(0)), Ok(()));
     }
@@ -31,7 +31,7 @@ fn e28_logins_to_an_account_cost_more_each_time() {
         now += wait;
         assert_eq!(throttle.attempt(to, at(now)), Ok(()));
     }
-    assert_eq!(throttle.check(Action::LoginToFrom("bob", SOMEBODY), at(now)), Ok(()), "another account");
+    assert_eq!(throttle.check(Action::LoginToFrom("bob", ADDRESS), at(now)), Ok(()), "another account");
     let elsewhere = Action::LoginToFrom("ada", "192.0.2.8".parse().unwrap());
     assert_eq!(throttle.check(elsewhere, at(now)), Ok(()), "guesses from elsewhere do not lock its owner out");
     assert_eq!(throttle.check(to, at(now + 300)), Ok(()));
@@ -44,7 +44,7 @@ fn e28_logins_to_an_account_cost_more_each_time() {
 #[test]
 fn e28_one_address_cannot_hold_up_an_account_for_others_and_many_can_not_guess_without_end() {
     let throttle = Throttle::default();
-    let (from, to) = (Action::LoginToFrom("ada", SOMEBODY), Action::LoginTo("ada"));
+    let (from, to) = (Action::LoginToFrom("ada", ADDRESS), Action::LoginTo("ada"));
     let mut guesses = 0;
     for now in 0..48 * 3600 {
         if throttle.attempt(from, at(now)).is_ok() {
@@ -63,7 +63,7 @@ fn e28_one_address_cannot_hold_up_an_account_for_others_and_many_can_not_guess_w
 #[test]
 fn e28_a_login_that_works_does_not_pay_for_guesses_at_others() {
     let throttle = Throttle::default();
-    let from = Action::LoginFrom(SOMEBODY);
+    let from = Action::LoginFrom(ADDRESS);
     for _ in 0..31 {
         assert_eq!(throttle.attempt(from, at(0)), Ok(()), "a guess");
         if throttle.attempt(from, at(0)).is_err() {
@@ -77,10 +77,10 @@ fn e28_a_login_that_works_does_not_pay_for_guesses_at_others() {
 #[test]
 fn e28_what_has_a_rate_comes_back_one_by_one() {
     for (action, at_once, every_ms) in [
-        (Action::Registration(SOMEBODY), 30, 1_000),
+        (Action::Registration(ADDRESS), 30, 1_000),
         (Action::ClientSecret("robot"), 20, 1_000),
-        (Action::ClientFrom(SOMEBODY), 60, 1_000),
-        (Action::Authorize(SOMEBODY), 300, 200),
+        (Action::ClientFrom(ADDRESS), 60, 1_000),
+        (Action::Authorize(ADDRESS), 300, 200),
     ] {
         let throttle = Throttle::default();
         for count in 0..at_once {
@@ -100,7 +100,7 @@ fn e28_what_has_a_rate_comes_back_one_by_one() {
 #[test]
 fn e28_a_successful_login_does_not_delay_others_at_the_same_address() {
     let throttle = Throttle::default();
-    let from = Action::LoginFrom(SOMEBODY);
+    let from = Action::LoginFrom(ADDRESS);
     let mut now = 0;
     for _ in 0..40 {
         while let Err(wait) = throttle.attempt(from, at(now)) {
@@ -172,15 +172,15 @@ fn login_d1_a_hosted_client_has_2000_sign_ins_an_hour_from_one_address() {
     let throttle = Throttle::default();
     for count in 0..2_000 {
         let now = at(count * 3_600 / 2_000);
-        throttle.attempt(Action::Registration(SOMEBODY), now).unwrap();
-        throttle.check(Action::ClientFrom(SOMEBODY), now).unwrap();
+        throttle.attempt(Action::Registration(ADDRESS), now).unwrap();
+        throttle.check(Action::ClientFrom(ADDRESS), now).unwrap();
     }
 }
 
 #[test]
 fn login_d3_attempts_that_are_counted_out_of_order_need_not_wait_for_each_other() {
     let throttle = Throttle::default();
-    let (one, other) = (Action::LoginTo("ada"), Action::Authorize(SOMEBODY));
+    let (one, other) = (Action::LoginTo("ada"), Action::Authorize(ADDRESS));
     for now in [5, 3, 4, 1] {
         throttle.attempt(one, at(now)).unwrap();
         throttle.attempt(other, at(now)).unwrap();

@@ -14,7 +14,7 @@ use crate::{
         },
         settings::{Login, OidcSettings},
         store::kind::EntryKind,
-        testing::{Browser, ECHO, ISSUER, Reply, START_SECS, Shown, VERIFIER, World, exchange},
+        testing::{Browser, ECHO, ISSUER, Reply, START_SECS, Shown, VERIFIER, World, company_idp, exchange},
     },
     base::{digest::sha256, secret::Secret},
     decide::{
@@ -72,18 +72,8 @@ impl Scene {
         idp.answer("/jwks", ScriptedAnswer::json(json!({"keys": [P256.jwk(), RSA.jwk()]}).to_string()));
         let world = World::with(|settings| {
             settings.login = Login::Oidc(Box::new(OidcSettings {
-                issuer: issuer.as_str().into(),
-                client_id: US.into(),
-                client_secret: Secret::new(b"50% of a secret".to_vec()),
                 scopes: vec!["profile".into(), "offline_access".into()],
-                reach: crate::outbound::reach::IssuerReach::default(),
-                jwks: crate::outbound::keys::KeySource::Discover,
-                algorithms: vec![jsonwebtoken::Algorithm::ES256, jsonwebtoken::Algorithm::RS256],
-                profile: &crate::decide::authorization_server::idp_profile::GENERIC,
-                authorize_parameters: Vec::new(),
-                userinfo: false,
-                claims_max_age: std::time::Duration::from_secs(3600),
-                trust_email: false,
+                ..company_idp(&issuer, US, b"50% of a secret")
             }));
             settings.grants = vec![GrantRule {
                 accounts: Vec::new(),

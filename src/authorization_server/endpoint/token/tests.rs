@@ -9,7 +9,10 @@ use crate::{
         grant::code::AuthorizationCode,
         settings::{Login, OidcSettings, StoreSettings},
         store::{Store, kind::EntryKind},
-        testing::{Browser, ECHO, FILES, ISSUER, START_SECS, VERIFIER, World, ada, exchange, form_request, refresh},
+        testing::{
+            Browser, ECHO, FILES, ISSUER, START_SECS, VERIFIER, World, ada, company_idp, exchange, form_request,
+            refresh,
+        },
     },
     base::{clock::testing::HandClock, digest::sha256_base64url, secret::Secret},
     decide::{authorization_server::client::ClientAuth, routing::IssuerEndpoint as E},
@@ -121,18 +124,8 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
     // Whether users log in with accounts or at the IdP decides which claims count.
     let world = world.reloaded(|settings| {
         settings.login = Login::Oidc(Box::new(OidcSettings {
-            issuer: "https://idp.example".into(),
-            client_id: "us".into(),
-            client_secret: Secret::new(b"secret".to_vec()),
             scopes: Vec::new(),
-            reach: crate::outbound::reach::IssuerReach::default(),
-            jwks: crate::outbound::keys::KeySource::Discover,
-            algorithms: vec![jsonwebtoken::Algorithm::ES256, jsonwebtoken::Algorithm::RS256],
-            profile: &crate::decide::authorization_server::idp_profile::GENERIC,
-            authorize_parameters: Vec::new(),
-            userinfo: false,
-            claims_max_age: std::time::Duration::from_secs(3600),
-            trust_email: false,
+            ..company_idp("https://idp.example", "us", b"secret")
         }));
     });
     let reply = world.post(E::Token, &exchange(&code)).await;
