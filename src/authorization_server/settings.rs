@@ -72,7 +72,7 @@ impl EmbeddedSettings {
         Holders {
             accounts,
             clients: self.clients.iter().map(|client| client.id.clone()).collect(),
-            refused: self.registration.refused_clients.iter().cloned().collect(),
+            refused: self.registration.refused_clients.clone(),
         }
     }
 

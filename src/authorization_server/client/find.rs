@@ -14,6 +14,7 @@ use crate::{
         client::{Client, ClientOrigin},
         client_id_document::DocumentUrl,
         error::{Code, OAuthError},
+        holders::is_refused,
         last_good::Purpose,
     },
 };
@@ -36,7 +37,7 @@ pub(crate) async fn find(
     }
     let unknown = || Code::InvalidClient.because("the client is not registered here");
     // Takes effect at once, whatever this server has cached or stored of the client.
-    if embedded.settings.registration.refused_clients.iter().any(|refused| DocumentUrl::is_same(refused, id)) {
+    if is_refused(&embedded.settings.registration.refused_clients, id) {
         return Err(unknown());
     }
     let mut client = match DocumentUrl::looks_like_one(id) {

@@ -13,7 +13,7 @@ pub struct Holders {
     /// The configured clients.
     pub clients: HashSet<Box<str>>,
     /// `refused_clients`.
-    pub refused: HashSet<Box<str>>,
+    pub refused: Vec<Box<str>>,
 }
 
 impl Holders {
@@ -27,7 +27,7 @@ impl Holders {
         // Registrations and documents are not in the configuration. Any other id is that of a
         // client which was configured when the token was issued.
         let may_be_outside = client.starts_with(REGISTERED_PREFIX) || DocumentUrl::looks_like_one(client);
-        self.clients.contains(client) || (may_be_outside && !self.refused.contains(client))
+        self.clients.contains(client) || (may_be_outside && !is_refused(&self.refused, client))
     }
 
     fn has_subject(&self, subject: &str, client: &str) -> bool {
@@ -35,6 +35,11 @@ impl Holders {
         // A client that acts for itself is the subject of its tokens; no account has its name.
         subject == client || accounts.contains(subject)
     }
+}
+
+/// Whether the operator refuses the client with this id, in whatever spelling of its document's host.
+pub fn is_refused(refused: &[Box<str>], client: &str) -> bool {
+    refused.iter().any(|refused| DocumentUrl::is_same(refused, client))
 }
 
 #[cfg(test)]
@@ -47,7 +52,7 @@ mod tests {
         let local = Holders {
             accounts: Some(set(&["ada", "bob"])),
             clients: set(&["desktop", "nightly"]),
-            refused: set(&["dyn_bad", "https://bad.example/client", "desktop"]),
+            refused: ["dyn_bad", "https://bad.example/client", "desktop"].map(Box::from).to_vec(),
         };
         let bridge = Holders { accounts: None, ..local.clone() };
         for (subject, client, at_accounts, at_idp) in [
@@ -63,6 +68,8 @@ mod tests {
             ("ada", "", false, false),
             ("ada", "dyn_bad", false, false),
             ("ada", "https://bad.example/client", false, false),
+            ("ada", "https://BAD.example:443/client", false, false),
+            ("ada", "https://bad.example/Client", true, true),
             // A client for itself.
             ("nightly", "nightly", true, true),
             ("weekly", "weekly", false, false),

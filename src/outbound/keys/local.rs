@@ -149,7 +149,7 @@ mod tests {
         let holders = |accounts: &[&str]| Holders {
             accounts: Some(accounts.iter().map(|one| Box::from(*one)).collect()),
             clients: [Box::from("client")].into(),
-            refused: HashSet::new(),
+            refused: Vec::new(),
         };
         let caller = Caller::for_tests("ada", &[], json!({"jti": "family.one"}));
         let mut waiting = std::pin::pin!(keys.until_withdrawn(&caller));
