@@ -16,7 +16,7 @@ use self::{
     request::{Unsent, UpstreamRequest},
 };
 use crate::{
-    base::limits::upstreams::UPSTREAM_REDIAL_FIRST,
+    base::limits::upstreams::{UPSTREAM_GOING_AWAY_REPEATS, UPSTREAM_REDIAL_FIRST},
     decide::policy::evaluate::Permit,
     outbound::{
         dial::Dialler,
@@ -120,7 +120,7 @@ impl Upstream {
     ) -> Result<Response<Answer>, Fault> {
         drop(permit);
         let mut outgoing = UpstreamRequest { method, target, headers, body };
-        let mut may_repeat = true;
+        let mut repeats = 0;
         // When the call began to wait for a connection; most calls never wait.
         let mut arrived = None;
         loop {
@@ -152,8 +152,12 @@ impl Upstream {
                             self.pause(arrived, fault).await?;
                         }
                     }
-                    Err(Undone::Unprocessed(_)) if may_repeat => (may_repeat, arrived) = (false, None),
-                    Err(Undone::Unprocessed(Unsent { fault, .. }) | Undone::Failed(Unsent { fault, .. })) => {
+                    Err(Undone::Unprocessed { is_going_away, .. }) if repeats < repeats_max(is_going_away) => {
+                        (repeats, arrived) = (repeats + 1, None);
+                    }
+                    Err(
+                        Undone::Unprocessed { unsent: Unsent { fault, .. }, .. } | Undone::Failed(Unsent { fault, .. }),
+                    ) => {
                         return Err(fault);
                     }
                 },
@@ -219,6 +223,12 @@ impl Upstream {
     pub fn prune(&self) {
         self.pools.prune();
     }
+}
+
+/// How often a request is sent again that the upstream says it did not process. Each connection of
+/// a server that restarts, or that limits the requests on one connection, may be going away.
+fn repeats_max(is_going_away: bool) -> u32 {
+    if is_going_away { UPSTREAM_GOING_AWAY_REPEATS } else { 1 }
 }
 
 fn no_head(limit: Duration) -> Fault {

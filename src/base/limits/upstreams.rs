@@ -15,6 +15,8 @@ pub const UPSTREAM_H2_CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
 pub const UPSTREAM_H2_PING: Duration = Duration::from_secs(5);
 /// Response header fields of one HTTP/2 stream.
 pub const UPSTREAM_H2_HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// How often a request is sent again because connections are going away that did not process it.
+pub const UPSTREAM_GOING_AWAY_REPEATS: u32 = 4;
 /// Age at which a connection is replaced, so that a changed DNS record is noticed under load: twice
 /// the usual 30 s of a record in a cluster. One handshake a minute is cheap.
 pub const UPSTREAM_CONNECTION_AGE: Duration = Duration::from_secs(60);

@@ -91,7 +91,7 @@ impl Link {
             heard: AtomicBool::new(false),
             changed: Notify::new(),
         });
-        let heard = Heard { stream, state: Arc::clone(&state) };
+        let heard = Heard { stream, state: Arc::clone(&state), is_write_lost: false };
         let (sender, connection) = Builder::new()
             .initial_max_send_streams(UNTOLD)
             .initial_window_size(UPSTREAM_H2_STREAM_WINDOW_BYTES)
@@ -191,10 +191,11 @@ impl StreamSlot {
         match response.await {
             Ok(response) => Ok(response),
             Err(cause) if is_unprocessed(&cause) => {
-                if cause.is_go_away() {
+                let is_going_away = cause.is_go_away();
+                if is_going_away {
                     self.retire();
                 }
-                Err(Undone::Unprocessed(Unsent::broken(cause)))
+                Err(Undone::Unprocessed { unsent: Unsent::broken(cause), is_going_away })
             }
             Err(cause) => Err(Undone::Failed(Unsent::broken(cause))),
         }
@@ -217,8 +218,9 @@ impl Drop for StreamSlot {
 pub(super) enum Undone {
     /// No byte of the request was queued.
     Unsent(Fault),
-    /// The peer says that it did not process the request.
-    Unprocessed(Unsent),
+    /// The peer says that it did not process the request: it refused this stream, or its whole
+    /// connection is going away.
+    Unprocessed { unsent: Unsent, is_going_away: bool },
     /// The peer may have processed the request.
     Failed(Unsent),
 }
@@ -290,9 +292,39 @@ fn reset(cause: &str) -> DialFault {
 }
 
 /// A stream that notes when the peer sends a byte.
+///
+/// A peer that closes its connection under our writes has often said why: a GOAWAY and answers lie
+/// unread in the socket. The library would fail every stream at the failed write. So what can no
+/// longer be written is dropped without an error, and the connection ends when its input does.
 struct Heard {
     stream: Stream,
     state: Arc<LinkState>,
+    /// Whether the peer takes no more bytes.
+    is_write_lost: bool,
+}
+
+impl Heard {
+    /// The result of a write of `length` bytes.
+    fn written(&mut self, written: Poll<io::Result<usize>>, length: usize) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Err(cause)) if is_closed_by_peer(&cause) => {
+                self.is_write_lost = true;
+                self.state.is_closed.store(true, Ordering::Release);
+                Poll::Ready(Ok(length))
+            }
+            written => written,
+        }
+    }
+
+    /// The result of a flush or of a shutdown.
+    fn flushed(&mut self, flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        self.written(flushed.map_ok(|()| 0), 0).map_ok(|_| ())
+    }
+}
+
+fn is_closed_by_peer(cause: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(cause.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
 impl AsyncRead for Heard {
@@ -307,7 +339,11 @@ impl AsyncRead for Heard {
 
 impl AsyncWrite for Heard {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        if self.is_write_lost {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.written(written, bytes.len())
     }
 
     fn poll_write_vectored(
@@ -315,7 +351,12 @@ impl AsyncWrite for Heard {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+        let length = pieces.iter().map(|piece| piece.len()).sum();
+        if self.is_write_lost {
+            return Poll::Ready(Ok(length));
+        }
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        self.written(written, length)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -323,10 +364,17 @@ impl AsyncWrite for Heard {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        if self.is_write_lost {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.flushed(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_write_lost {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
