@@ -37,7 +37,8 @@ impl Holders {
     }
 }
 
-/// Whether the operator refuses the client with this id, in whatever spelling of its document's host.
+/// Whether the operator refuses the client with this id, in whatever spelling of its document's
+/// host.
 pub fn is_refused(refused: &[Box<str>], client: &str) -> bool {
     refused.iter().any(|refused| DocumentUrl::is_same(refused, client))
 }
