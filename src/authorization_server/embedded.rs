@@ -16,7 +16,7 @@ use crate::{
         person::{bridge::Bridge, claims_seen::ClaimsSeen, passwords::PasswordThreads},
         renewals::Renewals,
         replica::Replica,
-        settings::{EmbeddedSettings, Login},
+        settings::EmbeddedSettings,
         store::Store,
         throttle::Throttle,
         upkeep::{failing::FailingTasks, identity::StoreIdentity, seal_standing::SealStanding},
@@ -147,10 +147,7 @@ impl State {
         local: Arc<LocalKeys>,
     ) -> Result<Arc<Self>, String> {
         let store = Store::open(&settings.store, roots, Arc::clone(&clock)).map_err(|fault| fault.to_string())?;
-        let bridge = match &settings.login {
-            Login::Accounts(_) => None,
-            Login::Oidc(oidc) => Some(Bridge::new((**oidc).clone(), fetch.clone(), Arc::clone(&clock))),
-        };
+        let bridge = Bridge::new(&settings.login, &fetch, &clock);
         let sealer = Arc::new(Sealer::new(&settings.seal_keys)?);
         let replica = Replica::new(clock.now().wall)?;
         let revocations = Revocations::new(Arc::clone(&local));
@@ -182,8 +179,8 @@ impl State {
     /// Follows a reload that continues this authorization server.
     pub fn follow(&self, settings: &EmbeddedSettings) {
         self.revocations.accept_only(settings.holders());
-        if let (Some(bridge), Login::Oidc(oidc)) = (&self.bridge, &settings.login) {
-            bridge.follow(oidc);
+        if let Some(bridge) = &self.bridge {
+            bridge.follow(&settings.login);
         }
     }
 

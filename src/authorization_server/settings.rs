@@ -11,8 +11,14 @@ use crate::{
         secret::Secret,
     },
     decide::authorization_server::{
-        client::Client, holders::Holders, idp_profile::IdpProfile, people::GrantRule, redirect_scheme::RedirectSchemes,
-        refresh_family::RefreshBounds, resources::Protected,
+        client::Client,
+        github::{GitHubNames, GitHubPlace},
+        holders::Holders,
+        idp_profile::IdpProfile,
+        people::GrantRule,
+        redirect_scheme::RedirectSchemes,
+        refresh_family::RefreshBounds,
+        resources::Protected,
     },
     outbound::{keys::KeySource, reach::IssuerReach},
 };
@@ -67,7 +73,7 @@ impl EmbeddedSettings {
     pub fn holders(&self) -> Holders {
         let accounts = match &self.login {
             Login::Accounts(accounts) => Some(accounts.accounts.iter().map(|one| one.subject().into()).collect()),
-            Login::Oidc(_) => None,
+            Login::Oidc(_) | Login::GitHub(_) => None,
         };
         Holders {
             accounts,
@@ -83,7 +89,8 @@ impl EmbeddedSettings {
         let same_login = match (&before.login, &self.login) {
             (Login::Accounts(_), Login::Accounts(_)) => true,
             (Login::Oidc(before), Login::Oidc(now)) => before.is_same_idp(now),
-            (Login::Accounts(_), Login::Oidc(_)) | (Login::Oidc(_), Login::Accounts(_)) => false,
+            (Login::GitHub(before), Login::GitHub(now)) => before.is_same_idp(now),
+            _ => false,
         };
         same_login
             && before.name == self.name
@@ -101,6 +108,25 @@ pub enum Login {
     Accounts(Accounts),
     /// The company's OpenID Connect provider.
     Oidc(Box<OidcSettings>),
+    /// GitHub, or a GitHub Enterprise Server.
+    GitHub(Box<GitHubSettings>),
+}
+
+/// GitHub. The embedded server is an OAuth app or a GitHub App there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GitHubSettings {
+    /// Where it is.
+    pub place: GitHubPlace,
+    /// The embedded server's client id there.
+    pub client_id: Box<str>,
+    /// The embedded server's client secret there.
+    pub client_secret: Secret,
+    /// Users of any of these may sign in; if it is empty, all users may.
+    pub admitted: GitHubNames,
+    /// What `grants` name besides.
+    pub granted: GitHubNames,
+    /// How it is reached.
+    pub reach: IssuerReach,
 }
 
 /// The company's IdP. The embedded server is a confidential client there.
@@ -138,9 +164,48 @@ impl Login {
     pub fn trusts_email(&self) -> bool {
         matches!(self, Self::Oidc(oidc) if oidc.trust_email)
     }
+
+    /// Whether users log in with local accounts.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Accounts(_))
+    }
+}
+
+impl GitHubSettings {
+    /// Whether both are the same app of the same GitHub, so that its sessions go on.
+    #[must_use]
+    pub fn is_same_idp(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+
+    /// The name of this app of this GitHub, for its sessions.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("github {} {}", self.place.web, self.client_id)
+    }
+
+    /// The organizations and teams that matter.
+    #[must_use]
+    pub fn named(&self) -> GitHubNames {
+        self.admitted.with(&self.granted)
+    }
+
+    /// The scopes that an OAuth app needs. A GitHub App has permissions in their place.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<&'static str> {
+        let organizations = (!self.named().is_empty()).then_some("read:org");
+        ["user:email"].into_iter().chain(organizations).collect()
+    }
 }
 
 impl OidcSettings {
+    /// The name of this client of this IdP, for its sessions.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("oidc {} {}", self.issuer, self.client_id)
+    }
+
     /// Whether both are the same client of the same IdP, so that its sessions go on: the same name
     /// and the same client. Where it is reached, by which CA, a rotated secret, what is
     /// asked of it, and which of its claims are trusted do not make it another.

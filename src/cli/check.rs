@@ -67,6 +67,7 @@ fn trusted(settings: &Settings) -> Vec<String> {
             Login::Accounts(_) => return None,
             Login::Oidc(oidc) if oidc.trust_email => "unless the provider says `email_verified: false`",
             Login::Oidc(_) => "only if the provider says `email_verified: true`",
+            Login::GitHub(_) => "only if it is the primary address at GitHub, and verified there",
         };
         by_email(of).then(|| format!("authorization_servers.{}: an `email` counts {which}", of.name))
     };

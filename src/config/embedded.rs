@@ -42,6 +42,7 @@ use crate::{
 };
 
 mod clients;
+mod github;
 mod grants;
 mod oidc;
 mod registration;
@@ -113,8 +114,8 @@ fn settings(
 ) -> Option<EmbeddedSettings> {
     let path = fields.need("path", "the authorization server's public path, such as /oauth");
     read.path = path.and_then(|field| issuer_path(&field));
-    let login = fields.need("login", "how users log in: a map with `accounts` or `oidc`");
-    let login = login.and_then(|field| login_of(&field, &mut read.kept));
+    let login = fields.need("login", "how users log in: a map with `accounts`, `oidc` or `github`");
+    let mut login = login.and_then(|field| login_of(&field, &mut read.kept));
     let (registration, token) = registration::registration(fields.get("registration"));
     read.kept.token = token;
     let clients = fields.get("clients").map(|field| clients::clients(&field)).unwrap_or_default();
@@ -122,11 +123,14 @@ fn settings(
     read.kept.clients = references;
     let grants = fields.need("grants", "who may be granted which scopes: a scope that no entry names is never granted");
     let grants = grants.and_then(|field| grants::grants(&field, login.as_ref(), registration.as_ref(), &clients));
+    if let (Some(Login::GitHub(github)), Some(grants)) = (&mut login, &grants) {
+        github.granted = github::named_by(grants);
+    }
     let long = fields.get("access_token_ttl");
     let access_token_ttl = value::duration(fields, &ACCESS_TOKEN_TTL);
     if let Some(field) = long.filter(|_| access_token_ttl > ACCESS_TOKEN_TTL_USUAL) {
         field.warn(match &login {
-            Some(Login::Oidc(_)) => {
+            Some(Login::Oidc(_) | Login::GitHub(_)) => {
                 "at most 1h: a user who is disabled at the identity provider, or loses a group there, is noticed only at the next refresh"
             }
             _ => "at most 1h: a user who loses a group keeps its scopes until the next refresh",
@@ -179,13 +183,18 @@ fn issuer_path(field: &Field<'_>) -> Option<Written<Box<str>>> {
 fn login_of(field: &Field<'_>, kept: &mut EmbeddedProvenance) -> Option<Login> {
     let kept = std::cell::RefCell::new(kept);
     field.section("authorization_servers.*.embedded.login", |fields| {
-        fields.exactly_one(&["accounts", "oidc"], |kind, field| match kind {
+        fields.exactly_one(&["accounts", "oidc", "github"], |kind, field| match kind {
             "accounts" => {
                 let path = value::path(&field, "the path of a file with accounts")?;
                 let accounts = accounts(&field, &path);
                 kept.borrow_mut().accounts = Some(path);
                 accounts.map(Login::Accounts)
             }
+            "github" => field.section("authorization_servers.*.embedded.login.github", |fields| {
+                let (settings, reference) = github::github(fields);
+                kept.borrow_mut().client_secret = reference;
+                settings.map(|settings| Login::GitHub(Box::new(settings)))
+            }),
             _ => field.section("authorization_servers.*.embedded.login.oidc", |fields| {
                 let (settings, reference) = oidc::oidc(fields);
                 kept.borrow_mut().client_secret = reference;
@@ -207,6 +216,9 @@ fn claims_of_tokens(field: &Field<'_>, login: Option<&Login>) -> Vec<Box<str>> {
             );
         } else if matches!(login, Some(Login::Accounts(_))) && *claim.value != *"groups" {
             field.reading.warning(&claim.place, &found, "groups: local accounts have no other claims");
+        } else if matches!(login, Some(Login::GitHub(_))) && !github::CLAIMS.contains(&&*claim.value) {
+            let expected = format!("a claim of GitHub's users: {}", github::CLAIMS.join(", "));
+            field.reading.warning(&claim.place, &found, &expected);
         }
     }
     claims.into_iter().map(|claim| claim.value).collect()

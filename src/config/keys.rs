@@ -26,6 +26,7 @@ use crate::{
 };
 
 pub(super) mod embedded;
+pub(super) mod github;
 pub(super) mod issuer;
 pub(super) mod limits;
 pub(super) mod oidc;

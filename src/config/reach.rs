@@ -24,16 +24,28 @@ use crate::{
 /// `issuer`, and how it is reached. `expected` says what the issuer is. `None` in place of the
 /// second if one of its keys is wrong.
 pub(super) fn issuer(fields: &mut Fields<'_>, expected: &str) -> (Option<Written<Issuer>>, Option<IssuerReach>) {
-    let allowing = fields.get("allow_http");
-    let allow_http = allowing.as_ref().and_then(Field::bool).unwrap_or(false);
-    if let Some(field) = allowing.filter(|_| allow_http) {
-        field.warn("false: an attacker on the network can answer in the issuer's name");
-    }
+    let allow_http = allow_http(fields);
     let issuer = fields.need("issuer", expected).and_then(|field| issuer_url(&field, allow_http));
     let ca = fields.get("ca").map(|field| private_ca(&field));
     let at = fields.get("reach_at").map(|field| reach_at(&field, issuer.as_ref(), allow_http));
     let reach = || Some(IssuerReach { allow_http, ca: optional(ca)?, at: optional(at)? });
     (issuer, reach())
+}
+
+/// `allow_http` and `ca` alone: for a place that is not reached elsewhere.
+pub(super) fn without_detour(fields: &mut Fields<'_>) -> Option<IssuerReach> {
+    let allow_http = allow_http(fields);
+    let ca = fields.get("ca").map(|field| private_ca(&field));
+    Some(IssuerReach { allow_http, ca: optional(ca)?, at: None })
+}
+
+fn allow_http(fields: &mut Fields<'_>) -> bool {
+    let allowing = fields.get("allow_http");
+    let allow_http = allowing.as_ref().and_then(Field::bool).unwrap_or(false);
+    if let Some(field) = allowing.filter(|_| allow_http) {
+        field.warn("false: an attacker on the network can answer in the issuer's name");
+    }
+    allow_http
 }
 
 /// `None` only for a key that is written and wrong.

@@ -6,6 +6,7 @@ pub mod client_id_document;
 pub mod client_metadata;
 pub mod error;
 pub mod form;
+pub mod github;
 pub mod holders;
 pub mod idp_metadata;
 pub mod idp_profile;

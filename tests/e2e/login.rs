@@ -1,6 +1,6 @@
 //! The embedded authorization server in everyday operation, by the real binary: one file a topic.
 //!
-//! [`world::LoginPlan`] starts a gateway: local accounts or a scripted IdP ([`idp::Idp`]); memory, a
+//! [`world::LoginPlan`] starts a gateway: local accounts, a scripted IdP ([`idp::Idp`]) or GitHub; memory, a
 //! file or a real Redis; one or several replicas; keys `A` to `D`. [`browser::Browser`] fills in the
 //! pages, [`client::Client`] gets, refreshes and revokes tokens. A test ends with `close`.
 
@@ -14,6 +14,8 @@ mod crowds;
 mod documents;
 mod doubled;
 mod floods;
+pub mod github;
+mod github_sign_in;
 pub mod idp;
 mod idp_algorithms;
 mod idp_claims;

@@ -36,6 +36,8 @@ use serde_json::Value;
 mod answers;
 #[path = "bodies/crossing.rs"]
 mod crossing;
+#[path = "bodies/github.rs"]
+mod github;
 #[path = "bodies/grant.rs"]
 mod grant;
 #[path = "bodies/proxied.rs"]
@@ -50,6 +52,7 @@ mod verdicts;
 mod watched;
 pub(crate) use answers::{event_ids, list, sse, task_search};
 pub(crate) use crossing::hop;
+pub(crate) use github::github;
 pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request, idp_userinfo, stored_value};
 pub(crate) use proxied::{forwarded, proxy_header};
 pub(crate) use table::TARGETS;

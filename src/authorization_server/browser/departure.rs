@@ -10,45 +10,24 @@ use crate::{
         },
         embedded::{Asked, Embedded},
         keys::random::unguessable,
-        person::bridge::{Bridge, unavailable},
-        settings::OidcSettings,
-    },
-    base::{
-        digest::{sha256, sha256_base64url},
-        names::{Scope, is_loopback_name},
-    },
-    decide::{
-        authorization_server::{
-            error::{Code, OAuthError},
-            form, idp_request,
-            pkce::Challenge,
+        person::bridge::{
+            Bridge,
+            sign_in::{ExpectedAnswer, IdpRequest},
         },
+    },
+    base::digest::sha256,
+    decide::{
+        authorization_server::error::{Code, OAuthError},
         routing::IssuerEndpoint,
     },
-    outbound::fault::{Fault, FaultKind},
 };
-
-/// What the answer of the IdP must match.
-pub(crate) struct ExpectedAnswer {
-    /// `nonce`.
-    pub(crate) nonce: Box<str>,
-    /// The code verifier.
-    pub(crate) verifier: Box<str>,
-}
-
-impl ExpectedAnswer {
-    /// From the secret of a `state`.
-    fn of(secret: &str) -> Self {
-        let derived = |what: &str| sha256_base64url(&format!("{what} {secret}")).into();
-        Self { nonce: derived("nonce"), verifier: derived("verifier") }
-    }
-}
 
 /// The IdP's address for the browser. The flow travels sealed in `state`. `prompt` replaces that of
 /// the client.
 ///
 /// # Errors
-/// `temporarily_unavailable`, or `invalid_request` if the flow is too long to travel.
+/// `temporarily_unavailable`; `invalid_request` if the flow is too long to travel; `login_required`
+/// if no page may be shown, and the IdP cannot do without.
 pub(crate) async fn depart(
     embedded: &Embedded,
     id: &str,
@@ -56,43 +35,18 @@ pub(crate) async fn depart(
     prompt: Option<&str>,
 ) -> Result<String, OAuthError> {
     let bridge = bridge_of(embedded)?;
-    let link = bridge.link();
-    let settings = &link.settings;
-    let metadata = bridge.metadata().await?;
-    let endpoint = metadata.authorization_endpoint.as_deref().unwrap_or_default();
-    // With `reach_at` alone, `allow_http` is for the network inside, not for browsers.
-    let allow_http = settings.reach.allow_http && settings.issuer.starts_with("http://");
-    if !is_web_address(endpoint, allow_http) {
-        return Err(unavailable(&Fault::new(FaultKind::Metadata, "the authorization_endpoint is not an https URL")));
-    }
     let secret = unguessable().map_err(|why| Code::ServerError.because(why))?;
     let state = sealed_flow::seal(embedded, FlowDestination::Idp, (id, flow), &secret)?;
-    let expected = ExpectedAnswer::of(&secret);
-    let challenge = Challenge::of(&expected.verifier);
-
-    let (scope, callback) = (scope_of(settings), callback_url(embedded));
-    let mut parameters = vec![
-        ("response_type", "code"),
-        ("client_id", &*settings.client_id),
-        ("redirect_uri", &*callback),
-        ("scope", &*scope),
-        ("state", &*state),
-        ("nonce", &*expected.nonce),
-        ("code_challenge", challenge.as_str()),
-        ("code_challenge_method", "S256"),
-    ];
     let request = &flow.request;
-    let prompt = prompt.unwrap_or(&request.idp_prompt);
-    let max_age = request.max_age.map(|secs| secs.to_string());
-    parameters.extend(Some(("prompt", prompt)).filter(|_| !prompt.is_empty()));
-    parameters.extend(max_age.as_deref().map(|secs| ("max_age", secs)));
-    // With another account the hint would lead back to the same one.
-    let hint = request.login_hint.as_deref().filter(|_| !prompt.contains("select_account"));
-    parameters.extend(hint.map(|hint| ("login_hint", hint)));
-    let parameters = idp_request::with_configured(parameters, &settings.authorize_parameters);
-    let parameters: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let mark = if endpoint.contains('?') { '&' } else { '?' };
-    Ok(format!("{endpoint}{mark}{}", form::encode(&parameters)))
+    let to = IdpRequest {
+        state: &state,
+        expected: &ExpectedAnswer::of(&secret),
+        callback: &callback_url(embedded),
+        prompt: prompt.unwrap_or(&request.idp_prompt),
+        max_age: request.max_age,
+        login_hint: request.login_hint.as_deref(),
+    };
+    bridge.departure(&to).await
 }
 
 /// The flow of a `state` that came back, if this browser took it to the IdP (attack 163).
@@ -146,30 +100,8 @@ pub(crate) fn bridge_of(embedded: &Embedded) -> Result<&Bridge, OAuthError> {
     embedded.state.bridge.as_ref().ok_or_else(none)
 }
 
-/// `openid` and the configured scopes, each once.
-fn scope_of(settings: &OidcSettings) -> String {
-    let mut scopes = vec![Scope::from("openid")];
-    scopes.extend(settings.scopes.iter().filter(|scope| &***scope != "openid").cloned());
-    Scope::join(&scopes)
-}
-
 /// The redirect URI for the IdP. Each embedded server has one IdP, so the URI identifies the IdP
 /// (SPEC D-56).
 pub(crate) fn callback_url(embedded: &Embedded) -> String {
     embedded.url(IssuerEndpoint::Callback)
-}
-
-/// Whether a browser may be sent to this URL.
-fn is_web_address(url: &str, allow_http: bool) -> bool {
-    let is_plain =
-        url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'#'));
-    let Ok(uri) = url.parse::<http::Uri>() else { return false };
-    let is_loopback = uri.host().is_some_and(is_loopback_name);
-    is_plain
-        && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-        && match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => is_loopback || allow_http,
-            _ => false,
-        }
 }

@@ -83,6 +83,7 @@ pub(crate) fn consent(embedded: &Embedded, view: &ConsentView<'_>) -> EndpointAn
     let (known, new): (Vec<_>, Vec<_>) = offer.scopes.iter().partition(|(_, is_known)| *is_known);
     let idp = match &embedded.settings.login {
         Login::Oidc(oidc) => Some(origin(&oidc.issuer)),
+        Login::GitHub(github) => Some(&*github.place.web),
         Login::Accounts(_) => None,
     };
     let page = ConsentPage {

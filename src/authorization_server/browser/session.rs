@@ -87,7 +87,7 @@ pub(crate) async fn signed_in(embedded: &Embedded, asked: &Asked<'_>) -> Result<
 pub(crate) fn accounts(embedded: &Embedded) -> Result<&Accounts, OAuthError> {
     match &embedded.settings.login {
         Login::Accounts(accounts) => Ok(accounts),
-        Login::Oidc(_) => Err(Code::InvalidRequest.because("there are no local accounts here")),
+        Login::Oidc(_) | Login::GitHub(_) => Err(Code::InvalidRequest.because("there are no local accounts here")),
     }
 }
 

@@ -16,7 +16,6 @@ use crate::{
         grant::code,
         keys::random::unguessable,
         reply::{self, Denied, EndpointAnswer},
-        settings::Login,
         throttle::Action,
     },
     base::{digest::sha256, limits::authorization_server::FLOW_AGE},
@@ -108,7 +107,7 @@ async fn proceed(
     back: ReturnTo,
 ) -> Result<Next, Stopped> {
     let request = AuthorizationRequest::read(&client, back, form, &embedded.settings.resources)?;
-    if let Login::Oidc(_) = embedded.settings.login {
+    if !embedded.settings.login.is_local() {
         return Ok(to_idp(embedded, asked, client, request).await?);
     }
     let session = session::signed_in(embedded, asked).await?;

@@ -3,22 +3,20 @@
 use crate::{
     authorization_server::{
         browser::{
-            departure::{self, ExpectedAnswer, bridge_of, callback_url},
+            departure::{self, bridge_of, callback_url},
             flow::{self, Flow, FlowAt, page_url},
             offer::Offer,
             pages, way_back,
         },
         embedded::{Asked, Embedded},
         event,
-        person::bridge::{Bridge, exchange::NotGranted, id_token::NotBelieved, session::IdpSession},
+        person::bridge::sign_in::{IdpAnswer, IdpSignIn, LoginFault},
         reply::{self, Denied, EndpointAnswer},
         throttle::Action,
     },
-    base::{clock::Now, limits::fetch::FETCH_TIMEOUT},
     decide::{
         authorization_server::{
             error::{Code, OAuthError},
-            form::Form,
             people::Person,
         },
         routing::IssuerEndpoint,
@@ -47,10 +45,18 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
     let (throttle, action) = (&embedded.state.throttle, Action::Authorize(asked.peer));
     throttle.attempt(action, asked.now).map_err(Denied::slow_down)?;
     let (flow, at, expected) = departure::returned(embedded, state, asked).await?;
-    match log_in(embedded, bridge, &form, (&flow, &expected), asked.now).await {
-        Ok((person, session)) => {
+    let arrival = IdpAnswer {
+        form: &form,
+        expected: &expected,
+        callback: &callback_url(embedded),
+        never_ask: flow.request.never_ask,
+        now: asked.now,
+    };
+    match bridge.arrived(&arrival).await {
+        Ok(IdpSignIn { person, session }) => {
             throttle.refund(action);
             embedded.state.claims_seen.note(&embedded.settings.grants, &person);
+            let session = session.map(|session| session.seal(&embedded.state.sealer)).transpose()?;
             Ok(admit(embedded, flow, &at, person, session).await?)
         }
         // An answer that is not from the IdP, or not valid, ends on a page; the client is not told
@@ -65,88 +71,6 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
             Ok(way_back::tell(embedded, &flow.client, &flow.request.back, &error, false))
         }
     }
-}
-
-/// Why no user was logged in, and who is told.
-enum LoginFault {
-    /// The client.
-    ToClient(OAuthError),
-    /// The user: only the operator can help, and a client would begin again and again.
-    OnPage(OAuthError),
-}
-
-impl From<OAuthError> for LoginFault {
-    fn from(error: OAuthError) -> Self {
-        Self::ToClient(error)
-    }
-}
-
-/// The user, and the sealed IdP session, from the IdP's answer.
-async fn log_in(
-    embedded: &Embedded,
-    bridge: &Bridge,
-    form: &Form,
-    (flow, expected): (&Flow, &ExpectedAnswer),
-    now: Now,
-) -> Result<(Person, Option<Vec<u8>>), LoginFault> {
-    let metadata = bridge.metadata().await?;
-    // Mix-up attack: `iss` names another IdP, or is missing although this IdP always sends it
-    // (RFC 9207 §2.4).
-    match form.get("iss") {
-        Some(issuer) if issuer == bridge.link().settings.issuer.as_str() => {}
-        None if !metadata.authorization_response_iss_parameter_supported => {}
-        _ => return Err(Code::InvalidRequest.because("the answer does not come from the identity provider").into()),
-    }
-    // Only the error code is logged: the description is text from outside (attack 165).
-    if let Some(error) = form.get("error") {
-        let error: String = error.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect();
-        tracing::info!(error, "the company IdP answered with an error");
-        return Err(not_signed_in(&error, flow).into());
-    }
-    let code = form.get("code").ok_or_else(|| Code::AccessDenied.because("the identity provider sent no code"))?;
-    let callback = callback_url(embedded);
-    let parameters = [
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", &*callback),
-        ("code_verifier", &*expected.verifier),
-    ];
-    let granted = bridge.exchange(&parameters, None, FETCH_TIMEOUT).await.map_err(|failed| match failed {
-        NotGranted::Over => {
-            LoginFault::ToClient(Code::AccessDenied.because("the identity provider refused its own code"))
-        }
-        NotGranted::Gateway(error) => LoginFault::OnPage(error),
-        NotGranted::Unavailable(error) => LoginFault::ToClient(error),
-    })?;
-    let person = bridge.signs_in(&granted, &expected.nonce, now).await.map_err(|fault| match fault {
-        NotBelieved::Gateway(error) => LoginFault::OnPage(error),
-        fault => LoginFault::ToClient(fault.into_error()),
-    })?;
-    // Without an IdP refresh token the embedded server could not ask whether the session is alive,
-    // so the client gets no refresh token (SPEC E-41).
-    let Some(refresh_token) = granted.refresh_token else {
-        let advice = bridge.link().settings.refresh_token_advice();
-        tracing::warn!(
-            "the company IdP sent no refresh token, so users must log in again when their access token expires; {advice}"
-        );
-        return Ok((person, None));
-    };
-    let session = IdpSession { person: person.clone(), refresh_token, claims_at: Some(now.wall.as_secs()) };
-    let sealed = bridge.seal(&embedded.state.sealer, &session)?;
-    Ok((person, Some(sealed)))
-}
-
-/// What the client is told of an error of the IdP. With `prompt=none` it must learn that a page is
-/// needed (OpenID Connect Core §3.1.2.6).
-fn not_signed_in(error: &str, flow: &Flow) -> OAuthError {
-    let code = match error {
-        "login_required" if flow.request.never_ask => Code::LoginRequired,
-        "interaction_required" | "consent_required" | "account_selection_required" if flow.request.never_ask => {
-            Code::InteractionRequired
-        }
-        _ => Code::AccessDenied,
-    };
-    code.because("the identity provider did not log the user in")
 }
 
 /// Continues the flow for the user who has signed in at the IdP: with the consent page, or, if

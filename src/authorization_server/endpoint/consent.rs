@@ -55,7 +55,7 @@ async fn sign_in_url(embedded: &Embedded, named: &str, at: &FlowAt, flow: &Flow)
     match embedded.settings.login {
         Login::Accounts(_) => Ok(page_url(embedded, IssuerEndpoint::Login, named)),
         // An earlier release asked for consent before the sign-in.
-        Login::Oidc(_) => departure::depart(embedded, &at.id, flow, None).await,
+        Login::Oidc(_) | Login::GitHub(_) => departure::depart(embedded, &at.id, flow, None).await,
     }
 }
 
@@ -70,9 +70,7 @@ pub(crate) async fn decide(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAn
 async fn decided(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer, OAuthError> {
     let posted = FormPost::read(embedded, asked).await?;
     let Some(offer) = offer_of(embedded, &posted.flow, asked).await? else {
-        if posted.at.is_stored()
-            && let Login::Oidc(_) = embedded.settings.login
-        {
+        if posted.at.is_stored() && !embedded.settings.login.is_local() {
             // The page of an earlier release: the user signs in, and is then asked again.
             return Ok(reply::redirect(&sign_in_url(embedded, &posted.named, &posted.at, &posted.flow).await?, &[]));
         }

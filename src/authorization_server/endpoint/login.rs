@@ -20,7 +20,6 @@ use crate::{
         event,
         person::passwords::PasswordLine,
         reply::{self, EndpointAnswer},
-        settings::Login,
         throttle::Action,
     },
     base::{limits::authorization_server::ACCOUNT_NAME_BYTES_MAX, secret::Secret},
@@ -57,7 +56,7 @@ async fn shown(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer,
     let form = asked.query()?;
     let named = form.get("flow").unwrap_or_default();
     let (flow, at) = named_flow::resume(embedded, named, asked).await?;
-    if let Login::Oidc(_) = embedded.settings.login {
+    if !embedded.settings.login.is_local() {
         // "Use another account" on the consent page.
         let location = departure::depart(embedded, &at.id, &flow, Some("select_account")).await?;
         return Ok(reply::redirect(&location, &[]));
@@ -115,7 +114,7 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAns
     }
     event::note(embedded, "login", of_client, Some(&person.subject), "logged in");
     let remembered = known::remember(embedded, asked, name).map_err(|cause| Code::ServerError.because(cause))?;
-    admit(embedded, asked, posted, person, remembered).await
+    Box::pin(admit(embedded, asked, posted, person, remembered)).await
 }
 
 /// Whether one more attempt is permitted. A browser that has signed in to the account before has

@@ -22,7 +22,7 @@ use crate::{
         lease::StoreLease,
         person::bridge::{
             Bridge,
-            session::{Believed, Refreshed},
+            session::{Believed, IdpSession, Refreshed},
         },
         renewals::Renewal,
         store::{fault::StoreFault, kind::EntryKind},
@@ -101,7 +101,8 @@ impl Work {
             return Ok(Renewal::Changed);
         };
         // Without an IdP session the IdP cannot be asked, so the family ends.
-        let Some(session) = family.bridge.as_deref().and_then(|sealed| bridge.open(&self.state.sealer, sealed)) else {
+        let Some(session) = family.bridge.as_deref().and_then(|sealed| IdpSession::open(&self.state.sealer, sealed))
+        else {
             return self.end(&family, "session unknown: revoked").await;
         };
         let refreshed = match bridge.refresh(session).await {
@@ -114,7 +115,7 @@ impl Work {
 
     /// Stores the IdP's new token, and only then looks at the rest of its answer.
     async fn keep(&self, bridge: &Bridge, refreshed: Refreshed) -> Result<Renewal, StoreFault> {
-        let seal = |session: &_| bridge.seal(&self.state.sealer, session);
+        let seal = |session: &IdpSession| session.seal(&self.state.sealer);
         if refreshed.is_rotated {
             let sealed = match seal(&refreshed.session) {
                 Ok(sealed) => sealed,
@@ -133,6 +134,8 @@ impl Work {
                 tracing::error!("the company IdP answered a refresh with claims of another user");
                 return self.end_now("another user at the IdP: revoked").await;
             }
+            Ok(Believed::Over) => return self.end_now("session over: revoked").await,
+            Ok(Believed::NotAdmitted) => return self.end_now("no longer admitted at the IdP: revoked").await,
             Err(error) => return Ok(Renewal::Failed(error)),
         };
         let sealed = match seal(&session) {

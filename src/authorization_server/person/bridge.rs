@@ -1,167 +1,125 @@
-//! The company IdP where users log in: its metadata and keys, kept fresh (SPEC D-04, D-56).
-//!
-//! The embedded server is an OpenID Connect client there, with its own PKCE, state and nonce. The
-//! IdP's tokens never reach an MCP client (SPEC E-40…E-43).
+//! The company IdP where users log in: an OpenID Connect provider, or GitHub.
 
-use std::{sync::Arc, time::Duration};
-
-use arc_swap::ArcSwap;
-use tokio::sync::Notify;
+use std::sync::Arc;
 
 use crate::{
-    authorization_server::settings::OidcSettings,
-    base::clock::Clock,
-    decide::{
-        authorization_server::{
-            error::{Code, OAuthError},
-            idp_metadata,
-        },
-        resource_server::issuer_metadata::{self, ServerMetadata},
-        token::rules::TokenRules,
-    },
-    outbound::{
-        fault::{Fault, FaultKind},
-        fetch::Fetch,
-        keys::{IssuerKeys, IssuerSettings, KeyState},
-    },
+    authorization_server::settings::Login, base::clock::Clock, decide::authorization_server::error::OAuthError,
+    outbound::fetch::Fetch,
 };
 
+use github::GitHubBridge;
 use health::{IdpFigures, IdpHealth};
+use oidc::OidcBridge;
+use session::{Believed, IdpSession, Refreshed};
+use sign_in::{IdpAnswer, IdpRequest, IdpSignIn, LoginFault};
 
-pub(crate) mod exchange;
+pub(crate) mod github;
 pub mod health;
-pub(crate) mod id_token;
+pub(crate) mod oidc;
 pub(crate) mod session;
-mod userinfo;
-
-/// How far the clocks of the IdP and the gateway may differ.
-const CLOCK_SKEW: Duration = Duration::from_secs(30);
-/// The minimum time between two fetches of the IdP's keys for an unknown key.
-const REFETCH_FLOOR: Duration = Duration::from_secs(10);
+pub(crate) mod sign_in;
 
 /// The company IdP.
-pub struct Bridge {
-    link: ArcSwap<IdpLink>,
-    /// Notified when `link` has other keys.
-    relinked: Notify,
-    fetch: Fetch,
-    clock: Arc<dyn Clock>,
-    health: IdpHealth,
-}
+pub struct Bridge(Kind);
 
-/// The IdP as configured last: a reload may change everything but its name and the client.
-pub(crate) struct IdpLink {
-    /// As configured.
-    pub(crate) settings: OidcSettings,
-    keys: Arc<IssuerKeys>,
-    /// Connects in the way of `settings.reach`.
-    fetch: Fetch,
-}
-
-impl IdpLink {
-    fn new(settings: OidcSettings, fetch: &Fetch, clock: &Arc<dyn Clock>) -> Self {
-        let rules = TokenRules {
-            name: "login.oidc".into(),
-            issuers: vec![settings.issuer.clone()],
-            algorithms: settings.algorithms.clone(),
-            token_types: Vec::new(),
-            clock_skew: CLOCK_SKEW,
-            scope_claims: Vec::new(),
-            client_claims: Vec::new(),
-            scope_prefixes: Vec::new(),
-        };
-        let of_keys = IssuerSettings {
-            rules,
-            keys: settings.jwks.clone(),
-            refetch_floor: REFETCH_FLOOR,
-            reach: settings.reach.clone(),
-        };
-        let keys = IssuerKeys::new(of_keys, fetch, Arc::clone(clock));
-        let fetch = fetch.reaching(&settings.reach);
-        Self { settings, keys, fetch }
-    }
-
-    /// Looks once at the metadata, and says in the log whether users can sign in. Otherwise the
-    /// first user would be the first to notice.
-    async fn probe(&self) {
-        let _ = self.keys.discovery().document().await;
-        // The keys are fetched after the metadata.
-        let _ = self.keys.current_or_first(self.keys.now()).await;
-        match self.trouble() {
-            None => tracing::info!(issuer = %self.settings.issuer, "the company IdP was found"),
-            Some(trouble) => tracing::error!(issuer = %self.settings.issuer, "{trouble}"),
-        }
-    }
-
-    /// Why no user can sign in, by metadata and keys.
-    fn trouble(&self) -> Option<String> {
-        let discovery = self.keys.discovery();
-        let status = self.keys.status();
-        let why = if let Some(fault) = discovery.fault() {
-            format!("the metadata of the IdP cannot be fetched: {fault}")
-        } else if let Some(document) = discovery.last_good() {
-            let metadata = issuer_metadata::read(&document, &self.settings.issuer).ok()?;
-            match (idp_metadata::trouble(&metadata, &self.settings.algorithms), status.state) {
-                (Some(why), _) => why,
-                (None, KeyState::Usable) => return None,
-                (None, _) => format!("the IdP's keys cannot be used: {}", status.last_error?),
-            }
-        } else {
-            return None;
-        };
-        Some(format!("login.oidc: no user can sign in: {why}"))
-    }
+enum Kind {
+    Oidc(Box<OidcBridge>),
+    GitHub(Box<GitHubBridge>),
 }
 
 impl Bridge {
-    /// Without metadata: [`Self::keep_fresh`] fetches it.
+    /// The IdP of `login`; `None` with local accounts. [`Self::keep_fresh`] asks it first.
     #[must_use]
-    pub fn new(settings: OidcSettings, fetch: Fetch, clock: Arc<dyn Clock>) -> Self {
-        let link = ArcSwap::from_pointee(IdpLink::new(settings, &fetch, &clock));
-        Self { link, relinked: Notify::new(), fetch, clock, health: IdpHealth::default() }
-    }
-
-    /// The IdP as configured last.
-    pub(crate) fn link(&self) -> Arc<IdpLink> {
-        self.link.load_full()
+    pub fn new(login: &Login, fetch: &Fetch, clock: &Arc<dyn Clock>) -> Option<Self> {
+        let (fetch, clock) = (fetch.clone(), Arc::clone(clock));
+        Some(Self(match login {
+            Login::Accounts(_) => return None,
+            Login::Oidc(oidc) => Kind::Oidc(Box::new(OidcBridge::new((**oidc).clone(), fetch, clock))),
+            Login::GitHub(github) => Kind::GitHub(Box::new(GitHubBridge::new((**github).clone(), fetch, clock))),
+        }))
     }
 
     /// Follows a reload. Only settings of the same IdP are taken, because sessions are those of
     /// that IdP.
-    pub(crate) fn follow(&self, settings: &OidcSettings) {
-        let link = self.link();
-        if !settings.is_same_idp(&link.settings) {
-            return;
-        }
-        if settings.has_same_keys(&link.settings) {
-            let (keys, fetch) = (Arc::clone(&link.keys), link.fetch.clone());
-            self.link.store(Arc::new(IdpLink { settings: settings.clone(), keys, fetch }));
-        } else {
-            self.link.store(Arc::new(IdpLink::new(settings.clone(), &self.fetch, &self.clock)));
-            self.relinked.notify_one();
+    pub(crate) fn follow(&self, login: &Login) {
+        match (&self.0, login) {
+            (Kind::Oidc(bridge), Login::Oidc(oidc)) => bridge.follow(oidc),
+            (Kind::GitHub(bridge), Login::GitHub(github)) => bridge.follow(github),
+            _ => {}
         }
     }
 
-    /// Keeps metadata and keys fresh for as long as it is polled.
+    /// Keeps what is known of the IdP fresh for as long as it is polled.
     pub async fn keep_fresh(&self) {
-        loop {
-            let link = self.link();
-            tokio::select! {
-                ((), ()) = async { tokio::join!(Arc::clone(&link.keys).keep_fresh(), link.probe()) } => {}
-                () = self.relinked.notified() => {}
-            }
+        match &self.0 {
+            Kind::Oidc(bridge) => bridge.keep_fresh().await,
+            Kind::GitHub(bridge) => bridge.keep_fresh().await,
+        }
+    }
+
+    /// The address at the IdP for the browser.
+    ///
+    /// # Errors
+    /// `temporarily_unavailable`; `login_required` if the IdP could not do without a page, and none
+    /// may be shown.
+    pub(crate) async fn departure(&self, to: &IdpRequest<'_>) -> Result<String, OAuthError> {
+        match &self.0 {
+            Kind::Oidc(bridge) => bridge.departure(to).await,
+            Kind::GitHub(bridge) => bridge.departure(to),
+        }
+    }
+
+    /// The user of the IdP's answer.
+    ///
+    /// # Errors
+    /// Why no user is logged in.
+    pub(crate) async fn arrived(&self, arrival: &IdpAnswer<'_>) -> Result<IdpSignIn, LoginFault> {
+        match &self.0 {
+            Kind::Oidc(bridge) => bridge.arrived(arrival).await,
+            Kind::GitHub(bridge) => bridge.arrived(arrival).await,
+        }
+    }
+
+    /// Asks the IdP whether the session is still alive; `None` if it is over. The caller must store
+    /// the answer's session before anything else: the IdP may not accept the old token again.
+    ///
+    /// # Errors
+    /// `temporarily_unavailable` if the IdP cannot be asked, or refuses the gateway.
+    pub(crate) async fn refresh(&self, session: IdpSession) -> Result<Option<Refreshed>, OAuthError> {
+        match &self.0 {
+            Kind::Oidc(bridge) => bridge.refresh(session).await,
+            Kind::GitHub(bridge) => bridge.refresh(session).await,
+        }
+    }
+
+    /// What the answer to a refresh says about the user.
+    ///
+    /// # Errors
+    /// `temporarily_unavailable`: the answer cannot be used, or something cannot be asked now. That
+    /// is not the user's fault, so the session stays.
+    pub(crate) async fn believe(&self, refreshed: Refreshed) -> Result<Believed, OAuthError> {
+        match &self.0 {
+            Kind::Oidc(bridge) => bridge.believe(refreshed).await,
+            Kind::GitHub(bridge) => bridge.believe(refreshed).await,
         }
     }
 
     /// What the operator must do, so that users can sign in.
     pub(crate) fn troubles(&self) -> Vec<String> {
-        self.link().trouble().into_iter().chain(self.health.troubles()).collect()
+        let of_metadata = match &self.0 {
+            Kind::Oidc(bridge) => bridge.trouble(),
+            Kind::GitHub(_) => None,
+        };
+        of_metadata.into_iter().chain(self.health().troubles()).collect()
     }
 
-    /// Successful and failed fetches of its metadata.
+    /// Successful and failed fetches of its metadata; GitHub has none.
     #[must_use]
     pub fn metadata_fetches(&self) -> (u64, u64) {
-        self.link().keys.discovery().fetches()
+        match &self.0 {
+            Kind::Oidc(bridge) => bridge.metadata_fetches(),
+            Kind::GitHub(_) => (0, 0),
+        }
     }
 
     /// Whether users can sign in, as far as is known.
@@ -173,23 +131,22 @@ impl Bridge {
     /// What the IdP answered since the start.
     #[must_use]
     pub fn figures(&self) -> IdpFigures {
-        self.health.figures()
+        self.health().figures()
     }
 
-    /// The IdP's metadata.
-    ///
-    /// # Errors
-    /// `temporarily_unavailable`.
-    pub(crate) async fn metadata(&self) -> Result<ServerMetadata, OAuthError> {
-        let link = self.link();
-        let document = link.keys.discovery().document().await.map_err(|fault| unavailable(&fault))?;
-        issuer_metadata::read(&document, &link.settings.issuer)
-            .map_err(|fault| unavailable(&Fault::new(FaultKind::Metadata, format_args!("{fault:?}"))))
+    /// The configured client at an OpenID Connect provider, as followed last.
+    #[cfg(test)]
+    pub(crate) fn client_id(&self) -> Box<str> {
+        match &self.0 {
+            Kind::Oidc(bridge) => bridge.link().settings.client_id.clone(),
+            Kind::GitHub(bridge) => bridge.link().settings.client_id.clone(),
+        }
     }
-}
 
-/// The IdP cannot be asked. The client does not learn the cause; the log has it (SPEC D-34).
-pub(crate) fn unavailable(fault: &Fault) -> OAuthError {
-    tracing::warn!(%fault, "the company IdP cannot be asked");
-    Code::TemporarilyUnavailable.because("the company's identity provider cannot be asked now; try again later")
+    fn health(&self) -> &IdpHealth {
+        match &self.0 {
+            Kind::Oidc(bridge) => &bridge.health,
+            Kind::GitHub(bridge) => &bridge.health,
+        }
+    }
 }

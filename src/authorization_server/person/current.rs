@@ -13,7 +13,7 @@ pub(crate) fn person_now(embedded: &Embedded, person: &Person) -> Option<Person>
             let account = accounts.accounts.iter().find(|account| account.name == *name)?;
             (*account.subject() == *person.subject).then(|| Person { groups: account.groups.clone(), ..person.clone() })
         }
-        (Login::Oidc(_), None) => Some(person.clone()),
-        (Login::Accounts(_), None) | (Login::Oidc(_), Some(_)) => None,
+        (Login::Oidc(_) | Login::GitHub(_), None) => Some(person.clone()),
+        (Login::Accounts(_), None) | (Login::Oidc(_) | Login::GitHub(_), Some(_)) => None,
     }
 }

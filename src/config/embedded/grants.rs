@@ -4,7 +4,7 @@ use crate::{
     authorization_server::settings::{Dynamic, Login, RegistrationSettings},
     base::names::Scope,
     config::{
-        embedded::clients::Read,
+        embedded::{clients::Read, github},
         keys::embedded::REGISTERED,
         reader::{Field, Fields},
         rules::conditions_on_claims,
@@ -55,12 +55,23 @@ fn grant(
 
     // A condition that no user can meet is a mistake.
     for field in [&accounts_at, &groups_at].into_iter().flatten() {
-        if matches!(login, Some(Login::Oidc(_))) {
-            field.wrong_kind::<()>("`claims`: with `login.oidc` there are no local accounts and no groups");
+        match login {
+            Some(Login::Oidc(_)) => {
+                field.wrong_kind::<()>("`claims`: with `login.oidc` there are no local accounts and no groups");
+            }
+            Some(Login::GitHub(_)) => {
+                field.wrong_kind::<()>(
+                    "`claims`: with `login.github` write teams as `claims: {teams: [acme/platform]}`",
+                );
+            }
+            Some(Login::Accounts(_)) | None => {}
         }
     }
     if let (Some(field), Some(Login::Accounts(_))) = (&claims_at, login) {
         field.wrong_kind::<()>("`accounts` or `groups`: local accounts have no claims");
+    }
+    if let (Some(field), Some(Login::GitHub(_))) = (&claims_at, login) {
+        github::look_at(field);
     }
     if let Some(field) = &clients_at
         && (accounts_at.is_some() || groups_at.is_some() || claims_at.is_some())

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     authorization_server::settings::{
-        Dynamic, EmbeddedSettings, Login, OidcSettings, RegistrationSettings, StoreSettings,
+        Dynamic, EmbeddedSettings, GitHubSettings, Login, OidcSettings, RegistrationSettings, StoreSettings,
     },
     base::names::AuthorizationServerName,
     config::{
@@ -63,7 +63,22 @@ fn login(login: &Login, kept: &EmbeddedProvenance) -> Out {
             flow([("accounts", text(&path.unwrap_or_default()))])
         }
         Login::Oidc(of) => map([("oidc", oidc(of, kept))]),
+        Login::GitHub(of) => map([("github", github(of, kept))]),
     }
+}
+
+fn github(of: &GitHubSettings, kept: &EmbeddedProvenance) -> Out {
+    let mut entries = vec![("url", text(&of.place.web))];
+    entries.extend(reach(&of.reach));
+    entries.extend([
+        ("client_id", text(&of.client_id)),
+        ("client_secret", text(kept.client_secret.as_deref().unwrap_or_default())),
+    ]);
+    // An empty list is not written: it would let in no user.
+    for (key, names) in [("organizations", &of.admitted.organizations), ("teams", &of.admitted.teams)] {
+        entries.extend((!names.is_empty()).then(|| (key, texts(names))));
+    }
+    map(entries)
 }
 
 fn oidc(of: &OidcSettings, kept: &EmbeddedProvenance) -> Out {

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     base::limits::authorization_server::ACCESS_TOKEN_TTL_MAX,
     config::keys::{
-        oidc,
+        github, oidc,
         row::{
             FILE, KeyRow, KeySection, NAME, PATTERN, SCOPE, SECRET, ValueShape, filled, filled_list, list, map,
             matching, only_true,
@@ -120,7 +120,7 @@ pub(super) fn section() -> KeySection {
 fn login() -> KeySection {
     KeySection {
         about: "How users log in.",
-        one_of: &["accounts", "oidc"],
+        one_of: &["accounts", "oidc", "github"],
         keys: vec![
             KeyRow::optional(
                 "accounts",
@@ -130,6 +130,7 @@ fn login() -> KeySection {
                  `groups`, `display` and `subject`.",
             ),
             KeyRow::section("oidc", oidc::section()),
+            KeyRow::section("github", github::section()),
         ],
     }
 }

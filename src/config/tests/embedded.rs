@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod everyday;
+mod github;
 mod mistakes;
 mod oidc;
 mod registration;

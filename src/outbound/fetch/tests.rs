@@ -1,6 +1,6 @@
 //! Good documents, and every reason to refuse a document.
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, header::CACHE_CONTROL};
 
 use super::{
     testing::{ScriptedAnswer, Site, fetch_trusting},

@@ -110,10 +110,10 @@ impl Browser {
         if is_within(&login.world.public) {
             return Ok(self.get(login, next.as_str()).await);
         }
-        if let Some(idp) = login.idp.as_ref().filter(|idp| is_within(&idp.url())) {
+        if let Some((server, url)) = login.sign_in_place().filter(|(_, url)| is_within(url)) {
             self.visited.push("idp".to_owned());
-            let target = next.as_str().strip_prefix(&idp.url()).unwrap().to_owned();
-            let address = idp.server().address();
+            let target = next.as_str().strip_prefix(&url).unwrap().to_owned();
+            let address = server.address();
             let mut live = login.world.connect_to(address).await;
             live.write(&Ask::get(&target).bytes(&address.to_string())).await;
             live.head(false).await;

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::{
     browser::Browser,
     client::{Client, Tokens, call_tool},
+    github::{Account, GitHub},
     idp::{CLIENT, Idp},
     providers::{self, Provider},
     world::{LoginPlan, LoginWorld},
@@ -65,6 +66,7 @@ fn local(login: &str, place: &str) -> String {
         match line.trim_start().split_once(':').map_or("", |(name, _)| name) {
             "reach_at" | "allow_http" | "ca" => {}
             "client_id" => text += &format!("{indent}client_id: {CLIENT}\n"),
+            "github" => text += &format!("{line}\n{indent}  url: \"{place}\"\n"),
             "issuer" => text += &format!("{line}\n{indent}reach_at: \"{place}\"\n{indent}allow_http: true\n"),
             _ => text += &format!("{line}\n"),
         }
@@ -72,27 +74,37 @@ fn local(login: &str, place: &str) -> String {
     text
 }
 
-/// The gateway of a recipe. Addresses, certificates and secrets are those of the test; all else is as it is written.
-async fn started(provider: &Provider) -> LoginWorld {
-    let yaml = recipe(provider.recipe);
-    let top = keys(&yaml, 0);
+/// The keys of a recipe: of the file, and of its authorization server.
+fn parts(heading: &str) -> [Vec<(String, String)>; 2] {
+    let top = keys(&recipe(heading), 0);
     let embedded = keys(&keys(&value(&top, "authorization_servers"), 2)[0].1, 4);
     let embedded = keys(&value(&embedded, "embedded"), 6);
     assert_eq!(value(&embedded, "path").trim(), "/oauth");
     assert_eq!(value(&embedded, "store").trim(), "{file: as.db}");
+    [top, embedded]
+}
+
+/// The gateway of a recipe. Addresses, certificates and secrets are those of the test; all else is as it is written.
+async fn begun(plan: LoginPlan, [top, embedded]: [Vec<(String, String)>; 2], place: &str) -> LoginWorld {
     let login = value(&embedded, "login");
+    let mut plan = plan.file().key("clients", "[]").key("login", &local(&login, place));
+    for (name, value) in embedded.iter().filter(|(name, _)| !matches!(name.as_str(), "path" | "store" | "login")) {
+        plan = plan.key(name, value.trim_end());
+    }
+    let servers = value(&top, "servers").replace("http://127.0.0.1:8000/mcp", "@UPSTREAM@/inner/mcp");
+    plan.around(|plan| plan.servers(&servers)).start().await
+}
+
+async fn started(provider: &Provider) -> LoginWorld {
+    let parts = parts(provider.recipe);
+    let login = value(&parts[1], "login");
     let issuer = login.lines().find_map(|line| line.trim_start().strip_prefix("issuer: ")).unwrap();
     let issuer = issuer.split(" #").next().unwrap().trim();
 
     let idp = Idp::start().await.named(issuer);
     let place = idp.url();
     idp.with(|mind| provider.teach(mind, &place));
-    let mut plan = LoginPlan::at(idp, "").file().key("clients", "[]").key("login", &local(&login, &place));
-    for (name, value) in embedded.iter().filter(|(name, _)| !matches!(name.as_str(), "path" | "store" | "login")) {
-        plan = plan.key(name, value.trim_end());
-    }
-    let servers = value(&top, "servers").replace("http://127.0.0.1:8000/mcp", "@UPSTREAM@/inner/mcp");
-    plan.around(|plan| plan.servers(&servers)).start().await
+    begun(LoginPlan::at(idp, ""), parts, &place).await
 }
 
 async fn calls(login: &LoginWorld, tokens: &Tokens) -> [u16; 2] {
@@ -181,6 +193,42 @@ async fn login_recipes_wso2() {
     keeps_its_promise(providers::wso2()).await;
 }
 
+/// GitHub has no claims of a test's choice: the recipe is about organizations and teams.
+#[tokio::test]
+async fn login_recipes_github() {
+    let github = GitHub::start().await;
+    let place = github.url();
+    github.with(|github| {
+        github.is_app = true;
+        github.account("bob").organizations = vec![("acme".to_owned(), "active", "member")];
+        let other = Account { id: 44, emails: vec![("other@home.example".to_owned(), true)], ..Account::default() };
+        github.accounts.insert("other".to_owned(), other);
+    });
+    let login = begun(LoginPlan::github(github, ""), parts("GitHub"), &place).await;
+    let github = login.github.as_ref().unwrap();
+    let client = Client::register(&login, json!({})).await;
+    let as_user = |name: &str| github.with(|github| name.clone_into(&mut github.signs_in));
+
+    as_user("other");
+    let shown = Browser::of("", "").open(&login, &client.request(&login, ALL).url).await;
+    assert_eq!(shown.page().status, 403, "a user of no organization");
+    as_user("bob");
+    let reader = client.sign_in(&login, &mut Browser::of("", ""), ALL).await;
+    assert_eq!((&*reader.scope, calls(&login, &reader).await), ("mcp:read", [200, 403]));
+    as_user("ada");
+    let writer = client.sign_in(&login, &mut Browser::of("", ""), ALL).await;
+    assert_eq!((&*writer.scope, calls(&login, &writer).await), (ALL, [200, 200]));
+    let writer = client.refreshed(&login, 0, writer.refresh()).await;
+    assert_eq!(writer.scope, ALL);
+    github.with(|github| github.account("ada").teams.clear());
+    let left = client.refreshed(&login, 0, writer.refresh()).await;
+    assert_eq!((&*left.scope, calls(&login, &left).await), ("mcp:read", [200, 403]));
+    github.with(|github| github.account("ada").organizations.clear());
+    assert_eq!(client.refresh(&login, 0, left.refresh()).await.json()["error"], "invalid_grant");
+    assert_eq!(calls(&login, &left).await, [401, 401]);
+    login.close().await;
+}
+
 #[tokio::test]
 async fn login_recipes_canaille() {
     keeps_its_promise(providers::canaille()).await;
@@ -208,8 +256,9 @@ fn login_recipes_of_the_page_are_all_tested() {
     let document = document();
     let sections = document.split("\n## ").skip(1).filter(|section| section.contains("```yaml\npublic_url"));
     let written: Vec<&str> = sections.map(|section| section.lines().next().unwrap()).collect();
+    let tested: Vec<&str> = tested.iter().map(|provider| provider.recipe).chain(["GitHub"]).collect();
     assert_eq!(written.len(), tested.len(), "{written:?}");
-    for provider in tested {
-        assert!(written.contains(&provider.recipe), "{} is not among {written:?}", provider.recipe);
+    for recipe in tested {
+        assert!(written.contains(&recipe), "{recipe} is not among {written:?}");
     }
 }

@@ -6,9 +6,10 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     client::Tokens,
+    github::GitHub,
     idp::{self, Idp},
 };
-use crate::e2e::world::{Ask, Plan, Process, Redis, Reply, World, process::NotStarted};
+use crate::e2e::world::{Ask, Plan, Process, Redis, Reply, Upstream, World, process::NotStarted};
 
 /// The password of the local accounts `ada` (of `staff`) and `bob` (of no group).
 pub const PASSWORD: &str = "correct horse";
@@ -32,6 +33,7 @@ enum Kept {
 pub struct LoginPlan {
     plan: Plan,
     idp: Option<Idp>,
+    github: Option<GitHub>,
     redis: Option<Redis>,
     kept: Kept,
     /// The keys of `embedded`, by name.
@@ -48,6 +50,8 @@ pub struct LoginWorld {
     pub others: Vec<Process>,
     /// The IdP, if users sign in there.
     pub idp: Option<Idp>,
+    /// The GitHub, if users sign in there.
+    pub github: Option<GitHub>,
     /// The Redis, if it is the store.
     pub redis: Option<Redis>,
     environment: Vec<(String, String)>,
@@ -65,6 +69,7 @@ impl LoginPlan {
         Self {
             plan: Plan::standard().file("accounts.yaml", ACCOUNTS),
             idp: None,
+            github: None,
             redis: None,
             kept: Kept::Memory,
             keys: keys.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
@@ -89,6 +94,15 @@ impl LoginPlan {
             .key("login", &idp.login(more))
             .key("grants", "[{claims: {groups: [staff]}, scopes: [\"mcp:*\"]}]");
         Self { idp: Some(idp), ..plan }
+    }
+
+    /// With this GitHub: `acme/platform` may get everything. `more` are further keys of
+    /// `login.github`, each with a comma before it.
+    pub fn github(github: GitHub, more: &str) -> Self {
+        let plan = Self::accounts()
+            .key("login", &github.login(more))
+            .key("grants", "[{claims: {teams: [acme/platform]}, scopes: [\"mcp:*\"]}]");
+        Self { github: Some(github), ..plan }
     }
 
     /// Another value of a key of `embedded`, or another key.
@@ -191,7 +205,14 @@ impl LoginPlan {
         for secret in [PASSWORD, REDIS_PASSWORD, idp::SECRET, "key-of-48-bytes-or-more"] {
             world.secret(secret);
         }
-        let mut login = LoginWorld { world, others: Vec::new(), idp: self.idp, redis: self.redis, environment };
+        let mut login = LoginWorld {
+            world,
+            others: Vec::new(),
+            idp: self.idp,
+            github: self.github,
+            redis: self.redis,
+            environment,
+        };
         for replica in 1..self.replicas {
             let text = std::fs::read_to_string(login.config(0)).unwrap();
             let own = login.world.gateway.listening_address().to_string();
@@ -210,6 +231,12 @@ fn session_keys(names: &[String]) -> String {
 }
 
 impl LoginWorld {
+    /// The server of the IdP or of GitHub, and its address.
+    pub fn sign_in_place(&self) -> Option<(&Upstream, String)> {
+        let idp = self.idp.as_ref().map(|idp| (idp.server(), idp.url()));
+        idp.or(self.github.as_ref().map(|github| (github.server(), github.url())))
+    }
+
     /// A replica's process.
     pub fn process(&self, replica: usize) -> &Process {
         replica.checked_sub(1).map_or(&self.world.gateway, |other| &self.others[other])

@@ -4,7 +4,7 @@
 type Body = fn(&[u8]) -> bool;
 
 /// Each target by its name.
-pub(crate) const TARGETS: [(&str, Body); 31] = [
+pub(crate) const TARGETS: [(&str, Body); 32] = [
     ("batch", super::batch),
     ("blocks", super::blocks),
     ("config", super::config),
@@ -13,6 +13,7 @@ pub(crate) const TARGETS: [(&str, Body); 31] = [
     ("forwarded", super::forwarded),
     ("frames", super::frames),
     ("framing", super::framing),
+    ("github", super::github),
     ("grant_form", super::grant_form),
     ("grant_redirect", super::grant_redirect),
     ("grant_registration", super::grant_registration),

@@ -124,6 +124,6 @@ fn may_refresh(embedded: &Embedded, client: &Client, code: &AuthorizationCode) -
     client.grants.refresh
         && match &embedded.settings.login {
             Login::Accounts(_) => true,
-            Login::Oidc(_) => code.bridge.is_some(),
+            Login::Oidc(_) | Login::GitHub(_) => code.bridge.is_some(),
         }
 }

@@ -82,7 +82,7 @@ fn names_a_person(embedded: &Embedded, id: &str) -> bool {
         Login::Accounts(accounts) => {
             accounts.accounts.iter().any(|account| *account.subject.as_deref().unwrap_or(&account.name) == *id)
         }
-        Login::Oidc(_) => false,
+        Login::Oidc(_) | Login::GitHub(_) => false,
     }
 }
 

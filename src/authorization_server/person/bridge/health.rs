@@ -10,7 +10,7 @@ use std::{
 
 use http::StatusCode;
 
-use crate::decide::authorization_server::idp_refusal::{IdpRefusal, UnclearRefusals, classify};
+use crate::decide::authorization_server::idp_refusal::{IdpRefusal, UnclearRefusals};
 
 /// Exchanges at the IdP's token endpoint since the start, by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,8 +34,9 @@ impl IdpFigures {
 }
 
 /// The record of exchanges.
-#[derive(Default)]
 pub(crate) struct IdpHealth {
+    /// The section of the configuration that advice names.
+    section: &'static str,
     granted: AtomicU64,
     over: AtomicU64,
     refused: AtomicU64,
@@ -48,11 +49,17 @@ struct Judged {
     unclear: UnclearRefusals,
     /// Why the IdP refuses the gateway, and what to do.
     trouble: Option<String>,
-    /// Why the gateway does not accept the IdP's ID tokens, and what to do.
+    /// Why the IdP's answers do not say who a user is, and what to do.
     not_believed: Option<String>,
 }
 
 impl IdpHealth {
+    /// Of the IdP of this section of the configuration.
+    pub(super) fn new(section: &'static str) -> Self {
+        let [granted, over, refused, unavailable] = [const { AtomicU64::new(0) }; 4];
+        Self { section, granted, over, refused, unavailable, judged: Mutex::default() }
+    }
+
     /// The IdP granted tokens.
     pub(crate) fn granted(&self) {
         self.granted.fetch_add(1, Ordering::Relaxed);
@@ -66,8 +73,14 @@ impl IdpHealth {
 
     /// Whom a refusal is about; never [`IdpRefusal::Unclear`]. Without a `user` it is that of a
     /// code: an unclear one is about the gateway, because the code came from the IdP just now.
-    pub(crate) fn refused(&self, status: StatusCode, error: &str, user: Option<&str>, mono: Duration) -> IdpRefusal {
-        let about = match (classify(status, error), user) {
+    pub(crate) fn refused(
+        &self,
+        about: IdpRefusal,
+        (status, error): (StatusCode, &str),
+        user: Option<&str>,
+        mono: Duration,
+    ) -> IdpRefusal {
+        let about = match (about, user) {
             (IdpRefusal::Unclear, Some(user)) => self.judged().unclear.refused(error, user, mono),
             (IdpRefusal::Unclear, None) => IdpRefusal::Gateway,
             (IdpRefusal::Session, Some(_)) => {
@@ -88,14 +101,16 @@ impl IdpHealth {
         about
     }
 
-    /// What the operator must do, while the IdP refuses the gateway, or signs ID tokens in a way
-    /// that is not allowed.
+    /// What the operator must do, while the IdP refuses the gateway, or its answers do not say who
+    /// a user is.
     pub(crate) fn troubles(&self) -> Vec<String> {
         let judged = self.judged();
         judged.trouble.iter().chain(&judged.not_believed).cloned().collect()
     }
 
-    /// An ID token is signed in a way that is not allowed. Logged when it begins, or changes.
+    /// The IdP's answers do not say who a user is, and the operator must act: ID tokens are signed
+    /// in a way that is not allowed, or the IdP says too little. Logged when it begins or
+    /// changes.
     pub(crate) fn not_believed(&self, why: String) {
         self.refused.fetch_add(1, Ordering::Relaxed);
         let mut judged = self.judged();
@@ -105,10 +120,10 @@ impl IdpHealth {
         }
     }
 
-    /// An ID token was valid.
+    /// An answer said who the user is.
     pub(crate) fn believed(&self) {
         if self.judged().not_believed.take().is_some() {
-            tracing::info!("the company IdP's ID tokens are accepted again");
+            tracing::info!("the company IdP's answers are accepted again");
         }
     }
 
@@ -125,13 +140,18 @@ impl IdpHealth {
 
     /// Logs a refusal of the gateway when it begins, or when its cause changes.
     fn report(&self, status: StatusCode, error: &str) {
+        let section = self.section;
         let advice = match error {
-            "invalid_client" | "" => "check login.oidc.client_id and login.oidc.client_secret",
-            "unauthorized_client" | "unsupported_grant_type" => {
-                "allow this client the grants authorization_code and refresh_token at the IdP"
+            "invalid_client" | "incorrect_client_credentials" | "Not Found" | "" => {
+                format!("check {section}.client_id and {section}.client_secret")
             }
-            "invalid_scope" => "allow this client the scopes of login.oidc.scopes at the IdP",
-            _ => "it refuses every session alike: look into its log, and check the client there",
+            "unauthorized_client" | "unsupported_grant_type" => {
+                "allow this client the grants authorization_code and refresh_token at the IdP".to_owned()
+            }
+            "invalid_scope" => format!("allow this client the scopes of {section}.scopes at the IdP"),
+            "redirect_uri_mismatch" => "enter the gateway's callback URL in the settings of the app".to_owned(),
+            "application_suspended" => "the app is suspended there: ask the IdP's support".to_owned(),
+            _ => "it refuses every session alike: look into its log, and check the client there".to_owned(),
         };
         let code = if error.is_empty() { "no error code" } else { error };
         let text = format!("the company IdP refuses the gateway ({} {code}): {advice}", status.as_u16());

@@ -1,18 +1,9 @@
-//! Asks the company IdP whether a user's session there is still alive (SPEC E-41).
-
-use std::time::Duration;
+//! The session of a user at the company IdP, as a refresh family keeps it (SPEC E-41).
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Bridge,
-    exchange::NotGranted,
-    id_token::{completed_by, described},
-    userinfo::Userinfo,
-};
 use crate::{
     authorization_server::keys::seal::Sealer,
-    base::limits::authorization_server::IDP_REFRESH_TIMEOUT,
     decide::authorization_server::{
         error::{Code, OAuthError},
         people::Person,
@@ -29,6 +20,12 @@ pub(crate) struct IdpSession {
     pub(crate) person: Person,
     /// The IdP's refresh token.
     pub(crate) refresh_token: Box<str>,
+    /// Whether `refresh_token` is an access token that does not expire: GitHub gives no other.
+    #[serde(default)]
+    pub(crate) is_access_token: bool,
+    /// Which IdP it is of. Missing in sessions of a release that only knew OpenID Connect.
+    #[serde(default)]
+    pub(crate) idp: Option<Box<str>>,
     /// When the IdP said these claims, in seconds since 1970. Missing in sessions of a release that
     /// did not ask: their claims count as said at the first refresh after the upgrade.
     #[serde(default)]
@@ -43,27 +40,32 @@ pub(crate) enum Believed {
     ClaimsTooOld,
     /// It is about another user.
     OtherUser,
+    /// The session is over, as the token itself shows.
+    Over,
+    /// The user may no longer sign in.
+    NotAdmitted,
 }
 
-/// The answer of the IdP to a refresh. The session is alive, but nothing of the ID token is
-/// verified.
+/// The answer of the IdP to a refresh. The session is alive, but nothing of the answer is verified.
 pub(crate) struct Refreshed {
     /// The user as of the answer before, with the refresh token to use from now on.
     pub(crate) session: IdpSession,
     /// Whether that refresh token is a new one.
     pub(crate) is_rotated: bool,
-    id_token: Option<Box<str>>,
-    access_token: Option<Box<str>>,
+    /// The ID token.
+    pub(super) id_token: Option<Box<str>>,
+    /// The access token.
+    pub(super) access_token: Option<Box<str>>,
 }
 
-impl Bridge {
+impl IdpSession {
     /// The session sealed for the store.
-    pub(crate) fn seal(&self, sealer: &Sealer, session: &IdpSession) -> Result<Vec<u8>, OAuthError> {
-        sealer.seal_value(SEALED_FOR, session).map_err(|why| Code::ServerError.because(why))
+    pub(crate) fn seal(&self, sealer: &Sealer) -> Result<Vec<u8>, OAuthError> {
+        sealer.seal_value(SEALED_FOR, self).map_err(|why| Code::ServerError.because(why))
     }
 
     /// The session that was sealed.
-    pub(crate) fn open(&self, sealer: &Sealer, sealed: &[u8]) -> Option<IdpSession> {
+    pub(crate) fn open(sealer: &Sealer, sealed: &[u8]) -> Option<Self> {
         let session = sealer.open_value(SEALED_FOR, sealed);
         if session.is_none() {
             tracing::warn!("an IdP session cannot be opened: its seal key is no longer configured");
@@ -71,77 +73,15 @@ impl Bridge {
         session
     }
 
-    /// Asks the IdP whether the session is still alive; `None` if it is over. The caller must store
-    /// the answer's session before anything else: the IdP may not accept the old token again.
-    ///
-    /// # Errors
-    /// `temporarily_unavailable` if the IdP cannot be asked, or refuses the gateway.
-    pub(crate) async fn refresh(&self, session: IdpSession) -> Result<Option<Refreshed>, OAuthError> {
-        let form = [("grant_type", "refresh_token"), ("refresh_token", &*session.refresh_token)];
-        let granted = match self.exchange(&form, Some(&session.person.subject), IDP_REFRESH_TIMEOUT).await {
-            Ok(granted) => granted,
-            Err(NotGranted::Over) => return Ok(None),
-            Err(NotGranted::Gateway(error) | NotGranted::Unavailable(error)) => return Err(error),
-        };
-        // Without a new refresh token the IdP does not rotate: the old one stays valid.
-        let newer = granted.refresh_token.filter(|newer| *newer != session.refresh_token);
-        let is_rotated = newer.is_some();
-        let refresh_token = newer.unwrap_or(session.refresh_token);
-        let session = IdpSession { refresh_token, ..session };
-        let (id_token, access_token) = (granted.id_token, granted.access_token);
-        Ok(Some(Refreshed { session, is_rotated, id_token, access_token }))
-    }
-
-    /// What the answer says about the user: by its ID token; by userinfo if it has none, or where
-    /// that is configured; else by the claims of before, for as long as they count.
-    ///
-    /// # Errors
-    /// `temporarily_unavailable`: the ID token is not valid, or something cannot be asked now. That
-    /// is not the user's fault, so the session stays.
-    pub(crate) async fn believe(&self, refreshed: Refreshed) -> Result<Believed, OAuthError> {
-        let Refreshed { session, id_token, access_token, .. } = refreshed;
-        let (link, now) = (self.link(), self.clock.now());
-        let settings = &link.settings;
-        let said = |person, session: IdpSession| {
-            Ok(Believed::Session(IdpSession { person, claims_at: Some(now.wall.as_secs()), ..session }))
-        };
-        let person = match &id_token {
-            None => None,
-            Some(token) => Some(
-                self.person(token, None, now)
-                    .await
-                    .map_err(|fault| Code::TemporarilyUnavailable.because(fault.into_error().description))?,
-            ),
-        };
-        if person.as_ref().is_some_and(|person| person.subject != session.person.subject) {
-            return Ok(Believed::OtherUser);
-        }
-        let person = match person {
-            Some(person) if !settings.userinfo => return said(person, session),
-            person => person,
-        };
-        let why = match self.userinfo(access_token.as_deref(), &session.person.subject).await? {
-            Userinfo::Claims(claims) => {
-                let person = match person {
-                    Some(person) => completed_by(person, claims, settings.profile),
-                    // Claims that it does not say are gone: the ID token of before is old.
-                    None => described(&claims, settings.profile),
-                };
-                return said(person, session);
-            }
-            Userinfo::OtherSubject => return Ok(Believed::OtherUser),
-            Userinfo::Nothing(why) => why,
-        };
-        let said_at = session.claims_at.unwrap_or(now.wall.as_secs());
-        let age = Duration::from_secs(now.wall.as_secs().saturating_sub(said_at));
-        if age > settings.claims_max_age {
-            tracing::warn!(
-                age_secs = age.as_secs(),
-                max_age_secs = settings.claims_max_age.as_secs(),
-                "a login ends because its claims are older than login.oidc.claims_max_age: at its refresh the IdP sent no ID token, and {why}"
+    /// Whether this is a session of `idp`. Its token must not be sent to another one: the store may
+    /// outlive a change of the configuration.
+    pub(super) fn is_of(&self, idp: &str) -> bool {
+        let is_one = self.idp.as_deref().is_none_or(|of| *of == *idp);
+        if !is_one {
+            tracing::info!(
+                "a login ends because its user signed in at an identity provider that is configured no more"
             );
-            return Ok(Believed::ClaimsTooOld);
         }
-        Ok(Believed::Session(IdpSession { claims_at: Some(said_at), ..session }))
+        is_one
     }
 }

@@ -69,7 +69,7 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
             "    issuer: https://login.example.com\n    embedded:\n".to_owned(),
             "5:13 authorization_servers.own.issuer: found a key of an external authorization server; expected `embedded` alone: its issuer is public_url and its path, and the format of its tokens is fixed",
         ),
-        (LOGIN, "login: {}".to_owned(), "7:14 §.login: found none of them; expected exactly one of accounts, oidc"),
+        (LOGIN, "login: {}".into(), "7:14 §.login: found none of them; expected exactly one of accounts, oidc, github"),
         (
             LOGIN,
             "login: {accounts: missing.yaml}".to_owned(),
@@ -384,13 +384,12 @@ fn each_mistake_in_the_accounts_has_its_line_in_their_file() {
         let refused = with(SMALL, folder.path()).expect_err(accounts).to_string();
         assert!(!refused.contains("hunter2") && !refused.contains(HASH), "{refused}");
         let shown = refused.replace(&format!("{}/", folder.path().display()), "");
-        let lines: Vec<&str> = shown.lines().collect();
-        let expected: Vec<&str> = expected.lines().collect();
+        let (lines, expected): (Vec<&str>, Vec<&str>) = (shown.lines().collect(), expected.lines().collect());
         assert_eq!(lines.len(), expected.len(), "{shown}");
         for (line, expected) in lines.iter().zip(expected) {
             let expected = expected.replace("AT ", " ").replace("HOW", "");
-            let (place, rest) = expected.split_once(' ').unwrap_or((&expected, ""));
-            assert!(line.starts_with("accounts.yaml:") && line.contains(place) && line.contains(rest), "{line}");
+            let (at, rest) = expected.split_once(' ').unwrap_or((&expected, ""));
+            assert!(line.starts_with("accounts.yaml:") && line.contains(at) && line.contains(rest), "{line}");
         }
     }
     let folder = folder(ACCOUNTS);

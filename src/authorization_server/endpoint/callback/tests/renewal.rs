@@ -220,7 +220,7 @@ async fn a9_after_a_reload_the_idp_is_asked_with_the_new_secret_and_scopes() {
         oidc.client_id = "other".into();
     });
     scene.world.embedded.state.follow(&elsewhere.embedded.settings);
-    assert_eq!(&*scene.world.embedded.state.bridge.as_ref().unwrap().link().settings.client_id, US);
+    assert_eq!(&*scene.world.embedded.state.bridge.as_ref().unwrap().client_id(), US);
 }
 
 #[tokio::test]

@@ -209,7 +209,7 @@ async fn e23_an_account_that_is_gone_ends_its_families_and_groups_are_read_anew(
         let login = world.login().await;
         let after = world.reloaded(|settings| match &mut settings.login {
             Login::Accounts(accounts) => change(accounts),
-            Login::Oidc(_) => unreachable!(),
+            Login::Oidc(_) | Login::GitHub(_) => unreachable!(),
         });
         assert_eq!(after.refresh(login.text("refresh_token")).await.refusal(), DEAD, "{case}");
         assert!(after.caller(login.text("access_token")).is_none(), "{case}");
@@ -222,7 +222,7 @@ async fn e15_a_code_of_a_removed_account_is_refused() {
     let code = world.code("app", &["a"], &[ECHO]).await;
     let after = world.reloaded(|settings| match &mut settings.login {
         Login::Accounts(accounts) => drop(accounts.accounts.remove(0)),
-        Login::Oidc(_) => unreachable!(),
+        Login::Oidc(_) | Login::GitHub(_) => unreachable!(),
     });
     assert_eq!(after.post(E::Token, &exchange(&code)).await.refusal(), DEAD);
     assert_eq!(world.post(E::Token, &exchange(&code)).await.status, 200);

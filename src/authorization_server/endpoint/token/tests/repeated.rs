@@ -99,7 +99,7 @@ async fn login_a2_there_is_no_grace_after_a_revocation_a_replayed_code_or_a_remo
     let (login, second) = refreshed(&world).await;
     let after = world.reloaded(|settings| match &mut settings.login {
         Login::Accounts(accounts) => drop(accounts.accounts.remove(0)),
-        Login::Oidc(_) => unreachable!(),
+        Login::Oidc(_) | Login::GitHub(_) => unreachable!(),
     });
     assert_eq!(after.refresh(login.text("refresh_token")).await.refusal(), DEAD, "removed");
     assert_eq!(world.refresh(second.text("refresh_token")).await.refusal(), DEAD, "for good");

@@ -1,4 +1,4 @@
-//! Asks the company IdP's token endpoint (RFC 6749 §2.3.1, §4.1.3, §6).
+//! Asks the OpenID Connect provider's token endpoint (RFC 6749 §2.3.1, §4.1.3, §6).
 
 use std::time::Duration;
 
@@ -6,14 +6,15 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 
-use super::{Bridge, unavailable};
+use super::OidcBridge;
 use crate::{
+    authorization_server::person::bridge::sign_in::{refuses_the_gateway, unavailable},
     base::percent::escape,
     decide::{
         authorization_server::{
-            error::{Code, OAuthError},
+            error::OAuthError,
             form,
-            idp_refusal::IdpRefusal,
+            idp_refusal::{IdpRefusal, classify},
         },
         json::strict,
     },
@@ -31,15 +32,15 @@ const DEPTH_MAX: u32 = 16;
 const ERROR_CHARS_MAX: usize = 80;
 
 /// What the IdP granted.
-pub(crate) struct Granted {
+pub(super) struct Granted {
     /// For the userinfo endpoint alone; it is never stored.
-    pub(crate) access_token: Option<Box<str>>,
-    pub(crate) id_token: Option<Box<str>>,
-    pub(crate) refresh_token: Option<Box<str>>,
+    pub(super) access_token: Option<Box<str>>,
+    pub(super) id_token: Option<Box<str>>,
+    pub(super) refresh_token: Option<Box<str>>,
 }
 
 /// Why the IdP granted nothing.
-pub(crate) enum NotGranted {
+pub(super) enum NotGranted {
     /// The session is over, or the code is not valid.
     Over,
     /// It refuses the gateway: the operator must act.
@@ -48,10 +49,10 @@ pub(crate) enum NotGranted {
     Unavailable(OAuthError),
 }
 
-impl Bridge {
+impl OidcBridge {
     /// What the token endpoint grants for `parameters`, with the refresh token of `user` or with a
     /// code. The outcome is counted.
-    pub(crate) async fn exchange(
+    pub(super) async fn exchange(
         &self,
         parameters: &[(&str, &str)],
         user: Option<&str>,
@@ -68,14 +69,16 @@ impl Bridge {
             }
             Err(refusal) => refusal,
         };
-        match self.health.refused(status, &error, user, self.clock.now().mono) {
+        match self.health.refused(classify(status, &error), (status, &error), user, self.clock.now().mono) {
             IdpRefusal::Session => {
-                tracing::info!(error, status = status.as_u16(), "the company IdP says that a session or a code is over");
+                tracing::info!(
+                    error,
+                    status = status.as_u16(),
+                    "the company IdP says that a session or a code is over"
+                );
                 Err(NotGranted::Over)
             }
-            IdpRefusal::Gateway => Err(NotGranted::Gateway(Code::TemporarilyUnavailable.because(
-                "the company's identity provider refuses this gateway: its administrator must act, another sign-in does not help",
-            ))),
+            IdpRefusal::Gateway => Err(NotGranted::Gateway(refuses_the_gateway())),
             IdpRefusal::Unclear | IdpRefusal::Moment => {
                 let status = status.as_u16();
                 let cause = format_args!("the token endpoint refused the request: {status} {error}");

@@ -3,8 +3,9 @@
 use http::HeaderValue;
 use serde_json::{Map, Value};
 
-use super::{Bridge, unavailable};
+use super::OidcBridge;
 use crate::{
+    authorization_server::person::bridge::sign_in::unavailable,
     decide::authorization_server::{
         error::OAuthError,
         userinfo::{self, UserinfoFault},
@@ -19,7 +20,7 @@ use crate::{
 const BYTES_MAX: usize = 256 * 1024;
 
 /// What userinfo says.
-pub(crate) enum Userinfo {
+pub(super) enum Userinfo {
     /// The claims.
     Claims(Map<String, Value>),
     /// Nothing that can be used, and why: there is no endpoint, or it refuses, or it does not
@@ -29,12 +30,12 @@ pub(crate) enum Userinfo {
     OtherSubject,
 }
 
-impl Bridge {
+impl OidcBridge {
     /// Asks about the user with this `subject`, with the IdP's access token of the same answer.
     ///
     /// # Errors
     /// `temporarily_unavailable`: the endpoint does not answer now.
-    pub(crate) async fn userinfo(&self, access_token: Option<&str>, subject: &str) -> Result<Userinfo, OAuthError> {
+    pub(super) async fn userinfo(&self, access_token: Option<&str>, subject: &str) -> Result<Userinfo, OAuthError> {
         let metadata = self.metadata().await?;
         let Some(endpoint) = metadata.userinfo_endpoint.as_deref() else {
             return Ok(Userinfo::Nothing("the IdP has no userinfo endpoint".to_owned()));

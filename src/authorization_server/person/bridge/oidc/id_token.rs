@@ -3,9 +3,9 @@
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
-use super::{Bridge, CLOCK_SKEW, exchange::Granted, unavailable, userinfo::Userinfo};
+use super::{CLOCK_SKEW, OidcBridge, exchange::Granted, userinfo::Userinfo};
 use crate::{
-    authorization_server::settings::OidcSettings,
+    authorization_server::{person::bridge::sign_in::unavailable, settings::OidcSettings},
     base::clock::Now,
     decide::{
         authorization_server::{
@@ -36,7 +36,7 @@ const NAMES: [&str; 4] = ["preferred_username", "email", "name", "sub"];
 const NAME_CHARS_MAX: usize = 80;
 
 /// Why no user is known from an ID token.
-pub(crate) enum NotBelieved {
+pub(super) enum NotBelieved {
     /// The IdP signs in a way that is not allowed: the operator must act.
     Gateway(OAuthError),
     /// The token is not valid.
@@ -47,16 +47,16 @@ pub(crate) enum NotBelieved {
 
 impl NotBelieved {
     /// The error for the client or the page.
-    pub(crate) fn into_error(self) -> OAuthError {
+    pub(super) fn into_error(self) -> OAuthError {
         match self {
             Self::Gateway(error) | Self::Answer(error) | Self::Unavailable(error) => error,
         }
     }
 }
 
-impl Bridge {
+impl OidcBridge {
     /// The user who signs in: by the ID token, and by userinfo where it is configured.
-    pub(crate) async fn signs_in(&self, granted: &Granted, nonce: &str, now: Now) -> Result<Person, NotBelieved> {
+    pub(super) async fn signs_in(&self, granted: &Granted, nonce: &str, now: Now) -> Result<Person, NotBelieved> {
         let answer = |why: &'static str| NotBelieved::Answer(Code::InvalidRequest.because(why));
         let token = granted.id_token.as_deref().ok_or_else(|| answer("the identity provider sent no ID token"))?;
         let person = self.person(token, Some(nonce), now).await?;
@@ -81,7 +81,7 @@ impl Bridge {
     }
 
     /// Verifies an ID token; returns the user who logged in.
-    pub(crate) async fn person(&self, token: &str, nonce: Option<&str>, now: Now) -> Result<Person, NotBelieved> {
+    pub(super) async fn person(&self, token: &str, nonce: Option<&str>, now: Now) -> Result<Person, NotBelieved> {
         let link = self.link();
         let settings = &link.settings;
         let refused = |fault: TokenFault| self.refused(settings, token, fault);

@@ -1,0 +1,127 @@
+//! GitHub as the company IdP: its address for browsers, its tokens, and who a user is there.
+//!
+//! An OAuth app of GitHub gives access tokens that do not expire, so the session of a user is that
+//! token. A GitHub App gives refresh tokens, if its user tokens expire. Either way GitHub is asked
+//! at each refresh who the user is. GitHub's tokens never reach an MCP client.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use super::{health::IdpHealth, sign_in::IdpRequest};
+use crate::{
+    authorization_server::settings::GitHubSettings,
+    base::clock::Clock,
+    decide::authorization_server::{
+        error::{Code, OAuthError},
+        form,
+        pkce::Challenge,
+    },
+    outbound::{
+        address::AddressRule,
+        fetch::{Fetch, Plaintext, Wanted},
+    },
+};
+
+mod api;
+mod renewal;
+mod sign_in;
+mod token;
+
+/// GitHub, or a GitHub Enterprise Server.
+pub(crate) struct GitHubBridge {
+    link: ArcSwap<GitHubLink>,
+    /// Notified when `link` has another secret or another way to GitHub.
+    relinked: Notify,
+    fetch: Fetch,
+    clock: Arc<dyn Clock>,
+    pub(super) health: IdpHealth,
+}
+
+/// GitHub as configured last.
+pub(crate) struct GitHubLink {
+    /// As configured.
+    pub(crate) settings: GitHubSettings,
+    fetch: Fetch,
+}
+
+impl GitHubLink {
+    fn new(settings: GitHubSettings, fetch: &Fetch) -> Self {
+        let fetch = fetch.reaching(&settings.reach);
+        Self { settings, fetch }
+    }
+
+    /// A URL of GitHub. The configuration names its host.
+    fn wanted<'u>(&self, url: &'u str, bytes_max: usize) -> Wanted<'u> {
+        let plaintext = if self.settings.reach.allow_http { Plaintext::Permitted } else { Plaintext::Loopback };
+        Wanted { url, rule: AddressRule::Configured, plaintext, bytes_max }
+    }
+}
+
+impl GitHubBridge {
+    /// [`Self::keep_fresh`] asks GitHub first.
+    pub(super) fn new(settings: GitHubSettings, fetch: Fetch, clock: Arc<dyn Clock>) -> Self {
+        let link = ArcSwap::from_pointee(GitHubLink::new(settings, &fetch));
+        Self { link, relinked: Notify::new(), fetch, clock, health: IdpHealth::new("login.github") }
+    }
+
+    /// GitHub as configured last.
+    pub(crate) fn link(&self) -> Arc<GitHubLink> {
+        self.link.load_full()
+    }
+
+    /// Follows a reload. Only settings of the same app are taken.
+    pub(super) fn follow(&self, settings: &GitHubSettings) {
+        let before = self.link();
+        if !settings.is_same_idp(&before.settings) {
+            return;
+        }
+        let is_reached_otherwise =
+            settings.client_secret != before.settings.client_secret || settings.reach != before.settings.reach;
+        self.link.store(Arc::new(GitHubLink::new(settings.clone(), &self.fetch)));
+        if is_reached_otherwise {
+            self.relinked.notify_one();
+        }
+    }
+
+    /// Looks at the start, and whenever secret or way have changed, whether users can sign in.
+    pub(super) async fn keep_fresh(&self) {
+        loop {
+            self.probe().await;
+            self.relinked.notified().await;
+        }
+    }
+
+    /// The address for the browser.
+    ///
+    /// # Errors
+    /// `login_required` if no page may be shown: GitHub cannot say who is signed in without one.
+    pub(super) fn departure(&self, to: &IdpRequest<'_>) -> Result<String, OAuthError> {
+        if to.prompt.split(' ').any(|word| word == "none") {
+            return Err(Code::LoginRequired.because("prompt=none, but GitHub always shows a page"));
+        }
+        let link = self.link();
+        let settings = &link.settings;
+        let (scope, challenge) = (settings.scopes().join(" "), Challenge::of(&to.expected.verifier));
+        let mut parameters = vec![
+            ("client_id", &*settings.client_id),
+            ("redirect_uri", to.callback),
+            ("scope", &*scope),
+            ("state", to.state),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ];
+        // GitHub knows neither `login` nor `max_age`: its choice of accounts comes closest.
+        let chooses =
+            to.max_age.is_some() || to.prompt.split(' ').any(|word| matches!(word, "login" | "select_account"));
+        parameters.extend(chooses.then_some(("prompt", "select_account")));
+        let hint = to.login_hint.filter(|_| !to.prompt.contains("select_account"));
+        parameters.extend(hint.map(|hint| ("login", hint)));
+        if !settings.admitted.is_empty() {
+            // A new account is in no organization.
+            parameters.push(("allow_signup", "false"));
+        }
+        Ok(format!("{}/login/oauth/authorize?{}", settings.place.web, form::encode(&parameters)))
+    }
+}

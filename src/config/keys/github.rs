@@ -1,0 +1,47 @@
+//! The keys of `login.github`: GitHub, or a GitHub Enterprise Server.
+
+use serde_json::json;
+
+use crate::config::keys::{
+    reach::{allow_http, ca},
+    row::{KeyRow, KeySection, NAME, SECRET, filled, filled_list, matching},
+};
+
+/// `url` of GitHub itself.
+pub(in crate::config) const GITHUB: &str = "https://github.com";
+
+/// `login.github`.
+pub(super) fn section() -> KeySection {
+    KeySection {
+        about: "GitHub, at which users log in: with a GitHub App, whose user tokens expire, or an OAuth app. Users have \
+                the claims `id`, `login`, `name`, `email` (the primary address, if it is verified), `organizations` \
+                and `teams`: of these two, what the configuration names.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::optional(
+                "url",
+                matching("a URL", "^https?://[^/?#@]+/?$"),
+                "Where GitHub is: `https://github.com`, a GitHub with data residency such as `https://acme.ghe.com`, \
+                 or a GitHub Enterprise Server.",
+            )
+            .or(json!(GITHUB)),
+            ca(),
+            allow_http(),
+            KeyRow::required("client_id", NAME, "The client id of the app at GitHub."),
+            KeyRow::required("client_secret", SECRET, "A client secret of the app at GitHub."),
+            KeyRow::optional(
+                "organizations",
+                filled_list("organizations", filled("the login of an organization")),
+                "Active members of any of these organizations may sign in. A billing manager is no member.",
+            )
+            .or_else("no organization is needed, unless `teams` is written"),
+            KeyRow::optional(
+                "teams",
+                filled_list("teams", matching("a team", "^[^/]+/[^/]+$")),
+                "Members of any of these teams may sign in, each written as `organization/team`: the words of its \
+                 address at GitHub. Members of a team below it count only if that is written, too.",
+            )
+            .or_else("no team is needed, unless `organizations` is written"),
+        ],
+    }
+}

@@ -1,0 +1,108 @@
+//! Reads the answer to a fetch: bounded, JSON, and no redirect.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE},
+};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+
+use super::wanted::{Wanted, fault, why};
+use crate::{
+    base::media,
+    outbound::fault::{Fault, FaultKind},
+};
+
+/// An answer of whatever status, but no redirect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The status.
+    pub status: StatusCode,
+    /// The fields.
+    pub fields: HeaderMap,
+    /// JSON if the status is 200; anything else may be anything.
+    pub body: Bytes,
+}
+
+/// Which statuses an answer may have.
+#[derive(Clone, Copy)]
+pub(super) enum Answers<'a> {
+    These(&'a [StatusCode]),
+    Any,
+}
+
+/// Reads an answer.
+pub(super) async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>, answers: Answers<'_>) -> Result<Said, Fault> {
+    let (head, mut body) = answer.into_parts();
+    let too_large = || fault(FaultKind::TooLarge, wanted, format_args!("longer than {} bytes", wanted.bytes_max));
+
+    if head.status.is_redirection() {
+        // Redirects are never followed: the server must not choose where the gateway connects next
+        // (SPEC D-31).
+        return Err(fault(FaultKind::Redirect, wanted, format_args!("{}: redirects are not followed", head.status)));
+    }
+    match answers {
+        Answers::These(answers) if !answers.contains(&head.status) => {
+            return Err(fault(status_kind(head.status), wanted, head.status));
+        }
+        // A refusal may be a page of a proxy in between.
+        Answers::Any if head.status != StatusCode::OK => {}
+        _ => check_type(&head.headers).map_err(|cause| fault(FaultKind::MediaType, wanted, cause))?,
+    }
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > wanted.bytes_max) {
+        return Err(too_large());
+    }
+
+    let mut taken = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|cause| fault(FaultKind::Body, wanted, why(&cause)))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if data.len() > wanted.bytes_max.saturating_sub(taken.len()) {
+            return Err(too_large());
+        }
+        taken.extend_from_slice(&data);
+    }
+    Ok(Said { status: head.status, fields: head.headers, body: taken.freeze() })
+}
+
+fn status_kind(status: StatusCode) -> FaultKind {
+    match status {
+        StatusCode::NOT_FOUND | StatusCode::GONE => FaultKind::Gone,
+        StatusCode::TOO_MANY_REQUESTS => FaultKind::TooMany,
+        status if status.is_server_error() => FaultKind::ServerError,
+        _ => FaultKind::Status,
+    }
+}
+
+/// Accepts JSON media types, and `text/plain`, which file servers and Go's sniffing send for JSON.
+/// An HTML page, such as a login page, is reported here instead of failing later as bad JSON.
+fn check_type(headers: &HeaderMap) -> Result<(), String> {
+    if let Some(coding) = headers.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+        return Err(format!("content coding {coding:?} was not requested"));
+    }
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Err("no Content-Type".to_owned()) };
+    let essence = media::essence(value.to_str().unwrap_or_default().as_bytes()).to_ascii_lowercase();
+    let is_json = [media::JSON, "text/json", "text/plain"].iter().any(|json| essence == json.as_bytes())
+        || (essence.starts_with(b"application/") && essence.ends_with(b"+json"));
+    if is_json { Ok(()) } else { Err(format!("{value:?} is not JSON")) }
+}
+
+/// `max-age` of `Cache-Control` for a private cache (RFC 9111 §5.2.2). Of two values the shorter
+/// counts.
+pub(super) fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    let ages = directives.flat_map(|line| line.split(',')).filter_map(|directive| {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        let name = name.trim();
+        if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
+            return Some(Duration::ZERO);
+        }
+        let value = value.trim().trim_matches('"');
+        name.eq_ignore_ascii_case("max-age").then(|| value.parse().ok().map(Duration::from_secs))?
+    });
+    ages.min()
+}
