@@ -40,6 +40,9 @@ pub struct Account {
     pub is_suspended: bool,
 }
 
+/// A scripted answer of the REST API: status, fields, body.
+pub type ApiAnswer = (u16, Vec<(&'static str, &'static str)>, Value);
+
 /// What it does and what it saw. Tests change the first part and read the second.
 pub struct Octocat {
     /// The login of the next user who signs in.
@@ -60,7 +63,7 @@ pub struct Octocat {
     /// The `iss` of the answer, in place of its own; empty for none.
     pub says_iss: Option<String>,
     /// The answer to every request to the REST API, in place of its own.
-    pub api_answer: Option<(u16, Vec<(&'static str, &'static str)>, Value)>,
+    pub api_answer: Option<ApiAnswer>,
     /// The answer of the token endpoint, in place of its own.
     pub token_answer: Option<(u16, Value)>,
 
