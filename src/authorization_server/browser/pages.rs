@@ -59,6 +59,15 @@ pub(crate) struct ConsentView<'a> {
     pub(crate) offer: &'a Offer,
 }
 
+/// How a sign-in ended, for the page that leads on to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignInOutcome {
+    /// The client gets a code.
+    SignedIn,
+    /// The client gets an error.
+    NotSignedIn,
+}
+
 /// The login page.
 pub(crate) fn login(embedded: &Embedded, status: StatusCode, view: &LoginView<'_>) -> EndpointAnswer {
     let LoginView { flow, id, csrf, account, problem } = *view;
@@ -113,11 +122,16 @@ pub(crate) fn consent(embedded: &Embedded, view: &ConsentView<'_>) -> EndpointAn
     answer(StatusCode::OK, title, &page, FormTargets::AndOnward)
 }
 
-/// The page after a login that needs no consent. It leads to the client at once; a redirect would
-/// be bound by the policy of the login page, wherever the client redirects to.
-pub(crate) fn onward(uri: &RedirectUri, location: &str, cookies: &[String]) -> EndpointAnswer {
-    let page = OnwardPage { url: location, host: shown(&uri.host()) };
-    let mut answer = answer(StatusCode::OK, "Signed in", &page, FormTargets::Own);
+/// The page after a sign-in that needs no consent, or after one that failed at the company IdP. It
+/// leads to the client at once; a redirect would be bound by the policy of the page where the user
+/// signed in, here or at the IdP, wherever the client redirects to.
+pub(crate) fn onward(outcome: SignInOutcome, uri: &RedirectUri, location: &str, cookies: &[String]) -> EndpointAnswer {
+    let heading = match outcome {
+        SignInOutcome::SignedIn => "Signed in",
+        SignInOutcome::NotSignedIn => "Not signed in",
+    };
+    let page = OnwardPage { heading, url: location, host: shown(&uri.host()) };
+    let mut answer = answer(StatusCode::OK, heading, &page, FormTargets::Own);
     reply::refresh(&mut answer, location);
     reply::set(answer.response.headers_mut(), cookies);
     answer

@@ -6,7 +6,8 @@ use crate::{
             departure::{self, bridge_of, callback_url},
             flow::{self, Flow, FlowAt, page_url},
             offer::Offer,
-            pages, way_back,
+            pages::{self, SignInOutcome},
+            way_back,
         },
         embedded::{Asked, Embedded},
         event,
@@ -68,7 +69,7 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
                 target: "portcullis::authorization_server", event = "login", outcome = "refused", client = %flow.request.client,
                 why = %error.description, "the company IdP did not log the user in"
             );
-            Ok(way_back::tell(embedded, &flow.client, &flow.request.back, &error, false))
+            Ok(way_back::tell_after_idp(embedded, &flow.client, &flow.request, &error, false))
         }
     }
 }
@@ -89,7 +90,7 @@ async fn admit(
     let is_settled = offer.is_settled(&client, &flow.request);
     if flow.request.never_ask && !is_settled {
         let error = Code::ConsentRequired.because("prompt=none, but the user must be asked for consent");
-        return Ok(way_back::tell(embedded, &client, &flow.request.back, &error, offer.knows_client));
+        return Ok(way_back::tell_after_idp(embedded, &client, &flow.request, &error, offer.knows_client));
     }
     let (subject, ungranted) = (person.subject.clone(), offer.ungranted(embedded, &client, &person));
     flow.person = Some(person);
@@ -100,6 +101,7 @@ async fn admit(
         return Ok(reply::redirect(&page_url(embedded, IssuerEndpoint::Consent, &at.id), &[cookie]));
     }
     event::note(embedded, "consent", of_client, Some(&subject), &offer.outcome(offer.settled_by()));
+    let request = flow.request.clone();
     let location = flow::finish(embedded, &at, flow, offer.into_scopes()).await?;
-    Ok(reply::redirect(&location, &[]).without(ungranted))
+    Ok(way_back::lead_after_idp(SignInOutcome::SignedIn, &request, &location).without(ungranted))
 }

@@ -13,7 +13,7 @@ use crate::{
             known::{self, KnownBrowser},
             named_flow,
             offer::Offer,
-            pages::{self, LoginView},
+            pages::{self, LoginView, SignInOutcome},
             session,
         },
         embedded::{Asked, Embedded},
@@ -153,7 +153,7 @@ async fn admit(
     let ungranted = offer.ungranted(embedded, &flow.client, &person);
     let back = flow.request.back.uri.clone();
     let location = flow::finish(embedded, &at, flow, offer.into_scopes()).await?;
-    Ok(pages::onward(&back, &location, &cookies).without(ungranted))
+    Ok(pages::onward(SignInOutcome::SignedIn, &back, &location, &cookies).without(ungranted))
 }
 
 fn form_page(

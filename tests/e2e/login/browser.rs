@@ -26,6 +26,8 @@ pub struct Browser {
     pub steps: usize,
     /// Whether it shows the first consent page instead of answering it.
     pub stops_at_consent: bool,
+    /// Where redirects may lead since a form was filled in; `None`: anywhere.
+    pub form_action: Option<Vec<String>>,
 }
 
 /// What a browser shows at the end.
@@ -51,6 +53,7 @@ impl Browser {
 
     /// Opens a URL of the gateway and goes on until the browser leaves or is stuck.
     pub async fn open(&mut self, login: &LoginWorld, url: &str) -> Shown {
+        self.form_action = None;
         let mut reply = self.get(login, url).await;
         let mut typed = false;
         for _ in 0..STEPS_MAX {
@@ -59,6 +62,7 @@ impl Browser {
             let refresh = reply.header("refresh").and_then(|value| value.strip_prefix("0; url="));
             if let Some(location) = reply.header("location").or(refresh) {
                 let next = login.world.public.parse::<Url>().unwrap().join(location).unwrap();
+                self.check_form_action(&reply, &next);
                 match self.follow(login, next).await {
                     Ok(next) => reply = next,
                     Err(left) => return Shown::Left(left),
@@ -75,6 +79,17 @@ impl Browser {
             }
         }
         panic!("the sign-in goes round in circles: {:?}", self.visited);
+    }
+
+    /// As Chromium does: a redirect that follows a form must be to an origin that the page of the
+    /// form allows, and a page that leads on ends this (login B4).
+    fn check_form_action(&mut self, reply: &Reply, next: &Url) {
+        if reply.header("location").is_none() {
+            self.form_action = None;
+        }
+        let is_within = |base: &String| next.as_str().strip_prefix(base).is_some_and(|rest| rest.starts_with('/'));
+        let allowed = self.form_action.as_ref().is_none_or(|bases| bases.iter().any(is_within));
+        assert!(allowed, "form-action {:?} forbids the redirect to {next}: {:?}", self.form_action, self.visited);
     }
 
     /// Opens a URL of the gateway; follows nothing.
@@ -96,6 +111,8 @@ impl Browser {
         }
         body.extend_pairs(fields);
         let target = action.strip_prefix(&login.world.public).unwrap_or(&action).to_owned();
+        let policy = page.header("content-security-policy").unwrap_or_default();
+        self.form_action = policy.contains("form-action 'self'").then(|| vec![login.world.public.clone()]);
         let ask = Ask::new("POST", &target)
             .with("Content-Type", "application/x-www-form-urlencoded")
             .with("Origin", &login.world.public)
@@ -113,6 +130,9 @@ impl Browser {
         if let Some((server, url)) = login.sign_in_place().filter(|(_, url)| is_within(url)) {
             self.visited.push("idp".to_owned());
             let target = next.as_str().strip_prefix(&url).unwrap().to_owned();
+            // The user fills in a form there, whose page allows the IdP and the gateway alone.
+            let is_silent = next.query_pairs().any(|(name, value)| name == "prompt" && value == "none");
+            self.form_action = (!is_silent).then(|| vec![url, login.world.public.clone()]);
             let address = server.address();
             let mut live = login.world.connect_to(address).await;
             live.write(&Ask::get(&target).bytes(&address.to_string())).await;

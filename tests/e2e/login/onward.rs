@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    browser::Browser,
+    browser::{Browser, Shown},
     client::Client,
     world::{LoginPlan, PASSWORD},
 };
@@ -64,5 +64,30 @@ async fn login_b4_attack_226_a_sign_in_that_needs_no_consent_leads_on_by_a_page_
     assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
     assert_eq!(page.header("cache-control"), Some("no-store"));
     assert!(policy(&page).starts_with("default-src 'none';"), "{}", policy(&page));
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_b4_after_the_form_of_an_idp_that_allows_only_the_gateway_every_way_leads_on() {
+    let login = LoginPlan::idp().await.start().await;
+    let client = Client::register(&login, web()).await;
+    let idp = login.idp.as_ref().unwrap();
+    let mut browser = Browser::of("", "");
+    // This browser fails at a redirect that the `form-action` of the IdP's page forbids.
+    client.code(&login, &mut browser, "mcp:connect").await;
+    client.code(&login, &mut browser, "mcp:connect").await;
+    assert_eq!(browser.visited.last().map(String::as_str), Some("/oauth/callback"), "consent is remembered");
+    // A program on the user's machine is sent on with an error; any other site gets a link.
+    idp.with(|idp| idp.sign_in_error = Some("access_denied".to_owned()));
+    let shown = browser.open(&login, &Client::desktop().request(&login, "mcp:connect").url).await;
+    assert_eq!(shown.parameter("error").as_deref(), Some("access_denied"));
+    let shown = browser.open(&login, &client.request(&login, "mcp:connect").url).await;
+    assert!(shown.page().text().contains("Return to <bdi>client.example</bdi>"), "{shown:?}");
+    // Without a page, by redirects alone: there is no form either.
+    idp.with(|idp| idp.sign_in_error = None);
+    let silent = Client { authorize_with: vec![("prompt".to_owned(), "none".to_owned())], ..client };
+    let asked = silent.request(&login, "mcp:connect");
+    let shown = browser.open(&login, &asked.url).await;
+    assert!(matches!(shown, Shown::Left(_)) && shown.parameter("code").is_some(), "{shown:?}");
     login.close().await;
 }

@@ -160,13 +160,14 @@ pub(crate) struct ErrorPage<'a> {
 #[derive(Template)]
 #[template(
     ext = "html",
-    source = r##"<main><h1>Signed in</h1>
+    source = r##"<main><h1>{{ heading }}</h1>
 <p>You go on to <bdi>{{ host }}</bdi>. If nothing happens: <a href="{{ url }}" rel="noreferrer noopener">continue</a>.</p>
 </main>
 <footer></footer>"##
 )]
 pub(crate) struct OnwardPage<'a> {
-    /// The redirect URI, with the code.
+    pub(crate) heading: &'a str,
+    /// The redirect URI, with the code or the error.
     pub(crate) url: &'a str,
     /// Its host or private-use scheme.
     pub(crate) host: String,

@@ -68,6 +68,54 @@ async fn login_c4_another_account_is_chosen_at_the_idp_and_takes_the_place_of_th
     assert_eq!(scene.world.caller(issued.text("access_token")).unwrap().subject(), "u-2");
 }
 
+/// The page leads on by itself: a redirect would be bound by the `form-action` of the IdP's page.
+fn leads_by_a_page(shown: &Shown, heading: &str) {
+    assert_eq!((shown.status, shown.headers.get(header::LOCATION)), (http::StatusCode::OK, None), "{shown:?}");
+    let header = |name: &str| shown.headers[name].to_str().unwrap();
+    let target = header("refresh").strip_prefix("0; url=https://app.example/back?").unwrap();
+    let link = format!("<a href=\"https://app.example/back?{}\"", target.replace('&', "&#38;"));
+    assert!(shown.text.contains(&link) && shown.text.contains(&format!("<h1>{heading}</h1>")), "{}", shown.text);
+    assert!(!shown.text.contains("<script") && !shown.text.contains("http-equiv"), "{}", shown.text);
+    let policy = header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none';") && policy.ends_with("; form-action 'self'"), "{policy}");
+    assert_eq!((header("x-frame-options"), header("cache-control")), ("DENY", "no-store"));
+    assert_eq!((header("referrer-policy"), header("x-content-type-options")), ("no-referrer", "nosniff"));
+}
+
+#[tokio::test]
+async fn login_b4_from_the_idp_a_page_leads_on_to_the_client_unless_no_page_may_be_shown() {
+    let scene = Scene::new().await;
+    let trusting = scene.world.reloaded(|settings| settings.clients[0].trusted = true);
+    let arrive = async |answer: &str, prompt: &str| {
+        let mut browser = Browser::default();
+        let start = browser.authorize(&trusting, "app", "https://app.example/back", "a", &[("prompt", prompt)]).await;
+        let departed = Departed::to(start.location().to_owned());
+        scene.grant(&scene.claims(&departed));
+        let uri = format!("/cb?{answer}&state={}", departed.query.get("state").unwrap());
+        browser.get(&trusting, IssuerEndpoint::Callback, &uri).await
+    };
+    let refused = "error=access_denied";
+    for (answer, prompt, parameter, heading) in [
+        ("code=c-1", "", "code", Some("Signed in")),
+        ("code=c-1", "login", "code", Some("Signed in")),
+        (refused, "", "error", Some("Not signed in")),
+        ("code=c-1", "none", "code", None),
+        (refused, "none", "error", None),
+    ] {
+        let shown = arrive(answer, prompt).await;
+        assert!(shown.parameter(parameter).is_some(), "{answer} {prompt}: {shown:?}");
+        match heading {
+            Some(heading) => leads_by_a_page(&shown, heading),
+            None => assert_eq!((shown.status.as_u16(), shown.headers.get("refresh")), (303, None), "{answer}"),
+        }
+    }
+    // If the user must be asked, they stay with this server, which the IdP's page allows.
+    let departed = scene.depart().await;
+    scene.grant(&scene.claims(&departed));
+    let shown = scene.arrive(&departed, &mut scene.browser(BROWSER)).await;
+    assert_eq!(shown.status.as_u16(), 303, "to the consent page, which has no form-action: {shown:?}");
+}
+
 #[tokio::test]
 async fn login_c5_an_error_of_the_idp_leads_to_no_site_that_anyone_could_register() {
     let scene = Scene::new().await;
