@@ -44,13 +44,15 @@ impl Protected {
 }
 
 /// The resources that an authorization request names, in its order, each once. Without `resource`
-/// they follow from its scopes.
+/// they follow from its scopes. Never among several servers is one whose upstream gets the token:
+/// it could use it at the others (attack 218).
 ///
 /// # Errors
 /// `invalid_target`, `invalid_scope`.
 pub fn requested<'p>(form: &Form, resources: &'p [Protected]) -> Result<Vec<&'p Protected>, OAuthError> {
     let picked = pick(form, |asked| Ok(resources.iter().find(|one| is_name(&one.resource, asked))))?;
     if !picked.is_empty() {
+        apart(&picked)?;
         return Ok(picked);
     }
     let scopes = read_scope(form.get("scope").unwrap_or_default());
@@ -64,9 +66,6 @@ pub fn requested<'p>(form: &Form, resources: &'p [Protected]) -> Result<Vec<&'p 
 /// server, else of every server that names one of the scopes. A request for no such scope is for
 /// the servers that have none, and one without scopes for all. Scopes that only other servers name
 /// are not for the root server.
-///
-/// Never among several is a server whose upstream gets the token: it could use it at the others
-/// (attack 218).
 fn assumed<'p>(scopes: &[Scope], resources: &'p [Protected]) -> Result<Vec<&'p Protected>, OAuthError> {
     let missing = |why: &str| Err(Code::InvalidTarget.because(format!("resource is missing, and {why}")));
     if resources.is_empty() {
@@ -116,9 +115,25 @@ fn is_one_server(resources: &[Protected]) -> bool {
     resources.first().is_some_and(|first| resources.iter().all(|one| one.name == first.name))
 }
 
-/// The part of `granted` that the `resource` of a token request names; all of it without `resource`
-/// (SPEC E-22). A name of no server is ignored beside one that was granted: some clients always
-/// send the origin as well. A server of `known` that was not granted is refused.
+/// Refuses one token for several servers if the upstream of one of them gets it (attack 218).
+fn apart(resources: &[&Protected]) -> Result<(), OAuthError> {
+    let is_among = |one: &&&Protected| one.passes_token && resources.iter().any(|other| other.name != one.name);
+    match resources.iter().find(is_among) {
+        None => Ok(()),
+        Some(one) => Err(Code::InvalidTarget.because(format!(
+            "{} must be requested alone: its upstream gets the token, and could use it at the other servers",
+            one.resource
+        ))),
+    }
+}
+
+/// The part of `granted` that the `resource` of a token request names; without `resource` all of it
+/// that may be in one token (SPEC E-22). A name of no server is ignored beside one that was
+/// granted: some clients always send the origin as well. A server of `known` that was not granted
+/// is refused.
+///
+/// An earlier release, or another configuration, may have granted a server whose upstream gets the
+/// token together with others.
 ///
 /// # Errors
 /// `invalid_target`.
@@ -130,7 +145,16 @@ pub fn narrow(granted: &[Box<str>], known: &[Protected], form: &Form) -> Result<
         found => Ok(found),
     };
     let picked: Vec<&Box<str>> = pick(form, find)?;
-    Ok(if picked.is_empty() { granted.to_vec() } else { picked.into_iter().cloned().collect() })
+    let is_asked = !picked.is_empty();
+    let mut named: Vec<&Box<str>> = if is_asked { picked } else { granted.iter().collect() };
+    let of_named: Vec<&Protected> = known.iter().filter(|one| named.contains(&&one.resource)).collect();
+    if let Err(refused) = apart(&of_named) {
+        named.retain(|name| !of_named.iter().any(|one| one.passes_token && one.resource == **name));
+        if is_asked || named.is_empty() {
+            return Err(refused);
+        }
+    }
+    Ok(named.into_iter().cloned().collect())
 }
 
 /// The part of `resources` that is left of a request for `asked` when only `granted` is granted: a

@@ -140,6 +140,32 @@ async fn login_b6_attack_218_an_upstream_that_gets_tokens_gets_none_for_other_se
     let tokens = naming(&[&f]).sign_in(&login, &mut browser, "f:connect").await;
     assert_eq!(tokens.claim("aud"), json!(f));
     assert_eq!([status(&login, "a", &tokens).await, status(&login, "b", &tokens).await], [401, 401]);
+    // Named beside another, it is refused, and so it is at the token endpoint.
+    let a = format!("{}/a/mcp", login.world.public);
+    for resources in [[&*a, &*f], [&*f, &*a]] {
+        let shown = browser.open(&login, &naming(&resources).request(&login, ALL).url).await;
+        assert_eq!(shown.parameter("error").as_deref(), Some("invalid_target"), "{resources:?}");
+        let why = shown.parameter("error_description").unwrap();
+        assert!(why.starts_with(&format!("{f} must be requested alone")), "{why}");
+    }
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_b6_attack_218_what_was_granted_before_an_upstream_got_tokens_is_told_apart() {
+    let login = plan(SERVERS).start().await;
+    let [a, b] = ["a", "b"].map(|server| format!("{}/{server}/mcp", login.world.public));
+    let ada = &mut Browser::of("ada", PASSWORD);
+    let tokens = naming(&[&a, &b]).sign_in(&login, ada, "a:connect b:connect").await;
+    assert_eq!(tokens.claim("aud"), audience(&login, &["a", "b"]));
+    let forward = "scopes_supported: [\"b:connect\"], credential: {forward: {dangerous: true}}";
+    login.edit(0, |text| text.replace("scopes_supported: [\"b:connect\"]", forward));
+    login.until_reloaded(0, 1).await;
+    assert_eq!(refreshed(&login, &tokens, &[&a, &b]).await, Err(json!("invalid_target")));
+    let tokens = refreshed(&login, &tokens, &[]).await.unwrap();
+    assert_eq!(tokens.claim("aud"), json!(a));
+    let tokens = refreshed(&login, &tokens, &[&b]).await.unwrap();
+    assert_eq!(tokens.claim("aud"), json!(b));
     login.close().await;
 }
 

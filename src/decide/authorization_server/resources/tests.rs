@@ -145,6 +145,52 @@ fn e12_b6_without_a_resource_it_is_the_root_server_or_those_whose_scopes_fit() {
 }
 
 #[test]
+fn login_b6_attack_218_a_server_that_passes_tokens_on_is_named_alone() {
+    const F: &str = "https://gw.example/f";
+    const SSE: &str = "https://gw.example/f/sse";
+    let f = Protected { name: "f".into(), ..passing(protected(F, "f")) };
+    let all = [protected(A, "a"), protected(B, "b"), f.clone(), Protected { resource: SSE.into(), ..f }];
+    let granted = |of: &[&str]| of.iter().map(|one| Box::from(*one)).collect::<Vec<Box<str>>>();
+    let everything = granted(&[A, B, F, SSE]);
+    // At the authorization endpoint, and of everything that there is at the token endpoint.
+    for (asked, is_refused) in [
+        (&[F][..], false),
+        (&["https://GW.example/f/"], false),
+        (&[F, F], false),
+        (&[F, SSE], false),
+        (&[A, B], false),
+        (&[F, "https://elsewhere.example"], false),
+        (&[A, F], true),
+        (&[F, A], true),
+        (&[B, SSE], true),
+        (&[A, B, F], true),
+    ] {
+        let form = form(asked, "");
+        let refused = requested(&form, &all).err();
+        assert_eq!(refused.is_some(), is_refused, "{asked:?}");
+        assert_eq!(narrow(&everything, &all, &form).err(), refused, "{asked:?}");
+        let Some(refused) = refused else { continue };
+        assert_eq!(refused.code, Code::InvalidTarget);
+        let passes = asked.iter().find(|one| one.starts_with(F)).unwrap();
+        assert!(refused.description.starts_with(&format!("{passes} must be requested alone")), "{refused:?}");
+    }
+    // What was granted together, before an upgrade or a reload, is told apart.
+    let others = [&all[..], &[passing(protected(ROOT, ""))]].concat();
+    for (of, wanted) in [
+        (&[A, F][..], Some(&[A][..])),
+        (&[F, B, A, SSE], Some(&[B, A])),
+        (&[F, SSE], Some(&[F, SSE])),
+        (&[F], Some(&[F])),
+        (&["https://gone.example", F], Some(&["https://gone.example", F])),
+        (&[F, ROOT], None),
+    ] {
+        let found = narrow(&granted(of), &others, &form(&[], "")).map_err(|error| error.code);
+        assert_eq!(found, wanted.map(granted).ok_or(Code::InvalidTarget), "{of:?}");
+    }
+    assert_eq!(narrow(&granted(&[A, F]), &others, &form(&[F], "")).unwrap(), granted(&[F]));
+}
+
+#[test]
 fn e22_attack_161_a_token_is_for_no_more_than_was_granted() {
     let granted: Vec<Box<str>> = vec![A.into(), ROOT.into()];
     let known = [protected(A, ""), protected(ROOT, ""), protected("https://gw.example/c", "")];
