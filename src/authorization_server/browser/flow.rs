@@ -113,6 +113,13 @@ impl Flow {
         let until = now.unix_secs().saturating_add(FLOW_AGE.as_secs());
         Self { request, client, browser, person, session: None, holder: None, until, bridge: None }
     }
+
+    /// When the user must have signed in at the company IdP, by `max_age`: so long before the
+    /// request, as the IdP counts. What the user does there after the sign-in may take its time.
+    pub(crate) fn earliest_sign_in(&self) -> Option<Duration> {
+        let begun = Duration::from_secs(self.until).saturating_sub(FLOW_AGE);
+        self.request.max_age.map(|secs| begun.saturating_sub(Duration::from_secs(secs)))
+    }
 }
 
 impl FlowAt {

@@ -42,9 +42,10 @@ pub(crate) struct SignedIn {
 }
 
 impl SignedIn {
-    /// The user; if `max_age` is given, only if they logged in at most so many seconds ago.
+    /// The user; if `max_age` is given, only if they logged in at most so many seconds ago. 0 asks
+    /// for a new login in each case (OpenID Connect Core §3.1.2.1).
     pub(crate) fn within(self, max_age: Option<u64>) -> Option<Person> {
-        max_age.is_none_or(|max_age| self.age <= max_age).then_some(self.person)
+        max_age.is_none_or(|max_age| max_age > 0 && self.age <= max_age).then_some(self.person)
     }
 }
 

@@ -46,14 +46,15 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
     let (throttle, action) = (&embedded.state.throttle, Action::Authorize(asked.peer));
     throttle.attempt(action, asked.now).map_err(Denied::slow_down)?;
     let (flow, at, expected) = departure::returned(embedded, state, asked).await?;
-    let arrival = IdpAnswer {
+    let answer = IdpAnswer {
         form: &form,
         expected: &expected,
         callback: &callback_url(embedded),
         never_ask: flow.request.never_ask,
+        earliest: flow.earliest_sign_in(),
         now: asked.now,
     };
-    match bridge.arrived(&arrival).await {
+    match bridge.arrived(&answer).await {
         Ok(IdpSignIn { person, session }) => {
             throttle.refund(action);
             embedded.state.claims_seen.note(&embedded.settings.grants, &person);

@@ -10,7 +10,12 @@ use crate::{
     base::{clock::Now, limits::tokens::CLOCK_SKEW_MAX, names::Issuer},
     decide::{
         refusal::TokenFault,
-        token::{jwk::KeySet, jwt::UnverifiedJwt, times::check_times, token_type::short},
+        token::{
+            jwk::KeySet,
+            jwt::UnverifiedJwt,
+            times::{check_times, time},
+            token_type::short,
+        },
     },
 };
 
@@ -65,6 +70,40 @@ pub fn verify<'t>(
         Some(Value::String(subject)) if !subject.is_empty() && subject.len() <= SUBJECT_BYTES_MAX => Ok(claims),
         _ => Err(TokenFault::Subject),
     }
+}
+
+/// When a user signed in, against `max_age` of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInTime {
+    /// Late enough.
+    Recent,
+    /// Too long ago: the IdP has not heeded `max_age`.
+    TooLongAgo,
+    /// The IdP does not say. It must (OpenID Connect Core §2), but large ones do so only if they
+    /// are set up for it.
+    Unsaid,
+}
+
+/// Compares `auth_time` in the claims of a verified ID token with the earliest time that `max_age`
+/// allows (OpenID Connect Core §3.1.3.7, number 12).
+///
+/// # Errors
+/// [`TokenFault`] if `auth_time` is not a time, or in the future. Milliseconds would pass any
+/// comparison.
+pub fn sign_in_time(
+    claims: &Map<String, Value>,
+    earliest: Duration,
+    clock_skew: Duration,
+    now: Now,
+) -> Result<SignInTime, TokenFault> {
+    let skew = clock_skew.min(CLOCK_SKEW_MAX);
+    let Some(value) = claims.get("auth_time").filter(|value| !value.is_null()) else { return Ok(SignInTime::Unsaid) };
+    let signed_in = time(value).ok_or(TokenFault::Time)?;
+    if signed_in > now.wall.saturating_add(skew) {
+        return Err(TokenFault::NotYetValid);
+    }
+    let is_recent = signed_in.saturating_add(skew) >= earliest;
+    Ok(if is_recent { SignInTime::Recent } else { SignInTime::TooLongAgo })
 }
 
 /// `aud` contains the gateway's client id, and `azp` does not name another client.
@@ -135,6 +174,33 @@ mod tests {
             let token = P256.token("ES256", header, &with(&good(), claims));
             assert_eq!(judged(&token), *expected, "{header} {claims}");
         }
+    }
+
+    #[test]
+    fn login_c4_max_age_is_compared_with_auth_time_if_the_idp_sends_it() {
+        let earliest = NOW_SECS - 60;
+        for (auth_time, expected) in [
+            (json!(NOW_SECS), Ok(SignInTime::Recent)),
+            (json!(earliest), Ok(SignInTime::Recent)),
+            (json!(earliest - 30), Ok(SignInTime::Recent)),
+            (json!(f64::from(u32::try_from(earliest).unwrap()) - 29.5), Ok(SignInTime::Recent)),
+            (json!(earliest - 31), Ok(SignInTime::TooLongAgo)),
+            (json!(0), Ok(SignInTime::TooLongAgo)),
+            (json!(NOW_SECS + 30), Ok(SignInTime::Recent)),
+            (json!(NOW_SECS + 31), Err(TokenFault::NotYetValid)),
+            (json!(NOW_SECS * 1000), Err(TokenFault::NotYetValid)),
+            (json!(NOW_SECS.to_string()), Err(TokenFault::Time)),
+            (json!(null), Ok(SignInTime::Unsaid)),
+            (json!(-1), Err(TokenFault::Time)),
+            (json!(1e300), Err(TokenFault::Time)),
+        ] {
+            let claims = json!({"auth_time": auth_time});
+            let (earliest, skew) = (Duration::from_secs(earliest), Duration::from_secs(30));
+            let found = sign_in_time(claims.as_object().unwrap(), earliest, skew, now());
+            assert_eq!(found, expected, "{auth_time}");
+        }
+        let unsaid = sign_in_time(&Map::new(), Duration::from_secs(NOW_SECS), Duration::ZERO, now());
+        assert_eq!(unsaid, Ok(SignInTime::Unsaid));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(in crate::decide::token) fn check_times(
 
 /// A NumericDate (RFC 7519 §2): seconds since 1970, perhaps with a fraction. Above 2^53, readers
 /// disagree about the value.
-fn time(value: &Value) -> Option<Duration> {
+pub(in crate::decide::token) fn time(value: &Value) -> Option<Duration> {
     const SECS_MAX: u64 = 1 << 53;
     let time = match value.as_u64() {
         Some(secs) => Duration::from_secs(secs),

@@ -69,6 +69,8 @@ pub struct Mind {
     /// What the header of ID tokens says instead.
     pub says_alg: Option<String>,
 
+    /// How many seconds before its ID token a user signed in; `None`: the token does not say.
+    pub signed_in_ago: Option<i64>,
     /// Claims that ID tokens do not have.
     pub only_in_userinfo: Vec<String>,
     /// The answer of the userinfo endpoint, in place of its own.
@@ -127,6 +129,7 @@ impl Idp {
             alg: Alg::Es256,
             manners: Manners::default(),
             says_alg: None,
+            signed_in_ago: Some(0),
             only_in_userinfo: Vec::new(),
             userinfo_answer: None,
             authorizations: Vec::new(),
@@ -344,8 +347,9 @@ impl Mind {
         };
         let mut claims = self.manners.in_id_token(&self.people[subject], asked);
         claims.retain(|name, _| !self.only_in_userinfo.contains(name));
+        let auth_time = self.signed_in_ago.map(|secs| now() - secs);
         let more = json!({
-            "iss": self.issuer, "sub": subject, "aud": CLIENT, "iat": now(), "exp": now() + 300, "auth_time": now(), "nonce": nonce,
+            "iss": self.issuer, "sub": subject, "aud": CLIENT, "iat": now(), "exp": now() + 300, "auth_time": auth_time, "nonce": nonce,
         });
         claims.extend(more.as_object().unwrap().clone().into_iter().filter(|(_, value)| !value.is_null()));
         let said = self.says_alg.as_deref().unwrap_or(self.alg.name());

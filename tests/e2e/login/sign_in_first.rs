@@ -112,6 +112,35 @@ async fn login_c4_consent_is_remembered_and_prompt_and_max_age_reach_the_idp() {
 }
 
 #[tokio::test]
+async fn login_c4_max_age_is_checked_against_the_auth_time_of_the_idp() {
+    let login = LoginPlan::idp().await.key("clients", &with_web("")).start().await;
+    let idp = login.idp.as_ref().unwrap();
+    let mut browser = Browser::of("", "");
+    for (ago, max_age, error) in [
+        (Some(0), "60", None),
+        (Some(7200), "", None),
+        (Some(7200), "86400", None),
+        (Some(7200), "60", Some("access_denied")),
+        (Some(7200), "0", Some("access_denied")),
+        (None, "60", None),
+        (None, "60", None),
+    ] {
+        idp.with(|idp| idp.signed_in_ago = ago);
+        let client = Client { authorize_with: vec![("max_age".into(), max_age.into())], ..web() };
+        let asked = idp.with(|idp| idp.authorizations.len());
+        let shown = browser.open(&login, &client.request(&login, "mcp:connect").url).await;
+        assert_eq!(shown.parameter("error").as_deref(), error, "{ago:?} {max_age}");
+        assert_eq!(shown.parameter("code").is_some(), error.is_none(), "{ago:?} {max_age}");
+        assert_eq!(idp.with(|idp| idp.authorizations.len()), asked + 1, "the IdP is asked once");
+    }
+    let process = login.process(0);
+    process.line(|line| line.contains("\"refused\"") && line.contains("older than max_age allows")).await;
+    process.line(|line| line.contains("sends no auth_time")).await;
+    assert_eq!(process.output().matches("sends no auth_time").count(), 1);
+    login.close().await;
+}
+
+#[tokio::test]
 async fn login_c4_a_trusted_client_shows_no_page_and_must_be_one_that_can_be_trusted() {
     let login = LoginPlan::idp().await.key("clients", &with_web(", trusted: true")).start().await;
     let mut browser = Browser::of("", "");

@@ -171,6 +171,24 @@ async fn e17_prompt_none_shows_nothing_and_other_prompts_skip_nothing() {
 }
 
 #[tokio::test]
+async fn e17_login_c4_max_age_asks_for_a_login_that_is_recent_enough() {
+    let world = World::new().await;
+    let mut browser = Browser::default();
+    browser.consent_to(&world, "a").await;
+    for (later, max_age, is_enough) in
+        [(0, "60", true), (0, "0", false), (60, "60", true), (1, "60", false), (0, "3600", true), (0, "", true)]
+    {
+        world.clock.turn(Duration::from_secs(later));
+        let shown = browser.authorize(&world, "app", BACK, "a", &[("max_age", max_age)]).await;
+        assert_eq!(shown.parameter("code").is_some(), is_enough, "{max_age}: {shown:?}");
+        assert_eq!(shown.location().contains("/login?flow="), !is_enough, "{max_age}: {shown:?}");
+    }
+    let silent = [("max_age", "60"), ("prompt", "none")];
+    let shown = browser.authorize(&world, "app", BACK, "a", &silent).await;
+    assert_eq!(shown.parameter("error").as_deref(), Some("login_required"));
+}
+
+#[tokio::test]
 async fn e18_redirects_and_cookies_of_the_authorize_endpoint_are_not_kept() {
     let world = World::new().await;
     let mut browser = Browser::default();

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -42,6 +42,7 @@ pub(crate) struct IdpHealth {
     refused: AtomicU64,
     unavailable: AtomicU64,
     judged: Mutex<Judged>,
+    sends_no_auth_time: AtomicBool,
 }
 
 #[derive(Default)]
@@ -57,7 +58,15 @@ impl IdpHealth {
     /// Of the IdP of this section of the configuration.
     pub(super) fn new(section: &'static str) -> Self {
         let [granted, over, refused, unavailable] = [const { AtomicU64::new(0) }; 4];
-        Self { section, granted, over, refused, unavailable, judged: Mutex::default() }
+        Self {
+            section,
+            granted,
+            over,
+            refused,
+            unavailable,
+            judged: Mutex::default(),
+            sends_no_auth_time: AtomicBool::new(false),
+        }
     }
 
     /// The IdP granted tokens.
@@ -124,6 +133,15 @@ impl IdpHealth {
     pub(crate) fn believed(&self) {
         if self.judged().not_believed.take().is_some() {
             tracing::info!("the company IdP's answers are accepted again");
+        }
+    }
+
+    /// An ID token had no `auth_time`, although `max_age` was asked for. Warns once.
+    pub(crate) fn sends_no_auth_time(&self) {
+        if !self.sends_no_auth_time.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a client asked for max_age, and the company IdP sends no auth_time in its ID tokens, so nothing shows whether it heeds max_age: add the claim at the IdP; until then such sign-ins are accepted"
+            );
         }
     }
 

@@ -1,5 +1,7 @@
 //! A sign-in at the company IdP: what leads there, what its answer must match, what it brings.
 
+use std::time::Duration;
+
 use super::session::IdpSession;
 use crate::{
     base::{clock::Now, digest::sha256_base64url},
@@ -53,6 +55,8 @@ pub(crate) struct IdpAnswer<'a> {
     pub(crate) callback: &'a str,
     /// Whether no page may be shown (`prompt=none`).
     pub(crate) never_ask: bool,
+    /// When the user must have signed in, by `max_age`.
+    pub(crate) earliest: Option<Duration>,
     /// When.
     pub(crate) now: Now,
 }

@@ -68,6 +68,46 @@ async fn login_c4_another_account_is_chosen_at_the_idp_and_takes_the_place_of_th
     assert_eq!(scene.world.caller(issued.text("access_token")).unwrap().subject(), "u-2");
 }
 
+#[tokio::test]
+async fn login_c4_a_sign_in_at_the_idp_that_is_older_than_max_age_gives_no_code() {
+    let mut scene = Scene::new().await;
+    let slow = 500;
+    for (max_age, never_ask, auth_time, told) in [
+        (Some(60), false, json!(START_SECS), None),
+        // The time that the user takes there does not count, and clocks may differ.
+        (Some(60), false, json!(START_SECS - 90), None),
+        (Some(0), false, json!(START_SECS + slow), None),
+        (Some(60), false, json!(START_SECS - 91), Some("access_denied")),
+        (Some(0), false, json!(START_SECS - 31), Some("access_denied")),
+        (Some(60), true, json!(START_SECS - 91), Some("login_required")),
+        (Some(u64::MAX), false, json!(0), None),
+        (Some(60), false, json!(null), None),
+        (None, false, json!(0), None),
+        (None, false, json!("not a time"), None),
+    ] {
+        scene.flow.request.max_age = max_age;
+        scene.flow.request.never_ask = never_ask;
+        let departed = scene.depart().await;
+        let claims = with(&scene.claims(&departed), &json!({"auth_time": auth_time, "exp": START_SECS + 1000}));
+        scene.grant(&claims);
+        scene.world.clock.set_wall(Duration::from_secs(START_SECS + slow));
+        let shown = scene.back(&departed).await;
+        scene.world.clock.set_wall(Duration::from_secs(START_SECS));
+        let case = format!("{max_age:?} {never_ask} {auth_time}");
+        assert_eq!(shown.parameter("error").as_deref(), told, "{case}: {shown:?}");
+        assert_eq!(shown.parameter("code").is_some(), told.is_none(), "{case}: {shown:?}");
+        let why = shown.parameter("error_description").unwrap_or_default();
+        assert_eq!(why.contains("older than max_age allows"), told.is_some(), "{why}");
+    }
+    for auth_time in [json!("not a time"), json!(START_SECS * 1000)] {
+        scene.flow.request.max_age = Some(60);
+        let departed = scene.depart().await;
+        scene.grant(&with(&scene.claims(&departed), &json!({"auth_time": auth_time})));
+        let shown = scene.back(&departed).await;
+        assert_eq!((shown.status.as_u16(), location(&shown)), (400, ""), "{auth_time}");
+    }
+}
+
 /// The page leads on by itself: a redirect would be bound by the `form-action` of the IdP's page.
 fn leads_by_a_page(shown: &Shown, heading: &str) {
     assert_eq!((shown.status, shown.headers.get(header::LOCATION)), (http::StatusCode::OK, None), "{shown:?}");

@@ -23,9 +23,9 @@ impl GitHubBridge {
     /// Why no user is logged in.
     pub(in crate::authorization_server::person::bridge) async fn arrived(
         &self,
-        arrival: &IdpAnswer<'_>,
+        answer: &IdpAnswer<'_>,
     ) -> Result<IdpSignIn, LoginFault> {
-        let form = arrival.form;
+        let form = answer.form;
         // Mix-up attack: `iss` names another IdP (RFC 9207 §2.4). Not every release of GitHub
         // Enterprise Server sends it.
         if form.get("iss").is_some_and(|issuer| issuer != self.link().settings.place.issuer()) {
@@ -36,7 +36,7 @@ impl GitHubBridge {
         }
         let code = form.get("code").ok_or_else(|| Code::AccessDenied.because("the identity provider sent no code"))?;
         let parameters =
-            [("code", code), ("redirect_uri", arrival.callback), ("code_verifier", &*arrival.expected.verifier)];
+            [("code", code), ("redirect_uri", answer.callback), ("code_verifier", &*answer.expected.verifier)];
         let tokens = self.exchange(&parameters, None, FETCH_TIMEOUT).await.map_err(|refused| match refused {
             GitHubRefused::Over => denied("the identity provider refused its own code"),
             GitHubRefused::Unverified => on_page("GitHub does not know a verified address of this user: verify the primary address at GitHub, then begin again"),
@@ -57,7 +57,7 @@ impl GitHubBridge {
             Known::Over => return Err(denied("GitHub does not accept the token that it has just issued")),
             Known::Forbidden(_) => return Err(LoginFault::OnPage(refuses_the_gateway())),
         };
-        let session = session(tokens, person.clone(), link.settings.identity(), arrival.now.wall.as_secs());
+        let session = session(tokens, person.clone(), link.settings.identity(), answer.now.wall.as_secs());
         Ok(IdpSignIn { person, session: Some(session) })
     }
 

@@ -1,5 +1,7 @@
 //! Verifies an ID token and reads the user and their claims from it (SPEC E-43, E-45).
 
+use std::time::Duration;
+
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
@@ -16,7 +18,7 @@ use crate::{
         },
         refusal::{Refusal, TokenFault},
         token::{
-            id_token::{self, Expected},
+            id_token::{self, Expected, SignInTime},
             jwk::asymmetric,
             jwt::{UnverifiedJwt, named_algorithm},
         },
@@ -41,6 +43,8 @@ pub(super) enum NotBelieved {
     Gateway(OAuthError),
     /// The token is not valid.
     Answer(OAuthError),
+    /// The user signed in earlier than `max_age` allows.
+    TooLongAgo,
     /// It cannot be verified now.
     Unavailable(OAuthError),
 }
@@ -50,16 +54,24 @@ impl NotBelieved {
     pub(super) fn into_error(self) -> OAuthError {
         match self {
             Self::Gateway(error) | Self::Answer(error) | Self::Unavailable(error) => error,
+            Self::TooLongAgo => signed_in_too_long_ago(false),
         }
     }
 }
 
 impl OidcBridge {
-    /// The user who signs in: by the ID token, and by userinfo where it is configured.
-    pub(super) async fn signs_in(&self, granted: &Granted, nonce: &str, now: Now) -> Result<Person, NotBelieved> {
+    /// The user who signs in: by the ID token, and by userinfo where it is configured. `earliest`:
+    /// when they must have signed in, by `max_age`.
+    pub(super) async fn signs_in(
+        &self,
+        granted: &Granted,
+        nonce: &str,
+        earliest: Option<Duration>,
+        now: Now,
+    ) -> Result<Person, NotBelieved> {
         let answer = |why: &'static str| NotBelieved::Answer(Code::InvalidRequest.because(why));
         let token = granted.id_token.as_deref().ok_or_else(|| answer("the identity provider sent no ID token"))?;
-        let person = self.person(token, Some(nonce), now).await?;
+        let person = self.person(token, Some(nonce), earliest, now).await?;
         let link = self.link();
         if !link.settings.userinfo {
             return Ok(person);
@@ -80,8 +92,15 @@ impl OidcBridge {
         }
     }
 
-    /// Verifies an ID token; returns the user who logged in.
-    pub(super) async fn person(&self, token: &str, nonce: Option<&str>, now: Now) -> Result<Person, NotBelieved> {
+    /// Verifies an ID token; returns the user who logged in, at `earliest` or later if the token
+    /// says when.
+    pub(super) async fn person(
+        &self,
+        token: &str,
+        nonce: Option<&str>,
+        earliest: Option<Duration>,
+        now: Now,
+    ) -> Result<Person, NotBelieved> {
         let link = self.link();
         let settings = &link.settings;
         let refused = |fault: TokenFault| self.refused(settings, token, fault);
@@ -110,9 +129,16 @@ impl OidcBridge {
             })?;
             proof = id_token::verify(&unverified, &expected, &keys.set, now);
         }
-        let person = proof.map(|claims| described(claims, settings.profile)).map_err(refused)?;
+        let claims = proof.map_err(refused)?;
         self.health.believed();
-        Ok(person)
+        if let Some(earliest) = earliest {
+            match id_token::sign_in_time(claims, earliest, CLOCK_SKEW, now).map_err(refused)? {
+                SignInTime::Recent => {}
+                SignInTime::TooLongAgo => return Err(NotBelieved::TooLongAgo),
+                SignInTime::Unsaid => self.health.sends_no_auth_time(),
+            }
+        }
+        Ok(described(claims, settings.profile))
     }
 
     /// Logs why an ID token is refused, and says whom the fault is about.
@@ -126,6 +152,14 @@ impl OidcBridge {
         tracing::warn!(?fault, "the company IdP sent an ID token that is not valid");
         NotBelieved::Answer(Code::InvalidRequest.because("the identity provider's answer is not valid"))
     }
+}
+
+/// The IdP let the user in by a sign-in that is older than `max_age` allows. The client is told
+/// once: to send the user there again would go round in circles, as the IdP does not heed it.
+pub(super) fn signed_in_too_long_ago(never_ask: bool) -> OAuthError {
+    // OpenID Connect Core §3.1.2.6: without a page the user cannot sign in again.
+    let code = if never_ask { Code::LoginRequired } else { Code::AccessDenied };
+    code.because("the sign-in at the identity provider is older than max_age allows: sign out there, then begin again")
 }
 
 /// Which algorithm was found, which are allowed, and what to do.

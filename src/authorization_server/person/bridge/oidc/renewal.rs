@@ -62,7 +62,7 @@ impl OidcBridge {
         let person = match &id_token {
             None => None,
             Some(token) => Some(
-                self.person(token, None, now)
+                self.person(token, None, None, now)
                     .await
                     .map_err(|fault| Code::TemporarilyUnavailable.because(fault.into_error().description))?,
             ),

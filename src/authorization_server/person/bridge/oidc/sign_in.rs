@@ -1,6 +1,10 @@
 //! Sends users to the OpenID Connect provider, and reads the answer (SPEC D-05, D-06, E-43).
 
-use super::{OidcBridge, exchange::NotGranted, id_token::NotBelieved};
+use super::{
+    OidcBridge,
+    exchange::NotGranted,
+    id_token::{NotBelieved, signed_in_too_long_ago},
+};
 use crate::{
     authorization_server::{
         person::bridge::{
@@ -71,9 +75,9 @@ impl OidcBridge {
     /// Why no user is logged in.
     pub(in crate::authorization_server::person::bridge) async fn arrived(
         &self,
-        arrival: &IdpAnswer<'_>,
+        answer: &IdpAnswer<'_>,
     ) -> Result<IdpSignIn, LoginFault> {
-        let IdpAnswer { form, expected, .. } = arrival;
+        let IdpAnswer { form, expected, .. } = answer;
         let metadata = self.metadata().await?;
         // Mix-up attack: `iss` names another IdP, or is missing although this IdP always sends it
         // (RFC 9207 §2.4).
@@ -85,13 +89,13 @@ impl OidcBridge {
             }
         }
         if let Some(error) = form.get("error") {
-            return Err(not_signed_in(&logged_error(error), arrival.never_ask).into());
+            return Err(not_signed_in(&logged_error(error), answer.never_ask).into());
         }
         let code = form.get("code").ok_or_else(|| Code::AccessDenied.because("the identity provider sent no code"))?;
         let parameters = [
             ("grant_type", "authorization_code"),
             ("code", code),
-            ("redirect_uri", arrival.callback),
+            ("redirect_uri", answer.callback),
             ("code_verifier", &*expected.verifier),
         ];
         let granted = self.exchange(&parameters, None, FETCH_TIMEOUT).await.map_err(|failed| match failed {
@@ -101,10 +105,14 @@ impl OidcBridge {
             NotGranted::Gateway(error) => LoginFault::OnPage(error),
             NotGranted::Unavailable(error) => LoginFault::ToClient(error),
         })?;
-        let person = self.signs_in(&granted, &expected.nonce, arrival.now).await.map_err(|fault| match fault {
-            NotBelieved::Gateway(error) => LoginFault::OnPage(error),
-            fault => LoginFault::ToClient(fault.into_error()),
-        })?;
+        let person =
+            self.signs_in(&granted, &expected.nonce, answer.earliest, answer.now).await.map_err(
+                |fault| match fault {
+                    NotBelieved::Gateway(error) => LoginFault::OnPage(error),
+                    NotBelieved::TooLongAgo => LoginFault::ToClient(signed_in_too_long_ago(answer.never_ask)),
+                    fault => LoginFault::ToClient(fault.into_error()),
+                },
+            )?;
         let link = self.link();
         let Some(refresh_token) = granted.refresh_token else {
             let advice = link.settings.refresh_token_advice();
@@ -118,7 +126,7 @@ impl OidcBridge {
             refresh_token,
             is_access_token: false,
             idp: Some(link.settings.identity().into()),
-            claims_at: Some(arrival.now.wall.as_secs()),
+            claims_at: Some(answer.now.wall.as_secs()),
         };
         Ok(IdpSignIn { person, session: Some(session) })
     }
