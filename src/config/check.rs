@@ -16,6 +16,7 @@ pub(super) mod sections;
 pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     admin_has_its_own_address(reading, sections);
     proxies_are_known(reading, sections);
+    limits_count_clients(reading, sections);
     paths_are_unique(reading, sections.servers);
     embedded::check(reading, sections);
     one_root_at_most(reading, sections.servers);
@@ -41,6 +42,22 @@ fn proxies_are_known(reading: &Reading<'_>, sections: &Sections<'_>) {
     for place in sections.listeners.iter().filter_map(|listener| listener.proxy_protocol.as_ref()) {
         let expected = "`trusted_proxies` at the top level, with the networks of the proxies that send PROXY headers";
         reading.problem(place, "true without `trusted_proxies`", expected);
+    }
+}
+
+/// Behind a proxy that is not trusted all clients have one address, so that one attacker uses up
+/// the logins of all. A public `https` URL without TLS here shows that there is a proxy.
+fn limits_count_clients(reading: &Reading<'_>, sections: &Sections<'_>) {
+    let is_https = sections.public_url.is_some_and(|url| url.origin().starts_with("https://"));
+    // A listener with a mistake may have had TLS.
+    let has_tls = sections.listeners.iter().any(|one| one.settings.as_ref().is_none_or(|of| of.tls.is_some()));
+    if sections.has_trusted_proxies || !is_https || has_tls || sections.listeners.is_empty() {
+        return;
+    }
+    if let Some(embedded) = sections.issuers.iter().find_map(|issuer| issuer.embedded.as_ref()) {
+        let expected = "`trusted_proxies` at the top level, with the networks of the proxy that has the TLS of public_url: \
+                        without it all users share the proxy's address, and one attacker can use up the logins of all";
+        reading.warning(&embedded.place, "limits by address, and no proxy that is trusted", expected);
     }
 }
 

@@ -78,6 +78,7 @@ servers:
     authorization_servers: [bridge]
     access: authenticated
 session_keys: ["env:SESSION_KEY"]
+trusted_proxies: ["127.0.0.1"]
 "#;
 
 const ACCOUNTS: &str = r#"

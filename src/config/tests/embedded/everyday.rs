@@ -59,6 +59,22 @@ fn a13_accounts_that_look_alike_are_refused() {
 }
 
 #[test]
+fn d1_a_proxy_that_is_not_trusted_is_warned_of() {
+    let folder = folder(ACCOUNTS);
+    let untrusted = WHOLE.replace("trusted_proxies: [\"127.0.0.1\"]\n", "");
+    let warned = |text: &str| {
+        let loaded = with(text, folder.path()).unwrap();
+        loaded
+            .warnings
+            .iter()
+            .any(|warning| warning.to_string().contains("expected `trusted_proxies` at the top level"))
+    };
+    assert!(warned(&untrusted) && !warned(WHOLE));
+    // Without TLS in front there is no proxy.
+    assert!(!warned(&untrusted.replace("public_url: https://mcp.example.com", "public_url: http://127.0.0.1:8080")));
+}
+
+#[test]
 fn c4_a_client_is_trusted_only_if_no_other_program_can_take_its_place() {
     let web = "id: web, jwks_uri: \"https://web.example.com/keys\", redirect_uris: [\"https://web.example.com/cb\"]";
     for (client, said) in [

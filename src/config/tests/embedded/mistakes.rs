@@ -17,6 +17,7 @@ authorization_servers:
       store: {memory: true}
 servers:
   one: {path: /mcp, upstream: {url: \"http://127.0.0.1:8000/mcp\"}, access: authenticated}
+trusted_proxies: [127.0.0.1]
 ";
 const GRANTS: &str = "      grants: [{scopes: [\"*\"]}]\n";
 const LOGIN: &str = "login: {accounts: accounts.yaml}";
