@@ -12,7 +12,7 @@ use crate::{
     },
     decide::authorization_server::{
         client::Client,
-        github::{GitHubNames, GitHubPlace},
+        github::{names::GitHubNames, place::GitHubPlace},
         holders::Holders,
         idp_profile::IdpProfile,
         people::GrantRule,
@@ -125,6 +125,10 @@ pub struct GitHubSettings {
     pub admitted: GitHubNames,
     /// What `grants` name besides.
     pub granted: GitHubNames,
+    /// Whether `grants` or `token_claims` name the address.
+    pub uses_email: bool,
+    /// Whether an address counts although this GitHub does not verify addresses.
+    pub trust_email: bool,
     /// How it is reached.
     pub reach: IssuerReach,
 }
@@ -162,7 +166,11 @@ impl Login {
     /// Whether an address counts of which the IdP does not say whether it is verified.
     #[must_use]
     pub fn trusts_email(&self) -> bool {
-        matches!(self, Self::Oidc(oidc) if oidc.trust_email)
+        match self {
+            Self::Accounts(_) => false,
+            Self::Oidc(oidc) => oidc.trust_email,
+            Self::GitHub(github) => github.trust_email,
+        }
     }
 
     /// Whether users log in with local accounts.

@@ -67,7 +67,11 @@ fn trusted(settings: &Settings) -> Vec<String> {
             Login::Accounts(_) => return None,
             Login::Oidc(oidc) if oidc.trust_email => "unless the provider says `email_verified: false`",
             Login::Oidc(_) => "only if the provider says `email_verified: true`",
-            Login::GitHub(_) => "only if it is the primary address at GitHub, and verified there",
+            Login::GitHub(of) if of.place.verifies_email => {
+                "only if it is the primary address at GitHub, and verified there"
+            }
+            Login::GitHub(of) if of.trust_email => "if it is the primary address, although the server verifies none",
+            Login::GitHub(_) => "never: an Enterprise Server verifies no address",
         };
         by_email(of).then(|| format!("authorization_servers.{}: an `email` counts {which}", of.name))
     };

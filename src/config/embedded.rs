@@ -122,10 +122,8 @@ fn settings(
     let (clients, references): (Vec<_>, Vec<_>) = clients.into_iter().unzip();
     read.kept.clients = references;
     let grants = fields.need("grants", "who may be granted which scopes: a scope that no entry names is never granted");
+    let grants_at = grants.clone();
     let grants = grants.and_then(|field| grants::grants(&field, login.as_ref(), registration.as_ref(), &clients));
-    if let (Some(Login::GitHub(github)), Some(grants)) = (&mut login, &grants) {
-        github.granted = github::named_by(grants);
-    }
     let long = fields.get("access_token_ttl");
     let access_token_ttl = value::duration(fields, &ACCESS_TOKEN_TTL);
     if let Some(field) = long.filter(|_| access_token_ttl > ACCESS_TOKEN_TTL_USUAL) {
@@ -139,6 +137,11 @@ fn settings(
     let refresh_token_ttl = value::duration(fields, &REFRESH_TOKEN_TTL);
     let refresh_grace = value::duration(fields, &REFRESH_GRACE);
     let token_claims = fields.get("token_claims").map(|field| claims_of_tokens(&field, login.as_ref()));
+    let token_claims = token_claims.unwrap_or_default();
+    if let (Some(Login::GitHub(github)), Some(grants), Some(field)) = (&mut login, &grants, &grants_at) {
+        github::complete(github, grants, &token_claims);
+        github::look_at_grants(field, github, grants);
+    }
     let scope_descriptions = fields.get("scope_descriptions").map(|field| descriptions(&field)).unwrap_or_default();
     let store::WrittenStore { store, redis, allow_eviction } = store::store(fields);
     (read.store, read.kept.redis) = (store, redis);
@@ -160,7 +163,7 @@ fn settings(
         access_token_ttl,
         refresh_token_ttl,
         refresh_grace,
-        token_claims: token_claims.unwrap_or_default(),
+        token_claims,
         scope_descriptions,
         store: read.store.as_ref()?.value.clone(),
         allow_eviction,

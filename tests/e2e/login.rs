@@ -16,6 +16,7 @@ mod doubled;
 mod floods;
 pub mod github;
 mod github_sign_in;
+mod github_troubles;
 pub mod idp;
 mod idp_algorithms;
 mod idp_claims;

@@ -108,7 +108,7 @@ impl Bridge {
     pub(crate) fn troubles(&self) -> Vec<String> {
         let of_metadata = match &self.0 {
             Kind::Oidc(bridge) => bridge.trouble(),
-            Kind::GitHub(_) => None,
+            Kind::GitHub(bridge) => bridge.trouble(),
         };
         of_metadata.into_iter().chain(self.health().troubles()).collect()
     }

@@ -9,15 +9,20 @@ use crate::{
         problem::quoted,
         reach,
         reader::{Field, Fields},
-        secret, value,
+        secret,
+        tree::Meaning,
+        value,
     },
     decide::authorization_server::{
-        github::{GitHubNames, GitHubPlace, is_organization, is_team},
+        github::{
+            names::{GitHubNames, has_number, is_organization, is_team},
+            place::GitHubPlace,
+        },
         people::GrantRule,
     },
 };
 
-pub(super) use crate::decide::authorization_server::github::CLAIMS;
+pub(super) use crate::decide::authorization_server::github::person::CLAIMS;
 
 /// `login.github`, and the reference of its secret. What `grants` name is filled in when they are
 /// read.
@@ -41,6 +46,11 @@ pub(super) fn github(fields: &mut Fields<'_>) -> (Option<GitHubSettings>, Option
     if let (Some(field), Some(organizations), Some(teams)) = (&written, &organizations, &teams) {
         of_whole_organizations(field, organizations, teams);
     }
+    let trusting = fields.get("trust_email");
+    let trust_email = trusting.as_ref().and_then(Field::bool).unwrap_or(false);
+    if let Some(field) = trusting.filter(|_| trust_email) {
+        field.warn("false, unless the server's own sign-in keeps users from typing an address of their choice: it verifies none");
+    }
     let settings = || {
         Some(GitHubSettings {
             place: place?,
@@ -48,14 +58,17 @@ pub(super) fn github(fields: &mut Fields<'_>) -> (Option<GitHubSettings>, Option
             client_secret: secret?,
             admitted: GitHubNames { organizations: organizations?, teams: teams? },
             granted: GitHubNames::default(),
+            uses_email: false,
+            trust_email,
             reach: reach?,
         })
     };
     (settings(), reference)
 }
 
-/// The organizations and teams that `grants` name.
-pub(super) fn named_by(grants: &[GrantRule]) -> GitHubNames {
+/// Fills in what the other keys of the authorization server need: the organizations and teams that
+/// `grants` name, and whether an address is of use.
+pub(super) fn complete(github: &mut GitHubSettings, grants: &[GrantRule], token_claims: &[Box<str>]) {
     let values = |claim: &str, is_one: fn(&str) -> bool| {
         let conditions = grants.iter().flat_map(|rule| rule.claims.iter()).filter(|(name, _)| **name == *claim);
         let texts = conditions.flat_map(|(_, values)| values.iter().filter_map(Value::as_str));
@@ -67,7 +80,37 @@ pub(super) fn named_by(grants: &[GrantRule]) -> GitHubNames {
         }
         named
     };
-    GitHubNames { organizations: values("organizations", is_organization), teams: values("teams", is_team) }
+    github.granted =
+        GitHubNames { organizations: values("organizations", is_organization), teams: values("teams", is_team) };
+    let is_email = |name: &str| matches!(name, "email" | "email_verified");
+    github.uses_email = token_claims.iter().any(|name| is_email(name))
+        || grants.iter().any(|rule| rule.claims.iter().any(|(name, _)| is_email(name)));
+}
+
+/// Warns of a grant without conditions while every user of GitHub may sign in, and of names that
+/// another organization or team can take.
+pub(super) fn look_at_grants(field: &Field<'_>, github: &GitHubSettings, grants: &[GrantRule]) {
+    let is_for_all = |rule: &GrantRule| {
+        rule.claims.is_empty()
+            && rule.accounts.is_empty()
+            && rule.groups.is_empty()
+            && rule.clients.is_empty()
+            && rule.registered.is_none()
+    };
+    if github.admitted.is_empty() && grants.iter().any(is_for_all) {
+        let expected = "`claims` in each entry, or `organizations` or `teams` in login.github: every user of GitHub can sign in and gets these scopes";
+        field.reading.warning(&field.place, "an entry without `claims`", expected);
+    }
+    let named = github.named();
+    let free: Vec<&str> =
+        named.organizations.iter().chain(&named.teams).map(|name| &**name).filter(|name| !has_number(name)).collect();
+    if let Some(first) = free.first() {
+        let expected = format!(
+            "the number after each name, such as {first}#1234, which the log says at a sign-in: if an organization or a team is renamed, another one can take its name"
+        );
+        let found = format!("organizations or teams by name alone: {}", free.join(", "));
+        field.reading.warning(&field.place, &found, &expected);
+    }
 }
 
 /// Warns of conditions on claims that a user of GitHub cannot meet, or another user could.
@@ -80,18 +123,33 @@ pub(super) fn look_at(claims: &Field<'_>) {
         } else if entry.name == "login" {
             let expected = "teams, or id, the number of the user: a login can be renamed, and then be another user's";
             entry.value.reading.warning(&entry.at, &found, expected);
+        } else if entry.name == "name" {
+            let expected = "teams, or id, the number of the user: users write any name into their profile";
+            entry.value.reading.warning(&entry.at, &found, expected);
         }
         let (is_one, expected): (fn(&str) -> bool, _) = match entry.name {
             "teams" => (is_team, "a team as organization/team, such as acme/platform: this one has no members"),
             "organizations" => (is_organization, "the login of an organization: this one has no members"),
+            "id" => (is_plain_number, "a number without quotes: no user has this one"),
+            "email" => (is_one_address, "one whole address: patterns match no user"),
             _ => continue,
         };
         let items =
             if entry.value.is_list() { entry.value.list(expected).unwrap_or_default() } else { vec![entry.value] };
-        for item in items.iter().filter(|item| !item.scalar_text().is_some_and(is_one)) {
+        // A quoted number is text, and no claim equals it.
+        let is_text = |item: &Field<'_>| entry.name == "id" && matches!(item.meaning(), Some(Meaning::Text(_)));
+        for item in items.iter().filter(|item| is_text(item) || !item.scalar_text().is_some_and(is_one)) {
             item.warn(expected);
         }
     }
+}
+
+fn is_plain_number(text: &str) -> bool {
+    text.parse::<u64>().is_ok()
+}
+
+fn is_one_address(text: &str) -> bool {
+    text.contains('@') && !text.contains('*')
 }
 
 const EXPECTED_PLACE: &str = "a URL such as https://github.com or https://github.example.com, without a path";

@@ -78,6 +78,7 @@ fn github(of: &GitHubSettings, kept: &EmbeddedProvenance) -> Out {
     for (key, names) in [("organizations", &of.admitted.organizations), ("teams", &of.admitted.teams)] {
         entries.extend((!names.is_empty()).then(|| (key, texts(names))));
     }
+    entries.push(("trust_email", Out::Plain(of.trust_email.to_string())));
     map(entries)
 }
 

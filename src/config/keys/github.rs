@@ -32,16 +32,23 @@ pub(super) fn section() -> KeySection {
             KeyRow::optional(
                 "organizations",
                 filled_list("organizations", filled("the login of an organization")),
-                "Active members of any of these organizations may sign in. A billing manager is no member.",
+                "Active members of any of these organizations may sign in, each written as its login, or as `login#id`: if \
+                 an organization is renamed, another one can take its login. A billing manager is no member.",
             )
             .or_else("no organization is needed, unless `teams` is written"),
             KeyRow::optional(
                 "teams",
                 filled_list("teams", matching("a team", "^[^/]+/[^/]+$")),
-                "Members of any of these teams may sign in, each written as `organization/team`: the words of its \
-                 address at GitHub. Members of a team below it count only if that is written, too.",
+                "Members of any of these teams may sign in, each written as `organization/team`, the words of its address \
+                 at GitHub, or as `organization/team#id`. Members of a team below it count only if that is written, \
+                 too.",
             )
             .or_else("no team is needed, unless `organizations` is written"),
+            KeyRow::flag(
+                "trust_email",
+                "Whether an address of an Enterprise Server counts. Such a server verifies no address, although it \
+                 says so; those of `github.com` and `ghe.com` count if they are verified.",
+            ),
         ],
     }
 }

@@ -54,6 +54,10 @@ pub struct Octocat {
     pub expires: bool,
     /// Whether the GitHub App has the permission Members.
     pub may_read_members: bool,
+    /// The number of every organization. Another number: the name was taken by another one.
+    pub organization_id: u64,
+    /// How many times a new access token is refused before it is accepted.
+    pub refusals_of_new_tokens: usize,
     /// The callback URL in the settings of the app; empty until a test or a first sign-in sets it.
     pub callback: String,
     /// The scopes in place of those of the request, as a user may edit the address.
@@ -102,6 +106,8 @@ impl GitHub {
             is_app: false,
             expires: true,
             may_read_members: true,
+            organization_id: 7,
+            refusals_of_new_tokens: 0,
             callback: String::new(),
             edited_scope: None,
             sign_in_error: None,
@@ -298,7 +304,13 @@ impl Octocat {
         };
         let token = seen.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let known = self.tokens.iter().find(|(known, ..)| Some(known.as_str()) == token).cloned();
-        let Some((_, login, scope)) = known else { return said(401, "Bad credentials") };
+        let Some((_, login, scope)) = known.filter(|_| {
+            let is_known = self.refusals_of_new_tokens == 0;
+            self.refusals_of_new_tokens = self.refusals_of_new_tokens.saturating_sub(1);
+            is_known
+        }) else {
+            return said(401, "Bad credentials");
+        };
         let account = self.accounts[&login].clone();
         if account.is_suspended {
             return said(403, "Sorry. Your account was suspended.");
@@ -313,10 +325,12 @@ impl Octocat {
         };
         let members = self.may_read_members || !self.is_app;
         match path {
-            "/user" => answer(
-                200,
-                json!({"id": account.id, "login": login, "name": account.name, "email": "public@anyone.example", "type": "User"}).to_string(),
-            ),
+            "/user" => {
+                let scopes = scope.replace(',', ", ");
+                let fields = [("Content-Type", "application/json; charset=utf-8"), ("X-OAuth-Scopes", &*scopes)];
+                let body = json!({"id": account.id, "login": login, "name": account.name, "email": "public@anyone.example", "type": "User"});
+                full(200, &fields, body.to_string())
+            }
             "/user/emails" if may("user:email") => {
                 let listed = account.emails.iter().enumerate().map(|(index, (email, verified))| {
                     json!({"email": email, "primary": index == 0, "verified": verified, "visibility": null})
@@ -327,18 +341,20 @@ impl Octocat {
                 let state = query.get("state").cloned();
                 let is_wanted = |of: &&(String, &str, &str)| state.as_deref().is_none_or(|state| of.1 == state);
                 let listed = account.organizations.iter().filter(is_wanted).map(|(organization, state, role)| {
-                    json!({"state": state, "role": role, "organization": {"login": organization, "id": 7}, "user": {"login": login}})
+                    json!({"state": state, "role": role, "organization": {"login": organization, "id": self.organization_id}, "user": {"login": login}})
                 });
                 paged(listed.collect())
             }
             "/user/teams" if may("read:org") && members => {
                 let listed = account.teams.iter().map(|team| {
                     let (organization, slug) = team.split_once('/').unwrap();
-                    json!({"slug": slug, "name": slug, "organization": {"login": organization, "id": 7}, "parent": null})
+                    json!({"id": 9, "slug": slug, "name": slug, "organization": {"login": organization, "id": self.organization_id}, "parent": null})
                 });
                 paged(listed.collect())
             }
-            "/user/memberships/orgs" | "/user/teams" if self.is_app => said(403, "Resource not accessible by integration"),
+            "/user/memberships/orgs" | "/user/teams" if self.is_app => {
+                said(403, "Resource not accessible by integration")
+            }
             _ => said(404, "Not Found"),
         }
     }

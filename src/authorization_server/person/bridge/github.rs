@@ -4,10 +4,13 @@
 //! token. A GitHub App gives refresh tokens, if its user tokens expire. Either way GitHub is asked
 //! at each refresh who the user is. GitHub's tokens never reach an MCP client.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::sleep};
 
 use super::{health::IdpHealth, sign_in::IdpRequest};
 use crate::{
@@ -29,11 +32,22 @@ mod renewal;
 mod sign_in;
 mod token;
 
+/// Half of the first pause while no user can sign in; each is twice as long as the last.
+const PROBE_AGAIN: Duration = Duration::from_secs(1);
+/// The longest pause then, and the shortest time between two looks otherwise.
+const PROBE_PAUSE: Duration = Duration::from_secs(60);
+
 /// GitHub, or a GitHub Enterprise Server.
 pub(crate) struct GitHubBridge {
     link: ArcSwap<GitHubLink>,
     /// Notified when `link` has another secret or another way to GitHub.
     relinked: Notify,
+    /// Notified when there is a reason to look at GitHub again.
+    suspected: Notify,
+    /// What the last look found.
+    trouble: Mutex<Option<String>>,
+    /// Users about whom GitHub does not say what decides; at most two, none after a success.
+    refused_users: Mutex<Vec<u64>>,
     fetch: Fetch,
     clock: Arc<dyn Clock>,
     pub(super) health: IdpHealth,
@@ -63,7 +77,16 @@ impl GitHubBridge {
     /// [`Self::keep_fresh`] asks GitHub first.
     pub(super) fn new(settings: GitHubSettings, fetch: Fetch, clock: Arc<dyn Clock>) -> Self {
         let link = ArcSwap::from_pointee(GitHubLink::new(settings, &fetch));
-        Self { link, relinked: Notify::new(), fetch, clock, health: IdpHealth::new("login.github") }
+        Self {
+            link,
+            relinked: Notify::new(),
+            suspected: Notify::new(),
+            trouble: Mutex::default(),
+            refused_users: Mutex::default(),
+            fetch,
+            clock,
+            health: IdpHealth::new("login.github"),
+        }
     }
 
     /// GitHub as configured last.
@@ -85,12 +108,54 @@ impl GitHubBridge {
         }
     }
 
-    /// Looks at the start, and whenever secret or way have changed, whether users can sign in.
+    /// Looks whether users can sign in: at the start, until GitHub answers, when secret or way have
+    /// changed, and when something failed, once a minute at most.
     pub(super) async fn keep_fresh(&self) {
+        let mut wait = PROBE_AGAIN;
         loop {
-            self.probe().await;
-            self.relinked.notified().await;
+            let found = self.probe().await.err();
+            let pause = match &found {
+                Some(_) => wait.saturating_mul(2).min(PROBE_PAUSE),
+                None => PROBE_PAUSE,
+            };
+            wait = if found.is_some() { pause } else { PROBE_AGAIN };
+            self.found(found);
+            tokio::select! {
+                () = self.relinked.notified() => wait = PROBE_AGAIN,
+                () = async {
+                    sleep(pause).await;
+                    if self.trouble().is_none() {
+                        self.suspected.notified().await;
+                    }
+                } => {}
+            }
         }
+    }
+
+    /// Something failed: GitHub is looked at again soon.
+    fn suspect(&self) {
+        self.suspected.notify_one();
+    }
+
+    /// Why no user can sign in, as far as is known without one.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps what a look found. Logged when it begins, changes or ends.
+    fn found(&self, trouble: Option<String>) {
+        let mut known = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != trouble {
+            match &trouble {
+                Some(trouble) => tracing::error!("{trouble}"),
+                None => tracing::info!("users can sign in at GitHub again"),
+            }
+            *known = trouble;
+        }
+    }
+
+    fn refused_users(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.refused_users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The address for the browser.

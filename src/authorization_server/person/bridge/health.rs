@@ -180,6 +180,11 @@ impl IdpHealth {
         }
     }
 
+    /// The IdP has shown that it knows the gateway.
+    pub(super) fn accepted(&self) {
+        self.known();
+    }
+
     fn known(&self) {
         let mut judged = self.judged();
         judged.unclear.known();

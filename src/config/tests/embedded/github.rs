@@ -37,7 +37,9 @@ fn c3_github_is_read_with_what_grants_name() {
     assert_eq!(github.granted.teams, ["acme/platform", "Acme/Ops"].map(Box::<str>::from));
     assert_eq!(github.granted.organizations, ["acme"].map(Box::<str>::from));
     assert_eq!(github.scopes(), ["user:email", "read:org"]);
-    assert_eq!(warnings, "");
+    assert!(warnings.contains("organizations or teams by name alone: acme, acme/platform, Acme/Ops; expected the number after each name, such as acme#1234"), "{warnings}");
+    assert_eq!(read("", "{teams: [\"acme/platform#9\"], organizations: \"acme#7\"}").unwrap().1, "");
+    assert!(!github.uses_email && read("", "{email: [a@x]}").unwrap().0.uses_email);
 
     let (github, _) =
         read(", url: \"https://git.corp.example/\", organizations: [acme], teams: [b/c]", "{id: [42]}").unwrap();
@@ -105,12 +107,16 @@ fn c3_conditions_that_no_user_meets_or_another_could_are_warned_of() {
             "{id: [42]}",
             "found \"acme/platform\", whose organization is under `organizations`",
         ),
+        ("", "{name: [Ada]}", "users write any name into their profile"),
+        ("", "{id: [\"42\"]}", "a number without quotes: no user has this one"),
+        ("", "{email: [\"*@corp.example\"]}", "one whole address: patterns match no user"),
+        (", trust_email: true", "{id: [42]}", "login.github.trust_email: found true; expected false"),
         (", allow_http: true", "{id: [42]}", "login.github.allow_http: found true; expected false"),
     ] {
         let (_, warnings) = read(keys, grants).unwrap();
         assert!(warnings.contains(expected), "{grants}: {warnings}");
     }
-    for grants in ["{teams: [acme/platform]}", "{email: [a@x]}", "{organizations: [acme], id: 42}"] {
+    for grants in ["{teams: [\"acme/platform#9\"]}", "{email: [a@x]}", "{organizations: [\"acme#7\"], id: 42}"] {
         assert_eq!(read("", grants).unwrap().1, "", "{grants}");
     }
     let claims = WHOLE
@@ -119,4 +125,5 @@ fn c3_conditions_that_no_user_meets_or_another_could_are_warned_of() {
     let loaded = with(&claims, folder(ACCOUNTS).path()).unwrap();
     let warnings: String = loaded.warnings.iter().map(ToString::to_string).collect();
     assert!(warnings.contains("token_claims[1]: found \"groups\"; expected a claim of GitHub's users"), "{warnings}");
+    assert!(warnings.contains("every user of GitHub can sign in and gets these scopes"), "{warnings}");
 }

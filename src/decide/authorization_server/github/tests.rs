@@ -1,36 +1,57 @@
 //! What GitHub says, and what it means.
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::*;
+use super::{answers::*, names::*, person::*, place::*, token::*};
+use crate::decide::authorization_server::idp_refusal::IdpRefusal;
 
 fn names(organizations: &[&str], teams: &[&str]) -> GitHubNames {
     let boxed = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
     GitHubNames { organizations: boxed(organizations), teams: boxed(teams) }
 }
 
+fn members(organizations: &[(&str, u64)], teams: &[(&str, u64)]) -> GitHubMemberships {
+    let of =
+        |all: &[(&str, u64)]| all.iter().map(|(name, id)| GitHubMembership { name: (*name).into(), id: *id }).collect();
+    GitHubMemberships { organizations: of(organizations), teams: of(teams) }
+}
+
 #[test]
 fn c3_every_spelling_of_github_is_github_and_other_hosts_have_their_api_below_them() {
-    for (https, host, port, web, api) in [
-        (true, "github.com", 443, "https://github.com", "https://api.github.com"),
-        (true, "GitHub.com", 443, "https://github.com", "https://api.github.com"),
-        (true, "www.github.com", 443, "https://github.com", "https://api.github.com"),
-        (true, "github.com.", 443, "https://github.com", "https://api.github.com"),
-        (true, "acme.ghe.com", 443, "https://acme.ghe.com", "https://api.acme.ghe.com"),
-        (true, "git.corp.example", 443, "https://git.corp.example", "https://git.corp.example/api/v3"),
-        (true, "git.corp.example", 8443, "https://git.corp.example:8443", "https://git.corp.example:8443/api/v3"),
-        (false, "127.0.0.1", 3000, "http://127.0.0.1:3000", "http://127.0.0.1:3000/api/v3"),
-        (false, "localhost", 80, "http://localhost", "http://localhost/api/v3"),
-        (true, "::1", 443, "https://[::1]", "https://[::1]/api/v3"),
+    for (https, host, port, web, api, verifies) in [
+        (true, "github.com", 443, "https://github.com", "https://api.github.com", true),
+        (true, "GitHub.com", 443, "https://github.com", "https://api.github.com", true),
+        (true, "www.github.com", 443, "https://github.com", "https://api.github.com", true),
+        (true, "api.github.com", 443, "https://github.com", "https://api.github.com", true),
+        (true, "github.com.", 443, "https://github.com", "https://api.github.com", true),
+        (true, "acme.ghe.com", 443, "https://acme.ghe.com", "https://api.acme.ghe.com", true),
+        (true, "api.acme.ghe.com", 443, "https://acme.ghe.com", "https://api.acme.ghe.com", true),
+        (true, "git.corp.example", 443, "https://git.corp.example", "https://git.corp.example/api/v3", false),
+        (
+            true,
+            "git.corp.example",
+            8443,
+            "https://git.corp.example:8443",
+            "https://git.corp.example:8443/api/v3",
+            false,
+        ),
+        (false, "127.0.0.1", 3000, "http://127.0.0.1:3000", "http://127.0.0.1:3000/api/v3", false),
+        (false, "localhost", 80, "http://localhost", "http://localhost/api/v3", false),
+        (true, "::1", 443, "https://[::1]", "https://[::1]/api/v3", false),
         // Not GitHub itself.
-        (true, "github.com", 8443, "https://github.com:8443", "https://github.com:8443/api/v3"),
-        (true, "notgithub.com", 443, "https://notgithub.com", "https://notgithub.com/api/v3"),
+        (true, "github.com", 8443, "https://github.com:8443", "https://github.com:8443/api/v3", false),
+        (true, "notgithub.com", 443, "https://notgithub.com", "https://notgithub.com/api/v3", false),
+        (true, "notghe.com", 443, "https://notghe.com", "https://notghe.com/api/v3", false),
     ] {
         let place = GitHubPlace::of(https, host, port);
-        assert_eq!((&*place.web, &*place.api), (web, api), "{host}");
+        assert_eq!((&*place.web, &*place.api, place.verifies_email), (web, api, verifies), "{host}");
     }
-    assert_eq!(GitHubPlace::of(true, "github.com", 443).issuer(), "https://github.com/login/oauth");
+    let github = GitHubPlace::of(true, "github.com", 443);
+    assert_eq!((github.issuer(), github.subject(42)), ("https://github.com/login/oauth".to_owned(), "42".to_owned()));
+    // The same number is another user at another place.
+    assert_eq!(GitHubPlace::of(true, "git.corp.example", 443).subject(42), "42@git.corp.example");
+    assert_eq!(GitHubPlace::of(false, "127.0.0.1", 3000).subject(42), "42@127.0.0.1:3000");
 }
 
 #[test]
@@ -55,6 +76,9 @@ fn c3_a_team_is_named_with_its_organization() {
         ("a/b/c", false),
         ("acme/a b", false),
         ("acme/a\n", false),
+        ("acme/platform#9", true),
+        ("acme#7/platform", false),
+        ("acme/\u{212A}", false),
     ] {
         assert_eq!(is_team(name), is_one, "{name}");
     }
@@ -72,6 +96,9 @@ fn c3_only_401_and_a_suspension_of_the_user_end_a_session() {
         (200, none, "{}", V::Good, V::Good),
         (401, none, r#"{"message":"Bad credentials"}"#, V::Over, V::Moment),
         (403, none, suspended, V::Over, V::Forbidden),
+        (403, none, r#"{"message":"This installation has been suspended"}"#, V::Moment, V::Forbidden),
+        (403, none, r#"{"message":"You have exceeded a secondary rate limit."}"#, V::Limited, V::Limited),
+        (403, none, r#"{"message":"You have triggered an abuse detection mechanism."}"#, V::Limited, V::Limited),
         (403, none, r#"{"message":"Resource not accessible by integration"}"#, V::Moment, V::Forbidden),
         (403, &[("x-ratelimit-remaining", "0")], suspended, V::Limited, V::Limited),
         (403, &[("x-ratelimit-remaining", "12")], "", V::Moment, V::Forbidden),
@@ -96,6 +123,10 @@ fn c3_the_address_is_the_primary_one_if_it_is_verified() {
     assert_eq!(email(&json!([one("a@x", false, true), one("b@x", true, true)])), Some(Some("b@x".into())));
     assert_eq!(email(&json!([one("a@x", false, true), one("b@x", true, false)])), Some(None));
     assert_eq!(email(&json!([{"email": "a@x", "primary": true}])), Some(None));
+    // Of two primary addresses the first counts.
+    assert_eq!(email(&json!([one("a@x", true, false), one("b@x", true, true)])), Some(None));
+    assert_eq!(email(&json!([{"email": 5}, one("b@x", true, true)])), Some(Some("b@x".into())));
+    assert_eq!(email(&json!([one(&"x".repeat(255), true, true)])), Some(None));
     assert_eq!(email(&json!([])), Some(None));
     assert_eq!(email(&json!({"message": "no"})), None);
     assert_eq!(email(&json!([one("", true, true)])), Some(None));
@@ -103,7 +134,12 @@ fn c3_the_address_is_the_primary_one_if_it_is_verified() {
 
 #[test]
 fn c3_members_are_active_and_no_billing_managers() {
-    let one = |login: &str, state: &str, role: &str| json!({"organization": {"login": login, "id": 1}, "state": state, "role": role});
+    let one = |login: &str, state: &str, role: &str| json!({"organization": {"login": login, "id": 7}, "state": state, "role": role});
+    let found = |page: Option<MembershipPage>| {
+        let page = page.unwrap();
+        let names: Vec<String> = page.memberships.iter().map(|one| format!("{}#{}", one.name, one.id)).collect();
+        (names.join(" "), page.is_full)
+    };
     let body = json!([
         one("acme", "active", "member"),
         one("owned", "active", "admin"),
@@ -111,44 +147,60 @@ fn c3_members_are_active_and_no_billing_managers() {
         one("paying", "active", "billing_manager"),
         one("odd name", "active", "member"),
         {"state": "active", "role": "member"},
+        {"state": 5},
+        null,
     ]);
-    let (found, count) = organizations(body.to_string().as_bytes()).unwrap();
-    assert_eq!((found.iter().map(|name| &**name).collect::<Vec<_>>(), count), (vec!["acme", "owned"], 6));
-    assert_eq!(organizations(b"{}"), None);
+    assert_eq!(found(organizations(body.to_string().as_bytes())), ("acme#7 owned#7".to_owned(), false));
+    assert!(organizations(b"{}").is_none());
     let body = json!([
-        {"slug": "platform", "organization": {"login": "acme"}, "name": "Platform", "parent": null},
-        {"slug": "a/b", "organization": {"login": "acme"}},
+        {"id": 9, "slug": "platform", "organization": {"login": "acme", "id": 7}, "name": "Platform", "parent": null},
+        {"id": 9, "slug": "a/b", "organization": {"login": "acme", "id": 7}},
+        {"id": 9, "slug": 5, "organization": {"login": "acme", "id": 7}},
         {"slug": "orphan"},
     ]);
-    let (found, count) = teams(body.to_string().as_bytes()).unwrap();
-    assert_eq!((found.iter().map(|name| &**name).collect::<Vec<_>>(), count), (vec!["acme/platform"], 3));
+    assert_eq!(found(teams(body.to_string().as_bytes())), ("acme/platform#9".to_owned(), false));
+    let many = |count: usize| json!(vec![one("acme", "active", "member"); count]).to_string();
+    assert!(organizations(many(PAGE).as_bytes()).unwrap().is_full);
+    assert!(organizations(many(PAGE + 1).as_bytes()).is_none());
+    let fields = |link: &str| HeaderMap::from_iter([(http::header::LINK, HeaderValue::from_str(link).unwrap())]);
+    assert!(has_next(&fields("<https://api/x?page=1>; rel=\"prev\", <https://api/x?page=3>; rel=\"next\"")));
+    assert!(!has_next(&fields("<https://api/x?page=1>; rel=\"prev\", <https://api/next>; rel=\"last\"")));
+    assert!(!has_next(&HeaderMap::new()));
 }
 
 #[test]
 fn c3_claims_are_what_the_configuration_names_in_its_spelling() {
-    let ada = user(br#"{"id": 42, "login": "Ada", "name": "Ada L.", "email": "told@anyone.example"}"#).unwrap();
-    let member_of = names(&["Acme", "other"], &["Acme/Platform", "acme/more"]);
-    let named = names(&["acme", "absent"], &["acme/platform", "ACME/platform", "acme/absent"]);
-    let person = person(&ada, Some("ada@corp.example"), &member_of, &named);
-    assert_eq!((&*person.subject, &*person.name), ("42", "Ada"));
+    let ada = user(br#"{"id": 42, "login": "Ada", "name": "Ada \u202eL.", "email": "told@anyone.example"}"#).unwrap();
+    let member_of = members(&[("Acme", 7), ("other", 8)], &[("Acme/Platform", 9), ("acme/more", 10)]);
+    let named =
+        names(&["acme", "absent", "acme#7", "acme#8"], &["acme/platform", "ACME/platform#9", "acme/platform#10"]);
+    let (cloud, server) = (GitHubPlace::of(true, "github.com", 443), GitHubPlace::of(true, "git.corp.example", 443));
+    let said = GitHubSaid { user: &ada, email: Some("ada@corp.example"), member_of: &member_of };
+    let known = person(&said, &named, &cloud, false);
+    assert_eq!((&*known.subject, &*known.name), ("42", "Ada"));
     assert_eq!(
-        Value::Object(person.claims),
+        Value::Object(known.claims),
         json!({
             "id": 42, "login": "Ada", "name": "Ada L.", "email": "ada@corp.example", "email_verified": true,
-            "organizations": ["acme"], "teams": ["acme/platform", "ACME/platform"],
+            "organizations": ["acme", "acme#7"], "teams": ["acme/platform", "ACME/platform#9"],
         })
     );
-    assert!(names(&[], &["ACME/Platform"]).meets(&member_of));
-    assert!(!names(&["absent"], &["acme/absent"]).meets(&member_of));
-    assert!(!GitHubNames::default().meets(&member_of));
+    assert_eq!(named.numbered(&member_of), "Acme#7, Acme/Platform#9");
+    assert!(!names(&[], &["ACME/Platform"]).among(&member_of).is_empty());
+    assert!(names(&["absent", "acme#8"], &["acme/absent"]).among(&member_of).is_empty());
+    assert!(GitHubNames::default().among(&member_of).is_empty());
+    // A server of one's own verifies no address, whatever it says.
+    let verified = |place, trusts| person(&said, &named, place, trusts).claims["email_verified"].clone();
+    assert_eq!((verified(&server, false), verified(&server, true)), (json!(false), json!(true)));
     // The address of the profile may be anyone's.
-    let person = super::person(&ada, None, &member_of, &named);
-    assert_eq!((person.claims.get("email"), person.claims.get("email_verified")), (None, None));
+    let known = person(&GitHubSaid { email: None, ..said }, &named, &cloud, true);
+    assert_eq!((known.claims.get("email"), known.claims.get("email_verified")), (None, None));
     for body in [
         r#"{"id": 0, "login": "x"}"#,
         r#"{"id": "42", "login": "x"}"#,
         r#"{"id": 42}"#,
         r#"{"id": 42, "login": ""}"#,
+        r#"{"id": 42, "login": "a\u0000b"}"#,
         "[]",
     ] {
         assert_eq!(user(body.as_bytes()), None, "{body}");

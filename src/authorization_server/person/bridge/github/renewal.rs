@@ -2,12 +2,9 @@
 
 use super::{GitHubBridge, api::Known, token::GitHubRefused};
 use crate::{
-    authorization_server::person::bridge::{
-        session::{Believed, IdpSession, Refreshed},
-        sign_in::refuses_the_gateway,
-    },
+    authorization_server::person::bridge::session::{Believed, IdpSession, Refreshed},
     base::limits::authorization_server::IDP_REFRESH_TIMEOUT,
-    decide::authorization_server::error::OAuthError,
+    decide::authorization_server::error::{Code, OAuthError},
 };
 
 impl GitHubBridge {
@@ -54,8 +51,16 @@ impl GitHubBridge {
         let person = match self.user_of(access_token.as_deref().unwrap_or_default()).await? {
             Known::User(person) => person,
             Known::NotAdmitted(_) => return Ok(Believed::NotAdmitted),
-            Known::Over => return Ok(Believed::Over),
-            Known::Forbidden(_) => return Err(refuses_the_gateway()),
+            Known::Over if session.is_access_token => return Ok(Believed::Over),
+            // A new token of a GitHub App is refused: that is GitHub's trouble.
+            Known::Over => {
+                return Err(Code::TemporarilyUnavailable
+                    .because("GitHub does not accept the token that it has just issued; try again later"));
+            }
+            Known::Forbidden => {
+                return Err(Code::TemporarilyUnavailable
+                    .because("GitHub does not say to which organizations the user belongs; try again later"));
+            }
         };
         if person.subject != session.person.subject {
             return Ok(Believed::OtherUser);

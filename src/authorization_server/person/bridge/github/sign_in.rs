@@ -9,7 +9,7 @@ use crate::{
     base::limits::fetch::FETCH_TIMEOUT,
     decide::authorization_server::{
         error::Code,
-        github::{GitHubTokens, classify},
+        github::token::{GitHubTokens, classify},
         idp_refusal::IdpRefusal,
         people::Person,
     },
@@ -54,18 +54,26 @@ impl GitHubBridge {
         let person = match self.user_of(&tokens.access_token).await? {
             Known::User(person) => person,
             Known::NotAdmitted(person) => return Err(self.not_admitted(&person)),
-            Known::Over => return Err(denied("GitHub does not accept the token that it has just issued")),
-            Known::Forbidden(_) => return Err(LoginFault::OnPage(refuses_the_gateway())),
+            Known::Over => {
+                return Err(on_page(
+                    "GitHub does not accept the token that it has just issued, or has suspended this user: begin again in a minute",
+                ));
+            }
+            Known::Forbidden => {
+                return Err(on_page(
+                    "GitHub does not say to which organizations this user belongs: begin a session of your organization's single sign-on at GitHub, revoke this application there, and sign in again; if that does not help, the administrator finds the reason in the log",
+                ));
+            }
         };
         let session = session(tokens, person.clone(), link.settings.identity(), answer.now.wall.as_secs());
         Ok(IdpSignIn { person, session: Some(session) })
     }
 
-    /// What an error of GitHub in the browser's answer means.
+    /// What an error in the browser's answer means. Anyone can write it into the address of a
+    /// browser, so GitHub is asked before it is reported as the operator's trouble.
     fn not_signed_in(&self, error: &str) -> LoginFault {
         if classify(StatusCode::OK, error) == IdpRefusal::Gateway {
-            let refusal = (StatusCode::OK, error);
-            self.health.refused(IdpRefusal::Gateway, refusal, None, self.clock.now().mono);
+            self.suspect();
             return LoginFault::OnPage(refuses_the_gateway());
         }
         denied("the identity provider did not log the user in")

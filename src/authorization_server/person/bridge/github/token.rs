@@ -9,7 +9,7 @@ use crate::{
     decide::authorization_server::{
         error::OAuthError,
         form,
-        github::{GitHubTokens, TokenAnswer, classify, token_answer},
+        github::token::{GitHubTokens, TokenAnswer, classify, token_answer},
         idp_refusal::IdpRefusal,
     },
     outbound::fault::{Fault, FaultKind},
@@ -69,21 +69,37 @@ impl GitHubBridge {
         }
     }
 
-    /// Asks once with a wrong code: GitHub checks the app before the code.
-    pub(super) async fn probe(&self) {
+    /// Asks once with a wrong code, because GitHub checks the app before the code; then whether the
+    /// REST API is there.
+    ///
+    /// # Errors
+    /// Why no user can sign in.
+    pub(super) async fn probe(&self) -> Result<(), String> {
         let link = self.link();
         let url = &link.settings.place.web;
-        let answered = self.ask(&[("code", PROBE)], FETCH_TIMEOUT).await;
-        let Ok(Err((status, error))) = answered else { return };
-        match classify(status, &error) {
-            IdpRefusal::Gateway => {
-                self.health.refused(IdpRefusal::Gateway, (status, &error), None, self.clock.now().mono);
-            }
-            IdpRefusal::Session => tracing::info!(%url, "GitHub was found, and knows this app"),
-            IdpRefusal::Unclear | IdpRefusal::Moment => {
-                tracing::warn!(%url, status = status.as_u16(), error, "GitHub does not say whether it knows this app");
+        let trouble = |why: &str| Err(format!("login.github: no user can sign in: {why}"));
+        let Ok(answered) = self.ask(&[("code", PROBE)], FETCH_TIMEOUT).await else {
+            return trouble(&format!(
+                "{url} cannot be asked, or does not answer like GitHub: look whether url is right"
+            ));
+        };
+        if let Err((status, error)) = answered {
+            match classify(status, &error) {
+                IdpRefusal::Gateway => {
+                    self.health.refused(IdpRefusal::Gateway, (status, &error), None, self.clock.now().mono);
+                }
+                IdpRefusal::Session => self.health.accepted(),
+                IdpRefusal::Unclear | IdpRefusal::Moment => {
+                    let status = status.as_u16();
+                    return trouble(&format!("{url} does not say whether it knows the app ({status} {error})"));
+                }
             }
         }
+        if let Err(why) = link.looks_like_the_api().await {
+            return trouble(&why);
+        }
+        tracing::info!(%url, "GitHub was found");
+        Ok(())
     }
 
     /// Asks the token endpoint: what it grants, or status and error code of its refusal.
