@@ -35,4 +35,5 @@ pub mod store;
 #[cfg(test)]
 mod testing;
 pub mod throttle;
+pub(crate) mod turns;
 pub mod upkeep;

@@ -19,6 +19,7 @@ use crate::{
         settings::EmbeddedSettings,
         store::Store,
         throttle::Throttle,
+        turns::Turns,
         upkeep::{failing::FailingTasks, identity::StoreIdentity, seal_standing::SealStanding},
     },
     base::{
@@ -58,6 +59,8 @@ pub struct State {
     pub documents: ClientDocuments,
     /// Rate limits.
     pub throttle: Throttle,
+    /// Requests take turns, so that calls go on.
+    pub(crate) turns: Turns,
     /// Threads that check passwords.
     pub passwords: PasswordThreads,
     /// The company IdP, if users log in there.
@@ -158,6 +161,7 @@ impl State {
             keys: SigningKeys::new(local),
             documents: ClientDocuments::default(),
             throttle: Throttle::default(),
+            turns: Turns::default(),
             passwords: PasswordThreads::default(),
             bridge,
             fetch,

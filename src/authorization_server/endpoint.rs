@@ -24,6 +24,7 @@ mod token;
 
 /// Answers one request.
 pub async fn answer(embedded: &Embedded, asked: Asked<'_>) -> EndpointAnswer {
+    embedded.state.turns.next().await;
     let is_page = method::is_page(asked.endpoint);
     let mut answer = answer_of(embedded, asked).await;
     if is_page {
