@@ -8,6 +8,7 @@ use crate::{
         embedded::{Asked, Embedded, State},
         event,
         grant::{
+            code::AuthorizationCode,
             family::{self, written},
             revocations::stem,
         },
@@ -16,7 +17,9 @@ use crate::{
     base::{
         clock::Now,
         digest::sha256_base64url,
-        limits::authorization_server::{STEP_UP_BY_ITSELF_AGE, STEP_UP_NOTE_TIMEOUT, STEP_UP_TOLD_AGE},
+        limits::authorization_server::{
+            STEP_UP_AGE, STEP_UP_BY_ITSELF_AGE, STEP_UP_NOTE_TIMEOUT, STEP_UP_TOLD_AGE,
+        },
         names::Scope,
     },
     decide::{
@@ -70,22 +73,38 @@ pub(crate) async fn is_refused(
     let Some(kept) = state.store.get(EntryKind::StepUp, &name).await? else { return Ok(Some(false)) };
     let step_ups = read(&kept);
     let helps = |missing: &&[Scope]| can_help(missing, family, person, client, &embedded.settings.grants);
-    let Some(missing) = step_ups.wanted(&stem, now.wall).find(helps) else { return Ok(Some(false)) };
+    let Some(missing) = step_ups.wanted(&stem, now.wall).find(helps) else {
+        refreshed(state, &stem, person, client, &step_ups, now).await;
+        return Ok(Some(false));
+    };
     // Of several refreshes at once, one changes the family, and is refused.
     if !state.store.replace(EntryKind::Family, id, before, written(&family.told_of(missing))?, None).await? {
         return Ok(None);
     }
-    let change = |step_ups: StepUps| Some((step_ups.told(&stem, missing, id), ()));
+    let change = |step_ups: StepUps| Some((step_ups.told((id, &stem), family, missing, now.wall), ()));
     if let Err(fault) = changed(state, &client.id, &person.subject, now, change).await {
         tracing::warn!(%fault, "a login that its client will replace stays until it expires");
     }
     Ok(Some(true))
 }
 
-/// Notes that `client` redeemed a code of `subject` for which it had `asked` for these scopes, and
-/// ends the families that the code replaces. Faults cost no login.
-pub(crate) async fn authorized(embedded: &Embedded, client: &str, subject: &str, scopes: &[Scope], asked: &Asked<'_>) {
-    let change = |step_ups: StepUps| step_ups.authorized(scopes, asked.now.wall);
+/// Notes that a refresh of the family with this stem goes through. Faults cost no login.
+async fn refreshed(state: &State, stem: &str, person: &Person, client: &Client, known: &StepUps, now: Now) {
+    if known.refreshed(stem, now.wall).is_none() {
+        return;
+    }
+    let change = |step_ups: StepUps| step_ups.refreshed(stem, now.wall).map(|after| (after, ()));
+    if let Err(fault) = changed(state, &client.id, &person.subject, now, change).await {
+        tracing::debug!(%fault, "a refresh after a refused call could not be noted");
+    }
+}
+
+/// Notes that a client redeemed this `code`, and ends the families that the code replaces. Faults
+/// cost no login.
+pub(crate) async fn authorized(embedded: &Embedded, code: &AuthorizationCode, asked: &Asked<'_>) {
+    let (client, subject) = (&*code.client, &*code.person.subject);
+    let requested: Vec<Scope> = code.scopes.iter().chain(&code.named).cloned().collect();
+    let change = |step_ups: StepUps| step_ups.authorized(&requested, &code.resources, asked.now.wall);
     let replaced = match changed(&embedded.state, client, subject, asked.now, change).await {
         Ok(replaced) => replaced.unwrap_or_default(),
         Err(fault) => {
@@ -113,7 +132,11 @@ async fn changed<T>(
     for _ in 0..ATTEMPTS {
         let before = state.store.get(EntryKind::StepUp, &name).await?;
         let Some((after, told)) = change(before.as_deref().map(read).unwrap_or_default()) else { return Ok(None) };
-        let age = if after.by_itself { STEP_UP_BY_ITSELF_AGE } else { STEP_UP_TOLD_AGE };
+        let age = match (after.by_itself, after.told.is_empty()) {
+            (true, _) => STEP_UP_BY_ITSELF_AGE,
+            (false, false) => STEP_UP_TOLD_AGE,
+            (false, true) => STEP_UP_AGE,
+        };
         let until = now.wall.saturating_add(age);
         let value = serde_json::to_vec(&after).map_err(|cause| StoreFault(cause.to_string()))?;
         let is_done = match &before {

@@ -186,12 +186,15 @@ pub const CODE_AGE: Duration = Duration::from_secs(60);
 pub const STEP_UP_REFRESH_WITHIN: Duration = Duration::from_secs(60);
 /// How long a refused call is remembered: an authorization that follows it takes [`FLOW_AGE`].
 pub const STEP_UP_AGE: Duration = Duration::from_secs(15 * 60);
-/// How long it is remembered that a refresh was refused, so that the login that its client begins
-/// instead replaces the old one.
-pub const STEP_UP_TOLD_AGE: Duration = Duration::from_secs(24 * 3600);
+/// For this time after a refresh was refused, the login that its client begins instead replaces the
+/// old one: an authorization takes [`FLOW_AGE`], and its code lives for [`CODE_AGE`].
+pub const STEP_UP_REPLACES_WITHIN: Duration = FLOW_AGE.saturating_add(CODE_AGE);
+/// How long it is remembered that a refresh was refused, so that a client that then does not ask
+/// for the scope is not told again.
+pub const STEP_UP_TOLD_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long it is remembered that a client asks for more scope by itself.
 pub const STEP_UP_BY_ITSELF_AGE: Duration = Duration::from_secs(365 * 24 * 3600);
-/// Refused calls of one client for one user.
+/// Refused calls of one client for one user, and refused refreshes.
 pub const STEP_UPS_MAX: usize = 8;
 /// How often one replica notes refused calls of the same login for the same scopes.
 pub const STEP_UP_NOTED_EVERY: Duration = Duration::from_secs(5);

@@ -4,6 +4,10 @@
 //! scopes, so the second call gets a 403 as well and they give up. Told `invalid_grant`, they begin
 //! an authorization with the scope of the challenge, which is what the 403 meant. The refresh token
 //! is not used up, so a client that ignores the answer loses nothing.
+//!
+//! All installations of a client may share its id, so what one does says little about another: a
+//! family is replaced only soon after it was told, and what is known about the client is corrected
+//! by what the family itself does.
 
 use std::time::Duration;
 
@@ -11,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{
-        limits::authorization_server::{STEP_UP_AGE, STEP_UP_REFRESH_WITHIN, STEP_UP_TOLD_AGE, STEP_UPS_MAX},
+        limits::authorization_server::{
+            STEP_UP_AGE, STEP_UP_REFRESH_WITHIN, STEP_UP_REPLACES_WITHIN, STEP_UP_TOLD_AGE, STEP_UPS_MAX,
+        },
         names::Scope,
     },
     decide::authorization_server::{
@@ -27,10 +33,16 @@ mod tests;
 /// The calls of one client for one user that were refused for lack of scope, the newest last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepUps {
-    /// Whether the client has ever asked this user for a refused scope without being told to.
+    /// Whether the client asks this user for a refused scope without being told to, as far as is
+    /// known.
+    #[serde(default)]
     pub by_itself: bool,
     /// Those that an authorization may still follow.
+    #[serde(default)]
     pub refused: Vec<RefusedCall>,
+    /// Refreshes that were refused.
+    #[serde(default)]
+    pub told: Vec<Telling>,
 }
 
 /// Calls of one family that were refused for lack of the same scopes.
@@ -42,24 +54,45 @@ pub struct RefusedCall {
     pub missing: Vec<Scope>,
     /// When the last of them was refused, in milliseconds since 1970.
     pub at_millis: u64,
-    /// The family, if a refresh was refused because of it.
-    pub told: Option<Box<str>>,
+    /// Whether a refresh of the family went through since.
+    #[serde(default)]
+    pub refreshed: bool,
+}
+
+/// A refresh that was refused, so that its client asks for more scope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Telling {
+    /// The family.
+    pub family: Box<str>,
+    /// Its stem.
+    pub stem: Box<str>,
+    /// The resources that it is for.
+    pub resources: Vec<Box<str>>,
+    /// The scopes that its token lacked.
+    pub missing: Vec<Scope>,
+    /// When, in milliseconds since 1970.
+    pub at_millis: u64,
+    /// Whether its client is still using the family.
+    #[serde(default)]
+    pub used_on: bool,
+    /// Whether the client authorized since, without asking for these scopes.
+    #[serde(default)]
+    pub in_vain: bool,
 }
 
 impl StepUps {
     /// With one more refused call; `None` if that changes nothing.
     #[must_use]
     pub fn with_refused(&self, stem: &str, missing: &[Scope], now: Duration) -> Option<Self> {
-        let is_known = |one: &&RefusedCall| *one.stem == *stem && one.missing == missing && one.told.is_some();
-        if self.by_itself || missing.is_empty() || self.recent(now).any(|one| is_known(&one)) {
+        let is_told = self.tellings(now).any(|one| *one.stem == *stem && one.missing == missing);
+        if missing.is_empty() || is_told || self.is_in_vain(missing, now) {
             return None;
         }
         let mut refused: Vec<RefusedCall> =
             self.recent(now).filter(|one| *one.stem != *stem || one.missing != missing).cloned().collect();
         let at_millis = millis(now);
-        refused.push(RefusedCall { stem: stem.into(), missing: missing.to_vec(), at_millis, told: None });
-        let surplus = refused.len().saturating_sub(STEP_UPS_MAX);
-        refused.drain(..surplus);
+        refused.push(RefusedCall { stem: stem.into(), missing: missing.to_vec(), at_millis, refreshed: false });
+        drop_oldest(&mut refused);
         Some(Self { refused, ..self.clone() })
     }
 
@@ -67,48 +100,100 @@ impl StepUps {
     /// first. Empty if the client steps up by itself.
     pub fn wanted(&self, stem: &str, now: Duration) -> impl Iterator<Item = &[Scope]> {
         let is_wanted = move |one: &&RefusedCall| {
-            !self.by_itself && one.told.is_none() && *one.stem == *stem && one.age(now) < STEP_UP_REFRESH_WITHIN
+            !self.by_itself
+                && !one.refreshed
+                && *one.stem == *stem
+                && age(one.at_millis, now) < STEP_UP_REFRESH_WITHIN
+                && !self.is_in_vain(&one.missing, now)
         };
         self.refused.iter().rev().filter(is_wanted).map(|one| &*one.missing)
     }
 
-    /// After a refresh of `family` was refused for lack of these scopes.
+    /// After a refresh of `family`, with this `id` and `stem`, was refused for lack of these scopes.
     #[must_use]
-    pub fn told(&self, stem: &str, missing: &[Scope], family: &str) -> Self {
-        let mut after = self.clone();
-        for one in after.refused.iter_mut().filter(|one| *one.stem == *stem && one.missing == missing) {
-            one.told = Some(family.into());
-        }
-        after
+    pub fn told(&self, (id, stem): (&str, &str), family: &Family, missing: &[Scope], now: Duration) -> Self {
+        let mut told: Vec<Telling> = self.tellings(now).cloned().collect();
+        told.push(Telling {
+            family: id.into(),
+            stem: stem.into(),
+            resources: family.resources.clone(),
+            missing: missing.to_vec(),
+            at_millis: millis(now),
+            used_on: false,
+            in_vain: false,
+        });
+        drop_oldest(&mut told);
+        let is_other = |one: &&RefusedCall| *one.stem != *stem || one.missing != missing;
+        let refused = self.refused.iter().filter(is_other).cloned().collect();
+        Self { told, refused, ..self.clone() }
     }
 
-    /// After the client got a code for which it had asked for these scopes, and the families that
-    /// the code replaces; `None` if it has nothing to do with a refused call.
+    /// After a refresh of this family went through; `None` if that changes nothing.
     #[must_use]
-    pub fn authorized(&self, asked: &[Scope], now: Duration) -> Option<(Self, Vec<Box<str>>)> {
-        let is_for = |one: &&RefusedCall| one.missing.iter().all(|scope| asked.contains(scope));
-        let (met, refused): (Vec<&RefusedCall>, Vec<&RefusedCall>) = self.recent(now).partition(is_for);
-        if met.is_empty() {
-            return None;
+    pub fn refreshed(&self, stem: &str, now: Duration) -> Option<Self> {
+        let mut after = self.clone();
+        for one in after.refused.iter_mut().filter(|one| *one.stem == *stem && !one.refreshed) {
+            one.refreshed = true;
+            // A client that asks by itself would be at the authorization endpoint now.
+            after.by_itself &= age(one.at_millis, now) >= STEP_UP_REFRESH_WITHIN;
         }
-        let replaced: Vec<Box<str>> = met.iter().filter_map(|one| one.told.clone()).collect();
-        let by_itself = self.by_itself || replaced.is_empty();
-        Some((Self { by_itself, refused: refused.into_iter().cloned().collect() }, replaced))
+        // A second window may refresh at the same time, so a refresh soon after says nothing.
+        let is_used_on = |one: &&mut Telling| *one.stem == *stem && age(one.at_millis, now) >= STEP_UP_REFRESH_WITHIN;
+        for one in after.told.iter_mut().filter(is_used_on) {
+            one.used_on = true;
+        }
+        (after != *self).then_some(after)
+    }
+
+    /// After the client got a code for these resources, for which it had asked for these scopes,
+    /// and the families that the code replaces; `None` if that changes nothing.
+    #[must_use]
+    pub fn authorized(
+        &self,
+        asked: &[Scope],
+        resources: &[Box<str>],
+        now: Duration,
+    ) -> Option<(Self, Vec<Box<str>>)> {
+        let has = |missing: &[Scope]| missing.iter().all(|scope| asked.contains(scope));
+        let (met, refused): (Vec<&RefusedCall>, Vec<&RefusedCall>) = self.recent(now).partition(|one| has(&one.missing));
+        let (answered, mut told): (Vec<Telling>, Vec<Telling>) =
+            self.tellings(now).cloned().partition(|one| has(&one.missing));
+        for one in &mut told {
+            one.in_vain |= one.resources.iter().any(|resource| resources.contains(resource));
+        }
+        // The login of another computer has nothing to do with a telling of long ago, nor with one
+        // that its client ignores.
+        let is_replaced = |one: &&Telling| !one.used_on && age(one.at_millis, now) < STEP_UP_REPLACES_WITHIN;
+        let replaced: Vec<Box<str>> = answered.iter().filter(is_replaced).map(|one| one.family.clone()).collect();
+        let asks = answered.is_empty() && met.iter().any(|one| !one.refreshed);
+        let after =
+            Self { by_itself: self.by_itself || asks, refused: refused.into_iter().cloned().collect(), told };
+        (after != *self).then_some((after, replaced))
+    }
+
+    /// Whether the client was told of these scopes before, and did not ask for them.
+    fn is_in_vain(&self, missing: &[Scope], now: Duration) -> bool {
+        let is = |scope: &Scope| self.tellings(now).any(|one| one.in_vain && one.missing.contains(scope));
+        missing.iter().all(is)
     }
 
     fn recent(&self, now: Duration) -> impl Iterator<Item = &RefusedCall> {
-        self.refused.iter().filter(move |one| {
-            let age_max = if one.told.is_some() { STEP_UP_TOLD_AGE } else { STEP_UP_AGE };
-            one.age(now) < age_max
-        })
+        self.refused.iter().filter(move |one| age(one.at_millis, now) < STEP_UP_AGE)
+    }
+
+    fn tellings(&self, now: Duration) -> impl Iterator<Item = &Telling> {
+        self.told.iter().filter(move |one| age(one.at_millis, now) < STEP_UP_TOLD_AGE)
     }
 }
 
-impl RefusedCall {
-    /// The clocks of replicas differ: a call of the near future is new.
-    fn age(&self, now: Duration) -> Duration {
-        Duration::from_millis(self.at_millis.abs_diff(millis(now)))
-    }
+/// The clocks of replicas differ: what is in the near future is new.
+fn age(at_millis: u64, now: Duration) -> Duration {
+    Duration::from_millis(at_millis.abs_diff(millis(now)))
+}
+
+fn drop_oldest<T>(all: &mut Vec<T>) {
+    let surplus = all.len().saturating_sub(STEP_UPS_MAX);
+    all.drain(..surplus);
 }
 
 /// Whether an authorization can bring what a refresh cannot: `grants` give this user all that is

@@ -13,7 +13,7 @@ use crate::{
         settings::Login,
         store::{fault::StoreFault, kind::EntryKind},
     },
-    base::{digest::sha256_base64url, names::Scope},
+    base::digest::sha256_base64url,
     decide::authorization_server::{
         client::Client,
         error::{Code, OAuthError},
@@ -83,8 +83,7 @@ pub(crate) async fn exchange(
         ends: ends.as_secs(),
     };
     let issued = response::issue(embedded, asked, &grant, refresh_token)?;
-    let requested: Vec<Scope> = spent.scopes.iter().chain(&spent.named).cloned().collect();
-    step_up::authorized(embedded, &client.id, &spent.person.subject, &requested, asked).await;
+    step_up::authorized(embedded, &spent, asked).await;
     event::note(embedded, "code", Some(&client.id), Some(&spent.person.subject), "exchanged");
     Ok(issued)
 }

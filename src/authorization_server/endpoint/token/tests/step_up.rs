@@ -145,6 +145,55 @@ async fn e48_b8_a_client_that_asks_by_itself_is_never_told() {
 }
 
 #[tokio::test]
+async fn login_b8_a_login_on_another_computer_ends_none_that_was_told_long_ago() {
+    let world = World::new().await;
+    let laptop = login(&world).await;
+    refused(&world, &laptop, &["b"]).await;
+    assert_eq!(world.refresh(laptop.text("refresh_token")).await.refusal(), DEAD);
+    world.clock.turn(Duration::from_secs(660));
+    let code = world.code("app", &["a", "b"], &[ECHO]).await;
+    let desktop = world.post(E::Token, &exchange(&code)).await;
+    assert_eq!(desktop.status, 200);
+    let laptop = world.refresh(laptop.text("refresh_token")).await;
+    assert!(world.caller(laptop.text("access_token")).is_some());
+    // It may still step up: a new login of it is told.
+    let laptop = login(&world).await;
+    refused(&world, &laptop, &["b"]).await;
+    assert_eq!(world.refresh(laptop.text("refresh_token")).await.refusal(), DEAD);
+}
+
+#[tokio::test]
+async fn login_b8_what_a_login_on_another_computer_taught_is_taken_back_by_a_refresh_after_a_403() {
+    let world = World::new().await;
+    let laptop = login(&world).await;
+    refused(&world, &laptop, &["b"]).await;
+    let code = world.code("app", &["a", "b"], &[ECHO]).await;
+    assert_eq!(world.post(E::Token, &exchange(&code)).await.status, 200);
+    // The laptop does what clients do that do not ask by themselves.
+    refused(&world, &laptop, &["b"]).await;
+    world.clock.turn(Duration::from_secs(6));
+    refused(&world, &laptop, &["b"]).await;
+    let laptop = world.refresh(laptop.text("refresh_token")).await;
+    assert_eq!(laptop.status, 200);
+    world.clock.turn(Duration::from_secs(6));
+    refused(&world, &laptop, &["b"]).await;
+    assert_eq!(world.refresh(laptop.text("refresh_token")).await.refusal(), DEAD);
+}
+
+#[tokio::test]
+async fn login_b8_a_client_that_authorizes_with_its_usual_scopes_is_told_once() {
+    let world = World::new().await;
+    let mut told = 0;
+    for _ in 0..6 {
+        let login = login(&world).await;
+        refused(&world, &login, &["b"]).await;
+        told += usize::from(world.refresh(login.text("refresh_token")).await.status != 200);
+        world.clock.turn(Duration::from_secs(3_600));
+    }
+    assert_eq!(told, 1);
+}
+
+#[tokio::test]
 async fn e48_b8_several_refreshes_at_once_are_one_refusal() {
     let world = World::with(|settings| settings.refresh_grace = Duration::from_secs(30)).await;
     let login = login(&world).await;
