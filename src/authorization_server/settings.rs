@@ -48,6 +48,8 @@ pub struct EmbeddedSettings {
     pub refresh_token_ttl: Duration,
     /// How long a refresh token that was just exchanged can be presented again for the same answer.
     pub refresh_grace: Duration,
+    /// Whether a refresh after a 403 is refused once, so that the client asks for more scope.
+    pub step_up: bool,
     /// Claims of the user that access tokens carry besides `sub`: `groups`, or claims of the IdP.
     pub token_claims: Vec<Box<str>>,
     /// Descriptions of scopes for the consent page.

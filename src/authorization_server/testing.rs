@@ -137,6 +137,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         access_token_ttl: Duration::from_secs(600),
         refresh_token_ttl: Duration::from_secs(30 * 24 * 3600),
         refresh_grace: Duration::ZERO,
+        step_up: true,
         token_claims: vec!["groups".into()],
         scope_descriptions: Vec::new(),
         store: StoreSettings::Memory,

@@ -136,6 +136,7 @@ fn settings(
     }
     let refresh_token_ttl = value::duration(fields, &REFRESH_TOKEN_TTL);
     let refresh_grace = value::duration(fields, &REFRESH_GRACE);
+    let step_up = fields.get("step_up").and_then(|field| field.bool()).unwrap_or(true);
     let token_claims = fields.get("token_claims").map(|field| claims_of_tokens(&field, login.as_ref()));
     let token_claims = token_claims.unwrap_or_default();
     if let (Some(Login::GitHub(github)), Some(grants), Some(field)) = (&mut login, &grants, &grants_at) {
@@ -163,6 +164,7 @@ fn settings(
         access_token_ttl,
         refresh_token_ttl,
         refresh_grace,
+        step_up,
         token_claims,
         scope_descriptions,
         store: read.store.as_ref()?.value.clone(),

@@ -17,9 +17,7 @@ use crate::{
     base::{
         clock::Now,
         digest::sha256_base64url,
-        limits::authorization_server::{
-            STEP_UP_AGE, STEP_UP_BY_ITSELF_AGE, STEP_UP_NOTE_TIMEOUT, STEP_UP_TOLD_AGE,
-        },
+        limits::authorization_server::{STEP_UP_AGE, STEP_UP_BY_ITSELF_AGE, STEP_UP_NOTE_TIMEOUT, STEP_UP_TOLD_AGE},
         names::Scope,
     },
     decide::{
@@ -43,7 +41,7 @@ pub async fn note(embedded: &Embedded, caller: &Caller, needed: &[Scope], now: N
     let jti = caller.claims().get("jti").and_then(serde_json::Value::as_str).unwrap_or_default();
     // A client that acts for itself has no refresh token.
     let (Some(client), Some((stem, _))) = (caller.client(), jti.split_once('.')) else { return };
-    if missing.is_empty() || client == caller.subject() {
+    if missing.is_empty() || client == caller.subject() || !embedded.settings.step_up {
         return;
     }
     if !embedded.state.noted_calls.is_due(json!([stem, missing]).to_string(), now) {
@@ -68,6 +66,9 @@ pub(crate) async fn is_refused(
     client: &Client,
     now: Now,
 ) -> Result<Option<bool>, StoreFault> {
+    if !embedded.settings.step_up {
+        return Ok(Some(false));
+    }
     let (state, stem) = (&embedded.state, stem(id));
     let name = name(&client.id, &person.subject);
     let Some(kept) = state.store.get(EntryKind::StepUp, &name).await? else { return Ok(Some(false)) };

@@ -45,6 +45,7 @@ fn embedded(of: &EmbeddedSettings, kept: &EmbeddedProvenance) -> Out {
         ("access_token_ttl", text(&duration_text(of.access_token_ttl))),
         ("refresh_token_ttl", text(&duration_text(of.refresh_token_ttl))),
         ("refresh_grace", text(&duration_text(of.refresh_grace))),
+        ("step_up", Out::Plain(of.step_up.to_string())),
         ("token_claims", texts(&of.token_claims)),
         ("scope_descriptions", Out::FlowMap(words.collect())),
         ("store", store(of, kept)),

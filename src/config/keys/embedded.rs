@@ -102,6 +102,13 @@ pub(super) fn section() -> KeySection {
             REFRESH_TOKEN_TTL.row(),
             REFRESH_GRACE.row(),
             KeyRow::optional(
+                "step_up",
+                ValueShape::Flag,
+                "Whether a client's first refresh after a 403 is refused, so that it asks its user for more scope. \
+                 `false` suits clients that no user attends.",
+            )
+            .or(json!(true)),
+            KeyRow::optional(
                 "token_claims",
                 list("claim names", filled("a claim name")),
                 "Claims about the user that are copied into access tokens: `groups` with local accounts, or claims \

@@ -51,6 +51,7 @@ authorization_servers:
       access_token_ttl: 5m
       refresh_token_ttl: 90d
       refresh_grace: 0s
+      step_up: false
       token_claims: [groups]
       scope_descriptions: {"files:read": "Read your files", mcp:connect: Connect}
       store: {file: as.db}

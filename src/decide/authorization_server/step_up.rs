@@ -109,7 +109,7 @@ impl StepUps {
         self.refused.iter().rev().filter(is_wanted).map(|one| &*one.missing)
     }
 
-    /// After a refresh of `family`, with this `id` and `stem`, was refused for lack of these scopes.
+    /// After a refresh of `family` was refused for lack of these scopes.
     #[must_use]
     pub fn told(&self, (id, stem): (&str, &str), family: &Family, missing: &[Scope], now: Duration) -> Self {
         let mut told: Vec<Telling> = self.tellings(now).cloned().collect();
@@ -148,14 +148,10 @@ impl StepUps {
     /// After the client got a code for these resources, for which it had asked for these scopes,
     /// and the families that the code replaces; `None` if that changes nothing.
     #[must_use]
-    pub fn authorized(
-        &self,
-        asked: &[Scope],
-        resources: &[Box<str>],
-        now: Duration,
-    ) -> Option<(Self, Vec<Box<str>>)> {
+    pub fn authorized(&self, asked: &[Scope], resources: &[Box<str>], now: Duration) -> Option<(Self, Vec<Box<str>>)> {
         let has = |missing: &[Scope]| missing.iter().all(|scope| asked.contains(scope));
-        let (met, refused): (Vec<&RefusedCall>, Vec<&RefusedCall>) = self.recent(now).partition(|one| has(&one.missing));
+        let (met, refused): (Vec<&RefusedCall>, Vec<&RefusedCall>) =
+            self.recent(now).partition(|one| has(&one.missing));
         let (answered, mut told): (Vec<Telling>, Vec<Telling>) =
             self.tellings(now).cloned().partition(|one| has(&one.missing));
         for one in &mut told {
@@ -166,8 +162,7 @@ impl StepUps {
         let is_replaced = |one: &&Telling| !one.used_on && age(one.at_millis, now) < STEP_UP_REPLACES_WITHIN;
         let replaced: Vec<Box<str>> = answered.iter().filter(is_replaced).map(|one| one.family.clone()).collect();
         let asks = answered.is_empty() && met.iter().any(|one| !one.refreshed);
-        let after =
-            Self { by_itself: self.by_itself || asks, refused: refused.into_iter().cloned().collect(), told };
+        let after = Self { by_itself: self.by_itself || asks, refused: refused.into_iter().cloned().collect(), told };
         (after != *self).then_some((after, replaced))
     }
 

@@ -117,6 +117,50 @@ async fn login_b8_a_client_that_steps_up_by_itself_is_left_alone() {
 }
 
 #[tokio::test]
+async fn login_b8_what_another_computer_of_the_user_does_is_taken_back_by_the_next_refresh() {
+    let login = LoginPlan::accounts().redis().await.replicas(3).start().await;
+    let (client, laptop) = signed_in(&login, "ada").await;
+    forbidden(&login, 0, &laptop.access).await;
+    // The same client, on a computer that begins with every scope.
+    client.sign_in(&login, &mut Browser::of("ada", PASSWORD), "mcp:connect mcp:danger").await;
+    forbidden(&login, 1, &laptop.access).await;
+    let laptop = client.refreshed(&login, 0, laptop.refresh()).await;
+    forbidden(&login, 2, &laptop.access).await;
+    assert!(is_dead(&client.refresh(&login, 1, laptop.refresh()).await));
+    client.refreshed(&login, 1, laptop.refresh()).await;
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_b8_a_client_that_authorizes_with_its_usual_scopes_is_sent_to_the_browser_once() {
+    let login = two_replicas().await;
+    let client = Client::register(&login, json!({})).await;
+    let mut browser = Browser::of("ada", PASSWORD);
+    for round in 0..4 {
+        let replica = round % 2;
+        let tokens = client.sign_in(&login, &mut browser, "mcp:connect").await;
+        forbidden(&login, replica, &tokens.access).await;
+        if round == 0 {
+            assert!(is_dead(&client.refresh(&login, 1 - replica, tokens.refresh()).await));
+        } else {
+            client.refreshed(&login, 1 - replica, tokens.refresh()).await;
+        }
+    }
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_b8_attack_224_where_step_up_is_off_an_unattended_client_keeps_its_login() {
+    let login = LoginPlan::accounts().key("step_up", "false").start().await;
+    let (client, mut tokens) = signed_in(&login, "ada").await;
+    for _ in 0..3 {
+        forbidden(&login, 0, &tokens.access).await;
+        tokens = client.refreshed(&login, 0, tokens.refresh()).await;
+    }
+    login.close().await;
+}
+
+#[tokio::test]
 async fn login_b8_a_store_that_is_away_delays_no_403() {
     let login = two_replicas().await;
     let (_, tokens) = signed_in(&login, "ada").await;

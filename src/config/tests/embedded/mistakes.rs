@@ -63,7 +63,7 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             "path: /oauth",
             "pth: /oauth".to_owned(),
-            "6:7 §.path: found nothing; expected the authorization server's public path, such as /oauth\n6:7 §.pth: found an unknown key; expected path, login, registration, clients, grants, access_token_ttl, refresh_token_ttl, refresh_grace, token_claims, scope_descriptions or store; did you mean \"path\"?",
+            "6:7 §.path: found nothing; expected the authorization server's public path, such as /oauth\n6:7 §.pth: found an unknown key; expected path, login, registration, clients, grants, access_token_ttl, refresh_token_ttl, refresh_grace, step_up, token_claims, scope_descriptions or store; did you mean \"path\"?",
         ),
         (
             "    embedded:\n",

@@ -194,6 +194,21 @@ async fn login_b8_a_client_that_authorizes_with_its_usual_scopes_is_told_once() 
 }
 
 #[tokio::test]
+async fn login_b8_attack_224_where_the_operator_says_so_no_refresh_is_refused() {
+    let world = World::with(|settings| settings.step_up = false).await;
+    let login = login(&world).await;
+    refused(&world, &login, &["b"]).await;
+    assert_eq!(world.embedded.state.store.everything(EntryKind::StepUp), []);
+    assert_eq!(world.refresh(login.text("refresh_token")).await.status, 200);
+    // What was noted before a reload counts no more.
+    let world = World::new().await;
+    let login = self::login(&world).await;
+    refused(&world, &login, &["b"]).await;
+    let world = world.reloaded(|settings| settings.step_up = false);
+    assert_eq!(world.refresh(login.text("refresh_token")).await.status, 200);
+}
+
+#[tokio::test]
 async fn e48_b8_several_refreshes_at_once_are_one_refusal() {
     let world = World::with(|settings| settings.refresh_grace = Duration::from_secs(30)).await;
     let login = login(&world).await;
