@@ -125,6 +125,7 @@ impl Tells for Status {
             let figures = StoreFigures {
                 keys: state.keys,
                 refused: state.refused,
+                failures: state.failures,
                 losses: state.losses,
                 signing_keys_replaced: state.signing_keys_replaced,
                 evicts: state.evicts,

@@ -100,6 +100,8 @@ pub struct StoreState {
     pub keys: Vec<(String, bool)>,
     /// Stored values that were refused.
     pub refused: u64,
+    /// How often background work with the store failed.
+    pub failures: u64,
     /// How often the store was found empty, replaced or deleted.
     pub losses: u64,
     /// How often signing keys were replaced because no key opened them.
@@ -232,6 +234,7 @@ impl State {
         Some(StoreState {
             keys: keys.map(|(position, key)| (key.to_string(), is_needed((position, key)))).collect(),
             refused: seals.refused(),
+            failures: self.failing.count(),
             losses: self.identity.losses(),
             signing_keys_replaced: self.keys.replaced(),
             evicts: self.identity.is_evicting(),

@@ -6,7 +6,9 @@ use tokio::time::sleep;
 
 use crate::{
     authorization_server::{embedded::State, keys::random, replica::Others, store::fault::StoreFault},
-    base::limits::authorization_server::{REPLICA_EVERY, REVOCATIONS_POLL, STORE_IDENTITY_EVERY, STORE_SWEEP_EVERY},
+    base::limits::authorization_server::{
+        REPLICA_EVERY, REVOCATIONS_POLL, STORE_IDENTITY_EVERY, STORE_SWEEP_EVERY, STORE_WRITTEN_EVERY,
+    },
 };
 
 pub(crate) mod failing;
@@ -24,6 +26,7 @@ pub async fn run(state: Arc<State>) {
         refresh_revocations(&state),
         keep_seals(&state),
         watch_store(&state),
+        write_to_store(&state),
         sweep_store(&state),
         record_deliveries(&state),
         refresh_bridge(&state)
@@ -77,6 +80,18 @@ async fn watch_store(state: &State) {
             state.failing.record("eviction", identity.look_for_eviction(store, now).await);
         }
         sleep(jittered(STORE_IDENTITY_EVERY)).await;
+    }
+}
+
+/// Writes to a file now and then: reading goes on if its disk is full or read-only. In Redis each
+/// replica announces itself.
+async fn write_to_store(state: &State) {
+    if state.store.seals().is_none() || state.store.is_shared() {
+        return;
+    }
+    loop {
+        state.failing.record("writes", state.identity.write(&state.store, state.clock.now()).await);
+        sleep(jittered(STORE_WRITTEN_EVERY)).await;
     }
 }
 

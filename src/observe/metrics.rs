@@ -45,6 +45,8 @@
 //!   server needs this key of `session_keys`; a key at 0 may be removed. The label is an id that
 //!   reveals nothing of the key
 //! - `store_values_refused_total` (`issuer`): stored values that were changed, or belong elsewhere
+//! - `store_failures_total` (`issuer`): background work with the store that failed, several times a
+//!   minute while it is away, full or read-only
 //! - `store_losses_total` (`issuer`): the store was found empty, replaced or deleted
 //! - `store_evicts` (`issuer`): gauge: whether Redis deletes live entries when it is full
 //! - `signing_keys_replaced_total` (`issuer`): no key of `session_keys` opened the signing keys

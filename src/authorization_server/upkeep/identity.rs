@@ -23,7 +23,11 @@ use crate::{
 
 /// The entry that tells one store from another.
 const PLACE: &str = "marker";
-/// How long the entry is kept after the last renewal.
+/// The entry that is written to learn whether the store takes writes.
+const WRITTEN: &str = "written";
+/// How long that entry is kept.
+const WRITTEN_KEPT: Duration = Duration::from_secs(3600);
+/// How long the marker is kept after the last renewal.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 /// How often it is renewed.
 const RENEWED_EVERY: Duration = Duration::from_secs(24 * 3600);
@@ -126,6 +130,20 @@ impl StoreIdentity {
         };
         self.known().id = Some(id);
         self.renew(store, now).await
+    }
+
+    /// Writes something small, as every login and refresh does.
+    ///
+    /// # Errors
+    /// [`StoreFault`]: the disk is full, or read-only.
+    pub(super) async fn write(&self, store: &Store, now: Now) -> Result<(), StoreFault> {
+        // After the file is gone, a write may fail or not: that is reported already.
+        if self.known().displaced.is_some() {
+            return Ok(());
+        }
+        // The time and the expiry change at each write, so the index is written, too.
+        let value = now.unix_secs().to_string().into_bytes();
+        store.put(EntryKind::Store, WRITTEN, value, now.wall.saturating_add(WRITTEN_KEPT)).await
     }
 
     async fn renew(&self, store: &Store, now: Now) -> Result<(), StoreFault> {

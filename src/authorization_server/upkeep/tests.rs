@@ -141,3 +141,16 @@ fn a_wait_is_shortened_by_a_fifth_at_most() {
         assert!(wait > Duration::from_secs(8) && wait <= Duration::from_secs(10), "{wait:?}");
     }
 }
+
+#[tokio::test]
+async fn login_a12_what_is_written_to_notice_a_full_disk_is_taken_for_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = state(&folder.path().join("as.db"), &[1]);
+    for _ in 0..2 {
+        state.identity.write(&state.store, state.clock.now()).await.unwrap();
+    }
+    assert_eq!(state.store.list(EntryKind::Store).await.unwrap().len(), 1);
+    assert!(state.replica.others(&state.store).await.unwrap().keys().is_empty());
+    state.identity.look(&state.store, state.clock.now()).await.unwrap();
+    assert_eq!(state.identity.losses(), 0);
+}

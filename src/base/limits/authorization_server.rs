@@ -81,6 +81,8 @@ pub const SEALS_EVERY: Duration = Duration::from_secs(3600);
 pub const SEALS_AGAIN: Duration = Duration::from_secs(10);
 /// How often it is checked that the store is still the same.
 pub const STORE_IDENTITY_EVERY: Duration = Duration::from_secs(2);
+/// How often something is written to a file store, to notice that its disk is full.
+pub const STORE_WRITTEN_EVERY: Duration = Duration::from_secs(5);
 /// How often Redis is asked whether it evicts entries.
 pub const STORE_EVICTION_EVERY: Duration = Duration::from_secs(10);
 /// How long `/readyz` reports that the store was emptied.

@@ -17,6 +17,8 @@ pub struct StoreFigures {
     pub keys: Vec<(String, bool)>,
     /// Stored values that were refused.
     pub refused: u64,
+    /// How often background work with the store failed.
+    pub failures: u64,
     /// How often the store was found empty, replaced or deleted.
     pub losses: u64,
     /// How often signing keys were replaced because no key opened them.
@@ -28,6 +30,7 @@ pub struct StoreFigures {
 pub(super) struct StoreFamilies {
     key_needed: Family<NeededKey, Gauge>,
     values_refused: Family<OfStore, Counter>,
+    failures: Family<OfStore, Counter>,
     losses: Family<OfStore, Counter>,
     signing_keys_replaced: Family<OfStore, Counter>,
     evicts: Family<OfStore, Gauge>,
@@ -49,6 +52,7 @@ impl StoreFamilies {
         Self {
             key_needed: added(registry, "store_key_needed", "Whether the store needs this key of session_keys"),
             values_refused: added(registry, "store_values_refused", "Stored values that were changed or moved"),
+            failures: added(registry, "store_failures", "Background work that failed: the store is away or full"),
             losses: added(registry, "store_losses", "Stores found empty, replaced or deleted"),
             signing_keys_replaced: added(
                 registry,
@@ -72,6 +76,7 @@ impl StoreFamilies {
             self.evicts.get_or_create(&labels).set(figures.evicts.into());
             for (family, count) in [
                 (&self.values_refused, figures.refused),
+                (&self.failures, figures.failures),
                 (&self.losses, figures.losses),
                 (&self.signing_keys_replaced, figures.signing_keys_replaced),
             ] {

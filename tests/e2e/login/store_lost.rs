@@ -113,3 +113,20 @@ async fn login_a12_a_redis_that_begins_to_evict_or_comes_later_is_reported() {
     assert!(metrics.contains("portcullis_store_evicts{issuer=\"own\"} 1"), "{metrics}");
     login.close().await;
 }
+
+#[tokio::test]
+async fn login_a12_a_redis_that_takes_no_writes_is_reported_by_every_replica() {
+    let login = LoginPlan::accounts().redis().await.replicas(2).start().await;
+    let redis = login.redis.as_ref().unwrap();
+    redis.ask(&[b"CONFIG", b"SET", b"maxmemory", b"1"]).await;
+    for replica in [0, 1] {
+        reported(&login, replica, "OOM").await;
+        let metrics = login.admin(replica, "/metrics").await.text();
+        assert!(!metrics.contains("portcullis_store_failures_total{issuer=\"own\"} 0"), "{metrics}");
+    }
+    redis.ask(&[b"CONFIG", b"SET", b"maxmemory", b"0"]).await;
+    for replica in [0, 1] {
+        login.until_readyz(replica, "it is well", |ready| ready.json()["notes"] == serde_json::json!([])).await;
+    }
+    login.close().await;
+}

@@ -100,6 +100,25 @@ async fn outage_disk_of_the_store_is_full() {
 }
 
 #[tokio::test]
+async fn login_a12_a_full_disk_is_reported_within_seconds_though_no_client_writes() {
+    if !super::can_mount() {
+        return say_loudly("not root, or no mount namespaces: the report of a full disk is NOT tested");
+    }
+    let world = begun("mount -t tmpfs -o size=1m tmpfs @FOLDER@/disk").await;
+    assert!(fs::write(disk(&world, "filler"), vec![b'x'; 2 << 20]).is_err(), "it is full");
+    let is_reported = |ready: &Reply| ready.status == 200 && ready.text().contains("database or disk is full");
+    until_readyz(&world, "it is reported", is_reported).await;
+    world.gateway.line(|line| line.contains("WARN") && line.contains("disk is full")).await;
+    let metrics = world.admin("/metrics").await.text();
+    let count = metrics.lines().find_map(|line| line.strip_prefix("portcullis_store_failures_total{issuer=\"own\"} "));
+    assert!(count.unwrap().parse::<u64>().unwrap() > 0, "{metrics}");
+    fs::remove_file(disk(&world, "filler")).unwrap();
+    until_readyz(&world, "there is room", is_well).await;
+    token(&world).await;
+    world.close().await;
+}
+
+#[tokio::test]
 async fn outage_disk_of_the_store_hangs() {
     let image =
         "truncate -s 8M @FOLDER@/image && mkfs.ext4 -q @FOLDER@/image && mount -o loop @FOLDER@/image @FOLDER@/disk";
