@@ -3,4 +3,5 @@
 pub mod random;
 pub mod seal;
 pub mod signing;
+mod signing_key;
 mod unopened;

@@ -3,26 +3,25 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
-use aws_lc_rs::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
-};
+use aws_lc_rs::rand::SystemRandom;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tracing::info;
-use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{
     authorization_server::{
-        keys::{seal::Sealer, unopened::Unopened},
+        keys::{
+            seal::Sealer,
+            signing_key::{Key, Record},
+            unopened::Unopened,
+        },
         replica::Others,
         store::{Store, fault::StoreFault, kind::EntryKind, seals::SealEra},
     },
     base::{
         clock::{Clock, Now},
-        digest::{sha256, sha256_base64url},
+        digest::sha256,
         limits::authorization_server::{
             ACCESS_TOKEN_TTL_MAX, SIGNING_KEY_AGE, SIGNING_KEY_LEAD, SIGNING_KEYS_POLL, SIGNING_KEYS_UNOPENED_MAX,
         },
@@ -69,21 +68,6 @@ struct Ring {
     era: SealEra,
     document: Bytes,
     set: Arc<KeySet>,
-}
-
-struct Key {
-    kid: Box<str>,
-    pair: EcdsaKeyPair,
-    record: Record,
-}
-
-/// A key as the store has it, sealed.
-#[derive(Clone, Serialize, Deserialize)]
-struct Record {
-    /// PKCS #8, base64url.
-    pkcs8: String,
-    /// Seconds since 1970.
-    signs_from: u64,
 }
 
 impl SigningKeys {
@@ -324,43 +308,4 @@ fn digest(sealed: &[u8]) -> String {
 
 fn fault(cause: impl fmt::Display) -> StoreFault {
     StoreFault(cause.to_string())
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        self.pkcs8.zeroize();
-    }
-}
-
-impl Record {
-    fn make(signs_from: Duration) -> Result<Self, StoreFault> {
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-            .map_err(|_| fault("the library cannot create a key"))?;
-        Ok(Self { pkcs8: URL_SAFE_NO_PAD.encode(document.as_ref()), signs_from: signs_from.as_secs() })
-    }
-}
-
-impl Key {
-    fn read(record: Record) -> Result<Self, StoreFault> {
-        let unreadable = || fault("a signing key in the store cannot be read");
-        let pkcs8 = Zeroizing::new(URL_SAFE_NO_PAD.decode(&record.pkcs8).map_err(|_| unreadable())?);
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8).map_err(|_| unreadable())?;
-        let mut key = Self { kid: Box::default(), pair, record };
-        let (x, y) = key.point();
-        // RFC 7638 §3: members in this order, without spaces.
-        key.kid = sha256_base64url(&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)).into();
-        Ok(key)
-    }
-
-    /// The coordinates of the public key, from its uncompressed form (SEC 1 §2.3.3).
-    fn point(&self) -> (String, String) {
-        let point = self.pair.public_key().as_ref();
-        let (x, y) = point.get(1..).unwrap_or_default().split_at_checked(32).unwrap_or_default();
-        (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y))
-    }
-
-    fn jwk(&self) -> Value {
-        let (x, y) = self.point();
-        json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": self.kid, "use": "sig", "alg": "ES256"})
-    }
 }
