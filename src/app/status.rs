@@ -128,6 +128,7 @@ impl Tells for Status {
                 failures: state.failures,
                 losses: state.losses,
                 signing_keys_replaced: state.signing_keys_replaced,
+                signing_keys_restored: state.signing_keys_restored,
                 evicts: state.evicts,
             };
             Some((name, figures))

@@ -104,8 +104,10 @@ pub struct StoreState {
     pub failures: u64,
     /// How often the store was found empty, replaced or deleted.
     pub losses: u64,
-    /// How often signing keys were replaced because no key opened them.
+    /// How often signing keys were replaced: no key opened them, or they were lost with the store.
     pub signing_keys_replaced: u64,
+    /// How often signing keys had vanished from the store and were put back.
+    pub signing_keys_restored: u64,
     /// Whether Redis evicts live entries.
     pub evicts: bool,
 }
@@ -237,6 +239,7 @@ impl State {
             failures: self.failing.count(),
             losses: self.identity.losses(),
             signing_keys_replaced: self.keys.replaced(),
+            signing_keys_restored: self.keys.restored(),
             evicts: self.identity.is_evicting(),
         })
     }

@@ -124,6 +124,11 @@ impl Others {
         self.0.iter().filter(|(_, other)| other.keys.first() == Some(&key)).count()
     }
 
+    /// Whether one of them has signing keys.
+    pub(crate) fn have_keys(&self) -> bool {
+        self.0.iter().any(|(_, other)| other.ring.is_some())
+    }
+
     /// Whether one of them can open the signing keys with this digest.
     pub(crate) fn open(&self, ring: &str) -> bool {
         self.0.iter().any(|(_, other)| other.ring.as_deref() == Some(ring))

@@ -49,7 +49,9 @@
 //!   minute while it is away, full or read-only
 //! - `store_losses_total` (`issuer`): the store was found empty, replaced or deleted
 //! - `store_evicts` (`issuer`): gauge: whether Redis deletes live entries when it is full
-//! - `signing_keys_replaced_total` (`issuer`): no key of `session_keys` opened the signing keys
+//! - `signing_keys_replaced_total` (`issuer`): no key of `session_keys` opened the signing keys, or
+//!   the store lost them
+//! - `signing_keys_restored_total` (`issuer`): they had vanished from the store and were put back
 //! - `config_reloads_total`: accepted configurations
 //! - `config_reload_failures_total`: refused configurations; the old one stays in force
 //! - `config_last_reload_success_timestamp_seconds`: gauge: since 1970; the start counts

@@ -12,8 +12,9 @@ use tracing::info;
 use crate::{
     authorization_server::{
         keys::{
+            own_store::OwnStore,
             seal::Sealer,
-            signing_key::{Key, Record},
+            signing_key::{Key, SigningKeyRecord},
             unopened::Unopened,
         },
         replica::Others,
@@ -56,6 +57,8 @@ pub struct SigningKeys {
     ring: ArcSwapOption<Ring>,
     /// Signing keys in the store that none of the keys opens.
     unopened: Unopened,
+    /// Which store the keys are from.
+    own_store: OwnStore,
 }
 
 /// The keys in force.
@@ -75,7 +78,7 @@ impl SigningKeys {
     /// the gateway verifies tokens.
     #[must_use]
     pub fn new(local: Arc<LocalKeys>) -> Self {
-        Self { local, ring: ArcSwapOption::empty(), unopened: Unopened::default() }
+        Self { local, ring: ArcSwapOption::empty(), unopened: Unopened::default(), own_store: OwnStore::default() }
     }
 
     /// Reads the keys from the store, creates the first or the next one when it is due, and
@@ -86,16 +89,17 @@ impl SigningKeys {
     pub async fn refresh(&self, store: &Store, sealer: &Sealer, clock: &dyn Clock) -> Result<(), StoreFault> {
         for _ in 0..ATTEMPTS {
             let now = clock.now();
+            let marker = if self.knows_store() { None } else { self.own_store.marker(store).await? };
             let Some(sealed) = store.get(EntryKind::Keys, PLACE).await? else {
                 // A replica that loses this race reads the winner's keys in the next round.
-                let first = sealed_records(sealer, SealEra::Sealed, &[Record::make(now.wall)?])?;
-                store.create(EntryKind::Keys, PLACE, first, now.wall.saturating_add(KEPT)).await?;
+                self.restore(store, sealer, now).await?;
                 continue;
             };
             let Some(ring) = self.opened(&sealed, sealer)? else {
                 self.replace_unopened(store, sealer, sealed, now).await?;
                 continue;
             };
+            self.own_store.note(&ring.sealed, marker);
             store.seals().inspect(|seals| seals.begin(ring.era));
             let Some(next) = rotated(&ring.keys, now)? else { return Ok(()) };
             let next = sealed_records(sealer, ring.era, &next)?;
@@ -103,6 +107,45 @@ impl SigningKeys {
             store.replace(EntryKind::Keys, PLACE, &ring.sealed, next, Some(now.wall.saturating_add(KEPT))).await?;
         }
         Err(StoreFault("other replicas keep changing the signing keys".to_owned()))
+    }
+
+    /// Puts the keys in use back into the store, whose entry for them vanished. A store without any
+    /// gets its first key; so does one that was emptied, since its revocations are gone as well.
+    ///
+    /// # Errors
+    /// [`StoreFault`], also while another replica has the keys and is to put them back.
+    async fn restore(&self, store: &Store, sealer: &Sealer, now: Now) -> Result<(), StoreFault> {
+        let until = now.wall.saturating_add(KEPT);
+        let ring = self.ring.load_full();
+        if let Some(ring) = &ring
+            && self.own_store.is(store, &ring.sealed).await?
+        {
+            if store.create(EntryKind::Keys, PLACE, ring.sealed.clone(), until).await? {
+                self.unopened.restore();
+                tracing::error!(
+                    target: "portcullis::authorization_server",
+                    "the signing keys had vanished from the store: they were put back; find out what deletes its entries"
+                );
+            }
+            return Ok(());
+        }
+        if ring.is_none() && store.is_shared() && Others::all(store).await?.have_keys() {
+            return Err(fault("the signing keys have vanished from the store; a replica that has them puts them back"));
+        }
+        let first = sealed_records(sealer, SealEra::Sealed, &[SigningKeyRecord::make(now.wall)?])?;
+        if store.create(EntryKind::Keys, PLACE, first, until).await? && ring.is_some() {
+            self.unopened.replace();
+            tracing::error!(
+                target: "portcullis::authorization_server",
+                "the signing keys were lost with the store: new ones are in their place; every access token issued before is refused"
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether it is known which store the keys in use are from.
+    fn knows_store(&self) -> bool {
+        self.ring.load().as_ref().is_some_and(|ring| self.own_store.is_known(&ring.sealed))
     }
 
     /// Replaces keys that no configured key opens. With a shared store not at once, and not while a
@@ -134,7 +177,7 @@ impl SigningKeys {
         }
         let until = now.wall.saturating_add(KEPT);
         // Keys that are known need not be lost: those in use, or those that were replaced before.
-        let known: Option<Vec<Record>> = match self.ring.load_full() {
+        let known: Option<Vec<SigningKeyRecord>> = match self.ring.load_full() {
             Some(ring) => Some(ring.keys.iter().map(|key| key.record.clone()).collect()),
             None => {
                 let aside = store.get(EntryKind::Keys, ASIDE).await?;
@@ -145,7 +188,7 @@ impl SigningKeys {
         let is_known = known.is_some();
         let records = match known {
             Some(records) => records,
-            None => vec![Record::make(now.wall)?],
+            None => vec![SigningKeyRecord::make(now.wall)?],
         };
         let next = sealed_records(sealer, SealEra::Sealed, &records)?;
         if store.replace(EntryKind::Keys, PLACE, &sealed, next, Some(until)).await? {
@@ -175,7 +218,7 @@ impl SigningKeys {
         if opened_by(sealer, &sealed) == Some(0) && ring.era == era {
             return Ok(true);
         }
-        let records: Vec<Record> = ring.keys.iter().map(|key| key.record.clone()).collect();
+        let records: Vec<SigningKeyRecord> = ring.keys.iter().map(|key| key.record.clone()).collect();
         let again = sealed_records(sealer, era, &records)?;
         let until = now.wall.saturating_add(KEPT);
         if !store.replace(EntryKind::Keys, PLACE, &sealed, again.clone(), Some(until)).await? {
@@ -215,15 +258,20 @@ impl SigningKeys {
         self.ring.load().as_ref().map(|ring| digest(&ring.sealed))
     }
 
-    /// How often signing keys were replaced because no key opened them.
+    /// How often signing keys were replaced: no key opened them, or they were lost with the store.
     pub(crate) fn replaced(&self) -> u64 {
         self.unopened.replaced()
+    }
+
+    /// How often signing keys had vanished from the store and were put back.
+    pub(crate) fn restored(&self) -> u64 {
+        self.unopened.restored()
     }
 
     /// When [`Self::refresh`] is due.
     #[must_use]
     pub fn due_in(&self, _now: Now) -> Duration {
-        if self.ring.load().is_some() { SIGNING_KEYS_POLL } else { RETRY }
+        if self.knows_store() { SIGNING_KEYS_POLL } else { RETRY }
     }
 
     /// The key set as published (RFC 7517); empty before the first refresh.
@@ -263,11 +311,11 @@ impl SigningKeys {
 
 /// The keys after a rotation: with a new key if the newest has signed for long enough, and
 /// without the keys whose last token has expired. `None` if nothing changes.
-fn rotated(keys: &[Key], now: Now) -> Result<Option<Vec<Record>>, StoreFault> {
+fn rotated(keys: &[Key], now: Now) -> Result<Option<Vec<SigningKeyRecord>>, StoreFault> {
     let now_secs = now.unix_secs();
     let overlap = ACCESS_TOKEN_TTL_MAX.saturating_add(SIGNING_KEY_LEAD).as_secs();
     let successors = keys.iter().skip(1).map(|key| Some(key.record.signs_from)).chain([None]);
-    let mut records: Vec<Record> = keys
+    let mut records: Vec<SigningKeyRecord> = keys
         .iter()
         .zip(successors)
         .filter(|(_, successor)| successor.is_none_or(|signs_from| now_secs < signs_from.saturating_add(overlap)))
@@ -277,7 +325,7 @@ fn rotated(keys: &[Key], now: Now) -> Result<Option<Vec<Record>>, StoreFault> {
     let is_old =
         now_secs.saturating_add(SIGNING_KEY_LEAD.as_secs()) >= newest.saturating_add(SIGNING_KEY_AGE.as_secs());
     if is_old {
-        records.push(Record::make(now.wall.saturating_add(SIGNING_KEY_LEAD))?);
+        records.push(SigningKeyRecord::make(now.wall.saturating_add(SIGNING_KEY_LEAD))?);
     }
     Ok((is_old || records.len() != keys.len()).then_some(records))
 }
@@ -289,11 +337,11 @@ fn purpose(era: SealEra) -> &'static str {
     }
 }
 
-fn sealed_records(sealer: &Sealer, era: SealEra, records: &[Record]) -> Result<Vec<u8>, StoreFault> {
+fn sealed_records(sealer: &Sealer, era: SealEra, records: &[SigningKeyRecord]) -> Result<Vec<u8>, StoreFault> {
     sealer.seal_value(purpose(era), &records).map_err(fault)
 }
 
-fn records_of(sealer: &Sealer, sealed: &[u8]) -> Option<(SealEra, Vec<Record>)> {
+fn records_of(sealer: &Sealer, sealed: &[u8]) -> Option<(SealEra, Vec<SigningKeyRecord>)> {
     [SealEra::Sealed, SealEra::Mixed].into_iter().find_map(|era| Some((era, sealer.open_value(purpose(era), sealed)?)))
 }
 

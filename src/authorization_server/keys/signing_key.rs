@@ -18,25 +18,25 @@ pub(super) struct Key {
     /// RFC 7638 §3.
     pub(super) kid: Box<str>,
     pub(super) pair: EcdsaKeyPair,
-    pub(super) record: Record,
+    pub(super) record: SigningKeyRecord,
 }
 
 /// A key as the store has it, sealed.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(super) struct SigningKeyRecord {
     /// PKCS #8, base64url.
     pkcs8: String,
     /// Seconds since 1970.
     pub(super) signs_from: u64,
 }
 
-impl Drop for Record {
+impl Drop for SigningKeyRecord {
     fn drop(&mut self) {
         self.pkcs8.zeroize();
     }
 }
 
-impl Record {
+impl SigningKeyRecord {
     /// A new key.
     pub(super) fn make(signs_from: Duration) -> Result<Self, StoreFault> {
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
@@ -47,7 +47,7 @@ impl Record {
 
 impl Key {
     /// Reads a key.
-    pub(super) fn read(record: Record) -> Result<Self, StoreFault> {
+    pub(super) fn read(record: SigningKeyRecord) -> Result<Self, StoreFault> {
         let unreadable = || StoreFault("a signing key in the store cannot be read".to_owned());
         let pkcs8 = Zeroizing::new(URL_SAFE_NO_PAD.decode(&record.pkcs8).map_err(|_| unreadable())?);
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8).map_err(|_| unreadable())?;

@@ -1,4 +1,4 @@
-//! For how long signing keys could not be opened, and how often they were replaced.
+//! For how long signing keys could not be opened, and how often they were replaced or put back.
 
 use std::{
     sync::{
@@ -18,6 +18,7 @@ const SLACK: Duration = Duration::from_secs(2);
 pub(super) struct Unopened {
     since: Mutex<Option<Observed>>,
     replaced: AtomicU64,
+    restored: AtomicU64,
 }
 
 /// Keys that could not be opened.
@@ -36,6 +37,16 @@ impl Unopened {
     /// Keys were replaced.
     pub(super) fn replace(&self) {
         self.replaced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often keys were put back.
+    pub(super) fn restored(&self) -> u64 {
+        self.restored.load(Ordering::Relaxed)
+    }
+
+    /// Keys that had vanished were put back.
+    pub(super) fn restore(&self) {
+        self.restored.fetch_add(1, Ordering::Relaxed);
     }
 
     /// For how long the keys with this digest could not be opened. It begins again after a gap: the

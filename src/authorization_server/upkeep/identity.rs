@@ -179,6 +179,14 @@ impl StoreIdentity {
     }
 }
 
+/// The id of the store that is there now; `None` if it is not marked.
+///
+/// # Errors
+/// [`StoreFault`].
+pub(crate) async fn marker_id(store: &Store) -> Result<Option<String>, StoreFault> {
+    Ok(marker(store).await?.map(|marker| marker.id))
+}
+
 async fn marker(store: &Store) -> Result<Option<Marker>, StoreFault> {
     let value = store.get(EntryKind::Store, PLACE).await?;
     Ok(value.and_then(|value| serde_json::from_slice(&value).ok()))

@@ -21,8 +21,10 @@ pub struct StoreFigures {
     pub failures: u64,
     /// How often the store was found empty, replaced or deleted.
     pub losses: u64,
-    /// How often signing keys were replaced because no key opened them.
+    /// How often signing keys were replaced: no key opened them, or they were lost with the store.
     pub signing_keys_replaced: u64,
+    /// How often signing keys had vanished from the store and were put back.
+    pub signing_keys_restored: u64,
     /// Whether Redis evicts live entries.
     pub evicts: bool,
 }
@@ -33,6 +35,7 @@ pub(super) struct StoreFamilies {
     failures: Family<OfStore, Counter>,
     losses: Family<OfStore, Counter>,
     signing_keys_replaced: Family<OfStore, Counter>,
+    signing_keys_restored: Family<OfStore, Counter>,
     evicts: Family<OfStore, Gauge>,
 }
 
@@ -57,7 +60,12 @@ impl StoreFamilies {
             signing_keys_replaced: added(
                 registry,
                 "signing_keys_replaced",
-                "Signing keys replaced because no key of session_keys opened them",
+                "Signing keys replaced because no key of session_keys opened them, or the store lost them",
+            ),
+            signing_keys_restored: added(
+                registry,
+                "signing_keys_restored",
+                "Signing keys put back because they had vanished from the store",
             ),
             evicts: added(registry, "store_evicts", "Whether Redis deletes live entries when it is full"),
         }
@@ -79,6 +87,7 @@ impl StoreFamilies {
                 (&self.failures, figures.failures),
                 (&self.losses, figures.losses),
                 (&self.signing_keys_replaced, figures.signing_keys_replaced),
+                (&self.signing_keys_restored, figures.signing_keys_restored),
             ] {
                 family.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
             }

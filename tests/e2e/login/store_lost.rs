@@ -130,3 +130,43 @@ async fn login_a12_a_redis_that_takes_no_writes_is_reported_by_every_replica() {
     }
     login.close().await;
 }
+
+/// How often this replica did this with the signing keys.
+async fn signing_keys(login: &LoginWorld, replica: usize, done: &str) -> u64 {
+    let metrics = login.admin(replica, "/metrics").await.text();
+    let name = format!("portcullis_signing_keys_{done}_total{{issuer=\"own\"}} ");
+    metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn login_a12_signing_keys_that_vanish_from_redis_are_put_back_and_no_token_ends() {
+    let mut login = LoginPlan::accounts().redis().await.replicas(2).start().await;
+    let client = Client::desktop();
+    let tokens = client.sign_in(&login, &mut Browser::of("ada", PASSWORD), "mcp:connect").await;
+    // Each replica has seen which store its keys are from.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    let redis = login.redis.as_ref().unwrap();
+    redis.ask(&[b"DEL", b"portcullis:as:keys:signing"]).await;
+    assert_eq!(redis.get("portcullis:as:keys:signing").await, None);
+    // A replica that starts meanwhile makes no keys of its own.
+    login.restart(1, "TERM").await;
+    login.until_readyz(1, "it has keys", |ready| ready.status == 200).await;
+    login.process(0).line(|line| line.contains("ERROR") && line.contains("they were put back")).await;
+    for replica in [0, 1] {
+        assert_eq!(call_tool(&login, replica, &tokens.access, "safe").await.status, 200);
+        assert_eq!(signing_keys(&login, replica, "replaced").await, 0);
+    }
+    assert_eq!(signing_keys(&login, 0, "restored").await, 1);
+    client.refreshed(&login, 1, tokens.refresh()).await;
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_a12_signing_keys_that_are_lost_with_their_store_are_an_error() {
+    let login = LoginPlan::accounts().redis().await.start().await;
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    login.redis.as_ref().unwrap().ask(&[b"FLUSHALL"]).await;
+    login.process(0).line(|line| line.contains("ERROR") && line.contains("the signing keys were lost")).await;
+    assert_eq!((signing_keys(&login, 0, "replaced").await, signing_keys(&login, 0, "restored").await), (1, 0));
+    login.close().await;
+}

@@ -4,9 +4,13 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    authorization_server::testing::{ISSUER, World},
+    authorization_server::{
+        settings::StoreSettings,
+        testing::{ISSUER, World},
+    },
     base::limits::fetch::JWKS_BYTES_MAX,
     decide::token::jwt::UnverifiedJwt,
+    outbound::fetch::private_roots,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -122,4 +126,64 @@ async fn login_a1_keys_that_cannot_be_opened_are_replaced_and_come_back_with_the
     state.store.put(EntryKind::Keys, PLACE, b"of no key".to_vec(), world.clock.now().wall + DAY).await.unwrap();
     state.keys.refresh(&state.store, &state.sealer, &*world.clock).await.unwrap();
     assert_eq!(published(&state.keys), first);
+}
+
+#[tokio::test]
+async fn login_a12_keys_that_vanish_from_their_store_are_put_back() {
+    let world = World::new().await;
+    let state = &world.embedded.state;
+    let first = published(&state.keys);
+    state.store.delete(EntryKind::Keys, PLACE).await.unwrap();
+    refresh(&world).await;
+    assert_eq!((published(&state.keys), state.keys.restored(), state.keys.replaced()), (first.clone(), 1, 0));
+    // The entry is back as it was: others read the same keys.
+    let second = SigningKeys::new(Arc::default());
+    second.refresh(&state.store, &state.sealer, &*world.clock).await.unwrap();
+    assert_eq!(published(&second), first);
+    // Rotated keys are put back, too.
+    world.clock.turn(SIGNING_KEY_AGE);
+    refresh(&world).await;
+    refresh(&world).await;
+    let both = published(&state.keys);
+    state.store.delete(EntryKind::Keys, PLACE).await.unwrap();
+    refresh(&world).await;
+    assert_eq!((both.len(), published(&state.keys)), (2, both));
+}
+
+async fn marked(store: &Store, id: &str) {
+    let value = json!({"id": id, "since": 1}).to_string().into_bytes();
+    store.put(EntryKind::Store, "marker", value, Duration::from_secs(u32::MAX.into())).await.unwrap();
+}
+
+#[tokio::test]
+async fn login_a12_keys_of_a_store_that_was_emptied_are_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new().await;
+    let state = &world.embedded.state;
+    let settings = StoreSettings::File(folder.path().join("as.db"));
+    let store = Store::open(&settings, private_roots(&[]).unwrap(), world.clock.clone()).unwrap();
+    let store = store.sealed_with(Arc::new(Sealer::new(&[]).unwrap()));
+    let keys = SigningKeys::new(Arc::default());
+    let refresh = async || keys.refresh(&store, &state.sealer, &*world.clock).await.unwrap();
+    refresh().await;
+    assert!(keys.due_in(world.clock.now()) < SIGNING_KEYS_POLL, "the store has no marker yet");
+    marked(&store, "one").await;
+    refresh().await;
+    assert_eq!(keys.due_in(world.clock.now()), SIGNING_KEYS_POLL);
+    let first = published(&keys);
+    store.delete(EntryKind::Keys, PLACE).await.unwrap();
+    refresh().await;
+    assert_eq!((published(&keys), keys.restored(), keys.replaced()), (first.clone(), 1, 0));
+    for marker in [Some("two"), None] {
+        let before = published(&keys);
+        store.delete(EntryKind::Keys, PLACE).await.unwrap();
+        store.delete(EntryKind::Store, "marker").await.unwrap();
+        if let Some(marker) = marker {
+            marked(&store, marker).await;
+        }
+        refresh().await;
+        assert_ne!(published(&keys), before, "{marker:?}");
+        refresh().await;
+    }
+    assert_eq!((keys.restored(), keys.replaced()), (1, 2));
 }
