@@ -19,6 +19,7 @@ use crate::{
         people::{self, Grantee, Person},
         redirect_uri::RedirectUri,
         request::AuthorizationRequest,
+        resources,
     },
     observe::record::Ungranted,
 };
@@ -43,6 +44,8 @@ pub(crate) struct Offer {
     /// Whether nothing may be granted: none of the requested scopes, or, if none was requested, no
     /// access at all.
     pub(crate) is_nothing: bool,
+    /// The servers that the token will be for.
+    pub(crate) resources: Vec<Box<str>>,
 }
 
 impl Offer {
@@ -61,7 +64,9 @@ impl Offer {
             false => embedded.state.store.get(EntryKind::Consent, &key(person, client, &request.back.uri)).await?,
         };
         let remembered = read(kept.as_deref());
-        let is_nothing = allowed.is_empty() && !(request.scopes.is_empty() && people::is_named(grants, grantee));
+        let is_named = people::is_named(grants, grantee);
+        let resources = resources::left(&request.resources, &embedded.settings.resources, &allowed, is_named);
+        let is_nothing = resources.is_empty() || (allowed.is_empty() && !request.scopes.is_empty());
         let missing = request.scopes.iter().filter(|scope| !allowed.contains(scope)).cloned().collect();
         // As configured now: what a flow says of its client may be older.
         let mut configured = embedded.settings.clients.iter();
@@ -78,6 +83,7 @@ impl Offer {
             missing,
             is_trusted,
             is_nothing,
+            resources,
         })
     }
 

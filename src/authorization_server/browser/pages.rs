@@ -20,7 +20,6 @@ use crate::{
             error::{Code, OAuthError},
             redirect_uri::RedirectUri,
             request::ReturnTo,
-            resources,
             visible_text::visible,
         },
         routing::IssuerEndpoint,
@@ -223,11 +222,7 @@ fn vouched(client: &Client) -> Vouched {
 /// The servers that the application gets access to; if it gets none, those that it asks for.
 fn servers(embedded: &Embedded, flow: &Flow, offer: &Offer) -> Vec<ServerRow> {
     let (known, request) = (&embedded.settings.resources, &flow.request);
-    let offered: Vec<Scope> = offer.scopes.iter().map(|(scope, _)| scope.clone()).collect();
-    let left = match offer.is_nothing {
-        true => request.resources.clone(),
-        false => resources::left(&request.resources, known, &request.scopes, &offered),
-    };
+    let left = if offer.is_nothing { &request.resources } else { &offer.resources };
     let of_flow = known.iter().filter(|one| left.contains(&one.resource));
     of_flow.map(|one| ServerRow { name: shown(&one.name), resource: shown(&one.resource) }).collect()
 }

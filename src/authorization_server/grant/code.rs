@@ -14,7 +14,7 @@ use crate::{
     base::{digest::sha256_base64url, limits::authorization_server::CODE_AGE, names::Scope},
     decide::authorization_server::{
         error::{Code, OAuthError},
-        people::Person,
+        people::{self, Grantee, Person},
         pkce::Challenge,
         request::AuthorizationRequest,
         resources,
@@ -57,8 +57,12 @@ pub(crate) async fn issue(
     scopes: Vec<Scope>,
     session: Option<Vec<u8>>,
 ) -> Result<String, OAuthError> {
-    let known = &embedded.settings.resources;
-    let resources = resources::left(&request.resources, known, &request.scopes, &scopes);
+    let settings = &embedded.settings;
+    let is_named = people::is_named(&settings.grants, Grantee::Person(&person));
+    let resources = resources::left(&request.resources, &settings.resources, &scopes, is_named);
+    if resources.is_empty() {
+        return Err(Code::InvalidScope.because("none of the requested scopes opens one of the requested servers"));
+    }
     // Here the user sees the cause; at the token endpoint only the client would.
     access_token::check_size(
         &embedded.settings,

@@ -26,7 +26,8 @@ pub struct Protected {
     /// The name of its server in the configuration, for the consent page. A server with two paths
     /// is two resources.
     pub name: Box<str>,
-    /// The scopes of the resource.
+    /// The scopes that the server names: in `scopes`, in its rules and in `scopes_supported`. Empty
+    /// if a token without scopes opens all of it that any token opens.
     pub scopes: Vec<Scope>,
     /// The scopes of a request without `scope`.
     pub default_scopes: Vec<Scope>,
@@ -157,14 +158,17 @@ pub fn narrow(granted: &[Box<str>], known: &[Protected], form: &Form) -> Result<
     Ok(named.into_iter().cloned().collect())
 }
 
-/// The part of `resources` that is left of a request for `asked` when only `granted` is granted: a
-/// server drops out if it names scopes that were asked for, and none of those that are granted. Its
-/// user would be refused there, and must not get in with the scopes of another server (attack 219).
+/// The part of `resources` that a token with the scopes `granted` may be for: a server stays if it
+/// names one of them. A server that names no scope at all stays if a token without scopes may be
+/// for it (`needs_none`).
+///
+/// What was asked for does not matter: otherwise the caller would choose to ask for no scope of a
+/// server, and get in with the scopes of another (attack 219).
 #[must_use]
-pub fn left(resources: &[Box<str>], known: &[Protected], asked: &[Scope], granted: &[Scope]) -> Vec<Box<str>> {
-    let has_lost_all =
-        |resource: &str| known.iter().any(|one| *one.resource == *resource && one.names(asked) && !one.names(granted));
-    resources.iter().filter(|one| !has_lost_all(one)).cloned().collect()
+pub fn left(resources: &[Box<str>], known: &[Protected], granted: &[Scope], needs_none: bool) -> Vec<Box<str>> {
+    let stays = |one: &Protected| if one.scopes.is_empty() { needs_none } else { one.names(granted) };
+    let is_left = |resource: &str| known.iter().any(|one| *one.resource == *resource && stays(one));
+    resources.iter().filter(|one| is_left(one)).cloned().collect()
 }
 
 /// The results of `find` for each `resource`, each once. Those without a result are ignored if

@@ -190,3 +190,51 @@ async fn login_b6_attack_219_the_scopes_of_one_server_open_no_other() {
     assert_eq!([status(&login, "a", &tokens).await, status(&login, "b", &tokens).await], [200, 401]);
     login.close().await;
 }
+
+/// `a` needs a scope; `b` has a tool that needs none, and one that needs one; `c` names no scope.
+const PARTLY_FREE: &str = r#"
+  a: {path: /a/mcp, upstream: {url: "@UPSTREAM@/mcp"}, rules: [{tools: ["*"], scopes: ["a:read"]}]}
+  b: {path: /b/mcp, upstream: {url: "@UPSTREAM@/mcp"}, rules: [{tools: [safe]}, {tools: [danger], scopes: ["b:danger"]}]}
+  c: {path: /c/mcp, upstream: {url: "@UPSTREAM@/mcp"}, access: authenticated}
+"#;
+
+#[tokio::test]
+async fn login_b6_attack_219_who_asks_for_no_scope_of_a_server_does_not_get_in_with_those_of_another() {
+    let grants = "[{groups: [staff], scopes: [\"*\"]}, {accounts: [bob], scopes: [\"a:read\"]}]";
+    let login = plan(PARTLY_FREE).key("grants", grants).start().await;
+    let [a, b, c] = ["a", "b", "c"].map(|server| format!("{}/{server}/mcp", login.world.public));
+    // Bob may get nothing that b names, so b is closed to him, whatever he asks for.
+    for resources in [&[&*a, &*b][..], &[&b, &a]] {
+        for scope in ["a:read", "a:read b:danger", ""] {
+            let tokens = naming(resources).sign_in(&login, &mut Browser::of("bob", PASSWORD), scope).await;
+            assert_eq!((&*tokens.scope, tokens.claim("aud")), ("a:read", audience(&login, &["a"])), "{scope}");
+            assert_eq!([status(&login, "a", &tokens).await, status(&login, "b", &tokens).await], [200, 401]);
+            assert_eq!(refreshed(&login, &tokens, &[&b]).await, Err(json!("invalid_target")));
+            let tokens = refreshed(&login, &tokens, &[]).await.unwrap();
+            assert_eq!(tokens.claim("aud"), audience(&login, &["a"]));
+        }
+    }
+    // A server that names no scope is open to each user to whom an entry of grants applies.
+    let tokens = naming(&[&a, &b, &c]).sign_in(&login, &mut Browser::of("bob", PASSWORD), "a:read").await;
+    assert_eq!(tokens.claim("aud"), audience(&login, &["a", "c"]));
+    assert_eq!(status(&login, "c", &tokens).await, 200);
+    // Ada may have b:danger. The token is for b only if it has that scope, also after a refresh.
+    let ada = &mut Browser::of("ada", PASSWORD);
+    let tokens = naming(&[&a, &b]).sign_in(&login, ada, "a:read b:danger").await;
+    assert_eq!(tokens.claim("aud"), audience(&login, &["a", "b"]));
+    let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", tokens.refresh()), ("scope", "a:read")];
+    let narrow = login.tokens(&Client::desktop().post(&login, 0, "/oauth/token", &form).await);
+    assert_eq!(narrow.claim("aud"), audience(&login, &["a"]));
+    form[1].1 = narrow.refresh();
+    form.push(("resource", &*b));
+    let reply = Client::desktop().post(&login, 0, "/oauth/token", &form).await;
+    assert_eq!((reply.status, &reply.json()["error"]), (400, &json!("invalid_target")));
+    let whole = refreshed(&login, &narrow, &[&b]).await.unwrap();
+    assert_eq!(whole.claim("aud"), audience(&login, &["b"]));
+    // The page names the servers that the token will be for.
+    let other = Client { authorize_with: naming(&[&a, &b]).authorize_with, ..Client::register(&login, json!({})).await };
+    let first = ada.get(&login, &other.request(&login, "a:read").url).await;
+    let page = ada.get(&login, first.header("location").unwrap()).await.text();
+    assert!(page.contains("/a/mcp</bdi>") && !page.contains("/b/mcp"), "{page}");
+    login.close().await;
+}

@@ -383,6 +383,7 @@ async fn e45_a_user_whom_no_grant_names_gets_no_access_without_scopes() {
     for (department, status) in [("eng", 303), ("ops", 403)] {
         let mut scene = Scene::new().await;
         scene.flow.request.scopes = Vec::new();
+        scene.world = scene.world.reloaded(|settings| settings.resources.iter_mut().for_each(|one| one.scopes.clear()));
         let departed = scene.depart().await;
         scene.grant(&with(&scene.claims(&departed), &json!({"department": department})));
         let shown = scene.back(&departed).await;

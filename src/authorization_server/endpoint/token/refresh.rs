@@ -269,12 +269,11 @@ impl Exchange<'_> {
         let grantee = Grantee::Person(person);
         let mut scopes = people::allowed(&settings.grants, grantee, &family.scopes);
         scopes.retain(|scope| self.client.scopes.as_ref().is_none_or(|bound| bound.contains(scope)));
-        let is_known = |resource: &str| settings.resources.iter().any(|known| *known.resource == *resource);
-        let resources: Vec<Box<str>> = family.resources.iter().filter(|one| is_known(one)).cloned().collect();
-        let may = !scopes.is_empty() || (family.scopes.is_empty() && people::is_named(&settings.grants, grantee));
+        let is_named = people::is_named(&settings.grants, grantee);
         // A server at which the user has lost every scope is lost, too.
-        let left = resources::left(&resources, &settings.resources, &family.scopes, &scopes);
-        if left.is_empty() || !may {
+        let left = |scopes: &[Scope]| resources::left(&family.resources, &settings.resources, scopes, is_named);
+        let mut resources = left(&scopes);
+        if resources.is_empty() || (scopes.is_empty() && !family.scopes.is_empty()) {
             return Ok(None);
         }
         if let Some(asked) = self.scopes()? {
@@ -283,8 +282,9 @@ impl Exchange<'_> {
             if scopes.is_empty() && !family.scopes.is_empty() {
                 return Err(Code::InvalidScope.because("none of the requested scopes is granted any more"));
             }
+            resources = left(&scopes);
         }
-        let resources = resources::narrow(&left, &settings.resources, self.form)?;
+        let resources = resources::narrow(&resources, &settings.resources, self.form)?;
         // Before the token is used up: the operator may shorten the claim.
         access_token::check_size(
             settings,

@@ -2,7 +2,7 @@
 
 use super::{Protected, left, narrow, of_one_server, requested};
 use crate::{
-    base::{limits::authorization_server::RESOURCES_ASKED_MAX, names::Scope},
+    base::limits::authorization_server::RESOURCES_ASKED_MAX,
     decide::authorization_server::{
         error::Code,
         form::{Form, encode},
@@ -216,23 +216,25 @@ fn e22_attack_161_a_token_is_for_no_more_than_was_granted() {
 }
 
 #[test]
-fn attack_219_a_server_whose_scopes_are_all_refused_drops_out() {
+fn login_b6_attack_219_a_server_stays_only_with_a_scope_of_its_own_or_without_any() {
     let known = [protected(A, "a both"), protected(B, "b both"), protected(ROOT, "")];
-    let scopes = |text: &str| -> Vec<Scope> { read_scope(text).unwrap() };
-    for (resources, asked, granted, wanted) in [
-        (&[A, B][..], "a b", "a b", &[A, B][..]),
-        (&[A, B], "a b", "a", &[A]),
-        (&[A, B], "a b", "b", &[B]),
-        (&[A, B], "both b", "both", &[A, B]),
-        (&[A, B, ROOT], "a b", "a", &[A, ROOT]),
-        // The client asked for nothing there: its user consented to the server itself.
-        (&[A, B], "a", "a", &[A, B]),
-        (&[A, B], "", "", &[A, B]),
-        (&[A], "a", "", &[]),
-        (&["https://gone.example"], "a", "", &["https://gone.example"]),
+    for (resources, granted, needs_none, wanted) in [
+        (&[A, B][..], "a b", true, &[A, B][..]),
+        (&[A, B], "a", true, &[A]),
+        (&[B, A], "b", true, &[B]),
+        (&[A, B], "both", true, &[A, B]),
+        (&[A, B], "other", true, &[]),
+        (&[A, B], "", true, &[]),
+        (&[A], "b", true, &[]),
+        // A server without scopes.
+        (&[A, B, ROOT], "a", true, &[A, ROOT]),
+        (&[A, B, ROOT], "a", false, &[A]),
+        (&[ROOT], "", true, &[ROOT]),
+        (&[ROOT], "", false, &[]),
+        (&["https://gone.example"], "a", true, &[]),
     ] {
         let resources: Vec<Box<str>> = resources.iter().map(|one| Box::from(*one)).collect();
-        let found = left(&resources, &known, &scopes(asked), &scopes(granted));
-        assert_eq!(found.iter().map(|one| &**one).collect::<Vec<_>>(), wanted, "{asked:?} {granted:?}");
+        let found = left(&resources, &known, &read_scope(granted).unwrap(), needs_none);
+        assert_eq!(found.iter().map(|one| &**one).collect::<Vec<_>>(), wanted, "{granted:?} {needs_none}");
     }
 }
