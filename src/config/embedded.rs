@@ -285,8 +285,14 @@ impl WrittenEmbedded {
         Some(EmbeddedSettings { resources, seal_keys: seal_keys.to_vec(), ..self.settings.clone()? })
     }
 
+    /// Warns of what the servers make of `grants`.
+    pub(super) fn check_grants(&self, settings: &EmbeddedSettings, reading: &Reading<'_>) {
+        grants::give_registered_clients_something(&self.place, reading, settings);
+        self.check_token_sizes(settings, reading);
+    }
+
     /// Warns of accounts whose access token would be too large for its servers.
-    pub(super) fn check_token_sizes(&self, settings: &EmbeddedSettings, reading: &Reading<'_>) {
+    fn check_token_sizes(&self, settings: &EmbeddedSettings, reading: &Reading<'_>) {
         let Login::Accounts(accounts) = &settings.login else { return };
         let resources: Vec<Box<str>> = settings.resources.iter().map(|one| one.resource.clone()).collect();
         let asked: Vec<Scope> = settings.resources.iter().flat_map(|one| one.scopes.iter().cloned()).collect();

@@ -146,7 +146,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let (public_url, servers) = (public_url?, servers_of?);
     let finish = |(index, of): (usize, &WrittenEmbedded)| {
         let settings = of.finish(index, &servers, &public_url, &session_keys)?;
-        of.check_token_sizes(&settings, fields.of.reading);
+        of.check_grants(&settings, fields.of.reading);
         Some(settings)
     };
     let embedded = inside().map(finish).collect::<Option<_>>();

@@ -1,12 +1,14 @@
 //! Reads `grants`: who may be granted which scopes by an embedded authorization server.
 
 use crate::{
-    authorization_server::settings::{Dynamic, Login, RegistrationSettings},
+    authorization_server::settings::{Dynamic, EmbeddedSettings, Login, RegistrationSettings},
     base::names::Scope,
     config::{
         embedded::{clients::Read, github},
         keys::embedded::REGISTERED,
+        place::Place,
         reader::{Field, Fields},
+        reading::Reading,
         rules::conditions_on_claims,
     },
     decide::{
@@ -119,6 +121,23 @@ fn grant(
         clients,
         registered,
         scopes: scopes.map(|field| globs(&field)).unwrap_or_default(),
+    }
+}
+
+/// Warns of an entry for registered clients that gives them no token: they get one only for a server
+/// that names one of their scopes.
+pub(super) fn give_registered_clients_something(place: &Place, reading: &Reading<'_>, settings: &EmbeddedSettings) {
+    let is_named = |rule: &GrantRule| {
+        let mut scopes = settings.resources.iter().flat_map(|one| &one.scopes);
+        scopes.any(|scope| rule.scopes.iter().any(|glob| glob.matches(scope)))
+    };
+    for rule in settings.grants.iter().filter(|rule| rule.registered.is_some()) {
+        if !is_named(rule) {
+            let found = "an entry of `grants` for registered clients whose scopes no server names";
+            let expected =
+                "a scope of a server: such a client gets a token only for a server that names one of its scopes";
+            reading.warning(place, found, expected);
+        }
     }
 }
 

@@ -272,7 +272,8 @@ fn grant() -> KeySection {
                 "registered",
                 ValueShape::Words(REGISTERED.to_vec()),
                 "A client that registered itself acts for itself: `token`, one that presented the token of the \
-                 registration; `anyone`, any. Such an entry has no other condition.",
+                 registration; `anyone`, any. Such an entry has no other condition, and opens only servers that name one \
+                 of its scopes.",
             ),
             KeyRow::required(
                 "scopes",

@@ -87,11 +87,14 @@ pub fn allowed(rules: &[GrantRule], grantee: Grantee<'_>, asked: &[Scope]) -> Ve
     allowed
 }
 
-/// Whether a user or a client may get a token without scopes, for servers that define no scopes. A
+/// Whether a user or a client may get a token without scopes, for servers that name no scopes. A
 /// rule must match them (promise P3): the upstream IdP may let any user log in.
+///
+/// A client that registered itself never may: its rule gives scopes to clients that the operator
+/// does not know, and says nothing of servers that have none.
 #[must_use]
 pub fn is_named(rules: &[GrantRule], grantee: Grantee<'_>) -> bool {
-    rules.iter().any(|rule| rule.is_for(grantee))
+    !matches!(grantee, Grantee::Registered { .. }) && rules.iter().any(|rule| rule.is_for(grantee))
 }
 
 /// The claims that the rules name.

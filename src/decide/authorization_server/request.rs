@@ -181,7 +181,12 @@ fn check_form(form: &Form) -> Result<(), OAuthError> {
     Ok(())
 }
 
-fn scopes(client: &Client, form: &Form, resources: &[&Protected]) -> Result<Vec<Scope>, OAuthError> {
+/// The scopes that `form` asks for at `resources`: those that one of them names and that the client
+/// may have; without `scope`, the defaults of the resources.
+///
+/// # Errors
+/// `invalid_scope`.
+pub fn scopes(client: &Client, form: &Form, resources: &[&Protected]) -> Result<Vec<Scope>, OAuthError> {
     let text = form.get("scope").unwrap_or_default();
     let mut asked = read_scope(text).map_err(|what| Code::InvalidScope.because(what))?;
     let is_named = |scope: &Scope| resources.iter().any(|one| one.scopes.contains(scope));

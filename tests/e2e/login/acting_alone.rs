@@ -6,7 +6,7 @@ use super::{
     client::{Client, call_tool},
     world::{LoginPlan, LoginWorld},
 };
-use crate::e2e::world::{Ask, Reply};
+use crate::e2e::world::{Ask, Reply, call};
 
 const TOKEN: &str = "the-initial-access-token-of-more-than-thirty-two-bytes";
 const USERS: &str = "{groups: [staff], scopes: [\"mcp:*\"]}";
@@ -38,6 +38,21 @@ async fn register(login: &LoginWorld, bearer: Option<&str>) -> Result<Client, (u
     let secret = json["client_secret"].as_str().unwrap().to_owned();
     login.world.issued(&format!(".{secret}"));
     Ok(Client { secret: Some(secret), ..Client::with_id(json["client_id"].as_str().unwrap()) })
+}
+
+/// `a` needs a scope; `b` has a tool that needs none, and one that needs one; `c` names no scope.
+const SERVERS: &str = r#"
+  a: {path: /a/mcp, upstream: {url: "@UPSTREAM@/mcp"}, rules: [{tools: ["*"], scopes: ["a:read"]}]}
+  b: {path: /b/mcp, upstream: {url: "@UPSTREAM@/mcp"}, rules: [{tools: [safe]}, {tools: [danger], scopes: ["b:danger"]}]}
+  c: {path: /c/mcp, upstream: {url: "@UPSTREAM@/mcp"}, access: authenticated}
+"#;
+
+/// Asks for a token for these servers.
+async fn token_for(login: &LoginWorld, client: &Client, servers: &[&str], scope: &str) -> Reply {
+    let named: Vec<String> = servers.iter().map(|one| format!("{}/{one}/mcp", login.world.public)).collect();
+    let mut form = vec![("grant_type", "client_credentials"), ("scope", scope)];
+    form.extend(named.iter().map(|one| ("resource", &**one)));
+    client.post(login, 0, "/oauth/token", &form).await
 }
 
 async fn token(login: &LoginWorld, client: &Client, scope: &str) -> Reply {
@@ -148,5 +163,51 @@ async fn login_b9_attack_222_one_address_gets_only_so_many_tokens_whatever_it_re
         }
     }
     assert!((30..60).contains(&issued) && slowed >= 20, "{issued} issued, {slowed} slowed down");
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_b9_attack_219_a_client_gets_in_only_at_servers_of_which_it_has_a_scope() {
+    let robot = "[{id: robot, secret: env:ROBOT, grant_types: [client_credentials]}]";
+    let secret = "the-secret-of-the-robot-of-more-than-thirty-two-bytes";
+    let grants =
+        format!("[{USERS}, {{registered: anyone, scopes: [\"a:read\"]}}, {{clients: [robot], scopes: [\"a:read\"]}}]");
+    let login = plan(OPEN, "anyone")
+        .around(|plan| plan.servers(SERVERS).environment("ROBOT", secret))
+        .key("clients", robot)
+        .key("grants", &grants)
+        .start()
+        .await;
+    let registered = register(&login, None).await.unwrap();
+    let robot = Client { secret: Some(secret.to_owned()), ..Client::with_id("robot") };
+    for client in [&registered, &robot] {
+        for (servers, scope) in [
+            (&["b"][..], "a:read"),
+            (&["b"], "b:danger"),
+            (&["b"], ""),
+            (&["a", "b"], "b:danger"),
+            (&["c", "b"], "b:danger"),
+        ] {
+            let reply = token_for(&login, client, servers, scope).await;
+            assert_eq!(refusal(&reply), refused(400, "invalid_scope"), "{} {servers:?} {scope}", client.id);
+        }
+        for (servers, scope) in
+            [(&["a"][..], "a:read"), (&["a"], ""), (&["a", "b"], "a:read b:danger"), (&["b", "a"], "")]
+        {
+            let tokens = login.tokens(&token_for(&login, client, servers, scope).await);
+            assert_eq!(tokens.claim("aud"), json!(format!("{}/a/mcp", login.world.public)), "{servers:?} {scope}");
+            assert_eq!(&*tokens.scope, "a:read");
+            for (server, status) in [("a", 200), ("b", 401), ("c", 401)] {
+                let ask = Ask::post(&format!("/{server}/mcp"), call("safe")).token(&tokens.access);
+                assert_eq!(login.send_to(0, &ask).await.status, status, "{server}");
+            }
+        }
+    }
+    // The operator has named the robot, not those that register, at a server without scopes.
+    assert_eq!(refusal(&token_for(&login, &registered, &["c"], "").await), refused(400, "invalid_scope"));
+    let both = login.tokens(&token_for(&login, &registered, &["a", "c"], "a:read").await);
+    assert_eq!(both.claim("aud"), json!(format!("{}/a/mcp", login.world.public)));
+    let tokens = login.tokens(&token_for(&login, &robot, &["c"], "").await);
+    assert_eq!(login.send_to(0, &Ask::post("/c/mcp", call("danger")).token(&tokens.access)).await.status, 200);
     login.close().await;
 }

@@ -232,7 +232,8 @@ async fn login_b6_attack_219_who_asks_for_no_scope_of_a_server_does_not_get_in_w
     let whole = refreshed(&login, &narrow, &[&b]).await.unwrap();
     assert_eq!(whole.claim("aud"), audience(&login, &["b"]));
     // The page names the servers that the token will be for.
-    let other = Client { authorize_with: naming(&[&a, &b]).authorize_with, ..Client::register(&login, json!({})).await };
+    let other =
+        Client { authorize_with: naming(&[&a, &b]).authorize_with, ..Client::register(&login, json!({})).await };
     let first = ada.get(&login, &other.request(&login, "a:read").url).await;
     let page = ada.get(&login, first.header("location").unwrap()).await.text();
     assert!(page.contains("/a/mcp</bdi>") && !page.contains("/b/mcp"), "{page}");

@@ -19,7 +19,8 @@ use crate::{
         error::{Code, OAuthError},
         form::Form,
         people::{self, Grantee},
-        resources,
+        request,
+        resources::{self, Protected},
     },
 };
 
@@ -52,8 +53,7 @@ pub(crate) async fn issue(
             Grantee::Registered { with_token: client.with_token }
         }
     };
-    let resources = resources(embedded, form)?;
-    let scopes = scopes(embedded, client, grantee, form, &resources)?;
+    let (resources, scopes) = granted(embedded, client, grantee, form)?;
     // The token is not stored, but without the store it could not be revoked.
     embedded.state.store.get(EntryKind::Revoked, &client.id).await?;
     let family = random::unguessable().map_err(|cause| Code::ServerError.because(cause))?;
@@ -86,36 +86,29 @@ fn names_a_person(embedded: &Embedded, id: &str) -> bool {
     }
 }
 
-fn resources(embedded: &Embedded, form: &Form) -> Result<Vec<Box<str>>, OAuthError> {
-    let known = &embedded.settings.resources;
-    if form.all("resource").next().is_none() {
-        return resources::of_one_server(known);
-    }
-    let all: Vec<Box<str>> = known.iter().map(|one| one.resource.clone()).collect();
-    resources::narrow(&all, known, form)
-}
-
-fn scopes(
+/// The servers that the token is for, and its scopes: as for users, those that the named servers
+/// name, and of these servers those that [`resources::left`] leaves (attack 219).
+fn granted(
     embedded: &Embedded,
     client: &Client,
     grantee: Grantee<'_>,
     form: &Form,
-    resources: &[Box<str>],
-) -> Result<Vec<Scope>, OAuthError> {
-    let settings = &embedded.settings;
-    let asked = match form.get("scope") {
-        Some(text) => people::read_scope(text).map_err(|cause| Code::InvalidScope.because(cause))?,
-        None => {
-            let named = settings.resources.iter().filter(|one| resources.contains(&one.resource));
-            named.flat_map(|one| one.default_scopes.iter().cloned()).collect()
+) -> Result<(Vec<Box<str>>, Vec<Scope>), OAuthError> {
+    let (known, grants) = (&embedded.settings.resources, &embedded.settings.grants);
+    let named = match form.all("resource").next() {
+        None => resources::of_one_server(known)?,
+        Some(_) => {
+            let all: Vec<Box<str>> = known.iter().map(|one| one.resource.clone()).collect();
+            resources::narrow(&all, known, form)?
         }
     };
-    let mut scopes = people::allowed(&settings.grants, grantee, &asked);
-    scopes.retain(|scope| client.scopes.as_ref().is_none_or(|bound| bound.contains(scope)));
-    // For servers without scopes it is enough that a rule names this client.
-    let is_named = people::is_named(&settings.grants, grantee);
-    if scopes.is_empty() && !(asked.is_empty() && is_named) {
-        return Err(Code::InvalidScope.because("none of the requested scopes is granted to this client"));
+    let of_named: Vec<&Protected> = known.iter().filter(|one| named.contains(&one.resource)).collect();
+    let asked = request::scopes(client, form, &of_named)?;
+    let scopes = people::allowed(grants, grantee, &asked);
+    let left = resources::left(&named, known, &scopes, people::is_named(grants, grantee));
+    match left.is_empty() || (scopes.is_empty() && !asked.is_empty()) {
+        false => Ok((left, scopes)),
+        true => Err(Code::InvalidScope
+            .because("this client is granted none of the requested scopes that the requested servers name")),
     }
-    Ok(scopes)
 }

@@ -105,3 +105,17 @@ fn b9_clients_act_for_themselves_where_registration_and_grants_say_so() {
         assert!(problems.contains(said), "{said}: {problems}");
     }
 }
+
+#[test]
+fn login_b9_an_entry_for_registered_clients_that_gives_no_token_is_warned_of() {
+    let folder = folder(ACCOUNTS);
+    let text = with_keys("grant_types: [authorization_code, client_credentials]");
+    let said = |scopes: &str| {
+        let entry = format!("      grants:\n        - {{registered: token, scopes: [{scopes}]}}\n");
+        let read = with(&text.replacen("      grants:\n", &entry, 1), folder.path()).unwrap();
+        read.warnings.iter().map(ToString::to_string).collect::<String>()
+    };
+    assert_eq!(said("mcp:connect"), "");
+    let said = said("\"other:*\"");
+    assert!(said.contains("an entry of `grants` for registered clients whose scopes no server names"), "{said}");
+}

@@ -4,7 +4,10 @@ use super::{with, without};
 use crate::{
     authorization_server::testing::{ECHO, FILES, SECRET, World, client},
     decide::{
-        authorization_server::client::{ClientAuth, ClientOrigin, Grants},
+        authorization_server::{
+            client::{ClientAuth, ClientOrigin, Grants},
+            resources::Protected,
+        },
         routing::IssuerEndpoint as E,
     },
 };
@@ -71,4 +74,39 @@ async fn e27_other_clients_may_not_use_client_credentials() {
         assert_eq!(world.basic(E::Token, (id, SECRET), &GOOD).await.refusal(), denied, "{why}");
     }
     assert_eq!(world.post(E::Token, &with(&GOOD, "client_id", "robot")).await.refusal(), (401, "invalid_client"));
+}
+
+#[tokio::test]
+async fn login_b9_attack_219_scopes_of_one_server_open_no_other_to_a_client_that_acts_for_itself() {
+    const OPEN: &str = "https://gw.example/open";
+    let world = World::with(|settings| {
+        let open = Protected { resource: OPEN.into(), name: "open".into(), ..settings.resources[0].clone() };
+        settings.resources.push(Protected { scopes: Vec::new(), default_scopes: Vec::new(), ..open });
+    })
+    .await;
+    // Its rule gives it `a`, which ECHO names and FILES does not.
+    for (resources, scope, wanted) in [
+        (&[ECHO, FILES][..], "a b c", Some((serde_json::json!(ECHO), "a"))),
+        (&[FILES, ECHO], "a", Some((serde_json::json!(ECHO), "a"))),
+        (&[FILES], "a", None),
+        (&[FILES], "b", None),
+        (&[FILES], "", None),
+        // A server that names no scope: the operator has named this client.
+        (&[OPEN], "", Some((serde_json::json!(OPEN), ""))),
+        (&[OPEN, ECHO], "a", Some((serde_json::json!([OPEN, ECHO]), "a"))),
+        (&[OPEN, FILES], "c", None),
+    ] {
+        let mut pairs = vec![("grant_type", "client_credentials"), ("scope", scope)];
+        pairs.extend(resources.iter().map(|one| ("resource", *one)));
+        let reply = world.basic(E::Token, ROBOT, &pairs).await;
+        let Some((audience, scope)) = wanted else {
+            assert_eq!(reply.refusal(), (400, "invalid_scope"), "{pairs:?}");
+            continue;
+        };
+        let caller = world.caller(reply.text("access_token")).unwrap();
+        assert_eq!((&caller.claims()["aud"], reply.json["scope"].as_str().unwrap_or_default()), (&audience, scope));
+    }
+    let unnamed = world.reloaded(|settings| drop(settings.grants.remove(1)));
+    let pairs = with(&without(&GOOD, "scope"), "resource", OPEN);
+    assert_eq!(unnamed.basic(E::Token, ROBOT, &pairs).await.refusal(), (400, "invalid_scope"));
 }
