@@ -15,7 +15,7 @@ use crate::{
         github::{names::GitHubNames, place::GitHubPlace},
         holders::Holders,
         idp_profile::IdpProfile,
-        people::GrantRule,
+        people::{GrantRule, RegisteredBy},
         redirect_scheme::RedirectSchemes,
         refresh_family::RefreshBounds,
         resources::Protected,
@@ -77,7 +77,13 @@ impl EmbeddedSettings {
             Login::Accounts(accounts) => Some(accounts.accounts.iter().map(|one| one.subject().into()).collect()),
             Login::Oidc(_) | Login::GitHub(_) => None,
         };
+        let acting = match (self.registration.may_act_alone, &self.registration.dynamic) {
+            (false, _) | (_, Dynamic::Off) => None,
+            (true, Dynamic::Token(_)) => Some(RegisteredBy::Token),
+            (true, Dynamic::Open) => Some(RegisteredBy::Anyone),
+        };
         Holders {
+            acting,
             accounts,
             clients: self.clients.iter().map(|client| client.id.clone()).collect(),
             refused: self.registration.refused_clients.clone(),

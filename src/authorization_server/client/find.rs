@@ -11,7 +11,7 @@ use crate::{
         throttle::Action,
     },
     decide::authorization_server::{
-        client::{Client, ClientOrigin},
+        client::{Client, ClientOrigin, registered_by},
         client_id_document::DocumentUrl,
         error::{Code, OAuthError},
         holders::is_refused,
@@ -42,7 +42,7 @@ pub(crate) async fn find(
     }
     let mut client = match DocumentUrl::looks_like_one(id) {
         true => described(embedded, id, purpose, asked).await?,
-        false if !registered::is_registered_id(id) => return Err(unknown()),
+        false if registered_by(id).is_none() => return Err(unknown()),
         false => registered::find(embedded, id, asked.now).await?.ok_or_else(unknown)?,
     };
     // The configuration may have been narrowed since the client registered.

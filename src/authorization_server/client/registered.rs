@@ -7,13 +7,12 @@ use crate::{
     authorization_server::{embedded::Embedded, keys::random, store::kind::EntryKind},
     base::{clock::Now, limits::authorization_server::DYNAMIC_CLIENT_AGE},
     decide::authorization_server::{
-        client::{Client, REGISTERED_PREFIX},
+        client::{Client, REGISTERED_PREFIX, WITH_TOKEN_PREFIX},
         error::{Code, OAuthError},
+        people::RegisteredBy,
     },
 };
 
-/// 128 random bits as base64url.
-const RANDOM_CHARS: usize = 22;
 /// How old the last renewal must be before the next: not every request renews.
 const RENEWED_AFTER_SECS: u64 = 24 * 3600;
 
@@ -34,13 +33,12 @@ pub(crate) struct RegisteredClient {
 }
 
 /// An id for a new client.
-pub(crate) fn new_id() -> Result<Box<str>, &'static str> {
-    Ok(format!("{REGISTERED_PREFIX}{}", URL_SAFE_NO_PAD.encode(random::bytes::<16>()?)).into())
-}
-
-/// Whether an id can be that of a registered client.
-pub(crate) fn is_registered_id(id: &str) -> bool {
-    id.strip_prefix(REGISTERED_PREFIX).is_some_and(|rest| rest.len() == RANDOM_CHARS)
+pub(crate) fn new_id(by: RegisteredBy) -> Result<Box<str>, &'static str> {
+    let prefix = match by {
+        RegisteredBy::Token => WITH_TOKEN_PREFIX,
+        RegisteredBy::Anyone => REGISTERED_PREFIX,
+    };
+    Ok(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random::bytes::<16>()?)).into())
 }
 
 /// The client with this id; renews its entry if it is in use.

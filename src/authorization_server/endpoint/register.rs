@@ -24,6 +24,7 @@ use crate::{
     decide::authorization_server::{
         client::{Client, ClientAuth},
         error::{Code, OAuthError},
+        people::RegisteredBy,
         registration::{ClientAuthMethod, RegistrationRequest, Terms},
     },
 };
@@ -57,8 +58,11 @@ async fn admit(embedded: &Embedded, asked: &Asked<'_>) -> Result<Map<String, Val
     let (auth, secret) = credentials(&registration.method)?;
     let (method, application_type, left_out) =
         (registration.method.clone(), registration.application_type, registration.left_out);
-    let id = registered::new_id().map_err(failed)?;
-    let with_token = matches!(embedded.settings.registration.dynamic, Dynamic::Token(_));
+    let (by, with_token) = match &embedded.settings.registration.dynamic {
+        Dynamic::Token(_) => (RegisteredBy::Token, true),
+        Dynamic::Open | Dynamic::Off => (RegisteredBy::Anyone, false),
+    };
+    let id = registered::new_id(by).map_err(failed)?;
     let client = Client { with_token, ..registration.into_client(id, auth) };
     let now = asked.now.unix_secs();
     let prefix = peer::prefix(asked.peer);

@@ -6,12 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::names::Scope,
-    decide::authorization_server::{redirect_uri::RedirectUri, url::WebUrl},
+    decide::authorization_server::{people::RegisteredBy, redirect_uri::RedirectUri, url::WebUrl},
 };
 
 /// The start of the ids of registered clients. It does not look like the URL of a document, and a
 /// configured client may not use it (SPEC E-37).
 pub const REGISTERED_PREFIX: &str = "dyn_";
+/// The start of the ids of those that registered with the operator's initial access token: whether
+/// an access token of such a client counts is decided from the token alone.
+pub const WITH_TOKEN_PREFIX: &str = "dyn_token_";
+/// The random characters after either: 128 bits as base64url.
+const RANDOM_CHARS: usize = 22;
+
+/// How the client with this id registered; `None` if it is not the id of a registered client.
+#[must_use]
+pub fn registered_by(id: &str) -> Option<RegisteredBy> {
+    let begins = |prefix: &str| id.strip_prefix(prefix).is_some_and(|rest| rest.len() == RANDOM_CHARS);
+    // The lengths differ, so no id has both beginnings.
+    match (begins(WITH_TOKEN_PREFIX), begins(REGISTERED_PREFIX)) {
+        (true, _) => Some(RegisteredBy::Token),
+        (false, true) => Some(RegisteredBy::Anyone),
+        (false, false) => None,
+    }
+}
 
 /// A client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,5 +111,30 @@ impl Client {
     #[must_use]
     pub fn is_native(&self) -> bool {
         !self.redirect_uris.is_empty() && self.redirect_uris.iter().all(RedirectUri::is_native)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e37_login_b9_an_id_says_how_its_client_registered() {
+        let random = "0123456789-_abcdefghij";
+        for (id, wanted) in [
+            (format!("dyn_{random}"), Some(RegisteredBy::Anyone)),
+            (format!("dyn_token_{random}"), Some(RegisteredBy::Token)),
+            // Random characters that look like the longer beginning.
+            ("dyn_token_0123456789abcdef".to_owned(), Some(RegisteredBy::Anyone)),
+            (format!("dyn_{random}x"), None),
+            (format!("dyn_token_{random}x"), None),
+            ("dyn_".to_owned(), None),
+            ("dyn_token_".to_owned(), None),
+            (random.to_owned(), None),
+            (format!("Dyn_{random}"), None),
+            ("desktop".to_owned(), None),
+        ] {
+            assert_eq!(registered_by(&id), wanted, "{id}");
+        }
     }
 }

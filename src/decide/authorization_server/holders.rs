@@ -2,7 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::decide::authorization_server::{client::REGISTERED_PREFIX, client_id_document::DocumentUrl};
+use crate::decide::authorization_server::{
+    client::{REGISTERED_PREFIX, registered_by},
+    client_id_document::DocumentUrl,
+    people::RegisteredBy,
+};
 
 /// The users and clients that may use access tokens which were issued to them earlier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,13 +18,15 @@ pub struct Holders {
     pub clients: HashSet<Box<str>>,
     /// `refused_clients`.
     pub refused: Vec<Box<str>>,
+    /// The registered clients that may act for themselves; `None` if none may.
+    pub acting: Option<RegisteredBy>,
 }
 
 impl Holders {
     /// Whether a token of this `subject` and this `client` may still be used.
     #[must_use]
     pub fn include(&self, subject: &str, client: &str) -> bool {
-        self.has_client(client) && self.has_subject(subject, client)
+        self.has_client(client) && self.has_subject(subject, client) && self.may_act(subject, client)
     }
 
     fn has_client(&self, client: &str) -> bool {
@@ -34,6 +40,18 @@ impl Holders {
         let Some(accounts) = &self.accounts else { return true };
         // A client that acts for itself is the subject of its tokens; no account has its name.
         subject == client || accounts.contains(subject)
+    }
+
+    /// A registered client that acts for itself needs the operator's opt-in for as long as its
+    /// token is used.
+    fn may_act(&self, subject: &str, client: &str) -> bool {
+        let acts_for_itself = subject == client && client.starts_with(REGISTERED_PREFIX);
+        !acts_for_itself
+            || match self.acting {
+                None => false,
+                Some(RegisteredBy::Token) => registered_by(client) == Some(RegisteredBy::Token),
+                Some(RegisteredBy::Anyone) => true,
+            }
     }
 }
 
@@ -54,6 +72,7 @@ mod tests {
             accounts: Some(set(&["ada", "bob"])),
             clients: set(&["desktop", "nightly"]),
             refused: ["dyn_bad", "https://bad.example/client", "desktop"].map(Box::from).to_vec(),
+            acting: Some(RegisteredBy::Anyone),
         };
         let bridge = Holders { accounts: None, ..local.clone() };
         for (subject, client, at_accounts, at_idp) in [
@@ -81,6 +100,32 @@ mod tests {
         ] {
             assert_eq!(local.include(subject, client), at_accounts, "accounts: {subject} {client}");
             assert_eq!(bridge.include(subject, client), at_idp, "IdP: {subject} {client}");
+        }
+    }
+
+    #[test]
+    fn login_b9_attack_221_a_registered_client_acts_for_itself_while_the_operator_permits_it() {
+        let holders = |acting| Holders {
+            accounts: None,
+            clients: HashSet::from(["nightly".into()]),
+            refused: Vec::new(),
+            acting,
+        };
+        let (by_anyone, by_token) = ("dyn_0123456789abcdefghijkl", "dyn_token_0123456789abcdefghijkl");
+        for (subject, client, none, token, anyone) in [
+            (by_anyone, by_anyone, false, false, true),
+            (by_token, by_token, false, true, true),
+            ("dyn_token_0123456789abcdef", "dyn_token_0123456789abcdef", false, false, true),
+            ("dyn_odd", "dyn_odd", false, false, true),
+            // For a user, and configured clients for themselves.
+            ("ada", by_anyone, true, true, true),
+            ("ada", by_token, true, true, true),
+            (by_token, by_anyone, true, true, true),
+            ("nightly", "nightly", true, true, true),
+        ] {
+            let found = [None, Some(RegisteredBy::Token), Some(RegisteredBy::Anyone)]
+                .map(|of| holders(of).include(subject, client));
+            assert_eq!(found, [none, token, anyone], "{subject} {client}");
         }
     }
 }

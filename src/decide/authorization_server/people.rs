@@ -49,12 +49,12 @@ pub struct GrantRule {
     pub scopes: Vec<Glob>,
 }
 
-/// Which registered clients a rule is for.
+/// Who registered a client, or which registered clients are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegisteredBy {
     /// Those with the operator's initial access token.
     Token,
-    /// All.
+    /// Anyone: all clients.
     Anyone,
 }
 

@@ -150,6 +150,7 @@ mod tests {
             accounts: Some(accounts.iter().map(|one| Box::from(*one)).collect()),
             clients: [Box::from("client")].into(),
             refused: Vec::new(),
+            acting: None,
         };
         let caller = Caller::for_tests("ada", &[], json!({"jti": "family.one"}));
         let mut waiting = std::pin::pin!(keys.until_withdrawn(&caller));

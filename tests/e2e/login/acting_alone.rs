@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::{
+    browser::Browser,
     client::{Client, call_tool},
-    world::{LoginPlan, LoginWorld},
+    world::{LoginPlan, LoginWorld, PASSWORD},
 };
 use crate::e2e::world::{Ask, Reply, call};
 
@@ -209,5 +210,41 @@ async fn login_b9_attack_219_a_client_gets_in_only_at_servers_of_which_it_has_a_
     assert_eq!(both.claim("aud"), json!(format!("{}/a/mcp", login.world.public)));
     let tokens = login.tokens(&token_for(&login, &robot, &["c"], "").await);
     assert_eq!(login.send_to(0, &Ask::post("/c/mcp", call("danger")).token(&tokens.access)).await.status, 200);
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_b9_attack_221_tokens_of_clients_for_themselves_end_with_the_operators_word() {
+    let opted_in = "grant_types: [authorization_code, client_credentials]";
+    let registered = ", {registered: anyone, scopes: [\"mcp:connect\"]}";
+    for (case, from, to) in [
+        ("no longer for themselves", ", grant_types: [authorization_code, client_credentials]", ""),
+        ("with the token", "dynamic: open", "dynamic: token, token: env:INITIAL"),
+        ("off", "dynamic: open, grant_types: [authorization_code, client_credentials]", "dynamic: off"),
+    ] {
+        let login = plan(OPEN, "anyone").start().await;
+        let client = register(&login, None).await.unwrap();
+        let tokens = login.tokens(&token(&login, &client, "mcp:connect").await);
+        let user = Client::register(&login, json!({})).await;
+        let of_user = user.sign_in(&login, &mut Browser::of("ada", PASSWORD), "mcp:connect").await;
+        assert_eq!(call_tool(&login, 0, &tokens.access, "safe").await.status, 200, "{case}");
+        login.edit(0, |text| {
+            assert!(text.contains(opted_in) && text.contains(registered));
+            text.replace(from, to).replace(registered, "")
+        });
+        login.until_reloaded(0, 1).await;
+        assert_eq!(call_tool(&login, 0, &tokens.access, "safe").await.status, 401, "{case}");
+        // Tokens of users are another matter.
+        assert_eq!(call_tool(&login, 0, &of_user.access, "safe").await.status, 200, "{case}");
+        login.close().await;
+    }
+    // A client with the token keeps its own.
+    let login = plan(BY_TOKEN, "token").start().await;
+    let client = register(&login, Some(TOKEN)).await.unwrap();
+    assert!(client.id.starts_with("dyn_token_"), "{}", client.id);
+    let tokens = login.tokens(&token(&login, &client, "mcp:connect").await);
+    login.edit(0, |text| text.replace("path: /oauth", "access_token_ttl: 30m\n      path: /oauth"));
+    login.until_reloaded(0, 1).await;
+    assert_eq!(call_tool(&login, 0, &tokens.access, "safe").await.status, 200);
     login.close().await;
 }

@@ -114,7 +114,8 @@ async fn attack_157_a_client_id_of_its_own_choice_is_ignored_and_none_looks_like
     assert!(reply.text("client_id").starts_with("dyn_"));
     assert_eq!(reply.json.get("software_statement"), None);
     // E-37
-    let ids: std::collections::HashSet<_> = (0..1_000).map(|_| registered::new_id().unwrap()).collect();
+    let ids: std::collections::HashSet<_> =
+        (0..1_000).map(|_| registered::new_id(RegisteredBy::Anyone).unwrap()).collect();
     assert_eq!(ids.len(), 1_000);
     assert!(ids.iter().all(|id| id.starts_with("dyn_") && id.len() == 26));
 }
