@@ -133,6 +133,17 @@ fn failed(cause: &'static str) -> OAuthError {
     Code::ServerError.because(cause)
 }
 
+/// When the client's secret expires; 0 for never. An unused client is deleted with its secret, but a
+/// client comes to use it when a user signs in, or when it registered with the operator's token and
+/// acts for itself. One that anyone could register and that signs in no user ends after a day: a use
+/// that costs an attacker nothing must not keep it in the store.
+fn secret_ends(client: &Client, now: u64) -> u64 {
+    match client.grants.code || client.with_token {
+        true => 0,
+        false => now.saturating_add(UNUSED_CLIENT_AGE.as_secs()),
+    }
+}
+
 /// The registration as stored (RFC 7591 §3.2.1); it may differ from the request.
 fn effective(client: &Client, method: &ClientAuthMethod, secret: Option<&str>, now: u64) -> Map<String, Value> {
     let mut body = Map::new();
@@ -141,15 +152,13 @@ fn effective(client: &Client, method: &ClientAuthMethod, secret: Option<&str>, n
     say("client_id_issued_at", json!(now));
     if let Some(secret) = secret {
         say("client_secret", json!(secret));
-        // An unused client is deleted; its secret does not expire before that.
-        say("client_secret_expires_at", json!(0));
+        say("client_secret_expires_at", json!(secret_ends(client, now)));
     }
     if let Some(name) = &client.name {
         say("client_name", json!(name));
     }
-    if client.grants.code {
-        say("redirect_uris", json!(client.redirect_uris));
-    }
+    // Empty for a client that acts for itself: SDKs require the member.
+    say("redirect_uris", json!(client.redirect_uris));
     let grants = [
         (client.grants.code, "authorization_code"),
         (client.grants.refresh, "refresh_token"),

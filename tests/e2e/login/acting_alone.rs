@@ -35,7 +35,10 @@ async fn register(login: &LoginWorld, bearer: Option<&str>) -> Result<Client, (u
     if reply.status != 201 {
         return Err((reply.status, json["error"].as_str().unwrap().to_owned()));
     }
-    assert_eq!((&json["grant_types"], json.get("redirect_uris")), (&json!(["client_credentials"]), None), "{json}");
+    assert_eq!((&json["grant_types"], &json["redirect_uris"]), (&json!(["client_credentials"]), &json!([])), "{json}");
+    let ends = json["client_secret_expires_at"].as_u64().unwrap();
+    let lasts = ends.checked_sub(json["client_id_issued_at"].as_u64().unwrap());
+    assert_eq!(lasts, if bearer.is_some() { None } else { Some(24 * 3600) }, "{json}");
     let secret = json["client_secret"].as_str().unwrap().to_owned();
     login.world.issued(&format!(".{secret}"));
     Ok(Client { secret: Some(secret), ..Client::with_id(json["client_id"].as_str().unwrap()) })

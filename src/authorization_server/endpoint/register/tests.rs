@@ -1,5 +1,7 @@
 //! Valid and invalid registrations (SPEC E-35…E-37, attack 157).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, Request, header};
 
@@ -7,7 +9,7 @@ use super::*;
 use crate::{
     authorization_server::{
         store::kind::EntryKind,
-        testing::{Reply, START_SECS, World},
+        testing::{ECHO, Reply, START_SECS, World},
     },
     decide::{authorization_server::redirect_scheme::RedirectSchemes, routing::IssuerEndpoint as E},
 };
@@ -147,4 +149,43 @@ async fn e35_one_address_registers_only_so_often() {
         assert_eq!(last, 201);
     }
     assert_eq!(last, 429);
+}
+
+#[tokio::test]
+async fn login_b9_e35_a_client_that_acts_for_itself_is_told_when_it_ends() {
+    let alone = json!({"redirect_uris": [], "grant_types": ["client_credentials"]});
+    let both = json!({"redirect_uris": ["https://app.example/cb"], "grant_types": ["authorization_code", "client_credentials"]});
+    let day = UNUSED_CLIENT_AGE;
+    let token = || Dynamic::Token(Secret::new(b"initial".to_vec()));
+    for (dynamic, body, ends) in [
+        (Dynamic::Open, &alone, START_SECS + day.as_secs()),
+        (Dynamic::Open, &both, 0),
+        (token(), &alone, 0),
+        (token(), &both, 0),
+    ] {
+        let world = World::with(|settings| {
+            settings.registration.dynamic = dynamic;
+            settings.registration.may_act_alone = true;
+            settings.grants[1].clients.clear();
+            settings.grants[1].registered = Some(RegisteredBy::Anyone);
+        })
+        .await;
+        let reply = send(&world, body.to_string(), Some("Bearer initial")).await;
+        assert_eq!(reply.status, 201, "{}", reply.json);
+        assert_eq!(reply.json["redirect_uris"], body["redirect_uris"], "SDKs require the member");
+        assert_eq!(reply.json["client_secret_expires_at"], ends, "{body}");
+        // What it says is so, although the client is used.
+        let (id, secret) = (reply.text("client_id").to_owned(), reply.text("client_secret").to_owned());
+        let uses = async || {
+            let pairs = [("grant_type", "client_credentials"), ("resource", ECHO), ("scope", "a")];
+            world.basic(E::Token, (&id, &secret), &pairs).await.status.as_u16()
+        };
+        assert_eq!(uses().await, 200);
+        world.clock.turn(day - Duration::from_secs(1));
+        assert_eq!(uses().await, 200);
+        if ends != 0 {
+            world.clock.turn(Duration::from_secs(1));
+            assert_eq!(uses().await, 401);
+        }
+    }
 }
