@@ -87,6 +87,19 @@ async fn login_b3_a_redirect_uri_that_cannot_be_used_is_left_out() {
 }
 
 #[tokio::test]
+async fn login_b3_attack_217_schemes_that_the_system_executes_are_refused_by_default_and_with_any() {
+    for schemes in ["known", "any"] {
+        let registration = format!("{{dynamic: open, redirect_schemes: {schemes}}}");
+        let login = LoginPlan::accounts().key("registration", &registration).start().await;
+        for scheme in ["vnd.libreoffice.command", "vnd.sun.star.script", "jnlp", "cifs", "appstream", "opera-https"] {
+            let reply = Client::try_register(&login, json!({"redirect_uris": [format!("{scheme}:x")]})).await;
+            assert_eq!((reply.status, reply.json()["error"].as_str()), (400, Some("invalid_redirect_uri")), "{scheme}");
+        }
+        login.close().await;
+    }
+}
+
+#[tokio::test]
 async fn login_b3_the_operator_widens_and_narrows_the_schemes() {
     let registration = |schemes: &str| format!("{{dynamic: open, redirect_schemes: {schemes}}}");
     let login = LoginPlan::accounts().key("registration", &registration("[known, myapp]")).start().await;

@@ -100,6 +100,58 @@ fn attack_217_what_a_browser_or_the_system_runs_or_reads_is_never_a_redirect_uri
 }
 
 #[test]
+fn login_b3_attack_217_schemes_that_open_the_command_channels_of_programs_are_never_accepted() {
+    for scheme in [
+        // With a dot, which `known` accepts.
+        "vnd.libreoffice.command",
+        "vnd.libreoffice.cmis",
+        "vnd.sun.star.script",
+        "vnd.sun.star.webdav",
+        "vnd.sun.star.webdavs",
+        "vnd.ms.radio",
+        "com.apple.tv",
+        "com.epicgames.launcher",
+        "android.resource",
+        "ie.http",
+        // Programs, packages and macros.
+        "jnlp",
+        "jnlps",
+        "appstream",
+        "macro",
+        "cgi",
+        // Files, devices and streams of other machines.
+        "cifs",
+        "mtp",
+        "ipp",
+        "ipps",
+        "rtsps",
+        "rtspu",
+        "mmst",
+        "mmsh",
+        // Any page in another browser, and calls.
+        "googlechrome",
+        "googlechromes",
+        "googlechrome-x-callback",
+        "firefox",
+        "firefox-focus",
+        "opera-http",
+        "opera-https",
+        "touch-http",
+        "touch-https",
+        "ghttps",
+        "telprompt",
+        "jnlps+x",
+        "x+cifs",
+    ] {
+        assert!(check_scheme(scheme).is_err(), "{scheme}");
+        assert!(RedirectUri::parse(&format!("{scheme}:/cb")).is_err(), "{scheme}");
+    }
+    for scheme in ["com.vnd.app", "vnd", "com.example.cifs", "httpie", "firefoxed", "com.applegate.app", "ietf.app"] {
+        assert_eq!(check_scheme(scheme), Ok(()), "{scheme}");
+    }
+}
+
+#[test]
 fn e30_other_schemes_can_be_accepted() {
     for scheme in ["com.example.app", "myapp", "my-app", "x", "a1", "com.example-2.app+x", "file.example", "searching"]
     {
