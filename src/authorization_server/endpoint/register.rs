@@ -133,10 +133,10 @@ fn failed(cause: &'static str) -> OAuthError {
     Code::ServerError.because(cause)
 }
 
-/// When the client's secret expires; 0 for never. An unused client is deleted with its secret, but a
-/// client comes to use it when a user signs in, or when it registered with the operator's token and
-/// acts for itself. One that anyone could register and that signs in no user ends after a day: a use
-/// that costs an attacker nothing must not keep it in the store.
+/// When the client's secret expires; 0 for never. An unused client is deleted with its secret. It
+/// counts as used once a user signs in, or once it acts for itself and had registered with the
+/// operator's token. One that anyone could register and that signs in no user ends after a day: a
+/// use that costs an attacker nothing must not keep it in the store.
 fn secret_ends(client: &Client, now: u64) -> u64 {
     match client.grants.code || client.with_token {
         true => 0,

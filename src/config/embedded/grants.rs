@@ -124,8 +124,8 @@ fn grant(
     }
 }
 
-/// Warns of an entry for registered clients that gives them no token: they get one only for a server
-/// that names one of their scopes.
+/// Warns of an entry for registered clients that gives them no token: they get one only for a
+/// server that names one of their scopes.
 pub(super) fn give_registered_clients_something(place: &Place, reading: &Reading<'_>, settings: &EmbeddedSettings) {
     let is_named = |rule: &GrantRule| {
         let mut scopes = settings.resources.iter().flat_map(|one| &one.scopes);

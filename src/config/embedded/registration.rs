@@ -101,6 +101,7 @@ fn redirect_schemes(field: &Field<'_>) -> Option<RedirectSchemes> {
     for item in field.distinct("private-use schemes")? {
         match item.text("a private-use scheme, without its colon")? {
             "known" => known = true,
+            "any" => return item.wrong("`redirect_schemes: any` by itself: in a list, `any` would be a scheme"),
             text => match check_scheme(text) {
                 Ok(()) => schemes.push(text.into()),
                 Err(_) => {

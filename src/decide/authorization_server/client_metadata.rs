@@ -49,6 +49,9 @@ pub fn read_document(url: &DocumentUrl, json: &[u8]) -> Result<Client, Cow<'stat
     Ok(Client { origin: ClientOrigin::Document, ..registration.into_client(url.as_str().into(), auth) })
 }
 
+/// The values of `token_endpoint_auth_method` that a client can register.
+const METHODS: [&str; 4] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
+
 /// What is wrong with it.
 struct Wrong {
     code: Code,
@@ -66,7 +69,8 @@ fn wrong(what: impl Into<Cow<'static, str>>) -> Wrong {
 
 /// A registration request.
 fn registration(json: &[u8], terms: Terms<'_>) -> Result<RegistrationRequest, Wrong> {
-    let members = Members::read(json)?;
+    // RFC 8259 §8.1 lets a reader ignore a byte order mark.
+    let members = Members::read(json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json))?.as_meant();
     // RFC 7591 §2 defines the default. The gateway assigns `client_id` and `client_secret`, and
     // ignores those in the request.
     members.registration(terms, |members| members.method("client_secret_basic", false))
@@ -107,6 +111,23 @@ impl Members {
         }
         let members = strict::object(json, REGISTRATION_JSON_DEPTH_MAX);
         members.map(Self).map_err(|_| wrong("the client metadata is not a JSON object with each name once"))
+    }
+
+    /// The members of a registration with what RFC 7591 §3.2.1 lets the server replace: one string
+    /// for a list is a list of one, and a name or a method that cannot be used counts as absent.
+    /// The answer says what holds.
+    fn as_meant(mut self) -> Self {
+        for list in ["redirect_uris", "grant_types", "response_types"] {
+            if let Some(value) = self.0.get_mut(list).filter(|value| value.is_string()) {
+                *value = Value::Array(vec![value.take()]);
+            }
+        }
+        self.0.retain(|name, value| match (&**name, &*value) {
+            ("client_name", value) => value.is_string(),
+            ("token_endpoint_auth_method", value) => value.as_str().is_some_and(|word| METHODS.contains(&word)),
+            _ => true,
+        });
+        self
     }
 
     /// The member `name`; `null` counts as absent.

@@ -153,8 +153,8 @@ pub fn has_verified_email(claims: &Map<String, Value>, trusts_unsaid: bool) -> b
     }
 }
 
-/// Reads `scope`: words between single spaces (RFC 6749 §3.3), each kept once. An empty text has no
-/// scope.
+/// Reads `scope`: words between spaces (RFC 6749 §3.3), each kept once. Clients that join words
+/// leave stray spaces, which mean nothing. An empty text has no scope.
 ///
 /// # Errors
 /// What is wrong with the text.
@@ -163,9 +163,9 @@ pub fn read_scope(text: &str) -> Result<Vec<Scope>, &'static str> {
         return Err("scope is too long");
     }
     let mut scopes: Vec<Scope> = Vec::new();
-    for word in text.split(' ').filter(|_| !text.is_empty()) {
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
         if !Scope::is_valid(word) {
-            return Err("scope must be words of plain ASCII characters between single spaces");
+            return Err("scope must be words of plain ASCII characters between spaces");
         }
         if scopes.iter().any(|scope| scope.as_str() == word) {
             continue;

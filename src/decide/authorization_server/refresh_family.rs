@@ -130,7 +130,7 @@ impl PresentedToken {
             words.dedup();
             json!(words)
         };
-        let scope = form.get("scope").map(|scope| sorted(scope.split(' ').collect()));
+        let scope = form.get("scope").map(|scope| sorted(scope.split(' ').filter(|word| !word.is_empty()).collect()));
         let parameters = json!([scope, sorted(form.all("resource").collect())]).to_string();
         Self { digest: sha256(secret.as_bytes()), parameters: sha256(parameters.as_bytes()), at_millis: millis(now) }
     }

@@ -16,7 +16,7 @@ use crate::{
         people::read_scope,
         pkce::Challenge,
         redirect_uri::RedirectUri,
-        resources::{OFFLINE_ACCESS, Protected, requested},
+        resources::{OFFLINE_ACCESS, Protected, is_of_openid, requested},
     },
 };
 
@@ -123,9 +123,10 @@ impl AuthorizationRequest {
     /// Reads the rest of a request whose client and return address are known.
     ///
     /// `offline_access` is not among the scopes unless a server names it: only the client's grant
-    /// types decide whether it gets a refresh token, and the answer with one echoes it. Scopes that
-    /// no requested server names are not granted, and refused only if nothing else is requested
-    /// (E-16).
+    /// types decide whether it gets a refresh token, and the answer with one echoes it. Nor are the
+    /// other scopes of OpenID Connect: a request for them alone is one without scopes. Further
+    /// scopes that no requested server names are not granted, and refused only if nothing else is
+    /// requested (E-16).
     ///
     /// # Errors
     /// The error that the client gets by a redirect.
@@ -190,7 +191,7 @@ pub fn scopes(client: &Client, form: &Form, resources: &[&Protected]) -> Result<
     let text = form.get("scope").unwrap_or_default();
     let mut asked = read_scope(text).map_err(|what| Code::InvalidScope.because(what))?;
     let is_named = |scope: &Scope| resources.iter().any(|one| one.scopes.contains(scope));
-    asked.retain(|scope| scope.as_str() != OFFLINE_ACCESS || is_named(scope));
+    asked.retain(|scope| !is_of_openid(scope) || is_named(scope));
     let is_within = |scope: &Scope| client.scopes.as_ref().is_none_or(|bound| bound.contains(scope));
     if asked.is_empty() {
         let defaults = resources.iter().flat_map(|one| &one.default_scopes).filter(|scope| is_within(scope));

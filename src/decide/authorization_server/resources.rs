@@ -17,6 +17,8 @@ mod tests;
 
 /// OpenID Connect Core §11: the client wants a refresh token.
 pub const OFFLINE_ACCESS: &str = "offline_access";
+/// Scopes that many clients add, whatever the server (OpenID Connect Core §3.1.2.1, §5.4, §11).
+const OPENID_SCOPES: [&str; 6] = ["openid", "profile", "email", "address", "phone", OFFLINE_ACCESS];
 
 /// A resource for which tokens can be issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +60,16 @@ pub fn requested<'p>(form: &Form, resources: &'p [Protected]) -> Result<Vec<&'p 
     }
     let scopes = read_scope(form.get("scope").unwrap_or_default());
     let mut scopes = scopes.map_err(|what| Code::InvalidScope.because(what))?;
-    // Many clients add it, whatever the server.
-    scopes.retain(|scope| scope.as_str() != OFFLINE_ACCESS);
+    let is_named = |scope: &Scope| resources.iter().any(|one| one.scopes.contains(scope));
+    scopes.retain(|scope| scope.as_str() != OFFLINE_ACCESS && (!is_of_openid(scope) || is_named(scope)));
     assumed(&scopes, resources)
+}
+
+/// Whether this is a scope of OpenID Connect itself: to a server that does not name it, it says
+/// nothing.
+#[must_use]
+pub fn is_of_openid(scope: &Scope) -> bool {
+    OPENID_SCOPES.contains(&scope.as_str())
 }
 
 /// The resources of a request without `resource`: those of the only server, else of the root

@@ -10,7 +10,7 @@ use super::{
     world::{LoginPlan, PASSWORD},
 };
 use crate::e2e::world::{
-    Upstream,
+    Ask, Upstream,
     server::{full, json as answer},
 };
 
@@ -56,6 +56,49 @@ async fn login_b7_names_lists_and_hosts_of_real_clients_are_accepted() {
     assert!(!browser.visited.contains(&"/oauth/consent".to_owned()), "{:?}", browser.visited);
     let other = Client { redirect: "https://app.example/Callback".to_owned(), ..client };
     assert_eq!(browser.open(&login, &other.request(&login, "mcp:connect").url).await.page().status, 400);
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_b7_stray_spaces_and_odd_values_keep_no_client_out() {
+    let login = LoginPlan::accounts().start().await;
+    for (members, effective) in [
+        (json!({"client_name": 5}), json!({"client_name": null})),
+        (json!({"redirect_uris": CALLBACK}), json!({"redirect_uris": [CALLBACK]})),
+        (json!({"grant_types": "authorization_code"}), json!({"grant_types": ["authorization_code"]})),
+        (json!({"response_types": "code"}), json!({"response_types": ["code"]})),
+        (
+            json!({"token_endpoint_auth_method": ""}),
+            json!({"token_endpoint_auth_method": "client_secret_basic", "client_secret_expires_at": 0}),
+        ),
+        (
+            json!({"token_endpoint_auth_method": "client_secret_jwt"}),
+            json!({"token_endpoint_auth_method": "client_secret_basic"}),
+        ),
+    ] {
+        let reply = Client::try_register(&login, members.clone()).await;
+        assert_eq!(reply.status, 201, "{members}: {reply:?}");
+        if let Some(secret) = reply.json()["client_secret"].as_str() {
+            login.world.issued(&format!(".{secret}"));
+        }
+        for (name, value) in effective.as_object().unwrap() {
+            assert_eq!(&reply.json()[name], value, "{members}");
+        }
+    }
+    let marked = format!("\u{feff}{}", json!({"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}));
+    let reply = login.send_to(0, &Ask::post("/oauth/register", marked)).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+
+    let client = Client::with_id(reply.json()["client_id"].as_str().unwrap());
+    let mut browser = Browser::of("ada", PASSWORD);
+    for scope in ["mcp:connect ", " mcp:connect", "mcp:connect  mcp:danger"] {
+        let tokens = client.sign_in(&login, &mut browser, scope).await;
+        assert_eq!(tokens.scope, scope.trim().replace("  ", " "), "{scope:?}");
+        let form = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh()), ("scope", scope)];
+        let next = login.tokens(&client.post(&login, 0, "/oauth/token", &form).await);
+        assert_eq!(next.scope, tokens.scope, "{scope:?}");
+        assert_eq!(call_tool(&login, 0, &next.access, "safe").await.status, 200);
+    }
     login.close().await;
 }
 

@@ -100,6 +100,13 @@ async fn login_b3_attack_217_schemes_that_the_system_executes_are_refused_by_def
 }
 
 #[tokio::test]
+async fn login_b3_any_in_a_list_of_schemes_stops_the_start() {
+    let plan = LoginPlan::accounts().key("registration", "{dynamic: open, redirect_schemes: [known, any]}");
+    let ended = plan.refused_start().await;
+    assert!(ended.output.contains("redirect_schemes[1]: found \"any\""), "{}", ended.output);
+}
+
+#[tokio::test]
 async fn login_b3_the_operator_widens_and_narrows_the_schemes() {
     let registration = |schemes: &str| format!("{{dynamic: open, redirect_schemes: {schemes}}}");
     let login = LoginPlan::accounts().key("registration", &registration("[known, myapp]")).start().await;

@@ -79,3 +79,28 @@ async fn login_b5_a_client_that_names_no_grant_types_gets_a_refresh_token_and_on
     }
     login.close().await;
 }
+
+#[tokio::test]
+async fn login_b5_the_scopes_of_openid_alone_get_the_default_scopes() {
+    let login = LoginPlan::accounts().start().await;
+    let client = Client::register(&login, json!({})).await;
+    let mut browser = Browser::of("ada", PASSWORD);
+    let default = client.sign_in(&login, &mut browser, "").await.scope;
+    assert_eq!(default, "mcp:connect");
+    for (scope, echoed) in [
+        ("openid", "mcp:connect"),
+        ("openid profile email", "mcp:connect"),
+        ("offline_access", "mcp:connect offline_access"),
+        ("openid offline_access", "mcp:connect offline_access"),
+    ] {
+        let tokens = client.sign_in(&login, &mut browser, scope).await;
+        assert_eq!(tokens.scope, echoed, "{scope}");
+        // Repeated alone at a refresh, they narrow nothing.
+        let form = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh()), ("scope", scope)];
+        let next = login.tokens(&client.post(&login, 0, "/oauth/token", &form).await);
+        assert_eq!((&*next.scope, next.claim("scope")), (echoed, json!("mcp:connect")), "{scope}");
+    }
+    let shown = browser.open(&login, &client.request(&login, "openid other").url).await;
+    assert_eq!(shown.parameter("error").as_deref(), Some("invalid_scope"));
+    login.close().await;
+}

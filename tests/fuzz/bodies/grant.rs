@@ -162,9 +162,11 @@ pub(crate) fn grant_registration(input: &[u8]) -> bool {
             return document.is_ok();
         }
     };
-    let value: Value = serde_json::from_slice(input).expect("JSON");
-    let theirs: Vec<&str> =
-        value["redirect_uris"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let value: Value = serde_json::from_slice(input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input)).expect("JSON");
+    let theirs: Vec<&str> = match &value["redirect_uris"] {
+        Value::String(only) => vec![only],
+        several => several.as_array().expect("a list").iter().filter_map(Value::as_str).collect(),
+    };
     assert!((1..=REDIRECT_URIS_MAX).contains(&theirs.len()));
     let is_kept = |uri: &str| read.redirect_uris.iter().any(|ours| ours.as_str() == uri);
     assert!(theirs.iter().all(|uri| is_kept(uri) == RedirectSchemes::Known.read(uri).is_ok()));

@@ -68,7 +68,7 @@ async fn e10_what_else_is_wrong_goes_back_by_redirect_with_state_and_iss() {
         ("resource", "https://gw.example/other", "invalid_target"),
         ("resource", "https://gw.example/echo#x", "invalid_target"),
         ("scope", "nothing", "invalid_scope"),
-        ("scope", "a  b", "invalid_scope"),
+        ("scope", "a\tb", "invalid_scope"),
         ("request", "x", "request_not_supported"),
         ("prompt", "none", "login_required"),
         ("prompt", "none login", "invalid_request"),

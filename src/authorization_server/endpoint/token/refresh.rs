@@ -28,7 +28,7 @@ use crate::{
         form::Form,
         people::{self, Grantee, Person},
         refresh_family::{Family, PresentedToken, Standing},
-        resources::{self, OFFLINE_ACCESS},
+        resources::{self, OFFLINE_ACCESS, is_of_openid},
     },
 };
 
@@ -276,7 +276,10 @@ impl Exchange<'_> {
         if resources.is_empty() || (scopes.is_empty() && !family.scopes.is_empty()) {
             return Ok(None);
         }
-        if let Some(asked) = self.scopes()? {
+        let mut asked = self.scopes()?.unwrap_or_default();
+        // Those of OpenID Connect narrow nothing, unless a server names them.
+        asked.retain(|scope| !is_of_openid(scope) || family.scopes.contains(scope));
+        if !asked.is_empty() {
             scopes.retain(|scope| asked.contains(scope));
             // For a server without scopes, a token without scopes is enough.
             if scopes.is_empty() && !family.scopes.is_empty() {

@@ -17,7 +17,7 @@ fn problems(keys: &str) -> String {
 }
 
 #[test]
-fn b3_schemes_are_a_word_or_a_list() {
+fn login_b3_schemes_are_a_word_or_a_list() {
     let folder = folder(ACCOUNTS);
     let listed = |known: bool, schemes: &[&str]| RedirectSchemes::Listed {
         known,
@@ -49,6 +49,8 @@ fn b3_schemes_are_a_word_or_a_list() {
             "redirect_schemes[1]: found \"MyApp\"; expected a private-use scheme in lower",
         ),
         ("redirect_schemes: [https]", "redirect_schemes[0]: found \"https\""),
+        ("redirect_schemes: [known, any]", "redirect_schemes[1]: found \"any\"; expected `redirect_schemes: any` by"),
+        ("redirect_schemes: [any]", "redirect_schemes[0]: found \"any\"; expected `redirect_schemes: any` by"),
         ("redirect_schemes: [myapp, myapp]", "redirect_schemes[1]: found \"myapp\" a second time"),
         ("redirect_schemes: {a: b}", "redirect_schemes: found"),
     ] {

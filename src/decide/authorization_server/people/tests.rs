@@ -210,7 +210,7 @@ fn e45_only_a_verified_address_counts() {
 }
 
 #[test]
-fn e16_scope_is_words_between_single_spaces() {
+fn e16_login_b7_scope_is_words_between_spaces() {
     for (text, words) in [
         ("", Some("")),
         ("a", Some("a")),
@@ -218,10 +218,11 @@ fn e16_scope_is_words_between_single_spaces() {
         ("b a b", Some("b a")),
         ("A a", Some("A a")),
         ("mcp:tools https://x/y?z#w !", Some("mcp:tools https://x/y?z#w !")),
-        (" ", None),
-        (" a", None),
-        ("a ", None),
-        ("a  b", None),
+        (" ", Some("")),
+        (" a", Some("a")),
+        ("a ", Some("a")),
+        (" a   b  a ", Some("a b")),
+        ("  ", Some("")),
         ("a\tb", None),
         ("a\nb", None),
         ("a\"", None),

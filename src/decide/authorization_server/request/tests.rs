@@ -155,6 +155,7 @@ fn e16_scopes_are_those_that_the_servers_name() {
         protected("https://gw.example/b", "b c", "b a"),
         protected("https://gw.example/open", "", ""),
         protected("https://gw.example/off", "offline_access x", "x"),
+        protected("https://gw.example/own", "openid x", "x"),
     ];
     let bound = Client { scopes: Some(vec![Scope::from("b")]), ..client(&[CALLBACK]) };
     let free = client(&[CALLBACK]);
@@ -165,7 +166,9 @@ fn e16_scopes_are_those_that_the_servers_name() {
         (&free, "a", "", Some("a")),
         (&free, "a", "c", None),
         (&free, "a", "admin", None),
-        (&free, "a", "a  b", None),
+        (&free, "a", " b  a ", Some("b a")),
+        (&free, "a", "  ", Some("a")),
+        (&free, "a", "a\tb", None),
         (&free, "a", "A", None),
         (&free, "a b", "c a", Some("c a")),
         (&free, "a b", "", Some("a b")),
@@ -178,6 +181,14 @@ fn e16_scopes_are_those_that_the_servers_name() {
         // tokens.
         (&free, "a", "b offline_access", Some("b")),
         (&free, "a", "offline_access", Some("a")),
+        // So are OpenID Connect's other scopes, but not those that no one knows.
+        (&free, "a", "openid", Some("a")),
+        (&free, "a b", "openid profile email offline_access", Some("a b")),
+        (&free, "a", "openid b", Some("b")),
+        (&free, "a", "openid admin", None),
+        (&free, "a", "OpenID", None),
+        (&bound, "a b", "openid", Some("b")),
+        (&free, "own", "openid", Some("openid")),
         (&free, "off", "offline_access", Some("offline_access")),
     ] {
         let names = servers.split(' ').map(|name| format!("https://gw.example/{name}")).collect::<Vec<_>>();

@@ -103,6 +103,7 @@ fn e12_b6_without_a_resource_it_is_the_root_server_or_those_whose_scopes_fit() {
     let o = "https://gw.example/o";
     let top = root(protected(ROOT, "top both"));
     let plain = [a.clone(), b.clone(), open.clone()];
+    let named = [a.clone(), protected(B, "b openid"), open.clone()];
     let rooted = [a.clone(), b.clone(), open.clone(), top];
     let bare = [a.clone(), root(open.clone())];
     let passes = [a.clone(), passing(b.clone()), open];
@@ -115,13 +116,17 @@ fn e12_b6_without_a_resource_it_is_the_root_server_or_those_whose_scopes_fit() {
         ("others are ignored", &plain, "a openid profile", Ok(&[A])),
         ("no scopes", &plain, "", Ok(&[A, B, o])),
         ("offline_access says nothing", &plain, "offline_access", Ok(&[A, B, o])),
-        ("of no server: those without scopes", &plain, "openid", Ok(&[o])),
-        ("of no server", &plain[..2], "openid", Err(Code::InvalidScope)),
+        ("OpenID's own say nothing", &plain, "openid profile email offline_access", Ok(&[A, B, o])),
+        ("of no server: those without scopes", &plain, "admin openid", Ok(&[o])),
+        ("of no server", &plain[..2], "admin", Err(Code::InvalidScope)),
         ("the root server", &rooted, "", Ok(&[ROOT])),
         ("the root server", &rooted, "top", Ok(&[ROOT])),
         ("the root server alone", &rooted, "both", Ok(&[ROOT])),
         ("not of the root server", &rooted, "a", Ok(&[A])),
-        ("of no server", &rooted, "openid", Ok(&[ROOT])),
+        ("of no server", &rooted, "admin", Ok(&[ROOT])),
+        ("OpenID's own say nothing", &rooted, "openid", Ok(&[ROOT])),
+        ("one that a server names", &named, "openid", Ok(&[B])),
+        ("one that a server names", &named, "openid a", Ok(&[A, B])),
         ("a root server without scopes", &bare, "", Ok(&[o])),
         ("a root server without scopes", &bare, "a", Ok(&[A])),
         // Attack 218: a server that passes the token on is never one of several.
@@ -137,7 +142,8 @@ fn e12_b6_without_a_resource_it_is_the_root_server_or_those_whose_scopes_fit() {
     let many = |count: usize| (0..count).map(|n| protected(&format!("{A}/{n}"), "a")).collect::<Vec<_>>();
     assert_eq!(found(&many(RESOURCES_ASKED_MAX), &[], "a").map(|found| found.len()), Ok(RESOURCES_ASKED_MAX));
     assert_eq!(found(&many(RESOURCES_ASKED_MAX + 1), &[], "a"), Err(Code::InvalidTarget));
-    assert_eq!(found(&plain, &[], "a  b"), Err(Code::InvalidScope));
+    assert_eq!(found(&plain, &[], " a  openid "), Ok(texts(&[A])));
+    assert_eq!(found(&plain, &[], "a\tb"), Err(Code::InvalidScope));
     // A client that acts for itself gets one server, or none.
     let own = |resources: &[Protected]| of_one_server(resources).map(|of| of.len()).map_err(|error| error.code);
     assert_eq!((own(&plain), own(&[])), (Err(Code::InvalidTarget), Err(Code::InvalidTarget)));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::with;
 use crate::{
     authorization_server::{
+        grant::code::AuthorizationCode,
         person::accounts::Accounts,
         settings::Login,
         store::kind::EntryKind,
@@ -108,7 +109,7 @@ async fn e23_attack_162_scope_narrows_one_token_and_never_widens() {
     let login = world.post(E::Token, &exchange(&code)).await;
     let token = login.text("refresh_token");
     // RFC 6749 §5.2 has a separate error for it.
-    for scope in ["a b", "b", "a  a", "a\"b"] {
+    for scope in ["a b", "b", "a\ta", "a\"b", "offline_access"] {
         let reply = world.post(E::Token, &with(&refresh(token), "scope", scope)).await;
         assert_eq!(reply.refusal(), (400, "invalid_scope"), "{scope}");
     }
@@ -121,6 +122,32 @@ async fn e23_attack_162_scope_narrows_one_token_and_never_widens() {
     assert_eq!(narrow.text("scope"), "b");
     let whole = world.refresh(narrow.text("refresh_token")).await;
     assert_eq!(whole.text("scope"), "a b", "the grant is as it was");
+}
+
+#[tokio::test]
+async fn login_b5_b7_scopes_of_openid_alone_and_stray_spaces_narrow_nothing() {
+    let world = World::new().await;
+    let code = world.code("app", &["a", "b"], &[ECHO]).await;
+    let kept = world.embedded.state.store.get(EntryKind::Code, &sha256_base64url(&code)).await.unwrap().unwrap();
+    let code: AuthorizationCode = serde_json::from_slice(&kept).unwrap();
+    let named = ["offline_access", "openid", "c"].map(Into::into).to_vec();
+    let code = world.keep_code(&AuthorizationCode { named, ..code }).await;
+    let mut reply = world.post(E::Token, &exchange(&code)).await;
+    for (scope, echoed) in [
+        ("offline_access", "a b offline_access"),
+        ("openid offline_access", "a b offline_access"),
+        ("openid", "a b"),
+        (" b  offline_access ", "b offline_access"),
+        ("a  b", "a b"),
+        ("  ", "a b"),
+    ] {
+        reply = world.post(E::Token, &with(&refresh(reply.text("refresh_token")), "scope", scope)).await;
+        assert_eq!(reply.json["scope"], echoed, "{scope:?}: {}", reply.json);
+    }
+    for scope in ["c", "c offline_access", "profile"] {
+        let refused = world.post(E::Token, &with(&refresh(reply.text("refresh_token")), "scope", scope)).await;
+        assert_eq!(refused.refusal(), (400, "invalid_scope"), "{scope:?}");
+    }
 }
 
 #[tokio::test]
