@@ -70,7 +70,7 @@ fn wrong(what: impl Into<Cow<'static, str>>) -> Wrong {
 /// A registration request.
 fn registration(json: &[u8], terms: Terms<'_>) -> Result<RegistrationRequest, Wrong> {
     // RFC 8259 §8.1 lets a reader ignore a byte order mark.
-    let members = Members::read(json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json))?.as_meant();
+    let members = Members::read(json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json))?.mended();
     // RFC 7591 §2 defines the default. The gateway assigns `client_id` and `client_secret`, and
     // ignores those in the request.
     members.registration(terms, |members| members.method("client_secret_basic", false))
@@ -116,7 +116,7 @@ impl Members {
     /// The members of a registration with what RFC 7591 §3.2.1 lets the server replace: one string
     /// for a list is a list of one, and a name or a method that cannot be used counts as absent.
     /// The answer says what holds.
-    fn as_meant(mut self) -> Self {
+    fn mended(mut self) -> Self {
         for list in ["redirect_uris", "grant_types", "response_types"] {
             if let Some(value) = self.0.get_mut(list).filter(|value| value.is_string()) {
                 *value = Value::Array(vec![value.take()]);
