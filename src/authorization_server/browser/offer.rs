@@ -31,7 +31,7 @@ const WRITES_MAX: usize = 4;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Offer {
     /// The requested scopes that may be granted, each with whether the user granted it before, at
-    /// every server of the request.
+    /// each of these servers.
     pub(crate) scopes: Vec<(Scope, bool)>,
     /// Whether the user granted access to each of these servers before.
     pub(crate) knows_servers: bool,
@@ -44,7 +44,7 @@ pub(crate) struct Offer {
     /// Whether nothing may be granted: none of the requested scopes, or, if none was requested, no
     /// access at all.
     pub(crate) is_nothing: bool,
-    /// The servers that the token will be for.
+    /// These servers: those of the request that the token will be for.
     pub(crate) resources: Vec<Box<str>>,
 }
 
@@ -72,10 +72,10 @@ impl Offer {
         let mut configured = embedded.settings.clients.iter();
         let is_trusted = configured.any(|one| one.id == client.id && one.trusted);
         let scopes = allowed.into_iter().map(|scope| {
-            let is_known = request.resources.iter().all(|one| remembered.has(one, &scope));
+            let is_known = resources.iter().all(|one| remembered.has(one, &scope));
             (scope, is_known)
         });
-        let knows_servers = request.resources.iter().all(|one| remembered.of(one).is_some());
+        let knows_servers = resources.iter().all(|one| remembered.of(one).is_some());
         Ok(Self {
             scopes: scopes.collect(),
             knows_servers,
@@ -126,8 +126,8 @@ impl Offer {
     }
 
     /// The scopes to grant.
-    pub(crate) fn into_scopes(self) -> Vec<Scope> {
-        self.scopes.into_iter().map(|(scope, _)| scope).collect()
+    pub(crate) fn granted(&self) -> Vec<Scope> {
+        self.scopes.iter().map(|(scope, _)| scope.clone()).collect()
     }
 }
 
@@ -155,8 +155,8 @@ impl Remembered {
     }
 }
 
-/// Records that `person` has granted what `request` asks for, as far as `scopes`, to `client`;
-/// nothing if any program may claim the redirect URI.
+/// Records that `person` has granted `client` what the page with `offer` showed; nothing if any
+/// program may claim the redirect URI.
 ///
 /// # Errors
 /// [`StoreFault`].
@@ -164,18 +164,18 @@ pub(crate) async fn remember(
     embedded: &Embedded,
     person: &Person,
     client: &Client,
-    request: &AuthorizationRequest,
-    scopes: &[Scope],
+    uri: &RedirectUri,
+    offer: &Offer,
 ) -> Result<(), StoreFault> {
-    if request.back.uri.is_claimable() {
+    if uri.is_claimable() {
         return Ok(());
     }
-    let (store, key) = (&embedded.state.store, key(person, client, &request.back.uri));
+    let (store, key, scopes) = (&embedded.state.store, key(person, client, uri), offer.granted());
     let until = embedded.state.clock.now().wall.saturating_add(CONSENT_AGE);
     for _ in 0..WRITES_MAX {
         let before = store.get(EntryKind::Consent, &key).await?;
         let mut remembered = read(before.as_deref());
-        request.resources.iter().for_each(|one| remembered.add(one, scopes));
+        offer.resources.iter().for_each(|one| remembered.add(one, &scopes));
         let value = serde_json::to_vec(&remembered).map_err(|cause| StoreFault(cause.to_string()))?;
         let is_written = match &before {
             Some(before) => store.replace(EntryKind::Consent, &key, before, value, Some(until)).await?,

@@ -122,7 +122,7 @@ async fn proceed(
             let outcome = offer.outcome(offer.settled_by());
             event::note(embedded, "consent", Some(&client.id), Some(&person.subject), &outcome);
             let ungranted = offer.ungranted(embedded, &client, person);
-            let location = code::issue(embedded, request, person.clone(), offer.into_scopes(), None).await?;
+            let location = code::issue(embedded, request, person.clone(), offer.granted(), None).await?;
             return Ok(Next { location, cookies: Vec::new(), ungranted });
         }
     }

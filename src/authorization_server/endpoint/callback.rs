@@ -103,6 +103,6 @@ async fn admit(
     }
     event::note(embedded, "consent", of_client, Some(&subject), &offer.outcome(offer.settled_by()));
     let request = flow.request.clone();
-    let location = flow::finish(embedded, &at, flow, offer.into_scopes()).await?;
+    let location = flow::finish(embedded, &at, flow, offer.granted()).await?;
     Ok(way_back::lead_after_idp(SignInOutcome::SignedIn, &request, &location).without(ungranted))
 }

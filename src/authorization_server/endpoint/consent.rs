@@ -94,7 +94,7 @@ async fn decided(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswe
     let person = flow.person.as_ref().filter(|_| is_allowed);
     let ungranted = person.and_then(|person| offer.ungranted(embedded, &flow.client, person));
     let location = if is_allowed {
-        allow(embedded, &at, flow, offer.into_scopes()).await?
+        allow(embedded, &at, flow, &offer).await?
     } else {
         flow::end(embedded, &at).await?;
         let error = Code::AccessDenied.because("the user denied access");
@@ -103,11 +103,11 @@ async fn decided(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswe
     Ok(reply::redirect(&location, &[flow::let_go(embedded, &at.id)]).without(ungranted))
 }
 
-async fn allow(embedded: &Embedded, at: &FlowAt, flow: Flow, scopes: Vec<Scope>) -> Result<String, OAuthError> {
-    let (client, request, person) = (flow.client.clone(), flow.request.clone(), flow.person.clone());
-    let location = flow::finish(embedded, at, flow, scopes.clone()).await?;
+async fn allow(embedded: &Embedded, at: &FlowAt, flow: Flow, offer: &Offer) -> Result<String, OAuthError> {
+    let (client, uri, person) = (flow.client.clone(), flow.request.back.uri.clone(), flow.person.clone());
+    let location = flow::finish(embedded, at, flow, offer.granted()).await?;
     let Some(person) = person else { return Ok(location) };
-    if let Err(fault) = offer::remember(embedded, &person, &client, &request, &scopes).await {
+    if let Err(fault) = offer::remember(embedded, &person, &client, &uri, offer).await {
         // The authorization code is valid anyway; only the next request asks the user again.
         tracing::warn!(target: "portcullis::authorization_server", %fault, "a consent could not be stored; the user will be asked again");
     }
@@ -134,8 +134,7 @@ async fn offer_of(embedded: &Embedded, flow: &Flow, asked: &Asked<'_>) -> Result
 }
 
 /// What the CSRF value of the page is bound to: the user and the scopes.
-fn purpose(flow: &Flow, offer: &Offer) -> [String; 3] {
+fn purpose(flow: &Flow, offer: &Offer) -> [String; 4] {
     let subject = flow.person.as_ref().map_or("", |person| &person.subject);
-    let scopes: Vec<Scope> = offer.scopes.iter().map(|(scope, _)| scope.clone()).collect();
-    ["consent".into(), subject.into(), Scope::join(&scopes)]
+    ["consent".into(), subject.into(), Scope::join(&offer.granted()), offer.resources.join(" ")]
 }

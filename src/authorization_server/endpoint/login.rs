@@ -152,7 +152,7 @@ async fn admit(
     event::note(embedded, "consent", Some(&flow.client.id), Some(&person.subject), &outcome);
     let ungranted = offer.ungranted(embedded, &flow.client, &person);
     let back = flow.request.back.uri.clone();
-    let location = flow::finish(embedded, &at, flow, offer.into_scopes()).await?;
+    let location = flow::finish(embedded, &at, flow, offer.granted()).await?;
     Ok(pages::onward(SignInOutcome::SignedIn, &back, &location, &cookies).without(ungranted))
 }
 

@@ -67,6 +67,34 @@ async fn e16_a_step_up_shows_only_what_is_new_as_new() {
 }
 
 #[tokio::test]
+async fn d03_login_b6_consent_is_for_the_servers_that_the_page_names() {
+    let world = World::new().await;
+    let both = [("resource", ECHO), ("resource", FILES)];
+    let mut browser = Browser::default();
+    browser.consent_to(&world, "b").await;
+    // FILES names no `a`, so the token is not for it.
+    let id = browser.authorize(&world, "app", BACK, "a", &both).await.flow();
+    let shown = browser.get(&world, E::Consent, &page(&id)).await;
+    assert!(shown.text.contains(ECHO) && !shown.text.contains(FILES), "{}", shown.text);
+    browser.answer(&world, &id, "allow").await;
+    assert!(browser.authorize(&world, "app", BACK, "a", &both).await.parameter("code").is_some(), "asked once");
+    // If FILES names no scope any more, it is another question.
+    let open = world.reloaded(|settings| {
+        settings.resources[1].scopes.clear();
+        settings.resources[1].default_scopes.clear();
+    });
+    for resources in [&both[..], &both[1..]] {
+        let shown = browser.authorize(&open, "app", BACK, "a", resources).await;
+        assert!(shown.location().starts_with(&page("")), "{}", shown.location());
+    }
+    // A page that named ECHO alone answers nothing for both.
+    let id = browser.authorize(&world, "app", BACK, "a", &[both[0], both[1], ("prompt", "consent")]).await.flow();
+    let csrf = browser.get(&world, E::Consent, &page(&id)).await.field("csrf");
+    let form = [("flow", &*id), ("csrf", &*csrf), ("decision", "allow")];
+    assert_eq!(browser.post(&open, E::Consent, &form).await.status, 403);
+}
+
+#[tokio::test]
 async fn d03_consent_for_one_client_or_person_skips_nothing_for_another() {
     let world = World::new().await;
     let mut browser = Browser::default();
