@@ -203,8 +203,10 @@ impl State {
     /// needs.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        let at_the_idp = self.bridge.as_ref().map(Bridge::troubles).unwrap_or_default();
-        let mut troubles: Vec<String> = at_the_idp.into_iter().chain(self.failing.first()).collect();
+        let bridge = self.bridge.as_ref();
+        let mut troubles = bridge.map(Bridge::troubles).unwrap_or_default();
+        troubles.extend(bridge.map(Bridge::remarks).unwrap_or_default());
+        troubles.extend(self.failing.first());
         troubles.extend(self.claims_seen.trouble());
         if self.store.seals().is_some() {
             troubles.extend(self.identity.troubles(self.clock.now()));

@@ -23,6 +23,7 @@ mod idp_claims;
 mod idp_place;
 mod idp_profiles;
 mod idp_ready;
+mod idp_sizes;
 mod lasting;
 mod odd_clients;
 mod onward;

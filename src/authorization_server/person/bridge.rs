@@ -113,6 +113,15 @@ impl Bridge {
         of_metadata.into_iter().chain(self.health().troubles()).collect()
     }
 
+    /// What the operator must know although users can sign in.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let clock = match &self.0 {
+            Kind::Oidc(bridge) => &bridge.clock,
+            Kind::GitHub(bridge) => &bridge.clock,
+        };
+        self.health().remarks(clock.now().mono)
+    }
+
     /// Successful and failed fetches of its metadata; GitHub has none.
     #[must_use]
     pub fn metadata_fetches(&self) -> (u64, u64) {

@@ -6,6 +6,13 @@ use super::{KIB, MIB};
 
 /// Bytes of a bearer token, checked before it is decoded.
 pub const TOKEN_BYTES_MAX: usize = 8 * KIB;
+/// Bytes of an ID token that the company IdP sends to the gateway itself, over a connection of the
+/// gateway's. Group lists are long: Entra ID names up to 200 groups, and names of Active Directory
+/// have 70 characters.
+pub const ID_TOKEN_BYTES_MAX: usize = 64 * KIB;
+/// An answer of the company IdP's token endpoint: an ID token, an access token that may be as long,
+/// and a refresh token.
+pub const IDP_TOKENS_BYTES_MAX: usize = 256 * KIB;
 /// A key id is an opaque lookup string.
 pub const KID_BYTES_MAX: usize = 256;
 /// Nesting of a token's header and claims.

@@ -142,7 +142,7 @@ mod tests {
             algorithms: &rules.algorithms,
             clock_skew: rules.clock_skew,
         };
-        let unverified = UnverifiedJwt::read(token).map_err(|_| TokenFault::Malformed)?;
+        let unverified = UnverifiedJwt::read_id_token(token).map_err(|_| TokenFault::Malformed)?;
         verify(&unverified, &expected, &key_set(), now()).map(|_| ())
     }
 
@@ -174,6 +174,18 @@ mod tests {
             let token = P256.token("ES256", header, &with(&good(), claims));
             assert_eq!(judged(&token), *expected, "{header} {claims}");
         }
+    }
+
+    #[test]
+    fn login_a8_an_id_token_with_300_groups_is_read_and_the_bound_is_its_own() {
+        let groups: Vec<String> =
+            (0..300).map(|n| format!("CN=department-{n:04},OU=groups,OU=company,DC=corp,DC=example")).collect();
+        let token = P256.token("ES256", &json!({"typ": "JWT"}), &with(&good(), &json!({"groups": groups})));
+        assert!(token.len() > 2 * crate::base::limits::tokens::TOKEN_BYTES_MAX, "{}", token.len());
+        assert_eq!(judged(&token), Ok(()));
+        let long =
+            P256.token("ES256", &json!({"typ": "JWT"}), &with(&good(), &json!({"groups": "x".repeat(64 * 1024)})));
+        assert_eq!(UnverifiedJwt::read_id_token(&long).map(drop), Err(TokenFault::Oversize));
     }
 
     #[test]

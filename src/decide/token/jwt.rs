@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     base::{
         clock::Now,
-        limits::tokens::{KID_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_JSON_DEPTH_MAX},
+        limits::tokens::{ID_TOKEN_BYTES_MAX, KID_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_JSON_DEPTH_MAX},
     },
     decide::{
         json::strict,
@@ -50,11 +50,19 @@ impl<'a> UnverifiedJwt<'a> {
     /// # Errors
     /// [`TokenFault`].
     pub fn read(token: &'a str) -> Result<Self, Refusal> {
-        Self::shape(token).map_err(Refusal::Token)
+        Self::shape(token, TOKEN_BYTES_MAX).map_err(Refusal::Token)
     }
 
-    fn shape(token: &'a str) -> Result<Self, TokenFault> {
-        if token.len() > TOKEN_BYTES_MAX {
+    /// Reads an ID token, which may be longer: it comes from the company IdP itself.
+    ///
+    /// # Errors
+    /// [`TokenFault`].
+    pub fn read_id_token(token: &'a str) -> Result<Self, TokenFault> {
+        Self::shape(token, ID_TOKEN_BYTES_MAX)
+    }
+
+    fn shape(token: &'a str, bytes_max: usize) -> Result<Self, TokenFault> {
+        if token.len() > bytes_max {
             return Err(TokenFault::Oversize);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;

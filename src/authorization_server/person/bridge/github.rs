@@ -49,7 +49,7 @@ pub(crate) struct GitHubBridge {
     /// Users about whom GitHub does not say what decides; at most two, none after a success.
     refused_users: Mutex<Vec<u64>>,
     fetch: Fetch,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) health: IdpHealth,
 }
 

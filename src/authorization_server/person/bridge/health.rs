@@ -1,6 +1,7 @@
 //! What the company IdP answered so far, for the operator: figures, and what must be done.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,6 +12,9 @@ use std::{
 use http::StatusCode;
 
 use crate::decide::authorization_server::idp_refusal::{IdpRefusal, UnclearRefusals};
+
+/// How long a remark is shown after it was made last.
+const REMARK_AGE: Duration = Duration::from_secs(3600);
 
 /// Exchanges at the IdP's token endpoint since the start, by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +56,8 @@ struct Judged {
     trouble: Option<String>,
     /// Why the IdP's answers do not say who a user is, and what to do.
     not_believed: Option<String>,
+    /// What concerns some users only, by topic, each with the time when it was seen last.
+    remarks: BTreeMap<&'static str, (String, Duration)>,
 }
 
 impl IdpHealth {
@@ -129,6 +135,37 @@ impl IdpHealth {
         }
     }
 
+    /// An answer about one user cannot be used, and the operator must act. Answers about other
+    /// users do not show that this has ended.
+    pub(crate) fn unusable_for_one(&self, topic: &'static str, why: String, mono: Duration) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.remark(topic, why, mono);
+    }
+
+    /// What the operator must know although users can sign in. Logged when it begins or changes;
+    /// shown for [`REMARK_AGE`], or until it is [settled](Self::settled).
+    pub(crate) fn remark(&self, topic: &'static str, what: String, mono: Duration) {
+        let mut judged = self.judged();
+        if judged.remarks.get(topic).is_none_or(|(before, _)| *before != what) {
+            tracing::error!("{what}");
+        }
+        judged.remarks.insert(topic, (what, mono));
+    }
+
+    /// The remark with this topic no longer holds.
+    pub(crate) fn settled(&self, topic: &'static str) {
+        if self.judged().remarks.remove(topic).is_some() {
+            tracing::info!(topic, "what was reported about the company IdP has ended");
+        }
+    }
+
+    /// What the operator must know although users can sign in.
+    pub(crate) fn remarks(&self, mono: Duration) -> Vec<String> {
+        let mut judged = self.judged();
+        judged.remarks.retain(|_, (_, seen)| mono.saturating_sub(*seen) < REMARK_AGE);
+        judged.remarks.values().map(|(what, _)| what.clone()).collect()
+    }
+
     /// An answer said who the user is.
     pub(crate) fn believed(&self) {
         if self.judged().not_believed.take().is_some() {
@@ -195,5 +232,25 @@ impl IdpHealth {
 
     fn judged(&self) -> MutexGuard<'_, Judged> {
         self.judged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn login_a8_a_remark_about_one_user_stays_for_an_hour_also_if_others_sign_in() {
+        let (health, secs) = (IdpHealth::new("login.oidc"), Duration::from_secs);
+        health.unusable_for_one("ID token", "too large".to_owned(), secs(10));
+        health.believed();
+        health.granted();
+        assert_eq!(health.remarks(secs(3_609)), ["too large"]);
+        assert!(health.troubles().is_empty(), "others can sign in");
+        assert_eq!(health.figures().refused, 1);
+        assert!(health.remarks(secs(3_610)).is_empty());
+        health.remark("userinfo", "refused".to_owned(), secs(4_000));
+        health.settled("userinfo");
+        assert!(health.remarks(secs(4_000)).is_empty());
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct OidcBridge {
     /// Notified when `link` has other keys.
     relinked: Notify,
     fetch: Fetch,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) health: IdpHealth,
 }
 

@@ -97,6 +97,13 @@ pub(crate) fn refuses_the_gateway() -> OAuthError {
     )
 }
 
+/// What the IdP says about a user is too large: the operator must act.
+pub(crate) fn too_large() -> OAuthError {
+    Code::TemporarilyUnavailable.because(
+        "what the company's identity provider says about this user is too large: its administrator must act, another sign-in does not help",
+    )
+}
+
 /// The error code of an IdP's answer, for the log. Its description is not logged: it is text from
 /// outside (attack 165).
 pub(crate) fn logged_error(error: &str) -> String {

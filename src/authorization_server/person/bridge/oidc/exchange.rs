@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::OidcBridge;
 use crate::{
-    authorization_server::person::bridge::sign_in::{refuses_the_gateway, unavailable},
-    base::percent::escape,
+    authorization_server::person::bridge::sign_in::{refuses_the_gateway, too_large, unavailable},
+    base::{limits::tokens::IDP_TOKENS_BYTES_MAX, percent::escape},
     decide::{
         authorization_server::{
             error::OAuthError,
@@ -24,8 +24,6 @@ use crate::{
     },
 };
 
-/// The maximum length of a token response.
-const BYTES_MAX: usize = 64 * 1024;
 /// The maximum nesting of its JSON.
 const DEPTH_MAX: u32 = 16;
 /// How much of an error code is read; a longer one is unknown anyway.
@@ -58,9 +56,10 @@ impl OidcBridge {
         user: Option<&str>,
         within: Duration,
     ) -> Result<Granted, NotGranted> {
-        let answered = self.ask(parameters, within).await.map_err(|error| {
-            self.health.unavailable();
-            NotGranted::Unavailable(error)
+        let answered = self.ask(parameters, within).await.inspect_err(|failed| {
+            if matches!(failed, NotGranted::Unavailable(_)) {
+                self.health.unavailable();
+            }
         })?;
         let (status, error) = match answered {
             Ok(granted) => {
@@ -92,11 +91,11 @@ impl OidcBridge {
         &self,
         parameters: &[(&str, &str)],
         within: Duration,
-    ) -> Result<Result<Granted, (StatusCode, String)>, OAuthError> {
-        let metadata = self.metadata().await?;
+    ) -> Result<Result<Granted, (StatusCode, String)>, NotGranted> {
+        let metadata = self.metadata().await.map_err(NotGranted::Unavailable)?;
         let endpoint = metadata.token_endpoint.as_deref().unwrap_or_default();
         let link = self.link();
-        let place = link.keys.discovery().place("token_endpoint", endpoint).map_err(|fault| unavailable(&fault))?;
+        let place = link.keys.discovery().place("token_endpoint", endpoint).map_err(|fault| away(&fault))?;
         let settings = &link.settings;
         let secret = std::str::from_utf8(settings.client_secret.expose()).unwrap_or_default();
         let id = &*settings.client_id;
@@ -105,19 +104,27 @@ impl OidcBridge {
         let methods = metadata.token_endpoint_auth_methods_supported.as_deref();
         let takes = |method: &str| methods.is_some_and(|methods| methods.iter().any(|one| one == method));
         let authorization = if methods.is_none() || takes("client_secret_basic") || !takes("client_secret_post") {
-            Some(basic(id, secret)?)
+            Some(basic(id, secret).map_err(|fault| away(&fault))?)
         } else {
             parameters.extend([("client_id", id), ("client_secret", secret)]);
             None
         };
-        let wanted = Wanted { url: &place.url, rule: place.rule, plaintext: place.plaintext, bytes_max: BYTES_MAX };
+        let wanted =
+            Wanted { url: &place.url, rule: place.rule, plaintext: place.plaintext, bytes_max: IDP_TOKENS_BYTES_MAX };
         let posted = link.fetch.post_form(&wanted, form::encode(&parameters), authorization, within).await;
-        let posted = posted.map_err(|fault| unavailable(&place.advised(fault, "login.oidc.reach_at")))?;
+        let posted = posted.map_err(|fault| match fault.kind {
+            FaultKind::TooLarge => {
+                let why = format!(
+                    "the answer of the company IdP's token endpoint is too large: {}; have the IdP put fewer values, such as groups, into the tokens of this client",
+                    fault.cause
+                );
+                self.health.unusable_for_one("token response", why, self.clock.now().mono);
+                NotGranted::Gateway(too_large())
+            }
+            _ => away(&place.advised(fault, "login.oidc.reach_at")),
+        })?;
         let unreadable = || {
-            unavailable(&Fault::new(
-                FaultKind::TokenEndpoint,
-                "the token endpoint's answer is not an unambiguous JSON object",
-            ))
+            away(&Fault::new(FaultKind::TokenEndpoint, "the token endpoint's answer is not an unambiguous JSON object"))
         };
         let answer = strict::object(&posted.body, DEPTH_MAX).map_err(|strict::NotStrict| unreadable())?;
         let text = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(Box::from);
@@ -136,10 +143,13 @@ impl OidcBridge {
     }
 }
 
+fn away(fault: &Fault) -> NotGranted {
+    NotGranted::Unavailable(unavailable(fault))
+}
+
 /// RFC 6749 §2.3.1: form-encode both parts, then Basic.
-fn basic(id: &str, secret: &str) -> Result<HeaderValue, OAuthError> {
+fn basic(id: &str, secret: &str) -> Result<HeaderValue, Fault> {
     let pair = format!("{}:{}", escape(id), escape(secret));
-    HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).map_err(|_| {
-        unavailable(&Fault::new(FaultKind::TokenEndpoint, "the IdP client credential cannot be sent in a header"))
-    })
+    HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
+        .map_err(|_| Fault::new(FaultKind::TokenEndpoint, "the IdP client credential cannot be sent in a header"))
 }

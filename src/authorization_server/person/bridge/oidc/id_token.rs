@@ -7,8 +7,11 @@ use serde_json::{Map, Value};
 
 use super::{CLOCK_SKEW, OidcBridge, exchange::Granted, userinfo::Userinfo};
 use crate::{
-    authorization_server::{person::bridge::sign_in::unavailable, settings::OidcSettings},
-    base::clock::Now,
+    authorization_server::{
+        person::bridge::sign_in::{too_large, unavailable},
+        settings::OidcSettings,
+    },
+    base::{clock::Now, limits::tokens::ID_TOKEN_BYTES_MAX},
     decide::{
         authorization_server::{
             error::{Code, OAuthError},
@@ -16,7 +19,7 @@ use crate::{
             people::Person,
             userinfo,
         },
-        refusal::{Refusal, TokenFault},
+        refusal::TokenFault,
         token::{
             id_token::{self, Expected, SignInTime},
             jwk::asymmetric,
@@ -114,10 +117,7 @@ impl OidcBridge {
         let no_keys = || {
             NotBelieved::Unavailable(unavailable(&Fault::new(FaultKind::KeySet, "the IdP's keys cannot be fetched")))
         };
-        let unverified = UnverifiedJwt::read(token).map_err(|refusal| match refusal {
-            Refusal::Token(fault) => refused(fault),
-            _ => refused(TokenFault::Malformed),
-        })?;
+        let unverified = UnverifiedJwt::read_id_token(token).map_err(refused)?;
         let mut keys = link.keys.current_or_first(now).await.map_err(|_| no_keys())?;
         let mut proof = id_token::verify(&unverified, &expected, &keys.set, now);
         // The token came from the IdP itself, so a client cannot cause key fetches.
@@ -148,6 +148,14 @@ impl OidcBridge {
             return NotBelieved::Gateway(Code::TemporarilyUnavailable.because(
                 "the identity provider signs its answer in a way that this gateway does not accept: the administrator must act, another sign-in does not help",
             ));
+        }
+        if fault == TokenFault::Oversize {
+            let found = token.len();
+            let why = format!(
+                "the company IdP sent an ID token that is too large: it has {found} bytes, and at most {ID_TOKEN_BYTES_MAX} are read: have the IdP put fewer values, such as groups, into the ID tokens of this client"
+            );
+            self.health.unusable_for_one("ID token", why, self.clock.now().mono);
+            return NotBelieved::Gateway(too_large());
         }
         tracing::warn!(?fault, "the company IdP sent an ID token that is not valid");
         NotBelieved::Answer(Code::InvalidRequest.because("the identity provider's answer is not valid"))
