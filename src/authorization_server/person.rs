@@ -4,4 +4,5 @@ pub mod accounts;
 pub mod bridge;
 pub(crate) mod claims_seen;
 pub(crate) mod current;
+pub(crate) mod kept;
 pub mod passwords;

@@ -15,7 +15,7 @@ use crate::{
         github::{names::GitHubNames, place::GitHubPlace},
         holders::Holders,
         idp_profile::IdpProfile,
-        people::{GrantRule, RegisteredBy},
+        people::{self, GrantRule, RegisteredBy},
         redirect_scheme::RedirectSchemes,
         refresh_family::RefreshBounds,
         resources::Protected,
@@ -68,6 +68,13 @@ impl EmbeddedSettings {
     #[must_use]
     pub fn refresh_bounds(&self) -> RefreshBounds {
         RefreshBounds { idle_max: self.refresh_token_ttl, grace: self.refresh_grace }
+    }
+
+    /// The claims that count: those that `grants` or `token_claims` name.
+    #[must_use]
+    pub fn named_claims(&self) -> Vec<Box<str>> {
+        let of_tokens = self.token_claims.iter().map(|name| &**name);
+        people::named_claims(&self.grants).chain(of_tokens).map(Box::from).collect()
     }
 
     /// Whose access tokens count.

@@ -32,6 +32,7 @@ use crate::{
             form,
             people::Person,
             request::AuthorizationRequest,
+            sealed_bytes,
         },
         routing::IssuerEndpoint,
     },
@@ -59,7 +60,7 @@ pub(crate) struct Flow {
     /// The user who has logged in.
     pub(crate) person: Option<Person>,
     /// The user's session at the company IdP, sealed. Missing in flows of earlier releases.
-    #[serde(default)]
+    #[serde(default, with = "sealed_bytes")]
     pub(crate) session: Option<Vec<u8>>,
     /// SHA-256 of the cookie that the browser got when it came back from the company IdP: only this
     /// browser may consent. Missing in flows of earlier releases.

@@ -11,7 +11,13 @@ use crate::{
         },
         embedded::{Asked, Embedded},
         event,
-        person::bridge::sign_in::{IdpAnswer, IdpSignIn, LoginFault},
+        person::{
+            bridge::{
+                session::IdpSession,
+                sign_in::{IdpAnswer, IdpSignIn, LoginFault},
+            },
+            kept,
+        },
         reply::{self, Denied, EndpointAnswer},
         throttle::Action,
     },
@@ -58,6 +64,9 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
         Ok(IdpSignIn { person, session }) => {
             throttle.refund(action);
             embedded.state.claims_seen.note(&embedded.settings.grants, &person);
+            let named = embedded.settings.named_claims();
+            let person = kept::shortened(person, &named, bridge, Code::ServerError)?;
+            let session = session.map(|session| IdpSession { person: person.clone(), ..session });
             let session = session.map(|session| session.seal(&embedded.state.sealer)).transpose()?;
             Ok(admit(embedded, flow, &at, person, session).await?)
         }

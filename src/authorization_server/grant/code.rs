@@ -17,7 +17,7 @@ use crate::{
         people::{self, Grantee, Person},
         pkce::Challenge,
         request::AuthorizationRequest,
-        resources,
+        resources, sealed_bytes,
     },
 };
 
@@ -41,6 +41,7 @@ pub(crate) struct AuthorizationCode {
     /// The user who granted them.
     pub(crate) person: Person,
     /// The session at the company IdP, sealed.
+    #[serde(default, with = "sealed_bytes")]
     pub(crate) bridge: Option<Vec<u8>>,
     /// The refresh family that this code was exchanged for, so that a second use ends it.
     pub(crate) spent: Option<Box<str>>,

@@ -20,9 +20,12 @@ use crate::{
         event,
         grant::family::{self, written},
         lease::StoreLease,
-        person::bridge::{
-            Bridge,
-            session::{Believed, IdpSession, Refreshed},
+        person::{
+            bridge::{
+                Bridge,
+                session::{Believed, IdpSession, Refreshed},
+            },
+            kept,
         },
         renewals::Renewal,
         store::{fault::StoreFault, kind::EntryKind},
@@ -41,7 +44,13 @@ const STORE_AGAIN: Duration = Duration::from_millis(250);
 /// or waits for the exchange under way.
 pub(crate) async fn renew(embedded: &Embedded, id: &str, current: [u8; 32]) -> Renewal {
     let state = &embedded.state;
-    let work = Work { state: Arc::clone(state), issuer: embedded.settings.issuer.clone(), id: id.into(), current };
+    let work = Work {
+        state: Arc::clone(state),
+        issuer: embedded.settings.issuer.clone(),
+        named: embedded.settings.named_claims(),
+        id: id.into(),
+        current,
+    };
     let Some(mut outcome) = state.renewals.join(id, || work.run()) else {
         return busy("too many refreshes are under way; try again later");
     };
@@ -60,6 +69,8 @@ fn busy(why: &'static str) -> Renewal {
 struct Work {
     state: Arc<State>,
     issuer: Issuer,
+    /// The claims that count.
+    named: Vec<Box<str>>,
     id: Box<str>,
     current: [u8; 32],
 }
@@ -101,8 +112,9 @@ impl Work {
             return Ok(Renewal::Changed);
         };
         // Without an IdP session the IdP cannot be asked, so the family ends.
-        let Some(session) = family.bridge.as_deref().and_then(|sealed| IdpSession::open(&self.state.sealer, sealed))
-        else {
+        let sealed = family.bridge.as_deref();
+        let opened = sealed.and_then(|sealed| IdpSession::open(&self.state.sealer, sealed, &family.person));
+        let Some(session) = opened else {
             return self.end(&family, "session unknown: revoked").await;
         };
         let refreshed = match bridge.refresh(session).await {
@@ -138,6 +150,12 @@ impl Work {
             Ok(Believed::NotAdmitted) => return self.end_now("no longer admitted at the IdP: revoked").await,
             Err(error) => return Ok(Renewal::Failed(error)),
         };
+        // The login stays: its user did nothing wrong.
+        let person = match kept::shortened(session.person, &self.named, bridge, Code::TemporarilyUnavailable) {
+            Ok(person) => person,
+            Err(error) => return Ok(Renewal::Failed(error)),
+        };
+        let session = IdpSession { person, ..session };
         let sealed = match seal(&session) {
             Ok(sealed) => sealed,
             Err(error) => return Ok(Renewal::Failed(error)),

@@ -113,13 +113,14 @@ impl Bridge {
         of_metadata.into_iter().chain(self.health().troubles()).collect()
     }
 
+    /// The claims of a user do not fit into the store.
+    pub(crate) fn cannot_keep(&self, why: String) {
+        self.health().remark("claims", why, self.clock().now().mono);
+    }
+
     /// What the operator must know although users can sign in.
     pub(crate) fn remarks(&self) -> Vec<String> {
-        let clock = match &self.0 {
-            Kind::Oidc(bridge) => &bridge.clock,
-            Kind::GitHub(bridge) => &bridge.clock,
-        };
-        self.health().remarks(clock.now().mono)
+        self.health().remarks(self.clock().now().mono)
     }
 
     /// Successful and failed fetches of its metadata; GitHub has none.
@@ -149,6 +150,13 @@ impl Bridge {
         match &self.0 {
             Kind::Oidc(bridge) => bridge.link().settings.client_id.clone(),
             Kind::GitHub(bridge) => bridge.link().settings.client_id.clone(),
+        }
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        match &self.0 {
+            Kind::Oidc(bridge) => &*bridge.clock,
+            Kind::GitHub(bridge) => &*bridge.clock,
         }
     }
 

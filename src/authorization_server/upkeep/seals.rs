@@ -13,7 +13,7 @@ use crate::{
         store::{fault::StoreFault, kind::EntryKind, renew::RenewedValue, seals::SealEra},
     },
     base::limits::authorization_server::UNSEALED_VALUES_MAX,
-    decide::authorization_server::stored_value::SealKeyId,
+    decide::authorization_server::{sealed_bytes, stored_value::SealKeyId},
 };
 
 /// What a walk through the store found.
@@ -107,7 +107,7 @@ async fn walk(state: &State) -> Result<Census, StoreFault> {
 }
 
 /// The value with its secrets sealed by the first key; `None` if they are. A secret is a list of
-/// bytes anywhere in the value that one of the keys opens.
+/// bytes, or text of [`sealed_bytes`], anywhere in the value that one of the keys opens.
 fn inside(sealer: &Sealer, plain: &[u8]) -> Result<Option<Vec<u8>>, &'static str> {
     let Ok(mut value) = serde_json::from_slice::<Value>(plain) else { return Ok(None) };
     if !reseal_within(sealer, &mut value)? {
@@ -120,7 +120,7 @@ fn inside(sealer: &Sealer, plain: &[u8]) -> Result<Option<Vec<u8>>, &'static str
 fn reseal_within(sealer: &Sealer, value: &mut Value) -> Result<bool, &'static str> {
     if let Some(sealed) = bytes_of(value) {
         let Resealed::Again(again) = sealer.reseal(session::SEALED_FOR, &sealed)? else { return Ok(false) };
-        *value = again.into();
+        *value = if value.is_string() { sealed_bytes::text(&again).into() } else { again.into() };
         return Ok(true);
     }
     let parts: Vec<&mut Value> = match value {
@@ -132,6 +132,9 @@ fn reseal_within(sealer: &Sealer, value: &mut Value) -> Result<bool, &'static st
 }
 
 fn bytes_of(value: &Value) -> Option<Vec<u8>> {
+    if let Some(text) = value.as_str() {
+        return sealed_bytes::bytes(text);
+    }
     value.as_array()?.iter().map(|byte| u8::try_from(byte.as_u64()?).ok()).collect()
 }
 
@@ -147,17 +150,18 @@ mod tests {
         let (old, new) = (Secret::new(vec![1; 32]), Secret::new(vec![2; 32]));
         let before = Sealer::new(std::slice::from_ref(&old)).unwrap();
         let sealed = before.seal(session::SEALED_FOR, b"the IdP's token").unwrap();
-        let value = json!({"current": vec![7u8; 32], "bridge": sealed, "more": [{"bridge": sealed}], "n": 1.5, "big": u64::MAX});
+        let text = sealed_bytes::text(&sealed);
+        let value = json!({"current": vec![7u8; 32], "bridge": sealed, "more": [{"bridge": sealed}], "n": 1.5, "big": u64::MAX, "text": text, "other": "sealed:AAAA"});
         let both = Sealer::new(&[new.clone(), old]).unwrap();
         let again = inside(&both, value.to_string().as_bytes()).unwrap().unwrap();
         assert_eq!(inside(&both, &again), Ok(None));
         let mut read: Value = serde_json::from_slice(&again).unwrap();
         let only = Sealer::new(&[new]).unwrap();
-        for place in ["/bridge", "/more/0/bridge"] {
+        for (place, before) in [("/bridge", json!(sealed)), ("/more/0/bridge", json!(sealed)), ("/text", json!(text))] {
             let secret = read.pointer_mut(place).unwrap();
             let opened = only.open(session::SEALED_FOR, &bytes_of(secret).unwrap());
             assert_eq!(opened.as_deref(), Some(&b"the IdP's token"[..]), "{place}");
-            *secret = json!(sealed);
+            *secret = before;
         }
         assert_eq!(read, value, "the rest is the same");
         assert_eq!(inside(&both, b"{\"a\":[]}"), Ok(None));

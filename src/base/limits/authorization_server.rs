@@ -111,6 +111,13 @@ pub const LEASE_PROLONGED_EVERY: Duration = Duration::from_secs(3);
 pub const LEASE_POLL: Duration = Duration::from_millis(150);
 /// One value in its store.
 pub const STORE_VALUE_BYTES_MAX: usize = 64 * KIB;
+/// Claims of a user, as JSON, that are kept whether the configuration names them or not.
+pub const ALL_CLAIMS_BYTES_MAX: usize = 16 * KIB;
+/// Claims of a user that are kept. The rest of a value, with the session at the company IdP, must
+/// have room beside them.
+pub const KEPT_CLAIMS_BYTES_MAX: usize = 32 * KIB;
+/// Longer claims are not sealed a second time with the session at the company IdP.
+pub const SEALED_CLAIMS_BYTES_MAX: usize = 4 * KIB;
 /// Entries of a kind that any unauthenticated request can create, such as a started login.
 pub const STORE_ANYONE_ENTRIES_MAX: usize = 65_536;
 /// What Redis needs for an entry that waits for its first use, besides key and value; roughly.

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::{
     base::{digest::sha256, limits::authorization_server::IDP_ANSWER_FRESH, names::Scope},
-    decide::authorization_server::{form::Form, people::Person},
+    decide::authorization_server::{form::Form, people::Person, sealed_bytes},
 };
 
 #[cfg(test)]
@@ -49,6 +49,7 @@ pub struct Family {
     /// When the family ends, in any case.
     pub ends: u64,
     /// The refresh token of the upstream IdP, sealed.
+    #[serde(default, with = "sealed_bytes")]
     pub bridge: Option<Vec<u8>>,
     /// When the IdP confirmed the session for an exchange of the newest token, in milliseconds
     /// since 1970. `None` before that, and in records of a release that exchanged at once.

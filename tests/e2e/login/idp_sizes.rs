@@ -71,3 +71,42 @@ async fn login_a8_a_token_response_that_is_too_large_is_named() {
     assert!(login.admin(0, "/readyz").await.text().contains(said));
     login.close().await;
 }
+
+#[tokio::test]
+async fn login_c4_long_claims_of_userinfo_are_kept_and_one_that_is_too_large_is_named() {
+    let login = LoginPlan::idp_with(", userinfo: true").await.start().await;
+    let client = Client::desktop();
+    let idp = login.idp.as_ref().unwrap();
+    idp.with(|idp| {
+        idp.only_in_userinfo = ["groups", "roles"].map(str::to_owned).to_vec();
+        // A claim that the configuration does not name is not kept beside a long one.
+        drop(idp.people.get_mut("ada").unwrap().insert("roles".to_owned(), json!(groups(1_000))));
+    });
+    in_groups(&login, 300);
+    let tokens = client.sign_in(&login, &mut Browser::of("", ""), "mcp:connect").await;
+    let tokens = client.refreshed(&login, 0, tokens.refresh()).await;
+    // Between answers that say no claims, those that were kept count.
+    idp.with(|idp| {
+        idp.id_token_at_refresh = false;
+        idp.userinfo_answer = Some((403, json!({"error": "insufficient_scope"})));
+    });
+    let tokens = client.refreshed(&login, 0, tokens.refresh()).await;
+    let tokens = client.refreshed(&login, 0, tokens.refresh()).await;
+    assert_eq!(call_tool(&login, 0, &tokens.access, "safe").await.status, 200);
+    idp.with(|idp| (idp.id_token_at_refresh, idp.userinfo_answer) = (true, None));
+
+    in_groups(&login, 600);
+    let (status, text) = page(&login).await;
+    assert_eq!(status, 500);
+    assert!(text.contains("the largest is groups with") && !text.contains("Try again"), "{text}");
+    let said = "a user of the company IdP cannot be logged in: the claims of this user have";
+    let line = login.process(0).line(|line| line.contains("\"ERROR\"") && line.contains(said)).await;
+    assert!(line.contains("the largest is groups with"), "{line}");
+    assert!(login.admin(0, "/readyz").await.text().contains("the largest is groups with"));
+    let reply = client.refresh(&login, 0, tokens.refresh()).await;
+    assert_eq!((reply.status, reply.json()["error"].as_str()), (503, Some("temporarily_unavailable")));
+    assert!(reply.text().contains("the largest is groups with"), "{}", reply.text());
+    in_groups(&login, 300);
+    client.refreshed(&login, 0, tokens.refresh()).await;
+    login.close().await;
+}

@@ -1,11 +1,14 @@
 //! The session of a user at the company IdP, as a refresh family keeps it (SPEC E-41).
 
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
 use crate::{
     authorization_server::keys::seal::Sealer,
+    base::limits::authorization_server::SEALED_CLAIMS_BYTES_MAX,
     decide::authorization_server::{
         error::{Code, OAuthError},
+        kept_claims::json_bytes,
         people::Person,
     },
 };
@@ -14,7 +17,7 @@ use crate::{
 pub(crate) const SEALED_FOR: &str = "bridge";
 
 /// The session as a refresh family keeps it, sealed: enough to ask the IdP again.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct IdpSession {
     /// The user as of the last answer.
     pub(crate) person: Person,
@@ -30,6 +33,11 @@ pub(crate) struct IdpSession {
     /// did not ask: their claims count as said at the first refresh after the upgrade.
     #[serde(default)]
     pub(crate) claims_at: Option<u64>,
+    /// Whether the claims were left out, because they are long and the store has them beside the
+    /// session. A release that does not know this asks the IdP for claims as well; only where the
+    /// IdP says none at a refresh, the login ends there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) has_no_claims: bool,
 }
 
 /// What the answer to a refresh says about the user.
@@ -61,16 +69,26 @@ pub(crate) struct Refreshed {
 impl IdpSession {
     /// The session sealed for the store.
     pub(crate) fn seal(&self, sealer: &Sealer) -> Result<Vec<u8>, OAuthError> {
-        sealer.seal_value(SEALED_FOR, self).map_err(|why| Code::ServerError.because(why))
+        let sealed = if json_bytes(&self.person.claims) > SEALED_CLAIMS_BYTES_MAX {
+            let person = Person { claims: Map::new(), ..self.person.clone() };
+            sealer.seal_value(SEALED_FOR, &Self { person, has_no_claims: true, ..self.clone() })
+        } else {
+            sealer.seal_value(SEALED_FOR, self)
+        };
+        sealed.map_err(|why| Code::ServerError.because(why))
     }
 
-    /// The session that was sealed.
-    pub(crate) fn open(sealer: &Sealer, sealed: &[u8]) -> Option<Self> {
-        let session = sealer.open_value(SEALED_FOR, sealed);
-        if session.is_none() {
+    /// The session that was sealed. `person`: the user as the store has them beside it.
+    pub(crate) fn open(sealer: &Sealer, sealed: &[u8], person: &Person) -> Option<Self> {
+        let Some(mut session) = sealer.open_value::<Self>(SEALED_FOR, sealed) else {
             tracing::warn!("an IdP session cannot be opened: its seal key is no longer configured");
+            return None;
+        };
+        if session.has_no_claims && session.person.subject == person.subject {
+            session.person.claims.clone_from(&person.claims);
+            session.has_no_claims = false;
         }
-        session
+        Some(session)
     }
 
     /// Whether this is a session of `idp`. Its token must not be sent to another one: the store may
@@ -83,5 +101,38 @@ impl IdpSession {
             );
         }
         is_one
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn login_a8_long_claims_are_sealed_once_and_are_those_beside_the_session() {
+        let sealer = Sealer::new(&[]).unwrap();
+        for (groups, is_left_out) in [(10, false), (300, true)] {
+            let groups: Vec<String> = (0..groups).map(|n| format!("CN=department-{n:05}")).collect();
+            let claims = json!({"groups": groups}).as_object().unwrap().clone();
+            let person =
+                Person { subject: "u-1".into(), name: "ada".into(), account: None, groups: Vec::new(), claims };
+            let session = IdpSession {
+                person: person.clone(),
+                refresh_token: "theirs".into(),
+                is_access_token: false,
+                idp: None,
+                claims_at: Some(7),
+                has_no_claims: false,
+            };
+            let sealed = session.seal(&sealer).unwrap();
+            assert!(sealed.len() < SEALED_CLAIMS_BYTES_MAX, "{}", sealed.len());
+            let opened = IdpSession::open(&sealer, &sealed, &person).unwrap();
+            assert_eq!((&opened.person, &*opened.refresh_token), (&person, "theirs"));
+            let other = Person { subject: "u-2".into(), claims: Map::new(), ..person.clone() };
+            let opened = IdpSession::open(&sealer, &sealed, &other).unwrap();
+            assert_eq!(opened.person.claims.is_empty(), is_left_out);
+        }
     }
 }

@@ -101,6 +101,7 @@ fn session(tokens: GitHubTokens, person: Person, identity: String, now: u64) -> 
         is_access_token,
         idp: Some(identity.into()),
         claims_at: Some(now),
+        has_no_claims: false,
     }
 }
 

@@ -127,6 +127,7 @@ impl OidcBridge {
             is_access_token: false,
             idp: Some(link.settings.identity().into()),
             claims_at: Some(answer.now.wall.as_secs()),
+            has_no_claims: false,
         };
         Ok(IdpSignIn { person, session: Some(session) })
     }
