@@ -120,6 +120,37 @@ async fn login_c6_attack_213_userinfo_about_another_user_ends_the_login() {
 }
 
 #[tokio::test]
+async fn login_c6_the_id_token_of_a_refresh_counts_also_if_userinfo_refuses() {
+    for answer in [(403, json!({"error": "insufficient_scope"})), (200, json!("eyJhbGciOiJSUzI1NiJ9.e30.c2ln"))] {
+        let login = canaille(", userinfo: true").await;
+        let idp = login.idp.as_ref().unwrap();
+        idp.with(|idp| idp.id_token_at_refresh = true);
+        let tokens = signed_in(&login).await;
+        assert_eq!(tokens.scope, BOTH);
+        idp.with(|idp| {
+            idp.groups("ada", &["staff"]);
+            idp.userinfo_answer = Some(answer.clone());
+        });
+        let tokens = refreshed(&login, &tokens).await.unwrap();
+        assert_eq!(tokens.scope, "mcp:connect", "{answer:?}");
+        let said = "login.oidc.userinfo: the IdP's userinfo endpoint";
+        login.process(0).line(|line| line.contains("\"ERROR\"") && line.contains(said)).await;
+        assert!(login.admin(0, "/readyz").await.text().contains(said));
+        idp.with(|idp| idp.groups("ada", &[]));
+        assert_eq!(refreshed(&login, &tokens).await, ended(), "{answer:?}");
+        // What userinfo says again ends the note.
+        idp.with(|idp| {
+            idp.groups("ada", &["staff"]);
+            idp.userinfo_answer = None;
+        });
+        let tokens = signed_in(&login).await;
+        refreshed(&login, &tokens).await.unwrap();
+        assert!(!login.admin(0, "/readyz").await.text().contains(said));
+        login.close().await;
+    }
+}
+
+#[tokio::test]
 async fn login_c4_groups_that_only_userinfo_has_count_where_it_is_configured() {
     for (more, counts) in [("", false), (", userinfo: true", true)] {
         let login = canaille(more).await;

@@ -14,6 +14,9 @@ use crate::{
     decide::authorization_server::error::{Code, OAuthError},
 };
 
+/// The topic of what the operator is told about the userinfo endpoint.
+const USERINFO: &str = "userinfo";
+
 impl OidcBridge {
     /// Asks the IdP whether the session is still alive; `None` if it is over.
     ///
@@ -44,7 +47,7 @@ impl OidcBridge {
     }
 
     /// What the answer says about the user: by its ID token; by userinfo if it has none, or where
-    /// that is configured; else by the claims of before, for as long as they count.
+    /// that is configured; without either by the claims of before, for as long as they count.
     ///
     /// # Errors
     /// `temporarily_unavailable`: the ID token is not valid, or something cannot be asked now. That
@@ -76,6 +79,7 @@ impl OidcBridge {
         };
         let why = match self.userinfo(access_token.as_deref(), &session.person.subject).await? {
             Userinfo::Claims(claims) => {
+                self.health.settled(USERINFO);
                 let person = match person {
                     Some(person) => completed_by(person, claims, settings.profile),
                     // Claims that it does not say are gone: the ID token of before is old.
@@ -86,6 +90,14 @@ impl OidcBridge {
             Userinfo::OtherSubject => return Ok(Believed::OtherUser),
             Userinfo::Nothing(why) => why,
         };
+        if let Some(person) = person {
+            // The claims of before are never newer than those of this ID token.
+            let what = format!(
+                "login.oidc.userinfo: {why}; at refreshes the claims of the ID token count alone, and users lose what only userinfo says"
+            );
+            self.health.remark(USERINFO, what, now.mono);
+            return said(person, session);
+        }
         let said_at = session.claims_at.unwrap_or(now.wall.as_secs());
         let age = Duration::from_secs(now.wall.as_secs().saturating_sub(said_at));
         if age > settings.claims_max_age {
