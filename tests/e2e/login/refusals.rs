@@ -59,6 +59,20 @@ async fn login_a5_the_session_ends_in_the_words_of_every_idp() {
 }
 
 #[tokio::test]
+async fn login_a5_an_answer_without_an_access_token_is_no_sign_of_life() {
+    let login = LoginPlan::idp().await.start().await;
+    let tokens = signed_in(&login, "ada").await;
+    for answer in [json!({}), json!({"access_token": null})] {
+        answers(&login, Some((200, answer.clone())));
+        assert_eq!(refreshed(&login, &tokens).await, later(), "{answer}");
+    }
+    login.process(0).line(|line| line.contains("the token endpoint answers 200 without access_token")).await;
+    answers(&login, Some((200, json!({"error": "invalid_grant"}))));
+    assert_eq!(refreshed(&login, &tokens).await, ended());
+    login.close().await;
+}
+
+#[tokio::test]
 async fn login_a5_a_refusal_of_the_gateway_costs_no_login_and_is_reported() {
     let login = LoginPlan::idp().await.start().await;
     let tokens = signed_in(&login, "ada").await;

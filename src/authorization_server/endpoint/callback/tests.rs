@@ -136,12 +136,18 @@ impl Scene {
         self.grants(&json!({"id_token": token, "refresh_token": "theirs-1", "access_token": "theirs-0"}));
     }
 
+    /// The IdP answers with these members, and with an access token.
     fn grants(&self, answer: &Value) {
+        let answer = with(&json!({"access_token": "theirs-0"}), answer);
         self.idp.answer("/token", ScriptedAnswer::json(answer.to_string()));
     }
 
     async fn callback(&self, query: &str, browser: &mut Browser) -> Shown {
         browser.get(&self.world, IssuerEndpoint::Callback, &format!("/oauth/callback?{query}")).await
+    }
+
+    fn figures(&self) -> crate::authorization_server::person::bridge::health::IdpFigures {
+        self.world.embedded.state.bridge.as_ref().unwrap().figures()
     }
 
     /// The browser returns with a code; its user allows what the consent page asks.

@@ -169,6 +169,28 @@ async fn login_a5_what_the_idp_says_about_the_session_ends_it_and_about_the_gate
 }
 
 #[tokio::test]
+async fn login_a5_an_answer_without_an_access_token_is_no_grant() {
+    for (answer, refusal) in [
+        (json!({}), (503, "temporarily_unavailable")),
+        (json!({"access_token": null}), (503, "temporarily_unavailable")),
+        (json!({"access_token": ""}), (503, "temporarily_unavailable")),
+        (json!({"error": ""}), (503, "temporarily_unavailable")),
+        (json!({"error": "temporarily_unavailable"}), (503, "temporarily_unavailable")),
+        (json!({"error": "invalid_client"}), (503, "temporarily_unavailable")),
+        (json!({"error": "invalid_grant"}), (400, "invalid_grant")),
+        (json!({"error": "bad_refresh_token"}), (400, "invalid_grant")),
+    ] {
+        let scene = Scene::new().await;
+        let login = logged_in(&scene).await;
+        let granted = scene.figures().granted;
+        scene.idp.answer("/token", ScriptedAnswer::json(answer.to_string()));
+        let reply = scene.world.refresh(login.text("refresh_token")).await;
+        assert_eq!(reply.refusal(), refusal, "{answer}");
+        assert_eq!(scene.figures().granted, granted, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn login_a5_at_the_callback_a_page_says_that_the_operator_must_act() {
     for (status, error, is_page) in [
         (401, "invalid_client", true),

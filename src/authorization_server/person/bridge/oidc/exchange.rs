@@ -128,12 +128,22 @@ impl OidcBridge {
         };
         let answer = strict::object(&posted.body, DEPTH_MAX).map_err(|strict::NotStrict| unreadable())?;
         let text = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(Box::from);
+        // Only characters of RFC 6749 §5.2 come into the log: the text is from outside.
+        let is_plain = |c: &char| (' '..='~').contains(c) && !matches!(c, '"' | '\\');
+        let error: Box<str> = text("error").unwrap_or_default();
+        let error: String = error.trim().chars().filter(is_plain).take(ERROR_CHARS_MAX).collect();
         if !posted.status.is_success() {
-            // Only characters of RFC 6749 §5.2 come into the log: the text is from outside.
-            let is_plain = |c: &char| (' '..='~').contains(c) && !matches!(c, '"' | '\\');
-            let error: Box<str> = text("error").unwrap_or_default();
-            let error = error.chars().filter(is_plain).take(ERROR_CHARS_MAX).collect();
             return Ok(Err((posted.status, error)));
+        }
+        // RFC 6749 §5.1 requires it: without, this is no grant, and says nothing about the session.
+        if text("access_token").is_none() {
+            return match error.is_empty() {
+                false => Ok(Err((StatusCode::BAD_REQUEST, error))),
+                true => Err(away(&Fault::new(
+                    FaultKind::TokenEndpoint,
+                    format_args!("the token endpoint answers {} without access_token", posted.status.as_u16()),
+                ))),
+            };
         }
         Ok(Ok(Granted {
             access_token: text("access_token"),
