@@ -64,9 +64,9 @@ pub struct Fetched {
 /// The answer to a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
-    /// 200, or a refusal: 400 or 401 (RFC 6749 §5.2), or 403, which some IdPs use.
+    /// 200, or a refusal: 400 or 401 (RFC 6749 §5.2), or another 4xx, which some IdPs use.
     pub status: StatusCode,
-    /// The JSON.
+    /// JSON by its label if the status is 200. A refusal may be anything.
     pub body: Bytes,
 }
 
@@ -172,9 +172,7 @@ impl Fetch {
                 authorization.set_sensitive(true);
                 request.headers_mut().insert(AUTHORIZATION, authorization);
             }
-            const ANSWERS: [StatusCode; 4] =
-                [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-            let Said { status, body, .. } = self.ask((&peer, rule), request, wanted, Answers::These(&ANSWERS)).await?;
+            let Said { status, body, .. } = self.ask((&peer, rule), request, wanted, Answers::OkOrRefusal).await?;
             Ok(Posted { status, body })
         };
         match timeout(within, post).await {

@@ -38,13 +38,13 @@ pub fn classify(status: StatusCode, error: &str) -> IdpRefusal {
         "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope" => R::Gateway,
         // A refused credential, also by IdPs without words for it (RFC 9110 §15.5.2).
         "" if status == StatusCode::UNAUTHORIZED => R::Gateway,
-        // No OAuth error: a proxy in between, or a wrong path.
-        _ if !is_refusal || !is_code(error) => R::Moment,
         "temporarily_unavailable" | "server_error" | "slow_down" => R::Moment,
-        // RFC 6749 §5.2; Auth0 answers `invalid_grant` with 403.
+        // RFC 6749 §5.2; Auth0 answers `invalid_grant` with 403, others with 404 or 422.
         "invalid_grant" => R::Session,
         // OpenID Connect Core §3.1.2.6: Entra ID and others answer so when the user must act.
         "interaction_required" | "login_required" | "consent_required" | "account_selection_required" => R::Session,
+        // No OAuth error: a proxy in between, or a wrong path.
+        _ if !is_refusal || !is_code(error) => R::Moment,
         // Canaille and LemonLDAP::NG answer `invalid_request` for an ended or locked session;
         // others have their own words, such as `access_denied` or `session_expired`.
         _ => R::Unclear,

@@ -32,6 +32,8 @@ pub struct Said {
 #[derive(Clone, Copy)]
 pub(super) enum Answers<'a> {
     These(&'a [StatusCode]),
+    /// 200 with JSON, or 4xx with anything.
+    OkOrRefusal,
     Any,
 }
 
@@ -49,8 +51,11 @@ pub(super) async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>, answer
         Answers::These(answers) if !answers.contains(&head.status) => {
             return Err(fault(status_kind(head.status), wanted, head.status));
         }
-        // A refusal may be a page of a proxy in between.
-        Answers::Any if head.status != StatusCode::OK => {}
+        Answers::OkOrRefusal if head.status != StatusCode::OK && !head.status.is_client_error() => {
+            return Err(fault(status_kind(head.status), wanted, head.status));
+        }
+        // A refusal may be a page of a proxy in between, or JSON with another label.
+        Answers::Any | Answers::OkOrRefusal if head.status != StatusCode::OK => {}
         _ => check_type(&head.headers).map_err(|cause| fault(FaultKind::MediaType, wanted, cause))?,
     }
     if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > wanted.bytes_max) {

@@ -48,6 +48,8 @@ async fn login_a5_the_session_ends_in_the_words_of_every_idp() {
         ("Entra ID", 400, "login_required"),
         ("Entra ID", 400, "consent_required"),
         ("Canaille, LemonLDAP::NG", 400, "invalid_request"),
+        ("some", 404, "invalid_grant"),
+        ("some", 422, "invalid_grant "),
     ] {
         let tokens = signed_in(&login, "ada").await;
         answers(&login, Some((status, json!({"error": error, "error_description": "Session is over."}))));
@@ -55,6 +57,17 @@ async fn login_a5_the_session_ends_in_the_words_of_every_idp() {
         answers(&login, None);
         assert_eq!(refreshed(&login, &tokens).await, ended(), "{idp}: for good");
     }
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_a5_a_refusal_without_a_code_is_logged_in_words() {
+    let login = LoginPlan::idp().await.start().await;
+    let tokens = signed_in(&login, "ada").await;
+    answers(&login, Some((404, json!({"error": {"code": "invalid_grant"}}))));
+    assert_eq!(refreshed(&login, &tokens).await, later());
+    let said = "the token endpoint refused the request: 404 without an error code";
+    login.process(0).line(|line| line.contains(said)).await;
     login.close().await;
 }
 

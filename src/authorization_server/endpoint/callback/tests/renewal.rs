@@ -191,6 +191,33 @@ async fn login_a5_an_answer_without_an_access_token_is_no_grant() {
 }
 
 #[tokio::test]
+async fn login_a5_a_refusal_is_read_with_any_4xx_and_any_label() {
+    let (over, later) = ((400, "invalid_grant"), (503, "temporarily_unavailable"));
+    for (status, label, body, refusal) in [
+        (404, "application/json", r#"{"error":"invalid_grant"}"#, over),
+        (422, "application/json", r#"{"error":"invalid_grant"}"#, over),
+        (400, "text/html", r#"{"error":"invalid_grant"}"#, over),
+        (400, "application/json", r#"{"error":"invalid_grant "}"#, over),
+        (400, "application/json", r#"{"error":"invalid_grant","error":"invalid_client"}"#, later),
+        (400, "application/json", r#"{"error":{"code":"invalid_grant"}}"#, later),
+        (400, "text/html", "<html>invalid_grant</html>", later),
+        (401, "text/html", "<html>Sign in</html>", later),
+        (404, "text/html", "<html>Not found</html>", later),
+        (408, "application/json", r#"{"error":"invalid_grant"}"#, later),
+        (425, "application/json", r#"{"error":"invalid_grant"}"#, later),
+        (429, "application/json", r#"{"error":"invalid_grant"}"#, later),
+        (500, "application/json", r#"{"error":"invalid_grant"}"#, later),
+    ] {
+        let scene = Scene::new().await;
+        let login = logged_in(&scene).await;
+        let head = format!("HTTP/1.1 {status} No\r\nContent-Type: {label}\r\nContent-Length: {}", body.len());
+        scene.idp.answer("/token", ScriptedAnswer::raw(format!("{head}\r\n\r\n{body}")));
+        let reply = scene.world.refresh(login.text("refresh_token")).await;
+        assert_eq!(reply.refusal(), refusal, "{status} {label} {body}");
+    }
+}
+
+#[tokio::test]
 async fn login_a5_at_the_callback_a_page_says_that_the_operator_must_act() {
     for (status, error, is_page) in [
         (401, "invalid_client", true),

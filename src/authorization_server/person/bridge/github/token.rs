@@ -116,11 +116,11 @@ impl GitHubBridge {
         let url = format!("{}/login/oauth/access_token", settings.place.web);
         let posted = link.fetch.post_form(&link.wanted(&url, BYTES_MAX), form::encode(&parameters), None, within).await;
         let posted = match posted {
-            Ok(posted) => posted,
             // So GitHub answers a client id that it does not know.
-            Err(fault) if fault.kind == FaultKind::Gone => {
+            Ok(posted) if posted.status == StatusCode::NOT_FOUND => {
                 return Ok(Err((StatusCode::NOT_FOUND, "Not Found".to_owned())));
             }
+            Ok(posted) => posted,
             Err(fault) => return Err(unavailable(&fault)),
         };
         match token_answer(&posted.body) {
@@ -128,7 +128,10 @@ impl GitHubBridge {
             Some(TokenAnswer::Refused(error)) => Ok(Err((posted.status, error))),
             _ => Err(unavailable(&Fault::new(
                 FaultKind::TokenEndpoint,
-                "GitHub's token endpoint does not answer with JSON that has a token or an error",
+                format_args!(
+                    "GitHub's token endpoint does not answer with JSON that has a token or an error ({})",
+                    posted.status
+                ),
             ))),
         }
     }

@@ -80,7 +80,8 @@ impl OidcBridge {
             IdpRefusal::Gateway => Err(NotGranted::Gateway(refuses_the_gateway())),
             IdpRefusal::Unclear | IdpRefusal::Moment => {
                 let status = status.as_u16();
-                let cause = format_args!("the token endpoint refused the request: {status} {error}");
+                let code = if error.is_empty() { "without an error code" } else { &*error };
+                let cause = format_args!("the token endpoint refused the request: {status} {code}");
                 Err(NotGranted::Unavailable(unavailable(&Fault::new(FaultKind::TokenEndpoint, cause))))
             }
         }
@@ -123,8 +124,10 @@ impl OidcBridge {
             }
             _ => away(&place.advised(fault, "login.oidc.reach_at")),
         })?;
+        let status = posted.status;
         let unreadable = || {
-            away(&Fault::new(FaultKind::TokenEndpoint, "the token endpoint's answer is not an unambiguous JSON object"))
+            let cause = format_args!("the token endpoint's answer ({status}) is not an unambiguous JSON object");
+            away(&Fault::new(FaultKind::TokenEndpoint, cause))
         };
         let answer = strict::object(&posted.body, DEPTH_MAX).map_err(|strict::NotStrict| unreadable())?;
         let text = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(Box::from);
@@ -132,8 +135,8 @@ impl OidcBridge {
         let is_plain = |c: &char| (' '..='~').contains(c) && !matches!(c, '"' | '\\');
         let error: Box<str> = text("error").unwrap_or_default();
         let error: String = error.trim().chars().filter(is_plain).take(ERROR_CHARS_MAX).collect();
-        if !posted.status.is_success() {
-            return Ok(Err((posted.status, error)));
+        if !status.is_success() {
+            return Ok(Err((status, error)));
         }
         // RFC 6749 §5.1 requires it: without, this is no grant, and says nothing about the session.
         if text("access_token").is_none() {
@@ -141,7 +144,7 @@ impl OidcBridge {
                 false => Ok(Err((StatusCode::BAD_REQUEST, error))),
                 true => Err(away(&Fault::new(
                     FaultKind::TokenEndpoint,
-                    format_args!("the token endpoint answers {} without access_token", posted.status.as_u16()),
+                    format_args!("the token endpoint answers {} without access_token", status.as_u16()),
                 ))),
             };
         }
