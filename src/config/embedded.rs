@@ -31,6 +31,7 @@ use crate::{
             people::{self, Grantee},
             resources::Protected,
         },
+        resource_server::issuer_metadata::AskedAs,
         routing::is_plain_path,
         token::rules::TokenRules,
     },
@@ -269,6 +270,7 @@ impl WrittenEmbedded {
             keys: KeySource::Embedded,
             refetch_floor: REFETCH_FLOOR.default,
             reach: IssuerReach::default(),
+            asked_as: AskedAs::ResourceServer,
         })
     }
 

@@ -14,7 +14,10 @@ use crate::{
         value,
     },
     decide::{
-        resource_server::vendor::{self, GENERIC, Vendor},
+        resource_server::{
+            issuer_metadata::AskedAs,
+            vendor::{self, GENERIC, Vendor},
+        },
         token::{rules::TokenRules, token_type},
     },
     outbound::{keys::IssuerSettings, reach::IssuerReach},
@@ -150,6 +153,7 @@ fn rest(
         keys: keys?,
         refetch_floor,
         reach: reach?,
+        asked_as: AskedAs::ResourceServer,
     })
 }
 

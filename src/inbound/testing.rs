@@ -137,6 +137,7 @@ impl TestGateway {
             keys: KeySource::Embedded,
             refetch_floor: Duration::from_secs(30),
             reach: crate::outbound::reach::IssuerReach::default(),
+            asked_as: crate::decide::resource_server::issuer_metadata::AskedAs::ResourceServer,
         };
         let issuer = IssuerKeys::embedded(settings, Arc::clone(&local), &fetch_trusting(&[]), clock.clone());
         let mut keys = JoinSet::new();

@@ -15,7 +15,7 @@ use crate::{
         limits::fetch::{FETCH_TIMEOUT, METADATA_AGE, METADATA_BYTES_MAX},
         names::{Issuer, is_loopback_name},
     },
-    decide::resource_server::issuer_metadata::{self, MetadataFault},
+    decide::resource_server::issuer_metadata::{self, AskedAs, MetadataFault},
     outbound::{
         address::AddressRule,
         dial::DialFaultKind,
@@ -32,6 +32,7 @@ pub struct Discovery {
     issuer: Issuer,
     plaintext: Plaintext,
     start: Start,
+    asked_as: AskedAs,
     fetch: Fetch,
     state: watch::Sender<State>,
     wanted: Notify,
@@ -89,7 +90,14 @@ impl Discovery {
     /// The metadata of `issuer`. Nothing is fetched before [`Self::keep_fresh`] runs.
     #[must_use]
     pub fn new(issuer: Issuer, plaintext: Plaintext, start: Start, fetch: Fetch) -> Self {
-        Self { issuer, plaintext, start, fetch, state: watch::Sender::default(), wanted: Notify::new() }
+        let asked_as = AskedAs::ResourceServer;
+        Self { issuer, plaintext, start, asked_as, fetch, state: watch::Sender::default(), wanted: Notify::new() }
+    }
+
+    /// The same, asked for as this.
+    #[must_use]
+    pub fn asked_as(self, asked_as: AskedAs) -> Self {
+        Self { asked_as, ..self }
     }
 
     /// The issuer.
@@ -203,10 +211,10 @@ impl Discovery {
 
     /// Tries the URLs where the document may be, in order. If all fail, the fault names each cause.
     async fn look(&self) -> Result<Good, Fault> {
-        let places = issuer_metadata::places(&self.issuer).map_err(|fault| {
+        let places = issuer_metadata::places(&self.issuer, self.asked_as).map_err(|fault| {
             Fault::new(FaultKind::Metadata, format_args!("the issuer {} is not a URL: {fault:?}", self.issuer))
         })?;
-        try_each(&places, |place| self.look_at(place)).await
+        try_each(&places, self.asked_as, |place| self.look_at(place)).await
     }
 
     async fn look_at(&self, place: &str) -> Result<Good, Fault> {
@@ -255,7 +263,7 @@ impl Discovery {
 
 /// Tries all URLs, and returns the first good answer, or one fault with all causes. Its kind is
 /// that of the first URL whose failure was not just a missing document.
-async fn try_each<'a, T, F>(places: &'a [String], look_at: impl Fn(&'a str) -> F) -> Result<T, Fault>
+async fn try_each<'a, T, F>(places: &'a [String], asked_as: AskedAs, look_at: impl Fn(&'a str) -> F) -> Result<T, Fault>
 where
     F: Future<Output = Result<T, Fault>>,
 {
@@ -269,9 +277,12 @@ where
                     kind.get_or_insert(fault.kind);
                 }
                 let host_is_out_of_reach = matches!(fault.kind, FaultKind::Url | FaultKind::Dial(_));
+                // What a client needs is there, but not now; the others may say less.
+                let is_only_late = asked_as == AskedAs::OpenIdClient
+                    && matches!(fault.kind, FaultKind::ServerError | FaultKind::TooMany | FaultKind::Timeout);
                 causes.push(fault.cause);
                 // All URLs are on one host.
-                if host_is_out_of_reach {
+                if host_is_out_of_reach || is_only_late {
                     break;
                 }
             }

@@ -115,7 +115,8 @@ impl IssuerKeys {
         // The configuration ensures that there is an issuer. Metadata of an empty name is never
         // found.
         let issuer = settings.rules.issuers.first().cloned().unwrap_or_else(|| Issuer::from(""));
-        let discovery = Arc::new(Discovery::new(issuer, plaintext, start, fetch.clone()));
+        let discovery = Discovery::new(issuer, plaintext, start, fetch.clone()).asked_as(settings.asked_as);
+        let discovery = Arc::new(discovery);
         let source = DocumentSource::new(&settings.keys, local, plaintext, fetch, Arc::clone(&discovery));
         Arc::new(Self {
             id: IssuerId::new(),

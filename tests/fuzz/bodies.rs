@@ -384,7 +384,7 @@ pub(crate) fn config(input: &[u8]) -> bool {
 pub(crate) fn server_metadata(input: &[u8]) -> bool {
     let mut parts = input.splitn(2, |byte| *byte == b'\n');
     let Some(Ok(issuer)) = parts.next().map(std::str::from_utf8) else { return false };
-    let places = issuer_metadata::places(issuer);
+    let places = issuer_metadata::places(issuer, issuer_metadata::AskedAs::ResourceServer);
     if let Ok(places) = &places {
         let host_end = issuer.match_indices('/').nth(2).map_or(issuer.len(), |(at, _)| at);
         let is_there = |place: &String| place.starts_with(&format!("{}/", &issuer[..host_end]));

@@ -87,13 +87,24 @@ pub enum IssuerFault {
     Character,
 }
 
-/// The URLs where `issuer`'s metadata may be, in the order to try: RFC 8414 (inserted before the
-/// path), OpenID Connect inserted in the same way, OpenID Connect appended. They are joined as
-/// text, because a URL library would normalise parts that must stay unchanged.
+/// As what the gateway asks for an issuer's metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedAs {
+    /// A resource server of an authorization server (RFC 8414).
+    ResourceServer,
+    /// A client of an OpenID Connect provider: its RFC 8414 document may leave out what only
+    /// OpenID Connect defines, such as `userinfo_endpoint`.
+    OpenIdClient,
+}
+
+/// The URLs where `issuer`'s metadata may be, in the order to try. For a resource server: RFC 8414
+/// (inserted before the path), OpenID Connect inserted in the same way, OpenID Connect appended;
+/// for a client the other way round. They are joined as text, because a URL library would normalise
+/// parts that must stay unchanged.
 ///
 /// # Errors
 /// [`IssuerFault`].
-pub fn places(issuer: &str) -> Result<Vec<String>, IssuerFault> {
+pub fn places(issuer: &str, asked_as: AskedAs) -> Result<Vec<String>, IssuerFault> {
     let after_scheme = issuer.strip_prefix("https://").or_else(|| issuer.strip_prefix("http://"));
     let after_scheme = after_scheme.ok_or(IssuerFault::Scheme)?;
     if issuer.contains(['?', '#']) {
@@ -118,6 +129,9 @@ pub fn places(issuer: &str) -> Result<Vec<String>, IssuerFault> {
     ];
     if !path.is_empty() {
         places.push(format!("{whole}/.well-known/openid-configuration"));
+    }
+    if asked_as == AskedAs::OpenIdClient {
+        places.reverse();
     }
     Ok(places)
 }

@@ -43,6 +43,26 @@ async fn a08_the_document_is_taken_from_the_first_place_that_has_the_issuers_own
 }
 
 #[tokio::test]
+async fn login_c6_a_client_takes_the_next_document_if_its_own_is_absent_and_waits_if_it_is_late() {
+    for (appended, hits) in [
+        (ScriptedAnswer::raw("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"), 3),
+        (ScriptedAnswer::typed("Content-Type: text/html", "<html>"), 3),
+        (ScriptedAnswer::raw("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"), 1),
+    ] {
+        let site = Site::plain().await;
+        site.answer(APPENDED, appended);
+        site.answer(OAUTH, ScriptedAnswer::json(metadata(&site.url("/tenant"))));
+        let issuer = site.url("/tenant").as_str().into();
+        let discovery = Discovery::new(issuer, Plaintext::Loopback, Start::AtOnce, fetch_trusting(&[]));
+        let discovery = Arc::new(discovery.asked_as(AskedAs::OpenIdClient));
+        let (mut owner, kept) = (JoinSet::new(), Arc::clone(&discovery));
+        owner.spawn(async move { kept.keep_fresh().await });
+        assert_eq!(discovery.document().await.is_ok(), hits == 3);
+        assert_eq!(site.all_hits(), [APPENDED, OPENID, OAUTH][..hits]);
+    }
+}
+
+#[tokio::test]
 async fn a08_another_issuers_document_is_refused_and_both_names_are_told() {
     for (case, found) in [
         ("a slash more", "/tenant/"),

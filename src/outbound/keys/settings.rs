@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{decide::token::rules::TokenRules, outbound::reach::IssuerReach};
+use crate::{
+    decide::{resource_server::issuer_metadata::AskedAs, token::rules::TokenRules},
+    outbound::reach::IssuerReach,
+};
 
 /// Where an issuer's keys come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,4 +33,6 @@ pub struct IssuerSettings {
     pub refetch_floor: Duration,
     /// How it is reached.
     pub reach: IssuerReach,
+    /// As what the gateway asks for its metadata.
+    pub asked_as: AskedAs,
 }

@@ -41,6 +41,7 @@ impl Kept {
             keys: source,
             refetch_floor: FLOOR,
             reach: crate::outbound::reach::IssuerReach::default(),
+            asked_as: crate::decide::resource_server::issuer_metadata::AskedAs::ResourceServer,
         };
         let keys = IssuerKeys::new(settings, &fetch_trusting(&[]), clock.clone());
         let mut owner = JoinSet::new();
@@ -312,6 +313,7 @@ async fn b41_keys_are_found_through_the_metadata_even_when_it_comes_late() {
         keys: KeySource::Discover,
         refetch_floor: FLOOR,
         reach: crate::outbound::reach::IssuerReach::default(),
+        asked_as: crate::decide::resource_server::issuer_metadata::AskedAs::ResourceServer,
     };
     let keys = IssuerKeys::new(settings, &fetch_trusting(&[]), clock.clone());
     let mut owner = JoinSet::new();

@@ -63,8 +63,13 @@ fn issuer(site: &Site, clock: &Arc<HandClock>, owner: &mut JoinSet<()>, name: &s
     let mut rules = rules();
     rules.issuers = vec![name.into()];
     let keys = KeySource::Url(site.url(path).into());
-    let settings =
-        IssuerSettings { rules, keys, refetch_floor: FLOOR, reach: crate::outbound::reach::IssuerReach::default() };
+    let settings = IssuerSettings {
+        rules,
+        keys,
+        refetch_floor: FLOOR,
+        reach: crate::outbound::reach::IssuerReach::default(),
+        asked_as: crate::decide::resource_server::issuer_metadata::AskedAs::ResourceServer,
+    };
     let keys = IssuerKeys::new(settings, &fetch_trusting(&[]), clock.clone());
     owner.spawn(Arc::clone(&keys).keep_fresh());
     keys
@@ -131,6 +136,7 @@ async fn e27_a_token_that_was_revoked_inside_is_refused_from_memory_and_fresh() 
         keys: KeySource::Embedded,
         refetch_floor: FLOOR,
         reach: crate::outbound::reach::IssuerReach::default(),
+        asked_as: crate::decide::resource_server::issuer_metadata::AskedAs::ResourceServer,
     };
     let keys = IssuerKeys::embedded(settings, Arc::clone(&local), &fetch_trusting(&[]), clock.clone());
     let mut owner = JoinSet::new();

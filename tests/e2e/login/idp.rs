@@ -45,6 +45,8 @@ pub struct Mind {
     pub people: HashMap<String, Map<String, Value>>,
     /// Members that replace those of the metadata; null removes.
     pub metadata: Map<String, Value>,
+    /// Whether it has a document of RFC 8414 as well, which leaves out what OpenID Connect defines.
+    pub has_oauth_metadata: bool,
     /// Whether a code brings a refresh token without `offline_access`.
     pub gives_refresh_token: bool,
     /// Scopes that end every sign-in.
@@ -118,6 +120,7 @@ impl Idp {
             signs_in: "ada".to_owned(),
             people: HashMap::from([person("ada", &["staff", "admins"]), person("bob", &["guests"])]),
             metadata: Map::new(),
+            has_oauth_metadata: false,
             gives_refresh_token: true,
             refused_scopes: Vec::new(),
             rotates: true,
@@ -202,6 +205,12 @@ impl Mind {
         let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
         match path {
             _ if path.ends_with("/.well-known/openid-configuration") => answer(200, self.document().to_string()),
+            _ if self.has_oauth_metadata && path.contains("/.well-known/oauth-authorization-server") => {
+                let mut document = self.document();
+                let members = document.as_object_mut().unwrap();
+                members.retain(|name, _| name != "userinfo_endpoint" && !name.starts_with("id_token_"));
+                answer(200, document.to_string())
+            }
             "/jwks" => answer(200, house_key_set().to_string()),
             "/authorize" => self.authorize(read(query.as_bytes())),
             "/token" => self.token(seen),

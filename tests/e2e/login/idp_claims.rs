@@ -84,6 +84,18 @@ async fn login_c6_without_userinfo_old_claims_end_the_login_and_the_log_says_whi
 }
 
 #[tokio::test]
+async fn login_c6_userinfo_is_found_beside_a_document_of_rfc_8414_without_it() {
+    let idp = Idp::start().await;
+    idp.with(|idp| (idp.has_oauth_metadata, idp.id_token_at_refresh) = (true, false));
+    let login = LoginPlan::at(idp, ", userinfo: true").start().await;
+    let tokens = signed_in(&login).await;
+    refreshed(&login, &tokens).await.unwrap();
+    let asked = login.idp.as_ref().unwrap().server().count_of("/.well-known/oauth-authorization-server");
+    assert_eq!(asked, 0);
+    login.close().await;
+}
+
+#[tokio::test]
 async fn login_c6_userinfo_that_does_not_answer_costs_no_login() {
     let login = canaille("").await;
     let tokens = signed_in(&login).await;

@@ -14,7 +14,7 @@ use crate::{
     base::clock::Clock,
     decide::{
         authorization_server::{error::OAuthError, idp_metadata},
-        resource_server::issuer_metadata::{self, ServerMetadata},
+        resource_server::issuer_metadata::{self, AskedAs, ServerMetadata},
         token::rules::TokenRules,
     },
     outbound::{
@@ -71,6 +71,7 @@ impl OidcLink {
             keys: settings.jwks.clone(),
             refetch_floor: REFETCH_FLOOR,
             reach: settings.reach.clone(),
+            asked_as: AskedAs::OpenIdClient,
         };
         let keys = IssuerKeys::new(of_keys, fetch, Arc::clone(clock));
         let fetch = fetch.reaching(&settings.reach);

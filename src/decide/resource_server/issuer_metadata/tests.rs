@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{IssuerFault, MetadataFault, places, read};
+use super::{AskedAs, IssuerFault, MetadataFault, places, read};
 use crate::base::limits::fetch::METADATA_BYTES_MAX;
 
 const ISSUER: &str = "https://auth.example/tenant";
@@ -94,7 +94,30 @@ fn b41_metadata_is_looked_for_where_the_rfcs_say() {
             ],
         ),
     ] {
-        assert_eq!(places(issuer), Ok(expected), "{issuer}");
+        assert_eq!(places(issuer, AskedAs::ResourceServer), Ok(expected), "{issuer}");
+    }
+}
+
+#[test]
+fn login_c6_a_client_of_an_openid_provider_asks_for_its_own_document_first() {
+    for (issuer, expected) in [
+        (
+            "https://auth.example",
+            vec![
+                "https://auth.example/.well-known/openid-configuration",
+                "https://auth.example/.well-known/oauth-authorization-server",
+            ],
+        ),
+        (
+            "https://auth.example/oauth2/default",
+            vec![
+                "https://auth.example/oauth2/default/.well-known/openid-configuration",
+                "https://auth.example/.well-known/openid-configuration/oauth2/default",
+                "https://auth.example/.well-known/oauth-authorization-server/oauth2/default",
+            ],
+        ),
+    ] {
+        assert_eq!(places(issuer, AskedAs::OpenIdClient).unwrap(), expected, "{issuer}");
     }
 }
 
@@ -116,6 +139,6 @@ fn b41_what_is_no_issuer_has_no_place() {
         ("https://auth.example/\r\n", IssuerFault::Character),
         ("https://auth.exämple", IssuerFault::Character),
     ] {
-        assert_eq!(places(issuer), Err(fault), "{issuer:?}");
+        assert_eq!(places(issuer, AskedAs::ResourceServer), Err(fault), "{issuer:?}");
     }
 }
