@@ -171,6 +171,11 @@ impl IdpProfile {
         asks_offline && self.offline == OfflineAccess::WithConsent
     }
 
+    /// The claims that say whether `email` is verified.
+    pub fn vouchers(&self) -> impl Iterator<Item = &'static str> {
+        ["email_verified"].into_iter().chain(self.verified_claim)
+    }
+
     /// Translates the provider's own word for a verified address into `email_verified`, which it
     /// does not send.
     pub fn say_verified(&self, claims: &mut Map<String, Value>) {

@@ -30,17 +30,16 @@ pub fn read(body: &[u8], subject: &str) -> Result<Map<String, Value>, UserinfoFa
 }
 
 /// Claims of an ID token, completed and replaced by those of userinfo. Whether an address is
-/// verified is said by the source of the address alone.
+/// verified, which the claims named `vouchers` say, is said by a source of that very address alone.
 #[must_use]
-pub fn completed(id_token: Map<String, Value>, userinfo: Map<String, Value>) -> Map<String, Value> {
-    let mut claims = id_token;
-    if userinfo.contains_key("email") {
-        claims.remove("email_verified");
-    } else if claims.contains_key("email") {
-        let mut userinfo = userinfo;
-        userinfo.remove("email_verified");
-        claims.extend(userinfo);
-        return claims;
+pub fn completed(id_token: Map<String, Value>, userinfo: Map<String, Value>, vouchers: &[&str]) -> Map<String, Value> {
+    let (mut claims, mut userinfo) = (id_token, userinfo);
+    let vouches = vouchers.iter().any(|name| userinfo.contains_key(*name));
+    match (claims.get("email"), userinfo.get("email")) {
+        (Some(_), None) => userinfo.retain(|name, _| !vouchers.contains(&&**name)),
+        (Some(before), Some(now)) if before == now && !vouches => {}
+        (_, Some(_)) => claims.retain(|name, _| !vouchers.contains(&&**name)),
+        (None, None) => {}
     }
     claims.extend(userinfo);
     claims
@@ -74,6 +73,27 @@ mod tests {
         }
     }
 
+    const VOUCHERS: &[&str] = &["email_verified", "xms_edov"];
+
+    #[test]
+    fn login_a10_what_vouches_for_the_address_of_the_id_token_does_not_for_that_of_userinfo() {
+        let own = || map(&json!({"email": "eve@x", "xms_edov": true, "email_verified": true}));
+        for (userinfo, expected) in [
+            (json!({"email": "ceo@x"}), json!({"email": "ceo@x"})),
+            (json!({"email": "ceo@x", "xms_edov": false}), json!({"email": "ceo@x", "xms_edov": false})),
+            (json!({"email": "eve@x", "xms_edov": false}), json!({"email": "eve@x", "xms_edov": false})),
+            (json!({"xms_edov": false}), json!({"email": "eve@x", "xms_edov": true, "email_verified": true})),
+            (json!({"email": "eve@x"}), json!({"email": "eve@x", "xms_edov": true, "email_verified": true})),
+        ] {
+            assert_eq!(Value::Object(completed(own(), map(&userinfo), VOUCHERS)), expected, "{userinfo}");
+        }
+        let none = map(&json!({"xms_edov": true}));
+        assert_eq!(
+            Value::Object(completed(none, map(&json!({"email": "ceo@x"})), VOUCHERS)),
+            json!({"email": "ceo@x"})
+        );
+    }
+
     #[test]
     fn c4_an_address_is_verified_by_its_own_source_alone() {
         let verified = || map(&json!({"email": "a@x", "email_verified": true, "groups": ["old"], "roles": ["r"]}));
@@ -81,15 +101,22 @@ mod tests {
             (json!({"groups": []}), json!({"email": "a@x", "email_verified": true, "groups": [], "roles": ["r"]})),
             (json!({"email": "b@x"}), json!({"email": "b@x", "groups": ["old"], "roles": ["r"]})),
             (
+                json!({"email": "a@x"}),
+                json!({"email": "a@x", "email_verified": true, "groups": ["old"], "roles": ["r"]}),
+            ),
+            (
                 json!({"email": "b@x", "email_verified": false}),
                 json!({"email": "b@x", "email_verified": false, "groups": ["old"], "roles": ["r"]}),
             ),
         ] {
-            assert_eq!(Value::Object(completed(verified(), map(&userinfo))), expected, "{userinfo}");
+            assert_eq!(Value::Object(completed(verified(), map(&userinfo), VOUCHERS)), expected, "{userinfo}");
         }
         let unsaid = map(&json!({"email": "a@x"}));
-        assert_eq!(Value::Object(completed(unsaid, map(&json!({"email_verified": true})))), json!({"email": "a@x"}));
-        let neither = completed(Map::new(), map(&json!({"email": "b@x", "email_verified": true})));
+        assert_eq!(
+            Value::Object(completed(unsaid, map(&json!({"email_verified": true})), VOUCHERS)),
+            json!({"email": "a@x"})
+        );
+        let neither = completed(Map::new(), map(&json!({"email": "b@x", "email_verified": true})), VOUCHERS);
         assert_eq!(Value::Object(neither), json!({"email": "b@x", "email_verified": true}));
     }
 }

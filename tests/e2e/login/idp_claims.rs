@@ -163,6 +163,30 @@ async fn login_c6_the_id_token_of_a_refresh_counts_also_if_userinfo_refuses() {
 }
 
 #[tokio::test]
+async fn login_a10_the_word_of_an_entra_id_token_does_not_count_for_the_address_of_userinfo() {
+    let grants = "[{claims: {email: [ceo@corp.example]}, scopes: [\"mcp:*\"]}]";
+    for (from_userinfo, counts) in [("ceo@corp.example", false), ("eve@corp.example", false)] {
+        let login = LoginPlan::idp_with(", profile: entra, userinfo: true").await.key("grants", grants).start().await;
+        login.idp.as_ref().unwrap().with(|idp| {
+            let claims = json!({"email": "eve@corp.example", "xms_edov": true});
+            idp.people.insert("ada".to_owned(), claims.as_object().unwrap().clone());
+            idp.userinfo_answer = Some((200, json!({"sub": "ada", "email": from_userinfo})));
+        });
+        let shown = Browser::of("", "").open(&login, &Client::desktop().request(&login, BOTH).url).await;
+        assert_eq!(matches!(shown, Shown::Left(_)), counts, "{from_userinfo}: {shown:?}");
+        // The address of the ID token counts, also if userinfo repeats it.
+        let idp = login.idp.as_ref().unwrap();
+        idp.with(|idp| {
+            let claims = json!({"email": "ceo@corp.example", "xms_edov": true});
+            idp.people.insert("ada".to_owned(), claims.as_object().unwrap().clone());
+            idp.userinfo_answer = Some((200, json!({"sub": "ada", "email": "ceo@corp.example"})));
+        });
+        assert_eq!(signed_in(&login).await.scope, BOTH);
+        login.close().await;
+    }
+}
+
+#[tokio::test]
 async fn login_c4_groups_that_only_userinfo_has_count_where_it_is_configured() {
     for (more, counts) in [("", false), (", userinfo: true", true)] {
         let login = canaille(more).await;

@@ -188,7 +188,8 @@ fn algorithm_trouble(found: &str, allowed: &[Algorithm]) -> String {
 
 /// The user of an ID token, with the claims of userinfo besides.
 pub(super) fn completed_by(person: Person, userinfo: Map<String, Value>, profile: &IdpProfile) -> Person {
-    let mut claims = userinfo::completed(person.claims, userinfo);
+    let vouchers: Vec<&str> = profile.vouchers().collect();
+    let mut claims = userinfo::completed(person.claims, userinfo, &vouchers);
     claims.insert("sub".to_owned(), Value::String(person.subject.into()));
     described(&claims, profile)
 }
