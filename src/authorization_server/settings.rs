@@ -237,6 +237,13 @@ impl OidcSettings {
         self.issuer == other.issuer && self.client_id == other.client_id
     }
 
+    /// Whether browsers may be sent to its `http` addresses. With `reach_at` alone, `allow_http` is
+    /// for the network inside.
+    #[must_use]
+    pub fn browsers_may_use_http(&self) -> bool {
+        self.reach.allow_http && self.issuer.starts_with("http://")
+    }
+
     /// What to do about an IdP that gives no refresh token.
     #[must_use]
     pub fn refresh_token_advice(&self) -> String {

@@ -8,6 +8,8 @@ pub mod error;
 pub mod form;
 pub mod github;
 pub mod holders;
+pub mod id_token_trouble;
+pub mod idp_failures;
 pub mod idp_metadata;
 pub mod idp_profile;
 pub mod idp_refusal;

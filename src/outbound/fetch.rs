@@ -120,6 +120,14 @@ impl Fetch {
         self.get_within(wanted, credential, Answers::Any).await
     }
 
+    /// As [`Self::look`]; a redirect is an answer like any other, and is not followed.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn look_without_following(&self, wanted: &Wanted<'_>) -> Result<Said, Fault> {
+        self.get_within(wanted, None, Answers::AnyAndRedirects).await
+    }
+
     async fn get_within(
         &self,
         wanted: &Wanted<'_>,

@@ -20,6 +20,7 @@ mod github_troubles;
 pub mod idp;
 mod idp_algorithms;
 mod idp_claims;
+mod idp_failing;
 mod idp_place;
 mod idp_profiles;
 mod idp_ready;

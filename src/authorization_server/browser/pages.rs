@@ -145,17 +145,24 @@ pub(crate) fn error(error: &OAuthError) -> EndpointAnswer {
 pub(crate) fn error_for(error: &OAuthError, back: &ReturnTo, issuer: &str) -> EndpointAnswer {
     let is_program = back.uri.is_native();
     let link = ErrorLink { url: back.with_error(error, issuer), host: shown(&back.uri.host()), is_program };
-    error_page(&Denied::from(error.clone()), Some(link))
+    let words = in_words(error.code);
+    error_page(&Denied::from(error.clone()), words, Some(link))
+}
+
+/// The error page for what only an administrator can change.
+pub(crate) fn for_administrator(error: &OAuthError) -> EndpointAnswer {
+    let words = ("Not available right now", "Tell the administrator of this server; its log has the cause.");
+    error_page(&Denied::from(error.clone()), words, None)
 }
 
 /// The error page, with the `Retry-After` of `denied`.
 pub(crate) fn denied(denied: &Denied) -> EndpointAnswer {
-    error_page(denied, None)
+    error_page(denied, in_words(denied.error.code), None)
 }
 
-fn error_page(denied: &Denied, link: Option<ErrorLink>) -> EndpointAnswer {
+fn error_page(denied: &Denied, words: (&str, &str), link: Option<ErrorLink>) -> EndpointAnswer {
     let (code, status) = denied.error.code.row();
-    let (heading, advice) = in_words(denied.error.code);
+    let (heading, advice) = words;
     // 401 requires a challenge, and browsers have no fitting one (RFC 9110 §15.5.2).
     let status = if status == StatusCode::UNAUTHORIZED { StatusCode::BAD_REQUEST } else { status };
     let page = ErrorPage { heading, what: sentence(&shown(&denied.error.description)), advice, code, link };

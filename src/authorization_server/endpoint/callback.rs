@@ -21,9 +21,11 @@ use crate::{
         reply::{self, Denied, EndpointAnswer},
         throttle::Action,
     },
+    base::digest::sha256,
     decide::{
         authorization_server::{
             error::{Code, OAuthError},
+            idp_failures::SeenBy,
             people::Person,
         },
         routing::IssuerEndpoint,
@@ -59,6 +61,7 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
         never_ask: flow.request.never_ask,
         earliest: flow.earliest_sign_in(),
         now: asked.now,
+        seen_by: SeenBy::Browser(sha256(state.as_bytes()), asked.peer),
     };
     match bridge.arrived(&answer).await {
         Ok(IdpSignIn { person, session }) => {
@@ -73,6 +76,7 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
         // An answer that is not from the IdP, or not valid, ends on a page; the client is not told
         // (SPEC E-43, attack 164).
         Err(LoginFault::OnPage(error)) => Err(error.into()),
+        Err(LoginFault::ForAdministrator(error)) => Ok(pages::for_administrator(&error)),
         Err(LoginFault::ToClient(error)) if error.code == Code::InvalidRequest => Err(error.into()),
         Err(LoginFault::ToClient(error)) => {
             tracing::info!(

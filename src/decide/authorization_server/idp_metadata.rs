@@ -3,18 +3,43 @@
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
-use crate::decide::{resource_server::issuer_metadata::ServerMetadata, token::jwk::asymmetric};
+use crate::{
+    base::names::is_loopback_name,
+    decide::{resource_server::issuer_metadata::ServerMetadata, token::jwk::asymmetric},
+};
 
 /// How many algorithms of a metadata document a message repeats.
 const NAMED_MAX: usize = 12;
 
-/// Why no user can sign in, if ID tokens may be signed with `allowed`.
+/// Whether a browser may be sent to this URL.
 #[must_use]
-pub fn trouble(metadata: &ServerMetadata, allowed: &[Algorithm]) -> Option<String> {
+pub fn is_web_address(url: &str, allow_http: bool) -> bool {
+    let is_plain =
+        url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'#'));
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
+    let is_loopback = uri.host().is_some_and(is_loopback_name);
+    is_plain
+        && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+        && match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => is_loopback || allow_http,
+            _ => false,
+        }
+}
+
+/// Why no user can sign in, if ID tokens may be signed with `allowed`. `allow_http`: whether
+/// browsers may be sent to `http` addresses.
+#[must_use]
+pub fn trouble(metadata: &ServerMetadata, allowed: &[Algorithm], allow_http: bool) -> Option<String> {
     let endpoints =
         [("authorization_endpoint", &metadata.authorization_endpoint), ("token_endpoint", &metadata.token_endpoint)];
     if let Some((name, _)) = endpoints.iter().find(|(_, url)| url.as_deref().unwrap_or_default().is_empty()) {
         return Some(format!("its metadata has no {name}: look whether `issuer` is an OpenID Connect provider"));
+    }
+    if !is_web_address(metadata.authorization_endpoint.as_deref().unwrap_or_default(), allow_http) {
+        return Some(
+            "the authorization_endpoint of its metadata is not an https URL that a browser can open".to_owned(),
+        );
     }
     let listed = metadata.id_token_signing_alg_values_supported.as_ref().and_then(Value::as_array)?;
     let named: Vec<&str> = listed.iter().filter_map(Value::as_str).collect();
@@ -46,6 +71,10 @@ mod tests {
             (json!({}), None),
             (json!({"token_endpoint": null}), Some("has no token_endpoint")),
             (json!({"authorization_endpoint": ""}), Some("has no authorization_endpoint")),
+            (json!({"authorization_endpoint": "http://idp/a"}), Some("is not an https URL that a browser can open")),
+            (json!({"authorization_endpoint": "https://idp/a#b"}), Some("is not an https URL")),
+            (json!({"authorization_endpoint": "/a"}), Some("is not an https URL")),
+            (json!({"authorization_endpoint": "http://127.0.0.1/a"}), None),
             (json!({"id_token_signing_alg_values_supported": null}), None),
             (json!({"id_token_signing_alg_values_supported": "RS256"}), None),
             (json!({"id_token_signing_alg_values_supported": [1]}), None),
@@ -57,7 +86,7 @@ mod tests {
             let mut document = good.as_object().unwrap().clone();
             document.extend(change.as_object().unwrap().clone());
             let metadata = read(json!(document).to_string().as_bytes(), "https://idp").unwrap();
-            let said = trouble(&metadata, &[Algorithm::RS256]);
+            let said = trouble(&metadata, &[Algorithm::RS256], false);
             match expected {
                 None => assert_eq!(said, None, "{change}"),
                 Some(expected) => assert!(said.as_ref().unwrap().contains(expected), "{change}: {said:?}"),

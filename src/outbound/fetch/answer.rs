@@ -17,14 +17,14 @@ use crate::{
     outbound::fault::{Fault, FaultKind},
 };
 
-/// An answer of whatever status, but no redirect.
+/// An answer of whatever status; a redirect only if that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     /// The status.
     pub status: StatusCode,
     /// The fields.
     pub fields: HeaderMap,
-    /// JSON if the status is 200; anything else may be anything.
+    /// JSON if the status is 200 and redirects were not asked for; anything else may be anything.
     pub body: Bytes,
 }
 
@@ -35,6 +35,7 @@ pub(super) enum Answers<'a> {
     /// 200 with JSON, or 4xx with anything.
     OkOrRefusal,
     Any,
+    AnyAndRedirects,
 }
 
 /// Reads an answer.
@@ -42,7 +43,7 @@ pub(super) async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>, answer
     let (head, mut body) = answer.into_parts();
     let too_large = || fault(FaultKind::TooLarge, wanted, format_args!("longer than {} bytes", wanted.bytes_max));
 
-    if head.status.is_redirection() {
+    if head.status.is_redirection() && !matches!(answers, Answers::AnyAndRedirects) {
         // Redirects are never followed: the server must not choose where the gateway connects next
         // (SPEC D-31).
         return Err(fault(FaultKind::Redirect, wanted, format_args!("{}: redirects are not followed", head.status)));
@@ -54,6 +55,8 @@ pub(super) async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>, answer
         Answers::OkOrRefusal if head.status != StatusCode::OK && !head.status.is_client_error() => {
             return Err(fault(status_kind(head.status), wanted, head.status));
         }
+        // Whatever it is, it is not read as a document.
+        Answers::AnyAndRedirects => {}
         // A refusal may be a page of a proxy in between, or JSON with another label.
         Answers::Any | Answers::OkOrRefusal if head.status != StatusCode::OK => {}
         _ => check_type(&head.headers).map_err(|cause| fault(FaultKind::MediaType, wanted, cause))?,

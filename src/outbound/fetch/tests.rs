@@ -118,6 +118,9 @@ async fn d31_a_redirect_is_not_followed() {
             site.answer("/keys", ScriptedAnswer::raw(head));
             let fault = fetch_trusting(&[]).get(&wanted(&site.url("/keys"))).await.unwrap_err();
             assert_eq!(fault.kind.label(), "redirect");
+            // Where it leads may be looked at.
+            let said = fetch_trusting(&[]).look_without_following(&wanted(&site.url("/keys"))).await.unwrap();
+            assert_eq!(said.fields["location"], target);
             assert_eq!(site.hits("/elsewhere"), 0);
         }
     }

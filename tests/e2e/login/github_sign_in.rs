@@ -197,6 +197,23 @@ async fn login_c3_only_a_verified_primary_address_counts() {
 }
 
 #[tokio::test]
+async fn login_c9_what_a_browser_alone_says_of_github_is_on_its_page_and_in_no_note() {
+    let login = started(TEAM).await;
+    github(&login).with(|github| github.sign_in_error = Some("application_suspended".to_owned()));
+    for _ in 0..4 {
+        let denied = shown(&login).await;
+        let text = denied.page().text();
+        assert!(denied.page().status == 503 && text.contains("administrator must act"), "{text}");
+        assert!(!text.contains("Try again"), "{text}");
+    }
+    let said = "the app is suspended there";
+    login.process(0).line(|line| line.contains("\"WARN\"") && line.contains(said)).await;
+    let ready = login.admin(0, "/readyz").await;
+    assert!(!ready.text().contains("login.github"), "one network may have made it up: {}", ready.text());
+    login.close().await;
+}
+
+#[tokio::test]
 async fn login_c3_attack_163_an_answer_of_another_place_and_an_edited_scope_bring_nothing() {
     let login = started(TEAM).await;
     github(&login).with(|github| github.says_iss = Some("https://evil.example/login/oauth".to_owned()));

@@ -73,6 +73,8 @@ pub struct Mind {
 
     /// How many seconds before its ID token a user signed in; `None`: the token does not say.
     pub signed_in_ago: Option<i64>,
+    /// Claims of ID tokens in place of the right ones.
+    pub wrong_claims: Map<String, Value>,
     /// Claims that ID tokens do not have.
     pub only_in_userinfo: Vec<String>,
     /// The answer of the userinfo endpoint, in place of its own.
@@ -133,6 +135,7 @@ impl Idp {
             manners: Manners::default(),
             says_alg: None,
             signed_in_ago: Some(0),
+            wrong_claims: Map::new(),
             only_in_userinfo: Vec::new(),
             userinfo_answer: None,
             authorizations: Vec::new(),
@@ -361,6 +364,7 @@ impl Mind {
             "iss": self.issuer, "sub": subject, "aud": CLIENT, "iat": now(), "exp": now() + 300, "auth_time": auth_time, "nonce": nonce,
         });
         claims.extend(more.as_object().unwrap().clone().into_iter().filter(|(_, value)| !value.is_null()));
+        claims.extend(self.wrong_claims.clone());
         let said = self.says_alg.as_deref().unwrap_or(self.alg.name());
         let header = json!({"alg": said, "kid": kid, "typ": "JWT"}).to_string();
         let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(json!(claims).to_string()));

@@ -45,6 +45,12 @@ async fn login_c9_what_the_metadata_lacks_is_named() {
     for (metadata, says) in [
         (json!({"token_endpoint": null}), "has no token_endpoint"),
         (json!({"authorization_endpoint": null}), "has no authorization_endpoint"),
+        (json!({"authorization_endpoint": "http://idp.example/authorize"}), "not an https URL that a browser can open"),
+        (
+            json!({"authorization_endpoint": "https://idp.example/authorize#top"}),
+            "not an https URL that a browser can open",
+        ),
+        (json!({"authorization_endpoint": "/authorize"}), "not an https URL that a browser can open"),
         (json!({"jwks_uri": null}), "jwks_uri"),
         (
             json!({"id_token_signing_alg_values_supported": ["HS256", "RS512"]}),

@@ -11,10 +11,16 @@ use std::{
 
 use http::StatusCode;
 
-use crate::decide::authorization_server::idp_refusal::{IdpRefusal, UnclearRefusals};
+use crate::decide::authorization_server::{
+    idp_failures::{FailuresInARow, SeenBy},
+    idp_refusal::{IdpRefusal, UnclearRefusals},
+};
 
 /// How long a remark is shown after it was made last.
 const REMARK_AGE: Duration = Duration::from_secs(3600);
+
+/// How often the gateway asks the authorization endpoint whether it answers as a browser says.
+const PROOF_EVERY: Duration = Duration::from_secs(10);
 
 /// Exchanges at the IdP's token endpoint since the start, by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,8 +62,29 @@ struct Judged {
     trouble: Option<String>,
     /// Why the IdP's answers do not say who a user is, and what to do.
     not_believed: Option<String>,
+    /// Failures of each step, and what the operator is told of them.
+    failing: [Failing; 3],
+    /// When the gateway asked the authorization endpoint itself, on the monotonic clock.
+    asked_for_proof: Option<Duration>,
     /// What concerns some users only, by topic, each with the time when it was seen last.
     remarks: BTreeMap<&'static str, (String, Duration)>,
+}
+
+/// A step of a sign-in that may fail for every user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignInStep {
+    /// The IdP answers the browser with an error.
+    Authorization,
+    /// The IdP refuses the code.
+    Code,
+    /// The token endpoint does not answer as it should.
+    Token,
+}
+
+#[derive(Default)]
+struct Failing {
+    in_a_row: FailuresInARow,
+    told: Option<String>,
 }
 
 impl IdpHealth {
@@ -75,10 +102,17 @@ impl IdpHealth {
         }
     }
 
-    /// The IdP granted tokens.
+    /// The IdP granted tokens, and they can be used.
     pub(crate) fn granted(&self) {
         self.granted.fetch_add(1, Ordering::Relaxed);
         self.known();
+    }
+
+    /// The IdP granted tokens to the gateway. Whether they can be used, and are counted as granted,
+    /// is still to be seen.
+    pub(crate) fn answered(&self) {
+        self.known();
+        self.judged().failing_at(SignInStep::Token).succeeded();
     }
 
     /// The IdP could not be asked.
@@ -116,11 +150,53 @@ impl IdpHealth {
         about
     }
 
+    /// A sign-in or a refresh has failed. Told to the operator if it is one of several in a row,
+    /// until the next that succeeds.
+    pub(crate) fn failed(&self, step: SignInStep, seen_by: SeenBy, why: String) {
+        let mut judged = self.judged();
+        let failing = judged.failing_at(step);
+        if failing.in_a_row.failed(seen_by) {
+            failing.tell(why);
+        }
+    }
+
+    /// Whether the gateway should ask the authorization endpoint itself: not more often than the
+    /// operator needs to know, because any browser can cause it.
+    pub(crate) fn wants_proof(&self, mono: Duration) -> bool {
+        let mut judged = self.judged();
+        let is_due = judged.asked_for_proof.is_none_or(|before| mono.saturating_sub(before) >= PROOF_EVERY);
+        let is_wanted = is_due && judged.failing_at(SignInStep::Authorization).told.is_none();
+        if is_wanted {
+            judged.asked_for_proof = Some(mono);
+        }
+        is_wanted
+    }
+
+    /// The gateway has seen itself that sign-ins fail.
+    pub(crate) fn proved(&self, step: SignInStep, why: String) {
+        self.judged().failing_at(step).tell(why);
+    }
+
+    /// The IdP refuses what the browser brings from the gateway, or its answer is not to the
+    /// gateway's question.
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A user has signed in.
+    pub(crate) fn signed_in(&self) {
+        let mut judged = self.judged();
+        for failing in &mut judged.failing {
+            failing.succeeded();
+        }
+    }
+
     /// What the operator must do, while the IdP refuses the gateway, or its answers do not say who
-    /// a user is.
+    /// a user is, or sign-ins fail one after the other.
     pub(crate) fn troubles(&self) -> Vec<String> {
         let judged = self.judged();
-        judged.trouble.iter().chain(&judged.not_believed).cloned().collect()
+        let failing = judged.failing.iter().filter_map(|failing| failing.told.as_ref());
+        judged.trouble.iter().chain(&judged.not_believed).chain(failing).cloned().collect()
     }
 
     /// The IdP's answers do not say who a user is, and the operator must act: ID tokens are signed
@@ -193,10 +269,10 @@ impl IdpHealth {
         }
     }
 
-    /// Logs a refusal of the gateway when it begins, or when its cause changes.
-    fn report(&self, status: StatusCode, error: &str) {
+    /// What to do about a refusal of the gateway.
+    pub(crate) fn advice(&self, error: &str) -> String {
         let section = self.section;
-        let advice = match error {
+        match error {
             "invalid_client" | "incorrect_client_credentials" | "Not Found" | "" => {
                 format!("check {section}.client_id and {section}.client_secret")
             }
@@ -207,7 +283,12 @@ impl IdpHealth {
             "redirect_uri_mismatch" => "enter the gateway's callback URL in the settings of the app".to_owned(),
             "application_suspended" => "the app is suspended there: ask the IdP's support".to_owned(),
             _ => "it refuses every session alike: look into its log, and check the client there".to_owned(),
-        };
+        }
+    }
+
+    /// Logs a refusal of the gateway when it begins, or when its cause changes.
+    fn report(&self, status: StatusCode, error: &str) {
+        let advice = self.advice(error);
         let code = if error.is_empty() { "no error code" } else { error };
         let text = format!("the company IdP refuses the gateway ({} {code}): {advice}", status.as_u16());
         let mut judged = self.judged();
@@ -232,6 +313,33 @@ impl IdpHealth {
 
     fn judged(&self) -> MutexGuard<'_, Judged> {
         self.judged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Judged {
+    fn failing_at(&mut self, step: SignInStep) -> &mut Failing {
+        let [authorization, code, token] = &mut self.failing;
+        match step {
+            SignInStep::Authorization => authorization,
+            SignInStep::Code => code,
+            SignInStep::Token => token,
+        }
+    }
+}
+
+impl Failing {
+    fn tell(&mut self, why: String) {
+        if self.told.as_ref() != Some(&why) {
+            tracing::error!("{why}");
+            self.told = Some(why);
+        }
+    }
+
+    fn succeeded(&mut self) {
+        self.in_a_row.succeeded();
+        if self.told.take().is_some() {
+            tracing::info!("the company IdP answers as it should again");
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
 
 mod exchange;
 mod id_token;
+mod proof;
 mod renewal;
 mod sign_in;
 mod userinfo;
@@ -98,7 +99,10 @@ impl OidcLink {
             format!("the metadata of the IdP cannot be fetched: {fault}")
         } else if let Some(document) = discovery.last_good() {
             let metadata = issuer_metadata::read(&document, &self.settings.issuer).ok()?;
-            match (idp_metadata::trouble(&metadata, &self.settings.algorithms), status.state) {
+            match (
+                idp_metadata::trouble(&metadata, &self.settings.algorithms, self.settings.browsers_may_use_http()),
+                status.state,
+            ) {
                 (Some(why), _) => why,
                 (None, KeyState::Usable) => return None,
                 (None, _) => format!("the IdP's keys cannot be used: {}", status.last_error?),

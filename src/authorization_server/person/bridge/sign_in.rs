@@ -8,6 +8,7 @@ use crate::{
     decide::authorization_server::{
         error::{Code, OAuthError},
         form::Form,
+        idp_failures::SeenBy,
         people::Person,
     },
     outbound::fault::Fault,
@@ -59,6 +60,8 @@ pub(crate) struct IdpAnswer<'a> {
     pub(crate) earliest: Option<Duration>,
     /// When.
     pub(crate) now: Now,
+    /// Which browser it was.
+    pub(crate) seen_by: SeenBy,
 }
 
 /// The user who has signed in.
@@ -76,6 +79,8 @@ pub(crate) enum LoginFault {
     ToClient(OAuthError),
     /// The user: only a person can help, and a client would begin again and again.
     OnPage(OAuthError),
+    /// The user, who can only tell the administrator.
+    ForAdministrator(OAuthError),
 }
 
 impl From<OAuthError> for LoginFault {
@@ -94,6 +99,13 @@ pub(crate) fn unavailable(fault: &Fault) -> OAuthError {
 pub(crate) fn refuses_the_gateway() -> OAuthError {
     Code::TemporarilyUnavailable.because(
         "the company's identity provider refuses this gateway: its administrator must act, another sign-in does not help",
+    )
+}
+
+/// The IdP's answers do not say who a user is: the operator must act.
+pub(crate) fn not_understood() -> OAuthError {
+    Code::TemporarilyUnavailable.because(
+        "this gateway cannot use the answers of the company's identity provider: its administrator must act, another sign-in does not help",
     )
 }
 

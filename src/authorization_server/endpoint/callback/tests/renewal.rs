@@ -232,6 +232,9 @@ async fn login_a5_at_the_callback_a_page_says_that_the_operator_must_act() {
         let reply = scene.back(&departed).await;
         assert_eq!(reply.status == 503 && location(&reply).is_empty(), is_page, "{status} {error}: {reply:?}");
         assert_eq!(location(&reply).contains("error="), !is_page, "{status} {error}");
+        // The browser may have made up the code, but not what is about the client.
+        let trouble = scene.world.embedded.state.trouble();
+        assert_eq!(trouble.is_some(), error.ends_with("_client"), "{status} {error}: {trouble:?}");
     }
 }
 

@@ -104,7 +104,8 @@ async fn login_c4_a_sign_in_at_the_idp_that_is_older_than_max_age_gives_no_code(
         let departed = scene.depart().await;
         scene.grant(&with(&scene.claims(&departed), &json!({"auth_time": auth_time})));
         let shown = scene.back(&departed).await;
-        assert_eq!((shown.status.as_u16(), location(&shown)), (400, ""), "{auth_time}");
+        assert_eq!((shown.status.as_u16(), location(&shown)), (503, ""), "{auth_time}");
+        assert!(scene.world.embedded.state.trouble().unwrap().contains("whose auth_time is in the future"));
     }
 }
 
@@ -221,4 +222,17 @@ async fn login_c5_a_flow_that_an_earlier_release_stored_goes_on_after_an_upgrade
     assert!(location(&scene.back(&departed).await).contains("code="));
     assert!(scene.idp.posted().pop().unwrap().contains(&"v".repeat(43)));
     assert_eq!(scene.back(&departed).await.status, 400, "a second time");
+}
+
+#[tokio::test]
+async fn e45_a_user_whom_no_grant_names_gets_no_access_without_scopes() {
+    for (department, status) in [("eng", 303), ("ops", 403)] {
+        let mut scene = Scene::new().await;
+        scene.flow.request.scopes = Vec::new();
+        scene.world = scene.world.reloaded(|settings| settings.resources.iter_mut().for_each(|one| one.scopes.clear()));
+        let departed = scene.depart().await;
+        scene.grant(&with(&scene.claims(&departed), &json!({"department": department})));
+        let shown = scene.back(&departed).await;
+        assert_eq!((shown.status.as_u16(), location(&shown).contains("code=")), (status, status == 303));
+    }
 }

@@ -3,6 +3,7 @@
 use super::{GitHubBridge, api::Known, token::GitHubRefused};
 use crate::{
     authorization_server::person::bridge::{
+        health::SignInStep,
         session::IdpSession,
         sign_in::{IdpAnswer, IdpSignIn, LoginFault, logged_error, refuses_the_gateway},
     },
@@ -32,7 +33,7 @@ impl GitHubBridge {
             return Err(Code::InvalidRequest.because("the answer does not come from the identity provider").into());
         }
         if let Some(error) = form.get("error") {
-            return Err(self.not_signed_in(&logged_error(error)));
+            return Err(self.not_signed_in(&logged_error(error), answer));
         }
         let code = form.get("code").ok_or_else(|| Code::AccessDenied.because("the identity provider sent no code"))?;
         let parameters =
@@ -40,7 +41,7 @@ impl GitHubBridge {
         let tokens = self.exchange(&parameters, None, FETCH_TIMEOUT).await.map_err(|refused| match refused {
             GitHubRefused::Over => denied("the identity provider refused its own code"),
             GitHubRefused::Unverified => on_page("GitHub does not know a verified address of this user: verify the primary address at GitHub, then begin again"),
-            GitHubRefused::Gateway(error) => LoginFault::OnPage(error),
+            GitHubRefused::Gateway(error) => LoginFault::ForAdministrator(error),
             GitHubRefused::Unavailable(error) => LoginFault::ToClient(error),
         })?;
         let link = self.link();
@@ -65,16 +66,23 @@ impl GitHubBridge {
                 ));
             }
         };
+        self.health.signed_in();
         let session = session(tokens, person.clone(), link.settings.identity(), answer.now.wall.as_secs());
         Ok(IdpSignIn { person, session: Some(session) })
     }
 
-    /// What an error in the browser's answer means. Anyone can write it into the address of a
-    /// browser, so GitHub is asked before it is reported as the operator's trouble.
-    fn not_signed_in(&self, error: &str) -> LoginFault {
+    /// What an error of GitHub in the browser's answer means. Anyone can write it into the address
+    /// of a browser, so GitHub is asked as well.
+    fn not_signed_in(&self, error: &str, answer: &IdpAnswer<'_>) -> LoginFault {
         if classify(StatusCode::OK, error) == IdpRefusal::Gateway {
             self.suspect();
-            return LoginFault::OnPage(refuses_the_gateway());
+            self.health.count_refused();
+            let advice = self.health.advice(error);
+            tracing::warn!(error, advice, "GitHub refuses a sign-in of the gateway");
+            // The browser may have made it up.
+            let why = format!("login.github: no user can sign in: GitHub answers {error}: {advice}");
+            self.health.failed(SignInStep::Authorization, answer.seen_by, why);
+            return LoginFault::ForAdministrator(refuses_the_gateway());
         }
         denied("the identity provider did not log the user in")
     }

@@ -8,12 +8,16 @@ use serde_json::Value;
 
 use super::OidcBridge;
 use crate::{
-    authorization_server::person::bridge::sign_in::{refuses_the_gateway, too_large, unavailable},
+    authorization_server::person::bridge::{
+        health::SignInStep,
+        sign_in::{refuses_the_gateway, too_large, unavailable},
+    },
     base::{limits::tokens::IDP_TOKENS_BYTES_MAX, percent::escape},
     decide::{
         authorization_server::{
             error::OAuthError,
             form,
+            idp_failures::SeenBy,
             idp_refusal::{IdpRefusal, classify},
         },
         json::strict,
@@ -47,28 +51,72 @@ pub(super) enum NotGranted {
     Unavailable(OAuthError),
 }
 
+/// Why there is no answer of the token endpoint.
+enum NotAsked {
+    /// There is no metadata; its trouble is known.
+    NoMetadata(OAuthError),
+    /// The answer is too large, and how large it may be.
+    TooLarge(String),
+    Fault(Fault),
+}
+
+/// For whom the token endpoint is asked.
+pub(super) enum AskedFor<'a> {
+    /// The user with this subject, whose refresh token is presented.
+    User(&'a str),
+    /// A browser that brought a code.
+    Browser(SeenBy),
+}
+
 impl OidcBridge {
-    /// What the token endpoint grants for `parameters`, with the refresh token of `user` or with a
-    /// code. The outcome is counted.
+    /// What the token endpoint grants for `parameters`. A refusal is counted; whether a grant can
+    /// be used is for the caller to see, and to count.
     pub(super) async fn exchange(
         &self,
         parameters: &[(&str, &str)],
-        user: Option<&str>,
+        asked_for: &AskedFor<'_>,
         within: Duration,
     ) -> Result<Granted, NotGranted> {
-        let answered = self.ask(parameters, within).await.inspect_err(|failed| {
-            if matches!(failed, NotGranted::Unavailable(_)) {
-                self.health.unavailable();
-            }
-        })?;
-        let (status, error) = match answered {
-            Ok(granted) => {
-                self.health.granted();
+        let unavailable = |fault: &Fault| self.unavailable_at(fault, asked_for);
+        let (status, error) = match self.ask(parameters, within).await {
+            Ok(Ok(granted)) => {
+                self.health.answered();
                 return Ok(granted);
             }
-            Err(refusal) => refusal,
+            Ok(Err(refusal)) => refusal,
+            Err(NotAsked::NoMetadata(error)) => {
+                self.health.unavailable();
+                return Err(NotGranted::Unavailable(error));
+            }
+            Err(NotAsked::TooLarge(cause)) => {
+                let why = format!(
+                    "the answer of the company IdP's token endpoint is too large: {cause}; have the IdP put fewer values, such as groups, into the tokens of this client"
+                );
+                self.health.unusable_for_one("token response", why, self.clock.now().mono);
+                return Err(NotGranted::Gateway(too_large()));
+            }
+            Err(NotAsked::Fault(fault)) => {
+                self.health.unavailable();
+                return Err(unavailable(&fault));
+            }
         };
-        match self.health.refused(classify(status, &error), (status, &error), user, self.clock.now().mono) {
+        let user = match asked_for {
+            AskedFor::User(subject) => Some(*subject),
+            AskedFor::Browser(_) => None,
+        };
+        let about = classify(status, &error);
+        if let (AskedFor::Browser(seen_by), IdpRefusal::Session | IdpRefusal::Unclear) = (asked_for, about) {
+            // A browser may have made the code up.
+            let why = format!(
+                "login.oidc: the company IdP refuses the codes that it has just issued ({error}): check the callback URL and PKCE (S256) of this client there, and its log"
+            );
+            self.health.failed(SignInStep::Code, *seen_by, why);
+            if about == IdpRefusal::Unclear {
+                self.health.count_refused();
+                return Err(NotGranted::Gateway(refuses_the_gateway()));
+            }
+        }
+        match self.health.refused(about, (status, &error), user, self.clock.now().mono) {
             IdpRefusal::Session => {
                 tracing::info!(
                     error,
@@ -82,9 +130,21 @@ impl OidcBridge {
                 let status = status.as_u16();
                 let code = if error.is_empty() { "without an error code" } else { &*error };
                 let cause = format_args!("the token endpoint refused the request: {status} {code}");
-                Err(NotGranted::Unavailable(unavailable(&Fault::new(FaultKind::TokenEndpoint, cause))))
+                Err(unavailable(&Fault::new(FaultKind::TokenEndpoint, cause)))
             }
         }
+    }
+
+    /// The token endpoint does not answer as it should. With an invented code, a browser could
+    /// bring about an error of the server; nothing else.
+    fn unavailable_at(&self, fault: &Fault, asked_for: &AskedFor<'_>) -> NotGranted {
+        let seen_by = match asked_for {
+            AskedFor::Browser(seen_by) if fault.kind == FaultKind::ServerError => *seen_by,
+            AskedFor::Browser(_) | AskedFor::User(_) => SeenBy::Gateway,
+        };
+        let why = format!("login.oidc: the company IdP's token endpoint does not answer as it should: {fault}");
+        self.health.failed(SignInStep::Token, seen_by, why);
+        NotGranted::Unavailable(unavailable(fault))
     }
 
     /// Asks the token endpoint: what it grants, or status and error code of its refusal.
@@ -92,11 +152,11 @@ impl OidcBridge {
         &self,
         parameters: &[(&str, &str)],
         within: Duration,
-    ) -> Result<Result<Granted, (StatusCode, String)>, NotGranted> {
-        let metadata = self.metadata().await.map_err(NotGranted::Unavailable)?;
+    ) -> Result<Result<Granted, (StatusCode, String)>, NotAsked> {
+        let metadata = self.metadata().await.map_err(NotAsked::NoMetadata)?;
         let endpoint = metadata.token_endpoint.as_deref().unwrap_or_default();
         let link = self.link();
-        let place = link.keys.discovery().place("token_endpoint", endpoint).map_err(|fault| away(&fault))?;
+        let place = link.keys.discovery().place("token_endpoint", endpoint).map_err(NotAsked::Fault)?;
         let settings = &link.settings;
         let secret = std::str::from_utf8(settings.client_secret.expose()).unwrap_or_default();
         let id = &*settings.client_id;
@@ -105,7 +165,7 @@ impl OidcBridge {
         let methods = metadata.token_endpoint_auth_methods_supported.as_deref();
         let takes = |method: &str| methods.is_some_and(|methods| methods.iter().any(|one| one == method));
         let authorization = if methods.is_none() || takes("client_secret_basic") || !takes("client_secret_post") {
-            Some(basic(id, secret).map_err(|fault| away(&fault))?)
+            Some(basic(id, secret).map_err(NotAsked::Fault)?)
         } else {
             parameters.extend([("client_id", id), ("client_secret", secret)]);
             None
@@ -114,20 +174,13 @@ impl OidcBridge {
             Wanted { url: &place.url, rule: place.rule, plaintext: place.plaintext, bytes_max: IDP_TOKENS_BYTES_MAX };
         let posted = link.fetch.post_form(&wanted, form::encode(&parameters), authorization, within).await;
         let posted = posted.map_err(|fault| match fault.kind {
-            FaultKind::TooLarge => {
-                let why = format!(
-                    "the answer of the company IdP's token endpoint is too large: {}; have the IdP put fewer values, such as groups, into the tokens of this client",
-                    fault.cause
-                );
-                self.health.unusable_for_one("token response", why, self.clock.now().mono);
-                NotGranted::Gateway(too_large())
-            }
-            _ => away(&place.advised(fault, "login.oidc.reach_at")),
+            FaultKind::TooLarge => NotAsked::TooLarge(fault.cause),
+            _ => NotAsked::Fault(place.advised(fault, "login.oidc.reach_at")),
         })?;
         let status = posted.status;
         let unreadable = || {
             let cause = format_args!("the token endpoint's answer ({status}) is not an unambiguous JSON object");
-            away(&Fault::new(FaultKind::TokenEndpoint, cause))
+            NotAsked::Fault(Fault::new(FaultKind::TokenEndpoint, cause))
         };
         let answer = strict::object(&posted.body, DEPTH_MAX).map_err(|strict::NotStrict| unreadable())?;
         let text = |name: &str| answer.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(Box::from);
@@ -142,7 +195,7 @@ impl OidcBridge {
         if text("access_token").is_none() {
             return match error.is_empty() {
                 false => Ok(Err((StatusCode::BAD_REQUEST, error))),
-                true => Err(away(&Fault::new(
+                true => Err(NotAsked::Fault(Fault::new(
                     FaultKind::TokenEndpoint,
                     format_args!("the token endpoint answers {} without access_token", status.as_u16()),
                 ))),
@@ -154,10 +207,6 @@ impl OidcBridge {
             refresh_token: text("refresh_token"),
         }))
     }
-}
-
-fn away(fault: &Fault) -> NotGranted {
-    NotGranted::Unavailable(unavailable(fault))
 }
 
 /// RFC 6749 §2.3.1: form-encode both parts, then Basic.

@@ -8,13 +8,14 @@ use serde_json::{Map, Value};
 use super::{CLOCK_SKEW, OidcBridge, exchange::Granted, userinfo::Userinfo};
 use crate::{
     authorization_server::{
-        person::bridge::sign_in::{too_large, unavailable},
+        person::bridge::sign_in::{not_understood, too_large, unavailable},
         settings::OidcSettings,
     },
     base::{clock::Now, limits::tokens::ID_TOKEN_BYTES_MAX},
     decide::{
         authorization_server::{
             error::{Code, OAuthError},
+            id_token_trouble::{self, ExpectedToken},
             idp_profile::IdpProfile,
             people::Person,
             userinfo,
@@ -42,9 +43,9 @@ const NAME_CHARS_MAX: usize = 80;
 
 /// Why no user is known from an ID token.
 pub(super) enum NotBelieved {
-    /// The IdP signs in a way that is not allowed: the operator must act.
+    /// No ID token of this IdP can be used: the operator must act.
     Gateway(OAuthError),
-    /// The token is not valid.
+    /// The token is not the answer to this question.
     Answer(OAuthError),
     /// The user signed in earlier than `max_age` allows.
     TooLongAgo,
@@ -72,8 +73,12 @@ impl OidcBridge {
         earliest: Option<Duration>,
         now: Now,
     ) -> Result<Person, NotBelieved> {
-        let answer = |why: &'static str| NotBelieved::Answer(Code::InvalidRequest.because(why));
-        let token = granted.id_token.as_deref().ok_or_else(|| answer("the identity provider sent no ID token"))?;
+        let Some(token) = granted.id_token.as_deref() else {
+            self.health.not_believed(
+                "the company IdP sent no ID token with the answer to a code: look whether it is an OpenID Connect provider, and allow this client the scope openid there".to_owned(),
+            );
+            return Err(NotBelieved::Gateway(not_understood()));
+        };
         let person = self.person(token, Some(nonce), earliest, now).await?;
         let link = self.link();
         if !link.settings.userinfo {
@@ -84,7 +89,7 @@ impl OidcBridge {
             Userinfo::Claims(claims) => Ok(completed_by(person, claims, link.settings.profile)),
             Userinfo::OtherSubject => {
                 tracing::error!("the company IdP's userinfo endpoint answered about another user than the ID token");
-                Err(answer("the identity provider's answer is not valid"))
+                Err(not_valid())
             }
             Userinfo::Nothing(why) => {
                 self.health.not_believed(format!("login.oidc.userinfo: {why}"));
@@ -132,7 +137,7 @@ impl OidcBridge {
         let claims = proof.map_err(refused)?;
         self.health.believed();
         if let Some(earliest) = earliest {
-            match id_token::sign_in_time(claims, earliest, CLOCK_SKEW, now).map_err(refused)? {
+            match id_token::sign_in_time(claims, earliest, CLOCK_SKEW, now).map_err(|_| self.no_sign_in_time())? {
                 SignInTime::Recent => {}
                 SignInTime::TooLongAgo => return Err(NotBelieved::TooLongAgo),
                 SignInTime::Unsaid => self.health.sends_no_auth_time(),
@@ -157,9 +162,46 @@ impl OidcBridge {
             self.health.unusable_for_one("ID token", why, self.clock.now().mono);
             return NotBelieved::Gateway(too_large());
         }
-        tracing::warn!(?fault, "the company IdP sent an ID token that is not valid");
-        NotBelieved::Answer(Code::InvalidRequest.because("the identity provider's answer is not valid"))
+        let expected = ExpectedToken {
+            issuer: &settings.issuer,
+            client_id: &settings.client_id,
+            now_secs: self.clock.now().unix_secs(),
+        };
+        match id_token_trouble::in_words(fault, &expected) {
+            Some(why) => {
+                self.health.not_believed(why);
+                NotBelieved::Gateway(not_understood())
+            }
+            None => {
+                tracing::warn!(
+                    "the company IdP sent an ID token for another question: its nonce is not that of this sign-in"
+                );
+                not_valid()
+            }
+        }
     }
+
+    /// Only sign-ins with `max_age` fail.
+    fn no_sign_in_time(&self) -> NotBelieved {
+        let why = "the company IdP sent an ID token whose auth_time is in the future or not a time in seconds since 1970, so no user can sign in for a client that asks for max_age: correct the claim, or the clocks";
+        self.health.unusable_for_one("auth_time", why.to_owned(), self.clock.now().mono);
+        NotBelieved::Gateway(not_understood())
+    }
+
+    /// Counts the answer that was not believed.
+    pub(super) fn count(&self, why: &NotBelieved) {
+        match why {
+            // Counted when it was reported.
+            NotBelieved::Gateway(_) => {}
+            NotBelieved::Answer(_) => self.health.count_refused(),
+            NotBelieved::TooLongAgo => self.health.granted(),
+            NotBelieved::Unavailable(_) => self.health.unavailable(),
+        }
+    }
+}
+
+fn not_valid() -> NotBelieved {
+    NotBelieved::Answer(Code::InvalidRequest.because("the identity provider's answer is not valid"))
 }
 
 /// The IdP let the user in by a sign-in that is older than `max_age` allows. The client is told

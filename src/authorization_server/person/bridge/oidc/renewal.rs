@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     OidcBridge,
-    exchange::NotGranted,
+    exchange::{AskedFor, NotGranted},
     id_token::{completed_by, described},
     userinfo::Userinfo,
 };
@@ -32,7 +32,7 @@ impl OidcBridge {
             return Ok(None);
         }
         let form = [("grant_type", "refresh_token"), ("refresh_token", &*session.refresh_token)];
-        let granted = match self.exchange(&form, Some(&session.person.subject), IDP_REFRESH_TIMEOUT).await {
+        let granted = match self.exchange(&form, &AskedFor::User(&session.person.subject), IDP_REFRESH_TIMEOUT).await {
             Ok(granted) => granted,
             Err(NotGranted::Over) => return Ok(None),
             Err(NotGranted::Gateway(error) | NotGranted::Unavailable(error)) => return Err(error),
@@ -67,9 +67,11 @@ impl OidcBridge {
             Some(token) => Some(
                 self.person(token, None, None, now)
                     .await
+                    .inspect_err(|fault| self.count(fault))
                     .map_err(|fault| Code::TemporarilyUnavailable.because(fault.into_error().description))?,
             ),
         };
+        self.health.granted();
         if person.as_ref().is_some_and(|person| person.subject != session.person.subject) {
             return Ok(Believed::OtherUser);
         }

@@ -2,24 +2,25 @@
 
 use super::{
     OidcBridge,
-    exchange::NotGranted,
+    exchange::{AskedFor, NotGranted},
     id_token::{NotBelieved, signed_in_too_long_ago},
 };
 use crate::{
     authorization_server::{
         person::bridge::{
+            health::SignInStep,
             session::IdpSession,
-            sign_in::{IdpAnswer, IdpRequest, IdpSignIn, LoginFault, logged_error, unavailable},
+            sign_in::{IdpAnswer, IdpRequest, IdpSignIn, LoginFault, logged_error, refuses_the_gateway, unavailable},
         },
         settings::OidcSettings,
     },
-    base::{
-        limits::fetch::FETCH_TIMEOUT,
-        names::{Scope, is_loopback_name},
-    },
+    base::{limits::fetch::FETCH_TIMEOUT, names::Scope},
     decide::authorization_server::{
         error::{Code, OAuthError},
-        form, idp_request,
+        form,
+        idp_failures::{self, AuthorizationError},
+        idp_metadata::is_web_address,
+        idp_request,
         pkce::Challenge,
     },
     outbound::fault::{Fault, FaultKind},
@@ -38,9 +39,7 @@ impl OidcBridge {
         let settings = &link.settings;
         let metadata = self.metadata().await?;
         let endpoint = metadata.authorization_endpoint.as_deref().unwrap_or_default();
-        // With `reach_at` alone, `allow_http` is for the network inside, not for browsers.
-        let allow_http = settings.reach.allow_http && settings.issuer.starts_with("http://");
-        if !is_web_address(endpoint, allow_http) {
+        if !is_web_address(endpoint, settings.browsers_may_use_http()) {
             return Err(unavailable(&Fault::new(
                 FaultKind::Metadata,
                 "the authorization_endpoint is not an https URL",
@@ -89,7 +88,7 @@ impl OidcBridge {
             }
         }
         if let Some(error) = form.get("error") {
-            return Err(not_signed_in(&logged_error(error), answer.never_ask).into());
+            return Err(Box::pin(self.not_signed_in(&logged_error(error), answer)).await);
         }
         let code = form.get("code").ok_or_else(|| Code::AccessDenied.because("the identity provider sent no code"))?;
         let parameters = [
@@ -98,21 +97,22 @@ impl OidcBridge {
             ("redirect_uri", answer.callback),
             ("code_verifier", &*expected.verifier),
         ];
-        let granted = self.exchange(&parameters, None, FETCH_TIMEOUT).await.map_err(|failed| match failed {
+        let granted = self.exchange(&parameters, &AskedFor::Browser(answer.seen_by), FETCH_TIMEOUT).await;
+        let granted = granted.map_err(|failed| match failed {
             NotGranted::Over => {
                 LoginFault::ToClient(Code::AccessDenied.because("the identity provider refused its own code"))
             }
-            NotGranted::Gateway(error) => LoginFault::OnPage(error),
+            NotGranted::Gateway(error) => LoginFault::ForAdministrator(error),
             NotGranted::Unavailable(error) => LoginFault::ToClient(error),
         })?;
-        let person =
-            self.signs_in(&granted, &expected.nonce, answer.earliest, answer.now).await.map_err(
-                |fault| match fault {
-                    NotBelieved::Gateway(error) => LoginFault::OnPage(error),
-                    NotBelieved::TooLongAgo => LoginFault::ToClient(signed_in_too_long_ago(answer.never_ask)),
-                    fault => LoginFault::ToClient(fault.into_error()),
-                },
-            )?;
+        let person = self.signs_in(&granted, &expected.nonce, answer.earliest, answer.now).await;
+        let person = person.inspect_err(|fault| self.count(fault)).map_err(|fault| match fault {
+            NotBelieved::Gateway(error) => LoginFault::ForAdministrator(error),
+            NotBelieved::TooLongAgo => LoginFault::ToClient(signed_in_too_long_ago(answer.never_ask)),
+            fault => LoginFault::ToClient(fault.into_error()),
+        })?;
+        self.health.granted();
+        self.health.signed_in();
         let link = self.link();
         let Some(refresh_token) = granted.refresh_token else {
             let advice = link.settings.refresh_token_advice();
@@ -131,19 +131,40 @@ impl OidcBridge {
         };
         Ok(IdpSignIn { person, session: Some(session) })
     }
-}
 
-/// What the client is told of an error of the IdP. With `prompt=none` it must learn that a page is
-/// needed (OpenID Connect Core §3.1.2.6).
-fn not_signed_in(error: &str, never_ask: bool) -> OAuthError {
-    let code = match error {
-        "login_required" if never_ask => Code::LoginRequired,
-        "interaction_required" | "consent_required" | "account_selection_required" if never_ask => {
-            Code::InteractionRequired
+    /// What an error of the authorization endpoint means, and who is told.
+    async fn not_signed_in(&self, error: &str, answer: &IdpAnswer<'_>) -> LoginFault {
+        let meaning = AuthorizationError::of(error, answer.never_ask);
+        if !matches!(meaning, AuthorizationError::User(_)) {
+            let advice = idp_failures::advice(error);
+            let why = format!(
+                "login.oidc: no user can sign in: the authorization endpoint of the company IdP answers {error}: {advice}"
+            );
+            // The browser may have made it up, unless the gateway is answered alike.
+            match self.health.wants_proof(answer.now.mono) && self.is_answered_with(error, answer.callback).await {
+                true => self.health.proved(SignInStep::Authorization, why),
+                false => self.health.failed(SignInStep::Authorization, answer.seen_by, why),
+            }
         }
-        _ => Code::AccessDenied,
-    };
-    code.because("the identity provider did not log the user in")
+        match meaning {
+            AuthorizationError::User(code) => {
+                LoginFault::ToClient(code.because("the identity provider did not log the user in"))
+            }
+            AuthorizationError::Moment(code) => {
+                self.health.unavailable();
+                LoginFault::ToClient(code.because("the identity provider cannot log users in now"))
+            }
+            AuthorizationError::Gateway => {
+                self.health.count_refused();
+                tracing::warn!(
+                    error,
+                    advice = idp_failures::advice(error),
+                    "the company IdP refuses a sign-in of the gateway"
+                );
+                LoginFault::ForAdministrator(refuses_the_gateway())
+            }
+        }
+    }
 }
 
 /// `openid` and the configured scopes, each once.
@@ -151,19 +172,4 @@ fn scope_of(settings: &OidcSettings) -> String {
     let mut scopes = vec![Scope::from("openid")];
     scopes.extend(settings.scopes.iter().filter(|scope| &***scope != "openid").cloned());
     Scope::join(&scopes)
-}
-
-/// Whether a browser may be sent to this URL.
-fn is_web_address(url: &str, allow_http: bool) -> bool {
-    let is_plain =
-        url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'#'));
-    let Ok(uri) = url.parse::<http::Uri>() else { return false };
-    let is_loopback = uri.host().is_some_and(is_loopback_name);
-    is_plain
-        && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-        && match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => is_loopback || allow_http,
-            _ => false,
-        }
 }
