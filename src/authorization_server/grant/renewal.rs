@@ -34,7 +34,7 @@ use crate::{
         limits::authorization_server::{IDP_TOKEN_KEPT, LEASE_POLL, REFRESH_WAITS_FOR_IDP},
         names::Issuer,
     },
-    decide::authorization_server::{error::Code, refresh_family::Family},
+    decide::authorization_server::{error::Code, people::Person, refresh_family::Family},
 };
 
 /// How often the store is asked again to take a new token of the IdP.
@@ -122,11 +122,12 @@ impl Work {
             Ok(None) => return self.end(&family, "session over: revoked").await,
             Err(error) => return Ok(Renewal::Failed(error)),
         };
-        self.keep(bridge, refreshed).await
+        self.keep(bridge, refreshed, &family.person).await
     }
 
     /// Stores the IdP's new token, and only then looks at the rest of its answer.
-    async fn keep(&self, bridge: &Bridge, refreshed: Refreshed) -> Result<Renewal, StoreFault> {
+    /// `before`: the user as of the last answer.
+    async fn keep(&self, bridge: &Bridge, refreshed: Refreshed, before: &Person) -> Result<Renewal, StoreFault> {
         let seal = |session: &IdpSession| session.seal(&self.state.sealer);
         if refreshed.is_rotated {
             let sealed = match seal(&refreshed.session) {
@@ -138,6 +139,7 @@ impl Work {
                 return Ok(Renewal::Changed);
             }
         }
+        let has_id_token = refreshed.has_id_token();
         let session = match bridge.believe(refreshed).await {
             Ok(Believed::Session(session)) => session,
             Ok(Believed::ClaimsTooOld) => return self.end_now("claims too old: revoked").await,
@@ -150,6 +152,9 @@ impl Work {
             Ok(Believed::NotAdmitted) => return self.end_now("no longer admitted at the IdP: revoked").await,
             Err(error) => return Ok(Renewal::Failed(error)),
         };
+        if !has_id_token {
+            self.state.claims_seen.note_userinfo(&self.named, &before.claims, &session.person.claims);
+        }
         // The login stays: its user did nothing wrong.
         let person = match kept::shortened(session.person, &self.named, bridge, Code::TemporarilyUnavailable) {
             Ok(person) => person,

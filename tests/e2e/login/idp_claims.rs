@@ -187,6 +187,46 @@ async fn login_a10_the_word_of_an_entra_id_token_does_not_count_for_the_address_
 }
 
 #[tokio::test]
+async fn login_c5_a_claim_that_no_grant_can_match_is_named() {
+    for (groups, how) in [
+        (json!("staff,other"), "several values in one text"),
+        (json!([["staff"]]), "a list of lists or objects"),
+        (json!({"staff": true}), "an object"),
+    ] {
+        let login = LoginPlan::idp().await.start().await;
+        let idp = login.idp.as_ref().unwrap();
+        idp.with(|idp| drop(idp.people.get_mut("ada").unwrap().insert("groups".to_owned(), groups.clone())));
+        let shown = Browser::of("", "").open(&login, &Client::desktop().request(&login, BOTH).url).await;
+        assert_eq!(shown.page().status, 403, "{groups}");
+        let line = login.process(0).line(|line| line.contains("they cannot match") && line.contains(how)).await;
+        assert!(line.contains("groups"), "{line}");
+        let said = format!("grants cannot match the claim `groups` of the company IdP: it is {how}");
+        assert!(login.admin(0, "/readyz").await.text().contains(&said));
+        idp.with(|idp| idp.groups("ada", &["staff"]));
+        signed_in(&login).await;
+        assert!(!login.admin(0, "/readyz").await.text().contains("cannot match"));
+        login.close().await;
+    }
+}
+
+#[tokio::test]
+async fn login_c6_a_claim_that_userinfo_lacks_at_a_refresh_is_named() {
+    let login = canaille("").await;
+    let tokens = signed_in(&login).await;
+    login
+        .idp
+        .as_ref()
+        .unwrap()
+        .with(|idp| idp.userinfo_answer = Some((200, json!({"sub": "ada", "email": "ada@corp.example"}))));
+    assert_eq!(refreshed(&login, &tokens).await, ended());
+    let said = "its userinfo endpoint does not say a claim that it said before";
+    let line = login.process(0).line(|line| line.contains("\"WARN\"") && line.contains(said)).await;
+    assert!(line.contains("groups"), "{line}");
+    assert!(login.admin(0, "/readyz").await.text().contains("does not say the claim `groups` at a refresh"));
+    login.close().await;
+}
+
+#[tokio::test]
 async fn login_c4_groups_that_only_userinfo_has_count_where_it_is_configured() {
     for (more, counts) in [("", false), (", userinfo: true", true)] {
         let login = canaille(more).await;

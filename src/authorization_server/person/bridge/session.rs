@@ -66,6 +66,13 @@ pub(crate) struct Refreshed {
     pub(super) access_token: Option<Box<str>>,
 }
 
+impl Refreshed {
+    /// Whether an ID token came.
+    pub(crate) fn has_id_token(&self) -> bool {
+        self.id_token.is_some()
+    }
+}
+
 impl IdpSession {
     /// The session sealed for the store.
     pub(crate) fn seal(&self, sealer: &Sealer) -> Result<Vec<u8>, OAuthError> {
