@@ -179,3 +179,17 @@ async fn ends_here(login: &LoginWorld, access: &str) {
     let reply = call_tool(login, 0, access, "safe").await;
     assert_eq!((reply.status, reply.reason().as_str()), (401, "token_revoked"));
 }
+
+#[tokio::test]
+async fn e16_a_code_gives_what_grants_give_when_it_is_redeemed() {
+    let login = LoginPlan::accounts().start().await;
+    let client = Client::desktop();
+    let (code, verifier) = client.code(&login, &mut Browser::of("ada", PASSWORD), "mcp:connect mcp:danger").await;
+    login.edit(0, |text| text.replace("scopes: [\"mcp:*\"]", "scopes: [\"mcp:connect\"]"));
+    login.until_reloaded(0, 1).await;
+    let tokens = login.tokens(&client.exchange(&login, 0, &code, &verifier).await);
+    assert_eq!(tokens.scope, "mcp:connect");
+    assert_eq!(call_tool(&login, 0, &tokens.access, "danger").await.status, 403);
+    client.refreshed(&login, 0, tokens.refresh()).await;
+    login.close().await;
+}

@@ -18,6 +18,7 @@ use crate::{
         client::Client,
         error::{Code, OAuthError},
         form::Form,
+        people::{self, Grantee},
         resources,
     },
 };
@@ -47,10 +48,13 @@ pub(crate) async fn exchange(
     }
     check_redirect(&code, client, form)?;
     code.challenge.verify(form.get("code_verifier"))?;
-    let resources = resources::narrow(&code.resources, &embedded.settings.resources, form)?;
-    if current::person_now(embedded, &code.person).is_none() {
+    let Some(person) = current::person_now(embedded, &code.person) else {
         return Err(Code::InvalidGrant.because("the account of the user was removed").into());
-    }
+    };
+    let Some(code) = still_granted(embedded, client, AuthorizationCode { person, ..code }) else {
+        return Err(Code::InvalidGrant.because("nothing of what the user allowed is granted any more").into());
+    };
+    let resources = resources::narrow(&code.resources, &embedded.settings.resources, form)?;
 
     // The family is stored before the code is marked: after a crash in between the client can use
     // the code again, and no one has a token of the first family.
@@ -86,6 +90,23 @@ pub(crate) async fn exchange(
     step_up::authorized(embedded, &spent, asked).await;
     event::note(embedded, "code", Some(&client.id), Some(&spent.person.subject), "exchanged");
     Ok(issued)
+}
+
+/// The code, narrowed to what `grants` give now: they may have changed since the consent, as for a
+/// refresh. `None` if nothing is left.
+fn still_granted(embedded: &Embedded, client: &Client, code: AuthorizationCode) -> Option<AuthorizationCode> {
+    let (settings, grantee) = (&embedded.settings, Grantee::Person(&code.person));
+    let mut scopes = people::allowed(&settings.grants, grantee, &code.scopes);
+    scopes.retain(|scope| client.scopes.as_ref().is_none_or(|bound| bound.contains(scope)));
+    let may = !scopes.is_empty() || (code.scopes.is_empty() && people::is_named(&settings.grants, grantee));
+    let left = resources::left(&code.resources, &settings.resources, &code.scopes, &scopes);
+    if left.is_empty() || !may {
+        return None;
+    }
+    // The client may name them at a refresh all the same.
+    let lost = code.scopes.iter().filter(|scope| !scopes.contains(scope));
+    let named = code.named.iter().chain(lost).cloned().collect();
+    Some(AuthorizationCode { scopes, named, resources: left, ..code })
 }
 
 fn invalid() -> OAuthError {

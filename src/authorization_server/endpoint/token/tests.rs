@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod client;
+mod narrowed;
 mod refreshed;
 mod repeated;
 mod step_up;
@@ -127,6 +128,7 @@ async fn e25_no_claim_of_a_person_takes_the_place_of_ours() {
             scopes: Vec::new(),
             ..company_idp("https://idp.example", "us", b"secret")
         }));
+        settings.grants[0].groups.clear();
     });
     let reply = world.post(E::Token, &exchange(&code)).await;
     let caller = world.caller(reply.text("access_token")).unwrap();
