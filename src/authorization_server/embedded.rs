@@ -210,6 +210,7 @@ impl State {
         troubles.extend(self.claims_seen.trouble());
         if self.store.seals().is_some() {
             troubles.extend(self.identity.troubles(self.clock.now()));
+            troubles.extend(self.seal_standing.apart());
             let needed = self.seal_standing.needed(&self.sealer).into_iter();
             let position = |key| self.sealer.ids().position(|one| one == key);
             troubles.extend(needed.map(|(key, why)| match position(key) {

@@ -119,6 +119,22 @@ impl Others {
         self.0.iter().flat_map(|(_, other)| other.keys.iter().copied()).collect()
     }
 
+    /// The keys that they seal with, each once.
+    pub(crate) fn first_keys(&self) -> Vec<SealKeyId> {
+        let mut keys = Vec::new();
+        for key in self.0.iter().filter_map(|(_, other)| other.keys.first()) {
+            if !keys.contains(key) {
+                keys.push(*key);
+            }
+        }
+        keys
+    }
+
+    /// Whether each of them has this key.
+    pub(crate) fn all_have(&self, key: SealKeyId) -> bool {
+        self.0.iter().all(|(_, other)| other.keys.contains(&key))
+    }
+
     /// How many of them seal with this key.
     pub(crate) fn that_seal_with(&self, key: SealKeyId) -> usize {
         self.0.iter().filter(|(_, other)| other.keys.first() == Some(&key)).count()
@@ -165,5 +181,13 @@ mod tests {
         ] {
             assert_eq!(replica.may_reseal(first, &others(all)).is_ok(), may, "{first} {all:?}");
         }
+    }
+
+    #[test]
+    fn login_a1_what_others_seal_with_and_whether_all_have_a_key() {
+        let two = others(&[(1, &[A, B]), (2, &[A])]);
+        assert_eq!(two.first_keys(), [A]);
+        assert_eq!((two.all_have(A), two.all_have(B)), (true, false));
+        assert!(others(&[]).all_have(B) && others(&[]).first_keys().is_empty());
     }
 }

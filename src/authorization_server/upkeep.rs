@@ -66,6 +66,7 @@ async fn look_at_seals(state: &State) -> Result<(), StoreFault> {
         Others::default()
     };
     state.store.seals().inspect(|seals| seals.others_have(others.keys()));
+    state.seal_standing.compare(&state.sealer, &others);
     seals::look(state, &others).await
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    authorization_server::keys::seal::Sealer,
+    authorization_server::{keys::seal::Sealer, replica::Others},
     base::limits::authorization_server::{SEALS_AGAIN, SEALS_EVERY},
     decide::authorization_server::stored_value::SealKeyId,
 };
@@ -24,6 +24,8 @@ struct Standing {
     last: Option<Duration>,
     /// Whether it should be gone through again soon.
     unfinished: bool,
+    /// Why this replica and the others cannot read what each other writes.
+    apart: Vec<String>,
 }
 
 impl SealStanding {
@@ -34,6 +36,35 @@ impl SealStanding {
             Some(needed) => needed.iter().map(|(key, why)| (*key, why.clone())).collect(),
             None => sealer.ids().skip(1).map(|key| (key, "it was not checked yet".to_owned())).collect(),
         }
+    }
+
+    /// Why this replica and the others cannot read what each other writes: their keys were changed
+    /// in too few steps.
+    pub(crate) fn apart(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).apart.clone()
+    }
+
+    /// Compares the keys of this replica with those of the others.
+    pub(super) fn compare(&self, sealer: &Sealer, others: &Others) {
+        let known: Vec<SealKeyId> = sealer.ids().collect();
+        let unread = others.first_keys().into_iter().filter(|key| !known.contains(key));
+        let mut apart: Vec<String> = unread
+            .map(|key| {
+                format!(
+                    "another replica seals with key {key}, which is not in session_keys here, so this one cannot read what it writes: give every replica the key before it is the first of any"
+                )
+            })
+            .collect();
+        apart.extend(known.first().filter(|first| !others.all_have(**first)).map(|first| {
+            format!(
+                "another replica does not have session_keys[0] (key {first}), so it cannot read what this one writes: give every replica the key before it is the first of any"
+            )
+        }));
+        let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for news in apart.iter().filter(|one| !standing.apart.contains(one)) {
+            tracing::error!(target: "portcullis::authorization_server", "{news}");
+        }
+        standing.apart = apart;
     }
 
     /// Whether the store should be gone through now.

@@ -185,6 +185,28 @@ async fn login_a1_a_replica_with_a_wrong_key_replaces_nothing_while_another_has_
     login.close().await;
 }
 
+#[tokio::test]
+async fn login_a1_replicas_whose_keys_changed_in_too_few_steps_say_so() {
+    let mut login = LoginPlan::accounts().redis().await.replicas(2).start().await;
+    // The list of the second step, without the first.
+    login.edit_seals(1, &["B", "A"]);
+    login.restart(1, "TERM").await;
+    for (replica, words) in
+        [(0, "another replica seals with key "), (1, "another replica does not have session_keys[0]")]
+    {
+        login.until_readyz(replica, words, |ready| ready.status == 200 && ready.text().contains(words)).await;
+        login.process(replica).line(|line| line.contains("ERROR") && line.contains(words)).await;
+    }
+    login.edit_seals(0, &["A", "B"]);
+    login.restart(0, "TERM").await;
+    for replica in [0, 1] {
+        login.until_readyz(replica, "it is over", |ready| !ready.text().contains("another replica")).await;
+    }
+    let tokens = signed_in(&login).await;
+    works(&login, 1, &tokens, &[]).await;
+    login.close().await;
+}
+
 /// Names and values of the families in Redis.
 async fn families(login: &LoginWorld) -> Vec<(String, Vec<u8>)> {
     let redis = login.redis.as_ref().unwrap();
