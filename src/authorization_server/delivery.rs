@@ -10,11 +10,12 @@ use std::{
 use tokio::{
     select,
     sync::{Mutex, mpsc},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 use crate::{
     authorization_server::store::{Store, fault::StoreFault, kind::EntryKind},
+    base::limits::authorization_server::DELIVERY_AGAIN,
     decide::authorization_server::refresh_family::Family,
 };
 
@@ -30,6 +31,9 @@ const SEALED_MAX: usize = 65_536;
 /// How often to retry if the family changes meanwhile.
 const ATTEMPTS: usize = 3;
 
+/// How often a delivery is tried: a value that the store can never give must not stop the others.
+const FAILURES_MAX: u8 = 60;
+
 /// A queue from the connections, which cannot wait, to the store.
 pub(crate) struct Deliveries {
     sender: mpsc::Sender<Delivery>,
@@ -38,12 +42,15 @@ pub(crate) struct Deliveries {
     sealed: sync::Mutex<VecDeque<(Instant, Delivery)>>,
 }
 
+#[derive(Clone)]
 struct Delivery {
     family: Box<str>,
     /// Digest of the delivered token. A family with a newer token is left alone.
     token: [u8; 32],
     /// How long the store keeps a sealed copy of the token.
     grace: Duration,
+    /// How often it could not be recorded.
+    failures: u8,
 }
 
 impl Default for Deliveries {
@@ -60,20 +67,20 @@ impl Deliveries {
         let family = family.into();
         Box::new(move || {
             // A full queue only delays the record, see `WAITING_MAX`.
-            let _ = sender.try_send(Delivery { family, token, grace });
+            let _ = sender.try_send(Delivery { family, token, grace, failures: 0 });
         })
     }
 
     /// Waits for the next delivery, or the next end of a grace, and records it in the store.
     ///
     /// # Errors
-    /// [`StoreFault`]; that delivery stays unrecorded.
+    /// [`StoreFault`], a second after it: the delivery is tried again.
     pub(crate) async fn record_next(&self, store: &Store) -> Result<(), StoreFault> {
         // Only a second upkeep task can wait for this lock; its turn comes when the first ends.
         let mut waiting = self.waiting.lock().await;
         select! {
             next = waiting.recv() => match next {
-                Some(delivery) => self.record(store, delivery).await,
+                Some(delivery) => self.record_or_keep(store, delivery).await,
                 None => Ok(()),
             },
             () = self.grace_over() => self.forget(store).await,
@@ -87,6 +94,20 @@ impl Deliveries {
         while let Ok(delivery) = waiting.try_recv() {
             self.record(store, delivery).await.unwrap();
         }
+    }
+
+    /// Without a record the token before stays good for a day, so a delivery is not dropped because
+    /// the store is away.
+    async fn record_or_keep(&self, store: &Store, delivery: Delivery) -> Result<(), StoreFault> {
+        let recorded = self.record(store, delivery.clone()).await;
+        if recorded.is_err() {
+            let failures = delivery.failures.saturating_add(1);
+            if failures < FAILURES_MAX {
+                let _ = self.sender.try_send(Delivery { failures, ..delivery });
+            }
+            sleep(DELIVERY_AGAIN).await;
+        }
+        recorded
     }
 
     async fn record(&self, store: &Store, delivery: Delivery) -> Result<(), StoreFault> {

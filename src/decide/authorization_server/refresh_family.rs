@@ -4,7 +4,8 @@
 //! has the token and before the client has it. And clients refresh twice: two windows share one
 //! token, or a retry follows a lost answer. So the record keeps the new token, sealed with the old
 //! one, until the answer has been written and `refresh_grace` is over. A client that presents the
-//! old token before that gets the same new token again. There is never more than one chain.
+//! old token before that gets the same new token again, for a day at most. There is never more than
+//! one chain.
 //!
 //! The price of the grace: until it ends, a thief of the old token gets the new one as well. Once
 //! one of the two holders uses the new token, the old one is reuse again and ends the family.
@@ -16,7 +17,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    base::{digest::sha256, limits::authorization_server::IDP_ANSWER_FRESH, names::Scope},
+    base::{
+        digest::sha256,
+        limits::authorization_server::{IDP_ANSWER_FRESH, REFRESH_UNANSWERED_MAX},
+        names::Scope,
+    },
     decide::authorization_server::{form::Form, people::Person, sealed_bytes},
 };
 
@@ -113,7 +118,8 @@ pub enum Standing<'a> {
     Newest,
     /// The previous token, used again for the same within the grace: its successor, sealed with it.
     Repeated(&'a [u8]),
-    /// The previous token, whose answer was never written: its successor, sealed with it.
+    /// The previous token, whose answer was not written, as far as is known, and was asked for
+    /// within a day: its successor, sealed with it.
     Unanswered(&'a [u8]),
     /// Already exchanged, or never issued: the family ends.
     Reused,
@@ -147,13 +153,18 @@ impl Previous {
         let sealed = self.successor.as_deref()?;
         match &self.used {
             Some(first) if first.is_repeated_by(presented, grace) => Some(Standing::Repeated(sealed)),
-            Some(first) if first.delivered => None,
+            Some(first) if first.delivered || first.is_long_before(presented) => None,
             Some(_) | None => Some(Standing::Unanswered(sealed)),
         }
     }
 }
 
 impl FirstUse {
+    /// Whether `again` comes too late even for a client whose answer was lost.
+    fn is_long_before(&self, again: &PresentedToken) -> bool {
+        again.at_millis.saturating_sub(self.at_millis) >= millis(REFRESH_UNANSWERED_MAX)
+    }
+
     /// Whether `again` is the same request within the grace, which no repeat prolongs. The clocks
     /// of replicas differ, and a clock may go back: a use that seems to be before the first is
     /// within the grace only by as much.

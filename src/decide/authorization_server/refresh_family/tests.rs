@@ -94,7 +94,7 @@ fn login_a2_the_same_request_is_answered_alike_within_the_grace_and_never_later(
         ("after its successor was used", &used, repeat(10_102), Standing::Reused),
         ("before the answer was written", &lost, repeat(10_101), Standing::Repeated(sealed)),
         ("for something else, answer lost", &lost, other, Standing::Unanswered(sealed)),
-        ("a lost answer has no end", &lost, repeat(10_500), Standing::Unanswered(sealed)),
+        ("a lost answer, later", &lost, repeat(10_500), Standing::Unanswered(sealed)),
         ("the newest", &answered, at(2, 10_101), Standing::Newest),
         ("another token", &answered, at(9, 10_101), Standing::Reused),
     ] {
@@ -105,6 +105,23 @@ fn login_a2_the_same_request_is_answered_alike_within_the_grace_and_never_later(
     let erased = answered.without_sealed(&[2; 32]).unwrap();
     assert_eq!(erased.standing(&repeat(10_101), GRACE), Standing::Reused, "no copy is left");
     assert_eq!((erased.without_sealed(&[2; 32]), used.without_sealed(&[2; 32])), (None, None));
+}
+
+#[test]
+fn login_a2_a_lost_answer_is_given_again_for_a_day() {
+    const DAY: u64 = 24 * 3_600;
+    let lost = Family { ends: 10 * DAY, ..next(&family(), 2, 10_100) };
+    let answered = delivered(&lost);
+    let bounds = RefreshBounds { idle_max: Duration::from_secs(5 * DAY), ..GRACE };
+    for (case, family, secs, standing) in [
+        ("within the day", &lost, 10_100 + DAY - 1, Standing::Unanswered(b"sealed 2")),
+        ("a day later", &lost, 10_100 + DAY, Standing::Reused),
+        ("a clock that went back", &lost, 10, Standing::Unanswered(b"sealed 2")),
+        ("answered", &answered, 10_100 + DAY - 1, Standing::Reused),
+    ] {
+        assert_eq!(family.standing(&at(1, secs), bounds), standing, "{case}");
+    }
+    assert_eq!(lost.standing(&at(2, 10_100 + DAY), bounds), Standing::Newest);
 }
 
 #[test]
@@ -121,6 +138,7 @@ fn login_a2_only_a_request_for_the_same_is_a_repeat() {
     }
     assert_eq!(presented("scope=a+b&resource=x&resource=y"), presented("resource=y&scope=b+a&resource=x"));
     assert_ne!(presented("scope=a&resource=b"), presented("scope=a+b"));
+    assert_eq!(presented("scope=+b++a+"), presented("scope=a+b"));
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::time::Duration;
 use super::with;
 use crate::{
     authorization_server::{
-        settings::Login,
-        store::kind::EntryKind,
+        settings::{Login, StoreSettings},
+        store::{Store, kind::EntryKind},
         testing::{ECHO, FILES, Reply, World, exchange, form_request, refresh},
     },
+    base::secret::Secret,
     decide::{authorization_server::refresh_family::Family, routing::IssuerEndpoint as E},
+    outbound::fetch::private_roots,
 };
 
 const DEAD: (u16, &str) = (400, "invalid_grant");
@@ -136,4 +138,19 @@ async fn login_a2_the_sealed_successor_is_deleted_when_the_grace_is_over() {
     state.deliveries.record_next(&state.store).await.unwrap();
     assert!(!is_kept().await);
     assert!(began.elapsed() >= GRACE && began.elapsed() < GRACE * 2, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn login_a2_a_delivery_is_recorded_after_the_store_was_away() {
+    let world = World::new().await;
+    let login = world.login().await;
+    let answer = world.ask(E::Token, form_request(&refresh(login.text("refresh_token")), None)).await;
+    answer.on_delivered.unwrap()();
+    let (state, url) = (&world.embedded.state, Secret::new(b"redis://127.0.0.1:1".to_vec()));
+    let away = Store::open(&StoreSettings::Redis(url), private_roots(&[]).unwrap(), world.clock.clone()).unwrap();
+    for _ in 0..3 {
+        state.deliveries.record_next(&away).await.unwrap_err();
+    }
+    state.deliveries.record_next(&state.store).await.unwrap();
+    assert_eq!(world.refresh(login.text("refresh_token")).await.refusal(), DEAD, "reuse");
 }
