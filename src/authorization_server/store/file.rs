@@ -95,7 +95,14 @@ impl File {
         let connection = connect(&place).map_err(|error| fault(explain(&error)))?;
         let found = identify(&connection).map_err(|error| fault(explain(&error)))?;
         match found {
-            Found::Nothing => create_schema(&connection).map_err(|error| fault(explain(&error)))?,
+            Found::Nothing => {
+                create_schema(&connection).map_err(|error| fault(explain(&error)))?;
+                // After a restart this is how the operator learns that the file was lost.
+                tracing::info!(
+                    target: "portcullis::authorization_server", file = %place.display(),
+                    "the store is new and empty: if there was one before, its logins, clients and revocations are lost"
+                );
+            }
             Found::Ours => {}
             Found::Foreign => return Err(fault("is the database of another program".to_owned())),
             Found::Newer(version) => {

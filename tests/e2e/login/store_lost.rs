@@ -53,6 +53,21 @@ async fn login_a12_a_deleted_or_replaced_file_is_reported_until_the_restart() {
 }
 
 #[tokio::test]
+async fn login_a12_a_file_that_vanished_while_the_gateway_was_stopped_is_said_at_the_start() {
+    let words = "the store is new and empty";
+    let mut login = LoginPlan::accounts().file().start().await;
+    assert!(login.process(0).tail().contains(words));
+    login.restart(0, "TERM").await;
+    login.until_readyz(0, "it is ready", |ready| ready.status == 200).await;
+    assert!(!login.process(0).tail().contains(words));
+    login.stop(0, "TERM").await;
+    std::fs::remove_file(login.world.folder.path().join("as.db")).unwrap();
+    login.resume(0).await;
+    login.process(0).line(|line| line.contains(words)).await;
+    login.close().await;
+}
+
+#[tokio::test]
 async fn login_a12_an_emptied_redis_is_reported_by_every_replica() {
     let login = LoginPlan::accounts().redis().await.replicas(2).start().await;
     let client = Client::desktop();
