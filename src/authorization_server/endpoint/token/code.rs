@@ -98,9 +98,9 @@ fn still_granted(embedded: &Embedded, client: &Client, code: AuthorizationCode) 
     let (settings, grantee) = (&embedded.settings, Grantee::Person(&code.person));
     let mut scopes = people::allowed(&settings.grants, grantee, &code.scopes);
     scopes.retain(|scope| client.scopes.as_ref().is_none_or(|bound| bound.contains(scope)));
-    let may = !scopes.is_empty() || (code.scopes.is_empty() && people::is_named(&settings.grants, grantee));
-    let left = resources::left(&code.resources, &settings.resources, &code.scopes, &scopes);
-    if left.is_empty() || !may {
+    let is_named = people::is_named(&settings.grants, grantee);
+    let left = resources::left(&code.resources, &settings.resources, &scopes, is_named);
+    if left.is_empty() || (scopes.is_empty() && !code.scopes.is_empty()) {
         return None;
     }
     // The client may name them at a refresh all the same.
