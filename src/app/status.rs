@@ -138,6 +138,7 @@ impl Tells for Status {
             (&upstream.settings().server, figures.connections, figures.streams)
         }));
         self.observe.metrics.body_bytes(self.usage.body_bytes());
+        self.observe.metrics.uploads_ended_for_room(self.usage.uploads_displaced());
         self.observe.metrics.encode()
     }
 }

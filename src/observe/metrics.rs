@@ -25,6 +25,8 @@
 //! - `requests_in_flight`: gauge
 //! - `streams_open`: gauge: event streams
 //! - `request_body_bytes`: gauge: bytes held of bodies and lists that are longer than 16 KiB
+//! - `uploads_ended_for_room_total`: unfinished requests of clients without a token to an embedded
+//!   authorization server that gave way to others, because all places were taken
 //! - `connections_open`: gauge: client connections
 //! - `connections_max`: gauge: the bound on client connections
 //! - `connections_closed_for_room_total`: idle client connections closed to make room
@@ -64,7 +66,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -104,6 +106,7 @@ pub struct Metrics {
     requests_in_flight: Gauge,
     streams_open: Gauge,
     body_bytes: Gauge,
+    uploads_ended_for_room: Counter,
     connections_open: Gauge,
     connections_max: Gauge,
     connections_closed_for_room: Counter,
@@ -164,6 +167,11 @@ impl Metrics {
             requests_in_flight: add(&mut registry, "requests_in_flight", "Requests under way"),
             streams_open: add(&mut registry, "streams_open", "Event streams under way"),
             body_bytes: add(&mut registry, "request_body_bytes", "Bytes of request bodies held in memory"),
+            uploads_ended_for_room: add(
+                &mut registry,
+                "uploads_ended_for_room",
+                "Unfinished uploads of clients without a token that gave way to other requests",
+            ),
             connections_open: add(&mut registry, "connections_open", "Client connections"),
             connections_max: add(&mut registry, "connections_max", "Most client connections at once"),
             connections_closed_for_room: add(
@@ -258,6 +266,11 @@ impl Metrics {
     /// Sets the bytes held in request bodies, at each scrape.
     pub fn body_bytes(&self, held: u64) {
         self.body_bytes.set(i64::try_from(held).unwrap_or(i64::MAX));
+    }
+
+    /// Sets how many unfinished uploads gave way, at each scrape.
+    pub fn uploads_ended_for_room(&self, count: u64) {
+        self.uploads_ended_for_room.inner().store(count, Ordering::Relaxed);
     }
 
     /// A configuration is in force: at the start, and after each successful reload.

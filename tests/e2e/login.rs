@@ -37,6 +37,7 @@ mod seals;
 mod several_servers;
 mod sign_in_first;
 mod slow_idp;
+mod slow_uploads;
 mod staying;
 mod step_up;
 mod store_lost;

@@ -25,6 +25,9 @@ pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The time from a request body's first byte to its last.
 pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
+/// As [`BODY_TOTAL_TIMEOUT`], to an embedded authorization server: a form of a client that is not
+/// verified, of 64 KiB at most.
+pub const EMBEDDED_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer that needs no body waits for the body, so that the connection can be reused.
 pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
 /// How much of a verified caller's refused upload is read and discarded: this many times

@@ -23,6 +23,9 @@ pub const CALLER_SHARE: u64 = 4;
 /// One peer address without a token gets at most one part in this many of the share of all such
 /// clients.
 pub const PEER_SHARE: u64 = 2;
+/// An unfinished upload of such a client gives way only after this time to a client of an address
+/// that has as many of them: a form takes no longer.
+pub const UPLOAD_YOUNG: Duration = Duration::from_secs(1);
 /// A body up to this size is not charged: the bound on requests limits such bodies, too.
 pub const BODY_BYTES_UNCHARGED: u64 = 16 * KIB as u64;
 /// The steps in which a body of unknown length is charged to its caller.

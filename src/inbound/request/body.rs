@@ -19,27 +19,37 @@ use crate::{
         messages::IGNORED_BODY_BYTES_MAX,
     },
     decide::refusal::Refusal,
-    inbound::state::usage::RequestPlace,
+    inbound::state::usage::Charge,
 };
 
-/// Reads `incoming`. A body that came in one piece is not copied. Bytes are charged to `place`
+/// How much of a body is read, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::inbound) struct BodyBounds {
+    /// Bytes.
+    pub(in crate::inbound) bytes: u64,
+    /// From its first byte to its last.
+    pub(in crate::inbound) time: Duration,
+}
+
+/// Reads `incoming`. A body that came in one piece is not copied. Bytes are charged to `charge`
 /// before they are kept.
 pub(in crate::inbound) async fn read(
     incoming: &mut Incoming,
     version: Version,
-    bytes_max: u64,
-    place: &RequestPlace,
+    bounds: BodyBounds,
+    mut charge: Charge,
 ) -> Result<Bytes, Refusal> {
+    let bytes_max = bounds.bytes;
     let announced = incoming.size_hint().lower();
     if announced > bytes_max {
         return Err(Refusal::BodyTooLarge);
     }
-    let mut charge = place.charge(announced)?;
-    let began = Instant::now();
-    let Some(first) = next_piece(incoming, version, began).await? else { return Ok(Bytes::new()) };
+    charge.announced(announced)?;
+    let end = Instant::now() + bounds.time;
+    let Some(first) = next_piece(incoming, version, end).await? else { return Ok(Bytes::new()) };
     check_size(first.len(), bytes_max)?;
     charge.arrived(first.len())?;
-    let Some(second) = next_piece(incoming, version, began).await? else { return Ok(charge.hold(first)) };
+    let Some(second) = next_piece(incoming, version, end).await? else { return Ok(charge.hold(first)) };
 
     // The announced length, but no more than the limit: the client may announce anything.
     let announced = incoming.size_hint().lower().min(bytes_max);
@@ -50,7 +60,7 @@ pub(in crate::inbound) async fn read(
         check_size(whole.len() + bytes.len(), bytes_max)?;
         charge.arrived(whole.len() + bytes.len())?;
         whole.extend_from_slice(&bytes);
-        piece = next_piece(incoming, version, began).await?;
+        piece = next_piece(incoming, version, end).await?;
     }
     Ok(charge.hold(whole.freeze()))
 }
@@ -60,8 +70,8 @@ pub(in crate::inbound) async fn skip(incoming: &mut Incoming, version: Version, 
     if incoming.size_hint().lower() > bytes_max {
         return Err(Refusal::BodyTooLarge);
     }
-    let (began, mut skipped) = (Instant::now(), 0_usize);
-    while let Some(piece) = next_piece(incoming, version, began).await? {
+    let (end, mut skipped) = (Instant::now() + BODY_TOTAL_TIMEOUT, 0_usize);
+    while let Some(piece) = next_piece(incoming, version, end).await? {
         skipped += piece.len();
         check_size(skipped, bytes_max)?;
     }
@@ -92,13 +102,12 @@ pub(in crate::inbound) async fn settle(incoming: &mut Incoming, head: &Parts, he
 }
 
 /// The next piece of data; trailers are dropped (SPEC F-14).
-async fn next_piece(incoming: &mut Incoming, version: Version, began: Instant) -> Result<Option<Bytes>, Refusal> {
+async fn next_piece(incoming: &mut Incoming, version: Version, end: Instant) -> Result<Option<Bytes>, Refusal> {
     loop {
         if incoming.is_end_stream() {
             return Ok(None);
         }
-        let deadline = earlier(Instant::now() + BODY_IDLE_TIMEOUT, began, BODY_TOTAL_TIMEOUT);
-        let frame = match timeout_at(deadline, incoming.frame()).await {
+        let frame = match timeout_at(end.min(Instant::now() + BODY_IDLE_TIMEOUT), incoming.frame()).await {
             Err(_) => return Err(Refusal::BodyTimeout),
             Ok(None) if is_cut_off(incoming, version) => return Err(Refusal::BodyAborted),
             Ok(None) => return Ok(None),
@@ -128,10 +137,6 @@ fn why_broken(cause: &hyper::Error) -> Refusal {
         None => source.downcast_ref::<io::Error>().is_some_and(is_invalid),
     });
     if is_framing { Refusal::BodyBroken } else { Refusal::BodyAborted }
-}
-
-fn earlier(idle: Instant, began: Instant, total: Duration) -> Instant {
-    idle.min(began + total)
 }
 
 fn check_size(bytes: usize, bytes_max: u64) -> Result<(), Refusal> {

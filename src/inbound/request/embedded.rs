@@ -1,5 +1,7 @@
 //! Passes a request to an embedded authorization server, with its body read whole.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::{Method, Response, request::Parts};
 use hyper::body::Incoming;
@@ -9,7 +11,7 @@ use crate::{
         embedded::{Asked, Embedded},
         endpoint,
     },
-    base::limits::authorization_server::EMBEDDED_BODY_BYTES_MAX,
+    base::limits::{authorization_server::EMBEDDED_BODY_BYTES_MAX, connections::EMBEDDED_BODY_TIMEOUT},
     decide::{
         mcp::error::{about::About, sentence::sentence},
         refusal::Refusal,
@@ -19,8 +21,9 @@ use crate::{
         answer::reply_body::{DeliveryBody, ReplyBody},
         request::{
             arrival::{Arrival, Busy},
-            body,
+            body::{self, BodyBounds},
         },
+        state::usage::{RequestPlace, Usage},
     },
     observe::record::Record,
 };
@@ -42,8 +45,8 @@ pub(in crate::inbound) async fn answer(
     let (gateway, peer) = (&arrival.connection.gateway, arrival.client.address);
     let place = gateway.usage.enter_unverified(peer, arrival.snapshot.limits)?;
     let reads = head.method == Method::POST;
-    let body =
-        if reads { body::read(incoming, head.version, EMBEDDED_BODY_BYTES_MAX, &place).await? } else { Bytes::new() };
+    let (body, place) =
+        if reads { upload(&gateway.usage, peer, place, (head, incoming)).await? } else { (Bytes::new(), place) };
     // The request holds one of a bounded number of places.
     busy.secure()?;
     let asked = Asked { endpoint, head, body, peer, now: arrival.now };
@@ -59,6 +62,25 @@ pub(in crate::inbound) async fn answer(
         body::settle(incoming, head, response.headers_mut()).await;
     }
     Ok(response)
+}
+
+/// Reads the body. As long as it is unfinished, it may have to give way to another request.
+async fn upload(
+    usage: &Usage,
+    peer: IpAddr,
+    place: RequestPlace,
+    (head, incoming): (&Parts, &mut Incoming),
+) -> Result<(Bytes, RequestPlace), Refusal> {
+    const BOUNDS: BodyBounds = BodyBounds { bytes: EMBEDDED_BODY_BYTES_MAX, time: EMBEDDED_BODY_TIMEOUT };
+    let charge = place.charge_later();
+    let upload = usage.upload(peer, place);
+    let body = tokio::select! {
+        biased;
+        body = body::read(incoming, head.version, BOUNDS, charge) => body?,
+        () = upload.displaced() => return Err(Refusal::OverloadedRequests),
+    };
+    let place = upload.finished().ok_or(Refusal::OverloadedRequests)?;
+    Ok((body, place))
 }
 
 /// Refuses a request that the authorization server has not seen, in the form of its endpoint.

@@ -5,7 +5,10 @@ use http::request::Parts;
 use hyper::body::Incoming;
 
 use crate::{
-    base::{limits::messages::IGNORED_BODY_BYTES_MAX, text::Text},
+    base::{
+        limits::{connections::BODY_TOTAL_TIMEOUT, messages::IGNORED_BODY_BYTES_MAX},
+        text::Text,
+    },
     decide::{
         mcp::{
             answer::lists::Lists,
@@ -23,7 +26,10 @@ use crate::{
     inbound::{
         answer::outgoing::TaskAnswer,
         legacy_sse::Endpoint,
-        request::{body, context::RequestContext},
+        request::{
+            body::{self, BodyBounds},
+            context::RequestContext,
+        },
         state::{server::Server, usage::RequestPlace},
     },
 };
@@ -77,7 +83,8 @@ pub(in crate::inbound) async fn read(
     context: &mut RequestContext,
 ) -> Result<McpRequest, Refusal> {
     headers::check_media(&head.headers)?;
-    let body = body::read(body, head.version, server.limits.request_body, place).await?;
+    let bounds = BodyBounds { bytes: server.limits.request_body, time: BODY_TOTAL_TIMEOUT };
+    let body = body::read(body, head.version, bounds, place.charge_later()).await?;
     understand(server, endpoint, head, body, context)
 }
 

@@ -8,6 +8,7 @@ mod counts;
 mod place;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 use std::{
     collections::HashMap,
@@ -17,8 +18,11 @@ use std::{
 };
 
 pub use self::counts::share;
-use self::counts::{HeldBounds, HeldCounts, Holding};
-pub(in crate::inbound) use self::{charge::Charge, place::RequestPlace};
+pub(in crate::inbound) use self::{charge::Charge, place::RequestPlace, uploads::Upload};
+use self::{
+    counts::{HeldBounds, HeldCounts, Holding},
+    uploads::{NoRoom, Uploads},
+};
 use crate::{
     base::{
         limits::held::{PEER_SHARE, REQUESTS_FOR_ANSWERS},
@@ -40,6 +44,7 @@ pub struct Usage {
     /// by peer address, and (`unverified`) of all peers together.
     peers: Mutex<HashMap<IpAddr, Arc<Holding>>>,
     unverified: Arc<HeldCounts>,
+    uploads: Uploads,
     all: Arc<HeldCounts>,
 }
 
@@ -59,6 +64,7 @@ impl Default for Usage {
             seed: RandomState::new().hash_one("usage"),
             peers: Mutex::default(),
             unverified: Arc::default(),
+            uploads: Uploads::default(),
             all: Arc::default(),
         }
     }
@@ -87,13 +93,30 @@ impl Usage {
 
     /// Takes a place for a request of `peer` to an embedded authorization server. Together such
     /// requests get a share of all places, so that clients without a token cannot take the places
-    /// of callers with a token. One peer gets a part of that share.
+    /// of callers with a token. One peer gets a part of that share. If there is no place, an
+    /// unfinished upload gives way.
     ///
     /// # Errors
     /// [`Refusal::OverloadedRequests`].
     pub(in crate::inbound) fn enter_unverified(&self, peer: IpAddr, all: TotalLimits) -> Result<RequestPlace, Refusal> {
         let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_verified: false };
-        RequestPlace::take(self.peer(network(peer)), u64::from(all.unverified).div_ceil(PEER_SHARE), 0, bounds)
+        let (own, most) = (self.peer(network(peer)), u64::from(all.unverified).div_ceil(PEER_SHARE));
+        let taken = RequestPlace::take(Arc::clone(&own), most, 0, bounds);
+        if taken.is_ok() {
+            return taken;
+        }
+        let missing = if own.here.requests.held() >= most { NoRoom::OfPeer } else { NoRoom::OfAll };
+        if self.uploads.make_room(peer, missing) { RequestPlace::take(own, most, 0, bounds) } else { taken }
+    }
+
+    /// Begins an upload of `peer` that holds `place`, which [`Self::enter_unverified`] gave.
+    pub(in crate::inbound) fn upload(&self, peer: IpAddr, place: RequestPlace) -> Upload<'_> {
+        self.uploads.begin(peer, place)
+    }
+
+    /// How many unfinished uploads gave way to other requests since the start.
+    pub fn uploads_displaced(&self) -> u64 {
+        self.uploads.displaced()
     }
 
     /// Bytes held in request bodies, and in answers that are read.

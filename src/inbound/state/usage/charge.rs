@@ -21,10 +21,26 @@ pub(in crate::inbound) struct Charge {
 }
 
 impl Charge {
+    /// Charges for a body that announces this many bytes, or 0. The caller is charged for them at
+    /// once, so that a body that begins can also end. The total is charged only for bytes that have
+    /// arrived, so that an announcement cannot keep other callers out.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyBodyBytes`], [`Refusal::OverloadedBodyBytes`].
+    pub(in crate::inbound) fn announced(&mut self, bytes: u64) -> Result<(), Refusal> {
+        if bytes > BODY_BYTES_UNCHARGED {
+            self.take_own(bytes)?;
+            if self.holding.all.body_bytes.held().saturating_add(bytes) > self.bounds.all.body_bytes {
+                return Err(Refusal::OverloadedBodyBytes);
+            }
+        }
+        Ok(())
+    }
+
     /// Charges for a body of which `bytes` have arrived, before the newest bytes are kept.
     ///
     /// # Errors
-    /// As [`super::place::RequestPlace::charge`].
+    /// As [`Self::announced`].
     pub(in crate::inbound) fn arrived(&mut self, bytes: usize) -> Result<(), Refusal> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         if bytes <= BODY_BYTES_UNCHARGED {
@@ -57,7 +73,7 @@ impl Charge {
 
     /// Charges only the caller, not the total. The caller's first body always fits: otherwise a
     /// body larger than the bound could never be sent.
-    pub(super) fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
+    fn take_own(&mut self, more: u64) -> Result<(), Refusal> {
         let own = if self.bounds.is_verified { Refusal::TooManyBodyBytes } else { Refusal::OverloadedBodyBytes };
         let (mine, most) = (self.own, self.bounds.body_bytes);
         let fits = |most: u64| move |held: u64| held == mine || held.saturating_add(more) <= most;

@@ -6,7 +6,7 @@ use super::{
     charge::Charge,
     counts::{HeldBounds, Holding, share},
 };
-use crate::{base::limits::held::BODY_BYTES_UNCHARGED, decide::refusal::Refusal};
+use crate::decide::refusal::Refusal;
 
 /// A place for a request, and for the event stream that may answer it. Given back on drop.
 pub(in crate::inbound) struct RequestPlace {
@@ -65,20 +65,13 @@ impl RequestPlace {
         if is_stream { self.give_request() } else { self.give_stream() }
     }
 
-    /// Begins to charge for a body that announces this many bytes, or 0. The caller is charged for
-    /// them at once, so that a body that begins can also end. The total is charged only for bytes
-    /// that have arrived, so that an announcement cannot keep other callers out.
+    /// Begins to charge for a body that announces this many bytes, or 0.
     ///
     /// # Errors
-    /// [`Refusal::TooManyBodyBytes`], [`Refusal::OverloadedBodyBytes`].
+    /// As [`Charge::announced`].
     pub(in crate::inbound) fn charge(&self, announced: u64) -> Result<Charge, Refusal> {
         let mut charge = self.charge_later();
-        if announced > BODY_BYTES_UNCHARGED {
-            charge.take_own(announced)?;
-            if self.holding.all.body_bytes.held().saturating_add(announced) > self.bounds.all.body_bytes {
-                return Err(Refusal::OverloadedBodyBytes);
-            }
-        }
+        charge.announced(announced)?;
         Ok(charge)
     }
 

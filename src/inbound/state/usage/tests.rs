@@ -216,3 +216,38 @@ fn callers_who_hold_nothing_are_forgotten() {
     drop(kept);
     assert_eq!(usage.all.requests.held(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn login_d2_attack_173_an_unfinished_upload_gives_way_to_a_client_with_fewer_of_them() {
+    let usage = Usage::default();
+    let enter = |peer: &str| usage.enter_unverified(peer.parse().unwrap(), ALL);
+    let upload = |peer: &str| enter(peer).map(|place| usage.upload(peer.parse().unwrap(), place));
+    let second = std::time::Duration::from_secs(1);
+    // Two networks of one IPv6 site take all ten places.
+    let mut uploads: Vec<Upload<'_>> = Vec::new();
+    for peer in ["2001:db8:1:1::1", "2001:db8:1:2::1"].into_iter().flat_map(|peer| [peer; 5]) {
+        uploads.push(upload(peer).unwrap());
+    }
+    assert!(upload("2001:db8:1:3::1").is_err(), "the same site, and no upload is old");
+    assert!(upload("2001:db8:1:1::2").is_err(), "the same network");
+    let others: Vec<_> = ["192.0.2.1", "192.0.2.2"].map(|peer| enter(peer).unwrap()).into();
+    assert_eq!((usage.uploads_displaced(), usage.unverified.requests.held()), (2, 10));
+    let mut uploads = uploads.into_iter();
+    for _ in 0..2 {
+        let oldest = uploads.next().unwrap();
+        oldest.displaced().await;
+        assert!(oldest.finished().is_none(), "its place is given away");
+    }
+    // Uploads that have ended are not counted, and keep their places.
+    let ended: Vec<RequestPlace> = uploads.by_ref().take(2).map(|upload| upload.finished().unwrap()).collect();
+    let third = upload("192.0.2.3").unwrap();
+    assert_eq!(usage.uploads_displaced(), 3);
+    tokio::time::advance(second).await;
+    // By now each of them is old: an upload of the same network gives way, too.
+    let same = upload("2001:db8:1:2::9").unwrap();
+    assert_eq!(usage.uploads_displaced(), 4);
+    drop((others, ended, third, same, uploads));
+    assert_eq!((usage.unverified.requests.held(), usage.all.requests.held()), (0, 0));
+    let list = usage.uploads.is_empty();
+    assert!(list, "nothing is left");
+}
