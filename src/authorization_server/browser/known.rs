@@ -1,10 +1,13 @@
 //! Known browsers: each account's browsers have limits of their own (attack 202).
 //!
-//! A browser that signs in to an account gets a cookie for that account. Later its attempts are
-//! counted apart from all others, so that failures elsewhere, or at the same address, cannot delay
-//! its user. The cookie proves nothing else: the password is needed as before. It is sealed, so
-//! that no other party can make one, or learn an account from it. Each account has a cookie of its
-//! own, with a random id of its own, so two accounts of one browser are not connected.
+//! A browser that signs in to an account gets a cookie for that account; at a company IdP, the
+//! account is the subject of its tokens. Later its attempts are counted apart from all others, so
+//! that failures elsewhere, or at the same address, cannot delay its user. The cookie proves
+//! nothing else: the user signs in as before. It is sealed, so that no other party can make one, or
+//! learn an account from it. Each account has a cookie of its own, with a random id of its own, so
+//! two accounts of one browser are not connected.
+
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderMap;
@@ -14,6 +17,7 @@ use crate::{
         browser::cookie,
         embedded::{Asked, Embedded},
         keys::random,
+        throttle::Action,
     },
     base::{
         clock::Now,
@@ -48,6 +52,22 @@ pub(crate) fn find(embedded: &Embedded, asked: &Asked<'_>, name: &str) -> Option
 pub(crate) fn any(embedded: &Embedded, asked: &Asked<'_>) -> Option<KnownBrowser> {
     let prefix = cookie::name(embedded, "known");
     all(embedded, &asked.head.headers, asked.now, |name| name.starts_with(&prefix)).next()
+}
+
+/// Counts a request that may cause a fetch or a write; returns what it counts as. A browser that
+/// has signed in before has its own limit, and then that of its address.
+///
+/// # Errors
+/// How long to wait.
+pub(crate) fn attempt(embedded: &Embedded, asked: &Asked<'_>) -> Result<Action<'static>, Duration> {
+    let (throttle, now) = (&embedded.state.throttle, asked.now);
+    if let Some(own) = any(embedded, asked).map(|known| Action::AuthorizeOfKnown(known.account))
+        && throttle.attempt(own, now).is_ok()
+    {
+        return Ok(own);
+    }
+    let of_address = Action::Authorize(asked.peer);
+    throttle.attempt(of_address, now).map(|()| of_address)
 }
 
 /// `Set-Cookie` for a browser that has just signed in to the account `name`.

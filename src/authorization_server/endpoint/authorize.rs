@@ -16,7 +16,6 @@ use crate::{
         grant::code,
         keys::random::unguessable,
         reply::{self, Denied, EndpointAnswer},
-        throttle::Action,
     },
     base::{digest::sha256, limits::authorization_server::FLOW_AGE},
     decide::{
@@ -87,11 +86,7 @@ struct Next {
 }
 
 async fn identify(embedded: &Embedded, asked: &Asked<'_>) -> Result<(Client, Form, ReturnTo), Denied> {
-    let throttle = &embedded.state.throttle;
-    let known = known::any(embedded, asked).map(|known| Action::AuthorizeOfKnown(known.account));
-    if known.is_none_or(|known| throttle.attempt(known, asked.now).is_err()) {
-        throttle.attempt(Action::Authorize(asked.peer), asked.now).map_err(Denied::slow_down)?;
-    }
+    known::attempt(embedded, asked).map_err(Denied::slow_down)?;
     let form = asked.query()?;
     let id = form.get("client_id").ok_or_else(|| Code::InvalidRequest.because("client_id is missing"))?;
     let client = find(embedded, id, Purpose::Authorize(form.get("redirect_uri")), asked).await?;

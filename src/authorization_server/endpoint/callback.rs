@@ -5,6 +5,7 @@ use crate::{
         browser::{
             departure::{self, bridge_of, callback_url},
             flow::{self, Flow, FlowAt, page_url},
+            known,
             offer::Offer,
             pages::{self, SignInOutcome},
             way_back,
@@ -19,7 +20,6 @@ use crate::{
             kept,
         },
         reply::{self, Denied, EndpointAnswer},
-        throttle::Action,
     },
     base::digest::sha256,
     decide::{
@@ -51,8 +51,7 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
     let form = asked.query()?;
     let state = form.get("state").unwrap_or_default();
     // Each answer causes a request to the IdP. One that signs a user in does not count.
-    let (throttle, action) = (&embedded.state.throttle, Action::Authorize(asked.peer));
-    throttle.attempt(action, asked.now).map_err(Denied::slow_down)?;
+    let counted_as = known::attempt(embedded, asked).map_err(Denied::slow_down)?;
     let (flow, at, expected) = departure::returned(embedded, state, asked).await?;
     let answer = IdpAnswer {
         form: &form,
@@ -65,13 +64,17 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
     };
     match bridge.arrived(&answer).await {
         Ok(IdpSignIn { person, session }) => {
-            throttle.refund(action);
+            embedded.state.throttle.refund(counted_as);
+            let remembered = known::remember(embedded, asked, &person.subject);
+            let remembered = remembered.map_err(|cause| Code::ServerError.because(cause))?;
             embedded.state.claims_seen.note(&embedded.settings.grants, &person);
             let named = embedded.settings.named_claims();
             let person = kept::shortened(person, &named, bridge, Code::ServerError)?;
             let session = session.map(|session| IdpSession { person: person.clone(), ..session });
             let session = session.map(|session| session.seal(&embedded.state.sealer)).transpose()?;
-            Ok(admit(embedded, flow, &at, person, session).await?)
+            let mut answer = admit(embedded, flow, &at, person, session).await?;
+            reply::set(answer.response.headers_mut(), &[remembered]);
+            Ok(answer)
         }
         // An answer that is not from the IdP, or not valid, ends on a page; the client is not told
         // (SPEC E-43, attack 164).

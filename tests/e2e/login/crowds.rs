@@ -173,3 +173,23 @@ async fn login_d3_fifty_logins_at_once_do_not_hold_up_calls() {
     assert!((1..=(cores - 1).max(1)).contains(&threads), "{threads} threads");
     login.close().await;
 }
+
+#[tokio::test]
+async fn login_d1_attack_202_one_attacker_at_the_same_address_locks_no_user_of_the_idp_out() {
+    let login = LoginPlan::idp().await.start().await;
+    let client = Client::desktop();
+    let mut ada = Browser::of("", "");
+    client.sign_in(&login, &mut ada, "mcp:connect").await;
+    ada.cookies.retain(|(name, _)| name.contains("-known-"));
+    assert_eq!(ada.cookies.len(), 1, "the browser is remembered");
+    let flood = client.request(&login, "mcp:connect").url;
+    let until_refused = async || while Browser::of("", "").get(&login, &flood).await.status == 303 {};
+    until_refused().await;
+    for count in 0..20 {
+        until_refused().await;
+        let tokens = client.sign_in(&login, &mut ada, "mcp:connect").await;
+        assert_eq!(tokens.claim("sub"), json!("ada"), "{count}");
+        ada.cookies.retain(|(name, _)| name.contains("-known-"));
+    }
+    login.close().await;
+}

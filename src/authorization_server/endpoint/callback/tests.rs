@@ -32,6 +32,7 @@ use crate::{
     outbound::fetch::testing::{ScriptedAnswer, Site},
 };
 
+mod known;
 mod renewal;
 mod sign_in_first;
 
