@@ -74,6 +74,9 @@ pub enum DocumentFault {
     Refused,
     /// The host was not reached, failed, or must not be asked now: the last good one may serve.
     Away,
+    /// The host answers with a redirect, as one does during maintenance. Redirects are not
+    /// followed: as [`Self::Away`].
+    Redirected,
 }
 
 impl From<DocumentFault> for OAuthError {
@@ -84,6 +87,9 @@ impl From<DocumentFault> for OAuthError {
             // Not `invalid_client`: clients discard their tokens and their registration then.
             DocumentFault::Refused | DocumentFault::Away => Code::TemporarilyUnavailable
                 .because("the document of this client_id, or its key set, cannot be fetched now; try again later"),
+            DocumentFault::Redirected => Code::TemporarilyUnavailable.because(
+                "the document of this client_id, or its key set, cannot be fetched now: its host answers with a redirect, which is not followed",
+            ),
         }
     }
 }
@@ -203,9 +209,15 @@ impl ClientDocuments {
 
     /// Counts a URL as known: the store has its last good document or key set.
     pub fn know(&self, url: &str) {
-        if !self.known.contains_key(url) {
+        if !self.is_known(url) {
             self.known.insert(url.into(), ());
         }
+    }
+
+    /// Whether the URL has returned a usable document or key set.
+    #[must_use]
+    pub fn is_known(&self, url: &str) -> bool {
+        self.known.contains_key(url)
     }
 
     /// Whether the URL is not to be fetched for the moment.
@@ -314,7 +326,7 @@ fn verdict(fault: &Fault) -> DocumentFault {
     let ended = |what: &'static str| DocumentFault::Ended(what.into());
     match fault.kind {
         FaultKind::Gone => ended("its host answers that it does not exist (404 or 410)"),
-        FaultKind::Redirect => ended("its host answers with a redirect, which is not followed"),
+        FaultKind::Redirect => DocumentFault::Redirected,
         FaultKind::MediaType => ended("its host does not send it as JSON (Content-Type)"),
         FaultKind::TooLarge => ended("it is too long"),
         FaultKind::Url => ended("its URL cannot be fetched"),
@@ -334,7 +346,7 @@ fn refused(url: &str, fault: DocumentFault, cause: impl std::fmt::Display) -> Do
     let place = url.split(['?', '#']).next().unwrap_or_default();
     let outcome = match fault {
         DocumentFault::Ended(_) => "not usable",
-        DocumentFault::Refused | DocumentFault::Away => "not fetched",
+        DocumentFault::Refused | DocumentFault::Away | DocumentFault::Redirected => "not fetched",
     };
     info!(target: "portcullis::authorization_server", event = "document", client = place, %cause, outcome, "client document {outcome}");
     fault

@@ -2,13 +2,13 @@
 
 use crate::{
     authorization_server::{
+        browser::known,
         client::{
             documents::{DocumentFault, Reach},
             last_good, registered,
         },
         embedded::{Asked, Embedded},
         settings::Dynamic,
-        throttle::Action,
     },
     decide::authorization_server::{
         client::{Client, ClientOrigin, registered_by},
@@ -66,21 +66,24 @@ async fn described(
         return Err(refused("client documents from this host are not accepted here"));
     }
     let (state, now) = (&embedded.state, asked.now);
-    if let Some(client) = state.documents.held(&url, now) {
+    let documents = &state.documents;
+    if let Some(client) = documents.held(&url, now) {
         return Ok(client);
     }
     let kept = last_good::find(embedded, &url).await?;
     if kept.is_some() {
-        state.documents.know(url.as_str());
+        documents.know(url.as_str());
     }
-    let fetched = match kept.is_some() && state.documents.is_paused(url.as_str(), now) {
+    let fetched = match kept.is_some() && documents.is_paused(url.as_str(), now) {
         true => Err(DocumentFault::Away),
         false => {
-            // Any unauthenticated request can cause a fetch, so fetches are limited.
-            let action = Action::Authorize(asked.peer);
-            state.throttle.check(action, now).map_err(|_| Code::SlowDown.because("too many attempts"))?;
-            state.throttle.count(action, now);
-            state.documents.client(&state.fetch, &url, (reach(embedded), Some(asked.peer)), now).await
+            // Any unauthenticated request can cause a fetch, so fetches are limited. A document
+            // that is known has a limit of its own, which no other document uses up.
+            let is_counted = matches!(purpose, Purpose::Authorize(_)) && documents.is_known(url.as_str());
+            if kept.is_none() && !is_counted {
+                known::attempt(embedded, asked).map_err(|_| Code::SlowDown.because("too many attempts"))?;
+            }
+            documents.client(&state.fetch, &url, (reach(embedded), Some(asked.peer)), now).await
         }
     };
     let Some(kept) = kept else { return fetched.map_err(|fault| told(fault, purpose)) };
@@ -96,11 +99,11 @@ async fn described(
             Err(told(fault, purpose))
         }
         Err(DocumentFault::Refused) => Err(DocumentFault::Refused.into()),
-        Err(DocumentFault::Away) => {
-            if !state.documents.is_paused(url.as_str(), now) {
-                state.documents.pause(url.as_str(), now);
+        Err(fault @ (DocumentFault::Away | DocumentFault::Redirected)) => {
+            if !documents.is_paused(url.as_str(), now) {
+                documents.pause(url.as_str(), now);
             }
-            let Some(client) = kept.serves(purpose, now.unix_secs()) else { return Err(DocumentFault::Away.into()) };
+            let Some(client) = kept.serves(purpose, now.unix_secs()) else { return Err(fault.into()) };
             let age_secs = now.unix_secs().saturating_sub(kept.seen);
             tracing::debug!(target: "portcullis::authorization_server", client = id, age_secs, "the last good document of a client serves");
             Ok(client.clone())
@@ -131,8 +134,8 @@ pub(crate) async fn keys_at(embedded: &Embedded, url: &str, asked: &Asked<'_>) -
     };
     match fetched {
         Ok(keys) => Ok(keys),
-        Err(DocumentFault::Away) => {
-            let kept = last_good::keys(embedded, url, now).await?.ok_or(DocumentFault::Away)?;
+        Err(fault @ (DocumentFault::Away | DocumentFault::Redirected)) => {
+            let kept = last_good::keys(embedded, url, now).await?.ok_or(fault)?;
             if !state.documents.is_paused(url, now) {
                 state.documents.pause(url, now);
             }

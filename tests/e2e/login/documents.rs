@@ -230,3 +230,60 @@ async fn reload(login: &LoginWorld, change: impl FnOnce(String) -> String) {
     login.edit(0, change);
     login.until_reloaded(0, 1).await;
 }
+
+#[tokio::test]
+async fn login_a3_a_flood_of_its_address_stops_no_refresh_and_no_known_browser_of_a_documented_client() {
+    let host = DocumentHost::start(&[WEB]).await;
+    let mut login = host.plan().file().start().await;
+    let client = host.client(WEB);
+    let mut browser = Browser::of("ada", PASSWORD);
+    let tokens = client.sign_in(&login, &mut browser, "mcp:connect").await;
+    let tokens = client.refreshed(&login, 0, tokens.refresh()).await;
+    for uses in ["refresh", "sign in"] {
+        // The gateway forgets the document, as after its max-age.
+        login.restart(0, "TERM").await;
+        login.until_readyz(0, "it is ready", |ready| ready.status == 200).await;
+        let flood = Client::desktop().request(&login, "mcp:connect").url;
+        while Browser::of("", "").get(&login, &flood).await.status == 303 {}
+        let before = host.requests();
+        match uses {
+            "refresh" => drop(client.refreshed(&login, 0, tokens.refresh()).await),
+            _ => drop(client.sign_in(&login, &mut browser, "mcp:connect").await),
+        }
+        assert_eq!(host.requests(), before + 1, "{uses}");
+    }
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_a3_a_redirect_of_its_documents_host_ends_no_client() {
+    let host = DocumentHost::start(&[WEB]).await;
+    let mut login = host.plan().file().start().await;
+    let client = host.client(WEB);
+    let mut browser = Browser::of("ada", PASSWORD);
+    let tokens = client.sign_in(&login, &mut browser, "mcp:connect").await;
+    let mut tokens = client.refreshed(&login, 0, tokens.refresh()).await;
+    for status in [302, 304, 308] {
+        host.status(status);
+        login.restart(0, "TERM").await;
+        login.until_readyz(0, "it is ready", |ready| ready.status == 200).await;
+        let before = host.requests();
+        client.refreshed(&login, 0, tokens.refresh()).await;
+        tokens = client.sign_in(&login, &mut browser, "mcp:connect").await;
+        tokens = client.refreshed(&login, 0, tokens.refresh()).await;
+        assert_eq!(host.requests(), before + 1, "{status}: asked, and then left alone for a moment");
+    }
+    // A client without a last good document is told what to wait for.
+    let unused = DocumentHost::start(&[WEB]).await;
+    unused.status(302);
+    let reply = unused.client(WEB).refresh(&login, 0, tokens.refresh()).await;
+    assert_eq!(refusal(&reply), unavailable());
+    let shown = browser.open(&login, &unused.client(WEB).request(&login, "mcp:connect").url).await;
+    assert_eq!(shown.page().status, 503);
+    assert!(shown.page().text().contains("redirect, which is not followed"), "{}", shown.page().text());
+    host.status(404);
+    login.restart(0, "TERM").await;
+    login.until_readyz(0, "it is ready", |ready| ready.status == 200).await;
+    assert_eq!(refusal(&client.refresh(&login, 0, tokens.refresh()).await), ended());
+    login.close().await;
+}

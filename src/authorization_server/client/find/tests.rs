@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    authorization_server::{store::kind::EntryKind, testing::World},
+    authorization_server::{store::kind::EntryKind, testing::World, throttle::Action},
     base::clock::Clock as _,
     decide::{
         authorization_server::redirect_uri::RedirectUri,
@@ -19,6 +19,7 @@ use crate::{
 };
 
 const WEB: &str = "https://client.example/cb";
+const PEER: [u8; 4] = [192, 0, 2, 1];
 const LOOPBACK: &str = "http://127.0.0.1/cb";
 
 struct Stand {
@@ -56,7 +57,7 @@ impl Stand {
 
     async fn find_in(&self, world: &World, purpose: Purpose<'_>) -> Result<Client, Code> {
         let (head, body) = Request::builder().uri("/").body(Bytes::new()).unwrap().into_parts();
-        let peer = [192, 0, 2, 1].into();
+        let peer = PEER.into();
         let asked = Asked { endpoint: IssuerEndpoint::Token, head: &head, body, peer, now: world.clock.now() };
         find(&world.embedded, &self.id(), purpose, &asked).await.map_err(|error| error.code)
     }
@@ -141,15 +142,40 @@ async fn e33_a_withdrawn_document_ends_at_once_and_on_every_replica() {
         stand.turn(60);
         assert_eq!(stand.find(Purpose::Token).await, Err(Code::TemporarilyUnavailable), "{case}: it ended");
     }
-    // A refusal is neither.
+    // A refusal is neither; nor is a redirect, as during maintenance.
     stand.site.answer("/c.json", ScriptedAnswer::json(&good));
     stand.turn(300);
     stand.is_used(true).await;
     stand.turn(300);
     stand.fails("403 Forbidden");
     assert_eq!(stand.find(Purpose::Token).await, Err(Code::TemporarilyUnavailable));
-    stand.fails("503 Unavailable");
+    for status in ["503 Unavailable", "302 Found", "304 Not Modified"] {
+        stand.fails(status);
+        assert!(stand.find(Purpose::Token).await.is_ok(), "{status}");
+        assert!(stand.find(Purpose::Authorize(Some(WEB))).await.is_ok(), "{status}");
+        stand.turn(20);
+    }
+}
+
+#[tokio::test]
+async fn login_a3_a_flood_of_its_address_ends_no_client_whose_document_is_known() {
+    let stand = Stand::new().await;
+    stand.is_used(true).await;
+    stand.turn(300);
+    let (throttle, flood) = (&stand.world.embedded.state.throttle, Action::Authorize(PEER.into()));
+    while throttle.attempt(flood, stand.world.clock.now()).is_ok() {}
     assert!(stand.find(Purpose::Token).await.is_ok());
+    stand.turn(300);
+    while throttle.attempt(flood, stand.world.clock.now()).is_ok() {}
+    assert!(stand.find(Purpose::Authorize(Some(LOOPBACK))).await.is_ok(), "its request is counted already");
+    assert_eq!(stand.site.hits("/c.json"), 3);
+    // One that no user has allowed anything still needs a share of the address.
+    let stand = Stand::new().await;
+    let (throttle, now) = (&stand.world.embedded.state.throttle, stand.world.clock.now());
+    while throttle.attempt(flood, now).is_ok() {}
+    assert_eq!(stand.find(Purpose::Token).await, Err(Code::SlowDown));
+    assert_eq!(stand.find(Purpose::Authorize(Some(WEB))).await, Err(Code::SlowDown));
+    assert_eq!(stand.site.hits("/c.json"), 0);
 }
 
 #[tokio::test]
