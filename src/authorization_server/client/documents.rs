@@ -16,12 +16,13 @@ use crate::{
         clock::Now,
         limits::authorization_server::{
             CLIENT_DOCUMENT_AGE_DEFAULT, CLIENT_DOCUMENT_AGE_MAX, CLIENT_DOCUMENT_AGE_MIN, CLIENT_DOCUMENT_BYTES_MAX,
-            CLIENT_DOCUMENT_EVERY, CLIENT_DOCUMENT_OF_HOST_EVERY, CLIENT_DOCUMENT_OF_PEER_EVERY, CLIENT_DOCUMENT_PAUSE,
-            CLIENT_DOCUMENTS_AT_ONCE, CLIENT_DOCUMENTS_MAX, CLIENT_DOCUMENTS_OF_HOST_AT_ONCE,
-            CLIENT_DOCUMENTS_OF_PEER_AT_ONCE, CLIENT_KEYS_BYTES_MAX, THROTTLED_MAX,
+            CLIENT_DOCUMENT_EVERY, CLIENT_DOCUMENT_OF_HOST_EVERY, CLIENT_DOCUMENT_OF_PEER_EVERY,
+            CLIENT_DOCUMENT_OF_SITE_EVERY, CLIENT_DOCUMENT_PAUSE, CLIENT_DOCUMENTS_AT_ONCE, CLIENT_DOCUMENTS_MAX,
+            CLIENT_DOCUMENTS_OF_HOST_AT_ONCE, CLIENT_DOCUMENTS_OF_PEER_AT_ONCE, CLIENT_DOCUMENTS_OF_SITE_AT_ONCE,
+            CLIENT_KEYS_BYTES_MAX, THROTTLED_MAX,
         },
         names::is_loopback_name,
-        peer::network,
+        peer::{network, site},
     },
     decide::{
         authorization_server::{
@@ -105,6 +106,8 @@ pub struct ClientDocuments {
     hosts: Cache<Box<str>, Duration>,
     /// The share of each client address in that.
     shares: Cache<(Box<str>, IpAddr), Duration>,
+    /// The share of each IPv6 site, which has many such addresses.
+    sites: Cache<(Box<str>, IpAddr), Duration>,
     /// URLs that returned a usable document or key set.
     known: Cache<Box<str>, ()>,
     /// Until when (monotonic) URLs whose last good document serves are not fetched again.
@@ -131,6 +134,7 @@ impl Default for ClientDocuments {
             urls: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(OF_URL.forgotten()).build(),
             hosts: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(OF_HOST.forgotten()).build(),
             shares: Cache::builder().max_capacity(THROTTLED_MAX as u64).time_to_live(OF_PEER.forgotten()).build(),
+            sites: Cache::builder().max_capacity(THROTTLED_MAX as u64).time_to_live(OF_SITE.forgotten()).build(),
             known: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_idle(KNOWN_FOR).build(),
             paused: Cache::builder().max_capacity(CLIENT_DOCUMENTS_MAX).time_to_live(CLIENT_DOCUMENT_PAUSE).build(),
             counting: Mutex::default(),
@@ -257,10 +261,16 @@ impl ClientDocuments {
         let _alone = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
         let host: Box<str> = host.to_ascii_lowercase().into();
         let Some(of_url) = OF_URL.counted(self.urls.get(url), now) else { return false };
-        if let Some(peer) = peer.filter(|_| !self.known.contains_key(url)) {
-            let share = (host.clone(), network(peer));
+        if let Some(peer) = peer.filter(|_| !self.is_known(url)) {
+            let (share, site) = ((host.clone(), network(peer)), site(peer).map(|site| (host.clone(), site)));
             let Some(of_peer) = OF_PEER.counted(self.shares.get(&share), now) else { return false };
+            let of_site = site.as_ref().map(|site| OF_SITE.counted(self.sites.get(site), now));
             let Some(of_host) = OF_HOST.counted(self.hosts.get(&host), now) else { return false };
+            match (site, of_site) {
+                (_, Some(None)) => return false,
+                (Some(site), Some(Some(of_site))) => self.sites.insert(site, of_site),
+                _ => {}
+            }
             self.shares.insert(share, of_peer);
             self.hosts.insert(host, of_host);
         }
@@ -280,6 +290,8 @@ const OF_HOST: FetchRate =
     FetchRate { at_once: CLIENT_DOCUMENTS_OF_HOST_AT_ONCE, every: CLIENT_DOCUMENT_OF_HOST_EVERY };
 const OF_PEER: FetchRate =
     FetchRate { at_once: CLIENT_DOCUMENTS_OF_PEER_AT_ONCE, every: CLIENT_DOCUMENT_OF_PEER_EVERY };
+const OF_SITE: FetchRate =
+    FetchRate { at_once: CLIENT_DOCUMENTS_OF_SITE_AT_ONCE, every: CLIENT_DOCUMENT_OF_SITE_EVERY };
 
 impl FetchRate {
     /// The count after one more request, from the count before it; `None` if there is no room.

@@ -25,6 +25,11 @@ pub const CLIENT_DOCUMENTS_OF_HOST_AT_ONCE: u32 = 40;
 pub const CLIENT_DOCUMENT_OF_PEER_EVERY: Duration = Duration::from_secs(4);
 /// How many of them one client address may cause at once: several users may share it.
 pub const CLIENT_DOCUMENTS_OF_PEER_AT_ONCE: u32 = 10;
+/// One IPv6 site, which has many client addresses, may cause one of them in this time: a quarter of
+/// what the host may be asked for.
+pub const CLIENT_DOCUMENT_OF_SITE_EVERY: Duration = Duration::from_secs(2);
+/// How many of them one IPv6 site may cause at once.
+pub const CLIENT_DOCUMENTS_OF_SITE_AT_ONCE: u32 = 20;
 /// A client's document is kept at least this long, whatever its `max-age`.
 pub const CLIENT_DOCUMENT_AGE_MIN: Duration = Duration::from_secs(60);
 /// A client's document is kept at most this long.

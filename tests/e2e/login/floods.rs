@@ -132,3 +132,24 @@ async fn login_d2_attack_208_invented_documents_keep_no_client_of_their_host_out
     assert!(shown.parameter("code").is_some(), "{shown:?}");
     login.close().await;
 }
+
+#[tokio::test]
+async fn login_d2_attack_208_invented_documents_from_one_ipv6_site_keep_no_client_of_their_host_out() {
+    let host = DocumentHost::start(&["http://127.0.0.1:33418/callback"]).await;
+    let login = host.plan().around(behind_a_proxy).start().await;
+    let open = async |client: &Client, from: &str| {
+        let mut browser = Browser { from: Some(from.to_owned()), ..Browser::of("ada", PASSWORD) };
+        browser.open(&login, &client.request(&login, "mcp:connect").url).await
+    };
+    let before = host.requests();
+    for count in 0..100 {
+        let invented = Client::with_id(&host.id().replace("client.json", &format!("invented-{count}.json")));
+        assert!(matches!(open(&invented, &format!("2001:db8:1:{count:x}::1")).await, Shown::Page(_)));
+    }
+    let caused = host.requests() - before;
+    assert!((16..40).contains(&caused), "one site has a share: {caused}");
+    let client = host.client("http://127.0.0.1:33418/callback");
+    let shown = open(&client, "2001:db8:2::1").await;
+    assert!(shown.parameter("code").is_some(), "{shown:?}");
+    login.close().await;
+}

@@ -214,6 +214,31 @@ async fn login_d2_attack_208_invented_documents_keep_no_client_of_their_host_out
 }
 
 #[tokio::test]
+async fn login_d2_attack_208_one_ipv6_site_does_not_take_the_share_of_all() {
+    let host = Host::new().await;
+    let ask = |peer: String, path: String, secs: u64| {
+        let (url, documents, fetch) = (host.url(&path), &host.documents, &host.fetch);
+        let peer = Some(peer.parse().unwrap());
+        async move { documents.client(fetch, &url, (Reach::Loopback, peer), later(secs)).await }
+    };
+    let mut refused = 0;
+    for secs in 0..60 {
+        for count in 0..3 {
+            let number = secs * 3 + count;
+            let answer = ask(format!("2001:db8:1:{number:x}::1"), format!("/invented/{number}"), secs).await;
+            refused += u64::from(answer == Err(DocumentFault::Away));
+        }
+        if secs % 5 == 4 {
+            let path = format!("/client-{secs}.json");
+            host.site.answer(&path, ScriptedAnswer::json(host.document(&path)));
+            ask("2001:db8:2::1".into(), path.clone(), secs).await.unwrap();
+            host.get(&path, later(secs)).await.unwrap();
+        }
+    }
+    assert!(refused >= 120, "{refused} of 180");
+}
+
+#[tokio::test]
 async fn e33_questions_about_what_is_not_there_keep_no_known_client_out() {
     let host = Host::new().await;
     host.site.answer("/c.json", ScriptedAnswer::json(host.document("/c.json")));
