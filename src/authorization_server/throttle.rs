@@ -47,6 +47,8 @@ pub enum Action<'a> {
     Registration(IpAddr),
     /// A token for a registered client that acts for itself, from an address.
     Credentials(IpAddr),
+    /// A revocation of its own token by a client that anyone can register, from an address.
+    Revocation(IpAddr),
     /// A request to the authorize endpoint, which may cause a fetch or a write, from an address.
     Authorize(IpAddr),
 }
@@ -87,7 +89,7 @@ impl Action<'_> {
             Self::AuthorizeOfKnown(_) => Rule::Rate { at_once: 60, every: secs(1) },
             // Hosted clients register from a few addresses for all their users.
             Self::Registration(_) => Rule::Rate { at_once: 30, every: secs(1) },
-            Self::Credentials(_) => Rule::Rate { at_once: 30, every: secs(1) },
+            Self::Credentials(_) | Self::Revocation(_) => Rule::Rate { at_once: 30, every: secs(1) },
             Self::Authorize(_) => Rule::Rate { at_once: 300, every: Duration::from_millis(200) },
         }
     }
@@ -101,6 +103,7 @@ impl Action<'_> {
             Self::ClientFrom(address) => Self::ClientFrom(network(address)),
             Self::Registration(address) => Self::Registration(network(address)),
             Self::Credentials(address) => Self::Credentials(network(address)),
+            Self::Revocation(address) => Self::Revocation(network(address)),
             Self::Authorize(address) => Self::Authorize(network(address)),
             Self::LoginTo(_) | Self::ClientSecret(_) | Self::LoginOfKnown(_) | Self::AuthorizeOfKnown(_) => self,
         }
@@ -114,6 +117,7 @@ impl Action<'_> {
             Self::ClientFrom(address) => Self::ClientFrom(site(address)?),
             Self::Registration(address) => Self::Registration(site(address)?),
             Self::Credentials(address) => Self::Credentials(site(address)?),
+            Self::Revocation(address) => Self::Revocation(site(address)?),
             Self::Authorize(address) => Self::Authorize(site(address)?),
             Self::LoginTo(_) | Self::ClientSecret(_) | Self::LoginOfKnown(_) | Self::AuthorizeOfKnown(_) => {
                 return None;
@@ -133,6 +137,7 @@ impl Action<'_> {
             Self::LoginOfKnown(_) => 7,
             Self::AuthorizeOfKnown(_) => 8,
             Self::Credentials(_) => 9,
+            Self::Revocation(_) => 10,
         }
     }
 }

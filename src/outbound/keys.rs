@@ -31,6 +31,7 @@ mod local;
 pub mod newer;
 mod published;
 mod refresh;
+mod revoked;
 mod settings;
 mod source;
 #[cfg(test)]

@@ -11,13 +11,18 @@ use crate::{
         grant::{
             access_token,
             family::{self, read_token},
+            revocations::Revoker,
         },
         reply::{self, Denied, EndpointAnswer},
+        throttle::Action,
     },
     base::limits::tokens::CLOCK_SKEW_MAX,
-    decide::authorization_server::{
-        client::Client,
-        error::{Code, OAuthError},
+    decide::{
+        authorization_server::{
+            client::{Client, ClientOrigin},
+            error::{Code, OAuthError},
+        },
+        token::caller::Caller,
     },
 };
 
@@ -57,9 +62,22 @@ async fn revoke_token(embedded: &Embedded, client: &Client, token: &str, asked: 
     let Some(id) = caller.claims().get("jti").and_then(Value::as_str) else { return Ok(()) };
     let state = &embedded.state;
     let until = caller.expires().saturating_add(CLOCK_SKEW_MAX);
-    state.revocations.revoke(&state.store, id, until, asked.now).await?;
+    let revoker = match client.origin == ClientOrigin::Dynamic && !client.with_token && is_for_itself(&caller, client) {
+        true => Revoker::Anyone,
+        false => Revoker::Trusted,
+    };
+    if revoker == Revoker::Anyone {
+        // Its tokens cost it nothing, and each revocation takes room until the token expires.
+        state.throttle.attempt(Action::Revocation(asked.peer), asked.now).map_err(Denied::slow_down)?;
+    }
+    state.revocations.revoke(&state.store, id, (until, revoker), asked.now).await?;
     event::note(embedded, "revocation", Some(&client.id), Some(caller.subject()), "access token revoked");
     Ok(())
+}
+
+/// Whether the token is one that the client got for itself.
+fn is_for_itself(caller: &Caller, client: &Client) -> bool {
+    *caller.subject() == *client.id
 }
 
 fn other_client() -> OAuthError {

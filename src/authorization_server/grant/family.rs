@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::{
     authorization_server::{
         embedded::{Asked, Embedded, State},
-        grant::revocations::stem,
+        grant::revocations::{Revoker, stem},
         keys::random,
         store::{fault::StoreFault, kind::EntryKind},
     },
@@ -75,7 +75,7 @@ pub(crate) async fn end(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Res
 /// [`StoreFault`].
 pub(crate) async fn end_of(state: &State, id: &str, now: Now) -> Result<(), StoreFault> {
     let until = now.wall.saturating_add(ACCESS_TOKEN_TTL_MAX).saturating_add(CLOCK_SKEW_MAX);
-    let revoked = state.revocations.revoke(&state.store, &stem(id), until, now).await;
+    let revoked = state.revocations.revoke(&state.store, &stem(id), (until, Revoker::Trusted), now).await;
     // The deletion is tried even if the revocation failed.
     state.store.delete(EntryKind::Family, id).await?;
     revoked

@@ -21,7 +21,7 @@ impl std::error::Error for StoreFault {}
 
 impl StoreFault {
     /// No room: a new entry is refused rather than a live one deleted.
-    pub(super) fn full(kind: EntryKind) -> Self {
+    pub(crate) fn full(kind: EntryKind) -> Self {
         Self(format!("there is no room for another entry of kind {}", kind.name()))
     }
 }

@@ -80,6 +80,7 @@ fn e28_what_has_a_rate_comes_back_one_by_one() {
         (Action::Registration(ADDRESS), 30, 1_000),
         (Action::ClientSecret("robot"), 20, 1_000),
         (Action::ClientFrom(ADDRESS), 60, 1_000),
+        (Action::Revocation(ADDRESS), 30, 1_000),
         (Action::Authorize(ADDRESS), 300, 200),
     ] {
         let throttle = Throttle::default();

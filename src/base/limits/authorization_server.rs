@@ -130,6 +130,9 @@ pub const KEPT_CLAIMS_BYTES_MAX: usize = 32 * KIB;
 pub const SEALED_CLAIMS_BYTES_MAX: usize = 4 * KIB;
 /// Entries of a kind that any unauthenticated request can create, such as a started login.
 pub const STORE_ANYONE_ENTRIES_MAX: usize = 65_536;
+/// Revocations by clients that anyone can register, of tokens that they got for themselves: a
+/// sixteenth of [`STORE_ENTRIES_MAX`].
+pub const REVOKED_BY_ANYONE_MAX: usize = 65_536;
 /// What Redis needs for an entry that waits for its first use, besides key and value; roughly.
 pub const WAITING_OVERHEAD_BYTES: usize = 512;
 /// Expired entries that one registration removes from the index in Redis.

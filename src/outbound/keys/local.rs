@@ -1,12 +1,13 @@
 //! The keys and revocations of the embedded authorization server, passed on in memory.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
+use super::revoked::RevokedTokens;
 use crate::{
     base::limits::fetch::FETCH_TIMEOUT,
     decide::{authorization_server::holders::Holders, token::caller::Caller},
@@ -16,12 +17,11 @@ use crate::{
 #[derive(Default)]
 pub struct LocalKeys {
     document: watch::Sender<Option<Bytes>>,
-    /// `jti` of access tokens that were revoked before they expired. All tokens of a family share
-    /// the part before the dot.
-    revoked: ArcSwap<HashSet<Box<str>>>,
+    /// Access tokens and families that were revoked before they expired.
+    revoked: RevokedTokens,
     /// The users and clients of the configuration; before the first report, all that tokens name.
     holders: ArcSwapOption<Holders>,
-    /// Notified of each change of the two above, which every request reads without a lock.
+    /// Notified of each change of the two above.
     revocations: watch::Sender<()>,
 }
 
@@ -35,13 +35,17 @@ impl LocalKeys {
         });
     }
 
-    /// Replaces the set of revoked tokens and families.
-    pub fn revoke(&self, revoked: HashSet<Box<str>>) {
-        // This is called every other second; open streams wake only on a change.
-        if **self.revoked.load() != revoked {
-            self.revoked.store(Arc::new(revoked));
+    /// Adds revoked tokens and families.
+    pub fn revoke<'a>(&self, names: impl IntoIterator<Item = &'a Arc<str>>) {
+        // Open streams wake only on a change.
+        if names.into_iter().filter(|name| self.revoked.insert(name)).count() > 0 {
             self.revocations.send_replace(());
         }
+    }
+
+    /// Forgets a revoked token or family: its tokens have expired.
+    pub fn forget(&self, name: &str) {
+        self.revoked.remove(name);
     }
 
     /// Replaces the users and clients whose tokens count.
@@ -55,9 +59,7 @@ impl LocalKeys {
     /// Whether the token with this `jti`, or its whole family, is revoked.
     #[must_use]
     pub fn is_revoked(&self, jti: &str) -> bool {
-        let revoked = self.revoked.load();
-        let family = jti.split('.').next().unwrap_or_default();
-        !revoked.is_empty() && (revoked.contains(jti) || revoked.contains(family))
+        self.revoked.contain(jti)
     }
 
     /// Whether the token of `caller` no longer counts: it is revoked, or its user or client was
@@ -105,15 +107,16 @@ mod tests {
 
     use super::*;
 
-    fn set(revoked: &[&str]) -> HashSet<Box<str>> {
-        revoked.iter().map(|one| Box::from(*one)).collect()
+    fn revoke(keys: &LocalKeys, names: &[&str]) {
+        let names: Vec<Arc<str>> = names.iter().map(|one| Arc::from(*one)).collect();
+        keys.revoke(&names);
     }
 
     #[test]
     fn e27_a_revoked_token_and_every_token_of_a_revoked_family_are_known() {
         let keys = LocalKeys::default();
         assert!(!keys.is_revoked("family.one"));
-        keys.revoke(set(&["family", "other.two"]));
+        revoke(&keys, &["family", "other.two"]);
         for (jti, verdict) in [
             ("family.one", true),
             ("family.two", true),
@@ -126,8 +129,9 @@ mod tests {
         ] {
             assert_eq!(keys.is_revoked(jti), verdict, "{jti}");
         }
-        keys.revoke(set(&[]));
+        keys.forget("family");
         assert!(!keys.is_revoked("family.one"), "a revocation that ended is forgotten");
+        assert!(keys.is_revoked("other.two"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -136,9 +140,9 @@ mod tests {
         let caller = Caller::for_tests("ada", &[], json!({"jti": "family.one"}));
         let mut waiting = std::pin::pin!(keys.until_withdrawn(&caller));
         assert!(timeout(Duration::from_secs(1), &mut waiting).await.is_err());
-        keys.revoke(set(&["other"]));
+        revoke(&keys, &["other"]);
         assert!(timeout(Duration::from_secs(1), &mut waiting).await.is_err());
-        keys.revoke(set(&["other", "family"]));
+        revoke(&keys, &["other", "family"]);
         waiting.await;
         keys.until_withdrawn(&Caller::for_tests("ada", &[], json!({"jti": "other.one"}))).await;
     }

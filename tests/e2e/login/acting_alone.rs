@@ -251,3 +251,41 @@ async fn login_b9_attack_221_tokens_of_clients_for_themselves_end_with_the_opera
     assert_eq!(call_tool(&login, 0, &tokens.access, "safe").await.status, 200);
     login.close().await;
 }
+
+#[tokio::test]
+async fn login_b9_attack_222_one_address_ends_only_so_many_tokens_of_clients_that_anyone_can_register() {
+    let login = plan(OPEN, "anyone").around(|plan| plan.top("trusted_proxies: [127.0.0.1/32]")).start().await;
+    let client = register(&login, None).await.unwrap();
+    // Its tokens come from many addresses, and are revoked from one.
+    let (mut ended, mut slowed) = (Vec::new(), 0);
+    for attempt in 0..80 {
+        let form = [("grant_type", "client_credentials"), ("scope", "mcp:connect")];
+        let from = format!("203.0.113.{attempt}");
+        let reply = login.world.send(&client.form("/oauth/token", &form).with("X-Forwarded-For", from)).await;
+        let access = login.tokens(&reply).access;
+        let ask = client.form("/oauth/revoke", &[("token", &access)]).with("X-Forwarded-For", "198.51.100.66");
+        match login.world.send(&ask).await.status {
+            200 => ended.push(access),
+            429 => slowed += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert!(ended.len() >= 30 && slowed >= 1, "{} ended, {slowed} slowed down", ended.len());
+    for access in [&ended[0], ended.last().unwrap()] {
+        assert_eq!(call_tool(&login, 0, access, "safe").await.status, 401);
+    }
+    // A user's revocation from the same address is not limited.
+    let from = Some("198.51.100.66".to_owned());
+    let mut ada = Browser { from: from.clone(), ..Browser::of("ada", PASSWORD) };
+    for _ in 0..2 {
+        let desktop = Client::desktop();
+        let tokens = desktop.sign_in(&login, &mut ada, "mcp:connect").await;
+        for token in [&tokens.access, tokens.refresh()] {
+            let ask =
+                desktop.form("/oauth/revoke", &[("token", token)]).with("X-Forwarded-For", from.as_ref().unwrap());
+            assert_eq!(login.world.send(&ask).await.status, 200);
+        }
+        assert_eq!(call_tool(&login, 0, &tokens.access, "safe").await.status, 401);
+    }
+    login.close().await;
+}

@@ -1,6 +1,6 @@
 //! When a lease ends: by expiry, by revocation, by a reload that takes the permission away.
 
-use std::{collections::HashSet, task::Waker};
+use std::task::Waker;
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use tokio::time::advance;
@@ -91,7 +91,7 @@ async fn p7_a_revoked_token_ends_its_stream() {
         let world = TestGateway::new().await;
         let lease = lease(&world, None);
         assert!(!has_ended(&lease));
-        world.local.revoke(HashSet::from([revoked.into()]));
+        world.local.revoke(&[revoked.into()]);
         assert_eq!(has_ended(&lease), ends, "{revoked}");
     }
 }
