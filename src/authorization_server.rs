@@ -27,6 +27,7 @@ pub mod keys;
 pub(crate) mod lease;
 pub(crate) mod noted_calls;
 pub mod person;
+pub mod refusals;
 pub(crate) mod renewals;
 mod replica;
 pub mod reply;

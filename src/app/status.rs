@@ -120,6 +120,8 @@ impl Tells for Status {
             }
         }
         let told = self.told.load();
+        let refused = told.states.iter().flat_map(|kept| kept.state.refused().map(|one| (&kept.settings.name, one)));
+        self.observe.metrics.refusals(refused);
         self.observe.metrics.stores(told.states.iter().filter_map(|kept| {
             let (state, name) = (kept.state.store_state()?, &kept.settings.name);
             let figures = StoreFigures {

@@ -14,6 +14,7 @@ use crate::{
         keys::{seal::Sealer, signing::SigningKeys},
         noted_calls::NotedCalls,
         person::{bridge::Bridge, claims_seen::ClaimsSeen, passwords::PasswordThreads},
+        refusals::Refusals,
         renewals::Renewals,
         replica::Replica,
         settings::EmbeddedSettings,
@@ -81,6 +82,8 @@ pub struct State {
     pub(crate) used_states: UsedStates,
     /// Which claims the company IdP has provided.
     pub(crate) claims_seen: ClaimsSeen,
+    /// Refused requests.
+    pub(crate) refusals: Refusals,
     /// Upkeep tasks that fail at the moment.
     pub(crate) failing: FailingTasks,
     /// This process among the replicas of the store.
@@ -176,6 +179,7 @@ impl State {
             renewals: Renewals::default(),
             used_states: UsedStates::default(),
             claims_seen: ClaimsSeen::default(),
+            refusals: Refusals::default(),
             failing: FailingTasks::default(),
             replica,
             seal_standing: SealStanding::default(),
@@ -219,6 +223,11 @@ impl State {
             }));
         }
         (!troubles.is_empty()).then(|| troubles.join("; "))
+    }
+
+    /// Refused requests since the start: what was refused, why, and how often.
+    pub fn refused(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        self.refusals.figures()
     }
 
     /// Tells the other replicas that this process ends, if the store can be reached at once.

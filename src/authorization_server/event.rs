@@ -3,7 +3,10 @@
 use tracing::info;
 
 use crate::{
-    authorization_server::embedded::Embedded,
+    authorization_server::{
+        embedded::{Asked, Embedded},
+        refusals::RefusalKind,
+    },
     base::{digest::Digest, names::Issuer},
 };
 
@@ -17,6 +20,25 @@ pub(crate) fn note(
     outcome: &str,
 ) {
     note_of(&embedded.settings.issuer, event, client, subject, outcome);
+}
+
+/// Counts and logs a refusal, with the address of its client. `subject` is that of an account which
+/// exists. Lines of one kind are bounded: `left_out` says how many there would have been since the
+/// last one.
+pub(crate) fn refused(
+    embedded: &Embedded,
+    asked: &Asked<'_>,
+    kind: RefusalKind,
+    (client, subject): (Option<&str>, Option<&str>),
+    outcome: &str,
+) {
+    let (event, _) = kind.labels();
+    let subject = subject.map(|subject| Digest::of(&[&embedded.settings.issuer, subject]));
+    let subject = subject.as_ref().map(Digest::as_str);
+    if let Some(left_out) = embedded.state.refusals.count(kind) {
+        let left_out = (left_out > 0).then_some(left_out);
+        info!(target: "portcullis::authorization_server", event, client, subject, peer = %asked.peer, outcome, left_out, "{event}: {outcome}");
+    }
 }
 
 /// As [`note`], for work that outlives its request.

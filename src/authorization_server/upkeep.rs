@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
+use tracing::info;
 
 use crate::{
     authorization_server::{embedded::State, keys::random, replica::Others, store::fault::StoreFault},
@@ -19,6 +20,9 @@ mod seals;
 /// How soon the seals are looked at again while the signing keys are not loaded.
 const SOON: Duration = Duration::from_millis(500);
 
+/// How often refusals without a line of their own are told.
+const REFUSALS_TOLD_EVERY: Duration = Duration::from_secs(5);
+
 /// Does all background work for as long as it is polled.
 pub async fn run(state: Arc<State>) {
     tokio::join!(
@@ -29,7 +33,8 @@ pub async fn run(state: Arc<State>) {
         write_to_store(&state),
         sweep_store(&state),
         record_deliveries(&state),
-        refresh_bridge(&state)
+        refresh_bridge(&state),
+        tell_refusals(&state)
     );
 }
 
@@ -106,6 +111,16 @@ async fn sweep_store(state: &State) {
 async fn record_deliveries(state: &State) {
     loop {
         state.failing.record("deliveries", state.deliveries.record_next(&state.store).await);
+    }
+}
+
+async fn tell_refusals(state: &State) {
+    loop {
+        sleep(REFUSALS_TOLD_EVERY).await;
+        for (kind, left_out) in state.refusals.left_out() {
+            let (event, why) = kind.labels();
+            info!(target: "portcullis::authorization_server", event, why, left_out, "{left_out} more refused requests have no line");
+        }
     }
 }
 

@@ -43,6 +43,9 @@
 //!   IdP refuses the gateway: the operator must act) or `unavailable`
 //! - `idp_metadata_fetches_total` (`issuer`, `result`): fetches of its metadata: `ok` or `failed`
 //! - `idp_up` (`issuer`): gauge: whether users can sign in there, as far as is known
+//! - `authorization_refusals_total` (`issuer`, `event`, `why`): what an embedded authorization
+//!   server refused: `login` (`wrong` account or password, `throttled`, `busy`, `idp`),
+//!   `authorize`, `registration`, `token` (each `refused` or `throttled`), `client` (`refused`)
 //! - `store_key_needed` (`issuer`, `key`): gauge: whether the store of the embedded authorization
 //!   server needs this key of `session_keys`; a key at 0 may be removed. The label is an id that
 //!   reveals nothing of the key
@@ -306,6 +309,14 @@ impl Metrics {
     /// Sets the figures of the company IdP of an embedded server, at each scrape.
     pub fn idp(&self, name: &AuthorizationServerName, figures: CompanyIdpFigures) {
         self.issuers.set_idp(name, figures);
+    }
+
+    /// Sets what each embedded server has refused, at each scrape.
+    pub fn refusals<'a>(
+        &self,
+        figures: impl Iterator<Item = (&'a AuthorizationServerName, (&'static str, &'static str, u64))>,
+    ) {
+        self.issuers.set_refusals(figures);
     }
 
     /// An issuer is no longer in the configuration.

@@ -26,6 +26,7 @@ mod idp_profiles;
 mod idp_ready;
 mod idp_sizes;
 mod lasting;
+mod noted_refusals;
 mod odd_clients;
 mod onward;
 mod protocol;

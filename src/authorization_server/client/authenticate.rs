@@ -9,6 +9,7 @@ use crate::{
         client::find::{find, keys_at},
         embedded::{Asked, Embedded},
         event,
+        refusals::RefusalKind,
         reply::Denied,
         store::kind::EntryKind,
         throttle::Action,
@@ -69,7 +70,7 @@ pub(crate) async fn authenticate(embedded: &Embedded, form: &Form, asked: &Asked
     if let Err(denied) = &verdict
         && denied.error.code == Code::InvalidClient
     {
-        event::note(embedded, "client", Some(&id), None, "refused");
+        event::refused(embedded, asked, RefusalKind::ClientRefused, (Some(&id), None), "refused");
         if !matches!(proof, Proof::None) {
             // Only failures are limited. Secrets have 256 bits and keys cannot be guessed, so a
             // limit on all requests would only let an attacker lock a client out.

@@ -15,6 +15,7 @@ use crate::{
         event,
         grant::code,
         keys::random::unguessable,
+        refusals::RefusalKind,
         reply::{self, Denied, EndpointAnswer},
     },
     base::{digest::sha256, limits::authorization_server::FLOW_AGE},
@@ -42,14 +43,16 @@ pub(crate) async fn begin(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAns
     let (client, form, back) = match identify(embedded, asked).await {
         Ok(known) => known,
         Err(denied) => {
-            event::note(embedded, "authorize", None, None, &denied.error.description);
+            let kind = RefusalKind::of_authorize(denied.error.code);
+            event::refused(embedded, asked, kind, (None, None), &denied.error.description);
             return pages::denied(&denied);
         }
     };
     match proceed(embedded, asked, client.clone(), &form, back.clone()).await {
         Ok(next) => reply::redirect(&next.location, &next.cookies).without(next.ungranted),
         Err(Stopped { error, knows_client }) => {
-            event::note(embedded, "authorize", form.get("client_id"), None, &error.description);
+            let kind = RefusalKind::of_authorize(error.code);
+            event::refused(embedded, asked, kind, (form.get("client_id"), None), &error.description);
             way_back::tell(embedded, &client, &back, &error, knows_client)
         }
     }

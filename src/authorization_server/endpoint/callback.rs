@@ -19,6 +19,7 @@ use crate::{
             },
             kept,
         },
+        refusals::RefusalKind,
         reply::{self, Denied, EndpointAnswer},
     },
     base::digest::sha256,
@@ -40,7 +41,12 @@ pub(crate) async fn callback(embedded: &Embedded, asked: &Asked<'_>) -> Endpoint
     // Boxed: each connection has room for the largest endpoint.
     match Box::pin(arrive(embedded, asked)).await {
         Ok(answer) => answer,
-        Err(denied) => pages::denied(&denied),
+        Err(denied) => {
+            let is_throttled = denied.error.code == Code::SlowDown;
+            let kind = if is_throttled { RefusalKind::LoginThrottled } else { RefusalKind::LoginAtIdp };
+            event::refused(embedded, asked, kind, (None, None), &denied.error.description);
+            pages::denied(&denied)
+        }
     }
 }
 
@@ -82,10 +88,8 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
         Err(LoginFault::ForAdministrator(error)) => Ok(pages::for_administrator(&error)),
         Err(LoginFault::ToClient(error)) if error.code == Code::InvalidRequest => Err(error.into()),
         Err(LoginFault::ToClient(error)) => {
-            tracing::info!(
-                target: "portcullis::authorization_server", event = "login", outcome = "refused", client = %flow.request.client,
-                why = %error.description, "the company IdP did not log the user in"
-            );
+            let outcome = format!("refused: the company IdP did not log the user in: {}", error.description);
+            event::refused(embedded, asked, RefusalKind::LoginAtIdp, (Some(&flow.request.client), None), &outcome);
             Ok(way_back::tell_after_idp(embedded, &flow.client, &flow.request, &error, false))
         }
     }

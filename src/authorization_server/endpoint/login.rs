@@ -18,7 +18,8 @@ use crate::{
         },
         embedded::{Asked, Embedded},
         event,
-        person::passwords::PasswordLine,
+        person::{accounts::Account, passwords::PasswordLine},
+        refusals::RefusalKind,
         reply::{self, EndpointAnswer},
         throttle::Action,
     },
@@ -84,8 +85,13 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAns
     let again =
         |status, problem: &str| form_page(embedded, asked, (&posted.named, &posted.flow), status, name, Some(problem));
     let known = known::find(embedded, asked, name);
+    // Found for every attempt, so that the time says nothing about it.
+    let account = accounts.find(name).map(Account::subject);
+    let refused = |kind, outcome: &str| {
+        event::refused(embedded, asked, kind, (of_client, account), &format!("refused: {outcome}"));
+    };
     if let Err(wait) = may_try(embedded, asked, name, known) {
-        event::note(embedded, "login", of_client, None, "refused: too many attempts");
+        refused(RefusalKind::LoginThrottled, "too many attempts");
         let mut answer =
             again(StatusCode::TOO_MANY_REQUESTS, &format!("Too many attempts. Try again in {}.", in_words(wait)))?;
         reply::retry_after(&mut answer, wait);
@@ -95,13 +101,13 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAns
     let (throttle, threads) = (&embedded.state.throttle, &embedded.state.passwords);
     let line = if known.is_some() { PasswordLine::Known } else { PasswordLine::Other };
     let Ok(verified) = accounts.verify(name, &password, threads, line).await else {
-        event::note(embedded, "login", of_client, None, "refused: too many logins at once");
+        refused(RefusalKind::LoginBusy, "too many logins at once");
         let mut answer = again(StatusCode::SERVICE_UNAVAILABLE, "Too many people sign in now. Try again in a moment.")?;
         reply::retry_after(&mut answer, BUSY_WAIT);
         return Ok(answer);
     };
     let Some(person) = verified else {
-        event::note(embedded, "login", of_client, None, "refused: account or password");
+        refused(RefusalKind::LoginWrong, "account or password");
         return again(StatusCode::FORBIDDEN, WRONG);
     };
     match known {

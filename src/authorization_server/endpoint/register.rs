@@ -9,6 +9,7 @@ use crate::{
         embedded::{Asked, Embedded},
         event,
         keys::random,
+        refusals::RefusalKind,
         reply::{self, Denied, EndpointAnswer},
         settings::Dynamic,
         throttle::Action,
@@ -40,7 +41,8 @@ pub(crate) async fn register(embedded: &Embedded, asked: &Asked<'_>) -> Endpoint
     match admit(embedded, asked).await {
         Ok(body) => reply::json(StatusCode::CREATED, &Value::Object(body)),
         Err(denied) => {
-            event::note(embedded, "registration", None, None, denied.error.code.row().0);
+            let code = denied.error.code;
+            event::refused(embedded, asked, RefusalKind::of_registration(code), (None, None), code.row().0);
             reply::deny(&denied, false)
         }
     }

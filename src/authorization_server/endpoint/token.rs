@@ -8,6 +8,7 @@ use crate::{
         },
         embedded::{Asked, Embedded},
         event,
+        refusals::RefusalKind,
         reply::{self, Denied, EndpointAnswer},
     },
     decide::authorization_server::error::Code,
@@ -44,7 +45,8 @@ async fn answer(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
         last_good::used(embedded, &client, grant == "refresh_token", asked.now).await;
     }
     if let Err(denied) = &issued {
-        event::note(embedded, "token", Some(&client.id), None, denied.error.code.row().0);
+        let code = denied.error.code;
+        event::refused(embedded, asked, RefusalKind::of_token(code), (Some(&client.id), None), code.row().0);
     }
     issued
 }

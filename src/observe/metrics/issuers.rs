@@ -31,6 +31,7 @@ pub(super) struct IssuerFamilies {
     idp_exchanges: Family<Fetches, Counter>,
     idp_metadata_fetches: Family<Fetches, Counter>,
     idp_up: Family<Issuer, Gauge>,
+    refusals: Family<Refused, Counter>,
 }
 
 /// The state of one company IdP at the moment of a scrape.
@@ -50,6 +51,13 @@ struct Issuer {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    issuer: String,
+    event: &'static str,
+    why: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Fetches {
     issuer: String,
     result: &'static str,
@@ -64,6 +72,7 @@ impl IssuerFamilies {
             idp_exchanges: add(registry, "idp_exchanges", "Requests to the token endpoint of a company IdP"),
             idp_metadata_fetches: add(registry, "idp_metadata_fetches", "Fetches of a company IdP's metadata"),
             idp_up: add(registry, "idp_up", "Whether users can sign in at a company IdP, as far as is known"),
+            refusals: add(registry, "authorization_refusals", "Requests that an embedded server refused"),
         }
     }
 
@@ -89,6 +98,18 @@ impl IssuerFamilies {
             self.idp_metadata_fetches.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
         }
         self.idp_up.get_or_create(&Issuer { issuer: name.to_string() }).set(i64::from(figures.is_up));
+    }
+
+    /// Sets how often each embedded server refused what, and why.
+    pub(super) fn set_refusals<'a>(
+        &self,
+        figures: impl Iterator<Item = (&'a AuthorizationServerName, (&'static str, &'static str, u64))>,
+    ) {
+        self.refusals.clear();
+        for (name, (event, why, count)) in figures {
+            let labels = Refused { issuer: name.to_string(), event, why };
+            self.refusals.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn remove(&self, name: &AuthorizationServerName) {

@@ -134,7 +134,7 @@ async fn login_c4_max_age_is_checked_against_the_auth_time_of_the_idp() {
         assert_eq!(idp.with(|idp| idp.authorizations.len()), asked + 1, "the IdP is asked once");
     }
     let process = login.process(0);
-    process.line(|line| line.contains("\"refused\"") && line.contains("older than max_age allows")).await;
+    process.line(|line| line.contains("refused: ") && line.contains("older than max_age allows")).await;
     process.line(|line| line.contains("sends no auth_time")).await;
     assert_eq!(process.output().matches("sends no auth_time").count(), 1);
     login.close().await;

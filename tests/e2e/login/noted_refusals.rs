@@ -1,0 +1,86 @@
+//! Who guesses passwords, and at which account: the log and a metric say so, and stay short.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    browser::{Browser, Shown},
+    client::Client,
+    world::{LoginPlan, LoginWorld, PASSWORD},
+};
+use crate::e2e::world::{Ask, process::PATIENCE};
+
+const ATTACKER: &str = "203.0.113.66";
+
+async fn try_as(login: &LoginWorld, account: &str, password: &str, from: &str) -> u16 {
+    let mut browser = Browser { from: Some(from.to_owned()), ..Browser::of(account, password) };
+    match browser.open(login, &Client::desktop().request(login, "mcp:connect").url).await {
+        Shown::Page(page) => page.status,
+        Shown::Left(_) => 303,
+    }
+}
+
+/// The lines of the log with this outcome, once there are so many.
+async fn lines(login: &LoginWorld, event: &str, outcome: &str, count: usize) -> Vec<Value> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let output = login.world.gateway.output();
+        let all = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let found: Vec<Value> = all.filter(|line| line["event"] == event && line["outcome"] == outcome).collect();
+        if found.len() >= count {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{} lines of {event}: {outcome}", found.len());
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn refusals(login: &LoginWorld, event: &str, why: &str) -> f64 {
+    let wanted = [format!("event=\"{event}\""), format!("why=\"{why}\"")];
+    let metrics = login.admin(0, "/metrics").await.text();
+    let mut found = metrics.lines().filter(|line| line.starts_with("portcullis_authorization_refusals_total"));
+    let line = found.find(|line| wanted.iter().all(|one| line.contains(one))).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn login_d1_the_log_says_who_guesses_at_which_account_and_a_metric_counts() {
+    let login = LoginPlan::accounts().around(|plan| plan.top("trusted_proxies: [127.0.0.1/32]")).start().await;
+    assert_eq!(try_as(&login, "ada", PASSWORD, "198.51.100.7").await, 303);
+    assert_eq!(try_as(&login, "ada", "wrong", ATTACKER).await, 403);
+    assert_eq!(try_as(&login, "no-such-account", "wrong", ATTACKER).await, 403);
+    let succeeded = login.world.gateway.line(|line| line.contains("\"outcome\":\"logged in\"")).await;
+    let ada = serde_json::from_str::<Value>(&succeeded).unwrap()["subject"].clone();
+    assert!(ada.is_string(), "{succeeded}");
+    let wrong = lines(&login, "login", "refused: account or password", 2).await;
+    assert_eq!(wrong.len(), 2);
+    assert!(wrong.iter().all(|line| line["peer"] == ATTACKER && line["client"] == "desktop"), "{wrong:?}");
+    assert_eq!((&wrong[0]["subject"], wrong[1].get("subject")), (&ada, None), "only of an account that exists");
+    for _ in 0..8 {
+        try_as(&login, "ada", "wrong", ATTACKER).await;
+    }
+    let throttled = lines(&login, "login", "refused: too many attempts", 3).await;
+    assert!(throttled.iter().all(|line| line["peer"] == ATTACKER && line["subject"] == ada), "{throttled:?}");
+    assert_eq!((refusals(&login, "login", "wrong").await, refusals(&login, "login", "throttled").await), (7.0, 3.0));
+
+    // A flood has a few lines a second, which say how many were left out.
+    let target = Client::desktop().request(&login, "mcp:connect").url.replace(&login.world.public, "");
+    let ask = Ask::get(&target).with("X-Forwarded-For", ATTACKER);
+    let mut refused = 0;
+    while refused < 300 {
+        refused += usize::from(login.world.send(&ask).await.status == 429);
+    }
+    let told = lines(&login, "authorize", "too many attempts", 1).await;
+    assert!(!told.is_empty() && told.len() < 150 && told.iter().all(|line| line["peer"] == ATTACKER), "{}", told.len());
+    assert_eq!(refusals(&login, "authorize", "throttled").await, 300.0);
+    let bad = Ask::post("/oauth/register", "{}").with("X-Forwarded-For", ATTACKER);
+    assert_eq!(login.world.send(&bad).await.status, 400);
+    let registrations = lines(&login, "registration", "invalid_redirect_uri", 1).await;
+    assert!(registrations.len() == 1 && registrations[0]["peer"] == ATTACKER, "{registrations:?}");
+    // The last ones of a flood are told, too.
+    let is_told = |line: &str| line.contains("more refused requests have no line") && line.contains("\"authorize\"");
+    login.world.gateway.line(is_told).await;
+    login.close().await;
+}
