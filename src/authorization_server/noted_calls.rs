@@ -17,6 +17,11 @@ use crate::base::{
 pub(crate) struct NotedCalls(Mutex<HashMap<String, Duration>>);
 
 impl NotedCalls {
+    /// Forgets what was noted.
+    pub(crate) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Whether `call` is to be noted now.
     pub(crate) fn is_due(&self, call: String, now: Now) -> bool {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -107,12 +107,15 @@ pub(crate) async fn authorized(embedded: &Embedded, code: &AuthorizationCode, as
     let requested: Vec<Scope> = code.scopes.iter().chain(&code.named).cloned().collect();
     let change = |step_ups: StepUps| step_ups.authorized(&requested, &code.resources, asked.now.wall);
     let replaced = match changed(&embedded.state, client, subject, asked.now, change).await {
-        Ok(replaced) => replaced.unwrap_or_default(),
+        Ok(None) => return,
+        Ok(Some(replaced)) => replaced,
         Err(fault) => {
             tracing::warn!(%fault, "a login that was replaced stays until it expires");
             return;
         }
     };
+    // A call that is refused again at once shows which family is still in use.
+    embedded.state.noted_calls.forget();
     for id in replaced {
         event::note(embedded, "step_up", Some(client), Some(subject), "login replaced");
         if let Err(fault) = family::end(embedded, &id, asked).await {
@@ -133,7 +136,7 @@ async fn changed<T>(
     for _ in 0..ATTEMPTS {
         let before = state.store.get(EntryKind::StepUp, &name).await?;
         let Some((after, told)) = change(before.as_deref().map(read).unwrap_or_default()) else { return Ok(None) };
-        let age = match (after.by_itself, after.told.is_empty()) {
+        let age = match (after.is_by_itself(), after.told.is_empty()) {
             (true, _) => STEP_UP_BY_ITSELF_AGE,
             (false, false) => STEP_UP_TOLD_AGE,
             (false, true) => STEP_UP_AGE,

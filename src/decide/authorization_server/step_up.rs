@@ -33,10 +33,10 @@ mod tests;
 /// The calls of one client for one user that were refused for lack of scope, the newest last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepUps {
-    /// Whether the client asks this user for a refused scope without being told to, as far as is
-    /// known.
+    /// The stems of families after whose refused calls the client asked for the scope without being
+    /// told to. If there is one, it asks by itself, as far as is known.
     #[serde(default)]
-    pub by_itself: bool,
+    pub asked_after: Vec<Box<str>>,
     /// Those that an authorization may still follow.
     #[serde(default)]
     pub refused: Vec<RefusedCall>,
@@ -93,14 +93,17 @@ impl StepUps {
         let at_millis = millis(now);
         refused.push(RefusedCall { stem: stem.into(), missing: missing.to_vec(), at_millis, refreshed: false });
         drop_oldest(&mut refused);
-        Some(Self { refused, ..self.clone() })
+        // This family is in use still, so what asked was another computer.
+        let is_wrong = self.asked_after.iter().any(|one| **one == *stem);
+        let asked_after = if is_wrong { Vec::new() } else { self.asked_after.clone() };
+        Some(Self { asked_after, refused, ..self.clone() })
     }
 
     /// The scopes for whose lack the next refresh of this family should be refused once, newest
     /// first. Empty if the client steps up by itself.
     pub fn wanted(&self, stem: &str, now: Duration) -> impl Iterator<Item = &[Scope]> {
         let is_wanted = move |one: &&RefusedCall| {
-            !self.by_itself
+            !self.is_by_itself()
                 && !one.refreshed
                 && *one.stem == *stem
                 && age(one.at_millis, now) < STEP_UP_REFRESH_WITHIN
@@ -135,7 +138,9 @@ impl StepUps {
         for one in after.refused.iter_mut().filter(|one| *one.stem == *stem && !one.refreshed) {
             one.refreshed = true;
             // A client that asks by itself would be at the authorization endpoint now.
-            after.by_itself &= age(one.at_millis, now) >= STEP_UP_REFRESH_WITHIN;
+            if age(one.at_millis, now) < STEP_UP_REFRESH_WITHIN {
+                after.asked_after.clear();
+            }
         }
         // A second window may refresh at the same time, so a refresh soon after says nothing.
         let is_used_on = |one: &&mut Telling| *one.stem == *stem && age(one.at_millis, now) >= STEP_UP_REFRESH_WITHIN;
@@ -161,9 +166,19 @@ impl StepUps {
         // that its client ignores.
         let is_replaced = |one: &&Telling| !one.used_on && age(one.at_millis, now) < STEP_UP_REPLACES_WITHIN;
         let replaced: Vec<Box<str>> = answered.iter().filter(is_replaced).map(|one| one.family.clone()).collect();
-        let asks = answered.is_empty() && met.iter().any(|one| !one.refreshed);
-        let after = Self { by_itself: self.by_itself || asks, refused: refused.into_iter().cloned().collect(), told };
+        let mut asked_after = self.asked_after.clone();
+        if answered.is_empty() {
+            asked_after.extend(met.iter().filter(|one| !one.refreshed).map(|one| one.stem.clone()));
+            drop_oldest(&mut asked_after);
+        }
+        let after = Self { asked_after, refused: refused.into_iter().cloned().collect(), told };
         (after != *self).then_some((after, replaced))
+    }
+
+    /// Whether the client asks this user for a refused scope without being told to.
+    #[must_use]
+    pub fn is_by_itself(&self) -> bool {
+        !self.asked_after.is_empty()
     }
 
     /// Whether the client was told of these scopes before, and did not ask for them.

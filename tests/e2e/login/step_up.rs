@@ -117,17 +117,31 @@ async fn login_b8_a_client_that_steps_up_by_itself_is_left_alone() {
 }
 
 #[tokio::test]
-async fn login_b8_what_another_computer_of_the_user_does_is_taken_back_by_the_next_refresh() {
-    let login = LoginPlan::accounts().redis().await.replicas(3).start().await;
+async fn login_b8_what_another_computer_of_the_user_does_is_not_taken_for_a_step_up() {
+    let login = two_replicas().await;
     let (client, laptop) = signed_in(&login, "ada").await;
     forbidden(&login, 0, &laptop.access).await;
     // The same client, on a computer that begins with every scope.
     client.sign_in(&login, &mut Browser::of("ada", PASSWORD), "mcp:connect mcp:danger").await;
     forbidden(&login, 1, &laptop.access).await;
-    let laptop = client.refreshed(&login, 0, laptop.refresh()).await;
-    forbidden(&login, 2, &laptop.access).await;
-    assert!(is_dead(&client.refresh(&login, 1, laptop.refresh()).await));
+    assert!(is_dead(&client.refresh(&login, 0, laptop.refresh()).await));
     client.refreshed(&login, 1, laptop.refresh()).await;
+    login.close().await;
+}
+
+#[tokio::test]
+async fn login_b8_a_refresh_after_a_403_takes_back_that_the_client_asks_by_itself() {
+    let login = LoginPlan::accounts().redis().await.replicas(3).start().await;
+    let (client, first) = signed_in(&login, "ada").await;
+    let mut browser = Browser::of("ada", PASSWORD);
+    let tokens = client.sign_in(&login, &mut browser, "mcp:connect").await;
+    forbidden(&login, 0, &first.access).await;
+    client.sign_in(&login, &mut browser, "mcp:connect mcp:danger").await;
+    forbidden(&login, 1, &tokens.access).await;
+    let tokens = client.refreshed(&login, 0, tokens.refresh()).await;
+    forbidden(&login, 2, &tokens.access).await;
+    assert!(is_dead(&client.refresh(&login, 1, tokens.refresh()).await));
+    client.refreshed(&login, 1, tokens.refresh()).await;
     login.close().await;
 }
 

@@ -80,7 +80,7 @@ fn e48_b8_a_refresh_is_wanted_to_fail_for_a_minute_for_its_family_alone() {
     assert!(is_wanted(&told(&once, "other", 0), "stem", 0), "told of something else");
     // Refused again, the minute begins again.
     assert!(is_wanted(&once.with_refused("stem", &scopes("pay"), after(50)).unwrap(), "stem", 100));
-    assert!(!is_wanted(&StepUps { by_itself: true, ..once.clone() }, "stem", 0));
+    assert!(!is_wanted(&StepUps { asked_after: vec!["other".into()], ..once.clone() }, "stem", 0));
     // A refresh that went through was not for this call.
     assert!(!is_wanted(&once.refreshed("stem", START).unwrap(), "stem", 1));
     assert_eq!(once.refreshed("other", START), None);
@@ -127,22 +127,26 @@ fn login_b8_the_login_of_another_computer_replaces_no_family_that_was_told_long_
 
 #[test]
 fn login_b8_a_client_asks_by_itself_unless_its_family_refreshes_instead() {
-    let by_itself = |of: &StepUps| authorized(of, "pay", 60).unwrap().0.by_itself;
+    let by_itself = |of: &StepUps| authorized(of, "pay", 60).unwrap().0.is_by_itself();
     assert!(by_itself(&refused()));
     assert!(!by_itself(&told(&refused(), "pay", 0)), "it was told");
     assert!(!by_itself(&refused().refreshed("stem", after(50)).unwrap()), "its family was refreshed");
     // What was learned from another computer is taken back by the next refresh after a 403.
-    let known = StepUps { by_itself: true, ..StepUps::default() };
-    let again = known.with_refused("stem", &scopes("pay"), after(100)).unwrap();
-    assert!(again.by_itself && again.refreshed("stem", after(160)).unwrap().by_itself, "a minute later");
-    assert!(again.refreshed("other", after(101)).is_none());
-    let taken_back = again.refreshed("stem", after(101)).unwrap();
-    assert!(!taken_back.by_itself && !is_wanted(&taken_back, "stem", 102));
-    let next = taken_back.with_refused("stem", &scopes("pay"), after(110)).unwrap();
-    assert!(is_wanted(&next, "stem", 111));
+    let known = authorized(&refused(), "pay", 60).unwrap().0;
+    assert!(known.is_by_itself() && known.refreshed("stem", after(61)).is_none());
+    let again = known.with_refused("next", &scopes("pay"), after(100)).unwrap();
+    assert!(again.is_by_itself() && again.refreshed("next", after(160)).unwrap().is_by_itself(), "a minute later");
+    assert!(again.refreshed("stem", after(101)).is_none());
+    let taken_back = again.refreshed("next", after(101)).unwrap();
+    assert!(!taken_back.is_by_itself() && !is_wanted(&taken_back, "next", 102));
+    let then = taken_back.with_refused("next", &scopes("pay"), after(110)).unwrap();
+    assert!(is_wanted(&then, "next", 111));
     // A client that asked is still one that asks.
     let (asked, _) = authorized(&again, "pay", 120).unwrap();
-    assert_eq!(asked, known);
+    assert_eq!(asked.asked_after, [Box::from("stem"), "next".into()]);
+    // A family that is refused again was not replaced, so it was another computer that asked.
+    let not_replaced = known.with_refused("stem", &scopes("pay"), after(100)).unwrap();
+    assert!(!not_replaced.is_by_itself() && is_wanted(&not_replaced, "stem", 101));
 }
 
 #[test]

@@ -169,13 +169,23 @@ async fn login_b8_what_a_login_on_another_computer_taught_is_taken_back_by_a_ref
     refused(&world, &laptop, &["b"]).await;
     let code = world.code("app", &["a", "b"], &[ECHO]).await;
     assert_eq!(world.post(E::Token, &exchange(&code)).await.status, 200);
-    // The laptop does what clients do that do not ask by themselves.
-    refused(&world, &laptop, &["b"]).await;
+    // Another login of the laptop's kind: its client refreshes, it does not ask.
+    let other = login(&world).await;
+    refused(&world, &other, &["b"]).await;
+    let other = world.refresh(other.text("refresh_token")).await;
+    assert_eq!(other.status, 200);
     world.clock.turn(Duration::from_secs(6));
+    refused(&world, &other, &["b"]).await;
+    assert_eq!(world.refresh(other.text("refresh_token")).await.refusal(), DEAD);
+}
+
+#[tokio::test]
+async fn login_b8_a_login_that_is_refused_again_was_not_replaced_by_that_of_another_computer() {
+    let world = World::new().await;
+    let laptop = login(&world).await;
     refused(&world, &laptop, &["b"]).await;
-    let laptop = world.refresh(laptop.text("refresh_token")).await;
-    assert_eq!(laptop.status, 200);
-    world.clock.turn(Duration::from_secs(6));
+    let code = world.code("app", &["a", "b"], &[ECHO]).await;
+    assert_eq!(world.post(E::Token, &exchange(&code)).await.status, 200);
     refused(&world, &laptop, &["b"]).await;
     assert_eq!(world.refresh(laptop.text("refresh_token")).await.refusal(), DEAD);
 }
