@@ -10,8 +10,7 @@ use crate::{
             departure,
             flow::{self, Flow, page_url},
             form_post::{FormPost, csrf},
-            known::{self, KnownBrowser},
-            named_flow,
+            known, named_flow,
             offer::Offer,
             pages::{self, LoginView, SignInOutcome},
             session,
@@ -21,7 +20,6 @@ use crate::{
         person::{accounts::Account, passwords::PasswordLine},
         refusals::RefusalKind,
         reply::{self, EndpointAnswer},
-        throttle::Action,
     },
     base::{limits::authorization_server::ACCOUNT_NAME_BYTES_MAX, secret::Secret},
     decide::{
@@ -34,8 +32,11 @@ use crate::{
     },
 };
 
+mod attempt;
 #[cfg(test)]
 mod tests;
+
+use attempt::LoginAttempt;
 
 /// What the CSRF value of the page is bound to.
 const PURPOSE: [&str; 1] = ["login"];
@@ -90,17 +91,20 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAns
     let refused = |kind, outcome: &str| {
         event::refused(embedded, asked, kind, (of_client, account), &format!("refused: {outcome}"));
     };
-    if let Err(wait) = may_try(embedded, asked, name, known) {
-        refused(RefusalKind::LoginThrottled, "too many attempts");
-        let mut answer =
-            again(StatusCode::TOO_MANY_REQUESTS, &format!("Too many attempts. Try again in {}.", in_words(wait)))?;
-        reply::retry_after(&mut answer, wait);
-        return Ok(answer);
-    }
+    let attempt = match LoginAttempt::begin(embedded, asked, name, known) {
+        Ok(attempt) => attempt,
+        Err(wait) => {
+            refused(RefusalKind::LoginThrottled, "too many attempts");
+            let mut answer =
+                again(StatusCode::TOO_MANY_REQUESTS, &format!("Too many attempts. Try again in {}.", in_words(wait)))?;
+            reply::retry_after(&mut answer, wait);
+            return Ok(answer);
+        }
+    };
     let password = Secret::new(posted.form.get("password").unwrap_or_default().as_bytes().to_vec());
-    let (throttle, threads) = (&embedded.state.throttle, &embedded.state.passwords);
     let line = if known.is_some() { PasswordLine::Known } else { PasswordLine::Other };
-    let Ok(verified) = accounts.verify(name, &password, threads, line).await else {
+    let Ok(verified) = accounts.verify(name, &password, &embedded.state.passwords, line).await else {
+        attempt.was_not_checked();
         refused(RefusalKind::LoginBusy, "too many logins at once");
         let mut answer = again(StatusCode::SERVICE_UNAVAILABLE, "Too many people sign in now. Try again in a moment.")?;
         reply::retry_after(&mut answer, BUSY_WAIT);
@@ -110,32 +114,10 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAns
         refused(RefusalKind::LoginWrong, "account or password");
         return again(StatusCode::FORBIDDEN, WRONG);
     };
-    match known {
-        Some(known) => throttle.refund(Action::LoginOfKnown(known.id)),
-        None => {
-            throttle.refund(Action::LoginToFrom(name, asked.peer));
-            throttle.refund(Action::LoginTo(name));
-            throttle.refund(Action::LoginFrom(asked.peer));
-        }
-    }
+    attempt.succeeded();
     event::note(embedded, "login", of_client, Some(&person.subject), "logged in");
     let remembered = known::remember(embedded, asked, name).map_err(|cause| Code::ServerError.because(cause))?;
     Box::pin(admit(embedded, asked, posted, person, remembered)).await
-}
-
-/// Whether one more attempt is permitted. A browser that has signed in to the account before has
-/// its own limit: failures elsewhere, and of others at its address, do not delay it (attack 202).
-/// An attempt is counted before the password is checked, so that parallel attempts gain nothing.
-fn may_try(embedded: &Embedded, asked: &Asked<'_>, name: &str, known: Option<KnownBrowser>) -> Result<(), Duration> {
-    let (throttle, now) = (&embedded.state.throttle, asked.now);
-    if let Some(known) = known {
-        return throttle.attempt(Action::LoginOfKnown(known.id), now);
-    }
-    throttle.check(Action::LoginToFrom(name, asked.peer), now)?;
-    throttle.check(Action::LoginTo(name), now)?;
-    throttle.attempt(Action::LoginFrom(asked.peer), now)?;
-    throttle.attempt(Action::LoginToFrom(name, asked.peer), now)?;
-    throttle.attempt(Action::LoginTo(name), now)
 }
 
 /// Continues the flow for the user who has just logged in.

@@ -193,3 +193,44 @@ async fn login_d1_attack_202_one_attacker_at_the_same_address_locks_no_user_of_t
     }
     login.close().await;
 }
+
+#[tokio::test]
+async fn login_d1_sixty_people_behind_one_address_sign_in_at_the_same_moment() {
+    const PEOPLE: usize = 60;
+    let hash = "$argon2id$v=19$m=19456,t=2,p=1$kfFdDmif3TWi6ojW7tV2VA$MLCQ39KhZW7z4fWPQhHYFaMye8d9QPSKtv5ZeWpka/A";
+    let accounts: String =
+        (0..PEOPLE).map(|one| format!("  - {{name: person-{one}, groups: [staff], password: \"{hash}\"}}\n")).collect();
+    let accounts = format!("accounts:\n{accounts}  - {{name: bob, password: \"{hash}\"}}\n");
+    let login = LoginPlan::accounts().around(|plan| plan.file("accounts.yaml", &accounts)).start().await;
+    let mut pages = Vec::new();
+    for person in 0..PEOPLE {
+        let mut browser = Browser::of(&format!("person-{person}"), PASSWORD);
+        let begun = browser.get(&login, &Client::desktop().request(&login, "mcp:connect").url).await;
+        let page = browser.get(&login, begun.header("location").unwrap()).await;
+        pages.push((browser, page));
+    }
+    let mut people: Vec<_> = pages
+        .iter_mut()
+        .map(|(browser, page)| {
+            let (login, account) = (&login, browser.account.clone());
+            Box::pin(async move {
+                browser.submit(login, page, &[("account", &account), ("password", PASSWORD)]).await.status
+            })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    poll_fn(|cx| {
+        people.retain_mut(|one| match one.as_mut().poll(cx) {
+            Poll::Ready(status) => {
+                statuses.push(status);
+                false
+            }
+            Poll::Pending => true,
+        });
+        if people.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    drop(people);
+    assert!(statuses.iter().all(|status| *status == 303), "{statuses:?}");
+    login.close().await;
+}

@@ -5,8 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, header};
 
+use super::attempt::LoginAttempt;
 use crate::{
     authorization_server::{
+        embedded::Asked,
         store::kind::EntryKind,
         testing::{Browser, ISSUER, PASSWORD, Shown, World, posted},
     },
@@ -118,4 +120,42 @@ async fn e17_a_hint_stands_in_the_form_and_nowhere_else() {
     let page = browser.get(&world, E::Login, start.location()).await;
     assert!(page.text.contains("value=\"&#34;&#62;&#60;script&#62;alert(1)&#60;/script&#62;\""), "{}", page.text);
     assert!(!page.text.contains("<script"));
+}
+
+#[tokio::test]
+async fn login_d1_many_people_at_one_address_sign_in_at_the_same_moment() {
+    let world = World::new().await;
+    let (head, body) = Request::builder().uri("/").body(Bytes::new()).unwrap().into_parts();
+    let now = world.embedded.state.clock.now();
+    let asked = Asked { endpoint: E::Login, head: &head, body, peer: [192, 0, 2, 1].into(), now };
+    let names: Vec<String> = (0..200).map(|count| format!("person-{count}")).collect();
+    let all = || -> Vec<LoginAttempt<'_>> {
+        names.iter().filter_map(|name| LoginAttempt::begin(&world.embedded, &asked, name, None).ok()).collect()
+    };
+    for round in 0..3 {
+        let begun = all();
+        assert_eq!(begun.len(), 120, "{round}");
+        begun.into_iter().for_each(LoginAttempt::succeeded);
+    }
+    // Those that were not checked are no guesses either.
+    all().into_iter().for_each(LoginAttempt::was_not_checked);
+    world.clock.turn(Duration::from_secs(120));
+    let asked = Asked { now: world.embedded.state.clock.now(), ..asked };
+    let all = || -> Vec<LoginAttempt<'_>> {
+        names.iter().filter_map(|name| LoginAttempt::begin(&world.embedded, &asked, name, None).ok()).collect()
+    };
+    // A failure, and the address has the limit on failures: those under way count before the check.
+    drop(LoginAttempt::begin(&world.embedded, &asked, "ada", None).unwrap());
+    let begun = all();
+    assert_eq!(begun.len(), 30);
+    drop(begun);
+    assert_eq!(all().len(), 0, "all of them have failed");
+    world.clock.turn(Duration::from_secs(3 * 3_600));
+    let asked = Asked { now: world.embedded.state.clock.now(), ..asked };
+    // Guesses at many accounts at the same moment count in full once they fail.
+    let begun: Vec<_> =
+        names.iter().filter_map(|name| LoginAttempt::begin(&world.embedded, &asked, name, None).ok()).collect();
+    assert_eq!(begun.len(), 120);
+    drop(begun);
+    assert!(LoginAttempt::begin(&world.embedded, &asked, "bob", None).is_err());
 }

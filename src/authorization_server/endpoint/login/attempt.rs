@@ -1,0 +1,105 @@
+//! One attempt to log in: which limits it counts in, and whether before or after it is checked.
+
+use std::{net::IpAddr, time::Duration};
+
+use crate::{
+    authorization_server::{
+        browser::known::KnownBrowser,
+        embedded::{Asked, Embedded},
+        throttle::{Action, Throttle},
+    },
+    base::clock::Now,
+};
+
+/// An attempt that is under way. Dropped without success, it was a failure.
+pub(super) struct LoginAttempt<'a> {
+    throttle: &'a Throttle,
+    name: &'a str,
+    peer: IpAddr,
+    now: Now,
+    counts: CountsAs,
+}
+
+/// What an attempt counts as.
+#[derive(Clone, Copy)]
+enum CountsAs {
+    /// One of a browser that has signed in to the account before, with a limit of its own: failures
+    /// elsewhere, and of others at its address, do not delay it (attack 202).
+    Known(KnownBrowser),
+    /// A failure of its address, until it succeeds.
+    Failure,
+    /// Under way at an address without failures: it counts as a failure once it is one. Many people
+    /// may sign in at the same moment.
+    UnderWay,
+    /// Nothing more.
+    Nothing,
+}
+
+impl<'a> LoginAttempt<'a> {
+    /// Begins an attempt, if one more is permitted. For its account it counts before the password
+    /// is checked, so that parallel attempts gain nothing.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub(super) fn begin(
+        embedded: &'a Embedded,
+        asked: &Asked<'_>,
+        name: &'a str,
+        known: Option<KnownBrowser>,
+    ) -> Result<Self, Duration> {
+        let (throttle, now, peer) = (&embedded.state.throttle, asked.now, asked.peer);
+        let begun = |counts| Self { throttle, name, peer, now, counts };
+        if let Some(known) = known {
+            throttle.attempt(Action::LoginOfKnown(known.id), now)?;
+            return Ok(begun(CountsAs::Known(known)));
+        }
+        throttle.check(Action::LoginToFrom(name, peer), now)?;
+        throttle.check(Action::LoginTo(name), now)?;
+        throttle.check(Action::LoginFrom(peer), now)?;
+        let counts = match throttle.is_counted(Action::LoginFrom(peer), now) {
+            true => {
+                throttle.attempt(Action::LoginFrom(peer), now)?;
+                CountsAs::Failure
+            }
+            false => {
+                throttle.attempt(Action::LoginsUnderWay(peer), now)?;
+                CountsAs::UnderWay
+            }
+        };
+        let attempt = begun(counts);
+        throttle.attempt(Action::LoginToFrom(name, peer), now)?;
+        throttle.attempt(Action::LoginTo(name), now)?;
+        Ok(attempt)
+    }
+
+    /// The password was right.
+    pub(super) fn succeeded(mut self) {
+        let throttle = self.throttle;
+        match self.counts {
+            CountsAs::Known(known) => throttle.refund(Action::LoginOfKnown(known.id)),
+            CountsAs::Failure => throttle.refund(Action::LoginFrom(self.peer)),
+            CountsAs::UnderWay => throttle.refund(Action::LoginsUnderWay(self.peer)),
+            CountsAs::Nothing => {}
+        }
+        if !matches!(self.counts, CountsAs::Known(_)) {
+            throttle.refund(Action::LoginToFrom(self.name, self.peer));
+            throttle.refund(Action::LoginTo(self.name));
+        }
+        self.counts = CountsAs::Nothing;
+    }
+
+    /// The password was not checked: the attempt is no guess.
+    pub(super) fn was_not_checked(mut self) {
+        if let CountsAs::UnderWay = self.counts {
+            self.counts = CountsAs::Nothing;
+        }
+    }
+}
+
+impl Drop for LoginAttempt<'_> {
+    fn drop(&mut self) {
+        if let CountsAs::UnderWay = self.counts {
+            self.throttle.count(Action::LoginFrom(self.peer), self.now);
+        }
+    }
+}
