@@ -55,9 +55,9 @@ fn limits_count_clients(reading: &Reading<'_>, sections: &Sections<'_>) {
         return;
     }
     if let Some(embedded) = sections.issuers.iter().find_map(|issuer| issuer.embedded.as_ref()) {
-        let expected = "`trusted_proxies` at the top level, with the networks of the proxy that has the TLS of public_url: \
+        let expected = "`trusted_proxies` at the top level, with the network of the proxy that terminates TLS for public_url: \
                         without it all users share the proxy's address, and one attacker can use up the logins of all";
-        reading.warning(&embedded.place, "limits by address, and no proxy that is trusted", expected);
+        reading.warning(&embedded.place, "limits by address, without `trusted_proxies`", expected);
     }
 }
 

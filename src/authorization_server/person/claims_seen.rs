@@ -60,7 +60,7 @@ impl ClaimsSeen {
         for (claim, how) in self.hidden_first(rules, person) {
             tracing::warn!(
                 target: "portcullis::authorization_server", claim,
-                "grants name a claim whose value at the company IdP they cannot match: it is {how}, and a text or a list of texts is needed: have the IdP send it in this form"
+                "grants name a claim whose value they cannot match: the company IdP sends {how}; have it send a text or a list of texts"
             );
         }
     }
@@ -78,7 +78,7 @@ impl ClaimsSeen {
                 if seen.warned.insert((claim.clone(), LOST)) {
                     tracing::warn!(
                         target: "portcullis::authorization_server", claim,
-                        "at a refresh the company IdP sent no ID token, and its userinfo endpoint does not say a claim that it said before; what depends on the claim ends: have the IdP put the claim into userinfo, unless this user has lost its last value"
+                        "at a refresh the company IdP sent no ID token, and its userinfo endpoint does not say a claim that it said before, so grants by this claim no longer apply to the user: have the IdP put the claim into userinfo, unless this user has lost its last value"
                     );
                 }
             }
@@ -90,7 +90,7 @@ impl ClaimsSeen {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut troubles = Vec::new();
         for (claim, how) in &seen.hidden {
-            troubles.push(format!("grants cannot match the claim `{claim}` of the company IdP: it is {how}"));
+            troubles.push(format!("grants cannot match the claim `{claim}` of the company IdP: it is {how}; have the IdP send a text or a list of texts"));
         }
         for claim in &seen.lost {
             troubles.push(format!(

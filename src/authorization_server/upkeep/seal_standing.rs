@@ -51,13 +51,13 @@ impl SealStanding {
         let mut apart: Vec<String> = unread
             .map(|key| {
                 format!(
-                    "another replica seals with key {key}, which is not in session_keys here, so this one cannot read what it writes: give every replica the key before it is the first of any"
+                    "another replica seals with key {key}, which is not in session_keys here, so this one cannot read what it writes: add the key to session_keys of every replica before it becomes the first of any"
                 )
             })
             .collect();
         apart.extend(known.first().filter(|first| !others.all_have(**first)).map(|first| {
             format!(
-                "another replica does not have session_keys[0] (key {first}), so it cannot read what this one writes: give every replica the key before it is the first of any"
+                "another replica does not have session_keys[0] (key {first}), so it cannot read what this one writes: add the key to session_keys of every replica before it becomes the first of any"
             )
         }));
         let mut standing = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -49,7 +49,8 @@ pub(super) fn github(fields: &mut Fields<'_>) -> (Option<GitHubSettings>, Option
     let trusting = fields.get("trust_email");
     let trust_email = trusting.as_ref().and_then(Field::bool).unwrap_or(false);
     if let Some(field) = trusting.filter(|_| trust_email) {
-        field.warn("false, unless the server's own sign-in keeps users from typing an address of their choice: it verifies none");
+        field
+            .warn("false, unless users of this server cannot choose their own address: the server verifies no address");
     }
     let settings = || {
         Some(GitHubSettings {
@@ -106,7 +107,7 @@ pub(super) fn look_at_grants(field: &Field<'_>, github: &GitHubSettings, grants:
         named.organizations.iter().chain(&named.teams).map(|name| &**name).filter(|name| !has_number(name)).collect();
     if let Some(first) = free.first() {
         let expected = format!(
-            "the number after each name, such as {first}#1234, which the log says at a sign-in: if an organization or a team is renamed, another one can take its name"
+            "the number after each name, such as {first}#1234, which the log has at each sign-in (member_of): if an organization or a team is renamed, another one can take its name"
         );
         let found = format!("organizations or teams by name alone: {}", free.join(", "));
         field.reading.warning(&field.place, &found, &expected);
@@ -121,7 +122,8 @@ pub(super) fn look_at(claims: &Field<'_>) {
             let expected = format!("a claim of GitHub's users: {}", CLAIMS.join(", "));
             entry.value.reading.warning(&entry.at, &found, &expected);
         } else if entry.name == "login" {
-            let expected = "teams, or id, the number of the user: a login can be renamed, and then be another user's";
+            let expected =
+                "teams, or id, the number of the user: a user can rename it, and another user can take it then";
             entry.value.reading.warning(&entry.at, &found, expected);
         } else if entry.name == "name" {
             let expected = "teams, or id, the number of the user: users write any name into their profile";

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::config::keys::{
-    reach::{allow_http, ca},
+    reach::ca,
     row::{KeyRow, KeySection, NAME, SECRET, filled, filled_list, matching},
 };
 
@@ -26,22 +26,22 @@ pub(super) fn section() -> KeySection {
             )
             .or(json!(GITHUB)),
             ca(),
-            allow_http(),
+            KeyRow::flag("allow_http", "Dangerous: permits an `http://` URL on another host than this one."),
             KeyRow::required("client_id", NAME, "The client id of the app at GitHub."),
             KeyRow::required("client_secret", SECRET, "A client secret of the app at GitHub."),
             KeyRow::optional(
                 "organizations",
                 filled_list("organizations", filled("the login of an organization")),
                 "Active members of any of these organizations may sign in, each written as its login, or as `login#id`: if \
-                 an organization is renamed, another one can take its login. A billing manager is no member.",
+                 an organization is renamed, another one can take its login. A billing manager is not a member.",
             )
             .or_else("no organization is needed, unless `teams` is written"),
             KeyRow::optional(
                 "teams",
                 filled_list("teams", matching("a team", "^[^/]+/[^/]+$")),
                 "Members of any of these teams may sign in, each written as `organization/team`, the words of its address \
-                 at GitHub, or as `organization/team#id`. Members of a team below it count only if that is written, \
-                 too.",
+                 at GitHub, or as `organization/team#id`. Members of a child team count only if the child team is \
+                 written, too.",
             )
             .or_else("no team is needed, unless `organizations` is written"),
             KeyRow::flag(

@@ -105,15 +105,17 @@ impl AuthorizationError {
 #[must_use]
 pub fn advice(error: &str) -> &'static str {
     match error {
-        "invalid_scope" => "allow this client the scopes of login.oidc.scopes there, or ask for others",
+        "invalid_scope" => "allow this client the scopes of login.oidc.scopes at the IdP, or change login.oidc.scopes",
         "unauthorized_client" | "unsupported_response_type" | "unsupported_response_mode" => {
-            "allow this client the grant authorization_code (response type `code`) there"
+            "allow this client the grant authorization_code (response type `code`) at the IdP"
         }
         "invalid_client" => "check login.oidc.client_id",
-        "invalid_redirect_uri" | "redirect_uri_mismatch" => "enter the gateway's callback URL there",
-        "server_error" | "temporarily_unavailable" => "look into its log",
+        "invalid_redirect_uri" | "redirect_uri_mismatch" => {
+            "enter the gateway's callback URL in the settings of this client at the IdP"
+        }
+        "server_error" | "temporarily_unavailable" => "look into the log of the IdP",
         _ => {
-            "look into its log, and check login.oidc.authorize_parameters, the callback URL and PKCE (S256) of this client there"
+            "look into the log of the IdP, and check login.oidc.authorize_parameters, and the callback URL and PKCE (S256) of this client at the IdP"
         }
     }
 }

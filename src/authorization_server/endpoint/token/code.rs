@@ -52,7 +52,7 @@ pub(crate) async fn exchange(
         return Err(Code::InvalidGrant.because("the account of the user was removed").into());
     };
     let Some(code) = still_granted(embedded, client, AuthorizationCode { person, ..code }) else {
-        return Err(Code::InvalidGrant.because("nothing of what the user allowed is granted any more").into());
+        return Err(Code::InvalidGrant.because("grants no longer give any of the scopes that the user allowed").into());
     };
     let resources = resources::narrow(&code.resources, &embedded.settings.resources, form)?;
 

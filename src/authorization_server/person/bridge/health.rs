@@ -231,7 +231,7 @@ impl IdpHealth {
     /// The remark with this topic no longer holds.
     pub(crate) fn settled(&self, topic: &'static str) {
         if self.judged().remarks.remove(topic).is_some() {
-            tracing::info!(topic, "what was reported about the company IdP has ended");
+            tracing::info!(topic, "a trouble with the company IdP that was reported has ended");
         }
     }
 
@@ -338,7 +338,7 @@ impl Failing {
     fn succeeded(&mut self) {
         self.in_a_row.succeeded();
         if self.told.take().is_some() {
-            tracing::info!("the company IdP answers as it should again");
+            tracing::info!("sign-ins at the company IdP no longer fail");
         }
     }
 }

@@ -104,7 +104,7 @@ impl IdpSession {
         let is_one = self.idp.as_deref().is_none_or(|of| *of == *idp);
         if !is_one {
             tracing::info!(
-                "a login ends because its user signed in at an identity provider that is configured no more"
+                "a login ends because its user signed in at an identity provider that is no longer configured"
             );
         }
         is_one

@@ -98,21 +98,21 @@ pub(crate) fn unavailable(fault: &Fault) -> OAuthError {
 /// The IdP refuses the gateway: the operator must act.
 pub(crate) fn refuses_the_gateway() -> OAuthError {
     Code::TemporarilyUnavailable.because(
-        "the company's identity provider refuses this gateway: its administrator must act, another sign-in does not help",
+        "the company's identity provider refuses this gateway: the administrator must act, signing in again does not help",
     )
 }
 
 /// The IdP's answers do not say who a user is: the operator must act.
 pub(crate) fn not_understood() -> OAuthError {
     Code::TemporarilyUnavailable.because(
-        "this gateway cannot use the answers of the company's identity provider: its administrator must act, another sign-in does not help",
+        "this gateway cannot use the answers of the company's identity provider: the administrator must act, signing in again does not help",
     )
 }
 
 /// What the IdP says about a user is too large: the operator must act.
 pub(crate) fn too_large() -> OAuthError {
     Code::TemporarilyUnavailable.because(
-        "what the company's identity provider says about this user is too large: its administrator must act, another sign-in does not help",
+        "what the company's identity provider says about this user is too large: the administrator must act, signing in again does not help",
     )
 }
 

@@ -90,7 +90,10 @@ impl GitHubBridge {
         if let Some(granted) = granted
             && let Some(missing) = settings.scopes().into_iter().find(|scope| !permits(&granted, scope))
         {
-            tracing::info!(scope = missing, "a user's token of GitHub lacks a scope that the configuration needs now");
+            tracing::info!(
+                scope = missing,
+                "a user's token of GitHub lacks a scope that the configuration needs now; the user must sign in again"
+            );
             return Ok(Known::Over);
         }
         let user = answers::user(&body).ok_or_else(|| unreadable("/user"))?;
@@ -167,7 +170,11 @@ impl GitHubLink {
                 return Ok(Ok(all));
             }
         }
-        tracing::warn!(path, pages = PAGES_MAX, "GitHub lists more entries of a user than are read");
+        tracing::warn!(
+            path,
+            pages = PAGES_MAX,
+            "GitHub lists more organizations or teams of a user than are read; the others do not count"
+        );
         Ok(Ok(all))
     }
 
@@ -222,7 +229,11 @@ impl GitHubLink {
         let said = self.fetch.look(&self.wanted(&url, BYTES_MAX), None).await.map_err(|fault| fault.to_string())?;
         // GitHub asks for a token in JSON; it may also be tired of this address.
         let is_api = matches!(said.status.as_u16(), 401 | 403 | 429) && !message(&said.body).is_empty();
-        if is_api { Ok(()) } else { Err(format!("{url} answers {} like no REST API of GitHub", said.status)) }
+        if is_api {
+            Ok(())
+        } else {
+            Err(format!("{url} answers {}, which is not the REST API of GitHub: check login.github.url", said.status))
+        }
     }
 }
 

@@ -39,8 +39,8 @@ impl GitHubBridge {
         let parameters =
             [("code", code), ("redirect_uri", answer.callback), ("code_verifier", &*answer.expected.verifier)];
         let tokens = self.exchange(&parameters, None, FETCH_TIMEOUT).await.map_err(|refused| match refused {
-            GitHubRefused::Over => denied("the identity provider refused its own code"),
-            GitHubRefused::Unverified => on_page("GitHub does not know a verified address of this user: verify the primary address at GitHub, then begin again"),
+            GitHubRefused::Over => denied("the identity provider refused the code that it had just issued"),
+            GitHubRefused::Unverified => on_page("the primary address of this user is not verified: verify the primary address at GitHub, then begin again"),
             GitHubRefused::Gateway(error) => LoginFault::ForAdministrator(error),
             GitHubRefused::Unavailable(error) => LoginFault::ToClient(error),
         })?;
@@ -49,7 +49,7 @@ impl GitHubBridge {
         if let Some(missing) = link.settings.scopes().into_iter().find(|scope| !tokens.may(scope)) {
             tracing::info!(scope = missing, "GitHub granted less than the gateway asked for");
             return Err(denied(
-                "GitHub did not grant what this sign-in needs: begin again and leave GitHub's page as it is",
+                "GitHub granted less than this sign-in needs: begin again, and do not change the address of GitHub's page",
             ));
         }
         let person = match self.user_of(&tokens.access_token).await? {
@@ -57,7 +57,7 @@ impl GitHubBridge {
             Known::NotAdmitted(person) => return Err(self.not_admitted(&person)),
             Known::Over => {
                 return Err(on_page(
-                    "GitHub does not accept the token that it has just issued, or has suspended this user: begin again in a minute",
+                    "GitHub does not accept the token that it has just issued: begin again in a minute; if that does not help, GitHub may have suspended this user",
                 ));
             }
             Known::Forbidden => {
@@ -90,7 +90,7 @@ impl GitHubBridge {
     fn not_admitted(&self, person: &Person) -> LoginFault {
         tracing::warn!(
             target: "portcullis::authorization_server", event = "login", outcome = "refused", user = %person.name, subject = %person.subject,
-            "GitHub shows this user in none of login.github.organizations and login.github.teams; if they are in one, look whether the organization has approved the app, whether its name has changed, and whether the user has begun a session of its single sign-on"
+            "GitHub shows this user in none of login.github.organizations and login.github.teams; if the user is in one, check that the organization has approved the app, that its name has not changed, and that the user has begun a session of its single sign-on"
         );
         let name = person.name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         let name: String = name.collect();

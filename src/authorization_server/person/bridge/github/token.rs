@@ -57,7 +57,7 @@ impl GitHubBridge {
         match self.health.refused(about, (status, &error), user, self.clock.now().mono) {
             IdpRefusal::Session if error == "unverified_user_email" => Err(GitHubRefused::Unverified),
             IdpRefusal::Session => {
-                tracing::info!(error, "GitHub says that a session or a code is over");
+                tracing::info!(error, "GitHub says that a session or a code is no longer valid");
                 Err(GitHubRefused::Over)
             }
             IdpRefusal::Gateway => Err(GitHubRefused::Gateway(refuses_the_gateway())),

@@ -121,7 +121,7 @@ impl OidcBridge {
                 tracing::info!(
                     error,
                     status = status.as_u16(),
-                    "the company IdP says that a session or a code is over"
+                    "the company IdP says that a session or a code is no longer valid"
                 );
                 Err(NotGranted::Over)
             }

@@ -94,7 +94,7 @@ impl OidcBridge {
             Userinfo::Nothing(why) => {
                 self.health.not_believed(format!("login.oidc.userinfo: {why}"));
                 Err(NotBelieved::Gateway(Code::TemporarilyUnavailable.because(
-                    "the identity provider does not say enough about users: the administrator must act, another sign-in does not help",
+                    "the identity provider does not say enough about users: the administrator must act, signing in again does not help",
                 )))
             }
         }
@@ -151,7 +151,7 @@ impl OidcBridge {
         if fault == TokenFault::Algorithm {
             self.health.not_believed(algorithm_trouble(&named_algorithm(token), &settings.algorithms));
             return NotBelieved::Gateway(Code::TemporarilyUnavailable.because(
-                "the identity provider signs its answer in a way that this gateway does not accept: the administrator must act, another sign-in does not help",
+                "the identity provider signs its answer in a way that this gateway does not accept: the administrator must act, signing in again does not help",
             ));
         }
         if fault == TokenFault::Oversize {
@@ -174,7 +174,7 @@ impl OidcBridge {
             }
             None => {
                 tracing::warn!(
-                    "the company IdP sent an ID token for another question: its nonce is not that of this sign-in"
+                    "a sign-in is refused: the nonce of the company IdP's ID token is not that of this sign-in"
                 );
                 not_valid()
             }
@@ -183,7 +183,7 @@ impl OidcBridge {
 
     /// Only sign-ins with `max_age` fail.
     fn no_sign_in_time(&self) -> NotBelieved {
-        let why = "the company IdP sent an ID token whose auth_time is in the future or not a time in seconds since 1970, so no user can sign in for a client that asks for max_age: correct the claim, or the clocks";
+        let why = "the company IdP sent an ID token whose auth_time is in the future or not a time in seconds since 1970, so no user can sign in for a client that asks for max_age: correct the claim at the IdP, or the clocks";
         self.health.unusable_for_one("auth_time", why.to_owned(), self.clock.now().mono);
         NotBelieved::Gateway(not_understood())
     }

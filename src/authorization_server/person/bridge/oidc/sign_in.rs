@@ -99,9 +99,9 @@ impl OidcBridge {
         ];
         let granted = self.exchange(&parameters, &AskedFor::Browser(answer.seen_by), FETCH_TIMEOUT).await;
         let granted = granted.map_err(|failed| match failed {
-            NotGranted::Over => {
-                LoginFault::ToClient(Code::AccessDenied.because("the identity provider refused its own code"))
-            }
+            NotGranted::Over => LoginFault::ToClient(
+                Code::AccessDenied.because("the identity provider refused the code that it had just issued"),
+            ),
             NotGranted::Gateway(error) => LoginFault::ForAdministrator(error),
             NotGranted::Unavailable(error) => LoginFault::ToClient(error),
         })?;
