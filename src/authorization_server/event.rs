@@ -1,6 +1,6 @@
 //! Logs each decision of the embedded server as one event, without secrets.
 
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     authorization_server::{
@@ -37,7 +37,11 @@ pub(crate) fn refused(
     let subject = subject.as_ref().map(Digest::as_str);
     if let Some(left_out) = embedded.state.refusals.count(kind) {
         let left_out = (left_out > 0).then_some(left_out);
-        info!(target: "portcullis::authorization_server", event, client, subject, peer = %asked.peer, outcome, left_out, "{event}: {outcome}");
+        if kind == RefusalKind::TokenReused {
+            warn!(target: "portcullis::authorization_server", event, client, subject, peer = %asked.peer, outcome, left_out, "{event}: {outcome}");
+        } else {
+            info!(target: "portcullis::authorization_server", event, client, subject, peer = %asked.peer, outcome, left_out, "{event}: {outcome}");
+        }
     }
 }
 

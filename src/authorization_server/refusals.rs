@@ -37,12 +37,14 @@ pub enum RefusalKind {
     TokenRefused,
     /// Too many of them.
     TokenThrottled,
+    /// A code or a refresh token that was used before, or is another client's: it may be stolen.
+    TokenReused,
 }
 
 use RefusalKind as K;
 
 impl RefusalKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         K::LoginWrong,
         K::LoginThrottled,
         K::LoginBusy,
@@ -54,6 +56,7 @@ impl RefusalKind {
         K::ClientRefused,
         K::TokenRefused,
         K::TokenThrottled,
+        K::TokenReused,
     ];
 
     /// Of a refused request to the authorize endpoint.
@@ -85,6 +88,7 @@ impl RefusalKind {
             K::ClientRefused => ("client", "refused"),
             K::TokenRefused => ("token", "refused"),
             K::TokenThrottled => ("token", "throttled"),
+            K::TokenReused => ("token", "reused"),
         }
     }
 

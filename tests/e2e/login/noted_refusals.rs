@@ -84,3 +84,21 @@ async fn login_d1_the_log_says_who_guesses_at_which_account_and_a_metric_counts(
     login.world.gateway.line(is_told).await;
     login.close().await;
 }
+
+#[tokio::test]
+async fn login_a2_a_token_that_may_be_stolen_is_a_warning_and_has_a_count_of_its_own() {
+    let login = LoginPlan::accounts().key("refresh_grace", "0s").start().await;
+    let client = Client::desktop();
+    let first = client.sign_in(&login, &mut Browser::of("ada", PASSWORD), "mcp:connect").await;
+    let second = client.refreshed(&login, 0, first.refresh()).await;
+    client.refreshed(&login, 0, second.refresh()).await;
+    assert_eq!(refusals(&login, "token", "reused").await, 0.0);
+    assert_eq!(client.refresh(&login, 0, first.refresh()).await.status, 400);
+    let lines = lines(&login, "token", "refresh token used twice: revoked", 1).await;
+    assert!(
+        lines[0]["level"] == "WARN" && lines[0]["subject"].is_string() && lines[0]["peer"] == "127.0.0.1",
+        "{lines:?}"
+    );
+    assert_eq!(refusals(&login, "token", "reused").await, 1.0);
+    login.close().await;
+}

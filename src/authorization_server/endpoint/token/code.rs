@@ -9,6 +9,7 @@ use crate::{
         event,
         grant::{access_token::AccessGrant, code::AuthorizationCode, family, step_up},
         person::current,
+        refusals::RefusalKind,
         reply::{Denied, EndpointAnswer},
         settings::Login,
         store::{fault::StoreFault, kind::EntryKind},
@@ -120,7 +121,8 @@ async fn replayed(
     family: &str,
     asked: &Asked<'_>,
 ) -> Result<(), StoreFault> {
-    event::note(embedded, "code", Some(&code.client), Some(&code.person.subject), "used twice: revoked");
+    let of = (Some(&*code.client), Some(&*code.person.subject));
+    event::refused(embedded, asked, RefusalKind::TokenReused, of, "code used twice: revoked");
     family::end(embedded, family, asked).await
 }
 

@@ -17,6 +17,7 @@ use crate::{
         },
         keys::{random, seal::Sealer},
         person::current,
+        refusals::RefusalKind,
         renewals::Renewal,
         reply::{Denied, EndpointAnswer},
         store::kind::EntryKind,
@@ -90,14 +91,14 @@ pub(crate) async fn exchange(
         let before = embedded.state.store.get(EntryKind::Family, id).await?.ok_or_else(invalid)?;
         let family: Family = serde_json::from_slice(&before).map_err(|_| invalid())?;
         if family.client != client.id {
-            return exchange.end(&family, "presented by another client: revoked").await;
+            return exchange.end_stolen(&family, "refresh token presented by another client: revoked").await;
         }
         match family.standing(&presented, embedded.settings.refresh_bounds()) {
             Standing::Expired => {
                 embedded.state.store.delete(EntryKind::Family, id).await?;
                 return Err(invalid().into());
             }
-            Standing::Reused => return exchange.end(&family, "used twice: revoked").await,
+            Standing::Reused => return exchange.end_stolen(&family, "refresh token used twice: revoked").await,
             // The provider is not asked again: it was asked for the first use.
             Standing::Repeated(sealed) => return exchange.again(&family, sealed).await,
             // The answer to its first use may still be on its way; once that answer is delivered,
@@ -242,6 +243,14 @@ impl Exchange<'_> {
     /// Ends the family and refuses.
     async fn end(&self, family: &Family, outcome: &'static str) -> Result<EndpointAnswer, Denied> {
         event::note(self.embedded, "refresh", Some(&self.client.id), Some(&family.person.subject), outcome);
+        family::end(self.embedded, self.id, self.asked).await?;
+        Err(invalid().into())
+    }
+
+    /// Ends the family whose token may be stolen, and refuses.
+    async fn end_stolen(&self, family: &Family, outcome: &'static str) -> Result<EndpointAnswer, Denied> {
+        let of = (Some(&*family.client), Some(&*family.person.subject));
+        event::refused(self.embedded, self.asked, RefusalKind::TokenReused, of, outcome);
         family::end(self.embedded, self.id, self.asked).await?;
         Err(invalid().into())
     }
