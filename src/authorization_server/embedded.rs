@@ -194,6 +194,7 @@ impl State {
         if let Some(bridge) = &self.bridge {
             bridge.follow(&settings.login);
         }
+        self.claims_seen.follow(&settings.grants, &settings.named_claims());
     }
 
     /// Waits until the exchanges with the company IdP that are under way have ended: their new

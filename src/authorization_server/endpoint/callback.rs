@@ -85,7 +85,15 @@ async fn arrive(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAnswer
         // An answer that is not from the IdP, or not valid, ends on a page; the client is not told
         // (SPEC E-43, attack 164).
         Err(LoginFault::OnPage(error)) => Err(error.into()),
-        Err(LoginFault::ForAdministrator(error)) => Ok(pages::for_administrator(&error)),
+        Err(LoginFault::ForAdministrator(error)) => {
+            let outcome = format!("refused: {}", error.description);
+            event::refused(embedded, asked, RefusalKind::LoginAtIdp, (Some(&flow.request.client), None), &outcome);
+            // A client that asked for no page waits for an answer.
+            match flow.request.never_ask {
+                true => Ok(way_back::tell_after_idp(embedded, &flow.client, &flow.request, &error, false)),
+                false => Ok(pages::for_administrator(&error)),
+            }
+        }
         Err(LoginFault::ToClient(error)) if error.code == Code::InvalidRequest => Err(error.into()),
         Err(LoginFault::ToClient(error)) => {
             let outcome = format!("refused: the company IdP did not log the user in: {}", error.description);

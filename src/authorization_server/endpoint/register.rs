@@ -60,12 +60,12 @@ async fn admit(embedded: &Embedded, asked: &Asked<'_>) -> Result<Map<String, Val
     let (auth, secret) = credentials(&registration.method)?;
     let (method, application_type, left_out) =
         (registration.method.clone(), registration.application_type, registration.left_out);
-    let (by, with_token) = match &embedded.settings.registration.dynamic {
-        Dynamic::Token(_) => (RegisteredBy::Token, true),
-        Dynamic::Open | Dynamic::Off => (RegisteredBy::Anyone, false),
-    };
-    let id = registered::new_id(by).map_err(failed)?;
-    let client = Client { with_token, ..registration.into_client(id, auth) };
+    let with_token = matches!(&embedded.settings.registration.dynamic, Dynamic::Token(_));
+    let mut client = Client { with_token, ..registration.into_client("".into(), auth) };
+    // Only an id that must say how its client registered does: replicas of an earlier release do
+    // not know it.
+    let by = if with_token && client.grants.credentials { RegisteredBy::Token } else { RegisteredBy::Anyone };
+    client.id = registered::new_id(by).map_err(failed)?;
     let now = asked.now.unix_secs();
     let prefix = peer::prefix(asked.peer);
     let record = RegisteredClient { client, seen: now, used: false, prefix: Some(prefix.as_str().into()) };

@@ -85,6 +85,16 @@ impl ClaimsSeen {
         }
     }
 
+    /// Forgets claims that are named no more: `grants` by `rules`, and all by `named`.
+    pub(crate) fn follow(&self, rules: &[GrantRule], named: &[Box<str>]) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_grants: BTreeSet<&str> = named_claims(rules).collect();
+        seen.hidden.retain(|claim, _| of_grants.contains(&**claim));
+        seen.missing.retain(|claim| of_grants.contains(&**claim));
+        seen.lost.retain(|claim| named.contains(claim));
+        seen.warned.retain(|(claim, _)| of_grants.contains(&**claim) || named.contains(claim));
+    }
+
     /// What the operator must know.
     pub(crate) fn trouble(&self) -> Option<String> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,6 +165,10 @@ mod tests {
         seen.note_userinfo(&named, &groups, &Map::new());
         assert!(seen.trouble().unwrap().contains("does not say the claim `groups` at a refresh"));
         seen.note_userinfo(&named, &Map::new(), &groups);
+        assert_eq!(seen.trouble(), None);
+        // A reload names it no more.
+        seen.note_userinfo(&named, &groups, &Map::new());
+        seen.follow(&[], &["roles".into()]);
         assert_eq!(seen.trouble(), None);
     }
 }

@@ -137,7 +137,7 @@ async fn login_b9_attack_221_a_client_of_anyone_gets_nothing_once_the_operator_a
             .replace("registered: anyone", "registered: token")
     });
     login.until_reloaded(0, 1).await;
-    assert_eq!(refusal(&token(&login, &client, "mcp:connect").await), refused(400, "invalid_scope"));
+    assert_eq!(refusal(&token(&login, &client, "mcp:connect").await), refused(401, "invalid_client"));
     assert_eq!(register(&login, None).await.unwrap_err(), refused(401, "invalid_token"));
     let chosen = register(&login, Some(TOKEN)).await.unwrap();
     login.tokens(&token(&login, &chosen, "mcp:connect").await);

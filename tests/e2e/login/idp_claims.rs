@@ -187,6 +187,36 @@ async fn login_a10_the_word_of_an_entra_id_token_does_not_count_for_the_address_
 }
 
 #[tokio::test]
+async fn login_c6_what_only_userinfo_says_stays_for_a_while_when_it_refuses() {
+    for (max_age, outcome) in [("1h", Some(BOTH)), ("0s", None)] {
+        let login = canaille(&format!(", userinfo: true, claims_max_age: {max_age}")).await;
+        let idp = login.idp.as_ref().unwrap();
+        idp.with(|idp| {
+            idp.id_token_at_refresh = true;
+            idp.only_in_userinfo = vec!["groups".to_owned()];
+        });
+        let tokens = signed_in(&login).await;
+        // Older than no time at all.
+        sleep(Duration::from_secs(if outcome.is_some() { 0 } else { 2 })).await;
+        idp.with(|idp| idp.userinfo_answer = Some((403, json!({"error": "insufficient_scope"}))));
+        match (refreshed(&login, &tokens).await, outcome) {
+            (Ok(tokens), Some(scope)) => {
+                assert_eq!(tokens.scope, scope);
+                // It answers again, and says less.
+                idp.with(|idp| {
+                    idp.userinfo_answer = None;
+                    idp.groups("ada", &["staff"]);
+                });
+                assert_eq!(refreshed(&login, &tokens).await.unwrap().scope, "mcp:connect");
+            }
+            (over, None) => assert_eq!(over, ended()),
+            (over, _) => panic!("{over:?}"),
+        }
+        login.close().await;
+    }
+}
+
+#[tokio::test]
 async fn login_c5_a_claim_that_no_grant_can_match_is_named() {
     for (groups, how) in [
         (json!("staff,other"), "several values in one text"),

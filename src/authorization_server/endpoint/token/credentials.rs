@@ -15,10 +15,10 @@ use crate::{
     },
     base::names::Scope,
     decide::authorization_server::{
-        client::{Client, ClientAuth, ClientOrigin},
+        client::{Client, ClientAuth, ClientOrigin, registered_by},
         error::{Code, OAuthError},
         form::Form,
-        people::{self, Grantee},
+        people::{self, Grantee, RegisteredBy},
         request,
         resources::{self, Protected},
     },
@@ -43,6 +43,14 @@ pub(crate) async fn issue(
     }
     if names_a_person(embedded, &client.id) {
         return Err(Code::UnauthorizedClient.because("a user has the same name as this client").into());
+    }
+    // The gateway reads from the id how a client registered; that of an earlier registration does
+    // not say it, and its tokens would not count.
+    let must_say = client.origin == ClientOrigin::Dynamic && matches!(registration.dynamic, Dynamic::Token(_));
+    if must_say && registered_by(&client.id) != Some(RegisteredBy::Token) {
+        return Err(Code::InvalidClient
+            .because("this registration is of an earlier release or without the token: register again")
+            .into());
     }
     let grantee = match client.origin {
         ClientOrigin::Configured => Grantee::Client(&client.id),

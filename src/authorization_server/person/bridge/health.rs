@@ -22,6 +22,9 @@ const REMARK_AGE: Duration = Duration::from_secs(3600);
 /// How often the gateway asks the authorization endpoint whether it answers as a browser says.
 const PROOF_EVERY: Duration = Duration::from_secs(10);
 
+/// How long it counts that it does not.
+const DISPROOF_COUNTS: Duration = Duration::from_secs(60);
+
 /// Exchanges at the IdP's token endpoint since the start, by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IdpFigures {
@@ -66,6 +69,8 @@ struct Judged {
     failing: [Failing; 3],
     /// When the gateway asked the authorization endpoint itself, on the monotonic clock.
     asked_for_proof: Option<Duration>,
+    /// When it was seen last that the authorization endpoint does not answer as browsers said.
+    disproved: Option<Duration>,
     /// What concerns some users only, by topic, each with the time when it was seen last.
     remarks: BTreeMap<&'static str, (String, Duration)>,
 }
@@ -160,16 +165,31 @@ impl IdpHealth {
         }
     }
 
-    /// Whether the gateway should ask the authorization endpoint itself: not more often than the
-    /// operator needs to know, because any browser can cause it.
+    /// Whether the gateway should ask the authorization endpoint itself: not more often than every
+    /// [`PROOF_EVERY`], because any browser can cause it.
     pub(crate) fn wants_proof(&self, mono: Duration) -> bool {
         let mut judged = self.judged();
         let is_due = judged.asked_for_proof.is_none_or(|before| mono.saturating_sub(before) >= PROOF_EVERY);
-        let is_wanted = is_due && judged.failing_at(SignInStep::Authorization).told.is_none();
-        if is_wanted {
+        if is_due {
             judged.asked_for_proof = Some(mono);
         }
-        is_wanted
+        is_due
+    }
+
+    /// The gateway has seen itself that the IdP does not answer as a browser says.
+    pub(crate) fn disproved(&self, step: SignInStep, mono: Duration) {
+        let mut judged = self.judged();
+        judged.disproved = Some(mono);
+        judged.failing_at(step).succeeded();
+    }
+
+    /// As [`Self::failed`] at the authorization endpoint, unless the gateway has just seen that such
+    /// an answer is made up.
+    pub(crate) fn failed_unless_disproved(&self, seen_by: SeenBy, why: String, mono: Duration) {
+        let disproved = self.judged().disproved;
+        if disproved.is_none_or(|at| mono.saturating_sub(at) >= DISPROOF_COUNTS) {
+            self.failed(SignInStep::Authorization, seen_by, why);
+        }
     }
 
     /// The gateway has seen itself that sign-ins fail.

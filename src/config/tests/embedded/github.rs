@@ -94,7 +94,7 @@ fn c3_what_would_admit_no_user_or_any_is_refused() {
 #[test]
 fn c3_conditions_that_no_user_meets_or_another_could_are_warned_of() {
     for (keys, grants, expected) in [
-        ("", "{login: [ada]}", "a login can be renamed, and then be another user's"),
+        ("", "{login: [ada]}", "a user can rename it, and another user can take it then"),
         ("", "{team: [acme/platform]}", "found \"team\"; expected a claim of GitHub's users: id, login"),
         (
             "",

@@ -36,8 +36,10 @@ pub struct GitHubUser {
 pub enum ApiVerdict {
     /// The body counts.
     Good,
-    /// The token is not valid, or the user is suspended.
+    /// The token is not valid.
     Over,
+    /// The user is suspended.
+    Suspended,
     /// GitHub limits the number of requests.
     Limited,
     /// The token may not read this.
@@ -64,7 +66,7 @@ pub fn judge(status: StatusCode, fields: &HeaderMap, body: &[u8], is_user: bool)
         401 if is_user => ApiVerdict::Over,
         429 => ApiVerdict::Limited,
         403 if is_limited() => ApiVerdict::Limited,
-        403 if is_user && is_suspended() => ApiVerdict::Over,
+        403 if is_user && is_suspended() => ApiVerdict::Suspended,
         // Without the scope or the permission, GitHub says that nothing is there.
         403 | 404 if !is_user => ApiVerdict::Forbidden,
         _ => ApiVerdict::Moment,

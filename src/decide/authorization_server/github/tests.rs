@@ -95,7 +95,7 @@ fn c3_only_401_and_a_suspension_of_the_user_end_a_session() {
     for (status, pairs, body, of_user, of_others) in [
         (200, none, "{}", V::Good, V::Good),
         (401, none, r#"{"message":"Bad credentials"}"#, V::Over, V::Moment),
-        (403, none, suspended, V::Over, V::Forbidden),
+        (403, none, suspended, V::Suspended, V::Forbidden),
         (403, none, r#"{"message":"This installation has been suspended"}"#, V::Moment, V::Forbidden),
         (403, none, r#"{"message":"You have exceeded a secondary rate limit."}"#, V::Limited, V::Limited),
         (403, none, r#"{"message":"You have triggered an abuse detection mechanism."}"#, V::Limited, V::Limited),

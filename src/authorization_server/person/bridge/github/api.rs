@@ -38,8 +38,9 @@ pub(super) enum Known {
     User(Person),
     /// A user of none of the organizations and teams that may.
     NotAdmitted(Person),
-    /// The token is not valid, lacks a scope of the present configuration, or its user is
-    /// suspended.
+    /// GitHub does not accept the token.
+    Refused,
+    /// The token lacks a scope of the present configuration, or its user is suspended.
     Over,
     /// GitHub does not say what decides about this user.
     Forbidden,
@@ -49,6 +50,7 @@ pub(super) enum Known {
 enum Read {
     Body(Bytes, HeaderMap),
     Over,
+    Suspended,
     Forbidden(String),
 }
 
@@ -71,7 +73,7 @@ impl GitHubBridge {
                 self.refused_users().clear();
                 self.health.believed();
             }
-            Ok(Known::Over | Known::Forbidden) => {}
+            Ok(Known::Refused | Known::Over | Known::Forbidden) => {}
         }
         known
     }
@@ -82,7 +84,8 @@ impl GitHubBridge {
         let named = settings.named();
         let (body, fields) = match link.read_again("/user", token).await? {
             Read::Body(body, fields) => (body, fields),
-            Read::Over | Read::Forbidden(_) => return Ok(Known::Over),
+            Read::Over | Read::Forbidden(_) => return Ok(Known::Refused),
+            Read::Suspended => return Ok(Known::Over),
         };
         // The configuration may name an organization since the user signed in. Then another
         // sign-in helps, and nothing else does.
@@ -101,7 +104,7 @@ impl GitHubBridge {
             Read::Body(body, _) => answers::verified_email(&body).ok_or_else(|| unreadable("/user/emails"))?,
             Read::Forbidden(why) if settings.uses_email => return Ok(self.forbidden(user.id, &why)),
             // A claim that no grant names gives nothing.
-            Read::Over | Read::Forbidden(_) => None,
+            Read::Over | Read::Suspended | Read::Forbidden(_) => None,
         };
         let mut member_of = GitHubMemberships::default();
         for (is_needed, path, read, into) in [
@@ -161,7 +164,7 @@ impl GitHubLink {
             let place = format!("{path}per_page={PAGE}&page={page}");
             let (body, fields) = match self.read(&place, token, false).await? {
                 Read::Body(body, fields) => (body, fields),
-                Read::Over => return Err(unreadable(path)),
+                Read::Over | Read::Suspended => return Err(unreadable(path)),
                 Read::Forbidden(why) => return Ok(Err(why)),
             };
             let one = read(&body).ok_or_else(|| unreadable(path))?;
@@ -202,6 +205,10 @@ impl GitHubLink {
             ApiVerdict::Over => {
                 tracing::info!(status, said = words(), "GitHub does not accept a user's token");
                 Ok(Read::Over)
+            }
+            ApiVerdict::Suspended => {
+                tracing::info!(status, said = words(), "GitHub has suspended a user");
+                Ok(Read::Suspended)
             }
             ApiVerdict::Forbidden => Ok(Read::Forbidden(format!(
                 "login.github: GitHub answers {place} with {status} ({}): a GitHub App needs the organization permission Members (read) and the account permission Email addresses (read), and must be installed at the organization; an organization with single sign-on must have approved this user's sign-in",

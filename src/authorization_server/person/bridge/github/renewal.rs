@@ -51,9 +51,10 @@ impl GitHubBridge {
         let person = match self.user_of(access_token.as_deref().unwrap_or_default()).await? {
             Known::User(person) => person,
             Known::NotAdmitted(_) => return Ok(Believed::NotAdmitted),
-            Known::Over if session.is_access_token => return Ok(Believed::Over),
+            Known::Over => return Ok(Believed::Over),
+            Known::Refused if session.is_access_token => return Ok(Believed::Over),
             // A new token of a GitHub App is refused: that is GitHub's trouble.
-            Known::Over => {
+            Known::Refused => {
                 return Err(Code::TemporarilyUnavailable
                     .because("GitHub does not accept the token that it has just issued; try again later"));
             }

@@ -55,7 +55,7 @@ impl GitHubBridge {
         let person = match self.user_of(&tokens.access_token).await? {
             Known::User(person) => person,
             Known::NotAdmitted(person) => return Err(self.not_admitted(&person)),
-            Known::Over => {
+            Known::Refused | Known::Over => {
                 return Err(on_page(
                     "GitHub does not accept the token that it has just issued: begin again in a minute; if that does not help, GitHub may have suspended this user",
                 ));

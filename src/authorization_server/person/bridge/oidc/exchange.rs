@@ -135,11 +135,12 @@ impl OidcBridge {
         }
     }
 
-    /// The token endpoint does not answer as it should. With an invented code, a browser could
-    /// bring about an error of the server; nothing else.
+    /// The token endpoint does not answer as it should. With an invented code a browser can bring
+    /// about any answer of the endpoint, or of what is in front of it, but not that there is none.
     fn unavailable_at(&self, fault: &Fault, asked_for: &AskedFor<'_>) -> NotGranted {
+        let has_no_answer = matches!(fault.kind, FaultKind::Dial(_) | FaultKind::Timeout | FaultKind::Url);
         let seen_by = match asked_for {
-            AskedFor::Browser(seen_by) if fault.kind == FaultKind::ServerError => *seen_by,
+            AskedFor::Browser(seen_by) if !has_no_answer => *seen_by,
             AskedFor::Browser(_) | AskedFor::User(_) => SeenBy::Gateway,
         };
         let why = format!("login.oidc: the company IdP's token endpoint does not answer as it should: {fault}");

@@ -168,6 +168,11 @@ impl OidcBridge {
             now_secs: self.clock.now().unix_secs(),
         };
         match id_token_trouble::in_words(fault, &expected) {
+            // It may be about this user alone.
+            Some(why) if fault == TokenFault::Subject => {
+                self.health.unusable_for_one("subject", why, self.clock.now().mono);
+                NotBelieved::Gateway(not_understood())
+            }
             Some(why) => {
                 self.health.not_believed(why);
                 NotBelieved::Gateway(not_understood())

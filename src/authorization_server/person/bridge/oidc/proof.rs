@@ -19,12 +19,14 @@ use crate::{
 const BYTES_MAX: usize = 256 * 1024;
 
 impl OidcBridge {
-    /// Whether the authorization endpoint answers the gateway's own request with `error`.
-    pub(super) async fn is_answered_with(&self, error: &str, callback: &str) -> bool {
-        self.error_of_a_request(callback).await.as_deref() == Some(error)
+    /// Whether the authorization endpoint answers the gateway's own request with `error`; `None` if
+    /// it shows a page, or cannot be asked.
+    pub(super) async fn is_answered_with(&self, error: &str, callback: &str) -> Option<bool> {
+        self.answer_to_a_request(callback).await.map(|found| found.as_deref() == Some(error))
     }
 
-    async fn error_of_a_request(&self, callback: &str) -> Option<String> {
+    /// The error with which it leads back, `Some(None)` without one.
+    async fn answer_to_a_request(&self, callback: &str) -> Option<Option<String>> {
         let state = unguessable().ok()?;
         let expected = ExpectedAnswer::of(&state);
         // `prompt=none` beside a configured `prompt` would be an error of its own.
@@ -38,6 +40,6 @@ impl OidcBridge {
         let location = said.fields.get(LOCATION)?.to_str().ok()?;
         let (target, query) = location.split_once('?')?;
         let form = Form::read(query.as_bytes()).ok()?;
-        (target == callback && form.get("state") == Some(&*state)).then(|| form.get("error").map(str::to_owned))?
+        (target == callback && form.get("state") == Some(&*state)).then(|| form.get("error").map(str::to_owned))
     }
 }

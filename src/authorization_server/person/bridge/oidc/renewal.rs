@@ -11,7 +11,10 @@ use super::{
 use crate::{
     authorization_server::person::bridge::session::{Believed, IdpSession, Refreshed},
     base::limits::authorization_server::IDP_REFRESH_TIMEOUT,
-    decide::authorization_server::error::{Code, OAuthError},
+    decide::authorization_server::{
+        error::{Code, OAuthError},
+        people::Person,
+    },
 };
 
 /// The topic of what the operator is told about the userinfo endpoint.
@@ -92,17 +95,23 @@ impl OidcBridge {
             Userinfo::OtherSubject => return Ok(Believed::OtherUser),
             Userinfo::Nothing(why) => why,
         };
-        if let Some(person) = person {
-            // The claims of before are never newer than those of this ID token.
-            let what = format!(
-                "login.oidc.userinfo: {why}; at refreshes the claims of the ID token count alone, and users lose what only userinfo says"
-            );
-            self.health.remark(USERINFO, what, now.mono);
-            return said(person, session);
-        }
         let said_at = session.claims_at.unwrap_or(now.wall.as_secs());
         let age = Duration::from_secs(now.wall.as_secs().saturating_sub(said_at));
-        if age > settings.claims_max_age {
+        let is_old = age > settings.claims_max_age;
+        if let Some(person) = person {
+            let what = format!(
+                "login.oidc.userinfo: {why}; at refreshes what only userinfo says counts as it was before, and not for longer than login.oidc.claims_max_age"
+            );
+            self.health.remark(USERINFO, what, now.mono);
+            if is_old {
+                return said(person, session);
+            }
+            // The claims of before are never newer than those of this ID token.
+            let before = Person { claims: session.person.claims.clone(), ..person.clone() };
+            let person = completed_by(before, person.claims, settings.profile);
+            return Ok(Believed::Session(IdpSession { person, claims_at: Some(said_at), ..session }));
+        }
+        if is_old {
             tracing::warn!(
                 age_secs = age.as_secs(),
                 max_age_secs = settings.claims_max_age.as_secs(),

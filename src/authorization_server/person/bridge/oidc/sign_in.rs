@@ -141,9 +141,14 @@ impl OidcBridge {
                 "login.oidc: no user can sign in: the authorization endpoint of the company IdP answers {error}: {advice}"
             );
             // The browser may have made it up, unless the gateway is answered alike.
-            match self.health.wants_proof(answer.now.mono) && self.is_answered_with(error, answer.callback).await {
-                true => self.health.proved(SignInStep::Authorization, why),
-                false => self.health.failed(SignInStep::Authorization, answer.seen_by, why),
+            let found = match self.health.wants_proof(answer.now.mono) {
+                true => self.is_answered_with(error, answer.callback).await,
+                false => None,
+            };
+            match found {
+                Some(true) => self.health.proved(SignInStep::Authorization, why),
+                Some(false) => self.health.disproved(SignInStep::Authorization, answer.now.mono),
+                None => self.health.failed_unless_disproved(answer.seen_by, why, answer.now.mono),
             }
         }
         match meaning {
