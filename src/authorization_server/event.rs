@@ -7,7 +7,7 @@ use crate::{
         embedded::{Asked, Embedded},
         refusals::RefusalKind,
     },
-    base::{digest::Digest, names::Issuer},
+    base::{digest::Digest, limits::authorization_server::SHOWN_CHARS_MAX, names::Issuer},
 };
 
 /// Logs one decision. `subject` is logged as the digest that audit lines have for their principal
@@ -33,6 +33,7 @@ pub(crate) fn refused(
     outcome: &str,
 ) {
     let (event, _) = kind.labels();
+    let client = client.map(shown);
     let subject = subject.map(|subject| Digest::of(&[&embedded.settings.issuer, subject]));
     let subject = subject.as_ref().map(Digest::as_str);
     if let Some(left_out) = embedded.state.refusals.count(kind) {
@@ -53,7 +54,14 @@ pub(crate) fn note_of(
     subject: Option<&str>,
     outcome: &str,
 ) {
+    let client = client.map(shown);
     let subject = subject.map(|subject| Digest::of(&[issuer, subject]));
     let subject = subject.as_ref().map(Digest::as_str);
     info!(target: "portcullis::authorization_server", event, client, subject, outcome, "{event}: {outcome}");
+}
+
+/// The beginning of a client id, which anyone can make up.
+fn shown(client: &str) -> &str {
+    let end = client.char_indices().nth(SHOWN_CHARS_MAX).map_or(client.len(), |(end, _)| end);
+    client.get(..end).unwrap_or_default()
 }

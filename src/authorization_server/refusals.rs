@@ -37,6 +37,8 @@ pub enum RefusalKind {
     TokenRefused,
     /// Too many of them.
     TokenThrottled,
+    /// A browser at which a login did not begin.
+    OtherBrowser,
     /// A code or a refresh token that was used before, or is another client's: it may be stolen.
     TokenReused,
 }
@@ -44,7 +46,7 @@ pub enum RefusalKind {
 use RefusalKind as K;
 
 impl RefusalKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         K::LoginWrong,
         K::LoginThrottled,
         K::LoginBusy,
@@ -56,6 +58,7 @@ impl RefusalKind {
         K::ClientRefused,
         K::TokenRefused,
         K::TokenThrottled,
+        K::OtherBrowser,
         K::TokenReused,
     ];
 
@@ -88,6 +91,7 @@ impl RefusalKind {
             K::ClientRefused => ("client", "refused"),
             K::TokenRefused => ("token", "refused"),
             K::TokenThrottled => ("token", "throttled"),
+            K::OtherBrowser => ("login", "other_browser"),
             K::TokenReused => ("token", "reused"),
         }
     }

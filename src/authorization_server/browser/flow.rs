@@ -17,6 +17,7 @@ use crate::{
         event,
         grant::code,
         keys::random::{bytes, unguessable},
+        refusals::RefusalKind,
         store::kind::EntryKind,
     },
     base::{
@@ -183,7 +184,8 @@ pub(crate) fn check(embedded: &Embedded, flow: &Flow, at: &FlowAt, asked: &Asked
     if is_ours && holds {
         return Ok(());
     }
-    event::note(embedded, "flow", Some(&flow.client.id), None, "refused: another browser");
+    let of = (Some(&*flow.client.id), None);
+    event::refused(embedded, asked, RefusalKind::OtherBrowser, of, "refused: another browser");
     Err(Code::AccessDenied.because("this login began in another browser, or this browser does not send cookies"))
 }
 

@@ -1,6 +1,6 @@
 //! The metrics of each issuer: its keys, and the company IdP of an embedded server.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError, atomic::Ordering};
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -32,6 +32,8 @@ pub(super) struct IssuerFamilies {
     idp_metadata_fetches: Family<Fetches, Counter>,
     idp_up: Family<Issuer, Gauge>,
     refusals: Family<Refused, Counter>,
+    /// The embedded servers with series in `refusals`.
+    refusing: Mutex<Vec<AuthorizationServerName>>,
 }
 
 /// The state of one company IdP at the moment of a scrape.
@@ -73,6 +75,7 @@ impl IssuerFamilies {
             idp_metadata_fetches: add(registry, "idp_metadata_fetches", "Fetches of a company IdP's metadata"),
             idp_up: add(registry, "idp_up", "Whether users can sign in at a company IdP, as far as is known"),
             refusals: add(registry, "authorization_refusals", "Requests that an embedded server refused"),
+            refusing: Mutex::default(),
         }
     }
 
@@ -105,7 +108,15 @@ impl IssuerFamilies {
         &self,
         figures: impl Iterator<Item = (&'a AuthorizationServerName, (&'static str, &'static str, u64))>,
     ) {
-        self.refusals.clear();
+        // Only then are series removed: two scrapes at once must both find all of them.
+        let figures: Vec<_> = figures.collect();
+        let mut names: Vec<&AuthorizationServerName> = figures.iter().map(|(name, _)| *name).collect();
+        names.dedup();
+        let mut known = self.refusing.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.iter().any(|name| !names.contains(&name)) {
+            self.refusals.clear();
+        }
+        *known = names.into_iter().cloned().collect();
         for (name, (event, why, count)) in figures {
             let labels = Refused { issuer: name.to_string(), event, why };
             self.refusals.get_or_create(&labels).inner().store(count, Ordering::Relaxed);

@@ -183,8 +183,8 @@ impl IdpHealth {
         judged.failing_at(step).succeeded();
     }
 
-    /// As [`Self::failed`] at the authorization endpoint, unless the gateway has just seen that such
-    /// an answer is made up.
+    /// As [`Self::failed`] at the authorization endpoint, unless the gateway has just seen that it
+    /// does not answer so.
     pub(crate) fn failed_unless_disproved(&self, seen_by: SeenBy, why: String, mono: Duration) {
         let disproved = self.judged().disproved;
         if disproved.is_none_or(|at| mono.saturating_sub(at) >= DISPROOF_COUNTS) {

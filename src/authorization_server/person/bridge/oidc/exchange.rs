@@ -136,7 +136,7 @@ impl OidcBridge {
     }
 
     /// The token endpoint does not answer as it should. With an invented code a browser can bring
-    /// about any answer of the endpoint, or of what is in front of it, but not that there is none.
+    /// about any answer of the endpoint, or of what is in front of it, but no broken connection.
     fn unavailable_at(&self, fault: &Fault, asked_for: &AskedFor<'_>) -> NotGranted {
         let has_no_answer = matches!(fault.kind, FaultKind::Dial(_) | FaultKind::Timeout | FaultKind::Url);
         let seen_by = match asked_for {
