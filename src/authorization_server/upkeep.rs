@@ -17,7 +17,7 @@ pub(crate) mod identity;
 pub(crate) mod seal_standing;
 mod seals;
 
-/// How soon the seals are looked at again while the signing keys are not loaded.
+/// How soon seals and marker are looked at again while the signing keys are not loaded.
 const SOON: Duration = Duration::from_millis(500);
 
 /// How often refusals without a line of their own are told.
@@ -81,11 +81,11 @@ async fn watch_store(state: &State) {
     }
     loop {
         let (identity, store, now) = (&state.identity, &state.store, state.clock.now());
-        state.failing.record("identity", identity.look(store, now).await);
+        state.failing.record("identity", identity.look(store, state.keys.era().is_some(), now).await);
         if !state.allow_eviction {
             state.failing.record("eviction", identity.look_for_eviction(store, now).await);
         }
-        sleep(jittered(STORE_IDENTITY_EVERY)).await;
+        sleep(jittered(if state.keys.era().is_some() { STORE_IDENTITY_EVERY } else { SOON })).await;
     }
 }
 

@@ -92,7 +92,8 @@ impl SigningKeys {
             let marker = if self.knows_store() { None } else { self.own_store.marker(store).await? };
             let Some(sealed) = store.get(EntryKind::Keys, PLACE).await? else {
                 // A replica that loses this race reads the winner's keys in the next round.
-                self.restore(store, sealer, now).await?;
+                let is_new = marker.is_none() || store.seals().is_none();
+                self.restore(store, sealer, is_new, now).await?;
                 continue;
             };
             let Some(ring) = self.opened(&sealed, sealer)? else {
@@ -110,11 +111,12 @@ impl SigningKeys {
     }
 
     /// Puts the keys in use back into the store, whose entry for them vanished. A store without any
-    /// gets its first key; so does one that was emptied, since its revocations are gone as well.
+    /// gets its first key; so does one that was emptied, since its revocations are gone as well. A
+    /// store that is not new had keys: it is marked only after them.
     ///
     /// # Errors
     /// [`StoreFault`], also while another replica has the keys and is to put them back.
-    async fn restore(&self, store: &Store, sealer: &Sealer, now: Now) -> Result<(), StoreFault> {
+    async fn restore(&self, store: &Store, sealer: &Sealer, is_new: bool, now: Now) -> Result<(), StoreFault> {
         let until = now.wall.saturating_add(KEPT);
         let ring = self.ring.load_full();
         if let Some(ring) = &ring
@@ -133,7 +135,7 @@ impl SigningKeys {
             return Err(fault("the signing keys have vanished from the store; a replica that has them puts them back"));
         }
         let first = sealed_records(sealer, SealEra::Sealed, &[SigningKeyRecord::make(now.wall)?])?;
-        if store.create(EntryKind::Keys, PLACE, first, until).await? && ring.is_some() {
+        if store.create(EntryKind::Keys, PLACE, first, until).await? && (ring.is_some() || !is_new) {
             self.unopened.replace();
             tracing::error!(
                 target: "portcullis::authorization_server",

@@ -104,11 +104,12 @@ impl StoreIdentity {
         tracing::error!(target: "portcullis::authorization_server", what, "the store was lost: users must sign in again, and clients register again");
     }
 
-    /// Checks that the store is the one of before.
+    /// Checks that the store is the one of before. A store without a marker gets one, but not before
+    /// it has signing keys: if a marked store has none, they are known to be lost.
     ///
     /// # Errors
     /// [`StoreFault`].
-    pub(super) async fn look(&self, store: &Store, now: Now) -> Result<(), StoreFault> {
+    pub(crate) async fn look(&self, store: &Store, has_keys: bool, now: Now) -> Result<(), StoreFault> {
         if let Some(what) = store.displaced().await? {
             if self.known().displaced.replace(what.clone()).is_none() {
                 self.losses.fetch_add(1, Ordering::Relaxed);
@@ -126,7 +127,8 @@ impl StoreIdentity {
         }
         let id = match found {
             Some(found) => found.id,
-            None => mark(store, now).await?,
+            None if has_keys => mark(store, now).await?,
+            None => return Ok(()),
         };
         self.known().id = Some(id);
         self.renew(store, now).await

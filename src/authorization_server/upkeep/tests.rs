@@ -151,6 +151,6 @@ async fn login_a12_what_is_written_to_notice_a_full_disk_is_taken_for_nothing_el
     }
     assert_eq!(state.store.list(EntryKind::Store).await.unwrap().len(), 1);
     assert!(state.replica.others(&state.store).await.unwrap().keys().is_empty());
-    state.identity.look(&state.store, state.clock.now()).await.unwrap();
+    state.identity.look(&state.store, true, state.clock.now()).await.unwrap();
     assert_eq!(state.identity.losses(), 0);
 }

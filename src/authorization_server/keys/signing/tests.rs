@@ -187,3 +187,29 @@ async fn login_a12_keys_of_a_store_that_was_emptied_are_replaced() {
     }
     assert_eq!((keys.restored(), keys.replaced()), (1, 2));
 }
+
+#[tokio::test]
+async fn login_a12_keys_that_vanish_while_no_replica_runs_are_counted_as_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new().await;
+    let settings = StoreSettings::File(folder.path().join("as.db"));
+    let store = Store::open(&settings, private_roots(&[]).unwrap(), world.clock.clone()).unwrap();
+    let store = store.sealed_with(Arc::new(Sealer::new(&[]).unwrap()));
+    let sealer = &world.embedded.state.sealer;
+    let start = async || {
+        let keys = SigningKeys::new(Arc::default());
+        keys.refresh(&store, sealer, &*world.clock).await.unwrap();
+        (keys.replaced(), published(&keys))
+    };
+    let identity = &world.embedded.state.identity;
+    identity.look(&store, false, world.clock.now()).await.unwrap();
+    let (replaced, first) = start().await;
+    assert_eq!(replaced, 0, "a new store is marked only after its keys");
+    identity.look(&store, true, world.clock.now()).await.unwrap();
+    assert_eq!(start().await, (0, first.clone()));
+    store.delete(EntryKind::Keys, PLACE).await.unwrap();
+    let (replaced, second) = start().await;
+    assert_eq!(replaced, 1);
+    assert_ne!(second, first);
+    assert_eq!(start().await, (0, second));
+}
