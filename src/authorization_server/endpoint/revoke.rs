@@ -70,8 +70,14 @@ async fn revoke_token(embedded: &Embedded, client: &Client, token: &str, asked: 
         // Its tokens cost it nothing, and each revocation takes room until the token expires.
         state.throttle.attempt(Action::Revocation(asked.peer), asked.now).map_err(Denied::slow_down)?;
     }
-    state.revocations.revoke(&state.store, id, (until, revoker), asked.now).await?;
-    event::note(embedded, "revocation", Some(&client.id), Some(caller.subject()), "access token revoked");
+    // Entries of one family must not fill the room. Its refresh tokens end at their next use.
+    let instead = (revoker == Revoker::Trusted).then(|| state.revocations.stem_instead(id)).flatten();
+    let (name, until, outcome) = match instead {
+        Some(stem) => (stem, family::all_expired(asked.now), "many access tokens revoked: family revoked"),
+        None => (id, until, "access token revoked"),
+    };
+    state.revocations.revoke(&state.store, name, (until, revoker), asked.now).await?;
+    event::note(embedded, "revocation", Some(&client.id), Some(caller.subject()), outcome);
     Ok(())
 }
 

@@ -68,17 +68,22 @@ pub(crate) async fn end(embedded: &Embedded, id: &str, asked: &Asked<'_>) -> Res
     end_of(&embedded.state, id, asked.now).await
 }
 
-/// As [`end`], for work that outlives its request. The revocation lasts for the longest life that
-/// an access token can have: a reload may just have shortened `access_token_ttl`.
+/// As [`end`], for work that outlives its request.
 ///
 /// # Errors
 /// [`StoreFault`].
 pub(crate) async fn end_of(state: &State, id: &str, now: Now) -> Result<(), StoreFault> {
-    let until = now.wall.saturating_add(ACCESS_TOKEN_TTL_MAX).saturating_add(CLOCK_SKEW_MAX);
-    let revoked = state.revocations.revoke(&state.store, &stem(id), (until, Revoker::Trusted), now).await;
+    let until = (all_expired(now), Revoker::Trusted);
+    let revoked = state.revocations.revoke(&state.store, &stem(id), until, now).await;
     // The deletion is tried even if the revocation failed.
     state.store.delete(EntryKind::Family, id).await?;
     revoked
+}
+
+/// When all access tokens issued until now have expired by every clock, for the longest life that
+/// they can have: a reload may just have shortened `access_token_ttl`.
+pub(crate) fn all_expired(now: Now) -> Duration {
+    now.wall.saturating_add(ACCESS_TOKEN_TTL_MAX).saturating_add(CLOCK_SKEW_MAX)
 }
 
 /// When all access tokens issued until now have expired by every clock.

@@ -8,7 +8,11 @@ use std::{
 
 use crate::{
     authorization_server::store::{Store, fault::StoreFault, kind::EntryKind},
-    base::{clock::Now, digest::sha256_base64url, limits::authorization_server::REVOKED_BY_ANYONE_MAX},
+    base::{
+        clock::Now,
+        digest::sha256_base64url,
+        limits::authorization_server::{REVOKED_BY_ANYONE_MAX, REVOKED_OF_FAMILY_MAX},
+    },
     decide::{authorization_server::holders::Holders, token::caller::Caller},
     outbound::keys::LocalKeys,
 };
@@ -44,6 +48,8 @@ struct Known {
     own: BTreeSet<(Duration, Arc<str>)>,
     /// How many are of clients that anyone can register.
     by_anyone: usize,
+    /// How many tokens of each family are revoked one by one.
+    of_family: HashMap<Box<str>, usize>,
     /// The number of the last list of the store.
     list: u64,
 }
@@ -96,6 +102,19 @@ impl Revocations {
         store.put(EntryKind::Revoked, name, if by_anyone { BY_ANYONE.to_vec() } else { Vec::new() }, until).await
     }
 
+    /// The [`stem`] to revoke instead of the token with this `jti`: so many of its family are revoked
+    /// one by one that one entry for all of them takes its place.
+    pub(crate) fn stem_instead<'a>(&self, jti: &'a str) -> Option<&'a str> {
+        let (stem, _) = jti.split_once('.')?;
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.of_family.get(stem).is_some_and(|count| *count >= REVOKED_OF_FAMILY_MAX).then_some(stem)
+    }
+
+    /// Whether this replica knows that the family with this id, not one of its tokens, is revoked.
+    pub(crate) fn have_ended(&self, family: &str) -> bool {
+        self.local.is_revoked(&stem(family))
+    }
+
     /// Reads the other replicas' revocations from the store.
     ///
     /// # Errors
@@ -113,11 +132,12 @@ impl Revocations {
                 }
             }
             local.revoke(&new);
-            let by_anyone = &mut known.by_anyone;
+            let (by_anyone, of_family) = (&mut known.by_anyone, &mut known.of_family);
             known.all.retain(|name, revocation| {
                 revocation.listed = revocation.listed.filter(|listed| *listed == list);
                 revocation.is_in_force() || {
                     *by_anyone -= usize::from(revocation.by_anyone);
+                    leave_family(of_family, name);
                     local.forget(name);
                     false
                 }
@@ -157,6 +177,9 @@ impl Known {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 self.by_anyone += usize::from(by_anyone);
+                if let Some((stem, _)) = name.split_once('.') {
+                    *self.of_family.entry(stem.into()).or_default() += 1;
+                }
                 entry.insert(Revocation { listed: None, own: None, by_anyone })
             }
         }
@@ -169,6 +192,7 @@ impl Known {
         if !entry.get().is_in_force() {
             let (name, revocation) = entry.remove_entry();
             self.by_anyone -= usize::from(revocation.by_anyone);
+            leave_family(&mut self.of_family, &name);
             local.forget(&name);
         }
     }
@@ -177,6 +201,17 @@ impl Known {
 impl Revocation {
     fn is_in_force(&self) -> bool {
         self.listed.is_some() || self.own.is_some()
+    }
+}
+
+/// The revocation of `name` counts no longer for its family.
+fn leave_family(of_family: &mut HashMap<Box<str>, usize>, name: &str) {
+    let Some((stem, _)) = name.split_once('.') else { return };
+    if let Some(count) = of_family.get_mut(stem) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            of_family.remove(stem);
+        }
     }
 }
 

@@ -133,6 +133,9 @@ pub const STORE_ANYONE_ENTRIES_MAX: usize = 65_536;
 /// Revocations by clients that anyone can register, of tokens that they got for themselves: a
 /// sixteenth of [`STORE_ENTRIES_MAX`].
 pub const REVOKED_BY_ANYONE_MAX: usize = 65_536;
+/// Access tokens of a refresh family that are revoked one by one at the same time; the next one
+/// ends the family.
+pub const REVOKED_OF_FAMILY_MAX: usize = 64;
 /// What Redis needs for an entry that waits for its first use, besides key and value; roughly.
 pub const WAITING_OVERHEAD_BYTES: usize = 512;
 /// Expired entries that one registration removes from the index in Redis.

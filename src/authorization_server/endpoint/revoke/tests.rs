@@ -5,7 +5,7 @@ use crate::{
         store::kind::EntryKind,
         testing::{ECHO, SECRET, World, exchange},
     },
-    base::clock::Clock as _,
+    base::{clock::Clock as _, limits::authorization_server::REVOKED_OF_FAMILY_MAX},
     decide::routing::IssuerEndpoint as E,
 };
 
@@ -39,6 +39,30 @@ async fn e06_an_access_token_is_revoked_alone() {
     assert!(world.caller(login.text("access_token")).is_none());
     assert!(world.caller(next.text("access_token")).is_some());
     assert_eq!(world.refresh(next.text("refresh_token")).await.status, 200);
+}
+
+#[tokio::test]
+async fn login_b9_a_family_ends_when_many_of_its_access_tokens_are_revoked() {
+    let world = World::new().await;
+    let (login, other) = (world.login().await, world.login().await);
+    let state = &world.embedded.state;
+    let mut last = world.refresh(login.text("refresh_token")).await;
+    for count in 0..REVOKED_OF_FAMILY_MAX + 3 {
+        if count <= REVOKED_OF_FAMILY_MAX {
+            assert!(world.caller(last.text("access_token")).is_some(), "{count}");
+        }
+        assert_eq!(world.post(E::Revoke, &by("app", last.text("access_token"))).await.status, 200, "{count}");
+        assert!(world.caller(last.text("access_token")).is_none(), "{count}");
+        if count < REVOKED_OF_FAMILY_MAX {
+            last = world.refresh(last.text("refresh_token")).await;
+        }
+    }
+    let listed = state.store.list(EntryKind::Revoked).await.unwrap();
+    assert_eq!(listed.len(), REVOKED_OF_FAMILY_MAX + 1, "one more, for all its tokens");
+    assert!(world.caller(login.text("access_token")).is_none());
+    assert_eq!(world.refresh(last.text("refresh_token")).await.refusal(), (400, "invalid_grant"));
+    assert!(world.caller(other.text("access_token")).is_some(), "another login stays");
+    assert_eq!(world.refresh(other.text("refresh_token")).await.status, 200);
 }
 
 #[tokio::test]

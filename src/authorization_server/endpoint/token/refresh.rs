@@ -93,6 +93,10 @@ pub(crate) async fn exchange(
         if family.client != client.id {
             return exchange.end_stolen(&family, "refresh token presented by another client: revoked").await;
         }
+        // By the revocation of many of its access tokens, or its deletion failed.
+        if embedded.state.revocations.have_ended(id) {
+            return exchange.end(&family, "family was revoked").await;
+        }
         match family.standing(&presented, embedded.settings.refresh_bounds()) {
             Standing::Expired => {
                 embedded.state.store.delete(EntryKind::Family, id).await?;

@@ -41,6 +41,31 @@ async fn e27_a_revocation_lasts_for_its_time_here_and_as_long_as_the_store_has_i
 }
 
 #[tokio::test]
+async fn login_b9_tokens_of_a_family_are_counted_while_their_revocations_last() {
+    let world = World::new().await;
+    let (state, now) = (&world.embedded.state, world.clock.now());
+    let who = (until(500), Revoker::Trusted);
+    for count in 0..REVOKED_OF_FAMILY_MAX {
+        assert_eq!(state.revocations.stem_instead("f.next"), None, "{count}");
+        for _ in 0..2 {
+            state.revocations.revoke(&state.store, &format!("f.{count}"), who, now).await.unwrap();
+        }
+    }
+    let other = Revocations::new(Arc::default());
+    other.refresh(&state.store, now).await.unwrap();
+    for revocations in [&state.revocations, &other] {
+        assert_eq!(revocations.stem_instead("f.next"), Some("f"), "here, and as the store has it");
+        assert_eq!(revocations.stem_instead("g.next"), None);
+    }
+    world.clock.turn(Duration::from_secs(500));
+    for revocations in [&state.revocations, &other] {
+        revocations.refresh(&state.store, world.clock.now()).await.unwrap();
+        assert_eq!(revocations.stem_instead("f.next"), None);
+        assert!(revocations.known.lock().unwrap().of_family.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn login_b9_revocations_by_clients_that_anyone_can_register_have_a_share_of_the_room() {
     let world = World::new().await;
     let (state, now) = (&world.embedded.state, world.clock.now());
