@@ -10,7 +10,7 @@ use std::{
 use tokio::{
     select,
     sync::{Mutex, mpsc},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 /// Runs once the connection has taken the whole answer; dropped without running if it never does.
 pub type OnDelivered = Box<dyn FnOnce() + Send>;
 
-/// Deliveries that may wait to be recorded. When the queue is full, the next exchange records the
+/// Deliveries that may wait to be recorded, and as many to be tried again. When the queue is full, the next exchange records the
 /// delivery; until then a retry with the previous token returns the same successor.
 const WAITING_MAX: usize = 4_096;
 /// Sealed tokens that may wait for the end of their grace. Beyond that, and after a restart, a
@@ -39,8 +39,13 @@ pub(crate) struct Deliveries {
     sender: mpsc::Sender<Delivery>,
     waiting: Mutex<mpsc::Receiver<Delivery>>,
     /// Delivered tokens of which the store keeps a sealed copy, in the order of delivery.
-    sealed: sync::Mutex<VecDeque<(Instant, Delivery)>>,
+    sealed: sync::Mutex<ByDue>,
+    /// Deliveries that could not be recorded, until they are tried again.
+    failed: sync::Mutex<ByDue>,
 }
+
+/// The next that is due first.
+type ByDue = VecDeque<(Instant, Delivery)>;
 
 #[derive(Clone)]
 struct Delivery {
@@ -56,7 +61,7 @@ struct Delivery {
 impl Default for Deliveries {
     fn default() -> Self {
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
-        Self { sender, waiting: Mutex::new(waiting), sealed: sync::Mutex::default() }
+        Self { sender, waiting: Mutex::new(waiting), sealed: sync::Mutex::default(), failed: sync::Mutex::default() }
     }
 }
 
@@ -71,10 +76,11 @@ impl Deliveries {
         })
     }
 
-    /// Waits for the next delivery, or the next end of a grace, and records it in the store.
+    /// Waits for the next delivery, a new one or one to be tried again, or the next end of a grace,
+    /// and records it in the store.
     ///
     /// # Errors
-    /// [`StoreFault`], a second after it: the delivery is tried again.
+    /// [`StoreFault`]: the delivery is tried again later, and the others go on meanwhile.
     pub(crate) async fn record_next(&self, store: &Store) -> Result<(), StoreFault> {
         // Only a second upkeep task can wait for this lock; its turn comes when the first ends.
         let mut waiting = self.waiting.lock().await;
@@ -83,7 +89,14 @@ impl Deliveries {
                 Some(delivery) => self.record_or_keep(store, delivery).await,
                 None => Ok(()),
             },
-            () = self.grace_over() => self.forget(store).await,
+            () = due(&self.sealed) => self.forget(store).await,
+            () = due(&self.failed) => {
+                let next = locked(&self.failed).pop_front();
+                match next {
+                    Some((_, delivery)) => self.record_or_keep(store, delivery).await,
+                    None => Ok(()),
+                }
+            }
         }
     }
 
@@ -102,10 +115,12 @@ impl Deliveries {
         let recorded = self.record(store, delivery.clone()).await;
         if recorded.is_err() {
             let failures = delivery.failures.saturating_add(1);
-            if failures < FAILURES_MAX {
-                let _ = self.sender.try_send(Delivery { failures, ..delivery });
+            let mut failed = locked(&self.failed);
+            if failures < FAILURES_MAX && failed.len() < WAITING_MAX {
+                // Later each time: many deliveries must not keep a store busy that is away.
+                let wait = DELIVERY_AGAIN.saturating_mul(failures.into());
+                insert(&mut failed, wait, Delivery { failures, ..delivery });
             }
-            sleep(DELIVERY_AGAIN).await;
         }
         recorded
     }
@@ -120,34 +135,38 @@ impl Deliveries {
             .await;
         }
         change(store, &delivery.family, |family| family.answered_with(&token)).await?;
-        let mut sealed = self.sealed();
+        let mut sealed = locked(&self.sealed);
         if sealed.len() < SEALED_MAX {
-            let due = Instant::now() + delivery.grace;
             // A reload may have changed `refresh_grace`.
-            let at = sealed.partition_point(|(earlier, _)| *earlier <= due);
-            sealed.insert(at, (due, delivery));
+            insert(&mut sealed, delivery.grace, delivery);
         }
         Ok(())
     }
 
-    /// Waits until the grace of a delivered token is over.
-    async fn grace_over(&self) {
-        let due = self.sealed().front().map(|(due, _)| *due);
-        match due {
-            Some(due) => sleep_until(due).await,
-            None => pending().await,
-        }
-    }
-
     /// Deletes the sealed copy whose grace ended first.
     async fn forget(&self, store: &Store) -> Result<(), StoreFault> {
-        let Some((_, delivery)) = self.sealed().pop_front() else { return Ok(()) };
+        let Some((_, delivery)) = locked(&self.sealed).pop_front() else { return Ok(()) };
         change(store, &delivery.family, |family| family.without_sealed(&delivery.token)).await
     }
+}
 
-    fn sealed(&self) -> sync::MutexGuard<'_, VecDeque<(Instant, Delivery)>> {
-        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
+/// Waits until the first of `queue` is due.
+async fn due(queue: &sync::Mutex<ByDue>) {
+    let first = locked(queue).front().map(|(due, _)| *due);
+    match first {
+        Some(first) => sleep_until(first).await,
+        None => pending().await,
     }
+}
+
+fn insert(queue: &mut ByDue, wait: Duration, delivery: Delivery) {
+    let due = Instant::now() + wait;
+    let at = queue.partition_point(|(earlier, _)| *earlier <= due);
+    queue.insert(at, (due, delivery));
+}
+
+fn locked(queue: &sync::Mutex<ByDue>) -> sync::MutexGuard<'_, ByDue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Replaces a family in the store by what `changed` makes of it; `None` leaves it alone.

@@ -100,7 +100,8 @@ pub const REFRESH_WAITS_FOR_DELIVERY: Duration = Duration::from_millis(250);
 /// For how long a refresh token is answered again if its answer was never written: the process was
 /// killed, or the client's computer slept.
 pub const REFRESH_UNANSWERED_MAX: Duration = Duration::from_secs(24 * 3600);
-/// How long the record of a delivered token waits after a fault of the store.
+/// How long the record of a delivered token waits after a fault of the store; after each further
+/// one, so much longer.
 pub const DELIVERY_AGAIN: Duration = Duration::from_secs(1);
 /// How long the company IdP may take to answer a refresh. Longer than other fetches: after a
 /// timeout its new refresh token is lost, and the old one has to be presented again.

@@ -154,3 +154,23 @@ async fn login_a2_a_delivery_is_recorded_after_the_store_was_away() {
     state.deliveries.record_next(&state.store).await.unwrap();
     assert_eq!(world.refresh(login.text("refresh_token")).await.refusal(), DEAD, "reuse");
 }
+
+#[tokio::test(start_paused = true)]
+async fn login_a2_a_delivery_that_cannot_be_recorded_does_not_hold_up_the_next() {
+    let world = World::new().await;
+    let (state, url) = (&world.embedded.state, Secret::new(b"redis://127.0.0.1:1".to_vec()));
+    let away = Store::open(&StoreSettings::Redis(url), private_roots(&[]).unwrap(), world.clock.clone()).unwrap();
+    let (one, two) = (world.login().await, world.login().await);
+    let ask = async |login: &Reply| {
+        let answer = world.ask(E::Token, form_request(&refresh(login.text("refresh_token")), None)).await;
+        answer.on_delivered.unwrap()
+    };
+    let (first, second) = (ask(&one).await, ask(&two).await);
+    first();
+    state.deliveries.record_next(&away).await.unwrap_err();
+    second();
+    state.deliveries.record_next(&state.store).await.unwrap();
+    assert_eq!(world.refresh(two.text("refresh_token")).await.refusal(), DEAD, "recorded, so used twice");
+    state.deliveries.record_next(&state.store).await.unwrap();
+    assert_eq!(world.refresh(one.text("refresh_token")).await.refusal(), DEAD, "recorded later");
+}
