@@ -22,8 +22,9 @@ use crate::{
 /// Runs once the connection has taken the whole answer; dropped without running if it never does.
 pub type OnDelivered = Box<dyn FnOnce() + Send>;
 
-/// Deliveries that may wait to be recorded, and as many to be tried again. When the queue is full, the next exchange records the
-/// delivery; until then a retry with the previous token returns the same successor.
+/// Deliveries that may wait to be recorded, and as many to be tried again. When the queue is full,
+/// the next exchange records the delivery; until then a retry with the previous token returns the
+/// same successor.
 const WAITING_MAX: usize = 4_096;
 /// Sealed tokens that may wait for the end of their grace. Beyond that, and after a restart, a
 /// sealed token stays in its record until the next exchange; its grace is over all the same.

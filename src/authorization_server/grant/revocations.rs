@@ -102,8 +102,8 @@ impl Revocations {
         store.put(EntryKind::Revoked, name, if by_anyone { BY_ANYONE.to_vec() } else { Vec::new() }, until).await
     }
 
-    /// The [`stem`] to revoke instead of the token with this `jti`: so many of its family are revoked
-    /// one by one that one entry for all of them takes its place.
+    /// The [`stem`] to revoke instead of the token with this `jti`: so many of its family are
+    /// revoked one by one that one entry for all of them takes its place.
     pub(crate) fn stem_instead<'a>(&self, jti: &'a str) -> Option<&'a str> {
         let (stem, _) = jti.split_once('.')?;
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
