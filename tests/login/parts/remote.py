@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import re
+import socket
 import subprocess
 import threading
 import urllib.parse
@@ -73,8 +74,18 @@ def walk(browser, url):
     callback = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)["redirect_uri"][0]
     last = browser.go(url, callback, ALICE, ALICES)
     if last.location:
+        # A person takes some seconds at the pages; until then mcp-remote listens.
+        until(lambda: listens(urllib.parse.urlsplit(callback).port), PATIENCE, 0.1)
         browser.request("GET", last.location)
     return last
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
 
 
 def play(judge, world):
