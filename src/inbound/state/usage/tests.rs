@@ -251,3 +251,24 @@ async fn login_d2_attack_173_an_unfinished_upload_gives_way_to_a_client_with_few
     let list = usage.uploads.is_empty();
     assert!(list, "nothing is left");
 }
+
+#[tokio::test(start_paused = true)]
+async fn login_d2_attack_173_a_young_upload_does_not_give_way_to_a_client_that_has_as_many_then() {
+    let usage = Usage::default();
+    let upload = |number: u8| {
+        let peer = IpAddr::from([192, 0, 2, number]);
+        usage.enter_unverified(peer, ALL).map(|place| usage.upload(peer, place))
+    };
+    let young: Vec<Upload<'_>> = (0..10).map(|number| upload(number).unwrap()).collect();
+    assert!(upload(10).is_err(), "one each, and the newcomer would have one");
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    let newcomer = upload(10).unwrap();
+    assert_eq!(usage.uploads_displaced(), 1);
+    drop((young, newcomer));
+    // Two of one address: its older one gives way, and the others stay.
+    let others: Vec<Upload<'_>> = (0..8).map(|number| upload(number).unwrap()).collect();
+    let (older, later) = (upload(8).unwrap(), upload(8).unwrap());
+    let newcomer = upload(9).unwrap();
+    assert!(older.finished().is_none() && later.finished().is_some() && newcomer.finished().is_some());
+    assert!(others.into_iter().all(|other| other.finished().is_some()));
+}

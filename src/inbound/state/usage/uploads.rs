@@ -88,7 +88,7 @@ impl Uploads {
     }
 
     /// Ends an upload to make room for a request of `peer`; returns whether there was one to end.
-    /// An upload of a party that has no more than the party of `peer` must be older than
+    /// If the party of `peer` would have as many with this request, the upload must be older than
     /// [`UPLOAD_YOUNG`]: that of an honest client is over by then.
     pub(super) fn make_room(&self, peer: IpAddr, missing: NoRoom) -> bool {
         let (peer, now) = (network(peer), Instant::now());
@@ -96,7 +96,7 @@ impl Uploads {
         while let Some((number, count)) = list.next_to_go(peer, missing) {
             let Some(entry) = list.under_way.get(&number).cloned() else { return false };
             let is_young = now.saturating_duration_since(entry.began) < UPLOAD_YOUNG;
-            if is_young && count <= list.count(peer) {
+            if is_young && count <= list.count(peer).saturating_add(1) {
                 return false;
             }
             list.remove(number);
