@@ -34,7 +34,7 @@ pub enum Action<'a> {
     LoginTo(&'a str),
     /// A failed login from an address.
     LoginFrom(IpAddr),
-    /// A login that is under way, from an address without failures.
+    /// A login that is under way, from an address that has failures left without a wait.
     LoginsUnderWay(IpAddr),
     /// A failed login by a browser that has signed in to the same account before, given as its id.
     LoginOfKnown([u8; 16]),
@@ -83,7 +83,8 @@ impl Action<'_> {
             Self::LoginTo(_) => Rule::Backoff { free: 100, first: secs(2), longest: secs(300), forgotten: secs(60) },
             Self::LoginFrom(_) => Rule::Backoff { free: 30, first: secs(1), longest: secs(60), forgotten: secs(30) },
             // More than sign in at the same moment in an office: each takes 50 ms of a core. Those
-            // that succeed are taken back.
+            // that succeed are taken back. Each failure that counts takes three of them, so that
+            // bursts gain no more guesses than without failures.
             Self::LoginsUnderWay(_) => Rule::Rate { at_once: 120, every: secs(1) },
             Self::ClientSecret(_) => Rule::Rate { at_once: 20, every: secs(1) },
             Self::ClientFrom(_) => Rule::Rate { at_once: 60, every: secs(1) },
@@ -151,6 +152,26 @@ impl Action<'_> {
 }
 
 impl Rule {
+    /// How many actions cause no wait.
+    fn at_once(&self) -> u32 {
+        let (Self::Backoff { free: at_once, .. } | Self::Rate { at_once, .. }) = *self;
+        at_once
+    }
+
+    /// After which time one action is forgotten.
+    fn forgotten(&self) -> Duration {
+        let (Self::Backoff { forgotten: every, .. } | Self::Rate { every, .. }) = *self;
+        every
+    }
+
+    /// Where the count ends: at that of the longest wait, so that it is forgotten in bounded time.
+    fn count_max(&self) -> u32 {
+        match *self {
+            Self::Backoff { free, .. } => free.saturating_add(DOUBLINGS_MAX),
+            Self::Rate { .. } => u32::MAX,
+        }
+    }
+
     /// The rule for a site of [`SUBNETS_OF_SITE`] subnets that each do what one may.
     fn of_site(self) -> Self {
         match self {
@@ -198,7 +219,7 @@ struct Entry {
 impl Entry {
     /// The entry `now`, without the actions that were forgotten by then.
     fn at(self, rule: &Rule, now: Duration) -> Self {
-        let (Rule::Backoff { forgotten: every, .. } | Rule::Rate { every, .. }) = rule;
+        let every = rule.forgotten();
         let gone = now.saturating_sub(self.since).as_nanos() / every.as_nanos().max(1);
         let gone = u32::try_from(gone).unwrap_or(u32::MAX);
         let since = self.since.saturating_add(every.saturating_mul(gone));
@@ -208,11 +229,9 @@ impl Entry {
     /// With one more action.
     fn counted(self, rule: &Rule, now: Duration) -> Self {
         let since = if self.count == 0 { now } else { self.since };
-        let count = self.count.saturating_add(1);
+        let count = self.count.saturating_add(1).min(rule.count_max());
         match *rule {
             Rule::Backoff { free, first, longest, .. } => {
-                // Capped at the count of the longest wait, so that it is forgotten in bounded time.
-                let count = count.min(free.saturating_add(DOUBLINGS_MAX));
                 let wait = match count.saturating_sub(free).checked_sub(1) {
                     None => Duration::ZERO,
                     Some(times) => first.saturating_mul(2_u32.saturating_pow(times)).min(longest),
@@ -246,11 +265,11 @@ impl Throttle {
         wait(&known, &counted, now)
     }
 
-    /// Whether any action of the network still counts.
-    pub fn is_counted(&self, action: Action<'_>, now: Now) -> bool {
-        let Counted { own: (key, rule), .. } = self.counted(action);
+    /// Whether as many actions count as cause no wait, for the network or for its site.
+    pub fn is_used_up(&self, action: Action<'_>, now: Now) -> bool {
+        let counted = self.counted(action);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&key).is_some_and(|entry| entry.at(&rule, now.mono).count > 0)
+        counted.each().any(|(key, rule)| known_at(&known, key, rule, now) >= rule.at_once())
     }
 
     /// Counts one action.
@@ -268,6 +287,26 @@ impl Throttle {
         let counted = self.counted(action);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         wait(&known, &counted, now)?;
+        count(&mut known, &counted, now);
+        Ok(())
+    }
+
+    /// [`Self::attempt`], with a limit that is lower the more `failures` count: it is 0 where their
+    /// count ends.
+    ///
+    /// # Errors
+    /// How long to wait; nothing was counted.
+    pub fn attempt_beside(&self, failures: Action<'_>, action: Action<'_>, now: Now) -> Result<(), Duration> {
+        let (failed, counted) = (self.counted(failures), self.counted(action));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        wait(&known, &counted, now)?;
+        for ((failed, most), (key, rule)) in failed.each().zip(counted.each()) {
+            let all = u64::from(most.count_max());
+            let left = all.saturating_sub(known_at(&known, failed, most, now).into());
+            if u64::from(known_at(&known, key, rule, now)) * all >= u64::from(rule.at_once()) * left {
+                return Err(rule.forgotten());
+            }
+        }
         count(&mut known, &counted, now);
         Ok(())
     }
@@ -298,6 +337,11 @@ impl Throttle {
         let site = action.of_site().map(|site| (key(OF_SITE, site), action.rule().of_site()));
         Counted { own: (key(0, action.of_network()), action.rule()), site }
     }
+}
+
+/// How many actions count now.
+fn known_at(known: &HashMap<CountKey, Entry>, key: &CountKey, rule: &Rule, now: Now) -> u32 {
+    known.get(key).map_or(0, |entry| entry.at(rule, now.mono).count)
 }
 
 fn wait(known: &HashMap<CountKey, Entry>, counted: &Counted, now: Now) -> Result<(), Duration> {

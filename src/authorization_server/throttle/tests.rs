@@ -189,3 +189,45 @@ fn login_d3_attempts_that_are_counted_out_of_order_need_not_wait_for_each_other(
     throttle.refund(other);
     throttle.attempt(other, at(1)).unwrap();
 }
+
+#[test]
+fn login_d1_e28_each_failure_leaves_fewer_logins_under_way_and_bursts_gain_no_guesses() {
+    let (failed, under_way) = (Action::LoginFrom(ADDRESS), Action::LoginsUnderWay(ADDRESS));
+    for failures in 0..30 {
+        let throttle = Throttle::default();
+        (0..failures).for_each(|_| throttle.count(failed, at(0)));
+        assert!(!throttle.is_used_up(failed, at(0)));
+        let burst = (0..200).filter(|_| throttle.attempt_beside(failed, under_way, at(0)).is_ok()).count();
+        assert_eq!(burst, 120 - 3 * failures);
+    }
+    // A day of guesses, each time when so many failures have been forgotten.
+    for patience in [1_u64, 60, 330, 600, 1_200] {
+        let (throttle, mut guesses) = (Throttle::default(), 0);
+        for now in (0..24 * 3_600 / patience).map(|round| at(round * patience)) {
+            let mut burst = 0;
+            while throttle.check(failed, now).is_ok() {
+                let begun = match throttle.is_used_up(failed, now) {
+                    true => throttle.attempt(failed, now),
+                    false => throttle.attempt_beside(failed, under_way, now).map(|()| burst += 1),
+                };
+                if begun.is_err() {
+                    break;
+                }
+                guesses += 1;
+            }
+            (0..burst).for_each(|_| throttle.count(failed, now));
+        }
+        assert!(guesses <= 24 * 360 + 120, "{guesses}, each {patience} s");
+    }
+    // The subnets of one site have less together, too.
+    let throttle = Throttle::default();
+    let address = |subnet: u32| format!("2001:db8:1:{subnet:x}::1").parse::<IpAddr>().unwrap();
+    (0..480).for_each(|one| throttle.count(Action::LoginFrom(address(one)), at(0)));
+    assert!(throttle.is_used_up(Action::LoginFrom(address(999)), at(0)), "all subnets together");
+    let new = |one| (Action::LoginFrom(address(one)), Action::LoginsUnderWay(address(one)));
+    let burst = (1_000..3_000).filter(|one| {
+        let (failed, under_way) = new(*one);
+        throttle.attempt_beside(failed, under_way, at(0)).is_ok()
+    });
+    assert_eq!(burst.count(), 40, "a share of 10 in 490 failures that are left");
+}

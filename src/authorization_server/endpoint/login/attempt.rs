@@ -28,8 +28,8 @@ enum CountsAs {
     Known(KnownBrowser),
     /// A failure of its address, until it succeeds.
     Failure,
-    /// Under way at an address without failures: it counts as a failure once it is one. Many people
-    /// may sign in at the same moment.
+    /// Under way at an address that has failures left without a wait: it counts as a failure once
+    /// it is one. Many people may sign in at the same moment, also after a typo of one of them.
     UnderWay,
     /// Nothing more.
     Nothing,
@@ -56,13 +56,13 @@ impl<'a> LoginAttempt<'a> {
         throttle.check(Action::LoginToFrom(name, peer), now)?;
         throttle.check(Action::LoginTo(name), now)?;
         throttle.check(Action::LoginFrom(peer), now)?;
-        let counts = match throttle.is_counted(Action::LoginFrom(peer), now) {
+        let counts = match throttle.is_used_up(Action::LoginFrom(peer), now) {
             true => {
                 throttle.attempt(Action::LoginFrom(peer), now)?;
                 CountsAs::Failure
             }
             false => {
-                throttle.attempt(Action::LoginsUnderWay(peer), now)?;
+                throttle.attempt_beside(Action::LoginFrom(peer), Action::LoginsUnderWay(peer), now)?;
                 CountsAs::UnderWay
             }
         };
