@@ -127,6 +127,8 @@ pub struct Asked<'a> {
     pub peer: IpAddr,
     /// When it arrived.
     pub now: Now,
+    /// How many requests of clients without a token, such as this one, may be under way.
+    pub places: u32,
 }
 
 impl Embedded {

@@ -226,7 +226,7 @@ impl World {
     pub(crate) async fn ask(&self, endpoint: IssuerEndpoint, request: Request<Bytes>) -> EndpointAnswer {
         let (head, body) = request.into_parts();
         let peer = [192, 0, 2, 1].into();
-        let asked = Asked { endpoint, head: &head, body, peer, now: self.clock.now() };
+        let asked = Asked { endpoint, head: &head, body, peer, now: self.clock.now(), places: 256 };
         Box::pin(crate::authorization_server::endpoint::answer(&self.embedded, asked)).await
     }
 

@@ -103,7 +103,7 @@ async fn attempted(embedded: &Embedded, asked: &Asked<'_>) -> Result<EndpointAns
     };
     let password = Secret::new(posted.form.get("password").unwrap_or_default().as_bytes().to_vec());
     let line = if known.is_some() { PasswordLine::Known } else { PasswordLine::Other };
-    let Ok(verified) = accounts.verify(name, &password, &embedded.state.passwords, line).await else {
+    let Ok(verified) = accounts.verify(name, &password, &embedded.state.passwords, line, asked.places).await else {
         attempt.was_not_checked();
         refused(RefusalKind::LoginBusy, "too many logins at once");
         let mut answer = again(StatusCode::SERVICE_UNAVAILABLE, "Too many people sign in now. Try again in a moment.")?;

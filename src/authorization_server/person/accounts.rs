@@ -68,10 +68,11 @@ impl Accounts {
         password: &Secret,
         threads: &PasswordThreads,
         line: PasswordLine,
+        places: u32,
     ) -> Result<Option<Person>, LineFull> {
         let account = self.find(name);
         let hash = account.map_or_else(|| self.decoy(name), |account| &account.hash);
-        let is_right = threads.check(hash, password, line).await?;
+        let is_right = threads.check(hash, password, line, places).await?;
         Ok(account.filter(|_| is_right).map(Account::person))
     }
 

@@ -76,14 +76,22 @@ struct Check {
 }
 
 impl PasswordThreads {
-    /// Whether the password is the one of `hash`.
+    /// Whether the password is the one of `hash`. Each check that waits holds one of `places`: each
+    /// line takes at most half of them, and both together three quarters, so that tokens are issued
+    /// and keys are read meanwhile.
     ///
     /// # Errors
     /// [`LineFull`].
-    pub async fn check(&self, hash: &str, password: &Secret, line: PasswordLine) -> Result<bool, LineFull> {
+    pub async fn check(
+        &self,
+        hash: &str,
+        password: &Secret,
+        line: PasswordLine,
+        places: u32,
+    ) -> Result<bool, LineFull> {
         let (answer, answered) = oneshot::channel();
         let check = Check { hash: hash.into(), password: password.clone(), answer };
-        self.0.enter(check, line)?;
+        self.0.enter(check, line, places)?;
         if let Err(cause) = self.0.staff() {
             tracing::error!(%cause, "no thread for checking passwords");
         }
@@ -101,14 +109,17 @@ impl Drop for PasswordThreads {
 }
 
 impl Shared {
-    fn enter(&self, check: Check, line: PasswordLine) -> Result<(), LineFull> {
+    fn enter(&self, check: Check, line: PasswordLine, places: u32) -> Result<(), LineFull> {
         let mut lines = self.lock();
+        lines.known.retain(|waiting| !waiting.answer.is_closed());
+        lines.others.retain(|waiting| !waiting.answer.is_closed());
+        let (places, waiting) = (places as usize, lines.known.len() + lines.others.len());
         let line = match line {
             PasswordLine::Known => &mut lines.known,
             PasswordLine::Other => &mut lines.others,
         };
-        line.retain(|waiting| !waiting.answer.is_closed());
-        if line.len() >= PASSWORDS_WAITING_MAX {
+        let most = PASSWORDS_WAITING_MAX.min(places.div_ceil(2));
+        if line.len() >= most || waiting >= places.saturating_mul(3).div_ceil(4) {
             return Err(LineFull);
         }
         line.push_back(check);

@@ -247,7 +247,8 @@ pub const PASSWORD_CHARS_MIN: usize = 8;
 /// Threads that check passwords; there are no more than cores. Each check takes about 50 ms of a
 /// core, and memory.
 pub const PASSWORD_THREADS_MAX: usize = 8;
-/// Checks of passwords that wait, of known browsers and of others, each.
+/// Checks of passwords that wait, of known browsers and of others, each; fewer if that is half of
+/// the places of clients without a token.
 pub const PASSWORDS_WAITING_MAX: usize = 256;
 /// Memory that one check of a password may take, in KiB, as argon2 counts.
 pub const PASSWORD_MEMORY_KIB_MAX: u32 = 262_144;

@@ -49,7 +49,8 @@ pub(in crate::inbound) async fn answer(
         if reads { upload(&gateway.usage, peer, place, (head, incoming)).await? } else { (Bytes::new(), place) };
     // The request holds one of a bounded number of places.
     busy.secure()?;
-    let asked = Asked { endpoint, head, body, peer, now: arrival.now };
+    let places = arrival.snapshot.limits.unverified;
+    let asked = Asked { endpoint, head, body, peer, now: arrival.now, places };
     // Boxed: hyper keeps room for this future as long as the connection lives.
     let answer = Box::pin(endpoint::answer(embedded, asked)).await;
     drop(place);

@@ -33,8 +33,14 @@ async fn resumed(world: &World, browser: &Browser, named: &str) -> Result<(Flow,
     let cookies: Vec<String> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let request = Request::get(ISSUER).header("cookie", cookies.join("; ")).body(Bytes::new()).unwrap();
     let (head, body) = request.into_parts();
-    let asked =
-        Asked { endpoint: E::Login, head: &head, body, peer: [192, 0, 2, 1].into(), now: Clock::now(&*world.clock) };
+    let asked = Asked {
+        endpoint: E::Login,
+        head: &head,
+        body,
+        peer: [192, 0, 2, 1].into(),
+        now: Clock::now(&*world.clock),
+        places: 256,
+    };
     named_flow::resume(&world.embedded, named, &asked).await
 }
 

@@ -58,7 +58,8 @@ impl Stand {
     async fn find_in(&self, world: &World, purpose: Purpose<'_>) -> Result<Client, Code> {
         let (head, body) = Request::builder().uri("/").body(Bytes::new()).unwrap().into_parts();
         let peer = PEER.into();
-        let asked = Asked { endpoint: IssuerEndpoint::Token, head: &head, body, peer, now: world.clock.now() };
+        let asked =
+            Asked { endpoint: IssuerEndpoint::Token, head: &head, body, peer, now: world.clock.now(), places: 256 };
         find(&world.embedded, &self.id(), purpose, &asked).await.map_err(|error| error.code)
     }
 
@@ -216,7 +217,14 @@ async fn e24_the_last_good_keys_of_a_client_in_use_serve_for_an_hour() {
     let (head, _) = Request::builder().uri("/").body(()).unwrap().into_parts();
     let keys_now = async || {
         let (peer, body) = ([192, 0, 2, 1].into(), Bytes::new());
-        let asked = Asked { endpoint: IssuerEndpoint::Token, head: &head, body, peer, now: stand.world.clock.now() };
+        let asked = Asked {
+            endpoint: IssuerEndpoint::Token,
+            head: &head,
+            body,
+            peer,
+            now: stand.world.clock.now(),
+            places: 256,
+        };
         keys_at(&stand.world.embedded, &keys, &asked).await.map_err(|error| error.code)
     };
     let use_it = async || {

@@ -127,7 +127,7 @@ async fn login_d1_many_people_at_one_address_sign_in_at_the_same_moment() {
     let world = World::new().await;
     let (head, body) = Request::builder().uri("/").body(Bytes::new()).unwrap().into_parts();
     let now = world.embedded.state.clock.now();
-    let asked = Asked { endpoint: E::Login, head: &head, body, peer: [192, 0, 2, 1].into(), now };
+    let asked = Asked { endpoint: E::Login, head: &head, body, peer: [192, 0, 2, 1].into(), now, places: 256 };
     let names: Vec<String> = (0..200).map(|count| format!("person-{count}")).collect();
     let all = || -> Vec<LoginAttempt<'_>> {
         names.iter().filter_map(|name| LoginAttempt::begin(&world.embedded, &asked, name, None).ok()).collect()

@@ -17,7 +17,7 @@ async fn e28_the_right_password_of_an_account_gets_in_and_nothing_else() {
     };
     let threads = PasswordThreads::default();
     let person = accounts
-        .verify("ada", &Secret::new(b"correct horse".to_vec()), &threads, PasswordLine::Other)
+        .verify("ada", &Secret::new(b"correct horse".to_vec()), &threads, PasswordLine::Other, 256)
         .await
         .unwrap()
         .unwrap();
@@ -33,11 +33,11 @@ async fn e28_the_right_password_of_an_account_gets_in_and_nothing_else() {
         ("ada\0", "correct horse"),
     ] {
         let password = Secret::new(password.as_bytes().to_vec());
-        assert_eq!(accounts.verify(name, &password, &threads, PasswordLine::Other).await, Ok(None), "{name:?}");
+        assert_eq!(accounts.verify(name, &password, &threads, PasswordLine::Other, 256).await, Ok(None), "{name:?}");
     }
     let none = Accounts { accounts: Vec::new() };
     let right = Secret::new(b"correct horse".to_vec());
-    assert_eq!(none.verify("ada", &right, &threads, PasswordLine::Known).await, Ok(None));
+    assert_eq!(none.verify("ada", &right, &threads, PasswordLine::Known, 256).await, Ok(None));
 }
 
 #[test]
@@ -109,7 +109,7 @@ async fn a13_a_password_is_one_in_each_normal_form_also_with_a_hash_of_an_earlie
     ] {
         let typed = Secret::new(password.as_bytes().to_vec());
         assert_eq!(
-            accounts.verify(name, &typed, &threads, PasswordLine::Known).await.unwrap().is_some(),
+            accounts.verify(name, &typed, &threads, PasswordLine::Known, 256).await.unwrap().is_some(),
             is_right,
             "{name} {password}"
         );

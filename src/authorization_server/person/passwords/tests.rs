@@ -14,7 +14,7 @@ fn login_d3_attack_202_known_browsers_go_first_and_others_are_not_forgotten() {
     let mut answers = Vec::new();
     for (name, line) in (0..6).flat_map(|_| [("other", PasswordLine::Other), ("known", PasswordLine::Known)]) {
         let (check, answered) = check(name);
-        shared.enter(check, line).unwrap();
+        shared.enter(check, line, 256).unwrap();
         answers.push(answered);
     }
     let order: Vec<Box<str>> =
@@ -29,15 +29,31 @@ fn login_d3_lines_are_bounded_apart_and_who_left_takes_no_place() {
     let mut answers = Vec::new();
     for _ in 0..PASSWORDS_WAITING_MAX {
         let (check, answered) = check("a");
-        shared.enter(check, PasswordLine::Other).unwrap();
+        shared.enter(check, PasswordLine::Other, 10_000).unwrap();
         answers.push(answered);
     }
-    assert_eq!(shared.enter(check("b").0, PasswordLine::Other), Err(LineFull));
+    assert_eq!(shared.enter(check("b").0, PasswordLine::Other, 10_000), Err(LineFull));
     let (known, _waits) = check("c");
-    shared.enter(known, PasswordLine::Known).unwrap();
+    shared.enter(known, PasswordLine::Known, 10_000).unwrap();
     answers.pop();
     let (next, _waits) = check("d");
-    shared.enter(next, PasswordLine::Other).unwrap();
+    shared.enter(next, PasswordLine::Other, 10_000).unwrap();
+}
+
+#[test]
+fn login_d3_checks_that_wait_leave_places_to_other_requests() {
+    for (places, of_one, of_both) in [(1, 1, 1), (2, 1, 2), (16, 8, 12), (256, 128, 192), (1_000, 256, 512)] {
+        let (shared, mut waiting) = (Shared::default(), Vec::new());
+        let mut fill = |line| {
+            while let (check, answered) = check("a")
+                && shared.enter(check, line, places) == Ok(())
+            {
+                waiting.push(answered);
+            }
+            waiting.len()
+        };
+        assert_eq!((fill(PasswordLine::Other), fill(PasswordLine::Known)), (of_one, of_both), "{places}");
+    }
 }
 
 #[tokio::test]
@@ -46,13 +62,13 @@ async fn login_d3_one_core_is_left_to_calls_and_all_threads_end_with_their_owner
     let shared = Arc::clone(&threads.0);
     let hash = hash_password(b"correct horse").unwrap();
     let (right, wrong) = (Secret::new(b"correct horse".to_vec()), Secret::new(b"wrong".to_vec()));
-    let ask = |password, line| threads.check(&hash, password, line);
+    let ask = |password, line| threads.check(&hash, password, line, 256);
     let both = tokio::join!(
         ask(&right, PasswordLine::Known),
         ask(&wrong, PasswordLine::Known),
         ask(&right, PasswordLine::Other),
         ask(&wrong, PasswordLine::Other),
-        threads.check("no hash", &right, PasswordLine::Other),
+        threads.check("no hash", &right, PasswordLine::Other, 256),
     );
     assert_eq!(both, (Ok(true), Ok(false), Ok(true), Ok(false), Ok(false)));
     let most = threads_max(thread::available_parallelism().unwrap().get());
