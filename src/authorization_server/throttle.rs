@@ -315,14 +315,19 @@ impl Throttle {
     /// forgotten: its owner has logged in. For an address, only this attempt is: otherwise an
     /// attacker with one account could guess other passwords between logins to that account.
     pub fn refund(&self, action: Action<'_>) {
-        let Counted { own: (own, _), site } = self.counted(action);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_of_account = matches!(action, Action::LoginTo(_) | Action::LoginToFrom(..) | Action::LoginOfKnown(_));
-        if is_of_account {
-            known.remove(&own);
+        self.take_back(action);
+        if matches!(action, Action::LoginTo(_) | Action::LoginToFrom(..) | Action::LoginOfKnown(_)) {
+            let Counted { own: (own, _), .. } = self.counted(action);
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&own);
         }
-        for key in [(!is_of_account).then_some(own), site.map(|(key, _)| key)].into_iter().flatten() {
-            if let Some(entry) = known.get_mut(&key) {
+    }
+
+    /// Takes back one attempt, and the wait that it caused; those before it count as they did.
+    pub fn take_back(&self, action: Action<'_>) {
+        let counted = self.counted(action);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, _) in counted.each() {
+            if let Some(entry) = known.get_mut(key) {
                 entry.count = entry.count.saturating_sub(1);
                 // Other users at this address need not wait either.
                 entry.next = NO_WAIT;

@@ -88,11 +88,21 @@ impl<'a> LoginAttempt<'a> {
         self.counts = CountsAs::Nothing;
     }
 
-    /// The password was not checked: the attempt is no guess.
+    /// The password was not checked: the attempt is no guess. What it counted is taken back, and no
+    /// failure before it.
     pub(super) fn was_not_checked(mut self) {
-        if let CountsAs::UnderWay = self.counts {
-            self.counts = CountsAs::Nothing;
+        let throttle = self.throttle;
+        match self.counts {
+            CountsAs::Known(known) => throttle.take_back(Action::LoginOfKnown(known.id)),
+            CountsAs::Failure => throttle.take_back(Action::LoginFrom(self.peer)),
+            CountsAs::UnderWay => throttle.take_back(Action::LoginsUnderWay(self.peer)),
+            CountsAs::Nothing => {}
         }
+        if !matches!(self.counts, CountsAs::Known(_)) {
+            throttle.take_back(Action::LoginToFrom(self.name, self.peer));
+            throttle.take_back(Action::LoginTo(self.name));
+        }
+        self.counts = CountsAs::Nothing;
     }
 }
 

@@ -8,6 +8,7 @@ use http::{Request, header};
 use super::attempt::LoginAttempt;
 use crate::{
     authorization_server::{
+        browser::known::KnownBrowser,
         embedded::Asked,
         store::kind::EntryKind,
         testing::{Browser, ISSUER, PASSWORD, Shown, World, posted},
@@ -139,6 +140,9 @@ async fn login_d1_many_people_at_one_address_sign_in_at_the_same_moment() {
     }
     // Those that were not checked are no guesses either.
     all().into_iter().for_each(LoginAttempt::was_not_checked);
+    let begun = all();
+    assert_eq!(begun.len(), 120);
+    begun.into_iter().for_each(LoginAttempt::was_not_checked);
     world.clock.turn(Duration::from_secs(120));
     let asked = Asked { now: world.embedded.state.clock.now(), ..asked };
     let all = || -> Vec<LoginAttempt<'_>> {
@@ -159,4 +163,21 @@ async fn login_d1_many_people_at_one_address_sign_in_at_the_same_moment() {
     assert_eq!(begun.len(), 120);
     drop(begun);
     assert!(LoginAttempt::begin(&world.embedded, &asked, "bob", None).is_err());
+}
+
+#[tokio::test]
+async fn login_d1_e28_an_attempt_that_was_not_checked_is_taken_back_and_no_failure_before_it() {
+    let world = World::new().await;
+    let (head, body) = Request::builder().uri("/").body(Bytes::new()).unwrap().into_parts();
+    let now = world.embedded.state.clock.now();
+    let asked = Asked { endpoint: E::Login, head: &head, body, peer: [192, 0, 2, 1].into(), now, places: 256 };
+    for (known, free) in [(None, 5), (Some(KnownBrowser { account: [0; 32], id: [7; 16] }), 10)] {
+        let begin = || LoginAttempt::begin(&world.embedded, &asked, "ada", known);
+        let busy = || (0..50).for_each(|_| begin().unwrap().was_not_checked());
+        for _ in 0..=free {
+            busy();
+            drop(begin().unwrap());
+        }
+        assert!(begin().is_err(), "each failure counts");
+    }
 }
