@@ -202,6 +202,8 @@ async fn login_d1_sixty_people_behind_one_address_sign_in_at_the_same_moment() {
         (0..PEOPLE).map(|one| format!("  - {{name: person-{one}, groups: [staff], password: \"{hash}\"}}\n")).collect();
     let accounts = format!("accounts:\n{accounts}  - {{name: bob, password: \"{hash}\"}}\n");
     let login = LoginPlan::accounts().around(|plan| plan.file("accounts.yaml", &accounts)).start().await;
+    // One of them has mistyped.
+    assert_eq!(log_in(&login, &mut Browser::of("bob", "wrong")).await.status, 403);
     let mut pages = Vec::new();
     for person in 0..PEOPLE {
         let mut browser = Browser::of(&format!("person-{person}"), PASSWORD);
