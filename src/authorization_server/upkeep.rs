@@ -81,11 +81,12 @@ async fn watch_store(state: &State) {
     }
     loop {
         let (identity, store, now) = (&state.identity, &state.store, state.clock.now());
-        state.failing.record("identity", identity.look(store, state.keys.era().is_some(), now).await);
+        let has_keys = state.keys.era().is_some();
+        state.failing.record("identity", identity.look(store, has_keys, now).await);
         if !state.allow_eviction {
             state.failing.record("eviction", identity.look_for_eviction(store, now).await);
         }
-        sleep(jittered(if state.keys.era().is_some() { STORE_IDENTITY_EVERY } else { SOON })).await;
+        sleep(jittered(if has_keys { STORE_IDENTITY_EVERY } else { SOON })).await;
     }
 }
 

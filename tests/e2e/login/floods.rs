@@ -1,6 +1,9 @@
 //! Floods of what costs an attacker nothing: begun logins, registrations, invented documents.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use super::{
     browser::{Browser, Shown},
@@ -8,7 +11,7 @@ use super::{
     documents::DocumentHost,
     world::{LoginPlan, LoginWorld, PASSWORD},
 };
-use crate::e2e::world::{Ask, Plan};
+use crate::e2e::world::{Ask, Plan, process::PATIENCE};
 
 /// Addresses of the attacker, of as many /24.
 const ADDRESSES: usize = 214;
@@ -31,6 +34,12 @@ async fn login_d2_attack_206_begun_logins_take_no_room_and_lock_no_user_out() {
     let plan = LoginPlan::accounts().around(behind_a_proxy).redis().await.replicas(2);
     let login = plan.start().await;
     let redis = login.redis.as_ref().unwrap();
+    // The marker comes after the first signing keys, and each replica announces itself.
+    let since = Instant::now();
+    while redis.keys("portcullis:as:store:*").await.len() < 3 {
+        assert!(since.elapsed() < PATIENCE, "no marker: {:?}", redis.keys("*").await);
+        sleep(Duration::from_millis(50)).await;
+    }
     let before = redis.keys("portcullis:as:*").await.len();
     let client = Client::desktop();
     let url = client.request(&login, "mcp:connect").url;
@@ -44,7 +53,8 @@ async fn login_d2_attack_206_begun_logins_take_no_room_and_lock_no_user_out() {
         }
     };
     tokio::join!(flood(0), flood(1), flood(2), flood(3));
-    assert_eq!(redis.keys("portcullis:as:*").await.len(), before, "2,140 begun logins are nowhere");
+    let after = redis.keys("portcullis:as:*").await;
+    assert_eq!(after.len(), before, "2,140 begun logins are nowhere: {after:?}");
     assert!(redis.keys("portcullis:as:flow:*").await.is_empty());
 
     // A login that begins at one replica continues at the other, and becomes one code.
