@@ -39,8 +39,15 @@ pub async fn run(state: Arc<State>) {
 }
 
 async fn refresh_keys(state: &State) {
+    let mut is_marked = state.store.seals().is_none();
     loop {
         state.failing.record("keys", state.keys.refresh(&state.store, &state.sealer, &*state.clock).await);
+        // At once: a store that is emptied before it has its marker is not noticed.
+        if !is_marked && state.keys.era().is_some() {
+            let looked = state.identity.look(&state.store, true, state.clock.now()).await;
+            is_marked = looked.is_ok();
+            state.failing.record("identity", looked);
+        }
         sleep(jittered(state.keys.due_in(state.clock.now()))).await;
     }
 }
