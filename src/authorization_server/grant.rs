@@ -6,3 +6,4 @@ pub(crate) mod family;
 pub(crate) mod renewal;
 pub(crate) mod revocations;
 pub mod step_up;
+pub(crate) mod still_granted;

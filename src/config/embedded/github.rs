@@ -163,9 +163,7 @@ fn place(field: &Field<'_>, allow_http: bool) -> Option<GitHubPlace> {
         Ok(url) if !url.https && !url.is_loopback() && !allow_http => {
             field.wrong("an https:// URL; http:// is for a loopback host, or needs `allow_http: true` (dangerous)")
         }
-        Ok(url) if url.authority == text.rsplit('/').next().unwrap_or_default() => {
-            Some(GitHubPlace::of(url.https, &url.host, url.port))
-        }
+        Ok(url) if url.authority == text.rsplit('/').next().unwrap_or_default() => place_of(text),
         Ok(_) => field.wrong(EXPECTED_PLACE),
         Err(expected) => field.wrong(expected),
     }

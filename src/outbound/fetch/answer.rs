@@ -41,14 +41,11 @@ pub(super) enum Answers<'a> {
 /// Reads an answer.
 pub(super) async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>, answers: Answers<'_>) -> Result<Said, Fault> {
     let (head, mut body) = answer.into_parts();
-    let head_status = head.status;
-    let (is_ok, status) = (head_status == StatusCode::OK, head_status);
+    let status = head.status;
     // What is wrong with a long refusal is that it is one.
-    let too_large = || match is_ok {
-        true => fault(FaultKind::TooLarge, wanted, format_args!("longer than {} bytes", wanted.bytes_max)),
-        false => {
-            fault(status_kind(status), wanted, format_args!("{status}, with more than {} bytes", wanted.bytes_max))
-        }
+    let too_large = || match status {
+        StatusCode::OK => fault(FaultKind::TooLarge, wanted, format_args!("longer than {} bytes", wanted.bytes_max)),
+        _ => fault(status_kind(status), wanted, format_args!("{status}, with more than {} bytes", wanted.bytes_max)),
     };
 
     if head.status.is_redirection() && !matches!(answers, Answers::AnyAndRedirects) {

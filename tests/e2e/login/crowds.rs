@@ -1,6 +1,6 @@
 //! A few must not lock everyone out: who is limited when one attacks, and who is not.
 
-use std::{future::poll_fn, task::Poll, time::Duration};
+use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -124,13 +124,30 @@ async fn calls(login: &LoginWorld, access: &str, during: impl Future<Output = ()
     }
 }
 
+/// The results of these futures, all under way at once, in the order in which they end.
+async fn all_at_once<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
+    let mut ended = Vec::new();
+    poll_fn(|cx| {
+        futures.retain_mut(|one| match Pin::new(one).poll(cx) {
+            Poll::Ready(output) => {
+                ended.push(output);
+                false
+            }
+            Poll::Pending => true,
+        });
+        if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    ended
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn login_d3_fifty_logins_at_once_do_not_hold_up_calls() {
     let login = LoginPlan::accounts().around(behind_a_proxy).start().await;
     let tokens = Client::desktop().sign_in(&login, &mut Browser::of("ada", PASSWORD), "mcp:connect").await;
     let quiet = calls(&login, &tokens.access, sleep(Duration::from_secs(2))).await;
     let logins = async {
-        let mut people: Vec<_> = (0..50)
+        let people: Vec<_> = (0..50)
             .map(|person| {
                 let login = &login;
                 Box::pin(async move {
@@ -139,18 +156,7 @@ async fn login_d3_fifty_logins_at_once_do_not_hold_up_calls() {
                 })
             })
             .collect();
-        let mut statuses = Vec::new();
-        poll_fn(|cx| {
-            people.retain_mut(|one| match one.as_mut().poll(cx) {
-                Poll::Ready(status) => {
-                    statuses.push(status);
-                    false
-                }
-                Poll::Pending => true,
-            });
-            if people.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        let statuses = all_at_once(people).await;
         assert!(statuses.iter().all(|status| *status == 303), "{statuses:?}");
     };
     let busy = calls(&login, &tokens.access, logins).await;
@@ -211,7 +217,7 @@ async fn login_d1_sixty_people_behind_one_address_sign_in_at_the_same_moment() {
         let page = browser.get(&login, begun.header("location").unwrap()).await;
         pages.push((browser, page));
     }
-    let mut people: Vec<_> = pages
+    let people: Vec<_> = pages
         .iter_mut()
         .map(|(browser, page)| {
             let (login, account) = (&login, browser.account.clone());
@@ -220,19 +226,7 @@ async fn login_d1_sixty_people_behind_one_address_sign_in_at_the_same_moment() {
             })
         })
         .collect();
-    let mut statuses = Vec::new();
-    poll_fn(|cx| {
-        people.retain_mut(|one| match one.as_mut().poll(cx) {
-            Poll::Ready(status) => {
-                statuses.push(status);
-                false
-            }
-            Poll::Pending => true,
-        });
-        if people.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    drop(people);
+    let statuses = all_at_once(people).await;
     assert!(statuses.iter().all(|status| *status == 303), "{statuses:?}");
     login.close().await;
 }

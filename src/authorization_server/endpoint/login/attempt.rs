@@ -73,36 +73,28 @@ impl<'a> LoginAttempt<'a> {
     }
 
     /// The password was right.
-    pub(super) fn succeeded(mut self) {
+    pub(super) fn succeeded(self) {
         let throttle = self.throttle;
-        match self.counts {
-            CountsAs::Known(known) => throttle.refund(Action::LoginOfKnown(known.id)),
-            CountsAs::Failure => throttle.refund(Action::LoginFrom(self.peer)),
-            CountsAs::UnderWay => throttle.refund(Action::LoginsUnderWay(self.peer)),
-            CountsAs::Nothing => {}
-        }
-        if !matches!(self.counts, CountsAs::Known(_)) {
-            throttle.refund(Action::LoginToFrom(self.name, self.peer));
-            throttle.refund(Action::LoginTo(self.name));
-        }
-        self.counts = CountsAs::Nothing;
+        self.settle(|action| throttle.refund(action));
     }
 
     /// The password was not checked: the attempt is no guess. What it counted is taken back, and no
     /// failure before it.
-    pub(super) fn was_not_checked(mut self) {
+    pub(super) fn was_not_checked(self) {
         let throttle = self.throttle;
-        match self.counts {
-            CountsAs::Known(known) => throttle.take_back(Action::LoginOfKnown(known.id)),
-            CountsAs::Failure => throttle.take_back(Action::LoginFrom(self.peer)),
-            CountsAs::UnderWay => throttle.take_back(Action::LoginsUnderWay(self.peer)),
+        self.settle(|action| throttle.take_back(action));
+    }
+
+    /// Does this with all that the attempt counted.
+    fn settle(mut self, each: impl Fn(Action<'a>)) {
+        match std::mem::replace(&mut self.counts, CountsAs::Nothing) {
+            CountsAs::Known(known) => return each(Action::LoginOfKnown(known.id)),
+            CountsAs::Failure => each(Action::LoginFrom(self.peer)),
+            CountsAs::UnderWay => each(Action::LoginsUnderWay(self.peer)),
             CountsAs::Nothing => {}
         }
-        if !matches!(self.counts, CountsAs::Known(_)) {
-            throttle.take_back(Action::LoginToFrom(self.name, self.peer));
-            throttle.take_back(Action::LoginTo(self.name));
-        }
-        self.counts = CountsAs::Nothing;
+        each(Action::LoginToFrom(self.name, self.peer));
+        each(Action::LoginTo(self.name));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     authorization_server::{
         embedded::{Asked, Embedded},
         event,
-        grant::{access_token::AccessGrant, code::AuthorizationCode, family, step_up},
+        grant::{access_token::AccessGrant, code::AuthorizationCode, family, step_up, still_granted::StillGranted},
         person::current,
         refusals::RefusalKind,
         reply::{Denied, EndpointAnswer},
@@ -19,7 +19,6 @@ use crate::{
         client::Client,
         error::{Code, OAuthError},
         form::Form,
-        people::{self, Grantee},
         resources,
     },
 };
@@ -96,18 +95,13 @@ pub(crate) async fn exchange(
 /// The code, narrowed to what `grants` give now: they may have changed since the consent, as for a
 /// refresh. `None` if nothing is left.
 fn still_granted(embedded: &Embedded, client: &Client, code: AuthorizationCode) -> Option<AuthorizationCode> {
-    let (settings, grantee) = (&embedded.settings, Grantee::Person(&code.person));
-    let mut scopes = people::allowed(&settings.grants, grantee, &code.scopes);
-    scopes.retain(|scope| client.scopes.as_ref().is_none_or(|bound| bound.contains(scope)));
-    let is_named = people::is_named(&settings.grants, grantee);
-    let left = resources::left(&code.resources, &settings.resources, &scopes, is_named);
-    if left.is_empty() || (scopes.is_empty() && !code.scopes.is_empty()) {
-        return None;
-    }
+    let still = (&*code.scopes, &*code.resources);
+    let still = StillGranted::of(&embedded.settings, client, &code.person, still)?;
+    let (resources, scopes) = (still.servers(&still.scopes), still.scopes);
     // The client may name them at a refresh all the same.
     let lost = code.scopes.iter().filter(|scope| !scopes.contains(scope));
     let named = code.named.iter().chain(lost).cloned().collect();
-    Some(AuthorizationCode { scopes, named, resources: left, ..code })
+    Some(AuthorizationCode { scopes, named, resources, ..code })
 }
 
 fn invalid() -> OAuthError {

@@ -14,6 +14,7 @@ use crate::{
             code::AuthorizationCode,
             family::{self, read_token, written},
             renewal, step_up,
+            still_granted::StillGranted,
         },
         keys::{random, seal::Sealer},
         person::current,
@@ -27,7 +28,7 @@ use crate::{
         client::Client,
         error::{Code, OAuthError},
         form::Form,
-        people::{self, Grantee, Person},
+        people::{self, Person},
         refresh_family::{Family, PresentedToken, Standing},
         resources::{self, OFFLINE_ACCESS, is_of_openid},
     },
@@ -279,16 +280,9 @@ impl Exchange<'_> {
     /// What is left of the grant for this user, narrowed to the request; `None` if nothing.
     fn judge(&self, family: &Family, person: &Person) -> Result<Option<Judged>, OAuthError> {
         let settings = &self.embedded.settings;
-        let grantee = Grantee::Person(person);
-        let mut scopes = people::allowed(&settings.grants, grantee, &family.scopes);
-        scopes.retain(|scope| self.client.scopes.as_ref().is_none_or(|bound| bound.contains(scope)));
-        let is_named = people::is_named(&settings.grants, grantee);
-        // A server at which the user has lost every scope is lost, too.
-        let left = |scopes: &[Scope]| resources::left(&family.resources, &settings.resources, scopes, is_named);
-        let mut resources = left(&scopes);
-        if resources.is_empty() || (scopes.is_empty() && !family.scopes.is_empty()) {
-            return Ok(None);
-        }
+        let still = StillGranted::of(settings, self.client, person, (&family.scopes, &family.resources));
+        let Some(still) = still else { return Ok(None) };
+        let mut scopes = still.scopes.clone();
         let mut asked = self.scopes()?.unwrap_or_default();
         // Those of OpenID Connect narrow nothing, unless a server names them.
         asked.retain(|scope| !is_of_openid(scope) || family.scopes.contains(scope));
@@ -298,9 +292,8 @@ impl Exchange<'_> {
             if scopes.is_empty() && !family.scopes.is_empty() {
                 return Err(Code::InvalidScope.because("none of the requested scopes is granted any more"));
             }
-            resources = left(&scopes);
         }
-        let resources = resources::narrow(&resources, &settings.resources, self.form)?;
+        let resources = resources::narrow(&still.servers(&scopes), &settings.resources, self.form)?;
         // Before the token is used up: the operator may shorten the claim.
         access_token::check_size(
             settings,

@@ -181,8 +181,7 @@ impl GitHubBridge {
         let chooses =
             to.max_age.is_some() || to.prompt.split(' ').any(|word| matches!(word, "login" | "select_account"));
         parameters.extend(chooses.then_some(("prompt", "select_account")));
-        let hint = to.login_hint.filter(|_| !to.prompt.contains("select_account"));
-        parameters.extend(hint.map(|hint| ("login", hint)));
+        parameters.extend(to.hint().map(|hint| ("login", hint)));
         if !settings.admitted.is_empty() {
             // A new account is in no organization.
             parameters.push(("allow_signup", "false"));

@@ -176,11 +176,12 @@ impl IdpHealth {
         is_due
     }
 
-    /// The gateway has seen itself that the IdP does not answer as a browser says.
-    pub(crate) fn disproved(&self, step: SignInStep, mono: Duration) {
+    /// The gateway has seen itself that the authorization endpoint does not answer as a browser
+    /// says.
+    pub(crate) fn disproved(&self, mono: Duration) {
         let mut judged = self.judged();
         judged.disproved = Some(mono);
-        judged.failing_at(step).succeeded();
+        judged.failing_at(SignInStep::Authorization).succeeded();
     }
 
     /// As [`Self::failed`] at the authorization endpoint, unless the gateway has just seen that it
@@ -192,9 +193,9 @@ impl IdpHealth {
         }
     }
 
-    /// The gateway has seen itself that sign-ins fail.
-    pub(crate) fn proved(&self, step: SignInStep, why: String) {
-        self.judged().failing_at(step).tell(why);
+    /// The gateway has seen itself that the authorization endpoint answers so.
+    pub(crate) fn proved(&self, why: String) {
+        self.judged().failing_at(SignInStep::Authorization).tell(why);
     }
 
     /// The IdP refuses what the browser brings from the gateway, or its answer is not to the
@@ -319,11 +320,7 @@ impl IdpHealth {
     }
 
     /// The IdP has shown that it knows the gateway.
-    pub(super) fn accepted(&self) {
-        self.known();
-    }
-
-    fn known(&self) {
+    pub(super) fn known(&self) {
         let mut judged = self.judged();
         judged.unclear.known();
         if judged.trouble.take().is_some() {

@@ -46,6 +46,13 @@ pub(crate) struct IdpRequest<'a> {
     pub(crate) login_hint: Option<&'a str>,
 }
 
+impl IdpRequest<'_> {
+    /// The hint to send: with another account it would lead back to the same one.
+    pub(super) fn hint(&self) -> Option<&str> {
+        self.login_hint.filter(|_| !self.prompt.contains("select_account"))
+    }
+}
+
 /// What the browser brings back.
 pub(crate) struct IdpAnswer<'a> {
     /// The parameters of the answer.

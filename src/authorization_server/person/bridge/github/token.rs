@@ -88,7 +88,7 @@ impl GitHubBridge {
                 IdpRefusal::Gateway => {
                     self.health.refused(IdpRefusal::Gateway, (status, &error), None, self.clock.now().mono);
                 }
-                IdpRefusal::Session => self.health.accepted(),
+                IdpRefusal::Session => self.health.known(),
                 IdpRefusal::Unclear | IdpRefusal::Moment => {
                     let status = status.as_u16();
                     return trouble(&format!("{url} does not say whether it knows the app ({status} {error})"));

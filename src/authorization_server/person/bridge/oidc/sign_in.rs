@@ -8,7 +8,6 @@ use super::{
 use crate::{
     authorization_server::{
         person::bridge::{
-            health::SignInStep,
             session::IdpSession,
             sign_in::{IdpAnswer, IdpRequest, IdpSignIn, LoginFault, logged_error, refuses_the_gateway, unavailable},
         },
@@ -59,9 +58,7 @@ impl OidcBridge {
         let max_age = to.max_age.map(|secs| secs.to_string());
         parameters.extend(Some(("prompt", to.prompt)).filter(|_| !to.prompt.is_empty()));
         parameters.extend(max_age.as_deref().map(|secs| ("max_age", secs)));
-        // With another account the hint would lead back to the same one.
-        let hint = to.login_hint.filter(|_| !to.prompt.contains("select_account"));
-        parameters.extend(hint.map(|hint| ("login_hint", hint)));
+        parameters.extend(to.hint().map(|hint| ("login_hint", hint)));
         let parameters = idp_request::with_configured(parameters, &settings.authorize_parameters);
         let parameters: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (&**name, &**value)).collect();
         let mark = if endpoint.contains('?') { '&' } else { '?' };
@@ -146,8 +143,8 @@ impl OidcBridge {
                 false => None,
             };
             match found {
-                Some(true) => self.health.proved(SignInStep::Authorization, why),
-                Some(false) => self.health.disproved(SignInStep::Authorization, answer.now.mono),
+                Some(true) => self.health.proved(why),
+                Some(false) => self.health.disproved(answer.now.mono),
                 None => self.health.failed_unless_disproved(answer.seen_by, why, answer.now.mono),
             }
         }
