@@ -42,6 +42,7 @@ mod e2e {
     mod operate;
     mod outage;
     mod outside;
+    mod people;
     mod proxied;
     mod ready;
     mod real;

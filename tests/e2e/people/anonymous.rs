@@ -1,0 +1,1 @@
+//! Callers without a token, clients that cannot step up, and lists that name the scopes (D1 to D3).

@@ -1,0 +1,1 @@
+//! Opaque tokens and API keys (A10, A11).

@@ -1,0 +1,1 @@
+//! Long tokens, slashes, host names, probes, HTTP/2 without TLS and browsers (A1, B1 to B3, B5, B6).

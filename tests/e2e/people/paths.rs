@@ -1,0 +1,1 @@
+//! Documents of the operator, and paths beside the MCP endpoint (B4).
