@@ -1,7 +1,6 @@
 """Where do the runs with real parts get these from (Python and npm packages, Node.js, the gateway), and how do they start and end them?
 
-Shared by tests/interop, tests/attacks, tests/uris, tests/differential, tests/conformance, tests/login and tests/soak; each installs into .work
-beside its own scripts, or uses what another has there.
+Shared by the folders beside it that have a `run`; each installs into .work beside its own scripts, or uses what another has there.
 """
 
 import hashlib
@@ -38,6 +37,19 @@ class Parts:
         if done.returncode:
             self.fail(f"{what} failed ({done.returncode}): {' '.join(map(str, args))}\n{(done.stdout + done.stderr)[-4000:]}")
         return done.stdout
+
+    def apt(self, needed):
+        """Installs Debian's packages for programs that are missing; says which, where that is not possible."""
+        missing = {package for program, package in needed.items() if not find(program)}
+        if not missing:
+            return
+        if shutil.which("apt-get") and os.geteuid() == 0:
+            print(f"{self.folder.name}: apt-get install {' '.join(sorted(missing))}", flush=True)
+            self.command("apt-get update", "apt-get", "update", "-qq")
+            self.command("apt-get install", "apt-get", "install", "-y", "-qq", "--no-install-recommends", *sorted(missing),
+                         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        if missing := sorted(package for program, package in needed.items() if not find(program)):
+            self.fail(f"missing: {' '.join(missing)} (Debian's names); install and run again")
 
     def once(self, name, inputs, make, said=None):
         """Runs `make` unless it ran before with the same inputs."""
@@ -77,6 +89,14 @@ class Parts:
             return found, npm
         programs = self.venv("node", [NODE_WHEEL, sys.executable], NODE_WHEEL)
         return str(programs / "node"), str(programs / "npm")
+
+    def node_among(self, modules, oldest):
+        """The Node.js that was installed among npm packages, where there is one for this machine; else the machine's."""
+        for found in sorted(modules.glob("node-*/bin/node")):
+            return found
+        found = shutil.which("node")
+        number, version = node_version(found)
+        return found if number >= oldest else self.fail(f"needs Node.js {oldest} or newer; found {version or 'none'}")
 
     def npm_ci(self, name, source, npm="npm", node=None, said=None):
         """The folder in .work with the packages that `source`/package-lock.json pins; a script must lie in it to import them."""
@@ -160,6 +180,11 @@ class Process:
                 self.child.wait()
         self.file.close()
         return self.child.returncode
+
+
+def find(program):
+    """Where a program is; Debian puts servers where not everybody's PATH looks."""
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
 
 
 def node_version(node):

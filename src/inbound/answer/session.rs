@@ -25,8 +25,6 @@ pub(in crate::inbound) fn begins_nothing(quota: &SessionQuota, server: &Server, 
 pub(in crate::inbound) enum NotSealed {
     /// The transport does not allow such an id: the client could not send it back.
     NotPlain,
-    /// Longer than [`SESSION_ID_BYTES_MAX`].
-    TooLong,
     /// There is no key.
     NoKey,
 }
@@ -92,10 +90,9 @@ fn seal(
         headers.insert(MCP_SESSION_ID, session.given.clone());
         return Ok(None);
     }
-    if id.len() > SESSION_ID_BYTES_MAX {
-        return Err(NotSealed::TooLong);
-    }
-    let plain = id.to_str().ok().filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic()));
+    let plain = id.to_str().ok().filter(|id| {
+        !id.is_empty() && id.len() <= SESSION_ID_BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_graphic())
+    });
     let sealed = keys
         .seal(bound(server, caller), plain.ok_or(NotSealed::NotPlain)?)
         .and_then(|sealed| HeaderValue::try_from(sealed).ok())

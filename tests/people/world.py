@@ -1,0 +1,72 @@
+"""What every part of the people run starts and how it says what it found: installed programs, tokens of pretended providers, guides."""
+
+import dataclasses
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+import real_parts  # noqa: E402
+from real_judge import Ended, Judge, log_lines, until  # noqa: E402, F401
+from real_parts import ROOT, Process, filled, find, free_ports  # noqa: E402, F401
+
+PARTS = real_parts.Parts(HERE)
+# The npm packages are those of the login run: one file pins them, one folder holds them.
+LOGIN = real_parts.Parts(HERE.parent / "login")
+RUN = PARTS.run
+NODE_OLDEST = 22        # the Inspector wants it
+
+
+@dataclasses.dataclass
+class Programs:
+    """What was installed: Python with LangGraph and FastMCP, Node.js, the folder of the npm packages."""
+
+    python: pathlib.Path
+    node: pathlib.Path
+    modules: pathlib.Path
+
+
+class World:
+    """The binary and the programs that were installed."""
+
+    def __init__(self, binary, programs):
+        self.binary, self.programs = binary, programs
+
+
+def install():
+    PARTS.apt({"npm": "npm", "curl": "curl", "nginx": "nginx"})
+    python = PARTS.environment("langgraph", "requirements.txt", "constraints.txt")
+    modules = LOGIN.npm_ci("npm", "npm", said="npm packages of tests/login/npm/package-lock.json")
+    return Programs(python, LOGIN.node_among(modules / "node_modules", NODE_OLDEST), modules)
+
+
+class Guide:
+    """The blocks of a guide in docs/, with the places of this run in the place of those that it names."""
+
+    def __init__(self, name, places):
+        self.text = (ROOT / "docs" / name).read_text()
+        for written, here in places.items():
+            if written not in self.text:
+                PARTS.fail(f"docs/{name} does not say {written!r}")
+            self.text = self.text.replace(written, here)
+
+    def blocks(self, language):
+        """The blocks between fences that name this language; between bare fences where it is empty."""
+        found, inside, lines = [], None, []
+        for line in self.text.splitlines():
+            if not line.startswith("```"):
+                lines.append(line)
+            elif inside is None:
+                inside, lines = line[3:].strip(), []
+            else:
+                if inside == language:
+                    found.append("\n".join(lines) + "\n")
+                inside = None
+        return found
+
+    def block(self, language, holding):
+        """The one block of this language that holds these words."""
+        found = [block for block in self.blocks(language) if holding in block]
+        if len(found) != 1:
+            PARTS.fail(f"{len(found)} blocks of {language} in the guide hold {holding!r}; expected one")
+        return found[0]
