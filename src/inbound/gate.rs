@@ -164,6 +164,7 @@ impl Judge<'_> {
             _ => return Err(Refusal::Method(endpoint.methods())),
         };
         let method = context.method.get_or_insert_with(|| Text::from(head.method.as_str()));
+        headers::check_session(&head.headers, method)?;
         match asked.parts.as_slice() {
             [] => record.asked(method, &asked.target),
             [(method, one)] => record.asked(method, one),
@@ -203,7 +204,7 @@ impl Judge<'_> {
         let (gateway, limits, name) = (&arrival.connection.gateway, server.limits, &server.series.name);
         let target = asked.target;
         let ((session, resumed), message_path) = match endpoint {
-            Endpoint::Streamable => (self.session(&caller, context.era)?, None),
+            Endpoint::Streamable => (self.session(&caller, context)?, None),
             // The transport of 2024-11-05 has no `Mcp-Session-Id`.
             Endpoint::Events => ((None, None), None),
             Endpoint::Messages => {
@@ -235,7 +236,7 @@ impl Judge<'_> {
         }
         // A batch cannot hold `initialize`. On the transport of 2024-11-05 the event stream is the
         // session, and it already counts as a stream.
-        let begins = method == "initialize" && endpoint == Endpoint::Streamable;
+        let begins = method == method::INITIALIZE && endpoint == Endpoint::Streamable;
         if begins {
             gateway.sessions.begin(name, &caller, limits.sessions_per_caller, arrival.now)?;
         }
@@ -257,9 +258,14 @@ impl Judge<'_> {
 
     /// The session of a legacy request. If the request resumes a stream that the gateway knows,
     /// also the target of that stream (SPEC C-41, C-52). The modern protocol has no sessions, so
-    /// the upstream gets no session id (SPEC C-47).
-    fn session(&self, caller: &Caller, era: Era) -> Result<(Option<McpSession>, Option<Target>), Refusal> {
-        if era != Era::Legacy {
+    /// the upstream gets no session id (SPEC C-47). `initialize` begins a session and has none:
+    /// clients send a stale id with it after the upstream has restarted (SPEC C-40).
+    fn session(
+        &self,
+        caller: &Caller,
+        context: &RequestContext,
+    ) -> Result<(Option<McpSession>, Option<Target>), Refusal> {
+        if context.era != Era::Legacy || context.method.as_deref() == Some(method::INITIALIZE) {
             return Ok((None, None));
         }
         let (gateway, headers) = (&self.arrival.connection.gateway, &self.head.headers);

@@ -51,14 +51,13 @@ async fn begin(world: &World, token: &str) -> String {
     sealed
 }
 
-/// One request of every kind that a session can carry.
+/// One request of every kind that a session can carry. `initialize` carries none: people_c4_… in people/messages.
 fn every_kind(token: &str, session: &str) -> Vec<(&'static str, Ask)> {
     let post = |body: String| Ask::post("/mcp", body).token(token).with("Mcp-Session-Id", session);
     let bare = |method: &str| Ask::new(method, "/mcp").token(token).with("Mcp-Session-Id", session);
     vec![
         ("a call", post(call("safe"))),
         ("a list", post(request("tools/list", "{}"))),
-        ("initialize", post(initialize())),
         ("a response (attack 132)", post(r#"{"jsonrpc":"2.0","id":1,"result":{"action":"accept"}}"#.into())),
         (
             "notifications/cancelled (attack 133)",
@@ -169,7 +168,7 @@ async fn c40_attack_131_session_headers_of_another_shape_are_refused() {
     for (name, value) in [
         ("empty", Vec::new()),
         ("a space", format!("{sealed} {sealed}").into_bytes()),
-        ("10 KB", vec![b'a'; 10_000]),
+        ("10 KiB", vec![b'a'; 10 * 1024]),
         ("a control", b"a\x01b".to_vec()),
         ("not ASCII", "sitzung-ä".into()),
     ] {
@@ -223,7 +222,7 @@ async fn c43_the_upstreams_own_words_about_sessions_pass() {
 #[tokio::test]
 async fn c41_an_upstreams_session_id_that_no_client_could_send_back_is_502() {
     let world = World::standard().await;
-    let long = "x".repeat(257);
+    let long = "x".repeat(4097);
     for (headers, why) in [
         (vec![("Mcp-Session-Id", "a b")], "a space"),
         (vec![("Mcp-Session-Id", "")], "empty"),
@@ -238,12 +237,12 @@ async fn c41_an_upstreams_session_id_that_no_client_could_send_back_is_502() {
         assert_eq!(world.send(&world.post(initialize())).await.status, 502, "{why}");
     }
     world.upstream.answer_with(|_| {
-        let id = "y".repeat(256);
+        let id = "y".repeat(4096);
         server::full(200, &[("Mcp-Session-Id", id.as_str())], "{}")
     });
     let sealed = world.send(&world.post(initialize())).await.header("mcp-session-id").unwrap().to_owned();
     let ask = world.post(call("safe")).with("Mcp-Session-Id", &sealed);
-    assert_eq!(world.send(&ask).await.status, 200, "the longest that the specification allows");
+    assert_eq!(world.send(&ask).await.status, 200, "the longest that is sealed");
     world.close().await;
 }
 

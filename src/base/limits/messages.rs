@@ -26,8 +26,10 @@ pub const LIST_BYTES_MAX: usize = 16 * MIB;
 pub const LIST_JSON_DEPTH_MAX: u32 = 512;
 /// Messages in one batch (SPEC C-30).
 pub const BATCH_MESSAGES_MAX: usize = 50;
-/// A session id of an upstream (SPEC C-40).
-pub const SESSION_ID_BYTES_MAX: usize = 256;
+/// A session id of an upstream (SPEC C-40). Some servers put a signed state into it.
+pub const SESSION_ID_BYTES_MAX: usize = 4 * KIB;
+/// A session id of the gateway, which a client sends back: the upstream's id and its seal.
+pub const SEALED_ID_BYTES_MAX: usize = 6 * KIB;
 /// An event id, which a client sends back in `Last-Event-ID` (SPEC C-53).
 pub const EVENT_ID_BYTES_MAX: usize = 1_024;
 /// Path and query of the message endpoint that an upstream of 2024-11-05 names. The sealed URI is a

@@ -157,7 +157,9 @@ impl Refusal {
             Self::BadSessionHeader => (
                 (StatusCode::BAD_REQUEST, 40004, "bad_session_header"),
                 (None, Hint::None, Gateway),
-                Whole("Mcp-Session-Id and Last-Event-ID must each be one short plain value"),
+                Whole(
+                    "Mcp-Session-Id and Last-Event-ID must each come once, in plain ASCII, with at most 6144 and 1024 bytes",
+                ),
             ),
             Self::UnknownSession => (
                 (StatusCode::NOT_FOUND, 40402, "unknown_session"),

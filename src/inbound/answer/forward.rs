@@ -110,7 +110,8 @@ pub(in crate::inbound) async fn ask(
     }
     crossing::clean_response(&mut head.headers);
     session::learn(gateway, server, &outgoing, &method, &mut head, now).map_err(|why| match why {
-        NotSealed::NotPlain => not_relayed("its session id is not one plain value", head.status, record),
+        NotSealed::NotPlain => not_relayed("its Mcp-Session-Id is not one value of visible ASCII", head.status, record),
+        NotSealed::TooLong => not_relayed("its Mcp-Session-Id is longer than 4096 bytes", head.status, record),
         NotSealed::NoKey => Refusal::Internal("the session id cannot be sealed"),
     })?;
     let is_stream = is_event_stream(&head.headers);

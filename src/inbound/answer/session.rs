@@ -25,6 +25,8 @@ pub(in crate::inbound) fn begins_nothing(quota: &SessionQuota, server: &Server, 
 pub(in crate::inbound) enum NotSealed {
     /// The transport does not allow such an id: the client could not send it back.
     NotPlain,
+    /// Longer than [`SESSION_ID_BYTES_MAX`].
+    TooLong,
     /// There is no key.
     NoKey,
 }
@@ -90,9 +92,10 @@ fn seal(
         headers.insert(MCP_SESSION_ID, session.given.clone());
         return Ok(None);
     }
-    let plain = id.to_str().ok().filter(|id| {
-        !id.is_empty() && id.len() <= SESSION_ID_BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_graphic())
-    });
+    if id.len() > SESSION_ID_BYTES_MAX {
+        return Err(NotSealed::TooLong);
+    }
+    let plain = id.to_str().ok().filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic()));
     let sealed = keys
         .seal(bound(server, caller), plain.ok_or(NotSealed::NotPlain)?)
         .and_then(|sealed| HeaderValue::try_from(sealed).ok())

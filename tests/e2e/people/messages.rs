@@ -1,1 +1,3 @@
 //! Messages, session ids, compressed answers and the start (C3 to C5, C8).
+
+mod sessions;

@@ -12,14 +12,13 @@ use http::HeaderMap;
 pub use self::media::check_media;
 use crate::{
     base::{
-        limits::messages::{EVENT_ID_BYTES_MAX, SESSION_ID_BYTES_MAX},
+        limits::messages::{EVENT_ID_BYTES_MAX, SEALED_ID_BYTES_MAX},
         text::Text,
     },
     decide::{
         mcp::{
             method,
             request::message::{Message, MessageKind},
-            session_seal::SEAL_ADDS,
             version::{self, Era},
         },
         refusal::Refusal,
@@ -37,26 +36,35 @@ pub const SESSION_ID: &str = "mcp-session-id";
 /// The event after which a legacy stream is resumed.
 pub const LAST_EVENT_ID: &str = "last-event-id";
 
-/// The longest session id with its seal.
-const SEALED_ID_BYTES_MAX: usize = SESSION_ID_BYTES_MAX + SEAL_ADDS;
 /// The longest version that is not a date.
 const VERSION_BYTES_MAX: usize = 32;
 
 const NO_DATE: Refusal = Refusal::BadRequest("MCP-Protocol-Version is not a date");
 const TWO_VERSIONS: Refusal = Refusal::BadRequest("more than one MCP-Protocol-Version");
 
-/// Checks `Mcp-Session-Id`, `Last-Event-ID` and `MCP-Protocol-Version`: at most one field line
-/// each, with a plain value (SPEC C-16, C-40, C-53).
+/// Checks `Mcp-Session-Id` of any message but `initialize`: at most one field line, with a plain
+/// value (SPEC C-40). `initialize` begins a session, so any id that comes with it is stale: it is
+/// ignored and does not reach the upstream.
+///
+/// # Errors
+/// [`Refusal::BadSessionHeader`].
+pub fn check_session(headers: &HeaderMap, method: &str) -> Result<(), Refusal> {
+    if method == method::INITIALIZE {
+        return Ok(());
+    }
+    match only(headers, SESSION_ID, Refusal::BadSessionHeader)? {
+        Some(id) if id.is_empty() || id.len() > SEALED_ID_BYTES_MAX => Err(Refusal::BadSessionHeader),
+        Some(id) if !id.iter().all(u8::is_ascii_graphic) => Err(Refusal::BadSessionHeader),
+        _ => Ok(()),
+    }
+}
+
+/// Checks `Last-Event-ID` and `MCP-Protocol-Version`: at most one field line each, with a plain
+/// value (SPEC C-16, C-53).
 ///
 /// # Errors
 /// [`Refusal::BadSessionHeader`], [`Refusal::BadRequest`].
 pub fn check_shape(headers: &HeaderMap) -> Result<(), Refusal> {
-    if let Some(id) = only(headers, SESSION_ID, Refusal::BadSessionHeader)? {
-        let plain = id.iter().all(u8::is_ascii_graphic);
-        if !plain || id.is_empty() || id.len() > SEALED_ID_BYTES_MAX {
-            return Err(Refusal::BadSessionHeader);
-        }
-    }
     if let Some(id) = only(headers, LAST_EVENT_ID, Refusal::BadSessionHeader)?
         && (id.len() > EVENT_ID_BYTES_MAX || id.iter().any(|byte| !byte.is_ascii() || byte.is_ascii_control()))
     {

@@ -47,8 +47,11 @@ async fn answers_that_would_send_the_client_elsewhere_are_refused() {
         ("407 Proxy Authentication Required\r\n", Err("it asks the client for a credential")),
         ("307 Temporary Redirect\r\nLocation: https://other.example\r\n", Err("it redirects")),
         ("206 Partial Content\r\n", Err("it is a partial response")),
-        ("200 OK\r\nMcp-Session-Id: a\r\nMcp-Session-Id: b\r\n", Err("its session id is not one plain value")),
-        ("200 OK\r\nMcp-Session-Id: a b\r\n", Err("its session id is not one plain value")),
+        (
+            "200 OK\r\nMcp-Session-Id: a\r\nMcp-Session-Id: b\r\n",
+            Err("its Mcp-Session-Id is not one value of visible ASCII"),
+        ),
+        ("200 OK\r\nMcp-Session-Id: a b\r\n", Err("its Mcp-Session-Id is not one value of visible ASCII")),
     ];
     for (head, expected) in cases {
         let answered = asked(&format!("HTTP/1.1 {head}Content-Length: 0\r\n\r\n"), |_| ()).await;
