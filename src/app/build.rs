@@ -16,7 +16,10 @@ use crate::{
         embedded::{Embedded, State},
         settings::EmbeddedSettings,
     },
-    base::{clock::Clock, names::Issuer},
+    base::{
+        clock::Clock,
+        names::{Issuer, PublicUrl},
+    },
     config::{DenyAs, LegacySse, ServerSettings, Settings, environment::process_environment},
     decide::{
         fields::origin::Sites,
@@ -24,11 +27,11 @@ use crate::{
             challenge::Challenges,
             resource_metadata::{ResourceMetadata, etag},
         },
-        routing::{RouteEntry, Routes, messages_path},
+        routing::{RouteEntry, Routes, messages_path, other_ending},
     },
     inbound::{
         accept::room::ConnectionBounds,
-        state::server::{MetadataDocument, Mirror, PublicFace, Server, Snapshot, Transport},
+        state::server::{MetadataDocument, Mirror, PublicFace, PublishedAt, Server, Snapshot, Transport},
     },
     observe::Observe,
     outbound::{
@@ -209,23 +212,15 @@ impl Builder {
         embedded: &[Arc<Embedded>],
     ) -> Result<Server, String> {
         let (server, public_url) = (endpoint.server, &settings.public_url);
-        let resource = public_url.resource(endpoint.path);
         let issuers: Vec<Arc<IssuerKeys>> =
             server.authorization_servers.iter().filter_map(|index| all.get(*index)).map(Arc::clone).collect();
         let preferred = issuers.first().ok_or("no authorization server")?;
-        let published: Vec<Issuer> =
-            issuers.iter().filter_map(|issuer| issuer.rules().issuers.first()).cloned().collect();
-        let first_scope = server.first_challenge.as_deref().unwrap_or_default();
-        let path = if endpoint.path == "/" { "" } else { endpoint.path };
-        let metadata_url = format!("{}/.well-known/oauth-protected-resource{path}", public_url.origin());
-        let origins: Vec<&str> = server.allowed_origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
-        let document = ResourceMetadata {
-            resource: &resource,
-            authorization_servers: &published,
-            scopes_supported: &server.scopes_supported,
-            name: &server.name,
+        let published = published(settings, server, &issuers, endpoint.path)?;
+        let published_otherwise = match other_ending(endpoint.path) {
+            Some(path) => self::published(settings, server, &issuers, &path)?,
+            None => published.clone(),
         };
-        let document = document.to_json();
+        let origins: Vec<&str> = server.allowed_origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
         let authority = public_url.origin().split_once("://").map_or("", |(_, authority)| authority);
         Ok(Server {
             series: self.observe.metrics.series(&server.name),
@@ -237,23 +232,22 @@ impl Builder {
                 Some(embedded) => Mirror::Inside(Arc::clone(embedded)),
                 None => Mirror::Elsewhere(Arc::clone(preferred.discovery())),
             },
-            challenges: Challenges::new(&metadata_url, first_scope, &server.known_scopes)
-                .map_err(|fault| format!("challenge: {fault:?}"))?,
+            published,
+            published_otherwise,
             sites: Sites::new(public_url.origin(), &origins).map_err(|fault| format!("allowed_origins: {fault:?}"))?,
             public: PublicFace {
                 host: HeaderValue::try_from(authority)
                     .map_err(|_| "public_url cannot be sent as a header".to_owned())?,
                 scheme: HeaderValue::from_static(if public_url.is_https() { "https" } else { "http" }),
             },
-            metadata: MetadataDocument { etag: etag(&document), body: Bytes::from(document) },
-            resource,
+            resource: public_url.resource(endpoint.path),
             // Both endpoints of a server have the same targets and rules: a token for one is valid
             // at the other.
             audiences: server
                 .audiences
                 .iter()
                 .cloned()
-                .chain(endpoint.other.map(|path| public_url.resource(path).as_str().into()))
+                .chain(endpoint.other.into_iter().flat_map(|path| both_endings(public_url, path)))
                 .collect(),
             issuers,
             policy: server.policy.clone(),
@@ -270,6 +264,37 @@ impl Builder {
             deny_as_tool_error: server.deny_as == DenyAs::ToolError && !endpoint.legacy,
         })
     }
+}
+
+/// What clients learn at this spelling of a server's path.
+fn published(
+    settings: &Settings,
+    server: &ServerSettings,
+    issuers: &[Arc<IssuerKeys>],
+    path: &str,
+) -> Result<PublishedAt, String> {
+    let issuers: Vec<Issuer> = issuers.iter().filter_map(|issuer| issuer.rules().issuers.first()).cloned().collect();
+    let document = ResourceMetadata {
+        resource: &settings.public_url.resource(path),
+        authorization_servers: &issuers,
+        scopes_supported: &server.scopes_supported,
+        name: &server.name,
+    };
+    let document = document.to_json();
+    let path = if path == "/" { "" } else { path };
+    let url = format!("{}/.well-known/oauth-protected-resource{path}", settings.public_url.origin());
+    let first_scope = server.first_challenge.as_deref().unwrap_or_default();
+    let challenges = Challenges::new(&url, first_scope, &server.known_scopes);
+    Ok(PublishedAt {
+        challenges: challenges.map_err(|fault| format!("challenge: {fault:?}"))?,
+        metadata: MetadataDocument { etag: etag(&document), body: Bytes::from(document) },
+    })
+}
+
+/// The resource at `path`, spelled with and without a slash at its end.
+fn both_endings(public_url: &PublicUrl, path: &str) -> impl Iterator<Item = Box<str>> {
+    let spelled = |path: &str| Box::from(public_url.resource(path).as_str());
+    [Some(spelled(path)), other_ending(path).map(|path| spelled(&path))].into_iter().flatten()
 }
 
 /// Headers that only the gateway may send to the upstream: identity headers and its credential.

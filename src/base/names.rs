@@ -81,7 +81,7 @@ name!(
 
 name!(
     /// A resource identifier (RFC 8707 §2): `public_url` + path, scheme and host in lower case, no
-    /// default port, no slash at the end.
+    /// default port.
     Resource
 );
 

@@ -159,7 +159,7 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
 fn refused(mut lines: Vec<String>, server: &Server, refusal: &Refusal, granted: &[Scope]) -> Story {
     let row = refusal.row();
     lines.push(format!("verdict: refused, {} ({})", row.reason, row.status));
-    match server.challenges.header(row.challenge, granted) {
+    match server.published.challenges.header(row.challenge, granted) {
         Some(challenge) => lines.push(format!("WWW-Authenticate: {}", challenge.to_str().unwrap_or_default())),
         None => lines.push("no WWW-Authenticate is sent".to_owned()),
     }

@@ -61,6 +61,8 @@ fn limits_count_clients(reading: &Reading<'_>, sections: &Sections<'_>) {
     }
 }
 
+/// With and without a slash at its end, a path leads to one server, so two servers cannot differ
+/// only so.
 fn paths_are_unique(reading: &Reading<'_>, servers: &[WrittenServer]) {
     let mut paths: Vec<(String, &Place, bool)> = Vec::new();
     for server in servers {
@@ -71,11 +73,15 @@ fn paths_are_unique(reading: &Reading<'_>, servers: &[WrittenServer]) {
         }
     }
     for (index, (path, place, for_messages)) in paths.iter().enumerate() {
-        let Some((_, other, others_messages)) = paths.iter().take(index).find(|(other, ..)| other == path) else {
+        let same = |other: &&(String, &Place, bool)| other.0.trim_end_matches('/') == path.trim_end_matches('/');
+        let Some((spelled, other, others_messages)) = paths.iter().take(index).find(same) else {
             continue;
         };
         let other = other.key.trim_end_matches(".path");
         let found = match (for_messages, others_messages) {
+            (false, false) if spelled != path => {
+                format!("the path of {other} but for the slash at its end, which makes no difference")
+            }
             (false, false) => format!("the path of {other}"),
             (false, true) => format!("the message path of {other}"),
             (true, false) => format!("a path whose message path is the path of {other}"),

@@ -190,8 +190,8 @@ fn limits(fields: &mut Fields<'_>) -> ServerLimits {
     }
 }
 
-/// A public path. Routing compares it byte by byte, so it must have one spelling only (SPEC F-20,
-///
+/// A public path. Routing compares it byte by byte, so it must have one spelling only, but for a
+/// slash at its end (SPEC F-20, A-06).
 fn path(field: &Field<'_>) -> Option<Written<Box<str>>> {
     let text = field.text("a path such as /weather/mcp")?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&b);
@@ -201,8 +201,6 @@ fn path(field: &Field<'_>) -> Option<Written<Box<str>>> {
         "a path of plain characters: no %, ;, \\, ?, #, spaces or characters outside ASCII"
     } else if text.contains("//") || text.split('/').any(|segment| matches!(segment, "." | "..")) {
         "a path without empty segments, . and .."
-    } else if text != "/" && text.ends_with('/') {
-        "a path without a slash at its end"
     } else if text == "/.well-known" || text.starts_with("/.well-known/") {
         "a path outside /.well-known/, where the gateway answers itself"
     } else {

@@ -1,6 +1,9 @@
 //! Maps a path to a server or a document: exact, on the raw bytes (SPEC F-20).
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, hash_map::Entry},
+};
 
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 const ISSUER: [&str; 2] = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
@@ -20,15 +23,26 @@ pub struct RouteEntry<'a> {
     pub legacy: bool,
 }
 
+/// How a request spells the path of a server. A URL that a person types or a framework writes may
+/// have a slash at its end or not, and a client compares what it finds with what it asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// As the configuration spells it.
+    #[default]
+    Configured,
+    /// With the slash at its end added or removed.
+    Other,
+}
+
 /// The meaning of a path. Servers are numbered in the given order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// A server's endpoint.
-    Server(usize),
+    Server(usize, Ending),
     /// The message endpoint of an event stream of 2024-11-05.
     Messages(usize),
     /// The protected resource metadata of a server.
-    ResourceMetadata(usize),
+    ResourceMetadata(usize, Ending),
     /// The metadata of a server's issuer.
     IssuerMetadata(usize),
     /// An endpoint of an embedded authorization server.
@@ -130,7 +144,7 @@ pub enum RouteFault {
 ///
 /// Upstream frameworks ignore case, decode `%6d`, accept an extra slash or cut at `;`. A route that
 /// did the same would have names that no operator wrote; so a path must be one of these byte
-/// strings.
+/// strings. A slash at the end is the only other spelling of a server, and a path of its own here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routes {
     paths: HashMap<Box<str>, Route>,
@@ -146,24 +160,21 @@ impl Routes {
         let mut routes = Self { paths: HashMap::new() };
         let is_alone = servers.iter().filter(|entry| !entry.legacy).count() == 1;
         for (server, entry) in servers.iter().enumerate() {
-            if !is_plain_path(entry.path) {
+            if !is_server_path(entry.path) {
                 return Err(RouteFault::Path { of: Owner::Server(server) });
             }
-            routes.add(entry.path.to_owned(), Route::Server(server))?;
+            routes.add_server(server, entry.path, Ending::Configured)?;
+            if let Some(other) = other_ending(entry.path) {
+                routes.add_server(server, &other, Ending::Other)?;
+            }
             if entry.legacy {
                 routes.add(messages_path(entry.path), Route::Messages(server))?;
             }
-            // RFC 9728 §3.1: a slash directly after the host is removed before the insertion.
-            let path = if entry.path == "/" { "" } else { entry.path };
-            // Inserted, never appended: RFC 9728 does not define `{path}/.well-known/…` (SPEC
-            //
-            routes.add(format!("{RESOURCE}{path}"), Route::ResourceMetadata(server))?;
             for document in ISSUER {
-                routes.add(format!("{document}{path}"), Route::IssuerMetadata(server))?;
-                routes.add(format!("{path}{document}"), Route::IssuerMetadata(server))?;
+                routes.add(format!("{}{document}", entry.path.trim_end_matches('/')), Route::IssuerMetadata(server))?;
             }
             if !entry.legacy && (entry.root || is_alone) {
-                routes.add(RESOURCE.to_owned(), Route::ResourceMetadata(server))?;
+                routes.add(RESOURCE.to_owned(), Route::ResourceMetadata(server, Ending::Configured))?;
                 for document in ISSUER {
                     routes.add(document.to_owned(), Route::IssuerMetadata(server))?;
                 }
@@ -180,6 +191,18 @@ impl Routes {
             }
         }
         Ok(routes)
+    }
+
+    fn add_server(&mut self, server: usize, path: &str, ending: Ending) -> Result<(), RouteFault> {
+        self.add(path.to_owned(), Route::Server(server, ending))?;
+        // RFC 9728 §3.1: a slash directly after the host is removed before the insertion.
+        let path = if path == "/" { "" } else { path };
+        // Inserted, never appended: RFC 9728 does not define `{path}/.well-known/…` (SPEC A-02).
+        self.add(format!("{RESOURCE}{path}"), Route::ResourceMetadata(server, ending))?;
+        for document in ISSUER {
+            self.add(format!("{document}{path}"), Route::IssuerMetadata(server))?;
+        }
+        Ok(())
     }
 
     fn add_issuer(&mut self, issuer: usize, path: &str) -> Result<(), RouteFault> {
@@ -224,9 +247,9 @@ impl Route {
     #[must_use]
     pub fn server(self) -> Option<usize> {
         match self {
-            Self::Server(server)
+            Self::Server(server, _)
             | Self::Messages(server)
-            | Self::ResourceMetadata(server)
+            | Self::ResourceMetadata(server, _)
             | Self::IssuerMetadata(server) => Some(server),
             Self::Issuer(..) | Self::NotFound => None,
         }
@@ -244,6 +267,24 @@ impl Route {
 #[must_use]
 pub fn messages_path(path: &str) -> String {
     format!("{}/messages", path.trim_end_matches('/'))
+}
+
+/// The path of a server, spelled with or without the slash at its end; `None` for `/`, which no
+/// request can spell in another way.
+#[must_use]
+pub fn other_ending(path: &str) -> Option<Cow<'_, str>> {
+    match path.strip_suffix('/') {
+        Some("") => None,
+        Some(without) => Some(Cow::Borrowed(without)),
+        None => Some(Cow::Owned(format!("{path}/"))),
+    }
+}
+
+/// Whether a server may have this path: [`is_plain_path`], perhaps with a slash at its end.
+#[must_use]
+pub fn is_server_path(path: &str) -> bool {
+    let without = path.strip_suffix('/').unwrap_or(path);
+    path == "/" || (without != "/" && is_plain_path(without))
 }
 
 /// Whether a configured path has one spelling: `/`, or segments of unreserved characters and a few

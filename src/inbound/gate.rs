@@ -30,6 +30,7 @@ use crate::{
         },
         policy::evaluate::{Permit, deciding_rule, evaluate},
         refusal::Refusal,
+        routing::Ending,
         token::{caller::Caller, presented::Presented},
     },
     inbound::{
@@ -59,13 +60,13 @@ use crate::{
 pub(super) async fn pass(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
-    endpoint: Endpoint,
+    (endpoint, ending): (Endpoint, Ending),
     head: Parts,
     mut body: Incoming,
     mut record: Record,
     mut busy: Busy,
 ) -> Response<ReplyBody> {
-    let mut context = RequestContext::default();
+    let mut context = RequestContext::at(ending);
     let judge = Judge { arrival, server, endpoint, head: &head };
     let (outgoing, permit) = match judge.all((&mut body, &mut busy), &mut context, &mut record).await {
         Ok(permitted) => permitted,

@@ -51,7 +51,10 @@ use crate::{
         state::{
             events::EventOwners,
             gateway::Gateway,
-            server::{MetadataDocument, Mirror, PublicFace, Server, ServerLimits, Snapshot, TotalLimits, Transport},
+            server::{
+                MetadataDocument, Mirror, PublicFace, PublishedAt, Server, ServerLimits, Snapshot, TotalLimits,
+                Transport,
+            },
             sessions::SessionQuota,
             tasks::Tasks,
         },
@@ -294,8 +297,8 @@ fn server(
         issuers: vec![Arc::clone(issuer)],
         mirror: Mirror::Elsewhere(Arc::clone(issuer.discovery())),
         policy: policy(),
-        challenges: Challenges::new("https://gw.example/.well-known/oauth-protected-resource/mcp", &[], &[]).unwrap(),
-        metadata: MetadataDocument { body: Bytes::from_static(b"{}"), etag: HeaderValue::from_static("\"1\"") },
+        published: published("/mcp"),
+        published_otherwise: published("/mcp/"),
         upstream: Arc::clone(upstream),
         credential: Credential::Strip,
         identity_headers: Vec::new(),
@@ -317,6 +320,14 @@ fn server(
     };
     change(&mut server);
     Arc::new(server)
+}
+
+fn published(path: &str) -> PublishedAt {
+    let url = format!("https://gw.example/.well-known/oauth-protected-resource{path}");
+    PublishedAt {
+        challenges: Challenges::new(&url, &[], &[]).unwrap(),
+        metadata: MetadataDocument { body: Bytes::from_static(b"{}"), etag: HeaderValue::from_static("\"1\"") },
+    }
 }
 
 fn snapshot(server: &Arc<Server>) -> Snapshot {

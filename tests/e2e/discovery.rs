@@ -207,7 +207,7 @@ async fn a16_attack_155_unknown_well_known_documents_are_plain_404s() {
     for path in [
         "/.well-known/openid-federation",
         "/.well-known/oauth-protected-resource/other",
-        "/.well-known/oauth-protected-resource/mcp/",
+        "/.well-known/oauth-protected-resource/mcp//",
         "/.well-known/oauth-protected-resource/MCP",
         "/.well-known/oauth-protected-resource/mcp/x",
         "/.well-known/",

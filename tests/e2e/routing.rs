@@ -15,7 +15,7 @@ async fn f20_attack_093_to_097_other_spellings_of_the_path_lead_nowhere() {
     let ours = [400, 404].as_slice();
     let cases: [(&str, &[&str], &'static [u16]); 7] = [
         ("093 another case", &["/MCP", "/Mcp", "/mcP"], ours),
-        ("094 a slash at the end", &["/mcp/", "/mcp//"], ours),
+        ("094 more slashes at the end", &["/mcp//", "/mcp///", "/mcp/./"], ours),
         ("095 an escape", &["/%6dcp", "/mc%70", "/%6D%63%70"], ours),
         ("096 dots and parameters", &dots, ours),
         ("096 what ends it for some", &escapes, ours),
@@ -29,6 +29,7 @@ async fn f20_attack_093_to_097_other_spellings_of_the_path_lead_nowhere() {
         }
     }
     rows.push(row("the one spelling", to(&world, "/mcp"), Want::Passes));
+    rows.push(row("094 one slash at the end", to(&world, "/mcp/"), Want::Passes));
     world.verdicts(rows).await;
     world.close().await;
 }

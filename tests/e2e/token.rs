@@ -128,8 +128,8 @@ async fn b12_b13_b15_b16_attack_077_the_audience_is_this_resource() {
     let world = World::standard().await;
     let resource = world.resource();
     let port = world.authority.rsplit(':').next().unwrap();
-    let good =
-        [json!(resource), json!([resource]), json!(["x", resource]), json!(format!("HTTP://127.0.0.1:{port}/mcp"))];
+    let (upper, slash) = (format!("HTTP://127.0.0.1:{port}/mcp"), format!("{resource}/"));
+    let good = [json!(resource), json!([resource]), json!(["x", resource]), json!(upper), json!(slash)];
     let bad = [
         json!("x"),
         json!(["x"]),
@@ -140,7 +140,7 @@ async fn b12_b13_b15_b16_attack_077_the_audience_is_this_resource() {
         json!(5),
         Value::Null,
         json!(format!("{resource}X")),
-        json!(format!("{resource}/")),
+        json!(format!("{resource}//")),
         json!(format!("{resource}/x")),
         json!(format!("{}/MCP", world.public)),
         json!(format!("{}/%6dcp", world.public)),

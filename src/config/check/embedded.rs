@@ -38,8 +38,9 @@ fn paths_are_free(reading: &Reading<'_>, sections: &Sections<'_>, embedded: &Wri
         IssuerEndpoint::BELOW.iter().any(|endpoint| other.strip_suffix(endpoint.suffix()) == Some(&path.value))
     };
     for server in sections.servers {
-        let own = server.path.iter().map(|path| (path, path.value.to_string()));
-        let legacy = server.legacy_path.iter().map(|path| (path, path.value.to_string()));
+        // A server is also at its path with a slash at its end, and at its path without it.
+        let own = server.path.iter().map(|path| (path, path.value.trim_end_matches('/').to_owned()));
+        let legacy = server.legacy_path.iter().map(|path| (path, path.value.trim_end_matches('/').to_owned()));
         let messages = server.legacy_path.iter().map(|path| (path, messages_path(&path.value)));
         for (written, other) in own.chain(legacy).chain(messages) {
             if *other == *path.value || below(&other) {

@@ -89,7 +89,8 @@ pub(super) fn section() -> KeySection {
         KeyRow::required(
             "path",
             PATH,
-            "Its public path, such as `/weather/mcp`. The resource is `public_url` followed by this path.",
+            "Its public path, such as `/weather/mcp`. The resource is `public_url` followed by this path. The server is also \
+             at this path with a slash at its end, or without it.",
         ),
         KeyRow::flag(
             "root",

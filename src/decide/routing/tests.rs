@@ -1,6 +1,9 @@
 //! The route of each path, and paths without a route.
 
-use super::{IssuerEndpoint as E, Owner, Route, RouteEntry, RouteFault, Routes, is_plain_path, messages_path};
+use super::{
+    Ending::{Configured as C, Other as O},
+    IssuerEndpoint as E, Owner, Route, RouteEntry, RouteFault, Routes, is_plain_path, is_server_path, messages_path,
+};
 
 fn routes(servers: &[(&str, bool)]) -> Result<Routes, RouteFault> {
     let entry = |&(path, root)| RouteEntry { path, root, legacy: false };
@@ -16,19 +19,19 @@ fn c95_an_old_event_stream_has_documents_and_messages_and_takes_no_root() {
     let entry = |path, legacy| RouteEntry { path, root: false, legacy };
     let routes = Routes::new(&[entry("/w/mcp", false), entry("/w/sse", true)], &[]).unwrap();
     for (path, route) in [
-        ("/w/mcp", Route::Server(0)),
+        ("/w/mcp", Route::Server(0, C)),
         ("/w/mcp/messages", Route::NotFound),
-        ("/w/sse", Route::Server(1)),
+        ("/w/sse", Route::Server(1, C)),
         ("/w/sse/messages", Route::Messages(1)),
         ("/w/sse/messages/", Route::NotFound),
         ("/w/messages", Route::NotFound),
         ("/messages", Route::NotFound),
-        ("/.well-known/oauth-protected-resource/w/sse", Route::ResourceMetadata(1)),
+        ("/.well-known/oauth-protected-resource/w/sse", Route::ResourceMetadata(1, C)),
         ("/w/sse/.well-known/openid-configuration", Route::IssuerMetadata(1)),
         ("/.well-known/oauth-protected-resource/w/sse/messages", Route::NotFound),
         ("/w/sse/messages/.well-known/openid-configuration", Route::NotFound),
         // The documents of the only server, as if there were no `legacy_sse`.
-        ("/.well-known/oauth-protected-resource", Route::ResourceMetadata(0)),
+        ("/.well-known/oauth-protected-resource", Route::ResourceMetadata(0, C)),
         ("/.well-known/openid-configuration", Route::IssuerMetadata(0)),
     ] {
         assert_eq!(routes.find(path), route, "{path}");
@@ -42,9 +45,9 @@ fn c95_an_old_event_stream_has_documents_and_messages_and_takes_no_root() {
 fn a02_documents_are_where_the_rfcs_say() {
     let routes = routes(&[("/a/b/mcp", false)]).unwrap();
     for (path, route) in [
-        ("/a/b/mcp", Route::Server(0)),
-        ("/.well-known/oauth-protected-resource/a/b/mcp", Route::ResourceMetadata(0)),
-        ("/.well-known/oauth-protected-resource", Route::ResourceMetadata(0)),
+        ("/a/b/mcp", Route::Server(0, C)),
+        ("/.well-known/oauth-protected-resource/a/b/mcp", Route::ResourceMetadata(0, C)),
+        ("/.well-known/oauth-protected-resource", Route::ResourceMetadata(0, C)),
         ("/.well-known/oauth-authorization-server", Route::IssuerMetadata(0)),
         ("/.well-known/openid-configuration", Route::IssuerMetadata(0)),
         ("/.well-known/oauth-authorization-server/a/b/mcp", Route::IssuerMetadata(0)),
@@ -66,8 +69,8 @@ fn a02_documents_are_where_the_rfcs_say() {
 fn a03_the_root_resource_has_its_document_at_the_root() {
     for servers in [&[("/", false)][..], &[("/", false), ("/b", false)]] {
         let routes = routes(servers).unwrap();
-        assert_eq!(routes.find("/"), Route::Server(0));
-        assert_eq!(routes.find("/.well-known/oauth-protected-resource"), Route::ResourceMetadata(0));
+        assert_eq!(routes.find("/"), Route::Server(0, C));
+        assert_eq!(routes.find("/.well-known/oauth-protected-resource"), Route::ResourceMetadata(0, C));
         assert_eq!(routes.find("/.well-known/oauth-authorization-server"), Route::IssuerMetadata(0));
         assert_eq!(routes.find("/.well-known/oauth-protected-resource/"), Route::NotFound);
         assert_eq!(routes.find(""), Route::NotFound);
@@ -79,12 +82,12 @@ fn a18_a19_of_several_servers_one_may_own_the_root() {
     let none = routes(&[("/a/mcp", false), ("/b/mcp", false)]).unwrap();
     assert_eq!(none.find("/.well-known/oauth-protected-resource"), Route::NotFound);
     assert_eq!(none.find("/.well-known/openid-configuration"), Route::NotFound);
-    assert_eq!(none.find("/.well-known/oauth-protected-resource/a/mcp"), Route::ResourceMetadata(0));
-    assert_eq!(none.find("/.well-known/oauth-protected-resource/b/mcp"), Route::ResourceMetadata(1));
+    assert_eq!(none.find("/.well-known/oauth-protected-resource/a/mcp"), Route::ResourceMetadata(0, C));
+    assert_eq!(none.find("/.well-known/oauth-protected-resource/b/mcp"), Route::ResourceMetadata(1, C));
     assert_eq!(none.find("/.well-known/oauth-protected-resource/c/mcp"), Route::NotFound);
 
     let second = routes(&[("/a/mcp", false), ("/b/mcp", true)]).unwrap();
-    assert_eq!(second.find("/.well-known/oauth-protected-resource"), Route::ResourceMetadata(1));
+    assert_eq!(second.find("/.well-known/oauth-protected-resource"), Route::ResourceMetadata(1, C));
     assert_eq!(second.find("/.well-known/oauth-authorization-server"), Route::IssuerMetadata(1));
 }
 
@@ -95,7 +98,7 @@ fn two_servers_cannot_share_a_path() {
     assert_eq!(routes(&[("/a", false), ("/a", false)]), taken("/a"));
     assert_eq!(routes(&[("/a", true), ("/b", true)]), taken(root));
     assert_eq!(routes(&[("/", false), ("/b", true)]), taken(root));
-    assert_eq!(routes(&[("/a", false), ("/b/", false)]), Err(RouteFault::Path { of: Owner::Server(1) }));
+    assert_eq!(routes(&[("/a", false), ("/b//", false)]), Err(RouteFault::Path { of: Owner::Server(1) }));
     assert!(routes(&[]).is_ok());
 }
 
@@ -133,7 +136,7 @@ fn e01_an_embedded_issuer_has_its_documents_in_every_form_and_its_endpoints_belo
     ] {
         assert_eq!(routes.find(path), route, "{path}");
     }
-    assert_eq!((Route::Issuer(0, E::Token).server(), routes.find("/w/mcp")), (None, Route::Server(0)));
+    assert_eq!((Route::Issuer(0, E::Token).server(), routes.find("/w/mcp")), (None, Route::Server(0, C)));
 }
 
 #[test]
@@ -143,7 +146,7 @@ fn e08_one_embedded_issuer_is_also_at_the_root_where_nothing_else_is() {
     for (path, route) in [
         ("/authorize", Route::Issuer(0, E::Authorize)),
         ("/register", Route::Issuer(0, E::Register)),
-        ("/token", Route::Server(0)),
+        ("/token", Route::Server(0, C)),
         ("/oauth/token", Route::Issuer(0, E::Token)),
         ("/jwks", Route::NotFound),
         ("/revoke", Route::NotFound),
@@ -181,9 +184,11 @@ fn f20_odd_paths_are_nothing() {
         "mcp",
         "/MCP",
         "/Mcp",
-        "/mcp/",
         "//mcp",
         "/mcp//",
+        "//mcp/",
+        "/mcp/./",
+        "/mcp%2f/",
         "/./mcp",
         "/a/../mcp",
         "/mcp/.",
@@ -221,7 +226,7 @@ fn f20_odd_paths_are_nothing() {
     ] {
         assert_eq!(routes.find(path), Route::NotFound, "{path:?}");
     }
-    assert_eq!(routes.find("/mcp"), Route::Server(0));
+    assert_eq!(routes.find("/mcp"), Route::Server(0, C));
 }
 
 #[test]
@@ -256,5 +261,57 @@ fn f20_configured_paths_have_one_spelling() {
         "/*",
     ] {
         assert!(!is_plain_path(path), "{path:?}");
+    }
+}
+
+#[test]
+fn people_b1_with_and_without_a_slash_at_the_end_are_one_server() {
+    for (configured, other) in [("/a/mcp", "/a/mcp/"), ("/a/mcp/", "/a/mcp")] {
+        let routes = routes(&[(configured, false), ("/b", false)]).unwrap();
+        for (path, ending) in [(configured, C), (other, O)] {
+            let below = |document: &str| format!("/.well-known/{document}{path}");
+            assert_eq!(routes.find(path), Route::Server(0, ending), "{path}");
+            assert_eq!(routes.find(&below("oauth-protected-resource")), Route::ResourceMetadata(0, ending));
+            assert_eq!(routes.find(&below("oauth-authorization-server")), Route::IssuerMetadata(0));
+            assert_eq!(routes.find(&below("openid-configuration")), Route::IssuerMetadata(0));
+            assert_eq!(routes.find(&format!("{path}/")).server(), (path == "/a/mcp").then_some(0), "{path}/");
+        }
+        for path in ["/a/mcp/.well-known/openid-configuration", "/a/mcp/.well-known/oauth-authorization-server"] {
+            assert_eq!(routes.find(path), Route::IssuerMetadata(0), "{path}");
+        }
+        for path in ["/a/mcp//", "/a/mcp//.well-known/openid-configuration", "/b/.well-known/", "/a/", "/a"] {
+            assert_eq!(routes.find(path), Route::NotFound, "{path}");
+        }
+    }
+    // Documents, messages and the embedded authorization server have one spelling.
+    let entry = |path, legacy| RouteEntry { path, root: false, legacy };
+    let routes = Routes::new(&[entry("/w/mcp", false), entry("/w/sse/", true)], &["/oauth"]).unwrap();
+    assert_eq!(routes.find("/w/sse"), Route::Server(1, O));
+    assert_eq!(routes.find("/w/sse/messages"), Route::Messages(1));
+    for path in ["/w/sse/messages/", "/oauth/token/", "/oauth/", "/token/", "/.well-known/oauth-protected-resource/"] {
+        assert_eq!(routes.find(path), Route::NotFound, "{path}");
+    }
+}
+
+#[test]
+fn people_b1_attack_255_no_path_is_of_two_servers_because_of_a_slash() {
+    let taken = |path: &str| Err(taken(path, Owner::Server(0), Owner::Server(1)));
+    assert_eq!(routes(&[("/a", false), ("/a/", false)]), taken("/a/"));
+    assert_eq!(routes(&[("/a/", false), ("/a", false)]), taken("/a"));
+    let entry = |path, legacy| RouteEntry { path, root: false, legacy };
+    let messages = Routes::new(&[entry("/w/sse/messages/", false), entry("/w/sse", true)], &[]);
+    assert_eq!(messages, taken("/w/sse/messages"));
+    let issuer = Routes::new(&[entry("/oauth/token/", false)], &["/oauth"]);
+    let of = (Owner::Server(0), Owner::Issuer(0));
+    assert_eq!(issuer, Err(self::taken("/oauth/token", of.0, of.1)));
+}
+
+#[test]
+fn people_b1_a_slash_at_the_end_can_be_configured() {
+    for path in ["/", "/mcp", "/mcp/", "/a/b/"] {
+        assert!(is_server_path(path), "{path}");
+    }
+    for path in ["", "//", "/mcp//", "mcp/", "/./", "/a/../", "/.well-known/", "/a/.well-known/", "/a//b/"] {
+        assert!(!is_server_path(path), "{path:?}");
     }
 }

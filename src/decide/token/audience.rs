@@ -1,9 +1,9 @@
 //! Whether an `aud` value names a resource (RFC 8707 §2, RFC 3986 §6.2).
 
 /// Whether `audience` is `resource`, perhaps in another spelling: scheme and host in any case, the
-/// default port written out, and a `/` after a root resource, which older clients always send. No
-/// percent-decoding, no dot segments, no prefixes: each would let a token for one path of this host
-/// open another path (SPEC B-13, B-15).
+/// default port written out, and one slash more or less at the end, since both paths are one
+/// server. No percent-decoding, no dot segments, no prefixes: each would let a token for one path
+/// of this host open another path (SPEC B-13, B-15).
 pub(in crate::decide) fn same(resource: &str, audience: &str) -> bool {
     if resource == audience {
         return true;
@@ -11,11 +11,11 @@ pub(in crate::decide) fn same(resource: &str, audience: &str) -> bool {
     let (Some(ours), Some(theirs)) = (Parts::of(resource), Parts::of(audience)) else { return false };
     ours.scheme.eq_ignore_ascii_case(theirs.scheme)
         && ours.authority.eq_ignore_ascii_case(theirs.authority)
-        && (ours.rest == theirs.rest || (is_root(ours.rest) && is_root(theirs.rest)))
+        && without_slash(ours.rest) == without_slash(theirs.rest)
 }
 
-fn is_root(rest: &str) -> bool {
-    matches!(rest, "" | "/")
+fn without_slash(rest: &str) -> &str {
+    rest.strip_suffix('/').unwrap_or(rest)
 }
 
 /// A URI split into its parts, without decoding.

@@ -63,7 +63,7 @@ pub(in crate::inbound) fn refuse(
     let granted = caller.map(Caller::scopes).unwrap_or_default();
     let row = refusal.row();
     let required = match (row.needed(), server) {
-        (Some(needed), Some(server)) => server.challenges.asked(needed, granted),
+        (Some(needed), Some(server)) => server.published.challenges.asked(needed, granted),
         (None, _) | (_, None) => Vec::new(),
     };
     let about = About {
@@ -79,7 +79,8 @@ pub(in crate::inbound) fn refuse(
     }
     let mut response = json(row.status, error::body(&about));
     let headers = response.headers_mut();
-    if let Some(challenge) = server.and_then(|server| server.challenges.header(row.challenge, granted)) {
+    let challenges = server.map(|server| &server.published(context.ending).challenges);
+    if let Some(challenge) = challenges.and_then(|challenges| challenges.header(row.challenge, granted)) {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
     if let Some((name, value)) = row.hint.field() {

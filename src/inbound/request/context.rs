@@ -6,6 +6,7 @@ use crate::{
     base::text::Text,
     decide::{
         mcp::{request::target::Target, version::Era},
+        routing::Ending,
         token::caller::Caller,
     },
 };
@@ -22,10 +23,19 @@ pub(in crate::inbound) struct RequestContext {
     pub(in crate::inbound) era: Era,
     /// The verified caller.
     pub(in crate::inbound) caller: Option<Arc<Caller>>,
+    /// How the request spells the server's path: a challenge names the document of that spelling.
+    pub(in crate::inbound) ending: Ending,
+}
+
+impl RequestContext {
+    /// Nothing but the spelling of the path.
+    pub(in crate::inbound) fn at(ending: Ending) -> Self {
+        Self { id: None, method: None, target: None, era: Era::Legacy, caller: None, ending }
+    }
 }
 
 impl Default for RequestContext {
     fn default() -> Self {
-        Self { id: None, method: None, target: None, era: Era::Legacy, caller: None }
+        Self::at(Ending::Configured)
     }
 }

@@ -17,7 +17,7 @@ use crate::{
             reply_body::ReplyBody,
         },
         request::context::RequestContext,
-        state::server::Server,
+        state::server::MetadataDocument,
     },
     outbound::discover::Discovery,
 };
@@ -30,15 +30,15 @@ const METHODS: &str = "GET, HEAD, OPTIONS";
 /// An earlier retry would get the same failure, which is remembered.
 const RETRY_AFTER_SECS: u64 = 5;
 
-/// The protected resource metadata of `server`.
-pub(in crate::inbound) fn resource(head: &Parts, server: &Server) -> Response<ReplyBody> {
+/// The protected resource metadata of a server.
+pub(in crate::inbound) fn resource(head: &Parts, document: &MetadataDocument) -> Response<ReplyBody> {
     if let Some(response) = unless_read(head) {
         return response;
     }
-    public(if is_current(head, &server.metadata.etag) {
-        cached(reply::empty(StatusCode::NOT_MODIFIED), Some(&server.metadata.etag))
+    public(if is_current(head, &document.etag) {
+        cached(reply::empty(StatusCode::NOT_MODIFIED), Some(&document.etag))
     } else {
-        cached(reply::json(StatusCode::OK, server.metadata.body.clone()), Some(&server.metadata.etag))
+        cached(reply::json(StatusCode::OK, document.body.clone()), Some(&document.etag))
     })
 }
 

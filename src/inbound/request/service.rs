@@ -17,7 +17,7 @@ use crate::{
             forwarded,
         },
         refusal::Refusal,
-        routing::{IssuerEndpoint, Route},
+        routing::{Ending, IssuerEndpoint, Route},
     },
     inbound::{
         answer::{
@@ -63,16 +63,18 @@ pub(in crate::inbound) async fn answer(
         Err(refusal) => return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await),
     };
     Ok(match route {
-        Route::ResourceMetadata(server)
+        Route::ResourceMetadata(server, _)
         | Route::IssuerMetadata(server)
-        | Route::Server(server)
+        | Route::Server(server, _)
         | Route::Messages(server) => {
             let Some(server) = snapshot.servers.get(server) else {
                 let refusal = Refusal::Internal("a route without a server");
                 return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await);
             };
             match route {
-                Route::ResourceMetadata(_) => record_answer(metadata::resource(&head, server), record),
+                Route::ResourceMetadata(_, ending) => {
+                    record_answer(metadata::resource(&head, &server.published(ending).metadata), record)
+                }
                 Route::IssuerMetadata(_) => match &server.mirror {
                     Mirror::Elsewhere(discovery) => record_answer(metadata::issuer(&head, discovery).await, record),
                     Mirror::Inside(embedded) => {
@@ -81,9 +83,11 @@ pub(in crate::inbound) async fn answer(
                 },
                 _ => {
                     record.server(&server.series);
-                    let endpoint =
-                        if let Route::Messages(_) = route { Endpoint::Messages } else { Endpoint::of(server) };
-                    serve(&arrival, server, endpoint, head, body, record, busy).await
+                    let at = match route {
+                        Route::Server(_, ending) => (Endpoint::of(server), ending),
+                        _ => (Endpoint::Messages, Ending::Configured),
+                    };
+                    serve(&arrival, server, at, head, body, record, busy).await
                 }
             }
         }
@@ -150,7 +154,7 @@ async fn issue(
 async fn serve(
     arrival: &Arrival<'_>,
     server: &Arc<Server>,
-    endpoint: Endpoint,
+    at: (Endpoint, Ending),
     head: Parts,
     mut body: Incoming,
     mut record: Record,
@@ -168,13 +172,13 @@ async fn serve(
         }
     };
     if head.method == Method::OPTIONS {
-        let response = preflight(&head.headers, origin.as_ref(), CorsKind::Mcp, endpoint.methods());
+        let response = preflight(&head.headers, origin.as_ref(), CorsKind::Mcp, at.0.methods());
         record.answered(response.status());
         return response;
     }
     // Boxed: hyper keeps room for this future as long as the connection lives, and an event stream
     // outlives it.
-    let mut response = Box::pin(gate::pass(arrival, server, endpoint, head, body, record, busy)).await;
+    let mut response = Box::pin(gate::pass(arrival, server, at, head, body, record, busy)).await;
     cors::expose(origin.as_ref(), CorsKind::Mcp, response.headers_mut());
     response
 }

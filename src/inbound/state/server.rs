@@ -9,8 +9,12 @@ use crate::{
     authorization_server::embedded::Embedded,
     base::{address_range::AddressRange, names::Resource},
     decide::{
-        fields::origin::Sites, mcp::answer::lists::Hide, policy::rule::Policy, resource_server::challenge::Challenges,
-        routing::Routes, token::caller::Caller,
+        fields::origin::Sites,
+        mcp::answer::lists::Hide,
+        policy::rule::Policy,
+        resource_server::challenge::Challenges,
+        routing::{Ending, Routes},
+        token::caller::Caller,
     },
     observe::metrics::ServerSeries,
     outbound::{
@@ -66,10 +70,10 @@ pub struct Server {
     pub mirror: Mirror,
     /// Its rules.
     pub policy: Policy,
-    /// Its `WWW-Authenticate` challenges.
-    pub challenges: Challenges,
-    /// Its protected resource metadata (RFC 9728).
-    pub metadata: MetadataDocument,
+    /// What clients learn that ask at its path as configured.
+    pub published: PublishedAt,
+    /// What clients learn that ask with the other [`Ending`] of its path.
+    pub published_otherwise: PublishedAt,
     /// The MCP server that its requests go to.
     pub upstream: Arc<Upstream>,
     /// The credential that the upstream gets instead of the caller's token.
@@ -121,7 +125,18 @@ pub struct PublicFace {
     pub scheme: HeaderValue,
 }
 
+/// What clients learn from one spelling of a server's path. They compare it with the URL that they
+/// asked (RFC 9728 §3.3).
+#[derive(Clone)]
+pub struct PublishedAt {
+    /// The `WWW-Authenticate` challenges, which name the document.
+    pub challenges: Challenges,
+    /// The protected resource metadata (RFC 9728).
+    pub metadata: MetadataDocument,
+}
+
 /// A metadata document, rendered once.
+#[derive(Clone)]
 pub struct MetadataDocument {
     /// Its bytes.
     pub body: Bytes,
@@ -162,6 +177,15 @@ pub struct TotalLimits {
 }
 
 impl Server {
+    /// What clients learn that ask at this spelling of the path.
+    #[must_use]
+    pub fn published(&self, ending: Ending) -> &PublishedAt {
+        match ending {
+            Ending::Configured => &self.published,
+            Ending::Other => &self.published_otherwise,
+        }
+    }
+
     /// The issuer of the caller's token.
     #[must_use]
     pub fn issuer_of(&self, caller: &Caller) -> Option<&Arc<IssuerKeys>> {

@@ -26,7 +26,7 @@ use portcullis::{
             uri,
         },
         refusal::Refusal,
-        routing::{Route, RouteEntry, Routes},
+        routing::{Ending, Route, RouteEntry, Routes},
         token::{
             caller::{Attributes, Caller},
             jwk::KeySet,
@@ -79,7 +79,7 @@ pub(crate) fn session(input: &[u8]) -> bool {
     true
 }
 
-/// A path is found where it stands byte for byte in the list, and nowhere else.
+/// A path is found where it stands byte for byte in the list, or with a slash more or less at a server's end, and nowhere else.
 /// Input: configured paths line by line (a `!` before one that owns the root, a `~` before one of 2024-11-05), an empty line,
 /// requested paths.
 pub(crate) fn route(input: &[u8]) -> bool {
@@ -88,25 +88,44 @@ pub(crate) fn route(input: &[u8]) -> bool {
     let Ok(routes) = Routes::new(&entries, &[]) else { return false };
     let documents = |path: &str, (server, entry): (usize, &RouteEntry<'_>)| {
         let inserted = if entry.path == "/" { "" } else { entry.path };
+        let without = entry.path.trim_end_matches('/');
+        let other = match entry.path {
+            "/" => String::new(),
+            spelled if spelled == without => format!("{spelled}/"),
+            _ => without.to_owned(),
+        };
         let is_alone = entries.iter().filter(|entry| !entry.legacy).count() == 1;
         let owns_root = !entry.legacy && (entry.root || is_alone);
         let is_at =
             |document| path.strip_prefix(document).is_some_and(|rest| rest == inserted || owns_root && rest.is_empty());
+        let is_otherwise = |document| !other.is_empty() && path.strip_prefix(document) == Some(&*other);
+        let resource = "/.well-known/oauth-protected-resource";
         if path == entry.path {
-            return Some(Route::Server(server));
-        } else if entry.legacy && path.strip_suffix("/messages") == Some(inserted) {
+            return Some(Route::Server(server, Ending::Configured));
+        } else if is_otherwise("") {
+            return Some(Route::Server(server, Ending::Other));
+        } else if entry.legacy && path.strip_suffix("/messages") == Some(without) {
             return Some(Route::Messages(server));
-        } else if is_at("/.well-known/oauth-protected-resource") {
-            return Some(Route::ResourceMetadata(server));
+        } else if is_at(resource) {
+            return Some(Route::ResourceMetadata(server, Ending::Configured));
+        } else if is_otherwise(resource) {
+            return Some(Route::ResourceMetadata(server, Ending::Other));
         }
         let issuers = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
         let is_issuers =
-            issuers.into_iter().any(|document| is_at(document) || path.strip_suffix(document) == Some(inserted));
+            issuers.into_iter().any(|one| is_at(one) || is_otherwise(one) || path.strip_suffix(one) == Some(without));
         is_issuers.then_some(Route::IssuerMetadata(server))
     };
     let near = entries.iter().flat_map(|entry| {
         let path = entry.path;
-        [path.to_owned(), format!("{path}/"), format!("/{path}"), path.to_ascii_uppercase(), format!("{path};a")]
+        [
+            path.to_owned(),
+            format!("{path}/"),
+            format!("{path}//"),
+            format!("/{path}"),
+            path.to_ascii_uppercase(),
+            format!("{path};a"),
+        ]
     });
     let mut found_any = false;
     for path in lines(requested).map(str::to_owned).chain(near) {

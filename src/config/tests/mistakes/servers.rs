@@ -11,8 +11,8 @@ pub(super) const CASES: &[Case] = &[
     ("/weather/mcp", "weather", &["9:11 servers.weather.path: found \"weather\"; expected a path that begins with /"]),
     (
         "/weather/mcp",
-        "/weather/",
-        &["9:11 servers.weather.path: found \"/weather/\"; expected a path without a slash at its end"],
+        "/weather//",
+        &["9:11 servers.weather.path: found \"/weather//\"; expected a path without empty segments, . and .."],
     ),
     (
         "/weather/mcp",
@@ -230,10 +230,10 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         UPSTREAM,
-        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    legacy_sse: {path: /sse/, upstream: \"ftp://x/\"}\n",
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    legacy_sse: {path: /sse/., upstream: \"ftp://x/\"}\n",
         &[
-            "11:24 servers.weather.legacy_sse.path: found \"/sse/\"; expected a path without a slash at its end",
-            "11:41 servers.weather.legacy_sse.upstream: found \"ftp://x/\"; expected a URL that begins with https:// or http:// in lower case",
+            "11:24 servers.weather.legacy_sse.path: found \"/sse/.\"; expected a path without empty segments, . and ..",
+            "11:42 servers.weather.legacy_sse.upstream: found \"ftp://x/\"; expected a URL that begins with https:// or http:// in lower case",
         ],
     ),
     (
@@ -360,6 +360,13 @@ pub(super) const CASES: &[Case] = &[
         ACCESS,
         "    access: authenticated\n  news:\n    path: /weather/mcp\n    root: true\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n",
         &["13:11 servers.news.path: found the path of servers.weather; expected each path once"],
+    ),
+    (
+        ACCESS,
+        "    access: authenticated\n  news:\n    path: /weather/mcp/\n    upstream: {url: \"http://127.0.0.1:8001/\"}\n    access: authenticated\n",
+        &[
+            "13:11 servers.news.path: found the path of servers.weather but for the slash at its end, which makes no difference; expected each path once",
+        ],
     ),
     (
         ACCESS,

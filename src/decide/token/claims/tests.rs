@@ -46,13 +46,19 @@ fn attack_077_b13_the_audience_is_this_resource_and_no_other() {
         json!("https://gw.example:443/mcp"),
         json!(["x", "https://gw.example/mcp"]),
         json!(["https://gw.example/mcp", "https://gw.example/mcp"]),
+        // A slash more or less at the end is the same server.
+        json!("https://gw.example/mcp/"),
+        json!("https://GW.example:443/mcp/"),
     ];
     let bad = [
         json!([]),
         json!(""),
         json!("https://gw.example/mcpX"),
         json!("https://gw.example/MCP"),
-        json!("https://gw.example/mcp/"),
+        json!("https://gw.example/mcp//"),
+        json!("https://gw.example/mcp/?"),
+        json!("https://gw.example/mcp?/"),
+        json!("https://gw.example/mcp%2f"),
         json!("https://gw.example/mcp/x"),
         json!("https://gw.example/mcp?"),
         json!("https://gw.example/mcp#"),
