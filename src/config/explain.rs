@@ -13,7 +13,10 @@ use crate::{
         units::{duration_text, size_text},
         yaml::{Out, flow, map, text, texts, yes},
     },
-    decide::policy::rule::{Access, Rule},
+    decide::{
+        fields::query::QueryRule,
+        policy::rule::{Access, Rule},
+    },
     outbound::{credential::Credential, keys::IssuerSettings, upstream::UpstreamSettings},
 };
 
@@ -106,6 +109,7 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
     let upstream = &server.upstream;
     let mut to = vec![("url", text(&url(upstream)))];
     to.extend(kept.ca.as_ref().map(|path| ("ca", text(&path.display().to_string()))));
+    to.push(("query", query(&upstream.query)));
     to.push(("connect_timeout", text(&duration_text(upstream.connect_timeout))));
     to.push(("response_timeout", text(&duration_text(upstream.response_timeout))));
     to.push(("pass_headers", Out::Flow(server.pass_headers.iter().map(|name| text(name.as_str())).collect())));
@@ -172,6 +176,14 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
             ),
         ),
     ])
+}
+
+fn query(rule: &QueryRule) -> Out {
+    match rule {
+        QueryRule::Forward => text("forward"),
+        QueryRule::Drop => text("drop"),
+        QueryRule::Named(names) => texts(names),
+    }
 }
 
 fn url(upstream: &UpstreamSettings) -> String {

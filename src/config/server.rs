@@ -289,6 +289,7 @@ fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut Wr
             peer,
             authority: url.authority.into(),
             path_and_query: url.path_and_query,
+            query: beside.query.clone(),
             connect_timeout: beside.connect_timeout,
             response_timeout: beside.response_timeout,
         };

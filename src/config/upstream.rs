@@ -10,14 +10,14 @@ use crate::{
     config::{
         keys::{
             limits::CONNECTIONS,
-            server::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT},
+            server::{CONNECT_TIMEOUT, QUERY, RESPONSE_TIMEOUT},
         },
         listen::file_bytes,
         place::Written,
         reader::{Field, Fields},
         value::{self, WrittenUrl},
     },
-    decide::fields::crossing,
+    decide::fields::{crossing, query::QueryRule},
     outbound::{dial::Peer, upstream::UpstreamSettings},
 };
 
@@ -46,6 +46,7 @@ fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut WrittenUps
     let url = at.as_ref().and_then(url);
     let ca = fields.get("ca");
     read.pass_headers = fields.get("pass_headers").map(|field| pass_headers(&field)).unwrap_or_default();
+    let query = fields.get("query").map_or(Some(QueryRule::Forward), |field| query(&field));
     let connect_timeout = value::duration(fields, &CONNECT_TIMEOUT);
     let response_timeout = value::duration(fields, &RESPONSE_TIMEOUT);
     read.peer = url.as_ref().zip(at).map(|(url, field)| Written {
@@ -71,10 +72,36 @@ fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut WrittenUps
         peer: read.peer.as_ref()?.value.clone(),
         authority: url.authority.into(),
         path_and_query: url.path_and_query,
+        query: query?,
         ca: certificates,
         connect_timeout,
         response_timeout,
     })
+}
+
+/// `query`: what happens to the query of a client's URL.
+fn query(field: &Field<'_>) -> Option<QueryRule> {
+    const EXPECTED: &str = "forward, drop, or a list of the parameters that pass";
+    if !field.is_list() {
+        return match field.scalar_text() {
+            Some("forward") => Some(QueryRule::Forward),
+            Some("drop") => Some(QueryRule::Drop),
+            _ => field.wrong_word(EXPECTED, QUERY),
+        };
+    }
+    let items = field.full_list("names of parameters, or `drop` in place of the list")?;
+    field.distinct("names of parameters")?;
+    let name = |item: &Field<'_>| {
+        let name = item.text("the name of a parameter, without escapes")?;
+        match name.eq_ignore_ascii_case("access_token") {
+            true => {
+                item.wrong("no access_token: a token in a URL is refused, because proxies log URLs (RFC 6750 §5.3)")
+            }
+            false => Some(name.into()),
+        }
+    };
+    let names: Vec<Option<Box<str>>> = items.iter().map(name).collect();
+    Some(QueryRule::Named(names.into_iter().collect::<Option<_>>()?))
 }
 
 /// `pass_headers`: names of headers that are removed by default (attack 190).

@@ -9,3 +9,4 @@ pub mod header_names;
 pub mod origin;
 pub mod proxy_header;
 pub mod proxy_only;
+pub mod query;

@@ -73,6 +73,8 @@ pub enum Refusal {
     HeaderMismatch(&'static str),
     /// `Mcp-Session-Id` or `Last-Event-ID` is not one plain value.
     BadSessionHeader,
+    /// A parameter of the query that `upstream.url` has already.
+    PinnedQuery,
     /// A session of another caller, or one that the gateway did not seal.
     UnknownSession,
 

@@ -204,6 +204,11 @@ impl Judge<'_> {
         let Self { arrival, server, endpoint, head } = *self;
         let (gateway, limits, name) = (&arrival.connection.gateway, server.limits, &server.series.name);
         let target = asked.target;
+        let query = match endpoint {
+            Endpoint::Streamable | Endpoint::Events => server.upstream.query().passed(head.uri.query())?,
+            // Its query names the stream, and nothing else.
+            Endpoint::Messages => None,
+        };
         let ((session, resumed), message_path) = match endpoint {
             Endpoint::Streamable => (self.session(&caller, context)?, None),
             // The transport of 2024-11-05 has no `Mcp-Session-Id`.
@@ -248,6 +253,7 @@ impl Judge<'_> {
             endpoint,
             session,
             message_path,
+            query: query.map(|query| query.as_ref().into()),
             lists: ListPlan::of(server, asked.lists, context.era),
             task: if resumed.is_some() { TaskAnswer::Perhaps } else { asked.task },
             begins,

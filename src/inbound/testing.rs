@@ -20,7 +20,7 @@ use crate::{
         secret::Secret,
     },
     decide::{
-        fields::{crossing, origin::Sites},
+        fields::{crossing, origin::Sites, query::QueryRule},
         mcp::{answer::lists::Hide, request::target::Target, session_seal::SessionKeys, version::Era},
         policy::{
             evaluate::{Permit, evaluate},
@@ -219,6 +219,7 @@ impl TestGateway {
             endpoint: Endpoint::Streamable,
             session: None,
             message_path: None,
+            query: None,
             lists: ListPlan { filtered: None, guarded: None },
             task: TaskAnswer::None,
             target,
@@ -272,6 +273,7 @@ fn upstream(site: &Site) -> Arc<Upstream> {
         peer: Peer { host: "127.0.0.1".into(), port: site.address.port(), tls: false },
         authority,
         path_and_query: PATH.into(),
+        query: QueryRule::Forward,
         ca: None,
         connections: 2,
         connect_timeout: Duration::from_millis(500),

@@ -17,7 +17,10 @@ use self::{
 };
 use crate::{
     base::limits::upstreams::{UPSTREAM_GOING_AWAY_REPEATS, UPSTREAM_REDIAL_FIRST},
-    decide::policy::evaluate::Permit,
+    decide::{
+        fields::query::{self, ClientQuery},
+        policy::evaluate::Permit,
+    },
     outbound::{
         dial::Dialler,
         fault::{Fault, FaultKind},
@@ -53,6 +56,7 @@ pub struct Upstream {
     scheme: Scheme,
     authority: Authority,
     target: PathAndQuery,
+    query: ClientQuery,
     pools: Arc<Pools>,
 }
 
@@ -69,6 +73,7 @@ impl Upstream {
             scheme: if settings.peer.tls { Scheme::HTTPS } else { Scheme::HTTP },
             authority: Authority::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?,
             target: PathAndQuery::try_from(&*settings.path_and_query).map_err(|cause| bad(cause.into()))?,
+            query: ClientQuery::new(&settings.query, &settings.path_and_query),
             pools: Pools::new(settings, dialler, spare),
             settings: settings.clone(),
         }))
@@ -80,13 +85,19 @@ impl Upstream {
         &self.settings
     }
 
+    /// Decides what of a client's query it receives.
+    #[must_use]
+    pub fn query(&self) -> &ClientQuery {
+        &self.query
+    }
+
     /// Its open connections and requests.
     #[must_use]
     pub fn figures(&self) -> Figures {
         self.pools.figures()
     }
 
-    /// Sends one request, and returns the head of the answer with a body that is still to come. It
+    /// Sends one request, whose URL gets this query of the client, and returns the head of the answer with a body that is still to come. It
     /// consumes the permit: one decision, one request.
     ///
     /// A request is sent again only if no byte of it was written, and once if the upstream says
@@ -99,11 +110,17 @@ impl Upstream {
     pub async fn send(
         &self,
         permit: Permit,
+        query: Option<&str>,
         method: Method,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Answer>, Fault> {
-        self.send_to(permit, self.target.clone(), method, headers, body).await
+        let target = match query {
+            None => self.target.clone(),
+            Some(query) => query::appended(&self.target, query)
+                .map_err(|_| Fault::new(FaultKind::UpstreamSettings, "URL and query are too long together"))?,
+        };
+        self.send_to(permit, target, method, headers, body).await
     }
 
     /// Sends one request to another path of the same origin, which the upstream itself has named.

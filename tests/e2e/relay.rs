@@ -189,13 +189,13 @@ async fn c45_c46_c67_get_delete_and_the_methods_that_do_not_exist() {
 }
 
 #[tokio::test]
-async fn c60_f20_f21_attack_098_accept_passes_and_the_configured_path_is_used() {
+async fn c60_f20_f21_attack_098_accept_passes_and_the_configured_path_is_used_with_the_clients_query() {
     let world = World::standard().await;
     let accept = "application/json;q=0.5, text/event-stream";
     let ask = Ask::post("/mcp?x=1&y=%2e", call("safe")).set("Accept", accept).token(&world.token());
     assert_eq!(world.send(&ask).await.status, 200);
     let seen = world.upstream.take_one();
-    assert_eq!(seen.target, "/inner/mcp");
+    assert_eq!(seen.target, "/inner/mcp?x=1&y=%2e");
     assert_eq!(seen.header("accept"), Some(accept));
     assert_eq!(seen.header("user-agent"), None, "nothing is invented");
     world.close().await;

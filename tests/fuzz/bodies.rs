@@ -56,7 +56,7 @@ pub(crate) use github::github;
 pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request, idp_userinfo, stored_value};
 pub(crate) use proxied::{forwarded, proxy_header};
 pub(crate) use table::TARGETS;
-pub(crate) use uri::uri;
+pub(crate) use uri::{query, uri};
 pub(crate) use verdicts::{origin, policy, route, session};
 pub(crate) use watched::guard;
 

@@ -74,6 +74,9 @@ pub(in crate::config) enum ChallengeScope {
     Omit,
 }
 
+/// Words of `upstream.query`.
+pub(in crate::config) const QUERY: [&str; 2] = ["forward", "drop"];
+
 /// Words of `challenge_scope`.
 pub(in crate::config) const CHALLENGE_SCOPE: &[(&str, ChallengeScope)] =
     &[("baseline", ChallengeScope::Baseline), ("all", ChallengeScope::All), ("omit", ChallengeScope::Omit)];
@@ -199,6 +202,17 @@ fn upstream() -> KeySection {
                 "Headers that only a proxy can set truthfully are removed from every request (`portcullis explain` lists \
                  them). The headers named here pass as clients write them.",
             ),
+            KeyRow::optional(
+                "query",
+                ValueShape::WordsOr(
+                    QUERY.into(),
+                    Box::new(filled_list("names of parameters", filled("the name of a parameter")).into()),
+                ),
+                "What happens to the query of a client's URL, such as `?toolsets=repos`: it is appended to `url` as it \
+                 came (`forward`), dropped (`drop`), or only the parameters of these names are appended. A parameter \
+                 that `url` has already is 400, in any spelling, and so is `access_token`.",
+            )
+            .or("forward".into()),
             CONNECT_TIMEOUT.row(),
             RESPONSE_TIMEOUT.row(),
         ],

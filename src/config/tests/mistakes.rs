@@ -9,6 +9,7 @@ mod doubts;
 mod headers;
 mod resources;
 mod servers;
+mod upstream;
 
 const ISSUER: &str = "    issuer: https://login.example.com\n";
 const UPSTREAM: &str = "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n";
@@ -20,8 +21,13 @@ type Case = (&'static str, &'static str, &'static [&'static str]);
 
 #[test]
 fn each_mistake_has_its_line() {
-    let cases: Vec<&Case> =
-        above::CASES.iter().chain(servers::CASES).chain(headers::CASES).chain(resources::CASES).collect();
+    let cases: Vec<&Case> = above::CASES
+        .iter()
+        .chain(servers::CASES)
+        .chain(headers::CASES)
+        .chain(resources::CASES)
+        .chain(upstream::CASES)
+        .collect();
     let mut failed = String::new();
     for (from, to, expected) in &cases {
         let found = problems(&changed(from, to));

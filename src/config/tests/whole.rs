@@ -48,6 +48,7 @@ servers:
       connect_timeout: 5s
       response_timeout: 5m
       pass_headers: []
+      query: [toolsets, "read only"]
     authorization_servers: [corporate]
     audiences: []
     scopes: [mcp:connect]

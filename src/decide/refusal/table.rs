@@ -161,6 +161,13 @@ impl Refusal {
                     "Mcp-Session-Id and Last-Event-ID must each come once, in plain ASCII, with at most 6144 and 1024 bytes",
                 ),
             ),
+            Self::PinnedQuery => (
+                (StatusCode::BAD_REQUEST, 40005, "pinned_query"),
+                (None, Hint::None, Gateway),
+                Whole(
+                    "a parameter in the query of this URL is set by the gateway's configuration; remove it from the URL",
+                ),
+            ),
             Self::UnknownSession => (
                 (StatusCode::NOT_FOUND, 40402, "unknown_session"),
                 (None, Hint::None, Gateway),

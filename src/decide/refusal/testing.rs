@@ -43,6 +43,7 @@ pub(crate) fn every_refusal() -> Vec<Refusal> {
         BadParams("a"),
         HeaderMismatch("a"),
         BadSessionHeader,
+        PinnedQuery,
         UnknownSession,
         Scope { needed: vec![Scope::from("a")] },
         Forbidden { rule: 7 },

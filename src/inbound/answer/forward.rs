@@ -84,7 +84,7 @@ pub(in crate::inbound) async fn ask(
     let upstream = &server.upstream;
     let sent = match outgoing.message_path.take() {
         Some(path) => upstream.send_to(permit, path, method.clone(), headers, body).await,
-        None => upstream.send(permit, method.clone(), headers, body).await,
+        None => upstream.send(permit, outgoing.query.as_deref(), method.clone(), headers, body).await,
     };
     let answer = match sent {
         Ok(answer) => answer,

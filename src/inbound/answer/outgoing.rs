@@ -41,6 +41,8 @@ pub(in crate::inbound) struct Outgoing {
     pub(in crate::inbound) session: Option<McpSession>,
     /// The path that an upstream of 2024-11-05 named for this message.
     pub(in crate::inbound) message_path: Option<PathAndQuery>,
+    /// The part of the client's query that the upstream receives.
+    pub(in crate::inbound) query: Option<Box<str>>,
     /// What happens to lists in the answer.
     pub(in crate::inbound) lists: ListPlan,
     /// Whether the answer may be a task.

@@ -22,7 +22,7 @@ const DURATIONS_SECS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Every outcome, sorted. An outcome that is missing here is still counted, but more slowly.
-const OUTCOMES: [&str; 67] = [
+const OUTCOMES: [&str; 68] = [
     "allowed",
     "bad_params",
     "bad_request",
@@ -55,6 +55,7 @@ const OUTCOMES: [&str; 67] = [
     "overloaded_body_bytes",
     "overloaded_descriptors",
     "overloaded_requests",
+    "pinned_query",
     "token_algorithm",
     "token_audience",
     "token_claims",

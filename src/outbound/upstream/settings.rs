@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
-use crate::{base::names::ServerName, outbound::dial::Peer};
+use crate::{base::names::ServerName, decide::fields::query::QueryRule, outbound::dial::Peer};
 
 /// The address of one upstream, and bounds on its connections and times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +15,10 @@ pub struct UpstreamSettings {
     pub peer: Peer,
     /// The value of `Host`: the authority of the URL.
     pub authority: Box<str>,
-    /// The request target: path and query of the URL, whatever the client wrote (SPEC F-20).
+    /// Path and query of the URL, whatever path the client wrote (SPEC F-20).
     pub path_and_query: Box<str>,
+    /// What happens to the query of a client's URL.
+    pub query: QueryRule,
     /// A private CA instead of the public roots.
     pub ca: Option<Vec<CertificateDer<'static>>>,
     /// The most open HTTP/2 connections.

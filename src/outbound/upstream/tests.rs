@@ -18,6 +18,7 @@ use crate::{
         limits::upstreams::{UPSTREAM_CONNECTION_AGE, UPSTREAM_CONNECTION_AGE_JITTER, UPSTREAM_H2_PING},
         names::ServerName,
     },
+    decide::fields::query::QueryRule,
     outbound::{
         dial::{Peer, Stream},
         fetch::{client_tls, tls_roots},
@@ -42,6 +43,7 @@ fn upstream(port: u16) -> (Arc<Upstream>, Arc<AtomicU8>) {
         peer: Peer { host: "mcp.example".into(), port, tls: false },
         authority: "mcp.example".into(),
         path_and_query: "/mcp".into(),
+        query: QueryRule::Forward,
         ca: None,
         connections: 2,
         connect_timeout: Duration::from_secs(5),

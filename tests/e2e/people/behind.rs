@@ -1,1 +1,3 @@
 //! Redirects, queries, names, addresses and certificates of MCP servers (A8, C1, C2, C6, C7).
+
+mod query;

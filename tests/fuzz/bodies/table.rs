@@ -4,7 +4,7 @@
 type Body = fn(&[u8]) -> bool;
 
 /// Each target by its name.
-pub(crate) const TARGETS: [(&str, Body); 32] = [
+pub(crate) const TARGETS: [(&str, Body); 33] = [
     ("batch", super::batch),
     ("blocks", super::blocks),
     ("config", super::config),
@@ -30,6 +30,7 @@ pub(crate) const TARGETS: [(&str, Body); 32] = [
     ("policy", super::policy),
     ("presented", super::presented),
     ("proxy_header", super::proxy_header),
+    ("query", super::query),
     ("route", super::route),
     ("server_metadata", super::server_metadata),
     ("session", super::session),

@@ -1,6 +1,8 @@
-//! What must hold for the readings of a resource URI.
+//! What must hold for the readings of a resource URI, and for the query of a client's URL.
 
+use http::uri::PathAndQuery;
 use portcullis::decide::{
+    fields::query::{ClientQuery, QueryRule, appended},
     mcp::request::target::Target,
     policy::{
         evaluate::judge,
@@ -11,6 +13,8 @@ use portcullis::decide::{
     token::caller::Attributes,
 };
 use serde_json::Map;
+
+use super::{parts, verdicts::decoded};
 
 /// Readings of one URI.
 const READINGS_MAX: usize = 400;
@@ -64,4 +68,33 @@ fn permits(rules: Vec<Rule>, uri: &str) -> bool {
     let policy = Policy { connect: Vec::new(), access: Access::Rules(rules), implies: Vec::new() };
     let nothing = Attributes { scopes: &[], claims: &Map::new() };
     judge(&policy, nothing, &Target::Resources(vec![uri.into()])).is_ok()
+}
+
+/// What passes has no name that the operator's URL has, and no token, decoded once or twice; it passes as it came, and
+/// of a list only its names pass. Input: a request target, an empty line, a query.
+pub(crate) fn query(input: &[u8]) -> bool {
+    let (configured, query) = parts(input);
+    let (Ok(configured), Ok(query)) = (PathAndQuery::try_from(configured), std::str::from_utf8(query)) else {
+        return false;
+    };
+    let names = |query: &str| -> Vec<Vec<u8>> {
+        let once = query.split(['&', ';']).map(|one| decoded(one.split('=').next().unwrap_or_default().as_bytes()));
+        once.flat_map(|name| [decoded(&name), name]).map(|name| name.to_ascii_lowercase()).collect()
+    };
+    let pinned = names(configured.query().unwrap_or_default());
+    let passes = |rule| ClientQuery::new(&rule, configured.as_str()).passed(Some(query));
+    assert_eq!(passes(QueryRule::Drop), Ok(None));
+    if let Ok(Some(kept)) = passes(QueryRule::Named(vec!["a".into()])) {
+        let mut kept = kept.split(['&', ';']).map(|one| decoded(one.split('=').next().unwrap_or_default().as_bytes()));
+        assert!(kept.all(|name| name == b"a"), "{query:?}");
+    }
+    let Ok(passed) = passes(QueryRule::Forward) else { return false };
+    let Some(passed) = passed else { return query.is_empty() };
+    assert_eq!(passed, query);
+    let mut found = names(query).into_iter().filter(|name| !name.is_empty());
+    assert!(found.all(|name| name != b"access_token" && !pinned.contains(&name)), "{configured} {query:?}");
+    if let Ok(whole) = appended(&configured, &passed) {
+        assert!(whole.path() == configured.path() && whole.as_str().starts_with(configured.as_str()));
+    }
+    true
 }

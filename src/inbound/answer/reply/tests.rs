@@ -8,7 +8,7 @@ use crate::decide::refusal::testing::every_row;
 
 /// Status, code, reason, the field besides the challenge, and sentence, in the order of
 /// [`every_row`].
-const ANSWERS: [(u16, i32, &str, &str, &str); 64] = [
+const ANSWERS: [(u16, i32, &str, &str, &str); 65] = [
     (400, 40001, "bad_request", "", "the HTTP request is not acceptable: a"),
     (404, 40401, "not_found", "", "there is no MCP server at this path"),
     (421, 42101, "misdirected", "", "this gateway does not serve that host name"),
@@ -43,6 +43,13 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 64] = [
         "bad_session_header",
         "",
         "Mcp-Session-Id and Last-Event-ID must each come once, in plain ASCII, with at most 6144 and 1024 bytes",
+    ),
+    (
+        400,
+        40005,
+        "pinned_query",
+        "",
+        "a parameter in the query of this URL is set by the gateway's configuration; remove it from the URL",
     ),
     (404, 40402, "unknown_session", "", "there is no such session; start a new one with initialize"),
     (403, 40301, "insufficient_scope", "", "this request needs scope a"),

@@ -1,0 +1,28 @@
+//! Mistakes in `upstream.query`.
+
+use super::{Case, UPSTREAM};
+
+pub(super) const CASES: &[Case] = &[
+    (
+        UPSTREAM,
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\", query: drops}\n",
+        &[
+            "10:57 servers.weather.upstream.query: found \"drops\"; expected forward, drop, or a list of the parameters that pass; did you mean \"drop\"?",
+        ],
+    ),
+    (
+        UPSTREAM,
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\", query: []}\n",
+        &[
+            "10:57 servers.weather.upstream.query: found an empty list; expected a non-empty list of names of parameters, or `drop` in place of the list",
+        ],
+    ),
+    (
+        UPSTREAM,
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\", query: [a, Access_Token, a]}\n",
+        &[
+            "10:61 servers.weather.upstream.query[1]: found \"Access_Token\"; expected no access_token: a token in a URL is refused, because proxies log URLs (RFC 6750 §5.3)",
+            "10:75 servers.weather.upstream.query[2]: found \"a\" a second time; expected each one once",
+        ],
+    ),
+];
