@@ -14,6 +14,7 @@ use crate::{
     base::{
         limits::fetch::{FETCH_TIMEOUT, METADATA_AGE, METADATA_BYTES_MAX},
         names::{Issuer, is_loopback_name},
+        text::BYTE_ORDER_MARK,
     },
     decide::resource_server::issuer_metadata::{self, AskedAs, MetadataFault},
     outbound::{
@@ -224,14 +225,19 @@ impl Discovery {
             plaintext: self.plaintext,
             bytes_max: METADATA_BYTES_MAX,
         };
-        let fetched = self.fetch.get(&wanted).await?;
-        let metadata = issuer_metadata::read(&fetched.body, &self.issuer).map_err(|fault| match fault {
+        let fetched = self.fetch.get_published(&wanted).await?;
+        // A byte order mark says nothing, and clients of the mirror could not read it.
+        let document = match fetched.body.strip_prefix(BYTE_ORDER_MARK) {
+            Some(text) => fetched.body.slice_ref(text),
+            None => fetched.body,
+        };
+        let metadata = issuer_metadata::read(&document, &self.issuer).map_err(|fault| match fault {
             MetadataFault::Issuer { found } => {
                 Fault::new(FaultKind::Issuer, format_args!("{place}: issuer is {found:?}; expected {:?}", self.issuer))
             }
             fault => Fault::new(FaultKind::Metadata, format_args!("{place}: {fault:?}")),
         })?;
-        Ok(Good { document: fetched.body, jwks_uri: metadata.jwks_uri })
+        Ok(Good { document, jwks_uri: metadata.jwks_uri })
     }
 
     fn accept(&self, good: Good) {

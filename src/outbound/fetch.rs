@@ -1,4 +1,4 @@
-//! Fetches metadata, keys and tokens: bounded in bytes and time, over TLS, no redirects.
+//! Fetches metadata, keys and tokens: bounded in bytes and time, over TLS, to no other origin.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -27,6 +27,7 @@ use crate::{
 };
 
 mod answer;
+mod published;
 pub mod roots;
 #[cfg(test)]
 pub(crate) mod testing;

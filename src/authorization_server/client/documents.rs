@@ -201,7 +201,8 @@ impl ClientDocuments {
         let host = host_of(url).ok_or_else(|| unusable(url, "the URL has no host"))?;
         let (body, age) = self.fetch(fetch, (url, &host), (reach, peer), CLIENT_KEYS_BYTES_MAX, now).await?;
         let unusable_set = DocumentFault::Ended("it is not a usable key set".into());
-        KeySet::read(&body).map_err(|cause| refused(url, unusable_set, format_args!("not a key set: {cause:?}")))?;
+        KeySet::read(&body)
+            .map_err(|cause| refused(url, unusable_set, format_args!("not a usable key set: {cause}")))?;
         let text: Box<str> = std::str::from_utf8(&body).map_err(|_| unusable(url, "it is not UTF-8"))?.into();
         // A withdrawn key must stop working soon.
         let age =

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    base::{digest::sha256, names::Scope},
+    base::{digest::sha256, names::Scope, text::BYTE_ORDER_MARK},
     config::{
         keys::embedded::GRANT_TYPES,
         listen::file_bytes,
@@ -194,9 +194,9 @@ fn key_set(field: &Field<'_>, path: &std::path::Path) -> Option<Box<str>> {
     let bytes = file_bytes(field, path)?;
     field.reading.depends_on(path);
     if let Err(fault) = KeySet::read(&bytes) {
-        return field.wrong(&format!("a file with a key set that has a usable key ({fault:?})"));
+        return field.wrong(&format!("a file with a key set that has a usable key ({fault})"));
     }
-    let text = std::str::from_utf8(&bytes).ok()?;
+    let text = std::str::from_utf8(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes)).ok()?;
     let keys: Value = serde_json::from_str(text).ok()?;
     let is_private = keys.get("keys").and_then(Value::as_array).into_iter().flatten().any(|key| key.get("d").is_some());
     match is_private {

@@ -36,6 +36,10 @@ pub(super) enum Answers<'a> {
     OkOrRefusal,
     Any,
     AnyAndRedirects,
+    /// 200 with data of any label but a page, or a redirect, whose body is not read.
+    Published,
+    /// 200 with data of any label but a page.
+    PublishedAfterRedirect,
 }
 
 /// Reads an answer.
@@ -48,10 +52,16 @@ pub(super) async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>, answer
         _ => fault(status_kind(status), wanted, format_args!("{status}, with more than {} bytes", wanted.bytes_max)),
     };
 
+    if is_moved(status) && matches!(answers, Answers::Published) {
+        return Ok(Said { status, fields: head.headers, body: Bytes::new() });
+    }
     if head.status.is_redirection() && !matches!(answers, Answers::AnyAndRedirects) {
-        // Redirects are never followed: the server must not choose where the gateway connects next
-        // (SPEC D-31).
-        return Err(fault(FaultKind::Redirect, wanted, format_args!("{}: redirects are not followed", head.status)));
+        // The server must not choose where the gateway connects next (SPEC D-31).
+        let why = match answers {
+            Answers::PublishedAfterRedirect => "a second redirect is not followed",
+            _ => "redirects are not followed",
+        };
+        return Err(fault(FaultKind::Redirect, wanted, format_args!("{}: {why}", head.status)));
     }
     match answers {
         Answers::These(answers) if !answers.contains(&head.status) => {
@@ -64,6 +74,12 @@ pub(super) async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>, answer
         Answers::AnyAndRedirects => {}
         // A refusal may be a page of a proxy in between, or JSON with another label.
         Answers::Any | Answers::OkOrRefusal if head.status != StatusCode::OK => {}
+        Answers::Published | Answers::PublishedAfterRedirect => {
+            if status != StatusCode::OK {
+                return Err(fault(status_kind(status), wanted, status));
+            }
+            check_unlabelled(&head.headers).map_err(|cause| fault(FaultKind::MediaType, wanted, cause))?;
+        }
         _ => check_type(&head.headers).map_err(|cause| fault(FaultKind::MediaType, wanted, cause))?,
     }
     if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > wanted.bytes_max) {
@@ -80,6 +96,11 @@ pub(super) async fn read(answer: Response<Incoming>, wanted: &Wanted<'_>, answer
         taken.extend_from_slice(&data);
     }
     Ok(Said { status: head.status, fields: head.headers, body: taken.freeze() })
+}
+
+/// Whether the status names another place for a document that is asked for with GET.
+fn is_moved(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 fn status_kind(status: StatusCode) -> FaultKind {
@@ -102,6 +123,17 @@ fn check_type(headers: &HeaderMap) -> Result<(), String> {
     let is_json = [media::JSON, "text/json", "text/plain"].iter().any(|json| essence == json.as_bytes())
         || (essence.starts_with(b"application/") && essence.ends_with(b"+json"));
     if is_json { Ok(()) } else { Err(format!("{value:?} is not JSON")) }
+}
+
+/// As [`check_type`], and what servers of files send for a file of a type that they do not know:
+/// object stores among them. What it is, its reader decides.
+fn check_unlabelled(headers: &HeaderMap) -> Result<(), String> {
+    let is_coded = headers.get(CONTENT_ENCODING).is_some_and(|coding| *coding != "identity");
+    let is_unlabelled = headers.get(CONTENT_TYPE).is_none_or(|value| {
+        let essence = media::essence(value.as_bytes()).to_ascii_lowercase();
+        essence == b"application/octet-stream" || essence == b"binary/octet-stream"
+    });
+    if is_unlabelled && !is_coded { Ok(()) } else { check_type(headers) }
 }
 
 /// `max-age` of `Cache-Control` for a private cache (RFC 9111 §5.2.2). Of two values the shorter

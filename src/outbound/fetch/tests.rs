@@ -295,3 +295,63 @@ async fn c2_a_private_ca_is_trusted_for_its_issuer_alone() {
     assert_eq!(own.get(&wanted(&site.url("/keys"))).await.unwrap().body, "{}");
     assert_eq!(shared.get(&wanted(&site.url("/keys"))).await.unwrap_err().kind.label(), "tls_unknown_issuer");
 }
+
+#[tokio::test]
+async fn people_a9_what_an_issuer_publishes_may_be_unlabelled_and_moved_once_on_its_origin() {
+    let site = Site::plain().await;
+    let here = site.url("");
+    let moved = |status: u16, to: &str| {
+        ScriptedAnswer::raw(format!("HTTP/1.1 {status} Moved\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"))
+    };
+    let other = Site::plain().await;
+    let port = site.address.port();
+    site.answer("/moved", ScriptedAnswer::typed("Content-Type: binary/octet-stream", "{}"));
+    site.answer("/moved/", ScriptedAnswer::raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
+    site.answer("/moved?v=2", ScriptedAnswer::typed("Content-Type: Application/Octet-Stream; x=y", "{}"));
+    site.answer("/twice", moved(302, "/moved"));
+    site.answer("/page", ScriptedAnswer::typed("Content-Type: text/html", "<html>"));
+    for target in ["/moved", "moved", "moved/", "/a/../moved", "?v=2", "/moved#part", &format!("{here}/moved")] {
+        for status in [301, 302, 303, 307, 308] {
+            site.answer("/keys", moved(status, if target == "?v=2" { "/moved?v=2" } else { target }));
+            let result = fetch_trusting(&[]).get_published(&wanted(&site.url("/keys"))).await;
+            assert_eq!(result.map(|fetched| fetched.body).ok().as_deref(), Some(b"{}".as_slice()), "{status} {target}");
+        }
+    }
+    for (target, kind, cause) in [
+        (other.url("/keys?secret=1").as_str(), "redirect", "/keys; redirects are followed only to the same scheme"),
+        (&format!("//{}/keys", other.address), "redirect", "same scheme, host and port"),
+        (&format!("/\\{}/keys", other.address), "redirect", "same scheme, host and port"),
+        (&format!("http:\\\\{}/keys", other.address), "redirect", "same scheme, host and port"),
+        (&format!("http://127.0.0.1:{port}@{}/", other.address), "redirect", "same scheme, host and port"),
+        (&format!("http://user:pw@127.0.0.1:{port}/moved"), "redirect", "same scheme, host and port"),
+        (&format!("https://127.0.0.1:{port}/moved"), "redirect", "it redirects to https://127.0.0.1"),
+        (&format!("http://localhost:{port}/moved"), "redirect", "it redirects to http://localhost"),
+        ("http://169.254.169.254/latest/meta-data/", "redirect", "same scheme, host and port"),
+        ("file:///etc/passwd", "redirect", "same scheme, host and port"),
+        ("data:application/json,{}", "redirect", "same scheme, host and port"),
+        ("http://[", "redirect", "its Location is not a URL"),
+        ("/a\r\nLocation: /moved", "redirect", "not exactly one Location"),
+        ("/twice", "redirect", "a second redirect is not followed"),
+        ("/keys", "redirect", "a second redirect is not followed"),
+        ("/page", "media_type", "text/html"),
+        ("/none", "status", "404"),
+    ] {
+        site.answer("/keys", moved(302, target));
+        let fault = fetch_trusting(&[]).get_published(&wanted(&site.url("/keys"))).await.unwrap_err();
+        assert_eq!(fault.kind.label(), kind, "{target}: {fault}");
+        assert!(fault.cause.contains(cause), "{target}: {fault}");
+        assert!(!fault.cause.contains("secret=1") && !fault.cause.contains("user:pw"), "{target}: {fault}");
+    }
+    assert!(other.all_hits().is_empty());
+    for (answer, kind) in [
+        (ScriptedAnswer::raw("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"), "redirect"),
+        (moved(304, "/moved"), "redirect"),
+        (moved(300, "/moved"), "redirect"),
+        (ScriptedAnswer::typed("Content-Type: application/octet-stream\r\nContent-Encoding: gzip", "{}"), "media_type"),
+        (ScriptedAnswer::typed("Content-Type: text/html", "{}"), "media_type"),
+    ] {
+        site.answer("/keys", answer);
+        let fault = fetch_trusting(&[]).get_published(&wanted(&site.url("/keys"))).await.unwrap_err();
+        assert_eq!(fault.kind.label(), kind, "{fault}");
+    }
+}

@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// Keys that a fault explains.
+const KEYS_EXPLAINED_MAX: usize = 4;
+
 impl IssuerKeys {
     /// Fetches again and again. Its owner stops it by dropping the future.
     pub async fn keep_fresh(self: Arc<Self>) {
@@ -83,21 +86,35 @@ impl IssuerKeys {
     /// must not stay valid (SPEC B-44, attack 89).
     fn accept(&self, document: &[u8], digest: [u8; 32], fetched: Now) -> Result<Published, Fault> {
         let generation = self.published.load().as_ref().map_or(0, |before| before.generation).saturating_add(1);
-        let set = match KeySet::read(document) {
-            Ok(set) => Arc::new(set),
-            Err(fault) => {
-                if fault == KeySetFault::NoUsableKey {
-                    let set = Arc::default();
-                    self.published.store(Some(Arc::new(Published { set, generation, fetched, digest })));
-                }
-                return Err(self.source.fault(format_args!("not a usable key set: {fault:?}")));
-            }
-        };
+        let set = KeySet::examine(document)
+            .map_err(|fault| self.source.fault(format_args!("the key set cannot be used: {fault}")))?;
+        if set.is_empty() {
+            let fault = self.source.fault(no_usable_key(&set));
+            self.published.store(Some(Arc::new(Published { set: Arc::default(), generation, fetched, digest })));
+            return Err(fault);
+        }
+        self.log_unused(&set);
+        let set = Arc::new(set);
         info!(
             authorization_server = %self.rules().name, keys = set.len(), skipped = set.skipped(), generation,
             "new keys"
         );
         Ok(Published { set, generation, fetched, digest })
+    }
+
+    /// A token that was signed with one of these keys is refused as one with an unknown key.
+    fn log_unused(&self, set: &KeySet) {
+        let authorization_server = &self.rules().name;
+        for key in set.unused() {
+            let (name, why) = (key.name(), key.why());
+            match key.is_odd() {
+                true => warn!(
+                    %authorization_server, key = name, why,
+                    "a key of the issuer is not used: tokens that it signed get 401"
+                ),
+                false => info!(%authorization_server, key = name, why, "a key of the issuer is not for tokens"),
+            }
+        }
     }
 
     /// Warns once for each outage, and again when it gets worse. `told` is the state in the last
@@ -122,5 +139,15 @@ impl IssuerKeys {
             ),
         }
         state
+    }
+}
+
+/// Says why no key of `set` can be used, key by key.
+fn no_usable_key(set: &KeySet) -> String {
+    let fault = KeySetFault::NoUsableKey;
+    let keys: Vec<String> = set.unused().iter().take(KEYS_EXPLAINED_MAX).map(ToString::to_string).collect();
+    match keys.is_empty() {
+        true => format!("the key set cannot be used: {fault}"),
+        false => format!("the key set cannot be used: {fault} ({})", keys.join("; ")),
     }
 }

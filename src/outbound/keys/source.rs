@@ -125,7 +125,7 @@ impl DocumentSource {
 
 async fn get(fetch: &Fetch, place: &KeyPlace) -> Result<KeyDocument, Fault> {
     let wanted = Wanted { url: &place.url, rule: place.rule, plaintext: place.plaintext, bytes_max: JWKS_BYTES_MAX };
-    match fetch.get(&wanted).await {
+    match fetch.get_published(&wanted).await {
         Ok(fetched) => Ok(KeyDocument { wait: refresh_in(fetched.max_age), body: fetched.body }),
         Err(fault) => Err(place.advised(fault, "`jwks: {url: …}`")),
     }

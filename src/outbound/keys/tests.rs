@@ -278,8 +278,9 @@ async fn b44_a_broken_document_changes_nothing_and_an_empty_one_withdraws_the_ke
     let kept = Kept::at(&site);
     let seen = kept.first().await.unwrap().generation;
     let huge = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(JWKS_BYTES_MAX));
+    const MALFORMED: &str = "it is not a JSON object with one list `keys`";
     for (broken, why) in
-        [("{\"keys\":[", "Malformed"), ("[]", "Malformed"), ("{\"keys\":{}}", "Malformed"), (&*huge, "too_large")]
+        [("{\"keys\":[", MALFORMED), ("[]", MALFORMED), ("{\"keys\":{}}", MALFORMED), (&*huge, "too_large")]
     {
         site.answer("/jwks", ScriptedAnswer::json(broken));
         kept.clock.turn(FLOOR);

@@ -174,7 +174,7 @@ fn each_mistake_of_an_embedded_authorization_server_has_its_line() {
         (
             GRANTS,
             client("{id: a, jwks: empty.json}"),
-            "9:31 §.clients[0].jwks: found \"empty.json\"; expected a file with a key set that has a usable key (NoUsableKey)",
+            "9:31 §.clients[0].jwks: found \"empty.json\"; expected a file with a key set that has a usable key (it has no key that can verify a token)",
         ),
         (
             GRANTS,

@@ -139,14 +139,14 @@ fn b41_a_document_that_is_no_key_set() {
         ("no keys", b"{}".to_vec(), KeySetFault::Malformed),
         ("keys is no list", format!(r#"{{"keys":{key}}}"#).into_bytes(), KeySetFault::Malformed),
         ("two lists", format!(r#"{{"keys":[],"keys":[{key}]}}"#).into_bytes(), KeySetFault::Malformed),
-        ("duplicate inside", br#"{"keys":[{"kty":"RSA","kty":"EC"}]}"#.to_vec(), KeySetFault::Malformed),
-        ("BOM", format!("\u{feff}{{\"keys\":[{key}]}}").into_bytes(), KeySetFault::Malformed),
-        ("trailing data", format!(r#"{{"keys":[{key}]}}x"#).into_bytes(), KeySetFault::Malformed),
         (
-            "deep",
-            format!(r#"{{"keys":[{key}],"a":{}{}}}"#, "[".repeat(20), "]".repeat(20)).into_bytes(),
+            "two lists, one by escape",
+            format!(r#"{{"keys":[],"k\u0065ys":[{key}]}}"#).into_bytes(),
             KeySetFault::Malformed,
         ),
+        ("duplicate inside", br#"{"keys":[{"kty":"RSA","kty":"EC"}]}"#.to_vec(), KeySetFault::NoUsableKey),
+        ("two BOMs", format!("\u{feff}\u{feff}{{\"keys\":[{key}]}}").into_bytes(), KeySetFault::Malformed),
+        ("trailing data", format!(r#"{{"keys":[{key}]}}x"#).into_bytes(), KeySetFault::Malformed),
         ("empty list", br#"{"keys":[]}"#.to_vec(), KeySetFault::NoUsableKey),
         ("too many", keys(&vec![P256.jwk(); JWKS_KEYS_MAX + 1]), KeySetFault::TooManyKeys),
         ("too large", vec![b' '; JWKS_BYTES_MAX + 1], KeySetFault::TooLarge),
@@ -155,6 +155,91 @@ fn b41_a_document_that_is_no_key_set() {
         assert_eq!(KeySet::read(&document).err(), Some(fault), "{case}");
     }
     assert_eq!(KeySet::read(&keys(&vec![P256.jwk(); JWKS_KEYS_MAX])).map(|set| set.len()).ok(), Some(JWKS_KEYS_MAX));
+}
+
+#[test]
+fn people_a9_what_has_one_meaning_is_read() {
+    let key = P256.jwk();
+    let text = key.to_string();
+    let set = format!(r#"{{"keys":[{text}]}}"#);
+    let coordinate = key["x"].as_str().unwrap();
+    let inside = |more: &str| format!(r#"{{"keys":[{},{more}}}]}}"#, text.trim_end_matches('}'));
+    let padded = with(&key, &json!({"x": format!("{coordinate}="), "y": format!("{}==", key["y"].as_str().unwrap())}));
+    let other_letters = with(&key, &json!({"x": coordinate.replace('-', "+").replace('_', "/")}));
+    let nulls = r#""use":null,"key_ops":null,"alg":null,"d":null,"k":null,"oth":null"#;
+    let deep = format!(r#""x5c":{}{}"#, "[".repeat(100), "]".repeat(100));
+    for (case, document) in [
+        ("BOM", format!("\u{feff}{set}")),
+        ("BOM and spaces", format!("\u{feff}\r\n {set}\n")),
+        ("the same list twice", format!(r#"{{"keys":[{text}],"keys":[{text}]}}"#)),
+        (
+            "other members, twice and deep",
+            format!(r#"{{"a":1,"a":2,"b":{}{},"keys":[{text}]}}"#, "[".repeat(9_000), "]".repeat(9_000)),
+        ),
+        ("a bare key", text.clone()),
+        ("a bare key with a BOM", format!("\u{feff}{text}")),
+        ("padding", json!({"keys": [padded]}).to_string()),
+        ("the letters of base64", json!({"keys": [other_letters]}).to_string()),
+        ("a member twice, the same", inside(&format!(r#""x":"{coordinate}","crv":"P-256""#))),
+        ("a member twice, once by escape", inside(r#""cr\u0076":"P-256""#)),
+        ("members that say nothing", inside(nulls)),
+        ("a deep member", inside(&deep)),
+    ] {
+        let set = KeySet::read(document.as_bytes()).unwrap_or_else(|fault| panic!("{case}: {fault}"));
+        assert_eq!((set.len(), set.skipped()), (1, 0), "{case}");
+    }
+}
+
+#[test]
+fn people_a9_an_odd_key_disables_no_other_and_is_named_with_the_reason() {
+    let good = ED25519.jwk().to_string();
+    let rsa = |members: Value| with(&RSA.jwk(), &members).to_string();
+    let twice = |more: &str| format!("{},{more}}}", RSA.jwk().to_string().trim_end_matches('}'));
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let long = "k".repeat(300);
+    let secret = "sig".repeat(40_000);
+    for (odd, name, why, is_odd) in [
+        (twice(r#""n":"AQAB""#), "\"rsa\" (keys[0])", "its member \"n\" has two values", true),
+        (twice(r#""alg":"RS256","alg":"PS256""#), "\"rsa\" (keys[0])", "its member \"alg\" has two values", true),
+        (twice(r#""kid":"other""#), "\"rsa\" (keys[0])", "its member \"kid\" has two values", true),
+        (twice(r#""d":null,"d":"AQAB""#), "\"rsa\" (keys[0])", "its member \"d\" has two values", true),
+        ("5".to_owned(), "keys[0]", "it is not an object", true),
+        (format!(r#"{{"kid":{deep}}}"#), "keys[0]", "its JSON cannot be read", true),
+        (twice(r#""x":"\ud800""#), "keys[0]", "its JSON cannot be read", true),
+        (twice(r#""x":1e999"#), "keys[0]", "its JSON cannot be read", true),
+        (
+            rsa(json!({"d": "AQAB"})),
+            "\"rsa\" (keys[0])",
+            "it is a private or symmetric key, which must never be published",
+            true,
+        ),
+        (rsa(json!({"n": "!"})), "\"rsa\" (keys[0])", "its `n` is not base64url", true),
+        (rsa(json!({"n": null})), "\"rsa\" (keys[0])", "it has no `n`", true),
+        (rsa(json!({"kid": 5})), "keys[0]", "its `kid` is not text", true),
+        (
+            rsa(json!({"kid": long})),
+            &format!("{:?} (keys[0])", "k".repeat(64)),
+            "its `kid` is longer than 256 bytes",
+            true,
+        ),
+        (
+            rsa(json!({"kid": "a\n\u{202e}b", "e": "AA"})),
+            r#""a\n\u{202e}b" (keys[0])"#,
+            "its `e` is not an odd number from 3 to 4294967295",
+            true,
+        ),
+        (rsa(json!({"use": "enc"})), "\"rsa\" (keys[0])", "its `use` is not \"sig\"", false),
+        (rsa(json!({"use": secret})), "\"rsa\" (keys[0])", "its `use` is not \"sig\"", false),
+        (rsa(json!({"key_ops": ["encrypt"]})), "\"rsa\" (keys[0])", "its `key_ops` lacks \"verify\"", false),
+        (rsa(json!({"alg": "RSA-OAEP"})), "\"rsa\" (keys[0])", "its `alg` is not supported for its `kty`", false),
+        (json!({"kty": "AKP"}).to_string(), "keys[0]", "its `kty` is not supported: RSA, EC and OKP are", false),
+    ] {
+        let document = format!(r#"{{"keys":[{odd},{good}]}}"#);
+        let set = KeySet::read(document.as_bytes()).unwrap();
+        assert_eq!((set.len(), set.candidates(Some("ed"), Algorithm::EdDSA).count()), (1, 1), "{odd:.99}");
+        let [unused] = set.unused() else { panic!("{odd:.99}") };
+        assert_eq!((unused.name().as_str(), unused.why(), unused.is_odd()), (name, why, is_odd), "{odd:.99}");
+    }
 }
 
 #[test]
@@ -172,9 +257,14 @@ fn b35_b36_which_keys_are_tried() {
     }
     assert!(set.knows("p256") && set.knows("rsa"));
 
-    let only_nameless = read_keys(&[nameless]);
-    assert_eq!(only_nameless.candidates(Some("p256"), Algorithm::ES256).count(), 0, "a name means a named key");
+    // People A9: where no key has a name, the token's name says nothing.
+    let only_nameless = read_keys(std::slice::from_ref(&nameless));
+    assert_eq!(only_nameless.candidates(Some("p256"), Algorithm::ES256).count(), 1);
+    assert_eq!(only_nameless.candidates(Some("p256"), Algorithm::ES384).count(), 0);
     assert_eq!(only_nameless.candidates(None, Algorithm::ES256).count(), 1);
+    assert!(!only_nameless.knows("p256"), "a newer set may name it");
+    let many_nameless = read_keys(&vec![nameless; JWKS_KEYS_MAX]);
+    assert_eq!(many_nameless.candidates(Some("x"), Algorithm::ES256).count(), KEYS_TRIED_MAX);
 
     let many = read_keys(&vec![P256.jwk(); JWKS_KEYS_MAX]);
     assert_eq!(many.candidates(None, Algorithm::ES256).count(), KEYS_TRIED_MAX);
