@@ -51,6 +51,9 @@ pub fn all() -> Vec<Body> {
                 }
                 bodies.push(Body { kind, bytes });
             }
+            let mut lent = tree.clone();
+            let kind = mutate::lenient(&mut rng, &mut lent);
+            bodies.push(Body { kind, bytes: written(&mut rng, &lent) });
             last = written(&mut rng, &tree);
         }
     }

@@ -64,6 +64,41 @@ const ODD: [&str; 36] = [
     "'danger'",
 ];
 
+/// Halves of surrogate pairs, alone and beside others.
+const HALVES: [&str; 6] =
+    ["\\ud800", "\\udc00\\ud800", "caf\\u00e9\\uD83D", "\\ud83d\\ude00\\ude00", "a\\udfffb", "\\\\\\udbff"];
+
+/// The kind of bodies with half a surrogate pair in `arguments`.
+pub const HALF: &str = "half a pair in arguments";
+/// The kind of bodies whose `params` are `null` or an empty array.
+pub const BARE: &str = "bare params";
+
+/// Puts half a pair into `params.arguments`, or replaces `params`; what was done.
+pub fn lenient(rng: &mut Rng, tree: &mut Node) -> &'static str {
+    let Node::Object(members) = tree else { return "nothing" };
+    let Some((_, params)) = members.iter_mut().find(|(name, _)| name == "\"params\"") else {
+        members.push((quoted("params"), Node::raw(rng.pick(&["null", "[]"]))));
+        return BARE;
+    };
+    let of_call = if let Node::Object(members) = params {
+        members.iter_mut().find(|(name, _)| name == "\"arguments\"")
+    } else {
+        None
+    };
+    let Some((_, arguments)) = of_call.filter(|_| !rng.once_in(4)) else {
+        *params = Node::raw(rng.pick(&["null", "[]", "[ ]"]));
+        return BARE;
+    };
+    let count = arguments.objects();
+    let mut at = rng.below(count.max(1));
+    let half = Node::Raw(format!("\"{}\"", rng.pick(&HALVES)));
+    if let Some(members) = arguments.object(&mut at) {
+        members.retain(|(name, _)| name != "\"half\"");
+        members.push((quoted("half"), if rng.once_in(3) { Node::List(vec![half]) } else { half }));
+    }
+    HALF
+}
+
 /// Changes one member somewhere; what was done.
 pub fn tree(rng: &mut Rng, tree: &mut Node) -> &'static str {
     let count = tree.objects();

@@ -115,7 +115,7 @@ async fn c15_c16_c34_c74_c76_attack_063_versions_and_kinds() {
     for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "1900-01-01"] {
         rows.push(row(format!("c17 {version}"), legacy("safe").with(VERSION, version), Want::Passes));
     }
-    for version in ["", "latest", "2025-11-25x", "2025-1-1", "2025-11-25, 2025-11-25"] {
+    for version in ["2025-11-25, 2025-11-25", "2025-11-25 2026-07-28", "\"2025-11-25\"", "2025-11-25;q=1"] {
         rows.push(row(format!("c16 {version:?}"), legacy("safe").with(VERSION, version), Want::Status(400)));
     }
     world.verdicts(rows).await;
@@ -221,7 +221,6 @@ async fn c16_c18_c79_what_the_upstream_must_answer_itself_reaches_it() {
     let rows = vec![
         row("an unknown version that both say", odd(discover.clone(), odd_body), Want::Passes),
         row("one that the header alone says", odd(discover.clone(), plain_body), Want::Status(400)),
-        row("a GET with it", super::world::Ask::get("/mcp").token(&token).with(VERSION, "v999.0.0"), Want::Status(400)),
         row("a removed method", modern("resources/subscribe", None, "").token(&token), Want::Passes),
         row(
             "with its old argument",

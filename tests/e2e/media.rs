@@ -24,7 +24,7 @@ async fn c20_attack_013_015_040_to_044_media_types() {
         "application/json; charset=utf-7",
         "application/json; charset=iso-8859-1",
         "application/json; charset=utf-8; charset=utf-16",
-        "application/json; profile=x",
+        "application/json; charset",
         "application",
         "*/*",
     ] {

@@ -1,5 +1,7 @@
 //! Reads the tokens of JSON exactly as RFC 8259 defines them.
 
+use std::mem;
+
 use crate::{base::limits::messages::JSON_NUMBER_BYTES_MAX, decide::json::run};
 
 use super::strings::Quoted;
@@ -24,39 +26,21 @@ fn ends_run(byte: u8) -> bool {
 pub(in crate::decide) struct Scan<'a> {
     text: &'a str,
     at: usize,
-    halves: Halves,
-}
-
-/// How a lone half of a surrogate pair in a string is handled.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Halves {
-    /// It is a fault.
-    Refused,
-    /// It is tolerated, and there was no half since the last check.
-    Borne,
-    /// It is tolerated, and there was a half.
-    Met,
+    met_half: bool,
 }
 
 impl<'a> Scan<'a> {
     /// A scan at the start of `text`, which is UTF-8 by its type, so that no scan checks it again.
     pub(in crate::decide) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, halves: Halves::Refused }
+        Self { text, at: 0, met_half: false }
     }
 
-    /// A scan that tolerates half a surrogate pair in strings that decide nothing: servers that
-    /// truncate a description write it.
-    pub(in crate::decide) fn bearing_halves(text: &'a str) -> Self {
-        Self { text, at: 0, halves: Halves::Borne }
-    }
-
-    /// Whether there was half a surrogate pair since the last check.
+    /// Whether there was half a surrogate pair since the last check. Clients and servers that
+    /// truncate a text write it. Readers turn it into U+FFFD, WTF-8 or an error, which makes three
+    /// names out of one, so a string that decides may have none (SPEC C-29).
+    #[inline]
     pub(in crate::decide) fn met_half(&mut self) -> bool {
-        let met = self.halves == Halves::Met;
-        if met {
-            self.halves = Halves::Borne;
-        }
-        met
+        mem::take(&mut self.met_half)
     }
 
     /// The current place, for [`Self::since`].
@@ -143,29 +127,23 @@ impl<'a> Scan<'a> {
         match self.next() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
             Some(b'u') => match self.unit()? {
-                0xDC00..=0xDFFF => self.half(),
+                0xDC00..=0xDFFF => {
+                    self.met_half = true;
+                    Ok(())
+                }
                 0xD800..=0xDBFF => {
                     let behind = self.at;
                     if self.eat(b'\\') && self.eat(b'u') && matches!(self.unit()?, 0xDC00..=0xDFFF) {
                         return Ok(());
                     }
                     self.at = behind;
-                    self.half()
+                    self.met_half = true;
+                    Ok(())
                 }
                 _ => Ok(()),
             },
             _ => Err("not JSON: an unknown escape"),
         }
-    }
-
-    /// Readers turn half a pair into U+FFFD, WTF-8 or an error, which makes three names out of one
-    /// (SPEC C-29).
-    fn half(&mut self) -> Result<(), JsonFault> {
-        if self.halves == Halves::Refused {
-            return Err("a lone surrogate");
-        }
-        self.halves = Halves::Met;
-        Ok(())
     }
 
     fn unit(&mut self) -> Result<u32, JsonFault> {

@@ -33,7 +33,7 @@ impl<'a> Word<'a> {
 impl<'a> Walk<'a> {
     /// A reader at the start of `text`.
     pub(in crate::decide) fn new(text: &'a str) -> Self {
-        Self { scan: Scan::bearing_halves(text), depth: 0, values: 0 }
+        Self { scan: Scan::new(text), depth: 0, values: 0 }
     }
 
     /// The current place.

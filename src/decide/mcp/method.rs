@@ -139,6 +139,13 @@ pub fn list_of(name: &str) -> Option<Lists> {
 }
 
 impl Method {
+    /// Whether the target is in `params`. Otherwise `params` may be `null` or `[]` in the legacy
+    /// era (SPEC C-13).
+    #[must_use]
+    pub fn names_target(&self) -> bool {
+        !matches!(self.touches, Touches::Nothing | Touches::TaskList)
+    }
+
     /// What decides about the method, if a `methods` rule never does.
     #[must_use]
     pub fn decided_by(&self) -> Option<&'static str> {

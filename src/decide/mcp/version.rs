@@ -78,11 +78,11 @@ pub fn find(name: &str) -> Option<&'static Version> {
     VERSIONS.iter().find(|version| version.name == name)
 }
 
-/// The era of `name`, which must be a date ([`is_date`]). An unknown version belongs to the era of
-/// its date: such dates sort as text.
+/// The era of `name`. An unknown version belongs to the era of its date: dates sort as text. A name
+/// that is not a date is legacy: the modern era begins with a date (SPEC C-16).
 #[must_use]
 pub fn era_of(name: &str) -> Era {
-    if name < FIRST_MODERN { Era::Legacy } else { Era::Modern }
+    if !is_date(name) || name < FIRST_MODERN { Era::Legacy } else { Era::Modern }
 }
 
 /// Whether `text` has the shape of a version, `YYYY-MM-DD` (SPEC C-16).
@@ -121,6 +121,9 @@ mod tests {
             ("2026-07-27", Era::Legacy),
             ("2026-07-29", Era::Modern),
             ("9999-99-99", Era::Modern),
+            ("", Era::Legacy),
+            ("latest", Era::Legacy),
+            ("2026-07-28x", Era::Legacy),
         ] {
             assert_eq!((find(name), era_of(name)), (None, era), "{name}");
         }

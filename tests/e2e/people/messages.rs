@@ -1,3 +1,4 @@
 //! Messages, session ids, compressed answers and the start (C3 to C5, C8).
 
+mod lenient;
 mod sessions;

@@ -18,7 +18,7 @@ use crate::{
     decide::{
         mcp::{
             method,
-            request::message::{Message, MessageKind},
+            request::message::{Message, MessageKind, NOT_AN_OBJECT},
             version::{self, Era},
         },
         refusal::Refusal,
@@ -38,9 +38,6 @@ pub const LAST_EVENT_ID: &str = "last-event-id";
 
 /// The longest version that is not a date.
 const VERSION_BYTES_MAX: usize = 32;
-
-const NO_DATE: Refusal = Refusal::BadRequest("MCP-Protocol-Version is not a date");
-const TWO_VERSIONS: Refusal = Refusal::BadRequest("more than one MCP-Protocol-Version");
 
 /// Checks `Mcp-Session-Id` of any message but `initialize`: at most one field line, with a plain
 /// value (SPEC C-40). `initialize` begins a session, so any id that comes with it is stale: it is
@@ -78,7 +75,7 @@ pub fn check_shape(headers: &HeaderMap) -> Result<(), Refusal> {
 /// # Errors
 /// [`Refusal::BadRequest`] as [`check_shape`].
 pub fn era_without_body(headers: &HeaderMap) -> Result<Era, Refusal> {
-    Ok(version_of(headers)?.map_or(Era::Legacy, version::era_of))
+    Ok(one_version(headers)?.map_or(Era::Legacy, version::era_of))
 }
 
 /// Whether these headers permit a batch: they name a version with batches, or no version, as
@@ -87,7 +84,7 @@ pub fn era_without_body(headers: &HeaderMap) -> Result<Era, Refusal> {
 /// # Errors
 /// [`Refusal::BadRequest`] as [`check_shape`].
 pub fn permit_batch(headers: &HeaderMap) -> Result<bool, Refusal> {
-    Ok(version_of(headers)?.is_none_or(|name| version::find(name).is_some_and(|version| version.batches)))
+    Ok(one_version(headers)?.is_none_or(|name| version::find(name).is_some_and(|version| version.batches)))
 }
 
 /// The era of a message (SPEC C-15): that of the version in its header field. `_meta` must repeat
@@ -100,15 +97,6 @@ pub fn permit_batch(headers: &HeaderMap) -> Result<bool, Refusal> {
 pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     let header = one_version(headers)?;
     let body = message.params.meta_version.as_deref();
-    if let Some(header) = header.filter(|header| !version::is_date(header)) {
-        // Not a known version. If the body has the same version, the request is forwarded: the
-        // upstream tells the client which versions it speaks (SPEC C-18).
-        return if body == Some(header) && message.kind != MessageKind::Response {
-            Ok(Era::Unknown)
-        } else {
-            Err(NO_DATE)
-        };
-    }
     let era = header.map_or(Era::Legacy, version::era_of);
     match (message.kind, header, body) {
         // The modern era has no requests from server to client, so a client has nothing to answer
@@ -116,6 +104,9 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
         (MessageKind::Response, ..) if era == Era::Modern => Err(Refusal::NotAMessage("a response in the modern era")),
         (MessageKind::Response, ..) => Ok(Era::Legacy),
 
+        // A version that is not a date may be read as legacy or as modern. It is forwarded: the
+        // upstream tells the client which versions it speaks (SPEC C-18).
+        (_, Some(header), Some(body)) if header == body && !version::is_date(header) => Ok(Era::Unknown),
         // A legacy version in `_meta` does not make a message modern: its answer is still searched
         // for lists (attack 187).
         (_, Some(header), Some(body)) if header == body => Ok(era),
@@ -150,6 +141,9 @@ pub fn era(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
 pub fn agree(headers: &HeaderMap, message: &Message) -> Result<Era, Refusal> {
     let era = era(headers, message)?;
     if era != Era::Legacy {
+        if message.params.bare {
+            return Err(Refusal::BadParams(NOT_AN_OBJECT));
+        }
         agree_on_method(headers, message)?;
         agree_on_name(headers, message)?;
         if message.kind == MessageKind::Request && !message.params.meta_capabilities {
@@ -205,21 +199,17 @@ fn meaning(value: &[u8]) -> Result<Cow<'_, str>, Refusal> {
     }
 }
 
-/// The version, which is a date (SPEC C-16).
-fn version_of(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let version = one_version(headers)?;
-    if version.is_none_or(version::is_date) { Ok(version) } else { Err(NO_DATE) }
-}
-
 /// The version, if it is one short word.
 fn one_version(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let Some(value) = only(headers, PROTOCOL_VERSION, TWO_VERSIONS)? else {
+    const NO_WORD: Refusal = Refusal::BadRequest("MCP-Protocol-Version is not one version");
+    let Some(value) = only(headers, PROTOCOL_VERSION, Refusal::BadRequest("more than one MCP-Protocol-Version"))?
+    else {
         return Ok(None);
     };
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let is_word = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b';' | b'"');
     match std::str::from_utf8(value) {
-        Ok(name) if (1..=VERSION_BYTES_MAX).contains(&name.len()) && value.iter().all(is_word) => Ok(Some(name)),
-        _ => Err(NO_DATE),
+        Ok(name) if name.len() <= VERSION_BYTES_MAX && value.iter().all(is_word) => Ok(Some(name)),
+        _ => Err(NO_WORD),
     }
 }
 

@@ -15,6 +15,9 @@ pub struct Message {
     pub params: Params,
 }
 
+/// Why `params` of another type is refused.
+pub const NOT_AN_OBJECT: &str = "params is not an object";
+
 /// The kind of a message (SPEC C-10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageKind {
@@ -29,6 +32,8 @@ pub enum MessageKind {
 /// The members of `params` that name the target of a message, its version, or a task.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Params {
+    /// Whether `params` is `null` or `[]`, as JSON-RPC libraries write it where a method has none.
+    pub bare: bool,
     /// `params.name`: tool or prompt.
     pub name: Option<Text>,
     /// `params.uri`: resource.

@@ -102,7 +102,13 @@ fn walk<'a>(scan: &mut Scan<'a>, depth_max: u32, found: &mut Collected<'a>) -> R
             }
             Some(first) => {
                 let value = scalar(scan, first)?;
-                if slot != Slot::Other {
+                // Readers turn half a surrogate pair into U+FFFD, WTF-8 or an error, so it may
+                // only be in text that decides nothing and that clients truncate (SPEC C-29,
+                // attack 280).
+                if scan.met_half() && slot != Slot::Argument {
+                    return Err(Stop::Unreadable(HALF));
+                }
+                if slot != Slot::Other && slot != Slot::Argument {
                     found.scalar(slot, value, scan.since(start));
                 }
             }
@@ -170,6 +176,8 @@ fn next_slot<'a>(
     }
 }
 
+const HALF: JsonFault = "a lone surrogate outside of the values in params.arguments";
+
 /// Of two equal names readers use the first, the last, both, or fail (attacks 1 to 4), in
 /// `arguments` as well as in the envelope.
 const TWICE: &str = "a member name that comes twice";
@@ -186,10 +194,17 @@ fn member<'a>(
         return Err("not JSON: no member name where one must be");
     }
     let name = scan.string()?;
+    if scan.met_half() {
+        return Err(HALF);
+    }
     if !names.is_new(mark, name) {
         found.no_message(TWICE);
     }
-    let slot = if role == Role::Other { Some(Slot::Other) } else { role.member(&name.meaning()) };
+    let slot = match role {
+        Role::Other => Some(Slot::Other),
+        Role::Arguments => Some(Slot::Argument),
+        role => role.member(&name.meaning()),
+    };
     if slot.is_none() {
         found.no_message("a member name that some readers take for one of the protocol's");
     }

@@ -4,8 +4,8 @@ use crate::{
     base::text::Text,
     decide::{
         mcp::{
-            method::{self, MethodEra, Param, Touches},
-            request::message::{Message, MessageKind, Params},
+            method::{self, Method, MethodEra, Param, Touches},
+            request::message::{Message, MessageKind, NOT_AN_OBJECT, Params},
         },
         refusal::Refusal,
     },
@@ -82,12 +82,13 @@ pub fn of(message: &Message) -> Result<Target, Refusal> {
     if message.kind == MessageKind::Response {
         return Ok(Target::Open);
     }
-    let unknown = || Ok(Target::Method(message.method.clone()));
-    let Some(method) = method::find(&message.method) else { return unknown() };
-    if method.is_notification && message.kind != MessageKind::Notification {
-        return unknown();
-    }
     let params = &message.params;
+    let known = method::find(&message.method)
+        .filter(|method| !method.is_notification || message.kind == MessageKind::Notification);
+    if params.bare && known.is_none_or(Method::names_target) {
+        return Err(Refusal::BadParams(NOT_AN_OBJECT));
+    }
+    let Some(method) = known else { return Ok(Target::Method(message.method.clone())) };
     match method.touches {
         Touches::Nothing => Ok(Target::Open),
         Touches::Tool => required(params, Param::Name).map(Target::Tool),
@@ -222,6 +223,27 @@ mod tests {
             "resources/templates/list",
         ] {
             assert_eq!(both(method, "{}"), Ok(Target::Open), "{method}");
+        }
+    }
+
+    #[test]
+    fn c13_people_c5_attack_281_params_may_be_bare_where_they_name_no_target() {
+        const WRONG: Result<Target, Refusal> = Err(Refusal::BadParams("params is not an object"));
+        for params in ["null", "[]"] {
+            for method in &method::METHODS {
+                let expected = match method.touches {
+                    Touches::Nothing => Ok(Target::Open),
+                    Touches::TaskList => Ok(Target::TaskList),
+                    _ => WRONG,
+                };
+                assert_eq!(target("", method.name, params), expected, "{} {params}", method.name);
+                // The name of a notification is an unknown method of a request.
+                let expected = if method.is_notification { WRONG } else { expected };
+                assert_eq!(target("\"id\":1,", method.name, params), expected, "{} {params}", method.name);
+            }
+            for method in ["vendor/exec", "notifications/vendor", "tools/Call", "x"] {
+                assert_eq!(both(method, params), WRONG, "{method} {params}");
+            }
         }
     }
 

@@ -38,21 +38,42 @@ pub fn check_media(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Whether `value` is `application/json` with no parameter but `charset=utf-8`. A type that only
-/// starts like this is another type, although some stacks accept it (attack 41).
+/// Whether `value` is `application/json` in UTF-8. A type that only starts like this is another
+/// type, although some stacks accept it (attack 41). Of the other parameters none means anything
+/// for JSON (RFC 8259 §11).
 fn is_json_in_utf8(value: &[u8]) -> bool {
     if !media::is(value, media::JSON) {
         return false;
     }
+    let mut charsets = 0;
     let parts = value.split(|byte| *byte == b';').skip(1).map(<[u8]>::trim_ascii);
-    let mut parameters = parts.filter(|part| !part.is_empty());
-    parameters.next().is_none_or(is_utf8_charset) && parameters.next().is_none()
+    parts.filter(|part| !part.is_empty()).all(|part| match parameter(part) {
+        Some((name, value)) if name.eq_ignore_ascii_case(b"charset") => {
+            charsets += 1;
+            charsets == 1 && (value.eq_ignore_ascii_case(b"utf-8") || value.eq_ignore_ascii_case(b"utf8"))
+        }
+        // Some stacks search the whole field for `charset=` (attack 282).
+        Some(_) => !part.windows(b"charset".len()).any(|window| window.eq_ignore_ascii_case(b"charset")),
+        None => false,
+    })
 }
 
-fn is_utf8_charset(parameter: &[u8]) -> bool {
-    let Some((name, value)) = parameter.split_at_checked(b"charset=".len()) else {
-        return false;
-    };
+/// Name and value of a parameter that all readers split alike: the value has no `;`, no `,` and no
+/// escape (RFC 9110 §5.6.6).
+fn parameter(part: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = part.iter().position(|byte| *byte == b'=')?;
+    let (name, value) = (part.get(..at)?, part.get(at + 1..)?);
     let quoted = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    name.eq_ignore_ascii_case(b"charset=") && quoted.unwrap_or(value).eq_ignore_ascii_case(b"utf-8")
+    let is_fine = match quoted {
+        Some(text) => text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')),
+        None => is_token(value),
+    };
+    (is_token(name) && is_fine).then_some((name, quoted.unwrap_or(value)))
+}
+
+/// Whether `text` is a token of RFC 9110 §5.6.2, or a URL as some clients write it without quotes.
+fn is_token(text: &[u8]) -> bool {
+    let is_one =
+        |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'(' | b')' | b'<' | b'>' | b'=');
+    !text.is_empty() && text.iter().all(is_one)
 }

@@ -49,6 +49,13 @@ fn c20_attacks_040_to_044_only_json_in_utf8_is_read() {
         b"application/json; charset=utf-8",
         b"application/json;Charset=\"utf-8\"",
         b"application/json;",
+        b"application/json; charset=utf8",
+        b"application/json; charset=\"UTF8\"",
+        b"application/json; version=1",
+        b"application/json; odata=verbose; q=0.9",
+        b"application/json; charset=utf-8; profile=\"https://example.com/a b\"",
+        b"application/json; profile=https://example.com/x;charset=utf-8",
+        b"application/json; boundary=x",
     ];
     for value in good {
         assert_eq!(check_media(&map(&[("content-type", value)])), Ok(()), "{}", value.escape_ascii());
@@ -68,13 +75,25 @@ fn c20_attacks_040_to_044_only_json_in_utf8_is_read() {
         b"application/json; charset=utf-16",
         b"application/json; charset=utf-7",
         b"application/json; charset=iso-8859-1",
-        b"application/json; charset=utf8",
         b"application/json; charset=\"utf-8",
         b"application/json; charset='utf-8'",
         b"application/json; charset = utf-8",
         b"application/json; charset",
-        b"application/json; version=1",
         b"application/json; charset=utf-8; charset=utf-8",
+        b"application/json; charset=utf8; version=1; charset=utf-8",
+        // Attack 282: another charset for a stack that splits or searches in another way.
+        b"application/json; x=\"; charset=utf-16\"",
+        b"application/json; x=\"\\\"; charset=utf-16; y=\\\"\"",
+        b"application/json; x-charset=utf-16",
+        b"application/json; charset*=utf-16''x",
+        b"application/json; x=charset=utf-16",
+        b"application/json; x=\"charset=utf-16\"; charset=utf-8",
+        b"application/json; x=\"charset=utf-16",
+        b"application/json; version",
+        b"application/json; =1",
+        b"application/json; version=",
+        b"application/json; version=1 charset=utf-16",
+        b"application/json; version=\xE9",
         b"application/json; charset=utf-8; charset=utf-16",
         b"application/json\xA0",
         b"*/*",
@@ -130,7 +149,8 @@ fn c16_c40_c53_shapes() {
         (&[("last-event-id", b"a"), ("last-event-id", b"b")], Err(40004)),
         (&[V28], Ok(())),
         (&[("mcp-protocol-version", b"1900-01-01")], Ok(())),
-        (&[("mcp-protocol-version", b"")], Err(40001)),
+        (&[("mcp-protocol-version", b"")], Ok(())),
+        (&[("mcp-protocol-version", b"2025-03-26T00:00:00+01:00")], Ok(())),
         (&[("mcp-protocol-version", b"2025-11-25, 2026-07-28")], Err(40001)),
         // A word that is not a date may be a version that the upstream answers; the body must have
         // the same.
@@ -304,32 +324,38 @@ fn get_and_delete_have_the_era_of_their_header() {
     assert_eq!(era_without_body(&map(&[])), Ok(Era::Legacy));
     assert_eq!(era_without_body(&map(&[V25])), Ok(Era::Legacy));
     assert_eq!(era_without_body(&map(&[V28])), Ok(Era::Modern));
-    assert_eq!(era_without_body(&map(&[V28, V28])), Err(TWO_VERSIONS));
+    assert_eq!(era_without_body(&map(&[V28, V28])), Err(Refusal::BadRequest("more than one MCP-Protocol-Version")));
 }
 
 #[test]
-fn c16_c18_a_version_that_is_no_date_passes_where_header_and_body_agree() {
+fn c16_c18_people_c5_attack_283_a_version_that_is_no_date_is_legacy_or_the_same_in_the_body() {
     const ODD: (&str, &[u8]) = ("mcp-protocol-version", b"v999.0.0");
     let discover = ("mcp-method", b"server/discover".as_slice());
     let odd = MODERN.replace("2026-07-28", "v999.0.0");
     let asked = message(true, "server/discover", &odd);
     let plain = message(true, "server/discover", "");
     let dated = modern("server/discover", "");
+    let old =
+        message(true, "tools/call", &format!("\"name\":\"danger\",{}", MODERN.replace("2026-07-28", "2025-11-25")));
     let call = message(true, "tools/call", &format!("\"name\":\"danger\",{odd}"));
     let response = parse::read(&Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#), 64).unwrap();
     for (what, lines, message, expected) in [
         ("both say it", &[ODD, discover][..], &asked, Ok(Era::Unknown)),
-        ("the header alone", &[ODD, discover], &plain, Err(40001)),
-        ("the body says another", &[ODD, discover], &dated, Err(40001)),
+        ("the header alone", &[ODD, discover], &plain, Ok(Era::Legacy)),
+        ("the header alone, and another method: the body is judged", &[ODD, CALL, SAFE], &plain, Ok(Era::Legacy)),
+        ("the body says another", &[ODD, discover], &dated, MISMATCH),
+        ("the body says a date of the legacy era", &[ODD, CALL, DANGER], &old, MISMATCH),
         ("the body alone", &[discover], &asked, MISMATCH),
         ("another method in the header", &[ODD, CALL], &asked, MISMATCH),
         ("attack 050 in an unknown version", &[ODD, CALL, SAFE], &call, MISMATCH),
         ("a call in an unknown version", &[ODD, CALL, DANGER], &call, Ok(Era::Unknown)),
-        ("a response", &[ODD], &response, Err(40001)),
+        ("a response", &[ODD], &response, Ok(Era::Legacy)),
+        ("two", &[ODD, ODD], &plain, Err(40001)),
+        ("a list", &[("mcp-protocol-version", b"v1,2026-07-28")], &plain, Err(40001)),
     ] {
         assert_eq!(verdict(lines, message), expected, "{what}");
     }
-    assert!(era_without_body(&map(&[ODD])).is_err() && permit_batch(&map(&[ODD])).is_err());
+    assert_eq!((era_without_body(&map(&[ODD])), permit_batch(&map(&[ODD]))), (Ok(Era::Legacy), Ok(false)));
 }
 
 #[test]
@@ -356,5 +382,19 @@ fn attack_187_a_legacy_version_in_the_body_makes_nothing_modern() {
     for version in ["2026-07-28", "2026-07-29", "9999-12-31"] {
         assert_eq!(verdict(&[header(version), CALL, DANGER], &said(version, true)), Ok(Era::Modern), "{version}");
         assert_eq!(verdict(&[header(version), CALL, SAFE], &said(version, true)), MISMATCH, "{version}");
+    }
+}
+
+#[test]
+fn c13_people_c5_attack_281_bare_params_are_of_the_legacy_era() {
+    for params in ["null", "[]"] {
+        for id in ["\"id\":1,", ""] {
+            let body = format!(r#"{{"jsonrpc":"2.0",{id}"method":"tools/list","params":{params}}}"#);
+            let message = parse::read(&Bytes::from(body), 64).unwrap();
+            assert_eq!(verdict(&[], &message), Ok(Era::Legacy));
+            assert_eq!(verdict(&[V25], &message), Ok(Era::Legacy));
+            assert_eq!(verdict(&[("mcp-protocol-version", b"v1")], &message), Ok(Era::Legacy));
+            assert_eq!(verdict(&[V28, ("mcp-method", b"tools/list")], &message), Err(-32602));
+        }
     }
 }

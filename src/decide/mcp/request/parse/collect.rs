@@ -9,7 +9,7 @@ use crate::{
     },
     decide::{
         json::{scan::OUT_OF_RANGE, strings::Quoted},
-        mcp::request::message::{Message, MessageFault, MessageKind, Params},
+        mcp::request::message::{Message, MessageFault, MessageKind, NOT_AN_OBJECT, Params},
         refusal::Refusal,
     },
 };
@@ -89,6 +89,7 @@ impl<'a> Collected<'a> {
                 self.params.meta_capabilities = true;
                 Role::Other
             }
+            Slot::Arguments | Slot::Argument => Role::Arguments,
             slot => self.misplaced(slot),
         }
     }
@@ -98,6 +99,11 @@ impl<'a> Collected<'a> {
         match slot {
             Slot::Subscriptions => Role::Subscriptions,
             Slot::TaskIds => Role::TaskIds,
+            Slot::Arguments | Slot::Argument => Role::Arguments,
+            Slot::Params => {
+                self.bare();
+                Role::ParamsList
+            }
             slot => self.misplaced(slot),
         }
     }
@@ -138,10 +144,17 @@ impl<'a> Collected<'a> {
                 let id = self.name(text, "a task id is too long");
                 self.params.task_ids.extend(id);
             }
+            (Slot::Params, Scalar::Word) if raw == "null" => self.bare(),
             (slot, _) => {
                 self.misplaced(slot);
             }
         }
+    }
+
+    /// Takes `params` that is `null`, or an array that has no elements so far.
+    fn bare(&mut self) {
+        self.has_params = true;
+        self.params.bare = true;
     }
 
     fn identify(&mut self, raw: &'a str) {
@@ -171,8 +184,9 @@ impl<'a> Collected<'a> {
             Slot::Error => self.has_error = true,
             Slot::Params => {
                 self.has_params = true;
-                self.no_params("params is not an object");
+                self.no_params(NOT_AN_OBJECT);
             }
+            Slot::Positional => self.no_params(NOT_AN_OBJECT),
             Slot::Name => self.no_params("params.name is not a string"),
             Slot::Uri => self.no_params("params.uri is not a string"),
             Slot::TaskId => self.no_params("params.taskId is not a string"),
@@ -189,7 +203,7 @@ impl<'a> Collected<'a> {
             // A method of an extension may have a `ref`, `notifications` or `task` of its own type.
             // If a method of the protocol needs the object, its target is missing, and the message
             // is refused for that.
-            Slot::Ref | Slot::Notifications | Slot::Task | Slot::Other => {}
+            Slot::Ref | Slot::Notifications | Slot::Task | Slot::Arguments | Slot::Argument | Slot::Other => {}
         }
         Role::Other
     }

@@ -21,6 +21,11 @@ pub(super) enum Role {
     Subscriptions,
     /// `params.notifications.taskIds`.
     TaskIds,
+    /// `params.arguments`, and each object and array in it. It is read as `Other`, but its texts
+    /// may have half a surrogate pair.
+    Arguments,
+    /// `params` as an array: an empty one is read as absent where nothing needs it.
+    ParamsList,
     /// Any other object or array: its grammar and its names are checked, and the upstream reads its
     /// meaning.
     Other,
@@ -75,6 +80,12 @@ pub(super) enum Slot {
     TaskIds,
     /// See `TaskIds`.
     ListenedTask,
+    /// `params.arguments`.
+    Arguments,
+    /// A value in `params.arguments`, at any depth.
+    Argument,
+    /// An element of `params`.
+    Positional,
     /// No decision needs the value.
     Other,
 }
@@ -92,7 +103,7 @@ const ENVELOPE: &[Row] = &[
 ];
 const PARAMS: &[Row] = &[
     ("name", Slot::Name),
-    ("arguments", Slot::Other),
+    ("arguments", Slot::Arguments),
     ("_meta", Slot::Meta),
     ("uri", Slot::Uri),
     ("taskId", Slot::TaskId),
@@ -138,7 +149,7 @@ impl Role {
             Self::Meta => META,
             Self::Notifications => NOTIFICATIONS,
             Self::Task => TASK,
-            Self::Subscriptions | Self::TaskIds | Self::Other => &[],
+            Self::Subscriptions | Self::TaskIds | Self::Arguments | Self::ParamsList | Self::Other => &[],
         }
     }
 
@@ -147,6 +158,8 @@ impl Role {
         match self {
             Self::Subscriptions => Slot::Subscription,
             Self::TaskIds => Slot::ListenedTask,
+            Self::Arguments => Slot::Argument,
+            Self::ParamsList => Slot::Positional,
             _ => Slot::Other,
         }
     }

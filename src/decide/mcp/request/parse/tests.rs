@@ -137,7 +137,7 @@ fn c12_attack_029_the_version_of_json_rpc_is_2_0() {
 
 #[test]
 fn c13_attack_030_params_of_a_wrong_type_are_refused() {
-    for params in ["[\"danger\"]", "null", "\"danger\"", "7", "true"] {
+    for params in ["[\"danger\"]", "[null]", "[{}]", "[[]]", "\"danger\"", "7", "true"] {
         assert_eq!(refused(call(params), BAD).id.as_deref(), Some("1"));
     }
     for value in ["[\"danger\"]", "{}", "null", "7", "true"] {
@@ -158,6 +158,17 @@ fn c13_attack_030_params_of_a_wrong_type_are_refused() {
     }
     refused(call(r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":20260728}}"#), BAD);
     refused(call(r#"{"_meta":{"io.modelcontextprotocol/clientCapabilities":null}}"#), BAD);
+}
+
+#[test]
+fn people_c5_null_and_an_empty_array_are_noted_and_name_nothing() {
+    let bare = Params { bare: true, ..Params::default() };
+    for params in ["null", "[]", " [ ] "] {
+        assert_eq!(peek(call(params)).expect(params).params, bare, "{params}");
+    }
+    assert_eq!(peek(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#).unwrap().params, Params::default());
+    refused(r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":null,"params":null}"#, NOT);
+    refused(r#"{"jsonrpc":"2.0","id":1,"result":{},"params":null}"#, NOT);
 }
 
 #[test]
@@ -250,7 +261,7 @@ fn attack_036_only_the_members_of_the_protocol_count() {
 
 #[test]
 fn c66_the_id_is_known_even_where_it_comes_last() {
-    assert_eq!(refused(r#"{"jsonrpc":"2.0","params":[],"method":"m","id":"z"}"#, BAD).id.as_deref(), Some("\"z\""));
+    assert_eq!(refused(r#"{"jsonrpc":"2.0","params":[1],"method":"m","id":"z"}"#, BAD).id.as_deref(), Some("\"z\""));
     assert_eq!(refused(r#"{"jsonrpc":"2.0","a":1,"a":1,"method":"m","id":5}"#, NOT).id.as_deref(), Some("5"));
     assert_eq!(refused(r#"{"jsonrpc":"2.0","id":5,"method":"m","params":{"#, UNREADABLE).id.as_deref(), Some("5"));
     assert_eq!(refused(r#"{"jsonrpc":"2.0","method":"m","params":{"id":5},"a":"#, UNREADABLE).id, None);
@@ -264,6 +275,7 @@ fn every_member_that_a_decision_needs_is_kept() {
         "_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}"#,
     );
     let expected = Params {
+        bare: false,
         name: None,
         uri: Some("file:///a b".into()),
         task: true,

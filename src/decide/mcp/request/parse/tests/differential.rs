@@ -62,6 +62,12 @@ fn object_of(members: &[(&str, String)]) -> String {
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
+/// The text as `serde_json` can read it: a lone surrogate that [`texts`] makes is another
+/// character. No name that decides has one.
+fn mended(text: &str) -> String {
+    text.replace(r#"\ud83d""#, r#"\ufffd""#)
+}
+
 fn agrees(message: &Message, value: &Value) {
     let id = message.id.as_ref().map(|id| serde_json::from_str::<Value>(id).expect("id"));
     assert_eq!(id.as_ref(), value.get("id"));
@@ -74,6 +80,7 @@ fn agrees(message: &Message, value: &Value) {
         items.filter_map(Value::as_str).map(Text::from).collect()
     };
     let seen = Params {
+        bare: value.get("params").is_some_and(|params| params.is_null() || *params == json!([])),
         name: text("/name"),
         uri: text("/uri"),
         task: params.get("task").is_some_and(Value::is_object),
@@ -95,13 +102,13 @@ proptest! {
     #[test]
     fn what_we_accept_serde_json_reads_the_same(text in texts()) {
         if let Ok(message) = peek(&text) {
-            agrees(&message, &serde_json::from_str(&text).expect(&text));
+            agrees(&message, &serde_json::from_str(&mended(&text)).expect(&text));
         }
     }
 
     #[test]
     fn what_serde_json_calls_broken_we_call_unreadable(text in texts()) {
-        if serde_json::from_str::<Value>(&text).is_err() {
+        if serde_json::from_str::<Value>(&mended(&text)).is_err() {
             // A number beyond a double is valid JSON, but readers disagree about it, so it is
             // refused for another reason than its grammar.
             let fault = peek(&text).expect_err(&text);
@@ -121,7 +128,12 @@ proptest! {
         let mut bytes = text.into_bytes();
         *at.get_mut(&mut bytes) = byte;
         if let Ok(message) = peek(&bytes) {
-            agrees(&message, &serde_json::from_slice(&bytes).expect("read by us alone"));
+            let text = String::from_utf8(bytes).expect("UTF-8");
+            match serde_json::from_str(&mended(&text)) {
+                Ok(value) => agrees(&message, &value),
+                // The wrong byte has made another half.
+                Err(_) => assert!(text.contains(r"\ud"), "read by us alone: {text}"),
+            }
         }
     }
 }

@@ -75,11 +75,39 @@ fn attacks_012_to_021_what_is_not_plain_json_is_refused() {
 }
 
 #[test]
-fn c29_attack_017_lone_surrogates_are_refused_everywhere() {
+fn c29_people_c5_attack_017_attack_280_lone_surrogates_pass_in_values_of_arguments_alone() {
     for text in [r"danger\ud800", r"\udc00", r"\ud800\ud800", r"\ud800\u0041", r"\ud83dx", r"\ud83d\n", r"\uDBFF"] {
-        refused(call(&format!(r#"{{"name":"{text}"}}"#)), UNREADABLE);
-        refused(call(&format!(r#"{{"name":"safe","{text}":1}}"#)), UNREADABLE);
-        refused(call(&format!(r#"{{"name":"safe","arguments":["{text}"]}}"#)), UNREADABLE);
+        for params in [
+            format!(r#"{{"name":"{text}"}}"#),
+            format!(r#"{{"name":"safe","{text}":1}}"#),
+            format!(r#"{{"uri":"{text}"}}"#),
+            format!(r#"{{"taskId":"{text}"}}"#),
+            format!(r#"{{"ref":{{"type":"ref/prompt","name":"{text}"}}}}"#),
+            format!(r#"{{"name":"safe","_meta":{{"x":"{text}"}}}}"#),
+            format!(r#"{{"name":"safe","_meta":{{"{text}":1}}}}"#),
+            format!(r#"{{"name":"safe","_meta":{{"arguments":{{"x":"{text}"}}}}}}"#),
+            format!(r#"{{"name":"safe","argument":{{"value":"{text}"}}}}"#),
+            format!(r#"{{"name":"safe","other":{{"arguments":{{"x":"{text}"}}}}}}"#),
+            format!(r#"{{"name":"safe","arguments":{{"{text}":1}}}}"#),
+            format!(r#"{{"name":"safe","arguments":{{"a":[{{"b{text}":"c"}}]}}}}"#),
+            format!(r#"{{"name":"safe","arguments":{{"a":"{text}"}},"{text}":1}}"#),
+            format!(r#"{{"name":"safe","arguments":"{text}"}}"#),
+        ] {
+            refused(call(&params), UNREADABLE);
+        }
+        for body in [
+            format!(r#"{{"jsonrpc":"2.0","id":"{text}","method":"ping"}}"#),
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping{text}"}}"#),
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","arguments":{{"x":"{text}"}}}}"#),
+            format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"arguments":{{"x":"{text}"}}}}}}"#),
+        ] {
+            refused(body, UNREADABLE);
+        }
+        for arguments in [r#"{"x":"TEXT"}"#, r#"["TEXT"]"#, r#"{"a":[{"b":[["TEXT"]]}],"c":"TEXT"}"#] {
+            let arguments = arguments.replace("TEXT", text);
+            assert_eq!(name_of(&call(&format!(r#"{{"arguments":{arguments},"name":"safe"}}"#))), "safe");
+            refused(call(&format!(r#"{{"arguments":{arguments},"name":"{text}"}}"#)), UNREADABLE);
+        }
     }
 }
 
