@@ -14,6 +14,7 @@ pub mod overdue;
 pub mod record;
 pub mod request_id;
 pub mod sampled;
+pub mod token_faults;
 mod untold;
 pub mod upstream;
 pub mod violations;

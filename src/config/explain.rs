@@ -99,6 +99,7 @@ fn issuer(of: &IssuerSettings, profile: Option<&str>) -> Out {
         ("token_types", texts(&rules.token_types)),
         ("clock_skew", text(&duration_text(rules.clock_skew))),
         ("scope_claims", texts(&rules.scope_claims)),
+        ("subject_claims", texts(&rules.subject_claims)),
         ("refetch_floor", text(&duration_text(of.refetch_floor))),
     ]);
     entries.extend(issuer::reach(&of.reach));

@@ -18,7 +18,10 @@ use crate::{
             issuer_metadata::AskedAs,
             vendor::{self, GENERIC, Vendor},
         },
-        token::{rules::TokenRules, token_type},
+        token::{
+            rules::{SUBJECT, TokenRules},
+            token_type,
+        },
     },
     outbound::{keys::IssuerSettings, reach::IssuerReach},
 };
@@ -38,6 +41,7 @@ const ELSEWHERE: &[&str] = &[
     "token_types",
     "clock_skew",
     "scope_claims",
+    "subject_claims",
     "refetch_floor",
 ];
 
@@ -138,6 +142,10 @@ fn rest(
         Some(field) => claim_names(&field),
         None => default(vendor.scope_claims),
     };
+    let subject_claims = match fields.get("subject_claims") {
+        Some(field) => claim_names(&field),
+        None => vec![SUBJECT.into()],
+    };
     let refetch_floor = value::duration(fields, &REFETCH_FLOOR);
     Some(IssuerSettings {
         rules: TokenRules {
@@ -147,7 +155,9 @@ fn rest(
             token_types,
             clock_skew,
             scope_claims,
-            client_claims: default(vendor.client_claims),
+            client_claims: vendor.client_claims,
+            marks: vendor.marks,
+            subject_claims,
             scope_prefixes: default(vendor.scope_prefixes),
         },
         keys: keys?,

@@ -8,7 +8,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use self::fault::{PresentationFault, TokenFault};
+pub use self::fault::{NotAccess, PresentationFault, TokenFault};
 use crate::base::names::Scope;
 
 /// Why a request is refused. Exact in audit lines and metrics; a client sees only its [`row::Row`].
@@ -126,4 +126,15 @@ pub enum Refusal {
     UpstreamTimeout(&'static str),
     /// A fault of the gateway.
     Internal(&'static str),
+}
+
+impl Refusal {
+    /// The claim of the token that is absent or wrong, if that is the reason.
+    #[must_use]
+    pub fn claim(&self) -> Option<&str> {
+        match self {
+            Self::Token(fault) => fault.claim(),
+            _ => None,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Tokens: from the `Authorization` field of a request to a verified caller.
 
+pub mod access_mark;
 pub mod assertion;
 pub(in crate::decide) mod audience;
 pub mod caller;

@@ -125,7 +125,9 @@ impl Judge<'_> {
         let presented = Presented::find(&head.headers, head.uri.query())?;
         let (verifier, peer) = (&arrival.connection.gateway.verifier, arrival.client.address);
         let caller = verifier.verify(presented, &server.issuers, Some(peer), arrival.now).await?;
-        caller.is_for(&server.resource, &server.audiences)?;
+        caller
+            .is_for(&server.resource, &server.audiences)
+            .inspect_err(|refusal| server.token_refused(&caller, refusal))?;
         Ok(caller)
     }
 

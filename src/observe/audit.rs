@@ -29,7 +29,8 @@
 //! - `peer`: the address of the client
 //! - `issuer`, `client`: `iss` and client of the verified token; absent where none was verified
 //! - `principal`: the user, as 32 hexadecimal digits: the first half of
-//!   `printf '%s\0%s' "$iss" "$sub" | sha256sum`
+//!   `printf '%s\0%s' "$iss" "$sub" | sha256sum`; where `subject_claims` picked another claim, of
+//!   `printf 'claim\0%s\0%s\0%s' "$claim" "$iss" "$value" | sha256sum`
 //! - `token`: the token, computed in the same way from `iss` and `jti`; absent without a `jti`
 //! - `index`: the number of this target among those of the request, from 0; absent if there is one
 //!   target
@@ -44,6 +45,8 @@
 //!   was allowed and then failed; for a violation, its name
 //!   ([`crate::decide::fields::framing::violation::Violation`]), or `tls_handshake`, `tls_alert`
 //!   (the client refused the handshake), `tls_timeout`
+//! - `claim`: the claim of the token that is absent or wrong, if that is why it was refused; several
+//!   are joined with commas
 //! - `rule`: the index of the deciding rule in the server's `rules`; absent if no rule decided
 //! - `reported`: the reason why a `report_only` rule would have refused
 //! - `required_scopes`, `granted_scopes`: if scope was missing, or would have been missing, so that
@@ -139,6 +142,8 @@ pub struct Decision<'a> {
     pub target: Option<(&'static str, Option<&'a str>)>,
     /// The verdict.
     pub verdict: Verdict,
+    /// The claim of the token that is why it was refused.
+    pub claim: Option<&'a str>,
     /// Index of the rule that decided.
     pub rule: Option<usize>,
     /// Why a `report_only` rule would have refused.
@@ -323,6 +328,9 @@ fn add_decision(line: &mut Line, decision: &Decision<'_>, failure: Option<&'stat
     line.word("verdict", verdict);
     if let Some(reason) = reason {
         line.word("reason", reason);
+    }
+    if let Some(claim) = decision.claim {
+        line.text("claim", claim, TEXT_BYTES_MAX);
     }
     if let Some(rule) = decision.rule {
         line.number("rule", rule as u64);

@@ -155,7 +155,7 @@ impl Verifier {
         let (keys, caller) = match unverified.verify(issuer.rules(), &keys.set, now) {
             // Boxed: the call is rare, and must not enlarge the future of every request.
             Err(UNKNOWN_KEY) => Box::pin(verify_later(&unverified, issuer, keys.generation, peer, now)).await?,
-            verdict => (keys, verdict?),
+            verdict => (keys, verdict.inspect_err(|refusal| issuer.token_refused(refusal))?),
         };
         let caller = Arc::new(caller);
         if issuer.is_withdrawn(&caller) {
@@ -201,7 +201,7 @@ async fn verify_later(
         let keys = newer.than(seen).await?;
         match unverified.verify(issuer.rules(), &keys.set, now) {
             Err(UNKNOWN_KEY) => seen = keys.generation,
-            proof => return Ok((keys, proof?)),
+            proof => return Ok((keys, proof.inspect_err(|refusal| issuer.token_refused(refusal))?)),
         }
     }
 }

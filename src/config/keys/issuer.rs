@@ -15,7 +15,10 @@ use crate::{
         },
         units::DURATION_MAX,
     },
-    decide::resource_server::vendor::{self, GENERIC},
+    decide::{
+        resource_server::vendor::{self, GENERIC},
+        token::rules::SUBJECT,
+    },
 };
 
 /// `clock_skew` (SPEC B-21). Tokens of an embedded authorization server have the same default: the
@@ -74,6 +77,14 @@ pub(super) fn section() -> KeySection {
                 "Claims that hold scopes, each as a string or a list.",
             )
             .or(GENERIC.scope_claims.iter().copied().collect()),
+            KeyRow::optional(
+                "subject_claims",
+                filled_list("claim names", matching("a claim name", ".")),
+                "Claims that name the caller: the first that a token has counts. The caller is this claim, its value and \
+                 the issuer together: a client id is never the user with the same text in `sub`. Name only claims that \
+                 users cannot choose for themselves and that the issuer never gives to another user.",
+            )
+            .or(vec![SUBJECT].into()),
             REFETCH_FLOOR.row(),
             ca(),
             reach_at(),

@@ -34,6 +34,7 @@ authorization_servers:
     token_types: [at+jwt, JWT]
     clock_skew: 30s
     scope_claims: [scope, scp]
+    subject_claims: [sub, client_id]
     refetch_floor: 30s
     allow_http: false
   partner:
@@ -160,7 +161,8 @@ fn the_smallest_file_has_every_default() {
     assert_eq!(rules.token_types, ["at+jwt", "jwt"].map(Box::from));
     assert_eq!(rules.clock_skew, Duration::from_secs(30));
     assert_eq!(rules.scope_claims, ["scope", "scp"].map(Box::from));
-    assert_eq!(rules.client_claims, ["client_id", "azp", "cid"].map(Box::from));
+    assert_eq!(rules.subject_claims, ["sub"].map(Box::from));
+    assert_eq!(rules.client_claims, ["client_id", "azp", "cid"]);
     assert!(rules.scope_prefixes.is_empty());
 
     let server = &settings.servers[0];
@@ -244,7 +246,7 @@ fn a_profile_fills_what_is_not_written() {
     let with = |more: &str| SMALLEST.replace("login.example.com\n", &format!("login.example.com\n{more}"));
     let filled = read(&with("    profile: okta\n")).unwrap().settings;
     let rules = &filled.authorization_servers[0].rules;
-    assert_eq!((&rules.scope_claims[0], &rules.client_claims[0]), (&"scp".into(), &"cid".into()));
+    assert_eq!((&*rules.scope_claims[0], rules.client_claims[0]), ("scp", "cid"));
     let written = read(&with("    profile: okta\n    scope_claims: [roles]\n")).unwrap().settings;
     assert_eq!(written.authorization_servers[0].rules.scope_claims, ["roles"].map(Box::from));
 }

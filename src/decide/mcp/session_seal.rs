@@ -92,21 +92,24 @@ impl fmt::Debug for SessionKeys {
 }
 
 /// The text that is digested. Each part is preceded by its length, so that two bindings never give
-/// the same text.
+/// the same text; there is one part more if the subject does not come from `sub`.
 fn spelled(bound: SealedFor<'_>, text: &str) -> Vec<u8> {
     let kind: &[u8] = match bound.kind {
         Sealed::Session => b"session",
         Sealed::Endpoint => b"endpoint",
     };
     let caller = bound.caller;
+    let claim = caller.subject_claim();
     let parts = [
-        kind,
-        bound.server.as_bytes(),
-        caller.issuer().as_str().as_bytes(),
-        caller.subject().as_bytes(),
-        text.as_bytes(),
+        Some(kind),
+        Some(bound.server.as_bytes()),
+        Some(caller.issuer().as_str().as_bytes()),
+        claim.map(str::as_bytes),
+        Some(caller.subject().as_bytes()),
+        Some(text.as_bytes()),
     ];
-    let mut spelled = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
+    let parts = parts.iter().flatten();
+    let mut spelled = Vec::with_capacity(parts.clone().map(|part| part.len() + 8).sum());
     for part in parts {
         spelled.extend_from_slice(&(part.len() as u64).to_be_bytes());
         spelled.extend_from_slice(part);

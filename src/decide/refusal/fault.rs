@@ -1,5 +1,7 @@
 //! What can be wrong with a credential, with the words for logs and for clients.
 
+use std::fmt;
+
 /// How a credential can be presented wrongly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PresentationFault {
@@ -14,7 +16,7 @@ pub enum PresentationFault {
 }
 
 /// What can be wrong with a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenFault {
     /// Longer than [`crate::base::limits::tokens::TOKEN_BYTES_MAX`].
     Oversize,
@@ -22,8 +24,8 @@ pub enum TokenFault {
     Malformed,
     /// `alg` is not one that this issuer may use.
     Algorithm,
-    /// `typ`, or another sign, says that this is not an access token.
-    Type,
+    /// It is not an access token, or not surely one.
+    Type(NotAccess),
     /// A header member that may not be there: `crit`, `jku`, `x5u`, `jwk`, `x5c`, `zip`, `cty`,
     /// `b64`.
     Header,
@@ -39,20 +41,66 @@ pub enum TokenFault {
     Expired,
     /// It was revoked before that (RFC 7009).
     Revoked,
-    /// `exp`, `nbf` or `iat` is absent where it must be there, or not a time.
-    Time,
+    /// This claim (`exp`, `nbf`, `iat` or `auth_time`) is absent where it must be there, or not a
+    /// time.
+    Time(&'static str),
     /// `nbf` or `iat` is in the future.
     NotYetValid,
     /// `aud` does not name this resource.
     Audience,
-    /// `sub` is absent or not a string.
-    Subject,
-    /// A scope claim is neither text nor a list of texts.
-    ScopeShape,
+    /// There is no `aud`.
+    NoAudience,
+    /// Neither `aud` nor the client (in the claim of this name) makes it a token for this resource.
+    Client(&'static str),
+    /// None of these claims names the caller: absent, or not text. Joined with commas.
+    Subject(Box<str>),
+    /// This scope claim is neither text nor a list of texts.
+    ScopeShape(Box<str>),
+    /// `required_claims` of the issuer names this claim, and the token does not have such a value.
+    Required(Box<str>),
     /// `cnf` binds the token to a key, which the gateway cannot check (RFC 7800 §3.1).
     SenderConstraint,
-    /// A registered claim has a shape that the RFC does not allow.
-    Claims,
+    /// This registered claim has a shape that the RFC does not allow.
+    Claims(&'static str),
+}
+
+/// Why a JWT of an issuer does not count as an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAccess {
+    /// The header's `typ` is not one of `token_types`.
+    Header,
+    /// It has this claim of another kind of JWT.
+    Has(&'static str),
+    /// This claim says that it is another kind of token.
+    Says(&'static str),
+    /// Nothing shows that it is an access token, and its audience could be a client.
+    Unproven,
+}
+
+/// A sentence, perhaps with the name of a claim in it: the three parts in a row. Nothing is
+/// allocated for a sentence without a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultWords<'f> {
+    /// The sentence up to the name.
+    pub before: &'static str,
+    /// The name of a claim, or of several; empty if none is named.
+    pub claim: &'f str,
+    /// The rest.
+    pub after: &'static str,
+}
+
+impl FaultWords<'static> {
+    /// A sentence without a name.
+    #[must_use]
+    pub const fn whole(text: &'static str) -> Self {
+        Self { before: text, claim: "", after: "" }
+    }
+}
+
+impl fmt::Display for FaultWords<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        [self.before, self.claim, self.after].iter().try_for_each(|part| out.write_str(part))
+    }
 }
 
 impl PresentationFault {
@@ -93,12 +141,12 @@ impl PresentationFault {
 impl TokenFault {
     /// Stable word for logs and `data.reason`.
     #[must_use]
-    pub fn reason(self) -> &'static str {
+    pub fn reason(&self) -> &'static str {
         match self {
             Self::Oversize => "token_oversize",
             Self::Malformed => "token_malformed",
             Self::Algorithm => "token_algorithm",
-            Self::Type => "token_type",
+            Self::Type(_) => "token_type",
             Self::Header => "token_header",
             Self::KeyId => "token_key_id",
             Self::Issuer => "token_issuer",
@@ -106,39 +154,111 @@ impl TokenFault {
             Self::Signature => "token_signature",
             Self::Expired => "token_expired",
             Self::Revoked => "token_revoked",
-            Self::Time => "token_time",
+            Self::Time(_) => "token_time",
             Self::NotYetValid => "token_not_yet_valid",
             Self::Audience => "token_audience",
-            Self::Subject => "token_subject",
-            Self::ScopeShape => "token_scope_shape",
+            Self::NoAudience => "token_no_audience",
+            Self::Client(_) => "token_client",
+            Self::Subject(_) => "token_subject",
+            Self::ScopeShape(_) => "token_scope_shape",
+            Self::Required(_) => "token_required_claim",
             Self::SenderConstraint => "token_sender_constraint",
-            Self::Claims => "token_claims",
+            Self::Claims(_) => "token_claims",
         }
     }
 
-    /// The `error_description` of the challenge: enough to act on, nothing of the token (SPEC
-    /// A-37). The body repeats it, so that both say the same.
+    /// The `error_description` of the challenge: enough to act on. It names a claim, and no value
+    /// of the token (SPEC A-37). The body repeats it, so that both say the same.
     #[must_use]
-    pub fn description(self) -> &'static str {
-        match self {
-            Self::Expired => "the token has expired",
-            Self::Revoked => "the token has been revoked",
-            Self::NotYetValid => "the token is not valid yet",
-            Self::Audience => "the token is not for this resource",
-            Self::Issuer => "the token is not from an issuer that this resource accepts",
-            Self::SenderConstraint => "the token is bound to a key that this resource cannot check",
-            Self::Type => "not an access token",
+    pub fn description(&self) -> FaultWords<'_> {
+        let (before, after) = match self {
+            Self::Expired => ("the token has expired", ""),
+            Self::Revoked => ("the token has been revoked", ""),
+            Self::NotYetValid => ("the token is not valid yet", ""),
+            Self::Audience => ("the token is not for this resource: its ", " is another"),
+            Self::NoAudience => ("the token is not for this resource: it has no ", ""),
+            Self::Client(_) => (
+                "the token is not for this resource: it is for the client in its ",
+                ", and this client is not accepted",
+            ),
+            Self::Issuer => ("the token is not from an issuer that this resource accepts", ""),
+            Self::SenderConstraint => ("the token is bound to a key that this resource cannot check: it has ", ""),
+            Self::Type(NotAccess::Header) => ("not an access token: the header has another ", ""),
+            Self::Type(NotAccess::Has(_)) => ("not an access token: it has ", ""),
+            Self::Type(NotAccess::Says(_)) => ("not an access token: its ", " names another kind"),
+            Self::Type(NotAccess::Unproven) => ("not an access token: no claim shows that it is one", ""),
+            Self::Time(_) => ("the token is not valid: its ", " is absent or not a time"),
+            Self::Subject(_) => ("the token does not name its user: it has no text in ", ""),
+            Self::ScopeShape(_) => ("the token is not valid: its ", " is neither text nor a list of texts"),
+            Self::Required(_) => ("the token is not accepted here: its ", " is absent or has another value"),
+            Self::Claims(_) => ("the token is not valid: its ", " has a value that the standards do not allow"),
             Self::Oversize
             | Self::Malformed
             | Self::Algorithm
             | Self::Header
             | Self::KeyId
             | Self::UnknownKey
+            | Self::Signature => ("the token is not valid", ""),
+        };
+        FaultWords { before, claim: self.claim().unwrap_or_default(), after }
+    }
+
+    /// The claim (or header member) that is absent or wrong; several are joined with commas.
+    #[must_use]
+    pub fn claim(&self) -> Option<&str> {
+        match self {
+            Self::Audience | Self::NoAudience => Some("aud"),
+            Self::SenderConstraint => Some("cnf"),
+            Self::Type(NotAccess::Header) => Some("typ"),
+            Self::Type(NotAccess::Has(name) | NotAccess::Says(name)) => Some(name),
+            Self::Client(name) | Self::Time(name) | Self::Claims(name) => Some(name),
+            Self::Subject(names) => Some(names),
+            Self::ScopeShape(name) | Self::Required(name) => Some(name),
+            Self::Oversize
+            | Self::Malformed
+            | Self::Algorithm
+            | Self::Type(NotAccess::Unproven)
+            | Self::Header
+            | Self::KeyId
+            | Self::Issuer
+            | Self::UnknownKey
             | Self::Signature
-            | Self::Time
-            | Self::Subject
-            | Self::ScopeShape
-            | Self::Claims => "the token is not valid",
+            | Self::Expired
+            | Self::Revoked
+            | Self::NotYetValid => None,
         }
+    }
+
+    /// What an operator can do about it, where it is about the shape of this issuer's tokens: the
+    /// signature was good, so the issuer made the token like this.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Type(NotAccess::Header) => "if these are access tokens, write their type under token_types",
+            Self::Type(NotAccess::Has(_) | NotAccess::Says(_)) => {
+                "the client sends an ID token or another JWT: have it send the access token; some vendors write such \
+                 claims into access tokens: write the vendor under profile"
+            }
+            Self::Type(NotAccess::Unproven) => {
+                "it could be an ID token, which has the same aud: write the vendor under profile, or have the issuer \
+                 write the URL of the MCP server into aud"
+            }
+            Self::Audience => {
+                "have the issuer write the URL of the MCP server into aud, or write the audience under audiences of \
+                 the server"
+            }
+            Self::NoAudience => {
+                "have the issuer write the URL of the MCP server into aud; if it cannot, list its clients under \
+                 client_ids"
+            }
+            Self::Client(_) => "if this client may use the server, add its id to client_ids",
+            Self::Subject(_) => "have the issuer write sub, or name a claim that it writes in subject_claims",
+            Self::ScopeShape(_) => "name only claims with scopes in scope_claims",
+            Self::Required(_) => "the token is of another tenant or organization, or required_claims is not right",
+            Self::SenderConstraint => "have the client ask for bearer tokens: without DPoP and without a certificate",
+            Self::Time(_) | Self::Claims(_) => "look into the settings of this client at the issuer",
+            Self::NotYetValid => "set the clocks of the issuer and of the gateway right, or raise clock_skew",
+            _ => return None,
+        })
     }
 }

@@ -5,7 +5,7 @@ use http::{
     header::{ACCEPT_ENCODING, ALLOW, RETRY_AFTER},
 };
 
-use crate::base::names::Scope;
+use crate::{base::names::Scope, decide::refusal::fault::FaultWords};
 
 /// JSON-RPC 2.0 §5.1: the text is not JSON that can be read.
 pub const PARSE_ERROR: i32 = -32700;
@@ -49,7 +49,7 @@ pub enum ChallengeKind<'r> {
     /// `resource_metadata` and the first challenge's scope, without `error`.
     Bare,
     /// With this `error` and `error_description`.
-    Error(BearerError, &'static str),
+    Error(BearerError, FaultWords<'r>),
     /// `insufficient_scope`, with all the scopes that the operation needs.
     Scope(&'r [Scope]),
 }
@@ -148,6 +148,8 @@ pub enum Sentence<'r> {
     Whole(&'static str),
     /// Its beginning, and the detail that ends it.
     Detail(&'static str, &'static str),
+    /// Its beginning, and what is wrong with the token.
+    Token(&'static str, FaultWords<'r>),
     /// Its beginning, and the seconds that end it.
     Seconds(&'static str, u64),
     /// What was asked for stands between the first two texts; the detail ends it.

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use crate::decide::refusal::{
     Refusal,
+    fault::FaultWords,
     row::{BearerError, By, ChallengeKind, Hint, PARSE_ERROR, PolicyRefusal, Row, Sentence, UpstreamFailure},
 };
 
@@ -24,7 +25,7 @@ impl Refusal {
         use By::{Departure, Gateway, Policy, Upstream};
         use ChallengeKind::{Bare, Error, None};
         use Hint::{AcceptEncoding, Allow, RetryAfter};
-        use Sentence::{Asked, Detail, Needs, Seconds, Whole};
+        use Sentence::{Asked, Detail, Needs, Seconds, Token, Whole};
         use UpstreamFailure::{Timeout, Unfit, Unreachable};
 
         let ((status, code, reason), (challenge, hint, by), sentence) = match self {
@@ -86,13 +87,13 @@ impl Refusal {
             ),
             Self::Presentation(fault) => (
                 (StatusCode::BAD_REQUEST, 40002, fault.reason()),
-                (Error(InvalidRequest, fault.description()), Hint::None, Gateway),
+                (Error(InvalidRequest, FaultWords::whole(fault.description())), Hint::None, Gateway),
                 Whole(fault.sentence()),
             ),
             Self::Token(fault) => (
                 (StatusCode::UNAUTHORIZED, 40102, fault.reason()),
                 (Error(InvalidToken, fault.description()), Hint::None, Gateway),
-                Detail("the access token was refused: ", fault.description()),
+                Token("the access token was refused: ", fault.description()),
             ),
             Self::KeysUnavailable { retry_after_secs } => (
                 (StatusCode::SERVICE_UNAVAILABLE, -32603, "keys_unavailable"),

@@ -2,7 +2,7 @@
 
 use crate::{
     base::names::Scope,
-    decide::refusal::{PresentationFault, Refusal, TokenFault},
+    decide::refusal::{NotAccess, PresentationFault, Refusal, TokenFault},
 };
 
 /// An array with each variant of an enum once; each must be named.
@@ -72,12 +72,12 @@ pub(crate) fn every_presentation_fault() -> [PresentationFault; 4] {
 }
 
 /// Each fault of a token.
-pub(crate) fn every_token_fault() -> [TokenFault; 18] {
+pub(crate) fn every_token_fault() -> [TokenFault; 21] {
     each![TokenFault:
         Oversize,
         Malformed,
         Algorithm,
-        Type,
+        Type(NotAccess::Has("nonce")),
         Header,
         KeyId,
         Issuer,
@@ -85,13 +85,16 @@ pub(crate) fn every_token_fault() -> [TokenFault; 18] {
         Signature,
         Expired,
         Revoked,
-        Time,
+        Time("exp"),
         NotYetValid,
         Audience,
-        Subject,
-        ScopeShape,
+        NoAudience,
+        Client("azp"),
+        Subject("sub, client_id".into()),
+        ScopeShape("scp".into()),
+        Required("org_id".into()),
         SenderConstraint,
-        Claims,
+        Claims("jti"),
     ]
 }
 

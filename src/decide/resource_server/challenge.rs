@@ -6,7 +6,8 @@ use http::HeaderValue;
 use crate::{
     base::names::Scope,
     decide::refusal::{
-        PresentationFault, TokenFault,
+        NotAccess, PresentationFault, TokenFault,
+        fault::FaultWords,
         row::{BearerError, ChallengeKind},
     },
 };
@@ -25,7 +26,7 @@ pub struct Challenges {
     first_scope: Option<Box<str>>,
     known: Vec<Scope>,
     bare: HeaderValue,
-    constant: Vec<(BearerError, &'static str, HeaderValue)>,
+    constant: Vec<(BearerError, FaultWords<'static>, HeaderValue)>,
 }
 
 /// Why challenges cannot be written.
@@ -70,9 +71,10 @@ impl Challenges {
         let first_scope: Option<Box<str>> = (!first.is_empty()).then(|| Scope::join(first).into());
 
         let rendered = |error| render(metadata_url, first_scope.as_deref(), error).ok_or(ChallengeFault::MetadataUrl);
-        let presentations = PRESENTATIONS.map(|fault| (BearerError::InvalidRequest, fault.description()));
-        let tokens = TOKENS.map(|fault| (BearerError::InvalidToken, fault.description()));
-        let mut constant = Vec::with_capacity(presentations.len() + tokens.len());
+        let presentations =
+            PRESENTATIONS.map(|fault| (BearerError::InvalidRequest, FaultWords::whole(fault.description())));
+        let tokens = TOKENS.iter().map(|fault| (BearerError::InvalidToken, fault.description()));
+        let mut constant = Vec::with_capacity(presentations.len() + TOKENS.len());
         for (error, description) in presentations.into_iter().chain(tokens) {
             constant.push((error, description, rendered(Some((error, description)))?));
         }
@@ -100,12 +102,12 @@ impl Challenges {
         match kind {
             ChallengeKind::None => None,
             ChallengeKind::Bare => Some(self.bare.clone()),
-            ChallengeKind::Error(error, description) => Some(self.constant(error, description)),
+            ChallengeKind::Error(error, description) => Some(self.error(error, description)),
             ChallengeKind::Scope(needed) => {
                 let asked = self.asked(needed, granted);
                 let scope = Scope::join(asked.iter().filter(|scope| Scope::is_valid(scope)));
-                let lacking = (BearerError::InsufficientScope, "the token lacks scope");
-                render(&self.metadata_url, Some(&scope), Some(lacking))
+                let lacking = FaultWords::whole("the token lacks scope");
+                render(&self.metadata_url, Some(&scope), Some((BearerError::InsufficientScope, lacking)))
             }
         }
     }
@@ -125,14 +127,31 @@ impl Challenges {
         asked
     }
 
-    fn constant(&self, error: BearerError, description: &str) -> HeaderValue {
-        let found = self.constant.iter().find(|(of, known, _)| *of == error && *known == description);
-        found.map_or(&self.bare, |(_, _, header)| header).clone()
+    /// The challenge with an error. One that names a claim of the configuration is rendered anew:
+    /// only the issuer's own signature brings it about, so no flood of forged tokens does.
+    fn error(&self, error: BearerError, words: FaultWords<'_>) -> HeaderValue {
+        if let Some((.., header)) = self.constant.iter().find(|(of, known, _)| *of == error && *known == words) {
+            return header.clone();
+        }
+        let is_plain = words.claim.bytes().all(is_in_description) && refuse_markers(words.claim).is_ok();
+        let unnamed = FaultWords { claim: "claim", ..words };
+        let words = if is_plain { words } else { unnamed };
+        let rendered = render(&self.metadata_url, self.first_scope.as_deref(), Some((error, words)));
+        rendered.unwrap_or_else(|| self.bare.clone())
     }
 }
 
+/// RFC 6750 §3: the characters of an `error_description`.
+fn is_in_description(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
 /// Writes one challenge. No value needs an escape, so a client may extract values with a pattern.
-fn render(metadata_url: &str, scope: Option<&str>, error: Option<(BearerError, &str)>) -> Option<HeaderValue> {
+fn render(
+    metadata_url: &str,
+    scope: Option<&str>,
+    error: Option<(BearerError, FaultWords<'_>)>,
+) -> Option<HeaderValue> {
     let mut text = format!("Bearer resource_metadata=\"{metadata_url}\"");
     let mut add = |name: &str, value: &str| {
         text.push_str(", ");
@@ -146,7 +165,7 @@ fn render(metadata_url: &str, scope: Option<&str>, error: Option<(BearerError, &
     }
     if let Some((error, description)) = error {
         add("error", error.as_str());
-        add("error_description", description);
+        add("error_description", &description.to_string());
     }
     HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
 }
@@ -158,16 +177,19 @@ const PRESENTATIONS: [PresentationFault; 4] = [
     PresentationFault::Malformed,
 ];
 
-/// One fault for each description. A test keeps the list complete.
-const TOKENS: [TokenFault; 8] = [
+/// The faults without a name of the configuration, or with one that an attacker without a key can
+/// bring about. A test keeps the list complete.
+const TOKENS: [TokenFault; 10] = [
     TokenFault::Malformed,
     TokenFault::Expired,
     TokenFault::Revoked,
     TokenFault::NotYetValid,
     TokenFault::Audience,
+    TokenFault::NoAudience,
     TokenFault::Issuer,
     TokenFault::SenderConstraint,
-    TokenFault::Type,
+    TokenFault::Type(NotAccess::Header),
+    TokenFault::Type(NotAccess::Unproven),
 ];
 
 fn refuse_markers(text: &str) -> Result<(), ChallengeFault> {

@@ -1,5 +1,7 @@
 //! Deviations of vendors from the RFCs, one row each.
 
+use crate::decide::token::access_mark::AccessMark::{self, Has, HeaderType, NotForClient, Says};
+
 /// The deviations of one vendor, as defaults for settings that the configuration leaves out. A row
 /// never overrides a written setting, and never accepts an issuer or an audience: those are always
 /// written.
@@ -14,6 +16,8 @@ pub struct Vendor {
     pub token_types: &'static [&'static str],
     /// Claims that may name the client; the first present claim counts.
     pub client_claims: &'static [&'static str],
+    /// Signs of an access token that this vendor never puts on an ID token.
+    pub marks: &'static [AccessMark],
     /// Prefixes of requested scopes that are granted as their last segment only:
     /// `api://weather/tools.read` is requested, `tools.read` is granted.
     pub scope_prefixes: &'static [&'static str],
@@ -51,6 +55,19 @@ pub const GENERIC: Vendor = Vendor {
     scope_claims: &["scope", "scp"],
     token_types: &["at+jwt", "jwt"],
     client_claims: &["client_id", "azp", "cid"],
+    // RFC 9068 §2.2, Okta, Entra, Auth0. `azp` and `roles` do not count: ID tokens have them.
+    marks: &[
+        HeaderType,
+        Says("token_use", "access"),
+        Says("typ", "Bearer"),
+        Has("client_id"),
+        Has("cid"),
+        Has("scope"),
+        Has("scp"),
+        Has("azpacr"),
+        Has("appidacr"),
+        Has("gty"),
+    ],
     scope_prefixes: &[],
     notes: &[],
 };
@@ -61,6 +78,8 @@ const VENDORS: &[Vendor] = &[
         name: "auth0",
         scope_claims: &["scope", "permissions"],
         client_claims: &["azp", "client_id"],
+        // A user's token without scopes has `azp` alone. ID tokens are for the client itself.
+        marks: &[HeaderType, Has("scope"), Has("permissions"), Has("gty"), NotForClient("azp")],
         notes: &[
             "The issuer ends in a slash: https://TENANT.auth0.com/.",
             "Without an API whose identifier is the resource, access tokens are opaque and refused.",
@@ -73,6 +92,7 @@ const VENDORS: &[Vendor] = &[
         scope_claims: &["scp", "roles"],
         token_types: &["jwt"],
         client_claims: &["azp", "appid"],
+        marks: &[Has("scp"), Has("azpacr"), Has("appidacr")],
         scope_prefixes: &["api://"],
         notes: &[
             "Version 2.0 tokens have the issuer https://login.microsoftonline.com/TENANT/v2.0 and the application's id \
@@ -87,6 +107,7 @@ const VENDORS: &[Vendor] = &[
         name: "okta",
         scope_claims: &["scp"],
         client_claims: &["cid"],
+        marks: &[Has("cid")],
         notes: &[
             "Tokens of the org server (https://TENANT.okta.com) are for Okta alone: use a custom authorization server, \
              such as https://TENANT.okta.com/oauth2/default, whose audience is the resource.",
@@ -97,6 +118,8 @@ const VENDORS: &[Vendor] = &[
         name: "keycloak",
         scope_claims: &["scope"],
         client_claims: &["azp", "client_id"],
+        // Releases before 25 copy `nonce` into access tokens.
+        marks: &[HeaderType, Says("typ", "Bearer")],
         notes: &[
             "The audience is `account` until an audience mapper names the resource.",
             "The claim `typ` tells access tokens (`Bearer`) from ID and refresh tokens.",
@@ -108,6 +131,7 @@ const VENDORS: &[Vendor] = &[
         scope_claims: &["scope"],
         token_types: &["jwt"],
         client_claims: &["client_id"],
+        marks: &[Says("token_use", "access")],
         notes: &[
             "Access tokens have no `aud` unless the pool is told to bind them to a resource; without one they are refused, \
              and no entry under `audiences` can match.",
@@ -120,6 +144,7 @@ const VENDORS: &[Vendor] = &[
         scope_claims: &["scope"],
         token_types: &["jwt"],
         client_claims: &["azp"],
+        marks: &[],
         notes: &[
             "Access tokens are opaque and cannot be checked here: every one is refused. ID tokens are not access tokens \
              and are refused as well. Put an authorization server that federates to Google in between.",

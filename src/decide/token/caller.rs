@@ -12,8 +12,8 @@ use crate::{
         names::{AuthorizationServerName, Issuer, Resource, Scope},
     },
     decide::{
-        refusal::{Refusal, TokenFault},
-        token::{audience, token_type::TokenType},
+        refusal::{NotAccess, Refusal, TokenFault},
+        token::{audience, rules::SUBJECT, token_type::TokenType},
     },
 };
 
@@ -41,7 +41,7 @@ use crate::{
 pub struct Caller {
     pub(super) authorization_server: AuthorizationServerName,
     pub(super) issuer: Issuer,
-    pub(super) subject: Arc<str>,
+    pub(super) subject: CallerSubject,
     pub(super) principal: Digest,
     pub(super) token_id: Option<Digest>,
     pub(super) client: Option<Arc<str>>,
@@ -65,16 +65,22 @@ impl Caller {
         &self.issuer
     }
 
-    /// `sub`: with [`Self::issuer`] it names the principal; without it, it names no one (SPEC
-    /// B-17).
+    /// The name of the caller: with [`Self::issuer`] and [`Self::subject_claim`] it names the
+    /// principal; without them, it names no one (SPEC B-17).
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.subject.value
+    }
+
+    /// The claim that [`Self::subject`] comes from, if it is not `sub`. A client id is not a user
+    /// with the same text in `sub` (attack 230).
+    #[must_use]
+    pub fn subject_claim(&self) -> Option<&str> {
+        self.subject.claim.as_deref()
     }
 
     /// Issuer and subject as logs and audit lines show them: always the same for one principal,
-    /// without a name (SPEC B-72). It is the start of SHA-256 over `iss`, a zero byte and `sub`, so
-    /// an operator can compute it.
+    /// without a name (SPEC B-72). [`CallerSubject::principal`] says how an operator computes it.
     #[must_use]
     pub fn principal(&self) -> &str {
         self.principal.as_str()
@@ -128,17 +134,18 @@ impl Caller {
     /// token, so with an alias the token must show that it is an access token.
     ///
     /// # Errors
-    /// [`TokenFault::Audience`]; [`TokenFault::Type`] with an alias.
+    /// [`TokenFault::Audience`], [`TokenFault::NoAudience`]; [`TokenFault::Type`] with an alias.
     pub fn is_for(&self, resource: &Resource, aliases: &[Box<str>]) -> Result<(), Refusal> {
         if self.audiences.iter().any(|audience| audience::same(resource, audience)) {
             return Ok(());
         }
         if !self.audiences.iter().any(|audience| aliases.contains(audience)) {
-            return Err(Refusal::Token(TokenFault::Audience));
+            let fault = if self.audiences.is_empty() { TokenFault::NoAudience } else { TokenFault::Audience };
+            return Err(Refusal::Token(fault));
         }
         match self.token_type {
             TokenType::Access => Ok(()),
-            TokenType::Unclear => Err(Refusal::Token(TokenFault::Type)),
+            TokenType::Unclear => Err(Refusal::Token(TokenFault::Type(NotAccess::Unproven))),
         }
     }
 
@@ -158,7 +165,7 @@ impl Caller {
         Self {
             authorization_server: "corporate".into(),
             issuer: "https://login.example".into(),
-            subject: subject.into(),
+            subject: CallerSubject::new(SUBJECT, subject),
             principal: Digest::of(&["https://login.example", subject]),
             token_id: None,
             client: Some("client".into()),
@@ -173,8 +180,32 @@ impl Caller {
     /// The same caller from another issuer.
     #[cfg(test)]
     pub(crate) fn issued_by(self, issuer: &str) -> Self {
-        let principal = Digest::of(&[issuer, &self.subject]);
+        let principal = self.subject.principal(issuer);
         Self { issuer: issuer.into(), principal, ..self }
+    }
+}
+
+/// What names a caller at its issuer: a value, and the claim that it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CallerSubject {
+    /// `None` for `sub`.
+    claim: Option<Box<str>>,
+    value: Arc<str>,
+}
+
+impl CallerSubject {
+    pub(super) fn new(claim: &str, value: &str) -> Self {
+        Self { claim: (claim != SUBJECT).then(|| claim.into()), value: value.into() }
+    }
+
+    /// The start of SHA-256 over `iss`, a zero byte and `sub`; for another claim, over the word
+    /// `claim`, the name of the claim, `iss` and the value, with zero bytes between them. An issuer
+    /// is a URL, so the word makes sure that both never give the same text.
+    pub(super) fn principal(&self, issuer: &str) -> Digest {
+        match &self.claim {
+            None => Digest::of(&[issuer, &self.value]),
+            Some(claim) => Digest::of(&["claim", claim, issuer, &self.value]),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     decide::{
         refusal::TokenFault,
         token::{
-            caller::{Caller, sorted},
+            caller::{Caller, CallerSubject, sorted},
             rules::TokenRules,
             times::check_times,
             token_type::TokenType,
@@ -38,17 +38,14 @@ pub(in crate::decide::token) fn read(
         return Err(TokenFault::SenderConstraint);
     }
     if claims.get("jti").is_some_and(|jti| !jti.is_string()) {
-        return Err(TokenFault::Claims);
+        return Err(TokenFault::Claims("jti"));
     }
-    let subject = match claims.get("sub") {
-        Some(Value::String(subject)) if !subject.is_empty() => subject.as_str(),
-        _ => return Err(TokenFault::Subject),
-    };
+    let subject = subject(claims, &rules.subject_claims)?;
     Ok(Caller {
         authorization_server: rules.name.clone(),
         issuer: issuer.clone(),
-        subject: subject.into(),
-        principal: Digest::of(&[issuer, subject]),
+        principal: subject.principal(issuer),
+        subject,
         token_id: claims.get("jti").and_then(Value::as_str).map(|id| Digest::of(&[issuer, id])),
         client: client(claims, &rules.client_claims)?,
         scopes: scopes(claims, rules)?,
@@ -65,19 +62,29 @@ fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenFault> {
         None => Ok(Vec::new()),
         Some(Value::String(one)) => Ok(vec![one.as_str().into()]),
         Some(Value::Array(all)) => {
-            all.iter().map(|one| one.as_str().map(Box::from).ok_or(TokenFault::Claims)).collect()
+            all.iter().map(|one| one.as_str().map(Box::from).ok_or(TokenFault::Claims("aud"))).collect()
         }
-        Some(_) => Err(TokenFault::Claims),
+        Some(_) => Err(TokenFault::Claims("aud")),
     }
 }
 
 /// The first of the claims `names` that is present. A claim that is not a string is refused, not
 /// skipped: the next claim might name another client.
-fn client(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<Option<Arc<str>>, TokenFault> {
-    match names.iter().find_map(|name| claims.get(&**name)) {
+fn client(claims: &Map<String, Value>, names: &[&'static str]) -> Result<Option<Arc<str>>, TokenFault> {
+    match names.iter().find_map(|name| Some((*name, claims.get(*name)?))) {
         None => Ok(None),
-        Some(Value::String(client)) if !client.is_empty() => Ok(Some(client.as_str().into())),
-        Some(_) => Err(TokenFault::Claims),
+        Some((_, Value::String(client))) if !client.is_empty() => Ok(Some(client.as_str().into())),
+        Some((name, _)) => Err(TokenFault::Claims(name)),
+    }
+}
+
+/// The first of the claims `names` that is present. One that is not text is refused, not skipped:
+/// the next claim would name another caller.
+fn subject(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<CallerSubject, TokenFault> {
+    match names.iter().find_map(|name| Some((name, claims.get(&**name)?))) {
+        Some((name, Value::String(subject))) if !subject.is_empty() => Ok(CallerSubject::new(name, subject)),
+        Some((name, _)) => Err(TokenFault::Subject(name.clone())),
+        None => Err(TokenFault::Subject(names.join(", ").into())),
     }
 }
 
@@ -86,17 +93,18 @@ fn client(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<Option<Arc<
 /// scope `a b`.
 fn scopes(claims: &Map<String, Value>, rules: &TokenRules) -> Result<Vec<Scope>, TokenFault> {
     let mut scopes = Vec::new();
-    for claim in rules.scope_claims.iter().filter_map(|name| claims.get(&**name)) {
+    for (name, claim) in rules.scope_claims.iter().filter_map(|name| Some((name, claims.get(&**name)?))) {
+        let misshapen = || TokenFault::ScopeShape(name.clone());
         match claim {
             Value::String(text) => {
                 scopes.extend(text.split(' ').filter(|one| !one.is_empty()).map(|one| scope(one, rules)));
             }
             Value::Array(list) => {
                 for one in list {
-                    scopes.push(scope(one.as_str().ok_or(TokenFault::ScopeShape)?, rules));
+                    scopes.push(scope(one.as_str().ok_or_else(misshapen)?, rules));
                 }
             }
-            _ => return Err(TokenFault::ScopeShape),
+            _ => return Err(misshapen()),
         }
     }
     Ok(sorted(scopes))

@@ -9,10 +9,11 @@ use serde_json::{Map, Value};
 use crate::{
     base::{clock::Now, limits::tokens::CLOCK_SKEW_MAX, names::Issuer},
     decide::{
-        refusal::TokenFault,
+        refusal::{NotAccess, TokenFault},
         token::{
             jwk::KeySet,
             jwt::UnverifiedJwt,
+            rules::SUBJECT,
             times::{check_times, time},
             token_type::short,
         },
@@ -54,21 +55,21 @@ pub fn verify<'t>(
         return Err(TokenFault::Issuer);
     }
     if token.typ().is_some_and(|typ| NOT_ID_TOKENS.contains(&&*short(typ))) {
-        return Err(TokenFault::Type);
+        return Err(TokenFault::Type(NotAccess::Header));
     }
     let claims = token.signed(expected.algorithms, keys)?;
     check_audience(claims, expected.client_id)?;
     check_times(claims, expected.clock_skew.min(CLOCK_SKEW_MAX), now)?;
     if !claims.contains_key("iat") {
-        return Err(TokenFault::Time);
+        return Err(TokenFault::Time("iat"));
     }
     if let Some(nonce) = expected.nonce {
         let given = claims.get("nonce").and_then(Value::as_str).unwrap_or_default();
-        verify_slices_are_equal(given.as_bytes(), nonce.as_bytes()).map_err(|_| TokenFault::Claims)?;
+        verify_slices_are_equal(given.as_bytes(), nonce.as_bytes()).map_err(|_| TokenFault::Claims("nonce"))?;
     }
     match claims.get("sub") {
         Some(Value::String(subject)) if !subject.is_empty() && subject.len() <= SUBJECT_BYTES_MAX => Ok(claims),
-        _ => Err(TokenFault::Subject),
+        _ => Err(TokenFault::Subject(SUBJECT.into())),
     }
 }
 
@@ -98,7 +99,7 @@ pub fn sign_in_time(
 ) -> Result<SignInTime, TokenFault> {
     let skew = clock_skew.min(CLOCK_SKEW_MAX);
     let Some(value) = claims.get("auth_time").filter(|value| !value.is_null()) else { return Ok(SignInTime::Unsaid) };
-    let signed_in = time(value).ok_or(TokenFault::Time)?;
+    let signed_in = time(value).ok_or(TokenFault::Time("auth_time"))?;
     if signed_in > now.wall.saturating_add(skew) {
         return Err(TokenFault::NotYetValid);
     }
@@ -151,8 +152,8 @@ mod tests {
         let cases: &[(Value, Value, Result<(), TokenFault>)] = &[
             (json!({"typ": null}), json!({}), Ok(())),
             (json!({"typ": "JWT"}), json!({}), Ok(())),
-            (json!({"typ": "at+jwt"}), json!({}), Err(TokenFault::Type)),
-            (json!({"typ": "application/Logout+JWT"}), json!({}), Err(TokenFault::Type)),
+            (json!({"typ": "at+jwt"}), json!({}), Err(TokenFault::Type(NotAccess::Header))),
+            (json!({"typ": "application/Logout+JWT"}), json!({}), Err(TokenFault::Type(NotAccess::Header))),
             (json!({"typ": "JWT"}), json!({"aud": ["us"]}), Ok(())),
             (json!({"typ": "JWT"}), json!({"aud": ["us", "them"]}), Err(TokenFault::Audience)),
             (json!({"typ": "JWT"}), json!({"aud": ["us", "them"], "azp": "us"}), Ok(())),
@@ -161,14 +162,14 @@ mod tests {
             (json!({"typ": "JWT"}), json!({"aud": "them"}), Err(TokenFault::Audience)),
             (json!({"typ": "JWT"}), json!({"aud": null}), Err(TokenFault::Audience)),
             (json!({"typ": "JWT"}), json!({"iss": "https://other.example"}), Err(TokenFault::Issuer)),
-            (json!({"typ": "JWT"}), json!({"nonce": "n-2"}), Err(TokenFault::Claims)),
-            (json!({"typ": "JWT"}), json!({"nonce": null}), Err(TokenFault::Claims)),
+            (json!({"typ": "JWT"}), json!({"nonce": "n-2"}), Err(TokenFault::Claims("nonce"))),
+            (json!({"typ": "JWT"}), json!({"nonce": null}), Err(TokenFault::Claims("nonce"))),
             (json!({"typ": "JWT"}), json!({"exp": NOW_SECS - 31}), Err(TokenFault::Expired)),
-            (json!({"typ": "JWT"}), json!({"exp": null}), Err(TokenFault::Time)),
-            (json!({"typ": "JWT"}), json!({"iat": null}), Err(TokenFault::Time)),
+            (json!({"typ": "JWT"}), json!({"exp": null}), Err(TokenFault::Time("exp"))),
+            (json!({"typ": "JWT"}), json!({"iat": null}), Err(TokenFault::Time("iat"))),
             (json!({"typ": "JWT"}), json!({"iat": NOW_SECS + 31}), Err(TokenFault::NotYetValid)),
-            (json!({"typ": "JWT"}), json!({"sub": ""}), Err(TokenFault::Subject)),
-            (json!({"typ": "JWT"}), json!({"sub": "x".repeat(256)}), Err(TokenFault::Subject)),
+            (json!({"typ": "JWT"}), json!({"sub": ""}), Err(TokenFault::Subject("sub".into()))),
+            (json!({"typ": "JWT"}), json!({"sub": "x".repeat(256)}), Err(TokenFault::Subject("sub".into()))),
         ];
         for (header, claims, expected) in cases {
             let token = P256.token("ES256", header, &with(&good(), claims));
@@ -201,10 +202,10 @@ mod tests {
             (json!(NOW_SECS + 30), Ok(SignInTime::Recent)),
             (json!(NOW_SECS + 31), Err(TokenFault::NotYetValid)),
             (json!(NOW_SECS * 1000), Err(TokenFault::NotYetValid)),
-            (json!(NOW_SECS.to_string()), Err(TokenFault::Time)),
+            (json!(NOW_SECS.to_string()), Err(TokenFault::Time("auth_time"))),
             (json!(null), Ok(SignInTime::Unsaid)),
-            (json!(-1), Err(TokenFault::Time)),
-            (json!(1e300), Err(TokenFault::Time)),
+            (json!(-1), Err(TokenFault::Time("auth_time"))),
+            (json!(1e300), Err(TokenFault::Time("auth_time"))),
         ] {
             let claims = json!({"auth_time": auth_time});
             let (earliest, skew) = (Duration::from_secs(earliest), Duration::from_secs(30));

@@ -13,7 +13,7 @@ use crate::{
     },
     decide::{
         json::strict,
-        refusal::{Refusal, TokenFault},
+        refusal::{NotAccess, Refusal, TokenFault},
         token::{
             caller::Caller,
             claims,
@@ -83,7 +83,7 @@ impl<'a> UnverifiedJwt<'a> {
         let typ = match header.get("typ") {
             None => None,
             Some(Value::String(typ)) => Some(typ.clone()),
-            Some(_) => return Err(TokenFault::Type),
+            Some(_) => return Err(TokenFault::Type(NotAccess::Header)),
         };
         let signature = octets(signature)?;
         if signature.is_empty() {
@@ -123,8 +123,7 @@ impl<'a> UnverifiedJwt<'a> {
             return Err(TokenFault::Algorithm);
         }
         self.check_signature(keys)?;
-        let token_type =
-            token_type::judge(self.typ.as_deref(), &self.claims, &rules.token_types).ok_or(TokenFault::Type)?;
+        let token_type = token_type::judge(self.typ.as_deref(), &self.claims, rules).map_err(TokenFault::Type)?;
         claims::read(&self.claims, token_type, issuer, rules, now)
     }
 

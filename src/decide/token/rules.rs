@@ -4,7 +4,13 @@ use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
 
-use crate::base::names::{AuthorizationServerName, Issuer};
+use crate::{
+    base::names::{AuthorizationServerName, Issuer},
+    decide::token::access_mark::AccessMark,
+};
+
+/// The claim that names the caller, if the configuration does not say otherwise.
+pub const SUBJECT: &str = "sub";
 
 /// The requirements for the tokens of one authorization server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +25,16 @@ pub struct TokenRules {
     /// `typ` values accepted, in lower case, without `application/`; `jwt` also stands for an
     /// absent `typ`.
     pub token_types: Vec<Box<str>>,
+    /// Signs of an access token. Without one, a token may be for this resource only by its `aud`.
+    pub marks: &'static [AccessMark],
+    /// Claims that may name the caller, tried in order: the first that is present counts.
+    pub subject_claims: Vec<Box<str>>,
     /// How far clocks may differ.
     pub clock_skew: Duration,
     /// Claims that hold scopes.
     pub scope_claims: Vec<Box<str>>,
     /// Claims that may name the client, tried in order.
-    pub client_claims: Vec<Box<str>>,
+    pub client_claims: &'static [&'static str],
     /// Prefixes that are removed from each scope (`api://id/` at some vendors).
     pub scope_prefixes: Vec<Box<str>>,
 }
@@ -39,9 +49,11 @@ impl TokenRules {
             issuers: vec![issuer],
             algorithms: vec![Algorithm::ES256],
             token_types: vec!["at+jwt".into()],
+            marks: &[AccessMark::HeaderType],
+            subject_claims: vec![SUBJECT.into()],
             clock_skew,
             scope_claims: vec!["scope".into()],
-            client_claims: vec!["client_id".into()],
+            client_claims: &["client_id"],
             scope_prefixes: Vec::new(),
         }
     }

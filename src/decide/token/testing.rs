@@ -13,7 +13,13 @@ use serde_json::{Value, json};
 
 use crate::{
     base::clock::Now,
-    decide::token::{jwk::KeySet, rules::TokenRules},
+    decide::{
+        resource_server::vendor::GENERIC,
+        token::{
+            jwk::KeySet,
+            rules::{SUBJECT, TokenRules},
+        },
+    },
 };
 
 /// The issuer of [`rules`].
@@ -154,7 +160,9 @@ pub(crate) fn rules() -> TokenRules {
         token_types: vec!["at+jwt".into()],
         clock_skew: Duration::from_secs(30),
         scope_claims: vec!["scope".into()],
-        client_claims: vec!["client_id".into(), "azp".into(), "cid".into()],
+        client_claims: GENERIC.client_claims,
+        marks: GENERIC.marks,
+        subject_claims: vec![SUBJECT.into()],
         scope_prefixes: Vec::new(),
     }
 }

@@ -12,13 +12,13 @@ pub(in crate::decide::token) fn check_times(
     skew: Duration,
     now: Now,
 ) -> Result<Duration, TokenFault> {
-    let expires = claims.get("exp").and_then(time).ok_or(TokenFault::Time)?;
+    let expires = claims.get("exp").and_then(time).ok_or(TokenFault::Time("exp"))?;
     if now.wall >= expires.saturating_add(skew) {
         return Err(TokenFault::Expired);
     }
     for name in ["nbf", "iat"] {
         let Some(value) = claims.get(name) else { continue };
-        if time(value).ok_or(TokenFault::Time)? > now.wall.saturating_add(skew) {
+        if time(value).ok_or(TokenFault::Time(name))? > now.wall.saturating_add(skew) {
             return Err(TokenFault::NotYetValid);
         }
     }

@@ -2,6 +2,14 @@
 
 use serde_json::{Map, Value};
 
+use crate::decide::{
+    refusal::NotAccess,
+    token::{
+        access_mark::{AccessMark, says},
+        rules::TokenRules,
+    },
+};
+
 /// Header types of JWTs that issuers also sign and that are never access tokens (SPEC B-32). A
 /// configuration cannot list them.
 const OTHER_TYPES: [&str; 16] = [
@@ -23,45 +31,52 @@ const OTHER_TYPES: [&str; 16] = [
     "userinfo+jwt",
 ];
 
-/// Claims of other JWTs that an access token never has: `nonce` and the hashes in ID tokens (OpenID
-/// Connect Core §2), `events` in logout and security event tokens (RFC 8417 §2.2), `htm` and `htu`
-/// in DPoP proofs (RFC 9449 §4.2), `token_introspection` in introspection answers (RFC 9701 §5).
-const FOREIGN_CLAIMS: [&str; 8] =
-    ["nonce", "at_hash", "c_hash", "s_hash", "events", "htm", "htu", "token_introspection"];
-
-/// Claims that issuers write into access tokens and not into ID tokens: RFC 9068 §2.2, Okta, Entra,
-/// Auth0. `token_use` and `typ` count after [`judge`] has checked their values. `azp` and `roles`
-/// do not count, because ID tokens have them.
-const OWN_CLAIMS: [&str; 9] = ["client_id", "cid", "scope", "scp", "token_use", "typ", "azpacr", "appidacr", "gty"];
+/// Claims of other JWTs that an access token never has: the hashes in ID tokens (OpenID Connect Core
+/// §2), `events` in logout and security event tokens (RFC 8417 §2.2), `htm` and `htu` in DPoP proofs
+/// (RFC 9449 §4.2), `token_introspection` in introspection answers (RFC 9701 §5).
+const FOREIGN_CLAIMS: [&str; 7] = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu", "token_introspection"];
 
 /// How sure it is that a token is an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenType {
-    /// Its type, or a claim that no ID token has, shows it.
+    /// One of the vendor's marks shows it.
     Access,
     /// Nothing shows it. An ID token that was requested without `nonce` can look like this.
     Unclear,
 }
 
-/// Judges a token by its header `typ` and its `claims`; `None` for another type of JWT. `accepted`
-/// is [`super::rules::TokenRules::token_types`].
+/// Judges a token by its header `typ` and its `claims`.
 ///
 /// Every check applies to every type, because many issuers write `typ: JWT` into all tokens. A
 /// token whose audience is the resource is an access token; for an alias see
 /// [`super::caller::Caller::is_for`].
-pub(super) fn judge(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[Box<str>]) -> Option<TokenType> {
+pub(super) fn judge(
+    typ: Option<&str>,
+    claims: &Map<String, Value>,
+    rules: &TokenRules,
+) -> Result<TokenType, NotAccess> {
     let typ = match typ {
         None => "jwt".to_owned(),
         Some(typ) => short(typ),
     };
-    let possible = accepted.iter().any(|accepted| **accepted == *typ)
-        && !is_other(&typ)
-        && !FOREIGN_CLAIMS.iter().any(|name| claims.contains_key(*name))
-        // Cognito writes `access` or `id`, Keycloak `Bearer`, `ID`, `Refresh`, `Offline`, `Logout`.
-        && claims.get("token_use").is_none_or(|usage| usage == "access")
-        && claims.get("typ").is_none_or(|typ| typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("bearer")));
-    let shown = typ == "at+jwt" || OWN_CLAIMS.iter().any(|name| claims.contains_key(*name));
-    possible.then_some(if shown { TokenType::Access } else { TokenType::Unclear })
+    if !rules.token_types.iter().any(|accepted| **accepted == *typ) || is_other(&typ) {
+        return Err(NotAccess::Header);
+    }
+    if let Some(foreign) = FOREIGN_CLAIMS.into_iter().find(|name| claims.contains_key(*name)) {
+        return Err(NotAccess::Has(foreign));
+    }
+    // Cognito writes `access` or `id`, Keycloak `Bearer`, `ID`, `Refresh`, `Offline`, `Logout`.
+    if claims.get("token_use").is_some_and(|usage| usage != "access") {
+        return Err(NotAccess::Says("token_use"));
+    }
+    if claims.contains_key("typ") && !says(claims, "typ", "Bearer") {
+        return Err(NotAccess::Says("typ"));
+    }
+    let has = |wanted: fn(AccessMark) -> bool| rules.marks.iter().any(|mark| wanted(*mark) && mark.is_on(&typ, claims));
+    if claims.contains_key("nonce") && !has(AccessMark::is_said) {
+        return Err(NotAccess::Has("nonce"));
+    }
+    Ok(if has(|_| true) { TokenType::Access } else { TokenType::Unclear })
 }
 
 /// Whether `typ`, as [`short`] writes it, is of JWTs with another purpose than access.
@@ -85,9 +100,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::decide::{resource_server::vendor, token::testing::rules};
+
+    fn accepting(types: &[Box<str>]) -> TokenRules {
+        TokenRules { token_types: types.to_vec(), ..rules() }
+    }
 
     fn is_access_token(typ: Option<&str>, claims: &Map<String, Value>, accepted: &[Box<str>]) -> bool {
-        judge(typ, claims, accepted).is_some()
+        judge(typ, claims, &accepting(accepted)).is_ok()
     }
 
     #[test]
@@ -107,7 +127,58 @@ mod tests {
             ("JWT", json!({"azp": "c", "azpacr": "1", "roles": ["r"]}), TokenType::Access),
         ];
         for (typ, claims, token_type) in cases {
-            assert_eq!(judge(Some(typ), claims.as_object().unwrap(), &accepted), Some(token_type), "{typ} {claims}");
+            let judged = judge(Some(typ), claims.as_object().unwrap(), &accepting(&accepted));
+            assert_eq!(judged, Ok(token_type), "{typ} {claims}");
+        }
+    }
+
+    /// `nonce` is copied into access tokens by some vendors. It is tolerated only where the issuer
+    /// says what the token is.
+    #[test]
+    fn people_a3_b16_a_nonce_needs_a_statement_of_the_issuer() {
+        use NotAccess::{Has, Says};
+        let keycloak = vendor::row("keycloak").unwrap();
+        let cases = [
+            ("at+jwt", json!({"nonce": "n"}), Ok(TokenType::Access)),
+            ("jwt", json!({"nonce": "n", "typ": "Bearer"}), Ok(TokenType::Access)),
+            ("jwt", json!({"nonce": "n", "typ": "ID"}), Err(Says("typ"))),
+            ("jwt", json!({"nonce": "n", "typ": "Bearer", "at_hash": "h"}), Err(Has("at_hash"))),
+            ("jwt", json!({"nonce": "n", "azp": "c", "scope": "openid"}), Err(Has("nonce"))),
+            ("jwt", json!({"nonce": null}), Err(Has("nonce"))),
+            ("jwt", json!({"azp": "c", "scope": "openid"}), Ok(TokenType::Unclear)),
+        ];
+        for (typ, claims, expected) in cases {
+            let rules = TokenRules { marks: keycloak.marks, ..accepting(&["at+jwt".into(), "jwt".into()]) };
+            assert_eq!(judge(Some(typ), claims.as_object().unwrap(), &rules), expected, "{typ} {claims}");
+        }
+        let generic = accepting(&["jwt".into()]);
+        for claims in [json!({"nonce": "n", "client_id": "c", "scope": "s"}), json!({"nonce": "n", "gty": "x"})] {
+            assert_eq!(judge(None, claims.as_object().unwrap(), &generic), Err(Has("nonce")), "{claims}");
+        }
+    }
+
+    /// Auth0 writes nothing into a user's token without scopes but `azp`, which Google writes into
+    /// ID tokens as well.
+    #[test]
+    fn people_a3_b16_a_client_that_is_not_the_audience() {
+        let auth0 = vendor::row("auth0").unwrap();
+        let marked = |claims: &Value, marks| {
+            let rules = TokenRules { marks, ..accepting(&["jwt".into()]) };
+            judge(Some("JWT"), claims.as_object().unwrap(), &rules)
+        };
+        for (claims, shown) in [
+            (json!({"azp": "c", "aud": "https://api"}), TokenType::Access),
+            (json!({"azp": "c", "aud": ["https://api", "https://t.auth0.com/userinfo"]}), TokenType::Access),
+            (json!({"azp": "c", "aud": "c"}), TokenType::Unclear),
+            (json!({"azp": "c", "aud": ["https://api", "c"]}), TokenType::Unclear),
+            (json!({"azp": "c", "aud": []}), TokenType::Unclear),
+            (json!({"azp": "c"}), TokenType::Unclear),
+            (json!({"aud": "https://api"}), TokenType::Unclear),
+            (json!({"azp": 5, "aud": "https://api"}), TokenType::Unclear),
+            (json!({"azp": "c", "aud": [5]}), TokenType::Unclear),
+        ] {
+            assert_eq!(marked(&claims, auth0.marks), Ok(shown), "{claims}");
+            assert_eq!(marked(&claims, rules().marks), Ok(TokenType::Unclear), "{claims}");
         }
     }
 
@@ -155,8 +226,6 @@ mod tests {
             (json!({"token_use": "access"}), true),
             (json!({"typ": "Bearer"}), true),
             (json!({"auth_time": 1, "acr": "mfa", "amr": ["otp"], "azp": "c", "sid": "s"}), true),
-            (json!({"nonce": "n"}), false),
-            (json!({"nonce": null}), false),
             (json!({"at_hash": "h"}), false),
             (json!({"c_hash": "h"}), false),
             (json!({"s_hash": "h"}), false),

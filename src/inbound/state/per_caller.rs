@@ -10,7 +10,7 @@ use crate::decide::token::caller::Caller;
 /// The key of a caller at a server: a keyed hash, so that no text is kept and no client can cause a
 /// collision.
 pub(in crate::inbound) fn owner(keys: &RandomState, server: &str, caller: &Caller) -> u64 {
-    keys.hash_one(("caller", server, caller.issuer().as_str(), caller.subject()))
+    keys.hash_one(("caller", server, caller.issuer().as_str(), caller.subject_claim(), caller.subject()))
 }
 
 /// How many entries are kept.

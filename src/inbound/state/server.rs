@@ -12,6 +12,7 @@ use crate::{
         fields::origin::Sites,
         mcp::answer::lists::Hide,
         policy::rule::Policy,
+        refusal::Refusal,
         resource_server::challenge::Challenges,
         routing::{Ending, Routes},
         token::caller::Caller,
@@ -95,6 +96,16 @@ pub struct Server {
     pub stream_keep_alive: Option<Duration>,
     /// Whether a refused `tools/call` gets a tool result with an error instead of a 403.
     pub deny_as_tool_error: bool,
+}
+
+impl Server {
+    /// Logs that a token was refused which its issuer signed.
+    pub(in crate::inbound) fn token_refused(&self, caller: &Caller, refusal: &Refusal) {
+        let mut issuers = self.issuers.iter();
+        if let Some(issuer) = issuers.find(|issuer| issuer.rules().name == *caller.authorization_server()) {
+            issuer.token_refused(refusal);
+        }
+    }
 }
 
 /// Where to get the metadata of a server's first issuer.

@@ -22,7 +22,7 @@ const DURATIONS_SECS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Every outcome, sorted. An outcome that is missing here is still counted, but more slowly.
-const OUTCOMES: [&str; 68] = [
+const OUTCOMES: [&str; 71] = [
     "allowed",
     "bad_params",
     "bad_request",
@@ -59,6 +59,7 @@ const OUTCOMES: [&str; 68] = [
     "token_algorithm",
     "token_audience",
     "token_claims",
+    "token_client",
     "token_expired",
     "token_header",
     "token_in_form",
@@ -66,8 +67,10 @@ const OUTCOMES: [&str; 68] = [
     "token_issuer",
     "token_key_id",
     "token_malformed",
+    "token_no_audience",
     "token_not_yet_valid",
     "token_oversize",
+    "token_required_claim",
     "token_revoked",
     "token_scope_shape",
     "token_sender_constraint",

@@ -62,9 +62,11 @@ impl OidcLink {
             issuers: vec![settings.issuer.clone()],
             algorithms: settings.algorithms.clone(),
             token_types: Vec::new(),
+            marks: &[],
+            subject_claims: Vec::new(),
             clock_skew: CLOCK_SKEW,
             scope_claims: Vec::new(),
-            client_claims: Vec::new(),
+            client_claims: &[],
             scope_prefixes: Vec::new(),
         };
         let of_keys = IssuerSettings {

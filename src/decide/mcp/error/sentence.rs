@@ -25,6 +25,7 @@ pub fn sentence(about: &About<'_>) -> String {
     match about.refusal.row().sentence {
         Sentence::Whole(all) => all.to_owned(),
         Sentence::Detail(start, detail) => format!("{start}{detail}"),
+        Sentence::Token(start, fault) => format!("{start}{fault}"),
         Sentence::Seconds(start, seconds) => format!("{start}{seconds} s"),
         Sentence::Asked(before, after, detail) => format!("{before}{what}{after}{detail}"),
         Sentence::Needs(needed) => {

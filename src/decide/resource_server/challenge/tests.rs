@@ -132,12 +132,31 @@ fn a35_what_would_mislead_them_is_refused_at_the_start() {
 fn a37_descriptions_are_rendered_once_and_none_is_missing() {
     let challenges = challenges("a", "");
     for fault in every_token_fault() {
-        let text = text(&challenges, &Refusal::Token(fault), None).unwrap();
+        let text = text(&challenges, &Refusal::Token(fault.clone()), None).unwrap();
         assert!(text.ends_with(&format!("error=\"invalid_token\", error_description=\"{}\"", fault.description())));
+        let is_constant = challenges.constant.iter().any(|(_, words, _)| *words == fault.description());
+        let by_the_issuer_alone = fault.claim().is_some_and(|claim| !matches!(claim, "aud" | "cnf" | "typ"));
+        assert_eq!(is_constant, !by_the_issuer_alone, "{fault:?}");
     }
     for fault in every_presentation_fault() {
         let text = text(&challenges, &Refusal::Presentation(fault), None).unwrap();
         assert!(text.ends_with(&format!("error=\"invalid_request\", error_description=\"{}\"", fault.description())));
+    }
+}
+
+#[test]
+fn a35_a37_a_claim_whose_name_would_mislead_a_client_is_not_named() {
+    let challenges = challenges("a", "");
+    for (claim, shown) in [
+        ("https://acme.example/tenant", "https://acme.example/tenant"),
+        ("a\"b", "claim"),
+        ("a\\b", "claim"),
+        ("é", "claim"),
+        ("a\r\nb", "claim"),
+        ("scope=", "claim"),
+    ] {
+        let text = text(&challenges, &Refusal::Token(TokenFault::Required(claim.into())), None).unwrap();
+        assert!(text.contains(&format!("its {shown} is absent or has another value")), "{text}");
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::decide::{
-    refusal::Refusal,
+    refusal::{NotAccess, Refusal},
     token::{
         rules::TokenRules,
         testing::{NOW_SECS, RESOURCE, at, claims, now, rules, with},
@@ -51,7 +51,6 @@ fn attack_077_b13_the_audience_is_this_resource_and_no_other() {
         json!("https://GW.example:443/mcp/"),
     ];
     let bad = [
-        json!([]),
         json!(""),
         json!("https://gw.example/mcpX"),
         json!("https://gw.example/MCP"),
@@ -89,8 +88,10 @@ fn attack_077_b13_the_audience_is_this_resource_and_no_other() {
         let caller = read_changed(&json!({ "aud": audiences })).unwrap();
         assert_eq!(caller.is_for(&RESOURCE.into(), &[]), verdict, "{audiences}");
     }
-    let without_audience = read_changed(&json!({"aud": null})).unwrap();
-    assert_eq!(without_audience.is_for(&RESOURCE.into(), &[]), Err(Refusal::Token(TokenFault::Audience)), "no aud");
+    for absent in [json!(null), json!([])] {
+        let caller = read_changed(&json!({ "aud": absent })).unwrap();
+        assert_eq!(caller.is_for(&RESOURCE.into(), &[]), Err(Refusal::Token(TokenFault::NoAudience)), "no aud");
+    }
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn attack_077_an_audience_of_another_shape_is_refused() {
     ] {
         let mut all = base.clone();
         all["aud"] = aud.clone();
-        assert_eq!(read_with(&rules(), &all), Err(TokenFault::Claims), "{aud}");
+        assert_eq!(read_with(&rules(), &all), Err(TokenFault::Claims("aud")), "{aud}");
     }
 }
 
@@ -158,7 +159,7 @@ fn b16_behind_an_alias_a_bare_token_may_be_an_id_token() {
     let aliases: [Box<str>; 1] = ["client".into()];
     let cases = [
         ("client", TokenType::Access, Ok(())),
-        ("client", TokenType::Unclear, Err(Refusal::Token(TokenFault::Type))),
+        ("client", TokenType::Unclear, Err(Refusal::Token(TokenFault::Type(NotAccess::Unproven)))),
         (RESOURCE, TokenType::Unclear, Ok(())),
         ("other", TokenType::Unclear, Err(Refusal::Token(TokenFault::Audience))),
     ];
@@ -182,25 +183,25 @@ fn attack_076_times() {
         (json!({"exp": n as f64 - 30.5}), Err(Expired)),
         (json!({"exp": 0}), Err(Expired)),
         (json!({"exp": 1_u64 << 53}), Ok(())),
-        (json!({"exp": (1_u64 << 53) + 1}), Err(Time)),
-        (json!({"exp": u64::MAX}), Err(Time)),
-        (json!({"exp": 1e300}), Err(Time)),
-        (json!({"exp": -1}), Err(Time)),
-        (json!({"exp": -0.5}), Err(Time)),
-        (json!({"exp": "1e9"}), Err(Time)),
-        (json!({"exp": (n + 300).to_string()}), Err(Time)),
-        (json!({"exp": [n + 300]}), Err(Time)),
-        (json!({"exp": true}), Err(Time)),
-        (json!({"exp": null}), Err(Time)),
+        (json!({"exp": (1_u64 << 53) + 1}), Err(Time("exp"))),
+        (json!({"exp": u64::MAX}), Err(Time("exp"))),
+        (json!({"exp": 1e300}), Err(Time("exp"))),
+        (json!({"exp": -1}), Err(Time("exp"))),
+        (json!({"exp": -0.5}), Err(Time("exp"))),
+        (json!({"exp": "1e9"}), Err(Time("exp"))),
+        (json!({"exp": (n + 300).to_string()}), Err(Time("exp"))),
+        (json!({"exp": [n + 300]}), Err(Time("exp"))),
+        (json!({"exp": true}), Err(Time("exp"))),
+        (json!({"exp": null}), Err(Time("exp"))),
         (json!({"nbf": n + 30}), Ok(())),
         (json!({"nbf": n + 31}), Err(NotYetValid)),
         (json!({"nbf": n + 3600}), Err(NotYetValid)),
-        (json!({"nbf": "0"}), Err(Time)),
-        (json!({"nbf": -1}), Err(Time)),
+        (json!({"nbf": "0"}), Err(Time("nbf"))),
+        (json!({"nbf": -1}), Err(Time("nbf"))),
         (json!({"iat": n + 30}), Ok(())),
         (json!({"iat": n + 3600}), Err(NotYetValid)),
-        (json!({"iat": {}}), Err(Time)),
-        (json!({"iat": 1e300}), Err(Time)),
+        (json!({"iat": {}}), Err(Time("iat"))),
+        (json!({"iat": 1e300}), Err(Time("iat"))),
         (json!({"iat": null}), Ok(())),
     ];
     for (changes, verdict) in cases {
@@ -210,7 +211,7 @@ fn attack_076_times() {
     for name in ["exp", "nbf", "iat"] {
         let mut all = claims();
         all[name] = Value::Null;
-        assert_eq!(read_with(&rules(), &all), Err(Time), "{name}");
+        assert_eq!(read_with(&rules(), &all), Err(Time(name)), "{name}");
     }
 }
 
@@ -244,19 +245,19 @@ fn b20_a_caller_holds_until_it_expires() {
 #[test]
 fn b17_b60_other_claims_in_other_shapes() {
     let cases = [
-        (json!({"sub": null}), TokenFault::Subject),
-        (json!({"sub": ""}), TokenFault::Subject),
-        (json!({"sub": 5}), TokenFault::Subject),
-        (json!({"sub": ["ada"]}), TokenFault::Subject),
+        (json!({"sub": null}), TokenFault::Subject("sub".into())),
+        (json!({"sub": ""}), TokenFault::Subject("sub".into())),
+        (json!({"sub": 5}), TokenFault::Subject("sub".into())),
+        (json!({"sub": ["ada"]}), TokenFault::Subject("sub".into())),
         (json!({"cnf": {"jkt": "x"}}), TokenFault::SenderConstraint),
         (json!({"cnf": {"x5t#S256": "x"}}), TokenFault::SenderConstraint),
         (json!({"cnf": {"unheard-of": 1}}), TokenFault::SenderConstraint),
         (json!({"cnf": {}}), TokenFault::SenderConstraint),
         (json!({"cnf": "x"}), TokenFault::SenderConstraint),
-        (json!({"jti": 5}), TokenFault::Claims),
-        (json!({"client_id": 5}), TokenFault::Claims),
-        (json!({"client_id": "", "azp": "b"}), TokenFault::Claims),
-        (json!({"client_id": ["a"], "azp": "b"}), TokenFault::Claims),
+        (json!({"jti": 5}), TokenFault::Claims("jti")),
+        (json!({"client_id": 5}), TokenFault::Claims("client_id")),
+        (json!({"client_id": "", "azp": "b"}), TokenFault::Claims("client_id")),
+        (json!({"client_id": ["a"], "azp": "b"}), TokenFault::Claims("client_id")),
     ];
     for (changes, fault) in cases {
         assert_eq!(read_changed(&changes), Err(fault), "{changes}");
@@ -264,6 +265,32 @@ fn b17_b60_other_claims_in_other_shapes() {
     let mut null = claims();
     null["cnf"] = Value::Null;
     assert_eq!(read_with(&rules(), &null), Err(TokenFault::SenderConstraint));
+}
+
+/// The first claim that is present names the caller, and the caller is the claim and its value: a
+/// user may choose a client's id as `sub`.
+#[test]
+fn people_a3_b17_attack_230_a_caller_is_a_claim_and_its_value() {
+    let either = TokenRules { subject_claims: vec!["sub".into(), "client_id".into()], ..rules() };
+    let of = |changes: &Value| read_with(&either, &with(&claims(), changes));
+    let user = of(&json!({"sub": "robot"})).unwrap();
+    let client = of(&json!({"sub": null, "client_id": "robot"})).unwrap();
+    assert_eq!((user.subject(), user.subject_claim()), ("robot", None));
+    assert_eq!((client.subject(), client.subject_claim()), ("robot", Some("client_id")));
+    assert_ne!(user.principal(), client.principal());
+    assert_eq!(user.principal(), read_changed(&json!({"sub": "robot"})).unwrap().principal(), "as it was before");
+    // printf 'claim\0client_id\0https://login.example/realms/main\0robot' | sha256sum
+    assert_eq!(client.principal(), "bfafd86b371b6eb600688e3997ab9749");
+    let forged = of(&json!({"sub": "\u{0}client_id\u{0}robot"})).unwrap();
+    assert_ne!(forged.principal(), client.principal());
+
+    for (changes, fault) in [
+        (json!({"sub": 5}), "sub"),
+        (json!({"sub": ""}), "sub"),
+        (json!({"sub": null, "client_id": null}), "sub, client_id"),
+    ] {
+        assert_eq!(of(&changes), Err(TokenFault::Subject(fault.into())), "{changes}");
+    }
 }
 
 #[test]
@@ -295,19 +322,19 @@ fn attack_081_b50_scopes_in_exactly_the_shapes_allowed() {
         (json!([]), Ok(&[])),
         (json!(["a b"]), Ok(&["a b"])),
         (json!([" a"]), Ok(&[" a"])),
-        (json!(["a", 5]), Err(TokenFault::ScopeShape)),
-        (json!(["a", null]), Err(TokenFault::ScopeShape)),
-        (json!(["a", ["b"]]), Err(TokenFault::ScopeShape)),
-        (json!({"a": 1}), Err(TokenFault::ScopeShape)),
-        (json!(5), Err(TokenFault::ScopeShape)),
-        (json!(true), Err(TokenFault::ScopeShape)),
-        (json!(null), Err(TokenFault::ScopeShape)),
+        (json!(["a", 5]), Err(TokenFault::ScopeShape("scope".into()))),
+        (json!(["a", null]), Err(TokenFault::ScopeShape("scope".into()))),
+        (json!(["a", ["b"]]), Err(TokenFault::ScopeShape("scope".into()))),
+        (json!({"a": 1}), Err(TokenFault::ScopeShape("scope".into()))),
+        (json!(5), Err(TokenFault::ScopeShape("scope".into()))),
+        (json!(true), Err(TokenFault::ScopeShape("scope".into()))),
+        (json!(null), Err(TokenFault::ScopeShape("scope".into()))),
     ];
     for (scope, verdict) in cases {
         let mut all = claims();
         all["scope"] = scope.clone();
         let read = read_with(&rules(), &all);
-        assert_eq!(read.as_ref().map(scopes).map_err(|fault| *fault), verdict.map(<[&str]>::to_vec), "{scope}");
+        assert_eq!(read.as_ref().map(scopes).map_err(TokenFault::clone), verdict.map(<[&str]>::to_vec), "{scope}");
     }
 }
 
@@ -326,7 +353,7 @@ fn b52_only_configured_scope_claims_count() {
         assert_eq!(scopes(&read_with(rules, &with(&claims(), &changes)).unwrap()), expected, "{changes}");
     }
     let broken = with(&claims(), &json!({"scp": "a", "permissions": 5}));
-    assert_eq!(read_with(&two, &broken), Err(TokenFault::ScopeShape));
+    assert_eq!(read_with(&two, &broken), Err(TokenFault::ScopeShape("permissions".into())));
 }
 
 #[test]

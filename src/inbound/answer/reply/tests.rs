@@ -8,7 +8,7 @@ use crate::decide::refusal::testing::every_row;
 
 /// Status, code, reason, the field besides the challenge, and sentence, in the order of
 /// [`every_row`].
-const ANSWERS: [(u16, i32, &str, &str, &str); 65] = [
+const ANSWERS: [(u16, i32, &str, &str, &str); 68] = [
     (400, 40001, "bad_request", "", "the HTTP request is not acceptable: a"),
     (404, 40401, "not_found", "", "there is no MCP server at this path"),
     (421, 42101, "misdirected", "", "this gateway does not serve that host name"),
@@ -131,7 +131,7 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 65] = [
     (401, 40102, "token_oversize", "", "the access token was refused: the token is not valid"),
     (401, 40102, "token_malformed", "", "the access token was refused: the token is not valid"),
     (401, 40102, "token_algorithm", "", "the access token was refused: the token is not valid"),
-    (401, 40102, "token_type", "", "the access token was refused: not an access token"),
+    (401, 40102, "token_type", "", "the access token was refused: not an access token: it has nonce"),
     (401, 40102, "token_header", "", "the access token was refused: the token is not valid"),
     (401, 40102, "token_key_id", "", "the access token was refused: the token is not valid"),
     (
@@ -145,19 +145,70 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 65] = [
     (401, 40102, "token_signature", "", "the access token was refused: the token is not valid"),
     (401, 40102, "token_expired", "", "the access token was refused: the token has expired"),
     (401, 40102, "token_revoked", "", "the access token was refused: the token has been revoked"),
-    (401, 40102, "token_time", "", "the access token was refused: the token is not valid"),
+    (
+        401,
+        40102,
+        "token_time",
+        "",
+        "the access token was refused: the token is not valid: its exp is absent or not a time",
+    ),
     (401, 40102, "token_not_yet_valid", "", "the access token was refused: the token is not valid yet"),
-    (401, 40102, "token_audience", "", "the access token was refused: the token is not for this resource"),
-    (401, 40102, "token_subject", "", "the access token was refused: the token is not valid"),
-    (401, 40102, "token_scope_shape", "", "the access token was refused: the token is not valid"),
+    (
+        401,
+        40102,
+        "token_audience",
+        "",
+        "the access token was refused: the token is not for this resource: its aud is another",
+    ),
+    (
+        401,
+        40102,
+        "token_no_audience",
+        "",
+        "the access token was refused: the token is not for this resource: it has no aud",
+    ),
+    (
+        401,
+        40102,
+        "token_client",
+        "",
+        "the access token was refused: the token is not for this resource: it is for the client in its azp, and this client is not accepted",
+    ),
+    (
+        401,
+        40102,
+        "token_subject",
+        "",
+        "the access token was refused: the token does not name its user: it has no text in sub, client_id",
+    ),
+    (
+        401,
+        40102,
+        "token_scope_shape",
+        "",
+        "the access token was refused: the token is not valid: its scp is neither text nor a list of texts",
+    ),
+    (
+        401,
+        40102,
+        "token_required_claim",
+        "",
+        "the access token was refused: the token is not accepted here: its org_id is absent or has another value",
+    ),
     (
         401,
         40102,
         "token_sender_constraint",
         "",
-        "the access token was refused: the token is bound to a key that this resource cannot check",
+        "the access token was refused: the token is bound to a key that this resource cannot check: it has cnf",
     ),
-    (401, 40102, "token_claims", "", "the access token was refused: the token is not valid"),
+    (
+        401,
+        40102,
+        "token_claims",
+        "",
+        "the access token was refused: the token is not valid: its jti has a value that the standards do not allow",
+    ),
 ];
 
 #[test]

@@ -167,9 +167,9 @@ impl OidcBridge {
             client_id: &settings.client_id,
             now_secs: self.clock.now().unix_secs(),
         };
-        match id_token_trouble::in_words(fault, &expected) {
+        match id_token_trouble::in_words(&fault, &expected) {
             // It may be about this user alone.
-            Some(why) if fault == TokenFault::Subject => {
+            Some(why) if matches!(fault, TokenFault::Subject(_)) => {
                 self.health.unusable_for_one("subject", why, self.clock.now().mono);
                 NotBelieved::Gateway(not_understood())
             }
