@@ -37,6 +37,7 @@ use crate::{
 };
 
 pub mod admin;
+mod beside;
 pub mod build;
 pub mod clock;
 pub mod descriptors;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod check;
+mod documents;
 mod embedded;
 pub mod environment;
 pub mod explain;
@@ -34,6 +35,7 @@ mod tests;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use crate::{
@@ -71,6 +73,8 @@ pub struct Settings {
     pub servers: Vec<ServerSettings>,
     /// Limits of all callers together.
     pub limits: Totals,
+    /// Documents of the operator, in the file's order.
+    pub documents: Vec<DocumentSettings>,
     /// Keys of session ids: the first seals, all open.
     pub session_keys: Vec<Secret>,
     /// How to log.
@@ -214,6 +218,19 @@ pub enum DenyAs {
     Challenge,
     /// 200 with an `isError` result, for clients that drop the 403.
     ToolError,
+}
+
+/// One of `documents:`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentSettings {
+    /// Its path.
+    pub path: Box<str>,
+    /// Its media type.
+    pub content_type: HeaderValue,
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// The file that the bytes were read from; `None` for a text.
+    pub file: Option<PathBuf>,
 }
 
 /// `limits:`.

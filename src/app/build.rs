@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue};
 use rustls::ClientConfig;
 
 use crate::{
-    app::descriptors,
+    app::{beside, descriptors},
     authorization_server::{
         embedded::{Embedded, State},
         settings::EmbeddedSettings,
@@ -152,7 +152,8 @@ impl Builder {
         // Without the limit on open files, which the caller applies.
         let limits = descriptors::totals(settings.limits, ConnectionBounds::NONE);
         let trusted_proxies = settings.trusted_proxies.as_slice().into();
-        Ok((Snapshot { limits, trusted_proxies, sites, routes, servers, embedded }, parts))
+        let documents = beside::documents(&settings.documents);
+        Ok((Snapshot { limits, trusted_proxies, sites, routes, servers, embedded, documents }, parts))
     }
 
     /// The embedded authorization servers. Where the settings continue a server of before, its

@@ -7,6 +7,36 @@ pub const FORM: &str = "application/x-www-form-urlencoded";
 /// An event stream (WHATWG HTML §9.2).
 pub const EVENT_STREAM: &str = "text/event-stream";
 
+/// Text in UTF-8.
+pub const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+
+/// The type of a file with this extension, in lower case.
+#[must_use]
+pub fn of_extension(extension: &str) -> Option<&'static str> {
+    Some(match extension {
+        "json" | "map" => JSON,
+        "txt" => PLAIN_TEXT,
+        "html" | "htm" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "md" => "text/markdown; charset=utf-8",
+        "csv" => "text/csv; charset=utf-8",
+        "xml" => "application/xml",
+        "yaml" | "yml" => "application/yaml",
+        "pdf" => "application/pdf",
+        "webmanifest" => "application/manifest+json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "avif" => "image/avif",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        _ => return None,
+    })
+}
+
 /// `type/subtype` of the value, as written.
 #[must_use]
 pub fn essence(value: &[u8]) -> &[u8] {

@@ -9,6 +9,7 @@ use crate::{
     outbound::dial::Peer,
 };
 
+mod beside;
 mod embedded;
 pub(super) mod sections;
 
@@ -22,6 +23,7 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     one_root_at_most(reading, sections.servers);
     upstreams_are_elsewhere(reading, sections);
     audiences_tell_servers_apart(reading, sections);
+    beside::check(reading, sections);
 }
 
 /// Health and metrics must never be served on a public listener.

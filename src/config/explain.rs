@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     config::{
-        ListenSettings, ServerProvenance, ServerSettings, Settings, Totals,
+        DocumentSettings, ListenSettings, ServerProvenance, ServerSettings, Settings, Totals,
         keys::{
             LOG_FORMAT, LOG_LEVEL,
             server::{BATCHES, DENY_AS, HIDE},
@@ -60,6 +60,7 @@ pub fn print(settings: &Settings) -> String {
             ),
         ),
         ("limits", totals(settings.limits)),
+        ("documents", documents(&settings.documents)),
         ("session_keys", texts(&kept.session_keys)),
         (
             "log",
@@ -73,6 +74,19 @@ pub fn print(settings: &Settings) -> String {
     let mut out = String::new();
     whole.block(0, &mut out);
     out + &removed::headers()
+}
+
+fn documents(all: &[DocumentSettings]) -> Out {
+    if all.is_empty() { Out::FlowMap(Vec::new()) } else { Out::Map(all.iter().map(document).collect()) }
+}
+
+fn document(document: &DocumentSettings) -> (String, Out) {
+    let whole = match &document.file {
+        Some(file) => ("file", text(&file.display().to_string())),
+        None => ("text", Out::Plain(Value::from(str::from_utf8(&document.bytes).unwrap_or_default()).to_string())),
+    };
+    let content_type = text(document.content_type.to_str().unwrap_or_default());
+    (document.path.to_string(), flow([whole, ("type", content_type)]))
 }
 
 fn listener(listener: &ListenSettings) -> Out {

@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use crate::{
     base::limits::operating::CONFIG_BYTES_MAX,
     config::{
-        LogSettings, Provenance, ServerProvenance, Settings, check,
+        LogSettings, Provenance, ServerProvenance, Settings, check, documents,
         embedded::WrittenEmbedded,
         environment::{self, Lookup},
         issuer,
@@ -105,6 +105,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let servers = fields.need("servers", "at least one server by name");
     let servers = servers.map(|field| server::servers(&field, &names)).unwrap_or_default();
     let limits = totals::totals(fields.get("limits").as_ref(), &servers);
+    let documents = fields.get("documents").map(|field| documents::documents(&field)).unwrap_or_default();
     let keys = fields.get("session_keys").map(|field| session_keys(&field)).unwrap_or_default();
     let log = match fields.get("log") {
         Some(field) => field.section("log", |fields| Some(log(fields))),
@@ -125,6 +126,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
         admin: admin_at,
         issuers: &issuers,
         servers: &servers,
+        documents: &documents,
         has_session_keys: fields
             .get("session_keys")
             .is_some_and(|field| field.list("").is_some_and(|of| !of.is_empty())),
@@ -159,6 +161,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
         authorization_servers: issuers.into_iter().map(|issuer| issuer.settings).collect::<Option<_>>()?,
         servers,
         limits: limits?,
+        documents: documents.into_iter().map(|document| document.settings).collect::<Option<_>>()?,
         session_keys,
         log: log?,
         drain_timeout: drain_timeout?,

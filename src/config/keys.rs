@@ -25,6 +25,7 @@ use crate::{
     },
 };
 
+pub(super) mod document;
 pub(super) mod embedded;
 pub(super) mod github;
 pub(super) mod issuer;
@@ -111,6 +112,7 @@ pub(super) fn file() -> KeySection {
                 "The MCP servers, by name. The name labels logs and metrics.",
             ),
             KeyRow::section("limits", totals()),
+            document::row(),
             KeyRow::optional(
                 "session_keys",
                 list("secret references", SECRET),

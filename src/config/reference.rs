@@ -88,6 +88,7 @@ fn inner<'s>(path: &str, shape: &'s ValueShape) -> Option<(String, &'s KeySectio
     match shape {
         ValueShape::Section(section) => Some((path.to_owned(), section)),
         ValueShape::ByName(section) => Some((format!("{path}.<name>"), section)),
+        ValueShape::ByPath(section) => Some((format!("{path}.<path>"), section)),
         ValueShape::List(list) => inner(&format!("{path}[]"), &list.of),
         ValueShape::OffOr(other) | ValueShape::WordsOr(_, other) => inner(path, other),
         _ => None,
@@ -119,6 +120,7 @@ fn shape(of: &ValueShape) -> String {
         ValueShape::List(list) => listed(list),
         ValueShape::Map { what, .. } => format!("a map of {what}"),
         ValueShape::ByName(_) => "a map by name".to_owned(),
+        ValueShape::ByPath(_) => "a map by path".to_owned(),
         ValueShape::Section(_) => "a map".to_owned(),
         ValueShape::ClaimValues => "text, a number, `true` or `false`, or a list of them".to_owned(),
     }

@@ -100,6 +100,11 @@ fn shape(of: &ValueShape) -> Value {
             "propertyNames": {"pattern": NAME},
             "additionalProperties": merged(map(section), json!({"description": section.about})),
         }),
+        ValueShape::ByPath(section) => json!({
+            "type": "object",
+            "propertyNames": {"pattern": "^/"},
+            "additionalProperties": merged(map(section), json!({"description": section.about})),
+        }),
         ValueShape::Section(section) => map(section),
         ValueShape::ClaimValues => {
             let scalar = json!({"type": ["string", "number", "boolean"]});

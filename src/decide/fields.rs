@@ -10,3 +10,4 @@ pub mod origin;
 pub mod proxy_header;
 pub mod proxy_only;
 pub mod query;
+pub mod sandbox;

@@ -33,6 +33,11 @@ pub enum Refusal {
     Expectation,
     /// A browser page from an origin that is not allowed.
     ForeignOrigin,
+    /// The script of a service worker, which would stand between the browser and the gateway's own
+    /// pages.
+    ServiceWorker,
+    /// A path that servers read in several ways: why.
+    UnsafePath(&'static str),
     /// The request has been through here before (RFC 9110 §7.6.3).
     Loop,
 

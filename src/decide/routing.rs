@@ -227,6 +227,11 @@ impl Routes {
         self.paths.get(raw_path).copied().unwrap_or(Route::NotFound)
     }
 
+    /// Every path with its route, in no order.
+    pub fn all(&self) -> impl Iterator<Item = (&str, Route)> {
+        self.paths.iter().map(|(path, route)| (&**path, *route))
+    }
+
     fn add(&mut self, path: String, route: Route) -> Result<(), RouteFault> {
         match self.paths.entry(path.into()) {
             Entry::Vacant(free) => {
@@ -255,7 +260,9 @@ impl Route {
         }
     }
 
-    fn owner(self) -> Option<Owner> {
+    /// The owner of this route.
+    #[must_use]
+    pub fn owner(self) -> Option<Owner> {
         match self {
             Self::Issuer(issuer, _) => Some(Owner::Issuer(issuer)),
             route => route.server().map(Owner::Server),

@@ -3,6 +3,7 @@
 pub(in crate::inbound) mod arrival;
 pub(in crate::inbound) mod body;
 pub(in crate::inbound) mod context;
+pub(in crate::inbound) mod document;
 pub(in crate::inbound) mod drain;
 pub(in crate::inbound) mod embedded;
 pub(in crate::inbound) mod head;

@@ -335,6 +335,7 @@ fn published(path: &str) -> PublishedAt {
 fn snapshot(server: &Arc<Server>) -> Snapshot {
     let entry = RouteEntry { path: PATH, root: false, legacy: false };
     Snapshot {
+        documents: Default::default(),
         limits: TotalLimits { requests: 64, body_bytes: 8 * 1024 * 1024, unverified: 8, streams_of_caller: 8 },
         trusted_proxies: Arc::default(),
         sites: sites(),

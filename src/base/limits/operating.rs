@@ -21,6 +21,8 @@ pub const ADMIN_HEAD_BYTES_MAX: usize = 16 * KIB;
 pub const CONFIG_BYTES_MAX: u64 = MIB as u64;
 /// A file that a secret or a key set is read from.
 pub const SECRET_FILE_BYTES_MAX: u64 = 64 * KIB as u64;
+/// A document of the operator (`documents:`).
+pub const DOCUMENT_BYTES_MAX: u64 = MIB as u64;
 /// Audit lines that wait for a slow reader; more lines are counted and dropped.
 pub const AUDIT_LINES_MAX: usize = 16_384;
 /// Log lines that wait for a slow reader; more lines are counted and dropped.

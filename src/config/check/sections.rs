@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use crate::{
     base::names::PublicUrl,
-    config::{issuer::WrittenAuthorizationServer, listen::WrittenListener, place::Written, server::WrittenServer},
+    config::{
+        documents::WrittenDocument, issuer::WrittenAuthorizationServer, listen::WrittenListener, place::Written,
+        server::WrittenServer,
+    },
 };
 
 /// All sections as written; a section that could not be read is missing.
@@ -16,6 +19,7 @@ pub(in crate::config) struct Sections<'s> {
     pub(in crate::config) admin: Option<&'s Written<SocketAddr>>,
     pub(in crate::config) issuers: &'s [WrittenAuthorizationServer],
     pub(in crate::config) servers: &'s [WrittenServer],
+    pub(in crate::config) documents: &'s [WrittenDocument],
     /// Whether any key is written, valid or not.
     pub(in crate::config) has_session_keys: bool,
 }

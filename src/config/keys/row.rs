@@ -72,6 +72,8 @@ pub(in crate::config) enum ValueShape {
     },
     /// A map whose keys are names that the operator chooses.
     ByName(KeySection),
+    /// A map whose keys are paths of URLs.
+    ByPath(KeySection),
     /// A map whose keys are fixed.
     Section(KeySection),
     /// A value of a claim, or a list of such values.

@@ -5,6 +5,7 @@ use std::fs;
 use super::{SMALLEST, changed, problems, read_in, warnings};
 
 mod above;
+mod beside;
 mod doubts;
 mod headers;
 mod resources;
@@ -27,6 +28,7 @@ fn each_mistake_has_its_line() {
         .chain(headers::CASES)
         .chain(resources::CASES)
         .chain(upstream::CASES)
+        .chain(beside::CASES)
         .collect();
     let mut failed = String::new();
     for (from, to, expected) in &cases {

@@ -57,6 +57,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("servers.*.limits", "/properties/servers/additionalProperties/properties/limits"),
     ("servers.*.legacy_sse", "/properties/servers/additionalProperties/properties/legacy_sse/anyOf/1"),
     ("limits", "/properties/limits"),
+    ("documents.*", "/properties/documents/additionalProperties"),
     ("log", "/properties/log"),
     ("drain", "/properties/drain"),
 ];
@@ -71,6 +72,7 @@ authorization_servers:
 servers:
   a: {upstream: {}, rules: [{}], limits: {}, credential: {header: {}, forward: {}}, legacy_sse: {}}
 limits: {}
+documents: {/a: {}}
 log: {}
 drain: {}
 ";

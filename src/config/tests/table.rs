@@ -35,7 +35,7 @@ fn spelled_out(section: &KeySection, written: &Value, count: &mut usize) -> Valu
 fn inside(shape: &ValueShape, value: &Value, count: &mut usize) -> Value {
     match (shape, value) {
         (ValueShape::Section(section), _) => spelled_out(section, value, count),
-        (ValueShape::ByName(section), Value::Object(entries)) => {
+        (ValueShape::ByName(section) | ValueShape::ByPath(section), Value::Object(entries)) => {
             entries.iter().map(|(name, value)| (name.clone(), spelled_out(section, value, count))).collect()
         }
         (ValueShape::List(list), Value::Array(items)) => {
@@ -103,7 +103,7 @@ fn a_default_is_among_the_words_of_its_key() {
 
 fn each_inside(shape: &ValueShape, walk: fn(&KeySection)) {
     match shape {
-        ValueShape::Section(section) | ValueShape::ByName(section) => walk(section),
+        ValueShape::Section(section) | ValueShape::ByName(section) | ValueShape::ByPath(section) => walk(section),
         ValueShape::List(list) => each_inside(&list.of, walk),
         ValueShape::OffOr(other) | ValueShape::WordsOr(_, other) => each_inside(other, walk),
         _ => {}

@@ -73,6 +73,10 @@ servers:
     stream_keep_alive: 15s
     legacy_sse: {path: /weather/sse, upstream: "https://weather.internal:8001/sse?v=1"}
 limits: {requests: 512, body_bytes: 64MiB}
+documents:
+  /.well-known/openai-apps-challenge: {text: "abc 123"}
+  /icon.svg: {file: icon.svg}
+  /page: {text: "<p>", type: text/html}
 session_keys: ["env:SESSION_KEY"]
 log: {format: json, level: info}
 drain: {timeout: 30s}
@@ -88,6 +92,7 @@ fn folder() -> TempDir {
         ("tls/tls.key", made.signing_key.serialize_pem()),
         ("keys.json", "{\"keys\":[]}".to_owned()),
         ("secret", "hunter2\n".to_owned()),
+        ("icon.svg", "<svg/>".to_owned()),
         ("gateway.yaml", EXAMPLE.to_owned()),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
@@ -106,7 +111,10 @@ fn the_documented_example_means_what_it_says() {
     let folder = folder();
     let settings = example(folder.path());
     assert_eq!(settings.listen[0].tls.as_ref().unwrap().key, folder.path().join("tls/tls.key"));
-    assert_eq!(settings.files, [folder.path().join("tls/tls.crt"), folder.path().join("secret")]);
+    assert_eq!(
+        settings.files,
+        [folder.path().join("tls/tls.crt"), folder.path().join("secret"), folder.path().join("icon.svg")]
+    );
     assert_eq!(settings.authorization_servers[1].keys, KeySource::File(folder.path().join("keys.json")));
     assert_eq!(settings.session_keys[0].expose().len(), 32);
 

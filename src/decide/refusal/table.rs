@@ -74,6 +74,16 @@ impl Refusal {
                 (None, Hint::None, Gateway),
                 Whole("browser pages from this origin may not call this server"),
             ),
+            Self::ServiceWorker => (
+                (StatusCode::FORBIDDEN, 40308, "service_worker"),
+                (None, Hint::None, Gateway),
+                Whole("nothing at this path may be the script of a service worker: it would act for the whole origin"),
+            ),
+            Self::UnsafePath(why) => (
+                (StatusCode::BAD_REQUEST, 40010, "unsafe_path"),
+                (None, Hint::None, Gateway),
+                Detail("servers read this path in more than one way: ", why),
+            ),
             Self::Loop => (
                 (StatusCode::LOOP_DETECTED, 50801, "loop"),
                 (None, Hint::None, Gateway),

@@ -27,6 +27,8 @@ pub(crate) fn every_refusal() -> Vec<Refusal> {
         HeadTimeout,
         Expectation,
         ForeignOrigin,
+        ServiceWorker,
+        UnsafePath("a dot segment"),
         Loop,
         NoCredential,
         Presentation(PresentationFault::TwoCredentials),

@@ -33,6 +33,11 @@ pub(in crate::inbound) fn json(status: StatusCode, body: impl Into<Bytes>) -> Re
     response
 }
 
+/// An answer with these bytes and no fields yet.
+pub(in crate::inbound) fn whole(body: Bytes) -> Response<ReplyBody> {
+    Response::new(ReplyBody::Whole((!body.is_empty()).then_some(body)))
+}
+
 /// An answer without a body.
 pub(in crate::inbound) fn empty(status: StatusCode) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::Whole(None));

@@ -71,7 +71,8 @@ fn public(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
     response
 }
 
-fn is_current(head: &Parts, etag: &HeaderValue) -> bool {
+/// Whether the client already has what `etag` names.
+pub(super) fn is_current(head: &Parts, etag: &HeaderValue) -> bool {
     head.headers.get(IF_NONE_MATCH).is_some_and(|wanted| {
         let wanted = wanted.as_bytes();
         wanted == b"*" || wanted.split(|b| *b == b',').any(|one| one.trim_ascii() == etag.as_bytes())

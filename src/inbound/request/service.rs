@@ -30,7 +30,7 @@ use crate::{
             arrival::{Arrival, Busy, ClientAddress, Connection},
             body,
             context::RequestContext,
-            embedded, head, metadata,
+            document, embedded, head, metadata,
         },
         state::server::{Mirror, Server},
     },
@@ -98,7 +98,13 @@ pub(in crate::inbound) async fn answer(
                 refuse_unrouted(&refusal, &head, &mut body, &mut record).await
             }
         },
-        Route::NotFound => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
+        Route::NotFound => match snapshot.documents.get(head.uri.path()) {
+            Some(document) => match document::answer(&head, document) {
+                Ok(response) => record_answer(response, record),
+                Err(refusal) => refuse_unrouted(&refusal, &head, &mut body, &mut record).await,
+            },
+            None => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
+        },
     })
 }
 

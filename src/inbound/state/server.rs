@@ -17,6 +17,7 @@ use crate::{
         routing::{Ending, Routes},
         token::caller::Caller,
     },
+    inbound::state::documents::Documents,
     observe::metrics::ServerSeries,
     outbound::{
         credential::{Credential, IdentityHeader},
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub servers: Vec<Arc<Server>>,
     /// Embedded authorization servers, indexed as in `routes`.
     pub embedded: Vec<Arc<Embedded>>,
+    /// The operator's documents.
+    pub documents: Documents,
 }
 
 impl Snapshot {

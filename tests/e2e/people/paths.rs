@@ -1,1 +1,3 @@
 //! Documents of the operator, and paths beside the MCP endpoint (B4).
+
+mod documents;
