@@ -2,6 +2,7 @@
 
 pub mod address_range;
 pub mod clock;
+pub mod date;
 pub mod digest;
 pub mod file_stamp;
 pub mod limits;

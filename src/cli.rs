@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     cli::{
-        arguments::{ConfigFile, Explain},
+        arguments::{ConfigFile, Explain, KeyCommand},
         terminal::{BAD_CONFIG, complain, print},
     },
     config::schema,
@@ -24,6 +24,7 @@ mod check;
 mod check_seals;
 mod explain;
 mod hash_password;
+mod key;
 mod run;
 mod terminal;
 mod unobserved;
@@ -53,6 +54,9 @@ enum Command {
     Schema,
     /// Hash a password for an accounts file: typed without echo, or one line of standard input.
     HashPassword,
+    /// Make API keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
 }
 
 /// Runs the command in `arguments`, the first of which is the program's name.
@@ -80,6 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             0
         }
         Command::HashPassword => hash_password::hash_password(),
+        Command::Key(KeyCommand::New(of)) => key::new(&of),
     })
 }
 
@@ -123,6 +128,10 @@ mod tests {
             ("portcullis explain --config a.yaml --server s --tool t --scopes a --token-file f", false),
             ("portcullis hash-password", true),
             ("portcullis hash-password hunter2", false),
+            ("portcullis key new --name ci", true),
+            ("portcullis key new --name ci --servers a --scopes b --not-after 2027-01-31", true),
+            ("portcullis key new", false),
+            ("portcullis key", false),
             ("portcullis doctor --config a.yaml", false),
             ("portcullis token", false),
             ("portcullis nonsense", false),

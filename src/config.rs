@@ -1,6 +1,7 @@
 //! From a YAML file to checked settings. No lower layer knows the file format.
 
 mod accounts;
+mod api_keys;
 mod check;
 mod documents;
 mod embedded;
@@ -45,7 +46,7 @@ use crate::{
         names::{PublicUrl, Scope, ServerName},
         secret::Secret,
     },
-    decide::{mcp::answer::lists::Hide, policy::rule::Policy},
+    decide::{mcp::answer::lists::Hide, policy::rule::Policy, token::api_key::ApiKeyEntry},
     inbound::state::server::ServerLimits,
     outbound::{
         credential::{Credential, IdentityHeader},
@@ -69,6 +70,8 @@ pub struct Settings {
     pub authorization_servers: Vec<IssuerSettings>,
     /// The embedded ones among them, in the file's order.
     pub embedded: Vec<EmbeddedSettings>,
+    /// API keys, in the order of their file.
+    pub api_keys: Vec<ApiKeyEntry>,
     /// All servers, in the file's order.
     pub servers: Vec<ServerSettings>,
     /// Limits of all callers together.
@@ -96,6 +99,8 @@ pub struct Provenance {
     pub session_keys: Vec<Box<str>>,
     /// `profile` of each authorization server, in their order.
     pub profiles: Vec<Option<Box<str>>>,
+    /// The file of `keys`.
+    pub api_keys: Option<PathBuf>,
     /// Those of each embedded authorization server, in their order.
     pub embedded: Vec<EmbeddedProvenance>,
     /// Those of each server, in their order.
@@ -167,7 +172,8 @@ pub struct ServerSettings {
     pub root: bool,
     /// Where requests are sent.
     pub upstream: UpstreamSettings,
-    /// Indexes into [`Settings::authorization_servers`], preferred first; never empty.
+    /// Indexes into [`Settings::authorization_servers`], preferred first; empty for a server that
+    /// takes API keys alone.
     pub authorization_servers: Vec<usize>,
     /// Accepted in `aud` besides the resource itself.
     pub audiences: Vec<Box<str>>,

@@ -28,6 +28,7 @@ use crate::{
             resource_metadata::{ResourceMetadata, etag},
         },
         routing::{RouteEntry, Routes, messages_path, other_ending},
+        token::api_key::ApiKeys,
     },
     inbound::{
         accept::room::ConnectionBounds,
@@ -140,14 +141,23 @@ impl Builder {
             .collect();
         let entries: Vec<RouteEntry<'_>> = endpoints.iter().map(ServerEndpoint::route).collect();
         let issuers: Vec<&str> = settings.embedded.iter().map(|embedded| &*embedded.path).collect();
-        let routes = Routes::new(&entries, &issuers).map_err(|fault| vec![format!("paths: {fault:?}")])?;
+        let mut routes = Routes::new(&entries, &issuers).map_err(|fault| vec![format!("paths: {fault:?}")])?;
+        for (index, _) in endpoints.iter().enumerate().filter(|(_, one)| one.server.authorization_servers.is_empty()) {
+            routes.remove_documents(index);
+        }
+        let shared = SharedParts {
+            settings,
+            issuers: &parts.issuers,
+            embedded: &embedded,
+            api_keys: Arc::new(ApiKeys::new(&settings.api_keys)),
+        };
         let no_origins: [&str; 0] = [];
         let sites = Sites::new(settings.public_url.origin(), &no_origins)
             .map_err(|fault| vec![format!("public_url: {fault:?}")])?;
         let mut upstreams = parts.upstreams.iter();
         let servers = each(&endpoints, |endpoint| {
             let upstream = upstreams.next().ok_or_else(|| "no upstream".to_owned())?;
-            self.server(settings, endpoint, upstream, &parts.issuers, &embedded).map(Arc::new)
+            self.server(&shared, endpoint, upstream).map(Arc::new)
         })?;
         // Without the limit on open files, which the caller applies.
         let limits = descriptors::totals(settings.limits, ConnectionBounds::NONE);
@@ -206,19 +216,21 @@ impl Builder {
 
     fn server(
         &self,
-        settings: &Settings,
+        shared: &SharedParts<'_>,
         endpoint: &ServerEndpoint<'_>,
         upstream: &Arc<Upstream>,
-        all: &[Arc<IssuerKeys>],
-        embedded: &[Arc<Embedded>],
     ) -> Result<Server, String> {
-        let (server, public_url) = (endpoint.server, &settings.public_url);
-        let issuers: Vec<Arc<IssuerKeys>> =
-            server.authorization_servers.iter().filter_map(|index| all.get(*index)).map(Arc::clone).collect();
-        let preferred = issuers.first().ok_or("no authorization server")?;
-        let published = published(settings, server, &issuers, endpoint.path)?;
+        let (server, public_url) = (endpoint.server, &shared.settings.public_url);
+        let issuers: Vec<Arc<IssuerKeys>> = server
+            .authorization_servers
+            .iter()
+            .filter_map(|index| shared.issuers.get(*index))
+            .map(Arc::clone)
+            .collect();
+        let preferred = issuers.first();
+        let published = published(shared.settings, server, &issuers, endpoint.path)?;
         let published_otherwise = match other_ending(endpoint.path) {
-            Some(path) => self::published(settings, server, &issuers, &path)?,
+            Some(path) => self::published(shared.settings, server, &issuers, &path)?,
             None => published.clone(),
         };
         let origins: Vec<&str> = server.allowed_origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
@@ -229,10 +241,7 @@ impl Builder {
                 false => Transport::Streamable,
                 true => Transport::Sse { messages: messages_path(endpoint.path).into() },
             },
-            mirror: match embedded.iter().find(|embedded| embedded.settings.name == preferred.rules().name) {
-                Some(embedded) => Mirror::Inside(Arc::clone(embedded)),
-                None => Mirror::Elsewhere(Arc::clone(preferred.discovery())),
-            },
+            mirror: preferred.map_or(Mirror::Nothing, |preferred| shared.mirror(preferred)),
             published,
             published_otherwise,
             sites: Sites::new(public_url.origin(), &origins).map_err(|fault| format!("allowed_origins: {fault:?}"))?,
@@ -251,6 +260,7 @@ impl Builder {
                 .chain(endpoint.other.into_iter().flat_map(|path| both_endings(public_url, path)))
                 .collect(),
             issuers,
+            api_keys: Arc::clone(&shared.api_keys),
             policy: server.policy.clone(),
             upstream: Arc::clone(upstream),
             credential: server.credential.clone(),
@@ -285,7 +295,10 @@ fn published(
     let path = if path == "/" { "" } else { path };
     let url = format!("{}/.well-known/oauth-protected-resource{path}", settings.public_url.origin());
     let first_scope = server.first_challenge.as_deref().unwrap_or_default();
-    let challenges = Challenges::new(&url, first_scope, &server.known_scopes);
+    let challenges = match issuers.as_slice() {
+        [] => Challenges::without_metadata(&server.known_scopes),
+        _ => Challenges::new(&url, first_scope, &server.known_scopes),
+    };
     Ok(PublishedAt {
         challenges: challenges.map_err(|fault| format!("challenge: {fault:?}"))?,
         metadata: MetadataDocument { etag: etag(&document), body: Bytes::from(document) },
@@ -296,6 +309,24 @@ fn published(
 fn both_endings(public_url: &PublicUrl, path: &str) -> impl Iterator<Item = Box<str>> {
     let spelled = |path: &str| Box::from(public_url.resource(path).as_str());
     [Some(spelled(path)), other_ending(path).map(|path| spelled(&path))].into_iter().flatten()
+}
+
+/// What the servers of one snapshot share.
+struct SharedParts<'a> {
+    settings: &'a Settings,
+    issuers: &'a [Arc<IssuerKeys>],
+    embedded: &'a [Arc<Embedded>],
+    api_keys: Arc<ApiKeys>,
+}
+
+impl SharedParts<'_> {
+    /// Where the metadata of an issuer is.
+    fn mirror(&self, issuer: &IssuerKeys) -> Mirror {
+        match self.embedded.iter().find(|embedded| embedded.settings.name == issuer.rules().name) {
+            Some(embedded) => Mirror::Inside(Arc::clone(embedded)),
+            None => Mirror::Elsewhere(Arc::clone(issuer.discovery())),
+        }
+    }
 }
 
 /// Headers that only the gateway may send to the upstream: identity headers and its credential.

@@ -114,11 +114,13 @@ impl Readiness {
         let mut report = ServerReport { name: server.name, reasons: common.to_vec(), notes: Vec::new() };
         let mut were_ready = self.were_ready.lock().unwrap_or_else(PoisonError::into_inner);
         let was_ready = were_ready.contains(&report.name);
-        let can_answer = server.issuers.iter().any(|issuer| match issuer.keys {
-            KeyState::Usable | KeyState::TooOld => true,
-            KeyState::Missing => was_ready,
-            KeyState::Withdrawn => false,
-        });
+        // Without an authorization server it takes API keys alone, which need no issuer.
+        let can_answer = server.issuers.is_empty()
+            || server.issuers.iter().any(|issuer| match issuer.keys {
+                KeyState::Usable | KeyState::TooOld => true,
+                KeyState::Missing => was_ready,
+                KeyState::Withdrawn => false,
+            });
         for issuer in server.issuers {
             let name = &issuer.name;
             let error = issuer.last_error.as_deref();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 /// `--config`.
 #[derive(Debug, Args)]
@@ -38,4 +38,28 @@ pub(super) struct Explain {
     /// The scopes of a token without other claims, separated by spaces; no token is needed.
     #[arg(long, value_name = "SCOPES", group = "credential", requires = "server")]
     pub scopes: Option<String>,
+}
+
+/// The commands of `key`.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make an API key, and print it once with the entry to add to the file of keys.
+    New(NewKey),
+}
+
+/// Arguments of `key new`.
+#[derive(Debug, Args)]
+pub(super) struct NewKey {
+    /// Who uses the key. Logs and audit lines show it, and upstreams get it as `sub`.
+    #[arg(long, value_name = "NAME")]
+    pub name: String,
+    /// The MCP servers that take it, separated by spaces.
+    #[arg(long, value_name = "NAMES")]
+    pub servers: Option<String>,
+    /// The scopes that it grants, separated by spaces.
+    #[arg(long, value_name = "SCOPES")]
+    pub scopes: Option<String>,
+    /// Its last day, such as 2027-01-31, or its end, such as 2027-01-31T12:00:00Z.
+    #[arg(long, value_name = "DATE")]
+    pub not_after: Option<String>,
 }

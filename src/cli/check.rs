@@ -37,6 +37,9 @@ pub(super) fn check(path: &Path) -> u8 {
             return BAD_CONFIG;
         }
     }
+    for key in ended(&loaded.settings) {
+        complain(&format!("warning: {}: keys: the API key {key:?} has ended: its `not_after` is past", path.display()));
+    }
     for line in trusted(&loaded.settings) {
         print(&format!("{}: {line}", path.display()));
     }
@@ -54,6 +57,13 @@ fn buildable(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let observe = unobserved(&clock).map_err(|fault| vec![fault.to_string()])?;
     app::check(settings, &observe, &clock)
+}
+
+/// Names of API keys that no longer work.
+fn ended(settings: &Settings) -> impl Iterator<Item = &str> {
+    let now = SystemClock::start().now().wall;
+    let keys = settings.api_keys.iter();
+    keys.filter(move |key| key.not_after.is_some_and(|end| end <= now)).map(|key| &*key.name)
 }
 
 /// Which addresses count, for each embedded server that decides by an address.
@@ -81,7 +91,9 @@ fn trusted(settings: &Settings) -> Vec<String> {
 fn summary(settings: &Settings) -> String {
     let servers = counted(settings.servers.len(), "server");
     let issuers = counted(settings.authorization_servers.len(), "authorization server");
-    format!("{servers}, {issuers}")
+    let keys = settings.provenance.api_keys.as_ref();
+    let keys = keys.map_or_else(String::new, |_| format!(", {}", counted(settings.api_keys.len(), "API key")));
+    format!("{servers}, {issuers}{keys}")
 }
 
 fn counted(count: usize, noun: &str) -> String {

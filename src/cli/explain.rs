@@ -114,8 +114,12 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
             let token = read_token(file).map_err(|cause| (BAD_CONFIG, format!("--token-file: {cause}")))?;
             match runtime.block_on(verify(&token, server, &*clock)) {
                 Ok(caller) => {
-                    let (issuer, name) = (caller.issuer(), caller.authorization_server());
-                    lines.push(format!("The token is valid: issued by {issuer} ({name})."));
+                    lines.push(if caller.has_api_key() {
+                        format!("The API key is valid: {}.", caller.subject())
+                    } else {
+                        let (issuer, name) = (caller.issuer(), caller.authorization_server());
+                        format!("The token is valid: issued by {issuer} ({name}).")
+                    });
                     ExplainedToken::Verified(caller)
                 }
                 Err(refusal) => return Ok(refused(lines, server, &refusal, &[])),
@@ -188,9 +192,7 @@ async fn verify(token: &str, server: &Server, clock: &dyn Clock) -> Result<Arc<C
     for issuer in &server.issuers {
         keepers.spawn(Arc::clone(issuer).keep_fresh());
     }
-    let caller = Verifier::new().verify(presented, &server.issuers, None, clock.now()).await?;
-    caller.is_for(&server.resource, &server.audiences)?;
-    Ok(caller)
+    server.verify(&Verifier::new(), presented, None, clock.now()).await
 }
 
 /// A token with these scopes, each once and in order, as those of a verified token are.

@@ -22,6 +22,7 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     embedded::check(reading, sections);
     one_root_at_most(reading, sections.servers);
     upstreams_are_elsewhere(reading, sections);
+    clients_have_a_way_in(reading, sections);
     audiences_tell_servers_apart(reading, sections);
     beside::check(reading, sections);
 }
@@ -91,6 +92,18 @@ fn paths_are_unique(reading: &Reading<'_>, servers: &[WrittenServer]) {
             (true, true) => continue,
         };
         reading.problem(place, &found, "each path once");
+    }
+}
+
+/// A server without an authorization server takes API keys alone.
+fn clients_have_a_way_in(reading: &Reading<'_>, sections: &Sections<'_>) {
+    if sections.has_api_keys {
+        return;
+    }
+    for place in sections.servers.iter().filter_map(|server| server.no_authorization_server.as_ref()) {
+        let expected =
+            "at least one authorization server, or `keys` at the top level for a server that takes API keys alone";
+        reading.problem(place, "an empty list", expected);
     }
 }
 

@@ -32,7 +32,7 @@ pub fn print(settings: &Settings) -> String {
     let profile = |index: usize| kept.profiles.get(index).and_then(Option::as_deref);
     let nowhere = ServerProvenance::default();
     let servers = settings.servers.iter().enumerate();
-    let whole = map([
+    let mut entries = vec![
         ("public_url", text(settings.public_url.origin())),
         ("trusted_proxies", Out::Flow(settings.trusted_proxies.iter().map(|range| text(&range.to_string())).collect())),
         ("listen", Out::List(settings.listen.iter().map(listener).collect())),
@@ -70,9 +70,12 @@ pub fn print(settings: &Settings) -> String {
             ]),
         ),
         ("drain", flow([("timeout", text(&duration_text(settings.drain_timeout)))])),
-    ]);
+    ];
+    // Without one, every server takes API keys alone.
+    entries.retain(|(key, _)| *key != "authorization_servers" || !settings.authorization_servers.is_empty());
+    entries.extend(kept.api_keys.as_ref().map(|file| ("keys", flow([("file", text(&file.display().to_string()))]))));
     let mut out = String::new();
-    whole.block(0, &mut out);
+    map(entries).block(0, &mut out);
     out + &removed::headers()
 }
 

@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use crate::{
     base::limits::operating::CONFIG_BYTES_MAX,
     config::{
-        LogSettings, Provenance, ServerProvenance, Settings, check, documents,
+        LogSettings, Provenance, ServerProvenance, Settings, api_keys, check, documents,
         embedded::WrittenEmbedded,
         environment::{self, Lookup},
         issuer,
@@ -99,11 +99,17 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let listeners = listeners.map(|field| listen::listeners(&field)).unwrap_or_default();
     let admin = fields.get("admin");
     let written_admin = admin.as_ref().and_then(listen::admin);
-    let issuers = fields.need("authorization_servers", "at least one authorization server by name");
+    let api_keys = fields.get("keys");
+    let issuers = match fields.get("authorization_servers") {
+        // A gateway whose servers take API keys alone.
+        None if api_keys.is_some() => None,
+        _ => fields.need("authorization_servers", "at least one authorization server by name, or `keys`"),
+    };
     let issuers = issuers.map(|field| issuer::authorization_servers(&field, public_url.as_ref())).unwrap_or_default();
     let names: Vec<Box<str>> = issuers.iter().map(|issuer| issuer.name.clone()).collect();
     let servers = fields.need("servers", "at least one server by name");
     let servers = servers.map(|field| server::servers(&field, &names)).unwrap_or_default();
+    let api_keys = api_keys.map(|field| api_keys::api_keys(&field, &servers));
     let limits = totals::totals(fields.get("limits").as_ref(), &servers);
     let documents = fields.get("documents").map(|field| documents::documents(&field)).unwrap_or_default();
     let keys = fields.get("session_keys").map(|field| session_keys(&field)).unwrap_or_default();
@@ -127,6 +133,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
         issuers: &issuers,
         servers: &servers,
         documents: &documents,
+        has_api_keys: api_keys.is_some(),
         has_session_keys: fields
             .get("session_keys")
             .is_some_and(|field| field.list("").is_some_and(|of| !of.is_empty())),
@@ -139,6 +146,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let provenance = Provenance {
         session_keys: references,
         profiles: issuers.iter().map(|issuer| issuer.profile.clone()).collect(),
+        api_keys: api_keys.as_ref().and_then(|keys| keys.file.clone()),
         embedded: inside().map(|(_, embedded)| embedded.kept.clone()).collect(),
         servers: servers
             .iter()
@@ -158,6 +166,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
         listen: listeners.into_iter().map(|listener| listener.settings).collect::<Option<_>>()?,
         admin: admin_at?.value,
         embedded: embedded?,
+        api_keys: api_keys.map_or(Some(Vec::new()), |keys| keys.entries)?,
         authorization_servers: issuers.into_iter().map(|issuer| issuer.settings).collect::<Option<_>>()?,
         servers,
         limits: limits?,

@@ -100,12 +100,14 @@ pub(super) fn file() -> KeySection {
                 "The addresses on which clients are served.",
             ),
             KeyRow::section("admin", admin()),
-            KeyRow::required(
+            KeyRow::optional(
                 "authorization_servers",
                 ValueShape::ByName(issuer::section()),
                 "The authorization servers whose tokens are accepted, by name. The claim `iss` of a token picks one \
                  of them, and only the keys of that one can verify the token.",
-            ),
+            )
+            .or_else("required, unless there are `keys`"),
+            KeyRow::section("keys", api_keys()),
             KeyRow::required(
                 "servers",
                 ValueShape::ByName(server::section()),
@@ -123,6 +125,19 @@ pub(super) fn file() -> KeySection {
             KeyRow::section("log", log()),
             KeyRow::section("drain", drain()),
         ],
+    }
+}
+
+fn api_keys() -> KeySection {
+    KeySection {
+        about: "API keys, for machines that cannot use OAuth. See [API keys](api-keys.md).",
+        one_of: &[],
+        keys: vec![KeyRow::required(
+            "file",
+            FILE,
+            "A file with a list `keys`, which is read again when it changes. Each key has a `name`, its `sha256`, the \
+             `servers` that take it, and perhaps `scopes`, `claims` and `not_after`. `portcullis key new` makes one.",
+        )],
     }
 }
 

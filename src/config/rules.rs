@@ -144,7 +144,7 @@ pub(super) fn conditions_on_claims(field: &Field<'_>) -> Option<Vec<(Box<str>, V
 }
 
 /// One value, its type kept: the claim `"5"` is not the claim `5`.
-fn claim_value(field: &Field<'_>) -> Option<Value> {
+pub(super) fn claim_value(field: &Field<'_>) -> Option<Value> {
     match field.meaning() {
         Some(Meaning::Text(text)) => Some(Value::from(text)),
         Some(Meaning::Bool(value)) => Some(Value::from(value)),

@@ -32,8 +32,12 @@ const OFFLINE_ACCESS: &str = "offline_access";
 /// A server as written. Other sections are compared with it even if parts of it are wrong.
 #[derive(Default)]
 pub(super) struct WrittenServer {
+    /// Its name, valid or not: API keys refer to it.
+    pub(super) name: Box<str>,
     pub(super) path: Option<Written<Box<str>>>,
     pub(super) root: Option<Place>,
+    /// The place of `authorization_servers: []`.
+    pub(super) no_authorization_server: Option<Place>,
     pub(super) upstream: Option<Written<Peer>>,
     pub(super) audiences: Vec<Written<Box<str>>>,
     pub(super) legacy_path: Option<Written<Box<str>>>,
@@ -53,7 +57,7 @@ pub(super) fn servers(field: &Field<'_>, authorization_servers: &[Box<str>]) -> 
     }
     let read = |entry: &Entry<'_>| {
         let name = value::name(entry);
-        let mut server = WrittenServer::default();
+        let mut server = WrittenServer { name: entry.name.into(), ..WrittenServer::default() };
         let settings =
             entry.value.section("servers.*", |fields| settings(fields, name, authorization_servers, &mut server));
         WrittenServer { settings, ..server }
@@ -77,6 +81,10 @@ fn settings(
     };
     (written.upstream, written.ca) = (upstream.peer, upstream.ca);
     let issuers = match fields.get("authorization_servers") {
+        Some(field) if field.is_list() && field.list("").is_some_and(|names| names.is_empty()) => {
+            written.no_authorization_server = Some(field.place);
+            Vec::new()
+        }
         Some(field) => indexes(&field, authorization_servers),
         None => (0..authorization_servers.len()).collect(),
     };
@@ -211,9 +219,6 @@ fn path(field: &Field<'_>) -> Option<Written<Box<str>>> {
 
 /// Names of authorization servers as indexes.
 fn indexes(field: &Field<'_>, names: &[Box<str>]) -> Vec<usize> {
-    if field.is_list() && field.full_list("names of authorization servers").is_none() {
-        return Vec::new();
-    }
     let items = field.distinct("names of authorization servers").unwrap_or_default();
     let index = |item: &Field<'_>| {
         let text = item.text("the name of an authorization server")?;

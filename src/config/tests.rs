@@ -7,6 +7,7 @@ use crate::config::{
     problem::Problems,
 };
 
+mod api_keys;
 mod embedded;
 mod hostile;
 mod mistakes;

@@ -205,6 +205,14 @@ impl Routes {
         Ok(())
     }
 
+    /// Removes the documents of a server, which has no authorization server: there is nothing to
+    /// discover.
+    pub fn remove_documents(&mut self, server: usize) {
+        self.paths.retain(
+            |_, route| !matches!(route, Route::ResourceMetadata(of, _) | Route::IssuerMetadata(of) if *of == server),
+        );
+    }
+
     fn add_issuer(&mut self, issuer: usize, path: &str) -> Result<(), RouteFault> {
         if path == "/" || !is_plain_path(path) {
             return Err(RouteFault::Path { of: Owner::Issuer(issuer) });

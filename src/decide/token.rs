@@ -1,6 +1,7 @@
 //! Tokens: from the `Authorization` field of a request to a verified caller.
 
 pub mod access_mark;
+pub mod api_key;
 pub mod assertion;
 pub(in crate::decide) mod audience;
 pub mod caller;

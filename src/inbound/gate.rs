@@ -119,16 +119,12 @@ impl Judge<'_> {
         Ok((outgoing, permit))
     }
 
-    /// Steps 2 and 3: the caller, by a token that is genuine, valid, and issued for this server.
+    /// Steps 2 and 3: the caller, by a token or API key that is genuine, valid, and for this server.
     async fn who(&self) -> Result<Arc<Caller>, Refusal> {
         let Self { arrival, server, head, .. } = self;
         let presented = Presented::find(&head.headers, head.uri.query())?;
         let (verifier, peer) = (&arrival.connection.gateway.verifier, arrival.client.address);
-        let caller = verifier.verify(presented, &server.issuers, Some(peer), arrival.now).await?;
-        caller
-            .is_for(&server.resource, &server.audiences)
-            .inspect_err(|refusal| server.token_refused(&caller, refusal))?;
-        Ok(caller)
+        server.verify(verifier, presented, Some(peer), arrival.now).await
     }
 
     /// Takes a place for the request of a verified caller. From here on, the gateway no longer

@@ -297,6 +297,7 @@ fn server(
         public: PublicFace { host: HeaderValue::from_static("gw.example"), scheme: HeaderValue::from_static("https") },
         audiences: Vec::new(),
         issuers: vec![Arc::clone(issuer)],
+        api_keys: Arc::default(),
         mirror: Mirror::Elsewhere(Arc::clone(issuer.discovery())),
         policy: policy(),
         published: published("/mcp"),

@@ -25,3 +25,5 @@ pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(300);
 pub const TOKENS_REMEMBERED_MAX: u64 = 65_536;
 /// Bytes of all remembered tokens.
 pub const TOKENS_REMEMBERED_BYTES_MAX: u64 = 128 * MIB as u64;
+/// API keys: a key that is presented is compared with each.
+pub const API_KEYS_MAX: usize = 1024;

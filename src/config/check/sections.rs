@@ -20,6 +20,8 @@ pub(in crate::config) struct Sections<'s> {
     pub(in crate::config) issuers: &'s [WrittenAuthorizationServer],
     pub(in crate::config) servers: &'s [WrittenServer],
     pub(in crate::config) documents: &'s [WrittenDocument],
+    /// Whether `keys` is written, valid or not.
+    pub(in crate::config) has_api_keys: bool,
     /// Whether any key is written, valid or not.
     pub(in crate::config) has_session_keys: bool,
 }

@@ -159,11 +159,12 @@ fn tokens() -> Vec<KeyRow> {
     vec![
         KeyRow::optional(
             "authorization_servers",
-            filled_list(
+            list(
                 "names of authorization servers",
                 TextShape { what: "the name of an authorization server", form: TextForm::Any },
             ),
-            "The authorization servers whose tokens are accepted. The metadata lists them in this order; the first is preferred.",
+            "The authorization servers whose tokens are accepted. The metadata lists them in this order; the first is preferred. \
+             With `[]` the server takes API keys alone (`keys` at the top level), and has no metadata.",
         )
         .or_else("all of them"),
         KeyRow::optional(

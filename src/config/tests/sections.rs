@@ -45,6 +45,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("authorization_servers.*.embedded.clients[]", concat_embedded!("/properties/clients/items")),
     ("authorization_servers.*.embedded.grants[]", concat_embedded!("/properties/grants/items")),
     ("authorization_servers.*.embedded.store", concat_embedded!("/properties/store")),
+    ("keys", "/properties/keys"),
     ("servers.*", "/properties/servers/additionalProperties"),
     ("servers.*.upstream", "/properties/servers/additionalProperties/properties/upstream"),
     ("servers.*.rules[]", "/properties/servers/additionalProperties/properties/rules/items"),
@@ -69,6 +70,7 @@ admin: {}
 authorization_servers:
   a: {jwks: {}}
   b: {embedded: {login: {oidc: {jwks: {}}}, registration: {client_id_documents: {}}, clients: [{}], grants: [{}], store: {}}}
+keys: {}
 servers:
   a: {upstream: {}, rules: [{}], limits: {}, credential: {header: {}, forward: {}}, legacy_sse: {}}
 limits: {}

@@ -62,6 +62,12 @@ pub enum TokenFault {
     SenderConstraint,
     /// This registered claim has a shape that the RFC does not allow.
     Claims(&'static str),
+    /// It begins as an API key does, but was cut or mistyped.
+    ApiKeyForm,
+    /// No API key of the configuration.
+    ApiKeyUnknown,
+    /// The API key does not name this server.
+    ApiKeyServer,
 }
 
 /// Why a JWT of an issuer does not count as an access token.
@@ -164,6 +170,9 @@ impl TokenFault {
             Self::Required(_) => "token_required_claim",
             Self::SenderConstraint => "token_sender_constraint",
             Self::Claims(_) => "token_claims",
+            Self::ApiKeyForm => "api_key_form",
+            Self::ApiKeyUnknown => "api_key_unknown",
+            Self::ApiKeyServer => "api_key_server",
         }
     }
 
@@ -192,6 +201,9 @@ impl TokenFault {
             Self::ScopeShape(_) => ("the token is not valid: its ", " is neither text nor a list of texts"),
             Self::Required(_) => ("the token is not accepted here: its ", " is absent or has another value"),
             Self::Claims(_) => ("the token is not valid: its ", " has a value that the standards do not allow"),
+            Self::ApiKeyForm => ("the API key is incomplete or mistyped", ""),
+            Self::ApiKeyUnknown => ("the API key is not known here", ""),
+            Self::ApiKeyServer => ("the API key does not name this server", ""),
             Self::Oversize
             | Self::Malformed
             | Self::Algorithm
@@ -225,7 +237,10 @@ impl TokenFault {
             | Self::Signature
             | Self::Expired
             | Self::Revoked
-            | Self::NotYetValid => None,
+            | Self::NotYetValid
+            | Self::ApiKeyForm
+            | Self::ApiKeyUnknown
+            | Self::ApiKeyServer => None,
         }
     }
 

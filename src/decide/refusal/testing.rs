@@ -74,7 +74,7 @@ pub(crate) fn every_presentation_fault() -> [PresentationFault; 4] {
 }
 
 /// Each fault of a token.
-pub(crate) fn every_token_fault() -> [TokenFault; 21] {
+pub(crate) fn every_token_fault() -> [TokenFault; 24] {
     each![TokenFault:
         Oversize,
         Malformed,
@@ -97,6 +97,9 @@ pub(crate) fn every_token_fault() -> [TokenFault; 21] {
         Required("org_id".into()),
         SenderConstraint,
         Claims("jti"),
+        ApiKeyForm,
+        ApiKeyUnknown,
+        ApiKeyServer,
     ]
 }
 

@@ -22,7 +22,8 @@ const MARKERS: [&str; 3] = ["scope=", "error=", "resource_metadata="];
 /// tokens costs no formatting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenges {
-    metadata_url: Box<str>,
+    /// The scheme and its first parameter: `Bearer resource_metadata="…"`.
+    opening: Box<str>,
     first_scope: Option<Box<str>>,
     known: Vec<Scope>,
     bare: HeaderValue,
@@ -58,6 +59,20 @@ impl Challenges {
             return Err(ChallengeFault::MetadataUrl);
         }
         refuse_markers(metadata_url)?;
+        Self::opening_with(format!("Bearer resource_metadata=\"{metadata_url}\""), first_scope, known)
+    }
+
+    /// The challenges of a server without an authorization server: they name no document, and ask
+    /// for no scope, because no client could get a token.
+    ///
+    /// # Errors
+    /// [`ChallengeFault`].
+    pub fn without_metadata(known: &[Scope]) -> Result<Self, ChallengeFault> {
+        // RFC 6750 §3: at least one parameter follows the scheme.
+        Self::opening_with("Bearer realm=\"API key\"".to_owned(), &[], known)
+    }
+
+    fn opening_with(opening: String, first_scope: &[Scope], known: &[Scope]) -> Result<Self, ChallengeFault> {
         for scope in first_scope.iter().chain(known) {
             if !Scope::is_valid(scope) {
                 return Err(ChallengeFault::Scope(scope.clone()));
@@ -70,7 +85,7 @@ impl Challenges {
         let first: Vec<&Scope> = first_scope.iter().filter(|scope| is_asked_in_passing(scope)).collect();
         let first_scope: Option<Box<str>> = (!first.is_empty()).then(|| Scope::join(first).into());
 
-        let rendered = |error| render(metadata_url, first_scope.as_deref(), error).ok_or(ChallengeFault::MetadataUrl);
+        let rendered = |error| render(&opening, first_scope.as_deref(), error).ok_or(ChallengeFault::MetadataUrl);
         let presentations =
             PRESENTATIONS.map(|fault| (BearerError::InvalidRequest, FaultWords::whole(fault.description())));
         let tokens = TOKENS.iter().map(|fault| (BearerError::InvalidToken, fault.description()));
@@ -79,13 +94,7 @@ impl Challenges {
             constant.push((error, description, rendered(Some((error, description)))?));
         }
         let bare = rendered(None)?;
-        Ok(Self { metadata_url: metadata_url.into(), first_scope, known, bare, constant })
-    }
-
-    /// Absolute URL of the server's RFC 9728 document.
-    #[must_use]
-    pub fn metadata_url(&self) -> &str {
-        &self.metadata_url
+        Ok(Self { opening: opening.into(), first_scope, known, bare, constant })
     }
 
     /// `scope` of the first 401; `None` leaves the parameter out.
@@ -107,7 +116,7 @@ impl Challenges {
                 let asked = self.asked(needed, granted);
                 let scope = Scope::join(asked.iter().filter(|scope| Scope::is_valid(scope)));
                 let lacking = FaultWords::whole("the token lacks scope");
-                render(&self.metadata_url, Some(&scope), Some((BearerError::InsufficientScope, lacking)))
+                render(&self.opening, Some(&scope), Some((BearerError::InsufficientScope, lacking)))
             }
         }
     }
@@ -136,7 +145,7 @@ impl Challenges {
         let is_plain = words.claim.bytes().all(is_in_description) && refuse_markers(words.claim).is_ok();
         let unnamed = FaultWords { claim: "claim", ..words };
         let words = if is_plain { words } else { unnamed };
-        let rendered = render(&self.metadata_url, self.first_scope.as_deref(), Some((error, words)));
+        let rendered = render(&self.opening, self.first_scope.as_deref(), Some((error, words)));
         rendered.unwrap_or_else(|| self.bare.clone())
     }
 }
@@ -147,12 +156,8 @@ fn is_in_description(byte: u8) -> bool {
 }
 
 /// Writes one challenge. No value needs an escape, so a client may extract values with a pattern.
-fn render(
-    metadata_url: &str,
-    scope: Option<&str>,
-    error: Option<(BearerError, FaultWords<'_>)>,
-) -> Option<HeaderValue> {
-    let mut text = format!("Bearer resource_metadata=\"{metadata_url}\"");
+fn render(opening: &str, scope: Option<&str>, error: Option<(BearerError, FaultWords<'_>)>) -> Option<HeaderValue> {
+    let mut text = opening.to_owned();
     let mut add = |name: &str, value: &str| {
         text.push_str(", ");
         text.push_str(name);
@@ -179,7 +184,7 @@ const PRESENTATIONS: [PresentationFault; 4] = [
 
 /// The faults without a name of the configuration, or with one that an attacker without a key can
 /// bring about. A test keeps the list complete.
-const TOKENS: [TokenFault; 10] = [
+const TOKENS: [TokenFault; 13] = [
     TokenFault::Malformed,
     TokenFault::Expired,
     TokenFault::Revoked,
@@ -190,6 +195,9 @@ const TOKENS: [TokenFault; 10] = [
     TokenFault::SenderConstraint,
     TokenFault::Type(NotAccess::Header),
     TokenFault::Type(NotAccess::Unproven),
+    TokenFault::ApiKeyForm,
+    TokenFault::ApiKeyUnknown,
+    TokenFault::ApiKeyServer,
 ];
 
 fn refuse_markers(text: &str) -> Result<(), ChallengeFault> {

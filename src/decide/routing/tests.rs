@@ -315,3 +315,22 @@ fn people_b1_a_slash_at_the_end_can_be_configured() {
         assert!(!is_server_path(path), "{path:?}");
     }
 }
+
+#[test]
+fn people_a11_a_server_without_an_authorization_server_has_no_documents() {
+    let server = |path| RouteEntry { path, root: path == "/a", legacy: false };
+    let mut routes = Routes::new(&[server("/a"), server("/b")], &["/oauth"]).unwrap();
+    routes.remove_documents(0);
+    for (path, route) in [
+        ("/a", Route::Server(0, C)),
+        ("/.well-known/oauth-protected-resource/a", Route::NotFound),
+        ("/.well-known/oauth-protected-resource", Route::NotFound),
+        ("/.well-known/oauth-authorization-server/a", Route::NotFound),
+        ("/a/.well-known/openid-configuration", Route::NotFound),
+        ("/.well-known/oauth-protected-resource/a/", Route::NotFound),
+        ("/.well-known/oauth-protected-resource/b", Route::ResourceMetadata(1, C)),
+        ("/oauth/.well-known/oauth-authorization-server", Route::Issuer(0, E::Metadata)),
+    ] {
+        assert_eq!(routes.find(path), route, "{path}");
+    }
+}

@@ -148,12 +148,10 @@ fn shows_the_same(before: &Server, now: &Server, lists: Option<Lists>) -> bool {
     }
 }
 
-/// Repeats the checks of the gate whose result a reload can change: issuer, audience, and rules.
+/// Repeats the checks of the gate whose result a reload can change: issuer, audience, API key, and
+/// rules.
 fn may_still(server: &Server, caller: &Caller, target: &Target) -> bool {
-    let is_trusted = server.issuers.iter().any(|issuer| issuer.rules().issuers.contains(caller.issuer()));
-    is_trusted
-        && caller.is_for(&server.resource, &server.audiences).is_ok()
-        && evaluate(&server.policy, caller, target).is_ok()
+    server.still_trusts(caller) && evaluate(&server.policy, caller, target).is_ok()
 }
 
 #[cfg(test)]

@@ -80,6 +80,7 @@ pub(in crate::inbound) async fn answer(
                     Mirror::Inside(embedded) => {
                         issue(&arrival, embedded, IssuerEndpoint::Metadata, head, body, record, &mut busy).await
                     }
+                    Mirror::Nothing => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
                 },
                 _ => {
                     record.server(&server.series);

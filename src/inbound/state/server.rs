@@ -1,13 +1,13 @@
 //! The snapshot of a configuration: servers with their rules, documents, limits and upstreams.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use crate::{
     authorization_server::embedded::Embedded,
-    base::{address_range::AddressRange, names::Resource},
+    base::{address_range::AddressRange, clock::Now, names::Resource},
     decide::{
         fields::origin::Sites,
         mcp::answer::lists::Hide,
@@ -15,7 +15,7 @@ use crate::{
         refusal::Refusal,
         resource_server::challenge::Challenges,
         routing::{Ending, Routes},
-        token::caller::Caller,
+        token::{api_key::ApiKeys, caller::Caller, presented::Presented},
     },
     inbound::state::documents::Documents,
     observe::metrics::ServerSeries,
@@ -24,6 +24,7 @@ use crate::{
         discover::Discovery,
         keys::IssuerKeys,
         upstream::Upstream,
+        verify::Verifier,
     },
 };
 
@@ -68,8 +69,10 @@ pub struct Server {
     pub public: PublicFace,
     /// Values that `aud` may hold instead of the resource.
     pub audiences: Vec<Box<str>>,
-    /// The issuers whose tokens it accepts, preferred first.
+    /// The issuers whose tokens it accepts, preferred first; empty if it takes API keys alone.
     pub issuers: Vec<Arc<IssuerKeys>>,
+    /// The API keys of the configuration; each names the servers that take it.
+    pub api_keys: Arc<ApiKeys>,
     /// The metadata of its first issuer, which it mirrors.
     pub mirror: Mirror,
     /// Its rules.
@@ -117,6 +120,8 @@ pub enum Mirror {
     Elsewhere(Arc<Discovery>),
     /// At the embedded authorization server.
     Inside(Arc<Embedded>),
+    /// It has no issuer, and no route leads to its metadata.
+    Nothing,
 }
 
 /// An MCP transport over HTTP.
@@ -198,6 +203,39 @@ impl Server {
             Ending::Configured => &self.published,
             Ending::Other => &self.published_otherwise,
         }
+    }
+
+    /// Steps 2 and 3 of the gate, after the credential was found: who presents it, if it is genuine
+    /// and for this server. `peer` is the client's address, if there is one.
+    ///
+    /// An API key is told by its prefix, before anything else is looked at: it is never sent to an
+    /// issuer.
+    ///
+    /// # Errors
+    /// [`Refusal::Token`], or [`Refusal::KeysUnavailable`].
+    pub async fn verify(
+        &self,
+        verifier: &Verifier,
+        presented: Presented<'_>,
+        peer: Option<IpAddr>,
+        now: Now,
+    ) -> Result<Arc<Caller>, Refusal> {
+        if presented.is_api_key() {
+            return self.api_keys.verify(presented, &self.series.name, now);
+        }
+        let caller = verifier.verify(presented, &self.issuers, peer, now).await?;
+        caller.is_for(&self.resource, &self.audiences).inspect_err(|refusal| self.token_refused(&caller, refusal))?;
+        Ok(caller)
+    }
+
+    /// Whether it would still take the credential of `caller`, which an earlier configuration took.
+    #[must_use]
+    pub fn still_trusts(&self, caller: &Caller) -> bool {
+        if caller.has_api_key() {
+            return self.api_keys.still_hold(caller, &self.series.name);
+        }
+        self.issuers.iter().any(|issuer| issuer.rules().issuers.contains(caller.issuer()))
+            && caller.is_for(&self.resource, &self.audiences).is_ok()
     }
 
     /// The issuer of the caller's token.

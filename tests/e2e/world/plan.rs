@@ -84,7 +84,7 @@ impl Plan {
         Self::standard().servers(&STANDARD.replace(from, to))
     }
 
-    /// Other authorization servers.
+    /// Other authorization servers; none, if the text is empty.
     pub fn issuers(mut self, yaml: &str) -> Self {
         self.issuers = yaml.to_owned();
         self
@@ -220,11 +220,15 @@ impl Plan {
     }
 
     fn yaml(&self, port: u16) -> String {
+        let issuers = match self.issuers.as_str() {
+            "" => String::new(),
+            issuers => format!("authorization_servers:\n{issuers}"),
+        };
         let tls = if self.tls { ", tls: {certificate: tls.crt, key: tls.key}" } else { "" };
         format!(
             "public_url: @PUBLIC@\nlisten:\n  - {{address: \"127.0.0.1:{port}\"{tls}{}}}\nadmin: {{address: \"127.0.0.1:0\"}}\n\
-             {}authorization_servers:\n{}servers:{}",
-            self.listener, self.top, self.issuers, self.servers
+             {}{issuers}servers:{}",
+            self.listener, self.top, self.servers
         )
     }
 }

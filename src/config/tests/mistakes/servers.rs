@@ -99,7 +99,7 @@ pub(super) const CASES: &[Case] = &[
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    authorization_servers: []\n",
         &[
-            "11:28 servers.weather.authorization_servers: found an empty list; expected a non-empty list of names of authorization servers",
+            "11:28 servers.weather.authorization_servers: found an empty list; expected at least one authorization server, or `keys` at the top level for a server that takes API keys alone",
         ],
     ),
     (
@@ -387,7 +387,7 @@ pub(super) const CASES: &[Case] = &[
         "servers: {}\nweather:\n  weather:\n",
         &[
             "7:10 servers: found an empty map; expected at least one server",
-            "8:1 weather: found an unknown key; expected public_url, trusted_proxies, listen, admin, authorization_servers, servers, limits, documents, session_keys, log or drain",
+            "8:1 weather: found an unknown key; expected public_url, trusted_proxies, listen, admin, keys, authorization_servers, servers, limits, documents, session_keys, log or drain",
         ],
     ),
 ];

@@ -191,3 +191,17 @@ fn a10_offline_access_is_not_asked_for_in_passing() {
     assert_eq!(challenges("offline_access a", "").first_scope(), Some("a"));
     assert_eq!(challenges("offline_access", "").first_scope(), None);
 }
+
+#[test]
+fn people_a11_a_server_with_keys_alone_names_no_document_and_asks_for_no_scope() {
+    let challenges = Challenges::without_metadata(&scopes("danger")).unwrap();
+    assert_eq!(text(&challenges, &Refusal::NoCredential, None).as_deref(), Some("Bearer realm=\"API key\""));
+    assert_eq!(
+        text(&challenges, &Refusal::Token(TokenFault::ApiKeyUnknown), None).as_deref(),
+        Some("Bearer realm=\"API key\", error=\"invalid_token\", error_description=\"the API key is not known here\"")
+    );
+    for refusal in every_token_fault().map(Refusal::Token) {
+        let challenge = text(&challenges, &refusal, None).unwrap();
+        assert!(!challenge.contains("resource_metadata") && !challenge.contains("scope="), "{challenge}");
+    }
+}
