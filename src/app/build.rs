@@ -132,7 +132,7 @@ impl Builder {
     /// rare.
     pub fn build(&self, settings: &Settings, before: &BuiltParts) -> Result<(Snapshot, BuiltParts), Vec<String>> {
         let endpoints = endpoints(&settings.servers);
-        let upstreams = each(&endpoints, |endpoint| self.upstream(endpoint.upstream, before))?;
+        let upstreams = each(&endpoints, |endpoint| self.upstream(endpoint.upstream, &settings.public_url, before))?;
         let states = self.states(settings, before)?;
         let issuers = settings.authorization_servers.iter().map(|issuer| self.issuer(issuer, before, &states));
         let parts = BuiltParts { issuers: issuers.collect(), upstreams, states };
@@ -202,15 +202,21 @@ impl Builder {
         same.map_or_else(|| IssuerKeys::new(settings.clone(), &self.fetch, Arc::clone(&self.clock)), Arc::clone)
     }
 
-    fn upstream(&self, settings: &UpstreamSettings, before: &BuiltParts) -> Result<Arc<Upstream>, String> {
-        if let Some(same) = before.upstreams.iter().find(|upstream| upstream.settings() == settings) {
+    fn upstream(
+        &self,
+        settings: &UpstreamSettings,
+        told_as: &PublicUrl,
+        before: &BuiltParts,
+    ) -> Result<Arc<Upstream>, String> {
+        if let Some(same) = before.upstreams.iter().find(|upstream| upstream.is_for(settings, told_as)) {
+            same.forget_redirect();
             return Ok(Arc::clone(same));
         }
         let tls = match &settings.ca {
             None => Arc::clone(&self.public_tls),
             Some(ca) => client_tls(private_roots(ca).map_err(|fault| format!("upstream.ca: {fault}"))?, true),
         };
-        Upstream::new(settings, Dialler { tls, resolver: Arc::clone(&self.resolver) }, &self.spare)
+        Upstream::new(settings, Dialler { tls, resolver: Arc::clone(&self.resolver) }, Some(told_as), &self.spare)
             .map_err(|fault| fault.to_string())
     }
 

@@ -178,6 +178,7 @@ impl Supervisor {
     /// Everything changes after the only await, so that dropping it changes nothing.
     async fn take(&mut self, wanted: Settings) -> Result<(), Vec<String>> {
         if wanted == self.settings {
+            self.parts.upstreams.iter().for_each(|upstream| upstream.forget_redirect());
             tracing::info!("the configuration was read again and has not changed");
             return Ok(());
         }

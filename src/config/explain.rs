@@ -127,6 +127,7 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
     let upstream = &server.upstream;
     let mut to = vec![("url", text(&url(upstream)))];
     to.extend(kept.ca.as_ref().map(|path| ("ca", text(&path.display().to_string()))));
+    to.push(("aliases", Out::Flow(upstream.aliases.iter().map(|alias| text(&alias.url())).collect())));
     to.push(("query", query(&upstream.query)));
     to.push(("connect_timeout", text(&duration_text(upstream.connect_timeout))));
     to.push(("response_timeout", text(&duration_text(upstream.response_timeout))));

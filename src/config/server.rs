@@ -294,6 +294,7 @@ fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut Wr
             peer,
             authority: url.authority.into(),
             path_and_query: url.path_and_query,
+            aliases: beside.aliases.clone(),
             query: beside.query.clone(),
             connect_timeout: beside.connect_timeout,
             response_timeout: beside.response_timeout,

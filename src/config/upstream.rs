@@ -17,7 +17,10 @@ use crate::{
         reader::{Field, Fields},
         value::{self, WrittenUrl},
     },
-    decide::fields::{crossing, query::QueryRule},
+    decide::{
+        fields::{crossing, query::QueryRule},
+        mcp::answer::server_origin::ServerOrigin,
+    },
     outbound::{dial::Peer, upstream::UpstreamSettings},
 };
 
@@ -47,6 +50,7 @@ fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut WrittenUps
     let ca = fields.get("ca");
     read.pass_headers = fields.get("pass_headers").map(|field| pass_headers(&field)).unwrap_or_default();
     let query = fields.get("query").map_or(Some(QueryRule::Forward), |field| query(&field));
+    let aliases = fields.get("aliases").map(|field| aliases(&field)).unwrap_or_default();
     let connect_timeout = value::duration(fields, &CONNECT_TIMEOUT);
     let response_timeout = value::duration(fields, &RESPONSE_TIMEOUT);
     read.peer = url.as_ref().zip(at).map(|(url, field)| Written {
@@ -72,11 +76,27 @@ fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut WrittenUps
         peer: read.peer.as_ref()?.value.clone(),
         authority: url.authority.into(),
         path_and_query: url.path_and_query,
+        aliases,
         query: query?,
         ca: certificates,
         connect_timeout,
         response_timeout,
     })
+}
+
+/// `aliases`: other names of the server.
+fn aliases(field: &Field<'_>) -> Vec<ServerOrigin> {
+    const EXPECTED: &str = "a scheme, a host and a port such as http://mcp.internal:8000, without a path";
+    let items = field.distinct("other names of the server, such as http://mcp.internal:8000").unwrap_or_default();
+    let alias = |item: &Field<'_>| {
+        let text = item.text(EXPECTED)?;
+        match value::url(text) {
+            Ok(url) if text.ends_with(url.authority) => ServerOrigin::new(url.https, url.authority),
+            Ok(_) => item.wrong(EXPECTED),
+            Err(expected) => item.wrong(expected),
+        }
+    };
+    items.iter().filter_map(alias).collect()
 }
 
 /// `query`: what happens to the query of a client's URL.

@@ -15,6 +15,7 @@ use crate::{
         mcp::{
             answer::{
                 message_endpoint::{self, Base},
+                moved,
                 sse::Event,
             },
             session_seal::{Sealed, SealedFor, SessionKeys},
@@ -88,13 +89,16 @@ impl EndpointRewriter {
         let Transport::Sse { messages } = &self.server.transport else {
             return Err("this server does not use the transport of 2024-11-05");
         };
-        let upstream = self.server.upstream.settings();
-        let base = Base {
-            scheme: if upstream.peer.tls { "https" } else { "http" },
-            authority: &upstream.authority,
-            path_and_query: &upstream.path_and_query,
-        };
-        let target = message_endpoint::resolve(base, &named)?;
+        let upstream = &self.server.upstream;
+        let base = Base { names: upstream.names(), path_and_query: &upstream.settings().path_and_query };
+        let target = message_endpoint::resolve(base, &named).inspect_err(|why| {
+            let (server, named) = (&*self.server.series.name, moved::shown(&named));
+            tracing::warn!(
+                %server,
+                "the event stream ends, because the endpoint {named} that it names is refused: {why}; if it is another \
+                 name of the same server, write scheme, host and port into upstream.aliases"
+            );
+        })?;
         let text = URL_SAFE_NO_PAD.encode(target);
         let sealed = self.gateway.session_keys.seal(bound(&self.server, &self.caller), &text);
         let sealed = sealed.ok_or("the endpoint cannot be sealed")?;

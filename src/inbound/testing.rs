@@ -273,6 +273,7 @@ fn upstream(site: &Site) -> Arc<Upstream> {
         peer: Peer { host: "127.0.0.1".into(), port: site.address.port(), tls: false },
         authority,
         path_and_query: PATH.into(),
+        aliases: Vec::new(),
         query: QueryRule::Forward,
         ca: None,
         connections: 2,
@@ -280,7 +281,7 @@ fn upstream(site: &Site) -> Arc<Upstream> {
         response_timeout: Duration::from_secs(5),
     };
     let dialler = Dialler { tls: client_tls(tls_roots(&[]).unwrap(), true), resolver: Resolver::system() };
-    Upstream::new(&settings, dialler, &Arc::default()).unwrap()
+    Upstream::new(&settings, dialler, None, &Arc::default()).unwrap()
 }
 
 fn server(

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -13,7 +12,7 @@ use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -21,6 +20,7 @@ use crate::outbound::{address::AddressRule, resolve::Resolver, vanished};
 
 pub use fault::{DialFault, DialFaultKind};
 
+mod connect;
 mod fault;
 
 /// The host to connect to.
@@ -97,7 +97,7 @@ impl Dialler {
         let addresses = self.resolver.resolve(&peer.host, rule).await;
         let addresses = addresses.map_err(|cause| DialFault { kind: DialFaultKind::Resolve, cause })?;
         *step = Step::Connect;
-        let tcp = connect_first(&addresses, peer.port, rule, deadline).await?;
+        let tcp = connect::first(&addresses, peer.port, rule, deadline).await?;
         tcp.set_nodelay(true).map_err(|cause| DialFault { kind: DialFaultKind::Reset, cause })?;
         if let Err(cause) = vanished::notice(&tcp) {
             tracing::debug!(%cause, host = %peer.host, "TCP keep-alive could not be set");
@@ -116,40 +116,6 @@ impl Dialler {
             .map_err(|cause| DialFault { kind: DialFaultKind::of_tls(&cause), cause })?;
         Ok(Stream::Tls(Box::new(stream)))
     }
-}
-
-/// Connects to the first address that answers. Each address gets its share of the time, so that a
-/// dead address does not hide the next.
-async fn connect_first(
-    addresses: &[IpAddr],
-    port: u16,
-    rule: AddressRule,
-    deadline: Instant,
-) -> Result<TcpStream, DialFault> {
-    // One forbidden address makes the name forbidden: a mixed answer looks like DNS rebinding.
-    if addresses.iter().any(|address| !rule.permits(*address)) {
-        let cause =
-            io::Error::new(io::ErrorKind::PermissionDenied, "the name leads to an address that may not be dialled");
-        return Err(DialFault { kind: DialFaultKind::Address, cause });
-    }
-    let mut fault: Option<DialFault> = None;
-    for (address, left) in addresses.iter().zip((1..=addresses.len()).rev()) {
-        let share = deadline.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(u32::MAX);
-        let failed = match timeout(share, TcpStream::connect((*address, port))).await {
-            Ok(Ok(tcp)) => return Ok(tcp),
-            Ok(Err(cause)) => DialFault { kind: DialFaultKind::of_connect(&cause, *address), cause },
-            Err(_) => DialFault { kind: DialFaultKind::ConnectTimeout, cause: io::ErrorKind::TimedOut.into() },
-        };
-        // Without IPv6 the system reports every IPv6 address as unreachable. That must not hide the
-        // error of an IPv4 address.
-        if fault.as_ref().is_none_or(|before| before.kind == DialFaultKind::Unreachable) {
-            fault = Some(failed);
-        }
-    }
-    Err(fault.unwrap_or_else(|| DialFault {
-        kind: DialFaultKind::Resolve,
-        cause: io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
-    }))
 }
 
 impl Stream {

@@ -12,13 +12,18 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::{
     h2::{StreamSlot, Undone},
+    moved::{Moved, is_moved},
     pools::{Leg, Pools},
     request::{Unsent, UpstreamRequest},
 };
 use crate::{
-    base::limits::upstreams::{UPSTREAM_GOING_AWAY_REPEATS, UPSTREAM_REDIAL_FIRST},
+    base::{
+        limits::upstreams::{UPSTREAM_GOING_AWAY_REPEATS, UPSTREAM_REDIAL_FIRST},
+        names::PublicUrl,
+    },
     decide::{
         fields::query::{self, ClientQuery},
+        mcp::answer::server_origin::ServerOrigin,
         policy::evaluate::Permit,
     },
     outbound::{
@@ -40,6 +45,7 @@ mod h1;
 mod h2;
 mod idle;
 mod links;
+mod moved;
 mod outage;
 mod pools;
 mod request;
@@ -56,23 +62,31 @@ pub struct Upstream {
     scheme: Scheme,
     authority: Authority,
     target: PathAndQuery,
+    moved: Moved,
     query: ClientQuery,
     pools: Arc<Pools>,
 }
 
 impl Upstream {
-    /// Prepares the pool. The dialler's TLS must offer both protocols by ALPN. `spare` may close
-    /// its idle connections.
+    /// Prepares the pool. The dialler's TLS must offer both protocols by ALPN. `told_as` is the
+    /// origin of `public_url`, which the upstream is told with each request. `spare` may close its
+    /// idle connections.
     ///
     /// # Errors
     /// A setting is not a valid part of a URL. The configuration has checked this already.
-    pub fn new(settings: &UpstreamSettings, dialler: Dialler, spare: &Arc<Spare>) -> Result<Arc<Self>, Fault> {
+    pub fn new(
+        settings: &UpstreamSettings,
+        dialler: Dialler,
+        told_as: Option<&PublicUrl>,
+        spare: &Arc<Spare>,
+    ) -> Result<Arc<Self>, Fault> {
         let bad = |cause: http::Error| Fault::new(FaultKind::UpstreamSettings, cause);
         Ok(Arc::new(Self {
             host: HeaderValue::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?,
             scheme: if settings.peer.tls { Scheme::HTTPS } else { Scheme::HTTP },
             authority: Authority::try_from(&*settings.authority).map_err(|cause| bad(cause.into()))?,
             target: PathAndQuery::try_from(&*settings.path_and_query).map_err(|cause| bad(cause.into()))?,
+            moved: Moved::new(settings, told_as),
             query: ClientQuery::new(&settings.query, &settings.path_and_query),
             pools: Pools::new(settings, dialler, spare),
             settings: settings.clone(),
@@ -83,6 +97,12 @@ impl Upstream {
     #[must_use]
     pub fn settings(&self) -> &UpstreamSettings {
         &self.settings
+    }
+
+    /// Whether it was built from these settings and is told this public URL.
+    #[must_use]
+    pub fn is_for(&self, settings: &UpstreamSettings, told_as: &PublicUrl) -> bool {
+        self.settings == *settings && self.moved.is_told(told_as)
     }
 
     /// Decides what of a client's query it receives.
@@ -97,8 +117,8 @@ impl Upstream {
         self.pools.figures()
     }
 
-    /// Sends one request, whose URL gets this query of the client, and returns the head of the answer with a body that is still to come. It
-    /// consumes the permit: one decision, one request.
+    /// Sends one request, whose URL gets this query of the client, and returns the head of the
+    /// answer with a body that is still to come. It consumes the permit: one decision, one request.
     ///
     /// A request is sent again only if no byte of it was written, and once if the upstream says
     /// that it has not processed it (SPEC C-57). A refused connection is dialled again until
@@ -115,12 +135,56 @@ impl Upstream {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Answer>, Fault> {
-        let target = match query {
-            None => self.target.clone(),
-            Some(query) => query::appended(&self.target, query)
-                .map_err(|_| Fault::new(FaultKind::UpstreamSettings, "URL and query are too long together"))?,
+        drop(permit);
+        let base = self.moved.target().unwrap_or_else(|| self.target.clone());
+        let outgoing = UpstreamRequest { method, target: with_query(&base, query)?, headers, body };
+        let mut again = None;
+        let answer = self.exchange(outgoing, &mut again).await?;
+        if !is_moved(answer.status()) {
+            return Ok(answer);
+        }
+        // Rare, so its state is on the heap.
+        Box::pin(self.follow(answer, base, query, again)).await
+    }
+
+    /// Sends the request once more, if `answer` moves it from `base` to the path with or without a
+    /// final slash. Such an answer says that the request was not processed (RFC 9110 §15.4.8).
+    async fn follow(
+        &self,
+        answer: Response<Answer>,
+        base: PathAndQuery,
+        query: Option<&str>,
+        again: Option<UpstreamRequest>,
+    ) -> Result<Response<Answer>, Fault> {
+        let Some(moved) = self.moved.leads_to(&base, answer.headers()) else { return Ok(answer) };
+        drop(answer);
+        let Some(again) = again else {
+            self.moved.remember(&moved, &self.settings);
+            return Err(Fault::new(FaultKind::Redirect, "a server that answered before redirects now"));
         };
-        self.send_to(permit, target, method, headers, body).await
+        let again = UpstreamRequest { target: with_query(&moved, query)?, ..again };
+        let answer = self.exchange(again, &mut None).await?;
+        if !answer.status().is_redirection() {
+            self.moved.remember(&moved, &self.settings);
+        }
+        Ok(answer)
+    }
+
+    /// Where a redirect leads and why it is not followed, for the log.
+    #[must_use]
+    pub fn not_followed(&self, headers: &HeaderMap) -> String {
+        self.moved.not_followed(&self.target, headers)
+    }
+
+    /// Forgets where the upstream has redirected: the configuration was read again.
+    pub fn forget_redirect(&self) {
+        self.moved.forget();
+    }
+
+    /// The names of the upstream in its own URLs; the one in its configured URL comes first.
+    #[must_use]
+    pub fn names(&self) -> &[ServerOrigin] {
+        self.moved.names()
     }
 
     /// Sends one request to another path of the same origin, which the upstream itself has named.
@@ -136,8 +200,16 @@ impl Upstream {
         body: Bytes,
     ) -> Result<Response<Answer>, Fault> {
         drop(permit);
-        let mut outgoing = UpstreamRequest { method, target, headers, body };
-        let mut repeats = 0;
+        self.exchange(UpstreamRequest { method, target, headers, body }, &mut None).await
+    }
+
+    /// Sends one request. `again` is the same request, if it can be sent again after a redirect.
+    async fn exchange(
+        &self,
+        mut outgoing: UpstreamRequest,
+        again: &mut Option<UpstreamRequest>,
+    ) -> Result<Response<Answer>, Fault> {
+        let (epoch, mut repeats) = (self.moved.epoch(), 0);
         // When the call began to wait for a connection; most calls never wait.
         let mut arrived = None;
         loop {
@@ -149,7 +221,7 @@ impl Upstream {
             };
             let limit = self.settings.response_timeout;
             match leg {
-                Leg::Own(own) => match timeout(limit, own.send(outgoing, self.host.clone())).await {
+                Leg::Own(own) => match timeout(limit, own.send(outgoing, self.host.clone(), (epoch, again))).await {
                     Ok(Ok((response, own))) => {
                         return Ok(response.map(|incoming| Answer::alone(incoming, own, Arc::clone(&self.pools.idle))));
                     }
@@ -163,7 +235,10 @@ impl Upstream {
                     Err(_) => return Err(no_head(limit)),
                 },
                 Leg::Shared(slot) => match self.send_shared(slot, &outgoing).await {
-                    Ok(answer) => return Ok(answer),
+                    Ok(answer) => {
+                        *again = Some(outgoing);
+                        return Ok(answer);
+                    }
                     Err(Undone::Unsent(fault)) => {
                         if is_fresh {
                             self.pause(arrived, fault).await?;
@@ -240,6 +315,12 @@ impl Upstream {
     pub fn prune(&self) {
         self.pools.prune();
     }
+}
+
+fn with_query(target: &PathAndQuery, query: Option<&str>) -> Result<PathAndQuery, Fault> {
+    let Some(query) = query else { return Ok(target.clone()) };
+    query::appended(target, query)
+        .map_err(|_| Fault::new(FaultKind::UpstreamSettings, "URL and query are too long together"))
 }
 
 /// How often a request is sent again that the upstream says it did not process. Each connection of

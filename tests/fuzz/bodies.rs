@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header, uri::PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use portcullis::{
     base::limits::{fetch::JWKS_KEYS_MAX, tokens::TOKEN_BYTES_MAX},
     config::{explain, file},
@@ -16,7 +16,6 @@ use portcullis::{
             frames::{Cutoff, Frames},
         },
         mcp::{
-            answer::message_endpoint::{self, Base},
             error::{self, about::About},
             request::{
                 headers,
@@ -59,7 +58,7 @@ pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_req
 pub(crate) use messages::{batch, peek};
 pub(crate) use proxied::{forwarded, proxy_header};
 pub(crate) use table::TARGETS;
-pub(crate) use uri::{query, uri};
+pub(crate) use uri::{endpoint, query, uri};
 pub(crate) use verdicts::{origin, policy, route, session};
 pub(crate) use watched::guard;
 
@@ -84,25 +83,6 @@ fn fields(input: &[u8]) -> HeaderMap {
         }
     }
     map
-}
-
-/// An endpoint that is taken is a path of the stream's own origin, and one that means itself there.
-pub(crate) fn endpoint(input: &[u8]) -> bool {
-    let base = Base { scheme: "http", authority: "up.example:8000", path_and_query: "/a/sse?v=1" };
-    let Ok(target) = message_endpoint::resolve(base, input) else { return false };
-    assert!(
-        message_endpoint::is_own(&target)
-            && target.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == target)
-    );
-    let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
-    assert!(!path.split('/').any(|segment| matches!(segment, "." | "..")), "{target}");
-    assert_eq!(message_endpoint::resolve(base, target.as_bytes()).as_ref(), Ok(&target));
-    let reference = String::from_utf8_lossy(input).to_ascii_lowercase();
-    let authority = reference.split_once("//").map(|(before, rest)| (before, rest.split(['/', '?', '#']).next()));
-    if let Some(("" | "http:", authority)) = authority {
-        assert_eq!(authority, Some("up.example:8000"), "{reference}");
-    }
-    true
 }
 
 /// The verdict over a connection's bytes does not depend on how they are cut, and what passes has heads with one reading.

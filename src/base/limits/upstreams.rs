@@ -17,6 +17,11 @@ pub const UPSTREAM_H2_PING: Duration = Duration::from_secs(5);
 pub const UPSTREAM_H2_HEADER_BYTES_MAX: u32 = 16 * 1024;
 /// How often a request is sent again because connections are going away that did not process it.
 pub const UPSTREAM_GOING_AWAY_REPEATS: u32 = 4;
+/// After this time without an answer of one address of a name, the next one is tried too (RFC 8305
+/// §5).
+pub const CONNECT_NEXT_AFTER: Duration = Duration::from_millis(250);
+/// Addresses of one name that are tried at once.
+pub const CONNECT_AT_ONCE_MAX: usize = 8;
 /// Age at which a connection is replaced, so that a changed DNS record is noticed under load: twice
 /// the usual 30 s of a record in a cluster. One handshake a minute is cheap.
 pub const UPSTREAM_CONNECTION_AGE: Duration = Duration::from_secs(60);

@@ -204,6 +204,13 @@ fn upstream() -> KeySection {
                  them). The headers named here pass as clients write them.",
             ),
             KeyRow::optional(
+                "aliases",
+                list("origins", matching("a scheme, a host and a port", "^https?://[^/?#@]+$")),
+                "Other names of the same server, such as `http://mcp.internal:8000`: the server may use them in its \
+                 redirects and in the endpoint that the transport of 2024-11-05 names. Only the path and the query are \
+                 used. The gateway never connects to an alias.",
+            ),
+            KeyRow::optional(
                 "query",
                 ValueShape::WordsOr(
                     QUERY.into(),

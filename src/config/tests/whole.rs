@@ -50,6 +50,7 @@ servers:
       response_timeout: 5m
       pass_headers: []
       query: [toolsets, "read only"]
+      aliases: ["https://mcp.example", "http://[::1]:8080"]
     authorization_servers: [corporate]
     audiences: []
     scopes: [mcp:connect]

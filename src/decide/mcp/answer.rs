@@ -6,6 +6,8 @@ pub mod list_filter;
 pub mod list_guard;
 pub mod lists;
 pub mod message_endpoint;
+pub mod moved;
+pub mod server_origin;
 pub mod sse;
 pub mod task;
 pub mod task_search;

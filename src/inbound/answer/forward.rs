@@ -101,7 +101,13 @@ pub(in crate::inbound) async fn ask(
         session::begins_nothing(&gateway.sessions, server, &outgoing, now);
     }
     if let Err(what) = check_answer(&answer, server) {
-        return Err(not_relayed(what, answer.status(), record));
+        let status = answer.status();
+        if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
+            let cause = upstream.not_followed(answer.headers());
+            record.failed(UpstreamOutcome::Unfit, "redirect", &format_args!("status {}: {cause}", status.as_u16()));
+            return Err(Refusal::UpstreamAnswer(what));
+        }
+        return Err(not_relayed(what, status, record));
     }
 
     let (mut head, body) = answer.into_parts();
@@ -195,6 +201,9 @@ fn refusal_of(fault: &Fault, record: &mut Record) -> Refusal {
     let (outcome, refusal) = match fault.kind {
         FaultKind::Timeout => (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout("did not answer in time")),
         FaultKind::Broken => (UpstreamOutcome::BrokeOff, Refusal::UpstreamAnswer("it broke off before an answer")),
+        FaultKind::Redirect => {
+            (UpstreamOutcome::Unfit, Refusal::UpstreamAnswer("it redirects to another path from now on; try again"))
+        }
         FaultKind::Busy => (UpstreamOutcome::Unreachable, Refusal::UpstreamBusy),
         FaultKind::Dial(DialFaultKind::NoDescriptors) => (UpstreamOutcome::Unreachable, Refusal::OverloadedDescriptors),
         FaultKind::Dial(kind) if kind.is_timeout() => {

@@ -19,6 +19,7 @@ use tokio::{task::unconstrained, time::Instant};
 
 use super::{
     counts::{Counts, Opened},
+    moved::is_moved,
     request::{Unsent, UpstreamRequest},
 };
 use crate::outbound::dial::{DialFault, DialFaultKind, Stream};
@@ -29,6 +30,8 @@ pub(super) struct Own {
     sender: http1::SendRequest<Full<Bytes>>,
     connection: Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>,
     old_at: Instant,
+    /// The epoch of the target for which the server has answered over it without a redirect.
+    proven: u32,
     _opened: Opened,
 }
 
@@ -39,7 +42,7 @@ impl Own {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|cause| DialFault { kind: DialFaultKind::Reset, cause: std::io::Error::other(cause) })?;
-        Ok(Self { sender, connection: Box::pin(connection), old_at, _opened: Opened::own(counts) })
+        Ok(Self { sender, connection: Box::pin(connection), old_at, proven: 0, _opened: Opened::own(counts) })
     }
 
     /// Whether it is too old for another request.
@@ -67,11 +70,19 @@ impl Own {
     }
 
     /// Sends one request. The connection comes back with the head, unless it ended.
+    ///
+    /// `again` gets a copy of the head if the answer may be a redirect. A server begins to redirect
+    /// when it is started, with new connections, so only the first request of a connection to a
+    /// target, which `epoch` tells, is copied; the body is shared.
     pub(super) async fn send(
         mut self,
         outgoing: UpstreamRequest,
         host: HeaderValue,
+        (epoch, again): (u32, &mut Option<UpstreamRequest>),
     ) -> Result<(Response<Incoming>, Option<Self>), Unsent> {
+        if self.proven != epoch {
+            *again = Some(outgoing.clone());
+        }
         let mut response = pin!(self.sender.try_send_request(outgoing.into_h1(host)));
         let outcome = poll_fn(|cx| {
             // The connection is polled first: it writes the request and reads the answer for the
@@ -87,7 +98,12 @@ impl Own {
         })
         .await;
         match outcome {
-            Ok((Ok(response), ended)) => Ok((response, (!ended).then_some(self))),
+            Ok((Ok(response), ended)) => {
+                if !is_moved(response.status()) {
+                    self.proven = epoch;
+                }
+                Ok((response, (!ended).then_some(self)))
+            }
             Ok((Err(failed), _)) => Err(unsent(failed)),
             Err(end) => {
                 // If the connection has not taken the request, dropping it returns the request.

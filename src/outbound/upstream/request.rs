@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, uri::PathAndQuery};
 use crate::outbound::fault::{Fault, FaultKind};
 
 /// A request to an upstream.
+#[derive(Clone)]
 pub(super) struct UpstreamRequest {
     pub(super) method: Method,
     pub(super) target: PathAndQuery,

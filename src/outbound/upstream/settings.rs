@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
-use crate::{base::names::ServerName, decide::fields::query::QueryRule, outbound::dial::Peer};
+use crate::{
+    base::names::ServerName,
+    decide::{fields::query::QueryRule, mcp::answer::server_origin::ServerOrigin},
+    outbound::dial::Peer,
+};
 
 /// The address of one upstream, and bounds on its connections and times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub struct UpstreamSettings {
     pub authority: Box<str>,
     /// Path and query of the URL, whatever path the client wrote (SPEC F-20).
     pub path_and_query: Box<str>,
+    /// Other names of the server, in its own URLs.
+    pub aliases: Vec<ServerOrigin>,
     /// What happens to the query of a client's URL.
     pub query: QueryRule,
     /// A private CA instead of the public roots.

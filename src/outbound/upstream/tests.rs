@@ -43,6 +43,7 @@ fn upstream(port: u16) -> (Arc<Upstream>, Arc<AtomicU8>) {
         peer: Peer { host: "mcp.example".into(), port, tls: false },
         authority: "mcp.example".into(),
         path_and_query: "/mcp".into(),
+        aliases: Vec::new(),
         query: QueryRule::Forward,
         ca: None,
         connections: 2,
@@ -50,7 +51,7 @@ fn upstream(port: u16) -> (Arc<Upstream>, Arc<AtomicU8>) {
         response_timeout: Duration::from_secs(5),
     };
     let tls = client_tls(tls_roots(&[]).unwrap(), true);
-    (Upstream::new(&settings, Dialler { tls, resolver }, &Arc::default()).unwrap(), last)
+    (Upstream::new(&settings, Dialler { tls, resolver }, None, &Arc::default()).unwrap(), last)
 }
 
 async fn later(by: Duration) {

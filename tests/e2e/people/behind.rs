@@ -1,3 +1,6 @@
 //! Redirects, queries, names, addresses and certificates of MCP servers (A8, C1, C2, C6, C7).
 
+mod addresses;
+mod names;
 mod query;
+mod redirects;

@@ -24,7 +24,7 @@ pub struct Dns {
 
 struct State {
     /// What every name leads to; nothing is answered where there is none.
-    answer: Mutex<Option<Ipv4Addr>>,
+    answer: Mutex<Vec<Ipv4Addr>>,
     asked: AtomicUsize,
     changed: watch::Sender<()>,
 }
@@ -32,6 +32,11 @@ struct State {
 impl Dns {
     /// Starts one, which needs root: port 53, and `unshare -m` for the gateway. `None`, and a loud word, where that is not given.
     pub async fn start(answer: Option<Ipv4Addr>) -> Option<Self> {
+        Self::start_with(answer.as_slice()).await
+    }
+
+    /// The same, with all of these addresses for each name.
+    pub async fn start_with(answer: &[Ipv4Addr]) -> Option<Self> {
         let last = NEXT.fetch_add(1, Ordering::SeqCst);
         let process = std::process::id().to_be_bytes();
         let address = Ipv4Addr::new(127, 53 ^ process[2], process[3], last);
@@ -44,8 +49,11 @@ impl Dns {
                 return None;
             }
         };
-        let state =
-            Arc::new(State { answer: Mutex::new(answer), asked: AtomicUsize::new(0), changed: watch::Sender::new(()) });
+        let state = Arc::new(State {
+            answer: Mutex::new(answer.to_vec()),
+            asked: AtomicUsize::new(0),
+            changed: watch::Sender::new(()),
+        });
         let task = tokio::spawn(serve(socket, Arc::clone(&state)));
         Some(Self { address: address.into(), state, task })
     }
@@ -57,7 +65,7 @@ impl Dns {
 
     /// From now on names lead there.
     pub fn answer(&self, address: Ipv4Addr) {
-        *self.state.answer.lock().unwrap() = Some(address);
+        *self.state.answer.lock().unwrap() = vec![address];
     }
 
     /// How many questions came.
@@ -89,23 +97,24 @@ async fn serve(socket: UdpSocket, state: Arc<State>) {
         let Ok((length, from)) = socket.recv_from(&mut packet).await else { continue };
         state.asked.fetch_add(1, Ordering::SeqCst);
         state.changed.send_replace(());
-        let answer = *state.answer.lock().unwrap();
-        if let Some(address) = answer
-            && let Some(reply) = reply(&packet[..length], address)
+        let answer = state.answer.lock().unwrap().clone();
+        if !answer.is_empty()
+            && let Some(reply) = reply(&packet[..length], &answer)
         {
             let _ = socket.send_to(&reply, from).await;
         }
     }
 }
 
-/// RFC 1035 §4: the question comes back, and an A record where one was asked for; of other types there are none.
-fn reply(question: &[u8], address: Ipv4Addr) -> Option<Vec<u8>> {
+/// RFC 1035 §4: the question comes back, and A records where they were asked for; of other types there are none.
+fn reply(question: &[u8], addresses: &[Ipv4Addr]) -> Option<Vec<u8>> {
     let name_end = 12 + question.get(12..)?.iter().position(|byte| *byte == 0)? + 1;
     let asks_for_a = question.get(name_end..name_end + 2)? == [0, 1];
     let mut reply = question.get(..2)?.to_vec();
-    reply.extend([0x81, 0x80, 0, 1, 0, u8::from(asks_for_a), 0, 0, 0, 0]);
+    let count = if asks_for_a { u8::try_from(addresses.len()).ok()? } else { 0 };
+    reply.extend([0x81, 0x80, 0, 1, 0, count, 0, 0, 0, 0]);
     reply.extend_from_slice(question.get(12..name_end + 4)?);
-    if asks_for_a {
+    for address in addresses.iter().take(count.into()) {
         reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
         reply.extend(address.octets());
     }

@@ -1,9 +1,16 @@
-//! What must hold for the readings of a resource URI, and for the query of a client's URL.
+//! What must hold for URIs: of resources, of message endpoints and redirects, and the query of a client's URL.
 
 use http::uri::PathAndQuery;
 use portcullis::decide::{
     fields::query::{ClientQuery, QueryRule, appended},
-    mcp::request::target::Target,
+    mcp::{
+        answer::{
+            message_endpoint::{self, Base},
+            moved,
+            server_origin::ServerOrigin,
+        },
+        request::target::Target,
+    },
     policy::{
         evaluate::judge,
         pattern::Pattern,
@@ -95,6 +102,29 @@ pub(crate) fn query(input: &[u8]) -> bool {
     assert!(found.all(|name| name != b"access_token" && !pinned.contains(&name)), "{configured} {query:?}");
     if let Ok(whole) = appended(&configured, &passed) {
         assert!(whole.path() == configured.path() && whole.as_str().starts_with(configured.as_str()));
+    }
+    true
+}
+
+/// An endpoint that is taken is a path of the stream's own origin, and one that means itself there; a redirect that is
+/// followed changes the slash at the end.
+pub(crate) fn endpoint(input: &[u8]) -> bool {
+    let names: Vec<_> = ServerOrigin::new(false, "up.example:8000").into_iter().collect();
+    let base = Base { names: &names, path_and_query: "/a/sse?v=1" };
+    assert!(moved::slash(base, input).is_ok_and(|path| path == "/a/sse/") == moved::slash(base, input).is_ok());
+    assert!(moved::shown(input).is_ascii() || !input.is_ascii());
+    let Ok(target) = message_endpoint::resolve(base, input) else { return false };
+    assert!(
+        message_endpoint::is_own(&target)
+            && target.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == target)
+    );
+    let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
+    assert!(!path.split('/').any(|segment| matches!(segment, "." | "..")), "{target}");
+    assert_eq!(message_endpoint::resolve(base, target.as_bytes()).as_ref(), Ok(&target));
+    let reference = String::from_utf8_lossy(input).to_ascii_lowercase();
+    let authority = reference.split_once("//").map(|(before, rest)| (before, rest.split(['/', '?', '#']).next()));
+    if let Some(("" | "http:", authority)) = authority {
+        assert_eq!(authority, Some("up.example:8000"), "{reference}");
     }
     true
 }

@@ -1,8 +1,17 @@
-//! Mistakes in `upstream.query`.
+//! Mistakes in `upstream.query` and `upstream.aliases`.
 
 use super::{Case, UPSTREAM};
 
 pub(super) const CASES: &[Case] = &[
+    (
+        UPSTREAM,
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\", aliases: [\"http://a/\", \"http://u@a\", mcp, \"http://a\"]}\n",
+        &[
+            "10:60 servers.weather.upstream.aliases[0]: found \"http://a/\"; expected a scheme, a host and a port such as http://mcp.internal:8000, without a path",
+            "10:73 servers.weather.upstream.aliases[1]: found a URL that is not shown, since it may hold a secret; expected a URL without user name and password",
+            "10:87 servers.weather.upstream.aliases[2]: found \"mcp\"; expected a URL that begins with https:// or http:// in lower case",
+        ],
+    ),
     (
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\", query: drops}\n",

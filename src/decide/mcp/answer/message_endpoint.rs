@@ -1,25 +1,25 @@
 //! Resolves the message endpoint of a 2024-11-05 upstream: a path at its own origin (SPEC C-96).
 
-use crate::base::{limits::messages::ENDPOINT_BYTES_MAX, names::split_port};
+use super::server_origin::ServerOrigin;
+use crate::base::limits::messages::ENDPOINT_BYTES_MAX;
 
-/// The URL of the event stream, against which the endpoint is resolved.
+/// The URL against which a reference of the upstream is resolved.
 #[derive(Clone, Copy, Debug)]
 pub struct Base<'a> {
-    /// `https` or `http`.
-    pub scheme: &'a str,
-    /// Host and port.
-    pub authority: &'a str,
-    /// Path and query of the stream.
+    /// The names of the server; its own comes first.
+    pub names: &'a [ServerOrigin],
+    /// Path and query of the URL.
     pub path_and_query: &'a str,
 }
 
-const ELSEWHERE: &str = "it is not at the origin of the event stream";
+const ELSEWHERE: &str = "it is neither at the upstream nor at one of its aliases";
 const NO_URI: &str = "it is not a URI";
 
 /// Resolves the URI of an `endpoint` event to path and query (RFC 3986 §5.2).
 ///
 /// The `endpoint` event decides where this caller's messages go, together with the upstream's
-/// credential: never to another origin (attack 152).
+/// credential: never to another server (attack 152). A URI with one of the server's other names is
+/// at the server, and only its path and query are used.
 ///
 /// # Errors
 /// Why the endpoint cannot be used.
@@ -61,39 +61,33 @@ fn is_uri_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
 }
 
-/// The part of `reference` after scheme and authority. If it has them, they must be those of
-/// `base`.
+/// The part of `reference` after scheme and authority. If it has them, they must be one of the
+/// names in `base`.
 fn below_origin<'a>(base: Base<'_>, reference: &'a str) -> Result<&'a str, &'static str> {
     let marked = reference.find([':', '/', '?']).and_then(|at| reference.split_at_checked(at));
     let (scheme, rest) = match marked {
         Some((scheme, rest)) if rest.starts_with(':') => (Some(scheme), rest.get(1..).unwrap_or_default()),
         _ => (None, reference),
     };
-    if scheme.is_some_and(|scheme| !scheme.eq_ignore_ascii_case(base.scheme)) {
-        return Err(ELSEWHERE);
-    }
+    let https = match scheme {
+        None => base.names.first().is_some_and(ServerOrigin::is_https),
+        Some(scheme) if scheme.eq_ignore_ascii_case("https") => true,
+        Some(scheme) if scheme.eq_ignore_ascii_case("http") => false,
+        Some(_) => return Err(ELSEWHERE),
+    };
     let Some(net) = rest.strip_prefix("//") else {
         // `http:messages` is a path to some readers and a host to others.
         return if scheme.is_some() { Err(NO_URI) } else { Ok(rest) };
     };
     let end = net.find(['/', '?']).unwrap_or(net.len());
     let (authority, rest) = net.split_at_checked(end).ok_or(NO_URI)?;
-    if !same_authority(base, authority) {
+    if !base.names.iter().any(|name| name.is_at(https, authority)) {
         return Err(ELSEWHERE);
     }
     match rest.chars().next() {
         None => Ok("/"),
         Some('/') => Ok(rest),
         Some(_) => Err(NO_URI),
-    }
-}
-
-fn same_authority(base: Base<'_>, authority: &str) -> bool {
-    let usual = if base.scheme == "https" { 443 } else { 80 };
-    let parts = |authority| split_port(authority).map(|(host, port)| (host, port.unwrap_or(usual)));
-    match (parts(base.authority), parts(authority)) {
-        (Ok((ours, our_port)), Ok((theirs, their_port))) => ours.eq_ignore_ascii_case(theirs) && our_port == their_port,
-        _ => false,
     }
 }
 
@@ -125,8 +119,64 @@ mod tests {
     use super::*;
     use crate::{base::limits::connections::URI_BYTES_MAX, decide::mcp::session_seal::SEAL_ADDS};
 
-    const HTTP: Base<'_> = Base { scheme: "http", authority: "up.example:8000", path_and_query: "/a/sse?v=1" };
-    const HTTPS: Base<'_> = Base { scheme: "https", authority: "up.example", path_and_query: "/sse" };
+    fn named(names: &[(bool, &str)], path_and_query: &str, reference: &[u8]) -> Result<String, &'static str> {
+        let names = names.iter().map(|(https, authority)| ServerOrigin::new(*https, authority).unwrap());
+        super::resolve(Base { names: &names.collect::<Vec<_>>(), path_and_query }, reference)
+    }
+
+    #[derive(Clone, Copy)]
+    enum At {
+        Http,
+        Https,
+    }
+    use At::{Http as HTTP, Https as HTTPS};
+
+    fn resolve(at: At, reference: &[u8]) -> Result<String, &'static str> {
+        match at {
+            HTTP => named(&[(false, "up.example:8000")], "/a/sse?v=1", reference),
+            HTTPS => named(&[(true, "up.example")], "/sse", reference),
+        }
+    }
+
+    #[test]
+    fn people_c6_an_endpoint_may_have_another_name_of_the_server() {
+        let names = [(false, "up.example:8000"), (true, "Alias.example"), (false, "[::1]:9000")];
+        for (reference, resolved) in [
+            ("https://alias.example/m?x", "/m?x"),
+            ("HTTPS://ALIAS.example:443/m", "/m"),
+            ("http://[::1]:9000/m", "/m"),
+            ("//up.example:8000/m", "/m"),
+            ("http://up.example:8000/m", "/m"),
+            ("/m", "/m"),
+        ] {
+            assert_eq!(named(&names, "/sse", reference.as_bytes()).as_deref(), Ok(resolved), "{reference}");
+        }
+    }
+
+    #[test]
+    fn people_c6_attack_274_what_only_looks_like_an_alias_is_refused() {
+        let names = [(false, "up.example:8000"), (true, "alias.example")];
+        for reference in [
+            "http://alias.example/m",
+            "http://alias.example:443/m",
+            "https://alias.example:8443/m",
+            "https://up.example:8000/m",
+            "//alias.example/m",
+            "https://alias.example.evil/m",
+            "https://evil.alias.example/m",
+            "https://alias.example@evil/m",
+            "https://evil@alias.example/m",
+            "https://alias.example./m",
+            "https://alias-example/m",
+            "https://aliasexample/m",
+            "https:///m",
+        ] {
+            assert_eq!(named(&names, "/sse", reference.as_bytes()), Err(ELSEWHERE), "{reference}");
+        }
+        for reference in ["https://alias.example//evil/m", "https://alias.example\\@evil/m", "https:alias.example/m"] {
+            assert_eq!(named(&names, "/sse", reference.as_bytes()), Err(NO_URI), "{reference}");
+        }
+    }
 
     #[test]
     fn c96_an_endpoint_of_the_same_origin_is_resolved() {
