@@ -46,7 +46,11 @@ use crate::{
         names::{PublicUrl, Scope, ServerName},
         secret::Secret,
     },
-    decide::{mcp::answer::lists::Hide, policy::rule::Policy, token::api_key::ApiKeyEntry},
+    decide::{
+        mcp::{answer::lists::Hide, denial::DenyAs},
+        policy::rule::Policy,
+        token::api_key::ApiKeyEntry,
+    },
     inbound::state::server::ServerLimits,
     outbound::{
         credential::{Credential, IdentityHeader},
@@ -215,15 +219,6 @@ pub struct LegacySse {
     /// Where the upstream's event stream is. Timeouts and CA are those of the server's own
     /// upstream.
     pub upstream: UpstreamSettings,
-}
-
-/// `deny_as:`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DenyAs {
-    /// 403 with a challenge.
-    Challenge,
-    /// 200 with an `isError` result, for clients that drop the 403.
-    ToolError,
 }
 
 /// One of `documents:`.

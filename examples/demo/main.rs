@@ -214,6 +214,7 @@ servers:
     path: /mcp
     upstream: {url: "http://127.0.0.1:UPSTREAM/mcp"}
     scopes: [notes:read]
+    deny_as: challenge   # by default, a program without a user gets a result in place of the 403
     rules:
       - {tools: [list_notes, read_note, search_notes]}
       - {tools: [write_note], scopes: ["notes:write"]}

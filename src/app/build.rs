@@ -20,9 +20,10 @@ use crate::{
         clock::Clock,
         names::{Issuer, PublicUrl},
     },
-    config::{DenyAs, LegacySse, ServerSettings, Settings, environment::process_environment},
+    config::{LegacySse, ServerSettings, Settings, environment::process_environment},
     decide::{
         fields::origin::Sites,
+        mcp::denial::DenyAs,
         resource_server::{
             challenge::Challenges,
             resource_metadata::{ResourceMetadata, etag},
@@ -278,7 +279,7 @@ impl Builder {
             batches: server.batches,
             stream_keep_alive: server.stream_keep_alive,
             // Answers come on the stream; no client reads a result in the answer to a message.
-            deny_as_tool_error: server.deny_as == DenyAs::ToolError && !endpoint.legacy,
+            deny_as: if endpoint.legacy { DenyAs::Challenge } else { server.deny_as },
         })
     }
 }

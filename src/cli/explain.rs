@@ -26,6 +26,7 @@ use crate::{
     config::{Settings, explain as file_as_understood},
     decide::{
         mcp::{
+            denial::DenyAs,
             method::{self, MethodEra, Touches},
             request::{
                 parse,
@@ -150,14 +151,28 @@ fn decided(arguments: &Explain, settings: &Settings, name: &str) -> Result<Story
         }
         Err(refusal) => {
             let mut story = refused(lines, server, &refusal, attributes.scopes);
-            if server.deny_as_tool_error && matches!(target, Target::Tool(_)) {
-                story
-                    .lines
-                    .push("deny_as is tool_error: the answer is a result that says so, with status 200".to_owned());
+            if let Target::Tool(_) = target {
+                story.lines.extend(form_of(server.deny_as, &token));
             }
             Ok(story)
         }
     }
+}
+
+/// How a refused call of a tool is answered, if not with the challenge.
+fn form_of(deny_as: DenyAs, token: &ExplainedToken) -> Option<String> {
+    let told = match (deny_as, token) {
+        (DenyAs::ToolError, _) => "deny_as is tool_error: the answer is a result that says so, with status 200",
+        (DenyAs::Auto, ExplainedToken::Verified(caller)) if caller.is_machine() => {
+            "deny_as is auto, and this is a machine's token: the answer is a result that says so, with status 200"
+        }
+        (DenyAs::Auto, ExplainedToken::Assumed { .. }) => {
+            "deny_as is auto: this is the answer for a user's token; with a machine's token the answer is a result that \
+             says so, with status 200"
+        }
+        (DenyAs::Auto | DenyAs::Challenge, _) => return None,
+    };
+    Some(told.to_owned())
 }
 
 fn refused(mut lines: Vec<String>, server: &Server, refusal: &Refusal, granted: &[Scope]) -> Story {

@@ -158,6 +158,7 @@ fn rest(
             client_claims: vendor.client_claims,
             marks: vendor.marks,
             subject_claims,
+            machine_marks: vendor.machine_marks,
             scope_prefixes: default(vendor.scope_prefixes),
         },
         keys: keys?,

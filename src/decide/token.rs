@@ -9,6 +9,7 @@ mod claims;
 pub mod id_token;
 pub mod jwk;
 pub mod jwt;
+pub mod machine_mark;
 pub mod presented;
 pub mod rules;
 #[cfg(test)]

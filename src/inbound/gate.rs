@@ -29,7 +29,7 @@ use crate::{
             version::Era,
         },
         policy::evaluate::{Permit, deciding_rule, evaluate},
-        refusal::Refusal,
+        refusal::{Refusal, row::By},
         routing::Ending,
         token::{caller::Caller, presented::Presented},
     },
@@ -297,6 +297,9 @@ fn refuse(refusal: &Refusal, context: &RequestContext, server: &Server, mut reco
     record.refused(refusal);
     if let (Some(_), Some(target)) = (refusal.row().needed(), &context.target) {
         record.decided_by(deciding_rule(&server.policy, target));
+    }
+    if let By::Policy(_) = refusal.row().by {
+        record.denied_as(reply::form(refusal, context, server));
     }
     let response = reply::refuse(refusal, context, Some(server));
     record.answered(response.status());

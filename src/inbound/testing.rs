@@ -21,7 +21,7 @@ use crate::{
     },
     decide::{
         fields::{crossing, origin::Sites, query::QueryRule},
-        mcp::{answer::lists::Hide, request::target::Target, session_seal::SessionKeys, version::Era},
+        mcp::{answer::lists::Hide, denial::DenyAs, request::target::Target, session_seal::SessionKeys, version::Era},
         policy::{
             evaluate::{Permit, evaluate},
             glob::Glob,
@@ -320,7 +320,7 @@ fn server(
         hide: Hide::Unauthorized,
         batches: false,
         stream_keep_alive: None,
-        deny_as_tool_error: false,
+        deny_as: DenyAs::Auto,
     };
     change(&mut server);
     Arc::new(server)

@@ -51,6 +51,9 @@
 //! - `reported`: the reason why a `report_only` rule would have refused
 //! - `required_scopes`, `granted_scopes`: if scope was missing, or would have been missing, so that
 //!   each step-up can be traced
+//! - `denied_as`: how the answer says that the rules refused: `challenge` (with
+//!   `WWW-Authenticate`), `error` (without), or `tool_error` (status 200, and a result that the
+//!   model can read)
 //! - `ungranted_scopes`: an embedded authorization server issued a code to `client` for
 //!   `principal`, without these scopes, which `grants` do not give to this user
 //! - `status`: the HTTP status of the answer; 499 if the client left before it; absent while the
@@ -150,6 +153,8 @@ pub struct Decision<'a> {
     pub reported: Option<&'static str>,
     /// The needed scopes, and the scopes of the token.
     pub scopes: Option<(&'a [Scope], &'a [Scope])>,
+    /// How the answer says that the rules refused.
+    pub denied_as: Option<&'static str>,
     /// What a client asked for and a user cannot get.
     pub ungranted: &'a [Scope],
 }
@@ -341,6 +346,9 @@ fn add_decision(line: &mut Line, decision: &Decision<'_>, failure: Option<&'stat
     if let Some((required, granted)) = decision.scopes {
         line.list("required_scopes", required.iter().take(SCOPES_MAX).map(Scope::as_str), TEXT_BYTES_MAX);
         line.list("granted_scopes", granted.iter().take(SCOPES_MAX).map(Scope::as_str), TEXT_BYTES_MAX);
+    }
+    if let Some(form) = decision.denied_as {
+        line.word("denied_as", form);
     }
     if !decision.ungranted.is_empty() {
         let ungranted = decision.ungranted.iter().take(SCOPES_MAX);

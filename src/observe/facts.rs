@@ -35,6 +35,8 @@ pub(super) struct Facts {
     pub(super) refusal: Option<Refusal>,
     pub(super) rule: Option<usize>,
     pub(super) reported: Option<Refusal>,
+    /// How the answer says that the rules refuse.
+    pub(super) denied_as: Option<&'static str>,
     pub(super) ungranted: Option<Box<Ungranted>>,
 }
 
@@ -91,6 +93,7 @@ impl Facts {
             refusal: None,
             rule: None,
             reported: None,
+            denied_as: None,
             ungranted: None,
         }
     }
@@ -108,6 +111,7 @@ impl Facts {
                 rule: self.rule,
                 reported: self.reported.as_ref().map(|refusal| refusal.row().reason),
                 scopes: self.scopes(about_scope),
+                denied_as: self.denied_as,
                 ungranted: self.ungranted.as_ref().map_or(&[], |one| &*one.scopes),
                 who: self.who(),
             });
@@ -126,6 +130,7 @@ impl Facts {
                 rule,
                 reported: reported.map(|refusal| refusal.row().reason),
                 scopes: self.scopes(refused.or(reported)),
+                denied_as: self.denied_as,
                 ungranted: &[],
                 who: self.who(),
             });

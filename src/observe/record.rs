@@ -11,7 +11,7 @@ pub use crate::observe::{
 use crate::{
     base::{clock::Now, text::Text},
     decide::{
-        mcp::request::target::Target,
+        mcp::{denial::DenialForm, request::target::Target},
         refusal::{
             Refusal,
             row::{By, PolicyRefusal, UpstreamFailure},
@@ -179,6 +179,11 @@ impl Record {
     /// The deciding rule, if neither permit nor refusal names it.
     pub fn decided_by(&mut self, rule: Option<usize>) {
         self.learn(|facts| facts.rule = facts.rule.or(rule));
+    }
+
+    /// How the answer says that the rules refused.
+    pub fn denied_as(&mut self, form: DenialForm) {
+        self.learn(|facts| facts.denied_as = Some(form.as_str()));
     }
 
     /// The outcome of the request at the upstream.

@@ -80,6 +80,20 @@ fn a_decision_is_told_to_its_end() {
 }
 
 #[test]
+fn a50_the_form_of_a_refused_call_is_told() {
+    let (folder, settings) = folder();
+    let text = |deny_as, option, value| {
+        let mut settings = settings.clone();
+        settings.servers[0].deny_as = deny_as;
+        let story = decided(&arguments(folder.path(), option, value, Some("connect")), &settings, "weather");
+        story.unwrap_or_else(|(_, why)| panic!("{why}")).lines.join("\n")
+    };
+    assert!(text(DenyAs::Auto, "tool", "add").contains("with a machine's token the answer is a result"));
+    assert!(!text(DenyAs::Challenge, "tool", "add").contains("deny_as"));
+    assert!(!text(DenyAs::Auto, "prompt", "bye").contains("deny_as"));
+}
+
+#[test]
 fn p10_a_bad_token_is_refused_as_at_the_door_and_not_shown() {
     let (folder, settings) = folder();
     for (token, told) in [

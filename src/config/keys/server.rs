@@ -6,7 +6,6 @@ use serde_json::json;
 
 use crate::{
     config::{
-        DenyAs,
         keys::{
             limits,
             row::{
@@ -18,7 +17,7 @@ use crate::{
         },
         units::DURATION_MAX,
     },
-    decide::mcp::{answer::lists::Hide, version::ASSUMED},
+    decide::mcp::{answer::lists::Hide, denial::DenyAs, version::ASSUMED},
 };
 
 /// `upstream.connect_timeout`.
@@ -51,10 +50,12 @@ pub(in crate::config) const HIDE: WordKey<Hide> = WordKey {
 /// `deny_as`.
 pub(in crate::config) const DENY_AS: WordKey<DenyAs> = WordKey {
     name: "deny_as",
-    words: &[("challenge", DenyAs::Challenge), ("tool_error", DenyAs::ToolError)],
-    default: DenyAs::Challenge,
-    about: "How a refused `tools/call` is answered: with 403 and a challenge that names the missing scopes, or with a \
-            tool error that the model can read, for clients that drop the 403.",
+    words: &[("auto", DenyAs::Auto), ("challenge", DenyAs::Challenge), ("tool_error", DenyAs::ToolError)],
+    default: DenyAs::Auto,
+    about: "How a refused `tools/call` is answered: with 403 and a challenge that names the missing scopes \
+            (`challenge`), or with a tool error that the model can read, for clients that drop the 403 \
+            (`tool_error`). `auto` is `tool_error` for tokens that are marked as those of machines, such as those of \
+            the client credentials grant, and `challenge` for all others.",
 };
 
 /// `batches`; the value is whether they are accepted.

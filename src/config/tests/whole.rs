@@ -9,8 +9,11 @@ use tempfile::TempDir;
 
 use super::{SMALLEST, read, read_in};
 use crate::{
-    config::{DenyAs, Hide, Provenance, Settings, explain, file},
-    decide::policy::rule::{Access, Subject},
+    config::{Hide, Provenance, Settings, explain, file},
+    decide::{
+        mcp::denial::DenyAs,
+        policy::rule::{Access, Subject},
+    },
     outbound::{credential::Credential, keys::KeySource},
 };
 
@@ -176,7 +179,7 @@ fn the_smallest_file_has_every_default() {
 
     let server = &settings.servers[0];
     assert_eq!(server.policy.access, Access::Authenticated);
-    assert_eq!((server.hide, server.deny_as, server.root), (Hide::Forbidden, DenyAs::Challenge, false));
+    assert_eq!((server.hide, server.deny_as, server.root), (Hide::Forbidden, DenyAs::Auto, false));
     assert_eq!((server.batches, server.stream_keep_alive), (false, None));
     assert_eq!(server.credential, Credential::Strip);
     assert_eq!(server.authorization_servers, [0]);

@@ -1,6 +1,9 @@
 //! Deviations of vendors from the RFCs, one row each.
 
-use crate::decide::token::access_mark::AccessMark::{self, Has, HeaderType, NotForClient, Says};
+use crate::decide::token::{
+    access_mark::AccessMark::{self, Has, HeaderType, NotForClient, Says},
+    machine_mark::{MACHINES, MachineMark},
+};
 
 /// The deviations of one vendor, as defaults for settings that the configuration leaves out. A row
 /// never overrides a written setting, and never accepts an issuer or an audience: those are always
@@ -21,6 +24,9 @@ pub struct Vendor {
     /// Prefixes of requested scopes that are granted as their last segment only:
     /// `api://weather/tools.read` is requested, `tools.read` is granted.
     pub scope_prefixes: &'static [&'static str],
+    /// What shows that a token was issued to a machine, which has no user to ask for more scope.
+    /// Each is a positive mark: a token without any counts as a user's.
+    pub machine_marks: &'static [MachineMark],
     /// What an operator must know about this vendor.
     pub notes: &'static [&'static str],
 }
@@ -69,6 +75,7 @@ pub const GENERIC: Vendor = Vendor {
         Has("gty"),
     ],
     scope_prefixes: &[],
+    machine_marks: MACHINES,
     notes: &[],
 };
 
@@ -80,6 +87,7 @@ const VENDORS: &[Vendor] = &[
         client_claims: &["azp", "client_id"],
         // A user's token without scopes has `azp` alone. ID tokens are for the client itself.
         marks: &[HeaderType, Has("scope"), Has("permissions"), Has("gty"), NotForClient("azp")],
+        machine_marks: &[MachineMark::SubjectIsClient, MachineMark::Is("gty", "client-credentials")],
         notes: &[
             "The issuer ends in a slash: https://TENANT.auth0.com/.",
             "Without an API whose identifier is the resource, access tokens are opaque and refused.",
@@ -94,13 +102,15 @@ const VENDORS: &[Vendor] = &[
         client_claims: &["azp", "appid"],
         marks: &[Has("scp"), Has("azpacr"), Has("appidacr")],
         scope_prefixes: &["api://"],
+        machine_marks: &[MachineMark::SubjectIsClient, MachineMark::Is("idtyp", "app")],
         notes: &[
             "Version 2.0 tokens have the issuer https://login.microsoftonline.com/TENANT/v2.0 and the application's id \
              as audience: write it under `audiences`.",
             "Version 1.0 tokens have the issuer https://sts.windows.net/TENANT/ and the audience api://APPLICATION: they \
              need an authorization server of their own, or requestedAccessTokenVersion 2 in the manifest.",
             "`common` and `organizations` are not issuers: write the tenant.",
-            "Applications without a user have `roles` and no `scp`.",
+            "Applications without a user have `roles` and no `scp`; with the optional claim `idtyp`, they are known to be \
+             machines (`deny_as: auto`).",
         ],
     },
     Vendor {
@@ -120,6 +130,13 @@ const VENDORS: &[Vendor] = &[
         client_claims: &["azp", "client_id"],
         // Releases before 25 copy `nonce` into access tokens.
         marks: &[HeaderType, Says("typ", "Bearer")],
+        // The mappers of a service account; names of users are in lower case.
+        machine_marks: &[
+            MachineMark::SubjectIsClient,
+            MachineMark::ClientAfter("preferred_username", "service-account-"),
+            MachineMark::Has("clientHost"),
+            MachineMark::Has("clientAddress"),
+        ],
         notes: &[
             "The audience is `account` until an audience mapper names the resource.",
             "The claim `typ` tells access tokens (`Bearer`) from ID and refresh tokens.",
@@ -157,7 +174,38 @@ const VENDORS: &[Vendor] = &[
 mod tests {
     use std::collections::BTreeSet;
 
+    use serde_json::json;
+
     use super::{GENERIC, VENDORS, names, row};
+
+    #[test]
+    fn a50_what_marks_the_token_of_a_machine() {
+        let cases = [
+            ("generic", json!({"sub": "ci", "client_id": "ci"}), true),
+            ("generic", json!({"sub": "ann", "client_id": "ci"}), false),
+            ("generic", json!({"client_id": "ci"}), false),
+            ("generic", json!({"sub": "ann", "client_id": "ci", "gty": "client-credentials"}), false),
+            ("cognito", json!({"sub": "7a", "client_id": "7a"}), true),
+            ("okta", json!({"sub": "0oa", "cid": "0oa"}), true),
+            ("auth0", json!({"sub": "x@clients", "azp": "x", "gty": "client-credentials"}), true),
+            ("auth0", json!({"sub": "auth0|1", "azp": "x", "gty": "password"}), false),
+            ("auth0", json!({"sub": "auth0|1", "azp": "x", "gty": ["client-credentials"]}), false),
+            ("entra", json!({"sub": "1", "azp": "x", "idtyp": "app"}), true),
+            ("entra", json!({"sub": "1", "azp": "x", "idtyp": "user"}), false),
+            ("entra", json!({"sub": "1", "azp": "x", "roles": ["r"]}), false),
+            ("keycloak", json!({"sub": "1", "azp": "My-CI", "preferred_username": "service-account-my-ci"}), true),
+            ("keycloak", json!({"sub": "1", "azp": "app", "preferred_username": "service-account-my-ci"}), false),
+            ("keycloak", json!({"sub": "1", "azp": "app", "preferred_username": "ann"}), false),
+            ("keycloak", json!({"sub": "1", "azp": "app", "clientHost": "10.0.0.1"}), true),
+            ("keycloak", json!({"sub": "1", "azp": "app", "clientHost": null}), false),
+        ];
+        for (profile, claims, expected) in cases {
+            let (vendor, claims) = (row(profile).unwrap(), claims.as_object().unwrap());
+            let client = vendor.client_claims.iter().find_map(|name| claims.get(*name)).and_then(|text| text.as_str());
+            let marked = vendor.machine_marks.iter().any(|mark| mark.is_in(claims, client));
+            assert_eq!(marked, expected, "{profile} {claims:?}");
+        }
+    }
 
     #[test]
     fn every_profile_has_one_row() {

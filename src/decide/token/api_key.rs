@@ -176,6 +176,7 @@ impl ApiKey {
             principal: Digest::of(&[API_KEYS, &subject]),
             token_id: Some(Digest::of(&[API_KEYS, &digits])),
             client: Some(subject.as_str().into()),
+            is_machine: true,
             subject: CallerSubject::new(SUBJECT, &subject),
             scopes: sorted(scopes.clone()),
             audiences: Vec::new(),

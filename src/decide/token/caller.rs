@@ -45,6 +45,7 @@ pub struct Caller {
     pub(super) principal: Digest,
     pub(super) token_id: Option<Digest>,
     pub(super) client: Option<Arc<str>>,
+    pub(super) is_machine: bool,
     pub(super) scopes: Vec<Scope>,
     pub(super) audiences: Vec<Box<str>>,
     pub(super) token_type: TokenType,
@@ -96,6 +97,13 @@ impl Caller {
     #[must_use]
     pub fn client(&self) -> Option<&str> {
         self.client.as_deref()
+    }
+
+    /// Whether the token is marked as that of a machine: no user can grant it more scope. It
+    /// decides how a refusal is answered, and nothing else.
+    #[must_use]
+    pub fn is_machine(&self) -> bool {
+        self.is_machine
     }
 
     /// The granted scopes, sorted, each once.
@@ -169,12 +177,19 @@ impl Caller {
             principal: Digest::of(&["https://login.example", subject]),
             token_id: None,
             client: Some("client".into()),
+            is_machine: false,
             scopes: sorted(scopes.iter().map(|scope| Scope::from(*scope)).collect()),
             audiences: vec!["https://gw.example/mcp".into()],
             token_type: TokenType::Access,
             expires: Duration::MAX,
             claims: Arc::new(claims),
         }
+    }
+
+    /// The same caller, marked as a machine.
+    #[cfg(test)]
+    pub(crate) fn of_machine(self) -> Self {
+        Self { is_machine: true, ..self }
     }
 
     /// The same caller from another issuer.

@@ -41,13 +41,15 @@ pub(in crate::decide::token) fn read(
         return Err(TokenFault::Claims("jti"));
     }
     let subject = subject(claims, &rules.subject_claims)?;
+    let client = client(claims, rules.client_claims)?;
     Ok(Caller {
         authorization_server: rules.name.clone(),
         issuer: issuer.clone(),
         principal: subject.principal(issuer),
         subject,
         token_id: claims.get("jti").and_then(Value::as_str).map(|id| Digest::of(&[issuer, id])),
-        client: client(claims, &rules.client_claims)?,
+        is_machine: rules.machine_marks.iter().any(|mark| mark.is_in(claims, client.as_deref())),
+        client,
         scopes: scopes(claims, rules)?,
         audiences: audiences(claims)?,
         token_type,

@@ -6,7 +6,10 @@ use jsonwebtoken::Algorithm;
 
 use crate::{
     base::names::{AuthorizationServerName, Issuer},
-    decide::token::access_mark::AccessMark,
+    decide::token::{
+        access_mark::AccessMark,
+        machine_mark::{MACHINES, MachineMark},
+    },
 };
 
 /// The claim that names the caller, if the configuration does not say otherwise.
@@ -35,6 +38,8 @@ pub struct TokenRules {
     pub scope_claims: Vec<Box<str>>,
     /// Claims that may name the client, tried in order.
     pub client_claims: &'static [&'static str],
+    /// What shows that a token was issued to a machine.
+    pub machine_marks: &'static [MachineMark],
     /// Prefixes that are removed from each scope (`api://id/` at some vendors).
     pub scope_prefixes: Vec<Box<str>>,
 }
@@ -54,6 +59,7 @@ impl TokenRules {
             clock_skew,
             scope_claims: vec!["scope".into()],
             client_claims: &["client_id"],
+            machine_marks: MACHINES,
             scope_prefixes: Vec::new(),
         }
     }

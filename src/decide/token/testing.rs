@@ -161,6 +161,7 @@ pub(crate) fn rules() -> TokenRules {
         clock_skew: Duration::from_secs(30),
         scope_claims: vec!["scope".into()],
         client_claims: GENERIC.client_claims,
+        machine_marks: GENERIC.machine_marks,
         marks: GENERIC.marks,
         subject_claims: vec![SUBJECT.into()],
         scope_prefixes: Vec::new(),

@@ -11,10 +11,10 @@ use crate::{
     decide::{
         fields::cors::{self, CorsKind},
         mcp::{
+            denial::DenialForm,
             error::{self, about::About},
-            request::target::Target,
         },
-        refusal::{Refusal, row::By},
+        refusal::Refusal,
         token::caller::Caller,
     },
     inbound::{answer::reply_body::ReplyBody, request::context::RequestContext, state::server::Server},
@@ -71,15 +71,8 @@ pub(in crate::inbound) fn refuse(
         (Some(needed), Some(server)) => server.published.challenges.asked(needed, granted),
         (None, _) | (_, None) => Vec::new(),
     };
-    let about = About {
-        refusal,
-        id: context.id.as_ref(),
-        method: context.method.as_deref(),
-        target: context.target.as_ref(),
-        caller,
-        required_scopes: &required,
-    };
-    if server.is_some_and(|server| server.deny_as_tool_error) && is_denied_tool_call(row.by, context) {
+    let about = About { required_scopes: &required, ..about(refusal, context) };
+    if server.is_some_and(|server| server.deny_as.form(&about) == DenialForm::ToolError) {
         return json(StatusCode::OK, error::tool_result(&about, context.era));
     }
     let mut response = json(row.status, error::body(&about));
@@ -94,9 +87,20 @@ pub(in crate::inbound) fn refuse(
     response
 }
 
-/// For `deny_as: tool_error`: a call with an id that policy refused.
-fn is_denied_tool_call(by: By<'_>, context: &RequestContext) -> bool {
-    matches!(by, By::Policy(_)) && matches!(context.target, Some(Target::Tool(_))) && context.id.is_some()
+/// The form of the answer that [`refuse`] makes.
+pub(in crate::inbound) fn form(refusal: &Refusal, context: &RequestContext, server: &Server) -> DenialForm {
+    server.deny_as.form(&about(refusal, context))
+}
+
+fn about<'a>(refusal: &'a Refusal, context: &'a RequestContext) -> About<'a> {
+    About {
+        refusal,
+        id: context.id.as_ref(),
+        method: context.method.as_deref(),
+        target: context.target.as_ref(),
+        caller: context.caller.as_deref(),
+        required_scopes: &[],
+    }
 }
 
 #[cfg(test)]

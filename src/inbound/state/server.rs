@@ -10,7 +10,7 @@ use crate::{
     base::{address_range::AddressRange, clock::Now, names::Resource},
     decide::{
         fields::origin::Sites,
-        mcp::answer::lists::Hide,
+        mcp::{answer::lists::Hide, denial::DenyAs},
         policy::rule::Policy,
         refusal::Refusal,
         resource_server::challenge::Challenges,
@@ -100,8 +100,8 @@ pub struct Server {
     pub batches: bool,
     /// After this time of silence an event stream gets a comment.
     pub stream_keep_alive: Option<Duration>,
-    /// Whether a refused `tools/call` gets a tool result with an error instead of a 403.
-    pub deny_as_tool_error: bool,
+    /// How a refused `tools/call` is answered.
+    pub deny_as: DenyAs,
 }
 
 impl Server {

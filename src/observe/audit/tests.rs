@@ -23,6 +23,7 @@ fn decision() -> Decision<'static> {
         rule: None,
         reported: None,
         scopes: None,
+        denied_as: None,
         ungranted: &[],
     }
 }
@@ -84,6 +85,7 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
             rule: Some(4),
             reported: Some("no_rule"),
             scopes: Some((&needed, &granted)),
+            denied_as: Some("challenge"),
             ungranted: &ungranted,
         }),
         status: Some(403),
@@ -99,7 +101,8 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
                "peer": "10.0.0.1", "issuer": "https://idp", "principal": "0c0c", "token": "1d1d", "client": "inspector",
                "index": 1, "method": "resources/read", "target_kind": "resource", "target": "file:///a", "targets": 3,
                "verdict": "refused", "reason": "insufficient_scope", "claim": "org_id", "rule": 4, "reported": "no_rule",
-               "required_scopes": ["a", "b"], "granted_scopes": ["c"], "ungranted_scopes": ["d"], "status": 403, "streamed": true,
+               "required_scopes": ["a", "b"], "granted_scopes": ["c"], "denied_as": "challenge",
+               "ungranted_scopes": ["d"], "status": 403, "streamed": true,
                "upstream": "broke_off", "ended": "upstream_failed", "duration_ms": 1.234})
     );
     assert_eq!(
@@ -108,7 +111,8 @@ fn d57_attack_184_a_line_has_these_fields_and_no_others() {
             "audit=2 event=decided time=2023-11-14T22:13:20.007Z request={id} server=\"weather\" peer=10.0.0.1 \
              issuer=\"https://idp\" principal=\"0c0c\" token=\"1d1d\" client=\"inspector\" index=1 \
              method=\"resources/read\" target_kind=resource target=\"file:///a\" targets=3 verdict=refused \
-             reason=insufficient_scope claim=\"org_id\" rule=4 reported=no_rule required_scopes=\"a b\" granted_scopes=\"c\" ungranted_scopes=\"d\" status=403 \
+             reason=insufficient_scope claim=\"org_id\" rule=4 reported=no_rule required_scopes=\"a b\" granted_scopes=\"c\" \
+             denied_as=challenge ungranted_scopes=\"d\" status=403 \
              streamed=true upstream=broke_off ended=upstream_failed duration_ms=1.234\n"
         )
     );

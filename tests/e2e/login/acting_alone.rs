@@ -83,7 +83,8 @@ async fn login_b9_a_registered_client_acts_for_itself_where_the_operator_has_opt
         assert_eq!((&*tokens.scope, tokens.refresh.as_deref()), ("mcp:connect", None));
         assert_eq!(tokens.claim("sub"), json!(client.id));
         assert_eq!(call_tool(&login, 0, &tokens.access, "safe").await.status, 200);
-        assert_eq!(call_tool(&login, 0, &tokens.access, "danger").await.status, 403);
+        let denied = call_tool(&login, 0, &tokens.access, "danger").await;
+        assert_eq!((denied.status, &denied.json()["result"]["isError"]), (200, &json!(true)), "a machine reads why");
         assert_eq!(refusal(&token(&login, &client, "mcp:danger").await), refused(400, "invalid_scope"));
         let wrong = Client { secret: Some("guess".to_owned()), ..client.clone() };
         assert_eq!(refusal(&token(&login, &wrong, "mcp:connect").await), refused(401, "invalid_client"));

@@ -67,6 +67,7 @@ impl OidcLink {
             clock_skew: CLOCK_SKEW,
             scope_claims: Vec::new(),
             client_claims: &[],
+            machine_marks: &[],
             scope_prefixes: Vec::new(),
         };
         let of_keys = IssuerSettings {

@@ -144,7 +144,7 @@ pub(super) const CASES: &[Case] = &[
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\"}\n    hide: always\n    deny_as: tool-error\n",
         &[
             "11:11 servers.weather.hide: found \"always\"; expected never, forbidden or unauthorized",
-            "12:14 servers.weather.deny_as: found \"tool-error\"; expected challenge or tool_error; did you mean \"tool_error\"?",
+            "12:14 servers.weather.deny_as: found \"tool-error\"; expected auto, challenge or tool_error; did you mean \"tool_error\"?",
         ],
     ),
     (
