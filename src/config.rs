@@ -9,6 +9,7 @@ pub mod environment;
 pub mod explain;
 pub mod file;
 mod identity;
+mod introspection;
 pub mod issuer;
 mod issuer_url;
 mod keys;
@@ -103,6 +104,8 @@ pub struct Provenance {
     pub session_keys: Vec<Box<str>>,
     /// `profile` of each authorization server, in their order.
     pub profiles: Vec<Option<Box<str>>>,
+    /// The reference of `introspection.client_secret` of each authorization server.
+    pub introspection: Vec<Option<Box<str>>>,
     /// The file of `keys`.
     pub api_keys: Option<PathBuf>,
     /// Those of each embedded authorization server, in their order.

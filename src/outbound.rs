@@ -1,11 +1,13 @@
 //! Connections from the gateway to issuers and upstreams; the keys of issuers.
 
 pub mod address;
+pub mod basic;
 pub mod credential;
 pub mod dial;
 pub mod discover;
 pub mod fault;
 pub mod fetch;
+pub mod introspect;
 pub mod keys;
 pub mod reach;
 pub mod resolve;

@@ -150,6 +150,7 @@ impl Builder {
             settings,
             issuers: &parts.issuers,
             embedded: &embedded,
+            known_issuers: parts.issuers.iter().flat_map(|issuer| issuer.rules().issuers.iter().cloned()).collect(),
             api_keys: Arc::new(ApiKeys::new(&settings.api_keys)),
         };
         let no_origins: [&str; 0] = [];
@@ -267,6 +268,7 @@ impl Builder {
                 .chain(endpoint.other.into_iter().flat_map(|path| both_endings(public_url, path)))
                 .collect(),
             issuers,
+            known_issuers: Arc::clone(&shared.known_issuers),
             api_keys: Arc::clone(&shared.api_keys),
             policy: server.policy.clone(),
             upstream: Arc::clone(upstream),
@@ -323,6 +325,7 @@ struct SharedParts<'a> {
     settings: &'a Settings,
     issuers: &'a [Arc<IssuerKeys>],
     embedded: &'a [Arc<Embedded>],
+    known_issuers: Arc<[Issuer]>,
     api_keys: Arc<ApiKeys>,
 }
 

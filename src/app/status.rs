@@ -73,6 +73,8 @@ impl InForce {
         // replicas have the same store.
         let mut states = self.states.iter().filter(|kept| kept.settings.name == *name);
         let trouble = states.find_map(|kept| kept.state.trouble());
+        let introspection = issuer.introspector().and_then(|introspector| introspector.trouble());
+        let trouble = trouble.or_else(|| introspection.map(|why| format!("introspection fails: {why}")));
         IssuerState { name: name.to_string(), keys: status.state, last_error: status.last_error, trouble }
     }
 }
@@ -106,6 +108,7 @@ impl Tells for Status {
                 failed: status.fetches_failed,
                 keys: status.keys,
                 skipped: status.skipped,
+                introspections: issuer.introspector().map(|introspector| introspector.counts()),
             };
             self.observe.metrics.issuer(&issuer.rules().name, figures);
         }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::{
     base::names::is_loopback_name,
-    config::{check::sections::Sections, place::Place, reading::Reading, server::WrittenServer},
+    config::{check::sections::Sections, place::Place, problem::quoted, reading::Reading, server::WrittenServer},
     decide::routing::messages_path,
     outbound::dial::Peer,
 };
@@ -23,6 +23,7 @@ pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
     one_root_at_most(reading, sections.servers);
     upstreams_are_elsewhere(reading, sections);
     clients_have_a_way_in(reading, sections);
+    one_issuer_introspects(reading, sections);
     audiences_tell_servers_apart(reading, sections);
     beside::check(reading, sections);
 }
@@ -92,6 +93,23 @@ fn paths_are_unique(reading: &Reading<'_>, servers: &[WrittenServer]) {
             (true, true) => continue,
         };
         reading.problem(place, &found, "each path once");
+    }
+}
+
+/// An opaque token does not say whose it is, and is never tried at one issuer after another.
+fn one_issuer_introspects(reading: &Reading<'_>, sections: &Sections<'_>) {
+    for server in sections.servers {
+        let Some(settings) = &server.settings else { continue };
+        let issuers = settings.authorization_servers.iter().filter_map(|index| sections.issuers.get(*index));
+        let mut introspecting = issuers.filter(|issuer| issuer.introspection.place.is_some());
+        let (first, second) = (introspecting.next(), introspecting.next());
+        let place = server.path.as_ref().map(|path| &path.place);
+        if let (Some(first), Some(second), Some(path)) = (first, second, place) {
+            let key = path.key.replace(".path", ".authorization_servers");
+            let found = format!("two with `introspection`: {} and {}", quoted(&first.name), quoted(&second.name));
+            let expected = "at most one: an opaque token does not say which of them issued it";
+            reading.problem(&Place::new(path.at, &key), &found, expected);
+        }
     }
 }
 

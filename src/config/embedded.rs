@@ -269,6 +269,7 @@ impl WrittenEmbedded {
             rules: TokenRules::embedded(settings.name.clone(), settings.issuer.clone(), CLOCK_SKEW.default),
             keys: KeySource::Embedded,
             refetch_floor: REFETCH_FLOOR.default,
+            introspection: None,
             reach: IssuerReach::default(),
             asked_as: AskedAs::ResourceServer,
         })

@@ -17,7 +17,11 @@ use crate::{
         fields::query::QueryRule,
         policy::rule::{Access, Rule},
     },
-    outbound::{credential::Credential, keys::IssuerSettings, upstream::UpstreamSettings},
+    outbound::{
+        credential::Credential,
+        keys::{IssuerSettings, KeySource},
+        upstream::UpstreamSettings,
+    },
 };
 
 mod embedded;
@@ -30,6 +34,7 @@ pub fn print(settings: &Settings) -> String {
     let kept = &settings.provenance;
     let issuers = settings.authorization_servers.iter().enumerate();
     let profile = |index: usize| kept.profiles.get(index).and_then(Option::as_deref);
+    let secret = |index: usize| kept.introspection.get(index).and_then(Option::as_deref);
     let nowhere = ServerProvenance::default();
     let servers = settings.servers.iter().enumerate();
     let mut entries = vec![
@@ -43,7 +48,7 @@ pub fn print(settings: &Settings) -> String {
                 issuers
                     .map(|(index, of)| {
                         let inside = embedded::find(settings, &of.rules.name);
-                        (of.rules.name.to_string(), inside.unwrap_or_else(|| issuer(of, profile(index))))
+                        (of.rules.name.to_string(), inside.unwrap_or_else(|| issuer(of, profile(index), secret(index))))
                     })
                     .collect(),
             ),
@@ -105,13 +110,12 @@ fn listener(listener: &ListenSettings) -> Out {
     }
 }
 
-fn issuer(of: &IssuerSettings, profile: Option<&str>) -> Out {
+fn issuer(of: &IssuerSettings, profile: Option<&str>, secret: Option<&str>) -> Out {
     let rules = &of.rules;
     let mut entries = vec![("issuer", text(rules.issuers.first().map_or("", |issuer| issuer)))];
     // A profile also sets values that have no key: the client's claim, and scope prefixes.
     entries.extend(profile.map(|name| ("profile", text(name))));
     entries.extend([
-        ("jwks", issuer::jwks(&of.keys)),
         ("algorithms", issuer::algorithms(&rules.algorithms)),
         ("token_types", texts(&rules.token_types)),
         ("clock_skew", text(&duration_text(rules.clock_skew))),
@@ -119,6 +123,9 @@ fn issuer(of: &IssuerSettings, profile: Option<&str>) -> Out {
         ("subject_claims", texts(&rules.subject_claims)),
         ("refetch_floor", text(&duration_text(of.refetch_floor))),
     ]);
+    let only = of.keys == KeySource::Nowhere;
+    entries.extend((!only).then(|| ("jwks", issuer::jwks(&of.keys))));
+    entries.extend(of.introspection.as_ref().map(|of| ("introspection", issuer::introspection(of, secret, only))));
     entries.extend(issuer::reach(&of.reach));
     map(entries)
 }

@@ -146,6 +146,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let provenance = Provenance {
         session_keys: references,
         profiles: issuers.iter().map(|issuer| issuer.profile.clone()).collect(),
+        introspection: issuers.iter().map(|issuer| issuer.introspection.secret.clone()).collect(),
         api_keys: api_keys.as_ref().and_then(|keys| keys.file.clone()),
         embedded: inside().map(|(_, embedded)| embedded.kept.clone()).collect(),
         servers: servers

@@ -6,6 +6,7 @@ use crate::{
     base::names::{AuthorizationServerName, Issuer, PublicUrl},
     config::{
         embedded::{WrittenEmbedded, embedded},
+        introspection::{self, WrittenIntrospection},
         keys::issuer::{CLOCK_SKEW, REFETCH_FLOOR},
         place::Written,
         problem::quoted,
@@ -23,7 +24,10 @@ use crate::{
             token_type,
         },
     },
-    outbound::{keys::IssuerSettings, reach::IssuerReach},
+    outbound::{
+        keys::{IssuerSettings, KeySource},
+        reach::IssuerReach,
+    },
 };
 
 /// A larger `clock_skew` gets a warning (SPEC B-21).
@@ -43,6 +47,7 @@ const ELSEWHERE: &[&str] = &[
     "scope_claims",
     "subject_claims",
     "refetch_floor",
+    "introspection",
 ];
 
 /// One authorization server as written.
@@ -50,6 +55,7 @@ pub(super) struct WrittenAuthorizationServer {
     /// Its name, valid or not: servers refer to it.
     pub(super) name: Box<str>,
     pub(super) profile: Option<Box<str>>,
+    pub(super) introspection: WrittenIntrospection,
     pub(super) settings: Option<IssuerSettings>,
     /// Set if it is embedded.
     pub(super) embedded: Option<WrittenEmbedded>,
@@ -68,8 +74,13 @@ pub(super) fn authorization_servers(
     let mut servers = Vec::new();
     for entry in entries {
         let name = value::name(&entry);
-        let mut read =
-            WrittenAuthorizationServer { name: entry.name.into(), profile: None, settings: None, embedded: None };
+        let mut read = WrittenAuthorizationServer {
+            name: entry.name.into(),
+            profile: None,
+            introspection: WrittenIntrospection::default(),
+            settings: None,
+            embedded: None,
+        };
         read.settings = entry.value.section("authorization_servers.*", |fields| {
             if let Some(inside) = fields.get("embedded") {
                 only_embedded(fields);
@@ -95,7 +106,7 @@ pub(super) fn authorization_servers(
                     None => issuers.push(issuer.clone()),
                 }
             }
-            rest(fields, name.as_deref(), issuer, reach, &mut read.profile)
+            rest(fields, name.as_deref(), issuer, reach, (&mut read.profile, &mut read.introspection))
         });
         servers.push(read);
     }
@@ -120,13 +131,19 @@ fn rest(
     name: Option<&str>,
     issuer: Option<Written<Issuer>>,
     reach: Option<IssuerReach>,
-    profile_name: &mut Option<Box<str>>,
+    (profile_name, written): (&mut Option<Box<str>>, &mut WrittenIntrospection),
 ) -> Option<IssuerSettings> {
     let profile = fields.get("profile").and_then(|field| vendor(&field));
     *profile_name = profile.map(|row| row.name.into());
     let vendor = profile.unwrap_or(&GENERIC);
     let allow_http = reach.as_ref().is_some_and(|reach| reach.allow_http);
+    let jwks_at = fields.get("jwks").map(|field| field.place);
     let keys = reach::jwks(fields, "authorization_servers.*.jwks", allow_http);
+    let introspection = introspection::introspection(fields, allow_http, written);
+    if let Some(place) = jwks_at.filter(|_| written.only) {
+        let expected = "either `jwks` or `introspection.only: true`: with the second, no keys are fetched";
+        fields.of.reading.problem(&place, "keys of an authorization server that signs no tokens", expected);
+    }
     let algorithms = reach::algorithms(fields);
     let default = |of: &[&str]| -> Vec<Box<str>> { of.iter().map(|word| Box::from(*word)).collect() };
     let token_types = match fields.get("token_types") {
@@ -161,7 +178,11 @@ fn rest(
             machine_marks: vendor.machine_marks,
             scope_prefixes: default(vendor.scope_prefixes),
         },
-        keys: keys?,
+        keys: if written.only { KeySource::Nowhere } else { keys? },
+        introspection: match introspection {
+            Some(settings) => Some(settings?),
+            None => None,
+        },
         refetch_floor,
         reach: reach?,
         asked_as: AskedAs::ResourceServer,

@@ -28,6 +28,7 @@ use crate::{
 pub(super) mod document;
 pub(super) mod embedded;
 pub(super) mod github;
+pub(super) mod introspection;
 pub(super) mod issuer;
 pub(super) mod limits;
 pub(super) mod oidc;

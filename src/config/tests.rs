@@ -10,6 +10,7 @@ use crate::config::{
 mod api_keys;
 mod embedded;
 mod hostile;
+mod introspection;
 mod mistakes;
 mod sections;
 mod table;

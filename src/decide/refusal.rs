@@ -53,6 +53,12 @@ pub enum Refusal {
         /// Seconds after which asking again makes sense.
         retry_after_secs: u64,
     },
+    /// The issuer of an opaque token does not say whether it is active, and no answer is
+    /// remembered.
+    IntrospectionUnavailable {
+        /// Seconds after which asking again makes sense.
+        retry_after_secs: u64,
+    },
 
     // --- what is asked ---
     /// Not `application/json` in UTF-8.

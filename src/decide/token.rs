@@ -7,6 +7,7 @@ pub(in crate::decide) mod audience;
 pub mod caller;
 mod claims;
 pub mod id_token;
+pub mod introspection;
 pub mod jwk;
 pub mod jwt;
 pub mod machine_mark;

@@ -4,6 +4,7 @@ pub(in crate::inbound) mod broken;
 pub(in crate::inbound) mod event_watch;
 pub(in crate::inbound) mod filter;
 pub(in crate::inbound) mod forward;
+mod introspected;
 pub(in crate::inbound) mod keep_alive;
 pub(in crate::inbound) mod lease;
 pub(in crate::inbound) mod outgoing;

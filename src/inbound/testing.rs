@@ -139,6 +139,7 @@ impl TestGateway {
             rules,
             keys: KeySource::Embedded,
             refetch_floor: Duration::from_secs(30),
+            introspection: None,
             reach: crate::outbound::reach::IssuerReach::default(),
             asked_as: crate::decide::resource_server::issuer_metadata::AskedAs::ResourceServer,
         };
@@ -298,6 +299,7 @@ fn server(
         public: PublicFace { host: HeaderValue::from_static("gw.example"), scheme: HeaderValue::from_static("https") },
         audiences: Vec::new(),
         issuers: vec![Arc::clone(issuer)],
+        known_issuers: Arc::default(),
         api_keys: Arc::default(),
         mirror: Mirror::Elsewhere(Arc::clone(issuer.discovery())),
         policy: policy(),

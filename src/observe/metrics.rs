@@ -36,6 +36,8 @@
 //!   refused because they broke HTTP, by [`crate::decide::fields::framing::violation::Violation`]
 //! - `jwks_fetches_total` (`issuer`, `result`): `ok` or `failed`; `issuer` is the name in the
 //!   configuration
+//! - `introspections_total` (`issuer`, `result`): questions to an introspection endpoint: `active`,
+//!   `refused`, or `failed` where the answer said nothing about the token
 //! - `jwks_keys` (`issuer`): gauge: usable keys held
 //! - `jwks_keys_skipped` (`issuer`): gauge: keys of the set that cannot be used
 //! - `idp_exchanges_total` (`issuer`, `result`): requests of an embedded authorization server to

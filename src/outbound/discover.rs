@@ -19,6 +19,7 @@ use crate::{
     decide::resource_server::issuer_metadata::{self, AskedAs, MetadataFault},
     outbound::{
         address::AddressRule,
+        basic::takes_basic,
         dial::DialFaultKind,
         fault::{Fault, FaultKind},
         fetch::{Fetch, Plaintext, Wanted, backoff, peer_of},
@@ -51,6 +52,8 @@ struct State {
 struct Good {
     document: Bytes,
     jwks_uri: Option<String>,
+    /// The introspection endpoint, and whether it takes Basic.
+    introspection: Option<(String, bool)>,
 }
 
 /// When the metadata is fetched for the first time.
@@ -72,6 +75,15 @@ pub struct KeyPlace {
     pub rule: AddressRule,
     /// Whether it may be plain HTTP.
     pub plaintext: Plaintext,
+}
+
+/// Where an issuer introspects tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntrospectionPlace {
+    /// The endpoint.
+    pub place: KeyPlace,
+    /// Whether the gateway authenticates with Basic; otherwise in the form.
+    pub by_basic: bool,
 }
 
 impl KeyPlace {
@@ -144,6 +156,19 @@ impl Discovery {
         let url =
             good.jwks_uri.as_deref().ok_or_else(|| Fault::new(FaultKind::Metadata, "the document has no jwks_uri"))?;
         self.place("jwks_uri", url)
+    }
+
+    /// Where tokens are introspected, by the document.
+    ///
+    /// # Errors
+    /// There is no document, or its `introspection_endpoint` is absent or may not be asked.
+    pub async fn introspection_place(&self) -> Result<IntrospectionPlace, Fault> {
+        let good = self.good().await?;
+        let (url, by_basic) = good.introspection.as_ref().ok_or_else(|| {
+            let cause = "the document has no introspection_endpoint; write `introspection: {url: …}` if there is one";
+            Fault::new(FaultKind::Metadata, cause)
+        })?;
+        Ok(IntrospectionPlace { place: self.place("introspection_endpoint", url)?, by_basic: *by_basic })
     }
 
     /// How a URL in `member` of the document may be fetched.
@@ -237,7 +262,9 @@ impl Discovery {
             }
             fault => Fault::new(FaultKind::Metadata, format_args!("{place}: {fault:?}")),
         })?;
-        Ok(Good { document, jwks_uri: metadata.jwks_uri })
+        let methods = metadata.introspection_endpoint_auth_methods_supported;
+        let introspection = metadata.introspection_endpoint.map(|url| (url, takes_basic(methods.as_deref())));
+        Ok(Good { document, jwks_uri: metadata.jwks_uri, introspection })
     }
 
     fn accept(&self, good: Good) {

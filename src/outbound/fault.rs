@@ -60,6 +60,8 @@ pub enum FaultKind {
     EmbeddedKeys,
     /// The token endpoint's answer cannot be used.
     TokenEndpoint,
+    /// The answer of an introspection endpoint cannot be used.
+    Introspection,
     /// The trust roots cannot be read.
     TrustRoots,
 }
@@ -88,6 +90,7 @@ impl FaultKind {
             Self::KeyFile => "jwks_file",
             Self::EmbeddedKeys => "jwks_local",
             Self::TokenEndpoint => "token",
+            Self::Introspection => "introspection",
             Self::TrustRoots => "trust_roots",
         }
     }

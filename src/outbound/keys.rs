@@ -23,6 +23,7 @@ use crate::{
         discover::{Discovery, Start},
         fault::Fault,
         fetch::{Fetch, Plaintext},
+        introspect::Introspector,
         keys::{demand::Demand, source::DocumentSource},
     },
 };
@@ -48,6 +49,7 @@ pub struct IssuerKeys {
     id: IssuerId,
     settings: IssuerSettings,
     source: DocumentSource,
+    introspector: Option<Introspector>,
     discovery: Arc<Discovery>,
     clock: Arc<dyn Clock>,
     published: ArcSwapOption<Published>,
@@ -114,18 +116,25 @@ impl IssuerKeys {
     ) -> Arc<Self> {
         let fetch = fetch.reaching(&settings.reach);
         let plaintext = if settings.reach.allow_http { Plaintext::Permitted } else { Plaintext::Loopback };
-        let start = if settings.keys == KeySource::Discover { Start::AtOnce } else { Start::WhenAsked };
+        let finds_endpoint = settings.introspection.as_ref().is_some_and(|introspection| introspection.url.is_none());
+        let is_needed = settings.keys == KeySource::Discover || finds_endpoint;
+        let start = if is_needed { Start::AtOnce } else { Start::WhenAsked };
         // The configuration ensures that there is an issuer. Metadata of an empty name is never
         // found.
         let issuer = settings.rules.issuers.first().cloned().unwrap_or_else(|| Issuer::from(""));
         let discovery = Discovery::new(issuer, plaintext, start, fetch.clone()).asked_as(settings.asked_as);
         let discovery = Arc::new(discovery);
+        let introspector = settings.introspection.clone().map(|introspection| {
+            let (rules, discovery, clock) = (settings.rules.clone(), Arc::clone(&discovery), Arc::clone(&clock));
+            Introspector::new(introspection, rules, plaintext, fetch.clone(), discovery, clock)
+        });
         let source = DocumentSource::new(&settings.keys, local, plaintext, fetch, Arc::clone(&discovery));
         Arc::new(Self {
             id: IssuerId::new(),
             demand: Demand::new(settings.refetch_floor, &settings.keys),
             settings,
             source,
+            introspector,
             discovery,
             clock,
             published: ArcSwapOption::empty(),
@@ -158,6 +167,18 @@ impl IssuerKeys {
     #[must_use]
     pub fn rules(&self) -> &TokenRules {
         &self.settings.rules
+    }
+
+    /// What introspects its opaque tokens, if it issues any.
+    #[must_use]
+    pub fn introspector(&self) -> Option<&Introspector> {
+        self.introspector.as_ref()
+    }
+
+    /// Whether it signs tokens. Otherwise every token of it is introspected.
+    #[must_use]
+    pub fn signs(&self) -> bool {
+        self.settings.keys != KeySource::Nowhere
     }
 
     /// Its metadata, kept fresh together with the keys.
@@ -225,12 +246,21 @@ impl IssuerKeys {
     }
 
     fn state(&self, now: Now) -> KeyState {
+        if !self.signs() {
+            let is_ready = self.introspector.as_ref().is_some_and(Introspector::is_ready);
+            return if is_ready { KeyState::Usable } else { KeyState::Missing };
+        }
         match self.published.load().as_deref() {
             None => KeyState::Missing,
             Some(published) if published.is_usable(now) => KeyState::Usable,
             Some(published) if published.set.is_empty() => KeyState::Withdrawn,
             Some(_) => KeyState::TooOld,
         }
+    }
+
+    fn last_error(&self) -> Option<String> {
+        let of_keys = self.progress.borrow().fault.as_ref().map(ToString::to_string);
+        of_keys.or_else(|| self.discovery.fault().filter(|_| !self.signs()).map(|fault| fault.to_string()))
     }
 
     /// The state of the keys.
@@ -240,7 +270,7 @@ impl IssuerKeys {
         let set = published.as_ref().map(|published| &published.set);
         KeyStatus {
             state: self.state(self.clock.now()),
-            last_error: self.progress.borrow().fault.as_ref().map(ToString::to_string),
+            last_error: self.last_error(),
             keys: set.map_or(0, |set| set.len()),
             skipped: set.map_or(0, |set| set.skipped()),
             fetches_ok: self.fetches_ok.load(Relaxed),

@@ -13,12 +13,20 @@ use crate::{
         clock::Now,
         digest::sha256,
         limits::tokens::{TOKENS_REMEMBERED_BYTES_MAX, TOKENS_REMEMBERED_MAX},
+        names::Issuer,
     },
     decide::{
         refusal::{Refusal, TokenFault},
-        token::{caller::Caller, jwt::UnverifiedJwt, presented::Presented},
+        token::{
+            caller::Caller,
+            jwt::{UnverifiedJwt, named_issuer},
+            presented::Presented,
+        },
     },
-    outbound::keys::{IssuerId, IssuerKeys, Published},
+    outbound::{
+        introspect::Introspector,
+        keys::{IssuerId, IssuerKeys, Published},
+    },
 };
 
 #[cfg(test)]
@@ -45,6 +53,34 @@ type Fingerprint = [u8; 32];
 /// Verifies tokens and remembers them. There is one for the process, and it survives reloads.
 pub struct Verifier {
     remembered: Cache<Fingerprint, Arc<Remembered>>,
+}
+
+/// The issuers whose tokens a server accepts.
+#[derive(Clone, Copy)]
+pub struct Trusted<'a> {
+    /// Those of the server, preferred first. At most one of them introspects.
+    pub issuers: &'a [Arc<IssuerKeys>],
+    /// The names of all configured issuers: a JWT of an issuer of another server is not sent to an
+    /// issuer of this one.
+    pub known: &'a [Issuer],
+}
+
+impl<'a> Trusted<'a> {
+    fn named(self, name: &str) -> Option<&'a Arc<IssuerKeys>> {
+        self.issuers.iter().find(|issuer| issuer.rules().issuers.iter().any(|one| one.as_str() == name))
+    }
+
+    /// The issuer that introspects `token`, which is no JWT of an issuer of the server that signs. Its form
+    /// decides, and no second issuer is ever tried: a token whose three parts parse and whose `iss`
+    /// is configured is a JWT of that issuer, so only that issuer may introspect it, if it signs
+    /// nothing; any other token goes to the one issuer of the server that introspects.
+    fn introspecting(self, token: &str) -> Option<(&'a IssuerKeys, &'a Introspector)> {
+        let issuer = match named_issuer(token).filter(|name| self.known.iter().any(|known| known.as_str() == name)) {
+            Some(name) => self.named(&name).filter(|issuer| !issuer.signs()),
+            None => self.issuers.iter().find(|issuer| issuer.introspector().is_some()),
+        };
+        issuer.and_then(|issuer| Some((&**issuer, issuer.introspector()?)))
+    }
 }
 
 /// A remembered token.
@@ -91,7 +127,7 @@ impl Verifier {
     }
 
     /// Verifies the token with the keys of its issuer, and returns the caller. `iss` must name one
-    /// of `issuers`. The audience is not checked here: [`Caller::is_for`] does that for each
+    /// of the trusted issuers; an opaque token is introspected. The audience is not checked here: [`Caller::is_for`] does that for each
     /// server.
     ///
     /// A token that is remembered needs only a digest and a look-up, and never waits. Refusals are
@@ -103,16 +139,16 @@ impl Verifier {
     pub async fn verify(
         &self,
         presented: Presented<'_>,
-        issuers: &[Arc<IssuerKeys>],
+        trusted: Trusted<'_>,
         peer: Option<IpAddr>,
         now: Now,
     ) -> Result<Arc<Caller>, Refusal> {
         let fingerprint = sha256(presented.token().as_bytes());
-        match self.recall(&fingerprint, issuers, now) {
+        match self.recall(&fingerprint, trusted.issuers, now) {
             Memory::Holds(caller) => Ok(caller),
             Memory::Expired => Err(Refusal::Token(TokenFault::Expired)),
             Memory::Revoked => Err(Refusal::Token(TokenFault::Revoked)),
-            Memory::Nothing => self.verify_anew(presented.token(), fingerprint, issuers, peer, now).await,
+            Memory::Nothing => self.verify_anew(presented.token(), fingerprint, trusted, peer, now).await,
         }
     }
 
@@ -139,17 +175,25 @@ impl Verifier {
         &self,
         token: &str,
         fingerprint: Fingerprint,
-        issuers: &[Arc<IssuerKeys>],
+        trusted: Trusted<'_>,
         peer: Option<IpAddr>,
         now: Now,
     ) -> Result<Arc<Caller>, Refusal> {
-        let unverified = UnverifiedJwt::read(token)?;
         // Issuer first, then its keys: the token only chooses among the configured issuers (P6,
         // SPEC B-10).
-        let issuer = issuers
-            .iter()
-            .find(|issuer| issuer.rules().issuers.iter().any(|name| name.as_str() == unverified.issuer()))
-            .ok_or(Refusal::Token(TokenFault::Issuer))?;
+        let read = UnverifiedJwt::read(token).and_then(|unverified| {
+            let issuer = trusted.named(unverified.issuer()).filter(|issuer| issuer.signs());
+            Ok((issuer.ok_or(Refusal::Token(TokenFault::Issuer))?, unverified))
+        });
+        let (issuer, unverified) = match read {
+            Ok(read) => read,
+            Err(refusal) => {
+                let (issuer, introspector) = trusted.introspecting(token).ok_or(refusal)?;
+                // Boxed: it must not enlarge the future of every request.
+                let verdict = Box::pin(introspector.verify(token, fingerprint, peer)).await;
+                return verdict.inspect_err(|refusal| issuer.token_refused(refusal));
+            }
+        };
 
         let keys = issuer.current_or_first(now).await?;
         let (keys, caller) = match unverified.verify(issuer.rules(), &keys.set, now) {

@@ -33,6 +33,8 @@ use serde_json::Value;
 
 #[path = "bodies/answers.rs"]
 mod answers;
+#[path = "bodies/credentials.rs"]
+mod credentials;
 #[path = "bodies/crossing.rs"]
 mod crossing;
 #[path = "bodies/github.rs"]
@@ -52,6 +54,7 @@ mod verdicts;
 #[path = "bodies/watched.rs"]
 mod watched;
 pub(crate) use answers::{event_ids, list, sse, task_search};
+pub(crate) use credentials::{credential_form, introspection_answer};
 pub(crate) use crossing::hop;
 pub(crate) use github::github;
 pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request, idp_userinfo, stored_value};

@@ -11,10 +11,10 @@ import sys
 import time
 import traceback
 
-from parts import bridge, chromium, conformance, demo, kill, local, products, remote, replicas, windows
+from parts import bridge, chromium, conformance, demo, kill, local, opaque, products, remote, replicas, windows
 from world import HERE, PARTS, RUN, Judge, World, install
 
-PLAYED = {"local": local, "remote": remote, "chromium": chromium, "demo": demo, "conformance": conformance, "bridge": bridge, "products": products, "replicas": replicas, "windows": windows, "kill": kill}
+PLAYED = {"local": local, "remote": remote, "chromium": chromium, "demo": demo, "conformance": conformance, "bridge": bridge, "products": products, "opaque": opaque, "replicas": replicas, "windows": windows, "kill": kill}
 KILLS = 40          # of a run in passing; the acceptance of the feature is 200
 
 

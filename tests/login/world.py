@@ -80,6 +80,6 @@ def install():
     python2 = INTEROP.environment("sdk2", "requirements.txt", "constraints.txt")
     python1 = INTEROP.environment("sdk1", "requirements-sdk1.txt", "constraints-sdk1.txt")
     folder = PARTS.npm_ci("npm", "npm", said="npm packages of npm/package-lock.json")
-    for script in ("sdk/flow.mjs", "sdk/window.mjs", "idp/server.mjs", "chromium/walk.mjs", "chromium/chains.mjs"):
+    for script in ("sdk/flow.mjs", "sdk/window.mjs", "idp/server.mjs", "idp/opaque.mjs", "chromium/walk.mjs", "chromium/chains.mjs"):
         shutil.copy(HERE / script, folder / pathlib.Path(script).name.replace("server", "idp"))
     return python2, python1, PARTS.node_among(folder / "node_modules", NODE_OLDEST), folder

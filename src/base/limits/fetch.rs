@@ -47,3 +47,13 @@ pub const LOOK_UPS_MAX: usize = 8;
 /// Look-ups at once of names from fetched documents; a separate bound, so that they never delay
 /// configured names.
 pub const LOOK_UPS_OUTSIDE_MAX: usize = 4;
+/// An introspection answer: the claims of one token.
+pub const INTROSPECTION_BYTES_MAX: usize = 64 * KIB;
+/// Questions to one introspection endpoint at once.
+pub const INTROSPECTIONS_MAX: usize = 32;
+/// How many of them may be about tokens from one peer address (IPv6: one /64).
+pub const INTROSPECTIONS_PER_PEER_MAX: usize = 8;
+/// Requests that wait for a question, or for its answer; the next request gets 503 at once.
+pub const INTROSPECTIONS_WAITING_MAX: usize = 2_048;
+/// How many of these requests may come from one peer address.
+pub const INTROSPECTIONS_WAITING_PER_PEER_MAX: usize = 512;

@@ -27,3 +27,13 @@ pub const TOKENS_REMEMBERED_MAX: u64 = 65_536;
 pub const TOKENS_REMEMBERED_BYTES_MAX: u64 = 128 * MIB as u64;
 /// API keys: a key that is presented is compared with each.
 pub const API_KEYS_MAX: usize = 1024;
+/// Bytes of remembered introspection answers of one issuer.
+pub const INTROSPECTED_BYTES_MAX: u64 = 32 * MIB as u64;
+/// Remembered refusals by introspection of one issuer.
+pub const REFUSED_REMEMBERED_MAX: u64 = 16_384;
+/// How long such a refusal is remembered, at most: a token may become active.
+pub const REFUSED_TTL_MAX: Duration = Duration::from_secs(10);
+/// Shortest `introspection.cache`: each open stream asks as often.
+pub const INTROSPECTION_CACHE_MIN: Duration = Duration::from_secs(1);
+/// Longest `introspection.cache`: a revoked token is accepted for as long.
+pub const INTROSPECTION_CACHE_MAX: Duration = Duration::from_secs(600);

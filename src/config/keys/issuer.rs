@@ -8,7 +8,7 @@ use crate::{
     base::limits::tokens::CLOCK_SKEW_MAX,
     config::{
         keys::{
-            embedded,
+            embedded, introspection,
             reach::{algorithms, allow_http, ca, jwks, reach_at},
             row::{ISSUER, KeyRow, KeySection, ValueShape, filled_list, matching},
             typed::RangedKey,
@@ -86,6 +86,7 @@ pub(super) fn section() -> KeySection {
             )
             .or(vec![SUBJECT].into()),
             REFETCH_FLOOR.row(),
+            KeyRow::section("introspection", introspection::section()),
             ca(),
             reach_at(),
             allow_http(),

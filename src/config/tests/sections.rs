@@ -30,6 +30,10 @@ const SECTIONS: &[(&str, &str)] = &[
     ("admin", "/properties/admin"),
     ("authorization_servers.*", "/properties/authorization_servers/additionalProperties"),
     ("authorization_servers.*.jwks", "/properties/authorization_servers/additionalProperties/properties/jwks"),
+    (
+        "authorization_servers.*.introspection",
+        "/properties/authorization_servers/additionalProperties/properties/introspection",
+    ),
     ("authorization_servers.*.embedded", concat_embedded!("")),
     ("authorization_servers.*.embedded.login", concat_embedded!("/properties/login")),
     ("authorization_servers.*.embedded.login.oidc", concat_embedded!("/properties/login/properties/oidc")),
@@ -68,7 +72,7 @@ const EVERY_SECTION: &str = "
 listen: [{tls: {}}]
 admin: {}
 authorization_servers:
-  a: {jwks: {}}
+  a: {introspection: {}, jwks: {}}
   b: {embedded: {login: {oidc: {jwks: {}}}, registration: {client_id_documents: {}}, clients: [{}], grants: [{}], store: {}}}
 keys: {}
 servers:

@@ -68,6 +68,8 @@ pub enum TokenFault {
     ApiKeyUnknown,
     /// The API key does not name this server.
     ApiKeyServer,
+    /// The issuer says that an opaque token is not active (RFC 7662 §2.2).
+    Inactive,
 }
 
 /// Why a JWT of an issuer does not count as an access token.
@@ -173,6 +175,7 @@ impl TokenFault {
             Self::ApiKeyForm => "api_key_form",
             Self::ApiKeyUnknown => "api_key_unknown",
             Self::ApiKeyServer => "api_key_server",
+            Self::Inactive => "token_inactive",
         }
     }
 
@@ -204,6 +207,7 @@ impl TokenFault {
             Self::ApiKeyForm => ("the API key is incomplete or mistyped", ""),
             Self::ApiKeyUnknown => ("the API key is not known here", ""),
             Self::ApiKeyServer => ("the API key does not name this server", ""),
+            Self::Inactive => ("the token is not active: it has ended or was revoked", ""),
             Self::Oversize
             | Self::Malformed
             | Self::Algorithm
@@ -240,7 +244,8 @@ impl TokenFault {
             | Self::NotYetValid
             | Self::ApiKeyForm
             | Self::ApiKeyUnknown
-            | Self::ApiKeyServer => None,
+            | Self::ApiKeyServer
+            | Self::Inactive => None,
         }
     }
 

@@ -114,6 +114,15 @@ impl Refusal {
                     *retry_after_secs,
                 ),
             ),
+            Self::IntrospectionUnavailable { retry_after_secs } => (
+                (StatusCode::SERVICE_UNAVAILABLE, -32603, "introspection_unavailable"),
+                (None, RetryAfter(*retry_after_secs), Gateway),
+                Seconds(
+                    "the token cannot be checked now: the authorization server does not say whether it is active; \
+                     try again in ",
+                    *retry_after_secs,
+                ),
+            ),
 
             Self::MediaType => (
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, 41501, "media_type"),

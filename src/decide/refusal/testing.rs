@@ -34,6 +34,7 @@ pub(crate) fn every_refusal() -> Vec<Refusal> {
         Presentation(PresentationFault::TwoCredentials),
         Token(TokenFault::Expired),
         KeysUnavailable { retry_after_secs: 3 },
+        IntrospectionUnavailable { retry_after_secs: 3 },
         MediaType,
         ContentCoding,
         BodyTooLarge,
@@ -74,7 +75,7 @@ pub(crate) fn every_presentation_fault() -> [PresentationFault; 4] {
 }
 
 /// Each fault of a token.
-pub(crate) fn every_token_fault() -> [TokenFault; 24] {
+pub(crate) fn every_token_fault() -> [TokenFault; 25] {
     each![TokenFault:
         Oversize,
         Malformed,
@@ -100,6 +101,7 @@ pub(crate) fn every_token_fault() -> [TokenFault; 24] {
         ApiKeyForm,
         ApiKeyUnknown,
         ApiKeyServer,
+        Inactive,
     ]
 }
 

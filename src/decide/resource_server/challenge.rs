@@ -184,7 +184,7 @@ const PRESENTATIONS: [PresentationFault; 4] = [
 
 /// The faults without a name of the configuration, or with one that an attacker without a key can
 /// bring about. A test keeps the list complete.
-const TOKENS: [TokenFault; 13] = [
+const TOKENS: [TokenFault; 14] = [
     TokenFault::Malformed,
     TokenFault::Expired,
     TokenFault::Revoked,
@@ -198,6 +198,7 @@ const TOKENS: [TokenFault; 13] = [
     TokenFault::ApiKeyForm,
     TokenFault::ApiKeyUnknown,
     TokenFault::ApiKeyServer,
+    TokenFault::Inactive,
 ];
 
 fn refuse_markers(text: &str) -> Result<(), ChallengeFault> {

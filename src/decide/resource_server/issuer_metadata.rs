@@ -32,6 +32,10 @@ pub struct ServerMetadata {
     pub code_challenge_methods_supported: Option<Vec<String>>,
     /// `token_endpoint_auth_methods_supported`; if absent, `client_secret_basic`.
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// `introspection_endpoint`.
+    pub introspection_endpoint: Option<String>,
+    /// `introspection_endpoint_auth_methods_supported`; if absent, `client_secret_basic`.
+    pub introspection_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// `authorization_response_iss_parameter_supported` (RFC 9207 §3).
     #[serde(default)]
     pub authorization_response_iss_parameter_supported: bool,

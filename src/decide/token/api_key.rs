@@ -183,6 +183,7 @@ impl ApiKey {
             token_type: TokenType::Access,
             expires: not_after.unwrap_or(Duration::MAX),
             claims: Arc::new(claims),
+            introspected: None,
         };
         Self { sha256: *sha256, servers: servers.clone(), caller: Arc::new(caller) }
     }

@@ -10,6 +10,7 @@ use crate::{
         digest::Digest,
         limits::tokens::CLOCK_SKEW_MAX,
         names::{AuthorizationServerName, Issuer, Resource, Scope},
+        secret::Secret,
     },
     decide::{
         refusal::{NotAccess, Refusal, TokenFault},
@@ -51,6 +52,7 @@ pub struct Caller {
     pub(super) token_type: TokenType,
     pub(super) expires: Duration,
     pub(super) claims: Arc<Map<String, Value>>,
+    pub(super) introspected: Option<Secret>,
 }
 
 impl Caller {
@@ -130,6 +132,12 @@ impl Caller {
         &self.claims
     }
 
+    /// The token itself, if its issuer described it by introspection: an open stream asks again.
+    #[must_use]
+    pub fn introspected(&self) -> Option<&Secret> {
+        self.introspected.as_ref()
+    }
+
     /// Whether the token is for `resource`, or for one of the `aliases` written in the
     /// configuration (SPEC B-12…B-16).
     ///
@@ -183,6 +191,7 @@ impl Caller {
             token_type: TokenType::Access,
             expires: Duration::MAX,
             claims: Arc::new(claims),
+            introspected: None,
         }
     }
 

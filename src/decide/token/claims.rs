@@ -55,6 +55,7 @@ pub(in crate::decide::token) fn read(
         token_type,
         expires,
         claims: Arc::clone(claims),
+        introspected: None,
     })
 }
 

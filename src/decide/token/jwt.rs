@@ -179,6 +179,20 @@ impl<'a> UnverifiedJwt<'a> {
     }
 }
 
+/// The `iss` of a token whose three parts parse, whatever else is wrong with it: such a token is a
+/// JWT of that issuer, if there is one.
+#[must_use]
+pub fn named_issuer(token: &str) -> Option<String> {
+    let (signed, signature) = token.rsplit_once('.')?;
+    let (header, payload) = signed.split_once('.')?;
+    octets(signature).ok()?;
+    object(header).ok()?;
+    match object(payload).ok()?.remove("iss") {
+        Some(Value::String(issuer)) => Some(issuer),
+        _ => None,
+    }
+}
+
 /// The `alg` of a token's header for a message, shortened to letters and digits. Nothing is
 /// verified, and a token without one has `unknown`.
 #[must_use]

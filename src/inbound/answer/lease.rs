@@ -17,7 +17,7 @@ use crate::{
         token::caller::Caller,
     },
     inbound::{
-        answer::filter::plan::lists_to_filter,
+        answer::{filter::plan::lists_to_filter, introspected::until_inactive},
         state::{
             gateway::Gateway,
             server::{Server, Transport},
@@ -81,8 +81,11 @@ impl Lease {
                     None => std::future::pending().await,
                 }
             };
+            let may_stay = |server: &Server, now: &Caller| may_still(server, now, &target);
+            let inactive = until_inactive(&gateway, &before, &caller, may_stay);
             tokio::select! {
                 () = expired => {}
+                () = inactive => {}
                 () = taken_away => {}
                 () = revoked => {}
             }

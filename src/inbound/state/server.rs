@@ -7,7 +7,11 @@ use http::{HeaderName, HeaderValue};
 
 use crate::{
     authorization_server::embedded::Embedded,
-    base::{address_range::AddressRange, clock::Now, names::Resource},
+    base::{
+        address_range::AddressRange,
+        clock::Now,
+        names::{Issuer, Resource},
+    },
     decide::{
         fields::origin::Sites,
         mcp::{answer::lists::Hide, denial::DenyAs},
@@ -24,7 +28,7 @@ use crate::{
         discover::Discovery,
         keys::IssuerKeys,
         upstream::Upstream,
-        verify::Verifier,
+        verify::{Trusted, Verifier},
     },
 };
 
@@ -71,6 +75,8 @@ pub struct Server {
     pub audiences: Vec<Box<str>>,
     /// The issuers whose tokens it accepts, preferred first; empty if it takes API keys alone.
     pub issuers: Vec<Arc<IssuerKeys>>,
+    /// The names of all issuers of the configuration, those of other servers too.
+    pub known_issuers: Arc<[Issuer]>,
     /// The API keys of the configuration; each names the servers that take it.
     pub api_keys: Arc<ApiKeys>,
     /// The metadata of its first issuer, which it mirrors.
@@ -212,7 +218,7 @@ impl Server {
     /// issuer.
     ///
     /// # Errors
-    /// [`Refusal::Token`], or [`Refusal::KeysUnavailable`].
+    /// [`Refusal::Token`], [`Refusal::KeysUnavailable`] or [`Refusal::IntrospectionUnavailable`].
     pub async fn verify(
         &self,
         verifier: &Verifier,
@@ -223,7 +229,8 @@ impl Server {
         if presented.is_api_key() {
             return self.api_keys.verify(presented, &self.series.name, now);
         }
-        let caller = verifier.verify(presented, &self.issuers, peer, now).await?;
+        let trusted = Trusted { issuers: &self.issuers, known: &self.known_issuers };
+        let caller = verifier.verify(presented, trusted, peer, now).await?;
         caller.is_for(&self.resource, &self.audiences).inspect_err(|refusal| self.token_refused(&caller, refusal))?;
         Ok(caller)
     }

@@ -21,12 +21,15 @@ pub struct IssuerFigures {
     pub keys: usize,
     /// Keys of the set that cannot be used.
     pub skipped: usize,
+    /// Introspections by result; `None` for an issuer without.
+    pub introspections: Option<[(&'static str, u64); 3]>,
 }
 
 /// The metrics of all issuers.
 pub(super) struct IssuerFamilies {
     jwks_fetches: Family<Fetches, Counter>,
     jwks_keys: Family<Issuer, Gauge>,
+    introspections: Family<Fetches, Counter>,
     jwks_keys_skipped: Family<Issuer, Gauge>,
     idp_exchanges: Family<Fetches, Counter>,
     idp_metadata_fetches: Family<Fetches, Counter>,
@@ -69,6 +72,7 @@ impl IssuerFamilies {
     pub(super) fn register(registry: &mut Registry) -> Self {
         Self {
             jwks_fetches: add(registry, "jwks_fetches", "Fetches of an issuer's keys"),
+            introspections: add(registry, "introspections", "Questions to an introspection endpoint"),
             jwks_keys: add(registry, "jwks_keys", "Usable keys held of an issuer"),
             jwks_keys_skipped: add(registry, "jwks_keys_skipped", "Keys of an issuer that cannot be used"),
             idp_exchanges: add(registry, "idp_exchanges", "Requests to the token endpoint of a company IdP"),
@@ -87,6 +91,10 @@ impl IssuerFamilies {
         for (result, count) in [("ok", figures.fetched), ("failed", figures.failed)] {
             let labels = Fetches { issuer: name.to_string(), result };
             self.jwks_fetches.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
+        }
+        for (result, count) in figures.introspections.into_iter().flatten() {
+            let labels = Fetches { issuer: name.to_string(), result };
+            self.introspections.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
         }
     }
 
@@ -131,6 +139,9 @@ impl IssuerFamilies {
         for result in ["ok", "failed"] {
             self.idp_metadata_fetches.remove(&Fetches { issuer: name.to_string(), result });
             self.jwks_fetches.remove(&Fetches { issuer: name.to_string(), result });
+        }
+        for result in ["active", "refused", "failed"] {
+            self.introspections.remove(&Fetches { issuer: name.to_string(), result });
         }
         for result in ["granted", "over", "refused", "unavailable"] {
             self.idp_exchanges.remove(&Fetches { issuer: name.to_string(), result });

@@ -22,8 +22,11 @@ const DURATIONS_SECS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Every outcome, sorted. An outcome that is missing here is still counted, but more slowly.
-const OUTCOMES: [&str; 71] = [
+const OUTCOMES: [&str; 76] = [
     "allowed",
+    "api_key_form",
+    "api_key_server",
+    "api_key_unknown",
     "bad_params",
     "bad_request",
     "bad_session_header",
@@ -42,6 +45,7 @@ const OUTCOMES: [&str; 71] = [
     "headers_too_large",
     "insufficient_scope",
     "internal",
+    "introspection_unavailable",
     "keys_unavailable",
     "loop",
     "malformed_authorization",
@@ -64,6 +68,7 @@ const OUTCOMES: [&str; 71] = [
     "token_header",
     "token_in_form",
     "token_in_query",
+    "token_inactive",
     "token_issuer",
     "token_key_id",
     "token_malformed",

@@ -33,7 +33,7 @@ fn names_and_labels_are_as_documented() {
     let corporate = AuthorizationServerName::from("corporate");
     let server = ServerName::from("weather");
     metrics.upstreams([(&server, 2, 7), (&server, 1, 0)].into_iter());
-    metrics.issuer(&corporate, IssuerFigures { fetched: 2, failed: 1, keys: 3, skipped: 1 });
+    metrics.issuer(&corporate, IssuerFigures { fetched: 2, failed: 1, keys: 3, skipped: 1, introspections: None });
     let text = metrics.encode();
     for line in [
         "portcullis_requests_total{server=\"weather\",outcome=\"allowed\",upstream=\"ok\"} 0",

@@ -27,7 +27,12 @@ const KEYS_EXPLAINED_MAX: usize = 4;
 impl IssuerKeys {
     /// Fetches again and again. Its owner stops it by dropping the future.
     pub async fn keep_fresh(self: Arc<Self>) {
-        tokio::join!(self.discovery.keep_fresh(), self.keep_keys_fresh());
+        match self.settings.keys {
+            KeySource::Nowhere => self.discovery.keep_fresh().await,
+            _ => {
+                tokio::join!(self.discovery.keep_fresh(), self.keep_keys_fresh());
+            }
+        }
     }
 
     async fn keep_keys_fresh(&self) {

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::{
     decide::{resource_server::issuer_metadata::AskedAs, token::rules::TokenRules},
-    outbound::reach::IssuerReach,
+    outbound::{introspect::IntrospectionSettings, reach::IssuerReach},
 };
 
 /// Where an issuer's keys come from.
@@ -18,6 +18,8 @@ pub enum KeySource {
     File(PathBuf),
     /// From the embedded authorization server of the same name, in memory.
     Embedded,
+    /// Nowhere: every token is introspected.
+    Nowhere,
 }
 
 /// The tokens and keys of one authorization server.
@@ -31,6 +33,8 @@ pub struct IssuerSettings {
     /// Unknown keys cause one fetch in this time, and at most
     /// [`crate::base::limits::fetch::EXTRA_FETCHES_MAX`] more.
     pub refetch_floor: Duration,
+    /// How its opaque tokens are checked, if it issues any.
+    pub introspection: Option<IntrospectionSettings>,
     /// How it is reached.
     pub reach: IssuerReach,
     /// As what the gateway asks for its metadata.

@@ -25,6 +25,7 @@ pub(super) enum DocumentSource {
     Fixed(KeyPlace, Fetch),
     File(PathBuf),
     Local(Arc<LocalKeys>),
+    Nowhere,
 }
 
 /// A document that was read.
@@ -49,6 +50,7 @@ impl DocumentSource {
             }
             KeySource::File(path) => Self::File(path.clone()),
             KeySource::Embedded => Self::Local(local),
+            KeySource::Nowhere => Self::Nowhere,
         }
     }
 
@@ -56,7 +58,7 @@ impl DocumentSource {
     pub(super) fn local(&self) -> Option<&Arc<LocalKeys>> {
         match self {
             Self::Local(keys) => Some(keys),
-            Self::Discovered(..) | Self::Fixed(..) | Self::File(_) => None,
+            Self::Discovered(..) | Self::Fixed(..) | Self::File(_) | Self::Nowhere => None,
         }
     }
 
@@ -77,6 +79,7 @@ impl DocumentSource {
                 Some(body) => Ok(KeyDocument { body, wait: FILES_LOOKED_AT_EVERY }),
                 None => Err(Fault::new(FaultKind::EmbeddedKeys, "the embedded authorization server has no keys yet")),
             },
+            Self::Nowhere => Err(Fault::new(FaultKind::KeySet, "this authorization server signs no tokens")),
         }
     }
 
@@ -95,7 +98,7 @@ impl DocumentSource {
     pub(super) fn news(&self) -> Option<watch::Receiver<Option<Bytes>>> {
         match self {
             Self::Local(keys) => Some(keys.documents()),
-            Self::Discovered(..) | Self::Fixed(..) | Self::File(_) => None,
+            Self::Discovered(..) | Self::Fixed(..) | Self::File(_) | Self::Nowhere => None,
         }
     }
 
@@ -119,6 +122,7 @@ impl DocumentSource {
             ),
             Self::File(path) => Fault::new(FaultKind::KeyFile, format_args!("{}: {cause}", path.display())),
             Self::Local(_) => Fault::new(FaultKind::EmbeddedKeys, cause),
+            Self::Nowhere => Fault::new(FaultKind::KeySet, cause),
         }
     }
 }

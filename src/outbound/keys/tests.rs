@@ -40,6 +40,7 @@ impl Kept {
             rules: rules(),
             keys: source,
             refetch_floor: FLOOR,
+            introspection: None,
             reach: crate::outbound::reach::IssuerReach::default(),
             asked_as: crate::decide::resource_server::issuer_metadata::AskedAs::ResourceServer,
         };
@@ -313,6 +314,7 @@ async fn b41_keys_are_found_through_the_metadata_even_when_it_comes_late() {
         rules,
         keys: KeySource::Discover,
         refetch_floor: FLOOR,
+        introspection: None,
         reach: crate::outbound::reach::IssuerReach::default(),
         asked_as: crate::decide::resource_server::issuer_metadata::AskedAs::ResourceServer,
     };

@@ -55,7 +55,9 @@ impl World {
     async fn verify_among(&self, token: &str, issuers: &[Arc<IssuerKeys>]) -> Result<Arc<Caller>, Refusal> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
-        self.verifier.verify(Presented::find(&headers, None).unwrap(), issuers, PEER, self.clock.now()).await
+        self.verifier
+            .verify(Presented::find(&headers, None).unwrap(), Trusted { issuers, known: &[] }, PEER, self.clock.now())
+            .await
     }
 }
 
@@ -67,6 +69,7 @@ fn issuer(site: &Site, clock: &Arc<HandClock>, owner: &mut JoinSet<()>, name: &s
         rules,
         keys,
         refetch_floor: FLOOR,
+        introspection: None,
         reach: crate::outbound::reach::IssuerReach::default(),
         asked_as: crate::decide::resource_server::issuer_metadata::AskedAs::ResourceServer,
     };
@@ -135,6 +138,7 @@ async fn e27_a_token_that_was_revoked_inside_is_refused_from_memory_and_fresh() 
         rules,
         keys: KeySource::Embedded,
         refetch_floor: FLOOR,
+        introspection: None,
         reach: crate::outbound::reach::IssuerReach::default(),
         asked_as: crate::decide::resource_server::issuer_metadata::AskedAs::ResourceServer,
     };
@@ -151,7 +155,15 @@ async fn e27_a_token_that_was_revoked_inside_is_refused_from_memory_and_fresh() 
         let token = token(&P256, &json!({}), &json!({"jti": jti}));
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
-        verifier.verify(Presented::find(&headers, None).unwrap(), &issuers, PEER, clock.now()).await.map(drop)
+        verifier
+            .verify(
+                Presented::find(&headers, None).unwrap(),
+                Trusted { issuers: &issuers, known: &[] },
+                PEER,
+                clock.now(),
+            )
+            .await
+            .map(drop)
     };
     let revoked = Err(Refusal::Token(TokenFault::Revoked));
     let knowing = Verifier::new();

@@ -1,4 +1,6 @@
 //! Opaque tokens and API keys (A10, A11).
 
 mod api_keys;
+mod introspection;
+mod introspection_attacks;
 mod key_attacks;

@@ -13,12 +13,15 @@ use super::{
 
 /// The path of the key set.
 pub const JWKS_PATH: &str = "/keys";
+/// The path of the introspection endpoint.
+pub const INTROSPECTION_PATH: &str = "/introspect";
 /// The paths of the metadata.
 pub const METADATA_PATHS: [&str; 2] = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 
 struct Documents {
     metadata: Value,
     keys: Value,
+    introspection: Option<Arc<Introspection>>,
 }
 
 /// A running issuer.
@@ -36,9 +39,10 @@ impl Issuer {
         let metadata = json!({
             "issuer": issuer, "jwks_uri": format!("{issuer}{JWKS_PATH}"),
             "authorization_endpoint": format!("{issuer}/authorize"), "token_endpoint": format!("{issuer}/token"),
+            "introspection_endpoint": format!("{issuer}{INTROSPECTION_PATH}"),
             "response_types_supported": ["code"], "code_challenge_methods_supported": ["S256"],
         });
-        let documents = Documents { metadata, keys: key_set(keys) };
+        let documents = Documents { metadata, keys: key_set(keys), introspection: None };
         let documents = Arc::new(Mutex::new(documents));
         let issuer = Self { server, documents, captured };
         issuer.answer_politely();
@@ -65,6 +69,16 @@ impl Issuer {
         self.documents.lock().unwrap().keys = keys;
     }
 
+    /// Answers introspection so.
+    pub fn introspect(&self, answer: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) {
+        self.documents.lock().unwrap().introspection = Some(Arc::new(answer));
+    }
+
+    /// How often a token was introspected.
+    pub fn introspections(&self) -> usize {
+        self.server.count_of(INTROSPECTION_PATH)
+    }
+
     /// A good token for `resource`, not yet signed.
     pub fn mint(&self, resource: &str) -> Mint {
         Mint::new(&self.url(), resource, Arc::clone(&self.captured))
@@ -86,6 +100,9 @@ impl Issuer {
     }
 }
 
+/// What introspection answers.
+type Introspection = dyn Fn(&Seen) -> Vec<Step> + Send + Sync;
+
 /// What becomes of the polite answer.
 pub type Spoils = dyn Fn(Vec<Step>) -> Vec<Step> + Send + Sync;
 
@@ -93,6 +110,10 @@ impl Documents {
     fn answer(&self, seen: &Seen) -> Vec<Step> {
         let body = match seen.target.as_str() {
             JWKS_PATH => self.keys.to_string(),
+            INTROSPECTION_PATH => match &self.introspection {
+                Some(answer) => return answer(seen),
+                None => return server::json(404, r#"{"error":"not_found"}"#),
+            },
             path if METADATA_PATHS.contains(&path) => self.metadata.to_string(),
             _ => return server::json(404, r#"{"error":"not_found"}"#),
         };

@@ -52,6 +52,7 @@ impl Seen {
 }
 
 /// One thing that an answer does.
+#[derive(Clone)]
 pub enum Step {
     /// Writes.
     Send(Bytes),

@@ -4,10 +4,11 @@
 type Body = fn(&[u8]) -> bool;
 
 /// Each target by its name.
-pub(crate) const TARGETS: [(&str, Body); 33] = [
+pub(crate) const TARGETS: [(&str, Body); 35] = [
     ("batch", super::batch),
     ("blocks", super::blocks),
     ("config", super::config),
+    ("credential_form", super::credential_form),
     ("endpoint", super::endpoint),
     ("event_ids", super::event_ids),
     ("forwarded", super::forwarded),
@@ -21,6 +22,7 @@ pub(crate) const TARGETS: [(&str, Body); 33] = [
     ("guard", super::guard),
     ("hop", super::hop),
     ("idp_userinfo", super::idp_userinfo),
+    ("introspection_answer", super::introspection_answer),
     ("jwks_read", super::jwks_read),
     ("jwt_read", super::jwt_read),
     ("list", super::list),

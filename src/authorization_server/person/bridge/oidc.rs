@@ -74,6 +74,7 @@ impl OidcLink {
             rules,
             keys: settings.jwks.clone(),
             refetch_floor: REFETCH_FLOOR,
+            introspection: None,
             reach: settings.reach.clone(),
             asked_as: AskedAs::OpenIdClient,
         };

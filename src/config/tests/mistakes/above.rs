@@ -187,7 +187,7 @@ pub(super) const CASES: &[Case] = &[
         "    isuer: https://login.example.com\n",
         &[
             "6:5 authorization_servers.corporate.issuer: found nothing; expected the issuer's URL, exactly as its tokens spell it",
-            "6:5 authorization_servers.corporate.isuer: found an unknown key; expected embedded, allow_http, issuer, ca, reach_at, profile, jwks, algorithms, token_types, clock_skew, scope_claims, subject_claims or refetch_floor; did you mean \"issuer\"?",
+            "6:5 authorization_servers.corporate.isuer: found an unknown key; expected embedded, allow_http, issuer, ca, reach_at, profile, jwks, introspection, algorithms, token_types, clock_skew, scope_claims, subject_claims or refetch_floor; did you mean \"issuer\"?",
         ],
     ),
     (

@@ -103,7 +103,7 @@ async fn p7_a_stream_ends_with_its_token_and_its_clock_skew() {
     let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
     let presented = Presented::find(&headers, None).unwrap();
     let gateway = &world.gateway;
-    let caller = gateway.verifier.verify(presented, &world.server.issuers, None, world.now()).await.unwrap();
+    let caller = world.server.verify(&gateway.verifier, presented, None, world.now()).await.unwrap();
     let lease = Lease::new(gateway, &world.server, caller, &Target::Tool("safe".into()), None);
     assert!(!has_ended(&lease));
     // The token is good for 300 s, and the skew is 30 s.

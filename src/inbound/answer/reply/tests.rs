@@ -8,7 +8,7 @@ use crate::decide::refusal::testing::every_row;
 
 /// Status, code, reason, the field besides the challenge, and sentence, in the order of
 /// [`every_row`].
-const ANSWERS: [(u16, i32, &str, &str, &str); 68] = [
+const ANSWERS: [(u16, i32, &str, &str, &str); 73] = [
     (400, 40001, "bad_request", "", "the HTTP request is not acceptable: a"),
     (404, 40401, "not_found", "", "there is no MCP server at this path"),
     (421, 42101, "misdirected", "", "this gateway does not serve that host name"),
@@ -26,6 +26,13 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 68] = [
         "keys_unavailable",
         "retry-after: 3",
         "the token cannot be checked now: its issuer's keys are out of reach, or its key is not among them yet; try again in 3 s",
+    ),
+    (
+        503,
+        -32603,
+        "introspection_unavailable",
+        "retry-after: 3",
+        "the token cannot be checked now: the authorization server does not say whether it is active; try again in 3 s",
     ),
     (415, 41501, "media_type", "", "the body must be application/json in UTF-8"),
     (415, 41502, "content_coding", "accept-encoding: identity", "the body must not be compressed"),
@@ -208,6 +215,16 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 68] = [
         "token_claims",
         "",
         "the access token was refused: the token is not valid: its jti has a value that the standards do not allow",
+    ),
+    (401, 40102, "api_key_form", "", "the access token was refused: the API key is incomplete or mistyped"),
+    (401, 40102, "api_key_unknown", "", "the access token was refused: the API key is not known here"),
+    (401, 40102, "api_key_server", "", "the access token was refused: the API key does not name this server"),
+    (
+        401,
+        40102,
+        "token_inactive",
+        "",
+        "the access token was refused: the token is not active: it has ended or was revoked",
     ),
 ];
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde_json::Value;
 
 use super::OidcBridge;
@@ -12,7 +11,7 @@ use crate::{
         health::SignInStep,
         sign_in::{refuses_the_gateway, too_large, unavailable},
     },
-    base::{limits::tokens::IDP_TOKENS_BYTES_MAX, percent::escape},
+    base::limits::tokens::IDP_TOKENS_BYTES_MAX,
     decide::{
         authorization_server::{
             error::OAuthError,
@@ -23,6 +22,7 @@ use crate::{
         json::strict,
     },
     outbound::{
+        basic::{basic, takes_basic},
         fault::{Fault, FaultKind},
         fetch::Wanted,
     },
@@ -162,11 +162,11 @@ impl OidcBridge {
         let secret = std::str::from_utf8(settings.client_secret.expose()).unwrap_or_default();
         let id = &*settings.client_id;
         let mut parameters = parameters.to_vec();
-        // RFC 8414 §2: the default is Basic.
-        let methods = metadata.token_endpoint_auth_methods_supported.as_deref();
-        let takes = |method: &str| methods.is_some_and(|methods| methods.iter().any(|one| one == method));
-        let authorization = if methods.is_none() || takes("client_secret_basic") || !takes("client_secret_post") {
-            Some(basic(id, secret).map_err(NotAsked::Fault)?)
+        let authorization = if takes_basic(metadata.token_endpoint_auth_methods_supported.as_deref()) {
+            Some(basic(id, secret).ok_or_else(|| {
+                let cause = "the IdP client credential cannot be sent in a header";
+                NotAsked::Fault(Fault::new(FaultKind::TokenEndpoint, cause))
+            })?)
         } else {
             parameters.extend([("client_id", id), ("client_secret", secret)]);
             None
@@ -208,11 +208,4 @@ impl OidcBridge {
             refresh_token: text("refresh_token"),
         }))
     }
-}
-
-/// RFC 6749 §2.3.1: form-encode both parts, then Basic.
-fn basic(id: &str, secret: &str) -> Result<HeaderValue, Fault> {
-    let pair = format!("{}:{}", escape(id), escape(secret));
-    HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
-        .map_err(|_| Fault::new(FaultKind::TokenEndpoint, "the IdP client credential cannot be sent in a header"))
 }
