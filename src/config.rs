@@ -3,6 +3,7 @@
 mod accounts;
 mod api_keys;
 mod check;
+mod claims;
 mod documents;
 mod embedded;
 pub mod environment;

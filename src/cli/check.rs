@@ -12,6 +12,7 @@ use crate::{
         unobserved::unobserved,
     },
     config::Settings,
+    decide::json::pointer,
 };
 
 /// Checks the file at `path`.
@@ -69,8 +70,8 @@ fn ended(settings: &Settings) -> impl Iterator<Item = &str> {
 /// Which addresses count, for each embedded server that decides by an address.
 fn trusted(settings: &Settings) -> Vec<String> {
     let by_email = |of: &EmbeddedSettings| {
-        of.token_claims.iter().any(|claim| **claim == *"email")
-            || of.grants.iter().any(|rule| rule.claims.iter().any(|(claim, _)| **claim == *"email"))
+        of.token_claims.iter().any(|claim| pointer::root(claim) == "email")
+            || of.grants.iter().any(|rule| rule.claims.iter().any(|(claim, _)| pointer::root(claim) == "email"))
     };
     let line = |of: &EmbeddedSettings| {
         let which = match &of.login {

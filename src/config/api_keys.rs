@@ -12,11 +12,11 @@ use crate::{
         names::{Scope, ServerName},
     },
     config::{
+        claims::claim_value,
         place::Written,
         problem::{nearest, quoted},
         reader::{Field, Fields},
         reading::Reading,
-        rules::claim_value,
         secret,
         server::WrittenServer,
         tree, value,

@@ -15,6 +15,7 @@ use crate::{
     config::{
         EmbeddedProvenance, ServerSettings,
         accounts::accounts,
+        claims::claim_names,
         keys::{
             embedded::{ACCESS_TOKEN_TTL, REFRESH_GRACE, REFRESH_TOKEN_TTL},
             issuer::{CLOCK_SKEW, REFETCH_FLOOR},
@@ -31,6 +32,7 @@ use crate::{
             people::{self, Grantee},
             resources::Protected,
         },
+        json::pointer,
         resource_server::issuer_metadata::AskedAs,
         routing::is_plain_path,
         token::rules::TokenRules,
@@ -211,10 +213,10 @@ fn login_of(field: &Field<'_>, kept: &mut EmbeddedProvenance) -> Option<Login> {
 }
 
 fn claims_of_tokens(field: &Field<'_>, login: Option<&Login>) -> Vec<Box<str>> {
-    let claims = value::texts(field, "the name of a claim, such as groups");
+    let claims = claim_names(field, "the name of a claim, such as groups");
     for claim in &claims {
         let found = quoted(&claim.value);
-        if RESERVED_CLAIMS.contains(&&*claim.value) {
+        if RESERVED_CLAIMS.contains(&&*pointer::root(&claim.value)) {
             field.reading.problem(
                 &claim.place,
                 &found,

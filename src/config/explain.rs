@@ -15,7 +15,10 @@ use crate::{
     },
     decide::{
         fields::query::QueryRule,
-        policy::rule::{Access, Rule},
+        policy::{
+            claims::ClaimValue,
+            rule::{Access, Rule},
+        },
     },
     outbound::{
         credential::Credential,
@@ -240,7 +243,8 @@ fn rule(rule: &Rule) -> Out {
             .map(|(key, scopes)| (key.to_owned(), texts(scopes))),
     );
     if !rule.claims.is_empty() {
-        let values = |values: &[Value]| Out::Flow(values.iter().map(|value| Out::Plain(value.to_string())).collect());
+        let values =
+            |values: &[ClaimValue]| Out::Flow(values.iter().map(|value| Out::Plain(value.to_string())).collect());
         let claims = rule.claims.iter().map(|(claim, of)| (claim.to_string(), values(of)));
         entries.push(("claims".to_owned(), Out::FlowMap(claims.collect())));
     }

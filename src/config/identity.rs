@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::{
     config::{
+        claims::claim_name,
         place::Written,
         reader::{Field, Fields},
         secret, value,
@@ -109,14 +110,15 @@ fn headers(field: &Field<'_>) -> Vec<IdentityHeader> {
     let mut headers: Vec<IdentityHeader> = Vec::new();
     for entry in field.entries("claims by header").unwrap_or_default() {
         let name = value::header(field.reading, &entry.at, entry.name, CREDENTIALS);
-        let claim = entry.value.text("a claim's name");
+        let claim =
+            entry.value.text("a claim's name").and_then(|text| claim_name(field.reading, &entry.value.place, text));
         let (Some(name), Some(claim)) = (name, claim) else { continue };
         if headers.iter().any(|other| other.name == name) {
             let found = format!("the header {name} a second time");
             field.reading.problem(&entry.at, &found, "each header once, in any case");
             continue;
         }
-        headers.push(IdentityHeader { name, claim: claim.into() });
+        headers.push(IdentityHeader { name, claim });
     }
     headers
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     base::names::{AuthorizationServerName, Issuer, PublicUrl},
     config::{
+        claims,
         embedded::{WrittenEmbedded, embedded},
         introspection::{self, WrittenIntrospection},
         keys::issuer::{CLOCK_SKEW, REFETCH_FLOOR},
@@ -221,5 +222,5 @@ fn claim_names(field: &Field<'_>) -> Vec<Box<str>> {
     if field.is_list() && field.full_list("claim names").is_none() {
         return Vec::new();
     }
-    value::texts(field, "a claim's name").into_iter().map(|name| name.value).collect()
+    claims::claim_names(field, "a claim's name").into_iter().map(|name| name.value).collect()
 }

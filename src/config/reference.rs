@@ -122,7 +122,7 @@ fn shape(of: &ValueShape) -> String {
         ValueShape::ByName(_) => "a map by name".to_owned(),
         ValueShape::ByPath(_) => "a map by path".to_owned(),
         ValueShape::Section(_) => "a map".to_owned(),
-        ValueShape::ClaimValues => "text, a number, `true` or `false`, or a list of them".to_owned(),
+        ValueShape::ClaimValues => "text, a number, `true` or `false`, `{glob: …}`, or a list of them".to_owned(),
     }
 }
 

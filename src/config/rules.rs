@@ -1,14 +1,12 @@
 //! Reads `access` and `rules`, compiled for `decide::policy`.
 
-use serde_json::{Number, Value};
-
 use crate::{
     base::names::Scope,
     config::{
+        claims::claim_conditions,
         keys::rule::TARGETS,
         place::{Place, Written},
         reader::{Field, Fields},
-        tree::Meaning,
         value,
     },
     decide::{
@@ -80,7 +78,7 @@ fn rule(field: &Field<'_>) -> Option<(Rule, Vec<Place>)> {
         let rule = Rule {
             scopes: bare(scopes.as_ref().map(value::scopes)),
             any_scope: bare(any_scope.map(|field| any_scopes(&field))),
-            claims: claims.and_then(|field| conditions_on_claims(&field)).unwrap_or_default(),
+            claims: claims.and_then(|field| claim_conditions(&field)).unwrap_or_default(),
             deny: denies,
             report_only,
             subject,
@@ -124,35 +122,5 @@ fn pattern<'f>(field: &Field<'f>, of_methods: bool) -> Option<&'f str> {
     match elsewhere {
         Some(by) => field.wrong(&format!("a method that rules decide; this method is decided by {by}")),
         None => Some(text),
-    }
-}
-
-/// Claims, each with its accepted values.
-pub(super) fn conditions_on_claims(field: &Field<'_>) -> Option<Vec<(Box<str>, Vec<Value>)>> {
-    const VALUES: &str = "values of a claim: text, numbers, true or false";
-    let entries = field.entries("claims")?;
-    if entries.is_empty() {
-        field.reading.problem(&field.place, "an empty map", "at least one claim");
-    }
-    let condition = |entry: &Field<'_>| -> Vec<Value> {
-        if !entry.is_list() {
-            return claim_value(entry).into_iter().collect();
-        }
-        entry.full_list(VALUES).unwrap_or_default().iter().filter_map(claim_value).collect()
-    };
-    Some(entries.iter().map(|entry| (entry.name.into(), condition(&entry.value))).collect())
-}
-
-/// One value, its type kept: the claim `"5"` is not the claim `5`.
-pub(super) fn claim_value(field: &Field<'_>) -> Option<Value> {
-    match field.meaning() {
-        Some(Meaning::Text(text)) => Some(Value::from(text)),
-        Some(Meaning::Bool(value)) => Some(Value::from(value)),
-        // JSON's own spelling alone: `0x10`, `010` and `+1` are numbers in YAML and not in a token.
-        Some(Meaning::Number(text)) => match serde_json::from_str::<Number>(text) {
-            Ok(number) => Some(Value::Number(number)),
-            Err(_) => field.wrong("a number as JSON writes it, or text (quote it)"),
-        },
-        Some(Meaning::Nothing) | None => field.wrong("a value of a claim: text, a number, true or false"),
     }
 }

@@ -107,8 +107,15 @@ fn shape(of: &ValueShape) -> Value {
         }),
         ValueShape::Section(section) => map(section),
         ValueShape::ClaimValues => {
+            let glob = json!({
+                "type": "object",
+                "required": ["glob"],
+                "additionalProperties": false,
+                "properties": {"glob": {"type": "string", "minLength": 1}},
+            });
             let scalar = json!({"type": ["string", "number", "boolean"]});
-            json!({"anyOf": [scalar, {"type": "array", "minItems": 1, "items": scalar}]})
+            let list = json!({"type": "array", "minItems": 1, "items": {"anyOf": [scalar, glob]}});
+            json!({"anyOf": [scalar, glob, list]})
         }
     }
 }

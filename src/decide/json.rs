@@ -2,6 +2,7 @@
 
 pub(in crate::decide) mod end;
 pub(in crate::decide) mod lookalike;
+pub mod pointer;
 mod run;
 pub(in crate::decide) mod scan;
 pub mod strict;

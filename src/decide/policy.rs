@@ -1,6 +1,7 @@
 //! Policy: the rules as plain data, and the function that decides about a caller and a target.
 
 pub mod automaton;
+pub mod claims;
 pub mod evaluate;
 pub mod explain;
 mod fold;

@@ -3,7 +3,10 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use serde_json::Value;
 
-use crate::{base::percent::extended_value, decide::token::caller::Caller};
+use crate::{
+    base::percent::extended_value,
+    decide::{json::pointer, token::caller::Caller},
+};
 
 /// The credential that the upstream gets instead of the caller's token (P4).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub enum Credential {
 pub struct IdentityHeader {
     /// The header.
     pub name: HeaderName,
-    /// The claim.
+    /// The claim, as [`pointer::find`] reads it.
     pub claim: Box<str>,
 }
 
@@ -55,7 +58,7 @@ impl Credential {
 impl IdentityHeader {
     /// Adds the claim's value; a claim that is absent or null adds nothing.
     pub fn add_to(&self, headers: &mut HeaderMap, caller: &Caller) {
-        if let Some(value) = caller.claims().get(&*self.claim).and_then(field_value) {
+        if let Some(value) = pointer::find(caller.claims(), &self.claim).and_then(field_value) {
             headers.insert(self.name.clone(), value);
         }
     }

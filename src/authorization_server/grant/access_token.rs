@@ -18,6 +18,7 @@ use crate::{
             people::{self, Person},
             token_size::{self, TokenTooLarge},
         },
+        json::pointer,
         token::{caller::Caller, jwt::UnverifiedJwt, rules::TokenRules},
     },
 };
@@ -104,9 +105,9 @@ fn claims(
     ends: u64,
 ) -> Map<String, Value> {
     let mut claims = Map::new();
-    for name in settings.token_claims.iter().filter(|name| !RESERVED.contains(&&***name)) {
+    for name in settings.token_claims.iter().filter(|name| !RESERVED.contains(&&*pointer::root(name))) {
         if let Some(value) = grant.person.and_then(|person| claim(settings, person, name)) {
-            claims.insert(name.to_string(), value);
+            pointer::insert(&mut claims, name, value);
         }
     }
     let mut say = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
@@ -132,13 +133,13 @@ fn claims(
 /// A claim of the user that is configured for tokens. An address that counts for no grant must not
 /// count for the rules of a server, or for an upstream, either.
 fn claim(settings: &EmbeddedSettings, person: &Person, name: &str) -> Option<Value> {
-    if name == "email" && !people::has_verified_email(&person.claims, settings.login.trusts_email()) {
+    if pointer::root(name) == "email" && !people::has_verified_email(&person.claims, settings.login.trusts_email()) {
         return None;
     }
     match (&person.account, name) {
         (Some(_), "groups") => Some(json!(person.groups)),
         (Some(_), _) => None,
-        (None, name) => person.claims.get(name).cloned(),
+        (None, name) => pointer::find(&person.claims, name).cloned(),
     }
 }
 

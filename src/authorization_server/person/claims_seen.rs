@@ -11,9 +11,13 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use crate::decide::authorization_server::{
-    claim_shape,
-    people::{GrantRule, Person, named_claims},
+use crate::decide::{
+    authorization_server::{
+        claim_shape,
+        people::{GrantRule, Person, named_claims},
+    },
+    json::pointer,
+    policy::claims::ClaimValue,
 };
 
 /// The sign-ins of this process.
@@ -71,9 +75,9 @@ impl ClaimsSeen {
         const LOST: &str = "lost";
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for claim in named {
-            if after.contains_key(&**claim) {
+            if pointer::find(after, claim).is_some() {
                 seen.lost.remove(claim);
-            } else if before.contains_key(&**claim) {
+            } else if pointer::find(before, claim).is_some() {
                 seen.lost.insert(claim.clone());
                 if seen.warned.insert((claim.clone(), LOST)) {
                     tracing::warn!(
@@ -116,9 +120,9 @@ impl ClaimsSeen {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut first = Vec::new();
         for claim in named_claims(rules) {
-            let Some(value) = person.claims.get(claim) else { continue };
+            let Some(value) = pointer::find(&person.claims, claim) else { continue };
             let all = rules.iter().flat_map(|rule| &rule.claims).filter(|(name, _)| **name == *claim);
-            let values: Vec<Value> = all.flat_map(|(_, values)| values.iter().cloned()).collect();
+            let values: Vec<ClaimValue> = all.flat_map(|(_, values)| values.iter().cloned()).collect();
             match claim_shape::hides(value, &values) {
                 None => drop(seen.hidden.remove(claim)),
                 Some(how) => {
@@ -138,7 +142,7 @@ impl ClaimsSeen {
         let mut missing: BTreeSet<Box<str>> = BTreeSet::new();
         for claim in named_claims(rules) {
             // Only names of the configuration are kept: the IdP may send any number of claims.
-            if person.claims.get(claim).is_some_and(|value| !value.is_null()) {
+            if pointer::find(&person.claims, claim).is_some_and(|value| !value.is_null()) {
                 seen.provided.insert(claim.into());
             } else if !seen.provided.contains(claim) {
                 missing.insert(claim.into());

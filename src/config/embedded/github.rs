@@ -1,7 +1,5 @@
 //! Reads `login.github`.
 
-use serde_json::Value;
-
 use crate::{
     authorization_server::settings::GitHubSettings,
     config::{
@@ -13,12 +11,16 @@ use crate::{
         tree::Meaning,
         value,
     },
-    decide::authorization_server::{
-        github::{
-            names::{GitHubNames, has_number, is_organization, is_team},
-            place::GitHubPlace,
+    decide::{
+        authorization_server::{
+            github::{
+                names::{GitHubNames, has_number, is_organization, is_team},
+                place::GitHubPlace,
+            },
+            people::GrantRule,
         },
-        people::GrantRule,
+        json::pointer,
+        policy::claims::ClaimValue,
     },
 };
 
@@ -72,7 +74,7 @@ pub(super) fn github(fields: &mut Fields<'_>) -> (Option<GitHubSettings>, Option
 pub(super) fn complete(github: &mut GitHubSettings, grants: &[GrantRule], token_claims: &[Box<str>]) {
     let values = |claim: &str, is_one: fn(&str) -> bool| {
         let conditions = grants.iter().flat_map(|rule| rule.claims.iter()).filter(|(name, _)| **name == *claim);
-        let texts = conditions.flat_map(|(_, values)| values.iter().filter_map(Value::as_str));
+        let texts = conditions.flat_map(|(_, values)| values.iter().filter_map(ClaimValue::text));
         let mut named: Vec<Box<str>> = Vec::new();
         for text in texts.filter(|text| is_one(text)) {
             if !named.iter().any(|known| **known == *text) {
@@ -83,7 +85,7 @@ pub(super) fn complete(github: &mut GitHubSettings, grants: &[GrantRule], token_
     };
     github.granted =
         GitHubNames { organizations: values("organizations", is_organization), teams: values("teams", is_team) };
-    let is_email = |name: &str| matches!(name, "email" | "email_verified");
+    let is_email = |name: &str| matches!(&*pointer::root(name), "email" | "email_verified");
     github.uses_email = token_claims.iter().any(|name| is_email(name))
         || grants.iter().any(|rule| rule.claims.iter().any(|(name, _)| is_email(name)));
 }

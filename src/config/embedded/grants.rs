@@ -4,12 +4,12 @@ use crate::{
     authorization_server::settings::{Dynamic, EmbeddedSettings, Login, RegistrationSettings},
     base::names::Scope,
     config::{
+        claims::claim_conditions,
         embedded::{clients::Read, github},
         keys::embedded::REGISTERED,
         place::Place,
         reader::{Field, Fields},
         reading::Reading,
-        rules::conditions_on_claims,
     },
     decide::{
         authorization_server::people::{GrantRule, RegisteredBy},
@@ -116,7 +116,7 @@ fn grant(
     GrantRule {
         accounts,
         groups,
-        claims: claims_at.and_then(|field| conditions_on_claims(&field)).unwrap_or_default(),
+        claims: claims_at.and_then(|field| claim_conditions(&field)).unwrap_or_default(),
         trusts_email: login.is_some_and(Login::trusts_email),
         clients,
         registered,

@@ -1,7 +1,5 @@
 //! Prints an embedded authorization server with every default written out.
 
-use serde_json::Value;
-
 use crate::{
     authorization_server::settings::{
         Dynamic, EmbeddedSettings, GitHubSettings, Login, OidcSettings, RegistrationSettings, StoreSettings,
@@ -20,7 +18,7 @@ use crate::{
             people::{GrantRule, RegisteredBy},
             redirect_scheme::RedirectSchemes,
         },
-        policy::glob::Glob,
+        policy::{claims::ClaimValue, glob::Glob},
     },
 };
 
@@ -171,7 +169,8 @@ fn grant(of: &GrantRule) -> Out {
         }
     }
     if !of.claims.is_empty() {
-        let values = |values: &[Value]| Out::Flow(values.iter().map(|value| Out::Plain(value.to_string())).collect());
+        let values =
+            |values: &[ClaimValue]| Out::Flow(values.iter().map(|value| Out::Plain(value.to_string())).collect());
         let claims = of.claims.iter().map(|(claim, of)| (claim.to_string(), values(of)));
         entries.push(("claims", Out::FlowMap(claims.collect())));
     }

@@ -112,7 +112,8 @@ pub(super) fn section() -> KeySection {
                 "token_claims",
                 list("claim names", filled("a claim name")),
                 "Claims about the user that are copied into access tokens: `groups` with local accounts, or claims \
-                 of the identity provider.",
+                 of the identity provider. A name that starts with `/` is a JSON Pointer; the token has the value at \
+                 the same place.",
             ),
             KeyRow::optional(
                 "scope_descriptions",
@@ -260,7 +261,8 @@ fn grant() -> KeySection {
             KeyRow::optional(
                 "claims",
                 map("accepted values by claim", ValueShape::ClaimValues),
-                "Each of these claims of the identity provider has one of its values.",
+                "Each of these claims of the identity provider has one of its values. A key that starts with `/` is a \
+                 JSON Pointer, and `{glob: …}` a pattern, as in `rules`.",
             ),
             KeyRow::optional(
                 "clients",

@@ -74,7 +74,8 @@ pub(super) fn section() -> KeySection {
             KeyRow::optional(
                 "scope_claims",
                 filled_list("claim names", matching("a claim name", ".")),
-                "Claims that hold scopes, each as a string or a list.",
+                "Claims that hold scopes, each as a string or a list. A name that starts with `/` is a JSON Pointer, such \
+                 as `/realm_access/roles`.",
             )
             .or(GENERIC.scope_claims.iter().copied().collect()),
             KeyRow::optional(

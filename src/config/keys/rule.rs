@@ -32,7 +32,8 @@ pub(super) fn section() -> KeySection {
             KeyRow::optional(
                 "claims",
                 map("accepted values by claim", ValueShape::ClaimValues),
-                "Each of these claims of the token has one of its values.",
+                "Each of these claims of the token has one of its values. A key that starts with `/` is a JSON Pointer, such \
+                 as `/realm_access/roles`. In `{glob: \"*@example.com\"}`, `*` is any text and `?` any character.",
             ),
             KeyRow::flag("deny", "Refuses the targets to every caller. Such a rule has no conditions."),
             KeyRow::flag("report_only", "Permits what the rule would refuse, and logs it."),

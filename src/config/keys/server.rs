@@ -117,8 +117,8 @@ pub(super) fn section() -> KeySection {
         KeyRow::optional(
             "identity_headers",
             map("claim names by header name", filled("a claim name")),
-            "Headers that the upstream receives, each with the value of a claim. Headers of these names are removed \
-             from every request of a client.",
+            "Headers that the upstream receives, each with the value of a claim; a name that starts with `/` is a \
+             JSON Pointer. Headers of these names are removed from every request of a client.",
         ),
         KeyRow::optional(
             "allowed_origins",

@@ -143,9 +143,9 @@ fn the_documented_example_means_what_it_says() {
     let Access::Rules(rules) = &server.policy.access else { panic!("rules") };
     assert!(matches!(&rules[1].subject, Subject::Tools(globs) if globs[0].as_str() == "add"));
     let claims = [
-        ("department".into(), vec![json!("eng"), json!("ops")]),
-        ("level".into(), vec![json!(3)]),
-        ("staff".into(), vec![json!(true)]),
+        ("department".into(), vec!["eng".into(), "ops".into()]),
+        ("level".into(), vec![json!(3).into()]),
+        ("staff".into(), vec![json!(true).into()]),
     ];
     assert_eq!(rules[1].claims, claims);
     assert!(rules[2].deny && rules[3].report_only && !rules[3].deny);

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::decide::policy::evaluate::claim_matches;
+use crate::decide::policy::claims::{self, ClaimValue};
 
 /// How `claim` hides what the entry of `grants` with `values` asks for; `None` if it matches, or
 /// simply has other values.
 #[must_use]
-pub fn hides(claim: &Value, values: &[Value]) -> Option<&'static str> {
+pub fn hides(claim: &Value, values: &[ClaimValue]) -> Option<&'static str> {
     let is_compound = |value: &Value| value.is_object() || value.is_array();
-    if claim_matches(claim, values) {
+    if claims::matches(claim, values) {
         return None;
     }
     match claim {
@@ -21,9 +21,9 @@ pub fn hides(claim: &Value, values: &[Value]) -> Option<&'static str> {
 }
 
 /// Whether one of `values` is in a text such as `a,b`, `a b`, `a;b` or `["a","b"]`.
-fn is_packed(text: &str, values: &[Value]) -> bool {
+fn is_packed(text: &str, values: &[ClaimValue]) -> bool {
     let parts = text.split(|c: char| matches!(c, ',' | ';' | '[' | ']' | '"') || c.is_whitespace());
-    parts.filter(|part| !part.is_empty()).any(|part| values.iter().any(|value| value.as_str() == Some(part)))
+    parts.filter(|part| !part.is_empty()).any(|part| claims::matches(&Value::from(part), values))
 }
 
 #[cfg(test)]
@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn login_c5_a_claim_that_hides_a_value_of_grants_is_known() {
-        let values = [json!("staff"), json!("admins")];
+        let values = ["staff", "admins"].map(|text| ClaimValue::Is(json!(text)));
         for (claim, expected) in [
             (json!("staff"), None),
             (json!(["other", "staff"]), None),

@@ -7,7 +7,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::base::limits::authorization_server::{ALL_CLAIMS_BYTES_MAX, KEPT_CLAIMS_BYTES_MAX};
+use crate::{
+    base::limits::authorization_server::{ALL_CLAIMS_BYTES_MAX, KEPT_CLAIMS_BYTES_MAX},
+    decide::json::pointer,
+};
 
 /// Claims without which an address says nothing.
 const ABOUT_ADDRESSES: [&str; 2] = ["email", "email_verified"];
@@ -31,7 +34,7 @@ pub fn keep(claims: Map<String, Value>, named: &[Box<str>]) -> Result<Map<String
     if json_bytes(&claims) <= ALL_CLAIMS_BYTES_MAX {
         return Ok(claims);
     }
-    let counts = |name: &str| named.iter().any(|one| **one == *name) || ABOUT_ADDRESSES.contains(&name);
+    let counts = |name: &str| named.iter().any(|one| pointer::root(one) == name) || ABOUT_ADDRESSES.contains(&name);
     let kept: Map<String, Value> = claims.into_iter().filter(|(name, _)| counts(name)).collect();
     let bytes = json_bytes(&kept);
     if bytes <= KEPT_CLAIMS_BYTES_MAX {

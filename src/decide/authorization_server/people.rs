@@ -8,7 +8,13 @@ use crate::{
         limits::authorization_server::{SCOPE_BYTES_MAX, SCOPES_MAX},
         names::Scope,
     },
-    decide::policy::{evaluate::claim_matches, glob::Glob},
+    decide::{
+        json::pointer,
+        policy::{
+            claims::{self, ClaimValue},
+            glob::Glob,
+        },
+    },
 };
 
 #[cfg(test)]
@@ -38,7 +44,7 @@ pub struct GrantRule {
     /// Any of these groups of a local account.
     pub groups: Vec<Box<str>>,
     /// Claims of the IdP. Each must equal one of the values, or be a list with such a value.
-    pub claims: Vec<(Box<str>, Vec<Value>)>,
+    pub claims: Vec<(Box<str>, Vec<ClaimValue>)>,
     /// Whether an `email` counts of which the IdP does not say whether it is verified.
     pub trusts_email: bool,
     /// Any of these configured clients, for `client_credentials`, which has no user.
@@ -131,10 +137,10 @@ impl GrantRule {
         // Groups belong to local accounts only: a group of the IdP is a claim (SPEC E-45).
         let is_member = self.groups.is_empty()
             || account.is_some() && self.groups.iter().any(|group| person.groups.contains(group));
-        let has_claim = |(name, values): &(Box<str>, Vec<Value>)| {
+        let has_claim = |(name, values): &(Box<str>, Vec<ClaimValue>)| {
             // Anyone can type another user's address at an IdP that does not verify it.
-            (**name != *"email" || has_verified_email(&person.claims, self.trusts_email))
-                && person.claims.get(&**name).is_some_and(|claim| claim_matches(claim, values))
+            (pointer::root(name) != "email" || has_verified_email(&person.claims, self.trusts_email))
+                && pointer::find(&person.claims, name).is_some_and(|claim| claims::matches(claim, values))
         };
         is_account && is_member && self.claims.iter().all(has_claim)
     }

@@ -1,13 +1,11 @@
 //! Decides whether a caller may touch a target, and names the rule that decided.
 
-use serde_json::{Map, Value};
-
 use crate::{
     base::{names::Scope, text::Text},
     decide::{
         mcp::{method::LIST_TASKS, request::target::Target},
         policy::{
-            resource,
+            claims, resource,
             rule::{Access, Policy, Rule, Subject, Visit},
             template,
         },
@@ -78,13 +76,13 @@ pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Per
 /// # Errors
 /// [`Refusal::Scope`], [`Refusal::Forbidden`], [`Refusal::NoRule`], [`Refusal::UnsafeUri`].
 pub fn judge(policy: &Policy, attributes: Attributes<'_>, target: &Target) -> Result<Ruling, Refusal> {
-    let Attributes { scopes: granted, claims } = attributes;
+    let Attributes { scopes: granted, claims: held } = attributes;
     let mut ruling = Ruling { rule: None, reported: None };
     let mut lacking = !holds_all(policy, granted, &policy.connect);
 
     each_deciding(policy, target, &mut |index, rule| {
         ruling.rule.get_or_insert(index);
-        let refusal = if rule.deny || !claims_match(claims, rule) {
+        let refusal = if rule.deny || !claims::hold(held, &rule.claims) {
             Refusal::Forbidden { rule: index }
         } else if holds(policy, granted, rule) {
             return Ok(());
@@ -214,18 +212,6 @@ pub(super) fn names(subject: &Subject, target: &Target) -> bool {
         _ => return false,
     };
     patterns.iter().any(|pattern| pattern.matches(name))
-}
-
-/// Whether the caller's claims satisfy the rule. An absent claim and an empty list of values never
-/// match.
-pub(super) fn claims_match(claims: &Map<String, Value>, rule: &Rule) -> bool {
-    rule.claims.iter().all(|(name, values)| claims.get(&**name).is_some_and(|claim| claim_matches(claim, values)))
-}
-
-/// Whether the claim equals one of the values in type and value (`"1"` is not `1`), or is a list
-/// with such a value.
-pub(in crate::decide) fn claim_matches(claim: &Value, values: &[Value]) -> bool {
-    values.contains(claim) || claim.as_array().is_some_and(|list| list.iter().any(|one| values.contains(one)))
 }
 
 fn holds(policy: &Policy, granted: &[Scope], rule: &Rule) -> bool {

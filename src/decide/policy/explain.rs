@@ -5,9 +5,11 @@ use std::fmt::Display;
 use crate::{
     base::names::Scope,
     decide::{
+        json::pointer,
         mcp::{method::LIST_TASKS, request::target::Target},
         policy::{
-            evaluate::{claim_matches, held_by, holds_any, judge, names},
+            claims,
+            evaluate::{held_by, holds_any, judge, names},
             pattern::Pattern,
             resource::{self, Match},
             rule::{Access, Policy, Rule, Subject},
@@ -213,8 +215,8 @@ impl Story<'_> {
             return;
         }
         for (claim, values) in &rule.claims {
-            let held = match self.attributes.claims.get(&**claim) {
-                Some(value) if claim_matches(value, values) => "it is",
+            let held = match pointer::find(self.attributes.claims, claim) {
+                Some(value) if claims::matches(value, values) => "it is",
                 Some(_) => "it is not",
                 None => "the token has no such claim",
             };

@@ -91,7 +91,10 @@ fn is_as_strict(policy: &Policy, later: &Rule, earlier: &Rule) -> bool {
         || any.iter().any(holds)
         || (!later.any_scope.is_empty() && later.any_scope.iter().all(is_one_of));
     let is_claimed = earlier.claims.iter().all(|(name, values)| {
-        later.claims.iter().any(|(other, fewer)| other == name && fewer.iter().all(|value| values.contains(value)))
+        later
+            .claims
+            .iter()
+            .any(|(other, fewer)| other == name && fewer.iter().all(|value| values.iter().any(|one| one.covers(value))))
     });
     earlier.scopes.iter().all(holds) && holds_any && is_claimed
 }

@@ -1,11 +1,9 @@
 //! The rules of a server, compiled and in order: the first match decides.
 
-use serde_json::Value;
-
 use crate::{
     base::names::Scope,
     decide::{
-        policy::{glob::Glob, pattern::Pattern},
+        policy::{claims::ClaimValue, glob::Glob, pattern::Pattern},
         refusal::Refusal,
     },
 };
@@ -61,7 +59,7 @@ pub struct Rule {
     /// If not empty, one of these scopes is needed.
     pub any_scope: Vec<Scope>,
     /// Claims that must have one of these values; a scope cannot replace them.
-    pub claims: Vec<(Box<str>, Vec<Value>)>,
+    pub claims: Vec<(Box<str>, Vec<ClaimValue>)>,
     /// Refuse, with any scope.
     pub deny: bool,
     /// Log what the rule would refuse, and permit it.

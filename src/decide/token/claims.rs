@@ -12,6 +12,7 @@ use crate::{
         names::{Issuer, Scope},
     },
     decide::{
+        json::pointer,
         refusal::TokenFault,
         token::{
             caller::{Caller, CallerSubject, sorted},
@@ -84,7 +85,7 @@ fn client(claims: &Map<String, Value>, names: &[&'static str]) -> Result<Option<
 /// The first of the claims `names` that is present. One that is not text is refused, not skipped:
 /// the next claim would name another caller.
 fn subject(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<CallerSubject, TokenFault> {
-    match names.iter().find_map(|name| Some((name, claims.get(&**name)?))) {
+    match names.iter().find_map(|name| Some((name, pointer::find(claims, name)?))) {
         Some((name, Value::String(subject))) if !subject.is_empty() => Ok(CallerSubject::new(name, subject)),
         Some((name, _)) => Err(TokenFault::Subject(name.clone())),
         None => Err(TokenFault::Subject(names.join(", ").into())),
@@ -96,7 +97,7 @@ fn subject(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<CallerSubj
 /// scope `a b`.
 fn scopes(claims: &Map<String, Value>, rules: &TokenRules) -> Result<Vec<Scope>, TokenFault> {
     let mut scopes = Vec::new();
-    for (name, claim) in rules.scope_claims.iter().filter_map(|name| Some((name, claims.get(&**name)?))) {
+    for (name, claim) in rules.scope_claims.iter().filter_map(|name| Some((name, pointer::find(claims, name)?))) {
         let misshapen = || TokenFault::ScopeShape(name.clone());
         match claim {
             Value::String(text) => {

@@ -1,3 +1,28 @@
 //! Names of claims, globs, key sets, scope lists and metadata (A4, A5, A9, A12, A13).
 
+use tokio::process::Command;
+
+use crate::e2e::world::World;
+
+mod claim_names;
+mod globs;
 mod key_sets;
+
+/// The exit code of a command, what it prints, and what it says on standard error.
+async fn run_with(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_portcullis")).args(arguments).output().await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// As [`run_with`], with the world's configuration.
+async fn run(world: &World, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let path = world.config_path();
+    run_with(&[arguments, &["--config", path.to_str().unwrap()]].concat()).await
+}
+
+/// How `check` ends, and what it warns of.
+async fn check(world: &World) -> (Option<i32>, String) {
+    let (code, _, told) = run(world, &["check"]).await;
+    (code, told)
+}

@@ -327,8 +327,8 @@ pub(super) const CASES: &[Case] = &[
         ACCESS,
         "    rules:\n      - {tools: [a], claims: {d: [], e: null, f: [010]}}\n",
         &[
-            "12:34 servers.weather.rules[0].claims.d: found an empty list; expected a non-empty list of values of a claim: text, numbers, true or false",
-            "12:41 servers.weather.rules[0].claims.e: found nothing; expected a value of a claim: text, a number, true or false",
+            "12:34 servers.weather.rules[0].claims.d: found an empty list; expected a non-empty list of values of a claim: text, numbers, true or false, or {glob: …}",
+            "12:41 servers.weather.rules[0].claims.e: found nothing; expected a value of a claim: text, a number, true or false, or {glob: …}",
             "12:51 servers.weather.rules[0].claims.f[0]: found the number 010; expected a number as JSON writes it, or text (quote it)",
         ],
     ),

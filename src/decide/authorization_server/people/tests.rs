@@ -8,7 +8,7 @@ use crate::{
         limits::authorization_server::{SCOPE_BYTES_MAX, SCOPES_MAX},
         names::Scope,
     },
-    decide::policy::glob::Glob,
+    decide::policy::{claims::ClaimValue, glob::Glob},
 };
 
 fn rule(scopes: &str) -> GrantRule {
@@ -38,8 +38,8 @@ fn of_idp(claims: Value) -> Person {
     Person { subject: "s".into(), name: "S".into(), account: None, groups: Vec::new(), claims }
 }
 
-fn claim(name: &str, values: &Value) -> (Box<str>, Vec<Value>) {
-    (name.into(), values.as_array().unwrap().clone())
+fn claim(name: &str, values: &Value) -> (Box<str>, Vec<ClaimValue>) {
+    (name.into(), values.as_array().unwrap().iter().cloned().map(ClaimValue::Is).collect())
 }
 
 fn granted(rules: &[GrantRule], grantee: Grantee<'_>, asked: &str) -> String {

@@ -8,6 +8,7 @@ use crate::{
     decide::{
         mcp::request::target::Target,
         policy::{
+            claims::ClaimValue,
             glob::Glob,
             rule::{Access, Policy, Rule, Subject},
         },
@@ -52,7 +53,10 @@ impl Rule {
     }
 
     pub(crate) fn claims(self, name: &str, values: &serde_json::Value) -> Self {
-        Self { claims: vec![(name.into(), values.as_array().unwrap().clone())], ..self }
+        Self {
+            claims: vec![(name.into(), values.as_array().unwrap().iter().cloned().map(ClaimValue::Is).collect())],
+            ..self
+        }
     }
 
     pub(crate) fn denies(self) -> Self {

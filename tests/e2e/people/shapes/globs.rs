@@ -1,0 +1,107 @@
+//! Patterns of claims, against addresses that look alike (A5).
+
+use serde_json::{Value, json};
+
+use crate::e2e::{
+    people::shapes::{check, run},
+    world::{Ask, Plan, Want, World, call, row},
+};
+
+const RULE: &str = "- {tools: [engineers], claims: {department: [eng]}}";
+
+async fn world(claims: &str) -> World {
+    let rule = format!("- {{tools: [engineers], claims: {claims}}}");
+    Plan::standard_but(RULE, &rule).start().await
+}
+
+fn ask(world: &World, claim: &str, value: Value) -> Ask {
+    Ask::post("/mcp", call("engineers")).token(&world.mint().claim(claim, value).token())
+}
+
+#[tokio::test]
+async fn people_a5_a_glob_admits_the_addresses_of_a_domain() {
+    let world = world("{email: {glob: \"*@example.com\"}, groups: [{glob: \"team-*\"}, admins]}").await;
+    let of = |email: Value, groups: Value| {
+        Ask::post("/mcp", call("engineers")).token(&world.mint().claim("email", email).claim("groups", groups).token())
+    };
+    let refused = Want::Error(403, 40302);
+    world
+        .verdicts(vec![
+            row("an address", of(json!("ada@example.com"), json!(["x", "team-a"])), Want::Passes),
+            row("one of several", of(json!(["ada@other.example", "ada+x@example.com"]), json!("admins")), Want::Passes),
+            row("another domain", of(json!("ada@other.example"), json!("admins")), refused),
+            row("another group", of(json!("ada@example.com"), json!(["teams", "admins-x"])), refused),
+        ])
+        .await;
+    assert_eq!(check(&world).await, (Some(0), String::new()), "no warning");
+    let explained = run(&world, &["explain"]).await.1;
+    assert!(explained.contains("email: [{glob: \"*@example.com\"}]"), "{explained}");
+    assert!(explained.contains("groups: [{glob: \"team-*\"}, \"admins\"]"), "{explained}");
+    // What `explain` prints is a file that means the same.
+    std::fs::write(world.folder.path().join("again.yaml"), &explained).unwrap();
+    let again = world.folder.path().join("again.yaml");
+    let (code, said, told) =
+        crate::e2e::people::shapes::run_with(&["explain", "--config", again.to_str().unwrap()]).await;
+    assert_eq!((code, said), (Some(0), explained), "{told}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_a5_attack_243_addresses_that_look_alike_are_refused() {
+    let world = world("{email: {glob: \"*@example.com\"}}").await;
+    let refused = Want::Error(403, 40302);
+    let rows = [
+        json!("a@example.com.evil.com"),
+        json!("a@evilexample.com"),
+        json!("a@evil.example.com"),
+        json!("evil@evil.com@example.com"),
+        json!("a@example.com@evil.com"),
+        json!("a@EXAMPLE.COM"),
+        json!("a@Example.com"),
+        json!("a@example.com."),
+        json!("a@example.com "),
+        json!("a@example.com\n"),
+        json!("a@evil.com\n@example.com"),
+        json!("a\r\nb@example.com"),
+        json!("a\0@example.com"),
+        json!("a@evil.com, b@example.com"),
+        json!("evil,b@example.com"),
+        json!("Evil <b@example.com"),
+        json!("a@ex\u{430}mple.com"),
+        json!("a\u{ff20}example.com"),
+        json!(["a@example.com.evil.com"]),
+        json!([["a@example.com"]]),
+        json!({"a": "a@example.com"}),
+        json!(true),
+        json!(null),
+        json!("*@example.org"),
+    ];
+    let rows = rows.into_iter().map(|email| row(format!("243 {email}"), ask(&world, "email", email), refused));
+    world.verdicts(rows.collect()).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_a5_a_literal_with_a_star_is_a_warning_that_shows_the_glob() {
+    let world = world("{email: \"*@example.com\"}").await;
+    let (code, told) = check(&world).await;
+    assert_eq!(code, Some(0));
+    let expected = "rules[5].claims.email: found \"*@example.com\"; expected {glob: \"*@example.com\"}, if `*` stands for any text";
+    assert!(told.contains(expected), "{told}");
+    let rows = vec![
+        row("compared as it is", ask(&world, "email", json!("ada@example.com")), Want::Error(403, 40302)),
+        row("the very text", ask(&world, "email", json!("*@example.com")), Want::Passes),
+    ];
+    world.verdicts(rows).await;
+    world.close().await;
+    for (claims, expected) in [
+        ("{email: {glb: \"*@example.com\"}}", "expected {glob: \"*@example.com\"}, a value, or a list of them"),
+        ("{email: {glob: [a]}}", "a pattern: text, with * for any text and ? for any character"),
+        ("{email: {glob: a, any: b}}", "expected {glob: \"*@example.com\"}, a value, or a list of them"),
+        ("{email: [[a]]}", "a value of a claim"),
+    ] {
+        let rule = format!("- {{tools: [engineers], claims: {claims}}}");
+        let Err(ended) = Plan::standard_but(RULE, &rule).try_start().await else { panic!("{claims}") };
+        assert!(ended.output.contains(expected) && ended.output.contains("rules[5].claims.email"), "{}", ended.output);
+    }
+}
