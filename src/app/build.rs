@@ -309,7 +309,7 @@ fn published(
         _ => Challenges::new(&url, first_scope, &server.known_scopes),
     };
     Ok(PublishedAt {
-        challenges: challenges.map_err(|fault| format!("challenge: {fault:?}"))?,
+        challenges: challenges.map_err(|fault| format!("challenge: {fault:?}"))?.beside(&server.scopes_supported),
         metadata: MetadataDocument { etag: etag(&document), body: Bytes::from(document) },
     })
 }

@@ -26,6 +26,8 @@ pub struct Challenges {
     opening: Box<str>,
     first_scope: Option<Box<str>>,
     known: Vec<Scope>,
+    /// `scopes_supported` of the server's metadata, as one text.
+    published: Box<str>,
     bare: HeaderValue,
     constant: Vec<(BearerError, FaultWords<'static>, HeaderValue)>,
 }
@@ -94,7 +96,14 @@ impl Challenges {
             constant.push((error, description, rendered(Some((error, description)))?));
         }
         let bare = rendered(None)?;
-        Ok(Self { opening: opening.into(), first_scope, known, bare, constant })
+        Ok(Self { opening: opening.into(), first_scope, known, published: Box::default(), bare, constant })
+    }
+
+    /// The same, for a server whose metadata lists these scopes.
+    #[must_use]
+    pub fn beside(self, published: &[Scope]) -> Self {
+        let published = Scope::join(published.iter().filter(|scope| is_asked_in_passing(scope))).into();
+        Self { published, ..self }
     }
 
     /// `scope` of the first 401; `None` leaves the parameter out.
@@ -124,6 +133,10 @@ impl Challenges {
     /// The scopes that a 403 asks for: needed ∪ (granted ∩ known), needed first, in stable order.
     /// Some clients request only these scopes, and would lose granted scopes that are not repeated
     /// (SPEC A-52).
+    ///
+    /// Two scopes or more are never the published list as text: mcp-remote takes such a list for
+    /// its own guess, and asks for the scopes of the first challenge once more (people A12). Then
+    /// the first scope comes last.
     #[must_use]
     pub fn asked(&self, needed: &[Scope], granted: &[Scope]) -> Vec<Scope> {
         let mut asked: Vec<Scope> = Vec::with_capacity(needed.len());
@@ -132,6 +145,9 @@ impl Challenges {
             if !asked.contains(scope) {
                 asked.push(scope.clone());
             }
+        }
+        if Scope::join(&asked) == *self.published && !asked.is_empty() {
+            asked.rotate_left(1);
         }
         asked
     }

@@ -7,6 +7,7 @@ use crate::e2e::world::World;
 mod claim_names;
 mod globs;
 mod key_sets;
+mod scope_lists;
 
 /// The exit code of a command, what it prints, and what it says on standard error.
 async fn run_with(arguments: &[&str]) -> (Option<i32>, String, String) {
