@@ -25,7 +25,7 @@ use portcullis::{
             },
             version::Era,
         },
-        resource_server::issuer_metadata,
+        resource_server::{early_clients, issuer_metadata},
         token::{jwk::KeySet, jwt::UnverifiedJwt, presented::Presented},
     },
 };
@@ -300,7 +300,18 @@ pub(crate) fn server_metadata(input: &[u8]) -> bool {
         assert!((2..=3).contains(&places.len()) && places.iter().all(is_there), "{places:?}");
         assert!(places.iter().all(|place| place.contains("/.well-known/")));
     }
-    let Ok(metadata) = issuer_metadata::read(parts.next().unwrap_or_default(), issuer) else { return false };
+    let document = parts.next().unwrap_or_default();
+    let Ok(metadata) = issuer_metadata::read(document, issuer) else { return false };
     assert_eq!(&*metadata.issuer, issuer);
+    // What early clients get has the same issuer and endpoints.
+    if let Some(readable) = early_clients::readable(document) {
+        let read = issuer_metadata::read(&readable, issuer).expect("metadata");
+        assert_eq!(
+            (read.token_endpoint, read.registration_endpoint),
+            (metadata.token_endpoint, metadata.registration_endpoint)
+        );
+        assert_eq!(read.code_challenge_methods_supported, metadata.code_challenge_methods_supported);
+        assert!(early_clients::readable(&readable).is_none());
+    }
     places.is_ok()
 }

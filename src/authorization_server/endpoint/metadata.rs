@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{
     HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
 };
 use serde_json::{Map, Value, json};
 
@@ -16,6 +16,7 @@ use crate::{
     base::digest::sha256_base64url,
     decide::{
         authorization_server::{client::ClientAuth, resources::OFFLINE_ACCESS},
+        resource_server::early_clients::{self, VERSION_HEADER},
         routing::IssuerEndpoint,
     },
 };
@@ -39,7 +40,13 @@ pub(crate) fn document(embedded: &Embedded, asked: &Asked<'_>) -> EndpointAnswer
         all.insert("subject_types_supported".to_owned(), json!(["public"]));
         all.insert("id_token_signing_alg_values_supported".to_owned(), json!(["ES256"]));
     }
-    cached(Value::Object(all).to_string().into(), asked)
+    let version = asked.head.headers.get(VERSION_HEADER).map(HeaderValue::as_bytes);
+    if early_clients::is_early(version) {
+        early_clients::leave_out(&mut all);
+    }
+    let mut answer = cached(Value::Object(all).to_string().into(), asked);
+    answer.response.headers_mut().append(VARY, HeaderValue::from_static(VERSION_HEADER));
+    answer
 }
 
 /// The key set.

@@ -1,15 +1,23 @@
 //! Answers discovery: a server's metadata, and a copy of its issuer's (RFC 9728, RFC 8414).
 
+use bytes::Bytes;
 use http::{
     HeaderValue, Method, Response, StatusCode,
-    header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH},
+    header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY},
     request::Parts,
 };
+use serde_json::json;
 
 use crate::{
+    authorization_server::settings::Dynamic,
     decide::{
         fields::cors::{self, CorsKind},
         refusal::Refusal,
+        resource_server::{
+            early_clients::{self, VERSION_HEADER},
+            issuer_metadata,
+        },
+        routing::{IssuerEndpoint, Route},
     },
     inbound::{
         answer::{
@@ -17,7 +25,7 @@ use crate::{
             reply_body::ReplyBody,
         },
         request::context::RequestContext,
-        state::server::MetadataDocument,
+        state::server::{MetadataDocument, Mirror, Snapshot},
     },
     outbound::discover::Discovery,
 };
@@ -42,18 +50,66 @@ pub(in crate::inbound) fn resource(head: &Parts, document: &MetadataDocument) ->
     })
 }
 
-/// The issuer's metadata, unchanged: clients of 2025-03-26 look for it at the resource.
+/// The issuer's metadata: clients of 2025-03-26 look for it at the resource. They get what they can
+/// read of it, all others get it unchanged.
 pub(in crate::inbound) async fn issuer(head: &Parts, discovery: &Discovery) -> Response<ReplyBody> {
     if let Some(response) = unless_read(head) {
         return response;
     }
     public(match discovery.document().await {
-        Ok(document) => cached(reply::json(StatusCode::OK, document), None),
+        Ok(document) => {
+            let is_early = early_clients::is_early(head.headers.get(VERSION_HEADER).map(HeaderValue::as_bytes));
+            let readable = if is_early { early_clients::readable(&document) } else { None };
+            let mut response = cached(reply::json(StatusCode::OK, readable.map_or(document, Bytes::from)), None);
+            response.headers_mut().append(VARY, HeaderValue::from_static(VERSION_HEADER));
+            response
+        }
         Err(_) => {
-            let refusal = Refusal::KeysUnavailable { retry_after_secs: RETRY_AFTER_SECS };
-            reply::refuse(&refusal, &RequestContext::default(), None)
+            let about = format!(
+                "the metadata of the authorization server {} cannot be fetched now; try again in {RETRY_AFTER_SECS} s",
+                discovery.issuer()
+            );
+            let mut response = reply::json(StatusCode::SERVICE_UNAVAILABLE, told("temporarily_unavailable", &about));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS));
+            response
         }
     })
+}
+
+/// Where clients are registered, for one that asks at `/register`: clients of 2025-03-26 guess this
+/// place if they do not find or cannot read the metadata.
+pub(in crate::inbound) fn where_to_register(snapshot: &Snapshot) -> Option<String> {
+    let Route::IssuerMetadata(server) = snapshot.routes.find("/.well-known/oauth-authorization-server") else {
+        return None;
+    };
+    let (issuer, endpoint) = match &snapshot.servers.get(server)?.mirror {
+        Mirror::Elsewhere(discovery) => {
+            let document = discovery.last_good()?;
+            let metadata = issuer_metadata::read(&document, discovery.issuer()).ok()?;
+            (discovery.issuer().to_string(), metadata.registration_endpoint)
+        }
+        Mirror::Inside(embedded) => {
+            let registers = embedded.settings.registration.dynamic != Dynamic::Off;
+            (embedded.settings.issuer.to_string(), registers.then(|| embedded.url(IssuerEndpoint::Register)))
+        }
+        Mirror::Nothing => return None,
+    };
+    let about = match endpoint {
+        Some(endpoint) => format!(
+            "clients are not registered here: the authorization server {issuer} registers them at {endpoint}, the \
+             registration_endpoint of its metadata"
+        ),
+        None => format!(
+            "clients are not registered here: the authorization server {issuer} has no registration_endpoint; register \
+             the client there by hand, and configure its client_id in the client"
+        ),
+    };
+    Some(told("invalid_request", &about))
+}
+
+/// An error as OAuth writes it (RFC 7591 §3.2.2): clients show the description.
+fn told(error: &str, about: &str) -> String {
+    json!({"error": error, "error_description": about}).to_string()
 }
 
 /// The answer to any method other than GET and HEAD.

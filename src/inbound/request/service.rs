@@ -104,7 +104,15 @@ pub(in crate::inbound) async fn answer(
                 Ok(response) => record_answer(response, record),
                 Err(refusal) => refuse_unrouted(&refusal, &head, &mut body, &mut record).await,
             },
-            None => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
+            None => {
+                let mut response = refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await;
+                if head.uri.path() == IssuerEndpoint::Register.suffix()
+                    && let Some(told) = metadata::where_to_register(&snapshot)
+                {
+                    *response.body_mut() = ReplyBody::Whole(Some(told.into()));
+                }
+                response
+            }
         },
     })
 }

@@ -5,6 +5,7 @@ use tokio::process::Command;
 use crate::e2e::world::World;
 
 mod claim_names;
+mod early_clients;
 mod globs;
 mod key_sets;
 mod scope_lists;
