@@ -9,6 +9,7 @@ mod facts;
 pub mod lines;
 pub mod log;
 pub mod metrics;
+mod misfit;
 pub mod observer;
 pub mod overdue;
 pub mod record;

@@ -18,6 +18,7 @@ use crate::{
     },
     base::{
         clock::Clock,
+        limits::heads::HeadBounds,
         names::{Issuer, PublicUrl},
     },
     config::{LegacySse, ServerSettings, Settings, environment::process_environment},
@@ -165,7 +166,9 @@ impl Builder {
         let limits = descriptors::totals(settings.limits, ConnectionBounds::NONE);
         let trusted_proxies = settings.trusted_proxies.as_slice().into();
         let documents = beside::documents(&settings.documents);
-        Ok((Snapshot { limits, trusted_proxies, sites, routes, servers, embedded, documents }, parts))
+        let longest = settings.servers.iter().map(|server| server.limits.token).max().unwrap_or_default();
+        let heads = HeadBounds::of_token(usize::try_from(longest).unwrap_or(usize::MAX));
+        Ok((Snapshot { limits, heads, trusted_proxies, sites, routes, servers, embedded, documents }, parts))
     }
 
     /// The embedded authorization servers. Where the settings continue a server of before, its

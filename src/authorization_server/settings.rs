@@ -42,6 +42,8 @@ pub struct EmbeddedSettings {
     pub grants: Vec<GrantRule>,
     /// The gateway's servers that accept its tokens.
     pub resources: Vec<Protected>,
+    /// What each of these servers accepts: the least of their `limits.token`.
+    pub token_bytes_max: usize,
     /// Lifetime of an access token.
     pub access_token_ttl: Duration,
     /// Lifetime of an unused refresh token, and of all refresh tokens of one consent together.

@@ -24,6 +24,7 @@ use crate::{
     base::{
         clock::{Clock, Now, testing::HandClock},
         digest::{sha256, sha256_base64url},
+        limits::tokens::TOKEN_BYTES,
         secret::Secret,
     },
     decide::{
@@ -134,6 +135,7 @@ pub(crate) fn settings() -> EmbeddedSettings {
         ],
         grants: vec![grant(&["staff"], &[], &["a", "b"]), grant(&[], &["robot"], &["a"])],
         resources: vec![protected(ECHO, &["a", "b"]), protected(FILES, &["b", "c"])],
+        token_bytes_max: TOKEN_BYTES,
         access_token_ttl: Duration::from_secs(600),
         refresh_token_ttl: Duration::from_secs(30 * 24 * 3600),
         refresh_grace: Duration::ZERO,

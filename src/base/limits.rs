@@ -3,6 +3,7 @@
 pub mod authorization_server;
 pub mod connections;
 pub mod fetch;
+pub mod heads;
 pub mod held;
 pub mod messages;
 pub mod operating;

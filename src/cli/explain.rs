@@ -200,7 +200,7 @@ async fn verify(token: &str, server: &Server, clock: &dyn Clock) -> Result<Arc<C
         HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| Refusal::BadRequest("not a header value"))?;
     value.set_sensitive(true);
     headers.insert(AUTHORIZATION, value);
-    let presented = Presented::find(&headers, None)?;
+    let presented = Presented::find(&headers, None, server.limits.token)?;
 
     // The tasks that fetch the issuers' keys end with this function.
     let mut keepers = JoinSet::new();

@@ -9,6 +9,7 @@ use crate::{
         settings::{EmbeddedSettings, Login, StoreSettings},
     },
     base::{
+        limits::tokens::TOKEN_BYTES,
         names::{AuthorizationServerName, Issuer, PublicUrl, Scope},
         secret::Secret,
     },
@@ -164,6 +165,7 @@ fn settings(
         grants: grants?,
         // Filled in by `finish`, after the other sections are read.
         resources: Vec::new(),
+        token_bytes_max: TOKEN_BYTES,
         access_token_ttl,
         refresh_token_ttl,
         refresh_grace,
@@ -286,8 +288,10 @@ impl WrittenEmbedded {
         seal_keys: &[Secret],
     ) -> Option<EmbeddedSettings> {
         let taking = servers.iter().filter(|server| server.authorization_servers.contains(&index));
+        let token_bytes_max = taking.clone().map(|server| server.limits.token).min();
+        let token_bytes_max = token_bytes_max.and_then(|most| most.try_into().ok()).unwrap_or(TOKEN_BYTES);
         let resources = taking.flat_map(|server| protected(server, public_url)).collect();
-        Some(EmbeddedSettings { resources, seal_keys: seal_keys.to_vec(), ..self.settings.clone()? })
+        Some(EmbeddedSettings { resources, token_bytes_max, seal_keys: seal_keys.to_vec(), ..self.settings.clone()? })
     }
 
     /// Warns of what the servers make of `grants`.

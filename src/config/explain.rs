@@ -184,6 +184,7 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
             "limits",
             flow([
                 ("request_body", text(&size_text(server.limits.request_body))),
+                ("token", text(&size_text(server.limits.token))),
                 ("json_depth", Out::Plain(server.limits.json_depth.to_string())),
                 ("streams_per_caller", Out::Plain(server.limits.streams_per_caller.to_string())),
                 ("sessions_per_caller", Out::Plain(server.limits.sessions_per_caller.to_string())),

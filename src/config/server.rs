@@ -9,7 +9,9 @@ use crate::{
     config::{
         LegacySse, ServerSettings, identity,
         keys::{
-            limits::{BODIES_PER_CALLER, CONNECTIONS, NESTING, REQUEST_BODY, REQUESTS_PER_CALLER, SESSIONS, STREAMS},
+            limits::{
+                BODIES_PER_CALLER, CONNECTIONS, NESTING, REQUEST_BODY, REQUESTS_PER_CALLER, SESSIONS, STREAMS, TOKEN,
+            },
             server::{BATCHES, CHALLENGE_SCOPE, ChallengeScope, DENY_AS, HIDE, KEEP_ALIVE_MAX, KEEP_ALIVE_MIN},
         },
         origin,
@@ -178,6 +180,7 @@ fn keep_alive(field: &Field<'_>) -> Option<Duration> {
 /// The default of `limits`.
 const LIMITS: ServerLimits = ServerLimits {
     request_body: REQUEST_BODY.default,
+    token: TOKEN.default,
     json_depth: NESTING.default,
     streams_per_caller: STREAMS.default,
     sessions_per_caller: SESSIONS.default,
@@ -189,6 +192,7 @@ const LIMITS: ServerLimits = ServerLimits {
 fn limits(fields: &mut Fields<'_>) -> ServerLimits {
     ServerLimits {
         request_body: value::size(fields, &REQUEST_BODY),
+        token: value::size(fields, &TOKEN),
         json_depth: value::integer(fields, &NESTING),
         streams_per_caller: value::integer(fields, &STREAMS),
         sessions_per_caller: value::integer(fields, &SESSIONS),

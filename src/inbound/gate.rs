@@ -15,7 +15,7 @@
 
 use std::{mem, sync::Arc};
 
-use http::{Method, Response, StatusCode, request::Parts};
+use http::{HeaderValue, Method, Response, StatusCode, header::AUTHORIZATION, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
             version::Era,
         },
         policy::evaluate::{Permit, deciding_rule, evaluate},
-        refusal::{Refusal, row::By},
+        refusal::{Refusal, TokenFault, row::By},
         routing::Ending,
         token::{caller::Caller, presented::Presented},
     },
@@ -122,9 +122,19 @@ impl Judge<'_> {
     /// Steps 2 and 3: the caller, by a token or API key that is genuine, valid, and for this server.
     async fn who(&self) -> Result<Arc<Caller>, Refusal> {
         let Self { arrival, server, head, .. } = self;
-        let presented = Presented::find(&head.headers, head.uri.query())?;
+        let presented = Presented::find(&head.headers, head.uri.query(), server.limits.token);
+        let presented = presented.inspect_err(|refusal| self.tell_oversize(refusal))?;
         let (verifier, peer) = (&arrival.connection.gateway.verifier, arrival.client.address);
         server.verify(verifier, presented, Some(peer), arrival.now).await
+    }
+
+    /// Logs a token that is too large: only the operator can do something about it.
+    fn tell_oversize(&self, refusal: &Refusal) {
+        let Self { arrival, server, head, .. } = self;
+        if *refusal == Refusal::Token(TokenFault::Oversize) {
+            let bytes = head.headers.get(AUTHORIZATION).map_or(0, HeaderValue::len);
+            arrival.connection.gateway.observe.token_too_large(&server.series.name, bytes, server.limits.token);
+        }
     }
 
     /// Takes a place for the request of a verified caller. From here on, the gateway no longer

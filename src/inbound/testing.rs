@@ -16,6 +16,7 @@ use tokio::{
 use crate::{
     base::{
         clock::{Clock, Now, testing::HandClock},
+        limits::heads::HeadBounds,
         names::ServerName,
         secret::Secret,
     },
@@ -312,6 +313,7 @@ fn server(
         passed_headers: Vec::new(),
         limits: ServerLimits {
             request_body: 64 * 1024,
+            token: 32 * 1024,
             json_depth: 64,
             streams_per_caller: 8,
             sessions_per_caller: 2,
@@ -341,6 +343,7 @@ fn snapshot(server: &Arc<Server>) -> Snapshot {
     Snapshot {
         documents: Default::default(),
         limits: TotalLimits { requests: 64, body_bytes: 8 * 1024 * 1024, unverified: 8, streams_of_caller: 8 },
+        heads: HeadBounds::default(),
         trusted_proxies: Arc::default(),
         sites: sites(),
         routes: Routes::new(&[entry], &[]).unwrap(),

@@ -13,6 +13,7 @@ use crate::{
     observe::{
         audit::Audit,
         metrics::{Metrics, ServerSeries},
+        misfit::{MISFIT_LINES_PER_SPAN, MISFITS_SPAN},
         request_id::RequestIds,
         sampled::Sampled,
         untold::Untold,
@@ -37,6 +38,8 @@ pub struct Observe {
     pub(super) untold: Untold,
     /// Bounds the audit lines about violations, by kind.
     pub(super) violations: Sampled<&'static str>,
+    /// Bounds the warnings of requests that a setting refuses, by kind.
+    pub(super) misfits: Sampled<&'static str>,
     is_cut: AtomicBool,
 }
 
@@ -53,6 +56,7 @@ impl Observe {
             ids: RequestIds::new(),
             untold: Untold::default(),
             violations: Sampled::new(VIOLATIONS_SPAN, VIOLATION_LINES_PER_SPAN),
+            misfits: Sampled::new(MISFITS_SPAN, MISFIT_LINES_PER_SPAN),
             is_cut: AtomicBool::new(false),
         })
     }

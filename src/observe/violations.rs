@@ -47,6 +47,9 @@ impl Observe {
         if violation == Violation::Silent {
             return;
         }
+        if violation == Violation::HeadTooLarge {
+            self.head_too_large();
+        }
         self.tell_violation(by, violation.as_str(), status);
     }
 

@@ -7,7 +7,11 @@ use std::path::Path;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use portcullis::{
-    base::limits::{fetch::JWKS_KEYS_MAX, tokens::TOKEN_BYTES_MAX},
+    base::limits::{
+        fetch::JWKS_KEYS_MAX,
+        heads::HeadBounds,
+        tokens::{TOKEN_BYTES, TOKEN_BYTES_MAX},
+    },
     config::{explain, file},
     decide::{
         fields::framing::{
@@ -98,7 +102,7 @@ pub(crate) fn framing(input: &[u8]) -> bool {
 }
 
 fn watched(input: &[u8], len: usize) -> Result<(), &'static str> {
-    let mut framing = Framing::new();
+    let mut framing = Framing::new(HeadBounds::default());
     // What passes, and the beginning of a head that is kept until it is whole.
     let (mut passed, mut kept) = (Vec::new(), Vec::new());
     for piece in input.chunks(len.max(1)) {
@@ -123,14 +127,14 @@ fn watched(input: &[u8], len: usize) -> Result<(), &'static str> {
 
 /// Whether a head begins in these bytes and does not end.
 fn framing_began(passed: &[u8]) -> bool {
-    let mut framing = Framing::new();
+    let mut framing = Framing::new(HeadBounds::default());
     framing.watch(passed).is_ok_and(|passes| passes < passed.len())
 }
 
 /// What may not pass of an HTTP/2 connection does not, however it is cut: it is spoilt, or the connection ended.
 pub(crate) fn blocks(input: &[u8]) -> bool {
     let passes = |len: usize| {
-        let (mut blocks, mut bytes) = (Blocks::new(), input.to_vec());
+        let (mut blocks, mut bytes) = (Blocks::new(HeadBounds::default()), input.to_vec());
         bytes.chunks_mut(len.max(1)).all(|piece| blocks.watch(piece).is_ok()) && bytes == input
     };
     let whole = passes(input.len());
@@ -266,10 +270,10 @@ pub(crate) fn jwks_read(input: &[u8]) -> bool {
 pub(crate) fn presented(input: &[u8]) -> bool {
     let (head, query) = parts(input);
     let (map, query) = (fields(head), std::str::from_utf8(query).ok());
-    let Ok(presented) = Presented::find(&map, query) else { return false };
+    let Ok(presented) = Presented::find(&map, query, TOKEN_BYTES as u64) else { return false };
     let token = presented.token();
     assert!(map.get_all(header::AUTHORIZATION).iter().count() == 1 && !map.contains_key("dpop"));
-    assert!(!token.is_empty() && token.len() <= TOKEN_BYTES_MAX && !token.contains([' ', ',']));
+    assert!(!token.is_empty() && token.len() <= TOKEN_BYTES && !token.contains([' ', ',']));
     let names = query.unwrap_or_default().split(['&', ';']).filter_map(|parameter| parameter.split('=').next());
     let mut names = names.map(|name| verdicts::decoded(name.as_bytes()));
     assert!(!names.any(|name| name.eq_ignore_ascii_case(b"access_token")));

@@ -66,7 +66,8 @@ pub(crate) fn sign(
     let token = embedded.state.keys.sign(&claims, asked.now).map_err(failed)?;
     // Its servers would refuse a longer token, and the client would have its user sign in again and
     // again.
-    token_size::check(token.len(), &claims).map_err(|large| too_large(large, grant.client_id))?;
+    token_size::check(token.len(), embedded.settings.token_bytes_max, &claims)
+        .map_err(|large| too_large(large, grant.client_id))?;
     Ok(token)
 }
 
@@ -86,7 +87,7 @@ pub(crate) fn size(settings: &EmbeddedSettings, grant: &AccessGrant<'_>) -> Resu
     const DIGITS: u64 = 9_999_999_999;
     let id = "x".repeat(45);
     let claims = claims(settings, grant, &id, DIGITS, DIGITS);
-    token_size::check(token_size::signed_bytes(&claims), &claims)
+    token_size::check(token_size::signed_bytes(&claims), settings.token_bytes_max, &claims)
 }
 
 fn too_large(large: TokenTooLarge, client: &str) -> OAuthError {

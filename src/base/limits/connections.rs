@@ -35,10 +35,6 @@ pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
 pub const REFUSED_UPLOAD_TIMES: u64 = 2;
 /// … and no longer than this.
 pub const REFUSED_UPLOAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// All fields of one head together.
-pub const HEADER_BLOCK_BYTES_MAX: usize = 32 * KIB;
-/// One field value.
-pub const HEADER_FIELD_BYTES_MAX: usize = 16 * KIB;
 /// Fields in one head.
 pub const HEADER_FIELDS_MAX: usize = 100;
 /// The request target.

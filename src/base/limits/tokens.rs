@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use super::{KIB, MIB};
 
-/// Bytes of a bearer token, checked before it is decoded.
-pub const TOKEN_BYTES_MAX: usize = 8 * KIB;
+/// `limits.token`: bytes of a bearer token, checked before it is decoded. Entra ID puts 200 groups
+/// into a token, and other issuers more.
+pub const TOKEN_BYTES: usize = 32 * KIB;
+/// The largest `limits.token`, and the least.
+pub const TOKEN_BYTES_MAX: usize = 64 * KIB;
+/// See [`TOKEN_BYTES_MAX`].
+pub const TOKEN_BYTES_LEAST: usize = KIB;
 /// Bytes of an ID token that the company IdP sends to the gateway itself, over a connection of the
 /// gateway's. Group lists are long: Entra ID names up to 200 groups, and names of Active Directory
 /// have 70 characters.

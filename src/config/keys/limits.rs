@@ -7,6 +7,7 @@ use crate::{
             SESSIONS_PER_CALLER_MAX, STREAMS_PER_CALLER, STREAMS_PER_CALLER_MAX,
         },
         messages::{JSON_DEPTH, JSON_DEPTH_MAX, REQUEST_BODY_BYTES, REQUEST_BODY_BYTES_MAX},
+        tokens::{TOKEN_BYTES, TOKEN_BYTES_LEAST, TOKEN_BYTES_MAX},
         upstreams::{UPSTREAM_CONNECTIONS, UPSTREAM_CONNECTIONS_MAX},
     },
     config::keys::{row::KeySection, typed::RangedKey},
@@ -23,6 +24,16 @@ const fn size(name: &'static str, default: u64, most: u64, about: &'static str) 
 /// `request_body`.
 pub(in crate::config) const REQUEST_BODY: RangedKey<u64> =
     size("request_body", REQUEST_BODY_BYTES, REQUEST_BODY_BYTES_MAX, "The largest request body.");
+
+/// `token`.
+pub(in crate::config) const TOKEN: RangedKey<u64> = RangedKey {
+    name: "token",
+    default: TOKEN_BYTES as u64,
+    least: TOKEN_BYTES_LEAST as u64,
+    most: TOKEN_BYTES_MAX as u64,
+    about: "The largest access token. The head of a request may have 17 KiB more, so proxies in front must also let it \
+            through.",
+};
 
 /// `json_depth`.
 pub(in crate::config) const NESTING: RangedKey<u32> =
@@ -72,6 +83,7 @@ pub(super) fn section() -> KeySection {
         one_of: &[],
         keys: vec![
             REQUEST_BODY.row(),
+            TOKEN.row(),
             NESTING.row(),
             STREAMS.row(),
             SESSIONS.row(),

@@ -203,7 +203,7 @@ pub(super) const FILE: TextShape = matching("the path of a file", ".");
 pub(super) const NAME: TextShape = matching("a name", ".");
 /// A public path.
 pub(super) const PATH: TextShape =
-    matching("a path", "^/([A-Za-z0-9._~!$&'()*+,=:@-]+(/[A-Za-z0-9._~!$&'()*+,=:@-]+)*)?$");
+    matching("a path", "^/([A-Za-z0-9._~!$&'()*+,=:@-]+(/[A-Za-z0-9._~!$&'()*+,=:@-]+)*/?)?$");
 /// A pattern of a rule.
 pub(super) const PATTERN: TextShape = matching("a name, with `*` for any text and `?` for any character", ".");
 /// A scope.

@@ -8,7 +8,7 @@ use crate::{
             form::Form,
             people::read_scope,
         },
-        token::audience::same,
+        token::audience::same_server,
     },
 };
 
@@ -209,7 +209,5 @@ fn pick<'r, T: PartialEq + ?Sized>(
 /// Whether `asked` is `resource`, perhaps in another spelling: as for the audience of a token, and
 /// with or without a slash at its end, since a server has both paths.
 fn is_name(resource: &str, asked: &str) -> bool {
-    same(resource, asked)
-        || asked.strip_suffix('/').is_some_and(|asked| same(resource, asked))
-        || resource.strip_suffix('/').is_some_and(|resource| same(resource, asked))
+    same_server(resource, asked)
 }

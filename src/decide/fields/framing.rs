@@ -1,6 +1,6 @@
 //! Stops HTTP/1.1 framing that two parsers could read differently (SPEC F-03, F-09).
 
-use crate::base::limits::connections::{CHUNK_EXTENSION_BYTES_MAX, HEADER_BLOCK_BYTES_MAX, URI_BYTES_MAX};
+use crate::base::limits::{connections::CHUNK_EXTENSION_BYTES_MAX, heads::HeadBounds};
 
 pub mod blocks;
 pub mod frames;
@@ -13,18 +13,18 @@ pub mod violation;
 use head::Head;
 use violation::{FramingFault, Violation};
 
-/// Request line and fields together. The request path refuses a head that is only large, with a
-/// better answer. This bound limits the bytes that are held here, below the bound of the HTTP
-/// library.
-pub const HEAD_BYTES_MAX: usize = HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX + 16 * 1024;
 /// How many empty lines before a request line are ignored (RFC 9112 §2.2).
 const EMPTY_LINES_MAX: u8 = 2;
 /// A chunk of 2^60 bytes is an attempt at an overflow.
 const CHUNK_SIZE_DIGITS_MAX: u8 = 15;
 
 /// Watches the incoming bytes of one connection, which come in pieces of any size.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Framing {
+    /// Request line and fields together. The request path refuses a head that is only large, with a
+    /// better answer. This bound limits the bytes that are held here, below the bound of the HTTP
+    /// library.
+    head_bytes_max: usize,
     state: State,
     head: Head,
     /// The beginning of a line whose end has not come yet.
@@ -78,8 +78,14 @@ impl Default for State {
 impl Framing {
     /// The watch over a new connection.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(bounds: HeadBounds) -> Self {
+        Self {
+            head_bytes_max: bounds.held_bytes(),
+            state: State::default(),
+            head: Head::default(),
+            partial: Vec::new(),
+            line_bytes: 0,
+        }
     }
 
     /// Whether a head has begun and not ended. Its timeout runs meanwhile.
@@ -164,7 +170,7 @@ impl Framing {
         let (line, rest) =
             bytes.split_at_checked(end.unwrap_or(bytes.len())).ok_or((Violation::RequestLine, "no line"))?;
         self.line_bytes += line.len();
-        if self.line_bytes > HEAD_BYTES_MAX {
+        if self.line_bytes > self.head_bytes_max {
             return Err(match self.state {
                 State::Between(_) => (Violation::TargetTooLong, "a request line that is too long"),
                 _ => (Violation::HeadTooLarge, "a head that is too long"),

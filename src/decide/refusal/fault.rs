@@ -18,7 +18,7 @@ pub enum PresentationFault {
 /// What can be wrong with a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenFault {
-    /// Longer than [`crate::base::limits::tokens::TOKEN_BYTES_MAX`].
+    /// Longer than `limits.token` of the server.
     Oversize,
     /// Not three canonical base64url parts of strict JSON objects.
     Malformed,
@@ -208,13 +208,10 @@ impl TokenFault {
             Self::ApiKeyUnknown => ("the API key is not known here", ""),
             Self::ApiKeyServer => ("the API key does not name this server", ""),
             Self::Inactive => ("the token is not active: it has ended or was revoked", ""),
-            Self::Oversize
-            | Self::Malformed
-            | Self::Algorithm
-            | Self::Header
-            | Self::KeyId
-            | Self::UnknownKey
-            | Self::Signature => ("the token is not valid", ""),
+            Self::Oversize => ("the token is too large", ""),
+            Self::Malformed | Self::Algorithm | Self::Header | Self::KeyId | Self::UnknownKey | Self::Signature => {
+                ("the token is not valid", "")
+            }
         };
         FaultWords { before, claim: self.claim().unwrap_or_default(), after }
     }

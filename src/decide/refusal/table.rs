@@ -57,7 +57,10 @@ impl Refusal {
             Self::HeadersTooLarge => (
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, 43101, "headers_too_large"),
                 (None, Hint::None, Gateway),
-                Whole("the request has too many or too large header fields"),
+                Whole(
+                    "the request's header fields are too many or too large; a longer access token needs a larger \
+                     `limits.token` in the gateway",
+                ),
             ),
             Self::HeadTimeout => (
                 (StatusCode::REQUEST_TIMEOUT, 40802, "head_timeout"),

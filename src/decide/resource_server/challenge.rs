@@ -200,7 +200,8 @@ const PRESENTATIONS: [PresentationFault; 4] = [
 
 /// The faults without a name of the configuration, or with one that an attacker without a key can
 /// bring about. A test keeps the list complete.
-const TOKENS: [TokenFault; 14] = [
+const TOKENS: [TokenFault; 15] = [
+    TokenFault::Oversize,
     TokenFault::Malformed,
     TokenFault::Expired,
     TokenFault::Revoked,

@@ -152,7 +152,7 @@ impl Caller {
     /// # Errors
     /// [`TokenFault::Audience`], [`TokenFault::NoAudience`]; [`TokenFault::Type`] with an alias.
     pub fn is_for(&self, resource: &Resource, aliases: &[Box<str>]) -> Result<(), Refusal> {
-        if self.audiences.iter().any(|audience| audience::same(resource, audience)) {
+        if self.audiences.iter().any(|audience| audience::same_server(resource, audience)) {
             return Ok(());
         }
         if !self.audiences.iter().any(|audience| aliases.contains(audience)) {

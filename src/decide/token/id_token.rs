@@ -182,7 +182,7 @@ mod tests {
         let groups: Vec<String> =
             (0..300).map(|n| format!("CN=department-{n:04},OU=groups,OU=company,DC=corp,DC=example")).collect();
         let token = P256.token("ES256", &json!({"typ": "JWT"}), &with(&good(), &json!({"groups": groups})));
-        assert!(token.len() > 2 * crate::base::limits::tokens::TOKEN_BYTES_MAX, "{}", token.len());
+        assert!(token.len() > 16 * 1024, "{}", token.len());
         assert_eq!(judged(&token), Ok(()));
         let long =
             P256.token("ES256", &json!({"typ": "JWT"}), &with(&good(), &json!({"groups": "x".repeat(64 * 1024)})));

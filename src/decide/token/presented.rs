@@ -5,7 +5,7 @@ use std::fmt;
 use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::{
-    base::{limits::tokens::TOKEN_BYTES_MAX, percent::unescape},
+    base::percent::unescape,
     decide::refusal::{PresentationFault, Refusal, TokenFault},
 };
 
@@ -17,7 +17,7 @@ pub struct Presented<'a> {
 
 impl<'a> Presented<'a> {
     /// Takes the credential from the headers (SPEC B-01…B-06). Two credentials, or one in the
-    /// query, are refused.
+    /// query, are refused, and a token of more than `bytes_max` (SPEC B-07).
     ///
     /// Another scheme (`Basic`, `DPoP`) is not a credential here, so the client gets the challenge,
     /// which asks for a bearer token. Cookies, `X-Api-Key`, `X-Forwarded-Access-Token` and similar
@@ -26,7 +26,7 @@ impl<'a> Presented<'a> {
     /// # Errors
     /// [`Refusal::NoCredential`], [`Refusal::Presentation`], or
     /// [`crate::decide::refusal::TokenFault::Oversize`].
-    pub fn find(headers: &'a HeaderMap, query: Option<&str>) -> Result<Self, Refusal> {
+    pub fn find(headers: &'a HeaderMap, query: Option<&str>, bytes_max: u64) -> Result<Self, Refusal> {
         let mut fields = headers.get_all(AUTHORIZATION).iter();
         let first = fields.next();
         if fields.next().is_some() {
@@ -40,7 +40,7 @@ impl<'a> Presented<'a> {
         let Some(field) = first else { return Err(Refusal::NoCredential) };
 
         let text = field.to_str().map_err(|_| Refusal::Presentation(PresentationFault::Malformed))?;
-        let token = bearer(text)?;
+        let token = bearer(text, bytes_max)?;
         if headers.contains_key("dpop") {
             // The DPoP proof says that the token is bound to a key. As `Bearer` it would be used
             // without that bond (RFC 9449 §7.2).
@@ -63,7 +63,7 @@ impl fmt::Debug for Presented<'_> {
 }
 
 /// The b64token of `Bearer 1*SP b64token` (RFC 6750 §2.1).
-fn bearer(field: &str) -> Result<&str, Refusal> {
+fn bearer(field: &str, bytes_max: u64) -> Result<&str, Refusal> {
     let malformed = Refusal::Presentation(PresentationFault::Malformed);
     let (scheme, rest) = field.split_at_checked(scheme_length(field)).unwrap_or((field, ""));
     if scheme.is_empty() {
@@ -84,7 +84,7 @@ fn bearer(field: &str) -> Result<&str, Refusal> {
     if token.len() == rest.len() {
         return Err(malformed);
     }
-    if token.len() > TOKEN_BYTES_MAX {
+    if token.len() as u64 > bytes_max {
         return Err(Refusal::Token(TokenFault::Oversize));
     }
     if token.contains(',') {

@@ -29,8 +29,8 @@ use tracing::debug;
 use self::watched::{Side, WatchedStream};
 use crate::{
     base::limits::connections::{
-        FINISH_TIMEOUT, H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_BLOCK_BYTES_MAX,
-        HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT, ROOM_TIMEOUT, URI_BYTES_MAX,
+        FINISH_TIMEOUT, H2_RESETS_MAX, H2_SEND_BUFFER_BYTES_MAX, H2_STREAMS_MAX, HEADER_FIELDS_MAX, KEEP_ALIVE_TIMEOUT,
+        ROOM_TIMEOUT,
     },
     decide::fields::framing::violation::Violation,
     inbound::{
@@ -115,13 +115,14 @@ async fn serve_h1<S: AsyncRead + AsyncWrite + Unpin>(
     phase: &mut watch::Receiver<Phase>,
 ) {
     let (load, breach) = (Arc::clone(connection.load()), Arc::clone(&connection.breach));
-    let side = Side::Http1(Inlet::new(Arc::clone(&breach)));
+    let bounds = connection.gateway.snapshot.load().heads;
+    let side = Side::Http1(Inlet::new(Arc::clone(&breach), bounds));
     let service = hyper::service::service_fn(|request: Request<Incoming>| service::answer(&connection, request));
     let served = http1::Builder::new()
         // The inlet bounds the time of a head; hyper's own timeout would also end idle connections.
         .header_read_timeout(None)
         .max_headers(HEADER_FIELDS_MAX)
-        .max_buf_size(HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX + 24 * 1024)
+        .max_buf_size(bounds.h1_buffer_bytes())
         .serve_connection(TokioIo::new(WatchedStream::new(stream, side, &load)), service);
     until_end(served, &load, &breach, phase).await;
 }
@@ -131,7 +132,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (load, breach) = (Arc::clone(connection.load()), Arc::clone(&connection.breach));
-    let side = Side::Http2(H2Watch::new(Arc::clone(&breach)));
+    let bounds = connection.gateway.snapshot.load().heads;
+    let side = Side::Http2(H2Watch::new(Arc::clone(&breach), bounds));
     let connection = Arc::new(connection);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let connection = Arc::clone(&connection);
@@ -141,7 +143,7 @@ where
     let served = http2::Builder::new(StreamTasks)
         .timer(TokioTimer::new())
         .max_concurrent_streams(H2_STREAMS_MAX)
-        .max_header_list_size(u32::try_from(HEADER_BLOCK_BYTES_MAX + URI_BYTES_MAX).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(bounds.h2_list_bytes()).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(H2_RESETS_MAX)
         .max_local_error_reset_streams(H2_RESETS_MAX)
         .max_send_buf_size(H2_SEND_BUFFER_BYTES_MAX)

@@ -8,7 +8,10 @@ use http::{
 
 use crate::{
     base::{
-        limits::connections::{HEADER_BLOCK_BYTES_MAX, HEADER_FIELD_BYTES_MAX, HEADER_FIELDS_MAX, URI_BYTES_MAX},
+        limits::{
+            connections::{HEADER_FIELDS_MAX, URI_BYTES_MAX},
+            heads::HeadBounds,
+        },
         names::split_port,
     },
     decide::{
@@ -18,7 +21,7 @@ use crate::{
 };
 
 /// Checks sizes and `Expect`.
-pub(in crate::inbound) fn check_head(head: &Parts) -> Result<(), Refusal> {
+pub(in crate::inbound) fn check_head(head: &Parts, bounds: HeadBounds) -> Result<(), Refusal> {
     let target_bytes = head.uri.path().len() + head.uri.query().map_or(0, |query| query.len() + 1);
     if target_bytes > URI_BYTES_MAX {
         return Err(Refusal::UriTooLong);
@@ -28,7 +31,7 @@ pub(in crate::inbound) fn check_head(head: &Parts) -> Result<(), Refusal> {
     }
     let mut block_bytes = 0;
     for (name, value) in &head.headers {
-        if value.len() > HEADER_FIELD_BYTES_MAX {
+        if value.len() > bounds.field_bytes {
             return Err(Refusal::HeadersTooLarge);
         }
         block_bytes += name.as_str().len() + value.len() + 4;
@@ -37,7 +40,7 @@ pub(in crate::inbound) fn check_head(head: &Parts) -> Result<(), Refusal> {
     if head.headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
         return Err(Refusal::BadRequest("two Content-Length fields"));
     }
-    if block_bytes > HEADER_BLOCK_BYTES_MAX {
+    if block_bytes > bounds.block_bytes {
         return Err(Refusal::HeadersTooLarge);
     }
     crossing::check_expectation(&head.headers)

@@ -60,7 +60,12 @@ pub(in crate::inbound) async fn answer(
 
     let route = match check(&head, &arrival) {
         Ok(route) => route,
-        Err(refusal) => return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await),
+        Err(refusal) => {
+            if refusal == Refusal::HeadersTooLarge {
+                gateway.observe.head_too_large();
+            }
+            return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await);
+        }
     };
     Ok(match route {
         Route::ResourceMetadata(server, _)
@@ -118,7 +123,7 @@ pub(in crate::inbound) async fn answer(
 }
 
 fn check(head: &Parts, arrival: &Arrival<'_>) -> Result<Route, Refusal> {
-    head::check_head(head)?;
+    head::check_head(head, arrival.snapshot.heads)?;
     head::check_host(head, arrival.connection.server_name.as_deref(), &arrival.snapshot.sites)?;
     Ok(arrival.snapshot.routes.find(head.uri.path()))
 }

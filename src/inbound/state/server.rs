@@ -10,6 +10,7 @@ use crate::{
     base::{
         address_range::AddressRange,
         clock::Now,
+        limits::heads::HeadBounds,
         names::{Issuer, Resource},
     },
     decide::{
@@ -36,6 +37,8 @@ use crate::{
 pub struct Snapshot {
     /// Bounds for all callers together.
     pub limits: TotalLimits,
+    /// Bounds on the head of a request: room for the longest token that a server accepts.
+    pub heads: HeadBounds,
     /// Proxies that name the client of a request or a connection.
     pub trusted_proxies: Arc<[AddressRange]>,
     /// The host names of the gateway.
@@ -174,6 +177,8 @@ pub struct MetadataDocument {
 pub struct ServerLimits {
     /// Bytes of a request body.
     pub request_body: u64,
+    /// Bytes of an access token.
+    pub token: u64,
     /// Levels of JSON nesting.
     pub json_depth: u32,
     /// Open event streams of one caller.

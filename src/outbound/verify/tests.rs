@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     base::{
         clock::{Clock, testing::HandClock},
-        limits::fetch::JWKS_STALE_MAX,
+        limits::{fetch::JWKS_STALE_MAX, tokens::TOKEN_BYTES},
     },
     decide::token::testing::{self, ED25519, FOREIGN_KEY, ISSUER, P256, TestKey, claims, rules, with},
     outbound::{
@@ -56,7 +56,12 @@ impl World {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
         self.verifier
-            .verify(Presented::find(&headers, None).unwrap(), Trusted { issuers, known: &[] }, PEER, self.clock.now())
+            .verify(
+                Presented::find(&headers, None, TOKEN_BYTES as u64).unwrap(),
+                Trusted { issuers, known: &[] },
+                PEER,
+                self.clock.now(),
+            )
             .await
     }
 }
@@ -157,7 +162,7 @@ async fn e27_a_token_that_was_revoked_inside_is_refused_from_memory_and_fresh() 
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
         verifier
             .verify(
-                Presented::find(&headers, None).unwrap(),
+                Presented::find(&headers, None, TOKEN_BYTES as u64).unwrap(),
                 Trusted { issuers: &issuers, known: &[] },
                 PEER,
                 clock.now(),

@@ -16,7 +16,7 @@ pub async fn checked(login: &super::world::LoginWorld) -> String {
 
 #[tokio::test]
 async fn login_a8_a_token_that_the_gateway_would_refuse_is_not_issued_and_its_claim_is_named() {
-    let groups: Vec<String> = (0..300).map(|n| format!("department-of-the-house-{n:03}")).collect();
+    let groups: Vec<String> = (0..1_200).map(|n| format!("department-of-the-house-{n:03}")).collect();
     let hash = "$argon2id$v=19$m=19456,t=2,p=1$kfFdDmif3TWi6ojW7tV2VA$MLCQ39KhZW7z4fWPQhHYFaMye8d9QPSKtv5ZeWpka/A";
     let groups = [&["staff".to_owned()], &*groups].concat();
     let accounts = json!({"accounts": [

@@ -1,3 +1,4 @@
 //! Long tokens, slashes, host names, probes, HTTP/2 without TLS and browsers (A1, B1 to B3, B5, B6).
 
+mod long_tokens;
 mod slash;

@@ -338,7 +338,7 @@ async fn e20_with_the_store_away_nothing_is_issued_and_what_was_issued_is_good()
 async fn a8_a_token_that_its_servers_would_refuse_is_not_issued_and_its_claim_is_named() {
     let world = World::new().await;
     let refreshed = world.login().await.text("refresh_token").to_owned();
-    let many: Vec<Box<str>> = (0..400).map(|n| format!("department-of-many-things-{n}").into()).collect();
+    let many: Vec<Box<str>> = (0..1_600).map(|n| format!("department-of-many-things-{n}").into()).collect();
     let grown = world.reloaded(|settings| {
         let Login::Accounts(accounts) = &mut settings.login else { panic!("accounts") };
         accounts.accounts[0].groups.extend(many.clone());

@@ -5,7 +5,10 @@
 //! everything else: if this watch cannot read the bytes, it stops, and the library usually ends the
 //! connection.
 
-use crate::decide::fields::framing::hpack::{BlockFault, Section, Table};
+use crate::{
+    base::limits::heads::HeadBounds,
+    decide::fields::framing::hpack::{BlockFault, Section, Table},
+};
 
 #[cfg(test)]
 mod tests;
@@ -21,12 +24,12 @@ const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
 /// The bytes that PRIORITY puts before a block.
 const PRIORITY_BYTES: usize = 5;
-/// The library refuses a larger block.
-const BLOCK_BYTES_MAX: usize = 64 * 1024;
 
 /// Watches the incoming bytes of one HTTP/2 connection, which come in pieces of any size.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Blocks {
+    /// The library refuses a larger block.
+    block_bytes_max: usize,
     preface: usize,
     head: [u8; HEAD_BYTES],
     filled: usize,
@@ -64,8 +67,22 @@ pub struct Malformed(pub &'static str);
 impl Blocks {
     /// The watch over a new connection.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(bounds: HeadBounds) -> Self {
+        Self {
+            block_bytes_max: bounds.h2_packed_bytes(),
+            preface: 0,
+            head: [0; HEAD_BYTES],
+            filled: 0,
+            left: 0,
+            frame: Frame::Other,
+            payload: Vec::new(),
+            block: Vec::new(),
+            is_in_block: false,
+            section: Section::default(),
+            last_stream: 0,
+            table: Table::default(),
+            is_over: false,
+        }
     }
 
     /// Watches the next piece. Replaces a `#` in `:path` by a byte that makes the library reset the
@@ -120,7 +137,7 @@ impl Blocks {
         // No other frame may come between the frames of a block; the library ends the connection if
         // one does (RFC 9113 §6.10).
         self.is_over = self.is_in_block != matches!(self.frame, Frame::Continuation { .. });
-        if self.frame != Frame::Other && self.left + self.block.len() > BLOCK_BYTES_MAX {
+        if self.frame != Frame::Other && self.left + self.block.len() > self.block_bytes_max {
             return self.give_up();
         }
         if self.left == 0 { self.take(&mut []) } else { Ok(()) }

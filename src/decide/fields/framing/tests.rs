@@ -7,11 +7,11 @@ use super::*;
 const HOST: &str = "Host: gw.example\r\n";
 
 fn verdict(bytes: &[u8]) -> Result<(), &'static str> {
-    Framing::new().watch(bytes).map(drop).map_err(|halt| halt.what)
+    Framing::new(HeadBounds::default()).watch(bytes).map(drop).map_err(|halt| halt.what)
 }
 
 fn bytewise(bytes: &[u8]) -> Result<(), &'static str> {
-    let mut framing = Framing::new();
+    let mut framing = Framing::new(HeadBounds::default());
     bytes.iter().try_for_each(|byte| framing.watch(&[*byte]).map(drop).map_err(|halt| halt.what))
 }
 
@@ -121,10 +121,10 @@ fn f03_f09_attacks_097_110_to_116_are_refused_whole_and_byte_by_byte() {
 fn f09_attack_183_a_head_passes_whole_or_not_at_all() {
     let (good, bad) = (head("Content-Length: 2\r\n"), "POST /mcp HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
     let piece = format!("{good}{{}}{bad}");
-    let halt = Framing::new().watch(piece.as_bytes()).unwrap_err();
+    let halt = Framing::new(HeadBounds::default()).watch(piece.as_bytes()).unwrap_err();
     assert_eq!((piece.get(halt.at..), halt.in_body, halt.violation), (Some(bad), false, Violation::Host));
 
-    let mut framing = Framing::new();
+    let mut framing = Framing::new(HeadBounds::default());
     let (first, second) = good.split_at(20);
     assert_eq!(framing.watch(first.as_bytes()), Ok(0), "it is not whole");
     assert_eq!(framing.watch(second.as_bytes()), Ok(second.len()));
@@ -134,7 +134,7 @@ fn f09_attack_183_a_head_passes_whole_or_not_at_all() {
     assert_eq!((halt.at, halt.in_body, halt.violation), (0, false, Violation::BareLineFeed));
 
     let chunked = format!("{}3\r\nabc\r\nx", head("Transfer-Encoding: chunked\r\n"));
-    let halt = Framing::new().watch(chunked.as_bytes()).unwrap_err();
+    let halt = Framing::new(HeadBounds::default()).watch(chunked.as_bytes()).unwrap_err();
     assert_eq!((chunked.get(halt.at..), halt.in_body, halt.violation), (Some("x"), true, Violation::Chunk));
 }
 
@@ -142,7 +142,7 @@ fn f09_attack_183_a_head_passes_whole_or_not_at_all() {
 fn attack_183_each_violation_has_its_word_and_its_answer() {
     use Violation as V;
     let many = "X: y\r\n".repeat(101);
-    let long = "a".repeat(HEAD_BYTES_MAX);
+    let long = "a".repeat(HeadBounds::default().held_bytes());
     let cases = [
         (head("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), V::LengthAndCoding, "length_and_coding", 400),
         (head("Content-Length: 5\r\nContent-Length: 5\r\n"), V::ContentLength, "content_length", 400),
@@ -163,7 +163,7 @@ fn attack_183_each_violation_has_its_word_and_its_answer() {
         (format!("GET /{long} HTTP/1.1\r\n"), V::TargetTooLong, "target_too_long", 414),
     ];
     for (bytes, violation, word, status) in cases {
-        let halt = Framing::new().watch(bytes.as_bytes()).unwrap_err();
+        let halt = Framing::new(HeadBounds::default()).watch(bytes.as_bytes()).unwrap_err();
         assert_eq!(halt.violation, violation, "{:?}", bytes.get(..bytes.len().min(120)));
         assert_eq!((violation.as_str(), violation.status().as_u16()), (word, status));
     }
@@ -177,7 +177,7 @@ fn attack_183_each_violation_has_its_word_and_its_answer() {
 
 #[test]
 fn f13_a_head_is_known_to_have_begun_and_to_have_ended() {
-    let mut framing = Framing::new();
+    let mut framing = Framing::new(HeadBounds::default());
     assert!(!framing.is_in_head());
     framing.watch(b"\r\n").unwrap();
     assert!(framing.is_in_head(), "an empty line before a request is a beginning, too");
@@ -214,7 +214,7 @@ proptest! {
         cuts in prop::collection::vec(0_usize..64, 0..16),
     ) {
         let whole = parts.concat();
-        let mut framing = Framing::new();
+        let mut framing = Framing::new(HeadBounds::default());
         let mut rest = whole.as_bytes();
         let mut split = Ok(());
         for cut in cuts.into_iter().chain([usize::MAX]) {

@@ -4,7 +4,9 @@ use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::limits::tokens::TOKEN_BYTES;
 
+const LIMIT: u64 = TOKEN_BYTES as u64;
 const TWO: Refusal = Refusal::Presentation(PresentationFault::TwoCredentials);
 const QUERY: Refusal = Refusal::Presentation(PresentationFault::InQuery);
 const MALFORMED: Refusal = Refusal::Presentation(PresentationFault::Malformed);
@@ -57,7 +59,12 @@ fn b01_one_bearer_token_and_nothing_else() {
     ];
     for (value, verdict) in cases {
         let map = headers(&[("authorization", value)]);
-        assert_eq!(Presented::find(&map, None).map(|presented| presented.token()), verdict, "{}", value.escape_ascii());
+        assert_eq!(
+            Presented::find(&map, None, LIMIT).map(|presented| presented.token()),
+            verdict,
+            "{}",
+            value.escape_ascii()
+        );
     }
 }
 
@@ -76,7 +83,7 @@ fn attack_086_two_credentials_are_refused_in_either_order() {
         &[("authorization", b"DPoP a ,\t bearer b")],
     ];
     for lines in cases {
-        assert_eq!(Presented::find(&headers(lines), None), Err(TWO), "{lines:?}");
+        assert_eq!(Presented::find(&headers(lines), None, LIMIT), Err(TWO), "{lines:?}");
     }
 }
 
@@ -97,14 +104,14 @@ fn attack_087_a_token_in_the_query_is_refused_however_it_is_spelled() {
         "%41ccess_token=x",
         "b&&access_token=x&c",
     ] {
-        assert_eq!(Presented::find(&one, Some(query)), Err(QUERY), "{query}");
-        assert_eq!(Presented::find(&none, Some(query)), Err(QUERY), "{query}");
+        assert_eq!(Presented::find(&one, Some(query), LIMIT), Err(QUERY), "{query}");
+        assert_eq!(Presented::find(&none, Some(query), LIMIT), Err(QUERY), "{query}");
     }
     for query in
         ["", "a=access_token", "access_tokens=x", "xaccess_token=x", "access%5token=x", "token=x", "%", "%f", "é"]
     {
-        assert_eq!(Presented::find(&one, Some(query)), Ok(Presented { token: "x" }), "{query}");
-        assert_eq!(Presented::find(&none, Some(query)), Err(NONE), "{query}");
+        assert_eq!(Presented::find(&one, Some(query), LIMIT), Ok(Presented { token: "x" }), "{query}");
+        assert_eq!(Presented::find(&none, Some(query), LIMIT), Err(NONE), "{query}");
     }
 }
 
@@ -119,20 +126,20 @@ fn b06_nothing_else_is_a_credential() {
         ("proxy-authorization", b"Bearer x"),
         ("dpop", b"x"),
     ]);
-    assert_eq!(Presented::find(&map, None), Err(NONE));
+    assert_eq!(Presented::find(&map, None, LIMIT), Err(NONE));
 }
 
 #[test]
 fn b07_size_comes_before_everything_that_costs() {
-    let limit = "a".repeat(TOKEN_BYTES_MAX);
+    let limit = "a".repeat(TOKEN_BYTES);
     let map = headers(&[("authorization", format!("Bearer {limit}").as_bytes())]);
-    assert_eq!(Presented::find(&map, None).map(|presented| presented.token().len()), Ok(TOKEN_BYTES_MAX));
+    assert_eq!(Presented::find(&map, None, LIMIT).map(|presented| presented.token().len()), Ok(TOKEN_BYTES));
 
     for token in
-        ["a".repeat(TOKEN_BYTES_MAX + 1), "a".repeat(64 * 1024), format!("{limit}, Bearer b"), format!("{limit} b")]
+        ["a".repeat(TOKEN_BYTES + 1), "a".repeat(64 * 1024), format!("{limit}, Bearer b"), format!("{limit} b")]
     {
         let map = headers(&[("authorization", format!("Bearer {token}").as_bytes())]);
-        assert_eq!(Presented::find(&map, None), Err(Refusal::Token(TokenFault::Oversize)));
+        assert_eq!(Presented::find(&map, None, LIMIT), Err(Refusal::Token(TokenFault::Oversize)));
     }
 }
 
@@ -144,14 +151,14 @@ fn b62_a_proof_beside_a_bearer_token_is_a_downgrade() {
         (&[("dpop", b"proof")], NONE),
     ];
     for (lines, refusal) in cases {
-        assert_eq!(Presented::find(&headers(lines), None), Err(refusal), "{lines:?}");
+        assert_eq!(Presented::find(&headers(lines), None, LIMIT), Err(refusal), "{lines:?}");
     }
 }
 
 #[test]
 fn p10_a_presented_token_does_not_print() {
     let map = headers(&[("authorization", b"Bearer hunter2")]);
-    assert!(!format!("{:?}", Presented::find(&map, None)).contains("hunter2"));
+    assert!(!format!("{:?}", Presented::find(&map, None, LIMIT)).contains("hunter2"));
 }
 
 proptest! {
@@ -160,7 +167,7 @@ proptest! {
     #[test]
     fn b01_what_is_found_is_a_b64token(value in "(?i-u:bearer)?[ -~]{0,40}", query in proptest::option::of(".{0,40}")) {
         let map = headers(&[("authorization", value.as_bytes())]);
-        if let Ok(presented) = Presented::find(&map, query.as_deref()) {
+        if let Ok(presented) = Presented::find(&map, query.as_deref(), LIMIT) {
             prop_assert!(value.ends_with(presented.token()));
             prop_assert!(!presented.token().contains([' ', ',', '"', ';', '\t']));
         }

@@ -3,6 +3,7 @@
 use std::{io, sync::Arc};
 
 use crate::{
+    base::limits::heads::HeadBounds,
     decide::fields::framing::{
         blocks::Blocks,
         frames::{Cutoff, Frames},
@@ -21,8 +22,8 @@ pub(in crate::inbound) struct H2Watch {
 
 impl H2Watch {
     /// The watch over a new connection.
-    pub(in crate::inbound) fn new(breach: Arc<Breach>) -> Self {
-        Self { frames: Frames::new(), blocks: Blocks::new(), breach }
+    pub(in crate::inbound) fn new(breach: Arc<Breach>, bounds: HeadBounds) -> Self {
+        Self { frames: Frames::new(), blocks: Blocks::new(bounds), breach }
     }
 
     /// Reads incoming bytes.

@@ -15,6 +15,7 @@ use tokio::{
 use crate::{
     base::limits::{
         connections::{HEADER_READ_TIMEOUT, REFUSED_BODY_TIMEOUT},
+        heads::HeadBounds,
         messages::IGNORED_BODY_BYTES_MAX,
     },
     decide::fields::framing::{Framing, Halt, violation::Violation},
@@ -48,9 +49,9 @@ pub(in crate::inbound) struct Inlet {
 
 impl Inlet {
     /// The watch over a new connection.
-    pub(in crate::inbound) fn new(breach: Arc<Breach>) -> Self {
+    pub(in crate::inbound) fn new(breach: Arc<Breach>, bounds: HeadBounds) -> Self {
         Self {
-            framing: Framing::new(),
+            framing: Framing::new(bounds),
             breach,
             held: Vec::new(),
             passing: Vec::new(),

@@ -7,6 +7,7 @@ use tokio::time::advance;
 
 use super::*;
 use crate::{
+    base::limits::tokens::TOKEN_BYTES,
     decide::{
         mcp::answer::lists::Hide,
         policy::rule::{Access, Policy},
@@ -101,7 +102,7 @@ async fn p7_a_stream_ends_with_its_token_and_its_clock_skew() {
     let world = TestGateway::new().await;
     let bearer = HeaderValue::try_from(format!("Bearer {}", world.token("mcp:read"))).unwrap();
     let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
-    let presented = Presented::find(&headers, None).unwrap();
+    let presented = Presented::find(&headers, None, TOKEN_BYTES as u64).unwrap();
     let gateway = &world.gateway;
     let caller = world.server.verify(&gateway.verifier, presented, None, world.now()).await.unwrap();
     let lease = Lease::new(gateway, &world.server, caller, &Target::Tool("safe".into()), None);

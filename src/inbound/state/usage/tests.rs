@@ -9,6 +9,7 @@ use super::*;
 
 const KIB: u64 = 1024;
 const LIMITS: ServerLimits = ServerLimits {
+    token: 32 * 1024,
     request_body: 4_096 * KIB,
     json_depth: 64,
     streams_per_caller: 64,

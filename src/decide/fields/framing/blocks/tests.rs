@@ -39,7 +39,7 @@ enum Outcome {
 
 /// The outcome of a connection whose bytes come in pieces of `len`.
 fn outcome_in(bytes: &[u8], len: usize) -> Outcome {
-    let mut blocks = Blocks::new();
+    let mut blocks = Blocks::new(HeadBounds::default());
     let mut passed = bytes.to_vec();
     for piece in passed.chunks_mut(len) {
         if blocks.watch(piece).is_err() {
@@ -155,7 +155,7 @@ fn attack_191_a_fragment_before_what_is_no_hpack_does_not_pass_in_pieces_either(
     let block = [&[0x83, 0x87], &path[..], &[0xc6]].concat();
     let bytes = [begun(), frame(HEADERS, END_HEADERS, 1, &block)].concat();
     for len in 1..=bytes.len() {
-        let (mut blocks, mut passed) = (Blocks::new(), bytes.clone());
+        let (mut blocks, mut passed) = (Blocks::new(HeadBounds::default()), bytes.clone());
         let is_watched = passed.chunks_mut(len).all(|piece| blocks.watch(piece).is_ok());
         assert!(!is_watched || passed != bytes, "in pieces of {len}");
     }
@@ -173,7 +173,7 @@ fn attack_191_entries_leave_the_table_as_the_rfc_says() {
     // Index 102 is the oldest remaining entry.
     let oldest = frame(HEADERS, END_HEADERS, 3, &literal(0x7f, &[38], &raw(b"#")));
     assert_eq!(outcome(&[head.clone(), oldest]), Outcome::Passes);
-    let mut blocks = Blocks::new();
+    let mut blocks = Blocks::new(HeadBounds::default());
     let mut bytes = [begun(), head, frame(HEADERS, END_HEADERS, 3, &literal(0x7f, &[39], &raw(b"#")))].concat();
     assert_eq!(blocks.watch(&mut bytes), Ok(()));
     assert!(blocks.is_over, "there is no such entry");
@@ -191,12 +191,12 @@ proptest! {
         for (kind, flags, stream, payload) in frames {
             bytes.extend(frame(kind, flags, stream, &payload));
         }
-        let mut blocks = Blocks::new();
+        let mut blocks = Blocks::new(HeadBounds::default());
         for piece in bytes.chunks_mut(len) {
             if blocks.watch(piece).is_err() {
                 break;
             }
         }
-        prop_assert!(blocks.block.len() + blocks.payload.len() <= BLOCK_BYTES_MAX);
+        prop_assert!(blocks.block.len() + blocks.payload.len() <= HeadBounds::default().h2_packed_bytes());
     }
 }

@@ -6,7 +6,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
 use crate::{
-    base::clock::{Clock, Now},
+    base::{
+        clock::{Clock, Now},
+        limits::heads::HeadBounds,
+    },
     observe::{Observe, audit::Audit, metrics::Metrics},
 };
 
@@ -40,7 +43,7 @@ fn reader() -> (Reader, DuplexStream, Arc<Metrics>) {
     let observe = Observe::new(Arc::clone(&metrics), audit, Arc::new(Stopped));
     let breach = Breach::new(&observe, &metrics.listener("l"), Ipv4Addr::LOCALHOST.into());
     let (far, stream) = duplex(64 * 1024);
-    (Reader { inlet: Inlet::new(breach), stream }, far, metrics)
+    (Reader { inlet: Inlet::new(breach, HeadBounds::default()), stream }, far, metrics)
 }
 
 /// The output for these bytes, sent in pieces of `len` and read in pieces of `room`.
