@@ -1,6 +1,7 @@
 //! HTTP framing, the PROXY header, and header fields: names, crossing, Host, Origin, CORS, client.
 
 pub mod answer;
+pub mod coding;
 pub mod cors;
 pub mod crossing;
 pub mod forwarded;

@@ -146,10 +146,12 @@ async fn attack_146_what_is_encoded_or_has_two_meanings_is_not_shown() {
     for coding in ["br", "gzip", "Deflate", "zstd", "identity, gzip", "aes128gcm"] {
         let fields = [("Content-Type", "application/json"), ("Content-Encoding", coding)];
         is_not_shown(&world, coding, move || full(200, &fields, listed(&["safe"], ""))).await;
-        is_not_shown(&world, coding, move || {
-            vec![sse_head(&[("Content-Encoding", coding)]), chunk("data: x\n\n"), last_chunk()]
-        })
-        .await;
+        // A stream has begun before its bytes turn out to be something else than they say.
+        world
+            .upstream
+            .answer_with(move |_| vec![sse_head(&[("Content-Encoding", coding)]), chunk("data: x\n\n"), last_chunk()]);
+        let reply = world.send(&list_tools(&world)).await;
+        assert!(reply.status == 502 || reply.cut && reply.body.is_empty(), "{coding}: {reply:?}");
     }
     let identity = [("Content-Type", "application/json"), ("Content-Encoding", "identity")];
     let text = shown(&world, move || full(200, &identity, listed(&["safe", "forbidden"], ""))).await;

@@ -188,7 +188,7 @@ async fn c87_what_is_not_understood_is_nobodys_task() {
     let twice = r#"{"jsonrpc":"2.0","id":1,"result":{"task":{"taskId":"t","taskId":"t"}}}"#;
     let plain = r#"{"jsonrpc":"2.0","id":1,"result":{"task":{"taskId":"t"}}}"#;
     let large = format!(r#"{{"x":"{}",{}"#, "x".repeat(70_000), &plain[1..]);
-    let coded = full(200, &[("Content-Type", "application/json"), ("Content-Encoding", "br")], plain);
+    let coded = full(200, &[("Content-Type", "application/json"), ("Content-Encoding", "dcb")], plain);
     let bytes = |steps: Vec<Step>| match steps.into_iter().next() {
         Some(Step::Send(bytes)) => bytes,
         _ => unreachable!("a whole answer is one step"),

@@ -41,6 +41,8 @@ mod answers;
 mod credentials;
 #[path = "bodies/crossing.rs"]
 mod crossing;
+#[path = "bodies/decode.rs"]
+mod decode;
 #[path = "bodies/github.rs"]
 mod github;
 #[path = "bodies/grant.rs"]
@@ -60,6 +62,7 @@ mod watched;
 pub(crate) use answers::{event_ids, list, sse, task_search};
 pub(crate) use credentials::{credential_form, introspection_answer};
 pub(crate) use crossing::hop;
+pub(crate) use decode::decode;
 pub(crate) use github::github;
 pub(crate) use grant::{grant_form, grant_redirect, grant_registration, grant_request, idp_userinfo, stored_value};
 pub(crate) use messages::{batch, peek};

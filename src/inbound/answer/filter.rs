@@ -4,4 +4,5 @@ pub(in crate::inbound) mod edited;
 pub(in crate::inbound) mod guarded;
 pub(in crate::inbound) mod list_filter;
 pub(in crate::inbound) mod plan;
+pub(in crate::inbound) mod readable;
 pub(in crate::inbound) mod whole;

@@ -4,7 +4,7 @@ use std::{mem, sync::Arc};
 
 use http::{
     HeaderValue, Method, Response, StatusCode,
-    header::{CACHE_CONTROL, WWW_AUTHENTICATE},
+    header::{ACCEPT_ENCODING, CACHE_CONTROL, WWW_AUTHENTICATE},
     request::Parts,
     response,
 };
@@ -13,7 +13,9 @@ use http_body::Body;
 use crate::{
     decide::{
         fields::{
-            answer, crossing,
+            answer,
+            coding::{self, Encoded, decoder::Decoder},
+            crossing,
             header_names::{ABOUT_BYTES, MCP_SESSION_ID},
         },
         mcp::answer::event_stream::is_event_stream,
@@ -26,6 +28,7 @@ use crate::{
                 edited::Edited,
                 guarded::Guarded,
                 list_filter::ListFilter,
+                readable::Readable,
                 whole::{self, Unread},
             },
             outgoing::Outgoing,
@@ -73,6 +76,7 @@ pub(in crate::inbound) async fn ask(
         session::begins_nothing(&gateway.sessions, server, &outgoing, now);
         return Err(Refusal::OverloadedDescriptors);
     }
+    let accepts = head.headers.get(ACCEPT_ENCODING).cloned();
     let headers = match upstream_request::headers_of(arrival, server, head.headers, &outgoing) {
         Ok(headers) => headers,
         Err(refusal) => {
@@ -124,7 +128,8 @@ pub(in crate::inbound) async fn ask(
     if outgoing.endpoint == Endpoint::Events && head.status.is_success() && !is_stream {
         return Err(not_relayed("it is not an event stream", head.status, record));
     }
-    match filter(gateway, server, &outgoing, &mut head, body, is_stream).await {
+    let encoding = Encoding::of(&head, accepts.as_ref());
+    match filter((gateway, server), &outgoing, &mut head, body, is_stream, encoding).await {
         Ok(source) => Ok(Answered { head, source, is_stream, method, outgoing }),
         Err(Unread { refusal, fault }) => {
             match fault {
@@ -143,21 +148,26 @@ pub(in crate::inbound) async fn ask(
 /// which is replaced. On that transport, a list comes on the event stream and not in the answer to
 /// the POST that requests it. So the body of that answer is replaced by an empty one.
 async fn filter(
-    gateway: &Arc<Gateway>,
-    server: &Arc<Server>,
+    (gateway, server): (&Arc<Gateway>, &Arc<Server>),
     outgoing: &Outgoing,
     head: &mut response::Parts,
     body: Answer,
     is_stream: bool,
+    encoding: Encoding,
 ) -> Result<AnswerSource, Unread> {
     let is_read = outgoing.lists.filtered.is_some() || outgoing.endpoint == Endpoint::Events;
     if body.is_end_stream() {
         return Ok(AnswerSource::Plain(body));
     }
     if !is_read || !head.status.is_success() {
-        return guard(outgoing, head, body, is_stream);
+        return guard(outgoing, head, body, is_stream, encoding);
     }
-    whole::check_coding(&head.headers)?;
+    // A filtered answer leaves without an encoding.
+    let body = match encoding.coding {
+        Encoded::Plain => Readable::Plain(body),
+        Encoded::By(coding) => Readable::decoded(body, coding, &mut head.headers),
+        Encoded::Unknown => return Err(Unread::encoded()),
+    };
     let lists = outgoing.lists.filtered.map(|lists| ListFilter {
         gateway: Arc::clone(gateway),
         server: Arc::clone(server),
@@ -184,16 +194,57 @@ async fn filter(
     Ok(AnswerSource::Whole(whole))
 }
 
-/// Relays an answer unchanged. If the rules hide parts of lists, ends it where a list starts.
-fn guard(outgoing: &Outgoing, head: &response::Parts, body: Answer, is_stream: bool) -> Result<AnswerSource, Unread> {
-    let Some(lists) = outgoing.lists.guarded else { return Ok(AnswerSource::Plain(body)) };
-    match whole::check_coding(&head.headers) {
-        Ok(()) => Ok(AnswerSource::Guarded(Box::new(Guarded::new(body, lists, is_stream)))),
-        // An encoded error answer is relayed unread: the client needs its status, and a server that
+/// How an answer is encoded, and whether the client can read it so.
+#[derive(Clone, Copy)]
+struct Encoding {
+    coding: Encoded,
+    is_accepted: bool,
+}
+
+impl Encoding {
+    /// `accepts` is the client's own `Accept-Encoding`. Clients that send none do not decode,
+    /// although the field's absence would allow any coding (RFC 9110 §12.5.3).
+    fn of(head: &response::Parts, accepts: Option<&HeaderValue>) -> Self {
+        let coding = coding::of_answer(&head.headers);
+        let is_accepted = match coding {
+            Encoded::By(coding) => accepts.is_some_and(|accepts| coding::is_accepted(accepts.as_bytes(), coding)),
+            _ => true,
+        };
+        Self { coding, is_accepted }
+    }
+}
+
+/// Relays an answer unchanged. If the rules hide parts of lists, ends it where a list starts. An
+/// answer that is encoded although the upstream was asked for none keeps its encoding where the
+/// client accepts it.
+fn guard(
+    outgoing: &Outgoing,
+    head: &mut response::Parts,
+    body: Answer,
+    is_stream: bool,
+    encoding: Encoding,
+) -> Result<AnswerSource, Unread> {
+    let lists = outgoing.lists.guarded;
+    let guarded = |body, lists, decoder| AnswerSource::Guarded(Box::new(Guarded::new(body, lists, is_stream, decoder)));
+    match (encoding.coding, lists) {
+        (Encoded::Plain | Encoded::Unknown, None) => Ok(AnswerSource::Plain(body)),
+        (Encoded::Plain, Some(lists)) => Ok(guarded(Readable::Plain(body), lists, None)),
+        // Such an error answer is relayed unread: the client needs its status, and a server that
         // fails early may ignore `Accept-Encoding`. It cannot leak a list, because no client reads
         // a message from an encoded error body.
-        Err(_) if !head.status.is_success() => Ok(AnswerSource::Plain(body)),
-        Err(unread) => Err(unread),
+        (Encoded::Unknown, Some(_)) if !head.status.is_success() => Ok(AnswerSource::Plain(body)),
+        (Encoded::Unknown, Some(_)) => Err(Unread::encoded()),
+        (Encoded::By(_), None) if encoding.is_accepted || !outgoing.reads_answer() => Ok(AnswerSource::Plain(body)),
+        (Encoded::By(coding), Some(lists)) if encoding.is_accepted => {
+            Ok(guarded(Readable::Plain(body), lists, Some(Decoder::new(coding))))
+        }
+        (Encoded::By(coding), lists) => {
+            let body = Readable::decoded(body, coding, &mut head.headers);
+            Ok(match lists {
+                Some(lists) => guarded(body, lists, None),
+                None => AnswerSource::Decoded(body),
+            })
+        }
     }
 }
 

@@ -20,8 +20,7 @@ use crate::{
 pub(in crate::inbound) enum TaskAnswer {
     /// The answer is not a task.
     None,
-    /// The answer may be a task, although the client did not say that it knows tasks. If the
-    /// upstream encodes it, the task is not found.
+    /// The answer may be a task, although the client did not say that it knows tasks.
     Perhaps,
     /// The answer may be a task. The upstream is asked for an answer without an encoding.
     Expected,
@@ -55,4 +54,15 @@ pub(in crate::inbound) struct Outgoing {
     pub(in crate::inbound) lives_on: bool,
     /// The places of the request among all that the caller has under way.
     pub(in crate::inbound) place: RequestPlace,
+}
+
+impl Outgoing {
+    /// Whether the answer is read for lists, a task, an endpoint, or the event ids of a session.
+    /// Then the upstream is asked for an answer without an encoding.
+    pub(in crate::inbound) fn reads_answer(&self) -> bool {
+        self.lists.guarded.is_some()
+            || self.task == TaskAnswer::Expected
+            || self.endpoint == Endpoint::Events
+            || self.session.is_some()
+    }
 }

@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::{
     inbound::answer::{
         broken::Broken,
-        filter::{edited::Edited, guarded::Guarded},
+        filter::{edited::Edited, guarded::Guarded, readable::Readable},
     },
     outbound::upstream::Answer,
 };
@@ -20,6 +20,8 @@ use crate::{
 pub(in crate::inbound) enum AnswerSource {
     /// The upstream's bytes, unchanged (P1).
     Plain(Answer),
+    /// Decoded, because the client does not accept the coding.
+    Decoded(Readable),
     /// A filtered list; `None` once it was taken.
     Whole(Option<Bytes>),
     /// An event stream that is filtered event by event.
@@ -36,6 +38,7 @@ impl AnswerSource {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self {
             Self::Plain(answer) => Pin::new(answer).poll_frame(cx).map_err(Broken::Upstream),
+            Self::Decoded(answer) => Pin::new(answer).poll_frame(cx),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Edited(edited) => edited.poll_frame(cx),
             Self::Guarded(guarded) => guarded.poll_frame(cx),
@@ -48,6 +51,7 @@ impl AnswerSource {
             Self::Plain(answer) => answer.is_end_stream() || answer.size_hint().exact() == Some(0),
             Self::Guarded(guarded) => guarded.is_end_stream() || guarded.size_hint().exact() == Some(0),
             Self::Whole(bytes) => bytes.is_none(),
+            Self::Decoded(answer) => answer.is_whole(),
             Self::Edited(_) => false,
         }
     }
@@ -58,6 +62,7 @@ impl AnswerSource {
         match self {
             Self::Plain(answer) => !is_watched && answer.is_end_stream(),
             Self::Whole(bytes) => bytes.is_none(),
+            Self::Decoded(answer) => !is_watched && answer.is_whole(),
             Self::Guarded(guarded) => !is_watched && guarded.is_end_stream(),
             Self::Edited(_) => false,
         }
@@ -69,7 +74,7 @@ impl AnswerSource {
             Self::Plain(answer) => answer.size_hint(),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Guarded(guarded) => guarded.size_hint(),
-            Self::Edited(_) => SizeHint::default(),
+            Self::Edited(_) | Self::Decoded(_) => SizeHint::default(),
         }
     }
 }

@@ -48,6 +48,11 @@ impl TaskWatch {
         self.remember(found);
     }
 
+    /// Whether nothing more is searched for.
+    pub(in crate::inbound) fn is_over(&self) -> bool {
+        self.search.is_over()
+    }
+
     /// The answer has ended.
     pub(in crate::inbound) fn end(&mut self) {
         let found = self.search.end();

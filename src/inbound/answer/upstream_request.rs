@@ -17,12 +17,7 @@ use crate::{
         mcp::version::Era,
         refusal::Refusal,
     },
-    inbound::{
-        answer::outgoing::{Outgoing, TaskAnswer},
-        legacy_sse::Endpoint,
-        request::arrival::Arrival,
-        state::server::Server,
-    },
+    inbound::{answer::outgoing::Outgoing, request::arrival::Arrival, state::server::Server},
     outbound::credential::Credential,
 };
 
@@ -58,13 +53,8 @@ pub(in crate::inbound) fn headers_of(
             headers.remove(LAST_EVENT_ID);
         }
     }
-    let is_read = outgoing.lists.guarded.is_some()
-        || outgoing.task == TaskAnswer::Expected
-        || outgoing.endpoint == Endpoint::Events
-        || outgoing.session.is_some();
-    if is_read {
-        // An encoded answer cannot be read for lists, a task, an endpoint, or the event ids of a
-        // session.
+    if outgoing.reads_answer() {
+        // Some upstreams and CDNs encode it all the same, and it must be decoded to be read.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     if outgoing.body.is_empty() {

@@ -146,10 +146,10 @@ async fn c30_c55_a_list_among_the_answers_to_a_batch_is_cut_where_one_was_asked_
 }
 
 #[tokio::test]
-async fn c55_what_is_coded_is_not_watched_and_not_shown() {
+async fn c55_what_cannot_be_decoded_is_not_shown() {
     let world = World::standard().await;
     for (status, expected) in [(200, 502), (202, 502), (404, 404), (500, 500)] {
-        world.upstream.answer_with(move |_| full(status, &[("Content-Encoding", "br")], b"\x0b\x00\x80\x7b"));
+        world.upstream.answer_with(move |_| full(status, &[("Content-Encoding", "dcb")], b"\x0b\x00\x80\x7b"));
         let reply = world.send(&world.post(call("safe")).with("Accept-Encoding", "br")).await;
         assert_eq!(reply.status, expected, "{reply:?}");
         assert_eq!(world.upstream.take_one().header("accept-encoding"), Some("identity"));

@@ -1,4 +1,5 @@
 //! Messages, session ids, compressed answers and the start (C3 to C5, C8).
 
+mod compressed;
 mod lenient;
 mod sessions;

@@ -4,11 +4,12 @@
 type Body = fn(&[u8]) -> bool;
 
 /// Each target by its name.
-pub(crate) const TARGETS: [(&str, Body); 35] = [
+pub(crate) const TARGETS: [(&str, Body); 36] = [
     ("batch", super::batch),
     ("blocks", super::blocks),
     ("config", super::config),
     ("credential_form", super::credential_form),
+    ("decode", super::decode),
     ("endpoint", super::endpoint),
     ("event_ids", super::event_ids),
     ("forwarded", super::forwarded),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use memchr::memchr2;
 
-use super::list_filter::ListFilter;
+use super::{list_filter::ListFilter, readable::Readable};
 use crate::{
     base::limits::messages::LIST_BYTES_MAX,
     decide::mcp::answer::sse::{Event, Events, TooLong},
@@ -19,13 +19,12 @@ use crate::{
         legacy_sse::EndpointRewriter,
         state::usage::{Charge, RequestPlace},
     },
-    outbound::upstream::Answer,
 };
 
 /// An edited event stream. Each event is relayed as soon as it is complete.
 pub(in crate::inbound) struct Edited {
     /// `None` once the stream has ended or was broken off. The drop tells the upstream to stop.
-    answer: Option<Answer>,
+    answer: Option<Readable>,
     events: Events,
     lists: Option<ListFilter>,
     endpoint: Option<EndpointRewriter>,
@@ -36,7 +35,7 @@ pub(in crate::inbound) struct Edited {
 impl Edited {
     /// Edits `answer`. Bytes are charged to `place` before they are kept.
     pub(in crate::inbound) fn new(
-        answer: Answer,
+        answer: Readable,
         lists: Option<ListFilter>,
         endpoint: Option<EndpointRewriter>,
         place: &RequestPlace,
@@ -66,7 +65,7 @@ impl Edited {
                         self.events.push(piece);
                     }
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(Broken::Upstream(error)))),
+                Poll::Ready(Some(Err(broken))) => return Poll::Ready(Some(Err(broken))),
                 Poll::Ready(None) => {
                     self.answer = None;
                     self.events.end();
