@@ -11,7 +11,7 @@ import Provider from 'oidc-provider';
 
 const { values: options } = parseArgs({ options: { port: { type: 'string' }, opaque: { type: 'string' } } });
 const port = Number(options.port);
-const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' });
+const jwk = (type, use, parameters) => ({ ...generateKeyPairSync(type, parameters).privateKey.export({ format: 'jwk' }), ...use, use: 'sig' });
 const scopes = 'mcp:connect mcp:tools:read mcp:tools:write';
 const secretOf = { machine: process.env.MACHINE_SECRET, gateway: process.env.GATEWAY_SECRET };
 
@@ -19,7 +19,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   clients: Object.entries(secretOf).map(([client_id, client_secret]) => ({
     client_id, client_secret, redirect_uris: [], response_types: [], grant_types: client_id === 'machine' ? ['client_credentials'] : [],
   })),
-  jwks: { keys: [{ ...key, use: 'sig', alg: 'ES256', kid: 'es' }] },
+  jwks: { keys: [jwk('rsa', { alg: 'RS256', kid: 'rs' }, { modulusLength: 2048 }), jwk('ec', { alg: 'ES256', kid: 'es' }, { namedCurve: 'P-256' })] },
   cookies: { keys: [randomBytes(32).toString('base64url')] },
   scopes: scopes.split(' '),
   features: {
