@@ -10,8 +10,8 @@ use crate::{
     decide::token::api_key,
 };
 
-/// Prints two lines to standard output: the key, and its entry. The words around them go to standard
-/// error, so that a script reads only the two lines.
+/// Prints two lines to standard output: the key, and its entry. The words around them go to
+/// standard error, so that a script reads only the two lines.
 pub(super) fn new(arguments: &NewKey) -> u8 {
     if let Err(why) = check(arguments) {
         complain(&why);

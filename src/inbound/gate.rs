@@ -119,7 +119,8 @@ impl Judge<'_> {
         Ok((outgoing, permit))
     }
 
-    /// Steps 2 and 3: the caller, by a token or API key that is genuine, valid, and for this server.
+    /// Steps 2 and 3: the caller, by a token or an API key that is genuine, valid, and for this
+    /// server.
     async fn who(&self) -> Result<Arc<Caller>, Refusal> {
         let Self { arrival, server, head, .. } = self;
         let presented = Presented::find(&head.headers, head.uri.query(), server.limits.token);

@@ -12,8 +12,8 @@ pub fn basic(id: &str, secret: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).ok()
 }
 
-/// How a client authenticates, by the methods that the server's metadata lists. Without a list it is
-/// Basic (RFC 8414 §2).
+/// Whether a client authenticates with Basic, by the methods that the server's metadata lists.
+/// Without a list it does (RFC 8414 §2); otherwise it writes both into the form.
 #[must_use]
 pub fn takes_basic(methods: Option<&[String]>) -> bool {
     let takes = |method: &str| methods.is_some_and(|methods| methods.iter().any(|one| one == method));

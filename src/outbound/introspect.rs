@@ -39,8 +39,8 @@ use crate::{
         introspect::{
             breaker::Breaker,
             flights::{Flights, Joined},
-            memory::{Fingerprint, Memory},
-            turns::Turns,
+            memory::{AnswerMemory, Fingerprint},
+            turns::QuestionTurns,
         },
     },
 };
@@ -77,9 +77,9 @@ pub struct Introspector {
     fetch: Fetch,
     discovery: Arc<Discovery>,
     clock: Arc<dyn Clock>,
-    memory: Memory,
+    memory: AnswerMemory,
     flights: Flights,
-    turns: Turns,
+    turns: QuestionTurns,
     breaker: Breaker,
     /// Why the issuer does not answer; `None` while it does.
     trouble: Mutex<Option<String>>,
@@ -115,7 +115,7 @@ impl Introspector {
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
-            memory: Memory::new(settings.cache),
+            memory: AnswerMemory::new(settings.cache),
             settings,
             // An answer has no header whose `typ` could be looked at.
             rules: TokenRules { token_types: vec!["jwt".into()], ..rules },
@@ -124,7 +124,7 @@ impl Introspector {
             discovery,
             clock,
             flights: Flights::default(),
-            turns: Turns::default(),
+            turns: QuestionTurns::default(),
             breaker: Breaker::default(),
             trouble: Mutex::default(),
             warned: Mutex::default(),

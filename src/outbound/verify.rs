@@ -70,10 +70,10 @@ impl<'a> Trusted<'a> {
         self.issuers.iter().find(|issuer| issuer.rules().issuers.iter().any(|one| one.as_str() == name))
     }
 
-    /// The issuer that introspects `token`, which is no JWT of an issuer of the server that signs. Its form
-    /// decides, and no second issuer is ever tried: a token whose three parts parse and whose `iss`
-    /// is configured is a JWT of that issuer, so only that issuer may introspect it, if it signs
-    /// nothing; any other token goes to the one issuer of the server that introspects.
+    /// The issuer that introspects `token`, which is no JWT of an issuer of the server that signs.
+    /// Its form decides, and no second issuer is ever tried: a token whose three parts parse and
+    /// whose `iss` is configured is a JWT of that issuer, so only that issuer may introspect it, if
+    /// it signs nothing; any other token goes to the one issuer of the server that introspects.
     fn introspecting(self, token: &str) -> Option<(&'a IssuerKeys, &'a Introspector)> {
         let issuer = match named_issuer(token).filter(|name| self.known.iter().any(|known| known.as_str() == name)) {
             Some(name) => self.named(&name).filter(|issuer| !issuer.signs()),
@@ -127,8 +127,8 @@ impl Verifier {
     }
 
     /// Verifies the token with the keys of its issuer, and returns the caller. `iss` must name one
-    /// of the trusted issuers; an opaque token is introspected. The audience is not checked here: [`Caller::is_for`] does that for each
-    /// server.
+    /// of the trusted issuers; an opaque token is introspected. The audience is not checked here:
+    /// [`Caller::is_for`] does that for each server.
     ///
     /// A token that is remembered needs only a digest and a look-up, and never waits. Refusals are
     /// not remembered. `peer` is the client's address, if there is one: fetches for unknown keys

@@ -68,7 +68,10 @@ fn people_a11_mistakes_are_told_with_their_line_and_without_the_key() {
         (entry("servers: [weather], not_after: soon"), "expected the last day of the key such as 2027-01-31"),
         (entry("servers: [weather]").replace(&good, &key), "found an API key itself (not shown)"),
         (entry("servers: [weather]").replace(&good, "hunter2"), "found a value that is not a SHA-256 (not shown)"),
-        (entry("servers: [weather]").replace(&good, &good.replacen(|_: char| true, "", 1)), "found a value that is not a SHA-256 (not shown)"),
+        (
+            entry("servers: [weather]").replace(&good, &good.replacen(|_: char| true, "", 1)),
+            "found a value that is not a SHA-256 (not shown)",
+        ),
         (entry("servers: [weather]").replace("name: ci", "name: \"a b\""), "expected a name of at most 64 letters"),
         (
             format!(

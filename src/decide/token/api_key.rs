@@ -44,8 +44,8 @@ pub fn write(random: &[u8; RANDOM_BYTES]) -> String {
     key
 }
 
-/// Whether `text` is for an API key, whole or not. Case is ignored: a key that was typed in capitals
-/// is no key, and must not be sent to an issuer either.
+/// Whether `text` begins as an API key does. Case is ignored: a key that was typed in capitals is
+/// no key, and must not be sent to an issuer either.
 #[must_use]
 pub fn has_prefix(text: &str) -> bool {
     let start = text.as_bytes().first_chunk::<{ PREFIX.len() }>();

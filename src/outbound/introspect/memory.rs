@@ -1,4 +1,4 @@
-//! Remembers introspection answers by the digest of the token: briefly, and never beyond its expiry.
+//! Remembers introspection answers by the digest of the token, briefly and never beyond `exp`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ const ANSWER_BYTES: usize = 4 * 1024;
 
 /// Answers by token. Refusals have a memory of their own, so that invented tokens displace no valid
 /// one.
-pub(super) struct Memory {
+pub(super) struct AnswerMemory {
     period: Duration,
     active: Cache<Fingerprint, Arc<Active>>,
     refused: Cache<Fingerprint, Refused>,
@@ -40,7 +40,7 @@ struct Refused {
     until: Duration,
 }
 
-impl Memory {
+impl AnswerMemory {
     /// Remembers answers for `period`, and refusals for at most [`REFUSED_TTL_MAX`].
     pub(super) fn new(period: Duration) -> Self {
         let active = Cache::builder()
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn b56_people_a10_answers_count_for_their_period_and_refusals_for_ten_seconds() {
-        let memory = Memory::new(PERIOD);
+        let memory = AnswerMemory::new(PERIOD);
         let (good, bad) = ([1; 32], [2; 32]);
         memory.keep(good, &Ok(caller()), 40, at(0));
         memory.keep(bad, &Err(TokenFault::Inactive), 40, at(0));
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn b56_people_a10_the_newest_answer_replaces_the_other() {
-        let memory = Memory::new(PERIOD);
+        let memory = AnswerMemory::new(PERIOD);
         let token = [1; 32];
         memory.keep(token, &Ok(caller()), 40, at(0));
         memory.keep(token, &Err(TokenFault::Inactive), 40, at(1));

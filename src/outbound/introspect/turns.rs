@@ -17,7 +17,7 @@ use crate::base::limits::fetch::{
 };
 
 /// The questions to one issuer.
-pub(super) struct Turns {
+pub(super) struct QuestionTurns {
     all: Arc<Semaphore>,
     networks: Mutex<Networks>,
 }
@@ -35,27 +35,27 @@ struct OfNetwork {
 }
 
 /// The right to ask one question.
-pub(super) struct Turn<'a> {
+pub(super) struct QuestionTurn<'a> {
     _permits: [Option<OwnedSemaphorePermit>; 2],
     _place: AskingPlace<'a>,
 }
 
 struct AskingPlace<'a> {
-    turns: &'a Turns,
+    turns: &'a QuestionTurns,
     network: Option<IpAddr>,
 }
 
-impl Default for Turns {
+impl Default for QuestionTurns {
     fn default() -> Self {
         Self { all: Arc::new(Semaphore::new(INTROSPECTIONS_MAX)), networks: Mutex::default() }
     }
 }
 
-impl Turns {
+impl QuestionTurns {
     /// Waits for a turn. The network of a client has a share, so that invented tokens from one
     /// network do not delay the tokens of another; the gateway itself has none. `None` if too many
     /// wait, or the wait was too long.
-    pub(super) async fn take(&self, network: Option<IpAddr>) -> Option<Turn<'_>> {
+    pub(super) async fn take(&self, network: Option<IpAddr>) -> Option<QuestionTurn<'_>> {
         let (place, own) = self.enter(network)?;
         let both = async {
             let own = match own {
@@ -65,7 +65,7 @@ impl Turns {
             [own, Arc::clone(&self.all).acquire_owned().await.ok()]
         };
         let permits = timeout(KEY_WAIT, both).await.ok()?;
-        Some(Turn { _permits: permits, _place: place })
+        Some(QuestionTurn { _permits: permits, _place: place })
     }
 
     fn enter(&self, network: Option<IpAddr>) -> Option<(AskingPlace<'_>, Option<Arc<Semaphore>>)> {
@@ -115,7 +115,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn people_a10_attack_251_one_network_takes_no_more_than_its_share() {
-        let turns = Turns::default();
+        let turns = QuestionTurns::default();
         let (flood, other) = ("192.0.2.1".parse().ok(), "192.0.2.2".parse().ok());
         let mut held = Vec::new();
         for _ in 0..INTROSPECTIONS_PER_PEER_MAX {
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn people_a10_attack_251_waiting_is_bounded_too() {
-        let turns = Turns::default();
+        let turns = QuestionTurns::default();
         let flood: Option<IpAddr> = "192.0.2.1".parse().ok();
         let waiting: Vec<_> = (0..INTROSPECTIONS_WAITING_PER_PEER_MAX).map(|_| turns.enter(flood).unwrap()).collect();
         assert!(turns.enter(flood).is_none());

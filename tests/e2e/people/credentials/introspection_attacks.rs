@@ -16,7 +16,7 @@ use crate::e2e::world::{
 };
 
 #[tokio::test]
-async fn people_a10_attack_090_attack_249_an_odd_answer_never_opens_anything() {
+async fn people_a10_attack_249_an_odd_answer_never_opens_anything() {
     let trap = server::Upstream::start(None).await;
     let world = plan("1s", "").start().await;
     world.secret(SECRET);

@@ -111,7 +111,7 @@ impl OidcBridge {
     ) -> Result<Person, NotBelieved> {
         let link = self.link();
         let settings = &link.settings;
-        let refused = |fault: TokenFault| self.refused(settings, token, fault);
+        let refused = |fault: TokenFault| self.refused(settings, token, &fault);
         let expected = Expected {
             issuer: &settings.issuer,
             client_id: &settings.client_id,
@@ -147,14 +147,14 @@ impl OidcBridge {
     }
 
     /// Logs why an ID token is refused, and says whom the fault is about.
-    fn refused(&self, settings: &OidcSettings, token: &str, fault: TokenFault) -> NotBelieved {
-        if fault == TokenFault::Algorithm {
+    fn refused(&self, settings: &OidcSettings, token: &str, fault: &TokenFault) -> NotBelieved {
+        if *fault == TokenFault::Algorithm {
             self.health.not_believed(algorithm_trouble(&named_algorithm(token), &settings.algorithms));
             return NotBelieved::Gateway(Code::TemporarilyUnavailable.because(
                 "the identity provider signs its answer in a way that this gateway does not accept: the administrator must act, signing in again does not help",
             ));
         }
-        if fault == TokenFault::Oversize {
+        if *fault == TokenFault::Oversize {
             let found = token.len();
             let why = format!(
                 "the company IdP sent an ID token that is too large: it has {found} bytes, and at most {ID_TOKEN_BYTES_MAX} are read: have the IdP put fewer values, such as groups, into the ID tokens of this client"
@@ -167,7 +167,7 @@ impl OidcBridge {
             client_id: &settings.client_id,
             now_secs: self.clock.now().unix_secs(),
         };
-        match id_token_trouble::in_words(&fault, &expected) {
+        match id_token_trouble::in_words(fault, &expected) {
             // It may be about this user alone.
             Some(why) if matches!(fault, TokenFault::Subject(_)) => {
                 self.health.unusable_for_one("subject", why, self.clock.now().mono);
