@@ -27,7 +27,7 @@ use crate::{
         mcp::denial::DenyAs,
         resource_server::{
             challenge::Challenges,
-            resource_metadata::{ResourceMetadata, etag},
+            resource_metadata::{ResourceMetadata, etag, published_order},
         },
         routing::{RouteEntry, Routes, messages_path, other_ending},
         token::api_key::ApiKeys,
@@ -297,22 +297,23 @@ fn published(
     path: &str,
 ) -> Result<PublishedAt, String> {
     let issuers: Vec<Issuer> = issuers.iter().filter_map(|issuer| issuer.rules().issuers.first()).cloned().collect();
+    let first_scope = server.first_challenge.as_deref().unwrap_or_default();
+    let scopes_supported = published_order(&server.scopes_supported, first_scope);
     let document = ResourceMetadata {
         resource: &settings.public_url.resource(path),
         authorization_servers: &issuers,
-        scopes_supported: &server.scopes_supported,
+        scopes_supported: &scopes_supported,
         name: &server.name,
     };
     let document = document.to_json();
     let path = if path == "/" { "" } else { path };
     let url = format!("{}/.well-known/oauth-protected-resource{path}", settings.public_url.origin());
-    let first_scope = server.first_challenge.as_deref().unwrap_or_default();
     let challenges = match issuers.as_slice() {
         [] => Challenges::without_metadata(&server.known_scopes),
         _ => Challenges::new(&url, first_scope, &server.known_scopes),
     };
     Ok(PublishedAt {
-        challenges: challenges.map_err(|fault| format!("challenge: {fault:?}"))?.beside(&server.scopes_supported),
+        challenges: challenges.map_err(|fault| format!("challenge: {fault:?}"))?.beside(&scopes_supported),
         metadata: MetadataDocument { etag: etag(&document), body: Bytes::from(document) },
     })
 }

@@ -52,11 +52,21 @@ pub fn etag(document: &[u8]) -> HeaderValue {
     HeaderValue::try_from(format!("\"{half}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
+/// `scopes` in the order in which they are published: those of the first challenge come last.
+///
+/// mcp-remote asks for the scopes that it has, then for those of a 403. If that were the published
+/// list as text, it would take the list for its own guess, and ask for the first scopes again.
+#[must_use]
+pub fn published_order(scopes: &[Scope], first: &[Scope]) -> Vec<Scope> {
+    let (last, others): (Vec<Scope>, Vec<Scope>) = scopes.iter().cloned().partition(|scope| first.contains(scope));
+    [others, last].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{ResourceMetadata, etag};
+    use super::{ResourceMetadata, etag, published_order};
     use crate::base::names::{Issuer, Scope};
 
     fn document(scopes: &[&str], issuers: &[&str]) -> Vec<u8> {
@@ -95,6 +105,21 @@ mod tests {
         }
         let both = String::from_utf8(document(&["offline_access", "a"], &["https://auth.example"])).unwrap();
         assert!(both.contains("\"scopes_supported\":[\"a\"]"), "{both}");
+    }
+
+    #[test]
+    fn people_a12_the_scopes_of_the_first_challenge_are_published_last() {
+        let scopes = |words: &str| words.split_whitespace().map(Scope::from).collect::<Vec<_>>();
+        for (all, first, published) in [
+            ("mcp:connect mcp:tools:weather", "mcp:connect", "mcp:tools:weather mcp:connect"),
+            ("a b c d", "a c", "b d a c"),
+            ("b a", "a", "b a"),
+            ("a b", "", "a b"),
+            ("a b", "a b", "a b"),
+            ("", "a", ""),
+        ] {
+            assert_eq!(published_order(&scopes(all), &scopes(first)), scopes(published), "{all}");
+        }
     }
 
     #[test]

@@ -42,6 +42,10 @@ async fn people_a12_the_scopes_of_a_403_are_never_the_published_list_as_text() {
         let world = Plan::standard().servers(&servers).start().await;
         let (asked, published) = asked_and_published(&world, tool, granted).await;
         assert_ne!(asked, published, "{rules}");
+        // mcp-remote 0.15 asks for what it has, and then for what is new in the challenge.
+        let new = asked.split(' ').filter(|scope| !granted.split(' ').any(|held| held == *scope));
+        let union: Vec<&str> = granted.split(' ').chain(new).collect();
+        assert_ne!(union.join(" "), published, "{rules}");
         assert_eq!(sorted(&asked), sorted(&published), "{rules}: all the same");
         // The step-up succeeds with what was asked.
         let reply = world.send(&Ask::post("/mcp", call(tool)).token(&world.token_with(&asked))).await;
