@@ -1,5 +1,6 @@
 //! From a YAML file to checked settings. No lower layer knows the file format.
 
+mod accepted_clients;
 mod accounts;
 mod api_keys;
 mod check;

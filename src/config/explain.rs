@@ -129,6 +129,7 @@ fn issuer(of: &IssuerSettings, profile: Option<&str>, secret: Option<&str>) -> O
     let only = of.keys == KeySource::Nowhere;
     entries.extend((!only).then(|| ("jwks", issuer::jwks(&of.keys))));
     entries.extend(of.introspection.as_ref().map(|of| ("introspection", issuer::introspection(of, secret, only))));
+    entries.extend(issuer::accepted(rules));
     entries.extend(issuer::reach(&of.reach));
     map(entries)
 }

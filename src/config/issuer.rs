@@ -5,9 +5,11 @@ use std::time::Duration;
 use crate::{
     base::names::{AuthorizationServerName, Issuer, PublicUrl},
     config::{
+        accepted_clients::accepted_clients,
         claims,
         embedded::{WrittenEmbedded, embedded},
         introspection::{self, WrittenIntrospection},
+        issuer_url::issuer_url,
         keys::issuer::{CLOCK_SKEW, REFETCH_FLOOR},
         place::Written,
         problem::quoted,
@@ -47,9 +49,18 @@ const ELSEWHERE: &[&str] = &[
     "clock_skew",
     "scope_claims",
     "subject_claims",
+    "accepted_issuers",
+    "client_ids",
+    "required_claims",
     "refetch_floor",
     "introspection",
 ];
+
+/// The warning about Entra as a direct issuer.
+const ENTRA_DIRECTLY: &str = "the embedded authorization server with Entra as its login: MCP clients send `resource`, and Entra refuses \
+     their sign-in then (AADSTS9010010). Write, in place of this entry: `embedded: {path: /oauth, login: {oidc: \
+     {profile: entra, issuer: \"https://login.microsoftonline.com/TENANT/v2.0\", client_id: ID, client_secret: \
+     \"env:SECRET\"}}}`. As it is, only clients that get their tokens in another way can use it";
 
 /// One authorization server as written.
 pub(super) struct WrittenAuthorizationServer {
@@ -92,26 +103,35 @@ pub(super) fn authorization_servers(
                 return Some(settings);
             }
             let (issuer, reach) = reach::issuer(fields, "the issuer's URL, exactly as its tokens spell it");
-            if let Some(issuer) = &issuer {
-                // A token's `iss` must pick one entry: with two, an attacker would choose the
-                // weaker one.
-                match issuers.iter().find(|other| other.value == issuer.value) {
-                    Some(other) => field.reading.problem(
-                        &issuer.place,
-                        &format!(
-                            "the issuer of {}",
-                            other.place.key.trim_end_matches(".issuer").trim_end_matches(".embedded")
-                        ),
-                        "each issuer once",
-                    ),
-                    None => issuers.push(issuer.clone()),
-                }
+            let allow_http = reach.as_ref().is_some_and(|reach| reach.allow_http);
+            let others = fields.get("accepted_issuers").map(|field| accepted_issuers(&field, allow_http));
+            let others = others.unwrap_or_default();
+            for issuer in issuer.iter().chain(&others) {
+                only_once(field, &mut issuers, issuer);
             }
-            rest(fields, name.as_deref(), issuer, reach, (&mut read.profile, &mut read.introspection))
+            let others = others.into_iter().map(|other| other.value).collect();
+            rest(fields, name.as_deref(), (issuer, others), reach, (&mut read.profile, &mut read.introspection))
         });
         servers.push(read);
     }
     servers
+}
+
+/// A token's `iss` must pick one entry: with two, an attacker would choose the weaker one.
+fn only_once(field: &Field<'_>, issuers: &mut Vec<Written<Issuer>>, issuer: &Written<Issuer>) {
+    match issuers.iter().find(|other| other.value == issuer.value) {
+        Some(other) => field.reading.problem(
+            &issuer.place,
+            &format!("the issuer of {}", other.place.key.trim_end_matches(".issuer").trim_end_matches(".embedded")),
+            "each issuer once",
+        ),
+        None => issuers.push(issuer.clone()),
+    }
+}
+
+fn accepted_issuers(field: &Field<'_>, allow_http: bool) -> Vec<Written<Issuer>> {
+    let items = field.full_list("issuers").unwrap_or_default();
+    items.iter().filter_map(|item| issuer_url(item, allow_http)).collect()
 }
 
 /// Refuses the keys of an external issuer.
@@ -130,12 +150,16 @@ fn only_embedded(fields: &mut Fields<'_>) {
 fn rest(
     fields: &mut Fields<'_>,
     name: Option<&str>,
-    issuer: Option<Written<Issuer>>,
+    (issuer, others): (Option<Written<Issuer>>, Vec<Issuer>),
     reach: Option<IssuerReach>,
     (profile_name, written): (&mut Option<Box<str>>, &mut WrittenIntrospection),
 ) -> Option<IssuerSettings> {
     let profile = fields.get("profile").and_then(|field| vendor(&field));
     *profile_name = profile.map(|row| row.name.into());
+    if let Some(field) = fields.get("profile").filter(|_| profile.is_some_and(|row| row.name == "entra")) {
+        // AADSTS9010010: Entra refuses a `resource` beside a scope of another form (SPEC D-08).
+        field.warn(ENTRA_DIRECTLY);
+    }
     let vendor = profile.unwrap_or(&GENERIC);
     let allow_http = reach.as_ref().is_some_and(|reach| reach.allow_http);
     let jwks_at = fields.get("jwks").map(|field| field.place);
@@ -164,17 +188,22 @@ fn rest(
         Some(field) => claim_names(&field),
         None => vec![SUBJECT.into()],
     };
+    let (clients, required_claims) = accepted_clients(fields, issuer.as_ref(), vendor);
     let refetch_floor = value::duration(fields, &REFETCH_FLOOR);
+    let mut issuers = vec![issuer?.value];
+    issuers.extend(others);
     Some(IssuerSettings {
         rules: TokenRules {
             name: AuthorizationServerName::from(name?),
-            issuers: vec![issuer?.value],
+            issuers,
             algorithms,
             token_types,
             clock_skew,
             scope_claims,
             client_claims: vendor.client_claims,
             marks: vendor.marks,
+            clients,
+            required_claims,
             subject_claims,
             machine_marks: vendor.machine_marks,
             scope_prefixes: default(vendor.scope_prefixes),

@@ -60,6 +60,14 @@ pub enum Refusal {
         retry_after_secs: u64,
     },
 
+    /// The metadata of the token's issuer names another issuer, so there are no keys.
+    OtherIssuer {
+        /// `issuer` of the metadata: a public document.
+        found: Box<str>,
+        /// Seconds after which asking again makes sense.
+        retry_after_secs: u64,
+    },
+
     // --- what is asked ---
     /// Not `application/json` in UTF-8.
     MediaType,

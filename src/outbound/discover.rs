@@ -47,6 +47,8 @@ struct State {
     attempts: u64,
     /// How many of the attempts failed.
     failed: u64,
+    /// The issuer that the document of the last attempt names, if it is another.
+    other_issuer: Option<Box<str>>,
 }
 
 struct Good {
@@ -132,6 +134,13 @@ impl Discovery {
     #[must_use]
     pub fn last_good(&self) -> Option<Bytes> {
         self.state.borrow().good.as_ref().map(|good| good.document.clone())
+    }
+
+    /// The issuer that the document names, if it is another and there is no good document.
+    #[must_use]
+    pub fn other_issuer(&self) -> Option<Box<str>> {
+        let state = self.state.borrow();
+        state.other_issuer.clone().filter(|_| state.good.is_none())
     }
 
     /// Why the last attempt failed; `None` if it succeeded, or there was none.
@@ -258,7 +267,16 @@ impl Discovery {
         };
         let metadata = issuer_metadata::read(&document, &self.issuer).map_err(|fault| match fault {
             MetadataFault::Issuer { found } => {
-                Fault::new(FaultKind::Issuer, format_args!("{place}: issuer is {found:?}; expected {:?}", self.issuer))
+                let cause = format_args!(
+                    "{place}: issuer is {found:?}; expected {:?}; if this is your issuer, write issuer: {found}",
+                    self.issuer
+                );
+                let fault = Fault::new(FaultKind::Issuer, cause);
+                self.state.send_if_modified(|state| {
+                    state.other_issuer = Some(found);
+                    false
+                });
+                fault
             }
             fault => Fault::new(FaultKind::Metadata, format_args!("{place}: {fault:?}")),
         })?;
@@ -274,7 +292,8 @@ impl Discovery {
         }
         self.state.send_modify(|state| {
             let attempts = state.attempts.saturating_add(1);
-            *state = State { good: Some(Arc::new(good)), fault: None, attempts, failed: state.failed };
+            let good = Some(Arc::new(good));
+            *state = State { good, fault: None, attempts, failed: state.failed, other_issuer: None };
         });
     }
 
@@ -287,6 +306,9 @@ impl Discovery {
             debug!(issuer = %self.issuer, %fault, failures, "issuer metadata still cannot be fetched");
         }
         self.state.send_modify(|state| {
+            if fault.kind != FaultKind::Issuer {
+                state.other_issuer = None;
+            }
             state.fault = Some(fault);
             state.attempts = state.attempts.saturating_add(1);
             state.failed = state.failed.saturating_add(1);

@@ -242,7 +242,16 @@ impl IssuerKeys {
     }
 
     fn unavailable(&self, now: Now) -> Refusal {
-        demand::unavailable_until(self.demand.next(now.mono), now)
+        let refusal = demand::unavailable_until(self.demand.next(now.mono), now);
+        match (refusal, self.discovery.other_issuer()) {
+            // With other keys than those of the metadata, tokens are refused for another reason.
+            (Refusal::KeysUnavailable { retry_after_secs }, Some(found))
+                if self.settings.keys == KeySource::Discover =>
+            {
+                Refusal::OtherIssuer { found, retry_after_secs }
+            }
+            (refusal, _) => refusal,
+        }
     }
 
     fn state(&self, now: Now) -> KeyState {

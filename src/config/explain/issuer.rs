@@ -6,7 +6,11 @@ use crate::{
     config::{
         keys::reach::algorithm_name,
         units::duration_text,
-        yaml::{Out, flow, text, yes},
+        yaml::{Out, flow, text, texts, yes},
+    },
+    decide::{
+        policy::claims::ClaimValue,
+        token::rules::{AcceptedClients, TokenRules},
     },
     outbound::{introspect::IntrospectionSettings, keys::KeySource, reach::IssuerReach},
 };
@@ -22,6 +26,22 @@ pub(super) fn jwks(keys: &KeySource) -> Out {
 
 pub(super) fn algorithms(algorithms: &[Algorithm]) -> Out {
     Out::Flow(algorithms.iter().map(|algorithm| text(algorithm_name(*algorithm))).collect())
+}
+
+/// `accepted_issuers`, `client_ids` and `required_claims`, as far as they are written.
+pub(super) fn accepted(rules: &TokenRules) -> Vec<(&'static str, Out)> {
+    let others = rules.issuers.get(1..).filter(|others| !others.is_empty());
+    let clients = match &rules.clients {
+        AcceptedClients::Unset => None,
+        AcceptedClients::Listed(clients) => Some(texts(clients)),
+        AcceptedClients::Any => Some(text("any")),
+    };
+    let values = |values: &[ClaimValue]| Out::Flow(values.iter().map(|value| Out::Plain(value.to_string())).collect());
+    let claims = rules.required_claims.iter().map(|(claim, of)| (claim.to_string(), values(of)));
+    let required = (!rules.required_claims.is_empty()).then(|| Out::FlowMap(claims.collect()));
+    let others = others.map(|others| ("accepted_issuers", texts(others)));
+    let clients = clients.map(|clients| ("client_ids", clients));
+    others.into_iter().chain(clients).chain(required.map(|claims| ("required_claims", claims))).collect()
 }
 
 pub(super) fn reach(reach: &IssuerReach) -> Vec<(&'static str, Out)> {

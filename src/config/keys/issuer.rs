@@ -55,6 +55,12 @@ pub(super) fn section() -> KeySection {
                 "The issuer's URL. It is compared byte by byte with the claim `iss`, a slash at the end included.",
             ),
             KeyRow::optional(
+                "accepted_issuers",
+                filled_list("issuers", ISSUER),
+                "Other spellings of `iss` that this issuer writes into its tokens, each as it is written there. They share \
+                 one key set, and a caller is the same in each spelling. Metadata is fetched for `issuer` alone.",
+            ),
+            KeyRow::optional(
                 "profile",
                 ValueShape::Words(vendor::names().collect()),
                 "A vendor whose known departures from the standards become the defaults of `token_types`, \
@@ -86,6 +92,25 @@ pub(super) fn section() -> KeySection {
                  users cannot choose for themselves and that the issuer never gives to another user.",
             )
             .or(vec![SUBJECT].into()),
+            KeyRow::optional(
+                "client_ids",
+                ValueShape::WordsOr(
+                    vec!["any"],
+                    Box::new(filled_list("client ids", matching("a client id", ".")).into()),
+                ),
+                "For issuers that cannot write the resource into `aud`: tokens without `aud`, or with their own client \
+                 alone as `aud`, are accepted if they were issued to one of these clients, by every server that \
+                 accepts this issuer. Each must show that it is an access token, by a mark of the `profile`. `any` \
+                 accepts every client, for issuers where clients register themselves: it needs `required_claims`, and \
+                 is refused for issuers where anyone can have an account.",
+            ),
+            KeyRow::optional(
+                "required_claims",
+                ValueShape::Map { what: "values by claim", of: Box::new(ValueShape::ClaimValues) },
+                "Claims that every token of this issuer must have, each with one of these values; other tokens are \
+                 refused with 401. For issuers that serve several organizations, such as \
+                 `{org_id: [org_42]}`.",
+            ),
             REFETCH_FLOOR.row(),
             KeyRow::section("introspection", introspection::section()),
             ca(),

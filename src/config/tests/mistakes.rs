@@ -6,6 +6,7 @@ use super::{SMALLEST, changed, problems, read_in, warnings};
 
 mod above;
 mod beside;
+mod clients;
 mod doubts;
 mod headers;
 mod resources;
@@ -29,6 +30,7 @@ fn each_mistake_has_its_line() {
         .chain(resources::CASES)
         .chain(upstream::CASES)
         .chain(beside::CASES)
+        .chain(clients::CASES)
         .collect();
     let mut failed = String::new();
     for (from, to, expected) in &cases {

@@ -10,7 +10,7 @@ use crate::decide::{json::pointer, policy::glob::Glob};
 pub type ClaimConditions = [(Box<str>, Vec<ClaimValue>)];
 
 /// A value that a rule accepts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimValue {
     /// This value, equal in type and value: `"1"` is not `1`.
     Is(Value),

@@ -127,6 +127,20 @@ impl Refusal {
                 ),
             ),
 
+            Self::OtherIssuer { found, retry_after_secs } => (
+                (StatusCode::SERVICE_UNAVAILABLE, -32603, "other_issuer"),
+                (None, RetryAfter(*retry_after_secs), Gateway),
+                Token(
+                    "the authorization server cannot be used: ",
+                    FaultWords {
+                        before: "its metadata names another issuer; if it is the right one, the operator of this \
+                                 gateway must write this line: issuer: ",
+                        claim: found,
+                        after: "",
+                    },
+                ),
+            ),
+
             Self::MediaType => (
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, 41501, "media_type"),
                 (None, Hint::None, Gateway),

@@ -7,11 +7,11 @@ use crate::{
 
 /// An array with each variant of an enum once; each must be named.
 macro_rules! each {
-    ($kind:ident: $($variant:ident $(($inner:expr))? $({ $field:ident: $value:expr })?),+ $(,)?) => {{
+    ($kind:ident: $($variant:ident $(($inner:expr))? $({ $($field:ident: $value:expr),+ })?),+ $(,)?) => {{
         let _does_not_compile_if_one_is_missing = |one: &$kind| match one {
             $($kind::$variant { .. } => ()),+
         };
-        [$($kind::$variant $(($inner))? $({ $field: $value })?),+]
+        [$($kind::$variant $(($inner))? $({ $($field: $value),+ })?),+]
     }};
 }
 
@@ -34,6 +34,7 @@ pub(crate) fn every_refusal() -> Vec<Refusal> {
         Presentation(PresentationFault::TwoCredentials),
         Token(TokenFault::Expired),
         KeysUnavailable { retry_after_secs: 3 },
+        OtherIssuer { found: "https://other.example".into(), retry_after_secs: 3 },
         IntrospectionUnavailable { retry_after_secs: 3 },
         MediaType,
         ContentCoding,

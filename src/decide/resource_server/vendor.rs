@@ -55,6 +55,30 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     VENDORS.iter().map(|vendor| vendor.name)
 }
 
+/// Issuers where anyone can have an account, and often a client as well: the beginning of the
+/// issuer's URL, up to a `/` or the end.
+const PUBLIC_ISSUERS: &[&str] = &[
+    "https://accounts.google.com",
+    "https://appleid.apple.com",
+    "https://gitlab.com",
+    "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad",
+    "https://login.microsoftonline.com/common",
+    "https://login.microsoftonline.com/consumers",
+    "https://login.microsoftonline.com/organizations",
+    "https://token.actions.githubusercontent.com",
+    "https://www.facebook.com",
+    "https://www.linkedin.com",
+];
+
+/// Whether anyone can have an account at `issuer`.
+#[must_use]
+pub fn is_public(issuer: &str) -> bool {
+    let issuer = issuer.to_ascii_lowercase();
+    PUBLIC_ISSUERS.iter().any(|public| {
+        issuer.strip_prefix(public).is_some_and(|rest| matches!(rest.bytes().next(), None | Some(b'/' | b':')))
+    })
+}
+
 /// The row for an authorization server without a profile.
 pub const GENERIC: Vendor = Vendor {
     name: "generic",
@@ -150,9 +174,35 @@ const VENDORS: &[Vendor] = &[
         client_claims: &["client_id"],
         marks: &[Says("token_use", "access")],
         notes: &[
-            "Access tokens have no `aud` unless the pool is told to bind them to a resource; without one they are refused, \
-             and no entry under `audiences` can match.",
+            "Access tokens have no `aud` unless the client asks for a resource of the pool: list the clients under \
+             `client_ids`.",
             "The claim `token_use` tells access tokens (`access`) from ID tokens.",
+        ],
+        ..GENERIC
+    },
+    Vendor {
+        name: "scalekit",
+        scope_claims: &["scopes", "scope"],
+        client_claims: &["client_id", "azp"],
+        // Its ID tokens have `client_id` as well.
+        marks: &[HeaderType, Has("scopes"), NotForClient("client_id")],
+        notes: &[
+            "The issuer of its metadata ends in /resources/RESOURCE; its tokens may have the environment alone as \
+             issuer: write it under `accepted_issuers`.",
+            "The audience is the server's URL that is registered there, or the resource's id: write that under `audiences`.",
+        ],
+        ..GENERIC
+    },
+    Vendor {
+        name: "wso2",
+        scope_claims: &["scope"],
+        client_claims: &["client_id", "azp"],
+        marks: &[HeaderType, Has("aut")],
+        machine_marks: &[MachineMark::SubjectIsClient, MachineMark::Is("aut", "APPLICATION")],
+        notes: &[
+            "The issuer is the token endpoint: https://api.asgardeo.io/t/ORGANIZATION/oauth2/token.",
+            "The audience is the client: write `client_ids`, or `client_ids: any` with `required_claims: {org_id: […]}`.",
+            "Access tokens are opaque until the application's access token type is JWT.",
         ],
         ..GENERIC
     },
@@ -187,6 +237,8 @@ mod tests {
             ("generic", json!({"sub": "ann", "client_id": "ci", "gty": "client-credentials"}), false),
             ("cognito", json!({"sub": "7a", "client_id": "7a"}), true),
             ("okta", json!({"sub": "0oa", "cid": "0oa"}), true),
+            ("wso2", json!({"sub": "app", "client_id": "x", "aut": "APPLICATION"}), true),
+            ("wso2", json!({"sub": "ann", "client_id": "x", "aut": "APPLICATION_USER"}), false),
             ("auth0", json!({"sub": "x@clients", "azp": "x", "gty": "client-credentials"}), true),
             ("auth0", json!({"sub": "auth0|1", "azp": "x", "gty": "password"}), false),
             ("auth0", json!({"sub": "auth0|1", "azp": "x", "gty": ["client-credentials"]}), false),
@@ -210,7 +262,7 @@ mod tests {
     #[test]
     fn every_profile_has_one_row() {
         let known: Vec<&str> = names().collect();
-        assert_eq!(known, ["generic", "auth0", "entra", "okta", "keycloak", "cognito", "google"]);
+        assert_eq!(known, ["generic", "auth0", "entra", "okta", "keycloak", "cognito", "scalekit", "wso2", "google"]);
         for name in known {
             assert_eq!(row(name).map(|vendor| vendor.name), Some(name));
         }

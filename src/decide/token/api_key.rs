@@ -180,6 +180,7 @@ impl ApiKey {
             subject: CallerSubject::new(SUBJECT, &subject),
             scopes: sorted(scopes.clone()),
             audiences: Vec::new(),
+            otherwise: Err(TokenFault::Audience),
             token_type: TokenType::Access,
             expires: not_after.unwrap_or(Duration::MAX),
             claims: Arc::new(claims),

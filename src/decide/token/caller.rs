@@ -50,6 +50,8 @@ pub struct Caller {
     pub(super) scopes: Vec<Scope>,
     pub(super) audiences: Vec<Box<str>>,
     pub(super) token_type: TokenType,
+    /// Whether the token is for every server of its issuer although no audience says so.
+    pub(super) otherwise: Result<(), TokenFault>,
     pub(super) expires: Duration,
     pub(super) claims: Arc<Map<String, Value>>,
     pub(super) introspected: Option<Secret>,
@@ -149,15 +151,18 @@ impl Caller {
     /// Verification refuses most ID tokens. An ID token without `nonce` can look like an access
     /// token, so with an alias the token must show that it is an access token.
     ///
+    /// With `client_ids` of the issuer, a token without `aud`, or with its own client alone as `aud`,
+    /// is for every server that accepts this issuer.
+    ///
     /// # Errors
-    /// [`TokenFault::Audience`], [`TokenFault::NoAudience`]; [`TokenFault::Type`] with an alias.
+    /// [`TokenFault::Audience`], [`TokenFault::NoAudience`], [`TokenFault::Client`];
+    /// [`TokenFault::Type`] with an alias or `client_ids`.
     pub fn is_for(&self, resource: &Resource, aliases: &[Box<str>]) -> Result<(), Refusal> {
         if self.audiences.iter().any(|audience| audience::same_server(resource, audience)) {
             return Ok(());
         }
         if !self.audiences.iter().any(|audience| aliases.contains(audience)) {
-            let fault = if self.audiences.is_empty() { TokenFault::NoAudience } else { TokenFault::Audience };
-            return Err(Refusal::Token(fault));
+            return self.otherwise.clone().map_err(Refusal::Token);
         }
         match self.token_type {
             TokenType::Access => Ok(()),
@@ -189,6 +194,7 @@ impl Caller {
             scopes: sorted(scopes.iter().map(|scope| Scope::from(*scope)).collect()),
             audiences: vec!["https://gw.example/mcp".into()],
             token_type: TokenType::Access,
+            otherwise: Err(TokenFault::Audience),
             expires: Duration::MAX,
             claims: Arc::new(claims),
             introspected: None,

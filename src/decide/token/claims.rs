@@ -13,10 +13,11 @@ use crate::{
     },
     decide::{
         json::pointer,
-        refusal::TokenFault,
+        policy::claims::matches,
+        refusal::{NotAccess, TokenFault},
         token::{
             caller::{Caller, CallerSubject, sorted},
-            rules::TokenRules,
+            rules::{AcceptedClients, TokenRules},
             times::check_times,
             token_type::TokenType,
         },
@@ -41,8 +42,14 @@ pub(in crate::decide::token) fn read(
     if claims.get("jti").is_some_and(|jti| !jti.is_string()) {
         return Err(TokenFault::Claims("jti"));
     }
+    for (name, values) in &rules.required_claims {
+        if !pointer::find(claims, name).is_some_and(|claim| matches(claim, values)) {
+            return Err(TokenFault::Required(name.clone()));
+        }
+    }
     let subject = subject(claims, &rules.subject_claims)?;
     let client = client(claims, rules.client_claims)?;
+    let audiences = audiences(claims)?;
     Ok(Caller {
         authorization_server: rules.name.clone(),
         issuer: issuer.clone(),
@@ -50,9 +57,10 @@ pub(in crate::decide::token) fn read(
         subject,
         token_id: claims.get("jti").and_then(Value::as_str).map(|id| Digest::of(&[issuer, id])),
         is_machine: rules.machine_marks.iter().any(|mark| mark.is_in(claims, client.as_deref())),
+        otherwise: by_client(&audiences, client.as_deref(), token_type, rules),
         client,
         scopes: scopes(claims, rules)?,
-        audiences: audiences(claims)?,
+        audiences,
         token_type,
         expires,
         claims: Arc::clone(claims),
@@ -69,6 +77,28 @@ fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenFault> {
             all.iter().map(|one| one.as_str().map(Box::from).ok_or(TokenFault::Claims("aud"))).collect()
         }
         Some(_) => Err(TokenFault::Claims("aud")),
+    }
+}
+
+/// Whether the token's client makes it one for every server of its issuer (`client_ids`): `aud` is
+/// absent, or names the token's own client and nothing else, and the token is surely an access
+/// token, because the ID tokens of this client have the same `aud`.
+fn by_client(
+    audiences: &[Box<str>],
+    client: Option<&str>,
+    token_type: TokenType,
+    rules: &TokenRules,
+) -> Result<(), TokenFault> {
+    let unknown = || TokenFault::Client(rules.client_claims.first().copied().unwrap_or("client_id"));
+    let is_unset = rules.clients == AcceptedClients::Unset;
+    match (audiences, client) {
+        ([], _) if is_unset => Err(TokenFault::NoAudience),
+        ([], None) => Err(unknown()),
+        (_, None) => Err(TokenFault::Audience),
+        (all, Some(client)) if is_unset || all.iter().any(|one| **one != *client) => Err(TokenFault::Audience),
+        _ if token_type == TokenType::Unclear => Err(TokenFault::Type(NotAccess::Unproven)),
+        (_, Some(client)) if rules.clients.include(client) => Ok(()),
+        _ => Err(unknown()),
     }
 }
 

@@ -118,12 +118,15 @@ impl<'a> UnverifiedJwt<'a> {
     }
 
     fn check(&self, rules: &TokenRules, keys: &KeySet, now: Now) -> Result<Caller, TokenFault> {
-        let issuer = rules.issuers.iter().find(|issuer| issuer.as_str() == self.issuer).ok_or(TokenFault::Issuer)?;
+        if !rules.issuers.iter().any(|issuer| issuer.as_str() == self.issuer) {
+            return Err(TokenFault::Issuer);
+        }
         if !rules.algorithms.contains(&self.algorithm) {
             return Err(TokenFault::Algorithm);
         }
         self.check_signature(keys)?;
         let token_type = token_type::judge(self.typ.as_deref(), &self.claims, rules).map_err(TokenFault::Type)?;
+        let issuer = rules.issuers.first().ok_or(TokenFault::Issuer)?;
         claims::read(&self.claims, token_type, issuer, rules, now)
     }
 

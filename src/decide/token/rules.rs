@@ -6,9 +6,12 @@ use jsonwebtoken::Algorithm;
 
 use crate::{
     base::names::{AuthorizationServerName, Issuer},
-    decide::token::{
-        access_mark::AccessMark,
-        machine_mark::{MACHINES, MachineMark},
+    decide::{
+        policy::claims::ClaimValue,
+        token::{
+            access_mark::AccessMark,
+            machine_mark::{MACHINES, MachineMark},
+        },
     },
 };
 
@@ -20,8 +23,8 @@ pub const SUBJECT: &str = "sub";
 pub struct TokenRules {
     /// Its name in the configuration.
     pub name: AuthorizationServerName,
-    /// `iss` must equal one of these names; the first is published. Some vendors use two names for
-    /// one issuer.
+    /// `iss` must equal one of these names. The first is published and names the issuer of a caller,
+    /// so that a vendor's change of spelling changes no caller.
     pub issuers: Vec<Issuer>,
     /// Asymmetric algorithms that it may use.
     pub algorithms: Vec<Algorithm>,
@@ -32,6 +35,10 @@ pub struct TokenRules {
     pub marks: &'static [AccessMark],
     /// Claims that may name the caller, tried in order: the first that is present counts.
     pub subject_claims: Vec<Box<str>>,
+    /// The clients whose tokens are for every server of this issuer although `aud` names none.
+    pub clients: AcceptedClients,
+    /// Claims that every token must have, each with its accepted values.
+    pub required_claims: Vec<(Box<str>, Vec<ClaimValue>)>,
     /// How far clocks may differ.
     pub clock_skew: Duration,
     /// Claims that hold scopes.
@@ -42,6 +49,28 @@ pub struct TokenRules {
     pub machine_marks: &'static [MachineMark],
     /// Prefixes that are removed from each scope (`api://id/` at some vendors).
     pub scope_prefixes: Vec<Box<str>>,
+}
+
+/// `client_ids`: the tokens without `aud`, or with the client as `aud`, that are accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AcceptedClients {
+    /// None: the default.
+    Unset,
+    /// Those issued to one of these clients.
+    Listed(Vec<Box<str>>),
+    /// Those issued to any client: the issuer is for one organization, or a required claim names it.
+    Any,
+}
+
+impl AcceptedClients {
+    /// Whether tokens of this client are accepted.
+    pub(super) fn include(&self, client: &str) -> bool {
+        match self {
+            Self::Unset => false,
+            Self::Listed(clients) => clients.iter().any(|one| **one == *client),
+            Self::Any => true,
+        }
+    }
 }
 
 impl TokenRules {
@@ -56,6 +85,8 @@ impl TokenRules {
             token_types: vec!["at+jwt".into()],
             marks: &[AccessMark::HeaderType],
             subject_claims: vec![SUBJECT.into()],
+            clients: AcceptedClients::Unset,
+            required_claims: Vec::new(),
             clock_skew,
             scope_claims: vec!["scope".into()],
             client_claims: &["client_id"],

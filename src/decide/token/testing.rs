@@ -17,7 +17,7 @@ use crate::{
         resource_server::vendor::GENERIC,
         token::{
             jwk::KeySet,
-            rules::{SUBJECT, TokenRules},
+            rules::{AcceptedClients, SUBJECT, TokenRules},
         },
     },
 };
@@ -163,6 +163,8 @@ pub(crate) fn rules() -> TokenRules {
         client_claims: GENERIC.client_claims,
         machine_marks: GENERIC.machine_marks,
         marks: GENERIC.marks,
+        clients: AcceptedClients::Unset,
+        required_claims: Vec::new(),
         subject_claims: vec![SUBJECT.into()],
         scope_prefixes: Vec::new(),
     }

@@ -65,10 +65,17 @@ pub(in crate::inbound) async fn issuer(head: &Parts, discovery: &Discovery) -> R
             response
         }
         Err(_) => {
-            let about = format!(
-                "the metadata of the authorization server {} cannot be fetched now; try again in {RETRY_AFTER_SECS} s",
-                discovery.issuer()
-            );
+            let issuer = discovery.issuer();
+            let about = match discovery.other_issuer() {
+                Some(found) => format!(
+                    "the metadata of the authorization server {issuer} names another issuer; if it is the right one, \
+                     the operator of this gateway must write this line: issuer: {found}"
+                ),
+                None => format!(
+                    "the metadata of the authorization server {issuer} cannot be fetched now; try again in \
+                     {RETRY_AFTER_SECS} s"
+                ),
+            };
             let mut response = reply::json(StatusCode::SERVICE_UNAVAILABLE, told("temporarily_unavailable", &about));
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECS));
             response

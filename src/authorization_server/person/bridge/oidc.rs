@@ -15,7 +15,7 @@ use crate::{
     decide::{
         authorization_server::{error::OAuthError, idp_metadata},
         resource_server::issuer_metadata::{self, AskedAs, ServerMetadata},
-        token::rules::TokenRules,
+        token::rules::{AcceptedClients, TokenRules},
     },
     outbound::{
         fault::{Fault, FaultKind},
@@ -63,6 +63,8 @@ impl OidcLink {
             algorithms: settings.algorithms.clone(),
             token_types: Vec::new(),
             marks: &[],
+            clients: AcceptedClients::Unset,
+            required_claims: Vec::new(),
             subject_claims: Vec::new(),
             clock_skew: CLOCK_SKEW,
             scope_claims: Vec::new(),

@@ -187,7 +187,7 @@ pub(super) const CASES: &[Case] = &[
         "    isuer: https://login.example.com\n",
         &[
             "6:5 authorization_servers.corporate.issuer: found nothing; expected the issuer's URL, exactly as its tokens spell it",
-            "6:5 authorization_servers.corporate.isuer: found an unknown key; expected embedded, allow_http, issuer, ca, reach_at, profile, jwks, introspection, algorithms, token_types, clock_skew, scope_claims, subject_claims or refetch_floor; did you mean \"issuer\"?",
+            "6:5 authorization_servers.corporate.isuer: found an unknown key; expected embedded, allow_http, issuer, ca, reach_at, accepted_issuers, profile, jwks, introspection, algorithms, token_types, clock_skew, scope_claims, subject_claims, required_claims, client_ids or refetch_floor; did you mean \"issuer\"?",
         ],
     ),
     (
@@ -201,7 +201,7 @@ pub(super) const CASES: &[Case] = &[
         ISSUER,
         "    issuer: https://login.example.com\n    profile: keyclock\n",
         &[
-            "7:14 authorization_servers.corporate.profile: found \"keyclock\"; expected a vendor: generic, auth0, entra, okta, keycloak, cognito, google; did you mean \"keycloak\"?",
+            "7:14 authorization_servers.corporate.profile: found \"keyclock\"; expected a vendor: generic, auth0, entra, okta, keycloak, cognito, scalekit, wso2, google; did you mean \"keycloak\"?",
         ],
     ),
     (

@@ -8,7 +8,7 @@ use crate::decide::refusal::testing::every_row;
 
 /// Status, code, reason, the field besides the challenge, and sentence, in the order of
 /// [`every_row`].
-const ANSWERS: [(u16, i32, &str, &str, &str); 73] = [
+const ANSWERS: [(u16, i32, &str, &str, &str); 74] = [
     (400, 40001, "bad_request", "", "the HTTP request is not acceptable: a"),
     (404, 40401, "not_found", "", "there is no MCP server at this path"),
     (421, 42101, "misdirected", "", "this gateway does not serve that host name"),
@@ -32,6 +32,14 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 73] = [
         "keys_unavailable",
         "retry-after: 3",
         "the token cannot be checked now: its issuer's keys are out of reach, or its key is not among them yet; try again in 3 s",
+    ),
+    (
+        503,
+        -32603,
+        "other_issuer",
+        "retry-after: 3",
+        "the authorization server cannot be used: its metadata names another issuer; if it is the right one, the \
+         operator of this gateway must write this line: issuer: https://other.example",
     ),
     (
         503,

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::e2e::world::{Ask, Plan, Step, Want, World, call, request, row, server::full, token::Mint};
+use super::{ask, shaped};
+use crate::e2e::world::{Ask, Plan, Step, Want, World, call, request, row, server::full};
 
 /// A server that any token of its issuer may use, with another audience besides its own.
 const OPEN: &str = r#"
@@ -17,20 +18,6 @@ const OPEN: &str = r#"
 async fn world(profile: &str, more: &str) -> World {
     let issuers = format!("  house: {{issuer: \"@ISSUER@\", profile: {profile}{more}}}\n");
     Plan::standard().servers(OPEN).issuers(&issuers).start().await
-}
-
-fn ask(token: &Mint) -> Ask {
-    Ask::post("/mcp", call("safe")).token(&token.token())
-}
-
-/// A token with these claims alone, besides the issuer and the times.
-fn shaped(world: &World, typ: Option<&str>, claims: &Value) -> Mint {
-    let mut token = world.mint().without("sub").without("aud").without("client_id").without("scope").without("jti");
-    token = match typ {
-        Some(typ) => token.head("typ", json!(typ)),
-        None => token.headless("typ"),
-    };
-    claims.as_object().unwrap().iter().fold(token, |token, (name, value)| token.claim(name, value.clone()))
 }
 
 #[tokio::test]

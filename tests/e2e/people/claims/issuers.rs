@@ -1,0 +1,131 @@
+//! Issuers with several spellings, and metadata that names another issuer (A7).
+
+use serde_json::{Value, json};
+
+use super::{ask, shaped};
+use crate::e2e::world::{
+    Ask, Plan, Step, Want, World, call, issuer::METADATA_PATHS, request, row, server, server::full, token::Mint,
+};
+
+const OPEN: &str = r#"
+  main:
+    path: /mcp
+    upstream: {url: "@UPSTREAM@/inner/mcp"}
+    audiences: [res_42]
+    rules: [{tools: [safe], scopes: ["tools:read"]}]
+"#;
+
+/// Scalekit: metadata of the resource, tokens of the environment, scopes in `scopes`.
+#[tokio::test]
+async fn people_a7_one_entry_is_enough_for_an_issuer_with_two_spellings() {
+    let issuers =
+        "  house: {issuer: \"@ISSUER@\", profile: scalekit, accepted_issuers: [\"https://env.scalekit.example\"]}\n";
+    let world = Plan::standard().servers(OPEN).issuers(issuers).start().await;
+    let of = |iss: &str| {
+        let claims =
+            json!({"sub": "usr_1", "aud": ["res_42"], "client_id": "skc_1", "scopes": ["tools:read"], "oid": "org_1"});
+        shaped(&world, Some("JWT"), &claims).claim("iss", json!(iss))
+    };
+    let own = world.issuer.url();
+    world
+        .verdicts(vec![
+            row("as the metadata says", ask(&of(&own)), Want::Passes),
+            row("as its tokens say", ask(&of("https://env.scalekit.example")), Want::Passes),
+            row("235 another path", ask(&of("https://env.scalekit.example/")), Want::Status(401)),
+            row("235 another path of it", ask(&of("https://env.scalekit.example/resources/res_1")), Want::Status(401)),
+            row("235 another case", ask(&of("https://ENV.scalekit.example")), Want::Status(401)),
+            row("235 without the scheme", ask(&of("env.scalekit.example")), Want::Status(401)),
+        ])
+        .await;
+    assert_eq!(world.issuer.key_fetches(), 1, "they share one key set");
+    let published = world.send(&Ask::get("/.well-known/oauth-protected-resource/mcp")).await.json();
+    assert_eq!(published["authorization_servers"], json!([own]), "the other spelling is not published");
+    world.close().await;
+}
+
+/// The issuer migrates from one spelling to the other: its users stay who they are.
+#[tokio::test]
+async fn people_a7_a_caller_is_the_same_in_each_spelling() {
+    let issuers = "  house: {issuer: \"@ISSUER@\", accepted_issuers: [\"https://old.example\"]}\n";
+    let world = Plan::standard().issuers(issuers).start().await;
+    world.upstream.answer_with(|_| -> Vec<Step> {
+        full(
+            200,
+            &[("Content-Type", "application/json"), ("Mcp-Session-Id", "s-1")],
+            r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+        )
+    });
+    let [old, new] =
+        ["https://old.example", &world.issuer.url()].map(|iss| world.mint().claim("iss", json!(iss)).token());
+    let begun = Ask::post("/mcp", request("initialize", r#"{"protocolVersion":"2025-06-18"}"#)).token(&old);
+    let session = world.send(&begun).await.header("Mcp-Session-Id").unwrap().to_owned();
+    let again = Ask::post("/mcp", call("safe")).token(&new).with("Mcp-Session-Id", &session);
+    assert_eq!(world.send(&again).await.status, 200);
+    world.close().await;
+}
+
+/// Two entries of one issuer would let an attacker choose the weaker one.
+#[tokio::test]
+async fn people_a7_attack_235_an_issuer_is_in_one_entry_only() {
+    for issuers in [
+        "  house: {issuer: \"@ISSUER@\", accepted_issuers: [\"https://b.example\"]}\n  other: {issuer: \"https://b.example\"}\n",
+        "  house: {issuer: \"@ISSUER@\", accepted_issuers: [\"@ISSUER@\"]}\n",
+        "  house: {issuer: \"@ISSUER@\"}\n  other: {issuer: \"https://b.example\", accepted_issuers: [\"@ISSUER@\"]}\n",
+    ] {
+        let ended = Plan::standard().issuers(issuers).try_start().await.err().unwrap();
+        assert!(ended.output.contains("expected each issuer once"), "{}", ended.output);
+    }
+}
+
+/// A key of another issuer proves nothing, also in a spelling that is accepted.
+#[tokio::test]
+async fn people_a7_attack_235_an_accepted_spelling_brings_no_keys() {
+    let issuers = "  house: {issuer: \"@ISSUER@\", accepted_issuers: [\"https://b.example\"]}\n";
+    let world = Plan::standard().issuers(issuers).start().await;
+    let forged = world.mint().claim("iss", json!("https://b.example")).by(&crate::e2e::world::key::OTHER);
+    world.verdicts(vec![row("235 the keys of another issuer", ask(&forged), Want::Status(401))]).await;
+    world.close().await;
+}
+
+/// Serves metadata that names this issuer.
+fn names(world: &World, issuer: String) {
+    let keys = format!("{}/keys", world.issuer.url());
+    let document: Value = json!({"issuer": issuer, "jwks_uri": keys});
+    world.issuer.server().answer_with(move |seen| {
+        if METADATA_PATHS.contains(&seen.target.as_str()) {
+            server::json(200, document.to_string())
+        } else {
+            server::json(404, "{}")
+        }
+    });
+}
+
+#[tokio::test]
+async fn people_a7_metadata_of_another_issuer_is_told_with_the_line_to_write() {
+    let issuers = "  house: {issuer: \"@ISSUER@\"}\n";
+    let world = Plan::standard().issuers(issuers).start().await;
+    world.until_ready().await;
+    let path = world.config_path();
+    let other = "https://env.scalekit.example/resources/res_1".to_owned();
+    names(&world, other.clone());
+    // A reload that changes the entry fetches the metadata anew.
+    let yaml = std::fs::read_to_string(&path).unwrap().replace("house: {issuer:", "house: {clock_skew: 31s, issuer:");
+    std::fs::write(&path, yaml).unwrap();
+    world.gateway.signal("HUP");
+    let token: Mint = world.mint();
+    let told = loop {
+        let reply = world.send(&ask(&token)).await;
+        if reply.status == 503 {
+            break reply;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert_eq!((told.reason().as_str(), told.header("Retry-After").is_some()), ("other_issuer", true));
+    let line = format!("must write this line: issuer: {other}");
+    assert!(told.text().contains(&line), "{}", told.text());
+    let mirror = world.send(&Ask::get("/.well-known/oauth-authorization-server")).await;
+    assert!(mirror.status == 503 && mirror.text().contains(&line), "{}", mirror.text());
+    let log = world.gateway.line(|line| line.contains("if this is your issuer, write issuer: ")).await;
+    assert!(log.contains(&other), "{log}");
+    world.close().await;
+}
