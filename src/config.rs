@@ -17,6 +17,7 @@ mod issuer_url;
 mod keys;
 pub mod listen;
 mod origin;
+mod paths;
 mod place;
 pub mod problem;
 mod reach;
@@ -51,6 +52,7 @@ use crate::{
     },
     decide::{
         mcp::{answer::lists::Hide, denial::DenyAs},
+        pass_through::PathEntry,
         policy::rule::Policy,
         token::api_key::ApiKeyEntry,
     },
@@ -181,6 +183,8 @@ pub struct ServerSettings {
     pub root: bool,
     /// Where requests are sent.
     pub upstream: UpstreamSettings,
+    /// Paths beside the MCP endpoint that pass through.
+    pub paths: Vec<PathEntry>,
     /// Indexes into [`Settings::authorization_servers`], preferred first; empty for a server that
     /// takes API keys alone.
     pub authorization_servers: Vec<usize>,

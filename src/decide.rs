@@ -4,6 +4,7 @@ pub mod authorization_server;
 pub mod fields;
 pub mod json;
 pub mod mcp;
+pub mod pass_through;
 pub mod policy;
 pub mod refusal;
 pub mod resource_server;

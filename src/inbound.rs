@@ -6,6 +6,7 @@ pub mod state;
 
 mod answer;
 mod legacy_sse;
+mod path_gate;
 mod request;
 #[cfg(test)]
 mod testing;

@@ -25,6 +25,7 @@ use crate::{
     decide::{
         fields::origin::Sites,
         mcp::denial::DenyAs,
+        pass_through::PathTable,
         resource_server::{
             challenge::Challenges,
             resource_metadata::{ResourceMetadata, etag, published_order},
@@ -166,9 +167,10 @@ impl Builder {
         let limits = descriptors::totals(settings.limits, ConnectionBounds::NONE);
         let trusted_proxies = settings.trusted_proxies.as_slice().into();
         let documents = beside::documents(&settings.documents);
+        let paths = PathTable::new(settings.servers.iter().map(|server| &*server.paths));
         let longest = settings.servers.iter().map(|server| server.limits.token).max().unwrap_or_default();
         let heads = HeadBounds::of_token(usize::try_from(longest).unwrap_or(usize::MAX));
-        Ok((Snapshot { limits, heads, trusted_proxies, sites, routes, servers, embedded, documents }, parts))
+        Ok((Snapshot { limits, heads, trusted_proxies, sites, routes, servers, embedded, documents, paths }, parts))
     }
 
     /// The embedded authorization servers. Where the settings continue a server of before, its

@@ -7,6 +7,7 @@ use crate::{
         DocumentSettings, ListenSettings, ServerProvenance, ServerSettings, Settings, Totals,
         keys::{
             LOG_FORMAT, LOG_LEVEL,
+            path::PATH_ACCESS,
             server::{BATCHES, DENY_AS, HIDE},
         },
         server::advertised,
@@ -15,6 +16,7 @@ use crate::{
     },
     decide::{
         fields::query::QueryRule,
+        pass_through::PathEntry,
         policy::{
             claims::ClaimValue,
             rule::{Access, Rule},
@@ -169,6 +171,7 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
         ("path", text(&server.path)),
         ("root", Out::Plain(server.root.to_string())),
         ("upstream", map(to)),
+        ("paths", Out::Flow(server.paths.iter().map(path).collect())),
         ("authorization_servers", texts(&names)),
         ("audiences", texts(&server.audiences)),
         ("scopes", texts(&policy.connect)),
@@ -220,6 +223,12 @@ fn query(rule: &QueryRule) -> Out {
 fn url(upstream: &UpstreamSettings) -> String {
     let scheme = if upstream.peer.tls { "https" } else { "http" };
     format!("{scheme}://{}{}", upstream.authority, upstream.path_and_query)
+}
+
+fn path(entry: &PathEntry) -> Out {
+    let methods: Vec<&str> = entry.methods.names().collect();
+    let access = ("access", text(PATH_ACCESS.word(&entry.access)));
+    flow([("path", text(entry.pattern.as_str())), access, ("methods", texts(&methods))])
 }
 
 fn credential(credential: &Credential, kept: &ServerProvenance) -> Out {

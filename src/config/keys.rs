@@ -32,6 +32,7 @@ pub(super) mod introspection;
 pub(super) mod issuer;
 pub(super) mod limits;
 pub(super) mod oidc;
+pub(super) mod path;
 pub(super) mod reach;
 pub(super) mod row;
 pub(super) mod rule;

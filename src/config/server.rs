@@ -14,14 +14,17 @@ use crate::{
             },
             server::{BATCHES, CHALLENGE_SCOPE, ChallengeScope, DENY_AS, HIDE, KEEP_ALIVE_MAX, KEEP_ALIVE_MIN},
         },
-        origin,
+        origin, paths,
         place::{Place, Written},
         reader::{Entry, Field, Fields},
         rules, upstream, value,
     },
-    decide::policy::{
-        glob::Glob,
-        rule::{Access, Policy},
+    decide::{
+        pass_through::PathEntry,
+        policy::{
+            glob::Glob,
+            rule::{Access, Policy},
+        },
     },
     inbound::state::server::ServerLimits,
     outbound::{dial::Peer, upstream::UpstreamSettings},
@@ -42,6 +45,7 @@ pub(super) struct WrittenServer {
     pub(super) no_authorization_server: Option<Place>,
     pub(super) upstream: Option<Written<Peer>>,
     pub(super) audiences: Vec<Written<Box<str>>>,
+    pub(super) paths: Vec<Written<PathEntry>>,
     pub(super) legacy_path: Option<Written<Box<str>>>,
     pub(super) legacy_upstream: Option<Written<Peer>>,
     /// The reference of `credential.header.value`.
@@ -82,6 +86,7 @@ fn settings(
         None => upstream::WrittenUpstream::default(),
     };
     (written.upstream, written.ca) = (upstream.peer, upstream.ca);
+    written.paths = fields.get("paths").map(|field| paths::paths(&field)).unwrap_or_default();
     let issuers = match fields.get("authorization_servers") {
         Some(field) if field.is_list() && field.list("").is_some_and(|names| names.is_empty()) => {
             written.no_authorization_server = Some(field.place);
@@ -124,6 +129,7 @@ fn settings(
         path: written.path.as_ref()?.value.clone(),
         root: written.root.is_some(),
         upstream: upstream.settings?,
+        paths: written.paths.iter().map(|entry| entry.value.clone()).collect(),
         authorization_servers: issuers,
         audiences: written.audiences.iter().map(|audience| audience.value.clone()).collect(),
         scopes_supported: advertised(if scopes.supported.is_empty() { &known_scopes } else { &scopes.supported }),

@@ -109,7 +109,7 @@ impl Judge<'_> {
         context: &mut RequestContext,
         record: &mut Record,
     ) -> Result<(Outgoing, Permit), Refusal> {
-        let caller = self.who().await?;
+        let caller = who(self.arrival, self.server, self.head).await?;
         context.caller = Some(Arc::clone(&caller));
         record.caller(&caller);
         let place = self.enter(&caller, busy)?;
@@ -117,25 +117,6 @@ impl Judge<'_> {
         let permit = self.may(&caller, &mut asked, record)?;
         let outgoing = self.room(caller, asked, place, context)?;
         Ok((outgoing, permit))
-    }
-
-    /// Steps 2 and 3: the caller, by a token or an API key that is genuine, valid, and for this
-    /// server.
-    async fn who(&self) -> Result<Arc<Caller>, Refusal> {
-        let Self { arrival, server, head, .. } = self;
-        let presented = Presented::find(&head.headers, head.uri.query(), server.limits.token);
-        let presented = presented.inspect_err(|refusal| self.tell_oversize(refusal))?;
-        let (verifier, peer) = (&arrival.connection.gateway.verifier, arrival.client.address);
-        server.verify(verifier, presented, Some(peer), arrival.now).await
-    }
-
-    /// Logs a token that is too large: only the operator can do something about it.
-    fn tell_oversize(&self, refusal: &Refusal) {
-        let Self { arrival, server, head, .. } = self;
-        if *refusal == Refusal::Token(TokenFault::Oversize) {
-            let bytes = head.headers.get(AUTHORIZATION).map_or(0, HeaderValue::len);
-            arrival.connection.gateway.observe.token_too_large(&server.series.name, bytes, server.limits.token);
-        }
     }
 
     /// Takes a place for the request of a verified caller. From here on, the gateway no longer
@@ -294,9 +275,25 @@ impl Judge<'_> {
     }
 }
 
+/// Steps 2 and 3: the caller, by a token or an API key that is genuine, valid, and for this server.
+pub(super) async fn who(arrival: &Arrival<'_>, server: &Server, head: &Parts) -> Result<Arc<Caller>, Refusal> {
+    let presented = Presented::find(&head.headers, head.uri.query(), server.limits.token);
+    let presented = presented.inspect_err(|refusal| tell_oversize(arrival, server, head, refusal))?;
+    let (verifier, peer) = (&arrival.connection.gateway.verifier, arrival.client.address);
+    server.verify(verifier, presented, Some(peer), arrival.now).await
+}
+
+/// Logs a token that is too large: only the operator can do something about it.
+fn tell_oversize(arrival: &Arrival<'_>, server: &Server, head: &Parts, refusal: &Refusal) {
+    if *refusal == Refusal::Token(TokenFault::Oversize) {
+        let bytes = head.headers.get(AUTHORIZATION).map_or(0, HeaderValue::len);
+        arrival.connection.gateway.observe.token_too_large(&server.series.name, bytes, server.limits.token);
+    }
+}
+
 /// Tells the embedded authorization server what the token of `caller` lacks: the client may only
 /// refresh it, and would be refused again.
-async fn lacked(arrival: &Arrival<'_>, caller: Option<&Caller>, needed: &[Scope]) {
+pub(super) async fn lacked(arrival: &Arrival<'_>, caller: Option<&Caller>, needed: &[Scope]) {
     let Some(caller) = caller else { return };
     let mut embedded = arrival.snapshot.embedded.iter();
     if let Some(issuer) = embedded.find(|one| one.settings.name == *caller.authorization_server()) {
@@ -304,7 +301,12 @@ async fn lacked(arrival: &Arrival<'_>, caller: Option<&Caller>, needed: &[Scope]
     }
 }
 
-fn refuse(refusal: &Refusal, context: &RequestContext, server: &Server, mut record: Record) -> Response<ReplyBody> {
+pub(super) fn refuse(
+    refusal: &Refusal,
+    context: &RequestContext,
+    server: &Server,
+    mut record: Record,
+) -> Response<ReplyBody> {
     record.refused(refusal);
     if let (Some(_), Some(target)) = (refusal.row().needed(), &context.target) {
         record.decided_by(deciding_rule(&server.policy, target));

@@ -11,4 +11,5 @@ pub(in crate::inbound) mod message;
 pub(in crate::inbound) mod metadata;
 pub(in crate::inbound) mod service;
 pub(in crate::inbound) mod session;
+pub(in crate::inbound) mod streamed;
 pub(in crate::inbound) mod upload;

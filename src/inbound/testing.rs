@@ -342,6 +342,7 @@ fn snapshot(server: &Arc<Server>) -> Snapshot {
     let entry = RouteEntry { path: PATH, root: false, legacy: false };
     Snapshot {
         documents: Default::default(),
+        paths: Default::default(),
         limits: TotalLimits { requests: 64, body_bytes: 8 * 1024 * 1024, unverified: 8, streams_of_caller: 8 },
         heads: HeadBounds::default(),
         trusted_proxies: Arc::default(),

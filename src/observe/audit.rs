@@ -34,9 +34,10 @@
 //! - `token`: the token, computed in the same way from `iss` and `jti`; absent without a `jti`
 //! - `index`: the number of this target among those of the request, from 0; absent if there is one
 //!   target
-//! - `method`: the JSON-RPC method
+//! - `method`: the JSON-RPC method; for a path beside the MCP endpoint the HTTP method
 //! - `target_kind`: `open`, `tool`, `prompt`, `resource`, `template`, `method`, `task`,
-//!   `task_list`, `stream` or `end_session`
+//!   `task_list`, `stream`, `end_session`
+//!   or `path` (a path beside the MCP endpoint)
 //! - `target`: name or URI
 //! - `targets`: the number of targets, if there are several; those after the fiftieth have no line
 //! - `verdict`: `allowed`, `refused`, or `unfinished` if the client left before a verdict

@@ -227,6 +227,7 @@ impl Named {
             Target::TaskList => none("task_list"),
             Target::Several(parts) => parts.first().map_or_else(|| none("open"), Self::of),
             Target::Stream => none("stream"),
+            Target::Path(path) => one("path", path),
             Target::EndSession => none("end_session"),
         }
     }

@@ -24,6 +24,7 @@ use crate::{
     decide::{
         fields::query::{self, ClientQuery},
         mcp::answer::server_origin::ServerOrigin,
+        pass_through::PassedPath,
         policy::evaluate::Permit,
     },
     outbound::{
@@ -34,11 +35,13 @@ use crate::{
 
 pub use answer::{Answer, BrokeOff};
 pub use counts::Figures;
+pub use request::{SenderFault, SentBody};
 pub use settings::UpstreamSettings;
 pub use spare::Spare;
 
 mod alone;
 mod answer;
+mod body_upload;
 mod connect;
 mod counts;
 mod h1;
@@ -137,9 +140,10 @@ impl Upstream {
     ) -> Result<Response<Answer>, Fault> {
         drop(permit);
         let base = self.moved.target().unwrap_or_else(|| self.target.clone());
-        let outgoing = UpstreamRequest { method, target: with_query(&base, query)?, headers, body };
+        let outgoing =
+            UpstreamRequest { method, target: with_query(&base, query)?, headers, body: SentBody::Whole(body) };
         let mut again = None;
-        let answer = self.exchange(outgoing, &mut again).await?;
+        let answer = self.exchange(outgoing, Some(&mut again)).await?;
         if !is_moved(answer.status()) {
             return Ok(answer);
         }
@@ -163,7 +167,7 @@ impl Upstream {
             return Err(Fault::new(FaultKind::Redirect, "a server that answered before redirects now"));
         };
         let again = UpstreamRequest { target: with_query(&moved, query)?, ..again };
-        let answer = self.exchange(again, &mut None).await?;
+        let answer = self.exchange(again, Some(&mut None)).await?;
         if !answer.status().is_redirection() {
             self.moved.remember(&moved, &self.settings);
         }
@@ -199,15 +203,35 @@ impl Upstream {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Answer>, Fault> {
-        drop(permit);
-        self.exchange(UpstreamRequest { method, target, headers, body }, &mut None).await
+        self.deliver(permit, UpstreamRequest { method, target, headers, body: SentBody::Whole(body) }).await
     }
 
-    /// Sends one request. `again` is the same request, if it can be sent again after a redirect.
+    /// Sends one request to a path of the client on the same origin, which `paths` permits.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn pass(
+        &self,
+        permit: Permit,
+        path: &PassedPath,
+        method: Method,
+        headers: HeaderMap,
+        body: SentBody,
+    ) -> Result<Response<Answer>, Fault> {
+        self.deliver(permit, UpstreamRequest { method, target: path.target().clone(), headers, body }).await
+    }
+
+    async fn deliver(&self, permit: Permit, outgoing: UpstreamRequest) -> Result<Response<Answer>, Fault> {
+        drop(permit);
+        self.exchange(outgoing, None).await
+    }
+
+    /// Sends one request. `again` gets the same request, if it can be sent again after a redirect of
+    /// the MCP endpoint; `None` for a request to another path.
     async fn exchange(
         &self,
         mut outgoing: UpstreamRequest,
-        again: &mut Option<UpstreamRequest>,
+        mut again: Option<&mut Option<UpstreamRequest>>,
     ) -> Result<Response<Answer>, Fault> {
         let (epoch, mut repeats) = (self.moved.epoch(), 0);
         // When the call began to wait for a connection; most calls never wait.
@@ -221,7 +245,12 @@ impl Upstream {
             };
             let limit = self.settings.response_timeout;
             match leg {
-                Leg::Own(own) => match timeout(limit, own.send(outgoing, self.host.clone(), (epoch, again))).await {
+                Leg::Own(own) => match timeout(
+                    limit,
+                    own.send(outgoing, self.host.clone(), again.as_deref_mut().map(|again| (epoch, again))),
+                )
+                .await
+                {
                     Ok(Ok((response, own))) => {
                         return Ok(response.map(|incoming| Answer::alone(incoming, own, Arc::clone(&self.pools.idle))));
                     }
@@ -234,9 +263,11 @@ impl Upstream {
                     Ok(Err(Unsent { fault, .. })) => return Err(fault),
                     Err(_) => return Err(no_head(limit)),
                 },
-                Leg::Shared(slot) => match self.send_shared(slot, &outgoing).await {
+                Leg::Shared(slot) => match self.send_shared(slot, &mut outgoing).await {
                     Ok(answer) => {
-                        *again = Some(outgoing);
+                        if let Some(again) = again {
+                            *again = Some(outgoing);
+                        }
                         return Ok(answer);
                     }
                     Err(Undone::Unsent(fault)) => {
@@ -257,13 +288,17 @@ impl Upstream {
         }
     }
 
-    async fn send_shared(&self, mut slot: StreamSlot, outgoing: &UpstreamRequest) -> Result<Response<Answer>, Undone> {
+    async fn send_shared(
+        &self,
+        mut slot: StreamSlot,
+        outgoing: &mut UpstreamRequest,
+    ) -> Result<Response<Answer>, Undone> {
         let limit = self.settings.response_timeout;
         match timeout(limit, slot.send(outgoing, &self.scheme, &self.authority)).await {
-            Ok(Ok(response)) => {
+            Ok(Ok((response, upload))) => {
                 let (head, stream) = response.into_parts();
                 let announced = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-                Ok(Response::from_parts(head, Answer::shared(stream, slot, announced)))
+                Ok(Response::from_parts(head, Answer::shared(stream, slot, announced, upload)))
             }
             Ok(Err(undone)) => Err(undone),
             Err(_) => {

@@ -37,6 +37,8 @@ use serde_json::Value;
 
 #[path = "bodies/answers.rs"]
 mod answers;
+#[path = "bodies/beside.rs"]
+mod beside;
 #[path = "bodies/credentials.rs"]
 mod credentials;
 #[path = "bodies/crossing.rs"]
@@ -60,6 +62,7 @@ mod verdicts;
 #[path = "bodies/watched.rs"]
 mod watched;
 pub(crate) use answers::{event_ids, list, sse, task_search};
+pub(crate) use beside::beside;
 pub(crate) use credentials::{credential_form, introspection_answer};
 pub(crate) use crossing::hop;
 pub(crate) use decode::decode;

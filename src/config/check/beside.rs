@@ -1,8 +1,14 @@
-//! Checks that no document covers a path of the gateway itself.
+//! Checks that documents and `paths` cover no path of the gateway, of a server, or of each other.
 
 use crate::{
-    config::{check::sections::Sections, documents::WrittenDocument, reading::Reading},
-    decide::routing::{Owner, Route, RouteEntry, Routes},
+    config::{
+        check::sections::Sections, documents::WrittenDocument, place::Written, reading::Reading, server::WrittenServer,
+    },
+    decide::{
+        pass_through::PathEntry,
+        routing::{Owner, Route, RouteEntry, Routes},
+    },
+    outbound::upstream::UpstreamSettings,
 };
 
 /// Below these paths, clients look for the metadata of servers and issuers.
@@ -12,12 +18,68 @@ const WELL_KNOWN: [&str; 3] = [
     "/.well-known/openid-configuration",
 ];
 
-/// Checks each document.
+/// Checks each document and each entry of `paths`.
 pub(super) fn check(reading: &Reading<'_>, sections: &Sections<'_>) {
+    for (index, server) in sections.servers.iter().enumerate() {
+        let earlier = sections.servers.get(..index).unwrap_or_default();
+        for entry in &server.paths {
+            is_of_one_server(reading, entry, earlier);
+            misses_mcp(reading, sections, server, entry);
+        }
+    }
     let Some(own) = OwnPaths::of(sections) else { return };
     for document in sections.documents {
         document_is_free(reading, &own, document);
     }
+    for entry in sections.servers.iter().flat_map(|server| &server.paths) {
+        if let Some(covered) = own.covered_by(&entry.value) {
+            let found = format!("{}, which covers {covered}", entry.value.pattern.as_str());
+            reading.problem(&entry.place, &found, "paths that the gateway does not answer itself");
+        }
+    }
+}
+
+/// The place of a pattern would not say which server gets a request.
+fn is_of_one_server(reading: &Reading<'_>, entry: &Written<PathEntry>, earlier: &[WrittenServer]) {
+    let overlaps = |other: &&Written<PathEntry>| other.value.pattern.overlaps(&entry.value.pattern, false);
+    if let Some(other) = earlier.iter().flat_map(|server| &server.paths).find(overlaps) {
+        let pattern = entry.value.pattern.as_str();
+        let found = format!("{pattern}, which overlaps {} ({})", other.value.pattern.as_str(), other.place.key);
+        reading.problem(&entry.place, &found, "paths of one server alone");
+    }
+}
+
+/// A request that reached an MCP endpoint through `paths` would be judged by no rule. Servers
+/// ignore case and a slash at the end, and some answer at every path below their endpoint (attack
+/// 268).
+fn misses_mcp(reading: &Reading<'_>, sections: &Sections<'_>, server: &WrittenServer, entry: &Written<PathEntry>) {
+    let Some(own) = &server.settings else { return };
+    let PathEntry { pattern, methods, .. } = &entry.value;
+    for other in sections.servers.iter().filter_map(|server| server.settings.as_ref()) {
+        let legacy = other.legacy_sse.as_ref().map(|legacy| &legacy.upstream);
+        for upstream in std::iter::once(&other.upstream).chain(legacy) {
+            if upstream.peer != own.upstream.peer {
+                continue;
+            }
+            let path = upstream.path_and_query.split('?').next().unwrap_or("/");
+            let is_covered =
+                pattern.covers(path, true) || (methods.write() && path != "/" && pattern.reaches(path, true));
+            if is_covered {
+                let found = format!("{}, which reaches {}", pattern.as_str(), shown(upstream, path));
+                let expected = format!(
+                    "paths that miss the MCP endpoint of servers.{}: a call there would be judged by no rule",
+                    other.name
+                );
+                reading.problem(&entry.place, &found, &expected);
+                return;
+            }
+        }
+    }
+}
+
+fn shown(upstream: &UpstreamSettings, path: &str) -> String {
+    let scheme = if upstream.peer.tls { "https" } else { "http" };
+    format!("{scheme}://{}{path}", upstream.authority)
 }
 
 fn document_is_free(reading: &Reading<'_>, own: &OwnPaths, document: &WrittenDocument) {
@@ -66,6 +128,23 @@ impl OwnPaths {
             || WELL_KNOWN.iter().find(|root| below(root)).map(|root| format!("a path of {root}, metadata for clients"));
         let issuer = || self.issuers.iter().find(|(root, _)| below(root)).map(|(_, key)| format!("a path of {key}"));
         route.or_else(well_known).or_else(issuer)
+    }
+
+    /// A path of the gateway that `entry` matches, in words.
+    fn covered_by(&self, entry: &PathEntry) -> Option<String> {
+        let pattern = &entry.pattern;
+        let route = || {
+            let mut taken: Vec<(&str, Route)> =
+                self.routes.all().filter(|(own, _)| pattern.covers(own, false)).collect();
+            taken.sort_unstable_by_key(|(own, _)| *own);
+            taken.first().map(|(own, route)| format!("{own}, {}", self.named(*route)))
+        };
+        let well_known = || WELL_KNOWN.iter().find(|root| pattern.reaches(root, false)).map(|root| (*root).to_owned());
+        let issuer = || {
+            let (root, key) = self.issuers.iter().find(|(root, _)| pattern.reaches(root, false))?;
+            Some(format!("{root}, the path of {key}"))
+        };
+        route().or_else(well_known).or_else(issuer)
     }
 
     fn named(&self, route: Route) -> String {

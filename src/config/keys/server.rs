@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     config::{
         keys::{
-            limits,
+            limits, path,
             row::{
                 FILE, KeyRow, KeySection, PATH, PATTERN, SCOPE, SECRET, TextForm, TextShape, UPSTREAM_URL, ValueShape,
                 filled, filled_list, list, map, matching, only_true,
@@ -102,6 +102,7 @@ pub(super) fn section() -> KeySection {
              authorization request without `resource`. One server may set it.",
         ),
         KeyRow::section("upstream", upstream()).must(),
+        path::row(),
     ];
     keys.extend(tokens());
     keys.extend([

@@ -52,6 +52,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("keys", "/properties/keys"),
     ("servers.*", "/properties/servers/additionalProperties"),
     ("servers.*.upstream", "/properties/servers/additionalProperties/properties/upstream"),
+    ("servers.*.paths[]", "/properties/servers/additionalProperties/properties/paths/items"),
     ("servers.*.rules[]", "/properties/servers/additionalProperties/properties/rules/items"),
     ("servers.*.credential", "/properties/servers/additionalProperties/properties/credential"),
     ("servers.*.credential.header", "/properties/servers/additionalProperties/properties/credential/properties/header"),
@@ -76,7 +77,7 @@ authorization_servers:
   b: {embedded: {login: {oidc: {jwks: {}}}, registration: {client_id_documents: {}}, clients: [{}], grants: [{}], store: {}}}
 keys: {}
 servers:
-  a: {upstream: {}, rules: [{}], limits: {}, credential: {header: {}, forward: {}}, legacy_sse: {}}
+  a: {upstream: {}, paths: [{}], rules: [{}], limits: {}, credential: {header: {}, forward: {}}, legacy_sse: {}}
 limits: {}
 documents: {/a: {}}
 log: {}

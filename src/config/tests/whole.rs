@@ -54,6 +54,9 @@ servers:
       pass_headers: []
       query: [toolsets, "read only"]
       aliases: ["https://mcp.example", "http://[::1]:8080"]
+    paths:
+      - {path: /weather/icon.png, access: public, methods: [GET]}
+      - {path: "/weather/files/**", access: authenticated, methods: [GET, POST]}
     authorization_servers: [corporate]
     audiences: []
     scopes: [mcp:connect]

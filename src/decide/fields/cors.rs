@@ -4,11 +4,15 @@ use std::fmt::Write;
 
 use http::{HeaderMap, HeaderValue, Method, header};
 
+use crate::decide::pass_through::methods::PathMethods;
+
 /// What a page calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CorsKind {
     /// A server's endpoint: allowed origins only, each by name.
     Mcp,
+    /// A path that passes through to a server, with these methods: allowed origins only.
+    Path(PathMethods),
     /// A discovery document: public, and the same for every caller.
     Discovery,
 }
@@ -18,6 +22,14 @@ const ALLOWED_HEADERS: &str = "authorization, content-type, accept, mcp-protocol
 /// A challenge that a page cannot read starts no login.
 const EXPOSED_HEADERS: HeaderValue =
     HeaderValue::from_static("WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, DPoP-Nonce, Retry-After");
+/// Of a request to a path beside the MCP endpoint.
+const ALLOWED_BESIDE: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, accept, range, if-range, if-match, if-none-match, if-modified-since, if-unmodified-since",
+);
+/// Of its answer.
+const EXPOSED_BESIDE: HeaderValue = HeaderValue::from_static(
+    "WWW-Authenticate, Retry-After, ETag, Accept-Ranges, Content-Range, Content-Disposition, Content-Length",
+);
 /// In seconds. Browsers shorten longer times, and a changed allow-list should take effect soon.
 const MAX_AGE_SECS: HeaderValue = HeaderValue::from_static("600");
 /// The most header fields for tool parameters.
@@ -35,13 +47,20 @@ pub fn preflight(request: &HeaderMap, origin: Option<&HeaderValue>, kind: CorsKi
             &[Method::POST, Method::GET, Method::DELETE, Method::OPTIONS],
             HeaderValue::from_static("POST, GET, DELETE, OPTIONS"),
         ),
+        CorsKind::Path(methods) => (&[Method::OPTIONS], HeaderValue::from_static(methods.allow())),
         CorsKind::Discovery => {
             (&[Method::GET, Method::HEAD, Method::OPTIONS], HeaderValue::from_static("GET, HEAD, OPTIONS"))
         }
     };
     vary(kind, answer);
+    let of_path = |method: &str| match kind {
+        CorsKind::Path(methods) => Method::from_bytes(method.as_bytes()).is_ok_and(|method| methods.contain(&method)),
+        _ => false,
+    };
     let asked = request.get(header::ACCESS_CONTROL_REQUEST_METHOD);
-    if asked.is_some_and(|asked| !methods.iter().any(|method| asked == method.as_str())) {
+    if asked.is_some_and(|asked| {
+        !methods.iter().any(|method| asked == method.as_str()) && !asked.to_str().is_ok_and(of_path)
+    }) {
         return;
     }
     let Some(origin) = allow_origin(origin, kind) else {
@@ -49,7 +68,11 @@ pub fn preflight(request: &HeaderMap, origin: Option<&HeaderValue>, kind: CorsKi
     };
     answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allowed);
-    answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(request));
+    let allowed = match kind {
+        CorsKind::Path(_) => ALLOWED_BESIDE,
+        CorsKind::Mcp | CorsKind::Discovery => allowed_headers(request),
+    };
+    answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
     answer.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECS);
 }
 
@@ -61,21 +84,23 @@ pub fn expose(origin: Option<&HeaderValue>, kind: CorsKind, answer: &mut HeaderM
         return;
     };
     answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    if kind == CorsKind::Mcp {
-        answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+    match kind {
+        CorsKind::Mcp => drop(answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS)),
+        CorsKind::Path(_) => drop(answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_BESIDE)),
+        CorsKind::Discovery => {}
     }
 }
 
 /// Added even without an `Origin`: a cache must not mix answers for different origins.
 fn vary(kind: CorsKind, answer: &mut HeaderMap) {
-    if kind == CorsKind::Mcp {
+    if kind != CorsKind::Discovery {
         answer.append(header::VARY, HeaderValue::from_static("Origin"));
     }
 }
 
 fn allow_origin(origin: Option<&HeaderValue>, kind: CorsKind) -> Option<HeaderValue> {
     match kind {
-        CorsKind::Mcp => origin.cloned(),
+        CorsKind::Mcp | CorsKind::Path(_) => origin.cloned(),
         CorsKind::Discovery => Some(HeaderValue::from_static("*")),
     }
 }

@@ -37,6 +37,16 @@ pub struct ClientQuery {
 /// A token must not be sent in a URI (SPEC B-06).
 const TOKEN: &str = "access_token";
 
+/// Checks that no parameter of `query` is a token.
+///
+/// # Errors
+/// [`PresentationFault::InQuery`].
+pub fn check_no_token(query: Option<&str>) -> Result<(), Refusal> {
+    let mut holds = false;
+    each_name(query.unwrap_or_default(), |name| holds |= folded(name) == TOKEN);
+    if holds { Err(Refusal::Presentation(PresentationFault::InQuery)) } else { Ok(()) }
+}
+
 impl ClientQuery {
     /// Decides by `rule`. The parameters of `configured`, the upstream's path and query, are the
     /// operator's.

@@ -12,6 +12,18 @@ const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
+/// Fields with which a browser changes later requests to the whole origin.
+const FOR_ORIGIN: [&str; 8] = [
+    "service-worker-allowed",
+    "use-as-dictionary",
+    "speculation-rules",
+    "accept-ch",
+    "critical-ch",
+    "set-login",
+    "secure-session-registration",
+    "sec-session-registration",
+];
+
 /// Refuses the script of a service worker: it would stand between the browser and every page below
 /// its path. Browsers send `Service-Worker: script` with each request for such a script (Service
 /// Workers §4.2), and current ones `Sec-Fetch-Dest` as well (attack 267).
@@ -30,6 +42,9 @@ pub fn check_request(headers: &HeaderMap) -> Result<(), Refusal> {
 /// A policy of the upstream stays beside ours: browsers enforce all policies, so it can only take
 /// more away.
 pub fn confine(headers: &mut HeaderMap) {
+    for name in FOR_ORIGIN {
+        headers.remove(name);
+    }
     headers.append(CONTENT_SECURITY_POLICY, SANDBOX);
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
 }

@@ -14,6 +14,7 @@ use crate::{
     },
 };
 
+pub mod path;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -165,7 +166,7 @@ fn each_deciding<'p>(policy: &'p Policy, target: &Target, visit: Visit<'_, 'p>) 
         return Ok(());
     };
     match target {
-        Target::Open | Target::Stream | Target::EndSession => Ok(()),
+        Target::Open | Target::Stream | Target::EndSession | Target::Path(_) => Ok(()),
         // Without a rule for `tasks/list`, only the caller's own tasks are shown, and permission to
         // connect is enough.
         Target::TaskList => {

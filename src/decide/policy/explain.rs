@@ -107,6 +107,7 @@ impl Story<'_> {
     fn rules(&mut self, rules: &[Rule], target: &Target) {
         match target {
             Target::Open => self.say("The message touches nothing that a rule could name: connecting is enough."),
+            Target::Path(_) => self.say("A path beside the MCP endpoint: `paths` decides."),
             Target::Stream => self.say("The stream of a session: connecting is enough."),
             Target::TaskList => {
                 let listing = Target::Method(LIST_TASKS.into());

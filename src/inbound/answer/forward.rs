@@ -248,7 +248,8 @@ fn guard(
     }
 }
 
-fn refusal_of(fault: &Fault, record: &mut Record) -> Refusal {
+/// What a client is told of a failure of the upstream; the record keeps the cause.
+pub(in crate::inbound) fn refusal_of(fault: &Fault, record: &mut Record) -> Refusal {
     let (outcome, refusal) = match fault.kind {
         FaultKind::Timeout => (UpstreamOutcome::Timeout, Refusal::UpstreamTimeout("did not answer in time")),
         FaultKind::Broken => (UpstreamOutcome::BrokeOff, Refusal::UpstreamAnswer("it broke off before an answer")),
@@ -285,7 +286,8 @@ fn check_answer(answer: &Response<Answer>, server: &Server) -> Result<(), &'stat
     })
 }
 
-fn not_relayed(what: &'static str, status: StatusCode, record: &mut Record) -> Refusal {
+/// Refuses an answer, and logs why.
+pub(in crate::inbound) fn not_relayed(what: &'static str, status: StatusCode, record: &mut Record) -> Refusal {
     record.failed(UpstreamOutcome::Unfit, "answer", &format_args!("status {}: {what}", status.as_u16()));
     Refusal::UpstreamAnswer(what)
 }

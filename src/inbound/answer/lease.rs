@@ -20,7 +20,7 @@ use crate::{
         answer::{filter::plan::lists_to_filter, introspected::until_inactive},
         state::{
             gateway::Gateway,
-            server::{Server, Transport},
+            server::{Server, Snapshot, Transport},
         },
     },
 };
@@ -69,7 +69,10 @@ impl Lease {
                     let Some(gateway) = gateway.upgrade() else { return };
                     let snapshot = gateway.snapshot.load();
                     let Some(server) = snapshot.successor(&before) else { return };
-                    if !shows_the_same(&before, server, lists) || !may_still(server, &caller, &target) {
+                    if !shows_the_same(&before, server, lists)
+                        || !may_still(server, &caller, &target)
+                        || !leads_on(&snapshot, server, &target)
+                    {
                         return;
                     }
                 }
@@ -155,6 +158,13 @@ fn shows_the_same(before: &Server, now: &Server, lists: Option<Lists>) -> bool {
 /// rules.
 fn may_still(server: &Server, caller: &Caller, target: &Target) -> bool {
     server.still_trusts(caller) && evaluate(&server.policy, caller, target).is_ok()
+}
+
+/// Whether a path beside the MCP endpoint still passes through to `server`.
+fn leads_on(snapshot: &Snapshot, server: &Arc<Server>, target: &Target) -> bool {
+    let Target::Path(path) = target else { return true };
+    let found = snapshot.paths.find(path).and_then(|found| snapshot.servers.get(found.server));
+    found.is_some_and(|found| Arc::ptr_eq(found, server))
 }
 
 #[cfg(test)]

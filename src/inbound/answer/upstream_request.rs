@@ -1,7 +1,7 @@
 //! Makes the header fields for the upstream: strips the client's, and adds the gateway's.
 
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue,
     header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE},
 };
 
@@ -16,6 +16,7 @@ use crate::{
         },
         mcp::version::Era,
         refusal::Refusal,
+        token::caller::Caller,
     },
     inbound::{answer::outgoing::Outgoing, request::arrival::Arrival, state::server::Server},
     outbound::credential::Credential,
@@ -32,13 +33,7 @@ pub(in crate::inbound) fn headers_of(
     mut headers: HeaderMap,
     outgoing: &Outgoing,
 ) -> Result<HeaderMap, Refusal> {
-    let gateway = &arrival.connection.gateway;
-    if crossing::loops(&headers, &gateway.pseudonym) {
-        return Err(Refusal::Loop);
-    }
-    let presented =
-        matches!(server.credential, Credential::Forward).then(|| headers.get(AUTHORIZATION).cloned()).flatten();
-    crossing::clean_request(&mut headers, &server.identity_names, &server.passed_headers);
+    let presented = cleaned(arrival, server, &mut headers)?;
     if outgoing.era == Era::Legacy {
         // The legacy protocol does not define these fields, so they were not compared with the body
         // (attack 195).
@@ -60,15 +55,62 @@ pub(in crate::inbound) fn headers_of(
     if outgoing.body.is_empty() {
         headers.remove(CONTENT_TYPE);
     }
-    crossing::append_via(&mut headers, &gateway.via);
+    add_own(arrival, server, &mut headers, presented, Some(&outgoing.caller));
+    Ok(headers)
+}
+
+/// As [`headers_of`], for a path beside the MCP endpoint; `caller` is `None` for a public path,
+/// where no credential of the client was checked.
+///
+/// # Errors
+/// [`Refusal::Loop`].
+pub(in crate::inbound) fn headers_beside(
+    arrival: &Arrival<'_>,
+    server: &Server,
+    mut headers: HeaderMap,
+    caller: Option<&Caller>,
+) -> Result<HeaderMap, Refusal> {
+    let presented = cleaned(arrival, server, &mut headers)?;
+    // With these, an MCP endpoint that the path reached against all checks would know a session.
+    let of_mcp = |name: &&HeaderName| name.as_str().starts_with("mcp-") || *name == LAST_EVENT_ID;
+    let of_mcp: Vec<HeaderName> = headers.keys().filter(of_mcp).cloned().collect();
+    for name in of_mcp {
+        headers.remove(name);
+    }
+    add_own(arrival, server, &mut headers, presented.filter(|_| caller.is_some()), caller);
+    Ok(headers)
+}
+
+/// Removes what the upstream must not get. Returns the client's credential, if it is to be
+/// forwarded.
+fn cleaned(arrival: &Arrival<'_>, server: &Server, headers: &mut HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
+    if crossing::loops(headers, &arrival.connection.gateway.pseudonym) {
+        return Err(Refusal::Loop);
+    }
+    let forwards = matches!(server.credential, Credential::Forward);
+    let presented = forwards.then(|| headers.get(AUTHORIZATION).cloned()).flatten();
+    crossing::clean_request(headers, &server.identity_names, &server.passed_headers);
+    Ok(presented)
+}
+
+/// Adds the fields that the gateway writes itself.
+fn add_own(
+    arrival: &Arrival<'_>,
+    server: &Server,
+    headers: &mut HeaderMap,
+    presented: Option<HeaderValue>,
+    caller: Option<&Caller>,
+) {
+    crossing::append_via(headers, &arrival.connection.gateway.via);
     if let Some(client) = &arrival.client.value {
         headers.insert(X_FORWARDED_FOR, client.clone());
     }
     headers.insert(X_FORWARDED_HOST, server.public.host.clone());
     headers.insert(X_FORWARDED_PROTO, server.public.scheme.clone());
-    server.credential.add_to(&mut headers, presented);
-    for identity in &server.identity_headers {
-        identity.add_to(&mut headers, &outgoing.caller);
+    server.credential.add_to(headers, presented);
+    let identities = caller.map(|caller| (caller, &server.identity_headers));
+    for (caller, identity) in identities.into_iter().flat_map(|(caller, all)| all.iter().map(move |one| (caller, one)))
+    {
+        identity.add_to(headers, caller);
     }
-    Ok(headers)
 }

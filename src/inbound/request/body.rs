@@ -123,13 +123,13 @@ async fn next_piece(incoming: &mut Incoming, version: Version, end: Instant) -> 
 }
 
 /// Whether a body ended before its announced end: hyper reports `RST_STREAM(NO_ERROR)` as an end.
-fn is_cut_off(incoming: &Incoming, version: Version) -> bool {
+pub(super) fn is_cut_off(incoming: &Incoming, version: Version) -> bool {
     incoming.size_hint().lower() > 0 || version > Version::HTTP_11 && !incoming.is_end_stream()
 }
 
 /// Distinguishes a client that broke the framing from a client that left, which shows as a reset
 /// stream or the end of the connection.
-fn why_broken(cause: &hyper::Error) -> Refusal {
+pub(super) fn why_broken(cause: &hyper::Error) -> Refusal {
     let is_invalid =
         |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
     let is_framing = cause.source().is_some_and(|source| match source.downcast_ref::<h2::Error>() {

@@ -26,6 +26,7 @@ use crate::{
         },
         gate,
         legacy_sse::Endpoint,
+        path_gate,
         request::{
             arrival::{Arrival, Busy, ClientAddress, Connection},
             body,
@@ -104,21 +105,8 @@ pub(in crate::inbound) async fn answer(
                 refuse_unrouted(&refusal, &head, &mut body, &mut record).await
             }
         },
-        Route::NotFound => match snapshot.documents.get(head.uri.path()) {
-            Some(document) => match document::answer(&head, document) {
-                Ok(response) => record_answer(response, record),
-                Err(refusal) => refuse_unrouted(&refusal, &head, &mut body, &mut record).await,
-            },
-            None => {
-                let mut response = refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await;
-                if head.uri.path() == IssuerEndpoint::Register.suffix()
-                    && let Some(told) = metadata::where_to_register(&snapshot)
-                {
-                    *response.body_mut() = ReplyBody::Whole(Some(told.into()));
-                }
-                response
-            }
-        },
+        // Boxed: few requests take this way.
+        Route::NotFound => Box::pin(beside(&arrival, head, body, record, busy)).await,
     })
 }
 
@@ -126,6 +114,38 @@ fn check(head: &Parts, arrival: &Arrival<'_>) -> Result<Route, Refusal> {
     head::check_head(head, arrival.snapshot.heads)?;
     head::check_host(head, arrival.connection.server_name.as_deref(), &arrival.snapshot.sites)?;
     Ok(arrival.snapshot.routes.find(head.uri.path()))
+}
+
+/// One request to a document of the operator, to a path that passes through, or to no path at all.
+async fn beside(
+    arrival: &Arrival<'_>,
+    head: Parts,
+    mut body: Incoming,
+    mut record: Record,
+    busy: Busy,
+) -> Response<ReplyBody> {
+    let path = head.uri.path();
+    let refusal = match arrival.snapshot.documents.get(path) {
+        Some(document) => match document::answer(&head, document) {
+            Ok(response) => return record_answer(response, record),
+            Err(refusal) => refusal,
+        },
+        None => match arrival.snapshot.paths.find(path) {
+            Some(found) => match arrival.snapshot.servers.get(found.server) {
+                Some(server) => return path_gate::pass(arrival, (found, server), head, body, record, busy).await,
+                None => Refusal::Internal("a path without a server"),
+            },
+            None => Refusal::NotFound,
+        },
+    };
+    let mut response = refuse_unrouted(&refusal, &head, &mut body, &mut record).await;
+    if refusal == Refusal::NotFound
+        && head.uri.path() == IssuerEndpoint::Register.suffix()
+        && let Some(told) = metadata::where_to_register(arrival.snapshot)
+    {
+        *response.body_mut() = ReplyBody::Whole(Some(told.into()));
+    }
+    response
 }
 
 async fn refuse_unrouted(

@@ -16,6 +16,7 @@ use crate::{
     decide::{
         fields::origin::Sites,
         mcp::{answer::lists::Hide, denial::DenyAs},
+        pass_through::PathTable,
         policy::rule::Policy,
         refusal::Refusal,
         resource_server::challenge::Challenges,
@@ -51,6 +52,8 @@ pub struct Snapshot {
     pub embedded: Vec<Arc<Embedded>>,
     /// The operator's documents.
     pub documents: Documents,
+    /// The paths that pass through to a server, indexed as in `servers`.
+    pub paths: PathTable,
 }
 
 impl Snapshot {

@@ -42,11 +42,16 @@ pub struct Usage {
     seed: u64,
     /// Use of the endpoints of embedded authorization servers, where callers are not verified yet:
     /// by peer address, and (`unverified`) of all peers together.
-    peers: Mutex<HashMap<IpAddr, Arc<Holding>>>,
+    peers: Peers,
     unverified: Arc<HeldCounts>,
+    /// The same for public paths: a slow download must not keep users from signing in.
+    public_peers: Peers,
+    public: Arc<HeldCounts>,
     uploads: Uploads,
     all: Arc<HeldCounts>,
 }
+
+type Peers = Mutex<HashMap<IpAddr, Arc<Holding>>>;
 
 /// Keyed by [`key`], so that no text is kept.
 #[derive(Default)]
@@ -62,8 +67,10 @@ impl Default for Usage {
         Self {
             callers: Mutex::default(),
             seed: RandomState::new().hash_one("usage"),
-            peers: Mutex::default(),
+            peers: Peers::default(),
             unverified: Arc::default(),
+            public_peers: Peers::default(),
+            public: Arc::default(),
             uploads: Uploads::default(),
             all: Arc::default(),
         }
@@ -100,13 +107,25 @@ impl Usage {
     /// [`Refusal::OverloadedRequests`].
     pub(in crate::inbound) fn enter_unverified(&self, peer: IpAddr, all: TotalLimits) -> Result<RequestPlace, Refusal> {
         let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_verified: false };
-        let (own, most) = (self.peer(network(peer)), u64::from(all.unverified).div_ceil(PEER_SHARE));
+        let own = self.peer(&self.peers, &self.unverified, peer);
+        let most = u64::from(all.unverified).div_ceil(PEER_SHARE);
         let taken = RequestPlace::take(Arc::clone(&own), most, 0, bounds);
         if taken.is_ok() {
             return taken;
         }
         let missing = if own.here.requests.held() >= most { NoRoom::OfPeer } else { NoRoom::OfAll };
         if self.uploads.make_room(peer, missing) { RequestPlace::take(own, most, 0, bounds) } else { taken }
+    }
+
+    /// Takes a place for a request of `peer` to a public path: as [`Self::enter_unverified`], from a
+    /// share of the same size that is its own.
+    ///
+    /// # Errors
+    /// [`Refusal::OverloadedRequests`].
+    pub(in crate::inbound) fn enter_public(&self, peer: IpAddr, all: TotalLimits) -> Result<RequestPlace, Refusal> {
+        let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_verified: false };
+        let own = self.peer(&self.public_peers, &self.public, peer);
+        RequestPlace::take(own, u64::from(all.unverified).div_ceil(PEER_SHARE), 0, bounds)
     }
 
     /// Begins an upload of `peer` that holds `place`, which [`Self::enter_unverified`] gave.
@@ -124,13 +143,13 @@ impl Usage {
         self.all.body_bytes.held()
     }
 
-    fn peer(&self, peer: IpAddr) -> Arc<Holding> {
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+    fn peer(&self, peers: &Peers, everywhere: &Arc<HeldCounts>, peer: IpAddr) -> Arc<Holding> {
+        let peer = network(peer);
+        let mut peers = peers.lock().unwrap_or_else(PoisonError::into_inner);
         if peers.len() > SWEPT_ABOVE && peers.len().is_power_of_two() && !peers.contains_key(&peer) {
             peers.retain(|_, holding| Arc::strong_count(holding) > 1);
         }
-        let new =
-            || Holding { everywhere: Arc::clone(&self.unverified), all: Arc::clone(&self.all), ..Holding::default() };
+        let new = || Holding { everywhere: Arc::clone(everywhere), all: Arc::clone(&self.all), ..Holding::default() };
         Arc::clone(peers.entry(peer).or_insert_with(|| Arc::new(new())))
     }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{h1::Own, h2::StreamSlot, idle::IdlePool};
+use super::{body_upload::BodyUpload, h1::Own, h2::StreamSlot, idle::IdlePool};
 
 /// The body of an answer. If it is dropped before its end, the connection is closed or the stream
 /// is reset, so that the upstream learns that the client left.
@@ -21,8 +21,9 @@ pub struct Answer(Source);
 enum Source {
     /// From an HTTP/1.1 connection.
     Alone { incoming: Incoming, leg: Option<(Own, Arc<IdlePool>)> },
-    /// From a stream of an HTTP/2 connection; `left` announced bytes are still to come.
-    Shared { stream: RecvStream, slot: Option<StreamSlot>, left: Option<u64> },
+    /// From a stream of an HTTP/2 connection; `left` announced bytes are still to come. `upload` is
+    /// the rest of a request that was answered early.
+    Shared { stream: RecvStream, slot: Option<StreamSlot>, left: Option<u64>, upload: Option<Box<BodyUpload>> },
 }
 
 /// The upstream broke off an answer before its end.
@@ -51,9 +52,19 @@ impl Answer {
     }
 
     /// `announced` is the value of `Content-Length`; the library enforces it.
-    pub(super) fn shared(stream: RecvStream, slot: StreamSlot, announced: Option<u64>) -> Self {
+    pub(super) fn shared(
+        stream: RecvStream,
+        slot: StreamSlot,
+        announced: Option<u64>,
+        upload: Option<BodyUpload>,
+    ) -> Self {
         let is_whole = stream.is_end_stream();
-        Self(Source::Shared { left: announced.or(is_whole.then_some(0)), slot: (!is_whole).then_some(slot), stream })
+        Self(Source::Shared {
+            left: announced.or(is_whole.then_some(0)),
+            slot: (!is_whole).then_some(slot),
+            stream,
+            upload: upload.map(Box::new),
+        })
     }
 }
 
@@ -74,7 +85,12 @@ impl Body for Answer {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
         match &mut self.0 {
             Source::Alone { incoming, leg } => poll_alone(incoming, leg, cx),
-            Source::Shared { stream, slot, left } => poll_shared(stream, slot, left, cx),
+            Source::Shared { stream, slot, left, upload } => {
+                if upload.as_mut().is_some_and(|upload| upload.poll(cx).is_ready()) {
+                    *upload = None;
+                }
+                poll_shared(stream, slot, left, cx)
+            }
         }
     }
 

@@ -7,9 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header::HOST};
-use http_body_util::Full;
 use hyper::{
     body::Incoming,
     client::conn::{TrySendError, http1},
@@ -20,15 +18,15 @@ use tokio::{task::unconstrained, time::Instant};
 use super::{
     counts::{Counts, Opened},
     moved::is_moved,
-    request::{Unsent, UpstreamRequest},
+    request::{SentBody, Unsent, UpstreamRequest},
 };
 use crate::outbound::dial::{DialFault, DialFaultKind, Stream};
 
 /// An HTTP/1.1 connection. It has no background task: the request that holds it drives it, so
 /// dropping the request closes it at once (SPEC C-56).
 pub(super) struct Own {
-    sender: http1::SendRequest<Full<Bytes>>,
-    connection: Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>,
+    sender: http1::SendRequest<SentBody>,
+    connection: Pin<Box<http1::Connection<TokioIo<Stream>, SentBody>>>,
     old_at: Instant,
     /// The epoch of the target for which the server has answered over it without a redirect.
     proven: u32,
@@ -71,18 +69,21 @@ impl Own {
 
     /// Sends one request. The connection comes back with the head, unless it ended.
     ///
-    /// `again` gets a copy of the head if the answer may be a redirect. A server begins to redirect
+    /// In `redirects`, `again` gets a copy of the head if the answer may be a redirect. A server begins to redirect
     /// when it is started, with new connections, so only the first request of a connection to a
     /// target, which `epoch` tells, is copied; the body is shared.
     pub(super) async fn send(
         mut self,
         outgoing: UpstreamRequest,
         host: HeaderValue,
-        (epoch, again): (u32, &mut Option<UpstreamRequest>),
+        redirects: Option<(u32, &mut Option<UpstreamRequest>)>,
     ) -> Result<(Response<Incoming>, Option<Self>), Unsent> {
-        if self.proven != epoch {
-            *again = Some(outgoing.clone());
-        }
+        let epoch = redirects.map(|(epoch, again)| {
+            if self.proven != epoch {
+                *again = outgoing.copy();
+            }
+            epoch
+        });
         let mut response = pin!(self.sender.try_send_request(outgoing.into_h1(host)));
         let outcome = poll_fn(|cx| {
             // The connection is polled first: it writes the request and reads the answer for the
@@ -99,7 +100,7 @@ impl Own {
         .await;
         match outcome {
             Ok((Ok(response), ended)) => {
-                if !is_moved(response.status()) {
+                if let Some(epoch) = epoch.filter(|_| !is_moved(response.status())) {
                     self.proven = epoch;
                 }
                 Ok((response, (!ended).then_some(self)))
@@ -121,8 +122,8 @@ impl Own {
 
 impl UpstreamRequest {
     /// Converts a request to HTTP/1.1: the target in origin form, the authority in `Host`.
-    fn into_h1(self, host: HeaderValue) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.body));
+    fn into_h1(self, host: HeaderValue) -> Request<SentBody> {
+        let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.target.into();
         *request.headers_mut() = self.headers;
@@ -131,22 +132,15 @@ impl UpstreamRequest {
     }
 
     /// Reverts [`Self::into_h1`], if no byte of the request was written.
-    fn from_h1(request: Request<Full<Bytes>>) -> Box<Self> {
-        let (mut head, mut body) = request.into_parts();
+    fn from_h1(request: Request<SentBody>) -> Box<Self> {
+        let (mut head, body) = request.into_parts();
         head.headers.remove(HOST);
-        // A whole body is ready at once.
-        let first =
-            pin!(http_body_util::BodyExt::frame(&mut body)).poll(&mut Context::from_waker(std::task::Waker::noop()));
-        let body = match first {
-            Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-            _ => Bytes::new(),
-        };
         let target = head.uri.into_parts().path_and_query.unwrap_or_else(|| http::uri::PathAndQuery::from_static("/"));
         Box::new(Self { method: head.method, target, headers: head.headers, body })
     }
 }
 
-fn unsent(mut failed: TrySendError<Request<Full<Bytes>>>) -> Unsent {
+fn unsent(mut failed: TrySendError<Request<SentBody>>) -> Unsent {
     let again = failed.take_message().map(UpstreamRequest::from_h1);
     Unsent { again, ..broken(Some(failed.into_error())) }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    io,
+    io, mem,
     pin::{Pin, pin},
     sync::{
         Arc,
@@ -21,6 +21,7 @@ use http::{
     header::CONTENT_LENGTH,
     uri::{Authority, Scheme, Uri},
 };
+use http_body::Body;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::Notify,
@@ -28,8 +29,9 @@ use tokio::{
 };
 
 use super::{
+    body_upload::BodyUpload,
     counts::{Counts, Opened},
-    request::{Unsent, UpstreamRequest},
+    request::{SentBody, Unsent, UpstreamRequest},
 };
 use crate::{
     base::limits::upstreams::{
@@ -168,14 +170,14 @@ impl StreamSlot {
     /// connection ends first.
     pub(super) async fn send(
         &mut self,
-        outgoing: &UpstreamRequest,
+        outgoing: &mut UpstreamRequest,
         scheme: &Scheme,
         authority: &Authority,
-    ) -> Result<Response<RecvStream>, Undone> {
+    ) -> Result<(Response<RecvStream>, Option<BodyUpload>), Undone> {
         let Ok(head) = outgoing.head_h2(scheme, authority) else {
             return Err(Undone::Failed(Unsent::broken("the request has no valid target")));
         };
-        let (response, mut body) = match self.sender.send_request(head, outgoing.body.is_empty()) {
+        let (mut response, mut sink) = match self.sender.send_request(head, outgoing.body.is_end_stream()) {
             Ok(sent) => sent,
             Err(cause) if cause.is_go_away() || cause.is_io() => {
                 self.retire();
@@ -183,13 +185,29 @@ impl StreamSlot {
             }
             Err(cause) => return Err(Undone::Failed(Unsent::broken(cause))),
         };
-        if !outgoing.body.is_empty() {
+        let mut upload = None;
+        match &mut outgoing.body {
+            SentBody::Whole(bytes) if bytes.is_empty() => {}
             // The library holds the whole body until the peer's window allows it. If the peer has
             // just ended the stream, the response below says why.
-            let _ = body.send_data(outgoing.body.clone(), true);
+            SentBody::Whole(bytes) => drop(sink.send_data(bytes.clone(), true)),
+            streamed @ SentBody::Streamed(_) if !streamed.is_end_stream() => {
+                let body = mem::replace(streamed, SentBody::Whole(Bytes::new()));
+                upload = Some(BodyUpload::new(body, sink));
+            }
+            SentBody::Streamed(_) => {}
         }
-        match response.await {
-            Ok(response) => Ok(response),
+        let is_streamed = upload.is_some();
+        let answered = poll_fn(|cx| {
+            if upload.as_mut().is_some_and(|upload| upload.poll(cx).is_ready()) {
+                upload = None;
+            }
+            Pin::new(&mut response).poll(cx)
+        });
+        match answered.await {
+            Ok(response) => Ok((response, upload)),
+            // A body that was streamed is gone.
+            Err(cause) if is_streamed => Err(Undone::Failed(Unsent::broken(cause))),
             Err(cause) if is_unprocessed(&cause) => {
                 let is_going_away = cause.is_go_away();
                 if is_going_away {
@@ -239,8 +257,10 @@ impl UpstreamRequest {
         *head.method_mut() = self.method.clone();
         *head.version_mut() = Version::HTTP_2;
         *head.headers_mut() = self.headers.clone();
-        if !self.body.is_empty() || self.method == Method::POST {
-            head.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+        if let Some(length) = self.body.size_hint().exact()
+            && (length > 0 || self.method == Method::POST)
+        {
+            head.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         Ok(head)
     }

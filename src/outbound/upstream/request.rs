@@ -1,19 +1,46 @@
-//! A request to an upstream, and the request that got no answer.
+//! A request to an upstream, its body, and the request that got no answer.
 
-use std::fmt::Display;
+use std::{
+    error::Error,
+    fmt::Display,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, uri::PathAndQuery};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::outbound::fault::{Fault, FaultKind};
 
+/// Why the sender of a streamed body stopped.
+pub type SenderFault = Box<dyn Error + Send + Sync>;
+
+/// The body of a request.
+pub enum SentBody {
+    /// All of it; it can be sent again.
+    Whole(Bytes),
+    /// Sent as it comes, once. An error ends the request.
+    Streamed(UnsyncBoxBody<Bytes, SenderFault>),
+}
+
 /// A request to an upstream.
-#[derive(Clone)]
 pub(super) struct UpstreamRequest {
     pub(super) method: Method,
     pub(super) target: PathAndQuery,
     pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(super) body: SentBody,
+}
+
+impl UpstreamRequest {
+    /// The same request, unless its body is streamed; a whole body is shared.
+    pub(super) fn copy(&self) -> Option<Self> {
+        let SentBody::Whole(body) = &self.body else { return None };
+        let body = SentBody::Whole(body.clone());
+        Some(Self { method: self.method.clone(), target: self.target.clone(), headers: self.headers.clone(), body })
+    }
 }
 
 /// A request that got no answer.
@@ -26,5 +53,32 @@ pub(super) struct Unsent {
 impl Unsent {
     pub(super) fn broken(cause: impl Display) -> Self {
         Self { fault: Fault::new(FaultKind::Broken, cause), again: None }
+    }
+}
+
+impl Body for SentBody {
+    type Data = Bytes;
+    type Error = SenderFault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SenderFault>>> {
+        match &mut *self {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(mem::take(bytes))))),
+            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Streamed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Streamed(body) => body.size_hint(),
+        }
     }
 }

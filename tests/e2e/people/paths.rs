@@ -1,3 +1,30 @@
 //! Documents of the operator, and paths beside the MCP endpoint (B4).
 
+mod covered;
 mod documents;
+mod escape;
+mod passed;
+mod streamed;
+
+use crate::e2e::world::{Plan, Seen, Step, server};
+
+/// The standard server with paths of every kind.
+fn plan() -> Plan {
+    let paths = "
+    paths:
+      - {path: /icon.png, access: public, methods: [GET]}
+      - {path: \"/files/public/**\", access: public}
+      - {path: \"/files/**\"}
+      - {path: \"/files/**\", methods: [POST, PUT, DELETE]}
+    scopes: [\"mcp:connect\"]";
+    Plan::standard_but("\n    scopes: [\"mcp:connect\"]", paths)
+}
+
+/// What the upstream answers to each request: its target, as text.
+fn echo(seen: &Seen) -> Vec<Step> {
+    server::full(
+        200,
+        &[("Content-Type", "text/plain"), ("X-Seen", &seen.target)],
+        format!("{} {}", seen.method, seen.target),
+    )
+}

@@ -4,8 +4,9 @@
 type Body = fn(&[u8]) -> bool;
 
 /// Each target by its name.
-pub(crate) const TARGETS: [(&str, Body); 36] = [
+pub(crate) const TARGETS: [(&str, Body); 37] = [
     ("batch", super::batch),
+    ("beside", super::beside),
     ("blocks", super::blocks),
     ("config", super::config),
     ("credential_form", super::credential_form),

@@ -68,7 +68,9 @@ impl Display for What<'_> {
 
 fn object(target: &Target, out: &mut Formatter<'_>) -> fmt::Result {
     match target {
-        Target::Tool(name) | Target::Prompt(name) | Target::Template(name) => write!(out, " {}", Shown(name)),
+        Target::Tool(name) | Target::Prompt(name) | Target::Template(name) | Target::Path(name) => {
+            write!(out, " {}", Shown(name))
+        }
         Target::Resources(uris) => listed(uris, out),
         Target::Tasks { ids, .. } => listed(ids, out),
         Target::Several(_) | Target::Open | Target::Method(_) | Target::TaskList => Ok(()),

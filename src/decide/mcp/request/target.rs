@@ -48,6 +48,8 @@ pub enum Target {
     Stream,
     /// The end of a session (DELETE).
     EndSession,
+    /// A path beside the MCP endpoint (`paths:`), as the client sent it, without its query.
+    Path(Text),
 }
 
 impl Target {
@@ -62,6 +64,7 @@ impl Target {
             Self::Resources(uris) => Self::Resources(all(uris)),
             Self::Template(template) => Self::Template(own(template)),
             Self::Method(method) => Self::Method(own(method)),
+            Self::Path(path) => Self::Path(own(path)),
             Self::Tasks { method, ids, resources } => {
                 Self::Tasks { method: own(method), ids: all(ids), resources: all(resources) }
             }

@@ -8,7 +8,7 @@ use crate::decide::refusal::testing::every_row;
 
 /// Status, code, reason, the field besides the challenge, and sentence, in the order of
 /// [`every_row`].
-const ANSWERS: [(u16, i32, &str, &str, &str); 74] = [
+const ANSWERS: [(u16, i32, &str, &str, &str); 76] = [
     (400, 40001, "bad_request", "", "the HTTP request is not acceptable: a"),
     (404, 40401, "not_found", "", "there is no MCP server at this path"),
     (421, 42101, "misdirected", "", "this gateway does not serve that host name"),
@@ -24,6 +24,14 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 74] = [
     (408, 40802, "head_timeout", "", "the request's header came too slowly"),
     (417, 41701, "expectation_failed", "", "the only expectation that can be met is 100-continue"),
     (403, 40303, "foreign_origin", "", "browser pages from this origin may not call this server"),
+    (
+        403,
+        40308,
+        "service_worker",
+        "",
+        "nothing at this path may be the script of a service worker: it would act for the whole origin",
+    ),
+    (400, 40010, "unsafe_path", "", "servers read this path in more than one way: a dot segment"),
     (508, 50801, "loop", "", "the request has been through this gateway before: its upstream leads back to it"),
     (401, 40101, "no_credential", "", "this server needs an access token: send it as Authorization: Bearer"),
     (
