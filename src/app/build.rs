@@ -254,7 +254,7 @@ impl Builder {
                 false => Transport::Streamable,
                 true => Transport::Sse { messages: messages_path(endpoint.path).into() },
             },
-            mirror: preferred.map_or(Mirror::Nothing, |preferred| shared.mirror(preferred)),
+            mirror: preferred.map_or(Mirror::Nothing, |preferred| Mirror::of(preferred, shared.embedded)),
             published,
             published_otherwise,
             sites: Sites::new(public_url.origin(), &origins).map_err(|fault| format!("allowed_origins: {fault:?}"))?,
@@ -333,16 +333,6 @@ struct SharedParts<'a> {
     embedded: &'a [Arc<Embedded>],
     known_issuers: Arc<[Issuer]>,
     api_keys: Arc<ApiKeys>,
-}
-
-impl SharedParts<'_> {
-    /// Where the metadata of an issuer is.
-    fn mirror(&self, issuer: &IssuerKeys) -> Mirror {
-        match self.embedded.iter().find(|embedded| embedded.settings.name == issuer.rules().name) {
-            Some(embedded) => Mirror::Inside(Arc::clone(embedded)),
-            None => Mirror::Elsewhere(Arc::clone(issuer.discovery())),
-        }
-    }
 }
 
 /// Headers that only the gateway may send to the upstream: identity headers and its credential.

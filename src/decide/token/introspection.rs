@@ -9,7 +9,12 @@ use crate::{
     decide::{
         json::strict,
         refusal::{TokenFault, fault::NotAccess},
-        token::{caller::Caller, claims, rules::TokenRules, token_type},
+        token::{
+            caller::Caller,
+            claims,
+            rules::TokenRules,
+            token_type::{self, TokenType},
+        },
     },
 };
 
@@ -44,12 +49,14 @@ pub fn read(body: &[u8], token: &str, rules: &TokenRules, now: Now) -> Result<Ca
         _ => return Err(NotAnAnswer("`active` is neither true nor false")),
     }
     let issuer = issuer(&answer, rules).map_err(Token)?;
-    check_type(&answer).map_err(Token)?;
+    let is_said = says_access(&answer).map_err(Token)?;
     // Hydra's word for what others call `access`.
     if answer.get("token_use").is_some_and(|usage| usage == "access_token") {
         answer.insert("token_use".to_owned(), "access".into());
     }
-    let token_type = token_type::judge(None, &answer, rules).map_err(|why| Token(TokenFault::Type(why)))?;
+    let judged = token_type::judge(None, &answer, rules).map_err(|why| Token(TokenFault::Type(why)))?;
+    // `token_type` is of access tokens alone (RFC 6749 §5.1), so no other mark is needed.
+    let token_type = if is_said { TokenType::Access } else { judged };
     let has_expiry = answer.contains_key("exp");
     if !has_expiry {
         answer.insert("exp".to_owned(), NEVER_SECS.into());
@@ -65,18 +72,19 @@ pub fn read(body: &[u8], token: &str, rules: &TokenRules, now: Now) -> Result<Ca
     Ok(caller)
 }
 
-/// The issuer that the answer names; the one that was asked, if it names none.
+/// The issuer that was asked. If the answer names one, it must be one of its names.
 fn issuer<'r>(answer: &Map<String, Value>, rules: &'r TokenRules) -> Result<&'r Issuer, TokenFault> {
-    let named = match answer.get("iss") {
-        None => rules.issuers.first(),
-        Some(Value::String(name)) => rules.issuers.iter().find(|issuer| issuer.as_str() == name),
-        Some(_) => None,
+    let is_named = match answer.get("iss") {
+        None => true,
+        Some(Value::String(name)) => rules.issuers.iter().any(|issuer| issuer.as_str() == name),
+        Some(_) => false,
     };
-    named.ok_or(TokenFault::Issuer)
+    rules.issuers.first().filter(|_| is_named).ok_or(TokenFault::Issuer)
 }
 
-/// `token_type` of the answer (RFC 6749 §7.1). Some servers write the kind of the token instead.
-fn check_type(answer: &Map<String, Value>) -> Result<(), TokenFault> {
+/// Whether `token_type` of the answer says that it is an access token (RFC 6749 §7.1). Some servers
+/// write the kind of the token instead.
+fn says_access(answer: &Map<String, Value>) -> Result<bool, TokenFault> {
     const ACCESS: [&str; 4] = [
         "bearer",
         "access_token",
@@ -84,8 +92,8 @@ fn check_type(answer: &Map<String, Value>) -> Result<(), TokenFault> {
         "urn:pingidentity.com:oauth2:validated_token",
     ];
     match answer.get("token_type") {
-        None => Ok(()),
-        Some(Value::String(name)) if ACCESS.iter().any(|one| name.eq_ignore_ascii_case(one)) => Ok(()),
+        None => Ok(false),
+        Some(Value::String(name)) if ACCESS.iter().any(|one| name.eq_ignore_ascii_case(one)) => Ok(true),
         Some(Value::String(name)) if name.eq_ignore_ascii_case("dpop") => Err(TokenFault::SenderConstraint),
         // A refresh token is active, too.
         Some(_) => Err(TokenFault::Type(NotAccess::Says("token_type"))),

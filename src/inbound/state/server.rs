@@ -136,6 +136,17 @@ pub enum Mirror {
     Nothing,
 }
 
+impl Mirror {
+    /// Where the metadata of `issuer` is, which may be one of the `embedded` servers.
+    #[must_use]
+    pub fn of(issuer: &IssuerKeys, embedded: &[Arc<Embedded>]) -> Self {
+        match embedded.iter().find(|embedded| embedded.settings.name == issuer.rules().name) {
+            Some(embedded) => Self::Inside(Arc::clone(embedded)),
+            None => Self::Elsewhere(Arc::clone(issuer.discovery())),
+        }
+    }
+}
+
 /// An MCP transport over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transport {

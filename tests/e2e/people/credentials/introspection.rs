@@ -277,3 +277,37 @@ async fn people_a10_what_the_operator_must_know_is_told() {
     world.gateway.line(|line| line.contains("check `client_id` and `client_secret`")).await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn people_a10_a2_the_rules_for_jwts_of_an_issuer_hold_for_its_opaque_tokens() {
+    let issuers = "  house:\n    issuer: \"@ISSUER@\"\n    profile: keycloak\n    client_ids: [client-1]\n    required_claims: {org: [acme]}\n    \
+                   subject_claims: [sub, client_id]\n    introspection: {client_id: gw, client_secret: env:INTROSPECTION}\n";
+    let world = plan("30s", "").issuers(issuers).start().await;
+    let said = table(&world);
+    let mut good = with(active(&world), "org", json!("acme"));
+    good.as_object_mut().unwrap().remove("aud");
+    let mut nameless = good.clone();
+    nameless.as_object_mut().unwrap().remove("sub");
+    for (token, answer) in [
+        ("opaque-client", good.clone()),
+        ("opaque-machine", nameless),
+        ("opaque-other-client", with(good.clone(), "client_id", json!("client-2"))),
+        ("opaque-other-org", with(good.clone(), "org", json!("evil"))),
+        ("opaque-elsewhere", with(good.clone(), "aud", json!("https://other.example"))),
+        ("opaque-refresh", with(good, "typ", json!("Refresh"))),
+    ] {
+        say(&said, token, answer);
+    }
+    let ask = |token: &str| Ask::post("/mcp", call("safe")).token(token);
+    world
+        .verdicts(vec![
+            row("of a listed client, without aud", ask("opaque-client"), Want::Passes),
+            row("named by its client", ask("opaque-machine"), Want::Passes),
+            row("of another client", ask("opaque-other-client"), Want::Status(401)),
+            row("of another organization", ask("opaque-other-org"), Want::Status(401)),
+            row("for another resource", ask("opaque-elsewhere"), Want::Status(401)),
+            row("a refresh token", ask("opaque-refresh"), Want::Status(401)),
+        ])
+        .await;
+    world.close().await;
+}
