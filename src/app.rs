@@ -30,7 +30,9 @@ use crate::{
             room::Room,
             tls::{Certificates, Concern},
         },
-        state::{events::EventOwners, gateway::Gateway, sessions::SessionQuota, tasks::Tasks},
+        state::{
+            anonymous::AnonymousSessions, events::EventOwners, gateway::Gateway, sessions::SessionQuota, tasks::Tasks,
+        },
     },
     observe::{Observe, overdue},
     outbound::verify::Verifier,
@@ -109,6 +111,7 @@ impl App {
             sessions: SessionQuota::default(),
             tasks: Tasks::default(),
             events: EventOwners::default(),
+            anonymous: AnonymousSessions::new(&random_key().map_err(StartFault::System)?),
             session_keys: session_keys(&settings).map_err(StartFault::System)?,
             pseudonym,
             via,
@@ -298,9 +301,13 @@ fn session_keys(settings: &Settings) -> Result<SessionKeys, String> {
     if !settings.session_keys.is_empty() {
         return Ok(SessionKeys::new(&settings.session_keys));
     }
+    Ok(SessionKeys::new(&[random_key()?]))
+}
+
+fn random_key() -> Result<Secret, String> {
     let mut key = vec![0; 32];
     aws_lc_rs::rand::fill(&mut key).map_err(|_| NO_RANDOMNESS.to_owned())?;
-    Ok(SessionKeys::new(&[Secret::new(key)]))
+    Ok(Secret::new(key))
 }
 
 const NO_RANDOMNESS: &str = "the system has no randomness";

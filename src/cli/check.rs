@@ -4,14 +4,14 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     app::{self, clock::SystemClock},
-    authorization_server::settings::{EmbeddedSettings, Login},
+    authorization_server::settings::{EmbeddedSettings, Login, StoreSettings},
     base::clock::Clock,
     cli::{
         check_seals::{self, SealLine},
         terminal::{BAD_CONFIG, complain, load, print},
         unobserved::unobserved,
     },
-    config::Settings,
+    config::{ServerSettings, Settings},
     decide::json::pointer,
 };
 
@@ -41,6 +41,12 @@ pub(super) fn check(path: &Path) -> u8 {
     for key in ended(&loaded.settings) {
         complain(&format!("warning: {}: keys: the API key {key:?} has ended: its `not_after` is past", path.display()));
     }
+    for line in public(&loaded.settings) {
+        print(&format!("{}: {line}", path.display()));
+    }
+    if let Some(warning) = unshared(&loaded.settings) {
+        complain(&format!("warning: {}: {warning}", path.display()));
+    }
     for line in trusted(&loaded.settings) {
         print(&format!("{}: {line}", path.display()));
     }
@@ -65,6 +71,36 @@ fn ended(settings: &Settings) -> impl Iterator<Item = &str> {
     let now = SystemClock::start().now().wall;
     let keys = settings.api_keys.iter();
     keys.filter(move |key| key.not_after.is_some_and(|end| end <= now)).map(|key| &*key.name)
+}
+
+/// What everyone may use without a token.
+fn public(settings: &Settings) -> Vec<String> {
+    let each = |server: &ServerSettings| {
+        let rules: Vec<String> = server
+            .policy
+            .public()
+            .map(|(index, rule)| {
+                format!("{} {} (rules[{index}])", rule.subject.key(), rule.subject.patterns().join(", "))
+            })
+            .collect();
+        let lists = "lists as `hide` leaves them";
+        (!rules.is_empty())
+            .then(|| format!("servers.{}: anyone can use without a token: {}; {lists}", server.name, rules.join("; ")))
+    };
+    settings.servers.iter().filter_map(each).collect()
+}
+
+/// Public rules of a gateway that probably has several replicas, which share no store: with
+/// `session_keys` they share the seals of sessions.
+fn unshared(settings: &Settings) -> Option<String> {
+    let is_shared = settings.embedded.iter().any(|of| matches!(of.store, StoreSettings::Redis(_)));
+    let first = settings.servers.iter().find_map(|server| Some((&server.name, server.policy.public().next()?.0)));
+    let (name, rule) = first.filter(|_| !settings.session_keys.is_empty() && !is_shared)?;
+    Some(format!(
+        "servers.{name}.rules[{rule}].public: with several replicas, a session that begins without a token is known to \
+         one of them alone, and its client is told to begin a new one at the others; expected `store: {{redis: …}}` at an \
+         embedded authorization server, or one replica for each client"
+    ))
 }
 
 /// Which addresses count, for each embedded server that decides by an address.

@@ -259,7 +259,7 @@ fn rule(rule: &Rule) -> Out {
         let claims = rule.claims.iter().map(|(claim, of)| (claim.to_string(), values(of)));
         entries.push(("claims".to_owned(), Out::FlowMap(claims.collect())));
     }
-    let flags = [("deny", rule.deny), ("report_only", rule.report_only)];
+    let flags = [("deny", rule.deny), ("report_only", rule.report_only), ("public", rule.public)];
     entries.extend(flags.into_iter().filter(|(_, on)| *on).map(|(key, _)| (key.to_owned(), yes())));
     Out::FlowMap(entries)
 }

@@ -74,6 +74,7 @@ fn rule(field: &Field<'_>) -> Option<(Rule, Vec<Place>)> {
         if let Some(deny) = deny.filter(|_| denies && conditions > 0) {
             deny.wrong::<()>("either `deny: true` or `scopes`, `any_scope` and `claims`: a denial has no conditions");
         }
+        let is_public = public(fields, denies || report_only, conditions > 0);
         let (subject, places) = subject?;
         let rule = Rule {
             scopes: bare(scopes.as_ref().map(value::scopes)),
@@ -81,10 +82,26 @@ fn rule(field: &Field<'_>) -> Option<(Rule, Vec<Place>)> {
             claims: claims.and_then(|field| claim_conditions(&field)).unwrap_or_default(),
             deny: denies,
             report_only,
+            public: is_public,
             subject,
         };
         Some((rule, places))
     })
+}
+
+/// `public`, which has nothing beside it and is not about methods.
+fn public(fields: &mut Fields<'_>, has_other_flag: bool, has_conditions: bool) -> bool {
+    let is_about_methods = fields.get("methods").is_some();
+    let Some(field) = fields.get("public").filter(|field| field.bool() == Some(true)) else { return false };
+    if has_conditions {
+        field
+            .wrong::<()>("either `public: true` or `scopes`, `any_scope` and `claims`: without a token there are none");
+    } else if has_other_flag {
+        field.wrong::<()>("`public: true` alone: `deny` and `report_only` say something else");
+    } else if is_about_methods {
+        field.wrong::<()>("a rule about tools, resources or prompts: other methods need a token");
+    }
+    true
 }
 
 fn bare(scopes: Option<Vec<Written<Scope>>>) -> Vec<Scope> {

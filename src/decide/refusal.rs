@@ -44,6 +44,11 @@ pub enum Refusal {
     // --- who asks ---
     /// No credential came.
     NoCredential,
+    /// No credential came, and what the request asks for is not public.
+    SignIn {
+        /// All scopes that it needs, in the order of the configuration.
+        needed: Vec<Scope>,
+    },
     /// The credential is presented in a way that RFC 6750 §3.1 calls `invalid_request`.
     Presentation(PresentationFault),
     /// The token is not valid here.
@@ -94,6 +99,8 @@ pub enum Refusal {
     BadSessionHeader,
     /// A parameter of the query that `upstream.url` has already.
     PinnedQuery,
+    /// The store of the owners of sessions cannot be reached.
+    SessionsUnavailable,
     /// A session of another caller, or one that the gateway did not seal.
     UnknownSession,
 

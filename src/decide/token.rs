@@ -12,6 +12,7 @@ pub mod jwk;
 pub mod jwt;
 pub mod machine_mark;
 pub mod presented;
+pub mod requester;
 pub mod rules;
 #[cfg(test)]
 pub(crate) mod testing;

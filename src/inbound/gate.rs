@@ -11,11 +11,12 @@
 //! ------------------------- the point of no return: nothing can be refused, only ended
 //! 8 relay the answer                   answer/relay, which cannot fail
 //! ```
-//! The caller is verified before a byte of the body is read.
+//! The caller is verified before a byte of the body is read. On a server with a public rule, a
+//! request without a token takes steps 4 to 6 of its own: gate/anonymous.
 
 use std::{mem, sync::Arc};
 
-use http::{HeaderValue, Method, Response, StatusCode, header::AUTHORIZATION, request::Parts};
+use http::{HeaderValue, Method, Response, StatusCode, header::AUTHORIZATION, request::Parts, uri::PathAndQuery};
 use hyper::body::Incoming;
 
 use crate::{
@@ -28,10 +29,10 @@ use crate::{
             request::{headers, target::Target},
             version::Era,
         },
-        policy::evaluate::{Permit, deciding_rule, evaluate},
+        policy::evaluate::{Permit, deciding_rule, evaluate, public::evaluate_public},
         refusal::{Refusal, TokenFault, row::By},
         routing::Ending,
-        token::{caller::Caller, presented::Presented},
+        token::{caller::Caller, presented::Presented, requester::Requester},
     },
     inbound::{
         answer::{
@@ -109,13 +110,24 @@ impl Judge<'_> {
         context: &mut RequestContext,
         record: &mut Record,
     ) -> Result<(Outgoing, Permit), Refusal> {
-        let caller = who(self.arrival, self.server, self.head).await?;
+        let caller = match who(self.arrival, self.server, self.head).await {
+            // Rare, so its state is on the heap.
+            Err(Refusal::NoCredential) if self.may_be_anonymous() => {
+                return Box::pin(self.without_token((body, busy), context, record)).await;
+            }
+            found => found?,
+        };
         context.caller = Some(Arc::clone(&caller));
         record.caller(&caller);
         let place = self.enter(&caller, busy)?;
         let mut asked = self.what(body, &place, context, record).await?;
         let permit = self.may(&caller, &mut asked, record)?;
-        let outgoing = self.room(caller, asked, place, context)?;
+        let way = match self.way(&caller, context) {
+            // Perhaps the session began without a token.
+            Err(Refusal::UnknownSession) if self.is_public_here() => Box::pin(self.take_over(&caller, context)).await?,
+            way => way?,
+        };
+        let outgoing = self.room(Requester::Verified(caller), asked, (way, place), context)?;
         Ok((outgoing, permit))
     }
 
@@ -154,15 +166,21 @@ impl Judge<'_> {
             }
             _ => return Err(Refusal::Method(endpoint.methods())),
         };
-        let method = context.method.get_or_insert_with(|| Text::from(head.method.as_str()));
-        headers::check_session(&head.headers, method)?;
+        self.note(&mut asked, context, record)?;
+        Ok(asked)
+    }
+
+    /// Notes what the message asks for.
+    fn note(&self, asked: &mut McpRequest, context: &mut RequestContext, record: &mut Record) -> Result<(), Refusal> {
+        let method = context.method.get_or_insert_with(|| Text::from(self.head.method.as_str()));
+        headers::check_session(&self.head.headers, method)?;
         match asked.parts.as_slice() {
             [] => record.asked(method, &asked.target),
             [(method, one)] => record.asked(method, one),
             _ => record.asked_together(mem::take(&mut asked.parts)),
         }
         context.target = Some(asked.target.clone());
-        Ok(asked)
+        Ok(())
     }
 
     /// Step 5: whether the rules permit it. A request about a task needs the permission for the
@@ -175,8 +193,15 @@ impl Judge<'_> {
             // If the caller may not even connect, that is the refusal, not the unknown task.
             Err(unknown) => return Err(evaluate(policy, caller, &Target::Open).err().unwrap_or(unknown)),
         };
-        record.judge_each(|one| (deciding_rule(policy, one), evaluate(policy, caller, one)));
-        let permit = evaluate(policy, caller, &target)?;
+        // A caller may do what everyone may do.
+        let judge = |target: &Target| {
+            evaluate(policy, caller, target).or_else(|refusal| match asked.without_token {
+                Some(proof) => evaluate_public(policy, target, proof).map_err(|_| refusal),
+                None => Err(refusal),
+            })
+        };
+        record.judge_each(|one| (deciding_rule(policy, one), judge(one)));
+        let permit = judge(&target)?;
         record.permitted(permit.rule(), permit.reported());
         asked.target = target;
         Ok(permit)
@@ -186,9 +211,9 @@ impl Judge<'_> {
     /// for the session, stream or task that the request begins.
     fn room(
         &self,
-        caller: Arc<Caller>,
+        who: Requester,
         asked: McpRequest,
-        mut place: RequestPlace,
+        (way, mut place): (SessionWay, RequestPlace),
         context: &RequestContext,
     ) -> Result<Outgoing, Refusal> {
         let Self { arrival, server, endpoint, head } = *self;
@@ -199,15 +224,7 @@ impl Judge<'_> {
             // Its query names the stream, and nothing else.
             Endpoint::Messages => None,
         };
-        let ((session, resumed), message_path) = match endpoint {
-            Endpoint::Streamable => (self.session(&caller, context)?, None),
-            // The transport of 2024-11-05 has no `Mcp-Session-Id`.
-            Endpoint::Events => ((None, None), None),
-            Endpoint::Messages => {
-                let path = legacy_sse::message_path(&gateway.session_keys, server, &caller, head.uri.query())?;
-                ((None, None), Some(path))
-            }
-        };
+        let SessionWay { session, resumed, message_path } = way;
         if asked.answers && session.is_none() && message_path.is_none() {
             // The ids of a server's requests are small numbers. Without a session, any caller could
             // answer a request that the server sent to another caller (attack 132).
@@ -227,17 +244,17 @@ impl Judge<'_> {
                 place.may_stream(limits.streams_per_caller.min(arrival.snapshot.limits.streams_of_caller))?;
             }
         }
-        if asked.asks_for_task {
-            gateway.tasks.check(name, &caller, arrival.now)?;
+        if let Some(caller) = who.caller().filter(|_| asked.asks_for_task) {
+            gateway.tasks.check(name, caller, arrival.now)?;
         }
         // A batch cannot hold `initialize`. On the transport of 2024-11-05 the event stream is the
         // session, and it already counts as a stream.
         let begins = method == method::INITIALIZE && endpoint == Endpoint::Streamable;
         if begins {
-            gateway.sessions.begin(name, &caller, limits.sessions_per_caller, arrival.now)?;
+            gateway.sessions.begin(name, &who, limits.sessions_per_caller, arrival.now)?;
         }
         Ok(Outgoing {
-            caller,
+            who,
             body: asked.body,
             era: context.era,
             endpoint,
@@ -253,26 +270,56 @@ impl Judge<'_> {
         })
     }
 
+    /// The session of the request, and where its message goes.
+    fn way(&self, caller: &Caller, context: &RequestContext) -> Result<SessionWay, Refusal> {
+        let Self { arrival, server, endpoint, head } = *self;
+        match endpoint {
+            Endpoint::Streamable => self.session(caller, context),
+            // The transport of 2024-11-05 has no `Mcp-Session-Id`.
+            Endpoint::Events => Ok(SessionWay::default()),
+            Endpoint::Messages => {
+                let keys = &arrival.connection.gateway.session_keys;
+                let path = legacy_sse::message_path(keys, server, caller, head.uri.query())?;
+                Ok(SessionWay { message_path: Some(path), ..SessionWay::default() })
+            }
+        }
+    }
+
     /// The session of a legacy request. If the request resumes a stream that the gateway knows,
     /// also the target of that stream (SPEC C-41, C-52). The modern protocol has no sessions, so
     /// the upstream gets no session id (SPEC C-47). `initialize` begins a session and has none:
     /// clients send a stale id with it after the upstream has restarted (SPEC C-40).
-    fn session(
-        &self,
-        caller: &Caller,
-        context: &RequestContext,
-    ) -> Result<(Option<McpSession>, Option<Target>), Refusal> {
+    fn session(&self, caller: &Caller, context: &RequestContext) -> Result<SessionWay, Refusal> {
         if context.era != Era::Legacy || context.method.as_deref() == Some(method::INITIALIZE) {
-            return Ok((None, None));
+            return Ok(SessionWay::default());
         }
         let (gateway, headers) = (&self.arrival.connection.gateway, &self.head.headers);
-        let session = session::open(&gateway.session_keys, self.server, caller, headers)?;
-        let Some(event) = headers.get(LAST_EVENT_ID) else { return Ok((session, None)) };
-        // An event id without a session proves nothing: any caller may guess it (attack 134).
-        let session = session.ok_or(Refusal::UnknownSession)?;
-        let resumed = gateway.events.check(self.server, caller, session.id.as_bytes(), event.as_bytes())?;
-        Ok((Some(session), resumed))
+        match session::open(&gateway.session_keys, self.server, caller, headers)? {
+            Some(session) => self.resumed(caller, session),
+            // An event id without a session proves nothing: any caller may guess it (attack 134).
+            None if headers.contains_key(LAST_EVENT_ID) => Err(Refusal::UnknownSession),
+            None => Ok(SessionWay::default()),
+        }
     }
+
+    /// The session of a caller who owns it, and the stream that the request resumes.
+    fn resumed(&self, caller: &Caller, session: McpSession) -> Result<SessionWay, Refusal> {
+        let events = &self.arrival.connection.gateway.events;
+        let resumed = match self.head.headers.get(LAST_EVENT_ID) {
+            Some(event) => events.check(self.server, caller, session.id.as_bytes(), event.as_bytes())?,
+            None => None,
+        };
+        Ok(SessionWay { session: Some(session), resumed, message_path: None })
+    }
+}
+
+/// The session of a request, the target of the stream that it resumes, and the path that an
+/// upstream of 2024-11-05 named for the message.
+#[derive(Default)]
+struct SessionWay {
+    session: Option<McpSession>,
+    resumed: Option<Target>,
+    message_path: Option<PathAndQuery>,
 }
 
 /// Steps 2 and 3: the caller, by a token or an API key that is genuine, valid, and for this server.
@@ -319,5 +366,6 @@ pub(super) fn refuse(
     response
 }
 
+mod anonymous;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Reads a request: head, body, message, session; and answers the paths that need no upstream.
 
+pub(in crate::inbound) mod anonymous;
 pub(in crate::inbound) mod arrival;
 pub(in crate::inbound) mod body;
 pub(in crate::inbound) mod context;

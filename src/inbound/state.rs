@@ -1,5 +1,6 @@
 //! State beyond one request: the snapshot in force, and the stores and counts for each caller.
 
+pub mod anonymous;
 pub mod documents;
 pub mod events;
 pub mod gateway;

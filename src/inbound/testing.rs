@@ -32,6 +32,7 @@ use crate::{
         routing::{RouteEntry, Routes},
         token::{
             caller::Caller,
+            requester::Requester,
             testing::{P256, claims, now, rules, with},
         },
     },
@@ -50,6 +51,7 @@ use crate::{
             service,
         },
         state::{
+            anonymous::AnonymousSessions,
             events::EventOwners,
             gateway::Gateway,
             server::{
@@ -107,6 +109,7 @@ pub(super) fn rule(tools: &str, scopes: &[&str]) -> Rule {
         claims: Vec::new(),
         deny: false,
         report_only: false,
+        public: false,
     }
 }
 
@@ -161,6 +164,7 @@ impl TestGateway {
             room,
             usage: Arc::default(),
             sessions: SessionQuota::default(),
+            anonymous: AnonymousSessions::new(&Secret::new(vec![9; 32])),
             tasks: Tasks::default(),
             events: EventOwners::default(),
             session_keys: SessionKeys::new(&[Secret::new(vec![7; 32])]),
@@ -215,7 +219,7 @@ impl TestGateway {
         let target = Target::Tool("safe".into());
         let permit = evaluate(&self.server.policy, &caller, &target).unwrap();
         let mut outgoing = Outgoing {
-            caller,
+            who: Requester::Verified(caller),
             body: Bytes::from_static(b"{}"),
             era: Era::Legacy,
             endpoint: Endpoint::Streamable,

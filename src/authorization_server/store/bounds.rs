@@ -49,6 +49,7 @@ impl StoreBounds {
             | K::Assertion
             | K::Lease
             | K::StepUp
+            | K::SessionOwner
             | K::Store => self.others,
         }
     }

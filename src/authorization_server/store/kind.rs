@@ -27,13 +27,15 @@ pub enum EntryKind {
     Lease,
     /// Calls of one client for one user that were refused for lack of scope.
     StepUp,
+    /// Which caller owns an MCP session that began without a token.
+    SessionOwner,
     /// About the store itself: its id, and the replicas that use it.
     Store,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Flow,
         Self::Login,
         Self::Code,
@@ -46,6 +48,7 @@ impl EntryKind {
         Self::Document,
         Self::Lease,
         Self::StepUp,
+        Self::SessionOwner,
         Self::Store,
     ];
 
@@ -64,6 +67,7 @@ impl EntryKind {
             Self::Document => "document",
             Self::Lease => "lease",
             Self::StepUp => "step_up",
+            Self::SessionOwner => "session_owner",
             Self::Store => "store",
         }
     }
@@ -85,7 +89,8 @@ impl EntryKind {
             | Self::Client
             | Self::Consent
             | Self::Document
-            | Self::StepUp => true,
+            | Self::StepUp
+            | Self::SessionOwner => true,
             Self::Keys | Self::Revoked | Self::Assertion | Self::Lease | Self::Store => false,
         }
     }

@@ -66,3 +66,14 @@ pub const TASK_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 pub const EVENTS_PER_CALLER_MAX: usize = 4_096;
 /// Events of all callers.
 pub const EVENTS_MAX: usize = 524_288;
+
+/// Bytes of a request body without a token, at most; `limits.request_body` may be less.
+pub const ANONYMOUS_BODY_BYTES_MAX: u64 = 64 * KIB as u64;
+/// A session that began without a token ends after this time: its id then opens no more.
+pub const ANONYMOUS_SESSION_AGE: Duration = Duration::from_secs(24 * 3600);
+/// How much longer it is remembered who owns such a session: the clock may be set back.
+pub const ANONYMOUS_OWNER_KEPT: Duration = Duration::from_secs(3600);
+/// Sessions of one caller that began without a token.
+pub const ANONYMOUS_OWNED_PER_CALLER_MAX: usize = 1_024;
+/// Such sessions of all callers.
+pub const ANONYMOUS_OWNED_MAX: usize = 65_536;

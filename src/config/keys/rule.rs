@@ -36,6 +36,12 @@ pub(super) fn section() -> KeySection {
                  as `/realm_access/roles`. In `{glob: \"*@example.com\"}`, `*` is any text and `?` any character.",
             ),
             KeyRow::flag("deny", "Refuses the targets to every caller. Such a rule has no conditions."),
+            KeyRow::flag(
+                "public",
+                "Permits the targets to everyone, also without a token. Such a rule has no conditions, and is about tools, \
+                 resources or prompts. Without a token pass only `initialize`, `ping`, lists, and what a public rule \
+                 permits; a client that asks for more is told to sign in.",
+            ),
             KeyRow::flag("report_only", "Permits what the rule would refuse, and logs it."),
         ],
     }

@@ -2,7 +2,10 @@
 
 use crate::decide::{
     mcp::{error::about::About, request::target::Target},
-    refusal::row::{By, ChallengeKind},
+    refusal::{
+        Refusal,
+        row::{By, ChallengeKind},
+    },
     token::caller::Caller,
 };
 
@@ -42,22 +45,29 @@ impl DenialForm {
 }
 
 impl DenyAs {
-    /// The form of the answer. Only a call of a tool, with an id and a verified token, that the
-    /// rules refuse can get a result: a missing or invalid token is never status 200 (SPEC A-59).
+    /// The form of the answer. Only a call of a tool, with an id, that the rules refuse can get a
+    /// result: an invalid token is never status 200 (SPEC A-59). A call without a token gets one
+    /// only with `tool_error`, on a server with a public rule: ChatGPT asks its user to sign in by
+    /// a result, and not by a 401.
     #[must_use]
     pub fn form(self, about: &About<'_>) -> DenialForm {
         let row = about.refusal.row();
         let may_read = match self {
             Self::Auto => about.caller.is_some_and(Caller::is_machine),
             Self::Challenge => false,
-            Self::ToolError => about.caller.is_some(),
+            Self::ToolError => true,
         };
-        let is_denied_call =
-            matches!(row.by, By::Policy(_)) && matches!(about.target, Some(Target::Tool(_))) && about.id.is_some();
+        // Without a public rule, the target of such a call is not known: its body is not read.
+        let needs_sign_in = matches!(about.refusal, Refusal::SignIn { .. } | Refusal::NoCredential);
+        let is_denied_call = (matches!(row.by, By::Policy(_)) || needs_sign_in)
+            && matches!(about.target, Some(Target::Tool(_)))
+            && about.id.is_some();
         match row.challenge {
             _ if may_read && is_denied_call => DenialForm::ToolError,
             ChallengeKind::None => DenialForm::Error,
-            ChallengeKind::Bare | ChallengeKind::Error(..) | ChallengeKind::Scope(_) => DenialForm::Challenge,
+            ChallengeKind::Bare | ChallengeKind::SignIn(_) | ChallengeKind::Error(..) | ChallengeKind::Scope(_) => {
+                DenialForm::Challenge
+            }
         }
     }
 }
@@ -67,10 +77,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{
-        base::text::Text,
-        decide::refusal::{Refusal, TokenFault},
-    };
+    use crate::{base::text::Text, decide::refusal::TokenFault};
 
     #[test]
     fn a50_a59_machines_can_read_a_refused_call_and_everyone_else_gets_the_challenge() {
@@ -93,11 +100,12 @@ mod tests {
             (&scope, &resource, Some(&id), Some(&machine), [Challenge, Challenge, Challenge]),
             (&scope, &Target::Several(vec![call.clone()]), Some(&id), Some(&machine), [Challenge; 3]),
             // What is refused before the rules.
-            (&Refusal::NoCredential, &call, Some(&id), None, [Challenge; 3]),
+            (&Refusal::NoCredential, &resource, Some(&id), None, [Challenge; 3]),
             (&Refusal::Token(TokenFault::Expired), &call, Some(&id), None, [Challenge; 3]),
             (&Refusal::TooManyRequests, &call, Some(&id), Some(&machine), [Error; 3]),
             // A caller without a token can always sign in.
-            (&scope, &call, Some(&id), None, [Challenge; 3]),
+            (&Refusal::NoCredential, &call, Some(&id), None, [Challenge, Challenge, ToolError]),
+            (&Refusal::NoCredential, &call, None, None, [Challenge; 3]),
         ];
         for (refusal, target, id, caller, expected) in cases {
             let about =

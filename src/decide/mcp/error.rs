@@ -21,10 +21,14 @@ pub fn body(about: &About<'_>) -> Vec<u8> {
 
 /// A `tools/call` result with `isError: true` and the same sentence, for `deny_as: tool_error`.
 ///
+/// `challenge`: what a `WWW-Authenticate` field would say. ChatGPT begins a sign-in when it finds it
+/// in `_meta`.
+///
 /// A modern result has `resultType: complete`; legacy schemas do not know that member.
 #[must_use]
-pub fn tool_result(about: &About<'_>, era: Era) -> Vec<u8> {
+pub fn tool_result(about: &About<'_>, era: Era, challenge: Option<&str>) -> Vec<u8> {
     let result = ToolResult {
+        meta: challenge.map(|challenge| ResultMeta { www_authenticate: [challenge] }),
         result_type: (era == Era::Modern).then_some("complete"),
         content: [Content { kind: "text", text: &sentence(about) }],
         is_error: true,
@@ -85,10 +89,18 @@ impl<'a> Data<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ToolResult<'a> {
+    #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
+    meta: Option<ResultMeta<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result_type: Option<&'static str>,
     content: [Content<'a>; 1],
     is_error: bool,
+}
+
+#[derive(Serialize)]
+struct ResultMeta<'a> {
+    #[serde(rename = "mcp/www_authenticate")]
+    www_authenticate: [&'a str; 1],
 }
 
 #[derive(Serialize)]

@@ -36,6 +36,19 @@ pub struct Method {
     pub list: Option<Lists>,
     /// The eras that define it.
     pub era: MethodEra,
+    /// Whether it may come without a token, where a rule of the server is public.
+    pub without_token: WithoutTokenColumn,
+}
+
+/// Whether a method may come without a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutTokenColumn {
+    /// It needs a token.
+    Never,
+    /// It shows what the server has, and touches nothing.
+    Always,
+    /// If the rule for what it touches is public.
+    IfPublic,
 }
 
 /// What a method touches: the thing that a rule must permit (SPEC C.0).
@@ -89,7 +102,14 @@ const PLAIN: Method = Method {
     mcp_name: None,
     list: None,
     era: MethodEra::Both,
+    without_token: WithoutTokenColumn::Never,
 };
+
+/// The row of a method that may come without a token.
+const OPEN: Method = Method { without_token: WithoutTokenColumn::Always, ..PLAIN };
+
+/// The row of a method that may come without a token if what it touches is public.
+const USE: Method = Method { without_token: WithoutTokenColumn::IfPublic, ..PLAIN };
 
 /// The row of a client's notification.
 const NOTIFICATION: Method = Method { is_notification: true, era: MethodEra::Legacy, ..PLAIN };
@@ -99,17 +119,17 @@ const TASK: Method = Method { touches: Touches::Task, mcp_name: Some(Param::Task
 
 /// Every method, the most frequent first. A method that is not here needs a `methods` rule.
 pub const METHODS: [Method; 25] = [
-    Method { name: CALL_TOOL, touches: Touches::Tool, mcp_name: Some(Param::Name), ..PLAIN },
-    Method { name: "tools/list", list: Some(Lists::Tools), ..PLAIN },
-    Method { name: INITIALIZE, era: MethodEra::Legacy, ..PLAIN },
-    Method { name: "server/discover", era: MethodEra::Modern, ..PLAIN },
-    Method { name: "ping", era: MethodEra::Legacy, ..PLAIN },
+    Method { name: CALL_TOOL, touches: Touches::Tool, mcp_name: Some(Param::Name), ..USE },
+    Method { name: "tools/list", list: Some(Lists::Tools), ..OPEN },
+    Method { name: INITIALIZE, era: MethodEra::Legacy, ..OPEN },
+    Method { name: "server/discover", era: MethodEra::Modern, ..OPEN },
+    Method { name: "ping", era: MethodEra::Legacy, ..OPEN },
     Method { name: "logging/setLevel", era: MethodEra::Legacy, ..PLAIN },
-    Method { name: GET_PROMPT, touches: Touches::Prompt, mcp_name: Some(Param::Name), ..PLAIN },
-    Method { name: "prompts/list", list: Some(Lists::Prompts), ..PLAIN },
-    Method { name: READ_RESOURCE, touches: Touches::Resource, mcp_name: Some(Param::Uri), ..PLAIN },
-    Method { name: "resources/list", list: Some(Lists::Resources), ..PLAIN },
-    Method { name: "resources/templates/list", list: Some(Lists::Templates), ..PLAIN },
+    Method { name: GET_PROMPT, touches: Touches::Prompt, mcp_name: Some(Param::Name), ..USE },
+    Method { name: "prompts/list", list: Some(Lists::Prompts), ..OPEN },
+    Method { name: READ_RESOURCE, touches: Touches::Resource, mcp_name: Some(Param::Uri), ..USE },
+    Method { name: "resources/list", list: Some(Lists::Resources), ..OPEN },
+    Method { name: "resources/templates/list", list: Some(Lists::Templates), ..OPEN },
     Method { name: "resources/subscribe", touches: Touches::Resource, era: MethodEra::Legacy, ..PLAIN },
     Method { name: "resources/unsubscribe", touches: Touches::Resource, era: MethodEra::Legacy, ..PLAIN },
     Method { name: "completion/complete", touches: Touches::Completion, ..PLAIN },
@@ -119,8 +139,8 @@ pub const METHODS: [Method; 25] = [
     Method { name: "tasks/update", era: MethodEra::Modern, ..TASK },
     Method { name: "tasks/result", mcp_name: None, era: MethodEra::Legacy, ..TASK },
     Method { name: LIST_TASKS, touches: Touches::TaskList, list: Some(Lists::Tasks), era: MethodEra::Legacy, ..PLAIN },
-    Method { name: "notifications/initialized", ..NOTIFICATION },
-    Method { name: "notifications/cancelled", ..NOTIFICATION },
+    Method { name: "notifications/initialized", without_token: WithoutTokenColumn::Always, ..NOTIFICATION },
+    Method { name: "notifications/cancelled", without_token: WithoutTokenColumn::Always, ..NOTIFICATION },
     Method { name: "notifications/progress", ..NOTIFICATION },
     Method { name: "notifications/roots/list_changed", ..NOTIFICATION },
     Method { name: "notifications/tasks/status", ..NOTIFICATION },

@@ -5,3 +5,4 @@ pub mod headers;
 pub mod message;
 pub mod parse;
 pub mod target;
+pub mod without_token;

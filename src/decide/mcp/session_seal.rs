@@ -17,6 +17,8 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
+/// The kind of a session without an owner.
+const ANONYMOUS: &[u8] = b"anonymous";
 /// The length of the truncated digest: 128 bits cannot be guessed by requests.
 const DIGEST_BYTES: usize = 16;
 /// The length of the digest as text.
@@ -61,7 +63,18 @@ impl SessionKeys {
     /// The sealed text for the caller; `None` without a key.
     #[must_use]
     pub fn seal(&self, bound: SealedFor<'_>, text: &str) -> Option<String> {
-        let digest = hmac::sign(self.0.first()?, &spelled(bound, text));
+        self.sealed(&spelled(bound, text), text)
+    }
+
+    /// The sealed text of a session that began without a token: any client that has it may use
+    /// it, until a caller owns the session. It opens as no caller's seal, and no caller's seal opens as it.
+    #[must_use]
+    pub fn seal_anonymous(&self, server: &ServerName, text: &str) -> Option<String> {
+        self.sealed(&anonymous(server, text), text)
+    }
+
+    fn sealed(&self, spelled: &[u8], text: &str) -> Option<String> {
+        let digest = hmac::sign(self.0.first()?, spelled);
         let digest = digest.as_ref().get(..DIGEST_BYTES)?;
         Some(format!("{text}{MARK}{}", URL_SAFE_NO_PAD.encode(digest)))
     }
@@ -69,10 +82,20 @@ impl SessionKeys {
     /// The upstream's text, if `sealed` was made for this caller and server by one of the keys.
     #[must_use]
     pub fn open<'s>(&self, bound: SealedFor<'_>, sealed: &'s str) -> Option<&'s str> {
+        self.opened(sealed, |text| spelled(bound, text))
+    }
+
+    /// The text, if [`Self::seal_anonymous`] made `sealed` for this server with one of the keys.
+    #[must_use]
+    pub fn open_anonymous<'s>(&self, server: &ServerName, sealed: &'s str) -> Option<&'s str> {
+        self.opened(sealed, |text| anonymous(server, text))
+    }
+
+    fn opened<'s>(&self, sealed: &'s str, spelled: impl Fn(&str) -> Vec<u8>) -> Option<&'s str> {
         let (text, seal) = sealed.rsplit_once(MARK)?;
         // A seal has one spelling only: the decoder refuses unused bits in the last character.
         let given = URL_SAFE_NO_PAD.decode(seal).ok().filter(|given| given.len() == DIGEST_BYTES)?;
-        let spelled = spelled(bound, text);
+        let spelled = spelled(text);
         let matches = |key: &hmac::Key| {
             let digest = hmac::sign(key, &spelled);
             digest
@@ -99,15 +122,24 @@ fn spelled(bound: SealedFor<'_>, text: &str) -> Vec<u8> {
         Sealed::Endpoint => b"endpoint",
     };
     let caller = bound.caller;
-    let claim = caller.subject_claim();
     let parts = [
         Some(kind),
         Some(bound.server.as_bytes()),
         Some(caller.issuer().as_str().as_bytes()),
-        claim.map(str::as_bytes),
+        caller.subject_claim().map(str::as_bytes),
         Some(caller.subject().as_bytes()),
         Some(text.as_bytes()),
     ];
+    together(&parts)
+}
+
+/// As [`spelled`], for a session that began without a token.
+fn anonymous(server: &ServerName, text: &str) -> Vec<u8> {
+    together(&[Some(ANONYMOUS), Some(server.as_bytes()), Some(text.as_bytes())])
+}
+
+/// The parts that are there, one after the other.
+fn together(parts: &[Option<&[u8]>]) -> Vec<u8> {
     let parts = parts.iter().flatten();
     let mut spelled = Vec::with_capacity(parts.clone().map(|part| part.len() + 8).sum());
     for part in parts {

@@ -15,11 +15,12 @@ use crate::{
 };
 
 pub mod path;
+pub mod public;
 #[cfg(test)]
 pub(super) mod tests;
 
-/// Proof that the policy permits one request. Only [`evaluate`] makes a permit; `Upstream::send`
-/// consumes it.
+/// Proof that the policy permits one request. Only [`evaluate`] and [`public::evaluate_public`] make
+/// a permit; `Upstream::send` consumes it.
 ///
 /// ```compile_fail,E0451
 /// use portcullis::decide::policy::evaluate::{Permit, Ruling};
@@ -70,6 +71,8 @@ pub fn evaluate(policy: &Policy, caller: &Caller, target: &Target) -> Result<Per
 /// client would get more scope by a step-up, be refused again, and loop through consent (SPEC
 /// A-56).
 ///
+/// What a public rule permits needs no scope, not even those of `connect`.
+///
 /// [`Refusal::Scope`] names all scopes that the operation needs: first those of `connect`, then
 /// those of each rule, in the order of the configuration. It leaves out only the scopes that a
 /// broader scope of the caller implies (SPEC A-51, A-54).
@@ -80,9 +83,11 @@ pub fn judge(policy: &Policy, attributes: Attributes<'_>, target: &Target) -> Re
     let Attributes { scopes: granted, claims: held } = attributes;
     let mut ruling = Ruling { rule: None, reported: None };
     let mut lacking = !holds_all(policy, granted, &policy.connect);
+    let mut is_public = lacking && matches!(target, Target::Tool(_) | Target::Prompt(_) | Target::Resources(_));
 
     each_deciding(policy, target, &mut |index, rule| {
         ruling.rule.get_or_insert(index);
+        is_public &= rule.public;
         let refusal = if rule.deny || !claims::hold(held, &rule.claims) {
             Refusal::Forbidden { rule: index }
         } else if holds(policy, granted, rule) {
@@ -100,7 +105,7 @@ pub fn judge(policy: &Policy, attributes: Attributes<'_>, target: &Target) -> Re
         Ok(())
     })?;
 
-    if !lacking {
+    if !lacking || (is_public && ruling.rule.is_some()) {
         return Ok(ruling);
     }
     let mut deciding = Vec::new();

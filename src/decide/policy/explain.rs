@@ -211,6 +211,10 @@ impl Story<'_> {
         if rule.report_only {
             self.say(format!("{who} is report_only: it lets pass what it would refuse."));
         }
+        if rule.public {
+            self.say(format!("{who} is public: everyone may do this, also without a token."));
+            return;
+        }
         if rule.deny {
             self.say(format!("{who} denies, whatever the scope."));
             return;

@@ -45,7 +45,7 @@ pub fn find(policy: &Policy, rules: &[Rule]) -> Vec<Narrowed> {
     for (index, rule, patterns) in resource::rules(rules) {
         // A rule that refuses no request cannot let more pass, and in a `deny` rule a star still
         // matches slashes.
-        if rule.deny || rule.report_only || !rule.has_conditions() {
+        if rule.deny || rule.report_only || rule.public {
             continue;
         }
         let asks_less: Vec<usize> = resource::rules(rules)
@@ -77,7 +77,7 @@ fn is_narrower(pattern: &Pattern) -> bool {
 
 /// Whether `earlier` permits everything that `later` permits.
 fn is_as_strict(policy: &Policy, later: &Rule, earlier: &Rule) -> bool {
-    if later.report_only {
+    if later.report_only || (later.public && !earlier.public) {
         return false;
     }
     if later.deny {

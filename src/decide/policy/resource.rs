@@ -104,7 +104,7 @@ pub(super) fn matches(rule: &Rule, patterns: &[Pattern], reading: &UriReading<'_
     if patterns.iter().any(|pattern| pattern.is_like(reading, rule.deny)) {
         return Match::Alike;
     }
-    let refuses_some = rule.deny || rule.has_conditions();
-    let guards = refuses_some && patterns.iter().any(|pattern| pattern.guards(&reading.text, rule.deny));
+    // A rule without conditions refuses clients without a token.
+    let guards = !rule.public && patterns.iter().any(|pattern| pattern.guards(&reading.text, rule.deny));
     if guards { Match::Guards } else { Match::No }
 }

@@ -64,6 +64,20 @@ pub struct Rule {
     pub deny: bool,
     /// Log what the rule would refuse, and permit it.
     pub report_only: bool,
+    /// Permit it to everyone, also without a token.
+    pub public: bool,
+}
+
+impl Policy {
+    /// The public rules, with their indexes. Only where there is one, a request without a token is
+    /// read at all.
+    pub fn public(&self) -> impl Iterator<Item = (usize, &Rule)> {
+        let rules: &[Rule] = match &self.access {
+            Access::Authenticated => &[],
+            Access::Rules(rules) => rules,
+        };
+        rules.iter().enumerate().filter(|(_, rule)| rule.public)
+    }
 }
 
 impl Rule {

@@ -35,7 +35,7 @@ impl<'r> Row<'r> {
     #[must_use]
     pub fn needed(self) -> Option<&'r [Scope]> {
         match self.challenge {
-            ChallengeKind::Scope(needed) => Some(needed),
+            ChallengeKind::Scope(needed) | ChallengeKind::SignIn(needed) => Some(needed),
             ChallengeKind::None | ChallengeKind::Bare | ChallengeKind::Error(..) => None,
         }
     }
@@ -48,6 +48,8 @@ pub enum ChallengeKind<'r> {
     None,
     /// `resource_metadata` and the first challenge's scope, without `error`.
     Bare,
+    /// As `Bare`, with all the scopes that the request needs.
+    SignIn(&'r [Scope]),
     /// With this `error` and `error_description`.
     Error(BearerError, FaultWords<'r>),
     /// `insufficient_scope`, with all the scopes that the operation needs.
@@ -154,6 +156,8 @@ pub enum Sentence<'r> {
     Seconds(&'static str, u64),
     /// What was asked for stands between the first two texts; the detail ends it.
     Asked(&'static str, &'static str, &'static str),
+    /// What was asked for needs a token with these scopes.
+    SignIn(&'r [Scope]),
     /// What was asked for needs these scopes; the token has those.
     Needs(&'r [Scope]),
 }

@@ -98,6 +98,11 @@ impl Refusal {
                 (Bare, Hint::None, Gateway),
                 Whole("this server needs an access token: send it as Authorization: Bearer"),
             ),
+            Self::SignIn { needed } => (
+                (StatusCode::UNAUTHORIZED, 40103, "sign_in_needed"),
+                (ChallengeKind::SignIn(needed), Hint::None, Gateway),
+                Sentence::SignIn(needed),
+            ),
             Self::Presentation(fault) => (
                 (StatusCode::BAD_REQUEST, 40002, fault.reason()),
                 (Error(InvalidRequest, FaultWords::whole(fault.description())), Hint::None, Gateway),
@@ -204,6 +209,11 @@ impl Refusal {
                 Whole(
                     "a parameter in the query of this URL is set by the gateway's configuration; remove it from the URL",
                 ),
+            ),
+            Self::SessionsUnavailable => (
+                (StatusCode::SERVICE_UNAVAILABLE, -32603, "sessions_unavailable"),
+                (None, RetryAfter(RETRY_LATER), Gateway),
+                Whole("the store that says whose session this is cannot be reached; try again later"),
             ),
             Self::UnknownSession => (
                 (StatusCode::NOT_FOUND, 40402, "unknown_session"),

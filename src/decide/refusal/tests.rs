@@ -21,7 +21,9 @@ fn p08_c65_the_columns_of_each_row_agree() {
         let challenged = match row.challenge {
             ChallengeKind::None => None,
             ChallengeKind::Error(BearerError::InvalidRequest, _) => Some(400),
-            ChallengeKind::Bare | ChallengeKind::Error(BearerError::InvalidToken, _) => Some(401),
+            ChallengeKind::Bare | ChallengeKind::SignIn(_) | ChallengeKind::Error(BearerError::InvalidToken, _) => {
+                Some(401)
+            }
             ChallengeKind::Error(BearerError::InsufficientScope, _) | ChallengeKind::Scope(_) => Some(403),
         };
         assert!(challenged.map_or(status != 401, |expected| expected == status), "{row:?}");

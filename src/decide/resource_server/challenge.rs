@@ -120,6 +120,10 @@ impl Challenges {
         match kind {
             ChallengeKind::None => None,
             ChallengeKind::Bare => Some(self.bare.clone()),
+            ChallengeKind::SignIn(needed) => {
+                let scope = Scope::join(needed.iter().filter(|scope| Scope::is_valid(scope)));
+                render(&self.opening, Some(&scope), None)
+            }
             ChallengeKind::Error(error, description) => Some(self.error(error, description)),
             ChallengeKind::Scope(needed) => {
                 let asked = self.asked(needed, granted);

@@ -171,12 +171,12 @@ async fn filter(
     let lists = outgoing.lists.filtered.map(|lists| ListFilter {
         gateway: Arc::clone(gateway),
         server: Arc::clone(server),
-        caller: Arc::clone(&outgoing.caller),
+        who: outgoing.who.clone(),
         lists,
     });
     if is_stream {
-        let endpoint =
-            (outgoing.endpoint == Endpoint::Events).then(|| EndpointRewriter::new(gateway, server, &outgoing.caller));
+        let caller = outgoing.who.caller().filter(|_| outgoing.endpoint == Endpoint::Events);
+        let endpoint = caller.map(|caller| EndpointRewriter::new(gateway, server, caller));
         return Ok(AnswerSource::Edited(Box::new(Edited::new(body, lists, endpoint, &outgoing.place))));
     }
     let whole = match &lists {

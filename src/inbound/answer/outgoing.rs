@@ -1,14 +1,12 @@
 //! A permitted request on its way to the upstream, with what its answer must be checked for.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 
 use crate::{
     decide::{
         mcp::{request::target::Target, version::Era},
-        token::caller::Caller,
+        token::requester::Requester,
     },
     inbound::{
         answer::filter::plan::ListPlan, legacy_sse::Endpoint, request::session::McpSession, state::usage::RequestPlace,
@@ -28,8 +26,8 @@ pub(in crate::inbound) enum TaskAnswer {
 
 /// A permitted request.
 pub(in crate::inbound) struct Outgoing {
-    /// The verified caller.
-    pub(in crate::inbound) caller: Arc<Caller>,
+    /// Who sent it.
+    pub(in crate::inbound) who: Requester,
     /// The bytes that were judged: exactly these are forwarded (P1).
     pub(in crate::inbound) body: Bytes,
     /// Whether the request follows the legacy or the modern protocol.

@@ -44,8 +44,8 @@ pub(in crate::inbound) fn relay(
     record.answered(head.status);
     // Any list may come on a GET stream, and no list on a subscription.
     let lists = (method == Method::GET).then_some(Lists::Any);
-    let lease =
-        (outgoing.lives_on && is_stream).then(|| Lease::new(gateway, server, outgoing.caller, &outgoing.target, lists));
+    let lives_on = outgoing.who.caller().filter(|_| outgoing.lives_on && is_stream);
+    let lease = lives_on.map(|caller| Lease::new(gateway, server, Arc::clone(caller), &outgoing.target, lists));
     let body = RelayBody::new(Relayed { source, lease, watch, record, place: outgoing.place, busy });
     Response::from_parts(head, ReplyBody::Relay(Box::new(body)))
 }

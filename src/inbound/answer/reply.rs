@@ -7,14 +7,17 @@ use http::{
 };
 
 use crate::{
-    base::media,
+    base::{media, names::Scope},
     decide::{
         fields::cors::{self, CorsKind},
         mcp::{
             denial::DenialForm,
             error::{self, about::About},
         },
-        refusal::Refusal,
+        refusal::{
+            Refusal,
+            row::{ChallengeKind, Row},
+        },
         token::caller::Caller,
     },
     inbound::{answer::reply_body::ReplyBody, request::context::RequestContext, state::server::Server},
@@ -73,7 +76,9 @@ pub(in crate::inbound) fn refuse(
     };
     let about = About { required_scopes: &required, ..about(refusal, context) };
     if server.is_some_and(|server| server.deny_as.form(&about) == DenialForm::ToolError) {
-        return json(StatusCode::OK, error::tool_result(&about, context.era));
+        let challenge = server.and_then(|server| in_result(row, context, server, granted));
+        let challenge = challenge.as_ref().and_then(|challenge| challenge.to_str().ok());
+        return json(StatusCode::OK, error::tool_result(&about, context.era, challenge));
     }
     let mut response = json(row.status, error::body(&about));
     let headers = response.headers_mut();
@@ -85,6 +90,16 @@ pub(in crate::inbound) fn refuse(
         headers.insert(name, value);
     }
     response
+}
+
+/// The challenge of a refusal that is answered with a result. It always names an error, because a
+/// client asks its user only then.
+fn in_result(row: Row<'_>, context: &RequestContext, server: &Server, granted: &[Scope]) -> Option<HeaderValue> {
+    let kind = match row.challenge {
+        ChallengeKind::None => return None,
+        _ => ChallengeKind::Scope(row.needed().unwrap_or_default()),
+    };
+    server.published(context.ending).challenges.header(kind, granted)
 }
 
 /// The form of the answer that [`refuse`] makes.

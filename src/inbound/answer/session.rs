@@ -4,11 +4,14 @@ use http::{HeaderMap, HeaderValue, Method, response};
 
 use crate::{
     base::{clock::Now, limits::messages::SESSION_ID_BYTES_MAX},
-    decide::{fields::header_names::MCP_SESSION_ID, mcp::session_seal::SessionKeys, token::caller::Caller},
+    decide::{fields::header_names::MCP_SESSION_ID, token::requester::Requester},
     inbound::{
         answer::outgoing::Outgoing,
         legacy_sse::Endpoint,
-        request::session::{McpSession, bound},
+        request::{
+            anonymous,
+            session::{McpSession, bound},
+        },
         state::{gateway::Gateway, server::Server, sessions::SessionQuota},
     },
 };
@@ -17,7 +20,7 @@ use crate::{
 pub(in crate::inbound) fn begins_nothing(quota: &SessionQuota, server: &Server, outgoing: &Outgoing, now: Now) {
     if outgoing.begins {
         let most = server.limits.sessions_per_caller;
-        quota.began_nothing(&server.series.name, &outgoing.caller, most, now);
+        quota.began_nothing(&server.series.name, &outgoing.who, most, now);
     }
 }
 
@@ -47,14 +50,14 @@ pub(in crate::inbound) fn learn(
         head.headers.remove(MCP_SESSION_ID);
         return Ok(());
     }
-    let (name, caller, most) = (&server.series.name, &outgoing.caller, server.limits.sessions_per_caller);
+    let (name, who, most) = (&server.series.name, &outgoing.who, server.limits.sessions_per_caller);
     let asked = outgoing.session.as_ref();
     // Some servers without sessions assign a fresh id in every answer. An id in any answer but that
     // to `initialize` is sealed, so that the caller may send it back, but it begins no session
     // (SPEC C-41).
     let is_named = head.headers.contains_key(MCP_SESSION_ID);
-    match seal(&gateway.session_keys, server, caller, asked, &mut head.headers)? {
-        Some(id) if outgoing.begins => gateway.sessions.opened(name, caller, &id, now),
+    match seal(gateway, server, (who, now), asked, &mut head.headers)? {
+        Some(id) if outgoing.begins => gateway.sessions.opened(name, who, &id, now),
         None if is_named => begins_nothing(&gateway.sessions, server, outgoing, now),
         _ => {}
     }
@@ -64,20 +67,21 @@ pub(in crate::inbound) fn learn(
         && method == Method::DELETE
         && head.status.is_success()
     {
-        gateway.sessions.ended(name, caller, &session.id, most, now);
+        gateway.sessions.ended(name, who, &session.id, most, now);
     }
     Ok(())
 }
 
-/// Seals the session id of an answer for its caller. Returns the upstream's id of a session that
+/// Seals the session id of an answer for its caller; without a token, for
+/// any client that has it. Returns the upstream's id of a session that
 /// the request did not name.
 ///
 /// # Errors
 /// [`NotSealed`].
 fn seal(
-    keys: &SessionKeys,
+    gateway: &Gateway,
     server: &Server,
-    caller: &Caller,
+    (who, now): (&Requester, Now),
     asked: Option<&McpSession>,
     headers: &mut HeaderMap,
 ) -> Result<Option<HeaderValue>, NotSealed> {
@@ -96,10 +100,12 @@ fn seal(
         return Err(NotSealed::TooLong);
     }
     let plain = id.to_str().ok().filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic()));
-    let sealed = keys
-        .seal(bound(server, caller), plain.ok_or(NotSealed::NotPlain)?)
-        .and_then(|sealed| HeaderValue::try_from(sealed).ok())
-        .ok_or(NotSealed::NoKey)?;
+    let plain = plain.ok_or(NotSealed::NotPlain)?;
+    let sealed = match who {
+        Requester::Verified(caller) => gateway.session_keys.seal(bound(server, caller), plain),
+        Requester::Anonymous(_) => anonymous::seal(gateway, server, plain, now),
+    };
+    let sealed = sealed.and_then(|sealed| HeaderValue::try_from(sealed).ok()).ok_or(NotSealed::NoKey)?;
     headers.insert(MCP_SESSION_ID, sealed);
     Ok(Some(id))
 }

@@ -55,7 +55,12 @@ pub(in crate::inbound) fn headers_of(
     if outgoing.body.is_empty() {
         headers.remove(CONTENT_TYPE);
     }
-    add_own(arrival, server, &mut headers, presented, Some(&outgoing.caller));
+    let caller = outgoing.who.caller();
+    if caller.is_none() {
+        // No stream of an anonymous session can be resumed.
+        headers.remove(LAST_EVENT_ID);
+    }
+    add_own(arrival, server, &mut headers, presented, caller.map(AsRef::as_ref));
     Ok(headers)
 }
 

@@ -46,19 +46,21 @@ impl AnswerWatch {
         headers: &HeaderMap,
         is_stream: bool,
     ) -> Option<Box<Self>> {
-        let caller = &outgoing.caller;
+        // Tasks and events have an owner, and an anonymous request has none to give them.
+        let caller = outgoing.who.caller();
         let encoded = coding::of_answer(headers);
         let is_readable = encoded != Encoded::Unknown;
-        let task = match &outgoing.target {
-            Target::Tool(tool) if outgoing.task != TaskAnswer::None && is_readable => {
+        let task = match (&outgoing.target, caller) {
+            (Target::Tool(tool), Some(caller)) if outgoing.task != TaskAnswer::None && is_readable => {
                 Some(TaskWatch::new(gateway, server, caller, tool, headers))
             }
             _ => None,
         };
         // The modern protocol cannot resume a stream.
         let session = outgoing.session.as_ref().filter(|_| is_stream && is_readable && outgoing.era == Era::Legacy);
-        let events =
-            session.map(|session| EventWatch::new(gateway, server, caller, session.id.as_bytes(), &outgoing.target));
+        let events = session
+            .zip(caller)
+            .map(|(session, caller)| EventWatch::new(gateway, server, caller, session.id.as_bytes(), &outgoing.target));
         // A comment cannot be put into encoded bytes.
         let is_plain = is_stream && encoded == Encoded::Plain;
         let keep_alive = server.stream_keep_alive.filter(|_| is_plain).map(KeepAlive::new);

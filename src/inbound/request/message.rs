@@ -18,6 +18,7 @@ use crate::{
                 message::{Message, MessageFault, MessageKind},
                 parse,
                 target::{self, Target},
+                without_token::{self, WithoutToken},
             },
             version::Era,
         },
@@ -55,6 +56,8 @@ pub(in crate::inbound) struct McpRequest {
     pub(in crate::inbound) asks_for_task: bool,
     /// Whether the answer may be a task.
     pub(in crate::inbound) task: TaskAnswer,
+    /// Proof that the message, or each message of the batch, may come without a token.
+    pub(in crate::inbound) without_token: Option<WithoutToken>,
 }
 
 impl McpRequest {
@@ -68,6 +71,7 @@ impl McpRequest {
             may_stream: false,
             asks_for_task: false,
             task: TaskAnswer::None,
+            without_token: None,
         }
     }
 }
@@ -88,7 +92,11 @@ pub(in crate::inbound) async fn read(
     understand(server, endpoint, head, body, context)
 }
 
-fn understand(
+/// Finds what the later steps need in a body that was read.
+///
+/// # Errors
+/// Why the body is not a message that can be judged.
+pub(in crate::inbound) fn understand(
     server: &Server,
     endpoint: Endpoint,
     head: &Parts,
@@ -111,7 +119,8 @@ fn understand(
         let lists = messages.iter().any(|message| list_of(&message.method).is_some()).then_some(Lists::Any);
         let answers = messages.iter().any(|message| message.kind == MessageKind::Response);
         let may_stream = messages.iter().any(|message| message.kind == MessageKind::Request);
-        return Ok(McpRequest { parts, lists, answers, may_stream, ..McpRequest::plain(target, body) });
+        let without_token = without_token::of(&messages);
+        return Ok(McpRequest { parts, lists, answers, may_stream, without_token, ..McpRequest::plain(target, body) });
     }
     let message = parse::read(&body, server.limits.json_depth).map_err(&mut unreadable)?;
     context.id.clone_from(&message.id);
@@ -124,6 +133,7 @@ fn understand(
     let is_call = matches!(target, Target::Tool(_));
     Ok(McpRequest {
         lists: list_of(&message.method),
+        without_token: without_token::of([&message]),
         answers: message.kind == MessageKind::Response,
         may_stream: message.kind == MessageKind::Request,
         asks_for_task: is_call && message.params.task,

@@ -11,7 +11,10 @@ use crate::{
     decide::mcp::session_seal::SessionKeys,
     inbound::{
         accept::room::Room,
-        state::{events::EventOwners, server::Snapshot, sessions::SessionQuota, tasks::Tasks, usage::Usage},
+        state::{
+            anonymous::AnonymousSessions, events::EventOwners, server::Snapshot, sessions::SessionQuota, tasks::Tasks,
+            usage::Usage,
+        },
     },
     observe::Observe,
     outbound::verify::Verifier,
@@ -33,6 +36,8 @@ pub struct Gateway {
     pub usage: Arc<Usage>,
     /// Counts the open sessions of each caller.
     pub sessions: SessionQuota,
+    /// Which caller owns each session that began without a token.
+    pub anonymous: AnonymousSessions,
     /// Which caller made each task.
     pub tasks: Tasks,
     /// Which caller's stream held each event.

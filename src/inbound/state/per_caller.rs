@@ -3,14 +3,57 @@
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
+    net::IpAddr,
+    sync::Arc,
 };
 
-use crate::decide::token::caller::Caller;
+use crate::{
+    base::peer::network,
+    decide::token::{caller::Caller, requester::Requester},
+};
 
 /// The key of a caller at a server: a keyed hash, so that no text is kept and no client can cause a
 /// collision.
 pub(in crate::inbound) fn owner(keys: &RandomState, server: &str, caller: &Caller) -> u64 {
     keys.hash_one(("caller", server, caller.issuer().as_str(), caller.subject_claim(), caller.subject()))
+}
+
+/// Whose quota a request uses: that of its caller, or of its address if it has no token.
+#[derive(Clone, Copy)]
+pub(in crate::inbound) enum QuotaOf<'a> {
+    Caller(&'a Caller),
+    Address(IpAddr),
+}
+
+impl QuotaOf<'_> {
+    /// The key of the quota at a server, as [`owner`].
+    pub(in crate::inbound) fn key(self, keys: &RandomState, server: &str) -> u64 {
+        match self {
+            Self::Caller(caller) => owner(keys, server, caller),
+            Self::Address(address) => keys.hash_one(("address", server, network(address))),
+        }
+    }
+}
+
+impl<'a> From<&'a Caller> for QuotaOf<'a> {
+    fn from(caller: &'a Caller) -> Self {
+        Self::Caller(caller)
+    }
+}
+
+impl<'a> From<&'a Arc<Caller>> for QuotaOf<'a> {
+    fn from(caller: &'a Arc<Caller>) -> Self {
+        Self::Caller(caller)
+    }
+}
+
+impl<'a> From<&'a Requester> for QuotaOf<'a> {
+    fn from(who: &'a Requester) -> Self {
+        match who {
+            Requester::Anonymous(address) => Self::Address(*address),
+            Requester::Verified(caller) => Self::Caller(caller),
+        }
+    }
 }
 
 /// How many entries are kept.

@@ -11,8 +11,8 @@ use http::HeaderValue;
 
 use crate::{
     base::{clock::Now, limits::held::SESSION_AGE, names::ServerName},
-    decide::{refusal::Refusal, token::caller::Caller},
-    inbound::state::per_caller::owner,
+    decide::refusal::Refusal,
+    inbound::state::per_caller::QuotaOf,
 };
 
 /// Above this number of callers, those without sessions are removed.
@@ -54,23 +54,29 @@ impl SessionQuota {
     /// Counts a session before the upstream is asked for it, unless the caller has `most` sessions.
     /// So two requests at once cannot both take the last place. If no session begins,
     /// [`Self::began_nothing`] gives the place back.
-    pub(in crate::inbound) fn begin(
+    pub(in crate::inbound) fn begin<'q>(
         &self,
         server: &ServerName,
-        caller: &Caller,
+        of: impl Into<QuotaOf<'q>>,
         most: u32,
         now: Now,
     ) -> Result<(), Refusal> {
         let begin = |left: Duration, each| Some(left.saturating_add(each)).filter(|left| *left <= SESSION_AGE);
-        let key = owner(&self.keys, server, caller);
+        let key = of.into().key(&self.keys, server);
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         if change(&mut levels, key, most, now, begin) { Ok(()) } else { Err(Refusal::TooManySessions) }
     }
 
     /// Notes the upstream's id of a counted session that has begun. Only a session with a noted id
     /// can end.
-    pub(in crate::inbound) fn opened(&self, server: &ServerName, caller: &Caller, id: &HeaderValue, now: Now) {
-        let (key, id) = (owner(&self.keys, server, caller), self.keys.hash_one(id));
+    pub(in crate::inbound) fn opened<'q>(
+        &self,
+        server: &ServerName,
+        of: impl Into<QuotaOf<'q>>,
+        id: &HeaderValue,
+        now: Now,
+    ) {
+        let (key, id) = (of.into().key(&self.keys, server), self.keys.hash_one(id));
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Level { open, .. }) = levels.get_mut(&key) else { return };
         let opened = open.entry(id).or_insert(OpenedSession { count: 0, last: now.mono });
@@ -83,15 +89,15 @@ impl SessionQuota {
     /// Gives back the place of an ended session, once: otherwise a caller could end one session
     /// again and again to begin any number of others. A session that began in another process has
     /// no place here.
-    pub(in crate::inbound) fn ended(
+    pub(in crate::inbound) fn ended<'q>(
         &self,
         server: &ServerName,
-        caller: &Caller,
+        of: impl Into<QuotaOf<'q>>,
         id: &HeaderValue,
         most: u32,
         now: Now,
     ) {
-        let (key, id) = (owner(&self.keys, server, caller), self.keys.hash_one(id));
+        let (key, id) = (of.into().key(&self.keys, server), self.keys.hash_one(id));
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Level { open, .. }) = levels.get_mut(&key) else { return };
         let Some(opened) = open.get_mut(&id) else { return };
@@ -104,8 +110,14 @@ impl SessionQuota {
 
     /// Gives back the place of a session that has not begun. An expired session gives no place
     /// back, so a caller cannot save up places.
-    pub(in crate::inbound) fn began_nothing(&self, server: &ServerName, caller: &Caller, most: u32, now: Now) {
-        let key = owner(&self.keys, server, caller);
+    pub(in crate::inbound) fn began_nothing<'q>(
+        &self,
+        server: &ServerName,
+        of: impl Into<QuotaOf<'q>>,
+        most: u32,
+        now: Now,
+    ) {
+        let key = of.into().key(&self.keys, server);
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut levels, key, most, now, |left, each| Some(left.saturating_sub(each)));
     }
@@ -161,7 +173,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::base::limits::held::{SESSIONS_PER_CALLER, SESSIONS_PER_CALLER_MAX};
+    use crate::{
+        base::limits::held::{SESSIONS_PER_CALLER, SESSIONS_PER_CALLER_MAX},
+        decide::token::caller::Caller,
+    };
 
     fn at(secs: u64) -> Now {
         Now { wall: Duration::from_secs(1_000_000 + secs), mono: Duration::from_secs(secs) }

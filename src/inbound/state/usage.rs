@@ -40,18 +40,25 @@ const SWEPT_ABOVE: usize = 4_096;
 pub struct Usage {
     callers: Mutex<Callers>,
     seed: u64,
-    /// Use of the endpoints of embedded authorization servers, where callers are not verified yet:
-    /// by peer address, and (`unverified`) of all peers together.
-    peers: Peers,
-    unverified: Arc<HeldCounts>,
-    /// The same for public paths: a slow download must not keep users from signing in.
-    public_peers: Peers,
-    public: Arc<HeldCounts>,
-    uploads: Uploads,
+    /// Use of the endpoints of embedded authorization servers, where callers are not verified yet.
+    signing_in: Peers,
+    /// Use of MCP servers without a token. Apart from the above: calls that hang must not take the
+    /// places of clients that sign in.
+    anonymous: Peers,
+    /// Use of public paths: a slow download must not keep users from signing in.
+    public: Peers,
     all: Arc<HeldCounts>,
 }
 
-type Peers = Mutex<HashMap<IpAddr, Arc<Holding>>>;
+/// Use without a verified caller.
+#[derive(Default)]
+struct Peers {
+    /// By peer address.
+    each: Mutex<HashMap<IpAddr, Arc<Holding>>>,
+    /// Of all peers.
+    together: Arc<HeldCounts>,
+    uploads: Uploads,
+}
 
 /// Keyed by [`key`], so that no text is kept.
 #[derive(Default)]
@@ -67,11 +74,9 @@ impl Default for Usage {
         Self {
             callers: Mutex::default(),
             seed: RandomState::new().hash_one("usage"),
-            peers: Peers::default(),
-            unverified: Arc::default(),
-            public_peers: Peers::default(),
-            public: Arc::default(),
-            uploads: Uploads::default(),
+            signing_in: Peers::default(),
+            anonymous: Peers::default(),
+            public: Peers::default(),
             all: Arc::default(),
         }
     }
@@ -106,15 +111,16 @@ impl Usage {
     /// # Errors
     /// [`Refusal::OverloadedRequests`].
     pub(in crate::inbound) fn enter_unverified(&self, peer: IpAddr, all: TotalLimits) -> Result<RequestPlace, Refusal> {
-        let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_verified: false };
-        let own = self.peer(&self.peers, &self.unverified, peer);
-        let most = u64::from(all.unverified).div_ceil(PEER_SHARE);
-        let taken = RequestPlace::take(Arc::clone(&own), most, 0, bounds);
-        if taken.is_ok() {
-            return taken;
-        }
-        let missing = if own.here.requests.held() >= most { NoRoom::OfPeer } else { NoRoom::OfAll };
-        if self.uploads.make_room(peer, missing) { RequestPlace::take(own, most, 0, bounds) } else { taken }
+        self.signing_in.enter(peer, all, &self.all)
+    }
+
+    /// As [`Self::enter_unverified`], for a request without a token to an MCP server. Such requests
+    /// have places of their own.
+    ///
+    /// # Errors
+    /// [`Refusal::OverloadedRequests`].
+    pub(in crate::inbound) fn enter_anonymous(&self, peer: IpAddr, all: TotalLimits) -> Result<RequestPlace, Refusal> {
+        self.anonymous.enter(peer, all, &self.all)
     }
 
     /// Takes a place for a request of `peer` to a public path: as [`Self::enter_unverified`], from a
@@ -123,34 +129,27 @@ impl Usage {
     /// # Errors
     /// [`Refusal::OverloadedRequests`].
     pub(in crate::inbound) fn enter_public(&self, peer: IpAddr, all: TotalLimits) -> Result<RequestPlace, Refusal> {
-        let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_verified: false };
-        let own = self.peer(&self.public_peers, &self.public, peer);
-        RequestPlace::take(own, u64::from(all.unverified).div_ceil(PEER_SHARE), 0, bounds)
+        self.public.enter(peer, all, &self.all)
     }
 
     /// Begins an upload of `peer` that holds `place`, which [`Self::enter_unverified`] gave.
     pub(in crate::inbound) fn upload(&self, peer: IpAddr, place: RequestPlace) -> Upload<'_> {
-        self.uploads.begin(peer, place)
+        self.signing_in.uploads.begin(peer, place)
+    }
+
+    /// As [`Self::upload`], for a place that [`Self::enter_anonymous`] gave.
+    pub(in crate::inbound) fn upload_anonymous(&self, peer: IpAddr, place: RequestPlace) -> Upload<'_> {
+        self.anonymous.uploads.begin(peer, place)
     }
 
     /// How many unfinished uploads gave way to other requests since the start.
     pub fn uploads_displaced(&self) -> u64 {
-        self.uploads.displaced()
+        self.signing_in.uploads.displaced().saturating_add(self.anonymous.uploads.displaced())
     }
 
     /// Bytes held in request bodies, and in answers that are read.
     pub fn body_bytes(&self) -> u64 {
         self.all.body_bytes.held()
-    }
-
-    fn peer(&self, peers: &Peers, everywhere: &Arc<HeldCounts>, peer: IpAddr) -> Arc<Holding> {
-        let peer = network(peer);
-        let mut peers = peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if peers.len() > SWEPT_ABOVE && peers.len().is_power_of_two() && !peers.contains_key(&peer) {
-            peers.retain(|_, holding| Arc::strong_count(holding) > 1);
-        }
-        let new = || Holding { everywhere: Arc::clone(everywhere), all: Arc::clone(&self.all), ..Holding::default() };
-        Arc::clone(peers.entry(peer).or_insert_with(|| Arc::new(new())))
     }
 
     fn holding(&self, server: &ServerName, caller: &Caller) -> Arc<Holding> {
@@ -165,6 +164,28 @@ impl Usage {
         let holding = Arc::new(Holding { everywhere, all: Arc::clone(&self.all), ..Holding::default() });
         callers.at_servers.insert(here, Arc::clone(&holding));
         holding
+    }
+}
+
+impl Peers {
+    fn enter(&self, peer: IpAddr, all: TotalLimits, counts: &Arc<HeldCounts>) -> Result<RequestPlace, Refusal> {
+        let bounds = HeldBounds { body_bytes: share(all.body_bytes).div_ceil(PEER_SHARE), all, is_verified: false };
+        let (own, most) = (self.holding(network(peer), counts), u64::from(all.unverified).div_ceil(PEER_SHARE));
+        let taken = RequestPlace::take(Arc::clone(&own), most, 0, bounds);
+        if taken.is_ok() {
+            return taken;
+        }
+        let missing = if own.here.requests.held() >= most { NoRoom::OfPeer } else { NoRoom::OfAll };
+        if self.uploads.make_room(peer, missing) { RequestPlace::take(own, most, 0, bounds) } else { taken }
+    }
+
+    fn holding(&self, peer: IpAddr, counts: &Arc<HeldCounts>) -> Arc<Holding> {
+        let mut peers = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        if peers.len() > SWEPT_ABOVE && peers.len().is_power_of_two() && !peers.contains_key(&peer) {
+            peers.retain(|_, holding| Arc::strong_count(holding) > 1);
+        }
+        let new = || Holding { everywhere: Arc::clone(&self.together), all: Arc::clone(counts), ..Holding::default() };
+        Arc::clone(peers.entry(peer).or_insert_with(|| Arc::new(new())))
     }
 }
 

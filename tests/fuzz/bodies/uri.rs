@@ -68,6 +68,7 @@ fn allow(pattern: &str) -> Rule {
         claims: Vec::new(),
         deny: false,
         report_only: false,
+        public: false,
     }
 }
 

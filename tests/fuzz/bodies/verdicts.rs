@@ -294,6 +294,7 @@ fn read_policy(written: &[u8]) -> (Policy, Vec<Scope>) {
             claims: Vec::new(),
             deny: false,
             report_only: false,
+            public: false,
         };
         for word in words {
             match (word, word.strip_prefix('?'), word.split_once('=')) {

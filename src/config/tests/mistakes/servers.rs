@@ -270,7 +270,7 @@ pub(super) const CASES: &[Case] = &[
         &[
             "9:5 servers.weather: found access and rules; expected exactly one of access, rules",
             "12:13 servers.weather.rules[0]: found none of them; expected exactly one of tools, resources, prompts, methods",
-            "12:14 servers.weather.rules[0].tool: found an unknown key; expected tools, resources, prompts, methods, scopes, any_scope, claims, report_only or deny; did you mean \"tools\"?",
+            "12:14 servers.weather.rules[0].tool: found an unknown key; expected tools, resources, prompts, methods, scopes, any_scope, claims, report_only, deny or public; did you mean \"tools\"?",
         ],
     ),
     (
@@ -353,7 +353,7 @@ pub(super) const CASES: &[Case] = &[
         ACCESS,
         "    rules:\n      - tools: [a]\n        clams: {x: y}\n",
         &[
-            "13:9 servers.weather.rules[0].clams: found an unknown key; expected tools, resources, prompts, methods, scopes, any_scope, claims, report_only or deny; did you mean \"claims\"?",
+            "13:9 servers.weather.rules[0].clams: found an unknown key; expected tools, resources, prompts, methods, scopes, any_scope, claims, report_only, deny or public; did you mean \"claims\"?",
         ],
     ),
     (

@@ -28,6 +28,10 @@ pub fn sentence(about: &About<'_>) -> String {
         Sentence::Token(start, fault) => format!("{start}{fault}"),
         Sentence::Seconds(start, seconds) => format!("{start}{seconds} s"),
         Sentence::Asked(before, after, detail) => format!("{before}{what}{after}{detail}"),
+        Sentence::SignIn(needed) => {
+            let noun = if needed.len() == 1 { "scope" } else { "scopes" };
+            format!("{what} needs an access token with {noun} {}: send it as Authorization: Bearer", Listed(needed))
+        }
         Sentence::Needs(needed) => {
             let needed = if needed.is_empty() { about.required_scopes } else { needed };
             lacking(&what, needed, about.caller.map(Caller::scopes))

@@ -65,10 +65,10 @@ fn a_missing_scope_is_told_with_what_is_needed() {
         "content": [{"type": "text", "text": "tools/call admin_reset needs scope mcp:tools:admin"}],
         "isError": true,
     }});
-    assert_eq!(serde_json::from_slice::<Value>(&tool_result(&about, Era::Legacy)).unwrap(), legacy);
+    assert_eq!(serde_json::from_slice::<Value>(&tool_result(&about, Era::Legacy, None)).unwrap(), legacy);
     let mut modern = legacy;
     modern["result"]["resultType"] = json!("complete");
-    assert_eq!(serde_json::from_slice::<Value>(&tool_result(&about, Era::Modern)).unwrap(), modern);
+    assert_eq!(serde_json::from_slice::<Value>(&tool_result(&about, Era::Modern, None)).unwrap(), modern);
 }
 
 #[test]

@@ -40,7 +40,15 @@ pub(crate) fn about_one(pattern: &str) -> Rule {
 }
 
 fn rule_about(subject: Subject) -> Rule {
-    Rule { subject, scopes: Vec::new(), any_scope: Vec::new(), claims: Vec::new(), deny: false, report_only: false }
+    Rule {
+        subject,
+        scopes: Vec::new(),
+        any_scope: Vec::new(),
+        claims: Vec::new(),
+        deny: false,
+        report_only: false,
+        public: false,
+    }
 }
 
 impl Rule {
@@ -61,6 +69,10 @@ impl Rule {
 
     pub(crate) fn denies(self) -> Self {
         Self { deny: true, ..self }
+    }
+
+    pub(crate) fn is_public(self) -> Self {
+        Self { public: true, ..self }
     }
 
     pub(crate) fn reports(self) -> Self {

@@ -15,8 +15,8 @@ use crate::{
             },
             request::target::Target,
         },
-        policy::evaluate::evaluate,
-        token::caller::Caller,
+        policy::evaluate::{evaluate, public::judge_without_scopes},
+        token::requester::Requester,
     },
     inbound::state::{gateway::Gateway, server::Server},
 };
@@ -30,8 +30,8 @@ pub(in crate::inbound) struct ListFilter {
     pub(in crate::inbound) gateway: Arc<Gateway>,
     /// The server as it was when the answer began.
     pub(in crate::inbound) server: Arc<Server>,
-    /// The verified caller.
-    pub(in crate::inbound) caller: Arc<Caller>,
+    /// Who asked for the list.
+    pub(in crate::inbound) who: Requester,
     /// The lists to filter.
     pub(in crate::inbound) lists: Lists,
 }
@@ -57,8 +57,9 @@ impl ListFilter {
 
     /// Whether the caller owns the task and may still use its tool, as for `tasks/get`.
     fn may_touch_task(&self, server: &Server, id: &str) -> bool {
-        let tool = self.gateway.tasks.tool_of(&server.series.name, &self.caller, id, self.gateway.clock.now());
-        tool.is_some_and(|tool| evaluate(&server.policy, &self.caller, &Target::Tool(tool)).is_ok())
+        let Requester::Verified(caller) = &self.who else { return false };
+        let tool = self.gateway.tasks.tool_of(&server.series.name, caller, id, self.gateway.clock.now());
+        tool.is_some_and(|tool| evaluate(&server.policy, caller, &Target::Tool(tool)).is_ok())
     }
 
     /// Whether the caller sees an item: decided by the rules for its use.
@@ -70,9 +71,13 @@ impl ListFilter {
             ListedItem::Resource(uri) => Target::Resources(vec![Text::from(uri)]),
             ListedItem::Template(template) => Target::Template(Text::from(template)),
             ListedItem::Task(id) if judges_tasks(policy) => return self.may_touch_task(server, id),
-            ListedItem::Task(_) => return true,
+            ListedItem::Task(_) => return matches!(self.who, Requester::Verified(_)),
         };
-        match (hide, evaluate(policy, &self.caller, &target)) {
+        let verdict = match &self.who {
+            Requester::Verified(caller) => evaluate(policy, caller, &target).map(drop),
+            Requester::Anonymous(_) => judge_without_scopes(policy, &target).map(drop),
+        };
+        match (hide, verdict) {
             (Hide::Never, _) | (_, Ok(_)) => true,
             // A hidden item can never trigger step-up.
             (Hide::Forbidden, Err(refusal)) => refusal.row().needed().is_some(),

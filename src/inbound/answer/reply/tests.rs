@@ -8,7 +8,7 @@ use crate::decide::refusal::testing::every_row;
 
 /// Status, code, reason, the field besides the challenge, and sentence, in the order of
 /// [`every_row`].
-const ANSWERS: [(u16, i32, &str, &str, &str); 76] = [
+const ANSWERS: [(u16, i32, &str, &str, &str); 78] = [
     (400, 40001, "bad_request", "", "the HTTP request is not acceptable: a"),
     (404, 40401, "not_found", "", "there is no MCP server at this path"),
     (421, 42101, "misdirected", "", "this gateway does not serve that host name"),
@@ -34,6 +34,13 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 76] = [
     (400, 40010, "unsafe_path", "", "servers read this path in more than one way: a dot segment"),
     (508, 50801, "loop", "", "the request has been through this gateway before: its upstream leads back to it"),
     (401, 40101, "no_credential", "", "this server needs an access token: send it as Authorization: Bearer"),
+    (
+        401,
+        40103,
+        "sign_in_needed",
+        "",
+        "this request needs an access token with scope a: send it as Authorization: Bearer",
+    ),
     (
         503,
         -32603,
@@ -79,6 +86,13 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 76] = [
         "pinned_query",
         "",
         "a parameter in the query of this URL is set by the gateway's configuration; remove it from the URL",
+    ),
+    (
+        503,
+        -32603,
+        "sessions_unavailable",
+        "retry-after: 5",
+        "the store that says whose session this is cannot be reached; try again later",
     ),
     (404, 40402, "unknown_session", "", "there is no such session; start a new one with initialize"),
     (403, 40301, "insufficient_scope", "", "this request needs scope a"),

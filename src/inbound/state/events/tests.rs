@@ -26,6 +26,7 @@ fn rules() -> Policy {
         claims: Vec::new(),
         deny: false,
         report_only: false,
+        public: false,
     };
     let rules = vec![rule("safe", &[]), rule("danger", &["danger"]), rule("t*", &[])];
     Policy { connect: vec!["mcp".into()], access: Access::Rules(rules), implies: Vec::new() }

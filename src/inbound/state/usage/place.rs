@@ -59,9 +59,13 @@ impl RequestPlace {
         taken.map(drop).ok_or(Refusal::TooManyStreams)
     }
 
-    /// Called when the answer begins. An event stream gives back its place among the requests; any
-    /// other answer gives back its place among the streams.
+    /// Called when the answer begins. An event stream of a caller gives back its place among the
+    /// requests; any other answer gives back its place among the streams. Without a token a stream
+    /// keeps its place: addresses cost nothing, so all such streams together have a bound.
     pub(in crate::inbound) fn answered(&mut self, is_stream: bool) {
+        if is_stream && !self.bounds.is_verified {
+            return;
+        }
         if is_stream { self.give_request() } else { self.give_stream() }
     }
 

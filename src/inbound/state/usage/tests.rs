@@ -163,9 +163,12 @@ fn attack_173_forms_of_one_network_take_half_of_what_clients_without_a_token_get
     drop((charge, others));
     assert!(last.charge(17 * KIB).is_ok());
     drop((one, same, other, last));
-    let peers = usage.peers.lock().unwrap();
+    let peers = usage.signing_in.each.lock().unwrap();
     assert!(peers.values().all(|peer| peer.here.requests.held() == 0 && peer.here.body_bytes.held() == 0));
-    assert_eq!((usage.unverified.requests.held(), usage.unverified.body_bytes.held(), usage.body_bytes()), (0, 0, 0));
+    assert_eq!(
+        (usage.signing_in.together.requests.held(), usage.signing_in.together.body_bytes.held(), usage.body_bytes()),
+        (0, 0, 0)
+    );
 }
 
 #[test]
@@ -232,7 +235,7 @@ async fn login_d2_attack_173_an_unfinished_upload_gives_way_to_a_client_with_few
     assert!(upload("2001:db8:1:3::1").is_err(), "the same site, and no upload is old");
     assert!(upload("2001:db8:1:1::2").is_err(), "the same network");
     let others: Vec<_> = ["192.0.2.1", "192.0.2.2"].map(|peer| enter(peer).unwrap()).into();
-    assert_eq!((usage.uploads_displaced(), usage.unverified.requests.held()), (2, 10));
+    assert_eq!((usage.uploads_displaced(), usage.signing_in.together.requests.held()), (2, 10));
     let mut uploads = uploads.into_iter();
     for _ in 0..2 {
         let oldest = uploads.next().unwrap();
@@ -248,8 +251,8 @@ async fn login_d2_attack_173_an_unfinished_upload_gives_way_to_a_client_with_few
     let same = upload("2001:db8:1:2::9").unwrap();
     assert_eq!(usage.uploads_displaced(), 4);
     drop((others, ended, third, same, uploads));
-    assert_eq!((usage.unverified.requests.held(), usage.all.requests.held()), (0, 0));
-    let list = usage.uploads.is_empty();
+    assert_eq!((usage.signing_in.together.requests.held(), usage.all.requests.held()), (0, 0));
+    let list = usage.signing_in.uploads.is_empty();
     assert!(list, "nothing is left");
 }
 

@@ -123,3 +123,40 @@ async fn people_d3_the_form_can_be_fixed_for_all_callers() {
         world.close().await;
     }
 }
+
+#[tokio::test]
+async fn people_d2_a_result_holds_the_challenge_that_opens_the_sign_in_of_chatgpt() {
+    let servers = super::SHOP.replace("    rules:", "    deny_as: tool_error\n    rules:");
+    let world = Plan::standard().servers(&servers).start().await;
+    let connected = world.token();
+    for (token, tool, scope) in [
+        (None, "pay", Some("mcp:connect pay")),
+        (None, "profile", Some("mcp:connect")),
+        (Some(&connected), "pay", Some("mcp:connect pay")),
+        // No scope would help, so there is nothing to sign in for.
+        (Some(&connected), "admin", None),
+    ] {
+        let ask = Ask::post("/mcp", call(tool));
+        let reply = world.send(&token.map_or(ask.clone(), |token| ask.token(token))).await;
+        assert_eq!((reply.status, reply.all("www-authenticate").len()), (200, 0), "{tool} {reply:?}");
+        let json = reply.json();
+        assert_eq!(json["result"]["isError"], true, "{json}");
+        let challenges = &json["result"]["_meta"]["mcp/www_authenticate"];
+        match scope {
+            None => assert!(challenges.is_null(), "{json}"),
+            Some(scope) => {
+                let challenge = challenges[0].as_str().unwrap();
+                assert!(challenge.starts_with("Bearer resource_metadata=\"http"), "{challenge}");
+                for part in [&*format!("scope=\"{scope}\""), "error=\"insufficient_scope\"", "error_description=\""] {
+                    assert!(challenge.contains(part), "{part}: {challenge}");
+                }
+            }
+        }
+    }
+    // What is not a call keeps its status, and so does a credential that fails.
+    let get = request("prompts/get", r#"{"name":"mine"}"#);
+    assert_eq!(world.send(&Ask::post("/mcp", get)).await.status, 401);
+    assert_eq!(world.send(&Ask::post("/mcp", call("pay")).token("x")).await.status, 401);
+    assert_eq!(world.upstream.count(), 0);
+    world.close().await;
+}

@@ -7,6 +7,7 @@ use crate::{
     decide::{
         mcp::answer::task::Task,
         policy::rule::{Access, Subject},
+        token::caller::Caller,
     },
     inbound::testing::{TestGateway, caller, rule},
 };
@@ -19,7 +20,7 @@ fn seen(world: &TestGateway, scopes: &[&str], lists: Lists, message: &'static st
     let filter = ListFilter {
         gateway: Arc::clone(&world.gateway),
         server: Arc::clone(&world.server),
-        caller: caller(scopes),
+        who: Requester::Verified(caller(scopes)),
         lists,
     };
     let kept = filter.message(&Bytes::from_static(message.as_bytes())).unwrap();
