@@ -7,6 +7,7 @@ use crate::e2e::world::{Ask, World, call, token::Mint};
 mod clients;
 mod issuers;
 mod marks;
+mod recipes;
 
 /// A call with this token.
 fn ask(token: &Mint) -> Ask {

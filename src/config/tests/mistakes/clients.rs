@@ -52,7 +52,7 @@ pub(super) const CASES: &[Case] = &[
         ISSUER,
         "    issuer: https://login.example.com\n    required_claims: {org_id: []}\n",
         &[
-            "7:31 authorization_servers.corporate.required_claims.org_id: found an empty list; expected a non-empty list of values of a claim: text, numbers, true or false",
+            "7:31 authorization_servers.corporate.required_claims.org_id: found an empty list; expected a non-empty list of values of a claim: text, numbers, true or false, or {glob: …}",
         ],
     ),
     (
