@@ -38,6 +38,9 @@
 //!          inbound/request/head      checks bounds, and that the host is the gateway's
 //!          decide/routing            → discovery: request/metadata → done
 //!                                    → embedded authorization server: request/embedded → done
+//!                                    → document of the operator: request/document → done
+//!                                    → path beside the MCP endpoint: path_gate, which has steps
+//!                                      of its own, and the same Caller and Permit
 //! gate     inbound/gate
 //!   1 is the origin allowed          decide/fields/origin
 //!   2 which credential came          decide/token/presented

@@ -273,13 +273,16 @@ fn redirected(
     path: &PassedPath,
     to: &[u8],
 ) -> Result<http::HeaderValue, String> {
-    let upstream = server.upstream.settings();
-    let scheme = if upstream.peer.tls { "https" } else { "http" };
-    let origin = format!("{scheme}://{}", upstream.authority);
     let to = std::str::from_utf8(to).map_err(|_| "a place that is not UTF-8".to_owned())?;
     let own = |one: &Arc<Server>| std::ptr::eq(&**one, server);
     let index = arrival.snapshot.servers.iter().position(own).unwrap_or(usize::MAX);
-    let place = Redirect { origin: &origin, from: path.target(), to }.within(&arrival.snapshot.paths, index)?;
+    // A server may know itself by another name (`upstream.aliases`).
+    let mut places =
+        server.upstream.names().iter().map(|name| {
+            Redirect { origin: &name.url(), from: path.target(), to }.within(&arrival.snapshot.paths, index)
+        });
+    let first = places.next().unwrap_or_else(|| Err("a server without a name".to_owned()));
+    let place = first.or_else(|target| places.find_map(Result::ok).ok_or(target))?;
     http::HeaderValue::try_from(&place).map_err(|_| place)
 }
 

@@ -6,7 +6,7 @@ mod escape;
 mod passed;
 mod streamed;
 
-use crate::e2e::world::{Plan, Seen, Step, server};
+use crate::e2e::world::{Plan, Seen, Step, plan::STANDARD, server};
 
 /// The standard server with paths of every kind.
 fn plan() -> Plan {
@@ -17,7 +17,8 @@ fn plan() -> Plan {
       - {path: \"/files/**\"}
       - {path: \"/files/**\", methods: [POST, PUT, DELETE]}
     scopes: [\"mcp:connect\"]";
-    Plan::standard_but("\n    scopes: [\"mcp:connect\"]", paths)
+    let (from, to) = ("connect_timeout: 2s}", "connect_timeout: 2s, aliases: [\"http://mcp.internal:8000\"]}");
+    Plan::standard().servers(&STANDARD.replace(from, to).replace("\n    scopes: [\"mcp:connect\"]", paths))
 }
 
 /// What the upstream answers to each request: its target, as text.

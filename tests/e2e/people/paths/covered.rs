@@ -1,4 +1,4 @@
-//! Patterns that would cover a path of the gateway, of another server, or an MCP endpoint stop the start.
+//! Patterns that cover a path of the gateway, another server or an MCP endpoint stop the start.
 
 use crate::e2e::world::Plan;
 

@@ -1,4 +1,4 @@
-//! Documents of the operator are answered without a token, and never in place of the gateway's own paths.
+//! Documents of the operator need no token, and never cover the gateway's own paths.
 
 use tokio::time::{Duration, Instant, sleep};
 

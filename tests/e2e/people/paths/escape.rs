@@ -94,6 +94,7 @@ async fn people_b4_attack_264_a_redirect_stays_within_the_paths() {
         (302, "/files/b?x=1".to_owned(), Some("/files/b?x=1")),
         (307, format!("{upstream}/files/a/"), Some("/files/a/")),
         (301, "b".to_owned(), Some("/files/b")),
+        (302, "http://mcp.internal:8000/files/b".to_owned(), Some("/files/b")),
         (302, "public/b#z".to_owned(), Some("/files/public/b#z")),
         (302, "https://evil.example/files/b?sig=secret".to_owned(), None),
         (302, "//evil.example/files/b".to_owned(), None),

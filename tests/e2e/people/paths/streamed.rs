@@ -87,7 +87,7 @@ async fn people_b4_a_body_of_a_get_is_not_passed_on() {
 }
 
 #[tokio::test]
-async fn people_b4_attack_269_slow_downloads_keep_nobody_from_signing_in_or_calling() {
+async fn people_b4_attack_269_slow_downloads_have_places_of_their_own() {
     let world = plan().top("limits: {requests: 64}").start().await;
     world.upstream.answer_with(|seen| match seen.target.as_str() {
         "/files/public/slow" => vec![Step::Send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx".into()), Step::Hang],
