@@ -200,6 +200,8 @@ pub struct ServerSettings {
     pub known_scopes: Vec<Scope>,
     /// Which items lists hide.
     pub hide: Hide,
+    /// Whether lists say which scopes each tool needs.
+    pub advertise_scopes: bool,
     /// How a refused tools/call is answered.
     pub deny_as: DenyAs,
     /// What the upstream receives in place of the token.

@@ -283,6 +283,7 @@ impl Builder {
             identity_headers: server.identity_headers.clone(),
             limits: server.limits,
             hide: server.hide,
+            advertise_scopes: server.advertise_scopes,
             batches: server.batches,
             stream_keep_alive: server.stream_keep_alive,
             // Answers come on the stream; no client reads a result in the answer to a message.

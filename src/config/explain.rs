@@ -180,6 +180,7 @@ fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSet
         ("scope_implies", Out::FlowMap(implies.collect())),
         access,
         (HIDE.name, text(HIDE.word(&server.hide))),
+        ("advertise_scopes", Out::Plain(server.advertise_scopes.to_string())),
         (DENY_AS.name, text(DENY_AS.word(&server.deny_as))),
         ("credential", credential(&server.credential, kept)),
         ("identity_headers", Out::FlowMap(headers.collect())),

@@ -101,6 +101,7 @@ fn settings(
     let scopes = scope_keys(fields);
     let access = rules::access(fields, &scopes.connect, &scopes.implies);
     let hide = value::word(fields, &HIDE);
+    let advertise_scopes = fields.flag("advertise_scopes");
     let deny_as = value::word(fields, &DENY_AS);
     let (credential, identity_headers) = identity::towards_upstream(fields);
     for passed in &upstream.pass_headers {
@@ -137,6 +138,7 @@ fn settings(
         known_scopes,
         policy: Policy { connect: scopes.connect, access, implies: scopes.implies },
         hide,
+        advertise_scopes,
         deny_as,
         credential,
         identity_headers,

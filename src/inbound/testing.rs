@@ -326,6 +326,7 @@ fn server(
             body_bytes_per_caller: 1024 * 1024,
         },
         hide: Hide::Unauthorized,
+        advertise_scopes: false,
         batches: false,
         stream_keep_alive: None,
         deny_as: DenyAs::Auto,

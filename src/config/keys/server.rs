@@ -113,6 +113,11 @@ pub(super) fn section() -> KeySection {
             "The rules of access. The first rule that matches decides; a target that no rule matches is refused.",
         ),
         HIDE.row(),
+        KeyRow::flag(
+            "advertise_scopes",
+            "Whether each tool in a list gets the member `securitySchemes`, which says that it is public, or which scopes \
+             it needs: ChatGPT reads it to offer a sign-in. A member of the upstream is replaced; nothing else changes.",
+        ),
         DENY_AS.row(),
         KeyRow::section("credential", credential()).or(json!({"strip": true})),
         KeyRow::optional(

@@ -71,6 +71,7 @@ servers:
       - {prompts: ["*"]}
       - {methods: ["acme/custom"], scopes: ["acme"]}
     hide: forbidden
+    advertise_scopes: true
     deny_as: challenge
     credential: {header: {name: x-api-key, value: "file:secret"}}
     identity_headers: {x-auth-subject: sub, x-auth-email: email}

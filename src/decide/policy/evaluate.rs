@@ -14,6 +14,7 @@ use crate::{
     },
 };
 
+pub mod advertised;
 pub mod path;
 pub mod public;
 #[cfg(test)]

@@ -108,6 +108,8 @@ pub struct Server {
     pub limits: ServerLimits,
     /// Which items are hidden in lists.
     pub hide: Hide,
+    /// Whether lists say which scopes each tool needs (`securitySchemes`).
+    pub advertise_scopes: bool,
     /// Whether it accepts the batches of 2025-03-26.
     pub batches: bool,
     /// After this time of silence an event stream gets a comment.

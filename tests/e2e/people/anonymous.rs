@@ -1,5 +1,6 @@
 //! Callers without a token, clients that cannot step up, and lists that name the scopes (D1 to D3).
 
+mod advertised;
 mod check;
 mod denied_as;
 mod gate;

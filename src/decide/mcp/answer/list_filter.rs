@@ -31,7 +31,28 @@ pub fn filter(
     lists: Lists,
     keep: &mut dyn FnMut(ListedItem<'_>) -> bool,
 ) -> Result<Bytes, &'static str> {
-    cut(message, lists, keep).map(|(kept, _)| kept)
+    cut(message, lists, &mut |item| keep(item).then_some(None)).map(|(kept, _)| kept)
+}
+
+/// Decides about one item: `None` removes it; text becomes the value of its member
+/// `securitySchemes`, if it is a tool.
+pub type Edit<'e> = &'e mut dyn FnMut(ListedItem<'_>) -> Option<Option<String>>;
+
+/// As [`filter`], for items that may also be annotated. The member is added or replaced; every
+/// other byte stays.
+///
+/// # Errors
+/// As [`filter`].
+pub fn edit(message: &Bytes, lists: Lists, edit: Edit<'_>) -> Result<Bytes, &'static str> {
+    cut(message, lists, edit).map(|(kept, _)| kept)
+}
+
+/// As [`filter_body`], for items that may also be annotated.
+///
+/// # Errors
+/// As [`filter`].
+pub fn edit_body(message: &Bytes, lists: Lists, edit: Edit<'_>) -> Result<Bytes, &'static str> {
+    whole(cut(message, lists, edit)?)
 }
 
 /// As [`filter`], for the whole body of an answer: an object must be a response, and the elements
@@ -44,18 +65,18 @@ pub fn filter_body(
     lists: Lists,
     keep: &mut dyn FnMut(ListedItem<'_>) -> bool,
 ) -> Result<Bytes, &'static str> {
-    match cut(message, lists, keep)? {
+    whole(cut(message, lists, &mut |item| keep(item).then_some(None))?)
+}
+
+fn whole(edited: (Bytes, bool)) -> Result<Bytes, &'static str> {
+    match edited {
         (kept, true) => Ok(kept),
         (_, false) => Err("it has neither a result nor an error"),
     }
 }
 
 /// The filtered message, and whether it may be the body of an answer.
-fn cut(
-    message: &Bytes,
-    lists: Lists,
-    keep: &mut dyn FnMut(ListedItem<'_>) -> bool,
-) -> Result<(Bytes, bool), &'static str> {
+fn cut(message: &Bytes, lists: Lists, keep: Edit<'_>) -> Result<(Bytes, bool), &'static str> {
     let mut walk = Walk::new(text_of(message)?);
     let mut filter = Filter { lists, keep, cuts: Cuts::default() };
     let mut answers = true;
@@ -98,9 +119,12 @@ const ENVELOPE: &[&str] = &[
 ];
 const RESULT: &[&str] = &["tools", "prompts", "resources", "resourceTemplates", "tasks", "cacheScope", "ttlMs"];
 
+/// The member of a tool that says how a client signs in for it.
+const SCHEMES: &str = "securitySchemes";
+
 struct Filter<'k> {
     lists: Lists,
-    keep: &'k mut dyn FnMut(ListedItem<'_>) -> bool,
+    keep: Edit<'k>,
     cuts: Cuts,
 }
 
@@ -204,8 +228,17 @@ impl Filter<'_> {
     /// Whether an item whose `{` is taken stays. An item without a name cannot be judged.
     fn item(&mut self, walk: &mut Walk<'_>, kind: ItemKind) -> Result<bool, JsonFault> {
         let mut known = Known::new(kind.key());
-        let mut keep = None;
+        let (behind_brace, mut keep, mut schemes) = (walk.at(), None, None);
         walk.members(|walk, name| {
+            if kind == ItemKind::Tool && name.one_meaning().is_ok_and(|name| name.meaning() == SCHEMES) {
+                let (start, first) = walk.value()?;
+                walk.skip(first)?;
+                // Clients differ in which of two they read.
+                return match schemes.replace((start, walk.at())) {
+                    None => Ok(()),
+                    Some(_) => Err("a member name that comes twice"),
+                };
+            }
             let member = known.member(name)?;
             match (member, walk.value()?) {
                 (Some(_), (_, b'"')) => {
@@ -217,7 +250,15 @@ impl Filter<'_> {
                 (None, (_, first)) => walk.skip(first),
             }
         })?;
-        keep.ok_or("an item of a list without a name")
+        let edited = keep.ok_or("an item of a list without a name")?;
+        if let Some(Some(text)) = &edited {
+            match schemes {
+                Some((start, end)) => self.cuts.replace(start, end, text.clone()),
+                // The item has at least a name, so there is a member to stand before.
+                None => self.cuts.replace(behind_brace, behind_brace, format!("\"{SCHEMES}\":{text},")),
+            }
+        }
+        Ok(edited.is_some())
     }
 }
 

@@ -44,7 +44,7 @@ pub enum ListedItem<'a> {
 }
 
 /// The kind of a list's items.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ItemKind {
     Tool,
     Prompt,

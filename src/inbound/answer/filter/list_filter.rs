@@ -15,14 +15,14 @@ use crate::{
             },
             request::target::Target,
         },
-        policy::evaluate::{evaluate, public::judge_without_scopes},
+        policy::evaluate::{advertised::security_schemes, evaluate, public::judge_without_scopes},
         token::requester::Requester,
     },
     inbound::state::{gateway::Gateway, server::Server},
 };
 
-/// [`list_filter::filter`], or [`list_filter::filter_body`].
-type Filter = fn(&Bytes, Lists, &mut dyn FnMut(ListedItem<'_>) -> bool) -> Result<Bytes, &'static str>;
+/// [`list_filter::edit`], or [`list_filter::edit_body`].
+type EditList = fn(&Bytes, Lists, list_filter::Edit<'_>) -> Result<Bytes, &'static str>;
 
 /// Decides which items one caller sees.
 pub(in crate::inbound) struct ListFilter {
@@ -39,20 +39,28 @@ pub(in crate::inbound) struct ListFilter {
 impl ListFilter {
     /// A message without the items that the caller may not see.
     pub(super) fn message(&self, message: &Bytes) -> Result<Bytes, &'static str> {
-        self.filter_by(list_filter::filter, message)
+        self.filter_by(list_filter::edit, message)
     }
 
     /// The whole body of an answer without the items that the caller may not see.
     pub(super) fn body(&self, body: &Bytes) -> Result<Bytes, &'static str> {
-        self.filter_by(list_filter::filter_body, body)
+        self.filter_by(list_filter::edit_body, body)
     }
 
     /// Filters by the rules in force: the stream may have begun under older rules (P7).
-    fn filter_by(&self, filter: Filter, message: &Bytes) -> Result<Bytes, &'static str> {
+    fn filter_by(&self, edit: EditList, message: &Bytes) -> Result<Bytes, &'static str> {
         let snapshot = self.gateway.snapshot.load();
         // If a reload removed the server, its stream ends. Until then its old rules apply.
         let server = snapshot.successor(&self.server).unwrap_or(&self.server);
-        filter(message, self.lists, &mut |item| self.keep(server, item))
+        edit(message, self.lists, &mut |item| {
+            let schemes = match item {
+                ListedItem::Tool(name) if server.advertise_scopes => {
+                    security_schemes(&server.policy, &Target::Tool(Text::from(name)))
+                }
+                _ => None,
+            };
+            self.keep(server, item).then_some(schemes)
+        })
     }
 
     /// Whether the caller owns the task and may still use its tool, as for `tasks/get`.

@@ -34,7 +34,14 @@ impl ListPlan {
     pub(in crate::inbound) fn of(server: &Server, asked: Option<Lists>, era: Era) -> Self {
         let filtered = lists_to_filter(server, asked);
         let any = if era == Era::Modern { None } else { lists_to_filter(server, Some(Lists::Any)) };
-        Self { filtered: filtered.map(|lists| any.unwrap_or(lists)), guarded: any.or(filtered) }
+        let edited = filtered.map(|lists| any.unwrap_or(lists));
+        // To say which scopes each tool needs, an answer is read whose lists need no filter.
+        let told = asked.filter(|asked| server.advertise_scopes && matches!(asked, Lists::Tools | Lists::Any));
+        let edited = match (edited, told) {
+            (Some(one), Some(other)) if one != other => Some(Lists::Any),
+            (edited, told) => edited.or(told),
+        };
+        Self { filtered: edited, guarded: any.or(filtered) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Removes and replaces parts of a text.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 /// Changes to one text; they do not overlap.
@@ -9,7 +11,7 @@ pub(super) struct Cuts(Vec<Cut>);
 struct Cut {
     start: usize,
     end: usize,
-    with: &'static str,
+    with: Cow<'static, str>,
 }
 
 impl Cuts {
@@ -22,8 +24,8 @@ impl Cuts {
     }
 
     /// Replaces a part by `with`.
-    pub(super) fn replace(&mut self, start: usize, end: usize, with: &'static str) {
-        self.0.push(Cut { start, end, with });
+    pub(super) fn replace(&mut self, start: usize, end: usize, with: impl Into<Cow<'static, str>>) {
+        self.0.push(Cut { start, end, with: with.into() });
     }
 
     /// The text with all changes made; without changes, the same bytes.
