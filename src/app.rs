@@ -20,6 +20,7 @@ use crate::{
         supervise::Supervisor,
         watched::WatchedCertificate,
     },
+    authorization_server::{settings::StoreSettings, store::usable},
     base::{clock::Clock, secret::Secret},
     config::Settings,
     decide::{fields::crossing, mcp::session_seal::SessionKeys},
@@ -46,6 +47,7 @@ pub mod descriptors;
 pub mod drain;
 pub mod ready;
 pub mod reload;
+mod route_words;
 pub mod signal;
 mod status;
 mod supervise;
@@ -250,7 +252,8 @@ async fn write_overdue_lines(observe: Arc<Observe>) {
     }
 }
 
-/// Reports what a start with `settings` would refuse: certificates, trust roots, routes. Returns
+/// Reports what a start with `settings` would refuse: certificates, trust roots, routes, stores.
+/// Addresses are not bound and Redis is not asked: a check runs beside a gateway in use. Returns
 /// warnings about settings that work now but will probably fail soon.
 ///
 /// # Errors
@@ -268,6 +271,13 @@ pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>
             }
         }
         Err(problems) => wrong = problems,
+    }
+    for embedded in &settings.embedded {
+        if let StoreSettings::File(path) = &embedded.store
+            && let Err(why) = usable(path)
+        {
+            wrong.push(format!("authorization_servers.{}.embedded.store: {why}", embedded.name));
+        }
     }
     // A check does not create a store.
     let settings = &settings.clone().without_stores();

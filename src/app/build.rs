@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue};
 use rustls::ClientConfig;
 
 use crate::{
-    app::{beside, descriptors},
+    app::{beside, descriptors, route_words::in_words},
     authorization_server::{
         embedded::{Embedded, State},
         settings::EmbeddedSettings,
@@ -144,7 +144,9 @@ impl Builder {
             .collect();
         let entries: Vec<RouteEntry<'_>> = endpoints.iter().map(ServerEndpoint::route).collect();
         let issuers: Vec<&str> = settings.embedded.iter().map(|embedded| &*embedded.path).collect();
-        let mut routes = Routes::new(&entries, &issuers).map_err(|fault| vec![format!("paths: {fault:?}")])?;
+        let mut routes = Routes::new(&entries, &issuers).map_err(|fault| {
+            vec![in_words(&fault, settings, |index| endpoints.get(index).map(|one| &*one.server.name))]
+        })?;
         for (index, _) in endpoints.iter().enumerate().filter(|(_, one)| one.server.authorization_servers.is_empty()) {
             routes.remove_documents(index);
         }
@@ -157,7 +159,7 @@ impl Builder {
         };
         let no_origins: [&str; 0] = [];
         let sites = Sites::new(settings.public_url.origin(), &no_origins)
-            .map_err(|fault| vec![format!("public_url: {fault:?}")])?;
+            .map_err(|fault| vec![format!("public_url: {fault}")])?;
         let mut upstreams = parts.upstreams.iter();
         let servers = each(&endpoints, |endpoint| {
             let upstream = upstreams.next().ok_or_else(|| "no upstream".to_owned())?;
@@ -257,7 +259,8 @@ impl Builder {
             mirror: preferred.map_or(Mirror::Nothing, |preferred| Mirror::of(preferred, shared.embedded)),
             published,
             published_otherwise,
-            sites: Sites::new(public_url.origin(), &origins).map_err(|fault| format!("allowed_origins: {fault:?}"))?,
+            sites: Sites::new(public_url.origin(), &origins)
+                .map_err(|fault| format!("servers.{}.{fault}", server.name))?,
             public: PublicFace {
                 host: HeaderValue::try_from(authority)
                     .map_err(|_| "public_url cannot be sent as a header".to_owned())?,
@@ -316,7 +319,7 @@ fn published(
         _ => Challenges::new(&url, first_scope, &server.known_scopes),
     };
     Ok(PublishedAt {
-        challenges: challenges.map_err(|fault| format!("challenge: {fault:?}"))?.beside(&scopes_supported),
+        challenges: challenges.map_err(|fault| format!("servers.{}: {fault}", server.name))?.beside(&scopes_supported),
         metadata: MetadataDocument { etag: etag(&document), body: Bytes::from(document) },
     })
 }

@@ -11,7 +11,7 @@ use crate::{
 use bounds::BOUNDS;
 use fault::StoreFault;
 use file::File;
-pub(crate) use file::census;
+pub(crate) use file::{census, usable::usable};
 use kind::EntryKind;
 use memory::Memory;
 use redis::Redis;

@@ -25,6 +25,7 @@ use crate::{
             glob::Glob,
             rule::{Access, Policy},
         },
+        routing::is_server_path,
     },
     inbound::state::server::ServerLimits,
     outbound::{dial::Peer, upstream::UpstreamSettings},
@@ -214,15 +215,15 @@ fn limits(fields: &mut Fields<'_>) -> ServerLimits {
 /// slash at its end (SPEC F-20, A-06).
 fn path(field: &Field<'_>) -> Option<Written<Box<str>>> {
     let text = field.text("a path such as /weather/mcp")?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&b);
     let expected = if !text.starts_with('/') {
         "a path that begins with /"
-    } else if !text.bytes().all(plain) {
-        "a path of plain characters: no %, ;, \\, ?, #, spaces or characters outside ASCII"
     } else if text.contains("//") || text.split('/').any(|segment| matches!(segment, "." | "..")) {
         "a path without empty segments, . and .."
-    } else if text == "/.well-known" || text.starts_with("/.well-known/") {
+    } else if text.split('/').any(|segment| segment == ".well-known") {
         "a path outside /.well-known/, where the gateway answers itself"
+    } else if !is_server_path(text) {
+        // Clients write other characters in two ways, as they are and percent-encoded.
+        "a path of letters, digits, / and -._~@:+, which every client writes in the same way"
     } else {
         return Some(Written { value: text.into(), place: field.place.clone() });
     };

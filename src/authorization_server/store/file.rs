@@ -28,6 +28,7 @@ use crate::base::limits::authorization_server::{
 
 pub(crate) mod census;
 mod scan;
+pub(crate) mod usable;
 mod waiting;
 
 /// SQLite's application id of the file: "Port".

@@ -1,5 +1,7 @@
 //! Decides which `Host` names and `Origin` values a server accepts (SPEC A.4, D.5).
 
+use std::fmt;
+
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::decide::refusal::Refusal;
@@ -28,6 +30,17 @@ pub enum SiteFault {
     /// This entry of `allowed_origins` is not `scheme://host[:port]` or `null`. `*` is not
     /// supported (SPEC A-61).
     Origin(usize),
+}
+
+impl fmt::Display for SiteFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PublicUrl => out.write_str("expected http:// or https://, a host, and perhaps a port"),
+            Self::Origin(index) => {
+                write!(out, "allowed_origins[{index}]: expected an origin such as https://app.example.com, or null")
+            }
+        }
+    }
 }
 
 /// The three parts of an origin, host and scheme in lower case.

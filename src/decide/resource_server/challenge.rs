@@ -1,5 +1,7 @@
 //! Writes `WWW-Authenticate` (RFC 6750 §3, RFC 9728 §5.1).
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::HeaderValue;
 
@@ -41,6 +43,23 @@ pub enum ChallengeFault {
     Marker(&'static str),
     /// Not a scope token (RFC 6749 §3.3).
     Scope(Scope),
+}
+
+impl fmt::Display for ChallengeFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MetadataUrl => {
+                out.write_str("the URL of its metadata cannot be sent in a challenge; check `public_url` and `path`")
+            }
+            Self::Marker(text) => {
+                write!(
+                    out,
+                    "its `path` or one of its scopes contains {text:?}, which clients search for in a challenge"
+                )
+            }
+            Self::Scope(scope) => write!(out, "{:?} is not a scope (RFC 6749 §3.3)", scope.as_str()),
+        }
+    }
 }
 
 impl Challenges {
