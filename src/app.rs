@@ -13,6 +13,7 @@ use tokio::{
 
 use crate::{
     app::{
+        admin::Tells,
         build::{Builder, BuiltParts},
         drain::{Drain, Ended},
         reload::FileWatch,
@@ -33,6 +34,7 @@ use crate::{
         },
         state::{
             anonymous::AnonymousSessions, events::EventOwners, gateway::Gateway, sessions::SessionQuota, tasks::Tasks,
+            usage::Usage,
         },
     },
     observe::{Observe, overdue},
@@ -102,14 +104,18 @@ impl App {
         let pseudonym = pseudonym().map_err(StartFault::System)?;
         let via = crossing::via(Version::HTTP_11, &pseudonym)
             .ok_or_else(|| StartFault::System("the gateway's name in Via is not valid".to_owned()))?;
+        let usage = Arc::<Usage>::default();
+        let status = Arc::new(Status::new(observe, &usage, &settings, &parts));
+        let told = Arc::clone(&status);
         let gateway = Arc::new(Gateway {
+            is_ready: Box::new(move || told.ready().reasons.is_empty()),
             reloaded: tokio::sync::watch::Sender::default(),
             snapshot: ArcSwap::from_pointee(snapshot),
             clock: Arc::clone(clock),
             verifier: Verifier::new(),
             observe: Arc::clone(observe),
             room: Room::new(bounds, Arc::clone(&builder.spare), &observe.metrics),
-            usage: Arc::default(),
+            usage,
             sessions: SessionQuota::default(),
             tasks: Tasks::default(),
             events: EventOwners::default(),
@@ -123,7 +129,8 @@ impl App {
             let system = |cause: io::Error| StartFault::System(format!("listen {}: {cause}", listen.address));
             let bound =
                 ClientListener::bind(listen.address, certificates.as_ref(), listen.proxy_protocol, &observe.metrics)
-                    .map_err(system)?;
+                    .map_err(system)?
+                    .with_health(listen.health.as_deref());
             let listener = bound.local_addr().map_err(system)?;
             watched.extend(certificates.map(|certificates| WatchedCertificate { certificates, listener }));
             listeners.push(bound);
@@ -133,7 +140,6 @@ impl App {
         }
         let admin =
             bind_admin(&settings).map_err(|cause| StartFault::System(format!("admin {}: {cause}", settings.admin)))?;
-        let status = Arc::new(Status::new(observe, &gateway.usage, &settings, &parts));
         observe.metrics.config_taken(clock.now().wall, false);
         Ok(Self {
             config,

@@ -47,10 +47,12 @@ use crate::{
     authorization_server::settings::{EmbeddedSettings, StoreSettings},
     base::{
         address_range::AddressRange,
+        limits::heads::HeadBounds,
         names::{PublicUrl, Scope, ServerName},
         secret::Secret,
     },
     decide::{
+        fields::origin::HostName,
         mcp::{answer::lists::Hide, denial::DenyAs},
         pass_through::PathEntry,
         policy::rule::Policy,
@@ -69,6 +71,8 @@ use crate::{
 pub struct Settings {
     /// The public URL of the gateway.
     pub public_url: PublicUrl,
+    /// Names of the gateway in `Host`, besides that of `public_url`.
+    pub hosts: Vec<HostName>,
     /// Proxies that name the client of a request or a connection.
     pub trusted_proxies: Vec<AddressRange>,
     /// Public listeners; never empty.
@@ -134,6 +138,13 @@ pub struct EmbeddedProvenance {
 }
 
 impl Settings {
+    /// Bounds on the head of a request, with room for the longest token that a server accepts.
+    #[must_use]
+    pub fn head_bounds(&self) -> HeadBounds {
+        let longest = self.servers.iter().map(|server| server.limits.token).max().unwrap_or_default();
+        HeadBounds::of_token(usize::try_from(longest).unwrap_or(usize::MAX))
+    }
+
     /// The same settings, but without a store file or a connection to Redis: for commands that do
     /// not serve.
     #[must_use]
@@ -161,6 +172,8 @@ pub struct ListenSettings {
     pub tls: Option<TlsFiles>,
     /// Whether each connection must begin with a PROXY header of a trusted proxy.
     pub proxy_protocol: bool,
+    /// The path that answers probes for any `Host`.
+    pub health: Option<Box<str>>,
 }
 
 /// PEM files of a listener, read again when they change.

@@ -215,6 +215,8 @@ servers:
     upstream: {url: "http://127.0.0.1:UPSTREAM/mcp"}
     scopes: [notes:read]
     deny_as: challenge   # by default, a program without a user gets a result in place of the 403
+    # Pages on this machine, such as MCP Inspector in direct mode.
+    allowed_origins: ["http://localhost:*", "http://127.0.0.1:*"]
     rules:
       - {tools: [list_notes, read_note, search_notes]}
       - {tools: [write_note], scopes: ["notes:write"]}

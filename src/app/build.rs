@@ -18,7 +18,6 @@ use crate::{
     },
     base::{
         clock::Clock,
-        limits::heads::HeadBounds,
         names::{Issuer, PublicUrl},
     },
     config::{LegacySse, ServerSettings, Settings, environment::process_environment},
@@ -157,9 +156,9 @@ impl Builder {
             known_issuers: parts.issuers.iter().flat_map(|issuer| issuer.rules().issuers.iter().cloned()).collect(),
             api_keys: Arc::new(ApiKeys::new(&settings.api_keys)),
         };
-        let no_origins: [&str; 0] = [];
-        let sites = Sites::new(settings.public_url.origin(), &no_origins)
-            .map_err(|fault| vec![format!("public_url: {fault}")])?;
+        let sites = Sites::new::<&str>(settings.public_url.origin(), &[])
+            .map_err(|fault| vec![format!("public_url: {fault}")])?
+            .with_hosts(&settings.hosts);
         let mut upstreams = parts.upstreams.iter();
         let servers = each(&endpoints, |endpoint| {
             let upstream = upstreams.next().ok_or_else(|| "no upstream".to_owned())?;
@@ -170,8 +169,7 @@ impl Builder {
         let trusted_proxies = settings.trusted_proxies.as_slice().into();
         let documents = beside::documents(&settings.documents);
         let paths = PathTable::new(settings.servers.iter().map(|server| &*server.paths));
-        let longest = settings.servers.iter().map(|server| server.limits.token).max().unwrap_or_default();
-        let heads = HeadBounds::of_token(usize::try_from(longest).unwrap_or(usize::MAX));
+        let heads = settings.head_bounds();
         Ok((Snapshot { limits, heads, trusted_proxies, sites, routes, servers, embedded, documents, paths }, parts))
     }
 
@@ -244,10 +242,8 @@ impl Builder {
             .collect();
         let preferred = issuers.first();
         let published = published(shared.settings, server, &issuers, endpoint.path)?;
-        let published_otherwise = match other_ending(endpoint.path) {
-            Some(path) => self::published(shared.settings, server, &issuers, &path)?,
-            None => published.clone(),
-        };
+        let other = other_ending(endpoint.path).unwrap_or(endpoint.path.into());
+        let published_otherwise = self::published(shared.settings, server, &issuers, &other)?;
         let origins: Vec<&str> = server.allowed_origins.iter().filter_map(|origin| origin.to_str().ok()).collect();
         let authority = public_url.origin().split_once("://").map_or("", |(_, authority)| authority);
         Ok(Server {

@@ -44,6 +44,7 @@ pub fn print(settings: &Settings) -> String {
     let servers = settings.servers.iter().enumerate();
     let mut entries = vec![
         ("public_url", text(settings.public_url.origin())),
+        ("hosts", Out::Flow(settings.hosts.iter().map(|host| text(&host.to_string())).collect())),
         ("trusted_proxies", Out::Flow(settings.trusted_proxies.iter().map(|range| text(&range.to_string())).collect())),
         ("listen", Out::List(settings.listen.iter().map(listener).collect())),
         ("admin", flow([("address", text(&settings.admin.to_string()))])),
@@ -105,14 +106,16 @@ fn document(document: &DocumentSettings) -> (String, Out) {
 fn listener(listener: &ListenSettings) -> Out {
     let address = ("address", text(&listener.address.to_string()));
     let proxy_protocol = ("proxy_protocol", Out::Plain(listener.proxy_protocol.to_string()));
-    match &listener.tls {
+    let health = listener.health.iter().map(|path| ("health", text(path)));
+    let transport = match &listener.tls {
         Some(tls) => {
             let path = |path: &std::path::Path| text(&path.display().to_string());
             let tls = flow([("certificate", path(&tls.certificate)), ("key", path(&tls.key))]);
-            map([address, ("tls", tls), proxy_protocol])
+            ("tls", tls)
         }
-        None => map([address, ("plaintext", yes()), proxy_protocol]),
-    }
+        None => ("plaintext", yes()),
+    };
+    map([address, transport, proxy_protocol].into_iter().chain(health))
 }
 
 fn issuer(of: &IssuerSettings, profile: Option<&str>, secret: Option<&str>) -> Out {

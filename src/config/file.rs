@@ -93,6 +93,7 @@ pub fn read_with(text: &str, name: &str, base: &Path, lookup: &Lookup<'_>) -> Re
 pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let public_url = fields.need("public_url", "the public URL of the gateway, such as https://mcp.example.com");
     let public_url = public_url.and_then(|field| listen::public_url(&field));
+    let hosts = fields.get("hosts").map(|field| listen::hosts(&field)).unwrap_or_default();
     let proxies = fields.get("trusted_proxies");
     let trusted_proxies = proxies.as_ref().map(listen::trusted_proxies).unwrap_or_default();
     let listeners = fields.need("listen", "a list of addresses to listen on");
@@ -163,6 +164,7 @@ pub(super) fn whole(fields: &mut Fields<'_>) -> Option<Settings> {
     let embedded = inside().map(finish).collect::<Option<_>>();
     Some(Settings {
         public_url,
+        hosts,
         trusted_proxies,
         listen: listeners.into_iter().map(|listener| listener.settings).collect::<Option<_>>()?,
         admin: admin_at?.value,

@@ -18,7 +18,9 @@ use crate::{
     },
     config::{
         keys::{
-            row::{ADDRESS, FILE, KeyRow, KeySection, NETWORK, SECRET, ValueShape, filled_list, list, matching},
+            row::{
+                ADDRESS, FILE, HOST, KeyRow, KeySection, NETWORK, PATH, SECRET, ValueShape, filled_list, list, matching,
+            },
             typed::{RangedKey, WordKey},
         },
         units::{DURATION_MAX, size_text},
@@ -85,6 +87,13 @@ pub(super) fn file() -> KeySection {
                 matching("a URL", "^https?://[^/?#@A-Z]+$"),
                 "The URL that clients type: scheme, host and port. Every URL that the gateway publishes starts with \
                  it.",
+            ),
+            KeyRow::optional(
+                "hosts",
+                list("host names", HOST),
+                "Names in `Host` that are accepted besides the host of `public_url`, such as `mcp.internal` or \
+                 `\"10.0.0.5:8443\"`; without a port, at any port. They are never published, and they are not browser \
+                 origins.",
             ),
             KeyRow::optional(
                 "trusted_proxies",
@@ -167,6 +176,12 @@ fn listener() -> KeySection {
                 "proxy_protocol",
                 "Each connection must begin with a PROXY header, version 1 or 2, before TLS. A connection without \
                  one, or from outside of `trusted_proxies`, is closed.",
+            ),
+            KeyRow::optional(
+                "health",
+                PATH,
+                "A path of this listener, such as `/healthz`, for the probes of load balancers: `GET` and `HEAD` get 200 \
+                 while the gateway is ready and 503 otherwise, without a body, whatever `Host` says.",
             ),
         ],
     }

@@ -19,6 +19,7 @@ use crate::{
         reader::{Field, Fields},
         secret, value,
     },
+    decide::{fields::origin::HostName, routing::is_plain_path},
 };
 
 const ADDRESS: &str = "an IP address and a port, such as 0.0.0.0:8443 or \"[::]:8443\"";
@@ -41,6 +42,13 @@ pub(super) fn trusted_proxies(field: &Field<'_>) -> Vec<AddressRange> {
     field.distinct("networks").unwrap_or_default().iter().filter_map(range).collect()
 }
 
+/// `hosts`.
+pub(super) fn hosts(field: &Field<'_>) -> Vec<HostName> {
+    const EXPECTED: &str = "a host name or an address, perhaps with a port, such as mcp.internal or \"10.0.0.5:8443\"";
+    let host = |item: &Field<'_>| HostName::read(item.text(EXPECTED)?).or_else(|| item.wrong(EXPECTED));
+    field.distinct("host names").unwrap_or_default().iter().filter_map(host).collect()
+}
+
 /// `public_url`.
 pub(super) fn public_url(field: &Field<'_>) -> Option<PublicUrl> {
     match PublicUrl::parse(field.text("a URL such as https://mcp.example.com")?) {
@@ -56,6 +64,7 @@ pub(super) struct WrittenListener {
     pub(super) settings: Option<ListenSettings>,
     /// The place of `proxy_protocol: true`.
     pub(super) proxy_protocol: Option<Place>,
+    pub(super) health: Option<Written<Box<str>>>,
 }
 
 /// `listen`.
@@ -73,13 +82,14 @@ pub(super) fn listeners(field: &Field<'_>) -> Vec<WrittenListener> {
 }
 
 fn listener(field: &Field<'_>) -> WrittenListener {
-    let (mut address, mut proxy_protocol) = (None, None);
+    let (mut address, mut proxy_protocol, mut health) = (None, None, None);
     let settings = field.section("listen[]", |fields| {
         address = fields.need("address", ADDRESS).and_then(|field| socket_address(&field));
         let tls = fields.get("tls");
         let plaintext = fields.get("plaintext");
         let proxied = fields.get("proxy_protocol").filter(|field| field.bool() == Some(true));
         proxy_protocol = proxied.map(|field| field.place);
+        health = fields.get("health").and_then(|field| health_path(&field));
         let insists = plaintext.as_ref().and_then(Field::bool).unwrap_or(false);
         if let (Some(_), Some(plaintext), true) = (&tls, &plaintext, insists) {
             plaintext.wrong::<()>("either `tls` or `plaintext: true`, not both");
@@ -95,9 +105,24 @@ fn listener(field: &Field<'_>) -> WrittenListener {
             let found = format!("{} without TLS", address.value);
             field.reading.problem(&address.place, &found, expected);
         }
-        Some(ListenSettings { address: address.value, tls: files, proxy_protocol: proxy_protocol.is_some() })
+        Some(ListenSettings {
+            address: address.value,
+            tls: files,
+            proxy_protocol: proxy_protocol.is_some(),
+            health: health.as_ref().map(|path: &Written<Box<str>>| path.value.clone()),
+        })
     });
-    WrittenListener { address, settings, proxy_protocol }
+    WrittenListener { address, settings, proxy_protocol, health }
+}
+
+/// A path that only the probes of this listener ask for.
+fn health_path(field: &Field<'_>) -> Option<Written<Box<str>>> {
+    const EXPECTED: &str =
+        "a path such as /healthz, of letters, digits and -._~@:+, without a slash at its end, outside /.well-known/";
+    match field.text(EXPECTED)? {
+        text if is_plain_path(text) => Some(Written { value: text.into(), place: field.place.clone() }),
+        _ => field.wrong(EXPECTED),
+    }
 }
 
 fn socket_address(field: &Field<'_>) -> Option<Written<SocketAddr>> {

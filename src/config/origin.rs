@@ -8,6 +8,7 @@ use crate::{
 };
 
 const EXPECTED: &str = "an origin as browsers send it: scheme://host[:port] in lower case, without a slash at the end";
+const PATTERN: &str = "an origin, or a pattern such as http://localhost:* or chrome-extension://*";
 
 /// `allowed_origins`.
 pub(super) fn origins(field: &Field<'_>) -> Vec<HeaderValue> {
@@ -25,10 +26,26 @@ fn origin(field: &Field<'_>) -> Option<HeaderValue> {
         return field
             .wrong("each origin by name: with * every web page could send requests from its visitor's browser");
     }
-    if text != "null" && !is_serialized(text) {
-        return field.wrong(EXPECTED);
+    let is_good = match (text.strip_suffix(":*"), text.strip_suffix("://*")) {
+        (Some(without_port), _) => is_serialized(without_port) && !has_port(without_port),
+        // Every web page has one of these schemes.
+        (_, Some("http" | "https" | "ws" | "wss" | "ftp" | "file")) => {
+            return field.wrong(
+                "each web site by name: with this pattern every web page could call from its visitor's browser",
+            );
+        }
+        (_, Some(scheme)) => is_serialized(&format!("{scheme}://x")),
+        (None, None) => text == "null" || is_serialized(text),
+    };
+    if !is_good {
+        return field.wrong(if text.contains('*') { PATTERN } else { EXPECTED });
     }
     HeaderValue::from_str(text).ok().or_else(|| field.wrong(EXPECTED))
+}
+
+fn has_port(origin: &str) -> bool {
+    let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+    split_port(authority).is_ok_and(|(_, port)| port.is_some())
 }
 
 /// Whether `text` is what a browser sends in `Origin` (RFC 6454 §6.2): nothing else ever matches.

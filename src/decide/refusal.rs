@@ -11,6 +11,25 @@ mod tests;
 pub use self::fault::{NotAccess, PresentationFault, TokenFault};
 use crate::base::names::Scope;
 
+/// The bytes that a body may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyLimit {
+    /// `limits.request_body` of the server.
+    OfServer(u64),
+    /// A bound that no key changes.
+    Fixed(u64),
+}
+
+impl BodyLimit {
+    /// The number.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::OfServer(bytes) | Self::Fixed(bytes) => bytes,
+        }
+    }
+}
+
 /// Why a request is refused. Exact in audit lines and metrics; a client sees only its [`row::Row`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -19,8 +38,9 @@ pub enum Refusal {
     BadRequest(&'static str),
     /// No server and no document at this path.
     NotFound,
-    /// Not a name of the gateway (`Host`, `:authority` or TLS server name).
-    Misdirected,
+    /// Not a name of the gateway (`Host`, `:authority` or TLS server name); the host of
+    /// `public_url`.
+    Misdirected(Box<str>),
     /// This path does not take this method; what it takes.
     Method(&'static str),
     /// A request target over the limit.
@@ -31,8 +51,8 @@ pub enum Refusal {
     HeadTimeout,
     /// `Expect` with anything but `100-continue`.
     Expectation,
-    /// A browser page from an origin that is not allowed.
-    ForeignOrigin,
+    /// A browser page from this origin, which is not allowed.
+    ForeignOrigin(Box<str>),
     /// The script of a service worker, which would stand between the browser and the gateway's own
     /// pages.
     ServiceWorker,
@@ -78,8 +98,8 @@ pub enum Refusal {
     MediaType,
     /// A content coding: the judged bytes would not be the bytes that run.
     ContentCoding,
-    /// Over `limits.request_body`.
-    BodyTooLarge,
+    /// Over the limit on its body.
+    BodyTooLarge(BodyLimit),
     /// The body came too slowly.
     BodyTimeout,
     /// The framing of the body is broken.

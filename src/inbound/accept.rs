@@ -2,6 +2,7 @@
 
 pub mod listener;
 pub mod phase;
+mod preface;
 pub mod room;
 pub mod tls;
 

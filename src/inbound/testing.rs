@@ -157,6 +157,7 @@ impl TestGateway {
         let server = server(&metrics, &upstream, &issuer, change);
         let snapshot = Arc::new(snapshot(&server));
         let gateway = Arc::new(Gateway {
+            is_ready: Box::new(|| true),
             snapshot: ArcSwap::new(Arc::clone(&snapshot)),
             clock: clock.clone(),
             verifier: Verifier::new(),
@@ -175,7 +176,7 @@ impl TestGateway {
         let peer = Ipv4Addr::LOCALHOST.into();
         let breach = Breach::new(&gateway.observe, &metrics.listener("l"), peer);
         let seat = gateway.room.try_seat(peer).unwrap();
-        let connection = Connection::new(Arc::clone(&gateway), breach, None, &seat);
+        let connection = Connection::new(Arc::clone(&gateway), breach, None, None, &seat);
         Self { gateway, server, site, clock, local, upstream, issuer, snapshot, connection, _seat: seat, _keys: keys }
     }
 

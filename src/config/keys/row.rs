@@ -201,6 +201,8 @@ pub(super) const NETWORK: TextShape = matching("a network such as 10.0.0.0/8", "
 pub(super) const FILE: TextShape = matching("the path of a file", ".");
 /// Any text but the empty one, described by a pattern.
 pub(super) const NAME: TextShape = matching("a name", ".");
+/// A host name, perhaps with a port.
+pub(super) const HOST: TextShape = matching("a host name", "^([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]{1,5})?$");
 /// A public path.
 pub(super) const PATH: TextShape =
     matching("a path", "^/([A-Za-z0-9._~!$&'()*+,=:@-]+(/[A-Za-z0-9._~!$&'()*+,=:@-]+)*/?)?$");

@@ -132,10 +132,12 @@ pub(super) fn section() -> KeySection {
                 "origins",
                 TextShape {
                     what: "an origin, such as `https://app.example.com`",
-                    form: TextForm::MatchingOrNull("^(null|[a-z][a-z0-9+.-]*://[^/?#@A-Z*]+)$"),
+                    form: TextForm::MatchingOrNull("^(null|[a-z][a-z0-9+.-]*://([^/?#@A-Z*]+(:\\*)?|\\*))$"),
                 },
             ),
-            "Browser origins that are allowed besides the origin of `public_url`. Pages of other origins get 403.",
+            "Browser origins that are allowed besides the origin of `public_url`. Pages of other origins get 403. \
+             `http://localhost:*` stands for every port of a host, and `chrome-extension://*` for every page of a \
+             scheme that web sites do not have.",
         ),
         KeyRow::section("limits", limits::section()),
         BATCHES.row(),

@@ -16,10 +16,30 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sites {
     own: Site,
+    /// Other names of the gateway. They are not origins.
+    hosts: Vec<HostName>,
     /// Serialised as in browsers (RFC 6454 §6.2): lower case, no default port. The first is the
     /// gateway's own.
     origins: Vec<Box<str>>,
+    patterns: Vec<OriginPattern>,
     null_is_allowed: bool,
+}
+
+/// A name of the gateway besides that of `public_url`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName {
+    host: Box<str>,
+    /// `None` for any port.
+    port: Option<u16>,
+}
+
+/// Several origins in one entry of `allowed_origins`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum OriginPattern {
+    /// `http://localhost:*`: this host at every port.
+    AnyPort { scheme: Box<str>, host: Box<str> },
+    /// `chrome-extension://*`: every host of a scheme that web pages do not have.
+    AnyHost { scheme: Box<str> },
 }
 
 /// Why an origin or the public URL cannot be used.
@@ -27,8 +47,9 @@ pub struct Sites {
 pub enum SiteFault {
     /// `public_url` is not `http(s)://host[:port]`.
     PublicUrl,
-    /// This entry of `allowed_origins` is not `scheme://host[:port]` or `null`. `*` is not
-    /// supported (SPEC A-61).
+    /// This entry of `allowed_origins` is not `scheme://host[:port]`, `scheme://host:*`,
+    /// `scheme://*` for a scheme that web pages do not have, or `null`. `*` is not supported (SPEC
+    ///
     Origin(usize),
 }
 
@@ -63,15 +84,42 @@ impl Sites {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let own = Site::of(scheme, authority).filter(|site| site.port.is_some()).ok_or(SiteFault::PublicUrl)?;
         let mut origins = vec![own.serialised()];
-        let mut null_is_allowed = false;
+        let (mut patterns, mut null_is_allowed) = (Vec::new(), false);
         for (index, entry) in allowed_origins.iter().map(AsRef::as_ref).enumerate() {
             if entry == "null" {
                 null_is_allowed = true;
+            } else if entry.contains('*') {
+                patterns.push(OriginPattern::read(entry).ok_or(SiteFault::Origin(index))?);
             } else {
                 origins.push(Site::read(entry).ok_or(SiteFault::Origin(index))?.serialised());
             }
         }
-        Ok(Self { own, origins, null_is_allowed })
+        Ok(Self { own, hosts: Vec::new(), origins, patterns, null_is_allowed })
+    }
+
+    /// The same sites with other names of the gateway.
+    #[must_use]
+    pub fn with_hosts(self, hosts: &[HostName]) -> Self {
+        Self { hosts: hosts.to_vec(), ..self }
+    }
+
+    /// All names of the gateway, for the operator: that of `public_url` first.
+    #[must_use]
+    pub fn names(&self) -> String {
+        let others = self.hosts.iter().map(|host| format!(", {host}"));
+        format!("{}{}", self.own_name(), others.collect::<String>())
+    }
+
+    /// Host and port of `public_url`, as clients send them.
+    fn own_name(&self) -> Box<str> {
+        let own = self.own.serialised();
+        own.split_once("://").map_or(&*own, |(_, authority)| authority).into()
+    }
+
+    /// The refusal of a request for another host. It names the host of `public_url` and no other.
+    #[must_use]
+    pub fn misdirected(&self) -> Refusal {
+        Refusal::Misdirected(self.own_name())
     }
 
     /// Whether `authority`, from `Host` or `:authority`, is a name of the gateway (SPEC D-41,
@@ -80,19 +128,18 @@ impl Sites {
     ///
     /// If the public URL has a loopback name, every loopback name is accepted, at any port: a
     /// tunnel or a port-forward changes the port, and an attacker cannot point these names at the
-    /// gateway.
-    ///
-    /// # Errors
-    /// [`Refusal::Misdirected`].
-    pub fn host_is_ours(&self, authority: &str) -> Result<(), Refusal> {
-        let (host, port) = split_port(authority).ok_or(Refusal::Misdirected)?;
+    /// gateway. So is every name that the configuration lists.
+    #[must_use]
+    pub fn host_is_ours(&self, authority: &str) -> bool {
+        let Some((host, port)) = split_port(authority) else { return false };
+        let port = port.or(default_port(&self.own.scheme));
         let is_loopback = |host: &str| LOOPBACK.iter().any(|name| name.eq_ignore_ascii_case(host));
         let is_ours = if is_loopback(&self.own.host) {
             is_loopback(host)
         } else {
-            self.own.host.eq_ignore_ascii_case(host) && port.or(default_port(&self.own.scheme)) == self.own.port
+            self.own.host.eq_ignore_ascii_case(host) && port == self.own.port
         };
-        if is_ours { Ok(()) } else { Err(Refusal::Misdirected) }
+        is_ours || self.hosts.iter().any(|other| other.host.eq_ignore_ascii_case(host) && other.takes(port))
     }
 
     /// Whether the calling page is allowed (SPEC D-40, attack 105). Returns the origin to repeat in
@@ -107,7 +154,7 @@ impl Sites {
             return Ok(None);
         };
         let is_allowed = lines.next().is_none() && origin.to_str().is_ok_and(|origin| self.allows(origin));
-        if is_allowed { Ok(Some(origin.clone())) } else { Err(Refusal::ForeignOrigin) }
+        if is_allowed { Ok(Some(origin.clone())) } else { Err(Refusal::ForeignOrigin(shown(origin))) }
     }
 
     fn allows(&self, origin: &str) -> bool {
@@ -115,7 +162,58 @@ impl Sites {
             return self.null_is_allowed;
         }
         let is_listed = |text: &str| self.origins.iter().any(|allowed| **allowed == *text);
-        is_listed(origin) || Site::read(origin).is_some_and(|site| is_listed(&site.serialised()))
+        is_listed(origin)
+            || Site::read(origin).is_some_and(|site| {
+                is_listed(&site.serialised()) || self.patterns.iter().any(|pattern| pattern.matches(&site))
+            })
+    }
+}
+
+/// What a refusal repeats of an origin: browsers send no longer one.
+fn shown(origin: &HeaderValue) -> Box<str> {
+    const CHARS_MAX: usize = 255;
+    String::from_utf8_lossy(origin.as_bytes()).chars().take(CHARS_MAX).collect::<String>().into()
+}
+
+impl HostName {
+    /// Reads `host` or `host:port`.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let (host, port) = split_port(text)?;
+        Some(Self { host: host.to_ascii_lowercase().into(), port })
+    }
+
+    fn takes(&self, port: Option<u16>) -> bool {
+        self.port.is_none() || self.port == port
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.host)?;
+        self.port.map_or(Ok(()), |port| write!(out, ":{port}"))
+    }
+}
+
+impl OriginPattern {
+    fn read(text: &str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        if authority == "*" {
+            let site = Site::of(scheme, "x")?;
+            // `https://*` would be every web page.
+            let is_web = matches!(&*site.scheme, "http" | "https" | "ws" | "wss" | "ftp" | "file");
+            return (!is_web).then_some(Self::AnyHost { scheme: site.scheme });
+        }
+        let host = authority.strip_suffix(":*")?;
+        let site = Site::of(scheme, host).filter(|site| *site.host == *host.to_ascii_lowercase())?;
+        Some(Self::AnyPort { scheme: site.scheme, host: site.host })
+    }
+
+    fn matches(&self, site: &Site) -> bool {
+        match self {
+            Self::AnyPort { scheme, host } => *scheme == site.scheme && *host == site.host,
+            Self::AnyHost { scheme } => *scheme == site.scheme,
+        }
     }
 }
 

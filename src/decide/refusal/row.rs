@@ -154,6 +154,12 @@ pub enum Sentence<'r> {
     Token(&'static str, FaultWords<'r>),
     /// Its beginning, and the seconds that end it.
     Seconds(&'static str, u64),
+    /// Its beginning, a number of bytes, and its end.
+    Bytes(&'static str, u64, &'static str),
+    /// Its beginning, and a name of the gateway that ends it.
+    Named(&'static str, &'r str),
+    /// A page's origin stands between the first two texts, and again before the last.
+    Origin(&'static str, &'r str, &'static str, &'static str),
     /// What was asked for stands between the first two texts; the detail ends it.
     Asked(&'static str, &'static str, &'static str),
     /// What was asked for needs a token with these scopes.

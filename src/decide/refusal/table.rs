@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use crate::decide::refusal::{
-    Refusal,
+    BodyLimit, Refusal,
     fault::FaultWords,
     row::{BearerError, By, ChallengeKind, Hint, PARSE_ERROR, PolicyRefusal, Row, Sentence, UpstreamFailure},
 };
@@ -25,7 +25,7 @@ impl Refusal {
         use By::{Departure, Gateway, Policy, Upstream};
         use ChallengeKind::{Bare, Error, None};
         use Hint::{AcceptEncoding, Allow, RetryAfter};
-        use Sentence::{Asked, Detail, Needs, Seconds, Token, Whole};
+        use Sentence::{Asked, Bytes, Detail, Named, Needs, Origin, Seconds, Token, Whole};
         use UpstreamFailure::{Timeout, Unfit, Unreachable};
 
         let ((status, code, reason), (challenge, hint, by), sentence) = match self {
@@ -39,10 +39,10 @@ impl Refusal {
                 (None, Hint::None, Gateway),
                 Whole("there is no MCP server at this path"),
             ),
-            Self::Misdirected => (
+            Self::Misdirected(host) => (
                 (StatusCode::MISDIRECTED_REQUEST, 42101, "misdirected"),
                 (None, Hint::None, Gateway),
-                Whole("this gateway does not serve that host name"),
+                Named("this gateway does not serve that host name; it is reached as ", host),
             ),
             Self::Method(allowed) => (
                 (StatusCode::METHOD_NOT_ALLOWED, 40501, "method_not_allowed"),
@@ -72,10 +72,16 @@ impl Refusal {
                 (None, Hint::None, Gateway),
                 Whole("the only expectation that can be met is 100-continue"),
             ),
-            Self::ForeignOrigin => (
+            Self::ForeignOrigin(origin) => (
                 (StatusCode::FORBIDDEN, 40303, "foreign_origin"),
                 (None, Hint::None, Gateway),
-                Whole("browser pages from this origin may not call this server"),
+                Origin(
+                    "browser pages from ",
+                    origin,
+                    " may not call this server; to allow them, add the origin to the server in the gateway's \
+                     configuration: allowed_origins: [\"",
+                    "\"]",
+                ),
             ),
             Self::ServiceWorker => (
                 (StatusCode::FORBIDDEN, 40308, "service_worker"),
@@ -156,10 +162,17 @@ impl Refusal {
                 (None, AcceptEncoding("identity"), Gateway),
                 Whole("the body must not be compressed"),
             ),
-            Self::BodyTooLarge => (
+            Self::BodyTooLarge(limit) => (
                 (StatusCode::PAYLOAD_TOO_LARGE, 41301, "body_too_large"),
                 (None, Hint::None, Gateway),
-                Whole("the body is larger than this server takes"),
+                Bytes(
+                    "the body is larger than this server takes: at most ",
+                    limit.bytes(),
+                    match limit {
+                        BodyLimit::OfServer(_) => " bytes (`limits.request_body`)",
+                        BodyLimit::Fixed(_) => " bytes",
+                    },
+                ),
             ),
             Self::BodyTimeout => (
                 (StatusCode::REQUEST_TIMEOUT, 40801, "body_timeout"),

@@ -2,7 +2,7 @@
 
 use crate::{
     base::names::Scope,
-    decide::refusal::{NotAccess, PresentationFault, Refusal, TokenFault},
+    decide::refusal::{BodyLimit, NotAccess, PresentationFault, Refusal, TokenFault},
 };
 
 /// An array with each variant of an enum once; each must be named.
@@ -20,13 +20,13 @@ pub(crate) fn every_refusal() -> Vec<Refusal> {
     Vec::from(each![Refusal:
         BadRequest("a"),
         NotFound,
-        Misdirected,
+        Misdirected("gw.example".into()),
         Method("POST"),
         UriTooLong,
         HeadersTooLarge,
         HeadTimeout,
         Expectation,
-        ForeignOrigin,
+        ForeignOrigin("https://a.example".into()),
         ServiceWorker,
         UnsafePath("a dot segment"),
         Loop,
@@ -39,7 +39,7 @@ pub(crate) fn every_refusal() -> Vec<Refusal> {
         IntrospectionUnavailable { retry_after_secs: 3 },
         MediaType,
         ContentCoding,
-        BodyTooLarge,
+        BodyTooLarge(BodyLimit::OfServer(4096)),
         BodyTimeout,
         BodyBroken,
         BodyAborted,

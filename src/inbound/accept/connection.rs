@@ -38,7 +38,7 @@ use crate::{
             framing::{breach::Breach, h2_watch::H2Watch, inlet::Inlet},
             handshake,
             phase::Phase,
-            proxied,
+            preface, proxied,
             room::Seat,
         },
         answer::{reply_body::ReplyBody, stall::StreamTasks},
@@ -58,6 +58,8 @@ pub(in crate::inbound) struct Reception {
     pub(in crate::inbound) tls: Option<Arc<ServerConfig>>,
     /// Whether each connection begins with a PROXY header.
     pub(in crate::inbound) has_proxy_header: bool,
+    /// The path that answers probes for any `Host`.
+    pub(in crate::inbound) health: Option<Arc<str>>,
     /// The listener's counters.
     pub(in crate::inbound) series: ListenerSeries,
 }
@@ -67,7 +69,7 @@ pub(in crate::inbound) async fn serve(
     mut stream: TcpStream,
     mut peer: IpAddr,
     seat: Seat,
-    Reception { tls, has_proxy_header, series }: Reception,
+    Reception { tls, has_proxy_header, health, series }: Reception,
     gateway: Arc<Gateway>,
     mut phase: watch::Receiver<Phase>,
 ) {
@@ -88,8 +90,13 @@ pub(in crate::inbound) async fn serve(
     }
     let breach = Breach::new(&gateway.observe, &series, peer);
     let Some(config) = tls else {
-        let connection = Connection::new(gateway, breach, None, &seat);
-        return Box::pin(serve_h1(stream, connection, &mut phase)).await;
+        let Some(is_h2) = begins_with_h2(&stream, &seat, &breach, phase.clone()).await else { return };
+        let connection = Connection::new(gateway, breach, None, health, &seat);
+        return if is_h2 {
+            Box::pin(serve_h2(stream, connection, &mut phase)).await
+        } else {
+            Box::pin(serve_h1(stream, connection, &mut phase)).await
+        };
     };
     let shaken = tokio::select! {
         biased;
@@ -100,12 +107,32 @@ pub(in crate::inbound) async fn serve(
     let session = stream.get_ref().1;
     let is_h2 = session.alpn_protocol() == Some(b"h2");
     let server_name = session.server_name().map(Into::into);
-    let connection = Connection::new(gateway, breach, server_name, &seat);
+    let connection = Connection::new(gateway, breach, server_name, health, &seat);
     // Boxed, so that a plain connection does not hold the space that HTTP/2 or TLS needs.
     if is_h2 {
         Box::pin(serve_h2(stream, connection, &mut phase)).await;
     } else {
         Box::pin(serve_h1(stream, connection, &mut phase)).await;
+    }
+}
+
+/// Whether a connection without TLS begins with HTTP/2. `None` if it must end before its first
+/// bytes: it was silent for too long, must make room, or the drain has begun.
+async fn begins_with_h2(
+    stream: &TcpStream,
+    seat: &Seat,
+    breach: &Breach,
+    mut phase: watch::Receiver<Phase>,
+) -> Option<bool> {
+    tokio::select! {
+        biased;
+        is_h2 = preface::is_first(stream) => Some(is_h2),
+        () = seat.activity().asked() => None,
+        _ = phase.changed() => None,
+        () = sleep(KEEP_ALIVE_TIMEOUT) => {
+            breach.note(Violation::Silent);
+            None
+        }
     }
 }
 

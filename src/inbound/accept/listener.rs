@@ -62,7 +62,14 @@ impl ClientListener {
         let tls = certificates.map(Certificates::server_config).transpose()?;
         let listener = socket.listen(LISTEN_BACKLOG)?;
         let series = metrics.listener(listener.local_addr()?);
-        Ok(Self { listener, reception: Reception { tls, has_proxy_header, series } })
+        Ok(Self { listener, reception: Reception { tls, has_proxy_header, health: None, series } })
+    }
+
+    /// The same listener, with a path that answers probes for any `Host`.
+    #[must_use]
+    pub fn with_health(mut self, path: Option<&str>) -> Self {
+        self.reception.health = path.map(Arc::from);
+        self
     }
 
     /// The bound address.

@@ -18,7 +18,7 @@ use crate::{
             Permit, deciding_rule,
             public::{evaluate_public, sign_in},
         },
-        refusal::{Refusal, row::By},
+        refusal::{BodyLimit, Refusal, row::By},
         token::{caller::Caller, requester::Requester},
     },
     inbound::{
@@ -115,7 +115,7 @@ impl Judge<'_> {
         headers::check_shape(&head.headers)?;
         headers::check_media(&head.headers)?;
         let bytes = server.limits.request_body.min(ANONYMOUS_BODY_BYTES_MAX);
-        let bounds = BodyBounds { bytes, time: EMBEDDED_BODY_TIMEOUT };
+        let bounds = BodyBounds { limit: BodyLimit::Fixed(bytes), time: EMBEDDED_BODY_TIMEOUT };
         let charge = place.charge_later();
         let upload = usage.upload_anonymous(address, place);
         let body = tokio::select! {

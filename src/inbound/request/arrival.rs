@@ -61,6 +61,8 @@ pub(in crate::inbound) struct Connection {
     pub(in crate::inbound) peer: ClientAddress,
     /// The server name (SNI) of the TLS handshake.
     pub(in crate::inbound) server_name: Option<Box<str>>,
+    /// The path that answers probes for any `Host`.
+    pub(in crate::inbound) health: Option<Arc<str>>,
     /// Records how the client broke HTTP.
     pub(in crate::inbound) breach: Arc<Breach>,
     /// Drains the upload of a refused request.
@@ -89,6 +91,7 @@ impl Connection {
         gateway: Arc<Gateway>,
         breach: Arc<Breach>,
         server_name: Option<Box<str>>,
+        health: Option<Arc<str>>,
         seat: &Seat,
     ) -> Self {
         let peer = ClientAddress::new(breach.peer());
@@ -97,7 +100,7 @@ impl Connection {
             finished: AtomicU64::new(0),
             answer: OnlyAnswer::default(),
         });
-        Self { gateway, peer, server_name, breach, drain: UploadDrain::default(), load }
+        Self { gateway, peer, server_name, health, breach, drain: UploadDrain::default(), load }
     }
 
     /// The requests of this connection.

@@ -18,7 +18,7 @@ use crate::{
         connections::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT, REFUSED_BODY_TIMEOUT},
         messages::IGNORED_BODY_BYTES_MAX,
     },
-    decide::refusal::Refusal,
+    decide::refusal::{BodyLimit, Refusal},
     inbound::state::usage::Charge,
 };
 
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(in crate::inbound) struct BodyBounds {
     /// Bytes.
-    pub(in crate::inbound) bytes: u64,
+    pub(in crate::inbound) limit: BodyLimit,
     /// From its first byte to its last.
     pub(in crate::inbound) time: Duration,
 }
@@ -39,15 +39,15 @@ pub(in crate::inbound) async fn read(
     bounds: BodyBounds,
     mut charge: Charge,
 ) -> Result<Bytes, Refusal> {
-    let bytes_max = bounds.bytes;
+    let (limit, bytes_max) = (bounds.limit, bounds.limit.bytes());
     let announced = incoming.size_hint().lower();
     if announced > bytes_max {
-        return Err(Refusal::BodyTooLarge);
+        return Err(Refusal::BodyTooLarge(limit));
     }
     charge.announced(announced)?;
     let end = Instant::now() + bounds.time;
     let Some(first) = next_piece(incoming, version, end).await? else { return Ok(Bytes::new()) };
-    check_size(first.len(), bytes_max)?;
+    check_size(first.len(), limit)?;
     charge.arrived(first.len())?;
     let Some(second) = next_piece(incoming, version, end).await? else { return Ok(charge.hold(first)) };
 
@@ -57,7 +57,7 @@ pub(in crate::inbound) async fn read(
     whole.extend_from_slice(&first);
     let mut piece = Some(second);
     while let Some(bytes) = piece {
-        check_size(whole.len() + bytes.len(), bytes_max)?;
+        check_size(whole.len() + bytes.len(), limit)?;
         charge.arrived(whole.len() + bytes.len())?;
         whole.extend_from_slice(&bytes);
         piece = next_piece(incoming, version, end).await?;
@@ -68,12 +68,12 @@ pub(in crate::inbound) async fn read(
 /// Reads `incoming` to its end and discards it.
 pub(in crate::inbound) async fn skip(incoming: &mut Incoming, version: Version, bytes_max: u64) -> Result<(), Refusal> {
     if incoming.size_hint().lower() > bytes_max {
-        return Err(Refusal::BodyTooLarge);
+        return Err(Refusal::BodyTooLarge(BodyLimit::Fixed(bytes_max)));
     }
     let (end, mut skipped) = (Instant::now() + BODY_TOTAL_TIMEOUT, 0_usize);
     while let Some(piece) = next_piece(incoming, version, end).await? {
         skipped += piece.len();
-        check_size(skipped, bytes_max)?;
+        check_size(skipped, BodyLimit::Fixed(bytes_max))?;
     }
     Ok(())
 }
@@ -139,6 +139,10 @@ pub(super) fn why_broken(cause: &hyper::Error) -> Refusal {
     if is_framing { Refusal::BodyBroken } else { Refusal::BodyAborted }
 }
 
-fn check_size(bytes: usize, bytes_max: u64) -> Result<(), Refusal> {
-    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= bytes_max) { Ok(()) } else { Err(Refusal::BodyTooLarge) }
+fn check_size(bytes: usize, limit: BodyLimit) -> Result<(), Refusal> {
+    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= limit.bytes()) {
+        Ok(())
+    } else {
+        Err(Refusal::BodyTooLarge(limit))
+    }
 }

@@ -14,7 +14,7 @@ use crate::{
     base::limits::{authorization_server::EMBEDDED_BODY_BYTES_MAX, connections::EMBEDDED_BODY_TIMEOUT},
     decide::{
         mcp::error::{about::About, sentence::sentence},
-        refusal::Refusal,
+        refusal::{BodyLimit, Refusal},
         routing::IssuerEndpoint,
     },
     inbound::{
@@ -72,7 +72,8 @@ async fn upload(
     place: RequestPlace,
     (head, incoming): (&Parts, &mut Incoming),
 ) -> Result<(Bytes, RequestPlace), Refusal> {
-    const BOUNDS: BodyBounds = BodyBounds { bytes: EMBEDDED_BODY_BYTES_MAX, time: EMBEDDED_BODY_TIMEOUT };
+    const BOUNDS: BodyBounds =
+        BodyBounds { limit: BodyLimit::Fixed(EMBEDDED_BODY_BYTES_MAX), time: EMBEDDED_BODY_TIMEOUT };
     let charge = place.charge_later();
     let upload = usage.upload(peer, place);
     let body = tokio::select! {

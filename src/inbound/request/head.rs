@@ -66,13 +66,15 @@ pub(in crate::inbound) fn check_host(head: &Parts, server_name: Option<&str>, si
         (None, Some(host)) => host,
         (None, None) => return Err(Refusal::BadRequest("no Host")),
     };
-    sites.host_is_ours(named)?;
+    if !sites.host_is_ours(named) {
+        return Err(sites.misdirected());
+    }
     // One certificate may name several hosts; the request must be for the host of the handshake
     // (SPEC F-19).
     if let Some(server_name) = server_name
         && split_port(named).is_ok_and(|(host, _)| !host.eq_ignore_ascii_case(server_name))
     {
-        return Err(Refusal::Misdirected);
+        return Err(sites.misdirected());
     }
     if head.version < Version::HTTP_11 && host.is_none() {
         return Err(Refusal::BadRequest("no Host"));

@@ -22,7 +22,7 @@ use crate::{
             },
             version::Era,
         },
-        refusal::Refusal,
+        refusal::{BodyLimit, Refusal},
     },
     inbound::{
         answer::outgoing::TaskAnswer,
@@ -87,7 +87,7 @@ pub(in crate::inbound) async fn read(
     context: &mut RequestContext,
 ) -> Result<McpRequest, Refusal> {
     headers::check_media(&head.headers)?;
-    let bounds = BodyBounds { bytes: server.limits.request_body, time: BODY_TOTAL_TIMEOUT };
+    let bounds = BodyBounds { limit: BodyLimit::OfServer(server.limits.request_body), time: BODY_TOTAL_TIMEOUT };
     let body = body::read(body, head.version, bounds, place.charge_later()).await?;
     understand(server, endpoint, head, body, context)
 }

@@ -3,9 +3,10 @@
 use std::{convert::Infallible, sync::Arc};
 
 use http::{
-    HeaderValue, Method, Request, Response,
-    header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION},
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONNECTION, HOST},
     request::Parts,
+    uri::Authority,
 };
 use hyper::body::Incoming;
 
@@ -51,6 +52,9 @@ pub(in crate::inbound) async fn answer(
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return Ok(response);
     }
+    if connection.health.as_deref() == Some(head.uri.path()) {
+        return Ok(probe(connection, &head, &mut body).await);
+    }
     let snapshot = gateway.snapshot.load_full();
     let now = gateway.clock.now();
     let told = forwarded::client(connection.peer.address, &head.headers, &snapshot.trusted_proxies);
@@ -62,9 +66,7 @@ pub(in crate::inbound) async fn answer(
     let route = match check(&head, &arrival) {
         Ok(route) => route,
         Err(refusal) => {
-            if refusal == Refusal::HeadersTooLarge {
-                gateway.observe.head_too_large();
-            }
+            tell_misfit(&refusal, &head, &arrival);
             return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await);
         }
     };
@@ -108,6 +110,38 @@ pub(in crate::inbound) async fn answer(
         // Boxed: few requests take this way.
         Route::NotFound => Box::pin(beside(&arrival, head, body, record, busy)).await,
     })
+}
+
+/// Answers the probe of a load balancer, which knows the address of this listener and no name.
+async fn probe(connection: &Connection, head: &Parts, body: &mut Incoming) -> Response<ReplyBody> {
+    const METHODS: &str = "GET, HEAD";
+    let mut response = match head.method {
+        Method::GET | Method::HEAD if (connection.gateway.is_ready)() => reply::empty(StatusCode::OK),
+        Method::GET | Method::HEAD => reply::empty(StatusCode::SERVICE_UNAVAILABLE),
+        _ => {
+            let mut response = reply::empty(StatusCode::METHOD_NOT_ALLOWED);
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
+            response
+        }
+    };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    body::settle(body, head, response.headers_mut()).await;
+    response
+}
+
+/// Logs a request that does not fit the configuration, where the operator may want to change it.
+fn tell_misfit(refusal: &Refusal, head: &Parts, arrival: &Arrival<'_>) {
+    let observe = &arrival.connection.gateway.observe;
+    match refusal {
+        Refusal::HeadersTooLarge => observe.head_too_large(),
+        Refusal::Misdirected(_) => {
+            let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+            let came = head.uri.authority().map(Authority::as_str).or(host).unwrap_or_default();
+            let tls_name = arrival.connection.server_name.as_deref();
+            observe.unknown_host(came, tls_name, &arrival.snapshot.sites);
+        }
+        _ => {}
+    }
 }
 
 fn check(head: &Parts, arrival: &Arrival<'_>) -> Result<Route, Refusal> {
@@ -203,6 +237,9 @@ async fn serve(
     let origin = match server.sites.origin_verdict(&head.headers) {
         Ok(origin) => origin,
         Err(refusal) => {
+            if let Refusal::ForeignOrigin(origin) = &refusal {
+                arrival.connection.gateway.observe.foreign_origin(&server.series.name, origin);
+            }
             record.refused(&refusal);
             let mut response = reply::refuse(&refusal, &RequestContext::default(), Some(server));
             record.answered(response.status());

@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
     base::limits::connections::BODY_IDLE_TIMEOUT,
-    decide::refusal::Refusal,
+    decide::refusal::{BodyLimit, Refusal},
     inbound::request::body::{is_cut_off, why_broken},
     outbound::upstream::{SenderFault, SentBody},
 };
@@ -28,6 +28,7 @@ pub(in crate::inbound) type BodyEnd = Arc<OnceLock<Refusal>>;
 struct ClientBody {
     incoming: Incoming,
     version: Version,
+    limit: BodyLimit,
     /// How many more bytes may come.
     left: u64,
     /// The time for the next piece.
@@ -61,10 +62,17 @@ pub(in crate::inbound) fn streamed(
         return Ok((SentBody::Whole(Bytes::new()), end));
     }
     if incoming.size_hint().lower() > bytes_max {
-        return Err(Refusal::BodyTooLarge);
+        return Err(Refusal::BodyTooLarge(BodyLimit::OfServer(bytes_max)));
     }
     let silent = Box::pin(sleep(BODY_IDLE_TIMEOUT));
-    let body = ClientBody { incoming, version, left: bytes_max, silent, end: Arc::clone(&end) };
+    let body = ClientBody {
+        incoming,
+        version,
+        limit: BodyLimit::OfServer(bytes_max),
+        left: bytes_max,
+        silent,
+        end: Arc::clone(&end),
+    };
     Ok((SentBody::Streamed(body.boxed_unsync()), end))
 }
 
@@ -93,7 +101,7 @@ impl Body for ClientBody {
                 Poll::Ready(Some(Ok(frame))) => {
                     let Ok(piece) = frame.into_data() else { continue };
                     let Some(left) = self.left.checked_sub(piece.len() as u64) else {
-                        return self.ends(Refusal::BodyTooLarge);
+                        return self.ends(Refusal::BodyTooLarge(self.limit));
                     };
                     self.left = left;
                     self.silent.as_mut().reset(Instant::now() + BODY_IDLE_TIMEOUT);

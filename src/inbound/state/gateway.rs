@@ -48,6 +48,8 @@ pub struct Gateway {
     pub pseudonym: Box<str>,
     /// The value of the `Via` field with that name.
     pub via: HeaderValue,
+    /// Whether this process should get requests, as `/readyz` says.
+    pub is_ready: Box<dyn Fn() -> bool + Send + Sync>,
     /// Announces each new snapshot.
     pub reloaded: watch::Sender<()>,
 }

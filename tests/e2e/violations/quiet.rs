@@ -29,7 +29,7 @@ fn endless_block() -> Vec<u8> {
     fields.extend([0, 1, b'z', 0x7f, 0xc1, 0x83, 0x3d]);
     fields.resize(16_000, b'z');
     let more = || frame(9, 0, 1, &[b'z'; 16_000]);
-    [frame(HEADERS, 0, 1, &fields), more(), more(), more()].concat()
+    [frame(HEADERS, 0, 1, &fields), more(), more(), more(), more()].concat()
 }
 
 async fn tcp(world: &World) -> TcpStream {

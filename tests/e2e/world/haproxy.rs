@@ -1,4 +1,4 @@
-//! A real haproxy that passes TCP connections on, each with a PROXY header.
+//! A real haproxy that passes on TCP connections, each with a PROXY header, or requests.
 
 use std::{
     net::SocketAddr,
@@ -22,13 +22,22 @@ pub struct Haproxy {
 impl Haproxy {
     /// Starts one in front of `server`, with these options for it. `None`, and a loud word, where haproxy is not installed.
     pub async fn start(server: SocketAddr, options: &str) -> Option<Self> {
+        Self::start_as("tcp", server, options).await
+    }
+
+    /// The same, but it reads requests and writes them anew.
+    pub async fn start_http(server: SocketAddr, options: &str) -> Option<Self> {
+        Self::start_as("http", server, options).await
+    }
+
+    async fn start_as(mode: &str, server: SocketAddr, options: &str) -> Option<Self> {
         let probe = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = probe.local_addr().unwrap();
         drop(probe);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("haproxy.cfg");
         let config = format!(
-            "global\n  maxconn 500\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n\
+            "global\n  maxconn 500\ndefaults\n  mode {mode}\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n\
              listen gateway\n  bind {address}\n  server one {server} {options}\n"
         );
         std::fs::write(&path, config).unwrap();

@@ -155,7 +155,7 @@ pub(crate) fn origin(input: &[u8]) -> bool {
     let host = std::str::from_utf8(&request[..host_end]).unwrap_or_default();
     let own = plain_site(public_url.split(['?', '#']).next().unwrap_or_default());
     let is_loopback = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    let is_ours = sites.host_is_ours(host).is_ok();
+    let is_ours = sites.host_is_ours(host);
     if is_ours {
         let asked = plain_site(&format!("{}://{host}", own.0));
         assert!(asked == own || is_loopback(&asked.1) && is_loopback(&own.1), "{host:?} of {public_url:?}");
@@ -169,9 +169,17 @@ pub(crate) fn origin(input: &[u8]) -> bool {
         (Some(came), Some(page)) => {
             assert!(page == came && origins.next().is_none());
             let site = plain_site(page.to_str().expect("text"));
-            assert!(site == own || allowed.iter().any(|allowed| plain_site(allowed) == site), "{page:?}");
+            let fits = |allowed: &&str| match (allowed.strip_suffix("://*"), allowed.strip_suffix(":*")) {
+                (Some(scheme), _) => scheme.eq_ignore_ascii_case(&site.0) && !site.0.starts_with("http"),
+                (_, Some(host)) => {
+                    let host = plain_site(host);
+                    (&host.0, &host.1) == (&site.0, &site.1)
+                }
+                _ => plain_site(allowed) == site,
+            };
+            assert!(site == own || allowed.iter().any(fits), "{page:?}");
         }
-        (Some(_), None) => assert_eq!(verdict, Err(Refusal::ForeignOrigin)),
+        (Some(_), None) => assert!(matches!(verdict, Err(Refusal::ForeignOrigin(_))), "{verdict:?}"),
     }
     for (kind, wanted) in [(CorsKind::Mcp, page.as_ref()), (CorsKind::Discovery, Some(&HeaderValue::from_static("*")))]
     {

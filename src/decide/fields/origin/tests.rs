@@ -2,19 +2,19 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
-use super::{SiteFault, Sites};
+use super::{HostName, SiteFault, Sites};
 use crate::decide::refusal::Refusal;
 
 fn sites(public_url: &str, allowed: &[&str]) -> Sites {
     Sites::new(public_url, allowed).unwrap()
 }
 
-fn verdict(sites: &Sites, origins: &[&[u8]]) -> Result<Option<HeaderValue>, Refusal> {
+fn verdict(sites: &Sites, origins: &[&[u8]]) -> Result<Option<HeaderValue>, &'static str> {
     let mut headers = HeaderMap::new();
     for origin in origins {
         headers.append(header::ORIGIN, HeaderValue::from_bytes(origin).unwrap());
     }
-    sites.origin_verdict(&headers)
+    sites.origin_verdict(&headers).map_err(|refusal| refusal.row().reason)
 }
 
 #[test]
@@ -64,8 +64,7 @@ fn d41_attack_099_only_our_name_is_ours() {
         (v6, "[]:8443", false),
         (v6, "[2001:db8::1", false),
     ] {
-        let expected = if ours { Ok(()) } else { Err(Refusal::Misdirected) };
-        assert_eq!(sites(public_url, &[]).host_is_ours(authority), expected, "{public_url} {authority:?}");
+        assert_eq!(sites(public_url, &[]).host_is_ours(authority), ours, "{public_url} {authority:?}");
     }
 }
 
@@ -74,11 +73,11 @@ fn d41_loopback_names_are_one_machine_at_any_port() {
     for public_url in ["http://localhost:8443", "http://127.0.0.1:8443", "http://[::1]", "https://LOCALHOST"] {
         let sites = sites(public_url, &[]);
         for ours in ["localhost", "localhost:1", "LocalHost:9000", "127.0.0.1:8443", "[::1]", "[::1]:65535"] {
-            assert_eq!(sites.host_is_ours(ours), Ok(()), "{public_url} {ours}");
+            assert!(sites.host_is_ours(ours), "{public_url} {ours}");
         }
         for other in ["gw.example", "localhost.evil.example", "127.0.0.1.nip.io", "0.0.0.0", "127.0.0.2", "localhost."]
         {
-            assert_eq!(sites.host_is_ours(other), Err(Refusal::Misdirected), "{public_url} {other}");
+            assert!(!sites.host_is_ours(other), "{public_url} {other}");
         }
     }
 }
@@ -122,13 +121,13 @@ fn d40_attack_105_other_pages_may_not_call() {
         "vscode-webview://abcd",
         "https://gw.example\u{e9}",
     ] {
-        assert_eq!(verdict(&gw, &[foreign.as_bytes()]), Err(Refusal::ForeignOrigin), "{foreign}");
+        assert_eq!(verdict(&gw, &[foreign.as_bytes()]), Err("foreign_origin"), "{foreign}");
     }
     let own = b"https://gw.example".as_slice();
     assert_eq!(verdict(&gw, &[]), Ok(None));
-    assert_eq!(verdict(&gw, &[own, own]), Err(Refusal::ForeignOrigin));
-    assert_eq!(verdict(&gw, &[own, b"https://evil.example"]), Err(Refusal::ForeignOrigin));
-    assert_eq!(verdict(&gw, &[b"https://gw.example\xff"]), Err(Refusal::ForeignOrigin));
+    assert_eq!(verdict(&gw, &[own, own]), Err("foreign_origin"));
+    assert_eq!(verdict(&gw, &[own, b"https://evil.example"]), Err("foreign_origin"));
+    assert_eq!(verdict(&gw, &[b"https://gw.example\xff"]), Err("foreign_origin"));
 }
 
 #[test]
@@ -136,12 +135,12 @@ fn d40_null_and_loopback_pages_must_be_listed() {
     let local = sites("http://localhost:8443", &[]);
     assert!(verdict(&local, &[b"http://localhost:8443"]).is_ok());
     for foreign in ["http://localhost:6274", "http://127.0.0.1:8443", "http://localhost", "https://localhost:8443"] {
-        assert_eq!(verdict(&local, &[foreign.as_bytes()]), Err(Refusal::ForeignOrigin), "{foreign}");
+        assert_eq!(verdict(&local, &[foreign.as_bytes()]), Err("foreign_origin"), "{foreign}");
     }
     let listed = sites("http://localhost:8443", &["http://localhost:6274", "null"]);
     assert!(verdict(&listed, &[b"http://localhost:6274"]).is_ok());
     assert_eq!(verdict(&listed, &[b"null"]), Ok(Some(HeaderValue::from_static("null"))));
-    assert_eq!(verdict(&listed, &[b"Null"]), Err(Refusal::ForeignOrigin));
+    assert_eq!(verdict(&listed, &[b"Null"]), Err("foreign_origin"));
 }
 
 #[test]
@@ -169,5 +168,96 @@ fn a61_what_is_no_origin_cannot_be_listed() {
         "https://gw.example.",
     ] {
         assert_eq!(Sites::new::<&str>(url, &[]), Err(SiteFault::PublicUrl), "{url}");
+    }
+}
+
+#[test]
+fn people_b2_attack_257_other_hosts_are_names_and_not_origins() {
+    let hosts =
+        ["mcp.internal", "10.0.0.5:8443", "[fd00::1]", "other.example:443"].map(|text| HostName::read(text).unwrap());
+    let gw = sites("https://gw.example", &[]).with_hosts(&hosts);
+    for ours in [
+        "gw.example",
+        "mcp.internal",
+        "MCP.internal:9000",
+        "10.0.0.5:8443",
+        "[fd00::1]:1",
+        "other.example",
+        "other.example:443",
+    ] {
+        assert!(gw.host_is_ours(ours), "{ours}");
+    }
+    for other in [
+        "gw.example:8443",
+        "10.0.0.5",
+        "10.0.0.5:443",
+        "10.0.0.50:8443",
+        "mcp.internal.",
+        "x.mcp.internal",
+        "mcp.internal.evil.example",
+        "user@mcp.internal",
+        "other.example:80",
+        "localhost",
+        "",
+    ] {
+        assert!(!gw.host_is_ours(other), "{other:?}");
+    }
+    for foreign in ["https://mcp.internal", "http://mcp.internal", "https://10.0.0.5:8443", "https://other.example"] {
+        assert_eq!(verdict(&gw, &[foreign.as_bytes()]), Err("foreign_origin"), "{foreign}");
+    }
+    assert_eq!(gw.names(), "gw.example, mcp.internal, 10.0.0.5:8443, [fd00::1], other.example:443");
+    assert_eq!(gw.misdirected(), Refusal::Misdirected("gw.example".into()));
+    assert_eq!(sites("https://gw.example:8443", &[]).misdirected(), Refusal::Misdirected("gw.example:8443".into()));
+    for bad in ["", "https://mcp.internal", "*", "*.internal", "a b", "host:", "host:99999", "a/b", "a.:1"] {
+        assert_eq!(HostName::read(bad), None, "{bad:?}");
+    }
+}
+
+#[test]
+fn people_b6_attack_261_patterns_stand_for_ports_and_schemes_and_nothing_else() {
+    let gw = sites("https://gw.example", &["http://localhost:*", "chrome-extension://*", "https://[::1]:*"]);
+    for allowed in [
+        "http://localhost:6274",
+        "http://localhost",
+        "http://LOCALHOST:1",
+        "chrome-extension://abcdefgh",
+        "https://[::1]:9",
+        "https://gw.example",
+    ] {
+        assert_eq!(verdict(&gw, &[allowed.as_bytes()]), Ok(Some(HeaderValue::from_static(allowed))), "{allowed}");
+    }
+    for foreign in [
+        "https://localhost:6274",
+        "http://localhost.evil.example:6274",
+        "http://evil.example:6274",
+        "http://localhost:6274.evil.example",
+        "http://localhost:*",
+        "http://localhost:",
+        "http://localhost:99999",
+        "http://localhost@evil.example:1",
+        "http://127.0.0.1:6274",
+        "chrome-extension://",
+        "chrome-extension://*",
+        "chrome-extension://a/b",
+        "chrome-extensions://a",
+        "moz-extension://a",
+        "null",
+        "http://x:*",
+    ] {
+        assert_eq!(verdict(&gw, &[foreign.as_bytes()]), Err("foreign_origin"), "{foreign}");
+    }
+    for bad in [
+        "*",
+        "http://*",
+        "https://*",
+        "file://*",
+        "https://*.example",
+        "http://*:80",
+        "http://a:*:*",
+        "://*",
+        "a://b*",
+        "http://a:1:*",
+    ] {
+        assert_eq!(Sites::new("https://gw.example", &[bad]), Err(SiteFault::Origin(0)), "{bad}");
     }
 }

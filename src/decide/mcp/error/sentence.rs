@@ -27,6 +27,12 @@ pub fn sentence(about: &About<'_>) -> String {
         Sentence::Detail(start, detail) => format!("{start}{detail}"),
         Sentence::Token(start, fault) => format!("{start}{fault}"),
         Sentence::Seconds(start, seconds) => format!("{start}{seconds} s"),
+        Sentence::Bytes(start, bytes, end) => format!("{start}{bytes}{end}"),
+        Sentence::Named(start, name) => format!("{start}{name}"),
+        Sentence::Origin(start, origin, middle, end) => {
+            let origin = Shown(origin);
+            format!("{start}{origin}{middle}{origin}{end}")
+        }
         Sentence::Asked(before, after, detail) => format!("{before}{what}{after}{detail}"),
         Sentence::SignIn(needed) => {
             let noun = if needed.len() == 1 { "scope" } else { "scopes" };

@@ -64,7 +64,7 @@ fn a30_a36_a50_each_situation_has_its_challenge() {
         (Refusal::Forbidden { rule: 0 }, None),
         (Refusal::NoRule, None),
         (Refusal::UnsafeUri("x"), None),
-        (Refusal::ForeignOrigin, None),
+        (Refusal::ForeignOrigin("https://a.example".into()), None),
         (Refusal::NotFound, None),
         (Refusal::Loop, None),
         // an outage is not the client's fault.

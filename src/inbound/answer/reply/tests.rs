@@ -11,7 +11,7 @@ use crate::decide::refusal::testing::every_row;
 const ANSWERS: [(u16, i32, &str, &str, &str); 78] = [
     (400, 40001, "bad_request", "", "the HTTP request is not acceptable: a"),
     (404, 40401, "not_found", "", "there is no MCP server at this path"),
-    (421, 42101, "misdirected", "", "this gateway does not serve that host name"),
+    (421, 42101, "misdirected", "", "this gateway does not serve that host name; it is reached as gw.example"),
     (405, 40501, "method_not_allowed", "allow: POST", "this path takes only POST"),
     (414, 41401, "uri_too_long", "", "the request's URI is too long"),
     (
@@ -23,7 +23,13 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 78] = [
     ),
     (408, 40802, "head_timeout", "", "the request's header came too slowly"),
     (417, 41701, "expectation_failed", "", "the only expectation that can be met is 100-continue"),
-    (403, 40303, "foreign_origin", "", "browser pages from this origin may not call this server"),
+    (
+        403,
+        40303,
+        "foreign_origin",
+        "",
+        "browser pages from https://a.example may not call this server; to allow them, add the origin to the server in the gateway's configuration: allowed_origins: [\"https://a.example\"]",
+    ),
     (
         403,
         40308,
@@ -65,7 +71,13 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 78] = [
     ),
     (415, 41501, "media_type", "", "the body must be application/json in UTF-8"),
     (415, 41502, "content_coding", "accept-encoding: identity", "the body must not be compressed"),
-    (413, 41301, "body_too_large", "", "the body is larger than this server takes"),
+    (
+        413,
+        41301,
+        "body_too_large",
+        "",
+        "the body is larger than this server takes: at most 4096 bytes (`limits.request_body`)",
+    ),
     (408, 40801, "body_timeout", "", "the body came too slowly"),
     (400, 40003, "body_broken", "", "the body broke off before its end"),
     (400, 40003, "body_broken", "", "the body broke off before its end"),

@@ -64,7 +64,7 @@ async fn people_a1_a_token_beyond_the_limit_is_told_in_words() {
 }
 
 #[tokio::test]
-async fn people_a1_the_limit_is_the_servers_own_and_the_head_follows_the_largest() {
+async fn people_a1_attack_259_the_limit_is_the_servers_own_and_the_head_follows_the_largest() {
     let servers = r#"
   small:
     path: /small
@@ -115,7 +115,7 @@ async fn people_a1_over_http_2_the_bounds_are_the_same() {
         ("a byte more", "a".repeat(32 * KIB + 1), 0, 401, "the token is too large"),
         ("a field too large", "a".repeat(34 * KIB), 0, 431, "limits.token"),
         ("a head too large", "a".repeat(32 * KIB), 15 * KIB, 401, "not valid"),
-        ("a head far too large", "a".repeat(32 * KIB), 16 * KIB, 431, "limits.token"),
+        ("a head far too large", "a".repeat(32 * KIB), 18 * KIB, 431, "limits.token"),
     ] {
         let request = http::Request::post(format!("{}/mcp", world.public))
             .header("authorization", format!("Bearer {token}"))
