@@ -47,6 +47,7 @@ pub mod build;
 pub mod clock;
 pub mod descriptors;
 pub mod drain;
+mod forward_proxy;
 pub mod ready;
 pub mod reload;
 mod route_words;

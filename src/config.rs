@@ -18,6 +18,7 @@ mod keys;
 pub mod listen;
 mod origin;
 mod paths;
+mod pem;
 mod place;
 pub mod problem;
 mod reach;

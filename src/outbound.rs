@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod basic;
+pub mod client_certificate;
 pub mod credential;
 pub mod dial;
 pub mod discover;
@@ -9,6 +10,7 @@ pub mod fault;
 pub mod fetch;
 pub mod introspect;
 pub mod keys;
+pub mod proxy;
 pub mod reach;
 pub mod resolve;
 pub mod upstream;

@@ -11,7 +11,7 @@ use http::{HeaderName, HeaderValue};
 use rustls::ClientConfig;
 
 use crate::{
-    app::{beside, descriptors, route_words::in_words},
+    app::{beside, descriptors, forward_proxy::forward_proxies, route_words::in_words},
     authorization_server::{
         embedded::{Embedded, State},
         settings::EmbeddedSettings,
@@ -41,7 +41,7 @@ use crate::{
         credential::Credential,
         dial::Dialler,
         fault::Fault,
-        fetch::{Fetch, Roots, client_tls, native_roots, private_roots, tls_roots},
+        fetch::{Fetch, Roots, client_tls, native_roots, private_tls, public_tls, tls_roots},
         keys::{IssuerKeys, IssuerSettings, LocalKeys},
         resolve::Resolver,
         upstream::{Spare, Upstream, UpstreamSettings},
@@ -105,7 +105,7 @@ impl BuiltParts {
 }
 
 impl Builder {
-    /// Reads the trust roots: the built-in ones and those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    /// Reads the trust roots (built in, `SSL_CERT_FILE`, `SSL_CERT_DIR`) and the forward proxies.
     ///
     /// # Errors
     /// What is wrong with them.
@@ -115,16 +115,10 @@ impl Builder {
             process_environment("SSL_CERT_DIR").map(|list| split_paths(&list).collect()).unwrap_or_default();
         let roots = tls_roots(&native_roots(file.as_deref().map(Path::new), &directories)?)?;
         let resolver = Resolver::system();
-        let fetch = Fetch::new(Dialler { tls: client_tls(roots.clone(), false), resolver: Arc::clone(&resolver) });
-        Ok(Self {
-            observe,
-            clock,
-            fetch,
-            public_tls: client_tls(roots.clone(), true),
-            roots,
-            resolver,
-            spare: Arc::default(),
-        })
+        let dialler = Dialler { tls: client_tls(roots.clone(), false), resolver: Arc::clone(&resolver) };
+        let fetch = Fetch::new(dialler).through(forward_proxies()?);
+        let public_tls = client_tls(roots.clone(), true);
+        Ok(Self { observe, clock, fetch, public_tls, roots, resolver, spare: Arc::default() })
     }
 
     /// Builds the snapshot that `settings` describe; `before` are the parts of the previous one.
@@ -219,9 +213,11 @@ impl Builder {
             same.forget_redirect();
             return Ok(Arc::clone(same));
         }
-        let tls = match &settings.ca {
-            None => Arc::clone(&self.public_tls),
-            Some(ca) => client_tls(private_roots(ca).map_err(|fault| format!("upstream.ca: {fault}"))?, true),
+        let wrong = |fault: Fault| format!("upstream.tls: {fault}");
+        let tls = match (&settings.ca, &settings.client_certificate) {
+            (None, None) => Arc::clone(&self.public_tls),
+            (Some(ca), own) => private_tls(ca, own.as_ref(), true).map_err(wrong)?,
+            (None, Some(own)) => public_tls(self.roots.clone(), own, true).map_err(wrong)?,
         };
         Upstream::new(settings, Dialler { tls, resolver: Arc::clone(&self.resolver) }, Some(told_as), &self.spare)
             .map_err(|fault| fault.to_string())

@@ -142,7 +142,15 @@ fn issuer(of: &IssuerSettings, profile: Option<&str>, secret: Option<&str>) -> O
 fn server(server: &ServerSettings, kept: &ServerProvenance, issuers: &[IssuerSettings]) -> Out {
     let upstream = &server.upstream;
     let mut to = vec![("url", text(&url(upstream)))];
-    to.extend(kept.ca.as_ref().map(|path| ("ca", text(&path.display().to_string()))));
+    let file = |path: &std::path::Path| text(&path.display().to_string());
+    let ca = kept.ca.as_deref().map(|ca| ("ca", file(ca)));
+    match &upstream.client_certificate {
+        None => to.extend(ca),
+        Some(own) => {
+            let own = [("certificate", file(&own.certificate_path)), ("key", file(&own.key_path))];
+            to.push(("tls", flow(ca.into_iter().chain(own))));
+        }
+    }
     to.push(("aliases", Out::Flow(upstream.aliases.iter().map(|alias| text(&alias.url())).collect())));
     to.push(("query", query(&upstream.query)));
     to.push(("connect_timeout", text(&duration_text(upstream.connect_timeout))));

@@ -8,9 +8,9 @@ use crate::{
         issuer_url::{issuer_url, web_url},
         keys::reach::{ALGORITHMS, ALL_ALGORITHMS},
         listen::file_bytes,
+        pem::authorities,
         place::Written,
         reader::{Field, Fields},
-        upstream::authorities,
         value,
     },
     outbound::{

@@ -303,6 +303,7 @@ fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut Wr
         let upstream = UpstreamSettings {
             server: beside.server.clone(),
             ca: beside.ca.clone().filter(|_| peer.tls),
+            client_certificate: beside.client_certificate.clone().filter(|_| peer.tls),
             connections: beside.connections,
             peer,
             authority: url.authority.into(),

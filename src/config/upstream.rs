@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use http::HeaderName;
-use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use crate::{
     base::names::ServerName,
@@ -12,7 +11,7 @@ use crate::{
             limits::CONNECTIONS,
             server::{CONNECT_TIMEOUT, QUERY, RESPONSE_TIMEOUT},
         },
-        listen::file_bytes,
+        pem::authorities,
         place::Written,
         reader::{Field, Fields},
         value::{self, WrittenUrl},
@@ -23,6 +22,8 @@ use crate::{
     },
     outbound::{dial::Peer, upstream::UpstreamSettings},
 };
+
+mod client_tls;
 
 /// An upstream as written.
 #[derive(Default)]
@@ -48,6 +49,7 @@ fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut WrittenUps
     let at = fields.need("url", "the URL of the MCP server");
     let url = at.as_ref().and_then(url);
     let ca = fields.get("ca");
+    let tls = fields.get("tls");
     read.pass_headers = fields.get("pass_headers").map(|field| pass_headers(&field)).unwrap_or_default();
     let query = fields.get("query").map_or(Some(QueryRule::Forward), |field| query(&field));
     let aliases = fields.get("aliases").map(|field| aliases(&field)).unwrap_or_default();
@@ -57,17 +59,19 @@ fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut WrittenUps
         value: Peer { host: url.host.clone(), port: url.port, tls: url.https },
         place: field.place,
     });
-    let certificates = match &ca {
-        Some(field) => {
-            if url.as_ref().is_some_and(|url| !url.https) {
-                field.wrong::<()>("no `ca` where the URL is http://, or an https:// URL");
-            }
-            let (path, certificates) = authorities(field)?;
-            read.ca = Some(path);
-            Some(certificates)
+    for (field, key) in [(&ca, "ca"), (&tls, "tls")] {
+        if let Some(field) = field.as_ref().filter(|_| url.as_ref().is_some_and(|url| !url.https)) {
+            field.wrong::<()>(&format!("no `{key}` where the URL is http://, or an https:// URL"));
         }
-        None => None,
-    };
+    }
+    let certificates = ca.as_ref().map(authorities);
+    let tls = tls.map(|field| client_tls::read(&field, ca.is_some()));
+    let (certificates, tls) = (written(certificates)?, written(tls)?);
+    let (inside, client_certificate) = tls.map_or((None, None), |tls| (tls.ca, tls.own));
+    let certificates = certificates.or(inside).map(|(path, certificates)| {
+        read.ca = Some(path);
+        certificates
+    });
     let url = url?;
     Some(UpstreamSettings {
         server: ServerName::from(server.unwrap_or_default()),
@@ -79,9 +83,19 @@ fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut WrittenUps
         aliases,
         query: query?,
         ca: certificates,
+        client_certificate,
         connect_timeout,
         response_timeout,
     })
+}
+
+/// `None` only for a key that is written and wrong.
+fn written<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+    match read {
+        Some(None) => None,
+        Some(some) => Some(some),
+        None => Some(None),
+    }
 }
 
 /// `aliases`: other names of the server.
@@ -153,17 +167,5 @@ pub(super) fn url<'r>(field: &Field<'r>) -> Option<WrittenUrl<'r>> {
     match value::url(field.text("a URL such as http://127.0.0.1:8000/mcp")?) {
         Ok(url) => Some(url),
         Err(expected) => field.wrong(expected),
-    }
-}
-
-/// The certificates of a private CA. They are read now, because the TLS settings are built from
-/// them.
-pub(super) fn authorities(field: &Field<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
-    let path = value::path(field, "the path of a PEM file")?;
-    let bytes = file_bytes(field, &path)?;
-    field.reading.depends_on(&path);
-    match CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>() {
-        Ok(certificates) if !certificates.is_empty() => Some((path, certificates)),
-        _ => field.wrong("a PEM file that holds certificates"),
     }
 }

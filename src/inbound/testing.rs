@@ -283,6 +283,7 @@ fn upstream(site: &Site) -> Arc<Upstream> {
         aliases: Vec::new(),
         query: QueryRule::Forward,
         ca: None,
+        client_certificate: None,
         connections: 2,
         connect_timeout: Duration::from_millis(500),
         response_timeout: Duration::from_secs(5),

@@ -22,6 +22,7 @@ pub use fault::{DialFault, DialFaultKind};
 
 mod connect;
 mod fault;
+mod tunnel;
 
 /// The host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,15 @@ pub struct Peer {
     pub port: u16,
     /// Whether to speak TLS.
     pub tls: bool,
+}
+
+impl Peer {
+    /// Host and port; an IPv6 address in brackets.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
 }
 
 /// An open connection.
@@ -106,7 +116,12 @@ impl Dialler {
             return Ok(Stream::Plain(tcp));
         }
         *step = Step::Tls;
-        let name = ServerName::try_from(peer.host.to_string()).map_err(|cause| DialFault {
+        self.secure(tcp, &peer.host).await
+    }
+
+    /// TLS over an open connection to `host`.
+    async fn secure(&self, tcp: TcpStream, host: &str) -> Result<Stream, DialFault> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|cause| DialFault {
             kind: DialFaultKind::Tls,
             cause: io::Error::new(io::ErrorKind::InvalidInput, cause),
         })?;

@@ -64,6 +64,8 @@ pub enum FaultKind {
     Introspection,
     /// The trust roots cannot be read.
     TrustRoots,
+    /// A variable that names a forward proxy cannot be used.
+    ForwardProxy,
 }
 
 impl FaultKind {
@@ -92,6 +94,7 @@ impl FaultKind {
             Self::TokenEndpoint => "token",
             Self::Introspection => "introspection",
             Self::TrustRoots => "trust_roots",
+            Self::ForwardProxy => "forward proxy",
         }
     }
 }

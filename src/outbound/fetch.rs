@@ -5,7 +5,10 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{
     Request, StatusCode, Uri,
-    header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT},
+    header::{
+        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, PROXY_AUTHORIZATION,
+        USER_AGENT,
+    },
     request,
 };
 use http_body_util::Full;
@@ -20,13 +23,15 @@ use crate::{
     },
     outbound::{
         address::AddressRule,
-        dial::{Dialler, Peer, Stream},
+        dial::{DialFault, Dialler, Peer, Stream},
         fault::{Fault, FaultKind},
+        proxy::{ForwardProxies, ForwardProxy},
         reach::{IssuerReach, ReachAt},
     },
 };
 
 mod answer;
+mod pinned;
 mod published;
 pub mod roots;
 #[cfg(test)]
@@ -36,7 +41,7 @@ mod tests;
 mod wanted;
 
 pub use answer::Said;
-pub use roots::{Roots, client_tls, native_roots, private_roots, tls_roots};
+pub use roots::{Roots, client_tls, native_roots, private_roots, private_tls, public_tls, tls_roots};
 pub use wanted::{Plaintext, Wanted};
 
 use answer::{Answers, max_age, read};
@@ -45,12 +50,14 @@ use wanted::{fault, why};
 /// The longest pause between two failed attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
-/// Fetches small documents. No connection, cookie or proxy setting outlives one fetch (SPEC D-32).
+/// Fetches small documents. No connection and no cookie outlives one fetch (SPEC D-32).
 #[derive(Clone)]
 pub struct Fetch {
     dialler: Dialler,
     /// Where one origin is reached instead.
     detour: Option<Arc<ReachAt>>,
+    /// The forward proxies of the environment.
+    proxies: Option<Arc<ForwardProxies>>,
 }
 
 /// A fetched document.
@@ -75,7 +82,13 @@ impl Fetch {
     /// Fetches over connections of `dialler`.
     #[must_use]
     pub fn new(dialler: Dialler) -> Self {
-        Self { dialler, detour: None }
+        Self { dialler, detour: None, proxies: None }
+    }
+
+    /// The same, through these forward proxies.
+    #[must_use]
+    pub fn through(self, proxies: Option<Arc<ForwardProxies>>) -> Self {
+        Self { proxies, ..self }
     }
 
     /// The same for an issuer that is reached in its own way.
@@ -85,10 +98,12 @@ impl Fetch {
             None => Arc::clone(&self.dialler.tls),
             // The configuration was checked. If the certificates were no roots nevertheless, no
             // server would be trusted.
-            Some(ca) => client_tls(private_roots(&ca.certificates).unwrap_or_else(|_| Roots::empty()), false),
+            Some(ca) => {
+                private_tls(&ca.certificates, None, false).unwrap_or_else(|_| client_tls(Roots::empty(), false))
+            }
         };
         let dialler = Dialler { tls, resolver: Arc::clone(&self.dialler.resolver) };
-        Self { dialler, detour: reach.at.clone().map(Arc::new) }
+        Self { dialler, detour: reach.at.clone().map(Arc::new), proxies: self.proxies.clone() }
     }
 
     /// Where the issuer's origin is reached instead.
@@ -193,19 +208,54 @@ impl Fetch {
     async fn ask(
         &self,
         (peer, rule): (&Peer, AddressRule),
-        request: Request<Full<Bytes>>,
+        mut request: Request<Full<Bytes>>,
         wanted: &Wanted<'_>,
         answers: Answers<'_>,
     ) -> Result<Said, Fault> {
-        let stream = self.dialler.dial(peer, rule, FETCH_TIMEOUT).await;
-        let stream = stream.map_err(|failed| match self.detour().filter(|detour| detour.is_at(peer)) {
-            None => fault(FaultKind::Dial(failed.kind), wanted, failed.cause),
+        let detour = self.detour().filter(|detour| detour.is_at(peer));
+        // The operator says where the issuer is reached: there, and not at a proxy.
+        let proxy = self.proxies.as_ref().and_then(|all| all.of(peer)).filter(|_| detour.is_none());
+        // On the heap: fetches are rare, and part of many futures.
+        let stream = match proxy {
+            None => Box::pin(self.dialler.dial(peer, rule, FETCH_TIMEOUT)).await,
+            Some(proxy) => Box::pin(self.dial_through(proxy, (peer, rule), &mut request, wanted)).await,
+        };
+        let stream = stream.map_err(|failed| match detour {
+            None => match proxy {
+                None => fault(FaultKind::Dial(failed.kind), wanted, failed.cause),
+                Some(proxy) => {
+                    let cause = format_args!("through the forward proxy {proxy}: {}", failed.cause);
+                    fault(FaultKind::Dial(failed.kind), wanted, cause)
+                }
+            },
             Some(detour) => {
                 let cause = format_args!("at {}: {}", detour.url(), failed.cause);
                 fault(FaultKind::Dial(failed.kind), wanted, cause)
             }
         })?;
         converse(stream, request, wanted, answers).await
+    }
+
+    /// A connection through `proxy`. A request without TLS is one to the proxy itself, with the
+    /// whole URL (RFC 9112 §3.2.2).
+    async fn dial_through(
+        &self,
+        proxy: &ForwardProxy,
+        (peer, rule): (&Peer, AddressRule),
+        request: &mut Request<Full<Bytes>>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Stream, DialFault> {
+        // Documents that clients name come over TLS, or from this host.
+        if peer.tls || rule != AddressRule::Configured {
+            return self.dialler.tunnel(proxy, peer, rule, FETCH_TIMEOUT).await;
+        }
+        if let Ok(whole) = wanted.url.parse() {
+            *request.uri_mut() = whole;
+        }
+        if let Some(authorization) = &proxy.authorization {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
+        self.dialler.dial(&proxy.peer, AddressRule::Configured, FETCH_TIMEOUT).await
     }
 }
 

@@ -52,7 +52,8 @@ impl Bridge {
     /// Keeps what is known of the IdP fresh for as long as it is polled.
     pub async fn keep_fresh(&self) {
         match &self.0 {
-            Kind::Oidc(bridge) => bridge.keep_fresh().await,
+            // Its state is on the heap: it lasts as long as the process.
+            Kind::Oidc(bridge) => Box::pin(bridge.keep_fresh()).await,
             Kind::GitHub(bridge) => bridge.keep_fresh().await,
         }
     }

@@ -31,8 +31,8 @@ pub(super) fn ca() -> KeyRow {
     KeyRow::optional(
         "ca",
         FILE,
-        "A PEM file with the certificates of the private CA that the issuer's certificates come from. With it, the \
-         public CAs are not trusted for this issuer.",
+        "A PEM file with the certificates of the private CA that the issuer's certificates come from, or with the \
+         issuer's own certificate. With it, the public CAs are not trusted for this issuer.",
     )
 }
 

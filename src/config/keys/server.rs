@@ -205,7 +205,13 @@ fn upstream() -> KeySection {
         one_of: &[],
         keys: vec![
             KeyRow::required("url", UPSTREAM_URL, "The URL of the MCP server itself."),
-            KeyRow::optional("ca", FILE, "A PEM file with the certificates of a private CA."),
+            KeyRow::optional(
+                "ca",
+                FILE,
+                "A PEM file with the certificates of a private CA, or the upstream's own certificate. With it, the \
+                 public CAs are not trusted for this upstream. Read again when it changes.",
+            ),
+            KeyRow::section("tls", tls()),
             KeyRow::optional(
                 "pass_headers",
                 list("header names", matching("a header name", "^[A-Za-z0-9-]+$")),
@@ -232,6 +238,22 @@ fn upstream() -> KeySection {
             .or("forward".into()),
             CONNECT_TIMEOUT.row(),
             RESPONSE_TIMEOUT.row(),
+        ],
+    }
+}
+
+fn tls() -> KeySection {
+    KeySection {
+        about: "TLS towards the upstream. The files are read again when they change.",
+        one_of: &[],
+        keys: vec![
+            KeyRow::optional("ca", FILE, "The same as `upstream.ca`."),
+            KeyRow::optional(
+                "certificate",
+                FILE,
+                "A PEM file with the certificate that the gateway presents to the upstream, and what it was issued by.",
+            ),
+            KeyRow::optional("key", FILE, "A PEM file with its private key."),
         ],
     }
 }

@@ -35,6 +35,8 @@ pub enum DialFaultKind {
     NoPorts,
     /// This process has no file descriptor left.
     NoDescriptors,
+    /// The forward proxy does not open a tunnel.
+    Proxy,
     /// Any other failure of TCP.
     Connect,
     /// The port does not answer.
@@ -66,6 +68,7 @@ impl DialFaultKind {
             Self::Reset => ("reset", "cannot be reached: it hangs up on new connections"),
             Self::NoPorts => ("no_ports", "cannot be reached: the gateway has no local port left for it"),
             Self::NoDescriptors => ("no_descriptors", "cannot be reached: the gateway has no file descriptor left"),
+            Self::Proxy => ("proxy", "cannot be reached: the forward proxy opens no tunnel to it"),
             Self::Connect => ("connect", "cannot be reached"),
             Self::ConnectTimeout => ("connect_timeout", "did not take a connection in time"),
             Self::TlsExpired => ("tls_expired", "cannot be reached: its certificate has expired"),
@@ -100,7 +103,7 @@ impl DialFaultKind {
             Self::NoPorts => "let the upstream keep connections open, or widen net.ipv4.ip_local_port_range",
             Self::NoDescriptors => "raise the limit on open files (ulimit -n, LimitNOFILE=)",
             Self::TlsExpired | Self::TlsNotYetValid | Self::TlsUnknownIssuer | Self::TlsName | Self::Tls => {
-                "check the upstream's certificate and upstream.ca"
+                "check the upstream's certificate, upstream.ca and upstream.tls"
             }
             _ => "check that the upstream runs, and upstream.url",
         }
@@ -177,7 +180,7 @@ fn is_hang_up(cause: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [DialFaultKind; 16] = [
+    const ALL: [DialFaultKind; 17] = [
         DialFaultKind::Resolve,
         DialFaultKind::ResolveTimeout,
         DialFaultKind::Address,
@@ -186,6 +189,7 @@ mod tests {
         DialFaultKind::Reset,
         DialFaultKind::NoPorts,
         DialFaultKind::NoDescriptors,
+        DialFaultKind::Proxy,
         DialFaultKind::Connect,
         DialFaultKind::ConnectTimeout,
         DialFaultKind::TlsExpired,

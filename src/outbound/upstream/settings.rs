@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 use crate::{
     base::names::ServerName,
     decide::{fields::query::QueryRule, mcp::answer::server_origin::ServerOrigin},
-    outbound::dial::Peer,
+    outbound::{client_certificate::ClientCertificate, dial::Peer},
 };
 
 /// The address of one upstream, and bounds on its connections and times.
@@ -27,6 +27,8 @@ pub struct UpstreamSettings {
     pub query: QueryRule,
     /// A private CA instead of the public roots.
     pub ca: Option<Vec<CertificateDer<'static>>>,
+    /// The certificate that the gateway presents.
+    pub client_certificate: Option<ClientCertificate>,
     /// The most open HTTP/2 connections.
     pub connections: u32,
     /// The time for a free stream, name look-up, TCP and TLS together.

@@ -46,6 +46,7 @@ fn upstream(port: u16) -> (Arc<Upstream>, Arc<AtomicU8>) {
         aliases: Vec::new(),
         query: QueryRule::Forward,
         ca: None,
+        client_certificate: None,
         connections: 2,
         connect_timeout: Duration::from_secs(5),
         response_timeout: Duration::from_secs(5),

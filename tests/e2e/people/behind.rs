@@ -1,6 +1,8 @@
 //! Redirects, queries, names, addresses and certificates of MCP servers (A8, C1, C2, C6, C7).
 
 mod addresses;
+mod certificates;
 mod names;
+mod proxies;
 mod query;
 mod redirects;

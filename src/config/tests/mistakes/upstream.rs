@@ -1,8 +1,29 @@
-//! Mistakes in `upstream.query` and `upstream.aliases`.
+//! Mistakes in `upstream.tls`, `upstream.query` and `upstream.aliases`.
 
 use super::{Case, UPSTREAM};
 
 pub(super) const CASES: &[Case] = &[
+    (
+        UPSTREAM,
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\", tls: {}}\n",
+        &[
+            "10:55 servers.weather.upstream.tls: found a map; expected no `tls` where the URL is http://, or an https:// URL",
+        ],
+    ),
+    (
+        UPSTREAM,
+        "    upstream: {url: \"https://127.0.0.1:8000/mcp\", tls: {certificate: a.crt}}\n",
+        &[
+            "10:70 servers.weather.upstream.tls.certificate: found \"a.crt\"; expected `key` beside it: the private key of the certificate",
+        ],
+    ),
+    (
+        UPSTREAM,
+        "    upstream: {url: \"https://127.0.0.1:8000/mcp\", tls: {key: a.key}}\n",
+        &[
+            "10:62 servers.weather.upstream.tls.key: found \"a.key\"; expected `certificate` beside it: the certificate of the key",
+        ],
+    ),
     (
         UPSTREAM,
         "    upstream: {url: \"http://127.0.0.1:8000/mcp\", aliases: [\"http://a/\", \"http://u@a\", mcp, \"http://a\"]}\n",

@@ -1,0 +1,30 @@
+//! Reads PEM files whose contents become settings, so that a change of the file is a change of them.
+
+use std::path::PathBuf;
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
+use crate::config::{listen::file_bytes, reader::Field, value};
+
+/// The certificates of a private CA. They are read now, because the TLS settings are built from
+/// them.
+pub(super) fn authorities(field: &Field<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
+    let path = value::path(field, "the path of a PEM file")?;
+    let bytes = file_bytes(field, &path)?;
+    field.reading.depends_on(&path);
+    match CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>() {
+        Ok(certificates) if !certificates.is_empty() => Some((path, certificates)),
+        _ => field.wrong("a PEM file that holds certificates"),
+    }
+}
+
+/// A private key.
+pub(super) fn private_key(field: &Field<'_>) -> Option<(PathBuf, PrivateKeyDer<'static>)> {
+    let path = value::path(field, "the path of a PEM file")?;
+    let bytes = file_bytes(field, &path)?;
+    field.reading.depends_on(&path);
+    match PrivateKeyDer::from_pem_slice(&bytes) {
+        Ok(key) => Some((path, key)),
+        Err(_) => field.wrong("a PEM file that holds a private key without a password"),
+    }
+}
