@@ -15,7 +15,7 @@ use crate::base::limits::{
     tokens::{KEYS_TRIED_MAX, KID_BYTES_MAX},
 };
 
-use document::Entry;
+use document::JwkEntry;
 
 mod document;
 #[cfg(test)]
@@ -96,9 +96,9 @@ impl KeySet {
         Self::examine(document).and_then(|set| if set.is_empty() { Err(KeySetFault::NoUsableKey) } else { Ok(set) })
     }
 
-    /// As [`Self::read`], also of a document without a usable key. Keys that cannot verify (unknown,
-    /// private, symmetric, weak or ambiguous) never disable the others (RFC 7517 §5): they are
-    /// listed with the reason.
+    /// As [`Self::read`], also of a document without a usable key. Keys that cannot verify
+    /// (unknown, private, symmetric, weak or ambiguous) never disable the others (RFC 7517 §5):
+    /// they are listed with the reason.
     ///
     /// # Errors
     /// [`KeySetFault`].
@@ -112,7 +112,7 @@ impl KeySet {
         }
         let (mut keys, mut unused) = (Vec::new(), Vec::new());
         for (position, raw) in entries.into_iter().enumerate() {
-            let entry = Entry::read(raw);
+            let entry = JwkEntry::read(raw);
             match PublicKey::read(&entry) {
                 Ok(key) => keys.push(key),
                 Err(unfit) => unused.push(UnusedKey::new(position, &entry, unfit)),
@@ -175,7 +175,7 @@ impl fmt::Debug for KeySet {
 impl PublicKey {
     /// Reads one entry. The crypto library parses the key here, so that a point off the curve or a
     /// bad modulus is found now and not during a request.
-    fn read(entry: &Entry) -> Result<Self, Unfit> {
+    fn read(entry: &JwkEntry) -> Result<Self, Unfit> {
         const CURVE: Unfit = Unfit::OtherPurpose("its `crv` is not supported: P-256, P-384 and Ed25519 are");
         if let Some(trouble) = &entry.trouble {
             return Err(Unfit::Odd(Cow::Owned(trouble.clone())));

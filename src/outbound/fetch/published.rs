@@ -21,8 +21,8 @@ impl Fetch {
     /// As [`Fetch::get`], for documents of a configured issuer. Many of them are files that a web
     /// server delivers without a name for their type, or at the same path with a slash.
     ///
-    /// One redirect is followed if scheme, host and port stay the same (SPEC D-31): the operator has
-    /// named this origin, so it may choose which of its documents it means, and no other place.
+    /// One redirect is followed if scheme, host and port stay the same (SPEC D-31): the operator
+    /// has named this origin, so it may choose which of its documents it means, and no other place.
     ///
     /// # Errors
     /// As [`Fetch::get`].

@@ -14,7 +14,7 @@ const NAME_CHARS_SHOWN: usize = 64;
 pub(super) struct NoKeySet;
 
 /// One key as written.
-pub(super) struct Entry {
+pub(super) struct JwkEntry {
     /// The members, without those that are `null`: such a member says nothing.
     pub(super) members: Map<String, Value>,
     /// Why the key has no meaning, or several.
@@ -66,7 +66,7 @@ impl<'de> Visitor<'de> for Lists<'de> {
     }
 }
 
-impl Entry {
+impl JwkEntry {
     /// Reads one key.
     pub(super) fn read(raw: &RawValue) -> Self {
         serde_json::from_str(raw.get()).unwrap_or_else(|_| {
@@ -76,7 +76,7 @@ impl Entry {
     }
 }
 
-impl<'de> Deserialize<'de> for Entry {
+impl<'de> Deserialize<'de> for JwkEntry {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_map(Members)
     }
@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for Entry {
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
-    type Value = Entry;
+    type Value = JwkEntry;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("an object")
@@ -93,8 +93,8 @@ impl<'de> Visitor<'de> for Members {
 
     /// A member that is written twice with one value has one meaning. With two values, one reader
     /// takes the first and another the last, so the key is not used.
-    fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Entry, A::Error> {
-        let mut entry = Entry { members: Map::new(), trouble: None };
+    fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<JwkEntry, A::Error> {
+        let mut entry = JwkEntry { members: Map::new(), trouble: None };
         // Names are compared after their escapes are read.
         while let Some(name) = given.next_key::<String>()? {
             let value: Value = given.next_value()?;

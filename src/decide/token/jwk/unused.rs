@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde_json::Value;
 
-use super::document::Entry;
+use super::document::JwkEntry;
 
 /// The part of an id that a message shows.
 const ID_CHARS_SHOWN: usize = 64;
@@ -27,7 +27,7 @@ pub struct UnusedKey {
 }
 
 impl UnusedKey {
-    pub(super) fn new(position: usize, entry: &Entry, unfit: Unfit) -> Self {
+    pub(super) fn new(position: usize, entry: &JwkEntry, unfit: Unfit) -> Self {
         let id = entry.members.get("kid").and_then(Value::as_str);
         Self { position, id: id.map(|id| id.chars().take(ID_CHARS_SHOWN).collect::<String>().into()), unfit }
     }
