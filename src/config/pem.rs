@@ -1,4 +1,4 @@
-//! Reads PEM files whose contents become settings, so that a change of the file is a change of them.
+//! Reads PEM files whose contents become settings: a changed file is a changed setting.
 
 use std::path::PathBuf;
 
