@@ -1,4 +1,4 @@
-//! Bounds on the head of a request, which follow the longest token that a server accepts (SPEC F-12).
+//! Bounds on the head of a request: they follow the longest token that a server accepts (F-12).
 
 use super::{
     KIB,

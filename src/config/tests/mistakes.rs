@@ -68,7 +68,7 @@ servers:
     let expected = [
         "1:13 public_url: found \"http://mcp.example.com\"; expected https://; http:// is allowed only for a loopback host",
         "3:14 listen[0].address: found 0.0.0.0:8080 without TLS; expected `tls`, a loopback address, or `plaintext: true` where TLS ends in front of the gateway",
-        "4:5 listen[0].adress: found an unknown key; expected address, tls, plaintext or proxy_protocol; did you mean \"address\"?",
+        "4:5 listen[0].adress: found an unknown key; expected address, tls, plaintext, proxy_protocol or health; did you mean \"address\"?",
         "8:18 authorization_servers.corporate.algorithms[0]: found \"HS256\"; expected an asymmetric algorithm: with HS* a key that verifies can also sign (RFC 8725 §3.1)",
         "11:5 servers.weather: found access and rules; expected exactly one of access, rules",
         "12:5 servers.weather.path: found this key a second time; expected each key once",

@@ -29,14 +29,14 @@ pub(super) const CASES: &[Case] = &[
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\nsesion_keys: []",
         &[
-            "2:1 sesion_keys: found an unknown key; expected public_url, trusted_proxies, listen, admin, keys, authorization_servers, servers, limits, documents, session_keys, log or drain; did you mean \"session_keys\"?",
+            "2:1 sesion_keys: found an unknown key; expected public_url, hosts, trusted_proxies, listen, admin, keys, authorization_servers, servers, limits, documents, session_keys, log or drain; did you mean \"session_keys\"?",
         ],
     ),
     (
         "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\nembedded: {}",
         &[
-            "2:1 embedded: found an unknown key; expected public_url, trusted_proxies, listen, admin, keys, authorization_servers, servers, limits, documents, session_keys, log or drain",
+            "2:1 embedded: found an unknown key; expected public_url, hosts, trusted_proxies, listen, admin, keys, authorization_servers, servers, limits, documents, session_keys, log or drain",
         ],
     ),
     (
@@ -299,7 +299,7 @@ pub(super) const CASES: &[Case] = &[
         "authorization_servers: {}\nissuers:\n  corporate:\n",
         &[
             "4:24 authorization_servers: found an empty map; expected at least one authorization server",
-            "5:1 issuers: found an unknown key; expected public_url, trusted_proxies, listen, admin, keys, authorization_servers, servers, limits, documents, session_keys, log or drain",
+            "5:1 issuers: found an unknown key; expected public_url, hosts, trusted_proxies, listen, admin, keys, authorization_servers, servers, limits, documents, session_keys, log or drain",
         ],
     ),
     (

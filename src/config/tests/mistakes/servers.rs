@@ -387,7 +387,7 @@ pub(super) const CASES: &[Case] = &[
         "servers: {}\nweather:\n  weather:\n",
         &[
             "7:10 servers: found an empty map; expected at least one server",
-            "8:1 weather: found an unknown key; expected public_url, trusted_proxies, listen, admin, keys, authorization_servers, servers, limits, documents, session_keys, log or drain",
+            "8:1 weather: found an unknown key; expected public_url, hosts, trusted_proxies, listen, admin, keys, authorization_servers, servers, limits, documents, session_keys, log or drain",
         ],
     ),
 ];
