@@ -82,7 +82,7 @@ async fn p11_it_binds_serves_keeps_the_old_configuration_and_drains() {
     let (drain, reload, gateway) = (app.drain(), app.reload(), Arc::clone(&app.gateway));
     let mut serving = JoinSet::new();
     serving.spawn(async move {
-        let _ = app.serve(|| ()).await;
+        let _ = Box::pin(app.serve(|| ())).await;
     });
 
     until(&admin, "/readyz", |text| text.starts_with("HTTP/1.1 200 ")).await;

@@ -67,7 +67,7 @@ fn serve_logged(path: &Path, settings: Settings, warnings: &[Problem]) -> Result
         let addresses = app.addresses().map_err(system("listeners"))?;
         let mut relay = JoinSet::new();
         relay.spawn(signals.relay(app.drain(), app.reload()));
-        let ended = app.serve(|| announce(&addresses)).await;
+        let ended = Box::pin(app.serve(|| announce(&addresses))).await;
         relay.shutdown().await;
         Ok(ended)
     });

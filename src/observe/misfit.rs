@@ -1,13 +1,8 @@
 //! Warns of requests that a setting refuses, with the line to write; a few of each kind are logged.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::{base::names::ServerName, decide::fields::origin::Sites, observe::Observe};
-
-/// In each span of this length …
-pub(super) const MISFITS_SPAN: Duration = Duration::from_secs(10);
-/// … at most this many lines are written for one kind.
-pub(super) const MISFIT_LINES_PER_SPAN: u32 = 5;
+use crate::{base::names::ServerName, decide::fields::origin::Sites, observe::observer::Observe};
 
 /// How much of a host name is logged.
 const NAME_CHARS_MAX: usize = 255;

@@ -13,7 +13,6 @@ use crate::{
     observe::{
         audit::Audit,
         metrics::{Metrics, ServerSeries},
-        misfit::{MISFIT_LINES_PER_SPAN, MISFITS_SPAN},
         request_id::RequestIds,
         sampled::Sampled,
         untold::Untold,
@@ -24,6 +23,11 @@ use crate::{
 const VIOLATIONS_SPAN: Duration = Duration::from_secs(1);
 /// … at most this many lines are written for one kind of violation.
 const VIOLATION_LINES_PER_SPAN: u32 = 10;
+
+/// In each span of this length …
+const MISFITS_SPAN: Duration = Duration::from_secs(10);
+/// … at most this many warnings are written of one kind of request that a setting refuses.
+const MISFIT_LINES_PER_SPAN: u32 = 5;
 
 /// The observer of this process; every record shares it.
 pub struct Observe {

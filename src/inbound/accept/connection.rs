@@ -92,11 +92,12 @@ pub(in crate::inbound) async fn serve(
     let Some(config) = tls else {
         let Some(is_h2) = begins_with_h2(&stream, &seat, &breach, phase.clone()).await else { return };
         let connection = Connection::new(gateway, breach, None, health, &seat);
-        return if is_h2 {
-            Box::pin(serve_h2(stream, connection, &mut phase)).await
+        if is_h2 {
+            Box::pin(serve_h2(stream, connection, &mut phase)).await;
         } else {
-            Box::pin(serve_h1(stream, connection, &mut phase)).await
-        };
+            Box::pin(serve_h1(stream, connection, &mut phase)).await;
+        }
+        return;
     };
     let shaken = tokio::select! {
         biased;
