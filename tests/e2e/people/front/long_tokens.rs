@@ -128,5 +128,6 @@ async fn people_a1_over_http_2_the_bounds_are_the_same() {
         let body = String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
         assert!(body.contains(text), "{what}: {body}");
     }
+    drop((sender, tasks));
     world.close().await;
 }
