@@ -157,7 +157,7 @@ fn rest(
     let profile = fields.get("profile").and_then(|field| vendor(&field));
     *profile_name = profile.map(|row| row.name.into());
     if let Some(field) = fields.get("profile").filter(|_| profile.is_some_and(|row| row.name == "entra")) {
-        // AADSTS9010010: Entra refuses a `resource` beside a scope of another form (SPEC D-08).
+        // AADSTS9010010: Entra refuses a `resource` beside a scope of another form.
         field.warn(ENTRA_DIRECTLY);
     }
     let vendor = profile.unwrap_or(&GENERIC);

@@ -151,8 +151,8 @@ impl Caller {
     /// Verification refuses most ID tokens. An ID token without `nonce` can look like an access
     /// token, so with an alias the token must show that it is an access token.
     ///
-    /// With `client_ids` of the issuer, a token without `aud`, or with its own client alone as `aud`,
-    /// is for every server that accepts this issuer.
+    /// With `client_ids` of the issuer, a token without `aud`, or with its own client alone as
+    /// `aud`, is for every server that accepts this issuer.
     ///
     /// # Errors
     /// [`TokenFault::Audience`], [`TokenFault::NoAudience`], [`TokenFault::Client`];

@@ -23,8 +23,8 @@ pub const SUBJECT: &str = "sub";
 pub struct TokenRules {
     /// Its name in the configuration.
     pub name: AuthorizationServerName,
-    /// `iss` must equal one of these names. The first is published and names the issuer of a caller,
-    /// so that a vendor's change of spelling changes no caller.
+    /// `iss` must equal one of these names. The first is published, and is the issuer of each
+    /// caller, so that a vendor's change of spelling changes no caller.
     pub issuers: Vec<Issuer>,
     /// Asymmetric algorithms that it may use.
     pub algorithms: Vec<Algorithm>,
@@ -58,7 +58,7 @@ pub enum AcceptedClients {
     Unset,
     /// Those issued to one of these clients.
     Listed(Vec<Box<str>>),
-    /// Those issued to any client: the issuer is for one organization, or a required claim names it.
+    /// Those issued to any client: a required claim names the organization.
     Any,
 }
 

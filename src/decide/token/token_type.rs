@@ -31,9 +31,9 @@ const OTHER_TYPES: [&str; 16] = [
     "userinfo+jwt",
 ];
 
-/// Claims of other JWTs that an access token never has: the hashes in ID tokens (OpenID Connect Core
-/// §2), `events` in logout and security event tokens (RFC 8417 §2.2), `htm` and `htu` in DPoP proofs
-/// (RFC 9449 §4.2), `token_introspection` in introspection answers (RFC 9701 §5).
+/// Claims of other JWTs that an access token never has: the hashes in ID tokens (OpenID Connect
+/// Core §2), `events` in logout and security event tokens (RFC 8417 §2.2), `htm` and `htu` in DPoP
+/// proofs (RFC 9449 §4.2), `token_introspection` in introspection answers (RFC 9701 §5).
 const FOREIGN_CLAIMS: [&str; 7] = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu", "token_introspection"];
 
 /// How sure it is that a token is an access token.
