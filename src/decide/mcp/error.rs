@@ -21,8 +21,8 @@ pub fn body(about: &About<'_>) -> Vec<u8> {
 
 /// A `tools/call` result with `isError: true` and the same sentence, for `deny_as: tool_error`.
 ///
-/// `challenge`: what a `WWW-Authenticate` field would say. ChatGPT begins a sign-in when it finds it
-/// in `_meta`.
+/// `challenge`: what a `WWW-Authenticate` field would say. ChatGPT begins a sign-in when it finds
+/// it in `_meta`.
 ///
 /// A modern result has `resultType: complete`; legacy schemas do not know that member.
 #[must_use]

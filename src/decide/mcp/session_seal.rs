@@ -67,7 +67,8 @@ impl SessionKeys {
     }
 
     /// The sealed text of a session that began without a token: any client that has it may use
-    /// it, until a caller owns the session. It opens as no caller's seal, and no caller's seal opens as it.
+    /// it, until a caller owns the session. It opens as no caller's seal, and no caller's seal
+    /// opens as it.
     #[must_use]
     pub fn seal_anonymous(&self, server: &ServerName, text: &str) -> Option<String> {
         self.sealed(&anonymous(server, text), text)

@@ -20,8 +20,8 @@ pub mod public;
 #[cfg(test)]
 pub(super) mod tests;
 
-/// Proof that the policy permits one request. Only [`evaluate`] and [`public::evaluate_public`] make
-/// a permit; `Upstream::send` consumes it.
+/// Proof that the policy permits one request. Only [`evaluate`] and [`public::evaluate_public`]
+/// make a permit; `Upstream::send` consumes it.
 ///
 /// ```compile_fail,E0451
 /// use portcullis::decide::policy::evaluate::{Permit, Ruling};

@@ -71,10 +71,6 @@ impl Rule {
         Self { deny: true, ..self }
     }
 
-    pub(crate) fn is_public(self) -> Self {
-        Self { public: true, ..self }
-    }
-
     pub(crate) fn reports(self) -> Self {
         Self { report_only: true, ..self }
     }

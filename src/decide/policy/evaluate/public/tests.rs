@@ -10,9 +10,15 @@ use crate::decide::{
             evaluate,
             tests::{about, caller, policy, rule, scopes},
         },
-        rule::Subject,
+        rule::{Rule, Subject},
     },
 };
+
+impl Rule {
+    pub(crate) fn is_public(self) -> Self {
+        Self { public: true, ..self }
+    }
+}
 
 fn proof() -> WithoutToken {
     let ping = Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
