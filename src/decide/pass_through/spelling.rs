@@ -105,8 +105,7 @@ fn check_segment(segment: &str) -> Result<(), &'static str> {
     }
     // Joining a folder and `c:/x` gives `c:/x` on Windows.
     let mut start = segment.chars();
-    let is_drive =
-        start.next().is_some_and(|letter| letter.is_ascii_alphabetic()) && matches!(start.next(), Some(':' | '|'));
+    let is_drive = start.next().is_some_and(|letter| letter.is_ascii_alphabetic()) && start.next() == Some(':');
     if is_drive { Err("a drive letter") } else { Ok(()) }
 }
 
