@@ -83,6 +83,10 @@ impl<'r> Field<'r> {
         matches!(self.node.value, Value::Map(_))
     }
 
+    pub(super) fn is_empty_map(&self) -> bool {
+        matches!(&self.node.value, Value::Map(entries) if entries.is_empty())
+    }
+
     pub(super) fn is_list(&self) -> bool {
         matches!(self.node.value, Value::List(_))
     }

@@ -59,8 +59,10 @@ fn settings(fields: &mut Fields<'_>, server: Option<&str>, read: &mut WrittenUps
         value: Peer { host: url.host.clone(), port: url.port, tls: url.https },
         place: field.place,
     });
-    for (field, key) in [(&ca, "ca"), (&tls, "tls")] {
-        if let Some(field) = field.as_ref().filter(|_| url.as_ref().is_some_and(|url| !url.https)) {
+    // An empty `tls` says nothing.
+    let full = tls.as_ref().filter(|field| !field.is_empty_map());
+    for (field, key) in [(ca.as_ref(), "ca"), (full, "tls")] {
+        if let Some(field) = field.filter(|_| url.as_ref().is_some_and(|url| !url.https)) {
             field.wrong::<()>(&format!("no `{key}` where the URL is http://, or an https:// URL"));
         }
     }

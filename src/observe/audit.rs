@@ -46,8 +46,8 @@
 //!   was allowed and then failed; for a violation, its name
 //!   ([`crate::decide::fields::framing::violation::Violation`]), or `tls_handshake`, `tls_alert`
 //!   (the client refused the handshake), `tls_timeout`
-//! - `claim`: the claim of the token that is absent or wrong, if that is why it was refused; several
-//!   are joined with commas
+//! - `claim`: the claim of the token that is absent or wrong, if that is why it was refused;
+//!   several are joined with commas
 //! - `rule`: the index of the deciding rule in the server's `rules`; absent if no rule decided
 //! - `reported`: the reason why a `report_only` rule would have refused
 //! - `required_scopes`, `granted_scopes`: if scope was missing, or would have been missing, so that

@@ -226,8 +226,8 @@ impl Upstream {
         self.exchange(outgoing, None).await
     }
 
-    /// Sends one request. `again` gets the same request, if it can be sent again after a redirect of
-    /// the MCP endpoint; `None` for a request to another path.
+    /// Sends one request. `again` gets the same request, if it can be sent again after a redirect
+    /// of the MCP endpoint; `None` for a request to another path.
     async fn exchange(
         &self,
         mut outgoing: UpstreamRequest,

@@ -115,7 +115,7 @@ impl AnonymousSessions {
             return Err(Refusal::UnknownSession);
         }
         let Some(SharedOwners { store, .. }) = shared else { return Ok(()) };
-        match store.get(EntryKind::SessionOwner, name(session).as_str()).await.map_err(away)? {
+        match store.get(EntryKind::SessionOwner, name(session).as_str()).await.map_err(|fault| away(&fault))? {
             None => Ok(()),
             Some(_) => Err(Refusal::UnknownSession),
         }
@@ -140,8 +140,8 @@ impl AnonymousSessions {
         }
         let (name, value) = (name(session), caller.principal().as_bytes());
         let is_new = store.create(EntryKind::SessionOwner, name.as_str(), value.to_vec(), session.until).await;
-        if !is_new.map_err(away)? {
-            let known = store.get(EntryKind::SessionOwner, name.as_str()).await.map_err(away)?;
+        if !is_new.map_err(|fault| away(&fault))? {
+            let known = store.get(EntryKind::SessionOwner, name.as_str()).await.map_err(|fault| away(&fault))?;
             if known.as_deref() != Some(value) {
                 return Err(Refusal::UnknownSession);
             }
@@ -188,7 +188,7 @@ fn name(session: &AnonymousSession<'_>) -> Digest {
     Digest::of(&[session.server, session.text])
 }
 
-fn away(fault: StoreFault) -> Refusal {
+fn away(fault: &StoreFault) -> Refusal {
     tracing::debug!(%fault, "the owner of a session cannot be read or written");
     Refusal::SessionsUnavailable
 }

@@ -123,8 +123,8 @@ impl Usage {
         self.anonymous.enter(peer, all, &self.all)
     }
 
-    /// Takes a place for a request of `peer` to a public path: as [`Self::enter_unverified`], from a
-    /// share of the same size that is its own.
+    /// Takes a place for a request of `peer` to a public path: as [`Self::enter_unverified`], from
+    /// a share of the same size that is its own.
     ///
     /// # Errors
     /// [`Refusal::OverloadedRequests`].

@@ -1,4 +1,4 @@
-//! Accepts a certificate that `ca` pins exactly, also one that is a CA, and any that a CA there issued.
+//! Accepts a certificate that `ca` pins exactly, also a CA's own, and any that a CA there issued.
 
 use std::sync::Arc;
 
@@ -131,8 +131,8 @@ fn is_pkcs1(scheme: SignatureScheme) -> bool {
     )
 }
 
-/// Dates count also for a pinned certificate, and so do the names that it has. A certificate without
-/// names is not compared with any.
+/// Dates count also for a pinned certificate, and so do the names that it has. A certificate
+/// without names is not compared with any.
 fn check_pinned(leaf: &CertificateDer<'_>, server_name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
     let (_, parsed) =
         X509Certificate::from_der(leaf).map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;

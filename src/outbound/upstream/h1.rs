@@ -69,9 +69,9 @@ impl Own {
 
     /// Sends one request. The connection comes back with the head, unless it ended.
     ///
-    /// In `redirects`, `again` gets a copy of the head if the answer may be a redirect. A server begins to redirect
-    /// when it is started, with new connections, so only the first request of a connection to a
-    /// target, which `epoch` tells, is copied; the body is shared.
+    /// In `redirects`, `again` gets a copy of the head if the answer may be a redirect. A server
+    /// begins to redirect when it is started, with new connections, so only the first request of a
+    /// connection to a target, which `epoch` tells, is copied; the body is shared.
     pub(super) async fn send(
         mut self,
         outgoing: UpstreamRequest,

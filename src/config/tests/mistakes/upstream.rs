@@ -5,9 +5,10 @@ use super::{Case, UPSTREAM};
 pub(super) const CASES: &[Case] = &[
     (
         UPSTREAM,
-        "    upstream: {url: \"http://127.0.0.1:8000/mcp\", tls: {}}\n",
+        "    upstream: {url: \"http://127.0.0.1:8000/mcp\", tls: {key: a.key}}\n",
         &[
             "10:55 servers.weather.upstream.tls: found a map; expected no `tls` where the URL is http://, or an https:// URL",
+            "10:61 servers.weather.upstream.tls.key: found \"a.key\"; expected `certificate` beside it: the certificate of the key",
         ],
     ),
     (

@@ -39,7 +39,7 @@ mod tests {
     fn d2_each_tool_says_what_its_rule_needs() {
         let rules = vec![
             rule(Subject::Tools, "drop_*").denies(),
-            rule(Subject::Tools, "search").is_public(),
+            rule(Subject::Tools, "search").made_public(),
             rule(Subject::Tools, "pay").needs("pay").needs_any("a b"),
             rule(Subject::Tools, "watched").needs("w").reports(),
             rule(Subject::Tools, "profile"),

@@ -123,7 +123,8 @@ async fn d60_people_a8_attack_276_another_certificate_of_the_same_names_is_refus
 
 #[tokio::test]
 async fn d60_people_a8_attack_276_dates_and_names_of_a_pinned_certificate_count() {
-    let made = |change: &dyn Fn(&mut rcgen::CertificateParams)| {
+    type Change<'a> = &'a dyn Fn(&mut rcgen::CertificateParams);
+    let made = |change: Change<'_>| {
         let mut params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         change(&mut params);
@@ -131,7 +132,7 @@ async fn d60_people_a8_attack_276_dates_and_names_of_a_pinned_certificate_count(
         let pem = params.self_signed(&key).unwrap().pem();
         (pem, PrivateKeyDer::try_from(key.serialize_der()).unwrap())
     };
-    let cases: [(&dyn Fn(&mut rcgen::CertificateParams), &str); 3] = [
+    let cases: [(Change<'_>, &str); 3] = [
         (&|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1), "has expired"),
         (&|params| params.not_before = rcgen::date_time_ymd(2090, 1, 1), "is not valid yet"),
         (

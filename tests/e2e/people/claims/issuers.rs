@@ -88,7 +88,7 @@ async fn people_a7_attack_235_an_accepted_spelling_brings_no_keys() {
 }
 
 /// Serves metadata that names this issuer.
-fn names(world: &World, issuer: String) {
+fn names(world: &World, issuer: &str) {
     let keys = format!("{}/keys", world.issuer.url());
     let document: Value = json!({"issuer": issuer, "jwks_uri": keys});
     world.issuer.server().answer_with(move |seen| {
@@ -107,7 +107,7 @@ async fn people_a7_metadata_of_another_issuer_is_told_with_the_line_to_write() {
     world.until_ready().await;
     let path = world.config_path();
     let other = "https://env.scalekit.example/resources/res_1".to_owned();
-    names(&world, other.clone());
+    names(&world, &other);
     // A reload that changes the entry fetches the metadata anew.
     let yaml = std::fs::read_to_string(&path).unwrap().replace("house: {issuer:", "house: {clock_skew: 31s, issuer:");
     std::fs::write(&path, yaml).unwrap();

@@ -15,7 +15,7 @@ use crate::decide::{
 };
 
 impl Rule {
-    pub(crate) fn is_public(self) -> Self {
+    pub(crate) fn made_public(self) -> Self {
         Self { public: true, ..self }
     }
 }
@@ -30,13 +30,13 @@ fn shop() -> Policy {
         "mcp",
         vec![
             rule(Subject::Tools, "admin_*").denies(),
-            rule(Subject::Tools, "search get_*").is_public(),
+            rule(Subject::Tools, "search get_*").made_public(),
             rule(Subject::Tools, "pay").needs("pay"),
             rule(Subject::Tools, "profile"),
             about("file:///pub/secret/**").needs("secret"),
-            about("file:///pub/**").is_public(),
+            about("file:///pub/**").made_public(),
             about("file:///**").needs("files"),
-            rule(Subject::Prompts, "hello").is_public(),
+            rule(Subject::Prompts, "hello").made_public(),
             rule(Subject::Methods, "acme/*"),
         ],
     )
@@ -108,7 +108,7 @@ fn attack_286_no_other_spelling_of_a_uri_is_public() {
 
 #[test]
 fn attack_286_a_rule_without_conditions_above_a_public_one_keeps_what_it_names() {
-    let rules = vec![about("file:///pub/mine/*"), about("file:///pub/**").is_public()];
+    let rules = vec![about("file:///pub/mine/*"), about("file:///pub/**").made_public()];
     let policy = policy("", rules);
     for uri in ["file:///pub/mine/a", "file:///pub/mine/%61", "file:///pub/x/../mine/a"] {
         assert!(evaluate_public(&policy, &resource(uri), proof()).is_err(), "{uri}");
