@@ -201,7 +201,7 @@ async fn attack_185_what_the_upstream_did_is_told_apart_from_the_decision() {
         assert_eq!(series(&world, &counted).await, count, "{tool}");
     }
     // One warning for each kind, however often it happens, with what to do.
-    for kind in ["broke_off", "broken", "timeout", "answer"] {
+    for kind in ["broke_off", "broken", "timeout", "redirect"] {
         let is_it = |line: &str| line.contains("the upstream failed") && line.contains(&format!("\"kind\":\"{kind}\""));
         world.gateway.line(is_it).await;
         let output = world.gateway.output();
