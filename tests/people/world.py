@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import shutil
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -34,9 +35,10 @@ class World:
 
 
 def install():
-    PARTS.apt({"npm": "npm", "curl": "curl", "nginx": "nginx"})
+    PARTS.apt({"npm": "npm", "curl": "curl", "nginx": "nginx", "chromium": "chromium"})
     python = PARTS.environment("langgraph", "requirements.txt", "constraints.txt")
     modules = LOGIN.npm_ci("npm", "npm", said="npm packages of tests/login/npm/package-lock.json")
+    shutil.copy(HERE / "browser/browser.mjs", modules)
     return Programs(python, LOGIN.node_among(modules / "node_modules", NODE_OLDEST), modules)
 
 
