@@ -33,6 +33,10 @@ class World:
     def __init__(self, binary, programs):
         self.binary, self.programs = binary, programs
 
+    def early(self):
+        """A Python with the SDK of 2025-03-26."""
+        return PARTS.environment("early", "requirements-early.txt", "constraints-early.txt")
+
 
 def install():
     PARTS.apt({"npm": "npm", "curl": "curl", "nginx": "nginx", "chromium": "chromium"})
