@@ -10,10 +10,10 @@ import sys
 import time
 import traceback
 
-from parts import browser, clients, guide, reports
+from parts import browser, cdn, clients, guide, reports
 from world import HERE, PARTS, RUN, Judge, World, install
 
-PLAYED = {"guide": guide, "reports": reports, "browser": browser, "clients": clients}
+PLAYED = {"guide": guide, "reports": reports, "browser": browser, "cdn": cdn, "clients": clients}
 
 
 def main():
