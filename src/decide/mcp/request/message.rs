@@ -38,7 +38,7 @@ pub struct Params {
     pub name: Option<Text>,
     /// `params.uri`: resource.
     pub uri: Option<Text>,
-    /// Whether there is a `params.task`: the call asks to be run as a task (2025-11-25).
+    /// Whether `params.task` is anything but `null`: the call asks for a task (2025-11-25).
     pub task: bool,
     /// `params.taskId`.
     pub task_id: Option<Text>,

@@ -59,10 +59,14 @@ mod tests {
         for name in expected {
             assert!(proof(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{name}","params":{{}}}}"#)).is_some());
         }
+        for task in ["{}", r#"{"ttl":1}"#, "[]", "true", "false", "1", r#""x""#] {
+            let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","task":@}}"#;
+            assert_eq!(proof(&call.replace('@', task)), None, "{task}");
+            assert!(proof(&call.replace('@', "null")).is_some());
+        }
         for (body, why) in [
             (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, "a response"),
             (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m"}}"#, "an error"),
-            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","task":{}}}"#, "a task"),
             (r#"{"jsonrpc":"2.0","id":1,"method":"acme/custom"}"#, "an unknown method"),
             (r#"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"debug"}}"#, "a level"),
         ] {

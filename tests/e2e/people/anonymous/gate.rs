@@ -63,6 +63,7 @@ async fn people_d1_without_a_token_what_is_public_is_listed_and_called_and_nothi
         request("tasks/list", "{}"),
         request("tasks/get", r#"{"taskId":"1"}"#),
         request("tools/call", r#"{"name":"search","arguments":{},"task":{"ttl":1}}"#),
+        request("tools/call", r#"{"name":"search","arguments":{},"task":true}"#),
         request("acme/custom", "{}"),
         request("notifications/initialized", "{}"),
         notification("notifications/progress"),

@@ -84,6 +84,10 @@ fn c30_attack_048_what_is_no_batch_is_refused() {
             "a batch with a task, which the version of batches does not know",
         ),
         (
+            format!("[{}]", with("1", "tools/call", r#"{"name":"a","task":true}"#)),
+            "a batch with a task, which the version of batches does not know",
+        ),
+        (
             format!("[{}]", with("1", "tasks/list", "{}")),
             "a batch with a task, which the version of batches does not know",
         ),

@@ -145,6 +145,8 @@ impl<'a> Collected<'a> {
                 self.params.task_ids.extend(id);
             }
             (Slot::Params, Scalar::Word) if raw == "null" => self.bare(),
+            // So do some serializers say that there is no task.
+            (Slot::Task, Scalar::Word) if raw == "null" => {}
             (slot, _) => {
                 self.misplaced(slot);
             }
@@ -200,10 +202,12 @@ impl<'a> Collected<'a> {
             Slot::Subscription => self.no_params("resourceSubscriptions has an element that is not a string"),
             Slot::TaskIds => self.no_params("taskIds is not an array"),
             Slot::ListenedTask => self.no_params("taskIds has an element that is not a string"),
+            // Servers that test for a value, and not for an object, make a task of `true`, too.
+            Slot::Task => self.params.task = true,
             // A method of an extension may have a `ref`, `notifications` or `task` of its own type.
             // If a method of the protocol needs the object, its target is missing, and the message
             // is refused for that.
-            Slot::Ref | Slot::Notifications | Slot::Task | Slot::Arguments | Slot::Argument | Slot::Other => {}
+            Slot::Ref | Slot::Notifications | Slot::Arguments | Slot::Argument | Slot::Other => {}
         }
         Role::Other
     }

@@ -83,7 +83,7 @@ fn agrees(message: &Message, value: &Value) {
         bare: value.get("params").is_some_and(|params| params.is_null() || *params == json!([])),
         name: text("/name"),
         uri: text("/uri"),
-        task: params.get("task").is_some_and(Value::is_object),
+        task: params.get("task").is_some_and(|task| !task.is_null()),
         task_id: text("/taskId"),
         ref_type: text("/ref/type"),
         ref_name: text("/ref/name"),
