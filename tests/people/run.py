@@ -10,10 +10,10 @@ import sys
 import time
 import traceback
 
-from parts import browser, cdn, clients, guide, reports
+from parts import browser, cdn, clients, guide, lazy, reports
 from world import HERE, PARTS, RUN, Judge, World, install
 
-PLAYED = {"guide": guide, "reports": reports, "browser": browser, "cdn": cdn, "clients": clients}
+PLAYED = {"guide": guide, "reports": reports, "browser": browser, "cdn": cdn, "clients": clients, "lazy": lazy}
 
 
 def main():

@@ -14,17 +14,23 @@ from real_parts import ROOT, Process, filled, find, free_ports  # noqa: E402, F4
 PARTS = real_parts.Parts(HERE)
 # The npm packages are those of the login run: one file pins them, one folder holds them.
 LOGIN = real_parts.Parts(HERE.parent / "login")
+# The Python SDKs are those of the interop run, the TypeScript server is that of the attack run.
+INTEROP = real_parts.Parts(HERE.parent / "interop")
+ATTACKS = real_parts.Parts(HERE.parent / "attacks")
 RUN = PARTS.run
 NODE_OLDEST = 22        # the Inspector wants it
 
 
 @dataclasses.dataclass
 class Programs:
-    """What was installed: Python with LangGraph and FastMCP, Node.js, the folder of the npm packages."""
+    """What was installed: Python with LangGraph and FastMCP, Node.js, the folder of the npm packages, Python with each SDK, the TypeScript server."""
 
     python: pathlib.Path
     node: pathlib.Path
     modules: pathlib.Path
+    python2: pathlib.Path
+    python1: pathlib.Path
+    server: list
 
 
 class World:
@@ -43,7 +49,11 @@ def install():
     python = PARTS.environment("langgraph", "requirements.txt", "constraints.txt")
     modules = LOGIN.npm_ci("npm", "npm", said="npm packages of tests/login/npm/package-lock.json")
     shutil.copy(HERE / "browser/browser.mjs", modules)
-    return Programs(python, LOGIN.node_among(modules / "node_modules", NODE_OLDEST), modules)
+    shutil.copy(LOGIN.folder / "sdk/flow.mjs", modules)
+    python2 = INTEROP.environment("sdk2", "requirements.txt", "constraints.txt")
+    python1 = INTEROP.environment("sdk1", "requirements-sdk1.txt", "constraints-sdk1.txt")
+    node, folder = ATTACKS.packages("ts", "upstreams/ts", ["upstreams/ts/server.mjs"])
+    return Programs(python, LOGIN.node_among(modules / "node_modules", NODE_OLDEST), modules, python2, python1, [node, folder / "server.mjs"])
 
 
 class Guide:

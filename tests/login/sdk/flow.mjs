@@ -3,6 +3,7 @@
 //   node flow.mjs --sdk 1|2 --url http://127.0.0.1:8080/mcp --report out.json --jar jar.json --name NAME --account alice
 //     --calls '[["list_stations", {}], ["delete_station", {"id": "north"}]]' --python python3 --person person.py
 //
+// With --public '["file:///pub/a", "greet"]' it is the other story of flow.py: no login before a call needs it.
 // It judges nothing. The SDK's OAuthClientProvider does discovery, registration, PKCE, tokens and refresh; the person at the
 // browser is person.py, PASSWORD comes from the environment. Both SDKs end a login half-way with UnauthorizedError when they
 // have sent the user away; the application calls finishAuth with the code and does the thing again.
@@ -13,7 +14,7 @@ import { createRequire } from 'node:module';
 import { parseArgs, promisify } from 'node:util';
 
 const { values: options } = parseArgs({
-  options: Object.fromEntries(['sdk', 'url', 'report', 'jar', 'name', 'account', 'calls', 'python', 'person'].map((name) => [name, { type: 'string' }])),
+  options: Object.fromEntries(['sdk', 'url', 'report', 'jar', 'name', 'account', 'calls', 'public', 'python', 'person'].map((name) => [name, { type: 'string' }])),
 });
 const { url } = options;
 const [plain, more] = JSON.parse(options.calls);
@@ -45,7 +46,8 @@ async function step(name, work) {
 
 // Every exchange, without what is secret in it.
 async function recorded(input, init = {}) {
-  const entry = { method: init.method ?? 'GET', url: String(input).split('?')[0], status: null };
+  const entry = { method: init.method ?? 'GET', url: String(input).split('?')[0], status: null,
+    bearer: new Headers(init.headers).has('authorization'), session: new Headers(init.headers).get('mcp-session-id') };
   const body = init.body && String(init.body);
   if (body && new Headers(init.headers).get('content-type')?.startsWith('application/json')) {
     const { jsonrpc, method, params } = JSON.parse(body);
@@ -122,6 +124,27 @@ async function loggedIn(work) {
 const text = (result) => result.content.map((part) => part.text ?? '').join('');
 const call = async ([name, args]) => text(await loggedIn(() => client.callTool({ name, arguments: args })));
 
+async function lazily() {
+  const [resource, prompt] = JSON.parse(options.public);
+  const tools = async () => (await client.listTools()).tools.map((tool) => tool.name).sort();
+  await step('anonymous', async (s) => {
+    await connect();
+    s.agreed = client.getNegotiatedProtocolVersion?.() ?? transport.protocolVersion;
+    s.tools = await tools();
+    s.resources = (await client.listResources()).resources.map((found) => found.uri).sort();
+    s.prompts = (await client.listPrompts()).prompts.map((found) => found.name).sort();
+    s.result = text(await client.callTool({ name: plain[0], arguments: plain[1] }));
+    s.read = (await client.readResource({ uri: resource })).contents[0].text;
+    s.prompt = (await client.getPrompt({ name: prompt })).messages[0].content.text;
+  });
+  await step('sign-in', async (s) => { s.result = await call(more); });
+  await step('after', async (s) => {
+    s.tools = await tools();
+    s.result = await call(plain) + await call(more);
+  });
+  await client.close();
+}
+
 async function play() {
   await step('login', async (s) => {
     await loggedIn(connect);
@@ -155,7 +178,7 @@ async function play() {
 
 let code = 0;
 try {
-  await Promise.race([play(), new Promise((_, late) => { setTimeout(() => late(new Error('the story took longer than 60 s')), 60_000); })]);
+  await Promise.race([options.public ? lazily() : play(), new Promise((_, late) => { setTimeout(() => late(new Error('the story took longer than 60 s')), 60_000); })]);
 } catch (error) {
   console.error(error);
   code = 1;

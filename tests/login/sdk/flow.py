@@ -4,6 +4,8 @@
                    --calls '[["list_stations", {}], ["delete_station", {"id": "north"}]]'                 (PASSWORD in the environment)
 
 The first of the calls needs the scope of the first challenge, the second one more.
+With --public '["file:///pub/a", "greet"]' the first one needs no token, and neither do that resource and that prompt: the client
+connects, lists and calls without a login, and signs in for the second.
 
 It judges nothing. The SDK's OAuthClientProvider does discovery, registration, PKCE, tokens, step-up and refresh; the person
 at the browser is person.py. flow.mjs is the same story.
@@ -33,6 +35,7 @@ if MODERN:
 else:
     import httpx as http
     from mcp import ClientSession
+    from pydantic import AnyUrl
 
 REDIRECT = "http://127.0.0.1:33418/callback"  # nothing listens there: the person stops in front of it
 PERSON = pathlib.Path(__file__).resolve().parent.parent / "person.py"
@@ -62,7 +65,8 @@ class Story:
 
     async def asked(self, request):
         body = request.content.decode(errors="replace")
-        entry = {"method": request.method, "url": str(request.url).split("?")[0], "status": None}
+        entry = {"method": request.method, "url": str(request.url).split("?")[0], "status": None,
+                 "bearer": "authorization" in request.headers, "session": request.headers.get("mcp-session-id")}
         if body and request.headers.get("content-type", "").startswith("application/json"):
             message = json.loads(body)
             entry["rpc"] = " ".join(filter(None, [message.get("method"), (message.get("params") or {}).get("name")])) if "jsonrpc" in message else None
@@ -134,7 +138,27 @@ async def play(a, story):
         client_metadata=OAuthClientMetadata(client_name=a.name, redirect_uris=[REDIRECT], grant_types=["authorization_code", "refresh_token"],
                                             response_types=["code"]))
     async with http.AsyncClient(auth=oauth, timeout=http.Timeout(30, read=60), event_hooks=hooks) as client, http.AsyncClient(timeout=30) as bare:
-        await told(a, story, oauth, client, bare)
+        await (lazily(a, story, client) if a.public else told(a, story, oauth, client, bare))
+
+
+async def lazily(a, story, client):
+    """Without a login for as long as nothing needs one."""
+    plain, more = json.loads(a.calls)
+    resource, prompt = json.loads(a.public)
+    async with contextlib.AsyncExitStack() as kept:
+        async with story.step("anonymous") as s:
+            session, s["agreed"] = await kept.enter_async_context(connected(a.url, client))
+            s["tools"] = sorted(tool.name for tool in (await session.list_tools()).tools)
+            s["resources"] = sorted(str(found.uri) for found in (await session.list_resources()).resources)
+            s["prompts"] = sorted(found.name for found in (await session.list_prompts()).prompts)
+            s["result"] = text(await session.call_tool(*plain))
+            s["read"] = (await session.read_resource(resource if MODERN else AnyUrl(resource))).contents[0].text
+            s["prompt"] = (await session.get_prompt(prompt)).messages[0].content.text
+        async with story.step("sign-in") as s:
+            s["result"] = text(await session.call_tool(*more))
+        async with story.step("after") as s:
+            s["tools"] = sorted(tool.name for tool in (await session.list_tools()).tools)
+            s["result"] = text(await session.call_tool(*plain)) + text(await session.call_tool(*more))
 
 
 async def told(a, story, oauth, client, bare):
@@ -178,6 +202,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("url", "report", "jar", "name", "account", "calls"):
         p.add_argument(f"--{name}", required=True)
+    p.add_argument("--public")
     a = p.parse_args()
     story = Story(a)
     try:
