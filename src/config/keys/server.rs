@@ -182,7 +182,11 @@ fn tokens() -> Vec<KeyRow> {
             "Values of the claim `aud` that are accepted besides the resource itself, compared byte by byte.",
         ),
         KeyRow::optional("scopes", list("scopes", SCOPE), "Scopes that every request needs."),
-        KeyRow::optional("scopes_supported", list("scopes", SCOPE), "The scopes that the metadata names.")
+        KeyRow::optional(
+                "scopes_supported",
+                list("scopes", SCOPE),
+                "The scopes that the metadata names; those of the first challenge come last in it.",
+            )
             .or_else("every scope that this server's configuration names"),
         KeyRow::optional(
             "challenge_scope",
