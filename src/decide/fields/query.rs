@@ -91,9 +91,11 @@ impl ClientQuery {
             self.pinned.iter().any(|pinned| pinned == folded).then_some(Refusal::PinnedQuery)
         };
         let whole = folded(name);
+        let is_parent = |folded: &String| self.pinned_parents.contains(folded).then_some(Refusal::PinnedQuery);
         is(&whole)
             .or_else(|| is(&folded(parent(name)?)))
-            .or_else(|| self.pinned_parents.contains(&whole).then_some(Refusal::PinnedQuery))
+            .or_else(|| is_parent(&whole))
+            .or_else(|| bracketed(name).map(folded).and_then(|inner| is(&inner).or_else(|| is_parent(&inner))))
     }
 }
 
@@ -156,6 +158,13 @@ fn each_name(query: &str, mut found: impl FnMut(&[u8])) {
 /// The part of a name before its bracket: many servers read `a[]` and `a[b]` as `a`.
 fn parent(name: &[u8]) -> Option<&[u8]> {
     name.iter().position(|byte| *byte == b'[').and_then(|at| name.get(..at))
+}
+
+/// The name inside leading brackets: some servers read `[a]` and `[a][b]` as `a`.
+fn bracketed(name: &[u8]) -> Option<&[u8]> {
+    let is_bracket = |byte: &u8| matches!(byte, b'[' | b']');
+    let inner = name.get(name.iter().position(|byte| !is_bracket(byte)).filter(|at| *at > 0)?..)?;
+    inner.get(..inner.iter().position(is_bracket).unwrap_or(inner.len()))
 }
 
 /// An unescaped name as the least exact server compares it: without letter case, blanks around it

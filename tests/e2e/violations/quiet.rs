@@ -43,7 +43,8 @@ async fn until_closed(mut stream: TcpStream, patience: Duration) {
 
 #[tokio::test]
 async fn attack_183_each_kind_that_http_2_resets_without_an_answer_is_told() {
-    let world = Plan::standard().tls().start().await;
+    // Otherwise the calls beyond `requests_per_caller` are answered, and their streams end in time.
+    let world = Plan::standard().crowd().tls().start().await;
     world.until_ready().await;
     world.upstream.answer_with(|_| vec![Step::Hang]);
     let bearer = format!("Bearer {}", world.token());

@@ -20,6 +20,7 @@ fn people_c2_a_query_is_appended_as_it_came() {
         ("/", "q=AT%26T&u=https%3A%2F%2Fa%3Fb%3Dc", "/?q=AT%26T&u=https%3A%2F%2Fa%3Fb%3Dc"),
         ("/mcp?key=1", "monkey=1&keys=2&key_=3&x=key", "/mcp?key=1&monkey=1&keys=2&key_=3&x=key"),
         ("/mcp?f[x]=1", "f[y]=2&g[x]=1&x=3", "/mcp?f[x]=1&f[y]=2&g[x]=1&x=3"),
+        ("/mcp?key=1", "[a]=1&[]=2&x[key]=3", "/mcp?key=1&[a]=1&[]=2&x[key]=3"),
     ] {
         let found = passed(configured, &QueryRule::Forward, query).unwrap().unwrap();
         assert_eq!(found, query, "{configured}");
@@ -52,6 +53,13 @@ fn people_c2_attack_271_what_the_operator_set_cannot_be_set_again() {
         "read.only=0",
         "read[only=0",
         "read_only[]=0",
+        "[read_only]=0",
+        "%5Bread_only%5D=0",
+        "[read_only][]=0",
+        "[[read_only]]=0",
+        "]read_only=0",
+        "[Read_Only=0",
+        "[filter]=y",
         "read_only[x]=0",
         "read_only%5B%5D=0",
         "read_only%00x=0",
@@ -86,6 +94,8 @@ fn people_c2_attack_272_a_token_never_passes_in_a_query() {
         "access%255Ftoken=x",
         "access+token=x",
         "access_token[]=x",
+        "[access_token]=x",
+        "%5Baccess_token%5D[]=x",
         "+access_token",
         "a=1%26access_token=x",
         "u=https%3A%2F%2Fa%3Fb%3Dc%26access_token%3Dx",
