@@ -237,7 +237,7 @@ impl Introspector {
         };
         let posted = self.fetch.post_form(&wanted, form::encode(&form), authorization, FETCH_TIMEOUT).await;
         let posted = posted.map_err(|fault| match fault.kind {
-            FaultKind::TooLarge => NoVerdict::Answer(fault),
+            FaultKind::TooLarge | FaultKind::Status | FaultKind::TooMany => NoVerdict::Answer(fault),
             _ => NoVerdict::Issuer(place.advised(fault, "`introspection: {url: …}`")),
         })?;
         check_status(&posted)?;
@@ -306,8 +306,8 @@ impl Introspector {
     }
 }
 
-/// Refuses any status but 200. 401 and 403, and 400 with the error of a client, are about the
-/// gateway's own credential; another 400 is about the token that was asked for.
+/// Refuses any status but 200. 401, and any status with the error of a client, is about the
+/// gateway's own credential; others may be about the token that was asked for (attack 251).
 fn check_status(posted: &Posted) -> Result<(), NoVerdict> {
     const CLIENT: [&str; 2] = ["invalid_client", "unauthorized_client"];
     let status = posted.status;
@@ -316,14 +316,16 @@ fn check_status(posted: &Posted) -> Result<(), NoVerdict> {
     let of_client = error.is_some_and(|error| CLIENT.contains(&error));
     match status {
         StatusCode::OK => Ok(()),
-        StatusCode::BAD_REQUEST if !of_client => Err(NoVerdict::Answer(fault("the endpoint answers 400 to the token"))),
-        _ if of_client || matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            Err(NoVerdict::Issuer(fault(format_args!(
-                "the endpoint refuses the gateway itself ({status}): check `client_id` and `client_secret`, and that this \
+        _ if of_client || status == StatusCode::UNAUTHORIZED => Err(NoVerdict::Issuer(fault(format_args!(
+            "the endpoint refuses the gateway itself ({status}): check `client_id` and `client_secret`, and that this \
                  client may introspect"
-            ))))
-        }
-        _ => Err(NoVerdict::Issuer(fault(format_args!("the endpoint answers {status}")))),
+        )))),
+        // A client chooses the token, and a firewall or a server's limits may dislike it: that must
+        // say nothing about other tokens.
+        _ => Err(NoVerdict::Answer(fault(format_args!(
+            "the endpoint answers {status} to the token; if it does so for every token, check `client_id`, \
+             `client_secret`, and that this client may introspect"
+        )))),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::{
     h2::{StreamSlot, Undone},
-    moved::{Moved, is_moved},
+    moved::{Moved, is_absent, is_moved},
     pools::{Leg, Pools},
     request::{Unsent, UpstreamRequest},
 };
@@ -140,15 +140,21 @@ impl Upstream {
     ) -> Result<Response<Answer>, Fault> {
         drop(permit);
         let base = self.moved.target().unwrap_or_else(|| self.target.clone());
+        let is_post = method == Method::POST;
         let outgoing =
             UpstreamRequest { method, target: with_query(&base, query)?, headers, body: SentBody::Whole(body) };
         let mut again = None;
         let answer = self.exchange(outgoing, Some(&mut again)).await?;
-        if !is_moved(answer.status()) {
+        let status = answer.status();
+        if !is_moved(status) {
+            if is_absent(status) && base != self.target {
+                // Perhaps the server was replaced: the next request asks the configured target.
+                self.moved.give_up();
+            }
             return Ok(answer);
         }
         // Rare, so its state is on the heap.
-        Box::pin(self.follow(answer, base, query, again)).await
+        Box::pin(self.follow(answer, base, query, (again, is_post))).await
     }
 
     /// Sends the request once more, if `answer` moves it from `base` to the path with or without a
@@ -158,17 +164,19 @@ impl Upstream {
         answer: Response<Answer>,
         base: PathAndQuery,
         query: Option<&str>,
-        again: Option<UpstreamRequest>,
+        (again, is_post): (Option<UpstreamRequest>, bool),
     ) -> Result<Response<Answer>, Fault> {
         let Some(moved) = self.moved.leads_to(&base, answer.headers()) else { return Ok(answer) };
         drop(answer);
         let Some(again) = again else {
-            self.moved.remember(&moved, &self.settings);
+            // The next request is copied, so that it can be sent to the new target.
+            self.moved.prove_again();
             return Err(Fault::new(FaultKind::Redirect, "a server that answered before redirects now"));
         };
         let again = UpstreamRequest { target: with_query(&moved, query)?, ..again };
         let answer = self.exchange(again, Some(&mut None)).await?;
-        if !answer.status().is_redirection() {
+        // What one method says decides nothing for others, and what fails is tried anew each time.
+        if is_post && answer.status().is_success() {
             self.moved.remember(&moved, &self.settings);
         }
         Ok(answer)

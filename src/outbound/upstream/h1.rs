@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Request, Response, header::HOST};
+use http::{HeaderValue, Method, Request, Response, header::HOST};
 use hyper::{
     body::Incoming,
     client::conn::{TrySendError, http1},
@@ -70,16 +70,18 @@ impl Own {
     /// Sends one request. The connection comes back with the head, unless it ended.
     ///
     /// In `redirects`, `again` gets a copy of the head if the answer may be a redirect. A server
-    /// begins to redirect when it is started, with new connections, so only the first request of a
-    /// connection to a target, which `epoch` tells, is copied; the body is shared.
+    /// begins to redirect when it is started, with new connections, so of the POST requests only
+    /// the first of a connection to a target, which `epoch` tells, is copied; the body is shared.
+    /// Other methods are rare, and may be redirected where a POST is not.
     pub(super) async fn send(
         mut self,
         outgoing: UpstreamRequest,
         host: HeaderValue,
         redirects: Option<(u32, &mut Option<UpstreamRequest>)>,
     ) -> Result<(Response<Incoming>, Option<Self>), Unsent> {
+        let is_post = outgoing.method == Method::POST;
         let epoch = redirects.map(|(epoch, again)| {
-            if self.proven != epoch {
+            if self.proven != epoch || !is_post {
                 *again = outgoing.copy();
             }
             epoch
@@ -100,7 +102,7 @@ impl Own {
         .await;
         match outcome {
             Ok((Ok(response), ended)) => {
-                if let Some(epoch) = epoch.filter(|_| !is_moved(response.status())) {
+                if let Some(epoch) = epoch.filter(|_| is_post && !is_moved(response.status())) {
                     self.proven = epoch;
                 }
                 Ok((response, (!ended).then_some(self)))

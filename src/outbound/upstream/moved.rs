@@ -23,6 +23,13 @@ pub(super) struct Moved {
     target: ArcSwapOption<PathAndQuery>,
     /// Changes when `target` does.
     epoch: AtomicU32,
+    /// The target that the log has named last.
+    logged: ArcSwapOption<PathAndQuery>,
+}
+
+/// Whether an answer may mean that nothing is at the target any more.
+pub(super) fn is_absent(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::GONE)
 }
 
 /// Whether an answer says that the request was not processed, and belongs elsewhere as it is.
@@ -43,7 +50,13 @@ impl Moved {
             let told = [(public.is_https(), &*settings.authority), (public.is_https(), authority), (tls, authority)];
             names.extend(told.iter().filter_map(|(https, authority)| ServerOrigin::new(*https, authority)));
         }
-        Self { names, told_as: told_as.cloned(), target: ArcSwapOption::empty(), epoch: AtomicU32::new(1) }
+        Self {
+            names,
+            told_as: told_as.cloned(),
+            target: ArcSwapOption::empty(),
+            epoch: AtomicU32::new(1),
+            logged: ArcSwapOption::empty(),
+        }
     }
 
     pub(super) fn is_told(&self, public: &PublicUrl) -> bool {
@@ -104,6 +117,10 @@ impl Moved {
             return;
         }
         self.replace(next);
+        if self.logged.load().as_deref() == Some(target) {
+            return;
+        }
+        self.logged.store(Some(target.clone().into()));
         let scheme = if settings.peer.tls { Scheme::HTTPS } else { Scheme::HTTP };
         // The configured query may hold a key.
         let url = format!("{scheme}://{}{}", settings.authority, target.path());
@@ -119,14 +136,25 @@ impl Moved {
 
     /// From now on requests go to the configured target.
     pub(super) fn forget(&self) {
+        self.logged.store(None);
+        self.give_up();
+    }
+
+    /// As [`Self::forget`], but the log does not name the same target again.
+    pub(super) fn give_up(&self) {
         if self.target.load().is_some() {
             self.replace(None);
         }
     }
 
+    /// The next request of each connection is copied again.
+    pub(super) fn prove_again(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
     fn replace(&self, target: Option<PathAndQuery>) {
         self.target.store(target.map(Into::into));
-        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.prove_again();
     }
 
     fn base<'a>(&'a self, target: &'a PathAndQuery) -> Base<'a> {

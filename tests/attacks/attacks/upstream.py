@@ -93,7 +93,9 @@ def attack_146_lists_under_a_wrong_label(t):
         answer, _ = scripted(
             t, lambda r, c, k=coding, p=pack: c.sendall(reply(p(listing(r)), "200 OK", "application/json", f"Content-Encoding: {k}")), Ask(LIST)
         )
-        t.claim(answer.status == 502, label, f"{label} {answer}")
+        hidden = any(word in answer.body for word in (b"hidden", b"danger"))
+        filtered = answer.status == 200 and label.startswith("gzip") and b"safe" in answer.body and not hidden
+        t.claim(answer.status == 502 or filtered, label, f"{label} {answer.status} {'filtered' if filtered else 'refused'}")
     for label, script in (
         ("an event stream", lambda r, c: c.sendall(chunked(b"data: " + listing(r) + b"\n\n") + b"0\r\n\r\n")),
         (

@@ -74,7 +74,7 @@ async fn people_c1_get_and_delete_follow_and_so_do_other_forms_of_location() {
         assert_eq!((get.status, get.header("allow")), (405, Some("POST")), "the server's own answer");
         assert_eq!(targets(&world), ["/inner/mcp", "/inner/mcp/"]);
         assert_eq!(world.send(&Ask::new("DELETE", "/mcp").token(&token)).await.status, 200);
-        assert_eq!(targets(&world), ["/inner/mcp/"]);
+        assert_eq!(targets(&world), ["/inner/mcp", "/inner/mcp/"], "only a POST is remembered");
         world.close().await;
     }
 }
@@ -114,7 +114,47 @@ async fn people_c1_a_redirect_between_two_answers_on_one_connection_costs_one_ca
     let text = reply.text();
     assert!(reply.status == 502 && text.contains("redirects to another path from now on; try again"), "{reply:?}");
     assert_eq!(status(&world, "").await, 200);
-    assert_eq!(targets(&world), ["/inner/mcp", "/inner/mcp", "/inner/mcp/"]);
+    assert_eq!(targets(&world), ["/inner/mcp", "/inner/mcp", "/inner/mcp", "/inner/mcp/"]);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_c1_where_a_get_is_redirected_says_nothing_about_a_post() {
+    let world = World::standard().await;
+    world.upstream.answer_with(|seen| match (seen.method.as_str(), seen.target.as_str()) {
+        ("POST", "/inner/mcp") => polite(seen),
+        ("GET", "/inner/mcp") => full(307, &[("Location", "/inner/mcp/")], ""),
+        ("GET", _) => full(405, &[("Allow", "POST")], ""),
+        _ => full(404, &[], ""),
+    });
+    let get = Ask::get("/mcp").token(&world.token()).with("Accept", "text/event-stream");
+    for _ in 0..3 {
+        assert_eq!(status(&world, "").await, 200);
+        assert_eq!(world.send(&get).await.status, 405, "on a connection that has answered, too");
+    }
+    let (get, post) = (["/inner/mcp", "/inner/mcp/"], ["/inner/mcp"]);
+    assert_eq!(targets(&world), [&post[..], &get, &post, &get, &post, &get].concat());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_c1_a_server_that_stops_redirecting_is_found_again_without_a_reload() {
+    let world = World::standard().await;
+    world.upstream.answer_with(mounted(307, ""));
+    assert_eq!(status(&world, "").await, 200);
+    world.upstream.take();
+    // Another release of the server has only the path that is configured.
+    world.upstream.answer_with(|seen| match seen.target.as_str() {
+        "/inner/mcp" => polite(seen),
+        _ => full(404, &[], ""),
+    });
+    assert_eq!((status(&world, "").await, status(&world, "").await), (404, 200));
+    assert_eq!(targets(&world), ["/inner/mcp/", "/inner/mcp"]);
+    // A 404 that means something else costs one redirect, and no line of the log.
+    world.upstream.answer_with(mounted(307, ""));
+    assert_eq!(status(&world, "").await, 502, "on a connection that has answered");
+    assert_eq!((status(&world, "").await, status(&world, "").await), (200, 200));
+    assert_eq!(world.gateway.output().matches("requests go there until").count(), 1);
     world.close().await;
 }
 

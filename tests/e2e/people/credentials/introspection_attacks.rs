@@ -63,6 +63,23 @@ async fn people_a10_attack_249_an_odd_answer_never_opens_anything() {
 }
 
 #[tokio::test]
+async fn people_a10_attack_251_tokens_that_the_endpoint_dislikes_shut_no_other_out() {
+    let world = plan("1s", "").start().await;
+    world.secret(SECRET);
+    let good = active(&world).to_string();
+    for status in [201, 400, 403, 413, 414, 422, 429, 431] {
+        world.issuer.introspect(move |_| full(status, &[("Content-Type", "text/html")], "no"));
+        for number in 0..5 {
+            assert_eq!(try_token(&world, &format!("opaque-odd-{status}-{number}")).await.status, 503, "{status}");
+        }
+        let good = good.clone();
+        world.issuer.introspect(move |_| server::json(200, &good));
+        assert_eq!(try_token(&world, &format!("opaque-good-{status}")).await.status, 200, "after {status}");
+    }
+    world.close().await;
+}
+
+#[tokio::test]
 async fn people_a10_attack_250_the_memory_of_one_token_answers_for_no_other() {
     let world = plan("2s", "").start().await;
     let said = table(&world);
