@@ -60,7 +60,8 @@ const ELSEWHERE: &[&str] = &[
 const ENTRA_DIRECTLY: &str = "the embedded authorization server with Entra as its login: MCP clients send `resource`, and Entra refuses \
      their sign-in then (AADSTS9010010). Write, in place of this entry: `embedded: {path: /oauth, login: {oidc: \
      {profile: entra, issuer: \"https://login.microsoftonline.com/TENANT/v2.0\", client_id: ID, client_secret: \
-     \"env:SECRET\"}}}`. As it is, only clients that get their tokens in another way can use it";
+     \"env:SECRET\"}}, grants: [{scopes: [\"*\"]}]}` (docs/identity-providers.md). \
+     As it is, only clients that get their tokens in another way can use it";
 
 /// One authorization server as written.
 pub(super) struct WrittenAuthorizationServer {

@@ -1,10 +1,12 @@
 //! Checks that documents and `paths` cover no path of the gateway, of a server, or of each other.
 
 use crate::{
+    base::{names::is_loopback_name, percent::unescape},
     config::{
         check::sections::Sections, documents::WrittenDocument, place::Written, reading::Reading, server::WrittenServer,
     },
     decide::{
+        mcp::answer::server_origin::ServerOrigin,
         pass_through::PathEntry,
         routing::{Owner, Route, RouteEntry, Routes},
     },
@@ -58,13 +60,24 @@ fn misses_mcp(reading: &Reading<'_>, sections: &Sections<'_>, server: &WrittenSe
     for other in sections.servers.iter().filter_map(|server| server.settings.as_ref()) {
         let legacy = other.legacy_sse.as_ref().map(|legacy| &legacy.upstream);
         for upstream in std::iter::once(&other.upstream).chain(legacy) {
-            if upstream.peer != own.upstream.peer {
+            if !is_one_place(upstream, &own.upstream) {
                 continue;
             }
+            if methods.write() && other.legacy_sse.is_some() {
+                let found = format!("{} for {}", pattern.as_str(), methods.allow().trim_end_matches(", OPTIONS"));
+                let expected = format!(
+                    "`methods: [GET]`: servers.{} has `legacy_sse`, whose server names its message endpoint only when \
+                     it runs, and a message there would be judged by no rule",
+                    other.name
+                );
+                reading.problem(&entry.place, &found, &expected);
+                return;
+            }
             let path = upstream.path_and_query.split('?').next().unwrap_or("/");
-            let is_covered =
-                pattern.covers(path, true) || (methods.write() && path != "/" && pattern.reaches(path, true));
-            if is_covered {
+            let covers = |path: &str| {
+                pattern.covers(path, true) || (methods.write() && path != "/" && pattern.reaches(path, true))
+            };
+            if readings(path).iter().any(|path| covers(path)) {
                 let found = format!("{}, which reaches {}", pattern.as_str(), shown(upstream, path));
                 let expected = format!(
                     "paths that miss the MCP endpoint of servers.{}: a call there would be judged by no rule",
@@ -75,6 +88,34 @@ fn misses_mcp(reading: &Reading<'_>, sections: &Sections<'_>, server: &WrittenSe
             }
         }
     }
+}
+
+/// Whether both names may lead to one server: they are equal, an alias says so, or both are names
+/// of this machine.
+fn is_one_place(one: &UpstreamSettings, other: &UpstreamSettings) -> bool {
+    let is_alias = |of: &UpstreamSettings, name: &UpstreamSettings| {
+        ServerOrigin::new(name.peer.tls, &name.authority).is_some_and(|origin| of.aliases.contains(&origin))
+    };
+    let are_here = || is_loopback_name(&one.peer.host) && is_loopback_name(&other.peer.host);
+    one.peer == other.peer
+        || is_alias(one, other)
+        || is_alias(other, one)
+        || (one.peer.port == other.peer.port && are_here())
+}
+
+/// The path of an upstream as servers may read it: as it is written, and decoded, without empty
+/// and dot segments.
+fn readings(path: &str) -> [String; 2] {
+    let decoded = String::from_utf8_lossy(&unescape(path).collect::<Vec<u8>>()).into_owned();
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in decoded.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment),
+        }
+    }
+    [path.to_owned(), format!("/{}", segments.join("/"))]
 }
 
 fn shown(upstream: &UpstreamSettings, path: &str) -> String {

@@ -56,7 +56,7 @@ servers:
       aliases: ["https://mcp.example", "http://[::1]:8080"]
     paths:
       - {path: /weather/icon.png, access: public, methods: [GET]}
-      - {path: "/weather/files/**", access: authenticated, methods: [GET, POST]}
+      - {path: "/weather/files/**", access: authenticated, methods: [GET]}
     authorization_servers: [corporate]
     audiences: []
     scopes: [mcp:connect]

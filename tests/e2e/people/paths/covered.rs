@@ -42,6 +42,17 @@ async fn people_b4_attack_268_a_pattern_reaches_no_mcp_endpoint_of_an_upstream()
         one("{path: /second}")
     );
     refused(&two, "the MCP endpoint of servers.other").await;
+    // The same, by another name of this machine, and where the server's path has another spelling.
+    refused(&two.replacen("@UPSTREAM@", "http://localhost:@UPSTREAM_PORT@", 1), "the MCP endpoint of servers.other")
+        .await;
+    for written in ["inner/m%63p", "/inner/mcp", "x/../inner/mcp"] {
+        let servers = one("{path: \"/inner/mcp\"}").replacen("inner/mcp", written, 1);
+        refused(&servers, "would be judged by no rule").await;
+    }
+    // Message endpoints of 2024-11-05 are known only when the server runs.
+    let legacy = "legacy_sse: {path: /a/sse, upstream: \"@UPSTREAM@/inner/sse\"}\n    paths: ";
+    let servers = one("{path: \"/messages/**\", methods: [POST]}").replacen("paths: ", legacy, 1);
+    refused(&servers, "names its message endpoint only when it runs").await;
 }
 
 #[tokio::test]
