@@ -138,11 +138,12 @@ impl AnonymousSessions {
         if let Some((owner, _)) = self.lock().find(self.key(session)) {
             return if owner == me { Ok(()) } else { Err(Refusal::UnknownSession) };
         }
-        let (name, value) = (name(session), caller.principal().as_bytes());
-        let is_new = store.create(EntryKind::SessionOwner, name.as_str(), value.to_vec(), session.until).await;
+        // A stored value is a JSON object, so that it can hold its seal.
+        let (name, value) = (name(session), format!("{{\"owner\":\"{}\"}}", caller.principal()).into_bytes());
+        let is_new = store.create(EntryKind::SessionOwner, name.as_str(), value.clone(), session.until).await;
         if !is_new.map_err(|fault| away(&fault))? {
             let known = store.get(EntryKind::SessionOwner, name.as_str()).await.map_err(|fault| away(&fault))?;
-            if known.as_deref() != Some(value) {
+            if known.as_deref() != Some(value.as_slice()) {
                 return Err(Refusal::UnknownSession);
             }
         }

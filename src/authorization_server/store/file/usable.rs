@@ -10,7 +10,7 @@ use super::{Found, VERSION, explain, identify};
 /// Checks the file at `path`, or the folder in which a start would make it.
 ///
 /// # Errors
-/// Why a start would fail, in words that [`super::FileStore::open`] would use.
+/// Why a start would fail, in words that `open` of the store would use.
 pub(crate) fn usable(path: &Path) -> Result<(), String> {
     let wrong = |what: String| Err(format!("{}: {what}", path.display()));
     let Some(name) = path.file_name() else { return wrong("names no file".to_owned()) };
