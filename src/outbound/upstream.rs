@@ -175,7 +175,8 @@ impl Upstream {
         };
         let again = UpstreamRequest { target: with_query(&moved, query)?, ..again };
         let answer = self.exchange(again, Some(&mut None)).await?;
-        // What one method says decides nothing for others, and what fails is tried anew each time.
+        // Another method may be redirected where a POST is not. A target that fails is asked only
+        // for the request that led to it.
         if is_post && answer.status().is_success() {
             self.moved.remember(&moved, &self.settings);
         }

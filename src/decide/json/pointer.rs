@@ -82,8 +82,8 @@ pub fn canonical(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The pointer to what somebody meant who joined the parts of a path with dots; `None` if a claim
-/// may well have this name.
+/// The pointer that an operator probably meant who wrote the parts of a path with dots between
+/// them; `None` if a claim may have this name.
 #[must_use]
 pub fn meant_by_dots(name: &str) -> Option<String> {
     let is_name = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());

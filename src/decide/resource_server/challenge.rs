@@ -175,8 +175,9 @@ impl Challenges {
         asked
     }
 
-    /// The challenge with an error. One that names a claim of the configuration is rendered anew:
-    /// only the issuer's own signature brings it about, so no flood of forged tokens does.
+    /// The challenge with an error. One that names a claim of the configuration is built for each
+    /// answer: only a token that its issuer signed gets such an error, so forged tokens cost
+    /// nothing.
     fn error(&self, error: BearerError, words: FaultWords<'_>) -> HeaderValue {
         if let Some((.., header)) = self.constant.iter().find(|(of, known, _)| *of == error && *known == words) {
             return header.clone();
