@@ -16,6 +16,7 @@ pub mod issuer;
 mod issuer_url;
 mod keys;
 pub mod listen;
+mod named_file;
 mod origin;
 mod paths;
 mod pem;

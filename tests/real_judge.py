@@ -1,11 +1,14 @@
-"""How the runs with real parts say what they found: one PASS or FAIL line a claim, with its evidence.
+"""How the runs with real parts are played, and say what they found: one PASS or FAIL line a claim, with its evidence.
 
 Shared by tests/login and tests/people.
 """
 
 import json
+import shutil
+import sys
 import threading
 import time
+import traceback
 
 
 class Judge:
@@ -75,3 +78,23 @@ def log_lines(process):
             except ValueError:
                 continue
     return found
+
+
+def play(name, parts, world, folder, root):
+    """Plays each part, says how many claims hold, and ends the program: 0 only when all of them do. Logs go into `folder`."""
+    began, judge = time.time(), Judge()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    print(f"logs in {folder.relative_to(root)}")
+    for part, module in parts.items():
+        judge.begin(part, module.__doc__.splitlines()[0])
+        try:
+            module.play(judge, world)
+        except Exception:
+            judge(False, f"{part} was played to its end", traceback.format_exc())
+        judge.end()
+
+    for claim in judge.bad:
+        print(f"FAILED {claim}")
+    print(f"\n{name}: {judge.good} of {judge.good + len(judge.bad)} claims hold{'' if not judge.bad else f', {len(judge.bad)} FAILED'}, in {time.time() - began:.0f} s")
+    sys.exit(1 if judge.bad else 0)

@@ -7,13 +7,12 @@ use std::{
 
 use crate::{
     authorization_server::person::accounts::{Account, Accounts, check_hash},
-    base::limits::operating::CONFIG_BYTES_MAX,
     config::{
+        named_file,
         place::Written,
         problem::quoted,
         reader::{Field, Fields},
-        reading::Reading,
-        secret, tree, value,
+        value,
     },
     decide::authorization_server::account_name::look,
 };
@@ -24,21 +23,9 @@ const NAME_BYTES_MAX: usize = 255;
 /// The accounts in the file at `path`, which `field` names. Problems are reported with the line in
 /// that file.
 pub(super) fn accounts(field: &Field<'_>, path: &Path) -> Option<Accounts> {
-    let shown = path.display().to_string();
-    let bytes = match secret::bounded(path, CONFIG_BYTES_MAX) {
-        Ok(bytes) => bytes,
-        Err(cause) => return secret::unreadable(field, "", &shown, &cause),
-    };
-    field.reading.depends_on(path);
-    let Ok(text) = std::str::from_utf8(&bytes) else { return field.wrong("a file of UTF-8 text") };
-    let reading = Reading::new(&shown, field.reading.base, field.reading.lookup);
-    let read = tree::parse(text, &reading).and_then(|root| {
-        Field::root(&reading, &root).section("accounts file", |fields| {
-            fields.need("accounts", "a list of accounts, each with `name` and `password`").map(|field| list(&field))
-        })
-    });
-    let is_whole = field.reading.absorb(reading);
-    read.filter(|_| is_whole)
+    named_file::read(field, path, "accounts file", |fields| {
+        fields.need("accounts", "a list of accounts, each with `name` and `password`").map(|field| list(&field))
+    })
 }
 
 fn list(field: &Field<'_>) -> Accounts {

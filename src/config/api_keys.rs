@@ -1,6 +1,9 @@
 //! Reads `keys` and the file of API keys that it names.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Map, Value};
 
@@ -8,18 +11,17 @@ use crate::{
     base::{
         date,
         digest::SHA256_BYTES,
-        limits::{operating::CONFIG_BYTES_MAX, tokens::API_KEYS_MAX},
+        limits::tokens::API_KEYS_MAX,
         names::{Scope, ServerName},
     },
     config::{
         claims::claim_value,
+        named_file,
         place::Written,
         problem::{nearest, quoted},
         reader::{Field, Fields},
-        reading::Reading,
-        secret,
         server::WrittenServer,
-        tree, value,
+        value,
     },
     decide::token::api_key::{self, ApiKeyEntry, RESERVED_CLAIMS},
 };
@@ -48,24 +50,12 @@ pub(super) fn api_keys(field: &Field<'_>, servers: &[WrittenServer]) -> WrittenA
     written
 }
 
-fn entries(field: &Field<'_>, path: &std::path::Path, servers: &[WrittenServer]) -> Option<Vec<ApiKeyEntry>> {
-    let shown = path.display().to_string();
-    let bytes = match secret::bounded(path, CONFIG_BYTES_MAX) {
-        Ok(bytes) => bytes,
-        Err(cause) => return secret::unreadable(field, "", &shown, &cause),
-    };
-    field.reading.depends_on(path);
-    let Ok(text) = std::str::from_utf8(&bytes) else { return field.wrong("a file of UTF-8 text") };
-    let reading = Reading::new(&shown, field.reading.base, field.reading.lookup);
-    let read = tree::parse(text, &reading).and_then(|root| {
-        Field::root(&reading, &root).section("keys file", |fields| {
-            fields
-                .need("keys", "a list of API keys, each with `name`, `sha256` and `servers`")
-                .map(|field| list(&field, servers))
-        })
-    });
-    let is_whole = field.reading.absorb(reading);
-    read.filter(|_| is_whole)
+fn entries(field: &Field<'_>, path: &Path, servers: &[WrittenServer]) -> Option<Vec<ApiKeyEntry>> {
+    named_file::read(field, path, "keys file", |fields| {
+        fields
+            .need("keys", "a list of API keys, each with `name`, `sha256` and `servers`")
+            .map(|field| list(&field, servers))
+    })
 }
 
 /// The list may be empty: the last key must be removable.

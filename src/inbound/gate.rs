@@ -72,18 +72,7 @@ pub(super) async fn pass(
     let (outgoing, permit) = match judge.all((&mut body, &mut busy), &mut context, &mut record).await {
         Ok(permitted) => permitted,
         Err(refusal) => {
-            let mut response = refuse(&refusal, &context, server, record);
-            if let (StatusCode::FORBIDDEN, Some(needed)) = (response.status(), refusal.row().needed()) {
-                // Rare, so its state is on the heap.
-                Box::pin(lacked(arrival, context.caller.as_deref(), needed)).await;
-            }
-            if context.caller.is_some() {
-                let (drain, most) = (&arrival.connection.drain, server.limits.request_body);
-                upload::discard(drain, body, &head, most, busy, response.headers_mut()).await;
-            } else {
-                body::settle(&mut body, &head, response.headers_mut()).await;
-            }
-            return response;
+            return refuse_upload(arrival, server, (&refusal, &context), (&head, body), (record, busy)).await;
         }
     };
     record.decided();
@@ -340,12 +329,34 @@ fn tell_oversize(arrival: &Arrival<'_>, server: &Server, head: &Parts, refusal: 
 
 /// Tells the embedded authorization server what the token of `caller` lacks: the client may only
 /// refresh it, and would be refused again.
-pub(super) async fn lacked(arrival: &Arrival<'_>, caller: Option<&Caller>, needed: &[Scope]) {
+async fn lacked(arrival: &Arrival<'_>, caller: Option<&Caller>, needed: &[Scope]) {
     let Some(caller) = caller else { return };
     let mut embedded = arrival.snapshot.embedded.iter();
     if let Some(issuer) = embedded.find(|one| one.settings.name == *caller.authorization_server()) {
         step_up::note(issuer, caller, needed, arrival.now).await;
     }
+}
+
+/// Refuses a request whose body is perhaps still on its way, so that its client can read why.
+pub(super) async fn refuse_upload(
+    arrival: &Arrival<'_>,
+    server: &Server,
+    (refusal, context): (&Refusal, &RequestContext),
+    (head, mut body): (&Parts, Incoming),
+    (record, busy): (Record, Busy),
+) -> Response<ReplyBody> {
+    let mut response = refuse(refusal, context, server, record);
+    if let (StatusCode::FORBIDDEN, Some(needed)) = (response.status(), refusal.row().needed()) {
+        // Rare, so its state is on the heap.
+        Box::pin(lacked(arrival, context.caller.as_deref(), needed)).await;
+    }
+    if context.caller.is_some() {
+        let (drain, most) = (&arrival.connection.drain, server.limits.request_body);
+        upload::discard(drain, body, head, most, busy, response.headers_mut()).await;
+    } else {
+        body::settle(&mut body, head, response.headers_mut()).await;
+    }
+    response
 }
 
 pub(super) fn refuse(

@@ -56,7 +56,6 @@ use crate::{
             body,
             context::RequestContext,
             streamed::{BodyEnd, streamed},
-            upload,
         },
         state::{server::Server, usage::RequestPlace},
     },
@@ -110,7 +109,7 @@ async fn steps(
     arrival: &Arrival<'_>,
     (found, server): (PathMatch<'_>, &Arc<Server>),
     head: Parts,
-    mut body: Incoming,
+    body: Incoming,
     mut record: Record,
     mut busy: Busy,
 ) -> Response<ReplyBody> {
@@ -118,17 +117,8 @@ async fn steps(
     let passing = match judge(arrival, (found, server), &head, &mut busy, (&mut context, &mut record)).await {
         Ok(passing) => passing,
         Err(refusal) => {
-            let mut response = gate::refuse(&refusal, &context, server, record);
-            if let (StatusCode::FORBIDDEN, Some(needed)) = (response.status(), refusal.row().needed()) {
-                gate::lacked(arrival, context.caller.as_deref(), needed).await;
-            }
-            if context.caller.is_some() {
-                let (drain, most) = (&arrival.connection.drain, server.limits.request_body);
-                upload::discard(drain, body, &head, most, busy, response.headers_mut()).await;
-            } else {
-                body::settle(&mut body, &head, response.headers_mut()).await;
-            }
-            return response;
+            let (about, upload) = ((&refusal, &context), (&head, body));
+            return gate::refuse_upload(arrival, server, about, upload, (record, busy)).await;
         }
     };
     record.decided();

@@ -1,24 +1,15 @@
 //! Does `explain` say what the live gateway does, and do the other commands keep their promises?
 
-use std::{path::Path, process::Stdio};
+use std::path::Path;
 
 use portcullis::decide::mcp::method::METHODS;
 use serde_json::{Value, json};
-use tokio::process::Command;
 
-use super::world::{Ask, Plan, World, call, issuer, token::now};
+use super::world::{Ask, Plan, World, call, command, issuer, token::now};
 
 async fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+    let (code, out, err) = command::portcullis(folder, arguments).await;
+    (code, out + &err)
 }
 
 /// A small generator with a fixed seed: the same cases on every machine.

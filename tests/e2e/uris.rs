@@ -1,11 +1,10 @@
 //! Is a resource guarded however its URI is spelled, whatever asks for it, and does `explain` say so (SPEC C-04, attacks 167 to 170)?
 
-use std::{path::Path, process::Stdio};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use tokio::process::Command;
 
-use super::world::{Ask, Plan, Want, World, modern, request, row, server::full};
+use super::world::{Ask, Plan, Want, World, command, modern, request, row, server::full};
 
 const SERVER: &str = r#"
   main:
@@ -97,15 +96,8 @@ async fn explain(world: &World, uri: &str, scopes: &str) -> (Option<i32>, String
 }
 
 async fn portcullis(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .unwrap();
-    (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    let (code, out, err) = command::portcullis(folder, arguments).await;
+    (code, out + &err)
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ pub mod ask;
 pub mod beside;
 pub mod certificate;
 pub mod client;
+pub mod command;
 pub mod dns;
 pub mod h2;
 pub mod haproxy;

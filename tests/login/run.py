@@ -5,14 +5,11 @@ PASS and FAIL lines carry their evidence; the exit code is 0 only when every lin
 
 import argparse
 import os
-import shutil
 import signal
 import sys
-import time
-import traceback
 
 from parts import bridge, chromium, conformance, demo, kill, local, opaque, products, remote, replicas, windows
-from world import HERE, PARTS, RUN, Judge, World, install
+from world import PARTS, ROOT, RUN, World, install, play
 
 PLAYED = {"local": local, "remote": remote, "chromium": chromium, "demo": demo, "conformance": conformance, "bridge": bridge, "products": products, "opaque": opaque, "replicas": replicas, "windows": windows, "kill": kill}
 KILLS = 40          # of a run in passing; the acceptance of the feature is 200
@@ -33,23 +30,7 @@ def main():
         return
     world = World(PARTS.gateway(a.gateway), *programs)
     world.kills = a.kills
-
-    began, judge = time.time(), Judge()
-    shutil.rmtree(RUN, ignore_errors=True)
-    RUN.mkdir(parents=True)
-    print(f"logs in {RUN.relative_to(HERE.parent.parent)}")
-    for name in a.only or PLAYED:
-        judge.begin(name, PLAYED[name].__doc__.splitlines()[0])
-        try:
-            PLAYED[name].play(judge, world)
-        except Exception:
-            judge(False, f"{name} was played to its end", traceback.format_exc())
-        judge.end()
-
-    for claim in judge.bad:
-        print(f"FAILED {claim}")
-    print(f"\nlogin: {judge.good} of {judge.good + len(judge.bad)} claims hold{'' if not judge.bad else f', {len(judge.bad)} FAILED'}, in {time.time() - began:.0f} s")
-    sys.exit(1 if judge.bad else 0)
+    play("login", {part: PLAYED[part] for part in a.only or PLAYED}, world, RUN, ROOT)
 
 
 if __name__ == "__main__":

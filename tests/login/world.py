@@ -9,8 +9,8 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent))
 import real_parts  # noqa: E402
-from real_judge import Ended, Judge, log_lines, until  # noqa: E402, F401
-from real_parts import Process, filled, find, free_ports  # noqa: E402, F401
+from real_judge import Ended, log_lines, play, until  # noqa: E402, F401
+from real_parts import ROOT, Process, filled, find, free_ports  # noqa: E402, F401
 
 PARTS = real_parts.Parts(HERE)
 # The Python environments are those of the interop run: one file pins them, one folder holds them.

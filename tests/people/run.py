@@ -4,14 +4,11 @@ PASS and FAIL lines carry their evidence; the exit code is 0 only when every lin
 """
 
 import argparse
-import shutil
 import signal
 import sys
-import time
-import traceback
 
 from parts import browser, cdn, clients, guide, lazy, reports
-from world import HERE, PARTS, RUN, Judge, World, install
+from world import PARTS, ROOT, RUN, World, install, play
 
 PLAYED = {"guide": guide, "reports": reports, "browser": browser, "cdn": cdn, "clients": clients, "lazy": lazy}
 
@@ -29,23 +26,7 @@ def main():
     if a.install:
         return
     world = World(PARTS.gateway(a.gateway), programs)
-
-    began, judge = time.time(), Judge()
-    shutil.rmtree(RUN, ignore_errors=True)
-    RUN.mkdir(parents=True)
-    print(f"logs in {RUN.relative_to(HERE.parent.parent)}")
-    for name in a.only or PLAYED:
-        judge.begin(name, PLAYED[name].__doc__.splitlines()[0])
-        try:
-            PLAYED[name].play(judge, world)
-        except Exception:
-            judge(False, f"{name} was played to its end", traceback.format_exc())
-        judge.end()
-
-    for claim in judge.bad:
-        print(f"FAILED {claim}")
-    print(f"\npeople: {judge.good} of {judge.good + len(judge.bad)} claims hold{'' if not judge.bad else f', {len(judge.bad)} FAILED'}, in {time.time() - began:.0f} s")
-    sys.exit(1 if judge.bad else 0)
+    play("people", {part: PLAYED[part] for part in a.only or PLAYED}, world, RUN, ROOT)
 
 
 if __name__ == "__main__":

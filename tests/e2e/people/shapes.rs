@@ -1,8 +1,8 @@
 //! Names of claims, globs, key sets, scope lists and metadata (A4, A5, A9, A12, A13).
 
-use tokio::process::Command;
+use std::path::Path;
 
-use crate::e2e::world::World;
+use crate::e2e::world::{World, command::portcullis};
 
 mod claim_names;
 mod early_clients;
@@ -12,9 +12,7 @@ mod scope_lists;
 
 /// The exit code of a command, what it prints, and what it says on standard error.
 async fn run_with(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_portcullis")).args(arguments).output().await.unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    portcullis(Path::new("."), arguments).await
 }
 
 /// As [`run_with`], with the world's configuration.

@@ -1,13 +1,10 @@
 //! API keys: made by the command, accepted where they are named, taken away while streams are open.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{fs, path::Path};
 
-use tokio::{
-    process::Command,
-    time::{Duration, Instant, sleep},
-};
+use tokio::time::{Duration, Instant, sleep};
 
-use crate::e2e::world::{Ask, Plan, Step, Want, World, call, row, server};
+use crate::e2e::world::{Ask, Plan, Step, Want, World, call, command::portcullis, row, server};
 
 /// Runs `portcullis key new`: the key, and its entry.
 pub(super) async fn new_key(more: &[&str]) -> (String, String) {
@@ -16,19 +13,6 @@ pub(super) async fn new_key(more: &[&str]) -> (String, String) {
     let [key, entry] = lines.as_slice() else { panic!("two lines: {out}") };
     assert_eq!(code, Some(0));
     ((*key).to_owned(), (*entry).to_owned())
-}
-
-async fn portcullis(folder: &Path, words: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-        .args(words)
-        .current_dir(folder)
-        .env_clear()
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 /// The standard server and two more: one that takes keys alone, and one that no key names.
