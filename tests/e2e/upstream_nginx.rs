@@ -22,7 +22,7 @@ fn ask(world: &World) -> Ask {
 const ANSWERING: &str = r#"location / { return 200 '{"jsonrpc":"2.0","id":1,"result":{"content":[]}}'; }"#;
 
 #[tokio::test]
-async fn attack_179_300_calls_at_once_through_nginx() {
+async fn attack_179_three_hundred_calls_at_once_through_nginx() {
     // What holds the calls stands behind nginx.
     let holder = server::Upstream::start(None).await;
     let gate = Arc::new(Semaphore::new(0));
