@@ -11,7 +11,7 @@ pub use crate::observe::{
 use crate::{
     base::{clock::Now, text::Text},
     decide::{
-        mcp::{denial::DenialForm, request::target::Target},
+        mcp::{denial::DenialForm, method, request::target::Target},
         refusal::{
             Refusal,
             row::{By, PolicyRefusal, UpstreamFailure},
@@ -201,6 +201,18 @@ impl Record {
     pub fn failed_again(&mut self, outcome: UpstreamOutcome, what: &'static str) {
         self.upstream = outcome;
         series(&self.observe, &self.facts).upstream_failed_again(what);
+    }
+
+    /// Whether the request is the one that a client begins with.
+    #[must_use]
+    pub fn is_first_of_client(&self) -> bool {
+        matches!(self.facts.method.as_deref(), Some(method::INITIALIZE | method::DISCOVER))
+    }
+
+    /// The upstream answered 403 or 421 to the first request of a client, as servers do that do not
+    /// know the `host`: logged at most once in ten seconds.
+    pub fn host_refused(&self, status: StatusCode, host: &str) {
+        series(&self.observe, &self.facts).host_refused(status, host, self.facts.id);
     }
 
     /// The status of the answer.

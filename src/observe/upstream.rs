@@ -96,6 +96,19 @@ impl Warnings {
             tracing::warn!(%server, kind, %cause, advice, others, %request, "the upstream failed");
         }
     }
+
+    /// The upstream answered `status` to the first request of a client, as servers do that do not
+    /// know `host`.
+    pub(super) fn host_refused(&self, server: &ServerName, status: StatusCode, host: &str, request: RequestId) {
+        if let Some(others) = self.0.admit("host", Instant::now()) {
+            tracing::warn!(
+                %server, status = status.as_u16(), host, others, %request,
+                "the upstream refuses the first request of a client; most such upstreams check the Host header: \
+                 have the upstream accept this host (`--allowed-hosts`, `allowed_hosts`), or the proxy before it \
+                 send one that it accepts"
+            );
+        }
+    }
 }
 
 /// What to do about a kind of failure.

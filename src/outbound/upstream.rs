@@ -102,6 +102,12 @@ impl Upstream {
         &self.settings
     }
 
+    /// The value of `Host` that it gets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.authority.as_str()
+    }
+
     /// Whether it was built from these settings and is told this public URL.
     #[must_use]
     pub fn is_for(&self, settings: &UpstreamSettings, told_as: &PublicUrl) -> bool {

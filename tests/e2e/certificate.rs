@@ -1,12 +1,9 @@
 //! Is an operator told of a certificate that clients refuse, once (attack 189)?
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use tokio::{
-    process::Command,
-    time::{Duration, Instant, sleep},
-};
+use tokio::time::{Duration, Instant, sleep};
 
-use super::world::{Plan, World, certificate};
+use super::world::{Plan, World, certificate, command::portcullis};
 
 const NOT_AFTER: &str = "portcullis_certificate_not_after_seconds";
 
@@ -38,9 +35,8 @@ async fn until(world: &World, what: &str, count: usize) {
 
 /// What `check` says, and how it ends.
 async fn check(world: &World) -> (String, Option<i32>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-    let output = command.args(["check", "--config"]).arg(world.config_path()).output().await.unwrap();
-    (String::from_utf8(output.stderr).unwrap(), output.status.code())
+    let (code, _, said) = portcullis(world.folder.path(), &["check", "--config", "gateway.yaml"]).await;
+    (said, code)
 }
 
 #[tokio::test]

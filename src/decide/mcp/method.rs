@@ -7,6 +7,8 @@ use crate::{
 
 /// Begins a session.
 pub const INITIALIZE: &str = "initialize";
+/// Takes the place of `initialize` in 2026-07-28.
+pub const DISCOVER: &str = "server/discover";
 /// Calls a tool.
 pub const CALL_TOOL: &str = "tools/call";
 /// Reads a prompt.
@@ -122,7 +124,7 @@ pub const METHODS: [Method; 25] = [
     Method { name: CALL_TOOL, touches: Touches::Tool, mcp_name: Some(Param::Name), ..USE },
     Method { name: "tools/list", list: Some(Lists::Tools), ..OPEN },
     Method { name: INITIALIZE, era: MethodEra::Legacy, ..OPEN },
-    Method { name: "server/discover", era: MethodEra::Modern, ..OPEN },
+    Method { name: DISCOVER, era: MethodEra::Modern, ..OPEN },
     Method { name: "ping", era: MethodEra::Legacy, ..OPEN },
     Method { name: "logging/setLevel", era: MethodEra::Legacy, ..PLAIN },
     Method { name: GET_PROMPT, touches: Touches::Prompt, mcp_name: Some(Param::Name), ..USE },

@@ -104,6 +104,9 @@ pub(in crate::inbound) async fn ask(
     if !answer.headers().contains_key(MCP_SESSION_ID) {
         session::begins_nothing(&gateway.sessions, server, &outgoing, now);
     }
+    if is_check_of_host(&answer) && (outgoing.endpoint == Endpoint::Events || record.is_first_of_client()) {
+        record.host_refused(answer.status(), upstream.host());
+    }
     if let Err(what) = check_answer(&answer, server) {
         let status = answer.status();
         if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
@@ -270,6 +273,16 @@ pub(in crate::inbound) fn refusal_of(fault: &Fault, record: &mut Record) -> Refu
         record.failed(outcome, fault.kind.label(), &fault.cause);
     }
     refusal
+}
+
+/// Whether a server may answer so if it does not know the `Host` of the request: 421, or 403
+/// without a challenge. MCP servers check it against DNS rebinding.
+fn is_check_of_host(answer: &Response<Answer>) -> bool {
+    match answer.status() {
+        StatusCode::MISDIRECTED_REQUEST => true,
+        StatusCode::FORBIDDEN => !answer.headers().contains_key(WWW_AUTHENTICATE),
+        _ => false,
+    }
 }
 
 /// Refuses an answer that would send the client to another authorization server or another URL

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::OnceLock, time::Duration};
 
+use http::StatusCode;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, histogram::Histogram},
@@ -258,6 +259,12 @@ impl ServerSeries {
     pub fn upstream_failed_again(&self, what: &'static str) {
         let labels = Failure { server: self.name.to_string(), what };
         self.families.upstream_failures.get_or_create(&labels).inc();
+    }
+
+    /// The upstream answered `status` to the first request of a client, as servers do that do not
+    /// know `host`: logged as failures are, and not counted as one.
+    pub fn host_refused(&self, status: StatusCode, host: &str, request: RequestId) {
+        self.warnings.host_refused(&self.name, status, host, request);
     }
 
     fn with_request(&self, outcome: &'static str, upstream: UpstreamOutcome, act: impl FnOnce(&Counter)) {

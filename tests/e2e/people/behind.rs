@@ -2,6 +2,7 @@
 
 mod addresses;
 mod certificates;
+mod host_checks;
 mod names;
 mod proxies;
 mod query;

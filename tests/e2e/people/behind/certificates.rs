@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::e2e::world::{
     Plan, Upstream, World, call,
     certificate::{authority_pem, leaf, leaf_but},
+    command::portcullis,
 };
 
 const URL: &str = "url: \"@UPSTREAM@/inner/mcp\"";
@@ -188,13 +189,7 @@ async fn d61_people_a8_the_gateway_presents_its_certificate_and_reads_it_again_w
         assert!(Instant::now() < deadline, "the new files are not read\n{}", world.gateway.tail());
         sleep(Duration::from_millis(50)).await;
     }
-    let printed = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-        .arg("explain")
-        .arg("--config")
-        .arg(world.config_path())
-        .output()
-        .unwrap();
-    let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
+    let (_, printed, _) = portcullis(world.folder.path(), &["explain", "--config", "gateway.yaml"]).await;
     assert!(printed.contains("own.crt") && printed.contains("own.key") && !printed.contains("PRIVATE"), "{printed}");
     world.close().await;
 }

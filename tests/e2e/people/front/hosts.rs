@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::e2e::world::{Ask, Plan, Want, call, row};
+use crate::e2e::world::{Ask, Plan, Want, call, command::portcullis, row};
 
 const HOSTS: &str = "hosts: [mcp.internal, \"10.0.0.5:8443\"]";
 
@@ -142,13 +142,7 @@ async fn people_b2_a_path_in_use_cannot_be_for_probes() {
         assert!(ended.code == Some(2) && ended.output.contains(expected), "{hosts}: {}", ended.output);
     }
     let world = Plan::standard().top(HOSTS).listener("health: /healthz").start().await;
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_portcullis"))
-        .args(["explain", "--config"])
-        .arg(world.config_path())
-        .env_clear()
-        .output()
-        .unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap();
+    let (_, printed, _) = portcullis(world.folder.path(), &["explain", "--config", "gateway.yaml"]).await;
     for part in ["hosts: [mcp.internal, \"10.0.0.5:8443\"]", "health: /healthz", "token: \"32KiB\""] {
         assert!(printed.contains(part), "{part}: {printed}");
     }
