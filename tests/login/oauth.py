@@ -69,10 +69,12 @@ def claims(token):
 
 
 class Client:
-    """A public client of one issuer. `via` is the port of one of its replicas."""
+    """A public client of one issuer. `via` is the port of one of its replicas. The endpoints are those of `metadata`, or else ours."""
 
-    def __init__(self, issuer, resource, client_id=None, redirect=REDIRECT):
+    def __init__(self, issuer, resource, client_id=None, redirect=REDIRECT, metadata=None):
         self.issuer, self.resource, self.client_id, self.redirect = issuer, resource, client_id, redirect
+        self.authorization_endpoint, self.token_endpoint, self.revocation_endpoint = (
+            (metadata or {}).get(f"{name}_endpoint", f"{issuer}/{path}") for name, path in (("authorization", "authorize"), ("token", "token"), ("revocation", "revoke")))
 
     def register(self, via=None, **more):
         metadata = {"client_name": "plain", "redirect_uris": [self.redirect], "token_endpoint_auth_method": "none",
@@ -87,19 +89,19 @@ class Client:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         query = {"response_type": "code", "client_id": self.client_id, "redirect_uri": self.redirect, "scope": scope, "state": state,
                  "code_challenge": challenge, "code_challenge_method": "S256", "resource": self.resource, **more}
-        return f"{self.issuer}/authorize?{urllib.parse.urlencode(query)}", verifier, state
+        return f"{self.authorization_endpoint}?{urllib.parse.urlencode(query)}", verifier, state
 
     def redeem(self, code, verifier, via=None, timeout=30, **more):
-        return post_form(f"{self.issuer}/token", {
+        return post_form(self.token_endpoint, {
             "grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect, "client_id": self.client_id,
             "code_verifier": verifier, "resource": self.resource, **more}, via, timeout)
 
     def refresh(self, token, via=None, timeout=30, **more):
-        return post_form(f"{self.issuer}/token", {
+        return post_form(self.token_endpoint, {
             "grant_type": "refresh_token", "refresh_token": token, "client_id": self.client_id, "resource": self.resource, **more}, via, timeout)
 
     def revoke(self, token, via=None):
-        return post_form(f"{self.issuer}/revoke", {"token": token, "client_id": self.client_id}, via)
+        return post_form(self.revocation_endpoint, {"token": token, "client_id": self.client_id}, via)
 
     def code(self, browser, scope, password=None, account="alice", **more):
         """(code, verifier) by login and consent; raises where the browser ends elsewhere."""

@@ -1,9 +1,10 @@
-"""Canaille as the company's IdP: one person, one group, one client, and an address to change them.
+"""Canaille as the company's IdP: one person, one group, the gateway as a client, and an address to change them.
 
     python company_canaille.py PORT CALLBACK [SIGNED_WITH]
 
-`GET /control?do=lock|unlock|delete|revoke|ungroup|group|secret` does what an administrator would do. The data is in memory.
-`SIGNED_WITH` is the algorithm of ID tokens; without it Canaille takes RS512.
+`GET /control?do=lock|unlock|delete|revoke|expire|ungroup|group|secret` does what an administrator would do. The data is in memory.
+`SIGNED_WITH` is the algorithm of ID tokens; without it Canaille takes RS512. Three more clients get tokens for calls: `desktop` and `machine`, whose
+tokens the gateway may introspect, and `elsewhere`, whose tokens are for itself alone.
 """
 
 import datetime
@@ -35,6 +36,14 @@ with app.app_context():
     store.save(client)
     client.audience = [client]
     store.save(client)
+    for name, grants, shared in (("desktop", ["authorization_code", "refresh_token"], [client]), ("elsewhere", ["authorization_code"], []), ("machine", ["client_credentials"], [client])):
+        other = models.Client(
+            client_id=name, client_name=name, client_secret="machine-secret", redirect_uris=["http://127.0.0.1:33418/callback"], grant_types=grants, response_types=["code"],
+            token_endpoint_auth_method="client_secret_basic" if name == "machine" else "none", scope=["openid", "mcp:read", "mcp:write"],
+            client_uri="http://127.0.0.1:33418/", id_token_signed_response_alg=SIGNED_WITH)
+        store.save(other)
+        other.audience = [other, *shared]
+        store.save(other)
 
 
 def now():
@@ -52,6 +61,10 @@ def control():
     elif what == "revoke":
         for token in store.query(models.Token):
             token.revokation_date = now()
+            store.save(token)
+    elif what == "expire":
+        for token in store.query(models.Token):
+            token.issue_date = now() - datetime.timedelta(seconds=token.lifetime + 60)
             store.save(token)
     elif what in ("group", "ungroup"):
         group = store.query(models.Group)[0]
