@@ -1,5 +1,6 @@
-"""Public reports of people whose client or proxy failed with other gateways, tried here: Cline, Claude, VS Code, Codex, Cursor, FastMCP, a path behind nginx."""
+"""Public reports of people whose client or proxy failed with other gateways, tried here: redirect URIs of clients, discovery behind nginx, refreshes, errors."""
 
+import concurrent.futures
 import json
 import secrets
 import sys
@@ -58,6 +59,9 @@ def play(judge, world):
         discovery(judge, base, path)
         registrations(judge, base, path)
         whole_login(judge, base, path)
+        refreshes(judge, base, path)
+        requests_of_clients(judge, base, path)
+        before_anybody_agrees(judge, base, path)
 
 
 def configure(world, folder, ports, base, path):
@@ -121,19 +125,99 @@ def whole_login(judge, base, path):
     judge.same(forecast(f"{base}{path}", tokens.get("access_token")), "Oslo: sunny", "obsidian-web-mcp#18: after the login behind nginx the tools answer")
 
 
-def forecast(url, token):
-    """What the tool says in a session of 2025-11-25."""
-    headers = {"content-type": "application/json", "accept": "application/json, text/event-stream", "authorization": f"Bearer {token}"}
+def signed_in(base, path, scope="weather:read", **more):
+    """(a client that has registered, the answer of the token endpoint)"""
+    client = oauth.Client(f"{base}/team/oauth", f"{base}{path}")
+    client.register()
+    return client, client.tokens(Browser(), scope, PASSWORD, **more)
 
-    def post(message):
-        answer = oauth.ask("POST", url, json.dumps({"jsonrpc": "2.0", **message}), headers)
+
+def refreshes(judge, base, path):
+    client, tokens = signed_in(base, path)
+    session = Session(f"{base}{path}", tokens["access_token"])
+    fresh = client.refresh(tokens["refresh_token"]).json
+    judge(fresh["access_token"] != tokens["access_token"] and session.forecast(fresh["access_token"]) == "Oslo: sunny",
+          "toolhive#5306: a session goes on when its access token is refreshed")
+    judge.same((set(fresh["scope"].split()), client.refresh(fresh["refresh_token"], scope="").status), (set(tokens["scope"].split()), 200),
+               "toolhive#4427: a refresh that names no scope, or an empty one, keeps the scopes")
+    judge.same((tokens["scope"], bool(tokens.get("refresh_token"))), ("weather:read", True), "toolhive#3776: a client that asks for the published scopes alone gets a refresh token")
+
+    client, tokens = signed_in(base, path)
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(lambda _: client.refresh(tokens["refresh_token"]), range(5)))
+    again = [client.refresh(answer.json.get("refresh_token", "")).status for answer in answers]
+    judge.same(([answer.status for answer in answers], again), ([200] * 5, [200] * 5), "opencode#34074: five calls that refresh at once leave each of them a token that lives on")
+
+    other, _ = signed_in(base, path)
+    client.revoke(tokens["refresh_token"])
+    dead = {"revoked": client.refresh(tokens["refresh_token"]), "invented": client.refresh(secrets.token_urlsafe(32)), "another client's": other.refresh(answers[0].json["refresh_token"])}
+    judge(all((answer.status, answer.error) == (400, "invalid_grant") for answer in dead.values()),
+          "obot#7501, metabase#80389: a refresh token that is no longer good is invalid_grant, so that a client signs in again", {name: str(answer) for name, answer in dead.items()})
+
+
+def requests_of_clients(judge, base, path):
+    challenge = oauth.call(f"{base}{path}", None).headers.get("www-authenticate", "")
+    judge('scope="weather:read"' in challenge, "toolhive#3779: the challenge names the scopes to ask for", challenge)
+    names = (f"oauth-protected-resource{path}", "oauth-protected-resource", "oauth-authorization-server/team/oauth")
+    found = {(name, accept): oauth.ask("GET", f"{base}/.well-known/{name}", None, {"accept": accept}).status for name in names for accept in ("*/*", "text/html", "text/event-stream", "application/json")}
+    judge(set(found.values()) == {200}, "agentgateway#347: the metadata is given whatever `Accept` says", {key: status for key, status in found.items() if status != 200} or len(found))
+    client = oauth.Client(f"{base}/team/oauth", f"{base}{path}")
+    client.register()
+    url, verifier, _ = client.authorize("weather:read")
+    came = oauth.came_with(Browser().go(url.replace("scope=weather%3Aread&", ""), client.redirect, "alice", PASSWORD), client.redirect)
+    tokens = client.redeem(came.get("code", ""), verifier).json
+    judge.same((tokens.get("scope"), Session(f"{base}{path}", tokens.get("access_token")).forecast()), ("weather:read", "Oslo: sunny"),
+               "pi-mcp-adapter#133: a client that asks for no scope gets those of the server")
+    form, endpoint = {"content-type": "application/x-www-form-urlencoded"}, client.token_endpoint
+    wrong = {"nothing": oauth.ask("POST", endpoint, "", form), "JSON": oauth.ask("POST", endpoint, "{}", {"content-type": "application/json"}), "GET": oauth.ask("GET", endpoint),
+             "another grant": oauth.post_form(endpoint, {"grant_type": "password", "client_id": client.client_id})}
+    judge(all(400 <= answer.status < 500 and answer.error and "json" in answer.headers.get("content-type", "") for answer in wrong.values()),
+          "claude-ai-mcp#134: whatever is wrong, the token endpoint says so in JSON", {name: str(answer) for name, answer in wrong.items()})
+    lost = oauth.Client(f"{base}/team/oauth", f"{base}{path}", client_id=secrets.token_urlsafe(16))
+    answer, page = lost.refresh("x"), Browser().open(lost.authorize("weather:read")[0], lost.redirect)
+    judge((answer.status, answer.error) == (401, "invalid_client") and page.status >= 400 and not page.location and "register" in page.words.lower(),
+          "fastmcp#2027: a client id that is not known here is invalid_client, and the page says to register again", f"{answer}; {page.status} {page.words[:300]}")
+
+
+def before_anybody_agrees(judge, base, path):
+    """What a client that registered by itself can have done to a browser that only opens a link."""
+    client = oauth.Client(f"{base}/team/oauth", f"{base}{path}", redirect="https://evil.example/callback")
+    judge.same(client.register().status, 201, "any https redirect URI registers")
+    shown = {}
+    for what, more in (("a response type that is not known", {"response_type": "INVALID"}), ("no response type", {"response_type": ""}), ("a scope that is not known", {"scope": "no:such"}),
+                       ("no PKCE", {"code_challenge": ""}), ("another resource", {"resource": "https://other.example/mcp"}), ("prompt=none", {"prompt": "none"})):
+        shown[what] = Browser().open(client.authorize(**{"scope": "weather:read", **more})[0], "https://")
+    judge(not any(page.location for page in shown.values()), "coroot#929: before anybody signs in and agrees, no mistake in the request sends the browser to the client",
+          {what: f"{page.status} {page.location or page.kind}" for what, page in shown.items()})
+    refused = {uri: oauth.Client(f"{base}/team/oauth", f"{base}{path}").register(redirect_uris=[uri]) for uri in (
+        "javascript:alert(1)//", "http://chat.example.com/callback", "data:text/html,x", "https://chat.example.com/callback#part")}
+    judge(all((answer.status, answer.error) == (400, "invalid_redirect_uri") for answer in refused.values()),
+          "fastmcp#3037, plane-mcp-server#220: what cannot be used is refused when it is registered, not when a user connects", {uri: str(answer) for uri, answer in refused.items()})
+
+
+def forecast(url, token):
+    """What the tool says in a session of its own."""
+    return Session(url, token).forecast()
+
+
+class Session:
+    """A session of 2025-11-25."""
+
+    def __init__(self, url, token):
+        self.url, self.headers = url, {"content-type": "application/json", "accept": "application/json, text/event-stream", "authorization": f"Bearer {token}"}
+        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "reports", "version": "1"}}
+        begun, _ = self.post({"id": 1, "method": "initialize", "params": hello})
+        self.headers |= {"mcp-session-id": begun.headers.get("mcp-session-id", ""), "mcp-protocol-version": "2025-11-25"}
+        self.post({"method": "notifications/initialized"})
+
+    def post(self, message):
+        answer = oauth.ask("POST", self.url, json.dumps({"jsonrpc": "2.0", **message}), self.headers)
         data = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: {")]
         return answer, json.loads(data[-1]) if data else answer.json
 
-    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "reports", "version": "1"}}
-    begun, _ = post({"id": 1, "method": "initialize", "params": hello})
-    headers |= {"mcp-session-id": begun.headers.get("mcp-session-id", ""), "mcp-protocol-version": "2025-11-25"}
-    post({"method": "notifications/initialized"})
-    _, said = post({"id": 2, "method": "tools/call", "params": {"name": "get_forecast", "arguments": {"city": "Oslo"}}})
-    content = said.get("result", {}).get("content") or [{}]
-    return content[0].get("text", said)
+    def forecast(self, token=None):
+        """What the tool says, to this token from now on."""
+        self.headers |= {"authorization": f"Bearer {token}"} if token else {}
+        _, said = self.post({"id": 2, "method": "tools/call", "params": {"name": "get_forecast", "arguments": {"city": "Oslo"}}})
+        content = said.get("result", {}).get("content") or [{}]
+        return content[0].get("text", said)
