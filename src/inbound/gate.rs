@@ -46,11 +46,10 @@ use crate::{
         legacy_sse::{self, Endpoint},
         request::{
             arrival::{Arrival, Busy},
-            body,
             context::RequestContext,
             message::{self, McpRequest},
             session::{self, McpSession},
-            upload,
+            upload::{self, Uploader},
         },
         state::{server::Server, usage::RequestPlace},
     },
@@ -342,7 +341,7 @@ pub(super) async fn refuse_upload(
     arrival: &Arrival<'_>,
     server: &Server,
     (refusal, context): (&Refusal, &RequestContext),
-    (head, mut body): (&Parts, Incoming),
+    (head, body): (&Parts, Incoming),
     (record, busy): (Record, Busy),
 ) -> Response<ReplyBody> {
     let mut response = refuse(refusal, context, server, record);
@@ -350,12 +349,11 @@ pub(super) async fn refuse_upload(
         // Rare, so its state is on the heap.
         Box::pin(lacked(arrival, context.caller.as_deref(), needed)).await;
     }
-    if context.caller.is_some() {
-        let (drain, most) = (&arrival.connection.drain, server.limits.request_body);
-        upload::discard(drain, body, head, most, busy, response.headers_mut()).await;
-    } else {
-        body::settle(&mut body, head, response.headers_mut()).await;
-    }
+    let by = match context.caller {
+        Some(_) => Uploader::Caller { body_bytes: server.limits.request_body, busy },
+        None => Uploader::Unverified,
+    };
+    upload::discard(&arrival.connection.drain, body, head, by, response.headers_mut()).await;
     response
 }
 

@@ -56,6 +56,7 @@ use crate::{
             body,
             context::RequestContext,
             streamed::{BodyEnd, streamed},
+            upload::{self, Uploader},
         },
         state::{server::Server, usage::RequestPlace},
     },
@@ -79,7 +80,7 @@ pub(super) async fn pass(
     arrival: &Arrival<'_>,
     (found, server): (PathMatch<'_>, &Arc<Server>),
     head: Parts,
-    mut body: Incoming,
+    body: Incoming,
     mut record: Record,
     busy: Busy,
 ) -> Response<ReplyBody> {
@@ -91,7 +92,8 @@ pub(super) async fn pass(
         Err(refusal) => {
             let mut response = gate::refuse(&refusal, &RequestContext::default(), server, record);
             cors::expose(None, kind, response.headers_mut());
-            body::settle(&mut body, &head, response.headers_mut()).await;
+            let drain = &arrival.connection.drain;
+            upload::discard(drain, body, &head, Uploader::Unverified, response.headers_mut()).await;
             return response;
         }
     };

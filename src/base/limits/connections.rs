@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::KIB;
+use super::{KIB, MIB};
 
 /// Length of the kernel's queue of connections that are not accepted yet.
 pub const LISTEN_BACKLOG: u32 = 8_192;
@@ -35,6 +35,11 @@ pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(1);
 pub const REFUSED_UPLOAD_TIMES: u64 = 2;
 /// … and no longer than this.
 pub const REFUSED_UPLOAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// As much of a refused upload without a valid token, as long as no piece of it takes longer than
+/// [`REFUSED_BODY_TIMEOUT`]. Its client must be able to read that its token has expired.
+pub const REFUSED_UNVERIFIED_BYTES_MAX: u64 = 8 * MIB as u64;
+/// Refused uploads of one HTTP/2 connection that are drained at once.
+pub const REFUSED_UPLOADS_MAX: usize = 32;
 /// Fields in one head.
 pub const HEADER_FIELDS_MAX: usize = 100;
 /// The request target.

@@ -3,21 +3,14 @@
 use std::{error::Error, io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderMap, HeaderValue, Version,
-    header::{CONNECTION, EXPECT},
-    request::Parts,
-};
+use http::Version;
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    base::limits::{
-        connections::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT, REFUSED_BODY_TIMEOUT},
-        messages::IGNORED_BODY_BYTES_MAX,
-    },
+    base::limits::connections::{BODY_IDLE_TIMEOUT, BODY_TOTAL_TIMEOUT},
     decide::refusal::{BodyLimit, Refusal},
     inbound::state::usage::Charge,
 };
@@ -76,29 +69,6 @@ pub(in crate::inbound) async fn skip(incoming: &mut Incoming, version: Version, 
         check_size(skipped, BodyLimit::Fixed(bytes_max))?;
     }
     Ok(())
-}
-
-/// Settles the rest of a body whose request is answered early: a small rest is read and discarded;
-/// otherwise the answer's `headers` say that the connection closes (RFC 9112 §9.6). Otherwise a
-/// client that sends the body later would lose its next request. Returns true if no bytes of the
-/// body are left.
-pub(in crate::inbound) async fn settle(incoming: &mut Incoming, head: &Parts, headers: &mut HeaderMap) -> bool {
-    if incoming.is_end_stream() || head.version > Version::HTTP_11 {
-        return true;
-    }
-    // A client that waits for `100 Continue` does not get it, and sends no body.
-    let will_come = !head.headers.contains_key(EXPECT);
-    if will_come
-        && incoming.size_hint().lower() <= IGNORED_BODY_BYTES_MAX
-        && matches!(
-            timeout(REFUSED_BODY_TIMEOUT, skip(incoming, head.version, IGNORED_BODY_BYTES_MAX)).await,
-            Ok(Ok(_))
-        )
-    {
-        return true;
-    }
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    false
 }
 
 /// The next piece of data; trailers are dropped (SPEC F-14).

@@ -58,11 +58,7 @@ pub(in crate::inbound) async fn answer(
         record.ungranted(ungranted);
     }
     busy.expose();
-    let mut response = answer.response.map(|bytes| ReplyBody::Issued(DeliveryBody::new(bytes, answer.on_delivered)));
-    if !reads {
-        body::settle(incoming, head, response.headers_mut()).await;
-    }
-    Ok(response)
+    Ok(answer.response.map(|bytes| ReplyBody::Issued(DeliveryBody::new(bytes, answer.on_delivered))))
 }
 
 /// Reads the body. As long as it is unfinished, it may have to give way to another request.

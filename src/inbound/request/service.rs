@@ -30,9 +30,9 @@ use crate::{
         path_gate,
         request::{
             arrival::{Arrival, Busy, ClientAddress, Connection},
-            body,
             context::RequestContext,
             document, embedded, head, metadata,
+            upload::{self, Uploader},
         },
         state::server::{Mirror, Server},
     },
@@ -46,14 +46,14 @@ pub(in crate::inbound) async fn answer(
 ) -> Result<Response<ReplyBody>, Infallible> {
     let gateway = &connection.gateway;
     let mut busy = connection.busy();
-    let (head, mut body) = request.into_parts();
+    let (head, body) = request.into_parts();
     if let Some(refusal) = connection.breach.refusal_of(&head) {
         let mut response = reply::refuse(&refusal, &RequestContext::default(), None);
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return Ok(response);
     }
     if connection.health.as_deref() == Some(head.uri.path()) {
-        return Ok(probe(connection, &head, &mut body).await);
+        return Ok(probe(connection, &head, body).await);
     }
     let snapshot = gateway.snapshot.load_full();
     let now = gateway.clock.now();
@@ -67,7 +67,7 @@ pub(in crate::inbound) async fn answer(
         Ok(route) => route,
         Err(refusal) => {
             tell_misfit(&refusal, &head, &arrival);
-            return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await);
+            return Ok(refuse_unrouted(&arrival, &refusal, &head, body, &mut record).await);
         }
     };
     Ok(match route {
@@ -77,18 +77,22 @@ pub(in crate::inbound) async fn answer(
         | Route::Messages(server) => {
             let Some(server) = snapshot.servers.get(server) else {
                 let refusal = Refusal::Internal("a route without a server");
-                return Ok(refuse_unrouted(&refusal, &head, &mut body, &mut record).await);
+                return Ok(refuse_unrouted(&arrival, &refusal, &head, body, &mut record).await);
             };
             match route {
                 Route::ResourceMetadata(_, ending) => {
-                    record_answer(metadata::resource(&head, &server.published(ending).metadata), record)
+                    let response = metadata::resource(&head, &server.published(ending).metadata);
+                    without_body(connection, record_answer(response, record), &head, body).await
                 }
                 Route::IssuerMetadata(_) => match &server.mirror {
-                    Mirror::Elsewhere(discovery) => record_answer(metadata::issuer(&head, discovery).await, record),
+                    Mirror::Elsewhere(discovery) => {
+                        let response = metadata::issuer(&head, discovery).await;
+                        without_body(connection, record_answer(response, record), &head, body).await
+                    }
                     Mirror::Inside(embedded) => {
                         issue(&arrival, embedded, IssuerEndpoint::Metadata, head, body, record, &mut busy).await
                     }
-                    Mirror::Nothing => refuse_unrouted(&Refusal::NotFound, &head, &mut body, &mut record).await,
+                    Mirror::Nothing => refuse_unrouted(&arrival, &Refusal::NotFound, &head, body, &mut record).await,
                 },
                 _ => {
                     record.server(&server.series);
@@ -104,7 +108,7 @@ pub(in crate::inbound) async fn answer(
             Some(embedded) => issue(&arrival, embedded, endpoint, head, body, record, &mut busy).await,
             None => {
                 let refusal = Refusal::Internal("a route without an authorization server");
-                refuse_unrouted(&refusal, &head, &mut body, &mut record).await
+                refuse_unrouted(&arrival, &refusal, &head, body, &mut record).await
             }
         },
         // Boxed: few requests take this way.
@@ -113,7 +117,7 @@ pub(in crate::inbound) async fn answer(
 }
 
 /// Answers the probe of a load balancer, which knows the address of this listener and no name.
-async fn probe(connection: &Connection, head: &Parts, body: &mut Incoming) -> Response<ReplyBody> {
+async fn probe(connection: &Connection, head: &Parts, body: Incoming) -> Response<ReplyBody> {
     const METHODS: &str = "GET, HEAD";
     let mut response = match head.method {
         Method::GET | Method::HEAD if (connection.gateway.is_ready)() => reply::empty(StatusCode::OK),
@@ -125,8 +129,7 @@ async fn probe(connection: &Connection, head: &Parts, body: &mut Incoming) -> Re
         }
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    body::settle(body, head, response.headers_mut()).await;
-    response
+    without_body(connection, response, head, body).await
 }
 
 /// Logs a request that does not fit the configuration, where the operator may want to change it.
@@ -154,14 +157,16 @@ fn check(head: &Parts, arrival: &Arrival<'_>) -> Result<Route, Refusal> {
 async fn beside(
     arrival: &Arrival<'_>,
     head: Parts,
-    mut body: Incoming,
+    body: Incoming,
     mut record: Record,
     busy: Busy,
 ) -> Response<ReplyBody> {
     let path = head.uri.path();
     let refusal = match arrival.snapshot.documents.get(path) {
         Some(document) => match document::answer(&head, document) {
-            Ok(response) => return record_answer(response, record),
+            Ok(response) => {
+                return without_body(arrival.connection, record_answer(response, record), &head, body).await;
+            }
             Err(refusal) => refusal,
         },
         None => match arrival.snapshot.paths.find(path) {
@@ -172,7 +177,7 @@ async fn beside(
             None => Refusal::NotFound,
         },
     };
-    let mut response = refuse_unrouted(&refusal, &head, &mut body, &mut record).await;
+    let mut response = refuse_unrouted(arrival, &refusal, &head, body, &mut record).await;
     if refusal == Refusal::NotFound
         && head.uri.path() == IssuerEndpoint::Register.suffix()
         && let Some(told) = metadata::where_to_register(arrival.snapshot)
@@ -183,9 +188,10 @@ async fn beside(
 }
 
 async fn refuse_unrouted(
+    arrival: &Arrival<'_>,
     refusal: &Refusal,
     head: &Parts,
-    body: &mut Incoming,
+    body: Incoming,
     record: &mut Record,
 ) -> Response<ReplyBody> {
     record.refused(refusal);
@@ -193,7 +199,17 @@ async fn refuse_unrouted(
     record.answered(response.status());
     // A browser that probes for a document must be able to read the 404.
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    body::settle(body, head, response.headers_mut()).await;
+    without_body(arrival.connection, response, head, body).await
+}
+
+/// An answer that does not need the body of its request, to a client without a valid token.
+async fn without_body(
+    connection: &Connection,
+    mut response: Response<ReplyBody>,
+    head: &Parts,
+    body: Incoming,
+) -> Response<ReplyBody> {
+    upload::discard(&connection.drain, body, head, Uploader::Unverified, response.headers_mut()).await;
     response
 }
 
@@ -212,16 +228,14 @@ async fn issue(
     mut record: Record,
     busy: &mut Busy,
 ) -> Response<ReplyBody> {
-    match embedded::answer(arrival, embedded, endpoint, &head, &mut body, &mut record, busy).await {
-        Ok(response) => record_answer(response, record),
+    let response = match embedded::answer(arrival, embedded, endpoint, &head, &mut body, &mut record, busy).await {
+        Ok(response) => response,
         Err(refusal) => {
             record.refused(&refusal);
-            let mut response = embedded::refuse(embedded, endpoint, &refusal);
-            record.answered(response.status());
-            body::settle(&mut body, &head, response.headers_mut()).await;
-            response
+            embedded::refuse(embedded, endpoint, &refusal)
         }
-    }
+    };
+    without_body(arrival.connection, record_answer(response, record), &head, body).await
 }
 
 /// One request to an MCP server: CORS around the gate.
@@ -230,7 +244,7 @@ async fn serve(
     server: &Arc<Server>,
     at: (Endpoint, Ending),
     head: Parts,
-    mut body: Incoming,
+    body: Incoming,
     mut record: Record,
     busy: Busy,
 ) -> Response<ReplyBody> {
@@ -244,8 +258,7 @@ async fn serve(
             let mut response = reply::refuse(&refusal, &RequestContext::default(), Some(server));
             record.answered(response.status());
             cors::expose(None, CorsKind::Mcp, response.headers_mut());
-            body::settle(&mut body, &head, response.headers_mut()).await;
-            return response;
+            return without_body(arrival.connection, response, &head, body).await;
         }
     };
     if head.method == Method::OPTIONS {

@@ -4,5 +4,6 @@ mod browsers;
 mod hosts;
 mod long_tokens;
 mod prior_knowledge;
+mod refused_uploads;
 mod slash;
 mod uploads;
