@@ -201,6 +201,8 @@ class Browser:
                 page = self.follow(self.log_in(page, account, password), until)
             elif page.kind == "consent":
                 page = self.follow(self.press(page, answer), until)
+            elif page.button("authorize"):          # the consent page of django-oauth-toolkit
+                page = self.follow(self.press(page, "authorize"), until)
             elif page.button("continue"):           # the consent page of oidc-provider, the first page of Canaille
                 page = self.follow(self.submit(page, *page.button("continue"), text=account), until)
             else:

@@ -1,6 +1,7 @@
 """What every part of the people run starts and how it says what it found: installed programs, tokens of pretended providers, guides."""
 
 import dataclasses
+import os
 import pathlib
 import shutil
 import sys
@@ -54,6 +55,16 @@ def install():
     python1 = INTEROP.environment("sdk1", "requirements-sdk1.txt", "constraints-sdk1.txt")
     node, folder = ATTACKS.packages("ts", "upstreams/ts", ["upstreams/ts/server.mjs"])
     return Programs(python, LOGIN.node_among(modules / "node_modules", NODE_OLDEST), modules, python2, python1, [node, folder / "server.mjs"])
+
+
+def sdk_client(world, folder, name, about, url, password, *told):
+    """Starts a client of that SDK (py2, py1, ts2, ts1) with what it brings for OAuth; it plays its story as alice and writes {name}.json."""
+    told = ["--url", url, "--report", folder / f"{name}.json", "--jar", folder / f"{name}.jar", "--name", f"{about} {name}", "--account", "alice", *told]
+    if name.startswith("py"):
+        program = [world.programs.python2 if name == "py2" else world.programs.python1, LOGIN.folder / "sdk/flow.py", *told]
+    else:
+        program = [world.programs.node, world.programs.modules / "flow.mjs", "--sdk", name[-1], "--python", sys.executable, "--person", LOGIN.folder / "person.py", *told]
+    return Process(PARTS, f"client-{folder.name}-{name}", program, env={**os.environ, "PASSWORD": password, "NODE_NO_WARNINGS": "1"})
 
 
 class Guide:

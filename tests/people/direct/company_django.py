@@ -72,6 +72,7 @@ settings.configure(
         ("django.template.loaders.locmem.Loader", {"registration/login.html": LOGIN}), "django.template.loaders.app_directories.Loader"]}}],
     OAUTH2_PROVIDER={
         "OIDC_ENABLED": True, "OIDC_ISS_ENDPOINT": ISSUER, "OIDC_RSA_PRIVATE_KEY": new_key(), "ACCESS_TOKEN_EXPIRE_SECONDS": LONG, "ALWAYS_RELOAD_OAUTHLIB_CORE": True,
+        "DCR_ENABLED": True, "DCR_REGISTRATION_PERMISSION_CLASSES": ("oauth2_provider.dcr.AllowAllDCRPermission",),
         "SCOPES": {"openid": "who you are", "mcp:read": "read the weather", "mcp:write": "change the weather"}, "DEFAULT_SCOPES": ["mcp:read"],
         "ACCESS_TOKEN_GENERATOR": f"{__name__}.access_token", "REFRESH_TOKEN_GENERATOR": "oauthlib.oauth2.rfc6749.tokens.random_token_generator"})
 django.setup()

@@ -10,13 +10,14 @@ import threading
 import time
 import urllib.parse
 
-from world import HERE, INTEROP, LOGIN, PARTS, RUN, Ended, Guide, Process, free_ports, log_lines, until
+from world import HERE, INTEROP, LOGIN, PARTS, RUN, Ended, Guide, Process, free_ports, log_lines, sdk_client, until
 
 sys.path.append(str(HERE.parent / "login"))
 import oauth  # noqa: E402
 from person import Browser  # noqa: E402
 
 PASSWORD, READ, ALL = "wonderland-2026", "mcp:read", "mcp:read mcp:write"
+CLIENTS = {"py2": "Python mcp", "py1": "Python mcp", "ts2": "TypeScript client", "ts1": "TypeScript sdk"}
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "direct", "version": "1"}}
 INACTIVE = "the token is not active: it has ended or was revoked"
 INTROSPECTION = 'introspection: {client_id: GATEWAY_CLIENT, client_secret: "env:GATEWAY_SECRET", only: true}'
@@ -59,7 +60,7 @@ def canaille(judge, world):
 def django(judge, world):
     python, port = PARTS.environment("django", "requirements-django.txt", "constraints-django.txt"), free_ports("IDP")["IDP"]
     with Ended(judge) as started:
-        opaque, signed = (Company(judge, world, started, f"django, {kind}", "django-oauth-toolkit", port, "/o", "authorize") for kind in ("opaque tokens", "JWTs"))
+        opaque, signed = (Company(judge, world, started, f"django, {kind}", "django-oauth-toolkit", port, "/o") for kind in ("opaque tokens", "JWTs"))
         machine, gateway = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         idp = opaque.serve([python, HERE / "direct/company_django.py", port, opaque.folder, signed.base], MACHINE_SECRET=machine, GATEWAY_SECRET=gateway)
         opaque.begin("https://login.example.com/o", "gateway", gateway, INTROSPECTION.replace("only: true", f"only: true, cache: {CACHE}s"))
@@ -79,6 +80,8 @@ def django(judge, world):
         fresh = client.refresh(tokens["refresh_token"]).json
         opaque.works("a user whose token was refreshed", fresh.get("access_token"))
         opaque.loses_stream(fresh.get("access_token"), lambda: client.revoke(fresh["access_token"]))
+
+        sdks(judge, world, started, opaque)
 
         tokens = signed.sign_in(f"openid {ALL}")[1]
         judge.same(tokens["access_token"].count("."), 2, "django, JWTs: an access token is a JWT")
@@ -107,11 +110,29 @@ def django(judge, world):
         signed.works("while the issuer is down, a machine whose key is new", fresh)
 
 
+def sdks(judge, world, started, company):
+    """Clients that know nothing of the product: discovery, registration, sign-in, calls, refresh and revocation are those of each SDK."""
+    calls = ["--calls", json.dumps([["get_forecast", {"city": "Oslo"}], ["delete_station", {"id": "north"}]])]
+    for name, sdk in CLIENTS.items():
+        client = sdk_client(world, company.folder, name, "direct", company.resource, PASSWORD, *calls)
+        started.append(client)
+        until(lambda: client.child.poll() is not None, 90, 0.1)
+        code, report = client.stop(), company.folder / f"{name}.json"
+        told = json.loads(report.read_text()) if report.exists() else {"sdk": "?", "steps": []}
+        who, steps = f"{company.name}: {sdk} {told['sdk']}", {step["name"]: step for step in told["steps"]}
+        wrong = [f"{step['name']}: {step['error']}" for step in told["steps"] if step.get("error")]
+        judge(code == 0 and not wrong, f"{who} plays its story to the end", wrong or ("" if code == 0 else client.tail()))
+        login, renewal = (steps.get(step, {"exchanges": []}) for step in ("login", "refresh"))
+        made = [(x["url"], x["status"]) for x in login["exchanges"]]
+        judge((company.metadata["registration_endpoint"], 201) in made and "Oslo" in login.get("result", ""), f"{who} registers at the issuer, signs in there, and calls", login.get("scope"))
+        judge(renewal.get("renewed"), f"{who} refreshes there", renewal.get("scope"))
+
+
 class Company:
     """One gateway in front of one product, configured as the recipe under `heading` of the page says."""
 
-    def __init__(self, judge, world, started, name, heading, idp_port, path, answer="allow"):
-        self.judge, self.world, self.started, self.name, self.heading, self.answer = judge, world, started, name, heading, answer
+    def __init__(self, judge, world, started, name, heading, idp_port, path):
+        self.judge, self.world, self.started, self.name, self.heading = judge, world, started, name, heading
         self.idp_port, self.origin, self.ports = idp_port, f"http://127.0.0.1:{idp_port}", free_ports("GATEWAY", "ADMIN", "UPSTREAM")
         self.issuer, self.base = f"{self.origin}{path}", f"http://127.0.0.1:{self.ports['GATEWAY']}"
         self.resource, self.slug = f"{self.base}/mcp", "".join(letter if letter.isalnum() else "-" for letter in name)
@@ -150,11 +171,8 @@ class Company:
         """(the client, the answer of the token endpoint) of a person at a browser: code with PKCE, at the product."""
         client = oauth.Client(self.issuer, resource or self.resource, client, metadata=self.metadata)
         url, verifier, _ = client.authorize(scope, nonce=secrets.token_hex(8))
-        browser = Browser()
-        page = browser.go(url, client.redirect, "alice", PASSWORD)
-        if page.button(self.answer):
-            page = browser.follow(browser.press(page, self.answer), client.redirect)
-        return client, client.redeem(oauth.came_with(page, client.redirect)["code"], verifier).json
+        came = oauth.came_with(Browser().go(url, client.redirect, "alice", PASSWORD), client.redirect)
+        return client, client.redeem(came["code"], verifier).json
 
     def machine(self, secret, scope, **more):
         """An access token of client credentials."""
@@ -212,6 +230,7 @@ class Company:
         answer = oauth.call(self.resource, token, "get_forecast", city="Oslo")
         self.judge(answer.status == 503 and answer.json["error"]["data"]["reason"] == "introspection_unavailable" and answer.headers.get("retry-after") and "`introspection_unavailable`" in self.page,
                    f"{self.name}: while the issuer is down, a token that must be introspected gets 503, which the recipe explains", answer)
+        self.judge(token not in self.gateway.output(), f"{self.name}: the log never holds an opaque token")
 
 
 class Stream:

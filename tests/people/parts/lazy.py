@@ -1,7 +1,6 @@
 """Sign-in when a call needs it (`public: true`): 5,000 mutated requests without a token at two real servers, and the whole flow with four SDK clients."""
 
 import json
-import os
 import posixpath
 import random
 import secrets
@@ -11,7 +10,7 @@ import time
 import urllib.parse
 
 from mutate import HELLO, Mutator, asked, framed
-from world import ATTACKS, LOGIN, PARTS, RUN, Ended, Process, free_ports, until
+from world import ATTACKS, LOGIN, PARTS, RUN, Ended, Process, free_ports, sdk_client, until
 
 sys.path += [str(LOGIN.folder), str(ATTACKS.folder)]
 import oauth  # noqa: E402
@@ -251,22 +250,12 @@ def control(judge, server):
 
 def clients(judge, world, started, folder, base, server):
     folder.mkdir()
-    playing = {name: (player(world, folder, name, f"{base}/{server.name}/mcp"), server.mark()) for name in CLIENTS}
+    told = ["--calls", json.dumps([["safe", {}], ["danger", {}]]), "--public", json.dumps(["file:///pub/a", "greet"])]
+    playing = {name: (sdk_client(world, folder, name, "lazy", f"{base}/{server.name}/mcp", PASSWORD, *told), server.mark()) for name in CLIENTS}
     started += [client for client, _ in playing.values()]
     for name, (client, _) in playing.items():
         until(lambda: client.child.poll() is not None, 90, 0.1)
         story(judge, base, server, name, folder, client.stop(), client)
-
-
-def player(world, folder, name, url):
-    """Starts a client of that SDK; it plays its story and writes {name}.json."""
-    told = ["--url", url, "--report", folder / f"{name}.json", "--jar", folder / f"{name}.jar", "--name", f"lazy {name}", "--account", "alice",
-            "--calls", json.dumps([["safe", {}], ["danger", {}]]), "--public", json.dumps(["file:///pub/a", "greet"])]
-    if name.startswith("py"):
-        program = [world.programs.python2 if name == "py2" else world.programs.python1, LOGIN.folder / "sdk/flow.py", *told]
-    else:
-        program = [world.programs.node, world.programs.modules / "flow.mjs", "--sdk", name[-1], "--python", sys.executable, "--person", LOGIN.folder / "person.py", *told]
-    return Process(PARTS, f"client-{folder.name}-{name}", program, env={**os.environ, "PASSWORD": PASSWORD, "NODE_NO_WARNINGS": "1"})
 
 
 def story(judge, base, server, name, folder, code, client):

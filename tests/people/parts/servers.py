@@ -1,4 +1,4 @@
-"""Five public MCP servers as they are, each behind nginx with a path prefix: two need a line for their health page, one needs to know its host."""
+"""Five public MCP servers as they are, and one of the Python SDK, each behind nginx with a path prefix: health pages, streams, the check of the host."""
 
 import http.client
 import json
@@ -20,9 +20,12 @@ ASKED = {
     "thinking": ("sequentialthinking", {"thought": "so far so good", "nextThoughtNeeded": False, "thoughtNumber": 1, "totalThoughts": 1}, '"thoughtNumber": 1', 1, True),
     "time": ("get_current_time", {"timezone": "Europe/Oslo"}, "Europe/Oslo", 2, True),
     "playwright": ("browser_navigate", {"url": "http://127.0.0.1:{NGINX}/page"}, "Tomorrow: sunny", 25, True),
+    "named": ("get_forecast", {"city": "Oslo"}, "Oslo: sunny", 1, True),
     "rewritten": ("browser_navigate", {"url": "http://127.0.0.1:{NGINX}/page"}, "Tomorrow: sunny", 25, True),
 }
-# nginx sends the address of `proxy_pass` as Host. `strict` and `rewritten` are one server, which was not told of that address.
+# nginx sends the address of `proxy_pass` as Host. `strict` and `rewritten` are one server, which was not told of that address. `named` and `unnamed`
+# get another name: the first one was told of it.
+STRANGE, NAME = ("strict", "unnamed"), "weather.internal:8000"
 LOCATION = "location /{name}/ {{ proxy_pass http://127.0.0.1:{port}/; {more}}}"
 NGINX = """daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{}}
@@ -40,7 +43,7 @@ SAID = "refuses the first request of a client"
 
 
 def play(judge, world):
-    folder, ports = RUN / "servers", free_ports("NGINX", "GATEWAY", "ADMIN", "everything", "memory", "thinking", "time", "playwright", "strict")
+    folder, ports = RUN / "servers", free_ports("NGINX", "GATEWAY", "ADMIN", "everything", "memory", "thinking", "time", "playwright", "strict", "named", "unnamed")
     folder.mkdir()
     python = PARTS.environment("servers-python", "requirements-servers.txt", "constraints-servers.txt")
     modules = PARTS.npm_ci("servers", "servers", said="npm packages of tests/people/servers/package-lock.json") / "node_modules"
@@ -48,12 +51,12 @@ def play(judge, world):
     with Ended(judge) as started:
         for name, (command, env) in commands(world, folder, ports, python, modules).items():
             started.append(Process(PARTS, f"servers-{name}", command, env={**os.environ, **env}, cwd=folder))
-        more = {"rewritten": f"proxy_set_header Host localhost:{ports['strict']}; "}
-        locations = "\n        ".join(LOCATION.format(name=name, port=ports[name], more=more.get(name, "")) for name in [*ASKED, "strict"])
+        more = {"rewritten": f"proxy_set_header Host localhost:{ports['strict']}; ", **{name: f"proxy_set_header Host {NAME}; " for name in ("named", "unnamed")}}
+        locations = "\n        ".join(LOCATION.format(name=name, port=ports[name], more=more.get(name, "")) for name in [*ASKED, *STRANGE])
         (folder / "nginx.conf").write_text(NGINX.format(folder=folder, NGINX=ports["NGINX"], locations=locations))
         nginx = Process(PARTS, "servers-nginx", [find("nginx"), "-p", folder, "-c", folder / "nginx.conf"])
         started.append(nginx)
-        for name in [*ASKED, "strict"]:
+        for name in [*ASKED, *STRANGE]:
             nginx.ready(f"http://127.0.0.1:{ports['NGINX']}/{name}/mcp", good=lambda status: status < 500)
         gateway, key = begin(world, started, folder, ports)
         base, inner = f"http://127.0.0.1:{ports['GATEWAY']}", f"http://127.0.0.1:{ports['NGINX']}"
@@ -61,7 +64,7 @@ def play(judge, world):
             called(judge, world, folder, name, base, key, ports)
             streams(judge, name, f"{base}/{name}/mcp", f"{inner}/{name}/mcp", key)
         health(judge, base, key)
-        host(judge, gateway, f"{base}/strict/mcp", key, ports)
+        host(judge, gateway, base, key, ports)
 
 
 def commands(world, folder, ports, python, modules):
@@ -78,12 +81,14 @@ def commands(world, folder, ports, python, modules):
         "time": ([python.parent / "mcp-proxy", "--port", ports["time"], "--", python, "-m", "mcp_server_time"], {}),
         "playwright": (browser(ports["playwright"], "--allowed-hosts", f"127.0.0.1:{ports['playwright']}"), {}),
         "strict": (browser(ports["strict"]), {}),
+        "named": ([world.programs.python1, HERE / "servers/named.py", ports["named"], NAME], {}),
+        "unnamed": ([world.programs.python1, HERE / "servers/named.py", ports["unnamed"]], {}),
     }
 
 
 def begin(world, started, folder, ports):
     """The gateway, with an API key alone, and the key."""
-    names = [*ASKED, "strict"]
+    names = [*ASKED, *STRANGE]
     key, entry = PARTS.command("key new", world.binary, "key", "new", "--name", "servers", "--servers", ",".join(names)).splitlines()[:2]
     (folder / "keys.yaml").write_text(f"keys:\n{entry}\n")
     (folder / "session.key").write_text(secrets.token_hex(32))
@@ -149,12 +154,13 @@ def health(judge, base, key):
     judge.same(oauth.ask("GET", f"{base}/everything/healthz", None, bearer).status, 404, "a path that no line names is not there")
 
 
-def host(judge, gateway, url, key, ports):
-    """Playwright without `--allowed-hosts`: its refusal reaches the client, and the log says what to do."""
+def host(judge, gateway, base, key, ports):
+    """Playwright without `--allowed-hosts`, the SDK without `allowed_hosts`: the refusal reaches the client, and the log says what to do."""
     headers = {"content-type": "application/json", "accept": "application/json, text/event-stream", "authorization": f"Bearer {key}"}
     hello = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO})
-    answers = [oauth.ask("POST", url, hello, headers) for _ in range(3)]
-    judge(all(answer.status == 403 and "allowed" in answer.text for answer in answers), "strict: Playwright refuses a host that it was not told of, and says so to the client", answers[0].text)
-    lines = until(lambda: [line for line in log_lines(gateway) if SAID in line.get("message", "")], 5) or []
-    judge(len(lines) == 1 and (lines[0].get("server"), lines[0].get("status"), lines[0].get("host")) == ("strict", 403, f"127.0.0.1:{ports['NGINX']}") and "--allowed-hosts" in lines[0]["message"],
-          "strict: the log names server, status and host once, and what to do", lines)
+    for name, status, words in (("strict", 403, "only allowed at"), ("unnamed", 421, "Invalid Host header")):
+        answers = [oauth.ask("POST", f"{base}/{name}/mcp", hello, headers) for _ in range(3)]
+        judge(all(answer.status == status and words in answer.text for answer in answers), f"{name}: the server refuses a host that it was not told of, and says so to the client", f"{status} {answers[0].text}")
+        lines = until(lambda: [line for line in log_lines(gateway) if SAID in line.get("message", "") and line["server"] == name], 5) or []
+        judge(len(lines) == 1 and (lines[0]["status"], lines[0]["host"]) == (status, f"127.0.0.1:{ports['NGINX']}") and "`--allowed-hosts`, `allowed_hosts`" in lines[0]["message"],
+              f"{name}: the log names server, status and host once, and what to do", lines)
