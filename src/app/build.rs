@@ -200,7 +200,8 @@ impl Builder {
     fn issuer(&self, settings: &IssuerSettings, before: &BuiltParts, states: &[EmbeddedParts]) -> Arc<IssuerKeys> {
         let embedded = states.iter().map(|kept| &kept.issuer);
         let same = embedded.chain(&before.issuers).find(|issuer| issuer.settings() == settings);
-        same.map_or_else(|| IssuerKeys::new(settings.clone(), &self.fetch, Arc::clone(&self.clock)), Arc::clone)
+        let (fetch, clock) = (&self.fetch, &self.clock);
+        same.map_or_else(|| IssuerKeys::after(settings.clone(), &before.issuers, fetch, Arc::clone(clock)), Arc::clone)
     }
 
     fn upstream(

@@ -115,6 +115,22 @@ impl Discovery {
         Self { asked_as, ..self }
     }
 
+    /// The same, with what `before` has found at the same place: its document counts until the
+    /// next good one.
+    #[must_use]
+    pub fn after(self, before: &Self) -> Self {
+        let state = before.state.borrow();
+        let Some(good) = &state.good else { return self };
+        let state = State {
+            good: Some(Arc::clone(good)),
+            fault: state.fault.clone(),
+            attempts: state.attempts,
+            failed: state.failed,
+            other_issuer: state.other_issuer.clone(),
+        };
+        Self { start: Start::AtOnce, state: watch::Sender::new(state), ..self }
+    }
+
     /// The issuer.
     #[must_use]
     pub fn issuer(&self) -> &Issuer {

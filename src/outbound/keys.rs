@@ -106,11 +106,30 @@ impl IssuerKeys {
         Self::embedded(settings, Arc::default(), fetch, clock)
     }
 
+    /// As [`Self::new`], after a reload that changed the settings. If one of `before` has its keys
+    /// from the same place, its keys and metadata stay in force until the first attempt: an edit of
+    /// another key must not refuse every token while the issuer is not reachable.
+    #[must_use]
+    pub fn after(settings: IssuerSettings, before: &[Arc<Self>], fetch: &Fetch, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let same = before.iter().find(|before| settings.reads_as(&before.settings));
+        Self::build(settings, Arc::default(), same.map(|same| &**same), fetch, clock)
+    }
+
     /// As [`Self::new`], for an embedded issuer, which publishes its keys in `local`.
     #[must_use]
     pub fn embedded(
         settings: IssuerSettings,
         local: Arc<LocalKeys>,
+        fetch: &Fetch,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
+        Self::build(settings, local, None, fetch, clock)
+    }
+
+    fn build(
+        settings: IssuerSettings,
+        local: Arc<LocalKeys>,
+        before: Option<&Self>,
         fetch: &Fetch,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
@@ -123,7 +142,10 @@ impl IssuerKeys {
         // found.
         let issuer = settings.rules.issuers.first().cloned().unwrap_or_else(|| Issuer::from(""));
         let discovery = Discovery::new(issuer, plaintext, start, fetch.clone()).asked_as(settings.asked_as);
-        let discovery = Arc::new(discovery);
+        let discovery = Arc::new(match before {
+            Some(before) => discovery.after(&before.discovery),
+            None => discovery,
+        });
         let introspector = settings.introspection.clone().map(|introspection| {
             let (rules, discovery, clock) = (settings.rules.clone(), Arc::clone(&discovery), Arc::clone(&clock));
             Introspector::new(introspection, rules, plaintext, fetch.clone(), discovery, clock)
@@ -136,8 +158,8 @@ impl IssuerKeys {
             source,
             introspector,
             discovery,
+            published: ArcSwapOption::new(before.and_then(|before| before.current(clock.now()))),
             clock,
-            published: ArcSwapOption::empty(),
             progress: watch::Sender::default(),
             fetches_ok: AtomicU64::new(0),
             fetches_failed: AtomicU64::new(0),
@@ -161,6 +183,17 @@ impl IssuerKeys {
     #[must_use]
     pub fn settings(&self) -> &IssuerSettings {
         &self.settings
+    }
+
+    /// Whether tokens that were verified with the keys of `before` need no other keys: both read
+    /// them from the same place.
+    #[must_use]
+    pub fn has_keys_of(&self, before: &Self) -> bool {
+        let is_same_server = match (self.local(), before.local()) {
+            (Some(now), Some(before)) => Arc::ptr_eq(now, before),
+            (now, before) => now.is_none() && before.is_none(),
+        };
+        is_same_server && self.settings.reads_as(&before.settings)
     }
 
     /// The requirements for its tokens.

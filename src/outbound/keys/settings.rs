@@ -40,3 +40,15 @@ pub struct IssuerSettings {
     /// As what the gateway asks for its metadata.
     pub asked_as: AskedAs,
 }
+
+impl IssuerSettings {
+    /// Whether its keys and metadata come from where those of `other` come from. What else differs,
+    /// such as the clients whose tokens count, says nothing about them.
+    #[must_use]
+    pub fn reads_as(&self, other: &Self) -> bool {
+        self.rules.issuers.first() == other.rules.issuers.first()
+            && self.keys == other.keys
+            && self.reach == other.reach
+            && self.asked_as == other.asked_as
+    }
+}

@@ -17,7 +17,10 @@ use crate::{
     },
     decide::{
         refusal::TokenFault,
-        token::testing::{self, ED25519, FOREIGN_KEY, P256, rules, with},
+        token::{
+            rules::AcceptedClients,
+            testing::{self, ED25519, FOREIGN_KEY, P256, rules, with},
+        },
     },
     outbound::fetch::testing::{ScriptedAnswer, Site, fetch_trusting, ring_timers},
 };
@@ -300,6 +303,36 @@ async fn b44_a_broken_document_changes_nothing_and_an_empty_one_withdraws_the_ke
     site.answer("/jwks", jwks(&[P256.jwk()]));
     kept.clock.turn(FLOOR);
     assert!(kept.ask(P256.kid, seen).await.unwrap() > seen);
+}
+
+#[tokio::test]
+async fn p11_b44_changed_settings_keep_the_keys_of_the_same_place_and_no_others() {
+    let site = Site::plain().await;
+    site.answer("/jwks", jwks(&[P256.jwk()]));
+    let kept = Kept::at(&site);
+    kept.first().await.unwrap();
+    let fetch = fetch_trusting(&[]);
+    let after = |change: fn(&mut IssuerSettings)| {
+        let mut settings = kept.keys.settings().clone();
+        change(&mut settings);
+        IssuerKeys::after(settings, &[Arc::clone(&kept.keys)], &fetch, kept.clock.clone())
+    };
+    type Change = fn(&mut IssuerSettings);
+    let changes: [(&str, Change, bool); 6] = [
+        ("clients", |settings| settings.rules.clients = AcceptedClients::Any, true),
+        ("another spelling", |settings| settings.rules.issuers.push("https://b.example".into()), true),
+        ("another name", |settings| settings.rules.name = "renamed".into(), true),
+        ("another issuer", |settings| settings.rules.issuers = vec!["https://b.example".into()], false),
+        ("another place", |settings| settings.keys = KeySource::Discover, false),
+        ("another way", |settings| settings.reach.allow_http = true, false),
+    ];
+    for (what, change, keeps) in changes {
+        let next = after(change);
+        assert_ne!(next.id(), kept.keys.id(), "{what}: remembered tokens are judged anew");
+        assert_eq!((next.current(kept.clock.now()).is_some(), next.has_keys_of(&kept.keys)), (keeps, keeps), "{what}");
+    }
+    kept.clock.turn(JWKS_STALE_MAX);
+    assert_eq!(after(|_| ()).status().state, KeyState::Missing, "keys that are too old are not passed on");
 }
 
 #[tokio::test]
