@@ -1,10 +1,11 @@
 //! Reads `client_ids` and `required_claims` of an issuer, and refuses what would let anyone in.
 
+use serde_json::Value;
+
 use crate::{
     base::names::Issuer,
     config::{
         claims::claim_conditions,
-        place::Written,
         problem::quoted,
         reader::{Field, Fields},
         value,
@@ -12,15 +13,70 @@ use crate::{
     decide::{
         json::pointer,
         policy::claims::ClaimValue,
-        resource_server::vendor::{Vendor, is_public},
+        resource_server::{public_issuers::is_public, vendor::Vendor},
         token::rules::AcceptedClients,
     },
 };
 
 /// Claims that every token has, or that say nothing about who may have one. They do not count as
-/// the required claim of `client_ids: any`.
-const NOT_OF_A_TENANT: &[&str] =
-    &["iss", "aud", "exp", "nbf", "iat", "jti", "typ", "token_use", "scope", "scp", "azp", "client_id", "cid"];
+/// the required claim of `client_ids: any`, and neither do those of the vendor's row.
+const NOT_OF_A_TENANT: &[&str] = &[
+    "aal",
+    "acr",
+    "amr",
+    "at_hash",
+    "aud",
+    "aut",
+    "auth_time",
+    "azp",
+    "cid",
+    "client_id",
+    "email_verified",
+    "exp",
+    "grant_type",
+    "gty",
+    "iat",
+    "idtyp",
+    "is_anonymous",
+    "iss",
+    "jti",
+    "locale",
+    "nbf",
+    "permissions",
+    "phone_number_verified",
+    "role",
+    "scope",
+    "scopes",
+    "scp",
+    "tokenType",
+    "token_type",
+    "token_use",
+    "typ",
+    "type",
+    "updated_at",
+    "ver",
+    "version",
+    "xms_edov",
+    "zoneinfo",
+];
+
+/// What is in the names of claims that hold an organization, in lower case.
+const PARTS_OF_A_TENANT: &[&str] = &[
+    "account",
+    "company",
+    "customer",
+    "department",
+    "domain",
+    "group",
+    "org",
+    "project",
+    "realm",
+    "team",
+    "tenant",
+    "workspace",
+];
+/// Whole names of such claims, and `sub`: its values are users.
+const TENANTS: &[&str] = &["dct", "hd", "o", "oid", "sub", "tid"];
 
 /// Claims, each with its accepted values.
 type RequiredClaims = Vec<(Box<str>, Vec<ClaimValue>)>;
@@ -28,7 +84,7 @@ type RequiredClaims = Vec<(Box<str>, Vec<ClaimValue>)>;
 /// `client_ids` and `required_claims`.
 pub(super) fn accepted_clients(
     fields: &mut Fields<'_>,
-    issuer: Option<&Written<Issuer>>,
+    issuers: &[&Issuer],
     vendor: &Vendor,
 ) -> (AcceptedClients, RequiredClaims) {
     let required = fields.get("required_claims").and_then(|field| claim_conditions(&field)).unwrap_or_default();
@@ -40,7 +96,7 @@ pub(super) fn accepted_clients(
         );
         field.wrong::<()>(&expected);
     }
-    let clients = if field.is_list() { listed(&field) } else { any(&field, issuer, &required) };
+    let clients = if field.is_list() { listed(&field) } else { any(&field, issuers, vendor, &required) };
     (clients.unwrap_or(AcceptedClients::Unset), required)
 }
 
@@ -56,23 +112,52 @@ fn listed(field: &Field<'_>) -> Option<AcceptedClients> {
     Some(AcceptedClients::Listed(clients.into_iter().map(|client| client.value).collect()))
 }
 
-fn any(field: &Field<'_>, issuer: Option<&Written<Issuer>>, required: &RequiredClaims) -> Option<AcceptedClients> {
+fn any(field: &Field<'_>, issuers: &[&Issuer], vendor: &Vendor, required: &RequiredClaims) -> Option<AcceptedClients> {
     const EXPECTED: &str = "a list of client ids, or `any`";
     if field.text(EXPECTED)? != "any" {
         return field.wrong(EXPECTED);
     }
-    if let Some(issuer) = issuer.filter(|issuer| is_public(&issuer.value)) {
-        let expected = format!("a list of client ids: anyone can have a client and a user at {}", &*issuer.value);
+    if let Some(issuer) = issuers.iter().find(|issuer| is_public(issuer)) {
+        let expected = format!("a list of client ids: anyone can have a client and a user at {}", &***issuer);
         return field.wrong(&expected);
     }
-    // A pattern could match every organization.
-    let is_exact = |values: &[ClaimValue]| values.iter().all(|value| matches!(value, ClaimValue::Is(_)));
-    let names_a_tenant = |name: &str| !NOT_OF_A_TENANT.contains(&&*pointer::root(name));
-    if !required.iter().any(|(name, values)| names_a_tenant(name) && is_exact(values)) {
+    let counting: Vec<&str> = required
+        .iter()
+        .filter(|(name, values)| may_name_a_tenant(name, values, vendor))
+        .map(|(name, _)| &**name)
+        .collect();
+    let Some(first) = counting.first() else {
         return field.wrong(
             "`required_claims` beside `any`, with a claim that only your organization's tokens have, such as \
              `required_claims: {org_id: [YOUR_ORGANIZATION]}`; or a list of client ids",
         );
+    };
+    if !counting.iter().any(|name| is_known_for_tenants(name)) {
+        field.warn(&format!(
+            "`required_claims` with a claim that the issuer writes for your organization alone: if users or clients of \
+             others can get this value in {first}, they get in"
+        ));
     }
     Some(AcceptedClients::Any)
+}
+
+/// Whether a required claim may be what keeps other organizations out. A pattern could match every
+/// organization, and an empty text or a truth value is the same at all of them.
+fn may_name_a_tenant(name: &str, values: &[ClaimValue], vendor: &Vendor) -> bool {
+    let root = &*pointer::root(name);
+    let is_telling = |value: &ClaimValue| match value {
+        ClaimValue::Is(Value::String(text)) => !text.trim().is_empty(),
+        ClaimValue::Is(value) => value.is_number(),
+        ClaimValue::Like(_) => false,
+    };
+    !NOT_OF_A_TENANT.contains(&root)
+        && ![vendor.scope_claims, vendor.client_claims].concat().contains(&root)
+        && !vendor.marks.iter().any(|mark| mark.claim() == Some(root))
+        && !vendor.machine_marks.iter().any(|mark| mark.claim() == Some(root))
+        && values.iter().all(is_telling)
+}
+
+fn is_known_for_tenants(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    TENANTS.contains(&&*name) || PARTS_OF_A_TENANT.iter().any(|part| name.contains(part))
 }

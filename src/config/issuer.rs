@@ -100,7 +100,9 @@ pub(super) fn authorization_servers(
                 let inside = read.embedded.insert(embedded(&inside, name.as_deref(), public_url));
                 let settings = inside.issuer_settings()?;
                 let issuer = settings.rules.issuers.first().cloned();
-                issuers.extend(issuer.map(|value| Written { value, place: inside.place.clone() }));
+                if let Some(value) = issuer {
+                    only_once(field, &mut issuers, &Written { value, place: inside.place.clone() });
+                }
                 return Some(settings);
             }
             let (issuer, reach) = reach::issuer(fields, "the issuer's URL, exactly as its tokens spell it");
@@ -189,7 +191,8 @@ fn rest(
         Some(field) => claim_names(&field),
         None => vec![SUBJECT.into()],
     };
-    let (clients, required_claims) = accepted_clients(fields, issuer.as_ref(), vendor);
+    let names: Vec<&Issuer> = issuer.iter().map(|issuer| &issuer.value).chain(&others).collect();
+    let (clients, required_claims) = accepted_clients(fields, &names, vendor);
     let refetch_floor = value::duration(fields, &REFETCH_FLOOR);
     let mut issuers = vec![issuer?.value];
     issuers.extend(others);

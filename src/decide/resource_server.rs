@@ -3,5 +3,6 @@
 pub mod challenge;
 pub mod early_clients;
 pub mod issuer_metadata;
+pub mod public_issuers;
 pub mod resource_metadata;
 pub mod vendor;

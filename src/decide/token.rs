@@ -8,12 +8,14 @@ pub mod caller;
 mod claims;
 pub mod id_token;
 pub mod introspection;
+pub mod judged;
 pub mod jwk;
 pub mod jwt;
 pub mod machine_mark;
 pub mod presented;
 pub mod requester;
 pub mod rules;
+mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
 mod times;

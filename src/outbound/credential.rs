@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     base::percent::extended_value,
-    decide::{json::pointer, token::caller::Caller},
+    decide::{json::pointer, policy::email, token::caller::Caller},
 };
 
 /// The credential that the upstream gets instead of the caller's token (P4).
@@ -56,9 +56,13 @@ impl Credential {
 }
 
 impl IdentityHeader {
-    /// Adds the claim's value; a claim that is absent or null adds nothing.
+    /// Adds the claim's value. A claim that is absent or null adds nothing, and neither does an
+    /// address that the token calls unverified: the upstream could not know.
     pub fn add_to(&self, headers: &mut HeaderMap, caller: &Caller) {
-        if let Some(value) = pointer::find(caller.claims(), &self.claim).and_then(field_value) {
+        let claims = caller.claims();
+        if let Some(value) = pointer::find(claims, &self.claim).and_then(field_value)
+            && email::may_count(claims, &self.claim)
+        {
             headers.insert(self.name.clone(), value);
         }
     }
@@ -103,6 +107,17 @@ mod tests {
         ];
         for (claim, expected) in cases {
             assert_eq!(field_value(&claim).as_ref().and_then(|value| value.to_str().ok()), expected, "{claim}");
+        }
+    }
+
+    #[test]
+    fn people_a5_attack_297_an_unverified_address_is_not_sent() {
+        let header = IdentityHeader { name: HeaderName::from_static("x-auth-email"), claim: "email".into() };
+        for (verified, is_sent) in [(json!(true), true), (json!(null), true), (json!(false), false)] {
+            let caller = Caller::for_tests("ada", &[], json!({"email": "a@b.example", "email_verified": verified}));
+            let mut headers = HeaderMap::new();
+            header.add_to(&mut headers, &caller);
+            assert_eq!(headers.len() == 1, is_sent, "{verified}");
         }
     }
 

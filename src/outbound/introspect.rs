@@ -117,8 +117,7 @@ impl Introspector {
         Self {
             memory: AnswerMemory::new(settings.cache),
             settings,
-            // An answer has no header whose `typ` could be looked at.
-            rules: TokenRules { token_types: vec!["jwt".into()], ..rules },
+            rules,
             plaintext,
             fetch,
             discovery,

@@ -15,10 +15,11 @@ use crate::{
     decide::{
         authorization_server::{
             error::{Code, OAuthError},
-            people::{self, Person},
+            people::Person,
             token_size::{self, TokenTooLarge},
         },
         json::pointer,
+        policy::email::has_verified_email,
         token::{caller::Caller, jwt::UnverifiedJwt, rules::TokenRules},
     },
 };
@@ -134,7 +135,7 @@ fn claims(
 /// A claim of the user that is configured for tokens. An address that counts for no grant must not
 /// count for the rules of a server, or for an upstream, either.
 fn claim(settings: &EmbeddedSettings, person: &Person, name: &str) -> Option<Value> {
-    if pointer::root(name) == "email" && !people::has_verified_email(&person.claims, settings.login.trusts_email()) {
+    if pointer::root(name) == "email" && !has_verified_email(&person.claims, settings.login.trusts_email()) {
         return None;
     }
     match (&person.account, name) {

@@ -124,7 +124,8 @@ pub(super) fn section() -> KeySection {
             "identity_headers",
             map("claim names by header name", filled("a claim name")),
             "Headers that the upstream receives, each with the value of a claim; a name that starts with `/` is a \
-             JSON Pointer. Headers of these names are removed from every request of a client.",
+             JSON Pointer. Headers of these names are removed from every request of a client. An `email` that the token calls \
+             unverified is not sent.",
         ),
         KeyRow::optional(
             "allowed_origins",

@@ -12,6 +12,7 @@ use crate::{
         json::pointer,
         policy::{
             claims::{self, ClaimValue},
+            email::has_verified_email,
             glob::Glob,
         },
     },
@@ -143,19 +144,6 @@ impl GrantRule {
                 && pointer::find(&person.claims, name).is_some_and(|claim| claims::matches(claim, values))
         };
         is_account && is_member && self.claims.iter().all(has_claim)
-    }
-}
-
-/// Whether the address in `email` counts: the IdP says that it is verified, or says nothing and
-/// `trusts_unsaid`. Some IdPs write `"true"`. An address that the IdP calls unverified never
-/// counts.
-#[must_use]
-pub fn has_verified_email(claims: &Map<String, Value>, trusts_unsaid: bool) -> bool {
-    match claims.get("email_verified") {
-        None | Some(Value::Null) => trusts_unsaid,
-        Some(Value::Bool(is_verified)) => *is_verified,
-        Some(Value::String(text)) => text == "true",
-        Some(_) => false,
     }
 }
 

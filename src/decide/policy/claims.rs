@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::decide::{json::pointer, policy::glob::Glob};
+use crate::decide::{
+    json::pointer,
+    policy::{email, glob::Glob},
+};
 
 /// Claims with their accepted values. A claim is named as [`pointer::find`] reads it.
 pub type ClaimConditions = [(Box<str>, Vec<ClaimValue>)];
@@ -78,10 +81,13 @@ fn is_one_line(text: &str, glob: &Glob) -> bool {
     is_plain && (in_pattern == 0 || is_address())
 }
 
-/// Whether all conditions are met. An absent claim and an empty list of values never match.
+/// Whether all conditions are met. An absent claim and an empty list of values never match, and
+/// neither does an `email` that is not verified ([`email::may_count`]).
 #[must_use]
 pub fn hold(claims: &Map<String, Value>, conditions: &ClaimConditions) -> bool {
-    let holds = |name: &str, values: &[ClaimValue]| pointer::find(claims, name).is_some_and(|one| matches(one, values));
+    let holds = |name: &str, values: &[ClaimValue]| {
+        pointer::find(claims, name).is_some_and(|one| matches(one, values)) && email::may_count(claims, name)
+    };
     conditions.iter().all(|(name, values)| holds(name, values))
 }
 

@@ -8,7 +8,7 @@ use crate::{
         json::pointer,
         mcp::{method::LIST_TASKS, request::target::Target},
         policy::{
-            claims,
+            claims, email,
             evaluate::{held_by, holds_any, judge, names},
             pattern::Pattern,
             resource::{self, Match},
@@ -220,8 +220,12 @@ impl Story<'_> {
             return;
         }
         for (claim, values) in &rule.claims {
-            let held = match pointer::find(self.attributes.claims, claim) {
-                Some(value) if claims::matches(value, values) => "it is",
+            let held_claims = self.attributes.claims;
+            let held = match pointer::find(held_claims, claim) {
+                Some(value) if claims::matches(value, values) => match email::may_count(held_claims, claim) {
+                    true => "it is",
+                    false => "it is, but the token says that the address is not verified, so it does not count",
+                },
                 Some(_) => "it is not",
                 None => "the token has no such claim",
             };

@@ -269,8 +269,14 @@ impl TokenFault {
                  client_ids"
             }
             Self::Client(_) => "if this client may use the server, add its id to client_ids",
-            Self::Subject(_) => "have the issuer write sub, or name a claim that it writes in subject_claims",
+            Self::Subject(_) => {
+                "have the issuer write sub, or name a claim that it writes in subject_claims; a claim of the client names \
+                 no user"
+            }
             Self::ScopeShape(_) => "name only claims with scopes in scope_claims",
+            Self::Required(name) if **name == *"email_verified" => {
+                "the user must verify their address at the issuer: another user could have typed it"
+            }
             Self::Required(_) => "the token is of another tenant or organization, or required_claims is not right",
             Self::SenderConstraint => "have the client ask for bearer tokens: without DPoP and without a certificate",
             Self::Time(_) | Self::Claims(_) => "look into the settings of this client at the issuer",

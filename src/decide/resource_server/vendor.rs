@@ -1,7 +1,7 @@
 //! Deviations of vendors from the RFCs, one row each.
 
 use crate::decide::token::{
-    access_mark::AccessMark::{self, Has, HeaderType, NotForClient, Says},
+    access_mark::AccessMark::{self, Has, HeaderType, Hints, NotForClient, Says},
     machine_mark::{MACHINES, MachineMark},
 };
 
@@ -55,30 +55,6 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     VENDORS.iter().map(|vendor| vendor.name)
 }
 
-/// Issuers where anyone can have an account, and often a client as well: the beginning of the
-/// issuer's URL, up to a `/` or the end.
-const PUBLIC_ISSUERS: &[&str] = &[
-    "https://accounts.google.com",
-    "https://appleid.apple.com",
-    "https://gitlab.com",
-    "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad",
-    "https://login.microsoftonline.com/common",
-    "https://login.microsoftonline.com/consumers",
-    "https://login.microsoftonline.com/organizations",
-    "https://token.actions.githubusercontent.com",
-    "https://www.facebook.com",
-    "https://www.linkedin.com",
-];
-
-/// Whether anyone can have an account at `issuer`.
-#[must_use]
-pub fn is_public(issuer: &str) -> bool {
-    let issuer = issuer.to_ascii_lowercase();
-    PUBLIC_ISSUERS.iter().any(|public| {
-        issuer.strip_prefix(public).is_some_and(|rest| matches!(rest.bytes().next(), None | Some(b'/' | b':')))
-    })
-}
-
 /// The row for an authorization server without a profile.
 pub const GENERIC: Vendor = Vendor {
     name: "generic",
@@ -90,13 +66,15 @@ pub const GENERIC: Vendor = Vendor {
         HeaderType,
         Says("token_use", "access"),
         Says("typ", "Bearer"),
+        // Casdoor.
+        Says("tokenType", "access-token"),
         Has("client_id"),
         Has("cid"),
-        Has("scope"),
-        Has("scp"),
-        Has("azpacr"),
-        Has("appidacr"),
-        Has("gty"),
+        Hints("scope"),
+        Hints("scp"),
+        Hints("azpacr"),
+        Hints("appidacr"),
+        Hints("gty"),
     ],
     scope_prefixes: &[],
     machine_marks: MACHINES,

@@ -13,6 +13,10 @@ pub enum AccessMark {
     /// This claim, which the issuer never writes into an ID token. `token_use` and `typ` count
     /// after [`super::token_type`] has checked their values.
     Has(&'static str),
+    /// This claim, which few issuers write into ID tokens. It is a hint and no proof: ID tokens and
+    /// refresh tokens of some issuers have it, and where `aud` is the client's id, nothing else
+    /// would tell them apart (attack 233).
+    Hints(&'static str),
     /// The client in this claim is not in `aud`. An ID token is for its client (OpenID Connect Core
     /// §2), unless the vendor issues it to one client for another.
     NotForClient(&'static str),
@@ -24,7 +28,7 @@ impl AccessMark {
         match self {
             Self::HeaderType => typ == "at+jwt",
             Self::Says(name, value) => says(claims, name, value),
-            Self::Has(name) => claims.contains_key(name),
+            Self::Has(name) | Self::Hints(name) => claims.contains_key(name),
             Self::NotForClient(name) => match (claims.get(name), claims.get("aud")) {
                 (Some(Value::String(client)), Some(Value::String(one))) => one != client,
                 (Some(Value::String(client)), Some(Value::Array(all))) => {
@@ -33,6 +37,20 @@ impl AccessMark {
                 _ => false,
             },
         }
+    }
+
+    /// The claim that it is about, if one claim alone decides.
+    #[must_use]
+    pub fn claim(self) -> Option<&'static str> {
+        match self {
+            Self::Says(name, _) | Self::Has(name) | Self::Hints(name) => Some(name),
+            Self::HeaderType | Self::NotForClient(_) => None,
+        }
+    }
+
+    /// Whether it shows for any audience that the token is an access token.
+    pub(super) fn is_proof(self) -> bool {
+        !matches!(self, Self::Hints(_))
     }
 
     /// Whether the issuer itself says with it what the token is. Such a token is an access token

@@ -185,6 +185,7 @@ impl ApiKey {
             expires: not_after.unwrap_or(Duration::MAX),
             claims: Arc::new(claims),
             introspected: None,
+            header: None,
         };
         Self { sha256: *sha256, servers: servers.clone(), caller: Arc::new(caller) }
     }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -55,6 +56,14 @@ pub struct Caller {
     pub(super) expires: Duration,
     pub(super) claims: Arc<Map<String, Value>>,
     pub(super) introspected: Option<Secret>,
+    pub(super) header: Option<SignedHeader>,
+}
+
+/// What the header of a verified JWT says, to judge the token again by other rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SignedHeader {
+    pub(super) algorithm: Algorithm,
+    pub(super) typ: Option<Box<str>>,
 }
 
 impl Caller {
@@ -165,7 +174,7 @@ impl Caller {
             return self.otherwise.clone().map_err(Refusal::Token);
         }
         match self.token_type {
-            TokenType::Access => Ok(()),
+            TokenType::Access | TokenType::Likely => Ok(()),
             TokenType::Unclear => Err(Refusal::Token(TokenFault::Type(NotAccess::Unproven))),
         }
     }
@@ -198,6 +207,7 @@ impl Caller {
             expires: Duration::MAX,
             claims: Arc::new(claims),
             introspected: None,
+            header: None,
         }
     }
 
@@ -224,6 +234,11 @@ pub(super) struct CallerSubject {
 }
 
 impl CallerSubject {
+    /// The claim that names the caller; `None` for `sub`.
+    pub(super) fn claim(&self) -> Option<&str> {
+        self.claim.as_deref()
+    }
+
     pub(super) fn new(claim: &str, value: &str) -> Self {
         Self { claim: (claim != SUBJECT).then(|| claim.into()), value: value.into() }
     }

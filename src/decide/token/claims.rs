@@ -13,19 +13,19 @@ use crate::{
     },
     decide::{
         json::pointer,
-        policy::claims::matches,
+        policy::{claims::matches, email},
         refusal::{NotAccess, TokenFault},
         token::{
-            caller::{Caller, CallerSubject, sorted},
+            caller::{Caller, sorted},
             rules::{AcceptedClients, TokenRules},
+            subject::{is_of_client, subject},
             times::check_times,
             token_type::TokenType,
         },
     },
 };
 
-/// Makes a caller of `claims`. Only `jwt` calls this, after the signature and the kind of token
-/// were checked.
+/// Makes a caller of `claims`, after the signature and the kind of token were checked.
 pub(in crate::decide::token) fn read(
     claims: &Arc<Map<String, Value>>,
     token_type: TokenType,
@@ -46,17 +46,21 @@ pub(in crate::decide::token) fn read(
         if !pointer::find(claims, name).is_some_and(|claim| matches(claim, values)) {
             return Err(TokenFault::Required(name.clone()));
         }
+        if !email::may_count(claims, name) {
+            return Err(TokenFault::Required(email::VERIFIED.into()));
+        }
     }
-    let subject = subject(claims, &rules.subject_claims)?;
     let client = client(claims, rules.client_claims)?;
+    let is_marked = rules.machine_marks.iter().any(|mark| mark.is_in(claims, client.as_deref()));
+    let subject = subject(claims, rules, is_marked)?;
     let audiences = audiences(claims)?;
     Ok(Caller {
         authorization_server: rules.name.clone(),
         issuer: issuer.clone(),
         principal: subject.principal(issuer),
-        subject,
         token_id: claims.get("jti").and_then(Value::as_str).map(|id| Digest::of(&[issuer, id])),
-        is_machine: rules.machine_marks.iter().any(|mark| mark.is_in(claims, client.as_deref())),
+        is_machine: is_marked || subject.claim().is_some_and(|name| is_of_client(name, rules)),
+        subject,
         otherwise: by_client(&audiences, client.as_deref(), token_type, rules),
         client,
         scopes: scopes(claims, rules)?,
@@ -65,6 +69,7 @@ pub(in crate::decide::token) fn read(
         expires,
         claims: Arc::clone(claims),
         introspected: None,
+        header: None,
     })
 }
 
@@ -82,7 +87,7 @@ fn audiences(claims: &Map<String, Value>) -> Result<Vec<Box<str>>, TokenFault> {
 
 /// Whether the token's client makes it one for every server of its issuer (`client_ids`): `aud` is
 /// absent, or names the token's own client and nothing else, and the token is surely an access
-/// token, because the ID tokens of this client have the same `aud`.
+/// token, because the ID tokens and refresh tokens of this client have the same `aud`.
 fn by_client(
     audiences: &[Box<str>],
     client: Option<&str>,
@@ -96,7 +101,7 @@ fn by_client(
         ([], None) => Err(unknown()),
         (_, None) => Err(TokenFault::Audience),
         (all, Some(client)) if is_unset || all.iter().any(|one| **one != *client) => Err(TokenFault::Audience),
-        _ if token_type == TokenType::Unclear => Err(TokenFault::Type(NotAccess::Unproven)),
+        _ if token_type != TokenType::Access => Err(TokenFault::Type(NotAccess::Unproven)),
         (_, Some(client)) if rules.clients.include(client) => Ok(()),
         _ => Err(unknown()),
     }
@@ -109,16 +114,6 @@ fn client(claims: &Map<String, Value>, names: &[&'static str]) -> Result<Option<
         None => Ok(None),
         Some((_, Value::String(client))) if !client.is_empty() => Ok(Some(client.as_str().into())),
         Some((name, _)) => Err(TokenFault::Claims(name)),
-    }
-}
-
-/// The first of the claims `names` that is present. One that is not text is refused, not skipped:
-/// the next claim would name another caller.
-fn subject(claims: &Map<String, Value>, names: &[Box<str>]) -> Result<CallerSubject, TokenFault> {
-    match names.iter().find_map(|name| Some((name, pointer::find(claims, name)?))) {
-        Some((name, Value::String(subject))) if !subject.is_empty() => Ok(CallerSubject::new(name, subject)),
-        Some((name, _)) => Err(TokenFault::Subject(name.clone())),
-        None => Err(TokenFault::Subject(names.join(", ").into())),
     }
 }
 

@@ -34,13 +34,13 @@ pub enum IntrospectionFault {
 ///
 /// `active` must be `true` itself. Issuer, audience, scope and time are checked as those of a JWT;
 /// `iss` may be absent, because the issuer itself answers, and `exp`, because `active` is asked for
-/// again and again. `rules.token_types` is of no meaning here, but must hold `jwt`.
+/// again and again. `rules.token_types` is of no meaning here: an answer has no header.
 ///
 /// # Errors
 /// [`IntrospectionFault`].
 pub fn read(body: &[u8], token: &str, rules: &TokenRules, now: Now) -> Result<Caller, IntrospectionFault> {
     use IntrospectionFault::{NotAnAnswer, Token};
-    let mut answer = strict::object(body, TOKEN_JSON_DEPTH_MAX)
+    let answer = strict::object(body, TOKEN_JSON_DEPTH_MAX)
         .map_err(|strict::NotStrict| NotAnAnswer("not a JSON object with one meaning"))?;
     match answer.get("active") {
         Some(Value::Bool(true)) => {}
@@ -48,27 +48,37 @@ pub fn read(body: &[u8], token: &str, rules: &TokenRules, now: Now) -> Result<Ca
         // RFC 7662 §2.2: a boolean. `"true"` may mean anything.
         _ => return Err(NotAnAnswer("`active` is neither true nor false")),
     }
-    let issuer = issuer(&answer, rules).map_err(Token)?;
-    let is_said = says_access(&answer).map_err(Token)?;
+    described(answer, Secret::new(token.as_bytes().to_vec()), rules, now).map_err(Token)
+}
+
+/// The caller of `token`, which `answer` says is active.
+pub(super) fn described(
+    mut answer: Map<String, Value>,
+    token: Secret,
+    rules: &TokenRules,
+    now: Now,
+) -> Result<Caller, TokenFault> {
+    let issuer = issuer(&answer, rules)?;
+    let is_said = says_access(&answer)?;
     // Hydra's word for what others call `access`.
     if answer.get("token_use").is_some_and(|usage| usage == "access_token") {
         answer.insert("token_use".to_owned(), "access".into());
     }
-    let judged = token_type::judge(None, &answer, rules).map_err(|why| Token(TokenFault::Type(why)))?;
+    let judged = token_type::judge_claims(&answer, rules).map_err(TokenFault::Type)?;
     // `token_type` is of access tokens alone (RFC 6749 §5.1), so no other mark is needed.
     let token_type = if is_said { TokenType::Access } else { judged };
     let has_expiry = answer.contains_key("exp");
     if !has_expiry {
         answer.insert("exp".to_owned(), NEVER_SECS.into());
     }
-    let mut caller = claims::read(&Arc::new(answer), token_type, issuer, rules, now).map_err(Token)?;
+    let mut caller = claims::read(&Arc::new(answer), token_type, issuer, rules, now)?;
     if !has_expiry {
         caller.expires = Duration::MAX;
         let mut claims = Map::clone(&caller.claims);
         claims.remove("exp");
         caller.claims = Arc::new(claims);
     }
-    caller.introspected = Some(Secret::new(token.as_bytes().to_vec()));
+    caller.introspected = Some(token);
     Ok(caller)
 }
 
@@ -114,12 +124,8 @@ mod tests {
         })
     }
 
-    fn accepting() -> TokenRules {
-        TokenRules { token_types: vec!["jwt".into()], ..rules() }
-    }
-
     fn read_value(answer: &Value) -> Result<Caller, IntrospectionFault> {
-        read(answer.to_string().as_bytes(), "opaque", &accepting(), now())
+        read(answer.to_string().as_bytes(), "opaque", &rules(), now())
     }
 
     fn with(name: &str, value: Value) -> Value {
@@ -192,7 +198,7 @@ mod tests {
             "{\"active\":false,\"active\":true}",
             "<html>",
         ] {
-            let fault = read(text.as_bytes(), "t", &accepting(), now()).unwrap_err();
+            let fault = read(text.as_bytes(), "t", &rules(), now()).unwrap_err();
             assert!(matches!(fault, NotAnAnswer(_)), "{text}: {fault:?}");
         }
         let elsewhere = read_value(&with("aud", json!("https://gw.example/other"))).unwrap();

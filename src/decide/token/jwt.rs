@@ -15,11 +15,10 @@ use crate::{
         json::strict,
         refusal::{NotAccess, Refusal, TokenFault},
         token::{
-            caller::Caller,
-            claims,
+            caller::{Caller, SignedHeader},
+            judged::{check_origin, signed},
             jwk::{KeySet, asymmetric},
             rules::TokenRules,
-            token_type,
         },
     },
 };
@@ -118,16 +117,10 @@ impl<'a> UnverifiedJwt<'a> {
     }
 
     fn check(&self, rules: &TokenRules, keys: &KeySet, now: Now) -> Result<Caller, TokenFault> {
-        if !rules.issuers.iter().any(|issuer| issuer.as_str() == self.issuer) {
-            return Err(TokenFault::Issuer);
-        }
-        if !rules.algorithms.contains(&self.algorithm) {
-            return Err(TokenFault::Algorithm);
-        }
+        check_origin(&self.issuer, self.algorithm, rules)?;
         self.check_signature(keys)?;
-        let token_type = token_type::judge(self.typ.as_deref(), &self.claims, rules).map_err(TokenFault::Type)?;
-        let issuer = rules.issuers.first().ok_or(TokenFault::Issuer)?;
-        claims::read(&self.claims, token_type, issuer, rules, now)
+        let header = SignedHeader { algorithm: self.algorithm, typ: self.typ.as_deref().map(Box::from) };
+        signed(header, &self.claims, rules, now)
     }
 
     pub(super) fn check_signature(&self, keys: &KeySet) -> Result<(), TokenFault> {

@@ -20,6 +20,15 @@ pub enum MachineMark {
 }
 
 impl MachineMark {
+    /// The claim that it is about, besides the client's.
+    #[must_use]
+    pub fn claim(self) -> Option<&'static str> {
+        match self {
+            Self::SubjectIsClient => None,
+            Self::Is(name, _) | Self::Has(name) | Self::ClientAfter(name, _) => Some(name),
+        }
+    }
+
     /// Whether these claims have the mark; `client` is the client of the token.
     #[must_use]
     pub fn is_in(self, claims: &Map<String, Value>, client: Option<&str>) -> bool {

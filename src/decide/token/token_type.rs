@@ -36,11 +36,17 @@ const OTHER_TYPES: [&str; 16] = [
 /// proofs (RFC 9449 §4.2), `token_introspection` in introspection answers (RFC 9701 §5).
 const FOREIGN_CLAIMS: [&str; 7] = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu", "token_introspection"];
 
+/// Claims in which vendors name the kind of a token: Casdoor writes `tokenType: refresh-token`, and
+/// libraries of applications `token_type` or `type`.
+const KINDS: [&str; 3] = ["tokenType", "token_type", "type"];
+
 /// How sure it is that a token is an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenType {
     /// One of the vendor's marks shows it.
     Access,
+    /// A hint shows it, which is enough where `aud` is not the client's id.
+    Likely,
     /// Nothing shows it. An ID token that was requested without `nonce` can look like this.
     Unclear,
 }
@@ -62,6 +68,15 @@ pub(super) fn judge(
     if !rules.token_types.iter().any(|accepted| **accepted == *typ) || is_other(&typ) {
         return Err(NotAccess::Header);
     }
+    judge_as(&typ, claims, rules)
+}
+
+/// As [`judge`], for the claims of a token without a header.
+pub(super) fn judge_claims(claims: &Map<String, Value>, rules: &TokenRules) -> Result<TokenType, NotAccess> {
+    judge_as("jwt", claims, rules)
+}
+
+fn judge_as(typ: &str, claims: &Map<String, Value>, rules: &TokenRules) -> Result<TokenType, NotAccess> {
     if let Some(foreign) = FOREIGN_CLAIMS.into_iter().find(|name| claims.contains_key(*name)) {
         return Err(NotAccess::Has(foreign));
     }
@@ -72,11 +87,29 @@ pub(super) fn judge(
     if claims.contains_key("typ") && !says(claims, "typ", "Bearer") {
         return Err(NotAccess::Says("typ"));
     }
-    let has = |wanted: fn(AccessMark) -> bool| rules.marks.iter().any(|mark| wanted(*mark) && mark.is_on(&typ, claims));
+    if let Some(name) = KINDS.into_iter().find(|name| is_of_other_kind(claims.get(*name))) {
+        return Err(NotAccess::Says(name));
+    }
+    let has = |wanted: fn(AccessMark) -> bool| rules.marks.iter().any(|mark| wanted(*mark) && mark.is_on(typ, claims));
     if claims.contains_key("nonce") && !has(AccessMark::is_said) {
         return Err(NotAccess::Has("nonce"));
     }
-    Ok(if has(|_| true) { TokenType::Access } else { TokenType::Unclear })
+    Ok(match has(AccessMark::is_proof) {
+        true => TokenType::Access,
+        false if has(|_| true) => TokenType::Likely,
+        false => TokenType::Unclear,
+    })
+}
+
+/// Whether the claim of a kind names a refresh token or an ID token, in any spelling:
+/// `refresh-token`, `Refresh`, `urn:ietf:params:oauth:token-type:id_token`. Any other text, such as
+/// `Bearer` or a word of the vendor, says nothing.
+fn is_of_other_kind(kind: Option<&Value>) -> bool {
+    const OTHER: [&str; 7] = ["refresh", "refreshtoken", "rt", "offline", "offlinetoken", "id", "idtoken"];
+    let Some(kind) = kind.and_then(Value::as_str) else { return false };
+    let last = kind.rsplit(':').next().unwrap_or_default();
+    let letters: String = last.chars().filter(char::is_ascii_alphabetic).collect();
+    OTHER.iter().any(|other| letters.eq_ignore_ascii_case(other))
 }
 
 /// Whether `typ`, as [`short`] writes it, is of JWTs with another purpose than access.
@@ -120,11 +153,12 @@ mod tests {
             ("JWT", json!({"azp": "c", "roles": ["r"], "sid": "s", "auth_time": 1}), TokenType::Unclear),
             ("JWT", json!({"client_id": "c"}), TokenType::Access),
             ("JWT", json!({"cid": "c"}), TokenType::Access),
-            ("JWT", json!({"scope": ""}), TokenType::Access),
-            ("JWT", json!({"scp": []}), TokenType::Access),
+            ("JWT", json!({"scope": ""}), TokenType::Likely),
+            ("JWT", json!({"scp": []}), TokenType::Likely),
             ("JWT", json!({"token_use": "access"}), TokenType::Access),
             ("JWT", json!({"typ": "Bearer"}), TokenType::Access),
-            ("JWT", json!({"azp": "c", "azpacr": "1", "roles": ["r"]}), TokenType::Access),
+            ("JWT", json!({"azp": "c", "azpacr": "1", "roles": ["r"]}), TokenType::Likely),
+            ("JWT", json!({"azp": "c", "scope": "s", "tokenType": "access-token"}), TokenType::Access),
         ];
         for (typ, claims, token_type) in cases {
             let judged = judge(Some(typ), claims.as_object().unwrap(), &accepting(&accepted));
@@ -240,6 +274,18 @@ mod tests {
             (json!({"typ": "Refresh"}), false),
             (json!({"typ": "Offline"}), false),
             (json!({"typ": null}), false),
+            (json!({"tokenType": "access-token"}), true),
+            (json!({"tokenType": "refresh-token"}), false),
+            (json!({"tokenType": "RefreshToken"}), false),
+            (json!({"tokenType": "id_token"}), false),
+            (json!({"token_type": "Bearer"}), true),
+            (json!({"token_type": "access"}), true),
+            (json!({"token_type": "refresh"}), false),
+            (json!({"token_type": "ID"}), false),
+            (json!({"token_type": "urn:ietf:params:oauth:token-type:refresh_token"}), false),
+            (json!({"token_type": ["refresh"]}), true),
+            (json!({"type": "refresh"}), false),
+            (json!({"type": "User"}), true),
         ];
         for (claims, verdict) in cases {
             for typ in ["at+jwt", "jwt"] {

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::sleep;
 
 use crate::{
-    base::clock::Clock,
+    base::clock::{Clock, Now},
     decide::{
         mcp::{answer::lists::Lists, request::target::Target},
         policy::evaluate::evaluate,
@@ -70,7 +70,7 @@ impl Lease {
                     let snapshot = gateway.snapshot.load();
                     let Some(server) = snapshot.successor(&before) else { return };
                     if !shows_the_same(&before, server, lists)
-                        || !may_still(server, &caller, &target)
+                        || !may_still(server, &before, &caller, &target, gateway.clock.now())
                         || !leads_on(&snapshot, server, &target)
                     {
                         return;
@@ -84,7 +84,8 @@ impl Lease {
                     None => std::future::pending().await,
                 }
             };
-            let may_stay = |server: &Server, now: &Caller| may_still(server, now, &target);
+            let may_stay =
+                |server: &Server, caller: &Arc<Caller>, now| may_still(server, &before, caller, &target, now);
             let inactive = until_inactive(&gateway, &before, &caller, may_stay);
             tokio::select! {
                 () = expired => {}
@@ -154,10 +155,11 @@ fn shows_the_same(before: &Server, now: &Server, lists: Option<Lists>) -> bool {
     }
 }
 
-/// Repeats the checks of the gate whose result a reload can change: issuer, audience, API key, and
-/// rules.
-fn may_still(server: &Server, caller: &Caller, target: &Target) -> bool {
-    server.still_trusts(caller) && evaluate(&server.policy, caller, target).is_ok()
+/// Repeats the checks of the gate whose result a reload can change: issuer and its requirements,
+/// audience, API key, and rules.
+fn may_still(server: &Server, before: &Server, caller: &Arc<Caller>, target: &Target, now: Now) -> bool {
+    let caller = server.still_trusts(before, caller, now);
+    caller.is_some_and(|caller| evaluate(&server.policy, &caller, target).is_ok())
 }
 
 /// Whether a path beside the MCP endpoint still passes through to `server`.

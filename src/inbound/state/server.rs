@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use serde_json::Value;
 
 use crate::{
     authorization_server::embedded::Embedded,
@@ -21,7 +22,7 @@ use crate::{
         refusal::Refusal,
         resource_server::challenge::Challenges,
         routing::{Ending, Routes},
-        token::{api_key::ApiKeys, caller::Caller, presented::Presented},
+        token::{api_key::ApiKeys, caller::Caller, judged::judged_again, presented::Presented},
     },
     inbound::state::documents::Documents,
     observe::metrics::ServerSeries,
@@ -116,6 +117,18 @@ pub struct Server {
     pub stream_keep_alive: Option<Duration>,
     /// How a refused `tools/call` is answered.
     pub deny_as: DenyAs,
+}
+
+/// The same caller by the changed settings of `issuer`; `verified_by` are those of before.
+fn judged_under(issuer: &IssuerKeys, verified_by: &IssuerKeys, caller: &Caller, now: Now) -> Option<Caller> {
+    // An opaque token is asked for again soon, where the issuer now introspects.
+    let is_known = match caller.introspected() {
+        Some(_) => issuer.introspector().is_some(),
+        None => issuer.signs() && issuer.has_keys_of(verified_by),
+    };
+    let again = judged_again(caller, issuer.rules(), now).ok().filter(|_| is_known)?;
+    let has_less = caller.scopes().iter().any(|scope| !again.scopes().contains(scope));
+    (again.principal() == caller.principal() && !has_less).then_some(again)
 }
 
 impl Server {
@@ -256,14 +269,27 @@ impl Server {
         Ok(caller)
     }
 
-    /// Whether it would still take the credential of `caller`, which an earlier configuration took.
+    /// The caller as it is now, if it would still take the credential of `caller`, which the server
+    /// `before` of an earlier configuration took.
+    ///
+    /// Where the settings of the issuer have changed, the token is judged anew: another claim may
+    /// be required now, or its client may have been removed (P7). A token loses nothing but the
+    /// caller it was: where its keys come from another place, or where it would now be another
+    /// caller or one with less scope, it is not taken. The client may present it again.
     #[must_use]
-    pub fn still_trusts(&self, caller: &Caller) -> bool {
+    pub fn still_trusts(&self, before: &Self, caller: &Arc<Caller>, now: Now) -> Option<Arc<Caller>> {
         if caller.has_api_key() {
-            return self.api_keys.still_hold(caller, &self.series.name);
+            return self.api_keys.still_hold(caller, &self.series.name).then(|| Arc::clone(caller));
         }
-        self.issuers.iter().any(|issuer| issuer.rules().issuers.contains(caller.issuer()))
-            && caller.is_for(&self.resource, &self.audiences).is_ok()
+        let named = caller.claims().get("iss").and_then(Value::as_str).unwrap_or(caller.issuer().as_str());
+        let is_named = |issuer: &&Arc<IssuerKeys>| issuer.rules().issuers.iter().any(|one| one.as_str() == named);
+        let (issuer, verified_by) = (self.issuers.iter().find(is_named)?, before.issuer_of(caller)?);
+        let caller = if issuer.id() == verified_by.id() {
+            Arc::clone(caller)
+        } else {
+            Arc::new(judged_under(issuer, verified_by, caller, now)?)
+        };
+        caller.is_for(&self.resource, &self.audiences).is_ok().then_some(caller)
     }
 
     /// The issuer of the caller's token.

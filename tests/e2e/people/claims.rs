@@ -8,6 +8,7 @@ mod clients;
 mod issuers;
 mod marks;
 mod recipes;
+mod reloads;
 
 /// A call with this token.
 fn ask(token: &Mint) -> Ask {

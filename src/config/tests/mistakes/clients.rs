@@ -1,6 +1,6 @@
 //! Mistakes in `client_ids`, `required_claims` and `accepted_issuers`, and the warning about Entra.
 
-use super::{super::warnings, Case, ISSUER, changed};
+use super::{super::warnings, Case, ISSUER, changed, problems};
 
 pub(super) const CASES: &[Case] = &[
     (
@@ -27,6 +27,13 @@ pub(super) const CASES: &[Case] = &[
         "    issuer: https://login.example.com\n    client_ids: any\n    required_claims: {aud: [x], scope: [a]}\n",
         &[
             "7:17 authorization_servers.corporate.client_ids: found \"any\"; expected `required_claims` beside `any`, with a claim that only your organization's tokens have, such as `required_claims: {org_id: [YOUR_ORGANIZATION]}`; or a list of client ids",
+        ],
+    ),
+    (
+        ISSUER,
+        "    issuer: https://login.example.com\n    accepted_issuers: [https://accounts.google.com.]\n    client_ids: any\n    required_claims: {hd: [a.example]}\n",
+        &[
+            "8:17 authorization_servers.corporate.client_ids: found \"any\"; expected a list of client ids: anyone can have a client and a user at https://accounts.google.com.",
         ],
     ),
     (
@@ -102,4 +109,78 @@ fn people_a2_a7_what_is_written_is_explained_and_read_again() {
     }
     let again = super::super::read(&printed).unwrap_or_else(|problems| panic!("{problems}\n{printed}")).settings;
     assert_eq!(again.authorization_servers, first.authorization_servers);
+}
+
+/// The issuer of an embedded server is `public_url` and its path: with two entries, the first one's
+/// keys would verify its tokens.
+#[test]
+fn people_a7_attack_235_an_embedded_issuer_is_in_one_entry_only_in_either_order() {
+    const EMBEDDED: &str = "  own:\n    embedded: {path: /oauth, login: {oidc: {issuer: \"https://idp.example.net\", client_id: a, client_secret: \"env:SESSION_KEY\"}}, grants: [{scopes: [\"a\"]}], store: {memory: true}}\n";
+    let twice = "found the issuer of authorization_servers.";
+    for (entry, place) in [
+        ("    issuer: https://mcp.example.com/oauth\n", "corporate; expected each issuer once"),
+        (
+            "    issuer: https://login.example.com\n    accepted_issuers: [https://mcp.example.com/oauth]\n",
+            "corporate.accepted_issuers[0]; expected each issuer once",
+        ),
+    ] {
+        for (text, place) in [
+            (format!("  corporate:\n{entry}{EMBEDDED}"), place),
+            (format!("{EMBEDDED}  corporate:\n{entry}"), "own; expected each issuer once"),
+        ] {
+            let told = problems(&changed(&format!("  corporate:\n{ISSUER}"), &text));
+            assert!(told.iter().any(|line| line.ends_with(&format!("{twice}{place}"))), "{text}: {told:?}");
+        }
+    }
+}
+
+/// A claim that each user or client of the issuer has, or can get, keeps no user out.
+#[test]
+fn people_a2_attack_234_what_is_no_claim_of_an_organization() {
+    let of = |profile: &str, required: &str| {
+        let more = format!("    profile: {profile}\n    client_ids: any\n    required_claims: {{{required}}}\n");
+        changed(ISSUER, &format!("{ISSUER}{more}"))
+    };
+    for (profile, required) in [
+        ("generic", "email_verified: [true]"),
+        ("wso2", "aut: [APPLICATION_USER]"),
+        ("generic", "scopes: [a]"),
+        ("scalekit", "scopes: [a]"),
+        ("generic", "permissions: [a]"),
+        ("entra", "roles: [a]"),
+        ("generic", "token_type: [Bearer]"),
+        ("generic", "tokenType: access-token"),
+        ("generic", "ver: [\"2.0\"]"),
+        ("generic", "acr: [\"1\"]"),
+        ("generic", "amr: [pwd]"),
+        ("auth0", "gty: [password]"),
+        ("generic", "idtyp: [user]"),
+        ("generic", "auth_time: [1]"),
+        ("generic", "tid: [\"\"]"),
+        ("generic", "tid: [\" \"]"),
+        ("generic", "org_id: [true]"),
+        ("generic", "org_id: [org-1, false]"),
+        ("generic", "org_id: {glob: \"org-*\"}"),
+        ("keycloak", "clientHost: [a]"),
+        ("entra", "appid: [a]"),
+        ("generic", "/aud/0: [a]"),
+    ] {
+        let told = problems(&of(profile, required));
+        assert!(told.concat().contains("expected `required_claims` beside `any`"), "{profile} {required}: {told:?}");
+    }
+    for (profile, required) in [
+        ("wso2", "org_id: [org-1]"),
+        ("generic", "tid: [t]"),
+        ("generic", "hd: [a.example]"),
+        ("generic", "tenant: [42]"),
+        ("generic", "\"https://acme.example/org_id\": [a]"),
+        ("generic", "/realm_access/roles: [mcp]"),
+        ("generic", "color: [red], org_id: [a]"),
+    ] {
+        let told: Vec<String> = warnings(&of(profile, required));
+        assert!(!told.concat().contains("client_ids"), "{profile} {required}: {told:?}");
+    }
+    let told = warnings(&of("generic", "color: [red]")).concat();
+    assert!(told.contains("7:17") || told.contains("client_ids"), "{told}");
+    assert!(told.contains("if users or clients of others can get this value in color, they get in"), "{told}");
 }

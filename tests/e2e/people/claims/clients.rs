@@ -167,6 +167,11 @@ async fn people_a2_attack_231_attack_232_attack_233_which_tokens_a_list_of_clien
         claims.as_object_mut().unwrap().remove(name);
         claims
     };
+    let casdoor = |kind: &str| {
+        let claims = json!({"owner": "acme", "name": "ada", "sub": "u-1", "aud": ["web"], "azp": "web", "scope": "openid",
+                            "tokenType": kind, "nonce": ""});
+        shaped(&world, Some("JWT"), &claims)
+    };
     let no = Want::Status(401);
     world
         .verdicts(vec![
@@ -195,6 +200,19 @@ async fn people_a2_attack_231_attack_232_attack_233_which_tokens_a_list_of_clien
                 ask(&shaped(&world, Some("JWT"), &json!({"sub": "u-1", "aud": "web", "azp": "web", "sid": "s"}))),
                 no,
             ),
+            row(
+                "233 an ID token with scope",
+                ask(&shaped(
+                    &world,
+                    Some("JWT"),
+                    &json!({"sub": "u-1", "aud": "web", "azp": "web", "scope": "openid", "email": "a@b.example",
+                            "auth_time": 1, "sid": "s"}),
+                )),
+                no,
+            ),
+            row("233 a refresh token of Casdoor", ask(&casdoor("refresh-token").headless("kid")), no),
+            row("an access token of Casdoor", ask(&casdoor("access-token").headless("kid")), Want::Passes),
+            row("233 token_type is refresh", of(json!({"token_type": "refresh"})), no),
             row("233 a logout token", of(json!({"events": {}})), no),
             row("233 token_use is id", of(json!({"token_use": "id"})), no),
         ])

@@ -71,8 +71,11 @@ async fn people_a7_attack_235_an_issuer_is_in_one_entry_only() {
         "  house: {issuer: \"@ISSUER@\", accepted_issuers: [\"https://b.example\"]}\n  other: {issuer: \"https://b.example\"}\n",
         "  house: {issuer: \"@ISSUER@\", accepted_issuers: [\"@ISSUER@\"]}\n",
         "  house: {issuer: \"@ISSUER@\"}\n  other: {issuer: \"https://b.example\", accepted_issuers: [\"@ISSUER@\"]}\n",
+        // The issuer of an embedded one is the address of the gateway.
+        "  house: {issuer: \"@ISSUER@\", accepted_issuers: [\"@PUBLIC@/oauth\"]}\n  own: {embedded: {path: /oauth, login: {oidc: {issuer: \"https://idp.example.net\", client_id: a, client_secret: \"env:SECRET\"}}, grants: [{scopes: [a]}], store: {memory: true}}}\n",
     ] {
-        let ended = Plan::standard().issuers(issuers).try_start().await.err().unwrap();
+        let plan = Plan::standard().issuers(issuers).environment("SECRET", "a-secret-of-the-gateway");
+        let ended = plan.try_start().await.err().unwrap();
         assert!(ended.output.contains("expected each issuer once"), "{}", ended.output);
     }
 }
@@ -108,8 +111,8 @@ async fn people_a7_metadata_of_another_issuer_is_told_with_the_line_to_write() {
     let path = world.config_path();
     let other = "https://env.scalekit.example/resources/res_1".to_owned();
     names(&world, &other);
-    // A reload that changes the entry fetches the metadata anew.
-    let yaml = std::fs::read_to_string(&path).unwrap().replace("house: {issuer:", "house: {clock_skew: 31s, issuer:");
+    // A reload that changes how the issuer is reached forgets what it said.
+    let yaml = std::fs::read_to_string(&path).unwrap().replace("house: {issuer:", "house: {allow_http: true, issuer:");
     std::fs::write(&path, yaml).unwrap();
     world.gateway.signal("HUP");
     let token: Mint = world.mint();

@@ -95,6 +95,37 @@ async fn people_a3_b17_the_first_claim_that_is_there_names_the_caller() {
     world.close().await;
 }
 
+/// Two users of one client, whose tokens name no user: not one caller, but none.
+#[tokio::test]
+async fn people_a3_attack_296_users_of_one_client_are_never_one_caller() {
+    let world = world("keycloak", ", subject_claims: [sub, client_id]").await;
+    let of = |claims: Value| {
+        let claims = shaped(&world, Some("JWT"), &claims).claim("aud", json!("account")).claim("typ", json!("Bearer"));
+        ask(&claims.claim("client_id", json!("web")).claim("azp", json!("web")))
+    };
+    let no = Want::Status(401);
+    world
+        .verdicts(vec![
+            row("a service account", of(json!({})), Want::Passes),
+            row(
+                "a service account with a session",
+                of(json!({"sid": "s", "preferred_username": "service-account-web"})),
+                Want::Passes,
+            ),
+            row("296 a user by name", of(json!({"preferred_username": "ada"})), no),
+            row("296 a user by session", of(json!({"sid": "s-1"})), no),
+            row("296 another user by session", of(json!({"sid": "s-2"})), no),
+            row("296 a user by address", of(json!({"email": "ada@example.com"})), no),
+            row("296 a user by time", of(json!({"auth_time": 1})), no),
+        ])
+        .await;
+    let reply = world.send(&of(json!({"sid": "s-1"}))).await;
+    assert_eq!(reply.reason(), "token_subject");
+    assert!(reply.challenge().contains("it has no text in sub"), "{}", reply.challenge());
+    world.gateway.line(|line| line.contains("a claim of the client names no user")).await;
+    world.close().await;
+}
+
 /// A user whose `sub` equals the id of a client owns nothing of that client, and the other way
 /// round.
 #[tokio::test]

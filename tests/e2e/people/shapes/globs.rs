@@ -46,6 +46,46 @@ async fn people_a5_a_glob_admits_the_addresses_of_a_domain() {
     world.close().await;
 }
 
+/// Users of many issuers type their address themselves.
+#[tokio::test]
+async fn people_a5_attack_297_an_address_that_the_token_calls_unverified_is_no_address() {
+    for claims in ["{email: {glob: \"*@example.com\"}}", "{/email: ada@example.com}"] {
+        let world = world(claims).await;
+        let of = |name: &str, value: Value| {
+            let token = world.mint().claim("email", json!("ada@example.com")).claim(name, value);
+            Ask::post("/mcp", call("engineers")).token(&token.token())
+        };
+        let refused = Want::Error(403, 40302);
+        world
+            .verdicts(vec![
+                row("nothing is said", of("department", json!("eng")), Want::Passes),
+                row("verified", of("email_verified", json!(true)), Want::Passes),
+                row("verified, as text", of("email_verified", json!("true")), Want::Passes),
+                row("297 unverified", of("email_verified", json!(false)), refused),
+                row("297 unverified, as text", of("email_verified", json!("false")), refused),
+                row("297 something else", of("email_verified", json!(1)), refused),
+                row("297 by Entra", of("xms_edov", json!(false)), refused),
+            ])
+            .await;
+        world.close().await;
+    }
+    let issuers = "  house: {issuer: \"@ISSUER@\", required_claims: {email: {glob: \"*@example.com\"}}}\n";
+    let world = Plan::standard().issuers(issuers).start().await;
+    let of = |verified: bool| {
+        let token = world.mint().claim("email", json!("ada@example.com")).claim("email_verified", json!(verified));
+        Ask::post("/mcp", call("safe")).token(&token.token())
+    };
+    world
+        .verdicts(vec![
+            row("a required address", of(true), Want::Passes),
+            row("297 a required address, unverified", of(false), Want::Status(401)),
+        ])
+        .await;
+    let reply = world.send(&of(false)).await;
+    assert!(reply.challenge().contains("its email_verified is absent or has another value"), "{}", reply.challenge());
+    world.close().await;
+}
+
 #[tokio::test]
 async fn people_a5_attack_243_addresses_that_look_alike_are_refused() {
     let world = world("{email: {glob: \"*@example.com\"}}").await;
