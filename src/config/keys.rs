@@ -91,9 +91,9 @@ pub(super) fn file() -> KeySection {
             KeyRow::optional(
                 "hosts",
                 list("host names", HOST),
-                "Names in `Host` that are accepted besides the host of `public_url`, such as `mcp.internal` or \
-                 `\"10.0.0.5:8443\"`; without a port, at any port. They are never published, and they are not browser \
-                 origins.",
+                "Names in `Host`, and in a TLS handshake, that are accepted besides the host of `public_url`, such as \
+                 `mcp.internal`, `\"10.0.0.5:8443\"` or `\"[fd00::1]\"`; without a port, at any port. They are never \
+                 published, and they are not browser origins.",
             ),
             KeyRow::optional(
                 "trusted_proxies",

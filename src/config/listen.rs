@@ -1,7 +1,7 @@
 //! Reads where clients connect: `public_url`, `listen` and `admin`.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -44,8 +44,15 @@ pub(super) fn trusted_proxies(field: &Field<'_>) -> Vec<AddressRange> {
 
 /// `hosts`.
 pub(super) fn hosts(field: &Field<'_>) -> Vec<HostName> {
-    const EXPECTED: &str = "a host name or an address, perhaps with a port, such as mcp.internal or \"10.0.0.5:8443\"";
-    let host = |item: &Field<'_>| HostName::read(item.text(EXPECTED)?).or_else(|| item.wrong(EXPECTED));
+    const EXPECTED: &str = "a host name or an address, perhaps with a port, such as mcp.internal, \"10.0.0.5:8443\" \
+                            or \"[fd00::1]\"";
+    let host = |item: &Field<'_>| {
+        let text = item.text(EXPECTED)?;
+        if text.parse::<Ipv6Addr>().is_ok() {
+            return item.wrong(&format!("the address in brackets: \"[{text}]\""));
+        }
+        HostName::read(text).or_else(|| item.wrong(EXPECTED))
+    };
     field.distinct("host names").unwrap_or_default().iter().filter_map(host).collect()
 }
 

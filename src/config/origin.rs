@@ -37,6 +37,10 @@ fn origin(field: &Field<'_>) -> Option<HeaderValue> {
         (_, Some(scheme)) => is_serialized(&format!("{scheme}://x")),
         (None, None) => text == "null" || is_serialized(text),
     };
+    if text == "null" {
+        let expected = "the origin of your page: every web page can call as null, from a sandboxed frame";
+        field.reading.warning(&field.place, "null", expected);
+    }
     if !is_good {
         return field.wrong(if text.contains('*') { PATTERN } else { EXPECTED });
     }

@@ -38,9 +38,15 @@ pub enum Refusal {
     BadRequest(&'static str),
     /// No server and no document at this path.
     NotFound,
-    /// Not a name of the gateway (`Host`, `:authority` or TLS server name); the host of
-    /// `public_url`.
+    /// Not a name of the gateway, in `Host` or `:authority`; the host of `public_url`.
     Misdirected(Box<str>),
+    /// TLS was opened for a name that is not the gateway's, and `Host` names the gateway.
+    MisdirectedTls {
+        /// The server name (SNI) of the handshake.
+        asked: Box<str>,
+        /// The host of `public_url`.
+        own: Box<str>,
+    },
     /// This path does not take this method; what it takes.
     Method(&'static str),
     /// A request target over the limit.
@@ -53,6 +59,8 @@ pub enum Refusal {
     Expectation,
     /// A browser page from this origin, which is not allowed.
     ForeignOrigin(Box<str>),
+    /// A browser page without an origin of its own: `Origin: null`.
+    NullOrigin,
     /// The script of a service worker, which would stand between the browser and the gateway's own
     /// pages.
     ServiceWorker,
@@ -64,6 +72,8 @@ pub enum Refusal {
     // --- who asks ---
     /// No credential came.
     NoCredential,
+    /// No credential came, and the body is longer than a body without one may be.
+    LargeWithoutToken(u64),
     /// No credential came, and what the request asks for is not public.
     SignIn {
         /// All scopes that it needs, in the order of the configuration.

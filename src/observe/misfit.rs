@@ -2,7 +2,11 @@
 
 use std::time::Instant;
 
-use crate::{base::names::ServerName, decide::fields::origin::Sites, observe::observer::Observe};
+use crate::{
+    base::names::ServerName,
+    decide::{fields::origin::Sites, refusal::Refusal},
+    observe::observer::Observe,
+};
 
 /// How much of a host name is logged.
 const NAME_CHARS_MAX: usize = 255;
@@ -18,26 +22,47 @@ impl Observe {
         }
     }
 
-    /// A request came for a host that is not the gateway's, or not that of its TLS handshake.
-    pub fn unknown_host(&self, came: &str, tls_name: Option<&str>, sites: &Sites) {
+    /// A request came for a host that is not the gateway's.
+    pub fn unknown_host(&self, came: &str, sites: &Sites) {
         if let Some(left_out) = self.misfits.admit("host", Instant::now()) {
             let came: String = came.chars().take(NAME_CHARS_MAX).collect();
             tracing::warn!(
-                host = %came, tls_name, accepted = %sites.names(), left_out,
+                host = %came, accepted = %sites.names(), left_out,
                 "refused a request for a host name that is not one of the gateway's: if clients or probes use it, add it to `hosts`"
             );
         }
     }
 
-    /// A page of another origin called a server.
-    pub fn foreign_origin(&self, server: &ServerName, origin: &str) {
-        if let Some(left_out) = self.misfits.admit("origin", Instant::now()) {
-            let line = format!("allowed_origins: [\"{origin}\"]");
+    /// A request came over TLS that was opened for a name that is not the gateway's.
+    pub fn unknown_tls_name(&self, asked: &str, sites: &Sites) {
+        if let Some(left_out) = self.misfits.admit("tls", Instant::now()) {
             tracing::warn!(
-                %server, origin, line, left_out,
-                "refused a browser page of another origin: if it is your own page, add the line to the server"
+                tls_name = %asked, accepted = %sites.names(), left_out,
+                "refused a request whose TLS handshake asked for a name that is not one of the gateway's: if a proxy in front asks for it, add it to `hosts`, or set the name that the proxy asks for (nginx: `proxy_ssl_name`, haproxy: `sni`)"
             );
         }
+    }
+
+    /// A page of another origin called a server, and was refused.
+    pub fn foreign_origin(&self, server: &ServerName, refusal: &Refusal) {
+        let is_null = *refusal == Refusal::NullOrigin;
+        let (kind, origin) = match refusal {
+            Refusal::ForeignOrigin(origin) => ("origin", &**origin),
+            Refusal::NullOrigin => ("null", "null"),
+            _ => return,
+        };
+        let Some(left_out) = self.misfits.admit(kind, Instant::now()) else { return };
+        if is_null {
+            return tracing::warn!(
+                %server, origin, left_out,
+                "refused a browser page without an origin of its own, such as a local file or a sandboxed frame: if it is your own page, serve it from a web server and allow that origin; `null` would allow every web page"
+            );
+        }
+        let line = format!("allowed_origins: [\"{origin}\"]");
+        tracing::warn!(
+            %server, origin, line, left_out,
+            "refused a browser page of another origin: if it is your own page, add the line to the server"
+        );
     }
 
     /// The head of a request is larger than the longest `limits.token` leaves room for.

@@ -138,7 +138,8 @@ pub(super) fn section() -> KeySection {
             ),
             "Browser origins that are allowed besides the origin of `public_url`. Pages of other origins get 403. \
              `http://localhost:*` stands for every port of a host, and `chrome-extension://*` for every page of a \
-             scheme that web sites do not have.",
+             scheme that web sites do not have. `null` is what sandboxed frames and local files send: with it, every \
+             web page may call.",
         ),
         KeyRow::section("limits", limits::section()),
         BATCHES.row(),

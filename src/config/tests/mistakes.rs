@@ -157,7 +157,7 @@ fn what_is_right_is_neither_refused_nor_warned_of() {
         ("/weather/mcp", "/"),
         (
             ACCESS,
-            "    access: authenticated\n    batches: refuse\n    legacy_sse: false\n    allowed_origins: [\"null\", \"vscode-webview://x1\", \"http://[::1]:3000\"]\n",
+            "    access: authenticated\n    batches: refuse\n    legacy_sse: false\n    allowed_origins: [\"vscode-webview://x1\", \"http://[::1]:3000\"]\n",
         ),
         (ACCESS, "    access: authenticated\n    audiences: [\"https://mcp.example.com\", \"api://x\"]\n"),
         (

@@ -75,7 +75,7 @@ servers:
     deny_as: challenge
     credential: {header: {name: x-api-key, value: "file:secret"}}
     identity_headers: {x-auth-subject: sub, x-auth-email: email}
-    allowed_origins: ["https://app.example.com", null]
+    allowed_origins: ["https://app.example.com", "http://localhost:*"]
     limits: {request_body: 4MiB, json_depth: 64, streams_per_caller: 64, sessions_per_caller: 5000, upstream_connections: 2, requests_per_caller: 32, body_bytes_per_caller: 8MiB}
     batches: 2025-03-26
     stream_keep_alive: 15s
@@ -156,7 +156,7 @@ fn the_documented_example_means_what_it_says() {
     let Credential::Header(name, value) = &server.credential else { panic!("a header") };
     assert_eq!((name.as_str(), value.as_bytes(), value.is_sensitive()), ("x-api-key", &b"hunter2"[..], true));
     assert_eq!((server.batches, server.stream_keep_alive), (true, Some(Duration::from_secs(15))));
-    assert_eq!(server.allowed_origins, ["https://app.example.com", "null"].map(HeaderValue::from_static));
+    assert_eq!(server.allowed_origins, ["https://app.example.com", "http://localhost:*"].map(HeaderValue::from_static));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Decides which `Host` names and `Origin` values a server accepts (SPEC A.4, D.5).
 
-use std::fmt;
+use std::{fmt, net::Ipv6Addr};
 
 use http::{HeaderMap, HeaderValue, header};
 
@@ -122,6 +122,25 @@ impl Sites {
         Refusal::Misdirected(self.own_name())
     }
 
+    /// As [`Self::misdirected`], of a request whose TLS handshake asked for another host.
+    #[must_use]
+    pub fn misdirected_tls(&self, asked: &str) -> Refusal {
+        Refusal::MisdirectedTls { asked: asked.into(), own: self.own_name() }
+    }
+
+    /// Whether `name`, the server name of a TLS handshake, is a name of the gateway (SPEC F-19). It
+    /// may be another one than the request names: a proxy that encrypts anew asks for the name that
+    /// it dials, and passes on the `Host` of its client.
+    #[must_use]
+    pub fn tls_name_is_ours(&self, name: &str) -> bool {
+        self.is_own_host(name) || self.hosts.iter().any(|other| is_same_host(&other.host, name))
+    }
+
+    /// Whether `host` is that of `public_url`, where every loopback name is one machine.
+    fn is_own_host(&self, host: &str) -> bool {
+        if is_loopback(&self.own.host) { is_loopback(host) } else { is_same_host(&self.own.host, host) }
+    }
+
     /// Whether `authority`, from `Host` or `:authority`, is a name of the gateway (SPEC D-41,
     /// attack 99). The upstream gets another `Host`, so its own guard against DNS rebinding cannot
     /// see the name: this check replaces it.
@@ -132,14 +151,9 @@ impl Sites {
     #[must_use]
     pub fn host_is_ours(&self, authority: &str) -> bool {
         let Some((host, port)) = split_port(authority) else { return false };
-        let port = port.or(default_port(&self.own.scheme));
-        let is_loopback = |host: &str| LOOPBACK.iter().any(|name| name.eq_ignore_ascii_case(host));
-        let is_ours = if is_loopback(&self.own.host) {
-            is_loopback(host)
-        } else {
-            self.own.host.eq_ignore_ascii_case(host) && port == self.own.port
-        };
-        is_ours || self.hosts.iter().any(|other| other.host.eq_ignore_ascii_case(host) && other.takes(port))
+        let is_own_port = is_loopback(&self.own.host) || port.or(default_port(&self.own.scheme)) == self.own.port;
+        self.is_own_host(host) && is_own_port
+            || self.hosts.iter().any(|other| is_same_host(&other.host, host) && other.takes(port))
     }
 
     /// Whether the calling page is allowed (SPEC D-40, attack 105). Returns the origin to repeat in
@@ -147,14 +161,18 @@ impl Sites {
     /// another origin. A loopback origin at another port is another origin and must be listed.
     ///
     /// # Errors
-    /// [`Refusal::ForeignOrigin`].
+    /// [`Refusal::ForeignOrigin`] and [`Refusal::NullOrigin`].
     pub fn origin_verdict(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
         let mut lines = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = lines.next() else {
             return Ok(None);
         };
         let is_allowed = lines.next().is_none() && origin.to_str().is_ok_and(|origin| self.allows(origin));
-        if is_allowed { Ok(Some(origin.clone())) } else { Err(Refusal::ForeignOrigin(shown(origin))) }
+        match origin.as_bytes() {
+            _ if is_allowed => Ok(Some(origin.clone())),
+            b"null" => Err(Refusal::NullOrigin),
+            _ => Err(Refusal::ForeignOrigin(shown(origin))),
+        }
     }
 
     fn allows(&self, origin: &str) -> bool {
@@ -183,8 +201,13 @@ impl HostName {
         Some(Self { host: host.to_ascii_lowercase().into(), port })
     }
 
+    /// A request without a port has the default of its scheme, which a proxy in front may change.
     fn takes(&self, port: Option<u16>) -> bool {
-        self.port.is_none() || self.port == port
+        match (self.port, port) {
+            (None, _) => true,
+            (Some(own), Some(port)) => own == port,
+            (Some(own), None) => matches!(own, 80 | 443),
+        }
     }
 }
 
@@ -245,6 +268,16 @@ impl Site {
     }
 }
 
+fn is_loopback(host: &str) -> bool {
+    LOOPBACK.iter().any(|name| is_same_host(name, host))
+}
+
+/// Names in any case; addresses of IPv6 in any spelling.
+fn is_same_host(one: &str, other: &str) -> bool {
+    let address = |host: &str| host.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
+    one.eq_ignore_ascii_case(other) || address(one).is_some_and(|one| address(other) == Some(one))
+}
+
 fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "https" => Some(443),
@@ -254,16 +287,13 @@ fn default_port(scheme: &str) -> Option<u16> {
 }
 
 /// Splits `host[:port]`, and accepts only a host with one spelling except for its case: a name
-/// without a dot at the end, an address, or an address in brackets; no userinfo, no escapes.
+/// without a dot at the end, an address, or an address in brackets; no userinfo, no escapes, and no
+/// port 0.
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let bracketed = authority.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let (host, rest) = match bracketed {
         Some((address, rest)) => {
-            let is_address = address.contains(':')
-                && address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
-            if !is_address {
-                return None;
-            }
+            address.parse::<Ipv6Addr>().ok()?;
             authority.split_at_checked(address.len() + 2).filter(|(_, after)| *after == rest)?
         }
         None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
@@ -280,7 +310,8 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
         None => rest.is_empty().then_some((host, None)),
         Some(digits) => {
             let is_port = matches!(digits.len(), 1..=5) && digits.bytes().all(|byte| byte.is_ascii_digit());
-            is_port.then(|| digits.parse().ok()).flatten().map(|port| (host, Some(port)))
+            let port = is_port.then(|| digits.parse().ok()).flatten().filter(|port| *port > 0);
+            port.map(|port| (host, Some(port)))
         }
     }
 }

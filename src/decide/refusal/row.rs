@@ -158,6 +158,8 @@ pub enum Sentence<'r> {
     Bytes(&'static str, u64, &'static str),
     /// Its beginning, and a name of the gateway that ends it.
     Named(&'static str, &'r str),
+    /// A name of the client stands between the first two texts; a name of the gateway ends it.
+    Between(&'static str, &'r str, &'static str, &'r str),
     /// A page's origin stands between the first two texts, and again before the last.
     Origin(&'static str, &'r str, &'static str, &'static str),
     /// What was asked for stands between the first two texts; the detail ends it.

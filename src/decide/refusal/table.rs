@@ -25,7 +25,7 @@ impl Refusal {
         use By::{Departure, Gateway, Policy, Upstream};
         use ChallengeKind::{Bare, Error, None};
         use Hint::{AcceptEncoding, Allow, RetryAfter};
-        use Sentence::{Asked, Bytes, Detail, Named, Needs, Origin, Seconds, Token, Whole};
+        use Sentence::{Asked, Between, Bytes, Detail, Named, Needs, Origin, Seconds, Token, Whole};
         use UpstreamFailure::{Timeout, Unfit, Unreachable};
 
         let ((status, code, reason), (challenge, hint, by), sentence) = match self {
@@ -43,6 +43,17 @@ impl Refusal {
                 (StatusCode::MISDIRECTED_REQUEST, 42101, "misdirected"),
                 (None, Hint::None, Gateway),
                 Named("this gateway does not serve that host name; it is reached as ", host),
+            ),
+            Self::MisdirectedTls { asked, own } => (
+                (StatusCode::MISDIRECTED_REQUEST, 42102, "misdirected_tls"),
+                (None, Hint::None, Gateway),
+                Between(
+                    "the TLS handshake asked for ",
+                    asked,
+                    ", which is not a name of this gateway: a client or a proxy must ask for a name (SNI) that the \
+                     gateway has, such as ",
+                    own,
+                ),
             ),
             Self::Method(allowed) => (
                 (StatusCode::METHOD_NOT_ALLOWED, 40501, "method_not_allowed"),
@@ -83,6 +94,14 @@ impl Refusal {
                     "\"]",
                 ),
             ),
+            Self::NullOrigin => (
+                (StatusCode::FORBIDDEN, 40309, "null_origin"),
+                (None, Hint::None, Gateway),
+                Whole(
+                    "browser pages without an origin of their own (local files, sandboxed frames) may not call this \
+                     server: serve the page from a web server, such as http://localhost, and have its origin allowed",
+                ),
+            ),
             Self::ServiceWorker => (
                 (StatusCode::FORBIDDEN, 40308, "service_worker"),
                 (None, Hint::None, Gateway),
@@ -103,6 +122,15 @@ impl Refusal {
                 (StatusCode::UNAUTHORIZED, 40101, "no_credential"),
                 (Bare, Hint::None, Gateway),
                 Whole("this server needs an access token: send it as Authorization: Bearer"),
+            ),
+            Self::LargeWithoutToken(bytes) => (
+                (StatusCode::UNAUTHORIZED, 40104, "large_without_token"),
+                (Bare, Hint::None, Gateway),
+                Bytes(
+                    "without an access token a request may have at most ",
+                    *bytes,
+                    " bytes: send less, or sign in and send the token as Authorization: Bearer",
+                ),
             ),
             Self::SignIn { needed } => (
                 (StatusCode::UNAUTHORIZED, 40103, "sign_in_needed"),

@@ -114,8 +114,12 @@ impl Judge<'_> {
         crossing::check_connection(&head.headers, &server.identity_names)?;
         headers::check_shape(&head.headers)?;
         headers::check_media(&head.headers)?;
-        let bytes = server.limits.request_body.min(ANONYMOUS_BODY_BYTES_MAX);
-        let bounds = BodyBounds { limit: BodyLimit::Fixed(bytes), time: EMBEDDED_BODY_TIMEOUT };
+        let limit = match server.limits.request_body {
+            // A token would not help.
+            bytes if bytes <= ANONYMOUS_BODY_BYTES_MAX => BodyLimit::OfServer(bytes),
+            _ => BodyLimit::Fixed(ANONYMOUS_BODY_BYTES_MAX),
+        };
+        let bounds = BodyBounds { limit, time: EMBEDDED_BODY_TIMEOUT };
         let charge = place.charge_later();
         let upload = usage.upload_anonymous(address, place);
         let body = tokio::select! {
@@ -155,6 +159,11 @@ fn judge(of: &Judge<'_>, asked: &McpRequest, record: &mut Record) -> Result<Perm
 /// A message that cannot be judged may not come without a token, so its client gets the challenge
 /// as on any other server. What is about the connection, or the gateway's room, stays as it is.
 fn challenged(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::BodyTooLarge(BodyLimit::Fixed(bytes)) => return Refusal::LargeWithoutToken(bytes),
+        Refusal::BodyTooLarge(BodyLimit::OfServer(_)) => return refusal,
+        _ => {}
+    }
     let row = refusal.row();
     let is_about_message = row.status.is_client_error()
         && !matches!(row.status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)

@@ -7,12 +7,9 @@ use http::{
 };
 
 use crate::{
-    base::{
-        limits::{
-            connections::{HEADER_FIELDS_MAX, URI_BYTES_MAX},
-            heads::HeadBounds,
-        },
-        names::split_port,
+    base::limits::{
+        connections::{HEADER_FIELDS_MAX, URI_BYTES_MAX},
+        heads::HeadBounds,
     },
     decide::{
         fields::{crossing, origin::Sites},
@@ -69,12 +66,12 @@ pub(in crate::inbound) fn check_host(head: &Parts, server_name: Option<&str>, si
     if !sites.host_is_ours(named) {
         return Err(sites.misdirected());
     }
-    // One certificate may name several hosts; the request must be for the host of the handshake
+    // One certificate may name several hosts; the handshake must be for a host of the gateway, too
     // (SPEC F-19).
     if let Some(server_name) = server_name
-        && split_port(named).is_ok_and(|(host, _)| !host.eq_ignore_ascii_case(server_name))
+        && !sites.tls_name_is_ours(server_name)
     {
-        return Err(sites.misdirected());
+        return Err(sites.misdirected_tls(server_name));
     }
     if head.version < Version::HTTP_11 && host.is_none() {
         return Err(Refusal::BadRequest("no Host"));

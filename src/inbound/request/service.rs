@@ -140,9 +140,9 @@ fn tell_misfit(refusal: &Refusal, head: &Parts, arrival: &Arrival<'_>) {
         Refusal::Misdirected(_) => {
             let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
             let came = head.uri.authority().map(Authority::as_str).or(host).unwrap_or_default();
-            let tls_name = arrival.connection.server_name.as_deref();
-            observe.unknown_host(came, tls_name, &arrival.snapshot.sites);
+            observe.unknown_host(came, &arrival.snapshot.sites);
         }
+        Refusal::MisdirectedTls { asked, .. } => observe.unknown_tls_name(asked, &arrival.snapshot.sites),
         _ => {}
     }
 }
@@ -251,9 +251,7 @@ async fn serve(
     let origin = match server.sites.origin_verdict(&head.headers) {
         Ok(origin) => origin,
         Err(refusal) => {
-            if let Refusal::ForeignOrigin(origin) = &refusal {
-                arrival.connection.gateway.observe.foreign_origin(&server.series.name, origin);
-            }
+            arrival.connection.gateway.observe.foreign_origin(&server.series.name, &refusal);
             record.refused(&refusal);
             let mut response = reply::refuse(&refusal, &RequestContext::default(), Some(server));
             record.answered(response.status());

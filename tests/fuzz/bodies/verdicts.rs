@@ -179,7 +179,9 @@ pub(crate) fn origin(input: &[u8]) -> bool {
             };
             assert!(site == own || allowed.iter().any(fits), "{page:?}");
         }
-        (Some(_), None) => assert!(matches!(verdict, Err(Refusal::ForeignOrigin(_))), "{verdict:?}"),
+        (Some(_), None) => {
+            assert!(matches!(verdict, Err(Refusal::ForeignOrigin(_) | Refusal::NullOrigin)), "{verdict:?}");
+        }
     }
     for (kind, wanted) in [(CorsKind::Mcp, page.as_ref()), (CorsKind::Discovery, Some(&HeaderValue::from_static("*")))]
     {
@@ -217,7 +219,10 @@ fn plain_site(url: &str) -> (String, String, Option<u16>) {
         "http" => Some(80),
         _ => None,
     };
-    (scheme.to_owned(), host.to_owned(), port.or(usual))
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let address = address.and_then(|address| address.parse::<std::net::Ipv6Addr>().ok());
+    let host = address.map_or_else(|| host.to_owned(), |address| format!("[{address}]"));
+    (scheme.to_owned(), host, port.or(usual))
 }
 
 /// What is decided is what is explained, more scope never takes a right away, and the scope asked for suffices.

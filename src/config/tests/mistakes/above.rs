@@ -51,6 +51,15 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "public_url: https://mcp.example.com",
+        "public_url: https://mcp.example.com\nhosts: [\"fd00::1\", \"mcp.internal:0\", \"[fd00]:80\", \"[fd00::1]:80\"]",
+        &[
+            "2:9 hosts[0]: found \"fd00::1\"; expected the address in brackets: \"[fd00::1]\"",
+            "2:20 hosts[1]: found \"mcp.internal:0\"; expected a host name or an address, perhaps with a port, such as mcp.internal, \"10.0.0.5:8443\" or \"[fd00::1]\"",
+            "2:38 hosts[2]: found \"[fd00]:80\"; expected a host name or an address, perhaps with a port, such as mcp.internal, \"10.0.0.5:8443\" or \"[fd00::1]\"",
+        ],
+    ),
+    (
+        "public_url: https://mcp.example.com",
         "public_url: https://mcp.example.com\nlog: {format: xml, level: inof}",
         &[
             "2:15 log.format: found \"xml\"; expected json or text",

@@ -1,4 +1,4 @@
-//! Warnings about rules that never decide, and patterns that probably match nothing.
+//! Warnings about rules that never decide, patterns that match nothing, and `null` as an origin.
 
 use super::{super::warnings, ACCESS, changed};
 
@@ -81,4 +81,14 @@ fn a_pattern_whose_signs_are_plain_text_is_told_once() {
         assert_eq!(told(&format!("{{resources: ['{pattern}']}}")), [""; 0], "{pattern}");
     }
     assert_eq!(told("{tools: ['secret.txt', '/etc/*', 'a{x}']}"), [""; 0]);
+}
+
+#[test]
+fn people_b6_attack_327_null_as_an_origin_is_warned_of() {
+    for written in ["null", "\"null\""] {
+        let line = format!("    access: authenticated\n    allowed_origins: [\"https://a.example\", {written}]\n");
+        let all = warnings(&changed(ACCESS, &line));
+        let told = "servers.weather.allowed_origins[1]: found null; expected the origin of your page: every web page can call as null, from a sandboxed frame";
+        assert!(matches!(&*all, [one] if one.ends_with(told)), "{all:?}");
+    }
 }

@@ -50,6 +50,11 @@ fn d41_attack_099_only_our_name_is_ours() {
         (default, "gw.example:000443", false),
         (default, "gw.example:+443", false),
         (default, "gw.example:65979", false),
+        (default, "gw.example:0", false),
+        ("https://gw.example:0443", "gw.example", true),
+        (v6, "[2001:db8:0:0::1]:8443", true),
+        (v6, "[2001:db8::2]:8443", false),
+        (v6, "[2001:db8]:8443", false),
         (default, "gw.example:443:443", false),
         (default, "gw.example, evil", false),
         (default, "gw example", false),
@@ -121,7 +126,8 @@ fn d40_attack_105_other_pages_may_not_call() {
         "vscode-webview://abcd",
         "https://gw.example\u{e9}",
     ] {
-        assert_eq!(verdict(&gw, &[foreign.as_bytes()]), Err("foreign_origin"), "{foreign}");
+        let reason = if foreign == "null" { "null_origin" } else { "foreign_origin" };
+        assert_eq!(verdict(&gw, &[foreign.as_bytes()]), Err(reason), "{foreign}");
     }
     let own = b"https://gw.example".as_slice();
     assert_eq!(verdict(&gw, &[]), Ok(None));
@@ -244,7 +250,8 @@ fn people_b6_attack_261_patterns_stand_for_ports_and_schemes_and_nothing_else() 
         "null",
         "http://x:*",
     ] {
-        assert_eq!(verdict(&gw, &[foreign.as_bytes()]), Err("foreign_origin"), "{foreign}");
+        let reason = if foreign == "null" { "null_origin" } else { "foreign_origin" };
+        assert_eq!(verdict(&gw, &[foreign.as_bytes()]), Err(reason), "{foreign}");
     }
     for bad in [
         "*",
@@ -260,4 +267,60 @@ fn people_b6_attack_261_patterns_stand_for_ports_and_schemes_and_nothing_else() 
     ] {
         assert_eq!(Sites::new("https://gw.example", &[bad]), Err(SiteFault::Origin(0)), "{bad}");
     }
+}
+
+#[test]
+fn people_b2_a_request_without_a_port_has_the_default_port_of_either_scheme() {
+    let hosts =
+        ["plain.internal:80", "tls.internal:443", "odd.internal:8080"].map(|text| HostName::read(text).unwrap());
+    for public_url in ["https://gw.example", "http://gw.example"] {
+        let gw = sites(public_url, &[]).with_hosts(&hosts);
+        for (authority, ours) in [
+            ("plain.internal", true),
+            ("plain.internal:80", true),
+            ("plain.internal:443", false),
+            ("tls.internal", true),
+            ("tls.internal:443", true),
+            ("odd.internal:8080", true),
+            ("odd.internal", false),
+        ] {
+            assert_eq!(gw.host_is_ours(authority), ours, "{public_url}: {authority}");
+        }
+    }
+}
+
+#[test]
+fn people_b2_an_address_is_the_same_in_every_spelling() {
+    let gw = sites("https://gw.example", &[]).with_hosts(&[HostName::read("[FD00:0:0::1]").unwrap()]);
+    for (authority, ours) in [
+        ("[fd00::1]", true),
+        ("[fd00:0::1]:8443", true),
+        ("[fd00:0:0:0:0:0:0:1]", true),
+        ("[fd00::2]", false),
+        ("fd00::1", false),
+        ("[fd00::1%25eth0]", false),
+        ("[fd00]", false),
+        ("[fd00::1]:0", false),
+    ] {
+        assert_eq!(gw.host_is_ours(authority), ours, "{authority}");
+    }
+}
+
+#[test]
+fn people_b2_f19_attack_326_tls_is_opened_for_a_name_of_the_gateway() {
+    let hosts = ["gw.svc:8443", "mcp.internal"].map(|text| HostName::read(text).unwrap());
+    let gw = sites("https://gw.example:8443", &[]).with_hosts(&hosts);
+    for (name, ours) in [
+        ("gw.example", true),
+        ("GW.svc", true),
+        ("mcp.internal", true),
+        ("other.example", false),
+        ("gw", false),
+        ("x.gw.example", false),
+        ("localhost", false),
+        ("", false),
+    ] {
+        assert_eq!(gw.tls_name_is_ours(name), ours, "{name}");
+    }
+    assert!(sites("http://127.0.0.1:8080", &[]).tls_name_is_ours("localhost"));
 }

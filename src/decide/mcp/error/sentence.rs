@@ -29,6 +29,7 @@ pub fn sentence(about: &About<'_>) -> String {
         Sentence::Seconds(start, seconds) => format!("{start}{seconds} s"),
         Sentence::Bytes(start, bytes, end) => format!("{start}{bytes}{end}"),
         Sentence::Named(start, name) => format!("{start}{name}"),
+        Sentence::Between(start, came, middle, own) => format!("{start}{}{middle}{own}", Shown(came)),
         Sentence::Origin(start, origin, middle, end) => {
             let origin = Shown(origin);
             format!("{start}{origin}{middle}{origin}{end}")

@@ -8,10 +8,17 @@ use crate::decide::refusal::testing::every_row;
 
 /// Status, code, reason, the field besides the challenge, and sentence, in the order of
 /// [`every_row`].
-const ANSWERS: [(u16, i32, &str, &str, &str); 78] = [
+const ANSWERS: [(u16, i32, &str, &str, &str); 81] = [
     (400, 40001, "bad_request", "", "the HTTP request is not acceptable: a"),
     (404, 40401, "not_found", "", "there is no MCP server at this path"),
     (421, 42101, "misdirected", "", "this gateway does not serve that host name; it is reached as gw.example"),
+    (
+        421,
+        42102,
+        "misdirected_tls",
+        "",
+        "the TLS handshake asked for gw.svc, which is not a name of this gateway: a client or a proxy must ask for a name (SNI) that the gateway has, such as gw.example",
+    ),
     (405, 40501, "method_not_allowed", "allow: POST", "this path takes only POST"),
     (414, 41401, "uri_too_long", "", "the request's URI is too long"),
     (
@@ -32,6 +39,13 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 78] = [
     ),
     (
         403,
+        40309,
+        "null_origin",
+        "",
+        "browser pages without an origin of their own (local files, sandboxed frames) may not call this server: serve the page from a web server, such as http://localhost, and have its origin allowed",
+    ),
+    (
+        403,
         40308,
         "service_worker",
         "",
@@ -40,6 +54,13 @@ const ANSWERS: [(u16, i32, &str, &str, &str); 78] = [
     (400, 40010, "unsafe_path", "", "servers read this path in more than one way: a dot segment"),
     (508, 50801, "loop", "", "the request has been through this gateway before: its upstream leads back to it"),
     (401, 40101, "no_credential", "", "this server needs an access token: send it as Authorization: Bearer"),
+    (
+        401,
+        40104,
+        "large_without_token",
+        "",
+        "without an access token a request may have at most 65536 bytes: send less, or sign in and send the token as Authorization: Bearer",
+    ),
     (
         401,
         40103,

@@ -96,3 +96,20 @@ async fn people_b6_a_pattern_for_every_web_page_stops_the_start() {
         assert!(ended.output.contains("servers.main.allowed_origins[0]: found"), "{}", ended.output);
     }
 }
+
+#[tokio::test]
+async fn people_b6_attack_327_a_page_without_an_origin_is_told_of_no_dangerous_line() {
+    let world = World::standard().await;
+    let reply = world.send(&ask(&world, "null")).await;
+    assert_eq!((reply.status, reply.reason().as_str()), (403, "null_origin"));
+    let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("pages without an origin of their own"), "{message}");
+    assert!(message.contains("serve the page from a web server"), "{message}");
+    let line = world.gateway.line(|line| line.contains("browser page without an origin of its own")).await;
+    for told in [&message, &line] {
+        assert!(!told.contains("allowed_origins: ["), "{told}");
+    }
+    assert!(line.contains("\"server\":\"main\"") && line.contains("`null` would allow every web page"), "{line}");
+    assert_eq!(world.upstream.count(), 0);
+    world.close().await;
+}

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::e2e::world::{Ask, Plan, Want, call, command::portcullis, row};
+use crate::e2e::world::{Ask, Plan, Want, World, call, command::portcullis, row};
 
 const HOSTS: &str = "hosts: [mcp.internal, \"10.0.0.5:8443\"]";
 
@@ -29,6 +29,7 @@ async fn people_b2_listed_hosts_are_accepted_and_others_are_told_where_to_go() {
     for part in ["WARN", "add it to `hosts`", &accepted] {
         assert!(line.contains(part), "{part}: {line}");
     }
+    assert_eq!(world.send(&ask("mcp.internal:0")).await.status, 421, "no port");
     world.close().await;
 }
 
@@ -137,6 +138,7 @@ async fn people_b2_a_path_in_use_cannot_be_for_probes() {
     for (hosts, expected) in [
         ("[\"https://a.example\"]", "hosts[0]: found \"https://a.example\"; expected a host name or an address"),
         ("[\"*\"]", "hosts[0]: found \"*\"; expected a host name or an address"),
+        ("[\"fd00::1\"]", "hosts[0]: found \"fd00::1\"; expected the address in brackets: \"[fd00::1]\""),
     ] {
         let ended = Plan::standard().top(&format!("hosts: {hosts}")).try_start().await.err().expect(hosts);
         assert!(ended.code == Some(2) && ended.output.contains(expected), "{hosts}: {}", ended.output);
@@ -148,5 +150,45 @@ async fn people_b2_a_path_in_use_cannot_be_for_probes() {
     }
     let document = json!(world.resource());
     assert_eq!(world.send(&Ask::get("/.well-known/oauth-protected-resource/mcp")).await.json()["resource"], document);
+    world.close().await;
+}
+
+/// A request over TLS that was opened for `tls_name`: its status, and what the answer says.
+async fn over_tls(world: &World, tls_name: &str, host: &str) -> (u16, String) {
+    let ask = Ask::post("/mcp", call("safe")).token(&world.token()).with("Host", host);
+    let mut live = world.connect_as(tls_name, b"http/1.1").await;
+    live.write(&ask.bytes("")).await;
+    let status = live.head(false).await;
+    (status, live.rest().await.text())
+}
+
+#[tokio::test]
+async fn people_b2_f19_attack_326_a_proxy_that_encrypts_anew_may_ask_for_a_listed_name() {
+    // The certificate names localhost, the host of `public_url`, and other.example.
+    let world = Plan::standard().tls().start().await;
+    let own = world.authority.clone();
+    let (status, said) = over_tls(&world, "other.example", &own).await;
+    assert_eq!(status, 421);
+    assert!(said.contains("the TLS handshake asked for other.example, which is not a name of this gateway"), "{said}");
+    assert!(said.contains(&format!("such as {own}")), "{said}");
+    let line = world.gateway.line(|line| line.contains("\"tls_name\":\"other.example\"")).await;
+    for part in ["WARN", "add it to `hosts`", "proxy_ssl_name", &format!("\"accepted\":\"{own}\"")] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    assert!(!world.gateway.output().contains("refused a request for a host name"), "the host is known");
+    assert_eq!(world.upstream.count(), 0);
+    world.close().await;
+
+    // As the line says.
+    let world = Plan::standard().tls().top("hosts: [other.example]").start().await;
+    let own = world.authority.clone();
+    for (tls_name, host) in
+        [("other.example", &*own), ("localhost", "other.example"), ("other.example", "other.example")]
+    {
+        assert_eq!(over_tls(&world, tls_name, host).await.0, 200, "{tls_name}, {host}");
+        world.upstream.take_one();
+    }
+    assert_eq!(over_tls(&world, "other.example", "evil.example").await.0, 421);
+    assert_eq!(world.upstream.count(), 0);
     world.close().await;
 }
