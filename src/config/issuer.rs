@@ -24,6 +24,7 @@ use crate::{
         },
         token::{
             rules::{SUBJECT, TokenRules},
+            subject::is_of_client,
             token_type,
         },
     },
@@ -188,7 +189,7 @@ fn rest(
         None => default(vendor.scope_claims),
     };
     let subject_claims = match fields.get("subject_claims") {
-        Some(field) => claim_names(&field),
+        Some(field) => subject_claims(&field, vendor),
         None => vec![SUBJECT.into()],
     };
     let names: Vec<&Issuer> = issuer.iter().map(|issuer| &issuer.value).chain(&others).collect();
@@ -249,6 +250,18 @@ fn token_types(field: &Field<'_>) -> Vec<Box<str>> {
         }
     }
     types
+}
+
+/// Nearly every token has a client: where its claim comes first, no later one ever counts.
+fn subject_claims(field: &Field<'_>, vendor: &Vendor) -> Vec<Box<str>> {
+    let names = claim_names(field);
+    if names.first().is_some_and(|first| is_of_client(first, vendor.client_claims)) {
+        field.warn(
+            "`sub` or another claim of users first: a claim of the client names machines alone, so tokens of users are \
+             refused",
+        );
+    }
+    names
 }
 
 fn claim_names(field: &Field<'_>) -> Vec<Box<str>> {

@@ -15,7 +15,7 @@ pub mod machine_mark;
 pub mod presented;
 pub mod requester;
 pub mod rules;
-mod subject;
+pub mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
 mod times;

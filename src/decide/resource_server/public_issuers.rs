@@ -4,6 +4,7 @@
 const PUBLIC_ISSUERS: &[&str] = &[
     "https://access.line.me",
     "https://accounts.google.com",
+    "https://api.login.yahoo.com",
     "https://appleid.apple.com",
     "https://discord.com",
     "https://github.com/login/oauth",
@@ -14,6 +15,10 @@ const PUBLIC_ISSUERS: &[&str] = &[
     "https://login.microsoftonline.com/common",
     "https://login.microsoftonline.com/consumers",
     "https://login.microsoftonline.com/organizations",
+    "https://login.microsoftonline.us/common",
+    "https://login.microsoftonline.us/organizations",
+    "https://login.partner.microsoftonline.cn/common",
+    "https://login.partner.microsoftonline.cn/organizations",
     "https://login.salesforce.com",
     "https://slack.com",
     "https://sts.windows.net/9188040d-6c67-4c5b-b112-36a304b66dad",

@@ -59,7 +59,7 @@ pub(in crate::decide::token) fn read(
         issuer: issuer.clone(),
         principal: subject.principal(issuer),
         token_id: claims.get("jti").and_then(Value::as_str).map(|id| Digest::of(&[issuer, id])),
-        is_machine: is_marked || subject.claim().is_some_and(|name| is_of_client(name, rules)),
+        is_machine: is_marked || subject.claim().is_some_and(|name| is_of_client(name, rules.client_claims)),
         subject,
         otherwise: by_client(&audiences, client.as_deref(), token_type, rules),
         client,

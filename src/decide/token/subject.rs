@@ -51,9 +51,9 @@ pub(super) fn subject(
     let names = &rules.subject_claims;
     match names.iter().find_map(|name| Some((name, pointer::find(claims, name)?))) {
         Some((name, _)) if !email::may_count(claims, name) => Err(TokenFault::Required(email::VERIFIED.into())),
-        Some((name, _)) if is_of_client(name, rules) && !is_marked && shows_a_user(claims) => {
+        Some((name, _)) if is_of_client(name, rules.client_claims) && !is_marked && shows_a_user(claims) => {
             let of_users: Vec<&str> =
-                names.iter().map(|name| &**name).filter(|name| !is_of_client(name, rules)).collect();
+                names.iter().map(|name| &**name).filter(|name| !is_of_client(name, rules.client_claims)).collect();
             let wanted = if of_users.is_empty() { SUBJECT.to_owned() } else { of_users.join(", ") };
             Err(TokenFault::Subject(wanted.into()))
         }
@@ -63,10 +63,12 @@ pub(super) fn subject(
     }
 }
 
-/// Whether the claim `name` holds the client of a token.
-pub(super) fn is_of_client(name: &str, rules: &TokenRules) -> bool {
+/// Whether the claim `name` holds the client of a token: one of those that do so anywhere, or of
+/// `client_claims`.
+#[must_use]
+pub fn is_of_client(name: &str, client_claims: &[&str]) -> bool {
     let name = &*pointer::root(name);
-    CLIENTS.contains(&name) || rules.client_claims.contains(&name)
+    CLIENTS.contains(&name) || client_claims.contains(&name)
 }
 
 fn shows_a_user(claims: &Map<String, Value>) -> bool {

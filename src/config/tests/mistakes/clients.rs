@@ -184,3 +184,15 @@ fn people_a2_attack_234_what_is_no_claim_of_an_organization() {
     assert!(told.contains("7:17") || told.contains("client_ids"), "{told}");
     assert!(told.contains("if users or clients of others can get this value in color, they get in"), "{told}");
 }
+
+#[test]
+fn people_a3_a_claim_of_the_client_before_those_of_users_is_warned_of() {
+    let of = |names: &str| warnings(&changed(ISSUER, &format!("{ISSUER}    subject_claims: {names}\n"))).concat();
+    for names in ["[client_id]", "[client_id, sub]", "[/azp, uid]", "[appid]"] {
+        let told = of(names);
+        assert!(told.contains("subject_claims") && told.contains("names machines alone"), "{names}: {told}");
+    }
+    for names in ["[sub, client_id]", "[uid]", "[email, sub]", "[sub]"] {
+        assert_eq!(of(names), "", "{names}");
+    }
+}
