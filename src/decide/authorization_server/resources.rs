@@ -207,7 +207,13 @@ fn pick<'r, T: PartialEq + ?Sized>(
 }
 
 /// Whether `asked` is `resource`, perhaps in another spelling: as for the audience of a token, and
-/// with or without a slash at its end, since a server has both paths.
+/// with or without a slash at its end, since a server has both paths. Some clients send the URL
+/// that their user typed, whose query is for the upstream: it names no other server.
 fn is_name(resource: &str, asked: &str) -> bool {
-    same_server(resource, asked)
+    let name = match asked.split_once('?') {
+        // RFC 8707 §2: no fragment.
+        Some((name, query)) if !query.contains('#') => name,
+        _ => asked,
+    };
+    same_server(resource, name)
 }

@@ -62,6 +62,7 @@ def play(judge, world):
         refreshes(judge, base, path)
         requests_of_clients(judge, base, path)
         before_anybody_agrees(judge, base, path)
+        restarted(judge, world, started, folder, ports, server, base, path)
 
 
 def configure(world, folder, ports, base, path):
@@ -109,6 +110,16 @@ def registrations(judge, base, path):
             ("vscode#278512: VS Code's redirect URIs", ["https://insiders.vscode.dev/redirect", "https://vscode.dev/redirect", "http://127.0.0.1/", "http://127.0.0.1:33418/"])):
         answer = oauth.Client(issuer, resource).register(redirect_uris=uris)
         judge.same((answer.status, answer.json.get("redirect_uris")), (201, uris), f"{report} registers whole")
+    code = {"redirect_uris": ["http://localhost:8787/callback"], "token_endpoint_auth_method": "none"}
+    for report, asked, granted in (
+            ("better-auth#11175: Claude's registration, with a grant that is not supported", ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer"], ["authorization_code", "refresh_token"]),
+            ("fastmcp#2460: a registration for codes alone", ["authorization_code"], ["authorization_code"])):
+        answer = oauth.Client(issuer, resource).register(grant_types=asked, **code)
+        judge.same((answer.status, sorted(answer.json.get("grant_types", []))), (201, granted), f"{report}, gets what is supported")
+    answer = oauth.Client(issuer, resource).register(grant_types=["password"], response_types=[], **code)
+    judge.same((answer.status, answer.error), (400, "invalid_client_metadata"), "insforge-mcp#104: a grant that no client gets is not confirmed")
+    answer = oauth.Client(issuer, resource).register(resource=resource, software_id="x", tos_uri=None, contacts=[], jwks_uri="", **code)
+    judge.same(answer.status, 201, "turnstone#1082: members that registration does not know do not hinder it")
     client = oauth.Client(issuer, resource, redirect="http://127.0.0.1:59656/")
     client.register(redirect_uris=["https://vscode.dev/redirect", "http://127.0.0.1/", "http://127.0.0.1:33418/"])
     code, _ = client.code(Browser(), "weather:read", PASSWORD)
@@ -168,6 +179,15 @@ def requests_of_clients(judge, base, path):
     tokens = client.redeem(came.get("code", ""), verifier).json
     judge.same((tokens.get("scope"), Session(f"{base}{path}", tokens.get("access_token")).forecast()), ("weather:read", "Oslo: sunny"),
                "pi-mcp-adapter#133: a client that asks for no scope gets those of the server")
+    with_query = f"{base}{path}?kb_name=test"
+    found = oauth.ask("GET", f"{base}/.well-known/oauth-protected-resource{path}?kb_name=test")
+    client.resource = with_query
+    try:
+        tokens = client.tokens(Browser(), "weather:read", PASSWORD)
+    except RuntimeError as fault:
+        tokens = {"fault": str(fault)}
+    judge(found.status == 200 and Session(with_query, tokens.get("access_token")).forecast() == "Oslo: sunny", "fastmcp#2966: a client whose URL has a query, and which sends it in `resource`, gets in",
+          f"{found.json.get('resource')} {tokens.get('fault', '')[:200]}")
     form, endpoint = {"content-type": "application/x-www-form-urlencoded"}, client.token_endpoint
     wrong = {"nothing": oauth.ask("POST", endpoint, "", form), "JSON": oauth.ask("POST", endpoint, "{}", {"content-type": "application/json"}), "GET": oauth.ask("GET", endpoint),
              "another grant": oauth.post_form(endpoint, {"grant_type": "password", "client_id": client.client_id})}
@@ -193,6 +213,20 @@ def before_anybody_agrees(judge, base, path):
         "javascript:alert(1)//", "http://chat.example.com/callback", "data:text/html,x", "https://chat.example.com/callback#part")}
     judge(all((answer.status, answer.error) == (400, "invalid_redirect_uri") for answer in refused.values()),
           "fastmcp#3037, plane-mcp-server#220: what cannot be used is refused when it is registered, not when a user connects", {uri: str(answer) for uri, answer in refused.items()})
+
+
+def restarted(judge, world, started, folder, ports, server, base, path):
+    """The MCP server is deployed again: its sessions are gone."""
+    _, tokens = signed_in(base, path)
+    session = Session(f"{base}{path}", tokens["access_token"])
+    before = session.forecast()
+    server.stop()
+    again = Process(PARTS, "reports-server-again", [world.programs.python, folder / "server.py"])
+    started.append(again)
+    again.ready(f"http://127.0.0.1:{ports['SERVER']}/mcp", good=lambda status: status in (400, 405, 406))
+    lost, _ = session.post({"id": 3, "method": "tools/list"})
+    judge.same((before, lost.status, forecast(f"{base}{path}", tokens["access_token"])), ("Oslo: sunny", 404, "Oslo: sunny"),
+               "agentgateway#3622, agentarea#339: after the server restarts, a session is 404, and a new one begins with the same token")
 
 
 def forecast(url, token):
