@@ -68,12 +68,20 @@ pub(super) struct EndpointRewriter {
     gateway: Arc<Gateway>,
     server: Arc<Server>,
     caller: Arc<Caller>,
+    /// The target that answered, if it is not the configured one.
+    moved: Option<PathAndQuery>,
 }
 
 impl EndpointRewriter {
-    /// Rewrites the stream of `caller`.
-    pub(super) fn new(gateway: &Arc<Gateway>, server: &Arc<Server>, caller: &Arc<Caller>) -> Self {
-        Self { gateway: Arc::clone(gateway), server: Arc::clone(server), caller: Arc::clone(caller) }
+    /// Rewrites the stream of `caller`. It came from the target `moved`, if the upstream has
+    /// redirected.
+    pub(super) fn new(
+        (gateway, server): (&Arc<Gateway>, &Arc<Server>),
+        caller: &Arc<Caller>,
+        moved: Option<&PathAndQuery>,
+    ) -> Self {
+        let (gateway, server, caller) = (Arc::clone(gateway), Arc::clone(server), Arc::clone(caller));
+        Self { gateway, server, caller, moved: moved.cloned() }
     }
 
     /// The event for the client, if it names an endpoint; `None` for any other event.
@@ -90,7 +98,9 @@ impl EndpointRewriter {
             return Err("this server does not use the transport of 2024-11-05");
         };
         let upstream = &self.server.upstream;
-        let base = Base { names: upstream.names(), path_and_query: &upstream.settings().path_and_query };
+        let configured = &*upstream.settings().path_and_query;
+        let path_and_query = self.moved.as_ref().map_or(configured, PathAndQuery::as_str);
+        let base = Base { names: upstream.names(), path_and_query };
         let target = message_endpoint::resolve(base, &named).inspect_err(|why| {
             let (server, named) = (&*self.server.series.name, moved::shown(&named));
             tracing::warn!(

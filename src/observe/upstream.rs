@@ -92,7 +92,7 @@ impl Warnings {
     /// `kind` failed because of `cause`.
     pub(super) fn warn(&self, server: &ServerName, kind: &'static str, cause: &dyn Display, request: RequestId) {
         if let Some(others) = self.0.admit(kind, Instant::now()) {
-            let advice = advice(kind);
+            let advice = advice(kind, &cause.to_string());
             tracing::warn!(%server, kind, %cause, advice, others, %request, "the upstream failed");
         }
     }
@@ -112,12 +112,19 @@ impl Warnings {
 }
 
 /// What to do about a kind of failure.
-fn advice(kind: &str) -> &'static str {
+fn advice(kind: &str, cause: &str) -> &'static str {
     match kind {
+        "answer" if cause.contains("compressed bytes") => {
+            "look at what compresses between the gateway and the server, and have it leave answers of this server as they are"
+        }
+        "answer" if cause.contains("Mcp-Session-Id") => {
+            "have the server issue session ids of visible ASCII, no longer than 4096 bytes"
+        }
         "timeout" => "see why the upstream is slow, or raise upstream.response_timeout",
         "broken" | "broke_off" => "look in the upstream's log: it closed the connection before its answer was whole",
         "answer" => "the upstream must serve MCP at upstream.url, without redirects and without a login",
         "busy" => "raise limits.upstream_connections, or the number of streams that the upstream allows",
+        "tls_own" => "check upstream.tls.certificate and upstream.tls.key, which the upstream asks for",
         "resolve_timeout" => "check the name servers of this host",
         "connect_timeout" | "tls_timeout" => "see why the upstream is slow, or raise upstream.connect_timeout",
         _ => "check that the upstream runs, and upstream.url",

@@ -18,8 +18,10 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::outbound::{address::AddressRule, resolve::Resolver, vanished};
 
+pub use certificate::{NotPinned, is_own_refused};
 pub use fault::{DialFault, DialFaultKind};
 
+mod certificate;
 mod connect;
 mod fault;
 mod tunnel;
@@ -125,10 +127,7 @@ impl Dialler {
             kind: DialFaultKind::Tls,
             cause: io::Error::new(io::ErrorKind::InvalidInput, cause),
         })?;
-        let stream = TlsConnector::from(Arc::clone(&self.tls))
-            .connect(name, tcp)
-            .await
-            .map_err(|cause| DialFault { kind: DialFaultKind::of_tls(&cause), cause })?;
+        let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.map_err(DialFault::of_tls)?;
         Ok(Stream::Tls(Box::new(stream)))
     }
 }
@@ -148,7 +147,8 @@ impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            // With TLS 1.3, a server judges the gateway's certificate after the handshake.
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer).map_err(certificate::told),
         }
     }
 }

@@ -157,7 +157,7 @@ impl Upstream {
                 // Perhaps the server was replaced: the next request asks the configured target.
                 self.moved.give_up();
             }
-            return Ok(answer);
+            return Ok(if base == self.target { answer } else { answer.map(|body| body.moved_to(base)) });
         }
         // Rare, so its state is on the heap.
         Box::pin(self.follow(answer, base, query, (again, is_post))).await
@@ -175,8 +175,9 @@ impl Upstream {
         let Some(moved) = self.moved.leads_to(&base, answer.headers()) else { return Ok(answer) };
         drop(answer);
         let Some(again) = again else {
-            // The next request is copied, so that it can be sent to the new target.
-            self.moved.prove_again();
+            // From now on each request is copied, so that it can be sent to the new target. Servers
+            // behind one address may differ, and no connection proves anything then.
+            self.moved.distrust();
             return Err(Fault::new(FaultKind::Redirect, "a server that answered before redirects now"));
         };
         let again = UpstreamRequest { target: with_query(&moved, query)?, ..again };
@@ -186,7 +187,7 @@ impl Upstream {
         if is_post && answer.status().is_success() {
             self.moved.remember(&moved, &self.settings);
         }
-        Ok(answer)
+        Ok(answer.map(|body| body.moved_to(moved)))
     }
 
     /// Where a redirect leads and why it is not followed, for the log.

@@ -21,6 +21,7 @@ use super::{
 };
 
 mod bodies;
+mod decoders;
 mod lists;
 mod requests;
 

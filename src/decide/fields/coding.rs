@@ -2,7 +2,9 @@
 
 use http::{HeaderMap, header::CONTENT_ENCODING};
 
+mod allocator;
 pub mod decoder;
+mod expansion;
 
 /// A content coding that the gateway decodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

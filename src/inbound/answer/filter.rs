@@ -1,5 +1,6 @@
 //! Lists in an answer: which are filtered, how, and which break the answer off.
 
+mod decompressor;
 pub(in crate::inbound) mod edited;
 pub(in crate::inbound) mod guarded;
 pub(in crate::inbound) mod list_filter;

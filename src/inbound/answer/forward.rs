@@ -14,7 +14,7 @@ use crate::{
     decide::{
         fields::{
             answer,
-            coding::{self, Encoded, decoder::Decoder},
+            coding::{self, Encoded},
             crossing,
             header_names::{ABOUT_BYTES, MCP_SESSION_ID},
         },
@@ -35,6 +35,7 @@ use crate::{
             session::{self, NotSealed},
             source::AnswerSource,
             upstream_request,
+            watch::AnswerWatch,
         },
         legacy_sse::{Endpoint, EndpointRewriter},
         request::arrival::Arrival,
@@ -165,10 +166,14 @@ async fn filter(
     if !is_read || !head.status.is_success() {
         return guard(outgoing, head, body, is_stream, encoding);
     }
+    let caller = outgoing.who.caller().filter(|_| is_stream && outgoing.endpoint == Endpoint::Events);
+    let endpoint = caller.map(|caller| EndpointRewriter::new((gateway, server), caller, body.moved()));
     // A filtered answer leaves without an encoding.
     let body = match encoding.coding {
         Encoded::Plain => Readable::Plain(body),
-        Encoded::By(coding) => Readable::decoded(body, coding, &mut head.headers),
+        Encoded::By(coding) => {
+            Readable::decoded(body, &mut head.headers, is_stream, (coding, &outgoing.place)).map_err(Unread::no_room)?
+        }
         Encoded::Unknown => return Err(Unread::encoded()),
     };
     let lists = outgoing.lists.filtered.map(|lists| ListFilter {
@@ -178,8 +183,6 @@ async fn filter(
         lists,
     });
     if is_stream {
-        let caller = outgoing.who.caller().filter(|_| outgoing.endpoint == Endpoint::Events);
-        let endpoint = caller.map(|caller| EndpointRewriter::new(gateway, server, caller));
         return Ok(AnswerSource::Edited(Box::new(Edited::new(body, lists, endpoint, &outgoing.place))));
     }
     let whole = match &lists {
@@ -219,7 +222,7 @@ impl Encoding {
 
 /// Relays an answer unchanged. If the rules hide parts of lists, ends it where a list starts. An
 /// answer that is encoded although the upstream was asked for none keeps its encoding where the
-/// client accepts it.
+/// client accepts it; it is decoded once, for all that must read it.
 fn guard(
     outgoing: &Outgoing,
     head: &mut response::Parts,
@@ -228,27 +231,29 @@ fn guard(
     encoding: Encoding,
 ) -> Result<AnswerSource, Unread> {
     let lists = outgoing.lists.guarded;
-    let guarded = |body, lists, decoder| AnswerSource::Guarded(Box::new(Guarded::new(body, lists, is_stream, decoder)));
-    match (encoding.coding, lists) {
-        (Encoded::Plain | Encoded::Unknown, None) => Ok(AnswerSource::Plain(body)),
-        (Encoded::Plain, Some(lists)) => Ok(guarded(Readable::Plain(body), lists, None)),
+    let guarded = |body, lists| AnswerSource::Guarded(Box::new(Guarded::new(body, lists, is_stream)));
+    let coding = match (encoding.coding, lists) {
+        (Encoded::Plain | Encoded::Unknown, None) => return Ok(AnswerSource::Plain(body)),
+        (Encoded::Plain, Some(lists)) => return Ok(guarded(Readable::Plain(body), lists)),
         // Such an error answer is relayed unread: the client needs its status, and a server that
         // fails early may ignore `Accept-Encoding`. It cannot leak a list, because no client reads
         // a message from an encoded error body.
-        (Encoded::Unknown, Some(_)) if !head.status.is_success() => Ok(AnswerSource::Plain(body)),
-        (Encoded::Unknown, Some(_)) => Err(Unread::encoded()),
-        (Encoded::By(_), None) if encoding.is_accepted || !outgoing.reads_answer() => Ok(AnswerSource::Plain(body)),
-        (Encoded::By(coding), Some(lists)) if encoding.is_accepted => {
-            Ok(guarded(Readable::Plain(body), lists, Some(Decoder::new(coding))))
+        (Encoded::Unknown, Some(_)) if !head.status.is_success() => return Ok(AnswerSource::Plain(body)),
+        (Encoded::Unknown, Some(_)) => return Err(Unread::encoded()),
+        (Encoded::By(coding), _) => (coding, &outgoing.place),
+    };
+    if encoding.is_accepted || lists.is_none() && !outgoing.reads_answer() {
+        if lists.is_none() && !AnswerWatch::is_wanted(outgoing, is_stream) {
+            return Ok(AnswerSource::Plain(body));
         }
-        (Encoded::By(coding), lists) => {
-            let body = Readable::decoded(body, coding, &mut head.headers);
-            Ok(match lists {
-                Some(lists) => guarded(body, lists, None),
-                None => AnswerSource::Decoded(body),
-            })
-        }
+        let read = Guarded::encoded(Readable::Plain(body), lists, is_stream, coding).map_err(Unread::no_room)?;
+        return Ok(AnswerSource::Guarded(Box::new(read)));
     }
+    let body = Readable::decoded(body, &mut head.headers, is_stream, coding).map_err(Unread::no_room)?;
+    Ok(match lists {
+        Some(lists) => guarded(body, lists),
+        None => AnswerSource::Decoded(body),
+    })
 }
 
 /// What a client is told of a failure of the upstream; the record keeps the cause.

@@ -12,6 +12,7 @@ use crate::{
     inbound::answer::{
         broken::Broken,
         filter::{edited::Edited, guarded::Guarded, readable::Readable},
+        watch::AnswerWatch,
     },
     outbound::upstream::Answer,
 };
@@ -26,23 +27,30 @@ pub(in crate::inbound) enum AnswerSource {
     Whole(Option<Bytes>),
     /// An event stream that is filtered event by event.
     Edited(Box<Edited>),
-    /// The upstream's bytes, unchanged, broken off where a list starts.
+    /// The upstream's bytes, unchanged, but read: broken off where a list starts, and watched.
     Guarded(Box<Guarded>),
 }
 
 impl AnswerSource {
-    /// The next frame.
+    /// The next frame. The `watch` sees its bytes first.
     pub(in crate::inbound) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
+        watch: Option<&mut AnswerWatch>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match self {
+        let frame = match self {
+            Self::Guarded(guarded) => return guarded.poll_frame(cx, watch),
             Self::Plain(answer) => Pin::new(answer).poll_frame(cx).map_err(Broken::Upstream),
             Self::Decoded(answer) => Pin::new(answer).poll_frame(cx),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Edited(edited) => edited.poll_frame(cx),
-            Self::Guarded(guarded) => guarded.poll_frame(cx),
+        };
+        if let (Some(watch), Poll::Ready(Some(Ok(frame)))) = (watch, &frame)
+            && let Some(piece) = frame.data_ref()
+        {
+            watch.see(piece);
         }
+        frame
     }
 
     /// Whether all bytes were taken, as far as that is known without another poll.

@@ -9,12 +9,11 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::{
+    base::text::Text,
     decide::{
-        fields::coding::{
-            self, Encoded,
-            decoder::{DecodeFault, Decoder},
-        },
+        fields::coding::{self, Encoded},
         mcp::{request::target::Target, version::Era},
+        token::caller::Caller,
     },
     inbound::{
         answer::{
@@ -23,6 +22,7 @@ use crate::{
             outgoing::{Outgoing, TaskAnswer},
             task_watch::TaskWatch,
         },
+        request::session::McpSession,
         state::{gateway::Gateway, server::Server},
     },
 };
@@ -30,8 +30,6 @@ use crate::{
 /// The watches over one answer.
 #[derive(Default)]
 pub(in crate::inbound) struct AnswerWatch {
-    /// Reads an answer that is relayed in its encoding.
-    decoder: Option<Decoder>,
     task: Option<TaskWatch>,
     events: Option<EventWatch>,
     keep_alive: Option<KeepAlive>,
@@ -46,54 +44,38 @@ impl AnswerWatch {
         headers: &HeaderMap,
         is_stream: bool,
     ) -> Option<Box<Self>> {
-        // Tasks and events have an owner, and an anonymous request has none to give them.
-        let caller = outgoing.who.caller();
         let encoded = coding::of_answer(headers);
         let is_readable = encoded != Encoded::Unknown;
-        let task = match (&outgoing.target, caller) {
-            (Target::Tool(tool), Some(caller)) if outgoing.task != TaskAnswer::None && is_readable => {
-                Some(TaskWatch::new(gateway, server, caller, tool, headers))
-            }
-            _ => None,
-        };
-        // The modern protocol cannot resume a stream.
-        let session = outgoing.session.as_ref().filter(|_| is_stream && is_readable && outgoing.era == Era::Legacy);
-        let events = session
-            .zip(caller)
+        let task = task_of(outgoing)
+            .filter(|_| is_readable)
+            .map(|(tool, caller)| TaskWatch::new(gateway, server, caller, tool, headers));
+        let events = events_of(outgoing, is_stream)
+            .filter(|_| is_readable)
             .map(|(session, caller)| EventWatch::new(gateway, server, caller, session.id.as_bytes(), &outgoing.target));
         // A comment cannot be put into encoded bytes.
         let is_plain = is_stream && encoded == Encoded::Plain;
         let keep_alive = server.stream_keep_alive.filter(|_| is_plain).map(KeepAlive::new);
         let is_needed = task.is_some() || events.is_some() || keep_alive.is_some();
-        let decoder = match encoded {
-            Encoded::By(coding) if is_needed => Some(Decoder::new(coding)),
-            _ => None,
-        };
-        is_needed.then(|| Box::new(Self { decoder, task, events, keep_alive }))
+        is_needed.then(|| Box::new(Self { task, events, keep_alive }))
     }
 
-    /// Reads a piece before it is relayed.
+    /// Whether the answer to `outgoing` is read for a task or for event ids.
+    pub(in crate::inbound) fn is_wanted(outgoing: &Outgoing, is_stream: bool) -> bool {
+        task_of(outgoing).is_some() || events_of(outgoing, is_stream).is_some()
+    }
+
+    /// Whether it still reads for them.
+    pub(in crate::inbound) fn reads(&self) -> bool {
+        self.events.is_some() || self.task.as_ref().is_some_and(|task| !task.is_over())
+    }
+
+    /// The rest of the answer cannot be read.
+    pub(in crate::inbound) fn cannot_read(&mut self) {
+        (self.task, self.events) = (None, None);
+    }
+
+    /// Reads a piece, decoded, before it is relayed.
     pub(in crate::inbound) fn see(&mut self, piece: &Bytes) {
-        let Some(mut decoder) = self.decoder.take() else { return self.read(piece) };
-        let is_over = self.events.is_none() && self.task.as_ref().is_none_or(TaskWatch::is_over);
-        // If the client was promised these bytes as they are, a fault in them is the client's to
-        // see. What cannot be read has no task and no event.
-        if is_over || self.decode(&mut decoder, piece).is_err() {
-            (self.task, self.events) = (None, None);
-        } else {
-            self.decoder = Some(decoder);
-        }
-    }
-
-    fn decode(&mut self, decoder: &mut Decoder, piece: &Bytes) -> Result<(), DecodeFault> {
-        let mut rest = piece.clone();
-        while let Some(part) = decoder.step(&mut rest)? {
-            self.read(&part);
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, piece: &Bytes) {
         if let Some(task) = &mut self.task {
             task.see(piece);
         }
@@ -117,4 +99,19 @@ impl AnswerWatch {
     pub(in crate::inbound) fn poll_comment(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         self.keep_alive.as_mut().map_or(Poll::Pending, |keep_alive| keep_alive.poll_due(cx))
     }
+}
+
+/// The tool whose task the answer may be, and the task's owner: an anonymous request has none.
+fn task_of(outgoing: &Outgoing) -> Option<(&Text, &Arc<Caller>)> {
+    match &outgoing.target {
+        Target::Tool(tool) if outgoing.task != TaskAnswer::None => Some(tool).zip(outgoing.who.caller()),
+        _ => None,
+    }
+}
+
+/// The session whose events the answer may carry, and its owner. The modern protocol cannot resume
+/// a stream.
+fn events_of(outgoing: &Outgoing, is_stream: bool) -> Option<(&McpSession, &Arc<Caller>)> {
+    let session = outgoing.session.as_ref().filter(|_| is_stream && outgoing.era == Era::Legacy);
+    session.zip(outgoing.who.caller())
 }

@@ -4,6 +4,8 @@ use std::{io, net::IpAddr};
 
 use rustls::CertificateError;
 
+use super::certificate::{OwnRefused, is_not_pinned, told};
+
 /// The process has no descriptor left, or the system has none (Linux: EMFILE, ENFILE).
 const NO_DESCRIPTORS: [i32; 2] = [24, 23];
 
@@ -49,6 +51,8 @@ pub enum DialFaultKind {
     TlsUnknownIssuer,
     /// The certificate is for another host.
     TlsName,
+    /// The peer refuses the gateway's own certificate, or wants one.
+    TlsOwn,
     /// Any other failure of TLS.
     Tls,
     /// The handshake, of TLS or of HTTP/2, does not end.
@@ -77,6 +81,7 @@ impl DialFaultKind {
                 ("tls_unknown_issuer", "cannot be reached: its certificate's issuer is not trusted")
             }
             Self::TlsName => ("tls_name", "cannot be reached: its certificate is for another host"),
+            Self::TlsOwn => ("tls_own", "cannot be reached: it refuses the gateway's certificate"),
             Self::Tls => ("tls", "cannot be reached: the TLS handshake failed"),
             Self::TlsTimeout => ("tls_timeout", "did not finish the handshake in time"),
         }
@@ -105,6 +110,7 @@ impl DialFaultKind {
             Self::TlsExpired | Self::TlsNotYetValid | Self::TlsUnknownIssuer | Self::TlsName | Self::Tls => {
                 "check the upstream's certificate, upstream.ca and upstream.tls"
             }
+            Self::TlsOwn => "check upstream.tls.certificate and upstream.tls.key, which the upstream asks for",
             _ => "check that the upstream runs, and upstream.url",
         }
     }
@@ -154,19 +160,36 @@ impl DialFaultKind {
     }
 
     /// The kind of a failed TLS handshake.
-    pub(super) fn of_tls(cause: &io::Error) -> Self {
+    fn of_tls(cause: &io::Error) -> Self {
         if is_hang_up(cause) {
             return Self::Reset;
         }
-        let inner = cause.get_ref().and_then(|inner| inner.downcast_ref());
-        let Some(rustls::Error::InvalidCertificate(fault)) = inner else { return Self::Tls };
+        let inner = cause.get_ref();
+        if inner.is_some_and(|inner| inner.is::<OwnRefused>()) {
+            return Self::TlsOwn;
+        }
+        let Some(rustls::Error::InvalidCertificate(fault)) = inner.and_then(|inner| inner.downcast_ref()) else {
+            return Self::Tls;
+        };
         match fault {
+            fault if is_not_pinned(fault) => Self::TlsUnknownIssuer,
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::TlsExpired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::TlsNotYetValid,
             CertificateError::UnknownIssuer => Self::TlsUnknownIssuer,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::TlsName,
             _ => Self::Tls,
         }
+    }
+}
+
+impl DialFault {
+    /// A failed TLS handshake.
+    pub(super) fn of_tls(cause: io::Error) -> Self {
+        let kind = DialFaultKind::of_tls(&cause);
+        let cause = told(cause);
+        // An alert is the peer's word about the gateway's certificate.
+        let kind = if kind == DialFaultKind::Tls { DialFaultKind::of_tls(&cause) } else { kind };
+        Self { kind, cause }
     }
 }
 
@@ -178,9 +201,9 @@ fn is_hang_up(cause: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::certificate::is_own_refused, *};
 
-    const ALL: [DialFaultKind; 17] = [
+    const ALL: [DialFaultKind; 18] = [
         DialFaultKind::Resolve,
         DialFaultKind::ResolveTimeout,
         DialFaultKind::Address,
@@ -196,6 +219,7 @@ mod tests {
         DialFaultKind::TlsNotYetValid,
         DialFaultKind::TlsUnknownIssuer,
         DialFaultKind::TlsName,
+        DialFaultKind::TlsOwn,
         DialFaultKind::Tls,
         DialFaultKind::TlsTimeout,
     ];
@@ -236,5 +260,10 @@ mod tests {
         ] {
             assert_eq!(DialFaultKind::of_tls(&cause), why, "{cause}");
         }
+        let alert = |alert| io::Error::new(io::ErrorKind::InvalidData, rustls::Error::AlertReceived(alert));
+        let fault = DialFault::of_tls(alert(rustls::AlertDescription::CertificateExpired));
+        assert_eq!(fault.kind, DialFaultKind::TlsOwn);
+        assert!(is_own_refused(&fault.cause.to_string()) && fault.cause.to_string().ends_with("it has expired"));
+        assert_eq!(DialFault::of_tls(alert(rustls::AlertDescription::HandshakeFailure)).kind, DialFaultKind::Tls);
     }
 }

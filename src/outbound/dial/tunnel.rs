@@ -22,6 +22,9 @@ use crate::{
     outbound::{address::AddressRule, proxy::ForwardProxy},
 };
 
+/// How many addresses of a name the proxy is asked for.
+const ADDRESSES_MAX: usize = 3;
+
 impl Dialler {
     /// Dials `peer` through `proxy` within `limit`.
     ///
@@ -40,12 +43,18 @@ impl Dialler {
     ) -> Result<Stream, DialFault> {
         let deadline = Instant::now() + limit;
         let tunnel = async {
-            let target = self.target(peer, rule).await?;
-            let Stream::Plain(tcp) = self.dial(&proxy.peer, AddressRule::Configured, limit).await? else {
-                return Err(failed("the connection to it is not plain TCP"));
-            };
-            let tcp = connect(tcp, proxy, &target).await?;
-            if peer.tls { self.secure(tcp, &peer.host).await } else { Ok(Stream::Plain(tcp)) }
+            let mut last = None;
+            for target in self.targets(peer, rule).await? {
+                let Stream::Plain(tcp) = self.dial(&proxy.peer, AddressRule::Configured, limit).await? else {
+                    return Err(failed("the connection to it is not plain TCP"));
+                };
+                match connect(tcp, proxy, &target).await {
+                    Ok(tcp) if peer.tls => return self.secure(tcp, &peer.host).await,
+                    Ok(tcp) => return Ok(Stream::Plain(tcp)),
+                    Err(fault) => last = Some(fault),
+                }
+            }
+            Err(last.unwrap_or_else(|| failed("there is no address to ask for")))
         };
         let late = |_| DialFault {
             kind: DialFaultKind::ConnectTimeout,
@@ -54,20 +63,20 @@ impl Dialler {
         timeout_at(deadline, tunnel).await.map_err(late)?
     }
 
-    /// What the proxy is asked for.
-    async fn target(&self, peer: &Peer, rule: AddressRule) -> Result<String, DialFault> {
+    /// What the proxy is asked for: one after another, until it reaches one.
+    async fn targets(&self, peer: &Peer, rule: AddressRule) -> Result<Vec<String>, DialFault> {
         let forbidden = |what: &str| DialFault {
             kind: DialFaultKind::Address,
             cause: io::Error::new(io::ErrorKind::PermissionDenied, what),
         };
         if let Ok(address) = peer.host.parse::<IpAddr>() {
             return match rule.permits(address) {
-                true => Ok(peer.authority()),
+                true => Ok(vec![peer.authority()]),
                 false => Err(forbidden("the address may not be dialled")),
             };
         }
         if rule == AddressRule::Configured {
-            return Ok(peer.authority());
+            return Ok(vec![peer.authority()]);
         }
         let addresses = self.resolver.resolve(&peer.host, rule).await.map_err(|cause| {
             let why = format!(
@@ -79,9 +88,11 @@ impl Dialler {
             return Err(forbidden("the name leads to an address that may not be dialled"));
         }
         // More proxies reach IPv4 than IPv6.
-        let first = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
-        let first = first.ok_or_else(|| forbidden("the name has no address"))?;
-        Ok(Peer { host: first.to_string().into(), ..peer.clone() }.authority())
+        let (v4, v6): (Vec<&IpAddr>, Vec<&IpAddr>) = addresses.iter().partition(|address| address.is_ipv4());
+        let first = v4.into_iter().chain(v6).take(ADDRESSES_MAX);
+        let targets = first.map(|address| Peer { host: address.to_string().into(), ..peer.clone() }.authority());
+        let targets: Vec<String> = targets.collect();
+        if targets.is_empty() { Err(forbidden("the name has no address")) } else { Ok(targets) }
     }
 }
 
@@ -121,7 +132,16 @@ async fn connect(tcp: TcpStream, proxy: &ForwardProxy, target: &str) -> Result<T
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
             return Err(failed("it asks for credentials (407): write http://user:password@host:port"));
         }
-        status => return Err(failed(format!("it answers CONNECT {target} with {status}: permit it there"))),
+        status => {
+            let advice = match status.as_u16() {
+                403 | 405 => "permit it there",
+                502..=504 => {
+                    "the proxy cannot resolve or reach it; name it in NO_PROXY if it is reached without a proxy"
+                }
+                _ => "look in the log of the proxy",
+            };
+            return Err(failed(format!("it answers CONNECT {target} with {status}: {advice}")));
+        }
     }
     if !has_ended {
         // It ends as soon as the library gives up the socket.
@@ -163,7 +183,7 @@ mod tests {
         let dialler = Dialler { tls: client_tls(tls_roots(&[]).unwrap(), false), resolver };
         let at = |host: &str| Peer { host: host.into(), port: 8443, tls: true };
         for (host, rule, asked) in [
-            ("public.example", AddressRule::PublicOnly, Ok("93.184.216.34:8443")),
+            ("public.example", AddressRule::PublicOnly, Ok("93.184.216.34:8443 [2606:4700::1]:8443")),
             ("93.184.216.34", AddressRule::PublicOnly, Ok("93.184.216.34:8443")),
             ("inside.example", AddressRule::PublicOnly, Err(DialFaultKind::Address)),
             ("mixed.example", AddressRule::PublicOnly, Err(DialFaultKind::Address)),
@@ -174,7 +194,7 @@ mod tests {
             ("10.0.0.7", AddressRule::Configured, Ok("10.0.0.7:8443")),
             ("2001:db8::1", AddressRule::Configured, Ok("[2001:db8::1]:8443")),
         ] {
-            let found = dialler.target(&at(host), rule).await.map_err(|fault| fault.kind);
+            let found = dialler.targets(&at(host), rule).await.map(|all| all.join(" ")).map_err(|fault| fault.kind);
             assert_eq!(found, asked.map(str::to_owned), "{host} {rule:?}");
         }
     }

@@ -9,6 +9,7 @@ use std::{
 
 use ::h2::RecvStream;
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -16,7 +17,11 @@ use super::{body_upload::BodyUpload, h1::Own, h2::StreamSlot, idle::IdlePool};
 
 /// The body of an answer. If it is dropped before its end, the connection is closed or the stream
 /// is reset, so that the upstream learns that the client left.
-pub struct Answer(Source);
+pub struct Answer {
+    source: Source,
+    /// The target that answered, if it is not the configured one.
+    moved: Option<Box<PathAndQuery>>,
+}
 
 enum Source {
     /// From an HTTP/1.1 connection.
@@ -48,7 +53,7 @@ impl std::error::Error for BrokeOff {}
 
 impl Answer {
     pub(super) fn alone(incoming: Incoming, own: Option<Own>, pool: Arc<IdlePool>) -> Self {
-        Self(Source::Alone { incoming, leg: own.map(|own| (own, pool)) })
+        Self { source: Source::Alone { incoming, leg: own.map(|own| (own, pool)) }, moved: None }
     }
 
     /// `announced` is the value of `Content-Length`; the library enforces it.
@@ -59,12 +64,26 @@ impl Answer {
         upload: Option<BodyUpload>,
     ) -> Self {
         let is_whole = stream.is_end_stream();
-        Self(Source::Shared {
+        let source = Source::Shared {
             left: announced.or(is_whole.then_some(0)),
             slot: (!is_whole).then_some(slot),
             stream,
             upload: upload.map(Box::new),
-        })
+        };
+        Self { source, moved: None }
+    }
+
+    /// The same answer, which came from `target` after a redirect.
+    pub(super) fn moved_to(mut self, target: PathAndQuery) -> Self {
+        self.moved = Some(Box::new(target));
+        self
+    }
+
+    /// The target that answered, if it is not the configured one: URLs in the answer are relative
+    /// to it (RFC 3986 §5.1.3).
+    #[must_use]
+    pub fn moved(&self) -> Option<&PathAndQuery> {
+        self.moved.as_deref()
     }
 }
 
@@ -83,7 +102,7 @@ impl Body for Answer {
     type Error = BrokeOff;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
-        match &mut self.0 {
+        match &mut self.source {
             Source::Alone { incoming, leg } => poll_alone(incoming, leg, cx),
             Source::Shared { stream, slot, left, upload } => {
                 if upload.as_mut().is_some_and(|upload| upload.poll(cx).is_ready()) {
@@ -95,7 +114,7 @@ impl Body for Answer {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.source {
             // Only after the connection was returned, which a poll does.
             Source::Alone { incoming, leg } => leg.is_none() && incoming.is_end_stream(),
             Source::Shared { stream, .. } => stream.is_end_stream(),
@@ -103,7 +122,7 @@ impl Body for Answer {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.source {
             Source::Alone { incoming, .. } => incoming.size_hint(),
             Source::Shared { left, .. } => left.map_or_else(SizeHint::default, SizeHint::with_exact),
         }
@@ -174,7 +193,7 @@ fn poll_shared(
 impl Drop for Answer {
     fn drop(&mut self) {
         // An answer without a body may never be polled, and its connection can be reused.
-        if let Source::Alone { incoming, leg } = &mut self.0
+        if let Source::Alone { incoming, leg } = &mut self.source
             && incoming.is_end_stream()
         {
             finish(leg, &mut Context::from_waker(Waker::noop()));

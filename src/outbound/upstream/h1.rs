@@ -17,7 +17,7 @@ use tokio::{task::unconstrained, time::Instant};
 
 use super::{
     counts::{Counts, Opened},
-    moved::is_moved,
+    moved::{NEVER, is_moved},
     request::{SentBody, Unsent, UpstreamRequest},
 };
 use crate::outbound::dial::{DialFault, DialFaultKind, Stream};
@@ -81,7 +81,7 @@ impl Own {
     ) -> Result<(Response<Incoming>, Option<Self>), Unsent> {
         let is_post = outgoing.method == Method::POST;
         let epoch = redirects.map(|(epoch, again)| {
-            if self.proven != epoch || !is_post {
+            if epoch == NEVER || self.proven != epoch || !is_post {
                 *again = outgoing.copy();
             }
             epoch

@@ -1,6 +1,6 @@
 //! Where an upstream has redirected: to its path with or without a final slash.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use arc_swap::ArcSwapOption;
 use http::{
@@ -23,9 +23,14 @@ pub(super) struct Moved {
     target: ArcSwapOption<PathAndQuery>,
     /// Changes when `target` does.
     epoch: AtomicU32,
+    /// Whether a connection has redirected that had answered before.
+    is_distrusted: AtomicBool,
     /// The target that the log has named last.
     logged: ArcSwapOption<PathAndQuery>,
 }
+
+/// The epoch of no connection: requests are always copied.
+pub(super) const NEVER: u32 = 0;
 
 /// Whether an answer may mean that nothing is at the target any more.
 pub(super) fn is_absent(status: StatusCode) -> bool {
@@ -55,6 +60,7 @@ impl Moved {
             told_as: told_as.cloned(),
             target: ArcSwapOption::empty(),
             epoch: AtomicU32::new(1),
+            is_distrusted: AtomicBool::new(false),
             logged: ArcSwapOption::empty(),
         }
     }
@@ -73,9 +79,9 @@ impl Moved {
     }
 
     /// Changes when the target does: an answer without a redirect proves nothing about another
-    /// target.
+    /// target. [`NEVER`] if an answer proves nothing at all.
     pub(super) fn epoch(&self) -> u32 {
-        self.epoch.load(Ordering::Acquire)
+        if self.is_distrusted.load(Ordering::Acquire) { NEVER } else { self.epoch.load(Ordering::Acquire) }
     }
 
     /// The target to which an answer moves a request for `base`. The query stays: `Location` may
@@ -137,6 +143,7 @@ impl Moved {
     /// From now on requests go to the configured target.
     pub(super) fn forget(&self) {
         self.logged.store(None);
+        self.is_distrusted.store(false, Ordering::Release);
         self.give_up();
     }
 
@@ -147,14 +154,14 @@ impl Moved {
         }
     }
 
-    /// The next request of each connection is copied again.
-    pub(super) fn prove_again(&self) {
-        self.epoch.fetch_add(1, Ordering::AcqRel);
+    /// A connection has redirected that had answered before: each request is copied from now on.
+    pub(super) fn distrust(&self) {
+        self.is_distrusted.store(true, Ordering::Release);
     }
 
     fn replace(&self, target: Option<PathAndQuery>) {
         self.target.store(target.map(Into::into));
-        self.prove_again();
+        self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
     fn base<'a>(&'a self, target: &'a PathAndQuery) -> Base<'a> {

@@ -13,7 +13,10 @@ use http::{HeaderMap, Method, uri::PathAndQuery};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::outbound::fault::{Fault, FaultKind};
+use crate::outbound::{
+    dial::{DialFaultKind, is_own_refused},
+    fault::{Fault, FaultKind},
+};
 
 /// Why the sender of a streamed body stopped.
 pub type SenderFault = Box<dyn Error + Send + Sync>;
@@ -52,7 +55,11 @@ pub(super) struct Unsent {
 
 impl Unsent {
     pub(super) fn broken(cause: impl Display) -> Self {
-        Self { fault: Fault::new(FaultKind::Broken, cause), again: None }
+        let mut fault = Fault::new(FaultKind::Broken, cause);
+        if is_own_refused(&fault.cause) {
+            fault.kind = FaultKind::Dial(DialFaultKind::TlsOwn);
+        }
+        Self { fault, again: None }
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::{fmt, io::Write, mem};
 
-use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState};
 use bytes::{Buf, Bytes};
-use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::write::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
-use crate::{
-    base::limits::messages::{DECODED_BYTES_FREE, DECODED_TIMES_MAX, ZSTD_WINDOW_LOG_MAX},
-    decide::fields::coding::Coding,
-};
+use super::{allocator::CountedAlloc, expansion::Expansion};
+use crate::{base::limits::messages::DECODER_WINDOW_LOG_MAX, decide::fields::coding::Coding};
+
+pub use super::expansion::Shape;
 
 #[cfg(test)]
 mod tests;
@@ -20,27 +20,37 @@ pub type DecodeFault = &'static str;
 
 const DAMAGED: DecodeFault = "its compressed bytes cannot be read";
 const BOMB: DecodeFault = "its compressed bytes decompress to too many";
+const WINDOW: DecodeFault = "its compressed bytes need a window over 8 MiB";
 const CUT_SHORT: DecodeFault = "its compressed bytes end too early";
 const TOO_LONG: DecodeFault = "bytes follow the end of its compressed bytes";
 
 /// How much is decoded at a time.
 const STEP_BYTES: usize = 32 * 1024;
 
-/// Brotli's state. Its window has at most 16 MiB: larger windows are not of this coding.
-type Brotli = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
+/// What inflating holds: a window of 32 KiB, tables, and a buffer of output.
+const INFLATE_BYTES: usize = 96 * 1024;
+
+/// What Zstandard holds before its window is used.
+const ZSTD_BYTES: usize = 256 * 1024;
+
+/// Brotli's state. Its window grows with what is decoded.
+type Brotli = BrotliState<CountedAlloc, CountedAlloc, CountedAlloc>;
 
 /// A decoder of one answer.
 pub struct Decoder {
     codec: Codec,
-    came: u64,
-    made: u64,
+    expansion: Expansion,
     /// Whether the codec may have more without further input.
     has_more: bool,
 }
 
 enum Codec {
     /// Several members are one answer (RFC 1952 §2.2).
-    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    Gzip {
+        member: Box<GzDecoder<Vec<u8>>>,
+        /// Whether zeros follow the last member. All clients ignore them.
+        is_padded: bool,
+    },
     /// `deflate` before its first byte, which tells zlib from bare deflate.
     Deflate,
     Zlib(Box<ZlibDecoder<Vec<u8>>>),
@@ -61,17 +71,32 @@ enum Codec {
 impl Decoder {
     /// A decoder at the start of an answer.
     #[must_use]
-    pub fn new(coding: Coding) -> Self {
+    pub fn new(coding: Coding, shape: Shape) -> Self {
         let codec = match coding {
-            Coding::Gzip => Codec::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+            Coding::Gzip => Codec::Gzip { member: Box::new(GzDecoder::new(Vec::new())), is_padded: false },
             Coding::Deflate => Codec::Deflate,
             Coding::Brotli => {
-                let [one, two, three] = [(); 3].map(|()| StandardAlloc::default());
+                let [one, two, three] = [(); 3].map(|()| CountedAlloc::default());
                 Codec::Brotli { state: Box::new(BrotliState::new_strict(one, two, three)), has_ended: false }
             }
             Coding::Zstd => bounded_zstd().map_or(Codec::Missing, |context| Codec::Zstd { context, is_inside: false }),
         };
-        Self { codec, came: 0, made: 0, has_more: false }
+        Self { codec, expansion: Expansion::new(shape), has_more: false }
+    }
+
+    /// How many bytes of memory it uses now.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        match &self.codec {
+            Codec::Gzip { .. } | Codec::Deflate | Codec::Zlib(_) | Codec::Bare(_) => INFLATE_BYTES,
+            Codec::Brotli { state, .. } => {
+                let tables = state.alloc_u32.held().saturating_add(state.alloc_hc.held());
+                size_of::<Brotli>() + STEP_BYTES + tables.saturating_add(state.alloc_u8.held())
+            }
+            // The window is reserved at once, and memory is used as it is filled.
+            Codec::Zstd { context, .. } => context.sizeof().min(ZSTD_BYTES.saturating_add(self.expansion.made())),
+            Codec::Missing => 0,
+        }
     }
 
     /// Decodes some of `input` and takes it away. `None` once the input is used up and all that can
@@ -86,9 +111,7 @@ impl Decoder {
                 return Ok(None);
             }
             let made = self.codec.step(input)?;
-            self.came += (before - input.len()) as u64;
-            self.made += made.len() as u64;
-            if self.made > DECODED_BYTES_FREE.saturating_add(self.came.saturating_mul(DECODED_TIMES_MAX)) {
+            if !self.expansion.is_fit(before - input.len(), &made) {
                 return Err(BOMB);
             }
             self.has_more = !made.is_empty();
@@ -107,8 +130,8 @@ impl Decoder {
     /// [`DecodeFault`].
     pub fn end(&mut self) -> Result<(), DecodeFault> {
         let is_whole = match &mut self.codec {
-            _ if self.came == 0 => true,
-            Codec::Gzip(decoder) => decoder.try_finish().is_ok(),
+            _ if !self.expansion.has_begun() => true,
+            Codec::Gzip { member, is_padded } => *is_padded || member.try_finish().is_ok(),
             // Neither tells. What is cut short is not JSON.
             Codec::Deflate | Codec::Zlib(_) | Codec::Bare(_) => true,
             Codec::Brotli { has_ended, .. } => *has_ended,
@@ -121,13 +144,13 @@ impl Decoder {
 
 impl fmt::Debug for Decoder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Decoder({} of {})", self.made, self.came)
+        write!(out, "Decoder({:?})", self.expansion)
     }
 }
 
 fn bounded_zstd() -> Option<DCtx<'static>> {
     let mut context = DCtx::try_create()?;
-    context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX)).ok()?;
+    context.set_parameter(DParameter::WindowLogMax(DECODER_WINDOW_LOG_MAX)).ok()?;
     Some(context)
 }
 
@@ -143,9 +166,22 @@ impl Codec {
             };
         }
         match self {
-            Self::Gzip(decoder) => {
-                inflate(&mut **decoder, input)?;
-                Ok(mem::take(decoder.get_mut()))
+            Self::Gzip { is_padded: true, .. } => skip_zeros(input),
+            Self::Gzip { member, is_padded } => {
+                let before = input.len();
+                inflate(&mut **member, input)?;
+                if before > 0 && input.len() == before {
+                    // The member has ended before these bytes.
+                    let made = mem::replace(&mut **member, GzDecoder::new(Vec::new())).finish().map_err(|_| DAMAGED)?;
+                    *is_padded = input.first() == Some(&0);
+                    *member.get_mut() = made;
+                    if !*is_padded {
+                        inflate(&mut **member, input)?;
+                    } else if member.get_ref().is_empty() {
+                        return skip_zeros(input);
+                    }
+                }
+                Ok(mem::take(member.get_mut()))
             }
             Self::Deflate => Ok(Vec::new()),
             Self::Zlib(decoder) => {
@@ -173,6 +209,13 @@ fn inflate(decoder: &mut dyn Write, input: &mut Bytes) -> Result<(), DecodeFault
     decoder.flush().map_err(|_| DAMAGED)
 }
 
+/// Takes the zeros after the last member away. Another member must not follow them.
+fn skip_zeros(input: &mut Bytes) -> Result<Vec<u8>, DecodeFault> {
+    let zeros = input.iter().take_while(|byte| **byte == 0).count();
+    input.advance(zeros);
+    if input.is_empty() { Ok(Vec::new()) } else { Err(TOO_LONG) }
+}
+
 fn unbrotli(state: &mut Brotli, has_ended: &mut bool, input: &mut Bytes) -> Result<Vec<u8>, DecodeFault> {
     let mut made = vec![0; STEP_BYTES];
     let (mut left, mut used, mut room, mut len, mut total) = (input.len(), 0, made.len(), 0, 0);
@@ -180,6 +223,7 @@ fn unbrotli(state: &mut Brotli, has_ended: &mut bool, input: &mut Bytes) -> Resu
     input.advance(used.min(input.len()));
     made.truncate(len);
     match result {
+        BrotliResult::ResultFailure if state.alloc_u8.has_refused() => Err(WINDOW),
         BrotliResult::ResultFailure => Err(DAMAGED),
         BrotliResult::ResultSuccess => {
             *has_ended = true;

@@ -1,81 +1,145 @@
-//! Relays an answer that may hold no list: unchanged, and broken off where a list starts.
+//! Relays an answer unchanged while it is read: broken off where a list starts, and watched.
 
 use std::{
+    ops::ControlFlow,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::readable::Readable;
+use super::{decompressor::Decompressor, readable::Readable};
 use crate::{
+    base::limits::messages::DECODED_TURN_BYTES,
     decide::{
-        fields::coding::decoder::{DecodeFault, Decoder},
+        fields::coding::Coding,
         mcp::answer::{list_guard::Guard, lists::Lists},
+        refusal::Refusal,
     },
-    inbound::answer::broken::Broken,
+    inbound::{
+        answer::{broken::Broken, watch::AnswerWatch},
+        state::usage::RequestPlace,
+    },
 };
 
-/// An answer that is searched for lists while it is relayed.
+/// An answer that is read while it is relayed.
 pub(in crate::inbound) struct Guarded {
     /// `None` once the answer was broken off. The drop tells the upstream to stop.
     answer: Option<Readable>,
-    guard: Guard,
-    /// Reads the answer for the guard if it is relayed in its encoding.
-    decoder: Option<Decoder>,
+    /// Searches the answer for lists, if the rules hide parts of them.
+    guard: Option<Guard>,
+    /// Reads the answer if it is relayed in its encoding: once, for the guard and for the watch.
+    decompressor: Option<Decompressor>,
+    /// An encoded piece, and the part of it that is not decoded yet.
+    piece: Option<(Bytes, Bytes)>,
 }
 
+/// Why an answer is broken off.
+const WHY: Broken = Broken::Unfit("a list in the answer to a request for something else");
+
 impl Guarded {
-    /// Searches `answer` for `lists`. With a decoder, the bytes are decoded to be searched, and
-    /// relayed as they came.
-    pub(in crate::inbound) fn new(answer: Readable, lists: Lists, is_stream: bool, decoder: Option<Decoder>) -> Self {
-        Self { answer: Some(answer), guard: Guard::new(lists, is_stream), decoder }
+    /// Searches `answer` for `lists`.
+    pub(in crate::inbound) fn new(answer: Readable, lists: Lists, is_stream: bool) -> Self {
+        let guard = Some(Guard::new(lists, is_stream));
+        Self { answer: Some(answer), guard, decompressor: None, piece: None }
     }
 
-    /// The next piece, unchanged (P1); or the end of the answer, if a list starts in it.
+    /// Decodes `answer` to search it for `lists`, if there are any, and to show it to the watch.
+    /// Its bytes are relayed as they came.
+    ///
+    /// # Errors
+    /// If there is no room for a decoder.
+    pub(in crate::inbound) fn encoded(
+        answer: Readable,
+        lists: Option<Lists>,
+        is_stream: bool,
+        (coding, place): (Coding, &RequestPlace),
+    ) -> Result<Self, Refusal> {
+        let decompressor = Some(Decompressor::new(coding, is_stream, place)?);
+        let guard = lists.map(|lists| Guard::new(lists, is_stream));
+        Ok(Self { answer: Some(answer), guard, decompressor, piece: None })
+    }
+
+    /// The next piece, unchanged (P1); or the end of the answer, if a list starts in it. The watch
+    /// sees the piece first, decoded.
     pub(in crate::inbound) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
+        watch: Option<&mut AnswerWatch>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        const WHY: &str = "a list in the answer to a request for something else";
-        let Some(answer) = &mut self.answer else { return Poll::Ready(None) };
-        let frame = Pin::new(answer).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &frame
-            && let Some(piece) = frame.data_ref()
-        {
-            let why = match meets(&mut self.guard, self.decoder.as_mut(), piece) {
-                Ok(false) => None,
-                Ok(true) => Some(WHY),
-                Err(why) => Some(why),
-            };
-            if let Some(why) = why {
-                self.answer = None;
-                return Poll::Ready(Some(Err(Broken::Unfit(why))));
+        if self.piece.is_none() {
+            let Some(answer) = &mut self.answer else { return Poll::Ready(None) };
+            match ready!(Pin::new(answer).poll_frame(cx)).transpose()?.map(Frame::into_data) {
+                Some(Ok(piece)) => self.piece = Some((piece.clone(), piece)),
+                Some(Err(other)) => return Poll::Ready(Some(Ok(other))),
+                None => return Poll::Ready(None),
             }
         }
-        frame
+        match self.read(watch) {
+            Ok(ControlFlow::Break(())) => Poll::Ready(self.piece.take().map(|(piece, _)| Ok(Frame::data(piece)))),
+            Ok(ControlFlow::Continue(())) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Err(why) => {
+                (self.answer, self.piece) = (None, None);
+                Poll::Ready(Some(Err(why)))
+            }
+        }
+    }
+
+    /// Reads some of the piece. All of it is read before it is relayed.
+    fn read(&mut self, mut watch: Option<&mut AnswerWatch>) -> Result<ControlFlow<()>, Broken> {
+        let Self { guard, decompressor, piece, .. } = self;
+        let Some((_, rest)) = piece else { return Ok(ControlFlow::Break(())) };
+        let mut left = DECODED_TURN_BYTES;
+        loop {
+            let is_read = guard.is_some() || watch.as_ref().is_some_and(|watch| watch.reads());
+            let part = match decompressor {
+                Some(decompressor) if is_read => match decompressor.step(rest) {
+                    Ok(None) => return Ok(ControlFlow::Break(())),
+                    Ok(Some(part)) => part,
+                    // If the client was promised these bytes as they are, a fault in them is the
+                    // client's to see. What cannot be read has no task and no event.
+                    Err(Broken::Unfit(_)) if guard.is_none() => {
+                        if let Some(watch) = watch.as_deref_mut() {
+                            watch.cannot_read();
+                        }
+                        continue;
+                    }
+                    Err(why) => return Err(why),
+                },
+                Some(_) => {
+                    *decompressor = None;
+                    return Ok(ControlFlow::Break(()));
+                }
+                None => std::mem::take(rest),
+            };
+            if guard.as_mut().is_some_and(|guard| guard.meets(&part)) {
+                return Err(WHY);
+            }
+            if let Some(watch) = watch.as_deref_mut() {
+                watch.see(&part);
+            }
+            if decompressor.is_none() {
+                return Ok(ControlFlow::Break(()));
+            }
+            match left.checked_sub(part.len()) {
+                Some(rest) => left = rest,
+                None => return Ok(ControlFlow::Continue(())),
+            }
+        }
     }
 
     /// Whether all bytes have come. False for an answer that was broken off.
     pub(in crate::inbound) fn is_end_stream(&self) -> bool {
-        self.answer.as_ref().is_some_and(Body::is_end_stream)
+        self.piece.is_none() && self.answer.as_ref().is_some_and(Body::is_end_stream)
     }
 
     /// The number of bytes left, as the upstream announced it.
     pub(in crate::inbound) fn size_hint(&self) -> SizeHint {
-        self.answer.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+        let answer = self.answer.as_ref().filter(|_| self.piece.is_none());
+        answer.map_or_else(SizeHint::default, Body::size_hint)
     }
-}
-
-/// Whether a list starts in `piece`. All of an encoded piece is searched before it is relayed.
-fn meets(guard: &mut Guard, decoder: Option<&mut Decoder>, piece: &Bytes) -> Result<bool, DecodeFault> {
-    let Some(decoder) = decoder else { return Ok(guard.meets(piece)) };
-    let mut rest = piece.clone();
-    while let Some(part) = decoder.step(&mut rest)? {
-        if guard.meets(&part) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_ENCODING};
 use http_body::{Body, Frame, SizeHint};
 
+use super::decompressor::Decompressor;
 use crate::{
-    decide::fields::{
-        coding::{Coding, decoder::Decoder},
-        header_names::ABOUT_BYTES,
+    decide::{
+        fields::{coding::Coding, header_names::ABOUT_BYTES},
+        refusal::Refusal,
     },
-    inbound::answer::broken::Broken,
+    inbound::{answer::broken::Broken, state::usage::RequestPlace},
     outbound::upstream::Answer,
 };
 
@@ -30,7 +31,7 @@ pub(in crate::inbound) enum Readable {
 pub(in crate::inbound) struct DecodedAnswer {
     /// `None` once the answer has ended or was broken off. The drop tells the upstream to stop.
     answer: Option<Answer>,
-    decoder: Decoder,
+    decompressor: Decompressor,
     /// Bytes that have come and are not decoded yet.
     rest: Bytes,
     is_whole: bool,
@@ -39,13 +40,22 @@ pub(in crate::inbound) struct DecodedAnswer {
 impl Readable {
     /// Decodes `answer`, and removes the fields of `headers` that describe the encoded bytes (SPEC
     /// F-23).
-    pub(in crate::inbound) fn decoded(answer: Answer, coding: Coding, headers: &mut HeaderMap) -> Self {
+    ///
+    /// # Errors
+    /// If there is no room for a decoder.
+    pub(in crate::inbound) fn decoded(
+        answer: Answer,
+        headers: &mut HeaderMap,
+        is_stream: bool,
+        (coding, place): (Coding, &RequestPlace),
+    ) -> Result<Self, Refusal> {
+        let decompressor = Decompressor::new(coding, is_stream, place)?;
         headers.remove(CONTENT_ENCODING);
         for about in ABOUT_BYTES {
             headers.remove(about);
         }
-        let decoder = Decoder::new(coding);
-        Self::Decoded(Box::new(DecodedAnswer { answer: Some(answer), decoder, rest: Bytes::new(), is_whole: false }))
+        let decoded = DecodedAnswer { answer: Some(answer), decompressor, rest: Bytes::new(), is_whole: false };
+        Ok(Self::Decoded(Box::new(decoded)))
     }
 
     /// Whether all bytes have come, as far as that is known without another poll.
@@ -86,7 +96,7 @@ impl Body for Readable {
 impl DecodedAnswer {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         loop {
-            match self.decoder.step(&mut self.rest) {
+            match self.decompressor.step(&mut self.rest) {
                 Ok(Some(piece)) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
                 Ok(None) => {}
                 Err(why) => return Poll::Ready(Some(Err(self.break_off(why)))),
@@ -100,7 +110,7 @@ impl DecodedAnswer {
                 }
                 None => {
                     self.answer = None;
-                    if let Err(why) = self.decoder.end() {
+                    if let Err(why) = self.decompressor.end() {
                         return Poll::Ready(Some(Err(self.break_off(why))));
                     }
                     self.is_whole = true;
@@ -109,9 +119,9 @@ impl DecodedAnswer {
         }
     }
 
-    fn break_off(&mut self, why: &'static str) -> Broken {
+    fn break_off(&mut self, why: Broken) -> Broken {
         self.answer = None;
         self.rest = Bytes::new();
-        Broken::Unfit(why)
+        why
     }
 }

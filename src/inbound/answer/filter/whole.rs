@@ -26,7 +26,7 @@ pub(in crate::inbound) struct Unread {
 
 impl Unread {
     /// There is no room for it, which is not the fault of the upstream.
-    fn no_room(refusal: Refusal) -> Self {
+    pub(in crate::inbound) fn no_room(refusal: Refusal) -> Self {
         Self { refusal, fault: None }
     }
 
@@ -84,7 +84,8 @@ async fn collect(mut answer: Readable, charge: &mut Charge) -> Result<Bytes, Unr
     while let Some(frame) = timeout_at(deadline, answer.frame()).await.map_err(|_| Unread::late())? {
         let frame = frame.map_err(|broken| match broken {
             Broken::Unfit(why) => Unread::unfit(why),
-            _ => Unread {
+            Broken::NoRoom(refusal) => Unread::no_room(refusal),
+            Broken::Upstream(_) => Unread {
                 refusal: Refusal::UpstreamAnswer("it broke off"),
                 fault: Some((UpstreamOutcome::BrokeOff, "it broke off")),
             },

@@ -103,7 +103,8 @@ impl Body for RelayBody {
         if let Some(error) = self.broken.take() {
             return Poll::Ready(Some(Err(error)));
         }
-        let frame = self.source.poll_frame(cx);
+        let this = &mut *self;
+        let frame = this.source.poll_frame(cx, this.watch.as_deref_mut());
         if let Poll::Ready(Some(Err(error))) = frame {
             match &error {
                 Broken::Upstream(_) => self.record.failed(UpstreamOutcome::BrokeOff, "broke_off", &error),
@@ -122,11 +123,7 @@ impl Body for RelayBody {
         }
         if let Some(watch) = &mut self.watch {
             match &frame {
-                Poll::Ready(Some(Ok(piece))) => {
-                    if let Some(piece) = piece.data_ref() {
-                        watch.see(piece);
-                    }
-                }
+                Poll::Ready(Some(Ok(_))) => {}
                 Poll::Ready(_) => watch.end(),
                 Poll::Pending => return watch.poll_comment(cx).map(|comment| Some(Ok(Frame::data(comment)))),
             }

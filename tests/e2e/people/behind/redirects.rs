@@ -1,10 +1,12 @@
 //! A server that redirects to its path with or without a slash is followed once; no other redirect is (C1).
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::e2e::world::{
-    Ask, Plan, Seen, Step, Upstream, World, call,
-    server::{full, json, polite},
+    Ask, Plan, Seen, Step, Upstream, World, call, request,
+    server::{chunk, full, json, polite, sse_head},
 };
 
 const URL: &str = "url: \"@UPSTREAM@/inner/mcp\"";
@@ -249,5 +251,62 @@ async fn people_c1_attack_273_a_loop_is_left_after_one_step_and_nothing_is_remem
     world.upstream.answer_with(|_| json(200, r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#));
     assert_eq!(status(&world, "").await, 200);
     assert_eq!(targets(&world), ["/inner/mcp"]);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_c1_servers_behind_one_address_that_differ_cost_one_call_in_all() {
+    let world = World::standard().await;
+    let count = AtomicUsize::new(0);
+    // One of two servers redirects, and the other does not know the new path; they take turns.
+    world.upstream.answer_with(move |seen| {
+        let is_new = count.fetch_add(1, Ordering::SeqCst) % 2 == 1;
+        match (is_new, seen.target.ends_with('/')) {
+            (true, false) => full(307, &[("Location", "/inner/mcp/")], ""),
+            (false, true) => full(404, &[], ""),
+            _ => polite(seen),
+        }
+    });
+    let mut failed = 0;
+    for _ in 0..20 {
+        failed += usize::from(status(&world, "").await == 502);
+    }
+    assert!(failed <= 1, "{failed} of 20 calls failed");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn people_c1_c6_a_relative_endpoint_is_relative_to_the_path_that_answered() {
+    let servers = "
+  main:
+    path: /mcp
+    upstream: {url: \"@UPSTREAM@/mcp\"}
+    legacy_sse: {path: /old, upstream: \"@UPSTREAM@/sse?key=k\"}
+    access: authenticated
+";
+    let world = Plan::standard().servers(servers).start().await;
+    let token = world.issuer.mint(&format!("{}/old", world.public)).token();
+    for (redirects, endpoint, expected) in [
+        (true, "messages?s=1", "/sse/messages?s=1"),
+        (true, "../messages?s=1", "/messages?s=1"),
+        (true, "?s=1", "/sse/?s=1"),
+        (true, "/messages?s=1", "/messages?s=1"),
+        (false, "messages?s=1", "/messages?s=1"),
+    ] {
+        world.upstream.answer_with(move |seen| match (seen.method.as_str(), seen.target.as_str()) {
+            ("GET", "/sse?key=k") if redirects => full(307, &[("Location", "/sse/?key=k")], ""),
+            ("GET", _) => vec![sse_head(&[]), chunk(format!("event: endpoint\ndata: {endpoint}\n\n")), Step::Hang],
+            _ => full(202, &[], ""),
+        });
+        let mut live = world.open(&Ask::get("/old").token(&token)).await;
+        live.until("data: ").await;
+        live.until("\n\n").await;
+        let text = live.reply().text();
+        let ours = text.split_once("data: ").unwrap().1.trim_end().to_owned();
+        world.upstream.take();
+        assert_eq!(world.send(&Ask::post(&ours, request("ping", "{}")).token(&token)).await.status, 202);
+        assert_eq!(targets(&world), [expected], "{endpoint}");
+        drop(live);
+    }
     world.close().await;
 }

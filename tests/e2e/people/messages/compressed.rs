@@ -154,6 +154,52 @@ async fn people_c3_attack_284_a_bomb_is_502_or_ends_the_answer() {
     world.close().await;
 }
 
+/// Each of these texts, flushed; by gzip and by Zstandard.
+fn flushed(texts: impl Iterator<Item = String>) -> [(&'static str, Vec<u8>); 2] {
+    use zstd_safe::zstd_sys::ZSTD_EndDirective::{ZSTD_e_end, ZSTD_e_flush};
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    let (mut zstd, mut frames) = (zstd_safe::CCtx::create(), Vec::new());
+    for text in texts.map(Some).chain([None]) {
+        let (text, flush) = text.map_or_else(|| (String::new(), ZSTD_e_end), |text| (text, ZSTD_e_flush));
+        gzip.write_all(text.as_bytes()).unwrap();
+        gzip.flush().unwrap();
+        let mut frame = Vec::with_capacity(1_024 + zstd_safe::compress_bound(text.len()));
+        let (mut out, mut from) =
+            (zstd_safe::OutBuffer::around(&mut frame), zstd_safe::InBuffer::around(text.as_bytes()));
+        zstd.compress_stream2(&mut out, &mut from, flush).unwrap();
+        frames.extend(frame);
+    }
+    [("gzip", gzip.finish().unwrap()), ("zstd", frames)]
+}
+
+#[tokio::test]
+async fn people_c3_attack_345_a_long_stream_of_events_that_repeat_is_no_bomb_and_one_endless_event_is() {
+    const EVENTS: usize = 3_000;
+    let world = World::standard().await;
+    let status =
+        format!(r#"{{"jsonrpc":"2.0","method":"notifications/message","params":"{}"}}"#, "ready ".repeat(3_500));
+    let repeated = flushed((0..EVENTS).map(|_| format!("data: {status}\n\n")));
+    let endless = flushed((0..EVENTS).map(|_| format!("data: {status}\n")));
+    for ((coding, good), (_, bad)) in repeated.into_iter().zip(endless) {
+        assert!(good.len() * 200 < EVENTS * status.len(), "{coding}: {} bytes", good.len());
+        for (bytes, is_cut) in [(&good, false), (&bad, true)] {
+            for accepts in [coding, "identity"] {
+                let bytes = bytes.clone();
+                world
+                    .upstream
+                    .answer_with(move |_| vec![sse_head(&[("Content-Encoding", coding)]), chunk(&bytes), last_chunk()]);
+                let reply = world.send(&world.post(call("safe")).with("Accept-Encoding", accepts)).await;
+                assert_eq!((reply.status, reply.cut), (200, is_cut), "{coding} {accepts}: {} bytes", reply.body.len());
+                if accepts == "identity" && !is_cut {
+                    assert_eq!(reply.body.len(), EVENTS * (status.len() + 8), "{coding}");
+                }
+            }
+        }
+    }
+    world.gateway.line(|line| line.contains("decompress to too many") && line.contains("what compresses")).await;
+    world.close().await;
+}
+
 /// A stream in gzip that is flushed after each of two events; the second comes when the gate opens.
 fn two_events(world: &World, first: &str, second: &str, gate: &Arc<Semaphore>) {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());

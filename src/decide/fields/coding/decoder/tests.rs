@@ -6,6 +6,7 @@ use flate2::{
 };
 
 use super::*;
+use crate::base::limits::messages::{DECODED_BYTES_FREE, DECODED_TIMES_MAX};
 
 const TEXT: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"safe"},{"name":"danger"}]}}"#;
 
@@ -71,7 +72,7 @@ fn fed(decoder: &mut Decoder, piece: &[u8]) -> Result<Vec<u8>, DecodeFault> {
 }
 
 fn decoded(coding: Coding, bytes: &[u8], len: usize) -> Result<Vec<u8>, DecodeFault> {
-    let (mut decoder, mut made) = (Decoder::new(coding), Vec::new());
+    let (mut decoder, mut made) = (Decoder::new(coding, Shape::Whole), Vec::new());
     for piece in bytes.chunks(len) {
         made.extend(fed(&mut decoder, piece)?);
     }
@@ -108,7 +109,8 @@ fn people_c3_what_was_flushed_is_read_at_once() {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     let mut bare = DeflateEncoder::new(Vec::new(), Compression::default());
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
-    let mut readers = [Coding::Gzip, Coding::Deflate, Coding::Deflate].map(Decoder::new);
+    let mut readers =
+        [Coding::Gzip, Coding::Deflate, Coding::Deflate].map(|coding| Decoder::new(coding, Shape::Events));
     for number in 0..100 {
         let event = format!("id: {number}\ndata: {}\n\n", "x".repeat(number * 13));
         gzip.write_all(event.as_bytes()).unwrap();
@@ -127,7 +129,7 @@ fn people_c3_what_was_flushed_is_read_at_once() {
         }
     }
 
-    let (mut context, mut reader) = (zstd_safe::CCtx::create(), Decoder::new(Coding::Zstd));
+    let (mut context, mut reader) = (zstd_safe::CCtx::create(), Decoder::new(Coding::Zstd, Shape::Events));
     for number in 0..100 {
         let event = format!("id: {number}\ndata: {}\n\n", "x".repeat(number * 13));
         let mut piece = Vec::with_capacity(8_192);
@@ -141,7 +143,7 @@ fn people_c3_what_was_flushed_is_read_at_once() {
     }
 
     // A stored block of Brotli ends at a byte, as a flush does.
-    let mut reader = Decoder::new(Coding::Brotli);
+    let mut reader = Decoder::new(Coding::Brotli, Shape::Events);
     let bytes = brotli(&[b"a".repeat(1 << 16), b"b".repeat(10)].concat());
     assert_eq!(fed(&mut reader, &bytes[..3 + (1 << 16)]).unwrap().len(), 1 << 16);
 }
@@ -169,8 +171,8 @@ fn people_c3_attack_284_a_bomb_is_stopped_early() {
         if coding == Coding::Brotli {
             continue;
         }
-        let (mut decoder, mut made) = (Decoder::new(coding), 0);
-        let mut input = Bytes::from(bytes);
+        let (mut decoder, mut made) = (Decoder::new(coding, Shape::Whole), 0);
+        let (bytes_of_bomb, mut input) = (bytes.len(), Bytes::from(bytes));
         let fault = loop {
             match decoder.step(&mut input) {
                 Ok(Some(part)) => made += part.len() as u64,
@@ -179,8 +181,8 @@ fn people_c3_attack_284_a_bomb_is_stopped_early() {
             }
         };
         assert_eq!(fault, BOMB, "{name}");
-        let most = DECODED_BYTES_FREE + DECODED_TIMES_MAX * decoder.came;
-        assert!(made <= most && decoder.made <= most + 4 * STEP_BYTES as u64, "{name}: {made}");
+        let most = DECODED_BYTES_FREE + DECODED_TIMES_MAX * (bytes_of_bomb - input.len()) as u64;
+        assert!(made <= most && decoder.expansion.made() as u64 <= most + 4 * STEP_BYTES as u64, "{name}: {made}");
     }
     // 64 MiB of spaces by Google's encoder.
     let bomb = include_bytes!("../../../../../tests/fuzz/seeds/decode/bomb_br");
@@ -203,4 +205,46 @@ fn people_c3_attack_284_windows_are_bounded() {
     assert_eq!(decoded(Coding::Zstd, &out, out.len()), Err(DAMAGED), "a window of 128 MiB");
     // Brotli's large windows: the bits of a window of 2^30.
     assert_eq!(decoded(Coding::Brotli, b"\x11\x1e\x00\x00\x00", 5), Err(DAMAGED));
+}
+
+#[test]
+fn people_c3_attack_346_memory_is_counted_as_it_grows_and_has_a_bound() {
+    let text: Vec<u8> = (0..3_u32 << 20).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    for (name, coding, bytes) in every(&text) {
+        let mut decoder = Decoder::new(coding, Shape::Whole);
+        let idle = decoder.held();
+        assert!(idle <= 300 << 10, "{name}: {idle} bytes for an idle stream");
+        let mut held = 0;
+        for piece in bytes.chunks(10_000) {
+            fed(&mut decoder, piece).unwrap();
+            held = held.max(decoder.held());
+        }
+        assert!(held < 9 << 20, "{name}: {held}");
+    }
+    // A stored block of Brotli with a window of 16 MiB, which is used only by what is long.
+    let block = |len: usize, first: bool| {
+        // Window bits 24 are `1111` (RFC 7932 §9.1); then: not the last, six nibbles, stored.
+        let (window, shift) = if first { (0b1111, 4) } else { (0, 0) };
+        let bits = window | (0b100 | (len as u64 - 1) << 3 | 1 << 27) << shift;
+        let mut out = bits.to_le_bytes()[..4].to_vec();
+        out.resize(4 + len, b'x');
+        out
+    };
+    let mut decoder = Decoder::new(Coding::Brotli, Shape::Events);
+    assert_eq!(fed(&mut decoder, &block(4 << 20, true)).map(|made| made.len()), Ok(4 << 20));
+    let small = decoder.held();
+    assert!((4 << 20..9 << 20).contains(&small), "{small}");
+    let fault = (0..4).find_map(|_| fed(&mut decoder, &block(4 << 20, false)).err());
+    assert_eq!(fault, Some(WINDOW));
+    assert!(decoder.held() < 9 << 20, "{}", decoder.held());
+}
+
+#[test]
+fn people_c3_zeros_after_gzip_are_ignored_and_nothing_follows_them() {
+    let padded = [gzip(b"one").as_slice(), &gzip(b" two"), &[0; 700]].concat();
+    for len in [1, 5, padded.len()] {
+        assert_eq!(decoded(Coding::Gzip, &padded, len).as_deref(), Ok(b"one two".as_slice()), "in pieces of {len}");
+        let more = [padded.as_slice(), &gzip(b"three")].concat();
+        assert_eq!(decoded(Coding::Gzip, &more, len), Err(TOO_LONG), "in pieces of {len}");
+    }
 }

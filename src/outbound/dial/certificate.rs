@@ -1,0 +1,116 @@
+//! Says which certificate made TLS fail: the server's, which is not pinned, or the gateway's own.
+
+use std::{error::Error, fmt, fmt::Write as _, io};
+
+use rustls::{AlertDescription, CertificateError, OtherError, pki_types::CertificateDer};
+
+use crate::base::digest::sha256;
+
+/// How many certificates of a `ca` file are named.
+const NAMED_MAX: usize = 2;
+
+/// A server's certificate is neither in a `ca` file nor issued by a certificate there.
+#[derive(Debug)]
+pub struct NotPinned {
+    found: String,
+    pinned: String,
+}
+
+/// The server refuses the certificate of the gateway, or wants one.
+#[derive(Debug)]
+pub struct OwnRefused(AlertDescription);
+
+impl NotPinned {
+    /// The server has `found`, and `pinned` are in the file.
+    #[must_use]
+    pub fn new(found: &CertificateDer<'_>, pinned: &[CertificateDer<'_>]) -> Self {
+        let mut names: Vec<String> = pinned.iter().take(NAMED_MAX).map(fingerprint).collect();
+        if pinned.len() > NAMED_MAX {
+            names.push("…".to_owned());
+        }
+        Self { found: fingerprint(found), pinned: names.join(", ") }
+    }
+}
+
+/// As `openssl x509 -fingerprint -sha256` prints it.
+fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    let mut text = String::new();
+    for byte in sha256(certificate) {
+        let colon = if text.is_empty() { "" } else { ":" };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{colon}{byte:02X}");
+    }
+    text
+}
+
+impl fmt::Display for NotPinned {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "the server's certificate (SHA-256 {}) is neither in the file of `ca` nor issued by a certificate there ({}): it may have been replaced",
+            self.found, self.pinned
+        )
+    }
+}
+
+impl fmt::Display for OwnRefused {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.0 {
+            AlertDescription::CertificateRequired => "wants a certificate of the gateway, and got none".into(),
+            AlertDescription::CertificateExpired => "refuses the gateway's own certificate: it has expired".into(),
+            AlertDescription::CertificateRevoked => "refuses the gateway's own certificate: it is revoked".into(),
+            AlertDescription::UnknownCA => "refuses the gateway's own certificate: its issuer is not trusted".into(),
+            other => format!("refuses the gateway's own certificate, or the lack of one (alert {other:?})"),
+        };
+        write!(out, "the server {why}")
+    }
+}
+
+impl Error for NotPinned {}
+impl Error for OwnRefused {}
+
+/// Whether `cause` says that a certificate is not pinned.
+pub(super) fn is_not_pinned(cause: &CertificateError) -> bool {
+    matches!(cause, CertificateError::Other(OtherError(cause)) if cause.is::<NotPinned>())
+}
+
+/// The error of TLS in plain words, if it is about a certificate of these.
+pub(super) fn told(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(cause)) if is_not_pinned(cause) => {
+            let CertificateError::Other(OtherError(cause)) = cause else { return error };
+            io::Error::new(error.kind(), cause.to_string())
+        }
+        Some(rustls::Error::AlertReceived(alert)) if is_about_certificate(*alert) => {
+            io::Error::new(error.kind(), OwnRefused(*alert))
+        }
+        _ => error,
+    }
+}
+
+/// Whether a server sends this alert because of a client's certificate (RFC 8446 §6.2).
+fn is_about_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::CertificateRequired
+            | Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            // The signature of the certificate, or of the handshake, is not right.
+            | Alert::DecryptError
+    )
+}
+
+/// Whether `text` is an error that began as an [`OwnRefused`]: HTTP/2 keeps only the words.
+#[must_use]
+pub fn is_own_refused(text: &str) -> bool {
+    text.contains("the server refuses the gateway's own certificate")
+        || text.contains("the server wants a certificate of the gateway")
+}
