@@ -21,17 +21,11 @@ use crate::{
         supervise::Supervisor,
         watched::WatchedCertificate,
     },
-    authorization_server::{settings::StoreSettings, store::usable},
     base::{clock::Clock, secret::Secret},
     config::Settings,
     decide::{fields::crossing, mcp::session_seal::SessionKeys},
     inbound::{
-        accept::{
-            listener::ClientListener,
-            phase::Phase,
-            room::Room,
-            tls::{Certificates, Concern},
-        },
+        accept::{listener::ClientListener, phase::Phase, room::Room, tls::Certificates},
         state::{
             anonymous::AnonymousSessions, events::EventOwners, gateway::Gateway, sessions::SessionQuota, tasks::Tasks,
             usage::Usage,
@@ -44,10 +38,12 @@ use crate::{
 pub mod admin;
 mod beside;
 pub mod build;
+pub mod checked;
 pub mod clock;
 pub mod descriptors;
 pub mod drain;
 mod forward_proxy;
+mod outgoing_certificates;
 pub mod ready;
 pub mod reload;
 mod route_words;
@@ -101,6 +97,7 @@ impl App {
         let bounds = descriptors::bounds(settings.listen.len());
         snapshot.limits = descriptors::totals(settings.limits, bounds);
         descriptors::tell(&settings, bounds);
+        outgoing_certificates::tell(&settings, clock.now().wall);
 
         let pseudonym = pseudonym().map_err(StartFault::System)?;
         let via = crossing::via(Version::HTTP_11, &pseudonym)
@@ -257,42 +254,6 @@ async fn write_overdue_lines(observe: Arc<Observe>) {
         every.tick().await;
         overdue::write_lines(&observe);
     }
-}
-
-/// Reports what a start with `settings` would refuse: certificates, trust roots, routes, stores.
-/// Addresses are not bound and Redis is not asked: a check runs beside a gateway in use. Returns
-/// warnings about settings that work now but will probably fail soon.
-///
-/// # Errors
-/// One sentence for each problem.
-pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>) -> Result<Vec<String>, Vec<String>> {
-    let (mut warnings, mut wrong) = (Vec::new(), Vec::new());
-    match certificates(settings) {
-        Ok(all) => {
-            for (index, certificates) in all.iter().enumerate() {
-                let Some(certificates) = certificates else { continue };
-                let path = certificates.path().display();
-                let concerns = certificates.news(settings.public_url.host(), clock.now().wall);
-                let warning = |concern: Concern| format!("listen[{index}].tls.certificate: {path}: {concern}");
-                warnings.extend(concerns.into_iter().map(warning));
-            }
-        }
-        Err(problems) => wrong = problems,
-    }
-    for embedded in &settings.embedded {
-        if let StoreSettings::File(path) = &embedded.store
-            && let Err(why) = usable(path)
-        {
-            wrong.push(format!("authorization_servers.{}.embedded.store: {why}", embedded.name));
-        }
-    }
-    // A check does not create a store.
-    let settings = &settings.clone().without_stores();
-    match Builder::new(Arc::clone(observe), Arc::clone(clock)) {
-        Ok(builder) => wrong.extend(builder.build(settings, &BuiltParts::default()).err().unwrap_or_default()),
-        Err(fault) => wrong.push(fault.to_string()),
-    }
-    if wrong.is_empty() { Ok(warnings) } else { Err(wrong) }
 }
 
 /// The certificates of each listener, `None` for plaintext.

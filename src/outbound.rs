@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod basic;
+pub mod certificate_dates;
 pub mod client_certificate;
 pub mod credential;
 pub mod dial;

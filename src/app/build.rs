@@ -121,6 +121,11 @@ impl Builder {
         Ok(Self { observe, clock, fetch, public_tls, roots, resolver, spare: Arc::default() })
     }
 
+    /// The trust roots.
+    pub(super) fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
     /// Builds the snapshot that `settings` describe; `before` are the parts of the previous one.
     ///
     /// # Errors

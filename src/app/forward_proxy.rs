@@ -18,6 +18,13 @@ pub(super) fn forward_proxies() -> Result<Option<Arc<ForwardProxies>>, Fault> {
     let proxies = ForwardProxies::from_environment(process_environment)
         .map_err(|cause| Fault::new(FaultKind::ForwardProxy, cause))?;
     if let Some(proxies) = &proxies {
+        for entry in &proxies.matching_nothing {
+            tracing::warn!(
+                entry,
+                "this entry of NO_PROXY matches no host: expected a host, .domain, address or network, or * for all; requests \
+                 to what it may mean go through the forward proxy"
+            );
+        }
         let [https, http] = proxies.both().map(|proxy| proxy.map(ToString::to_string));
         tracing::info!(
             https = https.as_deref().unwrap_or("none"),

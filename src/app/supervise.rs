@@ -13,6 +13,7 @@ use crate::{
         build::{Builder, BuiltParts},
         descriptors,
         drain::Ended,
+        outgoing_certificates,
         reload::{self, FileWatch},
         status::Status,
         watched::WatchedCertificate,
@@ -194,6 +195,7 @@ impl Supervisor {
         let bounds = self.gateway.room.bounds();
         snapshot.limits = descriptors::totals(wanted.limits, bounds);
         descriptors::tell(&wanted, bounds);
+        outgoing_certificates::tell(&wanted, self.gateway.clock.now().wall);
         parts.follow();
         self.gateway.replace(snapshot);
         self.parts = parts;

@@ -260,16 +260,22 @@ impl State {
     }
 
     /// Why this server must not start with its store: Redis evicts live entries, and that is not
-    /// allowed. A Redis that does not answer is no reason.
+    /// allowed.
     pub async fn refusal(&self) -> Option<String> {
         if self.allow_eviction {
             return None;
         }
-        let policy = self.store.eviction().await.ok()??;
-        Some(format!(
-            "store.redis: found maxmemory-policy {policy}, by which Redis deletes logins and revocations when it is full; expected noeviction: set it in Redis, or write allow_eviction: true beside redis"
-        ))
+        evicts(&self.store).await
     }
+}
+
+/// Why a store must not be used that deletes live entries. A Redis that does not answer is no
+/// reason.
+pub async fn evicts(store: &Store) -> Option<String> {
+    let policy = store.eviction().await.ok()??;
+    Some(format!(
+        "store.redis: found maxmemory-policy {policy}, by which Redis deletes logins and revocations when it is full; expected noeviction: set it in Redis, or write allow_eviction: true beside redis"
+    ))
 }
 
 impl Asked<'_> {

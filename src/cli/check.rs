@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    app::{self, clock::SystemClock},
+    app::{checked, clock::SystemClock},
     authorization_server::settings::{EmbeddedSettings, Login, StoreSettings},
     base::clock::Clock,
     cli::{
@@ -63,7 +63,7 @@ pub(super) fn check(path: &Path) -> u8 {
 fn buildable(settings: &Settings) -> Result<Vec<String>, Vec<String>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let observe = unobserved(&clock).map_err(|fault| vec![fault.to_string()])?;
-    app::check(settings, &observe, &clock)
+    checked::check(settings, &observe, &clock)
 }
 
 /// Names of API keys that no longer work.

@@ -4,16 +4,35 @@ use std::path::PathBuf;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
-use crate::config::{listen::file_bytes, reader::Field, value};
+use crate::{
+    config::{listen::file_bytes, reader::Field, value},
+    outbound::{certificate_dates::is_certificate, fetch::private_roots},
+};
 
-/// The certificates of a private CA. They are read now, because the TLS settings are built from
-/// them.
+/// The certificates of a private CA, or certificates of servers that are pinned.
 pub(super) fn authorities(field: &Field<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
+    let (path, certificates) = certificates(field)?;
+    match private_roots(&certificates) {
+        Ok(_) => Some((path, certificates)),
+        Err(_) => {
+            field.wrong("a PEM file that holds certificates: one of them cannot be trusted, because it cannot be read")
+        }
+    }
+}
+
+/// Certificates. They are read now, because the TLS settings are built from them.
+pub(super) fn certificates(field: &Field<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
     let path = value::path(field, "the path of a PEM file")?;
     let bytes = file_bytes(field, &path)?;
     field.reading.depends_on(&path);
     match CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>() {
-        Ok(certificates) if !certificates.is_empty() => Some((path, certificates)),
+        Ok(certificates) if !certificates.is_empty() => match certificates.iter().position(|der| !is_certificate(der)) {
+            None => Some((path, certificates)),
+            Some(at) => field.wrong(&format!(
+                "a PEM file that holds certificates: what stands between BEGIN and END of certificate {} in it is no certificate",
+                at + 1
+            )),
+        },
         _ => field.wrong("a PEM file that holds certificates"),
     }
 }

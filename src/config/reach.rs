@@ -15,7 +15,6 @@ use crate::{
     },
     outbound::{
         dial::Peer,
-        fetch::private_roots,
         keys::KeySource,
         reach::{IssuerReach, PrivateCa, ReachAt},
     },
@@ -58,11 +57,7 @@ fn optional<T>(read: Option<Option<T>>) -> Option<Option<T>> {
 }
 
 fn private_ca(field: &Field<'_>) -> Option<PrivateCa> {
-    let (path, certificates) = authorities(field)?;
-    match private_roots(&certificates) {
-        Ok(_) => Some(PrivateCa { path, certificates }),
-        Err(fault) => field.wrong(&format!("certificates that can be trust roots ({fault})")),
-    }
+    authorities(field).map(|(path, certificates)| PrivateCa { path, certificates })
 }
 
 /// `reach_at`: scheme, host and port. The paths are those of the issuer's URLs.

@@ -20,6 +20,7 @@ use crate::{
         rules, upstream, value,
     },
     decide::{
+        fields::query::{QueryRule, pinned_alone},
         pass_through::PathEntry,
         policy::{
             glob::Glob,
@@ -298,6 +299,15 @@ fn legacy(field: &Field<'_>, beside: Option<&UpstreamSettings>, written: &mut Wr
         let at = fields.need("upstream", "the URL of the upstream's event stream");
         let url = at.as_ref().and_then(upstream::url)?;
         let peer = Peer { host: url.host.clone(), port: url.port, tls: url.https };
+        if let (Some(beside), Some(field)) = (beside, &at) {
+            let alone = pinned_alone(&beside.path_and_query, &url.path_and_query);
+            if beside.query != QueryRule::Drop && !alone.is_empty() {
+                field.warn(&format!(
+                    "the parameters of upstream.url here as well ({}): clients can set them on this stream, or write upstream.query: drop",
+                    alone.join(", ")
+                ));
+            }
+        }
         written.legacy_upstream = at.map(|field| Written { value: peer.clone(), place: field.place });
         let beside = beside?;
         let upstream = UpstreamSettings {

@@ -5,8 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use rustls::{
     crypto::aws_lc_rs::sign::any_supported_type,
     pki_types::{CertificateDer, PrivateKeyDer},
-    sign::{CertifiedKey, SingleCertAndKey},
+    sign::{CertifiedKey, SigningKey, SingleCertAndKey},
 };
+use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 use crate::base::secret::Secret;
 
@@ -14,7 +15,7 @@ use crate::base::secret::Secret;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
     /// The certificate, and what it was issued by.
-    chain: Vec<CertificateDer<'static>>,
+    pub chain: Vec<CertificateDer<'static>>,
     /// The private key, in DER.
     key: Secret,
     /// The file of the certificate.
@@ -41,15 +42,21 @@ impl ClientCertificate {
     /// # Errors
     /// The key is not that of the certificate, or cannot sign.
     pub fn resolver(&self) -> Result<Arc<SingleCertAndKey>, String> {
-        let key = PrivateKeyDer::try_from(self.key.expose()).map_err(ToString::to_string)?;
-        let key = any_supported_type(&key).map_err(|cause| cause.to_string())?;
-        let certified = CertifiedKey::new(self.chain.clone(), key);
-        match certified.keys_match() {
-            // A key whose public part cannot be compared is tried in the handshake.
-            Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
-                Ok(Arc::new(SingleCertAndKey::from(certified)))
-            }
-            Err(cause) => Err(cause.to_string()),
+        const OF_NO_USE: &str = "it is of a kind that cannot sign in TLS";
+        let key = PrivateKeyDer::try_from(self.key.expose()).map_err(|_| OF_NO_USE)?;
+        let key = any_supported_type(&key).map_err(|_| OF_NO_USE)?;
+        if !is_of(&*key, self.chain.first()) {
+            return Err("it belongs to another certificate".to_owned());
         }
+        Ok(Arc::new(SingleCertAndKey::from(CertifiedKey::new(self.chain.clone(), key))))
     }
+}
+
+/// Whether `key` is that of `certificate`. The TLS library compares them only in certificates of
+/// version 3, but `openssl x509 -req -CA` makes others, and it is for the server to accept them. A
+/// key whose public part is not known is tried in the handshake.
+fn is_of(key: &dyn SigningKey, certificate: Option<&CertificateDer<'_>>) -> bool {
+    let Some(public) = key.public_key() else { return true };
+    let parsed = certificate.and_then(|certificate| X509Certificate::from_der(certificate).ok());
+    parsed.is_some_and(|(_, parsed)| parsed.public_key().raw == public.as_ref())
 }

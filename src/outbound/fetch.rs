@@ -216,6 +216,7 @@ impl Fetch {
         // The operator says where the issuer is reached: there, and not at a proxy.
         let proxy = self.proxies.as_ref().and_then(|all| all.of(peer)).filter(|_| detour.is_none());
         // On the heap: fetches are rare, and part of many futures.
+        let is_whole_url = !peer.tls && rule == AddressRule::Configured;
         let stream = match proxy {
             None => Box::pin(self.dialler.dial(peer, rule, FETCH_TIMEOUT)).await,
             Some(proxy) => Box::pin(self.dial_through(proxy, (peer, rule), &mut request, wanted)).await,
@@ -233,7 +234,12 @@ impl Fetch {
                 fault(FaultKind::Dial(failed.kind), wanted, cause)
             }
         })?;
-        converse(stream, request, wanted, answers).await
+        let said = converse(stream, request, wanted, answers).await;
+        match proxy.filter(|_| is_whole_url) {
+            // The answer may be the proxy's own.
+            Some(proxy) => said.map_err(|fault| Fault { cause: through(proxy, &fault.cause), ..fault }),
+            None => said,
+        }
     }
 
     /// A connection through `proxy`. A request without TLS is one to the proxy itself, with the
@@ -257,6 +263,16 @@ impl Fetch {
         }
         self.dialler.dial(&proxy.peer, AddressRule::Configured, FETCH_TIMEOUT).await
     }
+}
+
+/// What failed for a request that `proxy` itself forwards.
+fn through(proxy: &ForwardProxy, cause: &str) -> String {
+    let advice = match cause {
+        cause if !cause.contains(": 407 ") => "",
+        _ if proxy.authorization.is_some() => ": it refuses the credentials in its URL",
+        _ => ": it asks for credentials; write http://user:password@host:port",
+    };
+    format!("through the forward proxy {proxy}, which may have answered itself: {cause}{advice}")
 }
 
 /// What one request needs.

@@ -7,7 +7,7 @@ use http::HeaderValue;
 
 use crate::{
     base::{
-        address_range::AddressRange,
+        address_range::{AddressRange, BadAddressRange},
         names::{is_loopback_name, split_port},
         percent::unescape,
     },
@@ -22,6 +22,8 @@ pub struct ForwardProxies {
     except: Vec<Exception>,
     /// `NO_PROXY` as written, for the log.
     pub no_proxy: String,
+    /// Its entries that match no host.
+    pub matching_nothing: Vec<String>,
 }
 
 /// One forward proxy. It prints without its credentials.
@@ -70,8 +72,10 @@ impl ForwardProxies {
             return Ok(None);
         }
         let no_proxy = text(["no_proxy", "NO_PROXY"])?.map(|(_, text)| text).unwrap_or_default();
-        let except = no_proxy.split([',', ' ']).filter_map(Exception::parse).collect();
-        Ok(Some(Self { https, http, except, no_proxy }))
+        let entries = || no_proxy.split([',', ' ', '\t']).map(str::trim).filter(|entry| !entry.is_empty());
+        let except = entries().filter_map(Exception::parse).collect();
+        let matching_nothing = entries().filter(|entry| Exception::parse(entry).is_none()).map(str::to_owned).collect();
+        Ok(Some(Self { https, http, except, no_proxy, matching_nothing }))
     }
 
     /// The proxy for requests to `peer`. A loopback host is never asked for at a proxy, which would
@@ -142,23 +146,29 @@ impl fmt::Debug for ForwardProxy {
     }
 }
 
+/// A network. Bits after its prefix do not count, as in other programs.
+fn network(text: &str) -> Option<AddressRange> {
+    match text.trim_matches(['[', ']']).parse() {
+        Ok(range) | Err(BadAddressRange::HostBits(range)) => Some(range),
+        Err(BadAddressRange::Form) => None,
+    }
+}
+
 impl Exception {
     fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        match text {
-            "" => return None,
-            "*" => return Some(Self::All),
-            _ => {}
+        if text == "*" {
+            return Some(Self::All);
         }
-        if let Ok(range) = text.trim_matches(['[', ']']).parse::<AddressRange>() {
+        if let Some(range) = network(text) {
             return Some(Self::Network(range, None));
         }
         let (host, port) = split_port(text).unwrap_or((text, None));
-        if let Ok(range) = host.trim_matches(['[', ']']).parse::<AddressRange>() {
+        if let Some(range) = network(host) {
             return Some(Self::Network(range, port));
         }
         let host = host.strip_prefix('*').unwrap_or(host).trim_matches('.').to_ascii_lowercase();
-        (!host.is_empty()).then(|| Self::Host(host.into(), port))
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') || !byte.is_ascii();
+        (!host.is_empty() && host.bytes().all(is_name)).then(|| Self::Host(host.into(), port))
     }
 
     fn holds(&self, peer: &Peer) -> bool {
@@ -227,6 +237,9 @@ mod tests {
             ("x example.com:443", "https://example.com"),
             ("10.0.0.0/8", "https://10.1.2.3"),
             ("10.1.2.3", "https://10.1.2.3:8443"),
+            ("10.1.2.3/8", "https://10.9.9.9"),
+            ("2001:db8::7/32", "https://[2001:db8::1]"),
+            ("x\texample.com", "https://example.com"),
             ("[2001:db8::1]", "https://[2001:db8::1]"),
             ("2001:db8::/32", "https://[2001:db8::1]"),
             ("[2001:db8::1]:443", "https://[2001:db8::1]"),
@@ -248,6 +261,13 @@ mod tests {
         ] {
             assert!(!direct(no_proxy, url), "{no_proxy:?} {url}");
         }
+    }
+
+    #[test]
+    fn people_a8_entries_that_match_nothing_are_named() {
+        let list = "a.example,http://idp.invalid,x;idp.invalid,10.*, <local> 10.0.0.0/33,10.1.2.3/8,*.b.example,*";
+        let all = read(&[("https_proxy", "http://p:1"), ("no_proxy", list)]).unwrap().unwrap();
+        assert_eq!(all.matching_nothing, ["http://idp.invalid", "x;idp.invalid", "10.*", "<local>", "10.0.0.0/33"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::{
     config::{
-        pem::{authorities, private_key},
+        pem::{authorities, certificates, private_key},
         reader::{Field, Fields},
     },
     outbound::client_certificate::ClientCertificate,
@@ -44,7 +44,7 @@ fn own(fields: &mut Fields<'_>) -> Option<Option<ClientCertificate>> {
         (Some(alone), None) => return alone.wrong("`key` beside it: the private key of the certificate"),
         (None, Some(alone)) => return alone.wrong("`certificate` beside it: the certificate of the key"),
     };
-    let chain = authorities(&certificate);
+    let chain = certificates(&certificate);
     let key = private_key(&key).map(|read| (read, &key));
     let ((certificate_path, chain), ((key_path, read), key)) = (chain?, key?);
     match ClientCertificate::new((chain, certificate_path), (&read, key_path)) {

@@ -99,6 +99,14 @@ impl ClientQuery {
     }
 }
 
+/// The names of parameters in `one`, a path and query, that `other` does not have.
+#[must_use]
+pub fn pinned_alone(one: &str, other: &str) -> Vec<String> {
+    let pinned = |of: &str| ClientQuery::new(&QueryRule::Forward, of).pinned;
+    let others = pinned(other);
+    pinned(one).into_iter().filter(|name| !others.contains(name)).collect()
+}
+
 /// `target` with `query` appended.
 ///
 /// # Errors
@@ -183,6 +191,14 @@ fn folded(name: &[u8]) -> String {
     plain.flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
+/// The character of the four digits of `%uXXXX`.
+fn wide(digits: [u8; 4]) -> Option<char> {
+    digits
+        .iter()
+        .try_fold(0, |value, digit| Some(value << 4 | char::from(*digit).to_digit(16)?))
+        .and_then(char::from_u32)
+}
+
 /// How often text is unescaped.
 #[derive(Clone, Copy, PartialEq)]
 enum Depth {
@@ -192,13 +208,21 @@ enum Depth {
 }
 
 /// `text` with its escapes replaced by their bytes; a `%` without two hexadecimal digits stays. One
-/// pass, so that nested escapes cost no more than others.
+/// pass, so that nested escapes cost no more than others. At full depth, `%uXXXX` is an escape as
+/// well: some old servers read it.
 fn unescaped(text: &[u8], depth: Depth) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(text.len());
     // Escapes that begin before this byte were replaced already.
     let mut done = 0;
     for byte in text {
         out.push(*byte);
+        if depth == Depth::Full
+            && let Some([b'%', b'u' | b'U', digits @ ..]) = out.last_chunk::<6>().copied()
+            && let Some(character) = wide(digits)
+        {
+            out.truncate(out.len() - 6);
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
         while let Some([b'%', high, low]) = out.last_chunk::<3>().copied()
             && out.len() >= done + 3
             && let Some(byte) = escaped_byte(Some(high), Some(low))

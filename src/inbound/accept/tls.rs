@@ -178,16 +178,21 @@ fn read_pair(certificate: &Path, key: &Path) -> Result<Pair, String> {
 
 fn certified(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'static>) -> Result<CertifiedKey, String> {
     let provider = aws_lc_rs::default_provider();
-    let cause = match CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider) {
+    match CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider) {
         Ok(certified) => return Ok(certified),
-        Err(cause @ Error::InconsistentKeys(_)) => cause,
+        Err(Error::InconsistentKeys(_)) => {}
+        Err(Error::InvalidCertificate(_)) => {
+            return Err(
+                "the first certificate is damaged, or not of version 3, so that clients cannot read it".to_owned()
+            );
+        }
         Err(cause) => return Err(cause.to_string()),
-    };
+    }
     let mut others = chain.into_iter().enumerate().skip(1);
     let fits = others.find(|(_, one)| CertifiedKey::from_der(vec![one.clone()], key.clone_key(), &provider).is_ok());
     let why = match fits {
         Some((index, _)) => format!("the key is that of certificate {} in the file", index + 1),
-        None => cause.to_string(),
+        None => "the key is that of no certificate in the file".to_owned(),
     };
     Err(format!("{why}; the first certificate in the file must be the server's own, and each next one its issuer's"))
 }
@@ -236,7 +241,10 @@ mod tests {
                 format!("{other}{own}"),
                 "the key is that of certificate 2 in the file; the first certificate in the file must be",
             ),
-            (other, "KeyMismatch; the first certificate in the file must be the server's own"),
+            (
+                other,
+                "the key is that of no certificate in the file; the first certificate in the file must be the server's own",
+            ),
         ] {
             fs::write(&certificate, chain).unwrap();
             let said = Certificates::load(&certificate, &key).unwrap_err();

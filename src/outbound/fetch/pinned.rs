@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -16,7 +16,10 @@ use rustls::{
 use webpki::RawPublicKeyEntity;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
-use crate::outbound::fault::{Fault, FaultKind};
+use crate::outbound::{
+    dial::NotPinned,
+    fault::{Fault, FaultKind},
+};
 
 /// Trusts the certificates of a `ca` file.
 ///
@@ -47,6 +50,18 @@ impl PinnedVerifier {
 
     fn is_pinned(&self, leaf: &CertificateDer<'_>) -> bool {
         self.pinned.iter().any(|pinned| pinned == leaf)
+    }
+
+    /// Why a certificate that is not pinned is refused. Its form does not matter then: most
+    /// probably the server has a new one.
+    fn explained(&self, error: Error, leaf: &CertificateDer<'_>) -> Error {
+        use CertificateError::{BadSignature, Other, UnknownIssuer};
+        match error {
+            Error::InvalidCertificate(UnknownIssuer | BadSignature | Other(_)) => {
+                Error::InvalidCertificate(Other(OtherError(Arc::new(NotPinned::new(leaf, &self.pinned)))))
+            }
+            other => other,
+        }
     }
 
     /// The key of a pinned certificate that the library does not read.
@@ -84,7 +99,8 @@ impl ServerCertVerifier for PinnedVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if !self.is_pinned(leaf) {
-            return self.issued.verify_server_cert(leaf, intermediates, server_name, ocsp_response, now);
+            let verified = self.issued.verify_server_cert(leaf, intermediates, server_name, ocsp_response, now);
+            return verified.map_err(|error| self.explained(error, leaf));
         }
         check_pinned(leaf, server_name, now)?;
         Ok(ServerCertVerified::assertion())

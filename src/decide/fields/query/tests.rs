@@ -63,6 +63,10 @@ fn people_c2_attack_271_what_the_operator_set_cannot_be_set_again() {
         "read_only[x]=0",
         "read_only%5B%5D=0",
         "read_only%00x=0",
+        "%u0072ead_only=false",
+        "%U0072ead%u005Fonly=false",
+        "%25u0072ead_only=false",
+        "x=1%u0026read_only=false",
         "x=1%26read_only=false",
         "x=1%3Bread_only%3Dfalse",
         "x=1%2526read_only=false",
@@ -91,6 +95,7 @@ fn people_c2_attack_272_a_token_never_passes_in_a_query() {
         "a=1&ACCESS_TOKEN=x",
         "a=1;access_token=x",
         "access%5Ftoken=x",
+        "%u0061ccess_token=x",
         "access%255Ftoken=x",
         "access+token=x",
         "access_token[]=x",
@@ -133,4 +138,6 @@ fn people_c2_deep_escapes_are_unescaped_in_one_pass() {
     assert_eq!(unescaped(b"%2541%41%4", Depth::Once), b"%41A%4");
     assert_eq!(unescaped(b"%4%31%", Depth::Full), b"A%");
     assert_eq!(unescaped(b"%4%31", Depth::Once), b"%41");
+    assert_eq!(unescaped(b"%u0041%uD800%u00e9%u004", Depth::Full), "A%uD800é%u004".as_bytes());
+    assert_eq!(unescaped(b"%u0041", Depth::Once), b"%u0041");
 }

@@ -16,6 +16,7 @@ use crate::e2e::world::{
     Plan, Upstream, World, call,
     certificate::{authority_pem, leaf, leaf_but},
     command::portcullis,
+    nginx::Nginx,
 };
 
 const URL: &str = "url: \"@UPSTREAM@/inner/mcp\"";
@@ -23,6 +24,13 @@ const URL: &str = "url: \"@UPSTREAM@/inner/mcp\"";
 fn openssl(folder: &Path, words: &str) {
     let output = Command::new("openssl").args(words.split(' ')).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "openssl {words}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn fingerprint(folder: &Path, file: &str) -> String {
+    let words = ["x509", "-noout", "-fingerprint", "-sha256", "-in", file];
+    let output = Command::new("openssl").args(words).current_dir(folder).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.trim().rsplit_once('=').unwrap().1.to_owned()
 }
 
 /// A certificate that its own key has signed, in `folder/NAME.pem`, and a server that has it.
@@ -109,6 +117,13 @@ async fn d60_people_a8_attack_276_another_certificate_of_the_same_names_is_refus
         let world = pinning(&upstream, "ca: pinned.pem", &pem).await;
         let (status, text) = says(&world).await;
         assert!(status == 502 && upstream.count() == 0, "{name}: {status} {text}");
+        assert!(text.contains("its certificate's issuer is not trusted"), "{name}: {text}");
+        // The log names both, as `openssl x509 -fingerprint -sha256` does.
+        let line = world.gateway.line(|line| line.contains("it may have been replaced")).await;
+        for file in [name.to_owned(), format!("{name}-other")] {
+            let print = fingerprint(folder.path(), &format!("{file}.pem"));
+            assert!(line.contains(&print) && line.contains("tls_unknown_issuer"), "{print}: {line}");
+        }
         world.close().await;
 
         // The pinned certificate itself, by a server that does not have its key.
@@ -169,7 +184,10 @@ async fn d61_people_a8_the_gateway_presents_its_certificate_and_reads_it_again_w
     let url = format!("url: \"https://127.0.0.1:{}/inner/mcp\"", upstream.address().port());
 
     let world = Plan::standard_but(URL, &format!("{url}, tls: {{ca: ca.pem}}")).start().await;
-    assert_eq!(says(&world).await.0, 502, "without a certificate");
+    let (status, text) = says(&world).await;
+    assert!(status == 502 && text.contains("it refuses the gateway's certificate"), "{status} {text}");
+    let line = world.gateway.line(|line| line.contains("wants a certificate of the gateway")).await;
+    assert!(line.contains("upstream.tls.certificate") && line.contains("tls_own"), "{line}");
     world.close().await;
 
     // One that the server does not know, and then one that it does.
@@ -177,7 +195,10 @@ async fn d61_people_a8_the_gateway_presents_its_certificate_and_reads_it_again_w
     let unknown = rcgen::CertificateParams::new(vec!["gateway".to_owned()]).unwrap().self_signed(&unknown_key).unwrap();
     let plan = Plan::standard_but(URL, &format!("{url}, tls: {{ca: ca.pem, certificate: own.crt, key: own.key}}"));
     let world = plan.file("own.crt", &unknown.pem()).file("own.key", &unknown_key.serialize_pem()).start().await;
-    assert_eq!(says(&world).await.0, 502, "a certificate of another CA");
+    let (status, text) = says(&world).await;
+    let line = world.gateway.line(|line| line.contains("the upstream failed")).await;
+    assert!(status == 502 && text.contains("it refuses the gateway's certificate"), "another CA: {text} {line}");
+    assert!(line.contains("the server refuses the gateway's own certificate"), "{line}");
     assert_eq!(upstream.count(), 0);
     let known = leaf_but(|params| {
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
@@ -191,5 +212,101 @@ async fn d61_people_a8_the_gateway_presents_its_certificate_and_reads_it_again_w
     }
     let (_, printed, _) = portcullis(world.folder.path(), &["explain", "--config", "gateway.yaml"]).await;
     assert!(printed.contains("own.crt") && printed.contains("own.key") && !printed.contains("PRIVATE"), "{printed}");
+    world.close().await;
+}
+
+/// As `openssl x509 -req -CA` makes it, which writes version 1.
+fn issued(folder: &Path) {
+    for words in [
+        "req -x509 -newkey rsa:2048 -nodes -keyout cca.key -out cca.pem -days 30 -subj /CN=clients",
+        "req -new -newkey rsa:2048 -nodes -keyout own.key -out own.csr -subj /CN=gateway",
+        "x509 -req -in own.csr -CA cca.pem -CAkey cca.key -CAcreateserial -days 30 -out own.pem",
+        "x509 -req -in own.csr -CA cca.pem -CAkey cca.key -CAcreateserial -days 2 -out soon.pem",
+        "genrsa -out other.key 2048",
+    ] {
+        openssl(folder, words);
+    }
+}
+
+#[tokio::test]
+async fn d61_people_a8_a_client_certificate_of_openssl_is_presented_and_the_server_judges_it() {
+    let made = tempfile::tempdir().unwrap();
+    issued(made.path());
+    let text = |name: &str| std::fs::read_to_string(made.path().join(name)).unwrap();
+    let words = ["x509", "-noout", "-text", "-in", "own.pem"];
+    let parsed = Command::new("openssl").args(words).current_dir(made.path()).output().unwrap();
+    let parsed = String::from_utf8(parsed.stdout).unwrap();
+    assert!(parsed.contains("Version: 1"), "{parsed}");
+    let world = World::standard().await;
+    let port = world.upstream.address().port();
+    let directives = format!(
+        "ssl_client_certificate {}; ssl_verify_client on; location / {{ proxy_pass http://127.0.0.1:{port}; }}",
+        made.path().join("cca.pem").display()
+    );
+    let nginx = Nginx::start(&directives).await.expect("nginx asks for the certificate: install nginx-light");
+    let url = format!("url: \"{}/inner/mcp\", tls: {{ca: ca.pem, certificate: own.crt, key: own.key}}", nginx.url());
+    let plan = Plan::standard_but(URL, &url).file("own.crt", &text("own.pem")).file("own.key", &text("own.key"));
+    let gateway = plan.start().await;
+    let (status, said) = says(&gateway).await;
+    assert_eq!(status, 200, "{said}\n{}", gateway.gateway.tail());
+    assert_eq!(world.upstream.take().len(), 1);
+    let folder = gateway.folder.path();
+    let check = async || {
+        let path = gateway.config_path();
+        let (code, out, err) = portcullis(folder, &["check", "--config", path.to_str().unwrap()]).await;
+        (code, out + &err)
+    };
+    assert_eq!(check().await.0, Some(0));
+    // What is wrong is told at the key that is wrong.
+    for (file, content, code, told) in [
+        (
+            "own.crt",
+            text("soon.pem"),
+            0,
+            &["servers.main.upstream.tls.certificate", "own.crt", "expires in 1 days"][..],
+        ),
+        ("own.key", text("other.key"), 2, &["gateway.yaml:", "upstream.tls.key", "it belongs to another certificate"]),
+        (
+            "own.crt",
+            JUNK.to_owned(),
+            2,
+            &["gateway.yaml:", "upstream.tls.certificate", "certificate 1 in it is no certificate"],
+        ),
+        ("ca.pem", JUNK.to_owned(), 2, &["gateway.yaml:", "upstream.tls.ca", "certificate 1 in it is no certificate"]),
+    ] {
+        let good = std::fs::read(folder.join(file)).unwrap();
+        std::fs::write(folder.join(file), content).unwrap();
+        let (found, said) = check().await;
+        assert_eq!(found, Some(code), "{file}: {said}");
+        assert!(told.iter().all(|told| said.contains(told)), "{told:?}: {said}");
+        for word in ["KeyMismatch", "BadEncoding", "OtherError", "peer"] {
+            assert!(!said.contains(word), "{word}: {said}");
+        }
+        std::fs::write(folder.join(file), good).unwrap();
+    }
+    gateway.close().await;
+    world.close().await;
+}
+
+/// The frame of a certificate without one.
+const JUNK: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+
+#[tokio::test]
+async fn people_a8_expired_certificates_that_are_presented_or_pinned_are_told_by_check_and_at_the_start() {
+    let mut params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let pem = params.self_signed(&key).unwrap().pem();
+    let with = "url: \"https://127.0.0.1:9/mcp\", tls: {ca: old.pem, certificate: old.pem, key: old.key}";
+    let plan = Plan::standard_but(URL, with).file("old.pem", &pem).file("old.key", &key.serialize_pem());
+    let world = plan.start().await;
+    let path = world.config_path();
+    let (code, _, warned) = portcullis(world.folder.path(), &["check", "--config", path.to_str().unwrap()]).await;
+    assert_eq!(code, Some(0), "{warned}");
+    for key in ["servers.main.upstream.tls.certificate: ", "servers.main.upstream: `ca`: "] {
+        let found = warned.lines().find(|line| line.contains(key)).unwrap_or_else(|| panic!("{key} {warned}"));
+        assert!(found.starts_with("warning: ") && found.contains("old.pem: it has expired"), "{found}");
+        world.gateway.line(|line| line.contains(key) && line.contains("WARN")).await;
+    }
     world.close().await;
 }

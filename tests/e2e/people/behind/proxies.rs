@@ -169,3 +169,26 @@ async fn d59_people_a8_a_proxy_that_refuses_or_cannot_be_used_is_named() {
     let told = "HTTPS_PROXY: found a proxy that is not an HTTP proxy; expected http://host:port";
     assert!(ended.output.contains(told) && !ended.output.contains("hidden-word"), "{}", ended.output);
 }
+
+#[tokio::test]
+async fn d59_people_a8_faults_of_the_proxy_are_told_as_its_own_and_entries_without_a_match_are_named() {
+    for issuer in ["http://idp.example", "https://idp.example"] {
+        let idp = self::issuer(if issuer.starts_with("https") { "https" } else { "http" }).await;
+        let proxy = Proxy::start(idp.address(), true).await;
+        for (user, told) in [("", "it asks for credentials"), ("user:wrong-word@", "it refuses the credentials")] {
+            let url = format!("http://{user}{}", proxy.address);
+            let plan = plan(issuer).environment("HTTPS_PROXY", &url).environment("HTTP_PROXY", &url);
+            let world = plan.environment("NO_PROXY", "10.*,other.example").start().await;
+            world.secret("wrong-word");
+            assert_eq!(status(&world, issuer).await, 503);
+            let through = format!("through the forward proxy http://{}", proxy.address);
+            world.gateway.line(|line| line.contains(&through) && line.contains(told)).await;
+            world
+                .gateway
+                .line(|line| line.contains("entry of NO_PROXY matches no host") && line.contains("10.*"))
+                .await;
+            assert!(!world.gateway.output().contains("\"entry\":\"other.example\""));
+            world.close().await;
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Reports what a start would refuse, and what will probably fail soon: `portcullis check`.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio::{net::TcpSocket, runtime};
+
+use super::{
+    build::{Builder, BuiltParts},
+    certificates, outgoing_certificates,
+};
+use crate::{
+    authorization_server::{
+        embedded::evicts,
+        settings::{EmbeddedSettings, StoreSettings},
+        store::{Store, usable},
+    },
+    base::clock::Clock,
+    config::Settings,
+    inbound::accept::tls::Concern,
+    observe::Observe,
+    outbound::fetch::Roots,
+};
+
+/// Reports what a start with `settings` would refuse: certificates, trust roots, routes, stores.
+/// Nothing is served, because a check runs beside a gateway in use. Returns warnings about what
+/// works now but will probably fail soon, or may fail on this host alone.
+///
+/// # Errors
+/// One sentence for each problem.
+pub fn check(settings: &Settings, observe: &Arc<Observe>, clock: &Arc<dyn Clock>) -> Result<Vec<String>, Vec<String>> {
+    let (mut warnings, mut wrong) = (addresses(settings), Vec::new());
+    match certificates(settings) {
+        Ok(all) => {
+            for (index, certificates) in all.iter().enumerate() {
+                let Some(certificates) = certificates else { continue };
+                let path = certificates.path().display();
+                let concerns = certificates.news(settings.public_url.host(), clock.now().wall);
+                let warning = |concern: Concern| format!("listen[{index}].tls.certificate: {path}: {concern}");
+                warnings.extend(concerns.into_iter().map(warning));
+            }
+        }
+        Err(problems) => wrong = problems,
+    }
+    warnings.extend(outgoing_certificates::concerns(settings, clock.now().wall));
+    for embedded in &settings.embedded {
+        if let StoreSettings::File(path) = &embedded.store
+            && let Err(why) = usable(path)
+        {
+            wrong.push(format!("authorization_servers.{}.embedded.store: {why}", embedded.name));
+        }
+    }
+    match Builder::new(Arc::clone(observe), Arc::clone(clock)) {
+        Ok(builder) => {
+            let shared = settings.embedded.iter().filter(|embedded| matches!(embedded.store, StoreSettings::Redis(_)));
+            wrong.extend(shared.filter_map(|embedded| refused(embedded, builder.roots(), clock)));
+            // A check does not create a store.
+            let settings = &settings.clone().without_stores();
+            wrong.extend(builder.build(settings, &BuiltParts::default()).err().unwrap_or_default());
+        }
+        Err(fault) => wrong.push(fault.to_string()),
+    }
+    if wrong.is_empty() { Ok(warnings) } else { Err(wrong) }
+}
+
+/// Why the Redis of an embedded server must not be used. One that does not answer is no reason.
+fn refused(embedded: &EmbeddedSettings, roots: &Roots, clock: &Arc<dyn Clock>) -> Option<String> {
+    let key = format!("authorization_servers.{}.embedded", embedded.name);
+    let store = match Store::open(&embedded.store, roots.clone(), Arc::clone(clock)) {
+        Ok(store) => store,
+        Err(why) => return Some(format!("{key}: {why}")),
+    };
+    if embedded.allow_eviction {
+        return None;
+    }
+    let asked = runtime::Builder::new_current_thread().enable_all().build();
+    let why = asked.ok()?.block_on(evicts(&store))?;
+    Some(format!("{key}.{why}"))
+}
+
+/// Addresses on which this host does not let this user listen. The configuration may be for another
+/// host, or for another user, so these are warnings. A port in use is not reported: a gateway may
+/// be running.
+fn addresses(settings: &Settings) -> Vec<String> {
+    let listen =
+        settings.listen.iter().enumerate().map(|(index, one)| (format!("listen[{index}].address"), one.address));
+    let all = listen.chain([("admin.address".to_owned(), settings.admin)]);
+    let refused = all.filter_map(|(key, address)| Some((key, address, tried(address).err()?)));
+    let refused = refused.filter(|(_, _, cause)| cause.kind() != io::ErrorKind::AddrInUse);
+    refused.map(|(key, address, cause)| format!("{key}: a start on this host fails at {address}: {cause}")).collect()
+}
+
+/// Binds `address` for a moment.
+fn tried(address: SocketAddr) -> io::Result<()> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)
+}
